@@ -1,0 +1,25 @@
+"""What can go wrong. Every message names the thing at fault and the next step."""
+
+
+class ToolkitError(Exception):
+    """The root of every error that this package raises on purpose."""
+
+
+class UsageError(ToolkitError, ValueError):
+    """The call cannot be carried out as asked: an unreadable target, a date without a zone."""
+
+
+class SchemaError(ToolkitError, ValueError):
+    """A frame does not have the columns or dtypes that `toolkit.schema` describes."""
+
+
+class StoreError(ToolkitError):
+    """A store cannot be opened, is damaged, or was written by a newer schema."""
+
+
+class ReadError(ToolkitError, ValueError):
+    """A file is not what it was taken for, or is cut short."""
+
+
+class LabError(ToolkitError):
+    """The lab could not be set up, or was asked for a scenario that it does not have."""

@@ -1,0 +1,307 @@
+"""What a row is: one description per column of the four tables, and everything that follows from it.
+
+Same quantity, same name, everywhere. Instants end in `_at` or are X.509's `not_before` and `not_after`: UTC,
+microseconds (a real `not_after` can lie in year 9999, past nanoseconds). Units are suffixes, hashes are
+lower-case hex. Delta has no unsigned integers, so integers are signed and nullable.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import pandas as pd
+import pyarrow as pa
+
+from toolkit.errors import SchemaError
+
+VERSION: Final = 1
+"""Of the tables below; a store keeps it and refuses to open a newer one."""
+
+Kind = Literal["instant", "text", "texts", "integer", "number", "boolean", "bytes"]
+TableName = Literal["observations", "certificates", "support", "rounds"]
+
+DTYPES: Final[dict[Kind, str]] = {
+    "instant": "datetime64[us, UTC]",
+    "text": "string",
+    "texts": "object",
+    "integer": "Int64",
+    "number": "Float64",
+    "boolean": "boolean",
+    "bytes": "object",
+}
+"""Kind → pandas dtype. `texts` holds tuples of str, `bytes` holds bytes; both use None for null."""
+
+_ARROW: Final[dict[Kind, pa.DataType]] = {
+    "instant": pa.timestamp("us", tz="UTC"),
+    "text": pa.string(),
+    "texts": pa.list_(pa.string()),
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "boolean": pa.bool_(),
+    "bytes": pa.binary(),
+}
+
+OUTCOMES: Final[dict[str, str]] = {
+    "ok": "the server's first flight was read",
+    "refused": "a TLS alert answered the hello",
+    "deferred": "421, 450 or 454: come back later",
+    "rejected": "another 5xx, NO or -ERR before TLS",
+    "no_starttls": "EHLO, CAPABILITY or CAPA did not list the upgrade",
+    "injected": "bytes followed the go-ahead in clear text",
+    "not_tls": "the answer to the hello is not TLS",
+    "malformed": "TLS, but broken: a length, an order or a signature's form is wrong",
+    "too_large": "more bytes than the limit, before the flight was complete",
+    "closed": "the connection ended without an alert",
+    "reset": "the connection was reset",
+    "timeout": "no complete answer within the time limit",
+    "port_closed": "the connection was refused",
+    "unreachable": "no route to the address, or the network forbade it",
+    "not_resolved": "the name has no address, or asking for it failed",
+    "skipped": "not asked: the budget was spent, or the target is on the block list",
+    "cannot_offer": "this instrument cannot make the offer",
+}
+"""The closed vocabulary of `observations.outcome`."""
+
+STAGES: Final = ("resolve", "connect", "upgrade", "hello", "certificate", "finished")
+"""How far a look came; `finished` is the server's Finished (TLS 1.3) or ServerHelloDone (before)."""
+
+STATES: Final = ("accepted", "refused", "untested")
+"""The closed vocabulary of `support.state`."""
+
+DATE_BASES: Final = ("observed", "between", "until", "undated")
+"""How `observed_at`, `observed_from`, `observed_until` are known; free text may follow after `: `."""
+
+PROTOCOLS: Final = ("SSL 2.0", "SSL 3.0", "TLS 1.0", "TLS 1.1", "TLS 1.2", "TLS 1.3")
+"""How protocol versions are written, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: what it holds, in which unit, and what null means (empty: it is never null)."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    null: str = ""
+    unit: str = ""
+
+    @property
+    def dtype(self) -> str:
+        """The pandas dtype of the column, as `frame.dtypes` prints it."""
+        return DTYPES[self.kind]
+
+
+_NO_ANSWER = "the handshake did not come that far"
+_NOT_PRINTED = "the source did not print it, or gave the certificate itself"
+_NOT_ASKED = "the question was not about it"
+_UNPARSED = "the certificate did not parse (see parse_error)"
+
+_OBSERVATIONS = (
+    Column("observed_at", "instant", "when the look was made", "the instant is not known; the next two bound it"),
+    Column("observed_from", "instant", "not before this instant", "no lower bound is known"),
+    Column("observed_until", "instant", "not after this instant", "no upper bound is known"),
+    Column("date_basis", "text", f"how the date is known: {', '.join(DATE_BASES)}; details may follow `: `"),
+    Column("round", "text", "the collection round, or the recorded series, that the look belongs to"),
+    Column("sample", "integer", "number of the look within round, service, address and offer, from 0"),
+    Column("vantage", "text", "from where it was looked", "not known"),
+    Column("source", "text", "`live`, `lab`, `simulated`, or where the record was published"),
+    Column("service", "text", "scheme://host:port", "the source names no port or no protocol"),
+    Column("host", "text", "host name or address that was asked for", "not known"),
+    Column("port", "integer", "TCP port", "the source does not say"),
+    Column("address", "text", "IP address that answered", "not known, or the name did not resolve"),
+    Column("server_name", "text", "host name in the hello (SNI, RFC 6066)", "none was sent, or not known"),
+    Column("offer", "text", "which ClientHello was sent (reference/offers.csv); `survey` in a survey", "not known"),
+    Column("outcome", "text", f"how the look ended: {', '.join(OUTCOMES)}"),
+    Column("stage", "text", f"how far it came: {', '.join(STAGES)}", "not known"),
+    Column("reason", "text", "why, in words; the original where a source is ambiguous", "nothing to add"),
+    Column("protocol", "text", f"version negotiated: {', '.join(PROTOCOLS)}", "none, or the source is ambiguous"),
+    Column("suite", "text", "suite negotiated, by IANA name, else its specification's", _NO_ANSWER),
+    Column("suite_code", "integer", "code point of the suite", "no suite, or its code is not known"),
+    Column("group", "text", "group of the key exchange (IANA)", "static RSA, no answer, or not recorded"),
+    Column("signature_scheme", "text", "scheme of the handshake signature (IANA)", "none, or not recorded"),
+    Column("leaf_sha256", "text", "SHA-256 of the leaf certificate's DER", "no certificate was seen or kept"),
+    Column("chain_sha256", "texts", "SHA-256 of each certificate, leaf first, as served", "not recorded as served"),
+    Column(
+        "is_key_proven",
+        "boolean",
+        "true: a handshake signature was verified; false: it was wrong",
+        "the exchange carries none (static RSA, anonymous), or it was not recorded",
+    ),
+    Column("has_ocsp_staple", "boolean", "an OCSP response came with the flight", _NO_ANSWER),
+    Column("has_sct", "boolean", "signed certificate timestamps came by extension (RFC 6962)", _NO_ANSWER),
+    Column("connect_ms", "number", "from dialling to connected", "not connected, or not measured", "ms"),
+    Column("answer_ms", "number", "from the hello sent to the flight read", "no flight, or not measured", "ms"),
+    Column("printed_subject", "text", "subject as the source printed it", _NOT_PRINTED),
+    Column("printed_issuer", "text", "issuer as the source printed it", _NOT_PRINTED),
+    Column("printed_serial", "text", "serial number as the source printed it", _NOT_PRINTED),
+    Column("printed_not_before", "instant", "start of validity as the source printed it", _NOT_PRINTED),
+    Column("printed_not_after", "instant", "end of validity as the source printed it", _NOT_PRINTED),
+    Column("printed_fingerprint", "text", "fingerprint as the source printed it", _NOT_PRINTED),
+    Column("printed_bits", "integer", "key or cipher bits as the source printed them", _NOT_PRINTED, "bits"),
+)
+
+_CERTIFICATES = (
+    Column("cert_sha256", "text", "SHA-256 of the DER"),
+    Column("subject", "text", "subject, RFC 4514", _UNPARSED),
+    Column("issuer", "text", "issuer, RFC 4514", _UNPARSED),
+    Column("names", "texts", "DNS names and IP addresses of the subjectAltName", f"{_UNPARSED}, or it has no SAN"),
+    Column("serial", "text", "serial number, lower-case hex, `-` first where negative", _UNPARSED),
+    Column("not_before", "instant", "start of validity, inclusive", _UNPARSED),
+    Column("not_after", "instant", "end of validity, inclusive", _UNPARSED),
+    Column("key_type", "text", "RSA, EC, Ed25519, ML-DSA-44, …", f"{_UNPARSED}, or the algorithm is unknown"),
+    Column("key_bits", "integer", "size of the key", "not known, or the type has no size", "bits"),
+    Column("key_curve", "text", "named curve of an EC key", "not an EC key, or the curve is unknown"),
+    Column("spki_sha256", "text", "SHA-256 of the SubjectPublicKeyInfo's DER", _UNPARSED),
+    Column("signature_algorithm", "text", "signature algorithm by name, else its OID", _UNPARSED),
+    Column("is_ca", "boolean", "basicConstraints says CA", f"{_UNPARSED}, or the extension does not parse"),
+    Column("is_precertificate", "boolean", "carries the poison extension (RFC 6962)", _UNPARSED),
+    Column("parse_error", "text", "what could not be read", "everything was read"),
+    Column("der", "bytes", "the certificate itself"),
+)
+
+_SUPPORT = (
+    Column("observed_at", "instant", "when the question was answered", "the source does not say"),
+    Column("round", "text", "the collection round, or the recorded series"),
+    Column("service", "text", "scheme://host:port"),
+    Column("address", "text", "IP address that answered", "not known"),
+    Column("protocol", "text", f"version asked about: {', '.join(PROTOCOLS)}", _NOT_ASKED),
+    Column("suite", "text", "suite asked about, by IANA name, else its specification's", _NOT_ASKED),
+    Column("suite_code", "integer", "code point of the suite", f"{_NOT_ASKED}, or its code is not known"),
+    Column("group", "text", "group asked about (IANA)", _NOT_ASKED),
+    Column("signature_scheme", "text", "signature scheme asked about (IANA)", _NOT_ASKED),
+    Column("key_type", "text", "key type of the certificate asked about", _NOT_ASKED),
+    Column("state", "text", f"{', '.join(STATES)}; what is not proven is untested"),
+    Column(
+        "is_sound", "boolean", "the first flight was complete and right for the answer", "not accepted, or not read"
+    ),
+    Column("rank", "integer", "place in the server's order of preference, from 1", "not accepted, or not known"),
+    Column("reason", "text", "what the state rests on", "nothing to add"),
+)
+
+_ROUNDS = (
+    Column("round", "text", "identifier of the round"),
+    Column("phase", "text", "`start` or `end`; a round without an end row was interrupted"),
+    Column("written_at", "instant", "when the row was written"),
+    Column("source", "text", "`live`, `lab`, `simulated`, or where the record was published"),
+    Column("vantage", "text", "from where it was looked", "not known"),
+    Column("services", "texts", "services of the plan"),
+    Column("settings", "text", "offers, samples and limits, as JSON", "not recorded"),
+    Column("versions", "text", "of this package, Python and cryptography, as JSON", "not recorded"),
+    Column("looks_planned", "integer", "looks that the plan foresees for known addresses", "names not yet resolved"),
+    Column("looks", "integer", "looks made", "start row"),
+    Column("looks_ok", "integer", "looks that ended `ok`", "start row"),
+    Column("connections", "integer", "connections opened", "start row"),
+    Column("connections_bound", "integer", "the fewest that the questions allow", "not a survey, or start row"),
+    Column("end_reason", "text", "`finished` or `interrupted`", "start row"),
+)
+
+TABLES: Final[dict[TableName, tuple[Column, ...]]] = {
+    "observations": _OBSERVATIONS,
+    "certificates": _CERTIFICATES,
+    "support": _SUPPORT,
+    "rounds": _ROUNDS,
+}
+
+OBSERVATION_KEY: Final = ("round", "service", "address", "server_name", "offer", "sample")
+"""Two observations with the same key are one look written twice."""
+
+SUPPORT_KEY: Final = (
+    "round", "service", "address", "protocol", "suite", "suite_code", "group", "signature_scheme", "key_type",
+)  # fmt: skip
+"""Two rows of `support` with the same key answer the same question."""
+
+KEYS: Final[dict[TableName, tuple[str, ...]]] = {
+    "observations": OBSERVATION_KEY,
+    "certificates": ("cert_sha256",),
+    "support": SUPPORT_KEY,
+    "rounds": ("round", "phase"),
+}
+"""Rows of a table with equal keys are repeats; the first one stands."""
+
+
+def arrow_schema(table: TableName) -> pa.Schema:
+    """The Arrow schema of a table, as it is stored."""
+    return pa.schema([pa.field(column.name, _ARROW[column.kind]) for column in TABLES[table]])
+
+
+def empty(table: TableName) -> pd.DataFrame:
+    """A frame of the table without rows, every column with its dtype."""
+    return pd.DataFrame({column.name: pd.Series([], dtype=column.dtype) for column in TABLES[table]})
+
+
+def frame(table: TableName, rows: list[dict[str, object]]) -> pd.DataFrame:
+    """The rows as a frame of the table; keys that a row lacks are null, unknown keys raise `SchemaError`."""
+    columns = TABLES[table]
+    known = {column.name for column in columns}
+    for row in rows:
+        if not known.issuperset(row):
+            raise SchemaError(f"{table} has no column {sorted(set(row) - known)[0]!r}; see data/README.md.")
+    return conform(
+        table, pd.DataFrame({c.name: pd.Series([row.get(c.name) for row in rows], dtype=object) for c in columns})
+    )
+
+
+def conform(table: TableName, given: pd.DataFrame) -> pd.DataFrame:
+    """The frame with the table's columns in order and with their dtypes; missing columns become null.
+
+    Raises `SchemaError` where a column is unknown or a value does not fit its dtype.
+    """
+    unknown = [name for name in given.columns if name not in {column.name for column in TABLES[table]}]
+    if unknown:
+        raise SchemaError(f"{table} has no column {unknown[0]!r}; see data/README.md.")
+    series = {}
+    for column in TABLES[table]:
+        values = given[column.name] if column.name in given else pd.Series([None] * len(given), index=given.index)
+        try:
+            series[column.name] = _cast(values, column)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise SchemaError(f"{table}.{column.name} does not fit {column.dtype}: {error}") from error
+    return pd.DataFrame(series).reset_index(drop=True)
+
+
+def check(table: TableName, given: pd.DataFrame) -> None:
+    """Raise `SchemaError` unless the frame has the table's columns, dtypes, nulls and vocabularies."""
+    columns = TABLES[table]
+    if list(given.columns) != [column.name for column in columns]:
+        raise SchemaError(f"{table} must have the columns {', '.join(c.name for c in columns)}.")
+    for column in columns:
+        if str(given[column.name].dtype) != column.dtype:
+            raise SchemaError(f"{table}.{column.name} must be {column.dtype}, not {given[column.name].dtype}.")
+        if not column.null and given[column.name].isna().any():
+            raise SchemaError(f"{table}.{column.name} is null in a row, and it never may be.")
+    vocabularies = {"outcome": tuple(OUTCOMES), "stage": STAGES, "state": STATES, "protocol": PROTOCOLS}
+    for name, allowed in vocabularies.items():
+        if name in given and not (strange := given[name].dropna()[~given[name].dropna().isin(allowed)]).empty:
+            raise SchemaError(f"{table}.{name} may be {', '.join(allowed)}, not {strange.iloc[0]!r}.")
+
+
+def dictionary() -> str:
+    """The data dictionary as Markdown: every table, column, dtype, unit, meaning, and what null means."""
+    lines = []
+    for table, columns in TABLES.items():
+        lines += [f"### `{table}`", "", "| column | dtype | meaning | null means |", "|---|---|---|---|"]
+        for column in columns:
+            meaning = f"{column.meaning} [{column.unit}]" if column.unit else column.meaning
+            lines.append(f"| `{column.name}` | {column.dtype} | {meaning} | {column.null or 'never null'} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _cast(values: pd.Series, column: Column) -> pd.Series:
+    if column.kind == "instant":
+        if isinstance(values.dtype, pd.DatetimeTZDtype):
+            return values.astype("datetime64[us, UTC]")
+        if values.isna().all():
+            return pd.Series(pd.NaT, index=values.index, dtype=column.dtype)
+        naive = [value for value in values if not pd.isna(value) and getattr(value, "tzinfo", None) is None]
+        if naive:
+            raise ValueError(f"{naive[0]!r} has no zone")
+        return pd.Series(pd.DatetimeIndex(values).tz_convert("UTC").as_unit("us"), index=values.index)
+    if column.kind == "texts":
+        return pd.Series(
+            [tuple(v) if isinstance(v, list | tuple) or hasattr(v, "tolist") else None for v in values],
+            index=values.index,
+            dtype=object,
+        )
+    if column.kind == "bytes":
+        return pd.Series([bytes(v) if isinstance(v, bytes | bytearray) else None for v in values], values.index, object)
+    return values.astype(column.dtype)

@@ -1,0 +1,155 @@
+"""`Tables`: the four frames that everything here produces, keeps and takes."""
+
+import base64
+import json
+import textwrap
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Self
+
+import pandas as pd
+
+from toolkit import schema, text
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tables:
+    """Four frames with the columns of `toolkit.schema` (data dictionary: `data/README.md`)."""
+
+    observations: pd.DataFrame
+    certificates: pd.DataFrame
+    support: pd.DataFrame
+    rounds: pd.DataFrame
+
+    @classmethod
+    def from_frames(
+        cls,
+        observations: pd.DataFrame | None = None,
+        certificates: pd.DataFrame | None = None,
+        support: pd.DataFrame | None = None,
+        rounds: pd.DataFrame | None = None,
+    ) -> Self:
+        """Tables from any frames: columns ordered, dtypes set, missing columns null, repeats dropped.
+
+        Raises `SchemaError` for an unknown column, a value that does not fit, or a null where none may be.
+        """
+        given = dict(zip(schema.TABLES, (observations, certificates, support, rounds), strict=True))
+        made = {}
+        for name, frame in given.items():
+            made[name] = schema.empty(name) if frame is None else _without_repeats(name, schema.conform(name, frame))
+            schema.check(name, made[name])
+        return cls(**made)
+
+    @classmethod
+    def concat(cls, parts: Iterable["Tables"]) -> Self:
+        """The rows of all parts, in order; of repeats the first stands."""
+        listed = list(parts)
+        joined = {}
+        for field in fields(cls):
+            frames = [f for part in listed if not (f := getattr(part, field.name)).empty]
+            joined[field.name] = pd.concat(frames, ignore_index=True) if frames else None
+        return cls.from_frames(**joined)
+
+    def overview(self) -> pd.DataFrame:
+        """What there is, one row per service: is it enough, and where are the holes?
+
+        Columns: `service` (string, null where the source names none), `source` (string), `first_look_at` and
+        `last_look_at` (instants, null where no look is dated), `looks`, `looks_ok`, `certificates` (Int64),
+        `failures` (string, count by outcome, null where none), `longest_gap_days` (Float64 [d], null with
+        fewer than two dated looks).
+        """
+        looks = self.observations
+        grouped = looks.groupby("service", dropna=False, sort=True)
+        rows = []
+        for service, group in grouped:
+            failed = group.loc[group["outcome"] != "ok", "outcome"].value_counts()
+            dated = group["observed_at"].dropna().sort_values()
+            gaps = dated.diff().dropna()
+            rows.append(
+                {
+                    "service": service,
+                    "source": ", ".join(sorted(group["source"].unique())),
+                    "first_look_at": dated.min(),
+                    "last_look_at": dated.max(),
+                    "looks": len(group),
+                    "looks_ok": int((group["outcome"] == "ok").sum()),
+                    "failures": ", ".join(f"{count} {outcome}" for outcome, count in failed.items()) or pd.NA,
+                    "certificates": group["leaf_sha256"].nunique(),
+                    "longest_gap_days": gaps.max() / pd.Timedelta(days=1) if len(gaps) else pd.NA,
+                }
+            )
+        dtypes = {
+            "service": "string",
+            "source": "string",
+            "first_look_at": schema.DTYPES["instant"],
+            "last_look_at": schema.DTYPES["instant"],
+            "looks": "Int64",
+            "looks_ok": "Int64",
+            "failures": "string",
+            "certificates": "Int64",
+            "longest_gap_days": "Float64",
+        }
+        return pd.DataFrame(rows, columns=list(dtypes)).astype(dtypes)
+
+    def to_csv(self, folder: str | Path) -> None:
+        """Write the tables as text that people can read and diff; `toolkit.read(folder)` reads it back.
+
+        `observations.csv`, `support.csv`, `rounds.csv` (UTF-8, instants in ISO 8601, lists as JSON, null is an
+        empty cell, text made harmless for spreadsheets by `text.for_spreadsheet`), and each certificate as
+        `certificates/<cert_sha256>.pem` (RFC 7468, with its subject and dates above). Empty text becomes null.
+        """
+        path = Path(folder)
+        (path / "certificates").mkdir(parents=True, exist_ok=True)
+        for name in schema.TABLES:
+            if name != "certificates":
+                as_cells(name, getattr(self, name)).to_csv(path / f"{name}.csv", index=False, lineterminator="\n")
+        for row in self.certificates.to_dict("records"):
+            (path / "certificates" / f"{row['cert_sha256']}.pem").write_text(_as_pem_with_facts(row), encoding="utf-8")
+
+
+def as_cells(table: schema.TableName, frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame as text cells, the way `Tables.to_csv` writes them (null: empty)."""
+    cells = {}
+    for column in schema.TABLES[table]:
+        values = frame[column.name]
+        cells[column.name] = [_cell(value, column.kind) for value in values]
+    return pd.DataFrame(cells, dtype="string")
+
+
+def as_pem(der: bytes) -> str:
+    """The bytes in the textual encoding of RFC 7468, section 5: 64 characters a line, as OpenSSL prints it."""
+    body = textwrap.fill(base64.b64encode(der).decode("ascii"), 64)
+    return f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"
+
+
+def _cell(value: object, kind: schema.Kind) -> str:
+    if value is None or value is pd.NA or value is pd.NaT:
+        return ""
+    if kind == "instant":
+        assert isinstance(value, pd.Timestamp)
+        return value.isoformat().replace("+00:00", "Z")
+    if kind == "texts":
+        assert isinstance(value, tuple)
+        return json.dumps(list(value))
+    if kind == "boolean":
+        return "true" if value else "false"
+    return (
+        text.for_spreadsheet(value)
+        if isinstance(value, str)
+        else str(float(value))
+        if isinstance(value, float)
+        else str(value)
+    )
+
+
+def _as_pem_with_facts(row: dict[str, object]) -> str:
+    shown = ("subject", "issuer", "not_before", "not_after", "parse_error")
+    facts = [f"{name}: {text.plain(row[name])}" for name in shown if text.plain(row[name])]
+    der = row["der"]
+    assert isinstance(der, bytes)
+    return "\n".join([*facts, as_pem(der)])
+
+
+def _without_repeats(table: schema.TableName, frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.drop_duplicates(list(schema.KEYS[table]), ignore_index=True)

@@ -1,0 +1,122 @@
+"""Hostile text made harmless where it is shown.
+
+Subjects, names, banners and reasons come from servers and may hold anything: escape sequences that repaint
+a terminal, bidirectional overrides that reverse a host name, `$` that starts matplotlib's formula mode,
+`=` that starts a spreadsheet's formula, markup. Tables keep the text as it came; whatever shows it calls
+one of the functions below, named after the place.
+"""
+
+import html
+import re
+import unicodedata
+
+LIMIT = 300
+"""Characters shown of one value, unless the caller says otherwise."""
+
+# Cc control, Cf format (bidirectional overrides, zero width), Cs surrogates, Co private use, Cn unassigned,
+# Zl and Zp line and paragraph separators: Unicode general categories, UAX #44 section 5.7.1.
+_UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+# OWASP "CSV Injection": a cell that starts with one of these is taken for a formula.
+# The apostrophe is here so that ours can be told from the text's own.
+_FORMULA_STARTS = ("=", "+", "-", "@", "'", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+_ESCAPE = re.compile(r"\\(?:(\\)|([nrt])|x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8}))")
+
+
+def storable(text: str) -> str:
+    """Text that UTF-8 can encode: lone surrogates become U+FFFD; everything else stays as it came."""
+    return text.encode("utf-8", "replace").decode("utf-8") if _has_surrogates(text) else text
+
+
+def plain(value: object, *, limit: int = LIMIT) -> str:
+    r"""One line of visible characters: what cannot be seen is written as `\n`, `\x1b`, `\u202e`.
+
+    At most `limit` characters, the rest is replaced by an ellipsis; a null value is the empty string.
+
+    >>> plain("a\x1b[2Jb\u202ec")
+    'a\\x1b[2Jb\\u202ec'
+    """
+    text = _text(value)
+    shown = "".join(_visible(character) for character in text[: limit + 1])
+    return shown if len(text) <= limit and len(shown) <= limit * 10 else shown[:limit] + "…"
+
+
+def for_terminal(value: object, *, limit: int = LIMIT) -> str:
+    """The value as one line that moves no cursor and starts no escape sequence."""
+    return plain(value, limit=limit)
+
+
+def for_html(value: object, *, limit: int = LIMIT) -> str:
+    """The value as HTML text, safe between tags and inside a quoted attribute.
+
+    >>> for_html('<b onclick="x">')
+    '&lt;b onclick=&quot;x&quot;&gt;'
+    """
+    return html.escape(plain(value, limit=limit), quote=True)
+
+
+def for_matplotlib(value: object, *, limit: int = LIMIT) -> str:
+    r"""The value as a label that never becomes a formula (`$`) and draws only visible characters.
+
+    >>> for_matplotlib("$x$")
+    '\\$x\\$'
+    """
+    return plain(value, limit=limit).replace("$", r"\$")
+
+
+def for_spreadsheet(text: str) -> str:
+    r"""The text as a CSV cell that no spreadsheet runs and no terminal obeys; `from_spreadsheet` undoes it.
+
+    A cell that starts like a formula gets a leading apostrophe, a backslash is doubled, and what cannot be
+    seen is written as `\n`, `\x1b`, `\u202e`.
+
+    >>> for_spreadsheet("=HYPERLINK(1)")
+    "'=HYPERLINK(1)"
+    """
+    shown = "".join("\\\\" if character == "\\" else _visible(character) for character in text)
+    return "'" + shown if shown.lstrip().startswith(_FORMULA_STARTS) else shown
+
+
+def from_spreadsheet(cell: str) -> str:
+    """The text that `for_spreadsheet` was given."""
+    return _ESCAPE.sub(_unescaped, cell[1:] if cell.startswith("'") and len(cell) > 1 else cell)
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bytes | bytearray):
+        return bytes(value).decode("utf-8", "backslashreplace")
+    if isinstance(value, list | tuple):
+        return " ".join(_text(item) for item in value)
+    text = str(value)
+    return "" if text in {"<NA>", "NaT", "nan"} else text
+
+
+def _visible(character: str) -> str:
+    if character == " " or (character.isascii() and character.isprintable()):
+        return character
+    if unicodedata.category(character) in _UNSEEN:
+        return character.encode("unicode_escape").decode("ascii")
+    return character
+
+
+def _has_surrogates(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    backslash, letter, *digits = match.groups()
+    if backslash:
+        return "\\"
+    if letter:
+        return {"n": "\n", "r": "\r", "t": "\t"}[letter]
+    code = int(next(group for group in digits if group), 16)
+    return chr(code) if code < 0x110000 else match.group()
