@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 import pandas as pd
 import pyarrow as pa
+from pandas.api.types import pandas_dtype
 
 from toolkit.errors import SchemaError
 
@@ -130,6 +131,8 @@ _OBSERVATIONS = (
     Column("has_sct", "boolean", "signed certificate timestamps came by extension (RFC 6962)", _NO_ANSWER),
     Column("connect_ms", "number", "from dialling to connected", "not connected, or not measured", "ms"),
     Column("answer_ms", "number", "from the hello sent to the flight read", "no flight, or not measured", "ms"),
+    Column("sent_bytes", "bytes", "what was sent from the hello on", "not kept (see `keep_bytes`)"),
+    Column("answer_bytes", "bytes", "what was received from the hello on", "not kept (see `keep_bytes`)"),
     Column("printed_subject", "text", "subject as the source printed it", _NOT_PRINTED),
     Column("printed_issuer", "text", "issuer as the source printed it", _NOT_PRINTED),
     Column("printed_serial", "text", "serial number as the source printed it", _NOT_PRINTED),
@@ -304,4 +307,4 @@ def _cast(values: pd.Series, column: Column) -> pd.Series:
         )
     if column.kind == "bytes":
         return pd.Series([bytes(v) if isinstance(v, bytes | bytearray) else None for v in values], values.index, object)
-    return values.astype(column.dtype)
+    return values.astype(pandas_dtype(column.dtype))

@@ -3,7 +3,7 @@
 import base64
 import json
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Self
@@ -134,6 +134,9 @@ def _cell(value: object, kind: schema.Kind) -> str:
         return json.dumps(list(value))
     if kind == "boolean":
         return "true" if value else "false"
+    if kind == "bytes":
+        assert isinstance(value, bytes)
+        return value.hex()
     return (
         text.for_spreadsheet(value)
         if isinstance(value, str)
@@ -143,7 +146,7 @@ def _cell(value: object, kind: schema.Kind) -> str:
     )
 
 
-def _as_pem_with_facts(row: dict[str, object]) -> str:
+def _as_pem_with_facts(row: Mapping[Hashable, object]) -> str:
     shown = ("subject", "issuer", "not_before", "not_after", "parse_error")
     facts = [f"{name}: {text.plain(row[name])}" for name in shown if text.plain(row[name])]
     der = row["der"]

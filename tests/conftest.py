@@ -1,0 +1,43 @@
+"""What every test shares: no display, no open figures, where outside truth lies, which programs it needs."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pytest
+
+plt.switch_backend("Agg")
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of files that others made, beside the checkout; it is not part of the project."""
+    if not SHARED.is_dir():
+        pytest.skip("../shared does not exist here: the files that others made are not part of the project")
+    return SHARED
+
+
+def need(program: str) -> str:
+    """The path of a program from Debian; without it the test is skipped, and in CI it fails."""
+    found = shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    if found is None:
+        if os.environ.get("TLS_TOOLKIT_CI"):
+            pytest.fail(f"{program} is not installed, and .ci/run must install it")
+        pytest.skip(f"{program} is not installed")
+    return found
+
+
+@pytest.fixture(name="need", scope="session")
+def _need() -> object:
+    return need
+
+
+@pytest.fixture(autouse=True)
+def _close_figures() -> Iterator[None]:
+    yield
+    plt.close("all")
