@@ -1,0 +1,214 @@
+"""The command line: thin words around the public calls. Exit codes: 0 fine, 1 findings, 2 usage, 3 nothing reached."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+import toolkit
+from toolkit import text
+from toolkit.errors import ToolkitError, UsageError
+from toolkit.tables import Tables, as_pem
+
+FINE: Final = 0
+FINDINGS: Final = 1
+USAGE: Final = 2
+NOTHING_REACHED: Final = 3
+INTERRUPTED: Final = 130
+"""128 + SIGINT, as shells have it."""
+
+_LOOK_COLUMNS: Final = (
+    "service", "address", "offer", "outcome", "protocol", "suite", "group", "is_key_proven", "leaf", "reason",
+)  # fmt: skip
+
+
+def run() -> None:
+    """The console entry: `main` with the process's arguments, its result as the exit code."""
+    sys.exit(main())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Carry out one command line and return its exit code; what goes wrong is said on standard error."""
+    arguments = _parser().parse_args(argv)
+    command: Callable[[argparse.Namespace], int] = arguments.command
+    try:
+        return command(arguments)
+    except UsageError as error:
+        print(f"tls-toolkit: {text.for_terminal(error, limit=1000)}", file=sys.stderr)
+        return USAGE
+    except ToolkitError as error:
+        print(f"tls-toolkit: {text.for_terminal(error, limit=1000)}", file=sys.stderr)
+        return FINDINGS
+    except KeyboardInterrupt:
+        print("tls-toolkit: interrupted; what was seen until now is kept.", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`): nothing more can be said, and the interpreter must not try.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FINE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tls-toolkit",
+        description="Watch TLS over time: what mail and web servers show, kept, asked and charted.",
+        epilog="A TARGET is a service URL (smtp://host:587, https://host), host:port, mx:domain, or a preset "
+        "such as google-mail. Exit codes: 0 fine, 1 findings, 2 usage, 3 nothing could be reached.",
+    )
+    parser.add_argument("--version", action="version", version=f"tls-toolkit {toolkit.__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    cert = commands.add_parser("cert", help="print the certificate that a server shows, as PEM")
+    cert.add_argument("target", metavar="TARGET")
+    cert.add_argument("--chain", action="store_true", help="print every certificate, as served, leaf first")
+    cert.add_argument("--offer", default="any", help="which ClientHello to send (default: any)")
+    cert.add_argument("--connect-to", metavar="HOST:PORT", help="dial this instead of the target's own host")
+    cert.add_argument("--json", action="store_true", help="print rows of `certificates` instead")
+    cert.set_defaults(command=_cert)
+
+    observe = commands.add_parser("observe", help="look once, and print what was seen")
+    _add_look_options(observe)
+    observe.set_defaults(command=_observe)
+
+    collect = commands.add_parser("collect", help="look once, and keep what was seen in a store")
+    _add_look_options(collect)
+    collect.add_argument("--store", required=True, metavar="STORE", help="folder (or s3:// URL) of the store")
+    collect.set_defaults(command=_collect)
+
+    store = commands.add_parser("store", help="say what a store holds")
+    store_commands = store.add_subparsers(required=True, metavar="COMMAND")
+    info = store_commands.add_parser("info", help="services, looks, failures and gaps")
+    info.add_argument("store", metavar="STORE")
+    info.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    info.set_defaults(command=_store_info)
+
+    demo = commands.add_parser("demo", help="watch a lab year, execute the notebooks, say what to open")
+    demo.add_argument("--output", type=Path, default=Path("build"), metavar="FOLDER", help="(default: build)")
+    demo.add_argument("--seed", type=int, default=2026, help="of the lab year (default: 2026)")
+    demo.add_argument("--recorded", type=Path, default=Path("data/google-mail"), metavar="FOLDER",
+                      help="recorded mail data for the notebooks (default: data/google-mail)")  # fmt: skip
+    demo.set_defaults(command=_demo)
+    return parser
+
+
+def _add_look_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("targets", nargs="+", metavar="TARGET")
+    parser.add_argument("--offer", action="append", metavar="NAME", help="a ClientHello to send (repeatable)")
+    parser.add_argument("--samples", type=int, default=1, metavar="N", help="looks at each address (default: 1)")
+    parser.add_argument("--addresses", type=int, metavar="N", help="addresses of each host (default: all)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def _cert(arguments: argparse.Namespace) -> int:
+    target = toolkit.parse_target(arguments.target, connect_to=arguments.connect_to)
+    tables = toolkit.observe(target, offers=(arguments.offer,), addresses=1, progress=False)
+    (look,) = tables.observations.to_dict("records")
+    chain = look["chain_sha256"]
+    if not chain:
+        why = f"{look['outcome']} at {look['stage']}" if look["outcome"] != "ok" else "no certificate was shown"
+        print(f"tls-toolkit: {target}: {why}: {text.for_terminal(look['reason']) or '-'}", file=sys.stderr)
+        return NOTHING_REACHED
+    shown = chain if arguments.chain else chain[:1]
+    certificates = tables.certificates.set_index("cert_sha256", drop=False).loc[list(shown)]
+    if arguments.json:
+        _print_json(certificates)
+    else:
+        for der in certificates["der"]:
+            sys.stdout.write(as_pem(der))
+    return FINE
+
+
+def _observe(arguments: argparse.Namespace) -> int:
+    tables = toolkit.observe(
+        arguments.targets,
+        offers=tuple(arguments.offer or ("any",)),
+        samples=arguments.samples,
+        addresses=arguments.addresses,
+        progress=sys.stderr.isatty(),
+    )
+    looks = tables.observations
+    if arguments.json:
+        _print_json(looks.drop(columns=["sent_bytes", "answer_bytes"]))
+    else:
+        _print_frame(looks.assign(leaf=looks["leaf_sha256"].str[:12])[list(_LOOK_COLUMNS)])
+    return _reached(tables)
+
+
+def _collect(arguments: argparse.Namespace) -> int:
+    store = toolkit.Store(arguments.store)
+    end = toolkit.collect(
+        arguments.targets,
+        store,
+        offers=tuple(arguments.offer or ("any",)),
+        samples=arguments.samples,
+        addresses=arguments.addresses,
+        progress=sys.stderr.isatty(),
+    )
+    looks = store.load(services=list(end["services"])).observations
+    looks = looks[looks["round"] == end["round"]]
+    if arguments.json:
+        _print_json(pd.DataFrame([end]))
+    else:
+        _print_frame(looks.groupby(["service", "outcome"], dropna=False, as_index=False).size())
+        print(f"{end['looks']} looks, {end['looks_ok']} answered; kept in {arguments.store}, round {end['round']}.")
+    if end["looks_ok"] == 0:
+        print("tls-toolkit: nothing could be reached; each failed look is kept, with its reason:", file=sys.stderr)
+        for reason, count in looks["reason"].value_counts().head(3).items():
+            print(f"  {count} × {text.for_terminal(reason)}", file=sys.stderr)
+        return NOTHING_REACHED
+    return FINE
+
+
+def _store_info(arguments: argparse.Namespace) -> int:
+    overview = toolkit.Store(arguments.store).load().overview()
+    if arguments.json:
+        _print_json(overview)
+    else:
+        _print_frame(overview)
+    return FINE
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from toolkit import report  # noqa: PLC0415  needs the extras `lab` and `notebooks`, which other commands do not
+
+    report.run_demo(arguments.output, recorded=arguments.recorded, seed=arguments.seed)
+    return FINE
+
+
+def _reached(tables: Tables) -> int:
+    if (tables.observations["outcome"] == "ok").any():
+        return FINE
+    print("tls-toolkit: nothing could be reached; the table says why, look by look.", file=sys.stderr)
+    return NOTHING_REACHED
+
+
+def _print_frame(frame: pd.DataFrame) -> None:
+    """The frame as a table of harmless text, one line a row."""
+    shown = frame.astype(object).map(text.for_terminal)
+    widths = {name: max([len(name), *shown[name].str.len()]) for name in shown.columns}
+    print("  ".join(name.ljust(widths[name]) for name in shown.columns).rstrip())
+    for row in shown.itertuples(index=False):
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths.values(), strict=True)).rstrip())
+
+
+def _print_json(frame: pd.DataFrame) -> None:
+    """The rows as a JSON array; instants in ISO 8601, bytes in hex, null as null, ASCII only."""
+    rows = [{name: _json_value(value) for name, value in row.items()} for row in frame.to_dict("records")]
+    print(json.dumps(rows, indent=2))
+
+
+def _json_value(value: object) -> object:
+    if isinstance(value, pd.Timestamp):
+        return value.isoformat()
+    if isinstance(value, tuple):
+        return list(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    if value is None or value is pd.NA or value is pd.NaT:
+        return None
+    return value

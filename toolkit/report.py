@@ -1,0 +1,136 @@
+"""From notebooks to documents: the demo watches a lab year, executes the notebooks on it, and says what it saw."""
+
+import base64
+import shutil
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import nbconvert
+import nbformat
+import papermill
+from papermill.exceptions import PapermillExecutionError
+from tqdm.auto import tqdm
+
+from toolkit.analyse import find_rotations
+from toolkit.collect import collect
+from toolkit.errors import ToolkitError, UsageError
+from toolkit.lab import Lab
+from toolkit.store import Store
+
+DEMO_STEP: Final = timedelta(days=1)
+"""Between two rounds of the demo."""
+
+DEMO_SAMPLES: Final = 3
+"""Looks at each service and offer in a round of the demo."""
+
+DEMO_OFFERS: Final = ("rsa", "ecdsa")
+"""Both kinds of certificate are asked for: one of the lab's hosts serves them side by side."""
+
+PICTURES_AT_ONCE: Final = 2
+"""Notebooks executed side by side, one kernel each."""
+
+
+def run_demo(output: Path, *, recorded: Path, seed: int, notebooks: Path = Path("notebooks")) -> None:
+    """Watch a lab year into `output/lab-year`, execute the notebooks on it, print what was seen and what to open.
+
+    Writes `output/NN-….html` and the charts as `output/NN-…-K.png`. Raises `UsageError` where there are no
+    notebooks (outside a checkout), `ToolkitError` where one of them fails, naming it and its error.
+    """
+    found = sorted(notebooks.glob("[0-9][0-9]-*.ipynb"))
+    if not found:
+        raise UsageError(f"No notebooks in {notebooks.resolve()}: run the demo in a checkout of the project.")
+    output.mkdir(parents=True, exist_ok=True)
+    kept = output / "lab-year"
+    shutil.rmtree(kept, ignore_errors=True)
+    store = Store(kept)
+    watch_lab_year(store, seed=seed)
+    documents = execute_notebooks(
+        found, output, parameters={"SOURCE": str(kept.resolve()), "RECORDED": str(recorded.resolve())}
+    )
+    print("\n".join(describe(store)))
+    print("Open: " + "\n      ".join(str(document) for document in documents))
+
+
+def watch_lab_year(store: Store, *, seed: int) -> None:
+    """Look at every service of the lab's `year`, round after round, while its clock turns; keep all in `store`."""
+    with Lab("year", seed=seed) as lab:
+        instants = list(_instants(lab.begins_at, lab.ends_at))
+        for instant in tqdm(instants, desc="Watching a lab year", unit="round"):
+            lab.clock.turn(instant)
+            collect(lab.targets, store, offers=DEMO_OFFERS, samples=DEMO_SAMPLES, clock=lab.clock, progress=False)
+
+
+def execute_notebooks(notebooks: Iterable[Path], output: Path, *, parameters: dict[str, object]) -> list[Path]:
+    """Execute each notebook with the parameters; HTML and PNG go to `output`, and the HTML files are returned."""
+    listed = list(notebooks)
+    with ThreadPoolExecutor(PICTURES_AT_ONCE) as pool:
+        made = pool.map(lambda notebook: execute_notebook(notebook, output, parameters=parameters), listed)
+        return list(tqdm(made, total=len(listed), desc="Executing notebooks", unit="notebook"))
+
+
+def execute_notebook(notebook: Path, output: Path, *, parameters: dict[str, object]) -> Path:
+    """Execute one notebook, beside which its relative paths are read; return the HTML file made of it.
+
+    Raises `ToolkitError` naming the notebook and the error of the cell that failed.
+    """
+    executed = output / notebook.name
+    try:
+        papermill.execute_notebook(
+            str(notebook), str(executed), parameters=parameters, cwd=str(notebook.parent), progress_bar=False
+        )
+    except PapermillExecutionError as error:
+        raise ToolkitError(f"{notebook} failed: {error.ename}: {error.evalue}. See {executed}.") from error
+    document = nbformat.read(executed, as_version=4)
+    page, _ = nbconvert.HTMLExporter().from_notebook_node(document)
+    written = executed.with_suffix(".html")
+    written.write_text(page, encoding="utf-8")
+    executed.unlink()
+    for number, picture in enumerate(_pictures(document), 1):
+        executed.with_name(f"{notebook.stem}-{number}.png").write_bytes(picture)
+    return written
+
+
+def describe(store: Store) -> list[str]:
+    """A few lines on what a store holds: services, looks, certificates, rotations and their overlaps."""
+    tables = store.load()
+    looks = tables.observations
+    rotations = find_rotations(tables)
+    leaves = looks["leaf_sha256"].nunique()
+    failed = int((looks["outcome"] != "ok").sum())
+    sources = "+".join(sorted(looks["source"].unique())) or "empty"
+    lines = [
+        f"Saw ({sources}): {looks['service'].nunique()} services, {len(looks)} looks ({failed} failed), "
+        f"{leaves} leaf certificates, {len(rotations)} rotations."
+    ]
+    overlaps = rotations["overlap_min_days"].dropna()
+    if len(overlaps):
+        lines.append(
+            f"Old and new certificate both served: for at least {overlaps.min():.1f} to {overlaps.max():.1f} days "
+            f"(median {overlaps.median():.1f}), as seen."
+        )
+    bounded = rotations["overlap_max_days"].dropna()
+    if len(bounded):
+        share = rotations.loc[bounded.index, "min_share"].iloc[0]
+        lines.append(
+            f"At most {bounded.max():.1f} days in {len(bounded)} of {len(rotations)} rotations "
+            f"(95 % each, for shares of at least {share:.0%})."
+        )
+    return lines
+
+
+def _instants(begins_at: datetime, ends_at: datetime) -> Iterable[datetime]:
+    instant = begins_at
+    while instant < ends_at:
+        yield instant
+        instant += DEMO_STEP
+
+
+def _pictures(document: nbformat.NotebookNode) -> Iterable[bytes]:
+    for cell in document.cells:
+        for output in cell.get("outputs", ()):
+            picture = output.get("data", {}).get("image/png")
+            if picture is not None:
+                yield base64.b64decode(picture)
