@@ -102,8 +102,10 @@ def describe(store: Store) -> list[str]:
     failed = int((looks["outcome"] != "ok").sum())
     sources = "+".join(sorted(looks["source"].unique())) or "empty"
     lines = [
-        f"Saw ({sources}): {looks['service'].nunique()} services, {len(looks)} looks ({failed} failed), "
-        f"{leaves} leaf certificates, {len(rotations)} rotations."
+        (
+            f"Saw ({sources}): {looks['service'].nunique()} services, {len(looks)} looks ({failed} failed), "
+            f"{leaves} leaf certificates, {len(rotations)} rotations."
+        )
     ]
     overlaps = rotations["overlap_min_days"].dropna()
     if len(overlaps):
