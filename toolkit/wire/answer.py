@@ -1,0 +1,67 @@
+"""What came of a hello: the facts, how it ended, and what was wrong though it could be read."""
+
+from dataclasses import dataclass
+from typing import Final
+
+FAULTS: Final[dict[str, str]] = {
+    "version_not_offered": "the server answered with a version that was not offered",
+    "suite_not_offered": "the server answered with a suite that was not offered",
+    "suite_of_another_version": "the suite does not belong to the version that the server chose",
+    "group_not_offered": "the key exchange uses a group that was not offered",
+    "scheme_not_offered": "the handshake signature uses a scheme that was not offered",
+    "signature_wrong": "the handshake signature does not verify with the leaf's key",
+    "compression_chosen": "the server chose a compression that was not offered",
+    "session_id_not_echoed": "the server did not echo the session id (RFC 8446, 4.1.3)",
+    "downgrade_marked": "the server marked a downgrade although TLS 1.3 was offered (RFC 8446, 4.1.3)",
+}
+"""The closed vocabulary of `Answer.faults`: wrong, but readable, so the flight was read on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is known of a server's first flight, at any moment.
+
+    `outcome`: one of `schema.OUTCOMES`; null until the look has ended.
+    `stage`: `hello` until the ServerHello, `certificate` until the Certificate, `finished` after it: what was
+        awaited last.
+    `reason`: why, in words, at most a few hundred characters; may quote hostile text. Null: nothing to add.
+    `protocol`: as `schema.PROTOCOLS` writes it; null before the ServerHello.
+    `suite_code`: code point of the suite chosen; null before the ServerHello and for SSL 2.0.
+    `group_code`: code point of the key exchange's group, also when only a HelloRetryRequest named it, and for
+        finite-field parameters that equal a group of RFC 7919. Null: static RSA, other parameters, or not so far.
+    `signature_scheme_code`: code point of the handshake signature's scheme. Null: none, or before TLS 1.2, where
+        the key's type decides (RSA: MD5 and SHA-1, others: SHA-1).
+    `chain`: DER of each certificate as served, leaf first; empty: none came.
+    `is_key_proven`: true: a handshake signature was verified with the leaf's key; false: it was wrong; null: the
+        exchange carries none (static RSA, anonymous), it did not come so far, or the key or the scheme is one that
+        cannot be checked here (`reason` says so).
+    `has_ocsp_staple`: an OCSP response came; `has_sct`: certificate timestamps came by extension. Null: the flight
+        did not come so far.
+    `alert`: code of the last alert (RFC 8446, 6); null: none came.
+    `is_retried`: a HelloRetryRequest was seen.
+    `exchange_bits`: size of the finite-field prime, or of the temporary RSA key of an export suite; null: neither.
+    `suites`: SSL 2.0 only: the cipher kinds that the server lists (24 bit codes); the client would choose.
+    `faults`: keys of `FAULTS`, in the order met.
+    """
+
+    outcome: str | None = None
+    stage: str = "hello"
+    reason: str | None = None
+    protocol: str | None = None
+    suite_code: int | None = None
+    group_code: int | None = None
+    signature_scheme_code: int | None = None
+    chain: tuple[bytes, ...] = ()
+    is_key_proven: bool | None = None
+    has_ocsp_staple: bool | None = None
+    has_sct: bool | None = None
+    alert: int | None = None
+    is_retried: bool = False
+    exchange_bits: int | None = None
+    suites: tuple[int, ...] = ()
+    faults: tuple[str, ...] = ()
+
+    @property
+    def is_sound(self) -> bool:
+        """The whole first flight was read and nothing in it was wrong."""
+        return self.outcome == "ok" and not self.faults
