@@ -1,0 +1,32 @@
+"""A small internet on loopback whose truth is known: servers to look at, a clock to turn, and what was served when.
+
+Everything in it is labelled lab: targets have `source="lab"`, names end in `.lab.test` (RFC 6761 reserves `.test`),
+subjects say `lab`. The servers are implementations that this project did not write: Python's `ssl`, pyOpenSSL,
+tlslite-ng.
+"""
+
+from toolkit.lab.clock import Clock
+from toolkit.lab.running import Lab
+from toolkit.lab.scenarios import NAMES, Scenario, scenario
+from toolkit.lab.schedule import Issue, Machine, Schedule, Service, Switch
+from toolkit.lab.simulate import Looks, Plan, draw_looks, simulate
+from toolkit.lab.truth import Truth, tell_truth
+
+__all__ = [
+    "NAMES",
+    "Clock",
+    "Issue",
+    "Lab",
+    "Looks",
+    "Machine",
+    "Plan",
+    "Scenario",
+    "Schedule",
+    "Service",
+    "Switch",
+    "Truth",
+    "draw_looks",
+    "scenario",
+    "simulate",
+    "tell_truth",
+]

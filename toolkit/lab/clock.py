@@ -1,0 +1,39 @@
+"""The lab's clock: it stands still until it is turned."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from toolkit.errors import LabError
+
+
+class Clock:
+    """The lab's time. Calling it gives an aware instant (UTC), so it serves wherever a `clock=` is asked for.
+
+    `turn` and `advance` return when every server of the lab has seen the new time: a connection opened afterwards
+    is answered by it.
+    """
+
+    def __init__(self, begins_at: datetime, tell: Callable[[datetime], None]) -> None:
+        self._now = begins_at
+        self._tell = tell
+
+    def __call__(self) -> datetime:
+        """The lab's time."""
+        return self._now
+
+    def turn(self, to: datetime) -> datetime:
+        """Set the lab's time and return it. Raises `LabError` for a time before the present one or without a zone."""
+        if to.tzinfo is None:
+            raise LabError(f"{to.isoformat()} has no zone; say which, such as datetime(…, tzinfo=timezone.utc).")
+        if to < self._now:
+            raise LabError(
+                f"The lab's clock stands at {self._now.isoformat()} and cannot go back to {to.isoformat()}; "
+                "start another Lab of the same scenario and seed: it repeats the same history."
+            )
+        self._tell(to)
+        self._now = to
+        return to
+
+    def advance(self, by: timedelta) -> datetime:
+        """Turn the clock forward by `by` and return the new time."""
+        return self.turn(self._now + by)

@@ -1,0 +1,124 @@
+"""What a lab serves when, decided before anything is served.
+
+A schedule is plain data: certificates to be issued, and services of machines that switch from one certificate to
+the next at given instants. The servers follow it, `truth.py` tells it as frames, `simulate.py` draws looks from it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from toolkit.errors import LabError
+from toolkit.targets import PORTS
+
+LOOPBACK: Final = "127.0.0.1"
+
+IMPLEMENTATIONS: Final = ("ssl", "pyopenssl", "tlslite")
+"""Whose code answers: Python's `ssl`, pyOpenSSL with its bundled OpenSSL, tlslite-ng."""
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One certificate to be issued.
+
+    `key` numbers the key within its type: equal numbers are the same key, which is how a truth says key reuse.
+    `issuer` names the intermediate that signs (`authority.ISSUERS`), `names` are the DNS names of its SAN.
+    """
+
+    names: tuple[str, ...]
+    key_type: str
+    key: int
+    issuer: str
+    not_before: datetime
+    not_after: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """From `at` on, a machine answers for `key_type` with `issues[issue]`; with nothing where `issue` is None."""
+
+    at: datetime
+    key_type: str
+    issue: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One machine behind an address: its switches in time order, and whose code it runs.
+
+    `manner` says what it speaks (`manners.MANNERS`); it serves one certificate per key type, and the client's offer
+    decides between them.
+    """
+
+    switches: tuple[Switch, ...]
+    address: str = LOOPBACK
+    implementation: str = "ssl"
+    manner: str = "current"
+
+    def serving(self, at: datetime) -> dict[str, int]:
+        """Key type → number of the issue that the machine serves at that instant."""
+        served: dict[str, int] = {}
+        for switch in self.switches:
+            if switch.at > at:
+                break
+            if switch.issue is None:
+                served.pop(switch.key_type, None)
+            else:
+                served[switch.key_type] = switch.issue
+        return served
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service as a user means it; its balancer picks one of an address's machines per connection, at random.
+
+    With `affinity` it keeps a source on one machine for that long instead. `drop_rate` of the connections are reset
+    or closed before an answer, `defer_rate` are told 421 (SMTP only, RFC 5321 section 4.2.3).
+    """
+
+    scheme: str
+    host: str
+    machines: tuple[Machine, ...]
+    port: int | None = None
+    affinity: timedelta | None = None
+    drop_rate: float = 0.0
+    defer_rate: float = 0.0
+
+    @property
+    def service(self) -> str:
+        """`scheme://host:port`."""
+        return f"{self.scheme}://{self.host}:{self.port or PORTS[self.scheme]}"
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The addresses of its machines, each once, in order."""
+        return tuple(dict.fromkeys(machine.address for machine in self.machines))
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Everything that a lab serves between two instants. Raises `LabError` where it contradicts itself."""
+
+    scenario: str
+    begins_at: datetime
+    ends_at: datetime
+    issues: tuple[Issue, ...]
+    services: tuple[Service, ...]
+
+    def __post_init__(self) -> None:
+        if not self.services or any(not service.machines for service in self.services):
+            raise LabError(f"Scenario {self.scenario!r} has a service without a machine; give it at least one.")
+        for service in self.services:
+            for machine in service.machines:
+                self._check(service, machine)
+            if not 0 <= service.drop_rate + service.defer_rate <= 1:
+                raise LabError(f"{service.service}: drop_rate and defer_rate are shares; together at most 1.")
+
+    def _check(self, service: Service, machine: Machine) -> None:
+        if machine.implementation not in IMPLEMENTATIONS:
+            raise LabError(f"{service.service}: no {machine.implementation!r}; there is {', '.join(IMPLEMENTATIONS)}.")
+        if list(machine.switches) != sorted(machine.switches, key=lambda switch: switch.at):
+            raise LabError(f"{service.service}: a machine's switches are not in time order.")
+        for switch in machine.switches:
+            if switch.issue is not None and self.issues[switch.issue].key_type != switch.key_type:
+                raise LabError(f"{service.service}: issue {switch.issue} is not of key type {switch.key_type}.")
