@@ -1,49 +1,226 @@
 """What expires when, what has been replaced already, and who is late by his own habit?"""
 
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 import pandas as pd
 
+from toolkit import schema
+from toolkit.errors import UsageError
 from toolkit.tables import Tables
+
+LINE: Final = ["service", "host", "server_name", "key_type"]
+"""What a line is; the host follows from the service, except in records that name no port."""
+
+_SECOND = pd.Timedelta(seconds=1)
+
+_VISIT = pd.Timedelta(days=1)
+"""Looks of one round further apart than this are not one visit: recorded series call all their years one round."""
+
+_SHARES: Final = (("1/12", 1 / 12), ("1/6", 1 / 6), ("1/3", 1 / 3))
+_DAYS: Final = (("7 d", 7.0), ("14 d", 14.0), ("30 d", 30.0))
+
+DTYPES: Final = {
+    "service": "string",
+    "host": "string",
+    "server_name": "string",
+    "key_type": "string",
+    "leaf_sha256": "string",
+    "subject": "string",
+    "issuer": "string",
+    "not_before": schema.DTYPES["instant"],
+    "not_after": schema.DTYPES["instant"],
+    "lifetime_days": "Float64",
+    "days_left": "Float64",
+    "share_left": "Float64",
+    "first_seen": schema.DTYPES["instant"],
+    "last_seen": schema.DTYPES["instant"],
+    "looks": "Int64",
+    "last_look_at": schema.DTYPES["instant"],
+    "is_shown_last": "boolean",
+    "successor": "string",
+    "successor_sha256": "string",
+    "state": "string",
+    "threshold": "string",
+    "source": "string",
+}
 
 
 def summarise_expiry(
     tables: Tables, *, now: datetime, thresholds: Literal["lifetime", "days"] = "lifetime"
 ) -> pd.DataFrame:
-    """Every certificate of every line, with the days it has left, whether it was replaced, and the line's habit.
+    """Every certificate of every line, with the days it has left and whether it was replaced.
 
-    A line is a (service, server_name, key_type). Looks after `now` are not counted. "Shown last" means: in the
-    last dated round of the line that got a leaf of its key type. Rows are ordered by service, server name, key
-    type and `not_before`. Looks without a leaf, and leaves whose certificate is missing or unparsed, have no row.
+    A line is a (service, server_name, key_type). Looks after `now` are not counted. "Shown last" means: by a look
+    of the line's last round, at most a day before the line's last dated look. Rows are ordered by service, host,
+    server name, key type and `not_before`. Looks without a leaf, and leaves whose certificate is missing or
+    unparsed, have no row.
 
     Columns, in order:
 
     - `service`, `host`, `server_name`, `key_type`, `leaf_sha256`, `subject`, `issuer` (string)
     - `not_before`, `not_after` (instant), `lifetime_days`, `days_left` (Float64 [d], negative: ended; the
-      lifetime counts the last second, RFC 5280 section 4.1.2.5), `share_left` (Float64, of the lifetime)
+      lifetime counts the last second, RFC 5280 section 4.1.2.5), `share_left` (Float64, of the lifetime; negative:
+      ended, above 1: not begun, null: the end precedes the beginning)
     - `first_seen`, `last_seen` (instant, null: only undated looks showed it), `looks` (Int64),
       `last_look_at` (instant, the line's last dated look that got a leaf; null: none is dated)
-    - `is_shown_last` (boolean, null: no look of the line is dated, or no look at this certificate is)
+    - `is_shown_last` (boolean, null: no look at this certificate is dated)
     - `successor` (string: `seen` the line showed a newer certificate, `issued` the tables hold a newer one for
       the same names and key type that the line never showed; null: neither), `successor_sha256` (string, the
       next one)
     - `state` (string): `replaced` no longer shown and a newer one is; `replacing` still shown, and so is a newer
       one; `expired` shown after its end; `lapsed` ended, but nobody has looked since; `withdrawn` not shown last,
       and what is shown instead is older; `not_yet_valid`; `expiring` past a threshold; `valid`
-    - `threshold` (string, the tightest threshold passed; null: none, or not asked because it is replaced)
-    - `habit_basis` (string: `seen`, from rotations looked at; `issued`, from the dates in the line's certificates;
-      null: the line has a single certificate), `habit_rotations` (Int64, how many it rests on),
-      `habit_lead_days` (Float64 [d], median: how long before its predecessor's end a successor was shown, for
-      `issued` how long before it its validity began), `habit_spread_days` (Float64 [d], longest less shortest lead)
-    - `renew_by_at` (instant, end less habitual lead; null: no habit, or a successor is there), `late_days`
-      (Float64 [d], days since then, 0 when not yet due; null as `renew_by_at`)
+    - `threshold` (string, the tightest threshold passed; null: none, or not asked in another state)
     - `source` (string)
 
     `thresholds`: `lifetime` (1/3, 1/6, 1/12 of the lifetime left: 30, 15 and 7.5 days of 90) or `days` (30, 14, 7).
-    Undated looks count as sightings of the certificate; they say nothing about the order, so a certificate
-    seen only undated is `replaced` only where a look known to be later shows a newer one.
+    A certificate that only undated looks showed is `replaced` where a newer one was shown after the latest
+    instant of those looks, or after its own end; else its dates alone decide, and `is_shown_last` is null.
 
-    Raises `UsageError` where `now` has no zone.
+    Raises `UsageError` where `now` has no zone, or `thresholds` is neither.
     """
-    raise NotImplementedError
+    today = zoned(now, "now")
+    if thresholds not in ("lifetime", "days"):
+        raise UsageError(f"thresholds={thresholds!r}: write 'lifetime' or 'days'.")
+    frame = _certificates_of_lines(tables, today)
+    frame = _with_successors(frame, tables.certificates)
+    ends = frame["not_after"] + _SECOND
+    lifetime = ends - frame["not_before"]
+    frame["lifetime_days"] = _days(lifetime)
+    frame["days_left"] = _days(ends - today)
+    frame["share_left"] = ((ends - today) / lifetime).where(lifetime > pd.Timedelta(0))
+    left, steps = (frame["share_left"], _SHARES) if thresholds == "lifetime" else (frame["days_left"], _DAYS)
+    frame["threshold"] = pd.Series(pd.NA, index=frame.index, dtype="string")
+    for name, most in reversed(steps):
+        frame.loc[(left <= most).fillna(False), "threshold"] = name
+    frame["state"] = _states(frame, today)
+    frame.loc[frame["state"] != "expiring", "threshold"] = pd.NA
+    return frame[list(DTYPES)].astype(DTYPES)
+
+
+def zoned(instant: datetime, name: str) -> pd.Timestamp:
+    """The instant in UTC; raises `UsageError`, naming the parameter, where it is none or has no zone."""
+    if not isinstance(instant, datetime) or pd.isna(instant):
+        raise UsageError(f"{name}={instant!r} is not an instant: give a datetime with a zone.")
+    if instant.tzinfo is None:
+        raise UsageError(f"{name}={instant.isoformat()} has no zone: add tzinfo=timezone.utc, or +00:00 in text.")
+    return pd.Timestamp(instant).tz_convert("UTC").as_unit("us")
+
+
+def _certificates_of_lines(tables: Tables, today: pd.Timestamp) -> pd.DataFrame:
+    """One row per line and certificate: the certificate's facts, when it was seen, when the line was last looked at."""
+    looks = tables.observations
+    began = looks["observed_at"].fillna(looks["observed_from"])
+    looks = looks.loc[
+        looks["leaf_sha256"].notna() & ~(began > today).fillna(False),
+        ["service", "host", "server_name", "round", "leaf_sha256", "observed_at", "observed_until", "source"],
+    ]
+    facts = tables.certificates[
+        ["cert_sha256", "subject", "issuer", "names", "key_type", "not_before", "not_after"]
+    ].rename(columns={"cert_sha256": "leaf_sha256"})
+    facts = facts[facts["not_before"].notna() & facts["not_after"].notna()]
+    looks = looks.merge(facts[["leaf_sha256", "key_type"]], on="leaf_sha256")
+    line = looks.groupby(LINE, dropna=False, sort=False)["observed_at"]
+    looks["last_look_at"] = line.transform("max")
+    last_round = looks.loc[looks["observed_at"] == looks["last_look_at"], [*LINE, "round"]].drop_duplicates()
+    looks = looks.merge(last_round.assign(is_last_round=True), how="left", on=[*LINE, "round"])
+    looks["is_shown_last"] = looks["is_last_round"].notna() & (
+        (looks["last_look_at"] - looks["observed_at"]) <= _VISIT
+    ).fillna(False)
+    looks["known_until"] = looks["observed_at"].fillna(looks["observed_until"])
+    seen = looks.groupby([*LINE, "leaf_sha256"], dropna=False, sort=False).agg(
+        first_seen=("observed_at", "min"),
+        last_seen=("observed_at", "max"),
+        known_until=("known_until", "max"),
+        is_bounded=("known_until", "count"),
+        looks=("leaf_sha256", "size"),
+        last_look_at=("last_look_at", "max"),
+        is_shown_last=("is_shown_last", "any"),
+        source=("source", _joined),
+    )
+    frame = seen.reset_index().merge(facts.drop(columns="key_type"), on="leaf_sha256")
+    frame["is_shown_last"] = frame["is_shown_last"].astype("boolean").where(frame["last_seen"].notna())
+    frame["known_until"] = frame["known_until"].where(frame["is_bounded"] == frame["looks"])
+    return frame.sort_values([*LINE, "not_before", "first_seen", "leaf_sha256"], ignore_index=True)
+
+
+def _with_successors(frame: pd.DataFrame, certificates: pd.DataFrame) -> pd.DataFrame:
+    """The rows with the next newer certificate of their line, seen or only issued, and when a newer one was seen."""
+    lines = frame.groupby(LINE, dropna=False, sort=False).ngroup()
+    frame["successor_sha256"] = frame["leaf_sha256"].groupby(lines).shift(-1)
+    frame["successor"] = pd.Series("seen", index=frame.index, dtype="string").where(frame["successor_sha256"].notna())
+    frame["newer_seen"] = _latest_below(frame["last_seen"], lines)
+    shown_last = frame["last_seen"].where(frame["is_shown_last"].fillna(False).astype(bool))
+    frame["is_newer_shown_last"] = _latest_below(shown_last, lines).notna()
+    issued = _issued(frame, certificates)
+    without = frame["successor"].isna() & issued.notna()
+    frame.loc[without, "successor"] = "issued"
+    frame.loc[without, "successor_sha256"] = issued[without]
+    return frame
+
+
+def _latest_below(instants: pd.Series, lines: pd.Series) -> pd.Series:
+    """For each row the latest instant among the rows of its line that stand below it: the newer certificates."""
+    upwards = instants[::-1]
+    running = upwards.groupby(lines).cummax().groupby(lines).ffill()
+    return running.groupby(lines).shift(1)[::-1]
+
+
+def _issued(frame: pd.DataFrame, certificates: pd.DataFrame) -> pd.Series:
+    """For each row the next certificate of the tables with the same names and key type and a later beginning."""
+    held = certificates.loc[
+        certificates["names"].notna() & certificates["not_before"].notna() & certificates["key_type"].notna(),
+        ["cert_sha256", "names", "key_type", "not_before"],
+    ].copy()
+    held["names"] = _name_set(held["names"])
+    held = held[held["names"] != ""].sort_values("not_before", kind="stable")
+    wanted = frame[["names", "key_type", "not_before"]].copy()
+    wanted["names"] = _name_set(wanted["names"])
+    found = pd.merge_asof(
+        wanted.reset_index().sort_values("not_before", kind="stable"),
+        held,
+        on="not_before",
+        by=["names", "key_type"],
+        direction="forward",
+        allow_exact_matches=False,
+    )
+    return found.set_index("index")["cert_sha256"].reindex(frame.index).astype("string")
+
+
+def _name_set(names: pd.Series) -> pd.Series:
+    """Each row's names as one text that is equal where the sets are equal; empty where there are none."""
+    return pd.Series(["\n".join(sorted(set(row))) if row else "" for row in names], names.index, dtype="string")
+
+
+def _states(frame: pd.DataFrame, today: pd.Timestamp) -> pd.Series:
+    """The word for each row; the first that fits stands."""
+    shown = frame["is_shown_last"]
+    is_shown = shown.fillna(False).astype(bool)
+    is_gone = (~shown).fillna(False).astype(bool)
+    undated_replaced = shown.isna() & (
+        (frame["newer_seen"] > frame["known_until"]).fillna(False)
+        | (frame["newer_seen"] > frame["not_after"]).fillna(False)
+    )
+    ended = frame["not_after"] < today
+    state = pd.Series("valid", index=frame.index, dtype="string")
+    words = (
+        ("replaced", (is_gone & frame["is_newer_shown_last"]) | undated_replaced),
+        ("withdrawn", is_gone),
+        ("expired", is_shown & (frame["last_seen"] > frame["not_after"]).fillna(False)),
+        ("lapsed", ended),
+        ("replacing", is_shown & frame["is_newer_shown_last"]),
+        ("not_yet_valid", frame["not_before"] > today),
+        ("expiring", frame["threshold"].notna()),
+    )
+    for word, holds in reversed(words):
+        state[holds] = word
+    return state
+
+
+def _days(spans: pd.Series) -> pd.Series:
+    return spans.dt.total_seconds() / 86400
+
+
+def _joined(values: pd.Series) -> str:
+    return ", ".join(sorted(set(values)))
