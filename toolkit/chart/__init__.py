@@ -1,0 +1,10 @@
+"""Draw: a frame in, matplotlib's `Axes` out.
+
+Frame first, everything else by keyword; `ax=None` opens a figure whose height follows the rows. Whatever is shown is
+said by colour and by shape or hatch, text from servers is made harmless, and where data comes from the lab, or from
+a simulation, the title says so. An empty frame gives axes that say so, too.
+"""
+
+from toolkit.chart.lifelines import plot_rotations, plot_sightings
+
+__all__ = ["plot_rotations", "plot_sightings"]

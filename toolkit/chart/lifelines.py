@@ -1,0 +1,313 @@
+"""Life lines: every certificate of a line by when it was valid (thin), when it was seen (thick), and what is open.
+
+A line is what `toolkit.analyse` means by it: a service, server name and key type; each has a row, in which its
+certificates take turns in lanes, so that those which live at the same time lie side by side.
+"""
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch, Rectangle
+from numpy.typing import NDArray
+
+from toolkit.chart import canvas
+from toolkit.chart.palette import FAINT, INK, LIVES, PAPER, RED
+
+LINE: Final = ["service", "host", "server_name", "key_type"]
+"""What names a line."""
+
+LIFE: Final = ["not_before", "not_after", "first_seen", "last_seen"]
+"""The instants of a certificate's life, in the order in which they are drawn."""
+
+MOST_LANES: Final = 5
+"""Of a row; certificates beyond share lanes, which happens where lives are many times longer than their cadence."""
+
+_FEW_LANES, _MANY_LANES = 14, 80
+_LANE_INCHES = {"few": 0.26, "some": 0.17, "many": 0.085}
+
+_MOST_NUMBERS = 24
+"""Overlaps written out in days; more would be in each other's way."""
+
+
+def plot_sightings(frame: pd.DataFrame, *, ax: Axes | None = None, now: object = None) -> Axes:
+    """The axes with a row per service, server name and key type, and a life line per certificate seen on it.
+
+    `frame` is what `find_sightings` returns. Thin: valid; thick, or a dot: seen, from the first look to the last;
+    a hollow arrow: no look tells when it began or ended. `now` (an instant with a zone) draws a line. Returns the
+    axes; a new figure's height follows the number of rows.
+    """
+    lives = _lives(frame, frame["leaf_sha256"]) if len(frame) else frame
+    if lives.empty:
+        return canvas.say_nothing(ax, "Certificates seen", "No certificate was seen.")
+    lives["is_open_start"] = frame["not_seen_before"].isna().to_numpy() & lives["first_seen"].notna()
+    lives["is_open_end"] = frame["not_seen_after"].isna().to_numpy() & lives["last_seen"].notna()
+    rows = _placed(lives)
+    axes = _draw(rows, ax, now)
+    _finish(axes, rows, title=canvas.titled("Certificates seen", frame), now=now, marks=[])
+    return axes
+
+
+def plot_rotations(frame: pd.DataFrame, *, ax: Axes | None = None, now: object = None) -> Axes:
+    """The axes with a row per service, server name and key type, its certificates as life lines, overlaps marked.
+
+    `frame` is what `find_rotations` returns, on either basis. Thin: valid; thick, or a dot: seen; a hollow arrow:
+    open, no look tells when it began or ended. A certificate that no dated look saw has its thin line only. Hatched
+    red across two lanes: both were certainly served (`start_max_at` to `done_min_at`). Grey under the successor's
+    line: both were valid. An arrow at the edge: the validity goes on beyond the chart. `now` (an instant with a
+    zone) draws a line. Returns the axes; a new figure's height follows the number of rows.
+    """
+    if frame.empty:
+        why = "No rotation: no line had a second certificate."
+        return canvas.say_nothing(ax, "Certificate rotations", why)
+    rows = _placed(_lives_of_pairs(frame))
+    axes = _draw(rows, ax, now)
+    marks = _draw_overlaps(axes, frame, rows)
+    _finish(axes, rows, title=canvas.titled("Certificate rotations", frame), now=now, marks=marks)
+    return axes
+
+
+def _lives(frame: pd.DataFrame, hashes: pd.Series, prefix: str = "") -> pd.DataFrame:
+    lives = frame[LINE].astype(object).where(frame[LINE].notna(), "")
+    lives["sha256"] = hashes.astype(object)
+    for name in LIFE:
+        lives[name] = frame[prefix + name]
+    return lives
+
+
+def _lives_of_pairs(frame: pd.DataFrame) -> pd.DataFrame:
+    """One row per certificate of each line: the predecessors and successors of the pairs, each once."""
+    former = _lives(frame, frame["predecessor_sha256"], "predecessor_")
+    former["is_open_start"] = False
+    former["is_open_end"] = frame["predecessor_not_seen_after"].isna() & former["last_seen"].notna()
+    latter = _lives(frame, frame["successor_sha256"], "successor_")
+    latter["is_open_start"] = frame["successor_not_seen_before"].isna() & latter["first_seen"].notna()
+    # The pairs say what came after a predecessor; what came after the last successor was never seen to end.
+    latter["is_open_end"] = latter["last_seen"].notna()
+    lives = pd.concat([former, latter], ignore_index=True)
+    first = lives.groupby([*LINE], sort=False)["first_seen"].transform("min")
+    lives.loc[lives["first_seen"].notna() & (lives["first_seen"] == first), "is_open_start"] = True
+    return lives.drop_duplicates([*LINE, "sha256"], ignore_index=True)
+
+
+def _placed(lives: pd.DataFrame) -> pd.DataFrame:
+    """The lives with `row` (number of the line), `lane`, `lanes` of the row, `y` of the lane's middle, `turn`."""
+    lives = lives.copy()
+    for name in LIFE:
+        lives[name] = canvas.days(lives[name])
+    lives["row"] = lives.groupby(LINE, sort=False).ngroup()
+    lives["begin"] = lives[["not_before", "first_seen"]].min(axis=1)
+    lives["end"] = lives[["not_after", "last_seen"]].max(axis=1)
+    lives = lives.sort_values(["row", "begin", "end", "sha256"], kind="stable", ignore_index=True)
+    lives["turn"] = lives.groupby("row").cumcount()
+    lanes = lives.groupby("row")[["begin", "end"]].apply(_lanes_needed)
+    lives["lanes"] = lives["row"].map(lanes)
+    lives["lane"] = lives["turn"] % lives["lanes"]
+    tops = (lanes + 0.6).cumsum().shift(fill_value=0.0)
+    lives["top"] = lives["row"].map(tops)
+    lives["y"] = lives["top"] + lives["lane"] + 0.8
+    return lives
+
+
+def _lanes_needed(lives: pd.DataFrame) -> int:
+    """How many certificates of a row live at once, at most `MOST_LANES`; two at least where there is more than one."""
+    begins, ends = np.sort(lives["begin"].to_numpy()), np.sort(lives["end"].to_numpy())
+    at_once = np.arange(1, len(begins) + 1) - np.searchsorted(ends, begins, side="left")
+    return int(np.clip(at_once.max(initial=1), min(2, len(lives)), MOST_LANES))
+
+
+def _window(rows: pd.DataFrame, now: object) -> tuple[float, float]:
+    """The dates worth drawing: all lives, unless one reaches far beyond what was seen or begun."""
+    seen = rows[["first_seen", "last_seen"]].to_numpy(dtype=float)
+    begun = rows["not_before"].to_numpy(dtype=float)
+    anchors = seen[~np.isnan(seen)] if not np.isnan(seen).all() else begun[~np.isnan(begun)]
+    if now is not None:
+        anchors = np.append(anchors, canvas.day(now))
+    if not len(anchors):
+        return 0.0, 1.0
+    low, high = float(anchors.min()), float(anchors.max())
+    reach = max(high - low, 400.0)
+    first, last = np.nanmin(rows["begin"], initial=low), np.nanmax(rows["end"], initial=high)
+    first, last = max(float(first), low - reach), min(float(last), high + reach)
+    margin = max((last - first) * 0.015, 1 / 48)
+    return max(first - margin, canvas.FIRST_DAY), min(last + margin, canvas.LAST_DAY)
+
+
+def _draw(rows: pd.DataFrame, ax: Axes | None, now: object) -> Axes:
+    lanes = float((rows.groupby("row")["lanes"].first() + 0.6).sum())
+    pitch = _LANE_INCHES["few" if lanes <= _FEW_LANES else "some" if lanes <= _MANY_LANES else "many"]
+    axes = canvas.open_axes(ax, inches=lanes * pitch)
+    first, last = _window(rows, now)
+    canvas.set_dates(axes, first, last, is_tall=_is_tall(rows))
+    for row, group in rows.groupby("row"):
+        if int(str(row)) % 2:
+            top = float(group["top"].iloc[0])
+            axes.axhspan(top, top + float(group["lanes"].iloc[0]) + 0.6, color=PAPER, zorder=0, linewidth=0)
+    for turn, colour in enumerate(LIVES):
+        mine = rows[rows["turn"] % len(LIVES) == turn]
+        _draw_validity(axes, mine, colour, (first, last))
+        _draw_seen(axes, mine, colour, smallest=(last - first) / 400)
+    return axes
+
+
+def _draw_validity(ax: Axes, lives: pd.DataFrame, colour: str, window: tuple[float, float]) -> None:
+    valid = lives.dropna(subset=["not_before", "not_after"])
+    # A certificate may end before it begins; it was never valid.
+    valid = valid[valid["not_after"] >= valid["not_before"]]
+    valid = valid[(valid["not_before"] <= window[1]) & (valid["not_after"] >= window[0])]
+    drawn = ax.hlines(
+        valid["y"],
+        valid["not_before"].clip(*window),
+        valid["not_after"].clip(*window),
+        colors=colour,
+        linewidth=1.3,
+        zorder=1.5,
+    )
+    drawn.set_gid("validity")
+    for edge, outside, marker in (
+        (window[0], valid["not_before"] < window[0], "<"),
+        (window[1], valid["not_after"] > window[1], ">"),
+    ):
+        beyond = valid[outside]
+        arrows = ax.scatter(
+            np.full(len(beyond), edge), beyond["y"], marker=marker, s=16, color=colour, clip_on=False, zorder=5
+        )
+        arrows.set_gid("beyond")
+
+
+def _draw_seen(ax: Axes, lives: pd.DataFrame, colour: str, *, smallest: float) -> None:
+    seen = lives.dropna(subset=["first_seen", "last_seen"])
+    spans = seen[seen["last_seen"] - seen["first_seen"] > smallest]
+    bars = ax.barh(
+        spans["y"],
+        spans["last_seen"] - spans["first_seen"],
+        left=spans["first_seen"],
+        height=0.46,
+        color=colour,
+        zorder=2,
+    )
+    for bar in bars:
+        bar.set_gid("seen")
+    dots = seen.drop(index=spans.index)
+    points = ax.scatter(dots["first_seen"], dots["y"], marker="o", s=20, color=colour, zorder=3)
+    points.set_gid("seen-once")
+    for column, flag, marker, name in (
+        ("first_seen", "is_open_start", "<", "open-start"),
+        ("last_seen", "is_open_end", ">", "open-end"),
+    ):
+        ends = seen[seen[flag]]
+        arrows = ax.scatter(
+            ends[column], ends["y"], marker=marker, s=30, facecolor="white", edgecolor=colour, linewidth=1.1, zorder=5
+        )
+        arrows.set_gid(name)
+
+
+def _draw_overlaps(ax: Axes, frame: pd.DataFrame, rows: pd.DataFrame) -> list[Patch]:
+    """Bands where both of a pair were valid, boxes where both were certainly served; what to say in the legend."""
+    former, latter = (_of_pairs(frame, rows, name) for name in ("predecessor_sha256", "successor_sha256"))
+    begin = np.fmax(former["not_before"].to_numpy(), latter["not_before"].to_numpy())
+    end = np.fmin(former["not_after"].to_numpy(), latter["not_after"].to_numpy())
+    both = (end > begin) & former["not_after"].notna().to_numpy() & latter["not_after"].notna().to_numpy()
+    start, done = canvas.days(frame["start_max_at"]), canvas.days(frame["done_min_at"])
+    served = done > start
+    marks = []
+    if both.any():
+        y = latter["y"].to_numpy()[both]
+        bands = ax.barh(
+            y, (end - begin)[both], left=begin[both], height=0.8, color=FAINT, alpha=0.3, linewidth=0, zorder=0.6
+        )
+        for band in bands:
+            band.set_gid("validity-overlap")
+        marks.append(Patch(facecolor=FAINT, alpha=0.3, label="both valid"))
+        if not served.any():
+            _write_days(ax, begin[both], end[both], y)
+    if served.any():
+        upper = np.minimum(former["y"].to_numpy(), latter["y"].to_numpy())[served]
+        lower = np.maximum(former["y"].to_numpy(), latter["y"].to_numpy())[served]
+        for left, right, high, low in zip(start[served], done[served], upper, lower, strict=True):
+            _draw_box(ax, float(left), float(right), float(high), float(low))
+        marks.append(Patch(facecolor="none", edgecolor=RED, hatch="//////", label="both served (certain)"))
+        _write_days(ax, start[served], done[served], upper - 0.25)
+    return marks
+
+
+def _of_pairs(frame: pd.DataFrame, rows: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Where one certificate of each pair was drawn: its `y` and validity, in the order of the frame."""
+    keys = frame[LINE].astype(object).where(frame[LINE].notna(), "")
+    placed = rows.set_index([*LINE, "sha256"])[["y", "not_before", "not_after"]]
+    found = placed.reindex(pd.MultiIndex.from_frame(keys.assign(sha256=frame[name].astype(object))))
+    return found.reset_index(drop=True)
+
+
+def _draw_box(ax: Axes, left: float, right: float, upper: float, lower: float) -> None:
+    """A hatched box across two neighbouring lanes, or one on each of two distant lanes, and a line between them."""
+    spans = [(upper, lower)] if lower - upper < 1.5 else [(upper, upper), (lower, lower)]
+    for high, low in spans:
+        box = Rectangle(
+            (left, high - 0.36), right - left, low - high + 0.72, fill=False, edgecolor=RED, hatch="//////",
+            linewidth=0.9, zorder=4,
+        )  # fmt: skip
+        box.set_gid("overlap")
+        ax.add_patch(box)
+    if len(spans) > 1:
+        middle = (left + right) / 2
+        ax.plot([middle, middle], [upper + 0.36, lower - 0.36], color=RED, linewidth=0.9, zorder=4)
+
+
+def _write_days(ax: Axes, begin: NDArray[np.float64], end: NDArray[np.float64], y: NDArray[np.float64]) -> None:
+    if len(begin) > _MOST_NUMBERS:
+        return
+    for left, right, height in zip(begin, end, y, strict=True):
+        span = right - left
+        words = f"{span:.0f} d" if span >= 10 else f"{span:.1f} d" if span >= 0.95 else f"{span * 24:.1f} h"
+        ax.annotate(
+            words, (right, height), xytext=(3, 0), textcoords="offset points", va="center", fontsize=7.5, color=INK,
+            annotation_clip=True, zorder=6,
+        )  # fmt: skip
+
+
+def _finish(ax: Axes, rows: pd.DataFrame, *, title: str, now: object, marks: list[Patch]) -> None:
+    heads = rows.groupby("row", sort=True).first()
+    canvas.set_rows(
+        ax,
+        (heads["top"] + heads["lanes"] / 2 + 0.3).to_list(),
+        _labels(heads),
+        extent=float((heads["top"] + heads["lanes"] + 0.6).max()),
+    )
+    handles: list[Line2D | Patch] = [Line2D([], [], color=INK, linewidth=1.1, label="valid")]
+    if rows["first_seen"].notna().any():
+        handles.append(Line2D([], [], color=INK, linewidth=5, solid_capstyle="butt", label="seen"))
+    if rows["is_open_start"].any() or rows["is_open_end"].any():
+        arrow = Line2D(
+            [], [], linestyle="", marker=">", markerfacecolor="white", color=INK, label="open: no look beyond"
+        )
+        handles.append(arrow)
+    handles += marks
+    if now is not None:
+        handles.append(canvas.mark_now(ax, now))
+    is_tall = _is_tall(rows)
+    canvas.set_legend(ax, handles, above_labels=is_tall)
+    canvas.set_title(ax, title, lines_above=2.3 if is_tall else 1)
+
+
+def _is_tall(rows: pd.DataFrame) -> bool:
+    return rows["row"].nunique() > 25
+
+
+def _labels(lines: pd.DataFrame) -> list[str]:
+    """The service, else the host; the server name and the key type where they are needed to tell two lines apart."""
+    named = [str(line.service or line.host or line.server_name) for line in lines.itertuples()]
+    parts = pd.DataFrame({"named": named, "server_name": lines["server_name"], "key_type": lines["key_type"]})
+    names = parts.groupby("named")["server_name"].transform("nunique") > 1
+    types = parts.groupby(["named", "server_name"])["key_type"].transform("nunique") > 1
+    labels = []
+    for line, has_names, has_types in zip(parts.itertuples(), names, types, strict=True):
+        shown = canvas.label(line.named)
+        if has_names:
+            shown += "\nfor " + canvas.label(line.server_name)
+        if has_types:
+            shown += "  " + canvas.label(line.key_type, width=12)
+        labels.append(shown)
+    return labels
