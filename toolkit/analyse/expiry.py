@@ -219,7 +219,8 @@ def _states(frame: pd.DataFrame, today: pd.Timestamp) -> pd.Series:
 
 
 def _days(spans: pd.Series) -> pd.Series:
-    return spans.dt.total_seconds() / 86400
+    days: pd.Series = spans.dt.total_seconds() / 86400
+    return days
 
 
 def _joined(values: pd.Series) -> str:
