@@ -1,0 +1,96 @@
+"""Facts as CSV: one strict reader for every file of this room.
+
+UTF-8, a header line, one fact per line. An empty cell is null; a list is written `a; b`; code points are `0x` and
+hexadecimal digits; booleans are `true` and `false`; dates are ISO 8601. Every error names file, line and column.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from csv import DictReader
+from datetime import date
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from io import StringIO
+from typing import TypeVar
+
+from toolkit.errors import ReadError
+
+T = TypeVar("T")
+
+FOLDER: Traversable = files("toolkit.reference")
+"""Where the files of this room lie, in a checkout and in an installed wheel alike."""
+
+
+class Row:
+    """One line of a file; each method reads one cell, or raises `ReadError` naming file, line and column."""
+
+    __slots__ = ("_cells", "_where")
+
+    def __init__(self, cells: dict[str, str], where: str) -> None:
+        self._cells = cells
+        self._where = where
+
+    def text(self, column: str) -> str:
+        """The cell, which must not be empty."""
+        if not (cell := self._cells[column]):
+            raise self.error(column, "is empty, and must not be")
+        return cell
+
+    def optional_text(self, column: str) -> str | None:
+        """The cell, null where it is empty."""
+        return self._cells[column] or None
+
+    def texts(self, column: str) -> tuple[str, ...]:
+        """The list in the cell, empty where the cell is."""
+        cell = self._cells[column]
+        return tuple(part.strip() for part in cell.split(";")) if cell else ()
+
+    def integer(self, column: str) -> int:
+        """The whole number in the cell, decimal or with `0x`."""
+        return self._converted(column, lambda cell: int(cell, 0), "a whole number")
+
+    def optional_integer(self, column: str) -> int | None:
+        """The whole number in the cell, null where it is empty."""
+        return self.integer(column) if self._cells[column] else None
+
+    def boolean(self, column: str) -> bool:
+        """`true` or `false`."""
+        return self._converted(column, lambda cell: {"true": True, "false": False}[cell], "true or false")
+
+    def optional_boolean(self, column: str) -> bool | None:
+        """`true` or `false`, null where the cell is empty."""
+        return self.boolean(column) if self._cells[column] else None
+
+    def date(self, column: str) -> date:
+        """The day in the cell."""
+        return self._converted(column, date.fromisoformat, "a date such as 2026-03-15")
+
+    def error(self, column: str, complaint: str) -> ReadError:
+        """The error to raise for a cell that a caller cannot use."""
+        return ReadError(f"{self._where}: {column} {self._cells[column]!r} {complaint}.")
+
+    def _converted(self, column: str, convert: Callable[[str], T], wanted: str) -> T:
+        try:
+            return convert(self.text(column))
+        except (ValueError, KeyError) as error:
+            if isinstance(error, ReadError):
+                raise
+            raise self.error(column, f"is not {wanted}") from error
+
+
+def read_rows(path: Traversable, columns: Sequence[str]) -> Iterator[Row]:
+    """The lines of a CSV file that has exactly these columns.
+
+    Raises `ReadError` where the file does not exist, is not UTF-8, has other columns, or a line is too short or long.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ReadError(f"{path.name} cannot be read: {error}. Install the package again.") from error
+    reader = DictReader(StringIO(text, newline=""), strict=True)  # cells may hold line breaks
+    if reader.fieldnames is None or list(reader.fieldnames) != list(columns):
+        raise ReadError(f"{path.name} must have the columns {', '.join(columns)}, not {reader.fieldnames}.")
+    for cells in reader:
+        where = f"{path.name}, line {reader.line_num}"
+        if None in cells or None in cells.values():
+            raise ReadError(f"{where} does not have {len(columns)} cells.")
+        yield Row(cells, where)
