@@ -85,14 +85,30 @@ class Service:
     defer_rate: float = 0.0
 
     @property
+    def number(self) -> int:
+        """The port that the service has in the lab's internet; where it listens on loopback is another one."""
+        return PORTS[self.scheme] if self.port is None else self.port
+
+    @property
     def service(self) -> str:
         """`scheme://host:port`."""
-        return f"{self.scheme}://{self.host}:{self.port or PORTS[self.scheme]}"
+        return f"{self.scheme}://{self.host}:{self.number}"
 
     @property
     def addresses(self) -> tuple[str, ...]:
         """The addresses of its machines, each once, in order."""
         return tuple(dict.fromkeys(machine.address for machine in self.machines))
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a line of a service shows several leaves from `begins_at` to `ends_at`, beyond a plain rotation."""
+
+    service: int
+    key_type: str
+    cause: str
+    begins_at: datetime
+    ends_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +120,7 @@ class Schedule:
     ends_at: datetime
     issues: tuple[Issue, ...]
     services: tuple[Service, ...]
+    causes: tuple[Cause, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.services or any(not service.machines for service in self.services):

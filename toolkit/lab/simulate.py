@@ -1,14 +1,36 @@
 """The fast path: looks drawn straight from a schedule, without a server."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from toolkit import schema
+from toolkit.errors import LabError
+from toolkit.lab.authority import authorities, issue_all
+from toolkit.lab.balancer import (
+    AT_WATCHER,
+    CLOSED,
+    DEFERRED,
+    REFUSED,
+    RESET,
+    SERVED,
+    Numbers,
+    balance,
+    draw,
+)
 from toolkit.lab.scenarios import Scenario
-from toolkit.lab.schedule import Schedule
+from toolkit.lab.scenarios import scenario as scenario_named
+from toolkit.lab.schedule import Machine, Schedule
 from toolkit.tables import Tables
+
+_ROUND_LOST, _LOOK_LOST, _ROUND_MOVED = range(AT_WATCHER, AT_WATCHER + 3)
+
+PREFERRED: Final = {"rsa": ("RSA",), "ecdsa": ("EC",)}
+"""Offer → the key types that it admits; any other offer admits both and, as OpenSSL does, gets EC where it can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,35 +50,48 @@ class Plan:
     look_loss: float = 0.0
     round_loss: float = 0.0
 
+    def __post_init__(self) -> None:
+        if not self.rounds or self.samples < 1 or not self.offers:
+            raise LabError("A plan needs at least one round, one sample and one offer.")
+        if any(instant.tzinfo is None for instant in self.rounds):
+            raise LabError("A plan's rounds need a zone, such as datetime(…, tzinfo=timezone.utc).")
+
     @classmethod
     def every(cls, gap: timedelta, begins_at: datetime, ends_at: datetime, samples: int = 1) -> "Plan":
         """A round every `gap` from `begins_at` to `ends_at`, both included."""
-        raise NotImplementedError
+        return cls(tuple(begins_at + n * gap for n in range((ends_at - begins_at) // gap + 1)), samples)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Looks:
-    """Looks at one address of one service as arrays of equal length, in time order.
+    """Looks at one address of one service as arrays of equal length, in the order of their connections.
 
-    `at` (int64 [µs since 1970]), `round`, `sample`, `offer` (int64, number in the plan), `machine` (int64; -1: none was
-    reached), `issue` (int64, number in the schedule; -1: no certificate), `ending` (int8: 0 served, 1 refused,
+    `at` (int64 [µs since 1970]), `round`, `sample`, `offer` (int64, number in the plan), `machine` (int64; -1: none
+    was reached), `issue` (int64, number in the schedule; -1: no certificate), `ending` (int8: 0 served, 1 refused,
     2 reset, 3 closed, 4 deferred).
     """
 
-    service: str
+    service: int
     address: str
-    at: NDArray[np.int64]
-    round: NDArray[np.int64]
-    sample: NDArray[np.int64]
-    offer: NDArray[np.int64]
-    machine: NDArray[np.int64]
-    issue: NDArray[np.int64]
+    at: Numbers
+    round: Numbers
+    sample: Numbers
+    offer: Numbers
+    machine: Numbers
+    issue: Numbers
     ending: NDArray[np.int8]
 
 
 def draw_looks(schedule: Schedule, seed: int, plan: Plan) -> list[Looks]:
-    """The looks of the plan at every service and address, with the machines that a `Lab` of that seed would pick."""
-    raise NotImplementedError
+    """The looks of the plan at every service and address, with the machines that a `Lab` of that seed would pick.
+
+    A round goes through the offers, and through the samples of each.
+    """
+    return [
+        _looks_at(schedule, seed, plan, number, address)
+        for number, service in enumerate(schedule.services)
+        for address in service.addresses
+    ]
 
 
 def simulate(scenario: str | Scenario | Schedule, seed: int, plan: Plan) -> Tables:
@@ -65,4 +100,108 @@ def simulate(scenario: str | Scenario | Schedule, seed: int, plan: Plan) -> Tabl
     Certificates are the bytes that a `Lab` of the same scenario and seed serves. Only the certificate is simulated:
     protocol, suite and times of an answer are null.
     """
-    raise NotImplementedError
+    schedule = as_schedule(scenario, seed)
+    issued = issue_all(schedule, seed)
+    looks = draw_looks(schedule, seed, plan)
+    seen = sorted({int(number) for drawn in looks for number in np.unique(drawn.issue) if number >= 0})
+    chains = {der for number in seen for der in issued[number].chain[1:]}
+    rows = [issued[number].row for number in seen]
+    rows += [authority.row for authority in authorities().values() if authority.der in chains]
+    return Tables.from_frames(
+        pd.concat([_observed(schedule, seed, plan, drawn) for drawn in looks], ignore_index=True),
+        schema.frame("certificates", rows),
+    )
+
+
+def as_schedule(scenario: str | Scenario | Schedule, seed: int) -> Schedule:
+    """The schedule that a scenario, given by name, parameters or whole, has under the seed."""
+    if isinstance(scenario, Schedule):
+        return scenario
+    return (scenario_named(scenario) if isinstance(scenario, str) else scenario).schedule(seed)
+
+
+def _looks_at(schedule: Schedule, seed: int, plan: Plan, number: int, address: str) -> Looks:
+    service = schedule.services[number]
+    per_round = len(plan.offers) * plan.samples
+    rounds = np.repeat(np.arange(len(plan.rounds)), per_round)
+    within = np.tile(np.arange(per_round), len(plan.rounds))
+    starts = np.array([_micros(instant) for instant in plan.rounds], dtype=np.int64)
+    moved = (draw(seed, _ROUND_MOVED, np.arange(len(starts))) * 2 - 1) * (plan.jitter / timedelta(microseconds=1))
+    at = (starts + moved.astype(np.int64))[rounds] + within * (plan.spacing // timedelta(microseconds=1))
+    place = (number, service.addresses.index(address))
+    kept = (draw(seed, _ROUND_LOST, rounds) >= plan.round_loss) & (
+        draw(seed, _LOOK_LOST, *place, rounds, within) >= plan.look_loss
+    )
+    rounds, within, at = rounds[kept], within[kept], at[kept]
+    machine, ending = balance(schedule, seed, number, address, connection=np.arange(len(at)), at=at)
+    offer = within // plan.samples
+    issue = np.full(len(at), -1, dtype=np.int64)
+    for place_of in np.unique(machine[machine >= 0]):
+        for offered, name in enumerate(plan.offers):
+            looks = np.flatnonzero((machine == place_of) & (offer == offered))
+            issue[looks] = _served(service.machines[place_of], PREFERRED.get(name, ("EC", "RSA")), at[looks])
+    ending[(machine >= 0) & (issue < 0)] = REFUSED
+    return Looks(number, address, at, rounds, within % plan.samples, offer, machine, issue, ending)
+
+
+def _served(machine: Machine, admitted: tuple[str, ...], at: Numbers) -> Numbers:
+    """The issue that a machine shows at each instant to a client that admits these key types; -1: none."""
+    served = np.full(len(at), -1, dtype=np.int64)
+    for key_type in admitted:
+        own = [switch for switch in machine.switches if switch.key_type == key_type]
+        issues = np.array([-1] + [-1 if switch.issue is None else switch.issue for switch in own])
+        times = np.array([_micros(switch.at) for switch in own], dtype=np.int64)
+        shown = issues[np.searchsorted(times, at, side="right")]
+        served = np.where(served < 0, shown, served)
+    return served
+
+
+# Ending → outcome, stage, reason, as a collector writes them.
+_OUTCOMES: Final = {
+    SERVED: ("ok", "finished", None),
+    REFUSED: ("refused", "hello", "alert handshake_failure"),
+    RESET: ("reset", "upgrade", None),
+    CLOSED: ("closed", "upgrade", None),
+    DEFERRED: ("deferred", "upgrade", "421"),
+}
+
+
+def _observed(schedule: Schedule, seed: int, plan: Plan, drawn: Looks) -> pd.DataFrame:
+    service = schedule.services[drawn.service]
+    issued = issue_all(schedule, seed)
+    leaves = np.array([certificate.sha256 for certificate in issued] + [None], dtype=object)
+    chains = np.empty(len(issued) + 1, dtype=object)
+    chains[:-1] = [tuple(certificate.chain_sha256) for certificate in issued]
+    at = pd.Series(drawn.at.astype("datetime64[us]")).dt.tz_localize("UTC")
+    endings = [_OUTCOMES[ending] for ending in range(len(_OUTCOMES))]
+    columns = {
+        name: np.array([ending[place] for ending in endings], dtype=object)[drawn.ending]
+        for place, name in enumerate(("outcome", "stage", "reason"))
+    }
+    return pd.DataFrame(
+        columns
+        | {
+            "observed_at": at,
+            "observed_from": at,
+            "observed_until": at,
+            "date_basis": "observed",
+            "round": np.array([f"simulated {seed} {n:06d}" for n in range(len(plan.rounds))], dtype=object)[
+                drawn.round
+            ],
+            "sample": drawn.sample,
+            "vantage": "simulated",
+            "source": "simulated",
+            "service": service.service,
+            "host": service.host,
+            "port": service.number,
+            "address": drawn.address,
+            "server_name": service.host,
+            "offer": np.array(plan.offers, dtype=object)[drawn.offer],
+            "leaf_sha256": leaves[drawn.issue],
+            "chain_sha256": chains[drawn.issue],
+        }
+    )
+
+
+def _micros(instant: datetime) -> int:
+    return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

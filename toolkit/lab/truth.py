@@ -1,10 +1,33 @@
 """What a lab serves when, told from its schedule as frames, before anything is served."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from typing import Final
 
 import pandas as pd
+from pandas.api.types import pandas_dtype
 
+from toolkit import schema
+from toolkit.lab.authority import authorities, issue_all
 from toolkit.lab.schedule import Schedule
+
+_INSTANT: Final = schema.DTYPES["instant"]
+
+_SERVING: Final = {
+    "service": "string", "server_name": "string", "address": "string", "machine": "Int64", "key_type": "string",
+    "leaf_sha256": "string", "served_from": _INSTANT, "served_until": _INSTANT,
+}  # fmt: skip
+_ROTATIONS: Final = {
+    "service": "string", "server_name": "string", "key_type": "string", "predecessor_sha256": "string",
+    "successor_sha256": "string", "started_at": _INSTANT, "half_at": _INSTANT, "done_at": _INSTANT,
+    "machines": "Int64", "is_return": "boolean",
+}  # fmt: skip
+_CAUSES: Final = {
+    "service": "string", "server_name": "string", "key_type": "string", "cause": "string", "begins_at": _INSTANT,
+    "ends_at": _INSTANT,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -17,15 +40,15 @@ class Truth:
 
     `rotations`, one row per change of the certificate of a line (service, server_name, key_type): `service`,
     `server_name`, `key_type`, `predecessor_sha256`, `successor_sha256` (string), `started_at` (instant: the first
-    machine serves the successor, S), `half_at` (instant: first that half of the machines serve it; null: never),
-    `done_at` (instant: the last machine leaves the predecessor, D; null: not within the schedule), `machines`
-    (Int64: how many the line has), `is_return` (boolean: the successor had been served and left before).
+    machine serves the successor, S), `half_at` (instant: first that half of the line's machines serve it; null:
+    never), `done_at` (instant: the last machine leaves the predecessor, D; null: not within the schedule),
+    `machines` (Int64: how many the line has), `is_return` (boolean: the successor had been served and left before).
 
     `certificates`: leaf and CA certificates with the columns of the table of that name (data/README.md).
 
-    `causes`, one row per reason why a window shows several leaves: `service`, `server_name` (string), `cause`
-    (string: rotation, key_types, addresses, stuck_machine, rollback), `begins_at`, `ends_at` (instant; null: to the
-    end).
+    `causes`, one row per reason why a window shows several leaves: `service`, `server_name`, `key_type` (string;
+    null: it concerns all), `cause` (string: rotation, rollback, key_types, stuck_machine, addresses), `begins_at`,
+    `ends_at` (instant; null: to the end).
     """
 
     serving: pd.DataFrame
@@ -34,6 +57,129 @@ class Truth:
     causes: pd.DataFrame
 
 
-def tell_truth(schedule: Schedule) -> Truth:
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """A machine serves an issue of a line from `begins` to `ends` (None: on and on)."""
+
+    machine: int
+    issue: int
+    begins: datetime
+    ends: datetime | None
+
+
+def tell_truth(schedule: Schedule, seed: int = 0) -> Truth:
     """The truth of a schedule; the certificates are issued for it, byte for byte those that a `Lab` serves."""
-    raise NotImplementedError
+    issued = issue_all(schedule, seed)
+    hashes = [certificate.sha256 for certificate in issued]
+    serving: list[dict[str, object]] = []
+    rotations: list[dict[str, object]] = []
+    causes: list[dict[str, object]] = []
+    for number, service in enumerate(schedule.services):
+        named = {"service": service.service, "server_name": service.host}
+        lines = _lines(schedule, number)
+        for key_type, stretches in lines.items():
+            line = named | {"key_type": key_type}
+            serving += [
+                line
+                | {
+                    "address": service.machines[stretch.machine].address,
+                    "machine": stretch.machine,
+                    "leaf_sha256": hashes[stretch.issue],
+                    "served_from": stretch.begins,
+                    "served_until": stretch.ends,
+                }
+                for stretch in stretches
+            ]
+            for rotation in _rotations(stretches, hashes):
+                rotations.append(line | rotation)
+                if rotation["done_at"] is None or rotation["done_at"] != rotation["started_at"]:
+                    cause = "rollback" if rotation["is_return"] else "rotation"
+                    span = {"begins_at": rotation["started_at"], "ends_at": rotation["done_at"]}
+                    causes.append(line | {"cause": cause} | span)
+        if len(lines) > 1:
+            causes.append(named | {"cause": "key_types", "begins_at": schedule.begins_at})
+        causes += [
+            named
+            | {"key_type": cause.key_type, "cause": cause.cause}
+            | {"begins_at": cause.begins_at, "ends_at": cause.ends_at}
+            for cause in schedule.causes
+            if cause.service == number
+        ]
+    rows = [certificate.row for certificate in (*issued, *authorities().values())]
+    return Truth(
+        _framed(serving, _SERVING),
+        _framed(rotations, _ROTATIONS),
+        schema.frame("certificates", rows),
+        _framed(causes, _CAUSES),
+    )
+
+
+def _lines(schedule: Schedule, number: int) -> dict[str, list[_Stretch]]:
+    """Key type → the stretches of a service's machines, clipped to the schedule's begin, machine by machine."""
+    lines: dict[str, list[_Stretch]] = {}
+    for place, machine in enumerate(schedule.services[number].machines):
+        for key_type in sorted({switch.key_type for switch in machine.switches}):
+            own = [switch for switch in machine.switches if switch.key_type == key_type]
+            ends = [switch.at for switch in own[1:]]
+            for switch, end in zip(own, [*ends, None], strict=True):
+                if switch.issue is not None and (end is None or end > schedule.begins_at):
+                    begins = max(switch.at, schedule.begins_at)
+                    lines.setdefault(key_type, []).append(_Stretch(place, switch.issue, begins, end))
+    return lines
+
+
+def _rotations(stretches: list[_Stretch], hashes: list[str]) -> Iterator[dict[str, object]]:
+    """The changes of a line, from the spells in which a certificate was served by any machine, in order."""
+    machines = len({stretch.machine for stretch in stretches})
+    spells = sorted(_spells(stretches), key=lambda spell: (spell[1], spell[0]))
+    served = {spells[0][0]} if spells else set()
+    for (old, _, done), (new, started, ended) in pairwise(spells):
+        yield {
+            "predecessor_sha256": hashes[old],
+            "successor_sha256": hashes[new],
+            "started_at": started,
+            "half_at": _half(stretches, new, started, ended, machines),
+            "done_at": done,
+            "machines": machines,
+            "is_return": new in served,
+        }
+        served.add(new)
+
+
+def _spells(stretches: list[_Stretch]) -> Iterator[tuple[int, datetime, datetime | None]]:
+    """(issue, from, until) for each uninterrupted time in which at least one machine serves the issue."""
+    for issue in sorted({stretch.issue for stretch in stretches}):
+        begins: datetime | None = None
+        ends: datetime | None = None
+        for stretch in sorted((s for s in stretches if s.issue == issue), key=lambda stretch: stretch.begins):
+            if begins is not None and (ends is None or stretch.begins <= ends):
+                ends = None if ends is None or stretch.ends is None else max(ends, stretch.ends)
+                continue
+            if begins is not None:
+                yield issue, begins, ends
+            begins, ends = stretch.begins, stretch.ends
+        if begins is not None:
+            yield issue, begins, ends
+
+
+def _half(
+    stretches: list[_Stretch], issue: int, started: datetime, ended: datetime | None, machines: int
+) -> datetime | None:
+    """First instant of a spell at which half of the machines or more serve the issue."""
+    own = [s for s in stretches if s.issue == issue and s.begins >= started and (ended is None or s.begins < ended)]
+    changes = sorted([(s.begins, 1) for s in own] + [(s.ends, -1) for s in own if s.ends is not None])
+    count = 0
+    for place, (at, change) in enumerate(changes):
+        count += change
+        is_last_at_instant = place + 1 == len(changes) or changes[place + 1][0] != at
+        if is_last_at_instant and count * 2 >= machines:
+            return at
+    return None
+
+
+def _framed(rows: list[dict[str, object]], dtypes: dict[str, str]) -> pd.DataFrame:
+    frame = pd.DataFrame({name: pd.Series([row.get(name) for row in rows], dtype=object) for name in dtypes})
+    for name, dtype in dtypes.items():
+        values = pd.to_datetime(frame[name], utc=True) if dtype == _INSTANT else frame[name]
+        frame[name] = values.astype(pandas_dtype(dtype))
+    return frame

@@ -1,0 +1,186 @@
+"""The lab's certificate authority: roots, intermediates and leaves, the same bytes for the same schedule and seed.
+
+Nothing here is secret. Keys follow from public numbers by the rule in `keys.py`, signatures are deterministic
+(RSA PKCS#1 v1.5; ECDSA by RFC 6979), serial numbers follow from the seed.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache, lru_cache
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from toolkit.errors import LabError
+from toolkit.lab.keys import PrivateKey, ec_key, rsa_key
+from toolkit.lab.schedule import Issue, Schedule
+
+_CA_BEGINS, _CA_ENDS = datetime(2010, 1, 1, tzinfo=UTC), datetime(2049, 12, 31, 23, 59, 59, tzinfo=UTC)
+
+# Intermediate → its root. R signs RSA leaves with RSA, E signs ECDSA leaves with ECDSA, as public authorities do;
+# the second pair belongs to another root.
+ISSUERS: Final = {"R1": "root 1", "E1": "root 1", "R2": "root 2", "E2": "root 2"}
+"""The intermediates that sign leaves, and the root above each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A certificate as issued: its bytes, its key, what is served with it, and its row of `certificates`."""
+
+    der: bytes
+    key: PrivateKey
+    chain: tuple[bytes, ...]
+    row: dict[str, object]
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the DER, lower-case hex."""
+        return hashlib.sha256(self.der).hexdigest()
+
+    @property
+    def chain_sha256(self) -> tuple[str, ...]:
+        """The same of each certificate that is served, leaf first."""
+        return tuple(hashlib.sha256(der).hexdigest() for der in self.chain)
+
+    @property
+    def key_pem(self) -> bytes:
+        """The private key as PEM (PKCS#8, not encrypted)."""
+        return self.key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+
+
+@lru_cache(maxsize=16)
+def issue_all(schedule: Schedule, seed: int) -> tuple[Issued, ...]:
+    """The certificates of a schedule, in its order. Raises `LabError` for an unknown issuer or key type."""
+    return tuple(_issue(schedule, seed, number) for number in range(len(schedule.issues)))
+
+
+@cache
+def authorities() -> dict[str, Issued]:
+    """Roots and intermediates by name; a root's chain is itself."""
+    made: dict[str, Issued] = {}
+    for number, (name, root) in enumerate(ISSUERS.items()):
+        if root not in made:
+            made[root] = _authority(root, rsa_key(number), None)
+        key = rsa_key(number + 1) if name.startswith("R") else ec_key("authority", number)
+        made[name] = _authority(name, key, made[root])
+    return made
+
+
+def roots() -> list[bytes]:
+    """The self-signed certificates (DER)."""
+    return [authorities()[name].der for name in dict.fromkeys(ISSUERS.values())]
+
+
+def _issue(schedule: Schedule, seed: int, number: int) -> Issued:
+    issue = schedule.issues[number]
+    if issue.issuer not in ISSUERS:
+        raise LabError(f"There is no issuer {issue.issuer!r} in the lab; there is {', '.join(ISSUERS)}.")
+    signer = authorities()[issue.issuer]
+    key = _leaf_key(issue)
+    usage = {"digital_signature": True, "key_encipherment": issue.key_type == "RSA", "key_cert_sign": False}
+    builder = (
+        _builder(
+            issue.names[0], signer, key, (issue.not_before, issue.not_after), f"{schedule.scenario} {seed} {number}"
+        )
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(**usage), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in issue.names]), critical=False)
+    )
+    return _signed(builder, key, signer, issue.names)
+
+
+def _authority(name: str, key: PrivateKey, root: Issued | None) -> Issued:
+    usage = {"digital_signature": True, "key_encipherment": False, "key_cert_sign": True}
+    length = 1 if root is None else 0
+    builder = (
+        _builder(f"lab {name}", root, key, (_CA_BEGINS, _CA_ENDS), name)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=length), critical=True)
+        .add_extension(_usage(**usage), critical=True)
+    )
+    return _signed(builder, key, root, None)
+
+
+def _builder(
+    name: str, signer: Issued | None, key: PrivateKey, validity: tuple[datetime, datetime], label: str
+) -> x509.CertificateBuilder:
+    subject = x509.Name(
+        [x509.NameAttribute(NameOID.ORGANIZATION_NAME, "lab"), x509.NameAttribute(NameOID.COMMON_NAME, name)]
+    )
+    signer_key = key if signer is None else signer.key
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject if signer is None else x509.load_der_x509_certificate(signer.der).subject)
+        .public_key(key.public_key())
+        .serial_number(_serial(label))
+        .not_valid_before(validity[0])
+        .not_valid_after(validity[1])
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer_key.public_key()), critical=False)
+    )
+
+
+def _signed(
+    builder: x509.CertificateBuilder, key: PrivateKey, signer: Issued | None, names: tuple[str, ...] | None
+) -> Issued:
+    signer_key = key if signer is None else signer.key
+    by_ecdsa = isinstance(signer_key, ec.EllipticCurvePrivateKey)
+    made = builder.sign(signer_key, hashes.SHA256(), ecdsa_deterministic=True if by_ecdsa else None)
+    der = made.public_bytes(serialization.Encoding.DER)
+    spki = made.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    is_rsa = isinstance(key, rsa.RSAPrivateKey)
+    row: dict[str, object] = {
+        "cert_sha256": hashlib.sha256(der).hexdigest(),
+        "subject": made.subject.rfc4514_string(),
+        "issuer": made.issuer.rfc4514_string(),
+        "names": names,
+        "serial": f"{made.serial_number:x}",
+        "not_before": made.not_valid_before_utc,
+        "not_after": made.not_valid_after_utc,
+        "key_type": "RSA" if is_rsa else "EC",
+        "key_bits": key.key_size,
+        "key_curve": None if is_rsa else "secp256r1",
+        "spki_sha256": hashlib.sha256(spki).hexdigest(),
+        "signature_algorithm": "ecdsa-with-SHA256" if by_ecdsa else "sha256WithRSAEncryption",
+        "is_ca": names is None,
+        "is_precertificate": False,
+        "der": der,
+    }
+    # The root is not served: a client has it or does not trust it (RFC 8446 section 4.4.2).
+    above = () if signer is None or signer.row["subject"] == signer.row["issuer"] else (signer.der,)
+    return Issued(der, key, (der, *above), row)
+
+
+def _usage(*, digital_signature: bool, key_encipherment: bool, key_cert_sign: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=digital_signature,
+        key_encipherment=key_encipherment,
+        key_cert_sign=key_cert_sign,
+        crl_sign=key_cert_sign,
+        content_commitment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _serial(label: str) -> int:
+    # Positive and below 2^127: CA/Browser Forum Baseline Requirements, section 7.1.2.7, ask for 64 bits or more.
+    return int.from_bytes(hashlib.sha256(f"lab serial {label}".encode()).digest()[:16], "big") >> 1 | 1
+
+
+def _leaf_key(issue: Issue) -> PrivateKey:
+    if issue.key_type == "RSA":
+        # The first keys are the authorities'.
+        return rsa_key(issue.key + len(ISSUERS))
+    if issue.key_type == "EC":
+        return ec_key("leaf", issue.key)
+    raise LabError(f"The lab makes no {issue.key_type} keys; it makes RSA and EC.")

@@ -1,0 +1,56 @@
+"""What every scenario is drawn with: certificates in the order of their issue, and the times of a roll-out."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from toolkit.errors import LabError
+from toolkit.lab.schedule import Issue
+
+
+class Draft:
+    """The certificates of a schedule that is being drawn; every one gets a key of its own unless told otherwise."""
+
+    def __init__(self) -> None:
+        self.issues: list[Issue] = []
+        self._keys: Counter[str] = Counter()
+
+    def issue(
+        self,
+        names: tuple[str, ...],
+        key_type: str,
+        not_before: datetime,
+        lifetime: timedelta,
+        *,
+        pair: int = 1,
+        key: int | None = None,
+    ) -> int:
+        """Add a certificate and return its number; `pair` of intermediates signs, `key` is used again if given."""
+        if key is None:
+            key = self._keys[key_type]
+            self._keys[key_type] += 1
+        begins = not_before.replace(microsecond=0)
+        # RFC 5280, section 4.1.2.5: both ends belong to the validity.
+        ends = (begins + lifetime).replace(microsecond=0) - timedelta(seconds=1)
+        self.issues.append(Issue(names, key_type, key, f"{'R' if key_type == 'RSA' else 'E'}{pair}", begins, ends))
+        return len(self.issues) - 1
+
+
+def roll_out_times(
+    chance: np.random.Generator, begins: datetime, machines: int, roll_out: timedelta, shape: str = "linear"
+) -> list[datetime]:
+    """When each machine switches, to the second: the first at `begins`, the last `roll_out` later.
+
+    Raises `LabError` for an unknown shape.
+    """
+    if shape == "linear":
+        drawn = chance.uniform(size=machines)
+        spread = drawn.max() - drawn.min()
+        shares = (drawn - drawn.min()) / spread if spread > 0 else np.zeros(machines)
+    elif shape == "bind":
+        shares = chance.permutation([0.0, 1.0, *[0.5] * machines][:machines] if machines > 1 else [0.0])
+    else:
+        raise LabError(f"A roll-out has no shape {shape!r}; it is linear or bind.")
+    first = begins.replace(microsecond=0)
+    return [first + timedelta(seconds=round(roll_out.total_seconds() * float(share))) for share in shares]
