@@ -1,0 +1,155 @@
+"""The project itself: what is pinned, what is built, what the README and the Makefile say."""
+
+import doctest
+import os
+import re
+import shutil
+import site
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, need
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(word) for word in command],
+        cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+
+
+def tracked() -> list[Path]:
+    listed = run("git", "ls-files", "-z")
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).exists()]
+
+
+def test_requirements_are_pinned_hashed_and_name_no_index() -> None:
+    text = (ROOT / "requirements.txt").read_text()
+    assert "index-url" not in text
+    assert "find-links" not in text
+    assert "://" not in text
+    blocks = re.split(r"\n(?=\S)", re.sub(r"(?m)^#.*\n", "", text).strip())
+    assert len(blocks) > 50
+    for block in blocks:
+        assert re.match(r"[\w.-]+==[\w.]+ ", block), block
+        assert "--hash=sha256:" in block, block
+
+
+def test_every_dependency_is_pinned_and_has_its_reason() -> None:
+    declared = set(re.findall(r'^ *"([\w.-]+)[>=]', (ROOT / "pyproject.toml").read_text(), re.M))
+    declared |= {
+        name for line in re.findall(r"^\w+ = \[(.+)\]$", (ROOT / "pyproject.toml").read_text(), re.M)
+        for name in re.findall(r'"([\w.-]+)[>=]', line)
+    }  # fmt: skip
+    assert {"cryptography", "tlslite-ng", "jupyterlab"} <= declared
+    pinned = {name.lower() for name in re.findall(r"(?m)^([\w.-]+)==", (ROOT / "requirements.txt").read_text())}
+    reasons = (ROOT / "CONTRIBUTING.md").read_text()
+    for name in declared:
+        assert name.lower() in pinned, f"{name} is not in requirements.txt: make lock"
+        assert name in reasons, f"{name} has no reason in CONTRIBUTING.md"
+
+
+def test_nothing_names_a_registry_or_a_machine() -> None:
+    # Written so that this file does not name them either.
+    words = [
+        "/".join(["", "work", "main"]),
+        "/".join(["", "root", ""]),
+        ".".join(["pypi", "org"]),
+        ".".join(["npmjs", "com"]),
+    ]
+    for path in tracked():
+        if path.suffix in {".png", ".pem"}:
+            continue
+        content = path.read_text(encoding="utf-8")
+        for word in words:
+            assert word not in content, f"{path} names {word}"
+
+
+def test_the_package_carries_code_and_reference_data_only(tmp_path: Path) -> None:
+    kinds = {path.suffix for path in tracked() if (ROOT / "toolkit") in path.parents}
+    assert kinds <= {".py", ".csv", ".pem", ".json"}
+
+
+def test_the_wheel_installed_elsewhere_works(tmp_path: Path) -> None:
+    built = run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path)
+    assert built.returncode == 0, built.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    made = run(sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv")
+    assert made.returncode == 0, made.stderr
+    elsewhere = tmp_path / "venv" / "bin" / "python"
+    installed = run(sys.executable, "-m", "pip", "--python", elsewhere, "install", "--no-deps", "--no-index", wheel)
+    assert installed.returncode == 0, installed.stderr
+    # The dependencies come from this environment. A path added so does not run its editable hooks.
+    (packages,) = (tmp_path / "venv" / "lib").glob("python*/site-packages")
+    (packages / "dependencies.pth").write_text("\n".join(site.getsitepackages()))
+    where = run(elsewhere, "-c", "import toolkit; print(toolkit.__file__)", cwd=tmp_path)
+    assert where.stdout.startswith(str(tmp_path)), where.stdout + where.stderr
+    code = "from toolkit import reference; print(len(reference.suites()) > 300, 'any' in reference.offers())"
+    assert run(elsewhere, "-c", code, cwd=tmp_path).stdout.split() == ["True", "True"]
+    version = run(tmp_path / "venv" / "bin" / "tls-toolkit", "--version", cwd=tmp_path)
+    assert version.stdout.startswith("tls-toolkit "), version.stderr
+    looked = run(tmp_path / "venv" / "bin" / "tls-toolkit", "observe", "tls://127.0.0.1:1", cwd=tmp_path)
+    assert looked.returncode == 3, looked.stderr
+    assert "port_closed" in looked.stdout
+
+
+def test_the_python_of_the_readme_runs() -> None:
+    blocks = re.findall(r"```python\n(.*?)```", README, re.S)
+    assert blocks
+    parser, runner = doctest.DocTestParser(), doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    before = Path.cwd()
+    os.chdir(ROOT)
+    try:
+        runner.run(parser.get_doctest("\n".join(blocks), {}, "README.md", "README.md", 0))
+    finally:
+        os.chdir(before)
+    assert runner.summarize(verbose=False).failed == 0
+
+
+def test_every_command_of_the_readme_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.M))
+    for target in re.findall(r"(?:`|\$ )make ([a-z-]+)", README):
+        assert target in targets, f"README says make {target}"
+    assert "\t@$(BIN)/tls-toolkit demo" in makefile
+    assert "-m pytest" in makefile
+    for command in set(re.findall(r"tls-toolkit ([a-z]+)", README)):
+        shown = run(sys.executable, "-c", "from toolkit.cli import run; run()", command, "--help")
+        assert shown.returncode == 0, f"README says tls-toolkit {command}"
+
+
+def test_every_room_stands_in_the_readme() -> None:
+    rooms = {path.name for path in (ROOT / "toolkit").iterdir() if not path.name.startswith("__")}
+    for room in rooms:
+        assert room in README, f"{room} is not in the map of the rooms"
+
+
+def test_every_link_and_picture_of_the_readme_exists() -> None:
+    for link in re.findall(r"\]\(([^)#]+)\)", README):
+        assert link.startswith("https://") or (ROOT / link).exists(), link
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("exit 1", "Python 3.11 or newer is needed: install python3"),
+        ('case "$2" in *ensurepip*) exit 1;; esac', "apt install python3-venv"),
+        ('case "$2" in *maxsize*) exit 1;; esac', "A 64-bit Python is needed"),
+    ],
+)
+def test_make_says_what_to_install(tmp_path: Path, script: str, said: str) -> None:
+    for name in ("Makefile", "requirements.txt", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\n{script}\n")
+    python.chmod(0o755)
+    made = run(need("make"), "demo", f"PYTHON={python}", cwd=tmp_path)
+    assert made.returncode != 0
+    assert said in made.stderr
