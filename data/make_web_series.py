@@ -43,7 +43,7 @@ def _look(row: dict[str, str], intermediate: str) -> dict[str, object]:
     return {
         "observed_at": committed_at,
         "observed_until": committed_at,
-        "date_basis": f"observed: instant of commit {row['source_commit']}; the look came before, by how much is unknown",
+        "date_basis": f"observed: instant of commit {row['source_commit']}; the look itself came before",
         "round": f"web-series-{row['source_commit'][:12]}",
         "sample": 0,
         "source": "C2SP/x509-limbo limbo/_assets/online (Apache-2.0)",
