@@ -18,6 +18,7 @@ _EXPORT_56 = ("draft-ietf-tls-56-bit-ciphersuites-01", "2001-07")
 _GOST = ("draft-chudov-cryptopro-cptls-04", "2008-12")
 _FIPS = ("Netscape, FIPS SSL cipher suites (names and codes as in NSS, sslproto.h)", "1998")
 _CHACHA = ("draft-agl-tls-chacha20poly1305-04", "2013-11")
+_CHACHA_00 = ("draft-ietf-tls-chacha20-poly1305-00 (codes as in tlslite-ng, constants.py)", "2015")
 _PAIRS = ("RFC 5246, section 7.4.1.4.1 (hash and signature as a pair)", "2008-08")
 _GOST_PAIRS = ("RFC 9189, section 5", "2022-03")
 
@@ -33,10 +34,13 @@ EXTRA_SUITES = (
     Extra(0x0081, "TLS_GOSTR341001_WITH_28147_CNT_IMIT", *_GOST),
     Extra(0x0082, "TLS_GOSTR341094_WITH_NULL_GOSTR3411", *_GOST),
     Extra(0x0083, "TLS_GOSTR341001_WITH_NULL_GOSTR3411", *_GOST),
-    # The draft used the names that RFC 7905 then gave to other code points; the nonce is built differently.
+    # The drafts used the names that RFC 7905 then gave to other code points.
     Extra(0xCC13, "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256-draft", *_CHACHA),
     Extra(0xCC14, "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256-draft", *_CHACHA),
     Extra(0xCC15, "TLS_DHE_RSA_WITH_CHACHA20_POLY1305_SHA256-draft", *_CHACHA),
+    Extra(0xCCA1, "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256-draft-00", *_CHACHA_00),
+    Extra(0xCCA2, "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256-draft-00", *_CHACHA_00),
+    Extra(0xCCA3, "TLS_DHE_RSA_WITH_CHACHA20_POLY1305_SHA256-draft-00", *_CHACHA_00),
     Extra(0xFEFE, "SSL_RSA_FIPS_WITH_DES_CBC_SHA", *_FIPS),
     Extra(0xFEFF, "SSL_RSA_FIPS_WITH_3DES_EDE_CBC_SHA", *_FIPS),
     Extra(0x010080, "SSL_CK_RC4_128_WITH_MD5", *_SSL_2),

@@ -117,7 +117,7 @@ def parse_name(name: str, code: int) -> dict[str, object]:
     if code > 0xFFFF:  # SSL 2.0: SSL_CK_<cipher>_WITH_<mac>; the key exchange is always RSA
         cipher_name, _, mac = name.removeprefix("SSL_CK_").partition("_WITH_")
         return _columns(_cipher(cipher_name), _HASHES[mac], "RSA", "RSA", (SSL_2,))
-    body = name.split("_", 1)[1].removesuffix("-draft")
+    body = name.split("_", 1)[1].partition("-draft")[0]
     if code == 0:
         return _columns(_cipher("NULL"), "NULL", "NULL", "NULL", ())  # RFC 5246 A.5: must not be negotiated
     exchange, separator, rest = body.partition("_WITH_")
@@ -170,20 +170,18 @@ def _cipher_and_mac(text: str) -> tuple[Cipher, str]:
 
 
 def _versions(code: int, key_exchange: str, cipher: Cipher, mac: str) -> tuple[str, ...]:
-    return _between(_first_version(code, key_exchange, cipher, mac), _last_version(key_exchange, cipher))
-
-
-def _between(first: str, last: str) -> tuple[str, ...]:
+    first, last = _first_version(code, key_exchange, cipher, mac), _last_version(key_exchange, cipher)
     return _VERSIONS[_VERSIONS.index(first) : _VERSIONS.index(last) + 1]
 
 
 def _first_version(code: int, key_exchange: str, cipher: Cipher, mac: str) -> str:
-    if cipher.mode in _AEAD_MODES or key_exchange == "ECCPWD":
-        return TLS_1_2  # RFC 5246 section 6.2.3.3: AEAD ciphers came with TLS 1.2; RFC 8492 section 1
+    if cipher.mode in _AEAD_MODES:
+        return TLS_1_2  # RFC 5246 section 6.2.3.3: AEAD ciphers came with TLS 1.2
     if mac in ("SHA256", "SHA384"):
-        # RFC 5487 section 3.2 and RFC 5489 section 3.2 let their CBC and NULL suites be negotiated before TLS 1.2,
-        # with that version's PRF. All others need TLS 1.2: RFC 5246 A.5, 5289 section 4, 5932, 6209, 6367.
-        older = key_exchange.endswith("PSK") and cipher.cipher in ("AES", "NULL")
+        # The PSK suites (RFC 5487 section 3.2, RFC 5489 section 3.2, RFC 6367) may be negotiated before TLS 1.2, with
+        # that version's PRF; so OpenSSL reads them too. All others need TLS 1.2: RFC 5246 A.5, 5289 section 4, 5932,
+        # 6367, and all of RFC 6209 (ARIA).
+        older = key_exchange.endswith("PSK") and cipher.cipher != "ARIA"
         return TLS_1_0 if older else TLS_1_2
     if mac == "OMAC" or code == 0xC102:
         return TLS_1_2  # RFC 9189
@@ -196,4 +194,6 @@ def _last_version(key_exchange: str, cipher: Cipher) -> str:
         return TLS_1_0  # RFC 4346 A.5: must not be negotiated in TLS 1.1
     if cipher.cipher in ("DES", "IDEA"):
         return TLS_1_1  # RFC 5246 section 1.2 removed them; RFC 5469
+    if key_exchange == "ECCPWD":
+        return TLS_1_3  # RFC 8492 section 4: the one exchange with a suite that also runs in TLS 1.3
     return TLS_1_2  # RFC 8446 section 4.1.2: TLS 1.3 has suites of its own

@@ -4,8 +4,8 @@ UTF-8, a header line, one fact per line. An empty cell is null; a list is writte
 hexadecimal digits; booleans are `true` and `false`; dates are ISO 8601. Every error names file, line and column.
 """
 
+import csv
 from collections.abc import Callable, Iterator, Sequence
-from csv import DictReader
 from datetime import date
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -86,11 +86,16 @@ def read_rows(path: Traversable, columns: Sequence[str]) -> Iterator[Row]:
         text = path.read_bytes().decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ReadError(f"{path.name} cannot be read: {error}. Install the package again.") from error
-    reader = DictReader(StringIO(text, newline=""), strict=True)  # cells may hold line breaks
-    if reader.fieldnames is None or list(reader.fieldnames) != list(columns):
-        raise ReadError(f"{path.name} must have the columns {', '.join(columns)}, not {reader.fieldnames}.")
-    for cells in reader:
-        where = f"{path.name}, line {reader.line_num}"
+    reader = csv.DictReader(StringIO(text, newline=""), strict=True)  # cells may hold line breaks
+    try:
+        names = list(reader.fieldnames or ())
+        numbered = [(reader.line_num, cells) for cells in reader]
+    except csv.Error as error:
+        raise ReadError(f"{path.name}, line {reader.line_num}: {error}.") from error
+    if names != list(columns):
+        raise ReadError(f"{path.name} must have the columns {', '.join(columns)}, not {', '.join(names) or 'none'}.")
+    for line, cells in numbered:
+        where = f"{path.name}, line {line}"
         if None in cells or None in cells.values():
             raise ReadError(f"{where} does not have {len(columns)} cells.")
         yield Row(cells, where)

@@ -1,0 +1,77 @@
+"""The CSV files are what the script makes of the registries, and they leave nothing out."""
+
+import csv
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from toolkit.reference import groups, signature_schemes, suites
+
+DATA = Path(__file__).parent.parent.parent / "data"
+REFERENCE = Path(__file__).parent.parent.parent / "toolkit" / "reference"
+
+
+@pytest.fixture(scope="module")
+def remade(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("reference")
+    command = [sys.executable, str(DATA / "make_reference.py"), str(shared / "reference"), str(folder)]
+    subprocess.run(command, check=True, timeout=60)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["suites.csv", "groups.csv", "signature_schemes.csv", "offers.csv"])
+def test_the_script_makes_the_same_bytes(remade: Path, name: str) -> None:
+    assert (remade / name).read_bytes() == (REFERENCE / name).read_bytes()
+
+
+def _registry(path: Path) -> list[list[str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))[1:]
+
+
+def test_every_suite_of_the_registry_is_there(shared: Path) -> None:
+    named = {}
+    for value, name, *_ in _registry(shared / "reference" / "tls-parameters-4.csv"):
+        if name.startswith("TLS_") and "SCSV" not in name:
+            named[int(value.replace("0x", "").replace(",", ""), 16)] = name
+    assert len(named) == 354
+    assert {code: suite.name for code, suite in suites().items() if suite.source.startswith("IANA")} == named
+
+
+def test_every_group_of_the_registry_is_there(shared: Path) -> None:
+    named = {
+        int(value): name.split()[0]
+        for value, name, *_ in _registry(shared / "reference" / "tls-parameters-8.csv")
+        if not name.startswith(("Reserved", "Unassigned"))
+    }
+    assert {code: group.name for code, group in groups().items()} == named
+
+
+def test_every_scheme_of_the_registry_is_there(shared: Path) -> None:
+    named = {
+        int(value, 16): name
+        for value, name, *_ in _registry(shared / "reference" / "tls-signaturescheme.csv")
+        if not name.startswith(("Reserved", "Unassigned"))
+    }
+    ours = {code: scheme.name for code, scheme in signature_schemes().items() if scheme.source.startswith("IANA")}
+    assert ours == named
+
+
+@pytest.mark.parametrize(
+    ("module", "function", "arguments", "complaint"),
+    [
+        ("suite_rules", "parse_name", ("TLS_RSA_WITH_ROT13_CBC_SHA", 0x9999), "ROT13_CBC"),
+        ("suite_rules", "parse_name", ("TLS_RSA_WITH_AES_128_CBC_CRC32", 0x9999), "CRC32"),
+        ("group_rules", "parse_group", ("x9999",), "x9999"),
+        ("scheme_rules", "parse_scheme", ("rsa_pkcs1_crc32",), "rsa_pkcs1_crc32"),
+    ],
+)
+def test_a_name_that_no_rule_knows_stops_the_script(
+    module: str, function: str, arguments: tuple[object, ...], complaint: str
+) -> None:
+    parse = runpy.run_path(str(DATA / f"{module}.py"))[function]
+    with pytest.raises(ValueError, match=complaint):
+        parse(*arguments)
