@@ -60,7 +60,7 @@ _RSA, _RSA_PSS, _EC, _DSA = "1.2.840.113549.1.1.1", "1.2.840.113549.1.1.10", "1.
 # The size is that of the public key in octets × 8; ML-DSA and SLH-DSA are named by parameter set and have none.
 _KEY_TYPES: Final[dict[str, tuple[str, int | None]]] = {
     _RSA: ("RSA", None),
-    _RSA_PSS: ("RSA-PSS", None),
+    _RSA_PSS: ("RSA", None),
     _EC: ("EC", None),
     _DSA: ("DSA", None),
     "1.2.840.10046.2.1": ("DH", None),
@@ -77,9 +77,9 @@ _KEY_TYPES: Final[dict[str, tuple[str, int | None]]] = {
     "2.16.840.1.101.3.4.3.23": ("SLH-DSA-SHA2-192f", None),
     "2.16.840.1.101.3.4.3.24": ("SLH-DSA-SHA2-256s", None),
     "2.16.840.1.101.3.4.3.25": ("SLH-DSA-SHA2-256f", None),
-    "1.2.643.2.2.19": ("GOST R 34.10-2001", 512),
-    "1.2.643.7.1.1.1.1": ("GOST R 34.10-2012-256", 512),
-    "1.2.643.7.1.1.1.2": ("GOST R 34.10-2012-512", 1024),
+    "1.2.643.2.2.19": ("GOST-2001", 512),
+    "1.2.643.7.1.1.1.1": ("GOST-256", 512),
+    "1.2.643.7.1.1.1.2": ("GOST-512", 1024),
 }
 
 # SEC 2, RFC 5639 (Brainpool), GB/T 32918 (SM2): named as in the IANA TLS groups, with the bits of the field.
@@ -104,12 +104,13 @@ _HASHES: Final = {
     "2.16.840.1.101.3.4.2.4": "SHA224",
 }
 
-# RFC 3279, 4055, 5758, 8410: the names that these give.
+# RFC 3279, 4055, 5758: the names that these give. sha1WithRSA is OIW's older identifier for the same.
 _SIGNATURE_ALGORITHMS: Final = {
     "1.2.840.113549.1.1.2": "md2WithRSAEncryption",
     "1.2.840.113549.1.1.3": "md4WithRSAEncryption",
     "1.2.840.113549.1.1.4": "md5WithRSAEncryption",
     "1.2.840.113549.1.1.5": "sha1WithRSAEncryption",
+    "1.3.14.3.2.29": "sha1WithRSA",
     "1.2.840.113549.1.1.14": "sha224WithRSAEncryption",
     "1.2.840.113549.1.1.11": "sha256WithRSAEncryption",
     "1.2.840.113549.1.1.12": "sha384WithRSAEncryption",
@@ -122,6 +123,8 @@ _SIGNATURE_ALGORITHMS: Final = {
     "1.2.840.10040.4.3": "dsa-with-sha1",
     "2.16.840.1.101.3.4.3.1": "dsa-with-sha224",
     "2.16.840.1.101.3.4.3.2": "dsa-with-sha256",
+    "2.16.840.1.101.3.4.3.3": "dsa-with-sha384",
+    "2.16.840.1.101.3.4.3.4": "dsa-with-sha512",
 }
 
 _SUBJECT_ALT_NAME, _BASIC_CONSTRAINTS, _POISON = "2.5.29.17", "2.5.29.19", "1.3.6.1.4.1.11129.2.4.3"
@@ -407,8 +410,10 @@ def _read_names(value: _Der, names: list[str]) -> bool:
         count += 1
         if count > MOST_NAMES:
             raise _BrokenError(f"more than {MOST_NAMES} entries, the rest was not read")
-        tag = listed.peek()
+        tag = listed.peek() or 0
         content = listed.take().content()
+        if tag & 0xC0 != 0x80:
+            raise _BrokenError(f"tag {tag:#04x} where a kind of name was due")
         if tag == _DNS_NAME:
             names.append(text.storable(content.decode("utf-8", "backslashreplace")))
         elif tag == _IP_ADDRESS:
