@@ -5,6 +5,9 @@ said by colour and by shape or hatch, text from servers is made harmless, and wh
 a simulation, the title says so. An empty frame gives axes that say so, too.
 """
 
+from toolkit.chart.expiry import plot_expiry
 from toolkit.chart.lifelines import plot_rotations, plot_sightings
+from toolkit.chart.suites import plot_suites
+from toolkit.chart.support import plot_support
 
-__all__ = ["plot_rotations", "plot_sightings"]
+__all__ = ["plot_expiry", "plot_rotations", "plot_sightings", "plot_suites", "plot_support"]

@@ -31,6 +31,8 @@ FIRST_DAY, LAST_DAY = -719_161.0, 2_932_895.0
 LABEL: Final = 44
 """Characters of a row's label; the middle of longer ones is left out, since both ends of a host name tell."""
 
+_LEGEND_SIZE = 8.5
+
 Days = NDArray[np.float64]
 """Instants as matplotlib counts them: days since 1970, NaN for null."""
 
@@ -75,9 +77,9 @@ def titled(words: str, frame: pd.DataFrame) -> str:
     return f"{words}  ·  {source} data" if source else words
 
 
-def set_title(ax: Axes, title: str, *, lines_above: float = 0) -> None:
-    """The title; `lines_above` keeps room for a legend between it and the axes."""
-    ax.set_title(title, loc="left", fontsize=11, color=INK, fontweight="bold", pad=7 + 15 * lines_above)
+def set_title(ax: Axes, title: str, *, points_above: float = 0) -> None:
+    """The title, left-aligned; `points_above` keeps room between it and the axes."""
+    ax.set_title(title, loc="left", fontsize=11, color=INK, fontweight="bold", pad=7 + points_above)
 
 
 def say_nothing(ax: Axes | None, title: str, why: str) -> Axes:
@@ -92,29 +94,69 @@ def say_nothing(ax: Axes | None, title: str, why: str) -> Axes:
     return ax
 
 
-def set_legend(ax: Axes, handles: Sequence[Artist], *, above_labels: bool = False) -> None:
-    """The legend in one line between title and axes, left-aligned; `above_labels` where the top has tick labels."""
+def set_heading(ax: Axes, title: str, handles: Sequence[Artist]) -> None:
+    """The title and under it the legend, in as few lines as fit, both above the axes; set rows and dates before."""
+    lines = _add_legend(ax, handles, is_above=True)
+    labelled = 18 if ax.xaxis.get_tick_params()["labeltop"] else 0
+    set_title(ax, title, points_above=labelled + 14.5 * lines)
+
+
+def set_footing(ax: Axes, handles: Sequence[Artist], notes: Sequence[str]) -> None:
+    """The legend under the axes, and the notes under it."""
+    lines = _add_legend(ax, handles, is_above=False)
+    below = (20 if ax.xaxis.get_tick_params()["labelbottom"] else 5) + 14.5 * lines
+    if notes:
+        ax.annotate(
+            "\n".join(notes), (0, 0), xycoords="axes fraction", xytext=(0, -below), textcoords="offset points",
+            va="top", fontsize=_LEGEND_SIZE, color=INK, gid="notes",
+        )  # fmt: skip
+
+
+def _add_legend(ax: Axes, handles: Sequence[Artist], *, is_above: bool) -> int:
+    """How many lines the legend took; it is left-aligned with the axes, outside of them."""
+    widths = [0.45 + 0.066 * len(str(handle.get_label())) for handle in handles]
+    columns = max((n for n in range(1, len(handles) + 1) if _width_of(widths, n) <= _room(ax)), default=1)
+    lines = -(-len(handles) // columns)
+    labelled = ax.xaxis.get_tick_params()["labeltop" if is_above else "labelbottom"]
     legend = ax.legend(
-        handles=handles,
-        loc="lower left",
-        bbox_to_anchor=(0, 1),
-        ncols=max(len(handles), 1),
-        borderaxespad=2.0 if above_labels else 0.3,
+        handles=list(handles),
+        loc="lower left" if is_above else "upper left",
+        bbox_to_anchor=(0, 1 if is_above else 0),
+        ncols=max(-(-len(handles) // max(lines, 1)), 1),
+        borderaxespad=2.2 if labelled else 0.4,
         borderpad=0,
         frameon=False,
-        fontsize=8.5,
+        fontsize=_LEGEND_SIZE,
         handletextpad=0.5,
-        columnspacing=1.4,
+        columnspacing=1.3,
         labelcolor=INK,
     )
     legend.set_gid("legend")
+    return lines
+
+
+def _width_of(widths: Sequence[float], columns: int) -> float:
+    """Inches of a legend that is filled column by column."""
+    lines = -(-len(widths) // columns)
+    return sum(max(widths[start : start + lines]) for start in range(0, len(widths), lines))
+
+
+def _room(ax: Axes) -> float:
+    """Inches beside the rows' labels, as near as can be told before anything is drawn."""
+    figure = ax.get_figure(root=True)
+    width = float(figure.get_size_inches()[0]) if figure else WIDTH
+    if figure is None or figure.get_layout_engine() is None or len(figure.axes) > 1:
+        return width * float(ax.get_position().width)
+    longest = max((len(line) for tick in ax.get_yticklabels() for line in tick.get_text().split("\n")), default=0)
+    size = float(ax.yaxis.get_tick_params().get("labelsize", 9))
+    return width - 0.3 - longest * 0.083 * size / 9
 
 
 def set_rows(ax: Axes, positions: Sequence[float], labels: Sequence[str], *, extent: float) -> None:
     """Rows from the top down: a label at each position, the axis ending at `extent`."""
-    size = 9 if len(labels) <= 40 else 7
-    ax.set_yticks(list(positions), labels=list(labels), fontsize=size)
-    ax.tick_params(axis="y", length=0)
+    is_wide = max((len(name) for name in labels), default=0) > LABEL
+    ax.set_yticks(list(positions), labels=list(labels))
+    ax.tick_params(axis="y", length=0, labelsize=7 if len(labels) > 40 else 8 if is_wide else 9)
     ax.set_ylim(extent, 0)
 
 
@@ -133,9 +175,8 @@ def set_dates(ax: Axes, first: float, last: float, *, is_tall: bool = False) -> 
         ax.tick_params(axis="x", top=True, labeltop=True)
 
 
-def mark_now(ax: Axes, now: object) -> Line2D:
+def mark_day(ax: Axes, at: float) -> Line2D:
     """The line of the day from which days are counted."""
-    at = day(now)
     line = ax.axvline(at, color=INK, linestyle=(0, (4, 2)), linewidth=1.1, zorder=4, label="now")
     line.set_gid("now")
     return line

@@ -28,6 +28,9 @@ MOST_LANES: Final = 5
 _FEW_LANES, _MANY_LANES = 14, 80
 _LANE_INCHES = {"few": 0.26, "some": 0.17, "many": 0.085}
 
+_TALL_ROWS = 25
+"""More rows than fit on a screen: the dates are then said at the top, too."""
+
 _MOST_NUMBERS = 24
 """Overlaps written out in days; more would be in each other's way."""
 
@@ -140,7 +143,7 @@ def _draw(rows: pd.DataFrame, ax: Axes | None, now: object) -> Axes:
     pitch = _LANE_INCHES["few" if lanes <= _FEW_LANES else "some" if lanes <= _MANY_LANES else "many"]
     axes = canvas.open_axes(ax, inches=lanes * pitch)
     first, last = _window(rows, now)
-    canvas.set_dates(axes, first, last, is_tall=_is_tall(rows))
+    canvas.set_dates(axes, first, last, is_tall=rows["row"].nunique() > _TALL_ROWS)
     for row, group in rows.groupby("row"):
         if int(str(row)) % 2:
             top = float(group["top"].iloc[0])
@@ -222,7 +225,7 @@ def _draw_overlaps(ax: Axes, frame: pd.DataFrame, rows: pd.DataFrame) -> list[Pa
             band.set_gid("validity-overlap")
         marks.append(Patch(facecolor=FAINT, alpha=0.3, label="both valid"))
         if not served.any():
-            _write_days(ax, begin[both], end[both], y)
+            _write_days(ax, begin[both], end[both], y - 0.25)
     if served.any():
         upper = np.minimum(former["y"].to_numpy(), latter["y"].to_numpy())[served]
         lower = np.maximum(former["y"].to_numpy(), latter["y"].to_numpy())[served]
@@ -273,7 +276,7 @@ def _finish(ax: Axes, rows: pd.DataFrame, *, title: str, now: object, marks: lis
     canvas.set_rows(
         ax,
         (heads["top"] + heads["lanes"] / 2 + 0.3).to_list(),
-        _labels(heads),
+        label_lines(heads),
         extent=float((heads["top"] + heads["lanes"] + 0.6).max()),
     )
     handles: list[Line2D | Patch] = [Line2D([], [], color=INK, linewidth=1.1, label="valid")]
@@ -286,18 +289,15 @@ def _finish(ax: Axes, rows: pd.DataFrame, *, title: str, now: object, marks: lis
         handles.append(arrow)
     handles += marks
     if now is not None:
-        handles.append(canvas.mark_now(ax, now))
-    is_tall = _is_tall(rows)
-    canvas.set_legend(ax, handles, above_labels=is_tall)
-    canvas.set_title(ax, title, lines_above=2.3 if is_tall else 1)
+        handles.append(canvas.mark_day(ax, canvas.day(now)))
+    canvas.set_heading(ax, title, handles)
 
 
-def _is_tall(rows: pd.DataFrame) -> bool:
-    return rows["row"].nunique() > 25
+def label_lines(lines: pd.DataFrame) -> list[str]:
+    """A label per line: its service, else its host; server name and key type where needed to tell lines apart.
 
-
-def _labels(lines: pd.DataFrame) -> list[str]:
-    """The service, else the host; the server name and the key type where they are needed to tell two lines apart."""
+    `lines` has the columns of `LINE`, null as empty text.
+    """
     named = [str(line.service or line.host or line.server_name) for line in lines.itertuples()]
     parts = pd.DataFrame({"named": named, "server_name": lines["server_name"], "key_type": lines["key_type"]})
     names = parts.groupby("named")["server_name"].transform("nunique") > 1

@@ -1,0 +1,158 @@
+"""What expires when, seen from a day: certificates in use with their state, and the replaced ones behind them."""
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from toolkit.chart import canvas
+from toolkit.chart.lifelines import LINE, label_lines
+from toolkit.chart.palette import BLACK, BLUE, FAINT, GREEN, INK, ORANGE, PAPER, PURPLE, RED, SKY, Style
+
+STATES: Final = {
+    "valid": Style("valid", GREEN, "o", ""),
+    "expiring": Style("expiring", ORANGE, "^", "//"),
+    "expired": Style("expired, still shown", RED, "X", "xx"),
+    "replacing": Style("successor is rolling out", BLUE, "D", "\\\\"),
+    "not_yet_valid": Style("not yet valid", SKY, "s", ".."),
+    "lapsed": Style("ended, nobody looked since", INK, "P", ".."),
+    "withdrawn": Style("withdrawn", PURPLE, "v", "--"),
+    "replaced": Style("replaced", FAINT, "|", ""),
+}
+"""State of `summarise_expiry` → how it is drawn; those from `lapsed` on are not in use, as far as is known."""
+
+_IN_USE: Final = ("valid", "expiring", "expired", "replacing", "not_yet_valid")
+_BACK_DAYS, _AHEAD_DAYS = 800.0, 1200.0
+_ROW_INCHES, _FLEET_ROW_INCHES, _MOST_ROWS = 0.34, 0.2, 40
+
+
+def plot_expiry(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """The axes with a row per certificate in use, soonest end first, its state told by colour, hatch and marker.
+
+    `frame` is what `summarise_expiry` returns; the day from which it counts is the dashed line. A bar is the
+    validity, the marker at its end the state, beside it the days left; a black tick, where the line's own habit
+    would have renewed. Below the bar, thin: certificates of the same line that are replaced, withdrawn, or ended
+    with nobody looking since. Lines that have no other get a row for their latest one. Validity beyond 800 days
+    back and 1,200 ahead is cut off. Certificates without dates have no row. Returns the axes.
+    """
+    dated = frame.dropna(subset=["not_before", "not_after", "days_left"])
+    if dated.empty:
+        return canvas.say_nothing(ax, "Expiry", "No certificate with dates was seen.")
+    rows = _placed(dated)
+    now = float((rows["end"] - rows["days_left"].astype(float)).iloc[0])
+    first, last = _window(rows, now)
+    lanes = int(rows["y"].max()) + 1
+    axes = canvas.open_axes(ax, inches=lanes * (_ROW_INCHES if lanes <= _MOST_ROWS else _FLEET_ROW_INCHES))
+    canvas.set_dates(axes, first, last, is_tall=lanes > _MOST_ROWS)
+    _draw_behind(axes, rows, (first, last))
+    _draw_in_front(axes, rows, (first, last))
+    handles = _handles(rows)
+    handles.append(canvas.mark_day(axes, now))
+    fronts = rows[rows["is_front"]].sort_values("y")
+    canvas.set_rows(axes, fronts["y"].to_list(), fronts["label"].to_list(), extent=lanes - 0.35)
+    axes.set_ylim(lanes - 0.35, -0.65)
+    canvas.set_heading(axes, canvas.titled("What expires when", frame), handles)
+    return axes
+
+
+def _placed(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows with `begin`, `end` in days, `is_front` (drawn as a bar), `label`, and `y`, soonest end on top."""
+    rows = frame.reset_index(drop=True)
+    rows["begin"], rows["end"] = canvas.days(rows["not_before"]), canvas.days(rows["not_after"])
+    rows["line"] = rows.groupby(LINE, sort=False, dropna=False).ngroup()
+    rows["is_front"] = rows["state"].isin(_IN_USE)
+    idle = ~rows.groupby("line")["is_front"].transform("any")
+    # Of a line without one in use, the latest that nobody saw replaced stands in front, if there is such a one.
+    latest = rows[idle].sort_values(["end", "leaf_sha256"]).sort_values("state", key=_is_open, kind="stable")
+    rows.loc[latest.groupby("line").tail(1).index, "is_front"] = True
+    heads = rows.groupby("line")[LINE].first().astype(object)
+    labels = label_lines(heads.where(heads.notna(), ""))
+    rows["label"] = [labels[line] for line in rows["line"]]
+    fronts = rows[rows["is_front"]].sort_values(["end", "line", "leaf_sha256"], kind="stable")
+    # Ends of lines in use come first; lines of which nothing is known to be in use follow.
+    fronts = fronts.sort_values("state", key=lambda state: ~state.isin(_IN_USE), kind="stable")
+    rows["y"] = pd.Series(np.arange(len(fronts)), index=fronts.index, dtype=float)
+    rows["y"] = rows["y"].fillna(rows["line"].map(rows.groupby("line")["y"].max()))
+    return rows
+
+
+def _is_open(states: pd.Series) -> pd.Series:
+    return states != "replaced"
+
+
+def _window(rows: pd.DataFrame, now: float) -> tuple[float, float]:
+    shown = rows[rows["is_front"]]
+    low = max(min(float(shown["begin"].min()), now - 20), now - _BACK_DAYS)
+    high = min(max(float(shown["end"].max()), now + 20), now + _AHEAD_DAYS)
+    # What ended before the window is drawn all the same: the whole past is then of interest.
+    if (shown["end"] < low).any():
+        low = float(shown["begin"].min())
+    if (shown["begin"] > high).any():
+        high = float(shown["begin"].max()) + 20
+    margin = (high - low) * 0.015
+    # Room on the right for the days left.
+    return max(low - margin, canvas.FIRST_DAY), min(high + margin * 6, canvas.LAST_DAY)
+
+
+def _draw_behind(ax: Axes, rows: pd.DataFrame, window: tuple[float, float]) -> None:
+    behind = rows[~rows["is_front"] & (rows["end"] >= window[0]) & (rows["begin"] <= window[1])]
+    ends = behind["end"].clip(*window)
+    lines = ax.hlines(behind["y"] + 0.36, behind["begin"].clip(*window), ends, colors=FAINT, linewidth=1)
+    lines.set_gid("behind")
+    for state, group in behind.groupby("state"):
+        style = STATES[str(state)]
+        inside = group[group["end"] <= window[1]]
+        marks = ax.scatter(inside["end"], inside["y"] + 0.36, marker=style.marker, s=22, color=style.colour, zorder=3)
+        marks.set_gid(f"end-{state}")
+
+
+def _draw_in_front(ax: Axes, rows: pd.DataFrame, window: tuple[float, float]) -> None:
+    fronts = rows[rows["is_front"]]
+    for number, y in enumerate(sorted(fronts["y"])):
+        if number % 2:
+            ax.axhspan(y - 0.5, y + 0.5, color=PAPER, zorder=0, linewidth=0)
+    for state, group in fronts.groupby("state"):
+        style = STATES[str(state)]
+        begins, ends = group["begin"].clip(*window), group["end"].clip(*window)
+        bars = ax.barh(
+            group["y"], (ends - begins).clip(lower=0), left=begins, height=0.42, facecolor=style.colour, alpha=0.4,
+            edgecolor=style.colour, hatch=style.hatch, linewidth=0.8, zorder=2,
+        )  # fmt: skip
+        for bar in bars:
+            bar.set_gid(f"bar-{state}")
+        marker = [">" if end > window[1] else style.marker for end in group["end"]]
+        for end, y, mark in zip(ends, group["y"], marker, strict=True):
+            ax.plot(end, y, marker=mark, markersize=7, color=style.colour, markeredgecolor=INK, zorder=5, gid="end")
+    ends_shown = fronts["end"].clip(*window)
+    for end, y, left in zip(ends_shown, fronts["y"], fronts["days_left"].astype(float), strict=True):
+        words = f"{_number(left)} left" if left >= 0 else f"{_number(-left)} ago"
+        ax.annotate(
+            words, (end, y), xytext=(7, 0), textcoords="offset points", va="center", fontsize=7.5, color=INK, zorder=6
+        )  # fmt: skip
+    if "renew_by_at" not in fronts:
+        return
+    due = canvas.days(fronts["renew_by_at"])
+    inside = (due >= window[0]) & (due <= window[1])
+    if inside.any():
+        ticks = ax.scatter(due[inside], fronts["y"][inside], marker="|", s=150, color=BLACK, linewidth=1.8, zorder=4)
+        ticks.set_gid("renew-by")
+
+
+def _handles(rows: pd.DataFrame) -> list[Patch | Line2D]:
+    handles: list[Patch | Line2D] = []
+    for state, style in STATES.items():
+        if (rows["state"] == state).any():
+            handles.append(
+                Line2D([], [], linestyle="", marker=style.marker, color=style.colour, markersize=7, label=style.words)
+            )
+    if "renew_by_at" in rows and rows.loc[rows["is_front"], "renew_by_at"].notna().any():
+        mark = Line2D([], [], linestyle="", marker="|", markersize=10, color=BLACK, label="renewed by habit")
+        handles.append(mark)
+    return handles
+
+
+def _number(days: float) -> str:
+    return f"{days:,.0f} d" if days >= 1.95 else f"{days:.1f} d" if days >= 0.95 else f"{days * 24:.1f} h"

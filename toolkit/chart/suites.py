@@ -1,0 +1,137 @@
+"""Which suite was negotiated over the years: a row per suite, strongest on top, a marker per protocol version."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.transforms import blended_transform_factory
+
+from toolkit.chart import canvas
+from toolkit.chart.palette import FAINT, INK, NO_PROTOCOL, PAPER, PROTOCOLS, Style
+from toolkit.reference import Suite, suites
+
+_ROW_INCHES = 0.34
+
+
+def plot_suites(frame: pd.DataFrame, *, by: Literal["suite", "cipher"] = "suite", ax: Axes | None = None) -> Axes:
+    """The axes with a row per suite (`by="cipher"`: per cipher and mode) and a marker per answer, over time.
+
+    `frame` is the table `observations` or some of its rows; those without a suite, and a survey's handshakes, say
+    nothing about what is negotiated and are left out. Labels carry key bits/strength bits; rows are ordered by
+    strength, strongest on top; the marker's shape and colour say the protocol version. Where the day is only
+    bounded, a line joins the bounds, and the hollow marker in its middle is a place, not a date. Where it is not
+    known at all, the hollow marker stands right of the axis. Returns the axes.
+    """
+    known = suites()
+    answers = frame[frame["suite"].notna() & (frame["offer"] != "survey").fillna(value=True)]
+    if answers.empty:
+        return canvas.say_nothing(ax, "Suites negotiated", "No look came to a suite.")
+    answers = _placed(answers, known, by)
+    rows = answers.drop_duplicates("row").sort_values("row")
+    axes = canvas.open_axes(ax, inches=len(rows) * _ROW_INCHES)
+    first, last = _window(answers)
+    canvas.set_dates(axes, first, last)
+    for row in range(1, len(rows), 2):
+        axes.axhspan(row - 0.5, row + 0.5, color=PAPER, zorder=0, linewidth=0)
+    _draw_dated(axes, answers, grain=(last - first) / 700)
+    undated = _draw_undated(axes, answers)
+    canvas.set_rows(axes, rows["row"].to_list(), rows["label"].to_list(), extent=len(rows) - 0.5)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    styles = [style for name, style in PROTOCOLS.items() if (answers["protocol"] == name).any()]
+    styles += [NO_PROTOCOL] if answers["protocol"].isna().any() else []
+    handles = [
+        Line2D([], [], linestyle="", marker=style.marker, color=style.colour, label=style.words) for style in styles
+    ]
+    if undated or answers["is_bounded"].any():
+        words = "hollow: day not known exactly"
+        handles.append(Line2D([], [], linestyle="", marker="o", markerfacecolor="white", color=INK, label=words))
+    canvas.set_heading(axes, canvas.titled("Suites negotiated", frame), handles)
+    return axes
+
+
+def _placed(frame: pd.DataFrame, known: Mapping[int, Suite], by: str) -> pd.DataFrame:
+    """The answers with `row`, `label`, and `at`, `begin`, `end` in days (NaN: not known), `is_bounded`."""
+    facts = [known.get(int(code)) if not pd.isna(code) else None for code in frame["suite_code"]]
+    answers = frame[["protocol", "suite"]].astype(object).reset_index(drop=True)
+    answers["label"] = [
+        _label(name, suite, by=by) for name, suite in zip(frame["suite"].astype(str), facts, strict=True)
+    ]
+    answers["strength"] = [suite.strength_bits if suite else -1 for suite in facts]
+    answers["is_aead"] = [suite.is_aead if suite else False for suite in facts]
+    answers["newest"] = [suite.versions[-1] if suite and suite.versions else "" for suite in facts]
+    answers["at"] = canvas.days(frame["observed_at"].reset_index(drop=True))
+    answers["begin"] = canvas.days(frame["observed_from"].reset_index(drop=True))
+    answers["end"] = canvas.days(frame["observed_until"].reset_index(drop=True))
+    answers["is_bounded"] = answers["at"].isna() & (answers["begin"].notna() | answers["end"].notna())
+    order = answers.drop_duplicates("label").sort_values(
+        ["strength", "newest", "is_aead", "label"], ascending=[False, False, False, True]
+    )
+    answers["row"] = answers["label"].map({label: row for row, label in enumerate(order["label"])})
+    return answers
+
+
+def _label(name: str, suite: Suite | None, *, by: str) -> str:
+    if suite is None:
+        return f"{canvas.label(name)}  bits not known"
+    shown = name if by == "suite" else suite.cipher if suite.mode == "stream" else f"{suite.cipher}-{suite.mode}"
+    return f"{canvas.label(shown, width=48)}  {suite.key_bits}/{suite.strength_bits}"
+
+
+def _window(answers: pd.DataFrame) -> tuple[float, float]:
+    instants = answers[["at", "begin", "end"]].to_numpy(dtype=float)
+    if np.isnan(instants).all():
+        return 0.0, 1.0
+    low, high = float(np.nanmin(instants)), float(np.nanmax(instants))
+    margin = max((high - low) * 0.02, 0.5)
+    return max(low - margin, canvas.FIRST_DAY), min(high + margin, canvas.LAST_DAY)
+
+
+def _styles(answers: pd.DataFrame) -> list[tuple[Style, pd.DataFrame]]:
+    """Each protocol's style with its answers, so that a version is one artist."""
+    parts = [(style, answers[answers["protocol"] == name]) for name, style in PROTOCOLS.items()]
+    parts.append((NO_PROTOCOL, answers[answers["protocol"].isna()]))
+    return [(style, part) for style, part in parts if len(part)]
+
+
+def _draw_dated(ax: Axes, answers: pd.DataFrame, *, grain: float) -> None:
+    for style, part in _styles(answers):
+        dated = part[part["at"].notna()]
+        # Looks closer than a marker's width are one marker.
+        spots = dated.assign(spot=(dated["at"] / grain).round()).drop_duplicates(["spot", "row"])
+        marks = ax.scatter(
+            spots["at"], spots["row"], marker=style.marker, s=34, color=style.colour, edgecolor="white", linewidth=0.4,
+            zorder=3,
+        )  # fmt: skip
+        marks.set_gid("dated")
+        bounded = part[part["is_bounded"]]
+        begin = bounded["begin"].fillna(bounded["end"])
+        end = bounded["end"].fillna(bounded["begin"])
+        lines = ax.hlines(bounded["row"], begin, end, colors=style.colour, linewidth=1.4, zorder=2)
+        lines.set_gid("bounded")
+        hollow = ax.scatter(
+            (begin + end) / 2, bounded["row"], marker=style.marker, s=34, facecolor="white", edgecolor=style.colour,
+            linewidth=1.3, zorder=3,
+        )  # fmt: skip
+        hollow.set_gid("bounded-middle")
+
+
+def _draw_undated(ax: Axes, answers: pd.DataFrame) -> bool:
+    undated = answers[answers["at"].isna() & ~answers["is_bounded"]]
+    if undated.empty:
+        return False
+    beside = blended_transform_factory(ax.transAxes, ax.transData)
+    for number, (style, part) in enumerate(_styles(undated)):
+        rows = part.drop_duplicates("row")["row"]
+        marks = ax.scatter(
+            np.full(len(rows), 1.025 + 0.022 * number), rows, marker=style.marker, s=34, facecolor="white",
+            edgecolor=style.colour, linewidth=1.3, transform=beside, clip_on=False, zorder=3,
+        )  # fmt: skip
+        marks.set_gid("undated")
+    ax.annotate(
+        "undated", (1.015, 0), xycoords="axes fraction", xytext=(0, -6), textcoords="offset points", va="top",
+        fontsize=8.5, color=FAINT,
+    )  # fmt: skip
+    return True

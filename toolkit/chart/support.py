@@ -1,0 +1,170 @@
+"""What servers accept: versions × ciphers with their bits, suite by suite, and many servers side by side."""
+
+from typing import Final, Literal
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from toolkit.chart import canvas
+from toolkit.chart.matrix import Cell, draw_matrix
+from toolkit.chart.palette import GREEN, PAPER, SKY
+from toolkit.errors import UsageError
+from toolkit.reference import suites
+from toolkit.schema import PROTOCOLS
+
+STATES: Final = {
+    "accepted": Cell("accepted", GREEN, "", "✓", "#FFFFFF"),
+    "negotiated": Cell("negotiated (accepted once)", SKY, "", "✓"),
+    "refused": Cell("refused", PAPER, "////", "×"),
+    "untested": Cell("untested", "#FFFFFF", "....", "?"),
+}
+"""State of a cell → how it looks. `negotiated` rests on a handshake, not on a survey's question."""
+
+_STRENGTH = {"accepted": 0, "negotiated": 1, "untested": 2, "refused": 3}
+
+
+def plot_support(
+    frame: pd.DataFrame, *, view: Literal["versions", "services", "suites"] | None = None, ax: Axes | None = None
+) -> Axes:
+    """The axes with a matrix of what was accepted, refused and left untested, by colour, hatch and sign.
+
+    `frame` is what `summarise_support` returns (by cipher; its latest rounds are drawn), or, for the view `suites`,
+    the rows of one service in the table `support`.
+
+    - `versions` (one service; the default for one): cipher with key bits/strength bits × protocol version; the number
+      is that of suites accepted, the star marks the first choice of the version.
+    - `services` (the default for several): service × cipher accepted by any; the numbers say in which versions.
+    - `suites`: suite × version, strongest first; the number is the server's rank. Suites that no version accepted
+      are counted below, not drawn.
+
+    Cells without a row in the frame stay blank: nothing was asked. Returns the axes. Raises `UsageError` where a
+    view for one service is given several.
+    """
+    if frame.empty:
+        return canvas.say_nothing(ax, "Support", "Nothing was asked, and no handshake came to an answer.")
+    chosen = view or ("suites" if "rank" in frame else "services" if frame["service"].nunique() > 1 else "versions")
+    if chosen != "services" and frame["service"].nunique(dropna=False) > 1:
+        raise UsageError(f"view={chosen!r} draws one service; choose one: frame[frame['service'] == '…'].")
+    if chosen == "suites":
+        return _plot_suites(frame, ax)
+    if "cipher" not in frame:
+        raise UsageError("plot_support draws summarise_support(…, by='cipher'), or rows of the table support.")
+    latest = frame[frame["is_latest"].fillna(value=False).astype(bool)]
+    cells = latest.assign(state=latest["state"].where(latest["basis"] == "survey", "negotiated"))
+    return _plot_versions(cells, ax) if chosen == "versions" else _plot_services(cells, ax)
+
+
+def _plot_versions(frame: pd.DataFrame, ax: Axes | None) -> Axes:
+    columns = [name for name in PROTOCOLS if (frame["protocol"] == name).any()]
+    asked = _best(frame.dropna(subset=["protocol"]), ["cipher", "key_bits", "strength_bits", "protocol"])
+    ciphers = _ciphers(asked)
+    cells = asked.merge(ciphers, on=["cipher", "key_bits", "strength_bits"])
+    cells["column"] = cells["protocol"].map(columns.index)
+    counts = cells["accepted"].fillna(0).astype(int).astype(str).where(cells["accepted"] > 0, "")
+    cells["words"] = counts.mask(cells["state"] == "negotiated", "") + cells["first_choice"].notna().map(
+        {True: " ★", False: ""}
+    )
+    notes = ["number: suites accepted"] if (cells["state"] == "accepted").any() else []
+    notes += ["★ server's first choice"] if cells["first_choice"].notna().any() else []
+    title = f"What {canvas.label(frame['service'].iloc[0])} accepts{_when(frame)}"
+    return draw_matrix(
+        ax, cells, rows=ciphers["label"].to_list(), columns=columns, styles=STATES, notes=notes,
+        title=canvas.titled(title, frame),
+    )  # fmt: skip
+
+
+def _plot_services(frame: pd.DataFrame, ax: Axes | None) -> Axes:
+    services = list(dict.fromkeys(frame["service"].astype(object)))
+    per_version = _best(frame, ["service", "cipher", "key_bits", "strength_bits", "protocol"])
+    taken = per_version["state"].isin(["accepted", "negotiated"])
+    everywhere, ciphers = _ciphers(per_version), _ciphers(per_version[taken])
+    rest = len(everywhere) - len(ciphers)
+    notes = [f"{rest} more ciphers accepted by none (refused or untested)"] if rest else []
+    if ciphers.empty:
+        return canvas.say_nothing(ax, "What each service accepts", f"None of {rest} ciphers was accepted by any.")
+    per_version = per_version.merge(ciphers, on=["cipher", "key_bits", "strength_bits"])
+    cells = _best(per_version, ["service", "row"]).rename(columns={"row": "column"})
+    taken = per_version["state"].isin(["accepted", "negotiated"])
+    versions = per_version[taken].groupby(["service", "row"], dropna=False)["protocol"].agg(_span)
+    keys = pd.MultiIndex.from_frame(cells[["service", "column"]])
+    cells["words"] = versions.reindex(keys).fillna("").to_numpy()
+    cells["row"] = cells["service"].astype(object).map(services.index)
+    return draw_matrix(
+        ax, cells, rows=[canvas.label(name) for name in services],
+        columns=[name.replace("  ", "\n") for name in ciphers["label"]], styles=STATES,
+        notes=["numbers: the TLS versions in which it was accepted", *notes],
+        title=canvas.titled("What each service accepts", frame),
+    )  # fmt: skip
+
+
+def _plot_suites(frame: pd.DataFrame, ax: Axes | None) -> Axes:
+    asked = frame.dropna(subset=["suite", "protocol"])
+    newest = asked["observed_at"].max()
+    if not pd.isna(newest):
+        asked = asked[asked["round"] == asked.loc[asked["observed_at"] == newest, "round"].iloc[0]]
+    columns = [name for name in PROTOCOLS if (asked["protocol"] == name).any()]
+    asked = _best(asked, ["suite", "suite_code", "protocol"])
+    accepted = (asked["state"] == "accepted").groupby(asked["suite"]).any()
+    shown = asked[asked["suite"].map(accepted)]
+    named = shown.drop_duplicates("suite")[["suite", "suite_code"]]
+    known = suites()
+    found = [known.get(int(code)) if not pd.isna(code) else None for code in named["suite_code"]]
+    named = named.assign(
+        strength=[suite.strength_bits if suite else -1 for suite in found],
+        label=[
+            f"{canvas.label(name)}  {f'{suite.key_bits}/{suite.strength_bits}' if suite else 'bits not known'}"
+            for name, suite in zip(named["suite"], found, strict=True)
+        ],
+    ).sort_values(["strength", "suite"], ascending=[False, True], ignore_index=True)
+    place = {suite: row for row, suite in enumerate(named["suite"])}
+    cells = shown.assign(row=shown["suite"].map(place), column=shown["protocol"].map(columns.index))
+    cells["words"] = [f"#{rank}" if not pd.isna(rank) else "" for rank in cells["rank"]]
+    rest = int((~accepted).sum())
+    notes = ["#: server's order"] if cells["rank"].notna().any() else []
+    notes += [f"{rest} more suites accepted in no version"] if rest else []
+    service = canvas.label(frame["service"].iloc[0])
+    if named.empty:
+        return canvas.say_nothing(ax, f"Suites of {service}", f"None of {rest} suites was accepted.")
+    return draw_matrix(
+        ax, cells, rows=named["label"].to_list(), columns=columns, styles=STATES, notes=notes,
+        title=canvas.titled(f"Suites that {service} accepts{_when(asked)}", frame),
+    )  # fmt: skip
+
+
+def _best(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """One row per key: what was proven stands before what was not, and a survey before a handshake."""
+    order = frame["state"].map(_STRENGTH)
+    ranked = frame.assign(_order=order).sort_values("_order", kind="stable")
+    return ranked.drop_duplicates(keys, ignore_index=True).drop(columns="_order")
+
+
+def _ciphers(frame: pd.DataFrame) -> pd.DataFrame:
+    """The ciphers of the frame, strongest first: `cipher`, `key_bits`, `strength_bits`, `row`, `label`."""
+    named = frame[["cipher", "key_bits", "strength_bits"]].drop_duplicates()
+    named = named.sort_values(
+        ["strength_bits", "key_bits", "cipher"], ascending=[False, False, True], na_position="last", ignore_index=True
+    )
+    named["row"] = range(len(named))
+    named["label"] = [
+        f"{canvas.label(cipher)}  {key}/{strength}" if not pd.isna(cipher) else "unknown cipher"
+        for cipher, key, strength in named[["cipher", "key_bits", "strength_bits"]].itertuples(index=False)
+    ]
+    return named
+
+
+def _span(protocols: pd.Series) -> str:
+    """`1.0–1.3`: the versions from oldest to newest (SSL keeps its name), gaps written out."""
+    places = sorted({PROTOCOLS.index(name) for name in protocols.dropna()})
+    runs: list[list[int]] = []
+    for place in places:
+        if runs and place == runs[-1][-1] + 1:
+            runs[-1].append(place)
+        else:
+            runs.append([place])
+    short = [name.removeprefix("TLS ").replace("SSL ", "SSL") for name in PROTOCOLS]
+    return ", ".join(short[run[0]] if len(run) == 1 else f"{short[run[0]]}–{short[run[-1]]}" for run in runs)
+
+
+def _when(frame: pd.DataFrame) -> str:
+    newest = frame["observed_at"].max()
+    return "" if pd.isna(newest) else f", {newest:%Y-%m-%d}"
