@@ -6,20 +6,24 @@ from typing import Final
 FAULTS: Final[dict[str, str]] = {
     "version_not_offered": "the server answered with a version that was not offered",
     "suite_not_offered": "the server answered with a suite that was not offered",
-    "suite_of_another_version": "the suite does not belong to the version that the server chose",
+    "suite_of_another_version": "the suite needs another version than the server chose",
     "group_not_offered": "the key exchange uses a group that was not offered",
     "scheme_not_offered": "the handshake signature uses a scheme that was not offered",
     "signature_wrong": "the handshake signature does not verify with the leaf's key",
     "compression_chosen": "the server chose a compression that was not offered",
     "session_id_not_echoed": "the server did not echo the session id (RFC 8446, 4.1.3)",
-    "downgrade_marked": "the server marked a downgrade although TLS 1.3 was offered (RFC 8446, 4.1.3)",
+    "downgrade_marked": "the server marked a downgrade although it knows a newer version that was offered",
 }
 """The closed vocabulary of `Answer.faults`: wrong, but readable, so the flight was read on."""
 
 
-@dataclass(frozen=True, slots=True)
+REASON_LIMIT: Final = 400
+"""Characters kept of a reason; what is quoted in it is hostile."""
+
+
+@dataclass(slots=True)
 class Answer:
-    """What is known of a server's first flight, at any moment.
+    """What is known of a server's first flight. It grows while the flight is read and stands once the look has ended.
 
     `outcome`: one of `schema.OUTCOMES`; null until the look has ended.
     `stage`: `hello` until the ServerHello, `certificate` until the Certificate, `finished` after it: what was
@@ -65,3 +69,13 @@ class Answer:
     def is_sound(self) -> bool:
         """The whole first flight was read and nothing in it was wrong."""
         return self.outcome == "ok" and not self.faults
+
+    def note(self, words: str) -> None:
+        """Add to the reason."""
+        self.reason = (words if self.reason is None else f"{self.reason}; {words}")[:REASON_LIMIT]
+
+    def add_fault(self, fault: str, detail: str = "") -> None:
+        """Note a fault, once."""
+        if fault not in self.faults:
+            self.faults += (fault,)
+            self.note(f"{FAULTS[fault]}{detail}")

@@ -1,13 +1,49 @@
-"""One look at a server from the hello on."""
+"""One look at a server from the hello on.
 
+The steps: records are cut (`records`), alerts and ChangeCipherSpec taken out, messages put together, the hello
+answered here, everything after it in `flights`. Whatever breaks below arrives here as an exception and becomes an
+outcome; nothing leaves.
+"""
+
+import hashlib
 import os
 from collections.abc import Callable
+from typing import Final
 
-from toolkit.reference import Offer
+from toolkit.reference import Offer, suites
+from toolkit.wire import alerts, messages, ssl2
 from toolkit.wire.answer import Answer
+from toolkit.wire.cursor import Cursor, MalformedError
+from toolkit.wire.flights import ClassicFlight, Flight, Tls13Flight
+from toolkit.wire.groups import Share, can_share, make_shares
+from toolkit.wire.hello import (
+    CODES,
+    COOKIE,
+    KEY_SHARE,
+    PROTOCOLS,
+    SIGNED_CERTIFICATE_TIMESTAMP,
+    SUPPORTED_VERSIONS,
+    check_server_name,
+    client_hello,
+    obstacle,
+)
+from toolkit.wire.keys import HandshakeKeys, can_decrypt, derive, hash_name
+from toolkit.wire.messages import RETRY_RANDOM, ServerHello
+from toolkit.wire.records import (
+    ALERT,
+    APPLICATION_DATA,
+    CHANGE_CIPHER_SPEC,
+    HANDSHAKE,
+    NotTlsError,
+    Records,
+    record,
+)
 
-LIMIT = 1 << 18
+LIMIT: Final = 1 << 18
 """Bytes accepted from a server, unless the caller says otherwise."""
+
+_TLS13: Final = CODES["TLS 1.3"]
+_COMPATIBLE: Final = record(CHANGE_CIPHER_SPEC, 0x0303, b"\x01")  # RFC 8446, D.4
 
 
 class Handshake:
@@ -18,15 +54,17 @@ class Handshake:
     At the end of the stream call `receive_eof()`, at a reset `receive_reset()`, and when the time is up
     `abandon("timeout", reason)`. Nothing here raises on what a server sends; `answer` says what came of it.
 
-    The farewell is `user_canceled` and `close_notify`, encrypted in TLS 1.3.
+    The farewell is `user_canceled` and `close_notify`, encrypted in TLS 1.3; SSL 3.0 has only the latter.
 
     `offer`: what the hello offers; `dataclasses.replace(offer, …)` makes ad hoc ones (one suite, no key share, …).
-    `versions=("SSL 2.0",)` sends an SSL 2.0 CLIENT-HELLO. An offer that cannot be made ends in `cannot_offer`:
-    `start()` returns nothing and `is_done` is true at once.
+    Key shares of groups that are not offered are left out. `versions=("SSL 2.0",)` sends an SSL 2.0 CLIENT-HELLO.
+    An offer that cannot be made ends in `cannot_offer`: `start()` returns nothing and `is_done` is true at once; so
+    does a TLS 1.3 answer that cannot be read on, because it asks for a share or chose a suite that is not known here.
     `server_name`: host name for SNI, null sends none. An address is a `UsageError` (RFC 6066, 3).
     `limit`: bytes accepted before the look ends as `too_large`.
-    `entropy`: called for the client random (32), then the session id (32, with TLS 1.3), then the private keys in the
-    order of the offer's key shares: the same bytes give the same hello, so a recorded flight can be read again.
+    `entropy`: called for the client random (32; SSL 2.0: 16), then the session id (32, with TLS 1.3), then the private
+    keys in the order of the offer's key shares: the same bytes give the same hello, so a recorded flight can be read
+    again.
     """
 
     def __init__(
@@ -37,34 +75,309 @@ class Handshake:
         limit: int = LIMIT,
         entropy: Callable[[int], bytes] = os.urandom,
     ) -> None:
-        raise NotImplementedError
+        if server_name is not None:
+            check_server_name(server_name)
+        self._offer, self._server_name, self._limit, self._entropy = offer, server_name, limit, entropy
+        self._answer = Answer()
+        self._accepted = 0
+        self._reply: list[bytes] = []
+        self._records = Records()
+        self._old_hello = bytearray() if offer.versions == ("SSL 2.0",) else None
+        self._pending = bytearray()
+        self._random = self._session_id = self._said = b""
+        self._shares: dict[int, Share] = {}
+        self._retry: ServerHello | None = None
+        self._version = 0
+        self._flight: Flight | None = None
+        self._keys: HandshakeKeys | None = None
 
     @property
     def is_done(self) -> bool:
         """The look has ended: write what the last call returned, and close."""
-        raise NotImplementedError
+        return self._answer.outcome is not None
 
     @property
     def answer(self) -> Answer:
         """What is known so far."""
-        raise NotImplementedError
+        return self._answer
 
     def start(self) -> bytes:
         """The hello, to be sent first."""
-        raise NotImplementedError
+        offer = self._offer
+        if (why_not := obstacle(offer)) is not None:
+            self._end("cannot_offer", why_not)
+            return b""
+        if self._old_hello is not None:
+            challenge = self._entropy(16)
+            self._random = challenge.rjust(32, b"\0")  # RFC 5246, E.2: what a newer server would take as the random
+            return ssl2.client_hello(offer.suites, challenge)
+        self._random = self._entropy(32)
+        if "TLS 1.3" in offer.versions:
+            self._session_id = self._entropy(32)  # RFC 8446, D.4
+            self._shares = make_shares([group for group in offer.key_shares if group in offer.groups], self._entropy)
+        # RFC 8446, 5.1 and RFC 5246, E.1: the first record has the oldest version, whatever the hello offers.
+        return self._hello("SSL 3.0" if offer.versions == ("SSL 3.0",) else "TLS 1.0")
 
     def receive(self, data: bytes) -> bytes:
         """Take bytes from the server; returned are the bytes to send now. After the end nothing is read."""
-        raise NotImplementedError
+        if self.is_done:
+            return b""
+        room = self._limit - self._accepted
+        self._accepted += len(data)
+        try:
+            self._read(data[:room])
+        except MalformedError as error:
+            self._end("malformed", str(error))
+        except NotTlsError as error:
+            self._end("not_tls", str(error))
+        if len(data) > room and not self.is_done:
+            self._end("too_large", f"more than {self._limit} bytes before the flight was complete")
+        reply = b"".join(self._reply)
+        self._reply.clear()
+        return reply
 
     def receive_eof(self) -> None:
         """The server closed the stream: `closed`, or `refused` if its last word was an alert."""
-        raise NotImplementedError
+        self._end_of_stream("closed", "the connection ended")
 
     def receive_reset(self) -> None:
         """The connection was reset: `reset`, or `refused` if its last word was an alert."""
-        raise NotImplementedError
+        self._end_of_stream("reset", "the connection was reset")
 
     def abandon(self, outcome: str, reason: str) -> None:
         """The driver gives up, mostly with `timeout`; does nothing once the look has ended."""
-        raise NotImplementedError
+        if not self.is_done:
+            self._end(outcome, reason)
+
+    def _hello(self, record_version: str) -> bytes:
+        cookie = self._retry.extensions.get(COOKIE) if self._retry else None
+        message = client_hello(
+            self._offer,
+            self._server_name,
+            random=self._random,
+            session_id=self._session_id,
+            shares=self._shares,
+            cookie=cookie,
+        )
+        self._said += message
+        return record(HANDSHAKE, CODES[record_version], message)
+
+    def _read(self, data: bytes) -> None:
+        if self._old_hello is not None and self._read_old(self._old_hello, data):
+            return
+        self._records.feed(data)
+        while not self.is_done and (found := self._records.next()) is not None:
+            kind, content = found
+            if self._keys is not None and kind == APPLICATION_DATA:
+                kind, content = self._keys.server.decrypt(content)
+                if kind == CHANGE_CIPHER_SPEC:
+                    raise MalformedError("an encrypted ChangeCipherSpec")
+            elif self._keys is not None and kind == HANDSHAKE:
+                raise MalformedError("a handshake message in clear text after the ServerHello")
+            if kind == HANDSHAKE:
+                self._read_handshake(content)
+            elif kind == ALERT:
+                self._read_alerts(content)
+            elif kind == CHANGE_CIPHER_SPEC and self._is_compatible(content):
+                continue
+            else:
+                raise MalformedError(f"a record of type {kind} before the flight was complete")
+
+    def _read_old(self, buffer: bytearray, data: bytes) -> bool:
+        """Whether the server speaks SSL 2.0; a TLS alert may come as well and is read like any other."""
+        buffer += data
+        if not buffer or not ssl2.is_record(buffer[0]):
+            return False
+        if (said := ssl2.parse_answer(buffer)) is not None:
+            self._answer.protocol = "SSL 2.0"
+            if isinstance(said, str):
+                self._end("refused", said)
+            else:
+                self._answer.chain, self._answer.suites, self._answer.stage = said.chain, said.suites, "finished"
+                self._answer.has_ocsp_staple = self._answer.has_sct = False
+                self._end("ok")
+        return True
+
+    def _is_compatible(self, content: bytes) -> bool:
+        """RFC 8446, 5 and D.4: a ChangeCipherSpec of TLS 1.3 says nothing and is let pass."""
+        return (self._keys is not None or self._retry is not None) and content == b"\x01" and not self._pending
+
+    def _read_alerts(self, content: bytes) -> None:
+        if len(content) % 2:
+            raise MalformedError(f"an alert of {len(content)} bytes")
+        for level, code in zip(content[::2], content[1::2], strict=True):
+            self._answer.alert = code
+            # In TLS 1.3 the level says nothing (RFC 8446, 6); before, a warning such as unrecognized_name may be
+            # followed by the flight.
+            if level != alerts.WARNING or code == alerts.CLOSE_NOTIFY or self._version == _TLS13:
+                if code == alerts.USER_CANCELED:
+                    continue
+                self._end("refused", f"alert {alerts.name(code)}")
+                return
+
+    def _read_handshake(self, content: bytes) -> None:
+        pending = self._pending
+        pending += content
+        while len(pending) >= 4 and not self.is_done:
+            size = 4 + (pending[1] << 16 | pending[2] << 8 | pending[3])
+            if size > self._limit:
+                self._end("too_large", f"{messages.name(pending[0])} of {size} bytes announced")
+            if len(pending) < size:
+                return
+            message = bytes(pending[:size])
+            del pending[:size]
+            kind = message[0]
+            if kind == messages.HELLO_REQUEST and self._version != _TLS13 and size == 4:
+                continue  # RFC 5246, 7.4.1.1: to be ignored while a handshake is under way
+            if self._flight is not None:
+                if self._flight.read(kind, message):
+                    self._end("ok")
+            elif kind == messages.SERVER_HELLO:
+                self._read_server_hello(message)
+            else:
+                raise MalformedError(f"{messages.name(kind)} where the ServerHello was due")
+
+    def _read_server_hello(self, message: bytes) -> None:
+        hello = messages.parse_server_hello(message[4:])
+        answer, offer = self._answer, self._offer
+        version = self._version = _chosen_version(hello)
+        answer.protocol, answer.suite_code = PROTOCOLS[version], hello.suite
+        if answer.protocol not in offer.versions:
+            answer.add_fault("version_not_offered", f" ({answer.protocol})")
+        if hello.suite not in offer.suites:
+            answer.add_fault("suite_not_offered", f" (0x{hello.suite:04x})")
+        if hello.compression:
+            answer.add_fault("compression_chosen", f" ({hello.compression})")
+        suite = suites().get(hello.suite)
+        if suite is not None and suite.versions and not _fits(suite.versions[0], version):
+            answer.add_fault("suite_of_another_version", f" ({suite.name})")
+        if version == _TLS13:
+            self._read_hello_13(hello, message)
+            return
+        if self._retry is not None:
+            raise MalformedError(f"{answer.protocol} after a HelloRetryRequest")
+        if _is_downgrade(hello.random[-8:], version, offer.versions):
+            answer.add_fault("downgrade_marked")
+        answer.has_sct = bool(hello.extensions.get(SIGNED_CERTIFICATE_TIMESTAMP))
+        answer.stage = "certificate"
+        self._flight = ClassicFlight(answer, offer, version, self._random + hello.random, suite)
+
+    def _read_hello_13(self, hello: ServerHello, message: bytes) -> None:
+        answer = self._answer
+        if "TLS 1.3" not in self._offer.versions:
+            raise MalformedError("TLS 1.3 without key shares of ours")
+        if self._pending:  # RFC 8446, 5.1: messages must not span key changes
+            raise MalformedError("bytes after the ServerHello in its record")
+        if hello.session_id != self._session_id:
+            answer.add_fault("session_id_not_echoed")
+        if self._retry is not None and hello.suite != self._retry.suite:  # RFC 8446, 4.1.4
+            raise MalformedError("another suite than in the HelloRetryRequest")
+        if hello.random == RETRY_RANDOM:
+            self._answer_retry(hello, message)
+            return
+        self._said += message
+        share = Cursor(hello.extensions.get(KEY_SHARE, b""), "the key share")
+        group, peer = share.number(2), share.vector(2)
+        share.finish()
+        answer.group_code = group
+        if group not in self._offer.groups:
+            answer.add_fault("group_not_offered", f" (0x{group:04x})")
+        if group not in self._shares:
+            raise MalformedError(f"a key share of group 0x{group:04x}, of which none was sent")
+        answer.stage = "certificate"
+        if not can_decrypt(hello.suite):
+            self._end("cannot_offer", f"records of suite 0x{hello.suite:04x} cannot be read here")
+            return
+        transcript = hashlib.new(hash_name(hello.suite), self._said)
+        self._keys = derive(hello.suite, self._shares[group].agree(peer), transcript.digest())
+        self._flight = Tls13Flight(answer, self._offer, self._keys, transcript)
+
+    def _answer_retry(self, retry: ServerHello, message: bytes) -> None:
+        """The second hello (RFC 8446, 4.1.2 and 4.1.4)."""
+        answer, offer = self._answer, self._offer
+        if self._retry is not None:
+            raise MalformedError("a second HelloRetryRequest")
+        answer.is_retried = True
+        if (selected := retry.extensions.get(KEY_SHARE)) is not None:
+            if len(selected) != 2:
+                raise MalformedError("the HelloRetryRequest's key share is not a group")
+            group = answer.group_code = int.from_bytes(selected)
+            if group not in offer.groups:
+                answer.add_fault("group_not_offered", f" (0x{group:04x})")
+                raise MalformedError("a HelloRetryRequest for a group that was not offered")
+            if group in self._shares:
+                raise MalformedError("a HelloRetryRequest for a share that was sent")
+            if not can_share(group):
+                self._end("cannot_offer", f"the server wants a share of group 0x{group:04x}; none can be made here")
+                return
+            self._shares = make_shares([group], self._entropy)
+        elif COOKIE not in retry.extensions:
+            raise MalformedError("a HelloRetryRequest that changes nothing")
+        if not can_decrypt(retry.suite):
+            self._end("cannot_offer", f"records of suite 0x{retry.suite:04x} cannot be read here")
+            return
+        cookie = retry.extensions.get(COOKIE)
+        if cookie is not None:
+            framed = Cursor(cookie, "the cookie")
+            retry.extensions[COOKIE] = framed.vector(2)
+            framed.finish()
+        self._retry = retry
+        digest = hashlib.new(hash_name(retry.suite), self._said).digest()
+        self._said = bytes((messages.MESSAGE_HASH, 0, 0, len(digest))) + digest + message
+        self._reply += [_COMPATIBLE, self._hello("TLS 1.2")]
+
+    def _end_of_stream(self, outcome: str, words: str) -> None:
+        if self.is_done:
+            return
+        if self._answer.alert is not None:
+            self._end("refused", f"alert {alerts.name(self._answer.alert)}, then {words}")
+        else:
+            where = "in the middle of a record" if self._records.is_midway() else f"after {self._accepted} bytes"
+            self._end(outcome, f"{words} {where}")
+
+    def _end(self, outcome: str, reason: str | None = None) -> None:
+        self._answer.outcome = outcome
+        if reason is not None:
+            noted, self._answer.reason = self._answer.reason, None
+            self._answer.note(reason if noted is None else f"{reason}; {noted}")
+        if outcome in {"ok", "cannot_offer"} and self._version:
+            self._reply.append(self._farewell())
+
+    def _farewell(self) -> bytes:
+        """RFC 8446, 6.1: the handshake is given up, which is no error. SSL 3.0 knows no `user_canceled`."""
+        last = bytes((alerts.WARNING, alerts.CLOSE_NOTIFY))
+        canceled = bytes((alerts.WARNING, alerts.USER_CANCELED))
+        if self._keys is not None:
+            protect = self._keys.client.encrypt
+            compatible = b"" if self._retry else _COMPATIBLE
+            return compatible + protect(ALERT, canceled) + protect(ALERT, last)
+        version = min(self._version, CODES["TLS 1.2"])
+        first = record(ALERT, version, canceled) if version > CODES["SSL 3.0"] else b""
+        return first + record(ALERT, version, last)
+
+
+def _chosen_version(hello: ServerHello) -> int:
+    """RFC 8446, 4.2.1: the extension decides, and only for TLS 1.3."""
+    selected = hello.extensions.get(SUPPORTED_VERSIONS)
+    if selected is not None and selected != _TLS13.to_bytes(2):
+        raise MalformedError(f"the ServerHello selects version {selected[:8].hex()} by extension")
+    if selected is None and not CODES["SSL 3.0"] <= hello.version < _TLS13:
+        raise MalformedError(f"the ServerHello has version 0x{hello.version:04x}")
+    return hello.version if selected is None else _TLS13
+
+
+def _fits(oldest: str, version: int) -> bool:
+    """Whether a suite that began with `oldest` can work under the version.
+
+    AEAD and the suites' own PRF came with TLS 1.2 (RFC 5246, 1.2), and TLS 1.3 has its own suites (RFC 8446, B.4).
+    The rest only changed what specifications allow, and works.
+    """
+    needed = CODES[oldest]
+    return version >= needed or needed < CODES["TLS 1.2"]
+
+
+def _is_downgrade(mark: bytes, version: int, offered: tuple[str, ...]) -> bool:
+    """RFC 8446, 4.1.3: the end of the random says that the server knows TLS 1.3, or TLS 1.2."""
+    if mark == b"DOWNGRD\x01":
+        return "TLS 1.3" in offered
+    return mark == b"DOWNGRD\x00" and version < CODES["TLS 1.2"] and "TLS 1.2" in offered

@@ -1,0 +1,128 @@
+"""The handshake keys of TLS 1.3 (RFC 8446, sections 5.2 and 7), enough to read the server's flight and to say goodbye.
+
+Contract: `derive` gives both directions' protections and the server's Finished key. Application keys are never made.
+"""
+
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20Poly1305
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
+
+from toolkit.wire.cursor import MalformedError
+from toolkit.wire.records import APPLICATION_DATA, PLAINTEXT_LIMIT
+
+_Aead = AESCCM | AESGCM | ChaCha20Poly1305
+
+
+def _ccm_8(key: bytes) -> AESCCM:
+    return AESCCM(key, tag_length=8)
+
+
+_SHA256, _SHA384 = hashes.SHA256(), hashes.SHA384()
+
+# RFC 8446, B.4: suite → AEAD, key bytes, hash.
+_SUITES: Final[dict[int, tuple[Callable[[bytes], _Aead], int, hashes.HashAlgorithm]]] = {
+    0x1301: (AESGCM, 16, _SHA256),
+    0x1302: (AESGCM, 32, _SHA384),
+    0x1303: (ChaCha20Poly1305, 32, _SHA256),
+    0x1304: (AESCCM, 16, _SHA256),
+    0x1305: (_ccm_8, 16, _SHA256),
+}
+
+
+def can_decrypt(suite: int) -> bool:
+    """Whether the records of this TLS 1.3 suite can be read here."""
+    return suite in _SUITES
+
+
+def hash_name(suite: int) -> str:
+    """The name in `hashlib` of the suite's hash."""
+    return _SUITES[suite][2].name
+
+
+class Protection:
+    """Records of one direction under one key (RFC 8446, 5.2 and 5.3)."""
+
+    __slots__ = ("_aead", "_iv", "_sequence", "_tag_size")
+
+    def __init__(self, aead: _Aead, iv: bytes, tag_size: int) -> None:
+        self._aead, self._iv, self._tag_size, self._sequence = aead, int.from_bytes(iv), tag_size, 0
+
+    def decrypt(self, record: bytes) -> tuple[int, bytes]:
+        """Inner content type and content; raises `MalformedError`."""
+        try:
+            inner = self._aead.decrypt(self._nonce(), record, _header(len(record)))
+        except (InvalidTag, ValueError) as error:  # ValueError: shorter than a tag
+            raise MalformedError("a record cannot be decrypted with the handshake keys") from error
+        inner = inner.rstrip(b"\0")
+        if not inner:
+            raise MalformedError("an encrypted record without content type")
+        if not 1 < len(inner) <= PLAINTEXT_LIMIT + 1:
+            raise MalformedError(f"an encrypted record with {len(inner) - 1} bytes of content")
+        return inner[-1], inner[:-1]
+
+    def encrypt(self, kind: int, content: bytes) -> bytes:
+        """The content as a record."""
+        header = _header(len(content) + 1 + self._tag_size)
+        return header + self._aead.encrypt(self._nonce(), content + bytes((kind,)), header)
+
+    def _nonce(self) -> bytes:
+        nonce = (self._iv ^ self._sequence).to_bytes(12)
+        self._sequence += 1
+        return nonce
+
+
+@dataclass(slots=True)
+class HandshakeKeys:
+    """What follows from the shared secret and the two hellos."""
+
+    server: Protection
+    client: Protection
+    finished_key: bytes
+    hash_name: str
+
+    def finished(self, transcript_hash: bytes) -> bytes:
+        """The MAC that the server's Finished must hold (RFC 8446, 4.4.4)."""
+        return hmac.digest(self.finished_key, transcript_hash, self.hash_name)
+
+
+def derive(suite: int, shared: bytes, transcript_hash: bytes) -> HandshakeKeys:
+    """Keys for the suite, from the hash over everything up to the ServerHello (RFC 8446, 7.1)."""
+    make, key_size, algorithm = _SUITES[suite]
+    secret = HKDF.extract(algorithm, _DERIVED[algorithm.name], shared)
+
+    def protection(traffic: bytes) -> Protection:
+        key = _expand(traffic, b"key", b"", key_size, algorithm)
+        return Protection(make(key), _expand(traffic, b"iv", b"", 12, algorithm), 8 if make is _ccm_8 else 16)
+
+    size = algorithm.digest_size
+    server = _expand(secret, b"s hs traffic", transcript_hash, size, algorithm)
+    client = _expand(secret, b"c hs traffic", transcript_hash, size, algorithm)
+    finished_key = _expand(server, b"finished", b"", size, algorithm)
+    return HandshakeKeys(protection(server), protection(client), finished_key, algorithm.name)
+
+
+def _expand(secret: bytes, label: bytes, context: bytes, size: int, algorithm: hashes.HashAlgorithm) -> bytes:
+    """HKDF-Expand-Label (RFC 8446, 7.1)."""
+    label = b"tls13 " + label
+    info = b"".join((size.to_bytes(2), bytes((len(label),)), label, bytes((len(context),)), context))
+    return HKDFExpand(algorithm, size, info).derive(secret)
+
+
+def _derived(algorithm: hashes.HashAlgorithm) -> bytes:
+    """Derive-Secret(Early Secret, "derived", "") where no pre-shared key is used: a constant of the hash."""
+    zeros = bytes(algorithm.digest_size)
+    nothing = hashes.Hash(algorithm).finalize()
+    return _expand(HKDF.extract(algorithm, zeros, zeros), b"derived", nothing, algorithm.digest_size, algorithm)
+
+
+_DERIVED: Final = {algorithm.name: _derived(algorithm) for algorithm in (_SHA256, _SHA384)}
+
+
+def _header(length: int) -> bytes:
+    return bytes((APPLICATION_DATA, 3, 3, length >> 8, length & 0xFF))

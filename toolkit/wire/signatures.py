@@ -1,0 +1,135 @@
+"""Handshake signatures: does the leaf's key stand behind the flight?
+
+Contract: `verify` says true, false, or why it cannot say. Time is bounded: keys beyond the sizes that OpenSSL takes
+are not tried.
+"""
+
+import hashlib
+from typing import Final
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from toolkit.wire.cursor import MalformedError
+from toolkit.wire.der import subject_public_key_info
+
+# RFC 5246, 7.4.1.4.1: the high byte is the hash, the low byte the kind of key.
+_HASHES: Final[dict[int, hashes.HashAlgorithm]] = {
+    1: hashes.MD5(),
+    2: hashes.SHA1(),
+    3: hashes.SHA224(),
+    4: hashes.SHA256(),
+    5: hashes.SHA384(),
+    6: hashes.SHA512(),
+}
+_RSA, _DSA, _ECDSA = 1, 2, 3
+
+
+def _pss(algorithm: hashes.HashAlgorithm) -> tuple[hashes.HashAlgorithm, padding.PSS]:
+    return algorithm, padding.PSS(padding.MGF1(algorithm), algorithm.digest_size)
+
+
+# RFC 8446, 4.2.3: rsa_pss_rsae_* and rsa_pss_pss_*, the salt as long as the digest.
+_PSS: Final = {
+    0x0804: _pss(hashes.SHA256()),
+    0x0805: _pss(hashes.SHA384()),
+    0x0806: _pss(hashes.SHA512()),
+    0x0809: _pss(hashes.SHA256()),
+    0x080A: _pss(hashes.SHA384()),
+    0x080B: _pss(hashes.SHA512()),
+}
+
+_PureKey = (
+    ed25519.Ed25519PublicKey
+    | ed448.Ed448PublicKey
+    | mldsa.MLDSA44PublicKey
+    | mldsa.MLDSA65PublicKey
+    | mldsa.MLDSA87PublicKey
+)
+
+# RFC 8446, 4.2.3 (Ed25519, Ed448); draft-ietf-tls-mldsa (ML-DSA).
+_PURE: Final[dict[int, type[_PureKey]]] = {
+    0x0807: ed25519.Ed25519PublicKey,
+    0x0808: ed448.Ed448PublicKey,
+    0x0904: mldsa.MLDSA44PublicKey,
+    0x0905: mldsa.MLDSA65PublicKey,
+    0x0906: mldsa.MLDSA87PublicKey,
+}
+
+# RFC 8734: ecdsa_brainpoolP256r1tls13_sha256 and its kin.
+_BRAINPOOL: Final = {0x081A: hashes.SHA256(), 0x081B: hashes.SHA384(), 0x081C: hashes.SHA512()}
+
+_PKCS1: Final = padding.PKCS1v15()
+
+# The bounds of OpenSSL's rsa.h: larger moduli, or long exponents with large moduli, are a denial of service.
+_MODULUS_LIMIT, _SMALL_MODULUS, _EXPONENT_LIMIT = 16384, 3072, 64
+
+
+class CannotTellError(ValueError):
+    """The key or the scheme is not one that can be checked here. Never leaves this room."""
+
+
+def load_key(certificate: bytes) -> PublicKeyTypes:
+    """The certificate's public key; raises `CannotTellError`."""
+    try:
+        key = load_der_public_key(subject_public_key_info(certificate))
+    except (MalformedError, ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise CannotTellError(f"the leaf's key cannot be read ({error})") from error
+    if isinstance(key, rsa.RSAPublicKey):
+        is_long = key.key_size > _SMALL_MODULUS and key.public_numbers().e.bit_length() > _EXPONENT_LIMIT
+        if key.key_size > _MODULUS_LIMIT or is_long:
+            raise CannotTellError(f"the leaf's RSA key of {key.key_size} bits is too large to be checked")
+    return key
+
+
+def verify(key: PublicKeyTypes, scheme: int | None, signature: bytes, signed: bytes) -> bool:
+    """Whether the key signed these bytes; raises `CannotTellError` for a scheme that is not known here.
+
+    Without a scheme (before TLS 1.2) the key decides: RSA signs MD5 and SHA-1 side by side, without the
+    DigestInfo of PKCS #1 (RFC 4346, 4.7 and 7.4.3; RFC 6101, 5.6.3), DSA and EC sign SHA-1 (RFC 8422, 5.4).
+    """
+    try:
+        if scheme is None:
+            return _verify_by_key(key, signature, signed)
+        return _verify_by_scheme(key, scheme, signature, signed)
+    except InvalidSignature:
+        return False
+    except UnsupportedAlgorithm as error:
+        raise CannotTellError(f"the handshake signature cannot be checked ({error})") from error
+
+
+def _verify_by_key(key: PublicKeyTypes, signature: bytes, signed: bytes) -> bool:
+    if isinstance(key, rsa.RSAPublicKey):
+        both = (hashlib.new(name, signed, usedforsecurity=False).digest() for name in ("md5", "sha1"))
+        return key.recover_data_from_signature(signature, _PKCS1, None) == b"".join(both)
+    return _verify_by_scheme(key, 0x0202 if isinstance(key, dsa.DSAPublicKey) else 0x0203, signature, signed)
+
+
+def _verify_by_scheme(key: PublicKeyTypes, scheme: int, signature: bytes, signed: bytes) -> bool:
+    if scheme in _PSS:
+        algorithm, pss = _PSS[scheme]
+        if not isinstance(key, rsa.RSAPublicKey):
+            return False
+        key.verify(signature, signed, pss, algorithm)
+        return True
+    if scheme in _PURE:
+        if not isinstance(key, _PURE[scheme]):
+            return False
+        key.verify(signature, signed)
+        return True
+    digest = _BRAINPOOL.get(scheme) or _HASHES.get(scheme >> 8)
+    kind = _ECDSA if scheme in _BRAINPOOL else scheme & 0xFF
+    if digest is None or kind not in {_RSA, _DSA, _ECDSA}:
+        raise CannotTellError(f"the signature scheme 0x{scheme:04x} is not known here")
+    if isinstance(key, rsa.RSAPublicKey) and kind == _RSA:
+        key.verify(signature, signed, _PKCS1, digest)
+    elif isinstance(key, dsa.DSAPublicKey) and kind == _DSA:
+        key.verify(signature, signed, digest)
+    elif isinstance(key, ec.EllipticCurvePublicKey) and kind == _ECDSA:
+        key.verify(signature, signed, ec.ECDSA(digest))
+    else:
+        return False
+    return True
