@@ -2,6 +2,7 @@
 
 REGISTRIES is the folder with tls-parameters-4.csv (suites), tls-parameters-8.csv (groups) and tls-signaturescheme.csv;
 FOLDER is where the files go (default: toolkit/reference). The same input gives the same bytes.
+It needs the project's environment: `.venv/bin/python`.
 """
 
 import argparse
@@ -17,21 +18,11 @@ from scheme_rules import parse_scheme
 from suite_rules import parse_name
 from tool_names import gnutls_name, openssl_name
 
+from toolkit.reference import group, offer, scheme, suite
+
 # When the registries were published (ground: the README beside them).
 SUITES_DATE, GROUPS_DATE, SCHEMES_DATE = "2026-01", "2025-11", "2025-11"
 _RECOMMENDED = {"Y": True, "N": False, "D": False, "": None}
-
-SUITE_COLUMNS = (
-    "code", "name", "openssl_name", "gnutls_name", "versions", "key_exchange", "authentication", "cipher", "mode",
-    "mac", "key_bits", "strength_bits", "block_bits", "has_forward_secrecy", "is_aead", "is_recommended", "source",
-    "date",
-)  # fmt: skip
-GROUP_COLUMNS = ("code", "name", "kind", "bits", "strength_bits", "is_post_quantum", "versions", "source", "date")
-SCHEME_COLUMNS = ("code", "name", "key_type", "hash", "padding", "versions", "source", "date")
-OFFER_COLUMNS = (
-    "name", "alias", "since", "versions", "suites", "groups", "key_shares", "signature_schemes",
-    "signature_schemes_cert", "meaning", "source", "date",
-)  # fmt: skip
 
 
 def make_suites(registry: Path) -> list[dict[str, object]]:
@@ -126,11 +117,11 @@ def main() -> None:
     default = Path(__file__).resolve().parent.parent / "toolkit" / "reference"
     parser.add_argument("folder", type=Path, nargs="?", default=default)
     arguments = parser.parse_args()
-    write(arguments.folder / "suites.csv", SUITE_COLUMNS, make_suites(arguments.registries / "tls-parameters-4.csv"))
-    write(arguments.folder / "groups.csv", GROUP_COLUMNS, make_groups(arguments.registries / "tls-parameters-8.csv"))
+    write(arguments.folder / "suites.csv", suite.COLUMNS, make_suites(arguments.registries / "tls-parameters-4.csv"))
+    write(arguments.folder / "groups.csv", group.COLUMNS, make_groups(arguments.registries / "tls-parameters-8.csv"))
     schemes = make_schemes(arguments.registries / "tls-signaturescheme.csv")
-    write(arguments.folder / "signature_schemes.csv", SCHEME_COLUMNS, schemes)
-    write(arguments.folder / "offers.csv", OFFER_COLUMNS, OFFERS)
+    write(arguments.folder / "signature_schemes.csv", scheme.COLUMNS, schemes)
+    write(arguments.folder / "offers.csv", offer.COLUMNS, OFFERS)
 
 
 if __name__ == "__main__":

@@ -62,6 +62,7 @@ _SIZED_CIPHER = re.compile(r"(AES|ARIA|CAMELLIA)_(128|256)_(CBC|GCM|CCM_8|CCM)\Z
 _SIZED_NAMES = {"AES": "AES", "ARIA": "ARIA", "CAMELLIA": "Camellia"}
 _AEAD_MODES = {"GCM", "CCM", "CCM_8", "Poly1305", "AEGIS", "AEAD128", "MGM"}
 
+# L and S stand where the hash does and say how often the record keys change (RFC 9367).
 _HASHES = {"MD5": "MD5", "SHA": "SHA1", "SHA256": "SHA256", "SHA384": "SHA384", "SHA512": "SHA512", "SM3": "SM3",
            "ASCONHASH256": "AsconHash256", "IMIT": "IMIT", "OMAC": "OMAC", "L": "L", "S": "S",
            "GOSTR3411": "GOSTR3411"}  # fmt: skip

@@ -1,6 +1,7 @@
 """The CSV files are what the script makes of the registries, and they leave nothing out."""
 
 import csv
+import re
 import runpy
 import subprocess
 import sys
@@ -8,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.reference import groups, signature_schemes, suites
+from toolkit.reference import group, groups, offer, scheme, signature_schemes, suite, suites
+from toolkit.reference.rows import read_rows
 
 DATA = Path(__file__).parent.parent.parent / "data"
 REFERENCE = Path(__file__).parent.parent.parent / "toolkit" / "reference"
@@ -27,6 +29,21 @@ def test_the_script_makes_the_same_bytes(remade: Path, name: str) -> None:
     assert (remade / name).read_bytes() == (REFERENCE / name).read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("name", "columns"),
+    [
+        ("suites.csv", suite.COLUMNS),
+        ("groups.csv", group.COLUMNS),
+        ("signature_schemes.csv", scheme.COLUMNS),
+        ("offers.csv", offer.COLUMNS),
+    ],
+)
+def test_every_fact_says_where_it_comes_from_and_of_when_it_is(name: str, columns: tuple[str, ...]) -> None:
+    for row in read_rows(REFERENCE / name, columns):
+        assert row.text("source")
+        assert re.fullmatch(r"\d{4}(-\d{2}){0,2}", row.text("date"))
+
+
 def _registry(path: Path) -> list[list[str]]:
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.reader(file))[1:]
@@ -38,7 +55,7 @@ def test_every_suite_of_the_registry_is_there(shared: Path) -> None:
         if name.startswith("TLS_") and "SCSV" not in name:
             named[int(value.replace("0x", "").replace(",", ""), 16)] = name
     assert len(named) == 354
-    assert {code: suite.name for code, suite in suites().items() if suite.source.startswith("IANA")} == named
+    assert {code: found.name for code, found in suites().items() if found.source.startswith("IANA")} == named
 
 
 def test_every_group_of_the_registry_is_there(shared: Path) -> None:
@@ -47,7 +64,7 @@ def test_every_group_of_the_registry_is_there(shared: Path) -> None:
         for value, name, *_ in _registry(shared / "reference" / "tls-parameters-8.csv")
         if not name.startswith(("Reserved", "Unassigned"))
     }
-    assert {code: group.name for code, group in groups().items()} == named
+    assert {code: found.name for code, found in groups().items()} == named
 
 
 def test_every_scheme_of_the_registry_is_there(shared: Path) -> None:
@@ -56,7 +73,7 @@ def test_every_scheme_of_the_registry_is_there(shared: Path) -> None:
         for value, name, *_ in _registry(shared / "reference" / "tls-signaturescheme.csv")
         if not name.startswith(("Reserved", "Unassigned"))
     }
-    ours = {code: scheme.name for code, scheme in signature_schemes().items() if scheme.source.startswith("IANA")}
+    ours = {code: found.name for code, found in signature_schemes().items() if found.source.startswith("IANA")}
     assert ours == named
 
 
