@@ -1,41 +1,215 @@
 """Which versions, ciphers and key lengths does each server accept?"""
 
 from datetime import datetime
-from typing import Literal
+from functools import cache
+from numbers import Integral
+from typing import Final, Literal
 
 import pandas as pd
+from pandas.api.types import pandas_dtype
 
+from toolkit import schema
+from toolkit.analyse.expiry import zoned
+from toolkit.errors import UsageError
+from toolkit.reference import Suite, find_suite, groups, suites
 from toolkit.tables import Tables
 
+By = Literal["cipher", "protocol", "group", "signature_scheme"]
 
-def summarise_support(
-    tables: Tables, *, now: datetime, by: Literal["cipher", "protocol", "group", "signature_scheme"] = "cipher"
-) -> pd.DataFrame:
+_KEYS: Final[dict[str, list[str]]] = {
+    "cipher": ["protocol", "cipher", "key_bits", "strength_bits"],
+    "protocol": ["protocol"],
+    "group": ["protocol", "group"],
+    "signature_scheme": ["protocol", "signature_scheme"],
+}
+_FACTS: Final[dict[str, list[str]]] = {
+    "cipher": ["has_forward_secrecy", "is_aead"],
+    "protocol": ["has_forward_secrecy", "is_aead"],
+    "group": ["is_post_quantum"],
+    "signature_scheme": [],
+}
+_QUESTION: Final = ["protocol", "suite", "group", "signature_scheme"]
+_ROUND: Final = ["service", "host", "round", "basis"]
+_VISIT: Final = [*_ROUND, "day"]
+_DAY: Final = pd.Timedelta(days=1)
+
+_DTYPES: Final = {
+    "service": "string",
+    "host": "string",
+    "round": "string",
+    "basis": "string",
+    "observed_at": schema.DTYPES["instant"],
+    "age_days": "Float64",
+    "is_latest": "boolean",
+    "protocol": "string",
+    "cipher": "string",
+    "key_bits": "Int64",
+    "strength_bits": "Int64",
+    "group": "string",
+    "signature_scheme": "string",
+    "has_forward_secrecy": "boolean",
+    "is_aead": "boolean",
+    "is_post_quantum": "boolean",
+    "accepted": "Int64",
+    "refused": "Int64",
+    "untested": "Int64",
+    "state": "string",
+    "suites": "object",
+    "first_choice": "string",
+    "looks": "Int64",
+    "source": "string",
+}
+
+
+def summarise_support(tables: Tables, *, now: datetime, by: By = "cipher") -> pd.DataFrame:
     """What each service accepts, refuses, and was not asked: by version and cipher, version, group or scheme.
 
-    Two bases, told apart by the column `basis`: `survey`, every question of the table `support`; and
-    `negotiated`, what handshakes in `observations` ended in (accepted once; it says nothing about the rest).
-    Rows are per service and round, addresses taken together. Rows dated after `now` are not counted.
+    Two bases, told apart by the column `basis`: `survey`, the questions of the table `support`; and `negotiated`,
+    what handshakes in `observations` ended in (each accepted once; it says nothing about the rest). Handshakes of a
+    survey (`offer="survey"`) are in `support` already and not counted twice. Rows are per service and round,
+    addresses taken together; a round of more than a day (a recorded series) is split by UTC day, its undated rows
+    standing apart. Rows dated after `now` are not counted.
 
-    Columns, in order:
+    Columns, in order (those that `by` does not ask for are absent):
 
     - `service`, `host` (string), `round` (string), `basis` (string)
-    - `observed_at` (instant, the round's last; null: undated), `age_days` (Float64 [d] before `now`, null: undated)
-    - `is_latest` (boolean, the service's latest round of that basis; undated rounds are latest only where no
-      other is dated)
-    - `protocol` (string; null for groups and schemes asked without a version)
+    - `observed_at` (instant, the last of the round or day; null: undated), `age_days` (Float64 [d] before `now`,
+      null: undated)
+    - `is_latest` (boolean, the service's latest of that basis; undated only where none is dated)
+    - `protocol` (string; null: the question named no version, or the source is ambiguous)
     - for `cipher`: `cipher` (string: RC4, 3DES, AES, ChaCha20, …), `key_bits`, `strength_bits` (Int64 [bits]:
-      3DES is 168 and 112), `has_forward_secrecy`, `is_aead` (boolean, any accepted suite; null: none accepted);
-      for `protocol`: `has_forward_secrecy`, `is_aead` likewise; for `group`: `group`, `is_post_quantum`;
-      for `signature_scheme`: `signature_scheme`
-    - `accepted`, `refused`, `untested` (Int64, questions by their state; a question asked at several addresses
-      is accepted where one accepted, refused where all refused, else untested)
+      3DES is 168 and 112); for `group`: `group`; for `signature_scheme`: `signature_scheme` (string)
+    - for `cipher` and `protocol`: `has_forward_secrecy`, `is_aead` (boolean, any accepted suite; null: none is
+      accepted); for `group`: `is_post_quantum` (boolean, null: a group that `toolkit.reference` does not know)
+    - `accepted`, `refused`, `untested` (Int64, questions by state; one asked at several addresses is accepted
+      where one accepted, refused where all refused, else untested)
     - `state` (string: `accepted` where any is, else `untested` where any is, else `refused`)
-    - `suites` (object, tuple of the accepted suites' names, by rank then name; not for groups and schemes)
-    - `first_choice` (string, the accepted suite, group or scheme that the server ranks first in that version, in the
-      row that holds it; null elsewhere, and where no rank is known)
+    - for `cipher` and `protocol`: `suites` (object, tuple of the accepted suites' names, by rank, then name)
+    - `first_choice` (string, what the server ranks first for that version, in the row that holds it; null elsewhere,
+      and where no rank is known)
     - `looks` (Int64, rows of the tables behind it), `source` (string, null: the tables do not say)
 
-    A suite that `toolkit.reference` does not know has `cipher` null. Raises `UsageError` where `now` has no zone.
+    A suite that `toolkit.reference` does not know has `cipher`, `key_bits` and `strength_bits` null; a version that
+    was asked about without a suite counts for `protocol` only. Raises `UsageError` where `now` has no zone.
     """
-    raise NotImplementedError
+    today = zoned(now, "now")
+    if by not in _KEYS:
+        raise UsageError(f"by={by!r}: write one of {', '.join(_KEYS)}.")
+    answers = pd.concat([_surveyed(tables), _negotiated(tables)], ignore_index=True)
+    answers = _by_visit(answers[~(answers["observed_at"] > today).fillna(False)])
+    item = "suite" if by in ("cipher", "protocol") else by
+    asked = answers[item].notna()
+    if by == "protocol":
+        asked = answers["protocol"].notna() & answers["group"].isna() & answers["signature_scheme"].isna()
+    questions = _with_facts(_questions(answers[asked]))
+    grouped = questions.groupby([*_VISIT, *_KEYS[by]], dropna=False, sort=False)
+    cells = grouped.ngroup()
+    frame = grouped.agg(
+        **{state: (state, "sum") for state in schema.STATES},
+        looks=("looks", "sum"),
+        source=("source", _joined),
+        **{fact: (fact, "max") for fact in _FACTS[by]},
+    ).reset_index()
+    ranked = questions.assign(cell=cells)[questions["state"] == "accepted"]
+    ranked = ranked.sort_values(["rank", item], na_position="last")
+    named = {cell: tuple(dict.fromkeys(names.dropna())) for cell, names in ranked.groupby("cell")[item]}
+    frame["suites"] = [named.get(cell, ()) for cell in frame.index]
+    first = ranked[ranked["rank"] == 1].drop_duplicates("cell").set_index("cell")[item]
+    frame["first_choice"] = first.reindex(frame.index)
+    frame["state"] = pd.Series("refused", index=frame.index, dtype="string")
+    frame.loc[frame["untested"] > 0, "state"] = "untested"
+    frame.loc[frame["accepted"] > 0, "state"] = "accepted"
+    return _finished(_with_dates(frame, answers, today), by)
+
+
+def _surveyed(tables: Tables) -> pd.DataFrame:
+    """The questions of `support`, with the host and the source that the other tables tell."""
+    rows = tables.support[["service", "round", "observed_at", *_QUESTION, "suite_code", "state", "rank"]].copy()
+    known = tables.observations[["service", "round", "source"]].dropna().drop_duplicates(["service", "round"])
+    rows = rows.merge(known, how="left", on=["service", "round"])
+    by_round = tables.rounds.drop_duplicates("round").set_index("round")["source"]
+    rows["source"] = rows["source"].fillna(rows["round"].map(by_round).astype("string"))
+    rows["host"] = rows["service"].str.extract(r"://\[?(.+?)\]?:\d+$", expand=False)
+    return rows.assign(basis="survey")
+
+
+def _negotiated(tables: Tables) -> pd.DataFrame:
+    """What handshakes ended in."""
+    looks = tables.observations
+    rows = looks[(looks["protocol"].notna() | looks["suite"].notna()) & (looks["offer"] != "survey").fillna(True)]
+    columns = ["service", "host", "round", "observed_at", *_QUESTION, "suite_code", "source"]
+    return rows[columns].assign(basis="negotiated", state="accepted", rank=pd.array([pd.NA] * len(rows), "Int64"))
+
+
+def _questions(answers: pd.DataFrame) -> pd.DataFrame:
+    """One row per question of a round, its addresses taken together."""
+    counted = answers.assign(**{state: answers["state"] == state for state in schema.STATES})
+    keys = [*_VISIT, *_QUESTION]
+    frame = (
+        counted.groupby(keys, dropna=False, sort=False)
+        .agg(
+            **{state: (state, "sum") for state in schema.STATES},
+            looks=("state", "size"),
+            rank=("rank", "min"),
+            suite_code=("suite_code", "first"),
+            source=("source", "first"),
+        )
+        .reset_index()
+    )
+    state = pd.Series("untested", index=frame.index, dtype="string")
+    state[frame["refused"] == frame["looks"]] = "refused"
+    state[frame["accepted"] > 0] = "accepted"
+    return frame.assign(state=state, **{name: (state == name).astype("int64") for name in schema.STATES})
+
+
+def _with_facts(questions: pd.DataFrame) -> pd.DataFrame:
+    """What `toolkit.reference` knows of each suite and group; forward secrecy and AEAD of accepted suites only."""
+    names = questions[["suite", "suite_code"]].drop_duplicates()
+    known = [suite_of(name, code) for name, code in zip(names["suite"], names["suite_code"], strict=True)]
+    for column in ("cipher", "key_bits", "strength_bits", "has_forward_secrecy", "is_aead"):
+        facts = [getattr(suite, column) if suite else None for suite in known]
+        names[column] = pd.Series(facts, names.index, dtype=object).astype(pandas_dtype(_DTYPES[column]))
+    questions = questions.merge(names, how="left", on=["suite", "suite_code"])
+    for column in ("has_forward_secrecy", "is_aead"):
+        questions[column] = questions[column].where(questions["state"] == "accepted")
+    return questions.assign(is_post_quantum=questions["group"].map(_post_quantum()).astype("boolean"))
+
+
+def suite_of(name: object, code: object) -> Suite | None:
+    """The suite that a row names: by code where it has one, else by name; none where the reference has neither."""
+    if isinstance(code, Integral) and int(code) in suites():
+        return suites()[int(code)]
+    return find_suite(name) if isinstance(name, str) else None
+
+
+@cache
+def _post_quantum() -> dict[str, bool]:
+    return {group.name: group.is_post_quantum for group in groups().values()}
+
+
+def _by_visit(answers: pd.DataFrame) -> pd.DataFrame:
+    """The answers with the UTC day that splits a round of more than a day; null where it needs no splitting."""
+    instants = answers.groupby(_ROUND, dropna=False, sort=False)["observed_at"]
+    is_long = (instants.transform("max") - instants.transform("min")) > _DAY
+    return answers.assign(day=answers["observed_at"].dt.floor("D").where(is_long))
+
+
+def _with_dates(frame: pd.DataFrame, answers: pd.DataFrame, today: pd.Timestamp) -> pd.DataFrame:
+    """When each visit was, and whether it is the service's latest."""
+    dated = answers.groupby(_VISIT, dropna=False, sort=False)["observed_at"].max().reset_index()
+    latest = dated.groupby(["service", "host", "basis"], dropna=False, sort=False)["observed_at"].transform("max")
+    dated["is_latest"] = (dated["observed_at"] == latest) | latest.isna()
+    dated["age_days"] = (today - dated["observed_at"]).dt.total_seconds() / 86400
+    return frame.merge(dated, how="left", on=_VISIT)
+
+
+def _finished(frame: pd.DataFrame, by: By) -> pd.DataFrame:
+    shown = {*_ROUND, *_KEYS[by], *_FACTS[by], *schema.STATES, "observed_at", "age_days", "is_latest", "state",
+             "first_choice", "looks", "source", *(["suites"] if by in ("cipher", "protocol") else [])}  # fmt: skip
+    dtypes = {name: dtype for name, dtype in _DTYPES.items() if name in shown}
+    order = [*_ROUND[:2], "observed_at", "round", "basis", *_KEYS[by]]
+    return frame[list(dtypes)].astype(dtypes).sort_values(order, ignore_index=True)
+
+
+def _joined(values: pd.Series) -> object:
+    return ", ".join(sorted(set(values.dropna()))) or pd.NA
