@@ -5,6 +5,9 @@ Nothing here is secret. Keys follow from public numbers by the rule in `keys.py`
 """
 
 import hashlib
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, lru_cache
@@ -18,6 +21,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from toolkit.errors import LabError
 from toolkit.lab.keys import PrivateKey, ec_key, rsa_key
 from toolkit.lab.schedule import Issue, Schedule
+from toolkit.tables import as_pem
 
 _CA_BEGINS, _CA_ENDS = datetime(2010, 1, 1, tzinfo=UTC), datetime(2049, 12, 31, 23, 59, 59, tzinfo=UTC)
 
@@ -58,6 +62,15 @@ class Issued:
 def issue_all(schedule: Schedule, seed: int) -> tuple[Issued, ...]:
     """The certificates of a schedule, in its order. Raises `LabError` for an unknown issuer or key type."""
     return tuple(_issue(schedule, seed, number) for number in range(len(schedule.issues)))
+
+
+@contextmanager
+def pem_file(certificate: Issued) -> Iterator[str]:
+    """The name of a file with chain and key, for libraries that read nothing else; it is gone afterwards."""
+    with tempfile.NamedTemporaryFile(suffix=".pem") as file:
+        file.write("".join(map(as_pem, certificate.chain)).encode("ascii") + certificate.key_pem)
+        file.flush()
+        yield file.name
 
 
 @cache

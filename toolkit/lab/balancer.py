@@ -5,7 +5,7 @@ The servers and the fast path both ask it, so that they agree connection for con
 next value of a generator: any draw can be had by itself, and arrays of them cost one call.
 """
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import numpy as np
@@ -23,6 +23,8 @@ _MACHINE, _ENDING, AT_WATCHER = range(3)
 """What a draw is for; `AT_WATCHER` and above are the fast path's own."""
 
 _GOLDEN, _FIRST, _SECOND = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Numbers = NDArray[np.int64]
 
@@ -55,8 +57,7 @@ def balance(
     if asked.affinity is None:
         chance = draw(seed, _MACHINE, *place, connection)
     else:
-        begins_at = int(schedule.begins_at.timestamp()) * 1_000_000
-        window = (at - begins_at) // (asked.affinity // timedelta(microseconds=1))
+        window = (at - in_micros(schedule.begins_at)) // (asked.affinity // timedelta(microseconds=1))
         chance = draw(seed, _MACHINE, *place, source, window)
     machine = behind[(chance * len(behind)).astype(np.int64)]
     luck = draw(seed, _ENDING, *place, connection)
@@ -67,6 +68,11 @@ def balance(
     ending[luck < asked.drop_rate / 2] = RESET
     machine[ending != SERVED] = -1
     return machine, ending
+
+
+def in_micros(instant: datetime) -> int:
+    """The instant in microseconds since 1970."""
+    return (instant - _EPOCH) // timedelta(microseconds=1)
 
 
 def _mixed(state: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -1,16 +1,36 @@
 """`Lab`: the servers of a scenario, running."""
 
+import pickle
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack, suppress
 from datetime import datetime
+from functools import cached_property
 from types import TracebackType
-from typing import Self
+from typing import Any, Final, Self
 
 import pandas as pd
 
+from toolkit import schema
+from toolkit.errors import LabError
+from toolkit.lab.authority import roots
 from toolkit.lab.clock import Clock
+from toolkit.lab.engines import check_installed
 from toolkit.lab.scenarios import Scenario
 from toolkit.lab.schedule import Schedule
-from toolkit.lab.truth import Truth
+from toolkit.lab.simulate import as_schedule
+from toolkit.lab.truth import Truth, framed, tell_truth
 from toolkit.targets import Target
+
+_LOG: Final = {
+    "served_at": schema.DTYPES["instant"], "service": "string", "address": "string", "connection": "Int64",
+    "machine": "Int64", "server_name": "string", "key_type": "string", "leaf_sha256": "string", "protocol": "string",
+    "ending": "string",
+}  # fmt: skip
+
+_LEAVE_S: Final = 5
+"""How long the servers may take to end before they are killed."""
 
 
 class Lab:
@@ -26,28 +46,49 @@ class Lab:
             tables = toolkit.observe(lab.targets, clock=lab.clock)
             lab.clock.advance(timedelta(days=1))
 
+    `clock` begins at `begins_at`; after `ends_at` it may go on, but nothing changes any more. `schedule` is what the
+    servers follow.
+
     Raises `LabError` for an unknown scenario, for a missing implementation (extra `lab`), and where the servers
     cannot start.
     """
 
     def __init__(self, scenario: str | Scenario | Schedule = "year", seed: int = 0) -> None:
-        raise NotImplementedError
+        self.seed = seed
+        self.schedule = as_schedule(scenario, seed)
+        self.begins_at: datetime = self.schedule.begins_at
+        self.ends_at: datetime = self.schedule.ends_at
+        self.clock = Clock(self.begins_at, lambda to: self._ask("turn", to))
+        self._servers: _Servers | None = None
 
-    targets: list[Target]
-    """One per service and address: named as the service, dialled on loopback, `source="lab"`. Needs a started lab."""
+    @cached_property
+    def truth(self) -> Truth:
+        """What is served when, from the schedule alone."""
+        return tell_truth(self.schedule, self.seed)
 
-    clock: Clock
-    """The lab's time; begins at `begins_at`."""
+    @property
+    def roots(self) -> list[bytes]:
+        """The self-signed certificates that the lab's chains end in (DER; not served)."""
+        return roots()
 
-    truth: Truth
-    """What is served when, from the schedule alone."""
+    @property
+    def targets(self) -> list[Target]:
+        """One per service and address: named as the service, dialled on loopback, `source="lab"`.
 
-    begins_at: datetime
-    ends_at: datetime
-    """The span of the schedule; the clock may go on, nothing changes after it."""
-
-    roots: list[bytes]
-    """The self-signed certificates that the lab's chains end in (DER; not served)."""
+        Raises `LabError` while the lab is not running: there are no ports then.
+        """
+        services = self.schedule.services
+        return [
+            Target(
+                services[number].scheme,
+                services[number].host,
+                services[number].number,
+                services[number].host,
+                (address, port),
+                "lab",
+            )
+            for number, address, port in self._running().stations
+        ]
 
     def log(self) -> pd.DataFrame:
         """What the servers did, one row per connection, in the order in which they came.
@@ -56,14 +97,92 @@ class Lab:
         the connection at that address, from 0), `machine` (Int64, null: none was reached), `server_name` (string,
         from the hello; null: none, or not read), `key_type`, `leaf_sha256` (string: of the certificate message that
         was sent; null: none was), `protocol` (string, null: not negotiated), `ending` (string: `served`, `refused`,
-        `dropped`, `deferred`, `gone`: the client left before a certificate was sent).
+        `dropped`, `deferred`, `gone`: the client left before the handshake).
         """
-        raise NotImplementedError
+        return framed(self._ask("log", None), _LOG)
 
     def __enter__(self) -> Self:
-        raise NotImplementedError
+        if self._servers is not None:
+            raise LabError("This lab is running already; make another one: Lab(scenario, seed).")
+        check_installed({machine.implementation for s in self.schedule.services for machine in s.machines})
+        self._servers = _Servers(self.schedule, self.seed)
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        raise NotImplementedError
+        servers, self._servers = self._running(), None
+        servers.stop()
+
+    def _running(self) -> "_Servers":
+        if self._servers is None:
+            raise LabError("This lab is not running; use it as a context: with Lab(…) as lab: …")
+        return self._servers
+
+    def _ask(self, command: str, value: object) -> Any:
+        return self._running().ask(command, value)
+
+
+class _Servers:
+    """The process of the servers, and what it says on standard error."""
+
+    def __init__(self, schedule: Schedule, seed: int) -> None:
+        with ExitStack() as stack:
+            self._complaints = stack.enter_context(tempfile.TemporaryFile())
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "toolkit.lab.serving"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._complaints,
+                start_new_session=True,
+            )
+            stack.callback(self._end)
+            self._send((schedule, seed))
+            is_ready, answer = self._receive()
+            if not is_ready:
+                raise LabError(f"The lab's servers could not start: {answer}")
+            self.stations: list[tuple[int, str, int]] = answer
+            self._left = stack.pop_all()
+
+    def ask(self, command: str, value: object) -> Any:
+        """Send a command and wait for its answer."""
+        self._send((command, value))
+        return self._receive()
+
+    def stop(self) -> None:
+        """End the process; it leaves nothing behind."""
+        self._left.close()
+
+    def _end(self) -> None:
+        """Close the input of the process, which ends it; kill it where that does not help."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            with suppress(BrokenPipeError):
+                self._process.stdin.close()
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_LEAVE_S)
+        finally:
+            self._process.kill()
+            self._process.wait()
+            self._process.stdout.close()
+
+    def _send(self, value: object) -> None:
+        assert self._process.stdin is not None
+        try:
+            pickle.dump(value, self._process.stdin)
+            self._process.stdin.flush()
+        except BrokenPipeError as error:
+            raise LabError(self._epitaph()) from error
+
+    def _receive(self) -> Any:
+        assert self._process.stdout is not None
+        try:
+            return pickle.load(self._process.stdout)
+        except EOFError as error:
+            raise LabError(self._epitaph()) from error
+
+    def _epitaph(self) -> str:
+        self._complaints.seek(0)
+        said = self._complaints.read().decode("utf-8", "replace").strip().splitlines()
+        return f"The lab's servers have ended by themselves: {said[-1] if said else 'they said nothing'}. Start anew."

@@ -1,7 +1,7 @@
 """The fast path: looks drawn straight from a schedule, without a server."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import numpy as np
@@ -21,6 +21,7 @@ from toolkit.lab.balancer import (
     Numbers,
     balance,
     draw,
+    in_micros,
 )
 from toolkit.lab.scenarios import Scenario
 from toolkit.lab.scenarios import scenario as scenario_named
@@ -125,7 +126,7 @@ def _looks_at(schedule: Schedule, seed: int, plan: Plan, number: int, address: s
     per_round = len(plan.offers) * plan.samples
     rounds = np.repeat(np.arange(len(plan.rounds)), per_round)
     within = np.tile(np.arange(per_round), len(plan.rounds))
-    starts = np.array([_micros(instant) for instant in plan.rounds], dtype=np.int64)
+    starts = np.array([in_micros(instant) for instant in plan.rounds], dtype=np.int64)
     moved = (draw(seed, _ROUND_MOVED, np.arange(len(starts))) * 2 - 1) * (plan.jitter / timedelta(microseconds=1))
     at = (starts + moved.astype(np.int64))[rounds] + within * (plan.spacing // timedelta(microseconds=1))
     place = (number, service.addresses.index(address))
@@ -150,7 +151,7 @@ def _served(machine: Machine, admitted: tuple[str, ...], at: Numbers) -> Numbers
     for key_type in admitted:
         own = [switch for switch in machine.switches if switch.key_type == key_type]
         issues = np.array([-1] + [-1 if switch.issue is None else switch.issue for switch in own])
-        times = np.array([_micros(switch.at) for switch in own], dtype=np.int64)
+        times = np.array([in_micros(switch.at) for switch in own], dtype=np.int64)
         shown = issues[np.searchsorted(times, at, side="right")]
         served = np.where(served < 0, shown, served)
     return served
@@ -201,7 +202,3 @@ def _observed(schedule: Schedule, seed: int, plan: Plan, drawn: Looks) -> pd.Dat
             "chain_sha256": chains[drawn.issue],
         }
     )
-
-
-def _micros(instant: datetime) -> int:
-    return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

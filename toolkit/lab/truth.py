@@ -107,10 +107,10 @@ def tell_truth(schedule: Schedule, seed: int = 0) -> Truth:
         ]
     rows = [certificate.row for certificate in (*issued, *authorities().values())]
     return Truth(
-        _framed(serving, _SERVING),
-        _framed(rotations, _ROTATIONS),
+        framed(serving, _SERVING),
+        framed(rotations, _ROTATIONS),
         schema.frame("certificates", rows),
-        _framed(causes, _CAUSES),
+        framed(causes, _CAUSES),
     )
 
 
@@ -177,7 +177,8 @@ def _half(
     return None
 
 
-def _framed(rows: list[dict[str, object]], dtypes: dict[str, str]) -> pd.DataFrame:
+def framed(rows: list[dict[str, object]], dtypes: dict[str, str]) -> pd.DataFrame:
+    """The rows as a frame with these columns and dtypes; keys that a row lacks are null."""
     frame = pd.DataFrame({name: pd.Series([row.get(name) for row in rows], dtype=object) for name in dtypes})
     for name, dtype in dtypes.items():
         values = pd.to_datetime(frame[name], utc=True) if dtype == _INSTANT else frame[name]

@@ -16,7 +16,7 @@ _SERVICES = (
     ("smtp", "submit.lab.test", 587, (2, 5), "ssl", "current", ("mail",)),
     ("smtps", "submit.lab.test", 465, (2, 4), "ssl", "current", ("mail",)),
     ("imaps", "imap.lab.test", 993, (2, 4), "ssl", "current", ("box",)),
-    ("https", "www.lab.test", 443, (2, 3), "pyopenssl", "modern", ("www",)),
+    ("https", "www.lab.test", 443, (2, 3), "pyopenssl", "current", ("www",)),
     ("smtp", "legacy.lab.test", 25, (1, 1), "tlslite", "legacy", ("legacy",)),
 )
 

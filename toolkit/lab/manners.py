@@ -1,0 +1,35 @@
+"""How a machine speaks TLS: which protocols, and which suites in which order."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """What a machine accepts.
+
+    `suites` gives for each protocol the suites in the server's order of preference, by IANA name; where it is empty,
+    protocols and suites are those that the implementation accepts by itself.
+    """
+
+    meaning: str
+    suites: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+_OLD = (
+    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA",
+    "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA",
+    "TLS_RSA_WITH_AES_128_CBC_SHA",
+    "TLS_RSA_WITH_AES_256_CBC_SHA",
+    "TLS_RSA_WITH_3DES_EDE_CBC_SHA",
+    "TLS_RSA_WITH_RC4_128_SHA",
+    "TLS_RSA_WITH_RC4_128_MD5",
+)
+
+MANNERS: Final[dict[str, Manner]] = {
+    "current": Manner("what the implementation accepts by itself"),
+    "legacy": Manner(
+        "SSL 3.0 to TLS 1.2 with 3DES and RC4", dict.fromkeys(("SSL 3.0", "TLS 1.0", "TLS 1.1", "TLS 1.2"), _OLD)
+    ),
+}
+"""Every manner by name."""

@@ -1,0 +1,48 @@
+"""Handshakes by pyOpenSSL, whose bundled OpenSSL is newer than Python's: it serves X25519MLKEM768."""
+
+import socket
+import threading
+
+from cryptography.hazmat.primitives.serialization import Encoding
+from OpenSSL import SSL
+
+from toolkit.errors import LabError
+from toolkit.lab.authority import Issued, pem_file
+from toolkit.lab.dialogues import Stream
+from toolkit.lab.engines import Note
+from toolkit.lab.manners import Manner
+
+Failure = SSL.Error
+
+
+class Implementation:
+    """A server context of pyOpenSSL; it accepts what its OpenSSL accepts by default."""
+
+    def __init__(self, manner: Manner, issued: tuple[Issued, ...]) -> None:
+        if manner.suites:
+            raise LabError("pyOpenSSL serves its own suites only; a manner with suites needs tlslite.")
+        self._current = threading.local()
+        self._context = SSL.Context(SSL.TLS_SERVER_METHOD)
+        for certificate in issued:
+            with pem_file(certificate) as name:
+                # From a file, because that keeps a chain per certificate.
+                self._context.use_certificate_chain_file(name)
+                self._context.use_privatekey_file(name)
+        self._context.set_info_callback(self._on_state)
+
+    def secure(self, connection: socket.socket, note: Note) -> Stream:
+        """Shake hands as a server."""
+        self._current.note = note
+        secured = SSL.Connection(self._context, connection)
+        secured.set_accept_state()
+        secured.do_handshake()
+        return secured
+
+    def _on_state(self, connection: SSL.Connection, _where: int, _value: int) -> None:
+        # OpenSSL names the state after what it has just written; the flight leaves when it is complete.
+        if connection.get_state_string() == b"SSLv3/TLS write certificate":
+            name = connection.get_servername()
+            leaf = connection.get_certificate(as_cryptography=True)
+            self._current.note("server_name", None if name is None else name.decode("ascii", "replace"))
+            self._current.note("protocol", connection.get_protocol_version_name().replace("TLSv", "TLS "))
+            self._current.note("der", None if leaf is None else leaf.public_bytes(Encoding.DER))

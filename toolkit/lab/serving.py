@@ -1,0 +1,229 @@
+"""The servers of a lab, in a process of their own: `python -m toolkit.lab.serving`, started by `Lab`.
+
+Commands come pickled on standard input, answers leave on standard output. The process ends when its input does,
+or when its parent is gone.
+"""
+
+import contextlib
+import hashlib
+import os
+import pickle
+import signal
+import socket
+import struct
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, BinaryIO, Final
+
+import numpy as np
+
+from toolkit.errors import LabError
+from toolkit.lab.authority import issue_all
+from toolkit.lab.balancer import CLOSED, DEFERRED, RESET, SERVED, balance, in_micros
+from toolkit.lab.dialogues import converse
+from toolkit.lab.engines import Engine, failures, make_engine
+from toolkit.lab.schedule import Machine, Schedule, Service
+from toolkit.targets import UPGRADES
+
+_PATIENCE_S: Final = 10
+"""How long a client may be silent."""
+
+_MOST_CONNECTIONS: Final = 400
+"""Connections served at a time; more wait in the backlog."""
+
+
+@dataclass(slots=True)
+class Visit:
+    """One connection, as it is logged."""
+
+    served_at: datetime
+    service: int
+    address: str
+    connection: int
+    machine: int | None = None
+    ending: str = "gone"
+    noted: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Station:
+    """One address of one service, and how many connections it has had."""
+
+    service: int
+    address: str
+    listener: socket.socket
+    connections: int = 0
+
+
+class _Internet:
+    """Everything that is served."""
+
+    def __init__(self, schedule: Schedule, seed: int) -> None:
+        self._schedule, self._seed = schedule, seed
+        self._issued = issue_all(schedule, seed)
+        self._now = schedule.begins_at
+        self._visits: list[Visit] = []
+        self._lock = threading.Lock()
+        self._room = threading.BoundedSemaphore(_MOST_CONNECTIONS)
+        self._busy = 0
+        self._changed = threading.Condition()
+        self._failures = failures({m.implementation for s in schedule.services for m in s.machines})
+        self._engine = lru_cache(maxsize=None)(self._make_engine)
+        self._stations = [
+            _Station(number, address, socket.create_server((address, 0), backlog=512))
+            for number, service in enumerate(schedule.services)
+            for address in service.addresses
+        ]
+
+    def open(self) -> list[tuple[int, str, int]]:
+        """Begin to accept; (service, address, port) of each station."""
+        for station in self._stations:
+            threading.Thread(target=self._accept, args=(station,), daemon=True).start()
+        return [(s.service, s.address, s.listener.getsockname()[1]) for s in self._stations]
+
+    def turn(self, to: datetime) -> None:
+        """Set the time for the connections that come from now on."""
+        self._now = to
+
+    def log(self) -> list[dict[str, object]]:
+        """The visits, after the connections in progress have had a second to end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._busy == 0, timeout=1)
+        return [self._row(visit) for visit in list(self._visits)]
+
+    def _row(self, visit: Visit) -> dict[str, object]:
+        row = {name: getattr(visit, name) for name in ("served_at", "address", "connection", "machine", "ending")}
+        der = visit.noted.get("der")
+        leaf = None if der is None else hashlib.sha256(der).hexdigest()
+        return row | {
+            "service": self._schedule.services[visit.service].service,
+            "server_name": visit.noted.get("server_name"),
+            "protocol": visit.noted.get("protocol"),
+            "leaf_sha256": leaf,
+            "key_type": next((c.row["key_type"] for c in self._issued if c.row["cert_sha256"] == leaf), None),
+        }
+
+    def _accept(self, station: _Station) -> None:
+        while True:
+            connection, source = station.listener.accept()
+            visit = Visit(self._now, station.service, station.address, station.connections)
+            station.connections += 1
+            self._visits.append(visit)
+            self._room.acquire()
+            with self._changed:
+                self._busy += 1
+            threading.Thread(target=self._receive, args=(connection, source[0], visit), daemon=True).start()
+
+    def _receive(self, connection: socket.socket, source: str, visit: Visit) -> None:
+        try:
+            with contextlib.suppress(*self._failures), connection:
+                # What the client breaks off is suppressed: the log has what it was shown until then.
+                # On the socket itself: a Python time-out would make it non-blocking, which pyOpenSSL does not wait on.
+                for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+                    connection.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", _PATIENCE_S, 0))
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._serve(connection, source, visit)
+        finally:
+            with self._changed:
+                self._busy -= 1
+                self._changed.notify_all()
+            self._room.release()
+
+    def _serve(self, connection: socket.socket, source: str, visit: Visit) -> None:
+        service = self._schedule.services[visit.service]
+        machine, ending = balance(
+            self._schedule,
+            self._seed,
+            visit.service,
+            visit.address,
+            connection=np.array([visit.connection]),
+            at=np.array([in_micros(visit.served_at)]),
+            source=int.from_bytes(socket.inet_aton(source), "big"),
+        )
+        if ending[0] != SERVED:
+            _turn_away(connection, service, int(ending[0]), visit)
+            return
+        visit.machine = int(machine[0])
+        is_upgrade = service.scheme in UPGRADES
+        if is_upgrade and not converse(service.scheme, service.host, connection, is_secure=False):
+            return
+        try:
+            engine = self._engine_of(service.machines[visit.machine], visit.served_at)
+            with contextlib.closing(engine.secure(connection, visit.noted.__setitem__)) as stream:
+                converse(service.scheme, service.host, stream, is_secure=True, is_upgraded=is_upgrade)
+        finally:
+            visit.ending = "served" if "der" in visit.noted else "refused"
+
+    def _engine_of(self, machine: Machine, at: datetime) -> Engine:
+        issues = tuple(sorted(machine.serving(at).values()))
+        with self._lock:
+            return self._engine(machine.implementation, machine.manner, issues)
+
+    def _make_engine(self, implementation: str, manner: str, issues: tuple[int, ...]) -> Engine:
+        return make_engine(implementation, manner, tuple(self._issued[number] for number in issues))
+
+
+def _turn_away(connection: socket.socket, service: Service, ending: int, visit: Visit) -> None:
+    """End a connection without a handshake."""
+    visit.ending = "deferred" if ending == DEFERRED else "dropped"
+    if ending == DEFERRED:
+        connection.sendall(f"421 4.3.2 {service.host} lab: try again later\r\n".encode())
+    elif ending == RESET:
+        # Closing with a linger time of nothing sends a reset: socket(7).
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    elif ending == CLOSED and service.scheme not in UPGRADES:
+        # What was not read would turn the close into a reset.
+        connection.recv(1 << 16)
+
+
+def _leave_with(parent: int) -> None:
+    """End this process when its parent is gone, even where something else holds the pipe open."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+def serve(commands: BinaryIO, answers: BinaryIO) -> None:
+    """Serve the schedule that comes first, then obey: `("turn", instant)`, `("log", None)`; ends with the input."""
+
+    def answer(value: object) -> None:
+        pickle.dump(value, answers)
+        answers.flush()
+
+    schedule, seed = pickle.load(commands)
+    try:
+        internet = _Internet(schedule, seed)
+    except (LabError, OSError) as error:
+        answer((False, str(error)))
+        return
+    answer((True, internet.open()))
+    while True:
+        try:
+            command, value = pickle.load(commands)
+        except EOFError:
+            return
+        if command == "turn":
+            internet.turn(value)
+            answer(None)
+        else:
+            answer(internet.log())
+
+
+def main() -> None:
+    """The process; see the module."""
+    # Ctrl-C in a terminal reaches every process there; it is the parent that decides what ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
+    with os.fdopen(os.dup(1), "wb") as answers:
+        os.dup2(2, 1)  # whatever a library prints must not look like an answer
+        serve(sys.stdin.buffer, answers)
+    # Threads may be in the middle of a handshake; nothing of theirs is worth waiting for.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
