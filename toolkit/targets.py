@@ -20,11 +20,17 @@ PORTS: Final = {
     "pop3s": 995,
     "https": 443,
     "tls": 443,
+    "lmtp": 24,
+    "sieve": 4190,
+    "ftp": 21,
+    "ldap": 389,
+    "postgres": 5432,
 }
 """Scheme → its registered port (IANA Service Name and Transport Protocol Port Number Registry; `tls` is bare TLS)."""
 
-UPGRADES: Final = frozenset({"smtp", "imap", "pop3"})
-"""Schemes that begin in clear text and upgrade: RFC 3207 (SMTP), RFC 9051 (IMAP), RFC 2595 (POP3)."""
+UPGRADES: Final = frozenset({"smtp", "imap", "pop3", "lmtp", "sieve", "ftp", "ldap", "postgres"})
+"""Schemes that begin in clear text and upgrade: RFC 3207 (SMTP, LMTP), RFC 9051 (IMAP), RFC 2595 (POP3), RFC 5804
+(ManageSieve), RFC 4217 (FTP), RFC 4511 (LDAP), and PostgreSQL's SSLRequest."""
 
 SCHEMES_OF_PORTS: Final = {
     25: "smtp",
@@ -37,6 +43,11 @@ SCHEMES_OF_PORTS: Final = {
     995: "pop3s",
     443: "https",
     8443: "https",
+    24: "lmtp",
+    4190: "sieve",
+    21: "ftp",
+    389: "ldap",
+    5432: "postgres",
 }
 """The scheme meant by `host:port` alone. RFC 8314 for 465, 587, 993 and 995."""
 

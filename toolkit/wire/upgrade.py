@@ -1,7 +1,19 @@
-"""The dialogue in clear text before TLS: STARTTLS and its kin."""
+"""The dialogue in clear text before TLS: STARTTLS and its kin.
 
-LIMIT = 1 << 16
+Bytes are cut here into the units of the protocol, whatever pieces they come in; what is said is in `dialogues`.
+"""
+
+import re
+from typing import Final
+
+from toolkit.errors import UsageError
+from toolkit.wire.answer import REASON_LIMIT
+from toolkit.wire.dialogues import DIALOGUES, ldap_message, shown
+
+LIMIT: Final = 1 << 16
 """Bytes accepted from a server, unless the caller says otherwise."""
+
+_NAME = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}\Z")
 
 
 class Upgrade:
@@ -10,47 +22,102 @@ class Upgrade:
     Strategy: write what `start()` returns (nothing where the server speaks first), then for each piece read what
     `receive()` returns, until `is_done`. `outcome` is then `ok` (send the hello now, nothing else may be read
     before) or says why not: `deferred`, `rejected`, `no_starttls`, `injected`, `not_tls` (the server does not speak
-    the protocol), `too_large`, `malformed`, `closed`, `reset`.
+    the protocol), `too_large`, `closed`, `reset`. Where TLS will not begin, the last bytes to send take leave (QUIT).
 
     `scheme`: one of `targets.UPGRADES`. `host`: the name asked for (none of today's dialogues sends it).
     `client_name`: how EHLO and LHLO introduce us: a host name or an address literal (RFC 5321, 4.1.1.1).
     `limit`: bytes accepted before the dialogue ends as `too_large`.
+    Raises `UsageError` for another scheme and for a name that does not fit into a command.
     """
 
     def __init__(self, scheme: str, *, host: str, client_name: str, limit: int = LIMIT) -> None:
-        raise NotImplementedError
+        if scheme not in DIALOGUES:
+            raise UsageError(f"{scheme!r} has no upgrade to TLS. Known: {', '.join(DIALOGUES)}.")
+        if not _NAME.match(client_name):
+            raise UsageError(f"client_name={client_name!r}: write a host name or an address literal such as [::1].")
+        dialogue, self._unit, self._leave = DIALOGUES[scheme]
+        self.host = host
+        self._dialogue = dialogue(client_name)
+        self._buffer = bytearray()
+        self._limit, self._accepted = limit, 0
+        self._outcome: str | None = None
+        self._reason: str | None = None
 
     @property
     def is_done(self) -> bool:
         """The dialogue has ended, see `outcome`."""
-        raise NotImplementedError
+        return self._outcome is not None
 
     @property
     def outcome(self) -> str | None:
         """`ok`, or why there will be no TLS (`schema.OUTCOMES`); null until then."""
-        raise NotImplementedError
+        return self._outcome
 
     @property
     def reason(self) -> str | None:
         """The server's words where they say why, bounded in length; null: nothing to add."""
-        raise NotImplementedError
+        return self._reason
 
     def start(self) -> bytes:
         """What to send first; empty where the server greets."""
-        raise NotImplementedError
+        return next(self._dialogue)
 
     def receive(self, data: bytes) -> bytes:
-        """Take bytes from the server; returned are the bytes to send now."""
-        raise NotImplementedError
+        """Take bytes from the server; returned are the bytes to send now. After the end nothing is read."""
+        if self.is_done:
+            return b""
+        room = self._limit - self._accepted
+        self._accepted += len(data)
+        self._buffer += data[:room]
+        reply = b""
+        while not self.is_done and (unit := self._next()) is not None:
+            try:
+                reply += self._dialogue.send(unit)
+            except StopIteration as end:
+                reply += self._conclude(*end.value)
+        if len(data) > room and not self.is_done:
+            self._end("too_large", f"more than {self._limit} bytes before TLS: {shown(bytes(self._buffer[:80]))}")
+        return reply
 
     def receive_eof(self) -> None:
         """The server closed the stream."""
-        raise NotImplementedError
+        self.abandon("closed", f"the connection ended after {self._accepted} bytes, before TLS")
 
     def receive_reset(self) -> None:
         """The connection was reset."""
-        raise NotImplementedError
+        self.abandon("reset", f"the connection was reset after {self._accepted} bytes, before TLS")
 
     def abandon(self, outcome: str, reason: str) -> None:
         """The driver gives up, mostly with `timeout`; does nothing once the dialogue has ended."""
-        raise NotImplementedError
+        if not self.is_done:
+            self._end(outcome, reason)
+
+    def _next(self) -> bytes | None:
+        """The next unit, off the buffer; null until it is whole."""
+        size: int | None
+        if self._unit == "line":
+            size = self._buffer.find(b"\n") + 1 or None
+        elif self._unit == "message":
+            size = ldap_message(self._buffer)
+            if size == 0:
+                self._end("not_tls", f"not LDAP: {shown(bytes(self._buffer[:80]))}")
+                return None
+            if size is not None and size > self._limit:
+                self._end("too_large", f"an LDAP message of {size} bytes announced")
+                return None
+        else:
+            size = 1 if self._buffer else None
+        if size is None or len(self._buffer) < size:
+            return None
+        unit = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return unit.rstrip(b"\r\n") if self._unit == "line" else unit
+
+    def _conclude(self, outcome: str, reason: str | None) -> bytes:
+        if outcome == "ok" and self._buffer:  # what an attacker added before TLS must not be read as if under it
+            outcome, reason = "injected", f"clear text after the go-ahead: {shown(bytes(self._buffer[:80]))}"
+        self._end(outcome, reason)
+        return self._leave if outcome in {"deferred", "rejected", "no_starttls"} else b""
+
+    def _end(self, outcome: str, reason: str | None) -> None:
+        self._outcome, self._reason = outcome, reason and reason[:REASON_LIMIT]

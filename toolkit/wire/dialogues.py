@@ -1,0 +1,220 @@
+"""What is said in clear text before TLS, protocol by protocol.
+
+Contract: a dialogue is a generator. It yields what to send (mostly one command, or nothing) and is sent one unit of
+the server's words: a line without its end, an LDAP message, or a byte. It returns the outcome and the reason. It never
+looks ahead: whatever comes in one piece or byte by byte reads the same.
+"""
+
+from collections.abc import Callable, Generator
+from typing import Final
+
+from toolkit.wire.cursor import Cursor, MalformedError
+from toolkit.wire.der import element
+
+Ending = tuple[str, str | None]
+Dialogue = Generator[bytes, bytes, Ending]
+
+_GO_AHEAD: Final[Ending] = ("ok", None)
+
+
+def shown(line: bytes) -> str:
+    """The server's words as text, whatever they are."""
+    return line.decode("utf-8", "backslashreplace")
+
+
+def smtp(client_name: str) -> Dialogue:
+    """RFC 3207."""
+    return _mail(f"EHLO {client_name}\r\n".encode("ascii"), "EHLO")
+
+
+def lmtp(client_name: str) -> Dialogue:
+    """RFC 2033, with RFC 3207."""
+    return _mail(f"LHLO {client_name}\r\n".encode("ascii"), "LHLO")
+
+
+def _mail(hello: bytes, verb: str) -> Dialogue:
+    greeting = yield from _reply(b"")
+    if greeting[0][:3] != b"220":
+        return _judge(greeting, "SMTP")
+    listed = yield from _reply(hello)
+    if listed[0][:3] != b"250":
+        return _judge(listed, "SMTP")
+    if not any(line[4:].split(None, 1)[:1] == [b"STARTTLS"] for line in map(bytes.upper, listed[1:])):
+        return "no_starttls", f"{verb} did not list STARTTLS"
+    answer = yield from _reply(b"STARTTLS\r\n")
+    return _GO_AHEAD if answer[0][:3] == b"220" else _judge(answer, "SMTP")
+
+
+def ftp(client_name: str) -> Dialogue:
+    """RFC 4217, section 4; it is asked outright, since FEAT may need a login."""
+    greeting = yield from _reply(b"", is_ftp=True)
+    if greeting[0][:3] == b"120":
+        return "deferred", shown(greeting[0])
+    if greeting[0][:3] != b"220":
+        return _judge(greeting, "FTP")
+    answer = yield from _reply(b"AUTH TLS\r\n", is_ftp=True)
+    if answer[0][:3] in {b"500", b"502", b"504"}:  # RFC 2228, 3: not understood, not implemented, unknown mechanism
+        return "no_starttls", shown(answer[0])
+    return _GO_AHEAD if answer[0][:3] == b"234" else _judge(answer, "FTP")
+
+
+def imap(client_name: str) -> Dialogue:
+    """RFC 9051, section 6.2.1."""
+    greeting = yield b""
+    status = greeting.upper().split()[:2]
+    if status == [b"*", b"PREAUTH"]:
+        return "no_starttls", f"STARTTLS is only for clients that are not logged in: {shown(greeting)}"
+    if status == [b"*", b"BYE"]:
+        return _temporary_or_not(greeting)
+    if status != [b"*", b"OK"]:
+        return "not_tls", f"not IMAP: {shown(greeting)}"
+    answer, told = yield from _tagged(b"a1", b"CAPABILITY")
+    if answer[0] != b"OK":
+        return _temporary_or_not(told[-1])
+    if not any(words[1:2] == [b"CAPABILITY"] and b"STARTTLS" in words for words in (t.upper().split() for t in told)):
+        return "no_starttls", "CAPABILITY did not list STARTTLS"
+    answer, told = yield from _tagged(b"a2", b"STARTTLS")
+    return _GO_AHEAD if answer[0] == b"OK" else _temporary_or_not(told[-1])
+
+
+def _tagged(tag: bytes, command: bytes) -> Generator[bytes, bytes, tuple[list[bytes], list[bytes]]]:
+    """The words after the tag, and every line up to there; a `* BYE` ends it as well."""
+    told = [(yield tag + b" " + command + b"\r\n")]
+    while True:
+        words = told[-1].upper().split()
+        if words[:1] == [tag.upper()] and len(words) > 1:
+            return words[1:], told
+        if words[:2] == [b"*", b"BYE"] or words[:1] not in ([b"*"], [b"+"]):
+            return [b"BYE"], told
+        told.append((yield b""))
+
+
+def pop3(client_name: str) -> Dialogue:
+    """RFC 2595, section 4, with CAPA of RFC 2449."""
+    greeting = yield b""
+    if not greeting.startswith(b"+OK"):
+        return (
+            _temporary_or_not(greeting) if greeting.startswith(b"-ERR") else ("not_tls", f"not POP3: {shown(greeting)}")
+        )
+    answer = yield b"CAPA\r\n"
+    has_upgrade = False
+    if answer.startswith(b"+OK"):
+        while (line := (yield b"")) != b".":
+            has_upgrade |= line.upper().split()[:1] == [b"STLS"]
+    if not has_upgrade:
+        return "no_starttls", f"CAPA did not list STLS: {shown(answer)}"
+    answer = yield b"STLS\r\n"
+    return _GO_AHEAD if answer.startswith(b"+OK") else _temporary_or_not(answer)
+
+
+def sieve(client_name: str) -> Dialogue:
+    """RFC 5804, sections 1.7 and 2.2: the greeting lists the capabilities and ends with OK."""
+    has_upgrade = False
+    line = yield b""
+    while line[:1] == b'"':
+        has_upgrade |= line.upper().startswith(b'"STARTTLS"')
+        line = yield b""
+    status = line.upper().split()[:1]
+    if status in ([b"NO"], [b"BYE"]):
+        return _temporary_or_not(line)
+    if status != [b"OK"]:
+        return "not_tls", f"not ManageSieve: {shown(line)}"
+    if not has_upgrade:
+        return "no_starttls", "the capabilities did not list STARTTLS"
+    answer = yield b"STARTTLS\r\n"
+    return _GO_AHEAD if answer.upper().split()[:1] == [b"OK"] else _temporary_or_not(answer)
+
+
+def ldap(client_name: str) -> Dialogue:
+    """RFC 4511, section 4.14: an ExtendedRequest, answered by an ExtendedResponse; each is one unit."""
+    oid = b"1.3.6.1.4.1.1466.20037"
+    request = b"\x77" + bytes((len(oid) + 2,)) + b"\x80" + bytes((len(oid),)) + oid
+    answer = yield b"\x30" + bytes((len(request) + 3,)) + b"\x02\x01\x01" + request
+    what = "the LDAP answer"
+    try:
+        _, at, end = element(answer, 0, len(answer), what)
+        at = element(answer, at, end, what)[2]  # messageID; a notice of disconnection has 0 (4.4.1)
+        tag, at, end = element(answer, at, end, what)
+        if tag != 0x78:
+            return "not_tls", f"an LDAP answer of type 0x{tag:02x}, not an ExtendedResponse"
+        _, at, stop = element(answer, at, end, what)
+        code = int.from_bytes(answer[at:stop])
+        stop = element(answer, stop, end, what)[2]  # matchedDN
+        _, at, stop = element(answer, stop, end, what)
+    except MalformedError as error:
+        return "not_tls", str(error)
+    words = f"LDAP result {code}: {shown(answer[at:stop])}"
+    # RFC 4511, 4.14.2 and appendix A.2: protocolError where StartTLS is not known; busy, unavailable.
+    outcome = {0: "ok", 2: "no_starttls", 51: "deferred", 52: "deferred"}.get(code, "rejected")
+    return outcome, None if outcome == "ok" else words
+
+
+def postgres(client_name: str) -> Dialogue:
+    """SSLRequest, answered by one byte (PostgreSQL documentation, Message Flow, SSL Session Encryption)."""
+    answer = yield (8).to_bytes(4) + (80877103).to_bytes(4)
+    return {
+        b"S": _GO_AHEAD,
+        b"N": ("no_starttls", "the server answered N to SSLRequest"),
+        b"E": ("rejected", "the server answered SSLRequest with an error"),
+    }.get(answer, ("not_tls", f"the server answered SSLRequest with {answer!r}"))
+
+
+def _reply(command: bytes, *, is_ftp: bool = False) -> Generator[bytes, bytes, list[bytes]]:
+    """The lines of one reply (RFC 5321, 4.2.1; RFC 959, 4.2, where lines between may be anything).
+
+    A line that cannot belong to it ends the reply, first in the list, so that `_judge` quotes it.
+    """
+    lines = [(yield command)]
+    code = lines[0][:3]
+    if not (len(code) == 3 and code.isdigit()):
+        return lines
+    while lines[-1][3:4] == b"-" or (is_ftp and lines[-1][:3] != code):
+        line = yield b""
+        if line[:3] != code and not is_ftp:
+            return [line]
+        lines.append(line)
+    return lines
+
+
+def _judge(reply: list[bytes], protocol: str) -> Ending:
+    """A reply that is not the one hoped for. RFC 5321, 4.2.1: 4yz is transient, 5yz is permanent."""
+    first = reply[0]
+    is_reply = len(first) >= 3 and first[:3].isdigit() and first[3:4] in {b"", b" ", b"-"}
+    outcome = {b"4": "deferred", b"5": "rejected"}.get(first[:1], "not_tls") if is_reply else "not_tls"
+    words = " / ".join(shown(line) for line in reply[:4])
+    return outcome, words if outcome != "not_tls" else f"not {protocol}: {words}"
+
+
+def _temporary_or_not(line: bytes) -> Ending:
+    """A refusal whose response code may say that it will pass: RFC 5530 (IMAP), 3206 (POP3), 5804 (ManageSieve)."""
+    passing = (b"[UNAVAILABLE]", b"[INUSE]", b"[SYS/TEMP]", b"[IN-USE]", b"(TRYLATER)")
+    return ("deferred" if any(code in line.upper() for code in passing) else "rejected"), shown(line)
+
+
+def ldap_message(buffer: bytearray) -> int | None:
+    """Bytes of the LDAP message that the buffer begins with (RFC 4511, 5.1); null until its length is there."""
+    if len(buffer) < 2:
+        return None
+    cursor = Cursor(bytes(buffer[:6]), "the LDAP message", 1)
+    length = cursor.number(1)
+    if length >= 0x80:
+        size = length & 0x7F
+        if not 0 < size <= 4 or buffer[0] != 0x30:
+            return 0
+        if len(buffer) < 2 + size:
+            return None
+        length = cursor.number(size)
+    return cursor.at + length if buffer[0] == 0x30 else 0
+
+
+DIALOGUES: Final[dict[str, tuple[Callable[[str], Dialogue], str, bytes]]] = {
+    "smtp": (smtp, "line", b"QUIT\r\n"),
+    "lmtp": (lmtp, "line", b"QUIT\r\n"),
+    "imap": (imap, "line", b"a3 LOGOUT\r\n"),
+    "pop3": (pop3, "line", b"QUIT\r\n"),
+    "sieve": (sieve, "line", b"LOGOUT\r\n"),
+    "ftp": (ftp, "line", b"QUIT\r\n"),
+    "ldap": (ldap, "message", b"\x30\x05\x02\x01\x02\x42\x00"),
+    "postgres": (postgres, "byte", b""),
+}
+"""Scheme → dialogue, its unit, and how to take leave where TLS does not begin."""
