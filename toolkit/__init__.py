@@ -3,9 +3,11 @@
 from pathlib import Path
 
 from toolkit import readers, schema
+from toolkit.store import Store
 from toolkit.tables import Tables
+from toolkit.targets import Target, parse_target
 
-__all__ = ["Tables", "read"]
+__all__ = ["Store", "Tables", "Target", "parse_target", "read"]
 __version__ = "0.1.0"
 
 
@@ -17,8 +19,6 @@ def read(path: str | Path, *, format: str | None = None) -> Tables:  # noqa: A00
     `StoreError` for a store that is; `UsageError` for an unknown format.
     """
     if format == "store" or (format is None and _is_store(path)):
-        from toolkit.store import Store  # noqa: PLC0415  the engine of stores loads only where a store is read
-
         return Store(path).load()
     return readers.read(path, format=format)
 

@@ -1,0 +1,189 @@
+"""One table of a store: a Delta Lake table with the columns of `toolkit.schema`, opened, appended to and read."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset as ds
+from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError
+
+from toolkit import schema, text
+from toolkit.errors import StoreError
+
+VERSION_PROPERTY: Final = "tlsToolkit.schema"
+"""Table property that holds `schema.VERSION`; committed with the table itself, so no table is ever without it."""
+
+_COMMIT_RETRIES: Final = 100
+"""An append conflicts only by its version number, so each retry fails only because another writer succeeded."""
+
+_REOPEN_AFTER: Final = 20
+"""Commits through one handle, and between two checkpoints: a handle gets slower with each commit that it saw."""
+
+# Statistics serve to skip files and are parsed with each opening; none of the other columns is filtered by.
+_STATISTICS: Final[dict[schema.TableName, str]] = {
+    "observations": "observed_at,observed_from,observed_until,service,round",
+    "certificates": "cert_sha256",
+    "support": "observed_at,service,round",
+    "rounds": "written_at,round",
+}
+
+
+class KeptTable:
+    """A table of a store. `uri` is its folder or URL; nothing is touched before it is asked for."""
+
+    def __init__(self, name: schema.TableName, uri: str, storage_options: Mapping[str, str] | None) -> None:
+        self.name = name
+        self.uri = uri
+        self._options = dict(storage_options) if storage_options else None
+        self._writer: DeltaTable | None = None
+        self._commits = 0
+
+    def exists(self) -> bool:
+        """Whether anything was ever committed. Raises `StoreError` where there are files but no log of them."""
+        with self._naming("opened"):
+            if DeltaTable.is_deltatable(self.uri, self._options):
+                return True
+        if "://" not in self.uri and any(Path(self.uri).glob("*.parquet")):
+            raise StoreError(
+                f"{self.uri} holds data but its log (_delta_log) is gone. Restore that folder from a backup."
+            )
+        return False
+
+    def open(self) -> DeltaTable:
+        """The table as it is now. Raises `StoreError` where it is damaged, newer, or not ours."""
+        with self._naming("opened"):
+            table = DeltaTable(self.uri, storage_options=self._options)
+            kept = table.metadata().configuration.get(VERSION_PROPERTY)
+        if kept is None:
+            raise StoreError(f"{self.uri} is a Delta table, but not one of tls-toolkit's. Name another folder.")
+        if not kept.isdecimal():
+            raise StoreError(
+                f"{self.uri}: its schema version is {text.plain(kept)!r}. Restore _delta_log from a backup."
+            )
+        if int(kept) > schema.VERSION:
+            raise StoreError(
+                f"{self.uri} was written with schema {kept}; this tls-toolkit knows up to {schema.VERSION}. "
+                "Upgrade: pip install --upgrade tls-toolkit."
+            )
+        return table
+
+    def append(self, frame: pd.DataFrame) -> None:
+        """Commit the rows; when this returns they are on disk. The table is created where there is none."""
+        rows = pa.Table.from_pandas(frame, schema=schema.arrow_schema(self.name), preserve_index=False)
+        if not self.exists():
+            self._create()
+            self._writer = None
+        if self._writer is None or self._commits >= _REOPEN_AFTER:
+            self._writer, self._commits = self.open(), 0
+        with self._naming("written"):
+            write_deltalake(
+                self._writer,
+                rows.replace_schema_metadata(None),
+                mode="append",
+                commit_properties=CommitProperties(max_commit_retries=_COMMIT_RETRIES),
+            )
+        self._commits += 1
+
+    def read(
+        self, columns: Sequence[str] | None = None, *, where: ds.Expression | None = None, files: str | None = None
+    ) -> pa.Table:
+        """The rows for which `where` holds, text dictionary-encoded, from the files that `files` does not rule out.
+
+        No rows where nothing was ever committed.
+        `files` is a predicate in SQL that is evaluated on each file's statistics: what it rules out is not opened.
+        """
+        names = list(columns) if columns is not None else [column.name for column in schema.TABLES[self.name]]
+        texts = {column.name for column in schema.TABLES[self.name] if column.kind == "text"}
+        if not self.exists():
+            return _as_read(schema.arrow_schema(self.name), names, texts).empty_table()
+        table = self.open()
+        with self._naming("read"):
+            dataset = table.to_pyarrow_dataset(
+                parquet_read_options=ds.ParquetReadOptions(dictionary_columns=texts.intersection(names)),
+                file_pruning_predicate=files,
+            )
+        try:
+            return dataset.to_table(columns=names, filter=where)
+        except (OSError, pa.ArrowException) as error:
+            raise StoreError(
+                f"{self._damaged(dataset) or self.uri} cannot be read ({_first_line(error)}). "
+                f"Restore it from a backup, or move {self.uri} away and read the rest."
+            ) from error
+
+    def compact(self) -> None:
+        """Join small files, and delete files that no version of the last week names."""
+        table = self.open()
+        with self._naming("compacted"):
+            table.optimize.compact(commit_properties=CommitProperties(max_commit_retries=_COMMIT_RETRIES))
+            table.vacuum(dry_run=False, full=True)
+            table.create_checkpoint()
+        self._writer = None
+
+    def info(self) -> dict[str, object]:
+        """Rows, files and bytes, from the log alone."""
+        adds = pa.table(self.open().get_add_actions(flatten=True))
+        return {
+            "table": self.name,
+            "rows": sum(adds["num_records"].to_pylist()),
+            "files": adds.num_rows,
+            "size_bytes": sum(adds["size_bytes"].to_pylist()),
+        }
+
+    def _create(self) -> None:
+        properties = {
+            VERSION_PROPERTY: str(schema.VERSION),
+            "delta.checkpointInterval": str(_REOPEN_AFTER),
+            "delta.dataSkippingStatsColumns": _STATISTICS[self.name],
+        }
+        try:
+            with self._naming("created"):
+                DeltaTable.create(
+                    self.uri,
+                    schema.arrow_schema(self.name),
+                    mode="error",
+                    configuration=properties,
+                    storage_options=self._options,
+                    raise_if_key_not_exists=False,
+                )
+        except StoreError:
+            # Another process may have created it in this moment: then there is nothing left to do.
+            if not self.exists():
+                raise
+
+    def _damaged(self, dataset: ds.FileSystemDataset) -> str | None:
+        """The first file of the data set that cannot be read; null where each can."""
+        for fragment in dataset.get_fragments():
+            try:
+                fragment.to_table()
+            except (OSError, pa.ArrowException):
+                return f"{self.uri}/{fragment.path}"
+        return None
+
+    @contextmanager
+    def _naming(self, done: str) -> Iterator[None]:
+        """Turn the library's errors into a `StoreError` that names the table."""
+        try:
+            yield
+        except CommitFailedError as error:
+            raise StoreError(
+                f"{self.uri} could not be {done}: other writers were faster each time ({_first_line(error)}). "
+                "Do it again, with fewer writers at a time."
+            ) from error
+        except (DeltaError, OSError, pa.ArrowException) as error:
+            raise StoreError(
+                f"{self.uri} could not be {done} ({_first_line(error)}). "
+                "Check that folder and its _delta_log: restore what is damaged from a backup."
+            ) from error
+
+
+def _as_read(kept: pa.Schema, names: Iterable[str], texts: set[str]) -> pa.Schema:
+    encoded = pa.dictionary(pa.int32(), pa.string())
+    return pa.schema([pa.field(name, encoded) if name in texts else kept.field(name) for name in names])
+
+
+def _first_line(error: Exception) -> str:
+    return text.plain(str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)

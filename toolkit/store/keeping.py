@@ -1,0 +1,205 @@
+"""`Store`: the tables on disk or object storage."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+from toolkit import schema
+from toolkit.errors import StoreError, UsageError
+from toolkit.store.delta import KeptTable
+from toolkit.store.rows import as_frame
+from toolkit.store.sightings import FACTS, NEEDED, count_sightings
+from toolkit.tables import Tables
+
+_EVERYTHING: Final = ds.scalar(True)
+
+
+class Store:
+    """The four tables as Delta Lake tables, in one folder or at a URL such as `s3://bucket/looks`.
+
+    Many processes may append at the same time, and each table may be read meanwhile. A folder that does not exist
+    is made with the first append. The tables `observations`, `certificates`, `support` and `rounds` lie below it;
+    Dask, Spark, DuckDB and Polars read them as they are.
+
+    `storage_options`: credentials and region for a URL, as `deltalake` takes them; without them it reads the
+    environment. Two writers to one S3 bucket are safe where the bucket has conditional writes (AWS has).
+
+    Raises `StoreError` where the path holds something else, a damaged table, or a table of a newer schema.
+    """
+
+    def __init__(self, path: str | Path, *, storage_options: Mapping[str, str] | None = None) -> None:
+        self.path = str(path).rstrip("/") or "/"
+        self._tables = {name: KeptTable(name, f"{self.path}/{name}", storage_options) for name in schema.TABLES}
+        self._certificates: set[str] = set()
+        self._check()
+
+    def __repr__(self) -> str:
+        return f"Store({self.path!r})"
+
+    def append(self, tables: Tables) -> None:
+        """Commit the tables; when this returns they are kept.
+
+        Start rows of rounds come first, certificates before the observations that name them, end rows last: what
+        is killed in between leaves a round without an end, never an observation without its certificates.
+        Raises `SchemaError` for a frame that is not of the schema, before anything is written.
+        """
+        for name in schema.TABLES:
+            schema.check(name, getattr(tables, name))
+        is_end = tables.rounds["phase"] == "end"
+        certificates = tables.certificates
+        if self._certificates and not self._tables["certificates"].exists():
+            self._certificates.clear()
+        fresh = certificates[~certificates["cert_sha256"].isin(self._certificates)]
+        self._commit("rounds", tables.rounds[~is_end])
+        self._commit("certificates", fresh)
+        self._certificates.update(fresh["cert_sha256"])
+        self._commit("observations", tables.observations)
+        self._commit("support", tables.support)
+        self._commit("rounds", tables.rounds[is_end])
+
+    def load(
+        self,
+        *,
+        since: datetime | str | None = None,
+        until: datetime | str | None = None,
+        services: str | Iterable[str] | None = None,
+    ) -> Tables:
+        """The tables, or the part of them from `since` (inclusive) until `until` (exclusive) and of `services`.
+
+        The limits are handed down to the files: a file whose statistics rule it out is not opened. A row without
+        an instant is kept unless its `observed_from` and `observed_until` put it outside: what might have been
+        seen in the window is not dropped on a guess. With any limit, `certificates` holds those that the loaded
+        observations name (leaf or chain), and `rounds` those that the loaded rows belong to; without, all.
+
+        Rows are in the order of their instants, of repeats the first stands, dtypes are the schema's.
+        `services` are full names, `smtp://smtp.gmail.com:587`. Raises `UsageError` for an instant without a zone,
+        `StoreError` for a store that does not exist or is damaged.
+        """
+        self._require()
+        begins, ends = _instant("since", since), _instant("until", until)
+        named = {services} if isinstance(services, str) else None if services is None else set(services)
+        if begins is None and ends is None and named is None:
+            return Tables.from_frames(**{name: self._frame(name) for name in schema.TABLES})
+        observations = self._frame("observations", *_limits("observations", begins, ends, named))
+        support = self._frame("support", *_limits("support", begins, ends, named))
+        leaves = observations["leaf_sha256"].dropna()
+        chains = observations["chain_sha256"].dropna().drop_duplicates().explode().dropna()
+        rounds = pd.concat([observations["round"], support["round"]]).unique()
+        return Tables.from_frames(
+            observations=observations,
+            certificates=self._frame("certificates", _is_in("cert_sha256", {*leaves, *chains})),
+            support=support,
+            rounds=self._frame("rounds", _is_in("round", set(rounds))),
+        )
+
+    def looks_of(self, round_: str) -> pd.DataFrame:
+        """The looks of one round that are kept: the columns of `schema.OBSERVATION_KEY`, nothing else."""
+        kept = self._tables["observations"].read(
+            schema.OBSERVATION_KEY, where=pc.field("round") == round_, files=f"round = {_quoted(round_)}"
+        )
+        keys: pd.DataFrame = kept.to_pandas()
+        return keys.astype({name: "Int64" if name == "sample" else "string" for name in schema.OBSERVATION_KEY})
+
+    def sightings(self) -> pd.DataFrame:
+        """When each line showed each certificate, counted without loading the looks into pandas.
+
+        The same frame as `toolkit.analyse.find_sightings(store.load())`, which documents its columns.
+        """
+        self._require()
+        certificates = as_frame("certificates", self._tables["certificates"].read(FACTS))
+        return count_sightings(self._tables["observations"].read(NEEDED), certificates)
+
+    def compact(self) -> None:
+        """Join small files and delete those that nothing has named for a week; safe while others read and write.
+
+        Raises `StoreError` where another process compacts at the same time: nothing is lost, do it later.
+        """
+        self._require()
+        for table in self._tables.values():
+            if table.exists():
+                table.compact()
+
+    def info(self) -> pd.DataFrame:
+        """What lies on disk, one row per table that exists, from the logs alone.
+
+        Columns: `table` (string), `rows` (Int64, repeats included), `files` (Int64), `size_bytes` (Int64).
+        """
+        self._require()
+        rows = [table.info() for table in self._tables.values() if table.exists()]
+        dtypes = {"table": "string", "rows": "Int64", "files": "Int64", "size_bytes": "Int64"}
+        return pd.DataFrame(rows, columns=list(dtypes)).astype(dtypes)
+
+    def _commit(self, name: schema.TableName, frame: pd.DataFrame) -> None:
+        if len(frame):
+            self._tables[name].append(frame)
+
+    def _check(self) -> None:
+        """Open each table that exists, so that a wrong path is an error here and not with the first append."""
+        kept = [table for table in self._tables.values() if table.exists()]
+        for table in kept:
+            table.open()
+        if kept or "://" in self.path:
+            return
+        folder = Path(self.path)
+        if folder.exists() and not folder.is_dir():
+            raise StoreError(f"{self.path} is a file, not a store. Name a folder.")
+        strange = [entry.name for entry in folder.glob("*") if entry.name not in schema.TABLES]
+        if strange:
+            raise StoreError(f"{self.path} is not a store: it holds {min(strange)!r}. Name a new or an empty folder.")
+
+    def _require(self) -> None:
+        if not any(table.exists() for table in self._tables.values()):
+            raise StoreError(f"{self.path} holds no store yet. Check the path, or append to it first.")
+
+    def _frame(
+        self, name: schema.TableName, where: ds.Expression = _EVERYTHING, files: str | None = None
+    ) -> pd.DataFrame:
+        return as_frame(name, self._tables[name].read(where=where, files=files))
+
+
+def _instant(name: str, value: datetime | str | None) -> pd.Timestamp | None:
+    if value is None:
+        return None
+    try:
+        instant = pd.Timestamp(value)
+    except ValueError as error:
+        raise UsageError(f"{name}={value!r} is not an instant: write 2026-01-31T12:00:00Z.") from error
+    if instant.tzinfo is None:
+        raise UsageError(f"{name}={value!r} has no zone: write 2026-01-31T12:00:00Z, or pass tzinfo.")
+    return instant.tz_convert("UTC").as_unit("us")
+
+
+def _limits(
+    table: schema.TableName, since: pd.Timestamp | None, until: pd.Timestamp | None, services: set[str] | None
+) -> tuple[ds.Expression, str | None]:
+    """The limits twice: for the rows, and for the statistics of the files."""
+    rows, files = _EVERYTHING, []
+    bounds = ("observed_until", "observed_from") if table == "observations" else (None, None)
+    for instant, bound, holds in ((since, bounds[0], ">="), (until, bounds[1], "<")):
+        if instant is None:
+            continue
+        edge = ds.scalar(pa.scalar(instant.to_pydatetime(), pa.timestamp("us", "UTC")))
+        known = pc.coalesce(pc.field("observed_at"), pc.field(bound)) if bound else pc.field("observed_at")
+        rows &= known.is_null() | (known >= edge if holds == ">=" else known < edge)
+        literal = _quoted(instant.isoformat())
+        undated = f"({bound} IS NULL OR {bound} {holds} {literal})" if bound else "TRUE"
+        files.append(f"(observed_at {holds} {literal} OR (observed_at IS NULL AND {undated}))")
+    if services is not None:
+        rows &= _is_in("service", services)
+        if services:
+            files.append(f"service >= {_quoted(min(services))} AND service <= {_quoted(max(services))}")
+    return rows, " AND ".join(files) or None
+
+
+def _is_in(column: str, values: set[str]) -> ds.Expression:
+    return pc.field(column).isin(pa.array(sorted(values), pa.string()))
+
+
+def _quoted(literal: str) -> str:
+    return "'" + literal.replace("'", "''") + "'"

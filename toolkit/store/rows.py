@@ -1,0 +1,112 @@
+"""Rows as they were read, text dictionary-encoded, made into what is loaded: in order, without repeats, typed.
+
+Text is compared by its rank among the distinct values instead of letter by letter: with millions of rows that
+name a few thousand services this is what makes it fast.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from toolkit import schema
+
+Integers = npt.NDArray[np.int64]
+
+_ROOM: Final = 1 << 62
+"""Ranks are combined into one integer while it is smaller than this."""
+
+_LEAST, _MOST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+
+_PANDAS: Final = {
+    pa.large_string(): pd.StringDtype(),
+    pa.int64(): pd.Int64Dtype(),
+    pa.float64(): pd.Float64Dtype(),
+    pa.bool_(): pd.BooleanDtype(),
+}
+
+# Loaded rows are in the order of this instant, nulls last, then of their key: equal stores load equal tables.
+_INSTANTS: Final[dict[schema.TableName, str]] = {
+    "observations": "observed_at",
+    "support": "observed_at",
+    "rounds": "written_at",
+}
+
+
+def as_frame(name: schema.TableName, kept: pa.Table) -> pd.DataFrame:
+    """The rows as a frame of the table: in the order of their instants, of repeats the first, dtypes restored."""
+    kept = kept.unify_dictionaries()
+    order = _ordered(name, kept, rank_rows(kept, schema.KEYS[name]))
+    if not _is_sorted(order) or len(order) < len(kept):
+        kept = kept.take(pa.array(order))
+    whole = {
+        column: values.cast(pa.large_string()) if pa.types.is_dictionary(values.type) else values
+        for column, values in zip(kept.column_names, kept.columns, strict=True)
+    }
+    return schema.conform(name, pa.table(whole).to_pandas(types_mapper=_PANDAS.get, split_blocks=True))
+
+
+def without_repeats(name: schema.TableName, kept: pa.Table) -> pa.Table:
+    """The same rows as `as_frame` keeps, in any order. Dictionaries must be unified."""
+    ranks = rank_rows(kept, schema.KEYS[name])
+    return kept.take(pa.array(_ordered(name, kept, ranks))) if _has_repeats(ranks) else kept
+
+
+def rank_rows(kept: pa.Table, columns: Iterable[str]) -> Integers:
+    """For each row the rank of its values in `columns`, compared from left to right.
+
+    Equal values, nulls too, have equal ranks; null comes first. Dictionaries must be unified.
+    """
+    ranks, bound = np.zeros(len(kept), dtype=np.int64), 1
+    for column in columns:
+        more, more_bound = _rank(kept[column])
+        if bound * more_bound >= _ROOM:
+            codes, distinct = pd.factorize(ranks, sort=True)
+            ranks, bound = codes.astype(np.int64), len(distinct)
+        ranks = ranks * more_bound + more
+        bound *= more_bound
+    return ranks
+
+
+def integers(column: pa.ChunkedArray, *, null: int) -> Integers:
+    """The values of an integer or instant column (microseconds since 1970), `null` where there is none."""
+    return np.asarray(column.cast(pa.int64()).fill_null(null).to_numpy(), dtype=np.int64)
+
+
+def codes(column: pa.ChunkedArray) -> tuple[Integers, pa.Array]:
+    """The codes of a dictionary column, -1 for null, and what they stand for. The dictionary must be unified."""
+    if column.num_chunks == 0:
+        return np.zeros(0, dtype=np.int64), pa.array([], pa.string())
+    indices = pa.chunked_array([chunk.indices for chunk in column.chunks])
+    return integers(indices, null=-1), column.chunk(0).dictionary
+
+
+def _ordered(name: schema.TableName, kept: pa.Table, ranks: Integers) -> npt.NDArray[np.intp]:
+    if name in _INSTANTS:
+        order = np.lexsort((ranks, integers(kept[_INSTANTS[name]], null=_MOST)))
+    else:
+        order = np.argsort(ranks, kind="stable")
+    return order[~pd.Series(ranks[order]).duplicated().to_numpy()] if _has_repeats(ranks) else order
+
+
+def _rank(column: pa.ChunkedArray) -> tuple[Integers, int]:
+    if not pa.types.is_dictionary(column.type):
+        ranks, distinct = pd.factorize(integers(column, null=_LEAST), sort=True)
+        return ranks.astype(np.int64), max(len(distinct), 1)
+    places, values = codes(column)
+    rank_of = np.zeros(len(values) + 1, dtype=np.int64)
+    rank_of[np.asarray(pc.array_sort_indices(values)) + 1] = np.arange(1, len(values) + 1)
+    return rank_of[places + 1], len(values) + 1
+
+
+def _has_repeats(ranks: Integers) -> bool:
+    ascending = np.sort(ranks)
+    return bool((ascending[1:] == ascending[:-1]).any())
+
+
+def _is_sorted(order: npt.NDArray[np.intp]) -> bool:
+    return bool((order[1:] >= order[:-1]).all())
