@@ -31,6 +31,9 @@ FIRST_DAY, LAST_DAY = -719_161.0, 2_932_895.0
 LABEL: Final = 44
 """Characters of a row's label; the middle of longer ones is left out, since both ends of a host name tell."""
 
+BITS: Final = "key bits / strength bits"
+"""What the two numbers behind a cipher are."""
+
 _LEGEND_SIZE = 8.5
 
 Days = NDArray[np.float64]
@@ -97,14 +100,13 @@ def say_nothing(ax: Axes | None, title: str, why: str) -> Axes:
 def set_heading(ax: Axes, title: str, handles: Sequence[Artist]) -> None:
     """The title and under it the legend, in as few lines as fit, both above the axes; set rows and dates before."""
     lines = _add_legend(ax, handles, is_above=True)
-    labelled = 18 if ax.xaxis.get_tick_params()["labeltop"] else 0
-    set_title(ax, title, points_above=labelled + 14.5 * lines)
+    set_title(ax, title, points_above=_points_of_labels(ax, "labeltop") + 14.5 * lines)
 
 
 def set_footing(ax: Axes, handles: Sequence[Artist], notes: Sequence[str]) -> None:
     """The legend under the axes, and the notes under it."""
     lines = _add_legend(ax, handles, is_above=False)
-    below = (20 if ax.xaxis.get_tick_params()["labelbottom"] else 5) + 14.5 * lines
+    below = 5 + _points_of_labels(ax, "labelbottom") + 14.5 * lines
     if notes:
         ax.annotate(
             "\n".join(notes), (0, 0), xycoords="axes fraction", xytext=(0, -below), textcoords="offset points",
@@ -117,13 +119,13 @@ def _add_legend(ax: Axes, handles: Sequence[Artist], *, is_above: bool) -> int:
     widths = [0.45 + 0.066 * len(str(handle.get_label())) for handle in handles]
     columns = max((n for n in range(1, len(handles) + 1) if _width_of(widths, n) <= _room(ax)), default=1)
     lines = -(-len(handles) // columns)
-    labelled = ax.xaxis.get_tick_params()["labeltop" if is_above else "labelbottom"]
+    labelled = _points_of_labels(ax, "labeltop" if is_above else "labelbottom")
     legend = ax.legend(
         handles=list(handles),
         loc="lower left" if is_above else "upper left",
         bbox_to_anchor=(0, 1 if is_above else 0),
         ncols=max(-(-len(handles) // max(lines, 1)), 1),
-        borderaxespad=2.2 if labelled else 0.4,
+        borderaxespad=0.4 + labelled / _LEGEND_SIZE,
         borderpad=0,
         frameon=False,
         fontsize=_LEGEND_SIZE,
@@ -133,6 +135,13 @@ def _add_legend(ax: Axes, handles: Sequence[Artist], *, is_above: bool) -> int:
     )
     legend.set_gid("legend")
     return lines
+
+
+def _points_of_labels(ax: Axes, side: str) -> float:
+    """Height of the horizontal axis's tick labels on one side; dates are labelled when they are drawn."""
+    if not ax.xaxis.get_tick_params()[side]:
+        return 0.0
+    return 4.0 + 11.5 * max((tick.get_text().count("\n") + 1 for tick in ax.get_xticklabels()), default=1)
 
 
 def _width_of(widths: Sequence[float], columns: int) -> float:
@@ -152,12 +161,19 @@ def _room(ax: Axes) -> float:
     return width - 0.3 - longest * 0.083 * size / 9
 
 
-def set_rows(ax: Axes, positions: Sequence[float], labels: Sequence[str], *, extent: float) -> None:
-    """Rows from the top down: a label at each position, the axis ending at `extent`."""
+def set_rows(
+    ax: Axes, positions: Sequence[float], labels: Sequence[str], *, extent: tuple[float, float], corner: str = ""
+) -> None:
+    """Rows from the top down: a label at each position, the axis over `extent`; `corner` says what the labels are."""
     is_wide = max((len(name) for name in labels), default=0) > LABEL
     ax.set_yticks(list(positions), labels=list(labels))
     ax.tick_params(axis="y", length=0, labelsize=7 if len(labels) > 40 else 8 if is_wide else 9)
-    ax.set_ylim(extent, 0)
+    ax.set_ylim(extent[1], extent[0])
+    if corner:
+        ax.annotate(
+            corner, (0, 1), xycoords="axes fraction", xytext=(-5, 4), textcoords="offset points", ha="right",
+            va="bottom", fontsize=7.5, color=FAINT,
+        )  # fmt: skip
 
 
 def set_dates(ax: Axes, first: float, last: float, *, is_tall: bool = False) -> None:

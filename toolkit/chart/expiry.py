@@ -52,8 +52,7 @@ def plot_expiry(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     handles = _handles(rows)
     handles.append(canvas.mark_day(axes, now))
     fronts = rows[rows["is_front"]].sort_values("y")
-    canvas.set_rows(axes, fronts["y"].to_list(), fronts["label"].to_list(), extent=lanes - 0.35)
-    axes.set_ylim(lanes - 0.35, -0.65)
+    canvas.set_rows(axes, fronts["y"].to_list(), fronts["label"].to_list(), extent=(-0.65, lanes - 0.35))
     canvas.set_heading(axes, canvas.titled("What expires when", frame), handles)
     return axes
 

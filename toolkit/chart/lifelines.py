@@ -277,7 +277,7 @@ def _finish(ax: Axes, rows: pd.DataFrame, *, title: str, now: object, marks: lis
         ax,
         (heads["top"] + heads["lanes"] / 2 + 0.3).to_list(),
         label_lines(heads),
-        extent=float((heads["top"] + heads["lanes"] + 0.6).max()),
+        extent=(0, float((heads["top"] + heads["lanes"] + 0.6).max())),
     )
     handles: list[Line2D | Patch] = [Line2D([], [], color=INK, linewidth=1.1, label="valid")]
     if rows["first_seen"].notna().any():

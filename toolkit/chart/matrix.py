@@ -37,11 +37,13 @@ def draw_matrix(
     columns: Sequence[str],
     styles: Mapping[str, Cell],
     notes: Sequence[str] = (),
+    corner: str = "",
     title: str,
 ) -> Axes:
     """The axes with `rows` × `columns`; `cells` has `row`, `column` (positions), `state` and `words`.
 
-    Row and column labels must be harmless already. `notes` stand under the legend.
+    Row and column labels must be harmless already. `notes` stand under the legend, `corner` above the row
+    labels.
     """
     is_tall = len(rows) > _MOST_ROWS
     width = min(canvas.WIDTH, 4.6 + 0.95 * len(columns))
@@ -55,7 +57,7 @@ def draw_matrix(
         axes.tick_params(axis="x", labelrotation=30)
         for tick in axes.get_xticklabels():
             tick.set_horizontalalignment("left")
-    canvas.set_rows(axes, [row + 0.5 for row in range(len(rows))], rows, extent=len(rows))
+    canvas.set_rows(axes, [row + 0.5 for row in range(len(rows))], rows, extent=(0, len(rows)), corner=corner)
     for spine in axes.spines.values():
         spine.set_visible(False)
     shown = [name for name in styles if (cells["state"] == name).any()]

@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.transforms import blended_transform_factory
 
 from toolkit.chart import canvas
+from toolkit.chart.canvas import BITS
 from toolkit.chart.palette import FAINT, INK, NO_PROTOCOL, PAPER, PROTOCOLS, Style
 from toolkit.reference import Suite, suites
 
@@ -21,9 +22,9 @@ def plot_suites(frame: pd.DataFrame, *, by: Literal["suite", "cipher"] = "suite"
 
     `frame` is the table `observations` or some of its rows; those without a suite, and a survey's handshakes, say
     nothing about what is negotiated and are left out. Labels carry key bits/strength bits; rows are ordered by
-    strength, strongest on top; the marker's shape and colour say the protocol version. Where the day is only
-    bounded, a line joins the bounds, and the hollow marker in its middle is a place, not a date. Where it is not
-    known at all, the hollow marker stands right of the axis. Returns the axes.
+    strength, strongest on top; the marker's shape and colour say the protocol version. A hollow marker is a place, not
+    a date: between two bounds joined by a line (bounds closer than a marker is wide are drawn as a date), at the one
+    bound that is known, with dots towards the open side, or, undated, right of the axis. Returns the axes.
     """
     known = suites()
     answers = frame[frame["suite"].notna() & (frame["offer"] != "survey").fillna(value=True)]
@@ -36,17 +37,16 @@ def plot_suites(frame: pd.DataFrame, *, by: Literal["suite", "cipher"] = "suite"
     canvas.set_dates(axes, first, last)
     for row in range(1, len(rows), 2):
         axes.axhspan(row - 0.5, row + 0.5, color=PAPER, zorder=0, linewidth=0)
-    _draw_dated(axes, answers, grain=(last - first) / 700)
+    _draw_dated(axes, answers, span=last - first)
     undated = _draw_undated(axes, answers)
-    canvas.set_rows(axes, rows["row"].to_list(), rows["label"].to_list(), extent=len(rows) - 0.5)
-    axes.set_ylim(len(rows) - 0.5, -0.5)
+    canvas.set_rows(axes, rows["row"].to_list(), rows["label"].to_list(), extent=(-0.5, len(rows) - 0.5), corner=BITS)
     styles = [style for name, style in PROTOCOLS.items() if (answers["protocol"] == name).any()]
     styles += [NO_PROTOCOL] if answers["protocol"].isna().any() else []
     handles = [
         Line2D([], [], linestyle="", marker=style.marker, color=style.colour, label=style.words) for style in styles
     ]
     if undated or answers["is_bounded"].any():
-        words = "hollow: day not known exactly"
+        words = "hollow: not dated, only bounded"
         handles.append(Line2D([], [], linestyle="", marker="o", markerfacecolor="white", color=INK, label=words))
     canvas.set_heading(axes, canvas.titled("Suites negotiated", frame), handles)
     return axes
@@ -65,6 +65,10 @@ def _placed(frame: pd.DataFrame, known: Mapping[int, Suite], by: str) -> pd.Data
     answers["at"] = canvas.days(frame["observed_at"].reset_index(drop=True))
     answers["begin"] = canvas.days(frame["observed_from"].reset_index(drop=True))
     answers["end"] = canvas.days(frame["observed_until"].reset_index(drop=True))
+    # Bounds closer than a marker is wide are as good as a date.
+    span = np.nanmax(answers[["at", "end"]].to_numpy(), initial=0) - np.nanmin(answers[["at", "end"]], initial=np.inf)
+    is_close = answers["end"] - answers["begin"] < span / 150
+    answers["at"] = answers["at"].fillna(((answers["begin"] + answers["end"]) / 2).where(is_close))
     answers["is_bounded"] = answers["at"].isna() & (answers["begin"].notna() | answers["end"].notna())
     order = answers.drop_duplicates("label").sort_values(
         ["strength", "newest", "is_aead", "label"], ascending=[False, False, False, True]
@@ -96,23 +100,29 @@ def _styles(answers: pd.DataFrame) -> list[tuple[Style, pd.DataFrame]]:
     return [(style, part) for style, part in parts if len(part)]
 
 
-def _draw_dated(ax: Axes, answers: pd.DataFrame, *, grain: float) -> None:
+def _draw_dated(ax: Axes, answers: pd.DataFrame, *, span: float) -> None:
+    reach = span * 0.025
     for style, part in _styles(answers):
         dated = part[part["at"].notna()]
         # Looks closer than a marker's width are one marker.
-        spots = dated.assign(spot=(dated["at"] / grain).round()).drop_duplicates(["spot", "row"])
+        spots = dated.assign(spot=(dated["at"] / (span / 700)).round()).drop_duplicates(["spot", "row"])
         marks = ax.scatter(
-            spots["at"], spots["row"], marker=style.marker, s=34, color=style.colour, edgecolor="white", linewidth=0.4,
+            spots["at"], spots["row"], marker=style.marker, s=36, color=style.colour, edgecolor="white", linewidth=0.4,
             zorder=3,
         )  # fmt: skip
         marks.set_gid("dated")
         bounded = part[part["is_bounded"]]
-        begin = bounded["begin"].fillna(bounded["end"])
-        end = bounded["end"].fillna(bounded["begin"])
+        begin, end = bounded["begin"].fillna(bounded["end"]), bounded["end"].fillna(bounded["begin"])
         lines = ax.hlines(bounded["row"], begin, end, colors=style.colour, linewidth=1.4, zorder=2)
         lines.set_gid("bounded")
+        for side, is_open in ((-reach, bounded["begin"].isna()), (reach, bounded["end"].isna())):
+            dots = ax.hlines(
+                bounded["row"][is_open], end[is_open], end[is_open] + side, colors=style.colour, linestyles=":",
+                linewidth=1.6, zorder=2,
+            )  # fmt: skip
+            dots.set_gid("one-bound")
         hollow = ax.scatter(
-            (begin + end) / 2, bounded["row"], marker=style.marker, s=34, facecolor="white", edgecolor=style.colour,
+            (begin + end) / 2, bounded["row"], marker=style.marker, s=30, facecolor="white", edgecolor=style.colour,
             linewidth=1.3, zorder=3,
         )  # fmt: skip
         hollow.set_gid("bounded-middle")
@@ -126,7 +136,7 @@ def _draw_undated(ax: Axes, answers: pd.DataFrame) -> bool:
     for number, (style, part) in enumerate(_styles(undated)):
         rows = part.drop_duplicates("row")["row"]
         marks = ax.scatter(
-            np.full(len(rows), 1.025 + 0.022 * number), rows, marker=style.marker, s=34, facecolor="white",
+            np.full(len(rows), 1.025 + 0.022 * number), rows, marker=style.marker, s=30, facecolor="white",
             edgecolor=style.colour, linewidth=1.3, transform=beside, clip_on=False, zorder=3,
         )  # fmt: skip
         marks.set_gid("undated")

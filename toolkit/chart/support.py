@@ -28,8 +28,8 @@ def plot_support(
 ) -> Axes:
     """The axes with a matrix of what was accepted, refused and left untested, by colour, hatch and sign.
 
-    `frame` is what `summarise_support` returns (by cipher; its latest rounds are drawn), or, for the view `suites`,
-    the rows of one service in the table `support`.
+    `frame` is what `summarise_support` returns (by cipher), of which each service's latest survey is drawn, or, where
+    there is none, what its latest handshakes negotiated; for the view `suites` it is the table `support`.
 
     - `versions` (one service; the default for one): cipher with key bits/strength bits × protocol version; the number
       is that of suites accepted, the star marks the first choice of the version.
@@ -50,7 +50,10 @@ def plot_support(
     if "cipher" not in frame:
         raise UsageError("plot_support draws summarise_support(…, by='cipher'), or rows of the table support.")
     latest = frame[frame["is_latest"].fillna(value=False).astype(bool)]
-    cells = latest.assign(state=latest["state"].where(latest["basis"] == "survey", "negotiated"))
+    is_survey = latest["basis"] == "survey"
+    # Handshakes of other days would mix two times in one matrix, so they stand only where nobody asked.
+    was_asked = is_survey.groupby(latest["service"], dropna=False).transform("any")
+    cells = latest.assign(state=latest["state"].where(is_survey, "negotiated"))[is_survey | ~was_asked]
     return _plot_versions(cells, ax) if chosen == "versions" else _plot_services(cells, ax)
 
 
@@ -69,12 +72,16 @@ def _plot_versions(frame: pd.DataFrame, ax: Axes | None) -> Axes:
     title = f"What {canvas.label(frame['service'].iloc[0])} accepts{_when(frame)}"
     return draw_matrix(
         ax, cells, rows=ciphers["label"].to_list(), columns=columns, styles=STATES, notes=notes,
+        corner=canvas.BITS,
         title=canvas.titled(title, frame),
     )  # fmt: skip
 
 
 def _plot_services(frame: pd.DataFrame, ax: Axes | None) -> Axes:
-    services = list(dict.fromkeys(frame["service"].astype(object)))
+    # A source that names no port names no service; its host is then the next best.
+    named = frame["service"].fillna(frame["host"]).fillna("service not said").astype(object)
+    frame = frame.assign(service=named)
+    services = list(dict.fromkeys(named))
     per_version = _best(frame, ["service", "cipher", "key_bits", "strength_bits", "protocol"])
     taken = per_version["state"].isin(["accepted", "negotiated"])
     everywhere, ciphers = _ciphers(per_version), _ciphers(per_version[taken])
@@ -88,7 +95,7 @@ def _plot_services(frame: pd.DataFrame, ax: Axes | None) -> Axes:
     versions = per_version[taken].groupby(["service", "row"], dropna=False)["protocol"].agg(_span)
     keys = pd.MultiIndex.from_frame(cells[["service", "column"]])
     cells["words"] = versions.reindex(keys).fillna("").to_numpy()
-    cells["row"] = cells["service"].astype(object).map(services.index)
+    cells["row"] = cells["service"].map(services.index)
     return draw_matrix(
         ax, cells, rows=[canvas.label(name) for name in services],
         columns=[name.replace("  ", "\n") for name in ciphers["label"]], styles=STATES,
@@ -127,6 +134,7 @@ def _plot_suites(frame: pd.DataFrame, ax: Axes | None) -> Axes:
         return canvas.say_nothing(ax, f"Suites of {service}", f"None of {rest} suites was accepted.")
     return draw_matrix(
         ax, cells, rows=named["label"].to_list(), columns=columns, styles=STATES, notes=notes,
+        corner=canvas.BITS,
         title=canvas.titled(f"Suites that {service} accepts{_when(asked)}", frame),
     )  # fmt: skip
 
@@ -167,4 +175,6 @@ def _span(protocols: pd.Series) -> str:
 
 def _when(frame: pd.DataFrame) -> str:
     newest = frame["observed_at"].max()
-    return "" if pd.isna(newest) else f", {newest:%Y-%m-%d}"
+    if not pd.isna(newest):
+        return f", {newest:%Y-%m-%d}"
+    return f" (round {canvas.label(frame['round'].iloc[0])}, undated)"
