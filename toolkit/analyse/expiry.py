@@ -1,18 +1,18 @@
 """What expires when, what has been replaced already, and who is late by his own habit?"""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Final, Literal
 
 import pandas as pd
 
 from toolkit import schema
+from toolkit.analyse.habits import COLUMNS as HABITS
+from toolkit.analyse.habits import SECOND, with_habits
+from toolkit.analyse.looks import LINE
+from toolkit.analyse.sightings import find_sightings
 from toolkit.errors import UsageError
 from toolkit.tables import Tables
-
-LINE: Final = ["service", "host", "server_name", "key_type"]
-"""What a line is; the host follows from the service, except in records that name no port."""
-
-_SECOND = pd.Timedelta(seconds=1)
 
 _VISIT = pd.Timedelta(days=1)
 """Looks of one round further apart than this are not one visit: recorded series call all their years one round."""
@@ -42,6 +42,9 @@ DTYPES: Final = {
     "successor_sha256": "string",
     "state": "string",
     "threshold": "string",
+    **HABITS,
+    "renew_by_at": schema.DTYPES["instant"],
+    "late_days": "Float64",
     "source": "string",
 }
 
@@ -49,7 +52,7 @@ DTYPES: Final = {
 def summarise_expiry(
     tables: Tables, *, now: datetime, thresholds: Literal["lifetime", "days"] = "lifetime"
 ) -> pd.DataFrame:
-    """Every certificate of every line, with the days it has left and whether it was replaced.
+    """Every certificate of every line, with the days it has left, whether it was replaced, and the line's habit.
 
     A line is a (service, server_name, key_type). Looks after `now` are not counted. "Shown last" means: by a look
     of the line's last round, at most a day before the line's last dated look. Rows are ordered by service, host,
@@ -72,6 +75,12 @@ def summarise_expiry(
       one; `expired` shown after its end; `lapsed` ended, but nobody has looked since; `withdrawn` not shown last,
       and what is shown instead is older; `not_yet_valid`; `expiring` past a threshold; `valid`
     - `threshold` (string, the tightest threshold passed; null: none, or not asked in another state)
+    - `habit_basis` (string: `seen`, from rotations looked at; `issued`, from the dates in the line's certificates;
+      null: neither tells), `habit_rotations` (Int64, how many it rests on), `habit_lead_days` (Float64 [d], median
+      of how long before its predecessor's end a successor was first shown; for `issued`, began to be valid),
+      `habit_spread_days` (Float64 [d], longest lead less shortest). The rules are in `toolkit.analyse.habits`
+    - `renew_by_at` (instant, end less the habitual lead), `late_days` (Float64 [d] from then to `now`, 0 where it is
+      not due yet); null: no habit, no longer shown, lapsed, or the successor that the habit asks for is there
     - `source` (string)
 
     `thresholds`: `lifetime` (1/3, 1/6, 1/12 of the lifetime left: 30, 15 and 7.5 days of 90) or `days` (30, 14, 7).
@@ -81,11 +90,12 @@ def summarise_expiry(
     Raises `UsageError` where `now` has no zone, or `thresholds` is neither.
     """
     today = zoned(now, "now")
+    tables = _until(tables, today)
     if thresholds not in ("lifetime", "days"):
         raise UsageError(f"thresholds={thresholds!r}: write 'lifetime' or 'days'.")
-    frame = _certificates_of_lines(tables, today)
+    frame = _certificates_of_lines(tables)
     frame = _with_successors(frame, tables.certificates)
-    ends = frame["not_after"] + _SECOND
+    ends = frame["not_after"] + SECOND
     lifetime = ends - frame["not_before"]
     frame["lifetime_days"] = _days(lifetime)
     frame["days_left"] = _days(ends - today)
@@ -96,6 +106,7 @@ def summarise_expiry(
         frame.loc[(left <= most).fillna(False), "threshold"] = name
     frame["state"] = _states(frame, today)
     frame.loc[frame["state"] != "expiring", "threshold"] = pd.NA
+    frame = _with_renewal(frame, today)
     return frame[list(DTYPES)].astype(DTYPES)
 
 
@@ -108,12 +119,17 @@ def zoned(instant: datetime, name: str) -> pd.Timestamp:
     return pd.Timestamp(instant).tz_convert("UTC").as_unit("us")
 
 
-def _certificates_of_lines(tables: Tables, today: pd.Timestamp) -> pd.DataFrame:
-    """One row per line and certificate: the certificate's facts, when it was seen, when the line was last looked at."""
+def _until(tables: Tables, today: pd.Timestamp) -> Tables:
+    """The tables with the looks that are not known to be later."""
     looks = tables.observations
     began = looks["observed_at"].fillna(looks["observed_from"])
-    looks = looks.loc[
-        looks["leaf_sha256"].notna() & ~(began > today).fillna(False),
+    return replace(tables, observations=looks[~(began > today).fillna(False)])
+
+
+def _certificates_of_lines(tables: Tables) -> pd.DataFrame:
+    """One row per line and certificate: the certificate's facts, when it was seen, when the line was last looked at."""
+    looks = tables.observations.loc[
+        tables.observations["leaf_sha256"].notna(),
         ["service", "host", "server_name", "round", "leaf_sha256", "observed_at", "observed_until", "source"],
     ]
     facts = tables.certificates[
@@ -140,6 +156,8 @@ def _certificates_of_lines(tables: Tables, today: pd.Timestamp) -> pd.DataFrame:
         source=("source", _joined),
     )
     frame = seen.reset_index().merge(facts.drop(columns="key_type"), on="leaf_sha256")
+    before = find_sightings(tables)[[*LINE, "leaf_sha256", "not_seen_before"]]
+    frame = frame.merge(before, how="left", on=[*LINE, "leaf_sha256"])
     frame["is_shown_last"] = frame["is_shown_last"].astype("boolean").where(frame["last_seen"].notna())
     frame["known_until"] = frame["known_until"].where(frame["is_bounded"] == frame["looks"])
     return frame.sort_values([*LINE, "not_before", "first_seen", "leaf_sha256"], ignore_index=True)
@@ -148,6 +166,7 @@ def _certificates_of_lines(tables: Tables, today: pd.Timestamp) -> pd.DataFrame:
 def _with_successors(frame: pd.DataFrame, certificates: pd.DataFrame) -> pd.DataFrame:
     """The rows with the next newer certificate of their line, seen or only issued, and when a newer one was seen."""
     lines = frame.groupby(LINE, dropna=False, sort=False).ngroup()
+    frame = with_habits(frame, lines)
     frame["successor_sha256"] = frame["leaf_sha256"].groupby(lines).shift(-1)
     frame["successor"] = pd.Series("seen", index=frame.index, dtype="string").where(frame["successor_sha256"].notna())
     frame["newer_seen"] = _latest_below(frame["last_seen"], lines)
@@ -186,6 +205,18 @@ def _issued(frame: pd.DataFrame, certificates: pd.DataFrame) -> pd.Series:
         allow_exact_matches=False,
     )
     return found.set_index("index")["cert_sha256"].reindex(frame.index).astype("string")
+
+
+def _with_renewal(frame: pd.DataFrame, today: pd.Timestamp) -> pd.DataFrame:
+    """When the habit wants each current certificate renewed, and how late that is."""
+    is_done = (frame["successor"] == "seen").fillna(False) | (
+        (frame["successor"] == "issued") & (frame["habit_basis"] == "issued")
+    ).fillna(False)
+    is_current = frame["state"].isin(["valid", "expiring", "expired", "not_yet_valid"]) & ~is_done
+    lead = pd.to_timedelta(frame["habit_lead_days"].astype("float64") * 86400, unit="s").dt.as_unit("us")
+    frame["renew_by_at"] = (frame["not_after"] + SECOND - lead).where(is_current)
+    frame["late_days"] = _days(today - frame["renew_by_at"]).clip(lower=0)
+    return frame
 
 
 def _name_set(names: pd.Series) -> pd.Series:

@@ -1,31 +1,136 @@
 """When will what be renewed in the coming years, and on which day does today's habit stop working?"""
 
+from collections.abc import Hashable
 from datetime import datetime
+from typing import Any, Final
 
 import pandas as pd
 
+from toolkit import schema
+from toolkit.analyse.expiry import summarise_expiry, zoned
+from toolkit.analyse.habits import SECOND
+from toolkit.analyse.looks import LINE
+from toolkit.errors import UsageError
+from toolkit.reference.rules import Cap, validity_caps
 from toolkit.tables import Tables
+
+MOST_YEARS: Final = 30
+MOST_RENEWALS: Final = 10_000
+"""Of one line: a lifetime of a minute must not fill the memory."""
+
+_DAY: Final = pd.Timedelta(days=1)
+_CURRENT: Final = ("valid", "expiring", "replacing", "expired", "not_yet_valid")
+
+_DTYPES: Final = {
+    "service": "string",
+    "host": "string",
+    "server_name": "string",
+    "key_type": "string",
+    "leaf_sha256": "string",
+    "renewal": "Int64",
+    "year": "Int64",
+    "renews_at": schema.DTYPES["instant"],
+    "not_after": schema.DTYPES["instant"],
+    "habit_lifetime_days": "Float64",
+    "habit_lead_days": "Float64",
+    "habit_basis": "string",
+    "lifetime_days": "Float64",
+    "lead_days": "Float64",
+    "cap_days": "Int64",
+    "is_capped": "boolean",
+    "is_lead_cut": "boolean",
+    "is_overdue": "boolean",
+    "habit_breaks_at": schema.DTYPES["instant"],
+    "source": "string",
+}
 
 
 def forecast_renewals(tables: Tables, *, now: datetime, years: int = 3) -> pd.DataFrame:
     """The renewals of the next years, one row each, by every line's own cadence under SC-081v3's caps.
 
-    A line is a (service, server_name, key_type); the certificate it starts from is the newest that it showed
-    (a line whose newest ended before `now` with no look since is left out: nobody knows what it shows today).
-    Each renewal is due `lead` days before the predecessor ends, and its certificate lives as long as the last
-    one did, or as the cap of its day of issue allows (CA/Browser Forum ballot SC-081v3: 398, 200, 100, 47 days).
-    Where the lead no longer fits into the capped lifetime, the lead keeps its share of the lifetime instead.
-    The caps bind certificates of publicly trusted CAs; for a private CA they say what a public one would do.
+    A line is a (service, server_name, key_type). It starts from the newest certificate that it still shows by
+    `summarise_expiry`; a line whose last certificate lapsed unwatched has no rows, because nobody knows what it
+    shows today. Each renewal falls `lead` days before its predecessor ends, and not before `now`. The new
+    certificate lives as long as the last one did, or as long as the cap of its day of issue allows (CA/Browser
+    Forum, ballot SC-081v3: 398, 200, 100, 47 days; counted to the last second). Where the habitual lead no longer
+    fits into the capped lifetime, it keeps its share of the lifetime (at most nine tenths). A line gets at most
+    10,000 rows. The caps bind certificates of publicly
+    trusted CAs; for a private CA the rows say what a public one would have to do.
 
-    Columns: `service`, `host`, `server_name`, `key_type` (string), `leaf_sha256` (string, the certificate the
-    forecast starts from), `renewal` (Int64, 1 is the next), `year` (Int64), `renews_at` (instant, day of issue),
-    `not_after` (instant, inclusive), `habit_lifetime_days`, `lifetime_days`, `lead_days` (Float64 [d]),
-    `cap_days` (Int64 [d], the longest validity allowed on that day), `is_capped` (boolean, the habit's lifetime
-    exceeds the cap), `habit_basis` (string: `seen` from rotations seen, `issued` from dates in certificates,
-    `assumed` one third of the lifetime where the line has only one certificate), `habit_breaks_at` (instant,
-    the first renewal at which today's lifetime or lead is impossible, the same in all rows of the line; null:
-    not in these years), `is_overdue` (boolean, should have happened before `now`), `source` (string).
+    Columns, in order:
 
-    Raises `UsageError` where `now` has no zone or `years` is not between 1 and 30.
+    - `service`, `host`, `server_name`, `key_type`, `leaf_sha256` (string, what the forecast starts from)
+    - `renewal` (Int64, 1 is the next), `year` (Int64), `renews_at` (instant, day of issue), `not_after` (instant, of
+      the new certificate, inclusive)
+    - `habit_lifetime_days`, `habit_lead_days` (Float64 [d]), `habit_basis` (string: `seen` and `issued` as in
+      `summarise_expiry`; `assumed`: a third of the lifetime, where no renewal of the line is known)
+    - `lifetime_days`, `lead_days` (Float64 [d], of this renewal), `cap_days` (Int64 [d], longest validity allowed on
+      that day), `is_capped` (boolean, the habit's lifetime exceeds it), `is_lead_cut` (boolean, the habitual lead
+      does not fit before the predecessor's end), `is_overdue` (boolean, the habit wanted it before `now`)
+    - `habit_breaks_at` (instant, the line's first renewal that is capped or whose lead is cut, the same in all its
+      rows; null: none of them)
+    - `source` (string)
+
+    Raises `UsageError` where `now` has no zone or `years` is not a whole number from 1 to 30.
     """
-    raise NotImplementedError
+    today = zoned(now, "now")
+    if not isinstance(years, int) or not 1 <= years <= MOST_YEARS:
+        raise UsageError(f"years={years!r}: write a whole number from 1 to {MOST_YEARS}.")
+    expiry = summarise_expiry(tables, now=now)
+    current = expiry[expiry["state"].isin(_CURRENT) & (expiry["lifetime_days"] > 0)]
+    starts = current.drop_duplicates(LINE, keep="last")
+    horizon = today + pd.DateOffset(years=years)
+    rows = [row for start in starts.to_dict("records") for row in _renewals(start, today, horizon)]
+    frame = pd.DataFrame(rows, columns=list(_DTYPES))
+    for column in ("renews_at", "not_after", "habit_breaks_at"):
+        frame[column] = pd.to_datetime(frame[column], utc=True)
+    return frame.astype(_DTYPES)
+
+
+def cap_of(issued: pd.Timestamp) -> Cap | None:
+    """The cap for a certificate issued at that instant; none before the first one that is counted in days."""
+    return next(
+        (cap for cap in validity_caps() if cap.since <= issued and (cap.until is None or issued < cap.until)), None
+    )
+
+
+def _renewals(start: dict[Hashable, Any], today: pd.Timestamp, horizon: pd.Timestamp) -> list[dict[str, object]]:
+    """The rows of one line, from the certificate it starts from to the horizon."""
+    ends = start["not_after"] + SECOND
+    lifetime = ends - start["not_before"]
+    is_known = not pd.isna(start["habit_basis"])
+    lead = float(start["habit_lead_days"]) * _DAY if is_known else lifetime / 3
+    valid = lifetime
+    rows: list[dict[str, object]] = []
+    while len(rows) < MOST_RENEWALS:
+        # A lead below zero is a habit too: renewed after the end.
+        fits = lead < valid
+        used = lead if fits else valid * min(lead / lifetime, 0.9)
+        wanted = ends - used
+        issued = max(wanted, today).floor("s")
+        if issued >= horizon:
+            break
+        cap = cap_of(issued)
+        allowed = cap.days * _DAY if cap else lifetime
+        valid = min(lifetime, allowed)
+        rows.append(
+            {
+                **{name: start[name] for name in (*LINE, "leaf_sha256", "source")},
+                "renewal": len(rows) + 1,
+                "year": issued.year,
+                "renews_at": issued,
+                "not_after": issued + valid.floor("s") - SECOND,
+                "habit_lifetime_days": lifetime / _DAY,
+                "habit_lead_days": lead / _DAY,
+                "habit_basis": start["habit_basis"] if is_known else "assumed",
+                "lifetime_days": valid / _DAY,
+                "lead_days": used / _DAY,
+                "cap_days": cap.days if cap else pd.NA,
+                "is_capped": lifetime > allowed,
+                "is_lead_cut": not fits,
+                "is_overdue": wanted < today,
+            }
+        )
+        ends = issued + valid.floor("s")
+    broken = next((row["renews_at"] for row in rows if row["is_capped"] or row["is_lead_cut"]), pd.NaT)
+    return [row | {"habit_breaks_at": broken} for row in rows]

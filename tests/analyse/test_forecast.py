@@ -1,0 +1,164 @@
+"""Forecasts against SC-081v3: each cap and each date to the second, and habits that break on a known day."""
+
+from datetime import datetime, timedelta
+
+import pandas as pd
+import pytest
+
+from tests.analyse.made import at, certificate, look, now, tables
+from toolkit import Tables
+from toolkit.analyse.expiry import summarise_expiry
+from toolkit.analyse.forecast import cap_of, forecast_renewals
+from toolkit.errors import UsageError
+
+
+def served(begins: str, days: float, *, sha: str = "a", extra_seconds: int = 0) -> dict[str, object]:
+    """A certificate valid for so many days, both ends counted."""
+    ends = at(begins) + timedelta(days=days, seconds=extra_seconds - 1)
+    return certificate(sha, begins, ends.isoformat()[:19])
+
+
+def alone(begins: str, days: float, *, extra_seconds: int = 0) -> Tables:
+    return tables([look("a", begins)], [served(begins, days, extra_seconds=extra_seconds)])
+
+
+@pytest.mark.parametrize(
+    ("instant", "days"),
+    [
+        ("2018-02-28T23:59:59", None), ("2018-03-01", 825), ("2020-08-31T23:59:59", 825), ("2020-09-01", 398),
+        ("2026-03-14T23:59:59", 398), ("2026-03-15", 200), ("2027-03-14T23:59:59", 200), ("2027-03-15", 100),
+        ("2029-03-14T23:59:59", 100), ("2029-03-15", 47), ("2040-01-01", 47),
+    ],
+)  # fmt: skip
+def test_each_cap_holds_from_its_first_second(instant: str, days: int | None) -> None:
+    cap = cap_of(at(instant))
+    assert (cap.days if cap else None) == days
+
+
+@pytest.mark.parametrize(("issued", "cap"), [("2026-03-20", 200), ("2027-03-20", 100), ("2029-03-20", 47)])
+@pytest.mark.parametrize(("extra_seconds", "is_capped"), [(-1, False), (0, False), (1, True)])
+def test_a_lifetime_of_exactly_the_cap_is_allowed_and_a_second_more_is_not(
+    issued: str, cap: int, extra_seconds: int, is_capped: bool
+) -> None:
+    row = forecast_renewals(alone(issued, cap, extra_seconds=extra_seconds), now=now(issued)).iloc[0]
+    assert row["cap_days"] == cap
+    assert row["is_capped"] == is_capped
+    assert row["lifetime_days"] == pytest.approx(cap + min(extra_seconds, 0) / 86400, abs=1e-9)
+    assert (row["not_after"] - row["renews_at"]) + timedelta(seconds=1) == timedelta(
+        days=cap, seconds=min(extra_seconds, 0)
+    )
+
+
+@pytest.mark.parametrize(
+    ("second", "cap"), [("2027-03-14T23:59:59", 200), ("2027-03-15T00:00:00", 100), ("2027-03-15T00:00:01", 100)]
+)
+def test_the_cap_is_that_of_the_second_of_issue(second: str, cap: int) -> None:
+    overdue = alone("2026-08-01", 240)
+    row = forecast_renewals(overdue, now=now(second)).iloc[0]
+    assert (row["renews_at"], row["is_overdue"], row["cap_days"]) == (at(second), True, cap)
+
+
+def test_a_yearly_habit_breaks_at_the_first_renewal_under_the_new_cap() -> None:
+    given = alone("2025-06-01", 365)
+    frame = forecast_renewals(given, now=now("2025-06-02"), years=5)
+    first = at("2025-06-01") + timedelta(days=365) - timedelta(days=365) / 3
+    assert frame.loc[0, "renews_at"] == first.floor("s")
+    assert frame["habit_basis"].eq("assumed").all()
+    assert frame["is_capped"].tolist()[:1] == [first >= at("2026-03-15")]
+    broken = frame.loc[frame["is_capped"] | frame["is_lead_cut"], "renews_at"].iloc[0]
+    assert broken == at("2027-02-01").floor("s") or broken > at("2026-03-15")
+    assert frame["habit_breaks_at"].eq(broken).all()
+
+
+def test_a_ninety_day_habit_survives_until_the_last_cap() -> None:
+    frame = forecast_renewals(alone("2026-01-01", 90), now=now("2026-01-02"), years=5)
+    assert frame["habit_breaks_at"].iloc[0] >= at("2029-03-15")
+    before = frame[frame["renews_at"] < at("2029-03-15")]
+    assert not before["is_capped"].any()
+    assert before["renews_at"].diff().dropna().eq(pd.Timedelta(days=60)).all()
+    after = frame[frame["renews_at"] >= at("2029-03-15")]
+    assert after["is_capped"].all()
+    assert after["lifetime_days"].eq(47).all()
+    # The lead of 30 days fits into 47: the habit keeps it, and renews every 17 days.
+    assert after["renews_at"].diff().dropna().iloc[1:].eq(pd.Timedelta(days=17)).all()
+    assert frame.groupby("year").size().loc[2027] == 6
+
+
+def test_a_lead_longer_than_the_lifetime_allowed_keeps_its_share() -> None:
+    begins = ("2025-01-01", "2025-11-01", "2026-09-01")
+    certificates = [served(day, 398, sha=f"c{n}") for n, day in enumerate(begins)]
+    looks = [look(f"c{n}", at(day).isoformat()[:19]) for n, day in enumerate(begins)]
+    looks += [look("c0", "2025-10-31"), look("c1", "2026-08-31")]
+    frame = forecast_renewals(tables(looks, certificates), now=now("2026-09-02"), years=4)
+    lead = 398 - 304
+    assert frame["habit_basis"].eq("seen").all()
+    assert frame["habit_lead_days"].iloc[0] == pytest.approx((398 - 304 + 398 - 304) / 2)
+    under_47 = frame[frame["cap_days"] == 47].iloc[1:]
+    assert under_47["is_lead_cut"].all()
+    assert under_47["lead_days"].iloc[0] == pytest.approx(47 * lead / 398)
+    assert (under_47["not_after"].diff().dropna() > pd.Timedelta(days=30)).all()
+
+
+def test_habits_come_from_what_was_seen_where_looks_were_close_enough() -> None:
+    certificates = [
+        served("2026-01-01", 90, sha="a"),
+        served("2026-02-20", 90, sha="b"),
+        served("2026-04-15", 90, sha="c"),
+    ]
+    close = [look("a", "2026-02-28"), look("b", "2026-03-02"), look("b", "2026-04-20"), look("c", "2026-04-22")]
+    frame = summarise_expiry(tables(close, certificates), now=now("2026-04-23"))
+    assert frame[["habit_basis", "habit_rotations"]].drop_duplicates().to_numpy().tolist() == [["seen", 2]]
+    leads = [30.0, (at("2026-05-21") - at("2026-04-22")).days]
+    assert frame["habit_lead_days"].iloc[0] == pytest.approx(sum(leads) / 2)
+    assert frame["habit_spread_days"].iloc[0] == pytest.approx(abs(leads[0] - leads[1]))
+    wide = [look("a", "2026-01-02"), look("b", "2026-03-02"), look("c", "2026-05-02")]
+    issued = summarise_expiry(tables(wide, certificates), now=now("2026-05-03"))
+    assert issued["habit_basis"].unique().tolist() == ["issued"]
+    assert issued["habit_lead_days"].iloc[0] == pytest.approx((40 + 36) / 2)
+
+
+def test_late_is_late_by_the_lines_own_habit() -> None:
+    certificates = [served("2026-01-01", 90, sha="a"), served("2026-02-20", 90, sha="b")]
+    looks = [look("a", "2026-02-28"), look("b", "2026-03-02")]
+    frame = summarise_expiry(tables(looks, certificates), now=now("2026-05-01")).set_index("leaf_sha256")
+    assert frame.loc["b", "renew_by_at"] == at("2026-05-21") - timedelta(days=30)
+    assert frame.loc["b", "late_days"] == 10
+    assert pd.isna(frame.loc["a", "renew_by_at"])
+    assert summarise_expiry(tables(looks, certificates), now=now("2026-04-01"))["late_days"].iloc[1] == 0
+
+
+def test_reissues_and_gaps_are_no_habit() -> None:
+    reissue = [served("2026-01-01", 90, sha="a"), served("2026-01-20", 90, sha="b")]
+    looks = [look("a", "2026-01-19"), look("b", "2026-01-21")]
+    assert summarise_expiry(tables(looks, reissue), now=now("2026-01-22"))["habit_basis"].isna().all()
+    gap = [served("2020-01-01", 90, sha="a"), served("2026-01-01", 90, sha="b")]
+    looks = [look("a", "2020-02-01"), look("b", "2026-01-02")]
+    assert summarise_expiry(tables(looks, gap), now=now("2026-01-22"))["habit_basis"].isna().all()
+    frame = forecast_renewals(tables(looks, gap), now=now("2026-01-22"))
+    assert frame["habit_basis"].unique().tolist() == ["assumed"]
+
+
+def test_a_line_that_nobody_watched_has_no_forecast() -> None:
+    assert forecast_renewals(alone("2020-01-01", 90), now=now("2026-01-01")).empty
+
+
+def test_odd_lifetimes_stay_bounded() -> None:
+    assert len(forecast_renewals(alone("2026-01-01", 1 / 1440), now=now("2026-01-01"), years=30)) == 10_000
+    endless = tables([look("a", "2026-01-01")], [certificate("a", "2026-01-01", "9999-12-31T23:59:59")])
+    assert forecast_renewals(endless, now=now("2026-01-02")).empty
+    backwards = tables([look("a", "2026-01-01")], [certificate("a", "2026-01-01", "2025-01-01")])
+    assert forecast_renewals(backwards, now=now("2024-01-02")).empty
+
+
+@pytest.mark.parametrize("years", [0, 31, 1.5, "3"])
+def test_years_out_of_range_are_an_error(years: object) -> None:
+    with pytest.raises(UsageError, match="years="):
+        forecast_renewals(Tables.from_frames(), now=now("2026-01-01"), years=years)  # type: ignore[arg-type]  # it is
+    with pytest.raises(UsageError, match="no zone"):
+        forecast_renewals(Tables.from_frames(), now=datetime(2026, 1, 1))  # noqa: DTZ001  # it is the point
+
+
+def test_nothing_gives_an_empty_frame() -> None:
+    frame = forecast_renewals(Tables.from_frames(), now=now("2026-01-01"))
+    assert frame.empty
+    assert "habit_breaks_at" in frame

@@ -1,0 +1,62 @@
+"""A line's own habit: how long before a certificate ends does its successor take over?"""
+
+from typing import Final
+
+import pandas as pd
+
+SECOND: Final = pd.Timedelta(seconds=1)
+"""Validity is inclusive (RFC 5280, section 4.1.2.5): a certificate has ended one second after `not_after`."""
+
+_DAY: Final = pd.Timedelta(days=1)
+
+COLUMNS: Final = {
+    "habit_basis": "string",
+    "habit_rotations": "Int64",
+    "habit_lead_days": "Float64",
+    "habit_spread_days": "Float64",
+}
+
+
+def with_habits(frame: pd.DataFrame, lines: pd.Series) -> pd.DataFrame:
+    """The rows with the habit of their line in the columns of `COLUMNS`.
+
+    `frame` has one row per certificate of a line, by `not_before` within the line, with `not_before`, `not_after`,
+    `first_seen` and `not_seen_before`; `lines` numbers the lines. Each certificate and the next one give a lead:
+
+    - seen: its end less the successor's `first_seen`, where the look before that was at most a tenth of its
+      lifetime earlier (else nobody knows when the successor came);
+    - issued: its end less the successor's `not_before`, where that is not negative (else certificates between
+      the two may be missing, or it was late; dates alone do not tell).
+
+    Left out are successors of the same generation (begun within a day, or a tenth of the lifetime) and those
+    begun with over half of the lifetime left, which re-issue or run in parallel rather than renew.
+    """
+    ends, begins = frame["not_after"] + SECOND, frame["not_before"]
+    lifetime = ends - begins
+    following = frame[["not_before", "first_seen", "not_seen_before"]].groupby(lines).shift(-1)
+    shift = following["not_before"] - begins
+    is_renewal = (lifetime > pd.Timedelta(0)) & ((shift > _DAY) | (shift > lifetime / 10)) & (shift >= lifetime / 2)
+    is_timely = (following["first_seen"] - following["not_seen_before"]) <= lifetime / 10
+    seen = _days(ends - following["first_seen"]).where(is_renewal & is_timely & frame["first_seen"].notna())
+    issued = _days(ends - following["not_before"]).where(is_renewal)
+    habits = _of_lines(seen, lines, "seen").fillna(_of_lines(issued.where(issued >= 0), lines, "issued"))
+    return frame.assign(**{name: habits[name].reindex(lines).set_axis(frame.index) for name in COLUMNS})
+
+
+def _of_lines(leads: pd.Series, lines: pd.Series, basis: str) -> pd.DataFrame:
+    grouped = leads.groupby(lines)
+    count = grouped.count()
+    habits = pd.DataFrame(
+        {
+            "habit_basis": pd.Series(basis, index=count.index, dtype="string"),
+            "habit_rotations": count,
+            "habit_lead_days": grouped.median(),
+            "habit_spread_days": grouped.max() - grouped.min(),
+        }
+    )
+    return habits.astype(COLUMNS).where(count > 0)
+
+
+def _days(spans: pd.Series) -> pd.Series:
+    days: pd.Series = spans.dt.total_seconds() / 86400
+    return days
