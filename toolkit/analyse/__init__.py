@@ -3,8 +3,8 @@
 from toolkit.analyse.causes import explain_leaves
 from toolkit.analyse.lineages import find_lineages
 from toolkit.analyse.rotations import find_rotations
-from toolkit.analyse.sharing import find_sharing
 from toolkit.analyse.shares import estimate_shares
+from toolkit.analyse.sharing import find_sharing
 from toolkit.analyse.sightings import find_sightings
 
 __all__ = [

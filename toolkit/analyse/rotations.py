@@ -2,8 +2,36 @@
 
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 
+from toolkit.analyse.bounds import (
+    HALF_WINDOWS,
+    Edges,
+    Ints,
+    done_bound,
+    half_bounds,
+    looks_needed,
+    overlap_bound,
+    start_bound,
+    stretches,
+)
+from toolkit.analyse.looks import (
+    LINE,
+    Looks,
+    as_instants,
+    certificate_facts,
+    first_and_last,
+    instant_groups,
+    joined_sources,
+    neighbours,
+)
+from toolkit.analyse.named import pair_by_names
+from toolkit.analyse.pairs import CLAIMS, FACTS, INSTANT, days, describe_pairs
+from toolkit.analyse.skipped import find_skipped
+from toolkit.analyse.stickiness import suspect_stickiness
+from toolkit.analyse.visits import Succession, find_succession
+from toolkit.errors import UsageError
 from toolkit.tables import Tables
 
 
@@ -70,4 +98,154 @@ def find_rotations(
     From sightings alone only what needs no single looks is known: certain ends always, and with `min_share=1`
     start, done and overlap; the rest is null, and no return is told.
     """
-    raise NotImplementedError
+    looks_needed(min_share)
+    if basis == "names":
+        if not isinstance(given, Tables):
+            raise UsageError('basis="names" reads certificates: give Tables, not sightings.')
+        found = _from_names(given)
+    elif basis != "looks":
+        raise UsageError(f'basis={basis!r}: "looks" or "names".')
+    elif isinstance(given, Tables):
+        found = _from_looks(given, min_share, sticky=sticky)
+    else:
+        found = _from_sightings(given, min_share)
+    found["min_share"] = min_share
+    found["looks_needed"] = looks_needed(min_share)
+    found["has_too_few_looks"] = found[CLAIMS].isna().any(axis=1)
+    return found
+
+
+def _from_looks(tables: Tables, min_share: float, *, sticky: bool) -> pd.DataFrame:
+    found = find_succession(tables, min_share)
+    looks, old, new = found.looks, found.old, found.new
+    visits = _visited(tables, found)
+    line = looks.lines.iloc[found.line[old]].reset_index(drop=True)
+    old_rows, new_rows = (visits.iloc[side].reset_index(drop=True) for side in (old, new))
+    told = _claims(found, min_share, sticky=sticky)
+    told["is_return"] = found.visit[new] > 0
+    told["is_ambiguous"] = found.is_ambiguous
+    told["is_sticky_suspected"] = suspect_stickiness(found)
+    told["skipped"] = find_skipped(tables, line, old_rows, new_rows)
+    return describe_pairs(line, old_rows, new_rows, told).sort_values(LINE, kind="stable", ignore_index=True)
+
+
+def _visited(tables: Tables, found: Succession) -> pd.DataFrame:
+    """One row per visit, as `describe_pairs` takes them."""
+    looks = found.looks
+    before, after = neighbours(looks)
+    hashes = looks.leaves.take(found.leaf)
+    sources = joined_sources(
+        pd.DataFrame({"visit": found.shown}), tables.observations["source"].iloc[looks.row].reset_index(drop=True)
+    )
+    facts = certificate_facts(tables, hashes, FACTS)
+    return facts.assign(
+        leaf_sha256=hashes,
+        first_seen=as_instants(looks.at[found.first]),
+        last_seen=as_instants(looks.at[found.last]),
+        not_seen_before=as_instants(before[found.first]),
+        not_seen_after=as_instants(after[found.last]),
+        source=sources.reindex(range(len(facts))).array,
+    )
+
+
+def _claims(found: Succession, min_share: float, *, sticky: bool) -> pd.DataFrame:
+    """The 95 % ends of each pair, and how many looks there were on either side."""
+    looks, old, new = found.looks, found.old, found.new
+    counted = _first_of_rounds(looks) if sticky else np.arange(len(looks.at))
+    begins, ends = instant_groups(looks)
+    lo, hi = _stretch_without_returns(found)
+    seen_from = _round_begins(looks, counted)[found.first[new]] if sticky else found.first[new]
+    edges = Edges(
+        at=looks.at[counted],
+        lo=np.searchsorted(counted, lo),
+        hi=np.searchsorted(counted, hi),
+        before=np.searchsorted(counted, begins[seen_from]),
+        after=np.searchsorted(counted, ends[found.last[old]]),
+    )
+    half_min, half_max = _half(found, edges, found.shown[counted])
+    return pd.DataFrame(
+        {
+            "start_min_at": as_instants(start_bound(edges, min_share)),
+            "done_max_at": as_instants(done_bound(edges, min_share)),
+            "overlap_max_days": days(pd.Series(overlap_bound(edges, min_share).view("timedelta64[us]"))),
+            "half_min_at": as_instants(half_min),
+            "half_max_at": as_instants(half_max),
+            "looks_before": np.maximum(edges.before - edges.lo, 0),
+            "looks_after": np.maximum(edges.hi - edges.after, 0),
+        }
+    )
+
+
+def _half(found: Succession, edges: Edges, shown: Ints) -> tuple[Ints, Ints]:
+    """`half_bounds` on the looks around each roll-out: further away every gap is rejected anyway.
+
+    A gap eight looks or more before the successor's first sighting, or after the predecessor's last, is rejected by
+    the shortest window; the longest window of a gap nearer than that must still fit.
+    """
+    reach = min(HALF_WINDOWS) + max(HALF_WINDOWS)
+    lo = np.maximum(edges.lo, edges.before - reach)
+    hi = np.maximum(np.minimum(edges.hi, edges.after + reach), lo)
+    positions, owner = stretches(lo, hi)
+    ends = np.cumsum(hi - lo)
+    return half_bounds(
+        edges.at[positions],
+        shown[positions] == found.old[owner],
+        shown[positions] == found.new[owner],
+        ends - (hi - lo),
+        ends,
+    )
+
+
+def _stretch_without_returns(found: Succession) -> tuple[Ints, Ints]:
+    """The looks that count for each pair: its line's, after an earlier visit of B and before a later one of A."""
+    first, last = first_and_last(found.looks.line, len(found.looks.lines))
+    lo, hi = first[found.line[found.old]], last[found.line[found.old]] + 1
+    if not found.visit.any():
+        return lo, hi
+    visits = {key: number for number, key in enumerate(zip(found.line, found.leaf, found.visit, strict=True))}
+    for pair, (old, new) in enumerate(zip(found.old, found.new, strict=True)):
+        earlier = visits.get((found.line[new], found.leaf[new], found.visit[new] - 1))
+        later = visits.get((found.line[old], found.leaf[old], found.visit[old] + 1))
+        lo[pair] = lo[pair] if earlier is None else found.last[earlier] + 1
+        hi[pair] = hi[pair] if later is None else found.first[later]
+    return lo, hi
+
+
+def _first_of_rounds(looks: Looks) -> Ints:
+    """Positions of the first look of each line in each round."""
+    rounds = int(looks.round.max()) + 1 if len(looks.round) else 1
+    numbers, codes = pd.factorize(looks.line * rounds + looks.round)
+    return np.sort(first_and_last(numbers, len(codes))[0])
+
+
+def _round_begins(looks: Looks, counted: Ints) -> Ints:
+    """For each look the position of the first look of its line and round."""
+    rounds = int(looks.round.max()) + 1 if len(looks.round) else 1
+    numbers, codes = pd.factorize(looks.line * rounds + looks.round)
+    return first_and_last(numbers, len(codes))[0][numbers]
+
+
+def _from_sightings(sightings: pd.DataFrame, min_share: float) -> pd.DataFrame:
+    kept = sightings[sightings["key_type"].notna() & sightings["first_seen"].notna()]
+    kept = kept.sort_values([*LINE, "not_before", "first_seen", "leaf_sha256"], ignore_index=True)
+    line = kept.groupby(LINE, dropna=False, sort=False).ngroup().to_numpy()
+    pairs = np.flatnonzero(line[1:] == line[:-1])
+    old, new = (kept.iloc[side].reset_index(drop=True) for side in (pairs, pairs + 1))
+    told = pd.DataFrame({"is_return": np.zeros(len(pairs), bool)})
+    told["is_ambiguous"] = new["first_seen"] < old["first_seen"]
+    if min_share == 1:
+        told["start_min_at"], told["done_max_at"] = new["not_seen_before"], old["not_seen_after"]
+        told["overlap_max_days"] = days(told["done_max_at"] - told["start_min_at"])
+    return describe_pairs(new[LINE], old, new, told)
+
+
+def _from_names(tables: Tables) -> pd.DataFrame:
+    pairs = pair_by_names(tables)
+    unseen = pd.Series(pd.NaT, pairs.index, INSTANT)
+    never = dict.fromkeys(["first_seen", "last_seen", "not_seen_before", "not_seen_after"], unseen)
+    old, new = (
+        certificate_facts(tables, pairs[side], FACTS).assign(leaf_sha256=pairs[side], source=pairs["source"], **never)
+        for side in ("old", "new")
+    )
+    told = pairs[["is_ambiguous", "skipped"]].assign(is_return=False)
+    return describe_pairs(pairs[LINE], old, new, told)

@@ -4,12 +4,36 @@ A *line* is a (service, server_name, key type). Its looks are the dated observat
 that key type, whatever the offer, the address or the vantage.
 """
 
+import numpy as np
 import pandas as pd
 
+from toolkit import schema
+from toolkit.analyse.bounds import NULL, Ints
+from toolkit.analyse.looks import (
+    LINE,
+    as_instants,
+    certificate_facts,
+    find_looks,
+    first_and_last,
+    joined_sources,
+    neighbours,
+)
 from toolkit.tables import Tables
 
-LINE = ("service", "host", "server_name", "key_type")
-"""What tells lines apart. `host` is part of `service`; it tells lines apart where a source names no port."""
+FACTS = ["subject", "issuer", "names", "spki_sha256", "not_before", "not_after"]
+
+DTYPES = {
+    **dict.fromkeys([*LINE, "leaf_sha256", "subject", "issuer"], "string"),
+    "names": "object",
+    "spki_sha256": "string",
+    **dict.fromkeys(
+        ["not_before", "not_after", "first_seen", "last_seen", "not_seen_before", "not_seen_after"],
+        schema.DTYPES["instant"],
+    ),
+    **dict.fromkeys(["looks", "undated_looks", "line_looks"], "Int64"),
+    "source": "string",
+}
+"""Columns of `find_sightings`, in order, and their dtypes."""
 
 
 def find_sightings(tables: Tables) -> pd.DataFrame:
@@ -40,4 +64,39 @@ def find_sightings(tables: Tables) -> pd.DataFrame:
     a line whose `key_type` is null, because its type is not known. Row order and repeats do not matter.
     Rows are sorted by line, then by `not_before`, `first_seen` and hash, nulls last.
     """
-    raise NotImplementedError
+    looks = find_looks(tables)
+    leaves = max(len(looks.leaves), 1)
+    numbers, shown = pd.factorize(
+        np.concatenate([looks.line * leaves + looks.leaf, looks.undated_line * leaves + looks.undated_leaf])
+    )
+    dated, undated = numbers[: len(looks.at)], numbers[len(looks.at) :]
+    line, leaf = np.asarray(shown) // leaves, np.asarray(shown) % leaves
+    first, last = first_and_last(dated, len(shown))
+    before, after = neighbours(looks)
+    sources = joined_sources(
+        pd.DataFrame({"number": numbers}),
+        tables.observations["source"].iloc[np.concatenate([looks.row, looks.undated])],
+    )
+    found = pd.DataFrame(
+        {
+            **looks.lines.iloc[line].reset_index(drop=True),
+            "leaf_sha256": looks.leaves.take(leaf),
+            **certificate_facts(tables, looks.leaves.take(leaf), FACTS),
+            "first_seen": as_instants(_take(looks.at, first)),
+            "last_seen": as_instants(_take(looks.at, last)),
+            "not_seen_before": as_instants(_take(before, first)),
+            "not_seen_after": as_instants(_take(after, last)),
+            "looks": np.bincount(dated, minlength=len(shown)),
+            "undated_looks": np.bincount(undated, minlength=len(shown)),
+            "line_looks": np.bincount(looks.line, minlength=len(looks.lines))[line],
+            "source": sources.reindex(range(len(shown))).array,
+        }
+    ).astype(DTYPES)
+    return found.sort_values([*LINE, "not_before", "first_seen", "leaf_sha256"], ignore_index=True)
+
+
+def _take(values: Ints, positions: Ints) -> Ints:
+    """The values at the positions, `NULL` for −1."""
+    if not len(values):
+        return np.full(len(positions), NULL)
+    return np.where(positions < 0, NULL, values[positions])

@@ -1,0 +1,180 @@
+"""Returns: where a line went back from a certificate B to the A before it, told apart from a roll-out of both.
+
+During a roll-out looks alternate between A and B, because some machines serve one and some the other. A return
+is something else: B's share falls. The claims on a rotation assume that it never does, so the looks of a line are
+split into *visits* of each certificate first.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from scipy import stats
+
+from toolkit.analyse.bounds import MISS, Bools, Ints, looks_needed, stretches
+from toolkit.analyse.looks import first_and_last
+
+_WINDOWS = (8, 16, 32, 64, 128)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pair:
+    """Two neighbours of a line and the looks that tell whether B gave way to A.
+
+    `positions` of their looks within the line's array of looks, in time order, from B's first look to A's last;
+    `new` says which show B. `has_old_before`: A was seen before; `has_new_after`: B was seen after.
+    `is_superseded`: another certificate was first seen after B was last seen. `looks_after` B's last, in the line.
+    """
+
+    positions: Ints
+    new: Bools
+    has_old_before: bool
+    has_new_after: bool
+    is_superseded: bool
+    is_preceded: bool
+    looks_after: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """From which positions on looks of A (`old_from`) and of B (`new_from`) belong to the next visit."""
+
+    old_from: Ints
+    new_from: Ints
+    is_ambiguous: bool
+
+
+def find_split(pair: Pair, min_share: float) -> Split | None:
+    """How the pair's looks fall into visits; None where nothing says that B's share fell.
+
+    - With `min_share=1` one machine answers: every change back is a return.
+    - A, then only B, then only A: a return if more of the line's looks follow than a roll-out could hide (n of
+      `looks_needed`), or if B before A is no chance order (5 %). Told as a return, and ambiguous, where the chance
+      is up to 10 %, or where the line has since moved on: that may be a roll-out overtaken by the next. The same
+      where A's looks lie within B's, and another certificate was seen before both.
+    - Else B's share must fall significantly: more of B in the 8 to 128 looks before a moment than in as many after
+      it (Fisher's exact test, one-sided, 5 % shared by all moments and windows tried).
+    """
+    falls = np.flatnonzero(pair.new[:-1] & ~pair.new[1:])
+    if not len(falls):
+        return None
+    if min_share == 1:
+        return _split_runs(pair, is_ambiguous=False)
+    if len(falls) == 1 and pair.has_old_before != pair.has_new_after:
+        seen, then = int(falls[0]) + 1, len(pair.new) - int(falls[0]) - 1
+        chance = stats.hypergeom.pmf(seen - 1, seen - 1 + then, seen - 1, seen - 1)
+        if pair.has_old_before and (chance <= MISS or pair.looks_after >= looks_needed(min_share)):
+            return _split_runs(pair, is_ambiguous=False)
+        if pair.has_old_before and (chance <= 2 * MISS or pair.is_superseded):
+            return _split_runs(pair, is_ambiguous=True)
+        if pair.has_new_after and pair.is_preceded:
+            return _split_runs(pair, is_ambiguous=True)
+    return _split_falls(pair)
+
+
+def _split_runs(pair: Pair, *, is_ambiguous: bool) -> Split:
+    begins = np.r_[True, pair.new[1:] != pair.new[:-1]]
+    starts, is_new = pair.positions[begins], pair.new[begins]
+    return Split(old_from=starts[is_new], new_from=starts[~is_new], is_ambiguous=is_ambiguous)
+
+
+def _split_falls(pair: Pair) -> Split | None:
+    level = MISS / (len(pair.new) * len(_WINDOWS))
+    falls = sorted(_significant_falls(pair.new, 0, len(pair.new), level))
+    if not falls:
+        return None
+    limits = [0, *falls, len(pair.new)]
+    old_from = [_longest_run(pair.new, before, fall, wanted=True) for before, fall in pairwise(limits[:-1])]
+    new_from = [_longest_run(pair.new, fall, after, wanted=False) for fall, after in pairwise(limits[1:])]
+    return Split(pair.positions[old_from], pair.positions[new_from], is_ambiguous=False)
+
+
+def _significant_falls(new: Bools, lo: int, hi: int, level: float) -> list[int]:
+    """Moments between `lo` and `hi` before which B has a greater share than after, the most significant first."""
+    best, moment = level, -1
+    count = np.concatenate([[0], np.cumsum(new[lo:hi])])
+    for window in _WINDOWS:
+        fits = np.arange(window, hi - lo - window + 1)
+        before, after = count[fits] - count[fits - window], count[fits + window] - count[fits]
+        steep = before - after >= (before - after).max(initial=1)
+        chance = stats.hypergeom.sf(before[steep] - 1, 2 * window, before[steep] + after[steep], window)
+        if len(chance) and chance.min() <= best:
+            best, moment = float(chance.min()), lo + int(fits[steep][np.argmin(chance)])
+    if moment < 0:
+        return []
+    return [moment, *_significant_falls(new, lo, moment, level), *_significant_falls(new, moment, hi, level)]
+
+
+def _longest_run(values: Bools, lo: int, hi: int, *, wanted: bool) -> int:
+    """Where the longest run of `wanted` between `lo` and `hi` begins; `lo` where there is none."""
+    same = np.concatenate([[0], (values[lo:hi] == wanted).astype(int), [0]])
+    begins, ends = np.flatnonzero(np.diff(same) > 0), np.flatnonzero(np.diff(same) < 0)
+    return lo + int(begins[np.argmax(ends - begins)]) if len(begins) else lo
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Visits:
+    """Each look's visit number within its certificate, and the pairs of certificates split (old, new → ambiguous)."""
+
+    visit: Ints
+    splits: dict[tuple[int, int], bool]
+
+
+def number_visits(shown: Ints, line: Ints, old: Ints, new: Ints, min_share: float) -> Visits:
+    """Number the visits of each certificate of a line: 0 until a return begins the next one.
+
+    `shown` says which certificate of its line each look showed (numbers of their own per line), `line` the look's
+    line, `old` and `new` the neighbours to examine.
+    """
+    count = int(shown.max()) + 1 if len(shown) else 0
+    first, last = first_and_last(shown, count)
+    old, new = old[last[old] > first[new]], new[last[old] > first[new]]
+    positions, owner = stretches(first[new], last[old] + 1)
+    either = (shown[positions] == old[owner]) | (shown[positions] == new[owner])
+    positions, owner = positions[either], owner[either]
+    is_new = shown[positions] == new[owner]
+    lo, hi = np.searchsorted(owner, np.arange(len(old))), np.searchsorted(owner, np.arange(len(old)), "right")
+    line_first, line_last = first_and_last(line, int(line.max()) + 1 if len(line) else 0)
+    latest = np.full(len(line_first), -1)
+    np.maximum.at(latest, line[first], first)
+    boundaries: dict[int, list[Ints]] = {}
+    splits = {}
+    for number in _suspects(is_new, owner, lo, hi, len(old), one_machine=min_share == 1):
+        a, b = int(old[number]), int(new[number])
+        of_line = line[first[b]]
+        pair = Pair(
+            positions=positions[lo[number] : hi[number]],
+            new=is_new[lo[number] : hi[number]],
+            has_old_before=bool(first[a] < first[b]),
+            has_new_after=bool(last[b] > last[a]),
+            is_superseded=bool(latest[of_line] > last[b]),
+            is_preceded=bool(line_first[of_line] < first[b]),
+            looks_after=int(line_last[of_line] - last[b]),
+        )
+        split = find_split(pair, min_share)
+        if split is not None:
+            boundaries.setdefault(a, []).append(split.old_from)
+            boundaries.setdefault(b, []).append(split.new_from)
+            splits[a, b] = split.is_ambiguous
+    visit = np.zeros(len(shown), np.int64)
+    for certificate, found in boundaries.items():
+        own = np.flatnonzero(shown == certificate)
+        visit[own] = np.unique(np.searchsorted(np.unique(np.concatenate(found)), own, "right"), return_inverse=True)[1]
+    return Visits(visit, splits)
+
+
+def _suspects(is_new: Bools, owner: Ints, lo: Ints, hi: Ints, count: int, *, one_machine: bool) -> list[int]:
+    """The pairs that may hold a return, found for all at once: few, so that the rest can look at each by itself."""
+    falls = np.bincount(owner[1:][is_new[:-1] & ~is_new[1:] & (owner[1:] == owner[:-1])], minlength=count)
+    suspected = (falls > 0) & one_machine | (falls == 1)
+    shown = np.concatenate([[0], np.cumsum(is_new)])
+    # Half of the normal quantile: far looser than the exact test that follows.
+    needed = stats.norm.isf(MISS / np.maximum(hi - lo, 1) / len(_WINDOWS)) / 2 if count else np.zeros(0)
+    moments = np.arange(len(is_new))
+    for window in _WINDOWS:
+        fits = moments[(moments - window >= lo[owner]) & (moments + window <= hi[owner])] if len(owner) else moments
+        before, after = shown[fits] - shown[fits - window], shown[fits + window] - shown[fits]
+        share = (before + after) / (2 * window)
+        steep = before - after > needed[owner[fits]] * np.sqrt(2 * window * share * (1 - share))
+        suspected[owner[fits][steep]] = True
+    return [int(number) for number in np.flatnonzero(suspected)]
