@@ -1,11 +1,14 @@
 """Ask: `Tables` in, frames out. Pure: no files, no network, no clock."""
 
 from toolkit.analyse.causes import explain_leaves
+from toolkit.analyse.expiry import summarise_expiry
+from toolkit.analyse.forecast import forecast_renewals
 from toolkit.analyse.lineages import find_lineages
 from toolkit.analyse.rotations import find_rotations
 from toolkit.analyse.shares import estimate_shares
 from toolkit.analyse.sharing import find_sharing
 from toolkit.analyse.sightings import find_sightings
+from toolkit.analyse.support import summarise_support
 
 __all__ = [
     "estimate_shares",
@@ -14,4 +17,7 @@ __all__ = [
     "find_rotations",
     "find_sharing",
     "find_sightings",
+    "forecast_renewals",
+    "summarise_expiry",
+    "summarise_support",
 ]
