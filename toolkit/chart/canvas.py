@@ -1,5 +1,6 @@
 """The paper every chart is drawn on: it fits its rows, its labels break nothing, it says where the data came from."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
@@ -34,6 +35,12 @@ LABEL: Final = 44
 BITS: Final = "key bits / strength bits"
 """What the two numbers behind a cipher are."""
 
+_LONGEST: Final = 4096
+"""Characters of a value that are looked at, of which `LABEL` or so are shown."""
+
+_STACKED: Final = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{3,}")
+"""Combining marks on top of each other, which would reach into other rows (Unicode's combining blocks)."""
+
 _LEGEND_SIZE = 8.5
 
 Days = NDArray[np.float64]
@@ -55,7 +62,8 @@ def open_axes(ax: Axes | None, *, inches: float, width: float = WIDTH) -> Axes:
 
 def label(value: object, *, width: int = LABEL) -> str:
     """Any value as a label: harmless (`text.for_matplotlib`), of at most `width` characters, in glyphs we have."""
-    shown = "".join(c if _has_glyph(c) else c.encode("unicode_escape").decode("ascii") for c in text.plain(value))
+    shown = _STACKED.sub(lambda marks: _spelt(marks.group()), text.plain(value, limit=_LONGEST))
+    shown = "".join(character if _has_glyph(character) else _spelt(character) for character in shown)
     if len(shown) > width:
         tail = (width - 1) // 3
         shown = f"{shown[: width - 1 - tail]}…{shown[-tail:]}"
@@ -211,6 +219,10 @@ def day(instant: object) -> float:
     if not isinstance(instant, datetime) or instant.tzinfo is None:
         raise UsageError(f"now={instant!r}: give an instant with a zone, such as datetime.now(UTC).")
     return float(days(pd.Series([instant]))[0])
+
+
+def _spelt(characters: str) -> str:
+    return characters.encode("unicode_escape").decode("ascii")
 
 
 @cache

@@ -46,7 +46,8 @@ def draw_matrix(
     labels.
     """
     is_tall = len(rows) > _MOST_ROWS
-    width = min(canvas.WIDTH, 4.6 + 0.95 * len(columns))
+    longest = max((len(line) for row in rows for line in row.split("\n")), default=0)
+    width = min(canvas.WIDTH, max(1.0 + 0.085 * longest + 1.1 * len(columns), 6.0))
     axes = canvas.open_axes(ax, inches=len(rows) * (_FLEET_ROW_INCHES if is_tall else _ROW_INCHES), width=width)
     for row, column, state, words in cells[["row", "column", "state", "words"]].itertuples(index=False):
         _draw_cell(axes, (column, row), state, styles[state], str(words), size=6.5 if is_tall else 8)

@@ -66,7 +66,8 @@ def _placed(frame: pd.DataFrame, known: Mapping[int, Suite], by: str) -> pd.Data
     answers["begin"] = canvas.days(frame["observed_from"].reset_index(drop=True))
     answers["end"] = canvas.days(frame["observed_until"].reset_index(drop=True))
     # Bounds closer than a marker is wide are as good as a date.
-    span = np.nanmax(answers[["at", "end"]].to_numpy(), initial=0) - np.nanmin(answers[["at", "end"]], initial=np.inf)
+    known_instants = answers[["at", "begin", "end"]].stack()
+    span = known_instants.max() - known_instants.min()
     is_close = answers["end"] - answers["begin"] < span / 150
     answers["at"] = answers["at"].fillna(((answers["begin"] + answers["end"]) / 2).where(is_close))
     answers["is_bounded"] = answers["at"].isna() & (answers["begin"].notna() | answers["end"].notna())

@@ -1,0 +1,130 @@
+"""What expires when: each state has its mark, what is replaced stands behind, and days left are said."""
+
+import itertools
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+
+from tests.chart.frames import HOSTILE, at, drawn, points, typed, words
+from toolkit.chart import plot_expiry
+from toolkit.chart.expiry import STATES
+
+NOW = at("2026-06-01")
+
+
+def row(leaf: str, valid: tuple[str, str], state: str, **facts: object) -> dict:
+    begins, ends = at(valid[0]), at(valid[1])
+    known = {
+        "service": "smtp://mx.example:25", "host": "mx.example", "server_name": "mx.example", "key_type": "RSA",
+        "leaf_sha256": leaf, "not_before": begins, "not_after": ends, "days_left": (ends - NOW) / pd.Timedelta(days=1),
+        "state": state, "source": "lab",
+    }  # fmt: skip
+    return known | facts
+
+
+def frame(*rows: dict) -> pd.DataFrame:
+    return typed(pd.DataFrame(list(rows)).astype({"days_left": "Float64"}))
+
+
+def test_now_is_where_the_days_are_counted_from() -> None:
+    axes = plot_expiry(frame(row("a", ("2026-05-01", "2026-07-30"), "valid")))
+    (line,) = drawn(axes, "now")
+    assert line.get_xdata()[0] == pytest.approx(NOW.timestamp() / 86400)
+    assert "59 d left" in words(axes)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_every_state_has_a_mark_of_its_own(state: str) -> None:
+    axes = plot_expiry(frame(row("a", ("2026-05-01", "2026-07-30"), state)))
+    (bar,) = drawn(axes, f"bar-{state}")
+    assert (bar.get_hatch() or "") == STATES[state].hatch
+    assert STATES[state].words in words(axes)
+
+
+def test_no_two_states_share_marker_or_colour_and_hatch() -> None:
+    assert len({style.marker for style in STATES.values()}) == len(STATES)
+    assert len({(style.colour, style.hatch) for style in STATES.values()}) == len(STATES)
+
+
+def test_the_soonest_end_is_on_top_and_lines_without_a_certificate_in_use_are_last() -> None:
+    axes = plot_expiry(
+        frame(
+            row("a", ("2026-05-01", "2026-09-30"), "valid", service="smtp://late.example:25"),
+            row("b", ("2026-03-01", "2026-06-10"), "expiring", service="smtp://soon.example:25"),
+            row("c", ("2025-03-01", "2025-06-10"), "lapsed", service="smtp://idle.example:25"),
+        )
+    )
+    labels = [tick.get_text() for tick in axes.get_yticklabels()]
+    assert labels == ["smtp://soon.example:25", "smtp://late.example:25", "smtp://idle.example:25"]
+
+
+def test_replaced_certificates_stand_thin_behind_the_one_in_use() -> None:
+    axes = plot_expiry(
+        frame(row("a", ("2026-02-01", "2026-05-02"), "replaced"), row("b", ("2026-05-01", "2026-07-30"), "valid"))
+    )
+    assert len(axes.get_yticks()) == 1
+    assert points(axes, "end-replaced") == 1
+    assert drawn(axes, "bar-replaced") == []
+    assert "30 d ago" not in words(axes)
+
+
+def test_of_a_line_without_one_in_use_the_latest_that_was_not_replaced_is_shown() -> None:
+    axes = plot_expiry(
+        frame(row("a", ("2024-02-01", "2024-05-02"), "lapsed"), row("b", ("2024-04-01", "2024-09-30"), "replaced"))
+    )
+    assert len(drawn(axes, "bar-lapsed")) == 1
+    assert drawn(axes, "bar-replaced") == []
+
+
+def test_expired_and_short_times_are_said_in_words() -> None:
+    axes = plot_expiry(
+        frame(
+            row("a", ("2026-01-01", "2026-05-22"), "expired"),
+            row("b", ("2026-05-30", "2026-06-01T12:00"), "expiring", key_type="EC"),
+        )
+    )
+    assert {"10 d ago", "12.0 h left"} <= set(words(axes))
+
+
+def test_the_day_of_habit_is_a_tick() -> None:
+    axes = plot_expiry(frame(row("a", ("2026-05-01", "2026-07-30"), "valid", renew_by_at=at("2026-07-01"))))
+    assert points(axes, "renew-by") == 1
+    without = plot_expiry(frame(row("a", ("2026-05-01", "2026-07-30"), "valid", renew_by_at=pd.NaT)))
+    assert points(without, "renew-by") == 0
+
+
+def test_a_year_9999_does_not_stretch_the_axis() -> None:
+    axes = plot_expiry(
+        frame(
+            row("a", ("2026-05-01", "2026-07-30"), "valid"),
+            row("b", ("1950-05-01", "9999-12-31T23:59:59"), "valid", key_type="EC"),
+        )
+    )
+    axes.figure.draw_without_rendering()
+    first, last = axes.get_xlim()
+    assert last - first < 2500
+
+
+def test_a_hundred_services_keep_their_labels_apart() -> None:
+    axes = plot_expiry(
+        frame(*(row("a", ("2026-05-01", "2026-07-30"), "valid", service=f"smtp://mx{n}.test:25") for n in range(100)))
+    )
+    axes.figure.draw_without_rendering()
+    labels = [tick.label1.get_window_extent() for tick in axes.yaxis.get_major_ticks()]
+    assert all(upper.y0 >= lower.y1 for upper, lower in itertools.pairwise(labels))
+
+
+def test_an_empty_frame_says_so_and_given_axes_are_used() -> None:
+    empty = frame(row("a", ("2026-05-01", "2026-07-30"), "valid")).iloc[:0]
+    _, given = plt.subplots()
+    axes = plot_expiry(empty, ax=given)
+    assert axes is given
+    assert "No certificate with dates was seen." in words(axes)
+
+
+@pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE.keys())
+def test_hostile_names_are_drawn_harmless(name: str) -> None:
+    axes = plot_expiry(frame(row("a", ("2026-05-01", "2026-07-30"), "valid", service=name)))
+    axes.figure.draw_without_rendering()
+    assert all("$" not in text.replace(r"\$", "") for text in words(axes))

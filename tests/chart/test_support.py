@@ -1,0 +1,160 @@
+"""The matrix of what was accepted, refused, left untested, and not asked at all."""
+
+import itertools
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+
+from tests.chart.frames import HOSTILE, at, drawn, typed, words
+from toolkit.chart import plot_support
+from toolkit.chart.support import STATES
+from toolkit.errors import UsageError
+
+SERVICE = "smtp://mx.example:25"
+
+
+def answer(protocol: str, cipher: str | None, bits: tuple[int, int] | None, state: str, **facts: object) -> dict:
+    """A row of `summarise_support(by="cipher")`."""
+    row = {
+        "service": SERVICE, "host": "mx.example", "round": "r", "basis": "survey", "observed_at": at("2026-05-01"),
+        "is_latest": True, "protocol": protocol, "cipher": cipher, "key_bits": bits and bits[0],
+        "strength_bits": bits and bits[1], "accepted": 2 if state == "accepted" else 0, "state": state,
+        "first_choice": None, "source": "lab",
+    }  # fmt: skip
+    return row | facts
+
+
+def frame(*rows: dict) -> pd.DataFrame:
+    integers = {"key_bits": "Int64", "strength_bits": "Int64", "accepted": "Int64"}
+    return typed(pd.DataFrame(list(rows)).astype(integers | {"is_latest": "boolean", "cipher": "string"}))
+
+
+MATRIX = (
+    answer("TLS 1.2", "AES", (128, 128), "accepted", first_choice="TLS_X"),
+    answer("TLS 1.0", "AES", (128, 128), "untested"),
+    answer("TLS 1.2", "3DES", (168, 112), "refused"),
+    answer("TLS 1.2", "AES", (256, 256), "accepted"),
+)
+
+
+def rows(axes: plt.Axes) -> list[str]:
+    return [tick.get_text() for tick in axes.get_yticklabels()]
+
+
+def columns(axes: plt.Axes) -> list[str]:
+    return [tick.get_text() for tick in axes.get_xticklabels()]
+
+
+def test_versions_by_ciphers_strongest_first_with_both_bits() -> None:
+    axes = plot_support(frame(*MATRIX))
+    assert rows(axes) == ["AES  256/256", "AES  128/128", "3DES  168/112"]
+    assert columns(axes) == ["TLS 1.0", "TLS 1.2"]
+    assert len(drawn(axes, "cell-accepted")) == 2
+    assert len(drawn(axes, "cell-refused")) == len(drawn(axes, "cell-untested")) == 1
+
+
+def test_a_cell_says_its_state_by_fill_hatch_and_sign() -> None:
+    assert len({style.sign for style in STATES.values()}) == 3
+    assert len({(style.fill, style.hatch) for style in STATES.values()}) == len(STATES)
+    said = words(plot_support(frame(*MATRIX)))
+    assert {"✓ 2 ★", "✓ 2", "×", "?"} <= set(said)
+    assert "not asked" in said
+
+
+def test_cells_stand_where_row_and_column_meet() -> None:
+    axes = plot_support(frame(*MATRIX))
+    (refused,) = drawn(axes, "cell-refused")
+    assert (int(refused.get_x()), int(refused.get_y())) == (1, 2)
+
+
+def test_old_rounds_are_not_drawn_and_a_survey_stands_before_handshakes() -> None:
+    old = answer("TLS 1.2", "RC4", (128, 128), "accepted", is_latest=False)
+    shaken = answer("TLS 1.3", "AES", (256, 256), "accepted", basis="negotiated")
+    axes = plot_support(frame(*MATRIX, old, shaken))
+    assert columns(axes) == ["TLS 1.0", "TLS 1.2"]
+    assert "RC4  128/128" not in rows(axes)
+
+
+def test_handshakes_alone_are_told_from_a_survey() -> None:
+    axes = plot_support(frame(answer("TLS 1.3", "AES", (256, 256), "accepted", basis="negotiated")))
+    assert len(drawn(axes, "cell-negotiated")) == 1
+    assert "✓ negotiated (accepted once)" in words(axes)
+
+
+def test_several_services_are_set_side_by_side_with_their_versions() -> None:
+    other = [row | {"service": "smtp://other.example:25", "state": "refused", "accepted": 0} for row in MATRIX]
+    more = answer("TLS 1.1", "AES", (128, 128), "accepted")
+    axes = plot_support(frame(*MATRIX, more, *other))
+    assert rows(axes) == [SERVICE, "smtp://other.example:25"]
+    assert columns(axes) == ["AES\n256/256", "AES\n128/128"]
+    assert "✓ 1.1–1.2" in words(axes)
+    assert any("1 more ciphers accepted by none" in said for said in words(axes))
+
+
+def test_a_view_of_one_service_is_not_given_several() -> None:
+    with pytest.raises(UsageError, match="one service"):
+        plot_support(frame(MATRIX[0], MATRIX[1] | {"service": "smtp://other.example:25"}), view="versions")
+
+
+def asked(protocol: str, suite: str, code: int | None, state: str, rank: int | None = None) -> dict:
+    return {"service": SERVICE, "round": "r", "observed_at": at("2026-05-01"), "protocol": protocol, "suite": suite,
+            "suite_code": code, "state": state, "rank": rank}  # fmt: skip
+
+
+def questions(*listed: dict) -> pd.DataFrame:
+    return typed(pd.DataFrame(list(listed)).astype({"suite_code": "Int64", "rank": "Int64", "suite": "string"}))
+
+
+def test_suites_of_the_table_support_with_rank_and_what_no_version_accepted_counted() -> None:
+    table = questions(
+        asked("TLS 1.2", "TLS_RSA_WITH_3DES_EDE_CBC_SHA", 0x000A, "accepted", 2),
+        asked("TLS 1.1", "TLS_RSA_WITH_3DES_EDE_CBC_SHA", 0x000A, "refused"),
+        asked("TLS 1.2", "TLS_RSA_WITH_AES_128_CBC_SHA", 0x002F, "accepted", 1),
+        asked("TLS 1.2", "TLS_RSA_WITH_RC4_128_SHA", 0x0005, "refused"),
+        asked("TLS 1.2", "TLS_OF_MY_OWN", None, "accepted"),
+    )
+    axes = plot_support(table)
+    assert rows(axes) == [
+        "TLS_RSA_WITH_AES_128_CBC_SHA  128/128",
+        "TLS_RSA_WITH_3DES_EDE_CBC_SHA  168/112",
+        "TLS_OF_MY_OWN  bits not known",
+    ]
+    assert {"✓ #1", "✓ #2"} <= set(words(axes))
+    assert any("1 more suites accepted in no version" in said for said in words(axes))
+
+
+def test_of_a_table_of_several_rounds_the_latest_is_drawn() -> None:
+    old = asked("TLS 1.0", "TLS_RSA_WITH_RC4_128_SHA", 0x0005, "accepted") | {
+        "round": "before",
+        "observed_at": at("2020-05-01"),
+    }
+    axes = plot_support(questions(old, asked("TLS 1.2", "TLS_RSA_WITH_AES_128_CBC_SHA", 0x002F, "accepted")))
+    assert columns(axes) == ["TLS 1.2"]
+
+
+def test_nothing_asked_and_nothing_accepted_are_said() -> None:
+    _, given = plt.subplots()
+    assert plot_support(frame(*MATRIX).iloc[:0], ax=given) is given
+    axes = plot_support(questions(asked("TLS 1.2", "TLS_RSA_WITH_RC4_128_SHA", 5, "refused")))
+    assert "None of 1 suites was accepted." in words(axes)
+    nobody = [row | {"service": f"smtp://mx{n}.example:25", "state": "refused"} for n, row in enumerate(MATRIX[:2])]
+    assert "None of 1 ciphers was accepted by any." in words(plot_support(frame(*nobody)))
+
+
+def test_a_hundred_services_keep_their_labels_apart() -> None:
+    fleet = [row | {"service": f"smtp://mx{number}.example:25"} for number in range(100) for row in MATRIX]
+    axes = plot_support(frame(*fleet))
+    axes.figure.draw_without_rendering()
+    labels = [tick.label1.get_window_extent() for tick in axes.yaxis.get_major_ticks()]
+    assert all(upper.y0 >= lower.y1 for upper, lower in itertools.pairwise(labels))
+
+
+@pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE.keys())
+def test_hostile_names_are_drawn_harmless(name: str) -> None:
+    for axes in (
+        plot_support(frame(answer("TLS 1.2", name, (128, 128), "accepted", service=name, source=name))),
+        plot_support(questions(asked("TLS 1.2", name, None, "accepted") | {"service": name})),
+    ):
+        axes.figure.draw_without_rendering()
+        assert all("$" not in text.replace(r"\$", "") for text in words(axes))
