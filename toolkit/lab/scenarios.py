@@ -187,9 +187,10 @@ class _Line:
                 self.moves.append((self._times(begins, timedelta(0)), issue))
             else:
                 self._roll_out(begins, issue, generation == special)
-            compromised = asked.name == "emergency" and generation + 1 == special
-            begins += asked.roll_out + asked.delay if compromised else asked.period
-            begins = max(begins, asked.begins_at + asked.delay)
+            if asked.name == "emergency" and generation + 1 == special:
+                begins = max(begins + asked.roll_out, asked.begins_at) + asked.delay
+            else:
+                begins += asked.period
         self.ends_at = max(max(times) for times, _ in self.moves) + 0.7 * asked.period
 
     def _roll_out(self, begins: datetime, issue: int, is_special: bool) -> None:

@@ -1,0 +1,200 @@
+"""Each scenario does what it is named after, whatever the seed."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from toolkit import schema
+from toolkit.errors import LabError
+from toolkit.lab import NAMES, Scenario, Truth, scenario, tell_truth
+from toolkit.lab.drafting import roll_out_times
+
+SEEDS = (0, 1, 2, 3, 4, 5, 6, 7, -1, 2**70 + 9)
+
+
+def truths(name: str, **changes: object) -> list[Truth]:
+    return [tell_truth(scenario(name, **changes).schedule(seed), seed) for seed in SEEDS]
+
+
+def took(rotations: pd.DataFrame) -> pd.Series:
+    return rotations["done_at"] - rotations["started_at"]
+
+
+def with_validity(truth: Truth) -> pd.DataFrame:
+    validity = truth.certificates.set_index("cert_sha256")[["not_before", "not_after", "issuer"]]
+    return truth.rotations.join(validity.add_prefix("predecessor_"), on="predecessor_sha256").join(
+        validity.add_prefix("successor_"), on="successor_sha256"
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_seed_gives_the_same_schedule_and_another_one_another(name: str) -> None:
+    drawn = [scenario(name).schedule(seed) for seed in SEEDS]
+    assert [scenario(name).schedule(seed) for seed in SEEDS] == drawn
+    assert len(set(drawn)) == len(SEEDS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_truth_is_well_formed(name: str) -> None:
+    for truth in truths(name):
+        schema.check("certificates", truth.certificates)
+        rotations = truth.rotations
+        assert len(rotations)
+        assert not (rotations["half_at"] < rotations["started_at"]).any()
+        assert (rotations["predecessor_sha256"] != rotations["successor_sha256"]).all()
+        assert set(rotations["successor_sha256"]) <= set(truth.certificates["cert_sha256"])
+        assert not (truth.serving["served_until"] <= truth.serving["served_from"]).any()
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"late", "stuck-machine"}))
+def test_nothing_is_served_outside_its_validity(name: str) -> None:
+    for truth in truths(name):
+        served = truth.serving.merge(truth.certificates, left_on="leaf_sha256", right_on="cert_sha256")
+        assert (served["served_from"] >= served["not_before"]).all()
+        ended = served.dropna(subset=["served_until"])
+        assert (ended["served_until"] <= ended["not_after"]).all()
+
+
+def test_steady_takes_a_day_and_slow_takes_two_weeks() -> None:
+    for name, days in (("steady", 1), ("slow-rollout", 14)):
+        for truth in truths(name):
+            assert (took(truth.rotations) == timedelta(days=days)).all()
+            assert set(truth.causes["cause"]) == {"rotation"}
+
+
+def test_one_machine_stays_behind_by_the_delay() -> None:
+    for truth in truths("stuck-machine", delay=timedelta(days=40)):
+        (stuck,) = truth.causes[truth.causes["cause"] == "stuck_machine"].itertuples()
+        assert stuck.ends_at in set(truth.rotations["done_at"])
+        (late,) = took(truth.rotations)[took(truth.rotations) > timedelta(days=4)]
+        assert late == timedelta(days=43)
+        behind = truth.serving[truth.serving["served_until"] == stuck.ends_at]
+        assert len(behind) == 1
+        others = truth.serving[truth.serving["leaf_sha256"] == behind["leaf_sha256"].iloc[0]]
+        assert others["served_until"].sort_values().iloc[-2] == stuck.begins_at
+
+
+def test_a_rollback_returns_to_the_predecessor_and_is_repeated() -> None:
+    for truth in truths("rollback"):
+        rotations = truth.rotations
+        back = int(np.flatnonzero(rotations["is_return"])[0])
+        assert list(rotations["is_return"]).count(True) == 2
+        first, taken_back, again = (rotations.iloc[back + step] for step in (-1, 0, 1))
+        assert first["predecessor_sha256"] == taken_back["successor_sha256"] == again["predecessor_sha256"]
+        assert first["successor_sha256"] == taken_back["predecessor_sha256"] == again["successor_sha256"]
+        assert first["done_at"] < taken_back["started_at"] < again["started_at"]
+        assert "rollback" in set(truth.causes["cause"])
+
+
+def test_key_types_stand_side_by_side_with_rotations_of_their_own() -> None:
+    for truth in truths("dual-keys"):
+        assert set(truth.rotations["key_type"]) == {"RSA", "EC"}
+        starts = truth.rotations.groupby("key_type")["started_at"].apply(set)
+        assert not starts["RSA"] & starts["EC"]
+        assert "key_types" in set(truth.causes["cause"])
+
+
+def test_late_switches_after_expiry() -> None:
+    for truth in truths("late", delay=timedelta(days=2)):
+        rotations = with_validity(truth)
+        late = rotations["started_at"] - rotations["predecessor_not_after"]
+        assert ((late >= timedelta(days=2, seconds=-1)) & (late <= timedelta(days=2, seconds=1))).all()
+
+
+def test_in_an_emergency_all_machines_switch_at_once_and_long_before_expiry() -> None:
+    for truth in truths("emergency"):
+        rotations = with_validity(truth)
+        (sudden,) = rotations[took(truth.rotations) == timedelta(0)].itertuples()
+        life = sudden.predecessor_not_after - sudden.predecessor_not_before
+        assert sudden.predecessor_not_after - sudden.started_at > life / 2
+        keys = truth.certificates.set_index("cert_sha256")["spki_sha256"]
+        assert keys[sudden.predecessor_sha256] != keys[sudden.successor_sha256]
+
+
+def test_a_compromised_key_is_given_up_even_where_keys_are_used_again() -> None:
+    for truth in truths("emergency", reuse_key=True):
+        assert truth.certificates.loc[~truth.certificates["is_ca"], "spki_sha256"].nunique() == 2
+
+
+def test_the_issuer_moves_once() -> None:
+    for truth in truths("issuer-move"):
+        rotations = with_validity(truth)
+        assert (rotations["predecessor_issuer"] != rotations["successor_issuer"]).sum() == 1
+
+
+def test_short_lived_certificates_live_six_days() -> None:
+    for truth in truths("short-lived"):
+        leaves = truth.certificates[~truth.certificates["is_ca"]]
+        assert (leaves["not_after"] - leaves["not_before"] == timedelta(days=6, seconds=-1)).all()
+        assert len(truth.rotations) == 11
+
+
+def test_anycast_addresses_follow_each_other() -> None:
+    for truth in truths("anycast", addresses=2, delay=timedelta(days=5)):
+        begins = truth.serving.groupby(["leaf_sha256", "address"])["served_from"].min().unstack()
+        later = begins["127.0.0.2"] - begins["127.0.0.1"]
+        assert sorted(later) == [timedelta(0)] + [timedelta(days=5)] * 3
+        assert (truth.causes["cause"] == "addresses").sum() == 3
+
+
+def test_any_number_of_machines_and_services() -> None:
+    truth = tell_truth(scenario("steady", machines=120, services=3).schedule(0), 0)
+    assert truth.serving.groupby("service")["machine"].nunique().tolist() == [120] * 3
+    assert truth.rotations["machines"].eq(120).all()
+    one = tell_truth(scenario("steady", machines=1).schedule(0), 0)
+    assert (took(one.rotations) == timedelta(0)).all()
+    assert one.causes.empty
+
+
+def test_the_year_is_as_described() -> None:
+    for seed in SEEDS:
+        drawn = scenario("year").schedule(seed)
+        truth = tell_truth(drawn, seed)
+        assert drawn.ends_at - drawn.begins_at == timedelta(days=365)
+        shared = truth.serving.groupby("leaf_sha256")["server_name"].agg(lambda names: " ".join(sorted(set(names))))
+        assert "mx.lab.test relay.lab.test submit.lab.test" in set(shared)
+        assert set(truth.serving.loc[truth.serving["server_name"] == "mx.lab.test", "key_type"]) == {"RSA", "EC"}
+        machines = truth.serving.groupby("service")["machine"].nunique()
+        assert machines.drop("smtp://legacy.lab.test:25").between(2, 6).all()
+        assert machines["smtp://legacy.lab.test:25"] == 1
+        many = truth.rotations[truth.rotations["machines"] > 1]
+        assert (took(many) >= timedelta(days=1)).all()
+        assert (took(many) <= timedelta(days=8)).all()
+        gaps = many.groupby(["service", "key_type"])["started_at"].diff().dropna()
+        assert gaps.between(timedelta(days=59), timedelta(days=90)).all()
+        assert (truth.rotations["done_at"] < drawn.ends_at).all()
+
+
+def test_roll_outs_have_the_shape_that_they_are_asked_for() -> None:
+    begins = datetime(2026, 1, 1, tzinfo=UTC)
+    chance = np.random.default_rng(0)
+    linear = roll_out_times(chance, begins, 50, timedelta(days=7))
+    assert (min(linear), max(linear)) == (begins, begins + timedelta(days=7))
+    bind = sorted(roll_out_times(chance, begins, 20, timedelta(hours=168), "bind"))
+    assert bind == [begins] + [begins + timedelta(hours=84)] * 18 + [begins + timedelta(hours=168)]
+    assert roll_out_times(chance, begins, 1, timedelta(days=7), "bind") == [begins]
+    with pytest.raises(LabError, match="linear or bind"):
+        roll_out_times(chance, begins, 5, timedelta(days=7), "cubic")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"machines": 0}, "at least one"),
+        ({"addresses": 251}, r"127\.0\.0\.250"),
+        ({"speed": 3}, "has no 'speed'"),
+        ({"shape": "cubic"}, "linear or bind"),
+        ({"key_types": ("DSA",)}, "no DSA keys"),
+        ({"drop_rate": 0.8, "defer_rate": 0.3}, "together at most 1"),
+    ],
+)
+def test_parameters_that_cannot_be_are_named(changes: dict[str, object], said: str) -> None:
+    with pytest.raises(LabError, match=said):
+        tell_truth(scenario("steady", **changes).schedule(0))
+
+
+def test_an_unknown_scenario_is_named_with_those_that_exist() -> None:
+    with pytest.raises(LabError, match="no scenario 'rolback'; there is year, steady"):
+        Scenario("rolback")
