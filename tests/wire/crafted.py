@@ -1,0 +1,101 @@
+"""Servers' bytes made by hand, for what no honest implementation sends."""
+
+import hashlib
+import random
+from collections.abc import Callable
+
+from cryptography.hazmat.primitives.asymmetric import x25519
+
+from toolkit.wire import keys
+from toolkit.wire.messages import RETRY_RANDOM
+
+RANDOM = bytes(range(32))
+
+
+def drip(seed: int) -> Callable[[int], bytes]:
+    """Entropy that is the same each time."""
+    return random.Random(seed).randbytes
+
+
+def vector(size: int, content: bytes) -> bytes:
+    return len(content).to_bytes(size) + content
+
+
+def record(content: bytes, kind: int = 22, version: int = 0x0303) -> bytes:
+    return bytes((kind,)) + version.to_bytes(2) + vector(2, content)
+
+
+def message(kind: int, body: bytes = b"") -> bytes:
+    return bytes((kind,)) + vector(3, body)
+
+
+def extension(kind: int, content: bytes) -> bytes:
+    return kind.to_bytes(2) + vector(2, content)
+
+
+def server_hello(
+    suite: int,
+    *extensions: bytes,
+    version: int = 0x0303,
+    server_random: bytes = RANDOM,
+    session_id: bytes = b"",
+    compression: int = 0,
+) -> bytes:
+    listed = vector(2, b"".join(extensions)) if extensions else b""
+    fixed = version.to_bytes(2) + server_random + vector(1, session_id) + suite.to_bytes(2) + bytes((compression,))
+    return message(2, fixed + listed)
+
+
+def certificate(*chain: bytes) -> bytes:
+    return message(11, vector(3, b"".join(vector(3, der) for der in chain)))
+
+
+def named_curve(group: int, signature: bytes = b"", scheme: int | None = 0x0401) -> bytes:
+    signed = b"" if scheme is None else scheme.to_bytes(2)
+    return message(12, b"\x03" + group.to_bytes(2) + vector(1, b"\x04" * 65) + signed + vector(2, signature))
+
+
+DONE = message(14)
+TLS13 = extension(43, b"\x03\x04")
+
+
+def session_id(hello: bytes) -> bytes:
+    """The session id of a hello in one record."""
+    return hello[44 : 44 + hello[43]]
+
+
+def retry(hello: bytes, *extensions: bytes, suite: int = 0x1301) -> bytes:
+    made = server_hello(suite, TLS13, *extensions, server_random=RETRY_RANDOM, session_id=session_id(hello))
+    return record(made)
+
+
+class Server13:
+    """A TLS 1.3 server with X25519 that says whatever it is told to, under the right keys."""
+
+    def __init__(self, hello: bytes, *, suite: int = 0x1301, echoed: bytes | None = None) -> None:
+        ours = x25519.X25519PrivateKey.from_private_bytes(b"\x42" * 32)
+        theirs = _x25519_share(hello)
+        share = extension(51, b"\x00\x1d" + vector(2, ours.public_key().public_bytes_raw()))
+        self.hello = server_hello(suite, TLS13, share, session_id=session_id(hello) if echoed is None else echoed)
+        self.transcript = hashlib.new(keys.hash_name(suite), hello[5:] + self.hello)
+        shared = ours.exchange(x25519.X25519PublicKey.from_public_bytes(theirs))
+        self.keys = keys.derive(suite, shared, self.transcript.digest())
+
+    def say(self, *messages: bytes, kind: int = 22) -> bytes:
+        """The messages in one encrypted record."""
+        content = b"".join(messages)
+        self.transcript.update(content)
+        return self.keys.server.encrypt(kind, content)
+
+    def finished(self) -> bytes:
+        return message(20, self.keys.finished(self.transcript.digest()))
+
+
+def certificate_13(*chain: bytes, context: bytes = b"", extensions: bytes = b"") -> bytes:
+    entries = b"".join(vector(3, der) + vector(2, extensions if at == 0 else b"") for at, der in enumerate(chain))
+    return message(11, vector(1, context) + vector(3, entries))
+
+
+def _x25519_share(hello: bytes) -> bytes:
+    at = hello.index(b"\x00\x1d\x00\x20")
+    return hello[at + 4 : at + 36]
