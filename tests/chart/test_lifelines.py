@@ -189,3 +189,19 @@ def test_colours_take_turns() -> None:
     axes = plot_rotations(pair())
     colours = {tuple(np.round(bar.get_facecolor(), 3)) for bar in drawn(axes, "seen")}
     assert len(colours) == 2
+
+
+def test_a_certificate_that_came_back_has_one_lane_two_sightings_and_a_star() -> None:
+    first, second = ("2026-01-10", "2026-02-01"), ("2026-02-10", "2026-03-01")
+    there = rotations(sighting("a", OLD, first), sighting("b", NEW, ("2026-02-02", "2026-02-09")))
+    back = rotations(sighting("b", OLD, ("2026-02-02", "2026-02-09")), sighting("a", NEW, second)).assign(
+        is_return=True
+    )
+    back[["predecessor_not_before", "predecessor_not_after"]] = there[["successor_not_before", "successor_not_after"]]
+    back[["successor_not_before", "successor_not_after"]] = there[["predecessor_not_before", "predecessor_not_after"]]
+    axes = plot_rotations(pd.concat([there, back], ignore_index=True))
+    assert len(segments(axes, "validity")) == 2
+    assert len(drawn(axes, "seen")) == 3
+    assert points(axes, "return") == 1
+    assert (points(axes, "open-start"), points(axes, "open-end")) == (1, 1)
+    assert "went back" in words(axes)

@@ -14,7 +14,7 @@ from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
 from toolkit.chart import canvas
-from toolkit.chart.palette import FAINT, INK, LIVES, PAPER, RED
+from toolkit.chart.palette import FAINT, INK, LIVES, PAPER, PURPLE, RED
 
 LINE: Final = ["service", "host", "server_name", "key_type"]
 """What names a line."""
@@ -57,10 +57,11 @@ def plot_rotations(frame: pd.DataFrame, *, ax: Axes | None = None, now: object =
     """The axes with a row per service, server name and key type, its certificates as life lines, overlaps marked.
 
     `frame` is what `find_rotations` returns, on either basis. Thin: valid; thick, or a dot: seen; a hollow arrow:
-    open, no look tells when it began or ended. A certificate that no dated look saw has its thin line only. Hatched
-    red across two lanes: both were certainly served (`start_max_at` to `done_min_at`). Grey under the successor's
-    line: both were valid. An arrow at the edge: the validity goes on beyond the chart. `now` (an instant with a
-    zone) draws a line. Returns the axes; a new figure's height follows the number of rows.
+    open, no look tells when it began or ended. A certificate that no dated look saw has its thin line only. A star:
+    the line went back to this certificate. Hatched red across two lanes: both were certainly served
+    (`start_max_at` to `done_min_at`). Grey under the successor's line: both were valid. A filled arrow at the edge:
+    the validity goes on beyond the chart. `now` (an instant with a zone) draws a line. Returns the axes; a new
+    figure's height follows the number of rows.
     """
     if frame.empty:
         why = "No rotation: no line had a second certificate."
@@ -81,41 +82,43 @@ def _lives(frame: pd.DataFrame, hashes: pd.Series, prefix: str = "") -> pd.DataF
 
 
 def _lives_of_pairs(frame: pd.DataFrame) -> pd.DataFrame:
-    """One row per certificate of each line: the predecessors and successors of the pairs, each once."""
+    """One row per certificate of each line and visit: a certificate that came back has its sightings in two rows."""
     former = _lives(frame, frame["predecessor_sha256"], "predecessor_")
-    former["is_open_start"] = False
-    former["is_open_end"] = frame["predecessor_not_seen_after"].isna() & former["last_seen"].notna()
+    former["is_open_end"] = frame["predecessor_not_seen_after"].isna()
     latter = _lives(frame, frame["successor_sha256"], "successor_")
-    latter["is_open_start"] = frame["successor_not_seen_before"].isna() & latter["first_seen"].notna()
-    # The pairs say what came after a predecessor; what came after the last successor was never seen to end.
-    latter["is_open_end"] = latter["last_seen"].notna()
+    # A pair says what came after its predecessor; after a last successor there is nothing but the line's last look.
+    latter["is_open_end"] = True
     lives = pd.concat([former, latter], ignore_index=True)
-    first = lives.groupby([*LINE], sort=False)["first_seen"].transform("min")
-    lives.loc[lives["first_seen"].notna() & (lives["first_seen"] == first), "is_open_start"] = True
-    return lives.drop_duplicates([*LINE, "sha256"], ignore_index=True)
+    lives = lives.drop_duplicates([*LINE, "sha256", "first_seen"], ignore_index=True)
+    seen = lives.groupby(LINE, sort=False)
+    lives["is_open_start"] = lives["first_seen"].notna() & (lives["first_seen"] == seen["first_seen"].transform("min"))
+    lives["is_open_end"] &= lives["last_seen"].notna() & (lives["last_seen"] == seen["last_seen"].transform("max"))
+    return lives
 
 
 def _placed(lives: pd.DataFrame) -> pd.DataFrame:
-    """The lives with `row` (number of the line), `lane`, `lanes` of the row, `y` of the lane's middle, `turn`."""
+    """The lives with `row` (number of the line), `lanes` of the row, `y` of the lane's middle, `turn` in the row."""
     lives = lives.copy()
     for name in LIFE:
         lives[name] = canvas.days(lives[name])
     lives["row"] = lives.groupby(LINE, sort=False).ngroup()
-    lives["begin"] = lives[["not_before", "first_seen"]].min(axis=1)
-    lives["end"] = lives[["not_after", "last_seen"]].max(axis=1)
+    whole = lives.groupby(["row", "sha256"])
+    lives["begin"] = np.fmin(lives["not_before"].to_numpy(), whole["first_seen"].transform("min").to_numpy())
+    lives["end"] = np.fmax(lives["not_after"].to_numpy(), whole["last_seen"].transform("max").to_numpy())
     lives = lives.sort_values(["row", "begin", "end", "sha256"], kind="stable", ignore_index=True)
-    lives["turn"] = lives.groupby("row").cumcount()
-    lanes = lives.groupby("row")[["begin", "end"]].apply(_lanes_needed)
+    once = lives.drop_duplicates(["row", "sha256"])
+    lanes = once.groupby("row")[["begin", "end"]].apply(_lanes_needed)
+    turns = once.groupby("row").cumcount().set_axis(pd.MultiIndex.from_frame(once[["row", "sha256"]]))
+    lives["turn"] = turns.reindex(pd.MultiIndex.from_frame(lives[["row", "sha256"]])).to_numpy()
     lives["lanes"] = lives["row"].map(lanes)
-    lives["lane"] = lives["turn"] % lives["lanes"]
     tops = (lanes + 0.6).cumsum().shift(fill_value=0.0)
     lives["top"] = lives["row"].map(tops)
-    lives["y"] = lives["top"] + lives["lane"] + 0.8
+    lives["y"] = lives["top"] + lives["turn"] % lives["lanes"] + 0.8
     return lives
 
 
 def _lanes_needed(lives: pd.DataFrame) -> int:
-    """How many certificates of a row live at once, at most `MOST_LANES`; two at least where there is more than one."""
+    """How many certificates of a row live at once, at most `MOST_LANES`; two at least where there are several."""
     begins, ends = np.sort(lives["begin"].to_numpy()), np.sort(lives["end"].to_numpy())
     at_once = np.arange(1, len(begins) + 1) - np.searchsorted(ends, begins, side="left")
     return int(np.clip(at_once.max(initial=1), min(2, len(lives)), MOST_LANES))
@@ -156,7 +159,7 @@ def _draw(rows: pd.DataFrame, ax: Axes | None, now: object) -> Axes:
 
 
 def _draw_validity(ax: Axes, lives: pd.DataFrame, colour: str, window: tuple[float, float]) -> None:
-    valid = lives.dropna(subset=["not_before", "not_after"])
+    valid = lives.dropna(subset=["not_before", "not_after"]).drop_duplicates(["row", "sha256"])
     # A certificate may end before it begins; it was never valid.
     valid = valid[valid["not_after"] >= valid["not_before"]]
     valid = valid[(valid["not_before"] <= window[1]) & (valid["not_after"] >= window[0])]
@@ -207,15 +210,15 @@ def _draw_seen(ax: Axes, lives: pd.DataFrame, colour: str, *, smallest: float) -
         arrows.set_gid(name)
 
 
-def _draw_overlaps(ax: Axes, frame: pd.DataFrame, rows: pd.DataFrame) -> list[Patch]:
-    """Bands where both of a pair were valid, boxes where both were certainly served; what to say in the legend."""
+def _draw_overlaps(ax: Axes, frame: pd.DataFrame, rows: pd.DataFrame) -> list[Patch | Line2D]:
+    """Bands where both were valid, boxes where both were certainly served, stars; what to say in the legend."""
     former, latter = (_of_pairs(frame, rows, name) for name in ("predecessor_sha256", "successor_sha256"))
     begin = np.fmax(former["not_before"].to_numpy(), latter["not_before"].to_numpy())
     end = np.fmin(former["not_after"].to_numpy(), latter["not_after"].to_numpy())
     both = (end > begin) & former["not_after"].notna().to_numpy() & latter["not_after"].notna().to_numpy()
     start, done = canvas.days(frame["start_max_at"]), canvas.days(frame["done_min_at"])
     served = done > start
-    marks = []
+    marks: list[Patch | Line2D] = []
     if both.any():
         y = latter["y"].to_numpy()[both]
         bands = ax.barh(
@@ -233,13 +236,21 @@ def _draw_overlaps(ax: Axes, frame: pd.DataFrame, rows: pd.DataFrame) -> list[Pa
             _draw_box(ax, float(left), float(right), float(high), float(low))
         marks.append(Patch(facecolor="none", edgecolor=RED, hatch="//////", label="both served (certain)"))
         _write_days(ax, start[served], done[served], upper - 0.25)
+    if frame["is_return"].any():
+        back = frame["is_return"].to_numpy(dtype=bool)
+        stars = ax.scatter(
+            start[back], latter["y"].to_numpy()[back] - 0.3, marker="*", s=42, color=PURPLE, edgecolor=INK,
+            linewidth=0.4, zorder=6,
+        )  # fmt: skip
+        stars.set_gid("return")
+        marks.append(Line2D([], [], linestyle="", marker="*", color=PURPLE, markeredgecolor=INK, label="went back"))
     return marks
 
 
 def _of_pairs(frame: pd.DataFrame, rows: pd.DataFrame, name: str) -> pd.DataFrame:
     """Where one certificate of each pair was drawn: its `y` and validity, in the order of the frame."""
     keys = frame[LINE].astype(object).where(frame[LINE].notna(), "")
-    placed = rows.set_index([*LINE, "sha256"])[["y", "not_before", "not_after"]]
+    placed = rows.drop_duplicates([*LINE, "sha256"]).set_index([*LINE, "sha256"])[["y", "not_before", "not_after"]]
     found = placed.reindex(pd.MultiIndex.from_frame(keys.assign(sha256=frame[name].astype(object))))
     return found.reset_index(drop=True)
 
@@ -271,7 +282,7 @@ def _write_days(ax: Axes, begin: NDArray[np.float64], end: NDArray[np.float64], 
         )  # fmt: skip
 
 
-def _finish(ax: Axes, rows: pd.DataFrame, *, title: str, now: object, marks: list[Patch]) -> None:
+def _finish(ax: Axes, rows: pd.DataFrame, *, title: str, now: object, marks: list[Patch | Line2D]) -> None:
     heads = rows.groupby("row", sort=True).first()
     canvas.set_rows(
         ax,
