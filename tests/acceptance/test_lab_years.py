@@ -1,0 +1,50 @@
+"""Lab years with seeds that nobody developed with: what is found is what was served, and nothing besides.
+
+Looks come from the lab's fast path; that it gives what the servers give, seed for seed, is tested in `tests/lab`.
+"""
+
+from datetime import timedelta
+
+import pandas as pd
+import pytest
+
+from toolkit.analyse import find_rotations
+from toolkit.lab import Plan, scenario, simulate, tell_truth
+
+PAIR = ["service", "server_name", "key_type", "predecessor_sha256", "successor_sha256"]
+SEEDS = range(90_000, 90_020)
+
+
+def told(seed: int) -> pd.DataFrame:
+    """Truth and finding side by side: a year, looked at twice a day with three looks per offer."""
+    schedule = scenario("year").schedule(seed)
+    offers = ("rsa", "ecdsa")
+    plan = Plan.every(timedelta(hours=12), schedule.begins_at, schedule.ends_at, samples=3)
+    looks = simulate(schedule, seed, Plan(plan.rounds, samples=3, offers=offers, spacing=timedelta(seconds=2)))
+    truth = tell_truth(schedule, seed).rotations
+    return truth.merge(find_rotations(looks), how="outer", on=PAIR, suffixes=("_truth", ""), indicator="found")
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_year(seed):
+    both = told(seed)
+    assert (both["found"] == "both").all(), both.loc[both["found"] != "both", [*PAIR, "found"]]
+    assert (both["is_return"] == both["is_return_truth"]).all()
+    assert not both["is_ambiguous"].any()
+
+    assert (both["started_at"] <= both["start_max_at"]).all()
+    assert (both["done_at"] >= both["done_min_at"]).all()
+    served_both = (both["done_at"] - both["started_at"]) / pd.Timedelta(days=1)
+    assert (both["overlap_min_days"] <= served_both).all()
+
+    one = both[both["machines"] == 1]
+    assert len(one) > 0
+    assert (one["successor_not_seen_before"] <= one["started_at"]).all()
+    assert (one["started_at"] <= one["successor_first_seen"]).all()
+    assert (one["predecessor_last_seen"] <= one["done_at"]).all()
+    assert (one["done_at"] <= one["predecessor_not_seen_after"]).all()
+
+
+def test_the_pair_of_key_types_is_no_rotation():
+    both = told(SEEDS[0])
+    assert set(both.loc[both["service"] == "smtp://mx.lab.test:25", "key_type"]) == {"RSA", "EC"}

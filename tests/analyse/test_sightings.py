@@ -1,0 +1,98 @@
+"""`find_sightings` on lines small enough to read."""
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.analyse.drawn import at, certificates, looks, tables
+from toolkit import Tables
+from toolkit.analyse.sightings import DTYPES, find_sightings
+
+
+def _seen(found, leaf):
+    row = found[found["leaf_sha256"] == leaf].iloc[0]
+    return [row["first_seen"], row["last_seen"], row["not_seen_before"], row["not_seen_after"]]
+
+
+def test_first_last_and_the_looks_around():
+    found = find_sightings(tables("AAB.ABBC"))
+    assert found["leaf_sha256"].tolist() == ["A", "B", "C"]
+    assert _seen(found, "A") == [at(0), at(4), pd.NaT, at(5)]
+    assert _seen(found, "B") == [at(2), at(6), at(1), at(7)]
+    assert _seen(found, "C") == [at(7), at(7), at(6), pd.NaT]
+    assert found["looks"].tolist() == [3, 3, 1]
+    assert (found["line_looks"] == 7).all()
+    assert (found["source"] == "simulated").all()
+
+
+def test_columns_and_dtypes_hold_without_rows():
+    empty = find_sightings(Tables.from_frames())
+    assert empty.empty
+    assert {name: str(dtype) for name, dtype in empty.dtypes.items()} == DTYPES
+    assert {name: str(dtype) for name, dtype in find_sightings(tables("AB")).dtypes.items()} == DTYPES
+
+
+def test_looks_at_the_same_instant_have_no_order():
+    together = looks("AAB", per_round=3).assign(observed_at=at(0))
+    found = find_sightings(Tables.from_frames(pd.concat([together, looks("B", begin=1)]), certificates("AB")))
+    assert _seen(found, "A") == [at(0), at(0), pd.NaT, at(1)]
+    assert _seen(found, "B") == [at(0), at(1), pd.NaT, pd.NaT]
+
+
+def test_key_types_are_lines_of_their_own():
+    found = find_sightings(tables("ABAB", key_type={"B": "EC"}))
+    assert found["key_type"].tolist() == ["EC", "RSA"]
+    assert found["line_looks"].tolist() == [2, 2]
+
+
+def test_a_missing_certificate_row_is_a_line_of_unknown_type():
+    given_ = tables("AABB")
+    found = find_sightings(Tables.from_frames(given_.observations, certificates("A")))
+    assert found["leaf_sha256"].tolist() == ["A", "B"]
+    assert found["key_type"].isna().tolist() == [False, True]
+    assert found["names"].tolist() == [("mx.test",), None]
+    assert found["line_looks"].tolist() == [2, 2]
+
+
+def test_undated_looks_are_counted_and_touch_no_instant():
+    undated = looks("AC", begin=50).assign(observed_at=pd.NaT, date_basis="undated")
+    found = find_sightings(Tables.from_frames(pd.concat([looks("AAB"), undated]), certificates("ABC")))
+    assert found["looks"].tolist() == [2, 1, 0]
+    assert found["undated_looks"].tolist() == [1, 0, 1]
+    assert _seen(found, "C") == [pd.NaT] * 4
+    assert (found["line_looks"] == 3).all()
+
+
+def test_services_without_a_port_are_told_apart_by_host():
+    nameless = looks("AB").assign(service=pd.NA, port=pd.NA, host=["one.test", "two.test"])
+    assert find_sightings(Tables.from_frames(nameless, certificates("AB")))["line_looks"].tolist() == [1, 1]
+
+
+def test_only_failures_is_no_sighting():
+    assert find_sightings(tables("....")).empty
+
+
+def test_sources_are_joined_once():
+    mixed = looks("AAA").assign(source=["lab", "a log, with a comma", "lab"])
+    assert find_sightings(Tables.from_frames(mixed, certificates("A")))["source"].tolist() == [
+        "a log, with a comma, lab"
+    ]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.text("ABC.", min_size=1, max_size=30), st.randoms(use_true_random=False), st.integers(1, 4))
+def test_row_order_and_repeats_do_not_matter(shown, random, per_round):
+    known = tables(shown, per_round=per_round)
+    rows = list(range(len(known.observations))) * 2
+    random.shuffle(rows)
+    again = Tables.from_frames(known.observations.iloc[rows], known.certificates)
+    pd.testing.assert_frame_equal(find_sightings(again), find_sightings(known))
+
+
+@pytest.mark.parametrize("shown", ["AABB", "ABAB.BCC", "A"])
+def test_certain_by_definition(shown):
+    found = find_sightings(tables(shown))
+    assert (found["first_seen"] <= found["last_seen"]).all()
+    assert ((found["not_seen_before"] < found["first_seen"]) | found["not_seen_before"].isna()).all()
+    assert ((found["not_seen_after"] > found["last_seen"]) | found["not_seen_after"].isna()).all()
