@@ -1,7 +1,7 @@
 """The lab's clock: it stands still until it is turned."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from toolkit.errors import LabError
 
@@ -14,7 +14,7 @@ class Clock:
     """
 
     def __init__(self, begins_at: datetime, tell: Callable[[datetime], None]) -> None:
-        self._now = begins_at
+        self._now = begins_at.astimezone(UTC)
         self._tell = tell
 
     def __call__(self) -> datetime:
@@ -31,8 +31,8 @@ class Clock:
                 "start another Lab of the same scenario and seed: it repeats the same history."
             )
         self._tell(to)
-        self._now = to
-        return to
+        self._now = to.astimezone(UTC)
+        return self._now
 
     def advance(self, by: timedelta) -> datetime:
         """Turn the clock forward by `by` and return the new time."""
