@@ -4,16 +4,16 @@ The rows lie in `policies/*.csv`; `mozilla.csv` is made by `data/make_policies.p
 each row with the section that it comes from and how its date is known.
 """
 
-import csv
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from toolkit.errors import ReadError
+from toolkit.reference.rows import FOLDER, Row, read_rows
 
 TESTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
@@ -42,6 +42,8 @@ TESTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
 
 LEVELS: Final = ("must", "should", "claim")
 """How binding a rule is: RFC 2119's words, or a sentence that somebody published about his own servers."""
+
+DATED_BY: Final = ("observed", "issued")
 
 COLUMNS: Final = (
     "policy", "edition", "rule", "level", "subject", "test", "value", "since", "until", "dated_by", "required",
@@ -81,24 +83,20 @@ def policies() -> Mapping[str, tuple[Rule, ...]]:
     ['ssl2', 'rc4', 'ssl3']
     """
     found: dict[str, list[Rule]] = {}
-    folder = resources.files("toolkit.reference").joinpath("policies")
-    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+    for entry in sorted((FOLDER / "policies").iterdir(), key=lambda entry: entry.name):
         if entry.name.endswith(".csv"):
-            for rule in parse_rules(entry.read_text(encoding="utf-8"), entry.name):
+            for rule in read_rules(entry):
                 found.setdefault(rule.policy, []).append(rule)
     return MappingProxyType({name: tuple(rules) for name, rules in found.items()})
 
 
-def parse_rules(text: str, name: str) -> tuple[Rule, ...]:
-    """The rules of a policy file; `name` is used in messages.
+def read_rules(path: Path | Traversable) -> tuple[Rule, ...]:
+    """The rules of a policy file.
 
-    Raises `ReadError`, naming the line, for a missing column, an unknown subject, test or level, a date that
-    is none, and a `value` that the test cannot use.
+    Raises `ReadError`, naming file, line and column, for a missing column, an unknown subject, test or level, a date
+    that is none, and a `value` that the test cannot use.
     """
-    reader = csv.DictReader(text.splitlines())
-    if tuple(reader.fieldnames or ()) != COLUMNS:
-        raise ReadError(f"{name}: its columns must be {', '.join(COLUMNS)}.")
-    return tuple(_rule(row, f"{name}, line {reader.line_num}") for row in reader)
+    return tuple(_rule(row) for row in read_rows(path, COLUMNS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,50 +122,52 @@ def validity_caps() -> tuple[Cap, ...]:
     )
 
 
-def _rule(row: dict[str, str], place: str) -> Rule:
-    if None in row or None in row.values():
-        raise ReadError(f"{place}: it must have {len(COLUMNS)} cells.")
-    if row["subject"] not in TESTS:
-        raise ReadError(f"{place}: unknown subject {row['subject']!r}; known: {', '.join(TESTS)}.")
-    if row["test"] not in TESTS[row["subject"]]:
-        known = ", ".join(sorted(TESTS[row["subject"]]))
-        raise ReadError(f"{place}: unknown test {row['test']!r} of {row['subject']}; known: {known}.")
-    if row["level"] not in LEVELS:
-        raise ReadError(f"{place}: unknown level {row['level']!r}; known: {', '.join(LEVELS)}.")
-    if row["dated_by"] not in ("observed", "issued"):
-        raise ReadError(f"{place}: dated_by may be observed or issued, not {row['dated_by']!r}.")
-    value = tuple(row["value"].split("|")) if row["value"] else ()
-    _check_value(row["test"], row["subject"], value, place)
+def _rule(row: Row) -> Rule:
+    subject, test, value = row.text("subject"), row.text("test"), row.texts("value")
+    if subject not in TESTS:
+        raise row.error("subject", f"is not known; known: {', '.join(TESTS)}")
+    if test not in TESTS[subject]:
+        raise row.error("test", f"is not known of {subject}; known: {', '.join(sorted(TESTS[subject]))}")
+    if row.text("level") not in LEVELS:
+        raise row.error("level", f"is not known; known: {', '.join(LEVELS)}")
+    if row.text("dated_by") not in DATED_BY:
+        raise row.error("dated_by", f"is not known; known: {', '.join(DATED_BY)}")
+    needs_none = test in ("present", "match", "match_san", "shared", "positive", "ordered") or subject == "rotation"
+    if needs_none == bool(value) or not all(number.isascii() and number.isdigit() for number in _numbers(test, value)):
+        raise row.error("value", f"cannot be used by {test} of {subject}")
     return Rule(
-        **{name: row[name] for name in COLUMNS if name not in ("value", "since", "until")},
+        policy=row.text("policy"),
+        edition=row.text("edition"),
+        rule=row.text("rule"),
+        level=row.text("level"),
+        subject=subject,
+        test=test,
         value=value,
-        since=_date(row["since"], place),
-        until=_date(row["until"], place),
+        since=_instant(row, "since"),
+        until=_instant(row, "until"),
+        dated_by=row.text("dated_by"),
+        required=row.text("required"),
+        authority=row.text("authority"),
+        url=row.text("url"),
+        date_basis=row.text("date_basis"),
     )
 
 
-def _check_value(test: str, subject: str, value: tuple[str, ...], place: str) -> None:
-    needs_none = test in ("present", "match", "match_san", "shared", "positive", "ordered") or subject == "rotation"
-    if needs_none == bool(value):
-        raise ReadError(f"{place}: {test} of {subject} takes {'no value' if needs_none else 'a value'}.")
-    numbers: tuple[str, ...] = ()
+def _numbers(test: str, value: tuple[str, ...]) -> tuple[str, ...]:
+    """The parts of a value that must be numbers."""
     if test == "at_least":
-        numbers = tuple(part.rpartition("=")[2] for part in value)
-    elif test == "at_most":
+        return tuple(part.rpartition("=")[2] for part in value)
+    if test == "at_most":
         count, _, unit = value[0].partition(" ")
-        numbers = (count if unit in ("days", "months") else unit,)
-    elif test == "octets_at_most":
-        numbers = value
-    elif test == "years":
-        numbers = tuple(value[0].partition("-")[::2])
-    if not all(number.isascii() and number.isdigit() for number in numbers):
-        raise ReadError(f"{place}: {test} of {subject} cannot use {'|'.join(value)!r}.")
+        return (count if unit in ("days", "months") else unit or "no unit",)
+    if test == "years":
+        return tuple(value[0].partition("-")[::2])
+    return value if test == "octets_at_most" else ()
 
 
-def _date(cell: str, place: str) -> datetime | None:
-    if not cell:
+def _instant(row: Row, column: str) -> datetime | None:
+    """The first second of the day in the cell, UTC; null where it is empty."""
+    if row.optional_text(column) is None:
         return None
-    try:
-        return datetime.strptime(cell, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError as error:
-        raise ReadError(f"{place}: {cell!r} is not a date (YYYY-MM-DD).") from error
+    day = row.date(column)
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)

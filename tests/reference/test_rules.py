@@ -1,0 +1,135 @@
+"""Policy files: each row has its source and date, Mozilla's are as its editions have them, and bad files are told."""
+
+import csv
+import io
+import itertools
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from toolkit.errors import ReadError
+from toolkit.reference import find_suite, suites
+from toolkit.reference.rules import COLUMNS, policies, read_rules, validity_caps
+
+ROW = dict.fromkeys(COLUMNS, "x") | {
+    "level": "must", "subject": "cipher", "test": "not_among", "value": "RC4", "since": "2015-02-01", "until": "",
+    "dated_by": "observed",
+}  # fmt: skip
+
+
+def test_every_rule_names_document_section_date_and_how_it_is_known() -> None:
+    for name, rules in policies().items():
+        for rule in rules:
+            assert rule.authority
+            assert rule.url.startswith("https://")
+            assert rule.date_basis
+            assert (rule.since is None) == (rule.level == "claim"), name
+            assert rule.until is None or (rule.since is not None and rule.since < rule.until)
+
+
+def test_editions_of_a_rule_follow_each_other_without_overlap() -> None:
+    for name, rules in policies().items():
+        if name == "google-help":
+            continue
+        for rule in rules:
+            later = [
+                other for other in rules if other.rule == rule.rule and other is not rule and other.since and rule.since
+            ]
+            for other in later:
+                assert other.since is not None
+                assert rule.since is not None
+                if other.since > rule.since:
+                    assert rule.until is not None
+                    assert rule.until <= other.since, (name, rule.rule)
+
+
+def test_what_rules_name_exists() -> None:
+    names = {suite.name for suite in suites().values()}
+    ciphers = {suite.cipher for suite in suites().values()}
+    exchanges = {suite.key_exchange for suite in suites().values()}
+    for rules in policies().values():
+        for rule in rules:
+            known = {"suite": names, "cipher": ciphers, "key_exchange": exchanges}.get(rule.subject)
+            if known:
+                assert {value.partition("=")[0] for value in rule.value} <= known, rule
+
+
+def test_the_caps_follow_each_other() -> None:
+    caps = validity_caps()
+    assert [cap.days for cap in caps] == [825, 398, 200, 100, 47]
+    assert all(cap.until == following.since for cap, following in itertools.pairwise(caps))
+    assert [f"{cap.since:%Y-%m-%d}" for cap in caps[2:]] == ["2026-03-15", "2027-03-15", "2029-03-15"]
+    assert caps[-1].until is None
+
+
+def test_mozilla_is_as_its_editions_have_it(shared: Path) -> None:
+    with (shared / "reference/mozilla/dates.csv").open(encoding="utf-8") as file:
+        dates = {row["version"]: row["date"] for row in csv.DictReader(file)}
+    rules = policies()["mozilla-intermediate"]
+    assert {rule.edition for rule in rules} == set(dates) - {"5.8"}, "5.8 and 6.0 came on the same day"
+    for rule in rules:
+        assert rule.since == datetime.fromisoformat(dates[rule.edition]).replace(tzinfo=UTC)
+    guideline = json.loads((shared / "reference/mozilla/4.0.json").read_text(encoding="utf-8"))
+    listed = guideline["configurations"]["intermediate"]["ciphersuites"]
+    allowed = next(rule for rule in rules if rule.edition == "4.0" and rule.subject == "suite").value
+    assert allowed == tuple(suite.name for name in listed if (suite := find_suite(name)))
+    assert len(allowed) == len(listed)
+
+
+def test_mozilla_csv_is_what_the_script_makes(shared: Path, tmp_path: Path) -> None:
+    made = tmp_path / "mozilla.csv"
+    command = [sys.executable, str(ROOT / "data/make_policies.py"), str(shared / "reference/mozilla"), str(made)]
+    subprocess.run(command, check=True, timeout=60, cwd=ROOT, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin"})
+    assert made.read_bytes() == (ROOT / "toolkit/reference/policies/mozilla.csv").read_bytes()
+
+
+def _written(tmp_path: Path, *rows: dict[str, str]) -> Path:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS)
+    writer.writeheader()
+    writer.writerows(rows)
+    path = tmp_path / "mine.csv"
+    path.write_text(text.getvalue(), encoding="utf-8")
+    return path
+
+
+def test_a_file_of_the_users_is_read(tmp_path: Path) -> None:
+    (rule,) = read_rules(_written(tmp_path, ROW))
+    assert (rule.value, rule.since, rule.until) == (("RC4",), datetime(2015, 2, 1, tzinfo=UTC), None)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"subject": "colour"}, r"mine.csv, line 2: subject 'colour' is not known"),
+        ({"test": "at_least"}, r"test 'at_least' is not known of cipher"),
+        ({"level": "perhaps"}, r"level 'perhaps' is not known"),
+        ({"dated_by": "moon"}, r"dated_by 'moon' is not known"),
+        ({"since": "2015-02-30"}, r"since '2015-02-30' is not a date"),
+        ({"value": ""}, r"value '' cannot be used by not_among of cipher"),
+        ({"subject": "lifetime", "test": "at_most", "value": "many days"}, r"value 'many days' cannot be used"),
+        ({"subject": "lifetime", "test": "at_most", "value": "398"}, r"value '398' cannot be used"),
+        ({"subject": "names", "test": "present", "value": "x"}, r"value 'x' cannot be used by present of names"),
+        ({"subject": "key_bits", "test": "at_least", "value": "RSA=big"}, r"value 'RSA=big' cannot be used"),
+        ({"authority": ""}, r"authority '' is empty"),
+    ],
+)
+def test_a_bad_row_is_named(tmp_path: Path, change: dict[str, str], message: str) -> None:
+    with pytest.raises(ReadError, match=message):
+        read_rules(_written(tmp_path, ROW | change))
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda text: text.replace("edition", "issue", 1), lambda text: text + "a,b\n", lambda _: ""]
+)
+def test_a_damaged_file_is_an_error(tmp_path: Path, damage: Callable[[str], str]) -> None:
+    path = _written(tmp_path, ROW)
+    path.write_text(damage(path.read_text(encoding="utf-8")), encoding="utf-8")
+    with pytest.raises(ReadError, match=r"mine\.csv"):
+        read_rules(path)
