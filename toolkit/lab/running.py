@@ -37,8 +37,9 @@ class Lab:
     """Servers on loopback that live through a scenario; a context manager.
 
     `scenario` is a name of `toolkit.lab.NAMES`, a `Scenario` with other parameters, or a whole `Schedule`. The same
-    scenario and seed give the same certificates byte for byte, the same switch times, and for the n-th connection to
-    an address the same machine (seeds count modulo 2^64). The private keys follow from public numbers: never trust a lab's root elsewhere.
+    scenario and seed (modulo 2^64) give the same certificates byte for byte, the same switch times, and for the n-th
+    connection to an address the same machine. The private keys follow from public numbers: never trust a lab's root
+    elsewhere.
 
     The servers live in one process of their own, which ends with the context, with this process, or with its pipe.
 

@@ -1,15 +1,8 @@
 """Handshakes by tlslite-ng, which still has SSL 3.0, RC4 and 3DES."""
 
 import socket
+import warnings
 from typing import Any
-
-from tlslite.constants import CipherSuite
-from tlslite.errors import TLSError
-from tlslite.handshakesettings import HandshakeSettings
-from tlslite.tlsconnection import TLSConnection
-from tlslite.utils.keyfactory import parsePEMKey
-from tlslite.x509 import X509
-from tlslite.x509certchain import X509CertChain
 
 from toolkit import schema
 from toolkit.errors import LabError
@@ -17,6 +10,17 @@ from toolkit.lab.authority import Issued
 from toolkit.lab.dialogues import Stream
 from toolkit.lab.engines import Note
 from toolkit.lab.manners import Manner
+
+with warnings.catch_warnings():
+    # On Python 3.11 tlslite-ng imports asyncore, which it needs for nothing that is used here.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from tlslite.constants import CipherSuite
+    from tlslite.errors import TLSError
+    from tlslite.handshakesettings import HandshakeSettings
+    from tlslite.tlsconnection import TLSConnection
+    from tlslite.utils.keyfactory import parsePEMKey
+    from tlslite.x509 import X509
+    from tlslite.x509certchain import X509CertChain
 
 Failure = TLSError
 
