@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
+from matplotlib.path import Path
 from numpy.typing import NDArray
 
 from toolkit.chart import canvas
@@ -24,6 +25,10 @@ LIFE: Final = ["not_before", "not_after", "first_seen", "last_seen"]
 
 MOST_LANES: Final = 5
 """Of a row; certificates beyond share lanes, which happens where lives are many times longer than their cadence."""
+
+_OPEN_START = Path([(0, -0.5), (0, 0.5), (-0.9, 0), (0, -0.5)], closed=True)
+_OPEN_END = Path([(0, -0.5), (0, 0.5), (0.9, 0), (0, -0.5)], closed=True)
+"""Arrows that start at the instant, so that both have room at a single look."""
 
 _FEW_LANES, _MANY_LANES = 14, 80
 _LANE_INCHES = {"few": 0.26, "some": 0.17, "many": 0.085}
@@ -197,15 +202,15 @@ def _draw_seen(ax: Axes, lives: pd.DataFrame, colour: str, *, smallest: float) -
     for bar in bars:
         bar.set_gid("seen")
     dots = seen.drop(index=spans.index)
-    points = ax.scatter(dots["first_seen"], dots["y"], marker="o", s=20, color=colour, zorder=3)
+    points = ax.scatter(dots["first_seen"], dots["y"], marker="o", s=22, color=colour, zorder=3.5)
     points.set_gid("seen-once")
     for column, flag, marker, name in (
-        ("first_seen", "is_open_start", "<", "open-start"),
-        ("last_seen", "is_open_end", ">", "open-end"),
+        ("first_seen", "is_open_start", _OPEN_START, "open-start"),
+        ("last_seen", "is_open_end", _OPEN_END, "open-end"),
     ):
         ends = seen[seen[flag]]
         arrows = ax.scatter(
-            ends[column], ends["y"], marker=marker, s=30, facecolor="white", edgecolor=colour, linewidth=1.1, zorder=5
+            ends[column], ends["y"], marker=marker, s=130, facecolor="white", edgecolor=colour, linewidth=1.1, zorder=3
         )
         arrows.set_gid(name)
 

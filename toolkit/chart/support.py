@@ -69,6 +69,7 @@ def _plot_versions(frame: pd.DataFrame, ax: Axes | None) -> Axes:
     )
     notes = ["number: suites accepted"] if (cells["state"] == "accepted").any() else []
     notes += ["★ server's first choice"] if cells["first_choice"].notna().any() else []
+    notes += [f"round: {canvas.label(name)}" for name in frame["round"].dropna().unique()[:1]]
     title = f"What {canvas.label(frame['service'].iloc[0])} accepts{_when(frame)}"
     return draw_matrix(
         ax, cells, rows=ciphers["label"].to_list(), columns=columns, styles=STATES, notes=notes,
@@ -129,6 +130,7 @@ def _plot_suites(frame: pd.DataFrame, ax: Axes | None) -> Axes:
     rest = int((~accepted).sum())
     notes = ["#: server's order"] if cells["rank"].notna().any() else []
     notes += [f"{rest} more suites accepted in no version"] if rest else []
+    notes += [f"round: {canvas.label(name)}" for name in asked["round"].dropna().unique()[:1]]
     service = canvas.label(frame["service"].iloc[0])
     if named.empty:
         return canvas.say_nothing(ax, f"Suites of {service}", f"None of {rest} suites was accepted.")
@@ -175,6 +177,4 @@ def _span(protocols: pd.Series) -> str:
 
 def _when(frame: pd.DataFrame) -> str:
     newest = frame["observed_at"].max()
-    if not pd.isna(newest):
-        return f", {newest:%Y-%m-%d}"
-    return f" (round {canvas.label(frame['round'].iloc[0])}, undated)"
+    return ", undated" if pd.isna(newest) else f", {newest:%Y-%m-%d}"
