@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from toolkit import readers, schema
+from toolkit.collect import Limits, collect, observe
 from toolkit.store import Store
 from toolkit.tables import Tables
 from toolkit.targets import Target, parse_target
 
-__all__ = ["Store", "Tables", "Target", "parse_target", "read"]
+__all__ = ["Limits", "Store", "Tables", "Target", "collect", "observe", "parse_target", "read"]
 __version__ = "0.1.0"
 
 

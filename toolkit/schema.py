@@ -182,7 +182,7 @@ _SUPPORT = (
 
 _ROUNDS = (
     Column("round", "text", "identifier of the round"),
-    Column("phase", "text", "`start` or `end`; a round without an end row was interrupted"),
+    Column("phase", "text", "`start` or `end`; no end row: killed; continued after an interrupt: two end rows"),
     Column("written_at", "instant", "when the row was written"),
     Column("source", "text", "`live`, `lab`, `simulated`, or where the record was published"),
     Column("vantage", "text", "from where it was looked", "not known"),
@@ -216,7 +216,7 @@ KEYS: Final[dict[TableName, tuple[str, ...]]] = {
     "observations": OBSERVATION_KEY,
     "certificates": ("cert_sha256",),
     "support": SUPPORT_KEY,
-    "rounds": ("round", "phase"),
+    "rounds": ("round", "phase", "end_reason"),
 }
 """Rows of a table with equal keys are repeats; the first one stands."""
 

@@ -6,6 +6,7 @@ because the lab names services and the collector asks them.
 
 import ipaddress
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -89,6 +90,21 @@ class Target:
         return self.service
 
 
+@dataclass(frozen=True, slots=True)
+class MailDomain:
+    """The mail servers of a domain, written `mx:example.org`; `collect` asks which they are."""
+
+    name: str
+
+    @property
+    def service(self) -> str:
+        """What stands for the domain where its servers are not known: its own SMTP service (RFC 5321, 5.1)."""
+        return f"smtp://{self.name}:{PORTS['smtp']}"
+
+    def __str__(self) -> str:
+        return f"mx:{self.name}"
+
+
 def parse_target(text: str, *, connect_to: str | None = None) -> Target:
     """The target that `text` names: `smtp://host:25`, `https://host`, `host:993`, `[::1]:443`.
 
@@ -121,22 +137,36 @@ def parse_target(text: str, *, connect_to: str | None = None) -> Target:
     return replace(target, connect_to=(_checked_host(dialled, connect_to)[0], dialled_port))
 
 
-def expand_targets(targets: str | Target | list[str | Target] | tuple[str | Target, ...]) -> list[Target]:
-    """Every target that the list names, presets written out, repeats dropped, in order."""
-    listed = [targets] if isinstance(targets, str | Target) else list(targets)
-    expanded: dict[Target, None] = {}
+def expand_targets(
+    targets: str | Target | MailDomain | Sequence[str | Target | MailDomain],
+) -> list[Target | MailDomain]:
+    """Every target that the list names, presets written out, repeats dropped, in order; `mx:` stays a domain.
+
+    Raises `UsageError` as `parse_target` does, for an empty list, and for `mx:` without a domain name.
+    """
+    listed = [targets] if isinstance(targets, str | Target | MailDomain) else list(targets)
+    expanded: dict[Target | MailDomain, None] = {}
     for item in listed:
-        if isinstance(item, Target):
+        if isinstance(item, Target | MailDomain):
             expanded[item] = None
         elif not isinstance(item, str):
             raise UsageError(f"{item!r} is not a target: write a service URL, host:port or a preset.")
         elif item in PRESETS:
             expanded.update(dict.fromkeys(parse_target(service) for service in PRESETS[item]))
+        elif item.startswith("mx:"):
+            expanded[_parse_mail_domain(item)] = None
         else:
             expanded[parse_target(item)] = None
     if not expanded:
         raise UsageError("No target given: name at least one, such as smtp://smtp.gmail.com:587 or google-mail.")
     return list(expanded)
+
+
+def _parse_mail_domain(text: str) -> MailDomain:
+    name, is_address = _checked_host(text.removeprefix("mx:"), text)
+    if is_address:
+        raise UsageError(f"{text!r}: an address has no MX; write smtp://{name}.")
+    return MailDomain(name)
 
 
 def _split_port(text: str, whole: str) -> tuple[str, int | None]:

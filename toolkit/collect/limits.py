@@ -1,0 +1,67 @@
+"""How much a round may take: time, bytes, connections."""
+
+import ipaddress
+from dataclasses import dataclass, fields
+from typing import Final
+
+from toolkit.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits of every look. The defaults are polite: two connections at a time to one host.
+
+    `resolve_seconds`: for asking the addresses of a name. `connect_seconds`: until connected. `upgrade_seconds`: for
+        the dialogue before TLS. `answer_seconds`: from the hello until the flight is read. `total_seconds`: from
+        dialling to the end, however slowly a server drips.
+    `upgrade_bytes`, `answer_bytes`: accepted from a server before TLS and from the hello on.
+    `concurrency`: connections at a time. `per_host`: connections at a time to one address (with `connect_to`, to one
+        host name: many services may lie behind one tunnel).
+    `max_looks`: looks made in a round; the rest are rows with the outcome `skipped`. Null: no limit.
+    `blocked`: host names and networks (`192.0.2.0/24`) that are never asked: rows with the outcome `skipped`.
+
+    Raises `UsageError` for a limit that is not positive, and for a blocked entry with a `/` that is no network.
+    """
+
+    resolve_seconds: float = 10.0
+    connect_seconds: float = 10.0
+    upgrade_seconds: float = 15.0
+    answer_seconds: float = 15.0
+    total_seconds: float = 30.0
+    upgrade_bytes: int = 1 << 16
+    answer_bytes: int = 1 << 18
+    concurrency: int = 64
+    per_host: int = 2
+    max_looks: int | None = None
+    blocked: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, int | float) and not value > 0:
+                raise UsageError(f"Limits({field.name}={value}): must be greater than 0.")
+        for entry in self.blocked:
+            if "/" in entry:
+                try:
+                    ipaddress.ip_network(entry)
+                except ValueError as error:
+                    raise UsageError(f"Limits(blocked=…): {entry!r} is not a network: {error}.") from error
+
+    def blocks(self, name: str) -> bool:
+        """Whether the host name or address is never to be asked."""
+        try:
+            address = ipaddress.ip_address(name)
+        except ValueError:
+            return name in self.blocked
+        return any(_covers(entry, address) for entry in self.blocked)
+
+
+POLITE: Final = Limits()
+"""The limits of a round that names none."""
+
+
+def _covers(entry: str, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    try:
+        return address in ipaddress.ip_network(entry)
+    except ValueError:
+        return False

@@ -1,0 +1,129 @@
+"""Names into what can be dialled: the addresses of a host, the mail servers of a domain.
+
+The operating system is asked for addresses (its hosts file and search order count), unless a resolver is given; mail
+servers are asked for through dnspython. What cannot be resolved is a `NotResolvedError`, whose message becomes a row.
+"""
+
+import asyncio
+import ipaddress
+import socket
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+
+import dns.asyncresolver
+import dns.exception
+import dns.name
+import dns.rdatatype
+import dns.resolver
+
+from toolkit.errors import ToolkitError, UsageError
+from toolkit.targets import MailDomain, Target, parse_target
+
+Resolver = dns.asyncresolver.Resolver
+
+
+class NotResolvedError(ToolkitError):
+    """A name has no address, or asking for it failed; the message says which."""
+
+
+async def find_addresses(host: str, *, seconds: float, resolver: Resolver | None) -> list[str]:
+    """Every IPv4 and IPv6 address of the host, without repeats, in the order of preference that the answer has.
+
+    An address is its own. Raises `NotResolvedError`.
+    """
+    try:
+        return [str(ipaddress.ip_address(host))]
+    except ValueError:
+        pass
+    found = await (_ask_system(host, seconds) if resolver is None else _ask_dns(host, seconds, resolver))
+    return list(dict.fromkeys(found))
+
+
+async def find_mail_servers(domain: MailDomain, *, seconds: float, resolver: Resolver | None) -> list[Target]:
+    """The domain's mail servers, most preferred first: its MX records, else the domain itself (RFC 5321, 5.1).
+
+    Raises `NotResolvedError`, also where the domain says that it accepts no mail (RFC 7505).
+    """
+    try:
+        asked = resolver or dns.asyncresolver.Resolver()
+        answer = await asked.resolve(domain.name, dns.rdatatype.MX, lifetime=seconds)
+    except dns.resolver.NoAnswer:
+        return [parse_target(f"smtp://{domain.name}")]
+    except (dns.exception.DNSException, OSError) as error:
+        raise NotResolvedError(f"asking for the MX of {domain.name}: {_why(error)}") from error
+    records = sorted(answer, key=lambda record: (record.preference, record.exchange))
+    hosts = [record.exchange.to_text(omit_final_dot=True) for record in records if record.exchange != dns.name.root]
+    if not hosts:
+        raise NotResolvedError(f"{domain.name} accepts no mail: its MX is null (RFC 7505)")
+    targets: dict[Target, None] = {}
+    for host in hosts:
+        try:
+            targets[parse_target(f"smtp://{host}")] = None
+        except UsageError as error:
+            raise NotResolvedError(f"the MX of {domain.name} is no host name: {error}") from error
+    return list(targets)
+
+
+async def _ask_dns(host: str, seconds: float, resolver: Resolver) -> list[str]:
+    kinds = (dns.rdatatype.AAAA, dns.rdatatype.A)
+    answers = await asyncio.gather(
+        *(resolver.resolve(host, kind, lifetime=seconds) for kind in kinds), return_exceptions=True
+    )
+    found, errors = [], []
+    for answer in answers:
+        if isinstance(answer, dns.exception.DNSException | OSError):
+            errors.append(answer)
+        elif isinstance(answer, BaseException):
+            raise answer
+        else:
+            found += [record.to_text() for record in answer]
+    if not found:
+        # That there is no AAAA record says less than why there is no A.
+        raise NotResolvedError(f"asking for the addresses of {host}: {_why(errors[-1])}")
+    return found
+
+
+async def _ask_system(host: str, seconds: float) -> list[str]:
+    """Ask in a thread that nobody waits for: the operating system has its own idea of time."""
+    loop = asyncio.get_running_loop()
+    answered: asyncio.Future[Sequence[tuple[object, ...]]] = loop.create_future()
+
+    def answer(result: Sequence[tuple[object, ...]] | OSError) -> None:
+        if not answered.done():
+            if isinstance(result, OSError):
+                answered.set_exception(result)
+            else:
+                answered.set_result(result)
+
+    def ask() -> None:
+        result: Sequence[tuple[object, ...]] | OSError
+        try:
+            result = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        except OSError as error:
+            result = error
+        except UnicodeError as error:
+            result = OSError(f"not a host name: {error}")
+        # The round may have ended meanwhile: then its loop is closed.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(answer, result)
+
+    threading.Thread(target=ask, name=f"resolve {host}", daemon=True).start()
+    try:
+        async with asyncio.timeout(seconds):
+            entries = await answered
+    except TimeoutError:
+        raise NotResolvedError(f"asking for the addresses of {host}: no answer within {seconds:g} s") from None
+    except OSError as error:
+        raise NotResolvedError(f"asking for the addresses of {host}: {error.strerror or error}") from error
+    return [str(entry[4][0]) for entry in entries if isinstance(entry[4], tuple)]
+
+
+def _why(error: BaseException) -> str:
+    if isinstance(error, dns.resolver.NXDOMAIN):
+        return "the name does not exist (NXDOMAIN)"
+    if isinstance(error, dns.resolver.NoAnswer):
+        return "it has none"
+    if isinstance(error, dns.exception.Timeout):
+        return "no answer in time"
+    return str(error) or type(error).__name__

@@ -1,0 +1,275 @@
+"""`observe` and `collect`: a round of looks, followed from the calling thread."""
+
+import ipaddress
+import json
+import platform
+import secrets
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from time import monotonic
+from typing import Final, Never
+
+import pandas as pd
+from tqdm.auto import tqdm
+
+from toolkit import schema
+from toolkit.collect.engine import Engine, Expanded, Key, More, Plan
+from toolkit.collect.limits import POLITE, Limits
+from toolkit.collect.names import Resolver
+from toolkit.collect.rows import Rows
+from toolkit.errors import UsageError
+from toolkit.reference import Offer
+from toolkit.reference import offers as known_offers
+from toolkit.store import Store
+from toolkit.tables import Tables
+from toolkit.targets import MailDomain, Target, expand_targets
+
+Targets = str | Target | MailDomain | Sequence[str | Target | MailDomain]
+
+_BATCH_LOOKS: Final = 2_000
+_BATCH_SECONDS: Final = 10.0
+"""A batch is kept when it has so many looks, or is so old: what a killed round loses at most."""
+
+
+def now() -> datetime:
+    """The present, in UTC: the default clock."""
+    return datetime.now(UTC)
+
+
+def observe(
+    targets: Targets,
+    *,
+    offers: Sequence[str | Offer] = ("any",),
+    samples: int = 1,
+    addresses: int | None = None,
+    limits: Limits = POLITE,
+    vantage: str | None = None,
+    clock: Callable[[], datetime] = now,
+    resolver: Resolver | None = None,
+    progress: bool = True,
+    keep_bytes: bool = False,
+) -> Tables:
+    """Look at the targets now: one row for each look, failures included.
+
+    `targets`: service URLs, `host:port`, presets, `mx:domain` (its mail servers), or `Target`s; one or several.
+    `offers`: names of frozen hellos (`toolkit.reference.offers`), or `Offer`s. `samples`: looks at each address with
+    each offer. `addresses`: how many of a host's addresses are asked; null asks every A and AAAA address.
+    `vantage`: from where is looked, as the rows will say; null by default, because a host name in a published table
+    tells more than you may wish. `clock`: gives each look its instant. `resolver`: asks for addresses and mail
+    servers; null asks the operating system for addresses, and `/etc/resolv.conf`'s servers for mail servers.
+    `progress`: draw a bar. `keep_bytes`: keep what was sent and received from the hello on.
+
+    The tables have one row in `rounds` when it begins and one when it ends. Ctrl-C (in a notebook: interrupt) ends
+    the round early and returns what was seen; `rounds.end_reason` is then `interrupted`.
+    Raises `UsageError` for targets, offers or numbers that make no sense; never for what a server or network does.
+    """
+    plan = _plan(
+        targets,
+        offers,
+        samples=samples,
+        addresses=addresses,
+        limits=limits,
+        clock=clock,
+        resolver=resolver,
+        keep_bytes=keep_bytes,
+    )
+    kept: list[Tables] = []
+    watched = _Round(_new_name(clock), plan, vantage, kept.append)
+    # What was seen is the answer to an interrupt here: nobody else would keep it.
+    with suppress(KeyboardInterrupt):
+        watched.watch(progress=progress)
+    return Tables.concat(kept)
+
+
+def collect(
+    targets: Targets,
+    store: Store,
+    *,
+    offers: Sequence[str | Offer] = ("any",),
+    samples: int = 1,
+    addresses: int | None = None,
+    limits: Limits = POLITE,
+    vantage: str | None = None,
+    clock: Callable[[], datetime] = now,
+    resolver: Resolver | None = None,
+    progress: bool = True,
+    keep_bytes: bool = False,
+    resume: str | None = None,
+) -> pd.Series:
+    """Look at the targets as `observe` does, keep every look in the store, and return the round's end row.
+
+    Looks are kept in batches as they are made; a process that is killed loses at most the last batch (2,000 looks or
+    10 seconds), and its round has no end row. Ctrl-C ends the round early: what was seen is kept, the end row says
+    `interrupted`, and `KeyboardInterrupt` is raised again.
+
+    `resume`: the identifier of a round in the store that did not finish; looks that it has already are not made
+    again. Its second end row counts what was done since.
+
+    The row has the columns of `rounds` (data dictionary: `data/README.md`). Raises `UsageError` as `observe` does and
+    for an unknown round, `StoreError` where the store cannot be written.
+    """
+    known: set[Key] = set()
+    if resume is not None:
+        looks = store.looks_of(resume).drop(columns="round").astype(object)
+        known = set(looks.where(looks.notna(), None).itertuples(index=False, name=None))
+        if not known:
+            raise UsageError(f"resume={resume!r}: {store.path} has no look of that round. Leave it out to begin anew.")
+    plan = _plan(
+        targets,
+        offers,
+        samples=samples,
+        addresses=addresses,
+        limits=limits,
+        clock=clock,
+        resolver=resolver,
+        keep_bytes=keep_bytes,
+        known=known,
+    )
+    watched = _Round(resume or _new_name(clock), plan, vantage, store.append)
+    watched.watch(progress=progress)
+    return schema.frame("rounds", [watched.row]).iloc[0]
+
+
+class _Round:
+    """Follows the engine: draws progress, and hands batches to `keep` with the round's rows around them."""
+
+    def __init__(self, name: str, plan: Plan, vantage: str | None, keep: Callable[[Tables], None]) -> None:
+        self.row: dict[str, object] = {}
+        self._name, self._plan, self._vantage, self._keep = name, plan, vantage, keep
+        self._rows = Rows(round_=name, vantage=vantage)
+        self._kept_at = monotonic()
+        self._described: dict[str, object] | None = None
+        self._foreseen = self._looks = self._looks_ok = self._connections = 0
+
+    def watch(self, *, progress: bool) -> None:
+        """Make the round. However it ends, what was seen is kept, and an end row where a start row is."""
+        end_reason = "interrupted"
+        engine = Engine(self._plan)
+        try:
+            with tqdm(desc="Looking", unit="look", total=0, disable=not progress) as bar:
+                try:
+                    self._follow(engine, bar)
+                    end_reason = "finished"
+                except KeyboardInterrupt:
+                    engine.cancel()
+                    self._follow(engine, bar)
+                    raise
+        finally:
+            engine.cancel()
+            self._finish(end_reason)
+
+    def _follow(self, engine: Engine, bar: "tqdm[Never]") -> None:
+        for report in engine.reports():
+            if isinstance(report, Expanded):
+                self._begin(report)
+            elif isinstance(report, More):
+                self._foreseen += report.looks
+                bar.total = self._foreseen
+                bar.refresh()
+            elif report is not None:
+                self._rows.add(report)
+                self._looks += 1
+                self._looks_ok += report.answer.outcome == "ok"
+                self._connections += report.is_connected
+                bar.update()
+            if len(self._rows) >= _BATCH_LOOKS or (len(self._rows) and monotonic() - self._kept_at > _BATCH_SECONDS):
+                self._keep_batch()
+
+    def _begin(self, expanded: Expanded) -> None:
+        plan = self._plan
+        settings = {
+            "offers": [offer.name for offer in plan.offers],
+            "samples": plan.samples,
+            "addresses": plan.addresses,
+            "limits": asdict(plan.limits),
+        }
+        self._described = {
+            "round": self._name,
+            "source": ", ".join(sorted({target.source for target in expanded.targets})) or "live",
+            "vantage": self._vantage,
+            "services": expanded.services,
+            "settings": json.dumps(settings),
+            "versions": json.dumps(_versions()),
+            "looks_planned": _planned(plan, expanded),
+        }
+        self._keep_batch({"phase": "start"})
+
+    def _finish(self, end_reason: str) -> None:
+        done: dict[str, object] = {"looks": self._looks, "looks_ok": self._looks_ok, "connections": self._connections}
+        if self._described is not None:
+            self._keep_batch(done | {"phase": "end", "end_reason": end_reason})
+
+    def _keep_batch(self, phase: dict[str, object] | None = None) -> None:
+        """Hand over what was added, with a row of the round; it is forgotten only when it is kept."""
+        if phase is not None and self._described is not None:
+            self.row = self._described | {"written_at": self._plan.clock()} | phase
+        self._keep(self._rows.tables([self.row] if phase else None))
+        self._rows.clear()
+        self._kept_at = monotonic()
+
+
+def _plan(
+    targets: Targets,
+    offers: Sequence[str | Offer],
+    *,
+    samples: int,
+    addresses: int | None,
+    limits: Limits,
+    clock: Callable[[], datetime],
+    resolver: Resolver | None,
+    keep_bytes: bool,
+    known: Collection[Key] = (),
+) -> Plan:
+    if isinstance(offers, str):
+        raise UsageError(f"offers={offers!r}: write a tuple, offers=({offers!r},).")
+    for name, number in (("samples", samples), ("addresses", addresses)):
+        if number is not None and number < 1:
+            raise UsageError(f"{name}={number}: must be at least 1.")
+    named = {offer.name: offer for offer in map(_offer, offers)}
+    if not named:
+        raise UsageError("No offer given: name at least one, such as offers=('any',).")
+    return Plan(
+        expand_targets(targets),
+        list(named.values()),
+        samples=samples,
+        addresses=addresses,
+        limits=limits,
+        clock=clock,
+        resolver=resolver,
+        keep_bytes=keep_bytes,
+        known=known,
+    )
+
+
+def _offer(offer: str | Offer) -> Offer:
+    if isinstance(offer, Offer):
+        return offer
+    if offer not in known_offers():
+        raise UsageError(f"{offer!r} is not an offer. Known: {', '.join(known_offers())}.")
+    return known_offers()[offer]
+
+
+def _planned(plan: Plan, expanded: Expanded) -> int | None:
+    """The looks foreseen; null where a name must be resolved first."""
+    for target in expanded.targets:
+        try:
+            ipaddress.ip_address(target.connect_to[0] if target.connect_to else target.host)
+        except ValueError:
+            return None
+    return len(expanded.targets) * len(plan.offers) * plan.samples
+
+
+def _new_name(clock: Callable[[], datetime]) -> str:
+    """An identifier that sorts by time and that no other process makes."""
+    return f"{clock():%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "tls-toolkit": version("tls-toolkit"),
+        "python": platform.python_version(),
+        "cryptography": version("cryptography"),
+    }

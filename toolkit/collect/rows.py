@@ -1,0 +1,100 @@
+"""Looks made into rows of `observations` and `certificates`."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Final, Protocol
+
+from toolkit import schema, text
+from toolkit.certificates import parse_certificate
+from toolkit.collect.looks import Look
+from toolkit.reference import groups, signature_schemes, suites
+from toolkit.tables import Tables
+
+_MOST_PARSED: Final = 100_000
+"""Certificates remembered as parsed; when there are more, all are forgotten and the next ones parsed anew."""
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+class Rows:
+    """Takes looks and gives them back as `Tables`; each distinct certificate is parsed, and given, once."""
+
+    def __init__(self, *, round_: str, vantage: str | None) -> None:
+        self._round, self._vantage = round_, vantage
+        self._observations: list[dict[str, object]] = []
+        self._certificates: list[dict[str, object]] = []
+        self._sha256_of: dict[bytes, str] = {}
+
+    def __len__(self) -> int:
+        return len(self._observations)
+
+    def add(self, look: Look) -> None:
+        """Take a look."""
+        target, answer = look.question.target, look.answer
+        chain = tuple(self._known(der) for der in answer.chain)
+        self._observations.append(
+            {
+                "observed_at": look.observed_at,
+                "date_basis": "observed",
+                "round": self._round,
+                "sample": look.question.sample,
+                "vantage": self._vantage,
+                "source": target.source,
+                "service": target.service,
+                "host": target.host,
+                "port": target.port,
+                "address": look.question.address or None,
+                "server_name": target.server_name,
+                "offer": look.question.offer.name,
+                "outcome": answer.outcome,
+                "stage": answer.stage,
+                "reason": None if answer.reason is None else text.storable(answer.reason),
+                "protocol": answer.protocol,
+                "suite": _name(suites(), answer.suite_code),
+                "suite_code": answer.suite_code,
+                "group": _name(groups(), answer.group_code),
+                "signature_scheme": _name(signature_schemes(), answer.signature_scheme_code),
+                "leaf_sha256": chain[0] if chain else None,
+                "chain_sha256": chain or None,
+                "is_key_proven": answer.is_key_proven,
+                "has_ocsp_staple": answer.has_ocsp_staple,
+                "has_sct": answer.has_sct,
+                "connect_ms": look.connect_ms,
+                "answer_ms": look.answer_ms,
+                "sent_bytes": look.sent,
+                "answer_bytes": look.received,
+            }
+        )
+
+    def tables(self, rounds: list[dict[str, object]] | None = None) -> Tables:
+        """What was added since `clear`, with rows of `rounds` where some are given."""
+        return Tables.from_frames(
+            observations=schema.frame("observations", self._observations),
+            certificates=schema.frame("certificates", self._certificates),
+            rounds=schema.frame("rounds", rounds or []),
+        )
+
+    def clear(self) -> None:
+        """Forget what was added: it is kept elsewhere."""
+        self._observations, self._certificates = [], []
+
+    def _known(self, der: bytes) -> str:
+        sha256 = self._sha256_of.get(der)
+        if sha256 is None:
+            sha256 = hashlib.sha256(der).hexdigest()
+            if len(self._sha256_of) >= _MOST_PARSED:
+                self._sha256_of.clear()
+            self._sha256_of[der] = sha256
+            self._certificates.append(parse_certificate(der))
+        return sha256
+
+
+def _name(known: Mapping[int, _Named], code: int | None) -> str | None:
+    """The name of a code point, the code itself where no registry names it."""
+    if code is None:
+        return None
+    entry = known.get(code)
+    return f"0x{code:04x}" if entry is None else entry.name
