@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from cryptography.hazmat.primitives.asymmetric import x25519
 
-from toolkit.wire import keys
+from toolkit.reference import Offer, offers
+from toolkit.wire import Answer, Handshake, keys
 from toolkit.wire.messages import RETRY_RANDOM
 
 RANDOM = bytes(range(32))
@@ -99,3 +100,13 @@ def certificate_13(*chain: bytes, context: bytes = b"", extensions: bytes = b"")
 def _x25519_share(hello: bytes) -> bytes:
     at = hello.index(b"\x00\x1d\x00\x20")
     return hello[at + 4 : at + 36]
+
+
+def read(*sent: bytes, offer: Offer | None = None, limit: int = 1 << 18) -> Answer:
+    """What comes of it, to the `any` offer unless another is given."""
+    handshake = Handshake(offer or offers()["any"], server_name=None, entropy=drip(1), limit=limit)
+    handshake.start()
+    for piece in sent:
+        handshake.receive(piece)
+    handshake.receive_eof()
+    return handshake.answer

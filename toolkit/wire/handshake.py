@@ -284,12 +284,13 @@ class Handshake:
             answer.add_fault("group_not_offered", f" (0x{group:04x})")
         if group not in self._shares:
             raise MalformedError(f"a key share of group 0x{group:04x}, of which none was sent")
+        shared = self._shares[group].agree(peer)
         answer.stage = "certificate"
         if not can_decrypt(hello.suite):
             self._end("cannot_offer", f"records of suite 0x{hello.suite:04x} cannot be read here")
             return
         transcript = hashlib.new(hash_name(hello.suite), self._said)
-        self._keys = derive(hello.suite, self._shares[group].agree(peer), transcript.digest())
+        self._keys = derive(hello.suite, shared, transcript.digest())
         self._flight = Tls13Flight(answer, self._offer, self._keys, transcript)
 
     def _answer_retry(self, retry: ServerHello, message: bytes) -> None:
