@@ -5,6 +5,7 @@ the server's words: a line without its end, an LDAP message, or a byte. It retur
 looks ahead: whatever comes in one piece or byte by byte reads the same.
 """
 
+import re
 from collections.abc import Callable, Generator
 from typing import Final
 
@@ -15,6 +16,7 @@ Ending = tuple[str, str | None]
 Dialogue = Generator[bytes, bytes, Ending]
 
 _GO_AHEAD: Final[Ending] = ("ok", None)
+_REPLY: Final = re.compile(rb"[1-5]\d\d(?:[ -]|\Z)")
 
 
 def shown(line: bytes) -> str:
@@ -33,29 +35,29 @@ def lmtp(client_name: str) -> Dialogue:
 
 
 def _mail(hello: bytes, verb: str) -> Dialogue:
-    greeting = yield from _reply(b"")
-    if greeting[0][:3] != b"220":
-        return _judge(greeting, "SMTP")
-    listed = yield from _reply(hello)
-    if listed[0][:3] != b"250":
-        return _judge(listed, "SMTP")
-    if not any(line[4:].split(None, 1)[:1] == [b"STARTTLS"] for line in map(bytes.upper, listed[1:])):
+    code, lines = yield from _reply(b"")
+    if code != b"220":
+        return _judge(code, lines, "SMTP")
+    code, lines = yield from _reply(hello)
+    if code != b"250":
+        return _judge(code, lines, "SMTP")
+    if not any(line[4:].split(None, 1)[:1] == [b"STARTTLS"] for line in map(bytes.upper, lines[1:])):
         return "no_starttls", f"{verb} did not list STARTTLS"
-    answer = yield from _reply(b"STARTTLS\r\n")
-    return _GO_AHEAD if answer[0][:3] == b"220" else _judge(answer, "SMTP")
+    code, lines = yield from _reply(b"STARTTLS\r\n")
+    return _GO_AHEAD if code == b"220" else _judge(code, lines, "SMTP")
 
 
 def ftp(client_name: str) -> Dialogue:
     """RFC 4217, section 4; it is asked outright, since FEAT may need a login."""
-    greeting = yield from _reply(b"", is_ftp=True)
-    if greeting[0][:3] == b"120":
-        return "deferred", shown(greeting[0])
-    if greeting[0][:3] != b"220":
-        return _judge(greeting, "FTP")
-    answer = yield from _reply(b"AUTH TLS\r\n", is_ftp=True)
-    if answer[0][:3] in {b"500", b"502", b"504"}:  # RFC 2228, 3: not understood, not implemented, unknown mechanism
-        return "no_starttls", shown(answer[0])
-    return _GO_AHEAD if answer[0][:3] == b"234" else _judge(answer, "FTP")
+    code, lines = yield from _reply(b"", is_ftp=True)
+    if code == b"120":  # RFC 959, 4.2: ready in some minutes
+        return "deferred", shown(lines[0])
+    if code != b"220":
+        return _judge(code, lines, "FTP")
+    code, lines = yield from _reply(b"AUTH TLS\r\n", is_ftp=True)
+    if code in {b"500", b"502", b"504"}:  # RFC 2228, 3: not understood, not implemented, unknown mechanism
+        return "no_starttls", shown(lines[0])
+    return _GO_AHEAD if code == b"234" else _judge(code, lines, "FTP")
 
 
 def imap(client_name: str) -> Dialogue:
@@ -159,30 +161,28 @@ def postgres(client_name: str) -> Dialogue:
     }.get(answer, ("not_tls", f"the server answered SSLRequest with {answer!r}"))
 
 
-def _reply(command: bytes, *, is_ftp: bool = False) -> Generator[bytes, bytes, list[bytes]]:
-    """The lines of one reply (RFC 5321, 4.2.1; RFC 959, 4.2, where lines between may be anything).
+def _reply(command: bytes, *, is_ftp: bool = False) -> Generator[bytes, bytes, tuple[bytes, list[bytes]]]:
+    """Code and lines of one reply (RFC 5321, 4.2.1; RFC 959, 4.2, where lines between may be anything).
 
-    A line that cannot belong to it ends the reply, first in the list, so that `_judge` quotes it.
+    A line that cannot belong to a reply ends it, alone and without a code.
     """
     lines = [(yield command)]
     code = lines[0][:3]
-    if not (len(code) == 3 and code.isdigit()):
-        return lines
-    while lines[-1][3:4] == b"-" or (is_ftp and lines[-1][:3] != code):
+    if _REPLY.match(lines[0]) is None:
+        return b"", lines
+    while lines[-1][:4] not in {code, code + b" "}:
         line = yield b""
-        if line[:3] != code and not is_ftp:
-            return [line]
+        if not is_ftp and line[:4] not in {code, code + b" ", code + b"-"}:
+            return b"", [line]
         lines.append(line)
-    return lines
+    return code, lines
 
 
-def _judge(reply: list[bytes], protocol: str) -> Ending:
+def _judge(code: bytes, lines: list[bytes], protocol: str) -> Ending:
     """A reply that is not the one hoped for. RFC 5321, 4.2.1: 4yz is transient, 5yz is permanent."""
-    first = reply[0]
-    is_reply = len(first) >= 3 and first[:3].isdigit() and first[3:4] in {b"", b" ", b"-"}
-    outcome = {b"4": "deferred", b"5": "rejected"}.get(first[:1], "not_tls") if is_reply else "not_tls"
-    words = " / ".join(shown(line) for line in reply[:4])
-    return outcome, words if outcome != "not_tls" else f"not {protocol}: {words}"
+    words = " / ".join(shown(line) for line in lines[:4])
+    outcome = {b"4": "deferred", b"5": "rejected"}.get(code[:1])
+    return ("not_tls", f"not {protocol}: {words}") if outcome is None else (outcome, words)
 
 
 def _temporary_or_not(line: bytes) -> Ending:

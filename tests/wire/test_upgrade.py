@@ -1,0 +1,188 @@
+"""Clear-text dialogues: each a table of what the server says and what comes of it, whole and byte by byte."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toolkit.errors import UsageError
+from toolkit.schema import OUTCOMES
+from toolkit.targets import PORTS, UPGRADES
+from toolkit.wire import Upgrade
+from toolkit.wire.dialogues import DIALOGUES
+
+EHLO = b"EHLO client.test\r\n"
+EHLO_REPLY = b"250-mx.lab.test at your service\r\n250-SIZE 1000\r\n250-starttls\r\n250 HELP\r\n"
+LDAP_REQUEST = bytes.fromhex("301d02010177188016") + b"1.3.6.1.4.1.1466.20037"
+
+Said = list[bytes]
+
+
+def ldap(code: int, words: bytes = b"", *, kind: int = 0x78, message_id: int = 1) -> bytes:
+    result = b"\x0a\x01" + bytes((code,)) + b"\x04\x00" + b"\x04" + bytes((len(words),)) + words
+    operation = bytes((kind, len(result))) + result
+    return b"\x30" + bytes((len(operation) + 3,)) + b"\x02\x01" + bytes((message_id,)) + operation
+
+
+# Scheme, what the server says turn by turn, outcome, words of the reason, what we send turn by turn.
+CASES: list[tuple[str, Said, str, str | None, Said]] = [
+    ("smtp", [b"220 mx ESMTP\r\n", EHLO_REPLY, b"220 2.0.0 go\r\n"], "ok", None, [b"", EHLO, b"STARTTLS\r\n", b""]),
+    ("smtp", [b"220-mx\r\n220-policy\r\n220 \r\n", EHLO_REPLY, b"220\r\n"], "ok", None,
+     [b"", EHLO, b"STARTTLS\r\n", b""]),
+    ("smtp", [b"220 mx\n", EHLO_REPLY.replace(b"\r", b""), b"220 go\n"], "ok", None, [b"", EHLO, b"STARTTLS\r\n", b""]),
+    ("smtp", [b"220 mx\r\n", b"250 mx\r\n"], "no_starttls", "EHLO did not list STARTTLS", [b"", EHLO, b"QUIT\r\n"]),
+    ("smtp", [b"220 mx\r\n", b"250-starttls.test\r\n250 HELP STARTTLS\r\n"], "no_starttls", "EHLO",
+     [b"", EHLO, b"QUIT\r\n"]),
+    ("smtp", [b"220 mx\r\n", b"250-STARTTLS\r\n250 HELP\r\n"], "no_starttls", "EHLO", [b"", EHLO, b"QUIT\r\n"]),
+    ("smtp", [b"421 4.7.0 too many\r\n"], "deferred", "421 4.7.0 too many", [b"", b"QUIT\r\n"]),
+    ("smtp", [b"220 mx\r\n", b"450 4.7.1 later\r\n"], "deferred", "450 4.7.1", [b"", EHLO, b"QUIT\r\n"]),
+    ("smtp", [b"220 mx\r\n", EHLO_REPLY, b"454 4.7.0 no TLS now\r\n"], "deferred", "454",
+     [b"", EHLO, b"STARTTLS\r\n", b"QUIT\r\n"]),
+    ("smtp", [b"554-no\r\n554 service\r\n"], "rejected", "554-no / 554 service", [b"", b"QUIT\r\n"]),
+    ("smtp", [b"220 mx\r\n", b"502 5.5.1 what?\r\n"], "rejected", "502", [b"", EHLO, b"QUIT\r\n"]),
+    ("smtp", [b"220 mx\r\n", EHLO_REPLY, b"530 5.7.0 no\r\n"], "rejected", "530",
+     [b"", EHLO, b"STARTTLS\r\n", b"QUIT\r\n"]),
+    ("smtp", [b"220 mx\r\n", EHLO_REPLY, b"220 go\r\n250 hello\r\n"], "injected", "250 hello",
+     [b"", EHLO, b"STARTTLS\r\n", b""]),
+    ("smtp", [b"220 mx\r\n", EHLO_REPLY, b"220 go\r\n\x16"], "injected", "\x16", [b"", EHLO, b"STARTTLS\r\n", b""]),
+    ("smtp", [b"HTTP/1.1 400 Bad\r\n"], "not_tls", "not SMTP: HTTP/1.1 400 Bad", [b"", b""]),
+    ("smtp", [b"* OK IMAP4 ready\r\n"], "not_tls", "not SMTP", [b"", b""]),
+    ("smtp", [b"2200 mx\r\n"], "not_tls", "not SMTP: 2200", [b"", b""]),
+    ("smtp", [b"220-mx\r\n250 other\r\n"], "not_tls", "not SMTP: 250 other", [b"", b""]),
+    ("smtp", [b"220 mx\r\n", EHLO_REPLY, b"354 data\r\n"], "not_tls", "354", [b"", EHLO, b"STARTTLS\r\n", b""]),
+    ("smtp", [b"\xff\xfe\x00\r\n"], "not_tls", "\\xff", [b"", b""]),
+    ("smtp", [b"220 " + b"a" * 70_000], "too_large", "more than 65536 bytes", [b"", b""]),
+    ("smtp", [b"220-mx\r\n" * 9_000], "too_large", "more than 65536 bytes", [b"", b""]),
+    ("lmtp", [b"220 mx\r\n", EHLO_REPLY, b"220 go\r\n"], "ok", None,
+     [b"", b"LHLO client.test\r\n", b"STARTTLS\r\n", b""]),
+    ("ftp", [b"220-hello\r\n no code\r\n220 ready\r\n", b"234 go\r\n"], "ok", None, [b"", b"AUTH TLS\r\n", b""]),
+    ("ftp", [b"220 ready\r\n", b"502 not implemented\r\n"], "no_starttls", "502", [b"", b"AUTH TLS\r\n", b"QUIT\r\n"]),
+    ("ftp", [b"220 ready\r\n", b"431 later\r\n"], "deferred", "431", [b"", b"AUTH TLS\r\n", b"QUIT\r\n"]),
+    ("ftp", [b"220 ready\r\n", b"534 policy\r\n"], "rejected", "534", [b"", b"AUTH TLS\r\n", b"QUIT\r\n"]),
+    ("ftp", [b"120 in 5 minutes\r\n"], "deferred", "120", [b"", b"QUIT\r\n"]),
+    ("ftp", [b"220 ready\r\n", b"234 go\r\n220 x\r\n"], "injected", "220 x", [b"", b"AUTH TLS\r\n", b""]),
+    ("imap", [b"* OK ready\r\n", b"* CAPABILITY IMAP4rev1 STARTTLS\r\na1 OK done\r\n", b"a2 OK go\r\n"], "ok", None,
+     [b"", b"a1 CAPABILITY\r\n", b"a2 STARTTLS\r\n", b""]),
+    ("imap", [b"* OK ready\r\n", b"* capability imap4rev1 starttls\r\nA1 ok done\r\n", b"* OK x\r\na2 ok go\r\n"], "ok",
+     None, [b"", b"a1 CAPABILITY\r\n", b"a2 STARTTLS\r\n", b""]),
+    ("imap", [b"* PREAUTH hello\r\n"], "no_starttls", "PREAUTH", [b"", b"a3 LOGOUT\r\n"]),
+    ("imap", [b"* BYE busy\r\n"], "rejected", "BYE busy", [b"", b"a3 LOGOUT\r\n"]),
+    ("imap", [b"* BYE [UNAVAILABLE] later\r\n"], "deferred", "UNAVAILABLE", [b"", b"a3 LOGOUT\r\n"]),
+    ("imap", [b"* OK ready\r\n", b"* CAPABILITY IMAP4rev1 LOGINDISABLED\r\na1 OK\r\n"], "no_starttls", "did not list",
+     [b"", b"a1 CAPABILITY\r\n", b"a3 LOGOUT\r\n"]),
+    ("imap", [b"* OK ready\r\n", b"a1 BAD what\r\n"], "rejected", "a1 BAD what",
+     [b"", b"a1 CAPABILITY\r\n", b"a3 LOGOUT\r\n"]),
+    ("imap", [b"* OK ready\r\n", b"* BYE gone\r\n"], "rejected", "BYE gone",
+     [b"", b"a1 CAPABILITY\r\n", b"a3 LOGOUT\r\n"]),
+    ("imap", [b"* OK ready\r\n", b"* CAPABILITY STARTTLS\r\na1 OK\r\n", b"a2 NO no\r\n"], "rejected", "a2 NO no",
+     [b"", b"a1 CAPABILITY\r\n", b"a2 STARTTLS\r\n", b"a3 LOGOUT\r\n"]),
+    ("imap", [b"* OK ready\r\n", b"* CAPABILITY STARTTLS\r\na1 OK\r\n", b"a2 OK go\r\na3 OK\r\n"], "injected", "a3 OK",
+     [b"", b"a1 CAPABILITY\r\n", b"a2 STARTTLS\r\n", b""]),
+    ("imap", [b"220 mx\r\n"], "not_tls", "not IMAP: 220 mx", [b"", b""]),
+    ("pop3", [b"+OK ready\r\n", b"+OK list\r\nUSER\r\nSTLS\r\n.\r\n", b"+OK go\r\n"], "ok", None,
+     [b"", b"CAPA\r\n", b"STLS\r\n", b""]),
+    ("pop3", [b"+OK ready\r\n", b"+OK list\r\nUSER\r\n.\r\n"], "no_starttls", "CAPA", [b"", b"CAPA\r\n", b"QUIT\r\n"]),
+    ("pop3", [b"+OK ready\r\n", b"-ERR what\r\n"], "no_starttls", "-ERR what", [b"", b"CAPA\r\n", b"QUIT\r\n"]),
+    ("pop3", [b"-ERR [SYS/TEMP] later\r\n"], "deferred", "SYS/TEMP", [b"", b"QUIT\r\n"]),
+    ("pop3", [b"-ERR no\r\n"], "rejected", "-ERR no", [b"", b"QUIT\r\n"]),
+    ("pop3", [b"220 mx\r\n"], "not_tls", "not POP3", [b"", b""]),
+    ("pop3", [b"+OK ready\r\n", b"+OK\r\nSTLS\r\n.\r\n", b"+OK go\r\n+OK\r\n"], "injected", "+OK",
+     [b"", b"CAPA\r\n", b"STLS\r\n", b""]),
+    ("sieve", [b'"IMPLEMENTATION" "x"\r\n"STARTTLS"\r\nOK "ready"\r\n', b"OK\r\n"], "ok", None,
+     [b"", b"STARTTLS\r\n", b""]),
+    ("sieve", [b'"SIEVE" "x"\r\nOK\r\n'], "no_starttls", "did not list", [b"", b"LOGOUT\r\n"]),
+    ("sieve", [b'"STARTTLS"\r\nOK\r\n', b'NO "no"\r\n'], "rejected", "NO", [b"", b"STARTTLS\r\n", b"LOGOUT\r\n"]),
+    ("sieve", [b'BYE (TRYLATER) "busy"\r\n'], "deferred", "TRYLATER", [b"", b"LOGOUT\r\n"]),
+    ("sieve", [b"220 mx\r\n"], "not_tls", "not ManageSieve", [b"", b""]),
+    ("ldap", [ldap(0)], "ok", None, [LDAP_REQUEST, b""]),
+    ("ldap", [ldap(2, b"unsupported")], "no_starttls", "result 2: unsupported", [LDAP_REQUEST, DIALOGUES["ldap"][2]]),
+    ("ldap", [ldap(52)], "deferred", "result 52", [LDAP_REQUEST, DIALOGUES["ldap"][2]]),
+    ("ldap", [ldap(53)], "rejected", "result 53", [LDAP_REQUEST, DIALOGUES["ldap"][2]]),
+    ("ldap", [ldap(0) + b"\x30"], "injected", "0", [LDAP_REQUEST, b""]),
+    ("ldap", [ldap(0, kind=0x61)], "not_tls", "type 0x61", [LDAP_REQUEST, b""]),
+    ("ldap", [b"220 mx\r\n"], "not_tls", "not LDAP: 220", [LDAP_REQUEST, b""]),
+    ("ldap", [b"\x30\x80\x00\x00"], "not_tls", "not LDAP", [LDAP_REQUEST, b""]),
+    ("ldap", [b"\x30\x03\x02\x01\x01"], "not_tls", "cut short", [LDAP_REQUEST, b""]),
+    ("ldap", [b"\x30\x84\x7f\xff\xff\xff"], "too_large", "announced", [LDAP_REQUEST, b""]),
+    ("postgres", [b"S"], "ok", None, [bytes.fromhex("0000000804d2162f"), b""]),
+    ("postgres", [b"N"], "no_starttls", "answered N", [bytes.fromhex("0000000804d2162f"), b""]),
+    ("postgres", [b"E"], "rejected", "an error", [bytes.fromhex("0000000804d2162f"), b""]),
+    ("postgres", [b"Sx"], "injected", "x", [bytes.fromhex("0000000804d2162f"), b""]),
+    ("postgres", [b"H"], "not_tls", "b'H'", [bytes.fromhex("0000000804d2162f"), b""]),
+]  # fmt: skip
+
+
+def upgrade(scheme: str) -> Upgrade:
+    return Upgrade(scheme, host="mx.lab.test", client_name="client.test")
+
+
+@pytest.mark.parametrize(("scheme", "said", "outcome", "reason", "sent"), CASES)
+def test_dialogue(scheme: str, said: Said, outcome: str, reason: str | None, sent: Said) -> None:
+    made = upgrade(scheme)
+    assert [made.start(), *(made.receive(turn) for turn in said)] == sent
+    assert made.is_done
+    assert made.outcome == outcome
+    assert (made.reason is None) == (reason is None)
+    assert (reason or "") in (made.reason or "")
+    assert len(made.reason or "") <= 400
+    assert made.receive(b"anything") == b""
+
+
+@pytest.mark.parametrize(("scheme", "said", "outcome", "reason", "sent"), CASES)
+def test_dialogue_byte_by_byte(scheme: str, said: Said, outcome: str, reason: str | None, sent: Said) -> None:
+    if outcome == "injected":  # what comes after the go-ahead is read as TLS then, and is not TLS
+        outcome = "ok"
+    made = upgrade(scheme)
+    heard = made.start()
+    for byte in b"".join(said):
+        heard += made.receive(bytes((byte,)))
+    if outcome == "ok" or heard == b"".join(sent):
+        assert made.outcome == outcome
+    else:  # it ended earlier, with less to quote
+        assert made.outcome in {outcome, "not_tls"}
+
+
+@pytest.mark.parametrize("scheme", sorted(DIALOGUES))
+def test_the_end_of_the_stream_is_an_outcome(scheme: str) -> None:
+    for end, outcome in (("receive_eof", "closed"), ("receive_reset", "reset")):
+        made = upgrade(scheme)
+        made.start()
+        getattr(made, end)()
+        assert (made.is_done, made.outcome) == (True, outcome)
+        assert "before TLS" in (made.reason or "")
+        made.abandon("timeout", "too late")
+        assert made.outcome == outcome
+
+
+@given(st.sampled_from(sorted(DIALOGUES)), st.lists(st.binary(max_size=60), max_size=8))
+def test_noise_never_escapes(scheme: str, pieces: Said) -> None:
+    made = upgrade(scheme)
+    made.start()
+    for piece in pieces:
+        made.receive(piece)
+    made.receive_eof()
+    assert made.outcome in OUTCOMES
+
+
+@given(st.sampled_from(CASES), st.data())
+def test_damage_never_escapes(case: tuple[str, Said, str, str | None, Said], data: st.DataObject) -> None:
+    made = upgrade(case[0])
+    made.start()
+    for turn in case[1]:
+        changed = bytearray(turn[:2000])
+        for _ in range(3):
+            changed[data.draw(st.integers(0, len(changed) - 1))] = data.draw(st.integers(0, 255))
+        made.receive(bytes(changed))
+    made.receive_eof()
+    assert made.outcome in OUTCOMES
+
+
+def test_every_upgrade_has_a_dialogue_and_a_port() -> None:
+    assert set(DIALOGUES) == UPGRADES <= set(PORTS)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "name"), [("https", "client.test"), ("smtp", ""), ("smtp", "a b"), ("smtp", "a\r\nQUIT"), ("smtp", "ä")]
+)
+def test_usage(scheme: str, name: str) -> None:
+    with pytest.raises(UsageError):
+        Upgrade(scheme, host="mx.lab.test", client_name=name)
