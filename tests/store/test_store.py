@@ -223,3 +223,10 @@ def test_a_url_takes_its_options_and_is_not_touched_before_it_is_used() -> None:
     options = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
     with pytest.raises(StoreError, match="s3://bucket/looks/observations could not be opened"):
         Store("s3://bucket/looks/", storage_options=options | {"AWS_REGION": "eu-central-1", "max_retries": "0"})
+
+
+def test_a_file_may_hold_nothing_but_nulls_in_a_column(tmp_path: Path) -> None:
+    store = Store(tmp_path / "s")
+    for number, service in enumerate((None, SERVICES[0], None)):
+        store.append(Tables.from_frames(schema.frame("observations", [look(BEGIN, sample=number, service=service)])))
+    assert list(store.load().observations["service"].isna()) == [True, True, False]

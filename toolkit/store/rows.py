@@ -39,7 +39,7 @@ _INSTANTS: Final[dict[schema.TableName, str]] = {
 
 def as_frame(name: schema.TableName, kept: pa.Table) -> pd.DataFrame:
     """The rows as a frame of the table: in the order of their instants, of repeats the first, dtypes restored."""
-    kept = kept.unify_dictionaries()
+    kept = unified(kept)
     order = _ordered(name, kept, rank_rows(kept, schema.KEYS[name]))
     if not _is_sorted(order) or len(order) < len(kept):
         kept = kept.take(pa.array(order))
@@ -48,6 +48,16 @@ def as_frame(name: schema.TableName, kept: pa.Table) -> pd.DataFrame:
         for column, values in zip(kept.column_names, kept.columns, strict=True)
     }
     return schema.conform(name, pa.table(whole).to_pandas(types_mapper=_PANDAS.get, split_blocks=True))
+
+
+def unified(kept: pa.Table) -> pa.Table:
+    """The same rows, each text column with one dictionary."""
+    for place, (name, column) in enumerate(zip(kept.column_names, kept.columns, strict=True)):
+        if pa.types.is_dictionary(column.type) and any(chunk.dictionary.null_count for chunk in column.chunks):
+            # A column that is null throughout a file comes with null in its dictionary, which Arrow does not unify.
+            chunks = [chunk.cast(pa.string()).dictionary_encode() for chunk in column.chunks]
+            kept = kept.set_column(place, name, pa.chunked_array(chunks, column.type))
+    return kept.unify_dictionaries()
 
 
 def without_repeats(name: schema.TableName, kept: pa.Table) -> pa.Table:

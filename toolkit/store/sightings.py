@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toolkit import schema
-from toolkit.store.rows import Integers, codes, integers, rank_rows, without_repeats
+from toolkit.store.rows import Integers, codes, integers, rank_rows, unified, without_repeats
 
 _LINE: Final = ("service", "host", "server_name")
 """With the key type of the leaf, what tells lines apart."""
@@ -35,7 +35,7 @@ _ROOM: Final = 1 << 62
 
 def count_sightings(observations: pa.Table, certificates: pd.DataFrame) -> pd.DataFrame:
     """The frame of `toolkit.analyse.find_sightings`, from `NEEDED` as read and `FACTS` as loaded."""
-    looks = without_repeats("observations", observations.unify_dictionaries())
+    looks = without_repeats("observations", unified(observations))
     looks = looks.filter(pc.is_valid(looks["leaf_sha256"]))
     leaf, leaves = codes(looks["leaf_sha256"])
     facts = certificates.set_index("cert_sha256").reindex(pd.Index(leaves.to_pandas(), dtype="string"))
