@@ -111,6 +111,13 @@ def first_and_last(numbers: Ints, count: int) -> tuple[Ints, Ints]:
     return first, last
 
 
+def first_of_rounds(looks: Looks) -> Ints:
+    """For each look the position of the first look of its line and round."""
+    rounds = int(looks.round.max(initial=0)) + 1
+    numbers, codes = pd.factorize(looks.line * rounds + looks.round)
+    return first_and_last(numbers, len(codes))[0][numbers]
+
+
 def instant_groups(looks: Looks) -> tuple[Ints, Ints]:
     """For each look: the first look of its line at the same instant, and the position after the last."""
     begins = np.ones(len(looks.at) + 1, bool)

@@ -44,18 +44,6 @@ def pair_by_names(tables: Tables) -> pd.DataFrame:
     )
 
 
-def covers(name: str, host: str) -> bool:
-    """Whether a name of a certificate is for the host: equal, or a wildcard in place of the leftmost label (RFC 9525).
-
-    >>> covers("*.example.org", "mx.example.org"), covers("*.example.org", "a.b.example.org")
-    (True, False)
-    """
-    if name.startswith("*."):
-        label, _, parent = host.partition(".")
-        return bool(label) and parent.lower() == name[2:].lower()
-    return name.lower() == host.lower()
-
-
 def _members(tables: Tables, issued: pd.DataFrame) -> pd.DataFrame:
     """Which certificate belongs to which host: columns `host` and `cert_sha256`."""
     seen = tables.observations[["host", "leaf_sha256"]].dropna().drop_duplicates()
@@ -70,12 +58,12 @@ def _members(tables: Tables, issued: pd.DataFrame) -> pd.DataFrame:
         columns=["name", "cert_sha256"],
     )
     named["pattern"] = named["name"].str.lower()
-    hosts = pd.DataFrame({"host": seen["host"].unique()})
-    exact, wild = hosts["host"].str.lower(), "*." + hosts["host"].str.lower().str.partition(".")[2]
-    patterns = (
-        pd.concat([hosts.assign(pattern=exact), hosts.assign(pattern=wild)]) if len(hosts) else hosts.assign(pattern=[])
-    )
-    covering = named.merge(patterns.drop_duplicates(), on="pattern")[["host", "cert_sha256"]].drop_duplicates()
+    host = pd.Series(seen["host"].unique(), dtype="string")
+    wild = "*." + host.str.lower().str.replace(r"^[^.]*\.?", "", regex=True)
+    patterns = pd.concat([pd.DataFrame({"host": host, "pattern": pattern}) for pattern in (host.str.lower(), wild)])
+    covering = named.merge(patterns.drop_duplicates().astype(object), on="pattern")[
+        ["host", "cert_sha256"]
+    ].drop_duplicates()
     rest = named[~named["cert_sha256"].isin(covering["cert_sha256"])].drop_duplicates(["name", "cert_sha256"])
     return pd.concat([seen, covering, _same_names_together(rest)], ignore_index=True)
 

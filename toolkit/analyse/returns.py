@@ -5,6 +5,7 @@ is something else: B's share falls. The claims on a rotation assume that it neve
 split into *visits* of each certificate first.
 """
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -62,7 +63,7 @@ def find_split(pair: Pair, min_share: float) -> Split | None:
         return _split_runs(pair, is_ambiguous=False)
     if len(falls) == 1 and pair.has_old_before != pair.has_new_after:
         seen, then = int(falls[0]) + 1, len(pair.new) - int(falls[0]) - 1
-        chance = stats.hypergeom.pmf(seen - 1, seen - 1 + then, seen - 1, seen - 1)
+        chance = 1 / math.comb(seen - 1 + then, then)
         if pair.has_old_before and (chance <= MISS or pair.looks_after >= looks_needed(min_share)):
             return _split_runs(pair, is_ambiguous=False)
         if pair.has_old_before and (chance <= 2 * MISS or pair.is_superseded):
@@ -120,21 +121,37 @@ class Visits:
     splits: dict[tuple[int, int], bool]
 
 
-def number_visits(shown: Ints, line: Ints, old: Ints, new: Ints, min_share: float) -> Visits:
-    """Number the visits of each certificate of a line: 0 until a return begins the next one.
+@dataclass(frozen=True, slots=True, eq=False)
+class Neighbours:
+    """Looks and the pairs to examine: per look `shown` (the certificate, numbered per line) and `line`."""
 
-    `shown` says which certificate of its line each look showed (numbers of their own per line), `line` the look's
-    line, `old` and `new` the neighbours to examine.
-    """
-    count = int(shown.max()) + 1 if len(shown) else 0
-    first, last = first_and_last(shown, count)
-    old, new = old[last[old] > first[new]], new[last[old] > first[new]]
+    shown: Ints
+    line: Ints
+    old: Ints
+    new: Ints
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ByRound:
+    """Which looks are the first of their round, and in which pairs only those count as independent."""
+
+    is_first: Bools
+    pairs: Bools
+
+
+def number_visits(given: Neighbours, by_round: ByRound, min_share: float) -> Visits:
+    """Number the visits of each certificate of a line: 0 until a return begins the next one."""
+    shown, line = given.shown, given.line
+    first, last = first_and_last(shown, int(shown.max(initial=-1)) + 1)
+    mixed = last[given.old] > first[given.new]
+    old, new, only_first = given.old[mixed], given.new[mixed], by_round.pairs[mixed]
     positions, owner = stretches(first[new], last[old] + 1)
-    either = (shown[positions] == old[owner]) | (shown[positions] == new[owner])
-    positions, owner = positions[either], owner[either]
+    counts = (shown[positions] == old[owner]) | (shown[positions] == new[owner])
+    counts &= by_round.is_first[positions] | ~only_first[owner]
+    positions, owner = positions[counts], owner[counts]
     is_new = shown[positions] == new[owner]
     lo, hi = np.searchsorted(owner, np.arange(len(old))), np.searchsorted(owner, np.arange(len(old)), "right")
-    line_first, line_last = first_and_last(line, int(line.max()) + 1 if len(line) else 0)
+    line_first, line_last = first_and_last(line, int(line.max(initial=-1)) + 1)
     latest = np.full(len(line_first), -1)
     np.maximum.at(latest, line[first], first)
     boundaries: dict[int, list[Ints]] = {}

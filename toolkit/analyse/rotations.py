@@ -18,16 +18,16 @@ from toolkit.analyse.bounds import (
 )
 from toolkit.analyse.looks import (
     LINE,
-    Looks,
     as_instants,
     certificate_facts,
     first_and_last,
+    first_of_rounds,
     instant_groups,
     joined_sources,
     neighbours,
 )
 from toolkit.analyse.named import pair_by_names
-from toolkit.analyse.pairs import CLAIMS, FACTS, INSTANT, days, describe_pairs
+from toolkit.analyse.pairs import CLAIMS, DTYPES, FACTS, INSTANT, days, describe_pairs
 from toolkit.analyse.skipped import find_skipped
 from toolkit.analyse.stickiness import suspect_stickiness
 from toolkit.analyse.visits import Succession, find_succession
@@ -78,7 +78,7 @@ def find_rotations(
     | `is_return` | boolean | B had been seen before A: a roll-back | never null |
     | `is_interleaved` | boolean | A was seen again after B was first seen | by names |
     | `is_ambiguous` | boolean | the pair is one reading among several (see below) | never null |
-    | `is_sticky_suspected` | boolean | looks of one round agree more than chance allows | not from looks |
+    | `is_sticky_suspected` | boolean | looks of a round agree more than chance allows | too few mixed rounds |
     | `kind` | string | `renewal`; `reissue_or_parallel`: over half of A's life was left when B began | no validity |
     | `has_same_key` | boolean | B has A's key | a key is not known |
     | `is_issuer_changed` | boolean | the issuers' names differ | an issuer is not known |
@@ -86,7 +86,7 @@ def find_rotations(
     | `lifetime_change_days` | Float64 [d] | B's lifetime less A's | no validity |
     | `is_expired_while_served` | boolean | A was seen after its `not_after` | by names |
     | `is_served_before_valid` | boolean | B was seen before its `not_before` | by names |
-    | `skipped` | object | tuple of certificates issued between A and B but never seen on the line | never null |
+    | `skipped` | object | tuple of certificates issued from A to B, never seen on the line | from sightings |
     | `source` | string | sources of both, sorted, joined by `, ` | never null |
 
     The certain ends hold on one clock. The 95 % claims (`toolkit.analyse.bounds`, each one-sided) assume
@@ -95,8 +95,19 @@ def find_rotations(
     that one machine answers: the claims are then exactly the gap between two sightings. `sticky=True` counts
     rounds instead of looks, for balancers with source affinity.
 
+    A *return* (A-B-A) is a row of its own: the line went back, which is more than looks alternating during a
+    roll-out (`toolkit.analyse.returns` has the rules). Looks before and after it are visits apart, and so are the
+    bounds. With too little to tell a return from a roll-out, no row is made, and `is_interleaved` says that looks
+    alternated. `is_ambiguous`: a return that may be a roll-out overtaken by the next; a successor by validity that
+    was seen before its predecessor; by names, several certificates of one generation.
+
+    Certificates whose row is missing, or whose key type is not known, make no rotation: they may be the other half
+    of a pair of key types. Undated looks have no place in an order and make none either. A validity that ends
+    before it begins is computed as it stands.
+
     From sightings alone only what needs no single looks is known: certain ends always, and with `min_share=1`
     start, done and overlap; the rest is null, and no return is told.
+    Raises `UsageError` for a `min_share` outside ]0, 1], an unknown `basis`, and sightings with `basis="names"`.
     """
     looks_needed(min_share)
     if basis == "names":
@@ -112,11 +123,11 @@ def find_rotations(
     found["min_share"] = min_share
     found["looks_needed"] = looks_needed(min_share)
     found["has_too_few_looks"] = found[CLAIMS].isna().any(axis=1)
-    return found
+    return found.astype(DTYPES)
 
 
 def _from_looks(tables: Tables, min_share: float, *, sticky: bool) -> pd.DataFrame:
-    found = find_succession(tables, min_share)
+    found = find_succession(tables, min_share, sticky=sticky)
     looks, old, new = found.looks, found.old, found.new
     visits = _visited(tables, found)
     line = looks.lines.iloc[found.line[old]].reset_index(drop=True)
@@ -124,7 +135,7 @@ def _from_looks(tables: Tables, min_share: float, *, sticky: bool) -> pd.DataFra
     told = _claims(found, min_share, sticky=sticky)
     told["is_return"] = found.visit[new] > 0
     told["is_ambiguous"] = found.is_ambiguous
-    told["is_sticky_suspected"] = suspect_stickiness(found)
+    told["is_sticky_suspected"] = suspect_stickiness(found.shown, looks.round, old, new)
     told["skipped"] = find_skipped(tables, line, old_rows, new_rows)
     return describe_pairs(line, old_rows, new_rows, told).sort_values(LINE, kind="stable", ignore_index=True)
 
@@ -151,10 +162,11 @@ def _visited(tables: Tables, found: Succession) -> pd.DataFrame:
 def _claims(found: Succession, min_share: float, *, sticky: bool) -> pd.DataFrame:
     """The 95 % ends of each pair, and how many looks there were on either side."""
     looks, old, new = found.looks, found.old, found.new
-    counted = _first_of_rounds(looks) if sticky else np.arange(len(looks.at))
+    round_begins = first_of_rounds(looks)
+    counted = np.unique(round_begins) if sticky else np.arange(len(looks.at))
     begins, ends = instant_groups(looks)
     lo, hi = _stretch_without_returns(found)
-    seen_from = _round_begins(looks, counted)[found.first[new]] if sticky else found.first[new]
+    seen_from = round_begins[found.first[new]] if sticky else found.first[new]
     edges = Edges(
         at=looks.at[counted],
         lo=np.searchsorted(counted, lo),
@@ -209,20 +221,6 @@ def _stretch_without_returns(found: Succession) -> tuple[Ints, Ints]:
         lo[pair] = lo[pair] if earlier is None else found.last[earlier] + 1
         hi[pair] = hi[pair] if later is None else found.first[later]
     return lo, hi
-
-
-def _first_of_rounds(looks: Looks) -> Ints:
-    """Positions of the first look of each line in each round."""
-    rounds = int(looks.round.max()) + 1 if len(looks.round) else 1
-    numbers, codes = pd.factorize(looks.line * rounds + looks.round)
-    return np.sort(first_and_last(numbers, len(codes))[0])
-
-
-def _round_begins(looks: Looks, counted: Ints) -> Ints:
-    """For each look the position of the first look of its line and round."""
-    rounds = int(looks.round.max()) + 1 if len(looks.round) else 1
-    numbers, codes = pd.factorize(looks.line * rounds + looks.round)
-    return first_and_last(numbers, len(codes))[0][numbers]
 
 
 def _from_sightings(sightings: pd.DataFrame, min_share: float) -> pd.DataFrame:

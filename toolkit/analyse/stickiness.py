@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from toolkit.analyse.bounds import stretches
-from toolkit.analyse.visits import Succession
+from toolkit.analyse.bounds import Ints, stretches
+from toolkit.analyse.looks import first_and_last
 
 _SUSPECT = 0.001
 """The chance at which independence is given up: rarer than the claims' 5 %, because it discredits them."""
@@ -14,25 +14,27 @@ _FEWEST = 3
 """Comparisons of rounds that it takes to say anything."""
 
 
-def suspect_stickiness(found: Succession) -> pd.Series:
-    """For each pair: do the looks of one round agree more than chance allows? Null with too few mixed rounds.
+def suspect_stickiness(shown: Ints, rounds: Ints, old: Ints, new: Ints) -> pd.Series:
+    """For each pair (`old`, `new`, as numbered in `shown`): do looks of one round agree more than chance allows?
+
+    Null with too few rounds that can tell.
 
     While both certificates are shown, each round is compared with the next: if looks are independent, which of the
     two rounds showed the successor how often follows the hypergeometric distribution. Its standardised squares are
     summed (chi-square), less the greatest one, which a share that moves at once would explain.
     """
-    old, new = found.old, found.new
-    positions, owner = stretches(found.first[new], found.last[old] + 1)
-    is_new = found.shown[positions] == new[owner]
-    either = is_new | (found.shown[positions] == old[owner])
-    table = pd.DataFrame({"pair": owner, "round": found.looks.round[positions], "new": is_new, "at": positions})[either]
-    rounds = table.groupby(["pair", "round"], sort=False).agg(
+    first, last = first_and_last(shown, int(shown.max(initial=-1)) + 1)
+    positions, owner = stretches(first[new], last[old] + 1)
+    is_new = shown[positions] == new[owner]
+    either = is_new | (shown[positions] == old[owner])
+    table = pd.DataFrame({"pair": owner, "round": rounds[positions], "new": is_new, "at": positions})[either]
+    counts = table.groupby(["pair", "round"], sort=False).agg(
         looks=("new", "size"), new=("new", "sum"), at=("at", "min")
     )
-    rounds = rounds[rounds["looks"] >= 2].reset_index().sort_values(["pair", "at"], ignore_index=True)
-    is_first = rounds.groupby("pair").cumcount() % 2 == 0
-    one = rounds[is_first].reset_index(drop=True)
-    other = rounds.shift(-1)[is_first].reset_index(drop=True)
+    counts = counts[counts["looks"] >= 2].reset_index().sort_values(["pair", "at"], ignore_index=True)
+    is_first = counts.groupby("pair").cumcount() % 2 == 0
+    one = counts[is_first].reset_index(drop=True)
+    other = counts.shift(-1)[is_first].reset_index(drop=True)
     same = one["pair"] == other["pair"]
     one, other = one[same], other[same]
     looks = one["looks"] + other["looks"]
