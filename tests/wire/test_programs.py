@@ -1,0 +1,144 @@
+"""The engine over loopback against the command-line servers of OpenSSL and GnuTLS, judged by `openssl s_client`."""
+
+import contextlib
+import re
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from tests.conftest import need
+from tests.wire.peers import OnSocket, converse, credentials
+from toolkit.reference import Offer, find_suite, groups, offers, signature_schemes, suites
+from toolkit.wire import Answer, Handshake
+
+ANY = offers()["any"]
+
+
+@contextlib.contextmanager
+def running(*command: str) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate(timeout=10)
+
+
+def announced(process: subprocess.Popen[bytes], pattern: bytes) -> bytes:
+    """What a starting server prints: the first group of the first line that fits."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if match := re.search(pattern, line):
+            return match[1]
+    return pytest.fail("the server did not start")
+
+
+@contextlib.contextmanager
+def s_server(kinds: tuple[str, ...], *options: str) -> Iterator[int]:
+    """The port of an `openssl s_server`; without options it takes everything it was built with."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not installed")
+    with contextlib.ExitStack() as stack:
+        flags = []
+        for kind, (certificate, key) in zip(kinds, (("-cert", "-key"), ("-dcert", "-dkey")), strict=False):
+            files = stack.enter_context(credentials(kind).files())
+            flags += [certificate, files[0], key, files[1]]
+        options = options or ("-cipher", "ALL:@SECLEVEL=0", "-min_protocol", "TLSv1")
+        process = stack.enter_context(running(openssl, "s_server", "-accept", "127.0.0.1:0", *flags, *options))
+        yield int(announced(process, rb"^ACCEPT 127\.0\.0\.1:(\d+)"))
+
+
+def look(port: int, offer: Offer = ANY) -> Answer:
+    handshake = Handshake(offer, server_name="mx.lab.test")
+    with socket.create_connection(("127.0.0.1", port), 10) as connection:
+        converse(handshake, OnSocket(connection))
+    return handshake.answer
+
+
+def s_client(port: int, *options: str) -> str:
+    command = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-servername", "mx.lab.test", *options]
+    return subprocess.run(command, input=b"", capture_output=True, timeout=20, check=False).stdout.decode()
+
+
+def found(pattern: str, printed: str) -> str:
+    match = re.search(pattern, printed, re.MULTILINE)
+    assert match, printed
+    return match[1]
+
+
+@pytest.mark.parametrize("kinds", [("RSA",), ("EC",), ("Ed25519",), ("RSA", "EC")])
+@pytest.mark.parametrize(("version", "flag"), [("TLS 1.3", "-tls1_3"), ("TLS 1.2", "-tls1_2"), ("TLS 1.0", "-tls1")])
+def test_the_same_as_s_client_sees(kinds: tuple[str, ...], version: str, flag: str) -> None:
+    if kinds == ("Ed25519",) and version == "TLS 1.0":
+        pytest.skip("RFC 8422, 5.10: Ed25519 signs from TLS 1.2 on")
+    with s_server(kinds) as port:
+        offer = replace(ANY, versions=(version,))
+        answer = look(port, offer)
+        printed = s_client(port, flag, "-showcerts", "-cipher", "ALL:@SECLEVEL=0")
+    assert answer.is_sound, answer
+    assert answer.is_key_proven
+    assert found(r"Protocol *: *(\S+)$|^New, (TLSv\S+),", printed) in {"TLSv1.3", "TLSv1.2", "TLSv1", None}
+    suite = suites()[answer.suite_code or 0]
+    key = found(r"Server Temp Key: ([^,\n]+)", printed)
+    group = groups()[answer.group_code or 0].name
+    assert {"X25519": "x25519", "ECDH": "secp256r1"}.get(key, key) == group
+    # Both were answered with the certificate that this server prefers.
+    assert "BEGIN CERTIFICATE" in printed
+    if version == "TLS 1.3":
+        assert suite.name == "TLS_AES_128_GCM_SHA256"  # our first, since the server follows the client
+    else:
+        server = find_suite(found(r"^New, \S+, Cipher is (\S+)$", printed))
+        assert server is not None
+        assert (server.key_exchange, server.authentication) == (suite.key_exchange, suite.authentication)
+    if version != "TLS 1.0":
+        scheme = signature_schemes()[answer.signature_scheme_code or 0]
+        kind = found(r"Peer signature type: (\S+)", printed)
+        assert {"RSA-PSS": "RSA", "RSA": "RSA", "ECDSA": "EC", "ed25519": "Ed25519"}[kind] == scheme.key_type
+
+
+def test_a_server_that_forces_p256_is_asked_again() -> None:
+    with s_server(("EC",), "-groups", "P-256") as port:
+        answer = look(port)
+    assert answer.is_sound, answer
+    assert (answer.is_retried, answer.group_code, answer.protocol) == (True, 0x0017, "TLS 1.3")
+
+
+def test_a_staple_is_seen_where_one_is_served(tmp_path_factory: pytest.TempPathFactory) -> None:
+    staple = tmp_path_factory.mktemp("ocsp") / "response.der"
+    staple.write_bytes(b"\x30\x03\x0a\x01\x03")  # OCSPResponse, tryLater: served as it is
+    for version in ("TLS 1.2", "TLS 1.3"):
+        with s_server(("RSA",), "-status_file", str(staple)) as port:
+            answer = look(port, replace(ANY, versions=(version,)))
+        assert (answer.is_sound, answer.has_ocsp_staple) == (True, True), answer
+
+
+@pytest.mark.interop
+@pytest.mark.parametrize("kind", ["RSA", "EC"])
+def test_gnutls_suite_by_suite(kind: str) -> None:
+    """What GnuTLS serves at each version, one suite at a time: 3DES and RC4 are still in it."""
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+    priority = "NORMAL:+VERS-ALL:+3DES-CBC:+ARCFOUR-128:+DHE-RSA:+RSA:%COMPAT:%SERVER_PRECEDENCE"
+    with credentials(kind).files() as (certificate, key):
+        command = [need("gnutls-serv"), "--port", str(port), "--priority", priority, "--echo"]
+        with running(*command, "--x509certfile", certificate, "--x509keyfile", key) as process:
+            announced(process, rb"listening on (IPv4)")
+            for protocol, codes in (
+                ("TLS 1.0", (0x0005, 0x000A, 0x002F, 0xC013, 0xC009)),
+                ("TLS 1.2", (0x000A, 0xC013, 0xC009, 0xC02F, 0xC02B, 0x009E)),
+                ("TLS 1.3", (0x1301, 0x1302, 0x1303, 0x1304)),
+            ):
+                for code in codes:
+                    answer = look(port, replace(ANY, versions=(protocol,), suites=(code,)))
+                    authentication = suites()[code].authentication
+                    if authentication in {"any", {"RSA": "RSA", "EC": "ECDSA"}[kind]}:
+                        assert answer.is_sound, (suites()[code].name, answer)
+                        assert (answer.protocol, answer.suite_code) == (protocol, code)
+                        assert answer.chain == (credentials(kind).der,)
+                    else:
+                        assert (answer.outcome, answer.alert) == ("refused", 40)
