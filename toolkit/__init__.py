@@ -1,6 +1,12 @@
-"""Watch TLS over time: collect what servers show, keep it in DataFrames, ask and chart."""
+"""Watch TLS over time: collect what servers show, keep it in DataFrames, ask and chart.
 
+The questions of `toolkit.analyse` stand here too (`toolkit.find_rotations`, …). They, `toolkit.chart` and
+`toolkit.lab` are imported when they are first used: a look needs neither scipy nor matplotlib.
+"""
+
+from importlib import import_module
 from pathlib import Path
+from typing import Any, Final
 
 from toolkit import readers, schema
 from toolkit.collect import Limits, collect, observe
@@ -10,6 +16,23 @@ from toolkit.targets import Target, parse_target
 
 __all__ = ["Limits", "Store", "Tables", "Target", "collect", "observe", "parse_target", "read"]
 __version__ = "0.1.0"
+
+_ROOMS: Final = ("analyse", "chart", "lab", "reference", "wire")
+
+
+def __getattr__(name: str) -> Any:
+    """A room, or a question of `toolkit.analyse`, imported when it is first asked for (PEP 562)."""
+    if name in _ROOMS:
+        return import_module(f"toolkit.{name}")
+    analyse = import_module("toolkit.analyse")
+    if name in analyse.__all__:
+        return getattr(analyse, name)
+    raise AttributeError(f"module 'toolkit' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Every public name, also those that are imported later."""
+    return sorted([*__all__, *_ROOMS, *import_module("toolkit.analyse").__all__])
 
 
 def read(path: str | Path, *, format: str | None = None) -> Tables:  # noqa: A002  as in pandas
