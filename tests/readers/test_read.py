@@ -1,0 +1,59 @@
+"""`toolkit.read`: what lies there decides how it is read, and every refusal says what to do."""
+
+from pathlib import Path
+
+import pytest
+
+import toolkit
+from tests.certificates import der
+from tests.conftest import ROOT
+from toolkit.errors import ReadError, UsageError
+from toolkit.tables import as_pem
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    with pytest.raises(ReadError, match=r"nowhere does not exist: check the spelling"):
+        toolkit.read(tmp_path / "nowhere")
+
+
+def test_a_folder_without_anything_known(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(ReadError, match=r"holds neither observations\.csv, support\.csv, rounds\.csv nor a PEM file"):
+        toolkit.read(tmp_path)
+
+
+def test_an_empty_folder_asked_for_as_pem(tmp_path: Path) -> None:
+    with pytest.raises(ReadError, match=r"holds no file named \.cer, \.crt, \.pem"):
+        toolkit.read(tmp_path, format="pem")
+
+
+def test_an_unknown_format_lists_the_known(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"format='xml' is not known\. Known: csv, pem"):
+        toolkit.read(tmp_path, format="xml")
+
+
+def test_a_file_of_no_known_format_says_how_der_becomes_pem(tmp_path: Path) -> None:
+    path = tmp_path / "leaf.der"
+    path.write_bytes(der.certificate())
+    with pytest.raises(ReadError, match=r"of no known format .*openssl x509 -inform der -in leaf\.der -out leaf\.pem"):
+        toolkit.read(path)
+
+
+def test_one_csv_of_a_folder_names_the_folder() -> None:
+    with pytest.raises(ReadError, match=r"one file of several: name its folder, .*google-mail\."):
+        toolkit.read(ROOT / "data" / "google-mail" / "observations.csv")
+
+
+def test_a_folder_where_a_file_is_due_and_the_other_way_round(tmp_path: Path) -> None:
+    path = tmp_path / "x.pem"
+    path.write_text(as_pem(der.certificate()))
+    with pytest.raises(ReadError, match="is not a folder: name the one"):
+        toolkit.read(path, format="csv")
+    (tmp_path / "y.pem").mkdir()
+    with pytest.raises(ReadError, match=r"y\.pem cannot be read: Is a directory"):
+        toolkit.read(tmp_path)
+
+
+def test_the_path_may_be_text_and_the_name_of_a_pem_file_is_free(tmp_path: Path) -> None:
+    (tmp_path / "chain").write_text(as_pem(der.certificate()))
+    assert len(toolkit.read(str(tmp_path / "chain")).certificates) == 1
