@@ -261,8 +261,20 @@ def test_a_lab_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_address_that_is_not_this_machine_is_named() -> None:
-    with pytest.raises(LabError, match="could not start"), Lab(schedule(machine((0, 0), address="192.0.2.1"))):
+    with (
+        pytest.raises(LabError, match="Nothing can listen on 192"),
+        Lab(schedule(machine((0, 0), address="192.0.2.1"))),
+    ):
         pass
+
+
+def test_a_server_that_breaks_stops_the_lab() -> None:
+    """Not the client's doing: tlslite is told to serve a manner that lists no suites."""
+    with Lab(schedule(machine((0, 0), implementation="tlslite"))) as lab:
+        with suppress(OSError):  # closed or reset, as the system has it
+            look(lab.targets[0])
+        with pytest.raises(LabError, match="one broke with LabError: tlslite serves one certificate"):
+            lab.clock.advance(timedelta(days=1))
 
 
 def test_a_lab_starts_once() -> None:

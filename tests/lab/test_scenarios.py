@@ -10,7 +10,9 @@ from toolkit import schema
 from toolkit.errors import LabError
 from toolkit.lab import NAMES, Scenario, Truth, scenario, tell_truth
 from toolkit.lab.drafting import roll_out_times
+from toolkit.lab.stills import STILLS
 
+ROTATING = sorted(set(NAMES) - set(STILLS))
 SEEDS = (0, 1, 2, 3, 4, 5, 6, 7, -1, 2**70 + 9)
 
 
@@ -29,14 +31,14 @@ def with_validity(truth: Truth) -> pd.DataFrame:
     )
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ROTATING)
 def test_the_same_seed_gives_the_same_schedule_and_another_one_another(name: str) -> None:
     drawn = [scenario(name).schedule(seed) for seed in SEEDS]
     assert [scenario(name).schedule(seed) for seed in SEEDS] == drawn
     assert len(set(drawn)) == len(SEEDS)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ROTATING)
 def test_the_truth_is_well_formed(name: str) -> None:
     for truth in truths(name):
         schema.check("certificates", truth.certificates)

@@ -1,7 +1,10 @@
 """How a machine speaks TLS: which protocols, and which suites in which order."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
+
+from toolkit.reference.museum import museum
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +16,7 @@ class Manner:
     """
 
     meaning: str
-    suites: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    suites: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 _OLD = (
@@ -31,5 +34,6 @@ MANNERS: Final[dict[str, Manner]] = {
     "legacy": Manner(
         "SSL 3.0 to TLS 1.2 with 3DES and RC4", dict.fromkeys(("SSL 3.0", "TLS 1.0", "TLS 1.1", "TLS 1.2"), _OLD)
     ),
+    "museum": Manner("what smtp.gmail.com:587 accepted on 2015-11-25", museum()),
 }
 """Every manner by name."""

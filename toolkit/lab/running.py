@@ -138,17 +138,22 @@ class _Servers:
                 start_new_session=True,
             )
             stack.callback(self._end)
-            self._send((schedule, seed))
-            is_ready, answer = self._receive()
-            if not is_ready:
-                raise LabError(f"The lab's servers could not start: {answer}")
-            self.stations: list[tuple[int, str, int]] = answer
+            self.stations: list[tuple[int, str, int]] = self.ask(schedule, seed)
             self._left = stack.pop_all()
 
-    def ask(self, command: str, value: object) -> Any:
-        """Send a command and wait for its answer."""
-        self._send((command, value))
-        return self._receive()
+    def ask(self, command: object, value: object) -> Any:
+        """Send a command and wait for its answer. Raises `LabError` where the servers are broken or gone."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            pickle.dump((command, value), self._process.stdin)
+            self._process.stdin.flush()
+            is_fine, answer = pickle.load(self._process.stdout)
+        except (BrokenPipeError, EOFError) as error:
+            raise LabError(f"The lab's servers have ended by themselves: {self._last_words()}. Start anew.") from error
+        if not is_fine:
+            raise LabError(f"The lab's servers cannot go on: {answer} They said: {self._last_words()}")
+        return answer
 
     def stop(self) -> None:
         """End the process; it leaves nothing behind."""
@@ -168,22 +173,6 @@ class _Servers:
             self._process.wait()
             self._process.stdout.close()
 
-    def _send(self, value: object) -> None:
-        assert self._process.stdin is not None
-        try:
-            pickle.dump(value, self._process.stdin)
-            self._process.stdin.flush()
-        except BrokenPipeError as error:
-            raise LabError(self._epitaph()) from error
-
-    def _receive(self) -> Any:
-        assert self._process.stdout is not None
-        try:
-            return pickle.load(self._process.stdout)
-        except EOFError as error:
-            raise LabError(self._epitaph()) from error
-
-    def _epitaph(self) -> str:
+    def _last_words(self) -> str:
         self._complaints.seek(0)
-        said = self._complaints.read().decode("utf-8", "replace").strip().splitlines()
-        return f"The lab's servers have ended by themselves: {said[-1] if said else 'they said nothing'}. Start anew."
+        return self._complaints.read()[-4000:].decode("utf-8", "replace").strip() or "they said nothing"

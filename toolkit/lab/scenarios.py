@@ -8,9 +8,10 @@ from typing import Any, Final
 import numpy as np
 
 from toolkit.errors import LabError
-from toolkit.lab import year
 from toolkit.lab.drafting import Draft, roll_out_times
 from toolkit.lab.schedule import LOOPBACK, Cause, Machine, Schedule, Service, Switch
+from toolkit.lab.stills import STILLS, draw_still
+from toolkit.lab.year import draw_year
 
 NAMES: Final[dict[str, str]] = {
     "year": "three mail hosts share certificates that rotate every 60 to 90 days; one host is old",
@@ -25,6 +26,9 @@ NAMES: Final[dict[str, str]] = {
     "short-lived": "six-day certificates",
     "anycast": "several addresses, whose machines follow each other by days",
     "sticky": "the balancer keeps a source on one machine",
+    "museum": "one machine that accepts what smtp.gmail.com accepted in 2015: SSL 3.0 to TLS 1.2, RC4, 3DES",
+    "modern": "two machines of today: TLS 1.2 and 1.3, X25519MLKEM768, RSA and ECDSA",
+    "mixed": "one machine of three is left over from 2015",
 }
 """Every scenario and what happens in it."""
 
@@ -40,7 +44,7 @@ class Scenario:
     (one canary at 0, one last machine at `roll_out`, the rest half-way). `delay` is what the name is about: how long
     the stuck machine stays behind, when the rollback comes after the roll-out and when its repetition comes, how long
     after expiry `late` switches, how long after its roll-out a key is compromised, by how much one anycast address
-    follows the other. The year has parameters of its own and takes only `begins_at`, rates and `affinity`.
+    follows the other. `year`, `museum`, `modern` and `mixed` take only `begins_at`, rates and `affinity`.
     """
 
     name: str
@@ -73,15 +77,16 @@ class Scenario:
         """What is served when under this seed. Raises `LabError` where the parameters contradict each other."""
         chance = np.random.default_rng([seed % 2**64, zlib.crc32(self.name.encode())])
         if self.name == "year":
-            drawn = year.draw_year(chance, self.begins_at)
-            return replace(
-                drawn,
-                services=tuple(
-                    replace(service, affinity=self.affinity, drop_rate=self.drop_rate, defer_rate=self.defer_rate)
-                    for service in drawn.services
-                ),
-            )
-        return _draw(self, chance)
+            drawn = draw_year(chance, self.begins_at)
+        elif self.name in STILLS:
+            drawn = draw_still(self.name, self.begins_at)
+        else:
+            return _draw(self, chance)
+        services = tuple(
+            replace(service, affinity=self.affinity, drop_rate=self.drop_rate, defer_rate=self.defer_rate)
+            for service in drawn.services
+        )
+        return replace(drawn, services=services)
 
 
 _DAY = timedelta(days=1)
@@ -99,6 +104,7 @@ _DEFAULTS: Final[dict[str, dict[str, Any]]] = {
     },
     "anycast": {"addresses": 3, "machines": 3},
     "sticky": {"affinity": _DAY},
+    "museum": {"begins_at": datetime(2015, 11, 25, tzinfo=UTC)},
 }  # fmt: skip
 
 

@@ -74,7 +74,7 @@ class _Internet:
         self._failures = failures({m.implementation for s in schedule.services for m in s.machines})
         self._engine = lru_cache(maxsize=None)(self._make_engine)
         self._stations = [
-            _Station(number, address, socket.create_server((address, 0), backlog=512))
+            _Station(number, address, _listen(address))
             for number, service in enumerate(schedule.services)
             for address in service.addresses
         ]
@@ -167,6 +167,16 @@ class _Internet:
         return make_engine(implementation, manner, tuple(self._issued[number] for number in issues))
 
 
+def _listen(address: str) -> socket.socket:
+    try:
+        return socket.create_server((address, 0), backlog=512)
+    except OSError as error:
+        raise LabError(
+            f"Nothing can listen on {address} ({error}). A lab needs loopback addresses, 127.0.0.1 and on; "
+            "where the system has only the first, take a scenario with one address."
+        ) from error
+
+
 def _turn_away(connection: socket.socket, service: Service, ending: int, visit: Visit) -> None:
     """End a connection without a handshake."""
     visit.ending = "deferred" if ending == DEFERRED else "dropped"
@@ -188,19 +198,30 @@ def _leave_with(parent: int) -> None:
 
 
 def serve(commands: BinaryIO, answers: BinaryIO) -> None:
-    """Serve the schedule that comes first, then obey: `("turn", instant)`, `("log", None)`; ends with the input."""
+    """Serve the schedule that comes first, then obey: `("turn", instant)`, `("log", None)`; ends with the input.
+
+    Every answer is (whether it worked, value or complaint). A thread that broke is complained about at the next
+    command: a lab whose servers are wrong must not go on.
+    """
+    broken: list[str] = []
+
+    def remember(arguments: threading.ExceptHookArgs) -> None:
+        threading.__excepthook__(arguments)
+        broken.append(f"one broke with {arguments.exc_type.__name__}: {arguments.exc_value}.")
 
     def answer(value: object) -> None:
-        pickle.dump(value, answers)
+        pickle.dump((False, broken[0]) if broken else (True, value), answers)
         answers.flush()
 
+    threading.excepthook = remember
     schedule, seed = pickle.load(commands)
     try:
         internet = _Internet(schedule, seed)
-    except (LabError, OSError) as error:
-        answer((False, str(error)))
+    except LabError as error:
+        broken.append(str(error))
+        answer(None)
         return
-    answer((True, internet.open()))
+    answer(internet.open())
     while True:
         try:
             command, value = pickle.load(commands)
@@ -210,7 +231,8 @@ def serve(commands: BinaryIO, answers: BinaryIO) -> None:
             internet.turn(value)
             answer(None)
         else:
-            answer(internet.log())
+            rows = internet.log()
+            answer(rows)
 
 
 def main() -> None:

@@ -50,6 +50,9 @@ class Implementation:
         settings.cipherNames = ["aes128gcm", "aes256gcm", "aes128", "aes256", "3des", "rc4"]
         settings.macNames = ["sha", "sha256", "sha384", "aead", "md5"]
         settings.keyExchangeNames = ["rsa", "dhe_rsa", "ecdhe_rsa"]
+        # The recorded servers of 2015 answered with 256 bits, which then was P-256.
+        settings.eccCurves, settings.defaultCurve = ["secp256r1"], "secp256r1"
+        settings.keyShares = ["secp256r1"]
         self._settings = settings.validate()
 
     def secure(self, connection: socket.socket, note: Note) -> Stream:
