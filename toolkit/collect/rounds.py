@@ -66,7 +66,7 @@ def observe(
     the round early and returns what was seen; `rounds.end_reason` is then `interrupted`.
     Raises `UsageError` for targets, offers or numbers that make no sense; never for what a server or network does.
     """
-    plan = _plan(
+    plan = make_plan(
         targets,
         offers,
         samples=samples,
@@ -77,7 +77,7 @@ def observe(
         keep_bytes=keep_bytes,
     )
     kept: list[Tables] = []
-    watched = _Round(_new_name(clock), plan, vantage, kept.append)
+    watched = Round(new_name(clock), plan, vantage, kept.append)
     # What was seen is the answer to an interrupt here: nobody else would keep it.
     with suppress(KeyboardInterrupt):
         watched.watch(progress=progress)
@@ -117,7 +117,7 @@ def collect(
         known = set(looks.where(looks.notna(), None).itertuples(index=False, name=None))
         if not known:
             raise UsageError(f"resume={resume!r}: {store.path} has no look of that round. Leave it out to begin anew.")
-    plan = _plan(
+    plan = make_plan(
         targets,
         offers,
         samples=samples,
@@ -128,12 +128,12 @@ def collect(
         keep_bytes=keep_bytes,
         known=known,
     )
-    watched = _Round(resume or _new_name(clock), plan, vantage, store.append)
+    watched = Round(resume or new_name(clock), plan, vantage, store.append)
     watched.watch(progress=progress)
     return schema.frame("rounds", [watched.row]).iloc[0]
 
 
-class _Round:
+class Round:
     """Follows the engine: draws progress, and hands batches to `keep` with the round's rows around them."""
 
     def __init__(self, name: str, plan: Plan, vantage: str | None, keep: Callable[[Tables], None]) -> None:
@@ -147,7 +147,7 @@ class _Round:
     def watch(self, *, progress: bool) -> None:
         """Make the round. However it ends, what was seen is kept, and an end row where a start row is."""
         end_reason = "interrupted"
-        engine = Engine(self._plan)
+        engine = self._start()
         try:
             with tqdm(desc="Looking", unit="look", total=0, disable=not progress) as bar:
                 try:
@@ -160,6 +160,27 @@ class _Round:
         finally:
             engine.cancel()
             self._finish(end_reason)
+
+    def _start(self) -> Engine:
+        """Begin to ask."""
+        return Engine(self._plan)
+
+    def _settings(self) -> dict[str, object]:
+        """What was asked for, as `rounds.settings` keeps it."""
+        plan = self._plan
+        return {
+            "offers": [offer.name for offer in plan.offers],
+            "samples": plan.samples,
+            "addresses": plan.addresses,
+            "limits": asdict(plan.limits),
+        }
+
+    def _done(self) -> dict[str, object]:
+        """What the end row says beside the start row."""
+        return {"looks": self._looks, "looks_ok": self._looks_ok, "connections": self._connections}
+
+    def _planned(self, expanded: Expanded) -> int | None:
+        return _planned(self._plan, expanded)
 
     def _follow(self, engine: Engine, bar: "tqdm[Never]") -> None:
         for report in engine.reports():
@@ -179,28 +200,20 @@ class _Round:
                 self._keep_batch()
 
     def _begin(self, expanded: Expanded) -> None:
-        plan = self._plan
-        settings = {
-            "offers": [offer.name for offer in plan.offers],
-            "samples": plan.samples,
-            "addresses": plan.addresses,
-            "limits": asdict(plan.limits),
-        }
         self._described = {
             "round": self._name,
             "source": ", ".join(sorted({target.source for target in expanded.targets})) or "live",
             "vantage": self._vantage,
             "services": expanded.services,
-            "settings": json.dumps(settings),
+            "settings": json.dumps(self._settings()),
             "versions": json.dumps(_versions()),
-            "looks_planned": _planned(plan, expanded),
+            "looks_planned": self._planned(expanded),
         }
         self._keep_batch({"phase": "start"})
 
     def _finish(self, end_reason: str) -> None:
-        done: dict[str, object] = {"looks": self._looks, "looks_ok": self._looks_ok, "connections": self._connections}
         if self._described is not None:
-            self._keep_batch(done | {"phase": "end", "end_reason": end_reason})
+            self._keep_batch(self._done() | {"phase": "end", "end_reason": end_reason})
 
     def _keep_batch(self, phase: dict[str, object] | None = None) -> None:
         """Hand over what was added, with a row of the round; it is forgotten only when it is kept."""
@@ -211,7 +224,7 @@ class _Round:
         self._kept_at = monotonic()
 
 
-def _plan(
+def make_plan(
     targets: Targets,
     offers: Sequence[str | Offer],
     *,
@@ -223,6 +236,7 @@ def _plan(
     keep_bytes: bool,
     known: Collection[Key] = (),
 ) -> Plan:
+    """The plan of a round; raises `UsageError` for what makes no sense."""
     if isinstance(offers, str):
         raise UsageError(f"offers={offers!r}: write a tuple, offers=({offers!r},).")
     for name, number in (("samples", samples), ("addresses", addresses)):
@@ -262,7 +276,7 @@ def _planned(plan: Plan, expanded: Expanded) -> int | None:
     return len(expanded.targets) * len(plan.offers) * plan.samples
 
 
-def _new_name(clock: Callable[[], datetime]) -> str:
+def new_name(clock: Callable[[], datetime]) -> str:
     """An identifier that sorts by time and that no other process makes."""
     return f"{clock():%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
 
