@@ -1,12 +1,51 @@
 """Would a client have trusted what was served, on that day, with those roots, and if not, which element broke it?"""
 
 from collections.abc import Iterable
-from datetime import datetime
-from typing import Literal
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Literal
 
+import numpy as np
 import pandas as pd
+from pandas.api.types import pandas_dtype
 
+from toolkit import schema
+from toolkit.analyse.bounds import Ints
+from toolkit.analyse.chains import Chains, Judged, Outcome
+from toolkit.analyse.elements import Unreadable, read_element
+from toolkit.analyse.expiry import zoned
+from toolkit.errors import UsageError
 from toolkit.tables import Tables
+
+Intermediates = Literal["served", "held"]
+
+_GROUP: Final = ["service", "host", "server_name", "leaf_sha256", "chain"]
+
+_DTYPES: Final = {
+    "service": "string",
+    "host": "string",
+    "server_name": "string",
+    "leaf_sha256": "string",
+    "chain_sha256": "object",
+    "looks": "Int64",
+    "as_of_from": schema.DTYPES["instant"],
+    "as_of_until": schema.DTYPES["instant"],
+    "verdict": "string",
+    "is_path_found": "boolean",
+    "is_within_validity": "boolean",
+    "is_name_match": "boolean",
+    "is_key_usage_right": "boolean",
+    "is_signature_acceptable": "boolean",
+    "is_order_right": "boolean",
+    "missing": "Int64",
+    "extra": "Int64",
+    "broken_element": "string",
+    "broken_sha256": "string",
+    "reason": "string",
+    "path_sha256": "object",
+    "valid_from": schema.DTYPES["instant"],
+    "valid_until": schema.DTYPES["instant"],
+    "source": "string",
+}
 
 
 def verify_chains(
@@ -14,49 +53,187 @@ def verify_chains(
     *,
     roots: Iterable[bytes],
     as_of: datetime | Iterable[datetime] | Literal["observed"] = "observed",
-    intermediates: Literal["served", "held"] = "served",
+    intermediates: Intermediates = "served",
 ) -> pd.DataFrame:
     """Each chain that was served, judged at each instant asked for, check by check.
 
-    One row per service, server name, chain and stretch of time in which nothing changes: with `observed` (each
-    look judged at its own instant) looks of the same chain share a row while every check comes out the same;
-    with instants, one row per chain and instant. `roots` are certificates in DER (`toolkit.reference.roots`,
-    `Lab.roots`). `intermediates="held"` also uses the other certificates of the tables, as a client does that
-    fetches or caches them; it can then judge a leaf whose chain was not recorded.
+    One row per service, server name, chain and stretch of time in which nothing changes: with `observed` (each look
+    judged at its own instant) looks of a chain share a row while every check comes out the same; an undated look is
+    judged where the bounds of its instant lie in one stretch. With instants: one row per chain and instant. `roots`
+    are certificates in DER (`toolkit.reference.roots.load_roots`, `Lab.roots`); only self-issued ones anchor a path.
+    `intermediates="held"` also uses the other CA certificates of the tables, as a client does that fetches or caches
+    them; it can then judge a leaf whose chain was not recorded. The name asked for is `server_name`, else `host`.
 
     Columns, in order:
 
-    - `service`, `host`, `server_name`, `leaf_sha256` (string), `chain_sha256` (tuple of string, leaf first;
-      None: not recorded as served), `looks` (Int64), `as_of_from`, `as_of_until` (instant, first and last instant
-      judged; null: undated looks)
-    - `verdict` (string): `trusted`, every check passed; `untrusted`, a path to a root that we hold was found and a
-      check failed, or a signature is wrong; `unknown`, everything else: the chain was not recorded, the root is
-      not among `roots`, an element cannot be read, the look is not dated, the search was given up
-    - `is_path_found` (boolean; null: no chain), `is_within_validity`, `is_name_match`, `is_key_usage_right` (CA
-      flag, keyUsage, extendedKeyUsage, path length, name constraints, unknown critical extensions),
-      `is_signature_acceptable` (hash and key size of each signature on the day), `is_order_right` (served order,
-      RFC 8446 section 4.4.2); null: could not be checked
+    - `service`, `host`, `server_name`, `leaf_sha256` (string), `chain_sha256` (tuple of string, leaf first; None: not
+      recorded as served), `looks` (Int64), `as_of_from`, `as_of_until` (instant, first and last instant judged; null:
+      the looks are not dated)
+    - `verdict` (string): `trusted`: path, validity, name, usage and signatures are right; `untrusted`: a path to a root
+      that we hold exists and one of them is not right, or an intermediate that we hold was not served, or a signature
+      is forged; `unknown`: everything else. The chain was not recorded, the root is not among `roots`, an element
+      cannot be read, the look is not dated, the search was given up
+    - `is_path_found` (boolean, from the leaf to a root; null: no chain to search), `is_within_validity` (every element,
+      the root included), `is_name_match`, `is_key_usage_right` (CA flag, keyUsage, extendedKeyUsage, path length, name
+      constraints, unknown critical extensions), `is_signature_acceptable` (no hash that clients refused by then);
+      without a path they speak of the elements up to where it ends; null: could not be checked
+    - `is_order_right` (boolean, each served certificate certifies the one before: RFC 8446, section 4.4.2; not part of
+      the verdict, clients sort; null: no chain, or an element cannot be read)
     - `missing` (Int64, elements of the path that were not served, the root aside; null: no path), `extra` (Int64,
-      elements served that the path does not need, repeats included)
-    - `broken_element` (string: `leaf`, `intermediate 1` counted from the leaf, `root`; null: none),
-      `broken_sha256`, `reason` (string, what broke it, in words; null: nothing)
-    - `path_sha256` (tuple of string, leaf to root; None: no path), `valid_from`, `valid_until` (instant, when the
-      whole path is within validity; null: no path, or never all at once)
+      elements served that the path does not need, repeats included; null: no path)
+    - `broken_element` (string: `leaf`, `intermediate 1` counted from the leaf, `root`; null: none), `broken_sha256`,
+      `reason` (string, all that is wrong, in words; null: nothing)
+    - `path_sha256` (tuple of string, leaf to root; None: no path), `valid_from`, `valid_until` (instant, both
+      inclusive, when the whole path is within validity; null: no path, or never all at once)
     - `source` (string)
 
-    Raises `UsageError` for an instant without a zone, no roots, or a root that is not a certificate.
+    Revocation is not asked about. Raises `UsageError` for an instant without a zone, for no roots or no instants, and
+    for a root that is not a certificate.
     """
-    raise NotImplementedError
+    chains = _chains(tables, roots, intermediates)
+    instants = None if isinstance(as_of, str) else _instants(as_of)
+    if isinstance(as_of, str) and as_of != "observed":
+        raise UsageError(f"as_of={as_of!r}: write 'observed', or give a datetime with a zone.")
+    rows: list[dict[str, Any]] = []
+    for identity, looks in _groups(tables):
+        judged = _judged(chains, identity)
+        if instants is None:
+            rows += [identity | row for row in _as_observed(judged, looks)]
+        else:
+            rows += [identity | _row(judged.at(instant), instant, instant, len(looks)) for instant in instants]
+    return _frame(rows)
 
 
 def replay_trust(tables: Tables, *, roots: Iterable[bytes], since: datetime, until: datetime) -> pd.DataFrame:
     """The stretches of time from `since` to `until` in which each chain would have verified, and would not have.
 
-    The same columns as `verify_chains`; consecutive rows of a chain differ in a check, and `as_of_from`,
-    `as_of_until` bound the stretch, both inclusive. The bounds are exact to the second: the checks change only
-    where a certificate begins or ends and where a dated rule takes effect. The tables' own certificates serve as
-    intermediates besides those served (a chain that was recorded without them can be replayed).
+    The columns of `verify_chains`; consecutive rows of a chain differ in a check, and `as_of_from`, `as_of_until` bound
+    the stretch, both inclusive, exact to the second: checks change only where a certificate begins or ends and where
+    a dated rule takes effect. The tables' other CA certificates serve as intermediates besides those served, so a
+    chain can be replayed that was recorded without them.
 
     Raises `UsageError` as `verify_chains`, and where `until` is before `since`.
     """
-    raise NotImplementedError
+    first, last = zoned(since, "since").to_pydatetime(), zoned(until, "until").to_pydatetime()
+    if last < first:
+        raise UsageError(f"until={last.isoformat()} is before since={first.isoformat()}.")
+    chains = _chains(tables, roots, "held")
+    rows: list[dict[str, Any]] = []
+    for identity, looks in _groups(tables):
+        judged = _judged(chains, identity)
+        edges = [first, *(edge for edge in judged.edges if first < edge <= last)]
+        ends = [*(edge - timedelta(seconds=1) for edge in edges[1:]), last]
+        stretches = [(judged.at(begin), begin, end) for begin, end in zip(edges, ends, strict=True)]
+        rows += [identity | _row(*stretch, len(looks)) for stretch in _merged(stretches)]
+    return _frame(rows)
+
+
+def _chains(tables: Tables, roots: Iterable[bytes], intermediates: Intermediates) -> Chains:
+    if intermediates not in ("served", "held"):
+        raise UsageError(f"intermediates={intermediates!r}: write 'served' or 'held'.")
+    anchors = []
+    for number, der in enumerate(roots):
+        element = read_element(der)
+        if isinstance(element, Unreadable):
+            raise UsageError(f"roots: certificate {number + 1} cannot be read ({element.reason}). Remove it.")
+        anchors.append(element)
+    if not anchors:
+        raise UsageError("roots: give at least one certificate in DER, such as load_roots('certifi').")
+    return Chains(tables.certificates, anchors, uses_held=intermediates == "held")
+
+
+def _instants(as_of: datetime | Iterable[datetime]) -> list[datetime]:
+    listed = [as_of] if isinstance(as_of, datetime) else list(as_of)
+    if not listed:
+        raise UsageError("as_of: give at least one datetime with a zone, or 'observed'.")
+    return [zoned(instant, "as_of").to_pydatetime() for instant in listed]
+
+
+def _groups(tables: Tables) -> Iterable[tuple[dict[str, Any], pd.DataFrame]]:
+    """Each distinct chain of each service and server name, with its looks."""
+    looks = tables.observations
+    looks = looks[looks["leaf_sha256"].notna()]
+    chain = [None if served is None else " ".join(served) for served in looks["chain_sha256"]]
+    looks = looks.assign(chain=pd.Series(chain, looks.index, dtype="string"))
+    for _, group in looks.groupby(_GROUP, dropna=False, sort=True):
+        first = group.iloc[0]
+        yield (
+            {name: first[name] for name in ("service", "host", "server_name", "leaf_sha256", "chain_sha256")}
+            | {"source": ", ".join(sorted(set(group["source"])))},
+            group,
+        )
+
+
+def _judged(chains: Chains, identity: dict[str, Any]) -> Judged:
+    asked = [name for name in (identity["server_name"], identity["host"]) if not pd.isna(name)]
+    return chains.judge(identity["leaf_sha256"], identity["chain_sha256"], asked[0] if asked else None)
+
+
+def _as_observed(judged: Judged, looks: pd.DataFrame) -> list[dict[str, Any]]:
+    """Each look at its own instant; looks with the same outcome share a row, stretch by stretch."""
+    edges = np.array([int(edge.timestamp()) * 1_000_000 for edge in judged.edges], dtype="int64")
+    earliest = looks["observed_at"].fillna(looks["observed_from"])
+    latest = looks["observed_at"].fillna(looks["observed_until"])
+    is_bounded = (earliest.notna() & latest.notna()).to_numpy()
+    begins = np.searchsorted(edges, _microseconds(earliest), side="right")
+    ends = np.searchsorted(edges, _microseconds(latest), side="right")
+    is_placed = is_bounded & (begins == ends)
+    stretches = []
+    for stretch in np.unique(begins[is_placed]):
+        within = is_placed & (begins == stretch)
+        first, last = earliest[within].min().to_pydatetime(), latest[within].max().to_pydatetime()
+        stretches.append((judged.at(first), first, last, int(within.sum())))
+    rows: list[dict[str, Any]] = []
+    for outcome, first, last, count in stretches:
+        row = _row(outcome, first, last, count)
+        if rows and rows[-1]["outcome"] == outcome:
+            rows[-1] |= {"as_of_until": last, "looks": rows[-1]["looks"] + count}
+        else:
+            rows.append(row | {"outcome": outcome})
+    if not is_placed.all():
+        undated = judged.undated()
+        rows.append(_row(undated, None, None, int((~is_placed).sum())))
+    return rows
+
+
+def _merged(stretches: list[tuple[Outcome, datetime, datetime]]) -> list[tuple[Outcome, datetime, datetime]]:
+    merged: list[tuple[Outcome, datetime, datetime]] = []
+    for outcome, begin, end in stretches:
+        if merged and merged[-1][0] == outcome:
+            merged[-1] = (outcome, merged[-1][1], end)
+        else:
+            merged.append((outcome, begin, end))
+    return merged
+
+
+def _row(outcome: Outcome, first: datetime | None, last: datetime | None, looks: int) -> dict[str, Any]:
+    return {
+        **{name: getattr(outcome, name) for name in Outcome.__slots__},
+        "as_of_from": first,
+        "as_of_until": last,
+        "looks": looks,
+    }
+
+
+def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    columns = {}
+    for name, dtype in _DTYPES.items():
+        values = pd.Series([row.get(name) for row in rows], dtype=object)
+        columns[name] = (
+            _as_instants(values) if dtype == schema.DTYPES["instant"] else values.astype(pandas_dtype(dtype))
+        )
+    return pd.DataFrame(columns)
+
+
+def _as_instants(values: pd.Series) -> pd.Series:
+    naive = [np.datetime64("NaT") if value is None else np.datetime64(_utc(value), "us") for value in values]
+    return pd.Series(np.array(naive, dtype="datetime64[us]")).dt.tz_localize("UTC")
+
+
+def _utc(instant: datetime) -> datetime:
+    return instant.astimezone(UTC).replace(tzinfo=None)
+
+
+def _microseconds(instants: pd.Series) -> Ints:
+    """µs since 1970; null sorts before everything."""
+    return np.asarray(instants.dt.tz_localize(None).to_numpy("datetime64[us]").astype(np.int64))

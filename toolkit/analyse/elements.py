@@ -1,0 +1,206 @@
+"""One certificate of a chain, as path validation needs it: the facts of RFC 5280 that the tables do not hold.
+
+Parsed with `cryptography`, which refuses some odd certificates whole; what it refuses is an element that cannot be
+judged, and says why. Signatures are verified here and nowhere else.
+"""
+
+import hashlib
+import warnings
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.utils import CryptographyDeprecationWarning
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
+
+Name = tuple[frozenset[tuple[str, str]], ...]
+"""A distinguished name in a form that compares as RFC 5280, section 7.1 wants: case and runs of spaces do not count."""
+
+# What is understood, so that it may be critical (RFC 5280, section 4.2). Policies are, and are not required.
+_UNDERSTOOD: Final = frozenset(
+    {
+        ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE, ExtensionOID.EXTENDED_KEY_USAGE,
+        ExtensionOID.SUBJECT_ALTERNATIVE_NAME, ExtensionOID.NAME_CONSTRAINTS, ExtensionOID.AUTHORITY_KEY_IDENTIFIER,
+        ExtensionOID.SUBJECT_KEY_IDENTIFIER, ExtensionOID.CERTIFICATE_POLICIES, ExtensionOID.INHIBIT_ANY_POLICY,
+        ExtensionOID.POLICY_CONSTRAINTS, ExtensionOID.POLICY_MAPPINGS, ExtensionOID.ISSUER_ALTERNATIVE_NAME,
+    }
+)  # fmt: skip
+
+# Server-gated cryptography, which stood for serverAuth in certificates of the 1990s and 2000s (Netscape, Microsoft).
+_SERVER_PURPOSES: Final = frozenset(
+    {ExtendedKeyUsageOID.SERVER_AUTH.dotted_string, "2.16.840.1.113730.4.1", "1.3.6.1.4.1.311.10.3.3"}
+)
+
+_REFUSALS = (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, x509.InvalidVersion,
+             UnsupportedAlgorithm)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Element:
+    """A certificate that was read. `is_ca` and `path_length` are null without basicConstraints (RFC 5280, 4.2.1.9).
+
+    `may_sign` and `may_serve` (keyUsage) and `is_for_servers` (extendedKeyUsage) are null where the extension is
+    absent, which allows everything. `unknown_critical` are the OIDs of critical extensions that nobody here knows.
+    """
+
+    sha256: str
+    certificate: x509.Certificate
+    subject: Name
+    issuer: Name
+    shown: str
+    not_before: datetime
+    not_after: datetime
+    version: int
+    key: bytes
+    is_ca: bool | None
+    path_length: int | None
+    may_sign: bool | None
+    may_serve: bool | None
+    is_for_servers: bool | None
+    key_id: bytes | None
+    issuer_key_id: bytes | None
+    issuer_serial: int | None
+    serial: int
+    names: tuple[x509.GeneralName, ...] | None
+    common_names: tuple[str, ...]
+    constraints: x509.NameConstraints | None
+    unknown_critical: tuple[str, ...]
+    hash_name: str | None
+
+    @property
+    def is_self_issued(self) -> bool:
+        """Subject and issuer are the same name (RFC 5280, section 3.2)."""
+        return self.subject == self.issuer
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A certificate that could not be read, and why."""
+
+    sha256: str
+    reason: str
+
+
+def read_element(der: bytes) -> Element | Unreadable:
+    """The certificate in those bytes."""
+    sha256 = hashlib.sha256(der).hexdigest()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+            return _read(x509.load_der_x509_certificate(der), sha256)
+    except _REFUSALS as error:
+        return Unreadable(sha256, str(error) or type(error).__name__)
+
+
+def is_signed_by(child: Element, issuer: Element) -> bool | None:
+    """Whether the issuer's key made the child's signature; null: an algorithm that `cryptography` does not do."""
+    certificate = child.certificate
+    signature, signed = certificate.signature, certificate.tbs_certificate_bytes
+    try:
+        key = issuer.certificate.public_key()
+        if isinstance(key, rsa.RSAPublicKey):
+            scheme = certificate.signature_algorithm_parameters
+            digest = certificate.signature_hash_algorithm
+            if digest is None or scheme is None or isinstance(scheme, ec.ECDSA):
+                return False
+            key.verify(signature, signed, scheme, digest)
+        elif isinstance(key, ec.EllipticCurvePublicKey):
+            scheme = certificate.signature_algorithm_parameters
+            if not isinstance(scheme, ec.ECDSA):
+                return False
+            key.verify(signature, signed, scheme)
+        elif isinstance(key, dsa.DSAPublicKey):
+            digest = certificate.signature_hash_algorithm
+            if digest is None:
+                return False
+            key.verify(signature, signed, digest)
+        elif hasattr(key, "verify"):  # Ed25519, Ed448, ML-DSA: the key says it all
+            key.verify(signature, signed)
+        else:
+            return False
+    except InvalidSignature:
+        return False
+    except (UnsupportedAlgorithm, ValueError, TypeError):
+        return None
+    return True
+
+
+def _read(certificate: x509.Certificate, sha256: str) -> Element:
+    found = {extension.oid: extension for extension in certificate.extensions}
+    values = {oid: extension.value for oid, extension in found.items()}
+    basic = values.get(ExtensionOID.BASIC_CONSTRAINTS)
+    usage = values.get(ExtensionOID.KEY_USAGE)
+    purposes = values.get(ExtensionOID.EXTENDED_KEY_USAGE)
+    key_id = values.get(ExtensionOID.SUBJECT_KEY_IDENTIFIER)
+    issuer_id = values.get(ExtensionOID.AUTHORITY_KEY_IDENTIFIER)
+    names = values.get(ExtensionOID.SUBJECT_ALTERNATIVE_NAME)
+    constraints = values.get(ExtensionOID.NAME_CONSTRAINTS)
+    digest = _hash_name(certificate)
+    return Element(
+        sha256=sha256,
+        certificate=certificate,
+        subject=comparable_name(certificate.subject),
+        issuer=comparable_name(certificate.issuer),
+        shown=certificate.subject.rfc4514_string(),
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+        version=certificate.version.value,
+        key=_spki(certificate),
+        is_ca=basic.ca if isinstance(basic, x509.BasicConstraints) else None,
+        path_length=basic.path_length if isinstance(basic, x509.BasicConstraints) else None,
+        may_sign=usage.key_cert_sign if isinstance(usage, x509.KeyUsage) else None,
+        may_serve=(usage.digital_signature or usage.key_encipherment or usage.key_agreement)
+        if isinstance(usage, x509.KeyUsage)
+        else None,
+        is_for_servers=any(oid.dotted_string in _SERVER_PURPOSES for oid in purposes)
+        if isinstance(purposes, x509.ExtendedKeyUsage)
+        else None,
+        key_id=key_id.digest if isinstance(key_id, x509.SubjectKeyIdentifier) else None,
+        issuer_key_id=issuer_id.key_identifier if isinstance(issuer_id, x509.AuthorityKeyIdentifier) else None,
+        issuer_serial=issuer_id.authority_cert_serial_number
+        if isinstance(issuer_id, x509.AuthorityKeyIdentifier)
+        else None,
+        serial=certificate.serial_number,
+        names=tuple(names) if isinstance(names, x509.SubjectAlternativeName) else None,
+        common_names=tuple(
+            str(attribute.value) for attribute in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        ),
+        constraints=constraints if isinstance(constraints, x509.NameConstraints) else None,
+        unknown_critical=tuple(
+            oid.dotted_string for oid, extension in found.items() if extension.critical and oid not in _UNDERSTOOD
+        ),
+        hash_name=digest,
+    )
+
+
+def _spki(certificate: x509.Certificate) -> bytes:
+    """The key as bytes that are equal for equal keys; the certificate's own where `cryptography` knows no such key."""
+    try:
+        return certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    except (UnsupportedAlgorithm, ValueError):
+        return certificate.fingerprint(SHA256())
+
+
+def _hash_name(certificate: x509.Certificate) -> str | None:
+    """SHA256, SHA1, MD5, …; null where the scheme has no separate hash, or it is not known."""
+    try:
+        digest = certificate.signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        return "MD2" if certificate.signature_algorithm_oid.dotted_string == "1.2.840.113549.1.1.2" else None
+    return digest.name.upper().replace("-", "") if digest else None
+
+
+def comparable_name(name: x509.Name) -> Name:
+    """The name in the form that compares."""
+    return tuple(
+        frozenset((attribute.oid.dotted_string, _folded(attribute.value)) for attribute in rdn) for rdn in name.rdns
+    )
+
+
+def _folded(value: str | bytes) -> str:
+    return " ".join(value.split()).casefold() if isinstance(value, str) else value.hex()

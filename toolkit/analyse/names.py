@@ -1,0 +1,124 @@
+"""Names: does a certificate name the host that was asked for, and may its CA name it at all?"""
+
+import ipaddress
+from collections.abc import Iterable, Iterator
+from typing import Final, Literal
+
+from cryptography import x509
+
+from toolkit.analyse.elements import Element, Name, comparable_name
+
+MOST_COMPARISONS: Final = 1 << 20
+"""Names × constraints of one chain, beyond which nobody compares them (OpenSSL gives up there too)."""
+
+
+def match_host(element: Element, host: str) -> Literal["san", "cn"] | None:
+    """Where the certificate names the host: in the subjectAltName, in the common name, or nowhere.
+
+    RFC 6125, section 6.4, and RFC 9525, section 6.3: an asterisk stands for one whole left-most label, and at least
+    two labels follow it; an address matches an iPAddress only. The common name counts where there is no dNSName
+    (RFC 6125, section 6.4.4; no longer in RFC 9525: whether it may still count is the caller's to say).
+    """
+    names = element.names or ()
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        dns_names = [name.value for name in names if isinstance(name, x509.DNSName)]
+        if any(_names_host(pattern, host) for pattern in dns_names):
+            return "san"
+        if not dns_names and any(_names_host(pattern, host) for pattern in element.common_names):
+            return "cn"
+        return None
+    return "san" if any(isinstance(name, x509.IPAddress) and name.value == address for name in names) else None
+
+
+def find_forbidden_name(path: tuple[Element, ...]) -> tuple[Element, str] | Literal["unjudged"] | None:
+    """The first element of a path (leaf first) with a name that a CA above it may not give, and why.
+
+    RFC 5280, section 4.2.1.10: names of each element against the constraints of every one above, self-issued
+    intermediates aside. `unjudged`: a constrained name of a kind that is not compared here (mailbox, URI, other), or
+    too many of them.
+    """
+    comparisons = 0
+    for depth, element in enumerate(path):
+        if depth and element.is_self_issued:
+            continue
+        above = [issuer.constraints for issuer in path[depth + 1 :] if issuer.constraints is not None]
+        if not above:
+            continue
+        for name in _names_of(element, is_leaf=depth == 0):
+            for constraints in above:
+                comparisons += len(constraints.permitted_subtrees or ()) + len(constraints.excluded_subtrees or ())
+                if comparisons > MOST_COMPARISONS:
+                    return "unjudged"
+                verdict = _check(name, constraints)
+                if verdict == "unjudged":
+                    return "unjudged"
+                if verdict is not None:
+                    return element, verdict
+    return None
+
+
+def _names_host(pattern: str, host: str) -> bool:
+    pattern, host = pattern.lower(), host.lower().removesuffix(".")
+    first, dot, rest = pattern.partition(".")
+    if first == "*" and dot:
+        label, _, parent = host.partition(".")
+        return bool(label) and parent == rest and "." in rest and "*" not in rest
+    return bool(pattern) and pattern == host and "*" not in pattern
+
+
+def _names_of(element: Element, *, is_leaf: bool) -> Iterator[x509.GeneralName]:
+    """What constraints apply to: the subject, the alternative names, and a common name that stands for them."""
+    names = element.names or ()
+    if element.subject:
+        yield x509.DirectoryName(element.certificate.subject)
+    yield from names
+    if is_leaf and not any(isinstance(name, x509.DNSName) for name in names):
+        for common_name in element.common_names:
+            if common_name.isascii() and "." in common_name and " " not in common_name:
+                yield x509.DNSName(common_name)
+
+
+def _check(name: x509.GeneralName, constraints: x509.NameConstraints) -> str | None:
+    """Why the name is forbidden; `unjudged`; null where it is allowed."""
+    permitted = [tree for tree in constraints.permitted_subtrees or () if type(tree) is type(name)]
+    excluded = [tree for tree in constraints.excluded_subtrees or () if type(tree) is type(name)]
+    if not permitted and not excluded:
+        return None
+    if not isinstance(name, x509.DNSName | x509.IPAddress | x509.DirectoryName):
+        return "unjudged"
+    shown = name.value.rfc4514_string() if isinstance(name, x509.DirectoryName) else str(name.value)
+    if any(_is_within(name, tree) or _may_become(name, tree) for tree in excluded):
+        return f"{shown} is excluded by the name constraints of a CA above"
+    if permitted and not any(_is_within(name, tree) for tree in permitted):
+        return f"{shown} is outside the name constraints of a CA above"
+    return None
+
+
+def _is_within(name: x509.GeneralName, tree: x509.GeneralName) -> bool:
+    if isinstance(name, x509.DNSName) and isinstance(tree, x509.DNSName):
+        value, suffix = name.value.lower(), tree.value.lower()
+        if not suffix:
+            return True
+        return value.endswith(suffix) if suffix.startswith(".") else value == suffix or value.endswith("." + suffix)
+    if isinstance(name, x509.IPAddress) and isinstance(tree, x509.IPAddress):
+        network = tree.value
+        if not isinstance(network, ipaddress.IPv4Network | ipaddress.IPv6Network):
+            return False
+        return isinstance(name.value, ipaddress.IPv4Address | ipaddress.IPv6Address) and name.value in network
+    if isinstance(name, x509.DirectoryName) and isinstance(tree, x509.DirectoryName):
+        return _starts_with(comparable_name(name.value), comparable_name(tree.value))
+    return False
+
+
+def _may_become(name: x509.GeneralName, tree: x509.GeneralName) -> bool:
+    """Whether an asterisk could stand for an excluded host: `*.example.org` for `mail.example.org`."""
+    if not (isinstance(name, x509.DNSName) and isinstance(tree, x509.DNSName) and name.value.startswith("*.")):
+        return False
+    return tree.value.lower().lstrip(".").partition(".")[2] == name.value[2:].lower()
+
+
+def _starts_with(name: Name, prefix: Iterable[object]) -> bool:
+    wanted = tuple(prefix)
+    return name[: len(wanted)] == wanted

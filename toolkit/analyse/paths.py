@@ -1,0 +1,151 @@
+"""Paths: from a leaf to a root that we hold, through what was served, bounded whatever was served.
+
+The search follows names and key identifiers as hints and keeps a step only if the signature is right. It is bounded
+in elements, in signatures tried and in paths kept: ten thousand intermediates, loops of cross-certificates and
+thousands of CAs of one name end it early, and then the answer is that nobody knows.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from toolkit.analyse.elements import Element, Name, Unreadable, is_signed_by
+
+LONGEST: Final = 12
+"""Elements of a path. Public ones have two to five."""
+
+MOST_SIGNATURES: Final = 200
+MOST_STEPS: Final = 5_000
+MOST_PATHS: Final = 16
+
+
+@dataclass(slots=True, eq=False)
+class Search:
+    """What a search found: paths, each leaf first; and where it ended in vain.
+
+    `dead_ends` holds, for each element whose issuer was not found, the element and why, nearest the leaf first.
+    `is_exhausted`: the search was given up, so a path may exist that was not found.
+    """
+
+    paths: list[tuple[Element, ...]] = field(default_factory=list)
+    dead_ends: list["DeadEnd"] = field(default_factory=list)
+    is_exhausted: bool = False
+    signatures: int = 0
+    steps: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DeadEnd:
+    """Where the search stopped: the path so far, why, and whether that is a forged or broken signature."""
+
+    path: tuple[Element, ...]
+    reason: str
+    is_forged: bool
+
+
+class Index:
+    """Certificates by subject, so that an issuer is found without looking at all of them."""
+
+    def __init__(self, elements: Iterable[Element]) -> None:
+        self.by_subject: dict[Name, list[Element]] = {}
+        seen: set[str] = set()
+        for element in elements:
+            if element.sha256 not in seen:
+                seen.add(element.sha256)
+                self.by_subject.setdefault(element.subject, []).append(element)
+
+    def issuers(self, child: Element) -> list[Element]:
+        """Those that the child's issuer name means, and that its authorityKeyIdentifier does not rule out."""
+        return [issuer for issuer in self.by_subject.get(child.issuer, ()) if _may_have_issued(child, issuer)]
+
+
+class Signatures:
+    """Verified signatures, each computed once for all chains."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], bool | None] = {}
+
+    def check(self, child: Element, issuer: Element) -> tuple[bool | None, bool]:
+        """Whether the issuer signed the child, and whether it had to be computed."""
+        pair = (child.sha256, issuer.sha256)
+        if pair in self._known:
+            return self._known[pair], False
+        self._known[pair] = is_signed_by(child, issuer)
+        return self._known[pair], True
+
+
+def find_paths(leaf: Element, roots: Index, others: Index, signatures: Signatures) -> Search:
+    """The paths from the leaf to a self-issued certificate among the roots, those through fewest others first."""
+    search = Search()
+    _extend((leaf,), roots, others, signatures, search)
+    search.paths.sort(key=len)
+    return search
+
+
+def _extend(path: tuple[Element, ...], roots: Index, others: Index, signatures: Signatures, search: Search) -> None:
+    search.steps += 1
+    if search.steps > MOST_STEPS or search.signatures > MOST_SIGNATURES or len(search.paths) >= MOST_PATHS:
+        search.is_exhausted = search.is_exhausted or len(search.paths) < MOST_PATHS
+        return
+    child = path[-1]
+    if child.is_self_issued and any(root.sha256 == child.sha256 for root in roots.by_subject.get(child.subject, ())):
+        search.paths.append(path)
+        return
+    if len(path) >= LONGEST:
+        search.is_exhausted = True
+        return
+    anchors = [issuer for issuer in roots.issuers(child) if issuer.is_self_issued]
+    known = {issuer.sha256 for issuer in anchors}
+    between = [issuer for issuer in [*roots.issuers(child), *others.issuers(child)] if issuer.sha256 not in known]
+    used = {(element.subject, element.key) for element in path}
+    is_forged, is_unverifiable, is_extended, is_refuted = False, False, False, False
+    for issuer in [*anchors, *dict.fromkeys(between)]:
+        if issuer.sha256 == child.sha256 or (issuer.sha256 not in known and (issuer.subject, issuer.key) in used):
+            continue
+        verdict, is_computed = signatures.check(child, issuer)
+        search.signatures += is_computed
+        if verdict:
+            is_extended = True
+            if issuer.sha256 in known:
+                search.paths.append((*path, issuer))
+            else:
+                _extend((*path, issuer), roots, others, signatures, search)
+        else:
+            # Only where the key identifier means this very key: a name alone may belong to several.
+            is_forged = is_forged or (
+                verdict is False and child.issuer_key_id is not None and child.issuer_key_id == issuer.key_id
+            )
+            is_refuted = is_refuted or verdict is False
+            is_unverifiable = is_unverifiable or verdict is None
+        if search.is_exhausted or search.signatures > MOST_SIGNATURES:
+            search.is_exhausted = search.is_exhausted or search.signatures > MOST_SIGNATURES
+            return
+    if not is_extended:
+        search.dead_ends.append(
+            _dead_end(path, is_forged=is_forged, is_refuted=is_refuted, is_unverifiable=is_unverifiable)
+        )
+
+
+def _dead_end(path: tuple[Element, ...], *, is_forged: bool, is_refuted: bool, is_unverifiable: bool) -> DeadEnd:
+    child = path[-1]
+    if is_unverifiable:
+        return DeadEnd(path, "its signature uses an algorithm that cannot be verified here", is_forged=False)
+    if is_forged:
+        return DeadEnd(path, "its signature was not made by the key of its issuer", is_forged=True)
+    if is_refuted:
+        return DeadEnd(path, "its signature was not made by the certificates of its issuer's name", is_forged=False)
+    if child.is_self_issued:
+        return DeadEnd(path, "it is self-issued and not among the roots", is_forged=False)
+    return DeadEnd(path, "its issuer is neither served nor among the roots", is_forged=False)
+
+
+def _may_have_issued(child: Element, issuer: Element) -> bool:
+    """RFC 5280, section 4.2.1.1: an identifier that names another key or serial number rules the issuer out."""
+    if child.issuer_key_id is not None and issuer.key_id is not None and child.issuer_key_id != issuer.key_id:
+        return False
+    return child.issuer_serial is None or child.issuer_serial == issuer.serial
+
+
+def readable(elements: Iterable[Element | Unreadable]) -> list[Element]:
+    """The elements that could be read."""
+    return [element for element in elements if isinstance(element, Element)]
