@@ -1,0 +1,75 @@
+"""The series of web hosts: a row per host and commit, and nothing about what was served beside the leaf."""
+
+import csv
+import runpy
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import toolkit
+from tests.conftest import ROOT
+from toolkit import Tables
+
+FOLDER = ROOT / "data" / "web-series"
+
+
+@pytest.fixture(scope="module")
+def tables() -> Tables:
+    return toolkit.read(FOLDER)
+
+
+@pytest.fixture(scope="module")
+def record(shared: Path) -> Path:
+    return shared / "recorded" / "web_series"
+
+
+def test_made_again_it_is_the_same_byte_for_byte(record: Path, tmp_path: Path) -> None:
+    runpy.run_path(str(ROOT / "data" / "make_web_series.py"))["make"](record).to_csv(tmp_path)
+    made = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*.*")}
+    assert made == {path.relative_to(FOLDER): path.read_bytes() for path in FOLDER.rglob("*.*")}
+
+
+def test_how_much_there_is(tables: Tables) -> None:
+    looks = tables.observations
+    assert len(looks) == 189
+    assert looks["service"].nunique() == 8
+    assert len(tables.certificates) == 170
+    assert tables.certificates["parse_error"].isna().all()
+    google = looks[looks["service"] == "https://google.com:443"]
+    assert (len(google), google["leaf_sha256"].nunique()) == (42, 38)
+
+
+def test_each_leaf_of_the_record_is_a_look_and_each_cell_has_its_origin(record: Path, tables: Tables) -> None:
+    with (record / "observations.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    looks = tables.observations.set_index(["host", "observed_at"])
+    certificates = tables.certificates.set_index("cert_sha256")
+    for row in rows:
+        look = looks.loc[(row["host"], pd.Timestamp(row["observed_on"]))]
+        assert row["source_commit"] in look["date_basis"]
+        if row["role"] == "leaf":
+            assert look["leaf_sha256"] == row["sha256"]
+        else:
+            assert look["reason"] == f"verified by the source through the intermediate {row['sha256']}"
+        parsed = certificates.loc[row["sha256"]]
+        assert (parsed["subject"], parsed["issuer"], parsed["serial"]) == (row["subject"], row["issuer"], row["serial"])
+        assert parsed["not_before"] == pd.Timestamp(row["not_before"])
+        assert parsed["not_after"] == pd.Timestamp(row["not_after"])
+        assert row["key_type"] == (f"EC {parsed['key_curve']}" if parsed["key_type"] == "EC" else parsed["key_type"])
+        assert str(parsed["key_bits"]) == row["key_bits"]
+        assert parsed["signature_algorithm"] == row["sig_alg"]
+
+
+def test_what_was_served_beside_the_leaf_is_not_known(tables: Tables) -> None:
+    for column in ("chain_sha256", "protocol", "suite", "address", "offer", "stage", "observed_from"):
+        assert tables.observations[column].isna().all(), column
+    assert (tables.observations["observed_until"] == tables.observations["observed_at"]).all()
+
+
+def test_successive_leaves_of_google_overlap_in_validity(tables: Tables) -> None:
+    looks = tables.observations[tables.observations["host"] == "google.com"].sort_values("observed_at")
+    leaves = tables.certificates.set_index("cert_sha256").loc[looks["leaf_sha256"]]
+    later = leaves.shift(-1).dropna(subset=["not_before"])
+    before = leaves.iloc[: len(later)]
+    assert (later["not_before"].to_numpy() <= before["not_after"].to_numpy()).all()
