@@ -10,6 +10,7 @@ help:
 	@echo 'make notebooks   open the notebooks in JupyterLab'
 	@echo 'make check       ruff, mypy and the import rules'
 	@echo 'make bench       measure speed beside what one would otherwise use'
+	@echo 'make bench-rotation  how often the claims on rotations hold, causes, and speed'
 	@echo 'make lock        pin requirements.txt anew from pyproject.toml'
 
 .venv/ready: requirements.txt pyproject.toml
@@ -41,11 +42,15 @@ check: .venv/ready
 	@$(BIN)/python -m pytest --quiet tests/test_rooms.py
 
 bench: .venv/ready
-	@for benchmark in tests/benchmarks/bench_*.py; do $(BIN)/python $$benchmark || exit 1; done
+	@for benchmark in tests/benchmarks/bench_*.py; do \
+	  $(BIN)/python -m tests.benchmarks.$$(basename $$benchmark .py) || exit 1; done
+
+bench-rotation: .venv/ready
+	@$(BIN)/python -m tests.benchmarks.bench_rotation
 
 lock: .venv/ready
 	@$(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	  --no-header --no-annotate --strip-extras --allow-unsafe --extra lab --extra notebooks --extra dev \
 	  --output-file requirements.txt pyproject.toml
 
-.PHONY: help demo test notebooks check bench lock
+.PHONY: help demo test notebooks check bench bench-rotation lock

@@ -30,6 +30,8 @@ class Plan:
     stuck: float = 0.0
     sticky: bool = False
     failing: float = 0.0
+    counted: int = 0
+    """Looks of a round that count for claims, where that is not all of them; it sets how long to watch."""
 
     @property
     def min_share(self) -> float:
@@ -38,7 +40,7 @@ class Plan:
     @property
     def horizon(self) -> float:
         """Hours watched before the first switch and after the last."""
-        return max(10 * self.gap, (620 if self.machines == 100 else 180) * self.gap / self.looks)
+        return max(10 * self.gap, (620 if self.machines == 100 else 180) * self.gap / (self.counted or self.looks))
 
 
 @dataclass(frozen=True)
@@ -130,18 +132,27 @@ def edges(runs: Runs) -> bounds.Edges:
     return bounds.Edges(runs.at, runs.lo, runs.hi, first, last + 1)
 
 
-def claim(runs: Runs, min_share: float) -> Claims:
-    """The bounds of `find_rotations`, by the same functions, for all runs at once."""
+def claim(runs: Runs, min_share: float, *, by_round: bool = False) -> Claims:
+    """The bounds of `find_rotations`, by the same functions, for all runs at once; `by_round`: with `sticky=True`."""
     found = edges(runs)
     first, last = runs.at[found.before], runs.at[found.after - 1]
-    half_min, half_max = bounds.half_bounds(runs.at, ~runs.new, runs.new, runs.lo, runs.hi)
+    at, new, lo, hi, counted = runs.at, runs.new, runs.lo, runs.hi, found
+    if by_round:
+        begins = np.r_[True, runs.round[1:] != runs.round[:-1]]
+        begins[runs.lo] = True
+        kept = np.flatnonzero(begins)
+        at, new, lo, hi = at[kept], new[kept], np.searchsorted(kept, lo), np.searchsorted(kept, hi)
+        # The round that first showed the successor is no round without it.
+        before = np.searchsorted(kept, found.before, "right") - 1
+        counted = bounds.Edges(at, lo, hi, before, np.searchsorted(kept, found.after))
+    half_min, half_max = bounds.half_bounds(at, ~new, new, lo, hi)
     return Claims(
-        start_min_at=bounds.start_bound(found, min_share),
+        start_min_at=bounds.start_bound(counted, min_share),
         start_max_at=first,
         done_min_at=last,
-        done_max_at=bounds.done_bound(found, min_share),
+        done_max_at=bounds.done_bound(counted, min_share),
         overlap_min=np.maximum(last - first, 0),
-        overlap_max=bounds.overlap_bound(found, min_share),
+        overlap_max=bounds.overlap_bound(counted, min_share),
         half_min_at=half_min,
         half_max_at=half_max,
     )

@@ -72,7 +72,7 @@ def describe_pairs(line: pd.DataFrame, old: pd.DataFrame, new: pd.DataFrame, tol
     row["is_expired_while_served"] = _later(old["last_seen"], old["not_after"])
     row["is_served_before_valid"] = _later(new["not_before"], new["first_seen"])
     row["is_interleaved"] = _later(old["last_seen"], new["first_seen"])
-    row["skipped"] = pd.Series(None, line.index, object)
+    row["skipped"] = pd.Series([None] * len(line), line.index, object)
     row["source"] = _both(old["source"], new["source"])
     row.update(told.items())
     frame = pd.DataFrame(row, index=line.index)
