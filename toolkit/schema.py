@@ -5,7 +5,9 @@ microseconds (a real `not_after` can lie in year 9999, past nanoseconds). Units 
 lower-case hex. Delta has no unsigned integers, so integers are signed and nullable.
 """
 
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, Literal
 
 import pandas as pd
@@ -228,18 +230,16 @@ def arrow_schema(table: TableName) -> pa.Schema:
 
 def empty(table: TableName) -> pd.DataFrame:
     """A frame of the table without rows, every column with its dtype."""
-    return pd.DataFrame({column.name: pd.Series([], dtype=column.dtype) for column in TABLES[table]})
+    return _blank(table).copy()
 
 
 def frame(table: TableName, rows: list[dict[str, object]]) -> pd.DataFrame:
     """The rows as a frame of the table; keys that a row lacks are null, unknown keys raise `SchemaError`."""
-    columns = TABLES[table]
-    known = {column.name for column in columns}
-    for row in rows:
-        if not known.issuperset(row):
-            raise SchemaError(f"{table} has no column {sorted(set(row) - known)[0]!r}; see data/README.md.")
-    return conform(
-        table, pd.DataFrame({c.name: pd.Series([row.get(c.name) for row in rows], dtype=object) for c in columns})
+    _refuse_unknown(table, {name: None for row in rows for name in row})
+    if not rows:
+        return empty(table)
+    return pd.DataFrame(
+        {c.name: _fitted(table, c, pd.Series([row.get(c.name) for row in rows], dtype=object)) for c in TABLES[table]}
     )
 
 
@@ -248,16 +248,13 @@ def conform(table: TableName, given: pd.DataFrame) -> pd.DataFrame:
 
     Raises `SchemaError` where a column is unknown or a value does not fit its dtype.
     """
-    unknown = [name for name in given.columns if name not in {column.name for column in TABLES[table]}]
-    if unknown:
-        raise SchemaError(f"{table} has no column {unknown[0]!r}; see data/README.md.")
+    _refuse_unknown(table, given.columns)
+    if given.empty:
+        return empty(table)
     series = {}
     for column in TABLES[table]:
-        values = given[column.name] if column.name in given else pd.Series([None] * len(given), index=given.index)
-        try:
-            series[column.name] = _cast(values, column)
-        except (TypeError, ValueError, OverflowError) as error:
-            raise SchemaError(f"{table}.{column.name} does not fit {column.dtype}: {error}") from error
+        values = given[column.name] if column.name in given else pd.Series([None] * len(given), given.index, object)
+        series[column.name] = _fitted(table, column, values)
     return pd.DataFrame(series).reset_index(drop=True)
 
 
@@ -273,8 +270,9 @@ def check(table: TableName, given: pd.DataFrame) -> None:
             raise SchemaError(f"{table}.{column.name} is null in a row, and it never may be.")
     vocabularies = {"outcome": tuple(OUTCOMES), "stage": STAGES, "state": STATES, "protocol": PROTOCOLS}
     for name, allowed in vocabularies.items():
-        if name in given and not (strange := given[name].dropna()[~given[name].dropna().isin(allowed)]).empty:
-            raise SchemaError(f"{table}.{name} may be {', '.join(allowed)}, not {strange.iloc[0]!r}.")
+        strange = set(given[name].dropna()) - set(allowed) if name in given else set()
+        if strange:
+            raise SchemaError(f"{table}.{name} may be {', '.join(allowed)}, not {min(strange)!r}.")
 
 
 def dictionary() -> str:
@@ -287,6 +285,27 @@ def dictionary() -> str:
             lines.append(f"| `{column.name}` | {column.dtype} | {meaning} | {column.null or 'never null'} |")
         lines.append("")
     return "\n".join(lines)
+
+
+@cache
+def _blank(table: TableName) -> pd.DataFrame:
+    return pd.DataFrame({column.name: pd.Series([], dtype=column.dtype) for column in TABLES[table]})
+
+
+def _refuse_unknown(table: TableName, names: Iterable[Hashable]) -> None:
+    known = {column.name for column in TABLES[table]}
+    for name in names:
+        if name not in known:
+            raise SchemaError(f"{table} has no column {name!r}; see data/README.md.")
+
+
+def _fitted(table: TableName, column: Column, values: pd.Series) -> pd.Series:
+    if column.dtype != "object" and str(values.dtype) == column.dtype:
+        return values
+    try:
+        return _cast(values, column)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise SchemaError(f"{table}.{column.name} does not fit {column.dtype}: {error}") from error
 
 
 def _cast(values: pd.Series, column: Column) -> pd.Series:
