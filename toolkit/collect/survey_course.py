@@ -1,0 +1,191 @@
+"""The course of a survey at one address: versions and suites first, then groups and schemes for what was accepted.
+
+Questions of one step run at the same time. Between the steps stand the controls: offers met with silence are asked
+again once something is known to be accepted, long hellos are checked, and whose order of preference was seen.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from functools import partial
+from typing import Final, Literal
+
+from toolkit.collect.survey_elimination import Codes, Elimination, Finding, Question
+from toolkit.collect.survey_interview import Interview
+from toolkit.collect.survey_offers import (
+    SHORTER,
+    asked_groups,
+    asked_schemes,
+    asked_suites,
+    is_signed,
+    offer_groups,
+    offer_schemes,
+    offer_suites,
+    popular_first,
+    readable,
+)
+from toolkit.collect.survey_verdicts import judge
+from toolkit.reference import suites
+from toolkit.schema import PROTOCOLS
+
+Part = Literal["suites", "groups", "signature_schemes"]
+
+PARTS: Final[tuple[Part, ...]] = ("suites", "groups", "signature_schemes")
+"""What a survey asks about. Suites of every version come first: the rest is asked with what they found."""
+
+_LONG: Final = 128
+"""Suites; some servers do not read more."""
+
+_CLASSIC: Final = ("TLS 1.2", "TLS 1.1", "TLS 1.0")
+
+
+class Course:
+    """What is asked of one address, and what was found out.
+
+    `suites`: the question about the suites of each version. `others`: those about groups and signature schemes.
+    `remarks`: by version, what a reader should know beside the single answers.
+    """
+
+    def __init__(self, interview: Interview, parts: tuple[Part, ...] = PARTS) -> None:
+        self.interview = interview
+        self.suites: dict[str, Elimination] = {}
+        self.others: list[Elimination] = []
+        self.remarks: dict[str, str] = {}
+        self._parts = parts
+
+    @property
+    def questions(self) -> list[Elimination]:
+        """All of them."""
+        return [*self.suites.values(), *self.others]
+
+    @property
+    def bound(self) -> int:
+        """The fewest handshakes that the questions allow, and the controls."""
+        return sum(question.fewest for question in self.questions) + self.interview.controls
+
+    async def run(self) -> None:
+        """Ask everything."""
+        asked: list[Elimination] = []
+        for protocol in PROTOCOLS:
+            question = Question("suite", protocol, asked_suites(protocol), partial(offer_suites, protocol))
+            self.suites[protocol] = Elimination(question, self.interview, asked)
+            asked.append(self.suites[protocol])
+        await self._ask(asked)
+        await self._shorten()
+        await self._check_length()
+        await _together(elimination.find_order() for elimination in asked)
+        self.others = self._further_questions()
+        await self._ask([question for question in self.others if not question.findings])
+        await _together(elimination.find_order() for elimination in self.others)
+        if self.interview.is_unsteady:
+            for elimination in self.questions:
+                elimination.forget_silence()
+
+    async def _ask(self, eliminations: list[Elimination]) -> None:
+        # The newest first: it holds most, and waits longest.
+        await _together(elimination.run() for elimination in reversed(eliminations))
+        if self.interview.control is not None:
+            await _together(elimination.resume() for elimination in eliminations)
+
+    async def _shorten(self) -> None:
+        """Where no long hello was ever answered, the length may be what was refused: try shorter ones."""
+        if self.interview.longest_read <= _LONG:
+            await _together(self._try_shorter(elimination) for elimination in self.suites.values())
+
+    async def _try_shorter(self, elimination: Elimination) -> None:
+        protocol = elimination.question.protocol
+        is_named = any("protocol_version" in verdict.reason for _, verdict in elimination.closings)
+        if elimination.state == "accepted" or is_named or len(elimination.question.items) <= _LONG:
+            return
+        for shape in SHORTER:
+            items = popular_first(protocol)
+            first = items[: shape.most_suites]
+            answer = await self.interview.put(offer_suites(protocol, first, shape), is_control=True)
+            if judge("suite", protocol, first, answer).kind == "accepted":
+                most = shape.most_suites
+                self.remarks[protocol] = f"only hellos of at most {most} suites are understood: asked in pieces"
+                await elimination.retry(items, partial(offer_suites, protocol, shape=shape), most)
+                return
+
+    async def _check_length(self) -> None:
+        """Whether the server reads long lists to their end: what it accepts, put last, must still be found."""
+        long = [
+            (items, elimination)
+            for elimination in self.suites.values()
+            for items, verdict in elimination.closings
+            if elimination.choices and verdict.kind == "refused" and len(items) > _LONG
+        ]
+        if not long:
+            return
+        items, elimination = max(long, key=lambda pair: len(pair[0]))
+        protocol, known = elimination.question.protocol, elimination.choices[0]
+        answer = await self.interview.put(offer_suites(protocol, (*items, known)), is_control=True)
+        if judge("suite", protocol, (known,), answer).kind == "accepted" or answer.outcome == "skipped":
+            return
+        for items, elimination in long:
+            protocol, shape = elimination.question.protocol, SHORTER[0]
+            self.remarks[protocol] = "the server does not read long lists to their end: asked again in pieces"
+            await elimination.retry(items, partial(offer_suites, protocol, shape=shape), shape.most_suites)
+
+    def _further_questions(self) -> list[Elimination]:
+        """Groups and schemes, for the versions that have them and are not refused."""
+        questions = []
+        newest, classic = self.suites["TLS 1.3"], self._accepted_classic()
+        if newest.state != "refused":
+            accepted = readable(newest.accepted)
+            if "groups" in self._parts:
+                questions.append(self._groups("TLS 1.3", asked_groups("TLS 1.3"), accepted))
+            if "signature_schemes" in self._parts:
+                questions.append(self._schemes("TLS 1.3", accepted))
+        if "groups" in self._parts and classic is not None:
+            exchanges = {exchange: _with(classic.accepted, exchange) for exchange in ("ECDHE", "DHE")}
+            protocol = classic.question.protocol
+            if exchanges["ECDHE"]:
+                questions.append(self._groups(protocol, asked_groups(protocol), exchanges["ECDHE"]))
+            if exchanges["DHE"]:
+                finite = asked_groups(protocol, is_finite_field=True)
+                questions.append(self._groups(protocol, finite, exchanges["DHE"]))
+        if "signature_schemes" in self._parts:
+            signed = tuple(code for code in self.suites["TLS 1.2"].accepted if is_signed(code))
+            if signed:
+                questions.append(self._schemes("TLS 1.2", signed))
+        return questions
+
+    def _accepted_classic(self) -> Elimination | None:
+        """The newest version before TLS 1.3 that accepts an ephemeral exchange."""
+        for protocol in _CLASSIC:
+            accepted = self.suites[protocol].accepted
+            if _with(accepted, "ECDHE") or _with(accepted, "DHE"):
+                return self.suites[protocol]
+        return None
+
+    def _groups(self, protocol: str, items: Codes, accepted: Codes) -> Elimination:
+        question = Question("group", protocol, items, lambda asked: offer_groups(protocol, asked, accepted))
+        return self._open(question, accepted)
+
+    def _schemes(self, protocol: str, accepted: Codes) -> Elimination:
+        items = asked_schemes(protocol)
+        question = Question("signature_scheme", protocol, items, lambda asked: offer_schemes(protocol, asked, accepted))
+        return self._open(question, accepted)
+
+    def _open(self, question: Question, accepted: Codes) -> Elimination:
+        elimination = Elimination(question, self.interview)
+        if not accepted:
+            words = f"{question.protocol} itself is untested"
+            elimination.findings = {item: Finding("untested", words) for item in question.items}
+        return elimination
+
+
+def _with(codes: Codes, exchange: str) -> Codes:
+    """The suites of that exchange; where there are any, only those whose certificate has no say in the group.
+
+    Before TLS 1.3 an EC certificate's curve must be among the groups that are offered (RFC 8422, 5.1).
+    """
+    found = tuple(code for code in codes if suites()[code].key_exchange == exchange)
+    free = tuple(code for code in found if suites()[code].authentication in ("RSA", "anon", "PSK"))
+    return free or found
+
+
+async def _together(asked: Iterable[Coroutine[object, object, None]]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for coroutine in asked:
+            group.create_task(coroutine)

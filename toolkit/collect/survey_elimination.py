@@ -1,0 +1,262 @@
+"""Elimination: offer all that is asked about, strike what the server chose, offer the rest, until it refuses.
+
+Each handshake proves one acceptance or refuses all that is left, so n acceptances take n + 1 handshakes. What stops a
+chain early (a hang, an answer that was not offered) leaves the rest `untested`.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from toolkit.collect.survey_interview import Interview
+from toolkit.collect.survey_verdicts import Item, Verdict, judge, name_of, soundness
+from toolkit.reference import Offer, suites
+from toolkit.wire import Answer
+
+Codes = tuple[int, ...]
+
+UNSTEADY: Final = "the same offer was answered another time, so silence proves nothing"
+
+
+@dataclass(slots=True)
+class Finding:
+    """What is known of one item, as a row of `support` has it. `is_silence`: refused by silence, not by word."""
+
+    state: str
+    reason: str | None = None
+    is_sound: bool | None = None
+    rank: int | None = None
+    is_silence: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which of these does the server take, in this version? `items` are in the order in which they are offered."""
+
+    kind: Item
+    protocol: str
+    items: Codes
+    build: Callable[[Codes], Offer]
+
+
+class Elimination:
+    """One question, asked to its end.
+
+    `beside` are the questions asked at the same time, which share the splits.
+    `findings` has every item once `run` (and, where `is_waiting`, `resume`) has ended. `choices` are the accepted
+    items in the order in which the server chose them. `order` says whose order of preference that is.
+    """
+
+    def __init__(self, question: Question, interview: Interview, beside: Sequence["Elimination"] = ()) -> None:
+        self.question, self.interview = question, interview
+        self.findings: dict[int, Finding] = {}
+        self.choices: list[int] = []
+        self.order: Literal["server", "client"] | None = None
+        self.closings: list[tuple[Codes, Verdict]] = []
+        self._beside = beside
+        self._weights: list[int] = []
+        self._is_split = False
+        self._has_first = False
+        self._silences: list[Codes] = []
+
+    @property
+    def accepted(self) -> Codes:
+        """What the server took, in the order in which it was offered."""
+        return tuple(item for item in self.question.items if self.findings[item].state == "accepted")
+
+    @property
+    def fewest(self) -> int:
+        """Handshakes that the question needs at least: one for each acceptance, and a refusal."""
+        return 1 if self.question.protocol == "SSL 2.0" else len(self.accepted) + 1
+
+    @property
+    def state(self) -> str:
+        """Of all items together: accepted where any is, refused where all are."""
+        states = {finding.state for finding in self.findings.values()}
+        return "accepted" if "accepted" in states else "untested" if "untested" in states else "refused"
+
+    @property
+    def is_waiting(self) -> bool:
+        """Silence was met before any control was known: `resume` when one is."""
+        return bool(self._silences)
+
+    @property
+    def heaviest(self) -> int:
+        """Of the parts under way, how much the largest may still hold."""
+        return max(self._weights, default=0)
+
+    async def run(self) -> None:
+        """Ask about everything."""
+        self._has_first = True
+        await self._narrow(self.question.items)
+        self._heed_others()
+
+    async def retry(self, items: Codes, build: Callable[[Codes], Offer], most: int) -> None:
+        """Ask about these again, in hellos that hold at most `most` of them."""
+        self.question = replace(self.question, build=build)
+        self.closings, self._is_split, self._has_first = [], True, bool(self.choices)
+        for at in range(0, len(items), most):
+            await self._narrow(items[at : at + most])
+        self._heed_others()
+
+    async def resume(self) -> None:
+        """Ask about what was met with silence, now that others may have found a control."""
+        silences, self._silences = self._silences, []
+        for items in silences:
+            await self._narrow(items)
+        self._heed_others()
+
+    async def _narrow(self, remaining: Codes) -> None:
+        while remaining:
+            verdict, answer = await self._settle(remaining)
+            if verdict.kind == "listed":
+                self._take_list(remaining, answer)
+                return
+            if verdict.kind != "accepted":
+                if verdict.kind == "silent":
+                    self._silences.append(remaining)
+                self._close(remaining, verdict)
+                return
+            assert verdict.item is not None
+            self._accept(verdict.item, answer)
+            remaining = tuple(item for item in remaining if item != verdict.item)
+            more = self._parts(remaining)
+            if more:
+                self._is_split = True
+                self.interview.splits += more
+                parts = [remaining[n :: more + 1] for n in range(more + 1)]
+                async with asyncio.TaskGroup() as group:
+                    for part in parts:
+                        group.create_task(self._narrow(part))
+                return
+
+    async def _settle(self, offered: Codes) -> tuple[Verdict, Answer]:
+        """Ask, and ask again where the answer proves nothing yet."""
+        interview, kind, protocol = self.interview, self.question.kind, self.question.protocol
+        offer = self.question.build(offered)
+        had_control = interview.control is not None
+        weight = self._weigh(offered)
+        self._weights.append(weight)
+        try:
+            answer = await interview.put(offer)
+            verdict = judge(kind, protocol, offered, answer)
+            if verdict.kind == "unproven" and verdict.is_passing:
+                first, answer = verdict, await interview.put(offer)
+                verdict = judge(kind, protocol, offered, answer)
+                if verdict.kind != "unproven":
+                    interview.is_unsteady = True
+                elif verdict.is_passing:
+                    verdict = Verdict("unproven", f"twice {first.reason}" if first == verdict else verdict.reason)
+            if verdict.kind == "silent" and had_control:
+                return await self._confirm(offer, offered, verdict, answer)
+        finally:
+            self._weights.remove(weight)
+        return verdict, answer
+
+    async def _confirm(self, offer: Offer, offered: Codes, silent: Verdict, answer: Answer) -> tuple[Verdict, Answer]:
+        """Whether silence is a refusal: the same twice more, and a control before and after."""
+        interview = self.interview
+        for _ in range(2):
+            again = await interview.put(offer, is_control=True)
+            verdict = judge(self.question.kind, self.question.protocol, offered, again)
+            if verdict.kind != "silent" or again.outcome != answer.outcome:
+                if again.outcome != "skipped":
+                    interview.is_unsteady = True
+                if verdict.kind == "silent":
+                    verdict = Verdict("unproven", f"{silent.reason}; then {verdict.reason}")
+                return verdict, again
+        if not await interview.is_answering():
+            return Verdict("unproven", f"three times {silent.reason}; and a control offer failed after that"), answer
+        words = f"three times {silent.reason}; a control offer was accepted before and after"
+        return Verdict("refused", words, is_silence=True), answer
+
+    def _close(self, remaining: Codes, verdict: Verdict) -> None:
+        """Say of all that is left what the last answer proves."""
+        self.closings.append((remaining, verdict))
+        state = "refused" if verdict.kind == "refused" else "untested"
+        for item in remaining:
+            self.findings[item] = Finding(state, verdict.reason, is_silence=verdict.is_silence)
+
+    def _accept(self, item: int, answer: Answer) -> None:
+        self.findings[item] = Finding("accepted", _remarks(answer), soundness(answer))
+        self.choices.append(item)
+
+    def _take_list(self, offered: Codes, answer: Answer) -> None:
+        """SSL 2.0: one answer says all, and the client would choose (draft-hickman-netscape-ssl-00)."""
+        self._has_first = False
+        for item in offered:
+            if item in answer.suites:
+                self._accept(item, answer)
+            else:
+                self.findings[item] = Finding("refused", "not among those that the server lists")
+
+    def _heed_others(self) -> None:
+        """A refusal of what another handshake shows to be accepted is no refusal of the rest either."""
+        seen = self.interview.seen.get((self.question.kind, self.question.protocol), {})
+        for items, verdict in self.closings:
+            contradicting = [item for item in items if item in seen and self.findings[item].state != "accepted"]
+            for item in contradicting:
+                self._accept(item, seen[item])
+                self._is_split = True
+            if contradicting and verdict.kind == "refused":
+                name = name_of(self.question.kind, contradicting[0])
+                for item in items:
+                    if self.findings[item].state == "refused":
+                        words = f"{verdict.reason}, but to an offer that held {name}, which another handshake chose"
+                        self.findings[item] = Finding("untested", words)
+
+    def forget_silence(self) -> None:
+        """The address turned out not to answer steadily: what rests on silence is untested."""
+        for item, finding in self.findings.items():
+            if finding.is_silence:
+                self.findings[item] = Finding("untested", f"{finding.reason}; but {UNSTEADY}")
+
+    async def find_order(self) -> None:
+        """Whose order of preference the choices follow, and from it the ranks.
+
+        Choices in another order than offered are the server's own. Else the same offer backwards tells, for a price
+        of one handshake, which is a control.
+        """
+        choices = self.choices
+        if not choices or not self._has_first:
+            return
+        place = {item: n for n, item in enumerate(self.question.items)}
+        offered = sorted(choices, key=place.__getitem__)
+        is_own = len(choices) == 1 or (choices[0] != offered[0] if self._is_split else choices != offered)
+        if is_own:
+            self.order = "server" if len(choices) > 1 else None
+        else:
+            backwards = tuple(reversed(offered))
+            answer = await self.interview.put(self.question.build(backwards), is_control=True)
+            verdict = judge(self.question.kind, self.question.protocol, backwards, answer)
+            if verdict.item == choices[0]:
+                self.order, is_own = "server", True
+            elif verdict.item == backwards[0]:
+                self.order = "client"
+        if is_own:
+            for rank, item in enumerate(choices[:1] if self._is_split else choices, 1):
+                self.findings[item].rank = rank
+
+    def _parts(self, remaining: Codes) -> int:
+        if self.question.kind != "suite":
+            return 0
+        others = [other.heaviest for other in self._beside if other is not self]
+        return self.interview.may_split(self._weigh(remaining), [*others, *self._weights])
+
+    def _weigh(self, items: Codes) -> int:
+        """How many suites of a part the specification of the version knows: the rest is seldom accepted."""
+        if self.question.kind != "suite":
+            return len(items)
+        known, protocol = suites(), self.question.protocol
+        return sum(protocol in known[code].versions for code in items)
+
+
+def _remarks(answer: Answer) -> str | None:
+    """What a reader should know of an accepted offer."""
+    remarks = [] if answer.outcome == "ok" else [f"then {answer.outcome}"]
+    if answer.exchange_bits is not None:
+        remarks.append(f"{answer.exchange_bits}-bit parameters")
+    if answer.reason is not None:
+        remarks.append(answer.reason)
+    return "; ".join(remarks) or None

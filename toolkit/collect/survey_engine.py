@@ -1,0 +1,124 @@
+"""Who is asked when in a survey: each address has its own course, at most so many connections, and a pace."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from toolkit.collect.engine import Engine, More, Plan
+from toolkit.collect.looks import Question, look
+from toolkit.collect.survey_course import Course, Part
+from toolkit.collect.survey_interview import Interview, Manner
+from toolkit.reference import Offer
+from toolkit.targets import Target
+from toolkit.wire import Answer
+
+_LONGEST_PAUSE: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How one host is treated.
+
+    `concurrency`: connections at a time. `rate`: connections begun in a second, null: no limit. `pause_seconds`: how
+    long nothing is asked after it answered 421 or 4xx or reset a connection; doubled each time, up to a minute.
+    """
+
+    concurrency: int
+    rate: float | None
+    pause_seconds: float
+
+
+@dataclass(slots=True)
+class Surveyed:
+    """One service at one address, and what was found out; `ended_at` is null while it is asked."""
+
+    target: Target
+    address: str
+    course: Course
+    ended_at: datetime | None = None
+
+
+class SurveyEngine(Engine):
+    """Carries out a survey in a thread; `reports()` gives the handshakes, `surveyed` what was found out by now."""
+
+    def __init__(self, plan: Plan, *, parts: tuple[Part, ...], manner: Manner, pace: Pace) -> None:
+        self.surveyed: list[Surveyed] = []
+        self._parts, self._manner, self._pace = parts, manner, pace
+        self._hosts: dict[str, _Host] = {}
+        super().__init__(plan)
+
+    def _queue_up(self, targets: list[Target], address: str, group: asyncio.TaskGroup) -> None:
+        for target in targets:
+            # A tunnel or a lab has one address for many hosts.
+            host = self._hosts.setdefault(target.host if target.connect_to else address, _Host(self._pace))
+            group.create_task(self._survey(target, address, host))
+
+    async def _survey(self, target: Target, address: str, host: "_Host") -> None:
+        plan, asked = self._plan, 0
+
+        async def ask(offer: Offer) -> Answer:
+            nonlocal asked
+            question = Question(target, address, offer, asked)
+            asked += 1
+            self._queue.put(More(1))
+            async with host:
+                made = await look(question, limits=plan.limits, clock=plan.clock, keep_bytes=plan.keep_bytes)
+            host.heed(made.answer)
+            self._queue.put(made)
+            return made.answer
+
+        course = Course(Interview(ask, self._manner, idle=lambda: host.idle), self._parts)
+        surveyed = Surveyed(target, address, course)
+        self.surveyed.append(surveyed)
+        await course.run()
+        surveyed.ended_at = plan.clock()
+
+
+class _Host:
+    """Lets so many connections through at a time, so many in a second, and none in a pause."""
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._slots = asyncio.Semaphore(pace.concurrency)
+        self._asking = 0
+        self._next_at = 0.0
+        self._pause = pace.pause_seconds
+
+    @property
+    def idle(self) -> int:
+        """How many more connections could be made at the moment."""
+        return self._pace.concurrency - self._asking
+
+    async def __aenter__(self) -> None:
+        self._asking += 1
+        try:
+            await self._slots.acquire()
+        except asyncio.CancelledError:
+            self._asking -= 1
+            raise
+        now = asyncio.get_running_loop().time()
+        starts_at = max(now, self._next_at)
+        if self._pace.rate is not None:
+            self._next_at = starts_at + 1 / self._pace.rate
+        if starts_at > now:
+            try:
+                await asyncio.sleep(starts_at - now)
+            except asyncio.CancelledError:
+                self.__leave()
+                raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self.__leave()
+
+    def heed(self, answer: Answer) -> None:
+        """Pause where the server asks for it, or resets."""
+        if answer.outcome in ("deferred", "reset"):
+            self._next_at = max(self._next_at, asyncio.get_running_loop().time() + self._pause)
+            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+        else:
+            self._pause = self._pace.pause_seconds
+
+    def __leave(self) -> None:
+        self._asking -= 1
+        self._slots.release()

@@ -1,0 +1,101 @@
+"""What all questions to one address share: the count and budget of connections, a control, and how steady it answers.
+
+No socket and no clock here: `ask` makes the handshake, whoever drives owns both.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from toolkit.collect.survey_verdicts import CHOSEN, Item, is_accepted
+from toolkit.reference import Offer
+from toolkit.wire import Answer
+
+Ask = Callable[[Offer], Awaitable[Answer]]
+
+_BEFORE_HELLO: Final = ("resolve", "connect", "upgrade")
+_GIVE_UP_AFTER: Final = 4
+"""Connections in a row that did not come to a hello; then nothing more is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """`budget`: connections to one address at most. `splits`: how often chains of questions may be split in two.
+
+    A split saves time and costs one refusal more; of a chain that was split only the first choice has a rank.
+    """
+
+    budget: int = 500
+    splits: int = 0
+
+
+class Interview:
+    """One address, asked by many questions at the same time.
+
+    `idle`: how many more connections could be made at the moment.
+    """
+
+    def __init__(self, ask: Ask, manner: Manner, *, idle: Callable[[], int] = lambda: 0) -> None:
+        self._ask, self._manner, self._idle = ask, manner, idle
+        self._failures = 0
+        self.connections = 0
+        self.controls = 0
+        self.splits = 0
+        self.control: Offer | None = None
+        self.is_unsteady = False
+        """The same offer was answered once and not another time: silence proves nothing here."""
+        self.longest_read = 0
+        """Most suites in a hello that was answered."""
+        self.seen: dict[tuple[Item, str], dict[int, Answer]] = {}
+        """What the server ever chose, by question and version."""
+        self.parameters: dict[tuple[str, int], Answer] = {}
+        """Version and size of finite-field parameters that are no group of RFC 7919."""
+        self.leaves: dict[str, set[bytes]] = {}
+        """DER of the leaves that came, by version."""
+
+    async def put(self, offer: Offer, *, is_control: bool = False) -> Answer:
+        """Ask once. Beyond the budget, and where nobody answers, nothing is asked: the outcome is `skipped`."""
+        if self.connections >= self._manner.budget:
+            return Answer("skipped", "connect", f"the budget of {self._manner.budget} connections was spent")
+        if self._failures >= _GIVE_UP_AFTER:
+            return Answer("skipped", "connect", f"given up: {_GIVE_UP_AFTER} connections in a row did not reach TLS")
+        self.connections += 1
+        self.controls += is_control
+        answer = await self._ask(offer)
+        self._failures = self._failures + 1 if answer.stage in _BEFORE_HELLO else 0
+        if is_accepted(offer, answer):
+            self._remember(offer, answer)
+        return answer
+
+    def may_split(self, weight: int, others: list[int]) -> int:
+        """Into how many parts more a chain of this weight may be split now, others being as heavy as given.
+
+        The heaviest goes first, and leaves as much as others of its size need.
+        """
+        if any(other > weight for other in others):
+            return 0
+        peers = 1 + sum(2 * other > weight for other in others)
+        return max(0, min(-(-(self._idle() - 1) // peers), self._manner.splits - self.splits, weight // 20))
+
+    async def is_answering(self) -> bool:
+        """Whether the control is accepted now."""
+        assert self.control is not None
+        answer = await self.put(self.control, is_control=True)
+        is_answered = is_accepted(self.control, answer)
+        if not is_answered:
+            self.is_unsteady = True
+        return is_answered
+
+    def _remember(self, offer: Offer, answer: Answer) -> None:
+        protocol = offer.versions[-1]
+        if self.control is None:
+            self.control = offer
+        self.longest_read = max(self.longest_read, len(offer.suites))
+        self.leaves.setdefault(protocol, set()).update(answer.chain[:1])
+        for kind, chosen in CHOSEN.items():
+            if (item := chosen(answer)) is not None:
+                known = self.seen.setdefault((kind, protocol), {})
+                if item not in known or answer.is_sound:
+                    known[item] = answer
+        if answer.exchange_bits is not None and answer.group_code is None:
+            self.parameters.setdefault((protocol, answer.exchange_bits), answer)

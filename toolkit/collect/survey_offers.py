@@ -1,0 +1,126 @@
+"""The hellos of a survey: wide in everything but the one thing asked about.
+
+Each offers exactly one version. Groups and schemes that are not asked about are listed with the common ones first, so
+that a server that follows the client's order takes what can be checked here; `signature_algorithms_cert` always lists
+everything, or a server may refuse a certificate for its issuer's signature.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import cache
+from typing import Final
+
+from toolkit.reference import Offer, askable, groups, signature_schemes, suites
+
+_SINCE: Final = date(2026, 11, 24)
+_COMMON_GROUPS: Final = (0x001D, 0x0017, 0x0018, 0x0019, 0x001E)  # x25519, the NIST curves, x448
+_COMMON_SCHEMES: Final = (
+    0x0403, 0x0503, 0x0603, 0x0807, 0x0808, 0x0804, 0x0805, 0x0806, 0x0809, 0x080A, 0x080B, 0x0401, 0x0501, 0x0601,
+    0x0201, 0x0203,
+)  # fmt: skip
+_LEAN_SCHEMES: Final = (0x0403, 0x0503, 0x0804, 0x0805, 0x0401, 0x0501, 0x0201, 0x0203)
+_READABLE: Final = (0x1301, 0x1302, 0x1303, 0x1304, 0x1305)  # RFC 8446, B.4: records of these can be decrypted here
+_POPULAR: Final = (
+    0xC02F, 0xC030, 0xC02B, 0xC02C, 0xC013, 0xC014, 0xC009, 0xC00A, 0x009C, 0x009D, 0x002F, 0x0035, 0x000A, 0x0005,
+    0x0004, 0xCCA8, 0xCCA9, 0x009E, 0x009F, 0x0033, 0x0039, 0xC027, 0xC028, 0xC011, 0xC012, 0x003C, 0x003D, 0x0016,
+    0x0009, 0x0003,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How long a hello may be. `most_suites`: in one hello. `is_lean`: few groups and schemes, below 256 bytes."""
+
+    most_suites: int
+    is_lean: bool = False
+
+
+FULL: Final = Shape(1 << 15)
+SHORTER: Final = (Shape(120), Shape(30, is_lean=True))
+"""For servers that choke: on more than 128 suites, on hellos of more than 255 bytes."""
+
+
+def offer_suites(protocol: str, asked: tuple[int, ...], shape: Shape = FULL) -> Offer:
+    """The hello that asks for these suites."""
+    listed = _listed_groups(protocol, shape.is_lean)
+    schemes = _listed_schemes(protocol, shape.is_lean)
+    shares = _COMMON_GROUPS[:1] if protocol == "TLS 1.3" else ()
+    every = schemes if shape.is_lean else _every_scheme()
+    return Offer("survey", None, _SINCE, (protocol,), asked, listed, shares, schemes, every, "asks for suites")
+
+
+def offer_groups(protocol: str, asked: tuple[int, ...], accepted_suites: tuple[int, ...]) -> Offer:
+    """The hello that asks for these groups: without a key share, so that a HelloRetryRequest names the choice."""
+    return replace(offer_suites(protocol, accepted_suites), groups=asked, key_shares=(), meaning="asks for groups")
+
+
+def offer_schemes(protocol: str, asked: tuple[int, ...], accepted_suites: tuple[int, ...]) -> Offer:
+    """The hello that asks for these signature schemes."""
+    return replace(offer_suites(protocol, accepted_suites), signature_schemes=asked, meaning="asks for schemes")
+
+
+@cache
+def asked_suites(protocol: str) -> tuple[int, ...]:
+    """In order of code: the oldest and weakest first, so that a server's own order rarely equals it."""
+    return askable(protocol)
+
+
+@cache
+def popular_first(protocol: str) -> tuple[int, ...]:
+    """The same suites, those first that most servers have: for hellos that cannot hold all."""
+    every = asked_suites(protocol)
+    return tuple(dict.fromkeys([code for code in _POPULAR if code in every] + list(every)))
+
+
+@cache
+def asked_groups(protocol: str, *, is_finite_field: bool = False) -> tuple[int, ...]:
+    """What a question about groups lists, newest code point first. TLS 1.3 asks for all at once.
+
+    Explicit curves are no group: their code points name none.
+    """
+    found = [
+        group.code
+        for group in groups().values()
+        if protocol in group.versions
+        and group.code < 0xFF00
+        and (protocol == "TLS 1.3" or (group.kind == "FFDHE") == is_finite_field)
+    ]
+    return tuple(reversed(found))
+
+
+@cache
+def asked_schemes(protocol: str) -> tuple[int, ...]:
+    """What a question about signature schemes lists, in order of code."""
+    return tuple(scheme.code for scheme in signature_schemes().values() if protocol in scheme.versions)
+
+
+def is_signed(code: int) -> bool:
+    """Whether the flight of the suite carries a signature of the leaf's key."""
+    suite = suites()[code]
+    return suite.authentication in ("RSA", "ECDSA", "DSS", "any") and suite.key_exchange in ("DHE", "ECDHE", "any")
+
+
+def readable(codes: tuple[int, ...]) -> tuple[int, ...]:
+    """The TLS 1.3 suites among them that can be read here, all of them where none can."""
+    return tuple(code for code in codes if code in _READABLE) or codes
+
+
+@cache
+def _listed_groups(protocol: str, is_lean: bool) -> tuple[int, ...]:
+    if is_lean:
+        return _COMMON_GROUPS[:4]
+    # Finite fields only for TLS 1.3: before, a server without a group of the list may not choose DHE (RFC 7919, 4).
+    every = asked_groups(protocol)
+    return tuple(dict.fromkeys([code for code in _COMMON_GROUPS if code in every] + sorted(every)))
+
+
+@cache
+def _listed_schemes(protocol: str, is_lean: bool) -> tuple[int, ...]:
+    every = asked_schemes(protocol)
+    common = [code for code in (_LEAN_SCHEMES if is_lean else _COMMON_SCHEMES) if code in every]
+    return tuple(common if is_lean else dict.fromkeys([*common, *every]))
+
+
+@cache
+def _every_scheme() -> tuple[int, ...]:
+    return tuple(dict.fromkeys([*_COMMON_SCHEMES, *signature_schemes()]))
