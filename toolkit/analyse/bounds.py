@@ -26,6 +26,9 @@ Floats = NDArray[np.float64]
 MISS: Final = 0.05
 """The chance at which a claim may be wrong: every claim is one-sided at 95 %."""
 
+MIN_SHARE: Final = 0.05
+"""The resolution of a claim unless the caller says otherwise: what holds less than this share may stay unseen."""
+
 NULL: Final = int(np.iinfo(np.int64).min)
 
 HALF_WINDOWS: Final = {8: 0, 16: 2, 32: 8, 64: 21, 128: 48}
@@ -41,13 +44,13 @@ def chance_of_seeing(share: float, looks: int) -> float:
     return -math.expm1(looks * math.log1p(-share)) if share < 1 else float(looks > 0)
 
 
-def share_below(looks: int) -> float:
+def share_below(looks: Ints) -> Floats:
     """The share that a certificate has less than when none of `looks` looks showed it (their number fixed before).
 
-    >>> round(share_below(12), 3)
-    0.221
+    >>> share_below(np.array([12, 59])).round(3).tolist()
+    [0.221, 0.05]
     """
-    return float(1 - MISS ** (1 / looks))
+    return 1 - MISS ** (1 / np.asarray(looks, np.float64))
 
 
 @cache

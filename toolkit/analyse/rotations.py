@@ -7,6 +7,7 @@ import pandas as pd
 
 from toolkit.analyse.bounds import (
     HALF_WINDOWS,
+    MIN_SHARE,
     Edges,
     Ints,
     done_bound,
@@ -39,7 +40,7 @@ def find_rotations(
     given: Tables | pd.DataFrame,
     *,
     basis: Literal["looks", "names"] = "looks",
-    min_share: float = 0.05,
+    min_share: float = MIN_SHARE,
     sticky: bool = False,
 ) -> pd.DataFrame:
     """Each rotation: a certificate A and the next certificate B of its line, one row per pair.
