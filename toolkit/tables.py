@@ -54,43 +54,31 @@ class Tables:
     def overview(self) -> pd.DataFrame:
         """What there is, one row per service: is it enough, and where are the holes?
 
-        Columns: `service` (string, null where the source names none), `source` (string), `first_look_at` and
-        `last_look_at` (instants, null where no look is dated), `looks`, `looks_ok`, `certificates` (Int64),
-        `failures` (string, count by outcome, null where none), `longest_gap_days` (Float64 [d], null with
-        fewer than two dated looks).
+        Columns: `service` (string, null where the source names none), `source` (string; their number where there
+        are more than three), `first_look_at` and `last_look_at` (instants, null where no look is dated), `looks`,
+        `looks_ok`, `certificates` (Int64), `failures` (string, count by outcome, null where none),
+        `longest_gap_days` (Float64 [d], null with fewer than two dated looks).
         """
         looks = self.observations
-        grouped = looks.groupby("service", dropna=False, sort=True)
-        rows = []
-        for service, group in grouped:
-            failed = group.loc[group["outcome"] != "ok", "outcome"].value_counts()
-            dated = group["observed_at"].dropna().sort_values()
-            gaps = dated.diff().dropna()
-            rows.append(
-                {
-                    "service": service,
-                    "source": ", ".join(sorted(group["source"].unique())),
-                    "first_look_at": dated.min(),
-                    "last_look_at": dated.max(),
-                    "looks": len(group),
-                    "looks_ok": int((group["outcome"] == "ok").sum()),
-                    "failures": ", ".join(f"{count} {outcome}" for outcome, count in failed.items()) or pd.NA,
-                    "certificates": group["leaf_sha256"].nunique(),
-                    "longest_gap_days": gaps.max() / pd.Timedelta(days=1) if len(gaps) else pd.NA,
-                }
-            )
-        dtypes = {
-            "service": "string",
-            "source": "string",
-            "first_look_at": schema.DTYPES["instant"],
-            "last_look_at": schema.DTYPES["instant"],
-            "looks": "Int64",
-            "looks_ok": "Int64",
-            "failures": "string",
-            "certificates": "Int64",
-            "longest_gap_days": "Float64",
-        }
-        return pd.DataFrame(rows, columns=list(dtypes)).astype(dtypes)
+        by_service = looks.groupby("service", dropna=False)
+        dated = looks[["service", "observed_at"]].sort_values("observed_at")
+        gaps = dated.groupby("service", dropna=False)["observed_at"].diff().dt.total_seconds() / 86_400
+        failed = looks[looks["outcome"] != "ok"].groupby(["service", "outcome"], dropna=False).size().rename("count")
+        failed = failed.reset_index().sort_values(["service", "count"], ascending=[True, False], kind="stable")
+        counted = (failed["count"].astype("string") + " " + failed["outcome"]).groupby(failed["service"], dropna=False)
+        found = pd.DataFrame(
+            {
+                "source": by_service["source"].agg(_named_or_counted).astype("string"),
+                "first_look_at": by_service["observed_at"].min(),
+                "last_look_at": by_service["observed_at"].max(),
+                "looks": by_service.size().astype("Int64"),
+                "looks_ok": (looks["outcome"] == "ok").groupby(looks["service"], dropna=False).sum().astype("Int64"),
+                "failures": counted.agg(", ".join).astype("string"),
+                "certificates": by_service["leaf_sha256"].nunique().astype("Int64"),
+                "longest_gap_days": gaps.groupby(dated["service"], dropna=False).max().astype("Float64"),
+            }
+        )
+        return found.rename_axis("service").reset_index().astype({"service": "string"})
 
     def to_csv(self, folder: str | Path) -> None:
         """Write the tables as text that people can read and diff; `toolkit.read(folder)` reads it back.
@@ -121,6 +109,11 @@ def as_pem(der: bytes) -> str:
     """The bytes in the textual encoding of RFC 7468, section 5: 64 characters a line, as OpenSSL prints it."""
     body = textwrap.fill(base64.b64encode(der).decode("ascii"), 64)
     return f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"
+
+
+def _named_or_counted(sources: pd.Series) -> str:
+    named = sorted(sources.unique())
+    return ", ".join(named) if len(named) <= 3 else f"{len(named)} sources"
 
 
 def _cell(value: object, kind: schema.Kind) -> str:
