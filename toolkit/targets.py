@@ -144,7 +144,7 @@ def expand_targets(
 
     Raises `UsageError` as `parse_target` does, for an empty list, and for `mx:` without a domain name.
     """
-    listed = [targets] if isinstance(targets, str | Target | MailDomain) else list(targets)
+    listed = list(targets) if isinstance(targets, Sequence) and not isinstance(targets, str) else [targets]
     expanded: dict[Target | MailDomain, None] = {}
     for item in listed:
         if isinstance(item, Target | MailDomain):

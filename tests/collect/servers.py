@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 import dns.flags
 import dns.message
@@ -71,8 +71,7 @@ class Loopback:
             transport: asyncio.DatagramTransport
 
             def connection_made(self, transport: asyncio.BaseTransport) -> None:
-                assert isinstance(transport, asyncio.DatagramTransport)
-                self.transport = transport
+                self.transport = cast("asyncio.DatagramTransport", transport)
 
             def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
                 query = dns.message.from_wire(data)

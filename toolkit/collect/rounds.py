@@ -17,6 +17,7 @@ from tqdm.auto import tqdm
 
 from toolkit import schema
 from toolkit.collect.engine import Engine, Expanded, Key, More, Plan
+from toolkit.collect.interrupt import interrupts
 from toolkit.collect.limits import POLITE, Limits
 from toolkit.collect.names import Resolver
 from toolkit.collect.rows import Rows
@@ -145,21 +146,25 @@ class Round:
         self._foreseen = self._looks = self._looks_ok = self._connections = 0
 
     def watch(self, *, progress: bool) -> None:
-        """Make the round. However it ends, what was seen is kept, and an end row where a start row is."""
+        """Make the round. However it ends, what was seen is kept, and an end row where a start row is.
+
+        Raises `KeyboardInterrupt` at the end of a round that was interrupted.
+        """
         end_reason = "interrupted"
         engine = self._start()
         try:
-            with tqdm(desc="Looking", unit="look", total=0, disable=not progress) as bar:
-                try:
-                    self._follow(engine, bar)
+            with (
+                interrupts(engine.cancel) as interrupted,
+                tqdm(desc="Looking", unit="look", total=0, disable=not progress) as bar,
+            ):
+                self._follow(engine, bar)
+                if not interrupted.is_set():
                     end_reason = "finished"
-                except KeyboardInterrupt:
-                    engine.cancel()
-                    self._follow(engine, bar)
-                    raise
         finally:
             engine.cancel()
             self._finish(end_reason)
+        if interrupted.is_set():
+            raise KeyboardInterrupt
 
     def _start(self) -> Engine:
         """Begin to ask."""

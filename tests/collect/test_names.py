@@ -1,0 +1,167 @@
+"""Names are asked for through a resolver on loopback: every address, mail servers by preference, each failure a row."""
+
+import asyncio
+import socket
+import threading
+
+import pytest
+
+from tests.collect.servers import Loopback
+from toolkit.collect import Limits, observe
+from toolkit.collect.names import NotResolvedError, Resolver, find_addresses, find_mail_servers
+from toolkit.targets import MailDomain
+
+
+@pytest.fixture
+def resolver(loopback: Loopback) -> Resolver:
+    return loopback.answer_dns(
+        {
+            ("two.test", "A"): ["127.0.0.1", "127.0.0.2"],
+            ("two.test", "AAAA"): ["::1"],
+            ("four.test", "A"): ["127.0.0.3"],
+            ("four.test", "AAAA"): "SERVFAIL",
+            ("nothing.test", "TXT"): ['"here"'],
+            ("silent.test", "A"): "SILENT",
+            ("silent.test", "AAAA"): "SILENT",
+            ("silent.test", "MX"): "SILENT",
+            ("broken.test", "A"): "SERVFAIL",
+            ("broken.test", "AAAA"): "SERVFAIL",
+            ("mail.test", "MX"): ["20 backup.mail.test.", "10 b.mail.test.", "10 a.mail.test.", "20 two.test."],
+            ("null.test", "MX"): ["0 ."],
+            ("odd.test", "MX"): ["10 bad!name.test."],
+            ("implicit.test", "A"): ["127.0.0.1"],
+            ("failing.test", "MX"): "SERVFAIL",
+        }
+    )
+
+
+def addresses(host: str, resolver: Resolver | None) -> list[str]:
+    return asyncio.run(find_addresses(host, seconds=0.5, resolver=resolver))
+
+
+def mail_servers(domain: str, resolver: Resolver) -> list[str]:
+    found = asyncio.run(find_mail_servers(MailDomain(domain), seconds=0.5, resolver=resolver))
+    return [target.service for target in found]
+
+
+def test_every_address_is_found(resolver: Resolver) -> None:
+    found = addresses("two.test", resolver)
+    assert found[0] == "::1"
+    assert set(found[1:]) == {"127.0.0.1", "127.0.0.2"}
+
+
+def test_one_kind_of_address_is_enough(resolver: Resolver) -> None:
+    assert addresses("four.test", resolver) == ["127.0.0.3"]
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1"])
+def test_an_address_is_its_own(address: str) -> None:
+    assert addresses(address, None) == [address]
+
+
+@pytest.mark.parametrize(
+    ("host", "why"),
+    [
+        ("absent.test", "does not exist"),
+        ("nothing.test", "has none"),
+        ("silent.test", "no answer in time"),
+        ("broken.test", "SERVFAIL"),
+    ],
+)
+def test_why_a_host_has_no_address(resolver: Resolver, host: str, why: str) -> None:
+    with pytest.raises(NotResolvedError, match=f"{host}.*{why}"):
+        addresses(host, resolver)
+
+
+def test_the_operating_system_is_asked_without_a_resolver() -> None:
+    assert "127.0.0.1" in addresses("localhost", None)
+
+
+def test_the_operating_system_may_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    with pytest.raises(NotResolvedError, match=r"host\.test: Temporary failure in name resolution"):
+        addresses("host.test", None)
+
+
+def test_the_operating_system_may_take_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    never = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: never.wait(10))
+    with pytest.raises(NotResolvedError, match=r"no answer within 0\.5 s"):
+        addresses("host.test", None)
+    never.set()
+
+
+def test_mail_servers_come_by_preference(resolver: Resolver) -> None:
+    servers = ["a.mail.test", "b.mail.test", "backup.mail.test", "two.test"]
+    assert mail_servers("mail.test", resolver) == [f"smtp://{name}:25" for name in servers]
+
+
+def test_a_domain_without_mx_is_its_own_mail_server(resolver: Resolver) -> None:
+    assert mail_servers("implicit.test", resolver) == ["smtp://implicit.test:25"]
+
+
+@pytest.mark.parametrize(
+    ("domain", "why"),
+    [
+        ("null.test", "accepts no mail"),
+        ("absent.test", "does not exist"),
+        ("silent.test", "no answer in time"),
+        ("failing.test", "SERVFAIL"),
+        ("odd.test", "no host name"),
+    ],
+)
+def test_why_a_domain_has_no_mail_server(resolver: Resolver, domain: str, why: str) -> None:
+    with pytest.raises(NotResolvedError, match=f"{domain}.*{why}"):
+        mail_servers(domain, resolver)
+
+
+def test_what_does_not_resolve_is_a_row_for_each_target_and_offer(resolver: Resolver, brief: Limits) -> None:
+    tables = observe(
+        ["smtp://absent.test", "mx:null.test", "mx:silent.test"],
+        offers=("rsa", "ecdsa"),
+        samples=2,
+        resolver=resolver,
+        limits=brief,
+        progress=False,
+    )
+    looks = tables.observations
+    assert set(looks["outcome"]) == {"not_resolved"}
+    assert set(looks["stage"]) == {"resolve"}
+    assert looks["address"].isna().all()
+    services = ("smtp://absent.test:25", "smtp://null.test:25", "smtp://silent.test:25")
+    assert set(looks["service"]) == set(services)
+    assert set(looks.groupby("service")["offer"].nunique()) == {2}
+    assert tables.rounds["services"].iloc[0] == services
+    assert list(tables.rounds["looks"].dropna()) == [6]
+
+
+def test_each_address_is_asked_and_named(loopback: Loopback, resolver: Resolver, brief: Limits) -> None:
+    async def close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+
+    port = loopback.serve(close)
+    url = f"https://two.test:{port}"
+    looks = observe(url, samples=2, resolver=resolver, limits=brief, progress=False).observations
+    assert set(looks["address"]) == {"::1", "127.0.0.1", "127.0.0.2"}
+    assert set(looks["server_name"]) == {"two.test"}
+    first = observe(url, addresses=2, resolver=resolver, limits=brief, progress=False).observations
+    assert len(first) == 2
+    assert set(first["address"]) < set(looks["address"])
+
+
+def test_mail_servers_are_looked_at_under_their_own_names(
+    loopback: Loopback, resolver: Resolver, brief: Limits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object, **__: object) -> None:
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    monkeypatch.setattr(asyncio.SelectorEventLoop, "create_connection", refuse)
+    tables = observe("mx:mail.test", resolver=resolver, limits=brief, progress=False)
+    looks = tables.observations
+    unresolved = looks["outcome"] == "not_resolved"
+    assert set(looks.loc[unresolved, "host"]) == {"a.mail.test", "b.mail.test", "backup.mail.test"}
+    assert set(looks.loc[~unresolved, "host"]) == {"two.test"}
+    assert set(looks.loc[~unresolved, "outcome"]) == {"port_closed"}
