@@ -20,7 +20,7 @@ from tests.lab.schedules import BEGIN, day, issue, machine, schedule
 from toolkit.errors import LabError
 from toolkit.lab import Lab, Machine, Plan, Schedule, Service, Switch, draw_looks, scenario
 from toolkit.lab.authority import issue_all
-from toolkit.lab.balancer import DEFERRED, SERVED
+from toolkit.lab.balancer import CLOSED, DEFERRED, RESET
 from toolkit.targets import Target
 
 SEED = 21
@@ -152,10 +152,11 @@ def test_drops_and_deferrals_come_when_they_were_drawn() -> None:
     with Lab(made, 4) as lab:
         for ending in looks.ending:
             with socket.create_connection(_where(lab.targets[0]), timeout=20) as connection:
-                greeting = b""
-                with suppress(ConnectionResetError):
-                    greeting = connection.recv(100)
-                assert greeting[:4] == {SERVED: b"220 ", DEFERRED: b"421 "}.get(int(ending), b"")
+                assert connection.recv(100)[:4] == {CLOSED: b"", DEFERRED: b"421 "}.get(int(ending), b"220 ")
+                if ending == RESET:
+                    connection.sendall(b"EHLO me\r\n")
+                    with pytest.raises(ConnectionResetError):
+                        connection.recv(100)
         log = lab.log()
         assert list(log["machine"].fillna(-1)) == list(looks.machine)
         assert {"dropped", "deferred", "gone"} == set(log["ending"])

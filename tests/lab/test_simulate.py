@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.lab.schedules import BEGIN, day, machine, schedule
+from tests.lab.schedules import BEGIN, day, issue, machine, schedule
 from toolkit import schema
 from toolkit.errors import LabError
-from toolkit.lab import NAMES, Plan, draw_looks, scenario, simulate, tell_truth
+from toolkit.lab import NAMES, Machine, Plan, Schedule, Service, Switch, draw_looks, scenario, simulate, tell_truth
 from toolkit.lab.authority import issue_all
 from toolkit.lab.balancer import REFUSED, SERVED
 
@@ -27,15 +27,15 @@ def test_each_look_shows_what_its_machine_serves_then(name: str) -> None:
     plan = plan_of(name, samples=2, offers=("any", "rsa", "ecdsa"))
     for looks in draw_looks(drawn, 3, plan):
         service = drawn.services[looks.service]
-        for at, offer, machine_, issue, ending in zip(
+        for at, offer, place, shown, ending in zip(
             looks.at, looks.offer, looks.machine, looks.issue, looks.ending, strict=True
         ):
-            serving = service.machines[machine_].serving(pd.Timestamp(at, unit="us", tz="UTC").to_pydatetime())
+            serving = service.machines[place].serving(pd.Timestamp(at, unit="us", tz="UTC").to_pydatetime())
             admitted = {"any": ("EC", "RSA"), "rsa": ("RSA",), "ecdsa": ("EC",)}[plan.offers[offer]]
             expected = next((serving[key_type] for key_type in admitted if key_type in serving), -1)
-            assert issue == expected
+            assert shown == expected
             assert ending == (SERVED if expected >= 0 else REFUSED)
-            assert service.machines[machine_].address == looks.address
+            assert service.machines[place].address == looks.address
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -102,7 +102,18 @@ def test_trouble_becomes_outcomes() -> None:
     assert found.loc[found["outcome"] == "ok", "leaf_sha256"].eq(issue_all(made, 1)[0].sha256).all()
 
 
+@pytest.mark.parametrize(("offer", "number"), [("any", 1), ("tls12", 1), ("tls10", 1), ("rsa", 0), ("ecdsa", 1)])
+def test_the_offer_decides_between_key_types(offer: str, number: int) -> None:
+    both = Machine((Switch(BEGIN, "RSA", 0), Switch(BEGIN, "EC", 1)))
+    made = Schedule("by hand", BEGIN, day(9), (issue(0), issue(1, "EC")), (Service("smtp", "mx.lab.test", (both,)),))
+    found = simulate(made, 0, Plan((BEGIN,), offers=(offer,))).observations
+    assert found["leaf_sha256"].tolist() == [issue_all(made, 0)[number].sha256]
+    assert found["offer"].tolist() == [f"{offer}-2026"]
+
+
 def test_a_plan_without_looks_or_without_a_zone_is_refused() -> None:
+    with pytest.raises(LabError, match="no offer 'all'; there is any"):
+        Plan((BEGIN,), offers=("all",))
     with pytest.raises(LabError, match="at least one round"):
         Plan(())
     with pytest.raises(LabError, match="need a zone"):

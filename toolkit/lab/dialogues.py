@@ -37,19 +37,27 @@ def converse(scheme: str, host: str, stream: Stream, *, is_secure: bool, is_upgr
 
     Through TLS no upgrade is offered; after an upgrade there is no second greeting, except none in HTTP at all.
     """
-    protocol = scheme.removesuffix("s") if scheme != "https" else scheme
-    if protocol not in _REPLIES:
+    if _protocol(scheme) not in _REPLIES:
         _serve_page(stream)
         return False
-    greeting, reply = _REPLIES[protocol]
     if not is_upgraded:
-        stream.sendall(greeting.replace(b"HOST", host.encode()))
+        greet(scheme, host, stream)
+    reply = _REPLIES[_protocol(scheme)][1]
     for line in _lines(stream):
         answer, then = reply(line, is_secure)
         stream.sendall(answer.replace(b"HOST", host.encode()))
         if then != _GO_ON:
             return then == _UPGRADE
     return False
+
+
+def greet(scheme: str, host: str, stream: Stream) -> None:
+    """Say what the protocol's server says first."""
+    stream.sendall(_REPLIES[_protocol(scheme)][0].replace(b"HOST", host.encode()))
+
+
+def _protocol(scheme: str) -> str:
+    return scheme.removesuffix("s")
 
 
 def _smtp(line: bytes, is_secure: bool) -> Reply:

@@ -24,7 +24,7 @@ import numpy as np
 from toolkit.errors import LabError
 from toolkit.lab.authority import issue_all
 from toolkit.lab.balancer import CLOSED, DEFERRED, RESET, SERVED, balance, in_micros
-from toolkit.lab.dialogues import converse
+from toolkit.lab.dialogues import converse, greet
 from toolkit.lab.engines import Engine, failures, make_engine
 from toolkit.lab.schedule import Machine, Schedule, Service
 from toolkit.targets import UPGRADES
@@ -182,12 +182,16 @@ def _turn_away(connection: socket.socket, service: Service, ending: int, visit: 
     visit.ending = "deferred" if ending == DEFERRED else "dropped"
     if ending == DEFERRED:
         connection.sendall(f"421 4.3.2 {service.host} lab: try again later\r\n".encode())
-    elif ending == RESET:
+        return
+    if service.scheme in UPGRADES:
+        if ending == CLOSED:
+            return
+        # Reset once the client has spoken: it has then seen that it is connected.
+        greet(service.scheme, service.host, connection)
+    connection.recv(1 << 16)
+    if ending == RESET:
         # Closing with a linger time of nothing sends a reset: socket(7).
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    elif ending == CLOSED and service.scheme not in UPGRADES:
-        # What was not read would turn the close into a reset.
-        connection.recv(1 << 16)
 
 
 def _leave_with(parent: int) -> None:

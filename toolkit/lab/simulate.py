@@ -26,12 +26,12 @@ from toolkit.lab.balancer import (
 from toolkit.lab.scenarios import Scenario
 from toolkit.lab.scenarios import scenario as scenario_named
 from toolkit.lab.schedule import Machine, Schedule
+from toolkit.reference import Offer, signature_schemes, suites
+from toolkit.reference import offers as known_offers
 from toolkit.tables import Tables
+from toolkit.targets import UPGRADES
 
 _ROUND_LOST, _LOOK_LOST, _ROUND_MOVED = range(AT_WATCHER, AT_WATCHER + 3)
-
-PREFERRED: Final = {"rsa": ("RSA",), "ecdsa": ("EC",)}
-"""Offer → the key types that it admits; any other offer admits both and, as OpenSSL does, gets EC where it can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,9 @@ class Plan:
     """When and how often to look.
 
     `rounds` are the instants of the rounds (see `Plan.every`), each moved by a uniform ±`jitter`; in each, every
-    address of every service is looked at `samples` times per offer, `spacing` apart. `look_loss` and `round_loss`
-    are the shares of looks and rounds that are lost on the watcher's side: no row at all.
+    address of every service is looked at `samples` times with each of the `offers` (`toolkit.reference.offers`),
+    `spacing` apart. `look_loss` and `round_loss` are the shares of looks and rounds that are lost on the watcher's
+    side: no row at all. Raises `LabError` for a plan without looks, an unknown offer, an instant without a zone.
     """
 
     rounds: tuple[datetime, ...]
@@ -54,6 +55,8 @@ class Plan:
     def __post_init__(self) -> None:
         if not self.rounds or self.samples < 1 or not self.offers:
             raise LabError("A plan needs at least one round, one sample and one offer.")
+        if unknown := [name for name in self.offers if name not in known_offers()]:
+            raise LabError(f"There is no offer {unknown[0]!r}; there is {', '.join(known_offers())}.")
         if any(instant.tzinfo is None for instant in self.rounds):
             raise LabError("A plan's rounds need a zone, such as datetime(…, tzinfo=timezone.utc).")
 
@@ -86,7 +89,7 @@ class Looks:
 def draw_looks(schedule: Schedule, seed: int, plan: Plan) -> list[Looks]:
     """The looks of the plan at every service and address, with the machines that a `Lab` of that seed would pick.
 
-    A round goes through the offers, and through the samples of each.
+    A round goes through the samples, and for each through the offers, as a collector does.
     """
     return [
         _looks_at(schedule, seed, plan, number, address)
@@ -99,7 +102,8 @@ def simulate(scenario: str | Scenario | Schedule, seed: int, plan: Plan) -> Tabl
     """Observation tables as a collector would have written them, `source="simulated"`: no server, no socket.
 
     Certificates are the bytes that a `Lab` of the same scenario and seed serves. Only the certificate is simulated:
-    protocol, suite and times of an answer are null.
+    protocol, suite and times of an answer are null, and a machine is taken to speak the versions that are offered.
+    Of two key types a machine serves the one whose signature schemes the offer lists first, as OpenSSL does.
     """
     schedule = as_schedule(scenario, seed)
     issued = issue_all(schedule, seed)
@@ -135,17 +139,17 @@ def _looks_at(schedule: Schedule, seed: int, plan: Plan, number: int, address: s
     )
     rounds, within, at = rounds[kept], within[kept], at[kept]
     machine, ending = balance(schedule, seed, number, address, connection=np.arange(len(at)), at=at)
-    offer = within // plan.samples
+    offer = within % len(plan.offers)
     issue = np.full(len(at), -1, dtype=np.int64)
     for place_of in np.unique(machine[machine >= 0]):
         for offered, name in enumerate(plan.offers):
             looks = np.flatnonzero((machine == place_of) & (offer == offered))
-            issue[looks] = _served(service.machines[place_of], PREFERRED.get(name, ("EC", "RSA")), at[looks])
+            issue[looks] = _served(service.machines[place_of], _admitted(known_offers()[name]), at[looks])
     ending[(machine >= 0) & (issue < 0)] = REFUSED
-    return Looks(number, address, at, rounds, within % plan.samples, offer, machine, issue, ending)
+    return Looks(number, address, at, rounds, within // len(plan.offers), offer, machine, issue, ending)
 
 
-def _served(machine: Machine, admitted: tuple[str, ...], at: Numbers) -> Numbers:
+def _served(machine: Machine, admitted: list[str], at: Numbers) -> Numbers:
     """The issue that a machine shows at each instant to a client that admits these key types; -1: none."""
     served = np.full(len(at), -1, dtype=np.int64)
     for key_type in admitted:
@@ -155,6 +159,16 @@ def _served(machine: Machine, admitted: tuple[str, ...], at: Numbers) -> Numbers
         shown = issues[np.searchsorted(times, at, side="right")]
         served = np.where(served < 0, shown, served)
     return served
+
+
+def _admitted(offer: Offer) -> list[str]:
+    """The key types that a client with this offer takes, the preferred one first."""
+    if offer.signature_schemes:
+        return list(dict.fromkeys(signature_schemes()[code].key_type for code in offer.signature_schemes))
+    # Before TLS 1.2 only the suite tells (RFC 4346, section 7.4.2).
+    names = {"RSA": "RSA", "ECDSA": "EC"}
+    told = (suites()[code].authentication for code in offer.suites)
+    return list(dict.fromkeys(names[name] for name in told if name in names))
 
 
 # Ending → outcome, stage, reason, as a collector writes them.
@@ -175,6 +189,8 @@ def _observed(schedule: Schedule, seed: int, plan: Plan, drawn: Looks) -> pd.Dat
     chains[:-1] = [tuple(certificate.chain_sha256) for certificate in issued]
     at = pd.Series(drawn.at.astype("datetime64[us]")).dt.tz_localize("UTC")
     endings = [_OUTCOMES[ending] for ending in range(len(_OUTCOMES))]
+    if service.scheme not in UPGRADES:
+        endings = [(outcome, "hello" if stage == "upgrade" else stage, reason) for outcome, stage, reason in endings]
     columns = {
         name: np.array([ending[place] for ending in endings], dtype=object)[drawn.ending]
         for place, name in enumerate(("outcome", "stage", "reason"))
@@ -183,8 +199,6 @@ def _observed(schedule: Schedule, seed: int, plan: Plan, drawn: Looks) -> pd.Dat
         columns
         | {
             "observed_at": at,
-            "observed_from": at,
-            "observed_until": at,
             "date_basis": "observed",
             "round": np.array([f"simulated {seed} {n:06d}" for n in range(len(plan.rounds))], dtype=object)[
                 drawn.round
@@ -197,7 +211,7 @@ def _observed(schedule: Schedule, seed: int, plan: Plan, drawn: Looks) -> pd.Dat
             "port": service.number,
             "address": drawn.address,
             "server_name": service.host,
-            "offer": np.array(plan.offers, dtype=object)[drawn.offer],
+            "offer": np.array([known_offers()[name].name for name in plan.offers], dtype=object)[drawn.offer],
             "leaf_sha256": leaves[drawn.issue],
             "chain_sha256": chains[drawn.issue],
         }

@@ -1,0 +1,73 @@
+"""The fast path equals what the collector sees of running servers, look for look, seed for seed."""
+
+from datetime import timedelta
+
+import pandas as pd
+import pytest
+
+from toolkit.collect import Limits, observe
+from toolkit.lab import Lab, Plan, Scenario, scenario, simulate
+from toolkit.tables import Tables
+
+DAY = timedelta(days=1)
+
+ONE_BY_ONE = Limits(per_host=1)
+"""Connections come to an address in the order of the plan."""
+
+TOLD = ["observed_at", "service", "address", "server_name", "offer", "sample", "outcome", "stage", "leaf_sha256"]
+
+SAMPLE = {
+    "steady": scenario("steady", machines=3, generations=3, drop_rate=0.1, defer_rate=0.1),
+    "slow-rollout": scenario("slow-rollout", generations=2),
+    "stuck-machine": scenario("stuck-machine", generations=3, scheme="smtps"),
+    "rollback": scenario("rollback", generations=3, scheme="imap"),
+    "dual-keys": scenario("dual-keys", generations=2),
+    "late": scenario("late", generations=3, scheme="https", drop_rate=0.2),
+    "emergency": scenario("emergency", services=2, machines=2),
+    "issuer-move": scenario("issuer-move", generations=3, scheme="pop3"),
+    "short-lived": scenario("short-lived", generations=6),
+    "anycast": scenario("anycast", machines=2, generations=2),
+    "sticky": scenario("sticky", machines=4, generations=2, affinity=10 * DAY),
+}
+
+
+def watched(asked: Scenario, seed: int, plan: Plan) -> Tables:
+    """The plan, carried out."""
+    parts = []
+    with Lab(asked, seed) as lab:
+        for instant in plan.rounds:
+            lab.clock.turn(instant)
+            parts.append(
+                observe(
+                    lab.targets,
+                    offers=plan.offers,
+                    samples=plan.samples,
+                    clock=lab.clock,
+                    limits=ONE_BY_ONE,
+                    progress=False,
+                )
+            )
+    return Tables.concat(parts)
+
+
+@pytest.mark.parametrize("seed", [5, 17])
+@pytest.mark.parametrize("name", SAMPLE)
+def test_served_equals_simulated(name: str, seed: int) -> None:
+    asked = SAMPLE[name]
+    drawn = asked.schedule(seed)
+    gap = (drawn.ends_at - drawn.begins_at) / 12
+    rounds = tuple((drawn.begins_at + n * gap).replace(microsecond=0) for n in range(13))
+    plan = Plan(rounds, samples=2, offers=("any", "rsa", "ecdsa"))
+    served, simulated = watched(asked, seed, plan), simulate(asked, seed, plan)
+    order = ["observed_at", "service", "address", "sample", "offer"]
+    pd.testing.assert_frame_equal(
+        served.observations[TOLD].sort_values(order, ignore_index=True),
+        simulated.observations[TOLD].sort_values(order, ignore_index=True),
+    )
+    assert set(served.observations["source"]) == {"lab"}
+    assert served.observations["is_key_proven"].dropna().all()
+    by_hash = ["cert_sha256", "subject", "issuer", "serial", "not_before", "not_after", "key_type", "spki_sha256"]
+    pd.testing.assert_frame_equal(
+        served.certificates[by_hash].sort_values("cert_sha256", ignore_index=True),
+        simulated.certificates[by_hash].sort_values("cert_sha256", ignore_index=True),
+    )
