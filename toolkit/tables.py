@@ -63,8 +63,9 @@ class Tables:
         by_service = looks.groupby("service", dropna=False)
         dated = looks[["service", "observed_at"]].sort_values("observed_at")
         gaps = dated.groupby("service", dropna=False)["observed_at"].diff().dt.total_seconds() / 86_400
-        failed = looks[looks["outcome"] != "ok"].groupby(["service", "outcome"], dropna=False).size().rename("count")
-        failed = failed.reset_index().sort_values(["service", "count"], ascending=[True, False], kind="stable")
+        sizes = looks[looks["outcome"] != "ok"].groupby(["service", "outcome"], dropna=False).size()
+        failed = sizes.to_frame("count").reset_index()
+        failed = failed.sort_values(["service", "count"], ascending=[True, False], kind="stable")
         counted = (failed["count"].astype("string") + " " + failed["outcome"]).groupby(failed["service"], dropna=False)
         found = pd.DataFrame(
             {

@@ -1,0 +1,154 @@
+"""The command line, against the lab and against nothing at all."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import toolkit
+from tests.conftest import ROOT
+from toolkit.cli import main
+from toolkit.lab import Lab
+
+CLOSED = "tls://127.0.0.1:1"
+"""A port that nothing listens on (tcpmux, RFC 1078)."""
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    with Lab("steady", seed=3) as running:
+        yield running
+
+
+@pytest.fixture
+def address(lab: Lab) -> tuple[str, str]:
+    target = lab.targets[0]
+    assert target.connect_to is not None
+    return target.service, "{}:{}".format(*target.connect_to)
+
+
+def test_cert_prints_the_leaf_and_with_chain_all(
+    address: tuple[str, str], lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service, dialled = address
+    assert main(["cert", service, "--connect-to", dialled]) == 0
+    leaf = capsys.readouterr().out
+    assert leaf.count("BEGIN CERTIFICATE") == 1
+    assert main(["cert", service, "--connect-to", dialled, "--chain"]) == 0
+    chain = capsys.readouterr().out
+    assert chain.count("BEGIN CERTIFICATE") == 2
+    assert chain.startswith(leaf)
+
+
+def test_cert_as_json(address: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    service, dialled = address
+    assert main(["cert", service, "--connect-to", dialled, "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert len(row["cert_sha256"]) == 64
+    assert bytes.fromhex(row["der"])[0] == 0x30
+
+
+def test_cert_of_a_closed_port_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cert", CLOSED]) == 3
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "port_closed at connect" in said.err
+
+
+def test_observe_prints_every_look(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["observe", CLOSED, "--samples", "2"]) == 3
+    said = capsys.readouterr()
+    lines = said.out.splitlines()
+    assert lines[0].split()[:4] == ["service", "address", "offer", "outcome"]
+    assert len(lines) == 3
+    assert all("port_closed" in line for line in lines[1:])
+    assert "nothing could be reached" in said.err
+
+
+def test_observe_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["observe", CLOSED, "--json"]) == 3
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["outcome"] == "port_closed"
+    assert row["suite"] is None
+    assert row["observed_at"].endswith("+00:00")
+
+
+def test_collect_keeps_failed_looks_and_store_info_counts_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = str(tmp_path / "store")
+    assert main(["collect", CLOSED, "--store", store]) == 3
+    assert "port_closed" in capsys.readouterr().out
+    assert main(["collect", CLOSED, "--store", store, "--json"]) == 3
+    (end,) = json.loads(capsys.readouterr().out)
+    assert end["phase"] == "end"
+    assert end["looks"] == 1
+    assert end["looks_ok"] == 0
+    assert main(["store", "info", store]) == 0
+    assert "2 port_closed" in capsys.readouterr().out
+    assert main(["store", "info", store, "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["service"] == "tls://127.0.0.1:1"
+    assert row["looks"] == 2
+    assert len(toolkit.Store(store).load().rounds) == 4
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["cert", "nonsense"], "name a port or a scheme"),
+        (["cert", "gopher://example.org"], "unknown scheme"),
+        (["cert", "example.org:4711"], "does not tell the protocol"),
+        (["observe", CLOSED, "--offer", "everything"], "is not an offer"),
+        (["observe", CLOSED, "--samples", "0"], "must be at least 1"),
+        (["cert", "tls://127.0.0.1:1", "--connect-to", "nowhere"], "write host:port"),
+    ],
+)
+def test_usage_errors_name_the_fault_and_exit_2(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [[], ["unknown"], ["cert"], ["collect", CLOSED]])
+def test_incomplete_command_lines_exit_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+def test_a_store_that_is_none_is_an_error_with_a_next_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["store", "info", str(tmp_path / "nothing")]) == 1
+    assert str(tmp_path / "nothing") in capsys.readouterr().err
+
+
+def test_a_reader_that_leaves_is_no_traceback() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from toolkit.cli import run; run()", "observe", *["tls://127.0.0.1:1"], "--json"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    with process.stderr as complaints:
+        assert b"Traceback" not in complaints.read()
+    assert process.wait(timeout=60) in {0, 3}
+
+
+def test_nothing_printed_moves_the_cursor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hostile = "".join(map(chr, (27, 91, 50, 74, 0x202E, 10)))
+    row = {"round": "r", "sample": 0, "source": "lab", "host": "h", "outcome": "ok", "date_basis": "undated"}
+    store = toolkit.Store(tmp_path / "store")
+    store.append(toolkit.Tables.from_frames(observations=pd.DataFrame([row | {"service": hostile}])))
+    assert main(["store", "info", str(tmp_path / "store")]) == 0
+    shown = capsys.readouterr().out
+    assert re.fullmatch(r"[\x20-\x7e\n]*", shown)
+    assert r"\x1b[2J\u202e\n" in shown
