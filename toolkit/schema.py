@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final, Literal
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pandas.api.types import pandas_dtype
@@ -318,12 +319,27 @@ def _cast(values: pd.Series, column: Column) -> pd.Series:
         if naive:
             raise ValueError(f"{naive[0]!r} has no zone")
         return pd.Series(pd.DatetimeIndex(values).tz_convert("UTC").as_unit("us"), index=values.index)
-    if column.kind == "texts":
-        return pd.Series(
-            [tuple(v) if isinstance(v, list | tuple) or hasattr(v, "tolist") else None for v in values],
-            index=values.index,
-            dtype=object,
-        )
-    if column.kind == "bytes":
-        return pd.Series([bytes(v) if isinstance(v, bytes | bytearray) else None for v in values], values.index, object)
+    if column.kind in {"texts", "bytes"}:
+        convert = _texts if column.kind == "texts" else _bytes
+        return pd.Series([convert(value) for value in values], index=values.index, dtype=object)
     return values.astype(pandas_dtype(column.dtype))
+
+
+def _texts(value: object) -> tuple[str, ...] | None:
+    if isinstance(value, list | tuple | np.ndarray):
+        return tuple(value)
+    _check_null(value, "a list of text")
+    return None
+
+
+def _bytes(value: object) -> bytes | None:
+    if isinstance(value, bytes | bytearray):
+        return bytes(value)
+    _check_null(value, "bytes")
+    return None
+
+
+def _check_null(value: object, wanted: str) -> None:
+    """Null, or an error: a value of another kind must not vanish."""
+    if value is not None and value is not pd.NA and not (isinstance(value, float) and math.isnan(value)):
+        raise TypeError(f"{value!r} is not {wanted}")

@@ -26,7 +26,7 @@ _ESCAPE = re.compile(r"\\(?:(\\)|([nrt])|x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f
 
 def storable(text: str) -> str:
     """Text that UTF-8 can encode: lone surrogates become U+FFFD; everything else stays as it came."""
-    return text.encode("utf-8", "replace").decode("utf-8") if _has_surrogates(text) else text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if _has_surrogates(text) else text
 
 
 def plain(value: object, *, limit: int = LIMIT) -> str:

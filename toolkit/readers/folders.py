@@ -133,12 +133,12 @@ def _texts(cell: str) -> tuple[str, ...]:
     listed = json.loads(cell)
     if not isinstance(listed, list) or not all(isinstance(item, str) for item in listed):
         raise ValueError("not a list of text")
-    return tuple(listed)
+    return tuple(text.storable(item) for item in listed)
 
 
 _PARSERS: Final[dict[schema.Kind, Callable[[str], object]]] = {
     "instant": _instant,
-    "text": text.from_spreadsheet,
+    "text": lambda cell: text.storable(text.from_spreadsheet(cell)),
     "texts": _texts,
     "integer": int,
     "number": float,

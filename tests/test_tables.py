@@ -1,0 +1,106 @@
+"""`Tables`: made from any frames, counted, joined, written."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.certificates import der
+from toolkit import Tables, schema
+from toolkit.certificates import parse_certificate
+from toolkit.errors import SchemaError
+from toolkit.tables import as_pem
+
+LOOK = {"date_basis": "observed", "round": "r", "sample": 0, "source": "test", "outcome": "ok"}
+
+
+def at(day: int) -> datetime:
+    return datetime(2026, 1, day, tzinfo=UTC)
+
+
+def looks(*changes: dict[str, object]) -> Tables:
+    return Tables.from_frames(schema.frame("observations", [LOOK | change for change in changes]))
+
+
+def test_nothing_is_four_empty_tables() -> None:
+    tables = Tables.from_frames()
+    assert len(tables.overview()) == 0
+    for table in schema.TABLES:
+        schema.check(table, getattr(tables, table))
+
+
+def test_any_frame_will_do_if_its_columns_are_known() -> None:
+    tables = Tables.from_frames(pd.DataFrame([LOOK | {"host": "a.test"}])[["host", *LOOK]])
+    assert tables.observations["host"].tolist() == ["a.test"]
+    with pytest.raises(SchemaError, match="colour"):
+        Tables.from_frames(pd.DataFrame([LOOK | {"colour": "red"}]))
+    with pytest.raises(SchemaError, match=r"source is null"):
+        Tables.from_frames(pd.DataFrame([LOOK | {"source": None}]))
+
+
+def test_of_repeats_the_first_stands_and_null_is_a_key_like_any_other() -> None:
+    tables = looks({"reason": "first"}, {"reason": "second"}, {"sample": 1}, {"address": "192.0.2.1"})
+    assert tables.observations["reason"].fillna("").tolist() == ["first", "", ""]
+
+
+def test_concat_keeps_order_and_drops_what_is_in_both() -> None:
+    one, other = looks({"reason": "one"}), looks({"reason": "other"}, {"sample": 1})
+    joined = Tables.concat([one, Tables.from_frames(), other])
+    assert joined.observations["reason"].fillna("").tolist() == ["one", ""]
+    assert len(Tables.concat([]).observations) == 0
+
+
+def test_overview_counts_looks_failures_and_the_longest_gap() -> None:
+    tables = looks(
+        {"service": "a", "observed_at": at(1), "leaf_sha256": "x"},
+        {"service": "a", "observed_at": at(2), "sample": 1, "leaf_sha256": "x"},
+        {"service": "a", "observed_at": at(9), "sample": 2, "outcome": "timeout", "source": "other"},
+        {"service": "a", "sample": 3, "outcome": "timeout"},
+        {"service": "a", "sample": 4, "outcome": "refused"},
+        {"sample": 5, "observed_at": at(3)},
+    )
+    overview = tables.overview()
+    assert overview["service"].fillna("null").tolist() == ["a", "null"]
+    first, second = overview.iloc[0], overview.iloc[1]
+    assert (first["looks"], first["looks_ok"], first["certificates"]) == (5, 2, 1)
+    assert first["failures"] == "2 timeout, 1 refused"
+    assert (first["first_look_at"], first["last_look_at"], first["longest_gap_days"]) == (at(1), at(9), 7.0)
+    assert first["source"] == "other, test"
+    assert second["failures"] is pd.NA
+    assert second["longest_gap_days"] is pd.NA
+
+
+def test_many_sources_are_counted_and_not_listed() -> None:
+    tables = looks(*({"service": "a", "sample": number, "source": f"page {number}"} for number in range(4)))
+    assert tables.overview()["source"].tolist() == ["4 sources"]
+
+
+def test_a_look_without_a_date_has_no_span() -> None:
+    overview = looks({"service": "a"}).overview()
+    assert overview[["first_look_at", "last_look_at"]].isna().all(axis=None)
+    assert str(overview["first_look_at"].dtype) == schema.DTYPES["instant"]
+
+
+def test_certificates_are_written_as_pem_that_says_what_is_in_it(tmp_path: Path) -> None:
+    made = der.certificate(subject=der.name(b"a\n-----BEGIN CERTIFICATE-----\x1b[2J"))
+    tables = Tables.from_frames(certificates=schema.frame("certificates", [parse_certificate(made)]))
+    tables.to_csv(tmp_path)
+    (path,) = (tmp_path / "certificates").iterdir()
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert lines[0] == r"subject: CN=a\n-----BEGIN CERTIFICATE-----\x1b[2J"
+    assert lines[1] == "issuer: CN=Issuer"
+    assert lines[2:4] == ["not_before: 2026-01-01 00:00:00+00:00", "not_after: 2027-01-01 00:00:00+00:00"]
+    assert "\n".join(lines[4:]) + "\n" == as_pem(made)
+
+
+def test_files_are_the_same_however_often_they_are_written(tmp_path: Path) -> None:
+    tables = looks({"reason": "=1", "connect_ms": 0.1 + 0.2, "observed_at": at(1), "chain_sha256": ("a", "é")})
+    tables.to_csv(tmp_path / "one")
+    tables.to_csv(tmp_path / "two")
+    tables.to_csv(tmp_path / "two")
+    one, two = ((tmp_path / name / "observations.csv").read_bytes() for name in ("one", "two"))
+    assert one == two
+    assert b"'=1" in one
+    assert b"0.30000000000000004" in one
+    assert b"2026-01-01T00:00:00Z" in one

@@ -1,0 +1,109 @@
+"""Targets are read strictly, and every refusal says what to write instead."""
+
+import pytest
+
+from toolkit.errors import UsageError
+from toolkit.targets import PORTS, PRESETS, SCHEMES_OF_PORTS, UPGRADES, MailDomain, Target, expand_targets, parse_target
+
+
+@pytest.mark.parametrize(
+    ("text", "service", "server_name"),
+    [
+        ("smtp://mx.test:25", "smtp://mx.test:25", "mx.test"),
+        ("SMTP://MX.Test.", "smtp://mx.test:25", "mx.test"),
+        ("https://www.test", "https://www.test:443", "www.test"),
+        ("https://www.test/", "https://www.test:443", "www.test"),
+        (" imap.test:993 ", "imaps://imap.test:993", "imap.test"),
+        ("tls://a.test:4433", "tls://a.test:4433", "a.test"),
+        ("192.0.2.1:25", "smtp://192.0.2.1:25", None),
+        ("[2001:DB8::1]:465", "smtps://[2001:db8::1]:465", None),
+        ("https://[::1]", "https://[::1]:443", None),
+        ("https://bücher.example", "https://xn--bcher-kva.example:443", "xn--bcher-kva.example"),
+        ("_dmarc.test:25", "smtp://_dmarc.test:25", "_dmarc.test"),
+        ("mx.test.:587", "smtp://mx.test:587", "mx.test"),
+    ],
+)
+def test_what_is_a_target(text: str, service: str, server_name: str | None) -> None:
+    target = parse_target(text)
+    assert (target.service, target.server_name, target.source) == (service, server_name, "live")
+    assert str(target) == service
+    assert parse_target(service) == target
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("mx.test", "name a port or a scheme, such as mx.test:25 or smtp://mx.test"),
+        ("mx.test:4433", "port 4433 does not tell the protocol; write smtp://mx.test:4433"),
+        ("gopher://mx.test", "unknown scheme 'gopher'"),
+        ("mx.test:0", "'0' is not a port"),
+        ("mx.test:65536", "'65536' is not a port"),
+        ("mx.test:٢٥", "is not a port"),
+        ("mx.test:-1", "is not a port"),
+        ("::1", r"written in brackets, \[::1\]:port"),
+        ("[::1:25", r"written \[address\]:port"),
+        ("[::1]25", r"written \[address\]:port"),
+        ("https://a b.test", "is not a host name"),
+        ("https://a..test", "is not a host name"),
+        ("https://-a.test", "is not a host name"),
+        ("https://a.test/path", "is not a host name"),
+        ("https://user@a.test", "is not a host name"),
+        ("https://a.test\n", None),
+        ("https://a\x1b.test", "is not a host name"),
+        (f"https://{'a' * 64}.test", "is not a host name"),
+        (f"https://{'a.' * 127}test", "is not a host name"),
+        (f"https://{'ü' * 64}.test", "is not a host name"),
+        ("https://", "is not a host name"),
+        ("", "name a port or a scheme"),
+    ],
+)
+def test_what_is_no_target(text: str, message: str | None) -> None:
+    if message is None:  # a line end around it is no part of it
+        assert parse_target(text).host == "a.test"
+        return
+    with pytest.raises(UsageError, match=message):
+        parse_target(text)
+
+
+def test_a_target_may_be_dialled_elsewhere() -> None:
+    target = parse_target("smtp://mx.test:25", connect_to="127.0.0.1:2525")
+    assert (target.service, target.connect_to) == ("smtp://mx.test:25", ("127.0.0.1", 2525))
+    with pytest.raises(UsageError, match="write host:port"):
+        parse_target("smtp://mx.test:25", connect_to="127.0.0.1")
+
+
+def test_presets_are_written_out_and_repeats_dropped_in_order() -> None:
+    expanded = expand_targets(["google-mail", "smtp://smtp.gmail.com:587", "https://a.test"])
+    assert [target.service for target in expanded] == [*PRESETS["google-mail"], "https://a.test:443"]
+
+
+def test_one_target_needs_no_list() -> None:
+    target = Target("https", "a.test", 443)
+    assert expand_targets(target) == expand_targets([target]) == [target]
+    assert [found.service for found in expand_targets("https://a.test")] == ["https://a.test:443"]
+
+
+def test_a_mail_domain_stays_one() -> None:
+    assert expand_targets("mx:Example.org.") == [MailDomain("example.org")]
+    with pytest.raises(UsageError, match="an address has no MX"):
+        expand_targets("mx:192.0.2.1")
+    with pytest.raises(UsageError, match="is not a host name"):
+        expand_targets("mx:")
+
+
+@pytest.mark.parametrize("targets", [[], ()])
+def test_no_target_is_an_error(targets: list[str]) -> None:
+    with pytest.raises(UsageError, match="No target given"):
+        expand_targets(targets)
+
+
+def test_what_is_neither_text_nor_target_is_an_error() -> None:
+    with pytest.raises(UsageError, match="5 is not a target"):
+        expand_targets([5])  # type: ignore[list-item]  # that is the point
+
+
+def test_schemes_have_ports_and_ports_have_schemes() -> None:
+    assert set(PORTS) >= UPGRADES
+    assert set(SCHEMES_OF_PORTS.values()) <= set(PORTS)
+    for services in PRESETS.values():
+        assert all(parse_target(service).service == service for service in services)

@@ -1,0 +1,108 @@
+"""Hostile text stays in its place: one line, visible, no formula, no markup, no cell that runs."""
+
+import html
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toolkit import text
+
+ANY = st.text(max_size=400)
+"""Any characters, lone surrogates too."""
+
+STORABLE = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
+
+
+@given(ANY)
+def test_what_is_shown_is_one_line_of_visible_characters(value: str) -> None:
+    for show in (text.plain, text.for_terminal, text.for_html, text.for_matplotlib):
+        shown = show(value)
+        assert all(character == " " or character.isprintable() or character.isspace() for character in shown)
+        assert not set("\n\r\x1b\x85\u2028\u2029\u202a\u202b\u202d\u202e\u2066\u2067\u2068\u200b\0") & set(shown)
+        assert len(shown.splitlines()) <= 1
+        shown.encode("utf-8")
+
+
+@given(ANY, st.integers(1, 50))
+def test_what_is_shown_is_bounded(value: str, limit: int) -> None:
+    assert len(text.plain(value, limit=limit)) <= 10 * limit + 1
+    if len(value) > limit:
+        assert text.plain(value, limit=limit).endswith("…")
+
+
+def test_an_endless_value_costs_what_is_shown_of_it() -> None:
+    assert len(text.plain("\x1b" * 10_000_000)) == text.LIMIT + 1
+
+
+@pytest.mark.parametrize("null", [None, pd.NA, pd.NaT, float("nan")])
+def test_null_is_the_empty_string(null: object) -> None:
+    assert text.plain(null) == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (b"220 \xff\r\n", "220 \\xff\\r\\n"),
+        (("a.test", "b.test"), "a.test b.test"),
+        (7, "7"),
+        ("\u202egnp.exe", "\\u202egnp.exe"),
+        ("\x1b]0;owned\x07", "\\x1b]0;owned\\x07"),
+        ("\U000e0041", "\\U000e0041"),
+        ("Müller 名", "Müller 名"),
+    ],
+)
+def test_values_of_every_kind(value: object, shown: str) -> None:
+    assert text.plain(value) == shown
+
+
+@given(ANY)
+def test_html_never_opens_a_tag_or_ends_an_attribute(value: str) -> None:
+    shown = text.for_html(value)
+    assert not set("<>\"'") & set(shown)
+    assert html.unescape(shown) == text.plain(value)
+
+
+@pytest.mark.parametrize("value", ["$x$", r"\$x$", r"$\frac{$", "$$", r"\\$a\$b$", "100 $", "a_b^c", r"\alpha"])
+def test_matplotlib_draws_the_text_and_no_formula(value: str) -> None:
+    figure, axes = plt.subplots()
+    label = axes.set_title(text.for_matplotlib(value))
+    figure.canvas.draw()
+    shown, is_math = label._preprocess_math(label.get_text())
+    assert is_math is False
+    assert shown == value
+
+
+@given(STORABLE)
+def test_a_spreadsheet_cell_is_harmless_and_undone(value: str) -> None:
+    cell = text.for_spreadsheet(value)
+    assert text.from_spreadsheet(cell) == value
+    assert not cell.lstrip().startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
+    assert all(character.isprintable() or character.isspace() for character in cell)
+
+
+@pytest.mark.parametrize("value", ["=1", " =1", "+1", "-1", "@x", "'", "'=1", "＝1", "\u3000＠x"])
+def test_what_starts_a_formula_gets_an_apostrophe(value: str) -> None:
+    assert text.for_spreadsheet(value).startswith("'")
+    assert text.from_spreadsheet(text.for_spreadsheet(value)) == value
+
+
+def test_an_escape_beyond_unicode_stays_as_it_was() -> None:
+    assert text.from_spreadsheet(r"\Uffffffff") == r"\Uffffffff"
+
+
+@pytest.mark.parametrize(
+    ("value", "stored"),
+    [("a", "a"), ("a\ud800b", "a\ufffdb"), ("\udfff", "\ufffd"), ("\ud83d\ude00", "😀"), ("\0\x1b", "\0\x1b")],
+)
+def test_what_utf_8_cannot_hold_is_replaced(value: str, stored: str) -> None:
+    assert text.storable(value) == stored
+
+
+@given(ANY)
+def test_storable_text_is_storable(value: str) -> None:
+    stored = text.storable(value)
+    assert stored.encode("utf-8").decode("utf-8") == stored
+    assert text.storable(stored) == stored
