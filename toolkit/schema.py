@@ -6,6 +6,7 @@ lower-case hex. Delta has no unsigned integers, so integers are signed and nulla
 """
 
 from collections.abc import Hashable, Iterable
+import math
 from dataclasses import dataclass
 from functools import cache
 from typing import Final, Literal
