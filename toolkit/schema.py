@@ -5,8 +5,8 @@ microseconds (a real `not_after` can lie in year 9999, past nanoseconds). Units 
 lower-case hex. Delta has no unsigned integers, so integers are signed and nullable.
 """
 
-from collections.abc import Hashable, Iterable
 import math
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Final, Literal
