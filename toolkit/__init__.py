@@ -10,11 +10,12 @@ from typing import Any, Final
 
 from toolkit import readers, schema
 from toolkit.collect import Limits, collect, observe
+from toolkit.dissection import dissect
 from toolkit.store import Store
 from toolkit.tables import Tables
 from toolkit.targets import Target, parse_target
 
-__all__ = ["Limits", "Store", "Tables", "Target", "collect", "observe", "parse_target", "read"]
+__all__ = ["Limits", "Store", "Tables", "Target", "collect", "dissect", "observe", "parse_target", "read"]
 __version__ = "0.1.0"
 
 _ROOMS: Final = ("analyse", "chart", "lab", "reference", "wire")
@@ -48,5 +49,8 @@ def read(path: str | Path, *, format: str | None = None) -> Tables:  # noqa: A00
 
 
 def _is_store(path: str | Path) -> bool:
-    """A table of a Delta Lake keeps its log in `_delta_log`; object storage holds nothing else of ours."""
-    return "://" in str(path) or any((Path(path) / table / "_delta_log").is_dir() for table in schema.TABLES)
+    """Object storage, or a folder with a folder per table; one of CSV and PEM has a folder for certificates only."""
+    folders = [Path(path) / table for table in schema.TABLES if table != "certificates"]
+    return "://" in str(path) or any(
+        folder.is_dir() for folder in (*folders, Path(path) / "certificates" / "_delta_log")
+    )

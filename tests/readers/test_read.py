@@ -1,5 +1,6 @@
 """`toolkit.read`: what lies there decides how it is read, and every refusal says what to do."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 import toolkit
 from tests.certificates import der
 from tests.conftest import ROOT
-from toolkit.errors import ReadError, UsageError
+from toolkit.errors import ReadError, StoreError, UsageError
 from toolkit.tables import as_pem
 
 
@@ -57,3 +58,20 @@ def test_a_folder_where_a_file_is_due_and_the_other_way_round(tmp_path: Path) ->
 def test_the_path_may_be_text_and_the_name_of_a_pem_file_is_free(tmp_path: Path) -> None:
     (tmp_path / "chain").write_text(as_pem(der.certificate()))
     assert len(toolkit.read(str(tmp_path / "chain")).certificates) == 1
+
+
+@pytest.mark.parametrize("format", [None, "store"])
+def test_a_store_is_read_like_any_source(format: str | None, tmp_path: Path) -> None:  # noqa: A002  as `read` has it
+    recorded = toolkit.read(ROOT / "data" / "google-mail")
+    toolkit.Store(tmp_path / "kept").append(recorded)
+    kept = toolkit.read(tmp_path / "kept", format=format)
+    assert len(kept.observations) == 65
+    assert set(kept.certificates["cert_sha256"]) == set(recorded.certificates["cert_sha256"])
+
+
+def test_a_store_that_lost_its_logs_is_still_known_for_one(tmp_path: Path) -> None:
+    toolkit.Store(tmp_path).append(toolkit.read(ROOT / "data" / "google-mail"))
+    for log in tmp_path.glob("*/_delta_log"):
+        shutil.rmtree(log)
+    with pytest.raises(StoreError, match="its log"):
+        toolkit.read(tmp_path)
