@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import Mapping
 from typing import Final, Protocol
 
+import pandas as pd
+
 from toolkit import schema, text
 from toolkit.certificates import parse_certificate
 from toolkit.collect.looks import Look
@@ -71,11 +73,15 @@ class Rows:
 
     def tables(self, rounds: list[dict[str, object]] | None = None) -> Tables:
         """What was added since `clear`, with rows of `rounds` where some are given."""
-        return Tables.from_frames(
-            observations=schema.frame("observations", self._observations),
-            certificates=schema.frame("certificates", self._certificates),
-            rounds=schema.frame("rounds", rounds or []),
-        )
+        return Tables.from_frames(**self.frames(rounds))
+
+    def frames(self, rounds: list[dict[str, object]] | None = None) -> dict[str, pd.DataFrame]:
+        """The same, not yet checked for repeats."""
+        return {
+            "observations": schema.frame("observations", self._observations),
+            "certificates": schema.frame("certificates", self._certificates),
+            "rounds": schema.frame("rounds", rounds or []),
+        }
 
     def clear(self) -> None:
         """Forget what was added: it is kept elsewhere."""

@@ -147,30 +147,30 @@ def survey(
         resolver=resolver,
         keep_bytes=keep_bytes,
     )
-    kept: list[Tables] = []
     manner, pace = Manner(budget, splits), Pace(concurrency, rate, pause_seconds)
-    watched = SurveyRound(new_name(clock), plan, vantage, kept.append, parts=asked, manner=manner, pace=pace)
+    watched = SurveyRound(new_name(clock), plan, vantage, parts=asked, manner=manner, pace=pace)
     # What was found out is the answer to an interrupt here: nobody else would keep it.
     with suppress(KeyboardInterrupt):
         watched.watch(progress=progress)
-    return Tables.concat(kept)
+    return watched.found
 
 
 class SurveyRound(Round):
-    """Follows the engine of a survey; at the end it hands over what was found out."""
+    """Follows the engine of a survey; `found` is everything, once, when the round has ended."""
 
     def __init__(
         self,
         name: str,
         plan: Plan,
         vantage: str | None,
-        keep: Callable[[Tables], None],
         *,
         parts: tuple[Part, ...],
         manner: Manner,
         pace: Pace,
     ) -> None:
-        super().__init__(name, plan, vantage, keep)
+        super().__init__(name, plan, vantage, keep=lambda _: None)
+        self.found = Tables.from_frames()
+        self._phases: list[dict[str, object]] = []
         self._parts, self._manner, self._pace = parts, manner, pace
         self._engine: SurveyEngine | None = None
 
@@ -189,12 +189,17 @@ class SurveyRound(Round):
         surveyed = self._engine.surveyed if self._engine else []
         return super()._done() | {"connections_bound": sum(each.course.bound for each in surveyed)}
 
-    def _finish(self, end_reason: str) -> None:
-        rows = []
-        for each in self._engine.surveyed if self._engine else []:
-            rows += support_rows(each, round_=self._name, observed_at=each.ended_at or self._plan.clock())
-        self._keep(Tables.from_frames(support=schema.frame("support", rows)))
-        super()._finish(end_reason)
+    def _keep_batch(self, phase: dict[str, object] | None = None) -> None:
+        """Nothing is handed over before the end: what a survey found out is told by all of it."""
+        if phase is None or self._described is None:
+            return
+        self._phases.append(self._described | {"written_at": self._plan.clock()} | phase)
+        if phase["phase"] == "end":
+            rows = []
+            for each in self._engine.surveyed if self._engine else []:
+                rows += support_rows(each, round_=self._name, observed_at=each.ended_at or self._plan.clock())
+            # Nothing is asked, looked at or shown twice here, so repeats need not be searched for.
+            self.found = Tables(support=schema.frame("support", rows), **self._rows.frames(self._phases))
 
 
 def _estimate(targets: Targets, parts: tuple[Part, ...], budget: int, rate: float | None) -> pd.DataFrame:

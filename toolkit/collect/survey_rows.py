@@ -50,14 +50,14 @@ def _of_version(course: Course, protocol: str) -> Iterator[Row]:
 
 def _of_all(elimination: Elimination, remark: str | None) -> Finding:
     """The version itself: what its suites say together."""
-    findings = list(elimination.findings.values())
-    if elimination.state == "accepted":
+    findings, state = list(elimination.findings.values()), elimination.state
+    if state == "accepted":
         sound = {finding.is_sound for finding in findings if finding.state == "accepted"}
         words = _ORDERS[elimination.order] if len(elimination.choices) > 1 else None
         reason = "; ".join(filter(None, (remark, words))) or None
         return Finding("accepted", reason, True if True in sound else False if False in sound else None)
-    reasons = dict.fromkeys(finding.reason for finding in findings if finding.state == elimination.state)
-    return Finding(elimination.state, "; ".join(filter(None, (remark, *reasons))) or None)
+    reasons = dict.fromkeys(finding.reason for finding in findings if finding.state == state)
+    return Finding(state, "; ".join(filter(None, (remark, *reasons))) or None)
 
 
 _ORDERS: Final = {
