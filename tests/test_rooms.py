@@ -20,6 +20,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "targets": {"errors"},
     "reference": set(),
     "wire": {"reference"},
+    "dissection": {"wire"},
     "certificates": {"reference"},
     "collect": {"wire", "certificates", "store", "reference"},
     "readers": {"wire", "certificates", "reference"},

@@ -1,0 +1,339 @@
+"""Handshake messages taken apart (RFC 8446, section 4; RFC 5246, section 7.4; RFC 6101, section 5.6).
+
+Contract: each reader is given a pen bounded to one message's body and reads all of it, or raises `MalformedError`.
+Where a form depends on what was said before (Certificate, ServerKeyExchange), the lengths tell it.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from toolkit.wire import messages, names
+from toolkit.wire.cursor import Cursor, MalformedError
+from toolkit.wire.fields import Pen
+
+_SECTIONS: Final = {
+    messages.HELLO_REQUEST: "RFC 5246, 7.4.1.1",
+    1: "RFC 8446, 4.1.2; RFC 5246, 7.4.1.2",
+    messages.SERVER_HELLO: "RFC 8446, 4.1.3; RFC 5246, 7.4.1.3",
+    4: "RFC 8446, 4.6.1; RFC 5077, 3.3",
+    messages.ENCRYPTED_EXTENSIONS: "RFC 8446, 4.3.1",
+    messages.CERTIFICATE: "RFC 8446, 4.4.2; RFC 5246, 7.4.2",
+    messages.SERVER_KEY_EXCHANGE: "RFC 5246, 7.4.3; RFC 8422, 5.4",
+    messages.CERTIFICATE_REQUEST: "RFC 8446, 4.3.2; RFC 5246, 7.4.4",
+    messages.SERVER_HELLO_DONE: "RFC 5246, 7.4.5",
+    messages.CERTIFICATE_VERIFY: "RFC 8446, 4.4.3; RFC 5246, 7.4.8",
+    16: "RFC 5246, 7.4.7; RFC 8422, 5.7",
+    messages.FINISHED: "RFC 8446, 4.4.4; RFC 5246, 7.4.9",
+    messages.CERTIFICATE_STATUS: "RFC 6066, 8",
+    24: "RFC 8446, 4.6.3",
+    25: "RFC 8879, 4",
+}
+
+
+def read_message(pen: Pen) -> None:
+    """One handshake message, header included."""
+    kind = pen.data[pen.at] if not pen.is_at_end() else 0
+    name = messages.name(kind)
+    with pen.inside(name, _SECTIONS.get(kind, "RFC 8446, 4")):
+        pen.number("msg_type", 1, name)
+        with pen.bounded(pen.length(name="body", size=3)):
+            _READERS.get(kind, _opaque)(pen)
+
+
+def _opaque(pen: Pen) -> None:
+    pen.rest("body")
+
+
+def _client_hello(pen: Pen) -> None:
+    pen.number("client_version", 2, _legacy)
+    pen.take("random", 32)
+    pen.vector("session_id", 1)
+    with pen.within("cipher_suites", 2):
+        _numbered(pen, lambda name: pen.number(name, 2, names.suite))
+    with pen.within("compression_methods", 1):
+        _numbered(pen, lambda name: pen.number(name, 1, _compression))
+    if not pen.is_at_end():
+        _extensions(pen, _OF_CLIENT)
+
+
+def _server_hello(pen: Pen) -> None:
+    pen.number("server_version", 2, _legacy)
+    retry = pen.take("random", 32, _server_random) == messages.RETRY_RANDOM
+    pen.vector("session_id", 1)
+    pen.number("cipher_suite", 2, names.suite)
+    pen.number("compression_method", 1, _compression)
+    if not pen.is_at_end():
+        _extensions(pen, _OF_RETRY if retry else _OF_SERVER)
+
+
+def _server_random(random: bytes) -> str:
+    if random == messages.RETRY_RANDOM:
+        return "the random of a HelloRetryRequest"
+    marks = {b"DOWNGRD\x01": "TLS 1.3", b"DOWNGRD\x00": "TLS 1.2"}
+    return f"ends in a mark: the server knows {marks[random[24:]]}" if random[24:] in marks else ""
+
+
+def _legacy(code: int) -> str:
+    return f"{names.version(code)}, or newer by extension" if code == 0x0303 else names.version(code)
+
+
+def _compression(code: int) -> str:
+    return {0: "null", 1: "DEFLATE (RFC 3749)", 64: "LZS (RFC 3943)"}.get(code, "unknown compression")
+
+
+def _certificate(pen: Pen) -> None:
+    """TLS 1.3 has a context before the list and extensions after each certificate."""
+    is_old = pen.end - pen.at >= 3 and int.from_bytes(pen.data[pen.at : pen.at + 3]) == pen.end - pen.at - 3
+    if not is_old:
+        pen.vector("certificate_request_context", 1)
+    with pen.within("certificate_list", 3):
+        _numbered(pen, lambda place: _entry(pen, place, is_old=is_old))
+
+
+def _entry(pen: Pen, place: str, *, is_old: bool) -> None:
+    what = "the leaf" if place == "0" else "an issuer, as served"
+    with pen.inside(place):
+        pen.vector("certificate", 3, lambda der: f"{what}: {len(der)} bytes of DER")
+        if not is_old:
+            _extensions(pen, _OF_CERTIFICATE)
+
+
+def _server_key_exchange(pen: Pen) -> None:
+    body = pen.data[pen.at : pen.end]
+    for form in (_curve, _finite_field, _temporary_rsa):
+        if _reads_whole(form, body):
+            form(pen)
+            return
+    pen.rest("body", "of a form that is not known here")
+
+
+def _reads_whole(form: Callable[[Pen], None], body: bytes) -> bool:
+    """Whether the form fits to the last byte."""
+    trial = Pen(body)
+    try:
+        form(trial)
+    except MalformedError:
+        return False
+    return trial.is_at_end() and not any(field.name.endswith("unread") for field in trial.fields)
+
+
+def _curve(pen: Pen) -> None:
+    with pen.inside("params", "RFC 8422, 5.4"):
+        if pen.number("curve_type", 1, "named_curve") != 3:
+            raise MalformedError("not a named curve")
+        pen.number("namedcurve", 2, names.group)
+        pen.vector("public", 1)
+    _signature(pen)
+
+
+def _finite_field(pen: Pen) -> None:
+    with pen.inside("params", "RFC 5246, 7.4.3"):
+        pen.vector("dh_p", 2, lambda prime: f"a prime of {int.from_bytes(prime).bit_length()} bits")
+        pen.vector("dh_g", 2, lambda generator: f"generator {int.from_bytes(generator)}" if len(generator) < 9 else "")
+        pen.vector("dh_Ys", 2)
+    _signature(pen)
+
+
+def _temporary_rsa(pen: Pen) -> None:
+    with pen.inside("params", "RFC 2246, 7.4.3"):
+        pen.vector("rsa_modulus", 2, lambda modulus: f"{int.from_bytes(modulus).bit_length()} bits")
+        pen.vector("rsa_exponent", 2)
+    _signature(pen)
+
+
+def _signature(pen: Pen) -> None:
+    """None (anonymous), with its scheme (TLS 1.2), or without (before)."""
+    left = pen.data[pen.at : pen.end]
+    if len(left) >= 4 and int.from_bytes(left[2:4]) == len(left) - 4:
+        with pen.inside("signed_params", "RFC 5246, 4.7 and 7.4.3"):
+            pen.number("algorithm", 2, names.scheme)
+            pen.vector("signature", 2)
+    elif left:
+        with pen.inside("signed_params", "RFC 2246, 4.7 and 7.4.3"):
+            pen.vector("signature", 2)
+
+
+def _certificate_request(pen: Pen) -> None:
+    if _reads_whole(_certificate_request_13, pen.data[pen.at : pen.end]):
+        _certificate_request_13(pen)
+        return
+    with pen.within("certificate_types", 1):
+        kinds = {1: "rsa_sign", 2: "dss_sign", 3: "rsa_fixed_dh", 4: "dss_fixed_dh", 64: "ecdsa_sign"}
+        _numbered(pen, lambda name: pen.number(name, 1, lambda code: kinds.get(code, "unknown type")))
+    size = pen.end - pen.at
+    if size >= 2 and int.from_bytes(pen.data[pen.at : pen.at + 2]) != size - 2:
+        with pen.within("supported_signature_algorithms", 2):
+            _numbered(pen, lambda name: pen.number(name, 2, names.scheme))
+    with pen.within("certificate_authorities", 2):
+        _numbered(pen, lambda name: pen.vector(name, 2, "a distinguished name, DER"))
+
+
+def _certificate_request_13(pen: Pen) -> None:
+    pen.vector("certificate_request_context", 1)
+    _extensions(pen, _OF_CLIENT)
+
+
+def _certificate_verify(pen: Pen) -> None:
+    pen.number("algorithm", 2, names.scheme)
+    pen.vector("signature", 2)
+
+
+def _certificate_status(pen: Pen) -> None:
+    pen.number("status_type", 1, lambda code: {1: "ocsp", 2: "ocsp_multi"}.get(code, "unknown type"))
+    pen.vector("response", 3, lambda der: f"an OCSP response: {len(der)} bytes of DER")
+
+
+def _new_session_ticket(pen: Pen) -> None:
+    pen.number("ticket_lifetime", 4, lambda seconds: f"{seconds} s")
+    size = pen.end - pen.at
+    if size >= 2 and int.from_bytes(pen.data[pen.at : pen.at + 2]) == size - 2:
+        pen.vector("ticket", 2)
+        return
+    pen.number("ticket_age_add", 4)
+    pen.vector("ticket_nonce", 1)
+    pen.vector("ticket", 2)
+    _extensions(pen, {})
+
+
+def _encrypted_extensions(pen: Pen) -> None:
+    _extensions(pen, _OF_SERVER)
+
+
+def _extensions(pen: Pen, readers: Mapping[int, Callable[[Pen], None]]) -> None:
+    with pen.within("extensions", 2):
+        while not pen.is_at_end():
+            code = int.from_bytes(pen.data[pen.at : pen.at + 2])
+            name, section = names.extension(code)
+            with pen.inside(name, section):
+                pen.number("extension_type", 2, name)
+                with pen.bounded(pen.length("extension_data", 2)):
+                    readers.get(code, _data)(pen)
+
+
+def _data(pen: Pen) -> None:
+    pen.rest("data")
+
+
+def _numbered(pen: Pen, entry: Callable[[str], object]) -> None:
+    place = 0
+    while not pen.is_at_end():
+        entry(str(place))
+        place += 1
+
+
+def _list(name: str, size: int, width: int, meaning: Callable[[int], str]) -> Callable[[Pen], None]:
+    """A vector of numbers."""
+
+    def read(pen: Pen) -> None:
+        with pen.within(name, size):
+            _numbered(pen, lambda place: pen.number(place, width, meaning))
+
+    return read
+
+
+def _names_of_server(pen: Pen) -> None:
+    if pen.is_at_end():  # the server's acknowledgement
+        return
+    with pen.within("server_name_list", 2):
+        while not pen.is_at_end():
+            pen.number("name_type", 1, lambda code: "host_name" if code == 0 else "unknown type")
+            pen.vector("host_name", 2, _text)
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "backslashreplace")
+
+
+def _status_request(pen: Pen) -> None:
+    if pen.is_at_end():
+        return
+    pen.number("status_type", 1, lambda code: "ocsp" if code == 1 else "unknown type")
+    pen.vector("responder_id_list", 2)
+    pen.vector("request_extensions", 2)
+
+
+def _protocols(pen: Pen) -> None:
+    with pen.within("protocol_name_list", 2):
+        _numbered(pen, lambda place: pen.vector(place, 1, _text))
+
+
+def _client_shares(pen: Pen) -> None:
+    with pen.within("client_shares", 2):
+        _numbered(pen, lambda place: _share(pen, place))
+
+
+def _share(pen: Pen, place: str) -> None:
+    with pen.inside(place):
+        _server_share(pen)
+
+
+def _server_share(pen: Pen) -> None:
+    pen.number("group", 2, names.group)
+    pen.vector("key_exchange", 2)
+
+
+def _selected_group(pen: Pen) -> None:
+    pen.number("selected_group", 2, names.group)
+
+
+def _selected_version(pen: Pen) -> None:
+    pen.number("selected_version", 2, names.version)
+
+
+def _cookie(pen: Pen) -> None:
+    pen.vector("cookie", 2)
+
+
+def _renegotiation(pen: Pen) -> None:
+    pen.vector("renegotiated_connection", 1)
+
+
+def _point_format(code: int) -> str:
+    formats = {0: "uncompressed", 1: "ansiX962_compressed_prime", 2: "ansiX962_compressed_char2"}
+    return formats.get(code, "unknown format")
+
+
+def _psk_mode(code: int) -> str:
+    return {0: "psk_ke", 1: "psk_dhe_ke"}.get(code, "unknown mode")
+
+
+_schemes = _list("supported_signature_algorithms", 2, 2, names.scheme)
+_formats = _list("ec_point_format_list", 1, 1, _point_format)
+
+_OF_CLIENT: Final[Mapping[int, Callable[[Pen], None]]] = {
+    0: _names_of_server,
+    5: _status_request,
+    10: _list("named_group_list", 2, 2, names.group),
+    11: _formats,
+    13: _schemes,
+    16: _protocols,
+    43: _list("versions", 1, 2, names.version),
+    44: _cookie,
+    45: _list("ke_modes", 1, 1, _psk_mode),
+    50: _schemes,
+    51: _client_shares,
+    0xFF01: _renegotiation,
+}
+_OF_SERVER: Final[Mapping[int, Callable[[Pen], None]]] = {
+    0: _names_of_server,
+    10: _list("named_group_list", 2, 2, names.group),
+    11: _formats,
+    16: _protocols,
+    43: _selected_version,
+    51: _server_share,
+    0xFF01: _renegotiation,
+}
+_OF_RETRY: Final[Mapping[int, Callable[[Pen], None]]] = {43: _selected_version, 44: _cookie, 51: _selected_group}
+_OF_CERTIFICATE: Final = {5: _certificate_status}
+
+_READERS: Final[dict[int, Callable[[Pen], None]]] = {
+    1: _client_hello,
+    messages.SERVER_HELLO: _server_hello,
+    4: _new_session_ticket,
+    messages.ENCRYPTED_EXTENSIONS: _encrypted_extensions,
+    messages.CERTIFICATE: _certificate,
+    messages.SERVER_KEY_EXCHANGE: _server_key_exchange,
+    messages.CERTIFICATE_REQUEST: _certificate_request,
+    messages.CERTIFICATE_VERIFY: _certificate_verify,
+    messages.CERTIFICATE_STATUS: _certificate_status,
+}
