@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from toolkit.wire import messages, names
-from toolkit.wire.cursor import Cursor, MalformedError
+from toolkit.wire.cursor import MalformedError
 from toolkit.wire.fields import Pen
 
 _SECTIONS: Final = {
