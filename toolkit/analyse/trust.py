@@ -143,7 +143,7 @@ def _chains(tables: Tables, roots: Iterable[bytes], intermediates: Intermediates
 
 
 def _instants(as_of: datetime | Iterable[datetime]) -> list[datetime]:
-    listed = [as_of] if isinstance(as_of, datetime) else list(as_of)
+    listed = list(as_of) if isinstance(as_of, Iterable) else [as_of]
     if not listed:
         raise UsageError("as_of: give at least one datetime with a zone, or 'observed'.")
     return [zoned(instant, "as_of").to_pydatetime() for instant in listed]
