@@ -38,7 +38,7 @@ def plain(value: object, *, limit: int = LIMIT) -> str:
     'a\\x1b[2Jb\\u202ec'
     """
     text = _text(value)
-    shown = "".join(_visible(character) for character in text[: limit + 1])
+    shown = _shown(text[: limit + 1])
     return shown if len(text) <= limit and len(shown) <= limit * 10 else shown[:limit] + "…"
 
 
@@ -74,7 +74,7 @@ def for_spreadsheet(text: str) -> str:
     >>> for_spreadsheet("=HYPERLINK(1)")
     "'=HYPERLINK(1)"
     """
-    shown = "".join("\\\\" if character == "\\" else _visible(character) for character in text)
+    shown = "\\\\".join(_shown(part) for part in text.split("\\"))
     return "'" + shown if shown.lstrip().startswith(_FORMULA_STARTS) else shown
 
 
@@ -96,9 +96,11 @@ def _text(value: object) -> str:
     return "" if text in {"<NA>", "NaT", "nan"} else text
 
 
+def _shown(text: str) -> str:
+    return text if text.isascii() and text.isprintable() else "".join(map(_visible, text))
+
+
 def _visible(character: str) -> str:
-    if character == " " or (character.isascii() and character.isprintable()):
-        return character
     if unicodedata.category(character) in _UNSEEN:
         return character.encode("unicode_escape").decode("ascii")
     return character
