@@ -14,17 +14,17 @@ from toolkit.collect.survey_interview import Interview
 from toolkit.collect.survey_offers import (
     SHORTER,
     asked_groups,
-    asked_schemes,
     asked_suites,
-    is_signed,
     offer_groups,
     offer_schemes,
     offer_suites,
     popular_first,
     readable,
+    schemes_by_key,
+    signs,
 )
 from toolkit.collect.survey_verdicts import judge
-from toolkit.reference import suites
+from toolkit.reference import Offer, suites
 from toolkit.schema import PROTOCOLS
 
 Part = Literal["suites", "groups", "signature_schemes"]
@@ -130,24 +130,19 @@ class Course:
         """Groups and schemes, for the versions that have them and are not refused."""
         questions = []
         newest, classic = self.suites["TLS 1.3"], self._accepted_classic()
-        if newest.state != "refused":
-            accepted = readable(newest.accepted)
-            if "groups" in self._parts:
-                questions.append(self._groups("TLS 1.3", asked_groups("TLS 1.3"), accepted))
-            if "signature_schemes" in self._parts:
-                questions.append(self._schemes("TLS 1.3", accepted))
-        if "groups" in self._parts and classic is not None:
-            exchanges = {exchange: _with(classic.accepted, exchange) for exchange in ("ECDHE", "DHE")}
-            protocol = classic.question.protocol
-            if exchanges["ECDHE"]:
-                questions.append(self._groups(protocol, asked_groups(protocol), exchanges["ECDHE"]))
-            if exchanges["DHE"]:
-                finite = asked_groups(protocol, is_finite_field=True)
-                questions.append(self._groups(protocol, finite, exchanges["DHE"]))
+        if "groups" in self._parts:
+            if newest.state != "refused":
+                questions.append(self._groups("TLS 1.3", asked_groups("TLS 1.3"), readable(newest.accepted)))
+            if classic is not None:
+                protocol = classic.question.protocol
+                for exchange, is_finite_field in (("ECDHE", False), ("DHE", True)):
+                    if accepted := _with(classic.accepted, exchange):
+                        items = asked_groups(protocol, is_finite_field=is_finite_field)
+                        questions.append(self._groups(protocol, items, accepted))
         if "signature_schemes" in self._parts:
-            signed = tuple(code for code in self.suites["TLS 1.2"].accepted if is_signed(code))
-            if signed:
-                questions.append(self._schemes("TLS 1.2", signed))
+            for protocol in ("TLS 1.3", "TLS 1.2"):
+                if self.suites[protocol].state != "refused":
+                    questions += self._schemes(protocol)
         return questions
 
     def _accepted_classic(self) -> Elimination | None:
@@ -162,17 +157,36 @@ class Course:
         question = Question("group", protocol, items, lambda asked: offer_groups(protocol, asked, accepted))
         return self._open(question, accepted)
 
-    def _schemes(self, protocol: str, accepted: Codes) -> Elimination:
-        items = asked_schemes(protocol)
-        question = Question("signature_scheme", protocol, items, lambda asked: offer_schemes(protocol, asked, accepted))
-        return self._open(question, accepted)
+    def _schemes(self, protocol: str) -> list[Elimination]:
+        """One question for each kind of key: a server that settles on a suite or a certificate first may fail
+        for the schemes of another kind, which it would take if it were asked for that kind alone."""
+        signing = self.suites[protocol]
+        questions = []
+        for authentication, items in schemes_by_key(protocol).items():
+            relevant = [code for code in signing.question.items if signs(code, authentication)]
+            accepted = tuple(code for code in signing.accepted if code in relevant)
+            question = Question("signature_scheme", protocol, items, partial(_build_schemes, protocol, accepted))
+            elimination = Elimination(question, self.interview)
+            if not accepted:
+                states = {signing.findings[code].state for code in relevant}
+                if "untested" in states or not states:
+                    finding = Finding("untested", "no suite that it could sign is known to be accepted")
+                else:
+                    finding = Finding("refused", "every suite that it could sign was refused")
+                elimination.findings = dict.fromkeys(items, finding)
+            questions.append(elimination)
+        return questions
 
     def _open(self, question: Question, accepted: Codes) -> Elimination:
         elimination = Elimination(question, self.interview)
         if not accepted:
-            words = f"{question.protocol} itself is untested"
-            elimination.findings = {item: Finding("untested", words) for item in question.items}
+            finding = Finding("untested", f"{question.protocol} itself is untested")
+            elimination.findings = dict.fromkeys(question.items, finding)
         return elimination
+
+
+def _build_schemes(protocol: str, accepted: Codes, asked: Codes) -> Offer:
+    return offer_schemes(protocol, asked, readable(accepted) if protocol == "TLS 1.3" else accepted)
 
 
 def _with(codes: Codes, exchange: str) -> Codes:

@@ -57,7 +57,7 @@ class Elimination:
         self._beside = beside
         self._weights: list[int] = []
         self._is_split = False
-        self._has_first = False
+        self._is_asked = self._has_first = False
         self._silences: list[Codes] = []
 
     @property
@@ -68,6 +68,8 @@ class Elimination:
     @property
     def fewest(self) -> int:
         """Handshakes that the question needs at least: one for each acceptance, and a refusal."""
+        if not self._is_asked:
+            return 0
         return 1 if self.question.protocol == "SSL 2.0" else len(self.accepted) + 1
 
     @property
@@ -88,7 +90,7 @@ class Elimination:
 
     async def run(self) -> None:
         """Ask about everything."""
-        self._has_first = True
+        self._is_asked = self._has_first = True
         await self._narrow(self.question.items)
         self._heed_others()
 
@@ -184,7 +186,6 @@ class Elimination:
 
     def _take_list(self, offered: Codes, answer: Answer) -> None:
         """SSL 2.0: one answer says all, and the client would choose (draft-hickman-netscape-ssl-00)."""
-        self._has_first = False
         for item in offered:
             if item in answer.suites:
                 self._accept(item, answer)
@@ -219,7 +220,7 @@ class Elimination:
         of one handshake, which is a control.
         """
         choices = self.choices
-        if not choices or not self._has_first:
+        if not choices or not self._has_first or self.question.protocol == "SSL 2.0":
             return
         place = {item: n for n, item in enumerate(self.question.items)}
         offered = sorted(choices, key=place.__getitem__)
@@ -239,15 +240,15 @@ class Elimination:
                 self.findings[item].rank = rank
 
     def _parts(self, remaining: Codes) -> int:
-        if self.question.kind != "suite":
+        if self.question.kind != "suite" or not self.interview.has_splits:
             return 0
         others = [other.heaviest for other in self._beside if other is not self]
         return self.interview.may_split(self._weigh(remaining), [*others, *self._weights])
 
     def _weigh(self, items: Codes) -> int:
         """How many suites of a part the specification of the version knows: the rest is seldom accepted."""
-        if self.question.kind != "suite":
-            return len(items)
+        if self.question.kind != "suite" or not self.interview.has_splits:
+            return 0
         known, protocol = suites(), self.question.protocol
         return sum(protocol in known[code].versions for code in items)
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from toolkit.collect.engine import Engine, More, Plan
-from toolkit.collect.looks import Question, look
+from toolkit.collect.looks import Look, Question, look
 from toolkit.collect.survey_course import Course, Part
 from toolkit.collect.survey_interview import Interview, Manner
 from toolkit.reference import Offer
@@ -14,6 +14,7 @@ from toolkit.targets import Target
 from toolkit.wire import Answer
 
 _LONGEST_PAUSE: Final = 60.0
+_REPORT_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,25 @@ class SurveyEngine(Engine):
         self.surveyed: list[Surveyed] = []
         self._parts, self._manner, self._pace = parts, manner, pace
         self._hosts: dict[str, _Host] = {}
+        self._unreported: list[More | Look] = []
         super().__init__(plan)
+
+    async def _carry_out(self) -> None:
+        try:
+            await super()._carry_out()
+        finally:
+            self._report()
+
+    def _report(self) -> None:
+        for report in self._unreported:
+            self._queue.put(report)
+        self._unreported.clear()
+
+    def _note(self, report: More | Look) -> None:
+        """Report it soon: each report wakes the calling thread, and two threads at work slow each other down."""
+        if not self._unreported:
+            self._loop.call_later(_REPORT_SECONDS, self._report)
+        self._unreported.append(report)
 
     def _queue_up(self, targets: list[Target], address: str, group: asyncio.TaskGroup) -> None:
         for target in targets:
@@ -61,11 +80,11 @@ class SurveyEngine(Engine):
             nonlocal asked
             question = Question(target, address, offer, asked)
             asked += 1
-            self._queue.put(More(1))
+            self._note(More(1))
             async with host:
                 made = await look(question, limits=plan.limits, clock=plan.clock, keep_bytes=plan.keep_bytes)
             host.heed(made.answer)
-            self._queue.put(made)
+            self._note(made)
             return made.answer
 
         course = Course(Interview(ask, self._manner, idle=lambda: host.idle), self._parts)

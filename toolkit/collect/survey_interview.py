@@ -67,6 +67,11 @@ class Interview:
             self._remember(offer, answer)
         return answer
 
+    @property
+    def has_splits(self) -> bool:
+        """Whether chains may be split any more."""
+        return self.splits < self._manner.splits
+
     def may_split(self, weight: int, others: list[int]) -> int:
         """Into how many parts more a chain of this weight may be split now, others being as heavy as given.
 

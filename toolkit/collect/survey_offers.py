@@ -90,14 +90,34 @@ def asked_groups(protocol: str, *, is_finite_field: bool = False) -> tuple[int, 
 
 @cache
 def asked_schemes(protocol: str) -> tuple[int, ...]:
-    """What a question about signature schemes lists, in order of code."""
+    """All that questions about signature schemes list, in order of code."""
     return tuple(scheme.code for scheme in signature_schemes().values() if protocol in scheme.versions)
 
 
-def is_signed(code: int) -> bool:
-    """Whether the flight of the suite carries a signature of the leaf's key."""
+@cache
+def schemes_by_key(protocol: str) -> dict[str, tuple[int, ...]]:
+    """The same, by what a suite must have as its authentication; in TLS 1.3 by kind of key, since suites have none.
+
+    The schemes with a curve of their own are asked apart: RFC 8422, section 5.10 has them sign for ECDSA suites.
+    """
+    found: dict[str, tuple[int, ...]] = {}
+    for code in asked_schemes(protocol):
+        kind = _KINDS.get(signature_schemes()[code].key_type, "other")
+        kind = "other" if protocol == "TLS 1.3" and kind not in ("RSA", "ECDSA") else kind
+        found[kind] = (*found.get(kind, ()), code)
+    return found
+
+
+_KINDS: Final = {"RSA": "RSA", "EC": "ECDSA", "DSA": "DSS", "Ed25519": "EdDSA", "Ed448": "EdDSA"}
+
+
+def signs(code: int, kind: str) -> bool:
+    """Whether the flight of the suite carries a signature that a key of that kind makes."""
     suite = suites()[code]
-    return suite.authentication in ("RSA", "ECDSA", "DSS", "any") and suite.key_exchange in ("DHE", "ECDHE", "any")
+    if suite.authentication == "any":
+        return True
+    authentication = {"EdDSA": "ECDSA"}.get(kind, kind)
+    return suite.authentication == authentication and suite.key_exchange in ("DHE", "ECDHE")
 
 
 def readable(codes: tuple[int, ...]) -> tuple[int, ...]:
