@@ -32,7 +32,7 @@ def key(name: str, kind: str = "EC") -> Any:
     if kind.startswith("RSA"):
         return rsa.generate_private_key(65537, int(kind[3:] or 2048))
     if kind == "DSA":
-        return dsa.generate_private_key(2048)
+        return dsa.generate_private_key(1024)
     if kind == "Ed25519":
         return ed25519.Ed25519PrivateKey.generate()
     return ec.generate_private_key(ec.SECP256R1())

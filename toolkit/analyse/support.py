@@ -28,9 +28,11 @@ _FACTS: Final[dict[str, list[str]]] = {
     "group": ["is_post_quantum"],
     "signature_scheme": [],
 }
-_QUESTION: Final = ["protocol", "suite", "group", "signature_scheme"]
+QUESTION: Final = ["protocol", "suite", "group", "signature_scheme", "key_type"]
+"""What tells questions apart."""
+
 _ROUND: Final = ["service", "host", "round", "basis"]
-_VISIT: Final = [*_ROUND, "day"]
+VISIT: Final = [*_ROUND, "day"]
 _DAY: Final = pd.Timedelta(days=1)
 
 _DTYPES: Final = {
@@ -95,14 +97,15 @@ def summarise_support(tables: Tables, *, now: datetime, by: By = "cipher") -> pd
     today = zoned(now, "now")
     if by not in _KEYS:
         raise UsageError(f"by={by!r}: write one of {', '.join(_KEYS)}.")
-    answers = pd.concat([_surveyed(tables), _negotiated(tables)], ignore_index=True)
-    answers = _by_visit(answers[~(answers["observed_at"] > today).fillna(False)])
+    answers = pd.concat([surveyed(tables), _negotiated(tables)], ignore_index=True)
+    answers = by_visit(answers[~(answers["observed_at"] > today).fillna(False)])
     item = "suite" if by in ("cipher", "protocol") else by
     asked = answers[item].notna()
     if by == "protocol":
-        asked = answers["protocol"].notna() & answers["group"].isna() & answers["signature_scheme"].isna()
-    questions = _with_facts(_questions(answers[asked]))
-    grouped = questions.groupby([*_VISIT, *_KEYS[by]], dropna=False, sort=False)
+        others = answers["group"].notna() | answers["signature_scheme"].notna() | answers["key_type"].notna()
+        asked = answers["protocol"].notna() & (answers["suite"].notna() | ~others)
+    questions = _with_facts(take_together(answers[asked]))
+    grouped = questions.groupby([*VISIT, *_KEYS[by]], dropna=False, sort=False)
     cells = grouped.ngroup()
     frame = grouped.agg(
         **{state: (state, "sum") for state in schema.STATES},
@@ -122,9 +125,9 @@ def summarise_support(tables: Tables, *, now: datetime, by: By = "cipher") -> pd
     return _finished(_with_dates(frame, answers, today), by)
 
 
-def _surveyed(tables: Tables) -> pd.DataFrame:
+def surveyed(tables: Tables) -> pd.DataFrame:
     """The questions of `support`, with the host and the source that the other tables tell."""
-    rows = tables.support[["service", "round", "observed_at", *_QUESTION, "suite_code", "state", "rank"]].copy()
+    rows = tables.support[["service", "round", "observed_at", *QUESTION, "suite_code", "state", "rank"]].copy()
     known = tables.observations[["service", "round", "source"]].dropna().drop_duplicates(["service", "round"])
     rows = rows.merge(known, how="left", on=["service", "round"])
     by_round = tables.rounds.drop_duplicates("round").set_index("round")["source"]
@@ -137,14 +140,17 @@ def _negotiated(tables: Tables) -> pd.DataFrame:
     """What handshakes ended in."""
     looks = tables.observations
     rows = looks[(looks["protocol"].notna() | looks["suite"].notna()) & (looks["offer"] != "survey").fillna(True)]
-    columns = ["service", "host", "round", "observed_at", *_QUESTION, "suite_code", "source"]
-    return rows[columns].assign(basis="negotiated", state="accepted", rank=pd.array([pd.NA] * len(rows), "Int64"))
+    columns = ["service", "host", "round", "observed_at", "protocol", "suite", "group", "signature_scheme",
+               "suite_code", "source"]  # fmt: skip
+    unknown = pd.Series(pd.NA, rows.index, dtype="string")
+    rank = pd.Series(pd.NA, rows.index, dtype="Int64")
+    return rows[columns].assign(basis="negotiated", state="accepted", key_type=unknown, rank=rank)
 
 
-def _questions(answers: pd.DataFrame) -> pd.DataFrame:
+def take_together(answers: pd.DataFrame) -> pd.DataFrame:
     """One row per question of a round, its addresses taken together."""
     counted = answers.assign(**{state: answers["state"] == state for state in schema.STATES})
-    keys = [*_VISIT, *_QUESTION]
+    keys = [*VISIT, *QUESTION]
     frame = (
         counted.groupby(keys, dropna=False, sort=False)
         .agg(
@@ -187,7 +193,7 @@ def _post_quantum() -> dict[str, bool]:
     return {group.name: group.is_post_quantum for group in groups().values()}
 
 
-def _by_visit(answers: pd.DataFrame) -> pd.DataFrame:
+def by_visit(answers: pd.DataFrame) -> pd.DataFrame:
     """The answers with the UTC day that splits a round of more than a day; null where it needs no splitting."""
     instants = answers.groupby(_ROUND, dropna=False, sort=False)["observed_at"]
     is_long = (instants.transform("max") - instants.transform("min")) > _DAY
@@ -196,11 +202,11 @@ def _by_visit(answers: pd.DataFrame) -> pd.DataFrame:
 
 def _with_dates(frame: pd.DataFrame, answers: pd.DataFrame, today: pd.Timestamp) -> pd.DataFrame:
     """When each visit was, and whether it is the service's latest."""
-    dated = answers.groupby(_VISIT, dropna=False, sort=False)["observed_at"].max().reset_index()
+    dated = answers.groupby(VISIT, dropna=False, sort=False)["observed_at"].max().reset_index()
     latest = dated.groupby(["service", "host", "basis"], dropna=False, sort=False)["observed_at"].transform("max")
     dated["is_latest"] = (dated["observed_at"] == latest) | latest.isna()
     dated["age_days"] = (today - dated["observed_at"]).dt.total_seconds() / 86400
-    return frame.merge(dated, how="left", on=_VISIT)
+    return frame.merge(dated, how="left", on=VISIT)
 
 
 def _finished(frame: pd.DataFrame, by: By) -> pd.DataFrame:
