@@ -55,8 +55,8 @@ def watched(asked: Scenario, seed: int, plan: Plan) -> Tables:
 def test_served_equals_simulated(name: str, seed: int) -> None:
     asked = SAMPLE[name]
     drawn = asked.schedule(seed)
-    gap = (drawn.ends_at - drawn.begins_at) / 12
-    rounds = tuple((drawn.begins_at + n * gap).replace(microsecond=0) for n in range(13))
+    gap = (drawn.ends_at - drawn.begins_at) / 6
+    rounds = tuple((drawn.begins_at + n * gap).replace(microsecond=0) for n in range(7))
     plan = Plan(rounds, samples=2, offers=("any", "rsa", "ecdsa"))
     served, simulated = watched(asked, seed, plan), simulate(asked, seed, plan)
     order = ["observed_at", "service", "address", "sample", "offer"]

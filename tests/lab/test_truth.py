@@ -96,3 +96,5 @@ def test_a_schedule_that_contradicts_itself_is_refused() -> None:
         schedule()
     with pytest.raises(LabError, match="no 'nginx'; there is ssl"):
         schedule(machine((0, 0), implementation="nginx"))
+    with pytest.raises(LabError, match="does not speak 'gopher'; it speaks smtp"):
+        schedule(machine((0, 0)), scheme="gopher")

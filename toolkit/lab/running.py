@@ -94,6 +94,8 @@ class Lab:
     def log(self) -> pd.DataFrame:
         """What the servers did, one row per connection, in the order in which they came.
 
+        Waits for connections in progress to end, at most ten seconds: by then the servers have given up on them.
+
         Columns: `served_at` (instant, the lab's time), `service`, `address` (string), `connection` (Int64, number of
         the connection at that address, from 0), `machine` (Int64, null: none was reached), `server_name` (string,
         from the hello; null: none, or not read), `key_type`, `leaf_sha256` (string: of the certificate message that

@@ -17,6 +17,10 @@ IMPLEMENTATIONS: Final = ("ssl", "pyopenssl", "tlslite")
 """Whose code answers: Python's `ssl`, pyOpenSSL with its bundled OpenSSL, tlslite-ng."""
 
 
+SCHEMES: Final = ("smtp", "smtps", "imap", "imaps", "pop3", "pop3s", "https", "tls")
+"""What the lab's services speak; `tls` is bare TLS."""
+
+
 @dataclass(frozen=True, slots=True)
 class Issue:
     """One certificate to be issued.
@@ -126,6 +130,8 @@ class Schedule:
         if not self.services or any(not service.machines for service in self.services):
             raise LabError(f"Scenario {self.scenario!r} has a service without a machine; give it at least one.")
         for service in self.services:
+            if service.scheme not in SCHEMES:
+                raise LabError(f"The lab does not speak {service.scheme!r}; it speaks {', '.join(SCHEMES)}.")
             for machine in service.machines:
                 self._check(service, machine)
             if not 0 <= service.drop_rate + service.defer_rate <= 1:

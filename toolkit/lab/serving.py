@@ -14,7 +14,8 @@ import struct
 import sys
 import threading
 import time
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, BinaryIO, Final
@@ -46,7 +47,16 @@ class Visit:
     connection: int
     machine: int | None = None
     ending: str = "gone"
-    noted: dict[str, Any] = field(default_factory=dict)
+    server_name: str | None = None
+    protocol: str | None = None
+    leaf_sha256: str | None = None
+
+    def note(self, what: str, value: Any) -> None:
+        """Take down what an engine says (see `engines.Note`)."""
+        if what == "der":
+            self.leaf_sha256 = hashlib.sha256(value).hexdigest()
+        else:
+            setattr(self, what, value)
 
 
 @dataclass(slots=True)
@@ -65,6 +75,8 @@ class _Internet:
     def __init__(self, schedule: Schedule, seed: int) -> None:
         self._schedule, self._seed = schedule, seed
         self._issued = issue_all(schedule, seed)
+        self._key_types = {certificate.sha256: certificate.row["key_type"] for certificate in self._issued}
+        self.broken: list[str] = []
         self._now = schedule.begins_at
         self._visits: list[Visit] = []
         self._lock = threading.Lock()
@@ -90,21 +102,15 @@ class _Internet:
         self._now = to
 
     def log(self) -> list[dict[str, object]]:
-        """The visits, after the connections in progress have had a second to end."""
+        """The visits, when the connections in progress have ended: at most as long as a client may be silent."""
         with self._changed:
-            self._changed.wait_for(lambda: self._busy == 0, timeout=1)
+            self._changed.wait_for(lambda: self._busy == 0, timeout=_PATIENCE_S)
         return [self._row(visit) for visit in list(self._visits)]
 
     def _row(self, visit: Visit) -> dict[str, object]:
-        row = {name: getattr(visit, name) for name in ("served_at", "address", "connection", "machine", "ending")}
-        der = visit.noted.get("der")
-        leaf = None if der is None else hashlib.sha256(der).hexdigest()
-        return row | {
+        return asdict(visit) | {
             "service": self._schedule.services[visit.service].service,
-            "server_name": visit.noted.get("server_name"),
-            "protocol": visit.noted.get("protocol"),
-            "leaf_sha256": leaf,
-            "key_type": next((c.row["key_type"] for c in self._issued if c.row["cert_sha256"] == leaf), None),
+            "key_type": None if visit.leaf_sha256 is None else self._key_types.get(visit.leaf_sha256),
         }
 
     def _accept(self, station: _Station) -> None:
@@ -122,12 +128,15 @@ class _Internet:
         try:
             with contextlib.suppress(*self._failures), connection:
                 # What the client breaks off is suppressed: the log has what it was shown until then.
-                # On the socket itself: a Python time-out would make it non-blocking, which pyOpenSSL does not wait on.
+                # The patience is the socket's own: a time-out of Python's would make it non-blocking, and pyOpenSSL
+                # does not wait for such a one.
                 for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
                     connection.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", _PATIENCE_S, 0))
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._serve(connection, source, visit)
         finally:
+            if error := sys.exception():
+                self.broken.append(f"one broke with {type(error).__name__}: {error}.")
             with self._changed:
                 self._busy -= 1
                 self._changed.notify_all()
@@ -153,10 +162,10 @@ class _Internet:
             return
         try:
             engine = self._engine_of(service.machines[visit.machine], visit.served_at)
-            with contextlib.closing(engine.secure(connection, visit.noted.__setitem__)) as stream:
+            with contextlib.closing(engine.secure(connection, visit.note)) as stream:
                 converse(service.scheme, service.host, stream, is_secure=True, is_upgraded=is_upgrade)
         finally:
-            visit.ending = "served" if "der" in visit.noted else "refused"
+            visit.ending = "refused" if visit.leaf_sha256 is None else "served"
 
     def _engine_of(self, machine: Machine, at: datetime) -> Engine:
         issues = tuple(sorted(machine.serving(at).values()))
@@ -207,23 +216,16 @@ def serve(commands: BinaryIO, answers: BinaryIO) -> None:
     Every answer is (whether it worked, value or complaint). A thread that broke is complained about at the next
     command: a lab whose servers are wrong must not go on.
     """
-    broken: list[str] = []
 
-    def remember(arguments: threading.ExceptHookArgs) -> None:
-        threading.__excepthook__(arguments)
-        broken.append(f"one broke with {arguments.exc_type.__name__}: {arguments.exc_value}.")
-
-    def answer(value: object) -> None:
+    def answer(value: object, broken: Sequence[str] = ()) -> None:
         pickle.dump((False, broken[0]) if broken else (True, value), answers)
         answers.flush()
 
-    threading.excepthook = remember
     schedule, seed = pickle.load(commands)
     try:
         internet = _Internet(schedule, seed)
     except LabError as error:
-        broken.append(str(error))
-        answer(None)
+        answer(None, [str(error)])
         return
     answer(internet.open())
     while True:
@@ -233,10 +235,9 @@ def serve(commands: BinaryIO, answers: BinaryIO) -> None:
             return
         if command == "turn":
             internet.turn(value)
-            answer(None)
+            answer(None, internet.broken)
         else:
-            rows = internet.log()
-            answer(rows)
+            answer(internet.log(), internet.broken)
 
 
 def main() -> None:
