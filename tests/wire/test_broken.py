@@ -3,12 +3,15 @@
 from dataclasses import replace
 
 import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from tests.wire.crafted import (
     DONE,
     RANDOM,
     TLS13,
     certificate,
+    drip,
     extension,
     message,
     named_curve,
@@ -210,3 +213,62 @@ def test_the_driver_can_end_it() -> None:
 
 def test_hostile_words_are_bounded() -> None:
     assert len(read(b"x" * 100_000).reason or "") <= 400
+
+
+# Exchanges that no server of ours offers: their forms, signed with the leaf's key where they are signed.
+
+
+def signed(params: bytes) -> bytes:
+    """What the server signs for our hello of `drip(1)`, under TLS 1.2."""
+    key = serialization.load_pem_private_key(credentials("RSA").key_pem, None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    signature = key.sign(drip(1)(32) + RANDOM + params, padding.PKCS1v15(), hashes.SHA256())
+    return message(12, params + b"\x04\x01" + vector(2, signature))
+
+
+EXPORT = vector(2, b"\x80" + bytes(63)) + vector(2, b"\x01\x00\x01")
+FIELD = vector(2, b"\x80" + bytes(95)) + vector(2, b"\x02") + vector(2, b"\x09")
+POINT = b"\x03\x00\x1d" + vector(1, bytes(32))
+SRP = vector(2, b"N") + vector(2, b"g") + vector(1, b"s") + vector(2, b"B")
+
+
+@pytest.mark.parametrize(
+    ("suite", "chain", "exchange", "expected"),
+    [
+        (0x0003, (LEAF,), signed(EXPORT), (True, 512, None)),  # RSA_EXPORT with a temporary key
+        (0x0003, (LEAF,), b"", (None, None, None)),  # and without: the leaf's key is short enough itself
+        (0x0033, (LEAF,), signed(FIELD), (True, 768, None)),  # DHE_RSA
+        (0x0034, (), message(12, FIELD), (None, 768, None)),  # DH_anon
+        (0x008C, (), b"", (None, None, None)),  # PSK
+        (0x008C, (), message(12, vector(2, b"hint")), (None, None, None)),
+        (0x0094, (LEAF,), message(12, vector(2, b"hint")), (None, None, None)),  # RSA_PSK
+        (0x0090, (), message(12, vector(2, b"") + FIELD), (None, 768, None)),  # DHE_PSK
+        (0xC035, (), message(12, vector(2, b"") + POINT), (None, None, 29)),  # ECDHE_PSK
+        (0xC01D, (), message(12, SRP), (None, None, None)),  # SRP_SHA
+        (0xC01E, (LEAF,), signed(SRP), (True, None, None)),  # SRP_SHA_RSA
+    ],
+)
+def test_exchanges(
+    suite: int, chain: tuple[bytes, ...], exchange: bytes, expected: tuple[bool | None, int | None, int | None]
+) -> None:
+    """Expected: whether the key is proven, bits of the exchange, its group."""
+    flight = server_hello(suite) + (certificate(*chain) if chain else b"") + exchange + DONE
+    answer = read(record(flight), offer=replace(TLS12, suites=(suite,)))
+    assert answer.is_sound, answer
+    assert answer.chain == chain
+    assert (answer.is_key_proven, answer.exchange_bits, answer.group_code) == expected
+
+
+@pytest.mark.parametrize("suite", [0x0033, 0x0034, 0x0090, 0xC035, 0xC01D, 0x0003, 0x008C])
+def test_exchanges_cut_short_or_too_long_are_malformed(suite: int) -> None:
+    params = {0x0003: EXPORT, 0x008C: vector(2, b"h"), 0xC01D: SRP, 0xC035: bytes(2) + POINT, 0x0090: bytes(2) + FIELD}
+    body = params.get(suite, FIELD)
+    has_leaf = suite in {0x0033, 0x0003}
+    for wrong in (body[:-1], body + b"\x00", b""):
+        flight = server_hello(suite) + (certificate(LEAF) if has_leaf else b"") + message(12, wrong) + DONE
+        answer = read(record(flight), offer=replace(TLS12, suites=(suite,)))
+        assert (answer.outcome, answer.stage) == ("malformed", "finished")
+    empty = bytes(2) + (bytes(2) if suite == 0x0090 else b"") + bytes(4)
+    if suite in {0x0033, 0x0034, 0x0090}:
+        flight = server_hello(suite) + (certificate(LEAF) if has_leaf else b"") + message(12, empty) + DONE
+        assert "empty Diffie-Hellman" in (read(record(flight), offer=replace(TLS12, suites=(suite,))).reason or "")
