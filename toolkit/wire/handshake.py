@@ -65,6 +65,14 @@ class Handshake:
     `entropy`: called for the client random (32; SSL 2.0: 16), then the session id (32, with TLS 1.3), then the private
     keys in the order of the offer's key shares: the same bytes give the same hello, so a recorded flight can be read
     again.
+
+    >>> from toolkit.reference import offers
+    >>> handshake = Handshake(offers()["any"], server_name="mx.example.org")
+    >>> hello = handshake.start()
+    >>> handshake.receive(bytes.fromhex("15 0301 0002 02 46"))
+    b''
+    >>> handshake.answer.outcome, handshake.answer.reason
+    ('refused', 'alert protocol_version (70)')
     """
 
     def __init__(

@@ -28,6 +28,12 @@ class Upgrade:
     `client_name`: how EHLO and LHLO introduce us: a host name or an address literal (RFC 5321, 4.1.1.1).
     `limit`: bytes accepted before the dialogue ends as `too_large`.
     Raises `UsageError` for another scheme and for a name that does not fit into a command.
+
+    >>> upgrade = Upgrade("smtp", host="mx.example.org", client_name="client.example")
+    >>> upgrade.start(), upgrade.receive(b"220 mx ESMTP\\r\\n")
+    (b'', b'EHLO client.example\\r\\n')
+    >>> upgrade.receive(b"250 mx\\r\\n"), upgrade.outcome, upgrade.reason
+    (b'QUIT\\r\\n', 'no_starttls', 'EHLO did not list STARTTLS')
     """
 
     def __init__(self, scheme: str, *, host: str, client_name: str, limit: int = LIMIT) -> None:
