@@ -265,14 +265,15 @@ def check(table: TableName, given: pd.DataFrame) -> None:
     columns = TABLES[table]
     if list(given.columns) != [column.name for column in columns]:
         raise SchemaError(f"{table} must have the columns {', '.join(c.name for c in columns)}.")
+    for column, dtype in zip(columns, given.dtypes, strict=True):
+        if str(dtype) != column.dtype:
+            raise SchemaError(f"{table}.{column.name} must be {column.dtype}, not {dtype}.")
     for column in columns:
-        if str(given[column.name].dtype) != column.dtype:
-            raise SchemaError(f"{table}.{column.name} must be {column.dtype}, not {given[column.name].dtype}.")
         if not column.null and given[column.name].isna().any():
             raise SchemaError(f"{table}.{column.name} is null in a row, and it never may be.")
     vocabularies = {"outcome": tuple(OUTCOMES), "stage": STAGES, "state": STATES, "protocol": PROTOCOLS}
     for name, allowed in vocabularies.items():
-        strange = set(given[name].dropna()) - set(allowed) if name in given else set()
+        strange = set(given[name].dropna().unique()) - set(allowed) if name in given else set()
         if strange:
             raise SchemaError(f"{table}.{name} may be {', '.join(allowed)}, not {min(strange)!r}.")
 

@@ -19,14 +19,15 @@ class Manner:
     suites: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
+# Static RSA first, as the servers of those years had it: no forward secrecy, and no signature that proves the key.
 _OLD = (
-    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA",
-    "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA",
     "TLS_RSA_WITH_AES_128_CBC_SHA",
     "TLS_RSA_WITH_AES_256_CBC_SHA",
     "TLS_RSA_WITH_3DES_EDE_CBC_SHA",
     "TLS_RSA_WITH_RC4_128_SHA",
     "TLS_RSA_WITH_RC4_128_MD5",
+    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA",
+    "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA",
 )
 
 MANNERS: Final[dict[str, Manner]] = {
