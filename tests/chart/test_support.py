@@ -59,7 +59,7 @@ def test_a_cell_says_its_state_by_fill_hatch_and_sign() -> None:
     assert len({(style.fill, style.hatch) for style in STATES.values()}) == len(STATES)
     said = words(plot_support(frame(*MATRIX)))
     assert {"✓ 2 ★", "✓ 2", "×", "?"} <= set(said)
-    assert "not asked" in said
+    assert "nothing on record" in said
 
 
 def test_cells_stand_where_row_and_column_meet() -> None:

@@ -2,12 +2,14 @@
 
 Frame first, everything else by keyword; `ax=None` opens a figure whose height follows the rows. Whatever is shown is
 said by colour and by shape or hatch, text from servers is made harmless, and where data comes from the lab, or from
-a simulation, the title says so. An empty frame gives axes that say so, too.
+a simulation, the title says so. An empty frame gives axes that say so, too. `say` and `tabulate` put a sentence and a
+table beside a chart.
 """
 
+from toolkit.chart.beside import say, tabulate
 from toolkit.chart.expiry import plot_expiry
 from toolkit.chart.lifelines import plot_rotations, plot_sightings
 from toolkit.chart.suites import plot_suites
 from toolkit.chart.support import plot_support
 
-__all__ = ["plot_expiry", "plot_rotations", "plot_sightings", "plot_suites", "plot_support"]
+__all__ = ["plot_expiry", "plot_rotations", "plot_sightings", "plot_suites", "plot_support", "say", "tabulate"]

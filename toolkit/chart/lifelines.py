@@ -36,7 +36,7 @@ _LANE_INCHES = {"few": 0.26, "some": 0.17, "many": 0.085}
 _TALL_ROWS = 25
 """More rows than fit on a screen: the dates are then said at the top, too."""
 
-_MOST_NUMBERS = 24
+_MOST_NUMBERS = 12
 """Overlaps written out in days; more would be in each other's way."""
 
 
@@ -283,7 +283,7 @@ def _write_days(ax: Axes, begin: NDArray[np.float64], end: NDArray[np.float64], 
         words = f"{span:.0f} d" if span >= 10 else f"{span:.1f} d" if span >= 0.95 else f"{span * 24:.1f} h"
         ax.annotate(
             words, (right, height), xytext=(3, 0), textcoords="offset points", va="center", fontsize=7.5, color=INK,
-            annotation_clip=True, zorder=6,
+            annotation_clip=True, zorder=6, bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.6},
         )  # fmt: skip
 
 

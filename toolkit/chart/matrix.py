@@ -25,8 +25,8 @@ class Cell:
     ink: str = INK
 
 
-BLANK: Final = Cell("not asked", "#FFFFFF", "", "")
-"""A cell without a row in the frame: nothing was asked, so nothing is said."""
+BLANK: Final = Cell("nothing on record", "#FFFFFF", "", "")
+"""A cell without a row in the frame: not asked, or not recorded, so nothing is said."""
 
 
 def draw_matrix(

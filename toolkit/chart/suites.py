@@ -105,8 +105,10 @@ def _draw_dated(ax: Axes, answers: pd.DataFrame, *, span: float) -> None:
     reach = span * 0.025
     for style, part in _styles(answers):
         dated = part[part["at"].notna()]
-        # Looks closer than a marker's width are one marker.
-        spots = dated.assign(spot=(dated["at"] / (span / 700)).round()).drop_duplicates(["spot", "row"])
+        # Of looks closer than a marker is wide the first is drawn.
+        spots = (
+            dated.sort_values("at").assign(spot=(dated["at"] / (span / 120)).round()).drop_duplicates(["spot", "row"])
+        )
         marks = ax.scatter(
             spots["at"], spots["row"], marker=style.marker, s=36, color=style.colour, edgecolor="white", linewidth=0.4,
             zorder=3,

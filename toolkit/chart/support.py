@@ -37,7 +37,7 @@ def plot_support(
     - `suites`: suite × version, strongest first; the number is the server's rank. Suites that no version accepted
       are counted below, not drawn.
 
-    Cells without a row in the frame stay blank: nothing was asked. Returns the axes. Raises `UsageError` where a
+    Cells without a row in the frame stay blank: nothing is on record. Returns the axes. Raises `UsageError` where a
     view for one service is given several.
     """
     if frame.empty:

@@ -1,0 +1,54 @@
+"""What stands beside a chart: null is said to be unknown, hashes are cut, and nothing hostile gets through."""
+
+import pandas as pd
+import pytest
+
+from tests.chart.frames import HOSTILE, at
+from toolkit.chart import say, tabulate
+
+
+def test_a_sentence_formats_its_values_and_says_what_is_unknown() -> None:
+    sentence = say(
+        "{n} looks since {day:%Y-%m-%d}, {share:.0%}, {gone:.1f}, {none}.",
+        n=12345,
+        day=at("2026-05-01"),
+        share=0.25,
+        gone=pd.NA,
+        none=pd.NaT,
+    )
+    assert str(sentence) == "12,345 looks since 2026-05-01, 25%, unknown, unknown."
+
+
+@pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE.keys())
+def test_hostile_values_are_shown_harmless(name: str) -> None:
+    frame = pd.DataFrame({"subject": [name], "names": [(name, name)]})
+    for shown in (say("It is {name}.", name=name), say("{name:>5}", name=name), tabulate(frame)):
+        assert "<script>" not in shown.html
+        assert "mathjax_ignore" in shown.html
+        assert all(character.isprintable() or character == "\n" for character in shown.words)
+
+
+def test_a_table_is_cut_and_says_so() -> None:
+    frame = pd.DataFrame(
+        {
+            "leaf_sha256": ["ab" * 32] * 3,
+            "seen_at": [at("2026-05-01"), at("2026-05-01T10:30"), pd.NaT],
+            "overlap_days": pd.array([6.0, 1234.56, None], dtype="Float64"),
+            "is_ca": pd.array([True, False, None], dtype="boolean"),
+            "names": [("a", "b"), (), None],
+        }
+    )
+    words = tabulate(frame, rows=2).words
+    assert "abababababab…" in words
+    assert "2026-05-01 10:30" in words
+    assert "1,234.6" in words
+    assert "6.0" in words
+    assert "yes" in words
+    assert "… and 1 more rows" in words
+    assert "a, b" in words
+
+
+def test_columns_are_chosen_and_an_empty_frame_says_so() -> None:
+    frame = pd.DataFrame({"a": [1], "b": [2]})
+    assert tabulate(frame, columns=["b"]).words.split() == ["b", "2"]
+    assert "no rows" in tabulate(frame.iloc[:0]).html

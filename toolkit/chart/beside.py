@@ -1,0 +1,101 @@
+"""What stands beside a chart: the sentence that reads it, and the table it was drawn from, both harmless to show."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isnan
+from string import Formatter
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from toolkit import text
+
+_CELL: Final = 60
+"""Characters of a table's cell."""
+
+_HASH: Final = 12
+"""Hexadecimal digits shown of a hash: enough to tell the certificates of any table here apart."""
+
+_UNTYPESET: Final = "tex2jax_ignore mathjax_ignore"
+"""The classes by which MathJax (versions 2 and 3) leaves an element alone, dollars and all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Something to show: as HTML in a notebook, as plain text elsewhere."""
+
+    html: str
+    words: str
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+    def __repr__(self) -> str:
+        return self.words
+
+    __str__ = __repr__
+
+
+def say(sentence: str, **values: object) -> Shown:
+    """A sentence with values from the data in it; null values are said to be unknown.
+
+    `sentence` is a format string, and may hold HTML, since you wrote it; the values are made harmless.
+
+    >>> print(say("{host} has {days:.1f} days left.", host="mx.example", days=3.14159))
+    mx.example has 3.1 days left.
+    >>> say("It is {name}.", name="<b>").html
+    '<p class="tex2jax_ignore mathjax_ignore">It is &lt;b&gt;.</p>'
+    """
+    html = _Html().format(sentence, **values)
+    return Shown(f'<p class="{_UNTYPESET}">{html}</p>', _Words().format(sentence, **values))
+
+
+def tabulate(frame: pd.DataFrame, *, columns: Sequence[str] | None = None, rows: int = 20) -> Shown:
+    """The first `rows` rows of a frame as a table to read: dates short, hashes cut, null as a dash, text harmless.
+
+    `columns` chooses and orders; how many rows are left out is said below.
+    """
+    chosen = frame if columns is None else frame[list(columns)]
+    head = chosen.head(rows)
+    cells = pd.DataFrame(
+        {text.plain(name): [_cell(str(name), value) for value in head[name]] for name in head}, dtype=object
+    )
+    more = f"… and {len(frame) - rows:,} more rows" if len(frame) > rows else "" if len(frame) else "no rows"
+    table = cells.map(text.for_html).rename(columns=text.for_html)
+    html = table.to_html(escape=False, index=False, border=0, classes=_UNTYPESET)
+    return Shown(html + (f"<p>{more}</p>" if more else ""), "\n".join([cells.to_string(index=False), more]).strip())
+
+
+class _Words(Formatter):
+    """Values in words: null is `unknown`, text is one visible line, numbers get a comma per thousand."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if _is_null(value):
+            return "unknown"
+        if not format_spec and isinstance(value, int) and not isinstance(value, bool):
+            return f"{value:,}"
+        return text.plain(format(value, format_spec) if format_spec else value)
+
+
+class _Html(_Words):
+    def format_field(self, value: Any, format_spec: str) -> str:
+        return text.for_html(super().format_field(value, format_spec))
+
+
+def _cell(name: str, value: Any) -> str:
+    if _is_null(value):
+        return "–"
+    if isinstance(value, pd.Timestamp):
+        return f"{value:%Y-%m-%d}" if value == value.normalize() else f"{value:%Y-%m-%d %H:%M}"
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, tuple | list):
+        return text.plain(", ".join(str(item) for item in value), limit=_CELL) or "–"
+    if isinstance(value, float):
+        return f"{value:,.1f}" if abs(value) >= 10 or name.endswith("_days") else f"{value:.3g}"
+    return text.plain(value, limit=_HASH if name.endswith("_sha256") else _CELL)
+
+
+def _is_null(value: object) -> bool:
+    return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and isnan(value))
