@@ -268,6 +268,8 @@ def check(table: TableName, given: pd.DataFrame) -> None:
     for column, dtype in zip(columns, given.dtypes, strict=True):
         if str(dtype) != column.dtype:
             raise SchemaError(f"{table}.{column.name} must be {column.dtype}, not {dtype}.")
+    if given.empty:
+        return
     for column in columns:
         if not column.null and given[column.name].isna().any():
             raise SchemaError(f"{table}.{column.name} is null in a row, and it never may be.")
