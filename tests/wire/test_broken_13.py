@@ -182,6 +182,23 @@ def test_a_suite_that_cannot_be_decrypted_is_known_all_the_same() -> None:
         "cannot_offer", "certificate", 0x00C6, 0x001D,
     )  # fmt: skip
 
+    handshake = Handshake(replace(offer, key_shares=()), server_name=None, entropy=drip(1))
+    hello = handshake.start()
+    farewell = handshake.receive(retry(hello, extension(51, b"\x00\x1d"), suite=0x00C6))
+    assert (handshake.answer.outcome, handshake.answer.is_retried) == ("cannot_offer", True)
+    assert farewell == record(b"\x01\x5a", 21) + record(b"\x01\x00", 21)
+
+
+@pytest.mark.parametrize(
+    ("suite", "fault"),
+    [(0xC02F, "suite_of_another_version"), (0xEEEE, "suite_not_offered"), (0x00C6, "suite_not_offered")],
+)
+def test_a_suite_that_tls_13_cannot_have_is_malformed(suite: int, fault: str) -> None:
+    share = extension(51, b"\x00\x1d" + vector(2, b"\x09" * 32))
+    answer = read(record(server_hello(suite, TLS13, share, session_id=session_id(hello13()))))
+    assert (answer.outcome, answer.suite_code, answer.faults) == ("malformed", suite, (fault,))
+    assert "cannot be read here" in (answer.reason or "")
+
 
 # SSL 2.0.
 

@@ -294,8 +294,7 @@ class Handshake:
             raise MalformedError(f"a key share of group 0x{group:04x}, of which none was sent")
         shared = self._shares[group].agree(peer)
         answer.stage = "certificate"
-        if not can_decrypt(hello.suite):
-            self._end("cannot_offer", f"records of suite 0x{hello.suite:04x} cannot be read here")
+        if not self._can_read_on(hello.suite):
             return
         transcript = hashlib.new(hash_name(hello.suite), self._said)
         self._keys = derive(hello.suite, shared, transcript.digest())
@@ -322,8 +321,7 @@ class Handshake:
             self._shares = make_shares([group], self._entropy)
         elif COOKIE not in retry.extensions:
             raise MalformedError("a HelloRetryRequest that changes nothing")
-        if not can_decrypt(retry.suite):
-            self._end("cannot_offer", f"records of suite 0x{retry.suite:04x} cannot be read here")
+        if not self._can_read_on(retry.suite):
             return
         cookie = retry.extensions.get(COOKIE)
         if cookie is not None:
@@ -334,6 +332,15 @@ class Handshake:
         digest = hashlib.new(hash_name(retry.suite), self._said).digest()
         self._said = bytes((messages.MESSAGE_HASH, 0, 0, len(digest))) + digest + message
         self._reply += [_COMPATIBLE, self._hello("TLS 1.2")]
+
+    def _can_read_on(self, suite: int) -> bool:
+        """Whether records of this TLS 1.3 suite can be decrypted; else the look ends."""
+        if not can_decrypt(suite):
+            words = f"records of suite 0x{suite:04x} cannot be read here"
+            if {"suite_not_offered", "suite_of_another_version"} & set(self._answer.faults):
+                raise MalformedError(words)
+            self._end("cannot_offer", words)
+        return not self.is_done
 
     def _end_of_stream(self, outcome: str, words: str) -> None:
         if self.is_done:
@@ -378,10 +385,12 @@ def _chosen_version(hello: ServerHello) -> int:
 def _fits(oldest: str, version: int) -> bool:
     """Whether a suite that began with `oldest` can work under the version.
 
-    AEAD and the suites' own PRF came with TLS 1.2 (RFC 5246, 1.2), and TLS 1.3 has its own suites (RFC 8446, B.4).
-    The rest only changed what specifications allow, and works.
+    TLS 1.3 has its own suites (RFC 8446, B.4), and AEAD and the suites' own PRF came with TLS 1.2 (RFC 5246, 1.2).
+    Everything before works under every older version, whatever specifications allow.
     """
     needed = CODES[oldest]
+    if _TLS13 in {needed, version}:
+        return needed == version
     return version >= needed or needed < CODES["TLS 1.2"]
 
 
