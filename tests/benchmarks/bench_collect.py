@@ -1,0 +1,118 @@
+"""Looks per second beside what one would otherwise use, on the same nginx, in the same run.
+
+The other side is the strongest of its kind: the standard library's `ssl` in 16 threads with one shared context, which
+fetches the leaf certificate and parses nothing. Ours reads the whole flight, verifies the handshake's signature,
+parses the certificates and makes rows. Client and server share this machine's cores. Every look is at another address
+of 127.0.0.0/8, as when many hosts are watched; medians and ratios of alternating runs are printed.
+
+    python tests/benchmarks/bench_collect.py [LOOKS]
+"""
+
+import socket
+import ssl
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from time import perf_counter, process_time
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from tests.interop import daemons  # noqa: E402  the checkout is not on the path of a script
+from toolkit.collect import Limits, observe  # noqa: E402
+from toolkit.targets import parse_target  # noqa: E402
+
+ROUNDS = 5
+THREADS = 16
+OURS = Limits(concurrency=50)
+
+
+def addresses(count: int) -> list[str]:
+    return [f"127.{1 + number // 60000}.{number // 240 % 250}.{1 + number % 240}" for number in range(count)]
+
+
+def with_ssl(hosts: list[str], port: int) -> int:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+
+    def fetch(host: str) -> bytes | None:
+        with socket.create_connection((host, port), 15) as raw, context.wrap_socket(raw) as connection:
+            return connection.getpeercert(binary_form=True)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        return sum(der is not None for der in pool.map(fetch, hosts))
+
+
+def with_ours(hosts: list[str], port: int, offer: str) -> int:
+    targets = [parse_target(f"https://{host}:{port}") for host in hosts]
+    tables = observe(targets, offers=(offer,), limits=OURS, progress=False)
+    return int((tables.observations["outcome"] == "ok").sum())
+
+
+def measured(work: Callable[[], int], looks: int) -> tuple[float, float]:
+    """Looks per second, and milliseconds of this process's own time for each."""
+    began, used = perf_counter(), process_time()
+    assert work() == looks, "not every look was answered"
+    return looks / (perf_counter() - began), (process_time() - used) * 1000 / looks
+
+
+def serve(folder: Path, kind: str) -> tuple[list[str], int]:
+    """The command that starts an nginx on every address of loopback, and its port."""
+    (port,) = daemons.free_ports(1)
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    places = "".join(f"{name}_temp_path {folder}/{kind}-{name};" for name in kinds)
+    configuration = folder / f"{kind}.conf"
+    configuration.write_text(
+        f"worker_processes 1; pid {folder}/{kind}.pid; error_log {folder}/{kind}.log crit;"
+        "events { worker_connections 4096; }"
+        f"http {{ access_log off; ssl_session_cache off; ssl_session_tickets off; {places}"
+        f"server {{ listen 0.0.0.0:{port} ssl backlog=4096; ssl_protocols TLSv1.2 TLSv1.3;"
+        f"ssl_certificate {folder}/{kind}.pem; ssl_certificate_key {folder}/{kind}.key; }} }}"
+    )
+    return ["nginx", "-e", f"{folder}/{kind}.log", "-c", str(configuration)], port
+
+
+def main(looks: int) -> None:
+    hosts = addresses(looks)
+    print(f"{looks} looks, {ROUNDS} runs each, medians; Python {sys.version.split()[0]}")
+    with daemons.state_folder() as folder:
+        daemons.make_certificates(folder)
+        for kind in ("rsa", "ec"):
+            command, port = serve(folder, kind)
+            with daemons.guarded(command, [*command, "-s", "stop"], folder / "start.log"):
+                compare(kind, hosts, port)
+
+
+def compare(kind: str, hosts: list[str], port: int) -> None:
+    ways: dict[str, Callable[[], int]] = {
+        f"stdlib ssl, {THREADS} threads, one context": lambda: with_ssl(hosts, port),
+        f"observe, offer {'rsa' if kind == 'rsa' else 'ecdsa'}": lambda: with_ours(
+            hosts, port, "rsa" if kind == "rsa" else "ecdsa"
+        ),
+        "observe, offer tls12": lambda: with_ours(hosts, port, "tls12"),
+    }
+    results: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    for work in ways.values():
+        measured(work, len(hosts))
+    for _ in range(ROUNDS):
+        for name, work in ways.items():
+            results[name].append(measured(work, len(hosts)))
+    baseline = statistics.median(rate for rate, _ in results[next(iter(ways))])
+    print(f"\n{kind.upper()} certificate")
+    for name, runs in results.items():
+        rate = statistics.median(rate for rate, _ in runs)
+        own = statistics.median(own for _, own in runs)
+        print(f"  {name:42} {rate:7.0f} looks/s  {own:6.2f} ms of client each  {rate / baseline:5.2f}×")
+
+
+if __name__ == "__main__":
+    try:
+        main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
+    except FileNotFoundError as error:
+        sys.exit(f"{error.filename} is not installed: apt install nginx-light openssl")
+    except subprocess.TimeoutExpired as error:
+        sys.exit(str(error))
