@@ -1,0 +1,100 @@
+"""Every notebook keeps the rules of a lesson: it asks, it says what is needed, it is short, and it holds no outputs."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.notebooks.pages import FOLDER, PATHS, code_cells, is_parameters, read
+
+pages = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+
+
+def test_the_lessons_are_numbered_without_holes() -> None:
+    assert [path.name[:3] for path in PATHS] == [f"{number:02d}-" for number in range(len(PATHS))]
+    assert all(re.fullmatch(r"\d\d(-[a-z0-9]+)+\.ipynb", path.name) for path in PATHS)
+
+
+@pages
+def test_no_outputs_in_git(path: Path) -> None:
+    for cell in code_cells(path):
+        assert cell.outputs == []
+        assert cell.execution_count is None
+
+
+@pages
+def test_it_opens_with_a_question_and_what_one_does_learns_and_needs(path: Path) -> None:
+    first = read(path).cells[0]
+    assert first.cell_type == "markdown"
+    title = first.source.splitlines()[0]
+    assert title.startswith("# ")
+    assert title.endswith("?")
+    for part in ("**You will** ", "**You will learn** ", "**You need** ", "**Time:** ", "**Data:** "):
+        assert part in first.source
+    assert re.search(r"\*\*Time:\*\* \d+ minutes", first.source)
+
+
+@pages
+def test_imports_come_second_and_nowhere_else(path: Path) -> None:
+    second, *rest = read(path).cells[1:]
+    assert second.cell_type == "code"
+    assert all(isinstance(node, ast.Import | ast.ImportFrom) for node in ast.parse(second.source).body)
+    for cell in rest:
+        if cell.cell_type == "code":
+            assert not any(isinstance(node, ast.Import | ast.ImportFrom) for node in ast.walk(ast.parse(cell.source)))
+
+
+@pages
+def test_parameters_come_third_and_their_data_lies_beside(path: Path) -> None:
+    cells = read(path).cells
+    assert [is_parameters(cell) for cell in cells] == [number == 2 for number in range(len(cells))]
+    names: dict[str, str] = {}
+    exec(cells[2].source, names)
+    assert (FOLDER / names["SOURCE"] / "observations.csv").is_file()
+    assert (FOLDER / names["RECORDED"] / "observations.csv").is_file()
+
+
+@pages
+def test_it_is_short_and_its_functions_live_in_the_toolkit(path: Path) -> None:
+    cells = code_cells(path)
+    assert len(cells) <= 25
+    for cell in cells:
+        assert len(cell.source.splitlines()) <= 15, cell.source
+        nodes = list(ast.walk(ast.parse(cell.source)))
+        assert not any(isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Lambda) for node in nodes)
+
+
+@pages
+def test_a_sentence_reads_each_chart(path: Path) -> None:
+    cells = code_cells(path)
+    for cell, following in zip(cells, [*cells[1:], None], strict=True):
+        if re.search(r"^plot_\w+\(", cell.source, re.MULTILINE):
+            assert following is not None
+            assert re.search(r"\bsay\(", following.source), cell.source
+
+
+@pages
+def test_it_ends_with_a_summary_and_links_that_lead_somewhere(path: Path) -> None:
+    cells = read(path).cells
+    assert cells[-1].cell_type == "markdown"
+    assert "## What you have seen, and where to go next" in cells[-1].source
+    links = [
+        link
+        for cell in cells
+        if cell.cell_type == "markdown"
+        for link in re.findall(r"\]\(([^)]+)\)", cell.source)
+        if not link.startswith("https://")
+    ]
+    assert any(link.endswith(".ipynb") for link in links)
+    for link in links:
+        assert (FOLDER / link).is_file(), link
+
+
+@pages
+def test_a_link_says_the_question_of_the_lesson_it_leads_to(path: Path) -> None:
+    for cell in read(path).cells:
+        if cell.cell_type == "markdown":
+            for words, target in re.findall(r"\[(\d\d [^\]]+)\]\(([\w-]+\.ipynb)\)", cell.source):
+                title = read(FOLDER / target).cells[0].source.splitlines()[0].removeprefix("# ")
+                assert " ".join(words.split()) == f"{target[:2]} {title}"
