@@ -8,6 +8,7 @@ lower-case hex. Delta has no unsigned integers, so integers are signed and nulla
 import math
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Final, Literal
 
@@ -43,6 +44,13 @@ _ARROW: Final[dict[Kind, pa.DataType]] = {
     "number": pa.float64(),
     "boolean": pa.bool_(),
     "bytes": pa.binary(),
+}
+
+_EXTENSIONS: Final = {
+    pa.string(): pd.StringDtype(),
+    pa.int64(): pd.Int64Dtype(),
+    pa.float64(): pd.Float64Dtype(),
+    pa.bool_(): pd.BooleanDtype(),
 }
 
 OUTCOMES: Final[dict[str, str]] = {
@@ -240,9 +248,12 @@ def frame(table: TableName, rows: list[dict[str, object]]) -> pd.DataFrame:
     _refuse_unknown(table, {name: None for row in rows for name in row})
     if not rows:
         return empty(table)
-    return pd.DataFrame(
-        {c.name: _fitted(table, c, pd.Series([row.get(c.name) for row in rows], dtype=object)) for c in TABLES[table]}
-    )
+    values = {column: [row.get(column.name) for row in rows] for column in TABLES[table]}
+    try:
+        return _frame_through_arrow(values)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        # What does not fit is named here, by column.
+        return pd.DataFrame({c.name: _fitted(table, c, pd.Series(given, dtype=object)) for c, given in values.items()})
 
 
 def conform(table: TableName, given: pd.DataFrame) -> pd.DataFrame:
@@ -304,6 +315,26 @@ def _refuse_unknown(table: TableName, names: Iterable[Hashable]) -> None:
             raise SchemaError(f"{table} has no column {name!r}; see data/README.md.")
 
 
+def _frame_through_arrow(values: dict[Column, list[object]]) -> pd.DataFrame:
+    """The values as a frame, several times as fast as by `_fitted`; raises where one does not fit, without its name."""
+    arrays = {}
+    for column, given in values.items():
+        if column.kind == "instant" and any(map(_is_naive, given)):
+            raise ValueError("no zone")
+        if column.kind == "integer" and any(isinstance(number, float) for number in given):
+            raise ValueError("may have a fraction")
+        arrays[column.name] = pa.array(given, _ARROW[column.kind], from_pandas=True)
+    made: pd.DataFrame = pa.table(arrays).to_pandas(types_mapper=_EXTENSIONS.get)
+    for column, given in values.items():
+        if column.kind in {"texts", "bytes"}:
+            made[column.name] = _cast(pd.Series(given, dtype=object), column)
+    return made
+
+
+def _is_naive(value: object) -> bool:
+    return isinstance(value, datetime) and value.tzinfo is None and not pd.isna(value)
+
+
 def _fitted(table: TableName, column: Column, values: pd.Series) -> pd.Series:
     if column.dtype != "object" and str(values.dtype) == column.dtype:
         return values
@@ -322,7 +353,7 @@ def _cast(values: pd.Series, column: Column) -> pd.Series:
         naive = [value for value in values if not pd.isna(value) and getattr(value, "tzinfo", None) is None]
         if naive:
             raise ValueError(f"{naive[0]!r} has no zone")
-        return pd.Series(pd.DatetimeIndex(values).tz_convert("UTC").as_unit("us"), index=values.index)
+        return pd.Series(pd.to_datetime(values, utc=True).dt.as_unit("us"), index=values.index)
     if column.kind in {"texts", "bytes"}:
         convert = _texts if column.kind == "texts" else _bytes
         return pd.Series([convert(value) for value in values], index=values.index, dtype=object)
