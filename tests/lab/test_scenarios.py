@@ -190,6 +190,11 @@ def test_roll_outs_have_the_shape_that_they_are_asked_for() -> None:
         ({"shape": "cubic"}, "linear or bind"),
         ({"key_types": ("DSA",)}, "no DSA keys"),
         ({"drop_rate": 0.8, "defer_rate": 0.3}, "together at most 1"),
+        ({"drop_rate": -0.1, "defer_rate": 0.3}, "together at most 1"),
+        ({"period": timedelta(0)}, "longer than nothing"),
+        ({"delay": timedelta(days=-1)}, "not negative"),
+        ({"affinity": timedelta(0)}, "without one"),
+        ({"begins_at": datetime(2026, 1, 1)}, "has no zone"),  # noqa: DTZ001 - the error is about this
     ],
 )
 def test_parameters_that_cannot_be_are_named(changes: dict[str, object], said: str) -> None:

@@ -72,6 +72,12 @@ class Scenario:
             raise LabError("A scenario needs at least one service, machine, address and generation.")
         if self.addresses > 250:
             raise LabError(f"{self.addresses} addresses; 127.0.0.1 to 127.0.0.250 are there.")
+        if min(self.lifetime, self.period) <= timedelta(0) or min(self.roll_out, self.delay) < timedelta(0):
+            raise LabError("A scenario's lifetime and period are longer than nothing; roll_out and delay not negative.")
+        if self.affinity is not None and self.affinity <= timedelta(0):
+            raise LabError("An affinity is longer than nothing; None is a balancer without one.")
+        if self.begins_at.tzinfo is None:
+            raise LabError(f"begins_at={self.begins_at.isoformat()} has no zone; say which, such as tzinfo=UTC.")
 
     def schedule(self, seed: int) -> Schedule:
         """What is served when under this seed. Raises `LabError` where the parameters contradict each other."""
@@ -213,8 +219,9 @@ class _Line:
             again = self._times(max(back) + asked.delay, asked.roll_out)
             self.moves += [(back, self.moves[-2][1]), (again, issue)]
         for number in range(1, asked.addresses if asked.name == "anycast" else 0):
-            own = times[number * asked.machines : (number + 1) * asked.machines]
-            self.causes.append(("addresses", max(times[: asked.machines]), min(own)))
+            first, own = max(times[: asked.machines]), min(times[number * asked.machines :][: asked.machines])
+            if first < own:
+                self.causes.append(("addresses", first, own))
 
     def _times(self, begins: datetime, roll_out: timedelta) -> list[datetime]:
         asked = self.asked

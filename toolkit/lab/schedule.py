@@ -134,7 +134,7 @@ class Schedule:
                 raise LabError(f"The lab does not speak {service.scheme!r}; it speaks {', '.join(SCHEMES)}.")
             for machine in service.machines:
                 self._check(service, machine)
-            if not 0 <= service.drop_rate + service.defer_rate <= 1:
+            if min(service.drop_rate, service.defer_rate) < 0 or service.drop_rate + service.defer_rate > 1:
                 raise LabError(f"{service.service}: drop_rate and defer_rate are shares; together at most 1.")
 
     def _check(self, service: Service, machine: Machine) -> None:
