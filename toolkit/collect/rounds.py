@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from time import monotonic
 from typing import Final, Never
@@ -286,6 +287,7 @@ def new_name(clock: Callable[[], datetime]) -> str:
     return f"{clock():%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
 
 
+@cache
 def _versions() -> dict[str, str]:
     return {
         "tls-toolkit": version("tls-toolkit"),

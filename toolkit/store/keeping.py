@@ -52,10 +52,9 @@ class Store:
         for name in schema.TABLES:
             schema.check(name, getattr(tables, name))
         is_end = tables.rounds["phase"] == "end"
-        certificates = tables.certificates
         if self._certificates and not self._tables["certificates"].exists():
             self._certificates.clear()
-        fresh = certificates[~certificates["cert_sha256"].isin(self._certificates)]
+        fresh = tables.certificates[~tables.certificates["cert_sha256"].isin(self._certificates)]
         self._commit("rounds", tables.rounds[~is_end])
         self._commit("certificates", fresh)
         self._certificates.update(fresh["cert_sha256"])
