@@ -160,12 +160,15 @@ class _Internet:
         is_upgrade = service.scheme in UPGRADES
         if is_upgrade and not converse(service.scheme, service.host, connection, is_secure=False):
             return
-        try:
-            engine = self._engine_of(service.machines[visit.machine], visit.served_at)
-            with contextlib.closing(engine.secure(connection, visit.note)) as stream:
-                converse(service.scheme, service.host, stream, is_secure=True, is_upgraded=is_upgrade)
-        finally:
-            visit.ending = "refused" if visit.leaf_sha256 is None else "served"
+        engine = self._engine_of(service.machines[visit.machine], visit.served_at)
+        # An implementation that fails may close the connection; a second handle keeps it for a proper end.
+        with connection.dup() as kept:
+            try:
+                with contextlib.closing(engine.secure(connection, visit.note)) as stream:
+                    converse(service.scheme, service.host, stream, is_secure=True, is_upgraded=is_upgrade)
+            finally:
+                visit.ending = "refused" if visit.leaf_sha256 is None else "served"
+                _leave(kept)
 
     def _engine_of(self, machine: Machine, at: datetime) -> Engine:
         issues = tuple(sorted(machine.serving(at).values()))
@@ -201,6 +204,20 @@ def _turn_away(connection: socket.socket, service: Service, ending: int, visit: 
     if ending == RESET:
         # Closing with a linger time of nothing sends a reset: socket(7).
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def _leave(connection: socket.socket) -> None:
+    """Say that nothing more comes, and read what the client still sends.
+
+    Closing while something is unread sends a reset, and a reset may overtake the alert that was sent before it
+    (RFC 1122, section 4.2.2.13; nginx calls it a lingering close).
+    """
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 1, 0))
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_WR)
+        for _ in range(16):
+            if not connection.recv(1 << 16):
+                return
 
 
 def _leave_with(parent: int) -> None:
