@@ -4,6 +4,7 @@ import base64
 import shutil
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import chdir
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,7 @@ from toolkit.analyse import find_rotations
 from toolkit.collect import collect
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.lab import Lab
+from toolkit.readers import read as read_folder
 from toolkit.store import Store
 
 DEMO_STEP: Final = timedelta(days=1)
@@ -50,8 +52,8 @@ def run_demo(output: Path, *, recorded: Path, seed: int, notebooks: Path = Path(
     documents = execute_notebooks(
         found, output, parameters={"SOURCE": str(kept.resolve()), "RECORDED": str(recorded.resolve())}
     )
-    print("\n".join(describe(store)))
-    print("Open: " + "\n      ".join(str(document) for document in documents))
+    print("\n".join([*describe(store), *describe_recorded(recorded)]))
+    print("Open: " + "\n      ".join(str(output / document.name) for document in documents))
 
 
 def watch_lab_year(store: Store, *, seed: int) -> None:
@@ -64,22 +66,32 @@ def watch_lab_year(store: Store, *, seed: int) -> None:
 
 
 def execute_notebooks(notebooks: Iterable[Path], output: Path, *, parameters: dict[str, object]) -> list[Path]:
-    """Execute each notebook with the parameters; HTML and PNG go to `output`, and the HTML files are returned."""
-    listed = list(notebooks)
-    with ThreadPoolExecutor(PICTURES_AT_ONCE) as pool:
+    """Execute each notebook of a folder with the parameters; HTML and PNG go to `output`; the HTML files are returned.
+
+    The process stands in the folder meanwhile, because kernels start where it stands and notebooks name their data
+    from where they lie.
+    """
+    listed = [notebook.resolve() for notebook in notebooks]
+    output = output.resolve()
+    with chdir(listed[0].parent), ThreadPoolExecutor(PICTURES_AT_ONCE) as pool:
         made = pool.map(lambda notebook: execute_notebook(notebook, output, parameters=parameters), listed)
         return list(tqdm(made, total=len(listed), desc="Executing notebooks", unit="notebook"))
 
 
 def execute_notebook(notebook: Path, output: Path, *, parameters: dict[str, object]) -> Path:
-    """Execute one notebook, beside which its relative paths are read; return the HTML file made of it.
+    """Execute one notebook in the current folder; return the HTML file made of it.
 
     Raises `ToolkitError` naming the notebook and the error of the cell that failed.
     """
     executed = output / notebook.name
     try:
         document = papermill.execute_notebook(
-            str(notebook), str(executed), parameters=parameters, cwd=str(notebook.parent), progress_bar=False
+            str(notebook),
+            str(executed),
+            parameters=parameters,
+            progress_bar=False,
+            # Its warning that the kernel speaks over loopback would stand between the lines of our progress bar.
+            extra_arguments=["--IPKernelApp.log_level=ERROR"],
         )
     except PapermillExecutionError as error:
         raise ToolkitError(f"{notebook} failed: {error.ename}: {error.evalue}. See {executed}.") from error
@@ -120,6 +132,24 @@ def describe(store: Store) -> list[str]:
             f"(95 % each, for shares of at least {share:.0%})."
         )
     return lines
+
+
+def describe_recorded(folder: Path) -> list[str]:
+    """One line on a folder of recorded data: sightings, leaf certificates, and the overlaps of their validity."""
+    tables = read_folder(folder)
+    rotations = find_rotations(tables, basis="names")
+    overlaps = rotations.loc[rotations["validity_overlap_days"] > 0, "validity_overlap_days"]
+    looks = tables.observations
+    dated = looks[["observed_at", "observed_from", "observed_until"]].stack()
+    line = (
+        f"Recorded ({folder.name}): {len(looks)} looks, {looks['leaf_sha256'].nunique()} leaf certificates, "
+        f"{len(rotations)} rotations by names"
+    )
+    if len(dated):
+        line += f", {dated.min():%Y-%m-%d} to {dated.max():%Y-%m-%d}"
+    if len(overlaps):
+        line += f"; {len(overlaps)} overlap in validity, by {overlaps.min():.1f} to {overlaps.max():.1f} days"
+    return [f"{line}."]
 
 
 def _instants(begins_at: datetime, ends_at: datetime) -> Iterable[datetime]:

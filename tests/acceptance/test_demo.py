@@ -1,0 +1,135 @@
+"""The main job, end to end: what the demo says and draws is computed from what was kept, and changes with it."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import papermill
+import pytest
+
+import toolkit
+from tests.conftest import ROOT
+from toolkit.errors import ToolkitError, UsageError
+from toolkit.report import describe, describe_recorded, execute_notebook, run_demo
+
+RECORDED = ROOT / "data" / "google-mail"
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The demo, run as `make demo` runs it, into a folder of its own: the folder, and what it printed."""
+    output = tmp_path_factory.mktemp("build")
+    done = subprocess.run(
+        [sys.executable, "-c", "from toolkit.cli import run; run()", "demo", "--output", str(output)],
+        cwd=ROOT, capture_output=True, text=True, timeout=900, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return output, done.stdout
+
+
+def test_every_notebook_becomes_a_page_with_its_charts(demo: tuple[Path, str]) -> None:
+    output, said = demo
+    for notebook in sorted((ROOT / "notebooks").glob("[0-9][0-9]-*.ipynb")):
+        page = (output / notebook.name).with_suffix(".html")
+        assert str(page) in said
+        text = page.read_text(encoding="utf-8")
+        charts = list(output.glob(f"{notebook.stem}-*.png"))
+        assert text.count('src="data:image/png;base64,') == len(charts)
+        assert charts, f"{notebook.name} draws nothing"
+        assert all(chart.read_bytes().startswith(b"\x89PNG") for chart in charts)
+        assert 'class="output_error' not in text
+
+
+def test_the_last_lines_are_computed_from_the_store(demo: tuple[Path, str]) -> None:
+    output, said = demo
+    tables = toolkit.Store(output / "lab-year").load()
+    numbers = re.search(r"Saw \(lab\): (\d+) services, (\d+) looks \((\d+) failed\), (\d+) leaf .*, (\d+) rot", said)
+    assert numbers, said
+    assert [int(number) for number in numbers.groups()] == [
+        tables.observations["service"].nunique(),
+        len(tables.observations),
+        int((tables.observations["outcome"] != "ok").sum()),
+        tables.observations["leaf_sha256"].nunique(),
+        len(toolkit.find_rotations(tables)),
+    ]
+    assert set(tables.observations["source"]) == {"lab"}
+
+
+def test_the_last_lines_change_with_the_store(demo: tuple[Path, str], tmp_path: Path) -> None:
+    output, _ = demo
+    kept = toolkit.Store(output / "lab-year")
+    tables = kept.load()
+    lost = tables.observations["leaf_sha256"].dropna().iloc[len(tables.observations) // 2]
+    fewer = toolkit.Store(tmp_path / "fewer")
+    fewer.append(
+        toolkit.Tables.from_frames(
+            tables.observations[tables.observations["leaf_sha256"] != lost], tables.certificates, rounds=tables.rounds
+        )
+    )
+    assert describe(fewer)[0] != describe(kept)[0]
+
+
+def outputs(notebook: str, recorded: Path, output: Path) -> tuple[str, set[str]]:
+    """What an executed notebook says in its outputs, and its pictures."""
+    output.mkdir()
+    executed = output / notebook
+    papermill.execute_notebook(
+        str(ROOT / "notebooks" / notebook),
+        str(executed),
+        parameters={"RECORDED": str(recorded)},
+        cwd=str(ROOT / "notebooks"),
+        progress_bar=False,
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],
+    )
+    words, pictures = [], set()
+    for cell in nbformat.read(executed, as_version=4).cells:
+        for shown in cell.get("outputs", ()):
+            data = shown.get("data", {})
+            words.append(data.get("text/markdown") or data.get("text/plain") or shown.get("text") or "")
+            pictures.add(data.get("image/png", ""))
+    return "\n".join(words), pictures - {""}
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(RECORDED, tmp_path / "google-mail"))
+
+
+def test_without_one_certificate_numbers_and_charts_are_others(copy: Path, tmp_path: Path) -> None:
+    # smtp.gmail.com's certificate of 2016-04-07: one of the four recorded overlaps is between it and its successor.
+    (lost,) = copy.glob("certificates/70251b402d3d*.pem")
+    lost.unlink()
+    before = outputs("02-rotation-overlaps.ipynb", RECORDED, tmp_path / "before")
+    after = outputs("02-rotation-overlaps.ipynb", copy, tmp_path / "after")
+    assert after[0] != before[0]
+    assert after[1] - before[1]
+    assert describe_recorded(copy) != describe_recorded(RECORDED)
+
+
+def test_with_another_date_numbers_and_charts_are_others(copy: Path, tmp_path: Path) -> None:
+    looks = copy / "observations.csv"
+    text = looks.read_text(encoding="utf-8")
+    assert "2007-07-23T20:54:53" in text
+    looks.write_text(text.replace("2007-07-23T20:54:53", "2004-07-23T20:54:53"), encoding="utf-8")
+    before = outputs("04-ciphers-and-key-lengths.ipynb", RECORDED, tmp_path / "before")
+    after = outputs("04-ciphers-and-key-lengths.ipynb", copy, tmp_path / "after")
+    assert after[0] != before[0]
+    assert after[1] - before[1]
+    assert describe_recorded(copy) != describe_recorded(RECORDED)
+
+
+def test_a_notebook_that_fails_is_named_with_its_error(tmp_path: Path) -> None:
+    broken = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 / 0")])
+    broken.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(broken, tmp_path / "99-broken.ipynb")
+    (tmp_path / "build").mkdir()
+    with pytest.raises(ToolkitError, match=r"99-broken\.ipynb failed: ZeroDivisionError"):
+        execute_notebook(tmp_path / "99-broken.ipynb", tmp_path / "build", parameters={})
+
+
+def test_a_demo_without_notebooks_says_where_it_runs(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="in a checkout"):
+        run_demo(tmp_path / "build", recorded=RECORDED, seed=1, notebooks=tmp_path)
