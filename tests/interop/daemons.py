@@ -93,10 +93,11 @@ def guarded(start: list[str], stop: list[str], log: Path) -> Iterator[None]:
 
 
 @contextmanager
-def nginx(folder: Path) -> Iterator[dict[str, int]]:
-    """Scheme → port."""
+def nginx(folder: Path, settings: str = "") -> Iterator[dict[str, int]]:
+    """Scheme → port; `settings` of the server come after those here."""
     program, state = need("nginx"), folder / "nginx"
     (port,) = free_ports(1)
+    shutil.rmtree(state, ignore_errors=True)
     state.mkdir()
     places = "".join(
         f"{kind}_temp_path {state}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -108,7 +109,7 @@ def nginx(folder: Path) -> Iterator[dict[str, int]]:
     configuration.write_text(
         f"worker_processes 1; pid {state}/pid; error_log {state}/error.log; events {{ }}"
         f"http {{ access_log off; {places} {pairs} ssl_protocols TLSv1.2 TLSv1.3;"
-        f"server {{ listen 127.0.0.1:{port} ssl; }} }}"
+        f"server {{ listen 127.0.0.1:{port} ssl; {settings} }} }}"
     )
     command = [program, "-e", f"{state}/error.log", "-c", str(configuration)]
     with guarded(command, [*command, "-s", "stop"], folder / "nginx.log"):
@@ -116,10 +117,11 @@ def nginx(folder: Path) -> Iterator[dict[str, int]]:
 
 
 @contextmanager
-def dovecot(folder: Path) -> Iterator[dict[str, int]]:
-    """Scheme → port."""
+def dovecot(folder: Path, settings: str = "") -> Iterator[dict[str, int]]:
+    """Scheme → port; `settings` override those here."""
     program, state = need("dovecot"), folder / "dovecot"
     ports = dict(zip(("imap", "imaps", "pop3", "pop3s"), free_ports(4), strict=True))
+    shutil.rmtree(state, ignore_errors=True)
     state.mkdir(mode=0o755)
 
     def service(protocol: str) -> str:
@@ -136,7 +138,7 @@ def dovecot(folder: Path) -> Iterator[dict[str, int]]:
         f"ssl_alt_cert = <{folder}/ec.pem\nssl_alt_key = <{folder}/ec.key\n"
         "passdb {\n driver = static\n args = nopassword=y\n}\n"
         "userdb {\n driver = static\n args = uid=65534 gid=65534 home=/nonexistent\n}\n"
-        f"{service('imap')}{service('pop3')}"
+        f"{service('imap')}{service('pop3')}{settings}"
     )
     command = [program, "-c", f"{state}/dovecot.conf"]
     with guarded(command, [*command, "stop"], folder / "dovecot.log"):
@@ -144,8 +146,8 @@ def dovecot(folder: Path) -> Iterator[dict[str, int]]:
 
 
 @contextmanager
-def postfix(folder: Path) -> Iterator[dict[str, int]]:
-    """Scheme → port. Postfix's master drops to its own users, so it must be started as root."""
+def postfix(folder: Path, settings: str = "") -> Iterator[dict[str, int]]:
+    """Scheme → port; `settings` come after those here. Postfix's master drops to its own users: start it as root."""
     program, state = need("postfix"), folder / "postfix"
     if os.geteuid() != 0:
         unable = pytest.fail if os.environ.get("TLS_TOOLKIT_CI") else pytest.skip
@@ -163,6 +165,7 @@ def postfix(folder: Path) -> Iterator[dict[str, int]]:
         f"alias_maps =\nalias_database =\nmaillog_file = {state}/log\nmaillog_file_prefixes = {state}\n"
         f"smtpd_tls_security_level = may\nsmtpd_tls_chain_files = {folder}/rsa-all.pem, {folder}/ec-all.pem\n"
         "smtpd_peername_lookup = no\nsmtpd_client_connection_count_limit = 0\nimport_environment = MAIL_CONFIG\n"
+        + settings
     )
     (state / "etc" / "master.cf").write_text(
         f"127.0.0.1:{smtp} inet n - n - - smtpd\n"

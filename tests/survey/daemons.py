@@ -1,6 +1,5 @@
-"""Servers that others wrote, on ports of loopback that were free, until the context ends.
-
-Each says what it was told to accept, where it can.
+"""Servers that others wrote, beside those of `tests.interop.daemons`: JSSE, NSS, GnuTLS, tlslite-ng, OpenSSL, all with
+as much switched on as they have.
 """
 
 import contextlib
@@ -10,54 +9,37 @@ import signal
 import socket
 import subprocess
 import threading
+import warnings
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import need
+from tests.interop.daemons import SECONDS, free_ports, run
 
-START_SECONDS = 30
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # it imports asyncore
+    from tlslite.api import HandshakeSettings, TLSConnection, X509CertChain, parsePEMKey
+    from tlslite.constants import CipherSuite
+    from tlslite.errors import BaseTLSException
+    from tlslite.handshakesettings import Keypair, VirtualHost
+
+__all__ = ["CipherSuite", "gnutls", "java", "jsse", "make_more", "nss", "s_server", "tlslite", "tlslite_settings"]
 
 
-def free_port() -> int:
-    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as free:
-        return int(free.getsockname()[1])
-
-
-@cache
-def authority(folder: Path) -> Path:
-    """A throw-away authority with an RSA and a P-256 leaf, as PEM, with chains, and as PKCS #12."""
+def make_more(folder: Path) -> None:
+    """Beside the certificates of `make_certificates`: the same as PKCS #12, and finite-field parameters."""
     openssl = need("openssl")
-
-    def run(*command: str) -> None:
-        subprocess.run([openssl, *command], cwd=folder, check=True, capture_output=True, timeout=60)
-
-    run("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-days", "30",
-        "-subj", "/CN=Survey Test CA")  # fmt: skip
-    (folder / "ext").write_text("subjectAltName=DNS:survey.test\nkeyUsage=digitalSignature,keyEncipherment\n")
-    for kind, maker in {
-        "rsa": ("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"),
-        "ec": ("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"),
-    }.items():
-        run(*maker, "-out", f"{kind}.key")
-        run("req", "-new", "-key", f"{kind}.key", "-subj", f"/CN={kind}.survey.test", "-out", "csr")
-        run("x509", "-req", "-in", "csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "30",
-            "-extfile", "ext", "-out", f"{kind}.pem")  # fmt: skip
-        leaf, key = (folder / f"{kind}.pem").read_text(), (folder / f"{kind}.key").read_text()
-        (folder / f"{kind}-chain.pem").write_text(leaf + (folder / "ca.pem").read_text())
-        (folder / f"{kind}-all.pem").write_text(key + leaf + (folder / "ca.pem").read_text())
-        run("pkcs12", "-export", "-in", f"{kind}.pem", "-inkey", f"{kind}.key", "-certfile", "ca.pem", "-name", kind,
-            "-passout", "pass:changeit", "-out", f"{kind}.p12")  # fmt: skip
-    run("genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt", "group:ffdhe2048", "-out", "dh.pem")
-    return folder
+    for kind in ("rsa", "ec"):
+        inputs = ("-in", f"{kind}.crt", "-inkey", f"{kind}.key", "-certfile", "intermediate.crt", "-name", kind)
+        run(openssl, "pkcs12", "-export", *inputs, "-passout", "pass:changeit", "-out", f"{kind}.p12", cwd=folder)
+    kind_of_group = ("-algorithm", "DH", "-pkeyopt", "group:ffdhe2048")
+    run(openssl, "genpkey", "-genparam", *kind_of_group, "-out", "dh.pem", cwd=folder)
 
 
 @contextlib.contextmanager
-def running(
-    *command: str, environment: dict[str, str] | None = None, cwd: Path | None = None
-) -> Iterator[subprocess.Popen[str]]:
+def running(*command: str, environment: dict[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
     """The process in a group of its own, which ends with the context."""
     process = subprocess.Popen(
         command,
@@ -67,27 +49,25 @@ def running(
         text=True,
         errors="replace",
         env=os.environ | (environment or {}),
-        cwd=cwd,
         start_new_session=True,
     )
     try:
         yield process
     finally:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.communicate(timeout=5)
-        except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            process.communicate(timeout=10)
+        process.wait(SECONDS)
+        assert process.stdout is not None
+        process.stdout.close()
 
 
 def read_until(process: subprocess.Popen[str], pattern: str) -> tuple[str, list[str]]:
-    """The first group of the first line that fits, and the lines before."""
+    """The first group of the first line that fits, and the lines before; what comes later is read and dropped."""
     assert process.stdout is not None
     lines = []
     for line in process.stdout:
         if match := re.search(pattern, line):
+            drain(process)
             return match[1], lines
         lines.append(line.strip())
     return pytest.fail("the server did not start: " + "\n".join(lines))
@@ -95,85 +75,54 @@ def read_until(process: subprocess.Popen[str], pattern: str) -> tuple[str, list[
 
 def drain(process: subprocess.Popen[str]) -> None:
     """Keep a talkative server from stopping at a full pipe."""
-    assert process.stdout is not None
-    threading.Thread(target=process.stdout.read, daemon=True).start()
 
+    def read() -> None:
+        assert process.stdout is not None
+        with contextlib.suppress(ValueError):  # closed meanwhile
+            while process.stdout.read(1 << 16):
+                pass
 
-def wait_for(port: int, process: subprocess.Popen[str]) -> None:
-    """Until something listens at the port; the alarm of the timer bounds it."""
-    give_up = threading.Event()
-    timer = threading.Timer(START_SECONDS, give_up.set)
-    timer.start()
-    try:
-        while not give_up.is_set():
-            with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port), 5):
-                return
-            if process.poll() is not None:
-                pytest.fail(f"the server ended: {process.communicate()[0]}")
-            give_up.wait(0.05)
-        pytest.fail("the server did not listen in time")
-    finally:
-        timer.cancel()
+    threading.Thread(target=read, daemon=True).start()
 
 
 @contextlib.contextmanager
-def nginx(folder: Path, state: Path, ciphers: str, protocols: str, *options: str) -> Iterator[int]:
-    """The port of an nginx with both kinds of certificate."""
-    port = free_port()
-    listed = "".join(f"{option};" for option in options)
-    certificates = "".join(
-        f"ssl_certificate {folder}/{kind}-chain.pem; ssl_certificate_key {folder}/{kind}.key;" for kind in ("rsa", "ec")
-    )
-    (state / "nginx.conf").write_text(
-        f"daemon off; worker_processes 1; pid {state}/nginx.pid; error_log stderr crit;"
-        "events {} http { access_log off; ssl_session_cache off;"
-        + "".join(f"{kind}_temp_path {state}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-        + certificates
-        + f"server {{ listen 127.0.0.1:{port} ssl; ssl_protocols {protocols}; ssl_ciphers {ciphers}; {listed} }} }}\n"
-    )
-    with running(need("nginx"), "-e", "stderr", "-c", str(state / "nginx.conf")) as process:
-        wait_for(port, process)
-        drain(process)
-        yield port
-
-
-@contextlib.contextmanager
-def jsse(folder: Path, state: Path) -> Iterator[tuple[int, list[str]]]:
-    """The port of a JSSE server without disabled algorithms, and the suites that it has enabled."""
+def jsse(folder: Path, state: Path) -> Iterator[tuple[int, Path]]:
+    """The port of a JSSE server without disabled algorithms, and the folder with its classes."""
     (state / "security").write_text(
         "jdk.tls.disabledAlgorithms=\njdk.certpath.disabledAlgorithms=\njdk.tls.legacyAlgorithms=\n"
     )
-    source = Path(__file__).with_name("Jsse.java")
-    subprocess.run([need("javac"), "-d", str(state), str(source)], check=True, capture_output=True, timeout=60)
-    command = [need("java"), "-Xmx128m", "-Xshare:auto", f"-Djava.security.properties={state}/security"]
-    with running(*command, "-cp", str(state), "Jsse", str(folder / "rsa.p12"), str(folder / "ec.p12")) as process:
-        port, lines = read_until(process, r"^PORT (\d+)")
-        drain(process)
-        yield int(port), [line.removeprefix("SUITE ") for line in lines if line.startswith("SUITE ")]
+    run(need("javac"), "-d", state, *Path(__file__).parent.glob("*.java"))
+    keys = (str(folder / "rsa.p12"), str(folder / "ec.p12"))
+    with running(*java(state), "Jsse", *keys) as process:
+        port, _ = read_until(process, r"^PORT (\d+)")
+        yield int(port), state
+
+
+def java(state: Path) -> list[str]:
+    """A command that runs classes of the folder with everything allowed."""
+    security = f"-Djava.security.properties={state}/security"
+    return [need("java"), "-Xmx128m", "-XX:TieredStopAtLevel=1", security, "-cp", str(state)]
 
 
 @contextlib.contextmanager
 def s_server(folder: Path, *options: str) -> Iterator[int]:
-    """The port of an `openssl s_server` with both kinds of certificate and everything that it was built with."""
-    command = [need("openssl"), "s_server", "-accept", "127.0.0.1:0", "-quiet", "-WWW"]
-    command = [part for part in command if part not in ("-quiet",)]
-    keys = ["-cert", f"{folder}/rsa-chain.pem", "-key", f"{folder}/rsa.key"]
-    keys += ["-dcert", f"{folder}/ec-chain.pem", "-dkey", f"{folder}/ec.key", "-dhparam", f"{folder}/dh.pem"]
-    with running(*command, *keys, *options) as process:
-        port, _ = read_until(process, r"^ACCEPT 127\.0\.0\.1:(\d+)")
-        drain(process)
-        yield int(port)
+    """The port of an `openssl s_server` with both kinds of certificate."""
+    command = [need("openssl"), "s_server", "-accept", "127.0.0.1:0", "-WWW", "-dhparam", f"{folder}/dh.pem"]
+    for flag, kind in (("", "rsa"), ("d", "ec")):
+        command += [f"-{flag}cert", f"{folder}/{kind}.crt", f"-{flag}key", f"{folder}/{kind}.key"]
+    with running(*command, *options) as process:
+        yield int(read_until(process, r"^ACCEPT 127\.0\.0\.1:(\d+)")[0])
 
 
 @contextlib.contextmanager
 def gnutls(folder: Path, priority: str) -> Iterator[int]:
-    port = free_port()
-    keys = [f"--x509{what}file={folder}/{kind}{end}" for kind in ("rsa", "ec")
-            for what, end in (("cert", "-chain.pem"), ("key", ".key"))]  # fmt: skip
-    command = [need("gnutls-serv"), "-p", str(port), "--echo", *keys, f"--dhparams={folder}/dh.pem"]
-    with running(*command, "--priority", priority) as process:
-        wait_for(port, process)
-        drain(process)
+    """The port of a `gnutls-serv`."""
+    (port,) = free_ports(1)
+    command = [need("gnutls-serv"), "-p", str(port), "--echo", f"--dhparams={folder}/dh.pem", "--priority", priority]
+    for kind in ("rsa", "ec"):
+        command += [f"--x509certfile={folder}/{kind}.pem", f"--x509keyfile={folder}/{kind}.key"]
+    with running(*command) as process:
+        read_until(process, r"listening on (IPv4)")
         yield port
 
 
@@ -181,17 +130,57 @@ def gnutls(folder: Path, priority: str) -> Iterator[int]:
 def nss(folder: Path, state: Path, versions: str, suites: tuple[int, ...]) -> Iterator[int]:
     """The port of NSS's `selfserv`."""
     database = f"sql:{state}"
-    for tool, *arguments in (
-        ("certutil", "-N", "-d", database, "--empty-password"),
-        ("certutil", "-A", "-d", database, "-n", "ca", "-t", "CT,,", "-i", f"{folder}/ca.pem"),
-        ("pk12util", "-i", f"{folder}/rsa.p12", "-d", database, "-W", "changeit"),
-        ("pk12util", "-i", f"{folder}/ec.p12", "-d", database, "-W", "changeit"),
-    ):
-        subprocess.run([need(tool), *arguments], check=True, capture_output=True, timeout=60)
-    port = free_port()
+    run(need("certutil"), "-N", "-d", database, "--empty-password")
+    for kind in ("rsa", "ec"):
+        run(need("pk12util"), "-i", folder / f"{kind}.p12", "-d", database, "-W", "changeit")
+    (port,) = free_ports(1)
     listed = "".join(f":{code:04x}" for code in suites)
     command = [need("selfserv"), "-d", database, "-n", "rsa", "-e", "ec", "-p", str(port), "-V", versions, "-c", listed]
-    with running(*command, environment={"NSS_IGNORE_SYSTEM_POLICY": "1"}) as process:
-        wait_for(port, process)
-        drain(process)
+    with running(*command, "-v", environment={"NSS_IGNORE_SYSTEM_POLICY": "1"}) as process:
+        read_until(process, r"selfserv: About to call (accept)")
         yield port
+
+
+def tlslite_settings() -> HandshakeSettings:
+    """Everything that tlslite-ng has, from SSL 3.0 to TLS 1.3."""
+    settings = HandshakeSettings()
+    settings.minVersion, settings.maxVersion = (3, 0), (3, 4)
+    settings.cipherNames = ["chacha20-poly1305", "aes256gcm", "aes128gcm", "aes256ccm", "aes128ccm", "aes256", "aes128",
+                            "3des", "rc4", "null"]  # fmt: skip
+    settings.macNames = ["sha", "sha256", "sha384", "aead", "md5"]
+    settings.keyExchangeNames = ["rsa", "dhe_rsa", "ecdhe_rsa", "ecdhe_ecdsa", "dh_anon", "ecdh_anon"]
+    return settings
+
+
+@contextlib.contextmanager
+def tlslite(folder: Path) -> Iterator[int]:
+    """The port of a tlslite-ng server, with a thread for each connection."""
+
+    def pair(kind: str) -> tuple[X509CertChain, object]:
+        chain = X509CertChain()
+        chain.parsePemList((folder / f"{kind}.pem").read_text())
+        return chain, parsePEMKey((folder / f"{kind}.key").read_text(), private=True)
+
+    (rsa_chain, rsa_key), (ec_chain, ec_key) = pair("rsa"), pair("ec")
+    settings = tlslite_settings()
+    host = VirtualHost()
+    host.keys = [Keypair(ec_key, ec_chain.x509List)]
+    settings.virtual_hosts = [host]
+    settings = settings.validate()
+
+    def serve(connection: socket.socket) -> None:
+        with contextlib.closing(connection), contextlib.suppress(BaseTLSException, OSError):
+            connection.settimeout(10)
+            TLSConnection(connection).handshakeServer(certChain=rsa_chain, privateKey=rsa_key, settings=settings)
+
+    def accept(listening: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=serve, args=(listening.accept()[0],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
+        thread = threading.Thread(target=accept, args=(listening,), daemon=True)
+        thread.start()
+        yield int(listening.getsockname()[1])
+        listening.shutdown(socket.SHUT_RDWR)
+        thread.join(10)

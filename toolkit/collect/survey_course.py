@@ -9,10 +9,12 @@ from collections.abc import Coroutine, Iterable
 from functools import partial
 from typing import Final, Literal
 
-from toolkit.collect.survey_elimination import Codes, Elimination, Finding, Question
+from toolkit.collect.survey_elimination import Codes, Elimination, Finding, Question, kinds_of
 from toolkit.collect.survey_interview import Interview
 from toolkit.collect.survey_offers import (
+    FULL,
     SHORTER,
+    Shape,
     asked_groups,
     asked_suites,
     offer_groups,
@@ -70,7 +72,7 @@ class Course:
             self.suites[protocol] = Elimination(question, self.interview, asked)
             asked.append(self.suites[protocol])
         await self._ask(asked)
-        await self._shorten()
+        await _together(self._try_again(elimination) for elimination in asked)
         await self._check_length()
         await _together(elimination.find_order() for elimination in asked)
         self.others = self._further_questions()
@@ -86,25 +88,35 @@ class Course:
         if self.interview.control is not None:
             await _together(elimination.resume() for elimination in eliminations)
 
-    async def _shorten(self) -> None:
-        """Where no long hello was ever answered, the length may be what was refused: try shorter ones."""
-        if self.interview.longest_read <= _LONG:
-            await _together(self._try_shorter(elimination) for elimination in self.suites.values())
+    async def _try_again(self, elimination: Elimination) -> None:
+        """Where nothing was accepted, find out whether it was for the length of the hello, or for one kind of suite.
 
-    async def _try_shorter(self, elimination: Elimination) -> None:
-        protocol = elimination.question.protocol
-        is_named = any("protocol_version" in verdict.reason for _, verdict in elimination.closings)
-        if elimination.state == "accepted" or is_named or len(elimination.question.items) <= _LONG:
+        Of a version that is named in the refusal, nothing else is asked. Lengths are tried where no long hello was
+        ever answered; and where a version ended without a word of refusal, suites without finite fields alone.
+        """
+        protocol, verdicts = elimination.question.protocol, [verdict for _, verdict in elimination.closings]
+        is_named = any("protocol_version" in v.reason or "answered with" in v.reason for v in verdicts)
+        if elimination.state == "accepted" or is_named or protocol in ("SSL 2.0", "TLS 1.3"):
             return
-        for shape in SHORTER:
-            items = popular_first(protocol)
-            first = items[: shape.most_suites]
-            answer = await self.interview.put(offer_suites(protocol, first, shape), is_control=True)
-            if judge("suite", protocol, first, answer).kind == "accepted":
-                most = shape.most_suites
-                self.remarks[protocol] = f"only hellos of at most {most} suites are understood: asked in pieces"
-                await elimination.retry(items, partial(offer_suites, protocol, shape=shape), most)
-                return
+        items = popular_first(protocol)
+        if self.interview.longest_read <= _LONG:
+            for shape in SHORTER:
+                first = items[: shape.most_suites]
+                if await self._is_taken(protocol, first, shape):
+                    most = shape.most_suites
+                    self.remarks[protocol] = f"only hellos of at most {most} suites are understood: asked in pieces"
+                    await elimination.retry(_pieces(items, most), partial(offer_suites, protocol, shape=shape))
+                    return
+        elif not all(verdict.kind == "refused" and not verdict.is_silence for verdict in verdicts):
+            kinds = kinds_of(items)
+            if await self._is_taken(protocol, kinds[0], FULL):
+                self.interview.controls += len(kinds)
+                self.remarks[protocol] = "the server fails with suites that it chooses: asked by kind of key exchange"
+                await elimination.retry(kinds, elimination.question.build)
+
+    async def _is_taken(self, protocol: str, asked: Codes, shape: Shape) -> bool:
+        answer = await self.interview.put(offer_suites(protocol, asked, shape), is_control=True)
+        return judge("suite", protocol, asked, answer).kind == "accepted"
 
     async def _check_length(self) -> None:
         """Whether the server reads long lists to their end: what it accepts, put last, must still be found."""
@@ -125,7 +137,7 @@ class Course:
         for items, elimination in long:
             protocol, shape = elimination.question.protocol, SHORTER[0]
             self.remarks[protocol] = "the server does not read long lists to their end: asked again in pieces"
-            await elimination.retry(items, partial(offer_suites, protocol, shape=shape), shape.most_suites)
+            await elimination.retry(_pieces(items, shape.most_suites), partial(offer_suites, protocol, shape=shape))
 
     def _further_questions(self) -> list[Elimination]:
         """Groups and schemes, for the versions that have them and are not refused."""
@@ -188,6 +200,10 @@ class Course:
 
 def _build_schemes(protocol: str, accepted: Codes, asked: Codes) -> Offer:
     return offer_schemes(protocol, asked, readable(accepted) if protocol == "TLS 1.3" else accepted)
+
+
+def _pieces(items: Codes, most: int) -> list[Codes]:
+    return [items[at : at + most] for at in range(0, len(items), most)]
 
 
 def _with(codes: Codes, exchange: str) -> Codes:

@@ -5,7 +5,7 @@ chain early (a hang, an answer that was not offered) leaves the rest `untested`.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -56,8 +56,8 @@ class Elimination:
         self.closings: list[tuple[Codes, Verdict]] = []
         self._beside = beside
         self._weights: list[int] = []
-        self._is_split = False
-        self._is_asked = self._has_first = False
+        self._in_order: int | None = None
+        self._is_asked = False
         self._silences: list[Codes] = []
 
     @property
@@ -67,10 +67,12 @@ class Elimination:
 
     @property
     def fewest(self) -> int:
-        """Handshakes that the question needs at least: one for each acceptance, and a refusal."""
+        """The fewest handshakes: one for each acceptance, and a refusal where anything is left."""
         if not self._is_asked:
             return 0
-        return 1 if self.question.protocol == "SSL 2.0" else len(self.accepted) + 1
+        if self.question.protocol == "SSL 2.0":
+            return 1
+        return len(self.accepted) + (len(self.accepted) < len(self.question.items))
 
     @property
     def state(self) -> str:
@@ -90,16 +92,17 @@ class Elimination:
 
     async def run(self) -> None:
         """Ask about everything."""
-        self._is_asked = self._has_first = True
+        self._is_asked = True
         await self._narrow(self.question.items)
         self._heed_others()
 
-    async def retry(self, items: Codes, build: Callable[[Codes], Offer], most: int) -> None:
-        """Ask about these again, in hellos that hold at most `most` of them."""
+    async def retry(self, pieces: Sequence[Codes], build: Callable[[Codes], Offer]) -> None:
+        """Ask about these again, piece by piece."""
         self.question = replace(self.question, build=build)
-        self.closings, self._is_split, self._has_first = [], True, bool(self.choices)
-        for at in range(0, len(items), most):
-            await self._narrow(items[at : at + most])
+        self.closings = []
+        self._fork()
+        for piece in pieces:
+            await self._narrow(piece)
         self._heed_others()
 
     async def resume(self) -> None:
@@ -116,6 +119,12 @@ class Elimination:
                 self._take_list(remaining, answer)
                 return
             if verdict.kind != "accepted":
+                if self.choices and _may_be_own_failure(verdict, answer) and len(kinds := self._kinds(remaining)) > 1:
+                    # Each kind of exchange needs a refusal of its own, which is the price of a proof.
+                    self.interview.controls += len(kinds)
+                    self._fork()
+                    await _each(self._narrow, kinds)
+                    return
                 if verdict.kind == "silent":
                     self._silences.append(remaining)
                 self._close(remaining, verdict)
@@ -125,12 +134,9 @@ class Elimination:
             remaining = tuple(item for item in remaining if item != verdict.item)
             more = self._parts(remaining)
             if more:
-                self._is_split = True
+                self._fork()
                 self.interview.splits += more
-                parts = [remaining[n :: more + 1] for n in range(more + 1)]
-                async with asyncio.TaskGroup() as group:
-                    for part in parts:
-                        group.create_task(self._narrow(part))
+                await _each(self._narrow, [remaining[n :: more + 1] for n in range(more + 1)])
                 return
 
     async def _settle(self, offered: Codes) -> tuple[Verdict, Answer]:
@@ -198,8 +204,8 @@ class Elimination:
         for items, verdict in self.closings:
             contradicting = [item for item in items if item in seen and self.findings[item].state != "accepted"]
             for item in contradicting:
+                self._fork()
                 self._accept(item, seen[item])
-                self._is_split = True
             if contradicting and verdict.kind == "refused":
                 name = name_of(self.question.kind, contradicting[0])
                 for item in items:
@@ -219,25 +225,29 @@ class Elimination:
         Choices in another order than offered are the server's own. Else the same offer backwards tells, for a price
         of one handshake, which is a control.
         """
-        choices = self.choices
-        if not choices or not self._has_first or self.question.protocol == "SSL 2.0":
+        choices = self.choices[: self._in_order]
+        if not choices or self.question.protocol == "SSL 2.0":
             return
         place = {item: n for n, item in enumerate(self.question.items)}
-        offered = sorted(choices, key=place.__getitem__)
-        is_own = len(choices) == 1 or (choices[0] != offered[0] if self._is_split else choices != offered)
-        if is_own:
-            self.order = "server" if len(choices) > 1 else None
+        offered = sorted(self.choices, key=place.__getitem__)
+        if len(offered) == 1:
+            self.findings[choices[0]].rank = 1
+            return
+        if choices != offered[: len(choices)]:
+            self.order = "server"
         else:
             backwards = tuple(reversed(offered))
             answer = await self.interview.put(self.question.build(backwards), is_control=True)
-            verdict = judge(self.question.kind, self.question.protocol, backwards, answer)
-            if verdict.item == choices[0]:
-                self.order, is_own = "server", True
-            elif verdict.item == backwards[0]:
-                self.order = "client"
-        if is_own:
-            for rank, item in enumerate(choices[:1] if self._is_split else choices, 1):
+            item = judge(self.question.kind, self.question.protocol, backwards, answer).item
+            self.order = "server" if item == choices[0] else "client" if item == backwards[0] else None
+        if self.order == "server":
+            for rank, item in enumerate(choices, 1):
                 self.findings[item].rank = rank
+
+    def _fork(self) -> None:
+        """From here on choices are made among a part of what is open: their order says nothing."""
+        if self._in_order is None:
+            self._in_order = len(self.choices)
 
     def _parts(self, remaining: Codes) -> int:
         if self.question.kind != "suite" or not self.interview.has_splits:
@@ -245,12 +255,39 @@ class Elimination:
         others = [other.heaviest for other in self._beside if other is not self]
         return self.interview.may_split(self._weigh(remaining), [*others, *self._weights])
 
+    def _kinds(self, items: Codes) -> list[Codes]:
+        return kinds_of(items) if self.question.kind == "suite" else [items]
+
     def _weigh(self, items: Codes) -> int:
         """How many suites of a part the specification of the version knows: the rest is seldom accepted."""
         if self.question.kind != "suite" or not self.interview.has_splits:
             return 0
         known, protocol = suites(), self.question.protocol
         return sum(protocol in known[code].versions for code in items)
+
+
+def kinds_of(codes: Codes) -> list[Codes]:
+    """The suites by kind of key exchange, as far as servers fail with one and not with another."""
+    kinds: dict[str, Codes] = {}
+    for code in codes:
+        exchange = suites()[code].key_exchange
+        kind = next((name for name in ("ECDHE", "DHE") if exchange.startswith(name)), "other")
+        kinds[kind] = (*kinds.get(kind, ()), code)
+    return list(kinds.values())
+
+
+def _may_be_own_failure(verdict: Verdict, answer: Answer) -> bool:
+    """Whether the server may have chosen something and then failed with it, and not refused everything.
+
+    Dovecot without DH parameters chooses DHE where it prefers it, and then closes without a word.
+    """
+    return verdict.is_silence or (verdict.kind == "unproven" and answer.outcome in ("refused", "malformed"))
+
+
+async def _each(narrow: Callable[[Codes], Coroutine[object, object, None]], parts: Sequence[Codes]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for part in parts:
+            group.create_task(narrow(part))
 
 
 def _remarks(answer: Answer) -> str | None:
