@@ -14,17 +14,20 @@ import struct
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, BinaryIO, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from toolkit.errors import LabError
 from toolkit.lab.authority import issue_all
-from toolkit.lab.balancer import CLOSED, DEFERRED, RESET, SERVED, balance, in_micros
+from toolkit.lab.balancer import CLOSED, DEFERRED, RESET, SERVED, Numbers, balance, in_micros
 from toolkit.lab.dialogues import converse, greet
 from toolkit.lab.engines import Engine, failures, make_engine
 from toolkit.lab.schedule import Machine, Schedule, Service
@@ -33,8 +36,11 @@ from toolkit.targets import UPGRADES
 _PATIENCE_S: Final = 10
 """How long a client may be silent."""
 
-_MOST_CONNECTIONS: Final = 400
+_MOST_CONNECTIONS: Final = 200
 """Connections served at a time; more wait in the backlog."""
+
+_BLOCK: Final = 256
+"""Connections whose fates are drawn at once."""
 
 
 @dataclass(slots=True)
@@ -81,9 +87,11 @@ class _Internet:
         self._visits: list[Visit] = []
         self._lock = threading.Lock()
         self._room = threading.BoundedSemaphore(_MOST_CONNECTIONS)
+        self._threads = ThreadPoolExecutor(_MOST_CONNECTIONS)
         self._busy = 0
         self._changed = threading.Condition()
         self._failures = failures({m.implementation for s in schedule.services for m in s.machines})
+        self._block = lru_cache(maxsize=1024)(self._draw_block)
         self._engine = lru_cache(maxsize=None)(self._make_engine)
         self._stations = [
             _Station(number, address, _listen(address))
@@ -122,7 +130,7 @@ class _Internet:
             self._room.acquire()
             with self._changed:
                 self._busy += 1
-            threading.Thread(target=self._receive, args=(connection, source[0], visit), daemon=True).start()
+            self._threads.submit(self._receive, connection, source[0], visit)
 
     def _receive(self, connection: socket.socket, source: str, visit: Visit) -> None:
         try:
@@ -136,6 +144,7 @@ class _Internet:
                 self._serve(connection, source, visit)
         finally:
             if error := sys.exception():
+                traceback.print_exception(error)
                 self.broken.append(f"one broke with {type(error).__name__}: {error}.")
             with self._changed:
                 self._busy -= 1
@@ -144,19 +153,11 @@ class _Internet:
 
     def _serve(self, connection: socket.socket, source: str, visit: Visit) -> None:
         service = self._schedule.services[visit.service]
-        machine, ending = balance(
-            self._schedule,
-            self._seed,
-            visit.service,
-            visit.address,
-            connection=np.array([visit.connection]),
-            at=np.array([in_micros(visit.served_at)]),
-            source=int.from_bytes(socket.inet_aton(source), "big"),
-        )
-        if ending[0] != SERVED:
-            _turn_away(connection, service, int(ending[0]), visit)
+        machine, ending = self._fate(visit, int.from_bytes(socket.inet_aton(source), "big"))
+        if ending != SERVED:
+            _turn_away(connection, service, ending, visit)
             return
-        visit.machine = int(machine[0])
+        visit.machine = machine
         is_upgrade = service.scheme in UPGRADES
         if is_upgrade and not converse(service.scheme, service.host, connection, is_secure=False):
             return
@@ -169,6 +170,23 @@ class _Internet:
             finally:
                 visit.ending = "refused" if visit.leaf_sha256 is None else "served"
                 _leave(kept)
+
+    def _fate(self, visit: Visit, source: int) -> tuple[int, int]:
+        """The machine that a connection is given to, and how it ends."""
+        if self._schedule.services[visit.service].affinity is None:
+            block, place = divmod(visit.connection, _BLOCK)
+            machine, ending = self._block(visit.service, visit.address, block)
+            return int(machine[place]), int(ending[place])
+        number, at = np.array([visit.connection]), np.array([in_micros(visit.served_at)])
+        machine, ending = balance(
+            self._schedule, self._seed, visit.service, visit.address, connection=number, at=at, source=source
+        )
+        return int(machine[0]), int(ending[0])
+
+    def _draw_block(self, service: int, address: str, block: int) -> tuple[Numbers, NDArray[np.int8]]:
+        """Without affinity a connection's number decides; drawing many at once costs as much as drawing one."""
+        numbers = np.arange(block * _BLOCK, (block + 1) * _BLOCK)
+        return balance(self._schedule, self._seed, service, address, connection=numbers, at=numbers)
 
     def _engine_of(self, machine: Machine, at: datetime) -> Engine:
         issues = tuple(sorted(machine.serving(at).values()))
