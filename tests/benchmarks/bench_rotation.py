@@ -6,10 +6,13 @@ same with an assumption broken, and with its repair. Then causes, and time. Exit
 """
 
 import sys
+
 import numpy as np
 
 from tests.benchmarks import fleet
 from tests.benchmarks.fleet import HOUR, PLANS, Claims, Plan, Runs
+from tests.benchmarks.rotation_causes import DEVELOPED, KEPT, causes
+from tests.benchmarks.rotation_speed import speed
 from toolkit.analyse import bounds
 from toolkit.analyse.bounds import NULL, Bools, Floats, Ints
 
@@ -61,7 +64,7 @@ class Tally:
 
 def main() -> int:
     """Print every table; how many limits were missed."""
-    missed = [*coverage(), *controls()]
+    missed = [*coverage(), *controls(), *causes(DEVELOPED, seed=1), *causes(KEPT, seed=1_000_001), *speed()]
     for line in missed:
         print("MISSED", line)
     return len(missed)

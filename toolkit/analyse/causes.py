@@ -1,16 +1,54 @@
 """Causes: why several certificates were seen in one window."""
 
+from typing import Final
+
+import numpy as np
 import pandas as pd
 
+from toolkit import schema
+from toolkit.analyse.bounds import MIN_SHARE
+from toolkit.analyse.evidence import Evidence, Told, tell_cause
+from toolkit.analyse.looks import as_instants, find_looks, joined_sources
+from toolkit.analyse.rotations import find_rotations
+from toolkit.analyse.shares import window_length
 from toolkit.tables import Tables
 
+DTYPES: Final = {
+    **dict.fromkeys(["service", "host"], "string"),
+    **dict.fromkeys(["window_from_at", "window_until_at"], schema.DTYPES["instant"]),
+    **dict.fromkeys(["leaf_sha256", "other_sha256"], "string"),
+    **dict.fromkeys(["looks", "other_looks"], "Int64"),
+    "cause": "string",
+    "confidence": "Float64",
+    "evidence": "string",
+    "source": "string",
+}
+"""Columns of `explain_leaves`, in order, and their dtypes."""
 
-def explain_leaves(tables: Tables, *, window: str = "7D", min_share: float = 0.05) -> pd.DataFrame:
+CAUSES: Final = (
+    "rotation", "key-type pair", "addresses differ", "stuck machine", "rollback", "default certificate",
+    "names differ", "other chain", "re-issue", "unrelated", "unclear",
+)  # fmt: skip
+"""The closed vocabulary of `explain_leaves`."""
+
+
+def explain_leaves(tables: Tables, *, window: str = "7D", min_share: float = MIN_SHARE) -> pd.DataFrame:
     """Why a service showed more than one certificate within a window: one row per window and pair of leaves.
 
-    In each window each other leaf is set beside the leaf shown most. The causes: `rotation`, `key-type pair`,
-    `addresses differ`, `stuck machine`, `rollback`, `default certificate`, `other chain` (same leaf, another
-    chain), `re-issue`, `unrelated`, or `unclear` where the looks do not tell.
+    In each window each other leaf is set beside the leaf shown most. The causes, the first that applies:
+
+    - `other chain`: the same leaf with another chain;
+    - `key-type pair`: leaves of two key types, both for the host;
+    - `default certificate`: shown for another name than the first, and for none that it covers;
+      `names differ`: each shown for its own names;
+    - `unrelated`: asked for the same name, it has no name in common with the first and does not cover the one asked;
+    - `rollback`: the line went from one back to the other within the window (`find_rotations`, `is_return`);
+    - `addresses differ`: within rounds, which leaf was shown depends on the address (chance below 0.1 %);
+    - `stuck machine`: the predecessor kept a share of at most a quarter for eight times as long after half of the
+      roll-out as before;
+    - `re-issue`: the same key, begun with over half of the other's life left;
+    - `rotation`: one replaces the other: the order of all their looks is no chance (5 %);
+    - `unclear`: the looks do not tell.
 
     | column | dtype | meaning | null means |
     |---|---|---|---|
@@ -22,6 +60,69 @@ def explain_leaves(tables: Tables, *, window: str = "7D", min_share: float = 0.0
     | `cause` | string | one of the above | never null |
     | `confidence` | Float64 | from 0 to 1: one less the chance that the evidence arises otherwise | `unclear` |
     | `evidence` | string | what it rests on, in words | never null |
-    | `source` | string | as in `find_sightings` | never null |
+    | `source` | string | sources of the service's looks, sorted, joined by `, ` | never null |
+
+    Windows begin at whole multiples of their length since 1970-01-01 UTC. What happened before and after a window
+    counts as evidence too. Raises `UsageError` for a window that is no length.
     """
-    raise NotImplementedError
+    length = window_length(window)
+    shown = _looks_by_service(tables, length)
+    pairs = pd.concat([_chains(shown), _leaves(shown)], ignore_index=True)
+    evidence = Evidence(tables.certificates, find_rotations(tables, min_share=min_share))
+    told = _told(pairs, shown, evidence)
+    services = shown.drop_duplicates("unit").set_index("unit")[["service", "host"]]
+    sources = joined_sources(shown[["unit"]], shown["source"])
+    frame = pd.DataFrame(
+        {
+            **services.reindex(pairs["unit"]).reset_index(drop=True),
+            "window_from_at": as_instants(pairs["window"].to_numpy(np.int64) * length),
+            "window_until_at": as_instants((pairs["window"].to_numpy(np.int64) + 1) * length),
+            **pairs[["leaf_sha256", "other_sha256", "looks", "other_looks"]],
+            "cause": pd.Series([one.cause for one in told], dtype="string"),
+            "confidence": pd.Series([one.confidence for one in told], dtype="Float64"),
+            "evidence": pd.Series([one.evidence for one in told], dtype="string"),
+            "source": sources.reindex(pairs["unit"]).array,
+        }
+    ).astype(DTYPES)
+    return frame.sort_values(["service", "host", "window_from_at", "leaf_sha256", "other_sha256"], ignore_index=True)
+
+
+def _told(pairs: pd.DataFrame, shown: pd.DataFrame, evidence: Evidence) -> list[Told]:
+    """The cause of each pair, from its looks in the window and all looks of its service."""
+    by_unit = dict(iter(shown.groupby("unit")))
+    told = []
+    for unit, window, leaf, other in zip(
+        pairs["unit"], pairs["window"], pairs["leaf_sha256"], pairs["other_sha256"], strict=True
+    ):
+        looks = by_unit[unit]
+        looks = looks[(looks["leaf_sha256"] == leaf) | (looks["leaf_sha256"] == other)]
+        told.append(tell_cause(evidence, looks, looks["window"] == window, leaf, other))
+    return told
+
+
+def _looks_by_service(tables: Tables, length: int) -> pd.DataFrame:
+    """Dated looks with what causes are judged by; `unit` is the service (the host, where none is named)."""
+    looks = find_looks(tables)
+    rows = tables.observations.iloc[looks.row].reset_index(drop=True)
+    shown = rows[["service", "host", "server_name", "address", "chain_sha256", "source", "leaf_sha256"]].copy()
+    shown["unit"] = shown["service"].fillna(shown["host"]).fillna("")
+    return shown.assign(at=looks.at, window=looks.at // length, round=looks.round)
+
+
+def _leaves(shown: pd.DataFrame) -> pd.DataFrame:
+    """In each window the leaf shown most (of several the first by hash) beside each other one."""
+    counts = shown.groupby(["unit", "window", "leaf_sha256"], as_index=False).size()
+    counts = counts.sort_values(["unit", "window", "size", "leaf_sha256"], ascending=[True, True, False, True])
+    first = counts.drop_duplicates(["unit", "window"])
+    others = counts[counts.duplicated(["unit", "window"])]
+    pairs = others.merge(first, on=["unit", "window"], suffixes=("_other", ""))
+    return pairs.rename(columns={"leaf_sha256_other": "other_sha256", "size_other": "other_looks", "size": "looks"})
+
+
+def _chains(shown: pd.DataFrame) -> pd.DataFrame:
+    """Windows in which a leaf came with several chains: looks with the most frequent one, and with the others."""
+    counts = shown.dropna(subset="chain_sha256").groupby(["unit", "window", "leaf_sha256", "chain_sha256"]).size()
+    by_leaf = counts.groupby(["unit", "window", "leaf_sha256"])
+    counted = pd.DataFrame({"looks": by_leaf.max(), "all": by_leaf.sum(), "chains": by_leaf.size()}).reset_index()
+    several = counted[counted["chains"] > 1]
+    return several.assign(other_sha256=several["leaf_sha256"], other_looks=several["all"] - several["looks"])

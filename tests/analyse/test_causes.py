@@ -1,0 +1,115 @@
+"""`explain_leaves` on windows small enough to read; `make bench-rotation` has the confusion table."""
+
+import pandas as pd
+import pytest
+
+from tests.analyse.drawn import BEGIN, DAY, certificates, looks, tables
+from toolkit import Tables
+from toolkit.analyse.causes import CAUSES, DTYPES, explain_leaves
+from toolkit.errors import UsageError
+
+
+def _causes(given: Tables, window: str = "7D") -> list[tuple[str, str]]:
+    """(pair, cause) of each row."""
+    found = explain_leaves(given, window=window)
+    assert found["cause"].isin(CAUSES).all()
+    assert (found["confidence"].isna() == (found["cause"] == "unclear")).all()
+    assert found["confidence"].dropna().between(0.95, 1).all()
+    pairs = ["".join(sorted(pair)) for pair in zip(found["leaf_sha256"], found["other_sha256"], strict=True)]
+    return list(zip(pairs, found["cause"], strict=True))
+
+
+def test_columns_and_dtypes():
+    for given in (Tables.from_frames(), tables("AABB"), tables("AAAA")):
+        found = explain_leaves(given)
+        assert {name: str(dtype) for name, dtype in found.dtypes.items()} == DTYPES
+    assert found.empty  # one leaf needs no cause
+
+
+def test_a_rotation():
+    assert _causes(tables("AAAABABABBBBBB")) == [("AB", "rotation")]
+
+
+def test_a_row_per_window_and_pair():
+    found = explain_leaves(tables("AAAAAAAB" + "BBBBBBCC" + "CC", gap=6), window="2D")
+    assert found["window_from_at"].tolist() == [BEGIN, BEGIN + 2 * DAY]
+    assert found["window_until_at"].tolist() == [BEGIN + 2 * DAY, BEGIN + 4 * DAY]
+    assert found[["leaf_sha256", "other_sha256", "looks", "other_looks"]].to_numpy().tolist() == [
+        ["A", "B", 7, 1],
+        ["B", "C", 6, 2],
+    ]
+
+
+def test_what_chance_explains_is_unclear():
+    assert _causes(tables("AB")) == [("AB", "unclear")]
+    assert _causes(tables("ABBAABABBAAB" * 5)) == [("AB", "unclear")]
+
+
+def test_key_types():
+    assert _causes(tables("ABABAB", key_type={"B": "EC"})) == [("AB", "key-type pair")]
+
+
+def test_a_default_certificate_for_another_name():
+    unknown = looks("CC").assign(server_name="unknown.test", round="u")
+    known = certificates("AC", names={"C": ("default.test",)})
+    assert _causes(Tables.from_frames(pd.concat([looks("AAA"), unknown]), known)) == [("AC", "default certificate")]
+
+
+def test_each_for_its_own_name():
+    other = looks("CC").assign(server_name="other.test", round="u")
+    known = certificates("AC", names={"C": ("*.test", "other.test")})
+    assert _causes(Tables.from_frames(pd.concat([looks("AAA"), other]), known)) == [("AC", "names differ")]
+
+
+def test_an_unrelated_certificate():
+    assert _causes(tables("AAAC", names={"C": ("else.test",)})) == [("AC", "unrelated")]
+
+
+def test_another_chain():
+    chains = looks("AAAA").assign(chain_sha256=[("A", "one"), ("A", "one"), ("A", "two"), None])
+    found = explain_leaves(Tables.from_frames(chains, certificates("A")))
+    assert found[["leaf_sha256", "other_sha256", "looks", "other_looks", "cause"]].to_numpy().tolist() == [
+        ["A", "A", 2, 1, "other chain"]
+    ]
+
+
+def test_a_reissue_with_the_same_key():
+    early = {"B": certificates("A").loc[0, "not_before"] + 10 * DAY}
+    same = {"spki_sha256": "one key", "not_before": early}
+    assert _causes(tables("AAAAABBBBB", **same)) == [("AB", "re-issue")]
+    assert _causes(tables("AAAAABBBBB", not_before=early)) == [("AB", "rotation")]
+
+
+def test_a_rollback():
+    shown = "A" * 20 + "B" * 40 + "A" * 40 + "B" * 40
+    assert ("AB", "rollback") in _causes(tables(shown), "1D")
+    assert _causes(tables(shown), "1D")[0] == ("AB", "rotation")
+
+
+def test_a_return_that_may_be_none_is_unclear():
+    assert ("AB", "unclear") in _causes(tables("AAABACC"))
+
+
+def test_addresses_differ():
+    shown = looks("AB" * 20, per_round=2).assign(address=["::1", "::2"] * 20)
+    assert _causes(Tables.from_frames(shown, certificates("AB"))) == [("AB", "addresses differ")]
+    shown = looks("ABBA" * 10, per_round=2).assign(address=["::1", "::2"] * 20)
+    assert _causes(Tables.from_frames(shown, certificates("AB"))) == [("AB", "unclear")]
+
+
+def test_a_stuck_machine():
+    roll_out = "AAAB" + "AABB" + "ABBB"
+    stuck = "BBBBBBBB" + "BBBABBBB"
+    found = explain_leaves(tables("A" * 60 + roll_out + stuck * 20 + "B" * 60, per_round=4, gap=6), window="7D")
+    assert "stuck machine" in found["cause"].tolist()
+    assert "kept" in found.loc[found["cause"] == "stuck machine", "evidence"].iloc[0]
+
+
+def test_unknown_certificates_are_judged_by_their_looks():
+    given = tables("AAAAABBBBB")
+    assert _causes(Tables.from_frames(given.observations)) == [("AB", "rotation")]
+
+
+def test_no_window():
+    with pytest.raises(UsageError, match="window="):
+        explain_leaves(tables("A"), window="often")

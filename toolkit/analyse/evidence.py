@@ -1,0 +1,214 @@
+"""Evidence: what two leaves of one service, their looks and their rotations say about why both were seen."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from toolkit.analyse.bounds import MISS, NULL, Bools, Ints, chance_of_seeing
+from toolkit.analyse.issued import covers
+from toolkit.analyse.looks import instants
+
+_SETTLED: Final = 0.25
+"""A predecessor stuck on at most this share: with more, the rest has not settled. A convention."""
+
+_STUCK: Final = 8
+"""Stuck: from half to its last sighting it took this many times as long as from start to half. A convention."""
+
+_SLOW: Final = 4
+"""Between this and `_STUCK`, a stuck machine and the slow end of a roll-out look the same."""
+
+_BY_ADDRESS: Final = 0.001
+"""The chance at which leaves depend on the address."""
+
+_DAY_IN_MICROS: Final = 86_400_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A cause, how sure it is (None: unclear), and what it rests on."""
+
+    cause: str
+    confidence: float | None
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Certificate:
+    key_type: str | None
+    names: frozenset[str]
+    key: str | None
+    begins: int
+    ends: int
+
+
+_UNKNOWN: Final = _Certificate(None, frozenset(), None, NULL, NULL)
+
+
+class Evidence:
+    """Certificates by hash, and rotations by service and pair of certificates."""
+
+    def __init__(self, certificates: pd.DataFrame, rotations: pd.DataFrame) -> None:
+        begins, ends = instants(certificates["not_before"]), instants(certificates["not_after"])
+        self._certificates = {
+            sha: _Certificate(_or_none(key_type), frozenset(names or ()), _or_none(key), int(begin), int(end))
+            for sha, key_type, names, key, begin, end in zip(
+                certificates["cert_sha256"], certificates["key_type"], certificates["names"],
+                certificates["spki_sha256"], begins, ends, strict=True,
+            )
+        }  # fmt: skip
+        units = rotations["service"].fillna(rotations["host"]).fillna("")
+        self._rotations: dict[tuple[str, str, str], list[int]] = {}
+        for row, key in enumerate(
+            zip(units, rotations["predecessor_sha256"], rotations["successor_sha256"], strict=True)
+        ):
+            self._rotations.setdefault(key, []).append(row)
+        self._rows = rotations
+
+    def certificate(self, sha256: str) -> _Certificate:
+        """What is known of a certificate; without a row, nothing."""
+        return self._certificates.get(sha256, _UNKNOWN)
+
+    def rotations(self, unit: str, old: str, new: str) -> pd.DataFrame:
+        """The service's rotations from one certificate to the other."""
+        return self._rows.iloc[self._rotations.get((unit, old, new), [])]
+
+
+def tell_cause(evidence: Evidence, looks: pd.DataFrame, is_in_window: pd.Series, leaf: str, other: str) -> Told:
+    """Why the window shows both leaves; `looks` are all looks of the service that showed either."""
+    if leaf == other:
+        return Told("other chain", 1.0, "one leaf, several chains")
+    window = looks[is_in_window]
+    return (
+        _by_names(evidence, window, leaf, other)
+        or _by_return(evidence, window, leaf, other)
+        or _by_address(window, leaf)
+        or _by_succession(evidence, looks, leaf, other)
+    )
+
+
+def _by_names(evidence: Evidence, window: pd.DataFrame, leaf: str, other: str) -> Told | None:
+    one, two = evidence.certificate(leaf), evidence.certificate(other)
+    is_other = window["leaf_sha256"] == other
+    asked, asked_other = set(window.loc[~is_other, "server_name"]), set(window.loc[is_other, "server_name"])
+    is_for_it = _covers_any(two.names, asked_other)
+    is_known = one.key_type is not None and two.key_type is not None
+    if is_known and one.key_type != two.key_type and (is_for_it or one.names & two.names):
+        return Told("key-type pair", 1.0, f"{one.key_type} and {two.key_type} for the same name")
+    if not asked & asked_other:
+        if not is_for_it:
+            return Told("default certificate", 1.0, "shown for another name, and for none that it covers")
+        return Told("names differ", 1.0, "each was shown for its own names")
+    if one.names and two.names and not one.names & two.names and not is_for_it:
+        return Told("unrelated", 1.0, "no name in common, and not for the name asked")
+    return None
+
+
+def _by_return(evidence: Evidence, window: pd.DataFrame, leaf: str, other: str) -> Told | None:
+    """A row back to the certificate whose validity began earlier; the way forth again is a rotation."""
+    unit = _unit(window)
+    older, newer = _by_age(evidence, leaf, other)
+    back = evidence.rotations(unit, newer, older)
+    back = back[back["is_return"].to_numpy(bool)]
+    if back.empty:
+        return None
+    came, left = instants(back["start_max_at"]), instants(back["done_min_at"])
+    seen = window["at"].to_numpy(np.int64)
+    within = (np.minimum(came, left) <= seen.max()) & (np.maximum(came, left) >= seen.min())
+    if not within.any():
+        return None
+    if back["is_ambiguous"].to_numpy(bool)[within].any():
+        return Told("unclear", None, "one came back: a rollback, or a roll-out overtaken by the next")
+    return Told("rollback", 1 - MISS, "the line went back to the certificate that it had before")
+
+
+def _by_address(window: pd.DataFrame, leaf: str) -> Told | None:
+    """Within rounds, does the leaf depend on the address?
+
+    For each address the sum over rounds of how often it showed the leaf beyond its part of the round, standardised
+    (Mantel and Haenszel 1959): time plays no part. Every address is tried, so the chances add up.
+    """
+    if window["address"].nunique() < 2:
+        return None
+    counted = window[["round", "address"]].assign(shown=(window["leaf_sha256"] == leaf).astype("int64"))
+    rounds = counted.groupby("round")["shown"].agg(["size", "sum"]).add_prefix("round_")
+    cells = counted.groupby(["round", "address"])["shown"].agg(["size", "sum"]).reset_index().join(rounds, on="round")
+    looks, all_looks = cells["size"].to_numpy(float), cells["round_size"].to_numpy(float)
+    shown, all_shown = cells["sum"].to_numpy(float), cells["round_sum"].to_numpy(float)
+    spread = looks * (all_looks - looks) * all_shown * (all_looks - all_shown)
+    spread /= all_looks**2 * np.maximum(all_looks - 1, 1)
+    address = pd.factorize(cells["address"])[0]
+    beyond = np.bincount(address, shown - looks * all_shown / all_looks)
+    deviation = np.sqrt(np.bincount(address, spread))
+    tried = deviation > 0
+    if not tried.any():
+        return None
+    score = float((np.abs(beyond[tried]) / deviation[tried]).max())
+    chance = min(2 * float(stats.norm.sf(score)) * int(tried.sum()), 1.0)
+    if chance > _BY_ADDRESS:
+        return None
+    return Told("addresses differ", 1 - chance, "within rounds, the leaf depends on the address")
+
+
+def _by_succession(evidence: Evidence, looks: pd.DataFrame, leaf: str, other: str) -> Told:
+    older, newer = _by_age(evidence, leaf, other)
+    is_old = (looks["leaf_sha256"] == older).to_numpy(bool)
+    at = looks["at"].to_numpy(np.int64)
+    stuck = _by_slow_end(at, is_old, evidence.rotations(_unit(looks), older, newer))
+    if stuck is not None:
+        return stuck
+    chance = _chance_of_order(at[is_old], at[~is_old])
+    if chance > MISS:
+        return Told("unclear", None, f"the order of their looks may be chance ({chance:.2f})")
+    old, new = evidence.certificate(older), evidence.certificate(newer)
+    is_early = NULL not in (old.ends, new.begins) and 2 * (old.ends - new.begins) > old.ends - old.begins
+    if old.key is not None and old.key == new.key and is_early:
+        return Told("re-issue", 1 - chance, "the same key, begun with over half of the other's life left")
+    return Told("rotation", 1 - chance, "one replaces the other in the order of looks")
+
+
+def _by_slow_end(at: Ints, is_old: Bools, rotations: pd.DataFrame) -> Told | None:
+    """A small share of the predecessor that stays long after half of the roll-out."""
+    known = rotations[~rotations["is_return"].to_numpy(bool)].dropna(subset=["half_max_at", "start_max_at"])
+    if known.empty:
+        return None
+    start, half = int(instants(known["start_max_at"])[0]), int(instants(known["half_max_at"])[0])
+    last = int(at[is_old].max())
+    after = (at > half) & (at <= last)
+    share = float(is_old[after].mean()) if after.any() else 0.0
+    slowness = (last - half) / max(half - start, 1)
+    if not 0 < share <= _SETTLED or slowness < _SLOW:
+        return None
+    looks = int(after.sum())
+    certainty = chance_of_seeing(share, looks)
+    if slowness < _STUCK or certainty < 1 - MISS:
+        return Told("unclear", None, f"a stuck machine, or the slow end of a roll-out ({looks} looks)")
+    days = (last - half) / _DAY_IN_MICROS
+    return Told("stuck machine", certainty, f"the old one kept {share:.0%} of looks for {days:.1f} days after half")
+
+
+def _chance_of_order(old: Ints, new: Ints) -> float:
+    """The chance that looks of the new one come as late among those of the old as they do (Mann and Whitney 1947)."""
+    is_small = len(old) * len(new) <= 400 and not np.intersect1d(old, new).size
+    test = stats.mannwhitneyu(new, old, alternative="greater", method="exact" if is_small else "asymptotic")
+    return float(test.pvalue)
+
+
+def _by_age(evidence: Evidence, leaf: str, other: str) -> tuple[str, str]:
+    older, newer = sorted((leaf, other), key=lambda one: (evidence.certificate(one).begins, one))
+    return older, newer
+
+
+def _covers_any(names: Iterable[str], asked: Iterable[object]) -> bool:
+    return any(covers(name, one) for name in names for one in asked if isinstance(one, str))
+
+
+def _unit(looks: pd.DataFrame) -> str:
+    return str(looks["unit"].iloc[0])
+
+
+def _or_none(value: object) -> str | None:
+    return value if isinstance(value, str) else None
