@@ -230,3 +230,14 @@ def test_a_file_may_hold_nothing_but_nulls_in_a_column(tmp_path: Path) -> None:
     for number, service in enumerate((None, SERVICES[0], None)):
         store.append(Tables.from_frames(schema.frame("observations", [look(BEGIN, sample=number, service=service)])))
     assert list(store.load().observations["service"].isna()) == [True, True, False]
+
+
+@pytest.mark.parametrize("separator", ["", "\x1f"])
+def test_lists_that_look_alike_stay_apart(tmp_path: Path, separator: str) -> None:
+    lists = [(), ("",), ("", ""), ("a", "b"), (f"a{separator}b",), ("a", "b"), None, ("b",), ("1", "b1"), ("1b", "1")]
+    given = Tables.from_frames(
+        certificates=schema.frame("certificates", [certificate(f"{n}", names=names) for n, names in enumerate(lists)])
+    )
+    store = Store(tmp_path / "s")
+    store.append(given)
+    equal(store.load(), given)

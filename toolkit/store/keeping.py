@@ -84,13 +84,13 @@ class Store:
         begins, ends = _instant("since", since), _instant("until", until)
         named = {services} if isinstance(services, str) else None if services is None else set(services)
         if begins is None and ends is None and named is None:
-            return Tables.from_frames(**{name: self._frame(name) for name in schema.TABLES})
+            return Tables(**{name: self._frame(name) for name in schema.TABLES})
         observations = self._frame("observations", *_limits("observations", begins, ends, named))
         support = self._frame("support", *_limits("support", begins, ends, named))
         leaves = observations["leaf_sha256"].dropna()
         chains = observations["chain_sha256"].dropna().drop_duplicates().explode().dropna()
         rounds = pd.concat([observations["round"], support["round"]]).unique()
-        return Tables.from_frames(
+        return Tables(
             observations=observations,
             certificates=self._frame("certificates", _is_in("cert_sha256", {*leaves, *chains})),
             support=support,

@@ -17,6 +17,9 @@ from toolkit import schema
 
 Integers = npt.NDArray[np.int64]
 
+_SEPARATOR: Final = "\x1f"
+"""Stands between the texts of a list where none of them holds it (ASCII: unit separator)."""
+
 _ROOM: Final = 1 << 62
 """Ranks are combined into one integer while it is smaller than this."""
 
@@ -38,16 +41,21 @@ _INSTANTS: Final[dict[schema.TableName, str]] = {
 
 
 def as_frame(name: schema.TableName, kept: pa.Table) -> pd.DataFrame:
-    """The rows as a frame of the table: in the order of their instants, of repeats the first, dtypes restored."""
+    """The rows as a frame, with the columns that were read: in the order of their instants, of repeats the first."""
     kept = unified(kept)
     order = _ordered(name, kept, rank_rows(kept, schema.KEYS[name]))
     if not _is_sorted(order) or len(order) < len(kept):
         kept = kept.take(pa.array(order))
+    lists = [column for column, values in zip(kept.column_names, kept.columns, strict=True) if _is_list(values.type)]
     whole = {
         column: values.cast(pa.large_string()) if pa.types.is_dictionary(values.type) else values
         for column, values in zip(kept.column_names, kept.columns, strict=True)
+        if column not in lists
     }
-    return schema.conform(name, pa.table(whole).to_pandas(types_mapper=_PANDAS.get, split_blocks=True))
+    frame: pd.DataFrame = pa.table(whole).to_pandas(types_mapper=_PANDAS.get, split_blocks=True)
+    for column in lists:
+        frame[column] = _tuples(kept[column])
+    return frame.reindex(columns=kept.column_names)
 
 
 def unified(kept: pa.Table) -> pa.Table:
@@ -116,6 +124,26 @@ def _rank(column: pa.ChunkedArray) -> tuple[Integers, int]:
 def _has_repeats(ranks: Integers) -> bool:
     ascending = np.sort(ranks)
     return bool((ascending[1:] == ascending[:-1]).any())
+
+
+def _tuples(column: pa.ChunkedArray) -> pd.Series:
+    """The lists as tuples; equal lists, such as the chain that a service shows each time, become one tuple."""
+    if pc.any(pc.match_substring(pc.list_flatten(column), _SEPARATOR)).as_py():
+        return pd.Series([None if value is None else tuple(value) for value in column.to_pylist()], dtype=object)
+    lengths = pc.list_value_length(column).cast(pa.string())
+    names = pc.binary_join_element_wise(pc.binary_join(column, _SEPARATOR), lengths, _SEPARATOR)
+    places, distinct = pd.factorize(names.to_pandas())
+    # The last of these stands for null, whose place is -1.
+    first = np.zeros(len(distinct) + 1, dtype=np.int64)
+    first[places[::-1]] = np.arange(len(places))[::-1]
+    tuples = np.empty(len(distinct) + 1, dtype=object)
+    for place, value in enumerate(column.take(pa.array(first[:-1])).to_pylist()):
+        tuples[place] = tuple(value)
+    return pd.Series(tuples[places], dtype=object)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind))
 
 
 def _is_sorted(order: npt.NDArray[np.intp]) -> bool:
