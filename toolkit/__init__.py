@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from toolkit import readers, schema
-from toolkit.collect import Limits, collect, observe
+from toolkit.collect import Limits, collect, observe, survey
 from toolkit.dissection import dissect
 from toolkit.store import Store
 from toolkit.tables import Tables
 from toolkit.targets import Target, parse_target
 
-__all__ = ["Limits", "Store", "Tables", "Target", "collect", "dissect", "observe", "parse_target", "read"]
+__all__ = ["Limits", "Store", "Tables", "Target", "collect", "dissect", "observe", "parse_target", "read", "survey"]
 __version__ = "0.1.0"
 
 _ROOMS: Final = ("analyse", "chart", "lab", "reference", "wire")

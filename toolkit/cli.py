@@ -11,9 +11,10 @@ from typing import Final
 import pandas as pd
 
 import toolkit
-from toolkit import text
+from toolkit import reference, text
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.tables import Tables, as_pem
+from toolkit.targets import Target
 
 FINE: Final = 0
 FINDINGS: Final = 1
@@ -80,6 +81,10 @@ def _parser() -> argparse.ArgumentParser:
     collect.add_argument("--store", required=True, metavar="STORE", help="folder (or s3:// URL) of the store")
     collect.set_defaults(command=_collect)
 
+    survey = commands.add_parser("survey", help="find out what a server accepts, each answer proven")
+    _add_survey_options(survey)
+    survey.set_defaults(command=_survey)
+
     store = commands.add_parser("store", help="say what a store holds")
     store_commands = store.add_subparsers(required=True, metavar="COMMAND")
     info = store_commands.add_parser("info", help="services, looks, failures and gaps")
@@ -102,6 +107,24 @@ def _add_look_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--samples", type=int, default=1, metavar="N", help="looks at each address (default: 1)")
     parser.add_argument("--addresses", type=int, metavar="N", help="addresses of each host (default: all)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def _add_survey_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("targets", nargs="+", metavar="TARGET")
+    parser.add_argument("--parts", default="suites,groups,signature_schemes", metavar="LIST",
+                        help="what to ask beside the versions (default: suites,groups,signature_schemes)")  # fmt: skip
+    parser.add_argument("--concurrency", type=int, default=2, metavar="N", help="connections at a time (default: 2)")
+    parser.add_argument("--rate", type=float, default=20.0, metavar="N",
+                        help="connections a second to one address, 0 for no limit (default: 20)")  # fmt: skip
+    parser.add_argument("--budget", type=int, default=500, metavar="N",
+                        help="connections to one address at most (default: 500)")  # fmt: skip
+    parser.add_argument("--splits", type=int, default=0, metavar="N",
+                        help="how often to split long chains of questions, which saves time (default: 0)")  # fmt: skip
+    parser.add_argument("--addresses", type=int, metavar="N", help="addresses of each host (default: all)")
+    parser.add_argument("--connect-to", metavar="HOST:PORT", help="dial this instead of the target's own host")
+    parser.add_argument("--store", metavar="STORE", help="keep the survey in this store as well")
+    parser.add_argument("--dry-run", action="store_true", help="say what it would cost, and ask nothing")
+    parser.add_argument("--json", action="store_true", help="print every question and its answer as JSON")
 
 
 def _cert(arguments: argparse.Namespace) -> int:
@@ -162,6 +185,69 @@ def _collect(arguments: argparse.Namespace) -> int:
             print(f"  {count} × {text.for_terminal(reason)}", file=sys.stderr)
         return NOTHING_REACHED
     return FINE
+
+
+def _survey(arguments: argparse.Namespace) -> int:
+    targets: list[str | Target] = list(arguments.targets)
+    if arguments.connect_to:
+        targets = [toolkit.parse_target(text, connect_to=arguments.connect_to) for text in arguments.targets]
+    settings = {
+        "parts": tuple(arguments.parts.split(",")),
+        "concurrency": arguments.concurrency,
+        "rate": arguments.rate or None,
+        "budget": arguments.budget,
+        "splits": arguments.splits,
+        "addresses": arguments.addresses,
+    }
+    if arguments.dry_run:
+        estimate = toolkit.survey(targets, dry_run=True, **settings)
+        (_print_json if arguments.json else _print_frame)(estimate)
+        return FINE
+    tables = toolkit.survey(targets, progress=sys.stderr.isatty(), **settings)
+    if arguments.store:
+        toolkit.Store(arguments.store).append(tables)
+    if arguments.json:
+        _print_json(tables.support)
+    else:
+        _print_survey(tables)
+    return _reached(tables)
+
+
+def _print_survey(tables: Tables) -> None:
+    """What was accepted, and how much was refused or could not be asked, address by address."""
+    for (service, address), asked in tables.support.groupby(["service", "address"], sort=False):
+        print(f"{text.for_terminal(service)} at {text.for_terminal(address)}")
+        _print_frame(support_lines(asked))
+        print()
+    end = tables.rounds.iloc[-1]
+    print(f"{end['connections']} connections; the questions and their controls need {end['connections_bound']}.")
+
+
+def support_lines(asked: pd.DataFrame) -> pd.DataFrame:
+    """A survey of one address for reading: a line for each version and each thing accepted, in order of preference.
+
+    Columns, all text: `protocol`, `what` (version, suite, group, signature scheme or certificate), `state` (with the
+    number refused and untested in the line of the version), `bits` (of the cipher: key/strength), `rank`, `note`.
+    """
+    kinds = {"suite": "suite", "group": "group", "signature_scheme": "scheme", "key_type": "certificate"}
+    lines: list[tuple[object, ...]] = []
+    for protocol, rows in asked.groupby("protocol", sort=False):
+        is_version = rows[list(kinds)].isna().all(axis=1)
+        lines += [(protocol, "", row.state, "", "", row.reason) for row in rows[is_version].itertuples()]
+        for kind, word in kinds.items():
+            of_kind = rows[rows[kind].notna()]
+            for row in (
+                of_kind[of_kind["state"] == "accepted"].sort_values("rank", na_position="last").to_dict("records")
+            ):
+                suite = reference.suites().get(row["suite_code"]) if kind == "suite" else None
+                bits = f"{suite.key_bits}/{suite.strength_bits}" if suite else ""
+                sound = "not sound" if row["is_sound"] is False else ""
+                note = "; ".join(filter(None, (sound, text.plain(row["reason"]))))
+                lines.append(("", f"{word} {row[kind]}", row["state"], bits, text.plain(row["rank"]), note))
+            untested = of_kind[of_kind["state"] == "untested"]
+            for reason, count in untested["reason"].value_counts().items():
+                lines.append(("", f"{count} × {word}", "untested", "", "", reason))
+    return pd.DataFrame(lines, columns=["protocol", "what", "state", "bits", "rank", "note"], dtype="string")
 
 
 def _store_info(arguments: argparse.Namespace) -> int:

@@ -18,7 +18,7 @@ import pytest
 from tests.conftest import need
 from tests.interop import daemons as common
 from tests.survey import daemons
-from toolkit.collect.survey import survey
+from toolkit.collect.surveys import survey
 from toolkit.reference import askable, find_suite, suites
 from toolkit.schema import PROTOCOLS
 from toolkit.tables import Tables

@@ -10,5 +10,6 @@ already, make the same calls, and an interrupt reaches the calling thread, which
 
 from toolkit.collect.limits import Limits
 from toolkit.collect.rounds import collect, observe
+from toolkit.collect.surveys import survey
 
-__all__ = ["Limits", "collect", "observe"]
+__all__ = ["Limits", "collect", "observe", "survey"]

@@ -108,16 +108,24 @@ def schemes_by_key(protocol: str) -> dict[str, tuple[int, ...]]:
     return found
 
 
-_KINDS: Final = {"RSA": "RSA", "EC": "ECDSA", "DSA": "DSS", "Ed25519": "EdDSA", "Ed448": "EdDSA"}
+_KINDS: Final = {
+    "RSA": "RSA",
+    "EC": "ECDSA",
+    "DSA": "DSS",
+    "Ed25519": "EdDSA",
+    "Ed448": "EdDSA",
+    "GOST-256": "GOST",
+    "GOST-512": "GOST",
+}
 
 
 def signs(code: int, kind: str) -> bool:
-    """Whether the flight of the suite carries a signature that a key of that kind makes."""
+    """Whether a key of that kind signs in a handshake with the suite; GOST does not, but its schemes are listed too."""
     suite = suites()[code]
     if suite.authentication == "any":
         return True
     authentication = {"EdDSA": "ECDSA"}.get(kind, kind)
-    return suite.authentication == authentication and suite.key_exchange in ("DHE", "ECDHE")
+    return suite.authentication == authentication and suite.key_exchange in ("DHE", "ECDHE", "VKO")
 
 
 def readable(codes: tuple[int, ...]) -> tuple[int, ...]:
