@@ -288,6 +288,26 @@ def _as_tables(runs: fleet.Runs, number: int) -> Tables:
     return Tables.from_frames(schema.conform("observations", rows.assign(**same)), certificates("AB"))
 
 
+def test_rounds_that_overlap_are_ordered_by_instants():
+    one, other = looks("AAAA", gap=2), looks("AABB", begin=0.5, gap=2).assign(round="late")
+    other["sample"] = range(4)
+    both = find_rotations(Tables.from_frames(pd.concat([other, one]), certificates("AB"))).iloc[0]
+    assert (both["start_max_at"], both["done_min_at"]) == (at(4.5), at(6))
+
+
+def test_a_clock_that_jumped_back_puts_looks_where_it_said():
+    jumped = pd.concat([looks("AAAB"), looks("BBB", begin=1).assign(round=["x", "y", "z"])])
+    row = find_rotations(Tables.from_frames(jumped, certificates("AB"))).iloc[0]
+    assert (row["start_max_at"], row["done_min_at"]) == (at(1), at(2))
+    assert row["is_interleaved"]
+
+
+@pytest.mark.parametrize("shown", ["A", "....", ""])
+def test_seen_once_or_never_is_no_rotation(shown):
+    assert find_rotations(tables(shown)).empty
+    assert find_rotations(tables(shown), basis="names").empty
+
+
 # Recorded series.
 
 

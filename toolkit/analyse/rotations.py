@@ -103,8 +103,9 @@ def find_rotations(
     was seen before its predecessor; by names, several certificates of one generation.
 
     Certificates whose row is missing, or whose key type is not known, make no rotation: they may be the other half
-    of a pair of key types. Undated looks have no place in an order and make none either. A validity that ends
-    before it begins is computed as it stands.
+    of a pair of key types. Undated looks have no place in an order and make none either. Looks are ordered by their
+    instants alone: rounds may overlap, and a clock that jumped puts looks where it said. A validity that ends before
+    it begins is computed as it stands.
 
     From sightings alone only what needs no single looks is known: certain ends always, and with `min_share=1`
     start, done and overlap; the rest is null, and no return is told.
