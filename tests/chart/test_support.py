@@ -142,6 +142,18 @@ def test_nothing_asked_and_nothing_accepted_are_said() -> None:
     assert "None of 1 ciphers was accepted by any." in words(plot_support(frame(*nobody)))
 
 
+def test_surveys_over_time_stand_side_by_side_oldest_first() -> None:
+    before = [
+        row | {"round": "q", "observed_at": at("2025-05-01"), "is_latest": False, "state": "accepted"} for row in MATRIX
+    ]
+    axes = plot_support(frame(*MATRIX, *before), view="time")
+    assert columns(axes) == ["2025-05-01", "2026-05-01"]
+    assert rows(axes) == ["AES  256/256", "AES  128/128", "3DES  168/112"]
+    assert "✓ 1.0, 1.2" in words(axes)
+    (refused,) = drawn(axes, "cell-refused")
+    assert (int(refused.get_x()), int(refused.get_y())) == (1, 2)
+
+
 def test_a_hundred_services_keep_their_labels_apart() -> None:
     fleet = [row | {"service": f"smtp://mx{number}.example:25"} for number in range(100) for row in MATRIX]
     axes = plot_support(frame(*fleet))

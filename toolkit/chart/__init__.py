@@ -8,8 +8,27 @@ table beside a chart.
 
 from toolkit.chart.beside import say, tabulate
 from toolkit.chart.expiry import plot_expiry
+from toolkit.chart.findings import plot_findings
 from toolkit.chart.lifelines import plot_rotations, plot_sightings
+from toolkit.chart.renewals import plot_lifetimes, plot_renewals
+from toolkit.chart.rollout import plot_rollout
+from toolkit.chart.shares import plot_shares
+from toolkit.chart.sharing import plot_sharing
 from toolkit.chart.suites import plot_suites
 from toolkit.chart.support import plot_support
 
-__all__ = ["plot_expiry", "plot_rotations", "plot_sightings", "plot_suites", "plot_support", "say", "tabulate"]
+__all__ = [
+    "plot_expiry",
+    "plot_findings",
+    "plot_lifetimes",
+    "plot_renewals",
+    "plot_rollout",
+    "plot_rotations",
+    "plot_shares",
+    "plot_sharing",
+    "plot_sightings",
+    "plot_suites",
+    "plot_support",
+    "say",
+    "tabulate",
+]

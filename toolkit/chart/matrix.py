@@ -46,16 +46,18 @@ def draw_matrix(
     labels.
     """
     is_tall = len(rows) > _MOST_ROWS
-    longest = max((len(line) for row in rows for line in row.split("\n")), default=0)
+    longest = _longest(rows)
     width = min(canvas.WIDTH, max(1.0 + 0.085 * longest + 1.1 * len(columns), 6.0))
     width_of_column = (width - 0.5 - 0.085 * longest) / max(len(columns), 1)
-    axes = canvas.open_axes(ax, inches=len(rows) * (_FLEET_ROW_INCHES if is_tall else _ROW_INCHES), width=width)
+    is_turned = _longest(columns) * 0.085 > width_of_column
+    inches = len(rows) * (_FLEET_ROW_INCHES if is_tall else _ROW_INCHES)
+    axes = canvas.open_axes(ax, inches=inches + (0.045 * _longest(columns) if is_turned else 0), width=width)
     for row, column, state, words in cells[["row", "column", "state", "words"]].itertuples(index=False):
         _draw_cell(axes, (column, row), state, styles[state], str(words), size=6.5 if is_tall else 8)
     axes.set_xlim(0, len(columns))
     axes.set_xticks([column + 0.5 for column in range(len(columns))], labels=list(columns), fontsize=8.5)
     axes.tick_params(axis="x", length=0, top=False, bottom=False, labeltop=True, labelbottom=is_tall)
-    if max((len(line) for name in columns for line in name.split("\n")), default=0) * 0.085 > width_of_column:
+    if is_turned:
         axes.tick_params(axis="x", labelrotation=30)
         for tick in axes.get_xticklabels():
             tick.set_horizontalalignment("left")
@@ -69,6 +71,11 @@ def draw_matrix(
     canvas.set_footing(axes, handles, notes)
     canvas.set_title(axes, title, points_above=3)
     return axes
+
+
+def _longest(labels: Sequence[str]) -> int:
+    """Characters of the longest line."""
+    return max((len(line) for label in labels for line in label.split("\n")), default=0)
 
 
 def _draw_cell(ax: Axes, at: tuple[int, int], state: str, style: Cell, words: str, *, size: float) -> None:

@@ -24,7 +24,10 @@ _STRENGTH = {"accepted": 0, "negotiated": 1, "untested": 2, "refused": 3}
 
 
 def plot_support(
-    frame: pd.DataFrame, *, view: Literal["versions", "services", "suites"] | None = None, ax: Axes | None = None
+    frame: pd.DataFrame,
+    *,
+    view: Literal["versions", "services", "suites", "time"] | None = None,
+    ax: Axes | None = None,
 ) -> Axes:
     """The axes with a matrix of what was accepted, refused and left untested, by colour, hatch and sign.
 
@@ -34,6 +37,7 @@ def plot_support(
     - `versions` (one service; the default for one): cipher with key bits/strength bits × protocol version; the number
       is that of suites accepted, the star marks the first choice of the version.
     - `services` (the default for several): service × cipher accepted by any; the numbers say in which versions.
+    - `time` (one service): cipher × survey (without any: × round), oldest first; the numbers say in which versions.
     - `suites`: suite × version, strongest first; the number is the server's rank. Suites that no version accepted
       are counted below, not drawn.
 
@@ -49,6 +53,8 @@ def plot_support(
         return _plot_suites(frame, ax)
     if "cipher" not in frame:
         raise UsageError("plot_support draws summarise_support(…, by='cipher'), or rows of the table support.")
+    if chosen == "time":
+        return _plot_time(frame, ax)
     latest = frame[frame["is_latest"].fillna(value=False).astype(bool)]
     is_survey = latest["basis"] == "survey"
     # Handshakes of other days would mix two times in one matrix, so they stand only where nobody asked.
@@ -102,6 +108,33 @@ def _plot_services(frame: pd.DataFrame, ax: Axes | None) -> Axes:
         columns=[name.replace("  ", "\n") for name in ciphers["label"]], styles=STATES,
         notes=["numbers: the TLS versions in which it was accepted", *notes],
         title=canvas.titled("What each service accepts", frame),
+    )  # fmt: skip
+
+
+def _plot_time(frame: pd.DataFrame, ax: Axes | None) -> Axes:
+    surveys = frame[frame["basis"] == "survey"]
+    asked = surveys if len(surveys) else frame.assign(state="negotiated")
+    asked = asked.sort_values("observed_at", kind="stable", na_position="first")
+    rounds = list(dict.fromkeys(asked["round"].astype(object)))
+    taken = asked["state"].isin(["accepted", "negotiated"])
+    ciphers, everywhere = _ciphers(asked[taken]), _ciphers(asked)
+    service = canvas.label(frame["service"].iloc[0])
+    if ciphers.empty:
+        return canvas.say_nothing(ax, f"What {service} accepted", f"None of {len(everywhere)} ciphers, in any round.")
+    asked = asked.merge(ciphers, on=["cipher", "key_bits", "strength_bits"])
+    cells = _best(asked, ["round", "row"])
+    taken = asked["state"].isin(["accepted", "negotiated"])
+    versions = asked[taken].groupby(["round", "row"], dropna=False)["protocol"].agg(_span)
+    cells["words"] = versions.reindex(pd.MultiIndex.from_frame(cells[["round", "row"]])).fillna("").to_numpy()
+    cells["column"] = cells["round"].astype(object).map(rounds.index)
+    dates = asked.groupby("round")["observed_at"].max()
+    days = [f"{dates[name]:%Y-%m-%d}" if not pd.isna(dates.get(name)) else "undated" for name in rounds]
+    rest = len(everywhere) - len(ciphers)
+    notes = ["numbers: the versions in which it was accepted"]
+    notes += [f"{rest} more ciphers never accepted (refused or untested)"] if rest else []
+    return draw_matrix(
+        ax, cells, rows=ciphers["label"].to_list(), columns=days, styles=STATES, notes=notes, corner=canvas.BITS,
+        title=canvas.titled(f"What {service} accepted over time", frame),
     )  # fmt: skip
 
 

@@ -1,0 +1,70 @@
+"""Findings: the worst verdict of each service and rule, and how many rows gave it."""
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+
+from tests.chart.frames import HOSTILE, drawn, typed, words
+from toolkit.chart import plot_findings
+from toolkit.chart.findings import VERDICTS
+
+
+def finding(service: str | None, rule: str, verdict: str, **facts: object) -> dict:
+    row = {"policy": "ietf", "service": service, "host": "mx.example", "rule": rule, "verdict": verdict,
+           "evidence_row": 3, "source": "lab"}  # fmt: skip
+    return row | facts
+
+
+def frame(*rows: dict) -> pd.DataFrame:
+    return typed(pd.DataFrame(list(rows)).astype({"evidence_row": "Int64", "rule": "string", "policy": "string"}))
+
+
+MIXED = (
+    finding("smtp://a:25", "rc4", "meets"), finding("smtp://a:25", "rc4", "falls short"),
+    finding("smtp://a:25", "rc4", "falls short"), finding("smtp://b:25", "rc4", "unknown", evidence_row=None),
+    finding("smtp://b:25", "sslv3", "meets"), finding("smtp://b:25", "tls1", "meets"),
+)  # fmt: skip
+
+
+def test_the_worst_verdict_stands_with_the_number_of_rows_that_gave_it() -> None:
+    axes = plot_findings(frame(*MIXED))
+    assert len(drawn(axes, "cell-falls short")) == 1
+    assert len(drawn(axes, "cell-unknown")) == 1
+    assert len(drawn(axes, "cell-meets")) == 2
+    assert {"× 2", "?", "✓ 1", "nothing on record"} <= set(words(axes))
+
+
+def test_whichever_are_fewer_are_the_columns() -> None:
+    axes = plot_findings(frame(*MIXED))
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["smtp://a:25", "smtp://b:25"]
+    many = [finding(f"smtp://{n}:25", "rc4", "meets") for n in range(5)]
+    assert [tick.get_text() for tick in plot_findings(frame(*many)).get_xticklabels()] == ["rc4"]
+
+
+def test_a_summary_is_drawn_by_its_counts() -> None:
+    summary = frame(finding("smtp://a:25", "rc4", "falls short", rows=17)).drop(columns="evidence_row")
+    assert "× 17" in words(plot_findings(summary))
+
+
+def test_several_policies_are_told_apart_and_a_missing_service_is_said() -> None:
+    axes = plot_findings(frame(finding(None, "rc4", "meets"), finding("smtp://a:25", "rc4", "meets", policy="nist")))
+    rules = {tick.get_text() for tick in (*axes.get_yticklabels(), *axes.get_xticklabels())}
+    assert {"ietf: rc4", "nist: rc4", "mx.example", "smtp://a:25"} == rules
+
+
+def test_every_verdict_looks_different() -> None:
+    assert len({style.sign for style in VERDICTS.values()}) == len(VERDICTS)
+    assert len({(style.fill, style.hatch) for style in VERDICTS.values()}) == len(VERDICTS)
+
+
+def test_no_findings_are_said() -> None:
+    _, given = plt.subplots()
+    assert plot_findings(frame(*MIXED).iloc[:0], ax=given) is given
+    assert "No rule had anything to judge." in words(given)
+
+
+@pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE.keys())
+def test_hostile_names_are_drawn_harmless(name: str) -> None:
+    axes = plot_findings(frame(finding(name, name, "meets", policy=name), finding("b", "rc4", "meets", policy=name)))
+    axes.figure.draw_without_rendering()
+    assert all("$" not in text.replace(r"\$", "") for text in words(axes))

@@ -1,0 +1,85 @@
+"""Renewals to come, and lifetimes against the caps: off by no second."""
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+
+from tests.chart.frames import HOSTILE, at, drawn, points, typed, words
+from toolkit.chart import plot_lifetimes, plot_renewals
+
+
+def renewal(when: str, **facts: object) -> dict:
+    row = {
+        "service": "smtp://mx.example:25", "host": "mx.example", "server_name": "mx.example", "key_type": "RSA",
+        "renews_at": at(when), "not_after": at(when) + pd.Timedelta(days=90), "year": int(when[:4]), "is_capped": False,
+        "is_overdue": False, "habit_breaks_at": pd.NaT, "source": "lab",
+    }  # fmt: skip
+    return row | facts
+
+
+def frame(*rows: dict) -> pd.DataFrame:
+    return typed(pd.DataFrame(list(rows)).astype({"is_capped": "boolean", "is_overdue": "boolean"}))
+
+
+def test_each_renewal_has_a_mark_of_its_kind_and_years_are_counted() -> None:
+    axes = plot_renewals(
+        frame(
+            renewal("2026-11-01", is_overdue=True),
+            renewal("2027-02-01"),
+            renewal("2027-05-01", is_capped=True, habit_breaks_at=at("2027-05-01")),
+        )
+    )
+    assert [points(axes, kind) for kind in ("overdue", "habit", "capped", "breaks")] == [1, 1, 1, 1]
+    assert "renewals: 1 in 2026, 2 in 2027" in words(axes)
+    (cap,) = drawn(axes, "cap")
+    assert cap.get_xdata()[0] == pytest.approx(at("2027-03-15").timestamp() / 86400)
+
+
+def test_the_soonest_line_is_on_top() -> None:
+    axes = plot_renewals(
+        frame(renewal("2027-02-01", service="smtp://late:25"), renewal("2026-12-01", service="smtp://soon:25"))
+    )
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["smtp://soon:25", "smtp://late:25"]
+
+
+def test_nothing_to_come_is_said() -> None:
+    _, given = plt.subplots()
+    assert plot_renewals(frame(renewal("2027-02-01")).iloc[:0], ax=given) is given
+    assert any(text.startswith("No line") for text in words(given))
+
+
+@pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE.keys())
+def test_hostile_names_are_drawn_harmless(name: str) -> None:
+    axes = plot_renewals(frame(renewal("2027-02-01", service=name)))
+    axes.figure.draw_without_rendering()
+    assert all("$" not in text.replace(r"\$", "") for text in words(axes))
+
+
+def certificates(*dates: tuple[str, str]) -> pd.DataFrame:
+    rows = [{"cert_sha256": str(n), "not_before": at(a), "not_after": at(b)} for n, (a, b) in enumerate(dates)]
+    return typed(pd.DataFrame(rows))
+
+
+def test_a_lifetime_counts_its_last_second() -> None:
+    within = ("2026-03-15", "2026-09-30T23:59:59")
+    above = ("2026-03-15", "2026-10-01")
+    axes = plot_lifetimes(certificates(within, above))
+    assert (points(axes, "within"), points(axes, "above")) == (1, 1)
+
+
+def test_the_cap_is_that_of_the_day_on_which_validity_begins() -> None:
+    axes = plot_lifetimes(certificates(("2026-03-14T23:59:59", "2027-04-16T23:59:58"), ("2017-01-01", "2020-01-01")))
+    assert (points(axes, "within"), points(axes, "above")) == (2, 0)
+
+
+def test_a_certificate_seen_on_many_lines_is_one_and_year_9999_stands_at_the_edge() -> None:
+    one = certificates(("2026-01-01", "2026-04-01"))
+    many = pd.concat([one, one, certificates(("2026-01-01", "9999-12-31")).assign(cert_sha256="x")])
+    axes = plot_lifetimes(many)
+    axes.figure.draw_without_rendering()
+    assert points(axes, "within") + points(axes, "above") == 2
+
+
+def test_no_dates_are_said() -> None:
+    axes = plot_lifetimes(certificates(("2026-01-01", "2026-04-01")).iloc[:0])
+    assert "No certificate with dates." in words(axes)

@@ -1,0 +1,73 @@
+"""Roll-out curves: a row per line, a curve per certificate, a band, and no line where nobody looked."""
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+
+from tests.chart.frames import HOSTILE, at, drawn, typed, words
+from toolkit.chart import plot_shares
+
+
+def window(day: int, leaf: str, seen: int, looks: int = 4, **facts: object) -> dict:
+    begins = at("2026-05-01") + pd.Timedelta(days=day)
+    row = {
+        "service": "smtp://mx.example:25", "host": "mx.example", "server_name": "mx.example", "key_type": "RSA",
+        "address": None, "leaf_sha256": leaf, "window_from_at": begins,
+        "window_until_at": begins + pd.Timedelta(days=1),
+        "looks": looks, "leaf_looks": seen, "share": seen / looks, "share_min": max(seen / looks - 0.2, 0.0),
+        "share_max": min(seen / looks + 0.2, 1.0), "source": "lab",
+    }  # fmt: skip
+    return row | facts
+
+
+def frame(*rows: dict) -> pd.DataFrame:
+    return typed(pd.DataFrame(list(rows)).astype({"address": "string"}))
+
+
+ROLLOUT = (
+    window(0, "a", 4), window(1, "a", 3), window(1, "b", 1), window(2, "b", 4), window(3, "b", 4),
+)  # fmt: skip
+
+
+def curves(axes: plt.Axes) -> list[list[float]]:
+    return [[round(1 - y, 6) for y in line.get_ydata()] for line in drawn(axes, "share")]
+
+
+def test_a_rollout_is_two_curves_that_reach_zero_beside_their_windows() -> None:
+    axes = plot_shares(frame(*ROLLOUT))
+    assert curves(axes) == [[1.0, 0.75, 0.0], [0.0, 0.25, 1.0, 1.0]]
+    assert len(drawn(axes, "band")) == 2
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["100 %", "75 %", "50 %", "25 %", "0 %"]
+    assert len({line.get_marker() for line in drawn(axes, "share")}) == 2
+    assert axes.get_title("left").endswith("smtp://mx.example:25  ·  lab data")
+
+
+def test_a_window_without_looks_breaks_the_curve() -> None:
+    axes = plot_shares(frame(window(0, "a", 4), window(1, "a", 4), window(9, "a", 4)))
+    assert curves(axes) == [[1.0, 1.0], [1.0]]
+
+
+def test_lines_and_addresses_have_rows_of_their_own() -> None:
+    other = [row | {"address": "192.0.2.1"} for row in ROLLOUT]
+    axes = plot_shares(frame(*(row | {"address": "192.0.2.2"} for row in ROLLOUT), *other))
+    labels = [tick.get_text() for tick in axes.get_yticklabels()]
+    assert labels == ["smtp://mx.example:25\n192.0.2.2", "smtp://mx.example:25\n192.0.2.1"]
+
+
+def test_a_certificate_of_two_rotations_is_drawn_once() -> None:
+    axes = plot_shares(frame(*ROLLOUT, *ROLLOUT))
+    assert curves(axes) == [[1.0, 0.75, 0.0], [0.0, 0.25, 1.0, 1.0]]
+
+
+def test_an_empty_frame_says_so_and_given_axes_are_used() -> None:
+    _, given = plt.subplots()
+    assert plot_shares(frame(*ROLLOUT).iloc[:0], ax=given) is given
+    assert any(text.startswith("No window") for text in words(given))
+
+
+@pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE.keys())
+def test_hostile_names_are_drawn_harmless(name: str) -> None:
+    other = [row | {"service": name, "address": name} for row in ROLLOUT]
+    for axes in (plot_shares(frame(*ROLLOUT, *other)), plot_shares(frame(*other))):
+        axes.figure.draw_without_rendering()
+        assert all("$" not in text.replace(r"\$", "") for text in words(axes))

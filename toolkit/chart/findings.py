@@ -1,0 +1,55 @@
+"""Findings by service and rule: the worst verdict of each, and on how many rows it rests."""
+
+from typing import Final
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from toolkit.chart import canvas
+from toolkit.chart.matrix import Cell, draw_matrix
+from toolkit.chart.palette import GREEN, PAPER, RED
+
+VERDICTS: Final = {
+    "falls short": Cell("falls short", RED, "", "×", "#FFFFFF"),
+    "contradicted": Cell("contradicted", RED, "\\\\\\\\", "≠", "#FFFFFF"),
+    "unknown": Cell("unknown", "#FFFFFF", "....", "?"),
+    "confirmed": Cell("confirmed", PAPER, "////", "="),
+    "meets": Cell("meets", GREEN, "", "✓", "#FFFFFF"),
+}
+"""Verdict → how it looks, the worst first."""
+
+_MOST_COLUMNS: Final = 8
+
+
+def plot_findings(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """The axes with a matrix of services and rules: the worst verdict, and how many rows of evidence gave it.
+
+    `frame` is what `judge` or `summarise_findings` returns, of one policy or several. Whichever are fewer, services
+    or rules, are the columns. A blank cell: the rule has nothing to judge there. Returns the axes.
+    """
+    if frame.empty:
+        return canvas.say_nothing(ax, "Findings", "No rule had anything to judge.")
+    named = frame["service"].fillna(frame["host"]).fillna("service not said").astype(object)
+    counted = frame["rows"] if "rows" in frame else frame["evidence_row"].notna()
+    found = pd.DataFrame(
+        {"service": named, "rule": frame["rule"].astype(object), "verdict": frame["verdict"], "rows": counted}
+    )
+    if frame["policy"].nunique() > 1:
+        found["rule"] = frame["policy"].astype(object) + ": " + found["rule"]
+    worst_first = list(VERDICTS)
+    found["worst"] = found["verdict"].map(worst_first.index)
+    cells = found.groupby(["service", "rule", "worst"], as_index=False).agg({"rows": "sum"})
+    cells = cells.sort_values("worst").drop_duplicates(["service", "rule"])
+    cells["state"] = [worst_first[number] for number in cells["worst"]]
+    cells["words"] = [f"{int(rows):,}" if rows else "" for rows in cells["rows"]]
+    down, across = ("rule", "service") if cells["rule"].nunique() >= cells["service"].nunique() else ("service", "rule")
+    places = {axis: {name: n for n, name in enumerate(sorted(cells[axis].unique()))} for axis in (down, across)}
+    cells["row"], cells["column"] = cells[down].map(places[down]), cells[across].map(places[across])
+    width = 40 if len(places[across]) <= _MOST_COLUMNS else 26
+    policies = ", ".join(canvas.label(policy) for policy in sorted(frame["policy"].dropna().unique()))
+    return draw_matrix(
+        ax, cells, rows=[canvas.label(name) for name in places[down]],
+        columns=[canvas.label(name, width=width) for name in places[across]], styles=VERDICTS,
+        notes=["the worst verdict of each; number: rows of evidence that gave it"],
+        title=canvas.titled(f"Findings: {policies}", frame),
+    )  # fmt: skip

@@ -1,0 +1,157 @@
+"""Renewals to come, line by line, and lifetimes over the years, each against the caps of the CA/Browser Forum."""
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from toolkit.chart import canvas
+from toolkit.chart.lifelines import LINE, label_lines
+from toolkit.chart.palette import BLUE, FAINT, GREEN, INK, ORANGE, PAPER, PURPLE, RED, Style
+from toolkit.reference.rules import validity_caps
+
+_ROW_INCHES, _FLEET_ROW_INCHES, _MOST_ROWS = 0.32, 0.19, 40
+
+RENEWALS: Final = {
+    "habit": Style("as the habit has it", GREEN, "o", ""),
+    "capped": Style("shorter: capped", ORANGE, "^", ""),
+    "overdue": Style("overdue", RED, "X", ""),
+}
+"""Kind of a renewal → how it is drawn."""
+
+
+def plot_renewals(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """The axes with a row per line and a mark per renewal to come, soonest first; how many there are in each year.
+
+    `frame` is what `forecast_renewals` returns. The mark's shape and colour say whether the renewal follows the
+    line's habit, is cut short by a cap, or is overdue; a purple star, the renewal at which today's habit stops working.
+    Dotted lines are the days on which a cap begins. Returns the axes.
+    """
+    if frame.empty:
+        return canvas.say_nothing(ax, "Renewals to come", "No line shows a certificate from which to go on.")
+    rows = frame.reset_index(drop=True)
+    rows["at"] = canvas.days(rows["renews_at"])
+    rows["line"] = rows.groupby(LINE, sort=False, dropna=False).ngroup()
+    soonest = rows.groupby("line")["at"].min().sort_values(kind="stable")
+    rows["y"] = rows["line"].map({line: place for place, line in enumerate(soonest.index)})
+    heads = rows.sort_values("y").drop_duplicates("y")
+    count = len(heads)
+    axes = canvas.open_axes(ax, inches=count * (_ROW_INCHES if count <= _MOST_ROWS else _FLEET_ROW_INCHES))
+    first, last = float(rows["at"].min()), float(rows["at"].max())
+    margin = max((last - first) * 0.02, 3.0)
+    canvas.set_dates(axes, first - margin, last + margin, is_tall=count > _MOST_ROWS)
+    for y in range(1, count, 2):
+        axes.axhspan(y - 0.5, y + 0.5, color=PAPER, zorder=0, linewidth=0)
+    handles = _draw_marks(axes, rows)
+    handles += _draw_caps(axes, first - margin, last + margin)
+    named = heads[LINE].astype(object)
+    canvas.set_rows(axes, list(range(count)), label_lines(named.where(named.notna(), "")), extent=(-0.6, count - 0.4))
+    canvas.set_heading(axes, canvas.titled("Renewals to come", frame), handles)
+    years = rows.groupby("year").size()
+    words = "renewals: " + ", ".join(f"{size:,} in {year}" for year, size in years.items())
+    axes.annotate(
+        words, (0, 0), xycoords="axes fraction", xytext=(0, -26), textcoords="offset points", va="top", fontsize=8.5,
+        color=INK, gid="notes",
+    )  # fmt: skip
+    return axes
+
+
+def plot_lifetimes(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """The axes with a mark per certificate: how long it lives, by the day its validity begins, against the caps.
+
+    `frame` has `not_before`, `not_after` (the table `certificates`, or what `find_sightings`, `summarise_expiry`
+    return); each certificate is drawn once. A cross is above the cap of the day on which its validity began, which
+    binds public CAs only; the stairs are the caps. The last second counts. Returns the axes.
+    """
+    key = next((name for name in ("cert_sha256", "leaf_sha256") if name in frame), None)
+    dated = frame.dropna(subset=["not_before", "not_after"])
+    dated = dated.drop_duplicates(key) if key else dated
+    if dated.empty:
+        return canvas.say_nothing(ax, "Lifetimes of certificates", "No certificate with dates.")
+    begin, end = canvas.days(dated["not_before"]), canvas.days(dated["not_after"])
+    # A certificate until year 9999 would hide all others; it stands at the top edge.
+    life = np.round((end - begin) * 86400 + 1) / 86400
+    ceiling = max(float(np.quantile(life, 0.95)) * 1.3, 100.0)
+    axes = canvas.open_axes(ax, inches=3.2)
+    span = float(begin.max() - begin.min())
+    first, last = float(begin.min()) - max(span * 0.03, 20), float(begin.max()) + max(span * 0.03, 20)
+    first, last = max(first, canvas.FIRST_DAY), min(last, canvas.LAST_DAY)
+    canvas.set_dates(axes, first, last)
+    caps = _stairs(first, last)
+    limit = np.array([_cap_at(day) for day in begin])
+    above = life > limit
+    for style, chosen in ((Style("", BLUE, "o", ""), ~above), (Style("", RED, "X", ""), above)):
+        marks = axes.scatter(
+            begin[chosen], np.clip(life[chosen], 0, ceiling), marker=style.marker, s=30, color=style.colour, alpha=0.8,
+            edgecolor="white", linewidth=0.4, zorder=3, clip_on=False,
+        )  # fmt: skip
+        marks.set_gid("above" if style.marker == "X" else "within")
+    handles = [Line2D([], [], linestyle="", marker="o", color=BLUE, label="certificate")]
+    if above.any():
+        handles.append(Line2D([], [], linestyle="", marker="X", color=RED, label="above the cap of its day"))
+    if len(caps):
+        axes.plot(caps[:, 0], np.clip(caps[:, 1], 0, ceiling * 1.05), color=INK, linewidth=1, linestyle="--", gid="cap")
+        handles.append(Line2D([], [], color=INK, linewidth=1, linestyle="--", label="cap (CA/Browser Forum)"))
+    axes.set_ylim(0, ceiling * 1.05)
+    axes.set_ylabel("lifetime in days", fontsize=9, color=INK)
+    axes.grid(axis="y", color="#E3E3E3", linewidth=0.6)
+    canvas.set_heading(axes, canvas.titled("Lifetimes of certificates", frame), handles)
+    return axes
+
+
+def _draw_marks(ax: Axes, rows: pd.DataFrame) -> list[Line2D]:
+    kinds = np.where(rows["is_overdue"].fillna(value=False), "overdue", np.where(rows["is_capped"], "capped", "habit"))
+    handles = []
+    for kind, style in RENEWALS.items():
+        mine = rows[kinds == kind]
+        if mine.empty:
+            continue
+        marks = ax.scatter(
+            mine["at"], mine["y"], marker=style.marker, s=34, color=style.colour, edgecolor="white", linewidth=0.4,
+            zorder=3,
+        )  # fmt: skip
+        marks.set_gid(kind)
+        handles.append(Line2D([], [], linestyle="", marker=style.marker, color=style.colour, label=style.words))
+    breaks = rows.dropna(subset=["habit_breaks_at"]).drop_duplicates("line")
+    if len(breaks):
+        stars = ax.scatter(
+            canvas.days(breaks["habit_breaks_at"]), breaks["y"], marker="*", s=150, color=PURPLE, edgecolor=INK,
+            linewidth=0.6, zorder=4,
+        )  # fmt: skip
+        stars.set_gid("breaks")
+        words = "today's habit stops working"
+        star = Line2D([], [], linestyle="", marker="*", markersize=10, color=PURPLE, markeredgecolor=INK, label=words)
+        handles.append(star)
+    return handles
+
+
+def _draw_caps(ax: Axes, first: float, last: float) -> list[Line2D]:
+    handles = []
+    for cap in validity_caps():
+        at = canvas.day(cap.since)
+        if first < at < last:
+            ax.axvline(at, color=INK, linewidth=1, linestyle=":", zorder=1, gid="cap")
+            ax.annotate(
+                f"{cap.days} d", (at, 0), xycoords=("data", "axes fraction"), xytext=(2, 2),
+                textcoords="offset points", fontsize=7.5, color=FAINT,
+            )  # fmt: skip
+            handles = [Line2D([], [], color=INK, linewidth=1, linestyle=":", label="a cap begins")]
+    return handles
+
+
+def _cap_at(day: float) -> float:
+    """The cap in days for a validity that begins on that day; infinite before there were any."""
+    held = [cap.days for cap in validity_caps() if canvas.day(cap.since) <= day]
+    return float(held[-1]) if held else np.inf
+
+
+def _stairs(first: float, last: float) -> np.ndarray:
+    points: list[tuple[float, float]] = []
+    for cap in validity_caps():
+        begin = max(canvas.day(cap.since), first)
+        end = min(canvas.day(cap.until) if cap.until else last, last)
+        if begin < end:
+            points += [(begin, cap.days), (end, cap.days)]
+    return np.array(points)

@@ -1,0 +1,123 @@
+"""One rotation close up: every look as a mark on its address, and what the looks say as brackets above."""
+
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from toolkit.chart import canvas
+from toolkit.chart.palette import BLUE, GREEN, INK, ORANGE, PAPER, PURPLE, RED
+from toolkit.errors import UsageError
+
+_ROW_INCHES: Final = 0.55
+_BRACKETS: Final = (
+    ("start", "start_min_at", "start_max_at", GREEN),
+    ("half", "half_min_at", "half_max_at", PURPLE),
+    ("done", "done_min_at", "done_max_at", RED),
+)
+"""Name, the columns of both ends, colour."""
+
+_STEP: Final = 0.55
+"""Between two brackets, in rows."""
+
+
+def plot_rollout(
+    frame: pd.DataFrame, *, rotation: pd.DataFrame, margin_days: float | None = None, ax: Axes | None = None
+) -> Axes:
+    """The axes with a row per address (and machine), a mark per look: the old certificate or the new one.
+
+    `frame` is the table `observations`, or the log of a lab's servers (`observed_at` or `served_at`, and `machine`);
+    `rotation` a frame of one row of `find_rotations`, which chooses service, server name and both certificates.
+    Looks of one row are spread by their number in the round. Brackets above: from when to when the start, the half
+    and the end of the roll-out lie, the certain end and the 95 % claim; a dotted end is not bounded. `margin_days` is
+    how much is drawn on either side of what is certain (default: three quarters of it, at least two days). Returns
+    the axes. Raises `UsageError` where `rotation` has not one row.
+    """
+    if len(rotation) != 1:
+        raise UsageError(f"plot_rollout draws one rotation, not {len(rotation)}: choose one, rotations.iloc[[n]].")
+    row = rotation.iloc[0]
+    instant = "observed_at" if "observed_at" in frame else "served_at"
+    shown = frame["leaf_sha256"].isin([row["predecessor_sha256"], row["successor_sha256"]]) & frame[instant].notna()
+    for name in ("service", "server_name"):
+        shown &= (frame[name] == row[name]).fillna(value=False) if not pd.isna(row[name]) else frame[name].isna()
+    looks = frame[shown].reset_index(drop=True)
+    words = "One rotation close up, " + canvas.label(row["service"] if not pd.isna(row["service"]) else row["host"])
+    if looks.empty or pd.isna(row["start_max_at"]):
+        return canvas.say_nothing(ax, words, "No dated look showed either certificate.")
+    looks["at"] = canvas.days(looks[instant])
+    certain = sorted(canvas.days(pd.Series([row["start_max_at"], row["done_min_at"]])))
+    margin = max((certain[1] - certain[0]) * 0.75, 2.0) if margin_days is None else margin_days
+    first, last = certain[0] - margin, certain[1] + margin
+    looks = looks[looks["at"].between(first, last)]
+    names = _named(looks)
+    count = max(int(names.max()) + 1 if len(names) else 1, 1)
+    top = -_STEP * len(_BRACKETS) - 0.35
+    axes = canvas.open_axes(ax, inches=(count - top) * _ROW_INCHES)
+    canvas.set_dates(axes, first, last)
+    for number in range(1, count, 2):
+        axes.axhspan(number - 0.5, number + 0.5, color=PAPER, zorder=0, linewidth=0)
+    handles = _draw_looks(axes, looks.assign(row=names), str(row["predecessor_sha256"]))
+    for number, (name, low, high, colour) in enumerate(_BRACKETS):
+        ends = canvas.days(pd.Series([row[low], row[high]]))
+        _draw_bracket(axes, ends, y=top + 0.1 + _STEP * number, name=name, colour=colour, window=(first, last))
+    labels = looks.assign(row=names).drop_duplicates("row").sort_values("row")
+    canvas.set_rows(axes, list(range(len(labels))), [_label(look) for look in labels.to_dict("records")],
+                    extent=(top - 0.3, count - 0.4))  # fmt: skip
+    canvas.set_heading(axes, canvas.titled(words, rotation), handles)
+    return axes
+
+
+def _named(looks: pd.DataFrame) -> pd.Series:
+    keys = [name for name in ("address", "machine") if name in looks]
+    ordered = looks.sort_values(keys)
+    return ordered.groupby(keys, dropna=False, sort=False).ngroup().reindex(looks.index)
+
+
+def _label(look: dict[Any, Any]) -> str:
+    address = look.get("address")
+    shown = "address not known" if pd.isna(address) else canvas.label(address)
+    return shown if pd.isna(look.get("machine")) else f"{shown}  machine {look['machine']}"
+
+
+def _draw_looks(ax: Axes, looks: pd.DataFrame, old: str) -> list[Line2D]:
+    sample = looks["sample"].fillna(0).astype(float) if "sample" in looks else pd.Series(0.0, index=looks.index)
+    # Within a row, the looks of a round stand below each other.
+    spread = (sample / max(float(sample.max()), 1.0) - 0.5) * 0.6 if len(looks) else sample
+    handles = []
+    is_old = (looks["leaf_sha256"] == old).to_numpy(dtype=bool)
+    for words, chosen, colour, marker in (("old certificate", is_old, BLUE, "o"), ("new", ~is_old, ORANGE, "s")):
+        marks = ax.scatter(
+            looks["at"][chosen], (looks["row"] + spread)[chosen], marker=marker, s=16, color=colour, alpha=0.85,
+            linewidth=0, zorder=3,
+        )  # fmt: skip
+        marks.set_gid("old" if colour == BLUE else "new")
+        handles.append(Line2D([], [], linestyle="", marker=marker, color=colour, label=words))
+    return handles
+
+
+def _draw_bracket(
+    ax: Axes, ends: canvas.Days, *, y: float, name: str, colour: str, window: tuple[float, float]
+) -> None:
+    """From one end to the other; towards an end that is not known, or outside the window, a dotted line."""
+    known = ends[~np.isnan(ends)]
+    if not len(known):
+        ax.annotate(
+            f"{name}: not bounded", (window[0], y), xytext=(4, 0), textcoords="offset points", va="center",
+            fontsize=7.5, color=colour,
+        )  # fmt: skip
+        return
+    low, high = (float(end) if not np.isnan(end) else edge for end, edge in zip(ends, window, strict=True))
+    left, right = max(low, window[0]), min(high, window[1])
+    is_open = bool(np.isnan(ends).any()) or low < window[0] or high > window[1]
+    ax.plot(
+        [left, right], [y, y], color=colour, linewidth=1.6, linestyle=":" if is_open else "-", gid=f"bracket-{name}"
+    )
+    for end in known:
+        if window[0] <= end <= window[1]:
+            ax.plot([end, end], [y - 0.12, y + 0.12], color=colour, linewidth=1.6, gid="bracket-end")
+    ax.annotate(
+        name, ((left + right) / 2, y), xytext=(0, 3), textcoords="offset points", ha="center",
+        va="bottom", fontsize=7.5, color=INK,
+    )  # fmt: skip

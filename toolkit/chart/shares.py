@@ -1,0 +1,115 @@
+"""How a certificate rolls out: the share of looks that showed it, window by window, with its interval."""
+
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from toolkit.chart import canvas
+from toolkit.chart.lifelines import LINE, label_lines
+from toolkit.chart.palette import FAINT, INK, LIVES, PAPER
+
+_ROW_INCHES: Final = 0.75
+_GAP: Final = 0.3
+"""Between two rows, in heights of a row."""
+_ALONE_INCHES: Final = 2.6
+_MARKERS: Final = ("o", "s")
+"""Successive certificates take turns in shape, as in colour."""
+
+
+def plot_shares(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """The axes with a row per line (or line and address), in it the share of each certificate as a curve with a band.
+
+    `frame` is what `estimate_shares` returns, by line, address or rotation. Each row goes from 0 to 100 %. A point is
+    the share of a window's looks, in the window's middle; the band its 95 % interval; a curve is broken where a
+    window has no looks. Successive certificates take turns in colour and marker. A certificate that a window of its
+    line did not show has share 0 there. Returns the axes.
+    """
+    if frame.empty:
+        return canvas.say_nothing(ax, "Shares", "No window holds a look that got a certificate.")
+    curves = _placed(frame)
+    count = int(curves["row"].max()) + 1
+    axes = canvas.open_axes(ax, inches=_ALONE_INCHES if count == 1 else count * _ROW_INCHES * (1 + _GAP))
+    begin, end = float(curves["begin"].min()), float(curves["end"].max())
+    canvas.set_dates(axes, begin, end)
+    pitch = 1 + _GAP
+    for number in range(count):
+        for level in (0.0, 0.5, 1.0):
+            height = number * pitch + level
+            axes.axhline(height, color=FAINT if level == 1 else "#E3E3E3", linewidth=0.7, zorder=0.5)
+        if number % 2:
+            axes.axhspan(number * pitch - _GAP / 2, (number + 1) * pitch - _GAP / 2, color=PAPER, zorder=0, linewidth=0)
+    for row, turn in curves[["row", "turn"]].drop_duplicates().itertuples(index=False):
+        curve = curves[(curves["row"] == row) & (curves["turn"] == turn)].sort_values("begin")
+        _draw_curve(axes, curve, top=row * pitch, turn=turn % len(LIVES))
+    if count == 1:
+        ticks = [0.0, 0.25, 0.5, 0.75, 1.0]
+        canvas.set_rows(axes, ticks, ["100 %", "75 %", "50 %", "25 %", "0 %"], extent=(-0.05, 1.05))
+    else:
+        rows = curves.drop_duplicates("row").sort_values("row")
+        middles = [number * pitch + 0.5 for number in range(count)]
+        canvas.set_rows(axes, middles, list(rows["label"]), extent=(-_GAP / 2, count * pitch - _GAP / 2))
+    words = "Share of looks that showed each certificate" + (f", {curves['label'].iloc[0]}" if count == 1 else "")
+    canvas.set_heading(axes, canvas.titled(words, frame), _handles(curves))
+    return axes
+
+
+def _placed(frame: pd.DataFrame) -> pd.DataFrame:
+    """The windows with `row`, `label`, `turn` of the certificate in its row, and `begin`, `end` in days."""
+    keys = [*LINE, "address"]
+    curves = frame.drop_duplicates([*keys, "leaf_sha256", "window_from_at"]).reset_index(drop=True)
+    curves["begin"] = canvas.days(curves["window_from_at"])
+    curves["end"] = canvas.days(curves["window_until_at"])
+    curves["row"] = curves.groupby(keys, sort=False, dropna=False).ngroup()
+    heads = curves.drop_duplicates("row")[keys].astype(object)
+    heads = heads.where(heads.notna(), "")
+    labels = [
+        f"{label}\n{canvas.label(address)}" if address else label
+        for label, address in zip(label_lines(heads), heads["address"], strict=True)
+    ]
+    curves["label"] = [labels[row] for row in curves["row"]]
+    first = curves[curves["leaf_looks"] > 0].groupby(["row", "leaf_sha256"])["begin"].min()
+    order = first.reset_index().sort_values(["row", "begin", "leaf_sha256"])
+    order["turn"] = order.groupby("row").cumcount()
+    curves = curves.merge(order[["row", "leaf_sha256", "turn"]], on=["row", "leaf_sha256"])
+    return pd.concat([curves, _absences(curves)], ignore_index=True)
+
+
+def _absences(curves: pd.DataFrame) -> pd.DataFrame:
+    """The windows next to those of a certificate in which its line showed others: its share there is 0."""
+    windows = curves.drop_duplicates(["row", "begin"])[["row", "label", "begin", "end"]].sort_values(["row", "begin"])
+    windows["number"] = windows.groupby("row").cumcount()
+    known = curves.merge(windows[["row", "begin", "number"]], on=["row", "begin"])
+    spans = known.groupby(["row", "turn"])["number"].agg(["min", "max"]).reset_index()
+    spans = spans.merge(windows, on="row")
+    spans = spans[(spans["number"] >= spans["min"] - 1) & (spans["number"] <= spans["max"] + 1)]
+    present = pd.MultiIndex.from_frame(known[["row", "turn", "begin"]])
+    absent = spans[~pd.MultiIndex.from_frame(spans[["row", "turn", "begin"]]).isin(present)]
+    return absent[["row", "label", "turn", "begin", "end"]].assign(share=0.0, share_min=0.0, share_max=0.0)
+
+
+def _draw_curve(ax: Axes, curve: pd.DataFrame, *, top: float, turn: int) -> None:
+    middle = ((curve["begin"] + curve["end"]) / 2).to_numpy(dtype=float)
+    share, low, high = (curve[name].to_numpy(dtype=float) for name in ("share", "share_min", "share_max"))
+    length = (curve["end"] - curve["begin"]).to_numpy(dtype=float)
+    breaks = [n + 1 for n, (one, other) in enumerate(pairwise(middle)) if other - one > 1.5 * length[n]]
+    for part in np.split(np.arange(len(middle)), breaks):
+        band = ax.fill_between(
+            middle[part], top + 1 - low[part], top + 1 - high[part], color=LIVES[turn], alpha=0.2, linewidth=0
+        )
+        band.set_gid("band")
+        ax.plot(
+            middle[part], top + 1 - share[part], color=LIVES[turn], marker=_MARKERS[turn], markersize=4, linewidth=1.4,
+            gid="share", zorder=3,
+        )  # fmt: skip
+
+
+def _handles(curves: pd.DataFrame) -> list[Any]:
+    names = ("first, third, … certificate", "second, fourth, …")
+    used = sorted(set((curves["turn"] % len(LIVES)).astype(int)))
+    lines = [Line2D([], [], color=LIVES[turn], marker=_MARKERS[turn], markersize=4, label=names[turn]) for turn in used]
+    return [*lines, Patch(facecolor=INK, alpha=0.2, label="95 % interval")]
