@@ -1,50 +1,271 @@
 """Rules with dates, and what the tables say about each: meets, falls short, or unknown."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
+import numpy as np
 import pandas as pd
 
+from toolkit import schema
+from toolkit.analyse.claims import judge_claims
+from toolkit.analyse.expiry import zoned
+from toolkit.analyse.subjects import OF_CERTIFICATES, OF_SUITES, Judged, Subjects
+from toolkit.errors import UsageError
+from toolkit.reference.rules import Rule, policies
 from toolkit.tables import Tables
 
+DTYPES: Final = {
+    "policy": "string",
+    "edition": "string",
+    "rule": "string",
+    "level": "string",
+    "verdict": "string",
+    "service": "string",
+    "host": "string",
+    "server_name": "string",
+    "subject": "string",
+    "found": "string",
+    "required": "string",
+    "protocol": "string",
+    "suite": "string",
+    "leaf_sha256": "string",
+    "since": schema.DTYPES["instant"],
+    "as_of": schema.DTYPES["instant"],
+    "observed_at": schema.DTYPES["instant"],
+    "evidence_table": "string",
+    "evidence_row": "Int64",
+    "reason": "string",
+    "authority": "string",
+    "source": "string",
+}
+"""Columns of `judge`, in order, and their dtypes."""
 
-def judge(tables: Tables, policy: str, *, as_of: datetime | Literal["observed"] = "observed") -> pd.DataFrame:
+_WORST_FIRST: Final = ("falls short", "contradicted", "unknown", "confirmed", "meets")
+
+
+def judge(
+    tables: Tables, policy: str | Iterable[Rule], *, as_of: datetime | Literal["observed"] = "observed"
+) -> pd.DataFrame:
     """A finding per rule and row of evidence: what the rule asks, what the row shows, and since when it held.
 
-    `as_of` chooses the rules, not the evidence: `observed` judges each row by the rules of its own day (a 2015
-    scan is not a 2026 failure), an instant judges every row by the rules of that day. Where no edition of a policy
-    was in force, or the row's day is not known well enough to tell which one was, the verdict is `unknown`.
+    `as_of` chooses the rules, not the evidence: `observed` judges each row by the rules of its own day (a 2015 scan
+    is not a 2026 failure), an instant judges every row by the rules of that day. Before a rule's first edition, and
+    where the row's day is not known well enough to tell which one was in force, the verdict is `unknown`.
+    Rules about issuing (lifetime, SHA-1, …) go by the day on which the certificate was issued, at the latest `as_of`.
 
-    Policies (`toolkit.reference.policies()`): `ietf` (RFC 7465, 7568, 8996, 9325), `mozilla-modern`,
-    `mozilla-intermediate`, `mozilla-old`, `nist`, `baseline` (certificates: RFC 5280, CA/Browser Forum), and
-    `google-help`, a set of dated claims whose verdicts are `confirmed`, `contradicted` and `unknown`.
+    Policies (`toolkit.reference.rules.policies()`): `ietf` (RFC 6176, 7465, 7568, 8996, BCP 195), `mozilla-modern`,
+    `mozilla-intermediate`, `mozilla-old` (editions 4.0 to 6.0), `nist` (SP 800-52r2, 800-131A), `baseline`
+    (certificates: RFC 5280, CA/Browser Forum with SC-081v3), `clients`, and `google-help`, dated claims whose
+    verdicts are `confirmed`, `contradicted` and `unknown` (see `toolkit.analyse.claims`). Or the rules of a file
+    (`read_rules`).
 
-    What is judged: handshakes that came to an answer, by what they negotiated and the leaf they showed; answers
-    of surveys, where `accepted` falls short of a prohibition, `refused` meets it, and `untested` leaves it unknown.
+    Judged are handshakes by what they negotiated and the leaf they showed, and answers of surveys: what a rule
+    forbids falls short where it is `accepted`, meets it where it is `refused`, and is unknown where it is `untested`;
+    what a rule allows meets it where it is `accepted` and is no finding otherwise. Rules about issuing make one
+    finding per certificate and service. Failed looks show nothing and make none.
 
     Columns, in order:
 
-    - `policy`, `edition`, `rule` (string), `verdict` (string), `service`, `host`, `server_name` (string)
-    - `subject` (string, what is judged: `protocol`, `suite`, `group`, `certificate`, …), `found` (string, what the row
-      shows), `required` (string, what the rule asks, in words), `protocol`, `suite`, `leaf_sha256` (string)
-    - `since` (instant, from when the rule or claim held; null: no edition was in force), `as_of` (instant, the day
-      whose rules were applied; null: the row is undated)
+    - `policy`, `edition`, `rule` (string), `level` (string: `must`, `should`, `claim`), `verdict` (string: `meets`,
+      `falls short`, `unknown`; of claims `confirmed`, `contradicted`, `unknown`)
+    - `service`, `host`, `server_name` (string, null: the source does not say)
+    - `subject` (string: `protocol`, `suite`, `cipher`, `key_bits`, …), `found` (string, what the row shows), `required`
+      (string, what the rule asks, in words)
+    - `protocol`, `suite`, `leaf_sha256` (string, of the evidence; null: it is not about that)
+    - `since` (instant, from when the rule held; null: not yet, or an undated claim), `as_of` (instant, the day whose
+      rules were applied; null: not known)
     - `observed_at` (instant, of the evidence; null: undated), `evidence_table` (string: `observations`, `support`,
-      `certificates`), `evidence_row` (Int64, position in that table; null: no evidence)
+      `certificates`; null: there is none), `evidence_row` (Int64, position in that table)
     - `reason` (string, why it is unknown; null elsewhere), `authority` (string, document and section), `source`
-      (string, of the evidence)
+      (string, of the evidence; null: the tables do not say)
 
     Raises `UsageError` for a policy that does not exist or an `as_of` without a zone.
     """
-    raise NotImplementedError
+    if isinstance(policy, str):
+        if policy not in policies():
+            raise UsageError(f"{policy!r} is no policy. Known: {', '.join(sorted(policies()))}.")
+        rules = policies()[policy]
+    else:
+        rules = tuple(policy)
+    day = None
+    if not isinstance(as_of, str):
+        day = zoned(as_of, "as_of")
+    elif as_of != "observed":
+        raise UsageError(f"as_of={as_of!r}: write 'observed', or give a datetime with a zone.")
+    subjects = Subjects(tables)
+    frames = [judge_claims(tables, subjects.evidence, [rule for rule in rules if rule.level == "claim"])]
+    frames += _judge_rules(subjects, [rule for rule in rules if rule.level != "claim"], day)
+    found = [frame for frame in frames if not frame.empty]
+    if not found:
+        return pd.DataFrame({name: pd.Series([], dtype=dtype) for name, dtype in DTYPES.items()})
+    return pd.concat(found, ignore_index=True).reindex(columns=list(DTYPES)).astype(DTYPES)
 
 
 def summarise_findings(findings: pd.DataFrame) -> pd.DataFrame:
-    """The findings counted: one row per policy, rule, service and verdict, worst verdict first.
+    """The findings counted: one row per policy, rule, service and verdict, the worst first.
 
-    Columns: `policy`, `edition`, `rule`, `service`, `host`, `verdict` (string), `found` (string, the distinct values
-    found, at most five), `required`, `authority` (string), `since` (instant, the earliest), `rows` (Int64),
+    Columns: `policy`, `rule`, `level`, `service`, `host`, `verdict` (string), `found` (string, the distinct values, at
+    most five named), `required`, `authority` (string), `since` (instant, the earliest; null: none), `rows` (Int64),
     `first_at`, `last_at` (instant, of the dated evidence; null: all undated), `evidence` (string, such as
-    `support 7–14, observations 3`), `source` (string).
+    `support 7–14, observations 3`, at most eight ranges; null: none), `reason` (string, why unknown), `source`.
     """
-    raise NotImplementedError
+    keys = ["policy", "rule", "level", "service", "host", "verdict"]
+    grouped = findings.groupby(keys, dropna=False, sort=False)
+    rows = []
+    for key, group in grouped:
+        rows.append(
+            {
+                **dict(zip(keys, key, strict=True)),
+                "found": _listed(group["found"]),
+                "required": _listed(group["required"], most=1),
+                "authority": _listed(group["authority"], most=3),
+                "since": group["since"].min(),
+                "rows": int(group["evidence_row"].notna().sum()),
+                "first_at": group["observed_at"].min(),
+                "last_at": group["observed_at"].max(),
+                "evidence": _ranges(group),
+                "reason": _listed(group["reason"], most=2),
+                "source": _listed(group["source"]),
+            }
+        )
+    dtypes = dict.fromkeys([*keys, "found", "required", "authority"], "string") | {"since": schema.DTYPES["instant"]}
+    dtypes |= {"rows": "Int64", **dict.fromkeys(["first_at", "last_at"], schema.DTYPES["instant"])}
+    dtypes |= dict.fromkeys(["evidence", "reason", "source"], "string")
+    frame = pd.DataFrame(rows, columns=list(dtypes))
+    for name in ("since", "first_at", "last_at"):
+        frame[name] = pd.to_datetime(frame[name], utc=True)
+    frame = frame.astype(dtypes)
+    worst = frame["verdict"].map({verdict: rank for rank, verdict in enumerate(_WORST_FIRST)})
+    order = frame.assign(worst=worst).sort_values(["policy", "worst", "rule", "service", "host"], kind="stable")
+    return order.drop(columns="worst").reset_index(drop=True)
+
+
+def _judge_rules(subjects: Subjects, rules: list[Rule], day: pd.Timestamp | None) -> list[pd.DataFrame]:
+    """The findings of the rules that hold or held, edition by edition."""
+    by_name: dict[str, list[Rule]] = {}
+    for rule in rules:
+        by_name.setdefault(rule.rule, []).append(rule)
+    ends = [rule.until for rule in rules]
+    policy_until = max((end for end in ends if end), default=None) if None not in ends else None
+    frames = []
+    for editions in by_name.values():
+        judged = [_on_the_day(rule, subjects.judge(rule), day) for rule in editions]
+        frames += [_in_force(rule, part) for rule, part in zip(editions, judged, strict=True)]
+        frames.append(_outside(editions, judged[0], policy_until))
+    return frames
+
+
+def _on_the_day(rule: Rule, judged: Judged, day: pd.Timestamp | None) -> Judged:
+    """The rows dated by the day whose rules apply: that of the row, or the one asked for."""
+    if day is None:
+        return judged
+    rows = judged.rows
+    if rule.dated_by == "observed":
+        return replace(judged, rows=rows.assign(earliest=day, latest=day))
+    # A rule about issuing goes by the certificate's own day, unless that lies after the day asked for.
+    issued = rows["earliest"].mask(rows["earliest"] > day, day)
+    return replace(judged, rows=rows.assign(earliest=issued, latest=issued))
+
+
+def _within(rule: Rule, rows: pd.DataFrame) -> pd.Series:
+    """The rows whose day, as far as it is known, lies within the edition."""
+    within = rows["earliest"].notna() & rows["latest"].notna()
+    if rule.since is not None:
+        within &= rows["earliest"] >= rule.since
+    if rule.until is not None:
+        within &= rows["latest"] < rule.until
+    return within
+
+
+def _in_force(rule: Rule, judged: Judged) -> pd.DataFrame:
+    """The findings of the rows that the edition judges."""
+    within = _within(rule, judged.rows)
+    rows, is_broken, found = judged.rows[within], judged.is_broken[within], judged.found[within]
+    if rows.empty:
+        return pd.DataFrame()
+    is_accepted = rows["state"] == "accepted"
+    breaks = is_broken.fillna(False).astype(bool)
+    verdict = pd.Series(pd.NA, rows.index, dtype="string")
+    verdict[is_accepted] = "meets"
+    verdict[is_accepted & breaks] = "falls short"
+    verdict[is_accepted & is_broken.isna()] = "unknown"
+    verdict[(rows["state"] == "refused") & breaks] = "meets"
+    verdict[(rows["state"] == "untested") & breaks] = "unknown"
+    reason = pd.Series(pd.NA, rows.index, dtype="string")
+    reason[verdict == "unknown"] = "the fact is not known"
+    reason[(verdict == "unknown") & ~is_accepted] = "it was not tested"
+    told = verdict.notna()
+    frame = _findings(rule, rows[told], found[told], verdict[told], reason[told])
+    return frame.assign(edition=rule.edition, since=rule.since)
+
+
+def _outside(editions: list[Rule], judged: Judged, policy_until: datetime | None) -> pd.DataFrame:
+    """What was accepted before the first edition, after the whole policy ended, or on a day not known well enough."""
+    rows = judged.rows
+    judged_rows = pd.Series(False, rows.index)
+    for rule in editions:
+        judged_rows |= _within(rule, rows)
+    reason = pd.Series("its day is not known well enough", rows.index, dtype="string")
+    first = min((rule.since for rule in editions if rule.since), default=None)
+    if first is not None:
+        reason[rows["latest"] < first] = f"no such rule before {first:%Y-%m-%d}"
+    ends = [rule.until for rule in editions if rule.until]
+    if len(ends) == len(editions):
+        if policy_until is not None:
+            reason[rows["earliest"] >= policy_until] = f"no edition since {policy_until:%Y-%m-%d}"
+            judged_rows |= (rows["earliest"] >= max(ends)) & ~(rows["earliest"] >= policy_until)
+        else:
+            judged_rows |= rows["earliest"] >= max(ends)  # superseded by rules of other names
+    chosen = (rows["state"] == "accepted") & ~judged_rows
+    if not chosen.any():
+        return pd.DataFrame()
+    verdict = pd.Series("unknown", rows.index, dtype="string")
+    return _findings(editions[0], rows[chosen], judged.found[chosen], verdict[chosen], reason[chosen])
+
+
+def _findings(rule: Rule, rows: pd.DataFrame, found: pd.Series, verdict: pd.Series, reason: pd.Series) -> pd.DataFrame:
+    is_suite, is_leaf = rule.subject in OF_SUITES, rule.subject in OF_CERTIFICATES
+    nothing = pd.Series(pd.NA, rows.index, dtype="string")
+    return pd.DataFrame(
+        {
+            "policy": rule.policy,
+            "rule": rule.rule,
+            "level": rule.level,
+            "verdict": verdict,
+            **{name: rows[name] for name in ("service", "host", "server_name")},
+            "subject": rule.subject,
+            "found": found,
+            "required": rule.required,
+            "protocol": nothing if is_leaf else rows["protocol"],
+            "suite": rows["suite"] if is_suite else nothing,
+            "leaf_sha256": rows["leaf_sha256"] if is_leaf else nothing,
+            "as_of": rows["earliest"].where(rows["earliest"] == rows["latest"]),
+            **{name: rows[name] for name in ("observed_at", "evidence_table", "evidence_row")},
+            "reason": reason,
+            "authority": rule.authority,
+            "source": rows["source"],
+        }
+    )
+
+
+def _listed(values: pd.Series, most: int = 5) -> object:
+    """The distinct values, at most so many of them named."""
+    distinct = list(dict.fromkeys(values.dropna()))
+    if not distinct:
+        return pd.NA
+    more = f" and {len(distinct) - most} more" if len(distinct) > most else ""
+    return ", ".join(str(value) for value in distinct[:most]) + more
+
+
+def _ranges(group: pd.DataFrame, most: int = 8) -> object:
+    """The rows of evidence by table, consecutive ones as a range."""
+    parts = []
+    for table, rows in group.dropna(subset="evidence_row").groupby("evidence_table", sort=True)["evidence_row"]:
+        numbers = np.unique(rows.to_numpy("int64"))
+        breaks = np.flatnonzero(np.diff(numbers) > 1) + 1
+        ranges = [f"{part[0]}–{part[-1]}" if len(part) > 1 else str(part[0]) for part in np.split(numbers, breaks)]
+        more = f", … ({len(numbers)} rows)" if len(ranges) > most else ""
+        parts.append(f"{table} {', '.join(ranges[:most])}{more}")
+    return "; ".join(parts) or pd.NA

@@ -24,9 +24,9 @@ def match_host(element: Element, host: str) -> Literal["san", "cn"] | None:
         address = ipaddress.ip_address(host)
     except ValueError:
         dns_names = [name.value for name in names if isinstance(name, x509.DNSName)]
-        if any(_names_host(pattern, host) for pattern in dns_names):
+        if any(names_host(pattern, host) for pattern in dns_names):
             return "san"
-        if not dns_names and any(_names_host(pattern, host) for pattern in element.common_names):
+        if not dns_names and any(names_host(pattern, host) for pattern in element.common_names):
             return "cn"
         return None
     return "san" if any(isinstance(name, x509.IPAddress) and name.value == address for name in names) else None
@@ -59,7 +59,8 @@ def find_forbidden_name(path: tuple[Element, ...]) -> tuple[Element, str] | Lite
     return None
 
 
-def _names_host(pattern: str, host: str) -> bool:
+def names_host(pattern: str, host: str) -> bool:
+    """Whether a dNSName names the host, by the rules of `match_host`."""
     pattern, host = pattern.lower(), host.lower().removesuffix(".")
     first, dot, rest = pattern.partition(".")
     if first == "*" and dot:

@@ -100,3 +100,10 @@ def _is_whole(der: bytes) -> bool:
     size = der[1] & 0x7F if der[1] & 0x80 else 0
     length = int.from_bytes(der[2 : 2 + size]) if size else der[1]
     return len(der) == 2 + size + length
+
+
+@cache
+def root_names() -> frozenset[str]:
+    """The subjects (RFC 4514) of every root of the recorded bundles."""
+    rows = read_rows(FOLDER / "bundles" / "certificates.csv", CERTIFICATE_COLUMNS)
+    return frozenset(row.text("subject") for row in rows)
