@@ -5,7 +5,7 @@ name a few thousand services this is what makes it fast.
 """
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from toolkit import schema
 
-Integers = npt.NDArray[np.int64]
+Integers = npt.NDArray[np.signedinteger[Any]]
 
 _SEPARATOR: Final = "\x1f"
 """Stands between the texts of a list where none of them holds it (ASCII: unit separator)."""
@@ -70,8 +70,9 @@ def unified(kept: pa.Table) -> pa.Table:
 
 def without_repeats(name: schema.TableName, kept: pa.Table) -> pa.Table:
     """The same rows as `as_frame` keeps, in any order. Dictionaries must be unified."""
-    ranks = rank_rows(kept, schema.KEYS[name])
-    return kept.take(pa.array(_ordered(name, kept, ranks))) if _has_repeats(ranks) else kept
+    if not _has_repeats(tell_rows(kept, schema.KEYS[name])):
+        return kept
+    return kept.take(pa.array(_ordered(name, kept, rank_rows(kept, schema.KEYS[name]))))
 
 
 def rank_rows(kept: pa.Table, columns: Iterable[str]) -> Integers:
@@ -79,28 +80,43 @@ def rank_rows(kept: pa.Table, columns: Iterable[str]) -> Integers:
 
     Equal values, nulls too, have equal ranks; null comes first. Dictionaries must be unified.
     """
-    ranks, bound = np.zeros(len(kept), dtype=np.int64), 1
-    for column in columns:
-        more, more_bound = _rank(kept[column])
-        if bound * more_bound >= _ROOM:
-            codes, distinct = pd.factorize(ranks, sort=True)
-            ranks, bound = codes.astype(np.int64), len(distinct)
-        ranks = ranks * more_bound + more
-        bound *= more_bound
-    return ranks
+    return _combine((_rank(kept[column]) for column in columns), len(kept))
+
+
+def tell_rows(kept: pa.Table, columns: Iterable[str]) -> Integers:
+    """For each row a number; equal where the values in `columns` are, otherwise of no meaning. Cheaper than ranks."""
+    return _combine((_tell(kept[column]) for column in columns), len(kept))
 
 
 def integers(column: pa.ChunkedArray, *, null: int) -> Integers:
     """The values of an integer or instant column (microseconds since 1970), `null` where there is none."""
-    return np.asarray(column.cast(pa.int64()).fill_null(null).to_numpy(), dtype=np.int64)
+    if column.type != pa.int32():
+        column = column.cast(pa.int64())
+    if column.null_count:
+        column = column.fill_null(null)
+    return np.concatenate([np.zeros(0, dtype=np.int32), *(chunk.to_numpy() for chunk in column.chunks)])
 
 
 def codes(column: pa.ChunkedArray) -> tuple[Integers, pa.Array]:
     """The codes of a dictionary column, -1 for null, and what they stand for. The dictionary must be unified."""
     if column.num_chunks == 0:
-        return np.zeros(0, dtype=np.int64), pa.array([], pa.string())
-    indices = pa.chunked_array([chunk.indices for chunk in column.chunks])
-    return integers(indices, null=-1), column.chunk(0).dictionary
+        return np.zeros(0, dtype=np.int32), pa.array([], pa.string())
+    return integers(pa.chunked_array([chunk.indices for chunk in column.chunks]), null=-1), column.chunk(0).dictionary
+
+
+def _combine(columns: Iterable[tuple[Integers, int]], rows: int) -> Integers:
+    """One integer for each row from its number in each column; equal, and ordered, as these are from left to right."""
+    combined, bound = np.zeros(rows, dtype=np.int64), 1
+    for numbers, more in columns:
+        if more == 1:
+            continue
+        if bound * more >= _ROOM:
+            places, distinct = pd.factorize(combined, sort=True)
+            combined, bound = places.astype(np.int64), len(distinct)
+        combined *= more
+        combined += numbers
+        bound *= more
+    return combined
 
 
 def _ordered(name: schema.TableName, kept: pa.Table, ranks: Integers) -> npt.NDArray[np.intp]:
@@ -114,11 +130,19 @@ def _ordered(name: schema.TableName, kept: pa.Table, ranks: Integers) -> npt.NDA
 def _rank(column: pa.ChunkedArray) -> tuple[Integers, int]:
     if not pa.types.is_dictionary(column.type):
         ranks, distinct = pd.factorize(integers(column, null=_LEAST), sort=True)
-        return ranks.astype(np.int64), max(len(distinct), 1)
+        return ranks, max(len(distinct), 1)
     places, values = codes(column)
     rank_of = np.zeros(len(values) + 1, dtype=np.int64)
     rank_of[np.asarray(pc.array_sort_indices(values)) + 1] = np.arange(1, len(values) + 1)
     return rank_of[places + 1], len(values) + 1
+
+
+def _tell(column: pa.ChunkedArray) -> tuple[Integers, int]:
+    if not pa.types.is_dictionary(column.type):
+        numbers, distinct = pd.factorize(integers(column, null=_LEAST))
+        return numbers, max(len(distinct), 1)
+    numbers, values = codes(column)
+    return (numbers + 1, len(values) + 1) if column.null_count else (numbers, max(len(values), 1))
 
 
 def _has_repeats(ranks: Integers) -> bool:
