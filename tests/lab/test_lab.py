@@ -195,7 +195,8 @@ def test_an_endless_line_ends_the_conversation() -> None:
         assert look(lab.targets[0])
 
 
-def test_nothing_is_left_behind() -> None:
+def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     before = threading.active_count()
     with Lab("steady") as lab:
         process = lab._servers._process  # type: ignore[union-attr]
@@ -203,6 +204,7 @@ def test_nothing_is_left_behind() -> None:
         look(lab.targets[0])
     assert process.returncode is not None
     assert threading.active_count() == before
+    assert not list(tmp_path.iterdir())
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(where, timeout=20)
     with pytest.raises(LabError, match="not running"):

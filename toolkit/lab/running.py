@@ -1,5 +1,6 @@
 """`Lab`: the servers of a scenario, running."""
 
+import os
 import pickle
 import subprocess
 import sys
@@ -132,12 +133,15 @@ class _Servers:
     def __init__(self, schedule: Schedule, seed: int) -> None:
         with ExitStack() as stack:
             self._complaints = stack.enter_context(tempfile.TemporaryFile())
+            # Certificates pass through files, for libraries that read nothing else; this folder ends with the lab.
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="lab-"))
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "toolkit.lab.serving"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._complaints,
                 start_new_session=True,
+                env=os.environ | {"TMPDIR": folder},
             )
             stack.callback(self._end)
             self.stations: list[tuple[int, str, int]] = self.ask(schedule, seed)
