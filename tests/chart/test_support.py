@@ -99,11 +99,15 @@ def test_a_view_of_one_service_is_not_given_several() -> None:
 
 def asked(protocol: str, suite: str, code: int | None, state: str, rank: int | None = None) -> dict:
     return {"service": SERVICE, "round": "r", "observed_at": at("2026-05-01"), "protocol": protocol, "suite": suite,
-            "suite_code": code, "state": state, "rank": rank}  # fmt: skip
+            "suite_code": code, "state": state, "rank": rank, "is_sound": None}  # fmt: skip
 
 
 def questions(*listed: dict) -> pd.DataFrame:
-    return typed(pd.DataFrame(list(listed)).astype({"suite_code": "Int64", "rank": "Int64", "suite": "string"}))
+    return typed(
+        pd.DataFrame(list(listed)).astype(
+            {"suite_code": "Int64", "rank": "Int64", "suite": "string", "is_sound": "boolean"}
+        )
+    )
 
 
 def test_suites_of_the_table_support_with_rank_and_what_no_version_accepted_counted() -> None:
@@ -140,6 +144,28 @@ def test_nothing_asked_and_nothing_accepted_are_said() -> None:
     assert "None of 1 suites was accepted." in words(axes)
     nobody = [row | {"service": f"smtp://mx{n}.example:25", "state": "refused"} for n, row in enumerate(MATRIX[:2])]
     assert "None of 1 ciphers was accepted by any." in words(plot_support(frame(*nobody)))
+
+
+def test_groups_by_service_post_quantum_first_and_refused_ones_counted() -> None:
+    groups = [("x25519", False, "accepted"), ("X25519MLKEM768", True, "accepted"), ("ffdhe2048", False, "refused")]
+    listed = [
+        answer(
+            "TLS 1.3", None, None, state, group=group, is_post_quantum=is_new, first_choice=group if is_new else None
+        )
+        for group, is_new, state in groups
+    ]
+    table = frame(*listed).drop(columns=["cipher", "key_bits", "strength_bits"]).astype({"is_post_quantum": "boolean"})
+    axes = plot_support(table)
+    assert rows(axes) == ["X25519MLKEM768  post-quantum", "x25519"]
+    assert {"✓ ★", "✓"} <= set(words(axes))
+    assert any("1 more groups accepted by none" in said for said in words(axes))
+
+
+def test_a_choice_that_the_server_could_not_carry_out_is_marked() -> None:
+    table = questions(asked("SSL 3.0", "TLS_ECDHE_RSA_WITH_RC4_128_SHA", 0xC011, "accepted", 1))
+    axes = plot_support(table.assign(is_sound=pd.array([False], dtype="boolean")))
+    assert "✓ #1 !" in words(axes)
+    assert "first flight was not sound" in " ".join(words(axes))
 
 
 def test_surveys_over_time_stand_side_by_side_oldest_first() -> None:

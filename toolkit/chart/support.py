@@ -31,13 +31,14 @@ def plot_support(
 ) -> Axes:
     """The axes with a matrix of what was accepted, refused and left untested, by colour, hatch and sign.
 
-    `frame` is what `summarise_support` returns (by cipher), of which each service's latest survey is drawn, or, where
+    `frame` is what `summarise_support` returns, of which each service's latest survey is drawn, or, where
     there is none, what its latest handshakes negotiated; for the view `suites` it is the table `support`.
 
     - `versions` (one service; the default for one): cipher with key bits/strength bits × protocol version; the number
       is that of suites accepted, the star marks the first choice of the version.
     - `services` (the default for several): service × cipher accepted by any; the numbers say in which versions.
     - `time` (one service): cipher × survey (without any: × round), oldest first; the numbers say in which versions.
+    - by group (what `summarise_support(…, by="group")` returns): group × service, post-quantum ones first.
     - `suites`: suite × version, strongest first; the number is the server's rank. Suites that no version accepted
       are counted below, not drawn.
 
@@ -51,8 +52,10 @@ def plot_support(
         raise UsageError(f"view={chosen!r} draws one service; choose one: frame[frame['service'] == '…'].")
     if chosen == "suites":
         return _plot_suites(frame, ax)
+    if "group" in frame:
+        return _plot_groups(frame, ax)
     if "cipher" not in frame:
-        raise UsageError("plot_support draws summarise_support(…, by='cipher'), or rows of the table support.")
+        raise UsageError("plot_support draws summarise_support(…) by cipher or group, or rows of the table support.")
     if chosen == "time":
         return _plot_time(frame, ax)
     latest = frame[frame["is_latest"].fillna(value=False).astype(bool)]
@@ -111,6 +114,41 @@ def _plot_services(frame: pd.DataFrame, ax: Axes | None) -> Axes:
     )  # fmt: skip
 
 
+def _plot_groups(frame: pd.DataFrame, ax: Axes | None) -> Axes:
+    latest = frame[frame["is_latest"].fillna(value=False).astype(bool)].dropna(subset=["group"])
+    is_survey = latest["basis"] == "survey"
+    latest = latest.assign(
+        state=latest["state"].where(is_survey, "negotiated"),
+        service=latest["service"].fillna(latest["host"]).fillna("service not said").astype(object),
+    )
+    cells = _best(latest, ["service", "group"])
+    taken = cells["state"].isin(["accepted", "negotiated"])
+    # Groups that no service accepted would fill the chart with refusals; they are counted.
+    shown = cells[cells["group"].isin(cells.loc[taken, "group"])]
+    rest = cells["group"].nunique() - shown["group"].nunique()
+    if shown.empty:
+        return canvas.say_nothing(ax, "Groups", f"None of {rest} groups was accepted by any.")
+    order = shown.drop_duplicates("group").sort_values(["is_post_quantum", "group"], ascending=[False, True])
+    services = list(dict.fromkeys(shown["service"]))
+    place = {group: row for row, group in enumerate(order["group"])}
+    ours = shown.assign(
+        row=shown["group"].map(place), column=shown["service"].map(services.index),
+        words=["★" if not pd.isna(first) else "" for first in shown["first_choice"]],
+    )  # fmt: skip
+    labels = [
+        canvas.label(group) + ("  post-quantum" if is_new else "")
+        for group, is_new in order[["group", "is_post_quantum"]]
+        .fillna({"is_post_quantum": False})
+        .itertuples(index=False)
+    ]
+    notes = ["★ server's first choice"] if shown["first_choice"].notna().any() else []
+    notes += [f"{rest} more groups accepted by none (refused or untested)"] if rest else []
+    return draw_matrix(
+        ax, ours, rows=labels, columns=[canvas.label(name, width=30) for name in services], styles=STATES, notes=notes,
+        title=canvas.titled("Groups of the key exchange", frame),
+    )  # fmt: skip
+
+
 def _plot_time(frame: pd.DataFrame, ax: Axes | None) -> Axes:
     surveys = frame[frame["basis"] == "survey"]
     asked = surveys if len(surveys) else frame.assign(state="negotiated")
@@ -159,9 +197,14 @@ def _plot_suites(frame: pd.DataFrame, ax: Axes | None) -> Axes:
     ).sort_values(["strength", "suite"], ascending=[False, True], ignore_index=True)
     place = {suite: row for row, suite in enumerate(named["suite"])}
     cells = shown.assign(row=shown["suite"].map(place), column=shown["protocol"].map(columns.index))
-    cells["words"] = [f"#{rank}" if not pd.isna(rank) else "" for rank in cells["rank"]]
+    unsound = (cells["is_sound"] == False).fillna(value=False)  # noqa: E712  null is not false
+    cells["words"] = [
+        (f"#{rank}" if not pd.isna(rank) else "") + (" !" if is_unsound else "")
+        for rank, is_unsound in zip(cells["rank"], unsound, strict=True)
+    ]
     rest = int((~accepted).sum())
     notes = ["#: server's order"] if cells["rank"].notna().any() else []
+    notes += ["! chosen, but the server's first flight was not sound for it"] if unsound.any() else []
     notes += [f"{rest} more suites accepted in no version"] if rest else []
     notes += [f"round: {canvas.label(name)}" for name in asked["round"].dropna().unique()[:1]]
     service = canvas.label(frame["service"].iloc[0])
