@@ -16,6 +16,7 @@ from toolkit.chart.shares import plot_shares
 from toolkit.chart.sharing import plot_sharing
 from toolkit.chart.suites import plot_suites
 from toolkit.chart.support import plot_support
+from toolkit.chart.trust import plot_trust
 
 __all__ = [
     "plot_expiry",
@@ -29,6 +30,7 @@ __all__ = [
     "plot_sightings",
     "plot_suites",
     "plot_support",
+    "plot_trust",
     "say",
     "tabulate",
 ]
