@@ -5,7 +5,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from queue import Empty, SimpleQueue
 from typing import Final
@@ -13,6 +13,7 @@ from typing import Final
 from toolkit.collect.limits import Limits
 from toolkit.collect.looks import Look, Question, look
 from toolkit.collect.names import NotResolvedError, Resolver, find_addresses, find_mail_servers
+from toolkit.collect.settling import Settling
 from toolkit.reference import Offer
 from toolkit.targets import MailDomain, Target, parse_target
 from toolkit.wire import Answer
@@ -25,7 +26,10 @@ Key = tuple[str, str | None, str | None, str, int]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be asked. `known` holds the keys of looks that were made already and are left out."""
+    """What is to be asked. `known` holds the keys of looks that were made already and are left out.
+
+    `settling`, where given, asks for looks beyond `samples`.
+    """
 
     targets: Sequence[Target | MailDomain]
     offers: Sequence[Offer]
@@ -36,6 +40,7 @@ class Plan:
     resolver: Resolver | None = None
     keep_bytes: bool = False
     known: Collection[Key] = ()
+    settling: Settling | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,13 +198,25 @@ class Engine:
                     self._queue.put(Look(question, plan.clock(), Answer("skipped", "connect", spent)))
                 else:
                     self._asked += 1
-                    self._queue.put(
-                        await look(question, limits=plan.limits, clock=plan.clock, keep_bytes=plan.keep_bytes)
-                    )
+                    made = await look(question, limits=plan.limits, clock=plan.clock, keep_bytes=plan.keep_bytes)
+                    self._queue.put(made)
+                    if plan.settling is not None:
+                        self._go_on(made, plan.settling, lane)
                 self._ready.append(lane)
             else:
                 lane.at_work -= 1
         self._workers -= 1
+
+    def _go_on(self, made: Look, settling: Settling, lane: "_Lane") -> None:
+        """After the last planned sample line up another one, where it may settle something."""
+        settling.see(made)
+        question = made.question
+        if question.sample >= self._plan.samples - 1 and settling.wants_more(question):
+            question = replace(question, sample=question.sample + 1)
+            while _key(question) in self._plan.known:
+                question = replace(question, sample=question.sample + 1)
+            lane.waiting.append(question)
+            self._queue.put(More(1))
 
     def _fail(self, targets: list[Target], address: str, outcome: str, reason: str) -> None:
         """Report one look for each target and offer that could not be made."""

@@ -6,12 +6,12 @@ import platform
 import secrets
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
 from time import monotonic
-from typing import Final, Never
+from typing import Final, Literal, Never
 
 import pandas as pd
 from tqdm.auto import tqdm
@@ -22,6 +22,7 @@ from toolkit.collect.interrupt import interrupts
 from toolkit.collect.limits import POLITE, Limits
 from toolkit.collect.names import Resolver
 from toolkit.collect.rows import Rows
+from toolkit.collect.settling import Settling
 from toolkit.errors import UsageError
 from toolkit.reference import Offer
 from toolkit.reference import offers as known_offers
@@ -100,6 +101,8 @@ def collect(
     progress: bool = True,
     keep_bytes: bool = False,
     resume: str | None = None,
+    until: Literal["settled"] | None = None,
+    min_share: float = 0.05,
 ) -> pd.Series:
     """Look at the targets as `observe` does, keep every look in the store, and return the round's end row.
 
@@ -109,6 +112,11 @@ def collect(
 
     `resume`: the identifier of a round in the store that did not finish; looks that it has already are not made
     again. Its second end row counts what was done since.
+
+    `until="settled"`: where the store or this round shows that a certificate is being replaced, looks go on beyond
+    `samples` until this round can claim that the old one's share is below `min_share` at 95 %, or shows the old one.
+    That takes 72 looks at 0.05, and more at each later try (`toolkit.collect.settling`); a line is left alone once
+    it is settled. Use it in round after round; looks must be independent, which source affinity breaks.
 
     The row has the columns of `rounds` (data dictionary: `data/README.md`). Raises `UsageError` as `observe` does and
     for an unknown round, `StoreError` where the store cannot be written.
@@ -130,7 +138,10 @@ def collect(
         keep_bytes=keep_bytes,
         known=known,
     )
-    watched = Round(resume or new_name(clock), plan, vantage, store.append)
+    name = resume or new_name(clock)
+    if until is not None:
+        plan = replace(plan, settling=_settling(name, until, min_share, store, plan))
+    watched = Round(name, plan, vantage, store.append)
     watched.watch(progress=progress)
     return schema.frame("rounds", [watched.row]).iloc[0]
 
@@ -177,6 +188,8 @@ class Round:
         return {
             "offers": [offer.name for offer in plan.offers],
             "samples": plan.samples,
+            "until": None if plan.settling is None else "settled",
+            "min_share": None if plan.settling is None else plan.settling.min_share,
             "addresses": plan.addresses,
             "limits": asdict(plan.limits),
         }
@@ -262,6 +275,19 @@ def make_plan(
         keep_bytes=keep_bytes,
         known=known,
     )
+
+
+def _settling(name: str, until: str, min_share: float, store: Store, plan: Plan) -> Settling:
+    if until != "settled":
+        raise UsageError(f"until={until!r}: only 'settled' is known.")
+    if not 0 < min_share <= 1:
+        raise UsageError(f"min_share={min_share}: must be greater than 0 and at most 1.")
+    settling = Settling(name, min_share)
+    # The mail servers of a domain are not known yet: then everything is remembered.
+    services = [target.service for target in plan.targets if isinstance(target, Target)]
+    if store.exists():
+        settling.remember(store, services if len(services) == len(plan.targets) else None)
+    return settling
 
 
 def _offer(offer: str | Offer) -> Offer:

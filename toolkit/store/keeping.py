@@ -42,6 +42,10 @@ class Store:
     def __repr__(self) -> str:
         return f"Store({self.path!r})"
 
+    def exists(self) -> bool:
+        """Whether anything was ever appended."""
+        return any(table.exists() for table in self._tables.values())
+
     def append(self, tables: Tables) -> None:
         """Commit the tables; when this returns they are kept.
 
@@ -153,7 +157,7 @@ class Store:
             raise StoreError(f"{self.path} is not a store: it holds {min(strange)!r}. Name a new or an empty folder.")
 
     def _require(self) -> None:
-        if not any(table.exists() for table in self._tables.values()):
+        if not self.exists():
             raise StoreError(f"{self.path} holds no store yet. Check the path, or append to it first.")
 
     def _frame(
