@@ -142,6 +142,13 @@ def test_stickiness_is_suspected_aloud(sticky):
     assert row["is_sticky_suspected"] == sticky
 
 
+def test_rounds_that_stick_to_one_machine_are_no_returns():
+    shown = "AAAAAA" * 3 + "BBBBBB" + "AAAAAA" * 2 + "BBBBBB" * 2 + "AAAAAA" + "BBBBBB" * 4
+    found = find_rotations(tables(shown, per_round=6))
+    assert pairs(found) == ["A>B"]
+    assert found["is_sticky_suspected"].tolist() == [True]
+
+
 def test_stickiness_is_not_told_from_few_rounds():
     assert pd.isna(find_rotations(tables("A" * 24 + "B" * 24, per_round=12)).iloc[0]["is_sticky_suspected"])
 

@@ -30,7 +30,7 @@ from toolkit.analyse.looks import (
 from toolkit.analyse.named import pair_by_names
 from toolkit.analyse.pairs import CLAIMS, DTYPES, FACTS, INSTANT, days, describe_pairs
 from toolkit.analyse.skipped import find_skipped
-from toolkit.analyse.stickiness import suspect_stickiness
+from toolkit.analyse.stickiness import compare_rounds
 from toolkit.analyse.visits import Succession, find_succession
 from toolkit.errors import UsageError
 from toolkit.tables import Tables
@@ -137,7 +137,7 @@ def _from_looks(tables: Tables, min_share: float, *, sticky: bool) -> pd.DataFra
     told = _claims(found, min_share, sticky=sticky)
     told["is_return"] = found.visit[new] > 0
     told["is_ambiguous"] = found.is_ambiguous
-    told["is_sticky_suspected"] = suspect_stickiness(found.shown, looks.round, old, new)
+    told["is_sticky_suspected"] = compare_rounds(found.shown, looks.round, old, new)["is_sticky_suspected"]
     told["skipped"] = find_skipped(tables, line, old_rows, new_rows)
     return describe_pairs(line, old_rows, new_rows, told).sort_values(LINE, kind="stable", ignore_index=True)
 

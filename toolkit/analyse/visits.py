@@ -8,7 +8,7 @@ import pandas as pd
 from toolkit.analyse.bounds import Bools, Ints
 from toolkit.analyse.looks import Looks, certificate_facts, find_looks, first_and_last, first_of_rounds, instants
 from toolkit.analyse.returns import ByRound, Neighbours, Visits, number_visits
-from toolkit.analyse.stickiness import suspect_stickiness
+from toolkit.analyse.stickiness import compare_rounds
 from toolkit.tables import Tables
 
 _LAST = np.iinfo(np.int64).max
@@ -38,7 +38,8 @@ class Succession:
 def find_succession(tables: Tables, min_share: float, *, sticky: bool) -> Succession:
     """The succession of the tables' lines; certificates by `not_before`, first sighting, hash, unless one returned.
 
-    Whether one returned is judged by looks, or by rounds with `sticky` or where stickiness is suspected.
+    Whether one returned is judged by looks where some round showed both; else by rounds, because looks that always
+    agree may stick to one machine. By rounds, too, with `sticky`, and where stickiness is suspected.
     """
     looks = _with_known_key_types(find_looks(tables))
     leaves = max(len(looks.leaves), 1)
@@ -49,9 +50,10 @@ def find_succession(tables: Tables, min_share: float, *, sticky: bool) -> Succes
     first, last = first_and_last(shown, len(line))
     against = looks.at[first[new]] < looks.at[first[old]]
     whole = Succession(looks, shown, line, leaf, np.zeros(len(line), np.int64), first, last, old, new, against)
-    suspected = suspect_stickiness(shown, looks.round, old, new).fillna(value=False).to_numpy(bool)
+    rounds = compare_rounds(shown, looks.round, old, new)
+    suspected = rounds["is_sticky_suspected"].fillna(value=False).to_numpy(bool)
     is_first = first_of_rounds(looks) == np.arange(len(looks.at))
-    by_round = ByRound(is_first, suspected | sticky)
+    by_round = ByRound(is_first, suspected | ~rounds["has_mixed_rounds"].to_numpy(bool) | sticky)
     visits = number_visits(Neighbours(shown, looks.line, old, new), by_round, min_share)
     return _with_returns(whole, order, visits) if visits.splits else whole
 
