@@ -1,12 +1,15 @@
 """The manners of the engine: how many at a time, what is left out, what a budget and a block list do."""
 
 import asyncio
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from tests.collect.servers import Loopback, closed_port
+from tests.conftest import ROOT
 from toolkit import schema
 from toolkit.collect import Limits, observe
 from toolkit.errors import UsageError
@@ -188,3 +191,24 @@ def test_progress_is_drawn_to_standard_error(
     observe(url, limits=brief, progress=False)
     drawn = capsys.readouterr()
     assert (drawn.out, drawn.err) == ("", "")
+
+
+_FEW_FILES = """
+import resource, sys
+from toolkit.collect import Limits, observe
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+limits = Limits(upgrade_seconds=0.2, concurrency=500, per_host=500)
+looks = observe(sys.argv[1], samples=80, limits=limits, progress=False).observations
+print(len(looks), *sorted(set(looks["outcome"])))
+"""
+
+
+def test_a_process_that_may_open_few_files_sees_as_much(loopback: Loopback) -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(-1)
+
+    url = f"smtp://127.0.0.1:{loopback.serve(silent)}"
+    done = subprocess.run(
+        [sys.executable, "-c", _FEW_FILES, url], cwd=ROOT, capture_output=True, text=True, timeout=100, check=False
+    )
+    assert done.stdout.split() == ["80", "timeout"], done.stderr

@@ -1,5 +1,6 @@
 """What is appended is what is loaded: dtypes, order, repeats, limits."""
 
+import pickle
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -241,3 +242,9 @@ def test_lists_that_look_alike_stay_apart(tmp_path: Path, separator: str) -> Non
     store = Store(tmp_path / "s")
     store.append(given)
     equal(store.load(), given)
+
+
+def test_a_store_can_be_sent_to_another_process(store: Store) -> None:
+    sent = pickle.loads(pickle.dumps(store))
+    sent.append(tables_of_hour(12))
+    assert len(store.load().observations) == 13 * 3

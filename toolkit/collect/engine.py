@@ -1,6 +1,7 @@
 """The engine: who is asked when. An event loop in a thread of its own, which reports what happens as it happens."""
 
 import asyncio
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -17,6 +18,9 @@ from toolkit.collect.settling import Settling
 from toolkit.reference import Offer
 from toolkit.targets import MailDomain, Target, parse_target
 from toolkit.wire import Answer
+
+if sys.platform != "win32":
+    import resource
 
 _RESOLVED_AT_A_TIME: Final = 32
 
@@ -70,6 +74,7 @@ class Engine:
         self._ready: deque[_Lane] = deque()
         self._lanes: dict[str, _Lane] = {}
         self._workers = 0
+        self._most_workers = min(plan.limits.concurrency, _most_connections())
         self._asked = 0
         self._loop = asyncio.new_event_loop()
         self._task = self._loop.create_task(self._carry_out())
@@ -181,7 +186,7 @@ class Engine:
                     if lane.at_work < plan.limits.per_host:
                         lane.at_work += 1
                         self._ready.append(lane)
-                        if self._workers < plan.limits.concurrency:
+                        if self._workers < self._most_workers:
                             self._workers += 1
                             group.create_task(self._work())
         self._queue.put(More(looks))
@@ -226,6 +231,17 @@ class Engine:
             if _key(question) not in plan.known:
                 self._queue.put(More(1))
                 self._queue.put(Look(question, plan.clock(), Answer(outcome, "resolve", reason)))
+
+
+def _most_connections() -> int:
+    """A quarter of the files that this process may have open: whoever takes them all cannot even keep what he saw.
+
+    A connection that is being closed counts beside the one that takes its place.
+    """
+    if sys.platform == "win32":
+        return sys.maxsize
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else max(1, soft // 4)
 
 
 @dataclass(slots=True)

@@ -15,7 +15,8 @@ class Limits:
         the dialogue before TLS. `answer_seconds`: from the hello until the flight is read. `total_seconds`: from
         dialling to the end, however slowly a server drips.
     `upgrade_bytes`, `answer_bytes`: accepted from a server before TLS and from the hello on.
-    `concurrency`: connections at a time. `per_host`: connections at a time to one address (with `connect_to`, to one
+    `concurrency`: connections at a time, never more than a quarter of the files that a process may open (`ulimit -n`).
+    `per_host`: connections at a time to one address (with `connect_to`, to one
         host name: many services may lie behind one tunnel).
     `max_looks`: looks made in a round; the rest are rows with the outcome `skipped`. Null: no limit.
     `blocked`: host names and networks (`192.0.2.0/24`) that are never asked: rows with the outcome `skipped`.

@@ -68,6 +68,10 @@ def observe(
     The tables have one row in `rounds` when it begins and one when it ends. Ctrl-C (in a notebook: interrupt) ends
     the round early and returns what was seen; `rounds.end_reason` is then `interrupted`.
     Raises `UsageError` for targets, offers or numbers that make no sense; never for what a server or network does.
+
+    >>> looks = observe("https://127.0.0.1:1", progress=False).observations
+    >>> looks[["service", "outcome", "stage", "reason"]].values.tolist()
+    [['https://127.0.0.1:1', 'port_closed', 'connect', 'Connection refused']]
     """
     plan = make_plan(
         targets,
@@ -208,8 +212,9 @@ class Round:
             elif isinstance(report, More):
                 self._foreseen += report.looks
                 bar.total = self._foreseen
+            elif report is None:
                 bar.refresh()
-            elif report is not None:
+            else:
                 self._rows.add(report)
                 self._looks += 1
                 self._looks_ok += report.answer.outcome == "ok"

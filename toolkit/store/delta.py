@@ -42,6 +42,10 @@ class KeptTable:
         self._writer: DeltaTable | None = None
         self._commits = 0
 
+    def __getstate__(self) -> dict[str, object]:
+        # Another process opens the table itself.
+        return self.__dict__ | {"_writer": None}
+
     def exists(self) -> bool:
         """Whether anything was ever committed. Raises `StoreError` where there are files but no log of them."""
         with self._naming("opened"):

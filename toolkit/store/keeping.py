@@ -31,6 +31,13 @@ class Store:
     environment. Two writers to one S3 bucket are safe where the bucket has conditional writes (AWS has).
 
     Raises `StoreError` where the path holds something else, a damaged table, or a table of a newer schema.
+
+    >>> import tempfile
+    >>> store = Store(tempfile.mkdtemp())
+    >>> certificates = schema.frame("certificates", [{"cert_sha256": "00", "der": b"?"}])
+    >>> store.append(Tables.from_frames(certificates=certificates))
+    >>> store.info()[["table", "rows", "files"]].values.tolist()
+    [['certificates', 1, 1]]
     """
 
     def __init__(self, path: str | Path, *, storage_options: Mapping[str, str] | None = None) -> None:
