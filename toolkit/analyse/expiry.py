@@ -130,7 +130,7 @@ def _certificates_of_lines(tables: Tables) -> pd.DataFrame:
     """One row per line and certificate: the certificate's facts, when it was seen, when the line was last looked at."""
     looks = tables.observations.loc[
         tables.observations["leaf_sha256"].notna(),
-        ["service", "host", "server_name", "round", "leaf_sha256", "observed_at", "observed_until", "source"],
+        ["service", "host", "server_name", "round", "leaf_sha256", "observed_at", "observed_until"],
     ]
     facts = tables.certificates[
         ["cert_sha256", "subject", "issuer", "names", "key_type", "not_before", "not_after"]
@@ -153,10 +153,9 @@ def _certificates_of_lines(tables: Tables) -> pd.DataFrame:
         looks=("leaf_sha256", "size"),
         last_look_at=("last_look_at", "max"),
         is_shown_last=("is_shown_last", "any"),
-        source=("source", _joined),
     )
     frame = seen.reset_index().merge(facts.drop(columns="key_type"), on="leaf_sha256")
-    before = find_sightings(tables)[[*LINE, "leaf_sha256", "not_seen_before"]]
+    before = find_sightings(tables)[[*LINE, "leaf_sha256", "not_seen_before", "source"]]
     frame = frame.merge(before, how="left", on=[*LINE, "leaf_sha256"])
     frame["is_shown_last"] = frame["is_shown_last"].astype("boolean").where(frame["last_seen"].notna())
     frame["known_until"] = frame["known_until"].where(frame["is_bounded"] == frame["looks"])
@@ -252,7 +251,3 @@ def _states(frame: pd.DataFrame, today: pd.Timestamp) -> pd.Series:
 def _days(spans: pd.Series) -> pd.Series:
     days: pd.Series = spans.dt.total_seconds() / 86400
     return days
-
-
-def _joined(values: pd.Series) -> str:
-    return ", ".join(sorted(set(values)))

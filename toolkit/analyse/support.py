@@ -10,6 +10,7 @@ from pandas.api.types import pandas_dtype
 
 from toolkit import schema
 from toolkit.analyse.expiry import zoned
+from toolkit.analyse.looks import joined_sources
 from toolkit.errors import UsageError
 from toolkit.reference import Suite, find_suite, groups, suites
 from toolkit.tables import Tables
@@ -110,13 +111,18 @@ def summarise_support(tables: Tables, *, now: datetime, by: By = "cipher") -> pd
     frame = grouped.agg(
         **{state: (state, "sum") for state in schema.STATES},
         looks=("looks", "sum"),
-        source=("source", _joined),
         **{fact: (fact, "max") for fact in _FACTS[by]},
     ).reset_index()
     ranked = questions.assign(cell=cells)[questions["state"] == "accepted"]
     ranked = ranked.sort_values(["rank", item], na_position="last")
-    named = {cell: tuple(dict.fromkeys(names.dropna())) for cell, names in ranked.groupby("cell")[item]}
-    frame["suites"] = [named.get(cell, ()) for cell in frame.index]
+    named: dict[int, dict[str, None]] = {}
+    for cell, name in zip(ranked["cell"], ranked[item], strict=True):
+        if isinstance(name, str):
+            named.setdefault(cell, {})[name] = None
+    frame["suites"] = [tuple(named.get(cell, ())) for cell in frame.index]
+    known = questions["source"].notna()
+    sources = joined_sources(pd.DataFrame({"cell": cells[known]}), questions.loc[known, "source"])
+    frame["source"] = sources.reindex(frame.index)
     first = ranked[ranked["rank"] == 1].drop_duplicates("cell").set_index("cell")[item]
     frame["first_choice"] = first.reindex(frame.index)
     frame["state"] = pd.Series("refused", index=frame.index, dtype="string")
@@ -215,7 +221,3 @@ def _finished(frame: pd.DataFrame, by: By) -> pd.DataFrame:
     dtypes = {name: dtype for name, dtype in _DTYPES.items() if name in shown}
     order = [*_ROUND[:2], "observed_at", "round", "basis", *_KEYS[by]]
     return frame[list(dtypes)].astype(dtypes).sort_values(order, ignore_index=True)
-
-
-def _joined(values: pd.Series) -> object:
-    return ", ".join(sorted(set(values.dropna()))) or pd.NA

@@ -1,6 +1,7 @@
 """Would a client have trusted what was served, on that day, with those roots, and if not, which element broke it?"""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
@@ -9,16 +10,18 @@ import pandas as pd
 from pandas.api.types import pandas_dtype
 
 from toolkit import schema
-from toolkit.analyse.bounds import Ints
+from toolkit.analyse.bounds import NULL, Ints
 from toolkit.analyse.chains import Chains, Judged, Outcome
 from toolkit.analyse.elements import Unreadable, read_element
 from toolkit.analyse.expiry import zoned
+from toolkit.analyse.looks import joined_sources
 from toolkit.errors import UsageError
 from toolkit.tables import Tables
 
 Intermediates = Literal["served", "held"]
 
-_GROUP: Final = ["service", "host", "server_name", "leaf_sha256", "chain"]
+_NAMES: Final = ["service", "host", "server_name"]
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 _DTYPES: Final = {
     "service": "string",
@@ -95,12 +98,12 @@ def verify_chains(
     if isinstance(as_of, str) and as_of != "observed":
         raise UsageError(f"as_of={as_of!r}: write 'observed', or give a datetime with a zone.")
     rows: list[dict[str, Any]] = []
-    for identity, looks in _groups(tables):
-        judged = _judged(chains, identity)
+    for group in _groups(tables):
+        judged = chains.judge(group.leaf, group.chain, group.asked)
         if instants is None:
-            rows += [identity | row for row in _as_observed(judged, looks)]
+            rows += [group.identity | row for row in _as_observed(judged, group)]
         else:
-            rows += [identity | _row(judged.at(instant), instant, instant, len(looks)) for instant in instants]
+            rows += [group.identity | _row(judged.at(instant), instant, instant, group.looks) for instant in instants]
     return _frame(rows)
 
 
@@ -119,13 +122,29 @@ def replay_trust(tables: Tables, *, roots: Iterable[bytes], since: datetime, unt
         raise UsageError(f"until={last.isoformat()} is before since={first.isoformat()}.")
     chains = _chains(tables, roots, "held")
     rows: list[dict[str, Any]] = []
-    for identity, looks in _groups(tables):
-        judged = _judged(chains, identity)
+    for group in _groups(tables):
+        judged = chains.judge(group.leaf, group.chain, group.asked)
         edges = [first, *(edge for edge in judged.edges if first < edge <= last)]
         ends = [*(edge - timedelta(seconds=1) for edge in edges[1:]), last]
         stretches = [(judged.at(begin), begin, end) for begin, end in zip(edges, ends, strict=True)]
-        rows += [identity | _row(*stretch, len(looks)) for stretch in _merged(stretches)]
+        rows += [group.identity | _row(*stretch, group.looks) for stretch in _merged(stretches)]
     return _frame(rows)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Group:
+    """The looks of one chain of one service and server name; instants are µs since 1970, `NULL` where not known."""
+
+    identity: dict[str, Any]
+    leaf: str
+    chain: tuple[str, ...] | None
+    asked: str | None
+    earliest: Ints
+    latest: Ints
+
+    @property
+    def looks(self) -> int:
+        return len(self.earliest)
 
 
 def _chains(tables: Tables, roots: Iterable[bytes], intermediates: Intermediates) -> Chains:
@@ -149,51 +168,59 @@ def _instants(as_of: datetime | Iterable[datetime]) -> list[datetime]:
     return [zoned(instant, "as_of").to_pydatetime() for instant in listed]
 
 
-def _groups(tables: Tables) -> Iterable[tuple[dict[str, Any], pd.DataFrame]]:
-    """Each distinct chain of each service and server name, with its looks."""
+def _groups(tables: Tables) -> Iterator[_Group]:
+    """Each distinct chain of each service and server name, with the instants of its looks."""
     looks = tables.observations
     looks = looks[looks["leaf_sha256"].notna()]
+    if looks.empty:
+        return
     chain = [None if served is None else " ".join(served) for served in looks["chain_sha256"]]
-    looks = looks.assign(chain=pd.Series(chain, looks.index, dtype="string"))
-    for _, group in looks.groupby(_GROUP, dropna=False, sort=True):
-        first = group.iloc[0]
-        yield (
-            {name: first[name] for name in ("service", "host", "server_name", "leaf_sha256", "chain_sha256")}
-            | {"source": ", ".join(sorted(set(group["source"])))},
-            group,
+    keys = looks[[*_NAMES, "leaf_sha256"]].assign(chain=pd.Series(chain, looks.index, dtype="string"))
+    codes = keys.groupby(list(keys.columns), dropna=False, sort=True).ngroup()
+    order = np.argsort(codes.to_numpy(), kind="stable")
+    starts = np.flatnonzero(np.diff(codes.to_numpy()[order], prepend=-1))
+    earliest = _microseconds(looks["observed_at"].fillna(looks["observed_from"]))[order]
+    latest = _microseconds(looks["observed_at"].fillna(looks["observed_until"]))[order]
+    firsts = looks.iloc[order[starts]]
+    sources = joined_sources(pd.DataFrame({"group": codes}), looks["source"])
+    named = firsts[[*_NAMES, "leaf_sha256", "chain_sha256"]].to_dict("records")
+    bounds = zip(starts, [*starts[1:], len(order)], strict=True)
+    for number, (record, (start, end)) in enumerate(zip(named, bounds, strict=True)):
+        asked = [record[name] for name in ("server_name", "host") if isinstance(record[name], str)]
+        yield _Group(
+            identity={str(name): value for name, value in record.items()} | {"source": sources[number]},
+            leaf=record["leaf_sha256"],
+            chain=record["chain_sha256"],
+            asked=asked[0] if asked else None,
+            earliest=earliest[start:end],
+            latest=latest[start:end],
         )
 
 
-def _judged(chains: Chains, identity: dict[str, Any]) -> Judged:
-    asked = [name for name in (identity["server_name"], identity["host"]) if not pd.isna(name)]
-    return chains.judge(identity["leaf_sha256"], identity["chain_sha256"], asked[0] if asked else None)
-
-
-def _as_observed(judged: Judged, looks: pd.DataFrame) -> list[dict[str, Any]]:
+def _as_observed(judged: Judged, group: _Group) -> list[dict[str, Any]]:
     """Each look at its own instant; looks with the same outcome share a row, stretch by stretch."""
-    edges = np.array([int(edge.timestamp()) * 1_000_000 for edge in judged.edges], dtype="int64")
-    earliest = looks["observed_at"].fillna(looks["observed_from"])
-    latest = looks["observed_at"].fillna(looks["observed_until"])
-    is_bounded = (earliest.notna() & latest.notna()).to_numpy()
-    begins = np.searchsorted(edges, _microseconds(earliest), side="right")
-    ends = np.searchsorted(edges, _microseconds(latest), side="right")
-    is_placed = is_bounded & (begins == ends)
-    stretches = []
+    edges = np.array([int(edge.timestamp()) * 1_000_000 for edge in judged.edges], dtype=np.int64)
+    begins = np.searchsorted(edges, group.earliest, side="right")
+    ends = np.searchsorted(edges, group.latest, side="right")
+    is_placed = (group.earliest != NULL) & (group.latest != NULL) & (begins == ends)
+    rows: list[dict[str, Any]] = []
+    outcomes: list[Outcome] = []
     for stretch in np.unique(begins[is_placed]):
         within = is_placed & (begins == stretch)
-        first, last = earliest[within].min().to_pydatetime(), latest[within].max().to_pydatetime()
-        stretches.append((judged.at(first), first, last, int(within.sum())))
-    rows: list[dict[str, Any]] = []
-    for outcome, first, last, count in stretches:
-        row = _row(outcome, first, last, count)
-        if rows and rows[-1]["outcome"] == outcome:
+        first, last = _instant(group.earliest[within].min()), _instant(group.latest[within].max())
+        outcome, count = judged.at(first), int(within.sum())
+        if outcomes and outcomes[-1] == outcome:
             rows[-1] |= {"as_of_until": last, "looks": rows[-1]["looks"] + count}
         else:
-            rows.append(row | {"outcome": outcome})
+            rows.append(_row(outcome, first, last, count))
+            outcomes.append(outcome)
     if not is_placed.all():
-        undated = judged.undated()
-        rows.append(_row(undated, None, None, int((~is_placed).sum())))
+        rows.append(_row(judged.undated(), None, None, int((~is_placed).sum())))
     return rows
+
+
+def _instant(microseconds: np.int64) -> datetime:
+    return _EPOCH + timedelta(microseconds=int(microseconds))
 
 
 def _merged(stretches: list[tuple[Outcome, datetime, datetime]]) -> list[tuple[Outcome, datetime, datetime]]:
@@ -235,5 +262,5 @@ def _utc(instant: datetime) -> datetime:
 
 
 def _microseconds(instants: pd.Series) -> Ints:
-    """µs since 1970; null sorts before everything."""
+    """µs since 1970, `NULL` for null."""
     return np.asarray(instants.dt.tz_localize(None).to_numpy("datetime64[us]").astype(np.int64))
