@@ -14,6 +14,7 @@ from tests.collect.servers import Handler, Loopback, closed_port
 from toolkit import schema
 from toolkit.collect import Limits, observe
 from toolkit.reference import offers
+from toolkit.wire import Handshake
 
 Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
 
@@ -53,6 +54,8 @@ async def go_ahead(reader: Reader, writer: Writer) -> None:
     writer.write(b"250-mail.test\r\n250 STARTTLS\r\n")
     await reader.readline()
     writer.write(b"220 go ahead\r\n")
+    # A hello that nobody reads would make the end a reset.
+    await reader.read(1 << 16)
 
 
 async def injecting(reader: Reader, writer: Writer) -> None:
@@ -119,7 +122,7 @@ async def refuses(reader: Reader, writer: Writer) -> None:
 
 
 async def closes(reader: Reader, writer: Writer) -> None:
-    await reader.read(1024)
+    await reader.read(1 << 16)
 
 
 async def resets(reader: Reader, writer: Writer) -> None:
@@ -249,3 +252,14 @@ def test_one_failing_server_takes_nothing_from_the_others(loopback: Loopback, br
     assert set(tables.observations.groupby("service").size()) == {3}
     assert set(tables.observations["outcome"]) <= set(schema.OUTCOMES)
     assert sorted(tables.observations["sample"].unique()) == [0, 1, 2]
+
+
+def test_a_fault_of_ours_is_not_taken_for_the_servers(
+    loopback: Loopback, brief: Limits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> bytes:
+        raise ZeroDivisionError("a fault of ours")
+
+    monkeypatch.setattr(Handshake, "receive", fail)
+    with pytest.raises(ZeroDivisionError, match="a fault of ours"):
+        observe(f"https://127.0.0.1:{loopback.serve(refuses)}", limits=brief, progress=False)

@@ -135,16 +135,12 @@ class _Dialogue(asyncio.Protocol):
         if self._target.scheme not in UPGRADES:
             self._say_hello()
             return
-        # Our address is all that a server learns of us: no host name (RFC 5321, 4.1.3).
-        own = ipaddress.ip_address(transport.get_extra_info("sockname")[0].partition("%")[0])
-        client_name = f"[{own}]" if own.version == 4 else f"[IPv6:{own}]"
-        self._upgrade = Upgrade(
+        self._speaker = self._upgrade = Upgrade(
             self._target.scheme,
             host=self._target.host,
-            client_name=client_name,
+            client_name=_address_literal(transport.get_extra_info("sockname")),
             limit=self._limits.upgrade_bytes,
         )
-        self._speaker = self._upgrade
         self._allow(self._limits.upgrade_seconds, "the dialogue before TLS")
         transport.write(self._upgrade.start())
 
@@ -171,10 +167,11 @@ class _Dialogue(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if exc is None:
             self._speaker.receive_eof()
-        elif isinstance(exc, OSError) and exc.errno in _OUTCOMES:
+        elif isinstance(exc, OSError):
             self._speaker.receive_reset()
-        else:
-            self._speaker.abandon("reset", str(exc))
+        elif not self.ended.done():
+            # Not the server's doing, and not to be taken for it: a fault of ours ends the round.
+            self.ended.set_exception(exc)
         self._end()
 
     def close(self) -> None:
@@ -217,6 +214,12 @@ class _Dialogue(asyncio.Protocol):
             if self._handshake.answer.outcome == "ok":
                 self.answer_ms = (perf_counter() - self._asked) * 1000
             self.ended.set_result(None)
+
+
+def _address_literal(sockname: tuple[str, int] | None) -> str:
+    """How we introduce ourselves: by address, so that a server learns no host name (RFC 5321, 4.1.3)."""
+    own = ipaddress.ip_address(sockname[0].partition("%")[0] if sockname else "127.0.0.1")
+    return f"[{own}]" if own.version == 4 else f"[IPv6:{own}]"
 
 
 def _not_connected(error: OSError) -> Answer:
