@@ -66,6 +66,10 @@ class Course:
 
     async def run(self) -> None:
         """Ask everything."""
+        async with self.interview.under_way():
+            await self._run()
+
+    async def _run(self) -> None:
         asked: list[Elimination] = []
         for protocol in PROTOCOLS:
             question = Question("suite", protocol, asked_suites(protocol), partial(offer_suites, protocol))
@@ -74,10 +78,12 @@ class Course:
         await self._ask(asked)
         await _together(self._try_again(elimination) for elimination in asked)
         await self._check_length()
-        await _together(elimination.find_order() for elimination in asked)
+        for elimination in asked:
+            await elimination.find_order()
         self.others = self._further_questions()
         await self._ask([question for question in self.others if not question.findings])
-        await _together(elimination.find_order() for elimination in self.others)
+        for elimination in self.others:
+            await elimination.find_order()
         if self.interview.is_unsteady:
             for elimination in self.questions:
                 elimination.forget_silence()

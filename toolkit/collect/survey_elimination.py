@@ -57,6 +57,7 @@ class Elimination:
         self._beside = beside
         self._weights: list[int] = []
         self._in_order: int | None = None
+        self._asked_order: asyncio.Task[None] | None = None
         self._is_asked = False
         self._silences: list[Codes] = []
 
@@ -189,12 +190,14 @@ class Elimination:
     def _accept(self, item: int, answer: Answer) -> None:
         self.findings[item] = Finding("accepted", _remarks(answer), soundness(answer))
         self.choices.append(item)
+        if len(self.choices) == 2 and (self._in_order is None or self._in_order > 0):
+            self._asked_order = self.interview.beside(self._ask_order())
 
     def _take_list(self, offered: Codes, answer: Answer) -> None:
         """SSL 2.0: one answer says all, and the client would choose (draft-hickman-netscape-ssl-00)."""
         for item in offered:
             if item in answer.suites:
-                self._accept(item, answer)
+                self.findings[item] = Finding("accepted", _remarks(answer), soundness(answer))
             else:
                 self.findings[item] = Finding("refused", "not among those that the server lists")
 
@@ -220,29 +223,29 @@ class Elimination:
                 self.findings[item] = Finding("untested", f"{finding.reason}; but {UNSTEADY}")
 
     async def find_order(self) -> None:
-        """Whose order of preference the choices follow, and from it the ranks.
-
-        Choices in another order than offered are the server's own. Else the same offer backwards tells, for a price
-        of one handshake, which is a control.
-        """
+        """Whose order of preference the choices follow, and from it the ranks."""
         choices = self.choices[: self._in_order]
-        if not choices or self.question.protocol == "SSL 2.0":
-            return
-        place = {item: n for n, item in enumerate(self.question.items)}
-        offered = sorted(self.choices, key=place.__getitem__)
-        if len(offered) == 1:
-            self.findings[choices[0]].rank = 1
-            return
-        if choices != offered[: len(choices)]:
-            self.order = "server"
-        else:
-            backwards = tuple(reversed(offered))
-            answer = await self.interview.put(self.question.build(backwards), is_control=True)
-            item = judge(self.question.kind, self.question.protocol, backwards, answer).item
-            self.order = "server" if item == choices[0] else "client" if item == backwards[0] else None
+        if self._asked_order is not None:
+            await self._asked_order
+        if len(self.choices) == 1:
+            self.findings[self.choices[0]].rank = 1 if choices else None
         if self.order == "server":
             for rank, item in enumerate(choices, 1):
                 self.findings[item].rank = rank
+
+    async def _ask_order(self) -> None:
+        """The first choice was made although the second was offered too, or before it: that shows whose order it is.
+
+        Where the first also stood first in the offer, the same two backwards tell, for a control.
+        """
+        first, second = self.choices[:2]
+        items = self.question.items
+        if items.index(second) < items.index(first):
+            self.order = "server"
+            return
+        answer = await self.interview.put(self.question.build((second, first)), is_control=True)
+        item = judge(self.question.kind, self.question.protocol, (second, first), answer).item
+        self.order = "server" if item == first else "client" if item == second else None
 
     def _fork(self) -> None:
         """From here on choices are made among a part of what is open: their order says nothing."""

@@ -3,7 +3,9 @@
 No socket and no clock here: `ask` makes the handshake, whoever drives owns both.
 """
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,6 +39,7 @@ class Interview:
 
     def __init__(self, ask: Ask, manner: Manner, *, idle: Callable[[], int] = lambda: 0) -> None:
         self._ask, self._manner, self._idle = ask, manner, idle
+        self._group: asyncio.TaskGroup | None = None
         self._failures = 0
         self.connections = 0
         self.controls = 0
@@ -52,6 +55,17 @@ class Interview:
         """Version and size of finite-field parameters that are no group of RFC 7919."""
         self.leaves: dict[str, set[bytes]] = {}
         """DER of the leaves that came, by version."""
+
+    @asynccontextmanager
+    async def under_way(self) -> AsyncIterator[None]:
+        """While the questions are asked; what runs `beside` them ends with it."""
+        async with asyncio.TaskGroup() as self._group:
+            yield
+
+    def beside(self, asked: Coroutine[object, object, None]) -> asyncio.Task[None]:
+        """Ask that at the same time."""
+        assert self._group is not None
+        return self._group.create_task(asked)
 
     async def put(self, offer: Offer, *, is_control: bool = False) -> Answer:
         """Ask once. Beyond the budget, and where nobody answers, nothing is asked: the outcome is `skipped`."""
