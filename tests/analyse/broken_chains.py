@@ -8,7 +8,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from tests.analyse.minted import (
     BEGINS,
@@ -342,13 +342,21 @@ def name_constraints() -> Iterator[Case]:
     yield bound("subject not permitted", "untrusted", constraints([x509.DirectoryName(name(None, "Elsewhere"))]))
     yield bound("mailboxes constrained, none named", "trusted", constraints([x509.RFC822Name("example.org")]))
     mailbox = {"names": [x509.DNSName(HOST), x509.RFC822Name("a@example.org")]}
+    yield bound("mailbox permitted", "trusted", constraints([x509.RFC822Name("example.org")]), **mailbox)
+    yield bound("mailbox not permitted", "untrusted", constraints([x509.RFC822Name(".example.org")]), **mailbox)
+    address = x509.NameAttribute(NameOID.EMAIL_ADDRESS, "a@example.org")
+    in_subject = {"subject": x509.Name([address])}
+    limits = constraints([x509.RFC822Name("example.net")])
+    yield bound("mailbox in the subject not permitted", "untrusted", limits, **in_subject)
+    uri = {"names": [x509.DNSName(HOST), x509.UniformResourceIdentifier("https://www.example.org:8443/x")]}
+    yield bound("URI permitted", "trusted", constraints([x509.UniformResourceIdentifier(".example.org")]), **uri)
     yield bound(
-        "mailboxes constrained, one named",
-        "unknown",
-        constraints([x509.RFC822Name("example.org")]),
-        element=None,
-        **mailbox,
+        "URI excluded", "untrusted", constraints((), [x509.UniformResourceIdentifier("www.example.org")]), **uri
     )
+    other = x509.OtherName(x509.ObjectIdentifier("1.3.6.1.4.1.55555.2"), b"\x0c\x01a")
+    limits = constraints([other])
+    both = {"names": [x509.DNSName(HOST), other]}
+    yield bound("other names constrained, one named", "unknown", limits, element=None, **both)
     star = {"names": [x509.DNSName("*.example.test")]}
     yield bound(
         "a wildcard that covers an excluded host", "untrusted", constraints((), [dns("imap.example.test")]), **star

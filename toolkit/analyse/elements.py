@@ -15,7 +15,6 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
 Name = tuple[frozenset[tuple[str, str]], ...]
@@ -51,8 +50,8 @@ class Element:
     sha256: str
     certificate: x509.Certificate
     subject: Name
+    subject_name: x509.Name
     issuer: Name
-    shown: str
     not_before: datetime
     not_after: datetime
     version: int
@@ -91,7 +90,7 @@ def read_element(der: bytes) -> Element | Unreadable:
     sha256 = hashlib.sha256(der).hexdigest()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+            warnings.simplefilter("ignore")  # about odd serial numbers and country codes, which are no reason to stop
             return _read(x509.load_der_x509_certificate(der), sha256)
     except _REFUSALS as error:
         return Unreadable(sha256, str(error) or type(error).__name__)
@@ -140,13 +139,13 @@ def _read(certificate: x509.Certificate, sha256: str) -> Element:
     issuer_id = values.get(ExtensionOID.AUTHORITY_KEY_IDENTIFIER)
     names = values.get(ExtensionOID.SUBJECT_ALTERNATIVE_NAME)
     constraints = values.get(ExtensionOID.NAME_CONSTRAINTS)
-    digest = _hash_name(certificate)
+    subject = certificate.subject
     return Element(
         sha256=sha256,
         certificate=certificate,
-        subject=comparable_name(certificate.subject),
+        subject=comparable_name(subject),
+        subject_name=subject,
         issuer=comparable_name(certificate.issuer),
-        shown=certificate.subject.rfc4514_string(),
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
         version=certificate.version.value,
@@ -167,14 +166,12 @@ def _read(certificate: x509.Certificate, sha256: str) -> Element:
         else None,
         serial=certificate.serial_number,
         names=tuple(names) if isinstance(names, x509.SubjectAlternativeName) else None,
-        common_names=tuple(
-            str(attribute.value) for attribute in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-        ),
+        common_names=tuple(str(attribute.value) for attribute in subject.get_attributes_for_oid(NameOID.COMMON_NAME)),
         constraints=constraints if isinstance(constraints, x509.NameConstraints) else None,
         unknown_critical=tuple(
             oid.dotted_string for oid, extension in found.items() if extension.critical and oid not in _UNDERSTOOD
         ),
-        hash_name=digest,
+        hash_name=_hash_name(certificate),
     )
 
 

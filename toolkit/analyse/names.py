@@ -1,12 +1,17 @@
 """Names: does a certificate name the host that was asked for, and may its CA name it at all?"""
 
 import ipaddress
+import re
 from collections.abc import Iterable, Iterator
 from typing import Final, Literal
 
 from cryptography import x509
+from cryptography.x509.oid import NameOID
 
 from toolkit.analyse.elements import Element, Name, comparable_name
+
+_COMPARED = (x509.DNSName, x509.IPAddress, x509.DirectoryName, x509.RFC822Name, x509.UniformResourceIdentifier)
+_URI_HOST = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:[^@/?#]*@)?([^:/?#]+)")
 
 MOST_COMPARISONS: Final = 1 << 20
 """Names × constraints of one chain, beyond which nobody compares them (OpenSSL gives up there too)."""
@@ -36,8 +41,8 @@ def find_forbidden_name(path: tuple[Element, ...]) -> tuple[Element, str] | Lite
     """The first element of a path (leaf first) with a name that a CA above it may not give, and why.
 
     RFC 5280, section 4.2.1.10: names of each element against the constraints of every one above, self-issued
-    intermediates aside. `unjudged`: a constrained name of a kind that is not compared here (mailbox, URI, other), or
-    too many of them.
+    intermediates aside. `unjudged`: a constrained name of a kind that is not compared here (otherName, …), or too many
+    of them.
     """
     comparisons = 0
     for depth, element in enumerate(path):
@@ -73,8 +78,12 @@ def _names_of(element: Element, *, is_leaf: bool) -> Iterator[x509.GeneralName]:
     """What constraints apply to: the subject, the alternative names, and a common name that stands for them."""
     names = element.names or ()
     if element.subject:
-        yield x509.DirectoryName(element.certificate.subject)
+        yield x509.DirectoryName(element.subject_name)
     yield from names
+    if not any(isinstance(name, x509.RFC822Name) for name in names):
+        for attribute in element.subject_name.get_attributes_for_oid(NameOID.EMAIL_ADDRESS):
+            if isinstance(attribute.value, str) and attribute.value.isascii():
+                yield x509.RFC822Name(attribute.value)
     if is_leaf and not any(isinstance(name, x509.DNSName) for name in names):
         for common_name in element.common_names:
             if common_name.isascii() and "." in common_name and " " not in common_name:
@@ -87,7 +96,7 @@ def _check(name: x509.GeneralName, constraints: x509.NameConstraints) -> str | N
     excluded = [tree for tree in constraints.excluded_subtrees or () if type(tree) is type(name)]
     if not permitted and not excluded:
         return None
-    if not isinstance(name, x509.DNSName | x509.IPAddress | x509.DirectoryName):
+    if not isinstance(name, _COMPARED):
         return "unjudged"
     shown = name.value.rfc4514_string() if isinstance(name, x509.DirectoryName) else str(name.value)
     if any(_is_within(name, tree) or _may_become(name, tree) for tree in excluded):
@@ -108,9 +117,24 @@ def _is_within(name: x509.GeneralName, tree: x509.GeneralName) -> bool:
         if not isinstance(network, ipaddress.IPv4Network | ipaddress.IPv6Network):
             return False
         return isinstance(name.value, ipaddress.IPv4Address | ipaddress.IPv6Address) and name.value in network
+    if isinstance(name, x509.RFC822Name) and isinstance(tree, x509.RFC822Name):
+        local, _, host = name.value.rpartition("@")
+        if "@" in tree.value:
+            wanted, _, wanted_host = tree.value.rpartition("@")
+            return (local, host.lower()) == (wanted, wanted_host.lower())
+        return _is_host_within(host, tree.value)
+    if isinstance(name, x509.UniformResourceIdentifier) and isinstance(tree, x509.UniformResourceIdentifier):
+        authority = _URI_HOST.match(name.value)
+        return authority is not None and _is_host_within(authority[1], tree.value)
     if isinstance(name, x509.DirectoryName) and isinstance(tree, x509.DirectoryName):
         return _starts_with(comparable_name(name.value), comparable_name(tree.value))
     return False
+
+
+def _is_host_within(host: str, constraint: str) -> bool:
+    """RFC 5280, section 4.2.1.10, for mailboxes and URIs: a host means itself, a leading dot every host below."""
+    host, constraint = host.lower(), constraint.lower()
+    return host.endswith(constraint) if constraint.startswith(".") else host == constraint
 
 
 def _may_become(name: x509.GeneralName, tree: x509.GeneralName) -> bool:
