@@ -1,6 +1,7 @@
 """`Store.sightings()`: counted on integers as they lie in the files, so that millions of looks need little memory."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import numpy as np
@@ -33,7 +34,16 @@ _BITS: Final = 63
 
 def count_sightings(observations: pa.Table, certificates: pd.DataFrame) -> pd.DataFrame:
     """The frame of `toolkit.analyse.find_sightings`, from `NEEDED` as read and `FACTS` as loaded."""
-    looks = without_repeats("observations", unified(observations))
+    looks = unified(observations)
+    # Repeats are rare and looking for them takes as long as counting: both are done at the same time.
+    with ThreadPoolExecutor(1) as pool:
+        repeats = pool.submit(without_repeats, "observations", looks)
+        frame = _count(looks, certificates)
+        distinct = repeats.result()
+    return frame if len(distinct) == len(looks) else _count(distinct, certificates)
+
+
+def _count(looks: pa.Table, certificates: pd.DataFrame) -> pd.DataFrame:
     if looks["leaf_sha256"].null_count:
         looks = looks.filter(pc.is_valid(looks["leaf_sha256"]))
     leaf, leaves = codes(looks["leaf_sha256"])
@@ -75,9 +85,11 @@ def _seen(sighting: Integers, line_of: Integers, seen_at: Integers) -> pd.DataFr
     # One integer per look: its line, its instant, its sighting within the line. Sorted, they are the looks of all
     # lines in the order of time.
     base = np.searchsorted(line_of, np.arange(lines))
-    own_bits = int((np.arange(count) - base[line_of]).max(initial=0)).bit_length()
+    own = np.arange(count) - base[line_of]
+    own_bits = int(own.max(initial=0)).bit_length()
     times, time_bits, decode = _narrow(seen_at, _BITS - own_bits - lines.bit_length())
-    points = (line_of[sighting] << time_bits | times) << own_bits | (sighting - base[line_of[sighting]])
+    points = (line_of << (time_bits + own_bits) | own)[sighting]
+    points |= times << own_bits
     points.sort()
     in_order = base[points >> (time_bits + own_bits)] + (points & ((1 << own_bits) - 1))
     moments = points >> own_bits
