@@ -9,7 +9,7 @@ from collections.abc import Coroutine, Iterable
 from functools import partial
 from typing import Final, Literal
 
-from toolkit.collect.survey_elimination import Codes, Elimination, Finding, Question, kinds_of
+from toolkit.collect.survey_elimination import LONG, Codes, Elimination, Finding, Question, kinds_of
 from toolkit.collect.survey_interview import Interview
 from toolkit.collect.survey_offers import (
     FULL,
@@ -33,9 +33,6 @@ Part = Literal["suites", "groups", "signature_schemes"]
 
 PARTS: Final[tuple[Part, ...]] = ("suites", "groups", "signature_schemes")
 """What a survey asks about. Suites of every version come first: the rest is asked with what they found."""
-
-_LONG: Final = 128
-"""Suites; some servers do not read more."""
 
 _CLASSIC: Final = ("TLS 1.2", "TLS 1.1", "TLS 1.0")
 
@@ -77,7 +74,7 @@ class Course:
             asked.append(self.suites[protocol])
         await self._ask(asked)
         await _together(self._try_again(elimination) for elimination in asked)
-        await self._check_length()
+        await self._read_shorter()
         for elimination in asked:
             await elimination.find_order()
         self.others = self._further_questions()
@@ -105,7 +102,7 @@ class Course:
         if elimination.state == "accepted" or is_named or protocol in ("SSL 2.0", "TLS 1.3"):
             return
         items = popular_first(protocol)
-        if self.interview.longest_read <= _LONG:
+        if self.interview.longest_read <= LONG:
             for shape in SHORTER:
                 first = items[: shape.most_suites]
                 if await self._is_taken(protocol, first, shape):
@@ -124,26 +121,19 @@ class Course:
         answer = await self.interview.put(offer_suites(protocol, asked, shape), is_control=True)
         return judge("suite", protocol, asked, answer).kind == "accepted"
 
-    async def _check_length(self) -> None:
-        """Whether the server reads long lists to their end: what it accepts, put last, must still be found."""
-        long = [
-            (items, elimination)
-            for elimination in self.suites.values()
-            for items, verdict in elimination.closings
-            if elimination.choices and verdict.kind == "refused" and len(items) > _LONG
-        ]
-        if not long:
+    async def _read_shorter(self) -> None:
+        """Where the ends of long lists are not read, what was refused with one is asked again in pieces."""
+        if self.interview.asked_length is not None:
+            await self.interview.asked_length
+        if self.interview.reads_to_end:
             return
-        items, elimination = max(long, key=lambda pair: len(pair[0]))
-        protocol, known = elimination.question.protocol, elimination.choices[0]
-        answer = await self.interview.put(offer_suites(protocol, (*items, known)), is_control=True)
-        verdict = judge("suite", protocol, (known,), answer)
-        if verdict.kind != "refused" and not (verdict.kind == "unproven" and answer.outcome == "ok"):
-            return
-        for items, elimination in long:
-            protocol, shape = elimination.question.protocol, SHORTER[0]
-            self.remarks[protocol] = "the server does not read long lists to their end: asked again in pieces"
-            await elimination.retry(_pieces(items, shape.most_suites), partial(offer_suites, protocol, shape=shape))
+        shape = SHORTER[0]
+        for protocol, elimination in self.suites.items():
+            for items, verdict in list(elimination.closings):
+                if verdict.kind == "refused" and len(items) > LONG:
+                    self.remarks[protocol] = "the server does not read long lists to their end: asked again in pieces"
+                    pieces = _pieces(items, shape.most_suites)
+                    await elimination.retry(pieces, partial(offer_suites, protocol, shape=shape))
 
     def _further_questions(self) -> list[Elimination]:
         """Groups and schemes, for the versions that have them and are not refused."""

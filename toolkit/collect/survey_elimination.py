@@ -10,11 +10,15 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from toolkit.collect.survey_interview import Interview
+from toolkit.collect.survey_offers import is_common
 from toolkit.collect.survey_verdicts import Item, Verdict, judge, name_of, soundness
 from toolkit.reference import Offer, suites
 from toolkit.wire import Answer
 
 Codes = tuple[int, ...]
+
+LONG: Final = 128
+"""Suites; some servers do not read more of a hello."""
 
 UNSTEADY: Final = "the same offer was answered another time, so silence proves nothing"
 
@@ -183,6 +187,10 @@ class Elimination:
     def _close(self, remaining: Codes, verdict: Verdict) -> None:
         """Say of all that is left what the last answer proves."""
         self.closings.append((remaining, verdict))
+        interview = self.interview
+        is_long = self.question.kind == "suite" and len(remaining) > LONG
+        if is_long and verdict.kind == "refused" and self.choices and interview.asked_length is None:
+            interview.asked_length = interview.beside(self._ask_length(remaining))
         state = "refused" if verdict.kind == "refused" else "untested"
         for item in remaining:
             self.findings[item] = Finding(state, verdict.reason, is_silence=verdict.is_silence)
@@ -192,6 +200,14 @@ class Elimination:
         self.choices.append(item)
         if len(self.choices) == 2 and (self._in_order is None or self._in_order > 0):
             self._asked_order = self.interview.beside(self._ask_order())
+
+    async def _ask_length(self, refused: Codes) -> None:
+        """Whether the server reads long lists to their end: what it accepts, put last, must still be found."""
+        known, protocol = self.choices[0], self.question.protocol
+        answer = await self.interview.put(self.question.build((*refused, known)), is_control=True)
+        verdict = judge("suite", protocol, (known,), answer)
+        if verdict.kind == "refused" or (verdict.kind == "unproven" and answer.outcome == "ok"):
+            self.interview.reads_to_end = False
 
     def _take_list(self, offered: Codes, answer: Answer) -> None:
         """SSL 2.0: one answer says all, and the client would choose (draft-hickman-netscape-ssl-00)."""
@@ -262,11 +278,10 @@ class Elimination:
         return kinds_of(items) if self.question.kind == "suite" else [items]
 
     def _weigh(self, items: Codes) -> int:
-        """How many suites of a part the specification of the version knows: the rest is seldom accepted."""
+        """How many of a part are of the common sort: the rest is seldom accepted."""
         if self.question.kind != "suite" or not self.interview.has_splits:
             return 0
-        known, protocol = suites(), self.question.protocol
-        return sum(protocol in known[code].versions for code in items)
+        return sum(is_common(code, self.question.protocol) for code in items)
 
 
 def kinds_of(codes: Codes) -> list[Codes]:

@@ -47,6 +47,9 @@ class Interview:
         self.control: Offer | None = None
         self.is_unsteady = False
         """The same offer was answered once and not another time: silence proves nothing here."""
+        self.asked_length: asyncio.Task[None] | None = None
+        self.reads_to_end = True
+        """Whether long lists of suites are read to their end, as far as `asked_length` has found out."""
         self.longest_read = 0
         """Most suites in a hello that was answered."""
         self.seen: dict[tuple[Item, str], dict[int, Answer]] = {}
@@ -94,7 +97,7 @@ class Interview:
         if any(other > weight for other in others):
             return 0
         peers = 1 + sum(2 * other > weight for other in others)
-        return max(0, min(-(-(self._idle() - 1) // peers), self._manner.splits - self.splits, weight // 20))
+        return max(0, min(-(-(self._idle() - 1) // peers), self._manner.splits - self.splits, weight // 6))
 
     async def is_answering(self) -> bool:
         """Whether the control is accepted now."""

@@ -128,6 +128,21 @@ def signs(code: int, kind: str) -> bool:
     return suite.authentication == authentication and suite.key_exchange in ("DHE", "ECDHE", "VKO")
 
 
+@cache
+def is_common(code: int, protocol: str) -> bool:
+    """Whether servers that were switched fully on tend to accept the suite, also beyond what specifications allow."""
+    suite = suites()[code]
+    if protocol in ("TLS 1.3", "SSL 2.0"):
+        return code in _READABLE
+    is_new = suite.versions[0] == "TLS 1.2"
+    return (
+        suite.authentication in ("RSA", "ECDSA", "anon")
+        and suite.key_exchange.removesuffix("_EXPORT") in ("RSA", "DHE", "ECDHE")
+        and suite.cipher in ("AES", "3DES", "RC4", "DES", "NULL", "ChaCha20", "Camellia")
+        and (protocol == "TLS 1.2" or not is_new)
+    )
+
+
 def readable(codes: tuple[int, ...]) -> tuple[int, ...]:
     """The TLS 1.3 suites among them that can be read here, all of them where none can."""
     return tuple(code for code in codes if code in _READABLE) or codes
