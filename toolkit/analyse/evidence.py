@@ -86,7 +86,7 @@ def tell_cause(evidence: Evidence, looks: pd.DataFrame, is_in_window: pd.Series,
         _by_names(evidence, window, leaf, other)
         or _by_return(evidence, window, leaf, other)
         or _by_address(window, leaf)
-        or _by_succession(evidence, looks, leaf, other)
+        or _by_succession(evidence, looks, int(window["at"].max()), leaf, other)
     )
 
 
@@ -153,11 +153,11 @@ def _by_address(window: pd.DataFrame, leaf: str) -> Told | None:
     return Told("addresses differ", 1 - chance, "within rounds, the leaf depends on the address")
 
 
-def _by_succession(evidence: Evidence, looks: pd.DataFrame, leaf: str, other: str) -> Told:
+def _by_succession(evidence: Evidence, looks: pd.DataFrame, until: int, leaf: str, other: str) -> Told:
     older, newer = _by_age(evidence, leaf, other)
     is_old = (looks["leaf_sha256"] == older).to_numpy(bool)
     at = looks["at"].to_numpy(np.int64)
-    stuck = _by_slow_end(at, is_old, evidence.rotations(_unit(looks), older, newer))
+    stuck = _by_slow_end(at, is_old, until, evidence.rotations(_unit(looks), older, newer))
     if stuck is not None:
         return stuck
     chance = _chance_of_order(at[is_old], at[~is_old])
@@ -170,8 +170,8 @@ def _by_succession(evidence: Evidence, looks: pd.DataFrame, leaf: str, other: st
     return Told("rotation", 1 - chance, "one replaces the other in the order of looks")
 
 
-def _by_slow_end(at: Ints, is_old: Bools, rotations: pd.DataFrame) -> Told | None:
-    """A small share of the predecessor that stays long after half of the roll-out."""
+def _by_slow_end(at: Ints, is_old: Bools, until: int, rotations: pd.DataFrame) -> Told | None:
+    """A small share of the predecessor that stays long after half of the roll-out, and of the window (`until`)."""
     known = rotations[~rotations["is_return"].to_numpy(bool)].dropna(subset=["half_max_at", "start_max_at"])
     if known.empty:
         return None
@@ -180,7 +180,7 @@ def _by_slow_end(at: Ints, is_old: Bools, rotations: pd.DataFrame) -> Told | Non
     after = (at > half) & (at <= last)
     share = float(is_old[after].mean()) if after.any() else 0.0
     slowness = (last - half) / max(half - start, 1)
-    if not 0 < share <= _SETTLED or slowness < _SLOW:
+    if until <= half or not 0 < share <= _SETTLED or slowness < _SLOW:
         return None
     looks = int(after.sum())
     certainty = chance_of_seeing(share, looks)

@@ -8,6 +8,7 @@ split into *visits* of each certificate first.
 import math
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Final
 
 import numpy as np
 from scipy import stats
@@ -15,7 +16,10 @@ from scipy import stats
 from toolkit.analyse.bounds import MISS, Bools, Ints, looks_needed, stretches
 from toolkit.analyse.looks import first_and_last
 
-_WINDOWS = (8, 16, 32, 64, 128)
+_WINDOWS: Final = (8, 16, 32, 64, 128)
+
+_CHANCE: Final = 0.005
+"""The chance, over all moments and windows, at which a roll-out is taken for a return: a tenth of the claims' 5 %."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +58,7 @@ def find_split(pair: Pair, min_share: float) -> Split | None:
       is up to 10 %, or where the line has since moved on: that may be a roll-out overtaken by the next. The same
       where A's looks lie within B's, and another certificate was seen before both.
     - Else B's share must fall significantly: more of B in the 8 to 128 looks before a moment than in as many after
-      it (Fisher's exact test, one-sided, 5 % shared by all moments and windows tried).
+      it (Fisher's exact test, one-sided, 0.5 % shared by all moments and windows tried).
     """
     falls = np.flatnonzero(pair.new[:-1] & ~pair.new[1:])
     if not len(falls):
@@ -80,7 +84,7 @@ def _split_runs(pair: Pair, *, is_ambiguous: bool) -> Split:
 
 
 def _split_falls(pair: Pair) -> Split | None:
-    level = MISS / (len(pair.new) * len(_WINDOWS))
+    level = _CHANCE / (len(pair.new) * len(_WINDOWS))
     falls = sorted(_significant_falls(pair.new, 0, len(pair.new), level))
     if not falls:
         return None
@@ -186,7 +190,7 @@ def _suspects(is_new: Bools, owner: Ints, lo: Ints, hi: Ints, count: int, *, one
     suspected = (falls > 0) & one_machine | (falls == 1)
     shown = np.concatenate([[0], np.cumsum(is_new)])
     # Half of the normal quantile: far looser than the exact test that follows.
-    needed = stats.norm.isf(MISS / np.maximum(hi - lo, 1) / len(_WINDOWS)) / 2 if count else np.zeros(0)
+    needed = stats.norm.isf(_CHANCE / np.maximum(hi - lo, 1) / len(_WINDOWS)) / 2 if count else np.zeros(0)
     moments = np.arange(len(is_new))
     for window in _WINDOWS:
         fits = moments[(moments - window >= lo[owner]) & (moments + window <= hi[owner])] if len(owner) else moments
