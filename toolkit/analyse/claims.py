@@ -198,7 +198,7 @@ def _findings(claim: Rule, spoken: pd.DataFrame) -> pd.DataFrame:
         reason = _UNKNOWN.get(claim.test, "no row speaks of it")
         return pd.DataFrame([common | {"verdict": "unknown", "reason": reason}])
     columns = ["service", "host", "server_name", "found", "protocol", "suite", "leaf_sha256", "observed_at",
-               "evidence_table", "evidence_row", "source"]  # fmt: skip
+               "observed_from", "observed_until", "evidence_table", "evidence_row", "source"]  # fmt: skip
     verdict = spoken["is_for"].map({True: "confirmed", False: "contradicted"})
     return spoken[columns].assign(**common, verdict=verdict, as_of=spoken["observed_at"])
 

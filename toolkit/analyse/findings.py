@@ -34,6 +34,8 @@ DTYPES: Final = {
     "since": schema.DTYPES["instant"],
     "as_of": schema.DTYPES["instant"],
     "observed_at": schema.DTYPES["instant"],
+    "observed_from": schema.DTYPES["instant"],
+    "observed_until": schema.DTYPES["instant"],
     "evidence_table": "string",
     "evidence_row": "Int64",
     "reason": "string",
@@ -42,6 +44,7 @@ DTYPES: Final = {
 }
 """Columns of `judge`, in order, and their dtypes."""
 
+_OF_EVIDENCE: Final = ("observed_at", "observed_from", "observed_until", "evidence_table", "evidence_row")
 _WORST_FIRST: Final = ("falls short", "contradicted", "unknown", "confirmed", "meets")
 
 
@@ -76,7 +79,8 @@ def judge(
     - `protocol`, `suite`, `leaf_sha256` (string, of the evidence; null: it is not about that)
     - `since` (instant, from when the rule held; null: not yet, or an undated claim), `as_of` (instant, the day whose
       rules were applied; null: not known)
-    - `observed_at` (instant, of the evidence; null: undated), `evidence_table` (string: `observations`, `support`,
+    - `observed_at`, `observed_from`, `observed_until` (instant, of the evidence, and what bounds it where it is not
+      known; null: undated, nothing bounds it), `evidence_table` (string: `observations`, `support`,
       `certificates`; null: there is none), `evidence_row` (Int64, position in that table)
     - `reason` (string, why it is unknown; null elsewhere), `authority` (string, document and section), `source`
       (string, of the evidence; null: the tables do not say)
@@ -103,28 +107,31 @@ def judge(
     return pd.concat(found, ignore_index=True).reindex(columns=list(DTYPES)).astype(DTYPES)
 
 
-def summarise_findings(findings: pd.DataFrame) -> pd.DataFrame:
+def summarise_findings(findings: pd.DataFrame, *, by: Literal["verdict", "found"] = "verdict") -> pd.DataFrame:
     """The findings counted: one row per policy, rule, service and verdict, the worst first.
+
+    `by="found"` gives one row for each distinct thing found as well.
 
     Columns: `policy`, `rule`, `level`, `service`, `host`, `verdict` (string), `found` (string, the distinct values, at
     most five named), `required`, `authority` (string), `since` (instant, the earliest; null: none), `rows` (Int64),
-    `first_at`, `last_at` (instant, of the dated evidence; null: all undated), `evidence` (string, such as
+    `first_at`, `last_at` (instant, between which the evidence lies as far as it is dated; null: nothing bounds it),
+    `evidence` (string, such as
     `support 7–14, observations 3`, at most eight ranges; null: none), `reason` (string, why unknown), `source`.
     """
     keys = ["policy", "rule", "level", "service", "host", "verdict"]
-    grouped = findings.groupby(keys, dropna=False, sort=False)
+    grouped = findings.groupby([*keys, "found"] if by == "found" else keys, dropna=False, sort=False)
     rows = []
     for key, group in grouped:
         rows.append(
             {
-                **dict(zip(keys, key, strict=True)),
+                **dict(zip(keys, key, strict=False)),
                 "found": _listed(group["found"]),
                 "required": _listed(group["required"], most=1),
                 "authority": _listed(group["authority"], most=3),
                 "since": group["since"].min(),
                 "rows": int(group["evidence_row"].notna().sum()),
-                "first_at": group["observed_at"].min(),
-                "last_at": group["observed_at"].max(),
+                "first_at": group["observed_from"].min(),
+                "last_at": group["observed_until"].max(),
                 "evidence": _ranges(group),
                 "reason": _listed(group["reason"], most=2),
                 "source": _listed(group["source"]),
@@ -242,7 +249,7 @@ def _findings(rule: Rule, rows: pd.DataFrame, found: pd.Series, verdict: pd.Seri
             "suite": rows["suite"] if is_suite else nothing,
             "leaf_sha256": rows["leaf_sha256"] if is_leaf else nothing,
             "as_of": rows["earliest"].where(rows["earliest"] == rows["latest"]),
-            **{name: rows[name] for name in ("observed_at", "evidence_table", "evidence_row")},
+            **{name: rows[name] for name in _OF_EVIDENCE},
             "reason": reason,
             "authority": rule.authority,
             "source": rows["source"],

@@ -9,15 +9,16 @@ from toolkit.tables import Tables
 IDENTITY: Final = ["service", "host", "server_name"]
 
 _COLUMNS: Final = [
-    *IDENTITY, "protocol", "suite", "suite_code", "group", "leaf_sha256", "state", "observed_at", "earliest", "latest",
-    "evidence_table", "evidence_row", "source",
+    *IDENTITY, "protocol", "suite", "suite_code", "group", "leaf_sha256", "state", "observed_at", "observed_from",
+    "observed_until", "earliest", "latest", "evidence_table", "evidence_row", "source",
 ]  # fmt: skip
 
 
 def find_shown(tables: Tables) -> pd.DataFrame:
     """The rows that show what a service accepts or serves: handshakes and the answers of surveys.
 
-    `state` is `accepted` for a handshake; `earliest` and `latest` bound its instant, null where nothing does.
+    `state` is `accepted` for a handshake. `observed_from` and `observed_until` bound its instant, both inclusive, null
+    where nothing does; `earliest` and `latest` are the same here, and become the day whose rules apply.
     Handshakes of a survey are left out where the survey's answers are in `support`, which say the same.
     """
     looks = tables.observations.reset_index(drop=True)
@@ -30,10 +31,12 @@ def find_shown(tables: Tables) -> pd.DataFrame:
     handshakes = looks[shows & ~repeated].assign(
         state="accepted",
         evidence_table="observations",
-        earliest=looks["observed_at"].fillna(looks["observed_from"]),
-        latest=looks["observed_at"].fillna(looks["observed_until"]),
+        observed_from=looks["observed_at"].fillna(looks["observed_from"]),
+        observed_until=looks["observed_at"].fillna(looks["observed_until"]),
     )
-    handshakes["evidence_row"] = handshakes.index
+    handshakes = handshakes.assign(
+        earliest=handshakes["observed_from"], latest=handshakes["observed_until"], evidence_row=handshakes.index
+    )
     return pd.concat([handshakes[_COLUMNS], _answers(tables)], ignore_index=True)
 
 
@@ -48,8 +51,7 @@ def _answers(tables: Tables) -> pd.DataFrame:
         leaf_sha256=pd.Series(pd.NA, answers.index, dtype="string"),
         evidence_table="support",
         evidence_row=answers.index,
-        earliest=answers["observed_at"],
-        latest=answers["observed_at"],
+        **dict.fromkeys(("observed_from", "observed_until", "earliest", "latest"), answers["observed_at"]),
         source=source.fillna(answers["round"].map(by_round).astype("string")),
     )[_COLUMNS]
 
