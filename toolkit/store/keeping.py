@@ -33,10 +33,11 @@ class Store:
     Raises `StoreError` where the path holds something else, a damaged table, or a table of a newer schema.
 
     >>> import tempfile
-    >>> store = Store(tempfile.mkdtemp())
     >>> certificates = schema.frame("certificates", [{"cert_sha256": "00", "der": b"?"}])
-    >>> store.append(Tables.from_frames(certificates=certificates))
-    >>> store.info()[["table", "rows", "files"]].values.tolist()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     store = Store(folder)
+    ...     store.append(Tables.from_frames(certificates=certificates))
+    ...     store.info()[["table", "rows", "files"]].values.tolist()
     [['certificates', 1, 1]]
     """
 
