@@ -4,6 +4,7 @@ from typing import Final
 
 import pandas as pd
 
+from toolkit.analyse.support import surveyed
 from toolkit.tables import Tables
 
 IDENTITY: Final = ["service", "host", "server_name"]
@@ -41,18 +42,14 @@ def find_shown(tables: Tables) -> pd.DataFrame:
 
 
 def _answers(tables: Tables) -> pd.DataFrame:
-    answers = tables.support.reset_index(drop=True)
-    known = tables.observations[["service", "round", "source"]].dropna().drop_duplicates(["service", "round"])
-    by_round = tables.rounds.drop_duplicates("round").set_index("round")["source"]
-    source = answers[["service", "round"]].merge(known, how="left", on=["service", "round"])["source"]
+    answers = surveyed(tables)
+    nothing = pd.Series(pd.NA, answers.index, dtype="string")
     return answers.assign(
-        host=answers["service"].str.extract(r"://\[?(.+?)\]?:\d+$", expand=False),
-        server_name=pd.Series(pd.NA, answers.index, dtype="string"),
-        leaf_sha256=pd.Series(pd.NA, answers.index, dtype="string"),
+        server_name=nothing,
+        leaf_sha256=nothing,
         evidence_table="support",
         evidence_row=answers.index,
         **dict.fromkeys(("observed_from", "observed_until", "earliest", "latest"), answers["observed_at"]),
-        source=source.fillna(answers["round"].map(by_round).astype("string")),
     )[_COLUMNS]
 
 

@@ -132,7 +132,7 @@ def summarise_support(tables: Tables, *, now: datetime, by: By = "cipher") -> pd
 
 
 def surveyed(tables: Tables) -> pd.DataFrame:
-    """The questions of `support`, with the host and the source that the other tables tell."""
+    """The questions of `support`, row by row, with the host and the source that the other tables tell."""
     rows = tables.support[["service", "round", "observed_at", *QUESTION, "suite_code", "state", "rank"]].copy()
     known = tables.observations[["service", "round", "source"]].dropna().drop_duplicates(["service", "round"])
     rows = rows.merge(known, how="left", on=["service", "round"])
