@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "store": set(),
     "analyse": {"reference"},
     "chart": {"analyse", "reference"},
+    "checking": {"analyse", "reference"},
     "lab": {"reference"},
 }
 """Room → the other rooms that it may import, beside the open ones. `report` and `cli` may import everything."""

@@ -18,7 +18,7 @@ from toolkit.targets import Target, parse_target
 __all__ = ["Limits", "Store", "Tables", "Target", "collect", "dissect", "observe", "parse_target", "read", "survey"]
 __version__ = "0.1.0"
 
-_ROOMS: Final = ("analyse", "chart", "lab", "reference", "wire")
+_ROOMS: Final = ("analyse", "chart", "checking", "lab", "reference", "wire")
 
 
 def __getattr__(name: str) -> Any:

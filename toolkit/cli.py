@@ -3,8 +3,11 @@
 import argparse
 import json
 import os
+import shutil
 import sys
-from collections.abc import Callable, Sequence
+import textwrap
+from collections.abc import Callable, Hashable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +15,9 @@ import pandas as pd
 
 import toolkit
 from toolkit import reference, text
-from toolkit.errors import ToolkitError, UsageError
+from toolkit.errors import ReadError, StoreError, ToolkitError, UsageError
+from toolkit.reference.roots import bundles, load_roots
+from toolkit.reference.rules import Rule, load_policy, policies
 from toolkit.tables import Tables, as_pem
 from toolkit.targets import Target
 
@@ -92,6 +97,21 @@ def _parser() -> argparse.ArgumentParser:
     info.add_argument("--json", action="store_true", help="print JSON instead of a table")
     info.set_defaults(command=_store_info)
 
+    check = commands.add_parser("check", help="findings of expiry, trust and a policy; exit code 1 when there are any")
+    _add_judging_options(check)
+    check.add_argument("--as-of", type=_instant, metavar="DATE",
+                       help="judge everything by the rules of that day, and chains at that instant; a date without "
+                       "a zone means midnight UTC (default: each row by its own day)")  # fmt: skip
+    check.add_argument("--json", action="store_true", help="print JSON: what was judged how, and every verdict")
+    check.set_defaults(command=_check)
+
+    report = commands.add_parser("report", help="make one HTML file of a source: rotations, expiry, ciphers, findings")
+    _add_judging_options(report)
+    report.add_argument("--output", type=Path, default=Path("report.html"), metavar="FILE",
+                        help="(default: report.html)")  # fmt: skip
+    report.add_argument("--title", help="(default: the source's name)")
+    report.set_defaults(command=_report)
+
     demo = commands.add_parser("demo", help="watch a lab year, execute the notebooks, say what to open")
     demo.add_argument("--output", type=Path, default=Path("build"), metavar="FOLDER", help="(default: build)")
     demo.add_argument("--seed", type=int, default=2026, help="of the lab year (default: 2026)")
@@ -125,6 +145,27 @@ def _add_survey_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--store", metavar="STORE", help="keep the survey in this store as well")
     parser.add_argument("--dry-run", action="store_true", help="say what it would cost, and ask nothing")
     parser.add_argument("--json", action="store_true", help="print every question and its answer as JSON")
+
+
+def _add_judging_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", metavar="SOURCE", help="a store, or anything else that toolkit.read understands")
+    parser.add_argument("--policy", default="mozilla-intermediate", metavar="NAME",
+                        help=f"{', '.join(sorted(policies()))}, or a CSV file of rules like those in "
+                        "toolkit/reference/policies (default: mozilla-intermediate)")  # fmt: skip
+    parser.add_argument("--roots", default="certifi", metavar="BUNDLE",
+                        help=f"certifi, {', '.join(bundles())}, or a PEM file (default: certifi)")  # fmt: skip
+    parser.add_argument("--now", type=_instant, metavar="DATE",
+                        help="the day from which days are counted; a date without a zone means midnight UTC "
+                        "(default: --as-of where given, else the present)")  # fmt: skip
+
+
+def _instant(words: str) -> datetime:
+    """A date or an instant in ISO 8601; without a zone it is UTC, a date alone is its midnight."""
+    try:
+        instant = datetime.fromisoformat(words)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{words!r} is no date: write 2016-02-11 or 2016-02-11T09:30+01:00") from None
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
 def _cert(arguments: argparse.Namespace) -> int:
@@ -259,6 +300,76 @@ def _store_info(arguments: argparse.Namespace) -> int:
     return FINE
 
 
+def _check(arguments: argparse.Namespace) -> int:
+    now = arguments.now or arguments.as_of or datetime.now(UTC)
+    roots, policy = _load_rules(arguments)
+    try:
+        tables = toolkit.read(arguments.source)
+    except (ReadError, StoreError) as error:
+        print(f"tls-toolkit: {text.for_terminal(error, limit=1000)}", file=sys.stderr)
+        return NOTHING_REACHED
+    checks = toolkit.checking.check(tables, now=now, roots=roots, policy=policy, as_of=arguments.as_of or "observed")
+    counts = toolkit.checking.count(checks)
+    if arguments.json:
+        judged = {"source": arguments.source, "now": now, "as_of": arguments.as_of or "observed",
+                  "policy": arguments.policy, "roots": arguments.roots, **counts}  # fmt: skip
+        print(json.dumps({**{k: _json_value(v) for k, v in judged.items()}, "checks": _json_rows(checks)}, indent=2))
+    else:
+        _print_checks(tables, checks, arguments, now)
+    if not toolkit.checking.was_reached(tables):
+        print(f"tls-toolkit: {text.for_terminal(arguments.source)}: no look came to an answer, so there is nothing to "
+              "judge; `tls-toolkit store info` counts the failures of a store.", file=sys.stderr)  # fmt: skip
+        return NOTHING_REACHED
+    return FINDINGS if counts["findings"] else FINE
+
+
+def _load_rules(arguments: argparse.Namespace) -> tuple[Sequence[bytes], Sequence[Rule]]:
+    """The roots and the policy asked for; what is wrong with either is a wrong use of the command."""
+    try:
+        return load_roots(arguments.roots), load_policy(arguments.policy)
+    except ReadError as error:
+        raise UsageError(str(error)) from error
+
+
+def _print_checks(tables: Tables, checks: pd.DataFrame, arguments: argparse.Namespace, now: datetime) -> None:
+    by = f"by the rules of {arguments.as_of:%Y-%m-%d %H:%M %Z}" if arguments.as_of else "each row by its own day"
+    lines = [
+        f"{arguments.source}: {toolkit.checking.describe_scope(tables)}",
+        f"Judged {by}; days counted from {now:%Y-%m-%d %H:%M %Z}; roots: {arguments.roots}.",
+        *toolkit.checking.describe(checks),
+    ]
+    width = shutil.get_terminal_size((100, 24)).columns
+    for line in lines:
+        indent = " " * (len(line) - len(line.lstrip()) + 4)
+        print(textwrap.fill(text.for_terminal(line, limit=4000), width, subsequent_indent=indent,
+                            drop_whitespace=True, break_long_words=False, break_on_hyphens=False))  # fmt: skip
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    _load_rules(arguments)
+    try:
+        from toolkit import report  # noqa: PLC0415  needs the extra `notebooks`, which other commands do not
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"A report needs {error.name}, which is not installed: pip install 'tls-toolkit[notebooks]'."
+        ) from error
+    try:
+        toolkit.read(arguments.source)
+    except (ReadError, StoreError) as error:
+        print(f"tls-toolkit: {text.for_terminal(error, limit=1000)}", file=sys.stderr)
+        return NOTHING_REACHED
+    report.write_report(
+        arguments.source,
+        arguments.output,
+        now=arguments.now or datetime.now(UTC),
+        policy=arguments.policy,
+        roots=arguments.roots,
+        title=arguments.title,
+    )
+    print(f"Open: {arguments.output}")
+    return FINE
+
+
 def _demo(arguments: argparse.Namespace) -> int:
     from toolkit import report  # noqa: PLC0415  needs the extras `lab` and `notebooks`, which other commands do not
 
@@ -284,17 +395,20 @@ def _print_frame(frame: pd.DataFrame) -> None:
 
 def _print_json(frame: pd.DataFrame) -> None:
     """The rows as a JSON array; instants in ISO 8601, bytes in hex, null as null, ASCII only."""
-    rows = [{name: _json_value(value) for name, value in row.items()} for row in frame.to_dict("records")]
-    print(json.dumps(rows, indent=2))
+    print(json.dumps(_json_rows(frame), indent=2))
+
+
+def _json_rows(frame: pd.DataFrame) -> list[dict[Hashable, object]]:
+    return [{name: _json_value(value) for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def _json_value(value: object) -> object:
-    if isinstance(value, pd.Timestamp):
-        return value.isoformat()
     if isinstance(value, tuple):
         return list(value)
     if isinstance(value, bytes):
         return value.hex()
     if value is None or value is pd.NA or value is pd.NaT:
         return None
+    if isinstance(value, datetime):
+        return value.isoformat()
     return value

@@ -1,4 +1,4 @@
-"""From notebooks to documents: the demo watches a lab year, executes the notebooks on it, and says what it saw."""
+"""From notebooks to documents: the report on a source, and the demo, which watches a lab year and says what it saw."""
 
 import base64
 import shutil
@@ -15,6 +15,7 @@ import papermill
 from papermill.exceptions import PapermillExecutionError
 from tqdm.auto import tqdm
 
+from toolkit import text
 from toolkit.analyse import find_rotations
 from toolkit.collect import collect
 from toolkit.errors import ToolkitError, UsageError
@@ -30,6 +31,27 @@ DEMO_SAMPLES: Final = 3
 
 DEMO_OFFERS: Final = ("any", "rsa")
 """What a current client offers, and RSA alone: one of the lab's hosts serves both kinds of certificate."""
+
+_OFFLINE: Final = """\
+{%- extends "lab/index.html.j2" -%}
+{%- block html_head_js -%}
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'" />
+{%- endblock -%}
+{%- block jupyter_widgets -%}{%- endblock -%}
+{%- block html_head_js_mathjax -%}{%- endblock -%}
+{%- block html_head_js_mermaidjs -%}{%- endblock -%}
+{%- block html_head_css -%}
+<style>
+  body.jp-Notebook { padding: 1rem; }
+  main { max-width: 74rem; margin: 0 auto; }
+  .jp-MarkdownOutput { padding-left: 0; }
+  .jp-RenderedHTMLCommon table { margin-left: 0; font-variant-numeric: tabular-nums; }
+  main .jp-RenderedHTMLCommon.jp-RenderedHTMLCommon :is(td, th) { text-align: left; vertical-align: top; }
+  .jp-OutputArea-output { overflow-x: auto; }
+</style>
+{%- endblock -%}
+"""
+"""nbconvert's page without the scripts that it loads from elsewhere; browsers are told to load and run nothing."""
 
 PICTURES_AT_ONCE: Final = 2
 """Notebooks executed side by side, one kernel each."""
@@ -79,29 +101,79 @@ def execute_notebooks(notebooks: Iterable[Path], output: Path, *, parameters: di
 
 
 def execute_notebook(notebook: Path, output: Path, *, parameters: dict[str, object]) -> Path:
-    """Execute one notebook in the current folder; return the HTML file made of it.
+    """Execute one notebook in the current folder; return the HTML file made of it, beside which its charts lie as PNG.
 
     Raises `ToolkitError` naming the notebook and the error of the cell that failed.
     """
     executed = output / notebook.name
-    try:
-        document = papermill.execute_notebook(
-            str(notebook),
-            str(executed),
-            parameters=parameters,
-            progress_bar=False,
-            # Its warning that the kernel speaks over loopback would stand between the lines of our progress bar.
-            extra_arguments=["--IPKernelApp.log_level=ERROR"],
-        )
-    except PapermillExecutionError as error:
-        raise ToolkitError(f"{notebook} failed: {error.ename}: {error.evalue}. See {executed}.") from error
-    page, _ = nbconvert.HTMLExporter().from_notebook_node(document)
+    document = _execute(notebook, parameters=parameters, executed=executed)
     written = executed.with_suffix(".html")
-    written.write_text(page, encoding="utf-8")
+    written.write_text(_page(document, title=notebook.stem), encoding="utf-8")
     executed.unlink()
     for number, picture in enumerate(_pictures(document), 1):
         executed.with_name(f"{notebook.stem}-{number}.png").write_bytes(picture)
     return written
+
+
+def write_report(
+    source: str, output: Path, *, now: datetime, policy: str, roots: str, title: str | None = None
+) -> None:
+    """Write the report on a source as one HTML file that loads nothing: `notebooks/report.ipynb` executed on it.
+
+    `source`, `policy` and `roots` are names or paths, as `toolkit.read`, `load_policy` and `load_roots` take them.
+    Raises `UsageError` where the file's folder does not exist, `ToolkitError` where the notebook fails.
+    """
+    if not output.resolve().parent.is_dir():
+        raise UsageError(f"{output.parent} is not a folder: make it, or name another with --output.")
+    shown = title or f"TLS report: {Path(source).name or source}"
+    parameters: dict[str, object] = {
+        "SOURCE": source,
+        "NOW": now.isoformat(),
+        "POLICY": policy,
+        "ROOTS": roots,
+        "TITLE": shown,
+    }
+    document = _execute(_report_notebook(), parameters=parameters, executed=None)
+    output.write_text(_page(document, title=shown, has_code=False), encoding="utf-8")
+
+
+def _report_notebook() -> Path:
+    """In a checkout it lies among the notebooks; a wheel carries it inside the package."""
+    package = Path(__file__).resolve().parent
+    carried = package / "report.ipynb"
+    return carried if carried.is_file() else package.parent / "notebooks" / "report.ipynb"
+
+
+def _execute(notebook: Path, *, parameters: dict[str, object], executed: Path | None) -> nbformat.NotebookNode:
+    """The notebook with its outputs; `executed` keeps it as a file, also as far as it came before it failed."""
+    try:
+        document: nbformat.NotebookNode = papermill.execute_notebook(
+            str(notebook),
+            str(executed) if executed else None,
+            parameters=parameters,
+            progress_bar=False,
+            # The kernel's remarks (that it speaks over loopback, that it was told to end) would stand between the lines
+            # of our progress bar; what goes wrong in a cell comes as an error all the same.
+            extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
+        )
+    except PapermillExecutionError as error:
+        kept = f" See {executed}." if executed else ""
+        raise ToolkitError(f"{notebook.name} failed: {error.ename}: {error.evalue}.{kept}") from error
+    return document
+
+
+def _page(document: nbformat.NotebookNode, *, title: str, has_code: bool = True) -> str:
+    """The executed notebook as one HTML file that loads and runs nothing, whatever its outputs hold."""
+    document.metadata["title"] = text.plain(title)
+    exporter = nbconvert.HTMLExporter(
+        raw_template=_OFFLINE,
+        exclude_input=not has_code,
+        exclude_input_prompt=not has_code,
+        exclude_output_prompt=not has_code,
+        exclude_anchor_links=not has_code,
+    )
+    page, _ = exporter.from_notebook_node(document)
+    return str(page)
 
 
 def describe(store: Store) -> list[str]:

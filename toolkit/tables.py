@@ -97,6 +97,18 @@ class Tables:
             (path / "certificates" / f"{row['cert_sha256']}.pem").write_text(_as_pem_with_facts(row), encoding="utf-8")
 
 
+def describe_source(frame: pd.DataFrame) -> str:
+    """Where the rows come from, in a word: `lab`, `simulated`, `live`, `recorded`, several, or nothing if not said."""
+    if "source" not in frame:
+        return ""
+    known = {"lab", "simulated", "live"}
+    named = {str(source) for source in frame["source"].dropna()}
+    # Frames join the sources of a row by commas; a recorded source is a citation and may hold commas itself.
+    parts = {part for source in named for part in source.split(", ")}
+    kinds = sorted(parts & known) + (["recorded"] if parts - known else [])
+    return " + ".join(kinds)
+
+
 def as_cells(table: schema.TableName, frame: pd.DataFrame) -> pd.DataFrame:
     """The frame as text cells, the way `Tables.to_csv` writes them (null: empty)."""
     cells = {}

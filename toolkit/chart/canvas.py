@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from toolkit import text
 from toolkit.chart.palette import FAINT, INK
 from toolkit.errors import UsageError
+from toolkit.tables import describe_source
 
 WIDTH: Final = 10.0
 """Inches of a figure that a chart opens itself."""
@@ -68,18 +69,6 @@ def label(value: object, *, width: int = LABEL) -> str:
         tail = (width - 1) // 3
         shown = f"{shown[: width - 1 - tail]}…{shown[-tail:]}"
     return text.for_matplotlib(shown)
-
-
-def describe_source(frame: pd.DataFrame) -> str:
-    """Where the rows come from, in a word: `lab`, `simulated`, `live`, `recorded`, several, or nothing if not said."""
-    if "source" not in frame:
-        return ""
-    known = {"lab", "simulated", "live"}
-    named = {str(source) for source in frame["source"].dropna()}
-    # Frames join the sources of a row by commas; a recorded source is a citation and may hold commas itself.
-    parts = {part for source in named for part in source.split(", ")}
-    kinds = sorted(parts & known) + (["recorded"] if parts - known else [])
-    return " + ".join(kinds)
 
 
 def titled(words: str, frame: pd.DataFrame) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from toolkit.errors import UsageError
 from toolkit.reference.rows import FOLDER, Row, read_rows
 
 TESTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
@@ -97,6 +98,21 @@ def read_rules(path: Path | Traversable) -> tuple[Rule, ...]:
     that is none, and a `value` that the test cannot use.
     """
     return tuple(_rule(row) for row in read_rows(path, COLUMNS))
+
+
+def load_policy(policy: str | Path) -> tuple[Rule, ...]:
+    """The rules of a policy by name, or of a file as `read_rules` takes it.
+
+    Raises `UsageError` where there is neither such a policy nor such a file; `ReadError` like `read_rules`.
+
+    >>> len(load_policy("ietf")) > 5
+    True
+    """
+    if policy in policies():
+        return policies()[str(policy)]
+    if not Path(policy).is_file():
+        raise UsageError(f"{str(policy)!r} is neither a policy ({', '.join(sorted(policies()))}) nor a file of rules.")
+    return read_rules(Path(policy))
 
 
 @dataclass(frozen=True, slots=True)
