@@ -118,6 +118,7 @@ class Elimination:
         self._heed_others()
 
     async def _narrow(self, remaining: Codes) -> None:
+        self.interview.promised.discard(remaining)
         while remaining:
             verdict, answer = await self._settle(remaining)
             if verdict.kind == "listed":
@@ -140,8 +141,10 @@ class Elimination:
             more = self._parts(remaining)
             if more:
                 self._fork()
+                parts = [remaining[n :: more + 1] for n in range(more + 1)]
                 self.interview.splits += more
-                await _each(self._narrow, [remaining[n :: more + 1] for n in range(more + 1)])
+                self.interview.promised.update(parts)
+                await _each(self._narrow, parts)
                 return
 
     async def _settle(self, offered: Codes) -> tuple[Verdict, Answer]:
@@ -278,10 +281,18 @@ class Elimination:
         return kinds_of(items) if self.question.kind == "suite" else [items]
 
     def _weigh(self, items: Codes) -> int:
-        """How many of a part are of the common sort: the rest is seldom accepted."""
+        """What a part may still hold, in tenths of an acceptance: as other versions tell, else by what is common."""
         if self.question.kind != "suite" or not self.interview.has_splits:
             return 0
-        return sum(is_common(code, self.question.protocol) for code in items)
+        elsewhere = [other.findings for other in self._beside if other is not self]
+        weight = 0
+        for code in items:
+            states = {findings[code].state for findings in elsewhere if code in findings}
+            if "accepted" in states:
+                weight += 10
+            elif states - {"refused"} or not states:
+                weight += 5 * is_common(code, self.question.protocol)
+        return weight
 
 
 def kinds_of(codes: Codes) -> list[Codes]:

@@ -44,6 +44,8 @@ class Interview:
         self.connections = 0
         self.controls = 0
         self.splits = 0
+        self.promised: set[tuple[int, ...]] = set()
+        """Parts of chains that were split, and are about to ask."""
         self.control: Offer | None = None
         self.is_unsteady = False
         """The same offer was answered once and not another time: silence proves nothing here."""
@@ -97,7 +99,8 @@ class Interview:
         if any(other > weight for other in others):
             return 0
         peers = 1 + sum(2 * other > weight for other in others)
-        return max(0, min(-(-(self._idle() - 1) // peers), self._manner.splits - self.splits, weight // 6))
+        idle = self._idle() - len(self.promised) - 1
+        return max(0, min(-(-idle // peers), self._manner.splits - self.splits, weight // 20))
 
     async def is_answering(self) -> bool:
         """Whether the control is accepted now."""
