@@ -23,8 +23,8 @@ LINE: Final = ["service", "host", "server_name", "key_type"]
 LIFE: Final = ["not_before", "not_after", "first_seen", "last_seen"]
 """The instants of a certificate's life, in the order in which they are drawn."""
 
-MOST_LANES: Final = 5
-"""Of a row; certificates beyond share lanes, which happens where lives are many times longer than their cadence."""
+_MOST_LANES, _MOST_LANES_OF_MANY, _MANY_ROWS = 5, 3, 12
+"""Lanes of a row, few rows or many; where more certificates live at once, some of them share a lane."""
 
 _OPEN_START = Path([(0, -0.5), (0, 0.5), (-0.9, 0), (0, -0.5)], closed=True)
 _OPEN_END = Path([(0, -0.5), (0, 0.5), (0.9, 0), (0, -0.5)], closed=True)
@@ -112,7 +112,8 @@ def _placed(lives: pd.DataFrame) -> pd.DataFrame:
     lives["end"] = np.fmax(lives["not_after"].to_numpy(), whole["last_seen"].transform("max").to_numpy())
     lives = lives.sort_values(["row", "begin", "end", "sha256"], kind="stable", ignore_index=True)
     once = lives.drop_duplicates(["row", "sha256"])
-    lanes = once.groupby("row")[["begin", "end"]].apply(_lanes_needed)
+    most = _MOST_LANES if once["row"].nunique() <= _MANY_ROWS else _MOST_LANES_OF_MANY
+    lanes = once.groupby("row")[["begin", "end"]].apply(_lanes_needed).clip(upper=most)
     turns = once.groupby("row").cumcount().set_axis(pd.MultiIndex.from_frame(once[["row", "sha256"]]))
     lives["turn"] = turns.reindex(pd.MultiIndex.from_frame(lives[["row", "sha256"]])).to_numpy()
     lives["lanes"] = lives["row"].map(lanes)
@@ -123,10 +124,10 @@ def _placed(lives: pd.DataFrame) -> pd.DataFrame:
 
 
 def _lanes_needed(lives: pd.DataFrame) -> int:
-    """How many certificates of a row live at once, at most `MOST_LANES`; two at least where there are several."""
+    """How many certificates of a row live at once; two at least where there are several."""
     begins, ends = np.sort(lives["begin"].to_numpy()), np.sort(lives["end"].to_numpy())
     at_once = np.arange(1, len(begins) + 1) - np.searchsorted(ends, begins, side="left")
-    return int(np.clip(at_once.max(initial=1), min(2, len(lives)), MOST_LANES))
+    return max(int(at_once.max(initial=1)), min(2, len(lives)))
 
 
 def _window(rows: pd.DataFrame, now: object) -> tuple[float, float]:

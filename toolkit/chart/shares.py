@@ -13,7 +13,7 @@ from toolkit.chart import canvas
 from toolkit.chart.lifelines import LINE, label_lines
 from toolkit.chart.palette import FAINT, INK, LIVES, PAPER
 
-_ROW_INCHES: Final = 0.75
+_ROW_INCHES, _FLEET_ROW_INCHES, _MOST_ROWS = 0.75, 0.3, 16
 _GAP: Final = 0.3
 """Between two rows, in heights of a row."""
 _ALONE_INCHES: Final = 2.6
@@ -33,10 +33,11 @@ def plot_shares(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         return canvas.say_nothing(ax, "Shares", "No window holds a look that got a certificate.")
     curves = _placed(frame)
     count = int(curves["row"].max()) + 1
-    axes = canvas.open_axes(ax, inches=_ALONE_INCHES if count == 1 else count * _ROW_INCHES * (1 + _GAP))
-    begin, end = float(curves["begin"].min()), float(curves["end"].max())
-    canvas.set_dates(axes, begin, end)
     pitch = 1 + _GAP
+    row_inches = _ROW_INCHES if count <= _MOST_ROWS else _FLEET_ROW_INCHES
+    axes = canvas.open_axes(ax, inches=_ALONE_INCHES if count == 1 else count * pitch * row_inches)
+    begin, end = float(curves["begin"].min()), float(curves["end"].max())
+    canvas.set_dates(axes, begin, end, is_tall=count > _MOST_ROWS)
     for number in range(count):
         for level in (0.0, 0.5, 1.0):
             height = number * pitch + level
