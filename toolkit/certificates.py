@@ -128,6 +128,7 @@ _SIGNATURE_ALGORITHMS: Final = {
 }
 
 _SUBJECT_ALT_NAME, _BASIC_CONSTRAINTS, _POISON = "2.5.29.17", "2.5.29.19", "1.3.6.1.4.1.11129.2.4.3"
+_SCTS: Final = "1.3.6.1.4.1.11129.2.4.2"
 
 # RFC 5280, section 4.1.2.5, and the wider forms of X.680 that old certificates hold.
 _TIME = re.compile(rb"(\d{2}|\d{4})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})?(?:\.\d+)?(?:Z|([+-])(\d{2})(\d{2}))\Z")
@@ -386,6 +387,8 @@ def _read_extensions(tbs: _Der, row: dict[str, object], problems: list[str]) -> 
         names: list[str] = []
         is_read = _attempt("subjectAltName", problems, lambda: _read_names(alternatives, names))
         row["names"] = tuple(names) if names or is_read else None
+    if (timestamps := found.get(_SCTS)) is not None:
+        row["sct_at"] = _attempt("signed certificate timestamps", problems, lambda: _latest_sct(timestamps))
 
 
 def _extensions(listed: _Der) -> Iterator[tuple[str, _Der]]:
@@ -395,6 +398,27 @@ def _extensions(listed: _Der) -> Iterator[tuple[str, _Der]]:
         if extension.peek() == _BOOLEAN:
             extension.take()
         yield oid, extension.take(_OCTETS)
+
+
+def _latest_sct(value: _Der) -> datetime | None:
+    """RFC 6962, section 3.3: a list of lists of bytes, each with its length in two bytes.
+
+    A timestamp of version 1 has the version, 32 bytes that name the log, and milliseconds since 1970 in eight.
+    """
+    listed = value.take(_OCTETS).content()
+    latest = -1
+    at = 2
+    if int.from_bytes(listed[:2], "big") != len(listed) - 2:
+        raise _BrokenError("their length is wrong")
+    while at < len(listed):
+        begin, at = at + 2, at + 2 + int.from_bytes(listed[at : at + 2], "big")
+        if at > len(listed) or at - begin < 41:
+            raise _BrokenError("cut short")
+        if listed[begin] == 0:
+            latest = max(latest, int.from_bytes(listed[begin + 33 : begin + 41], "big"))
+    if latest >= 253_402_300_800_000:
+        raise _BrokenError("one lies after year 9999")
+    return None if latest < 0 else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=latest)
 
 
 def _is_ca(value: _Der) -> bool:

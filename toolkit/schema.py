@@ -169,6 +169,7 @@ _CERTIFICATES = (
     Column("signature_algorithm", "text", "signature algorithm by name, else its OID", _UNPARSED),
     Column("is_ca", "boolean", "basicConstraints says CA", f"{_UNPARSED}, or the extension does not parse"),
     Column("is_precertificate", "boolean", "carries the poison extension (RFC 6962)", _UNPARSED),
+    Column("sct_at", "instant", "latest signed certificate timestamp inside (RFC 6962)", f"{_UNPARSED}, or has none"),
     Column("parse_error", "text", "what could not be read", "everything was read"),
     Column("der", "bytes", "the certificate itself"),
 )

@@ -344,6 +344,8 @@ def test_a_real_dense_series():
     assert google.loc[google["is_return"], "is_ambiguous"].all()
     assert (google.loc[~google["is_return"], "validity_overlap_days"] > 0).all()
     assert found[["done_max_at", "start_min_at", "overlap_max_days"]].isna().all(axis=None)  # 42 looks bound nothing
+    assert google["successor_sct_at"].notna().all()
+    assert (google["successor_sct_at"] <= google["start_max_at"]).all()  # issued before it was seen
 
 
 def test_groups_by_host_survive_a_change_of_names():

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa
 from cryptography.x509.oid import NameOID
 
 from tests.certificates import der
+from tests.conftest import ROOT
 from toolkit import schema
 from toolkit.certificates import LIMIT, MOST_NAMES, parse_certificate
 from toolkit.tables import Tables
@@ -41,6 +42,7 @@ def test_a_plain_certificate_fills_every_column() -> None:
         "signature_algorithm": "sha256WithRSAEncryption",
         "is_ca": False,
         "is_precertificate": False,
+        "sct_at": None,
         "parse_error": None,
         "der": made,
     }
@@ -192,6 +194,48 @@ def test_basic_constraints(value: bytes, is_ca: bool | None, problem: str | None
 def test_a_precertificate_is_told_by_its_poison() -> None:
     poison = der.extension("1.3.6.1.4.1.11129.2.4.3", b"\x05\x00")
     assert parse_certificate(der.certificate(extensions=(poison,)))["is_precertificate"] is True
+
+
+def _timestamps(*scts: bytes) -> bytes:
+    listed = b"".join(len(sct).to_bytes(2, "big") + sct for sct in scts)
+    content = len(listed).to_bytes(2, "big") + listed
+    return der.certificate(extensions=(der.extension("1.3.6.1.4.1.11129.2.4.2", der.tlv(4, content)),))
+
+
+def _sct(milliseconds: int, version: int = 0) -> bytes:
+    return bytes([version]) + bytes(32) + milliseconds.to_bytes(8, "big") + bytes(10)
+
+
+def test_of_signed_certificate_timestamps_the_latest() -> None:
+    first, second = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, 0, 0, 1, 5000, tzinfo=UTC)
+    millis = [round(at.timestamp() * 1000) for at in (first, second)]
+    both = parse_certificate(_timestamps(_sct(millis[1]), _sct(millis[0]), _sct(millis[1] + 9, version=1)))
+    assert (both["sct_at"], both["parse_error"]) == (second, None)
+    assert parse_certificate(_timestamps())["sct_at"] is None
+
+
+@pytest.mark.parametrize(
+    ("scts", "problem"), [([b"\x00" * 9], "cut short"), ([_sct(2**63)], "one lies after year 9999")]
+)
+def test_broken_signed_certificate_timestamps(scts: list[bytes], problem: str) -> None:
+    row = parse_certificate(_timestamps(*scts))
+    assert (row["sct_at"], row["parse_error"]) == (None, f"signed certificate timestamps: {problem}")
+    as_table(row)
+
+
+def test_signed_certificate_timestamps_are_those_that_cryptography_reads() -> None:
+    files = sorted((ROOT / "data" / "web-series" / "certificates").glob("*.pem"))
+    compared = 0
+    for file in files:
+        certificate = x509.load_pem_x509_certificate(file.read_bytes())
+        try:
+            inside = certificate.extensions.get_extension_for_class(x509.PrecertificateSignedCertificateTimestamps)
+        except x509.ExtensionNotFound:
+            continue
+        expected = max(sct.timestamp.replace(tzinfo=UTC) for sct in inside.value)
+        assert parse_certificate(certificate.public_bytes(serialization.Encoding.DER))["sct_at"] == expected
+        compared += 1
+    assert compared > 100
 
 
 def test_of_repeated_extensions_the_first_stands_and_the_repeat_is_told() -> None:

@@ -12,7 +12,7 @@ INSTANT: Final = schema.DTYPES["instant"]
 SECOND: Final = pd.Timedelta(seconds=1)
 DAY: Final = pd.Timedelta(days=1)
 
-FACTS: Final = ["subject", "issuer", "names", "spki_sha256", "not_before", "not_after"]
+FACTS: Final = ["subject", "issuer", "names", "spki_sha256", "not_before", "not_after", "sct_at"]
 """Columns of `certificates` that pairs are described by."""
 
 SEEN: Final = ["first_seen", "last_seen"]
@@ -22,7 +22,7 @@ DTYPES: Final = {
     **dict.fromkeys(["predecessor_subject", "successor_subject"], "string"),
     **dict.fromkeys([f"{side}_{name}" for side in ("predecessor", "successor")
                      for name in ("not_before", "not_after", *SEEN)], INSTANT),
-    **dict.fromkeys(["successor_not_seen_before", "predecessor_not_seen_after"], INSTANT),
+    **dict.fromkeys(["successor_sct_at", "successor_not_seen_before", "predecessor_not_seen_after"], INSTANT),
     **dict.fromkeys(["start_min_at", "start_max_at", "done_min_at", "done_max_at"], INSTANT),
     **dict.fromkeys(["overlap_min_days", "overlap_max_days"], "Float64"),
     **dict.fromkeys(["half_min_at", "half_max_at"], INSTANT),
@@ -59,6 +59,7 @@ def describe_pairs(line: pd.DataFrame, old: pd.DataFrame, new: pd.DataFrame, tol
         row[f"{side}_sha256"] = part["leaf_sha256"]
         for name in ("subject", "not_before", "not_after", *SEEN):
             row[f"{side}_{name}"] = part[name]
+    row["successor_sct_at"] = new["sct_at"]
     row["successor_not_seen_before"] = new["not_seen_before"]
     row["predecessor_not_seen_after"] = old["not_seen_after"]
     row["start_max_at"], row["done_min_at"] = new["first_seen"], old["last_seen"]

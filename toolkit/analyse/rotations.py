@@ -59,6 +59,7 @@ def find_rotations(
     | `predecessor_subject`, `successor_subject` | string | subject | did not parse |
     | `predecessor_not_before`, `…_not_after`, `successor_…` | instant | validity | did not parse |
     | `predecessor_first_seen`, `…_last_seen`, `successor_…` | instant | sightings | by names; not dated |
+    | `successor_sct_at` | instant | certain: B was not served earlier (its latest SCT, RFC 6962) | it has none |
     | `successor_not_seen_before` | instant | the look before B's first | there is none |
     | `predecessor_not_seen_after` | instant | the look after A's last | there is none |
     | `start_max_at` | instant | certain: B was served from this instant or earlier | by names |
@@ -228,6 +229,7 @@ def _stretch_without_returns(found: Succession) -> tuple[Ints, Ints]:
 def _from_sightings(sightings: pd.DataFrame, min_share: float) -> pd.DataFrame:
     kept = sightings[sightings["key_type"].notna() & sightings["first_seen"].notna()]
     kept = kept.sort_values([*LINE, "not_before", "first_seen", "leaf_sha256"], ignore_index=True)
+    kept = kept.assign(sct_at=pd.Series(pd.NaT, kept.index, INSTANT))
     line = kept.groupby(LINE, dropna=False, sort=False).ngroup().to_numpy()
     pairs = np.flatnonzero(line[1:] == line[:-1])
     old, new = (kept.iloc[side].reset_index(drop=True) for side in (pairs, pairs + 1))
