@@ -16,10 +16,12 @@ from cryptography.x509.verification import PolicyBuilder, Store, VerificationErr
 from tests.analyse.broken_chains import LEAF, MIDDLE, ROOT, Case, all_cases
 from tests.analyse.made import now
 from tests.analyse.minted import BEGINS, ENDS, TODAY, Minted, mint_ca, mint_leaf, served
+from tests.conftest import ROOT as ROOT_FOLDER
 from tests.conftest import need
 from toolkit import Tables
 from toolkit.analyse.trust import replay_trust, verify_chains
 from toolkit.errors import UsageError
+from toolkit.readers import read
 from toolkit.reference.roots import load_roots
 from toolkit.tables import as_pem
 
@@ -327,3 +329,24 @@ def test_the_recorded_chains_are_as_openssl_says(
         without_dated_hashes = row["is_path_found"] and row["is_within_validity"] and row["is_name_match"] and (
             row["is_key_usage_right"])  # fmt: skip
         assert bool(without_dated_hashes) == openssl_trusts(case, tmp_path), (when, row["reason"])
+
+
+def test_the_web_series_is_as_openssl_says(tmp_path: Path) -> None:
+    """Some leaves of each host, when they were seen and a second after their end, with the kept intermediates."""
+    series = read(ROOT_FOLDER / "data/web-series")
+    roots = load_roots("certifi")
+    replayed = replay_trust(series, roots=roots, since=now("2023-01-01"), until=now("2028-01-01"))
+    observed = verify_chains(series, roots=roots, intermediates="held").drop_duplicates("leaf_sha256")
+    der = dict(zip(series.certificates["cert_sha256"], series.certificates["der"], strict=True))
+    others = tuple(series.certificates.loc[series.certificates["is_ca"], "der"])
+    said = []
+    chosen = observed.groupby("host").sample(n=4, random_state=1, replace=True).drop_duplicates("leaf_sha256")
+    for _, row in chosen.iterrows():
+        ends = x509.load_der_x509_certificate(der[row["leaf_sha256"]]).not_valid_after_utc
+        for when in (row["as_of_from"].to_pydatetime(), ends + dt.timedelta(seconds=1)):
+            stretch = replayed[(replayed["leaf_sha256"] == row["leaf_sha256"]) & (replayed["as_of_from"] <= when)]
+            mine = stretch[stretch["as_of_until"] >= when]["verdict"].iloc[0] == "trusted"
+            case = Case("series", (der[row["leaf_sha256"]], *others), roots, "", host=row["host"], when=when)
+            assert mine == openssl_trusts(case, tmp_path), (row["host"], when)
+            said.append(mine)
+    assert min(said.count(True), said.count(False)) > 15

@@ -1,11 +1,14 @@
 """Root bundles: Google's as published, today's from certifi, a user's file, and files that are damaged."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from tests.conftest import ROOT
 from toolkit.errors import ReadError, UsageError
 from toolkit.reference.roots import bundles, load_roots, split_pem
 
@@ -20,6 +23,13 @@ pytestmark = pytest.mark.filterwarnings("ignore::cryptography.utils.Cryptography
 def test_googles_bundles_are_byte_for_byte_as_published(shared: Path, bundle: str, file: str) -> None:
     published = x509.load_pem_x509_certificates((shared / "reference/roots" / file).read_bytes())
     assert list(load_roots(bundle)) == [certificate.public_bytes(Encoding.DER) for certificate in published]
+
+
+def test_the_tables_are_what_the_script_makes(shared: Path, tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "data/make_roots.py"), str(shared / "reference/roots"), str(tmp_path)]
+    subprocess.run(command, check=True, timeout=60)
+    for name in ("certificates.csv", "members.csv"):
+        assert (tmp_path / name).read_bytes() == (ROOT / "toolkit/reference/bundles" / name).read_bytes()
 
 
 def test_todays_roots_are_certifis() -> None:
