@@ -25,7 +25,19 @@ with warnings.catch_warnings():
     from tlslite.errors import BaseTLSException
     from tlslite.handshakesettings import Keypair, VirtualHost
 
-__all__ = ["CipherSuite", "gnutls", "java", "jsse", "make_more", "nss", "s_server", "tlslite", "tlslite_settings"]
+__all__ = [
+    "CipherSuite",
+    "gnutls",
+    "java",
+    "jsse",
+    "make_more",
+    "nss",
+    "read_until",
+    "running",
+    "s_server",
+    "tlslite",
+    "tlslite_settings",
+]
 
 
 def make_more(folder: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Coroutine, Iterable
 from functools import partial
 from typing import Final, Literal
 
+from toolkit.certificates import parse_certificate
 from toolkit.collect.survey_elimination import LONG, Codes, Elimination, Finding, Question, kinds_of
 from toolkit.collect.survey_interview import Interview
 from toolkit.collect.survey_offers import (
@@ -26,7 +27,7 @@ from toolkit.collect.survey_offers import (
     signs,
 )
 from toolkit.collect.survey_verdicts import judge
-from toolkit.reference import Offer, suites
+from toolkit.reference import Offer, groups, suites
 from toolkit.schema import PROTOCOLS
 
 Part = Literal["suites", "groups", "signature_schemes"]
@@ -163,8 +164,18 @@ class Course:
         return None
 
     def _groups(self, protocol: str, items: Codes, accepted: Codes) -> Elimination:
-        question = Question("group", protocol, items, lambda asked: offer_groups(protocol, asked, accepted))
+        kept = None
+        if all(suites()[code].authentication == "ECDSA" for code in accepted):
+            kept = self._curve(protocol)
+        if kept in items:
+            items = (*(item for item in items if item != kept), kept)
+        question = Question("group", protocol, items, lambda asked: offer_groups(protocol, asked, accepted), kept)
         return self._open(question, accepted)
+
+    def _curve(self, protocol: str) -> int | None:
+        """Of the EC certificate that the server showed."""
+        curves = {parse_certificate(leaf)["key_curve"] for leaf in self.interview.leaves.get(protocol, ())}
+        return next((group.code for group in groups().values() if group.name in curves), None)
 
     def _schemes(self, protocol: str) -> list[Elimination]:
         """One question for each kind of key: a server that settles on a suite or a certificate first may fail

@@ -36,12 +36,17 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Which of these does the server take, in this version? `items` are in the order in which they are offered."""
+    """Which of these does the server take, in this version? `items` are in the order in which they are offered.
+
+    `kept`: the last of them, where an offer without it would be refused for another reason. Before TLS 1.3 that is the
+    curve of an EC certificate, which must be among the groups offered (RFC 8422, section 5.1).
+    """
 
     kind: Item
     protocol: str
     items: Codes
     build: Callable[[Codes], Offer]
+    kept: int | None = None
 
 
 class Elimination:
@@ -138,6 +143,9 @@ class Elimination:
             assert verdict.item is not None
             self._accept(verdict.item, answer)
             remaining = tuple(item for item in remaining if item != verdict.item)
+            if remaining and verdict.item == self.question.kept:
+                await self._close_without_kept(remaining, name_of(self.question.kind, verdict.item))
+                return
             more = self._parts(remaining)
             if more:
                 self._fork()
@@ -197,6 +205,16 @@ class Elimination:
         state = "refused" if verdict.kind == "refused" else "untested"
         for item in remaining:
             self.findings[item] = Finding(state, verdict.reason, is_silence=verdict.is_silence)
+
+    async def _close_without_kept(self, remaining: Codes, kept: str) -> None:
+        """What stood before it in the offer was passed over: refused if the order is the client's, else not known."""
+        if self._asked_order is not None:
+            await self._asked_order
+        if self.order == "client":
+            verdict = Verdict("refused", f"{kept} was chosen, which was offered after these, by the client's order")
+        else:
+            verdict = Verdict("unproven", f"{kept} was chosen, which the certificate needs; it may be preferred")
+        self._close(remaining, verdict)
 
     def _accept(self, item: int, answer: Answer) -> None:
         self.findings[item] = Finding("accepted", _remarks(answer), soundness(answer))
@@ -262,8 +280,9 @@ class Elimination:
         if items.index(second) < items.index(first):
             self.order = "server"
             return
-        answer = await self.interview.put(self.question.build((second, first)), is_control=True)
-        item = judge(self.question.kind, self.question.protocol, (second, first), answer).item
+        backwards = tuple(dict.fromkeys(filter(None, (second, first, self.question.kept))))
+        answer = await self.interview.put(self.question.build(backwards), is_control=True)
+        item = judge(self.question.kind, self.question.protocol, backwards, answer).item
         self.order = "server" if item == first else "client" if item == second else None
 
     def _fork(self) -> None:
