@@ -73,9 +73,9 @@ def check(
     Columns, in order: `check` (string: `expiry`, `trust`, or the policy's name), `rule`, `level` (string, of a policy),
     `service`, `host`, `server_name`, `leaf_sha256` (string, null: the source does not say, or it is not about that),
     `verdict` (string, the word of the function named above, or `unknown`), `is_finding` (boolean; null: unknown),
-    `found`, `required` (string), `since` (instant, when the rule began to hold), `rows` (Int64, looks or rows), `first_at`,
-    `last_at` (instant, of the evidence; null: undated), `evidence` (string, rows of the tables),
-    `reason`, `authority`, `source` (string).
+    `found`, `required` (string), `since` (instant, when the rule began to hold), `rows` (Int64, looks or rows),
+    `first_at`, `last_at` (instant, between which the evidence lies as far as it is dated; null: nothing bounds it),
+    `evidence` (string, rows of the tables), `reason`, `authority`, `source` (string).
 
     Raises `UsageError` for an instant without a zone, an unknown policy, and no or unreadable roots.
     """
@@ -246,7 +246,7 @@ def _describe_claim(rows: pd.DataFrame) -> Iterator[str]:
         if row["verdict"] == "unknown":
             yield f"  unknown: {row['reason']}"
             continue
-        when = _when(row["first_at"], row["last_at"], first="since")
+        when = _when(row["first_at"], row["last_at"], word="since", to=", until ")
         yield f"  {row['verdict']} {when}, by {row['evidence']}: {row['found']}{_marked(row['source'])}"
 
 
@@ -264,12 +264,15 @@ def _describe_findings(verdict: str, group: pd.DataFrame) -> Iterator[str]:
         yield f"  {verdict}: {len(services) - MOST_SERVICES:,} more services; --json lists all"
 
 
-def _when(first_at: Any, last_at: Any, *, first: str = "seen") -> str:
-    if pd.isna(first_at):
+def _when(first_at: Any, last_at: Any, *, word: str = "seen", to: str = " to ") -> str:
+    if pd.isna(first_at) and pd.isna(last_at):
         return "undated"
-    if f"{first_at:%F}" == f"{last_at:%F}":
-        return f"{first} {first_at:%Y-%m-%d}"
-    return f"{first} {first_at:%Y-%m-%d}, last {last_at:%Y-%m-%d}"
+    if pd.isna(first_at):
+        return f"{word} {last_at:%Y-%m-%d} or before"
+    if pd.isna(last_at):
+        return f"{word} {first_at:%Y-%m-%d} or later"
+    days = dict.fromkeys(f"{at:%Y-%m-%d}" for at in (first_at, last_at))
+    return f"{word} {to.join(days)}"
 
 
 def _marked(source: object) -> str:

@@ -1,0 +1,274 @@
+"""`tls-toolkit check`: what it says of recorded and of minted looks, and the exit code it ends with."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import toolkit
+from tests.analyse.made import certificate, look, now, tables
+from tests.analyse.minted import TODAY, Minted, mint_ca, mint_leaf, served
+from tests.conftest import ROOT
+from toolkit import checking
+from toolkit.cli import main
+from toolkit.reference.rules import policies
+from toolkit.tables import as_pem
+
+GOOGLE = str(ROOT / "data" / "google-mail")
+SHOWN = ["check", GOOGLE, "--as-of", "2016-02-11"]
+
+
+def asked(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, Any]]:
+    """The exit code, and what `--json` says."""
+    code = main([*words, "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+@pytest.fixture
+def chain() -> tuple[Minted, Minted]:
+    """A root and a leaf of 2026-01-01 to 2026-03-31."""
+    root = mint_ca("root")
+    return mint_leaf(root), root
+
+
+def kept(folder: Path, kept_tables: toolkit.Tables) -> str:
+    kept_tables.to_csv(folder / "looks")
+    return str(folder / "looks")
+
+
+def trusting(folder: Path, *roots: Minted) -> list[str]:
+    (folder / "roots.pem").write_text("".join(as_pem(root.der) for root in roots))
+    return ["--roots", str(folder / "roots.pem")]
+
+
+def test_recorded_mail_by_mozillas_rules_of_2016(capsys: pytest.CaptureFixture[str]) -> None:
+    code, said = asked([*SHOWN, "--policy", "mozilla-intermediate"], capsys)
+    assert code == 1
+    assert (said["now"], said["as_of"]) == ("2016-02-11T00:00:00+00:00", "2016-02-11T00:00:00+00:00")
+    rows = pd.DataFrame(said["checks"])
+    mozilla = rows[rows["check"] == "mozilla-intermediate"]
+    is_of = {verdict: set(mozilla.loc[mozilla["verdict"] == verdict, "found"]) for verdict in ("falls short", "meets")}
+    # Edition 4.0 has neither RC4 nor SSL 3.0 in its intermediate list, but still TLS 1.0 and 3DES.
+    assert {"TLS_RSA_WITH_RC4_128_MD5", "TLS_ECDHE_RSA_WITH_RC4_128_SHA", "SSL 3.0"} <= is_of["falls short"]
+    assert {"TLS 1.0", "TLS_RSA_WITH_3DES_EDE_CBC_SHA"} <= is_of["meets"]
+    assert not {"TLS 1.0", "TLS_RSA_WITH_3DES_EDE_CBC_SHA"} & is_of["falls short"]
+    assert set(mozilla.loc[mozilla["verdict"] == "falls short", "since"]) == {"2016-02-11T00:00:00+00:00"}
+    assert said["findings"] == int(rows["is_finding"].eq(True).sum()) > 20
+    assert said["unknown"] == int(rows["is_finding"].isna().sum()) > 0
+
+
+def test_recorded_mail_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*SHOWN, "--policy", "mozilla-intermediate"]) == 1
+    text = " ".join(capsys.readouterr().out.split())
+    assert (
+        "Judged by the rules of 2016-02-11 00:00 UTC; days counted from 2016-02-11 00:00 UTC; roots: certifi." in text
+    )
+    assert "falls short: smtp://smtp.gmail.com:587 (a rule since 2016-02-11) TLS_RSA_WITH_RC4_128_MD5" in text
+    assert "support 13, 147, 281, 417" in text
+    assert "TLS_RSA_WITH_3DES_EDE_CBC_SHA" in text
+    assert re.search(
+        r"expiring: smtp://smtp.gmail.com:587 RSA certificate \w{12} ends 2016-03-09 00:00, 27.0 days", text
+    )
+    assert "unknown, 5 ×: it ended, and nobody has looked since" in text
+
+
+def test_without_as_of_each_row_has_its_own_day(capsys: pytest.CaptureFixture[str]) -> None:
+    code, said = asked(["check", GOOGLE, "--policy", "mozilla-intermediate", "--now", "2026-01-01"], capsys)
+    rows = pd.DataFrame(said["checks"])
+    old = rows[(rows["check"] == "mozilla-intermediate") & (rows["last_at"].fillna("9") < "2008")]
+    assert len(old) >= 2
+    assert set(old["verdict"]) == {"unknown"}
+    assert set(old["reason"]) == {"no such rule before 2016-02-11"}
+    assert (code, said["findings"]) == (0, 0)
+    assert said["as_of"] == "observed"
+
+
+def test_googles_page_claim_by_claim(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", GOOGLE, "--policy", "google-help", "--now", "2026-01-01"]) == 1
+    text = " ".join(capsys.readouterr().out.split())
+    for rule in policies()["google-help"]:
+        assert re.search(
+            rf"{re.escape(f'{rule.rule} (claim): {rule.required}')} \[[^]]*\] "
+            r"((confirmed|contradicted) (since \d{4}-\d\d-\d\d|undated)[^:]* by (observations|support) \d|unknown: )",
+            text,
+        ), rule.rule
+    observed = toolkit.read(GOOGLE).observations["protocol"]
+    highest = re.search(r"contradicted since [^:]*, by observations ([\d–, ]*): TLS 1.3 accepted", text)
+    assert highest
+    rows = [int(number) for number in re.findall(r"\d+", highest[1])]
+    assert set(observed.iloc[rows]) == {"TLS 1.3"}
+
+
+def test_nothing_wrong_is_exit_code_0(
+    tmp_path: Path, chain: tuple[Minted, Minted], capsys: pytest.CaptureFixture[str]
+) -> None:
+    leaf, root = chain
+    source = kept(tmp_path, served([leaf.der, root.der]))
+    words = ["check", source, "--policy", "baseline", "--now", "2026-02-01", *trusting(tmp_path, root)]
+    code, said = asked(words, capsys)
+    assert (code, said["findings"], said["unknown"]) == (0, 0, 0)
+    assert said["fine"] > 5
+    assert main(words) == 0
+    text = capsys.readouterr().out
+    assert "trust: 0 findings, 1 fine, 0 unknown" in text
+    assert "(lab data)" in text
+
+
+def test_a_chain_that_is_unknown_is_counted_and_no_finding(
+    tmp_path: Path, chain: tuple[Minted, Minted], capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = kept(tmp_path, served([chain[0].der, chain[1].der]))
+    assert main(["check", source, "--policy", "baseline", "--now", "2026-02-01"]) == 0
+    assert "trust: 0 findings, 0 fine, 1 unknown" in capsys.readouterr().out
+
+
+def test_a_chain_that_is_untrusted_is_a_finding(
+    tmp_path: Path, chain: tuple[Minted, Minted], capsys: pytest.CaptureFixture[str]
+) -> None:
+    leaf, root = chain
+    source = kept(tmp_path, served([leaf.der, root.der], host="other.example.test"))
+    words = ["check", source, "--policy", "ietf", "--now", "2026-02-01", *trusting(tmp_path, root)]
+    assert main(words) == 1
+    assert re.search(r"untrusted: smtp://other.example.test:25\n +leaf .*name.*\[lab\]", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("day", "verdict", "is_finding"),
+    [("2026-02-01", "valid", False), ("2026-03-10", "expiring", True), ("2026-04-02", "expired", True)],
+)
+def test_expiry_of_what_is_shown(day: str, verdict: str, is_finding: bool, chain: tuple[Minted, Minted]) -> None:
+    leaf, root = chain
+    shown = served([leaf.der, root.der], when=now("2026-04-01" if verdict == "expired" else "2026-02-01"))
+    found = checking.check(shown, now=now(day), roots=[root.der], policy="ietf")
+    (row,) = found[found["check"] == "expiry"].to_dict("records")
+    assert (row["verdict"], row["is_finding"]) == (verdict, is_finding)
+
+
+def test_what_ended_with_nobody_looking_or_was_seen_undated_is_unknown() -> None:
+    shown = tables(
+        [look("aa", "2026-01-01"), look("bb", None, service="smtp://b:25", host="b", server_name="b")],
+        [certificate("aa", "2025-12-01", "2026-02-01"), certificate("bb", "2025-12-01", "2026-03-10")],
+    )
+    root = mint_ca("root")
+    for as_of in ("observed", now("2026-03-01")):
+        found = checking.check(shown, now=now("2026-03-01"), roots=[root.der], policy="ietf", as_of=as_of)
+        expiry = found[found["check"] == "expiry"]
+        assert expiry["is_finding"].isna().all()
+        assert expiry["reason"].tolist() == ["only undated looks showed it", "it ended, and nobody has looked since"]
+
+
+def test_a_replaced_certificate_is_neither_expiring_nor_judged_on_a_later_day() -> None:
+    root = mint_ca("root")
+    leaves = [mint_leaf(root), mint_leaf(root, begins=now("2026-03-01"), ends=now("2026-05-30"))]
+    first, second = served([leaves[0].der, root.der]), served([leaves[1].der, root.der], when=now("2026-03-02"))
+    later = toolkit.Tables.from_frames(second.observations.assign(round="later"), second.certificates)
+    shown = toolkit.Tables.concat([first, later])
+    found = checking.check(shown, now=now("2026-04-10"), roots=[root.der], policy="baseline", as_of=now("2026-04-10"))
+    in_use = found[found["check"].isin(["expiry", "trust"])]
+    assert in_use["leaf_sha256"].tolist() == [leaves[1].sha256] * 2
+    assert in_use["is_finding"].tolist() == [False, False]
+    by_own_day = checking.check(shown, now=now("2026-04-10"), roots=[root.der], policy="baseline")
+    assert by_own_day.loc[by_own_day["check"] == "trust", "verdict"].tolist() == ["trusted", "trusted"]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("2026-02-01", "2026-02-01T00:00:00+00:00"),
+        ("2026-02-01T09:30", "2026-02-01T09:30:00+00:00"),
+        ("2026-02-01T09:30+01:00", "2026-02-01T09:30:00+01:00"),
+    ],
+)
+def test_a_date_without_a_zone_is_utc(written: str, meant: str, capsys: pytest.CaptureFixture[str]) -> None:
+    _, said = asked(["check", GOOGLE, "--policy", "ietf", "--now", "2026-01-01", "--as-of", written], capsys)
+    assert said["as_of"] == meant
+    assert said["now"] == "2026-01-01T00:00:00+00:00"
+
+
+def test_the_help_says_what_a_date_without_a_zone_means(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["check", "--help"])
+    assert "a date without a zone means midnight UTC" in " ".join(capsys.readouterr().out.split())
+
+
+def test_wrong_use_is_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = tmp_path / "roots.pem"
+    broken.write_text(as_pem(mint_ca("root").der).replace("MII", "!!!", 1))
+    unknown_rule = tmp_path / "mine.csv"
+    rules = (ROOT / "toolkit/reference/policies/google-help.csv").read_text(encoding="utf-8")
+    unknown_rule.write_text(rules.replace(",host,answers,", ",host,smiles,", 1), encoding="utf-8")
+    for words, said in (
+        (["--policy", "everything"], "neither a policy"),
+        (["--policy", str(unknown_rule)], "is not known of host"),
+        (["--roots", "nothing.pem"], "neither a root bundle"),
+        (["--roots", str(broken)], "certificate 1 is"),
+    ):
+        assert main(["check", GOOGLE, *words]) == 2
+        assert said in capsys.readouterr().err
+    with pytest.raises(SystemExit) as ended:
+        main(["check", GOOGLE, "--as-of", "yesterday"])
+    assert ended.value.code == 2
+
+
+def test_a_policy_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = tmp_path / "own.csv"
+    rules = (ROOT / "toolkit/reference/policies/ietf.csv").read_text(encoding="utf-8")
+    own.write_text(rules.replace("\nietf,", "\nhouse,"), encoding="utf-8")
+    _, said = asked(["check", GOOGLE, "--policy", str(own), "--now", "2026-01-01"], capsys)
+    assert {row["check"] for row in said["checks"]} == {"expiry", "trust", "house"}
+
+
+def test_nothing_read_or_reached_is_exit_code_3(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(tmp_path / "nowhere")]) == 3
+    assert "nowhere does not exist" in capsys.readouterr().err
+    (tmp_path / "empty").mkdir()
+    assert main(["check", str(tmp_path / "empty")]) == 3
+    assert "holds neither" in capsys.readouterr().err
+    failures = tables([look(None, "2026-01-01")], [certificate("aa", "2026-01-01", "2026-02-01")])
+    store = toolkit.Store(tmp_path / "store")
+    store.append(failures)
+    assert main(["check", str(tmp_path / "store")]) == 3
+    said = capsys.readouterr()
+    assert "1 look at 1 service; 2026-01-01 to 2026-01-01; 0 undated, 1 failed (live data)" in " ".join(
+        said.out.split()
+    )
+    assert "no look came to an answer" in said.err
+    assert main(["check", str(ROOT / "data/google-mail/certificates")]) == 3
+
+
+def test_nothing_shown_moves_the_cursor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hostile = "".join(map(chr, (27, 91, 50, 74, 0x202E, 10, 7)))
+    shown = tables(
+        [look("aa", "2026-01-02", service=f"smtp://{hostile}:25", host=hostile, protocol="TLS 1.0")],
+        [certificate("aa", "2026-01-01", "2026-01-03", subject=f"CN={hostile}", names=(hostile,))],
+    )
+    toolkit.Store(tmp_path / "store").append(shown)
+    for policy in ("ietf", "baseline"):
+        assert main(["check", str(tmp_path / "store"), "--policy", policy, "--now", "2026-01-02"]) == 1
+        out = capsys.readouterr().out
+        assert all(character.isprintable() or character == "\n" for character in out)
+        assert r"\x1b[2J\u202e\n\x07" in out
+
+
+def test_a_fleet_is_told_in_part_and_counted_whole() -> None:
+    hosts = [f"mx{number}.example" for number in range(30)]
+    shown = tables(
+        [look("aa", "2026-01-02", service=f"smtp://{host}:25", host=host, protocol="TLS 1.0") for host in hosts],
+        [certificate("aa", "2026-01-01", "2026-03-01")],
+    )
+    found = checking.check(shown, now=now("2026-01-02"), roots=[mint_ca("root").der], policy="ietf")
+    lines = list(checking.describe(found))
+    assert sum("falls short: smtp://mx" in line for line in lines) == checking.MOST_SERVICES
+    assert any(f"falls short: {30 - checking.MOST_SERVICES} more services" in line for line in lines)
+    assert checking.count(found)["findings"] == 30
+
+
+def test_nothing_at_all_gives_an_empty_frame() -> None:
+    found = checking.check(tables([], []), now=TODAY, roots=[mint_ca("root").der], policy="ietf")
+    assert found.empty
+    assert list(found.columns) == list(checking.DTYPES)
+    assert checking.count(found) == {"findings": 0, "fine": 0, "unknown": 0}
+    assert not checking.was_reached(tables([], []))
