@@ -164,6 +164,7 @@ def _signed(
         "signature_algorithm": "ecdsa-with-SHA256" if by_ecdsa else "sha256WithRSAEncryption",
         "is_ca": names is None,
         "is_precertificate": False,
+        "sct_at": None,
         "der": der,
     }
     # The root is not served: a client has it or does not trust it (RFC 8446 section 4.4.2).
