@@ -182,7 +182,12 @@ _SUPPORT = (
     Column("protocol", "text", f"version asked about: {', '.join(PROTOCOLS)}", _NOT_ASKED),
     Column("suite", "text", "suite asked about, by IANA name, else its specification's", _NOT_ASKED),
     Column("suite_code", "integer", "code point of the suite", f"{_NOT_ASKED}, or its code is not known"),
-    Column("group", "text", "group asked about (IANA; `DH-1024`: finite-field parameters of that size without a name)", _NOT_ASKED),
+    Column(
+        "group",
+        "text",
+        "group asked about (IANA; `DH-1024`: unnamed finite-field parameters of 1024 bits)",
+        _NOT_ASKED,
+    ),
     Column("signature_scheme", "text", "signature scheme asked about (IANA)", _NOT_ASKED),
     Column("key_type", "text", "key type of the certificate asked about", _NOT_ASKED),
     Column("state", "text", f"{', '.join(STATES)}; what is not proven is untested"),
