@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from toolkit import text
-from toolkit.chart.palette import FAINT, INK
+from toolkit.chart.palette import FAINT, INK, PAPER
 from toolkit.errors import UsageError
 from toolkit.tables import describe_source
 
@@ -171,6 +171,12 @@ def set_rows(
             corner, (0, 1), xycoords="axes fraction", xytext=(-5, 4), textcoords="offset points", ha="right",
             va="bottom", fontsize=7.5, color=FAINT,
         )  # fmt: skip
+
+
+def shade_rows(ax: Axes, count: int) -> None:
+    """Every second of `count` rows, whose middles are 0, 1, …, on a darker paper."""
+    for row in range(1, count, 2):
+        ax.axhspan(row - 0.5, row + 0.5, color=PAPER, zorder=0, linewidth=0)
 
 
 def set_dates(ax: Axes, first: float, last: float, *, is_tall: bool = False) -> None:

@@ -9,8 +9,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from toolkit.chart import canvas
-from toolkit.chart.lifelines import LINE, label_lines
-from toolkit.chart.palette import BLACK, BLUE, FAINT, GREEN, INK, ORANGE, PAPER, PURPLE, RED, SKY, Style
+from toolkit.chart.lines import LINE, label_lines
+from toolkit.chart.palette import BLACK, BLUE, FAINT, GREEN, INK, ORANGE, PURPLE, RED, SKY, Style
 
 STATES: Final = {
     "valid": Style("valid", GREEN, "o", ""),
@@ -67,8 +67,7 @@ def _placed(frame: pd.DataFrame) -> pd.DataFrame:
     # Of a line without one in use, the latest that nobody saw replaced stands in front, if there is such a one.
     latest = rows[idle].sort_values(["end", "leaf_sha256"]).sort_values("state", key=_is_open, kind="stable")
     rows.loc[latest.groupby("line").tail(1).index, "is_front"] = True
-    heads = rows.groupby("line")[LINE].first().astype(object)
-    labels = label_lines(heads.where(heads.notna(), ""))
+    labels = label_lines(rows.groupby("line")[LINE].first())
     rows["label"] = [labels[line] for line in rows["line"]]
     fronts = rows[rows["is_front"]].sort_values(["end", "line", "leaf_sha256"], kind="stable")
     # Ends of lines in use come first; lines of which nothing is known to be in use follow.
@@ -110,9 +109,7 @@ def _draw_behind(ax: Axes, rows: pd.DataFrame, window: tuple[float, float]) -> N
 
 def _draw_in_front(ax: Axes, rows: pd.DataFrame, window: tuple[float, float]) -> None:
     fronts = rows[rows["is_front"]]
-    for number, y in enumerate(sorted(fronts["y"])):
-        if number % 2:
-            ax.axhspan(y - 0.5, y + 0.5, color=PAPER, zorder=0, linewidth=0)
+    canvas.shade_rows(ax, len(fronts))
     for state, group in fronts.groupby("state"):
         style = STATES[str(state)]
         begins, ends = group["begin"].clip(*window), group["end"].clip(*window)

@@ -15,10 +15,8 @@ from matplotlib.path import Path
 from numpy.typing import NDArray
 
 from toolkit.chart import canvas
+from toolkit.chart.lines import LINE, label_lines
 from toolkit.chart.palette import FAINT, INK, LIVES, PAPER, PURPLE, RED
-
-LINE: Final = ["service", "host", "server_name", "key_type"]
-"""What names a line."""
 
 LIFE: Final = ["not_before", "not_after", "first_seen", "last_seen"]
 """The instants of a certificate's life, in the order in which they are drawn."""
@@ -308,23 +306,3 @@ def _finish(ax: Axes, rows: pd.DataFrame, *, title: str, now: object, marks: lis
     if now is not None:
         handles.append(canvas.mark_day(ax, canvas.day(now)))
     canvas.set_heading(ax, title, handles)
-
-
-def label_lines(lines: pd.DataFrame) -> list[str]:
-    """A label per line: its service, else its host; server name and key type where needed to tell lines apart.
-
-    `lines` has the columns of `LINE`, null as empty text.
-    """
-    named = [str(line.service or line.host or line.server_name) for line in lines.itertuples()]
-    parts = pd.DataFrame({"named": named, "server_name": lines["server_name"], "key_type": lines["key_type"]})
-    names = parts.groupby("named")["server_name"].transform("nunique") > 1
-    types = parts.groupby(["named", "server_name"])["key_type"].transform("nunique") > 1
-    labels = []
-    for line, has_names, has_types in zip(parts.itertuples(), names, types, strict=True):
-        shown = canvas.label(line.named)
-        if has_names:
-            shown += "\nfor " + canvas.label(line.server_name)
-        if has_types:
-            shown += "  " + canvas.label(line.key_type, width=12)
-        labels.append(shown)
-    return labels

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from toolkit.chart import canvas
-from toolkit.chart.lifelines import LINE, label_lines
-from toolkit.chart.palette import BLUE, FAINT, GREEN, INK, ORANGE, PAPER, PURPLE, RED, Style
+from toolkit.chart.lines import LINE, label_lines
+from toolkit.chart.palette import BLUE, FAINT, GREEN, INK, ORANGE, PURPLE, RED, Style
 from toolkit.reference.rules import validity_caps
 
 _ROW_INCHES, _FLEET_ROW_INCHES, _MOST_ROWS = 0.32, 0.19, 40
@@ -42,12 +42,10 @@ def plot_renewals(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     first, last = float(rows["at"].min()), float(rows["at"].max())
     margin = max((last - first) * 0.02, 3.0)
     canvas.set_dates(axes, first - margin, last + margin, is_tall=count > _MOST_ROWS)
-    for y in range(1, count, 2):
-        axes.axhspan(y - 0.5, y + 0.5, color=PAPER, zorder=0, linewidth=0)
+    canvas.shade_rows(axes, count)
     handles = _draw_marks(axes, rows)
     handles += _draw_caps(axes, first - margin, last + margin)
-    named = heads[LINE].astype(object)
-    canvas.set_rows(axes, list(range(count)), label_lines(named.where(named.notna(), "")), extent=(-0.6, count - 0.4))
+    canvas.set_rows(axes, list(range(count)), label_lines(heads), extent=(-0.6, count - 0.4))
     canvas.set_heading(axes, canvas.titled("Renewals to come", frame), handles)
     years = rows.groupby("year").size()
     words = "renewals: " + ", ".join(f"{size:,} in {year}" for year, size in years.items())

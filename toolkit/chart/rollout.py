@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from toolkit.chart import canvas
-from toolkit.chart.palette import BLUE, GREEN, INK, ORANGE, PAPER, PURPLE, RED
+from toolkit.chart.palette import BLUE, GREEN, INK, ORANGE, PURPLE, RED
 from toolkit.errors import UsageError
 
 _ROW_INCHES: Final = 0.55
@@ -56,8 +56,7 @@ def plot_rollout(
     top = -_STEP * len(_BRACKETS) - 0.35
     axes = canvas.open_axes(ax, inches=(count - top) * _ROW_INCHES)
     canvas.set_dates(axes, first, last)
-    for number in range(1, count, 2):
-        axes.axhspan(number - 0.5, number + 0.5, color=PAPER, zorder=0, linewidth=0)
+    canvas.shade_rows(axes, count)
     handles = _draw_looks(axes, looks.assign(row=names), str(row["predecessor_sha256"]))
     for number, (name, low, high, colour) in enumerate(_BRACKETS):
         ends = canvas.days(pd.Series([row[low], row[high]]))

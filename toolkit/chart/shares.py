@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from toolkit.chart import canvas
-from toolkit.chart.lifelines import LINE, label_lines
+from toolkit.chart.lines import LINE, label_lines
 from toolkit.chart.palette import FAINT, INK, LIVES, PAPER
 
 _ROW_INCHES, _FLEET_ROW_INCHES, _MOST_ROWS = 0.75, 0.3, 16
@@ -66,10 +66,9 @@ def _placed(frame: pd.DataFrame) -> pd.DataFrame:
     curves["begin"] = canvas.days(curves["window_from_at"])
     curves["end"] = canvas.days(curves["window_until_at"])
     curves["row"] = curves.groupby(keys, sort=False, dropna=False).ngroup()
-    heads = curves.drop_duplicates("row")[keys].astype(object)
-    heads = heads.where(heads.notna(), "")
+    heads = curves.drop_duplicates("row")
     labels = [
-        f"{label}\n{canvas.label(address)}" if address else label
+        label if pd.isna(address) else f"{label}\n{canvas.label(address)}"
         for label, address in zip(label_lines(heads), heads["address"], strict=True)
     ]
     curves["label"] = [labels[row] for row in curves["row"]]

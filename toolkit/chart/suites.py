@@ -11,7 +11,7 @@ from matplotlib.transforms import blended_transform_factory
 
 from toolkit.chart import canvas
 from toolkit.chart.canvas import BITS
-from toolkit.chart.palette import FAINT, INK, NO_PROTOCOL, PAPER, PROTOCOLS, Style
+from toolkit.chart.palette import FAINT, INK, NO_PROTOCOL, PROTOCOLS, Style
 from toolkit.reference import Suite, suites
 
 _ROW_INCHES = 0.34
@@ -35,8 +35,7 @@ def plot_suites(frame: pd.DataFrame, *, by: Literal["suite", "cipher"] = "suite"
     axes = canvas.open_axes(ax, inches=len(rows) * _ROW_INCHES)
     first, last = _window(answers)
     canvas.set_dates(axes, first, last)
-    for row in range(1, len(rows), 2):
-        axes.axhspan(row - 0.5, row + 0.5, color=PAPER, zorder=0, linewidth=0)
+    canvas.shade_rows(axes, len(rows))
     _draw_dated(axes, answers, span=last - first)
     undated = _draw_undated(axes, answers)
     canvas.set_rows(axes, rows["row"].to_list(), rows["label"].to_list(), extent=(-0.5, len(rows) - 0.5), corner=BITS)

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from toolkit.chart import canvas
-from toolkit.chart.palette import FAINT, GREEN, PAPER, RED, Style
+from toolkit.chart.palette import FAINT, GREEN, RED, Style
 
 VERDICTS: Final = {
     "trusted": Style("trusted", GREEN, "o", ""),
@@ -38,8 +38,7 @@ def plot_trust(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     first, last = float(dated["begin"].min()), float(dated["end"].max())
     margin = max((last - first) * 0.02, 1.0)
     canvas.set_dates(axes, first - margin, last + margin)
-    for row in range(1, count, 2):
-        axes.axhspan(row - 0.5, row + 0.5, color=PAPER, zorder=0, linewidth=0)
+    canvas.shade_rows(axes, count)
     handles = []
     for verdict, style in VERDICTS.items():
         mine = dated[dated["verdict"] == verdict]
