@@ -309,6 +309,11 @@ def test_a_clock_that_jumped_back_puts_looks_where_it_said():
     assert row["is_interleaved"]
 
 
+def test_sources_of_both_are_told_once():
+    mixed = looks("AABB").assign(source=["lab", "lab", "live", "lab"])
+    assert find_rotations(Tables.from_frames(mixed, certificates("AB")))["source"].tolist() == ["lab, live"]
+
+
 @pytest.mark.parametrize("shown", ["A", "....", ""])
 def test_seen_once_or_never_is_no_rotation(shown):
     assert find_rotations(tables(shown)).empty

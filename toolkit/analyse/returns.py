@@ -179,7 +179,8 @@ def number_visits(given: Neighbours, by_round: ByRound, min_share: float) -> Vis
             splits[a, b] = split.is_ambiguous
     visit = np.zeros(len(shown), np.int64)
     for certificate, found in boundaries.items():
-        own = np.flatnonzero(shown == certificate)
+        begin, end = first[certificate], last[certificate] + 1
+        own = begin + np.flatnonzero(shown[begin:end] == certificate)
         visit[own] = np.unique(np.searchsorted(np.unique(np.concatenate(found)), own, "right"), return_inverse=True)[1]
     return Visits(visit, splits)
 

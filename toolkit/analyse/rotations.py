@@ -77,7 +77,7 @@ def find_rotations(
     | `looks_needed` | Int64 | looks that a claim of start or done needs at `min_share` | never null |
     | `looks_before`, `looks_after` | Int64 | looks before B's first, after A's last | not from looks |
     | `has_too_few_looks` | boolean | a 95 % end is null for want of looks | never null |
-    | `is_return` | boolean | B had been seen before A: a roll-back | never null |
+    | `is_return` | boolean | B had been seen before, and had given way | never null |
     | `is_interleaved` | boolean | A was seen again after B was first seen | by names |
     | `is_ambiguous` | boolean | the pair is one reading among several (see below) | never null |
     | `is_sticky_suspected` | boolean | looks of a round agree more than chance allows | too few mixed rounds |
