@@ -181,6 +181,25 @@ def test_a_mesh_of_cross_certificates_is_bounded() -> None:
     assert row["verdict"] == "unknown"
 
 
+def test_more_paths_than_are_tried_end_in_nobody_knows_never_in_untrusted() -> None:
+    roots = [mint_ca("Root", key_name=f"root {n}") for n in range(20)]
+    middles = [mint_ca("Middle", root, key_name="one key", ends=BEGINS) for root in roots]
+    chain = [mint_leaf(middles[0]).der, *(minted.der for minted in middles)]
+    row = verdicts(served(chain), roots=tuple(roots), as_of=TODAY).iloc[0]
+    assert row["verdict"] == "unknown"
+    assert "more paths than were tried" in row["reason"]
+    few = verdicts(served(chain[:5]), roots=tuple(roots[:4]), as_of=TODAY).iloc[0]
+    assert few["verdict"] == "untrusted"
+
+
+def test_a_forged_branch_beside_an_unknown_root_is_unknown() -> None:
+    middle = mint_ca("Middle", mint_ca("Unknown Root"))
+    claimed = x509.AuthorityKeyIdentifier.from_issuer_public_key(ROOT.key.public_key())
+    forged = mint_ca("Middle", mint_ca("Root", key_name="Forger"), issuer_id=claimed)
+    row = verdicts(served([mint_leaf(middle).der, middle.der, forged.der]), as_of=TODAY).iloc[0]
+    assert row["verdict"] == "unknown"
+
+
 def test_each_look_is_judged_at_its_own_instant_and_equal_ones_share_a_row() -> None:
     parts = [served([LEAF.der, MIDDLE.der], when=when) for when in (
         BEGINS - dt.timedelta(days=1), BEGINS, TODAY, ENDS, ENDS + dt.timedelta(milliseconds=500),

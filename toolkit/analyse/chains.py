@@ -5,7 +5,7 @@ changes only at the edges: where a certificate of a path begins or ends, and whe
 """
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Final, Literal
@@ -69,12 +69,19 @@ class Judged:
     """One chain for one host; `edges` are the instants at which an outcome may change."""
 
     def __init__(
-        self, candidates: list[Candidate], host: str | None, *, is_order_right: bool | None, fixed: Outcome | None
+        self,
+        candidates: list[Candidate],
+        host: str | None,
+        *,
+        is_order_right: bool | None = None,
+        is_exhausted: bool = False,
+        fixed: Outcome | None = None,
     ) -> None:
         self._candidates = candidates
         self._host = host
         self._is_order_right = is_order_right
         self._fixed = fixed
+        self._is_exhausted = is_exhausted
         elements = {element.sha256: element for candidate in candidates for element in candidate.path}.values()
         edges = {element.not_before for element in elements}
         edges |= {_second_after(element.not_after) for element in elements}
@@ -87,10 +94,15 @@ class Judged:
         instant = instant.replace(microsecond=0)
         stretch = bisect_right(self.edges, instant)
         if stretch not in self._outcomes:
-            self._outcomes[stretch] = self._fixed or min(
-                (self._outcome(candidate, instant) for candidate in self._candidates), key=_rank
-            )
+            self._outcomes[stretch] = self._fixed or self._best(instant)
         return self._outcomes[stretch]
+
+    def _best(self, instant: datetime) -> Outcome:
+        """Of the paths that were found the one with the fewest problems; another may be right that was not."""
+        best = min((self._outcome(candidate, instant) for candidate in self._candidates), key=_rank)
+        if best.verdict == "untrusted" and self._is_exhausted:
+            return replace(best, verdict="unknown", reason=f"{best.reason}; there are more paths than were tried")
+        return best
 
     def undated(self) -> Outcome:
         """The outcome for a look whose instant is not known well enough."""
@@ -197,7 +209,7 @@ class Chains:
         candidates = [self._with_root(path, chain, is_completed=is_completed) for path in search.paths]
         if not candidates:
             candidates = [self._without_root(leaf, search, served)]
-        return Judged(candidates, host, is_order_right=order, fixed=None)
+        return Judged(candidates, host, is_order_right=order, is_exhausted=search.is_exhausted)
 
     def _with_root(self, path: tuple[Element, ...], served: tuple[str, ...] | None, *, is_completed: bool) -> Candidate:
         usage, is_unjudged = find_usage_problems(path, has_root=True)
@@ -214,8 +226,8 @@ class Chains:
 
     def _without_root(self, leaf: Element, search: Search, served: list[Element | Unreadable]) -> Candidate:
         """The longest stretch that the search came along, with why it ended there."""
-        forged = [end for end in search.dead_ends if end.is_forged]
-        ends = forged or sorted(search.dead_ends, key=lambda end: -len(end.path))
+        ends = sorted(search.dead_ends, key=lambda end: (end.is_forged, -len(end.path)))
+        is_forged = bool(ends) and ends[0].is_forged  # then every branch is
         path = ends[0].path if ends else (leaf,)
         usage, is_unjudged = find_usage_problems(path, has_root=False)
         position = len(path) - 1
@@ -228,7 +240,7 @@ class Chains:
             flaw = (f"served certificate {number + 1}", element.sha256, f"it cannot be read ({element.reason})")
             is_certain = False
         else:
-            flaw, is_certain = (name, sha256, ends[0].reason if ends else "it was not searched"), bool(forged)
+            flaw, is_certain = (name, sha256, ends[0].reason if ends else "it was not searched"), is_forged
         return Candidate(path, False, tuple(usage), is_unjudged, None, None, flaw, is_certain)
 
     def _element(self, sha256: str) -> Element | Unreadable:
@@ -244,7 +256,7 @@ class Chains:
         if len(elements) < len(served):
             return None
         for child, issuer in pairwise(elements):
-            if child.issuer != issuer.subject or self._signatures.check(child, issuer)[0] is not True:
+            if child.issuer != issuer.subject or not self._signatures.check(child, issuer):
                 return False
         return len({element.sha256 for element in elements}) == len(elements)
 
@@ -262,7 +274,7 @@ class _Both(Index):
 
 def _fixed(reason: str, host: str | None, element: str | None = None, sha256: str | None = None) -> Judged:
     outcome = Outcome("unknown", reason=reason, broken_element=element, broken_sha256=sha256)
-    return Judged([], host, is_order_right=None, fixed=outcome)
+    return Judged([], host, fixed=outcome)
 
 
 def _rank(outcome: Outcome) -> tuple[int, int]:

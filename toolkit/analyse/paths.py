@@ -24,7 +24,7 @@ class Search:
     """What a search found: paths, each leaf first; and where it ended in vain.
 
     `dead_ends` holds, for each element whose issuer was not found, the element and why, nearest the leaf first.
-    `is_exhausted`: the search was given up, so a path may exist that was not found.
+    `is_exhausted`: the search was given up, so another path may exist that was not found.
     """
 
     paths: list[tuple[Element, ...]] = field(default_factory=list)
@@ -32,6 +32,11 @@ class Search:
     is_exhausted: bool = False
     signatures: int = 0
     steps: int = 0
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether no further step may be taken."""
+        return self.steps >= MOST_STEPS or self.signatures >= MOST_SIGNATURES or len(self.paths) >= MOST_PATHS
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +70,12 @@ class Signatures:
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], bool | None] = {}
 
-    def check(self, child: Element, issuer: Element) -> tuple[bool | None, bool]:
-        """Whether the issuer signed the child, and whether it had to be computed."""
+    def check(self, child: Element, issuer: Element) -> bool | None:
+        """Whether the issuer signed the child; null: not verifiable here."""
         pair = (child.sha256, issuer.sha256)
-        if pair in self._known:
-            return self._known[pair], False
-        self._known[pair] = is_signed_by(child, issuer)
-        return self._known[pair], True
+        if pair not in self._known:
+            self._known[pair] = is_signed_by(child, issuer)
+        return self._known[pair]
 
 
 def find_paths(leaf: Element, roots: Index, others: Index, signatures: Signatures) -> Search:
@@ -84,55 +88,41 @@ def find_paths(leaf: Element, roots: Index, others: Index, signatures: Signature
 
 def _extend(path: tuple[Element, ...], roots: Index, others: Index, signatures: Signatures, search: Search) -> None:
     search.steps += 1
-    if search.steps > MOST_STEPS or search.signatures > MOST_SIGNATURES or len(search.paths) >= MOST_PATHS:
-        search.is_exhausted = search.is_exhausted or len(search.paths) < MOST_PATHS
-        return
     child = path[-1]
     if child.is_self_issued and any(root.sha256 == child.sha256 for root in roots.by_subject.get(child.subject, ())):
         search.paths.append(path)
-        return
-    if len(path) >= LONGEST:
-        search.is_exhausted = True
         return
     anchors = [issuer for issuer in roots.issuers(child) if issuer.is_self_issued]
     known = {issuer.sha256 for issuer in anchors}
     between = [issuer for issuer in [*roots.issuers(child), *others.issuers(child)] if issuer.sha256 not in known]
     used = {(element.subject, element.key) for element in path}
-    is_forged, is_unverifiable, is_extended, is_refuted = False, False, False, False
+    verdicts: list[tuple[Element, bool | None]] = []
     for issuer in [*anchors, *dict.fromkeys(between)]:
-        if issuer.sha256 == child.sha256 or (issuer.sha256 not in known and (issuer.subject, issuer.key) in used):
+        is_root = issuer.sha256 in known
+        if issuer.sha256 == child.sha256 or (not is_root and (issuer.subject, issuer.key) in used):
             continue
-        verdict, is_computed = signatures.check(child, issuer)
-        search.signatures += is_computed
-        if verdict:
-            is_extended = True
-            if issuer.sha256 in known:
-                search.paths.append((*path, issuer))
-            else:
-                _extend((*path, issuer), roots, others, signatures, search)
-        else:
-            # Only where the key identifier means this very key: a name alone may belong to several.
-            is_forged = is_forged or (
-                verdict is False and child.issuer_key_id is not None and child.issuer_key_id == issuer.key_id
-            )
-            is_refuted = is_refuted or verdict is False
-            is_unverifiable = is_unverifiable or verdict is None
-        if search.is_exhausted or search.signatures > MOST_SIGNATURES:
-            search.is_exhausted = search.is_exhausted or search.signatures > MOST_SIGNATURES
+        if search.is_spent or (not is_root and len(path) >= LONGEST):
+            search.is_exhausted = True
             return
-    if not is_extended:
-        search.dead_ends.append(
-            _dead_end(path, is_forged=is_forged, is_refuted=is_refuted, is_unverifiable=is_unverifiable)
-        )
+        search.signatures += 1
+        verdict = signatures.check(child, issuer)
+        verdicts.append((issuer, verdict))
+        if verdict and is_root:
+            search.paths.append((*path, issuer))
+        elif verdict:
+            _extend((*path, issuer), roots, others, signatures, search)
+    if not any(verdict for _, verdict in verdicts):
+        search.dead_ends.append(_dead_end(path, verdicts))
 
 
-def _dead_end(path: tuple[Element, ...], *, is_forged: bool, is_refuted: bool, is_unverifiable: bool) -> DeadEnd:
+def _dead_end(path: tuple[Element, ...], verdicts: list[tuple[Element, bool | None]]) -> DeadEnd:
     child = path[-1]
-    if is_unverifiable:
+    if any(verdict is None for _, verdict in verdicts):
         return DeadEnd(path, "its signature uses an algorithm that cannot be verified here", is_forged=False)
-    if is_forged:
+    # Only where the key identifier means this very key: a name alone may belong to several.
+    if any(child.issuer_key_id is not None and child.issuer_key_id == issuer.key_id for issuer, _ in verdicts):
         return DeadEnd(path, "its signature was not made by the key of its issuer", is_forged=True)
-    if is_refuted:
+    if verdicts:
         return DeadEnd(path, "its signature was not made by the certificates of its issuer's name", is_forged=False)
     if child.is_self_issued:
         return DeadEnd(path, "it is self-issued and not among the roots", is_forged=False)

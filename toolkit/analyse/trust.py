@@ -90,8 +90,10 @@ def verify_chains(
       inclusive, when the whole path is within validity; null: no path, or never all at once)
     - `source` (string)
 
-    Revocation is not asked about. Raises `UsageError` for an instant without a zone, for no roots or no instants, and
-    for a root that is not a certificate.
+    Revocation and certificate policies are not asked about.
+
+    Raises `UsageError` for an instant without a zone, for no roots or no instants, and for a root that is not a
+    certificate.
     """
     chains = _chains(tables, roots, intermediates)
     instants = None if isinstance(as_of, str) else _instants(as_of)
