@@ -34,6 +34,9 @@ class Finding:
     is_silence: bool = False
 
 
+NOT_REACHED: Final = Finding("untested", "the survey ended before it was asked")
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """Which of these does the server take, in this version? `items` are in the order in which they are offered.
@@ -73,7 +76,11 @@ class Elimination:
     @property
     def accepted(self) -> Codes:
         """What the server took, in the order in which it was offered."""
-        return tuple(item for item in self.question.items if self.findings[item].state == "accepted")
+        return tuple(item for item in self.question.items if self.finding(item).state == "accepted")
+
+    def finding(self, item: int) -> Finding:
+        """What is known of the item by now."""
+        return self.findings.get(item, NOT_REACHED)
 
     @property
     def fewest(self) -> int:
@@ -87,7 +94,7 @@ class Elimination:
     @property
     def state(self) -> str:
         """Of all items together: accepted where any is, refused where all are."""
-        states = {finding.state for finding in self.findings.values()}
+        states = {self.finding(item).state for item in self.question.items}
         return "accepted" if "accepted" in states else "untested" if "untested" in states else "refused"
 
     @property

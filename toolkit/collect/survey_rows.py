@@ -16,8 +16,6 @@ Row = dict[str, object]
 _KEY_TYPES: Final = {"RSA": "RSA", "ECDSA": "EC", "DSS": "DSA"}
 """Authentication of a suite before TLS 1.2 → key type of the certificate that it needs."""
 
-_NOT_REACHED: Final = Finding("untested", "the survey ended before it was asked")
-
 
 def support_rows(surveyed: Surveyed, *, round_: str, observed_at: object) -> list[Row]:
     """One row per question: versions, suites, groups, schemes, key types."""
@@ -50,7 +48,8 @@ def _of_version(course: Course, protocol: str) -> Iterator[Row]:
 
 def _of_all(elimination: Elimination, remark: str | None) -> Finding:
     """The version itself: what its suites say together."""
-    findings, state = list(elimination.findings.values()), elimination.state
+    findings = [elimination.finding(item) for item in elimination.question.items]
+    state = elimination.state
     if state == "accepted":
         sound = {finding.is_sound for finding in findings if finding.state == "accepted"}
         words = _ORDERS[elimination.order] if len(elimination.choices) > 1 else None
@@ -73,7 +72,7 @@ def _of_question(elimination: Elimination) -> Iterator[Row]:
         row: Row = {"protocol": question.protocol, question.kind: name_of(question.kind, item)}
         if question.kind == "suite":
             row["suite_code"] = item
-        yield row | _cells(elimination.findings.get(item, _NOT_REACHED))
+        yield row | _cells(elimination.finding(item))
 
 
 def _of_keys(course: Course, protocol: str) -> Iterator[Row]:
@@ -82,12 +81,13 @@ def _of_keys(course: Course, protocol: str) -> Iterator[Row]:
     needed: dict[str, list[Finding]] = {}
     for question in course.others:
         if question.question.kind == "signature_scheme" and question.question.protocol == protocol:
-            for item, finding in question.findings.items():
-                needed.setdefault(signature_schemes()[item].key_type, []).append(finding)
+            for item in question.question.items:
+                needed.setdefault(signature_schemes()[item].key_type, []).append(question.finding(item))
     if not needed and protocol not in ("SSL 2.0", "TLS 1.3"):
-        for item, finding in course.suites[protocol].findings.items():
+        asked = course.suites[protocol]
+        for item in asked.question.items:
             if (key_type := _KEY_TYPES.get(suites()[item].authentication)) is not None:
-                needed.setdefault(key_type, []).append(finding)
+                needed.setdefault(key_type, []).append(asked.finding(item))
     for key_type in dict.fromkeys([*needed, *sorted(shown)]):
         finding = _of_key(needed.get(key_type, []), is_shown=key_type in shown)
         yield {"protocol": protocol, "key_type": key_type} | _cells(finding)
