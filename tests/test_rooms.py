@@ -21,7 +21,6 @@ MAY_IMPORT: dict[str, set[str]] = {
     "reference": set(),
     "wire": {"reference"},
     "dissection": {"wire"},
-    "dissection": {"wire"},
     "certificates": {"reference"},
     "collect": {"wire", "certificates", "store", "reference"},
     "readers": {"wire", "certificates", "reference"},
