@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from tests.chart.frames import HOSTILE, at, drawn, points, typed, words
+from tests.chart.frames import HOSTILE, at, drawn, points, segments, typed, words
 from toolkit.chart import plot_expiry
 from toolkit.chart.expiry import STATES
 
@@ -92,6 +92,20 @@ def test_the_day_of_habit_is_a_tick() -> None:
     assert points(axes, "renew-by") == 1
     without = plot_expiry(frame(row("a", ("2026-05-01", "2026-07-30"), "valid", renew_by_at=pd.NaT)))
     assert points(without, "renew-by") == 0
+
+
+def test_a_forecast_is_dotted_above_its_certificate() -> None:
+    held = frame(row("a", ("2026-05-01", "2026-07-30"), "valid"), row("b", ("2026-05-01", "2026-08-30"), "replaced"))
+    expected = {"renews_at": at("2026-07-01"), "not_after": at("2026-09-29"), "leaf_sha256": "a", "renewal": 1}
+    later = {"renews_at": at("2026-08-25"), "not_after": at("2026-11-29"), "leaf_sha256": "a", "renewal": 2}
+    line = held[["service", "host", "server_name", "key_type"]].iloc[0].to_dict()
+    forecast = typed(pd.DataFrame([line | expected, line | later]))
+    axes = plot_expiry(held, forecast=forecast)
+    (dotted,) = segments(axes, "coming")
+    assert dotted[1][0] - dotted[0][0] == 90
+    assert dotted[0][1] < 0
+    assert "next (forecast)" in words(axes)
+    assert segments(plot_expiry(held, forecast=forecast.iloc[:0]), "coming") == []
 
 
 def test_a_year_9999_does_not_stretch_the_axis() -> None:

@@ -29,27 +29,30 @@ _BACK_DAYS, _AHEAD_DAYS = 800.0, 1200.0
 _ROW_INCHES, _FLEET_ROW_INCHES, _MOST_ROWS = 0.34, 0.2, 40
 
 
-def plot_expiry(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+def plot_expiry(frame: pd.DataFrame, *, forecast: pd.DataFrame | None = None, ax: Axes | None = None) -> Axes:
     """The axes with a row per certificate in use, soonest end first, its state told by colour, hatch and marker.
 
     `frame` is what `summarise_expiry` returns; the day from which it counts is the dashed line. A bar is the
     validity, the marker at its end the state, beside it the days left; a black tick, where the line's own habit
     would have renewed. Below the bar, thin: certificates of the same line that are replaced, withdrawn, or ended
     with nobody looking since. Lines that have no other get a row for their latest one. Validity beyond 800 days
-    back and 1,200 ahead is cut off. Certificates without dates have no row. Returns the axes.
+    back and 1,200 ahead is cut off. Certificates without dates have no row. With `forecast`, what `forecast_renewals`
+    returns for the same day, the next certificate of each line is drawn dotted above the bar, from its day of issue
+    to its end. Returns the axes.
     """
     dated = frame.dropna(subset=["not_before", "not_after", "days_left"])
     if dated.empty:
         return canvas.say_nothing(ax, "Expiry", "No certificate with dates was seen.")
     rows = _placed(dated)
+    coming = _coming(rows, forecast)
     now = float((rows["end"] - rows["days_left"].astype(float)).iloc[0])
-    first, last = _window(rows, now)
+    first, last = _window(rows, coming, now)
     lanes = int(rows["y"].max()) + 1
     axes = canvas.open_axes(ax, inches=lanes * (_ROW_INCHES if lanes <= _MOST_ROWS else _FLEET_ROW_INCHES))
     canvas.set_dates(axes, first, last, is_tall=lanes > _MOST_ROWS)
     _draw_behind(axes, rows, (first, last))
     _draw_in_front(axes, rows, (first, last))
-    handles = _handles(rows)
+    handles = _handles(rows) + _draw_coming(axes, coming, (first, last))
     handles.append(canvas.mark_day(axes, now))
     fronts = rows[rows["is_front"]].sort_values("y")
     canvas.set_rows(axes, fronts["y"].to_list(), fronts["label"].to_list(), extent=(-0.65, lanes - 0.35))
@@ -81,8 +84,23 @@ def _is_open(states: pd.Series) -> pd.Series:
     return states != "replaced"
 
 
-def _window(rows: pd.DataFrame, now: float) -> tuple[float, float]:
-    shown = rows[rows["is_front"]]
+def _coming(rows: pd.DataFrame, forecast: pd.DataFrame | None) -> pd.DataFrame:
+    """The next certificate that is expected of each line: `y`, `begin`, `end`."""
+    if forecast is None or forecast.empty:
+        return pd.DataFrame({"y": [], "begin": [], "end": []}, dtype=float)
+    fronts = rows.loc[rows["is_front"], [*LINE, "leaf_sha256", "y"]]
+    following = forecast[forecast["renewal"] == 1].merge(fronts, on=[*LINE, "leaf_sha256"])
+    return pd.DataFrame(
+        {
+            "y": following["y"].astype(float),
+            "begin": canvas.days(following["renews_at"]),
+            "end": canvas.days(following["not_after"]),
+        }
+    )
+
+
+def _window(rows: pd.DataFrame, coming: pd.DataFrame, now: float) -> tuple[float, float]:
+    shown = pd.concat([rows.loc[rows["is_front"], ["begin", "end"]], coming[["begin", "end"]]])
     low = max(min(float(shown["begin"].min()), now - 20), now - _BACK_DAYS)
     high = min(max(float(shown["end"].max()), now + 20), now + _AHEAD_DAYS)
     # What ended before the window is drawn all the same: the whole past is then of interest.
@@ -135,6 +153,25 @@ def _draw_in_front(ax: Axes, rows: pd.DataFrame, window: tuple[float, float]) ->
     if inside.any():
         ticks = ax.scatter(due[inside], fronts["y"][inside], marker="|", s=150, color=BLACK, linewidth=1.8, zorder=4)
         ticks.set_gid("renew-by")
+
+
+def _draw_coming(ax: Axes, coming: pd.DataFrame, window: tuple[float, float]) -> list[Patch | Line2D]:
+    if coming.empty:
+        return []
+    height = coming["y"] - 0.36
+    lines = ax.hlines(
+        height, coming["begin"].clip(*window), coming["end"].clip(*window), colors=INK, linestyles=":", linewidth=1.3
+    )
+    lines.set_gid("coming")
+    marks = ax.scatter(
+        coming["begin"].clip(*window), height, marker="o", s=18, facecolor="white", edgecolor=INK, linewidth=1, zorder=4
+    )
+    marks.set_gid("coming-begin")
+    return [
+        Line2D(
+            [], [], color=INK, linestyle=":", marker="o", markerfacecolor="white", markersize=4, label="next (forecast)"
+        )
+    ]
 
 
 def _handles(rows: pd.DataFrame) -> list[Patch | Line2D]:
