@@ -42,6 +42,8 @@ def test_the_word_follows_what_the_last_look_showed(
 def test_while_it_rolls_out_both_are_shown_and_the_old_one_is_not_expiring() -> None:
     looks = [look("a", "2026-03-19", round="r", sample=1), look("b", "2026-03-19T00:00:05", round="r", sample=2)]
     assert states(tables(looks, [A, B]), "2026-03-20") == {"a": "replacing", "b": "valid"}
+    frame = summarise_expiry(tables(looks, [A, B]), now=now("2026-03-29"))
+    assert frame["threshold"].tolist()[0] == "1/12", "a machine that is stuck on it will fail soon"
 
 
 def test_a_certificate_shown_after_its_end_is_expired_whatever_else_is_shown() -> None:

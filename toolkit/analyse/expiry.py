@@ -74,7 +74,8 @@ def summarise_expiry(
     - `state` (string): `replaced` no longer shown and a newer one is; `replacing` still shown, and so is a newer
       one; `expired` shown after its end; `lapsed` ended, but nobody has looked since; `withdrawn` not shown last,
       and what is shown instead is older; `not_yet_valid`; `expiring` past a threshold; `valid`
-    - `threshold` (string, the tightest threshold passed; null: none, or not asked in another state)
+    - `threshold` (string, the tightest threshold passed by what is `expiring`, or `replacing` and still shown; null:
+      none, or in another state)
     - `habit_basis` (string: `seen`, from rotations looked at; `issued`, from the dates in the line's certificates;
       null: neither tells), `habit_rotations` (Int64, how many it rests on), `habit_lead_days` (Float64 [d], median
       of how long before its predecessor's end a successor was first shown; for `issued`, began to be valid),
@@ -105,7 +106,7 @@ def summarise_expiry(
     for name, most in reversed(steps):
         frame.loc[(left <= most).fillna(False), "threshold"] = name
     frame["state"] = _states(frame, today)
-    frame.loc[frame["state"] != "expiring", "threshold"] = pd.NA
+    frame.loc[~frame["state"].isin(["expiring", "replacing"]), "threshold"] = pd.NA
     frame = _with_renewal(frame, today)
     return frame[list(DTYPES)].astype(DTYPES)
 

@@ -88,7 +88,11 @@ def forecast_renewals(tables: Tables, *, now: datetime, years: int = 3) -> pd.Da
 
 
 def cap_of(issued: pd.Timestamp) -> Cap | None:
-    """The cap for a certificate issued at that instant; none before the first one that is counted in days."""
+    """The cap for a certificate issued at that instant; none before the first one that is counted in days.
+
+    >>> [cap_of(pd.Timestamp(day, tz="UTC")).days for day in ("2026-03-14 23:59:59", "2026-03-15")]
+    [398, 200]
+    """
     return next(
         (cap for cap in validity_caps() if cap.since <= issued and (cap.until is None or issued < cap.until)), None
     )

@@ -65,7 +65,11 @@ def find_forbidden_name(path: tuple[Element, ...]) -> tuple[Element, str] | Lite
 
 
 def names_host(pattern: str, host: str) -> bool:
-    """Whether a dNSName names the host, by the rules of `match_host`."""
+    """Whether a dNSName names the host, by the rules of `match_host`.
+
+    >>> names_host("*.example.org", "mx.example.org"), names_host("*.example.org", "a.mx.example.org")
+    (True, False)
+    """
     pattern, host = pattern.lower(), host.lower().removesuffix(".")
     first, dot, rest = pattern.partition(".")
     if first == "*" and dot:

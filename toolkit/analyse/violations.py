@@ -68,7 +68,11 @@ def breaks_certificate(rule: Rule, certificate: Certificate) -> bool | None:
 
 
 def hash_of(algorithm: object) -> str | None:
-    """The hash in the name of a signature algorithm (`sha256WithRSAEncryption`: SHA256); null where it names none."""
+    """The hash in the name of a signature algorithm; null where it names none.
+
+    >>> hash_of("sha256WithRSAEncryption"), hash_of("Ed25519")
+    ('SHA256', None)
+    """
     match = _HASH.search(algorithm) if isinstance(algorithm, str) else None
     return match[1].upper().replace("-", "") if match else None
 
