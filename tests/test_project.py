@@ -98,6 +98,14 @@ def test_the_wheel_installed_elsewhere_works(tmp_path: Path) -> None:
     looked = run(tmp_path / "venv" / "bin" / "tls-toolkit", "observe", "tls://127.0.0.1:1", cwd=tmp_path)
     assert looked.returncode == 3, looked.stderr
     assert "port_closed" in looked.stdout
+    # The wheel carries the report's notebook; nbconvert's templates are among the dependencies.
+    page, source = tmp_path / "report.html", ROOT / "data" / "web-series"
+    told = run(
+        tmp_path / "venv" / "bin" / "tls-toolkit", "report", source, "--output", page,
+        cwd=tmp_path, JUPYTER_PATH=str(Path(sys.prefix) / "share" / "jupyter"),
+    )  # fmt: skip
+    assert told.returncode == 0, told.stderr
+    assert "8 services" in page.read_text(encoding="utf-8")
 
 
 def test_the_python_of_the_readme_runs() -> None:

@@ -1,0 +1,191 @@
+"""The report: one page that loads nothing, made of whatever a source holds."""
+
+import re
+from datetime import timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import toolkit
+from tests.analyse.made import certificate, look, tables
+from tests.conftest import ROOT
+from tests.notebooks.pages import code_cells, is_parameters, run
+from toolkit.cli import main
+from toolkit.lab import Lab
+from toolkit.report import execute_notebook
+from toolkit.tables import as_pem
+
+NOTEBOOK = ROOT / "notebooks" / "report.ipynb"
+GOOGLE, WEB = ROOT / "data" / "google-mail", ROOT / "data" / "web-series"
+SECTIONS = ["Summary", "Overview", "Services", "Rotations", "Expiry", "Ciphers", "Trust", "Findings by rule"]
+
+
+class Page(HTMLParser):
+    """The tags of a page with their attributes, and its text."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.source = path.read_text(encoding="utf-8")
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(self.source)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+def assert_it_loads_nothing(page: Page) -> None:
+    names = [tag for tag, _ in page.tags]
+    assert not {"script", "link", "iframe", "object", "embed", "base", "form"} & set(names)
+    for tag, attributes in page.tags:
+        assert not [name for name in attributes if name.startswith("on")], tag
+        if "src" in attributes:
+            assert str(attributes["src"]).startswith("data:image/png;base64,"), tag
+    assert "@import" not in page.source
+    assert all(target.startswith("data:") for target in re.findall(r"url\(['\"]?([^)'\"]+)", page.source))
+    (policy,) = [a["content"] for tag, a in page.tags if a.get("http-equiv") == "Content-Security-Policy"]
+    assert str(policy).startswith("default-src 'none'")
+
+
+def report(source: Path, output: Path, *words: str) -> Page:
+    assert main(["report", str(source), "--output", str(output), *words]) == 0
+    page = Page(output)
+    assert_it_loads_nothing(page)
+    shown = {attributes.get("data-mime-type") for _, attributes in page.tags}
+    assert not {"application/vnd.jupyter.stderr", "application/vnd.jupyter.error"} & shown
+    return page
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A store of some rounds of a lab year, and the lab's roots as PEM."""
+    folder = tmp_path_factory.mktemp("lab")
+    store = toolkit.Store(folder / "store")
+    with Lab("year", seed=12) as running:
+        (folder / "roots.pem").write_text("".join(as_pem(der) for der in running.roots))
+        for _ in range(8):
+            toolkit.collect(running.targets, store, samples=2, clock=running.clock, progress=False)
+            running.clock.advance(timedelta(days=12))
+    return folder / "store", folder / "roots.pem"
+
+
+@pytest.mark.timeout(180)
+def test_recorded_mail_becomes_one_page(tmp_path: Path) -> None:
+    page = report(GOOGLE, tmp_path / "report.html", "--policy", "google-help", "--now", "2026-01-01")
+    titles = [words.strip() for words in page.words if words.strip() in SECTIONS]
+    assert list(dict.fromkeys(titles)) == SECTIONS
+    assert sum(tag == "img" for tag, _ in page.tags) == 5
+    assert "65 looks at 12 services" in page.text
+    assert "TLS 1.2 is the highest version contradicted" in page.text
+    assert "tabulate(" not in page.text, "code is hidden"
+    assert "TLS report: google-mail" in page.text
+
+
+@pytest.mark.timeout(180)
+def test_a_lab_store_says_lab_and_is_trusted_with_its_roots(lab: tuple[Path, Path]) -> None:
+    store, roots = lab
+    said, titles = run(NOTEBOOK, SOURCE=str(store), ROOTS=str(roots), NOW="2026-04-10T00:00:00+00:00", POLICY="ietf")
+    text = " ".join(said)
+    assert "(lab data)" in text
+    assert "they say nothing about real servers" in text
+    assert titles
+    assert all(title.endswith("lab data") for title in titles if title)
+    assert re.search(r"rotations, seen in the looks", text)
+    assert re.search(r"\btrusted\b", text)
+    assert "untrusted" not in text
+
+
+@pytest.mark.parametrize("source", [GOOGLE, WEB], ids=lambda path: path.name)
+def test_recorded_sources_are_told_from_their_tables(source: Path) -> None:
+    said, titles = run(NOTEBOOK, SOURCE=str(source), POLICY="baseline", NOW="2026-03-22T00:00:00+00:00")
+    text = " ".join(said)
+    kept = toolkit.read(source)
+    assert f"{len(kept.observations)} looks at {kept.observations['service'].nunique()} services" in text
+    assert f"{len(toolkit.find_rotations(kept))} rotations, seen in the looks" in text
+    assert all(title.endswith("recorded data") for title in titles if title)
+    assert "they say nothing about real servers" not in text
+
+
+def test_certificates_less_change_the_report(tmp_path: Path) -> None:
+    kept = toolkit.read(GOOGLE)
+    fewer = toolkit.Tables.from_frames(kept.observations.iloc[1:], kept.certificates, kept.support, kept.rounds)
+    fewer.to_csv(tmp_path / "fewer")
+    assert run(NOTEBOOK, SOURCE=str(GOOGLE))[0] != run(NOTEBOOK, SOURCE=str(tmp_path / "fewer"))[0]
+
+
+def test_a_store_of_failures_is_reported_as_such(tmp_path: Path) -> None:
+    store = toolkit.Store(tmp_path / "failed")
+    target = toolkit.parse_target("smtp://nobody.test:25", connect_to="127.0.0.1:1")
+    toolkit.collect(target, store, progress=False)
+    said, titles = run(NOTEBOOK, SOURCE=str(tmp_path / "failed"))
+    text = " ".join(said)
+    assert "1 of 1 looks failed; 1 of 1 services never answered." in text
+    assert "port_closed" in text
+    assert "No rotation is on record." in text
+    assert titles == [], "there is nothing to draw"
+
+
+@pytest.mark.timeout(180)
+def test_hostile_text_stays_text(tmp_path: Path) -> None:
+    script, escape = "<script>alert(1)</script>", chr(27) + "[2J"
+    shown = tables(
+        [look("aa", "2026-01-02", service=f"https://{script}:443", host=f"{escape}$x$", protocol="TLS 1.0")],
+        [certificate("aa", "2026-01-01", "2026-01-03", subject=f"CN={script}", issuer="CN=<img src=x onerror=y>")],
+    )
+    toolkit.Store(tmp_path / "store").append(shown)
+    page = report(
+        tmp_path / "store",
+        tmp_path / "report.html",
+        "--title",
+        f"</title>{script}",
+        "--now",
+        "2026-01-02",
+        "--policy",
+        "ietf",
+    )
+    assert script in page.text
+    assert escape not in page.source
+
+
+def test_nothing_to_read_is_said_and_nothing_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "empty").mkdir()
+    for source, said in (("empty", "holds neither"), ("nowhere", "does not exist")):
+        assert main(["report", str(tmp_path / source), "--output", str(tmp_path / "report.html")]) == 3
+        assert said in capsys.readouterr().err
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_wrong_use_is_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words, said in (
+        (["--policy", "everything"], "neither a policy"),
+        (["--roots", "nothing.pem"], "neither a root bundle"),
+        (["--output", str(tmp_path / "nowhere" / "report.html")], "is not a folder"),
+    ):
+        assert main(["report", str(GOOGLE), *words]) == 2
+        assert said in capsys.readouterr().err
+
+
+@pytest.mark.timeout(180)
+def test_the_lessons_pages_load_nothing_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT / "notebooks")
+    written = execute_notebook(ROOT / "notebooks" / "00-start-here.ipynb", tmp_path, parameters={})
+    page = Page(written)
+    assert_it_loads_nothing(page)
+    assert "import toolkit" in page.text, "a lesson shows its code"
+    assert list(tmp_path.glob("00-start-here-*.png"))
+
+
+def test_the_notebook_has_the_parameters_that_the_command_gives() -> None:
+    (parameters,) = [cell for cell in code_cells(NOTEBOOK) if is_parameters(cell)]
+    assert re.findall(r"^(\w+) =", parameters.source, re.M) == ["SOURCE", "NOW", "POLICY", "ROOTS", "TITLE"]
+    assert all(len(cell.source.splitlines()) <= 15 for cell in code_cells(NOTEBOOK))
+    assert pd.Timestamp(re.findall(r'NOW = "([^"]+)"', parameters.source)[0]).tzinfo is not None
