@@ -17,6 +17,7 @@ from toolkit.cli import main
 from toolkit.reference.rules import policies
 from toolkit.tables import as_pem
 
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 GOOGLE = str(ROOT / "data" / "google-mail")
 SHOWN = ["check", GOOGLE, "--as-of", "2016-02-11"]
 
@@ -60,9 +61,18 @@ def test_recorded_mail_by_mozillas_rules_of_2016(capsys: pytest.CaptureFixture[s
     assert said["unknown"] == int(rows["is_finding"].isna().sum()) > 0
 
 
-def test_recorded_mail_in_words(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*SHOWN, "--policy", "mozilla-intermediate"]) == 1
-    text = " ".join(capsys.readouterr().out.split())
+def test_recorded_mail_in_words_and_in_the_readme(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("COLUMNS", "100")
+    words = "check data/google-mail --as-of 2016-02-11 --policy mozilla-intermediate"
+    assert main(words.split()) == 1
+    out = capsys.readouterr().out
+    (sample,) = re.findall(rf"\$ \S*tls-toolkit {words}\n(.*?)```", README, re.S)
+    for part in sample.split("…\n"):
+        assert part in out
+    text = " ".join(out.split())
     assert (
         "Judged by the rules of 2016-02-11 00:00 UTC; days counted from 2016-02-11 00:00 UTC; roots: certifi." in text
     )

@@ -128,7 +128,7 @@ def test_every_command_of_the_readme_exists() -> None:
         assert target in targets, f"README says make {target}"
     assert "\t@$(BIN)/tls-toolkit demo" in makefile
     assert "-m pytest" in makefile
-    for command in set(re.findall(r"tls-toolkit ([a-z]+)", README)):
+    for command in set(re.findall(r"(?:`|\$ \S*)tls-toolkit ([a-z]+)", README)):
         shown = run(sys.executable, "-c", "from toolkit.cli import run; run()", command, "--help")
         assert shown.returncode == 0, f"README says tls-toolkit {command}"
 
