@@ -47,6 +47,7 @@ class SurveyEngine(Engine):
         self.surveyed: list[Surveyed] = []
         self._parts, self._manner, self._pace = parts, manner, pace
         self._hosts: dict[str, _Host] = {}
+        self._everywhere = asyncio.Semaphore(plan.limits.concurrency)
         self._unreported: list[More | Look] = []
         super().__init__(plan)
 
@@ -81,7 +82,7 @@ class SurveyEngine(Engine):
             question = Question(target, address, offer, asked)
             asked += 1
             self._note(More(1))
-            async with host:
+            async with host, self._everywhere:
                 made = await look(question, limits=plan.limits, clock=plan.clock, keep_bytes=plan.keep_bytes)
             host.heed(made.answer)
             self._note(made)
@@ -124,11 +125,11 @@ class _Host:
             try:
                 await asyncio.sleep(starts_at - now)
             except asyncio.CancelledError:
-                self.__leave()
+                self._leave()
                 raise
 
     async def __aexit__(self, *_: object) -> None:
-        self.__leave()
+        self._leave()
 
     def heed(self, answer: Answer) -> None:
         """Pause where the server asks for it, or resets."""
@@ -138,6 +139,6 @@ class _Host:
         else:
             self._pause = self._pace.pause_seconds
 
-    def __leave(self) -> None:
+    def _leave(self) -> None:
         self._asking -= 1
         self._slots.release()

@@ -98,8 +98,8 @@ def survey(
     several machines behind one address, the answers are those of the machines that happened to answer.
 
     `targets`: as in `observe`. `parts`: what is asked beside the versions, of `suites` (always), `groups`,
-    `signature_schemes` (which also tell the kinds of certificate). `addresses`, `limits`, `vantage`, `clock`,
-    `resolver`, `progress`, `keep_bytes`: as in `observe`.
+    `signature_schemes` (which also tell the kinds of certificate). `addresses`, `vantage`, `clock`, `resolver`,
+    `progress`, `keep_bytes`: as in `observe`; so are `limits`, except that the next ones bound the looks at a host.
     `concurrency`: connections at a time to one address. `rate`: connections begun in a second at one address, null:
     no limit. `pause_seconds`: how long nothing is asked after a 421, a 4xx or a reset; doubled each time, up to a
     minute. `budget`: connections to one address at most; what it does not reach is `untested`.
@@ -110,9 +110,10 @@ def survey(
     signature scheme and key type asked about. `state` is `accepted` (the server chose it), `refused` (an alert that
     says so, an answer with a lower version, or the same silence three times with a control accepted before and
     after), else `untested`; `reason` says what it rests on. `is_sound` says whether the whole first flight was right,
-    since a server may choose what it cannot do. `rank` is null where the order of preference is the client's. Each
-    handshake is a row of `observations` with the offer `survey`, and `rounds` has at its end `connections` beside
-    `connections_bound`, the fewest that the questions and their controls allow.
+    since a server may choose what it cannot do. `rank` is null where the order of preference is the client's or not
+    known; schemes are ranked among those of one kind of key. Each handshake is a row of `observations` with the offer
+    `survey`, and `rounds` has at its end `connections` beside `connections_bound`, the fewest that the questions and
+    their controls allow.
 
     `dry_run=True` asks nothing and returns what it would cost, a frame with one row per service: `service` (string),
     `connections_min`, `connections_typical`, `connections_wide`, `connections_max` (Int64, per address: nothing
