@@ -158,7 +158,17 @@ def test_groups_by_service_post_quantum_first_and_refused_ones_counted() -> None
     axes = plot_support(table)
     assert rows(axes) == ["X25519MLKEM768  post-quantum", "x25519"]
     assert {"✓ ★", "✓"} <= set(words(axes))
-    assert any("1 more groups accepted by none" in said for said in words(axes))
+    assert any("1 more accepted by none" in said for said in words(axes))
+
+
+def test_versions_and_signature_schemes_by_service() -> None:
+    listed = [answer("TLS 1.0", None, None, "refused"), answer("TLS 1.3", None, None, "accepted", first_choice="TLS_X")]
+    versions = frame(*listed).drop(columns=["cipher", "key_bits", "strength_bits"])
+    axes = plot_support(versions)
+    assert rows(axes) == ["TLS 1.3", "TLS 1.0"]
+    assert len(drawn(axes, "cell-refused")) == 1
+    schemes = versions.assign(signature_scheme=pd.array(["ed25519", "rsa_pss_rsae_sha256"], dtype="string"))
+    assert rows(plot_support(schemes)) == ["rsa_pss_rsae_sha256"]
 
 
 def test_a_choice_that_the_server_could_not_carry_out_is_marked() -> None:

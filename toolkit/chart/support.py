@@ -20,6 +20,13 @@ STATES: Final = {
 }
 """State of a cell → how it looks. `negotiated` rests on a handshake, not on a survey's question."""
 
+_ITEMS: Final = {
+    "group": "Groups of the key exchange",
+    "signature_scheme": "Signature schemes",
+    "protocol": "Versions",
+}
+"""What a frame may be about beside ciphers → the chart's title."""
+
 _STRENGTH = {"accepted": 0, "negotiated": 1, "untested": 2, "refused": 3}
 
 
@@ -38,7 +45,8 @@ def plot_support(
       is that of suites accepted, the star marks the first choice of the version.
     - `services` (the default for several): service × cipher accepted by any; the numbers say in which versions.
     - `time` (one service): cipher × survey (without any: × round), oldest first; the numbers say in which versions.
-    - by group (what `summarise_support(…, by="group")` returns): group × service, post-quantum ones first.
+    - by group, signature scheme or version (what `summarise_support(…, by=…)` returns): item × service, post-quantum
+      groups and new versions first.
     - `suites`: suite × version, strongest first; the number is the server's rank. Suites that no version accepted
       are counted below, not drawn.
 
@@ -52,10 +60,8 @@ def plot_support(
         raise UsageError(f"view={chosen!r} draws one service; choose one: frame[frame['service'] == '…'].")
     if chosen == "suites":
         return _plot_suites(frame, ax)
-    if "group" in frame:
-        return _plot_groups(frame, ax)
     if "cipher" not in frame:
-        raise UsageError("plot_support draws summarise_support(…) by cipher or group, or rows of the table support.")
+        return _plot_items(frame, next((item for item in _ITEMS if item in frame), "protocol"), ax)
     if chosen == "time":
         return _plot_time(frame, ax)
     latest = frame[frame["is_latest"].fillna(value=False).astype(bool)]
@@ -114,38 +120,39 @@ def _plot_services(frame: pd.DataFrame, ax: Axes | None) -> Axes:
     )  # fmt: skip
 
 
-def _plot_groups(frame: pd.DataFrame, ax: Axes | None) -> Axes:
-    latest = frame[frame["is_latest"].fillna(value=False).astype(bool)].dropna(subset=["group"])
-    is_survey = latest["basis"] == "survey"
+def _plot_items(frame: pd.DataFrame, item: str, ax: Axes | None) -> Axes:
+    """Groups, signature schemes or versions × services."""
+    latest = frame[frame["is_latest"].fillna(value=False).astype(bool)].dropna(subset=[item])
     latest = latest.assign(
-        state=latest["state"].where(is_survey, "negotiated"),
+        state=latest["state"].where(latest["basis"] == "survey", "negotiated"),
         service=latest["service"].fillna(latest["host"]).fillna("service not said").astype(object),
+        is_new=latest["is_post_quantum"].fillna(value=False) if item == "group" else False,
+        age=[-PROTOCOLS.index(name) for name in latest[item]] if item == "protocol" else 0,
     )
-    cells = _best(latest, ["service", "group"])
+    cells = _best(latest, ["service", item])
     taken = cells["state"].isin(["accepted", "negotiated"])
-    # Groups that no service accepted would fill the chart with refusals; they are counted.
-    shown = cells[cells["group"].isin(cells.loc[taken, "group"])]
-    rest = cells["group"].nunique() - shown["group"].nunique()
+    # What no service accepted would fill the chart with refusals; it is counted. Versions are few.
+    shown = cells if item == "protocol" else cells[cells[item].isin(cells.loc[taken, item])]
+    rest = cells[item].nunique() - shown[item].nunique()
+    title = _ITEMS[item]
     if shown.empty:
-        return canvas.say_nothing(ax, "Groups", f"None of {rest} groups was accepted by any.")
-    order = shown.drop_duplicates("group").sort_values(["is_post_quantum", "group"], ascending=[False, True])
+        return canvas.say_nothing(ax, title, f"None of {rest} was accepted by any service.")
+    order = shown.drop_duplicates(item).sort_values(["is_new", "age", item], ascending=[False, True, True])
     services = list(dict.fromkeys(shown["service"]))
-    place = {group: row for row, group in enumerate(order["group"])}
+    place = {name: row for row, name in enumerate(order[item])}
     ours = shown.assign(
-        row=shown["group"].map(place), column=shown["service"].map(services.index),
-        words=["★" if not pd.isna(first) else "" for first in shown["first_choice"]],
+        row=shown[item].map(place), column=shown["service"].map(services.index),
+        words=["★" if not pd.isna(first) and item != "protocol" else "" for first in shown["first_choice"]],
     )  # fmt: skip
     labels = [
-        canvas.label(group) + ("  post-quantum" if is_new else "")
-        for group, is_new in order[["group", "is_post_quantum"]]
-        .fillna({"is_post_quantum": False})
-        .itertuples(index=False)
+        canvas.label(name) + ("  post-quantum" if is_new else "")
+        for name, is_new in order[[item, "is_new"]].itertuples(index=False)
     ]
-    notes = ["★ server's first choice"] if shown["first_choice"].notna().any() else []
-    notes += [f"{rest} more groups accepted by none (refused or untested)"] if rest else []
+    notes = ["★ server's first choice"] if (ours["words"] != "").any() else []
+    notes += [f"{rest} more accepted by none (refused or untested)"] if rest else []
     return draw_matrix(
         ax, ours, rows=labels, columns=[canvas.label(name, width=30) for name in services], styles=STATES, notes=notes,
-        title=canvas.titled("Groups of the key exchange", frame),
+        title=canvas.titled(title, frame),
     )  # fmt: skip
 
 
