@@ -1,6 +1,7 @@
 """From notebooks to documents: the report on a source, and the demo, which watches a lab year and says what it saw."""
 
 import base64
+import re
 import shutil
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -108,7 +109,9 @@ def execute_notebook(notebook: Path, output: Path, *, parameters: dict[str, obje
     executed = output / notebook.name
     document = _execute(notebook, parameters=parameters, executed=executed)
     written = executed.with_suffix(".html")
-    written.write_text(_page(document, title=notebook.stem), encoding="utf-8")
+    # Lessons link to each other as notebooks; here they stand side by side as pages.
+    page = re.sub(r'href="([\w-]+)\.ipynb"', r'href="\1.html"', _page(document, title=notebook.stem))
+    written.write_text(page, encoding="utf-8")
     executed.unlink()
     for number, picture in enumerate(_pictures(document), 1):
         executed.with_name(f"{notebook.stem}-{number}.png").write_bytes(picture)

@@ -181,6 +181,9 @@ def test_the_lessons_pages_load_nothing_either(tmp_path: Path, monkeypatch: pyte
     page = Page(written)
     assert_it_loads_nothing(page)
     assert "import toolkit" in page.text, "a lesson shows its code"
+    links = [str(attributes.get("href")) for tag, attributes in page.tags if tag == "a"]
+    assert "01-collect-observations.html" in links
+    assert not [link for link in links if link.endswith(".ipynb")]
     assert list(tmp_path.glob("00-start-here-*.png"))
 
 
