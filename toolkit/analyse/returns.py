@@ -22,13 +22,18 @@ _CHANCE: Final = 0.005
 """The chance, over all moments and windows, at which a roll-out is taken for a return: a tenth of the claims' 5 %."""
 
 
+_MOST_FALLS: Final = 100
+"""Of one pair; what goes to and fro more often is not taken apart further."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Pair:
     """Two neighbours of a line and the looks that tell whether B gave way to A.
 
     `positions` of their looks within the line's array of looks, in time order, from B's first look to A's last;
     `new` says which show B. `has_old_before`: A was seen before; `has_new_after`: B was seen after.
-    `is_superseded`: another certificate was first seen after B was last seen. `looks_after` B's last, in the line.
+    `is_superseded`: another certificate was first seen after B was last seen; `is_preceded`: one was seen before both.
+    `looks_after`: the line's looks after B's last.
     """
 
     positions: Ints
@@ -67,7 +72,8 @@ def find_split(pair: Pair, min_share: float) -> Split | None:
         return _split_runs(pair, is_ambiguous=False)
     if len(falls) == 1 and pair.has_old_before != pair.has_new_after:
         seen, then = int(falls[0]) + 1, len(pair.new) - int(falls[0]) - 1
-        chance = 1 / math.comb(seen - 1 + then, then)
+        # Of the orders of B's looks after its first and A's; at most, where there are many of both.
+        chance = 1 / math.comb(seen - 1 + then, min(then, seen - 1, 20))
         if pair.has_old_before and (chance <= MISS or pair.looks_after >= looks_needed(min_share)):
             return _split_runs(pair, is_ambiguous=False)
         if pair.has_old_before and (chance <= 2 * MISS or pair.is_superseded):
@@ -85,7 +91,7 @@ def _split_runs(pair: Pair, *, is_ambiguous: bool) -> Split:
 
 def _split_falls(pair: Pair) -> Split | None:
     level = _CHANCE / (len(pair.new) * len(_WINDOWS))
-    falls = sorted(_significant_falls(pair.new, 0, len(pair.new), level))
+    falls = _significant_falls(pair.new, level)
     if not falls:
         return None
     limits = [0, *falls, len(pair.new)]
@@ -94,20 +100,30 @@ def _split_falls(pair: Pair) -> Split | None:
     return Split(pair.positions[old_from], pair.positions[new_from], is_ambiguous=False)
 
 
-def _significant_falls(new: Bools, lo: int, hi: int, level: float) -> list[int]:
-    """Moments between `lo` and `hi` before which B has a greater share than after, the most significant first."""
-    best, moment = level, -1
-    count = np.concatenate([[0], np.cumsum(new[lo:hi])])
+def _significant_falls(new: Bools, level: float) -> list[int]:
+    """Moments before which B has a greater share than after: the most significant, then those on either side of it."""
+    falls: list[int] = []
+    stretches_left = [(0, len(new))]
+    while stretches_left and len(falls) < _MOST_FALLS:
+        lo, hi = stretches_left.pop()
+        moment = _steepest_fall(new[lo:hi], level)
+        if moment is not None:
+            falls.append(lo + moment)
+            stretches_left += [(lo, lo + moment), (lo + moment, hi)]
+    return sorted(falls)
+
+
+def _steepest_fall(new: Bools, level: float) -> int | None:
+    best, found = level, None
+    count = np.concatenate([[0], np.cumsum(new)])
     for window in _WINDOWS:
-        fits = np.arange(window, hi - lo - window + 1)
+        fits = np.arange(window, len(new) - window + 1)
         before, after = count[fits] - count[fits - window], count[fits + window] - count[fits]
         steep = before - after >= (before - after).max(initial=1)
         chance = stats.hypergeom.sf(before[steep] - 1, 2 * window, before[steep] + after[steep], window)
         if len(chance) and chance.min() <= best:
-            best, moment = float(chance.min()), lo + int(fits[steep][np.argmin(chance)])
-    if moment < 0:
-        return []
-    return [moment, *_significant_falls(new, lo, moment, level), *_significant_falls(new, moment, hi, level)]
+            best, found = float(chance.min()), int(fits[steep][np.argmin(chance)])
+    return found
 
 
 def _longest_run(values: Bools, lo: int, hi: int, *, wanted: bool) -> int:

@@ -1,6 +1,7 @@
 """Visits: the certificates of each line in the order in which they served, returns counted apart."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -67,16 +68,18 @@ def _with_returns(found: Succession, order: Ints, visits: Visits) -> Succession:
     line = found.line[certificate]
     whole = {int(c): n for n, (c, v) in enumerate(zip(certificate, visit, strict=True)) if v == 0}
     begun_first = {pair for pair in visits.splits if first[whole[pair[1]]] < first[whole[pair[0]]]}
-    affected = {int(found.line[old]) for old, _ in visits.splits}
-    sequence: list[int] = []
-    for certificates in np.split(order, np.flatnonzero(np.diff(found.line[order])) + 1):
-        visited = [whole[int(one)] for one in certificates]
-        if line[visited[0]] in affected:
-            visited = _in_order_of_service(visited, certificate, begun_first)
-            again = np.flatnonzero((line == line[visited[0]]) & (visit > 0))
-            for one in again[np.argsort(first[again])]:
-                visited.insert(visited.index(int(number[first[one] - 1])) + 1, int(one))
-        sequence += visited
+    visited = _in_order_of_service([whole[int(one)] for one in order], certificate, begun_first)
+    # A later visit follows the visit that the line showed just before it.
+    follower = dict(pairwise(visited))
+    again = np.flatnonzero(visit > 0)
+    for one in again[np.argsort(first[again])].tolist():
+        before = int(number[first[one] - 1])
+        if before in follower:
+            follower[one] = follower[before]
+        follower[before] = one
+    sequence = visited[:1]
+    while sequence[-1] in follower:
+        sequence.append(follower[sequence[-1]])
     old, new = _neighbours(np.array(sequence), line)
     unclear = {pair for pair, is_ambiguous in visits.splits.items() if is_ambiguous}
     unclear |= {(b, a) for a, b in unclear}
