@@ -146,6 +146,17 @@ def test_nothing_asked_and_nothing_accepted_are_said() -> None:
     assert "None of 1 ciphers was accepted by any." in words(plot_support(frame(*nobody)))
 
 
+def test_of_many_visits_those_without_a_change_are_left_out() -> None:
+    visits = [
+        row | {"round": f"r{n}", "observed_at": at("2026-01-01") + pd.Timedelta(days=n),
+               "state": "refused" if n >= 20 and row["key_bits"] == 256 else row["state"]}
+        for n in range(30) for row in MATRIX
+    ]  # fmt: skip
+    axes = plot_support(frame(*visits), view="time")
+    assert columns(axes) == ["2026-01-01", "2026-01-21"]
+    assert "28 visits that found the same as the one before are left out" in " ".join(words(axes))
+
+
 def test_groups_by_service_post_quantum_first_and_refused_ones_counted() -> None:
     groups = [("x25519", False, "accepted"), ("X25519MLKEM768", True, "accepted"), ("ffdhe2048", False, "refused")]
     listed = [

@@ -90,7 +90,8 @@ def plot_lifetimes(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     if above.any():
         handles.append(Line2D([], [], linestyle="", marker="X", color=RED, label="above the cap of its day"))
     if len(caps):
-        axes.plot(caps[:, 0], np.clip(caps[:, 1], 0, ceiling * 1.05), color=INK, linewidth=1, linestyle="--", gid="cap")
+        # A cap above the chart is not drawn at its edge: that would be another cap.
+        axes.plot(caps[:, 0], caps[:, 1], color=INK, linewidth=1, linestyle="--", gid="cap")
         handles.append(Line2D([], [], color=INK, linewidth=1, linestyle="--", label="cap (CA/Browser Forum)"))
     axes.set_ylim(0, ceiling * 1.05)
     axes.set_ylabel("lifetime in days", fontsize=9, color=INK)

@@ -27,6 +27,9 @@ _ITEMS: Final = {
 }
 """What a frame may be about beside ciphers → the chart's title."""
 
+_MOST_VISITS: Final = 12
+"""Side by side, before those without a change are left out."""
+
 _STRENGTH = {"accepted": 0, "negotiated": 1, "untested": 2, "refused": 3}
 
 
@@ -44,7 +47,7 @@ def plot_support(
     - `versions` (one service; the default for one): cipher with key bits/strength bits × protocol version; the number
       is that of suites accepted, the star marks the first choice of the version.
     - `services` (the default for several): service × cipher accepted by any; the numbers say in which versions.
-    - `time` (one service): cipher × survey (without any: × round), oldest first; the numbers say in which versions.
+    - `time` (one service): cipher × survey (without any: × visit), oldest first; the numbers say in which versions.
     - by group, signature scheme or version (what `summarise_support(…, by=…)` returns): item × service, post-quantum
       groups and new versions first.
     - `suites`: suite × version, strongest first; the number is the server's rank. Suites that no version accepted
@@ -160,23 +163,33 @@ def _plot_time(frame: pd.DataFrame, ax: Axes | None) -> Axes:
     surveys = frame[frame["basis"] == "survey"]
     asked = surveys if len(surveys) else frame.assign(state="negotiated")
     asked = asked.sort_values("observed_at", kind="stable", na_position="first")
-    rounds = list(dict.fromkeys(asked["round"].astype(object)))
+    asked["visit"] = asked.groupby(["round", "observed_at"], sort=False, dropna=False).ngroup()
+    visits = asked.drop_duplicates("visit")
     taken = asked["state"].isin(["accepted", "negotiated"])
     ciphers, everywhere = _ciphers(asked[taken]), _ciphers(asked)
     service = canvas.label(frame["service"].iloc[0])
     if ciphers.empty:
         return canvas.say_nothing(ax, f"What {service} accepted", f"None of {len(everywhere)} ciphers, in any round.")
     asked = asked.merge(ciphers, on=["cipher", "key_bits", "strength_bits"])
-    cells = _best(asked, ["round", "row"])
+    cells = _best(asked, ["visit", "row"])
     taken = asked["state"].isin(["accepted", "negotiated"])
-    versions = asked[taken].groupby(["round", "row"], dropna=False)["protocol"].agg(_span)
-    cells["words"] = versions.reindex(pd.MultiIndex.from_frame(cells[["round", "row"]])).fillna("").to_numpy()
-    cells["column"] = cells["round"].astype(object).map(rounds.index)
-    dates = asked.groupby("round")["observed_at"].max()
-    days = [f"{dates[name]:%Y-%m-%d}" if not pd.isna(dates.get(name)) else "undated" for name in rounds]
+    versions = asked[taken].groupby(["visit", "row"])["protocol"].agg(_span)
+    cells["words"] = versions.reindex(pd.MultiIndex.from_frame(cells[["visit", "row"]])).fillna("").to_numpy()
+    same = 0
+    if len(visits) > _MOST_VISITS:
+        # A visit that found what the one before it found says nothing new.
+        told = (cells["row"].astype(str) + cells["state"] + cells["words"]).groupby(cells["visit"])
+        found = told.agg(lambda parts: "|".join(sorted(parts))).reindex(visits["visit"].to_numpy())
+        is_new = found != found.shift()
+        same = int((~is_new).sum())
+        visits = visits[is_new.to_numpy()]
+        cells = cells[cells["visit"].isin(visits["visit"])]
+    cells["column"] = cells["visit"].map({visit: column for column, visit in enumerate(visits["visit"])})
+    days = ["undated" if pd.isna(instant) else f"{instant:%Y-%m-%d}" for instant in visits["observed_at"]]
     rest = len(everywhere) - len(ciphers)
     notes = ["numbers: the versions in which it was accepted"]
     notes += [f"{rest} more ciphers never accepted (refused or untested)"] if rest else []
+    notes += [f"{same} visits that found the same as the one before are left out"] if same else []
     return draw_matrix(
         ax, cells, rows=ciphers["label"].to_list(), columns=days, styles=STATES, notes=notes, corner=canvas.BITS,
         title=canvas.titled(f"What {service} accepted over time", frame),
