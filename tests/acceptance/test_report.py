@@ -1,6 +1,7 @@
 """The report: one page that loads nothing, made of whatever a source holds."""
 
 import re
+import sys
 from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -172,6 +173,16 @@ def test_wrong_use_is_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[
     ):
         assert main(["report", str(GOOGLE), *words]) == 2
         assert said in capsys.readouterr().err
+
+
+def test_without_the_extra_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "papermill", None)
+    monkeypatch.delitem(sys.modules, "toolkit.report")
+    monkeypatch.delattr(toolkit, "report")
+    assert main(["report", str(GOOGLE)]) == 2
+    assert "needs papermill, which is not installed: pip install 'tls-toolkit[notebooks]'" in capsys.readouterr().err
 
 
 @pytest.mark.timeout(180)
