@@ -105,6 +105,8 @@ def test_collect_keeps_failed_looks_and_store_info_counts_them(
         (["cert", "nonsense"], "name a port or a scheme"),
         (["cert", "gopher://example.org"], "unknown scheme"),
         (["cert", "example.org:4711"], "does not tell the protocol"),
+        (["cert", "google-mail"], "is a preset; name one of its services: smtp://aspmx.l.google.com:25"),
+        (["collect", CLOSED, "--store", ""], "a folder, or a URL"),
         (["observe", CLOSED, "--offer", "everything"], "is not an offer"),
         (["observe", CLOSED, "--samples", "0"], "must be at least 1"),
         (["cert", "tls://127.0.0.1:1", "--connect-to", "nowhere"], "write host:port"),

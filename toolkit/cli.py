@@ -371,7 +371,12 @@ def _report(arguments: argparse.Namespace) -> int:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    from toolkit import report  # noqa: PLC0415  needs the extras `lab` and `notebooks`, which other commands do not
+    try:
+        from toolkit import report  # noqa: PLC0415  needs the extras `lab` and `notebooks`, which other commands do not
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"The demo needs {error.name}, which is not installed: pip install 'tls-toolkit[lab,notebooks]'."
+        ) from error
 
     report.run_demo(arguments.output, recorded=arguments.recorded, seed=arguments.seed)
     return FINE

@@ -114,6 +114,8 @@ def parse_target(text: str, *, connect_to: str | None = None) -> Target:
     >>> parse_target("smtp.gmail.com.:587").service
     'smtp://smtp.gmail.com:587'
     """
+    if text.strip() in PRESETS:
+        raise UsageError(f"{text!r} is a preset; name one of its services: {', '.join(PRESETS[text.strip()])}.")
     scheme, separator, rest = text.strip().partition("://")
     if not separator:
         scheme, rest = "", text.strip()

@@ -42,6 +42,8 @@ class Store:
     """
 
     def __init__(self, path: str | Path, *, storage_options: Mapping[str, str] | None = None) -> None:
+        if not str(path).strip():
+            raise UsageError("A store needs a name: a folder, or a URL such as s3://bucket/looks.")
         self.path = str(path).rstrip("/") or "/"
         self._tables = {name: KeptTable(name, f"{self.path}/{name}", storage_options) for name in schema.TABLES}
         self._certificates: set[str] = set()
