@@ -80,6 +80,14 @@ def test_a_certificate_seen_on_many_lines_is_one_and_year_9999_stands_at_the_edg
     assert points(axes, "within") + points(axes, "above") == 2
 
 
+def test_a_cap_above_the_chart_is_not_drawn_at_its_edge() -> None:
+    axes = plot_lifetimes(certificates(("2019-01-01", "2019-04-01"), ("2021-01-01", "2021-04-01")))
+    (stairs,) = drawn(axes, "cap")
+    heights = {round(float(height)) for height in stairs.get_ydata()}
+    assert heights == {825, 398}
+    assert axes.get_ylim()[1] < 398
+
+
 def test_no_dates_are_said() -> None:
     axes = plot_lifetimes(certificates(("2026-01-01", "2026-04-01")).iloc[:0])
     assert "No certificate with dates." in words(axes)
