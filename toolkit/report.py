@@ -23,9 +23,10 @@ from toolkit.errors import ToolkitError, UsageError
 from toolkit.lab import Lab
 from toolkit.readers import read as read_folder
 from toolkit.store import Store
+from toolkit.tables import as_pem
 
-DEMO_STEP: Final = timedelta(days=1)
-"""Between two rounds of the demo."""
+DEMO_STEP: Final = timedelta(hours=36)
+"""Between two rounds of the demo: short beside a roll-out of days, and a year of rounds stays below a minute."""
 
 DEMO_SAMPLES: Final = 3
 """Looks at each service and offer in a round of the demo."""
@@ -61,7 +62,7 @@ PICTURES_AT_ONCE: Final = 2
 def run_demo(output: Path, *, recorded: Path, seed: int, notebooks: Path = Path("notebooks")) -> None:
     """Watch a lab year into `output/lab-year`, execute the notebooks on it, print what was seen and what to open.
 
-    Writes `output/NN-….html` and the charts as `output/NN-…-K.png`. Raises `UsageError` where there are no
+    Writes `output/NN-….html`, the charts as `output/NN-…-K.png`, and the lab's roots as `output/lab-roots.pem`. Raises `UsageError` where there are no
     notebooks (outside a checkout), `ToolkitError` where one of them fails, naming it and its error.
     """
     found = sorted(notebooks.glob("[0-9][0-9]-*.ipynb"))
@@ -72,11 +73,14 @@ def run_demo(output: Path, *, recorded: Path, seed: int, notebooks: Path = Path(
     shutil.rmtree(kept, ignore_errors=True)
     store = Store(kept)
     watch_lab_year(store, seed=seed)
+    roots = output / "lab-roots.pem"
+    roots.write_text("".join(as_pem(root) for root in Lab("year", seed=seed).roots), encoding="ascii")
     documents = execute_notebooks(
         found, output, parameters={"SOURCE": str(kept.resolve()), "RECORDED": str(recorded.resolve())}
     )
     print("\n".join([*describe(store), *describe_recorded(recorded)]))
     print("Open: " + "\n      ".join(str(output / document.name) for document in documents))
+    print(f"Judge: tls-toolkit check {kept} --roots {roots} --policy mozilla-intermediate")
 
 
 def watch_lab_year(store: Store, *, seed: int) -> None:
@@ -86,6 +90,7 @@ def watch_lab_year(store: Store, *, seed: int) -> None:
         for instant in tqdm(instants, desc="Watching a lab year", unit="round"):
             lab.clock.turn(instant)
             collect(lab.targets, store, offers=DEMO_OFFERS, samples=DEMO_SAMPLES, clock=lab.clock, progress=False)
+    store.compact()
 
 
 def execute_notebooks(notebooks: Iterable[Path], output: Path, *, parameters: dict[str, object]) -> list[Path]:
