@@ -62,8 +62,9 @@ PICTURES_AT_ONCE: Final = 2
 def run_demo(output: Path, *, recorded: Path, seed: int, notebooks: Path = Path("notebooks")) -> None:
     """Watch a lab year into `output/lab-year`, execute the notebooks on it, print what was seen and what to open.
 
-    Writes `output/NN-….html`, the charts as `output/NN-…-K.png`, and the lab's roots as `output/lab-roots.pem`. Raises `UsageError` where there are no
-    notebooks (outside a checkout), `ToolkitError` where one of them fails, naming it and its error.
+    Writes `output/NN-….html`, the charts as `output/NN-…-K.png`, and the lab's roots as `output/lab-roots.pem`.
+    Raises `UsageError` where there are no notebooks (outside a checkout), `ToolkitError` where one of them fails,
+    naming it and its error.
     """
     found = sorted(notebooks.glob("[0-9][0-9]-*.ipynb"))
     if not found:
