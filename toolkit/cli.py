@@ -1,4 +1,7 @@
-"""The command line: thin words around the public calls. Exit codes: 0 fine, 1 findings, 2 usage, 3 nothing reached."""
+"""The command line: thin words around the public calls.
+
+Exit codes: 0 fine, 1 findings, 2 usage, 3 nothing reached or read.
+"""
 
 import argparse
 import json
@@ -49,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return USAGE
     except ToolkitError as error:
         print(f"tls-toolkit: {text.for_terminal(error, limit=1000)}", file=sys.stderr)
-        return FINDINGS
+        return NOTHING_REACHED
     except KeyboardInterrupt:
         print("tls-toolkit: interrupted; what was seen until now is kept.", file=sys.stderr)
         return INTERRUPTED
@@ -64,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="tls-toolkit",
         description="Watch TLS over time: what mail and web servers show, kept, asked and charted.",
         epilog="A TARGET is a service URL (smtp://host:587, https://host), host:port, mx:domain, or a preset "
-        "such as google-mail. Exit codes: 0 fine, 1 findings, 2 usage, 3 nothing could be reached.",
+        "such as google-mail. Exit codes: 0 fine, 1 findings, 2 usage, 3 nothing could be reached or read.",
     )
     parser.add_argument("--version", action="version", version=f"tls-toolkit {toolkit.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -126,6 +129,7 @@ def _add_look_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--offer", action="append", metavar="NAME", help="a ClientHello to send (repeatable)")
     parser.add_argument("--samples", type=int, default=1, metavar="N", help="looks at each address (default: 1)")
     parser.add_argument("--addresses", type=int, metavar="N", help="addresses of each host (default: all)")
+    parser.add_argument("--connect-to", metavar="HOST:PORT", help="dial this instead of the targets' own hosts")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
@@ -189,7 +193,7 @@ def _cert(arguments: argparse.Namespace) -> int:
 
 def _observe(arguments: argparse.Namespace) -> int:
     tables = toolkit.observe(
-        arguments.targets,
+        _targets(arguments),
         offers=tuple(arguments.offer or ("any",)),
         samples=arguments.samples,
         addresses=arguments.addresses,
@@ -203,10 +207,17 @@ def _observe(arguments: argparse.Namespace) -> int:
     return _reached(tables)
 
 
+def _targets(arguments: argparse.Namespace) -> list[str | Target]:
+    """The targets as they are named, or each dialled at the one address given."""
+    if not arguments.connect_to:
+        return list(arguments.targets)
+    return [toolkit.parse_target(target, connect_to=arguments.connect_to) for target in arguments.targets]
+
+
 def _collect(arguments: argparse.Namespace) -> int:
     store = toolkit.Store(arguments.store)
     end = toolkit.collect(
-        arguments.targets,
+        _targets(arguments),
         store,
         offers=tuple(arguments.offer or ("any",)),
         samples=arguments.samples,
@@ -218,7 +229,7 @@ def _collect(arguments: argparse.Namespace) -> int:
     if arguments.json:
         _print_json(pd.DataFrame([end]))
     else:
-        _print_frame(looks.groupby(["service", "outcome"], dropna=False, as_index=False).size())
+        _print_frame(looks.groupby(["service", "outcome"], dropna=False).size().to_frame("looks").reset_index())
         print(f"{end['looks']} looks, {end['looks_ok']} answered; kept in {arguments.store}, round {end['round']}.")
     if end["looks_ok"] == 0:
         print("tls-toolkit: nothing could be reached; each failed look is kept, with its reason:", file=sys.stderr)
@@ -229,9 +240,7 @@ def _collect(arguments: argparse.Namespace) -> int:
 
 
 def _survey(arguments: argparse.Namespace) -> int:
-    targets: list[str | Target] = list(arguments.targets)
-    if arguments.connect_to:
-        targets = [toolkit.parse_target(text, connect_to=arguments.connect_to) for text in arguments.targets]
+    targets = _targets(arguments)
     settings = {
         "parts": tuple(arguments.parts.split(",")),
         "concurrency": arguments.concurrency,
@@ -390,12 +399,18 @@ def _reached(tables: Tables) -> int:
 
 
 def _print_frame(frame: pd.DataFrame) -> None:
-    """The frame as a table of harmless text, one line a row."""
-    shown = frame.astype(object).map(text.for_terminal)
+    """The frame as a table of harmless text, one line a row; numbers and instants as exact as one reads them."""
+    shown = frame.astype(object).map(_for_reading)
     widths = {name: max([len(name), *shown[name].str.len()]) for name in shown.columns}
     print("  ".join(name.ljust(widths[name]) for name in shown.columns).rstrip())
     for row in shown.itertuples(index=False):
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths.values(), strict=True)).rstrip())
+
+
+def _for_reading(value: object) -> str:
+    if isinstance(value, datetime) and not pd.isna(value):
+        return value.isoformat(sep=" ", timespec="seconds")
+    return f"{value:.4g}" if isinstance(value, float) else text.for_terminal(value)
 
 
 def _print_json(frame: pd.DataFrame) -> None:

@@ -1,6 +1,7 @@
 """From notebooks to documents: the report on a source, and the demo, which watches a lab year and says what it saw."""
 
 import base64
+import os
 import re
 import shutil
 from collections.abc import Iterable
@@ -77,7 +78,13 @@ def run_demo(output: Path, *, recorded: Path, seed: int, notebooks: Path = Path(
     roots = output / "lab-roots.pem"
     roots.write_text("".join(as_pem(root) for root in Lab("year", seed=seed).roots), encoding="ascii")
     documents = execute_notebooks(
-        found, output, parameters={"SOURCE": str(kept.resolve()), "RECORDED": str(recorded.resolve())}
+        found,
+        output,
+        # As seen from the notebooks: the pages show their parameters, and nobody needs to know where this machine
+        # keeps them.
+        parameters={
+            name: os.path.relpath(path, found[0].parent) for name, path in (("SOURCE", kept), ("RECORDED", recorded))
+        },
     )
     print("\n".join([*describe(store), *describe_recorded(recorded)]))
     print("Open: " + "\n      ".join(str(output / document.name) for document in documents))
@@ -191,19 +198,20 @@ def describe(store: Store) -> list[str]:
     looks = tables.observations
     rotations = find_rotations(tables)
     leaves = looks["leaf_sha256"].nunique()
-    failed = int((looks["outcome"] != "ok").sum())
+    failed = looks.loc[looks["outcome"] != "ok", "outcome"].value_counts()
+    failures = ", ".join(f"{count} {outcome}" for outcome, count in failed.items()) or "none failed"
     sources = "+".join(sorted(looks["source"].unique())) or "empty"
     lines = [
         (
-            f"Saw ({sources}): {looks['service'].nunique()} services, {len(looks)} looks ({failed} failed), "
+            f"Saw ({sources}): {looks['service'].nunique()} services, {len(looks)} looks ({failures}), "
             f"{leaves} leaf certificates, {len(rotations)} rotations."
         )
     ]
-    overlaps = rotations["overlap_min_days"].dropna()
-    if len(overlaps):
+    caught = rotations.loc[rotations["overlap_min_days"] > 0, "overlap_min_days"]
+    if len(caught):
         lines.append(
-            f"Old and new certificate both served: for at least {overlaps.min():.1f} to {overlaps.max():.1f} days "
-            f"(median {overlaps.median():.1f}), as seen."
+            f"Old and new certificate were both caught being served in {len(caught)} rotations, for at least "
+            f"{caught.min():.1f} to {caught.max():.1f} days (median {caught.median():.1f})."
         )
     bounded = rotations["overlap_max_days"].dropna()
     if len(bounded):

@@ -62,6 +62,9 @@ PRESETS: Final = {
 }
 """Named lists of services. `google-mail`: the hosts of support.google.com/a/answer/6180220."""
 
+LAB_DOMAIN: Final = ".lab.test"
+"""Every host of the lab has a name below it, and nothing else can have one (RFC 6761 reserves `.test`)."""
+
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\Z")
 
 
@@ -71,7 +74,7 @@ class Target:
 
     `server_name` is what the hello names (SNI; RFC 6066 allows host names only, so null for an IP address).
     `connect_to` (host, port) is dialled instead of the service's own. `source` goes into each row: `live`,
-    or `lab` for the lab's services.
+    or `lab` for the lab's services, also where one is named by hand.
     """
 
     scheme: str
@@ -130,7 +133,8 @@ def parse_target(text: str, *, connect_to: str | None = None) -> Target:
             raise UsageError(f"{text!r}: port {port} does not tell the protocol; write smtp://{rest}, tls://{rest}, ….")
         scheme = SCHEMES_OF_PORTS[port]
     host, is_address = _checked_host(host, text)
-    target = Target(scheme, host, PORTS[scheme] if port is None else port, None if is_address else host)
+    source = "lab" if host.endswith(LAB_DOMAIN) else "live"
+    target = Target(scheme, host, PORTS[scheme] if port is None else port, None if is_address else host, None, source)
     if connect_to is None:
         return target
     dialled, dialled_port = _split_port(connect_to, connect_to)

@@ -46,12 +46,12 @@ def test_every_notebook_becomes_a_page_with_its_charts(demo: tuple[Path, str]) -
 def test_the_last_lines_are_computed_from_the_store(demo: tuple[Path, str]) -> None:
     output, said = demo
     tables = toolkit.Store(output / "lab-year").load()
-    numbers = re.search(r"Saw \(lab\): (\d+) services, (\d+) looks \((\d+) failed\), (\d+) leaf .*, (\d+) rot", said)
+    numbers = re.search(r"Saw \(lab\): (\d+) services, (\d+) looks \((\d+) refused\), (\d+) leaf .*, (\d+) rot", said)
     assert numbers, said
     assert [int(number) for number in numbers.groups()] == [
         tables.observations["service"].nunique(),
         len(tables.observations),
-        int((tables.observations["outcome"] != "ok").sum()),
+        int((tables.observations["outcome"] == "refused").sum()),
         tables.observations["leaf_sha256"].nunique(),
         len(toolkit.find_rotations(tables)),
     ]

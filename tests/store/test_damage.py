@@ -122,3 +122,9 @@ def test_the_rest_can_be_read_when_a_damaged_table_is_moved_away(folder: Path) -
     _parquet(folder).unlink()
     (folder / "observations").rename(folder.parent / "away")
     assert len(Store(folder).load().rounds) == 6
+
+
+def test_looks_whose_certificates_are_gone_are_no_whole_store(folder: Path) -> None:
+    shutil.rmtree(folder / "certificates")
+    with pytest.raises(StoreError, match=r"certificates is gone.*Restore that folder from a backup"):
+        Store(folder)

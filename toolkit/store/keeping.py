@@ -157,6 +157,11 @@ class Store:
         kept = [table for table in self._tables.values() if table.exists()]
         for table in kept:
             table.open()
+        if not self._tables["certificates"].exists() and self._names_certificates():
+            raise StoreError(
+                f"{self.path}/certificates is gone, but looks in {self.path}/observations name certificates. "
+                "Restore that folder from a backup."
+            )
         if kept or "://" in self.path:
             return
         folder = Path(self.path)
@@ -165,6 +170,11 @@ class Store:
         strange = [entry.name for entry in folder.glob("*") if entry.name not in schema.TABLES]
         if strange:
             raise StoreError(f"{self.path} is not a store: it holds {min(strange)!r}. Name a new or an empty folder.")
+
+    def _names_certificates(self) -> bool:
+        """Whether a look that is kept names a leaf; certificates are committed first, so they must be there then."""
+        looks = self._tables["observations"].read(["leaf_sha256"], where=pc.field("leaf_sha256").is_valid())
+        return len(looks) > 0
 
     def _require(self) -> None:
         if not self.exists():
