@@ -26,8 +26,8 @@ from toolkit.readers import read as read_folder
 from toolkit.store import Store
 from toolkit.tables import as_pem
 
-DEMO_STEP: Final = timedelta(hours=36)
-"""Between two rounds of the demo: short beside a roll-out of days, and a year of rounds stays below a minute."""
+DEMO_STEP: Final = timedelta(days=2)
+"""Between two rounds of the demo: short beside most roll-outs, and a year of rounds stays below half a minute."""
 
 DEMO_SAMPLES: Final = 3
 """Looks at each service and offer in a round of the demo."""
