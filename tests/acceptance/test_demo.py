@@ -58,6 +58,15 @@ def test_the_last_lines_are_computed_from_the_store(demo: tuple[Path, str]) -> N
     assert set(tables.observations["source"]) == {"lab"}
 
 
+def test_the_readme_shows_what_the_demo_says(demo: tuple[Path, str]) -> None:
+    _, said = demo
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    told = [line for line in said.splitlines() if line.startswith(("Saw", "Recorded"))]
+    assert len(told) == 2
+    for line in told:
+        assert line in readme.splitlines(), line
+
+
 def test_the_last_lines_change_with_the_store(demo: tuple[Path, str], tmp_path: Path) -> None:
     output, _ = demo
     kept = toolkit.Store(output / "lab-year")
