@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,6 +42,18 @@ def free_ports(count: int) -> list[int]:
     for server in taken:
         server.close()
     return ports
+
+
+def wait_until_listening(port: int) -> None:
+    """Return when a connection to the port is taken; some programs go into the background a moment before."""
+    ends_at = time.monotonic() + SECONDS
+    while True:
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=SECONDS):
+                return
+        except ConnectionRefusedError:
+            assert time.monotonic() < ends_at, f"nobody listens on port {port}"
+            os.sched_yield()
 
 
 def run(*command: str | Path, cwd: Path | None = None) -> None:

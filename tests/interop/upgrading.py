@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import need
-from tests.interop.daemons import free_ports, guarded, run
+from tests.interop.daemons import free_ports, guarded, run, wait_until_listening
 
 
 def need_root(program: str) -> None:
@@ -85,7 +85,7 @@ def vsftpd(folder: Path, *, is_tls: bool = True) -> Iterator[dict[str, int]]:
 
 @contextmanager
 def slapd(folder: Path, *, is_tls: bool = True) -> Iterator[dict[str, int]]:
-    """Scheme → port. It goes into the background once it listens."""
+    """Scheme → port. It goes into the background when it has a port, before it listens there."""
     program, state = need("slapd"), folder / f"slapd-{is_tls}"
     (port,) = free_ports(1)
     state.mkdir()
@@ -97,6 +97,7 @@ def slapd(folder: Path, *, is_tls: bool = True) -> Iterator[dict[str, int]]:
     start = [program, "-h", f"ldap://127.0.0.1:{port}", "-f", f"{state}/slapd.conf"]
     stop = ["sh", "-c", f"kill $(cat {state}/pid)"]
     with guarded(start, stop, folder / "slapd.log"):
+        wait_until_listening(port)
         yield {"ldap": port}
 
 
