@@ -2,7 +2,6 @@
 
 import contextlib
 import re
-import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -40,9 +39,7 @@ def announced(process: subprocess.Popen[bytes], pattern: bytes) -> bytes:
 @contextlib.contextmanager
 def s_server(kinds: tuple[str, ...], *options: str) -> Iterator[int]:
     """The port of an `openssl s_server`; without options it takes everything it was built with."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("openssl is not installed")
+    openssl = need("openssl")
     with contextlib.ExitStack() as stack:
         flags = []
         for kind, (certificate, key) in zip(kinds, (("-cert", "-key"), ("-dcert", "-dkey")), strict=False):

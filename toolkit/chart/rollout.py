@@ -117,6 +117,5 @@ def _draw_bracket(
         if window[0] <= end <= window[1]:
             ax.plot([end, end], [y - 0.12, y + 0.12], color=colour, linewidth=1.6, gid="bracket-end")
     ax.annotate(
-        name, ((left + right) / 2, y), xytext=(0, 3), textcoords="offset points", ha="center",
-        va="bottom", fontsize=7.5, color=INK,
+        name, (right, y), xytext=(6, 0), textcoords="offset points", ha="left", va="center", fontsize=7.5, color=INK,
     )  # fmt: skip

@@ -3,7 +3,9 @@
 from typing import Final
 
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from toolkit.chart import canvas
@@ -39,7 +41,7 @@ def plot_trust(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     margin = max((last - first) * 0.02, 1.0)
     canvas.set_dates(axes, first - margin, last + margin)
     canvas.shade_rows(axes, count)
-    handles = []
+    handles: list[Artist] = []
     for verdict, style in VERDICTS.items():
         mine = dated[dated["verdict"] == verdict]
         if mine.empty:
@@ -54,8 +56,11 @@ def plot_trust(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         points = mine[mine["end"] <= mine["begin"]]
         marks = axes.scatter(points["begin"], points["row"], marker=style.marker, s=36, color=style.colour, zorder=3)
         marks.set_gid(f"mark-{verdict}")
+        # The legend shows what is drawn: bars, or where there are none, marks.
         handles.append(
-            Patch(facecolor=style.colour, alpha=0.5, edgecolor=style.colour, hatch=style.hatch, label=style.words)
+            Line2D([], [], marker=style.marker, linestyle="", color=style.colour, label=style.words)
+            if bars.empty
+            else Patch(facecolor=style.colour, alpha=0.5, edgecolor=style.colour, hatch=style.hatch, label=style.words)
         )
     heads = dated.drop_duplicates("row").sort_values("row")
     named = heads["service"].fillna(heads["host"]).fillna("service not said")
