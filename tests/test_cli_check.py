@@ -122,7 +122,8 @@ def test_nothing_wrong_is_exit_code_0(
     assert (code, said["findings"], said["unknown"]) == (0, 0, 0)
     assert said["fine"] > 5
     assert main(words) == 0
-    text = capsys.readouterr().out
+    # Where a line is folded depends on the terminal's width and on the length of the folder's name.
+    text = " ".join(capsys.readouterr().out.split())
     assert "trust: 0 findings, 1 fine, 0 unknown" in text
     assert "(lab data)" in text
 
@@ -142,7 +143,8 @@ def test_a_chain_that_is_untrusted_is_a_finding(
     source = kept(tmp_path, served([leaf.der, root.der], host="other.example.test"))
     words = ["check", source, "--policy", "ietf", "--now", "2026-02-01", *trusting(tmp_path, root)]
     assert main(words) == 1
-    assert re.search(r"untrusted: smtp://other.example.test:25\n +leaf .*name.*\[lab\]", capsys.readouterr().out)
+    text = " ".join(capsys.readouterr().out.split())
+    assert re.search(r"untrusted: smtp://other.example.test:25 leaf .*name.*\[lab\]", text)
 
 
 @pytest.mark.parametrize(
