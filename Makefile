@@ -42,8 +42,9 @@ check: .venv/ready
 	@$(BIN)/python -m pytest --quiet tests/test_rooms.py
 
 bench: .venv/ready
-	@for benchmark in tests/benchmarks/bench_*.py; do \
-	  $(BIN)/python -m tests.benchmarks.$$(basename $$benchmark .py) || exit 1; done
+	@missed=; for benchmark in tests/benchmarks/bench_*.py; do \
+	  $(BIN)/python -m tests.benchmarks.$$(basename $$benchmark .py) || missed="$$missed $$benchmark"; done; \
+	  [ -z "$$missed" ] || { echo "Missed a limit:$$missed" >&2; exit 1; }
 
 bench-rotation: .venv/ready
 	@$(BIN)/python -m tests.benchmarks.bench_rotation
