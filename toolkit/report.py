@@ -17,12 +17,11 @@ import papermill
 from papermill.exceptions import PapermillExecutionError
 from tqdm.auto import tqdm
 
-from toolkit import text
+from toolkit import readers, text
 from toolkit.analyse import find_rotations
 from toolkit.collect import collect
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.lab import Lab
-from toolkit.readers import read as read_folder
 from toolkit.store import Store
 from toolkit.tables import as_pem
 
@@ -86,7 +85,7 @@ def run_demo(output: Path, *, recorded: Path, seed: int, notebooks: Path = Path(
             name: os.path.relpath(path, found[0].parent) for name, path in (("SOURCE", kept), ("RECORDED", recorded))
         },
     )
-    print("\n".join([*describe(store), *describe_recorded(recorded)]))
+    print("\n".join([*describe(store), describe_recorded(recorded)]))
     print("Open: " + "\n      ".join(str(output / document.name) for document in documents))
     print(f"Judge: tls-toolkit check {kept} --roots {roots} --policy mozilla-intermediate")
 
@@ -223,9 +222,9 @@ def describe(store: Store) -> list[str]:
     return lines
 
 
-def describe_recorded(folder: Path) -> list[str]:
+def describe_recorded(folder: Path) -> str:
     """One line on a folder of recorded data: sightings, leaf certificates, and the overlaps of their validity."""
-    tables = read_folder(folder)
+    tables = readers.read(folder)
     rotations = find_rotations(tables, basis="names")
     overlaps = rotations.loc[rotations["validity_overlap_days"] > 0, "validity_overlap_days"]
     looks = tables.observations
@@ -238,7 +237,7 @@ def describe_recorded(folder: Path) -> list[str]:
         line += f", {dated.min():%Y-%m-%d} to {dated.max():%Y-%m-%d}"
     if len(overlaps):
         line += f"; {len(overlaps)} overlap in validity, by {overlaps.min():.1f} to {overlaps.max():.1f} days"
-    return [f"{line}."]
+    return f"{line}."
 
 
 def _instants(begins_at: datetime, ends_at: datetime) -> Iterable[datetime]:

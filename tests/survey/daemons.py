@@ -17,6 +17,7 @@ import pytest
 
 from tests.conftest import need
 from tests.interop.daemons import SECONDS, free_ports, run
+from tests.survey.serving import answering
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # it imports asyncore
@@ -185,14 +186,5 @@ def tlslite(folder: Path) -> Iterator[int]:
             connection.settimeout(10)
             TLSConnection(connection).handshakeServer(certChain=rsa_chain, privateKey=rsa_key, settings=settings)
 
-    def accept(listening: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                threading.Thread(target=serve, args=(listening.accept()[0],), daemon=True).start()
-
-    with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
-        thread = threading.Thread(target=accept, args=(listening,), daemon=True)
-        thread.start()
-        yield int(listening.getsockname()[1])
-        listening.shutdown(socket.SHUT_RDWR)
-        thread.join(10)
+    with answering(serve) as port:
+        yield port
