@@ -51,6 +51,12 @@ LAST_DAYS: Final = {
     "thread about FREAK, March 2015; exact day not seen": date(2015, 3, 31),
 }
 
+# The day of a scan in support.csv → what day that is, as the record says of the same sources elsewhere.
+SCANS: Final = {
+    "2015-11-25": "commit date (scan no later than this)",
+    "2015-03": "thread about FREAK, March 2015; exact day not seen",
+}
+
 # A day without a zone begins with UTC+14 and ends with UTC-12 (the zones in use, IANA time zone database).
 EARLIEST, LATEST = timedelta(hours=-14), timedelta(hours=12)
 
@@ -75,7 +81,8 @@ def make(record: Path) -> Tables:
     files = sorted(record.glob("certificates/*.pem")) + sorted(record.glob("issuers/*.pem"))
     certificates = [parse_certificate(der) for file in files for der in read_certificates(file)]
     certificates.sort(key=lambda row: str(row["cert_sha256"]))
-    support = [_answer(row) for row in _rows(record / "support.csv")]
+    leaves = {_scan(row["source"]): row["not_before"] for row in _rows(record / "certificates.csv")}
+    support = [_answer(row, leaves) for row in _rows(record / "support.csv")]
     return Tables.from_frames(
         observations=observations,
         certificates=schema.frame("certificates", certificates),
@@ -194,7 +201,23 @@ def _dates(observed_on: str, basis: str) -> dict[str, object]:
     }
 
 
-def _answer(row: dict[str, str]) -> dict[str, object]:
+def _scan(source: str) -> str:
+    """The file and its version, without what the record says about them besides."""
+    return source.partition(" (")[0]
+
+
+def _answer_dates(row: dict[str, str], leaves: dict[str, str]) -> dict[str, object]:
+    """A scan was made before it was published, and not before the leaf that it shows became valid."""
+    day = row["observed_on"].partition(" ")[0]
+    dates = _dates(day, SCANS[day])
+    not_before = leaves.get(_scan(row["source"]))
+    if not_before is None:
+        return dates
+    basis = f"between: {day}, zone not said; {SCANS[day]}; the scan shows a leaf valid from {not_before}"
+    return dates | {"observed_from": _instant(not_before), "date_basis": basis}
+
+
+def _answer(row: dict[str, str], leaves: dict[str, str]) -> dict[str, object]:
     protocol = PROTOCOLS[row["protocol"]]
     suite = _suite(row["cipher"], protocol)
     assert suite is not None
@@ -205,10 +228,10 @@ def _answer(row: dict[str, str]) -> dict[str, object]:
         "first choice" if is_first else "",
         f"{row['cipher_bits']} bits" if row["cipher_bits"] else "",
         f"{row['kx_type']} {row['kx_bits']} bits" if row["kx_type"] else "",
-        f"no later than {row['observed_on'][:10].strip()}",
         row["source"],
     )
     return {
+        **_answer_dates(row, leaves),
         "round": f"google-mail-support-{row['observed_on'][:10].partition(' ')[0]}",
         "service": _service(host, row["port"], row["starttls"]),
         "address": address,

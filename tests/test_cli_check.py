@@ -244,8 +244,9 @@ def test_nothing_read_or_reached_is_exit_code_3(tmp_path: Path, capsys: pytest.C
     store.append(failures)
     assert main(["check", str(tmp_path / "store")]) == 3
     said = capsys.readouterr()
-    assert "1 look at 1 service; 2026-01-01 to 2026-01-01; 0 undated, 1 failed (live data)" in " ".join(
-        said.out.split()
+    assert (
+        "1 look at 1 service; 2026-01-01 to 2026-01-01; 0 dated by bounds, 0 undated, 1 failed (live data)"
+        in " ".join(said.out.split())
     )
     assert "no look came to an answer" in said.err
     assert main(["check", str(ROOT / "data/google-mail/certificates")]) == 3

@@ -71,6 +71,26 @@ def test_overview_counts_looks_failures_and_the_longest_gap() -> None:
     assert second["longest_gap_days"] is pd.NA
 
 
+def test_bounds_tell_of_looks_and_answers_without_an_instant() -> None:
+    given = looks(
+        {"service": "a", "observed_at": at(5)},
+        {"service": "a", "sample": 1, "observed_from": at(2), "observed_until": at(4)},
+        {"service": "a", "sample": 2},
+    )
+    support = [
+        {"service": service, "round": "r", "state": "refused", "observed_until": until}
+        for service, until in (("a", at(9)), ("b", at(8)), ("c", None))
+    ]
+    overview = Tables.concat([given, Tables.from_frames(support=schema.frame("support", support))]).overview()
+    assert overview["service"].tolist() == ["a", "b", "c"]
+    assert overview["looks"].tolist() == [3, 0, 0]
+    assert overview["questions"].tolist() == [1, 1, 1]
+    assert overview["undated"].tolist() == [1, 0, 1]
+    assert overview.loc[0, ["known_from", "known_until"]].tolist() == [at(2), at(9)]
+    assert overview["known_until"].isna().tolist() == [False, False, True]
+    assert overview.loc[0, "first_look_at"] == at(5)
+
+
 def test_many_sources_are_counted_and_not_listed() -> None:
     tables = looks(*({"service": "a", "sample": number, "source": f"page {number}"} for number in range(4)))
     assert tables.overview()["source"].tolist() == ["4 sources"]

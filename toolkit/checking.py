@@ -206,26 +206,25 @@ def was_reached(tables: Tables) -> bool:
 def describe_scope(tables: Tables) -> str:
     """How many looks at how many services, when, how many of them failed, and where they come from."""
     looks = tables.observations
-    dated = looks["observed_at"].dropna()
-    parts = [f"{named(len(looks), 'look')} at {named(looks['service'].nunique(), 'service')}"]
-    if len(dated):
-        parts.append(f"{dated.min():%Y-%m-%d} to {dated.max():%Y-%m-%d}")
-    parts.append(f"{len(looks) - len(dated):,} undated, {int((looks['outcome'] != 'ok').sum()):,} failed")
+    parts = [f"{text.counted(len(looks), 'look')} at {text.counted(looks['service'].nunique(), 'service')}"]
+    bounds = looks[["observed_at", "observed_from", "observed_until"]]
+    instants = bounds.stack()
+    if len(instants):
+        parts.append(f"{instants.min():%Y-%m-%d} to {instants.max():%Y-%m-%d}")
+    is_undated = bounds.isna().all(axis=1)
+    is_bounded = bounds["observed_at"].isna() & ~is_undated
+    failed = int((looks["outcome"] != "ok").sum())
+    parts.append(f"{int(is_bounded.sum()):,} dated by bounds, {int(is_undated.sum()):,} undated, {failed:,} failed")
     if len(tables.support):
         untested = int((tables.support["state"] == "untested").sum())
-        parts.append(f"{named(len(tables.support), 'question')} of surveys, {untested:,} untested")
+        parts.append(f"{text.counted(len(tables.support), 'question')} of surveys, {untested:,} untested")
     kinds = describe_source(looks)
     return "; ".join(parts) + (f" ({kinds} data)" if kinds else "")
 
 
-def named(number: int, word: str) -> str:
-    """The number and the word, in the plural where it is due."""
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
-
-
 def _counted(rows: pd.DataFrame) -> str:
     counts = count(rows)
-    return f"{named(counts['findings'], 'finding')}, {counts['fine']:,} fine, {counts['unknown']:,} unknown"
+    return f"{text.counted(counts['findings'], 'finding')}, {counts['fine']:,} fine, {counts['unknown']:,} unknown"
 
 
 def _describe_verdicts(rows: pd.DataFrame) -> Iterator[str]:

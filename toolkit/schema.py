@@ -175,7 +175,17 @@ _CERTIFICATES = (
 )
 
 _SUPPORT = (
-    Column("observed_at", "instant", "when the question was answered", "the source does not say"),
+    Column(
+        "observed_at", "instant", "when the question was answered", "the instant is not known; the next two bound it"
+    ),
+    Column("observed_from", "instant", "not before this instant", "no lower bound is known"),
+    Column("observed_until", "instant", "not after this instant", "no upper bound is known"),
+    Column(
+        "date_basis",
+        "text",
+        f"how the date is known: {', '.join(DATE_BASES)}; details may follow `: `",
+        "not recorded: the instants themselves tell",
+    ),
     Column("round", "text", "the collection round, or the recorded series"),
     Column("service", "text", "scheme://host:port"),
     Column("address", "text", "IP address that answered", "not known"),

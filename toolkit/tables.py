@@ -6,11 +6,13 @@ import textwrap
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 import pandas as pd
 
 from toolkit import schema, text
+
+_INSTANTS: Final = ["observed_at", "observed_from", "observed_until"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,12 +57,18 @@ class Tables:
         """What there is, one row per service: is it enough, and where are the holes?
 
         Columns: `service` (string, null where the source names none), `source` (string; their number where there
-        are more than three), `first_look_at` and `last_look_at` (instants, null where no look is dated), `looks`,
-        `looks_ok`, `certificates` (Int64), `failures` (string, count by outcome, null where none),
-        `longest_gap_days` (Float64 [d], null with fewer than two dated looks).
+        are more than three), `first_look_at` and `last_look_at` (instants, of the looks dated to the instant, null
+        where none is), `looks`, `looks_ok` (Int64), `failures` (string, count by outcome, null where none),
+        `certificates` (Int64), `longest_gap_days` (Float64 [d], null with fewer than two looks dated to the instant),
+        `questions` (Int64, answers of surveys), `undated` (Int64, looks and answers that not even bounds date),
+        `known_from`, `known_until` (instants, the outermost that instants and bounds tell of looks and answers; null
+        where there are none).
         """
         looks = self.observations
         by_service = looks.groupby("service", dropna=False)
+        rows = pd.concat([frame[["service", *_INSTANTS]] for frame in (looks, self.support) if len(frame)] or [looks])
+        told = rows.groupby("service", dropna=False)[_INSTANTS]
+        is_undated = rows[_INSTANTS].isna().all(axis=1)
         dated = looks[["service", "observed_at"]].sort_values("observed_at")
         gaps = dated.groupby("service", dropna=False)["observed_at"].diff().dt.total_seconds() / 86_400
         sizes = looks[looks["outcome"] != "ok"].groupby(["service", "outcome"], dropna=False).size()
@@ -77,8 +85,14 @@ class Tables:
                 "failures": counted.agg(", ".join).astype("string"),
                 "certificates": by_service["leaf_sha256"].nunique().astype("Int64"),
                 "longest_gap_days": gaps.groupby(dated["service"], dropna=False).max().astype("Float64"),
+                "questions": self.support.groupby("service", dropna=False).size().astype("Int64"),
+                "undated": is_undated.groupby(rows["service"], dropna=False).sum().astype("Int64"),
+                "known_from": told.min().min(axis=1),
+                "known_until": told.max().max(axis=1),
             }
         )
+        counts = ["looks", "looks_ok", "certificates", "questions"]
+        found[counts] = found[counts].fillna(0)
         return found.rename_axis("service").reset_index().astype({"service": "string"})
 
     def to_csv(self, folder: str | Path) -> None:

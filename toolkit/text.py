@@ -24,6 +24,15 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "'", "\t", "\r", "\uff1d", "\uff0b", "\uf
 _ESCAPE = re.compile(r"\\(?:(\\)|([nrt])|x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8}))")
 
 
+def counted(number: int, word: str) -> str:
+    """The number and the word, in the plural where it is due.
+
+    >>> counted(1, "host"), counted(1200, "look")
+    ('1 host', '1,200 looks')
+    """
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
 def storable(text: str) -> str:
     """Text that UTF-8 can encode: lone surrogates become U+FFFD; everything else stays as it came."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if _has_surrogates(text) else text

@@ -86,6 +86,21 @@ def test_the_latest_round_of_each_side_is_compared() -> None:
     assert [row[3] for row in changes(before, after)] == ["lost", "lost"]
 
 
+def test_a_survey_known_by_bounds_bounds_the_change() -> None:
+    bounds = {"observed_at": None, "observed_from": at("2015-10-13"), "observed_until": at("2015-11-26")}
+    older = answer("TLS 1.2", RC4, "refused", round="r0", observed_at=at("2015-06-01"))
+    before = surveyed(older, answer("TLS 1.2", RC4, "accepted", round="r1", **bounds))
+    after = surveyed(answer("TLS 1.2", RC4, "refused", **LATER))
+    frame = find_changes(before, after)
+    assert frame["change"].tolist() == ["lost", "lost"]
+    row = frame.iloc[0]
+    assert pd.isna(row["before_at"])
+    assert (row["changed_from"], row["changed_until"]) == (at("2015-10-13"), at("2026-02-01"))
+    (gained, _) = find_changes(after, before).to_dict("records")
+    assert pd.isna(gained["after_at"])
+    assert (gained["changed_from"], gained["changed_until"]) == (at("2026-02-01"), at("2015-11-26"))
+
+
 def test_nothing_gives_an_empty_frame_with_the_columns() -> None:
     frame = find_changes(Tables.from_frames(), Tables.from_frames())
     assert frame.empty

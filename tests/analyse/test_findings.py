@@ -144,6 +144,37 @@ def test_an_undated_row_is_judged_only_where_its_bounds_tell_the_edition() -> No
     assert verdicts(undated, "ietf", "rc4", as_of=now("2020-01-01")) == ["falls short"]
 
 
+@pytest.mark.parametrize(
+    ("begins", "ends", "verdict", "reason"),
+    [
+        ("2015-02-01", "2016-01-01", "falls short", None),
+        ("2015-01-31", "2016-01-01", "unknown", "a rule's date lies within the bounds of its day"),
+        ("2010-01-01", "2015-01-31", "unknown", "no such rule before 2015-02-01"),
+        (None, "2015-01-31", "unknown", "no such rule before 2015-02-01"),
+        (None, "2016-01-01", "unknown", "its day is not known well enough"),
+        ("2016-01-01", None, "unknown", "its day is not known well enough"),
+        (None, None, "unknown", "its day is not known well enough"),
+    ],
+)
+def test_a_survey_known_by_bounds_is_judged_where_they_lie_in_one_stretch_of_the_rules(
+    begins: str | None, ends: str | None, verdict: str, reason: str | None
+) -> None:
+    bounds = {"observed_at": None, "observed_from": begins and at(begins), "observed_until": ends and at(ends)}
+    given = surveyed(answer("TLS 1.2", RC4, "accepted", **bounds))
+    row = judge(given, "ietf").set_index("rule").loc["rc4"]
+    assert (row["verdict"], None if pd.isna(row["reason"]) else row["reason"]) == (verdict, reason)
+    assert verdicts(given, "ietf", "rc4", as_of=now("2020-01-01")) == ["falls short"]
+
+
+def test_surveys_of_other_bounds_are_other_surveys() -> None:
+    first = {"observed_at": None, "observed_from": at("2015-07-01"), "observed_until": at("2015-07-02")}
+    second = first | {"observed_until": at("2015-09-01")}
+    given = surveyed(
+        answer("SSL 3.0", RC4, "accepted", round="a", **first), answer("SSL 3.0", RC4, "refused", round="b", **second)
+    )
+    assert verdicts(given, "ietf", "ssl3") == ["falls short", "meets"]
+
+
 def test_failed_looks_make_no_finding() -> None:
     assert judge(tables([look(None, "2026-01-01")], []), "ietf").empty
 
@@ -268,6 +299,17 @@ def test_google_in_2007_is_no_failure_by_the_rules_of_its_own_day(google: Tables
     of_2007 = frame[frame["observed_at"].dt.year == 2007]
     assert len(of_2007) > 0
     assert set(of_2007["verdict"]) == {"unknown"}
+
+
+def test_the_recorded_survey_of_2015_is_judged_by_its_own_day(google: Tables) -> None:
+    frame = judge(google, "ietf")
+    survey = frame[(frame["evidence_table"] == "support") & frame["service"].eq("smtp://smtp.gmail.com:587")]
+    told = survey.groupby("rule")["verdict"].agg(frozenset)
+    assert told["rc4"] == {"falls short", "meets"}, "some suites were accepted, others refused"
+    assert told["ssl3"] == {"falls short", "meets"}, "offered after 2015-06, by one row per version"
+    assert survey["observed_at"].isna().all()
+    of_march = frame[(frame["evidence_table"] == "support") & frame["service"].str.contains("gmail-smtp-in")]
+    assert set(of_march.loc[of_march["rule"] == "rc4", "verdict"]) == {"unknown"}, "its lower bound is not known"
 
 
 def test_googles_page_beside_nineteen_years(google: Tables) -> None:

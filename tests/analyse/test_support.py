@@ -140,6 +140,49 @@ def test_a_recorded_series_is_split_by_day() -> None:
     assert frame["is_latest"].tolist() == [False, True, False]
 
 
+def test_a_survey_known_by_bounds_is_not_undated() -> None:
+    bounds = {"observed_at": None, "observed_from": at("2015-10-13"), "observed_until": at("2015-11-26")}
+    bounded = [answer("TLS 1.2", suite, "accepted", round="2015", **bounds) for suite in (RC4, AES)]
+    older = answer("TLS 1.2", RC4, "refused", round="older", observed_at=at("2015-06-01"))
+    undated = answer("TLS 1.2", RC4, "refused", round="undated", observed_at=None)
+    frame = summarise_support(surveyed(*bounded, older, undated), now=now("2016-01-05")).set_index(["round", "cipher"])
+    assert frame["is_latest"].to_dict() == {
+        ("older", "RC4"): False, ("2015", "AES"): True, ("2015", "RC4"): True, ("undated", "RC4"): False,
+    }  # fmt: skip
+    assert list(frame.index) == [("older", "RC4"), ("2015", "AES"), ("2015", "RC4"), ("undated", "RC4")]
+    row = frame.loc[("2015", "RC4")]
+    assert pd.isna(row["observed_at"])
+    assert (row["observed_from"], row["observed_until"]) == (at("2015-10-13"), at("2015-11-26"))
+    assert row["age_days"] == 40
+    assert frame.loc[("older", "RC4"), ["observed_from", "observed_until"]].eq(at("2015-06-01")).all()
+    assert frame.loc[("undated", "RC4"), ["observed_from", "observed_until", "age_days"]].isna().all()
+
+
+def test_bounds_after_now_do_not_count_and_those_around_it_do() -> None:
+    rows = [
+        answer("TLS 1.2", RC4, "accepted", round=str(n), observed_at=None, observed_from=at(begins))
+        for n, begins in enumerate(("2026-03-01", "2026-04-02"))
+    ]
+    assert summarise_support(surveyed(*rows), now=TODAY)["round"].tolist() == ["0"]
+
+
+def test_a_recorded_series_is_split_by_bounds_too() -> None:
+    bounds = [("2012-01-01", "2012-12-31"), ("2014-01-01", "2014-12-31"), (None, "2014-12-31"), (None, None)]
+    looks = [
+        look(None, None, protocol="TLS 1.0", suite=RC4, round="series", sample=n, outcome="ok",
+             observed_from=begins and at(begins), observed_until=ends and at(ends))
+        for n, (begins, ends) in enumerate([*bounds, bounds[0]])
+    ]  # fmt: skip
+    looks += [
+        look(None, when, protocol="TLS 1.0", suite=RC4, round="series", sample=9, outcome="ok", service=None)
+        for when in ("2010-01-01", "2015-01-01")
+    ]
+    frame = summarise_support(tables(looks, []), now=TODAY)
+    ours = frame[frame["service"].notna()]
+    assert ours["looks"].tolist() == [2, 1, 1, 1]
+    assert ours["observed_until"].dt.year.fillna(0).tolist() == [2012, 2014, 2014, 0]
+
+
 def test_a_suite_that_nobody_knows_has_no_cipher() -> None:
     frame = summarise_support(
         surveyed(answer("TLS 1.2", "TLS_FROM_THE_FUTURE", "accepted", suite_code=0xFEED)), now=TODAY

@@ -18,6 +18,7 @@ def answer(protocol: str, cipher: str | None, bits: tuple[int, int] | None, stat
     """A row of `summarise_support(by="cipher")`."""
     row = {
         "service": SERVICE, "host": "mx.example", "round": "r", "basis": "survey", "observed_at": at("2026-05-01"),
+        "observed_from": at("2026-05-01"), "observed_until": at("2026-05-01"),
         "is_latest": True, "protocol": protocol, "cipher": cipher, "key_bits": bits and bits[0],
         "strength_bits": bits and bits[1], "accepted": 2 if state == "accepted" else 0, "state": state,
         "first_choice": None, "source": "lab",
@@ -98,7 +99,8 @@ def test_a_view_of_one_service_is_not_given_several() -> None:
 
 
 def asked(protocol: str, suite: str, code: int | None, state: str, rank: int | None = None) -> dict:
-    return {"service": SERVICE, "round": "r", "observed_at": at("2026-05-01"), "protocol": protocol, "suite": suite,
+    return {"service": SERVICE, "round": "r", "observed_at": at("2026-05-01"),
+            "observed_from": None, "observed_until": None, "protocol": protocol, "suite": suite,
             "suite_code": code, "state": state, "rank": rank, "is_sound": None}  # fmt: skip
 
 
@@ -199,6 +201,33 @@ def test_surveys_over_time_stand_side_by_side_oldest_first() -> None:
     assert "✓ 1.0, 1.2" in words(axes)
     (refused,) = drawn(axes, "cell-refused")
     assert (int(refused.get_x()), int(refused.get_y())) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "label"),
+    [
+        ("2025-10-13", "2025-11-26", "2025-10-13\nto 2025-11-26"), ("2025-11-26", "2025-11-26", "2025-11-26"),
+        (None, "2025-11-26", "by 2025-11-26"), ("2025-11-26", None, "since 2025-11-26"), (None, None, "undated"),
+    ],
+)  # fmt: skip
+def test_a_survey_known_by_bounds_stands_where_they_end_under_both(
+    begins: str | None, ends: str | None, label: str
+) -> None:
+    bounds = {"observed_at": pd.NaT, "observed_from": at(begins), "observed_until": at(ends)}
+    bounded = [row | bounds | {"round": "q", "is_latest": False} for row in MATRIX]
+    axes = plot_support(frame(*MATRIX, *bounded), view="time")
+    assert columns(axes) == [label, "2026-05-01"]
+
+
+def test_the_title_says_the_bounds_of_a_survey_without_an_instant() -> None:
+    bounds = {"observed_at": pd.NaT, "observed_from": at("2015-10-13"), "observed_until": at("2015-11-26")}
+    axes = plot_support(frame(*(row | bounds for row in MATRIX)))
+    assert "2015-10-13 to 2015-11-26" in axes.get_title(loc="left")
+    older = asked("TLS 1.2", "TLS_A", None, "accepted") | {"observed_at": at("2015-01-01"), "round": "q"}
+    newer = asked("TLS 1.2", "TLS_B", None, "accepted") | bounds
+    axes = plot_support(questions(older, newer))
+    assert "2015-10-13 to 2015-11-26" in axes.get_title(loc="left")
+    assert [row.partition(" ")[0] for row in rows(axes)] == ["TLS_B"]
 
 
 def test_a_hundred_services_keep_their_labels_apart() -> None:

@@ -189,6 +189,10 @@ def test_the_scan_of_2015_is_what_the_help_page_says(tables: Tables) -> None:
     assert {suite.strength_bits for suite in suites} == {112, 128, 256}
     assert (scan["state"] == "refused").sum() == 543 - 34
     assert scan["observed_at"].isna().all()
+    assert set(scan["observed_until"]) == {pd.Timestamp("2015-11-26T12:00Z")}, "the day of the commit, in any zone"
+    (shown,) = tables.observations.loc[tables.observations["source"].str.startswith("binaryedge"), "leaf_sha256"]
+    leaf = tables.certificates.set_index("cert_sha256").loc[shown]
+    assert set(scan["observed_from"]) == {leaf["not_before"]}, "the leaf that the scan shows was not served before"
     first = accepted[accepted["rank"] == 1].set_index("protocol")["suite"]
     assert first.to_dict() == {
         "SSL 3.0": "TLS_ECDHE_RSA_WITH_RC4_128_SHA",
@@ -203,6 +207,8 @@ def test_of_the_partial_list_nothing_is_called_refused(tables: Tables) -> None:
     part = tables.support[tables.support["round"] == "google-mail-support-2015-03"]
     assert set(part["state"]) == {"accepted"}
     assert set(part["address"]) == {"173.194.65.27"}
+    assert part["observed_from"].isna().all()
+    assert set(part["observed_until"]) == {pd.Timestamp("2015-04-01T12:00Z")}
 
 
 @pytest.mark.parametrize(

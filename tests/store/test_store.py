@@ -5,13 +5,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
+from deltalake import DeltaTable, write_deltalake
 from pandas.testing import assert_frame_equal
 
 from tests.store.tables import BEGIN, SERVICES, certificate, look, tables_of_hour
 from toolkit import schema
 from toolkit.errors import SchemaError, StoreError, UsageError
 from toolkit.store import Store
+from toolkit.store.delta import VERSION_PROPERTY
 from toolkit.tables import Tables
 
 
@@ -248,3 +251,67 @@ def test_a_store_can_be_sent_to_another_process(store: Store) -> None:
     sent = pickle.loads(pickle.dumps(store))
     sent.append(tables_of_hour(12))
     assert len(store.load().observations) == 13 * 3
+
+
+NEWER = ("observed_from", "observed_until", "date_basis")
+
+
+@pytest.fixture
+def begun_before(tmp_path: Path) -> Store:
+    """A store whose answers were kept before their instants could be known by bounds."""
+    kept = schema.arrow_schema("support")
+    older = pa.schema([field for field in kept if field.name not in NEWER])
+    properties = {VERSION_PROPERTY: "1", "delta.dataSkippingStatsColumns": "observed_at,service,round"}
+    where = str(tmp_path / "s" / "support")
+    DeltaTable.create(where, older, configuration=properties, raise_if_key_not_exists=False)
+    for number, instant in enumerate((BEGIN, None)):
+        rows = pd.DataFrame([answer(instant, round=f"old {number}")]).drop(columns=list(NEWER), errors="ignore")
+        write_deltalake(where, pa.Table.from_pandas(rows, schema=older, preserve_index=False), mode="append")
+    return Store(tmp_path / "s")
+
+
+def answer(instant: datetime | None, **facts: object) -> dict[str, object]:
+    fixed = {"observed_at": instant, "service": SERVICES[0], "protocol": "TLS 1.2", "state": "accepted"}
+    return dict.fromkeys(column.name for column in schema.TABLES["support"]) | fixed | facts
+
+
+def test_a_store_begun_before_a_column_loads_it_as_null(begun_before: Store) -> None:
+    loaded = begun_before.load()
+    assert loaded.support["round"].tolist() == ["old 0", "old 1"]
+    assert loaded.support[list(NEWER)].isna().all(axis=None)
+    schema.check("support", loaded.support)
+    later = begun_before.load(since=BEGIN + timedelta(days=1), until=BEGIN + timedelta(days=2))
+    assert later.support["round"].tolist() == ["old 1"]
+
+
+def test_a_store_begun_before_a_column_takes_it(begun_before: Store) -> None:
+    bounds = {"observed_from": BEGIN + timedelta(days=3), "observed_until": BEGIN + timedelta(days=5)}
+    fresh = answer(None, round="new", date_basis="between: tried", **bounds)
+    for _ in range(2):
+        begun_before.append(Tables.from_frames(support=schema.frame("support", [fresh])))
+    loaded = begun_before.load().support
+    assert loaded["round"].tolist() == ["old 0", "new", "old 1"]
+    assert loaded["date_basis"].tolist() == [pd.NA, "between: tried", pd.NA]
+    assert loaded.loc[1, "observed_from"] == bounds["observed_from"]
+    begun_before.compact()
+    assert_frame_equal(begun_before.load().support, loaded)
+
+
+def test_answers_known_by_bounds_are_kept_unless_these_put_them_outside(tmp_path: Path) -> None:
+    def day(number: int) -> datetime:
+        return BEGIN + timedelta(days=number)
+
+    bounds = {
+        "unknown": (None, None),
+        "before": (None, day(1)),
+        "after": (day(9), None),
+        "inside": (day(4), day(5)),
+        "across": (day(1), day(9)),
+    }
+    answers = [
+        answer(None, round=name, observed_from=begins, observed_until=ends) for name, (begins, ends) in bounds.items()
+    ]
+    store = Store(tmp_path / "s")
+    store.append(Tables.from_frames(support=schema.frame("support", answers)))
+    loaded = store.load(since=day(3), until=day(7)).support
+    assert set(loaded["round"]) == {"unknown", "inside", "across"}

@@ -12,6 +12,7 @@ from typing import Final
 
 import pandas as pd
 
+from toolkit import text
 from toolkit.analyse.shown import find_versions
 from toolkit.analyse.sightings import find_sightings
 from toolkit.analyse.support import suite_of
@@ -110,8 +111,9 @@ def _shared(_: Rule, about: pd.DataFrame, tables: Tables) -> pd.DataFrame:
     rows = about.drop_duplicates(["service", "host", "leaf_sha256"])
     has_names = [isinstance(sha256, str) and bool(names.get(sha256)) for sha256 in rows["leaf_sha256"]]
     rows = rows[pd.Series(has_names, rows.index, dtype=bool)]
-    listed = [names[sha256] for sha256 in rows["leaf_sha256"]]
-    return _said(rows, [len(set(each)) > 1 for each in listed], [f"names {len(set(each))} hosts" for each in listed])
+    hosts = [len(set(names[sha256])) for sha256 in rows["leaf_sha256"]]
+    found = [f"names {text.counted(number, 'host')}" for number in hosts]
+    return _said(rows, [number > 1 for number in hosts], found)
 
 
 def _begins_before_end(_: Rule, about: pd.DataFrame, tables: Tables) -> pd.DataFrame:
@@ -121,7 +123,7 @@ def _begins_before_end(_: Rule, about: pd.DataFrame, tables: Tables) -> pd.DataF
     """
     facts = tables.certificates[["cert_sha256", "key_type", "not_before", "not_after"]]
     shown = about[about["leaf_sha256"].notna()].merge(facts, left_on="leaf_sha256", right_on="cert_sha256")
-    late = shown[(shown["observed_at"] > shown["not_after"]).fillna(False)]
+    late = shown[(shown["observed_from"] > shown["not_after"]).fillna(False)]
     line = ["host", "key_type"]
     first = shown.sort_values("not_before", kind="stable").drop_duplicates([*line, "leaf_sha256"])
     ends = first.groupby(line, dropna=False)["not_after"].shift(1)
@@ -172,7 +174,7 @@ def _cipher_accepted(claim: Rule, about: pd.DataFrame, _: Tables) -> pd.DataFram
     wanted = {pair for pair, suite in known.items() if suite and (suite.cipher, str(suite.key_bits)) == (cipher, bits)}
     rows = about[pd.Series([pair in wanted for pair in pairs], about.index, dtype=bool)]
     accepted = rows[rows["state"] == "accepted"]
-    visits = ["service", "observed_at"]
+    visits = ["service", "observed_from", "observed_until"]
     answers = rows[rows["evidence_table"] == "support"].assign(is_refused=lambda frame: frame["state"] == "refused")
     is_refused = answers.groupby(visits, dropna=False)["is_refused"].transform("all").astype(bool)
     refused = answers[is_refused].drop_duplicates(visits)

@@ -215,6 +215,7 @@ def _outside(editions: list[Rule], judged: Judged, policy_until: datetime | None
     for rule in editions:
         judged_rows |= _within(rule, rows)
     reason = pd.Series("its day is not known well enough", rows.index, dtype="string")
+    reason[rows["earliest"].notna() & rows["latest"].notna()] = "a rule's date lies within the bounds of its day"
     first = min((rule.since for rule in editions if rule.since), default=None)
     if first is not None:
         reason[rows["latest"] < first] = f"no such rule before {first:%Y-%m-%d}"

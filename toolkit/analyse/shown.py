@@ -49,18 +49,19 @@ def _answers(tables: Tables) -> pd.DataFrame:
         leaf_sha256=nothing,
         evidence_table="support",
         evidence_row=answers.index,
-        **dict.fromkeys(("observed_from", "observed_until", "earliest", "latest"), answers["observed_at"]),
+        earliest=answers["observed_from"],
+        latest=answers["observed_until"],
     )[_COLUMNS]
 
 
 def find_versions(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row per version that a handshake negotiated, and per version, service and instant of a survey.
+    """One row per version that a handshake negotiated, and per version, service and instant (or bounds) of a survey.
 
     A survey's version is accepted where one question about it is (that row is the evidence), refused where all are.
     """
     known = rows[rows["protocol"].notna()]
     answers = known[known["evidence_table"] == "support"]
-    keys = [*IDENTITY, "protocol", "observed_at"]
+    keys = [*IDENTITY, "protocol", "observed_from", "observed_until"]
     marked = answers.assign(is_accepted=answers["state"] == "accepted", is_refused=answers["state"] == "refused")
     grouped = marked.groupby(keys, dropna=False, sort=False)
     is_accepted, is_refused = grouped["is_accepted"].transform("any"), grouped["is_refused"].transform("all")

@@ -33,7 +33,10 @@ QUESTION: Final = ["protocol", "suite", "group", "signature_scheme", "key_type"]
 """What tells questions apart."""
 
 _ROUND: Final = ["service", "host", "round", "basis"]
-VISIT: Final = [*_ROUND, "day"]
+VISIT: Final = [*_ROUND, "begins", "ends"]
+"""What tells visits apart, in the columns of `by_visit`."""
+
+_BOUNDS: Final = ["observed_at", "observed_from", "observed_until"]
 _DAY: Final = pd.Timedelta(days=1)
 
 _DTYPES: Final = {
@@ -42,6 +45,8 @@ _DTYPES: Final = {
     "round": "string",
     "basis": "string",
     "observed_at": schema.DTYPES["instant"],
+    "observed_from": schema.DTYPES["instant"],
+    "observed_until": schema.DTYPES["instant"],
     "age_days": "Float64",
     "is_latest": "boolean",
     "protocol": "string",
@@ -70,15 +75,18 @@ def summarise_support(tables: Tables, *, now: datetime, by: By = "cipher") -> pd
     Two bases, told apart by the column `basis`: `survey`, the questions of the table `support`; and `negotiated`,
     what handshakes in `observations` ended in (each accepted once; it says nothing about the rest). Handshakes of a
     survey (`offer="survey"`) are in `support` already and not counted twice. Rows are per service and round,
-    addresses taken together; a round of more than a day (a recorded series) is split by UTC day, its undated rows
-    standing apart. Rows dated after `now` are not counted.
+    addresses taken together; a round of more than a day (a recorded series) is split by UTC day. Rows whose instant is
+    known by bounds stand apart, together with those of the same bounds; so do undated ones in a round of more than a
+    day. Rows that cannot have been before `now` are not counted.
 
     Columns, in order (those that `by` does not ask for are absent):
 
     - `service`, `host` (string), `round` (string), `basis` (string)
-    - `observed_at` (instant, the last of the round or day; null: undated), `age_days` (Float64 [d] before `now`,
-      null: undated)
-    - `is_latest` (boolean, the service's latest of that basis; undated only where none is dated)
+    - `observed_at` (instant, the last of the round or day; null: not known to the instant), `observed_from`,
+      `observed_until` (instant, the first and the last answer, or what bounds them; null: nothing does), `age_days`
+      (Float64 [d] from `observed_until` to `now`; null: nothing bounds it)
+    - `is_latest` (boolean, the service's latest of that basis; one known by bounds counts by their end, one without
+      any only where no other is)
     - `protocol` (string; null: the question named no version, or the source is ambiguous)
     - for `cipher`: `cipher` (string: RC4, 3DES, AES, ChaCha20, …), `key_bits`, `strength_bits` (Int64 [bits]:
       3DES is 168 and 112); for `group`: `group`; for `signature_scheme`: `signature_scheme` (string)
@@ -99,7 +107,7 @@ def summarise_support(tables: Tables, *, now: datetime, by: By = "cipher") -> pd
     if by not in _KEYS:
         raise UsageError(f"by={by!r}: write one of {', '.join(_KEYS)}.")
     answers = pd.concat([surveyed(tables), _negotiated(tables)], ignore_index=True)
-    answers = by_visit(answers[~(answers["observed_at"] > today).fillna(False)])
+    answers = by_visit(answers[~(answers["observed_from"] > today).fillna(False)])
     item = "suite" if by in ("cipher", "protocol") else by
     asked = answers[item].notna()
     if by == "protocol":
@@ -132,25 +140,33 @@ def summarise_support(tables: Tables, *, now: datetime, by: By = "cipher") -> pd
 
 
 def surveyed(tables: Tables) -> pd.DataFrame:
-    """The questions of `support`, row by row, with the host and the source that the other tables tell."""
-    rows = tables.support[["service", "round", "observed_at", *QUESTION, "suite_code", "state", "rank"]].copy()
+    """The questions of `support`, row by row, with the host and the source that the other tables tell.
+
+    `observed_from` and `observed_until` are the instant where it is known.
+    """
+    rows = tables.support[["service", "round", *_BOUNDS, *QUESTION, "suite_code", "state", "rank"]].copy()
     known = tables.observations[["service", "round", "source"]].dropna().drop_duplicates(["service", "round"])
     rows = rows.merge(known, how="left", on=["service", "round"])
     by_round = tables.rounds.drop_duplicates("round").set_index("round")["source"]
     rows["source"] = rows["source"].fillna(rows["round"].map(by_round).astype("string"))
     rows["host"] = rows["service"].str.extract(r"://\[?(.+?)\]?:\d+$", expand=False)
-    return rows.assign(basis="survey")
+    return _bounded(rows).assign(basis="survey")
 
 
 def _negotiated(tables: Tables) -> pd.DataFrame:
     """What handshakes ended in."""
     looks = tables.observations
     rows = looks[(looks["protocol"].notna() | looks["suite"].notna()) & (looks["offer"] != "survey").fillna(True)]
-    columns = ["service", "host", "round", "observed_at", "protocol", "suite", "group", "signature_scheme",
+    columns = ["service", "host", "round", *_BOUNDS, "protocol", "suite", "group", "signature_scheme",
                "suite_code", "source"]  # fmt: skip
     unknown = pd.Series(pd.NA, rows.index, dtype="string")
     rank = pd.Series(pd.NA, rows.index, dtype="Int64")
-    return rows[columns].assign(basis="negotiated", state="accepted", key_type=unknown, rank=rank)
+    return _bounded(rows[columns]).assign(basis="negotiated", state="accepted", key_type=unknown, rank=rank)
+
+
+def _bounded(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with the bounds of their instant, which are the instant itself where it is known."""
+    return rows.assign(**{name: rows["observed_at"].fillna(rows[name]) for name in _BOUNDS})
 
 
 def take_together(answers: pd.DataFrame) -> pd.DataFrame:
@@ -200,24 +216,46 @@ def _post_quantum() -> dict[str, bool]:
 
 
 def by_visit(answers: pd.DataFrame) -> pd.DataFrame:
-    """The answers with the UTC day that splits a round of more than a day; null where it needs no splitting."""
+    """The answers with `begins` and `ends`, which tell the visits of a round apart.
+
+    Both are the UTC day of an answer where the round took more than a day, and the bounds of an answer whose instant is
+    not known; null where there is nothing to tell apart.
+    """
     instants = answers.groupby(_ROUND, dropna=False, sort=False)["observed_at"]
     is_long = (instants.transform("max") - instants.transform("min")) > _DAY
-    return answers.assign(day=answers["observed_at"].dt.floor("D").where(is_long))
+    is_dated = answers["observed_at"].notna()
+    day = answers["observed_at"].dt.floor("D").where(is_long)
+    return answers.assign(
+        begins=day.where(is_dated, answers["observed_from"]), ends=day.where(is_dated, answers["observed_until"])
+    )
+
+
+def date_visits(answers: pd.DataFrame) -> pd.DataFrame:
+    """One row per visit: `observed_at`, `observed_from`, `observed_until`, and `known_at`, by which visits are ordered.
+
+    That is the instant, else the end of its bounds, else their beginning; null where nothing bounds it.
+    """
+    instants = answers.groupby(VISIT, dropna=False, sort=False)
+    dated = instants.agg(
+        observed_at=("observed_at", "max"), observed_from=("observed_from", "min"),
+        observed_until=("observed_until", "max"),
+    ).reset_index()  # fmt: skip
+    known = dated["observed_at"].fillna(dated["observed_until"]).fillna(dated["observed_from"])
+    return dated.assign(known_at=known)
 
 
 def _with_dates(frame: pd.DataFrame, answers: pd.DataFrame, today: pd.Timestamp) -> pd.DataFrame:
     """When each visit was, and whether it is the service's latest."""
-    dated = answers.groupby(VISIT, dropna=False, sort=False)["observed_at"].max().reset_index()
-    latest = dated.groupby(["service", "host", "basis"], dropna=False, sort=False)["observed_at"].transform("max")
-    dated["is_latest"] = (dated["observed_at"] == latest) | latest.isna()
-    dated["age_days"] = (today - dated["observed_at"]).dt.total_seconds() / 86400
+    dated = date_visits(answers)
+    latest = dated.groupby(["service", "host", "basis"], dropna=False, sort=False)["known_at"].transform("max")
+    dated["is_latest"] = (dated["known_at"] == latest) | latest.isna()
+    dated["age_days"] = (today - dated["observed_until"]).dt.total_seconds() / 86400
     return frame.merge(dated, how="left", on=VISIT)
 
 
 def _finished(frame: pd.DataFrame, by: By) -> pd.DataFrame:
-    shown = {*_ROUND, *_KEYS[by], *_FACTS[by], *schema.STATES, "observed_at", "age_days", "is_latest", "state",
+    shown = {*_ROUND, *_KEYS[by], *_FACTS[by], *schema.STATES, *_BOUNDS, "age_days", "is_latest", "state",
              "first_choice", "looks", "source", *(["suites"] if by in ("cipher", "protocol") else [])}  # fmt: skip
     dtypes = {name: dtype for name, dtype in _DTYPES.items() if name in shown}
-    order = [*_ROUND[:2], "observed_at", "round", "basis", *_KEYS[by]]
-    return frame[list(dtypes)].astype(dtypes).sort_values(order, ignore_index=True)
+    order = [*_ROUND[:2], "known_at", "round", "basis", *_KEYS[by]]
+    return frame.sort_values(order, ignore_index=True)[list(dtypes)].astype(dtypes)

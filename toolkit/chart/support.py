@@ -1,6 +1,6 @@
 """What servers accept: versions × ciphers with their bits, suite by suite, and many servers side by side."""
 
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -30,6 +30,8 @@ _ITEMS: Final = {
 _MOST_VISITS: Final = 12
 """Side by side, before those without a change are left out."""
 
+_BOUNDS: Final = ["observed_at", "observed_from", "observed_until"]
+
 _STRENGTH = {"accepted": 0, "negotiated": 1, "untested": 2, "refused": 3}
 
 
@@ -47,7 +49,8 @@ def plot_support(
     - `versions` (one service; the default for one): cipher with key bits/strength bits × protocol version; the number
       is that of suites accepted, the star marks the first choice of the version.
     - `services` (the default for several): service × cipher accepted by any; the numbers say in which versions.
-    - `time` (one service): cipher × survey (without any: × visit), oldest first; the numbers say in which versions.
+    - `time` (one service): cipher × survey (without any: × visit), oldest first; the numbers say in which versions. A
+      visit known by bounds stands where these end, under both of them.
     - by group, signature scheme or version (what `summarise_support(…, by=…)` returns): item × service, post-quantum
       groups and new versions first.
     - `suites`: suite × version, strongest first; the number is the server's rank. Suites that no version accepted
@@ -162,8 +165,8 @@ def _plot_items(frame: pd.DataFrame, item: str, ax: Axes | None) -> Axes:
 def _plot_time(frame: pd.DataFrame, ax: Axes | None) -> Axes:
     surveys = frame[frame["basis"] == "survey"]
     asked = surveys if len(surveys) else frame.assign(state="negotiated")
-    asked = asked.sort_values("observed_at", kind="stable", na_position="first")
-    asked["visit"] = asked.groupby(["round", "observed_at"], sort=False, dropna=False).ngroup()
+    asked = asked.assign(known=_known(asked)).sort_values("known", kind="stable", na_position="first")
+    asked["visit"] = asked.groupby(["round", *_BOUNDS], sort=False, dropna=False).ngroup()
     visits = asked.drop_duplicates("visit")
     taken = asked["state"].isin(["accepted", "negotiated"])
     ciphers, everywhere = _ciphers(asked[taken]), _ciphers(asked)
@@ -185,7 +188,7 @@ def _plot_time(frame: pd.DataFrame, ax: Axes | None) -> Axes:
         visits = visits[is_new.to_numpy()]
         cells = cells[cells["visit"].isin(visits["visit"])]
     cells["column"] = cells["visit"].map({visit: column for column, visit in enumerate(visits["visit"])})
-    days = ["undated" if pd.isna(instant) else f"{instant:%Y-%m-%d}" for instant in visits["observed_at"]]
+    days = [_said_day(*bounds, to="\nto ") for bounds in visits[_BOUNDS].itertuples(index=False)]
     rest = len(everywhere) - len(ciphers)
     notes = ["numbers: the versions in which it was accepted"]
     notes += [f"{rest} more ciphers never accepted (refused or untested)"] if rest else []
@@ -198,9 +201,9 @@ def _plot_time(frame: pd.DataFrame, ax: Axes | None) -> Axes:
 
 def _plot_suites(frame: pd.DataFrame, ax: Axes | None) -> Axes:
     asked = frame.dropna(subset=["suite", "protocol"])
-    newest = asked["observed_at"].max()
-    if not pd.isna(newest):
-        asked = asked[asked["round"] == asked.loc[asked["observed_at"] == newest, "round"].iloc[0]]
+    order = _known(asked)
+    if order.notna().any():
+        asked = asked[asked["round"] == asked["round"].iloc[order.argmax()]]
     columns = [name for name in PROTOCOLS if (asked["protocol"] == name).any()]
     asked = _best(asked, ["suite", "suite_code", "protocol"])
     accepted = (asked["state"] == "accepted").groupby(asked["suite"]).any()
@@ -272,5 +275,23 @@ def _span(protocols: pd.Series) -> str:
 
 
 def _when(frame: pd.DataFrame) -> str:
-    newest = frame["observed_at"].max()
-    return ", undated" if pd.isna(newest) else f", {newest:%Y-%m-%d}"
+    known = _known(frame)
+    return f", {_said_day(*frame[_BOUNDS].iloc[known.argmax()])}" if known.notna().any() else ", undated"
+
+
+def _known(frame: pd.DataFrame) -> pd.Series:
+    """By what visits are ordered, as `summarise_support` does: the instant, else the end of its bounds."""
+    return frame["observed_at"].fillna(frame["observed_until"]).fillna(frame["observed_from"])
+
+
+def _said_day(at: Any, begins: Any, ends: Any, *, to: str = " to ") -> str:
+    """The day, or the days that bound it."""
+    if not pd.isna(at):
+        return f"{at:%Y-%m-%d}"
+    if pd.isna(begins) and pd.isna(ends):
+        return "undated"
+    if pd.isna(begins):
+        return f"by {ends:%Y-%m-%d}"
+    if pd.isna(ends):
+        return f"since {begins:%Y-%m-%d}"
+    return to.join(dict.fromkeys(f"{instant:%Y-%m-%d}" for instant in (begins, ends)))

@@ -21,6 +21,7 @@ def support_rows(surveyed: Surveyed, *, round_: str, observed_at: object) -> lis
     """One row per question: versions, suites, groups, schemes, key types."""
     fixed: Row = {
         "observed_at": observed_at,
+        "date_basis": "observed",
         "round": round_,
         "service": surveyed.target.service,
         "address": surveyed.address,

@@ -8,7 +8,7 @@ from typing import Final
 import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
-from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Schema, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from toolkit import schema, text
@@ -82,7 +82,7 @@ class KeptTable:
             self._create()
             self._writer = None
         if self._writer is None or self._commits >= _REOPEN_AFTER:
-            self._writer, self._commits = self.open(), 0
+            self._writer, self._commits = self._widened(), 0
         with self._naming("written"):
             write_deltalake(
                 self._writer,
@@ -97,7 +97,7 @@ class KeptTable:
     ) -> pa.Table:
         """The rows for which `where` holds, text dictionary-encoded, from the files that `files` does not rule out.
 
-        No rows where nothing was ever committed.
+        No rows where nothing was ever committed; a column that the table was begun without is null.
         `files` is a predicate in SQL that is evaluated on each file's statistics: what it rules out is not opened.
         """
         names = list(columns) if columns is not None else [column.name for column in schema.TABLES[self.name]]
@@ -110,6 +110,10 @@ class KeptTable:
                 parquet_read_options=ds.ParquetReadOptions(dictionary_columns=texts.intersection(names)),
                 file_pruning_predicate=files,
             )
+        lacking = self._lacking(table)
+        if lacking:
+            absent = _as_read(schema.arrow_schema(self.name), lacking, texts)
+            dataset = dataset.replace_schema(pa.unify_schemas([dataset.schema, absent]))
         try:
             return dataset.to_table(columns=names, filter=where)
         except (OSError, pa.ArrowException) as error:
@@ -157,6 +161,27 @@ class KeptTable:
             # Another process may have created it in this moment: then there is nothing left to do.
             if not self.exists():
                 raise
+
+    def _lacking(self, table: DeltaTable) -> list[str]:
+        """The columns of the schema that the table was begun without."""
+        kept = {field.name for field in table.schema().fields}
+        return [column.name for column in schema.TABLES[self.name] if column.name not in kept]
+
+    def _widened(self) -> DeltaTable:
+        """The table as it is now, with every column of the schema."""
+        table = self.open()
+        lacking = self._lacking(table)
+        if lacking:
+            fields = Schema.from_arrow(pa.schema([schema.arrow_schema(self.name).field(name) for name in lacking]))
+            try:
+                with self._naming("widened"):
+                    table.alter.add_columns(fields.fields)
+            except StoreError:
+                # Another process may have widened it in this moment: then there is nothing left to do.
+                if self._lacking(self.open()):
+                    raise
+            table = self.open()
+        return table
 
     def _damaged(self, dataset: ds.FileSystemDataset) -> str | None:
         """The first file of the data set that cannot be read; null where each can."""

@@ -203,15 +203,16 @@ def _limits(
 ) -> tuple[ds.Expression, str | None]:
     """The limits twice: for the rows, and for the statistics of the files."""
     rows, files = _EVERYTHING, []
-    bounds = ("observed_until", "observed_from") if table == "observations" else (None, None)
-    for instant, bound, holds in ((since, bounds[0], ">="), (until, bounds[1], "<")):
+    # A table of answers may have been begun without bounds; what it keeps of them is then in the rows alone.
+    has_statistics = table == "observations"
+    for instant, bound, holds in ((since, "observed_until", ">="), (until, "observed_from", "<")):
         if instant is None:
             continue
         edge = ds.scalar(pa.scalar(instant.to_pydatetime(), pa.timestamp("us", "UTC")))
-        known = pc.coalesce(pc.field("observed_at"), pc.field(bound)) if bound else pc.field("observed_at")
+        known = pc.coalesce(pc.field("observed_at"), pc.field(bound))
         rows &= known.is_null() | (known >= edge if holds == ">=" else known < edge)
         literal = _quoted(instant.isoformat())
-        undated = f"({bound} IS NULL OR {bound} {holds} {literal})" if bound else "TRUE"
+        undated = f"({bound} IS NULL OR {bound} {holds} {literal})" if has_statistics else "TRUE"
         files.append(f"(observed_at {holds} {literal} OR (observed_at IS NULL AND {undated}))")
     if services is not None:
         rows &= _is_in("service", services)
