@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "analyse": {"reference"},
     "chart": {"analyse", "reference"},
     "checking": {"analyse", "reference"},
+    "comparing": {"analyse"},
     "lab": {"reference"},
 }
 """Room → the other rooms that it may import, beside the open ones. `report` and `cli` may import everything."""
@@ -52,6 +53,7 @@ NEVER: dict[str, set[str]] = {
     "readers": NETWORK,
     "analyse": NETWORK | FILES | {"matplotlib", "time"},
     "chart": NETWORK | FILES | {"time"},
+    "comparing": NETWORK,
 }
 """Room → modules from outside that it never imports."""
 

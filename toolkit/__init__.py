@@ -1,7 +1,8 @@
 """Watch TLS over time: collect what servers show, keep it in DataFrames, ask and chart.
 
-The questions of `toolkit.analyse` stand here too (`toolkit.find_rotations`, …). They, `toolkit.chart` and
-`toolkit.lab` are imported when they are first used: a look needs neither scipy nor matplotlib.
+The questions of `toolkit.analyse` stand here too (`toolkit.find_rotations`, …), and `toolkit.compare_verifiers`.
+They, `toolkit.chart` and `toolkit.lab` are imported when they are first used: a look needs neither scipy nor
+matplotlib.
 """
 
 from importlib import import_module
@@ -18,13 +19,15 @@ from toolkit.targets import Target, parse_target
 __all__ = ["Limits", "Store", "Tables", "Target", "collect", "dissect", "observe", "parse_target", "read", "survey"]
 __version__ = "0.1.0"
 
-_ROOMS: Final = ("analyse", "chart", "checking", "lab", "reference", "wire")
+_ROOMS: Final = ("analyse", "chart", "checking", "comparing", "lab", "reference", "wire")
 
 
 def __getattr__(name: str) -> Any:
     """A room, or a question of `toolkit.analyse`, imported when it is first asked for (PEP 562)."""
     if name in _ROOMS:
         return import_module(f"toolkit.{name}")
+    if name == "compare_verifiers":
+        return import_module("toolkit.comparing").compare_verifiers
     analyse = import_module("toolkit.analyse")
     if name in analyse.__all__:
         return getattr(analyse, name)
@@ -33,7 +36,7 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """Every public name, also those that are imported later."""
-    return sorted([*__all__, *_ROOMS, *import_module("toolkit.analyse").__all__])
+    return sorted([*__all__, *_ROOMS, "compare_verifiers", *import_module("toolkit.analyse").__all__])
 
 
 def read(path: str | Path, *, format: str | None = None) -> Tables:  # noqa: A002  as in pandas

@@ -437,3 +437,15 @@ def oddities() -> Iterator[Case]:
     yield case("negative serial number", "trusted", changed, MIDDLE)
     same = mint("Stub", ROOT, basic=x509.BasicConstraints(True, None))
     yield case("a CA as the leaf", "untrusted", same, element="leaf", is_name_match=False)
+
+
+def mesh(size: int = 12) -> list[bytes]:
+    """A leaf, and CAs of which each has certified each other one; none of them is a root."""
+    cas = [mint_ca(f"Mesh {n}") for n in range(size)]
+    crossed = [
+        mint_ca(child.certificate.subject, parent, key_name=child.certificate.subject.rfc4514_string()).der
+        for child in cas
+        for parent in cas
+        if parent is not child
+    ]
+    return [mint_leaf(cas[0]).der, *crossed]

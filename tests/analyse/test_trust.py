@@ -1,29 +1,24 @@
 """Verdicts on chains broken in known ways, held against OpenSSL and `cryptography`; each difference has its reason."""
 
 import datetime as dt
-import ipaddress
-import subprocess
-import warnings
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.utils import CryptographyDeprecationWarning
-from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from tests.analyse.broken_chains import LEAF, MIDDLE, ROOT, Case, all_cases
+from tests.analyse.broken_chains import LEAF, MIDDLE, ROOT, Case, all_cases, mesh
 from tests.analyse.made import now
 from tests.analyse.minted import BEGINS, ENDS, TODAY, Minted, mint_ca, mint_leaf, served
 from tests.conftest import ROOT as ROOT_FOLDER
 from tests.conftest import need
 from toolkit import Tables
 from toolkit.analyse.trust import replay_trust, verify_chains
+from toolkit.comparing import compare_verifiers
 from toolkit.errors import UsageError
 from toolkit.readers import read
 from toolkit.reference.roots import load_roots
-from toolkit.tables import as_pem
 
 pytestmark = pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
 
@@ -59,10 +54,18 @@ CRYPTOGRAPHY_SAYS_OTHERWISE = {
     "mailbox in the subject not permitted": "it does not look for mailboxes in the subject",
     "URI permitted": "it does not support constraints on URIs",
     "root of version 1": "it wants version 3",
-    "garbage beside a right chain": "it cannot be given bytes that are no certificate",
     "negative serial number": "it refuses negative serial numbers; here that is a finding of its own",
 }
 """Label → why `cryptography.x509.verification` comes to another end."""
+
+SAY_OTHERWISE = {"openssl": OPENSSL_SAYS_OTHERWISE, "cryptography": CRYPTOGRAPHY_SAYS_OTHERWISE}
+
+CANNOT_BE_ASKED = {
+    ("cryptography", "garbage beside a right chain"): "served certificate 3: it cannot be read",
+    ("cryptography", "garbage for an intermediate"): "served certificate 2: it cannot be read",
+    ("openssl", "garbage for an intermediate"): "Could not read any untrusted certificates from chain",
+}
+"""Verifier and label → what it cannot be given."""
 
 
 def test_there_are_enough_of_them() -> None:
@@ -90,60 +93,34 @@ def test_the_verdict_the_element_and_the_checks_are_right(label: str) -> None:
         assert found == expected, (check, row["reason"])
 
 
-def openssl_trusts(case: Case, folder: Path) -> bool:
-    """`openssl verify` for a TLS server of that name on that day; partial chains are off, as they are by default."""
-    for file, ders in (("roots", case.roots), ("chain", case.chain[1:]), ("leaf", case.chain[:1])):
-        (folder / file).write_text("".join(as_pem(der) for der in ders), encoding="ascii")
-    name = "-verify_ip" if case.host.replace(".", "").isdigit() or ":" in case.host else "-verify_hostname"
-    command = [
-        need("openssl"), "verify", "-attime", str(int(case.when.timestamp())), "-purpose", "sslserver", name, case.host,
-        "-no-CApath", "-no-CAstore", "-CAfile", str(folder / "roots"),
-        *(["-untrusted", str(folder / "chain")] if case.chain[1:] else []), str(folder / "leaf"),
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-    return done.returncode == 0
+def compared(case: Case) -> "pd.Series[object]":
+    """The verdicts of the two others beside ours; the command line and the call are the toolkit's own."""
+    need("openssl")
+    frame = compare_verifiers(served(case.chain, host=case.host, held=case.held), roots=case.roots, as_of=case.when)
+    return frame.iloc[0]
 
 
-def cryptography_trusts(case: Case) -> bool:
-    def load(der: bytes) -> x509.Certificate:
-        return x509.load_der_x509_certificate(der)
-
-    try:
-        address = ipaddress.ip_address(case.host)
-    except ValueError:
-        subject: x509.GeneralName = x509.DNSName(case.host)
+@pytest.mark.parametrize("label", CASES)
+def test_the_others_agree_or_the_difference_has_a_reason(label: str) -> None:
+    row, is_trusted = compared(CASES[label]), CASES[label].verdict == "trusted"
+    for name, differences in SAY_OTHERWISE.items():
+        verdict, reason = row[f"{name}_verdict"], row[f"{name}_reason"]
+        if (name, label) in CANNOT_BE_ASKED:
+            assert pd.isna(verdict)
+            assert CANNOT_BE_ASKED[name, label] in str(reason)
+        else:
+            assert ((verdict == "trusted") == is_trusted) == (label not in differences), (name, reason)
+            assert (verdict == "trusted") == pd.isna(reason)
+    if all((name, label) in CANNOT_BE_ASKED for name in SAY_OTHERWISE):
+        assert pd.isna(row["is_agreed"])
     else:
-        subject = x509.IPAddress(address)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
-        try:
-            verifier = (
-                PolicyBuilder()
-                .store(Store([load(der) for der in case.roots]))
-                .time(case.when)
-                .build_server_verifier(subject)  # type: ignore[arg-type]  # a DNSName or an IPAddress
-            )
-            verifier.verify(load(case.chain[0]), [load(der) for der in case.chain[1:]])
-        except (VerificationError, ValueError):
-            return False
-    return True
-
-
-@pytest.mark.parametrize("label", CASES)
-def test_openssl_agrees_or_the_difference_has_a_reason(label: str, tmp_path: Path) -> None:
-    case = CASES[label]
-    assert (openssl_trusts(case, tmp_path) == (case.verdict == "trusted")) == (label not in OPENSSL_SAYS_OTHERWISE)
-
-
-@pytest.mark.parametrize("label", CASES)
-def test_cryptography_agrees_or_the_difference_has_a_reason(label: str) -> None:
-    case = CASES[label]
-    assert (cryptography_trusts(case) == (case.verdict == "trusted")) == (label not in CRYPTOGRAPHY_SAYS_OTHERWISE)
+        assert row["is_agreed"] == (not any(label in differences for differences in SAY_OTHERWISE.values()))
 
 
 def test_every_difference_named_is_one() -> None:
     assert set(OPENSSL_SAYS_OTHERWISE) <= set(CASES)
     assert set(CRYPTOGRAPHY_SAYS_OTHERWISE) <= set(CASES)
+    assert {label for _, label in CANNOT_BE_ASKED} <= set(CASES)
 
 
 def verdicts(tables: Tables, roots: tuple[Minted, ...] = (ROOT,), **asked: object) -> "pd.DataFrame":
@@ -169,15 +146,7 @@ def test_a_thousand_cas_of_one_name_end_in_nobody_knows() -> None:
 
 
 def test_a_mesh_of_cross_certificates_is_bounded() -> None:
-    names = [f"Mesh {n}" for n in range(12)]
-    cas = [mint_ca(name) for name in names]
-    mesh = [
-        mint_ca(child, parent, key_name=cas[n].certificate.subject.rfc4514_string())
-        for n, child in enumerate(names)
-        for parent in cas
-        if parent.certificate.subject != cas[n].certificate.subject
-    ]
-    row = verdicts(served([mint_leaf(cas[0]).der, *(minted.der for minted in mesh)]), as_of=TODAY).iloc[0]
+    row = verdicts(served(mesh()), as_of=TODAY).iloc[0]
     assert row["verdict"] == "unknown"
 
 
@@ -333,9 +302,7 @@ def test_gs_root_r2_ended_on_2021_12_15(shared: Path) -> None:
         ("2007-07-30", "Thawte_Premium_Server_CA", "smtp.gmail.com"),
     ],
 )  # fmt: skip
-def test_the_recorded_chains_are_as_openssl_says(
-    shared: Path, tmp_path: Path, leaf: str, issuer: str, host: str
-) -> None:
+def test_the_recorded_chains_are_as_openssl_says(shared: Path, leaf: str, issuer: str, host: str) -> None:
     """Before, in and after validity, under the bundle of 2017; hashes aside, which `openssl verify` does not date."""
     chain = recorded(shared, leaf=leaf, issuer=issuer)
     roots = load_roots("google-2017-09-08")
@@ -347,10 +314,10 @@ def test_the_recorded_chains_are_as_openssl_says(
         row = judge(case)
         without_dated_hashes = row["is_path_found"] and row["is_within_validity"] and row["is_name_match"] and (
             row["is_key_usage_right"])  # fmt: skip
-        assert bool(without_dated_hashes) == openssl_trusts(case, tmp_path), (when, row["reason"])
+        assert bool(without_dated_hashes) == (compared(case)["openssl_verdict"] == "trusted"), (when, row["reason"])
 
 
-def test_the_web_series_is_as_openssl_says(tmp_path: Path) -> None:
+def test_the_web_series_is_as_openssl_says() -> None:
     """Some leaves of each host, when they were seen and a second after their end, with the kept intermediates."""
     series = read(ROOT_FOLDER / "data/web-series")
     roots = load_roots("certifi")
@@ -366,6 +333,6 @@ def test_the_web_series_is_as_openssl_says(tmp_path: Path) -> None:
             stretch = replayed[(replayed["leaf_sha256"] == row["leaf_sha256"]) & (replayed["as_of_from"] <= when)]
             mine = stretch[stretch["as_of_until"] >= when]["verdict"].iloc[0] == "trusted"
             case = Case("series", (der[row["leaf_sha256"]], *others), roots, "", host=row["host"], when=when)
-            assert mine == openssl_trusts(case, tmp_path), (row["host"], when)
+            assert mine == (compared(case)["openssl_verdict"] == "trusted"), (row["host"], when)
             said.append(mine)
     assert min(said.count(True), said.count(False)) > 15

@@ -1,6 +1,6 @@
 """Would a client have trusted what was served, on that day, with those roots, and if not, which element broke it?"""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
@@ -133,6 +133,11 @@ def replay_trust(tables: Tables, *, roots: Iterable[bytes], since: datetime, unt
     return _frame(rows)
 
 
+def name_asked(look: Mapping[Hashable, Any]) -> str | None:
+    """The name that a client compares: `server_name`, else `host`; null: neither is known."""
+    return next((look[name] for name in ("server_name", "host") if isinstance(look[name], str)), None)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Group:
     """The looks of one chain of one service and server name; instants are µs since 1970, `NULL` where not known."""
@@ -188,12 +193,11 @@ def _groups(tables: Tables) -> Iterator[_Group]:
     named = firsts[[*_NAMES, "leaf_sha256", "chain_sha256"]].to_dict("records")
     bounds = zip(starts, [*starts[1:], len(order)], strict=True)
     for number, (record, (start, end)) in enumerate(zip(named, bounds, strict=True)):
-        asked = [record[name] for name in ("server_name", "host") if isinstance(record[name], str)]
         yield _Group(
             identity={str(name): value for name, value in record.items()} | {"source": sources[number]},
             leaf=record["leaf_sha256"],
             chain=record["chain_sha256"],
-            asked=asked[0] if asked else None,
+            asked=name_asked(record),
             earliest=earliest[start:end],
             latest=latest[start:end],
         )
