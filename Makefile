@@ -51,7 +51,7 @@ bench-rotation: .venv/ready
 
 lock: .venv/ready
 	@$(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-	  --no-header --no-annotate --strip-extras --allow-unsafe --extra lab --extra notebooks --extra dev \
+	  --no-header --no-annotate --strip-extras --allow-unsafe --extra lab --extra lint --extra notebooks --extra dev \
 	  --output-file requirements.txt pyproject.toml
 
 .PHONY: help demo test notebooks check bench bench-rotation lock
