@@ -38,7 +38,7 @@ def look(target: Target, using: ssl.SSLContext = CONTEXT) -> Answer:
     host, port = target.connect_to
     if target.scheme == "smtp":
         with smtplib.SMTP(host, port, local_hostname="client.lab.test", timeout=TIMEOUT_S) as client:
-            client._host = target.host  # what smtplib puts into the hello
+            client._host = target.server_name  # what smtplib puts into the hello
             client.starttls(context=using)
             return _answer(client.sock)
     if target.scheme == "imap":
@@ -54,7 +54,7 @@ def look(target: Target, using: ssl.SSLContext = CONTEXT) -> Answer:
             pop.quit()
     with (
         socket.create_connection((host, port), timeout=TIMEOUT_S) as connection,
-        using.wrap_socket(connection, server_hostname=target.host) as secured,
+        using.wrap_socket(connection, server_hostname=target.server_name) as secured,
     ):
         return _answer(secured)
 

@@ -3,15 +3,16 @@
 import subprocess
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from tests.lab.schedules import machine, schedule
+from tests.lab.schedules import BEGIN, day, issue, machine, schedule
 from toolkit.certificates import parse_certificate
 from toolkit.errors import LabError
-from toolkit.lab import scenario
+from toolkit.lab import Schedule, Service, scenario
 from toolkit.lab.authority import authorities, issue_all, pem_file, roots
 from toolkit.lab.keys import RSA_KEYS, ec_key, rsa_key
 from toolkit.tables import as_pem
@@ -92,6 +93,36 @@ def test_openssl_accepts_every_chain_within_its_validity(need: Callable[[str], s
                 [*command, *after, str(tmp_path / "leaf.pem")], capture_output=True, text=True, timeout=20, check=False
             )
             assert "certificate has expired" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("chain", "length", "trusted"),
+    [
+        ("whole", 2, [True, False]),
+        ("crossed", 2, [False, True]),
+        ("rooted", 3, [True, False]),
+        ("bare", 1, [False] * 2),
+    ],
+)
+def test_openssl_follows_a_chain_to_the_root_that_it_leads_to(
+    chain: str, length: int, trusted: list[bool], need: Callable[[str], str], tmp_path: Path
+) -> None:
+    for key_type in ("RSA", "EC"):
+        both = tuple(replace(issue(0, key_type), chain=one) for one in ("whole", chain))
+        service = Service("smtp", "mx.lab.test", (machine((0, 0), key_type=key_type),))
+        whole, other = issue_all(Schedule("by hand", BEGIN, day(9), both, (service,)), 0)
+        assert other.der == whole.der
+        assert len(other.chain) == length
+        (tmp_path / "leaf.pem").write_text(as_pem(other.der))
+        (tmp_path / "above.pem").write_text("".join(map(as_pem, other.chain[1:])))
+        accepted = []
+        for root in roots():
+            (tmp_path / "root.pem").write_text(as_pem(root))
+            above = ["-untrusted", str(tmp_path / "above.pem")] if length > 1 else []
+            command = [need("openssl"), "verify", "-x509_strict", "-attime", str(int(BEGIN.timestamp()))]
+            command += ["-CAfile", str(tmp_path / "root.pem"), *above, str(tmp_path / "leaf.pem")]
+            accepted.append(subprocess.run(command, capture_output=True, timeout=20, check=False).returncode == 0)
+        assert accepted == trusted
 
 
 def test_issuing_warns_of_nothing_and_leaves_no_file() -> None:

@@ -117,6 +117,22 @@ def test_both_key_types_of_pyopenssl_come_with_their_own_chain() -> None:
         assert list(lab.log()["key_type"]) == ["RSA", "EC"]
 
 
+@pytest.mark.parametrize("implementation", ["ssl", "pyopenssl"])
+@pytest.mark.parametrize("newest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_the_server_name_decides_between_hosts(implementation: str, newest: ssl.TLSVersion) -> None:
+    switches = (Switch(BEGIN, "RSA", 0), Switch(BEGIN, "EC", 1, "known.lab.test"))
+    server = Machine(switches, implementation=implementation)
+    issues = (issue(0, host="default.lab.test"), issue(1, "EC", host="known.lab.test"))
+    names = ("known.lab.test", "KNOWN.lab.test", "unknown.lab.test")
+    service = Service("tls", "mx.lab.test", (server,), server_names=names)
+    made = Schedule("by hand", BEGIN, day(9), issues, (service,))
+    with Lab(made) as lab:
+        shown = [look(target, context(maximum=newest)).leaf_sha256 for target in lab.targets]
+        default, known = (issued.sha256 for issued in issue_all(made, 0))
+        assert shown == [known, known, default]
+        assert list(lab.log()["leaf_sha256"]) == shown
+
+
 def test_a_chain_is_complete_for_a_client_that_trusts_the_root() -> None:
     """The lab's time is set to ours, so that Python's verification can be left on."""
     now = pd.Timestamp.now("UTC").floor("s").to_pydatetime()

@@ -14,7 +14,10 @@ DAY = timedelta(days=1)
 ONE_BY_ONE = Limits(per_host=1)
 """Connections come to an address in the order of the plan."""
 
-TOLD = ["observed_at", "service", "address", "server_name", "offer", "sample", "outcome", "stage", "leaf_sha256"]
+TOLD = [
+    "observed_at", "service", "address", "server_name", "offer", "sample", "outcome", "stage", "leaf_sha256",
+    "chain_sha256",
+]  # fmt: skip
 
 SAMPLE = {
     "steady": scenario("steady", machines=3, generations=3, drop_rate=0.1, defer_rate=0.1),
@@ -28,6 +31,10 @@ SAMPLE = {
     "short-lived": scenario("short-lived", generations=6),
     "anycast": scenario("anycast", machines=2, generations=2),
     "sticky": scenario("sticky", machines=4, generations=2, affinity=10 * DAY),
+    "default-certificate": scenario("default-certificate", machines=2, generations=2),
+    "other-chain": scenario("other-chain", machines=3, generations=2, delay=40 * DAY, defer_rate=0.1),
+    "re-issue": scenario("re-issue", machines=2, generations=3, delay=15 * DAY),
+    "unrelated": scenario("unrelated", machines=2, generations=2, delay=40 * DAY, scheme="https"),
 }
 
 
@@ -43,6 +50,10 @@ HELD_OUT = {
     "short-lived": scenario("short-lived", machines=9, generations=9, key_types=("RSA",), scheme="tls"),
     "anycast": scenario("anycast", addresses=4, machines=2, delay=9 * DAY, defer_rate=0.1),
     "sticky": scenario("sticky", machines=8, affinity=30 * DAY, shape="bind", scheme="https"),
+    "default-certificate": scenario("default-certificate", services=2, machines=3, key_types=("EC",), drop_rate=0.1),
+    "other-chain": scenario("other-chain", machines=5, delay=70 * DAY, chain="bare", key_types=("RSA", "EC")),
+    "re-issue": scenario("re-issue", machines=4, reuse_key=True, scheme="imaps"),
+    "unrelated": scenario("unrelated", machines=3, delay=60 * DAY, key_types=("EC", "RSA"), defer_rate=0.1),
 }
 """Parameters that nothing was developed with."""
 
@@ -76,7 +87,7 @@ def test_served_equals_simulated(asked: Scenario, seed: int) -> None:
     rounds = tuple((drawn.begins_at + n * gap).replace(microsecond=0) for n in range(7))
     plan = Plan(rounds, samples=2, offers=("any", "rsa", "ecdsa"))
     served, simulated = watched(asked, seed, plan), simulate(asked, seed, plan)
-    order = ["observed_at", "service", "address", "sample", "offer"]
+    order = ["observed_at", "service", "address", "sample", "offer", "server_name"]
     pd.testing.assert_frame_equal(
         served.observations[TOLD].sort_values(order, ignore_index=True),
         simulated.observations[TOLD].sort_values(order, ignore_index=True),

@@ -141,6 +141,71 @@ def test_anycast_addresses_follow_each_other() -> None:
         assert (truth.causes["cause"] == "addresses").sum() == 3
 
 
+def test_whoever_names_no_known_host_gets_the_default_certificate() -> None:
+    for truth in truths("default-certificate", generations=2):
+        names = truth.certificates.set_index("cert_sha256")["names"]
+        asked = {
+            name: {names[leaf] for leaf in own["leaf_sha256"]} for name, own in truth.serving.groupby("server_name")
+        }
+        assert asked == {
+            "mx.lab.test": {("mx.lab.test",)},
+            "www.lab.test": {("www.lab.test",)},
+            "unknown.lab.test": {("default.lab.test",)},
+        }
+        (default,) = truth.causes[truth.causes["cause"] == "default_certificate"].itertuples()
+        assert (default.server_name, pd.isna(default.ends_at)) == ("unknown.lab.test", True)
+
+
+@pytest.mark.parametrize("chain", ["bare", "crossed", "rooted"])
+def test_some_machines_hand_out_the_same_leaf_in_another_chain(chain: str) -> None:
+    plain = [truth.rotations for truth in truths("other-chain", chain="bare")]
+    for truth, rotations in zip(truths("other-chain", chain=chain), plain, strict=True):
+        (cause,) = truth.causes[truth.causes["cause"] == "other_chain"].itertuples()
+        assert cause.ends_at - cause.begins_at == timedelta(days=20)
+        other = truth.serving[truth.serving["chain"] == chain]
+        assert set(truth.serving["chain"]) == {"whole", chain}
+        assert other["machine"].nunique() < 5
+        assert (other["served_from"] >= cause.begins_at).all()
+        assert (other["served_until"] <= cause.ends_at).all()
+        # A chain is no certificate: neither rotations nor certificates know of it.
+        assert took(truth.rotations).equals(took(rotations))
+        assert truth.certificates["cert_sha256"].is_unique
+        assert set(truth.serving["leaf_sha256"]) == set(
+            truth.certificates.loc[~truth.certificates["is_ca"], "cert_sha256"]
+        )
+
+
+def test_a_certificate_is_issued_again_with_its_key_while_half_of_its_life_is_left() -> None:
+    for truth in truths("re-issue"):
+        rotations = with_validity(truth)
+        (again,) = truth.causes[truth.causes["cause"] == "reissue"].itertuples()
+        is_it = rotations["successor_sha256"] == again.leaf_sha256
+        keys = truth.certificates.set_index("cert_sha256")["spki_sha256"]
+        same = rotations["predecessor_sha256"].map(keys) == rotations["successor_sha256"].map(keys)
+        assert list(same) == list(is_it)
+        life = rotations["predecessor_not_after"] - rotations["predecessor_not_before"]
+        left = rotations["predecessor_not_after"] - rotations["successor_not_before"]
+        assert list(2 * left > life) == list(is_it)
+        (row,) = rotations[is_it].itertuples()
+        assert (row.started_at, row.done_at) == (again.begins_at, again.ends_at)
+
+
+def test_a_stranger_answers_in_the_place_of_one_machine() -> None:
+    for truth in truths("unrelated", key_types=("RSA", "EC")):
+        (cause,) = truth.causes[truth.causes["cause"] == "unrelated"].itertuples()
+        (his,) = truth.serving[truth.serving["leaf_sha256"] == cause.leaf_sha256].itertuples()
+        assert (his.served_from, his.served_until) == (cause.begins_at, cause.ends_at)
+        row = truth.certificates.set_index("cert_sha256").loc[cause.leaf_sha256]
+        assert row["names"] == ("elsewhere.lab.test",)
+        assert row["issuer"].endswith("2,O=lab")
+        own = truth.serving[(truth.serving["machine"] == his.machine) & (truth.serving["leaf_sha256"] != row.name)]
+        during = (own["served_from"] < cause.ends_at) & ~(own["served_until"] <= cause.begins_at)
+        assert not during.any()
+        assert cause.leaf_sha256 not in set(truth.rotations["successor_sha256"])
+        assert "key_types" in set(truth.causes["cause"])
+    assert all("key_types" not in set(truth.causes["cause"]) for truth in truths("unrelated"))
+
+
 def test_any_number_of_machines_and_services() -> None:
     truth = tell_truth(scenario("steady", machines=120, services=3).schedule(0), 0)
     assert truth.serving.groupby("service")["machine"].nunique().tolist() == [120] * 3
@@ -194,12 +259,14 @@ def test_roll_outs_have_the_shape_that_they_are_asked_for() -> None:
         ({"period": timedelta(0)}, "longer than nothing"),
         ({"delay": timedelta(days=-1)}, "not negative"),
         ({"affinity": timedelta(0)}, "without one"),
+        ({"chain": "whole"}, "no other chain; take bare"),
+        ({"name": "re-issue", "delay": timedelta(days=60)}, "over half of the life left"),
         ({"begins_at": datetime(2026, 1, 1)}, "has no zone"),  # noqa: DTZ001 - the error is about this
     ],
 )
 def test_parameters_that_cannot_be_are_named(changes: dict[str, object], said: str) -> None:
     with pytest.raises(LabError, match=said):
-        tell_truth(scenario("steady", **changes).schedule(0))
+        tell_truth(scenario(**({"name": "steady"} | changes)).schedule(0))
 
 
 def test_an_unknown_scenario_is_named_with_those_that_exist() -> None:

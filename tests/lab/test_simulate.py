@@ -27,10 +27,11 @@ def test_each_look_shows_what_its_machine_serves_then(name: str) -> None:
     plan = plan_of(name, samples=2, offers=("any", "rsa", "ecdsa"))
     for looks in draw_looks(drawn, 3, plan):
         service = drawn.services[looks.service]
-        for at, offer, place, shown, ending in zip(
-            looks.at, looks.offer, looks.machine, looks.issue, looks.ending, strict=True
+        for at, offer, asked, place, shown, ending in zip(
+            looks.at, looks.offer, looks.server_name, looks.machine, looks.issue, looks.ending, strict=True
         ):
-            serving = service.machines[place].serving(pd.Timestamp(at, unit="us", tz="UTC").to_pydatetime())
+            instant = pd.Timestamp(at, unit="us", tz="UTC").to_pydatetime()
+            serving = service.machines[place].serving(instant, service.asked[asked])
             admitted = {"any": ("EC", "RSA"), "rsa": ("RSA",), "ecdsa": ("EC",)}[plan.offers[offer]]
             expected = next((serving[key_type] for key_type in admitted if key_type in serving), -1)
             assert shown == expected

@@ -77,8 +77,12 @@ def test_rotations_agree_with_a_count_of_what_each_machine_serves(name: str) -> 
     for rotation in truth.rotations[~truth.rotations["is_return"]].itertuples():
         service = next(s for s in drawn.services if s.service == rotation.service)
 
-        def served(at: pd.Timestamp, service: Service = service, key_type: str = rotation.key_type) -> set[str]:
-            found = (m.serving(at.to_pydatetime()).get(key_type) for m in service.machines)
+        server_name, key_type = rotation.server_name, rotation.key_type
+
+        def served(
+            at: pd.Timestamp, service: Service = service, server_name: str = server_name, key_type: str = key_type
+        ) -> set[str]:
+            found = (m.serving(at.to_pydatetime(), server_name).get(key_type) for m in service.machines)
             return {hashes[number] for number in found if number is not None}
 
         assert rotation.successor_sha256 in served(rotation.started_at)

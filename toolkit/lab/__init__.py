@@ -8,11 +8,12 @@ tlslite-ng.
 from toolkit.lab.clock import Clock
 from toolkit.lab.running import Lab
 from toolkit.lab.scenarios import NAMES, Scenario, scenario
-from toolkit.lab.schedule import Cause, Issue, Machine, Schedule, Service, Switch
+from toolkit.lab.schedule import CHAINS, Cause, Issue, Machine, Schedule, Service, Switch
 from toolkit.lab.simulate import Looks, Plan, draw_looks, simulate
 from toolkit.lab.truth import Truth, tell_truth
 
 __all__ = [
+    "CHAINS",
     "NAMES",
     "Cause",
     "Clock",

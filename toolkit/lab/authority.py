@@ -8,7 +8,7 @@ import hashlib
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from typing import Final
@@ -29,6 +29,9 @@ _CA_BEGINS, _CA_ENDS = datetime(2010, 1, 1, tzinfo=UTC), datetime(2049, 12, 31, 
 # the second pair belongs to another root.
 ISSUERS: Final = {"R1": "root 1", "E1": "root 1", "R2": "root 2", "E2": "root 2"}
 """The intermediates that sign leaves, and the root above each."""
+
+CROSSED: Final = {"R1": "root 2", "E1": "root 2", "R2": "root 1", "E2": "root 1"}
+"""The other root that has signed each intermediate, with the same name and key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,13 @@ class Issued:
 @lru_cache(maxsize=16)
 def issue_all(schedule: Schedule, seed: int) -> tuple[Issued, ...]:
     """The certificates of a schedule, in its order. Raises `LabError` for an unknown issuer or key type."""
-    return tuple(_issue(schedule, seed, number) for number in range(len(schedule.issues)))
+    # Issues that differ in their chain alone are one certificate, with the serial number of the first.
+    first: dict[Issue, int] = {}
+    numbers = [first.setdefault(replace(issue, chain="whole"), n) for n, issue in enumerate(schedule.issues)]
+    return tuple(
+        _issue(issue, f"{schedule.scenario} {seed} {number}")
+        for issue, number in zip(schedule.issues, numbers, strict=True)
+    )
 
 
 @contextmanager
@@ -75,13 +84,15 @@ def pem_file(certificate: Issued) -> Iterator[str]:
 
 @cache
 def authorities() -> dict[str, Issued]:
-    """Roots and intermediates by name; a root's chain is itself."""
+    """Roots and intermediates by name; a root's chain is itself. `R1 by root 2` is R1, signed by the other root."""
     made: dict[str, Issued] = {}
     for number, (name, root) in enumerate(ISSUERS.items()):
         if root not in made:
             made[root] = _authority(root, rsa_key(number), None)
         key = rsa_key(number + 1) if name.startswith("R") else ec_key("authority", number)
         made[name] = _authority(name, key, made[root])
+    for name, root in CROSSED.items():
+        made[_crossed(name)] = _authority(name, made[name].key, made[root], label=_crossed(name))
     return made
 
 
@@ -90,30 +101,44 @@ def roots() -> list[bytes]:
     return [authorities()[name].der for name in dict.fromkeys(ISSUERS.values())]
 
 
-def _issue(schedule: Schedule, seed: int, number: int) -> Issued:
-    issue = schedule.issues[number]
+def _issue(issue: Issue, label: str) -> Issued:
     if issue.issuer not in ISSUERS:
         raise LabError(f"There is no issuer {issue.issuer!r} in the lab; there is {', '.join(ISSUERS)}.")
     signer = authorities()[issue.issuer]
     key = _leaf_key(issue)
     usage = {"digital_signature": True, "key_encipherment": issue.key_type == "RSA", "key_cert_sign": False}
     builder = (
-        _builder(
-            issue.names[0], signer, key, (issue.not_before, issue.not_after), f"{schedule.scenario} {seed} {number}"
-        )
+        _builder(issue.names[0], signer, key, (issue.not_before, issue.not_after), label)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(**usage), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in issue.names]), critical=False)
     )
-    return _signed(builder, key, signer, issue.names)
+    return _in_chain(_signed(builder, key, signer, issue.names), issue)
 
 
-def _authority(name: str, key: PrivateKey, root: Issued | None) -> Issued:
+def _in_chain(issued: Issued, issue: Issue) -> Issued:
+    made = authorities()
+    root = made[ISSUERS[issue.issuer]].der
+    leaf, intermediate = issued.chain
+    chain = {
+        "whole": (leaf, intermediate),
+        "bare": (leaf,),
+        "crossed": (leaf, made[_crossed(issue.issuer)].der),
+        "rooted": (leaf, intermediate, root),
+    }
+    return replace(issued, chain=chain[issue.chain])
+
+
+def _crossed(name: str) -> str:
+    return f"{name} by {CROSSED[name]}"
+
+
+def _authority(name: str, key: PrivateKey, root: Issued | None, *, label: str | None = None) -> Issued:
     usage = {"digital_signature": True, "key_encipherment": False, "key_cert_sign": True}
     length = 1 if root is None else 0
     builder = (
-        _builder(f"lab {name}", root, key, (_CA_BEGINS, _CA_ENDS), name)
+        _builder(f"lab {name}", root, key, (_CA_BEGINS, _CA_ENDS), label or name)
         .add_extension(x509.BasicConstraints(ca=True, path_length=length), critical=True)
         .add_extension(_usage(**usage), critical=True)
     )

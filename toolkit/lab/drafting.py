@@ -1,6 +1,7 @@
 """What every scenario is drawn with: certificates in the order of their issue, and the times of a roll-out."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -33,7 +34,15 @@ class Draft:
         begins = not_before.replace(microsecond=0)
         # RFC 5280, section 4.1.2.5: both ends belong to the validity.
         ends = (begins + lifetime).replace(microsecond=0) - timedelta(seconds=1)
-        self.issues.append(Issue(names, key_type, key, f"{'R' if key_type == 'RSA' else 'E'}{pair}", begins, ends))
+        return self._add(Issue(names, key_type, key, f"{'R' if key_type == 'RSA' else 'E'}{pair}", begins, ends))
+
+    def in_chain(self, number: int, chain: str) -> int:
+        """The number of that certificate as handed out in another chain (`schedule.CHAINS`)."""
+        wanted = replace(self.issues[number], chain=chain)
+        return self.issues.index(wanted) if wanted in self.issues else self._add(wanted)
+
+    def _add(self, issue: Issue) -> int:
+        self.issues.append(issue)
         return len(self.issues) - 1
 
 

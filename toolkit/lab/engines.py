@@ -7,7 +7,7 @@ an instrument does, has still been served one. What is noted is what the impleme
 import importlib
 import importlib.util
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from toolkit.errors import LabError
@@ -19,10 +19,17 @@ Note = Callable[[str, object], None]
 """Called with a column of the log and its value: `server_name`, `protocol`, or `der`, the leaf that is sent."""
 
 
-class Engine(Protocol):
-    """An implementation, set up with certificates of at most one per key type, and a manner of speaking."""
+Hosts = Mapping[str, tuple[Issued, ...]]
+"""Host, lower case → certificates for clients that name it."""
 
-    def __init__(self, manner: Manner, issued: tuple[Issued, ...]) -> None: ...
+
+class Engine(Protocol):
+    """An implementation, set up with certificates of at most one per key type, and a manner of speaking.
+
+    `hosts` has those for clients that name a host (RFC 6066, section 3); whoever names none of them gets `issued`.
+    """
+
+    def __init__(self, manner: Manner, issued: tuple[Issued, ...], hosts: Hosts) -> None: ...
 
     def secure(self, connection: socket.socket, note: Note) -> Stream:
         """Shake hands as a server. What the client does wrong raises one of `FAILURES`."""
@@ -48,9 +55,10 @@ def check_installed(implementations: set[str]) -> None:
             )
 
 
-def make_engine(implementation: str, manner: str, issued: tuple[Issued, ...]) -> Engine:
+def make_engine(implementation: str, manner: str, issued: tuple[Issued, ...], hosts: Hosts) -> Engine:
     """The implementation of that name, ready to shake hands."""
-    made: Engine = importlib.import_module(_MODULES[implementation][0]).Implementation(MANNERS[manner], issued)
+    module = importlib.import_module(_MODULES[implementation][0])
+    made: Engine = module.Implementation(MANNERS[manner], issued, hosts)
     return made
 
 

@@ -9,7 +9,7 @@ from OpenSSL import SSL
 from toolkit.errors import LabError
 from toolkit.lab.authority import Issued, pem_file
 from toolkit.lab.dialogues import Stream
-from toolkit.lab.engines import Note
+from toolkit.lab.engines import Hosts, Note
 from toolkit.lab.manners import Manner
 
 Failure = SSL.Error
@@ -18,17 +18,13 @@ Failure = SSL.Error
 class Implementation:
     """A server context of pyOpenSSL; it accepts what its OpenSSL accepts by default."""
 
-    def __init__(self, manner: Manner, issued: tuple[Issued, ...]) -> None:
+    def __init__(self, manner: Manner, issued: tuple[Issued, ...], hosts: Hosts) -> None:
         if manner.suites:
             raise LabError("pyOpenSSL serves its own suites only; a manner with suites needs tlslite.")
         self._current = threading.local()
-        self._context = SSL.Context(SSL.TLS_SERVER_METHOD)
-        for certificate in issued:
-            with pem_file(certificate) as name:
-                # From a file, because that keeps a chain per certificate.
-                self._context.use_certificate_chain_file(name)
-                self._context.use_privatekey_file(name)
-        self._context.set_info_callback(self._on_state)
+        self._context = self._make_context(issued)
+        self._context.set_tlsext_servername_callback(self._on_name)
+        self._hosts = {host.encode("ascii"): self._make_context(of_host) for host, of_host in hosts.items()}
 
     def secure(self, connection: socket.socket, note: Note) -> Stream:
         """Shake hands as a server."""
@@ -37,6 +33,21 @@ class Implementation:
         secured.set_accept_state()
         secured.do_handshake()
         return secured
+
+    def _make_context(self, issued: tuple[Issued, ...]) -> SSL.Context:
+        context = SSL.Context(SSL.TLS_SERVER_METHOD)
+        for certificate in issued:
+            with pem_file(certificate) as name:
+                # From a file, because that keeps a chain per certificate.
+                context.use_certificate_chain_file(name)
+                context.use_privatekey_file(name)
+        context.set_info_callback(self._on_state)
+        return context
+
+    def _on_name(self, connection: SSL.Connection) -> None:
+        context = self._hosts.get((connection.get_servername() or b"").lower())
+        if context is not None:
+            connection.set_context(context)
 
     def _on_state(self, connection: SSL.Connection, _where: int, _value: int) -> None:
         # OpenSSL names the state after what it has just written; the flight leaves when it is complete.

@@ -7,7 +7,7 @@ import threading
 from toolkit.errors import LabError
 from toolkit.lab.authority import Issued, pem_file
 from toolkit.lab.dialogues import Stream
-from toolkit.lab.engines import Note
+from toolkit.lab.engines import Hosts, Note
 from toolkit.lab.manners import Manner
 
 Failure = ssl.SSLError
@@ -21,26 +21,33 @@ _HANDSHAKE, _CERTIFICATE = 22, 11
 class Implementation:
     """A server context of Python's `ssl`; it accepts what OpenSSL accepts by default."""
 
-    def __init__(self, manner: Manner, issued: tuple[Issued, ...]) -> None:
+    def __init__(self, manner: Manner, issued: tuple[Issued, ...], hosts: Hosts) -> None:
         if manner.suites:
             raise LabError("Python's ssl serves its own suites only; a manner with suites needs tlslite.")
         self._current = threading.local()
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        for certificate in issued:
-            with pem_file(certificate) as name:
-                self._context.load_cert_chain(name)
+        self._context = self._make_context(issued)
         self._context.sni_callback = self._on_name
-        # Undocumented, and the only way to learn which of its certificates OpenSSL sends. Set below the property,
-        # whose conversions to enumerations cost a tenth of a handshake.
-        super(ssl.SSLContext, ssl.SSLContext)._msg_callback.__set__(self._context, self._on_message)  # type: ignore[misc]
+        self._hosts = {host: self._make_context(of_host) for host, of_host in hosts.items()}
 
     def secure(self, connection: socket.socket, note: Note) -> Stream:
         """Shake hands as a server."""
         self._current.note = note
         return self._context.wrap_socket(connection, server_side=True)
 
-    def _on_name(self, _connection: object, name: str | None, _context: object) -> None:
+    def _make_context(self, issued: tuple[Issued, ...]) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        for certificate in issued:
+            with pem_file(certificate) as name:
+                context.load_cert_chain(name)
+        # Undocumented, and the only way to learn which of its certificates OpenSSL sends. Set below the property,
+        # whose conversions to enumerations cost a tenth of a handshake.
+        super(ssl.SSLContext, ssl.SSLContext)._msg_callback.__set__(context, self._on_message)  # type: ignore[misc]
+        return context
+
+    def _on_name(self, connection: ssl.SSLObject | ssl.SSLSocket, name: str | None, _context: object) -> None:
         self._current.note("server_name", name)
+        if name is not None and name.lower() in self._hosts:
+            connection.context = self._hosts[name.lower()]
 
     def _on_message(
         self, _connection: object, direction: str, version: int, content: int, message: int, data: bytes

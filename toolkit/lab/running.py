@@ -75,7 +75,7 @@ class Lab:
 
     @property
     def targets(self) -> list[Target]:
-        """One per service and address: named as the service, dialled on loopback, `source="lab"`.
+        """One per service, address and server name that is asked for: dialled on loopback, `source="lab"`.
 
         Raises `LabError` while the lab is not running: there are no ports then.
         """
@@ -85,11 +85,12 @@ class Lab:
                 services[number].scheme,
                 services[number].host,
                 services[number].number,
-                services[number].host,
+                server_name,
                 (address, port),
                 "lab",
             )
             for number, address, port in self._running().stations
+            for server_name in services[number].asked
         ]
 
     def log(self) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import numpy as np
 
 from toolkit.errors import LabError
 from toolkit.lab.drafting import Draft, roll_out_times
-from toolkit.lab.schedule import LOOPBACK, Cause, Machine, Schedule, Service, Switch
+from toolkit.lab.schedule import CHAINS, LOOPBACK, Cause, Machine, Schedule, Service, Switch
 from toolkit.lab.stills import STILLS, draw_still
 from toolkit.lab.year import draw_year
 
@@ -26,6 +26,10 @@ NAMES: Final[dict[str, str]] = {
     "short-lived": "six-day certificates",
     "anycast": "several addresses, whose machines follow each other by days",
     "sticky": "the balancer keeps a source on one machine",
+    "default-certificate": "two hosts at one address, and a default certificate for whoever names neither of them",
+    "other-chain": "some machines hand out the same leaf in another chain for a while",
+    "re-issue": "a certificate is issued again with the same key, long before it ends",
+    "unrelated": "a stranger answers in the place of one machine for a while, with a certificate for another host",
     "museum": "one machine that accepts what smtp.gmail.com accepted in 2015: SSL 3.0 to TLS 1.2, RC4, 3DES",
     "modern": "two machines of today: TLS 1.2 and 1.3, X25519MLKEM768, RSA and ECDSA",
     "mixed": "one machine of three is left over from 2015",
@@ -43,8 +47,10 @@ class Scenario:
     (switch times drawn uniformly, then shifted and scaled so that the first is 0 and the last `roll_out`) or `bind`
     (one canary at 0, one last machine at `roll_out`, the rest half-way). `delay` is what the name is about: how long
     the stuck machine stays behind, when the rollback comes after the roll-out and when its repetition comes, how long
-    after expiry `late` switches, how long after its roll-out a key is compromised, by how much one anycast address
-    follows the other. `year`, `museum`, `modern` and `mixed` take only `begins_at`, rates and `affinity`.
+    after expiry `late` switches, how long after its roll-out a key is compromised or a certificate issued again, by
+    how much one anycast address follows the other, for how long the other chain (`chain`, one of
+    `toolkit.lab.CHAINS`) is handed out or the stranger answers. `default-certificate` has a line of certificates for
+    each host and for its default. `year`, `museum`, `modern` and `mixed` take only `begins_at`, rates and `affinity`.
     """
 
     name: str
@@ -59,6 +65,7 @@ class Scenario:
     delay: timedelta = timedelta(days=5)
     key_types: tuple[str, ...] = ("RSA",)
     reuse_key: bool = False
+    chain: str = "crossed"
     scheme: str = "smtp"
     affinity: timedelta | None = None
     drop_rate: float = 0.0
@@ -74,6 +81,8 @@ class Scenario:
             raise LabError(f"{self.addresses} addresses; 127.0.0.1 to 127.0.0.250 are there.")
         if min(self.lifetime, self.period) <= timedelta(0) or min(self.roll_out, self.delay) < timedelta(0):
             raise LabError("A scenario's lifetime and period are longer than nothing; roll_out and delay not negative.")
+        if self.chain not in CHAINS or self.chain == "whole":
+            raise LabError(f"chain={self.chain!r} is no other chain; take {', '.join(list(CHAINS)[1:])}.")
         if self.affinity is not None and self.affinity <= timedelta(0):
             raise LabError("An affinity is longer than nothing; None is a balancer without one.")
         if self.begins_at.tzinfo is None:
@@ -97,6 +106,9 @@ class Scenario:
 
 _DAY = timedelta(days=1)
 
+_EARLY: Final = ("emergency", "re-issue")
+"""Scenarios in which one successor comes long before its predecessor ends."""
+
 _DEFAULTS: Final[dict[str, dict[str, Any]]] = {
     "steady": {"roll_out": _DAY},
     "slow-rollout": {"machines": 10, "roll_out": 14 * _DAY, "period": 65 * _DAY},
@@ -110,6 +122,9 @@ _DEFAULTS: Final[dict[str, dict[str, Any]]] = {
     },
     "anycast": {"addresses": 3, "machines": 3},
     "sticky": {"affinity": _DAY},
+    "other-chain": {"delay": 20 * _DAY},
+    "re-issue": {"delay": 10 * _DAY},
+    "unrelated": {"delay": 10 * _DAY},
     "museum": {"begins_at": datetime(2015, 11, 25, tzinfo=UTC)},
 }  # fmt: skip
 
@@ -135,13 +150,27 @@ def _draw(asked: Scenario, chance: np.random.Generator) -> Schedule:
     for number in range(asked.services):
         host = "mx.lab.test" if asked.services == 1 else f"mx{number + 1}.lab.test"
         switches: list[list[Switch]] = [[] for _ in range(asked.machines * asked.addresses)]
-        for key_type in asked.key_types:
-            line = _Line(asked, chance, draft, host, key_type)
+        server_names: tuple[str, ...] = ()
+        lines: list[tuple[str, str, str | None]] = [(host, key_type, None) for key_type in asked.key_types]
+        if asked.name == "default-certificate":
+            hosts = (host, host.replace("mx", "www"))
+            lines = [(name, key_type, name) for name in hosts for key_type in asked.key_types]
+            lines.append(("default.lab.test", str(chance.choice(("RSA", "EC"))), None))
+            server_names = (*hosts, _UNKNOWN)
+            unknown = Cause(number, None, "default_certificate", asked.begins_at, None, server_name=_UNKNOWN)
+            causes.append(unknown)
+        for name, key_type, server_name in lines:
+            line = _Line(asked, chance, draft, name, key_type)
             line.draw()
-            causes += [Cause(number, key_type, cause, begins, ends) for cause, begins, ends in line.causes]
+            causes += [
+                Cause(number, key_type, cause, begins, ends, issue, server_name)
+                for cause, begins, ends, issue in line.causes
+            ]
             for machine, own in enumerate(line.switches()):
-                switches[machine] += own
+                switches[machine] += [replace(switch, server_name=server_name) for switch in own]
             ends_at = max(ends_at, line.ends_at)
+        if asked.name in {"other-chain", "unrelated"}:
+            causes.append(_disturbed(asked, chance, draft, number, switches))
         services.append(
             Service(
                 asked.scheme,
@@ -153,9 +182,57 @@ def _draw(asked: Scenario, chance: np.random.Generator) -> Schedule:
                 affinity=asked.affinity,
                 drop_rate=asked.drop_rate,
                 defer_rate=asked.defer_rate,
+                server_names=server_names,
             )
         )
     return Schedule(asked.name, asked.begins_at, ends_at, tuple(draft.issues), tuple(services), tuple(causes))
+
+
+_UNKNOWN: Final = "unknown.lab.test"
+"""A host that no certificate is for."""
+
+
+def _disturbed(
+    asked: Scenario, chance: np.random.Generator, draft: Draft, number: int, switches: list[list[Switch]]
+) -> Cause:
+    """Some machines do something else for `delay`: their switches are changed, and what that is comes as a cause."""
+    rest = max(own[-1].at for own in switches) - asked.begins_at
+    begins = (asked.begins_at + float(chance.uniform(0.1, 0.6)) * max(rest, asked.period)).replace(microsecond=0)
+    ends = begins + asked.delay
+    if asked.name == "unrelated":
+        key_type = str(chance.choice(("RSA", "EC")))
+        stranger = draft.issue(("elsewhere.lab.test",), key_type, begins - 9 * _DAY, asked.lifetime, pair=2)
+        place = int(chance.integers(len(switches)))
+        switches[place] = _replaced(switches[place], begins, ends, Switch(begins, key_type, stranger))
+        return Cause(number, None, "unrelated", begins, ends, stranger)
+    for place in chance.permutation(len(switches))[: int(chance.integers(1, max(2, len(switches))))]:
+        switches[place] = [
+            switch if switch.issue is None or not begins <= switch.at < ends
+            else replace(switch, issue=draft.in_chain(switch.issue, asked.chain))
+            for switch in _interrupted(switches[place], begins, ends)
+        ]  # fmt: skip
+    return Cause(number, None, "other_chain", begins, ends)
+
+
+def _replaced(own: list[Switch], begins: datetime, ends: datetime, stranger: Switch) -> list[Switch]:
+    """The switches of a machine in whose place a stranger answers."""
+    apart = [
+        replace(switch, issue=None) if begins <= switch.at < ends else switch
+        for switch in _interrupted(own, begins, ends)
+        if switch.key_type != stranger.key_type or not begins <= switch.at < ends
+    ]
+    is_only_his = all(switch.key_type != stranger.key_type for switch in own)
+    return [*apart, stranger, *([replace(stranger, at=ends, issue=None)] if is_only_his else [])]
+
+
+def _interrupted(own: list[Switch], begins: datetime, ends: datetime) -> list[Switch]:
+    """The switches of a machine, those said again that hold at either instant."""
+    return own + [
+        Switch(at, key_type, issue)
+        for at in (begins, ends)
+        for key_type, issue in Machine(tuple(sorted(own, key=lambda switch: switch.at))).serving(at).items()
+        if not any(switch.at == at and switch.key_type == key_type for switch in own)
+    ]
 
 
 def _address(number: int) -> str:
@@ -168,7 +245,7 @@ class _Line:
     def __init__(self, asked: Scenario, chance: np.random.Generator, draft: Draft, host: str, key_type: str) -> None:
         self.asked, self.chance, self.draft, self.host, self.key_type = asked, chance, draft, host, key_type
         self.moves: list[tuple[list[datetime], int]] = []  # when each machine begins to serve which issue
-        self.causes: list[tuple[str, datetime, datetime]] = []
+        self.causes: list[tuple[str, datetime, datetime, int | None]] = []
         self.ends_at = asked.begins_at
 
     def draw(self) -> None:
@@ -176,30 +253,36 @@ class _Line:
         # The generation, never the first, in which happens what the scenario is named after.
         special = int(self.chance.integers(1, max(2, asked.generations - 1)))
         begins = asked.begins_at - asked.period * (1 - float(self.chance.uniform(0.3, 1)))
+        if asked.name == "re-issue":
+            begins = max(begins, asked.begins_at - asked.roll_out)
         key, not_after = None, asked.begins_at
         for generation in range(asked.generations):
             if asked.name == "late" and generation:
                 begins = not_after + asked.delay
-            is_emergency = asked.name == "emergency" and generation == special
+            is_early = asked.name in _EARLY and generation == special
+            is_emergency, is_again = (is_early and asked.name == name for name in _EARLY)
             lead = asked.lifetime * float(self.chance.uniform(0.02, 0.05))
-            issued_at = begins - (timedelta(hours=1) if is_emergency else lead)
+            issued_at = begins - (timedelta(hours=1) if is_early else lead)
             issue = self.draft.issue(
                 (self.host,),
                 self.key_type,
                 issued_at,
                 asked.lifetime,
                 pair=2 if asked.name == "issuer-move" and generation >= special else 1,
-                key=key if not is_emergency else None,
+                key=key if is_again or (asked.reuse_key and not is_emergency) else None,
             )
-            key = self.draft.issues[issue].key if asked.reuse_key else None
-            not_after = self.draft.issues[issue].not_after
+            if is_again and 2 * (not_after - self.draft.issues[issue].not_before) <= asked.lifetime:
+                raise LabError("A re-issue comes with over half of the life left: take a shorter delay or roll_out.")
+            key, not_after = self.draft.issues[issue].key, self.draft.issues[issue].not_after
             if generation == 0:
                 self.moves.append(([asked.begins_at] * (asked.machines * asked.addresses), issue))
             elif is_emergency:
                 self.moves.append((self._times(begins, timedelta(0)), issue))
             else:
                 self._roll_out(begins, issue, generation == special)
-            if asked.name == "emergency" and generation + 1 == special:
+            if is_again:
+                self.causes.append(("reissue", min(self.moves[-1][0]), max(self.moves[-1][0]), issue))
+            if asked.name in _EARLY and generation + 1 == special:
                 begins = max(begins + asked.roll_out, asked.begins_at) + asked.delay
             else:
                 begins += asked.period
@@ -212,7 +295,7 @@ class _Line:
             stuck = int(np.argmax([time.timestamp() for time in times]))
             last_but_one = max(time for machine, time in enumerate(times) if machine != stuck or len(times) == 1)
             times[stuck] += asked.delay
-            self.causes.append(("stuck_machine", last_but_one, times[stuck]))
+            self.causes.append(("stuck_machine", last_but_one, times[stuck], None))
         self.moves.append((times, issue))
         if asked.name == "rollback" and is_special:
             back = self._times(max(times) + asked.delay, asked.roll_out / 8)
@@ -221,7 +304,7 @@ class _Line:
         for number in range(1, asked.addresses if asked.name == "anycast" else 0):
             first, own = max(times[: asked.machines]), min(times[number * asked.machines :][: asked.machines])
             if first < own:
-                self.causes.append(("addresses", first, own))
+                self.causes.append(("addresses", first, own, None))
 
     def _times(self, begins: datetime, roll_out: timedelta) -> list[datetime]:
         asked = self.asked

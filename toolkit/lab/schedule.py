@@ -20,13 +20,22 @@ IMPLEMENTATIONS: Final = ("ssl", "pyopenssl", "tlslite")
 SCHEMES: Final = ("smtp", "smtps", "imap", "imaps", "pop3", "pop3s", "https", "tls")
 """What the lab's services speak; `tls` is bare TLS."""
 
+CHAINS: Final = {
+    "whole": "the leaf and the intermediate that signed it",
+    "bare": "the leaf alone: the intermediate is missing",
+    "crossed": "the leaf and its intermediate as another root has signed it, with the same name and key",
+    "rooted": "the leaf, the intermediate and the root",
+}
+"""In which chains a certificate is handed out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One certificate to be issued.
+    """One certificate to be issued, and the chain (`CHAINS`) that it is handed out in.
 
     `key` numbers the key within its type: equal numbers are the same key, which is how a truth says key reuse.
     `issuer` names the intermediate that signs (`authority.ISSUERS`), `names` are the DNS names of its SAN.
+    Issues that differ in their chain alone are one certificate.
     """
 
     names: tuple[str, ...]
@@ -35,23 +44,29 @@ class Issue:
     issuer: str
     not_before: datetime
     not_after: datetime
+    chain: str = "whole"
 
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """From `at` on, a machine answers for `key_type` with `issues[issue]`; with nothing where `issue` is None."""
+    """From `at` on, a machine answers for `key_type` with `issues[issue]`; with nothing where `issue` is None.
+
+    `server_name`: to clients that name this host; null: to everyone whose host it has no switch for, which is its
+    default certificate.
+    """
 
     at: datetime
     key_type: str
     issue: int | None
+    server_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
     """One machine behind an address: its switches in time order, and whose code it runs.
 
-    `manner` says what it speaks (`manners.MANNERS`); it serves one certificate per key type, and the client's offer
-    decides between them.
+    `manner` says what it speaks (`manners.MANNERS`); it serves one certificate per key type and host that it knows,
+    and the client's offer and server name decide between them.
     """
 
     switches: tuple[Switch, ...]
@@ -59,10 +74,20 @@ class Machine:
     implementation: str = "ssl"
     manner: str = "current"
 
-    def serving(self, at: datetime) -> dict[str, int]:
-        """Key type → number of the issue that the machine serves at that instant."""
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The hosts that it has certificates of their own for, in order."""
+        return tuple(sorted({switch.server_name for switch in self.switches if switch.server_name is not None}))
+
+    def switches_for(self, server_name: str | None) -> tuple[Switch, ...]:
+        """Its switches for clients that name this host: the default's where it does not know it."""
+        host = server_name if server_name in self.hosts else None
+        return tuple(switch for switch in self.switches if switch.server_name == host)
+
+    def serving(self, at: datetime, server_name: str | None = None) -> dict[str, int]:
+        """Key type → number of the issue that the machine serves at that instant to clients that name this host."""
         served: dict[str, int] = {}
-        for switch in self.switches:
+        for switch in self.switches_for(server_name):
             if switch.at > at:
                 break
             if switch.issue is None:
@@ -77,7 +102,8 @@ class Service:
     """A service as a user means it; its balancer picks one of an address's machines per connection, at random.
 
     With `affinity` it keeps a source on one machine for that long instead. `drop_rate` of the connections are reset
-    or closed before an answer, `defer_rate` are told 421 (SMTP only, RFC 5321 section 4.2.3).
+    or closed before an answer, `defer_rate` are told 421 (SMTP only, RFC 5321 section 4.2.3). `server_names` are what
+    its clients ask for, one after the other; none: its host.
     """
 
     scheme: str
@@ -87,6 +113,12 @@ class Service:
     affinity: timedelta | None = None
     drop_rate: float = 0.0
     defer_rate: float = 0.0
+    server_names: tuple[str, ...] = ()
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The server names that its clients ask for."""
+        return self.server_names or (self.host,)
 
     @property
     def number(self) -> int:
@@ -106,13 +138,19 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why a line of a service shows several leaves from `begins_at` to `ends_at`, beyond a plain rotation."""
+    """Why a line of a service shows several leaves from `begins_at` to `ends_at`, beyond a plain rotation.
+
+    `key_type` null: whatever the key type; `ends_at` null: to the end. `issue` is the certificate that it is about:
+    the stranger's, the second of a re-issue, the one that comes in several chains; null: none in particular.
+    """
 
     service: int
-    key_type: str
+    key_type: str | None
     cause: str
     begins_at: datetime
-    ends_at: datetime
+    ends_at: datetime | None
+    issue: int | None = None
+    server_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +175,14 @@ class Schedule:
             if min(service.drop_rate, service.defer_rate) < 0 or service.drop_rate + service.defer_rate > 1:
                 raise LabError(f"{service.service}: drop_rate and defer_rate are shares; together at most 1.")
 
+        if unknown := {issue.chain for issue in self.issues}.difference(CHAINS):
+            raise LabError(f"There is no chain {sorted(unknown)[0]!r} in the lab; there is {', '.join(CHAINS)}.")
+
     def _check(self, service: Service, machine: Machine) -> None:
         if machine.implementation not in IMPLEMENTATIONS:
             raise LabError(f"{service.service}: no {machine.implementation!r}; there is {', '.join(IMPLEMENTATIONS)}.")
+        if machine.implementation == "tlslite" and machine.hosts:
+            raise LabError(f"{service.service}: tlslite serves one certificate to everyone; take ssl or pyopenssl.")
         if list(machine.switches) != sorted(machine.switches, key=lambda switch: switch.at):
             raise LabError(f"{service.service}: a machine's switches are not in time order.")
         for switch in machine.switches:

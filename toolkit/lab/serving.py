@@ -42,6 +42,9 @@ _MOST_CONNECTIONS: Final = 200
 _BLOCK: Final = 256
 """Connections whose fates are drawn at once."""
 
+_Served = tuple[tuple[str | None, tuple[int, ...]], ...]
+"""What a machine serves: the default first, then each host that it knows, with the numbers of the issues."""
+
 
 @dataclass(slots=True)
 class Visit:
@@ -189,12 +192,13 @@ class _Internet:
         return balance(self._schedule, self._seed, service, address, connection=numbers, at=numbers)
 
     def _engine_of(self, machine: Machine, at: datetime) -> Engine:
-        issues = tuple(sorted(machine.serving(at).values()))
+        served = tuple((host, tuple(sorted(machine.serving(at, host).values()))) for host in (None, *machine.hosts))
         with self._lock:
-            return self._engine(machine.implementation, machine.manner, issues)
+            return self._engine(machine.implementation, machine.manner, served)
 
-    def _make_engine(self, implementation: str, manner: str, issues: tuple[int, ...]) -> Engine:
-        return make_engine(implementation, manner, tuple(self._issued[number] for number in issues))
+    def _make_engine(self, implementation: str, manner: str, served: _Served) -> Engine:
+        default, *hosts = ((host, tuple(self._issued[number] for number in issues)) for host, issues in served)
+        return make_engine(implementation, manner, default[1], {str(host): issued for host, issued in hosts})
 
 
 def _listen(address: str) -> socket.socket:

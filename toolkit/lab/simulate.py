@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import product
 from typing import Final
 
 import numpy as np
@@ -25,7 +26,7 @@ from toolkit.lab.balancer import (
 )
 from toolkit.lab.scenarios import Scenario
 from toolkit.lab.scenarios import scenario as scenario_named
-from toolkit.lab.schedule import Machine, Schedule
+from toolkit.lab.schedule import Schedule, Switch
 from toolkit.reference import Offer, signature_schemes, suites
 from toolkit.reference import offers as known_offers
 from toolkit.tables import Tables
@@ -39,9 +40,10 @@ class Plan:
     """When and how often to look.
 
     `rounds` are the instants of the rounds (see `Plan.every`), each moved by a uniform ±`jitter`; in each, every
-    address of every service is looked at `samples` times with each of the `offers` (`toolkit.reference.offers`),
-    `spacing` apart. `look_loss` and `round_loss` are the shares of looks and rounds that are lost on the watcher's
-    side: no row at all. Raises `LabError` for a plan without looks, an unknown offer, an instant without a zone.
+    address of every service is looked at `samples` times with each of the `offers` (`toolkit.reference.offers`) and
+    server names, `spacing` apart. `look_loss` and `round_loss` are the shares of looks and rounds that are lost on the
+    watcher's side: no row at all. Raises `LabError` for a plan without looks, an unknown offer, an instant without a
+    zone.
     """
 
     rounds: tuple[datetime, ...]
@@ -70,9 +72,9 @@ class Plan:
 class Looks:
     """Looks at one address of one service as arrays of equal length, in the order of their connections.
 
-    `at` (int64 [µs since 1970]), `round`, `sample`, `offer` (int64, number in the plan), `machine` (int64; -1: none
-    was reached), `issue` (int64, number in the schedule; -1: no certificate), `ending` (int8: 0 served, 1 refused,
-    2 reset, 3 closed, 4 deferred).
+    `at` (int64 [µs since 1970]), `round`, `sample`, `offer` (int64, number in the plan), `server_name` (int64, number
+    in the service's `asked`), `machine` (int64; -1: none was reached), `issue` (int64, number in the schedule; -1: no
+    certificate), `ending` (int8: 0 served, 1 refused, 2 reset, 3 closed, 4 deferred).
     """
 
     service: int
@@ -81,6 +83,7 @@ class Looks:
     round: Numbers
     sample: Numbers
     offer: Numbers
+    server_name: Numbers
     machine: Numbers
     issue: Numbers
     ending: NDArray[np.int8]
@@ -89,7 +92,8 @@ class Looks:
 def draw_looks(schedule: Schedule, seed: int, plan: Plan) -> list[Looks]:
     """The looks of the plan at every service and address, with the machines that a `Lab` of that seed would pick.
 
-    A round goes through the samples, and for each through the offers, as a collector does.
+    A round goes through the samples, for each through the offers, for each through the server names, as a collector
+    does.
     """
     return [
         _looks_at(schedule, seed, plan, number, address)
@@ -110,7 +114,7 @@ def simulate(scenario: str | Scenario | Schedule, seed: int, plan: Plan) -> Tabl
     looks = draw_looks(schedule, seed, plan)
     seen = sorted({int(number) for drawn in looks for number in np.unique(drawn.issue) if number >= 0})
     chains = {der for number in seen for der in issued[number].chain[1:]}
-    rows = [issued[number].row for number in seen]
+    rows = list({issued[number].sha256: issued[number].row for number in seen}.values())
     rows += [authority.row for authority in authorities().values() if authority.der in chains]
     return Tables.from_frames(
         pd.concat([_observed(schedule, seed, plan, drawn) for drawn in looks], ignore_index=True),
@@ -127,7 +131,8 @@ def as_schedule(scenario: str | Scenario | Schedule, seed: int) -> Schedule:
 
 def _looks_at(schedule: Schedule, seed: int, plan: Plan, number: int, address: str) -> Looks:
     service = schedule.services[number]
-    per_round = len(plan.offers) * plan.samples
+    names = len(service.asked)
+    per_round = len(plan.offers) * plan.samples * names
     rounds = np.repeat(np.arange(len(plan.rounds)), per_round)
     within = np.tile(np.arange(per_round), len(plan.rounds))
     starts = np.array([in_micros(instant) for instant in plan.rounds], dtype=np.int64)
@@ -139,21 +144,25 @@ def _looks_at(schedule: Schedule, seed: int, plan: Plan, number: int, address: s
     )
     rounds, within, at = rounds[kept], within[kept], at[kept]
     machine, ending = balance(schedule, seed, number, address, connection=np.arange(len(at)), at=at)
-    offer = within % len(plan.offers)
+    sample, offer, name = np.unravel_index(within, (plan.samples, len(plan.offers), names))
     issue = np.full(len(at), -1, dtype=np.int64)
     for place_of in np.unique(machine[machine >= 0]):
-        for offered, name in enumerate(plan.offers):
-            looks = np.flatnonzero((machine == place_of) & (offer == offered))
-            issue[looks] = _served(service.machines[place_of], _admitted(known_offers()[name]), at[looks])
+        for (offered, offer_name), (asked, server_name) in product(enumerate(plan.offers), enumerate(service.asked)):
+            looks = np.flatnonzero((machine == place_of) & (offer == offered) & (name == asked))
+            switches = service.machines[place_of].switches_for(server_name)
+            issue[looks] = _served(switches, _admitted(known_offers()[offer_name]), at[looks])
     ending[(machine >= 0) & (issue < 0)] = REFUSED
-    return Looks(number, address, at, rounds, within // len(plan.offers), offer, machine, issue, ending)
+    return Looks(number, address, at, rounds, sample, offer, name, machine, issue, ending)
 
 
-def _served(machine: Machine, admitted: list[str], at: Numbers) -> Numbers:
-    """The issue that a machine shows at each instant to a client that admits these key types; -1: none."""
+def _served(switches: tuple[Switch, ...], admitted: list[str], at: Numbers) -> Numbers:
+    """The issue that a machine with these switches shows at each instant to a client that admits these key types.
+
+    -1: none.
+    """
     served = np.full(len(at), -1, dtype=np.int64)
     for key_type in admitted:
-        own = [switch for switch in machine.switches if switch.key_type == key_type]
+        own = [switch for switch in switches if switch.key_type == key_type]
         issues = np.array([-1] + [-1 if switch.issue is None else switch.issue for switch in own])
         times = np.array([in_micros(switch.at) for switch in own], dtype=np.int64)
         shown = issues[np.searchsorted(times, at, side="right")]
@@ -210,7 +219,7 @@ def _observed(schedule: Schedule, seed: int, plan: Plan, drawn: Looks) -> pd.Dat
             "host": service.host,
             "port": service.number,
             "address": drawn.address,
-            "server_name": service.host,
+            "server_name": np.array(service.asked, dtype=object)[drawn.server_name],
             "offer": np.array([known_offers()[name].name for name in plan.offers], dtype=object)[drawn.offer],
             "leaf_sha256": leaves[drawn.issue],
             "chain_sha256": chains[drawn.issue],

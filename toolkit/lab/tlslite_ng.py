@@ -8,7 +8,7 @@ from toolkit import schema
 from toolkit.errors import LabError
 from toolkit.lab.authority import Issued
 from toolkit.lab.dialogues import Stream
-from toolkit.lab.engines import Note
+from toolkit.lab.engines import Hosts, Note
 from toolkit.lab.manners import Manner
 
 with warnings.catch_warnings():
@@ -32,8 +32,8 @@ _PROTOCOLS = {version: name for name, version in _VERSIONS.items()}
 class Implementation:
     """Settings of tlslite-ng that accept the suites of a manner, in its order, version by version; one certificate."""
 
-    def __init__(self, manner: Manner, issued: tuple[Issued, ...]) -> None:
-        if not manner.suites or len(issued) != 1:
+    def __init__(self, manner: Manner, issued: tuple[Issued, ...], hosts: Hosts) -> None:
+        if not manner.suites or len(issued) != 1 or hosts:
             raise LabError("tlslite serves one certificate and needs a manner that lists its suites.")
         chain = [X509() for _ in issued[0].chain]
         for certificate, der in zip(chain, issued[0].chain, strict=True):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Final
 
 import pandas as pd
@@ -11,13 +11,13 @@ from pandas.api.types import pandas_dtype
 
 from toolkit import schema
 from toolkit.lab.authority import authorities, issue_all
-from toolkit.lab.schedule import Schedule
+from toolkit.lab.schedule import Schedule, Service
 
 _INSTANT: Final = schema.DTYPES["instant"]
 
 _SERVING: Final = {
     "service": "string", "server_name": "string", "address": "string", "machine": "Int64", "key_type": "string",
-    "leaf_sha256": "string", "served_from": _INSTANT, "served_until": _INSTANT,
+    "leaf_sha256": "string", "chain": "string", "served_from": _INSTANT, "served_until": _INSTANT,
 }  # fmt: skip
 _ROTATIONS: Final = {
     "service": "string", "server_name": "string", "key_type": "string", "predecessor_sha256": "string",
@@ -25,8 +25,8 @@ _ROTATIONS: Final = {
     "machines": "Int64", "is_return": "boolean",
 }  # fmt: skip
 _CAUSES: Final = {
-    "service": "string", "server_name": "string", "key_type": "string", "cause": "string", "begins_at": _INSTANT,
-    "ends_at": _INSTANT,
+    "service": "string", "server_name": "string", "key_type": "string", "cause": "string", "leaf_sha256": "string",
+    "begins_at": _INSTANT, "ends_at": _INSTANT,
 }  # fmt: skip
 
 
@@ -34,21 +34,24 @@ _CAUSES: Final = {
 class Truth:
     """The truth of a lab, as frames.
 
-    `serving`, one row per stretch in which a machine serves a certificate: `service`, `server_name`, `address`
-    (string), `machine` (Int64, from 0 within its service), `key_type`, `leaf_sha256` (string), `served_from`
-    (instant), `served_until` (instant, exclusive; null: to the end of the schedule and on).
+    `serving`, one row per stretch in which a machine serves a certificate in one chain: `service`, `server_name` (that
+    clients ask for), `address` (string), `machine` (Int64, from 0 within its service), `key_type`, `leaf_sha256`,
+    `chain` (string: `toolkit.lab.CHAINS`), `served_from` (instant), `served_until` (instant, exclusive; null: to the
+    end of the schedule and on).
 
     `rotations`, one row per change of the certificate of a line (service, server_name, key_type): `service`,
     `server_name`, `key_type`, `predecessor_sha256`, `successor_sha256` (string), `started_at` (instant: the first
     machine serves the successor, S), `half_at` (instant: first that half of the line's machines serve it; null:
     never), `done_at` (instant: the last machine leaves the predecessor, D; null: not within the schedule),
     `machines` (Int64: how many the line has), `is_return` (boolean: the successor had been served and left before).
+    A certificate that is `unrelated` (see `causes`) has no part in them.
 
     `certificates`: leaf and CA certificates with the columns of the table of that name (data/README.md).
 
-    `causes`, one row per reason why a window shows several leaves: `service`, `server_name`, `key_type` (string;
-    null: it concerns all), `cause` (string: rotation, rollback, key_types, stuck_machine, addresses), `begins_at`,
-    `ends_at` (instant; null: to the end).
+    `causes`, one row per reason why a window shows several leaves or chains: `service`, `server_name`, `key_type`
+    (string; null: it concerns all), `cause` (string: rotation, rollback, key_types, stuck_machine, addresses,
+    default_certificate, other_chain, reissue, unrelated), `leaf_sha256` (string: the certificate that it is about, the
+    second of a re-issue; null: none in particular), `begins_at`, `ends_at` (instant; null: to the end).
     """
 
     serving: pd.DataFrame
@@ -59,10 +62,14 @@ class Truth:
 
 @dataclass(frozen=True, slots=True)
 class _Stretch:
-    """A machine serves an issue of a line from `begins` to `ends` (None: on and on)."""
+    """A machine serves an issue of a line from `begins` to `ends` (None: on and on).
+
+    `certificate` is the first issue of the same certificate: others differ in their chain.
+    """
 
     machine: int
     issue: int
+    certificate: int
     begins: datetime
     ends: datetime | None
 
@@ -74,9 +81,12 @@ def tell_truth(schedule: Schedule, seed: int = 0) -> Truth:
     serving: list[dict[str, object]] = []
     rotations: list[dict[str, object]] = []
     causes: list[dict[str, object]] = []
-    for number, service in enumerate(schedule.services):
-        named = {"service": service.service, "server_name": service.host}
-        lines = _lines(schedule, number)
+    certificates = [hashes.index(one) for one in hashes]
+    strangers = {cause.issue for cause in schedule.causes if cause.cause == "unrelated"}
+    for number, server_name in ((n, name) for n, service in enumerate(schedule.services) for name in service.asked):
+        service = schedule.services[number]
+        named = {"service": service.service, "server_name": server_name}
+        lines = _lines(schedule, service, server_name, certificates)
         for key_type, stretches in lines.items():
             line = named | {"key_type": key_type}
             serving += [
@@ -85,27 +95,30 @@ def tell_truth(schedule: Schedule, seed: int = 0) -> Truth:
                     "address": service.machines[stretch.machine].address,
                     "machine": stretch.machine,
                     "leaf_sha256": hashes[stretch.issue],
+                    "chain": schedule.issues[stretch.issue].chain,
                     "served_from": stretch.begins,
                     "served_until": stretch.ends,
                 }
                 for stretch in stretches
             ]
-            for rotation in _rotations(stretches, hashes):
+            for rotation in _rotations([s for s in stretches if s.certificate not in strangers], hashes):
                 rotations.append(line | rotation)
                 if rotation["done_at"] is None or rotation["done_at"] != rotation["started_at"]:
                     cause = "rollback" if rotation["is_return"] else "rotation"
                     span = {"begins_at": rotation["started_at"], "ends_at": rotation["done_at"]}
                     causes.append(line | {"cause": cause} | span)
-        if len(lines) > 1:
+        names = [{name for s in own for name in schedule.issues[s.issue].names} for own in lines.values()]
+        if any(one & other for one, other in combinations(names, 2)):
             causes.append(named | {"cause": "key_types", "begins_at": schedule.begins_at})
         causes += [
             named
             | {"key_type": cause.key_type, "cause": cause.cause}
+            | {"leaf_sha256": None if cause.issue is None else hashes[cause.issue]}
             | {"begins_at": cause.begins_at, "ends_at": cause.ends_at}
             for cause in schedule.causes
-            if cause.service == number
+            if cause.service == number and (cause.server_name or service.asked[0]) == server_name
         ]
-    rows = [certificate.row for certificate in (*issued, *authorities().values())]
+    rows = list({one.sha256: one.row for one in (*issued, *authorities().values())}.values())
     return Truth(
         framed(serving, _SERVING),
         framed(rotations, _ROTATIONS),
@@ -114,17 +127,21 @@ def tell_truth(schedule: Schedule, seed: int = 0) -> Truth:
     )
 
 
-def _lines(schedule: Schedule, number: int) -> dict[str, list[_Stretch]]:
+def _lines(
+    schedule: Schedule, service: Service, server_name: str, certificates: list[int]
+) -> dict[str, list[_Stretch]]:
     """Key type → the stretches of a service's machines, clipped to the schedule's begin, machine by machine."""
     lines: dict[str, list[_Stretch]] = {}
-    for place, machine in enumerate(schedule.services[number].machines):
-        for key_type in sorted({switch.key_type for switch in machine.switches}):
-            own = [switch for switch in machine.switches if switch.key_type == key_type]
+    for place, machine in enumerate(service.machines):
+        switches = machine.switches_for(server_name)
+        for key_type in sorted({switch.key_type for switch in switches}):
+            own = [switch for switch in switches if switch.key_type == key_type]
             ends = [switch.at for switch in own[1:]]
             for switch, end in zip(own, [*ends, None], strict=True):
                 if switch.issue is not None and (end is None or end > schedule.begins_at):
                     begins = max(switch.at, schedule.begins_at)
-                    lines.setdefault(key_type, []).append(_Stretch(place, switch.issue, begins, end))
+                    stretch = _Stretch(place, switch.issue, certificates[switch.issue], begins, end)
+                    lines.setdefault(key_type, []).append(stretch)
     return lines
 
 
@@ -134,6 +151,8 @@ def _rotations(stretches: list[_Stretch], hashes: list[str]) -> Iterator[dict[st
     spells = sorted(_spells(stretches), key=lambda spell: (spell[1], spell[0]))
     served = {spells[0][0]} if spells else set()
     for (old, _, done), (new, started, ended) in pairwise(spells):
+        if old == new:
+            continue
         yield {
             "predecessor_sha256": hashes[old],
             "successor_sha256": hashes[new],
@@ -148,10 +167,10 @@ def _rotations(stretches: list[_Stretch], hashes: list[str]) -> Iterator[dict[st
 
 def _spells(stretches: list[_Stretch]) -> Iterator[tuple[int, datetime, datetime | None]]:
     """(issue, from, until) for each uninterrupted time in which at least one machine serves the issue."""
-    for issue in sorted({stretch.issue for stretch in stretches}):
+    for issue in sorted({stretch.certificate for stretch in stretches}):
         begins: datetime | None = None
         ends: datetime | None = None
-        for stretch in sorted((s for s in stretches if s.issue == issue), key=lambda stretch: stretch.begins):
+        for stretch in sorted((s for s in stretches if s.certificate == issue), key=lambda stretch: stretch.begins):
             if begins is not None and (ends is None or stretch.begins <= ends):
                 ends = None if ends is None or stretch.ends is None else max(ends, stretch.ends)
                 continue
@@ -166,7 +185,9 @@ def _half(
     stretches: list[_Stretch], issue: int, started: datetime, ended: datetime | None, machines: int
 ) -> datetime | None:
     """First instant of a spell at which half of the machines or more serve the issue."""
-    own = [s for s in stretches if s.issue == issue and s.begins >= started and (ended is None or s.begins < ended)]
+    own = [
+        s for s in stretches if s.certificate == issue and s.begins >= started and (ended is None or s.begins < ended)
+    ]
     changes = sorted([(s.begins, 1) for s in own] + [(s.ends, -1) for s in own if s.ends is not None])
     count = 0
     for place, (at, change) in enumerate(changes):
