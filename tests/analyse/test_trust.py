@@ -204,6 +204,40 @@ def test_a_chain_that_was_not_recorded_is_unknown_never_expired() -> None:
     assert verdicts(given, intermediates="held", as_of=TODAY).iloc[0]["verdict"] == "trusted"
 
 
+def test_an_edition_that_nobody_saw_served_makes_nothing_untrusted() -> None:
+    """The intermediate ended before the leaf. A CA that renewed it with the same key made the same leaf right again."""
+    ended = mint_ca("Middle", ROOT, ends=TODAY - dt.timedelta(seconds=1))
+    renewed = mint_ca("Middle", ROOT, begins=TODAY)
+    for chain, is_recorded in (([LEAF.der], False), ([LEAF.der], True)):
+        given = served(chain, is_recorded=is_recorded, held=[ended.der])
+        row = verdicts(given, intermediates="held").iloc[0]
+        assert row["verdict"] == "unknown"
+        assert row[["broken_element", "broken_sha256"]].tolist() == ["intermediate 1", ended.sha256]
+        assert row["reason"].startswith("intermediate 1: it ended on")
+        assert "another edition of it may have been" in row["reason"]
+        assert pd.isna(row["is_within_validity"])
+        assert row["is_path_found"]
+        (replayed,) = replay_trust(given, roots=[ROOT.der], since=TODAY, until=TODAY).to_dict("records")
+        assert replayed["verdict"] == "untrusted", "of this same path there is no doubt"
+        assert replayed["is_within_validity"] is False
+        both = served(chain, is_recorded=is_recorded, held=[ended.der, renewed.der])
+        assert verdicts(both, intermediates="held").iloc[0]["verdict"] == "trusted"
+    assert verdicts(served([LEAF.der, ended.der]), intermediates="held").iloc[0]["verdict"] == "untrusted"
+    for changes in ({"host": "other.example.test"}, {"when": ENDS + dt.timedelta(seconds=1)}):
+        given = served([LEAF.der], is_recorded=False, held=[ended.der], **changes)
+        row = verdicts(given, intermediates="held").iloc[0]
+        assert row["verdict"] == "untrusted", "the leaf is wrong whatever was served beside it"
+
+
+def test_the_leaves_of_2015_under_a_renewed_intermediate_are_unknown() -> None:
+    """The tables hold the edition of 2013 alone, which ended on 2015-04-04; a client of 2016 had another one."""
+    given = read(ROOT_FOLDER / "data/google-mail")
+    frame = verify_chains(given, roots=load_roots("google-2017-09-08"), intermediates="held")
+    assert set(frame["verdict"]) == {"trusted", "unknown"}
+    doubted = frame[frame["reason"].str.contains("2015-04-04", na=False)]
+    assert doubted["as_of_from"].dt.date.astype(str).tolist() == ["2016-04-13", "2015-12-17"]
+
+
 def test_a_leaf_that_is_missing_or_broken_is_unknown() -> None:
     given = served([LEAF.der, MIDDLE.der])
     missing = Tables.from_frames(given.observations, given.certificates[given.certificates["is_ca"]])

@@ -13,6 +13,7 @@ from typing import Final, Literal
 import pandas as pd
 
 from toolkit.analyse.checks import (
+    KINDS,
     Problem,
     common_name_ends,
     find_dated_problems,
@@ -53,7 +54,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """A path with what is true of it on any day. `flaw` is what rules out that it is trusted, whatever the day."""
+    """A path with what is true of it on any day.
+
+    `flaw` is what rules out that it is trusted, whatever the day. `unseen` are the places of elements that we hold and
+    that nobody saw served: what is wrong with one of them may be wrong with this edition only.
+    """
 
     path: tuple[Element, ...]
     has_root: bool
@@ -63,6 +68,7 @@ class Candidate:
     extra: int | None
     flaw: tuple[str, str, str] | None  # element, sha256, reason
     is_flaw_certain: bool
+    unseen: frozenset[int] = frozenset()
 
 
 class Judged:
@@ -127,7 +133,9 @@ class Judged:
         problems = find_dated_problems(path, instant, has_root=has_root) + list(candidate.usage)
         if self._host is not None and (problem := find_name_problem(path[0], self._host, instant)):
             problems.append(problem)
-        kinds = {problem.kind for problem in problems}
+        certain = [problem for problem in problems if problem.position not in candidate.unseen]
+        wrong, doubtful = {problem.kind for problem in certain}, {problem.kind for problem in problems}
+        right = {kind: False if kind in wrong else None if kind in doubtful else True for kind in KINDS}
         broken = [
             (title(p.position, len(path), has_root=has_root), path[p.position].sha256, p.reason) for p in problems
         ]
@@ -140,11 +148,13 @@ class Judged:
         verdict: Literal["trusted", "untrusted", "unknown"] = "trusted"
         if is_flawed:
             verdict = "untrusted" if candidate.is_flaw_certain else "unknown"
-        elif problems:
+        elif certain:
             verdict = "untrusted"
-        elif is_unknown:
+        elif problems or is_unknown:
             verdict = "unknown"
         reasons = [f"{element}: {reason}" for element, _, reason in broken]
+        if problems and not certain:
+            reasons.append("it was not recorded as served, and another edition of it may have been")
         if candidate.is_unjudged:
             reasons.append("name constraints of a kind that is not compared here")
         if self._host is None:
@@ -152,10 +162,10 @@ class Judged:
         return Outcome(
             verdict,
             is_path_found=has_root and not is_flawed,
-            is_within_validity="validity" not in kinds,
-            is_name_match=None if self._host is None else "name" not in kinds,
-            is_key_usage_right=False if "usage" in kinds else None if candidate.is_unjudged else True,
-            is_signature_acceptable="signature" not in kinds,
+            is_within_validity=right["validity"],
+            is_name_match=None if self._host is None else right["name"],
+            is_key_usage_right=None if candidate.is_unjudged and right["usage"] else right["usage"],
+            is_signature_acceptable=right["signature"],
             is_order_right=self._is_order_right,
             missing=candidate.missing,
             extra=candidate.extra,
@@ -169,14 +179,21 @@ class Judged:
 
 
 class Chains:
-    """The certificates of the tables and the roots, read once; `judge` gives each chain, judged once."""
+    """The certificates of the tables and the roots, read once; `judge` gives each chain, judged once.
 
-    def __init__(self, certificates: pd.DataFrame, roots: list[Element], *, uses_held: bool) -> None:
+    `uses_held`: the CA certificates of the tables may fill a path. `knows_editions`: what fills it is taken for what
+    was served; else another edition may have been, and what is wrong with ours leaves the chain unknown.
+    """
+
+    def __init__(
+        self, certificates: pd.DataFrame, roots: list[Element], *, uses_held: bool, knows_editions: bool
+    ) -> None:
         self._ders: dict[str, bytes] = dict(zip(certificates["cert_sha256"], certificates["der"], strict=True))
         self._elements: dict[str, Element | Unreadable] = {}
         self._signatures = Signatures()
         self._roots = Index(roots)
         self._uses_held = uses_held
+        self._knows_editions = knows_editions
         may_issue = certificates.loc[certificates["is_ca"].fillna(True).astype(bool), "cert_sha256"]
         self._held = Index(readable(self._element(sha256) for sha256 in may_issue))
         self._judged: dict[tuple[str, tuple[str, ...] | None, str | None], Judged] = {}
@@ -213,16 +230,18 @@ class Chains:
 
     def _with_root(self, path: tuple[Element, ...], served: tuple[str, ...] | None, *, is_completed: bool) -> Candidate:
         usage, is_unjudged = find_usage_problems(path, has_root=True)
+        absent = [element for element in path[1:-1] if element.sha256 not in (served or ())]
+        is_doubtful = self._uses_held and not self._knows_editions
+        unseen = frozenset(path.index(element) for element in absent if is_doubtful)
         if served is None:
-            return Candidate(path, True, tuple(usage), is_unjudged, None, None, None, True)
+            return Candidate(path, True, tuple(usage), is_unjudged, None, None, None, True, unseen)
         on_path = {element.sha256 for element in path}
-        absent = [element for element in path[1:-1] if element.sha256 not in served]
         flaw = None
         if is_completed and absent:
             name = title(path.index(absent[0]), len(path), has_root=True)
             flaw = (name, absent[0].sha256, "it was not served")
         needed = len({sha256 for sha256 in served if sha256 in on_path})
-        return Candidate(path, True, tuple(usage), is_unjudged, len(absent), len(served) - needed, flaw, True)
+        return Candidate(path, True, tuple(usage), is_unjudged, len(absent), len(served) - needed, flaw, True, unseen)
 
     def _without_root(self, leaf: Element, search: Search, served: list[Element | Unreadable]) -> Candidate:
         """The longest stretch that the search came along, with why it ended there."""

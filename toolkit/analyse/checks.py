@@ -6,13 +6,14 @@ below), the root's own validity counts, and hashes and names follow dated rules 
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal, get_args
 
 from toolkit.analyse.elements import Element
 from toolkit.analyse.names import find_forbidden_name, match_host
 from toolkit.reference.rules import policies
 
 Kind = Literal["validity", "name", "usage", "signature"]
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,9 @@ def verify_chains(
     judged where the bounds of its instant lie in one stretch. With instants: one row per chain and instant. `roots`
     are certificates in DER (`toolkit.reference.roots.load_roots`, `Lab.roots`); only self-issued ones anchor a path.
     `intermediates="held"` also uses the other CA certificates of the tables, as a client does that fetches or caches
-    them; it can then judge a leaf whose chain was not recorded. The name asked for is `server_name`, else `host`.
+    them; it can then judge a leaf whose chain was not recorded. What is wrong with such a certificate alone, its end
+    above all, leaves the verdict `unknown`: a CA renews its certificate with the same key, and another edition may have
+    been served. The name asked for is `server_name`, else `host`.
 
     Columns, in order:
 
@@ -75,11 +77,13 @@ def verify_chains(
     - `verdict` (string): `trusted`: path, validity, name, usage and signatures are right; `untrusted`: a path to a root
       that we hold exists and one of them is not right, or an intermediate that we hold was not served, or a signature
       is forged; `unknown`: everything else. The chain was not recorded, the root is not among `roots`, an element
-      cannot be read, the look is not dated, the search was given up
+      cannot be read, the look is not dated, the search was given up, or the one thing wrong is an intermediate that was
+      not recorded as served
     - `is_path_found` (boolean, from the leaf to a root; null: no chain to search), `is_within_validity` (every element,
       the root included), `is_name_match`, `is_key_usage_right` (CA flag, keyUsage, extendedKeyUsage, path length, name
       constraints, unknown critical extensions), `is_signature_acceptable` (no hash that clients refused by then);
-      without a path they speak of the elements up to where it ends; null: could not be checked
+      without a path they speak of the elements up to where it ends; null: could not be checked, or wrong with an
+      intermediate that was not recorded as served, and with nothing else
     - `is_order_right` (boolean, each served certificate certifies the one before: RFC 8446, section 4.4.2; not part of
       the verdict, clients sort; null: no chain, or an element cannot be read)
     - `missing` (Int64, elements of the path that were not served, the root aside; null: no path), `extra` (Int64,
@@ -115,14 +119,15 @@ def replay_trust(tables: Tables, *, roots: Iterable[bytes], since: datetime, unt
     The columns of `verify_chains`; consecutive rows of a chain differ in a check, and `as_of_from`, `as_of_until` bound
     the stretch, both inclusive, exact to the second: checks change only where a certificate begins or ends and where
     a dated rule takes effect. The tables' other CA certificates serve as intermediates besides those served, so a
-    chain can be replayed that was recorded without them.
+    chain can be replayed that was recorded without them. The question is about this very path: its end makes it
+    untrusted, whatever edition a server may have had by then.
 
     Raises `UsageError` as `verify_chains`, and where `until` is before `since`.
     """
     first, last = zoned(since, "since").to_pydatetime(), zoned(until, "until").to_pydatetime()
     if last < first:
         raise UsageError(f"until={last.isoformat()} is before since={first.isoformat()}.")
-    chains = _chains(tables, roots, "held")
+    chains = _chains(tables, roots, "held", knows_editions=True)
     rows: list[dict[str, Any]] = []
     for group in _groups(tables):
         judged = chains.judge(group.leaf, group.chain, group.asked)
@@ -154,7 +159,9 @@ class _Group:
         return len(self.earliest)
 
 
-def _chains(tables: Tables, roots: Iterable[bytes], intermediates: Intermediates) -> Chains:
+def _chains(
+    tables: Tables, roots: Iterable[bytes], intermediates: Intermediates, *, knows_editions: bool = False
+) -> Chains:
     if intermediates not in ("served", "held"):
         raise UsageError(f"intermediates={intermediates!r}: write 'served' or 'held'.")
     anchors = []
@@ -165,7 +172,7 @@ def _chains(tables: Tables, roots: Iterable[bytes], intermediates: Intermediates
         anchors.append(element)
     if not anchors:
         raise UsageError("roots: give at least one certificate in DER, such as load_roots('certifi').")
-    return Chains(tables.certificates, anchors, uses_held=intermediates == "held")
+    return Chains(tables.certificates, anchors, uses_held=intermediates == "held", knows_editions=knows_editions)
 
 
 def _instants(as_of: datetime | Iterable[datetime]) -> list[datetime]:
