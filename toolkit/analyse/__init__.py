@@ -6,6 +6,7 @@ from toolkit.analyse.expiry import summarise_expiry
 from toolkit.analyse.findings import judge, summarise_findings
 from toolkit.analyse.forecast import forecast_renewals
 from toolkit.analyse.lineages import find_lineages
+from toolkit.analyse.lint import lint_certificates
 from toolkit.analyse.rotations import find_rotations
 from toolkit.analyse.shares import estimate_shares
 from toolkit.analyse.sharing import find_sharing
@@ -23,6 +24,7 @@ __all__ = [
     "find_sightings",
     "forecast_renewals",
     "judge",
+    "lint_certificates",
     "replay_trust",
     "summarise_expiry",
     "summarise_findings",
