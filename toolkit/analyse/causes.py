@@ -39,9 +39,9 @@ def explain_leaves(tables: Tables, *, window: str = "7D", min_share: float = MIN
 
     - `other chain`: the same leaf with another chain;
     - `key-type pair`: leaves of two key types, both for the host;
-    - `default certificate`: shown for another name than the first, and for none that it covers;
+    - `default certificate`: shown for different names, one of the two for none that it covers;
       `names differ`: each shown for its own names;
-    - `unrelated`: asked for the same name, it has no name in common with the first and does not cover the one asked;
+    - `unrelated`: asked for the same name, they have no name in common, and not both cover the one asked;
     - `rollback`: the line went from one back to the other within the window (`find_rotations`, `is_return`);
     - `addresses differ`: within rounds, which leaf was shown depends on the address (chance below 0.1 %);
     - `stuck machine`: the predecessor kept a share of at most a quarter for eight times as long after half of the

@@ -11,6 +11,7 @@ from scipy import stats
 from toolkit.analyse.bounds import MISS, NULL, Bools, Ints, chance_of_seeing
 from toolkit.analyse.issued import covers
 from toolkit.analyse.looks import instants
+from toolkit.analyse.names import common_names
 
 _SETTLED: Final = 0.25
 """A predecessor stuck on at most this share: with more, the rest has not settled. A convention."""
@@ -54,9 +55,9 @@ class Evidence:
     def __init__(self, certificates: pd.DataFrame, rotations: pd.DataFrame) -> None:
         begins, ends = instants(certificates["not_before"]), instants(certificates["not_after"])
         self._certificates = {
-            sha: _Certificate(_or_none(key_type), frozenset(names or ()), _or_none(key), int(begin), int(end))
-            for sha, key_type, names, key, begin, end in zip(
-                certificates["cert_sha256"], certificates["key_type"], certificates["names"],
+            sha: _Certificate(_or_none(key_type), _names(names, subject), _or_none(key), int(begin), int(end))
+            for sha, key_type, names, subject, key, begin, end in zip(
+                certificates["cert_sha256"], certificates["key_type"], certificates["names"], certificates["subject"],
                 certificates["spki_sha256"], begins, ends, strict=True,
             )
         }  # fmt: skip
@@ -91,19 +92,23 @@ def tell_cause(evidence: Evidence, looks: pd.DataFrame, is_in_window: pd.Series,
 
 
 def _by_names(evidence: Evidence, window: pd.DataFrame, leaf: str, other: str) -> Told | None:
+    """Which name each was shown for, and whether it is for it: the two are judged alike, whichever was shown more."""
     one, two = evidence.certificate(leaf), evidence.certificate(other)
     is_other = window["leaf_sha256"] == other
     asked, asked_other = set(window.loc[~is_other, "server_name"]), set(window.loc[is_other, "server_name"])
-    is_for_it = _covers_any(two.names, asked_other)
+    is_for_both = _covered(one.names, asked | asked_other) & _covered(two.names, asked | asked_other)
     is_known = one.key_type is not None and two.key_type is not None
-    if is_known and one.key_type != two.key_type and (is_for_it or one.names & two.names):
+    if is_known and one.key_type != two.key_type and (is_for_both or one.names & two.names):
         return Told("key-type pair", 1.0, f"{one.key_type} and {two.key_type} for the same name")
     if not asked & asked_other:
-        if not is_for_it:
-            return Told("default certificate", 1.0, "shown for another name, and for none that it covers")
-        return Told("names differ", 1.0, "each was shown for its own names")
-    if one.names and two.names and not one.names & two.names and not is_for_it:
-        return Told("unrelated", 1.0, "no name in common, and not for the name asked")
+        fits, other_fits = bool(_covered(one.names, asked)), bool(_covered(two.names, asked_other))
+        if fits and other_fits:
+            return Told("names differ", 1.0, "each was shown for its own names")
+        if fits or other_fits:
+            return Told("default certificate", 1.0, "one was shown for another name, and for none that it covers")
+        return Told("unclear", None, "shown for different names, and neither is for its own")
+    if one.names and two.names and not one.names & two.names and not is_for_both:
+        return Told("unrelated", 1.0, "no name in common, and not both for the name asked")
     return None
 
 
@@ -202,8 +207,16 @@ def _by_age(evidence: Evidence, leaf: str, other: str) -> tuple[str, str]:
     return older, newer
 
 
-def _covers_any(names: Iterable[str], asked: Iterable[object]) -> bool:
-    return any(covers(name, one) for name in names for one in asked if isinstance(one, str))
+def _covered(names: Iterable[str], asked: Iterable[object]) -> set[str]:
+    """Those of the names asked for that a certificate with these names is for."""
+    return {one for one in asked if isinstance(one, str) and any(covers(name, one) for name in names)}
+
+
+def _names(names: object, subject: object) -> frozenset[str]:
+    """The names of a certificate: without any, its common names stand for them (RFC 6125, section 6.4.4)."""
+    if isinstance(names, tuple | list | np.ndarray) and len(names):
+        return frozenset(names)
+    return frozenset(common_names(subject)) if isinstance(subject, str) else frozenset()
 
 
 def _unit(looks: pd.DataFrame) -> str:

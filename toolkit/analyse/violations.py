@@ -11,7 +11,7 @@ from typing import Any, Final
 import pandas as pd
 
 from toolkit.analyse.habits import SECOND
-from toolkit.analyse.names import names_host
+from toolkit.analyse.names import common_names, names_host
 from toolkit.reference import Suite
 from toolkit.reference.rules import Rule
 
@@ -19,7 +19,6 @@ Certificate = Mapping[Hashable, Any]
 """A row of `certificates`, with `asked` for the name that was asked for."""
 
 _HASH = re.compile(r"(MD2|MD4|MD5|SHA-?\d+)", re.I)
-_COMMON_NAME = re.compile(r"(?:^|,)CN=((?:[^,\\]|\\.)*)")
 _DAY: Final = pd.Timedelta(days=1)
 
 
@@ -115,7 +114,7 @@ def _breaks_names(rule: Rule, certificate: Certificate) -> bool | None:
     candidates = list(names or ())
     if not any(not _is_address(name) for name in candidates) and rule.test == "match":
         subject = certificate["subject"]
-        candidates += [] if _is_null(subject) else [match.replace("\\", "") for match in _COMMON_NAME.findall(subject)]
+        candidates += [] if _is_null(subject) else common_names(subject)
     return not any(name == asked or names_host(name, asked) for name in candidates)
 
 
