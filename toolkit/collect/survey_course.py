@@ -71,7 +71,7 @@ class Course:
         asked: list[Elimination] = []
         for protocol in PROTOCOLS:
             question = Question("suite", protocol, asked_suites(protocol), partial(offer_suites, protocol))
-            self.suites[protocol] = Elimination(question, self.interview, asked)
+            self.suites[protocol] = Elimination(question, self.interview)
             asked.append(self.suites[protocol])
         await self._ask(asked)
         await _together(self._try_again(elimination) for elimination in asked)

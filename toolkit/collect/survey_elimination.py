@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from toolkit.collect.survey_interview import Interview
-from toolkit.collect.survey_offers import is_common
+from toolkit.collect.survey_offers import common_suites, popular_first
 from toolkit.collect.survey_verdicts import Item, Verdict, judge, name_of, soundness
 from toolkit.reference import Offer, suites
 from toolkit.wire import Answer
@@ -55,19 +55,16 @@ class Question:
 class Elimination:
     """One question, asked to its end.
 
-    `beside` are the questions asked at the same time, which share the splits.
     `findings` has every item once `run` (and, where `is_waiting`, `resume`) has ended. `choices` are the accepted
     items in the order in which the server chose them. `order` says whose order of preference that is.
     """
 
-    def __init__(self, question: Question, interview: Interview, beside: Sequence["Elimination"] = ()) -> None:
+    def __init__(self, question: Question, interview: Interview) -> None:
         self.question, self.interview = question, interview
         self.findings: dict[int, Finding] = {}
         self.choices: list[int] = []
         self.order: Literal["server", "client"] | None = None
         self.closings: list[tuple[Codes, Verdict]] = []
-        self._beside = beside
-        self._weights: list[int] = []
         self._in_order: int | None = None
         self._asked_order: asyncio.Task[None] | None = None
         self._is_asked = False
@@ -101,11 +98,6 @@ class Elimination:
     def is_waiting(self) -> bool:
         """Silence was met before any control was known: `resume` when one is."""
         return bool(self._silences)
-
-    @property
-    def heaviest(self) -> int:
-        """Of the parts under way, how much the largest may still hold."""
-        return max(self._weights, default=0)
 
     async def run(self) -> None:
         """Ask about everything."""
@@ -149,15 +141,15 @@ class Elimination:
                 return
             assert verdict.item is not None
             self._accept(verdict.item, answer)
-            remaining = tuple(item for item in remaining if item != verdict.item)
+            place = remaining.index(verdict.item)
+            remaining = remaining[:place] + remaining[place + 1 :]
             if remaining and verdict.item == self.question.kept:
                 await self._close_without_kept(remaining, name_of(self.question.kind, verdict.item))
                 return
-            more = self._parts(remaining)
-            if more:
+            if (count := self._count_parts(remaining)) > 1:
                 self._fork()
-                parts = [remaining[n :: more + 1] for n in range(more + 1)]
-                self.interview.splits += more
+                parts = self._divide(remaining, count)
+                self.interview.splits += count - 1
                 self.interview.promised.update(parts)
                 await _each(self._narrow, parts)
                 return
@@ -168,7 +160,7 @@ class Elimination:
         offer = self.question.build(offered)
         had_control = interview.control is not None
         weight = self._weigh(offered)
-        self._weights.append(weight)
+        interview.open.append(weight)
         try:
             answer = await interview.put(offer)
             verdict = judge(kind, protocol, offered, answer)
@@ -182,7 +174,7 @@ class Elimination:
             if verdict.kind == "silent" and had_control:
                 return await self._confirm(offer, offered, verdict, answer)
         finally:
-            self._weights.remove(weight)
+            interview.open.remove(weight)
         return verdict, answer
 
     async def _confirm(self, offer: Offer, offered: Codes, silent: Verdict, answer: Answer) -> tuple[Verdict, Answer]:
@@ -210,6 +202,8 @@ class Elimination:
         if is_long and verdict.kind == "refused" and self.choices and interview.asked_length is None:
             interview.asked_length = interview.beside(self._ask_length(remaining))
         state = "refused" if verdict.kind == "refused" else "untested"
+        if self.question.kind == "suite" and self.choices and state == "refused":
+            interview.refused_suites.update(remaining)
         for item in remaining:
             self.findings[item] = Finding(state, verdict.reason, is_silence=verdict.is_silence)
 
@@ -226,6 +220,8 @@ class Elimination:
     def _accept(self, item: int, answer: Answer) -> None:
         self.findings[item] = Finding("accepted", _remarks(answer), soundness(answer))
         self.choices.append(item)
+        if self.question.kind == "suite":
+            self.interview.accepted_suites.add(item)
         if len(self.choices) == 2 and (self._in_order is None or self._in_order > 0):
             self._asked_order = self.interview.beside(self._ask_order())
 
@@ -297,28 +293,34 @@ class Elimination:
         if self._in_order is None:
             self._in_order = len(self.choices)
 
-    def _parts(self, remaining: Codes) -> int:
+    def _count_parts(self, remaining: Codes) -> int:
         if self.question.kind != "suite" or not self.interview.has_splits:
-            return 0
-        others = [other.heaviest for other in self._beside if other is not self]
-        return self.interview.may_split(self._weigh(remaining), [*others, *self._weights])
+            return 1
+        return self.interview.parts(self._weigh(remaining))
+
+    def _divide(self, items: Codes, count: int) -> list[Codes]:
+        """Parts that may hold about as many acceptances each, in the order in which they are offered."""
+        popular = popular_first(self.question.protocol)
+        likely = [item for codes, _ in self._likely(items) for item in popular if item in codes]
+        part = {item: n % count for n, item in enumerate(dict.fromkeys([*likely, *items]))}
+        return [tuple(item for item in items if part[item] == n) for n in range(count)]
 
     def _kinds(self, items: Codes) -> list[Codes]:
         return kinds_of(items) if self.question.kind == "suite" else [items]
 
-    def _weigh(self, items: Codes) -> int:
-        """What a part may still hold, in tenths of an acceptance: as other versions tell, else by what is common."""
+    def _weigh(self, items: Codes) -> float:
+        """How many of them the server may accept: a guess, good enough to divide work by."""
         if self.question.kind != "suite" or not self.interview.has_splits:
-            return 0
-        elsewhere = [other.findings for other in self._beside if other is not self]
-        weight = 0
-        for code in items:
-            states = {findings[code].state for findings in elsewhere if code in findings}
-            if "accepted" in states:
-                weight += 10
-            elif states - {"refused"} or not states:
-                weight += 5 * is_common(code, self.question.protocol)
-        return weight
+            return 0.0
+        return sum(weight * len(codes) for codes, weight in self._likely(items))
+
+    def _likely(self, items: Codes) -> list[tuple[frozenset[int], float]]:
+        """The items by how likely each is accepted: as other versions tell, else by what is common."""
+        asked = frozenset(items)
+        accepted = asked & self.interview.accepted_suites
+        refused = (asked & self.interview.refused_suites) - accepted
+        rest = (asked & common_suites(self.question.protocol)) - accepted - refused
+        return [(accepted, 0.9), (rest, 0.7), (refused, 0.02)]
 
 
 def kinds_of(codes: Codes) -> list[Codes]:

@@ -18,6 +18,9 @@ Ask = Callable[[Offer], Awaitable[Answer]]
 _BEFORE_HELLO: Final = ("resolve", "connect", "upgrade")
 _GIVE_UP_AFTER: Final = 4
 """Connections in a row that did not come to a hello; then nothing more is asked."""
+_AHEAD: Final = 1
+_HEAVY: Final = 10
+"""Acceptances in a part that it is split for before a connection is free, and how many such parts may wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,12 @@ class Interview:
         self.splits = 0
         self.promised: set[tuple[int, ...]] = set()
         """Parts of chains that were split, and are about to ask."""
+        self.open: list[float] = []
+        """Weights of the parts under way."""
+        self.accepted_suites: set[int] = set()
+        """In any version."""
+        self.refused_suites: set[int] = set()
+        """By any version that accepts others."""
         self.control: Offer | None = None
         self.is_unsteady = False
         """The same offer was answered once and not another time: silence proves nothing here."""
@@ -91,16 +100,22 @@ class Interview:
         """Whether chains may be split any more."""
         return self.splits < self._manner.splits
 
-    def may_split(self, weight: int, others: list[int]) -> int:
-        """Into how many parts more a chain of this weight may be split now, others being as heavy as given.
+    def parts(self, weight: float) -> int:
+        """In how many parts a chain of this weight goes on.
 
-        The heaviest goes first, and leaves as much as others of its size need.
+        Each free connection goes to the part under way that weighs most for every connection that it has (the method
+        of D'Hondt), and none to one that would then weigh less than a handshake. Of heavy parts there are a few more
+        than connections, so that none is idle when one of them ends.
         """
-        if any(other > weight for other in others):
-            return 0
-        peers = 1 + sum(2 * other > weight for other in others)
+        weights = [weight, *self.open]
+        counts = [1] * len(weights)
         idle = self._idle() - len(self.promised) - 1
-        return max(0, min(-(-idle // peers), self._manner.splits - self.splits, weight // 20))
+        for given in range(min(idle + _AHEAD, self._manner.splits - self.splits)):
+            heaviest = max(range(len(weights)), key=lambda part: weights[part] / counts[part])
+            if weights[heaviest] / (counts[heaviest] + 1) < (1 if given < idle else _HEAVY):
+                break
+            counts[heaviest] += 1
+        return counts[0]
 
     async def is_answering(self) -> bool:
         """Whether the control is accepted now."""

@@ -21,8 +21,8 @@ _COMMON_SCHEMES: Final = (
 _LEAN_SCHEMES: Final = (0x0403, 0x0503, 0x0804, 0x0805, 0x0401, 0x0501, 0x0201, 0x0203)
 _READABLE: Final = (0x1301, 0x1302, 0x1303, 0x1304, 0x1305)  # RFC 8446, B.4: records of these can be decrypted here
 _POPULAR: Final = (
-    0xC02F, 0xC030, 0xC02B, 0xC02C, 0xC013, 0xC014, 0xC009, 0xC00A, 0x009C, 0x009D, 0x002F, 0x0035, 0x000A, 0x0005,
-    0x0004, 0xCCA8, 0xCCA9, 0x009E, 0x009F, 0x0033, 0x0039, 0xC027, 0xC028, 0xC011, 0xC012, 0x003C, 0x003D, 0x0016,
+    0xC02F, 0xC030, 0xC02B, 0xC02C, 0xCCA8, 0xCCA9, 0xC013, 0xC014, 0xC009, 0xC00A, 0x009C, 0x009D, 0x002F, 0x0035,
+    0x000A, 0x0005, 0x0004, 0x009E, 0x009F, 0x0033, 0x0039, 0xC027, 0xC028, 0xC011, 0xC012, 0x003C, 0x003D, 0x0016,
     0x0009, 0x0003,
 )  # fmt: skip
 
@@ -129,8 +129,12 @@ def signs(code: int, kind: str) -> bool:
 
 
 @cache
-def is_common(code: int, protocol: str) -> bool:
-    """Whether servers that were switched fully on tend to accept the suite, also beyond what specifications allow."""
+def common_suites(protocol: str) -> frozenset[int]:
+    """What servers that were switched fully on tend to accept, also beyond what specifications allow."""
+    return frozenset(code for code in asked_suites(protocol) if _is_common(code, protocol))
+
+
+def _is_common(code: int, protocol: str) -> bool:
     suite = suites()[code]
     if protocol in ("TLS 1.3", "SSL 2.0"):
         return code in _READABLE
