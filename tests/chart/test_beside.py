@@ -19,6 +19,11 @@ def test_a_sentence_formats_its_values_and_says_what_is_unknown() -> None:
     assert str(sentence) == "12,345 looks since 2026-05-01, 25%, unknown, unknown."
 
 
+def test_a_number_stands_with_its_word_in_the_plural_where_it_is_due() -> None:
+    sentence = say("{a:# look}, {b:# look}, {c:# look}, {d:# look}", a=0, b=1, c=1200, d=pd.NA)
+    assert str(sentence) == "0 looks, 1 look, 1,200 looks, unknown"
+
+
 @pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE.keys())
 def test_hostile_values_are_shown_harmless(name: str) -> None:
     frame = pd.DataFrame({"subject": [name], "names": [(name, name)]})

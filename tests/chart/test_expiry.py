@@ -9,6 +9,7 @@ import pytest
 from tests.chart.frames import HOSTILE, at, drawn, points, segments, typed, words
 from toolkit.chart import plot_expiry
 from toolkit.chart.expiry import STATES
+from toolkit.errors import UsageError
 
 NOW = at("2026-06-01")
 
@@ -137,8 +138,49 @@ def test_an_empty_frame_says_so_and_given_axes_are_used() -> None:
     assert "No certificate with dates was seen." in words(axes)
 
 
+def labels(axes: plt.Axes) -> list[str]:
+    return [tick.get_text() for tick in axes.get_yticklabels()]
+
+
+GROUPED = (
+    row("a", ("2026-05-01", "2026-09-30"), "valid", service="smtp://late:25", issuer="CN=One,O=Org\\, Inc.,C=US"),
+    row("b", ("2026-03-01", "2026-06-10"), "expiring", service="smtp://soon:25", issuer="CN=Two"),
+    row("c", ("2026-03-01", "2026-06-20"), "valid", service="smtp://next:25", issuer="CN=One,O=Org\\, Inc.,C=US"),
+    row("d", ("2026-03-01", "2026-12-20"), "valid", service="smtp://next:25", key_type="EC", issuer=None),
+    row("e", ("2025-03-01", "2026-04-20"), "replaced", service="smtp://soon:25", issuer="CN=Gone"),
+)
+
+
+def test_grouped_by_issuer_each_has_a_heading_and_the_soonest_end_comes_first() -> None:
+    axes = plot_expiry(frame(*GROUPED), by="issuer")
+    assert labels(axes) == [
+        "Two", "smtp://soon:25", "One, Org\\, Inc.", "smtp://next:25  RSA", "smtp://late:25", "issuer not known",
+        "smtp://next:25  EC",
+    ]  # fmt: skip
+    assert [tick.get_fontweight() == "bold" for tick in axes.get_yticklabels()] == [
+        True, False, True, False, False, True, False,
+    ]  # fmt: skip
+    assert sorted(bar.get_y() + bar.get_height() / 2 for bar in drawn(axes, "bar-valid")) == pytest.approx([3, 4, 6])
+    assert len(drawn(axes, "heading")) == 3
+
+
+def test_grouped_by_service_one_with_several_rows_has_a_heading() -> None:
+    axes = plot_expiry(frame(*GROUPED), by="service")
+    assert labels(axes) == [
+        "smtp://soon:25", "smtp://next:25", "smtp://next:25  RSA", "smtp://next:25  EC", "smtp://late:25",
+    ]  # fmt: skip
+    nameless = plot_expiry(frame(row("a", ("2026-05-01", "2026-07-30"), "valid", service=None)), by="service")
+    assert labels(nameless) == ["mx.example"]
+
+
+def test_another_grouping_is_an_error() -> None:
+    with pytest.raises(UsageError, match="by='colour'"):
+        plot_expiry(frame(*GROUPED), by="colour")  # type: ignore[arg-type]  # it is the point
+
+
 @pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE.keys())
 def test_hostile_names_are_drawn_harmless(name: str) -> None:
-    axes = plot_expiry(frame(row("a", ("2026-05-01", "2026-07-30"), "valid", service=name)))
+    row_of_it = row("a", ("2026-05-01", "2026-07-30"), "valid", service=name, issuer=f"CN={name}")
+    axes = plot_expiry(frame(row_of_it), by="issuer")
     axes.figure.draw_without_rendering()
     assert all("$" not in text.replace(r"\$", "") for text in words(axes))

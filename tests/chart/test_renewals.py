@@ -6,6 +6,7 @@ import pytest
 
 from tests.chart.frames import HOSTILE, at, drawn, points, typed, words
 from toolkit.chart import plot_lifetimes, plot_renewals
+from toolkit.errors import UsageError
 
 
 def renewal(when: str, **facts: object) -> dict:
@@ -27,7 +28,8 @@ def test_each_renewal_has_a_mark_of_its_kind_and_years_are_counted() -> None:
             renewal("2026-11-01", is_overdue=True),
             renewal("2027-02-01"),
             renewal("2027-05-01", is_capped=True, habit_breaks_at=at("2027-05-01")),
-        )
+        ),
+        view="lines",
     )
     assert [points(axes, kind) for kind in ("overdue", "habit", "capped", "breaks")] == [1, 1, 1, 1]
     assert "renewals: 1 in 2026, 2 in 2027" in words(axes)
@@ -35,9 +37,66 @@ def test_each_renewal_has_a_mark_of_its_kind_and_years_are_counted() -> None:
     assert cap.get_xdata()[0] == pytest.approx(at("2027-03-15").timestamp() / 86400)
 
 
+def cells(axes: plt.Axes, gid: str) -> dict[tuple[int, int], str]:
+    """Year and month → what stands in its cell; the thirteenth month is the year's sum."""
+    first = int(axes.get_yticklabels()[0].get_text())
+    found = [text for text in axes.texts if text.get_gid() == gid]
+    return {(first + int(y), int(x) + 1): text.get_text() for text in found for x, y in [text.get_position()]}
+
+
+def test_the_calendar_counts_the_renewals_of_each_month_of_utc() -> None:
+    axes = plot_renewals(
+        frame(
+            renewal("2026-11-30T23:59:59"), renewal("2026-12-01"), renewal("2026-12-31T23:59:59", service="smtp://b:25"),
+            renewal("2028-02-29"),
+        )
+    )  # fmt: skip
+    assert cells(axes, "count") == {(2026, 11): "1", (2026, 12): "2", (2028, 2): "1"}
+    assert cells(axes, "year") == {(2026, 13): "3", (2028, 13): "1"}
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["2026", "2027", "2028"], "a year without any too"
+    assert axes.get_title("left") == "Renewals to come of 2 lines  ·  lab data"
+
+
+def test_the_calendar_darkens_with_the_number_and_says_what_is_special() -> None:
+    axes = plot_renewals(
+        frame(
+            renewal("2026-11-01", is_overdue=True),
+            *(renewal("2027-05-01", is_capped=True, habit_breaks_at=at("2027-05-01")) for _ in range(3)),
+        )
+    )
+    few, many = sorted(drawn(axes, "month"), key=lambda cell: cell.get_y())
+    assert few.get_alpha() < many.get_alpha()
+    assert {"✕1", "▲3  ★1"} <= set(words(axes)), "the three are of one line, whose habit stops once"
+    assert {"of them overdue", "of them shorter: capped", "lines whose habit of today stops working"} <= set(
+        words(axes)
+    )
+    plain = plot_renewals(frame(renewal("2025-02-01")))
+    assert not {"of them overdue", "a cap on validity begins"} & set(words(plain))
+
+
+def test_the_calendar_marks_the_days_of_sc_081() -> None:
+    axes = plot_renewals(frame(renewal("2026-02-01"), renewal("2029-12-01")))
+    marks = drawn(axes, "cap")
+    places = [(2026 + int(mark.get_ydata()[0]), mark.get_xdata()[0]) for mark in marks]
+    assert places == [(year, pytest.approx(2 + 14 / 31)) for year in (2026, 2027, 2029)], "15 March of each"
+    assert {"200 d", "100 d", "47 d"} <= set(words(axes))
+
+
+def test_a_hundred_lines_take_no_more_room_than_one() -> None:
+    fleet = [renewal("2027-02-01", service=f"smtp://mx{number}:25") for number in range(100)]
+    heights = [plot_renewals(frame(*rows)).figure.get_figheight() for rows in (fleet, fleet[:1])]
+    assert heights[0] == heights[1]
+
+
+def test_another_view_is_an_error() -> None:
+    with pytest.raises(UsageError, match="view='weeks'"):
+        plot_renewals(frame(renewal("2027-02-01")), view="weeks")  # type: ignore[arg-type]  # it is the point
+
+
 def test_the_soonest_line_is_on_top() -> None:
     axes = plot_renewals(
-        frame(renewal("2027-02-01", service="smtp://late:25"), renewal("2026-12-01", service="smtp://soon:25"))
+        frame(renewal("2027-02-01", service="smtp://late:25"), renewal("2026-12-01", service="smtp://soon:25")),
+        view="lines",
     )
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["smtp://soon:25", "smtp://late:25"]
 
@@ -50,7 +109,7 @@ def test_nothing_to_come_is_said() -> None:
 
 @pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE.keys())
 def test_hostile_names_are_drawn_harmless(name: str) -> None:
-    axes = plot_renewals(frame(renewal("2027-02-01", service=name)))
+    axes = plot_renewals(frame(renewal("2027-02-01", service=name)), view="lines")
     axes.figure.draw_without_rendering()
     assert all("$" not in text.replace(r"\$", "") for text in words(axes))
 

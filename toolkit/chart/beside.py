@@ -40,10 +40,13 @@ class Shown:
 def say(sentence: str, **values: object) -> Shown:
     """A sentence with values from the data in it; null values are said to be unknown.
 
-    `sentence` is a format string, and may hold HTML, since you wrote it; the values are made harmless.
+    `sentence` is a format string, and may hold HTML, since you wrote it; the values are made harmless. `{n:# look}`
+    writes a number and the word, in the plural where it is due.
 
     >>> print(say("{host} has {days:.1f} days left.", host="mx.example", days=3.14159))
     mx.example has 3.1 days left.
+    >>> print(say("{n:# look} at {m:# service}.", n=1200, m=1))
+    1,200 looks at 1 service.
     >>> say("It is {name}.", name="<b>").html
     '<p class="tex2jax_ignore mathjax_ignore">It is &lt;b&gt;.</p>'
     """
@@ -73,6 +76,8 @@ class _Words(Formatter):
     def format_field(self, value: Any, format_spec: str) -> str:
         if _is_null(value):
             return "unknown"
+        if format_spec.startswith("# "):
+            return text.counted(value, format_spec.removeprefix("# "))
         if not format_spec and isinstance(value, int) and not isinstance(value, bool):
             return f"{value:,}"
         return text.plain(format(value, format_spec) if format_spec else value)

@@ -1,6 +1,7 @@
 """What expires when, seen from a day: certificates in use with their state, and the replaced ones behind them."""
 
-from typing import Final
+import re
+from typing import Final, Literal
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from matplotlib.patches import Patch
 from toolkit.chart import canvas
 from toolkit.chart.lines import LINE, label_lines
 from toolkit.chart.palette import BLACK, BLUE, FAINT, GREEN, INK, ORANGE, PURPLE, RED, SKY, Style
+from toolkit.errors import UsageError
 
 STATES: Final = {
     "valid": Style("valid", GREEN, "o", ""),
@@ -24,12 +26,21 @@ STATES: Final = {
 }
 """State of `summarise_expiry` → how it is drawn; those from `lapsed` on are not in use, as far as is known."""
 
+_NOT_SAID: Final = {"issuer": "issuer not known", "service": "service not said"}
+"""What rows may be grouped by → the heading where it is null."""
+
 _IN_USE: Final = ("valid", "expiring", "expired", "replacing", "not_yet_valid")
 _BACK_DAYS, _AHEAD_DAYS = 800.0, 1200.0
 _ROW_INCHES, _FLEET_ROW_INCHES, _MOST_ROWS = 0.34, 0.2, 40
 
 
-def plot_expiry(frame: pd.DataFrame, *, forecast: pd.DataFrame | None = None, ax: Axes | None = None) -> Axes:
+def plot_expiry(
+    frame: pd.DataFrame,
+    *,
+    by: Literal["issuer", "service"] | None = None,
+    forecast: pd.DataFrame | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     """The axes with a row per certificate in use, soonest end first, its state told by colour, hatch and marker.
 
     `frame` is what `summarise_expiry` returns; the day from which it counts is the dashed line. A bar is the
@@ -38,30 +49,39 @@ def plot_expiry(frame: pd.DataFrame, *, forecast: pd.DataFrame | None = None, ax
     with nobody looking since. Lines that have no other get a row for their latest one. Validity beyond 800 days
     back and 1,200 ahead is cut off. Certificates without dates have no row. With `forecast`, what `forecast_renewals`
     returns for the same day, the next certificate of each line is drawn dotted above the bar, from its day of issue
-    to its end. Returns the axes.
+    to its end.
+
+    `by` puts the rows in groups, the one with the soonest end first: under a heading for each issuer, or for each
+    service that has several rows. Returns the axes. Raises `UsageError` for another `by`.
     """
+    if by not in (None, *_NOT_SAID):
+        raise UsageError(f"by={by!r}: write one of {', '.join(_NOT_SAID)}, or leave it out.")
     dated = frame.dropna(subset=["not_before", "not_after", "days_left"])
     if dated.empty:
         return canvas.say_nothing(ax, "Expiry", "No certificate with dates was seen.")
-    rows = _placed(dated)
+    rows, headings = _placed(dated, by)
     coming = _coming(rows, forecast)
     now = float((rows["end"] - rows["days_left"].astype(float)).iloc[0])
     first, last = _window(rows, coming, now)
     lanes = int(rows["y"].max()) + 1
-    axes = canvas.open_axes(ax, inches=lanes * (_ROW_INCHES if lanes <= _MOST_ROWS else _FLEET_ROW_INCHES))
-    canvas.set_dates(axes, first, last, is_tall=lanes > _MOST_ROWS)
+    crowded = lanes > _MOST_ROWS
+    axes = canvas.open_axes(ax, inches=lanes * (_FLEET_ROW_INCHES if crowded else _ROW_INCHES))
+    canvas.set_dates(axes, first, last, is_tall=crowded)
+    canvas.shade_rows(axes, lanes)
     _draw_behind(axes, rows, (first, last))
     _draw_in_front(axes, rows, (first, last))
     handles = _handles(rows) + _draw_coming(axes, coming, (first, last))
     handles.append(canvas.mark_day(axes, now))
     fronts = rows[rows["is_front"]].sort_values("y")
-    canvas.set_rows(axes, fronts["y"].to_list(), fronts["label"].to_list(), extent=(-0.65, lanes - 0.35))
+    labels = dict(sorted({**dict(zip(fronts["y"], fronts["label"], strict=True)), **headings}.items()))
+    canvas.set_rows(axes, list(labels), list(labels.values()), extent=(-0.65, lanes - 0.35))
+    _mark_headings(axes, list(labels), headings)
     canvas.set_heading(axes, canvas.titled("What expires when", frame), handles)
     return axes
 
 
-def _placed(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows with `begin`, `end` in days, `is_front` (drawn as a bar), `label`, and `y`, soonest end on top."""
+def _placed(frame: pd.DataFrame, by: Literal["issuer", "service"] | None) -> tuple[pd.DataFrame, dict[float, str]]:
+    """The rows with `begin`, `end` in days, `is_front` (drawn as a bar), `label`, and `y`; and the headings by `y`."""
     rows = frame.reset_index(drop=True)
     rows["begin"], rows["end"] = canvas.days(rows["not_before"]), canvas.days(rows["not_after"])
     rows["line"] = rows.groupby(LINE, sort=False, dropna=False).ngroup()
@@ -75,9 +95,43 @@ def _placed(frame: pd.DataFrame) -> pd.DataFrame:
     fronts = rows[rows["is_front"]].sort_values(["end", "line", "leaf_sha256"], kind="stable")
     # Ends of lines in use come first; lines of which nothing is known to be in use follow.
     fronts = fronts.sort_values("state", key=lambda state: ~state.isin(_IN_USE), kind="stable")
-    rows["y"] = pd.Series(np.arange(len(fronts)), index=fronts.index, dtype=float)
+    rows["y"], headings = _in_groups(fronts, by)
     rows["y"] = rows["y"].fillna(rows["line"].map(rows.groupby("line")["y"].max()))
-    return rows
+    return rows, headings
+
+
+def _in_groups(fronts: pd.DataFrame, by: Literal["issuer", "service"] | None) -> tuple[pd.Series, dict[float, str]]:
+    """The place of each row from the top down, and the headings by their place."""
+    if by is None:
+        return pd.Series(np.arange(len(fronts)), index=fronts.index, dtype=float), {}
+    named = (
+        fronts["issuer"].map(_short_name, na_action="ignore")
+        if by == "issuer"
+        else fronts["service"].fillna(fronts["host"])
+    )
+    codes, names = pd.factorize(named.fillna(_NOT_SAID[by]))
+    has_heading = np.array([by == "issuer" or size > 1 for size in np.bincount(codes)], dtype=bool)
+    order = np.argsort(codes, kind="stable")
+    places = np.arange(len(fronts)) + np.cumsum(has_heading)[codes[order]]
+    headings = {}
+    for code, name in enumerate(names):
+        if has_heading[code]:
+            headings[float(places[codes[order] == code].min() - 1)] = canvas.label(name)
+    return pd.Series(places.astype(float), index=fronts.index[order]), headings
+
+
+def _short_name(issuer: object) -> object:
+    """Common name and organization of a distinguished name (RFC 4514); the whole name where it has neither."""
+    parts = [found[1] for key in ("CN", "O") if (found := re.search(rf"(?:^|,){key}=((?:[^,\\]|\\.)+)", str(issuer)))]
+    return ", ".join(parts) or issuer
+
+
+def _mark_headings(ax: Axes, places: list[float], headings: dict[float, str]) -> None:
+    for place, tick in zip(places, ax.get_yticklabels(), strict=True):
+        if place in headings:
+            tick.set_fontweight("bold")
+            ax.axhspan(place - 0.5, place + 0.5, facecolor="white", zorder=0.5, linewidth=0)
+            ax.axhline(place + 0.42, color=FAINT, linewidth=0.8, zorder=1, gid="heading")
 
 
 def _is_open(states: pd.Series) -> pd.Series:
@@ -127,7 +181,6 @@ def _draw_behind(ax: Axes, rows: pd.DataFrame, window: tuple[float, float]) -> N
 
 def _draw_in_front(ax: Axes, rows: pd.DataFrame, window: tuple[float, float]) -> None:
     fronts = rows[rows["is_front"]]
-    canvas.shade_rows(ax, len(fronts))
     for state, group in fronts.groupby("state"):
         style = STATES[str(state)]
         begins, ends = group["begin"].clip(*window), group["end"].clip(*window)

@@ -1,15 +1,18 @@
-"""Renewals to come, line by line, and lifetimes over the years, each against the caps of the CA/Browser Forum."""
+"""Renewals to come, by month and by line, and lifetimes over the years, against the caps of the CA/Browser Forum."""
 
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from toolkit import text
 from toolkit.chart import canvas
 from toolkit.chart.lines import LINE, label_lines
+from toolkit.chart.months import draw_calendar
 from toolkit.chart.palette import BLUE, FAINT, GREEN, INK, ORANGE, PURPLE, RED, Style
+from toolkit.errors import UsageError
 from toolkit.reference.rules import validity_caps
 
 _ROW_INCHES, _FLEET_ROW_INCHES, _MOST_ROWS = 0.32, 0.19, 40
@@ -21,19 +24,63 @@ RENEWALS: Final = {
 }
 """Kind of a renewal → how it is drawn."""
 
+_SIGNS: Final = {
+    "capped": ("▲", "of them shorter: capped"),
+    "overdue": ("✕", "of them overdue"),
+    "breaks": ("★", "lines whose habit of today stops working"),
+}
 
-def plot_renewals(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
-    """The axes with a row per line and a mark per renewal to come, soonest first; how many there are in each year.
 
-    `frame` is what `forecast_renewals` returns. The mark's shape and colour say whether the renewal follows the
-    line's habit, is cut short by a cap, or is overdue; a purple star, the renewal at which today's habit stops working.
-    Dotted lines are the days on which a cap begins. Returns the axes.
+def plot_renewals(
+    frame: pd.DataFrame, *, view: Literal["calendar", "lines"] = "calendar", ax: Axes | None = None
+) -> Axes:
+    """The axes with the renewals to come: how many in each month, or when for each line.
+
+    `frame` is what `forecast_renewals` returns. Dotted lines are the days on which a cap begins (SC-081v3).
+
+    - `calendar`: months across, years down. The number in a cell, and its colour, say how many renewals fall into that
+      month (UTC); below it, how many of them a cap cuts short, how many are overdue, and for how many lines today's
+      habit stops working there. The sum of each year stands on the right.
+    - `lines`: a row per line and a mark per renewal, soonest first. The mark's shape and colour say whether the renewal
+      follows the line's habit, is cut short by a cap, or is overdue; a star, where today's habit stops working.
+
+    Returns the axes. Raises `UsageError` for another view.
     """
+    if view not in ("calendar", "lines"):
+        raise UsageError(f"view={view!r}: write 'calendar' or 'lines'.")
     if frame.empty:
         return canvas.say_nothing(ax, "Renewals to come", "No line shows a certificate from which to go on.")
     rows = frame.reset_index(drop=True)
     rows["at"] = canvas.days(rows["renews_at"])
     rows["line"] = rows.groupby(LINE, sort=False, dropna=False).ngroup()
+    return _plot_lines(rows, ax) if view == "lines" else _plot_calendar(rows, ax)
+
+
+def _plot_calendar(rows: pd.DataFrame, ax: Axes | None) -> Axes:
+    is_overdue = rows["is_overdue"].fillna(value=False).astype(bool)
+    breaks = rows.dropna(subset=["habit_breaks_at"]).drop_duplicates("line")["habit_breaks_at"]
+    counted = pd.concat(
+        [
+            _by_month(rows["renews_at"], "total"),
+            _by_month(rows.loc[rows["is_capped"].fillna(value=False).astype(bool), "renews_at"], "capped"),
+            _by_month(rows.loc[is_overdue, "renews_at"], "overdue"),
+            _by_month(breaks, "breaks"),
+        ],
+        axis=1,
+    )
+    counts = counted.fillna(0).astype("int64").rename_axis(["year", "month"]).reset_index()
+    lines = text.counted(rows["line"].nunique(), "line")
+    return draw_calendar(
+        ax, counts, signs=_SIGNS, title=canvas.titled(f"Renewals to come of {lines}", rows), what="renewals"
+    )
+
+
+def _by_month(instants: pd.Series, name: str) -> pd.Series:
+    utc = instants.dt.tz_convert("UTC")
+    return instants.groupby([utc.dt.year.rename("year"), utc.dt.month.rename("month")]).size().rename(name)
+
+
+def _plot_lines(rows: pd.DataFrame, ax: Axes | None) -> Axes:
     soonest = rows.groupby("line")["at"].min().sort_values(kind="stable")
     rows["y"] = rows["line"].map({line: place for place, line in enumerate(soonest.index)})
     heads = rows.sort_values("y").drop_duplicates("y")
@@ -46,7 +93,7 @@ def plot_renewals(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     handles = _draw_marks(axes, rows)
     handles += _draw_caps(axes, first - margin, last + margin)
     canvas.set_rows(axes, list(range(count)), label_lines(heads), extent=(-0.6, count - 0.4))
-    canvas.set_heading(axes, canvas.titled("Renewals to come", frame), handles)
+    canvas.set_heading(axes, canvas.titled("Renewals to come", rows), handles)
     years = rows.groupby("year").size()
     words = "renewals: " + ", ".join(f"{size:,} in {year}" for year, size in years.items())
     axes.annotate(
