@@ -10,6 +10,7 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from itertools import chain
 from typing import Final, Literal
 
 import numpy as np
@@ -261,10 +262,14 @@ def empty(table: TableName) -> pd.DataFrame:
 
 def frame(table: TableName, rows: list[dict[str, object]]) -> pd.DataFrame:
     """The rows as a frame of the table; keys that a row lacks are null, unknown keys raise `SchemaError`."""
-    _refuse_unknown(table, {name: None for row in rows for name in row})
+    named = dict.fromkeys(chain.from_iterable(rows))
+    _refuse_unknown(table, named)
     if not rows:
         return empty(table)
-    values = {column: [row.get(column.name) for row in rows] for column in TABLES[table]}
+    nulls: list[object] = [None] * len(rows)
+    values: dict[Column, list[object]] = {
+        column: [row.get(column.name) for row in rows] if column.name in named else nulls for column in TABLES[table]
+    }
     try:
         return _frame_through_arrow(values)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
@@ -335,9 +340,10 @@ def _frame_through_arrow(values: dict[Column, list[object]]) -> pd.DataFrame:
     """The values as a frame, several times as fast as by `_fitted`; raises where one does not fit, without its name."""
     arrays = {}
     for column, given in values.items():
-        if column.kind == "instant" and any(map(_is_naive, given)):
+        types = set(map(type, given))
+        if column.kind == "instant" and types != {type(None)} and any(map(_is_naive, given)):
             raise ValueError("no zone")
-        if column.kind == "integer" and any(isinstance(number, float) for number in given):
+        if column.kind == "integer" and any(issubclass(one, float) for one in types):
             raise ValueError("may have a fraction")
         arrays[column.name] = pa.array(given, _ARROW[column.kind], from_pandas=True)
     made: pd.DataFrame = pa.table(arrays).to_pandas(types_mapper=_EXTENSIONS.get)

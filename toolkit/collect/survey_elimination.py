@@ -204,8 +204,8 @@ class Elimination:
         state = "refused" if verdict.kind == "refused" else "untested"
         if self.question.kind == "suite" and self.choices and state == "refused":
             interview.refused_suites.update(remaining)
-        for item in remaining:
-            self.findings[item] = Finding(state, verdict.reason, is_silence=verdict.is_silence)
+        closed = Finding(state, verdict.reason, is_silence=verdict.is_silence)
+        self.findings.update(dict.fromkeys(remaining, closed))
 
     async def _close_without_kept(self, remaining: Codes, kept: str) -> None:
         """What stood before it in the offer was passed over: refused if the order is the client's, else not known."""

@@ -69,11 +69,12 @@ _ORDERS: Final = {
 
 def _of_question(elimination: Elimination) -> Iterator[Row]:
     question = elimination.question
+    kind, protocol = question.kind, question.protocol
     for item in question.items:
-        row: Row = {"protocol": question.protocol, question.kind: name_of(question.kind, item)}
-        if question.kind == "suite":
+        row: Row = {"protocol": protocol, kind: name_of(kind, item), **_cells(elimination.finding(item))}
+        if kind == "suite":
             row["suite_code"] = item
-        yield row | _cells(elimination.finding(item))
+        yield row
 
 
 def _of_keys(course: Course, protocol: str) -> Iterator[Row]:
