@@ -9,9 +9,9 @@ from toolkit.analyse.causes import CAUSES, DTYPES, explain_leaves
 from toolkit.errors import UsageError
 
 
-def _causes(given: Tables, window: str = "7D") -> list[tuple[str, str]]:
+def _causes(given: Tables, window: str = "7D", **settings: object) -> list[tuple[str, str]]:
     """(pair, cause) of each row."""
-    found = explain_leaves(given, window=window)
+    found = explain_leaves(given, window=window, **settings)
     assert found["cause"].isin(CAUSES).all()
     assert (found["confidence"].isna() == (found["cause"] == "unclear")).all()
     assert found["confidence"].dropna().between(0.95, 1).all()
@@ -49,20 +49,39 @@ def test_key_types():
     assert _causes(tables("ABABAB", key_type={"B": "EC"})) == [("AB", "key-type pair")]
 
 
-def test_a_default_certificate_for_another_name():
-    unknown = looks("CC").assign(server_name="unknown.test", round="u")
-    known = certificates("AC", names={"C": ("default.test",)})
+@pytest.mark.parametrize("key_type", ["RSA", "EC"])
+@pytest.mark.parametrize("shown", ["CC", "CCCCC"])
+def test_a_default_certificate_for_another_name(shown: str, key_type: str):
+    unknown = looks(shown).assign(server_name="unknown.test", round="u")
+    known = certificates("AC", names={"C": ("default.test",)}, key_type={"C": key_type})
     assert _causes(Tables.from_frames(pd.concat([looks("AAA"), unknown]), known)) == [("AC", "default certificate")]
 
 
-def test_each_for_its_own_name():
-    other = looks("CC").assign(server_name="other.test", round="u")
-    known = certificates("AC", names={"C": ("*.test", "other.test")})
+@pytest.mark.parametrize("key_type", ["RSA", "EC"])
+@pytest.mark.parametrize("shown", ["CC", "CCCCC"])
+def test_each_for_its_own_name(shown: str, key_type: str):
+    other = looks(shown).assign(server_name="other.test", round="u")
+    known = certificates("AC", names={"C": ("other.test",)}, key_type={"C": key_type})
     assert _causes(Tables.from_frames(pd.concat([looks("AAA"), other]), known)) == [("AC", "names differ")]
 
 
-def test_an_unrelated_certificate():
-    assert _causes(tables("AAAC", names={"C": ("else.test",)})) == [("AC", "unrelated")]
+def test_neither_for_the_name_that_it_was_shown_for():
+    other = looks("CC").assign(server_name="other.test", round="u")
+    known = certificates("AC", names={"A": ("else.test",), "C": ("else.test",)})
+    assert _causes(Tables.from_frames(pd.concat([looks("AAA"), other]), known)) == [("AC", "unclear")]
+
+
+@pytest.mark.parametrize("key_type", ["RSA", "EC"])
+@pytest.mark.parametrize("shown", ["AAAC", "ACCC"])
+def test_an_unrelated_certificate(shown: str, key_type: str):
+    strange = {"names": {"C": ("else.test",)}, "key_type": {"C": key_type}}
+    assert _causes(tables(shown, **strange)) == [("AC", "unrelated")]
+
+
+def test_a_common_name_stands_for_a_certificate_without_names():
+    known = {"names": {"A": None, "C": None}, "key_type": {"C": "EC"}}
+    assert _causes(tables("AAAC", subject="CN=mx.test", **known)) == [("AC", "key-type pair")]
+    assert _causes(tables("AAAC", subject={"A": "CN=mx.test", "C": "CN=else.test"}, **known)) == [("AC", "unrelated")]
 
 
 def test_another_chain():
@@ -90,10 +109,35 @@ def test_a_return_that_may_be_none_is_unclear():
     assert ("AB", "unclear") in _causes(tables("AAABACC"))
 
 
+@pytest.mark.parametrize("per_round", [2, 6])
+def test_what_comes_back_as_one_machine_met_again_would_is_unclear(per_round: int):
+    shown = "".join(letter * per_round for letter in "A" * 20 + "B" * 40 + "A" * 40 + "B" * 40)
+    given = tables(shown, per_round=per_round)
+    assert ("AB", "unclear") in _causes(given, "1D")
+    assert ("AB", "rollback") not in _causes(given, "1D")
+    assert ("AB", "rollback") in _causes(given, "1D", sticky=True)
+    assert ("AB", "rollback") in _causes(given, "1D", min_share=1)
+    # A round that showed both has met several machines: its looks do not stick to one.
+    mixed = shown[: 20 * per_round - 1] + "B" + shown[20 * per_round :]
+    assert ("AB", "rollback") in _causes(tables(mixed, per_round=per_round), "1D")
+
+
+def test_looks_that_stick_to_a_machine_count_once():
+    shown = "AAAAAABBBBBB"
+    assert _causes(tables(shown)) == [("AB", "rotation")]
+    assert _causes(tables(shown, per_round=6)) == [("AB", "unclear")]
+    assert _causes(tables(shown, per_round=3), sticky=True) == [("AB", "unclear")]
+    assert _causes(tables(shown, per_round=6), min_share=1) == [("AB", "rotation")]
+    assert _causes(tables("AAAAAABAAAAB", per_round=6), sticky=True) == [("AB", "unclear")]
+
+
 def test_addresses_differ():
     shown = looks("AB" * 20, per_round=2).assign(address=["::1", "::2"] * 20)
     assert _causes(Tables.from_frames(shown, certificates("AB"))) == [("AB", "addresses differ")]
     shown = looks("ABBA" * 10, per_round=2).assign(address=["::1", "::2"] * 20)
+    assert _causes(Tables.from_frames(shown, certificates("AB"))) == [("AB", "unclear")]
+    # Each address sticks to a machine for a round: three rounds of six looks are three looks.
+    shown = looks("AB" * 18, per_round=12).assign(address=["::1", "::2"] * 18)
     assert _causes(Tables.from_frames(shown, certificates("AB"))) == [("AB", "unclear")]
 
 
@@ -103,6 +147,14 @@ def test_a_stuck_machine():
     found = explain_leaves(tables("A" * 60 + roll_out + stuck * 20 + "B" * 60, per_round=4, gap=6), window="7D")
     assert "stuck machine" in found["cause"].tolist()
     assert "kept" in found.loc[found["cause"] == "stuck machine", "evidence"].iloc[0]
+
+
+def test_a_stuck_machine_that_looks_stick_to_is_unclear():
+    shown = "AAAA" * 60 + "".join(letter * 4 for letter in "AAABAABABABB" + "BBBBBBBA" * 40) + "BBBB" * 60
+    found = explain_leaves(tables(shown, per_round=4, gap=6))
+    assert "stuck machine" not in set(found["cause"])
+    assert found.loc[found["evidence"].str.contains("stuck"), "cause"].eq("unclear").all()
+    assert "stuck machine" in set(explain_leaves(tables(shown, per_round=4, gap=6), sticky=True)["cause"])
 
 
 def test_unknown_certificates_are_judged_by_their_looks():

@@ -32,7 +32,9 @@ CAUSES: Final = (
 """The closed vocabulary of `explain_leaves`."""
 
 
-def explain_leaves(tables: Tables, *, window: str = "7D", min_share: float = MIN_SHARE) -> pd.DataFrame:
+def explain_leaves(
+    tables: Tables, *, window: str = "7D", min_share: float = MIN_SHARE, sticky: bool = False
+) -> pd.DataFrame:
     """Why a service showed more than one certificate within a window: one row per window and pair of leaves.
 
     In each window each other leaf is set beside the leaf shown most. The causes, the first that applies:
@@ -63,12 +65,22 @@ def explain_leaves(tables: Tables, *, window: str = "7D", min_share: float = MIN
     | `source` | string | sources of the service's looks, sorted, joined by `, ` | never null |
 
     Windows begin at whole multiples of their length since 1970-01-01 UTC. What happened before and after a window
-    counts as evidence too. Raises `UsageError` for a window that is no length.
+    counts as evidence too.
+
+    Independent looks are assumed. Where rounds of several looks at an address never showed both leaves, they may have
+    stuck to one machine (source affinity): one look of each round counts then, and a leaf that comes back or stays on
+    is `unclear`, because one machine of several that is met again looks the same. Two statements settle that:
+    `sticky=True` counts rounds throughout (the first look of each at an address), which holds where a balancer picks
+    anew from round to round; `min_share=1` says that one machine answers. Affinity longer than the gap between rounds
+    cannot be repaired.
+
+    Raises `UsageError` for a window that is no length.
     """
     length = window_length(window)
     shown = _looks_by_service(tables, length)
     pairs = pd.concat([_chains(shown), _leaves(shown)], ignore_index=True)
-    evidence = Evidence(tables.certificates, find_rotations(tables, min_share=min_share))
+    rotations = find_rotations(tables, min_share=min_share, sticky=sticky)
+    evidence = Evidence(tables.certificates, rotations, is_one_machine=min_share == 1, by_round=sticky)
     told = _told(pairs, shown, evidence)
     services = shown.drop_duplicates("unit").set_index("unit")[["service", "host"]]
     sources = joined_sources(shown[["unit"]], shown["source"])
@@ -106,7 +118,9 @@ def _looks_by_service(tables: Tables, length: int) -> pd.DataFrame:
     rows = tables.observations.iloc[looks.row].reset_index(drop=True)
     shown = rows[["service", "host", "server_name", "address", "chain_sha256", "source", "leaf_sha256"]].copy()
     shown["unit"] = shown["service"].fillna(shown["host"]).fillna("")
-    return shown.assign(at=looks.at, window=looks.at // length, round=looks.round)
+    shown = shown.assign(at=looks.at, window=looks.at // length, round=looks.round)
+    cells = shown.assign(line=looks.line).groupby(["line", "address", "round"], dropna=False, sort=False)
+    return shown.assign(cell=cells.ngroup())
 
 
 def _leaves(shown: pd.DataFrame) -> pd.DataFrame:

@@ -50,9 +50,16 @@ _UNKNOWN: Final = _Certificate(None, frozenset(), None, NULL, NULL)
 
 
 class Evidence:
-    """Certificates by hash, and rotations by service and pair of certificates."""
+    """Certificates by hash, and rotations by service and pair of certificates.
 
-    def __init__(self, certificates: pd.DataFrame, rotations: pd.DataFrame) -> None:
+    `is_one_machine`: one machine answers each service, so that nothing can stick to one of several. `by_round`: what
+    counts is the first look of each cell.
+    """
+
+    def __init__(
+        self, certificates: pd.DataFrame, rotations: pd.DataFrame, *, is_one_machine: bool, by_round: bool
+    ) -> None:
+        self.is_one_machine, self.by_round = is_one_machine, by_round
         begins, ends = instants(certificates["not_before"]), instants(certificates["not_after"])
         self._certificates = {
             sha: _Certificate(_or_none(key_type), _names(names, subject), _or_none(key), int(begin), int(end))
@@ -79,16 +86,37 @@ class Evidence:
 
 
 def tell_cause(evidence: Evidence, looks: pd.DataFrame, is_in_window: pd.Series, leaf: str, other: str) -> Told:
-    """Why the window shows both leaves; `looks` are all looks of the service that showed either."""
+    """Why the window shows both leaves; `looks` are all looks of the service that showed either.
+
+    `cell` of a look is its round on its line at one address. Where cells of several looks never showed both leaves, a
+    balancer may keep a source on one machine: then one look of each counts, and what one machine of several, met again,
+    would look like is not told.
+    """
     if leaf == other:
         return Told("other chain", 1.0, "one leaf, several chains")
+    by_names = _by_names(evidence, looks[is_in_window], leaf, other)
+    if by_names is not None:
+        return by_names
+    may_stick = not (evidence.by_round or evidence.is_one_machine) and _is_ever_alike(looks, leaf)
+    if evidence.by_round or may_stick:
+        is_first = ~looks.duplicated("cell")
+        looks, is_in_window = looks[is_first], is_in_window[is_first]
     window = looks[is_in_window]
+    if window.empty or looks["leaf_sha256"].nunique() < 2:
+        return Told("unclear", None, "by rounds, both were not shown")
     return (
-        _by_names(evidence, window, leaf, other)
-        or _by_return(evidence, window, leaf, other)
+        _by_return(evidence, window, leaf, other, may_stick=may_stick)
         or _by_address(window, leaf)
-        or _by_succession(evidence, looks, int(window["at"].max()), leaf, other)
+        or _by_succession(evidence, looks, int(window["at"].max()), leaf, other, may_stick=may_stick)
     )
+
+
+def _is_ever_alike(looks: pd.DataFrame, leaf: str) -> bool:
+    """Whether some cell has several looks, but none showed both leaves."""
+    cell = looks["cell"].to_numpy(np.int64)
+    is_leaf = (looks["leaf_sha256"] == leaf).to_numpy(bool)
+    one, two = np.unique(cell[is_leaf]), np.unique(cell[~is_leaf])
+    return len(one) + len(two) < len(cell) and not len(np.intersect1d(one, two, assume_unique=True))
 
 
 def _by_names(evidence: Evidence, window: pd.DataFrame, leaf: str, other: str) -> Told | None:
@@ -112,7 +140,7 @@ def _by_names(evidence: Evidence, window: pd.DataFrame, leaf: str, other: str) -
     return None
 
 
-def _by_return(evidence: Evidence, window: pd.DataFrame, leaf: str, other: str) -> Told | None:
+def _by_return(evidence: Evidence, window: pd.DataFrame, leaf: str, other: str, *, may_stick: bool) -> Told | None:
     """A row back to the certificate whose validity began earlier; the way forth again is a rotation."""
     unit = _unit(window)
     older, newer = _by_age(evidence, leaf, other)
@@ -127,6 +155,8 @@ def _by_return(evidence: Evidence, window: pd.DataFrame, leaf: str, other: str) 
         return None
     if back["is_ambiguous"].to_numpy(bool)[within].any():
         return Told("unclear", None, "one came back: a rollback, or a roll-out overtaken by the next")
+    if may_stick:
+        return Told("unclear", None, "one came back, never both in a round: a rollback, or one machine of several")
     return Told("rollback", 1 - MISS, "the line went back to the certificate that it had before")
 
 
@@ -158,11 +188,15 @@ def _by_address(window: pd.DataFrame, leaf: str) -> Told | None:
     return Told("addresses differ", 1 - chance, "within rounds, the leaf depends on the address")
 
 
-def _by_succession(evidence: Evidence, looks: pd.DataFrame, until: int, leaf: str, other: str) -> Told:
+def _by_succession(
+    evidence: Evidence, looks: pd.DataFrame, until: int, leaf: str, other: str, *, may_stick: bool
+) -> Told:
     older, newer = _by_age(evidence, leaf, other)
     is_old = (looks["leaf_sha256"] == older).to_numpy(bool)
     at = looks["at"].to_numpy(np.int64)
     stuck = _by_slow_end(at, is_old, until, evidence.rotations(_unit(looks), older, newer))
+    if stuck is not None and may_stick:
+        return Told("unclear", None, "a stuck machine, or looks that stuck to one machine: never both in a round")
     if stuck is not None:
         return stuck
     chance = _chance_of_order(at[is_old], at[~is_old])
