@@ -4,7 +4,9 @@ Text is compared by its rank among the distinct values instead of letter by lett
 name a few thousand services this is what makes it fast.
 """
 
+import os
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import numpy as np
@@ -60,12 +62,17 @@ def as_frame(name: schema.TableName, kept: pa.Table) -> pd.DataFrame:
 
 def unified(kept: pa.Table) -> pa.Table:
     """The same rows, each text column with one dictionary."""
-    for place, (name, column) in enumerate(zip(kept.column_names, kept.columns, strict=True)):
-        if pa.types.is_dictionary(column.type) and any(chunk.dictionary.null_count for chunk in column.chunks):
-            # A column that is null throughout a file comes with null in its dictionary, which Arrow does not unify.
-            chunks = [chunk.cast(pa.string()).dictionary_encode() for chunk in column.chunks]
-            kept = kept.set_column(place, name, pa.chunked_array(chunks, column.type))
-    return kept.unify_dictionaries()
+    # Arrow unifies one column after the other; outside of Python's lock, so several threads do it at a time.
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        return pa.table(list(pool.map(_unified, kept.columns)), kept.schema)
+
+
+def _unified(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if pa.types.is_dictionary(column.type) and any(chunk.dictionary.null_count for chunk in column.chunks):
+        # A column that is null throughout a file comes with null in its dictionary, which Arrow does not unify.
+        chunks = [chunk.cast(pa.string()).dictionary_encode() for chunk in column.chunks]
+        column = pa.chunked_array(chunks, column.type)
+    return column.unify_dictionaries()
 
 
 def without_repeats(name: schema.TableName, kept: pa.Table) -> pa.Table:
