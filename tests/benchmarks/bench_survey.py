@@ -5,9 +5,10 @@ what all of them do, versions and suites, at eight connections; below stand the 
 a round trip of 100 ms costs, and the default politeness. The others' start-up (the same command at a closed port) is
 printed beside them. Servers and clients share this machine's cores.
 
-    python -m tests.benchmarks.bench_survey [--all]     --all: testssl.sh too, which takes minutes
+    python -m tests.benchmarks.bench_survey
 
-`sslyze` is looked for on the path and in $SSLYZE; what is not installed is said and left out.
+testssl.sh takes up to half a minute a server and is run once; `sslyze` is looked for on the path and in $SSLYZE. What
+is not installed is said and left out.
 """
 
 import contextlib
@@ -134,15 +135,14 @@ def testssl(server: Server, folder: Path) -> Result:
 Peer = Callable[[Server, Path], Result]
 
 
-def peers(*, with_slow: bool) -> dict[str, Peer]:
+def peers() -> dict[str, Peer]:
     """The others that are installed; of the rest it is said."""
     every: dict[str, tuple[str, Peer]] = {
         "nmap ssl-enum-ciphers": ("nmap", nmap),
         "sslscan": ("sslscan", sslscan),
         "sslyze": (os.environ.get("SSLYZE", "sslyze"), sslyze),
+        "testssl.sh -E (once)": ("testssl", testssl),
     }
-    if with_slow:
-        every["testssl.sh -E (once)"] = ("testssl", testssl)
     for name, (program, _) in every.items():
         if shutil.which(program) is None:
             print(f"{name}: not installed, left out")
@@ -240,7 +240,7 @@ def slowly(server: Server) -> bool:
 
 
 def main() -> int:
-    others = peers(with_slow="--all" in sys.argv[1:])
+    others = peers()
     with daemons.state_folder() as folder, servers(folder) as running:
         met = [compare(server, others, folder) for server in running]
         met += [slowly(server) for server in running if server.name in SLOW_TARGETS]
