@@ -13,6 +13,7 @@ from tests.analyse.made import certificate, look, now, tables
 from tests.analyse.minted import TODAY, Minted, mint_ca, mint_leaf, served
 from tests.conftest import ROOT
 from toolkit import checking
+from toolkit.certificates import parse_certificate
 from toolkit.cli import main
 from toolkit.reference.rules import policies
 from toolkit.tables import as_pem
@@ -94,6 +95,45 @@ def test_without_as_of_each_row_has_its_own_day(capsys: pytest.CaptureFixture[st
     assert set(old["reason"]) == {"no such rule before 2016-02-11"}
     assert (code, said["findings"]) == (0, 0)
     assert said["as_of"] == "observed"
+
+
+@pytest.mark.parametrize("form", ["folder", "store"])
+def test_the_evidence_is_chosen_by_since_and_until_and_the_rules_by_as_of(
+    form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    days = ("2025-12-31", "2026-01-01", "2026-01-31", "2026-02-01")
+    looks = [look("aa", day, protocol="TLS 1.0", suite="TLS_RSA_WITH_RC4_128_SHA") for day in days]
+    given = tables(looks, [certificate("aa", "2025-01-01", "2026-12-31")])
+    if form == "store":
+        source = str(tmp_path / "store")
+        toolkit.Store(source).append(given)
+    else:
+        minted = mint_leaf(mint_ca("root"))
+        looks = [row | {"leaf_sha256": minted.sha256} for row in looks]
+        source = kept(tmp_path, tables(looks, [parse_certificate(minted.der)]))
+    words = ["check", source, "--policy", "ietf", "--as-of", "2026-06-01"]
+
+    def seen(*limits: str) -> list[str]:
+        _, said = asked([*words, *limits], capsys)
+        (row,) = [row for row in said["checks"] if row["rule"] == "rc4"]
+        return [row["first_at"][:10], row["last_at"][:10], row["verdict"]]
+
+    assert seen() == [days[0], days[3], "falls short"]
+    assert seen("--since", "2026-01-01", "--until", "2026-02-01") == [days[1], days[2], "falls short"]
+    assert seen("--until", "2026-01-01") == [days[0], days[0], "falls short"]
+    assert main([*words, "--since", "2026-02-02"]) == 3
+    assert "no look in that time came to an answer" in capsys.readouterr().err
+    assert main([*words, "--since", "2026-02-01"]) == 1
+    assert "What was seen since 2026-02-01 00:00 UTC. Judged" in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_recorded_scan_of_2015_is_judged_by_its_own_day(capsys: pytest.CaptureFixture[str]) -> None:
+    code, said = asked(["check", GOOGLE, "--policy", "ietf", "--since", "2015-06-01", "--until", "2016-01-01"], capsys)
+    assert code == 1
+    assert {said["since"], said["until"]} == {"2015-06-01T00:00:00+00:00", "2016-01-01T00:00:00+00:00"}
+    short = [row for row in said["checks"] if row["rule"] == "rc4" and row["verdict"] == "falls short"]
+    assert {row["service"] for row in short} == {"smtp://smtp.gmail.com:587"}
+    assert {row["since"][:10] for row in short} == {"2015-02-01"}
 
 
 def test_googles_page_claim_by_claim(capsys: pytest.CaptureFixture[str]) -> None:

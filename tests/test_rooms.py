@@ -58,7 +58,7 @@ NEVER: dict[str, set[str]] = {
 """Room → modules from outside that it never imports."""
 
 CLOCKLESS = set(MAY_IMPORT) - {"collect", "lab"}
-"""Nothing reads the clock but `collect/`, `cli.py`, and the lab's servers, whose clock is turned."""
+"""Nothing reads the clock but `collect/`, `cli/`, and the lab's servers, whose clock is turned."""
 
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "misc"}
 

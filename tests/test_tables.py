@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from pandas.testing import assert_frame_equal
 
 from tests.certificates import der
 from toolkit import Tables, schema
 from toolkit.certificates import parse_certificate
-from toolkit.errors import SchemaError
+from toolkit.errors import SchemaError, UsageError
+from toolkit.store import Store
 from toolkit.tables import as_pem
 
 LOOK = {"date_basis": "observed", "round": "r", "sample": 0, "source": "test", "outcome": "ok"}
@@ -89,6 +91,55 @@ def test_bounds_tell_of_looks_and_answers_without_an_instant() -> None:
     assert overview.loc[0, ["known_from", "known_until"]].tolist() == [at(2), at(9)]
     assert overview["known_until"].isna().tolist() == [False, False, True]
     assert overview.loc[0, "first_look_at"] == at(5)
+
+
+EDGES = [None, at(3), at(5), at(7)]
+
+
+@pytest.mark.parametrize("since", EDGES)
+@pytest.mark.parametrize("until", EDGES)
+@pytest.mark.parametrize("services", [None, "a", ["b", "c"], []])
+def test_within_gives_what_a_store_loads(
+    since: datetime | None, until: datetime | None, services: str | list[str] | None, kept: Store
+) -> None:
+    loaded = kept.load(since=since, until=until, services=services)
+    chosen = kept.load().within(since=since, until=until, services=services)
+    for name in schema.TABLES:
+        assert_frame_equal(getattr(chosen, name), getattr(loaded, name))
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """Looks and answers at every place around 3 to 7, dated, bounded and undated, each naming a certificate."""
+    dates: list[dict[str, object]] = [{"observed_at": at(day)} for day in (2, 3, 4, 7, 8)]
+    dates += [{"observed_until": at(2)}, {"observed_until": at(5)}, {"observed_from": at(7)}, {"observed_from": at(5)}]
+    dates += [{"observed_from": at(2), "observed_until": at(8)}, {}]
+    rows = [(date, f"{service}{number}", service) for number, date in enumerate(dates) for service in ("a", "b", None)]
+    made = looks(
+        *({**date, "round": name, "service": service, "leaf_sha256": name, "chain_sha256": (name, "ca")}
+          for date, name, service in rows)
+    )  # fmt: skip
+    answers = [
+        {**date, "round": f"s {name}", "service": service or "c", "state": "refused"} for date, name, service in rows
+    ]
+    certificates = [{"cert_sha256": name, "der": b"?"} for name in [*(name for _, name, _ in rows), "ca", "nobody's"]]
+    rounds = [
+        {"round": name, "phase": "start", "written_at": at(1), "source": "test", "services": ()}
+        for name in [*(name for _, name, _ in rows), "nobody's"]
+    ]
+    store = Store(tmp_path_factory.mktemp("kept") / "s")
+    store.append(
+        Tables.from_frames(
+            made.observations, schema.frame("certificates", certificates), schema.frame("support", answers),
+            schema.frame("rounds", rounds),
+        )
+    )  # fmt: skip
+    return store
+
+
+def test_a_limit_needs_a_zone() -> None:
+    with pytest.raises(UsageError, match="since='2026-01-01' has no zone"):
+        looks().within(since="2026-01-01")
 
 
 def test_many_sources_are_counted_and_not_listed() -> None:

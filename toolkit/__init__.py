@@ -5,6 +5,7 @@ They, `toolkit.chart` and `toolkit.lab` are imported when they are first used: a
 matplotlib.
 """
 
+from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -39,16 +40,23 @@ def __dir__() -> list[str]:
     return sorted([*__all__, *_ROOMS, "compare_verifiers", *import_module("toolkit.analyse").__all__])
 
 
-def read(path: str | Path, *, format: str | None = None) -> Tables:  # noqa: A002  as in pandas
+def read(
+    path: str | Path,
+    *,
+    format: str | None = None,  # noqa: A002  as in pandas
+    since: datetime | str | None = None,
+    until: datetime | str | None = None,
+) -> Tables:
     """What `path` holds, as `Tables`: a store, a folder of our own CSV and PEM, a PEM file or a folder of them.
 
-    `format` (`store`, or one of `toolkit.readers.FORMATS`) says what it is; without it that is found out.
+    `format` (`store`, or one of `toolkit.readers.FORMATS`) says what it is; without it that is found out. `since`
+    (inclusive) and `until` (exclusive) choose rows by their own instants or bounds, as in `Tables.within`.
     Raises `ReadError`, naming file, line and next step, where there is nothing to read or it is damaged;
-    `StoreError` for a store that is; `UsageError` for an unknown format.
+    `StoreError` for a store that is; `UsageError` for an unknown format, and for an instant without a zone.
     """
     if format == "store" or (format is None and _is_store(path)):
-        return Store(path).load()
-    return readers.read(path, format=format)
+        return Store(path).load(since=since, until=until)
+    return readers.read(path, format=format).within(since=since, until=until)
 
 
 def _is_store(path: str | Path) -> bool:

@@ -4,13 +4,15 @@ import base64
 import json
 import textwrap
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Final, Self
 
 import pandas as pd
 
 from toolkit import schema, text
+from toolkit.errors import UsageError
 
 _INSTANTS: Final = ["observed_at", "observed_from", "observed_until"]
 
@@ -52,6 +54,35 @@ class Tables:
             frames = [f for part in listed if not (f := getattr(part, field.name)).empty]
             joined[field.name] = pd.concat(frames, ignore_index=True) if frames else None
         return cls.from_frames(**joined)
+
+    def within(
+        self,
+        *,
+        since: datetime | str | None = None,
+        until: datetime | str | None = None,
+        services: str | Iterable[str] | None = None,
+    ) -> Self:
+        """The part of the tables from `since` (inclusive) until `until` (exclusive) and of `services`.
+
+        The same rows as `Store.load` with these limits: a look or an answer without an instant is kept unless its
+        `observed_from` and `observed_until` put it outside. With any limit, `certificates` holds those that the looks
+        name (leaf or chain), and `rounds` those that the rows belong to; without, all. Raises `UsageError` for an
+        instant without a zone.
+        """
+        begins, ends = as_instant("since", since), as_instant("until", until)
+        named = {services} if isinstance(services, str) else None if services is None else set(services)
+        if begins is None and ends is None and named is None:
+            return self
+        looks, answers = (_rows_within(rows, begins, ends, named) for rows in (self.observations, self.support))
+        is_named = self.certificates["cert_sha256"].isin(named_certificates(looks))
+        is_theirs = self.rounds["round"].isin({*looks["round"], *answers["round"]})
+        return replace(
+            self,
+            observations=looks,
+            certificates=self.certificates[is_named].reset_index(drop=True),
+            support=answers,
+            rounds=self.rounds[is_theirs].reset_index(drop=True),
+        )
 
     def overview(self) -> pd.DataFrame:
         """What there is, one row per service: is it enough, and where are the holes?
@@ -111,6 +142,25 @@ class Tables:
             (path / "certificates" / f"{row['cert_sha256']}.pem").write_text(_as_pem_with_facts(row), encoding="utf-8")
 
 
+def as_instant(name: str, value: datetime | str | None) -> pd.Timestamp | None:
+    """The limit called `name` as an instant. Raises `UsageError` where it is none, or has no zone."""
+    if value is None:
+        return None
+    try:
+        instant = pd.Timestamp(value)
+    except ValueError as error:
+        raise UsageError(f"{name}={value!r} is not an instant: write 2026-01-31T12:00:00Z.") from error
+    if instant.tzinfo is None:
+        raise UsageError(f"{name}={value!r} has no zone: write 2026-01-31T12:00:00Z, or pass tzinfo.")
+    return instant.tz_convert("UTC").as_unit("us")
+
+
+def named_certificates(looks: pd.DataFrame) -> set[str]:
+    """The SHA-256 of every certificate that the looks name, as leaf or in a chain."""
+    chains = looks["chain_sha256"].dropna().drop_duplicates().explode().dropna()
+    return {*looks["leaf_sha256"].dropna(), *chains}
+
+
 def describe_source(frame: pd.DataFrame) -> str:
     """Where the rows come from, in a word: `lab`, `simulated`, `live`, `recorded`, several, or nothing if not said."""
     if "source" not in frame:
@@ -136,6 +186,19 @@ def as_pem(der: bytes) -> str:
     """The bytes in the textual encoding of RFC 7468, section 5: 64 characters a line, as OpenSSL prints it."""
     body = textwrap.fill(base64.b64encode(der).decode("ascii"), 64)
     return f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"
+
+
+def _rows_within(
+    rows: pd.DataFrame, begins: pd.Timestamp | None, ends: pd.Timestamp | None, services: set[str] | None
+) -> pd.DataFrame:
+    is_inside = pd.Series(True, rows.index)
+    if begins is not None:
+        is_inside &= ~(rows["observed_at"].fillna(rows["observed_until"]) < begins).fillna(False)
+    if ends is not None:
+        is_inside &= ~(rows["observed_at"].fillna(rows["observed_from"]) >= ends).fillna(False)
+    if services is not None:
+        is_inside &= rows["service"].isin(services)
+    return rows[is_inside].reset_index(drop=True)
 
 
 def _named_or_counted(sources: pd.Series) -> str:

@@ -13,6 +13,7 @@ from toolkit import schema
 from toolkit.errors import StoreError
 from toolkit.store import Store
 from toolkit.store.delta import VERSION_PROPERTY
+from toolkit.tables import Tables
 
 
 @pytest.fixture
@@ -34,6 +35,12 @@ def test_a_folder_of_something_else_is_not_a_store(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"not a store: it holds 'report\.csv'"):
         Store(tmp_path)
     assert [entry.name for entry in tmp_path.iterdir()] == ["report.csv"]
+
+
+def test_a_folder_of_csv_is_not_a_store_and_says_how_to_read_it(tmp_path: Path) -> None:
+    Tables.from_frames().to_csv(tmp_path / "looks")
+    with pytest.raises(StoreError, match=r"no store but a folder of CSV: toolkit.read\('.*looks'\) reads it"):
+        Store(tmp_path / "looks")
 
 
 def test_an_empty_or_absent_folder_becomes_a_store(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from toolkit.errors import StoreError, UsageError
 from toolkit.store.delta import KeptTable
 from toolkit.store.rows import as_frame
 from toolkit.store.sightings import FACTS, NEEDED, count_sightings
-from toolkit.tables import Tables
+from toolkit.tables import Tables, as_instant, named_certificates
 
 _EVERYTHING: Final = ds.scalar(True)
 
@@ -95,18 +95,16 @@ class Store:
         `StoreError` for a store that does not exist or is damaged.
         """
         self._require()
-        begins, ends = _instant("since", since), _instant("until", until)
+        begins, ends = as_instant("since", since), as_instant("until", until)
         named = {services} if isinstance(services, str) else None if services is None else set(services)
         if begins is None and ends is None and named is None:
             return Tables(**{name: self._frame(name) for name in schema.TABLES})
         observations = self._frame("observations", *_limits("observations", begins, ends, named))
         support = self._frame("support", *_limits("support", begins, ends, named))
-        leaves = observations["leaf_sha256"].dropna()
-        chains = observations["chain_sha256"].dropna().drop_duplicates().explode().dropna()
         rounds = pd.concat([observations["round"], support["round"]]).unique()
         return Tables(
             observations=observations,
-            certificates=self._frame("certificates", _is_in("cert_sha256", {*leaves, *chains})),
+            certificates=self._frame("certificates", _is_in("cert_sha256", named_certificates(observations))),
             support=support,
             rounds=self._frame("rounds", _is_in("round", set(rounds))),
         )
@@ -167,6 +165,11 @@ class Store:
         folder = Path(self.path)
         if folder.exists() and not folder.is_dir():
             raise StoreError(f"{self.path} is a file, not a store. Name a folder.")
+        if any((folder / f"{name}.csv").is_file() for name in schema.TABLES):
+            raise StoreError(
+                f"{self.path} is no store but a folder of CSV: toolkit.read({self.path!r}) reads it, and so does "
+                "`tls-toolkit check`. For a store, name a new or an empty folder."
+            )
         strange = [entry.name for entry in folder.glob("*") if entry.name not in schema.TABLES]
         if strange:
             raise StoreError(f"{self.path} is not a store: it holds {min(strange)!r}. Name a new or an empty folder.")
@@ -184,18 +187,6 @@ class Store:
         self, name: schema.TableName, where: ds.Expression = _EVERYTHING, files: str | None = None
     ) -> pd.DataFrame:
         return as_frame(name, self._tables[name].read(where=where, files=files))
-
-
-def _instant(name: str, value: datetime | str | None) -> pd.Timestamp | None:
-    if value is None:
-        return None
-    try:
-        instant = pd.Timestamp(value)
-    except ValueError as error:
-        raise UsageError(f"{name}={value!r} is not an instant: write 2026-01-31T12:00:00Z.") from error
-    if instant.tzinfo is None:
-        raise UsageError(f"{name}={value!r} has no zone: write 2026-01-31T12:00:00Z, or pass tzinfo.")
-    return instant.tz_convert("UTC").as_unit("us")
 
 
 def _limits(

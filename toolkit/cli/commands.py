@@ -1,0 +1,200 @@
+"""Commands: one function each, from the arguments to an exit code."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+import pandas as pd
+
+import toolkit
+from toolkit import text
+from toolkit.cli.codes import FINDINGS, FINE, NOTHING_REACHED
+from toolkit.cli.printing import print_checks, print_checks_as_json, print_frame, print_json, print_survey
+from toolkit.errors import ReadError, UsageError
+from toolkit.reference.roots import load_roots
+from toolkit.reference.rules import Rule, load_policy
+from toolkit.tables import Tables, as_pem
+from toolkit.targets import Target
+
+_LOOK_COLUMNS: Final = (
+    "service", "address", "offer", "outcome", "protocol", "suite", "group", "is_key_proven", "leaf", "reason",
+)  # fmt: skip
+
+
+def cert(arguments: argparse.Namespace) -> int:
+    """`tls-toolkit cert`: the certificate that a server shows, as PEM."""
+    target = toolkit.parse_target(arguments.target, connect_to=arguments.connect_to)
+    tables = toolkit.observe(target, offers=(arguments.offer,), addresses=1, progress=False)
+    (look,) = tables.observations.to_dict("records")
+    chain = look["chain_sha256"]
+    if not chain:
+        why = f"{look['outcome']} at {look['stage']}" if look["outcome"] != "ok" else "no certificate was shown"
+        print(f"tls-toolkit: {target}: {why}: {text.for_terminal(look['reason']) or '-'}", file=sys.stderr)
+        return NOTHING_REACHED
+    shown = chain if arguments.chain else chain[:1]
+    certificates = tables.certificates.set_index("cert_sha256", drop=False).loc[list(shown)]
+    if arguments.json:
+        print_json(certificates)
+    else:
+        for der in certificates["der"]:
+            sys.stdout.write(as_pem(der))
+    return FINE
+
+
+def observe(arguments: argparse.Namespace) -> int:
+    """`tls-toolkit observe`: one look at each target, printed."""
+    tables = toolkit.observe(
+        _targets(arguments),
+        offers=tuple(arguments.offer or ("any",)),
+        samples=arguments.samples,
+        addresses=arguments.addresses,
+        progress=sys.stderr.isatty(),
+    )
+    looks = tables.observations
+    if arguments.json:
+        print_json(looks.drop(columns=["sent_bytes", "answer_bytes"]))
+    else:
+        print_frame(looks.assign(leaf=looks["leaf_sha256"].str[:12])[list(_LOOK_COLUMNS)])
+    return _reached(tables)
+
+
+def _targets(arguments: argparse.Namespace) -> list[str | Target]:
+    """The targets as they are named, or each dialled at the one address given."""
+    if not arguments.connect_to:
+        return list(arguments.targets)
+    return [toolkit.parse_target(target, connect_to=arguments.connect_to) for target in arguments.targets]
+
+
+def collect(arguments: argparse.Namespace) -> int:
+    """`tls-toolkit collect`: one look at each target, kept."""
+    store = toolkit.Store(arguments.store)
+    end = toolkit.collect(
+        _targets(arguments),
+        store,
+        offers=tuple(arguments.offer or ("any",)),
+        samples=arguments.samples,
+        addresses=arguments.addresses,
+        progress=sys.stderr.isatty(),
+    )
+    looks = store.load(services=list(end["services"])).observations
+    looks = looks[looks["round"] == end["round"]]
+    if arguments.json:
+        print_json(pd.DataFrame([end]))
+    else:
+        print_frame(looks.groupby(["service", "outcome"], dropna=False).size().to_frame("looks").reset_index())
+        print(f"{end['looks']} looks, {end['looks_ok']} answered; kept in {arguments.store}, round {end['round']}.")
+    if end["looks_ok"] == 0:
+        print("tls-toolkit: nothing could be reached; each failed look is kept, with its reason:", file=sys.stderr)
+        for reason, count in looks["reason"].value_counts().head(3).items():
+            print(f"  {count} × {text.for_terminal(reason)}", file=sys.stderr)
+        return NOTHING_REACHED
+    return FINE
+
+
+def survey(arguments: argparse.Namespace) -> int:
+    """`tls-toolkit survey`: what each target accepts."""
+    targets = _targets(arguments)
+    settings = {
+        "parts": tuple(arguments.parts.split(",")),
+        "concurrency": arguments.concurrency,
+        "rate": arguments.rate or None,
+        "budget": arguments.budget,
+        "splits": arguments.splits,
+        "addresses": arguments.addresses,
+    }
+    if arguments.dry_run:
+        estimate = toolkit.survey(targets, dry_run=True, **settings)
+        (print_json if arguments.json else print_frame)(estimate)
+        return FINE
+    tables = toolkit.survey(targets, progress=sys.stderr.isatty(), **settings)
+    if arguments.store:
+        toolkit.Store(arguments.store).append(tables)
+    if arguments.json:
+        print_json(tables.support)
+    else:
+        print_survey(tables)
+    return _reached(tables)
+
+
+def store_info(arguments: argparse.Namespace) -> int:
+    """`tls-toolkit store info`: what a store holds."""
+    overview = toolkit.Store(arguments.store).load().overview()
+    if arguments.json:
+        print_json(overview)
+    else:
+        print_frame(overview)
+    return FINE
+
+
+def check(arguments: argparse.Namespace) -> int:
+    """`tls-toolkit check`: what expiry, trust and a policy find."""
+    as_of = arguments.as_of or "observed"
+    now = arguments.now or arguments.as_of or datetime.now(UTC)
+    roots, policy = _load_rules(arguments)
+    tables = toolkit.read(arguments.source, since=arguments.since, until=arguments.until)
+    checks = toolkit.checking.check(tables, now=now, roots=roots, policy=policy, as_of=as_of)
+    counts = toolkit.checking.count(checks)
+    if arguments.json:
+        asked = {name: getattr(arguments, name) for name in ("source", "since", "until", "policy", "roots")}
+        print_checks_as_json(checks, {**asked, "now": now, "as_of": as_of, **counts})
+    else:
+        print_checks(tables, checks, arguments, now)
+    if not toolkit.checking.was_reached(tables):
+        when = " in that time" if arguments.since or arguments.until else ""
+        print(f"tls-toolkit: {text.for_terminal(arguments.source)}: no look{when} came to an answer, so there is "
+              "nothing to judge; `tls-toolkit store info` counts the failures of a store.",
+              file=sys.stderr)  # fmt: skip
+        return NOTHING_REACHED
+    return FINDINGS if counts["findings"] else FINE
+
+
+def _load_rules(arguments: argparse.Namespace) -> tuple[Sequence[bytes], Sequence[Rule]]:
+    """The roots and the policy asked for; what is wrong with either is a wrong use of the command."""
+    try:
+        return load_roots(arguments.roots), load_policy(arguments.policy)
+    except ReadError as error:
+        raise UsageError(str(error)) from error
+
+
+def report(arguments: argparse.Namespace) -> int:
+    """`tls-toolkit report`: one page on a source."""
+    _load_rules(arguments)
+    try:
+        from toolkit import report  # noqa: PLC0415  needs the extra `notebooks`, which other commands do not
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"A report needs {error.name}, which is not installed: pip install 'tls-toolkit[notebooks]'."
+        ) from error
+    toolkit.read(arguments.source)  # what is wrong with it is said better here than by a notebook that fails
+    report.write_report(
+        arguments.source,
+        arguments.output,
+        now=arguments.now or datetime.now(UTC),
+        policy=arguments.policy,
+        roots=arguments.roots,
+        title=arguments.title,
+    )
+    print(f"Open: {arguments.output}")
+    return FINE
+
+
+def demo(arguments: argparse.Namespace) -> int:
+    """`tls-toolkit demo`: a lab year, watched."""
+    try:
+        from toolkit import report  # noqa: PLC0415  needs the extras `lab` and `notebooks`, which other commands do not
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"The demo needs {error.name}, which is not installed: pip install 'tls-toolkit[lab,notebooks]'."
+        ) from error
+
+    report.run_demo(arguments.output, recorded=arguments.recorded, seed=arguments.seed)
+    return FINE
+
+
+def _reached(tables: Tables) -> int:
+    if (tables.observations["outcome"] == "ok").any():
+        return FINE
+    print("tls-toolkit: nothing could be reached; the table says why, look by look.", file=sys.stderr)
+    return NOTHING_REACHED

@@ -1,0 +1,135 @@
+"""Options: what a command line may say, and which command it asks for."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import toolkit
+from toolkit.cli import commands
+from toolkit.reference.roots import bundles
+from toolkit.reference.rules import policies
+
+
+def read_command(argv: Sequence[str] | None) -> Callable[[], int]:
+    """The command that the arguments (without them: the process's) ask for, ready to be carried out.
+
+    Ends the process with exit code 2 and a word on standard error where they ask for none.
+    """
+    arguments = _parser().parse_args(argv)
+    return partial(arguments.command, arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tls-toolkit",
+        description="Watch TLS over time: what mail and web servers show, kept, asked and charted.",
+        epilog="A TARGET is a service URL (smtp://host:587, https://host), host:port, mx:domain, or a preset "
+        "such as google-mail. Exit codes: 0 fine, 1 findings, 2 usage, 3 nothing could be reached or read.",
+    )
+    parser.add_argument("--version", action="version", version=f"tls-toolkit {toolkit.__version__}")
+    known = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    cert = known.add_parser("cert", help="print the certificate that a server shows, as PEM")
+    cert.add_argument("target", metavar="TARGET")
+    cert.add_argument("--chain", action="store_true", help="print every certificate, as served, leaf first")
+    cert.add_argument("--offer", default="any", help="which ClientHello to send (default: any)")
+    cert.add_argument("--connect-to", metavar="HOST:PORT", help="dial this instead of the target's own host")
+    cert.add_argument("--json", action="store_true", help="print rows of `certificates` instead")
+    cert.set_defaults(command=commands.cert)
+
+    observe = known.add_parser("observe", help="look once, and print what was seen")
+    _add_look_options(observe)
+    observe.set_defaults(command=commands.observe)
+
+    collect = known.add_parser("collect", help="look once, and keep what was seen in a store")
+    _add_look_options(collect)
+    collect.add_argument("--store", required=True, metavar="STORE", help="folder (or s3:// URL) of the store")
+    collect.set_defaults(command=commands.collect)
+
+    survey = known.add_parser("survey", help="find out what a server accepts, each answer proven")
+    _add_survey_options(survey)
+    survey.set_defaults(command=commands.survey)
+
+    store = known.add_parser("store", help="say what a store holds")
+    store_commands = store.add_subparsers(required=True, metavar="COMMAND")
+    info = store_commands.add_parser("info", help="services, looks, failures and gaps")
+    info.add_argument("store", metavar="STORE")
+    info.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    info.set_defaults(command=commands.store_info)
+
+    check = known.add_parser("check", help="findings of expiry, trust and a policy; exit code 1 when there are any")
+    _add_judging_options(check)
+    for option, holds in (("--since", "not before"), ("--until", "before")):
+        check.add_argument(option, type=_instant, metavar="DATE",
+                           help=f"judge what was seen {holds} that instant, as far as it is dated; a date without a "
+                           "zone means midnight UTC (default: everything)")  # fmt: skip
+    check.add_argument("--as-of", type=_instant, metavar="DATE",
+                       help="judge everything by the rules of that day, and chains at that instant; a date without "
+                       "a zone means midnight UTC (default: each row by its own day)")  # fmt: skip
+    check.add_argument("--json", action="store_true", help="print JSON: what was judged how, and every verdict")
+    check.set_defaults(command=commands.check)
+
+    report = known.add_parser("report", help="make one HTML file of a source: rotations, expiry, ciphers, findings")
+    _add_judging_options(report)
+    report.add_argument("--output", type=Path, default=Path("report.html"), metavar="FILE",
+                        help="(default: report.html)")  # fmt: skip
+    report.add_argument("--title", help="(default: the source's name)")
+    report.set_defaults(command=commands.report)
+
+    demo = known.add_parser("demo", help="watch a lab year, execute the notebooks, say what to open")
+    demo.add_argument("--output", type=Path, default=Path("build"), metavar="FOLDER", help="(default: build)")
+    demo.add_argument("--seed", type=int, default=2026, help="of the lab year (default: 2026)")
+    demo.add_argument("--recorded", type=Path, default=Path("data/google-mail"), metavar="FOLDER",
+                      help="recorded mail data for the notebooks (default: data/google-mail)")  # fmt: skip
+    demo.set_defaults(command=commands.demo)
+    return parser
+
+
+def _add_look_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("targets", nargs="+", metavar="TARGET")
+    parser.add_argument("--offer", action="append", metavar="NAME", help="a ClientHello to send (repeatable)")
+    parser.add_argument("--samples", type=int, default=1, metavar="N", help="looks at each address (default: 1)")
+    parser.add_argument("--addresses", type=int, metavar="N", help="addresses of each host (default: all)")
+    parser.add_argument("--connect-to", metavar="HOST:PORT", help="dial this instead of the targets' own hosts")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def _add_survey_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("targets", nargs="+", metavar="TARGET")
+    parser.add_argument("--parts", default="suites,groups,signature_schemes", metavar="LIST",
+                        help="what to ask beside the versions (default: suites,groups,signature_schemes)")  # fmt: skip
+    parser.add_argument("--concurrency", type=int, default=2, metavar="N", help="connections at a time (default: 2)")
+    parser.add_argument("--rate", type=float, default=20.0, metavar="N",
+                        help="connections a second to one address, 0 for no limit (default: 20)")  # fmt: skip
+    parser.add_argument("--budget", type=int, default=500, metavar="N",
+                        help="connections to one address at most (default: 500)")  # fmt: skip
+    parser.add_argument("--splits", type=int, default=0, metavar="N",
+                        help="how often to split long chains of questions, which saves time (default: 0)")  # fmt: skip
+    parser.add_argument("--addresses", type=int, metavar="N", help="addresses of each host (default: all)")
+    parser.add_argument("--connect-to", metavar="HOST:PORT", help="dial this instead of the target's own host")
+    parser.add_argument("--store", metavar="STORE", help="keep the survey in this store as well")
+    parser.add_argument("--dry-run", action="store_true", help="say what it would cost, and ask nothing")
+    parser.add_argument("--json", action="store_true", help="print every question and its answer as JSON")
+
+
+def _add_judging_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", metavar="SOURCE", help="a store, or anything else that toolkit.read understands")
+    parser.add_argument("--policy", default="mozilla-intermediate", metavar="NAME",
+                        help=f"{', '.join(sorted(policies()))}, or a CSV file of rules like those in "
+                        "toolkit/reference/policies (default: mozilla-intermediate)")  # fmt: skip
+    parser.add_argument("--roots", default="certifi", metavar="BUNDLE",
+                        help=f"certifi, {', '.join(bundles())}, or a PEM file (default: certifi)")  # fmt: skip
+    parser.add_argument("--now", type=_instant, metavar="DATE",
+                        help="the day from which days are counted; a date without a zone means midnight UTC "
+                        "(default: --as-of where given, else the present)")  # fmt: skip
+
+
+def _instant(words: str) -> datetime:
+    """A date or an instant in ISO 8601; without a zone it is UTC, a date alone is its midnight."""
+    try:
+        instant = datetime.fromisoformat(words)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{words!r} is no date: write 2016-02-11 or 2016-02-11T09:30+01:00") from None
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)

@@ -1,0 +1,111 @@
+"""Printing: frames, surveys and findings as harmless text or as JSON."""
+
+import argparse
+import json
+import shutil
+import textwrap
+from collections.abc import Hashable
+from datetime import datetime
+
+import pandas as pd
+
+import toolkit
+from toolkit import reference, text
+from toolkit.tables import Tables
+
+
+def print_survey(tables: Tables) -> None:
+    """What was accepted, and how much was refused or could not be asked, address by address."""
+    for (service, address), asked in tables.support.groupby(["service", "address"], sort=False):
+        print(f"{text.for_terminal(service)} at {text.for_terminal(address)}")
+        print_frame(support_lines(asked))
+        print()
+    end = tables.rounds.iloc[-1]
+    print(f"{end['connections']} connections; the questions and their controls need {end['connections_bound']}.")
+
+
+def support_lines(asked: pd.DataFrame) -> pd.DataFrame:
+    """A survey of one address for reading: a line for each version and each thing accepted, in order of preference.
+
+    Columns, all text: `protocol`, `what` (version, suite, group, signature scheme or certificate), `state` (with the
+    number refused and untested in the line of the version), `bits` (of the cipher: key/strength), `rank`, `note`.
+    """
+    kinds = {"suite": "suite", "group": "group", "signature_scheme": "scheme", "key_type": "certificate"}
+    lines: list[tuple[object, ...]] = []
+    for protocol, rows in asked.groupby("protocol", sort=False):
+        is_version = rows[list(kinds)].isna().all(axis=1)
+        lines += [(protocol, "", row.state, "", "", row.reason) for row in rows[is_version].itertuples()]
+        for kind, word in kinds.items():
+            of_kind = rows[rows[kind].notna()]
+            for row in (
+                of_kind[of_kind["state"] == "accepted"].sort_values("rank", na_position="last").to_dict("records")
+            ):
+                suite = reference.suites().get(row["suite_code"]) if kind == "suite" else None
+                bits = f"{suite.key_bits}/{suite.strength_bits}" if suite else ""
+                sound = "not sound" if row["is_sound"] is False else ""
+                note = "; ".join(filter(None, (sound, text.plain(row["reason"]))))
+                lines.append(("", f"{word} {row[kind]}", row["state"], bits, text.plain(row["rank"]), note))
+            untested = of_kind[of_kind["state"] == "untested"]
+            for reason, count in untested["reason"].value_counts().items():
+                lines.append(("", f"{count} × {word}", "untested", "", "", reason))
+    return pd.DataFrame(lines, columns=["protocol", "what", "state", "bits", "rank", "note"], dtype="string")
+
+
+def print_checks(tables: Tables, checks: pd.DataFrame, arguments: argparse.Namespace, now: datetime) -> None:
+    """What was judged, how, and what came of it, in words that fit the terminal."""
+    by = f"by the rules of {arguments.as_of:%Y-%m-%d %H:%M %Z}" if arguments.as_of else "each row by its own day"
+    limits = [("since", arguments.since), ("before", arguments.until)]
+    seen = " and ".join(f"{word} {instant:%Y-%m-%d %H:%M %Z}" for word, instant in limits if instant)
+    how = f"Judged {by}; days counted from {now:%Y-%m-%d %H:%M %Z}; roots: {arguments.roots}."
+    lines = [
+        f"{arguments.source}: {toolkit.checking.describe_scope(tables)}",
+        f"What was seen {seen}. {how}" if seen else how,
+        *toolkit.checking.describe(checks),
+    ]
+    width = shutil.get_terminal_size((100, 24)).columns
+    for line in lines:
+        indent = " " * (len(line) - len(line.lstrip()) + 4)
+        print(textwrap.fill(text.for_terminal(line, limit=4000), width, subsequent_indent=indent,
+                            drop_whitespace=True, break_long_words=False, break_on_hyphens=False))  # fmt: skip
+
+
+def print_checks_as_json(checks: pd.DataFrame, judged: dict[str, object]) -> None:
+    """What was judged and how, with every verdict, as one JSON object."""
+    told = {name: _json_value(value) for name, value in judged.items()}
+    print(json.dumps({**told, "checks": _json_rows(checks)}, indent=2))
+
+
+def print_frame(frame: pd.DataFrame) -> None:
+    """The frame as a table of harmless text, one line a row; numbers and instants as exact as one reads them."""
+    shown = frame.astype(object).map(_for_reading)
+    widths = {name: max([len(name), *shown[name].str.len()]) for name in shown.columns}
+    print("  ".join(name.ljust(widths[name]) for name in shown.columns).rstrip())
+    for row in shown.itertuples(index=False):
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths.values(), strict=True)).rstrip())
+
+
+def _for_reading(value: object) -> str:
+    if isinstance(value, datetime) and not pd.isna(value):
+        return value.isoformat(sep=" ", timespec="seconds")
+    return f"{value:.4g}" if isinstance(value, float) else text.for_terminal(value)
+
+
+def print_json(frame: pd.DataFrame) -> None:
+    """The rows as a JSON array; instants in ISO 8601, bytes in hex, null as null, ASCII only."""
+    print(json.dumps(_json_rows(frame), indent=2))
+
+
+def _json_rows(frame: pd.DataFrame) -> list[dict[Hashable, object]]:
+    return [{name: _json_value(value) for name, value in row.items()} for row in frame.to_dict("records")]
+
+
+def _json_value(value: object) -> object:
+    if isinstance(value, tuple):
+        return list(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    if value is None or value is pd.NA or value is pd.NaT:
+        return None
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value
