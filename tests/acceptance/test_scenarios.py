@@ -1,4 +1,4 @@
-"""Every scenario of the lab with a seed that nobody developed with: what is found is what was served, returns included.
+"""Scenarios of the lab with a seed that nobody developed with: what is found is what was served, returns included.
 
 Looks come from the lab's fast path, which `tests/lab/test_observed.py` holds to the servers.
 """
@@ -14,7 +14,7 @@ from toolkit.lab import Plan, scenario, simulate, tell_truth
 ROW = ["service", "server_name", "key_type", "predecessor_sha256", "successor_sha256", "is_return"]
 SCENARIOS = (
     "steady", "slow-rollout", "stuck-machine", "rollback", "dual-keys", "late", "emergency", "issuer-move",
-    "short-lived", "anycast", "sticky",
+    "short-lived", "anycast", "sticky", "default-certificate", "other-chain", "re-issue",
 )  # fmt: skip
 SEED = 91_000
 
