@@ -116,13 +116,15 @@ def execute_notebooks(notebooks: Iterable[Path], output: Path, *, parameters: di
 def execute_notebook(notebook: Path, output: Path, *, parameters: dict[str, object]) -> Path:
     """Execute one notebook in the current folder; return the HTML file made of it, beside which its charts lie as PNG.
 
-    Raises `ToolkitError` naming the notebook and the error of the cell that failed.
+    Raises `ToolkitError` naming the notebook and the error of the cell that failed, and where nbconvert's templates are
+    not found.
     """
+    exporter = _exporter(has_code=True)
     executed = output / notebook.name
     document = _execute(notebook, parameters=parameters, executed=executed)
     written = executed.with_suffix(".html")
     # Lessons link to each other as notebooks; here they stand side by side as pages.
-    page = re.sub(r'href="([\w-]+)\.ipynb"', r'href="\1.html"', _page(document, title=notebook.stem))
+    page = re.sub(r'href="([\w-]+)\.ipynb"', r'href="\1.html"', _page(document, exporter, title=notebook.stem))
     written.write_text(page, encoding="utf-8")
     executed.unlink()
     for number, picture in enumerate(_pictures(document), 1):
@@ -136,7 +138,8 @@ def write_report(
     """Write the report on a source as one HTML file that loads nothing: `notebooks/report.ipynb` executed on it.
 
     `source`, `policy` and `roots` are names or paths, as `toolkit.read`, `load_policy` and `load_roots` take them.
-    Raises `UsageError` where the file's folder does not exist, `ToolkitError` where the notebook fails.
+    Raises `UsageError` where the file's folder does not exist, `ToolkitError` where the notebook fails, or nbconvert's
+    templates are not found.
     """
     if not output.resolve().parent.is_dir():
         raise UsageError(f"{output.parent} is not a folder: make it, or name another with --output.")
@@ -148,8 +151,9 @@ def write_report(
         "ROOTS": roots,
         "TITLE": shown,
     }
+    exporter = _exporter(has_code=False)
     document = _execute(_report_notebook(), parameters=parameters, executed=None)
-    output.write_text(_page(document, title=shown, has_code=False), encoding="utf-8")
+    output.write_text(_page(document, exporter, title=shown), encoding="utf-8")
 
 
 def _report_notebook() -> Path:
@@ -177,16 +181,27 @@ def _execute(notebook: Path, *, parameters: dict[str, object], executed: Path | 
     return document
 
 
-def _page(document: nbformat.NotebookNode, *, title: str, has_code: bool = True) -> str:
+def _exporter(*, has_code: bool) -> nbconvert.HTMLExporter:
+    """What makes a page of a notebook, asked for first: without templates there is no use in executing one."""
+    try:
+        return nbconvert.HTMLExporter(
+            raw_template=_OFFLINE,
+            exclude_input=not has_code,
+            exclude_input_prompt=not has_code,
+            exclude_output_prompt=not has_code,
+            exclude_anchor_links=not has_code,
+        )
+    except ValueError as error:
+        raise ToolkitError(
+            f"nbconvert does not find its templates ({str(error).splitlines()[0]}). They are installed under "
+            "share/jupyter: install it anew (pip install --force-reinstall nbconvert), or name that folder in "
+            "JUPYTER_PATH."
+        ) from error
+
+
+def _page(document: nbformat.NotebookNode, exporter: nbconvert.HTMLExporter, *, title: str) -> str:
     """The executed notebook as one HTML file that loads and runs nothing, whatever its outputs hold."""
     document.metadata["title"] = text.plain(title)
-    exporter = nbconvert.HTMLExporter(
-        raw_template=_OFFLINE,
-        exclude_input=not has_code,
-        exclude_input_prompt=not has_code,
-        exclude_output_prompt=not has_code,
-        exclude_anchor_links=not has_code,
-    )
     page, _ = exporter.from_notebook_node(document)
     return str(page)
 

@@ -165,6 +165,17 @@ def test_nothing_to_read_is_said_and_nothing_written(tmp_path: Path, capsys: pyt
     assert not (tmp_path / "report.html").exists()
 
 
+def test_without_templates_it_says_what_to_do_before_it_executes_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("nbconvert.exporters.templateexporter.jupyter_path", lambda *_: [])
+    monkeypatch.setattr("papermill.execute_notebook", pytest.fail)
+    assert main(["report", str(GOOGLE), "--output", str(tmp_path / "report.html")]) == 3
+    said = capsys.readouterr().err
+    assert "nbconvert does not find its templates" in said
+    assert "JUPYTER_PATH" in said
+
+
 def test_wrong_use_is_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for words, said in (
         (["--policy", "everything"], "neither a policy"),
