@@ -109,11 +109,17 @@ _NOT_PRINTED = "the source did not print it, or gave the certificate itself"
 _NOT_ASKED = "the question was not about it"
 _UNPARSED = "the certificate did not parse (see parse_error)"
 
-_OBSERVATIONS = (
-    Column("observed_at", "instant", "when the look was made", "the instant is not known; the next two bound it"),
+_UNDATED = "the instant is not known; the next two bound it"
+_DATE_BASIS = f"how the date is known: {', '.join(DATE_BASES)}; details may follow `: `"
+_BOUNDS = (
     Column("observed_from", "instant", "not before this instant", "no lower bound is known"),
     Column("observed_until", "instant", "not after this instant", "no upper bound is known"),
-    Column("date_basis", "text", f"how the date is known: {', '.join(DATE_BASES)}; details may follow `: `"),
+)
+
+_OBSERVATIONS = (
+    Column("observed_at", "instant", "when the look was made", _UNDATED),
+    *_BOUNDS,
+    Column("date_basis", "text", _DATE_BASIS),
     Column("round", "text", "the collection round, or the recorded series, that the look belongs to"),
     Column("sample", "integer", "number of the look within round, service, address and offer, from 0"),
     Column("vantage", "text", "from where it was looked", "not known"),
@@ -176,17 +182,9 @@ _CERTIFICATES = (
 )
 
 _SUPPORT = (
-    Column(
-        "observed_at", "instant", "when the question was answered", "the instant is not known; the next two bound it"
-    ),
-    Column("observed_from", "instant", "not before this instant", "no lower bound is known"),
-    Column("observed_until", "instant", "not after this instant", "no upper bound is known"),
-    Column(
-        "date_basis",
-        "text",
-        f"how the date is known: {', '.join(DATE_BASES)}; details may follow `: `",
-        "not recorded: the instants themselves tell",
-    ),
+    Column("observed_at", "instant", "when the question was answered", _UNDATED),
+    *_BOUNDS,
+    Column("date_basis", "text", _DATE_BASIS, "not recorded: the instants themselves tell"),
     Column("round", "text", "the collection round, or the recorded series"),
     Column("service", "text", "scheme://host:port"),
     Column("address", "text", "IP address that answered", "not known"),
