@@ -115,7 +115,6 @@ _BOUNDS = (
     Column("observed_from", "instant", "not before this instant", "no lower bound is known"),
     Column("observed_until", "instant", "not after this instant", "no upper bound is known"),
 )
-
 _OBSERVATIONS = (
     Column("observed_at", "instant", "when the look was made", _UNDATED),
     *_BOUNDS,

@@ -222,11 +222,11 @@ def test_a_survey_known_by_bounds_stands_where_they_end_under_both(
 def test_the_title_says_the_bounds_of_a_survey_without_an_instant() -> None:
     bounds = {"observed_at": pd.NaT, "observed_from": at("2015-10-13"), "observed_until": at("2015-11-26")}
     axes = plot_support(frame(*(row | bounds for row in MATRIX)))
-    assert "2015-10-13 to 2015-11-26" in axes.get_title(loc="left")
+    assert "between 2015-10-13 and 2015-11-26" in axes.get_title(loc="left")
     older = asked("TLS 1.2", "TLS_A", None, "accepted") | {"observed_at": at("2015-01-01"), "round": "q"}
     newer = asked("TLS 1.2", "TLS_B", None, "accepted") | bounds
     axes = plot_support(questions(older, newer))
-    assert "2015-10-13 to 2015-11-26" in axes.get_title(loc="left")
+    assert "between 2015-10-13 and 2015-11-26" in axes.get_title(loc="left")
     assert [row.partition(" ")[0] for row in rows(axes)] == ["TLS_B"]
 
 

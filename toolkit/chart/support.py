@@ -188,7 +188,7 @@ def _plot_time(frame: pd.DataFrame, ax: Axes | None) -> Axes:
         visits = visits[is_new.to_numpy()]
         cells = cells[cells["visit"].isin(visits["visit"])]
     cells["column"] = cells["visit"].map({visit: column for column, visit in enumerate(visits["visit"])})
-    days = [_said_day(*bounds, to="\nto ") for bounds in visits[_BOUNDS].itertuples(index=False)]
+    days = [_said_day(*bounds, both="{}\nto {}") for bounds in visits[_BOUNDS].itertuples(index=False)]
     rest = len(everywhere) - len(ciphers)
     notes = ["numbers: the versions in which it was accepted"]
     notes += [f"{rest} more ciphers never accepted (refused or untested)"] if rest else []
@@ -284,7 +284,7 @@ def _known(frame: pd.DataFrame) -> pd.Series:
     return frame["observed_at"].fillna(frame["observed_until"]).fillna(frame["observed_from"])
 
 
-def _said_day(at: Any, begins: Any, ends: Any, *, to: str = " to ") -> str:
+def _said_day(at: Any, begins: Any, ends: Any, *, both: str = "between {} and {}") -> str:
     """The day, or the days that bound it."""
     if not pd.isna(at):
         return f"{at:%Y-%m-%d}"
@@ -294,4 +294,5 @@ def _said_day(at: Any, begins: Any, ends: Any, *, to: str = " to ") -> str:
         return f"by {ends:%Y-%m-%d}"
     if pd.isna(ends):
         return f"since {begins:%Y-%m-%d}"
-    return to.join(dict.fromkeys(f"{instant:%Y-%m-%d}" for instant in (begins, ends)))
+    first, last = f"{begins:%Y-%m-%d}", f"{ends:%Y-%m-%d}"
+    return first if first == last else both.format(first, last)
