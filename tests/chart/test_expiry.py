@@ -161,7 +161,7 @@ def test_grouped_by_issuer_each_has_a_heading_and_the_soonest_end_comes_first() 
         True, False, True, False, False, True, False,
     ]  # fmt: skip
     assert sorted(bar.get_y() + bar.get_height() / 2 for bar in drawn(axes, "bar-valid")) == pytest.approx([3, 4, 6])
-    assert len(drawn(axes, "heading")) == 3
+    assert [line.get_ydata()[0] for line in drawn(axes, "group")] == [-0.5, 1.5, 4.5]
 
 
 def test_grouped_by_service_one_with_several_rows_has_a_heading() -> None:
@@ -169,6 +169,7 @@ def test_grouped_by_service_one_with_several_rows_has_a_heading() -> None:
     assert labels(axes) == [
         "smtp://soon:25", "smtp://next:25", "smtp://next:25  RSA", "smtp://next:25  EC", "smtp://late:25",
     ]  # fmt: skip
+    assert [line.get_ydata()[0] for line in drawn(axes, "group")] == [-0.5, 0.5, 3.5]
     nameless = plot_expiry(frame(row("a", ("2026-05-01", "2026-07-30"), "valid", service=None)), by="service")
     assert labels(nameless) == ["mx.example"]
 

@@ -73,9 +73,10 @@ def plot_expiry(
     handles = _handles(rows) + _draw_coming(axes, coming, (first, last))
     handles.append(canvas.mark_day(axes, now))
     fronts = rows[rows["is_front"]].sort_values("y")
-    labels = dict(sorted({**dict(zip(fronts["y"], fronts["label"], strict=True)), **headings}.items()))
+    headed = {place: words for place, words in headings.items() if words}
+    labels = dict(sorted({**dict(zip(fronts["y"], fronts["label"], strict=True)), **headed}.items()))
     canvas.set_rows(axes, list(labels), list(labels.values()), extent=(-0.65, lanes - 0.35))
-    _mark_headings(axes, list(labels), headings)
+    _mark_groups(axes, list(labels), headings)
     canvas.set_heading(axes, canvas.titled("What expires when", frame), handles)
     return axes
 
@@ -101,7 +102,7 @@ def _placed(frame: pd.DataFrame, by: Literal["issuer", "service"] | None) -> tup
 
 
 def _in_groups(fronts: pd.DataFrame, by: Literal["issuer", "service"] | None) -> tuple[pd.Series, dict[float, str]]:
-    """The place of each row from the top down, and the headings by their place."""
+    """The place of each row from the top down, and by the place at which a group begins its heading, if it has one."""
     if by is None:
         return pd.Series(np.arange(len(fronts)), index=fronts.index, dtype=float), {}
     named = (
@@ -115,8 +116,8 @@ def _in_groups(fronts: pd.DataFrame, by: Literal["issuer", "service"] | None) ->
     places = np.arange(len(fronts)) + np.cumsum(has_heading)[codes[order]]
     headings = {}
     for code, name in enumerate(names):
-        if has_heading[code]:
-            headings[float(places[codes[order] == code].min() - 1)] = canvas.label(name)
+        begins = float(places[codes[order] == code].min() - has_heading[code])
+        headings[begins] = canvas.label(name) if has_heading[code] else ""
     return pd.Series(places.astype(float), index=fronts.index[order]), headings
 
 
@@ -126,12 +127,14 @@ def _short_name(issuer: object) -> object:
     return ", ".join(parts) or issuer
 
 
-def _mark_headings(ax: Axes, places: list[float], headings: dict[float, str]) -> None:
+def _mark_groups(ax: Axes, places: list[float], headings: dict[float, str]) -> None:
+    """A line above each group, and its heading in bold."""
     for place, tick in zip(places, ax.get_yticklabels(), strict=True):
         if place in headings:
+            ax.axhline(place - 0.5, color=FAINT, linewidth=0.8, zorder=1, gid="group")
+        if headings.get(place):
             tick.set_fontweight("bold")
             ax.axhspan(place - 0.5, place + 0.5, facecolor="white", zorder=0.5, linewidth=0)
-            ax.axhline(place + 0.42, color=FAINT, linewidth=0.8, zorder=1, gid="heading")
 
 
 def _is_open(states: pd.Series) -> pd.Series:
