@@ -43,6 +43,8 @@ def test_each_question_is_a_row(surveyed: toolkit.Tables) -> None:
     assert set(support["service"]) == {"https://mail.example:443"}
     assert set(support["address"]) == {"127.0.0.1"}
     assert support["observed_at"].notna().all()
+    assert set(support["date_basis"]) == {"observed"}
+    assert support[["observed_from", "observed_until"]].isna().all(axis=None)
     versions = support[support[["suite", "group", "signature_scheme", "key_type"]].isna().all(axis=1)]
     assert dict(zip(versions["protocol"], versions["state"], strict=True)) == {
         "SSL 2.0": "refused", "SSL 3.0": "refused", "TLS 1.0": "refused", "TLS 1.1": "refused",
