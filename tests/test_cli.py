@@ -132,15 +132,6 @@ def test_a_store_that_is_none_is_an_error_with_a_next_step(tmp_path: Path, capsy
     assert str(tmp_path / "nothing") in capsys.readouterr().err
 
 
-def test_an_interrupt_while_the_package_is_imported_is_no_traceback(tmp_path: Path) -> None:
-    (tmp_path / "pandas.py").write_text("raise KeyboardInterrupt")
-    done = subprocess.run(
-        [sys.executable, "-m", "tls_toolkit", "--version"], capture_output=True, text=True, timeout=60, check=False,
-        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(tmp_path)},
-    )  # fmt: skip
-    assert (done.returncode, done.stdout, done.stderr) == (130, "", "tls-toolkit: interrupted.\n")
-
-
 def test_a_reader_that_leaves_is_no_traceback() -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", "from toolkit.cli import run; run()", "observe", *["tls://127.0.0.1:1"], "--json"],
