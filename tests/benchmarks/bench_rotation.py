@@ -64,7 +64,7 @@ class Tally:
 
 def main() -> int:
     """Print every table; how many limits were missed."""
-    missed = [*coverage(), *controls(), *causes(DEVELOPED, seed=1), *causes(KEPT, seed=1_000_001), *speed()]
+    missed = [*coverage(), *controls(), *causes(DEVELOPED, seed=1), *causes(KEPT, seed=2_000_001), *speed()]
     for line in missed:
         print("MISSED", line)
     return len(missed)

@@ -194,7 +194,8 @@ def _by_succession(
     older, newer = _by_age(evidence, leaf, other)
     is_old = (looks["leaf_sha256"] == older).to_numpy(bool)
     at = looks["at"].to_numpy(np.int64)
-    stuck = _by_slow_end(at, is_old, until, evidence.rotations(_unit(looks), older, newer))
+    rotations = evidence.rotations(_unit(looks), older, newer)
+    stuck = _by_slow_end(at, is_old, until, rotations, by_round=evidence.by_round)
     if stuck is not None and may_stick:
         return Told("unclear", None, "a stuck machine, or looks that stuck to one machine: never both in a round")
     if stuck is not None:
@@ -209,17 +210,22 @@ def _by_succession(
     return Told("rotation", 1 - chance, "one replaces the other in the order of looks")
 
 
-def _by_slow_end(at: Ints, is_old: Bools, until: int, rotations: pd.DataFrame) -> Told | None:
-    """A small share of the predecessor that stays long after half of the roll-out, and of the window (`until`)."""
-    known = rotations[~rotations["is_return"].to_numpy(bool)].dropna(subset=["half_max_at", "start_max_at"])
+def _by_slow_end(at: Ints, is_old: Bools, until: int, rotations: pd.DataFrame, *, by_round: bool) -> Told | None:
+    """A small share of the predecessor that stays long after half of the roll-out, and of the window (`until`).
+
+    Half is claimed late where few looks tell. Counted by rounds they are so few that what stays behind by the early
+    end of the claim is not told apart.
+    """
+    ends = ["start_max_at", "half_min_at", "half_max_at"]
+    known = rotations[~rotations["is_return"].to_numpy(bool)].dropna(subset=ends)
     if known.empty:
         return None
-    start, half = int(instants(known["start_max_at"])[0]), int(instants(known["half_max_at"])[0])
+    start, half_min, half = (int(instants(known[end])[0]) for end in ends)
     last = int(at[is_old].max())
     after = (at > half) & (at <= last)
     share = float(is_old[after].mean()) if after.any() else 0.0
-    slowness = (last - half) / max(half - start, 1)
-    if until <= half or not 0 < share <= _SETTLED or slowness < _SLOW:
+    slowness, most = ((last - one) / max(one - start, 1) for one in (half, half_min if by_round else half))
+    if until <= half or not 0 < share <= _SETTLED or (slowness < _SLOW and most < _STUCK):
         return None
     looks = int(after.sum())
     certainty = chance_of_seeing(share, looks)
