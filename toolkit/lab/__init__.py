@@ -2,7 +2,8 @@
 
 Everything in it is labelled lab: targets have `source="lab"`, names end in `.lab.test` (RFC 6761 reserves `.test`),
 subjects say `lab`. The servers are implementations that this project did not write: Python's `ssl`, pyOpenSSL,
-tlslite-ng.
+tlslite-ng. `NAMES` says what can happen there: rotations that go well or not, and what else shows several certificates
+(key types, addresses, a default certificate, other chains, a re-issue, a stranger).
 """
 
 from toolkit.lab.clock import Clock
