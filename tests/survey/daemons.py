@@ -99,22 +99,25 @@ def drain(process: subprocess.Popen[str]) -> None:
 
 
 @contextlib.contextmanager
-def jsse(folder: Path, state: Path) -> Iterator[tuple[int, Path]]:
-    """The port of a JSSE server without disabled algorithms, and the folder with its classes."""
+def jsse(folder: Path, state: Path, *, is_short_lived: bool = True) -> Iterator[tuple[int, Path]]:
+    """The port of a JSSE server without disabled algorithms, and the folder with its classes.
+
+    `is_short_lived`: as quick to start as Java can be; else as quick to answer.
+    """
     (state / "security").write_text(
         "jdk.tls.disabledAlgorithms=\njdk.certpath.disabledAlgorithms=\njdk.tls.legacyAlgorithms=\n"
     )
     run(need("javac"), "-d", state, *Path(__file__).parent.glob("*.java"))
     keys = (str(folder / "rsa.p12"), str(folder / "ec.p12"))
-    with running(*java(state), "Jsse", *keys) as process:
+    with running(*java(state, is_short_lived=is_short_lived), "Jsse", *keys) as process:
         port, _ = read_until(process, r"^PORT (\d+)")
         yield int(port), state
 
 
-def java(state: Path) -> list[str]:
+def java(state: Path, *, is_short_lived: bool = True) -> list[str]:
     """A command that runs classes of the folder with everything allowed."""
-    security = f"-Djava.security.properties={state}/security"
-    return [need("java"), "-Xmx128m", "-XX:TieredStopAtLevel=1", security, "-cp", str(state)]
+    options = ["-Xmx128m", "-XX:TieredStopAtLevel=1"] if is_short_lived else ["-Xmx256m"]
+    return [need("java"), *options, f"-Djava.security.properties={state}/security", "-cp", str(state)]
 
 
 @contextlib.contextmanager

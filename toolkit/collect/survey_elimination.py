@@ -123,8 +123,9 @@ class Elimination:
 
     async def _narrow(self, remaining: Codes) -> None:
         self.interview.promised.discard(remaining)
+        weight = self._weigh(remaining)
         while remaining:
-            verdict, answer = await self._settle(remaining)
+            verdict, answer = await self._settle(remaining, weight)
             if verdict.kind == "listed":
                 self._take_list(remaining, answer)
                 return
@@ -146,7 +147,8 @@ class Elimination:
             if remaining and verdict.item == self.question.kept:
                 await self._close_without_kept(remaining, name_of(self.question.kind, verdict.item))
                 return
-            if (count := self._count_parts(remaining)) > 1:
+            weight = self._weigh(remaining)
+            if (count := self.interview.parts(weight)) > 1:
                 self._fork()
                 parts = self._divide(remaining, count)
                 self.interview.splits += count - 1
@@ -154,12 +156,11 @@ class Elimination:
                 await _each(self._narrow, parts)
                 return
 
-    async def _settle(self, offered: Codes) -> tuple[Verdict, Answer]:
+    async def _settle(self, offered: Codes, weight: float) -> tuple[Verdict, Answer]:
         """Ask, and ask again where the answer proves nothing yet."""
         interview, kind, protocol = self.interview, self.question.kind, self.question.protocol
         offer = self.question.build(offered)
         had_control = interview.control is not None
-        weight = self._weigh(offered)
         interview.open.append(weight)
         try:
             answer = await interview.put(offer)
@@ -292,11 +293,6 @@ class Elimination:
         """From here on choices are made among a part of what is open: their order says nothing."""
         if self._in_order is None:
             self._in_order = len(self.choices)
-
-    def _count_parts(self, remaining: Codes) -> int:
-        if self.question.kind != "suite" or not self.interview.has_splits:
-            return 1
-        return self.interview.parts(self._weigh(remaining))
 
     def _divide(self, items: Codes, count: int) -> list[Codes]:
         """Parts that may hold about as many acceptances each, in the order in which they are offered."""

@@ -1,6 +1,7 @@
 """What a survey found out, as rows of `support`."""
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Final
 
 from toolkit.certificates import parse_certificate
@@ -79,7 +80,7 @@ def _of_question(elimination: Elimination) -> Iterator[Row]:
 
 def _of_keys(course: Course, protocol: str) -> Iterator[Row]:
     """Which kinds of certificate the server has: those it showed, and of which kinds every scheme was refused."""
-    shown = {str(parse_certificate(leaf)["key_type"]) for leaf in course.interview.leaves.get(protocol, ())}
+    shown = {_key_type(leaf) for leaf in course.interview.leaves.get(protocol, ())}
     needed: dict[str, list[Finding]] = {}
     for question in course.others:
         if question.question.kind == "signature_scheme" and question.question.protocol == protocol:
@@ -93,6 +94,11 @@ def _of_keys(course: Course, protocol: str) -> Iterator[Row]:
     for key_type in dict.fromkeys([*needed, *sorted(shown)]):
         finding = _of_key(needed.get(key_type, []), is_shown=key_type in shown)
         yield {"protocol": protocol, "key_type": key_type} | _cells(finding)
+
+
+@lru_cache(maxsize=64)
+def _key_type(leaf: bytes) -> str:
+    return str(parse_certificate(leaf)["key_type"])
 
 
 def _of_key(findings: Iterable[Finding], *, is_shown: bool) -> Finding:

@@ -5,6 +5,7 @@ are not tried.
 """
 
 import hashlib
+from functools import lru_cache
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -72,8 +73,9 @@ class CannotTellError(ValueError):
     """The key or the scheme is not one that can be checked here. Never leaves this room."""
 
 
+@lru_cache(maxsize=256)
 def load_key(certificate: bytes) -> PublicKeyTypes:
-    """The certificate's public key; raises `CannotTellError`."""
+    """The certificate's public key; raises `CannotTellError`. A server shows the same one again and again."""
     try:
         key = load_der_public_key(subject_public_key_info(certificate))
     except (MalformedError, ValueError, TypeError, UnsupportedAlgorithm) as error:
