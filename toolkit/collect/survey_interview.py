@@ -18,8 +18,8 @@ Ask = Callable[[Offer], Awaitable[Answer]]
 _BEFORE_HELLO: Final = ("resolve", "connect", "upgrade")
 _GIVE_UP_AFTER: Final = 4
 """Connections in a row that did not come to a hello; then nothing more is asked."""
-_AHEAD: Final = 1
-_HEAVY: Final = 10
+_AHEAD: Final = 2
+_HEAVY: Final = 14
 """Acceptances in a part that it is split for before a connection is free, and how many such parts may wait."""
 
 
