@@ -18,9 +18,10 @@ Ask = Callable[[Offer], Awaitable[Answer]]
 _BEFORE_HELLO: Final = ("resolve", "connect", "upgrade")
 _GIVE_UP_AFTER: Final = 4
 """Connections in a row that did not come to a hello; then nothing more is asked."""
-_AHEAD: Final = 2
 _HEAVY: Final = 14
-"""Acceptances in a part that it is split for before a connection is free, and how many such parts may wait."""
+"""A chain that holds so many acceptances in each part, as far as can be guessed, is split before one is free."""
+_AHEAD: Final = 2
+"""So many parts may wait for a connection, that none is idle when another part ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +105,7 @@ class Interview:
         """In how many parts a chain of this weight goes on.
 
         Each free connection goes to the part under way that weighs most for every connection that it has (the method
-        of D'Hondt), and none to one that would then weigh less than a handshake. Of heavy parts there are a few more
-        than connections, so that none is idle when one of them ends.
+        of D'Hondt), and none to one that would then weigh less than a handshake. Heavy parts may wait for one.
         """
         weights = [weight, *self.open]
         counts = [1] * len(weights)
