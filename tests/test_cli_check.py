@@ -325,3 +325,39 @@ def test_nothing_at_all_gives_an_empty_frame() -> None:
     assert list(found.columns) == list(checking.DTYPES)
     assert checking.count(found) == {"findings": 0, "fine": 0, "unknown": 0}
     assert not checking.was_reached(tables([], []))
+
+
+@pytest.mark.parametrize("since", ["2026-10-01", "2030-01-01"])
+def test_where_only_undated_looks_are_left_the_scope_says_so(since: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", GOOGLE, "--since", since, "--now", "2026-01-01"]) == 0
+    assert "20 looks at 8 services; 0 dated by bounds, 20 undated" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("until", ["2025-01-01", "2026-01-01"])
+def test_since_that_is_not_before_until_is_wrong_use(until: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", GOOGLE, "--since", "2026-01-01", "--until", until]) == 2
+    assert "swap them, or leave one out" in capsys.readouterr().err
+
+
+def test_as_of_a_chain_was_seen_when_it_was_looked_at(chain: tuple[Minted, Minted]) -> None:
+    leaf, root = chain
+    shown = served([leaf.der, root.der], when=now("2026-02-01"))
+    found = checking.check(shown, now=now("2026-02-02"), roots=[root.der], policy="ietf", as_of=now("2026-02-02"))
+    (row,) = found[found["check"] == "trust"].to_dict("records")
+    assert (row["verdict"], row["first_at"], row["last_at"]) == ("trusted", now("2026-02-01"), now("2026-02-01"))
+
+
+@pytest.mark.parametrize(("thresholds", "verdict"), [("lifetime", "valid"), ("days", "expiring")])
+def test_the_classic_days_are_an_option(
+    thresholds: str, verdict: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = mint_ca("root")
+    leaf = mint_leaf(root, begins=now("2026-01-01"), ends=now("2026-02-09"))
+    words = ["check", kept(tmp_path, served([leaf.der, root.der], when=now("2026-01-12"))), "--policy", "ietf"]
+    words += ["--now", "2026-01-12", "--thresholds", thresholds, *trusting(tmp_path, root)]
+    code, said = asked(words, capsys)
+    (row,) = [row for row in said["checks"] if row["check"] == "expiry"]
+    assert (row["verdict"], code, said["thresholds"]) == (verdict, int(verdict == "expiring"), thresholds)
+    main(words)
+    text = capsys.readouterr().out
+    assert ("Expiring: 30, 14 and 7 days before the end." in text) == (thresholds == "days")

@@ -60,11 +60,12 @@ def check(
     roots: Iterable[bytes],
     policy: str | Iterable[Rule],
     as_of: datetime | Literal["observed"] = "observed",
+    thresholds: Literal["lifetime", "days"] = "lifetime",
 ) -> pd.DataFrame:
     """Everything that expiry, trust and a policy say about the tables: what is a finding, what is fine, what unknown.
 
     - `expiry`: a row per certificate in use at `now` (`summarise_expiry`); replaced and withdrawn ones have none. What
-      ended with nobody looking since, or was seen by undated looks alone, is unknown.
+      ended with nobody looking since, or was seen by undated looks alone, is unknown. `thresholds` as there.
     - `trust`: a row per chain and outcome (`verify_chains`). By default each look is judged at its own instant. With
       `as_of` the chains are judged then, as far as they were looked at by `now` and are still in use.
     - the policy: a row per rule, service, verdict and thing found (`judge`), by the rules of each row's own day or of
@@ -77,13 +78,13 @@ def check(
     `first_at`, `last_at` (instant, between which the evidence lies as far as it is dated; null: nothing bounds it),
     `evidence` (string, rows of the tables), `reason`, `authority`, `source` (string).
 
-    Raises `UsageError` for an instant without a zone, an unknown policy, and no or unreadable roots.
+    Raises `UsageError` for an instant without a zone, an unknown policy, unknown thresholds, and no or unreadable roots.
     """
-    expiry = summarise_expiry(tables, now=now)
+    expiry = summarise_expiry(tables, now=now, thresholds=thresholds)
     chains = tables if as_of == "observed" else _looked_at_by(tables, zoned(now, "now"))
     trust = verify_chains(chains, roots=roots, as_of=as_of)
     if as_of != "observed":
-        trust = _in_use(trust, expiry)
+        trust = _as_looked_at(_in_use(trust, expiry), chains.observations)
     parts = [_of_expiry(expiry), _of_trust(trust), _of_policy(tables, judge(tables, policy, as_of=as_of))]
     told = [part.reindex(columns=list(DTYPES)) for part in parts if not part.empty]
     frame = pd.concat(told, ignore_index=True) if told else pd.DataFrame(columns=list(DTYPES))
@@ -122,7 +123,7 @@ def _time_left(row: dict[Hashable, Any]) -> str:
     left = f"{days:.1f} days left" if days >= 0 else f"{-days:.1f} days ago"
     words = f"{row['key_type']} certificate {row['leaf_sha256'][:12]} ends {row['not_after']:%Y-%m-%d %H:%M}, {left}"
     if not pd.isna(row["threshold"]):
-        words += f", at most {row['threshold']} of its lifetime"
+        words += f", at most {row['threshold']}" + (" of its lifetime" if "/" in row["threshold"] else "")
     if row["state"] == "not_yet_valid":
         words += f"; it begins {row['not_before']:%Y-%m-%d %H:%M}"
     if row["late_days"] and not pd.isna(row["late_days"]):
@@ -143,6 +144,24 @@ def _in_use(trust: pd.DataFrame, expiry: pd.DataFrame) -> pd.DataFrame:
     frame.loc[is_lapsed, "reason"] = "it ended, and nobody has looked since"
     frame.loc[is_undated | is_lapsed, "verdict"] = "unknown"
     return frame[trust.columns]
+
+
+def _as_looked_at(trust: pd.DataFrame, looks: pd.DataFrame) -> pd.DataFrame:
+    """The chains with the instants of their looks in place of the one that all were judged at."""
+    keys = [*_LINE, "chain"]
+    dated = looks[_LINE].assign(
+        chain=_joined(looks["chain_sha256"]),
+        as_of_from=looks["observed_at"].fillna(looks["observed_from"]),
+        as_of_until=looks["observed_at"].fillna(looks["observed_until"]),
+    )
+    when = dated.groupby(keys, dropna=False).agg({"as_of_from": "min", "as_of_until": "max"}).reset_index()
+    chained = trust.drop(columns=["as_of_from", "as_of_until"]).assign(chain=_joined(trust["chain_sha256"]))
+    return chained.merge(when, how="left", on=keys)[trust.columns]
+
+
+def _joined(chains: pd.Series) -> pd.Series:
+    """Each chain as one text; null where none is recorded."""
+    return pd.Series([" ".join(c) if isinstance(c, tuple) else None for c in chains], chains.index, dtype="string")
 
 
 def _of_trust(trust: pd.DataFrame) -> pd.DataFrame:
@@ -208,7 +227,7 @@ def describe_scope(tables: Tables) -> str:
     looks = tables.observations
     parts = [f"{text.counted(len(looks), 'look')} at {text.counted(looks['service'].nunique(), 'service')}"]
     bounds = looks[["observed_at", "observed_from", "observed_until"]]
-    instants = bounds.stack()
+    instants = bounds.stack().dropna()
     if len(instants):
         parts.append(f"{instants.min():%Y-%m-%d} to {instants.max():%Y-%m-%d}")
     is_undated = bounds.isna().all(axis=1)

@@ -243,7 +243,7 @@ def describe_recorded(folder: Path) -> str:
     rotations = find_rotations(tables, basis="names")
     overlaps = rotations.loc[rotations["validity_overlap_days"] > 0, "validity_overlap_days"]
     looks = tables.observations
-    dated = looks[["observed_at", "observed_from", "observed_until"]].stack()
+    dated = looks[["observed_at", "observed_from", "observed_until"]].stack().dropna()
     line = (
         f"Recorded ({folder.name}): {len(looks)} looks, {looks['leaf_sha256'].nunique()} leaf certificates, "
         f"{len(rotations)} rotations by names"

@@ -132,12 +132,19 @@ def check(arguments: argparse.Namespace) -> int:
     """`tls-toolkit check`: what expiry, trust and a policy find."""
     as_of = arguments.as_of or "observed"
     now = arguments.now or arguments.as_of or datetime.now(UTC)
+    if arguments.since and arguments.until and arguments.since >= arguments.until:
+        raise UsageError(
+            f"--since {arguments.since.isoformat()} is not before --until {arguments.until.isoformat()}, so nothing can "
+            "lie between them: swap them, or leave one out."
+        )
     roots, policy = _load_rules(arguments)
     tables = toolkit.read(arguments.source, since=arguments.since, until=arguments.until)
-    checks = toolkit.checking.check(tables, now=now, roots=roots, policy=policy, as_of=as_of)
+    checks = toolkit.checking.check(
+        tables, now=now, roots=roots, policy=policy, as_of=as_of, thresholds=arguments.thresholds
+    )
     counts = toolkit.checking.count(checks)
     if arguments.json:
-        asked = {name: getattr(arguments, name) for name in ("source", "since", "until", "policy", "roots")}
+        asked = {name: getattr(arguments, name) for name in ("source", "since", "until", "policy", "roots", "thresholds")}
         print_checks_as_json(checks, {**asked, "now": now, "as_of": as_of, **counts})
     else:
         print_checks(tables, checks, arguments, now)

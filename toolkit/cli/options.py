@@ -68,6 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--as-of", type=_instant, metavar="DATE",
                        help="judge everything by the rules of that day, and chains at that instant; a date without "
                        "a zone means midnight UTC (default: each row by its own day)")  # fmt: skip
+    check.add_argument("--thresholds", choices=("lifetime", "days"), default="lifetime",
+                       help="a certificate is expiring with a third, a sixth, a twelfth of its lifetime left, or with "
+                       "the classic 30, 14, 7 days (default: lifetime)")  # fmt: skip
     check.add_argument("--json", action="store_true", help="print JSON: what was judged how, and every verdict")
     check.set_defaults(command=commands.check)
 

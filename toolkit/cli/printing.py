@@ -57,6 +57,8 @@ def print_checks(tables: Tables, checks: pd.DataFrame, arguments: argparse.Names
     limits = [("since", arguments.since), ("before", arguments.until)]
     seen = " and ".join(f"{word} {instant:%Y-%m-%d %H:%M %Z}" for word, instant in limits if instant)
     how = f"Judged {by}; days counted from {now:%Y-%m-%d %H:%M %Z}; roots: {arguments.roots}."
+    if arguments.thresholds == "days":
+        how += " Expiring: 30, 14 and 7 days before the end."
     lines = [
         f"{arguments.source}: {toolkit.checking.describe_scope(tables)}",
         f"What was seen {seen}. {how}" if seen else how,
