@@ -62,6 +62,12 @@ def test_two_sided_ends_of_none_seen():
     assert high == pytest.approx([0.265, 0.061], abs=0.0005)
 
 
+@pytest.mark.parametrize("share", [1e-6, 1e-3, 0.03, 0.3, 0.77, 0.9, 0.951, 0.96, 0.999])
+def test_looks_needed_on_both_sides_are_the_least_that_do(share):
+    needed = bounds.looks_needed_in_all(share)
+    assert stats.binom.cdf(1, needed, share) <= 0.05 < stats.binom.cdf(1, needed - 1, share)
+
+
 @pytest.mark.parametrize("share", [0, -0.1, 1.01, math.nan])
 def test_what_is_no_share(share):
     for closed_form in (bounds.looks_needed, bounds.looks_needed_in_all):

@@ -11,6 +11,7 @@ Instants are int64 microseconds; `NULL` is the bit pattern of NaT.
 import math
 from dataclasses import dataclass
 from functools import cache
+from numbers import Real
 from typing import Final
 
 import numpy as np
@@ -28,6 +29,9 @@ MISS: Final = 0.05
 
 MIN_SHARE: Final = 0.05
 """The resolution of a claim unless the caller says otherwise: what holds less than this share may stay unseen."""
+
+LEAST_SHARE: Final = 1e-9
+"""The finest resolution of a claim: it takes three thousand million looks."""
 
 NULL: Final = int(np.iinfo(np.int64).min)
 
@@ -60,7 +64,7 @@ def looks_needed(min_share: float) -> int:
     >>> [looks_needed(share) for share in (1, 0.5, 0.2, 0.05, 0.01)]
     [1, 5, 14, 59, 299]
     """
-    _check_share(min_share)
+    check_share(min_share)
     return 1 if min_share == 1 else math.ceil(math.log(MISS) / math.log1p(-min_share))
 
 
@@ -74,7 +78,7 @@ def looks_needed_again(min_share: float, attempt: int) -> int:
     >>> [looks_needed_again(0.05, attempt) for attempt in (1, 2, 3)]
     [72, 94, 107]
     """
-    _check_share(min_share)
+    check_share(min_share)
     if attempt < 1:
         raise UsageError(f"attempt={attempt}: tries are counted from 1.")
     return 1 if min_share == 1 else math.ceil(math.log(MISS / (attempt * (attempt + 1))) / math.log1p(-min_share))
@@ -87,13 +91,17 @@ def looks_needed_in_all(min_share: float) -> int:
     >>> [looks_needed_in_all(share) for share in (1, 0.5, 0.2, 0.05, 0.01)]
     [2, 8, 22, 93, 473]
     """
-    _check_share(min_share)
+    check_share(min_share)
     if min_share == 1:
         return 2
-    looks = looks_needed(min_share)
-    while (1 - min_share) ** looks + looks * min_share * (1 - min_share) ** (looks - 1) > MISS:
-        looks += 1
-    return looks
+    too_few = looks_needed(min_share) - 1
+    enough = 3 * looks_needed(min_share)  # two of the thirds would have to miss: 3 · 0.05² at most
+    while enough - too_few > 1:
+        looks = (too_few + enough) // 2
+        # (1 − x)^k + k x (1 − x)^(k − 1), without losing a small x beside 1.
+        chance = math.exp((looks - 1) * math.log1p(-min_share)) * (1 + (looks - 1) * min_share)
+        too_few, enough = (looks, enough) if chance > MISS else (too_few, looks)
+    return enough
 
 
 def share_interval(shown: Ints, looks: Ints) -> tuple[Floats, Floats]:
@@ -143,7 +151,7 @@ def overlap_bound(edges: Edges, min_share: float) -> Ints:
     longest = np.zeros(len(edges.lo), np.int64)
     known = (edges.before - (k - 1) >= edges.lo) & (edges.after + (k - 1) <= edges.hi)
     before, after = edges.before[known], edges.after[known]
-    for i in range(1, k):
+    for i in range(1, k if known.any() else 1):
         longest[known] = np.maximum(longest[known], edges.at[after + (k - i) - 1] - edges.at[before - i])
     return np.where(known, longest, NULL)
 
@@ -193,6 +201,14 @@ def _at(at: Ints, positions: Ints, lo: Ints, hi: Ints) -> Ints:
     return found
 
 
-def _check_share(min_share: float) -> None:
-    if not 0 < min_share <= 1:
-        raise UsageError(f"min_share={min_share}: a share is above 0 and at most 1 (1: one machine answers).")
+def check_share(min_share: object) -> None:
+    """`UsageError` where it is no share that looks could tell."""
+    if not isinstance(min_share, Real) or not 0 < float(min_share) <= 1:
+        raise UsageError(
+            f"min_share={min_share!r}: a share is above 0 and at most 1 (1: one machine answers); "
+            f"give a number such as {MIN_SHARE}."
+        )
+    if float(min_share) < LEAST_SHARE:
+        raise UsageError(
+            f"min_share={min_share!r}: no number of looks tells so small a share; give at least {LEAST_SHARE:g}."
+        )

@@ -29,7 +29,7 @@ DTYPES: Final = {
     **dict.fromkeys([f"{what}_{end}_days" for what in ("lead", "shelf", "tail") for end in ("min", "max")], "Float64"),
     "validity_overlap_days": "Float64",
     "min_share": "Float64",
-    **dict.fromkeys(["looks_needed", "looks_before", "looks_after"], "Int64"),
+    **dict.fromkeys(["looks_needed", "overlap_looks_needed", "looks_before", "looks_after"], "Int64"),
     **dict.fromkeys(["has_too_few_looks", "is_return", "is_interleaved", "is_ambiguous", "is_sticky_suspected"],
                     "boolean"),
     "kind": "string",
@@ -63,8 +63,8 @@ def describe_pairs(line: pd.DataFrame, old: pd.DataFrame, new: pd.DataFrame, tol
     row["successor_not_seen_before"] = new["not_seen_before"]
     row["predecessor_not_seen_after"] = old["not_seen_after"]
     row["start_max_at"], row["done_min_at"] = new["first_seen"], old["last_seen"]
-    row["overlap_min_days"] = days(old["last_seen"] - new["first_seen"]).clip(lower=0)
-    row["validity_overlap_days"] = validity_overlapdays(old, new)
+    row["overlap_min_days"] = _both_served_days(old, new)
+    row["validity_overlap_days"] = _validity_overlap_days(old, new)
     row["kind"] = kind_of_succession(old, new)
     row["has_same_key"] = old["spki_sha256"].eq(new["spki_sha256"])
     row["is_issuer_changed"] = old["issuer"].ne(new["issuer"])
@@ -81,7 +81,20 @@ def describe_pairs(line: pd.DataFrame, old: pd.DataFrame, new: pd.DataFrame, tol
     return frame.reindex(columns=list(DTYPES)).astype(DTYPES)
 
 
-def validity_overlapdays(old: pd.DataFrame, new: pd.DataFrame) -> pd.Series:
+def _both_served_days(old: pd.DataFrame, new: pd.DataFrame) -> pd.Series:
+    """For how long both were served, at least.
+
+    Where the old one was seen no later than the new one, it was served when the new one began, and until its own last
+    sighting. Where the order of first sightings is against that of the validity, nothing shows that the old one was
+    served when the new one began: what is left is the time in which both lay between sightings of their own.
+    """
+    is_against = old["first_seen"] > new["first_seen"]
+    begins = new["first_seen"].mask(is_against, old["first_seen"])
+    ends = old["last_seen"].mask(is_against & (new["last_seen"] < old["last_seen"]), new["last_seen"])
+    return days(ends - begins).clip(lower=0)
+
+
+def _validity_overlap_days(old: pd.DataFrame, new: pd.DataFrame) -> pd.Series:
     """min(not_after) − max(not_before) + 1 s in days (validity is inclusive, RFC 5280); below 0: a gap."""
     ends = old["not_after"].where(old["not_after"] <= new["not_after"], new["not_after"])
     begins = old["not_before"].where(old["not_before"] >= new["not_before"], new["not_before"])
@@ -130,6 +143,15 @@ def _less(names: pd.Series, without: pd.Series) -> pd.Series:
 def _both(one: pd.Series, other: pd.Series) -> pd.Series:
     both = one.copy()
     for row in np.flatnonzero((one != other).fillna(value=False)).tolist():
-        a, b = str(one.iloc[row]), str(other.iloc[row])
-        both.iloc[row] = b if a in b else a if b in a else ", ".join(sorted((a, b)))
+        both.iloc[row] = _joined(str(one.iloc[row]), str(other.iloc[row]))
     return both
+
+
+def _joined(a: str, b: str) -> str:
+    """Both lists of sources as one. Our own are words; where a record's is among them, it may hold commas itself."""
+    if f", {a}, " in f", {b}, ":
+        return b
+    if f", {b}, " in f", {a}, ":
+        return a
+    parts = {*a.split(", "), *b.split(", ")}
+    return ", ".join(sorted((a, b) if any(" " in part for part in parts) else parts))

@@ -1,6 +1,6 @@
 """Rotations: a predecessor and a successor of one line, with what is certain and what is claimed at 95 %."""
 
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 import pandas as pd
@@ -10,9 +10,11 @@ from toolkit.analyse.bounds import (
     MIN_SHARE,
     Edges,
     Ints,
+    check_share,
     done_bound,
     half_bounds,
     looks_needed,
+    looks_needed_in_all,
     overlap_bound,
     start_bound,
     stretches,
@@ -30,10 +32,14 @@ from toolkit.analyse.looks import (
 from toolkit.analyse.named import pair_by_names
 from toolkit.analyse.pairs import CLAIMS, DTYPES, FACTS, INSTANT, days, describe_pairs
 from toolkit.analyse.skipped import find_skipped
-from toolkit.analyse.stickiness import compare_rounds
+from toolkit.analyse.stickiness import suspect_stickiness
 from toolkit.analyse.visits import Succession, find_succession
 from toolkit.errors import UsageError
 from toolkit.tables import Tables
+
+_EDGES: Final = ["leaf_sha256", "first_seen", "last_seen", "not_seen_before", "not_seen_after", "source"]
+_SIGHTING: Final = {*LINE, *FACTS, *_EDGES} - {"sct_at"}
+"""Columns of a sighting that pairs are made of."""
 
 
 def find_rotations(
@@ -64,7 +70,7 @@ def find_rotations(
     | `predecessor_not_seen_after` | instant | the look after A's last | there is none |
     | `start_max_at` | instant | certain: B was served from this instant or earlier | by names |
     | `done_min_at` | instant | certain: A was served until this instant or later | by names |
-    | `overlap_min_days` | Float64 [d] | certain: both were served for at least this long | by names |
+    | `overlap_min_days` | Float64 [d] | certain: both were served for at least this long (see below) | by names |
     | `start_min_at` | instant | 95 %: B's share was below `min_share` until this instant | too few looks |
     | `done_max_at` | instant | 95 %: A's share is below `min_share` since this instant | too few looks |
     | `overlap_max_days` | Float64 [d] | 95 %: the overlap is at most this long | too few looks |
@@ -74,11 +80,12 @@ def find_rotations(
     | `tail_min_days`, `tail_max_days` | Float64 [d] | A's `not_after` less done | that end of done is null |
     | `validity_overlap_days` | Float64 [d] | min(`not_after`) − max(`not_before`) + 1 s; below 0: a gap | no validity |
     | `min_share` | Float64 | the resolution of the 95 % claims | never null |
-    | `looks_needed` | Int64 | looks that a claim of start or done needs at `min_share` | never null |
+    | `looks_needed` | Int64 | looks that a claim of start (before) or of done (after) needs | never null |
+    | `overlap_looks_needed` | Int64 | looks that a claim of the overlap needs, before and after | never null |
     | `looks_before`, `looks_after` | Int64 | looks before B's first, after A's last | not from looks |
-    | `has_too_few_looks` | boolean | a 95 % end is null for want of looks | never null |
+    | `has_too_few_looks` | boolean | some 95 % end is null for want of looks: any of the five | never null |
     | `is_return` | boolean | B had been seen before, and had given way | never null |
-    | `is_interleaved` | boolean | A was seen again after B was first seen | by names |
+    | `is_interleaved` | boolean | A was seen after B was first seen | by names |
     | `is_ambiguous` | boolean | the pair is one reading among several (see below) | never null |
     | `is_sticky_suspected` | boolean | looks of a round agree more than chance allows | too few mixed rounds |
     | `kind` | string | `renewal`; `reissue_or_parallel`: over half of A's life was left when B began | no validity |
@@ -91,7 +98,10 @@ def find_rotations(
     | `skipped` | object | tuple of certificates issued from A to B, never seen on the line | from sightings |
     | `source` | string | sources of both, sorted, joined by `, ` | never null |
 
-    The certain ends hold on one clock. The 95 % claims (`toolkit.analyse.bounds`, each one-sided) assume
+    The certain ends hold on one clock. `overlap_min_days` is `done_min_at` less `start_max_at`, 0 where that is
+    negative: A served before B began, and until it was last seen. Where A was first seen after B (`is_ambiguous`),
+    no look shows that; then it is the time in which both lay between sightings of their own, 0 where there is none.
+    The 95 % claims (`toolkit.analyse.bounds`, each one-sided) assume
     independent looks, failures unrelated to the certificate, and a share of B that never falls; machines may
     hold less than `min_share` for ever, so a claim never says that a certificate is gone. `min_share=1` says
     that one machine answers: the claims are then exactly the gap between two sightings. `sticky=True` counts
@@ -110,9 +120,10 @@ def find_rotations(
 
     From sightings alone only what needs no single looks is known: certain ends always, and with `min_share=1`
     start, done and overlap; the rest is null, and no return is told.
-    Raises `UsageError` for a `min_share` outside ]0, 1], an unknown `basis`, and sightings with `basis="names"`.
+    Raises `UsageError` for a `min_share` outside [1e-9, 1], an unknown `basis`, sightings with `basis="names"`, and
+    what is neither tables nor sightings.
     """
-    looks_needed(min_share)
+    check_share(min_share)
     if basis == "names":
         if not isinstance(given, Tables):
             raise UsageError('basis="names" reads certificates: give Tables, not sightings.')
@@ -125,6 +136,7 @@ def find_rotations(
         found = _from_sightings(given, min_share)
     found["min_share"] = min_share
     found["looks_needed"] = looks_needed(min_share)
+    found["overlap_looks_needed"] = looks_needed_in_all(min_share) - 1
     found["has_too_few_looks"] = found[CLAIMS].isna().any(axis=1)
     return found.astype(DTYPES)
 
@@ -138,7 +150,8 @@ def _from_looks(tables: Tables, min_share: float, *, sticky: bool) -> pd.DataFra
     told = _claims(found, min_share, sticky=sticky)
     told["is_return"] = found.visit[new] > 0
     told["is_ambiguous"] = found.is_ambiguous
-    told["is_sticky_suspected"] = compare_rounds(found.shown, looks.round, old, new)["is_sticky_suspected"]
+    address = pd.factorize(tables.observations["address"].iloc[looks.row])[0]
+    told["is_sticky_suspected"] = suspect_stickiness(looks, address, found.shown, old, new)
     told["skipped"] = find_skipped(tables, line, old_rows, new_rows)
     return describe_pairs(line, old_rows, new_rows, told).sort_values(LINE, kind="stable", ignore_index=True)
 
@@ -227,6 +240,12 @@ def _stretch_without_returns(found: Succession) -> tuple[Ints, Ints]:
 
 
 def _from_sightings(sightings: pd.DataFrame, min_share: float) -> pd.DataFrame:
+    missing = _SIGHTING - set(getattr(sightings, "columns", ()))
+    if missing:
+        raise UsageError(
+            f"find_rotations reads Tables, or a frame of find_sightings; this is a {type(sightings).__name__} without "
+            f"{', '.join(sorted(missing)[:3])}. Give what toolkit.read, Store.load or find_sightings returns."
+        )
     kept = sightings[sightings["key_type"].notna() & sightings["first_seen"].notna()]
     kept = kept.sort_values([*LINE, "not_before", "first_seen", "leaf_sha256"], ignore_index=True)
     kept = kept.assign(sct_at=pd.Series(pd.NaT, kept.index, INSTANT))
