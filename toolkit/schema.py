@@ -219,7 +219,12 @@ _ROUNDS = (
     Column("looks", "integer", "looks made", "start row"),
     Column("looks_ok", "integer", "looks that ended `ok`", "start row"),
     Column("connections", "integer", "connections opened", "start row"),
-    Column("connections_bound", "integer", "the fewest that the questions allow", "not a survey, or start row"),
+    Column(
+        "connections_bound",
+        "integer",
+        "the fewest that the questions allow, with the controls that were needed",
+        "not a survey, or start row",
+    ),
     Column("end_reason", "text", "`finished` or `interrupted`", "start row"),
 )
 

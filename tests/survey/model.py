@@ -85,12 +85,23 @@ class Model:
         return next((code for code in first if code in second), None)
 
 
+@dataclass
+class Fleet:
+    """Several machines behind one address; which of them answers is random."""
+
+    machines: tuple[Model, ...]
+    dice: random.Random
+
+    async def ask(self, offer: Offer) -> Answer:
+        return await self.dice.choice(self.machines).ask(offer)
+
+
 def hello_bytes(offer: Offer) -> int:
     return len(Handshake(offer, server_name="mail.example").start())
 
 
 def surveyed(
-    model: Model, *, budget: int = 2000, splits: int = 0, concurrency: int = 2, parts: tuple[Part, ...] = PARTS
+    model: Model | Fleet, *, budget: int = 2000, splits: int = 0, concurrency: int = 2, parts: tuple[Part, ...] = PARTS
 ) -> Course:
     """The course of a survey of the model, run to its end."""
 

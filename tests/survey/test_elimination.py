@@ -1,11 +1,13 @@
 """Elimination against servers whose lists are known: everything is found, by as few handshakes as there can be."""
 
+import random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.survey.model import Model, accepted, by_code, states, surveyed
-from toolkit.collect.survey_elimination import Finding
+from tests.survey.model import Fleet, Model, accepted, by_code, states, surveyed
+from toolkit.collect.survey_elimination import MIXED, Finding
 from toolkit.collect.survey_offers import asked_suites
 
 OLD = (0x0005, 0x000A, 0x002F, 0x0035, 0xC013, 0xC014)
@@ -121,3 +123,24 @@ def test_ssl_2_lists_what_it_accepts_in_one_answer() -> None:
     assert chain.accepted == EVERY["SSL 2.0"]
     assert chain.fewest == 1
     assert chain.findings[0x020080] == Finding("refused", "not among those that the server lists")
+
+
+def test_where_machines_contradict_each_other_the_refusal_of_one_is_no_refusal() -> None:
+    current = Model({"TLS 1.2": (0xC030, 0xC02F, 0xC02B), "TLS 1.3": (0x1302, 0x1301, 0x1303)})
+    lagging = Model({"TLS 1.0": OLD, "TLS 1.1": OLD, "TLS 1.2": OLD})
+    noticed = 0
+    for seed in range(60):
+        course = surveyed(Fleet((current, current, lagging), random.Random(seed)), parts=("suites",))
+        if course.interview.is_mixed:
+            noticed += 1
+            assert all("refused" not in states(course, protocol) for protocol in EVERY)
+            findings = [finding for chain in course.suites.values() for finding in chain.findings.values()]
+            assert any(MIXED in str(finding.reason) for finding in findings)
+    # The others met each machine with other questions, where nothing contradicts.
+    assert noticed >= 30
+
+
+def test_a_contradiction_that_stays_is_the_servers_own() -> None:
+    course = surveyed(Model(MODERN.suites, reads=100), parts=("suites",))
+    assert not course.interview.is_mixed
+    assert "refused" in states(course, "TLS 1.2")

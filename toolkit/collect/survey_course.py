@@ -82,6 +82,9 @@ class Course:
         await self._ask([question for question in self.others if not question.findings])
         for elimination in self.others:
             await elimination.find_order()
+        if self.interview.is_mixed:
+            for elimination in self.questions:
+                elimination.forget_refusals()
         if self.interview.is_unsteady:
             for elimination in self.questions:
                 elimination.forget_silence()
@@ -126,7 +129,7 @@ class Course:
         """Where the ends of long lists are not read, what was refused with one is asked again in pieces."""
         if self.interview.asked_length is not None:
             await self.interview.asked_length
-        if self.interview.reads_to_end:
+        if self.interview.reads_to_end or self.interview.is_mixed:
             return
         shape = SHORTER[0]
         for protocol, elimination in self.suites.items():

@@ -20,6 +20,8 @@ Codes = tuple[int, ...]
 LONG: Final = 128
 """Suites; some servers do not read more of a hello."""
 
+MIXED: Final = "the same offer was accepted another time, so several machines answer, and differ"
+
 UNSTEADY: Final = "the same offer was answered another time, so silence proves nothing"
 
 
@@ -103,7 +105,7 @@ class Elimination:
         """Ask about everything."""
         self._is_asked = True
         await self._narrow(self.question.items)
-        self._heed_others()
+        await self._heed_others()
 
     async def retry(self, pieces: Sequence[Codes], build: Callable[[Codes], Offer]) -> None:
         """Ask about these again, piece by piece."""
@@ -112,14 +114,15 @@ class Elimination:
         self._fork()
         for piece in pieces:
             await self._narrow(piece)
-        self._heed_others()
+        await self._heed_others()
 
     async def resume(self) -> None:
         """Ask about what was met with silence, now that others may have found a control."""
         silences, self._silences = self._silences, []
+        self.interview.controls += len(silences)
         for items in silences:
             await self._narrow(items)
-        self._heed_others()
+        await self._heed_others()
 
     async def _narrow(self, remaining: Codes) -> None:
         self.interview.promised.discard(remaining)
@@ -137,6 +140,7 @@ class Elimination:
                     await _each(self._narrow, kinds)
                     return
                 if verdict.kind == "silent":
+                    self.interview.is_silent = True
                     self._silences.append(remaining)
                 self._close(remaining, verdict)
                 return
@@ -166,7 +170,7 @@ class Elimination:
             answer = await interview.put(offer)
             verdict = judge(kind, protocol, offered, answer)
             if verdict.kind == "unproven" and verdict.is_passing:
-                first, answer = verdict, await interview.put(offer)
+                first, answer = verdict, await interview.put(offer, is_control=True)
                 verdict = judge(kind, protocol, offered, answer)
                 if verdict.kind != "unproven":
                     interview.is_unsteady = True
@@ -229,10 +233,11 @@ class Elimination:
     async def _ask_length(self, refused: Codes) -> None:
         """Whether the server reads long lists to their end: what it accepts, put last, must still be found."""
         known, protocol = self.choices[0], self.question.protocol
-        answer = await self.interview.put(self.question.build((*refused, known)), is_control=True)
+        offer = self.question.build((*refused, known))
+        answer = await self.interview.put(offer, is_control=True)
         verdict = judge("suite", protocol, (known,), answer)
         if verdict.kind == "refused" or (verdict.kind == "unproven" and answer.outcome == "ok"):
-            self.interview.reads_to_end = False
+            self.interview.reads_to_end = not await self.interview.is_refused_again(offer)
 
     def _take_list(self, offered: Codes, answer: Answer) -> None:
         """SSL 2.0: one answer says all, and the client would choose (draft-hickman-netscape-ssl-00)."""
@@ -242,15 +247,17 @@ class Elimination:
             else:
                 self.findings[item] = Finding("refused", "not among those that the server lists")
 
-    def _heed_others(self) -> None:
+    async def _heed_others(self) -> None:
         """A refusal of what another handshake shows to be accepted is no refusal of the rest either."""
         seen = self.interview.seen.get((self.question.kind, self.question.protocol), {})
-        for items, verdict in self.closings:
+        for items, verdict in list(self.closings):
             contradicting = [item for item in items if item in seen and self.findings[item].state != "accepted"]
             for item in contradicting:
                 self._fork()
                 self._accept(item, seen[item])
             if contradicting and verdict.kind == "refused":
+                if not self.interview.is_mixed:
+                    await self.interview.is_refused_again(self.question.build(items))
                 name = name_of(self.question.kind, contradicting[0])
                 for item in items:
                     if self.findings[item].state == "refused":
@@ -262,6 +269,12 @@ class Elimination:
         for item, finding in self.findings.items():
             if finding.is_silence:
                 self.findings[item] = Finding("untested", f"{finding.reason}; but {UNSTEADY}")
+
+    def forget_refusals(self) -> None:
+        """Several machines answer: what one of them refused, another may accept."""
+        for item, finding in self.findings.items():
+            if finding.state == "refused":
+                self.findings[item] = Finding("untested", f"{finding.reason}; but {MIXED}")
 
     async def find_order(self) -> None:
         """Whose order of preference the choices follow, and from it the ranks."""
@@ -285,9 +298,12 @@ class Elimination:
             self.order = "server"
             return
         backwards = tuple(dict.fromkeys(filter(None, (second, first, self.question.kept))))
-        answer = await self.interview.put(self.question.build(backwards), is_control=True)
-        item = judge(self.question.kind, self.question.protocol, backwards, answer).item
-        self.order = "server" if item == first else "client" if item == second else None
+        offer = self.question.build(backwards)
+        answer = await self.interview.put(offer, is_control=True)
+        verdict = judge(self.question.kind, self.question.protocol, backwards, answer)
+        self.order = "server" if verdict.item == first else "client" if verdict.item == second else None
+        if verdict.kind == "refused":
+            await self.interview.is_refused_again(offer)
 
     def _fork(self) -> None:
         """From here on choices are made among a part of what is open: their order says nothing."""

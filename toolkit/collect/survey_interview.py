@@ -18,6 +18,8 @@ Ask = Callable[[Offer], Awaitable[Answer]]
 _BEFORE_HELLO: Final = ("resolve", "connect", "upgrade")
 _GIVE_UP_AFTER: Final = 4
 """Connections in a row that did not come to a hello; then nothing more is asked."""
+_DOUBTS: Final = 3
+"""How often a refusal that contradicts other answers is asked for again."""
 _HEAVY: Final = 14
 """A chain that holds so many acceptances in each part, as far as can be guessed, is split before one is free."""
 _AHEAD: Final = 2
@@ -59,6 +61,10 @@ class Interview:
         self.control: Offer | None = None
         self.is_unsteady = False
         """The same offer was answered once and not another time: silence proves nothing here."""
+        self.is_silent = False
+        """It refuses without a word."""
+        self.is_mixed = False
+        """The same offer was accepted once and refused another time: several machines answer, and none for all."""
         self.asked_length: asyncio.Task[None] | None = None
         self.reads_to_end = True
         """Whether long lists of suites are read to their end, as far as `asked_length` has found out."""
@@ -98,8 +104,8 @@ class Interview:
 
     @property
     def has_splits(self) -> bool:
-        """Whether chains may be split any more."""
-        return self.splits < self._manner.splits
+        """Whether chains may be split any more; not where each refusal takes four connections to prove."""
+        return self.splits < self._manner.splits and not self.is_silent
 
     def parts(self, weight: float) -> int:
         """In how many parts a chain of this weight goes on.
@@ -125,6 +131,14 @@ class Interview:
         if not is_answered:
             self.is_unsteady = True
         return is_answered
+
+    async def is_refused_again(self, offer: Offer) -> bool:
+        """Whether a refusal that others contradict is the server's; else it was one of several machines."""
+        for _ in range(_DOUBTS):
+            if is_accepted(offer, await self.put(offer, is_control=True)):
+                self.is_mixed = True
+                return False
+        return True
 
     def _remember(self, offer: Offer, answer: Answer) -> None:
         protocol = offer.versions[-1]

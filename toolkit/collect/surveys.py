@@ -95,7 +95,9 @@ def survey(
 
     Each handshake offers one version and everything in question that is still open; it proves one acceptance or
     refuses the rest, so a question takes as many handshakes as there are acceptances, and one. Of a service with
-    several machines behind one address, the answers are those of the machines that happened to answer.
+    several machines behind one address, the answers are those of the machines that happened to answer. Where the same
+    offer was accepted once and refused another time, nothing is `refused`, and `reason` says why; machines whose
+    answers never meet in one question cannot be told from one machine.
 
     `targets`: as in `observe`. `parts`: what is asked beside the versions, of `suites` (always), `groups`,
     `signature_schemes` (which also tell the kinds of certificate). `addresses`, `vantage`, `clock`, `resolver`,
