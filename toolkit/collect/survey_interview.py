@@ -47,6 +47,7 @@ class Interview:
         self._ask, self._manner, self._idle = ask, manner, idle
         self._group: asyncio.TaskGroup | None = None
         self._failures = 0
+        self._last_failure: str | None = None
         self.connections = 0
         self.controls = 0
         self.splits = 0
@@ -93,11 +94,16 @@ class Interview:
         if self.connections >= self._manner.budget:
             return Answer("skipped", "connect", f"the budget of {self._manner.budget} connections was spent")
         if self._failures >= _GIVE_UP_AFTER:
-            return Answer("skipped", "connect", f"given up: {_GIVE_UP_AFTER} connections in a row did not reach TLS")
+            words = f"given up: {_GIVE_UP_AFTER} connections in a row did not reach TLS ({self._last_failure})"
+            return Answer("skipped", "connect", words)
         self.connections += 1
         self.controls += is_control
         answer = await self._ask(offer)
-        self._failures = self._failures + 1 if answer.stage in _BEFORE_HELLO else 0
+        if answer.stage in _BEFORE_HELLO:
+            self._failures += 1
+            self._last_failure = answer.reason or answer.outcome
+        else:
+            self._failures = 0
         if is_accepted(offer, answer):
             self._remember(offer, answer)
         return answer
