@@ -1,14 +1,16 @@
 """Each word that `summarise_expiry` uses, from looks written by hand; the last second of a lifetime counts."""
 
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 import pandas as pd
 import pytest
 
 from tests.analyse.made import at, certificate, look, now, tables
+from tests.conftest import ROOT
 from toolkit import Tables
 from toolkit.analyse.expiry import DTYPES, summarise_expiry
 from toolkit.errors import UsageError
+from toolkit.readers import read
 
 A = certificate("a", "2026-01-01", "2026-03-31T23:59:59")
 B = certificate("b", "2026-03-01", "2026-05-29T23:59:59")
@@ -62,7 +64,14 @@ def test_the_last_second_counts() -> None:
     assert row["state"] == "expiring"
     assert row["days_left"] == pytest.approx(1 / 86400)
     assert row["lifetime_days"] == 90
+    half = summarise_expiry(given, now=now("2026-03-31T23:59:59.500000")).iloc[0]
+    assert (half["state"], half["days_left"]) == ("expiring", pytest.approx(0.5 / 86400))
     assert summarise_expiry(given, now=now("2026-04-01T00:00:00"))["state"].item() == "lapsed"
+    for shown, state in (("2026-03-31T23:59:59.999999", "lapsed"), ("2026-04-01T00:00:00", "expired")):
+        assert states(tables([look("a", shown)], [A]), "2026-04-02") == {"a": state}
+    old = look("old", None)
+    for newer, state in (("2026-01-29T23:59:59.500000", "lapsed"), ("2026-01-30T00:00:00", "replaced")):
+        assert states(tables([old, look("a", newer)], [OLD, A]), "2026-02-20")["old"] == state
 
 
 @pytest.mark.parametrize(
@@ -120,6 +129,55 @@ def test_looks_after_now_do_not_count() -> None:
     assert states(given, "2026-03-09T00:00:00") == {"a": "expiring"}
 
 
+def test_what_begins_later_or_is_seen_only_later_is_not_known() -> None:
+    a, b = look("a", "2026-01-10"), look("b", "2026-03-10")
+    unseen = tables([a], [A, B])
+    for today, successor in (("2026-02-28T23:59:59", None), ("2026-03-01", "b")):
+        row = summarise_expiry(unseen, now=now(today)).iloc[0]
+        assert (None if pd.isna(row["successor"]) else row["successor_sha256"]) == successor
+    row = summarise_expiry(tables([a, b], [A, B]), now=now("2026-03-09")).iloc[0]
+    assert pd.isna(row["successor"]), "it had begun, but only a later look tells of it"
+    early = look("b", "2026-02-20")
+    assert states(tables([a, early], [A, B]), "2026-02-21") == {"a": "replaced", "b": "not_yet_valid"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "today", "is_known"),
+    [
+        ({}, "2026-02-28T23:59:59", False),
+        ({}, "2026-03-01", True),
+        ({"observed_from": at("2026-03-05")}, "2026-03-04", False),
+        ({"observed_from": at("2026-02-01")}, "2026-02-15", False),
+        ({"observed_until": at("2026-02-10")}, "2026-02-15", True),
+    ],
+)
+def test_an_undated_look_is_no_earlier_than_its_certificate(
+    facts: dict[str, object], today: str, is_known: bool
+) -> None:
+    given = tables([look("a", "2026-01-10"), look("b", None, **facts)], [A, B])
+    assert ("b" in states(given, today)) == is_known
+    assert pd.notna(summarise_expiry(given, now=now(today))["successor"].iloc[0]) == is_known
+
+
+def test_an_undated_successor_that_began_after_the_last_dated_look_replaces() -> None:
+    given = tables([look("a", "2026-02-20"), look("b", None)], [A, B])
+    assert states(given, "2026-02-28T23:59:59") == {"a": "valid"}
+    assert states(given, "2026-03-20") == {"a": "replaced", "b": "valid"}
+    frame = summarise_expiry(given, now=now("2026-03-20"))
+    assert frame["is_shown_last"].tolist() == [False, pd.NA]
+    overlapping = tables([look("a", "2026-03-02"), look("b", None)], [A, B])
+    assert states(overlapping, "2026-03-20") == {"a": "expiring", "b": "valid"}, "it may have been before"
+
+
+def test_the_recorded_successor_of_2016_counts() -> None:
+    """Of june 2016 only the beginning of the new certificate is known; nobody can have seen it earlier."""
+    frame = summarise_expiry(read(ROOT / "data/google-mail"), now=now("2016-06-20"))
+    row = frame[frame["leaf_sha256"].str.startswith("70251b")].iloc[0]
+    assert row["state"] == "replaced"
+    assert row["successor_sha256"].startswith("7a11")
+    assert (frame["not_before"] <= at("2016-06-20")).all()
+
+
 def test_a_certificate_that_is_missing_or_unparsed_has_no_row() -> None:
     broken = certificate("broken", "2026-01-01", "2026-02-01") | {"not_before": None, "not_after": None}
     assert states(tables([look("gone", "2026-01-02"), look("broken", "2026-01-03")], [broken]), "2026-01-05") == {}
@@ -147,3 +205,11 @@ def test_nothing_gives_an_empty_frame_with_the_same_columns() -> None:
 def test_a_now_without_a_zone_is_an_error(today: object) -> None:
     with pytest.raises(UsageError, match="now="):
         summarise_expiry(Tables.from_frames(), now=today)  # type: ignore[arg-type]  # it is the point
+
+
+@pytest.mark.parametrize("year", [1, 9999])
+def test_a_now_beyond_the_calendar_of_utc_is_an_error(year: int) -> None:
+    west = timezone(timedelta(hours=5 if year == 1 else -5))
+    today = datetime(year, 1, 1, tzinfo=west) if year == 1 else datetime(year, 12, 31, 23, tzinfo=west)
+    with pytest.raises(UsageError, match="1 to 9999"):
+        summarise_expiry(Tables.from_frames(), now=today)

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -79,8 +80,10 @@ def test_a_ninety_day_habit_survives_until_the_last_cap() -> None:
     after = frame[frame["renews_at"] >= at("2029-03-15")]
     assert after["is_capped"].all()
     assert after["lifetime_days"].eq(47).all()
-    # The lead of 30 days fits into 47: the habit keeps it, and renews every 17 days.
-    assert after["renews_at"].diff().dropna().iloc[1:].eq(pd.Timedelta(days=17)).all()
+    # The lead stays a third of the lifetime.
+    assert after["lead_days"].iloc[1:].tolist() == pytest.approx([47 / 3] * (len(after) - 1))
+    rhythm = after["renews_at"].diff().dropna().iloc[1:]
+    assert ((rhythm - pd.Timedelta(days=47) * 2 / 3).abs() <= pd.Timedelta(seconds=1)).all()
     assert frame.groupby("year").size().loc[2027] == 6
 
 
@@ -97,6 +100,53 @@ def test_a_lead_longer_than_the_lifetime_allowed_keeps_its_share() -> None:
     assert under_47["is_lead_cut"].all()
     assert under_47["lead_days"].iloc[0] == pytest.approx(47 * lead / 398)
     assert (under_47["not_after"].diff().dropna() > pd.Timedelta(days=30)).all()
+
+
+def habitual(lead: float, *, lifetime: float = 398) -> Tables:
+    """A line that renewed twice with that lead, in steps that end before the cap of 2026."""
+    begins = [at("2025-11-01") - n * timedelta(days=lifetime - lead) for n in (2, 1, 0)]
+    days = [begin.isoformat()[:19] for begin in begins]
+    looks = [look(f"c{n}", day) for n, day in enumerate(days)]
+    looks += [look(f"c{n}", (begin - timedelta(days=1)).isoformat()[:19]) for n, begin in enumerate(begins[1:])]
+    return tables(looks, [served(day, lifetime, sha=f"c{n}") for n, day in enumerate(days)])
+
+
+@pytest.mark.parametrize("leads", [(46, 48), (95, 99), (99, 101), (150, 198)])
+def test_a_little_more_lead_never_changes_the_number_of_renewals_a_lot(leads: tuple[float, float]) -> None:
+    counts = []
+    for lead in leads:
+        frame = forecast_renewals(habitual(lead), now=now("2026-02-01"), years=5)
+        assert frame["habit_lead_days"].iloc[0] == pytest.approx(lead)
+        cut = frame[frame["is_lead_cut"]]
+        previous = frame["lifetime_days"].shift()[cut.index]
+        assert (cut["lead_days"] / previous).tolist() == pytest.approx([lead / 398] * len(cut))
+        # A year of lifetimes, each shortened by the share that is left: no year has more.
+        assert frame.groupby("year").size().max() <= 366 / (47 * (1 - lead / 398)) + 1
+        counts.append(frame.groupby("year").size().reindex(range(2026, 2031), fill_value=0))
+    assert (counts[1] - counts[0]).between(-1, 3).all()
+
+
+def test_a_third_stays_a_third_under_each_cap() -> None:
+    frame = forecast_renewals(alone("2026-01-01", 398), now=now("2026-02-01"), years=5)
+    assert frame["habit_basis"].eq("assumed").all()
+    replaced = [398.0, *frame["lifetime_days"][:-1]]
+    assert frame["lead_days"].tolist() == pytest.approx([days / 3 for days in replaced])
+    assert frame["is_lead_cut"].tolist() == [False] + [True] * (len(frame) - 1)
+    assert frame["habit_breaks_at"].eq(frame["renews_at"].iloc[0]).all()
+
+
+def test_a_lead_learnt_from_longer_certificates_takes_at_most_half() -> None:
+    given = habitual(120)
+    (last,) = given.observations["leaf_sha256"].drop_duplicates().tail(1)
+    short = given.certificates["cert_sha256"] == last
+    begins = given.certificates.loc[short, "not_before"]
+    shortened = given.certificates.copy()
+    shortened.loc[short, "not_after"] = begins + timedelta(days=90) - timedelta(seconds=1)
+    today = (begins.item() + timedelta(days=1)).to_pydatetime()
+    frame = forecast_renewals(Tables.from_frames(given.observations, shortened), now=today, years=1)
+    assert frame["habit_lead_days"].iloc[0] == pytest.approx(120)
+    assert frame["lead_days"].eq(45).all()
+    assert frame["is_lead_cut"].all()
 
 
 def test_habits_come_from_what_was_seen_where_looks_were_close_enough() -> None:
@@ -150,7 +200,26 @@ def test_odd_lifetimes_stay_bounded() -> None:
     assert forecast_renewals(backwards, now=now("2024-01-02")).empty
 
 
-@pytest.mark.parametrize("years", [0, 31, 1.5, "3"])
+def test_the_end_of_the_calendar_is_an_error_or_the_end_of_a_lifetime() -> None:
+    for today, years in ((now("9999-12-30"), 1), (now("9980-01-01"), 30)):
+        with pytest.raises(UsageError, match=r"years=.*at the latest"):
+            forecast_renewals(Tables.from_frames(), now=today, years=years)
+    eternal = tables([look("a", "2010-01-01")], [certificate("a", "0100-01-01", "2010-01-02")])
+    frame = forecast_renewals(eternal, now=now("2010-01-01"), years=1)
+    assert (frame["not_after"] <= at("9999-12-31T23:59:59")).all()
+    endless = habitual(30)
+    assert not forecast_renewals(endless, now=now("9960-01-01"), years=30).size
+
+
+def test_a_whole_number_of_numpy_counts_years_too() -> None:
+    given = alone("2026-01-01", 90)
+    pd.testing.assert_frame_equal(
+        forecast_renewals(given, now=now("2026-01-02"), years=np.int64(2)),  # type: ignore[arg-type]  # a caller's
+        forecast_renewals(given, now=now("2026-01-02"), years=2),
+    )
+
+
+@pytest.mark.parametrize("years", [0, 31, 1.5, "3", True, np.True_])
 def test_years_out_of_range_are_an_error(years: object) -> None:
     with pytest.raises(UsageError, match="years="):
         forecast_renewals(Tables.from_frames(), now=now("2026-01-01"), years=years)  # type: ignore[arg-type]  # it is

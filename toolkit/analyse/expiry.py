@@ -1,14 +1,14 @@
 """What expires when, what has been replaced already, and who is late by his own habit?"""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, Literal
 
 import pandas as pd
 
 from toolkit import schema
 from toolkit.analyse.habits import COLUMNS as HABITS
-from toolkit.analyse.habits import SECOND, with_habits
+from toolkit.analyse.habits import SECOND, has_ended, with_habits
 from toolkit.analyse.looks import LINE
 from toolkit.analyse.sightings import find_sightings
 from toolkit.errors import UsageError
@@ -54,8 +54,11 @@ def summarise_expiry(
 ) -> pd.DataFrame:
     """Every certificate of every line, with the days it has left, whether it was replaced, and the line's habit.
 
-    A line is a (service, server_name, key_type). Looks after `now` are not counted. "Shown last" means: by a look
-    of the line's last round, at most a day before the line's last dated look. Rows are ordered by service, host,
+    A line is a (service, server_name, key_type). What is known at `now` counts: not the looks after it (an undated
+    look is no earlier than its `observed_from` and the beginning of its leaf), not a certificate that only such looks
+    showed, and not one that begins after `now` and that nobody has seen. "Shown last" means: by a look of the line's
+    last round, at most a day before the line's last dated look, and no undated look at a newer certificate is later.
+    Rows are ordered by service, host,
     server name, key type and `not_before`. Looks without a leaf, and leaves whose certificate is missing or
     unparsed, have no row.
 
@@ -117,21 +120,37 @@ def zoned(instant: datetime, name: str) -> pd.Timestamp:
         raise UsageError(f"{name}={instant!r} is not an instant: give a datetime with a zone.")
     if instant.tzinfo is None:
         raise UsageError(f"{name}={instant.isoformat()} has no zone: add tzinfo=timezone.utc, or +00:00 in text.")
-    return pd.Timestamp(instant).tz_convert("UTC").as_unit("us")
+    try:
+        return pd.Timestamp(instant.astimezone(UTC)).as_unit("us")
+    except OverflowError as error:
+        raise UsageError(f"{name}={instant.isoformat()} is not within the years 1 to 9999 in UTC.") from error
 
 
 def _until(tables: Tables, today: pd.Timestamp) -> Tables:
-    """The tables with the looks that are not known to be later."""
-    looks = tables.observations
-    began = looks["observed_at"].fillna(looks["observed_from"])
-    return replace(tables, observations=looks[~(began > today).fillna(False)])
+    """What was known: looks that are not known to be later, and certificates that they show or that had begun."""
+    looks, held = tables.observations, tables.certificates
+    known_since = _known_since(looks, held)
+    is_later = (known_since > today).fillna(False) & ~(looks["observed_until"] <= today).fillna(False)
+    is_shown = held["cert_sha256"].isin(looks.loc[~is_later, "leaf_sha256"])
+    is_shown_later = held["cert_sha256"].isin(looks.loc[is_later, "leaf_sha256"])
+    begins_later = (held["not_before"] > today).fillna(False)
+    known = held[is_shown | ~(is_shown_later | begins_later)]
+    return replace(tables, observations=looks[~is_later], certificates=known)
+
+
+def _known_since(looks: pd.DataFrame, certificates: pd.DataFrame) -> pd.Series:
+    """The instant of each look; of an undated one the earliest possible: nobody serves what is not yet signed."""
+    begins = certificates.drop_duplicates("cert_sha256").set_index("cert_sha256")["not_before"]
+    bound = begins.reindex(looks["leaf_sha256"]).set_axis(looks.index)
+    bound = bound.where(~(bound < looks["observed_from"]).fillna(False), looks["observed_from"])
+    return looks["observed_at"].fillna(bound.fillna(looks["observed_from"]))
 
 
 def _certificates_of_lines(tables: Tables) -> pd.DataFrame:
     """One row per line and certificate: the certificate's facts, when it was seen, when the line was last looked at."""
     looks = tables.observations.loc[
         tables.observations["leaf_sha256"].notna(),
-        ["service", "host", "server_name", "round", "leaf_sha256", "observed_at", "observed_until"],
+        ["service", "host", "server_name", "round", "leaf_sha256", "observed_at", "observed_from", "observed_until"],
     ]
     facts = tables.certificates[
         ["cert_sha256", "subject", "issuer", "names", "key_type", "not_before", "not_after"]
@@ -145,10 +164,12 @@ def _certificates_of_lines(tables: Tables) -> pd.DataFrame:
     looks["is_shown_last"] = looks["is_last_round"].notna() & (
         (looks["last_look_at"] - looks["observed_at"]) <= _VISIT
     ).fillna(False)
+    looks["known_since"] = _known_since(looks, tables.certificates)
     looks["known_until"] = looks["observed_at"].fillna(looks["observed_until"])
     seen = looks.groupby([*LINE, "leaf_sha256"], dropna=False, sort=False).agg(
         first_seen=("observed_at", "min"),
         last_seen=("observed_at", "max"),
+        known_since=("known_since", "max"),
         known_until=("known_until", "max"),
         is_bounded=("known_until", "count"),
         looks=("leaf_sha256", "size"),
@@ -169,9 +190,11 @@ def _with_successors(frame: pd.DataFrame, certificates: pd.DataFrame) -> pd.Data
     frame = with_habits(frame, lines)
     frame["successor_sha256"] = frame["leaf_sha256"].groupby(lines).shift(-1)
     frame["successor"] = pd.Series("seen", index=frame.index, dtype="string").where(frame["successor_sha256"].notna())
-    frame["newer_seen"] = _latest_below(frame["last_seen"], lines)
+    frame["newer_seen"] = _latest_below(frame["known_since"], lines)
+    is_overtaken = (frame["newer_seen"] > frame["last_look_at"]).fillna(False)
     shown_last = frame["last_seen"].where(frame["is_shown_last"].fillna(False).astype(bool))
-    frame["is_newer_shown_last"] = _latest_below(shown_last, lines).notna()
+    frame["is_newer_shown_last"] = _latest_below(shown_last, lines).notna() | is_overtaken
+    frame.loc[is_overtaken & frame["last_seen"].notna(), "is_shown_last"] = False
     issued = _issued(frame, certificates)
     without = frame["successor"].isna() & issued.notna()
     frame.loc[without, "successor"] = "issued"
@@ -230,16 +253,14 @@ def _states(frame: pd.DataFrame, today: pd.Timestamp) -> pd.Series:
     is_shown = shown.fillna(False).astype(bool)
     is_gone = (~shown).fillna(False).astype(bool)
     undated_replaced = shown.isna() & (
-        (frame["newer_seen"] > frame["known_until"]).fillna(False)
-        | (frame["newer_seen"] > frame["not_after"]).fillna(False)
+        (frame["newer_seen"] > frame["known_until"]).fillna(False) | has_ended(frame["not_after"], frame["newer_seen"])
     )
-    ended = frame["not_after"] < today
     state = pd.Series("valid", index=frame.index, dtype="string")
     words = (
         ("replaced", (is_gone & frame["is_newer_shown_last"]) | undated_replaced),
         ("withdrawn", is_gone),
-        ("expired", is_shown & (frame["last_seen"] > frame["not_after"]).fillna(False)),
-        ("lapsed", ended),
+        ("expired", is_shown & has_ended(frame["not_after"], frame["last_seen"])),
+        ("lapsed", has_ended(frame["not_after"], today)),
         ("replacing", is_shown & frame["is_newer_shown_last"]),
         ("not_yet_valid", frame["not_before"] > today),
         ("expiring", frame["threshold"].notna()),

@@ -4,6 +4,7 @@ from collections.abc import Hashable
 from datetime import datetime
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 from toolkit import schema
@@ -19,6 +20,10 @@ MOST_RENEWALS: Final = 10_000
 """Of one line: a lifetime of a minute must not fill the memory."""
 
 _DAY: Final = pd.Timedelta(days=1)
+_LAST_YEAR: Final = 9998
+_LATEST: Final = pd.Timestamp("9999-12-31 23:59:59", tz="UTC").as_unit("us")
+_LARGEST_SHARE: Final = 0.5
+"""Of a lifetime that may be left at a renewal: the rule of `toolkit.analyse.habits`."""
 _CURRENT: Final = ("valid", "expiring", "replacing", "expired", "not_yet_valid")
 
 _DTYPES: Final = {
@@ -52,10 +57,12 @@ def forecast_renewals(tables: Tables, *, now: datetime, years: int = 3) -> pd.Da
     `summarise_expiry`; a line whose last certificate lapsed unwatched has no rows, because nobody knows what it
     shows today. Each renewal falls `lead` days before its predecessor ends, and not before `now`. The new
     certificate lives as long as the last one did, or as long as the cap of its day of issue allows (CA/Browser
-    Forum, ballot SC-081v3: 398, 200, 100, 47 days; counted to the last second). Where the habitual lead no longer
-    fits into the capped lifetime, it keeps its share of the lifetime (at most nine tenths). A line gets at most
-    10,000 rows. The caps bind certificates of publicly
-    trusted CAs; for a private CA the rows say what a public one would have to do.
+    Forum, ballot SC-081v3: 398, 200, 100, 47 days; counted to the last second). The lead keeps its share of the
+    lifetime (habitual lead by habitual lifetime): where a cap cuts the lifetime to a half, the lead of what is issued
+    under it is a half too, so that the rhythm changes as much as the lifetime does. The share is at most a half, since
+    more is no renewal in `toolkit.analyse.habits`; a longer lead was learnt from longer certificates. A line gets at
+    most 10,000 rows. The caps bind certificates of publicly trusted CAs; for a private CA the rows say what a public
+    one would have to do.
 
     Columns, in order:
 
@@ -64,22 +71,27 @@ def forecast_renewals(tables: Tables, *, now: datetime, years: int = 3) -> pd.Da
       the new certificate, inclusive)
     - `habit_lifetime_days`, `habit_lead_days` (Float64 [d]), `habit_basis` (string: `seen` and `issued` as in
       `summarise_expiry`; `assumed`: a third of the lifetime, where no renewal of the line is known)
-    - `lifetime_days`, `lead_days` (Float64 [d], of this renewal), `cap_days` (Int64 [d], longest validity allowed on
-      that day), `is_capped` (boolean, the habit's lifetime exceeds it), `is_lead_cut` (boolean, the habitual lead
-      does not fit before the predecessor's end), `is_overdue` (boolean, the habit wanted it before `now`)
-    - `habit_breaks_at` (instant, the line's first renewal that is capped or whose lead is cut, the same in all its
-      rows; null: none of them)
+    - `lifetime_days`, `lead_days` (Float64 [d], of this renewal: of the new certificate, and before the end of
+      the one that it replaces), `cap_days` (Int64 [d], longest validity allowed on
+      that day), `is_capped` (boolean, the habit's lifetime exceeds it), `is_lead_cut` (boolean, `lead_days` is not
+      the habitual lead: the predecessor was capped, or the habitual lead exceeds half of its lifetime),
+      `is_overdue` (boolean, the habit wanted it before `now`)
+    - `habit_breaks_at` (instant, the day on which today's habit stops working: the line's first renewal that is
+      capped or whose lead is cut, the same in all its rows; null: none of them)
     - `source` (string)
 
-    Raises `UsageError` where `now` has no zone or `years` is not a whole number from 1 to 30.
+    Raises `UsageError` where `now` has no zone, `years` is not a whole number from 1 to 30, or the forecast would go
+    beyond the year 9998 (instants end with 9999).
     """
     today = zoned(now, "now")
-    if not isinstance(years, int) or not 1 <= years <= MOST_YEARS:
+    if not isinstance(years, int | np.integer) or isinstance(years, bool) or not 1 <= years <= MOST_YEARS:
         raise UsageError(f"years={years!r}: write a whole number from 1 to {MOST_YEARS}.")
+    if today.year + years > _LAST_YEAR:
+        raise UsageError(f"now={now.isoformat()}, years={years}: a forecast ends in {_LAST_YEAR} at the latest.")
     expiry = summarise_expiry(tables, now=now)
     current = expiry[expiry["state"].isin(_CURRENT) & (expiry["lifetime_days"] > 0)]
     starts = current.drop_duplicates(LINE, keep="last")
-    horizon = today + pd.DateOffset(years=years)
+    horizon = today + pd.DateOffset(years=int(years))
     rows = [row for start in starts.to_dict("records") for row in _renewals(start, today, horizon)]
     frame = pd.DataFrame(rows, columns=list(_DTYPES))
     for column in ("renews_at", "not_after", "habit_breaks_at"):
@@ -104,19 +116,20 @@ def _renewals(start: dict[Hashable, Any], today: pd.Timestamp, horizon: pd.Times
     lifetime = ends - start["not_before"]
     is_known = not pd.isna(start["habit_basis"])
     lead = float(start["habit_lead_days"]) * _DAY if is_known else lifetime / 3
+    # Below zero it is a habit too: renewed after the end.
+    share = min(lead / lifetime, _LARGEST_SHARE)
     valid = lifetime
     rows: list[dict[str, object]] = []
     while len(rows) < MOST_RENEWALS:
-        # A lead below zero is a habit too: renewed after the end.
-        fits = lead < valid
-        used = lead if fits else valid * min(lead / lifetime, 0.9)
+        is_cut = valid < lifetime or lead / lifetime > share
+        used = valid * share if is_cut else lead
         wanted = ends - used
         issued = max(wanted, today).floor("s")
         if issued >= horizon:
             break
         cap = cap_of(issued)
         allowed = cap.days * _DAY if cap else lifetime
-        valid = min(lifetime, allowed)
+        valid = min(lifetime, allowed, _LATEST - issued)
         rows.append(
             {
                 **{name: start[name] for name in (*LINE, "leaf_sha256", "source")},
@@ -131,7 +144,7 @@ def _renewals(start: dict[Hashable, Any], today: pd.Timestamp, horizon: pd.Times
                 "lead_days": used / _DAY,
                 "cap_days": cap.days if cap else pd.NA,
                 "is_capped": lifetime > allowed,
-                "is_lead_cut": not fits,
+                "is_lead_cut": is_cut,
                 "is_overdue": wanted < today,
             }
         )

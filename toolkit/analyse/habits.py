@@ -17,6 +17,12 @@ COLUMNS: Final = {
 }
 
 
+def has_ended(not_after: pd.Series, instant: "pd.Series | pd.Timestamp") -> pd.Series:
+    """Whether it had ended at that instant: the last second counts whole (false where either is null)."""
+    ended: pd.Series = (not_after + SECOND <= instant).fillna(value=False).astype(bool)
+    return ended
+
+
 def with_habits(frame: pd.DataFrame, lines: pd.Series) -> pd.DataFrame:
     """The rows with the habit of their line in the columns of `COLUMNS`.
 
