@@ -25,7 +25,7 @@ from cryptography.x509.verification import PolicyBuilder, Store, VerificationErr
 from toolkit import schema
 from toolkit.analyse.elements import Element, Unreadable, read_element
 from toolkit.analyse.paths import readable
-from toolkit.analyse.trust import Intermediates, name_asked, verify_chains
+from toolkit.analyse.trust import Intermediates, listed_roots, name_asked, verify_chains
 from toolkit.tables import Tables, as_pem
 
 DTYPES: Final = {
@@ -99,7 +99,7 @@ def compare_verifiers(
 
     Raises `UsageError` as `verify_chains`.
     """
-    anchors = tuple(roots)
+    anchors = listed_roots(roots)
     judged = verify_chains(tables, roots=anchors, as_of=as_of, intermediates=intermediates)
     shelf = _Shelf(tables.certificates, uses_held=intermediates == "held")
     with TemporaryDirectory(prefix="tls-toolkit-") as folder:

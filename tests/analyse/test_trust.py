@@ -218,11 +218,15 @@ def test_an_edition_that_nobody_saw_served_makes_nothing_untrusted() -> None:
         assert pd.isna(row["is_within_validity"])
         assert row["is_path_found"]
         (replayed,) = replay_trust(given, roots=[ROOT.der], since=TODAY, until=TODAY).to_dict("records")
-        assert replayed["verdict"] == "untrusted", "of this same path there is no doubt"
-        assert replayed["is_within_validity"] is False
+        assert replayed["verdict"] == "unknown", "the replay knows no more of what was served"
+        assert pd.isna(replayed["is_within_validity"])
         both = served(chain, is_recorded=is_recorded, held=[ended.der, renewed.der])
         assert verdicts(both, intermediates="held").iloc[0]["verdict"] == "trusted"
-    assert verdicts(served([LEAF.der, ended.der]), intermediates="held").iloc[0]["verdict"] == "untrusted"
+    was_served = served([LEAF.der, ended.der])
+    assert verdicts(was_served, intermediates="held").iloc[0]["verdict"] == "untrusted"
+    stretches = replay_trust(was_served, roots=[ROOT.der], since=TODAY - dt.timedelta(days=1), until=TODAY)
+    assert stretches["verdict"].tolist() == ["trusted", "untrusted"]
+    assert stretches["as_of_from"].tolist()[1] == TODAY, "what was served ends to the second"
     for changes in ({"host": "other.example.test"}, {"when": ENDS + dt.timedelta(seconds=1)}):
         given = served([LEAF.der], is_recorded=False, held=[ended.der], **changes)
         row = verdicts(given, intermediates="held").iloc[0]
@@ -273,6 +277,10 @@ def test_replay_bounds_each_stretch_to_the_second() -> None:
         ({"roots": []}, "at least one certificate"),
         ({"roots": [b"no certificate"]}, "certificate 1 cannot be read"),
         ({"roots": [ROOT.der, ROOT.der[:-9]]}, "certificate 2 cannot be read"),
+        ({"roots": "certifi"}, r"roots='certifi': .*load_roots\('certifi'\)"),
+        ({"roots": b"no list"}, r"bytes of 7 bytes: .*load_roots\('certifi'\)"),
+        ({"roots": None}, r"roots=None: .*load_roots\('certifi'\)"),
+        ({"roots": ["certifi"]}, "element 1 is of type str"),
         ({"as_of": TODAY.replace(tzinfo=None)}, "no zone"),
         ({"as_of": []}, "at least one datetime"),
         ({"as_of": "yesterday"}, "as_of='yesterday'"),
@@ -281,8 +289,9 @@ def test_replay_bounds_each_stretch_to_the_second() -> None:
     ],
 )
 def test_bad_questions_are_errors(asked: dict[str, object], message: str) -> None:
-    with pytest.raises(UsageError, match=message):
-        verify_chains(served([LEAF.der, MIDDLE.der]), **({"roots": [ROOT.der]} | asked))  # type: ignore[arg-type]
+    for ask in (verify_chains, compare_verifiers):
+        with pytest.raises(UsageError, match=message):
+            ask(served([LEAF.der, MIDDLE.der]), **({"roots": [ROOT.der]} | asked))  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="is before"):
         replay_trust(served([LEAF.der]), roots=[ROOT.der], since=TODAY, until=BEGINS)
 

@@ -181,19 +181,16 @@ class Judged:
 class Chains:
     """The certificates of the tables and the roots, read once; `judge` gives each chain, judged once.
 
-    `uses_held`: the CA certificates of the tables may fill a path. `knows_editions`: what fills it is taken for what
-    was served; else another edition may have been, and what is wrong with ours leaves the chain unknown.
+    `uses_held`: the CA certificates of the tables may fill a path. Another edition of what fills it may have been
+    served, so what is wrong with ours leaves the chain unknown.
     """
 
-    def __init__(
-        self, certificates: pd.DataFrame, roots: list[Element], *, uses_held: bool, knows_editions: bool
-    ) -> None:
+    def __init__(self, certificates: pd.DataFrame, roots: list[Element], *, uses_held: bool) -> None:
         self._ders: dict[str, bytes] = dict(zip(certificates["cert_sha256"], certificates["der"], strict=True))
         self._elements: dict[str, Element | Unreadable] = {}
         self._signatures = Signatures()
         self._roots = Index(roots)
         self._uses_held = uses_held
-        self._knows_editions = knows_editions
         may_issue = certificates.loc[certificates["is_ca"].fillna(True).astype(bool), "cert_sha256"]
         self._held = Index(readable(self._element(sha256) for sha256 in may_issue))
         self._judged: dict[tuple[str, tuple[str, ...] | None, str | None], Judged] = {}
@@ -231,8 +228,7 @@ class Chains:
     def _with_root(self, path: tuple[Element, ...], served: tuple[str, ...] | None, *, is_completed: bool) -> Candidate:
         usage, is_unjudged = find_usage_problems(path, has_root=True)
         absent = [element for element in path[1:-1] if element.sha256 not in (served or ())]
-        is_doubtful = self._uses_held and not self._knows_editions
-        unseen = frozenset(path.index(element) for element in absent if is_doubtful)
+        unseen = frozenset(path.index(element) for element in absent if self._uses_held)
         if served is None:
             return Candidate(path, True, tuple(usage), is_unjudged, None, None, None, True, unseen)
         on_path = {element.sha256 for element in path}

@@ -96,8 +96,8 @@ def verify_chains(
 
     Revocation and certificate policies are not asked about.
 
-    Raises `UsageError` for an instant without a zone, for no roots or no instants, and for a root that is not a
-    certificate.
+    Raises `UsageError` for an instant without a zone, for no roots or no instants, and for roots that are not
+    certificates in DER (a bundle is named to `load_roots`, not here).
     """
     chains = _chains(tables, roots, intermediates)
     instants = None if isinstance(as_of, str) else _instants(as_of)
@@ -119,15 +119,16 @@ def replay_trust(tables: Tables, *, roots: Iterable[bytes], since: datetime, unt
     The columns of `verify_chains`; consecutive rows of a chain differ in a check, and `as_of_from`, `as_of_until` bound
     the stretch, both inclusive, exact to the second: checks change only where a certificate begins or ends and where
     a dated rule takes effect. The tables' other CA certificates serve as intermediates besides those served, so a
-    chain can be replayed that was recorded without them. The question is about this very path: its end makes it
-    untrusted, whatever edition a server may have had by then.
+    chain can be replayed that was recorded without them. What is wrong with one that was not recorded as served leaves
+    the stretch `unknown`, as in `verify_chains(intermediates="held")`: its end was the chain's only if this edition was
+    served. To ask "if it was", write the chain into `chain_sha256` of the observation.
 
     Raises `UsageError` as `verify_chains`, and where `until` is before `since`.
     """
     first, last = zoned(since, "since").to_pydatetime(), zoned(until, "until").to_pydatetime()
     if last < first:
         raise UsageError(f"until={last.isoformat()} is before since={first.isoformat()}.")
-    chains = _chains(tables, roots, "held", knows_editions=True)
+    chains = _chains(tables, roots, "held")
     rows: list[dict[str, Any]] = []
     for group in _groups(tables):
         judged = chains.judge(group.leaf, group.chain, group.asked)
@@ -159,20 +160,31 @@ class _Group:
         return len(self.earliest)
 
 
-def _chains(
-    tables: Tables, roots: Iterable[bytes], intermediates: Intermediates, *, knows_editions: bool = False
-) -> Chains:
+def listed_roots(roots: object) -> tuple[bytes, ...]:
+    """The roots as given; raises `UsageError` for anything but some certificates in DER, above all a bundle's name."""
+    advice = "give certificates in DER, such as load_roots('certifi') of toolkit.reference.roots"
+    if not isinstance(roots, Iterable) or isinstance(roots, str | bytes):
+        shown = f"{type(roots).__name__} of {len(roots)} bytes" if isinstance(roots, bytes) else f"{roots!r:.100}"
+        raise UsageError(f"roots={shown}: {advice}.")
+    listed = tuple(roots)
+    if not listed:
+        raise UsageError(f"roots: at least one certificate is needed; {advice}.")
+    for number, der in enumerate(listed):
+        if not isinstance(der, bytes):
+            raise UsageError(f"roots: element {number + 1} is of type {type(der).__name__}; {advice}.")
+    return listed
+
+
+def _chains(tables: Tables, roots: Iterable[bytes], intermediates: Intermediates) -> Chains:
     if intermediates not in ("served", "held"):
         raise UsageError(f"intermediates={intermediates!r}: write 'served' or 'held'.")
     anchors = []
-    for number, der in enumerate(roots):
+    for number, der in enumerate(listed_roots(roots)):
         element = read_element(der)
         if isinstance(element, Unreadable):
             raise UsageError(f"roots: certificate {number + 1} cannot be read ({element.reason}). Remove it.")
         anchors.append(element)
-    if not anchors:
-        raise UsageError("roots: give at least one certificate in DER, such as load_roots('certifi').")
-    return Chains(tables.certificates, anchors, uses_held=intermediates == "held", knows_editions=knows_editions)
+    return Chains(tables.certificates, anchors, uses_held=intermediates == "held")
 
 
 def _instants(as_of: datetime | Iterable[datetime]) -> list[datetime]:
