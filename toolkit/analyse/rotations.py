@@ -87,7 +87,7 @@ def find_rotations(
     | `is_return` | boolean | B had been seen before, and had given way | never null |
     | `is_interleaved` | boolean | A was seen after B was first seen | by names |
     | `is_ambiguous` | boolean | the pair is one reading among several (see below) | never null |
-    | `is_sticky_suspected` | boolean | looks of a round agree more than chance allows | too few mixed rounds |
+    | `is_sticky_suspected` | boolean | looks of a round agree more than chance allows (see below) | nothing tells |
     | `kind` | string | `renewal`; `reissue_or_parallel`: over half of A's life was left when B began | no validity |
     | `has_same_key` | boolean | B has A's key | a key is not known |
     | `is_issuer_changed` | boolean | the issuers' names differ | an issuer is not known |
@@ -106,6 +106,13 @@ def find_rotations(
     hold less than `min_share` for ever, so a claim never says that a certificate is gone. `min_share=1` says
     that one machine answers: the claims are then exactly the gap between two sightings. `sticky=True` counts
     rounds instead of looks, for balancers with source affinity.
+
+    Where `is_sticky_suspected` is true, the 95 % claims still are what independent looks would allow, and these looks
+    do not seem to be: rounds agree more than chance allows, so pass `sticky=True`. It is told from all rotations of a
+    service (`toolkit.analyse.stickiness` has the tests; below 2.5 % of services without affinity are suspected). It is
+    null where each round is of one look, or where every certificate of the service gave way to the next in one step,
+    which one machine does as well as a balancer that kept us on one. One machine that went back for too short a time to
+    tell a return is suspected too: its share fell; `min_share=1` takes it for what it is.
 
     A *return* (A-B-A) is a row of its own: the line went back, which is more than looks alternating during a
     roll-out (`toolkit.analyse.returns` has the rules). Looks before and after it are visits apart, and so are the
