@@ -73,6 +73,7 @@ def rotations(*rows: dict) -> pd.DataFrame:
             pair["predecessor_not_seen_after"] = former["not_seen_after"]
             pair["start_max_at"], pair["done_min_at"] = latter["first_seen"], former["last_seen"]
             pair["is_return"] = False
+            pair["is_ambiguous"] = latter["first_seen"] < former["first_seen"]
             pair["source"] = former["source"]
             pairs.append(pair)
     return typed(pd.DataFrame(pairs))

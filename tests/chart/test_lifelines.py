@@ -45,6 +45,30 @@ def test_a_rotation_has_two_lives_two_lanes_and_one_certain_overlap() -> None:
     assert "5.0 d" in words(axes)
 
 
+def test_an_older_certificate_seen_after_the_newer_one_is_no_certain_overlap() -> None:
+    late = rotations(sighting("a", OLD, ("2026-03-25", "2026-03-28")), sighting("b", NEW, ("2026-03-15", "2026-03-20")))
+    axes = plot_rotations(late)
+    assert drawn(axes, "overlap") == []
+    assert "both served (certain)" not in words(axes)
+    assert "31 d" in words(axes)  # of validity
+
+
+def test_rows_are_in_natural_order() -> None:
+    lives = [
+        life | {"service": f"smtp://mx{number}.example:25"}
+        for number in ("100", "10", "2", "01", "1")
+        for life in (sighting("a", OLD, SEEN_OLD), sighting("b", NEW, SEEN_NEW))
+    ]
+    expected = [f"smtp://mx{number}.example:25" for number in ("01", "1", "2", "10", "100")]
+    for axes in (plot_rotations(rotations(*lives)), plot_sightings(sightings(*lives))):
+        axes.figure.draw_without_rendering()
+        labels = axes.get_yticklabels()
+        assert [tick.get_text() for tick in labels] == expected
+        low, high = axes.get_ylim()
+        assert low > high  # the first row is the uppermost
+        assert [tick.get_position()[1] for tick in labels] == sorted(tick.get_position()[1] for tick in labels)
+
+
 def test_ends_that_no_look_bounds_are_open_and_others_are_not() -> None:
     alone = plot_sightings(sightings(sighting("a", OLD, SEEN_OLD)))
     assert (points(alone, "open-start"), points(alone, "open-end")) == (1, 1)

@@ -6,6 +6,7 @@ import pytest
 
 from tests.chart.frames import HOSTILE, at, drawn, typed, words
 from toolkit.chart import plot_shares
+from toolkit.chart.palette import BLUE, ORANGE
 
 
 def window(day: int, leaf: str, seen: int, looks: int = 4, **facts: object) -> dict:
@@ -40,6 +41,37 @@ def test_a_rollout_is_two_curves_that_reach_zero_beside_their_windows() -> None:
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["100 %", "75 %", "50 %", "25 %", "0 %"]
     assert len({line.get_marker() for line in drawn(axes, "share")}) == 2
     assert axes.get_title("left").endswith("smtp://mx.example:25  ·  lab data")
+
+
+def rotated(old: str, new: str, *rows: dict) -> pd.DataFrame:
+    pair = {"predecessor_sha256": old, "successor_sha256": new}
+    return frame(*(row | pair for row in rows))
+
+
+@pytest.mark.parametrize(("old", "new"), [("a", "b"), ("b", "a")])
+def test_old_and_new_first_shown_in_one_window_have_the_colours_of_a_rollout(old: str, new: str) -> None:
+    axes = plot_shares(rotated(old, new, window(0, old, 3), window(0, new, 1), window(1, old, 1), window(1, new, 3)))
+    found = {(line.get_color(), line.get_marker()): round(1 - line.get_ydata()[0], 6) for line in drawn(axes, "share")}
+    assert found == {(BLUE, "o"): 0.75, (ORANGE, "s"): 0.25}
+
+
+def test_of_two_rotations_each_has_two_colours_also_where_the_second_begins_in_the_firsts_window() -> None:
+    first = rotated("c", "b", window(0, "c", 2), window(0, "b", 2), window(1, "c", 0), window(1, "b", 4))
+    second = rotated("b", "a", window(0, "b", 2), window(0, "a", 0), window(1, "b", 4), window(1, "a", 0),
+                     window(2, "b", 0), window(2, "a", 4))  # fmt: skip
+    for whole in (pd.concat([first, second]), pd.concat([second, first])):
+        colours = {tuple(line.get_ydata().round(6)): line.get_color() for line in drawn(plot_shares(whole), "share")}
+        old, middle, last = (
+            colours[tuple(1 - share for share in shares)]
+            for shares in ((0.5, 0.0, 0.0), (0.5, 1.0, 0.0), (0.0, 0.0, 1.0))
+        )
+        assert old == last != middle
+
+
+def test_without_rotations_what_was_last_shown_earlier_comes_first_in_a_shared_window() -> None:
+    axes = plot_shares(frame(window(0, "b", 3), window(0, "a", 1), window(1, "a", 4)))
+    assert [line.get_color() for line in drawn(axes, "share")] == [BLUE, ORANGE]
+    assert curves(axes) == [[0.75, 0.0], [0.25, 1.0]]
 
 
 def test_a_window_without_looks_breaks_the_curve() -> None:

@@ -15,7 +15,7 @@ from matplotlib.path import Path
 from numpy.typing import NDArray
 
 from toolkit.chart import canvas
-from toolkit.chart.lines import LINE, label_lines
+from toolkit.chart.lines import LINE, in_natural_order, label_lines
 from toolkit.chart.palette import FAINT, INK, LIVES, PAPER, PURPLE, RED
 
 LIFE: Final = ["not_before", "not_after", "first_seen", "last_seen"]
@@ -41,6 +41,7 @@ _MOST_NUMBERS = 12
 def plot_sightings(frame: pd.DataFrame, *, ax: Axes | None = None, now: object = None) -> Axes:
     """The axes with a row per service, server name and key type, and a life line per certificate seen on it.
 
+    Rows are in the order of their names, `mx2` before `mx10`.
     `frame` is what `find_sightings` returns. Thin: valid; thick, or a dot: seen, from the first look to the last;
     a hollow arrow: no look tells when it began or ended. `now` (an instant with a zone) draws a line. Returns the
     axes; a new figure's height follows the number of rows.
@@ -62,9 +63,10 @@ def plot_rotations(frame: pd.DataFrame, *, ax: Axes | None = None, now: object =
     `frame` is what `find_rotations` returns, on either basis. Thin: valid; thick, or a dot: seen; a hollow arrow:
     open, no look tells when it began or ended. A certificate that no dated look saw has its thin line only. A star:
     the line went back to this certificate. Hatched red across two lanes: both were certainly served
-    (`start_max_at` to `done_min_at`). Grey under the successor's line: both were valid. A filled arrow at the edge:
-    the validity goes on beyond the chart. `now` (an instant with a zone) draws a line. Returns the axes; a new
-    figure's height follows the number of rows.
+    (`start_max_at` to `done_min_at`; never where the pair `is_ambiguous`). Grey under the successor's line: both were
+    valid. A filled arrow at the edge: the validity goes on beyond the chart. `now` (an instant with a zone) draws a
+    line. Rows are in the order of their names, `mx2` before `mx10`. Returns the axes; a new figure's height follows
+    the number of rows.
     """
     if frame.empty:
         why = "No rotation: no line had a second certificate."
@@ -104,7 +106,9 @@ def _placed(lives: pd.DataFrame) -> pd.DataFrame:
     lives = lives.copy()
     for name in LIFE:
         lives[name] = canvas.days(lives[name])
-    lives["row"] = lives.groupby(LINE, sort=False).ngroup()
+    heads = lives[LINE].drop_duplicates(ignore_index=True)
+    order = pd.MultiIndex.from_frame(heads.iloc[in_natural_order(heads)])
+    lives["row"] = order.get_indexer(pd.MultiIndex.from_frame(lives[LINE]))
     whole = lives.groupby(["row", "sha256"])
     lives["begin"] = np.fmin(lives["not_before"].to_numpy(), whole["first_seen"].transform("min").to_numpy())
     lives["end"] = np.fmax(lives["not_after"].to_numpy(), whole["last_seen"].transform("max").to_numpy())
@@ -221,7 +225,7 @@ def _draw_overlaps(ax: Axes, frame: pd.DataFrame, rows: pd.DataFrame) -> list[Pa
     end = np.fmin(former["not_after"].to_numpy(), latter["not_after"].to_numpy())
     both = (end > begin) & former["not_after"].notna().to_numpy() & latter["not_after"].notna().to_numpy()
     start, done = canvas.days(frame["start_max_at"]), canvas.days(frame["done_min_at"])
-    served = done > start
+    served = (done > start) & ~frame["is_ambiguous"].fillna(value=False).to_numpy(dtype=bool)
     marks: list[Patch | Line2D] = []
     if both.any():
         y = latter["y"].to_numpy()[both]

@@ -1,5 +1,6 @@
 """Lines, as `toolkit.analyse` means them: a service, server name and key type, and how a row is labelled with one."""
 
+import re
 from typing import Final
 
 import pandas as pd
@@ -8,6 +9,27 @@ from toolkit.chart import canvas
 
 LINE: Final = ["service", "host", "server_name", "key_type"]
 """What names a line; `host` where a source names no service."""
+
+
+def in_natural_order(lines: pd.DataFrame) -> list[int]:
+    """The positions of the lines by service (else host) and server name, `mx2` before `mx10`; others as they come.
+
+    `lines` has the columns of `LINE`.
+    """
+    named = lines["service"].mask(lines["service"].fillna("") == "", lines["host"])
+    keys = [
+        (_natural(one), _natural(other))
+        for one, other in zip(named.fillna(""), lines["server_name"].fillna(""), strict=True)
+    ]
+    return sorted(range(len(keys)), key=keys.__getitem__)
+
+
+def _natural(name: str) -> list[tuple[str, int, str]]:
+    """What sorts the numbers of a name by their value: the words between them, the value, the digits as written."""
+    parts = re.split(r"([0-9]+)", str(name))
+    return [
+        (words, int(digits[:300] or 0), digits) for words, digits in zip(parts[::2], [*parts[1::2], ""], strict=True)
+    ]
 
 
 def label_lines(lines: pd.DataFrame) -> list[str]:

@@ -26,8 +26,10 @@ def plot_shares(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
     `frame` is what `estimate_shares` returns, by line, address or rotation. Each row goes from 0 to 100 %. A point is
     the share of a window's looks, in the window's middle; the band its 95 % interval; a curve is broken where a
-    window has no looks. Successive certificates take turns in colour and marker. A certificate that a window of its
-    line did not show has share 0 there. Returns the axes.
+    window has no looks. Successive certificates take turns in colour and marker: by rotation a successor takes the
+    turn after its predecessor's, so that one rotation has the colours of `plot_rollout`; else they are in the order in
+    which they were first shown (in one window: in which they were last shown). A certificate that a window of its line
+    did not show has share 0 there. Returns the axes.
     """
     if frame.empty:
         return canvas.say_nothing(ax, "Shares", "No window holds a look that got a certificate.")
@@ -44,9 +46,9 @@ def plot_shares(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
             axes.axhline(height, color=FAINT if level == 1 else "#E3E3E3", linewidth=0.7, zorder=0.5)
         if number % 2:
             axes.axhspan(number * pitch - _GAP / 2, (number + 1) * pitch - _GAP / 2, color=PAPER, zorder=0, linewidth=0)
-    for row, turn in curves[["row", "turn"]].drop_duplicates().itertuples(index=False):
-        curve = curves[(curves["row"] == row) & (curves["turn"] == turn)].sort_values("begin")
-        _draw_curve(axes, curve, top=row * pitch, turn=turn % len(LIVES))
+    for _, curve in curves.groupby(["row", "place"]):
+        row, turn = curve[["row", "turn"]].iloc[0].astype(int)
+        _draw_curve(axes, curve.sort_values("begin"), top=row * pitch, turn=turn % len(LIVES))
     if count == 1:
         ticks = [0.0, 0.25, 0.5, 0.75, 1.0]
         canvas.set_rows(axes, ticks, ["100 %", "75 %", "50 %", "25 %", "0 %"], extent=(-0.05, 1.05))
@@ -60,7 +62,7 @@ def plot_shares(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
 
 def _placed(frame: pd.DataFrame) -> pd.DataFrame:
-    """The windows with `row`, `label`, `turn` of the certificate in its row, and `begin`, `end` in days."""
+    """The windows with `row`, `label`, `begin`, `end` in days, `place` and `turn` of the certificate in its row."""
     keys = [*LINE, "address"]
     curves = frame.drop_duplicates([*keys, "leaf_sha256", "window_from_at"]).reset_index(drop=True)
     curves["begin"] = canvas.days(curves["window_from_at"])
@@ -72,11 +74,34 @@ def _placed(frame: pd.DataFrame) -> pd.DataFrame:
         for label, address in zip(label_lines(heads), heads["address"], strict=True)
     ]
     curves["label"] = [labels[row] for row in curves["row"]]
-    first = curves[curves["leaf_looks"] > 0].groupby(["row", "leaf_sha256"])["begin"].min()
-    order = first.reset_index().sort_values(["row", "begin", "leaf_sha256"])
-    order["turn"] = order.groupby("row").cumcount()
-    curves = curves.merge(order[["row", "leaf_sha256", "turn"]], on=["row", "leaf_sha256"])
+    shown = curves[curves["leaf_looks"] > 0].groupby(["row", "leaf_sha256"])["begin"].agg(["min", "max"]).reset_index()
+    order = shown.sort_values(["row", "min", "max", "leaf_sha256"], ignore_index=True)
+    order["place"] = order.groupby("row").cumcount()
+    turns = _turns_in_rotations(frame, curves)
+    order["turn"] = [
+        turns.get((row, leaf), place)
+        for row, leaf, place in order[["row", "leaf_sha256", "place"]].itertuples(index=False)
+    ]
+    curves = curves.merge(order[["row", "leaf_sha256", "place", "turn"]], on=["row", "leaf_sha256"])
     return pd.concat([curves, _absences(curves)], ignore_index=True)
+
+
+def _turns_in_rotations(frame: pd.DataFrame, curves: pd.DataFrame) -> dict[tuple[int, str], int]:
+    """The turn of each certificate of a rotation: one after its predecessor's. By row and leaf; empty without pairs."""
+    sides = ["predecessor_sha256", "successor_sha256"]
+    if not set(sides) <= set(frame):
+        return {}
+    rows = curves[[*LINE, "address", "row"]].drop_duplicates()
+    pairs = frame.dropna(subset=sides).merge(rows, on=[*LINE, "address"])
+    pairs = pairs.sort_values("window_from_at").drop_duplicates(["row", *sides])
+    turns: dict[tuple[int, str], int] = {}
+    for row, old, new in pairs[["row", *sides]].itertuples(index=False):
+        before, after = (row, old), (row, new)
+        if after in turns:
+            turns.setdefault(before, turns[after] - 1)
+        else:
+            turns[after] = turns.setdefault(before, 0) + 1
+    return turns
 
 
 def _absences(curves: pd.DataFrame) -> pd.DataFrame:
@@ -84,12 +109,14 @@ def _absences(curves: pd.DataFrame) -> pd.DataFrame:
     windows = curves.drop_duplicates(["row", "begin"])[["row", "label", "begin", "end"]].sort_values(["row", "begin"])
     windows["number"] = windows.groupby("row").cumcount()
     known = curves.merge(windows[["row", "begin", "number"]], on=["row", "begin"])
-    spans = known.groupby(["row", "turn"])["number"].agg(["min", "max"]).reset_index()
+    spans = known.groupby(["row", "place"])["number"].agg(["min", "max"]).reset_index()
     spans = spans.merge(windows, on="row")
     spans = spans[(spans["number"] >= spans["min"] - 1) & (spans["number"] <= spans["max"] + 1)]
-    present = pd.MultiIndex.from_frame(known[["row", "turn", "begin"]])
-    absent = spans[~pd.MultiIndex.from_frame(spans[["row", "turn", "begin"]]).isin(present)]
-    return absent[["row", "label", "turn", "begin", "end"]].assign(share=0.0, share_min=0.0, share_max=0.0)
+    present = pd.MultiIndex.from_frame(known[["row", "place", "begin"]])
+    absent = spans[~pd.MultiIndex.from_frame(spans[["row", "place", "begin"]]).isin(present)]
+    turns = curves.drop_duplicates(["row", "place"])[["row", "place", "turn"]]
+    absent = absent[["row", "label", "place", "begin", "end"]].merge(turns, on=["row", "place"])
+    return absent.assign(share=0.0, share_min=0.0, share_max=0.0)
 
 
 def _draw_curve(ax: Axes, curve: pd.DataFrame, *, top: float, turn: int) -> None:
