@@ -68,6 +68,11 @@ def test_of_two_rotations_each_has_two_colours_also_where_the_second_begins_in_t
         assert old == last != middle
 
 
+def test_beyond_a_gap_no_mark_says_that_a_certificate_was_not_shown_yet() -> None:
+    axes = plot_shares(frame(*ROLLOUT, window(30, "b", 2), window(30, "c", 2), window(31, "c", 4)))
+    assert curves(axes)[-1] == [0.5, 1.0]
+
+
 def test_without_rotations_what_was_last_shown_earlier_comes_first_in_a_shared_window() -> None:
     axes = plot_shares(frame(window(0, "b", 3), window(0, "a", 1), window(1, "a", 4)))
     assert [line.get_color() for line in drawn(axes, "share")] == [BLUE, ORANGE]

@@ -107,12 +107,11 @@ def _turns_in_rotations(frame: pd.DataFrame, curves: pd.DataFrame) -> dict[tuple
 def _absences(curves: pd.DataFrame) -> pd.DataFrame:
     """The windows next to those of a certificate in which its line showed others: its share there is 0."""
     windows = curves.drop_duplicates(["row", "begin"])[["row", "label", "begin", "end"]].sort_values(["row", "begin"])
-    windows["number"] = windows.groupby("row").cumcount()
-    known = curves.merge(windows[["row", "begin", "number"]], on=["row", "begin"])
-    spans = known.groupby(["row", "place"])["number"].agg(["min", "max"]).reset_index()
+    spans = curves.groupby(["row", "place"]).agg(since=("begin", "min"), until=("end", "max")).reset_index()
     spans = spans.merge(windows, on="row")
-    spans = spans[(spans["number"] >= spans["min"] - 1) & (spans["number"] <= spans["max"] + 1)]
-    present = pd.MultiIndex.from_frame(known[["row", "place", "begin"]])
+    near = (spans["end"] - spans["begin"]) / 2  # further away it would be a mark without a curve
+    spans = spans[(spans["end"] >= spans["since"] - near) & (spans["begin"] <= spans["until"] + near)]
+    present = pd.MultiIndex.from_frame(curves[["row", "place", "begin"]])
     absent = spans[~pd.MultiIndex.from_frame(spans[["row", "place", "begin"]]).isin(present)]
     turns = curves.drop_duplicates(["row", "place"])[["row", "place", "turn"]]
     absent = absent[["row", "label", "place", "begin", "end"]].merge(turns, on=["row", "place"])
