@@ -98,6 +98,19 @@ def test_a_view_of_one_service_is_not_given_several() -> None:
         plot_support(frame(MATRIX[0], MATRIX[1] | {"service": "smtp://other.example:25"}), view="versions")
 
 
+def test_a_view_is_given_the_frame_that_it_draws() -> None:
+    table = typed(pd.DataFrame([asked("TLS 1.2", "TLS_RSA_WITH_AES_128_CBC_SHA", 0x2F, "accepted", 1)]))
+    with pytest.raises(UsageError, match=r"the table `support`.*no column suite, "):
+        plot_support(frame(*MATRIX), view="suites")
+    for view in ("versions", "services", "time"):
+        with pytest.raises(UsageError, match=r"summarise_support.*is_latest"):
+            plot_support(table, view=view)
+    with pytest.raises(UsageError, match="summarise_support"):
+        plot_support(table[["service", "state"]])
+    with pytest.raises(UsageError, match="one of versions, services, suites, time"):
+        plot_support(frame(*MATRIX), view="ciphers")  # type: ignore[arg-type]  # what a user may type
+
+
 def asked(protocol: str, suite: str, code: int | None, state: str, rank: int | None = None) -> dict:
     return {"service": SERVICE, "round": "r", "observed_at": at("2026-05-01"),
             "observed_from": None, "observed_until": None, "protocol": protocol, "suite": suite,

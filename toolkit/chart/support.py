@@ -30,6 +30,11 @@ _ITEMS: Final = {
 _MOST_VISITS: Final = 12
 """Side by side, before those without a change are left out."""
 
+_VIEWS: Final = ("versions", "services", "suites", "time")
+_ANSWERS: Final = ["service", "round", "protocol", "suite", "suite_code", "state", "rank", "is_sound"]
+_CELLS: Final = ["service", "host", "round", "basis", "is_latest", "protocol", "state", "accepted", "first_choice"]
+"""What the view `suites` reads, and what the others do, whatever they are by."""
+
 _BOUNDS: Final = ["observed_at", "observed_from", "observed_until"]
 
 _STRENGTH = {"accepted": 0, "negotiated": 1, "untested": 2, "refused": 3}
@@ -57,11 +62,15 @@ def plot_support(
       are counted below, not drawn.
 
     Cells without a row in the frame stay blank: nothing is on record. Returns the axes. Raises `UsageError` where a
-    view for one service is given several.
+    view for one service is given several, for an unknown view, and where the frame is not the one that the view draws.
     """
+    if view is not None and view not in _VIEWS:
+        raise UsageError(f"view={view!r}: one of {', '.join(_VIEWS)}.")
     if frame.empty:
         return canvas.say_nothing(ax, "Support", "Nothing was asked, and no handshake came to an answer.")
-    chosen = view or ("suites" if "rank" in frame else "services" if frame["service"].nunique() > 1 else "versions")
+    is_table = "rank" in frame
+    _check_columns(frame, view=view or ("suites" if is_table else "versions"))
+    chosen = view or ("suites" if is_table else "services" if frame["service"].nunique() > 1 else "versions")
     if chosen != "services" and frame["service"].nunique(dropna=False) > 1:
         raise UsageError(f"view={chosen!r} draws one service; choose one: frame[frame['service'] == '…'].")
     if chosen == "suites":
@@ -76,6 +85,16 @@ def plot_support(
     was_asked = is_survey.groupby(latest["service"], dropna=False).transform("any")
     cells = latest.assign(state=latest["state"].where(is_survey, "negotiated"))[is_survey | ~was_asked]
     return _plot_versions(cells, ax) if chosen == "versions" else _plot_services(cells, ax)
+
+
+def _check_columns(frame: pd.DataFrame, *, view: str) -> None:
+    """`UsageError` where the frame is not the one that the view draws, saying which is."""
+    columns, what = (
+        (_ANSWERS, "the table `support`") if view == "suites" else (_CELLS, "what `summarise_support` returns")
+    )
+    missing = [name for name in columns if name not in frame]
+    if missing:
+        raise UsageError(f"view={view!r} draws {what}; this frame has no column {', '.join(missing)}.")
 
 
 def _plot_versions(frame: pd.DataFrame, ax: Axes | None) -> Axes:
