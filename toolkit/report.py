@@ -221,7 +221,7 @@ def describe(store: Store) -> list[str]:
             f"{leaves} leaf certificates, {len(rotations)} rotations."
         )
     ]
-    caught = rotations.loc[rotations["overlap_min_days"] > 0, "overlap_min_days"]
+    caught = rotations.loc[(rotations["overlap_min_days"] > 0) & ~rotations["is_ambiguous"], "overlap_min_days"]
     if len(caught):
         lines.append(
             f"Old and new certificate were both caught being served in {len(caught)} rotations, for at least "
