@@ -10,7 +10,7 @@ import pandas as pd
 from toolkit import schema, text
 from toolkit.analyse import judge, summarise_expiry, summarise_findings, verify_chains
 from toolkit.analyse.expiry import zoned
-from toolkit.reference.rules import Rule
+from toolkit.reference.rules import Policy
 from toolkit.tables import Tables, describe_source
 
 DTYPES: Final = {
@@ -49,6 +49,9 @@ _IS_FINDING: Final = {
 MOST_SERVICES: Final = 20
 """Services whose findings about one thing are told one by one."""
 
+MOST_STRETCHES: Final = 12
+"""Stretches of one claim that are told one by one."""
+
 MOST_FOUND: Final = 12
 """Things that are fine, named of one rule."""
 
@@ -58,7 +61,7 @@ def check(
     *,
     now: datetime,
     roots: Iterable[bytes],
-    policy: str | Iterable[Rule],
+    policy: Policy,
     as_of: datetime | Literal["observed"] = "observed",
     thresholds: Literal["lifetime", "days"] = "lifetime",
 ) -> pd.DataFrame:
@@ -69,7 +72,7 @@ def check(
     - `trust`: a row per chain and outcome (`verify_chains`). By default each look is judged at its own instant. With
       `as_of` the chains are judged then, as far as they were looked at by `now` and are still in use.
     - the policy: a row per rule, service, verdict and thing found (`judge`), by the rules of each row's own day or of
-      `as_of`; of claims a row per claim and verdict, since a claim is about all services at once.
+      `as_of`; of claims a row per claim and stretch of one verdict, since a claim is about all services at once.
 
     Columns, in order: `check` (string: `expiry`, `trust`, or the policy's name), `rule`, `level` (string, of a policy),
     `service`, `host`, `server_name`, `leaf_sha256` (string, null: the source does not say, or it is not about that),
@@ -78,7 +81,7 @@ def check(
     `first_at`, `last_at` (instant, between which the evidence lies as far as it is dated; null: nothing bounds it),
     `evidence` (string, rows of the tables), `reason`, `authority`, `source` (string).
 
-    Raises `UsageError` for an instant without a zone, an unknown policy, unknown thresholds, and no or unreadable roots.
+    Raises `UsageError` for an instant without a zone, an unknown policy or thresholds, and no or unreadable roots.
     """
     expiry = summarise_expiry(tables, now=now, thresholds=thresholds)
     chains = tables if as_of == "observed" else _looked_at_by(tables, zoned(now, "now"))
@@ -185,7 +188,9 @@ def _of_policy(tables: Tables, findings: pd.DataFrame) -> pd.DataFrame:
     refused = pd.Index(tables.support["state"].reset_index(drop=True).loc[lambda state: state == "refused"].index)
     is_refused = (rules["evidence_table"] == "support") & rules["evidence_row"].isin(refused)
     rules = rules.assign(found=rules["found"].mask(is_refused.fillna(False), rules["found"] + " refused"))
-    frame = pd.concat([summarise_findings(rules, by="found"), summarise_findings(claims)], ignore_index=True)
+    frame = pd.concat(
+        [summarise_findings(rules, by="found"), summarise_findings(claims, by="stretch")], ignore_index=True
+    )
     return frame.rename(columns={"policy": "check"})
 
 
@@ -212,8 +217,10 @@ def describe(checks: pd.DataFrame) -> Iterator[str]:
             continue
         for rule, of_rule in rows.groupby("rule", sort=False):
             first = of_rule.iloc[0]
-            yield f"  {rule} ({first['level']}): {first['required']} [{first['authority']}]"
-            lines = _describe_claim if first["level"] == "claim" else _describe_verdicts
+            is_claim = first["level"] == "claim"
+            dated = f"; published {first['since']:%Y-%m-%d} at the earliest" if is_claim and first["since"] else ""
+            yield f"  {rule} ({first['level']}): {first['required']} [{first['authority']}{dated}]"
+            lines = _describe_claim if is_claim else _describe_verdicts
             yield from (f"  {line}" for line in lines(of_rule))
 
 
@@ -260,12 +267,18 @@ def _describe_verdicts(rows: pd.DataFrame) -> Iterator[str]:
 
 
 def _describe_claim(rows: pd.DataFrame) -> Iterator[str]:
-    for row in rows.to_dict("records"):
+    for row in rows[:MOST_STRETCHES].to_dict("records"):
         if row["verdict"] == "unknown":
             yield f"  unknown: {row['reason']}"
             continue
-        when = _when(row["first_at"], row["last_at"], word="since", to=", until ")
-        yield f"  {row['verdict']} {when}, by {row['evidence']}: {row['found']}{_marked(row['source'])}"
+        told = f"by {row['evidence']}: {row['found']}{_marked(row['source'])}"
+        if pd.isna(row["reason"]):
+            words = ("seen between ", " and ") if row["rows"] == 1 else ("seen from ", " to ")
+            yield f"  {row['verdict']}, {_when(row['first_at'], row['last_at'], word=words[0], to=words[1])}, {told}"
+        else:
+            yield f"  {row['verdict']}, {text.counted(row['rows'], 'row')} left aside ({row['reason']}), {told}"
+    if len(rows) > MOST_STRETCHES:
+        yield f"  {len(rows) - MOST_STRETCHES:,} more stretches; --json lists all"
 
 
 def _describe_findings(verdict: str, group: pd.DataFrame) -> Iterator[str]:
@@ -282,15 +295,15 @@ def _describe_findings(verdict: str, group: pd.DataFrame) -> Iterator[str]:
         yield f"  {verdict}: {len(services) - MOST_SERVICES:,} more services; --json lists all"
 
 
-def _when(first_at: Any, last_at: Any, *, word: str = "seen", to: str = " to ") -> str:
+def _when(first_at: Any, last_at: Any, *, word: str = "seen ", to: str = " to ") -> str:
     if pd.isna(first_at) and pd.isna(last_at):
         return "undated"
     if pd.isna(first_at):
-        return f"{word} {last_at:%Y-%m-%d} or before"
+        return f"seen {last_at:%Y-%m-%d} or before"
     if pd.isna(last_at):
-        return f"{word} {first_at:%Y-%m-%d} or later"
+        return f"seen {first_at:%Y-%m-%d} or later"
     days = dict.fromkeys(f"{at:%Y-%m-%d}" for at in (first_at, last_at))
-    return f"{word} {to.join(days)}"
+    return f"{word}{to.join(days)}" if len(days) > 1 else f"seen {next(iter(days))}"
 
 
 def _marked(source: object) -> str:

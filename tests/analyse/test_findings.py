@@ -1,6 +1,7 @@
 """Rules against rows: each state, each edition's first and last second, and Google's page beside nineteen years."""
 
 import datetime as dt
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -267,7 +268,7 @@ def test_nothing_gives_an_empty_frame() -> None:
 
 
 def test_bad_questions_are_errors() -> None:
-    with pytest.raises(UsageError, match=r"no policy\. Known: baseline"):
+    with pytest.raises(UsageError, match=r"neither a policy \(baseline, "):
         judge(Tables.from_frames(), "ietv")
     with pytest.raises(UsageError, match="no zone"):
         judge(Tables.from_frames(), "ietf", as_of=dt.datetime(2026, 1, 1))  # noqa: DTZ001  # it is the point
@@ -349,3 +350,48 @@ def test_a_certificate_shown_after_its_end_contradicts_the_page() -> None:
     assert sorted(zip(told["rule"], told["verdict"], strict=True)) == [
         ("either-answers", "confirmed"), ("renewed-in-time", "confirmed"), ("renewed-in-time", "contradicted"),
     ]  # fmt: skip
+
+
+def test_stretches_are_runs_of_one_verdict_and_what_has_no_place_is_left_aside() -> None:
+    def seen(day: str | None, protocol: str, **bounds: str) -> dict[str, object]:
+        told = {name: at(on) for name, on in bounds.items()}
+        return look(None, day, source="lab", protocol=protocol, outcome="ok", round=f"{day}{bounds}", **told)
+
+    looks = [
+        seen("2026-01-01", "TLS 1.2"), seen("2026-01-05", "TLS 1.2"), seen("2026-02-01", "TLS 1.0"),
+        seen("2026-03-01", "TLS 1.2"), seen(None, "TLS 1.0"),
+        seen(None, "TLS 1.0", observed_from="2026-01-02", observed_until="2026-01-03"),
+        seen(None, "TLS 1.2", observed_from="2026-02-20", observed_until="2026-03-10"),
+        seen(None, "TLS 1.2", observed_from="2026-01-20", observed_until="2026-02-20"),
+    ]  # fmt: skip
+    findings = judge(tables(looks, []), "ietf")
+    told = summarise_findings(findings[findings["rule"] == "tls10"], by="stretch")
+    columns = ["verdict", "first_at", "last_at", "rows", "reason"]
+    assert told[columns].astype(object).fillna("").to_numpy().tolist() == [
+        ["meets", at("2026-01-01"), at("2026-01-01"), 1, ""],
+        ["falls short", at("2026-01-02"), at("2026-01-03"), 1, ""],
+        ["meets", at("2026-01-05"), at("2026-01-05"), 1, ""],
+        ["falls short", at("2026-02-01"), at("2026-02-01"), 1, ""],
+        ["meets", at("2026-02-20"), at("2026-03-10"), 2, ""],
+        ["meets", at("2026-01-20"), at("2026-02-20"), 1, "its bounds overlap rows with another verdict"],
+        ["unknown", "", "", 1, "its day is not known well enough"],
+    ]
+    assert summarise_findings(findings[:0], by="stretch").empty
+
+
+def test_a_claim_is_unknown_on_a_day_before_it_can_have_been_published(google: Tables) -> None:
+    for day, is_unknown in (("2017-01-25", True), ("2017-01-26", False)):
+        frame = judge(google, "google-help", as_of=at(day))
+        told = frame[frame["rule"] == "root-r2"]
+        assert (set(told["verdict"]) == {"unknown"}) == is_unknown
+        assert (told["reason"].tolist() == ["it cannot have been claimed before 2017-01-26"]) == is_unknown
+        assert set(told["since"]) == {at("2017-01-26")}
+        assert set(frame["as_of"]) == ({at(day)} | ({pd.NaT} if frame["as_of"].isna().any() else set()))
+
+
+def test_what_is_no_policy_is_refused(google: Tables, tmp_path: Path) -> None:
+    for wrong in (None, ["ietf"], "everything", tmp_path / "nothing.csv"):
+        with pytest.raises(UsageError, match="mozilla-intermediate"):
+            judge(google, wrong)  # type: ignore[arg-type]
+    own = ROOT / "toolkit/reference/policies/nist.csv"
+    assert len(judge(google, own)) == len(judge(google, "nist")) > 0

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from toolkit.errors import ReadError
+from toolkit.errors import ReadError, UsageError
 from toolkit.reference import find_suite, suites
-from toolkit.reference.rules import COLUMNS, policies, read_rules, validity_caps
+from toolkit.reference.rules import COLUMNS, load_policy, policies, read_rules, validity_caps
 
 ROW = dict.fromkeys(COLUMNS, "x") | {
     "level": "must", "subject": "cipher", "test": "not_among", "value": "RC4", "since": "2015-02-01", "until": "",
@@ -29,7 +29,7 @@ def test_every_rule_names_document_section_date_and_how_it_is_known() -> None:
             assert rule.authority
             assert rule.url.startswith("https://")
             assert rule.date_basis
-            assert (rule.since is None) == (rule.level == "claim"), name
+            assert rule.since is not None, name
             assert rule.until is None or (rule.since is not None and rule.since < rule.until)
 
 
@@ -112,10 +112,37 @@ def test_a_file_of_the_users_is_read(tmp_path: Path) -> None:
         ({"level": "perhaps"}, r"level 'perhaps' is not known"),
         ({"dated_by": "moon"}, r"dated_by 'moon' is not known"),
         ({"since": "2015-02-30"}, r"since '2015-02-30' is not a date"),
-        ({"value": ""}, r"value '' cannot be used by not_among of cipher"),
+        ({"value": ""}, r"value '' cannot be used: not_among of cipher needs one"),
+        ({"value": "rc4"}, r"value 'rc4' cannot be used: 'rc4' is no cipher, did you mean 'RC4'\?; known: 3DES, "),
+        ({"value": "RC4; RC4"}, r"stands there twice"),
+        ({"value": "RC4;"}, r"a part of it is empty"),
+        ({"subject": "protocol", "value": "TLSv1.0"}, r"'TLSv1.0' is no protocol, did you mean 'TLS 1.0'\?"),
+        ({"subject": "suite", "test": "among", "value": "FOO"}, r"'FOO' is no suite; \d+ are known"),
+        ({"subject": "group", "test": "among", "value": "P-256"}, r"'P-256' is no group"),
+        ({"subject": "key_exchange", "value": "rsa"}, r"'rsa' is no key exchange, did you mean 'RSA'"),
+        ({"subject": "key_type", "test": "among", "value": "ECDSA"}, r"'ECDSA' is no key type"),
+        ({"subject": "key_curve", "test": "among", "value": "prime256v1"}, r"'prime256v1' is no key curve"),
+        ({"subject": "signature_hash", "value": "SHA-1"}, r"'SHA-1' is no signature hash, did you mean 'SHA1'"),
+        ({"subject": "signature_algorithm", "test": "among", "value": "sha256"}, r"'sha256' is no signature algorithm"),
+        ({"subject": "protocol", "test": "highest", "value": "TLS 1.2"}, r"level 'must' does not go with highest"),
+        ({"level": "claim"}, r"level 'claim' does not go with not_among"),
+        ({"level": "claim", "subject": "protocol", "test": "highest", "value": "TLS 9"}, r"'TLS 9' is no protocol"),
+        ({"level": "claim", "test": "accepted", "value": "AES=129"}, r"'AES=129' is no cipher with its key bits"),
+        ({"level": "claim", "test": "accepted", "value": "AES=128; AES=256"}, r"takes one value"),
+        ({"level": "claim", "subject": "issuer", "test": "rooted_in", "value": "R2"}, r"not an attribute of a name"),
+        ({"until": "2015-02-01"}, r"until '2015-02-01' is not after since, 2015-02-01"),
+        ({"dated_by": "issued"}, r"dated_by 'issued' does not go with cipher"),
+        ({"subject": "serial", "test": "octets_at_most", "value": "20; 30"}, r"takes one value"),
+        ({"subject": "strength_bits", "test": "at_least", "value": "112; 128"}, r"takes one value"),
+        ({"subject": "strength_bits", "test": "at_least", "value": "many"}, r"'many' is no number"),
+        ({"subject": "key_bits", "test": "at_least", "value": "2048"}, r"'2048' is not written like RSA=2048"),
+        ({"subject": "key_bits", "test": "at_least", "value": "RSA=2048; RSA=1024"}, r"stands there twice"),
+        ({"subject": "validity", "test": "years", "value": "2049-1950"}, r"not written like 1950-2049"),
+        ({"subject": "lifetime", "test": "at_most", "value": "99999999999 days"}, r"longer than a hundred years"),
+        ({"subject": "lifetime", "test": "at_most", "value": "0 days"}, r"not written like 398 days"),
         ({"subject": "lifetime", "test": "at_most", "value": "many days"}, r"value 'many days' cannot be used"),
         ({"subject": "lifetime", "test": "at_most", "value": "398"}, r"value '398' cannot be used"),
-        ({"subject": "names", "test": "present", "value": "x"}, r"value 'x' cannot be used by present of names"),
+        ({"subject": "names", "test": "present", "value": "x"}, r"value 'x' cannot be used: present takes none"),
         ({"subject": "key_bits", "test": "at_least", "value": "RSA=big"}, r"value 'RSA=big' cannot be used"),
         ({"authority": ""}, r"authority '' is empty"),
     ],
@@ -126,10 +153,33 @@ def test_a_bad_row_is_named(tmp_path: Path, change: dict[str, str], message: str
 
 
 @pytest.mark.parametrize(
-    "damage", [lambda text: text.replace("edition", "issue", 1), lambda text: text + "a,b\n", lambda _: ""]
+    "damage",
+    [
+        lambda text: text.replace("edition", "issue", 1),
+        lambda text: text + "a,b\n",
+        lambda text: text.splitlines()[0],
+        lambda _: "",
+    ],
 )
 def test_a_damaged_file_is_an_error(tmp_path: Path, damage: Callable[[str], str]) -> None:
     path = _written(tmp_path, ROW)
     path.write_text(damage(path.read_text(encoding="utf-8")), encoding="utf-8")
     with pytest.raises(ReadError, match=r"mine\.csv"):
         read_rules(path)
+
+
+def test_a_file_that_is_no_text_is_named_with_its_folder(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_bytes(bytes(range(256)))
+    with pytest.raises(ReadError, match="Give a CSV file in UTF-8") as refused:
+        read_rules(path)
+    assert str(path) in str(refused.value)
+    assert "Install" not in str(refused.value)
+
+
+def test_a_policy_is_a_name_a_path_or_rules(tmp_path: Path) -> None:
+    path = _written(tmp_path, ROW)
+    assert load_policy(path) == load_policy(str(path)) == load_policy(read_rules(path))
+    for wrong in (None, 3, ["ietf"], tmp_path / "nothing.csv", "nothing"):
+        with pytest.raises(UsageError, match="ietf, mozilla-intermediate"):
+            load_policy(wrong)  # type: ignore[arg-type]

@@ -1,8 +1,9 @@
 """Claims against observations: what somebody published about his servers, beside what they showed.
 
 Each claim gets a finding per row of evidence that speaks for it (`confirmed`) or against it (`contradicted`), and one
-`unknown` where none does. The claims here are Google's, so only rows of Google's hosts speak; rows of a lab or a
-simulation stand in for them, and say so in `source`. Nothing speaks by being absent: a failed look contradicts nothing.
+`unknown` where none does. A claim's date is the first day on which it can have been published; rows of every day speak
+of it. The claims here are Google's, so only rows of Google's hosts speak; rows of a lab or a simulation stand in for
+them, and say so in `source`. Nothing speaks by being absent: a failed look contradicts nothing.
 """
 
 import re
@@ -30,13 +31,18 @@ _UNKNOWN: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
-def judge_claims(tables: Tables, evidence: pd.DataFrame, claims: list[Rule]) -> pd.DataFrame:
-    """The findings about the claims, in the columns of `judge`; `evidence` is that of `find_shown`."""
+def judge_claims(
+    tables: Tables, evidence: pd.DataFrame, claims: list[Rule], as_of: pd.Timestamp | None = None
+) -> pd.DataFrame:
+    """The findings about the claims, in the columns of `judge`; `evidence` is that of `find_shown`.
+
+    A claim that cannot have been published by `as_of` is unknown.
+    """
     if not claims:
         return pd.DataFrame()
     theirs = evidence["host"].fillna("").str.contains(_GOOGLES) | evidence["source"].isin(["lab", "simulated"])
     about = evidence[theirs.fillna(False).astype(bool)]
-    return pd.concat([_findings(claim, _spoken(claim, about, tables)) for claim in claims], ignore_index=True)
+    return pd.concat([_findings(claim, _spoken(claim, about, tables), as_of) for claim in claims], ignore_index=True)
 
 
 def _spoken(claim: Rule, about: pd.DataFrame, tables: Tables) -> pd.DataFrame:
@@ -186,7 +192,7 @@ def _cipher_accepted(claim: Rule, about: pd.DataFrame, _: Tables) -> pd.DataFram
     )
 
 
-def _findings(claim: Rule, spoken: pd.DataFrame) -> pd.DataFrame:
+def _findings(claim: Rule, spoken: pd.DataFrame, as_of: pd.Timestamp | None) -> pd.DataFrame:
     common = {
         "policy": claim.policy,
         "edition": claim.edition,
@@ -195,14 +201,18 @@ def _findings(claim: Rule, spoken: pd.DataFrame) -> pd.DataFrame:
         "subject": claim.subject,
         "required": claim.required,
         "authority": claim.authority,
+        "since": claim.since,
     }
+    if as_of is not None and claim.since is not None and claim.since > as_of:
+        reason = f"it cannot have been claimed before {claim.since:%Y-%m-%d}"
+        return pd.DataFrame([common | {"verdict": "unknown", "reason": reason, "as_of": as_of}])
     if spoken.empty:
         reason = _UNKNOWN.get(claim.test, "no row speaks of it")
         return pd.DataFrame([common | {"verdict": "unknown", "reason": reason}])
     columns = ["service", "host", "server_name", "found", "protocol", "suite", "leaf_sha256", "observed_at",
                "observed_from", "observed_until", "evidence_table", "evidence_row", "source"]  # fmt: skip
     verdict = spoken["is_for"].map({True: "confirmed", False: "contradicted"})
-    return spoken[columns].assign(**common, verdict=verdict, as_of=spoken["observed_at"])
+    return spoken[columns].assign(**common, verdict=verdict, as_of=spoken["observed_at"] if as_of is None else as_of)
 
 
 def _parts(name: object) -> frozenset[str]:

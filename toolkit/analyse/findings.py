@@ -1,6 +1,5 @@
 """Rules with dates, and what the tables say about each: meets, falls short, or unknown."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Final, Literal
@@ -11,9 +10,9 @@ import pandas as pd
 from toolkit import schema
 from toolkit.analyse.claims import judge_claims
 from toolkit.analyse.expiry import zoned
-from toolkit.analyse.subjects import OF_CERTIFICATES, OF_SUITES, Judged, Subjects
+from toolkit.analyse.subjects import OF_SUITES, Judged, Subjects
 from toolkit.errors import UsageError
-from toolkit.reference.rules import Rule, policies
+from toolkit.reference.rules import OF_CERTIFICATES, Policy, Rule, load_policy
 from toolkit.tables import Tables
 
 DTYPES: Final = {
@@ -48,21 +47,20 @@ _OF_EVIDENCE: Final = ("observed_at", "observed_from", "observed_until", "eviden
 _WORST_FIRST: Final = ("falls short", "contradicted", "unknown", "confirmed", "meets")
 
 
-def judge(
-    tables: Tables, policy: str | Iterable[Rule], *, as_of: datetime | Literal["observed"] = "observed"
-) -> pd.DataFrame:
+def judge(tables: Tables, policy: Policy, *, as_of: datetime | Literal["observed"] = "observed") -> pd.DataFrame:
     """A finding per rule and row of evidence: what the rule asks, what the row shows, and since when it held.
 
     `as_of` chooses the rules, not the evidence: `observed` judges each row by the rules of its own day (a 2015 scan
     is not a 2026 failure), an instant judges every row by the rules of that day. Before a rule's first edition, and
     where the row's day is not known well enough to tell which one was in force, the verdict is `unknown`.
     Rules about issuing (lifetime, SHA-1, …) go by the day on which the certificate was issued, at the latest `as_of`.
+    Claims are held against rows of every day; one that cannot have been published by `as_of` is `unknown`.
 
     Policies (`toolkit.reference.rules.policies()`): `ietf` (RFC 6176, 7465, 7568, 8996, BCP 195), `mozilla-modern`,
     `mozilla-intermediate`, `mozilla-old` (editions 4.0 to 6.0), `nist` (SP 800-52r2, 800-131A), `baseline`
     (certificates: RFC 5280, CA/Browser Forum with SC-081v3), `clients`, and `google-help`, dated claims whose
-    verdicts are `confirmed`, `contradicted` and `unknown` (see `toolkit.analyse.claims`). Or the rules of a file
-    (`read_rules`).
+    verdicts are `confirmed`, `contradicted` and `unknown` (see `toolkit.analyse.claims`). Or the path of a file of
+    rules, or the rules themselves (`toolkit.reference.rules.read_rules`).
 
     Judged are handshakes by what they negotiated and the leaf they showed, and answers of surveys: what a rule
     forbids falls short where it is `accepted`, meets it where it is `refused`, and is unknown where it is `untested`;
@@ -77,29 +75,25 @@ def judge(
     - `subject` (string: `protocol`, `suite`, `cipher`, `key_bits`, …), `found` (string, what the row shows), `required`
       (string, what the rule asks, in words)
     - `protocol`, `suite`, `leaf_sha256` (string, of the evidence; null: it is not about that)
-    - `since` (instant, from when the rule held; null: not yet, or an undated claim), `as_of` (instant, the day whose
-      rules were applied; null: not known)
+    - `since` (instant, from when the rule held, or the first day on which the claim can have been published; null: not
+      yet), `as_of` (instant, the day whose rules were applied; null: not known)
     - `observed_at`, `observed_from`, `observed_until` (instant, of the evidence, and what bounds it where it is not
       known; null: undated, nothing bounds it), `evidence_table` (string: `observations`, `support`,
       `certificates`; null: there is none), `evidence_row` (Int64, position in that table)
     - `reason` (string, why it is unknown; null elsewhere), `authority` (string, document and section), `source`
       (string, of the evidence; null: the tables do not say)
 
-    Raises `UsageError` for a policy that does not exist or an `as_of` without a zone.
+    Raises `UsageError` for a policy that does not exist, for what is no policy, and for an `as_of` without a zone,
+    `ReadError` for a file that is no policy.
     """
-    if isinstance(policy, str):
-        if policy not in policies():
-            raise UsageError(f"{policy!r} is no policy. Known: {', '.join(sorted(policies()))}.")
-        rules = policies()[policy]
-    else:
-        rules = tuple(policy)
+    rules = load_policy(policy)
     day = None
     if not isinstance(as_of, str):
         day = zoned(as_of, "as_of")
     elif as_of != "observed":
         raise UsageError(f"as_of={as_of!r}: write 'observed', or give a datetime with a zone.")
     subjects = Subjects(tables)
-    frames = [judge_claims(tables, subjects.evidence, [rule for rule in rules if rule.level == "claim"])]
+    frames = [judge_claims(tables, subjects.evidence, [rule for rule in rules if rule.level == "claim"], day)]
     frames += _judge_rules(subjects, [rule for rule in rules if rule.level != "claim"], day)
     found = [frame for frame in frames if not frame.empty]
     if not found:
@@ -107,10 +101,16 @@ def judge(
     return pd.concat(found, ignore_index=True).reindex(columns=list(DTYPES)).astype(DTYPES)
 
 
-def summarise_findings(findings: pd.DataFrame, *, by: Literal["verdict", "found"] = "verdict") -> pd.DataFrame:
+def summarise_findings(
+    findings: pd.DataFrame, *, by: Literal["verdict", "found", "stretch"] = "verdict"
+) -> pd.DataFrame:
     """The findings counted: one row per policy, rule, service and verdict, the worst first.
 
-    `by="found"` gives one row for each distinct thing found as well.
+    `by="found"` gives one row for each distinct thing found as well. `by="stretch"` gives one row for each run of dated
+    rows with the same verdict, in the order of time (policy, rule and service first): `first_at` and `last_at` are then
+    those of the first and the last row of the run, and tell nothing about what was between two runs. Rows that lack a
+    bound, and rows whose bounds overlap those of a row with another verdict, have no place in that order: they come
+    last, with a `reason`.
 
     Columns: `policy`, `rule`, `level`, `service`, `host`, `verdict` (string), `found` (string, the distinct values, at
     most five named), `required`, `authority` (string), `since` (instant, the earliest; null: none), `rows` (Int64),
@@ -119,7 +119,9 @@ def summarise_findings(findings: pd.DataFrame, *, by: Literal["verdict", "found"
     `support 7–14, observations 3`, at most eight ranges; null: none), `reason` (string, why unknown), `source`.
     """
     keys = ["policy", "rule", "level", "service", "host", "verdict"]
-    grouped = findings.groupby([*keys, "found"] if by == "found" else keys, dropna=False, sort=False)
+    if by == "stretch":
+        findings = _with_stretches(findings, [key for key in keys if key != "verdict"])
+    grouped = findings.groupby(keys if by == "verdict" else [*keys, by], dropna=False, sort=False)
     rows = []
     for key, group in grouped:
         rows.append(
@@ -145,8 +147,33 @@ def summarise_findings(findings: pd.DataFrame, *, by: Literal["verdict", "found"
         frame[name] = pd.to_datetime(frame[name], utc=True)
     frame = frame.astype(dtypes)
     worst = frame["verdict"].map({verdict: rank for rank, verdict in enumerate(_WORST_FIRST)})
-    order = frame.assign(worst=worst).sort_values(["policy", "worst", "rule", "service", "host"], kind="stable")
-    return order.drop(columns="worst").reset_index(drop=True)
+    by_time = ["policy", "rule", "service", "host"]
+    order = frame.assign(worst=worst, is_aside=frame["reason"].notna()).sort_values(
+        [*by_time, "is_aside", "first_at"] if by == "stretch" else ["policy", "worst", *by_time[1:]], kind="stable"
+    )
+    return order.drop(columns=["worst", "is_aside"]).reset_index(drop=True)
+
+
+def _with_stretches(findings: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """The findings with `stretch`, the number of the run of one verdict; null, with a reason, where it is not known."""
+    parts = [_in_stretches(rows) for _, rows in findings.groupby(keys, dropna=False, sort=False)]
+    return pd.concat(parts) if parts else findings.assign(stretch=pd.Series([], dtype="Int64"))
+
+
+def _in_stretches(rows: pd.DataFrame) -> pd.DataFrame:
+    is_dated = rows["observed_from"].notna() & rows["observed_until"].notna()
+    is_torn = pd.Series(False, rows.index)
+    for verdict in rows["verdict"].unique():
+        mine, others = rows[is_dated & (rows["verdict"] == verdict)], rows[is_dated & (rows["verdict"] != verdict)]
+        wide = mine[mine["observed_from"] < mine["observed_until"]]
+        begun = np.searchsorted(np.sort(others["observed_from"].to_numpy()), wide["observed_until"].to_numpy(), "right")
+        ended = np.searchsorted(np.sort(others["observed_until"].to_numpy()), wide["observed_from"].to_numpy(), "left")
+        is_torn[wide.index] = begun > ended
+    placed = rows[is_dated & ~is_torn].sort_values(["observed_from", "observed_until"], kind="stable")
+    runs = (placed["verdict"] != placed["verdict"].shift()).fillna(True).astype("Int64").cumsum()
+    reason = rows["reason"].astype("string").mask(is_torn, "its bounds overlap rows with another verdict")
+    reason = reason.mask(~is_dated & reason.isna(), "not dated on both sides")
+    return rows.assign(stretch=runs.reindex(rows.index), reason=reason)
 
 
 def _judge_rules(subjects: Subjects, rules: list[Rule], day: pd.Timestamp | None) -> list[pd.DataFrame]:

@@ -20,14 +20,10 @@ from toolkit.analyse.violations import (
 )
 from toolkit.errors import UsageError
 from toolkit.reference import groups
-from toolkit.reference.rules import Rule
+from toolkit.reference.rules import OF_CERTIFICATES, Rule
 from toolkit.tables import Tables
 
 OF_SUITES: Final = frozenset({"suite", "cipher", "strength_bits", "key_exchange"})
-OF_CERTIFICATES: Final = frozenset(
-    {"key_type", "key_bits", "key_curve", "signature_hash", "signature_algorithm", "lifetime", "names", "serial",
-     "validity"}
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,114 +1,40 @@
 """Keys and signature algorithms: what their object identifiers mean."""
 
-from typing import Final
-
 from toolkit.certificates.der import BITS, INTEGER, OID, SEQUENCE, BrokenError, Der, read_integer, read_oid
-
-_RSA, _RSA_PSS, _EC, _DSA = "1.2.840.113549.1.1.1", "1.2.840.113549.1.1.10", "1.2.840.10045.2.1", "1.2.840.10040.4.1"
-
-# RFC 3279 (RSA, DSA, DH, EC), 4055 (PSS), 8410 (Edwards and Montgomery), 9881 (ML-DSA), 9909 (SLH-DSA), 9215 (GOST).
-# The size is that of the public key in octets × 8; ML-DSA and SLH-DSA are named by parameter set and have none.
-_KEY_TYPES: Final[dict[str, tuple[str, int | None]]] = {
-    _RSA: ("RSA", None),
-    _RSA_PSS: ("RSA", None),
-    _EC: ("EC", None),
-    _DSA: ("DSA", None),
-    "1.2.840.10046.2.1": ("DH", None),
-    "1.3.101.110": ("X25519", 256),
-    "1.3.101.111": ("X448", 448),
-    "1.3.101.112": ("Ed25519", 256),
-    "1.3.101.113": ("Ed448", 456),
-    "2.16.840.1.101.3.4.3.17": ("ML-DSA-44", None),
-    "2.16.840.1.101.3.4.3.18": ("ML-DSA-65", None),
-    "2.16.840.1.101.3.4.3.19": ("ML-DSA-87", None),
-    "2.16.840.1.101.3.4.3.20": ("SLH-DSA-SHA2-128s", None),
-    "2.16.840.1.101.3.4.3.21": ("SLH-DSA-SHA2-128f", None),
-    "2.16.840.1.101.3.4.3.22": ("SLH-DSA-SHA2-192s", None),
-    "2.16.840.1.101.3.4.3.23": ("SLH-DSA-SHA2-192f", None),
-    "2.16.840.1.101.3.4.3.24": ("SLH-DSA-SHA2-256s", None),
-    "2.16.840.1.101.3.4.3.25": ("SLH-DSA-SHA2-256f", None),
-    "1.2.643.2.2.19": ("GOST-2001", 512),
-    "1.2.643.7.1.1.1.1": ("GOST-256", 512),
-    "1.2.643.7.1.1.1.2": ("GOST-512", 1024),
-}
-
-# SEC 2, RFC 5639 (Brainpool), GB/T 32918 (SM2): named as in the IANA TLS groups, with the bits of the field.
-_CURVES: Final = {
-    "1.2.840.10045.3.1.1": ("secp192r1", 192),
-    "1.3.132.0.33": ("secp224r1", 224),
-    "1.2.840.10045.3.1.7": ("secp256r1", 256),
-    "1.3.132.0.34": ("secp384r1", 384),
-    "1.3.132.0.35": ("secp521r1", 521),
-    "1.3.132.0.10": ("secp256k1", 256),
-    "1.3.36.3.3.2.8.1.1.7": ("brainpoolP256r1", 256),
-    "1.3.36.3.3.2.8.1.1.11": ("brainpoolP384r1", 384),
-    "1.3.36.3.3.2.8.1.1.13": ("brainpoolP512r1", 512),
-    "1.2.156.10197.1.301": ("curveSM2", 256),
-}
-
-_HASHES: Final = {
-    "1.3.14.3.2.26": "SHA1",
-    "2.16.840.1.101.3.4.2.1": "SHA256",
-    "2.16.840.1.101.3.4.2.2": "SHA384",
-    "2.16.840.1.101.3.4.2.3": "SHA512",
-    "2.16.840.1.101.3.4.2.4": "SHA224",
-}
-
-# RFC 3279, 4055, 5758: the names that these give. sha1WithRSA is OIW's older identifier for the same.
-_SIGNATURE_ALGORITHMS: Final = {
-    "1.2.840.113549.1.1.2": "md2WithRSAEncryption",
-    "1.2.840.113549.1.1.3": "md4WithRSAEncryption",
-    "1.2.840.113549.1.1.4": "md5WithRSAEncryption",
-    "1.2.840.113549.1.1.5": "sha1WithRSAEncryption",
-    "1.3.14.3.2.29": "sha1WithRSA",
-    "1.2.840.113549.1.1.14": "sha224WithRSAEncryption",
-    "1.2.840.113549.1.1.11": "sha256WithRSAEncryption",
-    "1.2.840.113549.1.1.12": "sha384WithRSAEncryption",
-    "1.2.840.113549.1.1.13": "sha512WithRSAEncryption",
-    "1.2.840.10045.4.1": "ecdsa-with-SHA1",
-    "1.2.840.10045.4.3.1": "ecdsa-with-SHA224",
-    "1.2.840.10045.4.3.2": "ecdsa-with-SHA256",
-    "1.2.840.10045.4.3.3": "ecdsa-with-SHA384",
-    "1.2.840.10045.4.3.4": "ecdsa-with-SHA512",
-    "1.2.840.10040.4.3": "dsa-with-sha1",
-    "2.16.840.1.101.3.4.3.1": "dsa-with-sha224",
-    "2.16.840.1.101.3.4.3.2": "dsa-with-sha256",
-    "2.16.840.1.101.3.4.3.3": "dsa-with-sha384",
-    "2.16.840.1.101.3.4.3.4": "dsa-with-sha512",
-}
+from toolkit.reference.algorithms import CURVES, DSA, EC, HASHES, KEY_TYPES, RSA, RSA_PSS, SIGNATURE_ALGORITHMS
 
 
 def read_key(spki: Der, row: dict[str, object]) -> None:
     """Type, size and curve of a SubjectPublicKeyInfo, into the row."""
     algorithm = spki.take(SEQUENCE)
     oid = read_oid(algorithm.take(OID))
-    if oid not in _KEY_TYPES:
+    if oid not in KEY_TYPES:
         raise BrokenError(f"unknown algorithm {oid}")
-    row["key_type"], row["key_bits"] = _KEY_TYPES[oid]
-    if oid in {_RSA, _RSA_PSS}:
+    row["key_type"], row["key_bits"] = KEY_TYPES[oid]
+    if oid in {RSA, RSA_PSS}:
         bits = spki.take(BITS)
         modulus = Der(bits.data, bits.at + 1, bits.end).take(SEQUENCE).take(INTEGER)
         row["key_bits"] = read_integer(modulus).bit_length()
-    elif oid == _DSA and algorithm.peek() == SEQUENCE:
+    elif oid == DSA and algorithm.peek() == SEQUENCE:
         row["key_bits"] = read_integer(algorithm.take().take(INTEGER)).bit_length()
-    elif oid == _EC:
+    elif oid == EC:
         if algorithm.peek() != OID:
             raise BrokenError("its curve is not a named one")
         curve = read_oid(algorithm.take())
-        if curve not in _CURVES:
+        if curve not in CURVES:
             raise BrokenError(f"unknown curve {curve}")
-        row["key_curve"], row["key_bits"] = _CURVES[curve]
+        row["key_curve"], row["key_bits"] = CURVES[curve]
 
 
 def read_signature_algorithm(whole: bytes) -> str:
     """The name of an AlgorithmIdentifier, its object identifier where it has none here."""
     algorithm = Der(whole).take()
     oid = read_oid(algorithm.take(OID))
-    if oid == _RSA_PSS:
+    if oid == RSA_PSS:
         return f"RSASSA-PSS-{_pss_hash(algorithm)}"
-    if oid in _KEY_TYPES:
-        return _KEY_TYPES[oid][0]
-    return _SIGNATURE_ALGORITHMS.get(oid, oid)
+    if oid in KEY_TYPES:
+        return KEY_TYPES[oid][0]
+    return SIGNATURE_ALGORITHMS.get(oid, oid)
 
 
 def _pss_hash(algorithm: Der) -> str:
@@ -117,5 +43,5 @@ def _pss_hash(algorithm: Der) -> str:
         parameters = algorithm.take()
         if parameters.peek() == 0xA0:
             oid = read_oid(parameters.take().take(SEQUENCE).take(OID))
-            return _HASHES.get(oid, oid)
+            return HASHES.get(oid, oid)
     return "SHA1"

@@ -134,8 +134,8 @@ def check(arguments: argparse.Namespace) -> int:
     now = arguments.now or arguments.as_of or datetime.now(UTC)
     if arguments.since and arguments.until and arguments.since >= arguments.until:
         raise UsageError(
-            f"--since {arguments.since.isoformat()} is not before --until {arguments.until.isoformat()}, so nothing can "
-            "lie between them: swap them, or leave one out."
+            f"--since {arguments.since.isoformat()} is not before --until {arguments.until.isoformat()}, so nothing "
+            "can lie between them: swap them, or leave one out."
         )
     roots, policy = _load_rules(arguments)
     tables = toolkit.read(arguments.source, since=arguments.since, until=arguments.until)
@@ -144,7 +144,8 @@ def check(arguments: argparse.Namespace) -> int:
     )
     counts = toolkit.checking.count(checks)
     if arguments.json:
-        asked = {name: getattr(arguments, name) for name in ("source", "since", "until", "policy", "roots", "thresholds")}
+        names = ("source", "since", "until", "policy", "roots", "thresholds")
+        asked = {name: getattr(arguments, name) for name in names}
         print_checks_as_json(checks, {**asked, "now": now, "as_of": as_of, **counts})
     else:
         print_checks(tables, checks, arguments, now)

@@ -77,25 +77,27 @@ class Row:
             raise self.error(column, f"is not {wanted}") from error
 
 
-def read_rows(path: Traversable, columns: Sequence[str]) -> Iterator[Row]:
-    """The lines of a CSV file that has exactly these columns.
+def read_rows(path: Traversable, columns: Sequence[str], *, is_ours: bool = True) -> Iterator[Row]:
+    """The lines of a CSV file that has exactly these columns; a file that is not of this package is named by its path.
 
     Raises `ReadError` where the file does not exist, is not UTF-8, has other columns, or a line is too short or long.
     """
+    name = path.name if is_ours else str(path)
     try:
         text = path.read_bytes().decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ReadError(f"{path.name} cannot be read: {error}. Install the package again.") from error
+        advice = "Install the package again." if is_ours else f"Give a CSV file in UTF-8, with {', '.join(columns)}."
+        raise ReadError(f"{name} cannot be read: {error}. {advice}") from error
     reader = csv.DictReader(StringIO(text, newline=""), strict=True)  # cells may hold line breaks
     try:
         names = list(reader.fieldnames or ())
         numbered = [(reader.line_num, cells) for cells in reader]
     except csv.Error as error:
-        raise ReadError(f"{path.name}, line {reader.line_num}: {error}.") from error
+        raise ReadError(f"{name}, line {reader.line_num}: {error}.") from error
     if names != list(columns):
-        raise ReadError(f"{path.name} must have the columns {', '.join(columns)}, not {', '.join(names) or 'none'}.")
+        raise ReadError(f"{name} must have the columns {', '.join(columns)}, not {', '.join(names) or 'none'}.")
     for line, cells in numbered:
-        where = f"{path.name}, line {line}"
+        where = f"{name}, line {line}"
         if None in cells or None in cells.values():
             raise ReadError(f"{where} does not have {len(columns)} cells.")
         yield Row(cells, where)

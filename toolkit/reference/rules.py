@@ -5,7 +5,7 @@ each row with the section that it comes from and how its date is known.
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources.abc import Traversable
@@ -13,8 +13,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from toolkit.errors import UsageError
+from toolkit.errors import ReadError, UsageError
 from toolkit.reference.rows import FOLDER, Row, read_rows
+from toolkit.reference.values import find_mistake
 
 TESTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
@@ -41,6 +42,18 @@ TESTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
 )
 """What may be judged → how. A row that asks for anything else is refused when it is read."""
 
+CLAIMED: Final = frozenset(
+    {"accepted", "highest", "answers", "issued_by", "rooted_in", "bundled", "shared", "begins_before_end",
+     "interleaved", "uses"}
+)  # fmt: skip
+"""Tests of claims; all others are of rules."""
+
+OF_CERTIFICATES: Final = frozenset(
+    {"key_type", "key_bits", "key_curve", "signature_hash", "signature_algorithm", "lifetime", "names", "serial",
+     "validity"}
+)  # fmt: skip
+"""Subjects that a certificate has, which may go by the day on which it was issued."""
+
 LEVELS: Final = ("must", "should", "claim")
 """How binding a rule is: RFC 2119's words, or a sentence that somebody published about his own servers."""
 
@@ -57,7 +70,8 @@ class Rule:
     """One rule of one edition.
 
     It holds from `since` on and before `until` (UTC; none: from an unknown day on, until further notice). That
-    instant is the look's (`dated_by="observed"`) or the certificate's `not_before` (`"issued"`).
+    instant is the look's (`dated_by="observed"`) or the certificate's `not_before` (`"issued"`). Of a claim, `since` is
+    the first day on which it can have been published.
     """
 
     policy: str
@@ -76,6 +90,10 @@ class Rule:
     date_basis: str
 
 
+Policy = str | Path | Iterable[Rule]
+"""A policy by its name, by the path of its file, or as its rules."""
+
+
 @functools.cache
 def policies() -> Mapping[str, tuple[Rule, ...]]:
     """Policy name → its rules, in the order of the files.
@@ -86,33 +104,52 @@ def policies() -> Mapping[str, tuple[Rule, ...]]:
     found: dict[str, list[Rule]] = {}
     for entry in sorted((FOLDER / "policies").iterdir(), key=lambda entry: entry.name):
         if entry.name.endswith(".csv"):
-            for rule in read_rules(entry):
+            for rule in _read(entry, is_ours=True):
                 found.setdefault(rule.policy, []).append(rule)
     return MappingProxyType({name: tuple(rules) for name, rules in found.items()})
 
 
 def read_rules(path: Path | Traversable) -> tuple[Rule, ...]:
-    """The rules of a policy file.
+    """The rules of a policy file of the user's.
 
     Raises `ReadError`, naming file, line and column, for a missing column, an unknown subject, test or level, a date
-    that is none, and a `value` that the test cannot use.
+    that is none, an `until` that is not after `since`, a `value` that the test cannot use or that nobody knows, and a
+    file without any rule.
     """
-    return tuple(_rule(row) for row in read_rows(path, COLUMNS))
+    return _read(path, is_ours=False)
 
 
-def load_policy(policy: str | Path) -> tuple[Rule, ...]:
-    """The rules of a policy by name, or of a file as `read_rules` takes it.
+def _read(path: Path | Traversable, *, is_ours: bool) -> tuple[Rule, ...]:
+    rules = tuple(_rule(row) for row in read_rows(path, COLUMNS, is_ours=is_ours))
+    if not rules:
+        raise ReadError(f"{path} holds no rule: add a line for each below the columns.")
+    return rules
 
-    Raises `UsageError` where there is neither such a policy nor such a file; `ReadError` like `read_rules`.
+
+def load_policy(policy: Policy) -> tuple[Rule, ...]:
+    """The rules of a policy by name, or of a file as `read_rules` takes it, or the rules themselves.
+
+    Raises `UsageError` where there is neither such a policy nor such a file, or what is given is no rule; `ReadError`
+    like `read_rules`.
 
     >>> len(load_policy("ietf")) > 5
     True
     """
-    if policy in policies():
-        return policies()[str(policy)]
-    if not Path(policy).is_file():
-        raise UsageError(f"{str(policy)!r} is neither a policy ({', '.join(sorted(policies()))}) nor a file of rules.")
-    return read_rules(Path(policy))
+    if isinstance(policy, Path) or (isinstance(policy, str) and policy not in policies()):
+        if not Path(policy).is_file():
+            known = ", ".join(sorted(policies()))
+            raise UsageError(f"{str(policy)!r} is neither a policy ({known}) nor a file of rules.")
+        return read_rules(Path(policy))
+    if isinstance(policy, str):
+        return policies()[policy]
+    rules = tuple(policy) if isinstance(policy, Iterable) else (policy,)
+    for rule in rules:
+        if not isinstance(rule, Rule):
+            raise UsageError(
+                f"policy: {str(rule)[:80]!r} is no rule. Give the name of a policy ({', '.join(sorted(policies()))}), "
+                "the path of a file, or rules as read_rules returns them."
+            )
+    return rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +185,15 @@ def _rule(row: Row) -> Rule:
         raise row.error("level", f"is not known; known: {', '.join(LEVELS)}")
     if row.text("dated_by") not in DATED_BY:
         raise row.error("dated_by", f"is not known; known: {', '.join(DATED_BY)}")
-    needs_none = test in ("present", "match", "match_san", "shared", "positive", "ordered") or subject == "rotation"
-    if needs_none == bool(value) or not all(number.isascii() and number.isdigit() for number in _numbers(test, value)):
-        raise row.error("value", f"cannot be used by {test} of {subject}")
+    if (row.text("level") == "claim") != (test in CLAIMED):
+        raise row.error("level", f"does not go with {test}, which is {'claimed' if test in CLAIMED else 'ruled'}")
+    if row.text("dated_by") == "issued" and subject not in OF_CERTIFICATES:
+        raise row.error("dated_by", f"does not go with {subject}: only certificates are issued")
+    if mistake := find_mistake(subject, test, value):
+        raise row.error("value", mistake)
+    since, until = _instant(row, "since"), _instant(row, "until")
+    if since and until and until <= since:
+        raise row.error("until", f"is not after since, {since:%Y-%m-%d}")
     return Rule(
         policy=row.text("policy"),
         edition=row.text("edition"),
@@ -159,26 +202,14 @@ def _rule(row: Row) -> Rule:
         subject=subject,
         test=test,
         value=value,
-        since=_instant(row, "since"),
-        until=_instant(row, "until"),
+        since=since,
+        until=until,
         dated_by=row.text("dated_by"),
         required=row.text("required"),
         authority=row.text("authority"),
         url=row.text("url"),
         date_basis=row.text("date_basis"),
     )
-
-
-def _numbers(test: str, value: tuple[str, ...]) -> tuple[str, ...]:
-    """The parts of a value that must be numbers."""
-    if test == "at_least":
-        return tuple(part.rpartition("=")[2] for part in value)
-    if test == "at_most":
-        count, _, unit = value[0].partition(" ")
-        return (count if unit in ("days", "months") else unit or "no unit",)
-    if test == "years":
-        return tuple(value[0].partition("-")[::2])
-    return value if test == "octets_at_most" else ()
 
 
 def _instant(row: Row, column: str) -> datetime | None:

@@ -1,0 +1,110 @@
+"""Values of rules: what may stand beside a test, so that a name nobody knows is refused and not silently met."""
+
+import difflib
+import re
+from collections.abc import Iterable
+from functools import cache
+from typing import Final
+
+from toolkit.reference.algorithms import CURVES as KEY_CURVES
+from toolkit.reference.algorithms import HASHES, KEY_TYPES, SIGNATURE_ALGORITHMS
+from toolkit.reference.group import groups
+from toolkit.reference.suite import suites
+from toolkit.schema import PROTOCOLS
+
+WITHOUT_VALUE: Final = frozenset(
+    {"present", "match", "match_san", "shared", "positive", "ordered", "begins_before_end", "interleaved"}
+)
+_OF_ONE: Final = frozenset(
+    {"highest", "accepted", "answers", "issued_by", "rooted_in", "bundled", "at_most", "octets_at_most", "years"}
+)
+_MOST_NAMED: Final = 25
+_MOST: Final = {"days": 36_525, "months": 1_200}
+"""The longest lifetime of a rule, a hundred years: beyond it, calendars end."""
+
+_OID: Final = re.compile(r"[0-2](?:\.[0-9]{1,40}){1,30}")
+
+
+def find_mistake(subject: str, test: str, value: tuple[str, ...]) -> str | None:
+    """What is wrong with the value of a test, in words that follow it, with what is known; null: nothing.
+
+    >>> find_mistake("cipher", "not_among", ("rc4",)).split(";")[0]
+    "cannot be used: 'rc4' is no cipher, did you mean 'RC4'?"
+    >>> find_mistake("cipher", "not_among", ("RC4",))
+    """
+    if test in WITHOUT_VALUE:
+        return f"cannot be used: {test} takes none" if value else None
+    if not value or not all(value):
+        return (
+            f"cannot be used: {test} of {subject} needs one" if not value else "cannot be used: a part of it is empty"
+        )
+    is_single = test in _OF_ONE or (subject, test) == ("strength_bits", "at_least")
+    if is_single and len(value) > 1:
+        return f"cannot be used: {test} of {subject} takes one value"
+    names = [part.partition("=")[0] for part in value] if test == "at_least" else value
+    if len(set(names)) < len(names):
+        return "cannot be used: a part of it stands there twice"
+    complaints = (_complain(subject, test, part) for part in value)
+    return next((f"cannot be used: {complaint}" for complaint in complaints if complaint), None)
+
+
+def _complain(subject: str, test: str, part: str) -> str | None:
+    if subject == "key_bits":
+        key_type, sign, bits = part.partition("=")
+        if not sign or not _is_number(bits, most=1_000_000):
+            return f"{part!r} is not written like RSA=2048"
+        return _unknown("key type", key_type, _known("key_type"))
+    if subject == "lifetime":
+        count, _, unit = part.partition(" ")
+        if unit in _MOST and _is_number(count, most=_MOST[unit]) and int(count):
+            return None
+        return f"{part!r} is not written like 398 days or 39 months, or is longer than a hundred years"
+    if test in ("at_least", "octets_at_most"):
+        return None if _is_number(part, most=100_000) else f"{part!r} is no number"
+    if test == "years":
+        first, _, last = part.partition("-")
+        is_right = all(re.fullmatch("[0-9]{4}", year) for year in (first, last)) and first <= last
+        return None if is_right else f"{part!r} is not written like 1950-2049"
+    if test in ("issued_by", "rooted_in"):
+        return None if "=" in part else f"{part!r} is not an attribute of a name, like CN=Example CA"
+    if (subject, test) == ("cipher", "accepted"):
+        return _unknown("cipher with its key bits", part, _known("cipher and bits"))
+    if subject == "signature_algorithm" and _OID.fullmatch(part):
+        return None
+    known = _known(subject)
+    return _unknown(subject.replace("_", " "), part, known) if known else None
+
+
+def _is_number(words: str, *, most: int) -> bool:
+    return words.isascii() and words.isdigit() and len(words) <= len(str(most)) and int(words) <= most
+
+
+@cache
+def _known(subject: str) -> tuple[str, ...]:
+    """The names that mean something for a subject; none where any text may stand (a host, a client)."""
+    key_types = [name for name, _ in KEY_TYPES.values()]
+    hashes = ["MD2", "MD4", "MD5", *HASHES.values()]
+    names: dict[str, Iterable[str]] = {
+        "protocol": PROTOCOLS,
+        "suite": (suite.name for suite in suites().values()),
+        "cipher": (suite.cipher for suite in suites().values()),
+        "cipher and bits": (f"{suite.cipher}={suite.key_bits}" for suite in suites().values()),
+        "key_exchange": (suite.key_exchange for suite in suites().values()),
+        "group": (group.name for group in groups().values()),
+        "key_type": key_types,
+        "key_curve": (name for name, _ in KEY_CURVES.values()),
+        "signature_hash": hashes,
+        "signature_algorithm": [*SIGNATURE_ALGORITHMS.values(), *key_types, *(f"RSASSA-PSS-{name}" for name in hashes)],
+    }
+    return tuple(sorted(set(names.get(subject, ()))))
+
+
+def _unknown(kind: str, part: str, known: tuple[str, ...]) -> str | None:
+    if part in known:
+        return None
+    by_folded = {name.casefold(): name for name in known}
+    meant = [by_folded[near] for near in difflib.get_close_matches(part.casefold()[:80], by_folded, n=1, cutoff=0.5)]
+    words = f"{part[:80]!r} is no {kind}" + "".join(f", did you mean {name!r}?" for name in meant)
+    if len(known) <= _MOST_NAMED:
+        return f"{words}; known: {', '.join(known)}"
+    return f"{words}; {len(known)} are known, such as {known[0]}"
