@@ -17,6 +17,7 @@ import papermill
 from papermill.exceptions import PapermillExecutionError
 from tqdm.auto import tqdm
 
+import toolkit
 from toolkit import readers, text
 from toolkit.analyse import find_rotations
 from toolkit.collect import collect
@@ -138,11 +139,14 @@ def write_report(
     """Write the report on a source as one HTML file that loads nothing: `notebooks/report.ipynb` executed on it.
 
     `source`, `policy` and `roots` are names or paths, as `toolkit.read`, `load_policy` and `load_roots` take them.
-    Raises `UsageError` where the file's folder does not exist, `ToolkitError` where the notebook fails, or nbconvert's
-    templates are not found.
+    Raises `UsageError` where the file's folder does not exist or the file is a folder itself, `ToolkitError` where the
+    source cannot be read, the notebook fails, or nbconvert's templates are not found.
     """
+    if output.is_dir():
+        raise UsageError(f"{output} is a folder: name a file in it with --output, such as {output / 'report.html'}.")
     if not output.resolve().parent.is_dir():
         raise UsageError(f"{output.parent} is not a folder: make it, or name another with --output.")
+    toolkit.read(source)  # what is wrong with it is said better here than by a notebook that fails
     shown = title or f"TLS report: {Path(source).name or source}"
     parameters: dict[str, object] = {
         "SOURCE": source,
@@ -173,7 +177,8 @@ def _execute(notebook: Path, *, parameters: dict[str, object], executed: Path | 
             progress_bar=False,
             # The kernel's remarks (that it speaks over loopback, that it was told to end) would stand between the lines
             # of our progress bar; what goes wrong in a cell comes as an error all the same.
-            extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
+            # Charts go into the page, whatever MPLBACKEND says.
+            extra_arguments=["--IPKernelApp.log_level=CRITICAL", "--matplotlib=inline"],
         )
     except PapermillExecutionError as error:
         kept = f" See {executed}." if executed else ""

@@ -80,7 +80,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.mark.timeout(180)
-def test_recorded_mail_becomes_one_page(tmp_path: Path) -> None:
+def test_recorded_mail_becomes_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MPLBACKEND", "Agg")  # which must not cost the page its charts
     page = report(GOOGLE, tmp_path / "report.html", "--policy", "google-help", "--now", "2026-01-01")
     titles = [words.strip() for words in page.words if words.strip() in SECTIONS]
     assert list(dict.fromkeys(titles)) == SECTIONS
@@ -181,6 +182,7 @@ def test_wrong_use_is_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[
         (["--policy", "everything"], "neither a policy"),
         (["--roots", "nothing.pem"], "neither a root bundle"),
         (["--output", str(tmp_path / "nowhere" / "report.html")], "is not a folder"),
+        (["--output", str(tmp_path)], "is a folder: name a file in it"),
     ):
         assert main(["report", str(GOOGLE), *words]) == 2
         assert said in capsys.readouterr().err

@@ -175,7 +175,6 @@ def report(arguments: argparse.Namespace) -> int:
         raise UsageError(
             f"A report needs {error.name}, which is not installed: pip install 'tls-toolkit[notebooks]'."
         ) from error
-    toolkit.read(arguments.source)  # what is wrong with it is said better here than by a notebook that fails
     report.write_report(
         arguments.source,
         arguments.output,
