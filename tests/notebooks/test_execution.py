@@ -14,7 +14,7 @@ import pytest
 
 import toolkit
 from tests.notebooks.pages import FOLDER, PATHS, run
-from toolkit.lab import Lab
+from toolkit.lab import Lab, Plan, simulate
 
 RECORDED = FOLDER.parent / "data" / "google-mail"
 
@@ -100,3 +100,22 @@ def test_another_date_changes_the_numbers(tmp_path: Path) -> None:
     (after,) = [words for words in run(path, RECORDED=str(folder))[0] if "They begin with" in words]
     assert "in 2007 and" in before
     assert "in 2005 and" in after
+
+
+def test_lessons_say_whether_both_were_caught_being_served(tmp_path: Path) -> None:
+    """The web series never shows the old one again; five looks an hour at a roll-out of a day do."""
+    store = toolkit.Store(tmp_path / "watched")
+    begins = Lab("steady", seed=4).begins_at
+    plan = Plan.every(timedelta(hours=1), begins, begins + timedelta(days=60), samples=5)
+    store.append(simulate("steady", 4, plan))
+    for name, words in (
+        ("00-start-here", "of them the looks prove that old and new were served"),
+        ("02-rotation-overlaps", "the looks caught both being served, for at least"),
+    ):
+        path = FOLDER / f"{name}.ipynb"
+        caught = " ".join(run(path, SOURCE=str(tmp_path / "watched"))[0])
+        assert words in caught
+        assert "In none of" not in caught
+        silent = " ".join(run(path)[0])
+        assert words not in silent
+        assert "In none of" in silent
