@@ -9,6 +9,7 @@ from tests.analyse.made import at, certificate, look, now, tables
 from tests.conftest import ROOT
 from toolkit import Tables
 from toolkit.analyse.expiry import DTYPES, summarise_expiry
+from toolkit.analyse.rotations import find_rotations
 from toolkit.errors import UsageError
 from toolkit.readers import read
 
@@ -72,6 +73,14 @@ def test_the_last_second_counts() -> None:
     old = look("old", None)
     for newer, state in (("2026-01-29T23:59:59.500000", "lapsed"), ("2026-01-30T00:00:00", "replaced")):
         assert states(tables([old, look("a", newer)], [OLD, A]), "2026-02-20")["old"] == state
+
+
+@pytest.mark.parametrize(
+    ("shown", "is_after_its_end"), [("2026-03-31T23:59:59.999999", False), ("2026-04-01T00:00:00", True)]
+)
+def test_rotations_count_the_last_second_the_same_way(shown: str, is_after_its_end: bool) -> None:
+    rotation = find_rotations(tables([look("a", shown), look("b", "2026-04-02")], [A, B])).iloc[0]
+    assert rotation["is_expired_while_served"] == is_after_its_end
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from typing import Final
 import pandas as pd
 
 from toolkit import text
+from toolkit.analyse.habits import has_ended
 from toolkit.analyse.shown import find_versions
 from toolkit.analyse.sightings import find_sightings
 from toolkit.analyse.support import suite_of
@@ -129,7 +130,7 @@ def _begins_before_end(_: Rule, about: pd.DataFrame, tables: Tables) -> pd.DataF
     """
     facts = tables.certificates[["cert_sha256", "key_type", "not_before", "not_after"]]
     shown = about[about["leaf_sha256"].notna()].merge(facts, left_on="leaf_sha256", right_on="cert_sha256")
-    late = shown[(shown["observed_from"] > shown["not_after"]).fillna(False)]
+    late = shown[has_ended(shown["not_after"], shown["observed_from"])]
     line = ["host", "key_type"]
     first = shown.sort_values("not_before", kind="stable").drop_duplicates([*line, "leaf_sha256"])
     ends = first.groupby(line, dropna=False)["not_after"].shift(1)

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from toolkit import schema
+from toolkit.analyse.habits import SECOND, has_ended
 from toolkit.analyse.looks import LINE
 
 INSTANT: Final = schema.DTYPES["instant"]
-SECOND: Final = pd.Timedelta(seconds=1)
 DAY: Final = pd.Timedelta(days=1)
 
 FACTS: Final = ["subject", "issuer", "names", "spki_sha256", "not_before", "not_after", "sct_at"]
@@ -70,7 +70,8 @@ def describe_pairs(line: pd.DataFrame, old: pd.DataFrame, new: pd.DataFrame, tol
     row["is_issuer_changed"] = old["issuer"].ne(new["issuer"])
     row["names_added"], row["names_removed"] = _less(new["names"], old["names"]), _less(old["names"], new["names"])
     row["lifetime_change_days"] = days((new["not_after"] - new["not_before"]) - (old["not_after"] - old["not_before"]))
-    row["is_expired_while_served"] = _later(old["last_seen"], old["not_after"])
+    is_known = old["last_seen"].notna() & old["not_after"].notna()
+    row["is_expired_while_served"] = has_ended(old["not_after"], old["last_seen"]).astype("boolean").where(is_known)
     row["is_served_before_valid"] = _later(new["not_before"], new["first_seen"])
     row["is_interleaved"] = _later(old["last_seen"], new["first_seen"])
     row["skipped"] = pd.Series([None] * len(line), line.index, object)
