@@ -41,6 +41,17 @@ def test_any_frame_will_do_if_its_columns_are_known() -> None:
         Tables.from_frames(pd.DataFrame([LOOK | {"source": None}]))
 
 
+@pytest.mark.parametrize("table", ["observations", "support"])
+def test_bounds_that_end_before_they_begin_are_refused(table: str) -> None:
+    row: dict[str, object] = {"date_basis": "between", "round": "r", "sample": 0, "source": "test", "outcome": "ok"}
+    if table == "support":
+        row = {"date_basis": "between", "round": "r", "service": "s", "protocol": "TLS 1.2", "state": "accepted"}
+    for first, last in ((1, 2), (1, 1)):
+        Tables.from_frames(**{table: pd.DataFrame([row | {"observed_from": at(first), "observed_until": at(last)}])})
+    with pytest.raises(SchemaError, match=rf"{table}\.observed_from \(.*\) is after observed_until"):
+        Tables.from_frames(**{table: pd.DataFrame([row | {"observed_from": at(2), "observed_until": at(1)}])})
+
+
 def test_of_repeats_the_first_stands_and_null_is_a_key_like_any_other() -> None:
     tables = looks({"reason": "first"}, {"reason": "second"}, {"sample": 1}, {"address": "192.0.2.1"})
     assert tables.observations["reason"].fillna("").tolist() == ["first", "", ""]

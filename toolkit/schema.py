@@ -295,7 +295,7 @@ def conform(table: TableName, given: pd.DataFrame) -> pd.DataFrame:
 
 
 def check(table: TableName, given: pd.DataFrame) -> None:
-    """Raise `SchemaError` unless the frame has the table's columns, dtypes, nulls and vocabularies."""
+    """Raise `SchemaError` unless the frame has the table's columns, dtypes, nulls, vocabularies and ordered bounds."""
     columns = TABLES[table]
     if list(given.columns) != [column.name for column in columns]:
         raise SchemaError(f"{table} must have the columns {', '.join(c.name for c in columns)}.")
@@ -312,6 +312,14 @@ def check(table: TableName, given: pd.DataFrame) -> None:
         strange = set(given[name].dropna().unique()) - set(allowed) if name in given else set()
         if strange:
             raise SchemaError(f"{table}.{name} may be {', '.join(allowed)}, not {min(strange)!r}.")
+    if "observed_from" in given:
+        is_turned = (given["observed_from"] > given["observed_until"]).fillna(False)
+        if is_turned.any():
+            row = given[is_turned].iloc[0]
+            raise SchemaError(
+                f"{table}.observed_from ({row['observed_from'].isoformat()}) is after observed_until "
+                f"({row['observed_until'].isoformat()}): bounds go from the earlier to the later."
+            )
 
 
 def dictionary() -> str:

@@ -36,7 +36,8 @@ class Tables:
     ) -> Self:
         """Tables from any frames: columns ordered, dtypes set, missing columns null, repeats dropped.
 
-        Raises `SchemaError` for an unknown column, a value that does not fit, or a null where none may be.
+        Raises `SchemaError` for an unknown column, a value that does not fit, a null where none may be, or bounds
+        that end before they begin.
         """
         given = dict(zip(schema.TABLES, (observations, certificates, support, rounds), strict=True))
         made = {}

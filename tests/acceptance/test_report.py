@@ -87,7 +87,10 @@ def test_recorded_mail_becomes_one_page(tmp_path: Path, monkeypatch: pytest.Monk
     assert list(dict.fromkeys(titles)) == SECTIONS
     assert sum(tag == "img" for tag, _ in page.tags) == 5
     assert "65 looks at 12 services" in page.text
-    assert "TLS 1.2 is the highest version contradicted" in page.text
+    assert "TLS 1.2 is the highest version 2013-04-05 contradicted" in page.text
+    services = re.search(r"smtp://smtp.gmail.com:587 (\S+) \S+ (\S+) \S+ TLS 1.3", page.text)
+    assert services, "the latest look is dated by bounds"
+    assert services.groups() == ("2025-10-01", "2025-10-04")
     assert "tabulate(" not in page.text, "code is hidden"
     assert "TLS report: google-mail" in page.text
 
