@@ -68,3 +68,21 @@ def test_hostile_names_are_drawn_harmless(name: str) -> None:
     axes = plot_findings(frame(finding(name, name, "meets", policy=name), finding("b", "rc4", "meets", policy=name)))
     axes.figure.draw_without_rendering()
     assert all("$" not in text.replace(r"\$", "") for text in words(axes))
+
+
+def test_what_is_confirmed_is_filled_and_what_is_unknown_is_not() -> None:
+    assert VERDICTS["confirmed"].fill == VERDICTS["meets"].fill
+    assert VERDICTS["unknown"].fill != VERDICTS["confirmed"].fill
+
+
+@pytest.mark.parametrize("services", [12, 60])
+def test_turned_labels_keep_clear_of_the_legend_and_are_not_cut_where_there_is_room(services: int) -> None:
+    name = "smtp://alt1.gmail-smtp-in.l.google.com:25"
+    rules = [f"a-rule-with-a-name-{number}" for number in range(20)]
+    axes = plot_findings(frame(*(finding(f"{name}{n}", rule, "meets") for n in range(services) for rule in rules)))
+    axes.figure.draw_without_rendering()
+    assert f"{name}0" in {tick.get_text() for tick in (*axes.get_xticklabels(), *axes.get_yticklabels())}
+    legend = axes.get_legend()
+    assert legend is not None
+    below = [tick.label1 for tick in axes.xaxis.get_major_ticks() if tick.label1.get_visible()]
+    assert not [text for text in below if text.get_window_extent().overlaps(legend.get_window_extent())]

@@ -7,18 +7,19 @@ from matplotlib.axes import Axes
 
 from toolkit.chart import canvas
 from toolkit.chart.matrix import Cell, draw_matrix
-from toolkit.chart.palette import GREEN, PAPER, RED
+from toolkit.chart.palette import GREEN, RED
 
 VERDICTS: Final = {
     "falls short": Cell("falls short", RED, "", "×", "#FFFFFF"),
     "contradicted": Cell("contradicted", RED, "\\\\\\\\", "≠", "#FFFFFF"),
     "unknown": Cell("unknown", "#FFFFFF", "....", "?"),
-    "confirmed": Cell("confirmed", PAPER, "////", "="),
+    "confirmed": Cell("confirmed", GREEN, "////", "=", "#FFFFFF"),
     "meets": Cell("meets", GREEN, "", "✓", "#FFFFFF"),
 }
 """Verdict → how it looks, the worst first."""
 
-_MOST_COLUMNS: Final = 8
+_WIDEST: Final = 48
+"""Characters of a column's label; turned, that many have room."""
 
 
 def plot_findings(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
@@ -45,11 +46,10 @@ def plot_findings(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     down, across = ("rule", "service") if cells["rule"].nunique() >= cells["service"].nunique() else ("service", "rule")
     places = {axis: {name: n for n, name in enumerate(sorted(cells[axis].unique()))} for axis in (down, across)}
     cells["row"], cells["column"] = cells[down].map(places[down]), cells[across].map(places[across])
-    width = 40 if len(places[across]) <= _MOST_COLUMNS else 26
     policies = ", ".join(canvas.label(policy) for policy in sorted(frame["policy"].dropna().unique()))
     return draw_matrix(
         ax, cells, rows=[canvas.label(name) for name in places[down]],
-        columns=[canvas.label(name, width=width) for name in places[across]], styles=VERDICTS,
+        columns=[canvas.label(name, width=_WIDEST) for name in places[across]], styles=VERDICTS,
         notes=["the worst verdict of each; number: rows of evidence that gave it"],
         title=canvas.titled(f"Findings: {policies}", frame),
     )  # fmt: skip

@@ -56,7 +56,8 @@ def draw_matrix(
         _draw_cell(axes, (column, row), state, styles[state], str(words), size=6.5 if is_tall else 8)
     axes.set_xlim(0, len(columns))
     axes.set_xticks([column + 0.5 for column in range(len(columns))], labels=list(columns), fontsize=8.5)
-    axes.tick_params(axis="x", length=0, top=False, bottom=False, labeltop=True, labelbottom=is_tall)
+    # Turned labels below would run through the legend.
+    axes.tick_params(axis="x", length=0, labeltop=True, labelbottom=is_tall and not is_turned)
     if is_turned:
         axes.tick_params(axis="x", labelrotation=30)
         for tick in axes.get_xticklabels():
