@@ -1,10 +1,13 @@
 """`explain_leaves` on windows small enough to read; `make bench-rotation` has the confusion table."""
 
+import random
+
 import pandas as pd
 import pytest
 
 from tests.analyse.drawn import BEGIN, DAY, certificates, looks, tables
 from toolkit import Tables
+from toolkit.analyse import find_rotations
 from toolkit.analyse.causes import CAUSES, DTYPES, explain_leaves
 from toolkit.errors import UsageError
 
@@ -144,7 +147,7 @@ def test_addresses_differ():
 def test_a_stuck_machine():
     roll_out = "AAAB" + "AABB" + "ABBB"
     stuck = "BBBBBBBB" + "BBBABBBB"
-    found = explain_leaves(tables("A" * 60 + roll_out + stuck * 20 + "B" * 60, per_round=4, gap=6), window="7D")
+    found = explain_leaves(tables("A" * 60 + roll_out + stuck * 40 + "B" * 60, per_round=4, gap=6), window="7D")
     assert "stuck machine" in found["cause"].tolist()
     assert "kept" in found.loc[found["cause"] == "stuck machine", "evidence"].iloc[0]
 
@@ -157,9 +160,60 @@ def test_a_stuck_machine_that_looks_stick_to_is_unclear():
     assert "stuck machine" in set(explain_leaves(tables(shown, per_round=4, gap=6), sticky=True)["cause"])
 
 
-def test_unknown_certificates_are_judged_by_their_looks():
-    given = tables("AAAAABBBBB")
-    assert _causes(Tables.from_frames(given.observations)) == [("AB", "rotation")]
+@pytest.mark.parametrize("known", ["", "A", "B"])
+def test_a_certificate_that_is_not_known_may_be_of_another_key_type(known: str):
+    shown = tables("AAAAABBBBB").observations
+    assert _causes(Tables.from_frames(shown, certificates(known) if known else None)) == [("AB", "unclear")]
+
+
+@pytest.mark.parametrize("shown", ["A" * 30 + "B" * 30, "B" * 30 + "A" * 30])
+def test_of_two_with_one_begin_the_older_was_seen_first(shown: str):
+    begin = {"not_before": BEGIN - 40 * DAY}
+    assert _causes(tables(shown, **begin)) == [("AB", "rotation")]
+    assert find_rotations(tables(shown, **begin))["predecessor_sha256"].tolist() == [shown[0]]
+
+
+@pytest.mark.parametrize("key_type", ["RSA", "EC"])
+def test_no_name_asked_for_and_none_in_common_is_unclear(key_type: str):
+    given = tables("AAAAABBBBB", names={"A": ("a.test",), "B": ("b.test",)}, key_type={"B": key_type})
+    assert _causes(Tables.from_frames(given.observations.assign(server_name=pd.NA), given.certificates)) == [
+        ("AB", "unclear")
+    ]
+
+
+def _level(machines: int, rise: int, last: int) -> str:
+    """Rounds of six looks: all A, then at random which machine: one is left with A after `rise` rounds, till `last`."""
+    chance = random.Random(machines)
+    switched = [0, *(rise * (one + 1) // (machines - 2) for one in range(machines - 2)), last]
+    fleet = [[at <= one for at in switched] for one in range(last) for _ in range(6)]
+    return "A" * 240 + "".join("B" if chance.choice(new) else "A" for new in fleet) + "B" * 240
+
+
+@pytest.mark.parametrize("machines", [3, 4, 5])
+def test_a_stuck_machine_of_few(machines: int):
+    causes = dict.fromkeys(cause for _, cause in _causes(tables(_level(machines, 4, 200), per_round=6, gap=6)))
+    assert "stuck machine" in causes
+    assert set(causes) <= {"stuck machine", "rotation"}
+    assert _causes(tables(_level(machines, 4, 200), per_round=6, gap=6))[1:-1].count(("AB", "rotation")) == 0
+
+
+def test_each_roll_out_of_two_machines_is_one_level():
+    chance = random.Random(2)
+    shown = "A" * 240 + "".join(chance.choice("AB") for _ in range(1200)) + "B" * 240
+    assert {cause for _, cause in _causes(tables(shown, per_round=6, gap=6))} == {"unclear"}
+
+
+@pytest.mark.parametrize(("last", "cause"), [(324, "stuck machine"), (104, "addresses differ")])
+def test_an_address_that_stays_behind(last: int, cause: str):
+    shown = "".join("AB"[number >= 84] + "AB"[number >= last] for number in range(400))
+    given = looks(shown, per_round=2, gap=6).assign(address=["::1", "::2"] * 400)
+    assert {told for _, told in _causes(Tables.from_frames(given, certificates("AB")))} <= {cause, "rotation"}
+    assert cause in {told for _, told in _causes(Tables.from_frames(given, certificates("AB")))}
+
+
+def test_addresses_that_always_differ():
+    given = looks("AB" * 392, per_round=2, gap=6).assign(address=["::1", "::2"] * 392)
+    assert {cause for _, cause in _causes(Tables.from_frames(given, certificates("AB")))} == {"addresses differ"}
 
 
 def test_no_window():

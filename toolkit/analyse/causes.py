@@ -43,12 +43,15 @@ def explain_leaves(
     - `key-type pair`: leaves of two key types, both for the host;
     - `default certificate`: shown for different names, one of the two for none that it covers;
       `names differ`: each shown for its own names;
-    - `unrelated`: asked for the same name, they have no name in common, and not both cover the one asked;
+    - `unrelated`: asked for the same name, they have no name in common, and not both cover the one asked; where no
+      name was asked for, `unclear`;
     - `rollback`: the line went from one back to the other within the window (`find_rotations`, `is_return`);
-    - `addresses differ`: within rounds, which leaf was shown depends on the address (chance below 0.1 %);
-    - `stuck machine`: the predecessor kept a share of at most a quarter for eight times as long after half of the
-      roll-out as before;
+    - `stuck machine`: the older one stayed after the rest had settled, for longer than two windows: on a share that
+      fell no more, for three times as long as the fall before it, and longer than machines that switch at random times
+      would leave the last one (chance 5 %); or on one address, for eight times as long as all the others took. Each
+      roll-out of two machines looks like one that is stuck: `unclear`, as is what stays for longer than one window;
     - `re-issue`: the same key, begun with over half of the other's life left;
+    - `addresses differ`: within rounds, which leaf was shown depends on the address (chance below 0.1 %);
     - `rotation`: one replaces the other: the order of all their looks is no chance (5 %);
     - `unclear`: the looks do not tell.
 
@@ -63,6 +66,9 @@ def explain_leaves(
     | `confidence` | Float64 | from 0 to 1: one less the chance that the evidence arises otherwise | `unclear` |
     | `evidence` | string | what it rests on, in words | never null |
     | `source` | string | sources of the service's looks, sorted, joined by `, ` | never null |
+
+    The older one is that with the earlier `not_before`, first sighting, hash, as in `find_rotations`. Leaves whose row
+    is missing or whose key type is not known are `unclear`: they may be the other half of a pair of key types.
 
     Windows begin at whole multiples of their length since 1970-01-01 UTC. What happened before and after a window
     counts as evidence too.
@@ -80,7 +86,7 @@ def explain_leaves(
     shown = _looks_by_service(tables, length)
     pairs = pd.concat([_chains(shown), _leaves(shown)], ignore_index=True)
     rotations = find_rotations(tables, min_share=min_share, sticky=sticky)
-    evidence = Evidence(tables.certificates, rotations, is_one_machine=min_share == 1, by_round=sticky)
+    evidence = Evidence(tables.certificates, rotations, is_one_machine=min_share == 1, by_round=sticky, long=length)
     told = _told(pairs, shown, evidence)
     services = shown.drop_duplicates("unit").set_index("unit")[["service", "host"]]
     sources = joined_sources(shown[["unit"]], shown["source"])

@@ -8,24 +8,14 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from toolkit.analyse.bounds import MISS, NULL, Bools, Ints, chance_of_seeing
+from toolkit.analyse.bounds import MISS, NULL
 from toolkit.analyse.issued import covers
 from toolkit.analyse.looks import instants
 from toolkit.analyse.names import common_names
-
-_SETTLED: Final = 0.25
-"""A predecessor stuck on at most this share: with more, the rest has not settled. A convention."""
-
-_STUCK: Final = 8
-"""Stuck: from half to its last sighting it took this many times as long as from start to half. A convention."""
-
-_SLOW: Final = 4
-"""Between this and `_STUCK`, a stuck machine and the slow end of a roll-out look the same."""
+from toolkit.analyse.staying import Stay, chance_of_order, find_level, find_stay
 
 _BY_ADDRESS: Final = 0.001
 """The chance at which leaves depend on the address."""
-
-_DAY_IN_MICROS: Final = 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +43,13 @@ class Evidence:
     """Certificates by hash, and rotations by service and pair of certificates.
 
     `is_one_machine`: one machine answers each service, so that nothing can stick to one of several. `by_round`: what
-    counts is the first look of each cell.
+    counts is the first look of each cell. `long` (µs): what stays for no longer is part of a roll-out.
     """
 
     def __init__(
-        self, certificates: pd.DataFrame, rotations: pd.DataFrame, *, is_one_machine: bool, by_round: bool
+        self, certificates: pd.DataFrame, rotations: pd.DataFrame, *, is_one_machine: bool, by_round: bool, long: int
     ) -> None:
-        self.is_one_machine, self.by_round = is_one_machine, by_round
+        self.is_one_machine, self.by_round, self.long = is_one_machine, by_round, long
         begins, ends = instants(certificates["not_before"]), instants(certificates["not_after"])
         self._certificates = {
             sha: _Certificate(_or_none(key_type), _names(names, subject), _or_none(key), int(begin), int(end))
@@ -75,6 +65,7 @@ class Evidence:
         ):
             self._rotations.setdefault(key, []).append(row)
         self._rows = rotations
+        self.stays: dict[tuple[str, str, str], list[Stay]] = {}
 
     def certificate(self, sha256: str) -> _Certificate:
         """What is known of a certificate; without a row, nothing."""
@@ -83,6 +74,11 @@ class Evidence:
     def rotations(self, unit: str, old: str, new: str) -> pd.DataFrame:
         """The service's rotations from one certificate to the other."""
         return self._rows.iloc[self._rotations.get((unit, old, new), [])]
+
+    def returns(self, unit: str, new: str, old: str) -> pd.DataFrame:
+        """Those of them that went back to the old one."""
+        found = self.rotations(unit, new, old)
+        return found[found["is_return"].to_numpy(bool)]
 
 
 def tell_cause(evidence: Evidence, looks: pd.DataFrame, is_in_window: pd.Series, leaf: str, other: str) -> Told:
@@ -94,6 +90,8 @@ def tell_cause(evidence: Evidence, looks: pd.DataFrame, is_in_window: pd.Series,
     """
     if leaf == other:
         return Told("other chain", 1.0, "one leaf, several chains")
+    if None in (evidence.certificate(leaf).key_type, evidence.certificate(other).key_type):
+        return Told("unclear", None, "of one only the hash is known: it may be the other half of a pair of key types")
     by_names = _by_names(evidence, looks[is_in_window], leaf, other)
     if by_names is not None:
         return by_names
@@ -104,10 +102,10 @@ def tell_cause(evidence: Evidence, looks: pd.DataFrame, is_in_window: pd.Series,
     window = looks[is_in_window]
     if window.empty or looks["leaf_sha256"].nunique() < 2:
         return Told("unclear", None, "by rounds, both were not shown")
-    return (
-        _by_return(evidence, window, leaf, other, may_stick=may_stick)
-        or _by_address(window, leaf)
-        or _by_succession(evidence, looks, int(window["at"].max()), leaf, other, may_stick=may_stick)
+    looks = looks.sort_values("at", kind="stable")
+    older, newer = _by_age(evidence, looks, leaf, other)
+    return _by_return(evidence, window, older, newer, may_stick=may_stick) or _by_succession(
+        evidence, looks, window, older, newer, may_stick=may_stick
     )
 
 
@@ -125,8 +123,7 @@ def _by_names(evidence: Evidence, window: pd.DataFrame, leaf: str, other: str) -
     is_other = window["leaf_sha256"] == other
     asked, asked_other = set(window.loc[~is_other, "server_name"]), set(window.loc[is_other, "server_name"])
     is_for_both = _covered(one.names, asked | asked_other) & _covered(two.names, asked | asked_other)
-    is_known = one.key_type is not None and two.key_type is not None
-    if is_known and one.key_type != two.key_type and (is_for_both or one.names & two.names):
+    if one.key_type != two.key_type and (is_for_both or one.names & two.names):
         return Told("key-type pair", 1.0, f"{one.key_type} and {two.key_type} for the same name")
     if not asked & asked_other:
         fits, other_fits = bool(_covered(one.names, asked)), bool(_covered(two.names, asked_other))
@@ -136,16 +133,15 @@ def _by_names(evidence: Evidence, window: pd.DataFrame, leaf: str, other: str) -
             return Told("default certificate", 1.0, "one was shown for another name, and for none that it covers")
         return Told("unclear", None, "shown for different names, and neither is for its own")
     if one.names and two.names and not one.names & two.names and not is_for_both:
+        if not any(isinstance(name, str) for name in asked & asked_other):
+            return Told("unclear", None, "no name in common, and none was asked for")
         return Told("unrelated", 1.0, "no name in common, and not both for the name asked")
     return None
 
 
-def _by_return(evidence: Evidence, window: pd.DataFrame, leaf: str, other: str, *, may_stick: bool) -> Told | None:
+def _by_return(evidence: Evidence, window: pd.DataFrame, older: str, newer: str, *, may_stick: bool) -> Told | None:
     """A row back to the certificate whose validity began earlier; the way forth again is a rotation."""
-    unit = _unit(window)
-    older, newer = _by_age(evidence, leaf, other)
-    back = evidence.rotations(unit, newer, older)
-    back = back[back["is_return"].to_numpy(bool)]
+    back = evidence.returns(_unit(window), newer, older)
     if back.empty:
         return None
     came, left = instants(back["start_max_at"]), instants(back["done_min_at"])
@@ -189,61 +185,61 @@ def _by_address(window: pd.DataFrame, leaf: str) -> Told | None:
 
 
 def _by_succession(
-    evidence: Evidence, looks: pd.DataFrame, until: int, leaf: str, other: str, *, may_stick: bool
+    evidence: Evidence, looks: pd.DataFrame, window: pd.DataFrame, older: str, newer: str, *, may_stick: bool
 ) -> Told:
-    older, newer = _by_age(evidence, leaf, other)
+    """By the order of all looks; what stays is told before what differs by address, which may be because it stays."""
     is_old = (looks["leaf_sha256"] == older).to_numpy(bool)
     at = looks["at"].to_numpy(np.int64)
-    rotations = evidence.rotations(_unit(looks), older, newer)
-    stuck = _by_slow_end(at, is_old, until, rotations, by_round=evidence.by_round)
-    if stuck is not None and may_stick:
-        return Told("unclear", None, "a stuck machine, or looks that stuck to one machine: never both in a round")
-    if stuck is not None:
-        return stuck
-    chance = _chance_of_order(at[is_old], at[~is_old])
+    chance = chance_of_order(at[is_old], at[~is_old])
     if chance > MISS:
-        return Told("unclear", None, f"the order of their looks may be chance ({chance:.2f})")
+        return _by_address(window, older) or Told(
+            "unclear", None, f"the order of their looks may be chance ({chance:.2f})"
+        )
+    stay = _stay(evidence, looks, int(window["at"].max()), older, newer)
+    is_long = int(at[is_old].max() - at[~is_old].min()) > 2 * evidence.long
+    is_of_address = stay is not None and stay.is_of_address
+    if may_stick and not is_of_address and (stay is not None or is_long):
+        return Told("unclear", None, "a stuck machine, or looks that stuck to one machine: never both in a round")
+    if stay is not None and stay.certainty is not None:
+        return Told("stuck machine", stay.certainty, stay.words)
     old, new = evidence.certificate(older), evidence.certificate(newer)
     is_early = NULL not in (old.ends, new.begins) and 2 * (old.ends - new.begins) > old.ends - old.begins
     if old.key is not None and old.key == new.key and is_early:
         return Told("re-issue", 1 - chance, "the same key, begun with over half of the other's life left")
-    return Told("rotation", 1 - chance, "one replaces the other in the order of looks")
+    if stay is not None:
+        return Told("unclear", None, stay.words)
+    return _by_address(window, older) or Told("rotation", 1 - chance, "one replaces the other in the order of looks")
 
 
-def _by_slow_end(at: Ints, is_old: Bools, until: int, rotations: pd.DataFrame, *, by_round: bool) -> Told | None:
-    """A small share of the predecessor that stays long after half of the roll-out, and of the window (`until`).
-
-    Half is claimed late where few looks tell. Counted by rounds they are so few that what stays behind by the early
-    end of the claim is not told apart.
-    """
-    ends = ["start_max_at", "half_min_at", "half_max_at"]
-    known = rotations[~rotations["is_return"].to_numpy(bool)].dropna(subset=ends)
-    if known.empty:
+def _stay(evidence: Evidence, looks: pd.DataFrame, until: int, older: str, newer: str) -> Stay | None:
+    """How the old one stays where it does by the end of the window (`until`); not told once the line went back."""
+    unit = _unit(looks)
+    back = instants(evidence.returns(unit, newer, older)["successor_first_seen"])
+    if len(back) and until >= int(back.min()):
         return None
-    start, half_min, half = (int(instants(known[end])[0]) for end in ends)
-    last = int(at[is_old].max())
-    after = (at > half) & (at <= last)
-    share = float(is_old[after].mean()) if after.any() else 0.0
-    slowness, most = ((last - one) / max(one - start, 1) for one in (half, half_min if by_round else half))
-    if until <= half or not 0 < share <= _SETTLED or (slowness < _SLOW and most < _STUCK):
-        return None
-    looks = int(after.sum())
-    certainty = chance_of_seeing(share, looks)
-    if slowness < _STUCK or certainty < 1 - MISS:
-        return Told("unclear", None, f"a stuck machine, or the slow end of a roll-out ({looks} looks)")
-    days = (last - half) / _DAY_IN_MICROS
-    return Told("stuck machine", certainty, f"the old one kept {share:.0%} of looks for {days:.1f} days after half")
+    if (unit, older, newer) not in evidence.stays:
+        before = looks[looks["at"] < back.min()] if len(back) else looks
+        evidence.stays[unit, older, newer] = _stays(before, older, evidence.long)
+    stays = [stay for stay in evidence.stays[unit, older, newer] if stay.begins < until]
+    return min(stays, key=lambda stay: stay.certainty is None, default=None)
 
 
-def _chance_of_order(old: Ints, new: Ints) -> float:
-    """The chance that looks of the new one come as late among those of the old as they do (Mann and Whitney 1947)."""
-    is_small = len(old) * len(new) <= 400 and not np.intersect1d(old, new).size
-    test = stats.mannwhitneyu(new, old, alternative="greater", method="exact" if is_small else "asymptotic")
-    return float(test.pvalue)
+def _stays(looks: pd.DataFrame, older: str, long: int) -> list[Stay]:
+    at, is_old = looks["at"].to_numpy(np.int64), (looks["leaf_sha256"] == older).to_numpy(bool)
+    address = pd.factorize(looks["address"], use_na_sentinel=False)[0]
+    if is_old.all() or not is_old.any():
+        return []
+    found = [find_stay(at, is_old, address, long)]
+    if address.max() == 0 or len(np.intersect1d(address[is_old], address[~is_old])):
+        found.append(find_level(at, is_old, long))
+    return [stay for stay in found if stay is not None]
 
 
-def _by_age(evidence: Evidence, leaf: str, other: str) -> tuple[str, str]:
-    older, newer = sorted((leaf, other), key=lambda one: (evidence.certificate(one).begins, one))
+def _by_age(evidence: Evidence, looks: pd.DataFrame, leaf: str, other: str) -> tuple[str, str]:
+    """The older one and the newer: by `not_before` (unknown: last), first sighting, hash, as `find_rotations`."""
+    seen = looks.drop_duplicates("leaf_sha256").set_index("leaf_sha256")["at"]
+    begins = {one: evidence.certificate(one).begins for one in (leaf, other)}
+    older, newer = sorted((leaf, other), key=lambda one: (begins[one] == NULL, begins[one], seen[one], one))
     return older, newer
 
 
