@@ -15,7 +15,7 @@ from tests.conftest import ROOT
 from toolkit import checking
 from toolkit.certificates import parse_certificate
 from toolkit.cli import main
-from toolkit.reference.rules import policies
+from toolkit.reference.rules import COLUMNS, policies
 from toolkit.tables import as_pem
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -276,6 +276,33 @@ def test_a_policy_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     own.write_text(rules.replace("\nietf,", "\nhouse,"), encoding="utf-8")
     _, said = asked(["check", GOOGLE, "--policy", str(own), "--now", "2026-01-01"], capsys)
     assert {row["check"] for row in said["checks"]} == {"expiry", "trust", "house"}
+
+
+def test_claims_of_ones_own_need_no_day(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = tmp_path / "own.csv"
+    rules = (ROOT / "toolkit/reference/policies/google-help.csv").read_text(encoding="utf-8")
+    own.write_text(rules.replace(",2013-04-05,,", ",,,"), encoding="utf-8")
+    assert main(["check", GOOGLE, "--policy", str(own), "--now", "2026-01-01"]) == 1
+    text = " ".join(capsys.readouterr().out.split())
+    assert "tls-1.2 (claim): TLS 1.2 is accepted [support.google.com/a/answer/6180220, guidelines] confirmed" in text
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("cipher,not_among,rc4", "'rc4' is no cipher, did you mean 'RC4'?"),
+        ("protocol,not_among,TLSv1.0", "did you mean 'TLS 1.0'?"),
+        ("", "holds no rule"),
+    ],
+)
+def test_a_policy_with_a_value_nobody_knows_is_wrong_use(
+    row: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = tmp_path / "own.csv"
+    line = f"mine,1,rule,must,{row},2011-03-01,,observed,b,c,d,e\n" if row else ""
+    own.write_text(",".join(COLUMNS) + "\n" + line, encoding="utf-8")
+    assert main(["check", GOOGLE, "--policy", str(own)]) == 2
+    assert said in capsys.readouterr().err
 
 
 def test_nothing_read_or_reached_is_exit_code_3(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -218,7 +218,8 @@ def describe(checks: pd.DataFrame) -> Iterator[str]:
         for rule, of_rule in rows.groupby("rule", sort=False):
             first = of_rule.iloc[0]
             is_claim = first["level"] == "claim"
-            dated = f"; published {first['since']:%Y-%m-%d} at the earliest" if is_claim and first["since"] else ""
+            has_day = is_claim and pd.notna(first["since"])
+            dated = f"; published {first['since']:%Y-%m-%d} at the earliest" if has_day else ""
             yield f"  {rule} ({first['level']}): {first['required']} [{first['authority']}{dated}]"
             lines = _describe_claim if is_claim else _describe_verdicts
             yield from (f"  {line}" for line in lines(of_rule))
