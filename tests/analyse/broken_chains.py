@@ -255,6 +255,10 @@ def completeness() -> Iterator[Case]:
     yield case("a loop", "unknown", mint_leaf(one), one_by_two, two_by_one, element="intermediate 2")
     one_by_root = mint_ca("One", ROOT, key_name=one.certificate.subject.rfc4514_string())
     yield case("a loop with a way out", "trusted", mint_leaf(one), one_by_two, two_by_one, one_by_root, extra=2)
+    three = mint_ca("Three", ROOT)
+    four = mint_ca("Four", three)
+    three_by_four = mint_ca("Three", four)
+    yield case("a loop before the way out", "trusted", mint_leaf(four), four, three_by_four, three, extra=1)
 
 
 def usages() -> Iterator[Case]:

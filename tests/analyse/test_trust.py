@@ -29,6 +29,7 @@ OPENSSL_SAYS_OTHERWISE = {
     "wildcard in part of a label": "it lets m* match mx unless told otherwise; RFC 9525, section 6.3, forbids that",
     "common name only, today": "it still takes the common name where there is no dNSName; RFC 9525 ended that",
     "a wildcard that covers an excluded host": "it compares *.example.test as text",
+    "a loop before the way out": "it takes the first issuer that fits, and does not come back for the other",
     "SHA-1, today": "security level 0 of `openssl verify` takes every hash",
     "MD5, today": "security level 0 of `openssl verify` takes every hash",
     "MD5, in 2014": "security level 0 of `openssl verify` takes every hash",
