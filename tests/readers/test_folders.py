@@ -49,7 +49,15 @@ def rows(table: schema.TableName) -> st.SearchStrategy[list[dict[str, object]]]:
     for column in schema.TABLES[table]:
         value = CLOSED.get(column.name, VALUES[column.kind])
         cells[column.name] = st.one_of(st.none(), value) if column.null else value
-    return st.lists(st.fixed_dictionaries(cells), max_size=3)
+    return st.lists(st.fixed_dictionaries(cells).map(with_bounds_in_order), max_size=3)
+
+
+def with_bounds_in_order(row: dict[str, object]) -> dict[str, object]:
+    """Bounds that end before they begin are refused, see `schema.check`."""
+    first, last = row.get("observed_from"), row.get("observed_until")
+    if isinstance(first, datetime) and isinstance(last, datetime):
+        row |= {"observed_from": min(first, last), "observed_until": max(first, last)}
+    return row
 
 
 CERTIFICATES = st.lists(
