@@ -225,8 +225,6 @@ class Elimination:
     def _accept(self, item: int, answer: Answer) -> None:
         self.findings[item] = Finding("accepted", _remarks(answer), soundness(answer))
         self.choices.append(item)
-        if self.question.kind == "suite":
-            self.interview.accepted_suites.add(item)
         if len(self.choices) == 2 and (self._in_order is None or self._in_order > 0):
             self._asked_order = self.interview.beside(self._ask_order())
 

@@ -55,8 +55,6 @@ class Interview:
         """Parts of chains that were split, and are about to ask."""
         self.open: list[float] = []
         """Weights of the parts under way."""
-        self.accepted_suites: set[int] = set()
-        """In any version."""
         self.refused_suites: set[int] = set()
         """By any version that accepts others."""
         self.control: Offer | None = None
@@ -107,6 +105,11 @@ class Interview:
         if is_accepted(offer, answer):
             self._remember(offer, answer)
         return answer
+
+    @property
+    def accepted_suites(self) -> frozenset[int]:
+        """In any version."""
+        return frozenset(code for (kind, _), chosen in self.seen.items() if kind == "suite" for code in chosen)
 
     @property
     def has_splits(self) -> bool:
