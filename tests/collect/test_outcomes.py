@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+import uvloop
 
 from tests.collect.servers import Handler, Loopback, closed_port
 from toolkit import schema
@@ -220,7 +221,7 @@ def test_what_the_machine_says_of_a_connection(monkeypatch: pytest.MonkeyPatch, 
         async def fail(*_: object, number: int = number, **__: object) -> None:
             raise OSError(number, os.strerror(number))
 
-        monkeypatch.setattr(asyncio.SelectorEventLoop, "create_connection", fail)
+        monkeypatch.setattr(uvloop.Loop, "create_connection", fail)
         look = see("https://127.0.0.1:443", brief)
         assert (look["outcome"], look["stage"]) == (outcome, "connect")
         assert os.strerror(number) in look["reason"]
@@ -230,7 +231,7 @@ def test_connecting_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     async def wait(*_: object, **__: object) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(asyncio.SelectorEventLoop, "create_connection", wait)
+    monkeypatch.setattr(uvloop.Loop, "create_connection", wait)
     look = see("https://127.0.0.1:443", Limits(connect_seconds=0.1))
     assert (look["outcome"], look["stage"]) == ("timeout", "connect")
     assert look["reason"] == "not connected within 0.1 s"

@@ -19,8 +19,12 @@ from toolkit.reference import Offer
 from toolkit.targets import MailDomain, Target, parse_target
 from toolkit.wire import Answer
 
-if sys.platform != "win32":
+if sys.platform == "win32":
+    from asyncio import new_event_loop
+else:
     import resource
+
+    from uvloop import new_event_loop
 
 _RESOLVED_AT_A_TIME: Final = 32
 
@@ -76,7 +80,7 @@ class Engine:
         self._workers = 0
         self._most_workers = min(plan.limits.concurrency, _most_connections())
         self._asked = 0
-        self._loop = asyncio.new_event_loop()
+        self._loop = new_event_loop()
         self._task = self._loop.create_task(self._carry_out())
         threading.Thread(target=self._run, name="tls-toolkit looks", daemon=True).start()
 

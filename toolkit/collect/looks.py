@@ -7,8 +7,9 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from time import perf_counter
-from typing import Final
+from typing import Final, cast
 
 from toolkit.collect.limits import Limits
 from toolkit.reference import Offer
@@ -130,19 +131,20 @@ class _Dialogue(asyncio.Protocol):
         return self._handshake.answer
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # A stream's, as `create_connection` makes it; uvloop's is no subclass.
+        self._transport = cast("asyncio.Transport", transport)
         if self._target.scheme not in UPGRADES:
             self._say_hello()
             return
+        own = transport.get_extra_info("sockname")
         self._speaker = self._upgrade = Upgrade(
             self._target.scheme,
             host=self._target.host,
-            client_name=_address_literal(transport.get_extra_info("sockname")),
+            client_name=_address_literal(own[0] if own else "127.0.0.1"),
             limit=self._limits.upgrade_bytes,
         )
         self._allow(self._limits.upgrade_seconds, "the dialogue before TLS")
-        transport.write(self._upgrade.start())
+        self._transport.write(self._upgrade.start())
 
     def data_received(self, data: bytes) -> None:
         assert self._transport is not None
@@ -216,9 +218,10 @@ class _Dialogue(asyncio.Protocol):
             self.ended.set_result(None)
 
 
-def _address_literal(sockname: tuple[str, int] | None) -> str:
+@lru_cache(maxsize=256)
+def _address_literal(address: str) -> str:
     """How we introduce ourselves: by address, so that a server learns no host name (RFC 5321, 4.1.3)."""
-    own = ipaddress.ip_address(sockname[0].partition("%")[0] if sockname else "127.0.0.1")
+    own = ipaddress.ip_address(address.partition("%")[0])
     return f"[{own}]" if own.version == 4 else f"[IPv6:{own}]"
 
 

@@ -97,6 +97,7 @@ def obstacle(offer: Offer) -> str | None:
     return None
 
 
+@lru_cache(maxsize=1024)
 def check_server_name(server_name: str) -> None:
     """Raises `UsageError` for what RFC 6066, section 3 does not allow in SNI: addresses, a trailing dot, not ASCII."""
     try:
