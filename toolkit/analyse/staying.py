@@ -33,6 +33,9 @@ _CERTAIN_TREND: Final = 0.001
 _PLAUSIBLE: Final = 3.0
 """A level may begin wherever the log-likelihood is at most this much below its greatest."""
 
+_SEARCHED: Final = 5.0
+"""By so much the log-likelihood of the best of all places exceeds that of a given one by chance (5 %; Andrews 1993)."""
+
 _DAY_IN_MICROS: Final = 86_400_000_000
 
 
@@ -54,32 +57,36 @@ def find_level(at: Ints, is_old: Bools, long: int) -> Stay | None:
     machines may hold that share. Two machines never tell: each roll-out of two is one level.
     """
     first_new, last_old = int(np.argmin(is_old)), int(np.flatnonzero(is_old)[-1])
-    lasts = int(at[last_old])
-    if lasts - int(at[first_new]) <= long:
-        return None
-    lo, seen = first_new, is_old[: last_old + 1]
-    while True:
-        likely = _likelihood(seen[lo:])
-        best = int(np.argmax(likely))
-        worse = np.flatnonzero(likely < likely[best] - _PLAUSIBLE)
-        place = int(np.searchsorted(worse, best))
-        level = seen[lo + best : -1]
-        trend = _trend(level)
+    lo, at, is_old = first_new, at[: last_old + 1], is_old[: last_old + 1]
+    while (places := int(np.searchsorted(at, at[-1] - long)) - lo) > 0:
+        likely = _likelihood(is_old[lo:])
+        # What lasts no longer than `long` is no level, and of the last few looks some always fit one well.
+        best = int(np.argmax(likely[:places]))
+        if likely[best] < likely.max() - _SEARCHED:
+            return None
+        trend = _trend(is_old[lo + best : -1])
         if -_CERTAIN_TREND <= trend < 0:
             return None  # it rises: the line went back
         if trend < 0 or trend > _TREND or (best == 0 and trend > _CERTAIN_TREND):
-            break
+            is_plausible = likely[:places] >= likely[best] - _PLAUSIBLE
+            latest = best + int(np.argmin(np.append(is_plausible[best:], False))) - 1
+            return _as_stay(at, is_old, first_new, lo + np.array([np.argmax(is_plausible), best, latest]), long)
         if best == 0:
             return None
         lo += best
-    first = int(worse[place - 1]) + 1 if place else 0
-    latest_look = int(worse[place]) - 1 if place < len(worse) else len(likely) - 1
-    looks = len(level) + 1
-    share = float(seen[lo + best :].mean())
-    earliest, begins, latest = (int(at[one]) for one in (lo + first, lo + best, lo + latest_look))
+    return None
+
+
+def _as_stay(at: Ints, is_old: Bools, first_new: int, begin: Ints, long: int) -> Stay | None:
+    """What a level is that may `begin` at the earliest, best, and at the latest at these looks, and lasts to the end.
+
+    It is doubted from the earliest on, and claimed from the latest; null where it is no longer than a step of the fall.
+    """
+    looks, share = len(at) - int(begin[1]), float(is_old[begin[1] :].mean())
+    lasts, (earliest, begins, latest) = int(at[-1]), map(int, at[begin])
     if lasts - earliest > 2 * long:
         begins = earliest
-    if lasts - begins <= long or lasts - begins < _SLOW * (begins - int(at[first_new])):
+    if lasts - begins < _SLOW * (begins - int(at[first_new])):
         return None
     begun = int(at[max(first_new - looks_needed(share), 0)])
     fraction = (latest - begun) / (lasts - begun)
