@@ -254,8 +254,7 @@ class Elimination:
                 self._fork()
                 self._accept(item, seen[item])
             if contradicting and verdict.kind == "refused":
-                if not self.interview.is_mixed:
-                    await self.interview.is_refused_again(self.question.build(items))
+                await self.interview.is_refused_again(self.question.build(items))
                 name = name_of(self.question.kind, contradicting[0])
                 for item in items:
                     if self.findings[item].state == "refused":

@@ -144,10 +144,11 @@ class Interview:
     async def is_refused_again(self, offer: Offer) -> bool:
         """Whether a refusal that others contradict is the server's; else it was one of several machines."""
         for _ in range(_DOUBTS):
+            if self.is_mixed:
+                return False
             if is_accepted(offer, await self.put(offer, is_control=True)):
                 self.is_mixed = True
-                return False
-        return True
+        return not self.is_mixed
 
     def _remember(self, offer: Offer, answer: Answer) -> None:
         protocol = offer.versions[-1]
