@@ -264,7 +264,7 @@ def empty(table: TableName) -> pd.DataFrame:
 def frame(table: TableName, rows: list[dict[str, object]]) -> pd.DataFrame:
     """The rows as a frame of the table; keys that a row lacks are null, unknown keys raise `SchemaError`."""
     named: set[str] = set().union(*rows)
-    _refuse_unknown(table, named)
+    _refuse_unknown(table, sorted(named))
     if not rows:
         return empty(table)
     values = {name: [row.get(name) for row in rows] for name in named}

@@ -9,7 +9,7 @@ import pandas as pd
 
 from toolkit import schema
 from toolkit.analyse.expiry import summarise_expiry, zoned
-from toolkit.analyse.habits import SECOND
+from toolkit.analyse.habits import LARGEST_SHARE, SECOND
 from toolkit.analyse.looks import LINE
 from toolkit.errors import UsageError
 from toolkit.reference.rules import Cap, validity_caps
@@ -22,8 +22,6 @@ MOST_RENEWALS: Final = 10_000
 _DAY: Final = pd.Timedelta(days=1)
 _LAST_YEAR: Final = 9998
 _LATEST: Final = pd.Timestamp("9999-12-31 23:59:59", tz="UTC").as_unit("us")
-_LARGEST_SHARE: Final = 0.5
-"""Of a lifetime that may be left at a renewal: the rule of `toolkit.analyse.habits`."""
 _CURRENT: Final = ("valid", "expiring", "replacing", "expired", "not_yet_valid")
 
 _DTYPES: Final = {
@@ -117,7 +115,7 @@ def _renewals(start: dict[Hashable, Any], today: pd.Timestamp, horizon: pd.Times
     is_known = not pd.isna(start["habit_basis"])
     lead = float(start["habit_lead_days"]) * _DAY if is_known else lifetime / 3
     # Below zero it is a habit too: renewed after the end.
-    share = min(lead / lifetime, _LARGEST_SHARE)
+    share = min(lead / lifetime, LARGEST_SHARE)
     valid = lifetime
     rows: list[dict[str, object]] = []
     while len(rows) < MOST_RENEWALS:

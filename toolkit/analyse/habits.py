@@ -7,6 +7,9 @@ import pandas as pd
 SECOND: Final = pd.Timedelta(seconds=1)
 """Validity is inclusive (RFC 5280, section 4.1.2.5): a certificate has ended one second after `not_after`."""
 
+LARGEST_SHARE: Final = 0.5
+"""Of its lifetime that a certificate may have left when it is renewed; what begins earlier re-issues it."""
+
 _DAY: Final = pd.Timedelta(days=1)
 
 COLUMNS: Final = {
@@ -41,7 +44,8 @@ def with_habits(frame: pd.DataFrame, lines: pd.Series) -> pd.DataFrame:
     lifetime = ends - begins
     following = frame[["not_before", "first_seen", "not_seen_before"]].groupby(lines).shift(-1)
     shift = following["not_before"] - begins
-    is_renewal = (lifetime > pd.Timedelta(0)) & ((shift > _DAY) | (shift > lifetime / 10)) & (shift >= lifetime / 2)
+    is_new = (shift > _DAY) | (shift > lifetime / 10)
+    is_renewal = (lifetime > pd.Timedelta(0)) & is_new & (shift >= lifetime * (1 - LARGEST_SHARE))
     is_timely = (following["first_seen"] - following["not_seen_before"]) <= lifetime / 10
     seen = _days(ends - following["first_seen"]).where(is_renewal & is_timely & frame["first_seen"].notna())
     issued = _days(ends - following["not_before"]).where(is_renewal)
