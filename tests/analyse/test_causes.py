@@ -144,6 +144,17 @@ def test_addresses_differ():
     assert _causes(Tables.from_frames(shown, certificates("AB"))) == [("AB", "unclear")]
 
 
+@pytest.mark.parametrize("per_round", [1, 6])
+def test_addresses_of_one_machine_each_follow_by_days(per_round: int):
+    """Rounds never show both at an address: that is the address, and no balancer that keeps a source on a machine."""
+    shown = [
+        looks("A" * per_round * begin + "B" * per_round * (160 - begin), per_round=per_round, gap=6)
+        .assign(address=f"::{begin}")
+        for begin in (20, 40, 60, 80, 100)
+    ]  # fmt: skip
+    assert set(_causes(Tables.from_frames(pd.concat(shown), certificates("AB")))) == {("AB", "addresses differ")}
+
+
 def test_a_stuck_machine():
     roll_out = "AAAB" + "AABB" + "ABBB"
     stuck = "BBBBBBBB" + "BBBABBBB"

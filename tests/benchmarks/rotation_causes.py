@@ -95,6 +95,8 @@ DEVELOPED: Parameters = {
         {"addresses": 2, "delay": 8 * DAY},
         {"addresses": 4, "machines": 2},
         {"addresses": 3, "machines": 5, "delay": 4 * DAY},
+        {"addresses": 5, "machines": 1},
+        {"addresses": 3, "machines": 3, "delay": 6 * DAY},
     ),
     "sticky": (
         {},
@@ -149,7 +151,11 @@ KEPT: Parameters = {
     "emergency": ({"machines": 3}, {"delay": 20 * DAY}),
     "issuer-move": ({"machines": 10}, {"roll_out": 6 * DAY}),
     "short-lived": ({"machines": 8}, {"roll_out": timedelta(hours=6)}),
-    "anycast": ({"addresses": 5, "machines": 1}, {"addresses": 3, "machines": 3, "delay": 6 * DAY}),
+    "anycast": (
+        {"addresses": 7, "machines": 1, "delay": 3 * DAY, "samples": 3},
+        {"addresses": 5, "machines": 4, "delay": 7 * DAY, "drop_rate": 0.1},
+        {"addresses": 3, "machines": 1, "delay": 4 * DAY, "samples": 2, "gap": 12 * HOUR},
+    ),
     "sticky": (
         {"machines": 8, "affinity": 12 * HOUR},
         {"machines": 4, "affinity": 2 * DAY, "roll_out": 6 * DAY, "samples": 3},

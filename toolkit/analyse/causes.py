@@ -75,7 +75,8 @@ def explain_leaves(
 
     Independent looks are assumed. Where rounds of several looks at an address never showed both leaves, they may have
     stuck to one machine (source affinity): one look of each round counts then, and a leaf that comes back or stays on
-    is `unclear`, because one machine of several that is met again looks the same. Two statements settle that:
+    is `unclear`, because one machine of several that is met again looks the same; unless no address changed more than
+    once, as if it were one machine. Two statements settle that:
     `sticky=True` counts rounds throughout (the first look of each at an address), which holds where a balancer picks
     anew from round to round; `min_share=1` says that one machine answers. Affinity longer than the gap between rounds
     cannot be repaired.

@@ -85,8 +85,8 @@ def tell_cause(evidence: Evidence, looks: pd.DataFrame, is_in_window: pd.Series,
     """Why the window shows both leaves; `looks` are all looks of the service that showed either.
 
     `cell` of a look is its round on its line at one address. Where cells of several looks never showed both leaves, a
-    balancer may keep a source on one machine: then one look of each counts, and what one machine of several, met again,
-    would look like is not told.
+    balancer may keep a source on one machine: then one look of each counts, and, where an address went back and forth,
+    what one machine of several, met again, would look like is not told.
     """
     if leaf == other:
         return Told("other chain", 1.0, "one leaf, several chains")
@@ -95,8 +95,9 @@ def tell_cause(evidence: Evidence, looks: pd.DataFrame, is_in_window: pd.Series,
     by_names = _by_names(evidence, looks[is_in_window], leaf, other)
     if by_names is not None:
         return by_names
-    may_stick = not (evidence.by_round or evidence.is_one_machine) and _is_ever_alike(looks, leaf)
-    if evidence.by_round or may_stick:
+    is_alike = not (evidence.by_round or evidence.is_one_machine) and _is_ever_alike(looks, leaf)
+    may_stick = is_alike and _does_one_go_back(looks, leaf)
+    if evidence.by_round or is_alike:
         is_first = ~looks.duplicated("cell")
         looks, is_in_window = looks[is_first], is_in_window[is_first]
     window = looks[is_in_window]
@@ -115,6 +116,15 @@ def _is_ever_alike(looks: pd.DataFrame, leaf: str) -> bool:
     is_leaf = (looks["leaf_sha256"] == leaf).to_numpy(bool)
     one, two = np.unique(cell[is_leaf]), np.unique(cell[~is_leaf])
     return len(one) + len(two) < len(cell) and not len(np.intersect1d(one, two, assume_unique=True))
+
+
+def _does_one_go_back(looks: pd.DataFrame, leaf: str) -> bool:
+    """Whether an address changed more than once; where each changes once at most, each may be one machine."""
+    address = pd.factorize(looks["address"], use_na_sentinel=False)[0]
+    order = np.lexsort((looks["at"], address))
+    is_leaf, address = (looks["leaf_sha256"] == leaf).to_numpy(bool)[order], address[order]
+    is_change = (is_leaf[1:] != is_leaf[:-1]) & (address[1:] == address[:-1])
+    return bool((np.bincount(address[1:][is_change]) > 1).any())
 
 
 def _by_names(evidence: Evidence, window: pd.DataFrame, leaf: str, other: str) -> Told | None:
