@@ -234,7 +234,7 @@ def describe_scope(tables: Tables) -> str:
     """How many looks at how many services, when, how many of them failed, and where they come from."""
     looks = tables.observations
     parts = [f"{text.counted(len(looks), 'look')} at {text.counted(looks['service'].nunique(), 'service')}"]
-    bounds = looks[["observed_at", "observed_from", "observed_until"]]
+    bounds = looks[schema.INSTANTS]
     instants = bounds.stack().dropna()
     if len(instants):
         parts.append(f"{instants.min():%Y-%m-%d} to {instants.max():%Y-%m-%d}")

@@ -18,7 +18,7 @@ from papermill.exceptions import PapermillExecutionError
 from tqdm.auto import tqdm
 
 import toolkit
-from toolkit import readers, text
+from toolkit import readers, schema, text
 from toolkit.analyse import find_rotations
 from toolkit.collect import collect
 from toolkit.errors import ToolkitError, UsageError
@@ -248,7 +248,7 @@ def describe_recorded(folder: Path) -> str:
     rotations = find_rotations(tables, basis="names")
     overlaps = rotations.loc[rotations["validity_overlap_days"] > 0, "validity_overlap_days"]
     looks = tables.observations
-    dated = looks[["observed_at", "observed_from", "observed_until"]].stack().dropna()
+    dated = looks[schema.INSTANTS].stack().dropna()
     line = (
         f"Recorded ({folder.name}): {len(looks)} looks, {looks['leaf_sha256'].nunique()} leaf certificates, "
         f"{len(rotations)} rotations by names"

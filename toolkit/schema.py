@@ -83,6 +83,9 @@ STATES: Final = ("accepted", "refused", "untested")
 DATE_BASES: Final = ("observed", "between", "until", "undated")
 """How `observed_at`, `observed_from`, `observed_until` are known; free text may follow after `: `."""
 
+INSTANTS: Final = ["observed_at", "observed_from", "observed_until"]
+"""Columns that date a row; all null: undated."""
+
 PROTOCOLS: Final = ("SSL 2.0", "SSL 3.0", "TLS 1.0", "TLS 1.1", "TLS 1.2", "TLS 1.3")
 """How protocol versions are written, oldest first."""
 

@@ -7,14 +7,12 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 
 import pandas as pd
 
 from toolkit import schema, text
 from toolkit.errors import UsageError
-
-_INSTANTS: Final = ["observed_at", "observed_from", "observed_until"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,9 +96,10 @@ class Tables:
         """
         looks = self.observations
         by_service = looks.groupby("service", dropna=False)
-        rows = pd.concat([frame[["service", *_INSTANTS]] for frame in (looks, self.support) if len(frame)] or [looks])
-        told = rows.groupby("service", dropna=False)[_INSTANTS]
-        is_undated = rows[_INSTANTS].isna().all(axis=1)
+        held = [frame for frame in (looks, self.support) if len(frame)] or [looks]
+        rows = pd.concat([frame[["service", *schema.INSTANTS]] for frame in held])
+        told = rows.groupby("service", dropna=False)[schema.INSTANTS]
+        is_undated = rows[schema.INSTANTS].isna().all(axis=1)
         dated = looks[["service", "observed_at"]].sort_values("observed_at")
         gaps = dated.groupby("service", dropna=False)["observed_at"].diff().dt.total_seconds() / 86_400
         sizes = looks[looks["outcome"] != "ok"].groupby(["service", "outcome"], dropna=False).size()

@@ -10,7 +10,7 @@ from toolkit.chart.matrix import Cell, draw_matrix
 from toolkit.chart.palette import GREEN, PAPER, SKY
 from toolkit.errors import UsageError
 from toolkit.reference import suites
-from toolkit.schema import PROTOCOLS
+from toolkit.schema import INSTANTS, PROTOCOLS
 
 STATES: Final = {
     "accepted": Cell("accepted", GREEN, "", "✓", "#FFFFFF"),
@@ -34,8 +34,6 @@ _VIEWS: Final = ("versions", "services", "suites", "time")
 _ANSWERS: Final = ["service", "round", "protocol", "suite", "suite_code", "state", "rank", "is_sound"]
 _CELLS: Final = ["service", "host", "round", "basis", "is_latest", "protocol", "state", "accepted", "first_choice"]
 """What the view `suites` reads, and what the others do, whatever they are by."""
-
-_BOUNDS: Final = ["observed_at", "observed_from", "observed_until"]
 
 _STRENGTH = {"accepted": 0, "negotiated": 1, "untested": 2, "refused": 3}
 
@@ -185,7 +183,7 @@ def _plot_time(frame: pd.DataFrame, ax: Axes | None) -> Axes:
     surveys = frame[frame["basis"] == "survey"]
     asked = surveys if len(surveys) else frame.assign(state="negotiated")
     asked = asked.assign(known=_known(asked)).sort_values("known", kind="stable", na_position="first")
-    asked["visit"] = asked.groupby(["round", *_BOUNDS], sort=False, dropna=False).ngroup()
+    asked["visit"] = asked.groupby(["round", *INSTANTS], sort=False, dropna=False).ngroup()
     visits = asked.drop_duplicates("visit")
     taken = asked["state"].isin(["accepted", "negotiated"])
     ciphers, everywhere = _ciphers(asked[taken]), _ciphers(asked)
@@ -207,7 +205,7 @@ def _plot_time(frame: pd.DataFrame, ax: Axes | None) -> Axes:
         visits = visits[is_new.to_numpy()]
         cells = cells[cells["visit"].isin(visits["visit"])]
     cells["column"] = cells["visit"].map({visit: column for column, visit in enumerate(visits["visit"])})
-    days = [_said_day(*bounds, both="{}\nto {}") for bounds in visits[_BOUNDS].itertuples(index=False)]
+    days = [_said_day(*bounds, both="{}\nto {}") for bounds in visits[INSTANTS].itertuples(index=False)]
     rest = len(everywhere) - len(ciphers)
     notes = ["numbers: the versions in which it was accepted"]
     notes += [f"{rest} more ciphers never accepted (refused or untested)"] if rest else []
@@ -295,7 +293,7 @@ def _span(protocols: pd.Series) -> str:
 
 def _when(frame: pd.DataFrame) -> str:
     known = _known(frame)
-    return f", {_said_day(*frame[_BOUNDS].iloc[known.argmax()])}" if known.notna().any() else ", undated"
+    return f", {_said_day(*frame[INSTANTS].iloc[known.argmax()])}" if known.notna().any() else ", undated"
 
 
 def _known(frame: pd.DataFrame) -> pd.Series:
