@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 
 from tests.chart.frames import HOSTILE
+from toolkit import Tables, chart
 from toolkit.chart import canvas
+from toolkit.errors import UsageError
 
 
 @pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE.keys())
@@ -51,3 +53,13 @@ def test_instants_as_days_reach_year_9999_and_null_is_nan() -> None:
     assert counted[0] == 1.0
     assert np.isnan(counted[1])
     assert counted[2] == pytest.approx(2_932_896.99998843)
+
+
+@pytest.mark.parametrize("name", sorted(name for name in dir(chart) if name.startswith("plot_")))
+def test_another_frame_or_tables_are_refused_with_what_the_chart_draws(name):
+    plot = getattr(chart, name)
+    others = {"rotation": pd.DataFrame()} if name == "plot_rollout" else {}
+    with pytest.raises(UsageError, match=r"This chart draws .*, not Tables"):
+        plot(Tables.from_frames(), **others)
+    with pytest.raises(UsageError, match=r"This chart draws .* has no column"):
+        plot(pd.DataFrame({"colour": []}), **others)

@@ -48,6 +48,15 @@ Days = NDArray[np.float64]
 """Instants as matplotlib counts them: days since 1970, NaN for null."""
 
 
+def check_frame(frame: object, *columns: str, what: str) -> None:
+    """`UsageError` where a chart is given another frame than the one that it draws, or tables; says `what` it draws."""
+    if not isinstance(frame, pd.DataFrame):
+        raise UsageError(f"This chart draws {what}, not {type(frame).__name__}.")
+    missing = [name for name in columns if name not in frame]
+    if missing:
+        raise UsageError(f"This chart draws {what}; this frame has no column {', '.join(missing)}.")
+
+
 def open_axes(ax: Axes | None, *, inches: float, width: float = WIDTH) -> Axes:
     """The given axes, or those of a new figure whose rows need `inches` of height, beside title and legend."""
     if ax is None:

@@ -52,10 +52,11 @@ def plot_expiry(
     to its end.
 
     `by` puts the rows in groups, the one with the soonest end first: under a heading for each issuer, or for each
-    service that has several rows. Returns the axes. Raises `UsageError` for another `by`.
+    service that has several rows. Returns the axes. Raises `UsageError` for another `by` or frame.
     """
     if by not in (None, *_NOT_SAID):
         raise UsageError(f"by={by!r}: write one of {', '.join(_NOT_SAID)}, or leave it out.")
+    canvas.check_frame(frame, "not_before", "not_after", "days_left", what="what `summarise_expiry` returns")
     dated = frame.dropna(subset=["not_before", "not_after", "days_left"])
     if dated.empty:
         return canvas.say_nothing(ax, "Expiry", "No certificate with dates was seen.")

@@ -27,7 +27,9 @@ def plot_findings(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
     `frame` is what `judge` or `summarise_findings` returns, of one policy or several. Whichever are fewer, services
     or rules, are the columns. A blank cell: the rule has nothing to judge there. Returns the axes.
+    Raises `UsageError` for another frame.
     """
+    canvas.check_frame(frame, "policy", "rule", "verdict", what="what `judge` or `summarise_findings` returns")
     if frame.empty:
         return canvas.say_nothing(ax, "Findings", "No rule had anything to judge.")
     named = frame["service"].fillna(frame["host"]).fillna("service not said").astype(object)

@@ -44,8 +44,9 @@ def plot_sightings(frame: pd.DataFrame, *, ax: Axes | None = None, now: object =
     Rows are in the order of their names, `mx2` before `mx10`.
     `frame` is what `find_sightings` returns. Thin: valid; thick, or a dot: seen, from the first look to the last;
     a hollow arrow: no look tells when it began or ended. `now` (an instant with a zone) draws a line. Returns the
-    axes; a new figure's height follows the number of rows.
+    axes; a new figure's height follows the number of rows. Raises `UsageError` for another frame.
     """
+    canvas.check_frame(frame, "leaf_sha256", "not_seen_before", "not_seen_after", what="what `find_sightings` returns")
     lives = _lives(frame, frame["leaf_sha256"]) if len(frame) else frame
     if lives.empty:
         return canvas.say_nothing(ax, "Certificates seen", "No certificate was seen.")
@@ -66,8 +67,9 @@ def plot_rotations(frame: pd.DataFrame, *, ax: Axes | None = None, now: object =
     (`start_max_at` to `done_min_at`; never where the pair `is_ambiguous`). Grey under the successor's line: both were
     valid. A filled arrow at the edge: the validity goes on beyond the chart. `now` (an instant with a zone) draws a
     line. Rows are in the order of their names, `mx2` before `mx10`. Returns the axes; a new figure's height follows
-    the number of rows.
+    the number of rows. Raises `UsageError` for another frame.
     """
+    canvas.check_frame(frame, "predecessor_sha256", "successor_sha256", what="what `find_rotations` returns")
     if frame.empty:
         why = "No rotation: no line had a second certificate."
         return canvas.say_nothing(ax, "Certificate rotations", why)

@@ -44,10 +44,11 @@ def plot_renewals(
     - `lines`: a row per line and a mark per renewal, soonest first. The mark's shape and colour say whether the renewal
       follows the line's habit, is cut short by a cap, or is overdue; a star, where today's habit stops working.
 
-    Returns the axes. Raises `UsageError` for another view.
+    Returns the axes. Raises `UsageError` for another view or frame.
     """
     if view not in ("calendar", "lines"):
         raise UsageError(f"view={view!r}: write 'calendar' or 'lines'.")
+    canvas.check_frame(frame, "renews_at", what="what `forecast_renewals` returns")
     if frame.empty:
         return canvas.say_nothing(ax, "Renewals to come", "No line shows a certificate from which to go on.")
     rows = frame.reset_index(drop=True)
@@ -108,8 +109,10 @@ def plot_lifetimes(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
     `frame` has `not_before`, `not_after` (the table `certificates`, or what `find_sightings`, `summarise_expiry`
     return); each certificate is drawn once. A cross is above the cap of the day on which its validity began, which
-    binds public CAs only; the stairs are the caps. The last second counts. Returns the axes.
+    binds public CAs only; the stairs are the caps. The last second counts. Returns the axes. Raises `UsageError` for a
+    frame without validity.
     """
+    canvas.check_frame(frame, "not_before", "not_after", what="certificates, one row each, with their validity")
     key = next((name for name in ("cert_sha256", "leaf_sha256") if name in frame), None)
     dated = frame.dropna(subset=["not_before", "not_after"])
     dated = dated.drop_duplicates(key) if key else dated

@@ -33,8 +33,10 @@ def plot_rollout(
     Looks of one row are spread by their number in the round. Brackets above: from when to when the start, the half
     and the end of the roll-out lie, the certain end and the 95 % claim; a dotted end is not bounded. `margin_days` is
     how much is drawn on either side of what is certain (default: three quarters of it, at least two days). Returns
-    the axes. Raises `UsageError` where `rotation` has not one row.
+    the axes. Raises `UsageError` where `rotation` has not one row, or a frame is another.
     """
+    canvas.check_frame(frame, "leaf_sha256", what="the table `observations`, or a log of what was served")
+    canvas.check_frame(rotation, "start_max_at", "done_min_at", what="a row of what `find_rotations` returns")
     if len(rotation) != 1:
         raise UsageError(f"plot_rollout draws one rotation, not {len(rotation)}: choose one, rotations.iloc[[n]].")
     row = rotation.iloc[0]

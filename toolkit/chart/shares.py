@@ -29,8 +29,9 @@ def plot_shares(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     window has no looks. Successive certificates take turns in colour and marker: by rotation a successor takes the
     turn after its predecessor's, so that one rotation has the colours of `plot_rollout`; else they are in the order in
     which they were first shown (in one window: in which they were last shown). A certificate that a window of its line
-    did not show has share 0 there. Returns the axes.
+    did not show has share 0 there. Returns the axes. Raises `UsageError` for another frame.
     """
+    canvas.check_frame(frame, "window_from_at", "share_min", what="what `estimate_shares` returns")
     if frame.empty:
         return canvas.say_nothing(ax, "Shares", "No window holds a look that got a certificate.")
     curves = _placed(frame)

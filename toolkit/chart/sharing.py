@@ -28,8 +28,9 @@ def plot_sharing(
     `frame` is what `find_sharing` returns. The area of a square is the share of what the two shared in all shared
     things that either showed (Jaccard); the number, up to 30 services, counts them; the diagonal says how many
     shared things the service itself showed. Services are ordered by similarity (average linkage), so that groups
-    stand together. Returns the axes.
+    stand together. Returns the axes. Raises `UsageError` for another frame.
     """
+    canvas.check_frame(frame, "kind", "shared_sha256", what="what `find_sharing` returns")
     shown = frame[frame["kind"] == kind]
     if shown.empty:
         return canvas.say_nothing(ax, f"Shared {kind}s", f"No {kind} was shown by two services.")

@@ -25,7 +25,9 @@ def plot_suites(frame: pd.DataFrame, *, by: Literal["suite", "cipher"] = "suite"
     strength, strongest on top; the marker's shape and colour say the protocol version. A hollow marker is a place, not
     a date: between two bounds joined by a line (bounds closer than a marker is wide are drawn as a date), at the one
     bound that is known, with dots towards the open side, or, undated, right of the axis. Returns the axes.
+    Raises `UsageError` for another frame.
     """
+    canvas.check_frame(frame, "suite", "offer", what="the table `observations`")
     known = suites()
     answers = frame[frame["suite"].notna() & (frame["offer"] != "survey").fillna(value=True)]
     if answers.empty:

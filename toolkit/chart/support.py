@@ -64,10 +64,11 @@ def plot_support(
     """
     if view is not None and view not in _VIEWS:
         raise UsageError(f"view={view!r}: one of {', '.join(_VIEWS)}.")
+    is_table = view == "suites" or (view is None and isinstance(frame, pd.DataFrame) and "rank" in frame)
+    what = "the table `support`" if is_table else "what `summarise_support` returns"
+    canvas.check_frame(frame, *(_ANSWERS if is_table else _CELLS), what=what if view is None else f"as {view!r} {what}")
     if frame.empty:
         return canvas.say_nothing(ax, "Support", "Nothing was asked, and no handshake came to an answer.")
-    is_table = "rank" in frame
-    _check_columns(frame, view=view or ("suites" if is_table else "versions"))
     chosen = view or ("suites" if is_table else "services" if frame["service"].nunique() > 1 else "versions")
     if chosen != "services" and frame["service"].nunique(dropna=False) > 1:
         raise UsageError(f"view={chosen!r} draws one service; choose one: frame[frame['service'] == '…'].")
@@ -83,16 +84,6 @@ def plot_support(
     was_asked = is_survey.groupby(latest["service"], dropna=False).transform("any")
     cells = latest.assign(state=latest["state"].where(is_survey, "negotiated"))[is_survey | ~was_asked]
     return _plot_versions(cells, ax) if chosen == "versions" else _plot_services(cells, ax)
-
-
-def _check_columns(frame: pd.DataFrame, *, view: str) -> None:
-    """`UsageError` where the frame is not the one that the view draws, saying which is."""
-    columns, what = (
-        (_ANSWERS, "the table `support`") if view == "suites" else (_CELLS, "what `summarise_support` returns")
-    )
-    missing = [name for name in columns if name not in frame]
-    if missing:
-        raise UsageError(f"view={view!r} draws {what}; this frame has no column {', '.join(missing)}.")
 
 
 def _plot_versions(frame: pd.DataFrame, ax: Axes | None) -> Axes:

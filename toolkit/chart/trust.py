@@ -27,7 +27,9 @@ def plot_trust(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
     `frame` is what `replay_trust` or `verify_chains` returns: a stretch is a bar, a single instant a marker. Verdicts
     on undated looks have no place on the axis; their rows are left out, and counted below. Returns the axes.
+    Raises `UsageError` for another frame.
     """
+    canvas.check_frame(frame, "as_of_from", "as_of_until", what="what `replay_trust` or `verify_chains` returns")
     dated = frame.dropna(subset=["as_of_from", "as_of_until"]).reset_index(drop=True)
     if dated.empty:
         why = "No chain was judged." if frame.empty else f"None of {len(frame)} chains was judged at a known instant."
