@@ -188,7 +188,7 @@ _SUPPORT = (
     Column("date_basis", "text", _DATE_BASIS, "not recorded: the instants themselves tell"),
     Column("round", "text", "the collection round, or the recorded series"),
     Column("service", "text", "scheme://host:port"),
-    Column("address", "text", "IP address that answered", "not known"),
+    Column("address", "text", "IP address that answered", "not known, or the name did not resolve"),
     Column("protocol", "text", f"version asked about: {', '.join(PROTOCOLS)}", _NOT_ASKED),
     Column("suite", "text", "suite asked about, by IANA name, else its specification's", _NOT_ASKED),
     Column("suite_code", "integer", "code point of the suite", f"{_NOT_ASKED}, or its code is not known"),

@@ -9,6 +9,7 @@ import pytest
 
 import toolkit
 from tests.survey.serving import accidents, serving
+from toolkit import schema
 from toolkit.cli import NOTHING_REACHED, main
 from toolkit.errors import UsageError
 from toolkit.targets import Target, parse_target
@@ -104,13 +105,40 @@ def test_a_closed_port_leaves_everything_untested() -> None:
     tables = toolkit.survey(target, **SETTINGS)
     assert set(tables.support["state"]) == {"untested"}
     assert set(tables.observations["outcome"]) == {"port_closed"}
-    assert len(tables.observations) <= 10
+    # Nobody was connected to, so nothing counts beyond what the questions need at least.
+    end = tables.rounds.iloc[-1]
+    assert (end["connections"], end["connections_bound"]) == (0, len(schema.PROTOCOLS))
 
 
-def test_a_name_without_address_is_a_failed_look_and_no_answer() -> None:
-    tables = toolkit.survey("https://mail.invalid", **SETTINGS)
-    assert tables.support.empty
-    assert tables.observations["outcome"].tolist() == ["not_resolved"]
+@pytest.mark.parametrize("concurrency", [1, 2, 8])
+def test_four_connections_in_a_row_are_enough(concurrency: int) -> None:
+    """Questions that waited while others failed are not asked; only those under way then may come beyond four."""
+    target = parse_target("https://mail.example", connect_to="127.0.0.1:9")
+    tables = toolkit.survey(target, concurrency=concurrency, **SETTINGS)
+    assert 4 <= len(tables.observations) < 4 + concurrency
+    assert tables.support["reason"].str.contains("given up: 4 connections in a row").any()
+
+
+def test_a_name_without_address_is_a_failed_look_and_every_question_is_untested(target: Target) -> None:
+    tables = toolkit.survey(["https://mail.invalid", target], **SETTINGS)
+    failed = tables.observations[tables.observations["service"] == "https://mail.invalid:443"]
+    assert failed["outcome"].tolist() == ["not_resolved"]
+    unasked = tables.support[tables.support["service"] == "https://mail.invalid:443"]
+    assert set(unasked["state"]) == {"untested"}
+    assert set(unasked["protocol"]) == set(schema.PROTOCOLS)
+    assert unasked[["suite", "group", "signature_scheme", "key_type"]].notna().any().all()
+    assert unasked["address"].isna().all()
+    assert unasked.loc[unasked["suite"].notna(), "reason"].str.startswith("not_resolved: ").all()
+    assert (tables.support.loc[tables.support["service"] != "https://mail.invalid:443", "state"] == "accepted").any()
+
+
+def test_a_blocked_address_is_untested(target: Target) -> None:
+    assert target.connect_to is not None
+    limits = toolkit.Limits(blocked=("127.0.0.0/8",))
+    tables = toolkit.survey(target, limits=limits, **SETTINGS)
+    assert tables.observations["outcome"].tolist() == ["skipped"]
+    assert set(tables.support["state"]) == {"untested"}
+    assert tables.support["reason"].str.contains("on the block list").any()
 
 
 def test_the_command_prints_it(target: Target, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -125,6 +153,12 @@ def test_the_command_prints_it(target: Target, capsys: pytest.CaptureFixture[str
     assert len(toolkit.Store(str(tmp_path / "s")).load().support) > 1400
     assert main([*command[:6], "--json"]) == 0
     assert {row["state"] for row in json.loads(capsys.readouterr().out)} == {"accepted", "refused"}
+    # What could not be asked is in the table too, beside what could.
+    assert main(["survey", "https://mail.invalid", f"https://{place}", "--rate", "0", "--parts", "suites"]) == 0
+    printed = capsys.readouterr().out
+    assert "https://mail.invalid:443 at no address" in printed
+    assert "not_resolved" in printed
+    assert "suite TLS_RSA_WITH_AES_256_CBC_SHA" in printed
 
 
 def test_the_command_says_where_nothing_could_be_reached(capsys: pytest.CaptureFixture[str]) -> None:

@@ -203,5 +203,5 @@ def demo(arguments: argparse.Namespace) -> int:
 def _reached(tables: Tables) -> int:
     if (tables.observations["outcome"] == "ok").any():
         return FINE
-    print("tls-toolkit: nothing could be reached; the table says why, look by look.", file=sys.stderr)
+    print("tls-toolkit: nothing could be reached; the table says why.", file=sys.stderr)
     return NOTHING_REACHED

@@ -16,8 +16,8 @@ from toolkit.tables import Tables
 
 def print_survey(tables: Tables) -> None:
     """What was accepted, and how much was refused or could not be asked, address by address."""
-    for (service, address), asked in tables.support.groupby(["service", "address"], sort=False):
-        print(f"{text.for_terminal(service)} at {text.for_terminal(address)}")
+    for (service, address), asked in tables.support.groupby(["service", "address"], dropna=False, sort=False):
+        print(f"{text.for_terminal(service)} at {text.for_terminal(address) or 'no address'}")
         print_frame(support_lines(asked))
         print()
     end = tables.rounds.iloc[-1]
@@ -27,14 +27,17 @@ def print_survey(tables: Tables) -> None:
 def support_lines(asked: pd.DataFrame) -> pd.DataFrame:
     """A survey of one address for reading: a line for each version and each thing accepted, in order of preference.
 
-    Columns, all text: `protocol`, `what` (version, suite, group, signature scheme or certificate), `state` (with the
-    number refused and untested in the line of the version), `bits` (of the cipher: key/strength), `rank`, `note`.
+    What is untested is counted by reason; of a version that is untested as a whole, its own line says all.
+    Columns, all text: `protocol`, `what` (suite, group, signature scheme or certificate; empty in the line of the
+    version), `state`, `bits` (of the cipher: key/strength), `rank`, `note`.
     """
     kinds = {"suite": "suite", "group": "group", "signature_scheme": "scheme", "key_type": "certificate"}
     lines: list[tuple[object, ...]] = []
     for protocol, rows in asked.groupby("protocol", sort=False):
         is_version = rows[list(kinds)].isna().all(axis=1)
         lines += [(protocol, "", row.state, "", "", row.reason) for row in rows[is_version].itertuples()]
+        if (rows["state"] == "untested").all():
+            continue
         for kind, word in kinds.items():
             of_kind = rows[rows[kind].notna()]
             for row in (

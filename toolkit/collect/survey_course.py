@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final, Literal
 
 from toolkit.certificates import parse_certificate
-from toolkit.collect.survey_elimination import LONG, Codes, Elimination, Finding, Question, kinds_of
+from toolkit.collect.survey_elimination import LONG, Codes, Elimination, Question, kinds_of
 from toolkit.collect.survey_interview import Interview
 from toolkit.collect.survey_offers import (
     FULL,
@@ -67,12 +67,16 @@ class Course:
         async with self.interview.under_way():
             await self._run()
 
+    def leave(self, reason: str) -> None:
+        """Ask nothing: everything is untested, for that reason."""
+        self.suites = self._first_questions()
+        self.others = self._further_questions()
+        for elimination in self.questions:
+            elimination.say_of_all("untested", reason)
+
     async def _run(self) -> None:
-        asked: list[Elimination] = []
-        for protocol in PROTOCOLS:
-            question = Question("suite", protocol, asked_suites(protocol), partial(offer_suites, protocol))
-            self.suites[protocol] = Elimination(question, self.interview)
-            asked.append(self.suites[protocol])
+        self.suites = self._first_questions()
+        asked = list(self.suites.values())
         await self._ask(asked)
         await _together(self._try_again(elimination) for elimination in asked)
         await self._read_shorter()
@@ -88,6 +92,13 @@ class Course:
         if self.interview.is_unsteady:
             for elimination in self.questions:
                 elimination.forget_silence()
+
+    def _first_questions(self) -> dict[str, Elimination]:
+        questions = {}
+        for protocol in PROTOCOLS:
+            question = Question("suite", protocol, asked_suites(protocol), partial(offer_suites, protocol))
+            questions[protocol] = Elimination(question, self.interview)
+        return questions
 
     async def _ask(self, eliminations: list[Elimination]) -> None:
         # The newest first: it holds most, and waits longest.
@@ -191,20 +202,18 @@ class Course:
             question = Question("signature_scheme", protocol, items, partial(_build_schemes, protocol, accepted))
             elimination = Elimination(question, self.interview)
             if not accepted:
-                states = {signing.findings[code].state for code in relevant}
+                states = {signing.finding(code).state for code in relevant}
                 if "untested" in states or not states:
-                    finding = Finding("untested", "no suite that it could sign is known to be accepted")
+                    elimination.say_of_all("untested", "no suite that it could sign is known to be accepted")
                 else:
-                    finding = Finding("refused", "every suite that it could sign was refused")
-                elimination.findings = dict.fromkeys(items, finding)
+                    elimination.say_of_all("refused", "every suite that it could sign was refused")
             questions.append(elimination)
         return questions
 
     def _open(self, question: Question, accepted: Codes) -> Elimination:
         elimination = Elimination(question, self.interview)
         if not accepted:
-            finding = Finding("untested", f"{question.protocol} itself is untested")
-            elimination.findings = dict.fromkeys(question.items, finding)
+            elimination.say_of_all("untested", f"{question.protocol} itself is untested")
         return elimination
 
 

@@ -101,6 +101,10 @@ class Elimination:
         """Silence was met before any control was known: `resume` when one is."""
         return bool(self._silences)
 
+    def say_of_all(self, state: str, reason: str) -> None:
+        """Say the same of everything, without asking."""
+        self.findings = dict.fromkeys(self.question.items, Finding(state, reason))
+
     async def run(self) -> None:
         """Ask about everything."""
         self._is_asked = True

@@ -32,7 +32,10 @@ class Pace:
 
 @dataclass(slots=True)
 class Surveyed:
-    """One service at one address, and what was found out; `ended_at` is null while it is asked."""
+    """One service at one address, and what was found out.
+
+    `address` is empty where the name has none; `ended_at` is null while it is asked.
+    """
 
     target: Target
     address: str
@@ -74,6 +77,13 @@ class SurveyEngine(Engine):
             host = self._hosts.setdefault(target.host if target.connect_to else address, _Host(self._pace))
             group.create_task(self._survey(target, address, host))
 
+    def _fail(self, targets: list[Target], address: str, outcome: str, reason: str) -> None:
+        super()._fail(targets, address, outcome, reason)
+        for target in targets:
+            course = Course(Interview(_nobody, self._manner), self._parts)
+            course.leave(f"{outcome}: {reason}")
+            self.surveyed.append(Surveyed(target, address, course, self._plan.clock()))
+
     async def _survey(self, target: Target, address: str, host: "_Host") -> None:
         plan, asked = self._plan, 0
 
@@ -82,17 +92,22 @@ class SurveyEngine(Engine):
             question = Question(target, address, offer, asked)
             asked += 1
             self._note(More(1))
-            async with host, self._everywhere:
+            await host.pace()
+            async with self._everywhere:
                 made = await look(question, limits=plan.limits, clock=plan.clock, keep_bytes=plan.keep_bytes)
             host.heed(made.answer)
             self._note(made)
             return made.answer
 
-        course = Course(Interview(ask, self._manner, idle=lambda: host.idle), self._parts)
+        course = Course(Interview(ask, self._manner, turn=lambda: host, idle=lambda: host.idle), self._parts)
         surveyed = Surveyed(target, address, course)
         self.surveyed.append(surveyed)
         await course.run()
         surveyed.ended_at = plan.clock()
+
+
+async def _nobody(_: Offer) -> Answer:
+    return Answer("skipped", "connect", "there is nobody to ask")
 
 
 class _Host:
@@ -117,19 +132,19 @@ class _Host:
         except asyncio.CancelledError:
             self._asking -= 1
             raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._asking -= 1
+        self._slots.release()
+
+    async def pace(self) -> None:
+        """Wait until the next connection may be begun."""
         now = asyncio.get_running_loop().time()
         starts_at = max(now, self._next_at)
         if self._pace.rate is not None:
             self._next_at = starts_at + 1 / self._pace.rate
         if starts_at > now:
-            try:
-                await asyncio.sleep(starts_at - now)
-            except asyncio.CancelledError:
-                self._leave()
-                raise
-
-    async def __aexit__(self, *_: object) -> None:
-        self._leave()
+            await asyncio.sleep(starts_at - now)
 
     def heed(self, answer: Answer) -> None:
         """Pause where the server asks for it, or resets."""
@@ -138,7 +153,3 @@ class _Host:
             self._pause = min(2 * self._pause, _LONGEST_PAUSE)
         else:
             self._pause = self._pace.pause_seconds
-
-    def _leave(self) -> None:
-        self._asking -= 1
-        self._slots.release()

@@ -1,11 +1,11 @@
 """What all questions to one address share: the count and budget of connections, a control, and how steady it answers.
 
-No socket and no clock here: `ask` makes the handshake, whoever drives owns both.
+No socket and no clock here: `ask` makes the handshake when it is this address's `turn`; whoever drives owns both.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,8 +14,10 @@ from toolkit.reference import Offer
 from toolkit.wire import Answer
 
 Ask = Callable[[Offer], Awaitable[Answer]]
+Turn = Callable[[], AbstractAsyncContextManager[object]]
 
-_BEFORE_HELLO: Final = ("resolve", "connect", "upgrade")
+_UNCONNECTED: Final = ("resolve", "connect")
+_BEFORE_HELLO: Final = (*_UNCONNECTED, "upgrade")
 _GIVE_UP_AFTER: Final = 4
 """Connections in a row that did not come to a hello; then nothing more is asked."""
 _DOUBTS: Final = 3
@@ -40,16 +42,19 @@ class Manner:
 class Interview:
     """One address, asked by many questions at the same time.
 
-    `idle`: how many more connections could be made at the moment.
+    `turn`: lets a question wait until it may be asked. `idle`: how many more could be asked at the moment.
     """
 
-    def __init__(self, ask: Ask, manner: Manner, *, idle: Callable[[], int] = lambda: 0) -> None:
-        self._ask, self._manner, self._idle = ask, manner, idle
+    def __init__(
+        self, ask: Ask, manner: Manner, *, turn: Turn = nullcontext, idle: Callable[[], int] = lambda: 0
+    ) -> None:
+        self._ask, self._manner, self._turn, self._idle = ask, manner, turn, idle
         self._group: asyncio.TaskGroup | None = None
         self._failures = 0
         self._last_failure: str | None = None
         self.connections = 0
         self.controls = 0
+        """Handshakes beyond those that the questions need at least, as far as a connection was made for them."""
         self.splits = 0
         self.promised: set[tuple[int, ...]] = set()
         """Parts of chains that were split, and are about to ask."""
@@ -89,22 +94,30 @@ class Interview:
 
     async def put(self, offer: Offer, *, is_control: bool = False) -> Answer:
         """Ask once. Beyond the budget, and where nobody answers, nothing is asked: the outcome is `skipped`."""
-        if self.connections >= self._manner.budget:
-            return Answer("skipped", "connect", f"the budget of {self._manner.budget} connections was spent")
-        if self._failures >= _GIVE_UP_AFTER:
-            words = f"given up: {_GIVE_UP_AFTER} connections in a row did not reach TLS ({self._last_failure})"
-            return Answer("skipped", "connect", words)
-        self.connections += 1
-        self.controls += is_control
-        answer = await self._ask(offer)
-        if answer.stage in _BEFORE_HELLO:
-            self._failures += 1
-            self._last_failure = answer.reason or answer.outcome
-        else:
-            self._failures = 0
+        if (why_not := self._obstacle()) is not None:
+            return Answer("skipped", "connect", why_not)
+        async with self._turn():
+            # Others may have failed, or have spent the budget, while this one waited.
+            if (why_not := self._obstacle()) is not None:
+                return Answer("skipped", "connect", why_not)
+            self.connections += 1
+            answer = await self._ask(offer)
+            if answer.stage in _BEFORE_HELLO:
+                self._failures += 1
+                self._last_failure = answer.reason or answer.outcome
+            else:
+                self._failures = 0
+        self.controls += is_control and answer.stage not in _UNCONNECTED
         if is_accepted(offer, answer):
             self._remember(offer, answer)
         return answer
+
+    def _obstacle(self) -> str | None:
+        if self.connections >= self._manner.budget:
+            return f"the budget of {self._manner.budget} connections was spent"
+        if self._failures >= _GIVE_UP_AFTER:
+            return f"given up: {_GIVE_UP_AFTER} connections in a row did not reach TLS ({self._last_failure})"
+        return None
 
     @property
     def accepted_suites(self) -> frozenset[int]:

@@ -25,7 +25,7 @@ def support_rows(surveyed: Surveyed, *, round_: str, observed_at: object) -> lis
         "date_basis": "observed",
         "round": round_,
         "service": surveyed.target.service,
-        "address": surveyed.address,
+        "address": surveyed.address or None,
     }
     course = surveyed.course
     rows = [fixed | row for protocol in PROTOCOLS for row in _of_version(course, protocol)]

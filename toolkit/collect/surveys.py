@@ -109,7 +109,8 @@ def survey(
     round trips; each split costs one refusal more, and beyond the first choice the rank is then not known (null).
 
     The tables hold, per address, rows of `support`: one for each version, one for each version and suite, group,
-    signature scheme and key type asked about. `state` is `accepted` (the server chose it), `refused` (an alert that
+    signature scheme and key type asked about; so for a target that could not be asked (a name without address, a
+    blocked one), all `untested`. `state` is `accepted` (the server chose it), `refused` (an alert that
     says so, an answer with a lower version, or the same silence three times with a control accepted before and
     after), else `untested`; `reason` says what it rests on. `is_sound` says whether the whole first flight was right,
     since a server may choose what it cannot do. `rank` is null where the order of preference is the client's or not
