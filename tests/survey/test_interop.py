@@ -19,6 +19,7 @@ from tests.conftest import need
 from tests.interop import daemons as common
 from tests.survey import daemons
 from toolkit.collect.surveys import survey
+from toolkit.dissection import dissect
 from toolkit.reference import askable, find_suite, suites
 from toolkit.schema import PROTOCOLS
 from toolkit.tables import Tables
@@ -78,8 +79,11 @@ def untested(tables: Tables) -> pd.DataFrame:
     return asked[asked["state"] == "untested"]
 
 
-def alone(port: int, scheme: str = "tls") -> Pairs:
-    """The suites before TLS 1.3 that the server takes from the standard library's OpenSSL, each offered alone."""
+def alone(port: int, scheme: str = "tls", *, shows: Path | None = None) -> Pairs:
+    """The suites before TLS 1.3 that the server takes from the standard library's OpenSSL, each offered alone.
+
+    `shows`: a certificate and its key, for a server that asks for one.
+    """
     known = {}
     for entry in ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).get_ciphers() + _every_cipher():
         suite = find_suite(entry["name"])
@@ -88,7 +92,7 @@ def alone(port: int, scheme: str = "tls") -> Pairs:
     pairs = set()
     for protocol, version in VERSIONS.items():
         for code, name in known.items():
-            if _is_taken(port, scheme, version, name):
+            if _is_taken(port, scheme, version, name, shows):
                 pairs.add((protocol, code))
     return pairs
 
@@ -99,9 +103,11 @@ def _every_cipher() -> list[dict[str, object]]:
     return context.get_ciphers()  # type: ignore[return-value]  # typeshed's _Cipher
 
 
-def _is_taken(port: int, scheme: str, version: ssl.TLSVersion, name: str) -> bool:
+def _is_taken(port: int, scheme: str, version: ssl.TLSVersion, name: str, shows: Path | None) -> bool:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if shows is not None:
+        context.load_cert_chain(shows.with_suffix(".crt"), shows.with_suffix(".key"))
     try:
         context.set_ciphers(f"{name}:@SECLEVEL=0")
     except ssl.SSLError:
@@ -200,6 +206,20 @@ def test_openssl_with_everything_that_it_was_built_with(folder: Path) -> None:
     }
 
 
+def test_an_anonymous_server_that_asks_for_a_certificate_is_not_sound(folder: Path) -> None:
+    """OpenSSL chooses the suite and then asks for what it may not (RFC 5246, 7.4.4): its own client gives up."""
+    options = ("-cipher", "ALL:COMPLEMENTOFALL:@SECLEVEL=0", "-min_protocol", "TLSv1", "-Verify", "1")
+    with daemons.s_server(folder, *options) as port:
+        tables = found(port)
+        truth = alone(port, shows=folder / "rsa")
+    unsound = accepted(tables, is_sound=False)
+    assert {suites()[code].authentication for _, code in unsound} == {"anon"}
+    assert before_13(accepted(tables, is_sound=True)) == truth
+    anonymous = {(p, code) for p, code in accepted(tables) if suites()[code].authentication == "anon"}
+    assert unsound == anonymous
+    assert len(unsound) > 20
+
+
 def _groups_of_s_client() -> dict[str, str]:
     return {
         "x25519": "X25519", "x448": "X448", "secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521",
@@ -261,7 +281,7 @@ def test_nss_as_it_was_told(folder: Path, tmp_path: Path, versions: str) -> None
 def test_jsse_suite_for_suite_as_its_own_client_gets_them(folder: Path, tmp_path: Path) -> None:
     names = {"SSLv3": "SSL 3.0", "TLSv1": "TLS 1.0", "TLSv1.1": "TLS 1.1", "TLSv1.2": "TLS 1.2", "TLSv1.3": "TLS 1.3"}
     with daemons.jsse(folder, tmp_path) as (port, state):
-        tables = found(port)
+        tables = found(port, keep_bytes=True)
         printed = subprocess.run(
             [*daemons.java(state), "JsseAlone", str(port)], capture_output=True, text=True, check=True, timeout=120
         ).stdout
@@ -279,6 +299,20 @@ def test_jsse_suite_for_suite_as_its_own_client_gets_them(folder: Path, tmp_path
     assert accepted(tables, is_sound=False) == unsound
     assert unsound
     assert accepted(tables, is_sound=True) == truth - unsound
+    _can_take_apart(tables)
+
+
+def _can_take_apart(tables: Tables) -> None:
+    """Every field of every flight has its form; a temporary RSA key is not taken for finite-field parameters."""
+    flights = tables.observations[tables.observations["suite_code"].notna()]
+    for code, flight in zip(flights["suite_code"], flights["answer_bytes"], strict=True):
+        names = set(dissect(flight)["name"])
+        assert not {name for name in names if name.endswith("unread") or name == "ServerKeyExchange.body"}
+        exchange = suites()[code].key_exchange
+        assert ("ServerKeyExchange.params.rsa_modulus" in names) == exchange.startswith("RSA_EXPORT")
+        assert ("ServerKeyExchange.params.dh_p" in names) == exchange.startswith("DHE")
+        assert ("ServerKeyExchange.params.namedcurve" in names) == (exchange == "ECDHE")
+    assert {"RSA_EXPORT", "DHE_EXPORT"} <= {suites()[code].key_exchange for code in flights["suite_code"]}
 
 
 def test_tlslite_as_its_own_lists_say(folder: Path) -> None:

@@ -32,6 +32,7 @@ AES = 0x002F  # TLS_RSA_WITH_AES_128_CBC_SHA
 ANON = 0xC018  # TLS_ECDH_anon_WITH_AES_128_CBC_SHA
 HELLO = server_hello(GCM)
 FLIGHT = HELLO + certificate(LEAF) + named_curve(29, b"\x01" * 256) + DONE
+ASKED = message(13, b"\x01\x01" + vector(2, b"\x04\x01") + vector(2, b""))
 STATUS = message(22, b"\x01" + vector(3, b"response"))
 
 
@@ -133,6 +134,12 @@ def test_outcome(sent: bytes, outcome: str, stage: str, reason: str) -> None:
         (server_hello(0x009C, version=0x0302) + certificate(LEAF) + DONE, ANY, ("suite_of_another_version",)),
         (server_hello(0x1301) + certificate(LEAF) + DONE, ANY, ("suite_of_another_version",)),
         (server_hello(AES, version=0x0300) + certificate(LEAF) + DONE, ANY, ("version_not_offered",)),
+        (
+            server_hello(ANON) + message(12, b"\x03\x00\x1d" + vector(1, bytes(32))) + ASKED + DONE,
+            replace(TLS12, suites=(ANON,)),
+            ("certificate_requested",),
+        ),
+        (server_hello(AES) + certificate(LEAF) + ASKED + DONE, TLS12, ()),
         (server_hello(ANON) + named_curve(29, scheme=None)[:-2] + DONE, replace(TLS12, suites=(ANON,)), None),
     ],
 )  # fmt: skip

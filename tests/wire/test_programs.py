@@ -13,6 +13,7 @@ from tests.conftest import need
 from tests.wire.peers import OnSocket, converse, credentials
 from toolkit.reference import Offer, find_suite, groups, offers, signature_schemes, suites
 from toolkit.wire import Answer, Handshake
+from toolkit.wire.dissect import dissect
 
 ANY = offers()["any"]
 
@@ -96,6 +97,44 @@ def test_the_same_as_s_client_sees(kinds: tuple[str, ...], version: str, flag: s
         scheme = signature_schemes()[answer.signature_scheme_code or 0]
         kind = found(r"Peer signature type: (\S+)", printed)
         assert {"RSA-PSS": "RSA", "RSA": "RSA", "ECDSA": "EC", "ed25519": "Ed25519"}[kind] == scheme.key_type
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ADH-AES128-SHA", "AECDH-AES128-SHA", "DHE-RSA-AES128-SHA", "ECDHE-RSA-AES128-SHA", "PSK-AES128-CBC-SHA",
+     "RSA-PSK-AES128-CBC-SHA", "DHE-PSK-AES128-CBC-SHA", "ECDHE-PSK-AES128-CBC-SHA"],
+)  # fmt: skip
+@pytest.mark.parametrize(("version", "flag"), [("TLS 1.2", "-tls1_2"), ("TLS 1.0", "-tls1")])
+def test_a_key_exchange_is_taken_apart_as_openssl_does(name: str, version: str, flag: str) -> None:
+    """Its forms follow from the suite; the vectors and their lengths are those that `s_client -trace` prints."""
+    suite = find_suite(name)
+    assert suite is not None
+    options = ("-cipher", "ALL:COMPLEMENTOFALL:@SECLEVEL=0", "-psk", "0102", "-psk_hint", "a hint", "-Verify", "1")
+    with s_server(("RSA",), *options, "-min_protocol", "TLSv1") as port:
+        traced = s_client(port, flag, "-trace", "-psk", "0102", "-cipher", f"{name}:@SECLEVEL=0")
+        offer = replace(ANY, versions=(version,), suites=(suite.code,))
+        handshake = Handshake(offer, server_name="mx.lab.test")
+        with socket.create_connection(("127.0.0.1", port), 10) as connection:
+            _, received = converse(handshake, OnSocket(connection))
+    assert handshake.answer.suite_code == suite.code
+    fields = [(*field.name.partition("."), field.length, field.meaning) for field in dissect(received)]
+    exchange = re.search(r"ServerKeyExchange, Length=\d+\n(.*?)\n\n", traced, re.DOTALL)
+    assert exchange, traced
+    theirs = [(key, int(length)) for key, length in re.findall(r"(\w+) \(len=(\d+)\)", exchange[1])]
+    ours = [
+        ({"public": "point"}.get(word := path.rpartition(".")[2], word), length)
+        for message, _, path, length, _ in fields
+        if message == "ServerKeyExchange" and f"{path}.length" in {other for _, _, other, _, _ in fields}
+    ]
+    # OpenSSL writes the same names, but Signature for signature and named_curve with its number.
+    assert [(key.lower(), length) for key, length in theirs] == [(key.lower(), length) for key, length in ours]
+    if named := re.search(r"named_curve: \S+ \((\d+)\)", exchange[1]):
+        assert [groups()[int(named[1])].name] == [meaning for *_, path, _, meaning in fields if "namedcurve" in path]
+    asked = [meaning for message, _, path, _, meaning in fields
+             if message == "CertificateRequest" and re.fullmatch(r"certificate_types\.\d", path)]  # fmt: skip
+    assert asked == (["rsa_sign", "dss_sign", "ecdsa_sign"] if suite.authentication in ("RSA", "anon") else [])
+    assert asked == re.findall(r"(\w+_sign) \(\d+\)", traced) or suite.authentication == "anon"  # it gave up there
+    assert not [path for _, _, path, _, _ in fields if path.endswith(("unread", "body"))]
 
 
 def test_a_server_that_forces_p256_is_asked_again() -> None:

@@ -1,12 +1,14 @@
 """Handshake messages taken apart (RFC 8446, section 4; RFC 5246, section 7.4; RFC 6101, section 5.6).
 
 Contract: each reader is given a pen bounded to one message's body and reads all of it, or raises `MalformedError`.
-Where a form depends on what was said before (Certificate, ServerKeyExchange), the lengths tell it.
+Where a form depends on what was said before, the suite that a ServerHello chose tells it (ServerKeyExchange,
+CertificateRequest), and where there is none, or for a Certificate, the lengths do.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from toolkit.reference import Suite, suites
 from toolkit.wire import messages, names
 from toolkit.wire.cursor import MalformedError
 from toolkit.wire.fields import Pen
@@ -60,7 +62,7 @@ def _server_hello(pen: Pen) -> None:
     pen.number("server_version", 2, _legacy)
     retry = pen.take("random", 32, _server_random) == messages.RETRY_RANDOM
     pen.vector("session_id", 1)
-    pen.number("cipher_suite", 2, names.suite)
+    pen.suite = pen.number("cipher_suite", 2, names.suite)
     pen.number("compression_method", 1, _compression)
     if not pen.is_at_end():
         _extensions(pen, _OF_RETRY if retry else _OF_SERVER)
@@ -100,11 +102,18 @@ def _entry(pen: Pen, place: str, *, is_old: bool) -> None:
 
 def _server_key_exchange(pen: Pen) -> None:
     body = pen.data[pen.at : pen.end]
-    for form in (_curve, _finite_field, _temporary_rsa):
+    suite = _chosen(pen)
+    forms = (_curve, _finite_field, _temporary_rsa) if suite is None else _FORMS.get(suite.key_exchange, ())
+    for form in forms:
         if _reads_whole(form, body):
             form(pen)
             return
     pen.rest("body", "of a form that is not known here")
+
+
+def _chosen(pen: Pen) -> Suite | None:
+    """The suite of the ServerHello before; null: none was read, or it is not known."""
+    return None if pen.suite is None else suites().get(pen.suite)
 
 
 def _reads_whole(form: Callable[[Pen], None], body: bytes) -> bool:
@@ -141,6 +150,46 @@ def _temporary_rsa(pen: Pen) -> None:
     _signature(pen)
 
 
+def _hint(pen: Pen) -> None:
+    with pen.inside("params", "RFC 4279, 2"):
+        pen.vector("psk_identity_hint", 2, _text)
+
+
+def _hint_and_finite_field(pen: Pen) -> None:
+    _hint(pen)
+    _finite_field(pen)
+
+
+def _hint_and_curve(pen: Pen) -> None:
+    _hint(pen)
+    _curve(pen)
+
+
+def _remote_password(pen: Pen) -> None:
+    with pen.inside("params", "RFC 5054, 2.5.3"):
+        pen.vector("srp_N", 2, lambda prime: f"a prime of {int.from_bytes(prime).bit_length()} bits")
+        pen.vector("srp_g", 2)
+        pen.vector("srp_s", 1, "the salt")
+        pen.vector("srp_B", 2)
+    _signature(pen)
+
+
+_FORMS: Final[dict[str, tuple[Callable[[Pen], None], ...]]] = {
+    "ECDHE": (_curve,),
+    "DHE": (_finite_field,),
+    "DHE_EXPORT": (_finite_field,),
+    "DHE_EXPORT1024": (_finite_field,),
+    "RSA_EXPORT": (_temporary_rsa,),
+    "RSA_EXPORT1024": (_temporary_rsa,),
+    "PSK": (_hint,),
+    "RSA_PSK": (_hint,),
+    "DHE_PSK": (_hint_and_finite_field,),
+    "ECDHE_PSK": (_hint_and_curve,),
+    "SRP": (_remote_password,),
+}
+"""By the key exchange of the suite chosen; others have no ServerKeyExchange, or one of a form not known here."""
+
+
 def _signature(pen: Pen) -> None:
     """None (anonymous), with its scheme (TLS 1.2), or without (before)."""
     left = pen.data[pen.at : pen.end]
@@ -154,7 +203,12 @@ def _signature(pen: Pen) -> None:
 
 
 def _certificate_request(pen: Pen) -> None:
-    if _reads_whole(_certificate_request_13, pen.data[pen.at : pen.end]):
+    suite = _chosen(pen)
+    if suite is None:
+        is_new = _reads_whole(_certificate_request_13, pen.data[pen.at : pen.end])
+    else:
+        is_new = "TLS 1.3" in suite.versions
+    if is_new:
         _certificate_request_13(pen)
         return
     with pen.within("certificate_types", 1):
@@ -170,6 +224,8 @@ def _certificate_request(pen: Pen) -> None:
 
 def _certificate_request_13(pen: Pen) -> None:
     pen.vector("certificate_request_context", 1)
+    if pen.end - pen.at == 2:  # else a request of TLS 1.0 that names no authority would fit
+        raise MalformedError("the extension signature_algorithms is due")
     _extensions(pen, _OF_CLIENT)
 
 

@@ -34,6 +34,8 @@ class Pen:
         self.data = data
         self.at, self.end = 0, len(data)
         self.fields: list[Field] = []
+        self.suite: int | None = None
+        """Chosen by the last ServerHello: it decides the form of what follows. Null: none was read."""
         self._path: list[str] = []
         self._section = ""
 

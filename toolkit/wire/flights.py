@@ -80,6 +80,10 @@ class ClassicFlight:
         elif kind == messages.SERVER_KEY_EXCHANGE:
             self._has_exchanged = True
             self._read_key_exchange(Cursor(message, "the ServerKeyExchange", 4))
+        elif kind == messages.CERTIFICATE_REQUEST:
+            # RFC 5246, 7.4.4: "an anonymous server"; the same in RFC 6101, 5.6.4, and RFC 4279, 2.
+            if self._authentication in _WITHOUT_CERTIFICATE:
+                answer.add_fault("certificate_requested")
         elif kind == messages.SERVER_HELLO_DONE:
             if len(message) > 4:
                 raise MalformedError("the ServerHelloDone has content")
