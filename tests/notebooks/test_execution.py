@@ -66,6 +66,26 @@ def test_it_runs_on_a_store_in_which_every_look_failed(path: Path, tmp_path: Pat
     assert titles
 
 
+@pytest.mark.parametrize(
+    ("count", "name", "verdict"),
+    [
+        ("42", '"TLS_AES_256_GCM_SHA384"', "0 of 2 answers are right."),
+        ("None", "None", "0 of 2 answers are right."),
+        ("None", '"TLS_AES_128"', "0 of 2 answers are right."),
+        ("len(offers()['any'].suites)", '"T"', "1 of 2 answers are right. suites_offered"),
+        ("len(offers()['any'].suites)", '"TLS_AES_128_GCM_SHA256"', "2 of 2 answers are right. suites_offered, first"),
+    ],
+)
+def test_an_exercise_tells_right_from_wrong(count: str, name: str, verdict: str, tmp_path: Path) -> None:
+    (path,) = [path for path in PATHS if path.name.startswith("04-")]
+    page = nbformat.read(path, as_version=4)
+    (cell,) = [cell for cell in page.cells if "first_suite = None" in cell.source]
+    cell.source = f"suites_offered = {count}\nfirst_suite = {name}"
+    nbformat.write(page, tmp_path / path.name)
+    said, _ = run(tmp_path / path.name, SOURCE=str(RECORDED), RECORDED=str(RECORDED))
+    assert any(verdict in words for words in said)
+
+
 def changed_copy(folder: Path, certificate: str) -> str:
     """The recorded mail data without one certificate."""
     shutil.copytree(RECORDED, folder)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +26,7 @@ from tests.wire.crafted import (
 )  # fmt: skip
 from tests.wire.peers import InMemory, context, converse, credentials, settings, tlslite
 from toolkit.dissection import DTYPES
+from toolkit.errors import UsageError
 from toolkit.reference import offers
 from toolkit.wire import Handshake
 from toolkit.wire.dissect import dissect
@@ -233,3 +235,9 @@ def test_the_frame() -> None:
     assert frame["length"].sum() == len(FLIGHTS[1])
     assert not frame.isna().any().any()
     assert list(toolkit.dissect(b"").columns) == list(DTYPES)
+
+
+@pytest.mark.parametrize("wrong", [None, pd.NA, 5, "1603", bytearray(b"x")])
+def test_what_is_no_bytes_is_refused(wrong: object) -> None:
+    with pytest.raises(UsageError, match=rf"not {type(wrong).__name__}"):
+        toolkit.dissect(wrong)  # type: ignore[arg-type]  # that is the test
