@@ -261,7 +261,10 @@ def test_servers_end_with_their_parent(tmp_path: Path) -> None:
         "print(lab._servers._process.pid, lab.targets[0].connect_to[1], flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    parent = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=False)
+    parent = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, timeout=60, check=False,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+    )  # fmt: skip
     assert parent.returncode == -signal.SIGKILL
     pid, port = map(int, parent.stdout.split())
     # Its pipe ends with the parent. Nobody can wait for a grandchild, but its port is closed when it is gone.
