@@ -156,9 +156,14 @@ def test_nothing_asked_and_nothing_accepted_are_said() -> None:
     _, given = plt.subplots()
     assert plot_support(frame(*MATRIX).iloc[:0], ax=given) is given
     axes = plot_support(questions(asked("TLS 1.2", "TLS_RSA_WITH_RC4_128_SHA", 5, "refused")))
-    assert "None of 1 suites was accepted." in words(axes)
+    assert "No suite was accepted: 1 refused, 0 untested." in words(axes)
+    unknown = asked("TLS 1.2", "TLS_RSA_WITH_RC4_128_SHA", 5, "untested")
+    axes = plot_support(questions(asked("TLS 1.1", "TLS_RSA_WITH_RC4_128_SHA", 5, "refused"), unknown))
+    assert "No suite was accepted: 0 refused, 1 untested." in words(axes)
     nobody = [row | {"service": f"smtp://mx{n}.example:25", "state": "refused"} for n, row in enumerate(MATRIX[:2])]
-    assert "None of 1 ciphers was accepted by any." in words(plot_support(frame(*nobody)))
+    assert "No cipher was accepted: 1 refused, 0 untested." in words(plot_support(frame(*nobody)))
+    nobody[1]["state"] = "untested"
+    assert "No cipher was accepted: 0 refused, 1 untested." in words(plot_support(frame(*nobody)))
 
 
 def test_of_many_visits_those_without_a_change_are_left_out() -> None:

@@ -27,6 +27,9 @@ _ITEMS: Final = {
 }
 """What a frame may be about beside ciphers → the chart's title."""
 
+_CIPHER: Final = ["cipher", "key_bits", "strength_bits"]
+"""What tells ciphers apart."""
+
 _MOST_VISITS: Final = 12
 """Side by side, before those without a change are left out."""
 
@@ -88,9 +91,9 @@ def plot_support(
 
 def _plot_versions(frame: pd.DataFrame, ax: Axes | None) -> Axes:
     columns = [name for name in PROTOCOLS if (frame["protocol"] == name).any()]
-    asked = _best(frame.dropna(subset=["protocol"]), ["cipher", "key_bits", "strength_bits", "protocol"])
+    asked = _best(frame.dropna(subset=["protocol"]), [*_CIPHER, "protocol"])
     ciphers = _ciphers(asked)
-    cells = asked.merge(ciphers, on=["cipher", "key_bits", "strength_bits"])
+    cells = asked.merge(ciphers, on=_CIPHER)
     cells["column"] = cells["protocol"].map(columns.index)
     counts = cells["accepted"].fillna(0).astype(int).astype(str).where(cells["accepted"] > 0, "")
     cells["words"] = counts.mask(cells["state"] == "negotiated", "") + cells["first_choice"].notna().map(
@@ -112,14 +115,14 @@ def _plot_services(frame: pd.DataFrame, ax: Axes | None) -> Axes:
     named = frame["service"].fillna(frame["host"]).fillna("service not said").astype(object)
     frame = frame.assign(service=named)
     services = list(dict.fromkeys(named))
-    per_version = _best(frame, ["service", "cipher", "key_bits", "strength_bits", "protocol"])
+    per_version = _best(frame, ["service", *_CIPHER, "protocol"])
     taken = per_version["state"].isin(["accepted", "negotiated"])
     everywhere, ciphers = _ciphers(per_version), _ciphers(per_version[taken])
     rest = len(everywhere) - len(ciphers)
     notes = [f"{rest} more ciphers accepted by none (refused or untested)"] if rest else []
     if ciphers.empty:
-        return canvas.say_nothing(ax, "What each service accepts", f"None of {rest} ciphers was accepted by any.")
-    per_version = per_version.merge(ciphers, on=["cipher", "key_bits", "strength_bits"])
+        return canvas.say_nothing(ax, "What each service accepts", _none_accepted(per_version, _CIPHER, "cipher"))
+    per_version = per_version.merge(ciphers, on=_CIPHER)
     cells = _best(per_version, ["service", "row"]).rename(columns={"row": "column"})
     taken = per_version["state"].isin(["accepted", "negotiated"])
     versions = per_version[taken].groupby(["service", "row"], dropna=False)["protocol"].agg(_span)
@@ -150,7 +153,7 @@ def _plot_items(frame: pd.DataFrame, item: str, ax: Axes | None) -> Axes:
     rest = cells[item].nunique() - shown[item].nunique()
     title = _ITEMS[item]
     if shown.empty:
-        return canvas.say_nothing(ax, title, f"None of {rest} was accepted by any service.")
+        return canvas.say_nothing(ax, title, _none_accepted(cells, [item], item.replace("_", " ")))
     order = shown.drop_duplicates(item).sort_values(["is_new", "age", item], ascending=[False, True, True])
     services = list(dict.fromkeys(shown["service"]))
     place = {name: row for row, name in enumerate(order[item])}
@@ -180,8 +183,8 @@ def _plot_time(frame: pd.DataFrame, ax: Axes | None) -> Axes:
     ciphers, everywhere = _ciphers(asked[taken]), _ciphers(asked)
     service = canvas.label(frame["service"].iloc[0])
     if ciphers.empty:
-        return canvas.say_nothing(ax, f"What {service} accepted", f"None of {len(everywhere)} ciphers, in any round.")
-    asked = asked.merge(ciphers, on=["cipher", "key_bits", "strength_bits"])
+        return canvas.say_nothing(ax, f"What {service} accepted", _none_accepted(asked, _CIPHER, "cipher"))
+    asked = asked.merge(ciphers, on=_CIPHER)
     cells = _best(asked, ["visit", "row"])
     taken = asked["state"].isin(["accepted", "negotiated"])
     versions = asked[taken].groupby(["visit", "row"])["protocol"].agg(_span)
@@ -240,7 +243,7 @@ def _plot_suites(frame: pd.DataFrame, ax: Axes | None) -> Axes:
     notes += [f"round: {canvas.label(name)}" for name in asked["round"].dropna().unique()[:1]]
     service = canvas.label(frame["service"].iloc[0])
     if named.empty:
-        return canvas.say_nothing(ax, f"Suites of {service}", f"None of {rest} suites was accepted.")
+        return canvas.say_nothing(ax, f"Suites of {service}", _none_accepted(asked, ["suite"], "suite"))
     return draw_matrix(
         ax, cells, rows=named["label"].to_list(), columns=columns, styles=STATES, notes=notes,
         corner=canvas.BITS,
@@ -255,16 +258,22 @@ def _best(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     return ranked.drop_duplicates(keys, ignore_index=True).drop(columns="_order")
 
 
+def _none_accepted(cells: pd.DataFrame, keys: list[str], what: str) -> str:
+    """How many were refused wherever they were asked, and of how many that is not known."""
+    is_open = (cells["state"] == "untested").groupby([cells[key] for key in keys], dropna=False).any()
+    return f"No {what} was accepted: {(~is_open).sum()} refused, {is_open.sum()} untested."
+
+
 def _ciphers(frame: pd.DataFrame) -> pd.DataFrame:
     """The ciphers of the frame, strongest first: `cipher`, `key_bits`, `strength_bits`, `row`, `label`."""
-    named = frame[["cipher", "key_bits", "strength_bits"]].drop_duplicates()
+    named = frame[_CIPHER].drop_duplicates()
     named = named.sort_values(
         ["strength_bits", "key_bits", "cipher"], ascending=[False, False, True], na_position="last", ignore_index=True
     )
     named["row"] = range(len(named))
     named["label"] = [
         f"{canvas.label(cipher)}  {key}/{strength}" if not pd.isna(cipher) else "unknown cipher"
-        for cipher, key, strength in named[["cipher", "key_bits", "strength_bits"]].itertuples(index=False)
+        for cipher, key, strength in named[_CIPHER].itertuples(index=False)
     ]
     return named
 
