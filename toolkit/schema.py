@@ -202,7 +202,10 @@ _SUPPORT = (
     Column("key_type", "text", "key type of the certificate asked about", _NOT_ASKED),
     Column("state", "text", f"{', '.join(STATES)}; what is not proven is untested"),
     Column(
-        "is_sound", "boolean", "the first flight was complete and right for the answer", "not accepted, or not read"
+        "is_sound",
+        "boolean",
+        "the first flight was complete and right for the answer",
+        "not accepted, or not read or checked",
     ),
     Column("rank", "integer", "place in the server's order of preference, from 1", "not accepted, or not known"),
     Column("reason", "text", "what the state rests on", "nothing to add"),

@@ -69,6 +69,8 @@ def test_what_an_answer_proves(answer: Answer, expected: tuple[str, str]) -> Non
     [
         (Answer("ok"), True),
         (Answer("ok", faults=("group_not_offered",)), False),
+        (Answer("ok", is_unchecked=True), None),
+        (Answer("ok", is_unchecked=True, faults=("group_not_offered",)), False),
         (Answer("malformed"), False),
         (Answer("refused", alert=80), False),
         (Answer("closed"), None),

@@ -4,9 +4,11 @@ import hashlib
 import random
 from collections.abc import Callable
 
-from cryptography.hazmat.primitives.asymmetric import x25519
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, x25519
 
-from toolkit.reference import Offer, offers
+from tests.wire.peers import credentials
+from toolkit.reference import Offer, offers, signature_schemes
 from toolkit.wire import Answer, Handshake, keys
 from toolkit.wire.messages import RETRY_RANDOM
 
@@ -87,6 +89,20 @@ class Server13:
         content = b"".join(messages)
         self.transcript.update(content)
         return self.keys.server.encrypt(kind, content)
+
+    def signed(self, kind: str, scheme: str) -> bytes:
+        """The CertificateVerify, right by that scheme."""
+        (known,) = [known for known in signature_schemes().values() if known.name == scheme]
+        key = serialization.load_pem_private_key(credentials(kind).key_pem, None)
+        data = b" " * 64 + b"TLS 1.3, server CertificateVerify\0" + self.transcript.digest()
+        digest = getattr(hashes, str(known.hash))()
+        if isinstance(key, rsa.RSAPrivateKey):
+            pss = padding.PSS(padding.MGF1(digest), digest.digest_size)
+            signature = key.sign(data, pss if known.padding == "PSS" else padding.PKCS1v15(), digest)
+        else:
+            assert isinstance(key, ec.EllipticCurvePrivateKey)
+            signature = key.sign(data, ec.ECDSA(digest))
+        return message(15, known.code.to_bytes(2) + vector(2, signature))
 
     def finished(self) -> bytes:
         return message(20, self.keys.finished(self.transcript.digest()))

@@ -140,6 +140,12 @@ def test_outcome(sent: bytes, outcome: str, stage: str, reason: str) -> None:
             ("certificate_requested",),
         ),
         (server_hello(AES) + certificate(LEAF) + ASKED + DONE, TLS12, ()),
+        (server_hello(AES) + certificate(credentials("EC").der) + DONE, TLS12, ("key_unfit",)),
+        (server_hello(GCM) + certificate(credentials("EC").der) + FLIGHT[len(HELLO + certificate(LEAF)) :], TLS12,
+         ("key_unfit", "signature_wrong")),
+        (server_hello(0xC02B) + FLIGHT[len(HELLO) :], TLS12, ("key_unfit", "signature_wrong")),
+        (server_hello(0xC004) + certificate(credentials("EC").der) + DONE, replace(TLS12, suites=(0xC004,)), ()),
+        (server_hello(0xC004) + certificate(LEAF) + DONE, replace(TLS12, suites=(0xC004,)), ("key_unfit",)),
         (server_hello(ANON) + named_curve(29, scheme=None)[:-2] + DONE, replace(TLS12, suites=(ANON,)), None),
     ],
 )  # fmt: skip
@@ -160,19 +166,27 @@ def test_an_unknown_suite_is_a_fact_with_a_fault() -> None:
     assert answer.is_key_proven is None
 
 
+def finite_field_leaf() -> bytes:
+    """A certificate whose key is named as one for Diffie-Hellman: where RSA's name stands, theirs (PKCS #3) fits."""
+    rsa_name, dh_name = bytes.fromhex("06092a864886f70d010101"), bytes.fromhex("06092a864886f70d010301")
+    assert LEAF.count(rsa_name) == 1
+    return LEAF.replace(rsa_name, dh_name)
+
+
 @pytest.mark.parametrize(
     ("leaf", "scheme", "reason"),
     [
         (b"\x30\x03\x02\x01\x01", 0x0401, "the leaf's key cannot be read"),
         (b"nonsense", 0x0401, "the leaf's key cannot be read"),
-        (LEAF, 0x0420, "0x0420 is not known here"),
-        (LEAF, 0x0708, "0x0708 is not known here"),
+        (LEAF, 0xEEEE, "0xeeee is not known here"),
+        (LEAF, 0x0840, "0x0840 is not known here"),
+        (finite_field_leaf(), 0x0401, "one for Diffie-Hellman, which signs nothing"),
     ],
 )
 def test_what_cannot_be_checked_is_unknown_with_its_reason(leaf: bytes, scheme: int, reason: str) -> None:
-    offer = replace(TLS12, signature_schemes=(0x0401, 0x0420, 0x0708))
+    offer = replace(TLS12, signature_schemes=(0x0401, 0xEEEE, 0x0840))
     answer = read(record(HELLO + certificate(leaf) + named_curve(29, b"\x01" * 256, scheme) + DONE), offer=offer)
-    assert (answer.outcome, answer.is_key_proven, answer.faults) == ("ok", None, ())
+    assert (answer.outcome, answer.is_key_proven, answer.is_unchecked, answer.faults) == ("ok", None, True, ())
     assert reason in (answer.reason or "")
 
 

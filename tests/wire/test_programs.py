@@ -4,12 +4,22 @@ import contextlib
 import re
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
 
 from tests.conftest import need
+from tests.wire.crafted import (
+    DONE,
+    Server13,
+    certificate,
+    certificate_13,
+    extension,
+    message,
+    record,
+    server_hello,
+)
 from tests.wire.peers import OnSocket, converse, credentials
 from toolkit.reference import Offer, find_suite, groups, offers, signature_schemes, suites
 from toolkit.wire import Answer, Handshake
@@ -135,6 +145,58 @@ def test_a_key_exchange_is_taken_apart_as_openssl_does(name: str, version: str, 
     assert asked == (["rsa_sign", "dss_sign", "ecdsa_sign"] if suite.authentication in ("RSA", "anon") else [])
     assert asked == re.findall(r"(\w+_sign) \(\d+\)", traced) or suite.authentication == "anon"  # it gave up there
     assert not [path for _, _, path, _, _ in fields if path.endswith(("unread", "body"))]
+
+
+def judged(flight: Callable[[bytes], bytes], *options: str) -> tuple[Answer, str]:
+    """What we say of a server that answers a hello (in one record) so, and what `openssl s_client` complains of."""
+    handshake = Handshake(offers()["any"], server_name=None)
+    handshake.receive(flight(handshake.start()))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+        command = [need("openssl"), "s_client", "-connect", f"127.0.0.1:{server.getsockname()[1]}", *options]
+        with running(*command) as process:
+            connection, _ = server.accept()
+            with connection:
+                hello = connection.recv(5, socket.MSG_WAITALL)
+                hello += connection.recv(int.from_bytes(hello[3:]), socket.MSG_WAITALL)
+                connection.sendall(flight(hello))
+                connection.recv(1 << 16)  # an alert, or its next words
+            printed, _ = process.communicate(timeout=20)
+    complaints = [line for line in printed.decode().splitlines() if ":error:" in line]
+    return handshake.answer, "; ".join(line for line in complaints if "unexpected eof" not in line)  # we hang up
+
+
+@pytest.mark.parametrize(("kind", "word"), [("RSA", None), ("EC", "wrong certificate type"), ("Ed25519", "wrong cert")])
+def test_static_rsa_needs_an_rsa_key(kind: str, word: str | None) -> None:
+    hello = server_hello(0x002F, extension(0xFF01, b"\x00"))  # without which s_client goes no further (RFC 5746)
+    flight = hello + certificate(credentials(kind).der) + DONE
+    answer, complaint = judged(lambda _: record(flight), "-tls1_2", "-cipher", "AES128-SHA:@SECLEVEL=0")
+    assert answer.outcome == "ok"
+    assert answer.faults == (() if word is None else ("key_unfit",))
+    assert (complaint == "") if word is None else (word in complaint)
+
+
+@pytest.mark.parametrize(
+    ("kind", "scheme", "faults", "word"),
+    [
+        ("RSA", "rsa_pss_rsae_sha256", (), None),
+        ("RSA", "rsa_pkcs1_sha256", ("scheme_of_another_version",), "wrong signature type"),
+        ("EC", "ecdsa_secp256r1_sha256", (), None),
+        ("P-384", "ecdsa_secp384r1_sha384", (), None),
+        ("P-384", "ecdsa_secp256r1_sha256", ("key_unfit",), "wrong curve"),
+    ],
+)
+def test_tls_13_binds_schemes(kind: str, scheme: str, faults: tuple[str, ...], word: str | None) -> None:
+    """The signature itself is right each time (RFC 8446, 4.2.3)."""
+
+    def flight(hello: bytes) -> bytes:
+        server = Server13(hello)
+        said = server.say(message(8, bytes(2)), certificate_13(credentials(kind).der))
+        return record(server.hello) + said + server.say(server.signed(kind, scheme)) + server.say(server.finished())
+
+    answer, complaint = judged(flight, "-tls1_3", "-groups", "X25519")
+    assert (answer.outcome, answer.faults, answer.is_key_proven) == ("ok", faults, True)
+    assert (complaint == "") if word is None else (word in complaint)
 
 
 def test_a_server_that_forces_p256_is_asked_again() -> None:

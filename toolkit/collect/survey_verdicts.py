@@ -87,7 +87,9 @@ def is_accepted(offer: Offer, answer: Answer) -> bool:
 
 
 def soundness(answer: Answer) -> bool | None:
-    """`support.is_sound` of an accepted offer: null where the flight was cut or cannot be read here."""
+    """`support.is_sound` of an accepted offer: null where the flight was cut, or cannot be read or checked here."""
+    if answer.is_unchecked and answer.is_sound:
+        return None
     if answer.outcome in ("ok", "malformed", "refused"):
         return answer.is_sound
     return None

@@ -8,7 +8,9 @@ FAULTS: Final[dict[str, str]] = {
     "suite_not_offered": "the server answered with a suite that was not offered",
     "suite_of_another_version": "the suite needs another version than the server chose",
     "group_not_offered": "the key exchange uses a group that was not offered",
+    "key_unfit": "the certificate's key is not of the kind that the suite or the signature's scheme needs",
     "scheme_not_offered": "the handshake signature uses a scheme that was not offered",
+    "scheme_of_another_version": "the handshake signature uses a scheme of another version than the server chose",
     "signature_wrong": "the handshake signature does not verify with the leaf's key",
     "compression_chosen": "the server chose a compression that was not offered",
     "session_id_not_echoed": "the server did not echo the session id (RFC 8446, 4.1.3)",
@@ -38,8 +40,9 @@ class Answer:
         the key's type decides (RSA: MD5 and SHA-1, others: SHA-1).
     `chain`: DER of each certificate as served, leaf first; empty: none came.
     `is_key_proven`: true: a handshake signature was verified with the leaf's key; false: it was wrong; null: the
-        exchange carries none (static RSA, anonymous), it did not come so far, or the key or the scheme is one that
-        cannot be checked here (`reason` says so).
+        exchange carries none (static RSA, anonymous), it did not come so far, or it `is_unchecked`.
+    `is_unchecked`: a handshake signature came whose key or scheme is one that cannot be checked here (`reason` says
+        so).
     `has_ocsp_staple`: an OCSP response came; `has_sct`: certificate timestamps came by extension. Null: the flight
         did not come so far.
     `alert`: code of the last alert (RFC 8446, 6); null: none came.
@@ -58,6 +61,7 @@ class Answer:
     signature_scheme_code: int | None = None
     chain: tuple[bytes, ...] = ()
     is_key_proven: bool | None = None
+    is_unchecked: bool = False
     has_ocsp_staple: bool | None = None
     has_sct: bool | None = None
     alert: int | None = None
@@ -68,7 +72,7 @@ class Answer:
 
     @property
     def is_sound(self) -> bool:
-        """The whole first flight was read and nothing in it was wrong."""
+        """The whole first flight was read and nothing was found wrong in it."""
         return self.outcome == "ok" and not self.faults
 
     def note(self, words: str) -> None:

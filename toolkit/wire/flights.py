@@ -6,11 +6,12 @@ the answer. What breaks a form or an order raises `MalformedError`; what is wron
 
 import hashlib
 import hmac
+from contextlib import suppress
 from typing import Final, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
-from toolkit.reference import Offer, Suite
+from toolkit.reference import Offer, Suite, signature_schemes
 from toolkit.wire import messages
 from toolkit.wire.answer import Answer
 from toolkit.wire.cursor import Cursor, MalformedError
@@ -24,7 +25,7 @@ from toolkit.wire.hello import (
     is_listed,
 )
 from toolkit.wire.keys import HandshakeKeys
-from toolkit.wire.signatures import CannotTellError, load_key, verify
+from toolkit.wire.signatures import CannotTellError, fits_scheme, fits_suite, load_key, verify
 
 _PSK_HINTS: Final = {"PSK", "RSA_PSK", "DHE_PSK", "ECDHE_PSK"}  # RFC 4279, 2 to 4; RFC 5489, 2
 _STATIC: Final = {"RSA", "DH", "DH_EXPORT", "ECDH", "VKO", "KRB5", "KRB5_EXPORT"}
@@ -71,6 +72,9 @@ class ClassicFlight:
         if kind == messages.CERTIFICATE:
             answer.chain = messages.parse_certificate(message[4:])
             answer.stage = "finished"
+            with suppress(CannotTellError):  # said where a signature is checked; without one there is nothing to say
+                if not fits_suite(load_key(answer.chain[0]), self._exchange, self._authentication):
+                    answer.add_fault("key_unfit")
             return False
         if not answer.chain and self._authentication not in {*_WITHOUT_CERTIFICATE, ""}:
             raise MalformedError(f"{messages.name(kind)} where the Certificate was due")
@@ -186,10 +190,16 @@ def _prove(answer: Answer, offer: Offer, scheme: int | None, signature: bytes, s
     answer.signature_scheme_code = scheme
     if scheme is not None and is_listed(offer, SIGNATURE_ALGORITHMS) and scheme not in offer.signature_schemes:
         answer.add_fault("scheme_not_offered", f" (0x{scheme:04x})")
+    known = None if scheme is None else signature_schemes().get(scheme)
+    if known is not None and answer.protocol not in known.versions:
+        answer.add_fault("scheme_of_another_version", f" ({known.name})")
     try:
         key: PublicKeyTypes = load_key(answer.chain[0])
+        if known is not None and answer.protocol == "TLS 1.3" and not fits_scheme(key, known.code):
+            answer.add_fault("key_unfit", f" ({known.name})")
         answer.is_key_proven = verify(key, scheme, signature, signed)
     except CannotTellError as error:
+        answer.is_unchecked = True
         answer.note(str(error))
         return
     if not answer.is_key_proven:

@@ -63,6 +63,29 @@ _PURE: Final[dict[int, type[_PureKey]]] = {
 # RFC 8734: ecdsa_brainpoolP256r1tls13_sha256 and its kin.
 _BRAINPOOL: Final = {0x081A: hashes.SHA256(), 0x081B: hashes.SHA384(), 0x081C: hashes.SHA512()}
 
+# RFC 8446, 4.2.3 and RFC 8734: the curve to which TLS 1.3 binds a scheme.
+_CURVES: Final = {
+    0x0403: "secp256r1",
+    0x0503: "secp384r1",
+    0x0603: "secp521r1",
+    0x081A: "brainpoolP256r1",
+    0x081B: "brainpoolP384r1",
+    0x081C: "brainpoolP512r1",
+}
+
+# RFC 5246, 7.4.2; RFC 8422, 5.3 and 5.10: what the leaf's key must be.
+_NEEDED: Final[dict[str, tuple[type, ...]]] = {
+    "RSA": (rsa.RSAPublicKey,),
+    "DSS": (dsa.DSAPublicKey,),
+    "ECDSA": (ec.EllipticCurvePublicKey, ed25519.Ed25519PublicKey, ed448.Ed448PublicKey),
+    "ECDH": (ec.EllipticCurvePublicKey,),
+}
+_FIXED: Final = {"DH", "DH_EXPORT", "ECDH"}
+"""Exchanges with the certificate's own key; the second name in such a suite tells who signed the certificate."""
+
+# PKCS #3 and RFC 3279, 2.3.3, as DER. Such a key signs nothing, and `cryptography` warns of each that it loads.
+_FINITE_FIELD_KEYS: Final = (bytes.fromhex("06092a864886f70d010301"), bytes.fromhex("06072a8648ce3e0201"))
+
 _PKCS1: Final = padding.PKCS1v15()
 
 # The bounds of OpenSSL's rsa.h: larger moduli, or long exponents with large moduli, are a denial of service.
@@ -77,7 +100,10 @@ class CannotTellError(ValueError):
 def load_key(certificate: bytes) -> PublicKeyTypes:
     """The certificate's public key; raises `CannotTellError`. A server shows the same one again and again."""
     try:
-        key = load_der_public_key(subject_public_key_info(certificate))
+        encoded = subject_public_key_info(certificate)
+        if any(name in encoded[:32] for name in _FINITE_FIELD_KEYS):
+            raise ValueError("one for Diffie-Hellman, which signs nothing")
+        key = load_der_public_key(encoded)
     except (MalformedError, ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise CannotTellError(f"the leaf's key cannot be read ({error})") from error
     if isinstance(key, rsa.RSAPublicKey):
@@ -85,6 +111,18 @@ def load_key(certificate: bytes) -> PublicKeyTypes:
         if key.key_size > _MODULUS_LIMIT or is_long:
             raise CannotTellError(f"the leaf's RSA key of {key.key_size} bits is too large to be checked")
     return key
+
+
+def fits_suite(key: PublicKeyTypes, exchange: str, authentication: str) -> bool:
+    """Whether a suite of these (before TLS 1.3) can be used with the key; true where no kind is demanded."""
+    needed = _NEEDED.get(exchange if exchange in _FIXED else authentication)
+    return needed is None or isinstance(key, needed)
+
+
+def fits_scheme(key: PublicKeyTypes, scheme: int) -> bool:
+    """Whether TLS 1.3 lets the scheme be used with the key's curve."""
+    curve = _CURVES.get(scheme)
+    return curve is None or not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name == curve
 
 
 def verify(key: PublicKeyTypes, scheme: int | None, signature: bytes, signed: bytes) -> bool:
