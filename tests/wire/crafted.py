@@ -55,7 +55,15 @@ def certificate(*chain: bytes) -> bytes:
 
 def named_curve(group: int, signature: bytes = b"", scheme: int | None = 0x0401) -> bytes:
     signed = b"" if scheme is None else scheme.to_bytes(2)
-    return message(12, b"\x03" + group.to_bytes(2) + vector(1, b"\x04" * 65) + signed + vector(2, signature))
+    return message(12, b"\x03" + group.to_bytes(2) + vector(1, b"\x09" + bytes(31)) + signed + vector(2, signature))
+
+
+def signed_exchange(hello: bytes, params: bytes) -> bytes:
+    """A ServerKeyExchange of TLS 1.2 with these parameters, signed by the RSA key; the hello is one record."""
+    key = serialization.load_pem_private_key(credentials("RSA").key_pem, None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    signature = key.sign(hello[11:43] + RANDOM + params, padding.PKCS1v15(), hashes.SHA256())
+    return message(12, params + b"\x04\x01" + vector(2, signature))
 
 
 DONE = message(14)

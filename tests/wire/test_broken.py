@@ -135,7 +135,7 @@ def test_outcome(sent: bytes, outcome: str, stage: str, reason: str) -> None:
         (server_hello(0x1301) + certificate(LEAF) + DONE, ANY, ("suite_of_another_version",)),
         (server_hello(AES, version=0x0300) + certificate(LEAF) + DONE, ANY, ("version_not_offered",)),
         (
-            server_hello(ANON) + message(12, b"\x03\x00\x1d" + vector(1, bytes(32))) + ASKED + DONE,
+            server_hello(ANON) + message(12, b"\x03\x00\x1d" + vector(1, b"\x09" + bytes(31))) + ASKED + DONE,
             replace(TLS12, suites=(ANON,)),
             ("certificate_requested",),
         ),
@@ -151,7 +151,7 @@ def test_outcome(sent: bytes, outcome: str, stage: str, reason: str) -> None:
 )  # fmt: skip
 def test_wrong_but_readable_is_read_on(sent: bytes, offer: Offer, faults: tuple[str, ...] | None) -> None:
     if faults is None:  # the anonymous key exchange ends with the point
-        sent = server_hello(ANON) + message(12, b"\x03\x00\x1d" + vector(1, bytes(32))) + DONE
+        sent = server_hello(ANON) + message(12, b"\x03\x00\x1d" + vector(1, b"\x09" + bytes(31))) + DONE
     answer = read(record(sent), offer=offer)
     assert (answer.outcome, answer.stage, answer.faults) == ("ok", "finished", faults or ())
     assert answer.is_sound == (not faults)
@@ -249,7 +249,7 @@ def signed(params: bytes) -> bytes:
 
 EXPORT = vector(2, b"\x80" + bytes(63)) + vector(2, b"\x01\x00\x01")
 FIELD = vector(2, b"\x80" + bytes(95)) + vector(2, b"\x02") + vector(2, b"\x09")
-POINT = b"\x03\x00\x1d" + vector(1, bytes(32))
+POINT = b"\x03\x00\x1d" + vector(1, b"\x09" + bytes(31))
 SRP = vector(2, b"N") + vector(2, b"g") + vector(1, b"s") + vector(2, b"B")
 
 

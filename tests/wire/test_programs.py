@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.conftest import need
 from tests.wire.crafted import (
@@ -19,6 +21,8 @@ from tests.wire.crafted import (
     message,
     record,
     server_hello,
+    signed_exchange,
+    vector,
 )
 from tests.wire.peers import OnSocket, converse, credentials
 from toolkit.reference import Offer, find_suite, groups, offers, signature_schemes, suites
@@ -173,6 +177,37 @@ def test_static_rsa_needs_an_rsa_key(kind: str, word: str | None) -> None:
     answer, complaint = judged(lambda _: record(flight), "-tls1_2", "-cipher", "AES128-SHA:@SECLEVEL=0")
     assert answer.outcome == "ok"
     assert answer.faults == (() if word is None else ("key_unfit",))
+    assert (complaint == "") if word is None else (word in complaint)
+
+
+BASE = ec.derive_private_key(1, ec.SECP256R1()).public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+PRIME = (2**2048 - 1942289).to_bytes(256)  # of that size, and no more is asked of it here
+
+
+@pytest.mark.parametrize(
+    ("suite", "params", "word"),
+    [
+        (0xC013, b"\x03\x00\x1d" + vector(1, b"\x09" + bytes(31)), None),
+        (0xC013, b"\x03\x00\x1d" + vector(1, bytes(32)), "bad key share"),  # of small order: no secret can be made
+        (0xC013, b"\x03\x00\x1d" + vector(1, b"\x09" + bytes(30)), "bad ecpoint"),
+        (0xC013, b"\x03\x00\x17" + vector(1, BASE), None),
+        (0xC013, b"\x03\x00\x17" + vector(1, BASE[:-1] + b"\x00"), "bad ecpoint"),
+        (0xC013, b"\x03\x00\x17" + vector(1, BASE[:-1]), "bad ecpoint"),
+        (0x0033, vector(2, PRIME) + vector(2, b"\x02") + vector(2, b"\x08"), None),
+        (0x0033, vector(2, PRIME) + vector(2, b"\x02") + vector(2, PRIME), "bad dh value"),
+        (0x0033, vector(2, PRIME) + vector(2, b"\x02") + vector(2, b"\x01"), "bad dh value"),
+    ],
+)
+def test_a_share_must_be_of_its_group(suite: int, params: bytes, word: str | None) -> None:
+    """The signature is right each time."""
+
+    def flight(hello: bytes) -> bytes:
+        answer = server_hello(suite, extension(0xFF01, b"\x00")) + certificate(credentials("RSA").der)
+        return record(answer + signed_exchange(hello, params) + DONE)
+
+    answer, complaint = judged(flight, "-tls1_2", "-cipher", "ALL:@SECLEVEL=0")
+    assert (answer.outcome, answer.is_key_proven) == ("ok", True)
+    assert answer.faults == (() if word is None else ("share_unusable",))
     assert (complaint == "") if word is None else (word in complaint)
 
 

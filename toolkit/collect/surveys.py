@@ -110,13 +110,13 @@ def survey(
 
     The tables hold, per address, rows of `support`: one for each version, one for each version and suite, group,
     signature scheme and key type asked about; so for a target that could not be asked (a name without address, a
-    blocked one), all `untested`. `state` is `accepted` (the server chose it), `refused` (an alert that
-    says so, an answer with a lower version, or the same silence three times with a control accepted before and
-    after), else `untested`; `reason` says what it rests on. `is_sound` says whether the whole first flight was right,
-    since a server may choose what it cannot do. `rank` is null where the order of preference is the client's or not
-    known; schemes are ranked among those of one kind of key. Each handshake is a row of `observations` with the offer
-    `survey`, and `rounds` has at its end `connections` beside `connections_bound`, the fewest that the questions and
-    their controls allow.
+    blocked one), all `untested`. `state` is `accepted` (the server chose it), `refused` (an alert that says so, an
+    answer with a lower version, or the same silence three times with a control accepted before and after), else
+    `untested`; `reason` says what it rests on. `is_sound` says whether the whole first flight was right, since a server
+    may choose what it cannot do (null: it could not be read or checked to its end). `rank` is null where the order of
+    preference is the client's or not known; schemes are ranked among those of one kind of key. Each handshake is a row
+    of `observations` with the offer `survey`, and `rounds` has at its end `connections` beside `connections_bound`, the
+    fewest that the questions and their controls allow.
 
     `dry_run=True` asks nothing and returns what it would cost, a frame with one row per service: `service` (string),
     `connections_min`, `connections_typical`, `connections_wide`, `connections_max` (Int64, per address: nothing

@@ -8,6 +8,7 @@ FAULTS: Final[dict[str, str]] = {
     "suite_not_offered": "the server answered with a suite that was not offered",
     "suite_of_another_version": "the suite needs another version than the server chose",
     "group_not_offered": "the key exchange uses a group that was not offered",
+    "share_unusable": "the key share is no usable point of its curve, or no number of its group",
     "key_unfit": "the certificate's key is not of the kind that the suite or the signature's scheme needs",
     "scheme_not_offered": "the handshake signature uses a scheme that was not offered",
     "scheme_of_another_version": "the handshake signature uses a scheme of another version than the server chose",

@@ -15,7 +15,7 @@ from toolkit.reference import Offer, Suite, signature_schemes
 from toolkit.wire import messages
 from toolkit.wire.answer import Answer
 from toolkit.wire.cursor import Cursor, MalformedError
-from toolkit.wire.groups import finite_field
+from toolkit.wire.groups import finite_field, is_usable
 from toolkit.wire.hello import (
     CODES,
     SIGNATURE_ALGORITHMS,
@@ -127,8 +127,11 @@ class ClassicFlight:
         if (form := cursor.number(1)) != 3:
             raise MalformedError(f"the ServerKeyExchange has curve parameters of type {form}, not a named curve")
         group = self._answer.group_code = cursor.number(2)
-        if not cursor.vector(1):
+        point = cursor.vector(1)
+        if not point:
             raise MalformedError("the ServerKeyExchange has an empty point")
+        if not is_usable(group, point):
+            self._answer.add_fault("share_unusable")
         if not is_listed(self._offer, SUPPORTED_GROUPS) or group not in self._offer.groups:
             self._answer.add_fault("group_not_offered", f" (0x{group:04x})")
 
@@ -137,6 +140,8 @@ class ClassicFlight:
         prime, generator, public = (int.from_bytes(cursor.vector(2)) for _ in range(3))
         if not (prime and generator and public):
             raise MalformedError("the ServerKeyExchange has empty Diffie-Hellman parameters")
+        if not 1 < public < prime - 1:  # RFC 7919, 5.1
+            self._answer.add_fault("share_unusable")
         self._answer.exchange_bits = prime.bit_length()
         self._answer.group_code = finite_field(prime)
 

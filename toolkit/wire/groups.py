@@ -92,6 +92,23 @@ def make_shares(groups: Iterable[int], entropy: Entropy) -> dict[int, Share]:
     }
 
 
+def is_usable(group: int, point: bytes) -> bool:
+    """Whether a peer's point (RFC 8422, 5.4 and 5.11) can be used; true for curves that are not known here."""
+    try:
+        if group in _CURVES:
+            ec.EllipticCurvePublicKey.from_encoded_point(_CURVES[group], point)
+        elif group in {X25519, X448}:
+            _trial(group).agree(point)
+    except (MalformedError, ValueError):
+        return False
+    return True
+
+
+@cache
+def _trial(group: int) -> Share:
+    return _make(group, lambda size: b"\x01" * size)
+
+
 def finite_field(prime: int) -> int | None:
     """The code point of RFC 7919's group with this prime; null: another prime."""
     code = {bits: code for code, (bits, _) in _FINITE_FIELDS.items()}.get(prime.bit_length())
