@@ -249,6 +249,13 @@ def describe_scope(tables: Tables) -> str:
     return "; ".join(parts) + (f" ({kinds} data)" if kinds else "")
 
 
+def describe_span(since: datetime | None, until: datetime | None) -> str:
+    """To which time the looks were limited, as a sentence with a space behind it; empty: to none."""
+    limits = [("since", since), ("before", until)]
+    seen = " and ".join(f"{word} {instant:%Y-%m-%d %H:%M %Z}" for word, instant in limits if instant)
+    return f"What was seen {seen}. " if seen else ""
+
+
 def _counted(rows: pd.DataFrame) -> str:
     counts = count(rows)
     return f"{text.counted(counts['findings'], 'finding')}, {counts['fine']:,} fine, {counts['unknown']:,} unknown"

@@ -134,11 +134,20 @@ def execute_notebook(notebook: Path, output: Path, *, parameters: dict[str, obje
 
 
 def write_report(
-    source: str, output: Path, *, now: datetime, policy: str, roots: str, title: str | None = None
+    source: str,
+    output: Path,
+    *,
+    now: datetime,
+    policy: str,
+    roots: str,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    title: str | None = None,
 ) -> None:
     """Write the report on a source as one HTML file that loads nothing: `notebooks/report.ipynb` executed on it.
 
-    `source`, `policy` and `roots` are names or paths, as `toolkit.read`, `load_policy` and `load_roots` take them.
+    `source`, `policy` and `roots` are names or paths, as `toolkit.read`, `load_policy` and `load_roots` take them;
+    `since` and `until` limit it to what was seen in that time, as `toolkit.read` does.
     Raises `UsageError` where the file's folder does not exist or the file is a folder itself, `ToolkitError` where the
     source cannot be read, the notebook fails, or nbconvert's templates are not found.
     """
@@ -153,6 +162,8 @@ def write_report(
         "NOW": now.isoformat(),
         "POLICY": policy,
         "ROOTS": roots,
+        "SINCE": since and since.isoformat(),
+        "UNTIL": until and until.isoformat(),
         "TITLE": shown,
     }
     exporter = _exporter(has_code=False)

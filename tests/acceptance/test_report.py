@@ -2,7 +2,7 @@
 
 import re
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -120,6 +120,17 @@ def test_recorded_sources_are_told_from_their_tables(source: Path) -> None:
     assert "they say nothing about real servers" not in text
 
 
+def test_a_report_on_a_time_is_about_that_time() -> None:
+    since, until = "2013-01-01T00:00:00+00:00", "2014-01-01T00:00:00+00:00"
+    kept = toolkit.read(GOOGLE, since=datetime.fromisoformat(since), until=datetime.fromisoformat(until))
+    text = " ".join(run(NOTEBOOK, SOURCE=str(GOOGLE), SINCE=since, UNTIL=until)[0])
+    assert 0 < len(kept.observations) < len(toolkit.read(GOOGLE).observations)
+    assert f"{len(kept.observations)} looks at {kept.observations['service'].nunique()} service" in text
+    assert "What was seen since 2013-01-01 00:00 UTC and before 2014-01-01 00:00 UTC. Days are counted" in text
+    nothing = " ".join(run(NOTEBOOK, SOURCE=str(WEB), UNTIL="1999-01-01T00:00:00+00:00")[0])
+    assert re.search(r"\b0 looks at 0 services", nothing)
+
+
 def test_certificates_less_change_the_report(tmp_path: Path) -> None:
     kept = toolkit.read(GOOGLE)
     fewer = toolkit.Tables.from_frames(kept.observations.iloc[1:], kept.certificates, kept.support, kept.rounds)
@@ -186,6 +197,7 @@ def test_wrong_use_is_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[
         (["--roots", "nothing.pem"], "neither a root bundle"),
         (["--output", str(tmp_path / "nowhere" / "report.html")], "is not a folder"),
         (["--output", str(tmp_path)], "is a folder: name a file in it"),
+        (["--since", "2020-01-01", "--until", "2019-01-01"], "is not before --until"),
     ):
         assert main(["report", str(GOOGLE), *words]) == 2
         assert said in capsys.readouterr().err
@@ -218,6 +230,7 @@ def test_the_lessons_pages_load_nothing_either(tmp_path: Path, monkeypatch: pyte
 
 def test_the_notebook_has_the_parameters_that_the_command_gives() -> None:
     (parameters,) = [cell for cell in code_cells(NOTEBOOK) if is_parameters(cell)]
-    assert re.findall(r"^(\w+) =", parameters.source, re.M) == ["SOURCE", "NOW", "POLICY", "ROOTS", "TITLE"]
+    named = re.findall(r"^(\w+) =", parameters.source, re.M)
+    assert named == ["SOURCE", "NOW", "POLICY", "ROOTS", "SINCE", "UNTIL", "TITLE"]
     assert all(len(cell.source.splitlines()) <= 15 for cell in code_cells(NOTEBOOK))
     assert pd.Timestamp(re.findall(r'NOW = "([^"]+)"', parameters.source)[0]).tzinfo is not None

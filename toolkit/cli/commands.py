@@ -132,11 +132,6 @@ def check(arguments: argparse.Namespace) -> int:
     """`tls-toolkit check`: what expiry, trust and a policy find."""
     as_of = arguments.as_of or "observed"
     now = arguments.now or arguments.as_of or datetime.now(UTC)
-    if arguments.since and arguments.until and arguments.since >= arguments.until:
-        raise UsageError(
-            f"--since {arguments.since.isoformat()} is not before --until {arguments.until.isoformat()}, so nothing "
-            "can lie between them: swap them, or leave one out."
-        )
     roots, policy = _load_rules(arguments)
     tables = toolkit.read(arguments.source, since=arguments.since, until=arguments.until)
     checks = toolkit.checking.check(
@@ -159,7 +154,12 @@ def check(arguments: argparse.Namespace) -> int:
 
 
 def _load_rules(arguments: argparse.Namespace) -> tuple[Sequence[bytes], Sequence[Rule]]:
-    """The roots and the policy asked for; what is wrong with either is a wrong use of the command."""
+    """The roots and the policy asked for; what is wrong with the options of judging is a wrong use of the command."""
+    if arguments.since and arguments.until and arguments.since >= arguments.until:
+        raise UsageError(
+            f"--since {arguments.since.isoformat()} is not before --until {arguments.until.isoformat()}, so nothing "
+            "can lie between them: swap them, or leave one out."
+        )
     try:
         return load_roots(arguments.roots), load_policy(arguments.policy)
     except ReadError as error:
@@ -179,6 +179,8 @@ def report(arguments: argparse.Namespace) -> int:
         arguments.source,
         arguments.output,
         now=arguments.now or datetime.now(UTC),
+        since=arguments.since,
+        until=arguments.until,
         policy=arguments.policy,
         roots=arguments.roots,
         title=arguments.title,

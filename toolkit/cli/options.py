@@ -61,10 +61,6 @@ def _parser() -> argparse.ArgumentParser:
 
     check = known.add_parser("check", help="findings of expiry, trust and a policy; exit code 1 when there are any")
     _add_judging_options(check)
-    for option, holds in (("--since", "not before"), ("--until", "before")):
-        check.add_argument(option, type=_instant, metavar="DATE",
-                           help=f"judge what was seen {holds} that instant, as far as it is dated; a date without a "
-                           "zone means midnight UTC (default: everything)")  # fmt: skip
     check.add_argument("--as-of", type=_instant, metavar="DATE",
                        help="judge everything by the rules of that day, and chains at that instant; a date without "
                        "a zone means midnight UTC (default: each row by its own day)")  # fmt: skip
@@ -126,7 +122,11 @@ def _add_judging_options(parser: argparse.ArgumentParser) -> None:
                         help=f"certifi, {', '.join(bundles())}, or a PEM file (default: certifi)")  # fmt: skip
     parser.add_argument("--now", type=_instant, metavar="DATE",
                         help="the day from which days are counted; a date without a zone means midnight UTC "
-                        "(default: --as-of where given, else the present)")  # fmt: skip
+                        "(default: the present, or the day of --as-of)")  # fmt: skip
+    for option, holds in (("--since", "not before"), ("--until", "before")):
+        parser.add_argument(option, type=_instant, metavar="DATE",
+                            help=f"judge what was seen {holds} that instant, as far as it is dated; a date without a "
+                            "zone means midnight UTC (default: everything)")  # fmt: skip
 
 
 def _instant(words: str) -> datetime:

@@ -57,14 +57,12 @@ def support_lines(asked: pd.DataFrame) -> pd.DataFrame:
 def print_checks(tables: Tables, checks: pd.DataFrame, arguments: argparse.Namespace, now: datetime) -> None:
     """What was judged, how, and what came of it, in words that fit the terminal."""
     by = f"by the rules of {arguments.as_of:%Y-%m-%d %H:%M %Z}" if arguments.as_of else "each row by its own day"
-    limits = [("since", arguments.since), ("before", arguments.until)]
-    seen = " and ".join(f"{word} {instant:%Y-%m-%d %H:%M %Z}" for word, instant in limits if instant)
     how = f"Judged {by}; days counted from {now:%Y-%m-%d %H:%M %Z}; roots: {arguments.roots}."
     if arguments.thresholds == "days":
         how += " Expiring: 30, 14 and 7 days before the end."
     lines = [
         f"{arguments.source}: {toolkit.checking.describe_scope(tables)}",
-        f"What was seen {seen}. {how}" if seen else how,
+        f"{toolkit.checking.describe_span(arguments.since, arguments.until)}{how}",
         *toolkit.checking.describe(checks),
     ]
     width = shutil.get_terminal_size((100, 24)).columns
