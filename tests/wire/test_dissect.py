@@ -150,6 +150,7 @@ MEANING = f"an issuer, as served: {len(LEAF)} bytes of DER"
         (server_hello(0x1301) + message(13, b"\x00" + vector(2, extension(13, vector(2, b"\x08\x04")))),
          "CertificateRequest.extensions.signature_algorithms.supported_signature_algorithms.0", "rsa_pss_rsae_sha256"),
         (message(15, b"\x08\x07" + vector(2, bytes(64))), "CertificateVerify.algorithm", "ed25519"),
+        (message(15, vector(2, bytes(256))), "CertificateVerify.signature", ""),
         (message(22, b"\x01" + vector(3, b"staple")), "CertificateStatus.status_type", "ocsp"),
         (message(4, bytes(4) + bytes(4) + vector(1, b"n") + vector(2, b"t") + bytes(2)),
          "NewSessionTicket.ticket_nonce", ""),

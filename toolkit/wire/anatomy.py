@@ -5,12 +5,22 @@ Where a form depends on what was said before, the suite that a ServerHello chose
 CertificateRequest), and where there is none, or for a Certificate, the lengths do.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final
 
 from toolkit.reference import Suite, suites
 from toolkit.wire import messages, names
 from toolkit.wire.cursor import MalformedError
+from toolkit.wire.extensions import (
+    OF_CERTIFICATE,
+    OF_CLIENT,
+    OF_RETRY,
+    OF_SERVER,
+    as_text,
+    certificate_status,
+    extensions,
+    numbered,
+)
 from toolkit.wire.fields import Pen
 
 _SECTIONS: Final = {
@@ -51,11 +61,11 @@ def _client_hello(pen: Pen) -> None:
     pen.take("random", 32)
     pen.vector("session_id", 1)
     with pen.within("cipher_suites", 2):
-        _numbered(pen, lambda name: pen.number(name, 2, names.suite))
+        numbered(pen, lambda name: pen.number(name, 2, names.suite))
     with pen.within("compression_methods", 1):
-        _numbered(pen, lambda name: pen.number(name, 1, _compression))
+        numbered(pen, lambda name: pen.number(name, 1, _compression))
     if not pen.is_at_end():
-        _extensions(pen, _OF_CLIENT)
+        extensions(pen, OF_CLIENT)
 
 
 def _server_hello(pen: Pen) -> None:
@@ -65,7 +75,7 @@ def _server_hello(pen: Pen) -> None:
     pen.suite = pen.number("cipher_suite", 2, names.suite)
     pen.number("compression_method", 1, _compression)
     if not pen.is_at_end():
-        _extensions(pen, _OF_RETRY if retry else _OF_SERVER)
+        extensions(pen, OF_RETRY if retry else OF_SERVER)
 
 
 def _server_random(random: bytes) -> str:
@@ -89,7 +99,7 @@ def _certificate(pen: Pen) -> None:
     if not is_old:
         pen.vector("certificate_request_context", 1)
     with pen.within("certificate_list", 3):
-        _numbered(pen, lambda place: _entry(pen, place, is_old=is_old))
+        numbered(pen, lambda place: _entry(pen, place, is_old=is_old))
 
 
 def _entry(pen: Pen, place: str, *, is_old: bool) -> None:
@@ -97,7 +107,7 @@ def _entry(pen: Pen, place: str, *, is_old: bool) -> None:
     with pen.inside(place):
         pen.vector("certificate", 3, lambda der: f"{what}: {len(der)} bytes of DER")
         if not is_old:
-            _extensions(pen, _OF_CERTIFICATE)
+            extensions(pen, OF_CERTIFICATE)
 
 
 def _server_key_exchange(pen: Pen) -> None:
@@ -152,7 +162,7 @@ def _temporary_rsa(pen: Pen) -> None:
 
 def _hint(pen: Pen) -> None:
     with pen.inside("params", "RFC 4279, 2"):
-        pen.vector("psk_identity_hint", 2, _text)
+        pen.vector("psk_identity_hint", 2, as_text)
 
 
 def _hint_and_finite_field(pen: Pen) -> None:
@@ -191,15 +201,23 @@ _FORMS: Final[dict[str, tuple[Callable[[Pen], None], ...]]] = {
 
 
 def _signature(pen: Pen) -> None:
-    """None (anonymous), with its scheme (TLS 1.2), or without (before)."""
+    """None where the key exchange is anonymous."""
+    if not pen.is_at_end():
+        is_old = _lacks_scheme(pen)
+        with pen.inside("signed_params", f"RFC {2246 if is_old else 5246}, 4.7 and 7.4.3"):
+            _signed(pen, is_old=is_old)
+
+
+def _lacks_scheme(pen: Pen) -> bool:
+    """Before TLS 1.2 a signature stands without its scheme."""
     left = pen.data[pen.at : pen.end]
-    if len(left) >= 4 and int.from_bytes(left[2:4]) == len(left) - 4:
-        with pen.inside("signed_params", "RFC 5246, 4.7 and 7.4.3"):
-            pen.number("algorithm", 2, names.scheme)
-            pen.vector("signature", 2)
-    elif left:
-        with pen.inside("signed_params", "RFC 2246, 4.7 and 7.4.3"):
-            pen.vector("signature", 2)
+    return len(left) < 4 or int.from_bytes(left[2:4]) != len(left) - 4
+
+
+def _signed(pen: Pen, *, is_old: bool) -> None:
+    if not is_old:
+        pen.number("algorithm", 2, names.scheme)
+    pen.vector("signature", 2)
 
 
 def _certificate_request(pen: Pen) -> None:
@@ -213,30 +231,24 @@ def _certificate_request(pen: Pen) -> None:
         return
     with pen.within("certificate_types", 1):
         kinds = {1: "rsa_sign", 2: "dss_sign", 3: "rsa_fixed_dh", 4: "dss_fixed_dh", 64: "ecdsa_sign"}
-        _numbered(pen, lambda name: pen.number(name, 1, lambda code: kinds.get(code, "unknown type")))
+        numbered(pen, lambda name: pen.number(name, 1, lambda code: kinds.get(code, "unknown type")))
     size = pen.end - pen.at
     if size >= 2 and int.from_bytes(pen.data[pen.at : pen.at + 2]) != size - 2:
         with pen.within("supported_signature_algorithms", 2):
-            _numbered(pen, lambda name: pen.number(name, 2, names.scheme))
+            numbered(pen, lambda name: pen.number(name, 2, names.scheme))
     with pen.within("certificate_authorities", 2):
-        _numbered(pen, lambda name: pen.vector(name, 2, "a distinguished name, DER"))
+        numbered(pen, lambda name: pen.vector(name, 2, "a distinguished name, DER"))
 
 
 def _certificate_request_13(pen: Pen) -> None:
     pen.vector("certificate_request_context", 1)
     if pen.end - pen.at == 2:  # else a request of TLS 1.0 that names no authority would fit
         raise MalformedError("the extension signature_algorithms is due")
-    _extensions(pen, _OF_CLIENT)
+    extensions(pen, OF_CLIENT)
 
 
 def _certificate_verify(pen: Pen) -> None:
-    pen.number("algorithm", 2, names.scheme)
-    pen.vector("signature", 2)
-
-
-def _certificate_status(pen: Pen) -> None:
-    pen.number("status_type", 1, lambda code: {1: "ocsp", 2: "ocsp_multi"}.get(code, "unknown type"))
-    pen.vector("response", 3, lambda der: f"an OCSP response: {len(der)} bytes of DER")
+    _signed(pen, is_old=_lacks_scheme(pen))
 
 
 def _new_session_ticket(pen: Pen) -> None:
@@ -248,139 +260,12 @@ def _new_session_ticket(pen: Pen) -> None:
     pen.number("ticket_age_add", 4)
     pen.vector("ticket_nonce", 1)
     pen.vector("ticket", 2)
-    _extensions(pen, {})
+    extensions(pen, {})
 
 
 def _encrypted_extensions(pen: Pen) -> None:
-    _extensions(pen, _OF_SERVER)
+    extensions(pen, OF_SERVER)
 
-
-def _extensions(pen: Pen, readers: Mapping[int, Callable[[Pen], None]]) -> None:
-    with pen.within("extensions", 2):
-        while not pen.is_at_end():
-            code = int.from_bytes(pen.data[pen.at : pen.at + 2])
-            name, section = names.extension(code)
-            with pen.inside(name, section):
-                pen.number("extension_type", 2, name)
-                with pen.bounded(pen.length("extension_data", 2)):
-                    readers.get(code, _data)(pen)
-
-
-def _data(pen: Pen) -> None:
-    pen.rest("data")
-
-
-def _numbered(pen: Pen, entry: Callable[[str], object]) -> None:
-    place = 0
-    while not pen.is_at_end():
-        entry(str(place))
-        place += 1
-
-
-def _list(name: str, size: int, width: int, meaning: Callable[[int], str]) -> Callable[[Pen], None]:
-    """A vector of numbers."""
-
-    def read(pen: Pen) -> None:
-        with pen.within(name, size):
-            _numbered(pen, lambda place: pen.number(place, width, meaning))
-
-    return read
-
-
-def _names_of_server(pen: Pen) -> None:
-    if pen.is_at_end():  # the server's acknowledgement
-        return
-    with pen.within("server_name_list", 2):
-        while not pen.is_at_end():
-            pen.number("name_type", 1, lambda code: "host_name" if code == 0 else "unknown type")
-            pen.vector("host_name", 2, _text)
-
-
-def _text(value: bytes) -> str:
-    return value.decode("utf-8", "backslashreplace")
-
-
-def _status_request(pen: Pen) -> None:
-    if pen.is_at_end():
-        return
-    pen.number("status_type", 1, lambda code: "ocsp" if code == 1 else "unknown type")
-    pen.vector("responder_id_list", 2)
-    pen.vector("request_extensions", 2)
-
-
-def _protocols(pen: Pen) -> None:
-    with pen.within("protocol_name_list", 2):
-        _numbered(pen, lambda place: pen.vector(place, 1, _text))
-
-
-def _client_shares(pen: Pen) -> None:
-    with pen.within("client_shares", 2):
-        _numbered(pen, lambda place: _share(pen, place))
-
-
-def _share(pen: Pen, place: str) -> None:
-    with pen.inside(place):
-        _server_share(pen)
-
-
-def _server_share(pen: Pen) -> None:
-    pen.number("group", 2, names.group)
-    pen.vector("key_exchange", 2)
-
-
-def _selected_group(pen: Pen) -> None:
-    pen.number("selected_group", 2, names.group)
-
-
-def _selected_version(pen: Pen) -> None:
-    pen.number("selected_version", 2, names.version)
-
-
-def _cookie(pen: Pen) -> None:
-    pen.vector("cookie", 2)
-
-
-def _renegotiation(pen: Pen) -> None:
-    pen.vector("renegotiated_connection", 1)
-
-
-def _point_format(code: int) -> str:
-    formats = {0: "uncompressed", 1: "ansiX962_compressed_prime", 2: "ansiX962_compressed_char2"}
-    return formats.get(code, "unknown format")
-
-
-def _psk_mode(code: int) -> str:
-    return {0: "psk_ke", 1: "psk_dhe_ke"}.get(code, "unknown mode")
-
-
-_schemes = _list("supported_signature_algorithms", 2, 2, names.scheme)
-_formats = _list("ec_point_format_list", 1, 1, _point_format)
-
-_OF_CLIENT: Final[Mapping[int, Callable[[Pen], None]]] = {
-    0: _names_of_server,
-    5: _status_request,
-    10: _list("named_group_list", 2, 2, names.group),
-    11: _formats,
-    13: _schemes,
-    16: _protocols,
-    43: _list("versions", 1, 2, names.version),
-    44: _cookie,
-    45: _list("ke_modes", 1, 1, _psk_mode),
-    50: _schemes,
-    51: _client_shares,
-    0xFF01: _renegotiation,
-}
-_OF_SERVER: Final[Mapping[int, Callable[[Pen], None]]] = {
-    0: _names_of_server,
-    10: _list("named_group_list", 2, 2, names.group),
-    11: _formats,
-    16: _protocols,
-    43: _selected_version,
-    51: _server_share,
-    0xFF01: _renegotiation,
-}
-_OF_RETRY: Final[Mapping[int, Callable[[Pen], None]]] = {43: _selected_version, 44: _cookie, 51: _selected_group}
-_OF_CERTIFICATE: Final = {5: _certificate_status}
 
 _READERS: Final[dict[int, Callable[[Pen], None]]] = {
     1: _client_hello,
@@ -391,5 +276,5 @@ _READERS: Final[dict[int, Callable[[Pen], None]]] = {
     messages.SERVER_KEY_EXCHANGE: _server_key_exchange,
     messages.CERTIFICATE_REQUEST: _certificate_request,
     messages.CERTIFICATE_VERIFY: _certificate_verify,
-    messages.CERTIFICATE_STATUS: _certificate_status,
+    messages.CERTIFICATE_STATUS: certificate_status,
 }
