@@ -139,7 +139,7 @@ def dovecot(folder: Path, settings: str = "") -> Iterator[dict[str, int]]:
 
     def service(protocol: str) -> str:
         return (
-            f"service {protocol}-login {{\n"
+            f"service {protocol}-login {{\n service_count = 0\n"  # one process for many, which is quicker
             f"inet_listener {protocol} {{\n port = {ports[protocol]}\n}}\n"
             f"inet_listener {protocol}s {{\n port = {ports[protocol + 's']}\n ssl = yes\n}}\n}}\n"
         )
