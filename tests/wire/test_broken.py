@@ -137,8 +137,10 @@ def test_outcome(sent: bytes, outcome: str, stage: str, reason: str) -> None:
         (
             server_hello(ANON) + message(12, b"\x03\x00\x1d" + vector(1, b"\x09" + bytes(31))) + ASKED + DONE,
             replace(TLS12, suites=(ANON,)),
-            ("certificate_requested",),
+            ("certificate_out_of_place",),
         ),
+        (server_hello(ANON) + certificate(LEAF) + message(12, b"\x03\x00\x1d" + vector(1, b"\x09" + bytes(31))) + DONE,
+         replace(TLS12, suites=(ANON,)), ("certificate_out_of_place",)),
         (server_hello(AES) + certificate(LEAF) + ASKED + DONE, TLS12, ()),
         (server_hello(AES) + certificate(credentials("EC").der) + DONE, TLS12, ("key_unfit",)),
         (server_hello(GCM) + certificate(credentials("EC").der) + FLIGHT[len(HELLO + certificate(LEAF)) :], TLS12,

@@ -212,6 +212,25 @@ def test_a_share_must_be_of_its_group(suite: int, params: bytes, word: str | Non
 
 
 @pytest.mark.parametrize(
+    ("parts", "word"),
+    [
+        ((), None),
+        ((certificate(credentials("RSA").der),), "unexpected message"),
+        ((message(13, b"\x01\x01" + vector(2, b"\x04\x01") + vector(2, b"")),), "unexpected message"),
+    ],
+    ids=["neither", "shown", "asked for"],
+)
+def test_an_anonymous_server_neither_shows_nor_asks_for_one(parts: tuple[bytes, ...], word: str | None) -> None:
+    exchange = message(12, vector(2, PRIME) + vector(2, b"\x02") + vector(2, b"\x08"))
+    said = sorted([exchange, *parts], key=lambda part: part[0])
+    flight = server_hello(0x0034, extension(0xFF01, b"\x00")) + b"".join(said) + DONE
+    answer, complaint = judged(lambda _: record(flight), "-tls1_2", "-cipher", "ADH:@SECLEVEL=0")
+    assert answer.outcome == "ok"
+    assert answer.faults == ("suite_not_offered",) + (() if word is None else ("certificate_out_of_place",))
+    assert (complaint == "") if word is None else (word in complaint)
+
+
+@pytest.mark.parametrize(
     ("kind", "scheme", "faults", "word"),
     [
         ("RSA", "rsa_pss_rsae_sha256", (), None),

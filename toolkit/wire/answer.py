@@ -15,7 +15,7 @@ FAULTS: Final[dict[str, str]] = {
     "signature_wrong": "the handshake signature does not verify with the leaf's key",
     "compression_chosen": "the server chose a compression that was not offered",
     "session_id_not_echoed": "the server did not echo the session id (RFC 8446, 4.1.3)",
-    "certificate_requested": "the server asks for a certificate, which it may not where it shows none itself",
+    "certificate_out_of_place": "a certificate is shown or asked for, which the suite does without",
     "downgrade_marked": "the server marked a downgrade although it knows a newer version that was offered",
 }
 """The closed vocabulary of `Answer.faults`: wrong, but readable, so the flight was read on."""

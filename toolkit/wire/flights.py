@@ -69,6 +69,10 @@ class ClassicFlight:
             raise MalformedError(f"{messages.name(kind)} after {messages.name(self._ORDER[self._place])}")
         self._place = place
         answer = self._answer
+        # RFC 5246, 7.4.2 and 7.4.4; RFC 6101, 5.6.4; RFC 4279, 2.
+        is_certificate = kind in {messages.CERTIFICATE, messages.CERTIFICATE_REQUEST}
+        if is_certificate and self._authentication in _WITHOUT_CERTIFICATE:
+            answer.add_fault("certificate_out_of_place")
         if kind == messages.CERTIFICATE:
             answer.chain = messages.parse_certificate(message[4:])
             answer.stage = "finished"
@@ -84,10 +88,6 @@ class ClassicFlight:
         elif kind == messages.SERVER_KEY_EXCHANGE:
             self._has_exchanged = True
             self._read_key_exchange(Cursor(message, "the ServerKeyExchange", 4))
-        elif kind == messages.CERTIFICATE_REQUEST:
-            # RFC 5246, 7.4.4: "an anonymous server"; the same in RFC 6101, 5.6.4, and RFC 4279, 2.
-            if self._authentication in _WITHOUT_CERTIFICATE:
-                answer.add_fault("certificate_requested")
         elif kind == messages.SERVER_HELLO_DONE:
             if len(message) > 4:
                 raise MalformedError("the ServerHelloDone has content")
