@@ -128,7 +128,7 @@ def test_incomplete_command_lines_exit_2(words: list[str], capsys: pytest.Captur
 
 
 def test_a_store_that_is_none_is_an_error_with_a_next_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["store", "info", str(tmp_path / "nothing")]) == 3
+    assert main(["store", "info", str(tmp_path / "nothing")]) == 4
     assert str(tmp_path / "nothing") in capsys.readouterr().err
 
 

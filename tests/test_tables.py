@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
+import toolkit
 from tests.certificates import der
+from tests.conftest import ROOT
 from toolkit import Tables, schema
 from toolkit.certificates import parse_certificate
 from toolkit.errors import SchemaError, UsageError
@@ -186,3 +188,16 @@ def test_files_are_the_same_however_often_they_are_written(tmp_path: Path) -> No
     assert b"'=1" in one
     assert b"0.30000000000000004" in one
     assert b"2026-01-01T00:00:00Z" in one
+
+
+def test_tables_are_described_in_a_few_lines() -> None:
+    described = repr(toolkit.read(ROOT / "data" / "google-mail"))
+    assert described.splitlines() == [
+        "Tables",
+        "  observations  65 rows of 12 services, 0 failed; 2007-07-23 to 2026-09-23; recorded data",
+        "  certificates  24 rows",
+        "  support       551 rows (509 refused, 42 accepted)",
+        "  rounds        0 rows",
+    ]
+    assert "<td>24 rows</td>" in toolkit.read(ROOT / "data" / "google-mail")._repr_html_()
+    assert "  observations  0 rows" in repr(Tables.from_frames())

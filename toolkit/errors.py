@@ -21,5 +21,9 @@ class ReadError(ToolkitError, ValueError):
     """A file is not what it was taken for, or is cut short."""
 
 
+class OutputError(ToolkitError):
+    """A file or a folder cannot be written: it is read-only, the disk is full."""
+
+
 class LabError(ToolkitError):
     """The lab could not be set up, or was asked for a scenario that it does not have."""

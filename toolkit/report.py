@@ -4,9 +4,10 @@ import base64
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import chdir
+from contextlib import chdir, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ from typing import Final
 import nbconvert
 import nbformat
 import papermill
+from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 from tqdm.auto import tqdm
 
@@ -21,8 +23,10 @@ import toolkit
 from toolkit import readers, schema, text
 from toolkit.analyse import find_rotations
 from toolkit.collect import collect
-from toolkit.errors import ToolkitError, UsageError
+from toolkit.errors import OutputError, ToolkitError, UsageError
 from toolkit.lab import Lab
+from toolkit.reference.roots import bundles
+from toolkit.reference.rules import policies
 from toolkit.store import Store
 from toolkit.tables import as_pem
 
@@ -148,8 +152,12 @@ def write_report(
 
     `source`, `policy` and `roots` are names or paths, as `toolkit.read`, `load_policy` and `load_roots` take them;
     `since` and `until` limit it to what was seen in that time, as `toolkit.read` does.
-    Raises `UsageError` where the file's folder does not exist or the file is a folder itself, `ToolkitError` where the
-    source cannot be read, the notebook fails, or nbconvert's templates are not found.
+    The notebook runs in an empty folder of its own, so that no file of the current folder (a `pandas.py`, a
+    `matplotlibrc`) becomes part of it.
+
+    Raises `UsageError` where the file's folder does not exist or the file is a folder itself, `OutputError` where the
+    file cannot be written (found out before the notebook is executed, as far as it can be), and `ToolkitError` where
+    the source cannot be read, the notebook fails, or nbconvert's templates are not found.
     """
     if output.is_dir():
         raise UsageError(f"{output} is a folder: name a file in it with --output, such as {output / 'report.html'}.")
@@ -158,17 +166,44 @@ def write_report(
     toolkit.read(source)  # what is wrong with it is said better here than by a notebook that fails
     shown = title or f"TLS report: {Path(source).name or source}"
     parameters: dict[str, object] = {
-        "SOURCE": source,
+        "SOURCE": _absolute(source, known=()),
+        "SOURCE_NAME": source,
         "NOW": now.isoformat(),
-        "POLICY": policy,
-        "ROOTS": roots,
+        "POLICY": _absolute(policy, known=policies()),
+        "ROOTS": _absolute(roots, known=("certifi", *bundles())),
         "SINCE": since and since.isoformat(),
         "UNTIL": until and until.isoformat(),
         "TITLE": shown,
     }
     exporter = _exporter(has_code=False)
-    document = _execute(_report_notebook(), parameters=parameters, executed=None)
-    output.write_text(_page(document, exporter, title=shown), encoding="utf-8")
+    _write(output, "")  # what is wrong with the place is said before the notebook is executed
+    with tempfile.TemporaryDirectory(prefix="report-") as empty, chdir(empty):
+        document = _execute(_report_notebook(), parameters=parameters, executed=None)
+    _write(output, _page(document, exporter, title=shown))
+
+
+def _absolute(named: str, *, known: Iterable[str]) -> str:
+    """A path as it reads from any folder; URLs and the `known` names stay as they are."""
+    return named if named in known or "://" in named else str(Path(named).resolve())
+
+
+def _write(output: Path, page: str) -> None:
+    """Write the page; a file that is there is replaced at the end, and stays as it is for an empty page."""
+    target = output.resolve()
+    is_plain = target.is_file() or not target.exists()
+    path = target.with_name(f".{target.name}.{os.getpid()}") if is_plain else target
+    try:
+        path.write_text(page, encoding="utf-8")
+        if is_plain and page:
+            path.replace(target)
+    except OSError as error:
+        raise OutputError(
+            f"{output} cannot be written: {error.strerror}. Choose another place with --output, or free some space."
+        ) from error
+    finally:
+        if is_plain:
+            with suppress(OSError):
+                path.unlink()
 
 
 def _report_notebook() -> Path:
@@ -191,6 +226,11 @@ def _execute(notebook: Path, *, parameters: dict[str, object], executed: Path | 
             # Charts go into the page, whatever MPLBACKEND says.
             extra_arguments=["--IPKernelApp.log_level=CRITICAL", "--matplotlib=inline"],
         )
+    except DeadKernelError as error:
+        raise ToolkitError(
+            f"{notebook.name} failed: its kernel ended by itself. It may have run out of memory: choose a shorter time "
+            "with --since and --until."
+        ) from error
     except PapermillExecutionError as error:
         kept = f" See {executed}." if executed else ""
         raise ToolkitError(f"{notebook.name} failed: {error.ename}: {error.evalue}.{kept}") from error
@@ -206,6 +246,7 @@ def _exporter(*, has_code: bool) -> nbconvert.HTMLExporter:
             exclude_input_prompt=not has_code,
             exclude_output_prompt=not has_code,
             exclude_anchor_links=not has_code,
+            extra_template_basedirs=[],  # by default the current folder, whose templates are not ours
         )
     except ValueError as error:
         raise ToolkitError(

@@ -15,7 +15,7 @@ from toolkit import schema, text
 from toolkit.errors import UsageError
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Tables:
     """Four frames with the columns of `toolkit.schema` (data dictionary: `data/README.md`)."""
 
@@ -23,6 +23,28 @@ class Tables:
     certificates: pd.DataFrame
     support: pd.DataFrame
     rounds: pd.DataFrame
+
+    def __repr__(self) -> str:
+        return "\n".join(["Tables", *(f"  {name:<12}  {words}" for name, words in self._describe().items())])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<tr><th>{name}</th><td>{words}</td></tr>" for name, words in self._describe().items())
+        return f'<table style="text-align: left">{rows}</table>'
+
+    def _describe(self) -> dict[str, str]:
+        """What each frame holds, in numbers, dates and the kind of its source."""
+        looks, answers = self.observations, self.support
+        described: dict[str, str] = {name: text.counted(len(getattr(self, name)), "row") for name in schema.TABLES}
+        if len(looks):
+            failed = int((looks["outcome"] != "ok").sum())
+            instants = looks[schema.INSTANTS].stack().dropna()
+            span = f"{instants.min():%Y-%m-%d} to {instants.max():%Y-%m-%d}" if len(instants) else "undated"
+            services = text.counted(looks["service"].nunique(), "service")
+            described["observations"] += f" of {services}, {failed:,} failed; {span}; {describe_source(looks)} data"
+        if len(answers):
+            states = answers["state"].value_counts()
+            described["support"] += " (" + ", ".join(f"{count:,} {state}" for state, count in states.items()) + ")"
+        return described
 
     @classmethod
     def from_frames(

@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
+import nbformat
 import pandas as pd
 import pytest
+from nbclient.exceptions import DeadKernelError
 
 import toolkit
 from tests.analyse.made import certificate, look, tables
@@ -79,9 +81,20 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder / "store", folder / "roots.pem"
 
 
+def make_hostile(folder: Path) -> None:
+    """Files that Python, IPython, matplotlib and nbconvert take from the current folder, if they are let."""
+    for module in ("pandas", "certifi", "ipykernel_launcher", "IPython", "sitecustomize"):
+        (folder / f"{module}.py").write_text(f"open({str(folder / 'ran')!r}, 'w').close()\n")
+    (folder / "matplotlibrc").write_text("backend: a backend that does not exist\n")
+    (folder / "lab").mkdir()
+    (folder / "lab" / "index.html.j2").write_text("<script>alert(1)</script>")
+
+
 @pytest.mark.timeout(180)
 def test_recorded_mail_becomes_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MPLBACKEND", "Agg")  # which must not cost the page its charts
+    make_hostile(tmp_path)
+    monkeypatch.chdir(tmp_path)
     page = report(GOOGLE, tmp_path / "report.html", "--policy", "google-help", "--now", "2026-01-01")
     titles = [words.strip() for words in page.words if words.strip() in SECTIONS]
     assert list(dict.fromkeys(titles)) == SECTIONS
@@ -93,6 +106,7 @@ def test_recorded_mail_becomes_one_page(tmp_path: Path, monkeypatch: pytest.Monk
     assert services.groups() == ("2025-10-01", "2025-10-04")
     assert "tabulate(" not in page.text, "code is hidden"
     assert "TLS report: google-mail" in page.text
+    assert not (tmp_path / "ran").exists(), "a file of the current folder was executed"
 
 
 @pytest.mark.timeout(180)
@@ -175,7 +189,7 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
 def test_nothing_to_read_is_said_and_nothing_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "empty").mkdir()
     for source, said in (("empty", "holds neither"), ("nowhere", "does not exist")):
-        assert main(["report", str(tmp_path / source), "--output", str(tmp_path / "report.html")]) == 3
+        assert main(["report", str(tmp_path / source), "--output", str(tmp_path / "report.html")]) == 4
         assert said in capsys.readouterr().err
     assert not (tmp_path / "report.html").exists()
 
@@ -185,10 +199,37 @@ def test_without_templates_it_says_what_to_do_before_it_executes_anything(
 ) -> None:
     monkeypatch.setattr("nbconvert.exporters.templateexporter.jupyter_path", lambda *_: [])
     monkeypatch.setattr("papermill.execute_notebook", pytest.fail)
-    assert main(["report", str(GOOGLE), "--output", str(tmp_path / "report.html")]) == 3
+    assert main(["report", str(GOOGLE), "--output", str(tmp_path / "report.html")]) == 70
     said = capsys.readouterr().err
     assert "nbconvert does not find its templates" in said
     assert "JUPYTER_PATH" in said
+
+
+def test_a_place_that_cannot_be_written_is_said_before_anything_is_executed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("papermill.execute_notebook", pytest.fail)
+    assert main(["report", str(GOOGLE), "--output", "/proc/report.html"]) == 74
+    assert "/proc/report.html cannot be written" in capsys.readouterr().err
+
+
+def test_a_full_disk_and_a_kernel_that_dies_are_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "report.html"
+    page.write_text("the report of last week")
+
+    def die(*_: object, **__: object) -> None:
+        raise DeadKernelError("Kernel died")
+
+    monkeypatch.setattr("papermill.execute_notebook", lambda *_, **__: nbformat.v4.new_notebook())
+    assert main(["report", str(GOOGLE), "--output", "/dev/full"]) == 74
+    assert "No space left on device" in capsys.readouterr().err
+    monkeypatch.setattr("papermill.execute_notebook", die)
+    assert main(["report", str(GOOGLE), "--output", str(page)]) == 70
+    assert "its kernel ended by itself" in capsys.readouterr().err
+    assert page.read_text() == "the report of last week"
+    assert list(tmp_path.iterdir()) == [page]
 
 
 def test_wrong_use_is_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -231,6 +272,6 @@ def test_the_lessons_pages_load_nothing_either(tmp_path: Path, monkeypatch: pyte
 def test_the_notebook_has_the_parameters_that_the_command_gives() -> None:
     (parameters,) = [cell for cell in code_cells(NOTEBOOK) if is_parameters(cell)]
     named = re.findall(r"^(\w+) =", parameters.source, re.M)
-    assert named == ["SOURCE", "NOW", "POLICY", "ROOTS", "SINCE", "UNTIL", "TITLE"]
+    assert named == ["SOURCE", "SOURCE_NAME", "NOW", "POLICY", "ROOTS", "SINCE", "UNTIL", "TITLE"]
     assert all(len(cell.source.splitlines()) <= 15 for cell in code_cells(NOTEBOOK))
     assert pd.Timestamp(re.findall(r'NOW = "([^"]+)"', parameters.source)[0]).tzinfo is not None

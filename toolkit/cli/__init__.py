@@ -1,37 +1,99 @@
 """The command line: thin words around the public calls.
 
-Exit codes: 0 fine, 1 findings, 2 usage, 3 nothing reached or read, 130 interrupted.
+Exit codes: 0 fine, 1 findings, 2 usage, 3 nothing could be reached, 4 a file could not be read, 70 the command failed,
+74 the output could not be written, 130 interrupted.
 """
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
 
 from toolkit import text
-from toolkit.cli.codes import FINE, INTERRUPTED, NOTHING_REACHED, USAGE
+from toolkit.cli.codes import FAILED, FINE, INTERRUPTED, UNREADABLE, UNWRITABLE, USAGE
 from toolkit.cli.options import read_command
-from toolkit.errors import ToolkitError, UsageError
+from toolkit.errors import OutputError, ReadError, SchemaError, StoreError, ToolkitError, UsageError
+
+_CODES: Final = (
+    (UsageError, USAGE),
+    (ReadError, UNREADABLE),
+    (StoreError, UNREADABLE),
+    (SchemaError, UNREADABLE),
+    (OutputError, UNWRITABLE),
+    (ToolkitError, FAILED),
+)
+"""The exit code of each documented error; the first class that fits decides."""
 
 
 def run() -> None:
     """The console entry: `main` with the process's arguments, its result as the exit code."""
-    sys.exit(main())
+    _open_standard_streams()
+    code = main()
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # What is still buffered cannot be written; `main` has said so. The interpreter must not try again as it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Carry out one command line and return its exit code; what goes wrong is said on standard error."""
     try:
-        return read_command(argv)()
-    except UsageError as error:
-        print(f"tls-toolkit: {text.for_terminal(error, limit=1000)}", file=sys.stderr)
-        return USAGE
+        code = read_command(argv)()
+        sys.stdout.flush()
+        return code
     except ToolkitError as error:
-        print(f"tls-toolkit: {text.for_terminal(error, limit=1000)}", file=sys.stderr)
-        return NOTHING_REACHED
+        _complain(str(error))
+        return next(code for kind, code in _CODES if isinstance(error, kind))
     except KeyboardInterrupt:
-        print("tls-toolkit: interrupted; what was seen until now is kept.", file=sys.stderr)
+        _complain("interrupted.")
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output has gone (`| head`): nothing more can be said, and the interpreter must not try.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FINE
+        return FINE  # the reader of the output has ended (`| head`)
+    except OSError as error:
+        named = f"{error.filename}: " if error.filename else ""
+        _complain(f"{named}{error.strerror or error}. Free some space, or choose another place for the output.")
+        return UNWRITABLE
+    except (SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # noqa: BLE001  the last resort; a panic of a Rust library is not an `Exception`
+        _complain(_describe_bug(error))
+        return FAILED
+
+
+def _describe_bug(error: BaseException) -> str:
+    """An error that no code expected, with the place where it arose."""
+    if os.environ.get("TLS_TOOLKIT_TRACEBACK"):
+        traceback.print_exception(error)
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"internal error: {type(error).__name__}: {error} ({Path(frame.filename).name}, line {frame.lineno}). "
+        "Please report it, with the command that you ran. TLS_TOOLKIT_TRACEBACK=1 shows the whole traceback."
+    )
+
+
+def _complain(words: str) -> None:
+    with suppress(OSError):  # where standard error cannot be written either, the exit code has to do
+        print(f"tls-toolkit: {text.for_terminal(words, limit=1000)}", file=sys.stderr, flush=True)
+
+
+def _open_standard_streams() -> None:
+    """Make the standard streams usable: open where the parent closed them, and able to encode any text.
+
+    A descriptor below 3 that is closed would be given to the first file or socket that is opened, and be written to.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free descriptor: `number`
+        stream = getattr(sys, name)
+        if stream is None:
+            stream = open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115
+            setattr(sys, name, stream)
+        if mode == "w":
+            stream.reconfigure(errors="backslashreplace")

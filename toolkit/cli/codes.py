@@ -1,4 +1,4 @@
-"""What a process ends with."""
+"""The exit codes of the command line."""
 
 from typing import Final
 
@@ -6,5 +6,14 @@ FINE: Final = 0
 FINDINGS: Final = 1
 USAGE: Final = 2
 NOTHING_REACHED: Final = 3
+UNREADABLE: Final = 4
+"""A source, a store or another file could not be read."""
+
+FAILED: Final = 70
+"""The command could not be completed, or met an error of its own; EX_SOFTWARE of BSD's sysexits."""
+
+UNWRITABLE: Final = 74
+"""The output could not be written; EX_IOERR of BSD's sysexits."""
+
 INTERRUPTED: Final = 130
 """128 + SIGINT, as shells have it."""

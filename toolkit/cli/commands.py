@@ -2,9 +2,10 @@
 
 import argparse
 import sys
+import threading
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Final
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
@@ -12,11 +13,14 @@ import toolkit
 from toolkit import text
 from toolkit.cli.codes import FINDINGS, FINE, NOTHING_REACHED
 from toolkit.cli.printing import print_checks, print_checks_as_json, print_frame, print_json, print_survey
-from toolkit.errors import ReadError, UsageError
+from toolkit.errors import LabError, ReadError, UsageError
 from toolkit.reference.roots import load_roots
 from toolkit.reference.rules import Rule, load_policy
 from toolkit.tables import Tables, as_pem
 from toolkit.targets import Target
+
+if TYPE_CHECKING:
+    from toolkit.lab import Clock  # the lab is imported when it is used
 
 _LOOK_COLUMNS: Final = (
     "service", "address", "offer", "outcome", "protocol", "suite", "group", "is_key_proven", "leaf", "reason",
@@ -187,6 +191,37 @@ def report(arguments: argparse.Namespace) -> int:
     )
     print(f"Open: {arguments.output}")
     return FINE
+
+
+def lab(arguments: argparse.Namespace) -> int:
+    """`tls-toolkit lab`: a lab to try commands on, until it is interrupted."""
+    with toolkit.lab.Lab(arguments.scenario, seed=arguments.seed) as running:
+        if arguments.roots:
+            arguments.roots.write_text("".join(as_pem(root) for root in running.roots), encoding="ascii")
+        dialled = [(target.service, "{}:{}".format(*target.connect_to or ())) for target in running.targets]
+        service, address = dialled[0]
+        print_frame(pd.DataFrame(dialled, columns=["service", "connect-to"]))
+        print(f"\nThe lab {arguments.scenario!r} runs; its clock shows {running.clock():%Y-%m-%d %H:%M %Z}. "
+              "Try in another terminal:")  # fmt: skip
+        for words in ("cert", "observe", "survey"):
+            print(f"  tls-toolkit {words} {service} --connect-to {address}")
+        print("Type a number of days to turn the clock (Enter: one day). Ctrl-C ends the lab.", flush=True)
+        try:
+            for line in sys.stdin:
+                _turn_clock(running.clock, line.strip() or "1")
+            threading.Event().wait()  # without an input, until the process is ended
+        except KeyboardInterrupt:
+            print("The lab has ended.")
+    return FINE
+
+
+def _turn_clock(clock: "Clock", days: str) -> None:
+    try:
+        now = clock.advance(timedelta(days=float(days)))
+    except (ValueError, OverflowError, LabError):
+        print(f"{text.for_terminal(days)!r} is not a number of days to come: write 1, 30 or 0.5.", flush=True)
+    else:
+        print(f"The lab's clock shows {now:%Y-%m-%d %H:%M %Z}.", flush=True)
 
 
 def demo(arguments: argparse.Namespace) -> int:

@@ -26,7 +26,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="tls-toolkit",
         description="Watch TLS over time: what mail and web servers show, kept, asked and charted.",
         epilog="A TARGET is a service URL (smtp://host:587, https://host), host:port, mx:domain, or a preset "
-        "such as google-mail. Exit codes: 0 fine, 1 findings, 2 usage, 3 nothing could be reached or read.",
+        "such as google-mail. Exit codes: 0 fine, 1 findings, 2 usage, 3 nothing could be reached, 4 a file could not "
+        "be read, 70 the command failed, 74 the output could not be written.",
     )
     parser.add_argument("--version", action="version", version=f"tls-toolkit {toolkit.__version__}")
     known = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -76,6 +77,13 @@ def _parser() -> argparse.ArgumentParser:
                         help="(default: report.html)")  # fmt: skip
     report.add_argument("--title", help="(default: the source's name)")
     report.set_defaults(command=commands.report)
+
+    lab = known.add_parser("lab", help="run a small internet on loopback, to try the other commands on")
+    lab.add_argument("--scenario", default="year", metavar="NAME", help="of toolkit.lab.NAMES (default: year)")
+    lab.add_argument("--seed", type=int, default=2026, help="of the scenario (default: 2026)")
+    lab.add_argument("--roots", type=Path, metavar="FILE",
+                     help="write the lab's root certificates into this PEM file, for `check --roots`")  # fmt: skip
+    lab.set_defaults(command=commands.lab)
 
     demo = known.add_parser("demo", help="watch a lab year, execute the notebooks, say what to open")
     demo.add_argument("--output", type=Path, default=Path("build"), metavar="FOLDER", help="(default: build)")

@@ -1,0 +1,109 @@
+"""The command line with streams that are closed, full or narrow, with errors of its own, and the lab that it starts."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import toolkit
+from tests.conftest import ROOT
+from toolkit.cli import main
+
+RUN = [sys.executable, "-m", "toolkit"]
+GOOGLE = str(ROOT / "data" / "google-mail")
+
+
+def in_shell(words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """A command line of ours behind the shell's redirections; its exit code."""
+    command = words.replace("tls-toolkit", f"'{sys.executable}' -m toolkit")
+    return subprocess.run(
+        ["sh", "-c", command],
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, **variables},
+        capture_output=True,
+        encoding="latin-1",
+    )
+
+
+@pytest.mark.parametrize(
+    ("redirected", "code"),
+    [(">&-", 3), (">&- 2>&-", 3), ("<&- >&- 2>&-", 3), (">/dev/full", 74), (">/dev/full 2>/dev/full", 74)],
+)
+def test_streams_that_cannot_be_written_leave_a_clear_exit_code(redirected: str, code: int) -> None:
+    ended = in_shell(f"tls-toolkit observe tls://127.0.0.1:1 {redirected}")
+    assert ended.returncode == code
+    assert "Traceback" not in ended.stderr
+    if redirected == ">/dev/full":
+        assert "No space left on device" in ended.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_what_the_terminal_cannot_show_is_escaped(encoding: str) -> None:
+    # The text of a check holds a multiplication sign, and dashes that Latin-1 does not have.
+    ended = in_shell(f"tls-toolkit check {GOOGLE} --as-of 2016-02-11", PYTHONIOENCODING=encoding)
+    assert ended.returncode == 1
+    assert ended.stderr == ""
+    assert r"\u2013" in ended.stdout
+
+
+def test_an_error_that_no_code_expected_has_an_exit_code_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class PanicException(BaseException):
+        """What a panic of a library written in Rust becomes: not an `Exception`."""
+
+    for error in (KeyError("x\x1b[2J"), PanicException("index out of range")):
+
+        def fail(*_: object, error: BaseException = error, **__: object) -> None:
+            raise error
+
+        monkeypatch.setattr(toolkit, "observe", fail)
+        assert main(["observe", "tls://127.0.0.1:1"]) == 70
+        said = capsys.readouterr().err
+        assert f"internal error: {type(error).__name__}" in said
+        assert "Please report it" in said
+        assert "\x1b" not in said
+        assert "Traceback" not in said
+    monkeypatch.setenv("TLS_TOOLKIT_TRACEBACK", "1")
+    main(["observe", "tls://127.0.0.1:1"])
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_source_that_cannot_be_read_ends_with_4(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "notes.txt").write_text("nothing of ours")
+    for words in (["check", str(tmp_path / "none")], ["check", str(tmp_path / "notes.txt")], ["store", "info", GOOGLE]):
+        assert main(words) == 4
+        assert capsys.readouterr().err.startswith("tls-toolkit: ")
+
+
+@pytest.mark.timeout(120)
+def test_a_lab_runs_and_says_what_to_try(tmp_path: Path) -> None:
+    lab = subprocess.Popen(
+        [*RUN, "lab", "--scenario", "steady", "--roots", str(tmp_path / "roots.pem")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, text=True,
+    )  # fmt: skip
+    assert lab.stdin is not None
+    assert lab.stdout is not None
+    said = []
+    for line in lab.stdout:
+        said.append(line)
+        if "Ctrl-C" in line:
+            break
+    (tried,) = re.findall(r"  tls-toolkit observe (\S+) --connect-to (\S+)", "".join(said))
+    assert main(["observe", tried[0], "--connect-to", tried[1]]) == 0
+    assert toolkit.observe(toolkit.parse_target(tried[0], connect_to=tried[1])).observations["source"].eq("lab").all()
+    lab.stdin.write("\n30\nnan\n")
+    lab.stdin.flush()
+    answers = [lab.stdout.readline() for _ in range(3)]
+    days = [line.split()[4] for line in answers[:2]]
+    assert days[0] < days[1]
+    assert "is not a number of days" in answers[2]
+    assert "BEGIN CERTIFICATE" in (tmp_path / "roots.pem").read_text()
+    lab.send_signal(signal.SIGINT)
+    assert lab.communicate(timeout=60) == ("The lab has ended.\n", "")
+    assert lab.returncode == 0
