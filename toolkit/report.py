@@ -55,6 +55,21 @@ _OFFLINE: Final = """\
   .jp-RenderedHTMLCommon table { margin-left: 0; font-variant-numeric: tabular-nums; }
   main .jp-RenderedHTMLCommon.jp-RenderedHTMLCommon :is(td, th) { text-align: left; vertical-align: top; }
   .jp-OutputArea-output { overflow-x: auto; }
+  @page { size: A4; margin: 14mm 12mm; }
+  @media print {
+    body.jp-Notebook { padding: 0; }
+    main { max-width: none; }
+    body, main .jp-RenderedHTMLCommon { font-size: 9pt; line-height: 1.35; }
+    main .jp-RenderedHTMLCommon table { table-layout: auto; max-width: 100%; font-size: 7pt; }
+    main .jp-RenderedHTMLCommon.jp-RenderedHTMLCommon :is(td, th) { padding: 1.5pt 3pt; }
+    .jp-Cell, .jp-Cell-outputWrapper, .jp-OutputArea, .jp-OutputArea-child, .jp-OutputArea-output {
+      display: block; overflow: visible; page-break-inside: auto; break-inside: auto; }
+    .jp-OutputPrompt, .jp-InputPrompt { display: none; }
+    h1, h2, h3 { break-after: avoid; }
+    tr, img { break-inside: avoid; }
+    img { max-width: 100%; max-height: 220mm; }
+    thead { display: table-header-group; }
+  }
 </style>
 {%- endblock -%}
 """

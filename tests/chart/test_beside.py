@@ -5,6 +5,7 @@ import pytest
 
 from tests.chart.frames import HOSTILE, at
 from toolkit.chart import say, tabulate
+from toolkit.errors import UsageError
 
 
 def test_a_sentence_formats_its_values_and_says_what_is_unknown() -> None:
@@ -57,3 +58,23 @@ def test_columns_are_chosen_and_an_empty_frame_says_so() -> None:
     frame = pd.DataFrame({"a": [1], "b": [2]})
     assert tabulate(frame, columns=["b"]).words.split() == ["b", "2"]
     assert "no rows" in tabulate(frame.iloc[:0]).html
+
+
+def test_a_column_that_is_not_there_is_said_with_the_one_that_was_meant() -> None:
+    frame = pd.DataFrame({"overlap_days": [1.0], "host": ["mx"]})
+    with pytest.raises(UsageError, match=r"no column 'overlap_day'\. Did you mean 'overlap_days'\?"):
+        tabulate(frame, columns=["host", "overlap_day"])
+    with pytest.raises(UsageError, match=r"no column 'x'\. There are: overlap_days, host"):
+        tabulate(frame, columns=["x"])
+
+
+def test_names_may_be_broken_and_numbers_and_entities_may_not() -> None:
+    frame = pd.DataFrame(
+        {"a_b": ["smtp://mx.lab.test:25"], "days": [1234.56], "at": [at("2026-05-01T10:30")], "h": ["a.<b"]}
+    )
+    html = tabulate(frame).html
+    assert "a_<wbr>b" in html
+    assert "smtp://<wbr>mx.<wbr>lab.<wbr>test:25" in html
+    assert "1,234.6" in html
+    assert "10:30" in html
+    assert "a.&lt;b" in html

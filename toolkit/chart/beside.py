@@ -1,7 +1,9 @@
 """What stands beside a chart: the sentence that reads it, and the table it was drawn from, both harmless to show."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from math import isnan
 from string import Formatter
 from typing import Any, Final
@@ -10,12 +12,16 @@ import numpy as np
 import pandas as pd
 
 from toolkit import text
+from toolkit.errors import UsageError
 
 _CELL: Final = 60
 """Characters of a table's cell."""
 
 _HASH: Final = 12
 """Hexadecimal digits shown of a hash: enough to tell the certificates of any table here apart."""
+
+_BREAK: Final = re.compile(r"(_(?=\w)|[./:,](?=[A-Za-z]))")
+"""After which characters a long word may be broken; none of them is part of an HTML entity."""
 
 _UNTYPESET: Final = "tex2jax_ignore mathjax_ignore"
 """The classes by which MathJax (versions 2 and 3) leaves an element alone, dollars and all."""
@@ -57,17 +63,36 @@ def say(sentence: str, **values: object) -> Shown:
 def tabulate(frame: pd.DataFrame, *, columns: Sequence[str] | None = None, rows: int = 20) -> Shown:
     """The first `rows` rows of a frame as a table to read: dates short, hashes cut, null as a dash, text harmless.
 
-    `columns` chooses and orders; how many rows are left out is said below.
+    `columns` chooses and orders; how many rows are left out is said below. Raises `UsageError` for a column that the
+    frame does not have.
+
+    >>> print(tabulate(pd.DataFrame({"host": ["mx.example"], "days_left": [3.14159]})))
+          host days_left
+    mx.example      3.14
     """
-    chosen = frame if columns is None else frame[list(columns)]
+    chosen = frame if columns is None else frame[_known(columns, frame)]
     head = chosen.head(rows)
     cells = pd.DataFrame(
         {text.plain(name): [_cell(str(name), value) for value in head[name]] for name in head}, dtype=object
     )
     more = f"… and {len(frame) - rows:,} more rows" if len(frame) > rows else "" if len(frame) else "no rows"
-    table = cells.map(text.for_html).rename(columns=text.for_html)
+    table = cells.map(_as_html).rename(columns=_as_html)
     html = table.to_html(escape=False, index=False, border=0, classes=_UNTYPESET)
-    return Shown(html + (f"<p>{more}</p>" if more else ""), "\n".join([cells.to_string(index=False), more]).strip())
+    return Shown(html + (f"<p>{more}</p>" if more else ""), "\n".join([cells.to_string(index=False), more]).rstrip())
+
+
+def _known(columns: Sequence[str], frame: pd.DataFrame) -> list[str]:
+    for name in columns:
+        if name not in frame:
+            near = get_close_matches(str(name), map(str, frame), n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(map(str, frame))}."
+            raise UsageError(f"The frame has no column {name!r}. {hint}")
+    return list(columns)
+
+
+def _as_html(words: str) -> str:
+    """The words as HTML that may be broken within names and URLs, so that a wide table fits the page."""
+    return _BREAK.sub(r"\1<wbr>", text.for_html(words))
 
 
 class _Words(Formatter):
