@@ -11,29 +11,43 @@ help:
 	@echo 'make check       ruff, mypy and the import rules'
 	@echo 'make bench       measure speed beside what one would otherwise use'
 	@echo 'make bench-rotation  how often the claims on rotations hold, causes, and speed'
-	@echo 'make lock        pin requirements.txt anew from pyproject.toml'
+	@echo 'make lock        pin both requirements files anew from pyproject.toml'
 
-.venv/ready: requirements.txt pyproject.toml
+.venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	  || { echo 'Python 3.11 or newer is needed: install python3 (Debian: apt install python3), or name one: make PYTHON=python3.12 $(MAKECMDGOALS)' >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
 	  || { echo 'This Python cannot make virtual environments. Debian and Ubuntu: apt install python3-venv' >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.maxsize < 2**32)' \
 	  || { echo 'A 64-bit Python is needed.' >&2; exit 1; }
-	@echo 'Setting up .venv (once) ...'
 	@$(PYTHON) -m venv --clear .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
+
+# What `make demo` needs; then, for the tests, what developers need as well.
+.venv/runs: requirements.txt pyproject.toml | .venv/bin/python
+	@echo 'Setting up .venv (once, a few minutes) ...'
+	@$(call install,requirements.txt)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/ready: requirements-dev.txt .venv/runs
+	@echo 'Installing what the tests need (once) ...'
+	@$(call install,requirements-dev.txt)
 	@$(BIN)/python -m pip check --quiet
 	@touch $@
 
-demo: .venv/ready
+# Installs the pinned packages of a file and counts them meanwhile.
+install = { $(BIN)/python -m pip install --disable-pip-version-check --no-deps --require-hashes -r $(1) 2>&1 \
+  && touch .venv/installed || echo 'ERROR: pip failed.'; } \
+  | awk '/^(Collecting|Requirement already)/ { printf "\r  %d packages ", ++n; fflush() } /^Installing/ { printf "found, installing ..."; fflush() } \
+  /ERROR|error/ { print } END { print "" }'; rm .venv/installed 2>/dev/null
+
+demo: .venv/runs
 	@$(BIN)/tls-toolkit demo
 
 test: .venv/ready
 	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
-notebooks: .venv/ready
+notebooks: .venv/runs
 	@$(BIN)/jupyter lab notebooks
 
 check: .venv/ready
@@ -51,8 +65,11 @@ bench-rotation: .venv/ready
 	@$(BIN)/python -m tests.benchmarks.bench_rotation
 
 lock: .venv/ready
-	@$(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-	  --no-header --no-annotate --strip-extras --allow-unsafe --extra lab --extra lint --extra notebooks --extra dev \
-	  --output-file requirements.txt pyproject.toml
+	@$(LOCK) --extra checkout --extra lab --extra notebooks --output-file requirements.txt pyproject.toml
+	@$(LOCK) --extra checkout --extra lab --extra notebooks --extra lint --extra dev --constraint requirements.txt \
+	  --output-file requirements-dev.txt pyproject.toml
+
+LOCK = $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+  --no-header --no-annotate --strip-extras --allow-unsafe
 
 .PHONY: help demo test notebooks check bench bench-rotation lock

@@ -31,8 +31,9 @@ def tracked() -> list[Path]:
     return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).exists()]
 
 
-def test_requirements_are_pinned_hashed_and_name_no_index() -> None:
-    text = (ROOT / "requirements.txt").read_text()
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def test_requirements_are_pinned_hashed_and_name_no_index(name: str) -> None:
+    text = (ROOT / name).read_text()
     assert "index-url" not in text
     assert "find-links" not in text
     assert "://" not in text
@@ -50,10 +51,10 @@ def test_every_dependency_is_pinned_and_has_its_reason() -> None:
         for name in re.findall(r'"([\w.-]+)[>=]', line)
     }  # fmt: skip
     assert {"cryptography", "tlslite-ng", "jupyterlab"} <= declared
-    pinned = {name.lower() for name in re.findall(r"(?m)^([\w.-]+)==", (ROOT / "requirements.txt").read_text())}
+    pinned = {name.lower() for name in re.findall(r"(?m)^([\w.-]+)==", (ROOT / "requirements-dev.txt").read_text())}
     reasons = (ROOT / "CONTRIBUTING.md").read_text()
     for name in declared:
-        assert name.lower() in pinned, f"{name} is not in requirements.txt: make lock"
+        assert name.lower() in pinned, f"{name} is not in requirements-dev.txt: make lock"
         assert name in reasons, f"{name} has no reason in CONTRIBUTING.md"
 
 
@@ -156,7 +157,7 @@ def test_every_link_and_picture_of_the_readme_exists() -> None:
     ],
 )
 def test_make_says_what_to_install(tmp_path: Path, script: str, said: str) -> None:
-    for name in ("Makefile", "requirements.txt", "pyproject.toml"):
+    for name in ("Makefile", "requirements.txt", "requirements-dev.txt", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
     python = tmp_path / "python"
     python.write_text(f"#!/bin/sh\n{script}\n")
