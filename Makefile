@@ -38,7 +38,7 @@ help:
 # Installs the pinned packages of a file and counts them meanwhile.
 install = { $(BIN)/python -m pip install --disable-pip-version-check --no-deps --require-hashes -r $(1) 2>&1 \
   && touch .venv/installed || echo 'ERROR: pip failed.'; } \
-  | awk '/^(Collecting|Requirement already)/ { printf "\r  %d packages ", ++n; fflush() } /^Installing/ { printf "found, installing ..."; fflush() } \
+  | awk '/^ *(Collecting|Obtaining|Requirement already)/ { if (!seen[$$1 == "Obtaining" ? $$5 : $$2]++) ++n; printf "\r  %d packages ", n; fflush() } /^Installing/ { printf "found, installing ..."; fflush() } \
   /ERROR|error/ { print } END { print "" }'; rm .venv/installed 2>/dev/null
 
 demo: .venv/runs
