@@ -28,7 +28,7 @@ class Rows:
         self._round, self._vantage = round_, vantage
         self._observations: list[dict[str, object]] = []
         self._certificates: list[dict[str, object]] = []
-        self._parsed: set[bytes] = set()
+        self._sha256_of: dict[bytes, str] = {}
         self._unread: dict[str, str] = {}
         self.size = 0
         """Bytes of the certificates and messages that were added since `clear`."""
@@ -95,19 +95,20 @@ class Rows:
         self._observations, self._certificates, self.size = [], [], 0
 
     def _take(self, der: bytes) -> str:
-        """The certificate's hash; one that is not known yet becomes a row."""
-        digest = hashlib.sha256(der)
-        if digest.digest() not in self._parsed:
-            if len(self._parsed) >= _MOST_PARSED:
-                self._parsed.clear()
+        """The certificate's hash in hex; one that is not known yet becomes a row."""
+        digest = hashlib.sha256(der).digest()
+        sha256 = self._sha256_of.get(digest)
+        if sha256 is None:
+            if len(self._sha256_of) >= _MOST_PARSED:
+                self._sha256_of.clear()
                 self._unread.clear()
-            self._parsed.add(digest.digest())
+            sha256 = self._sha256_of[digest] = digest.hex()
             row, problem = read_certificate(der)
             self._certificates.append(row)
             self.size += len(der)
             if problem is not None:
-                self._unread[digest.hexdigest()] = problem
-        return digest.hexdigest()
+                self._unread[sha256] = problem
+        return sha256
 
 
 def _name(known: Mapping[int, _Named], code: int | None) -> str | None:
