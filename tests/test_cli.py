@@ -6,6 +6,8 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +16,7 @@ import pytest
 import toolkit
 from tests.conftest import ROOT
 from toolkit.cli import main
+from toolkit.cli.options import read_command
 from toolkit.lab import Lab
 
 CLOSED = "tls://127.0.0.1:1"
@@ -154,3 +157,46 @@ def test_nothing_printed_moves_the_cursor(tmp_path: Path, capsys: pytest.Capture
     shown = capsys.readouterr().out
     assert re.fullmatch(r"[\x20-\x7e\n]*", shown)
     assert r"\x1b[2J\u202e\n" in shown
+
+
+def read_limits(*words: str) -> toolkit.Limits:
+    command = read_command(["observe", CLOSED, *words])
+    assert isinstance(command, partial)
+    limits: toolkit.Limits = command.args[0].limits
+    return limits
+
+
+def test_every_limit_is_an_option() -> None:
+    assert read_limits() == toolkit.Limits()
+    for field in fields(toolkit.Limits):
+        option = {"concurrency": "--connections", "blocked": "--block"}.get(field.name)
+        option = option or f"--{field.name.replace('_', '-')}"
+        assert read_limits(option, "7") == replace(
+            toolkit.Limits(), **{field.name: ("7",) if option == "--block" else 7}
+        )
+
+
+def test_a_timeout_sets_every_limit_in_seconds_but_those_that_are_set() -> None:
+    limits = read_limits("--timeout", "2.5", "--connect-seconds", "1", "--block", "a.test", "--block", "10.0.0.0/8")
+    seconds = {field.name: getattr(limits, field.name) for field in fields(limits) if field.name.endswith("_seconds")}
+    assert seconds.pop("connect_seconds") == 1
+    assert set(seconds.values()) == {2.5}
+    assert limits.blocked == ("a.test", "10.0.0.0/8")
+
+
+@pytest.mark.parametrize("command", [["cert"], ["observe"], ["collect", "--store", "unused"], ["survey"]])
+def test_a_name_and_a_limit_that_make_no_sense_are_refused(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, CLOSED, "--timeout", "0"]) == 2
+    assert "must be greater than 0" in capsys.readouterr().err
+    assert main([*command, CLOSED, "--ehlo", "two words"]) == 2
+    assert "'two words' cannot introduce a client" in capsys.readouterr().err
+
+
+def test_limits_reach_the_look(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["observe", CLOSED, "--block", "127.0.0.1", "--json"]) == 3
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["outcome"], row["reason"]) == ("skipped", "127.0.0.1 is on the block list")
+    assert main(["survey", CLOSED, "--block", "127.0.0.1"]) == 3
+    assert "127.0.0.1 is on the block list" in capsys.readouterr().out

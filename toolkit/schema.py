@@ -58,7 +58,7 @@ OUTCOMES: Final[dict[str, str]] = {
     "refused": "a TLS alert answered the hello",
     "deferred": "421, 450 or 454: come back later",
     "rejected": "another 5xx, NO or -ERR before TLS",
-    "no_starttls": "EHLO, CAPABILITY or CAPA did not list the upgrade",
+    "no_starttls": "the server refused the upgrade, and did not list it or does not know it",
     "injected": "bytes followed the go-ahead in clear text",
     "not_tls": "the answer to the hello is not TLS",
     "malformed": "TLS, but broken: a length, an order or a signature's form is wrong",
@@ -70,7 +70,7 @@ OUTCOMES: Final[dict[str, str]] = {
     "unreachable": "no route to the address, or the network forbade it",
     "not_resolved": "the name has no address, or asking for it failed",
     "skipped": "not asked: the budget was spent, or the target is on the block list",
-    "cannot_offer": "this instrument cannot make the offer",
+    "cannot_offer": "this instrument cannot make the offer, or cannot read the answer to it",
 }
 """The closed vocabulary of `observations.outcome`."""
 

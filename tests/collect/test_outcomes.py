@@ -14,8 +14,8 @@ import uvloop
 from tests.collect.servers import Handler, Loopback, closed_port
 from toolkit import schema
 from toolkit.collect import Limits, observe
+from toolkit.errors import UsageError
 from toolkit.reference import offers
-from toolkit.wire import Handshake
 
 Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
 
@@ -36,6 +36,8 @@ async def without_starttls(reader: Reader, writer: Writer) -> None:
     writer.write(b"220 mail.test ESMTP\r\n")
     await reader.readline()
     writer.write(b"250-mail.test\r\n250-SIZE 1000\r\n250 8BITMIME\r\n")
+    await reader.readline()
+    writer.write(b"502 5.5.1 not implemented\r\n")
     await reader.read(-1)
 
 
@@ -255,12 +257,32 @@ def test_one_failing_server_takes_nothing_from_the_others(loopback: Loopback, br
     assert sorted(tables.observations["sample"].unique()) == [0, 1, 2]
 
 
-def test_a_fault_of_ours_is_not_taken_for_the_servers(
-    loopback: Loopback, brief: Limits, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object) -> bytes:
-        raise ZeroDivisionError("a fault of ours")
+async def refuses_literals(reader: Reader, writer: Writer) -> None:
+    """As servers do that want a host name of EHLO; then it has no TLS."""
+    writer.write(b"220 mail.test ESMTP\r\n")
+    while line := await reader.readline():
+        if line.startswith(b"EHLO ["):
+            writer.write(b"550 Access denied - Invalid HELO name\r\n")
+        elif line.startswith(b"EHLO"):
+            writer.write(b"250 hello " + line[5:])
+        else:
+            writer.write(b"502 no TLS for you\r\n")
 
-    monkeypatch.setattr(Handshake, "receive", fail)
-    with pytest.raises(ZeroDivisionError, match="a fault of ours"):
-        observe(f"https://127.0.0.1:{loopback.serve(refuses)}", limits=brief, progress=False)
+
+@pytest.mark.parametrize(
+    ("ehlo", "outcome", "reason"),
+    [
+        (None, "no_starttls", "EHLO did not list STARTTLS; 502 no TLS for you"),
+        ("client.test", "no_starttls", "EHLO did not list STARTTLS; 502 no TLS for you"),
+        ("[192.0.2.1]", "rejected", "550 Access denied - Invalid HELO name"),
+    ],
+)
+def test_the_name_behind_ehlo(loopback: Loopback, brief: Limits, ehlo: str, outcome: str, reason: str) -> None:
+    look = see(f"smtp://127.0.0.1:{loopback.serve(refuses_literals)}", brief, ehlo=ehlo)
+    assert (look["outcome"], look["reason"]) == (outcome, reason)
+    assert loopback.connections == 1
+
+
+def test_a_name_that_cannot_stand_behind_ehlo_is_refused_before_anything_is_asked() -> None:
+    with pytest.raises(UsageError, match="cannot introduce a client"):
+        observe("https://127.0.0.1:1", ehlo="two words", progress=False)

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -15,9 +15,14 @@ import pytest
 from tests.collect.servers import Loopback
 from tests.conftest import ROOT
 from toolkit.collect import Limits, collect, observe, rounds
+from toolkit.collect.looks import Look, Question
+from toolkit.collect.rows import Rows
 from toolkit.errors import StoreError, UsageError
+from toolkit.reference import offers
 from toolkit.store import Store
 from toolkit.tables import Tables
+from toolkit.targets import parse_target
+from toolkit.wire import Answer
 
 Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
 
@@ -196,3 +201,40 @@ def test_a_killed_round_loses_at_most_its_last_batch_and_continues(
     end = collect(url, store, samples=9, limits=brief, resume=kept.rounds["round"].iloc[0], progress=False)
     assert end["looks"] == 5
     assert sorted(store.load().observations["sample"]) == list(range(9))
+
+
+def test_a_batch_of_many_bytes_is_kept_at_once(
+    loopback: Loopback, store: Store, brief: Limits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def alert(reader: Reader, writer: Writer) -> None:
+        await reader.read(5)
+        writer.write(b"\x15\x03\x03\x00\x02\x02\x28")
+        await reader.read(-1)
+
+    kept: list[int] = []
+    append = store.append
+
+    def counting(tables: Tables) -> None:
+        kept.append(len(tables.observations))
+        append(tables)
+
+    monkeypatch.setattr(store, "append", counting)
+    monkeypatch.setattr(rounds, "_BATCH_BYTES", 100)
+    url = f"https://127.0.0.1:{loopback.serve(alert)}"
+    collect(url, store, samples=3, limits=brief, keep_bytes=True, progress=False)
+    assert kept == [0, 1, 1, 1, 0]  # the start row, each look, the end row
+
+
+def test_what_is_remembered_of_a_certificate_is_its_hash() -> None:
+    rows = Rows(round_="r", vantage=None)
+    question = Question(parse_target("https://a.test"), "192.0.2.1", offers()["any"], 0)
+    chain = (b"not a certificate", b"nor this one")
+    held = [sys.getrefcount(der) for der in chain]
+    for _ in range(2):
+        rows.add(Look(question, datetime(2026, 1, 1, tzinfo=UTC), Answer("ok", "finished", chain=chain)))
+    assert rows.size == sum(map(len, chain))
+    assert len(rows.frames()["certificates"]) == 2
+    rows.clear()
+    assert (rows.size, [sys.getrefcount(der) for der in chain]) == (0, held)
+    rows.add(Look(question, datetime(2026, 1, 1, tzinfo=UTC), Answer("ok", "finished", chain=chain)))
+    assert len(rows.frames()["certificates"]) == 0

@@ -10,7 +10,8 @@ import pytest
 import toolkit
 from tests.survey.serving import accidents, serving
 from toolkit import schema
-from toolkit.cli import NOTHING_REACHED, main
+from toolkit.cli import main
+from toolkit.cli.codes import NOTHING_REACHED
 from toolkit.errors import UsageError
 from toolkit.targets import Target, parse_target
 

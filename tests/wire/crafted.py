@@ -116,6 +116,16 @@ class Server13:
         return message(20, self.keys.finished(self.transcript.digest()))
 
 
+def leaf_with(key: rsa.RSAPublicKey) -> bytes:
+    """A certificate (RFC 5280, 4.1) of which only the key is real, of whatever size."""
+    spki = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return _sequence(_sequence(b"\x02\x01\x01" + b"\x30\x00" * 4 + spki))
+
+
+def _sequence(content: bytes) -> bytes:
+    return b"\x30\x83" + len(content).to_bytes(3) + content
+
+
 def certificate_13(*chain: bytes, context: bytes = b"", extensions: bytes = b"") -> bytes:
     entries = b"".join(vector(3, der) + vector(2, extensions if at == 0 else b"") for at, der in enumerate(chain))
     return message(11, vector(1, context) + vector(3, entries))

@@ -13,6 +13,7 @@ from tests.wire.crafted import (
     certificate,
     drip,
     extension,
+    leaf_with,
     message,
     named_curve,
     read,
@@ -217,6 +218,23 @@ def test_the_limit_counts_bytes_however_they_come() -> None:
 def test_an_endless_certificate_is_too_large() -> None:
     endless = record(HELLO) + record(b"\x0b" + (1 << 17).to_bytes(3) + bytes(1000)) + record(bytes(1 << 14)) * 9
     assert read(endless, limit=1 << 17).outcome == "too_large"
+
+
+@pytest.mark.parametrize(("length", "outcome"), [(1_000, "closed"), (1_001, "too_large")])
+def test_a_chain_of_thousands_is_cut(length: int, outcome: str) -> None:
+    chain = (LEAF, *(bytes((2, number >> 8, number & 0xFF)) for number in range(length - 1)))
+    answer = read(record(HELLO + certificate(*chain)))
+    assert (answer.outcome, answer.chain) == (outcome, chain[:1_000])
+    assert ("a chain of 1001 certificates" in (answer.reason or "")) is (outcome == "too_large")
+
+
+def test_an_rsa_key_with_no_room_for_the_digest_did_not_sign() -> None:
+    """RFC 8017, 9.1.2: rsa_pss_rsae_sha512 takes 130 bytes, and this key has 64."""
+    leaf = leaf_with(rsa.RSAPublicNumbers(65537, (1 << 511) + 187).public_key())
+    flight = HELLO + certificate(leaf) + named_curve(29, b"\x01" * 64, scheme=0x0806) + DONE
+    answer = read(record(flight))
+    assert (answer.outcome, answer.stage, answer.is_key_proven) == ("ok", "finished", False)
+    assert "signature_wrong" in answer.faults
 
 
 def test_the_driver_can_end_it() -> None:

@@ -21,7 +21,8 @@ from tests.wire.crafted import (
 )
 from tests.wire.peers import credentials
 from toolkit.reference import Offer, offers
-from toolkit.wire import Handshake
+from toolkit.wire import Handshake, records
+from toolkit.wire.messages import RETRY_RANDOM
 
 ANY = offers()["any"]
 LEAF = credentials("RSA").der
@@ -172,6 +173,29 @@ def test_the_cookie_comes_back() -> None:
     assert extension(44, b"\x00\x03abc") in again
     assert again.startswith(b"\x14\x03\x03\x00\x01\x01\x16\x03\x03")
     assert hello[11:43] in again  # the same random
+
+
+def test_a_cookie_that_no_hello_has_room_for() -> None:
+    """It is whole in the HelloRetryRequest, and beside it a hello has more to say than 65,535 bytes hold."""
+    hello = hello13(NO_SHARE)
+    asked = extension(44, vector(2, bytes(65_500)))
+    said = server_hello(0x1301, TLS13, asked, server_random=RETRY_RANDOM, session_id=session_id(hello))
+    answer = read(records.record(22, 0x0303, said), offer=NO_SHARE)
+    assert (answer.outcome, answer.stage, answer.is_retried) == ("malformed", "hello", True)
+    assert "cookie of 65500 bytes" in (answer.reason or "")
+    asked = extension(44, vector(2, bytes(60_000)))
+    said = server_hello(0x1301, TLS13, asked, server_random=RETRY_RANDOM, session_id=session_id(hello))
+    assert read(records.record(22, 0x0303, said), offer=NO_SHARE).outcome == "closed"
+
+
+def test_a_chain_of_thousands_is_cut_in_tls_13() -> None:
+    hello = hello13(ANY)
+    server = Server13(hello)
+    chain = (credentials("RSA").der, *(bytes((2, number >> 8, number & 0xFF)) for number in range(1_000)))
+    said = server.say(message(8, bytes(2)), certificate_13(*chain))
+    answer = read(record(server.hello) + said)
+    assert (answer.outcome, answer.stage, answer.chain) == ("too_large", "certificate", chain[:1_000])
+    assert "a chain of 1001 certificates, of which the first 1000 are kept" in (answer.reason or "")
 
 
 def test_a_suite_that_cannot_be_decrypted_is_known_all_the_same() -> None:

@@ -138,6 +138,10 @@ def test_what_cannot_be_a_server_name(name: str) -> None:
         ({"suites": ()}, "no suite"),
         ({"suites": (0x0A, 0x0700C0)}, "0x0700c0 is of SSL 2.0"),
         ({"groups": (0x6399,), "key_shares": (0x6399,)}, "0x6399"),
+        ({"groups": (0x1001D,)}, "does not fit into its field"),
+        ({"suites": (-1,)}, "does not fit into its field"),
+        ({"suites": tuple(range(0x8000))}, "does not fit into its field"),
+        ({"versions": ("SSL 2.0",), "suites": tuple(range(0x3000))}, "does not fit into its field"),
     ],
 )
 def test_an_offer_that_cannot_be_made_is_an_outcome(changes: dict[str, tuple[str | int, ...]], reason: str) -> None:

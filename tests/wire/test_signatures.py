@@ -1,15 +1,18 @@
 """Signatures made by `cryptography` and the `openssl` program are told right from wrong."""
 
+import contextlib
 import hashlib
 import subprocess
 from pathlib import Path
 
 import pytest
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa, padding, rsa, utils
 
+from tests.wire.crafted import leaf_with
 from tests.wire.peers import credentials
-from toolkit.wire.der import element, subject_public_key_info
+from toolkit.wire import signatures
 from toolkit.wire.signatures import CannotTellError, load_key, verify
 
 SIGNED = b"the parameters"
@@ -99,19 +102,35 @@ def test_an_unknown_scheme_is_not_told(scheme: int) -> None:
 def test_keys_that_would_take_too_long_are_not_tried(bits: int, exponent: int) -> None:
     """OpenSSL's own bounds; beyond them it calls every signature wrong, which would be a false accusation."""
     key = rsa.RSAPublicNumbers(exponent, (1 << bits - 1) + 1235).public_key()
-    spki = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    old = subject_public_key_info(credentials("RSA").der)
-    certificate = credentials("RSA").der
-    at = certificate.index(old)
-    body = certificate[element(certificate, 0, len(certificate), "")[1] :]
-    _, start, _ = element(body, 0, len(body), "")
-    fields = body[start : start + at - (len(certificate) - len(body)) - start] + spki
     with pytest.raises(CannotTellError, match="too large to be checked"):
-        load_key(_sequence(_sequence(fields)))
+        load_key(leaf_with(key))
 
 
-def _sequence(content: bytes) -> bytes:
-    return b"\x30\x83" + len(content).to_bytes(3) + content
+def test_a_key_of_many_bytes_is_neither_read_nor_remembered() -> None:
+    leaf = leaf_with(rsa.RSAPublicNumbers(65537, (1 << 70_000) + 1235).public_key())
+    with pytest.raises(CannotTellError, match=r"the leaf's key of 87\d\d bytes is too large to be checked"):
+        load_key(leaf)
+
+
+@pytest.mark.parametrize("scheme", [None, *range(0x0401, 0x0407), *range(0x0804, 0x0807), *range(0x0809, 0x080C)])
+@pytest.mark.parametrize("bits", [3, 64, 255, 511, 512, 527, 528, 529, 1039, 1041])
+def test_no_size_of_key_raises(bits: int, scheme: int | None) -> None:
+    key = load_key(leaf_with(rsa.RSAPublicNumbers(3, (1 << bits - 1) + 1).public_key()))
+    for size in (0, 1, bits // 8, (bits + 7) // 8):
+        with contextlib.suppress(CannotTellError):
+            assert verify(key, scheme, b"\x01" * size, SIGNED) is False
+
+
+def test_what_the_library_cannot_do_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = load_key(credentials("RSA").der)
+    for error in (ValueError("no"), InternalError("no", []), UnsupportedAlgorithm("no")):
+
+        def fail(*_: object, error: Exception = error) -> bool:
+            raise error
+
+        monkeypatch.setattr(signatures, "_verify_by_scheme", fail)
+        with pytest.raises(CannotTellError, match="cannot be checked"):
+            verify(key, 0x0401, b"x", SIGNED)
 
 
 @pytest.mark.parametrize("damage", [b"", b"\x30", b"\x30\x80", b"\x30\x84\xff\xff\xff\xff", b"\x30\x00", bytes(100)])

@@ -23,22 +23,36 @@ def ldap(code: int, words: bytes = b"", *, kind: int = 0x78, message_id: int = 1
     return b"\x30" + bytes((len(operation) + 3,)) + b"\x02\x01" + bytes((message_id,)) + operation
 
 
+# More digits than Python turns into text.
+LONG_CODE = bytes.fromhex("30820718 020101 78820711 0a820709 7f") + bytes(1800) + b"\x04\x00\x04\x00"
+
 # Scheme, what the server says turn by turn, outcome, words of the reason, what we send turn by turn.
 CASES: list[tuple[str, Said, str, str | None, Said]] = [
     ("smtp", [b"220 mx ESMTP\r\n", EHLO_REPLY, b"220 2.0.0 go\r\n"], "ok", None, [b"", EHLO, b"STARTTLS\r\n", b""]),
     ("smtp", [b"220-mx\r\n220-policy\r\n220 \r\n", EHLO_REPLY, b"220\r\n"], "ok", None,
      [b"", EHLO, b"STARTTLS\r\n", b""]),
     ("smtp", [b"220 mx\n", EHLO_REPLY.replace(b"\r", b""), b"220 go\n"], "ok", None, [b"", EHLO, b"STARTTLS\r\n", b""]),
-    ("smtp", [b"220 mx\r\n", b"250 mx\r\n"], "no_starttls", "EHLO did not list STARTTLS", [b"", EHLO, b"QUIT\r\n"]),
-    ("smtp", [b"220 mx\r\n", b"250-starttls.test\r\n250 HELP STARTTLS\r\n"], "no_starttls", "EHLO",
-     [b"", EHLO, b"QUIT\r\n"]),
-    ("smtp", [b"220 mx\r\n", b"250-STARTTLS\r\n250 HELP\r\n"], "no_starttls", "EHLO", [b"", EHLO, b"QUIT\r\n"]),
+    ("smtp", [b"220 mx\r\n", b"250 mx\r\n", b"502 what?\r\n"], "no_starttls", "EHLO did not list STARTTLS; 502 what?",
+     [b"", EHLO, b"STARTTLS\r\n", b"QUIT\r\n"]),
+    ("smtp", [b"220 mx\r\n", b"250 mx\r\n", b"220 go\r\n"], "ok", "EHLO did not list STARTTLS",
+     [b"", EHLO, b"STARTTLS\r\n", b""]),
+    ("smtp", [b"220 mx\r\n", b"250 mx\r\n", b"454 not now\r\n"], "deferred", "454",
+     [b"", EHLO, b"STARTTLS\r\n", b"QUIT\r\n"]),
+    ("smtp", [b"220 mx\r\n", b"250-starttls.test\r\n250 HELP STARTTLS\r\n", b"220 go\r\n"], "ok", "did not list",
+     [b"", EHLO, b"STARTTLS\r\n", b""]),
+    ("smtp", [b"220 mx\r\n", b"250-STARTTLS\r\n250 HELP\r\n", b"503 no\r\n"], "no_starttls", "EHLO",
+     [b"", EHLO, b"STARTTLS\r\n", b"QUIT\r\n"]),
     ("smtp", [b"421 4.7.0 too many\r\n"], "deferred", "421 4.7.0 too many", [b"", b"QUIT\r\n"]),
     ("smtp", [b"220 mx\r\n", b"450 4.7.1 later\r\n"], "deferred", "450 4.7.1", [b"", EHLO, b"QUIT\r\n"]),
     ("smtp", [b"220 mx\r\n", EHLO_REPLY, b"454 4.7.0 no TLS now\r\n"], "deferred", "454",
      [b"", EHLO, b"STARTTLS\r\n", b"QUIT\r\n"]),
     ("smtp", [b"554-no\r\n554 service\r\n"], "rejected", "554-no / 554 service", [b"", b"QUIT\r\n"]),
-    ("smtp", [b"220 mx\r\n", b"502 5.5.1 what?\r\n"], "rejected", "502", [b"", EHLO, b"QUIT\r\n"]),
+    ("smtp", [b"220 mx\r\n", b"421 4.7.0 busy\r\n"], "deferred", "421", [b"", EHLO, b"QUIT\r\n"]),
+    ("smtp", [b"220 mx\r\n", b"502 5.5.1 what?\r\n", b"500 what?\r\n"], "no_starttls", "500 what?",
+     [b"", EHLO, b"STARTTLS\r\n", b"QUIT\r\n"]),
+    ("smtp", [b"220 mx\r\n", b"550 bad name\r\n", b"503 EHLO first\r\n"], "rejected", "550 bad name",
+     [b"", EHLO, b"STARTTLS\r\n", b"QUIT\r\n"]),
+    ("smtp", [b"220 mx\r\n", b"550 bad name\r\n", b"220 go\r\n"], "ok", None, [b"", EHLO, b"STARTTLS\r\n", b""]),
     ("smtp", [b"220 mx\r\n", EHLO_REPLY, b"530 5.7.0 no\r\n"], "rejected", "530",
      [b"", EHLO, b"STARTTLS\r\n", b"QUIT\r\n"]),
     ("smtp", [b"220 mx\r\n", EHLO_REPLY, b"220 go\r\n250 hello\r\n"], "injected", "250 hello",
@@ -55,22 +69,37 @@ CASES: list[tuple[str, Said, str, str | None, Said]] = [
     ("lmtp", [b"220 mx\r\n", EHLO_REPLY, b"220 go\r\n"], "ok", None,
      [b"", b"LHLO client.test\r\n", b"STARTTLS\r\n", b""]),
     ("ftp", [b"220-hello\r\n no code\r\n220 ready\r\n", b"234 go\r\n"], "ok", None, [b"", b"AUTH TLS\r\n", b""]),
-    ("ftp", [b"220 ready\r\n", b"502 not implemented\r\n"], "no_starttls", "502", [b"", b"AUTH TLS\r\n", b"QUIT\r\n"]),
+    ("ftp", [b"220 ready\r\n", b"502 not implemented\r\n", b"502 no\r\n"], "no_starttls", "502 not implemented",
+     [b"", b"AUTH TLS\r\n", b"AUTH SSL\r\n", b"QUIT\r\n"]),
+    ("ftp", [b"220 ready\r\n", b"504 not that\r\n", b"334 go\r\n"], "ok", "AUTH TLS was refused",
+     [b"", b"AUTH TLS\r\n", b"AUTH SSL\r\n", b""]),
     ("ftp", [b"220 ready\r\n", b"431 later\r\n"], "deferred", "431", [b"", b"AUTH TLS\r\n", b"QUIT\r\n"]),
-    ("ftp", [b"220 ready\r\n", b"534 policy\r\n"], "rejected", "534", [b"", b"AUTH TLS\r\n", b"QUIT\r\n"]),
+    ("ftp", [b"220 ready\r\n", b"534 policy\r\n", b"504 no\r\n"], "rejected", "534",
+     [b"", b"AUTH TLS\r\n", b"AUTH SSL\r\n", b"QUIT\r\n"]),
     ("ftp", [b"120 in 5 minutes\r\n"], "deferred", "120", [b"", b"QUIT\r\n"]),
     ("ftp", [b"220 ready\r\n", b"234 go\r\n220 x\r\n"], "injected", "220 x", [b"", b"AUTH TLS\r\n", b""]),
     ("imap", [b"* OK ready\r\n", b"* CAPABILITY IMAP4rev1 STARTTLS\r\na1 OK done\r\n", b"a2 OK go\r\n"], "ok", None,
      [b"", b"a1 CAPABILITY\r\n", b"a2 STARTTLS\r\n", b""]),
     ("imap", [b"* OK ready\r\n", b"* capability imap4rev1 starttls\r\nA1 ok done\r\n", b"* OK x\r\na2 ok go\r\n"], "ok",
      None, [b"", b"a1 CAPABILITY\r\n", b"a2 STARTTLS\r\n", b""]),
-    ("imap", [b"* PREAUTH hello\r\n"], "no_starttls", "PREAUTH", [b"", b"a3 LOGOUT\r\n"]),
+    ("imap", [b"* OK [CAPABILITY IMAP4rev1 STARTTLS] ready\r\n", b"a1 BAD what\r\n", b"a2 OK go\r\n"], "ok", None,
+     [b"", b"a1 CAPABILITY\r\n", b"a2 STARTTLS\r\n", b""]),
+    ("imap", [b"* OK ready\r\n", b"a1 OK [CAPABILITY IMAP4rev1 STARTTLS] done\r\n", b"a2 NO no\r\n"], "rejected",
+     "a2 NO no", [b"", b"a1 CAPABILITY\r\n", b"a2 STARTTLS\r\n", b"a3 LOGOUT\r\n"]),
+    ("imap", [b"* OK ready\r\n", b"* CAPABILITY IMAP4rev1\r\na1 OK done\r\n", b"a2 OK go\r\n"], "ok",
+     "CAPABILITY did not list STARTTLS", [b"", b"a1 CAPABILITY\r\n", b"a2 STARTTLS\r\n", b""]),
+    ("imap", [b"* PREAUTH hello\r\n", b"* CAPABILITY IMAP4rev1\r\na1 OK done\r\n", b"a2 BAD no\r\n"], "no_starttls",
+     "PREAUTH", [b"", b"a1 CAPABILITY\r\n", b"a2 STARTTLS\r\n", b"a3 LOGOUT\r\n"]),
+    ("imap", [b"* PREAUTH hello\r\n", b"* BYE no\r\n"], "no_starttls", "PREAUTH",
+     [b"", b"a1 CAPABILITY\r\n", b"a3 LOGOUT\r\n"]),
     ("imap", [b"* BYE busy\r\n"], "rejected", "BYE busy", [b"", b"a3 LOGOUT\r\n"]),
     ("imap", [b"* BYE [UNAVAILABLE] later\r\n"], "deferred", "UNAVAILABLE", [b"", b"a3 LOGOUT\r\n"]),
-    ("imap", [b"* OK ready\r\n", b"* CAPABILITY IMAP4rev1 LOGINDISABLED\r\na1 OK\r\n"], "no_starttls", "did not list",
-     [b"", b"a1 CAPABILITY\r\n", b"a3 LOGOUT\r\n"]),
-    ("imap", [b"* OK ready\r\n", b"a1 BAD what\r\n"], "rejected", "a1 BAD what",
-     [b"", b"a1 CAPABILITY\r\n", b"a3 LOGOUT\r\n"]),
+    ("imap", [b"* OK ready\r\n", b"* CAPABILITY IMAP4rev1 LOGINDISABLED\r\na1 OK\r\n", b"a2 BAD no\r\n"], "no_starttls",
+     "did not list", [b"", b"a1 CAPABILITY\r\n", b"a2 STARTTLS\r\n", b"a3 LOGOUT\r\n"]),
+    ("imap", [b"* OK ready\r\n", b"a1 BAD what\r\n", b"a2 NO [UNAVAILABLE] not now\r\n"], "deferred", "a1 BAD what",
+     [b"", b"a1 CAPABILITY\r\n", b"a2 STARTTLS\r\n", b"a3 LOGOUT\r\n"]),
+    ("imap", [b"* OK ready\r\n", b"a1 BAD what\r\n", b"* BYE enough\r\n"], "rejected", "BYE enough",
+     [b"", b"a1 CAPABILITY\r\n", b"a2 STARTTLS\r\n", b"a3 LOGOUT\r\n"]),
     ("imap", [b"* OK ready\r\n", b"* BYE gone\r\n"], "rejected", "BYE gone",
      [b"", b"a1 CAPABILITY\r\n", b"a3 LOGOUT\r\n"]),
     ("imap", [b"* OK ready\r\n", b"* CAPABILITY STARTTLS\r\na1 OK\r\n", b"a2 NO no\r\n"], "rejected", "a2 NO no",
@@ -80,8 +109,14 @@ CASES: list[tuple[str, Said, str, str | None, Said]] = [
     ("imap", [b"220 mx\r\n"], "not_tls", "not IMAP: 220 mx", [b"", b""]),
     ("pop3", [b"+OK ready\r\n", b"+OK list\r\nUSER\r\nSTLS\r\n.\r\n", b"+OK go\r\n"], "ok", None,
      [b"", b"CAPA\r\n", b"STLS\r\n", b""]),
-    ("pop3", [b"+OK ready\r\n", b"+OK list\r\nUSER\r\n.\r\n"], "no_starttls", "CAPA", [b"", b"CAPA\r\n", b"QUIT\r\n"]),
-    ("pop3", [b"+OK ready\r\n", b"-ERR what\r\n"], "no_starttls", "-ERR what", [b"", b"CAPA\r\n", b"QUIT\r\n"]),
+    ("pop3", [b"+OK ready\r\n", b"+OK list\r\nUSER\r\n.\r\n", b"-ERR no\r\n"], "no_starttls", "CAPA did not list STLS",
+     [b"", b"CAPA\r\n", b"STLS\r\n", b"QUIT\r\n"]),
+    ("pop3", [b"+OK ready\r\n", b"-ERR what\r\n", b"-ERR no\r\n"], "no_starttls", "-ERR what",
+     [b"", b"CAPA\r\n", b"STLS\r\n", b"QUIT\r\n"]),
+    ("pop3", [b"+OK ready\r\n", b"-ERR what\r\n", b"+OK go\r\n"], "ok", "-ERR what",
+     [b"", b"CAPA\r\n", b"STLS\r\n", b""]),
+    ("pop3", [b"+OK ready\r\n", b"+OK list\r\nSTLS\r\n.\r\n", b"-ERR no\r\n"], "rejected", "-ERR no",
+     [b"", b"CAPA\r\n", b"STLS\r\n", b"QUIT\r\n"]),
     ("pop3", [b"-ERR [SYS/TEMP] later\r\n"], "deferred", "SYS/TEMP", [b"", b"QUIT\r\n"]),
     ("pop3", [b"-ERR no\r\n"], "rejected", "-ERR no", [b"", b"QUIT\r\n"]),
     ("pop3", [b"220 mx\r\n"], "not_tls", "not POP3", [b"", b""]),
@@ -89,7 +124,9 @@ CASES: list[tuple[str, Said, str, str | None, Said]] = [
      [b"", b"CAPA\r\n", b"STLS\r\n", b""]),
     ("sieve", [b'"IMPLEMENTATION" "x"\r\n"STARTTLS"\r\nOK "ready"\r\n', b"OK\r\n"], "ok", None,
      [b"", b"STARTTLS\r\n", b""]),
-    ("sieve", [b'"SIEVE" "x"\r\nOK\r\n'], "no_starttls", "did not list", [b"", b"LOGOUT\r\n"]),
+    ("sieve", [b'"SIEVE" "x"\r\nOK\r\n', b'NO "no"\r\n'], "no_starttls", "did not list",
+     [b"", b"STARTTLS\r\n", b"LOGOUT\r\n"]),
+    ("sieve", [b'"SIEVE" "x"\r\nOK\r\n', b"OK\r\n"], "ok", "did not list", [b"", b"STARTTLS\r\n", b""]),
     ("sieve", [b'"STARTTLS"\r\nOK\r\n', b'NO "no"\r\n'], "rejected", "NO", [b"", b"STARTTLS\r\n", b"LOGOUT\r\n"]),
     ("sieve", [b'BYE (TRYLATER) "busy"\r\n'], "deferred", "TRYLATER", [b"", b"LOGOUT\r\n"]),
     ("sieve", [b"220 mx\r\n"], "not_tls", "not ManageSieve", [b"", b""]),
@@ -102,6 +139,7 @@ CASES: list[tuple[str, Said, str, str | None, Said]] = [
     ("ldap", [b"220 mx\r\n"], "not_tls", "not LDAP: 220", [LDAP_REQUEST, b""]),
     ("ldap", [b"\x30\x80\x00\x00"], "not_tls", "not LDAP", [LDAP_REQUEST, b""]),
     ("ldap", [b"\x30\x03\x02\x01\x01"], "not_tls", "cut short", [LDAP_REQUEST, b""]),
+    ("ldap", [LONG_CODE], "not_tls", "a result code of 1801 bytes", [LDAP_REQUEST, b""]),
     ("ldap", [b"\x30\x84\x7f\xff\xff\xff"], "too_large", "announced", [LDAP_REQUEST, b""]),
     ("postgres", [b"S"], "ok", None, [bytes.fromhex("0000000804d2162f"), b""]),
     ("postgres", [b"N"], "no_starttls", "answered N", [bytes.fromhex("0000000804d2162f"), b""]),
@@ -139,6 +177,46 @@ def test_dialogue_byte_by_byte(scheme: str, said: Said, outcome: str, reason: st
         assert made.outcome == outcome
     else:  # it ended earlier, with less to quote
         assert made.outcome in {outcome, "not_tls"}
+
+
+@pytest.mark.parametrize(
+    ("said", "outcome", "reason", "sent"),
+    [
+        ([b"550 no such name\r\n", EHLO_REPLY, b"220 go\r\n"], "ok", "EHLO was accepted under the second name only",
+         [b"EHLO other.test\r\n", b"STARTTLS\r\n", b""]),
+        ([b"450 not found\r\n", b"250 mx\r\n", b"220 go\r\n"], "ok", "EHLO did not list STARTTLS",
+         [b"EHLO other.test\r\n", b"STARTTLS\r\n", b""]),
+        ([b"550 no\r\n", b"550 nor you\r\n", b"503 EHLO first\r\n"], "rejected", "550 nor you",
+         [b"EHLO other.test\r\n", b"STARTTLS\r\n", b"QUIT\r\n"]),
+        ([b"450 no\r\n", b"450 nor you\r\n"], "deferred", "450 nor you", [b"EHLO other.test\r\n", b"QUIT\r\n"]),
+        ([b"421 no\r\n"], "deferred", "421 no", [b"QUIT\r\n"]),
+    ],
+)  # fmt: skip
+def test_a_name_that_is_refused_is_followed_by_the_second(said: Said, outcome: str, reason: str, sent: Said) -> None:
+    made = Upgrade("smtp", host="mx.lab.test", client_name="[192.0.2.1]", second_name="other.test")
+    assert [made.start(), made.receive(b"220 mx\r\n")] == [b"", b"EHLO [192.0.2.1]\r\n"]
+    assert [made.receive(turn) for turn in said] == sent
+    assert (made.outcome, made.reason) == (outcome, reason)
+
+
+def test_a_refusal_stands_where_the_server_then_hangs_up() -> None:
+    made = Upgrade("smtp", host="mx.lab.test", client_name="[192.0.2.1]", second_name="other.test")
+    made.start()
+    made.receive(b"220 mx\r\n")
+    made.receive(b"554 5.7.1 go away\r\n")
+    made.receive_eof()
+    assert made.outcome == "rejected"
+    assert (made.reason or "").startswith("554 5.7.1 go away; then the connection ended")
+
+
+def test_a_server_that_hangs_up_when_asked_for_what_it_did_not_list_has_refused_nothing() -> None:
+    made = upgrade("pop3")
+    made.start()
+    made.receive(b"+OK ready\r\n")
+    made.receive(b"-ERR what\r\n")
+    made.receive_eof()
+    assert made.outcome == "closed"
+    assert (made.reason or "").startswith("CAPA did not list STLS (-ERR what); the connection ended")
 
 
 @pytest.mark.parametrize("scheme", sorted(DIALOGUES))
@@ -186,3 +264,8 @@ def test_every_upgrade_has_a_dialogue_and_a_port() -> None:
 def test_usage(scheme: str, name: str) -> None:
     with pytest.raises(UsageError):
         Upgrade(scheme, host="mx.lab.test", client_name=name)
+
+
+def test_a_second_name_must_fit_too() -> None:
+    with pytest.raises(UsageError, match="cannot introduce a client"):
+        Upgrade("smtp", host="mx.lab.test", client_name="client.test", second_name="a b")

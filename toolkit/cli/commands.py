@@ -30,7 +30,14 @@ _LOOK_COLUMNS: Final = (
 def cert(arguments: argparse.Namespace) -> int:
     """`tls-toolkit cert`: the certificate that a server shows, as PEM."""
     target = toolkit.parse_target(arguments.target, connect_to=arguments.connect_to)
-    tables = toolkit.observe(target, offers=(arguments.offer,), addresses=1, progress=False)
+    tables = toolkit.observe(
+        target,
+        offers=(arguments.offer,),
+        addresses=1,
+        limits=arguments.limits,
+        ehlo=arguments.ehlo,
+        progress=False,
+    )
     (look,) = tables.observations.to_dict("records")
     chain = look["chain_sha256"]
     if not chain:
@@ -54,6 +61,8 @@ def observe(arguments: argparse.Namespace) -> int:
         offers=tuple(arguments.offer or ("any",)),
         samples=arguments.samples,
         addresses=arguments.addresses,
+        limits=arguments.limits,
+        ehlo=arguments.ehlo,
         progress=sys.stderr.isatty(),
     )
     looks = tables.observations
@@ -80,6 +89,8 @@ def collect(arguments: argparse.Namespace) -> int:
         offers=tuple(arguments.offer or ("any",)),
         samples=arguments.samples,
         addresses=arguments.addresses,
+        limits=arguments.limits,
+        ehlo=arguments.ehlo,
         progress=sys.stderr.isatty(),
     )
     looks = store.load(services=list(end["services"])).observations
@@ -107,6 +118,8 @@ def survey(arguments: argparse.Namespace) -> int:
         "budget": arguments.budget,
         "splits": arguments.splits,
         "addresses": arguments.addresses,
+        "limits": arguments.limits,
+        "ehlo": arguments.ehlo,
     }
     if arguments.dry_run:
         estimate = toolkit.survey(targets, dry_run=True, **settings)

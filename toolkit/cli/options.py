@@ -1,15 +1,38 @@
 """Options: what a command line may say, and which command it asks for."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import toolkit
 from toolkit.cli import commands
+from toolkit.collect import Limits
 from toolkit.reference.roots import bundles
 from toolkit.reference.rules import policies
+
+_LIMITS: Final = {
+    "resolve_seconds": ("--resolve-seconds", "for asking the addresses of a name"),
+    "connect_seconds": ("--connect-seconds", "until connected"),
+    "upgrade_seconds": ("--upgrade-seconds", "for the dialogue before TLS, the server's greeting included"),
+    "answer_seconds": ("--answer-seconds", "from the hello until the server's flight is read"),
+    "total_seconds": ("--total-seconds", "from dialling to the end, however slowly a server sends"),
+    "upgrade_bytes": ("--upgrade-bytes", "bytes accepted from a server before TLS"),
+    "answer_bytes": ("--answer-bytes", "bytes accepted from a server from the hello on"),
+    "concurrency": ("--connections", "connections at a time in all"),
+    "per_host": ("--per-host", "connections at a time to one address"),
+    "max_looks": ("--max-looks", "looks made in all; the rest are rows with the outcome skipped"),
+    "blocked": ("--block", "a host name or a network that is never asked (repeatable)"),
+}
+"""Field of `Limits` → its option, and what it says."""
+
+_SURVEYS_OWN: Final = {"per_host", "max_looks"}
+"""Fields that mean nothing to a survey, which has `--concurrency` and `--budget`."""
+
+_PATIENCE: Final = tuple(field for field in _LIMITS if field.endswith("_seconds"))
 
 
 def read_command(argv: Sequence[str] | None) -> Callable[[], int]:
@@ -18,6 +41,8 @@ def read_command(argv: Sequence[str] | None) -> Callable[[], int]:
     Ends the process with exit code 2 and a word on standard error where they ask for none.
     """
     arguments = _parser().parse_args(argv)
+    if "ehlo" in arguments:
+        arguments.limits = _limits(arguments)
     return partial(arguments.command, arguments)
 
 
@@ -38,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     cert.add_argument("--offer", default="any", help="which ClientHello to send (default: any)")
     cert.add_argument("--connect-to", metavar="HOST:PORT", help="dial this instead of the target's own host")
     cert.add_argument("--json", action="store_true", help="print rows of `certificates` instead")
+    _add_limits(cert, without={"concurrency", *_SURVEYS_OWN})
     cert.set_defaults(command=commands.cert)
 
     observe = known.add_parser("observe", help="look once, and print what was seen")
@@ -101,6 +127,7 @@ def _add_look_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--addresses", type=int, metavar="N", help="addresses of each host (default: all)")
     parser.add_argument("--connect-to", metavar="HOST:PORT", help="dial this instead of the targets' own hosts")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    _add_limits(parser)
 
 
 def _add_survey_options(parser: argparse.ArgumentParser) -> None:
@@ -119,6 +146,37 @@ def _add_survey_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--store", metavar="STORE", help="keep the survey in this store as well")
     parser.add_argument("--dry-run", action="store_true", help="say what it would cost, and ask nothing")
     parser.add_argument("--json", action="store_true", help="print every question and its answer as JSON")
+    _add_limits(parser, without=_SURVEYS_OWN)
+
+
+def _add_limits(parser: argparse.ArgumentParser, *, without: Collection[str] = ()) -> None:
+    """How to introduce ourselves, and an option for each limit."""
+    group = parser.add_argument_group("patience and limits")
+    group.add_argument("--ehlo", metavar="NAME",
+                       help="the host name or address literal that EHLO and LHLO say (default: this machine's address, "
+                       "and mail.example.com where a server refuses that)")  # fmt: skip
+    group.add_argument("--timeout", type=float, metavar="SECONDS",
+                       help="sets every limit in seconds that is not set itself")  # fmt: skip
+    defaults = {field.name: field.default for field in fields(Limits)}
+    for field, (option, meaning) in _LIMITS.items():
+        if field in without:
+            continue
+        if field == "blocked":
+            group.add_argument(option, dest=field, action="append", metavar="NAME", help=meaning)
+            continue
+        default = defaults[field]
+        known = "no limit" if default is None else f"{default:g}"
+        is_time = field in _PATIENCE
+        group.add_argument(option, dest=field, type=float if is_time else int, metavar="SECONDS" if is_time else "N",
+                           help=f"{meaning} (default: {known})")  # fmt: skip
+
+
+def _limits(arguments: argparse.Namespace) -> Limits:
+    given = dict.fromkeys(_PATIENCE, arguments.timeout) | {
+        field: getattr(arguments, field) for field in _LIMITS if getattr(arguments, field, None) is not None
+    }
+    given = {field: tuple(value) if isinstance(value, list) else value for field, value in given.items()}
+    return Limits(**{field: value for field, value in given.items() if value is not None})
 
 
 def _add_judging_options(parser: argparse.ArgumentParser) -> None:

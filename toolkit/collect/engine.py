@@ -47,6 +47,7 @@ class Plan:
     clock: Callable[[], datetime]
     resolver: Resolver | None = None
     keep_bytes: bool = False
+    ehlo: str | None = None
     known: Collection[Key] = ()
     settling: Settling | None = None
 
@@ -207,7 +208,7 @@ class Engine:
                     self._queue.put(Look(question, plan.clock(), Answer("skipped", "connect", spent)))
                 else:
                     self._asked += 1
-                    made = await look(question, limits=plan.limits, clock=plan.clock, keep_bytes=plan.keep_bytes)
+                    made = await self._look(question)
                     self._queue.put(made)
                     if plan.settling is not None:
                         self._go_on(made, plan.settling, lane)
@@ -215,6 +216,10 @@ class Engine:
             else:
                 lane.at_work -= 1
         self._workers -= 1
+
+    async def _look(self, question: Question) -> Look:
+        plan = self._plan
+        return await look(question, limits=plan.limits, clock=plan.clock, keep_bytes=plan.keep_bytes, ehlo=plan.ehlo)
 
     def _go_on(self, made: Look, settling: Settling, lane: "_Lane") -> None:
         """After the last planned sample line up another one, where it may settle something."""

@@ -12,8 +12,8 @@ class Limits:
     """Limits of every look. The defaults are polite: two connections at a time to one host.
 
     `resolve_seconds`: for asking the addresses of a name. `connect_seconds`: until connected. `upgrade_seconds`: for
-        the dialogue before TLS. `answer_seconds`: from the hello until the flight is read. `total_seconds`: from
-        dialling to the end, however slowly a server drips.
+        the dialogue before TLS, the server's greeting included. `answer_seconds`: from the hello until the flight is
+        read. `total_seconds`: from dialling to the end, however slowly a server drips.
     `upgrade_bytes`, `answer_bytes`: accepted from a server before TLS and from the hello on.
     `concurrency`: connections at a time, never more than a quarter of the files that a process may open (`ulimit -n`).
     `per_host`: connections at a time to one address (with `connect_to`, to one
@@ -21,14 +21,18 @@ class Limits:
     `max_looks`: looks made in a round; the rest are rows with the outcome `skipped`. Null: no limit.
     `blocked`: host names and networks (`192.0.2.0/24`) that are never asked: rows with the outcome `skipped`.
 
+    Some mail servers greet only after 20 or 30 seconds, to keep spam away (RFC 5321, 4.5.3.2.1 asks clients to wait for
+    five minutes). The default of `upgrade_seconds` reaches those. It costs nothing where a host is down, since that is
+    found out within `connect_seconds`.
+
     Raises `UsageError` for a limit that is not positive, and for a blocked entry with a `/` that is no network.
     """
 
     resolve_seconds: float = 10.0
     connect_seconds: float = 10.0
-    upgrade_seconds: float = 15.0
+    upgrade_seconds: float = 40.0
     answer_seconds: float = 15.0
-    total_seconds: float = 30.0
+    total_seconds: float = 60.0
     upgrade_bytes: int = 1 << 16
     answer_bytes: int = 1 << 18
     concurrency: int = 64

@@ -7,10 +7,11 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from time import perf_counter
 from typing import Final, cast
 
+from toolkit.collect import last_resort
 from toolkit.collect.limits import Limits
 from toolkit.reference import Offer
 from toolkit.targets import UPGRADES, Target
@@ -28,12 +29,16 @@ _OUTCOMES: Final = {
     errno.ENOBUFS: "skipped",
     errno.ENOMEM: "skipped",
 }
+_SECOND_NAME: Final = "mail.example.com"
+"""How EHLO introduces us where a server refuses our address: as `openssl s_client` does, which servers know well, and
+which tells them nothing about this machine."""
+
 _OWN_FAULT: Final = "not asked: this machine has no room for another connection ({}); lower Limits(concurrency=…)"
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A look to be made: which target, at which address, with which offer, for the how-manieth time."""
+    """A look to be made: which target, at which address, with which offer; `sample` counts those that are alike."""
 
     target: Target
     address: str
@@ -59,17 +64,22 @@ class Look:
     is_connected: bool = False
 
 
-async def look(question: Question, *, limits: Limits, clock: Callable[[], datetime], keep_bytes: bool) -> Look:
-    """Make the look. Raises nothing that a server or a network can bring about."""
+async def look(
+    question: Question, *, limits: Limits, clock: Callable[[], datetime], keep_bytes: bool, ehlo: str | None
+) -> Look:
+    """Make the look. Raises nothing that a server or a network can bring about.
+
+    `ehlo`: how EHLO and LHLO introduce us. Null: by our address, and where that is refused by a name.
+    """
     target, loop = question.target, asyncio.get_running_loop()
     observed_at = clock()
     handshake = Handshake(question.offer, server_name=target.server_name, limit=limits.answer_bytes)
-    hello = handshake.start()
+    hello = last_resort.contain(handshake.start, partial(_give_up, handshake))
     if handshake.is_done:
         return Look(question, observed_at, handshake.answer)
     port = target.connect_to[1] if target.connect_to else target.port
     ends_at = loop.time() + limits.total_seconds
-    dialogue = _Dialogue(target, handshake, hello, limits=limits, ends_at=ends_at, keep_bytes=keep_bytes)
+    dialogue = _Dialogue(target, handshake, hello, limits=limits, ends_at=ends_at, keep_bytes=keep_bytes, ehlo=ehlo)
     dialled = perf_counter()
     try:
         async with asyncio.timeout(min(limits.connect_seconds, limits.total_seconds)) as waiting:
@@ -110,6 +120,7 @@ class _Dialogue(asyncio.Protocol):
         limits: Limits,
         ends_at: float,
         keep_bytes: bool,
+        ehlo: str | None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[None] = self._loop.create_future()
@@ -119,7 +130,7 @@ class _Dialogue(asyncio.Protocol):
         self._handshake, self._hello = handshake, hello
         self._upgrade: Upgrade | None = None
         self._speaker: Upgrade | Handshake = handshake
-        self._keep_bytes = keep_bytes
+        self._keep_bytes, self._ehlo = keep_bytes, ehlo
         self._asked = 0.0
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -137,30 +148,34 @@ class _Dialogue(asyncio.Protocol):
             self._say_hello()
             return
         own = transport.get_extra_info("sockname")
-        self._speaker = self._upgrade = Upgrade(
+        upgrade = self._speaker = self._upgrade = Upgrade(
             self._target.scheme,
             host=self._target.host,
-            client_name=_address_literal(own[0] if own else "127.0.0.1"),
+            client_name=self._ehlo or _address_literal(own[0] if own else "127.0.0.1"),
+            second_name=None if self._ehlo else _SECOND_NAME,
             limit=self._limits.upgrade_bytes,
         )
         self._allow(self._limits.upgrade_seconds, "the dialogue before TLS")
-        self._transport.write(self._upgrade.start())
+        self._transport.write(last_resort.contain(upgrade.start, partial(_give_up, upgrade)))
+        if upgrade.is_done:
+            self._end()
 
     def data_received(self, data: bytes) -> None:
         assert self._transport is not None
         if self.ended.done():
             return
         speaker = self._speaker
-        reply = speaker.receive(data)
+        reply = last_resort.contain(lambda: speaker.receive(data), partial(_give_up, speaker))
         if speaker is self._handshake and self._keep_bytes:
             self.received += data
             self.sent += reply
         self._transport.write(reply)
-        if speaker.is_done:
-            if speaker is self._upgrade and speaker.outcome == "ok":
-                self._say_hello()
-            else:
-                self._end()
+        if speaker is self._upgrade and speaker.outcome == "ok":
+            if speaker.reason is not None:
+                self._handshake.answer.note(speaker.reason)
+            self._say_hello()
+        elif speaker.is_done:
+            self._end()
 
     def eof_received(self) -> None:
         self._speaker.receive_eof()
@@ -171,9 +186,9 @@ class _Dialogue(asyncio.Protocol):
             self._speaker.receive_eof()
         elif isinstance(exc, OSError):
             self._speaker.receive_reset()
-        elif not self.ended.done():
-            # Not the server's doing, and not to be taken for it: a fault of ours ends the round.
-            self.ended.set_exception(exc)
+        else:
+            # Not the server's doing, and not to be taken for it.
+            self._speaker.abandon(last_resort.OUTCOME, last_resort.explain(exc))
         self._end()
 
     def close(self) -> None:
@@ -223,6 +238,12 @@ def _address_literal(address: str) -> str:
     """How we introduce ourselves: by address, so that a server learns no host name (RFC 5321, 4.1.3)."""
     own = ipaddress.ip_address(address.partition("%")[0])
     return f"[{own}]" if own.version == 4 else f"[IPv6:{own}]"
+
+
+def _give_up(speaker: Upgrade | Handshake, reason: str) -> bytes:
+    """What is left to say after an error of this program: nothing; what was seen before it stands."""
+    speaker.abandon(last_resort.OUTCOME, reason)
+    return b""
 
 
 def _not_connected(error: OSError) -> Answer:

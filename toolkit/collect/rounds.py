@@ -29,12 +29,14 @@ from toolkit.reference import offers as known_offers
 from toolkit.store import Store
 from toolkit.tables import Tables
 from toolkit.targets import MailDomain, Target, expand_targets
+from toolkit.wire import check_client_name
 
 Targets = str | Target | MailDomain | Sequence[str | Target | MailDomain]
 
 _BATCH_LOOKS: Final = 2_000
 _BATCH_SECONDS: Final = 10.0
-"""A batch is kept when it has so many looks, or is so old: what a killed round loses at most."""
+_BATCH_BYTES: Final = 1 << 25
+"""A batch is kept when it has so many looks, is so old, or holds so many bytes: what a killed round loses at most."""
 
 
 def now() -> datetime:
@@ -54,6 +56,7 @@ def observe(
     resolver: Resolver | None = None,
     progress: bool = True,
     keep_bytes: bool = False,
+    ehlo: str | None = None,
 ) -> Tables:
     """Look at the targets now: one row for each look, failures included.
 
@@ -64,6 +67,8 @@ def observe(
     tells more than you may wish. `clock`: gives each look its instant. `resolver`: asks for addresses and mail
     servers; null asks the operating system for addresses, and `/etc/resolv.conf`'s servers for mail servers.
     `progress`: draw a bar. `keep_bytes`: keep what was sent and received from the hello on.
+    `ehlo`: the host name or address literal by which SMTP's EHLO and LMTP's LHLO introduce this client. Null: the
+    address of this machine, and `mail.example.com` where a server refuses that; neither is a name of yours.
 
     The tables have one row in `rounds` when it begins and one when it ends. Ctrl-C (in a notebook: interrupt) ends
     the round early and returns what was seen; `rounds.end_reason` is then `interrupted`.
@@ -82,6 +87,7 @@ def observe(
         clock=clock,
         resolver=resolver,
         keep_bytes=keep_bytes,
+        ehlo=ehlo,
     )
     kept: list[Tables] = []
     watched = Round(new_name(clock), plan, vantage, kept.append)
@@ -104,6 +110,7 @@ def collect(
     resolver: Resolver | None = None,
     progress: bool = True,
     keep_bytes: bool = False,
+    ehlo: str | None = None,
     resume: str | None = None,
     until: Literal["settled"] | None = None,
     min_share: float = 0.05,
@@ -140,6 +147,7 @@ def collect(
         clock=clock,
         resolver=resolver,
         keep_bytes=keep_bytes,
+        ehlo=ehlo,
         known=known,
     )
     name = resume or new_name(clock)
@@ -220,7 +228,8 @@ class Round:
                 self._looks_ok += report.answer.outcome == "ok"
                 self._connections += report.is_connected
                 bar.update()
-            if len(self._rows) >= _BATCH_LOOKS or (len(self._rows) and monotonic() - self._kept_at > _BATCH_SECONDS):
+            is_full = len(self._rows) >= _BATCH_LOOKS or self._rows.size >= _BATCH_BYTES
+            if is_full or (len(self._rows) and monotonic() - self._kept_at > _BATCH_SECONDS):
                 self._keep_batch()
 
     def _begin(self, expanded: Expanded) -> None:
@@ -258,6 +267,7 @@ def make_plan(
     clock: Callable[[], datetime],
     resolver: Resolver | None,
     keep_bytes: bool,
+    ehlo: str | None,
     known: Collection[Key] = (),
 ) -> Plan:
     """The plan of a round; raises `UsageError` for what makes no sense."""
@@ -266,6 +276,8 @@ def make_plan(
     for name, number in (("samples", samples), ("addresses", addresses)):
         if number is not None and number < 1:
             raise UsageError(f"{name}={number}: must be at least 1.")
+    if ehlo is not None:
+        check_client_name(ehlo)
     named = {offer.name: offer for offer in map(_offer, offers)}
     if not named:
         raise UsageError("No offer given: name at least one, such as offers=('any',).")
@@ -278,6 +290,7 @@ def make_plan(
         clock=clock,
         resolver=resolver,
         keep_bytes=keep_bytes,
+        ehlo=ehlo,
         known=known,
     )
 

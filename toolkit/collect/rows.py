@@ -7,13 +7,13 @@ from typing import Final, Protocol
 import pandas as pd
 
 from toolkit import schema, text
-from toolkit.certificates import parse_certificate
+from toolkit.collect.last_resort import read_certificate
 from toolkit.collect.looks import Look
 from toolkit.reference import groups, signature_schemes, suites
 from toolkit.tables import Tables
 
 _MOST_PARSED: Final = 100_000
-"""Certificates remembered as parsed; when there are more, all are forgotten and the next ones parsed anew."""
+"""Certificates remembered as parsed, by their hash; when there are more, all are forgotten and parsed anew."""
 
 
 class _Named(Protocol):
@@ -29,6 +29,9 @@ class Rows:
         self._observations: list[dict[str, object]] = []
         self._certificates: list[dict[str, object]] = []
         self._sha256_of: dict[bytes, str] = {}
+        self._unread: dict[str, str] = {}
+        self.size = 0
+        """Bytes of the certificates and messages that were added since `clear`."""
 
     def __len__(self) -> int:
         return len(self._observations)
@@ -36,7 +39,10 @@ class Rows:
     def add(self, look: Look) -> None:
         """Take a look."""
         target, answer = look.question.target, look.answer
-        chain = tuple(self._known(der) for der in answer.chain)
+        chain = tuple(map(self._take, answer.chain))
+        words = [answer.reason, *(self._unread[sha256] for sha256 in chain if sha256 in self._unread)]
+        reason = "; ".join(filter(None, words))
+        self.size += len(look.sent or b"") + len(look.received or b"")
         self._observations.append(
             {
                 "observed_at": look.observed_at,
@@ -53,7 +59,7 @@ class Rows:
                 "offer": look.question.offer.name,
                 "outcome": answer.outcome,
                 "stage": answer.stage,
-                "reason": None if answer.reason is None else text.storable(answer.reason),
+                "reason": text.storable(reason) or None,
                 "protocol": answer.protocol,
                 "suite": _name(suites(), answer.suite_code),
                 "suite_code": answer.suite_code,
@@ -86,16 +92,22 @@ class Rows:
 
     def clear(self) -> None:
         """Forget what was added: it is kept elsewhere."""
-        self._observations, self._certificates = [], []
+        self._observations, self._certificates, self.size = [], [], 0
 
-    def _known(self, der: bytes) -> str:
-        sha256 = self._sha256_of.get(der)
+    def _take(self, der: bytes) -> str:
+        """The certificate's hash in hex; one that is not known yet becomes a row."""
+        digest = hashlib.sha256(der).digest()
+        sha256 = self._sha256_of.get(digest)
         if sha256 is None:
-            sha256 = hashlib.sha256(der).hexdigest()
             if len(self._sha256_of) >= _MOST_PARSED:
                 self._sha256_of.clear()
-            self._sha256_of[der] = sha256
-            self._certificates.append(parse_certificate(der))
+                self._unread.clear()
+            sha256 = self._sha256_of[digest] = digest.hex()
+            row, problem = read_certificate(der)
+            self._certificates.append(row)
+            self.size += len(der)
+            if problem is not None:
+                self._unread[sha256] = problem
         return sha256
 
 

@@ -16,7 +16,7 @@ from typing import Final
 
 import pandas as pd
 
-from toolkit.certificates import parse_certificate
+from toolkit.collect.last_resort import read_certificate
 from toolkit.collect.looks import Look, Question
 from toolkit.store import Store
 
@@ -83,7 +83,7 @@ class Settling:
             return
         leaf = hashlib.sha256(look.answer.chain[0]).hexdigest()
         if leaf not in self._facts:
-            row = parse_certificate(look.answer.chain[0])
+            row, _ = read_certificate(look.answer.chain[0])
             self._learn(leaf, row["key_type"], row["not_before"])
         self._lines_of.setdefault(stream, set()).add(self._see(target.service, target.server_name, leaf, self._round))
 

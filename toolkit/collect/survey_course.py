@@ -9,7 +9,7 @@ from collections.abc import Coroutine, Iterable
 from functools import partial
 from typing import Final, Literal
 
-from toolkit.certificates import parse_certificate
+from toolkit.collect.last_resort import read_certificate
 from toolkit.collect.survey_elimination import LONG, Codes, Elimination, Question, kinds_of
 from toolkit.collect.survey_interview import Interview
 from toolkit.collect.survey_offers import (
@@ -188,7 +188,7 @@ class Course:
 
     def _curve(self, protocol: str) -> int | None:
         """Of the EC certificate that the server showed."""
-        curves = {parse_certificate(leaf)["key_curve"] for leaf in self.interview.leaves.get(protocol, ())}
+        curves = {read_certificate(leaf)[0]["key_curve"] for leaf in self.interview.leaves.get(protocol, ())}
         return next((group.code for group in groups().values() if group.name in curves), None)
 
     def _schemes(self, protocol: str) -> list[Elimination]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from toolkit.collect.engine import Engine, More, Plan
-from toolkit.collect.looks import Look, Question, look
+from toolkit.collect.looks import Look, Question
 from toolkit.collect.survey_course import Course, Part
 from toolkit.collect.survey_interview import Interview, Manner
 from toolkit.reference import Offer
@@ -94,7 +94,7 @@ class SurveyEngine(Engine):
             self._note(More(1))
             await host.pace()
             async with self._everywhere:
-                made = await look(question, limits=plan.limits, clock=plan.clock, keep_bytes=plan.keep_bytes)
+                made = await self._look(question)
             host.heed(made.answer)
             self._note(made)
             return made.answer

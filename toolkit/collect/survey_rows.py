@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Final
 
-from toolkit.certificates import parse_certificate
+from toolkit.collect.last_resort import read_certificate
 from toolkit.collect.survey_course import Course
 from toolkit.collect.survey_elimination import Elimination, Finding
 from toolkit.collect.survey_engine import Surveyed
@@ -98,7 +98,7 @@ def _of_keys(course: Course, protocol: str) -> Iterator[Row]:
 
 @lru_cache(maxsize=64)
 def _key_type(leaf: bytes) -> str:
-    return str(parse_certificate(leaf)["key_type"])
+    return str(read_certificate(leaf)[0]["key_type"])
 
 
 def _of_key(findings: Iterable[Finding], *, is_shown: bool) -> Finding:

@@ -48,6 +48,7 @@ def survey(
     resolver: Resolver | None = ...,
     progress: bool = ...,
     keep_bytes: bool = ...,
+    ehlo: str | None = ...,
     dry_run: Literal[False] = ...,
 ) -> Tables: ...
 
@@ -69,6 +70,7 @@ def survey(
     resolver: Resolver | None = ...,
     progress: bool = ...,
     keep_bytes: bool = ...,
+    ehlo: str | None = ...,
     dry_run: Literal[True],
 ) -> pd.DataFrame: ...
 
@@ -89,6 +91,7 @@ def survey(
     resolver: Resolver | None = None,
     progress: bool = True,
     keep_bytes: bool = False,
+    ehlo: str | None = None,
     dry_run: bool = False,
 ) -> Tables | pd.DataFrame:
     """Find out what each target accepts: versions, suites, groups, signature schemes, certificates, preferences.
@@ -101,7 +104,8 @@ def survey(
 
     `targets`: as in `observe`. `parts`: what is asked beside the versions, of `suites` (always), `groups`,
     `signature_schemes` (which also tell the kinds of certificate). `addresses`, `vantage`, `clock`, `resolver`,
-    `progress`, `keep_bytes`: as in `observe`; so are `limits`, except that the next ones bound the looks at a host.
+    `progress`, `keep_bytes`, `ehlo`: as in `observe`; so are `limits`, except that `per_host` and `max_looks` say
+    nothing here: `concurrency` and `budget` do.
     `concurrency`: connections at a time to one address. `rate`: connections begun in a second at one address, null:
     no limit. `pause_seconds`: how long nothing is asked after a 421, a 4xx or a reset; doubled each time, up to a
     minute. `budget`: connections to one address at most; what it does not reach is `untested`.
@@ -150,6 +154,7 @@ def survey(
         clock=clock,
         resolver=resolver,
         keep_bytes=keep_bytes,
+        ehlo=ehlo,
     )
     manner, pace = Manner(budget, splits), Pace(concurrency, rate, pause_seconds)
     watched = SurveyRound(new_name(clock), plan, vantage, parts=asked, manner=manner, pace=pace)

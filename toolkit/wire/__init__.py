@@ -8,6 +8,6 @@ Rule 4: facts are kept even where they are wrong: what a server did that it shou
 
 from toolkit.wire.answer import FAULTS, Answer
 from toolkit.wire.handshake import Handshake
-from toolkit.wire.upgrade import Upgrade
+from toolkit.wire.upgrade import Upgrade, check_client_name
 
-__all__ = ["FAULTS", "Answer", "Handshake", "Upgrade"]
+__all__ = ["FAULTS", "Answer", "Handshake", "Upgrade", "check_client_name"]

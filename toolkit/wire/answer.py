@@ -39,7 +39,8 @@ class Answer:
         finite-field parameters that equal a group of RFC 7919. Null: static RSA, other parameters, or not so far.
     `signature_scheme_code`: code point of the handshake signature's scheme. Null: none, or before TLS 1.2, where
         the key's type decides (RSA: MD5 and SHA-1, others: SHA-1).
-    `chain`: DER of each certificate as served, leaf first; empty: none came.
+    `chain`: DER of each certificate as served, leaf first; empty: none came. Of a chain with more than 1,000, the first
+        1,000, and the outcome is `too_large`.
     `is_key_proven`: true: a handshake signature was verified with the leaf's key; false: it was wrong; null: the
         exchange carries none (static RSA, anonymous), it did not come so far, or it `is_unchecked`.
     `is_unchecked`: a handshake signature came whose key or scheme is one that cannot be checked here (`reason` says

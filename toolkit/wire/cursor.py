@@ -8,6 +8,10 @@ class MalformedError(ValueError):
     """The bytes break the rules of their format; the message says where. Never leaves this room."""
 
 
+class TooLargeError(ValueError):
+    """There is more of something than is read; the message says what. Never leaves this package."""
+
+
 class Cursor:
     """A stretch of bytes; `what` names it in messages."""
 

@@ -3,10 +3,15 @@
 Contract: a dialogue is a generator. It yields what to send (mostly one command, or nothing) and is sent one unit of
 the server's words: a line without its end, an LDAP message, or a byte. It returns the outcome and the reason. It never
 looks ahead: whatever comes in one piece or byte by byte reads the same.
+
+Every server is asked for the upgrade, also where it does not list it: some list it only in their greeting, or behind a
+firewall that hides it, or have no command that lists anything. Only a refusal of the upgrade itself means that there is
+none.
 """
 
 import re
 from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from typing import Final
 
 from toolkit.wire.cursor import Cursor, MalformedError
@@ -15,8 +20,25 @@ from toolkit.wire.der import element
 Ending = tuple[str, str | None]
 Dialogue = Generator[bytes, bytes, Ending]
 
+
+@dataclass(slots=True)
+class Talk:
+    """What a dialogue is given, and what it leaves.
+
+    `names`: how EHLO and LHLO introduce the client, in the order in which they are tried.
+    `remark`: what the reason says first, however the dialogue ends, also with `ok`. Null: nothing.
+    `refusal`: the ending if the server says nothing more, because it refused already and was asked once more. Null: it
+        has refused nothing.
+    """
+
+    names: tuple[str, ...]
+    remark: str | None = None
+    refusal: Ending | None = None
+
+
 _GO_AHEAD: Final[Ending] = ("ok", None)
 _REPLY: Final = re.compile(rb"[1-5]\d\d(?:[ -]|\Z)")
+_CAPABILITIES: Final = re.compile(rb"(?:\A\* |\[)CAPABILITY ([^\]]*)")
 
 
 def shown(line: bytes) -> str:
@@ -24,59 +46,88 @@ def shown(line: bytes) -> str:
     return line.decode("utf-8", "backslashreplace")
 
 
-def smtp(client_name: str) -> Dialogue:
+def smtp(talk: Talk) -> Dialogue:
     """RFC 3207."""
-    return _mail(f"EHLO {client_name}\r\n".encode("ascii"), "EHLO")
+    return _mail(talk, "EHLO")
 
 
-def lmtp(client_name: str) -> Dialogue:
+def lmtp(talk: Talk) -> Dialogue:
     """RFC 2033, with RFC 3207."""
-    return _mail(f"LHLO {client_name}\r\n".encode("ascii"), "LHLO")
+    return _mail(talk, "LHLO")
 
 
-def _mail(hello: bytes, verb: str) -> Dialogue:
+def _mail(talk: Talk, verb: str) -> Dialogue:
     code, lines = yield from _reply(b"")
     if code != b"220":
         return _judge(code, lines, "SMTP")
-    code, lines = yield from _reply(hello)
-    if code != b"250":
+    for name in talk.names:
+        code, lines = yield from _reply(f"{verb} {name}\r\n".encode("ascii"))
+        if code == b"421" or code[:1] not in {b"4", b"5"}:
+            break
+        talk.refusal = _judge(code, lines, "SMTP")
+    if code != b"250" and code[:1] != b"5":
         return _judge(code, lines, "SMTP")
-    if not any(line[4:].split(None, 1)[:1] == [b"STARTTLS"] for line in map(bytes.upper, lines[1:])):
-        return "no_starttls", f"{verb} did not list STARTTLS"
-    code, lines = yield from _reply(b"STARTTLS\r\n")
-    return _GO_AHEAD if code == b"220" else _judge(code, lines, "SMTP")
+    is_listed = False
+    if code == b"250":
+        if talk.refusal is not None:
+            talk.remark, talk.refusal = f"{verb} was accepted under the second name only", None
+        is_listed = any(line[4:].split(None, 1)[:1] == [b"STARTTLS"] for line in map(bytes.upper, lines[1:]))
+        if not is_listed:
+            talk.remark = f"{verb} did not list STARTTLS"
+    answer, words = yield from _reply(b"STARTTLS\r\n")
+    if answer == b"220":
+        return _GO_AHEAD
+    if talk.refusal is not None and code not in {b"500", b"502"}:  # other than: not known, not implemented
+        return talk.refusal
+    return _refused(_judge(answer, words, "SMTP"), is_listed=is_listed)
 
 
-def ftp(client_name: str) -> Dialogue:
-    """RFC 4217, section 4; it is asked outright, since FEAT may need a login."""
+def ftp(talk: Talk) -> Dialogue:
+    """RFC 4217, section 4, and the mechanism `SSL` of older servers; FEAT is not asked, since it may need a login."""
     code, lines = yield from _reply(b"", is_ftp=True)
     if code == b"120":  # RFC 959, 4.2: ready in some minutes
         return "deferred", shown(lines[0])
     if code != b"220":
         return _judge(code, lines, "FTP")
     code, lines = yield from _reply(b"AUTH TLS\r\n", is_ftp=True)
-    if code in {b"500", b"502", b"504"}:  # RFC 2228, 3: not understood, not implemented, unknown mechanism
-        return "no_starttls", shown(lines[0])
-    return _GO_AHEAD if code == b"234" else _judge(code, lines, "FTP")
+    if code[:1] == b"5":
+        is_unknown = code in {
+            b"500",
+            b"502",
+            b"504",
+        }  # RFC 2228, 3: not understood, not implemented, not this mechanism
+        talk.refusal = ("no_starttls", shown(lines[0])) if is_unknown else _judge(code, lines, "FTP")
+        talk.remark = "AUTH TLS was refused"
+        code, lines = yield from _reply(b"AUTH SSL\r\n", is_ftp=True)
+    if code in {b"234", b"334"}:  # RFC 2228, 3: both go ahead; 334 asks for security data, and TLS has none
+        return _GO_AHEAD
+    return talk.refusal or _judge(code, lines, "FTP")
 
 
-def imap(client_name: str) -> Dialogue:
+def imap(talk: Talk) -> Dialogue:
     """RFC 9051, section 6.2.1."""
     greeting = yield b""
     status = greeting.upper().split()[:2]
-    if status == [b"*", b"PREAUTH"]:
-        return "no_starttls", f"STARTTLS is only for clients that are not logged in: {shown(greeting)}"
     if status == [b"*", b"BYE"]:
         return _temporary_or_not(greeting)
-    if status != [b"*", b"OK"]:
+    if status == [b"*", b"PREAUTH"]:
+        words = f"STARTTLS is only for clients that are not logged in: {shown(greeting)}"
+        talk.refusal = ("no_starttls", words)
+    elif status != [b"*", b"OK"]:
         return "not_tls", f"not IMAP: {shown(greeting)}"
-    answer, told = yield from _tagged(b"a1", b"CAPABILITY")
-    if answer[0] != b"OK":
-        return _temporary_or_not(told[-1])
-    if not any(words[1:2] == [b"CAPABILITY"] and b"STARTTLS" in words for words in (t.upper().split() for t in told)):
-        return "no_starttls", "CAPABILITY did not list STARTTLS"
-    answer, told = yield from _tagged(b"a2", b"STARTTLS")
-    return _GO_AHEAD if answer[0] == b"OK" else _temporary_or_not(told[-1])
+    answer, said = yield from _tagged(b"a1", b"CAPABILITY")
+    if answer[0] == b"BYE":
+        return talk.refusal or _temporary_or_not(said[-1])
+    lists = (_CAPABILITIES.search(line.upper()) for line in (greeting, *said))
+    is_listed = any(b"STARTTLS" in found[1].split() for found in lists if found)
+    if not is_listed:
+        talk.remark = "CAPABILITY did not list STARTTLS"
+        if answer[0] != b"OK":
+            talk.remark += f" ({shown(said[-1])})"
+    answer, said = yield from _tagged(b"a2", b"STARTTLS")
+    if answer[0] == b"OK":
+        return _GO_AHEAD
+    return talk.refusal or _refused(_temporary_or_not(said[-1]), is_listed=is_listed or answer[0] == b"BYE")
 
 
 def _tagged(tag: bytes, command: bytes) -> Generator[bytes, bytes, tuple[list[bytes], list[bytes]]]:
@@ -91,43 +142,48 @@ def _tagged(tag: bytes, command: bytes) -> Generator[bytes, bytes, tuple[list[by
         told.append((yield b""))
 
 
-def pop3(client_name: str) -> Dialogue:
+def pop3(talk: Talk) -> Dialogue:
     """RFC 2595, section 4, with CAPA of RFC 2449."""
     greeting = yield b""
+    if greeting.startswith(b"-ERR"):
+        return _temporary_or_not(greeting)
     if not greeting.startswith(b"+OK"):
-        return (
-            _temporary_or_not(greeting) if greeting.startswith(b"-ERR") else ("not_tls", f"not POP3: {shown(greeting)}")
-        )
+        return "not_tls", f"not POP3: {shown(greeting)}"
     answer = yield b"CAPA\r\n"
-    has_upgrade = False
+    is_listed = False
     if answer.startswith(b"+OK"):
         while (line := (yield b"")) != b".":
-            has_upgrade |= line.upper().split()[:1] == [b"STLS"]
-    if not has_upgrade:
-        return "no_starttls", f"CAPA did not list STLS: {shown(answer)}"
+            is_listed |= line.upper().split()[:1] == [b"STLS"]
+    if not is_listed:
+        talk.remark = f"CAPA did not list STLS ({shown(answer)})"
     answer = yield b"STLS\r\n"
-    return _GO_AHEAD if answer.startswith(b"+OK") else _temporary_or_not(answer)
+    if answer.startswith(b"+OK"):
+        return _GO_AHEAD
+    return _refused(_temporary_or_not(answer), is_listed=is_listed or not answer.startswith(b"-ERR"))
 
 
-def sieve(client_name: str) -> Dialogue:
+def sieve(talk: Talk) -> Dialogue:
     """RFC 5804, sections 1.7 and 2.2: the greeting lists the capabilities and ends with OK."""
-    has_upgrade = False
+    is_listed = False
     line = yield b""
     while line[:1] == b'"':
-        has_upgrade |= line.upper().startswith(b'"STARTTLS"')
+        is_listed |= line.upper().startswith(b'"STARTTLS"')
         line = yield b""
     status = line.upper().split()[:1]
     if status in ([b"NO"], [b"BYE"]):
         return _temporary_or_not(line)
     if status != [b"OK"]:
         return "not_tls", f"not ManageSieve: {shown(line)}"
-    if not has_upgrade:
-        return "no_starttls", "the capabilities did not list STARTTLS"
+    if not is_listed:
+        talk.remark = "the capabilities did not list STARTTLS"
     answer = yield b"STARTTLS\r\n"
-    return _GO_AHEAD if answer.upper().split()[:1] == [b"OK"] else _temporary_or_not(answer)
+    status = answer.upper().split()[:1]
+    if status == [b"OK"]:
+        return _GO_AHEAD
+    return _refused(_temporary_or_not(answer), is_listed=is_listed or status != [b"NO"])
 
 
-def ldap(client_name: str) -> Dialogue:
+def ldap(talk: Talk) -> Dialogue:
     """RFC 4511, section 4.14: an ExtendedRequest, answered by an ExtendedResponse; each is one unit."""
     oid = b"1.3.6.1.4.1.1466.20037"
     request = b"\x77" + bytes((len(oid) + 2,)) + b"\x80" + bytes((len(oid),)) + oid
@@ -140,6 +196,8 @@ def ldap(client_name: str) -> Dialogue:
         if tag != 0x78:
             return "not_tls", f"an LDAP answer of type 0x{tag:02x}, not an ExtendedResponse"
         _, at, stop = element(answer, at, end, what)
+        if stop - at > 4:
+            raise MalformedError(f"an LDAP answer with a result code of {stop - at} bytes")
         code = int.from_bytes(answer[at:stop])
         stop = element(answer, stop, end, what)[2]  # matchedDN
         _, at, stop = element(answer, stop, end, what)
@@ -151,7 +209,7 @@ def ldap(client_name: str) -> Dialogue:
     return outcome, None if outcome == "ok" else words
 
 
-def postgres(client_name: str) -> Dialogue:
+def postgres(talk: Talk) -> Dialogue:
     """SSLRequest, answered by one byte (PostgreSQL documentation, Message Flow, SSL Session Encryption)."""
     answer = yield (8).to_bytes(4) + (80877103).to_bytes(4)
     return {
@@ -185,6 +243,12 @@ def _judge(code: bytes, lines: list[bytes], protocol: str) -> Ending:
     return ("not_tls", f"not {protocol}: {words}") if outcome is None else (outcome, words)
 
 
+def _refused(ending: Ending, *, is_listed: bool) -> Ending:
+    """The upgrade was refused. A server that did not list it has none, unless it says that it will pass."""
+    outcome, words = ending
+    return ("no_starttls", words) if outcome == "rejected" and not is_listed else ending
+
+
 def _temporary_or_not(line: bytes) -> Ending:
     """A refusal whose response code may say that it will pass: RFC 5530 (IMAP), 3206 (POP3), 5804 (ManageSieve)."""
     passing = (b"[UNAVAILABLE]", b"[INUSE]", b"[SYS/TEMP]", b"[IN-USE]", b"(TRYLATER)")
@@ -207,7 +271,7 @@ def ldap_message(buffer: bytearray) -> int | None:
     return cursor.at + length if buffer[0] == 0x30 else 0
 
 
-DIALOGUES: Final[dict[str, tuple[Callable[[str], Dialogue], str, bytes]]] = {
+DIALOGUES: Final[dict[str, tuple[Callable[[Talk], Dialogue], str, bytes]]] = {
     "smtp": (smtp, "line", b"QUIT\r\n"),
     "lmtp": (lmtp, "line", b"QUIT\r\n"),
     "imap": (imap, "line", b"a3 LOGOUT\r\n"),

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from toolkit.reference import Offer, Suite, signature_schemes
 from toolkit.wire import messages
 from toolkit.wire.answer import Answer
-from toolkit.wire.cursor import Cursor, MalformedError
+from toolkit.wire.cursor import Cursor, MalformedError, TooLargeError
 from toolkit.wire.groups import finite_field, is_usable
 from toolkit.wire.hello import (
     CODES,
@@ -74,7 +74,7 @@ class ClassicFlight:
         if is_certificate and self._authentication in _WITHOUT_CERTIFICATE:
             answer.add_fault("certificate_out_of_place")
         if kind == messages.CERTIFICATE:
-            answer.chain = messages.parse_certificate(message[4:])
+            _keep_chain(answer, messages.parse_certificate(message[4:]))
             answer.stage = "finished"
             with suppress(CannotTellError):  # said where a signature is checked; without one there is nothing to say
                 if not fits_suite(load_key(answer.chain[0]), self._exchange, self._authentication):
@@ -172,7 +172,8 @@ class Tls13Flight:
         if kind == messages.ENCRYPTED_EXTENSIONS:
             messages.parse_encrypted_extensions(message[4:])
         elif kind == messages.CERTIFICATE:
-            answer.chain, extensions = messages.parse_certificate_13(message[4:])
+            chain, extensions = messages.parse_certificate_13(message[4:])
+            _keep_chain(answer, chain)
             staple = extensions.get(STATUS_REQUEST)
             answer.has_ocsp_staple = staple is not None and bool(messages.parse_certificate_status(staple))
             answer.has_sct = bool(extensions.get(SIGNED_CERTIFICATE_TIMESTAMP))
@@ -188,6 +189,13 @@ class Tls13Flight:
             return True
         self._transcript.update(message)
         return False
+
+
+def _keep_chain(answer: Answer, chain: tuple[bytes, ...]) -> None:
+    """As much of the chain as is kept; raises `TooLargeError` where that is not all."""
+    answer.chain = chain[: messages.MOST_CERTIFICATES]
+    if len(chain) > len(answer.chain):
+        raise TooLargeError(f"a chain of {len(chain)} certificates, of which the first {len(answer.chain)} are kept")
 
 
 def _prove(answer: Answer, offer: Offer, scheme: int | None, signature: bytes, signed: bytes) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Final, Protocol
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, mlkem, x448, x25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -99,6 +100,8 @@ def is_usable(group: int, point: bytes) -> bool:
             ec.EllipticCurvePublicKey.from_encoded_point(_CURVES[group], point)
         elif group in {X25519, X448}:
             _trial(group).agree(point)
+    except UnsupportedAlgorithm:  # not in this build of cryptography
+        return True
     except (MalformedError, ValueError):
         return False
     return True

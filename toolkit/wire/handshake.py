@@ -10,10 +10,12 @@ import os
 from collections.abc import Callable
 from typing import Final
 
+from cryptography.exceptions import UnsupportedAlgorithm
+
 from toolkit.reference import Offer, suites
 from toolkit.wire import alerts, messages, ssl2
 from toolkit.wire.answer import Answer
-from toolkit.wire.cursor import Cursor, MalformedError
+from toolkit.wire.cursor import Cursor, MalformedError, TooLargeError
 from toolkit.wire.flights import ClassicFlight, Flight, Tls13Flight
 from toolkit.wire.groups import Share, can_share, make_shares
 from toolkit.wire.hello import (
@@ -22,7 +24,6 @@ from toolkit.wire.hello import (
     KEY_SHARE,
     PROTOCOLS,
     SIGNED_CERTIFICATE_TIMESTAMP,
-    SUPPORTED_VERSIONS,
     check_server_name,
     client_hello,
     obstacle,
@@ -38,11 +39,11 @@ from toolkit.wire.records import (
     Records,
     record,
 )
+from toolkit.wire.versions import TLS13, chosen_version, fits, is_downgrade
 
 LIMIT: Final = 1 << 18
 """Bytes accepted from a server, unless the caller says otherwise."""
 
-_TLS13: Final = CODES["TLS 1.3"]
 _COMPATIBLE: Final = record(CHANGE_CIPHER_SPEC, 0x0303, b"\x01")  # RFC 8446, D.4
 
 
@@ -115,6 +116,16 @@ class Handshake:
         if (why_not := obstacle(offer)) is not None:
             self._end("cannot_offer", why_not)
             return b""
+        try:
+            return self._first_hello()
+        except OverflowError:
+            self._end("cannot_offer", "a number or a list of the offer does not fit into its field of the hello")
+        except UnsupportedAlgorithm as error:
+            self._end("cannot_offer", f"a key share cannot be made by the installed cryptography ({error})")
+        return b""
+
+    def _first_hello(self) -> bytes:
+        offer = self._offer
         if self._old_hello is not None:
             challenge = self._entropy(16)
             self._random = challenge.rjust(32, b"\0")  # RFC 5246, E.2: what a newer server would take as the random
@@ -138,6 +149,8 @@ class Handshake:
             self._end("malformed", str(error))
         except NotTlsError as error:
             self._end("not_tls", str(error))
+        except TooLargeError as error:
+            self._end("too_large", str(error))
         if len(data) > room and not self.is_done:
             self._end("too_large", f"more than {self._limit} bytes before the flight was complete")
         reply = b"".join(self._reply)
@@ -217,7 +230,7 @@ class Handshake:
             self._answer.alert = code
             # In TLS 1.3 the level says nothing (RFC 8446, 6); before, a warning such as unrecognized_name may be
             # followed by the flight.
-            if level != alerts.WARNING or code == alerts.CLOSE_NOTIFY or self._version == _TLS13:
+            if level != alerts.WARNING or code == alerts.CLOSE_NOTIFY or self._version == TLS13:
                 if code == alerts.USER_CANCELED:
                     continue
                 self._end("refused", f"alert {alerts.name(code)}")
@@ -235,7 +248,7 @@ class Handshake:
             message = bytes(pending[:size])
             del pending[:size]
             kind = message[0]
-            if kind == messages.HELLO_REQUEST and self._version != _TLS13 and size == 4:
+            if kind == messages.HELLO_REQUEST and self._version != TLS13 and size == 4:
                 continue  # RFC 5246, 7.4.1.1: to be ignored while a handshake is under way
             if self._flight is not None:
                 if self._flight.read(kind, message):
@@ -248,7 +261,7 @@ class Handshake:
     def _read_server_hello(self, message: bytes) -> None:
         hello = messages.parse_server_hello(message[4:])
         answer, offer = self._answer, self._offer
-        version = self._version = _chosen_version(hello)
+        version = self._version = chosen_version(hello)
         answer.protocol, answer.suite_code = PROTOCOLS[version], hello.suite
         if answer.protocol not in offer.versions:
             answer.add_fault("version_not_offered", f" ({answer.protocol})")
@@ -257,14 +270,14 @@ class Handshake:
         if hello.compression:
             answer.add_fault("compression_chosen", f" ({hello.compression})")
         suite = suites().get(hello.suite)
-        if suite is not None and suite.versions and not _fits(suite.versions[0], version):
+        if suite is not None and suite.versions and not fits(suite.versions[0], version):
             answer.add_fault("suite_of_another_version", f" ({suite.name})")
-        if version == _TLS13:
+        if version == TLS13:
             self._read_hello_13(hello, message)
             return
         if self._retry is not None:
             raise MalformedError(f"{answer.protocol} after a HelloRetryRequest")
-        if _is_downgrade(hello.random[-8:], version, offer.versions):
+        if is_downgrade(hello.random[-8:], version, offer.versions):
             answer.add_fault("downgrade_marked")
         answer.has_sct = bool(hello.extensions.get(SIGNED_CERTIFICATE_TIMESTAMP))
         answer.stage = "certificate"
@@ -331,7 +344,13 @@ class Handshake:
         self._retry = retry
         digest = hashlib.new(hash_name(retry.suite), self._said).digest()
         self._said = bytes((messages.MESSAGE_HASH, 0, 0, len(digest))) + digest + message
-        self._reply += [_COMPATIBLE, self._hello("TLS 1.2")]
+        try:
+            self._reply += [_COMPATIBLE, self._hello("TLS 1.2")]
+        except OverflowError as error:
+            size = len(retry.extensions.get(COOKIE, b""))
+            raise MalformedError(
+                f"a HelloRetryRequest's cookie of {size} bytes, which no hello has room for"
+            ) from error
 
     def _can_read_on(self, suite: int) -> bool:
         """Whether records of this TLS 1.3 suite can be decrypted; else the look ends."""
@@ -370,32 +389,3 @@ class Handshake:
         version = min(self._version, CODES["TLS 1.2"])
         first = record(ALERT, version, canceled) if version > CODES["SSL 3.0"] else b""
         return first + record(ALERT, version, last)
-
-
-def _chosen_version(hello: ServerHello) -> int:
-    """RFC 8446, 4.2.1: the extension decides, and only for TLS 1.3."""
-    selected = hello.extensions.get(SUPPORTED_VERSIONS)
-    if selected is not None and selected != _TLS13.to_bytes(2):
-        raise MalformedError(f"the ServerHello selects version {selected[:8].hex()} by extension")
-    if selected is None and not CODES["SSL 3.0"] <= hello.version < _TLS13:
-        raise MalformedError(f"the ServerHello has version 0x{hello.version:04x}")
-    return hello.version if selected is None else _TLS13
-
-
-def _fits(oldest: str, version: int) -> bool:
-    """Whether a suite that began with `oldest` can work under the version.
-
-    TLS 1.3 has its own suites (RFC 8446, B.4), and AEAD and the suites' own PRF came with TLS 1.2 (RFC 5246, 1.2).
-    Everything before works under every older version, whatever specifications allow.
-    """
-    needed = CODES[oldest]
-    if _TLS13 in {needed, version}:
-        return needed == version
-    return version >= needed or needed < CODES["TLS 1.2"]
-
-
-def _is_downgrade(mark: bytes, version: int, offered: tuple[str, ...]) -> bool:
-    """RFC 8446, 4.1.3: the end of the random says that the server knows TLS 1.3, or TLS 1.2."""
-    if mark == b"DOWNGRD\x01":
-        return "TLS 1.3" in offered
-    return mark == b"DOWNGRD\x00" and version < CODES["TLS 1.2"] and "TLS 1.2" in offered

@@ -58,7 +58,10 @@ def client_hello(
     shares: Mapping[int, Share],
     cookie: bytes | None = None,
 ) -> bytes:
-    """The handshake message. `shares` go in their order; none of them asks for a HelloRetryRequest."""
+    """The handshake message. `shares` go in their order; none of them asks for a HelloRetryRequest.
+
+    Raises `OverflowError` where a number or a list does not fit into its field.
+    """
     versions = [CODES[version] for version in offer.versions]
     fixed = [
         min(max(versions), CODES["TLS 1.2"]).to_bytes(2),

@@ -46,6 +46,9 @@ NAMES: Final = {
 }
 """IANA TLS HandshakeType, as the RFCs write the messages' names."""
 
+MOST_CERTIFICATES: Final = 1_000
+"""Certificates kept of one chain. Real ones are too large for so many to fit into a flight of `handshake.LIMIT`."""
+
 RETRY_RANDOM: Final = hashlib.sha256(b"HelloRetryRequest").digest()
 """RFC 8446, 4.1.3: the random of a ServerHello that is a HelloRetryRequest."""
 

@@ -8,7 +8,7 @@ import hashlib
 from functools import lru_cache
 from typing import Final
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
@@ -96,15 +96,29 @@ class CannotTellError(ValueError):
     """The key or the scheme is not one that can be checked here. Never leaves this room."""
 
 
-@lru_cache(maxsize=256)
+# An RSA key of that size, or one of ML-DSA-87, takes less than half of this.
+_KEY_LIMIT: Final = 8192
+
+
 def load_key(certificate: bytes) -> PublicKeyTypes:
-    """The certificate's public key; raises `CannotTellError`. A server shows the same one again and again."""
+    """The certificate's public key; raises `CannotTellError`."""
     try:
         encoded = subject_public_key_info(certificate)
+    except MalformedError as error:
+        raise CannotTellError(f"the leaf's key cannot be read ({error})") from error
+    if len(encoded) > _KEY_LIMIT:
+        raise CannotTellError(f"the leaf's key of {len(encoded)} bytes is too large to be checked")
+    return _load_encoded_key(encoded)
+
+
+@lru_cache(maxsize=256)
+def _load_encoded_key(encoded: bytes) -> PublicKeyTypes:
+    """Remembered, because a server shows the same one again and again."""
+    try:
         if any(name in encoded[:32] for name in _FINITE_FIELD_KEYS):
             raise ValueError("one for Diffie-Hellman, which signs nothing")
         key = load_der_public_key(encoded)
-    except (MalformedError, ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm, InternalError) as error:
         raise CannotTellError(f"the leaf's key cannot be read ({error})") from error
     if isinstance(key, rsa.RSAPublicKey):
         is_long = key.key_size > _SMALL_MODULUS and key.public_numbers().e.bit_length() > _EXPONENT_LIMIT
@@ -126,7 +140,7 @@ def fits_scheme(key: PublicKeyTypes, scheme: int) -> bool:
 
 
 def verify(key: PublicKeyTypes, scheme: int | None, signature: bytes, signed: bytes) -> bool:
-    """Whether the key signed these bytes; raises `CannotTellError` for a scheme that is not known here.
+    """Whether the key signed these bytes; raises `CannotTellError` for a scheme that cannot be checked here.
 
     Without a scheme (before TLS 1.2) the key decides: RSA signs MD5 and SHA-1 side by side, without the
     DigestInfo of PKCS #1 (RFC 4346, 4.7 and 7.4.3; RFC 6101, 5.6.3), DSA and EC sign SHA-1 (RFC 8422, 5.4).
@@ -137,7 +151,9 @@ def verify(key: PublicKeyTypes, scheme: int | None, signature: bytes, signed: by
         return _verify_by_scheme(key, scheme, signature, signed)
     except InvalidSignature:
         return False
-    except UnsupportedAlgorithm as error:
+    except CannotTellError:
+        raise
+    except (ValueError, UnsupportedAlgorithm, InternalError) as error:
         raise CannotTellError(f"the handshake signature cannot be checked ({error})") from error
 
 
@@ -152,6 +168,8 @@ def _verify_by_scheme(key: PublicKeyTypes, scheme: int, signature: bytes, signed
     if scheme in _PSS:
         algorithm, pss = _PSS[scheme]
         if not isinstance(key, rsa.RSAPublicKey):
+            return False
+        if (key.key_size + 6) // 8 < 2 * algorithm.digest_size + 2:  # RFC 8017, 9.1.2: no such signature has room
             return False
         key.verify(signature, signed, pss, algorithm)
         return True

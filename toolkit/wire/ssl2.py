@@ -22,11 +22,11 @@ class OldServerHello:
 
 
 def client_hello(suites: tuple[int, ...], challenge: bytes) -> bytes:
-    """The CLIENT-HELLO with its record header."""
+    """The CLIENT-HELLO with its record header. Raises `OverflowError` where a number or the list does not fit."""
     listed = b"".join(code.to_bytes(3) for code in suites)
     sizes = len(listed).to_bytes(2) + bytes(2) + len(challenge).to_bytes(2)
     message = bytes((_CLIENT_HELLO, 0, 2)) + sizes + listed + challenge
-    return (0x8000 | len(message)).to_bytes(2) + message
+    return (0x8000 + len(message)).to_bytes(2) + message
 
 
 def is_record(first: int) -> bool:

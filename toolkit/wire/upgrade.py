@@ -8,12 +8,18 @@ from typing import Final
 
 from toolkit.errors import UsageError
 from toolkit.wire.answer import REASON_LIMIT
-from toolkit.wire.dialogues import DIALOGUES, ldap_message, shown
+from toolkit.wire.dialogues import DIALOGUES, Talk, ldap_message, shown
 
 LIMIT: Final = 1 << 16
 """Bytes accepted from a server, unless the caller says otherwise."""
 
 _NAME = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}\Z")
+
+
+def check_client_name(name: str) -> None:
+    """Raises `UsageError` for what cannot stand behind EHLO."""
+    if not _NAME.match(name):
+        raise UsageError(f"{name!r} cannot introduce a client: write a host name or an address literal such as [::1].")
 
 
 class Upgrade:
@@ -25,7 +31,8 @@ class Upgrade:
     the protocol), `too_large`, `closed`, `reset`. Where TLS will not begin, the last bytes to send take leave (QUIT).
 
     `scheme`: one of `targets.UPGRADES`. `host`: the name asked for (none of today's dialogues sends it).
-    `client_name`: how EHLO and LHLO introduce us: a host name or an address literal (RFC 5321, 4.1.1.1).
+    `client_name`: how EHLO and LHLO introduce the client: a host name or an address literal (RFC 5321, 4.1.1.1).
+    `second_name`: tried in the same session where the first is refused; null: none.
     `limit`: bytes accepted before the dialogue ends as `too_large`.
     Raises `UsageError` for another scheme and for a name that does not fit into a command.
 
@@ -33,17 +40,23 @@ class Upgrade:
     >>> upgrade.start(), upgrade.receive(b"220 mx ESMTP\\r\\n")
     (b'', b'EHLO client.example\\r\\n')
     >>> upgrade.receive(b"250 mx\\r\\n"), upgrade.outcome, upgrade.reason
-    (b'QUIT\\r\\n', 'no_starttls', 'EHLO did not list STARTTLS')
+    (b'STARTTLS\\r\\n', None, None)
+    >>> upgrade.receive(b"502 5.5.1 not implemented\\r\\n"), upgrade.outcome, upgrade.reason
+    (b'QUIT\\r\\n', 'no_starttls', 'EHLO did not list STARTTLS; 502 5.5.1 not implemented')
     """
 
-    def __init__(self, scheme: str, *, host: str, client_name: str, limit: int = LIMIT) -> None:
+    def __init__(
+        self, scheme: str, *, host: str, client_name: str, second_name: str | None = None, limit: int = LIMIT
+    ) -> None:
         if scheme not in DIALOGUES:
             raise UsageError(f"{scheme!r} has no upgrade to TLS. Known: {', '.join(DIALOGUES)}.")
-        if not _NAME.match(client_name):
-            raise UsageError(f"client_name={client_name!r}: write a host name or an address literal such as [::1].")
+        names = (client_name,) if second_name is None else (client_name, second_name)
+        for name in names:
+            check_client_name(name)
         dialogue, self._unit, self._leave = DIALOGUES[scheme]
         self.host = host
-        self._dialogue = dialogue(client_name)
+        self._talk = Talk(names)
+        self._dialogue = dialogue(self._talk)
         self._buffer = bytearray()
         self._limit, self._accepted = limit, 0
         self._outcome: str | None = None
@@ -61,7 +74,7 @@ class Upgrade:
 
     @property
     def reason(self) -> str | None:
-        """The server's words where they say why, bounded in length; null: nothing to add."""
+        """The server's words where they say why, bounded in length; with `ok`, what was odd. Null: nothing to add."""
         return self._reason
 
     def start(self) -> bytes:
@@ -95,8 +108,12 @@ class Upgrade:
 
     def abandon(self, outcome: str, reason: str) -> None:
         """The driver gives up, mostly with `timeout`; does nothing once the dialogue has ended."""
-        if not self.is_done:
-            self._end(outcome, reason)
+        if self.is_done:
+            return
+        if self._talk.refusal is not None:  # it was asked once more, and its first word stands
+            outcome, words = self._talk.refusal
+            reason = f"{words}; then {reason}"
+        self._end(outcome, reason)
 
     def _next(self) -> bytes | None:
         """The next unit, off the buffer; null until it is whole."""
@@ -126,4 +143,5 @@ class Upgrade:
         return self._leave if outcome in {"deferred", "rejected", "no_starttls"} else b""
 
     def _end(self, outcome: str, reason: str | None) -> None:
-        self._outcome, self._reason = outcome, reason and reason[:REASON_LIMIT]
+        words = "; ".join(filter(None, (self._talk.remark, reason)))
+        self._outcome, self._reason = outcome, words[:REASON_LIMIT] or None
