@@ -38,8 +38,20 @@ help:
 # Installs the pinned packages of a file and counts them meanwhile.
 install = { $(BIN)/python -m pip install --disable-pip-version-check --no-deps --require-hashes -r $(1) 2>&1 \
   && touch .venv/installed || echo 'ERROR: pip failed.'; } \
-  | awk '/^ *(Collecting|Obtaining|Requirement already)/ { if (!seen[$$1 == "Obtaining" ? $$5 : $$2]++) ++n; printf "\r  %d packages ", n; fflush() } /^Installing/ { printf "found, installing ..."; fflush() } \
-  /ERROR|error/ { print } END { print "" }'; rm .venv/installed 2>/dev/null
+  | $(BIN)/python -c "$$COUNT"; rm .venv/installed 2>/dev/null
+
+define COUNT
+import re, sys
+names = set()
+for line in sys.stdin:
+    if found := re.search(r"\(from -r \S+ \(line (\d+)\)\)", line):
+        names.add(found[1])
+    print(f"\r  {len(names)} packages found", end=", installing ..." if line.startswith("Installing") else "", flush=True)
+    if "error" in line.lower():
+        print(f"\n{line.strip()}")
+print()
+endef
+export COUNT
 
 demo: .venv/runs
 	@$(BIN)/tls-toolkit demo
