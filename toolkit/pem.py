@@ -43,10 +43,18 @@ class Block(NamedTuple):
     error: str
     """What is wrong, and what to do; empty where the block is whole."""
 
+    settings: bytes = b""
+    """What follows the certificate in a `TRUSTED CERTIFICATE`: OpenSSL's trust settings in DER."""
+
+    @property
+    def is_decoded(self) -> bool:
+        """Whether it is a certificate or a bundle; the content of other blocks is not looked at."""
+        return self.label in _DECODED
+
 
 def has_block(data: bytes) -> bool:
-    """Whether a block may begin in the data."""
-    return b"-----BEGIN " in data
+    """Whether a block may begin or end in the data."""
+    return b"-----BEGIN " in data or _END in data
 
 
 def as_utf8(data: bytes) -> bytes:
@@ -68,9 +76,11 @@ def split_blocks(lines: Iterable[bytes]) -> Iterator[Block]:
     """The blocks in the lines, in order, the damaged ones with their error. What is outside of blocks is skipped."""
     label = ""
     begun = number = 0
-    has_header = has_error = False
+    has_header = may_end = False
     body = bytearray()
     for number, raw in enumerate(lines, 1):
+        if not label and b"-----" not in raw:
+            continue
         line = raw.strip().removeprefix(codecs.BOM_UTF8).strip()
         if label and line.startswith(b"-----") and not line.startswith(_END):
             yield _cut_short(label, number, begun)
@@ -79,15 +89,17 @@ def split_blocks(lines: Iterable[bytes]) -> Iterator[Block]:
             match = _BEGIN.match(line)
             if not match:
                 if line.startswith(_END):
-                    if not has_error and _label_of_end(line) in _DECODED:
+                    if not may_end and _label_of_end(line) in _DECODED:
                         yield Block("", number, b"", _NO_BEGINNING)
-                    has_error = False
+                    may_end = False
+                elif b"-----BEGIN " in line:  # inside other text, where it begins nothing
+                    may_end = True
                 continue
             name = match[1].decode("utf-8", "replace")
             if name not in _DECODED:
                 yield Block(name, number, b"", "")
                 continue
-            label, begun, has_header, has_error, body = name, number, False, False, bytearray()
+            label, begun, has_header, may_end, body = name, number, False, False, bytearray()
             line = line[match.end() :].strip()
             if not line:
                 continue
@@ -99,7 +111,7 @@ def split_blocks(lines: Iterable[bytes]) -> Iterator[Block]:
         body += content
         if len(body) > _LONGEST_BODY:
             yield Block(label, begun, b"", f"a certificate of more than {LARGEST_BLOCK} bytes. Remove it.")
-            label, has_error = "", not end
+            label, may_end = "", not end
         elif end:
             is_right = _label_of_end(line[len(content) :]) in _DECODED
             yield _decoded(label, begun, bytes(body)) if is_right else _cut_short(label, number, begun)
@@ -126,9 +138,8 @@ def _decoded(label: str, begun: int, body: bytes) -> Block:
         content = base64.b64decode(b"".join(body.split()), validate=True)
     except binascii.Error as error:
         return Block(label, begun, b"", f"the certificate's base64 is damaged ({error}). Get the file again.")
-    if label == "TRUSTED CERTIFICATE":
-        content = content[: first_element(content)] or content
-    return Block(label, begun, content, "")
+    end = first_element(content) if label == "TRUSTED CERTIFICATE" else 0
+    return Block(label, begun, content[:end] or content, "", content[end:] if end else b"")
 
 
 def _cut_short(label: str, noticed: int, begun: int) -> Block:

@@ -243,8 +243,10 @@ def as_pem(der: bytes) -> str:
 
 def _replace_files(part: Path, path: Path) -> None:
     """Move an export to its place. While the folder `UNFINISHED` exists, `path` may hold files of two exports."""
+    for rest in path.glob(f"{UNFINISHED}*"):  # of exports that were killed
+        if rest != part:
+            shutil.rmtree(rest)
     moving = path / UNFINISHED
-    shutil.rmtree(moving, ignore_errors=True)  # left behind by a process that was killed here
     part.rename(moving)
     certificates = path / "certificates"
     certificates.mkdir(exist_ok=True)

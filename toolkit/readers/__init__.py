@@ -37,6 +37,8 @@ def read(path: str | Path, *, format: str | None = None) -> Tables:  # noqa: A00
 
 def _format_of(path: Path) -> str:
     if not path.is_dir():
+        if path.is_symlink() and not path.exists():
+            raise ReadError(f"{path} is a symbolic link that leads to no file: correct it, or name the file itself.")
         if not path.exists():
             raise ReadError(f"{path} does not exist: check the spelling, and the folder it is relative to.")
         if path.name in CSV_FILES:

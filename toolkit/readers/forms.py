@@ -39,6 +39,8 @@ class Form(NamedTuple):
     pattern: re.Pattern[bytes]
     message: str
     advice: str
+    is_report: bool = False
+    """Whether PEM in it is a part of a report, which is read as a whole or not at all."""
 
     @property
     def is_foreign(self) -> bool:
@@ -63,9 +65,10 @@ def _json(words: str, *keys: str, advice: str = _BUILD) -> Form:
     return Form(words, re.compile(rf"\A\s*[\[{{]{needed}".encode(), re.DOTALL), _FOREIGN, advice)
 
 
-def _xml(words: str, pattern: str) -> Form:
+def _xml(words: str, pattern: str, *, is_report: bool = True) -> Form:
     """Markup in whose head the pattern is found."""
-    return Form(words, re.compile(rf"\A\s*(?=<).*?(?:{pattern})".encode(), re.DOTALL | re.IGNORECASE), _FOREIGN, _BUILD)
+    found = re.compile(rf"\A\s*(?=<).*?(?:{pattern})".encode(), re.DOTALL | re.IGNORECASE)
+    return Form(words, found, _FOREIGN, _BUILD, is_report)
 
 
 def _text(words: str, pattern: str, advice: str = _BUILD) -> Form:
@@ -78,6 +81,7 @@ def _holds(words: str, pattern: str, advice: str, message: str = _NOT_A_CERTIFIC
     return Form(words, re.compile(rf"\A(?:{pattern})\Z".encode()), message, advice)
 
 
+_CELLS: Final = r"(?:[^,\r\n]*,){2}"
 _EXIM_TIME: Final = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d "
 _SYSLOG: Final = r"(?:<\d+>\S* ?)?(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}|\d{4}-\d\d-\d\dT\S+) \S+ "
 
@@ -108,8 +112,8 @@ FORMS: Final[tuple[Form, ...]] = (
     _xml("an sslscan XML report", r'<document\s[^>]{0,400}title="SSLScan'),
     _xml("an SSLyze XML report", r'<document\s[^>]{0,400}title="SSLyze'),
     _xml("a Nessus report", "<NessusClientData"),
-    _xml("a web page (HTML)", r"<!doctype html|<html"),
-    _xml("an XML file of an unknown tool", r"<\?xml|<[a-z][\w:.-]*[\s/>]"),
+    _xml("a web page (HTML)", r"<!doctype html|<html", is_report=False),
+    _xml("an XML file of an unknown tool", r"<\?xml|<[a-z][\w:.-]*[\s/>]", is_report=False),
     _json("an SSLyze JSON report", "server_scan_results"),
     _json("an SSLyze JSON report", "accepted_targets"),
     _json("a testssl.sh JSON report (pretty)", "scanTime", "scanResult"),
@@ -137,7 +141,7 @@ FORMS: Final[tuple[Form, ...]] = (
     _json("certificates that crt.sh lists, in JSON", "issuer_ca_id"),
     _json("entries of a Certificate Transparency log (get-entries)", "leaf_input"),
     _json("a list of Certificate Transparency logs", "operators", "logs"),
-    _json("a SMTP TLS report (RFC 8460)", "organization-name", "policies"),
+    _json("an SMTP TLS report (RFC 8460)", "organization-name", "policies"),
     _json("ACME renewal information (RFC 9773)", "suggestedWindow"),
     _json("a Kubernetes secret in JSON", "apiVersion", "kind"),
     _json("a Jupyter notebook", "nbformat"),
@@ -159,11 +163,13 @@ FORMS: Final[tuple[Form, ...]] = (
     _text("a Sendmail log", rf"{_SYSLOG}(?:sendmail|sm-mta|sm-msp)[\w-]*\["),
     _text("an OpenSMTPD log", rf"{_SYSLOG}smtpd\["),
     _text("an Exim log", rf"{_EXIM_TIME}(?:\[\d+\] )?(?:exim |Start queue run|\w{{6}}-\w{{6,11}}-\w{{2,4}} )"),
-    _text("a syslog file", _SYSLOG),
+    _text("a syslog file", rf"{_SYSLOG}[\w./-]+(?:\[\d+\])?: "),
     _text("a mailbox (mbox)", r"From \S+ +[A-Z][a-z]{2} [A-Z][a-z]{2} "),
     _text("a mail message", r"(?:Received|Return-Path|Delivered-To|DKIM-Signature): "),
-    # Keys and the like, which are never shown.
-    _text("an SSH public key", r"(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-\S+) AAAA"),
+    _text("a CSV file of unknown columns", rf"\A{_CELLS}[^\r\n]*[\r\n]+{_CELLS}"),
+    _text("an SSH public key", r"(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-\S+) AAAA", _KEY)._replace(
+        message=_NOT_A_CERTIFICATE
+    ),
 )  # fmt: skip
 """Form by form, the first that matches decides: the more special ones come first."""
 
@@ -239,7 +245,7 @@ def _recognise_gzip(head: bytes) -> Form:
         return DATA._replace(words="a file compressed by gzip, and damaged", advice=_RESAVE)
     if inner.startswith(b"\x1f\x8b"):
         return DATA._replace(words="a file compressed by gzip, twice", message=_FOREIGN, advice=_UNPACK)
-    form = recognise(inner)
+    form = _TEXT._replace(words="PEM") if pem.has_block(inner) else recognise(inner)
     advice = _UNPACK if form is CERTIFICATE or form is PKCS7 or not form.is_foreign else form.advice
     return form._replace(words=f"{form.words}, compressed by gzip", message=_FOREIGN, advice=advice)
 

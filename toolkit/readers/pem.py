@@ -73,7 +73,7 @@ def read_file(path: Path) -> Kept:
     file; `OSError` like `open`.
     """
     form = forms.recognise(forms.read_head(path))
-    if form.is_foreign and path.stat().st_size > LARGEST:
+    if form.is_report or (form.is_foreign and path.stat().st_size > LARGEST):
         return Kept([], [form])
     data = read_regular(path, most=LARGEST)
     plain = pem.as_utf8(data)
@@ -101,9 +101,9 @@ def parse_pem(lines: Iterable[bytes], *, name: str) -> Iterator[bytes]:
 def _from_blocks(plain: bytes, path: Path) -> Kept:
     kept = Kept([], [])
     for block in pem.split_blocks(pem.split_lines(plain)):
-        if block.content or block.error:
+        if block.is_decoded or block.error:
             kept.ders.extend(_certificates_of(block, str(path)))
-        elif block.label not in pem.CERTIFICATE_LABELS | pem.PKCS7_LABELS:
+        else:
             kept.others.append(forms.recognise_label(block.label))
     return kept
 
