@@ -150,14 +150,16 @@ def _check_text(path: Path, file: BinaryIO) -> bool:
     while chunk := file.read(_CHUNK):
         if not last and chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             raise ReadError(f"{path} is in UTF-16. {_SAVE_AS_UTF8}")
+        if b"\0" in chunk:
+            line = lines + chunk[: chunk.index(b"\0")].count(b"\n")
+            raise ReadError(
+                f"{path}, line {line} holds a NUL byte: the file is damaged, or not in UTF-8. Write it again."
+            )
         try:
             decoder.decode(chunk)
         except UnicodeDecodeError as error:
             line = lines + error.object[: error.start].count(b"\n")
             raise ReadError(f"{path}, line {line} is not UTF-8 ({error.reason}). {_SAVE_AS_UTF8}") from error
-        if b"\0" in chunk:
-            line = lines + chunk[: chunk.index(b"\0")].count(b"\n")
-            raise ReadError(f"{path}, line {line} holds a NUL byte: the file is damaged. Write the folder again.")
         lines += chunk.count(b"\n")
         marks += chunk.count(b'"')
         last = chunk[-1:]

@@ -201,7 +201,7 @@ PEM_FORMS: Final = (
 )
 """PEM blocks that are neither certificates nor PKCS#7, by their label (RFC 7468)."""
 
-_EMPTY: Final = _holds("empty", "", _RESAVE, "is {words}.")
+_EMPTY: Final = _holds("empty", r"\s*", _RESAVE, "is {words}.")
 _NULS: Final = _holds("damaged", r"\0*", _RESAVE, "is {words}: it holds nothing but NUL bytes.")
 _NOT_TEXT: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _TEXT: Final = _holds("text of an unknown form", ".*", _BUILD, _UNKNOWN)
