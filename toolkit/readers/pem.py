@@ -72,13 +72,14 @@ def read_file(path: Path) -> Kept:
     Raises `ReadError` for a certificate that is damaged, a file of more than `LARGEST` bytes, and what is not a regular
     file; `OSError` like `open`.
     """
-    form = forms.recognise(forms.read_head(path))
-    if form.is_report or (form.is_foreign and path.stat().st_size > LARGEST):
+    if path.stat().st_size > LARGEST and (form := forms.recognise(forms.read_head(path))).is_foreign:
         return Kept([], [form])
     data = read_regular(path, most=LARGEST)
     plain = pem.as_utf8(data)
+    if plain.lstrip()[:1] == b"<" and (form := forms.recognise(data[: forms.HEAD])).is_report:
+        return Kept([], [form])
     kept = _from_blocks(plain, path) if pem.has_block(plain) else _from_der(_without_base64(plain), path)
-    return kept if kept.ders or kept.others else Kept([], [form])
+    return kept if kept.ders or kept.others else Kept([], [forms.recognise(data[: forms.HEAD])])
 
 
 def _read_if_allowed(path: Path) -> Kept:
