@@ -149,6 +149,15 @@ def test_address_and_number_resources_are_not_compared(is_critical: bool) -> Non
             check(ask_with(place, raw(*one), is_critical=is_critical), "trusted")
 
 
+def test_name_constraints_with_a_minimum_are_not_compared() -> None:
+    """RFC 5280, section 4.2.1.10, lets a client refuse them; OpenSSL does."""
+    plain, bounded = raw("2.5.29.30", "300aa0083006820474657374"), raw("2.5.29.30", "300da00b3009820474657374800101")
+    check(ask_with("intermediate 1", plain, is_critical=True), "trusted")
+    row = ask_with("intermediate 1", bounded, is_critical=True)
+    check(row, "unknown")
+    assert row["openssl_verdict"] == "untrusted"
+
+
 def test_a_curve_is_named() -> None:
     root = mint_ca("Root")
     middle = mint_ca("Middle", root)

@@ -43,6 +43,8 @@ _PROCESSED: Final = frozenset(
 _NETSCAPE_SERVER: Final = 0x40
 """The bit of a netscape-cert-type that allows an SSL server (Netscape Certificate Extensions, 1999)."""
 
+_VERSION: Final = 0xA0  # context tag of RFC 5280, section 4.1
+
 # Server-gated cryptography, which stood for serverAuth in certificates of the 1990s and 2000s (Netscape, Microsoft).
 _SERVER_PURPOSES: Final = frozenset(
     {ExtendedKeyUsageOID.SERVER_AUTH.dotted_string, "2.16.840.1.113730.4.1", "1.3.6.1.4.1.311.10.3.3"}
@@ -60,7 +62,8 @@ class Element:
     absent, which allows everything; so is `is_netscape_server` (netscape-cert-type). `unknown_critical` are the OIDs of
     critical extensions that are not processed here. `issuer_id_name` is the issuer of the issuer by the
     authorityKeyIdentifier (null: it does not name one). `has_explicit_curve`: the key writes its curve out instead of
-    naming it (RFC 5480, section 2.1.1, forbids that). `has_resources`: it lists addresses or AS numbers (RFC 3779).
+    naming it (RFC 5480, section 2.1.1, forbids that). `has_bounded_constraints`: its name constraints have a minimum or
+    maximum (RFC 5280, section 4.2.1.10, forbids that). `has_resources`: it lists addresses or AS numbers (RFC 3779).
     """
 
     sha256: str
@@ -87,6 +90,7 @@ class Element:
     names: tuple[x509.GeneralName, ...] | None
     common_names: tuple[str, ...]
     constraints: x509.NameConstraints | None
+    has_bounded_constraints: bool
     unknown_critical: tuple[str, ...]
     has_explicit_curve: bool
     has_resources: bool
@@ -209,6 +213,9 @@ def _read(certificate: x509.Certificate, sha256: str) -> Element:
         names=tuple(names) if isinstance(names, x509.SubjectAlternativeName) else None,
         common_names=tuple(str(attribute.value) for attribute in subject.get_attributes_for_oid(NameOID.COMMON_NAME)),
         constraints=constraints if isinstance(constraints, x509.NameConstraints) else None,
+        # `cryptography` reads over them, so that its own encoding of the constraints differs from the one given.
+        has_bounded_constraints=isinstance(constraints, x509.NameConstraints)
+        and constraints.public_bytes() not in certificate.tbs_certificate_bytes,
         unknown_critical=tuple(
             oid.dotted_string for oid, extension in found.items() if extension.critical and oid not in _PROCESSED
         ),
@@ -231,7 +238,9 @@ def _has_explicit_curve(certificate: x509.Certificate) -> bool:
     if certificate.public_key_algorithm_oid.dotted_string != EC:
         return False
     signed = Der(certificate.tbs_certificate_bytes).take(SEQUENCE)
-    for _ in range(6 if certificate.version is x509.Version.v3 else 5):  # before the subjectPublicKeyInfo
+    if signed.peek() == _VERSION:
+        signed.take()
+    for _ in ("serialNumber", "signature", "issuer", "validity", "subject"):
         signed.take()
     algorithm = signed.take(SEQUENCE).take(SEQUENCE)
     algorithm.take(OID)

@@ -42,8 +42,8 @@ def find_forbidden_name(path: tuple[Element, ...]) -> tuple[Element, str] | Lite
     """The first element of a path (leaf first) with a name that a CA above it may not give, and why.
 
     RFC 5280, section 4.2.1.10: names of each element against the constraints of every one above, self-issued
-    intermediates aside. `unjudged`: a constrained name of a kind that is not compared here (otherName, …), or too many
-    of them.
+    intermediates aside. `unjudged`: a constrained name of a kind that is not compared here (otherName, …), constraints
+    with a minimum or maximum, or too many names.
     """
     comparisons = 0
     for depth, element in enumerate(path):
@@ -52,6 +52,8 @@ def find_forbidden_name(path: tuple[Element, ...]) -> tuple[Element, str] | Lite
         above = [issuer.constraints for issuer in path[depth + 1 :] if issuer.constraints is not None]
         if not above:
             continue
+        if any(issuer.has_bounded_constraints for issuer in path[depth + 1 :]):
+            return "unjudged"
         for name in _names_of(element, is_leaf=depth == 0):
             for constraints in above:
                 comparisons += len(constraints.permitted_subtrees or ()) + len(constraints.excluded_subtrees or ())
