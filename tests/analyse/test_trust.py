@@ -384,3 +384,13 @@ def test_the_web_series_is_as_openssl_says() -> None:
             assert mine == (compared(case)["openssl_verdict"] == "trusted"), (row["host"], when)
             said.append(mine)
     assert min(said.count(True), said.count(False)) > 15
+
+
+def test_the_scts_in_a_leaf_bound_its_undated_looks_from_below() -> None:
+    """Of a look nothing but the end of its time is known: the SCTs tell which verdict holds, and later looks do not."""
+    series = read(ROOT_FOLDER / "data/web-series")
+    signed = series.certificates.set_index("cert_sha256")["sct_at"]
+    judged = verify_chains(series, roots=load_roots("certifi"), intermediates="held")
+    trusted = judged[judged["verdict"] == "trusted"]
+    assert trusted["looks"].sum() > 150
+    assert (trusted["as_of_from"] >= trusted["leaf_sha256"].map(signed)).all()
