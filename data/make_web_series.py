@@ -4,6 +4,10 @@ Reads `../shared/recorded/web_series`, which is not part of the project: certifi
 of `limbo/_assets/online` in C2SP/x509-limbo. What its script (`limbo/testcases/online.py`) does decides what a row
 may say: it connects to port 443 over IPv4 with the host as server name, and keeps the chain that OpenSSL *verified*,
 without its root. So the chain as served is not known, and null; its intermediate is among the certificates.
+
+A commit comes after the look that it records. The earliest instant that is known to be later than the look is the one
+at which the commit was authored. It is an upper bound only: where a person merged the bot's change (the instant is then
+in that person's time zone), it is the instant of the merge.
 """
 
 import csv
@@ -29,7 +33,7 @@ def make(record: Path) -> Tables:
         rows = list(csv.DictReader(file))
     intermediates = {(row["host"], row["source_commit"]): row["sha256"] for row in rows if row["role"] != "leaf"}
     looks = [_look(row, intermediates[row["host"], row["source_commit"]]) for row in rows if row["role"] == "leaf"]
-    looks.sort(key=lambda look: (str(look["host"]), str(look["observed_at"])))
+    looks.sort(key=lambda look: (str(look["host"]), str(look["observed_until"])))
     certificates = [parse_certificate(der) for der in read_certificates(record / "certificates.pem")]
     certificates.sort(key=lambda row: str(row["cert_sha256"]))
     return Tables.from_frames(
@@ -39,11 +43,9 @@ def make(record: Path) -> Tables:
 
 def _look(row: dict[str, str], intermediate: str) -> dict[str, object]:
     target = parse_target(f"https://{row['host']}:{row['port']}")
-    committed_at = datetime.fromisoformat(row["observed_on"]).astimezone(UTC)
     return {
-        "observed_at": committed_at,
-        "observed_until": committed_at,
-        "date_basis": f"observed: instant of commit {row['source_commit']}; the look itself came before",
+        "observed_until": datetime.fromisoformat(row["authored_on"]).astimezone(UTC),
+        "date_basis": f"until: commit {row['source_commit']} was authored then; the look itself came before",
         "round": f"web-series-{row['source_commit'][:12]}",
         "sample": 0,
         "source": "C2SP/x509-limbo limbo/_assets/online (Apache-2.0)",

@@ -261,7 +261,7 @@ def test_wrong_use_is_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[
         (["--policy", "everything"], "neither a policy"),
         (["--policy", str(unknown_rule)], "is not known of host"),
         (["--roots", "nothing.pem"], "neither a root bundle"),
-        (["--roots", str(broken)], "certificate 1 is"),
+        (["--roots", str(broken)], "certificate 1 (line 1): the certificate's base64 is damaged"),
     ):
         assert main(["check", GOOGLE, *words]) == 2
         assert said in capsys.readouterr().err
@@ -393,3 +393,21 @@ def test_the_classic_days_are_an_option(
     main(words)
     text = " ".join(capsys.readouterr().out.split())
     assert ("Expiring: 30, 14 and 7 days before the end." in text) == (thresholds == "days")
+
+
+def test_a_root_that_cannot_be_read_is_named_in_one_line_and_the_others_count(
+    chain: tuple[Minted, Minted], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = kept(tmp_path, served([one.der for one in chain]))
+    words = ["check", source, "--policy", "baseline", "--as-of", "2026-02-01", *trusting(tmp_path, chain[1])]
+    code = main(words)
+    without = capsys.readouterr()
+    with (tmp_path / "roots.pem").open("a") as file:
+        file.write(as_pem(b"hello"))
+    assert main(words) == code
+    said = capsys.readouterr()
+    assert said.out == without.out
+    (line,) = said.err.splitlines()
+    assert re.fullmatch(
+        r"tls-toolkit: .*roots\.pem: 1 of 2 roots cannot be read and are skipped: certificate 2 .*", line
+    )

@@ -92,7 +92,7 @@ def test_held_intermediates_are_given_to_both() -> None:
         (served([LEAF.der], is_recorded=False), "the chain was not recorded as served"),
         (look(host=None, server_name=None, service=None), "no name was asked for"),
         (look(server_name=""), "no name was asked for"),
-        (look(server_name=".example.test"), "what was asked for is no name of a host"),
+        (look(server_name=".example.test"), "what was asked for is not a host name"),
         (Tables.from_frames(served(CHAIN).observations, served(CHAIN[1:]).certificates), "not in the tables"),
         (served([LEAF.der, *(MIDDLE.der + bytes([n // 256, n % 256]) for n in range(1_000))]), "1,001 elements are"),
         (served([LEAF.der, MIDDLE.der + bytes(1 << 24)]), "bytes are too many to ask about"),
@@ -117,8 +117,8 @@ def test_an_undated_look_cannot_be_asked_about() -> None:
     [
         ("mx.example.test.", ["trusted", "trusted", "trusted"]),  # the root of the DNS is stripped (RFC 6066)
         ("-help", ["untrusted", "untrusted", None]),
-        ("a\nerror 0 at 0 depth lookup: x", ["untrusted", "untrusted", None]),
-        ("mü.example.test", ["untrusted", "untrusted", None]),
+        ("a\nerror 0 at 0 depth lookup: x", ["untrusted", None, None]),
+        ("mü.example.test", ["untrusted", "untrusted", "untrusted"]),
         ("x" * 300_000, ["untrusted", None, None]),
         ("mx\0.example.test", ["untrusted", None, None]),
     ],

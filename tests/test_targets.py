@@ -3,7 +3,17 @@
 import pytest
 
 from toolkit.errors import UsageError
-from toolkit.targets import PORTS, PRESETS, SCHEMES_OF_PORTS, UPGRADES, MailDomain, Target, expand_targets, parse_target
+from toolkit.targets import (
+    PORTS,
+    PRESETS,
+    SCHEMES_OF_PORTS,
+    UPGRADES,
+    MailDomain,
+    Target,
+    canonical_host,
+    expand_targets,
+    parse_target,
+)
 
 
 @pytest.mark.parametrize(
@@ -21,6 +31,9 @@ from toolkit.targets import PORTS, PRESETS, SCHEMES_OF_PORTS, UPGRADES, MailDoma
         ("https://bücher.example", "https://xn--bcher-kva.example:443", "xn--bcher-kva.example"),
         ("_dmarc.test:25", "smtp://_dmarc.test:25", "_dmarc.test"),
         ("mx.test.:587", "smtp://mx.test:587", "mx.test"),
+        ("https://faß.de", "https://xn--fa-hia.de:443", "xn--fa-hia.de"),
+        ("https://[fe80::1%eth0]", "https://[fe80::1%eth0]:443", None),
+        ("https://[fe80::1%25Eth0]:444", "https://[fe80::1%Eth0]:444", None),
     ],
 )
 def test_what_is_a_target(text: str, service: str, server_name: str | None) -> None:
@@ -46,7 +59,11 @@ def test_what_is_a_target(text: str, service: str, server_name: str | None) -> N
         ("[::1]25", r"written \[address\]:port"),
         ("https://a b.test", "is not a host name"),
         ("https://a..test", "is not a host name"),
-        ("https://-a.test", "is not a host name"),
+        ("https://*.test", "is not a host name"),
+        ("https://127.1", "ends in a number, and is not an address"),
+        ("https://0x7f.1", "ends in a number, and is not an address"),
+        ("https://1.2.3.4.5", "ends in a number, and is not an address"),
+        ("https://[fe80::1%e/0]", "is not a host name"),
         ("https://a.test/path", "is not a host name"),
         ("https://user@a.test", "is not a host name"),
         ("https://a.test\n", None),
@@ -64,6 +81,59 @@ def test_what_is_no_target(text: str, message: str | None) -> None:
         return
     with pytest.raises(UsageError, match=message):
         parse_target(text)
+
+
+@pytest.mark.parametrize(
+    ("host", "asked"),
+    [
+        # UTS 46 (non-transitional) and IDNA 2008, as browsers have them
+        ("faß.de", "xn--fa-hia.de"),
+        ("straße.de", "xn--strae-oqa.de"),
+        ("κλαρα-σωλις.ευ", "xn----ylba7abgd9bnh0e.xn--qxa6a"),
+        ("σς.test", "xn--3xab.test"),
+        ("BÜCHER.example", "xn--bcher-kva.example"),
+        ("日本語。ＪＰ", "xn--wgv71a119e.jp"),
+        ("نامه\u200cای.com", "xn--mgba3gch31f060k.com"),
+        ("q\u0307\u0323.test", "xn--q-9bb7f.test"),
+        ("exa\u00admple.org", "example.org"),
+        ("\u212aelvin.test", "kelvin.test"),
+        ("i❤.ws", "xn--i-7iq.ws"),
+        ("💩.la", "xn--ls8h.la"),
+        # what is ASCII, as it is
+        ("xn--ls8h.la", "xn--ls8h.la"),
+        ("XN--FA-HIA.de", "xn--fa-hia.de"),
+        ("xn--zzzzzz99999.test", "xn--zzzzzz99999.test"),
+        ("_dmarc.a_b.test", "_dmarc.a_b.test"),
+        ("-a.b-.test", "-a.b-.test"),
+        ("ab--c.test", "ab--c.test"),
+        ("163.12345.test", "163.12345.test"),
+        ("x" * 63 + ".test", "x" * 63 + ".test"),
+        ("LOCALHOST", "localhost"),
+        # addresses
+        ("192.0.2.1.", "192.0.2.1"),
+        ("１９２.0.2.1", "192.0.2.1"),
+        ("2001:0DB8::1", "2001:db8::1"),
+    ],
+)
+def test_a_host_is_in_the_form_that_dns_is_asked_for(host: str, asked: str) -> None:
+    assert canonical_host(host)[0] == asked
+    assert canonical_host(asked)[0] == asked
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "a\u202eb.test", "a\u200db.test", "\u0301a.test", "℀.com", "é/x.test", "xn--bücher.test", "☃א.test", "1א.test",
+        "a..test", ".test", "test..", "...", "", "a\0b.test", "a\nb.test", "a b.test", "ü*.test", "a%41.test", "a\\b",
+        "x" * 64 + ".test", "ü" * 64 + ".test", "a." * 127 + "test", "x" * 1_000_000, "ü" * 1_000_000,
+        "fe80::1%\x1b[31m", "fe80::1%", "192.0.2.256",
+    ],
+)  # fmt: skip
+def test_a_hostile_name_is_refused_in_few_words(host: str) -> None:
+    with pytest.raises(UsageError, match="is not a host name") as refused:
+        canonical_host(host)
+    assert str(refused.value).isprintable()
+    assert len(str(refused.value)) < 500
 
 
 def test_a_target_may_be_dialled_elsewhere() -> None:

@@ -1,6 +1,8 @@
 """Hostile text stays in its place: one line, visible, no formula, no markup, no cell that runs."""
 
 import html
+import json
+import re
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -87,6 +89,42 @@ def test_a_spreadsheet_cell_is_harmless_and_undone(value: str) -> None:
 def test_what_starts_a_formula_gets_an_apostrophe(value: str) -> None:
     assert text.for_spreadsheet(value).startswith("'")
     assert text.from_spreadsheet(text.for_spreadsheet(value)) == value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "554 go;=1+1",
+        "a; =1",
+        "a;'=1",
+        'a;"=1',
+        "a|+1",
+        "a,-1",
+        "a;@x",
+        "a\t=1",
+        "a؛=1",
+        "a；＝1",
+        "a;\u3000=1",
+        "a;b;=1",
+    ],
+)
+def test_no_formula_starts_after_a_separator(value: str) -> None:
+    cell = text.for_spreadsheet(value)
+    for part in re.split(r"[;|,\t؛；]", cell):
+        assert not part.lstrip(" \u3000\"'").startswith(("=", "+", "-", "@", "＝"))
+    assert text.from_spreadsheet(cell) == value
+
+
+@pytest.mark.parametrize("value", ["listed; first choice", "CN=a+O=b,C=US", "a;b=1", "a - b", "-----BEGIN X-----"])
+def test_other_text_stays_readable_after_a_separator(value: str) -> None:
+    assert text.for_spreadsheet(value).removeprefix("'") == value
+
+
+@given(st.lists(st.one_of(st.sampled_from([";=1", 'x,"=', "|@", "\\"]), STORABLE)))
+def test_json_made_harmless_means_the_same(value: list[str]) -> None:
+    cell = text.for_separators(json.dumps(value))
+    assert json.loads(cell) == value
+    assert not re.search(r"[;|,\t][\s\"']*[=+@-]", cell)
 
 
 def test_an_escape_beyond_unicode_stays_as_it_was() -> None:

@@ -47,10 +47,11 @@ def read(
     since: datetime | str | None = None,
     until: datetime | str | None = None,
 ) -> Tables:
-    """What `path` holds, as `Tables`: a store, a folder of our own CSV and PEM, a PEM file or a folder of them.
+    """What `path` holds, as `Tables`: a store, a folder that `Tables.to_csv` wrote, or certificates (PEM, DER, PKCS#7).
 
     `format` (`store`, or one of `toolkit.readers.FORMATS`) says what it is; without it that is found out. `since`
-    (inclusive) and `until` (exclusive) choose rows by their own instants or bounds, as in `Tables.within`.
+    (inclusive) and `until` (exclusive) choose rows by their own instants or bounds, as in `Tables.within`. What is left
+    out, such as a private key in a folder of certificates, is named by a `toolkit.errors.ReadWarning`.
     Raises `ReadError`, naming file, line and next step, where there is nothing to read or it is damaged;
     `StoreError` for a store that is; `UsageError` for an unknown format, and for an instant without a zone.
     """

@@ -129,7 +129,7 @@ def _time_left(row: dict[Hashable, Any]) -> str:
         words += f", at most {row['threshold']}" + (" of its lifetime" if "/" in row["threshold"] else "")
     if row["state"] == "not_yet_valid":
         words += f"; it begins {row['not_before']:%Y-%m-%d %H:%M}"
-    if row["late_days"] and not pd.isna(row["late_days"]):
+    if not pd.isna(row["late_days"]) and row["late_days"] > 0:
         words += f"; {row['late_days']:.1f} days later than the line's habit"
     if row["successor"] == "issued":
         words += "; a successor is issued"

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, Literal, NamedTuple
@@ -24,6 +24,7 @@ from cryptography.x509.verification import PolicyBuilder, Store, VerificationErr
 
 from toolkit import schema
 from toolkit.analyse.elements import Element, Unreadable, read_element
+from toolkit.analyse.host_names import compared_host
 from toolkit.analyse.paths import readable
 from toolkit.analyse.trust import Intermediates, listed_roots, name_asked, verify_chains
 from toolkit.tables import Tables, as_pem
@@ -131,15 +132,8 @@ class _Question:
 
     chain: tuple[str, ...]
     name: str
+    is_address: bool
     instant: datetime
-
-    @property
-    def address(self) -> IPv4Address | IPv6Address | None:
-        """The address that was asked for; null: a name."""
-        try:
-            return ip_address(self.name)
-        except ValueError:
-            return None
 
 
 class _Shelf:
@@ -171,12 +165,13 @@ def _question(row: Mapping[Hashable, Any], shelf: _Shelf, intermediates: Interme
         return "the look is not dated well enough"
     if not asked:
         return "no name was asked for"
-    if asked.startswith("."):
-        return "what was asked for is no name of a host"  # to OpenSSL, .example.org means every name below
+    name, is_address = compared_host(asked)
+    if name is None:
+        return "what was asked for is not a host name"
     # Both count in whole seconds, as `verify_chains` does.
     instant = row["as_of_from"].to_pydatetime().replace(microsecond=0)
     served = tuple(dict.fromkeys([row["leaf_sha256"], *(chain or ())[1:]]))
-    question = _Question(served, asked.removesuffix("."), instant)
+    question = _Question(served, name, is_address, instant)
     if not all(shelf.ders.get(sha256) for sha256 in served):
         return "the bytes of an element are not in the tables"
     elements = [served[0], *shelf.others(question)]
@@ -215,7 +210,7 @@ class _OpenSSL:
         leaf, *others = (self._shelf.ders[sha256] for sha256 in [question.chain[0], *self._shelf.others(question)])
         command = [
             self._program, "verify", "-attime", str(int(question.instant.timestamp())), "-purpose", "sslserver",
-            *(["-verify_ip"] if question.address else ["-verify_hostname"]), question.name,
+            *(["-verify_ip"] if question.is_address else ["-verify_hostname"]), question.name,
             "-no-CApath", "-no-CAstore", "-CAfile", self._roots,
             *(["-untrusted", self._write("chain", others)] if others else []), self._write("leaf", [leaf]),
         ]  # fmt: skip
@@ -257,11 +252,12 @@ class _Cryptography:
                 return _Answer(None, f"served certificate {number}: it cannot be read ({element.reason})")
         others = [self._shelf.element(sha256) for sha256 in self._shelf.others(question)]
         leaf, *untrusted = (element.certificate for element in readable([served[0], *others]))
-        address = question.address
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CryptographyDeprecationWarning)
             try:
-                subject = x509.IPAddress(address) if address else x509.DNSName(question.name)
+                subject = (
+                    x509.IPAddress(ip_address(question.name)) if question.is_address else x509.DNSName(question.name)
+                )
                 verifier = PolicyBuilder().store(self._store).time(question.instant).build_server_verifier(subject)
                 verifier.verify(leaf, untrusted)
             except VerificationError as error:

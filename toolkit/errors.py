@@ -27,3 +27,7 @@ class OutputError(ToolkitError):
 
 class LabError(ToolkitError):
     """The lab could not be set up, or was asked for a scenario that it does not have."""
+
+
+class ReadWarning(UserWarning):
+    """Something in a file was left out of what was read: a private key, an unreadable root. The message names it."""

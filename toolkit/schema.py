@@ -178,7 +178,7 @@ _CERTIFICATES = (
     Column("is_ca", "boolean", "basicConstraints says CA", f"{_UNPARSED}, or the extension does not parse"),
     Column("is_precertificate", "boolean", "carries the poison extension (RFC 6962)", _UNPARSED),
     Column("sct_at", "instant", "latest signed certificate timestamp inside (RFC 6962)", f"{_UNPARSED}, or has none"),
-    Column("parse_error", "text", "what could not be read", "everything was read"),
+    Column("parse_error", "text", "what could not be read, or is not encoded as DER has it", "everything was read"),
     Column("der", "bytes", "the certificate itself"),
 )
 

@@ -2,17 +2,26 @@
 
 import base64
 import json
+import re
+import shutil
+import tempfile
 import textwrap
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 import pandas as pd
 
 from toolkit import schema, text
 from toolkit.errors import UsageError
+
+UNFINISHED: Final = "unfinished-export"
+"""Name of the folder that `Tables.to_csv` has in its own while it replaces files; before that, the name begins so."""
+
+NOT_HELD: Final = "certificates-not-held.txt"
+"""File of an export: a line per certificate that observations name and the tables do not hold."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -153,15 +162,37 @@ class Tables:
 
         `observations.csv`, `support.csv`, `rounds.csv` (UTF-8, instants in ISO 8601, lists as JSON, null is an
         empty cell, text made harmless for spreadsheets by `text.for_spreadsheet`), and each certificate as
-        `certificates/<cert_sha256>.pem` (RFC 7468, with its subject and dates above). Empty text becomes null.
+        `certificates/<cert_sha256>.pem` (RFC 7468, with its subject and dates above). Certificates that observations
+        name and the tables do not hold are listed in `certificates-not-held.txt`. Empty text becomes null.
+
+        These files of an earlier export are replaced, its certificates included; other files in the folder stay. Until
+        everything is written, the folder is as it was: an error such as a full disk (`OSError`) changes nothing.
+        `toolkit.read` refuses a folder in which the process was killed while it replaced the files. Raises `UsageError`
+        for the folder of a store.
         """
         path = Path(folder)
-        (path / "certificates").mkdir(parents=True, exist_ok=True)
+        if any((path / name / "_delta_log").is_dir() for name in schema.TABLES):
+            raise UsageError(f"{path} is a store: name another folder for the export.")
+        path.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix=f"{UNFINISHED}-", dir=path))
+        try:
+            self._write(part)
+        except BaseException:
+            shutil.rmtree(part, ignore_errors=True)
+            raise
+        _replace_files(part, path)
+
+    def _write(self, path: Path) -> None:
+        (path / "certificates").mkdir()
+        for row in self.certificates.to_dict("records"):
+            (path / "certificates" / f"{row['cert_sha256']}.pem").write_text(_as_pem_with_facts(row), encoding="utf-8")
+        not_held = named_certificates(self.observations) - set(self.certificates["cert_sha256"])
+        if not_held:
+            lines = [f"{text.for_spreadsheet(name)}\n" for name in sorted(not_held)]
+            (path / NOT_HELD).write_text("".join(lines), encoding="utf-8")
         for name in schema.TABLES:
             if name != "certificates":
                 as_cells(name, getattr(self, name)).to_csv(path / f"{name}.csv", index=False, lineterminator="\n")
-        for row in self.certificates.to_dict("records"):
-            (path / "certificates" / f"{row['cert_sha256']}.pem").write_text(_as_pem_with_facts(row), encoding="utf-8")
 
 
 def as_instant(name: str, value: datetime | str | None) -> pd.Timestamp | None:
@@ -210,6 +241,24 @@ def as_pem(der: bytes) -> str:
     return f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"
 
 
+def _replace_files(part: Path, path: Path) -> None:
+    """Move an export to its place. While the folder `UNFINISHED` exists, `path` may hold files of two exports."""
+    for rest in path.glob(f"{UNFINISHED}*"):  # of exports that were killed
+        if rest != part:
+            shutil.rmtree(rest)
+    moving = path / UNFINISHED
+    part.rename(moving)
+    certificates = path / "certificates"
+    certificates.mkdir(exist_ok=True)
+    for file in certificates.glob("*.pem"):
+        if _OWN_PEM.fullmatch(file.name) and not (moving / "certificates" / file.name).exists():
+            file.unlink()
+    (path / NOT_HELD).unlink(missing_ok=True)
+    for file in [*(moving / "certificates").iterdir(), *moving.glob("*.*")]:
+        file.replace(path / file.relative_to(moving))
+    shutil.rmtree(moving)
+
+
 def _rows_within(
     rows: pd.DataFrame, begins: pd.Timestamp | None, ends: pd.Timestamp | None, services: set[str] | None
 ) -> pd.DataFrame:
@@ -228,6 +277,9 @@ def _named_or_counted(sources: pd.Series) -> str:
     return ", ".join(named) if len(named) <= 3 else f"{len(named)} sources"
 
 
+_OWN_PEM: Final = re.compile(r"[0-9a-f]{64}\.pem")
+
+
 def _cell(value: object, kind: schema.Kind) -> str:
     if value is None or value is pd.NA or value is pd.NaT:
         return ""
@@ -236,7 +288,7 @@ def _cell(value: object, kind: schema.Kind) -> str:
         return value.isoformat().replace("+00:00", "Z")
     if kind == "texts":
         assert isinstance(value, tuple)
-        return json.dumps(list(value))
+        return text.for_separators(json.dumps(list(value)))
     if kind == "boolean":
         return "true" if value else "false"
     if kind == "bytes":

@@ -6,9 +6,12 @@ because the lab names services and the collector asks them.
 
 import ipaddress
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
+
+import idna
 
 from toolkit.errors import UsageError
 
@@ -65,7 +68,15 @@ PRESETS: Final = {
 LAB_DOMAIN: Final = ".lab.test"
 """Every host of the lab has a name below it, and nothing else can have one (RFC 6761 reserves `.test`)."""
 
-_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\Z")
+_LABEL = re.compile(r"[a-z0-9_-]{1,63}\Z")
+"""What resolves can be asked: DNS (RFC 2181) has underscores, and hyphens at either end, which RFC 1123 does not."""
+
+_NUMBER = re.compile(r"([0-9]+|0x[0-9a-f]*)\Z")
+
+_ZONE = re.compile(r"[A-Za-z0-9._~-]+\Z")
+
+_LONGEST: Final = 1000
+"""Characters of a host as it is given. A name in DNS has 253, and Unicode mapped by UTS 46 becomes hardly shorter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +122,8 @@ class MailDomain:
 def parse_target(text: str, *, connect_to: str | None = None) -> Target:
     """The target that `text` names: `smtp://host:25`, `https://host`, `host:993`, `[::1]:443`.
 
-    A trailing dot is legal and stripped. Raises `UsageError` for an unknown scheme, for a port that tells no
-    scheme, and for a host that is neither an address nor a host name (RFC 1123).
+    The host is in the form of `canonical_host`. Raises `UsageError` for an unknown scheme, for a port that does not
+    name a scheme, and for a host that is neither an address nor a host name.
 
     >>> parse_target("smtp.gmail.com.:587").service
     'smtp://smtp.gmail.com:587'
@@ -192,20 +203,67 @@ def _split_port(text: str, whole: str) -> tuple[str, int | None]:
     return host, int(port)
 
 
+def canonical_host(host: str) -> tuple[str, bool]:
+    """The name as DNS is asked for it, or the address; and whether it is an address.
+
+    A name is lower case, without the trailing dot, in A-labels: UTS 46 (non-transitional) and IDNA 2008, with symbols
+    such as emoji, which IDNA 2008 disallows and UTS 46 does not. What is ASCII is kept as it is, since what DNS answers
+    can be asked: underscores, hyphens anywhere, A-labels that IDNA 2008 disallows. Raises `UsageError` for what is not
+    a host name: an empty or overlong label, other characters, a last label that is a number, as in `127.1`, which an
+    operating system reads as an address.
+
+    >>> canonical_host("faß.de."), canonical_host("2001:DB8::1")
+    (('xn--fa-hia.de', False), ('2001:db8::1', True))
+    """
+    return _checked_host(host, host)
+
+
 def _checked_host(host: str, whole: str) -> tuple[str, bool]:
-    try:
-        return str(ipaddress.ip_address(host)), True
-    except ValueError:
-        pass
-    name = host.removesuffix(".").lower()
-    if not name.isascii():
+    if (address := _address(host)) is not None:  # before anything is made lower case: a zone is not
+        return address, True
+    shown = f"{whole[:100]!r}: {host[:100]!r}" if whole != host else repr(host[:100])
+    if len(host) > _LONGEST:
+        raise UsageError(f"{shown}… is not a host name: it has {len(host)} characters.")
+    name = host.lower()
+    if not host.isascii():
         try:
-            name = name.encode("idna").decode("ascii")
-        except UnicodeError as error:
-            raise UsageError(f"{whole!r}: {host!r} is not a host name ({error}).") from error
-    if not name or len(name) > 253 or not all(_LABEL.match(label) for label in name.split(".")):
-        raise UsageError(f"{whole!r}: {host!r} is not a host name.")
+            name = ".".join(map(_a_label, idna.uts46_remap(host, std3_rules=False, transitional=False).split(".")))
+        except idna.IDNAError as error:
+            advice = "If DNS has this name, write it in A-labels (xn--…)."
+            raise UsageError(f"{shown} is not a host name ({error}). {advice}") from error
+    name = name.removesuffix(".")
+    if (address := _address(name)) is not None:  # written with a trailing dot, or in fullwidth digits
+        return address, True
+    labels = name.split(".")
+    if len(name) > 253 or not all(_LABEL.match(label) for label in labels):
+        raise UsageError(f"{shown} is not a host name.")
+    if _NUMBER.match(labels[-1]):
+        raise UsageError(f"{shown} is not a host name: it ends in a number, and is not an address written in full.")
     return name, False
+
+
+def _address(host: str) -> str | None:
+    """The address in its usual form (RFC 5952), a zone as it is given (`%25` as in a URL: RFC 6874); null: a name."""
+    address, percent, zone = host.replace("%25", "%", 1).partition("%")
+    if percent and not _ZONE.match(zone):
+        return None
+    try:
+        return str(ipaddress.ip_address(address + percent + zone))
+    except ValueError:
+        return None
+
+
+def _a_label(label: str) -> str:
+    """A label that UTS 46 has mapped, as A-label; raises `IDNAError`."""
+    if label.isascii():
+        return label
+    try:
+        return idna.alabel(label).decode("ascii")
+    except idna.InvalidCodepoint:  # a symbol; joiners and what is written from the right are for IDNA 2008 alone
+        idna.check_initial_combiner(label)
+        if {"\u200c", "\u200d"} & set(label) or any(unicodedata.bidirectional(one) in {"R", "AL"} for one in label):
+            raise
+        return "xn--" + label.encode("punycode").decode("ascii")
 
 
 def _bracketed(host: str) -> str:

@@ -21,6 +21,12 @@ _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 # The apostrophe is here so that ours can be told from the text's own.
 _FORMULA_STARTS = ("=", "+", "-", "@", "'", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
+# Spreadsheets of many locales separate by another character than the comma, and start a cell after it; blanks and
+# quotation marks before a formula do not hide it. A tab in a cell is written as `\\t`.
+_FORMULA_AFTER_SEPARATOR = re.compile(
+    r"(?<=[,;|\u060c\u061b\u3001\uff0c\uff1b])([\s\"']*)([=+\-@\uff1d\uff0b\uff0d\uff20])"
+)
+
 _ESCAPE = re.compile(r"\\(?:(\\)|([nrt])|x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8}))")
 
 
@@ -77,14 +83,23 @@ def for_matplotlib(value: object, *, limit: int = LIMIT) -> str:
 def for_spreadsheet(text: str) -> str:
     r"""The text as a CSV cell that no spreadsheet runs and no terminal obeys; `from_spreadsheet` undoes it.
 
-    A cell that starts like a formula gets a leading apostrophe, a backslash is doubled, and what cannot be
-    seen is written as `\n`, `\x1b`, `\u202e`.
+    A cell that starts like a formula gets a leading apostrophe; so that none starts where `;` or another character
+    separates cells, its first character is written as `\u003d`. A backslash is doubled, and what cannot be seen is
+    written as `\n`, `\x1b`, `\u202e`.
 
-    >>> for_spreadsheet("=HYPERLINK(1)")
-    "'=HYPERLINK(1)"
+    >>> for_spreadsheet("=HYPERLINK(1)"), for_spreadsheet("554 go;=1+1")
+    ("'=HYPERLINK(1)", '554 go;\\u003d1+1')
     """
-    shown = "\\\\".join(_shown(part) for part in text.split("\\"))
+    shown = for_separators("\\\\".join(_shown(part) for part in text.split("\\")))
     return "'" + shown if shown.lstrip().startswith(_FORMULA_STARTS) else shown
+
+
+def for_separators(cell: str) -> str:
+    r"""The cell with `\u003d` for `=`, and so on, where a formula would start after a separator of cells.
+
+    JSON that goes through it still means the same.
+    """
+    return _FORMULA_AFTER_SEPARATOR.sub(lambda match: f"{match[1]}\\u{ord(match[2]):04x}", cell)
 
 
 def from_spreadsheet(cell: str) -> str:

@@ -220,3 +220,35 @@ def strip_to_version_1(minted: Minted, signer: Any) -> Minted:
     changed = _element(0x30, b"".join(parts))
     signature = signer.sign(changed, ec.ECDSA(hashes.SHA256()))
     return _signed(changed, _algorithm(minted, signed), signature, minted.key)
+
+
+# SEC 2, section 2.4.2: secp256r1 with its parameters written out (RFC 3279, section 2.3.5).
+_P256_PRIME = 2**256 - 2**224 + 2**192 + 2**96 - 1
+_P256_B = bytes.fromhex("5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604b")
+_P256_BASE = bytes.fromhex(
+    "046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"
+    "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5"
+)
+_P256_ORDER = bytes.fromhex("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551")
+
+
+def write_curve_out(minted: Minted, signer: Any) -> Minted:
+    """The certificate with the curve of its EC key written out instead of named, signed anew with an EC key."""
+    prime = _P256_PRIME.to_bytes(32, "big")
+    field = _element(0x30, bytes.fromhex("06072a8648ce3d0101") + _element(0x02, b"\0" + prime))
+    curve = _element(0x30, _element(0x04, (_P256_PRIME - 3).to_bytes(32, "big")) + _element(0x04, _P256_B))
+    written = _element(
+        0x30,
+        b"\x02\x01\x01" + field + curve + _element(0x04, _P256_BASE) + _element(0x02, b"\0" + _P256_ORDER)
+        + b"\x02\x01\x01",
+    )  # fmt: skip
+    public = minted.key.public_key()
+    named = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    point = public.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+    algorithm = _element(0x30, bytes.fromhex("06072a8648ce3d0201") + written)
+    signed = minted.certificate.tbs_certificate_bytes
+    assert named in signed
+    content = signed[2 + (signed[1] & 0x7F if signed[1] & 0x80 else 0) :]
+    changed = _element(0x30, content.replace(named, _element(0x30, algorithm + _element(0x03, b"\0" + point))))
+    signature = signer.sign(changed, ec.ECDSA(hashes.SHA256()))
+    return _signed(changed, _algorithm(minted, signed), signature, minted.key)

@@ -10,6 +10,7 @@ from tests.analyse.made import at, certificate, look, now, tables
 from toolkit import Tables
 from toolkit.analyse.expiry import summarise_expiry
 from toolkit.analyse.forecast import cap_of, forecast_renewals
+from toolkit.analyse.habits import NOT_OBSERVED
 from toolkit.errors import UsageError
 
 
@@ -56,7 +57,7 @@ def test_a_lifetime_of_exactly_the_cap_is_allowed_and_a_second_more_is_not(
 def test_the_cap_is_that_of_the_second_of_issue(second: str, cap: int) -> None:
     overdue = alone("2026-08-01", 240)
     row = forecast_renewals(overdue, now=now(second)).iloc[0]
-    assert (row["renews_at"], row["is_overdue"], row["cap_days"]) == (at(second), True, cap)
+    assert (row["renews_at"], row["cap_days"]) == (at(second), cap)
 
 
 def test_a_yearly_habit_breaks_at_the_first_renewal_under_the_new_cap() -> None:
@@ -177,15 +178,71 @@ def test_late_is_late_by_the_lines_own_habit() -> None:
     assert summarise_expiry(tables(looks, certificates), now=now("2026-04-01"))["late_days"].iloc[1] == 0
 
 
-def test_reissues_and_gaps_are_no_habit() -> None:
-    reissue = [served("2026-01-01", 90, sha="a"), served("2026-01-20", 90, sha="b")]
-    looks = [look("a", "2026-01-19"), look("b", "2026-01-21")]
-    assert summarise_expiry(tables(looks, reissue), now=now("2026-01-22"))["habit_basis"].isna().all()
+def test_a_gap_is_no_habit_and_leaves_room_for_an_assumption() -> None:
     gap = [served("2020-01-01", 90, sha="a"), served("2026-01-01", 90, sha="b")]
     looks = [look("a", "2020-02-01"), look("b", "2026-01-02")]
-    assert summarise_expiry(tables(looks, gap), now=now("2026-01-22"))["habit_basis"].isna().all()
-    frame = forecast_renewals(tables(looks, gap), now=now("2026-01-22"))
+    expiry = summarise_expiry(tables(looks, gap), now=now("2026-01-22"))
+    assert expiry["habit_basis"].isna().all()
+    assert expiry["habit_reason"].unique().tolist() == [NOT_OBSERVED]
+    frame = forecast_renewals(tables(looks, gap), now=now("2026-03-22"))
     assert frame["habit_basis"].unique().tolist() == ["assumed"]
+    assert frame["habit_reason"].unique().tolist() == [NOT_OBSERVED]
+    assert frame["is_overdue"].isna().all()  # an assumption does not say that a line is late
+
+
+def replaced_after(*days: float, lifetime: float = 90, spacing: float = 1.0) -> Tables:
+    """Certificates that replace each other after so many days of their life; a look a day before and after each."""
+    begins = [at("2025-01-01")]
+    for span in days:
+        begins.append(begins[-1] + timedelta(days=span))
+    starts = [begin.isoformat()[:19] for begin in begins]
+    looks = [look(f"c{n}", start) for n, start in enumerate(starts)]
+    looks += [look(f"c{n}", (begin - timedelta(days=spacing)).isoformat()[:19]) for n, begin in enumerate(begins[1:])]
+    return tables(looks, [served(start, lifetime, sha=f"c{n}") for n, start in enumerate(starts)])
+
+
+@pytest.mark.parametrize(
+    ("days", "rotations"),
+    [((60, 60, 20), 2), ((60, 20), 1), ((60, 20, 20), None), ((20,), None), ((7, 7, 7, 60), None), ((60,), 1)],
+)
+def test_a_habit_takes_half_of_the_observed_rotations(days: tuple[float, ...], rotations: int | None) -> None:
+    given = replaced_after(*days)
+    today = (at("2025-01-01") + timedelta(days=sum(days) + 85)).to_pydatetime()
+    expiry = summarise_expiry(given, now=today)
+    forecast = forecast_renewals(given, now=today)
+    assert (~expiry["is_shown_last"]).sum() == len(days)
+    if rotations is None:
+        few = sum(span >= 45 for span in days)
+        reason = f"only {few} of {len(days)} rotations came in the second half of the predecessor's life"
+        nothing = ["habit_basis", "habit_rotations", "habit_lead_days", "habit_spread_days", "renew_by_at", "late_days"]
+        assert expiry[nothing].isna().all(axis=None)
+        assert expiry["habit_reason"].unique().tolist() == [reason]
+        (row,) = forecast.to_dict("records")
+        assert row["habit_reason"] == reason
+        assert forecast[["renewal", "year", "renews_at", "habit_breaks_at", "is_overdue"]].isna().all(axis=None)
+    else:
+        assert expiry["habit_rotations"].unique().tolist() == [rotations]
+        assert expiry["habit_reason"].isna().all()
+        assert expiry["late_days"].iloc[-1] == pytest.approx(25)
+        assert forecast["is_overdue"].iloc[0]
+        assert forecast["habit_reason"].isna().all()
+
+
+def test_a_weekly_replacement_is_never_late_on_any_day() -> None:
+    given = replaced_after(*[7] * 20, 50, *[7] * 5, lifetime=84)
+    for day in range(1, 280, 3):
+        today = (at("2025-01-01") + timedelta(days=day)).to_pydatetime()
+        assert not (summarise_expiry(given, now=today)["late_days"] > 0).any()
+        assert not forecast_renewals(given, now=today)["is_overdue"].fillna(value=False).any()
+
+
+def test_dates_alone_do_not_call_a_line_late() -> None:
+    given = replaced_after(60, 60, spacing=30)  # looks too far apart to have seen the rotations
+    frame = summarise_expiry(given, now=now("2025-07-29"))
+    assert frame["habit_basis"].unique().tolist() == ["issued"]
+    assert frame["renew_by_at"].iloc[-1] < at("2025-07-29")
+    assert frame["late_days"].isna().all()
+    assert forecast_renewals(given, now=now("2025-07-29"))["is_overdue"].isna().all()
 
 
 def test_a_line_that_nobody_watched_has_no_forecast() -> None:

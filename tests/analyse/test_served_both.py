@@ -3,51 +3,108 @@
 import pandas as pd
 import pytest
 
-import toolkit
 from tests.analyse.drawn import DAY, HOUR, certificates, looks, tables
-from tests.conftest import ROOT
 from toolkit import Tables
 from toolkit.analyse import find_rotations, find_sightings
 from toolkit.errors import UsageError
 
 
+def overlap_hours(*parts: pd.DataFrame, **asked: float) -> float:
+    """The certain overlap of A and B, in hours, from looks drawn apart; no row is a return."""
+    found = find_rotations(Tables.from_frames(pd.concat(parts), certificates("AB")), **asked)
+    (row,) = found[~found["is_return"]].to_dict("records")
+    assert (row["predecessor_sha256"], row["successor_sha256"]) == ("A", "B")
+    return float(row["overlap_min_days"]) * DAY / HOUR
+
+
+def at_address(number: int, shown: str, **drawn: float) -> pd.DataFrame:
+    """Looks at one address of the service, in rounds that look at another address half a minute later."""
+    rows = looks(shown, **drawn).assign(address=f"127.0.0.{number}")
+    return rows.assign(observed_at=rows["observed_at"] + number * pd.Timedelta(seconds=30))
+
+
 @pytest.mark.parametrize(
-    ("shown", "hours", "is_ambiguous"),
+    "shown",
     [
-        ("AB", 0, False),
-        ("AABABB", 1, False),
-        ("AABAAB", 2, False),
-        ("BA", 0, True),  # A was never seen before, nor with, B
-        ("BBBB....AAAA", 0, True),
-        ("BAAAA", 0, True),
-        ("BBAABB", 1, True),  # from A's first to A's last: B was seen on either side
-        ("BBABAA", 1, True),  # from A's first to B's last
+        "AB", "ABA", "AABABB", "AABAAB", "ABABABABAB", "A" * 60 + "B" * 40 + "A" * 60, "A" * 60 + "B" * 90 + "A",
+        "BA", "BBBB....AAAA", "BAAAA", "BBAABB", "BBABAA",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("min_share", [1, 0.05])
+def test_one_backend_that_was_switched_back_gives_no_overlap(shown: str, min_share: float) -> None:
+    known = tables(shown)
+    for found in (find_rotations(known, min_share=min_share), find_rotations(find_sightings(known))):
+        assert (found["overlap_min_days"] == 0).all()
+
+
+def test_what_is_certain_of_one_backend_is_told_from_what_holds_if_nothing_went_back() -> None:
+    row = find_rotations(tables("AABAAB")).iloc[0]
+    assert row["is_interleaved"]
+    assert row["done_min_at"] - row["start_max_at"] == 2 * HOUR
+
+
+@pytest.mark.parametrize(("shown", "is_ambiguous"), [("AB", False), ("AABABB", False), ("BA", True), ("BBAABB", True)])
+def test_first_sightings_against_the_validity_are_ambiguous(shown: str, is_ambiguous: bool) -> None:
+    for given in (tables(shown), find_sightings(tables(shown))):
+        assert find_rotations(given).iloc[0]["is_ambiguous"] == is_ambiguous
+
+
+@pytest.mark.parametrize(
+    ("rounds", "hours"),
+    [
+        ("AAA ABA BBA BAB BBB", 2),
+        ("AA AB BA BB", 1),
+        ("AA AB BB BB", 0),  # one backend, switched during a round
+        ("AA AB BB BB BB AA AA", 0),  # and switched back between rounds
+        ("AAA ABA BBB BBB", 0),  # one round: it may have been there and back within seconds
+        ("AAA AAA BBB AAA BBB BBB", 0),  # a whole round each: one backend, or looks that stuck to one of two
+        ("BB BA AB AA", 1),  # seen against the validity: from A's first to B's last
     ],
 )
-def test_hours_served_both(shown, hours, is_ambiguous):
-    known = tables(shown)
-    for given in (known, find_sightings(known)):
-        row = find_rotations(given).iloc[0]
-        assert (row["predecessor_sha256"], row["successor_sha256"]) == ("A", "B")
-        assert row["overlap_min_days"] == pytest.approx(hours * HOUR / DAY)
-        assert row["is_ambiguous"] == is_ambiguous
+def test_several_rounds_that_showed_both_rule_out_one_backend(rounds: str, hours: float) -> None:
+    per_round = rounds.index(" ")
+    shown = looks(rounds.replace(" ", ""), per_round=per_round)
+    assert overlap_hours(shown) == pytest.approx(hours, abs=4 / 3600)
+
+
+def test_rounds_that_fill_the_time_rule_out_nothing() -> None:
+    """A backend is switched during a round, whenever it is."""
+    per_round = 1800  # of two seconds: an hour
+    shown = looks("A" * 900 + "B" * 2700 + "A" * 900, per_round=per_round)
+    assert overlap_hours(shown, min_share=1) == 0
+    one_round = shown.assign(round="recorded")
+    assert overlap_hours(one_round.assign(sample=range(len(one_round)))) == 0
+
+
+def test_both_at_one_instant_rule_out_one_backend() -> None:
+    once = looks("B", begin=1).assign(sample=1)
+    assert overlap_hours(looks("AAA"), once) == pytest.approx(1)
+    assert overlap_hours(looks("AAA"), once.assign(address="127.0.0.2")) == 0  # B's own overlap there is an instant
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "hours"),
+    [
+        ("AAAA", "ABBB", 2),  # one machine each: they followed each other
+        ("AAAB", "ABBB", 1),
+        ("ABBB", "ABBB", 0),  # at once
+        ("ABA", "ABA", 0),  # and back at once
+        ("ABBA", "AABA", 0),
+        ("AAAAAA", "ABBAAA", 1),  # one followed and went back: B is certain between its two sightings
+        ("AAAAAA", "ABAAAA", 0),
+        ("AAAAAA", "AB.BAA", 2),
+        ("AACAAA", "ABBBBB", 2),  # a third one in between: what A's machine did is not certain there
+    ],
+)
+def test_addresses_that_differ(one: str, other: str, hours: float) -> None:
+    shown = pd.concat([at_address(1, one), at_address(2, other)])
+    found = find_rotations(Tables.from_frames(shown, certificates("ABC")))
+    row = found[(found["predecessor_sha256"] == "A") & (found["successor_sha256"] == "B") & ~found["is_return"]].iloc[0]
+    assert row["overlap_min_days"] * DAY / HOUR == pytest.approx(hours, abs=31 / 3600)
 
 
 def test_by_names_nothing_was_served():
     assert find_rotations(tables("BA"), basis="names")["overlap_min_days"].isna().all()
-
-
-def test_the_web_series_caught_no_two_certificates_at_once():
-    """One look a day at most, and no certificate seen again after the next, but for returns."""
-    known = toolkit.read(ROOT / "data" / "web-series")
-    found = find_rotations(known)
-    against = found[found["successor_first_seen"] < found["predecessor_first_seen"]]
-    assert len(against) == 5
-    assert against["is_ambiguous"].all()
-    assert (found["overlap_min_days"] == 0).all()
-    python = against[against["service"] == "https://docs.python.org:443"].iloc[0]
-    assert str(python["successor_last_seen"].date()) == "2025-05-20"
-    assert str(python["predecessor_first_seen"].date()) == "2025-05-27"
 
 
 def test_sources_are_joined_by_whole_names():

@@ -362,11 +362,15 @@ def test_the_recorded_chains_are_as_openssl_says(shared: Path, leaf: str, issuer
 
 
 def test_the_web_series_is_as_openssl_says() -> None:
-    """Some leaves of each host, when they were seen and a second after their end, with the kept intermediates."""
+    """Some leaves of each host, when they were issued and a second after their end, with the kept intermediates.
+
+    Each look is known to lie between the leaf's SCTs and the commit, within one stretch of one verdict.
+    """
     series = read(ROOT_FOLDER / "data/web-series")
     roots = load_roots("certifi")
     replayed = replay_trust(series, roots=roots, since=now("2023-01-01"), until=now("2028-01-01"))
-    observed = verify_chains(series, roots=roots, intermediates="held").drop_duplicates("leaf_sha256")
+    observed = verify_chains(series, roots=roots, intermediates="held")
+    observed = observed.dropna(subset="as_of_from").drop_duplicates("leaf_sha256")
     der = dict(zip(series.certificates["cert_sha256"], series.certificates["der"], strict=True))
     others = tuple(series.certificates.loc[series.certificates["is_ca"], "der"])
     said = []
@@ -380,3 +384,13 @@ def test_the_web_series_is_as_openssl_says() -> None:
             assert mine == (compared(case)["openssl_verdict"] == "trusted"), (row["host"], when)
             said.append(mine)
     assert min(said.count(True), said.count(False)) > 15
+
+
+def test_the_scts_in_a_leaf_bound_its_undated_looks_from_below() -> None:
+    """Of a look nothing but the end of its time is known: the SCTs tell which verdict holds, and later looks do not."""
+    series = read(ROOT_FOLDER / "data/web-series")
+    signed = series.certificates.set_index("cert_sha256")["sct_at"]
+    judged = verify_chains(series, roots=load_roots("certifi"), intermediates="held")
+    trusted = judged[judged["verdict"] == "trusted"]
+    assert trusted["looks"].sum() > 150
+    assert (trusted["as_of_from"] >= trusted["leaf_sha256"].map(signed)).all()

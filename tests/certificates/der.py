@@ -48,10 +48,12 @@ def names(*entries: bytes) -> bytes:
     return extension("2.5.29.17", sequence(*entries))
 
 
-RSA_KEY = sequence(
-    sequence(oid("1.2.840.113549.1.1.1"), tlv(0x05)),
-    tlv(0x03, b"\0" + sequence(integer((1 << 2047) + 1), integer(65537))),
-)
+def rsa_key(modulus: bytes, exponent: bytes = b"\x01\x00\x01") -> bytes:
+    algorithm = sequence(oid("1.2.840.113549.1.1.1"), tlv(0x05))
+    return sequence(algorithm, tlv(0x03, b"\0" + sequence(tlv(0x02, modulus), tlv(0x02, exponent))))
+
+
+RSA_KEY = rsa_key(b"\0\x80" + bytes(254) + b"\x01")
 SHA256_RSA = sequence(oid("1.2.840.113549.1.1.11"), tlv(0x05))
 
 

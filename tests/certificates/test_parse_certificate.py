@@ -274,6 +274,51 @@ def test_an_unknown_key_keeps_its_hash(spki: bytes, problem: str) -> None:
     assert row["spki_sha256"] == hashlib.sha256(spki).hexdigest()
 
 
+def dsa_key(prime: bytes) -> bytes:
+    parameters = der.sequence(der.tlv(2, prime), der.integer(5), der.integer(5))
+    return der.sequence(der.sequence(der.oid("1.2.840.10040.4.1"), parameters), der.tlv(3, b"\0" + der.integer(5)))
+
+
+def ec_key(point: bytes, curve: str = "1.2.840.10045.3.1.7") -> bytes:
+    return der.sequence(der.sequence(der.oid("1.2.840.10045.2.1"), der.oid(curve)), der.tlv(3, b"\0" + point))
+
+
+MODULUS = b"\xc0" + bytes(254) + b"\x01"
+NEGATIVE = "is a negative INTEGER, read as unsigned"
+PADDED = "has more leading zeros than DER allows"
+NO_POINT = "are not a point of its curve"
+
+
+@pytest.mark.parametrize(
+    ("spki", "bits", "problem"),
+    [
+        (der.rsa_key(b"\0" + MODULUS), 2048, None),
+        (der.rsa_key(MODULUS), 2048, f"key: its modulus {NEGATIVE}"),
+        (der.rsa_key(b"\xff" * 128), 1024, f"key: its modulus {NEGATIVE}"),
+        (der.rsa_key(b"\0\0" + MODULUS), 2048, f"key: its modulus {PADDED}"),
+        (der.rsa_key(b"\x7f" + bytes(254) + b"\x01"), 2047, None),
+        (der.rsa_key(b"\0\x7f" + bytes(254) + b"\x01"), 2047, f"key: its modulus {PADDED}"),
+        (der.rsa_key(b"\0"), None, "key: its modulus is zero"),
+        (der.rsa_key(b""), None, "key: its modulus is zero"),
+        (der.rsa_key(b"\0" + MODULUS, b"\x80\x01"), 2048, f"key: its exponent {NEGATIVE}"),
+        (der.rsa_key(b"\0" + MODULUS, b"\0\x03"), 2048, f"key: its exponent {PADDED}"),
+        (der.rsa_key(b"\0" + MODULUS, b"\0"), 2048, "key: its exponent is zero"),
+        (dsa_key(b"\0" + MODULUS), 2048, None),
+        (dsa_key(MODULUS), 2048, f"key: its prime p {NEGATIVE}"),
+        (ec_key(b"\x04" + bytes(64)), 256, None),
+        (ec_key(b"\x02" + bytes(32)), 256, None),
+        (ec_key(b"\x07" + bytes(64)), 256, None),
+        (ec_key(b"\x03" + bytes(66), "1.3.132.0.35"), 521, None),
+        (ec_key(b"\x04" + bytes(63)), 256, f"key: 64 octets that begin with 04 {NO_POINT}"),
+        (ec_key(b"\0"), 256, f"key: 1 octets that begin with 00 {NO_POINT}"),
+        (ec_key(b""), 256, f"key: 0 octets that begin with nothing {NO_POINT}"),
+    ],
+)
+def test_a_key_encoded_otherwise_than_in_der_has_its_size(spki: bytes, bits: int | None, problem: str | None) -> None:
+    row = parse_certificate(der.certificate(spki=spki))
+    assert (row["key_bits"], row["parse_error"]) == (bits, problem)
+
+
 @pytest.mark.parametrize(
     ("parameters", "shown"),
     [

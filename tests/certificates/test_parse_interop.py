@@ -25,22 +25,27 @@ def recorded() -> Iterator[bytes]:
 
 
 @pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")  # a root's serial is 0
+@pytest.mark.filterwarnings("ignore:Attribute's length")  # and another's organization is longer than X.520 has it
 @pytest.mark.usefixtures("shared")
 def test_recorded_certificates_are_read_as_cryptography_reads_them() -> None:
-    count = 0
+    compared, refused = 0, 0
     for made in recorded():
         row = parse_certificate(made)
         other = x509.load_der_x509_certificate(made)
-        assert row["parse_error"] is None
         assert row["subject"] == other.subject.rfc4514_string()
         assert row["issuer"] == other.issuer.rfc4514_string()
         assert row["serial"] == format(other.serial_number, "x")
         assert (row["not_before"], row["not_after"]) == (other.not_valid_before_utc, other.not_valid_after_utc)
-        assert row["key_bits"] == other.public_key().key_size  # type: ignore[union-attr]  # RSA and EC only
-        assert row["names"] == _names(other)
-        assert row["is_ca"] == _is_ca(other)
-        count += 1
-    assert count > 200
+        try:
+            key, names, is_ca = other.public_key(), _names(other), _is_ca(other)
+        except ValueError:  # old roots with a key or an extension that it does not read
+            refused += 1
+            continue
+        assert (row["names"], row["is_ca"], row["parse_error"]) == (names, is_ca, None)
+        assert row["key_bits"] == key.key_size  # type: ignore[union-attr]  # RSA and EC only
+        compared += 1
+    assert compared > 200
+    assert refused < 20
 
 
 def _names(certificate: x509.Certificate) -> tuple[str, ...] | None:
@@ -100,8 +105,22 @@ def test_recorded_certificates_are_read_as_openssl_reads_them(path: Path, need: 
         der.certificate(not_before=der.utc(b"500101000000Z")),
         der.certificate(extensions=(der.names(der.tlv(0x82, b"a.test"), der.tlv(0x87, bytes([192, 0, 2, 1]))),)),
         der.certificate(extensions=(der.extension("2.5.29.19", der.sequence(der.tlv(1, b"\xff"))),)),
+        der.certificate(spki=der.rsa_key(b"\xc0" + bytes(254) + b"\x01")),
+        der.certificate(spki=der.rsa_key(b"\0\0\0\xc0" + bytes(254) + b"\x01", b"\0\0\x03")),
+        der.certificate(spki=der.rsa_key(b"\0\xc0" + bytes(254) + b"\x01", b"\x81")),
     ],
-    ids=["negative", "zero", "year 9999", "year 1000", "1950", "names", "CA"],
+    ids=[
+        "negative",
+        "zero",
+        "year 9999",
+        "year 1000",
+        "1950",
+        "names",
+        "CA",
+        "negative modulus",
+        "padded modulus",
+        "negative exponent",
+    ],
 )
 def test_odd_certificates_are_read_as_openssl_reads_them(made: bytes, need: Callable[[str], str]) -> None:
     check_against_openssl(need("openssl"), made)

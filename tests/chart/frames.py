@@ -72,6 +72,8 @@ def rotations(*rows: dict) -> pd.DataFrame:
             pair["successor_not_seen_before"] = latter["not_seen_before"]
             pair["predecessor_not_seen_after"] = former["not_seen_after"]
             pair["start_max_at"], pair["done_min_at"] = latter["first_seen"], former["last_seen"]
+            overlap = (former["last_seen"] - latter["first_seen"]) / pd.Timedelta(days=1)
+            pair["overlap_min_days"] = None if pd.isna(overlap) else max(overlap, 0.0)
             pair["is_return"] = False
             pair["is_ambiguous"] = latter["first_seen"] < former["first_seen"]
             pair["source"] = former["source"]

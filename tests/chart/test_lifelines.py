@@ -53,6 +53,18 @@ def test_an_older_certificate_seen_after_the_newer_one_is_no_certain_overlap() -
     assert "31 d" in words(axes)  # of validity
 
 
+def test_looks_that_one_backend_explains_are_no_certain_overlap() -> None:
+    axes = plot_rotations(pair().assign(overlap_min_days=0.0))
+    assert drawn(axes, "overlap") == []
+    assert "both served (certain)" not in words(axes)
+
+
+def test_the_number_on_an_overlap_is_its_certain_part() -> None:
+    axes = plot_rotations(pair().assign(overlap_min_days=3.0))
+    assert len(drawn(axes, "overlap")) == 1
+    assert "3.0 d" in words(axes)
+
+
 def test_rows_are_in_natural_order() -> None:
     lives = [
         life | {"service": f"smtp://mx{number}.example:25"}

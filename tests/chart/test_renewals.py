@@ -37,6 +37,14 @@ def test_each_renewal_has_a_mark_of_its_kind_and_years_are_counted() -> None:
     assert cap.get_xdata()[0] == pytest.approx(at("2027-03-15").timestamp() / 86400)
 
 
+def test_a_line_without_a_forecast_is_left_out() -> None:
+    none = renewal("2026-11-01", service="smtp://b:25") | {"renews_at": pd.NaT, "is_overdue": pd.NA, "is_capped": pd.NA}
+    for view in ("lines", "calendar"):
+        axes = plot_renewals(frame(renewal("2026-12-01"), none), view=view)
+        assert not any("b:25" in word for word in words(axes))
+    assert "habit_reason" in " ".join(words(plot_renewals(frame(none))))
+
+
 def cells(axes: plt.Axes, gid: str) -> dict[tuple[int, int], str]:
     """Year and month → what stands in its cell; the thirteenth month is the year's sum."""
     first = int(axes.get_yticklabels()[0].get_text())

@@ -4,6 +4,8 @@ import asyncio
 import socket
 import threading
 
+import dns.asyncresolver
+import dns.resolver
 import pytest
 
 from tests.collect.servers import Loopback
@@ -28,7 +30,15 @@ def resolver(loopback: Loopback) -> Resolver:
             ("broken.test", "AAAA"): "SERVFAIL",
             ("mail.test", "MX"): ["20 backup.mail.test.", "10 b.mail.test.", "10 a.mail.test.", "20 two.test."],
             ("null.test", "MX"): ["0 ."],
-            ("odd.test", "MX"): ["10 bad!name.test."],
+            ("odd.test", "MX"): [
+                "10 bad!name.test.",
+                "20 *.test.",
+                "5 two.test.",
+                "30 192.0.2.1.",
+                "40 TWO.test.",
+                "50 .",
+            ],
+            ("-dash.test", "A"): ["127.0.0.8"],
             ("implicit.test", "A"): ["127.0.0.1"],
             ("failing.test", "MX"): "SERVFAIL",
         }
@@ -41,7 +51,7 @@ def addresses(host: str, resolver: Resolver | None) -> list[str]:
 
 def mail_servers(domain: str, resolver: Resolver) -> list[str]:
     found = asyncio.run(find_mail_servers(MailDomain(domain), seconds=0.5, resolver=resolver))
-    return [target.service for target in found]
+    return [target.service for target, reason in found.items() if reason is None]
 
 
 def test_every_address_is_found(resolver: Resolver) -> None:
@@ -77,6 +87,16 @@ def test_the_operating_system_is_asked_without_a_resolver() -> None:
     assert "127.0.0.1" in addresses("localhost", None)
 
 
+def test_a_name_that_the_operating_system_does_not_ask_for_is_asked_for(
+    resolver: Resolver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dns.asyncresolver, "Resolver", lambda: resolver)
+    assert addresses("-dash.test", None) == ["127.0.0.8"]
+    monkeypatch.setattr(dns.asyncresolver, "Resolver", lambda: dns.resolver.Resolver("/nowhere/resolv.conf"))
+    with pytest.raises(NotResolvedError, match=r"-dash\.test"):
+        addresses("-dash.test", None)
+
+
 def test_the_operating_system_may_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
@@ -110,12 +130,32 @@ def test_a_domain_without_mx_is_its_own_mail_server(resolver: Resolver) -> None:
         ("absent.test", "does not exist"),
         ("silent.test", "no answer in time"),
         ("failing.test", "SERVFAIL"),
-        ("odd.test", "no host name"),
     ],
 )
 def test_why_a_domain_has_no_mail_server(resolver: Resolver, domain: str, why: str) -> None:
     with pytest.raises(NotResolvedError, match=f"{domain}.*{why}"):
         mail_servers(domain, resolver)
+
+
+def test_a_bad_mx_hides_none_of_the_others(resolver: Resolver, brief: Limits, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(*_: object, **__: object) -> None:
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    monkeypatch.setattr(asyncio.SelectorEventLoop, "create_connection", refuse)
+    targets = ["mx:odd.test", "mx:null.test", "smtp://192.0.2.2", "mx:odd.test"]
+    tables = observe(targets, resolver=resolver, limits=brief, progress=False)
+    reasons = tables.observations.groupby("service")["reason"].first().to_dict()
+    assert set(reasons) == {
+        "smtp://two.test:25", "smtp://bad!name.test:25", "smtp://*.test:25", "smtp://192.0.2.1:25",
+        "smtp://null.test:25", "smtp://192.0.2.2:25",
+    }  # fmt: skip
+    assert reasons["smtp://*.test:25"] == "an MX of odd.test: '*.test' is not a host name."
+    assert reasons["smtp://192.0.2.1:25"].startswith("an MX of odd.test: 192.0.2.1 is an address")
+    outcomes = tables.observations.groupby("service")["outcome"].first()
+    assert {outcomes.pop(f"smtp://{asked}:25") for asked in ("two.test", "192.0.2.2")} == {"port_closed"}
+    assert set(outcomes) == {"not_resolved"}
+    assert set(tables.rounds["services"].iloc[0]) == set(reasons)
+    assert tables.observations["address"].dropna().nunique() == 4, "the three of two.test, and the one that was named"
 
 
 def test_what_does_not_resolve_is_a_row_for_each_target_and_offer(resolver: Resolver, brief: Limits) -> None:

@@ -10,6 +10,7 @@ import pytest
 import toolkit
 from tests.conftest import ROOT
 from toolkit import Tables
+from toolkit.analyse import forecast_renewals, summarise_expiry
 
 FOLDER = ROOT / "data" / "web-series"
 
@@ -43,11 +44,11 @@ def test_how_much_there_is(tables: Tables) -> None:
 def test_each_leaf_of_the_record_is_a_look_and_each_cell_has_its_origin(record: Path, tables: Tables) -> None:
     with (record / "observations.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    looks = tables.observations.set_index(["host", "observed_at"])
+    looks = tables.observations.set_index(["host", "observed_until"])
     certificates = tables.certificates.set_index("cert_sha256")
     for row in rows:
-        look = looks.loc[(row["host"], pd.Timestamp(row["observed_on"]))]
-        assert row["source_commit"] in look["date_basis"]
+        look = looks.loc[(row["host"], pd.Timestamp(row["authored_on"]))]
+        assert look["date_basis"].startswith(f"until: commit {row['source_commit']} was authored then")
         if row["role"] == "leaf":
             assert look["leaf_sha256"] == row["sha256"]
         else:
@@ -62,13 +63,38 @@ def test_each_leaf_of_the_record_is_a_look_and_each_cell_has_its_origin(record: 
 
 
 def test_what_was_served_beside_the_leaf_is_not_known(tables: Tables) -> None:
-    for column in ("chain_sha256", "protocol", "suite", "address", "offer", "stage", "observed_from"):
+    for column in ("chain_sha256", "protocol", "suite", "address", "offer", "stage"):
         assert tables.observations[column].isna().all(), column
-    assert (tables.observations["observed_until"] == tables.observations["observed_at"]).all()
+
+
+def test_only_an_upper_bound_of_each_look_is_known(tables: Tables) -> None:
+    looks = tables.observations
+    assert looks[["observed_at", "observed_from"]].isna().all(axis=None)
+    assert looks["observed_until"].notna().all()
+    assert looks["observed_until"].min() == pd.Timestamp("2023-11-15T15:17:48Z")
+    assert looks["observed_until"].max() == pd.Timestamp("2026-03-17T17:08:02Z")
+
+
+@pytest.mark.parametrize("day", pd.date_range("2024-01-01", "2026-03-25", freq="90D", tz="UTC"))
+def test_nothing_is_late_nor_expired_by_the_instant_of_a_commit(tables: Tables, day: pd.Timestamp) -> None:
+    expiry = summarise_expiry(tables, now=day)
+    assert not expiry["state"].isin(["expired", "withdrawn"]).any()
+    assert not (expiry["late_days"] > 0).any()
+    assert not forecast_renewals(tables, now=day)["is_overdue"].fillna(value=False).any()
+
+
+def test_hosts_that_replace_early_have_no_habit_and_no_forecast(tables: Tables) -> None:
+    now = pd.Timestamp("2026-03-25", tz="UTC")
+    expiry = summarise_expiry(tables, now=now).groupby("host").first()
+    early = expiry.index[expiry["habit_lead_days"].isna()]
+    assert early.tolist() == ["google.com", "storage.googleapis.com"]
+    assert expiry.loc["google.com", "habit_reason"].startswith("only 6 of 37 rotations")
+    forecast = forecast_renewals(tables, now=now).groupby("host")["renewal"].count()
+    assert forecast.index[forecast == 0].tolist() == early.tolist()
 
 
 def test_successive_leaves_of_google_overlap_in_validity(tables: Tables) -> None:
-    looks = tables.observations[tables.observations["host"] == "google.com"].sort_values("observed_at")
+    looks = tables.observations[tables.observations["host"] == "google.com"].sort_values("observed_until")
     leaves = tables.certificates.set_index("cert_sha256").loc[looks["leaf_sha256"]]
     later = leaves.shift(-1).dropna(subset=["not_before"])
     before = leaves.iloc[: len(later)]

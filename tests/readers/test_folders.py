@@ -20,6 +20,7 @@ from toolkit.tables import as_pem
 
 HOSTILE = [
     *("=1+1", "'", "''", "\\", "\\x41", "a\nb\r\n", "\x1b[2J", "\u202e", "\0", '"', '","', " ", "NaN", "NA", "null"),
+    *("554 go;=1+1", 'x;"=1', "a|@b", ",-1"),
     *("<NA>", "\ufeff", "\U000e0001", "\u2028", "－1", "\u3000=1", "-----BEGIN CERTIFICATE-----", "a" * 5000),
 ]
 
@@ -175,6 +176,12 @@ def test_what_a_spreadsheet_made_of_it_is_read(folder: Path) -> None:
         (f"{NEEDED},sent_bytes", "undated,r,0,test,ok,0x1", r"it is hexadecimal digits"),
         (f"{NEEDED},connect_ms", "undated,r,0,test,ok,fast", r"it is a number"),
         (f"{NEEDED},reason", f"undated,r,0,test,ok,{'x' * (9 << 20)}", r"is not CSV in UTF-8, or is cut short"),
+        (f"{NEEDED},reason", 'undated,r,0,test,ok,"cut', r"is cut short: the quotation mark of its last row"),
+        (f"{NEEDED},reason", "undated,r,0,test,ok,a\0b", r"line 2 holds a NUL byte: the file is damaged"),
+        (NEEDED.replace(",", ";"), "undated;r;0;test;ok", r"Save the file with commas in place of ';'"),
+        (NEEDED.replace(",", "\t"), "undated\tr\t0\ttest\tok", r"Save the file with commas in place of '\\t'"),
+        (f"{NEEDED},host,", "undated,r,0,test,ok,a,", r"line 1: observations has no column ''"),
+        ("round,sample", "r,0", r"observations\.date_basis is null in a row"),
         ("", "", r"is not CSV"),
     ],
 )  # fmt: skip
@@ -186,11 +193,28 @@ def test_what_cannot_be_read_is_named(folder: Path, header: str, line: str, mess
     assert len(str(caught.value)) < 1000
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
-def test_another_encoding_is_refused(folder: Path, encoding: str) -> None:
+@pytest.mark.parametrize(
+    ("encoding", "message"),
+    [("utf-16", " is in UTF-16"), ("utf-16-le", ", line 1 holds a NUL byte"), ("latin-1", ", line 2 is not UTF-8")],
+)
+def test_another_encoding_is_refused(folder: Path, encoding: str, message: str) -> None:
     (folder / "observations.csv").write_bytes(f"{NEEDED},host\nundated,r,0,test,ok,é\n".encode(encoding))
-    with pytest.raises(ReadError, match=r"observations\.csv.*(UTF-8|line end)"):
+    with pytest.raises(ReadError, match=rf"observations\.csv{message}"):
         toolkit.read(folder)
+
+
+@pytest.mark.parametrize("cut", [b"observed_at,servic\xe9\n,x\n", b"round,\xff\xfe\n", b"\xc3,round\n1,2\n"])
+def test_a_header_that_is_not_utf_8_is_refused_with_its_line(folder: Path, cut: bytes) -> None:
+    (folder / "observations.csv").write_bytes(cut)
+    with pytest.raises(ReadError, match=r"observations\.csv, line 1 is not UTF-8 \(.*Save it as CSV in UTF-8"):
+        toolkit.read(folder)
+
+
+def test_a_character_of_several_bytes_may_lie_where_the_file_is_read_in_parts(folder: Path) -> None:
+    for shift in range(3):
+        reason = "x" * ((1 << 20) - len(f"{NEEDED},reason\nundated,r,0,test,ok,") - shift) + "名" * 3
+        write(folder, f"{NEEDED},reason", f"undated,r,0,test,ok,{reason}")
+        assert toolkit.read(folder).observations["reason"].tolist() == [reason]
 
 
 def test_wherever_the_last_row_is_cut_it_is_noticed(folder: Path) -> None:

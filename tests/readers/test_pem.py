@@ -1,16 +1,26 @@
 """PEM: text around it is passed over, and what is cut or damaged is named with its line."""
 
+import base64
+import errno
+import os
 import subprocess
-from collections.abc import Callable
+import tracemalloc
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 import toolkit
 from tests.certificates import der
 from tests.conftest import ROOT
 from toolkit.certificates import LIMIT
-from toolkit.errors import ReadError
+from toolkit.errors import ReadError, ReadWarning
+from toolkit.pem import split_blocks
 from toolkit.readers.pem import parse_pem, read_certificates
 from toolkit.tables import as_pem
 
@@ -32,9 +42,18 @@ def parse(text: str) -> list[bytes]:
         as_pem(FIRST) + "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n" + as_pem(SECOND),
         BOTH.replace("CERTIFICATE", "X509 CERTIFICATE"),
         BOTH.replace("MII", " MII \n\n"),
+        "\ufeff" + BOTH,
+        as_pem(FIRST) + "\ufeff" + as_pem(SECOND),
+        "".join(f"\t  {line}\n" for line in BOTH.splitlines()),
+        BOTH.replace("-----\nMII", "-----\nProc-Type: 4,CLEAR\nX: y\n  z\n\nMII"),
+        BOTH.replace("\n", "").replace("----------", "-----\n-----"),
+        as_pem(FIRST) + "-----BEGIN PRIVATE KEY-----\nAAAA\n" + as_pem(SECOND),
     ],
-    ids=["plain", "CRLF", "no last line end", "text around", "a key between", "old label", "blanks"],
-)
+    ids=[
+        "plain", "CRLF", "no last line end", "text around", "a key between", "old label", "blanks", "BOM",
+        "BOM between", "indented", "headers", "one line each", "a key cut short",
+    ],
+)  # fmt: skip
 def test_certificates_are_found_in_their_order(text: str) -> None:
     assert parse(text) == [FIRST, SECOND]
 
@@ -84,6 +103,156 @@ def test_a_file_without_a_certificate_is_an_error_that_says_what_pem_is(tmp_path
     path.write_text("nothing\n")
     with pytest.raises(ReadError, match=r"none\.pem holds no certificate: .*BEGIN CERTIFICATE"):
         toolkit.read(path, format="pem")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        FIRST,
+        FIRST + b"\r\n",
+        base64.b64encode(FIRST),
+        base64.encodebytes(FIRST),
+        as_pem(FIRST).encode("utf-16"),
+        as_pem(FIRST).replace("\n", "\r").encode(),
+        as_pem(FIRST + b"\x30\x06\x30\x04\x06\x02\x55\x1d").replace("CERTIFICATE", "TRUSTED CERTIFICATE").encode(),
+    ],
+    ids=["DER", "DER and a line end", "base64", "base64 in lines", "UTF-16", "old Mac", "OpenSSL's trust settings"],
+)
+def test_a_certificate_is_read_however_it_is_kept(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "given"
+    path.write_bytes(content)
+    assert toolkit.read(path).certificates["der"].tolist() == [FIRST]
+
+
+def test_certificates_in_der_one_after_the_other_are_all_read(tmp_path: Path) -> None:
+    path = tmp_path / "given.der"
+    path.write_bytes(FIRST + SECOND)
+    assert read_certificates(path) == [FIRST, SECOND]
+    path.write_bytes(FIRST + SECOND[:-1])
+    with pytest.raises(ReadError, match=r"certificate 2 \(DER\) is cut short"):
+        read_certificates(path)
+    path.write_bytes(FIRST + b"more")
+    with pytest.warns(ReadWarning, match=r"given\.der \(data after the certificate\)"):
+        assert len(toolkit.read(path).certificates) == 1
+
+
+@pytest.mark.parametrize("encoding", [Encoding.PEM, Encoding.DER], ids=["PEM", "DER"])
+def test_a_pkcs7_bundle_is_read(encoding: Encoding, tmp_path: Path) -> None:
+    made = signed_certificate()
+    path = tmp_path / "given.p7b"
+    path.write_bytes(pkcs7.serialize_certificates([made], encoding))
+    assert read_certificates(path) == [made.public_bytes(Encoding.DER)]
+    whole = pkcs7.serialize_certificates([made], Encoding.DER)
+    cut = whole[:200]
+    path.write_bytes(cut if encoding is Encoding.DER else as_pem(cut).replace("CERTIFICATE", "PKCS7").encode())
+    with pytest.raises(ReadError, match=r"the PKCS#7 bundle cannot be read \(.*openssl pkcs7"):
+        read_certificates(path)
+
+
+def signed_certificate() -> x509.Certificate:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a")])
+    begins = datetime(2026, 1, 1, tzinfo=UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 5, begins, begins + timedelta(90))
+    return builder.sign(key, SHA256())
+
+
+KEY = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49\n-----END PRIVATE KEY-----\n"
+
+
+def test_a_folder_of_certbot_is_read_and_its_key_is_skipped_and_named_once(tmp_path: Path) -> None:
+    live, archive = tmp_path / "live", tmp_path / "archive"
+    live.mkdir()
+    archive.mkdir()
+    files = {"cert": as_pem(FIRST), "chain": as_pem(SECOND), "fullchain": BOTH, "privkey": KEY}
+    for name, content in files.items():
+        (archive / f"{name}1.pem").write_text(content)
+        (live / f"{name}.pem").symlink_to(f"../archive/{name}1.pem")
+    (live / "README").write_text("This directory contains your keys and certificates.")
+    with pytest.warns(ReadWarning) as warned:
+        tables = toolkit.read(live)
+    assert tables.certificates["der"].tolist() == [FIRST, SECOND]
+    assert [str(one.message) for one in warned] == [f"{live}: skipped, and not kept: privkey.pem (a private key)."]
+    assert [one.filename for one in warned] == [__file__]
+
+
+def test_a_key_in_the_file_of_the_certificate_is_skipped_and_named(tmp_path: Path) -> None:
+    path = tmp_path / "haproxy.pem"
+    path.write_text(KEY + as_pem(FIRST))
+    with pytest.warns(ReadWarning, match=r"skipped, and not kept: haproxy\.pem \(a private key\)\.$"):
+        assert toolkit.read(path).certificates["der"].tolist() == [FIRST]
+
+
+def test_a_key_that_may_not_be_read_does_not_hide_the_certificates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cert.pem").write_text(as_pem(FIRST))
+    (tmp_path / "privkey.pem").write_text(KEY)
+    opened = os.open
+
+    def refuse(path: Path, *flags: int) -> int:
+        if path.name == "privkey.pem":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return opened(path, *flags)
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.warns(ReadWarning, match=r"privkey\.pem \(no permission to read it\)"):
+        assert len(toolkit.read(tmp_path).certificates) == 1
+
+
+def test_a_folder_mixes_forms_by_content(tmp_path: Path) -> None:
+    (tmp_path / "a.cer").write_bytes(SECOND)
+    (tmp_path / "b.der").write_text(as_pem(FIRST))
+    (tmp_path / "c.crt").write_text("")
+    (tmp_path / "d.pem").write_text("-----BEGIN DH PARAMETERS-----\nAAAA\n-----END DH PARAMETERS-----\n")
+    with pytest.warns(ReadWarning, match=r"c\.crt \(empty\), d\.pem \(parameters of a key exchange\)"):
+        assert toolkit.read(tmp_path).certificates["der"].tolist() == [SECOND, FIRST]
+
+
+def test_a_folder_without_any_certificate_says_what_its_files_hold(tmp_path: Path) -> None:
+    for number in range(12):
+        (tmp_path / f"{number:02}.pem").write_text(KEY)
+    with pytest.raises(
+        ReadError, match=r"none of its 12 files holds a certificate: 00\.pem \(a private key\), .*2 more"
+    ):
+        toolkit.read(tmp_path)
+
+
+def test_a_certificate_without_its_beginning_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "given.pem"
+    path.write_text("\n".join(as_pem(FIRST).splitlines()[2:]) + "\n" + as_pem(SECOND))
+    with pytest.raises(ReadError, match=r"given\.pem, line \d+: a certificate ends here and does not begin"):
+        toolkit.read(path)
+
+
+def test_blank_lines_and_headers_do_not_add_up_in_memory() -> None:
+    def lines() -> Iterator[bytes]:
+        yield b"-----BEGIN CERTIFICATE-----\n"
+        yield from (b"A: b\n", b"\n") * 100_000
+
+    tracemalloc.start()
+    (block,) = split_blocks(lines())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert "cut short" in block.error
+    assert peak < 4 << 20
+
+
+@pytest.mark.parametrize("line", ["-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----", "-----BEGIN CERTIFICATE"])
+def test_markers_alone_cost_what_they_are_long(line: str) -> None:
+    """The parser asks for each line once: what it does in between does not depend on the lines before."""
+    asked = 0
+
+    def lines() -> Iterator[bytes]:
+        nonlocal asked
+        for _ in range(2000):
+            asked += 1
+            yield line.encode()
+
+    counts = [asked for _ in split_blocks(lines())]
+    assert asked == 2000
+    assert counts == sorted(counts)
+    assert len(counts) in {0, 2000}
 
 
 def test_a_folder_gives_each_certificate_once_and_only_certificates(tmp_path: Path) -> None:

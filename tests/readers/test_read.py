@@ -1,6 +1,8 @@
 """`toolkit.read`: what lies there decides how it is read, and every refusal says what to do."""
 
+import os
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -33,11 +35,38 @@ def test_an_unknown_format_lists_the_known(tmp_path: Path) -> None:
         toolkit.read(tmp_path, format="xml")
 
 
-def test_a_file_of_no_known_format_says_how_der_becomes_pem(tmp_path: Path) -> None:
-    path = tmp_path / "leaf.der"
-    path.write_bytes(der.certificate())
-    with pytest.raises(ReadError, match=r"of no known format .*openssl x509 -inform der -in leaf\.der -out leaf\.pem"):
-        toolkit.read(path)
+def test_what_is_not_a_regular_file_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.pem")
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(tmp_path / "s.pem"))
+    for path, kind in [("pipe.pem", "a named pipe"), ("s.pem", "a socket"), ("/dev/zero", "a device")]:
+        with pytest.raises(
+            ReadError, match=rf"is {kind}, and only regular files are read\. Save the content to a file"
+        ):
+            toolkit.read(tmp_path / path)
+    (tmp_path / "observations.csv").symlink_to("/dev/zero")
+    for format in ("csv", "pem"):  # noqa: A001  as `read` has it
+        with pytest.raises(ReadError, match=r"is (a device|a named pipe), and only regular files"):
+            toolkit.read(tmp_path, format=format)
+
+
+def test_links_that_lead_nowhere_are_named(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(ReadError, match="a is a symbolic link that leads to no file"):
+        toolkit.read(tmp_path / "a")
+    (tmp_path / "c.pem").symlink_to("gone.pem")
+    with pytest.raises(ReadError, match=r"c\.pem cannot be read: No such file"):
+        toolkit.read(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["given.pem", "observations.csv"])
+def test_a_file_that_is_too_large_is_refused_before_it_is_read(name: str, tmp_path: Path) -> None:
+    with (tmp_path / name).open("wb") as file:
+        file.write(b"x,y\n")
+        file.truncate(2 << 30)
+    with pytest.raises(ReadError, match=r"has 2,147,483,648 bytes; a file of this kind is read up to [0-9,]+ bytes"):
+        toolkit.read(tmp_path)
 
 
 def test_one_csv_of_a_folder_names_the_folder() -> None:

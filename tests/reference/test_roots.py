@@ -1,7 +1,9 @@
 """Root bundles: Google's as published, today's from certifi, a user's file, and files that are damaged."""
 
+import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,8 +11,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from tests.conftest import ROOT
-from toolkit.errors import ReadError, UsageError
+from toolkit.errors import ReadError, ReadWarning, UsageError
 from toolkit.reference.roots import bundles, load_roots, split_pem
+from toolkit.tables import as_pem
 
 # Public roots with serial number 0 exist; the library warns that it will refuse them one day.
 pytestmark = pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
@@ -56,18 +59,77 @@ def test_a_file_of_the_users(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda pem: pem[:-40], "cut short"),
-        (lambda pem: pem.replace(b"MII", b"M!I", 1), "certificate 1 is not base64"),
-        (lambda pem: pem.replace(b"-----\n", b"-----\nAAAA", 1), "certificate 1 is cut short or not DER"),
-        (lambda _: b"hello", "holds no certificate"),
-        (lambda _: b"", "holds no certificate"),
+        (lambda pem: pem[:-40], r"certificate 1 \(line \d+\): .* cut short"),
+        (lambda pem: pem.replace(b"MII", b"M!I", 1), r"certificate 1 \(line 1\): .*base64 is damaged"),
+        (
+            lambda pem: pem.replace(b"-----\n", b"-----\nAAAA", 1),
+            r"certificate 1 \(line 1\): it is cut short or not DER",
+        ),
+        (lambda _: as_pem(b"\x30\x03\x02\x01\x01").encode(), r"certificate 1 \(line 1\): it cannot be read \("),
+        (lambda pem: pem.replace(b"-----BEGIN CERTIFICATE-----", b"", 1), r".*ends here and does not begin"),
     ],
 )
-def test_a_damaged_file_is_an_error_that_says_where(tmp_path: Path, damage: object, message: str) -> None:
+def test_a_root_that_cannot_be_read_is_skipped_and_named(
+    tmp_path: Path, damage: Callable[[bytes], bytes], message: str
+) -> None:
+    first, second = bundles()["google-trust-services"][:2]
     path = tmp_path / "mine.pem"
-    path.write_bytes(damage(_pem(*bundles()["google-trust-services"][:2])))  # type: ignore[operator]  # a lambda above
-    with pytest.raises(ReadError, match=message):
+    damaged = damage(_pem(first))
+    path.write_bytes(damaged)
+    with pytest.raises(ReadError, match=f"holds no certificate that can be read: {message}"):
         load_roots(path)
+    path.write_bytes(_pem(second) + damaged)
+    message = message.replace("certificate 1", "certificate 2").replace("line 1", r"line \d+")
+    with pytest.warns(ReadWarning, match=rf"mine\.pem: 1 of 2 roots cannot be read and are skipped: .*{message}"):
+        assert load_roots(path) == (second,)
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"0", b"0\x80"])
+def test_a_file_without_a_root_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "mine.pem"
+    path.write_bytes(content)
+    with pytest.raises(ReadError, match="holds no certificate: a root bundle is PEM"):
+        load_roots(path)
+
+
+def test_a_key_among_roots_and_repeats_do_not_count(tmp_path: Path) -> None:
+    root = bundles()["google-trust-services"][0]
+    path = tmp_path / "mine.pem"
+    path.write_bytes(_pem(root, root) + b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
+    assert load_roots(path) == (root,)
+    path.write_bytes(root)
+    assert load_roots(path) == (root,), "DER"
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_root"),
+    [
+        (b"\x30\x00", True),
+        (b"\x30\x04\x0c\x02my", True),
+        (b"\x30\x06\x30\x04\x06\x02\x55\x1d", False),
+        (b"\x30\x06\xa0\x04\x06\x02\x55\x1d", False),
+    ],
+    ids=["none", "an alias", "trusted for", "rejected for"],
+)
+def test_a_root_with_trust_settings_of_openssl_is_skipped(tmp_path: Path, settings: bytes, is_root: bool) -> None:
+    first, second = bundles()["google-trust-services"][:2]
+    path = tmp_path / "mine.pem"
+    path.write_text(as_pem(first) + as_pem(second + settings).replace("CERTIFICATE", "TRUSTED CERTIFICATE"))
+    if is_root:
+        assert load_roots(path) == (first, second)
+        return
+    with pytest.warns(ReadWarning, match="it has trust settings of OpenSSL, which are not evaluated"):
+        assert load_roots(path) == (first,)
+
+
+def test_roots_come_from_a_regular_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ReadError, match="is a named pipe"):
+        load_roots(tmp_path / "pipe")
+    with pytest.raises(ReadError, match="is a device"):
+        load_roots("/dev/zero")
+    with pytest.raises(UsageError, match="neither a root bundle"):
+        load_roots(tmp_path)
 
 
 def test_no_such_bundle() -> None:

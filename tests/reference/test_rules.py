@@ -4,6 +4,7 @@ import csv
 import io
 import itertools
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -183,3 +184,13 @@ def test_a_policy_is_a_name_a_path_or_rules(tmp_path: Path) -> None:
     for wrong in (None, 3, ["ietf"], tmp_path / "nothing.csv", "nothing"):
         with pytest.raises(UsageError, match="ietf, mozilla-intermediate"):
             load_policy(wrong)  # type: ignore[arg-type]
+
+
+def test_rules_come_from_a_regular_file_of_bounded_size(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(ReadError, match="is a named pipe, and only regular files are read"):
+        read_rules(tmp_path / "pipe.csv")
+    with (tmp_path / "large.csv").open("wb") as file:
+        file.truncate(1 << 30)
+    with pytest.raises(ReadError, match="has 1,073,741,824 bytes"):
+        read_rules(tmp_path / "large.csv")

@@ -157,8 +157,15 @@ def overlap_bound(edges: Edges, min_share: float) -> Ints:
 
 
 def half_bounds(at: Ints, predecessor: Bools, successor: Bools, lo: Ints, hi: Ints) -> tuple[Ints, Ints]:
-    """Between which looks the successor's share first reached one half; `NULL` where looks do not bound it.
+    """Between which looks the successor's share first reached one half; `NULL` where looks do not bound it."""
+    first, last = half_gaps(at, predecessor, successor, lo, hi)
+    return instants_of_gaps(at, first, last, lo, hi)
 
+
+def half_gaps(at: Ints, predecessor: Bools, successor: Bools, lo: Ints, hi: Ints) -> tuple[Ints, Ints]:
+    """The first and the last gap in which the successor's share may first have reached one half; −1: all are rejected.
+
+    A gap is numbered as the look behind it: `lo` is the one before the first look, `hi` the one after the last.
     `predecessor` and `successor` say what each look showed. A gap between two looks is rejected if too few of the
     looks just after it show the successor, or too few of those just before it show the predecessor
     (`HALF_WINDOWS`). The interval spans all gaps that are not rejected: to stop at the first rejection would
@@ -182,6 +189,11 @@ def half_bounds(at: Ints, predecessor: Bools, successor: Bools, lo: Ints, hi: In
     first, last = np.full(len(lo), -1), np.full(len(lo), -1)
     first[owner[::-1]] = gaps[::-1]
     last[owner] = gaps
+    return first, last
+
+
+def instants_of_gaps(at: Ints, first: Ints, last: Ints, lo: Ints, hi: Ints) -> tuple[Ints, Ints]:
+    """From the look before the first gap to the look behind the last; `NULL` where there is no such look or gap."""
     return _at(at, np.where(first < 0, -1, first - 1), lo, hi), _at(at, last, lo, hi)
 
 

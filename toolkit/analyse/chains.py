@@ -57,13 +57,14 @@ class Candidate:
     """A path with what is true of it on any day.
 
     `flaw` is what rules out that it is trusted, whatever the day. `unseen` are the places of elements that we hold and
-    that nobody saw served: what is wrong with one of them may be wrong with this edition only.
+    that nobody saw served: what is wrong with one of them may be wrong with this edition only. `unjudged` is what could
+    not be judged, in words; null: nothing.
     """
 
     path: tuple[Element, ...]
     has_root: bool
     usage: tuple[Problem, ...]
-    is_unjudged: bool
+    unjudged: str | None
     missing: int | None
     extra: int | None
     flaw: tuple[str, str, str] | None  # element, sha256, reason
@@ -142,7 +143,7 @@ class Judged:
         is_flawed = candidate.flaw is not None
         if candidate.flaw is not None:
             broken.insert(0, candidate.flaw)
-        is_unknown = candidate.is_unjudged or self._host is None
+        is_unknown = candidate.unjudged is not None or self._host is None
         valid_from, valid_until = max(e.not_before for e in path), min(e.not_after for e in path)
         is_ever_valid = has_root and valid_from <= valid_until
         verdict: Literal["trusted", "untrusted", "unknown"] = "trusted"
@@ -155,8 +156,8 @@ class Judged:
         reasons = [f"{element}: {reason}" for element, _, reason in broken]
         if problems and not certain:
             reasons.append("it was not recorded as served, and another edition of it may have been")
-        if candidate.is_unjudged:
-            reasons.append("name constraints of a kind that is not compared here")
+        if candidate.unjudged is not None:
+            reasons.append(candidate.unjudged)
         if self._host is None:
             reasons.append("no name was asked for")
         return Outcome(
@@ -164,7 +165,7 @@ class Judged:
             is_path_found=has_root and not is_flawed,
             is_within_validity=right["validity"],
             is_name_match=None if self._host is None else right["name"],
-            is_key_usage_right=None if candidate.is_unjudged and right["usage"] else right["usage"],
+            is_key_usage_right=None if candidate.unjudged and right["usage"] else right["usage"],
             is_signature_acceptable=right["signature"],
             is_order_right=self._is_order_right,
             missing=candidate.missing,
@@ -226,25 +227,25 @@ class Chains:
         return Judged(candidates, host, is_order_right=order, is_exhausted=search.is_exhausted)
 
     def _with_root(self, path: tuple[Element, ...], served: tuple[str, ...] | None, *, is_completed: bool) -> Candidate:
-        usage, is_unjudged = find_usage_problems(path, has_root=True)
+        usage, unjudged = find_usage_problems(path, has_root=True)
         absent = [element for element in path[1:-1] if element.sha256 not in (served or ())]
         unseen = frozenset(path.index(element) for element in absent if self._uses_held)
         if served is None:
-            return Candidate(path, True, tuple(usage), is_unjudged, None, None, None, True, unseen)
+            return Candidate(path, True, tuple(usage), unjudged, None, None, None, True, unseen)
         on_path = {element.sha256 for element in path}
         flaw = None
         if is_completed and absent:
             name = title(path.index(absent[0]), len(path), has_root=True)
             flaw = (name, absent[0].sha256, "it was not served")
         needed = len({sha256 for sha256 in served if sha256 in on_path})
-        return Candidate(path, True, tuple(usage), is_unjudged, len(absent), len(served) - needed, flaw, True, unseen)
+        return Candidate(path, True, tuple(usage), unjudged, len(absent), len(served) - needed, flaw, True, unseen)
 
     def _without_root(self, leaf: Element, search: Search, served: list[Element | Unreadable]) -> Candidate:
         """The longest stretch that the search came along, with why it ended there."""
         ends = sorted(search.dead_ends, key=lambda end: (end.is_forged, -len(end.path)))
         is_forged = bool(ends) and ends[0].is_forged  # then every branch is
         path = ends[0].path if ends else (leaf,)
-        usage, is_unjudged = find_usage_problems(path, has_root=False)
+        usage, unjudged = find_usage_problems(path, has_root=False)
         position = len(path) - 1
         name, sha256 = title(position, len(path), has_root=False), path[-1].sha256
         unread = [(number, element) for number, element in enumerate(served) if isinstance(element, Unreadable)]
@@ -256,7 +257,7 @@ class Chains:
             is_certain = False
         else:
             flaw, is_certain = (name, sha256, ends[0].reason if ends else "it was not searched"), is_forged
-        return Candidate(path, False, tuple(usage), is_unjudged, None, None, flaw, is_certain)
+        return Candidate(path, False, tuple(usage), unjudged, None, None, flaw, is_certain)
 
     def _element(self, sha256: str) -> Element | Unreadable:
         if sha256 not in self._elements:

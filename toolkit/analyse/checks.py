@@ -32,18 +32,24 @@ def title(position: int, length: int, *, has_root: bool) -> str:
     return "root" if has_root and position == length - 1 else f"intermediate {position}"
 
 
-def find_usage_problems(path: tuple[Element, ...], *, has_root: bool) -> tuple[list[Problem], bool]:
-    """What the certificates may not be used for, whatever the day; and whether something could not be judged."""
-    found = [
-        Problem("usage", position, f"its critical extension {element.unknown_critical[0]} is not understood")
-        for position, element in enumerate(path)
-        if element.unknown_critical
-    ]
-    if path[0].may_serve is False:
-        found.append(Problem("usage", 0, "its keyUsage allows neither signing nor key exchange"))
+def find_usage_problems(path: tuple[Element, ...], *, has_root: bool) -> tuple[list[Problem], str | None]:
+    """What the certificates may not be used for, whatever the day; and what could not be judged (null: nothing)."""
+    found = []
     for position, element in enumerate(path):
+        if element.unknown_critical:
+            reason = f"its critical extension {element.unknown_critical[0]} is not one that clients process"
+            found.append(Problem("usage", position, reason))
+        # OpenSSL's rule (X509_V_ERR_EC_KEY_EXPLICIT_PARAMS): a certificate that stands alone is its own root.
+        if element.has_explicit_curve and len(path) > 1:
+            found.append(Problem("usage", position, "its key has explicit curve parameters, not a named curve"))
+        if element.is_proxy:
+            found.append(Problem("usage", position, "it is a proxy certificate (RFC 3820)"))
         if element.is_for_servers is False:
             found.append(Problem("usage", position, "its extendedKeyUsage does not list serverAuth"))
+    if path[0].may_serve is False:
+        found.append(Problem("usage", 0, "its keyUsage allows neither signing nor key exchange"))
+    if path[0].is_netscape_server is False:
+        found.append(Problem("usage", 0, "its netscape-cert-type does not allow a server"))
     below = 0
     for position, element in enumerate(path[1:], start=1):
         is_anchor = has_root and position == len(path) - 1
@@ -57,12 +63,13 @@ def find_usage_problems(path: tuple[Element, ...], *, has_root: bool) -> tuple[l
             )
         below += not element.is_self_issued
     forbidden = find_forbidden_name(path)
-    if forbidden == "unjudged":
-        return found, True
-    if forbidden is not None:
+    if forbidden is not None and forbidden != "unjudged":
         element, reason = forbidden
         found.append(Problem("usage", path.index(element), reason))
-    return found, False
+    if forbidden == "unjudged":
+        return found, "name constraints of a kind that is not compared here"
+    # OpenSSL compares them with those of each issuer, and passes a leaf that lists none.
+    return found, "addresses or AS numbers (RFC 3779), which are not compared here" if path[0].has_resources else None
 
 
 def find_dated_problems(path: tuple[Element, ...], instant: datetime, *, has_root: bool) -> list[Problem]:

@@ -17,18 +17,33 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
+from toolkit.certificates.der import BITS, OID, SEQUENCE, BrokenError, Der
+from toolkit.reference.algorithms import EC
+
 Name = tuple[frozenset[tuple[str, str]], ...]
 """A distinguished name in a form that compares as RFC 5280, section 7.1 wants: case and runs of spaces do not count."""
 
-# What is understood, so that it may be critical (RFC 5280, section 4.2). Policies are, and are not required.
-_UNDERSTOOD: Final = frozenset(
+_NETSCAPE_TYPE: Final = x509.ObjectIdentifier("2.16.840.1.113730.1.1")
+_PROXY: Final = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.14")  # RFC 3820, section 3.8
+_ADDRESSES: Final = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.7")  # RFC 3779, section 2.2.1
+_NUMBERS: Final = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.8")  # RFC 3779, section 3.2.1
+
+# What is processed here, so that it may be critical (RFC 5280, section 4.2): the list of `X509_supported_extension` in
+# OpenSSL. Key identifiers and issuerAltName are not on it: RFC 5280 wants them non-critical, and a client refuses them
+# otherwise. Policies and CRL distribution points are read, and not asked about.
+_PROCESSED: Final = frozenset(
     {
         ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE, ExtensionOID.EXTENDED_KEY_USAGE,
-        ExtensionOID.SUBJECT_ALTERNATIVE_NAME, ExtensionOID.NAME_CONSTRAINTS, ExtensionOID.AUTHORITY_KEY_IDENTIFIER,
-        ExtensionOID.SUBJECT_KEY_IDENTIFIER, ExtensionOID.CERTIFICATE_POLICIES, ExtensionOID.INHIBIT_ANY_POLICY,
-        ExtensionOID.POLICY_CONSTRAINTS, ExtensionOID.POLICY_MAPPINGS, ExtensionOID.ISSUER_ALTERNATIVE_NAME,
+        ExtensionOID.SUBJECT_ALTERNATIVE_NAME, ExtensionOID.NAME_CONSTRAINTS, ExtensionOID.CERTIFICATE_POLICIES,
+        ExtensionOID.INHIBIT_ANY_POLICY, ExtensionOID.POLICY_CONSTRAINTS, ExtensionOID.POLICY_MAPPINGS,
+        ExtensionOID.CRL_DISTRIBUTION_POINTS, ExtensionOID.OCSP_NO_CHECK, _NETSCAPE_TYPE, _PROXY, _ADDRESSES, _NUMBERS,
     }
 )  # fmt: skip
+
+_NETSCAPE_SERVER: Final = 0x40
+"""The bit of a netscape-cert-type that allows an SSL server (Netscape Certificate Extensions, 1999)."""
+
+_VERSION: Final = 0xA0  # context tag of RFC 5280, section 4.1
 
 # Server-gated cryptography, which stood for serverAuth in certificates of the 1990s and 2000s (Netscape, Microsoft).
 _SERVER_PURPOSES: Final = frozenset(
@@ -36,7 +51,7 @@ _SERVER_PURPOSES: Final = frozenset(
 )
 
 _REFUSALS = (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, x509.InvalidVersion,
-             UnsupportedAlgorithm)  # fmt: skip
+             UnsupportedAlgorithm, BrokenError)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +59,11 @@ class Element:
     """A certificate that was read. `is_ca` and `path_length` are null without basicConstraints (RFC 5280, 4.2.1.9).
 
     `may_sign` and `may_serve` (keyUsage) and `is_for_servers` (extendedKeyUsage) are null where the extension is
-    absent, which allows everything. `unknown_critical` are the OIDs of critical extensions that nobody here knows.
+    absent, which allows everything; so is `is_netscape_server` (netscape-cert-type). `unknown_critical` are the OIDs of
+    critical extensions that are not processed here. `issuer_id_name` is the issuer of the issuer by the
+    authorityKeyIdentifier (null: it does not name one). `has_explicit_curve`: the key writes its curve out instead of
+    naming it (RFC 5480, section 2.1.1, forbids that). `has_bounded_constraints`: its name constraints have a minimum or
+    maximum (RFC 5280, section 4.2.1.10, forbids that). `has_resources`: it lists addresses or AS numbers (RFC 3779).
     """
 
     sha256: str
@@ -61,20 +80,31 @@ class Element:
     may_sign: bool | None
     may_serve: bool | None
     is_for_servers: bool | None
+    is_netscape_server: bool | None
+    is_proxy: bool
     key_id: bytes | None
     issuer_key_id: bytes | None
     issuer_serial: int | None
+    issuer_id_name: Name | None
     serial: int
     names: tuple[x509.GeneralName, ...] | None
     common_names: tuple[str, ...]
     constraints: x509.NameConstraints | None
+    has_bounded_constraints: bool
     unknown_critical: tuple[str, ...]
+    has_explicit_curve: bool
+    has_resources: bool
     hash_name: str | None
 
     @property
     def is_self_issued(self) -> bool:
         """Subject and issuer are the same name (RFC 5280, section 3.2)."""
         return self.subject == self.issuer
+
+    @property
+    def is_anchor(self) -> bool:
+        """Self-issued, and its authorityKeyIdentifier means no other certificate: it may end a path."""
+        return self.is_self_issued and may_have_issued(self, self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +124,18 @@ def read_element(der: bytes) -> Element | Unreadable:
             return _read(x509.load_der_x509_certificate(der), sha256)
     except _REFUSALS as error:
         return Unreadable(sha256, str(error) or type(error).__name__)
+
+
+def may_have_issued(child: Element, issuer: Element) -> bool:
+    """Whether the child's authorityKeyIdentifier fits the issuer (RFC 5280, section 4.2.1.1): key, number and issuer.
+
+    What either of the two does not say fits.
+    """
+    if child.issuer_key_id is not None and issuer.key_id is not None and child.issuer_key_id != issuer.key_id:
+        return False
+    if child.issuer_serial is not None and child.issuer_serial != issuer.serial:
+        return False
+    return child.issuer_id_name is None or child.issuer_id_name == issuer.issuer
 
 
 def is_signed_by(child: Element, issuer: Element) -> bool | None:
@@ -159,20 +201,57 @@ def _read(certificate: x509.Certificate, sha256: str) -> Element:
         is_for_servers=any(oid.dotted_string in _SERVER_PURPOSES for oid in purposes)
         if isinstance(purposes, x509.ExtendedKeyUsage)
         else None,
+        is_netscape_server=_is_netscape_server(values.get(_NETSCAPE_TYPE)),
+        is_proxy=_PROXY in found,
         key_id=key_id.digest if isinstance(key_id, x509.SubjectKeyIdentifier) else None,
         issuer_key_id=issuer_id.key_identifier if isinstance(issuer_id, x509.AuthorityKeyIdentifier) else None,
         issuer_serial=issuer_id.authority_cert_serial_number
         if isinstance(issuer_id, x509.AuthorityKeyIdentifier)
         else None,
+        issuer_id_name=_first_directory_name(issuer_id) if isinstance(issuer_id, x509.AuthorityKeyIdentifier) else None,
         serial=certificate.serial_number,
         names=tuple(names) if isinstance(names, x509.SubjectAlternativeName) else None,
         common_names=tuple(str(attribute.value) for attribute in subject.get_attributes_for_oid(NameOID.COMMON_NAME)),
         constraints=constraints if isinstance(constraints, x509.NameConstraints) else None,
+        # `cryptography` reads over them, so that its own encoding of the constraints differs from the one given.
+        has_bounded_constraints=isinstance(constraints, x509.NameConstraints)
+        and constraints.public_bytes() not in certificate.tbs_certificate_bytes,
         unknown_critical=tuple(
-            oid.dotted_string for oid, extension in found.items() if extension.critical and oid not in _UNDERSTOOD
+            oid.dotted_string for oid, extension in found.items() if extension.critical and oid not in _PROCESSED
         ),
+        has_explicit_curve=_has_explicit_curve(certificate),
+        has_resources=_ADDRESSES in found or _NUMBERS in found,
         hash_name=_hash_name(certificate),
     )
+
+
+def _is_netscape_server(extension: x509.ExtensionType | None) -> bool | None:
+    """Whether a netscape-cert-type allows a server; null without one."""
+    if not isinstance(extension, x509.UnrecognizedExtension):
+        return None
+    flags = Der(extension.value).take(BITS).content()[1:2]
+    return bool(flags and flags[0] & _NETSCAPE_SERVER)
+
+
+def _has_explicit_curve(certificate: x509.Certificate) -> bool:
+    """Whether the parameters of an EC key are a SEQUENCE (RFC 3279, section 2.3.5), not the name of a curve."""
+    if certificate.public_key_algorithm_oid.dotted_string != EC:
+        return False
+    signed = Der(certificate.tbs_certificate_bytes).take(SEQUENCE)
+    if signed.peek() == _VERSION:
+        signed.take()
+    for _ in ("serialNumber", "signature", "issuer", "validity", "subject"):
+        signed.take()
+    algorithm = signed.take(SEQUENCE).take(SEQUENCE)
+    algorithm.take(OID)
+    return algorithm.peek() == SEQUENCE
+
+
+def _first_directory_name(issuer_id: x509.AuthorityKeyIdentifier) -> Name | None:
+    """The issuer of the issuer, which an authorityKeyIdentifier may name beside its serial number."""
+    named = (name for name in issuer_id.authority_cert_issuer or () if isinstance(name, x509.DirectoryName))
+    first = next(named, None)
+    return None if first is None else comparable_name(first.value)
 
 
 def _spki(certificate: x509.Certificate) -> bytes:

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from toolkit.analyse.bounds import MISS, NULL
-from toolkit.analyse.issued import covers
+from toolkit.analyse.host_names import names_host
 from toolkit.analyse.looks import instants
 from toolkit.analyse.names import common_names
 from toolkit.analyse.staying import Stay, chance_of_order, find_level, find_stay
@@ -255,7 +255,7 @@ def _by_age(evidence: Evidence, looks: pd.DataFrame, leaf: str, other: str) -> t
 
 def _covered(names: Iterable[str], asked: Iterable[object]) -> set[str]:
     """Those of the names asked for that a certificate with these names is for."""
-    return {one for one in asked if isinstance(one, str) and any(covers(name, one) for name in names)}
+    return {one for one in asked if isinstance(one, str) and any(names_host(name, one) for name in names)}
 
 
 def _names(names: object, subject: object) -> frozenset[str]:

@@ -80,11 +80,14 @@ def summarise_expiry(
     - `threshold` (string, the tightest threshold passed by what is `expiring`, or `replacing` and still shown; null:
       none, or in another state)
     - `habit_basis` (string: `seen`, from rotations looked at; `issued`, from the dates in the line's certificates;
-      null: neither tells), `habit_rotations` (Int64, how many it rests on), `habit_lead_days` (Float64 [d], median
+      null: no habit), `habit_rotations` (Int64, how many it rests on), `habit_lead_days` (Float64 [d], median
       of how long before its predecessor's end a successor was first shown; for `issued`, began to be valid),
-      `habit_spread_days` (Float64 [d], longest lead less shortest). The rules are in `toolkit.analyse.habits`
+      `habit_spread_days` (Float64 [d], longest lead less shortest), `habit_reason` (string, why there is no habit:
+      no rotation was fully observed, or fewer than half of those were renewals; null: there is one). The rules are
+      in `toolkit.analyse.habits`
     - `renew_by_at` (instant, end less the habitual lead), `late_days` (Float64 [d] from then to `now`, 0 where it is
-      not due yet); null: no habit, no longer shown, lapsed, or the successor that the habit asks for is there
+      not due yet); null: no habit, no longer shown, lapsed, or the successor that the habit asks for is there.
+      `late_days` is null for `issued`, too: a successor may have been issued that nothing here shows yet
     - `source` (string)
 
     `thresholds`: `lifetime` (1/3, 1/6, 1/12 of the lifetime left: 30, 15 and 7.5 days of 90) or `days` (30, 14, 7).
@@ -238,7 +241,7 @@ def _with_renewal(frame: pd.DataFrame, today: pd.Timestamp) -> pd.DataFrame:
     is_current = frame["state"].isin(["valid", "expiring", "expired", "not_yet_valid"]) & ~is_done
     lead = pd.to_timedelta(frame["habit_lead_days"].astype("float64") * 86400, unit="s").dt.as_unit("us")
     frame["renew_by_at"] = (frame["not_after"] + SECOND - lead).where(is_current)
-    frame["late_days"] = _days(today - frame["renew_by_at"]).clip(lower=0)
+    frame["late_days"] = _days(today - frame["renew_by_at"]).clip(lower=0).where(frame["habit_basis"] == "seen")
     return frame
 
 

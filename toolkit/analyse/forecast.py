@@ -9,7 +9,7 @@ import pandas as pd
 
 from toolkit import schema
 from toolkit.analyse.expiry import summarise_expiry, zoned
-from toolkit.analyse.habits import LARGEST_SHARE, SECOND
+from toolkit.analyse.habits import LARGEST_SHARE, NOT_OBSERVED, SECOND
 from toolkit.analyse.looks import LINE
 from toolkit.errors import UsageError
 from toolkit.reference.rules import Cap, validity_caps
@@ -37,6 +37,7 @@ _DTYPES: Final = {
     "habit_lifetime_days": "Float64",
     "habit_lead_days": "Float64",
     "habit_basis": "string",
+    "habit_reason": "string",
     "lifetime_days": "Float64",
     "lead_days": "Float64",
     "cap_days": "Int64",
@@ -59,21 +60,24 @@ def forecast_renewals(tables: Tables, *, now: datetime, years: int = 3) -> pd.Da
     lifetime (habitual lead by habitual lifetime): where a cap cuts the lifetime to a half, the lead of what is issued
     under it is a half too, so that the rhythm changes as much as the lifetime does. The share is at most a half, since
     more is no renewal in `toolkit.analyse.habits`; a longer lead was learnt from longer certificates. A line gets at
-    most 10,000 rows. The caps bind certificates of publicly trusted CAs; for a private CA the rows say what a public
-    one would have to do.
+    most 10,000 rows. A line whose rotations are known and mostly not renewals (`toolkit.analyse.habits`) has no
+    forecast: its one row says so in `habit_reason`, and everything about a renewal is null. The caps bind certificates
+    of publicly trusted CAs; for a private CA the rows say what a public one would have to do.
 
     Columns, in order:
 
     - `service`, `host`, `server_name`, `key_type`, `leaf_sha256` (string, what the forecast starts from)
-    - `renewal` (Int64, 1 is the next), `year` (Int64), `renews_at` (instant, day of issue), `not_after` (instant, of
-      the new certificate, inclusive)
+    - `renewal` (Int64, 1 is the next; null: no forecast), `year` (Int64), `renews_at` (instant, day of issue),
+      `not_after` (instant, of the new certificate, inclusive)
     - `habit_lifetime_days`, `habit_lead_days` (Float64 [d]), `habit_basis` (string: `seen` and `issued` as in
-      `summarise_expiry`; `assumed`: a third of the lifetime, where no renewal of the line is known)
+      `summarise_expiry`; `assumed`: a third of the lifetime, where no rotation of the line was fully observed; null:
+      no forecast), `habit_reason` (string, as in `summarise_expiry`; null: there is a habit)
     - `lifetime_days`, `lead_days` (Float64 [d], of this renewal: of the new certificate, and before the end of
       the one that it replaces), `cap_days` (Int64 [d], longest validity allowed on
       that day), `is_capped` (boolean, the habit's lifetime exceeds it), `is_lead_cut` (boolean, `lead_days` is not
       the habitual lead: the predecessor was capped, or the habitual lead exceeds half of its lifetime),
-      `is_overdue` (boolean, the habit wanted it before `now`)
+      `is_overdue` (boolean, the habit wanted it before `now`; null: the basis is not `seen`, so that a successor may
+      be there already)
     - `habit_breaks_at` (instant, the day on which today's habit stops working: the line's first renewal that is
       capped or whose lead is cut, the same in all its rows; null: none of them)
     - `source` (string)
@@ -110,9 +114,12 @@ def cap_of(issued: pd.Timestamp) -> Cap | None:
 
 def _renewals(start: dict[Hashable, Any], today: pd.Timestamp, horizon: pd.Timestamp) -> list[dict[str, object]]:
     """The rows of one line, from the certificate it starts from to the horizon."""
+    named = {name: start[name] for name in (*LINE, "leaf_sha256", "habit_reason", "source")}
+    is_known = not pd.isna(start["habit_basis"])
+    if not is_known and start["habit_reason"] != NOT_OBSERVED:
+        return [named]
     ends = start["not_after"] + SECOND
     lifetime = ends - start["not_before"]
-    is_known = not pd.isna(start["habit_basis"])
     lead = float(start["habit_lead_days"]) * _DAY if is_known else lifetime / 3
     # Below zero it is a habit too: renewed after the end.
     share = min(lead / lifetime, LARGEST_SHARE)
@@ -130,7 +137,7 @@ def _renewals(start: dict[Hashable, Any], today: pd.Timestamp, horizon: pd.Times
         valid = min(lifetime, allowed, _LATEST - issued)
         rows.append(
             {
-                **{name: start[name] for name in (*LINE, "leaf_sha256", "source")},
+                **named,
                 "renewal": len(rows) + 1,
                 "year": issued.year,
                 "renews_at": issued,
@@ -143,7 +150,7 @@ def _renewals(start: dict[Hashable, Any], today: pd.Timestamp, horizon: pd.Times
                 "cap_days": cap.days if cap else pd.NA,
                 "is_capped": lifetime > allowed,
                 "is_lead_cut": is_cut,
-                "is_overdue": wanted < today,
+                "is_overdue": wanted < today if start["habit_basis"] == "seen" else pd.NA,
             }
         )
         ends = issued + valid.floor("s")

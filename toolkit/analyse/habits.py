@@ -17,7 +17,11 @@ COLUMNS: Final = {
     "habit_rotations": "Int64",
     "habit_lead_days": "Float64",
     "habit_spread_days": "Float64",
+    "habit_reason": "string",
 }
+
+NOT_OBSERVED: Final = "no rotation was fully observed"
+"""The reason for a missing habit that leaves room for an assumption."""
 
 
 def has_ended(not_after: pd.Series, instant: "pd.Series | pd.Timestamp") -> pd.Series:
@@ -30,31 +34,39 @@ def with_habits(frame: pd.DataFrame, lines: pd.Series) -> pd.DataFrame:
     """The rows with the habit of their line in the columns of `COLUMNS`.
 
     `frame` has one row per certificate of a line, by `not_before` within the line, with `not_before`, `not_after`,
-    `first_seen` and `not_seen_before`; `lines` numbers the lines. Each certificate and the next one give a lead:
+    `first_seen` and `not_seen_before`; `lines` numbers the lines. Each certificate and the next one are a rotation
+    with a lead:
 
-    - seen: its end less the successor's `first_seen`, where the look before that was at most a tenth of its
-      lifetime earlier (else nobody knows when the successor came);
-    - issued: its end less the successor's `not_before`, where that is not negative (else certificates between
-      the two may be missing, or it was late; dates alone do not tell).
+    - seen: its end less the successor's `first_seen`. Fully observed where the look before that was at most a tenth
+      of its lifetime earlier.
+    - issued, where no rotation of the line was fully observed by looks: its end less the successor's `not_before`.
+      Fully observed where that is not negative; else certificates between the two may be missing, or it was late.
 
-    Left out are successors of the same generation (begun within a day, or a tenth of the lifetime) and those
-    begun with over half of the lifetime left, which re-issue or run in parallel rather than renew.
+    A rotation is a renewal unless the successor is of the same generation (begun within a day, or a tenth of the
+    lifetime) or begun with over half of the lifetime left. The habit is the median lead of the renewals, if at least
+    half of the fully observed rotations are renewals. Else the line replaces its certificates for other reasons than
+    their end: the habit is null, and `habit_reason` gives both counts.
     """
     ends, begins = frame["not_after"] + SECOND, frame["not_before"]
     lifetime = ends - begins
     following = frame[["not_before", "first_seen", "not_seen_before"]].groupby(lines).shift(-1)
     shift = following["not_before"] - begins
     is_new = (shift > _DAY) | (shift > lifetime / 10)
-    is_renewal = (lifetime > pd.Timedelta(0)) & is_new & (shift >= lifetime * (1 - LARGEST_SHARE))
+    is_renewal = is_new & (shift >= lifetime * (1 - LARGEST_SHARE))
+    is_pair = lifetime > pd.Timedelta(0)
     is_timely = (following["first_seen"] - following["not_seen_before"]) <= lifetime / 10
-    seen = _days(ends - following["first_seen"]).where(is_renewal & is_timely & frame["first_seen"].notna())
-    issued = _days(ends - following["not_before"]).where(is_renewal)
-    habits = _of_lines(seen, lines, "seen").fillna(_of_lines(issued.where(issued >= 0), lines, "issued"))
+    seen = _days(ends - following["first_seen"]).where(is_pair & is_timely & frame["first_seen"].notna())
+    issued = _days(ends - following["not_before"]).where(is_pair)
+    by_looks = _of_lines(seen, is_renewal, lines, "seen")
+    by_dates = _of_lines(issued.where(issued >= 0), is_renewal, lines, "issued")
+    habits = by_dates.where(by_looks["habit_reason"].eq(NOT_OBSERVED).fillna(value=False).astype(bool), by_looks)
     return frame.assign(**{name: habits[name].reindex(lines).set_axis(frame.index) for name in COLUMNS})
 
 
-def _of_lines(leads: pd.Series, lines: pd.Series, basis: str) -> pd.DataFrame:
-    grouped = leads.groupby(lines)
+def _of_lines(leads: pd.Series, is_renewal: pd.Series, lines: pd.Series, basis: str) -> pd.DataFrame:
+    """The habit of each line from its fully observed rotations, which are those that have a lead."""
+    observed = leads.groupby(lines).count()
+    grouped = leads.where(is_renewal).groupby(lines)
     count = grouped.count()
     habits = pd.DataFrame(
         {
@@ -64,7 +76,13 @@ def _of_lines(leads: pd.Series, lines: pd.Series, basis: str) -> pd.DataFrame:
             "habit_spread_days": grouped.max() - grouped.min(),
         }
     )
-    return habits.astype(COLUMNS).where(count > 0)
+    is_habit = (observed > 0) & (2 * count >= observed)
+    words = [
+        f"only {few} of {all_} rotations came in the second half of the predecessor's life" if all_ else NOT_OBSERVED
+        for few, all_ in zip(count, observed, strict=True)
+    ]
+    reason = pd.Series(words, count.index, dtype="string").mask(is_habit)
+    return habits.where(is_habit).assign(habit_reason=reason).astype(COLUMNS)
 
 
 def _days(spans: pd.Series) -> pd.Series:

@@ -36,18 +36,6 @@ def name_key(rows: pd.DataFrame) -> pd.Series:
     return rows["key_type"].astype(object).reset_index(drop=True) + "\n" + pd.Series(names, dtype=object)
 
 
-def covers(name: str, host: str) -> bool:
-    """Whether a name of a certificate is for the host: equal, or a wildcard for its leftmost label (RFC 9525, 6.3).
-
-    >>> covers("*.example.org", "mx.example.org"), covers("*.example.org", "a.b.example.org")
-    (True, False)
-    """
-    if name.startswith("*."):
-        label, _, parent = host.partition(".")
-        return bool(label) and parent.lower() == name[2:].lower()
-    return name.lower() == host.lower()
-
-
 def generations(rows: pd.DataFrame, group: pd.Series) -> pd.Series:
     """The generation of each row within its group, from 0; rows are sorted by group and `not_before`.
 

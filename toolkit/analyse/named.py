@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from toolkit.analyse.host_names import comparable, names_for
 from toolkit.analyse.issued import generations, issued_certificates
 from toolkit.analyse.looks import LINE, joined_sources
 from toolkit.tables import Tables
@@ -12,9 +13,8 @@ def pair_by_names(tables: Tables) -> pd.DataFrame:
     """Neighbouring certificates of each host name and key type: `LINE`, `old`, `new`, `is_ambiguous`, `source`, ….
 
     A certificate belongs to the hosts that observations (dated or not, on any port) show it for. One that was never
-    observed belongs to the observed hosts that its names cover (a wildcard stands for one label, RFC 9525
-    section 6.3); where it covers none, to each of its names, and names with the same certificates are one group.
-    So a change of other names breaks no group.
+    observed belongs to the observed hosts that its names are for (`host_names`); where they are for none, to each of
+    its names, and names with the same certificates are one group. So a change of other names breaks no group.
 
     Certificates begun together are one generation (`issued.generations`). Each certificate of a generation is paired
     with the latest of the generation before, and each of that with the earliest of this one; with several in either,
@@ -57,13 +57,10 @@ def _members(tables: Tables, issued: pd.DataFrame) -> pd.DataFrame:
         ],
         columns=["name", "cert_sha256"],
     )
-    named["pattern"] = named["name"].str.lower()
-    host = pd.Series(seen["host"].unique(), dtype="string")
-    wild = "*." + host.str.lower().str.replace(r"^[^.]*\.?", "", regex=True)
-    patterns = pd.concat([pd.DataFrame({"host": host, "pattern": pattern}) for pattern in (host.str.lower(), wild)])
-    covering = named.merge(patterns.drop_duplicates().astype(object), on="pattern")[
-        ["host", "cert_sha256"]
-    ].drop_duplicates()
+    named["pattern"] = named["name"].map(comparable, na_action="ignore")
+    hosts = [(host, pattern) for host in seen["host"].unique() for pattern in names_for(host)]
+    patterns = pd.DataFrame(hosts, columns=["host", "pattern"], dtype=object)
+    covering = named.merge(patterns, on="pattern")[["host", "cert_sha256"]].drop_duplicates()
     rest = named[~named["cert_sha256"].isin(covering["cert_sha256"])].drop_duplicates(["name", "cert_sha256"])
     return pd.concat([seen, covering, _same_names_together(rest)], ignore_index=True)
 

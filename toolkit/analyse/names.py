@@ -9,6 +9,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from toolkit.analyse.elements import Element, Name, comparable_name
+from toolkit.analyse.host_names import comparable, compared_host, names_for
 
 _COMPARED = (x509.DNSName, x509.IPAddress, x509.DirectoryName, x509.RFC822Name, x509.UniformResourceIdentifier)
 _COMMON_NAME = re.compile(r"(?:^|,)CN=((?:[^,\\]|\\.)*)")
@@ -19,31 +20,28 @@ MOST_COMPARISONS: Final = 1 << 20
 
 
 def match_host(element: Element, host: str) -> Literal["san", "cn"] | None:
-    """Where the certificate names the host: in the subjectAltName, in the common name, or nowhere.
+    """Where the certificate names the host (`host_names`): in the subjectAltName, in the common name, or nowhere.
 
-    RFC 6125, section 6.4, and RFC 9525, section 6.3: an asterisk stands for one whole left-most label, and at least
-    two labels follow it; an address matches an iPAddress only. The common name counts where there is no dNSName
-    (RFC 6125, section 6.4.4; no longer in RFC 9525: whether it may still count is the caller's to say).
+    An address matches an iPAddress only, a name a dNSName. The common name counts where there is no dNSName (RFC 6125,
+    section 6.4.4; no longer in RFC 9525: whether it may still count is the caller's to say).
     """
-    names = element.names or ()
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        dns_names = [name.value for name in names if isinstance(name, x509.DNSName)]
-        if any(names_host(pattern, host) for pattern in dns_names):
-            return "san"
-        if not dns_names and any(names_host(pattern, host) for pattern in element.common_names):
-            return "cn"
-        return None
-    return "san" if any(isinstance(name, x509.IPAddress) and name.value == address for name in names) else None
+    wanted, names = names_for(host), element.names or ()
+    if compared_host(host)[1]:
+        return "san" if any(isinstance(name, x509.IPAddress) and str(name.value) in wanted for name in names) else None
+    dns_names = [name.value for name in names if isinstance(name, x509.DNSName)]
+    if any(comparable(name) in wanted for name in dns_names):
+        return "san"
+    if not dns_names and any(comparable(name) in wanted for name in element.common_names):
+        return "cn"
+    return None
 
 
 def find_forbidden_name(path: tuple[Element, ...]) -> tuple[Element, str] | Literal["unjudged"] | None:
     """The first element of a path (leaf first) with a name that a CA above it may not give, and why.
 
     RFC 5280, section 4.2.1.10: names of each element against the constraints of every one above, self-issued
-    intermediates aside. `unjudged`: a constrained name of a kind that is not compared here (otherName, …), or too many
-    of them.
+    intermediates aside. `unjudged`: a constrained name of a kind that is not compared here (otherName, …), constraints
+    with a minimum or maximum, or too many names.
     """
     comparisons = 0
     for depth, element in enumerate(path):
@@ -52,6 +50,8 @@ def find_forbidden_name(path: tuple[Element, ...]) -> tuple[Element, str] | Lite
         above = [issuer.constraints for issuer in path[depth + 1 :] if issuer.constraints is not None]
         if not above:
             continue
+        if any(issuer.has_bounded_constraints for issuer in path[depth + 1 :]):
+            return "unjudged"
         for name in _names_of(element, is_leaf=depth == 0):
             for constraints in above:
                 comparisons += len(constraints.permitted_subtrees or ()) + len(constraints.excluded_subtrees or ())
@@ -72,20 +72,6 @@ def common_names(subject: str) -> list[str]:
     ['mx.example.org']
     """
     return [match.replace("\\", "") for match in _COMMON_NAME.findall(subject)]
-
-
-def names_host(pattern: str, host: str) -> bool:
-    """Whether a dNSName names the host, by the rules of `match_host`.
-
-    >>> names_host("*.example.org", "mx.example.org"), names_host("*.example.org", "a.mx.example.org")
-    (True, False)
-    """
-    pattern, host = pattern.lower(), host.lower().removesuffix(".")
-    first, dot, rest = pattern.partition(".")
-    if first == "*" and dot:
-        label, _, parent = host.partition(".")
-        return bool(label) and parent == rest and "." in rest and "*" not in rest
-    return bool(pattern) and pattern == host and "*" not in pattern
 
 
 def _names_of(element: Element, *, is_leaf: bool) -> Iterator[x509.GeneralName]:

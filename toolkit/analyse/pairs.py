@@ -30,8 +30,8 @@ DTYPES: Final = {
     "validity_overlap_days": "Float64",
     "min_share": "Float64",
     **dict.fromkeys(["looks_needed", "overlap_looks_needed", "looks_before", "looks_after"], "Int64"),
-    **dict.fromkeys(["has_too_few_looks", "is_return", "is_interleaved", "is_ambiguous", "is_sticky_suspected"],
-                    "boolean"),
+    **dict.fromkeys(["has_too_few_looks", "is_half_contradicted", "is_return", "is_interleaved", "is_ambiguous",
+                     "is_sticky_suspected"], "boolean"),
     "kind": "string",
     **dict.fromkeys(["has_same_key", "is_issuer_changed"], "boolean"),
     **dict.fromkeys(["names_added", "names_removed"], "object"),
@@ -63,7 +63,8 @@ def describe_pairs(line: pd.DataFrame, old: pd.DataFrame, new: pd.DataFrame, tol
     row["successor_not_seen_before"] = new["not_seen_before"]
     row["predecessor_not_seen_after"] = old["not_seen_after"]
     row["start_max_at"], row["done_min_at"] = new["first_seen"], old["last_seen"]
-    row["overlap_min_days"] = _both_served_days(old, new)
+    # Sightings alone never rule out one backend that was switched over and back.
+    row["overlap_min_days"] = pd.Series(0.0, line.index).where(old["last_seen"].notna() & new["first_seen"].notna())
     row["validity_overlap_days"] = _validity_overlap_days(old, new)
     row["kind"] = kind_of_succession(old, new)
     row["has_same_key"] = old["spki_sha256"].eq(new["spki_sha256"])
@@ -80,19 +81,6 @@ def describe_pairs(line: pd.DataFrame, old: pd.DataFrame, new: pd.DataFrame, tol
     frame = pd.DataFrame(row, index=line.index)
     _add_distances(frame)
     return frame.reindex(columns=list(DTYPES)).astype(DTYPES)
-
-
-def _both_served_days(old: pd.DataFrame, new: pd.DataFrame) -> pd.Series:
-    """For how long both were served, at least.
-
-    Where the old one was seen no later than the new one, it was served when the new one began, and until its own last
-    sighting. Where the order of first sightings is against that of the validity, nothing shows that the old one was
-    served when the new one began: what is left is the time in which both lay between sightings of their own.
-    """
-    is_against = old["first_seen"] > new["first_seen"]
-    begins = new["first_seen"].mask(is_against, old["first_seen"])
-    ends = old["last_seen"].mask(is_against & (new["last_seen"] < old["last_seen"]), new["last_seen"])
-    return days(ends - begins).clip(lower=0)
 
 
 def _validity_overlap_days(old: pd.DataFrame, new: pd.DataFrame) -> pd.Series:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from toolkit.analyse.elements import Element, Name, Unreadable, is_signed_by
+from toolkit.analyse.elements import Element, Name, Unreadable, is_signed_by, may_have_issued
 
 LONGEST: Final = 12
 """Elements of a path. Public ones have two to five."""
@@ -61,7 +61,7 @@ class Index:
 
     def issuers(self, child: Element) -> list[Element]:
         """Those that the child's issuer name means, and that its authorityKeyIdentifier does not rule out."""
-        return [issuer for issuer in self.by_subject.get(child.issuer, ()) if _may_have_issued(child, issuer)]
+        return [issuer for issuer in self.by_subject.get(child.issuer, ()) if may_have_issued(child, issuer)]
 
 
 class Signatures:
@@ -79,7 +79,7 @@ class Signatures:
 
 
 def find_paths(leaf: Element, roots: Index, others: Index, signatures: Signatures) -> Search:
-    """The paths from the leaf to a self-issued certificate among the roots, those through fewest others first."""
+    """The paths from the leaf to an anchor among the roots, those through fewest others first."""
     search = Search()
     _extend((leaf,), roots, others, signatures, search)
     search.paths.sort(key=len)
@@ -89,10 +89,10 @@ def find_paths(leaf: Element, roots: Index, others: Index, signatures: Signature
 def _extend(path: tuple[Element, ...], roots: Index, others: Index, signatures: Signatures, search: Search) -> None:
     search.steps += 1
     child = path[-1]
-    if child.is_self_issued and any(root.sha256 == child.sha256 for root in roots.by_subject.get(child.subject, ())):
+    if child.is_anchor and any(root.sha256 == child.sha256 for root in roots.by_subject.get(child.subject, ())):
         search.paths.append(path)
         return
-    anchors = [issuer for issuer in roots.issuers(child) if issuer.is_self_issued]
+    anchors = [issuer for issuer in roots.issuers(child) if issuer.is_anchor]
     known = {issuer.sha256 for issuer in anchors}
     between = [issuer for issuer in [*roots.issuers(child), *others.issuers(child)] if issuer.sha256 not in known]
     used = {(element.subject, element.key) for element in path}
@@ -127,13 +127,6 @@ def _dead_end(path: tuple[Element, ...], verdicts: list[tuple[Element, bool | No
     if child.is_self_issued:
         return DeadEnd(path, "it is self-issued and not among the roots", is_forged=False)
     return DeadEnd(path, "its issuer is neither served nor among the roots", is_forged=False)
-
-
-def _may_have_issued(child: Element, issuer: Element) -> bool:
-    """RFC 5280, section 4.2.1.1: an identifier that names another key or serial number rules the issuer out."""
-    if child.issuer_key_id is not None and issuer.key_id is not None and child.issuer_key_id != issuer.key_id:
-        return False
-    return child.issuer_serial is None or child.issuer_serial == issuer.serial
 
 
 def readable(elements: Iterable[Element | Unreadable]) -> list[Element]:

@@ -8,11 +8,13 @@ import pandas as pd
 from toolkit.analyse.bounds import (
     HALF_WINDOWS,
     MIN_SHARE,
+    Bools,
     Edges,
     Ints,
     check_share,
     done_bound,
-    half_bounds,
+    half_gaps,
+    instants_of_gaps,
     looks_needed,
     looks_needed_in_all,
     overlap_bound,
@@ -30,9 +32,11 @@ from toolkit.analyse.looks import (
     neighbours,
 )
 from toolkit.analyse.named import pair_by_names
+from toolkit.analyse.overlaps import certain_overlaps
 from toolkit.analyse.pairs import CLAIMS, DTYPES, FACTS, INSTANT, days, describe_pairs
 from toolkit.analyse.skipped import find_skipped
 from toolkit.analyse.stickiness import suspect_stickiness
+from toolkit.analyse.undated import pair_undated
 from toolkit.analyse.visits import Succession, find_succession
 from toolkit.errors import UsageError
 from toolkit.tables import Tables
@@ -68,13 +72,13 @@ def find_rotations(
     | `successor_sct_at` | instant | certain: B was not served earlier (its latest SCT, RFC 6962) | it has none |
     | `successor_not_seen_before` | instant | the look before B's first | there is none |
     | `predecessor_not_seen_after` | instant | the look after A's last | there is none |
-    | `start_max_at` | instant | certain: B was served from this instant or earlier | by names |
-    | `done_min_at` | instant | certain: A was served until this instant or later | by names |
+    | `start_max_at` | instant | certain: B was served from this instant or earlier | by names; no upper bound |
+    | `done_min_at` | instant | certain: A was served until this instant or later | by names; no lower bound |
     | `overlap_min_days` | Float64 [d] | certain: both were served for at least this long (see below) | by names |
     | `start_min_at` | instant | 95 %: B's share was below `min_share` until this instant | too few looks |
     | `done_max_at` | instant | 95 %: A's share is below `min_share` since this instant | too few looks |
     | `overlap_max_days` | Float64 [d] | 95 %: the overlap is at most this long | too few looks |
-    | `half_min_at`, `half_max_at` | instant | 95 %: B's share first reached one half in between | too few looks |
+    | `half_min_at`, `half_max_at` | instant | 95 %: B's share first reached one half in between | see the two flags |
     | `lead_min_days`, `lead_max_days` | Float64 [d] | A's `not_after` less start | that end of start is null |
     | `shelf_min_days`, `shelf_max_days` | Float64 [d] | start less B's `not_before` | that end of start is null |
     | `tail_min_days`, `tail_max_days` | Float64 [d] | A's `not_after` less done | that end of done is null |
@@ -83,9 +87,10 @@ def find_rotations(
     | `looks_needed` | Int64 | looks that a claim of start (before) or of done (after) needs | never null |
     | `overlap_looks_needed` | Int64 | looks that a claim of the overlap needs, before and after | never null |
     | `looks_before`, `looks_after` | Int64 | looks before B's first, after A's last | not from looks |
-    | `has_too_few_looks` | boolean | some 95 % end is null for want of looks: any of the five | never null |
+    | `has_too_few_looks` | boolean | some 95 % end is null for want of dated looks: any of the five | never null |
+    | `is_half_contradicted` | boolean | no instant fits: B's share did not rise through one half | not from looks |
     | `is_return` | boolean | B had been seen before, and had given way | never null |
-    | `is_interleaved` | boolean | A was seen after B was first seen | by names |
+    | `is_interleaved` | boolean | A was seen after B was first seen | by names; not known |
     | `is_ambiguous` | boolean | the pair is one reading among several (see below) | never null |
     | `is_sticky_suspected` | boolean | looks of a round agree more than chance allows (see below) | nothing tells |
     | `kind` | string | `renewal`; `reissue_or_parallel`: over half of A's life was left when B began | no validity |
@@ -93,14 +98,18 @@ def find_rotations(
     | `is_issuer_changed` | boolean | the issuers' names differ | an issuer is not known |
     | `names_added`, `names_removed` | object | tuples of names, empty where none | names not known |
     | `lifetime_change_days` | Float64 [d] | B's lifetime less A's | no validity |
-    | `is_expired_while_served` | boolean | A was seen after its `not_after` | by names |
-    | `is_served_before_valid` | boolean | B was seen before its `not_before` | by names |
+    | `is_expired_while_served` | boolean | A was seen after its `not_after` | by names; not known |
+    | `is_served_before_valid` | boolean | B was seen before its `not_before` | by names; not known |
     | `skipped` | object | tuple of certificates issued from A to B, never seen on the line | from sightings |
     | `source` | string | sources of both, sorted, joined by `, ` | never null |
 
-    The certain ends hold on one clock. `overlap_min_days` is `done_min_at` less `start_max_at`, 0 where that is
-    negative: A served before B began, and until it was last seen. Where A was first seen after B (`is_ambiguous`),
-    no look shows that; then it is the time in which both lay between sightings of their own, 0 where there is none.
+    The certain ends hold on one clock. `overlap_min_days` counts only what one backend that was switched over and back
+    does not explain as well (`toolkit.analyse.overlaps` has the rules): while one address showed A before and after a
+    time at which another showed B before and after, or while several backends answered at one address, which both at
+    one instant show, or both in several of its rounds. It is 0 where looks alternate (`is_interleaved`) and show
+    neither: `done_min_at` less `start_max_at` is then the overlap if nothing was switched back. Where A was first seen
+    after B (`is_ambiguous`), nothing shows that it was served before; what counts begins there.
+
     The 95 % claims (`toolkit.analyse.bounds`, each one-sided) assume
     independent looks, failures unrelated to the certificate, and a share of B that never falls; machines may
     hold less than `min_share` for ever, so a claim never says that a certificate is gone. `min_share=1` says
@@ -121,7 +130,9 @@ def find_rotations(
     was seen before its predecessor; by names, several certificates of one generation.
 
     Certificates whose row is missing, or whose key type is not known, make no rotation: they may be the other half
-    of a pair of key types. Undated looks have no place in an order and make none either. Looks are ordered by their
+    of a pair of key types. Undated looks have no place in an order. A line that has no others is paired by
+    `not_before` alone: the upper bounds of its looks give `start_max_at`, their lower bounds `done_min_at`, and the
+    flags say only what the bounds make certain, else null (`toolkit.analyse.undated`). Looks are ordered by their
     instants alone: rounds may overlap, and a clock that jumped puts looks where it said. A validity that ends before
     it begins is computed as it stands.
 
@@ -138,13 +149,17 @@ def find_rotations(
     elif basis != "looks":
         raise UsageError(f'basis={basis!r}: "looks" or "names".')
     elif isinstance(given, Tables):
-        found = _from_looks(given, min_share, sticky=sticky)
+        dated, undated = _from_looks(given, min_share, sticky=sticky), pair_undated(given)
+        found = pd.concat([dated, undated]).sort_values(LINE, kind="stable", ignore_index=True)
     else:
         found = _from_sightings(given, min_share)
     found["min_share"] = min_share
     found["looks_needed"] = looks_needed(min_share)
     found["overlap_looks_needed"] = looks_needed_in_all(min_share) - 1
-    found["has_too_few_looks"] = found[CLAIMS].isna().any(axis=1)
+    is_explained = found["is_half_contradicted"].fillna(value=False).astype(bool)
+    is_missing = found[CLAIMS].isna()
+    is_missing.loc[is_explained, ["half_min_at", "half_max_at"]] = False
+    found["has_too_few_looks"] = is_missing.any(axis=1)
     return found.astype(DTYPES)
 
 
@@ -158,9 +173,10 @@ def _from_looks(tables: Tables, min_share: float, *, sticky: bool) -> pd.DataFra
     told["is_return"] = found.visit[new] > 0
     told["is_ambiguous"] = found.is_ambiguous
     address = pd.factorize(tables.observations["address"].iloc[looks.row])[0]
+    told["overlap_min_days"] = days(pd.Series(certain_overlaps(found, address).view("timedelta64[us]")))
     told["is_sticky_suspected"] = suspect_stickiness(looks, address, found.shown, old, new)
     told["skipped"] = find_skipped(tables, line, old_rows, new_rows)
-    return describe_pairs(line, old_rows, new_rows, told).sort_values(LINE, kind="stable", ignore_index=True)
+    return describe_pairs(line, old_rows, new_rows, told)
 
 
 def _visited(tables: Tables, found: Succession) -> pd.DataFrame:
@@ -197,7 +213,7 @@ def _claims(found: Succession, min_share: float, *, sticky: bool) -> pd.DataFram
         before=np.searchsorted(counted, begins[seen_from]),
         after=np.searchsorted(counted, ends[found.last[old]]),
     )
-    half_min, half_max = _half(found, edges, found.shown[counted])
+    half_min, half_max, is_contradicted = _half(found, edges, found.shown[counted])
     return pd.DataFrame(
         {
             "start_min_at": as_instants(start_bound(edges, min_share)),
@@ -205,14 +221,17 @@ def _claims(found: Succession, min_share: float, *, sticky: bool) -> pd.DataFram
             "overlap_max_days": days(pd.Series(overlap_bound(edges, min_share).view("timedelta64[us]"))),
             "half_min_at": as_instants(half_min),
             "half_max_at": as_instants(half_max),
+            "is_half_contradicted": is_contradicted,
             "looks_before": np.maximum(edges.before - edges.lo, 0),
             "looks_after": np.maximum(edges.hi - edges.after, 0),
         }
     )
 
 
-def _half(found: Succession, edges: Edges, shown: Ints) -> tuple[Ints, Ints]:
-    """`half_bounds` on the looks around each roll-out: further away every gap is rejected anyway.
+def _half(found: Succession, edges: Edges, shown: Ints) -> tuple[Ints, Ints, Bools]:
+    """`half_bounds` on the looks around each roll-out, and whether all gaps are rejected.
+
+    Further away every gap is rejected anyway.
 
     A gap eight looks or more before the successor's first sighting, or after the predecessor's last, is rejected by
     the shortest window; the longest window of a gap nearer than that must still fit.
@@ -222,13 +241,9 @@ def _half(found: Succession, edges: Edges, shown: Ints) -> tuple[Ints, Ints]:
     hi = np.maximum(np.minimum(edges.hi, edges.after + reach), lo)
     positions, owner = stretches(lo, hi)
     ends = np.cumsum(hi - lo)
-    return half_bounds(
-        edges.at[positions],
-        shown[positions] == found.old[owner],
-        shown[positions] == found.new[owner],
-        ends - (hi - lo),
-        ends,
-    )
+    at, lo, hi = edges.at[positions], ends - (hi - lo), ends
+    first, last = half_gaps(at, shown[positions] == found.old[owner], shown[positions] == found.new[owner], lo, hi)
+    return *instants_of_gaps(at, first, last, lo, hi), first < 0
 
 
 def _stretch_without_returns(found: Succession) -> tuple[Ints, Ints]:

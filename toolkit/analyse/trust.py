@@ -62,8 +62,9 @@ def verify_chains(
 
     One row per service, server name, chain and stretch of time in which nothing changes: with `observed` (each look
     judged at its own instant) looks of a chain share a row while every check comes out the same; an undated look is
-    judged where the bounds of its instant lie in one stretch. With instants: one row per chain and instant. `roots`
-    are certificates in DER (`toolkit.reference.roots.load_roots`, `Lab.roots`); only self-issued ones anchor a path.
+    judged where the bounds of its instant lie in one stretch, such as the latest SCT in its leaf. With instants:
+    one row per chain and instant. `roots` are certificates in DER (`toolkit.reference.roots.load_roots`, `Lab.roots`);
+    only self-issued ones whose authorityKeyIdentifier means no other certificate anchor a path.
     `intermediates="held"` also uses the other CA certificates of the tables, as a client does that fetches or caches
     them; it can then judge a leaf whose chain was not recorded. What is wrong with such a certificate alone, its end
     above all, leaves the verdict `unknown`: a CA renews its certificate with the same key, and another edition may have
@@ -81,9 +82,10 @@ def verify_chains(
       not recorded as served
     - `is_path_found` (boolean, from the leaf to a root; null: no chain to search), `is_within_validity` (every element,
       the root included), `is_name_match`, `is_key_usage_right` (CA flag, keyUsage, extendedKeyUsage, path length, name
-      constraints, unknown critical extensions), `is_signature_acceptable` (no hash that clients refused by then);
-      without a path they speak of the elements up to where it ends; null: could not be checked, or wrong with an
-      intermediate that was not recorded as served, and with nothing else
+      constraints, critical extensions that clients do not process, explicit curve parameters, proxy certificates),
+      `is_signature_acceptable` (no hash that clients refused by then); without a path they speak of the elements up to
+      where it ends; null: could not be checked, or wrong with an intermediate that was not recorded as served, and with
+      nothing else
     - `is_order_right` (boolean, each served certificate certifies the one before: RFC 8446, section 4.4.2; not part of
       the verdict, clients sort; null: no chain, or an element cannot be read)
     - `missing` (Int64, elements of the path that were not served, the root aside; null: no path), `extra` (Int64,
@@ -205,7 +207,10 @@ def _groups(tables: Tables) -> Iterator[_Group]:
     codes = keys.groupby(list(keys.columns), dropna=False, sort=True).ngroup()
     order = np.argsort(codes.to_numpy(), kind="stable")
     starts = np.flatnonzero(np.diff(codes.to_numpy()[order], prepend=-1))
-    earliest = _microseconds(looks["observed_at"].fillna(looks["observed_from"]))[order]
+    # Its embedded SCTs are older than a certificate (RFC 6962, section 3.3): it was shown after the latest of them.
+    signed = looks["leaf_sha256"].map(tables.certificates.set_index("cert_sha256")["sct_at"])
+    since = looks["observed_from"].where(~(looks["observed_from"].isna() | (looks["observed_from"] < signed)), signed)
+    earliest = _microseconds(looks["observed_at"].fillna(since))[order]
     latest = _microseconds(looks["observed_at"].fillna(looks["observed_until"]))[order]
     firsts = looks.iloc[order[starts]]
     sources = joined_sources(pd.DataFrame({"group": codes}), looks["source"])

@@ -11,7 +11,8 @@ from typing import Any, Final
 import pandas as pd
 
 from toolkit.analyse.habits import SECOND
-from toolkit.analyse.names import common_names, names_host
+from toolkit.analyse.host_names import names_host
+from toolkit.analyse.names import common_names
 from toolkit.reference import Suite
 from toolkit.reference.rules import Rule
 
@@ -115,7 +116,7 @@ def _breaks_names(rule: Rule, certificate: Certificate) -> bool | None:
     if not any(not _is_address(name) for name in candidates) and rule.test == "match":
         subject = certificate["subject"]
         candidates += [] if _is_null(subject) else common_names(subject)
-    return not any(name == asked or names_host(name, asked) for name in candidates)
+    return not any(names_host(name, asked) for name in candidates)
 
 
 def _is_address(name: str) -> bool:

@@ -1,22 +1,32 @@
 """Keys and signature algorithms: what their object identifiers mean."""
 
-from toolkit.certificates.der import BITS, INTEGER, OID, SEQUENCE, BrokenError, Der, read_integer, read_oid
+from toolkit.certificates.der import BITS, INTEGER, OID, SEQUENCE, BrokenError, Der, read_oid
 from toolkit.reference.algorithms import CURVES, DSA, EC, HASHES, KEY_TYPES, RSA, RSA_PSS, SIGNATURE_ALGORITHMS
 
 
 def read_key(spki: Der, row: dict[str, object]) -> None:
-    """Type, size and curve of a SubjectPublicKeyInfo, into the row."""
+    """Type, size and curve of a SubjectPublicKeyInfo, into the row.
+
+    Raises `BrokenError` for what is wrong, also where the row holds a size nevertheless: an RSA modulus without its
+    leading zero octet is a negative INTEGER, and OpenSSL and GnuTLS read it as unsigned.
+    """
     algorithm = spki.take(SEQUENCE)
     oid = read_oid(algorithm.take(OID))
     if oid not in KEY_TYPES:
         raise BrokenError(f"unknown algorithm {oid}")
     row["key_type"], row["key_bits"] = KEY_TYPES[oid]
     if oid in {RSA, RSA_PSS}:
-        bits = spki.take(BITS)
-        modulus = Der(bits.data, bits.at + 1, bits.end).take(SEQUENCE).take(INTEGER)
-        row["key_bits"] = read_integer(modulus).bit_length()
+        key = Der(_public_key(spki)).take(SEQUENCE)
+        modulus = key.take(INTEGER).content()
+        row["key_bits"] = _size(modulus, "modulus")
+        exponent = key.take(INTEGER).content()
+        _size(exponent, "exponent")
+        _check_encoding(modulus, "modulus")
+        _check_encoding(exponent, "exponent")
     elif oid == DSA and algorithm.peek() == SEQUENCE:
-        row["key_bits"] = read_integer(algorithm.take().take(INTEGER)).bit_length()
+        prime = algorithm.take().take(INTEGER).content()
+        row["key_bits"] = _size(prime, "prime p")
+        _check_encoding(prime, "prime p")
     elif oid == EC:
         if algorithm.peek() != OID:
             raise BrokenError("its curve is not a named one")
@@ -24,6 +34,37 @@ def read_key(spki: Der, row: dict[str, object]) -> None:
         if curve not in CURVES:
             raise BrokenError(f"unknown curve {curve}")
         row["key_curve"], row["key_bits"] = CURVES[curve]
+        _check_point(_public_key(spki), (CURVES[curve][1] + 7) // 8)
+
+
+def _public_key(spki: Der) -> bytes:
+    """The content of the BIT STRING, after the octet that counts the unused bits."""
+    return spki.take(BITS).content()[1:]
+
+
+def _size(magnitude: bytes, what: str) -> int:
+    """Bits of a positive number, its content octets read as unsigned."""
+    bits = int.from_bytes(magnitude).bit_length()
+    if not bits:
+        raise BrokenError(f"its {what} is zero")
+    return bits
+
+
+def _check_encoding(magnitude: bytes, what: str) -> None:
+    """ITU-T X.690, section 8.3.2: as few octets as the value needs, the first bit its sign."""
+    if magnitude[0] & 0x80:
+        raise BrokenError(f"its {what} is a negative INTEGER, read as unsigned")
+    if len(magnitude) > 1 and magnitude[0] == 0 and not magnitude[1] & 0x80:
+        raise BrokenError(f"its {what} has more leading zeros than DER allows")
+
+
+def _check_point(point: bytes, field: int) -> None:
+    """SEC 1, section 2.3.3: both coordinates after 04 (06 and 07: hybrid), or one after 02 or 03."""
+    sizes = {0x02: field, 0x03: field, 0x04: 2 * field, 0x06: 2 * field, 0x07: 2 * field}
+    if not point or len(point) - 1 != sizes.get(point[0]):
+        raise BrokenError(
+            f"{len(point)} octets that begin with {point[:1].hex() or 'nothing'} are not a point of its curve"
+        )
 
 
 def read_signature_algorithm(whole: bytes) -> str:

@@ -63,11 +63,11 @@ def plot_rotations(frame: pd.DataFrame, *, ax: Axes | None = None, now: object =
 
     `frame` is what `find_rotations` returns, on either basis. Thin: valid; thick, or a dot: seen; a hollow arrow:
     open, no look tells when it began or ended. A certificate that no dated look saw has its thin line only. A star:
-    the line went back to this certificate. Hatched red across two lanes: both were certainly served
-    (`start_max_at` to `done_min_at`; never where the pair `is_ambiguous`). Grey under the successor's line: both were
-    valid. A filled arrow at the edge: the validity goes on beyond the chart. `now` (an instant with a zone) draws a
-    line. Rows are in the order of their names, `mx2` before `mx10`. Returns the axes; a new figure's height follows
-    the number of rows. Raises `UsageError` for another frame.
+    the line went back to this certificate. Hatched red across two lanes, from `start_max_at` to `done_min_at`: both
+    were certainly served, for so many days of it (`overlap_min_days`; never where the pair `is_ambiguous`). Grey under
+    the successor's line: both were valid. A filled arrow at the edge: the validity goes on beyond the chart. `now` (an
+    instant with a zone) draws a line. Rows are in the order of their names, `mx2` before `mx10`. Returns the axes; a
+    new figure's height follows the number of rows. Raises `UsageError` for another frame.
     """
     canvas.check_frame(frame, "predecessor_sha256", "successor_sha256", what="what `find_rotations` returns")
     if frame.empty:
@@ -227,7 +227,8 @@ def _draw_overlaps(ax: Axes, frame: pd.DataFrame, rows: pd.DataFrame) -> list[Pa
     end = np.fmin(former["not_after"].to_numpy(), latter["not_after"].to_numpy())
     both = (end > begin) & former["not_after"].notna().to_numpy() & latter["not_after"].notna().to_numpy()
     start, done = canvas.days(frame["start_max_at"]), canvas.days(frame["done_min_at"])
-    served = (done > start) & ~frame["is_ambiguous"].fillna(value=False).to_numpy(dtype=bool)
+    both_days = frame["overlap_min_days"].fillna(value=0).to_numpy(dtype=float)
+    served = (both_days > 0) & ~frame["is_ambiguous"].fillna(value=False).to_numpy(dtype=bool)
     marks: list[Patch | Line2D] = []
     if both.any():
         y = latter["y"].to_numpy()[both]
@@ -238,14 +239,14 @@ def _draw_overlaps(ax: Axes, frame: pd.DataFrame, rows: pd.DataFrame) -> list[Pa
             band.set_gid("validity-overlap")
         marks.append(Patch(facecolor=FAINT, alpha=0.3, label="both valid"))
         if not served.any():
-            _write_days(ax, begin[both], end[both], y - 0.25)
+            _write_days(ax, end[both], y - 0.25, (end - begin)[both])
     if served.any():
         upper = np.minimum(former["y"].to_numpy(), latter["y"].to_numpy())[served]
         lower = np.maximum(former["y"].to_numpy(), latter["y"].to_numpy())[served]
         for left, right, high, low in zip(start[served], done[served], upper, lower, strict=True):
             _draw_box(ax, float(left), float(right), float(high), float(low))
         marks.append(Patch(facecolor="none", edgecolor=RED, hatch="//////", label="both served (certain)"))
-        _write_days(ax, start[served], done[served], upper - 0.25)
+        _write_days(ax, done[served], upper - 0.25, both_days[served])
     if frame["is_return"].any():
         back = frame["is_return"].to_numpy(dtype=bool)
         stars = ax.scatter(
@@ -280,11 +281,10 @@ def _draw_box(ax: Axes, left: float, right: float, upper: float, lower: float) -
         ax.plot([middle, middle], [upper + 0.36, lower - 0.36], color=RED, linewidth=0.9, zorder=4)
 
 
-def _write_days(ax: Axes, begin: NDArray[np.float64], end: NDArray[np.float64], y: NDArray[np.float64]) -> None:
-    if len(begin) > _MOST_NUMBERS:
+def _write_days(ax: Axes, end: NDArray[np.float64], y: NDArray[np.float64], lengths: NDArray[np.float64]) -> None:
+    if len(end) > _MOST_NUMBERS:
         return
-    for left, right, height in zip(begin, end, y, strict=True):
-        span = right - left
+    for right, height, span in zip(end, y, lengths, strict=True):
         words = f"{span:.0f} d" if span >= 10 else f"{span:.1f} d" if span >= 0.95 else f"{span * 24:.1f} h"
         ax.annotate(
             words, (right, height), xytext=(3, 0), textcoords="offset points", va="center", fontsize=7.5, color=INK,

@@ -44,14 +44,17 @@ def plot_renewals(
     - `lines`: a row per line and a mark per renewal, soonest first. The mark's shape and colour say whether the renewal
       follows the line's habit, is cut short by a cap, or is overdue; a star, where today's habit stops working.
 
-    Returns the axes. Raises `UsageError` for another view or frame.
+    Lines without a forecast are not drawn. Returns the axes. Raises `UsageError` for another view or frame.
     """
     if view not in ("calendar", "lines"):
         raise UsageError(f"view={view!r}: write 'calendar' or 'lines'.")
     canvas.check_frame(frame, "renews_at", what="what `forecast_renewals` returns")
     if frame.empty:
         return canvas.say_nothing(ax, "Renewals to come", "No line shows a certificate from which to go on.")
-    rows = frame.reset_index(drop=True)
+    rows = frame.dropna(subset=["renews_at"]).reset_index(drop=True)
+    if rows.empty:
+        why = "No line renews its certificates by a habit that can be continued (`habit_reason`)."
+        return canvas.say_nothing(ax, "Renewals to come", why)
     rows["at"] = canvas.days(rows["renews_at"])
     rows["line"] = rows.groupby(LINE, sort=False, dropna=False).ngroup()
     return _plot_lines(rows, ax) if view == "lines" else _plot_calendar(rows, ax)

@@ -7,15 +7,16 @@ Exit codes: 0 fine, 1 findings, 2 usage, 3 nothing could be reached, 4 a file co
 import os
 import sys
 import traceback
-from collections.abc import Sequence
-from contextlib import suppress
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from toolkit import text
 from toolkit.cli.codes import FAILED, FINE, INTERRUPTED, UNREADABLE, UNWRITABLE, USAGE
 from toolkit.cli.options import read_command
-from toolkit.errors import OutputError, ReadError, SchemaError, StoreError, ToolkitError, UsageError
+from toolkit.errors import OutputError, ReadError, ReadWarning, SchemaError, StoreError, ToolkitError, UsageError
 
 _CODES: Final = (
     (UsageError, USAGE),
@@ -40,6 +41,24 @@ def run() -> None:
     sys.exit(code)
 
 
+@contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    """Say what was left out of a file in one line on standard error, as everything else that the command says."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("default", category=ReadWarning)
+        show = warnings.showwarning
+
+        def say(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+            if issubclass(category, ReadWarning):
+                _complain(str(message))
+            else:
+                show(message, category, *place, **more)
+
+        warnings.showwarning = say
+        yield
+
+
+@_warnings_as_lines()
 def main(argv: Sequence[str] | None = None) -> int:
     """Carry out one command line and return its exit code; what goes wrong is said on standard error."""
     try:

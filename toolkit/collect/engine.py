@@ -132,10 +132,13 @@ class Engine:
                 group.create_task(self._resolve(waiting, group))
 
     async def _expand(self) -> list[Target]:
-        """The targets, each domain's mail servers written out; a domain without any is reported as a failed look."""
+        """The targets, each domain's mail servers written out.
+
+        A domain without any, and a mail server that cannot be asked, are reported as failed looks.
+        """
         plan = self._plan
         waiting = iter([target for target in plan.targets if isinstance(target, MailDomain)])
-        found: dict[MailDomain, list[Target]] = {}
+        found: dict[MailDomain, dict[Target, str | None]] = {}
 
         async def find() -> None:
             for domain in waiting:
@@ -144,18 +147,24 @@ class Engine:
                         domain, seconds=plan.limits.resolve_seconds, resolver=plan.resolver
                     )
                 except NotResolvedError as error:
-                    self._fail([parse_target(domain.service)], "", "not_resolved", str(error))
+                    found[domain] = {parse_target(domain.service): str(error)}
 
         async with asyncio.TaskGroup() as group:
             for _ in range(_RESOLVED_AT_A_TIME):
                 group.create_task(find())
         expanded: dict[Target, None] = {}
+        refused: dict[Target, str] = {}
         services: dict[str, None] = {}
         for target in plan.targets:
-            several = [target] if isinstance(target, Target) else found.get(target, [])
-            expanded.update(dict.fromkeys(several))
-            services.update(dict.fromkeys([one.service for one in several] or [target.service]))
+            for one, reason in ({target: None} if isinstance(target, Target) else found[target]).items():
+                services[one.service] = None
+                if reason is None:
+                    expanded[one] = None
+                else:
+                    refused.setdefault(one, reason)
         self._queue.put(Expanded(list(expanded), tuple(services)))
+        for target, reason in refused.items():
+            self._fail([target], "", "not_resolved", reason)
         return list(expanded)
 
     async def _resolve(self, hosts: Iterator[tuple[str, list[Target]]], group: asyncio.TaskGroup) -> None:

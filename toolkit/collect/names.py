@@ -18,7 +18,7 @@ import dns.rdatatype
 import dns.resolver
 
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.targets import MailDomain, Target, parse_target
+from toolkit.targets import PORTS, MailDomain, Target, canonical_host, parse_target
 
 Resolver = dns.asyncresolver.Resolver
 
@@ -36,39 +36,51 @@ async def find_addresses(host: str, *, seconds: float, resolver: Resolver | None
         return [str(ipaddress.ip_address(host))]
     except ValueError:
         pass
-    found = await (_ask_system(host, seconds) if resolver is None else _ask_dns(host, seconds, resolver))
+    # glibc does not ask for a name that begins with a hyphen, and DNS may have it.
+    by_system = resolver is None and not host.startswith("-")
+    found = await (_ask_system(host, seconds) if by_system else _ask_dns(host, seconds, resolver))
     return list(dict.fromkeys(found))
 
 
-async def find_mail_servers(domain: MailDomain, *, seconds: float, resolver: Resolver | None) -> list[Target]:
+async def find_mail_servers(
+    domain: MailDomain, *, seconds: float, resolver: Resolver | None
+) -> dict[Target, str | None]:
     """The domain's mail servers, most preferred first: its MX records, else the domain itself (RFC 5321, 5.1).
 
-    Raises `NotResolvedError`, also where the domain says that it accepts no mail (RFC 7505).
+    Each with the reason why it cannot be asked: an MX is a host name, and not an address; null: it can. Raises
+    `NotResolvedError`, also where the domain says that it accepts no mail (RFC 7505).
     """
     try:
         asked = resolver or dns.asyncresolver.Resolver()
         answer = await asked.resolve(domain.name, dns.rdatatype.MX, lifetime=seconds)
     except dns.resolver.NoAnswer:
-        return [parse_target(f"smtp://{domain.name}")]
+        return {parse_target(f"smtp://{domain.name}"): None}
     except (dns.exception.DNSException, OSError) as error:
         raise NotResolvedError(f"asking for the MX of {domain.name}: {_why(error)}") from error
     records = sorted(answer, key=lambda record: (record.preference, record.exchange))
     hosts = [record.exchange.to_text(omit_final_dot=True) for record in records if record.exchange != dns.name.root]
     if not hosts:
         raise NotResolvedError(f"{domain.name} accepts no mail: its MX is null (RFC 7505)")
-    targets: dict[Target, None] = {}
+    servers: dict[Target, str | None] = {}
     for host in hosts:
         try:
-            targets[parse_target(f"smtp://{host}")] = None
+            name, is_address = canonical_host(host)
         except UsageError as error:
-            raise NotResolvedError(f"the MX of {domain.name} is no host name: {error}") from error
-    return list(targets)
+            servers[Target("smtp", host, PORTS["smtp"])] = f"an MX of {domain.name}: {error}"
+            continue
+        reason = f"an MX of {domain.name}: {name} is an address, and an MX is a host name (RFC 5321, 5.1)"
+        servers[parse_target(f"smtp://{name}")] = reason if is_address else None
+    return servers
 
 
-async def _ask_dns(host: str, seconds: float, resolver: Resolver) -> list[str]:
+async def _ask_dns(host: str, seconds: float, resolver: Resolver | None) -> list[str]:
     kinds = (dns.rdatatype.AAAA, dns.rdatatype.A)
+    try:
+        asked = resolver or dns.asyncresolver.Resolver()
+    except dns.exception.DNSException as error:
+        raise NotResolvedError(f"asking for the addresses of {host}: {_why(error)}") from error
     answers = await asyncio.gather(
-        *(resolver.resolve(host, kind, lifetime=seconds) for kind in kinds), return_exceptions=True
+        *(asked.resolve(host, kind, lifetime=seconds) for kind in kinds), return_exceptions=True
     )
     found, errors = [], []
     for answer in answers:

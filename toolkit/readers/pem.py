@@ -1,88 +1,164 @@
-"""Certificates in the textual encoding of RFC 7468, with any text around them: `read_pem`, `parse_pem`."""
+"""Certificates as people keep them: PEM, DER and PKCS#7, in a file or in a folder of files."""
 
 import base64
 import binascii
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-from toolkit import schema
-from toolkit.certificates import LIMIT, parse_certificate
-from toolkit.errors import ReadError
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+
+from toolkit import pem, schema, text
+from toolkit.certificates import parse_certificate
+from toolkit.errors import ReadError, ReadWarning
+from toolkit.files import read_regular
+from toolkit.readers import forms
 from toolkit.tables import Tables
 
-PEM_SUFFIXES: Final = frozenset({".pem", ".crt", ".cer"})
-"""Files of a folder that are read as PEM."""
+PEM_SUFFIXES: Final = (".cer", ".crt", ".pem", ".cert", ".der", ".p7b", ".p7c")
+"""Files of a folder that are read, whatever they hold."""
 
-_LABELS: Final = (b"CERTIFICATE", b"X509 CERTIFICATE")  # RFC 7468, sections 5.1 and 5.3
-_BEGINS: Final = {b"-----BEGIN " + label + b"-----" for label in _LABELS}
-_ENDS: Final = {b"-----END " + label + b"-----" for label in _LABELS}
-_LONGEST: Final = 2 * LIMIT
-"""Characters of one certificate, and of one line: base64 needs 4 for 3 bytes, and line ends."""
+LARGEST: Final = 1 << 26
+"""Bytes of a file of certificates that is read: about 30,000 certificates."""
+
+_MOST_NAMED: Final = 10
+
+
+class Kept(NamedTuple):
+    """What a file holds: certificates in DER, in order, and what else, which was passed over and not kept."""
+
+    ders: list[bytes]
+    others: list[forms.Form]
 
 
 def read_pem(path: Path) -> Tables:
-    """The certificates of a PEM file, or of each file of a folder that is named `.pem`, `.crt` or `.cer`.
+    """The certificates of a file, or of each file of a folder that has one of `PEM_SUFFIXES`; by content, not by name.
 
-    Only `certificates` has rows. Raises `ReadError` naming file and line where a certificate is cut short, and
-    where a file holds none.
+    Only `certificates` has rows. What is not a certificate, such as a private key, is skipped with a `ReadWarning` that
+    names it. Raises `ReadError` naming file and line where a certificate is cut short, and where there is none.
     """
     files = sorted(f for f in path.iterdir() if f.suffix.lower() in PEM_SUFFIXES) if path.is_dir() else [path]
     if not files:
-        raise ReadError(f"{path} holds no file named {', '.join(sorted(PEM_SUFFIXES))}: name the folder that does.")
-    rows = [parse_certificate(der) for file in files for der in read_certificates(file)]
-    return Tables.from_frames(certificates=schema.frame("certificates", rows))
+        raise ReadError(f"{path} holds no file named {', '.join(PEM_SUFFIXES)}: name the folder that does.")
+    kept = {file: _read_if_allowed(file) if path.is_dir() else read_file(file) for file in files}
+    ders = [der for found in kept.values() for der in found.ders]
+    skipped = {file: _together(found.others) for file, found in kept.items() if found.others}
+    if not ders and len(files) == 1:
+        raise ReadError(skipped[files[0]].describe(files[0]))
+    named = [f"{text.plain(file.name)} ({form.words})" for file, form in skipped.items()]
+    listed = ", ".join(named[:_MOST_NAMED])
+    if len(named) > _MOST_NAMED:
+        listed += f" and {text.counted(len(named) - _MOST_NAMED, 'more file')}"
+    if not ders:
+        raise ReadError(f"{path}: none of its {len(files)} files holds a certificate: {listed}.")
+    if skipped:
+        warnings.warn(f"{path}: skipped, and not kept: {listed}.", ReadWarning, stacklevel=4)
+    return Tables.from_frames(certificates=schema.frame("certificates", [parse_certificate(der) for der in ders]))
 
 
 def read_certificates(path: Path) -> list[bytes]:
-    """The DER of each certificate in a PEM file, in order. Raises `ReadError` like `read_pem`."""
-    with path.open("rb") as file:
-        ders = list(parse_pem(iter(lambda: file.readline(_LONGEST), b""), name=str(path)))
-    if not ders:
-        raise ReadError(f"{path} holds no certificate: PEM has a line -----BEGIN CERTIFICATE-----.")
-    return ders
+    """The DER of each certificate in a file, in order. Raises `ReadError` like `read_pem`."""
+    kept = read_file(path)
+    if not kept.ders:
+        raise ReadError(_together(kept.others).describe(path))
+    return kept.ders
 
 
-def has_pem(path: Path) -> bool:
-    """Does a line of the file begin a certificate?"""
-    with path.open("rb") as file:
-        return any(line.strip() in _BEGINS for line in iter(lambda: file.readline(_LONGEST), b""))
+def read_file(path: Path) -> Kept:
+    """What a file holds; where it holds no certificate, `others` says what it seems to be.
+
+    Raises `ReadError` for a certificate that is damaged, a file of more than `LARGEST` bytes, and what is not a regular
+    file; `OSError` like `open`.
+    """
+    if path.stat().st_size > LARGEST and (form := forms.recognise(forms.read_head(path))).is_foreign:
+        return Kept([], [form])
+    data = read_regular(path, most=LARGEST)
+    plain = pem.as_utf8(data)
+    if plain.lstrip()[:1] == b"<" and (form := forms.recognise(data[: forms.HEAD])).is_report:
+        return Kept([], [form])
+    kept = _from_blocks(plain, path) if pem.has_block(plain) else _from_der(_without_base64(plain), path)
+    return kept if kept.ders or kept.others else Kept([], [forms.recognise(data[: forms.HEAD])])
+
+
+def _read_if_allowed(path: Path) -> Kept:
+    """A key that only root may read does not hide the certificates beside it."""
+    try:
+        return read_file(path)
+    except PermissionError:
+        return Kept([], [forms.DATA._replace(words="no permission to read it")])
 
 
 def parse_pem(lines: Iterable[bytes], *, name: str) -> Iterator[bytes]:
-    """The DER of each certificate in the lines; other text and other blocks are passed over.
+    """The DER of each certificate in the lines of PEM; other text and other blocks are skipped.
 
     Raises `ReadError`, with `name` and the line, for one that does not end, or whose base64 is broken.
     """
-    begun = 0
-    body: list[bytes] = []
-    number = size = 0
-    for number, raw in enumerate(lines, 1):
-        line = raw.strip()
-        if not begun:
-            if line in _BEGINS:
-                begun, size, body = number, 0, []
-        elif line in _ENDS:
-            yield _decoded(b"".join(body), name, begun)
-            begun = 0
-        elif line.startswith(b"-----"):
-            break
+    for block in pem.split_blocks(lines):
+        yield from _certificates_of(block, name)
+
+
+def _from_blocks(plain: bytes, path: Path) -> Kept:
+    kept = Kept([], [])
+    for block in pem.split_blocks(pem.split_lines(plain)):
+        if block.is_decoded or block.error:
+            kept.ders.extend(_certificates_of(block, str(path)))
         else:
-            size += len(line)
-            if size > _LONGEST:
-                raise ReadError(f"{name}, line {begun}: a certificate of more than {LIMIT} bytes. Take it out.")
-            body.append(line)
-    if begun:
-        raise ReadError(
-            f"{name}, line {number}: the certificate that begins in line {begun} is cut short, there is no line "
-            "-----END CERTIFICATE-----. Fetch the file again, or delete from that line on."
-        )
+            kept.others.append(forms.recognise_label(block.label))
+    return kept
 
 
-def _decoded(body: bytes, name: str, line: int) -> bytes:
+def _certificates_of(block: pem.Block, name: str) -> list[bytes]:
+    if block.error:
+        raise ReadError(f"{name}, line {block.line}: {block.error}")
+    if block.label in pem.PKCS7_LABELS:
+        return _from_pkcs7(block.content, f"{name}, line {block.line}")
+    return [block.content] if block.label in pem.CERTIFICATE_LABELS else []
+
+
+def _without_base64(plain: bytes) -> bytes:
+    """What base64 without the lines of PEM stands for; anything else as it is."""
+    if plain.lstrip()[:2] != b"MI" or len(plain) > 2 * pem.LARGEST_BLOCK:  # 0x30 0x82: a SEQUENCE of 256 bytes and more
+        return plain
     try:
-        return base64.b64decode(body, validate=True)
-    except binascii.Error as error:
+        return base64.b64decode(b"".join(plain.split()), validate=True)
+    except binascii.Error:
+        return plain
+
+
+def _from_der(data: bytes, path: Path) -> Kept:
+    """Certificates in DER, one after the other, or one bundle; empty for everything else."""
+    form = forms.recognise_der(data)
+    if form is forms.PKCS7:
+        return Kept(_from_pkcs7(data, str(path)), [])
+    kept = Kept([], [])
+    rest = memoryview(data)
+    while forms.recognise_der(rest) is forms.CERTIFICATE:
+        size = pem.first_element(rest)
+        if not size:
+            raise ReadError(f"{path}: certificate {len(kept.ders) + 1} (DER) is cut short. Get the file again.")
+        kept.ders.append(bytes(rest[:size]))
+        rest = rest[size:]
+    if kept.ders and bytes(rest[: forms.HEAD]).strip(b"\0\r\n\t "):
+        kept.others.append(forms.DATA._replace(words="data after the certificate"))
+    return kept
+
+
+def _from_pkcs7(content: bytes, where: str) -> list[bytes]:
+    """The certificates of a bundle as they are; one odd certificate makes all of the bundle unreadable."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about odd serial numbers, which are no reason to stop
+            found = pkcs7.load_der_pkcs7_certificates(content)
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise ReadError(
-            f"{name}, line {line}: the certificate's base64 is damaged ({error}). Fetch the file again."
+            f"{where}: the PKCS#7 bundle cannot be read ({text.plain(error)}). Its certificates become PEM with: "
+            "openssl pkcs7 -inform der -print_certs"
         ) from error
+    return [certificate.public_bytes(Encoding.DER) for certificate in found]
+
+
+def _together(found: list[forms.Form]) -> forms.Form:
+    """One form whose words name all."""
+    return found[0]._replace(words=" and ".join(dict.fromkeys(form.words for form in found)))

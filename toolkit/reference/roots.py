@@ -1,13 +1,12 @@
 """Root certificates with dates: whom a client trusted, and when.
 
 Google's bundle on two days and its roots lie in `bundles/*.csv` (made by `data/make_roots.py`); today's public roots
-come from the installed `certifi`, which is Mozilla's list; anything else from a PEM file of the user's.
+come from the installed `certifi`, which is Mozilla's list; anything else from a file of the user's.
 """
 
 import base64
-import binascii
-import re
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -15,8 +14,12 @@ from types import MappingProxyType
 from typing import Final
 
 import certifi
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 
-from toolkit.errors import ReadError, UsageError
+from toolkit import pem
+from toolkit.errors import ReadError, ReadWarning, UsageError
+from toolkit.files import read_regular
 from toolkit.reference.rows import FOLDER, read_rows
 
 CERTIFICATE_COLUMNS: Final = ("cert_sha256", "subject", "not_before", "not_after", "der")
@@ -25,7 +28,14 @@ BUNDLE_COLUMNS: Final = ("bundle", "date", "cert_sha256", "source")
 LARGEST: Final = 1 << 26
 """Bytes of a user's bundle; the public ones stay below one MiB."""
 
-_BLOCK = re.compile(rb"-----BEGIN (?:X509 )?CERTIFICATE-----(.*?)-----END (?:X509 )?CERTIFICATE-----", re.S)
+_MOST_NAMED: Final = 5
+
+# What a verifier needs of a root, and `cryptography` reads only when it is asked for; then it raises one of these.
+_READ_OF_A_ROOT: Final = ("subject", "issuer", "not_valid_before_utc", "not_valid_after_utc", "version", "extensions")
+_REFUSALS: Final = (
+    ValueError, TypeError, UnsupportedAlgorithm,
+    x509.DuplicateExtension, x509.UnsupportedGeneralNameType, x509.InvalidVersion,
+)  # fmt: skip
 
 
 @cache
@@ -45,10 +55,11 @@ def bundles() -> Mapping[str, tuple[bytes, ...]]:
 
 
 def load_roots(bundle: str | Path) -> tuple[bytes, ...]:
-    """The roots of a bundle, in DER: `certifi` (today's), one of `bundles()`, or a PEM file.
+    """The roots of a bundle, in DER: `certifi` (today's), one of `bundles()`, or a file in PEM or DER.
 
-    Raises `UsageError` where there is neither such a bundle nor such a file; `ReadError`, naming file and place,
-    where the file holds no certificate or a damaged one.
+    What cannot be read in a file is skipped, with a `ReadWarning` that names it; repeats are dropped.
+    Raises `UsageError` where there is neither such a bundle nor such a file; `ReadError` where the file holds no root
+    that can be read.
 
     >>> len(load_roots("certifi")) > 100
     True
@@ -58,48 +69,70 @@ def load_roots(bundle: str | Path) -> tuple[bytes, ...]:
     if bundle in bundles():
         return bundles()[str(bundle)]
     path = Path(bundle)
-    if not path.is_file():
+    if not path.exists() or path.is_dir():
         known = ", ".join(["certifi", *bundles()])
         raise UsageError(f"{str(bundle)!r} is neither a root bundle ({known}) nor a PEM file.")
     try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST + 1)
+        return split_pem(read_regular(path, most=LARGEST), str(path))
     except OSError as error:
-        raise ReadError(f"{path} cannot be read: {error}.") from error
-    if len(data) > LARGEST:
-        raise ReadError(f"{path} has more than {LARGEST} bytes: it is not a root bundle.")
-    return split_pem(data, str(path))
+        raise ReadError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def split_pem(data: bytes, name: str) -> tuple[bytes, ...]:
     """The certificates of a PEM file in DER, text around them skipped (RFC 7468); `name` is used in messages.
 
-    Raises `ReadError` for a block that is not base64 or not one DER SEQUENCE, for a block without an end, and where
-    there is none.
+    Data in DER is one certificate. What cannot be read is skipped, with a `ReadWarning` that names it; repeats are
+    dropped. Raises `ReadError` where no certificate can be read.
     """
-    found = []
-    for number, block in enumerate(_BLOCK.findall(data), start=1):
-        try:
-            der = base64.b64decode(b"".join(block.split()), validate=True)
-        except binascii.Error as error:
-            raise ReadError(f"{name}: certificate {number} is not base64 ({error}). Remove or replace it.") from error
-        if not _is_whole(der):
-            raise ReadError(f"{name}: certificate {number} is cut short or not DER. Remove or replace it.")
-        found.append(der)
-    if data.count(b"-----BEGIN ") != data.count(b"-----END "):
-        raise ReadError(f"{name}: a block has no end after certificate {len(found)}; the file is cut short.")
+    found: dict[bytes, None] = {}
+    skipped = []
+    for number, block in enumerate(_certificates(data), 1):
+        problem = block.error or _problem(block)
+        if problem:
+            skipped.append(f"certificate {number} (line {block.line}): {problem.rstrip('.')}")
+        else:
+            found[block.content] = None
+    if not found and not skipped:
+        raise ReadError(f"{name} holds no certificate: a root bundle is PEM, or one certificate in DER.")
+    listed = "; ".join([*skipped[:_MOST_NAMED], *(["…"] if len(skipped) > _MOST_NAMED else [])])
     if not found:
-        raise ReadError(f"{name} holds no certificate in PEM.")
+        raise ReadError(f"{name} holds no certificate that can be read: {listed}.")
+    if skipped:
+        counts = f"{len(skipped)} of {len(skipped) + len(found)} roots"
+        warnings.warn(f"{name}: {counts} cannot be read and are skipped: {listed}.", ReadWarning, stacklevel=3)
     return tuple(found)
 
 
-def _is_whole(der: bytes) -> bool:
-    """Whether the outermost SEQUENCE ends where the bytes do (ITU-T X.690, section 8.1)."""
-    if len(der) < 2 or der[0] != 0x30:
-        return False
-    size = der[1] & 0x7F if der[1] & 0x80 else 0
-    length = int.from_bytes(der[2 : 2 + size]) if size else der[1]
-    return len(der) == 2 + size + length
+def _certificates(data: bytes) -> Iterator[pem.Block]:
+    """The blocks of a file that are certificates, or are damaged; DER is a block of its own."""
+    if data[:1] == b"\x30" and pem.first_element(data):
+        return iter([pem.Block("CERTIFICATE", 1, data, "")])
+    blocks = pem.split_blocks(pem.split_lines(pem.as_utf8(data)))
+    return (block for block in blocks if block.error or block.label in pem.CERTIFICATE_LABELS)
+
+
+def _problem(block: pem.Block) -> str:
+    """Why a certificate cannot serve as a root; empty where it can, as far as its bytes are concerned."""
+    der = block.content
+    if _limits_trust(block.settings):
+        return "it has trust settings of OpenSSL, which are not evaluated"
+    if pem.first_element(der) != len(der) or der[0] != 0x30:
+        return "it is cut short or not DER. Get it again"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about odd serial numbers, which roots have
+            certificate = x509.load_der_x509_certificate(der)
+            for name in _READ_OF_A_ROOT:
+                getattr(certificate, name)
+    except _REFUSALS as error:
+        return f"it cannot be read ({error})"
+    return ""
+
+
+def _limits_trust(settings: bytes) -> bool:
+    """Whether OpenSSL's settings (`X509_CERT_AUX`) begin with a list of purposes, trusted (0x30) or rejected (0xa0)."""
+    content = 2 + (settings[1] & 0x7F if settings[1:2] >= b"\x80" else 0)
+    return settings[content : content + 1] in (b"\x30", b"\xa0")
 
 
 @cache

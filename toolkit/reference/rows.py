@@ -10,11 +10,16 @@ from datetime import date
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from io import StringIO
-from typing import TypeVar
+from pathlib import Path
+from typing import Final, TypeVar
 
 from toolkit.errors import ReadError
+from toolkit.files import read_regular
 
 T = TypeVar("T")
+
+_LARGEST: Final = 1 << 24
+"""Bytes of a user's file."""
 
 FOLDER: Traversable = files("toolkit.reference")
 """Where the files of this room lie, in a checkout and in an installed wheel alike."""
@@ -84,7 +89,8 @@ def read_rows(path: Traversable, columns: Sequence[str], *, is_ours: bool = True
     """
     name = path.name if is_ours else str(path)
     try:
-        text = path.read_bytes().decode("utf-8")
+        data = path.read_bytes() if is_ours else read_regular(Path(str(path)), most=_LARGEST)
+        text = data.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         advice = "Install the package again." if is_ours else f"Give a CSV file in UTF-8, with {', '.join(columns)}."
         raise ReadError(f"{name} cannot be read: {error}. {advice}") from error

@@ -1,0 +1,205 @@
+"""A file that is not read yet is named by what it holds, and every refusal says what to do."""
+
+import bz2
+import gzip
+import io
+import json
+import lzma
+import sqlite3
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    pkcs12,
+)
+from cryptography.x509 import CertificateSigningRequestBuilder, Name
+
+import toolkit
+from tests.certificates import der
+from toolkit.errors import ReadError
+from toolkit.tables import as_pem
+
+SYSLOG = "Nov 28 04:17:42 mx "
+
+TEXTS = {
+    '<?xml version="1.0"?>\n<!DOCTYPE nmaprun>\n<nmaprun scanner="nmap">': "an nmap XML report",
+    '<?xml version="1.0"?>\n<document title="SSLScan Results" version="2.1.5">': "an sslscan XML report",
+    '<?xml version="1.0"?>\n<document SSLyzeVersion="2.0.6" title="SSLyze Scan Results">': "an SSLyze XML report",
+    "\n<!DOCTYPE html>\n<html><body>": "a web page (HTML)",
+    '<?xml version="1.0"?><feed/>': "an XML file of an unknown tool",
+    json.dumps({"invalid_server_strings": [], "server_scan_results": []}): "an SSLyze JSON report",
+    json.dumps({"Invocation": "x", "openssl": "y", "scanResult": []}): "a testssl.sh JSON report (pretty)",
+    json.dumps([{"id": "x", "ip": "a", "severity": "OK", "finding": "f"}], indent=4): "a testssl.sh JSON report (flat)",
+    '"id","fqdn/ip","port","severity","finding","cve","cwe"\n': "a testssl.sh CSV report",
+    json.dumps({"target": {"proto_version": "tls1_2"}}): "a cryptolyzer JSON report",
+    json.dumps({"ip": "x", "data": {"smtp": {"status": "success", "protocol": "smtp"}}}): "zgrab2 JSON lines",
+    json.dumps({"host": "x", "probe_status": True}): "tlsx JSON lines",
+    json.dumps([{"engineVersion": "2", "criteriaVersion": "2009q"}]): "an SSL Labs JSON report",
+    json.dumps({"ts": 1, "uid": "C", "id.orig_h": "a", "cipher": "b"}): "a Zeek log of TLS connections in JSON",
+    json.dumps({"ts": 1, "id": "F", "certificate.subject": "CN=x"}): "a Zeek log of certificates in JSON",
+    "#separator \\x09\n#set_separator\t,\n#path\tssl\n#fields\tts\n": "a Zeek log of TLS connections (ssl.log)",
+    "#separator \\x09\n#set_separator\t,\n#path\tx509\n": "a Zeek log of certificates (x509.log)",
+    "#separator \\x09\n#path\tconn\n": "a Zeek log",
+    json.dumps([{"issuer_ca_id": 27, "name_value": "x"}]): "certificates that crt.sh lists, in JSON",
+    json.dumps({"entries": [{"leaf_input": "AA"}]}): "entries of a Certificate Transparency log (get-entries)",
+    json.dumps({"organization-name": "x", "policies": []}): "an SMTP TLS report (RFC 8460)",
+    "[]": "a JSON file of an unknown tool",
+    f"{SYSLOG}postfix/smtpd[62]: connect from x": "a Postfix log",
+    f"{SYSLOG}dovecot: imap-login: Login: user=<a>": "a Dovecot log",
+    f"{SYSLOG}sm-mta[18]: STARTTLS=client, relay=x": "a Sendmail log",
+    "2026-11-28T04:26:34.1+00:00 mx smtpd[18]: bd40144b885cc913 smtp connected": "an OpenSMTPD log",
+    "2026-11-28 04:26:09 exim 4.94.2 daemon started": "an Exim log",
+    f"{SYSLOG}sshd[2]: x": "a syslog file",
+    "From a@b.test  Sat Nov 28 04:26:09 2026\nReceived: x": "a mailbox (mbox)",
+    "CONNECTED(00000003)\n---\n": "a transcript of openssl s_client",
+    "version: STSv1\nmode: enforce\n": "an MTA-STS policy (RFC 8461)",
+    "apiVersion: v1\nkind: Secret\n": "a Kubernetes manifest in YAML",
+    "a,b,c\n1,2,3\n": "a CSV file of unknown columns",
+}
+BINARIES = {
+    b"\xd4\xc3\xb2\xa1\x02\0\x04\0": "a pcap capture",
+    b"\x4d\x3c\xb2\xa1\x02\0\x04\0": "a pcap capture",
+    b"\n\r\r\n\x54\0\0\0\x4d\x3c\x2b\x1a": "a pcapng capture",
+    b"\xfe\xed\xfe\xed\0\0\0\2": "a Java keystore (JKS)",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "an Excel workbook",
+    b"%PDF-1.7": "a PDF document",
+}
+
+
+def refusal(path: Path) -> str:
+    """The message; a warning beside it would be an error."""
+    with pytest.raises(ReadError) as caught:
+        toolkit.read(path)
+    message = str(caught.value)
+    assert message.startswith(str(path))
+    assert len(message) < 800
+    return message.removeprefix(f"{path} ")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [*TEXTS.items(), *BINARIES.items()], ids=[*TEXTS.values(), *BINARIES.values()]
+)
+def test_a_file_of_another_tool_is_named(content: str | bytes, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "given"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    message = refusal(path)
+    assert message.startswith(f"seems to be {words}, which is not read yet. What is read: a store, a folder that ")
+    assert "openssl x509" not in message
+    assert message.endswith(("Tables.from_frames; data/README.md lists their columns.", "given.pem", "own."))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_hides_nothing(encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / "given.xml"
+    path.write_bytes('<?xml version="1.0"?><nmaprun>'.encode(encoding))
+    assert refusal(path).startswith("seems to be an nmap XML report")
+
+
+def test_containers_are_named(tmp_path: Path) -> None:
+    pem = as_pem(der.certificate()).encode()
+    archive, tar = io.BytesIO(), io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as opened:
+        opened.writestr("cert.pem", pem)
+    with tarfile.open(fileobj=tar, mode="w") as listed:
+        listed.addfile(tarfile.TarInfo("cert.pem"))
+    for content, words in [
+        (archive.getvalue(), "a zip archive"),
+        (tar.getvalue(), "a tar archive"),
+        (gzip.compress(pem), "PEM, compressed by gzip"),
+        (gzip.compress(der.certificate()), "a certificate, compressed by gzip"),
+        (gzip.compress(gzip.compress(pem)), "a file compressed by gzip, twice"),
+        (bz2.compress(pem), "a file compressed by bzip2"),
+        (lzma.compress(pem), "a file compressed by xz"),
+    ]:
+        path = tmp_path / "given"
+        path.write_bytes(content)
+        message = refusal(path)
+        assert message.startswith(f"seems to be {words}, which is not read yet.")
+        assert message.endswith("Unpack it, and name the file or the folder that was in it.")
+    path.write_bytes(gzip.compress(b'[{"server_scan_results": []}]' + b" " * (1 << 24)))
+    assert refusal(path).startswith("seems to be an SSLyze JSON report, compressed by gzip, which")
+
+
+def test_databases_and_tables_of_other_libraries_are_named(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "a.db") as database:
+        database.execute("create table a (b)")
+    database.close()
+    pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "a.parquet")
+    assert refusal(tmp_path / "a.db").startswith("seems to be an SQLite database")
+    assert refusal(tmp_path / "a.parquet").startswith("seems to be a Parquet file")
+
+
+EC = ec.generate_private_key(ec.SECP256R1())
+RSA = rsa.generate_private_key(65537, 2048)
+
+
+@pytest.mark.parametrize("encoding", [Encoding.PEM, Encoding.DER], ids=["PEM", "DER"])
+@pytest.mark.parametrize("key", [EC, RSA], ids=["EC", "RSA"])
+def test_keys_and_requests_are_named_and_never_shown(
+    encoding: Encoding, key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, tmp_path: Path
+) -> None:
+    secret, plain = BestAvailableEncryption(b"x"), NoEncryption()
+    request = CertificateSigningRequestBuilder().subject_name(Name([])).sign(EC, SHA256())
+    path = tmp_path / "given.pem"
+    for content, words in [
+        (key.private_bytes(encoding, PrivateFormat.PKCS8, plain), "a private key"),
+        (key.private_bytes(encoding, PrivateFormat.TraditionalOpenSSL, plain), "a private key"),
+        (key.private_bytes(encoding, PrivateFormat.PKCS8, secret), "an encrypted private key"),
+        (key.public_key().public_bytes(encoding, PublicFormat.SubjectPublicKeyInfo), "a public key"),
+        (request.public_bytes(encoding), "a certificate signing request"),
+    ]:
+        path.write_bytes(content)
+        message = refusal(path)
+        assert message.startswith(f"holds {words} and no certificate. Name the ")
+        assert not any(line and line in message.encode("utf-8", "replace") for line in content.splitlines()[1:-1])
+
+
+def test_a_pkcs12_file_says_how_it_becomes_pem(tmp_path: Path) -> None:
+    path = tmp_path / "my keys.p12"
+    path.write_bytes(pkcs12.serialize_key_and_certificates(None, EC, None, None, BestAvailableEncryption(b"x")))
+    assert refusal(path).endswith("openssl pkcs12 -in 'my keys.p12' -nokeys -out 'my keys'.pem")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty. Get the file again"),
+        (b"\r\n\n", "is empty"),
+        (bytes(5000), "is damaged: it holds nothing but NUL bytes"),
+        (b"hello\n", "holds no certificate: it is text of an unknown form. What is read: a store, "),
+        (b"\x00\x01\x02hello", "holds no certificate: it is binary data of an unknown form"),
+    ],
+)
+def test_what_is_not_known_is_said_to_be_unknown(content: bytes, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "given"
+    path.write_bytes(content)
+    assert refusal(path).startswith(message)
+
+
+def test_a_folder_says_what_its_files_seem_to_be(tmp_path: Path) -> None:
+    (tmp_path / "ssl.log").write_text("#separator \\x09\n#path\tssl\n")
+    (tmp_path / "notes").write_text("x")
+    with pytest.raises(ReadError, match=r"nor a PEM file: ssl\.log seems to be a Zeek log of TLS connections"):
+        toolkit.read(tmp_path)
+
+
+def test_a_folder_of_folders_says_which_there_are(tmp_path: Path) -> None:
+    (tmp_path / "mail.example").mkdir()
+    with pytest.raises(ReadError, match=r"name one of its folders, such as mail\.example\."):
+        toolkit.read(tmp_path)
+
+
+def test_a_report_with_certificates_in_it_is_not_read_in_part(tmp_path: Path) -> None:
+    path = tmp_path / "sslscan.xml"
+    path.write_text(f'<document title="SSLScan Results">\n<certificate-blob>\n{as_pem(der.certificate())}')
+    assert refusal(path).startswith("seems to be an sslscan XML report")

@@ -1,0 +1,59 @@
+"""Host names: which names of a certificate are for a host. One rule, for verdicts, policies, causes and successions.
+
+RFC 9525, section 6.3. An asterisk counts as the complete left-most label only, and stands for exactly one label of
+letters, digits and hyphens. At least two labels follow it: directly below a top level (`*.test`) it names nothing.
+Below other public suffixes (`*.co.uk`) it does, as in OpenSSL: which names these are changes from day to day.
+
+The host is compared in the form in which DNS is asked for it (`canonical_host`): lower case, A-labels, no trailing dot.
+Of the name in the certificate only the case of ASCII is changed, so that a U-label or a trailing dot in it matches
+nothing. An address is named by the same address only, its zone aside, which is local to the client.
+"""
+
+import re
+from functools import lru_cache
+from typing import Final
+
+from toolkit.errors import UsageError
+from toolkit.targets import canonical_host
+
+_LABEL: Final = re.compile(r"[a-z0-9-]+\Z")
+
+
+def names_host(name: str, host: str) -> bool:
+    """Whether a dNSName, or an iPAddress as text, is for the host; neither is if the host is not a host name.
+
+    >>> names_host("*.example.org", "mx.example.org"), names_host("*.example.org", "a.mx.example.org")
+    (True, False)
+    >>> names_host("*.org", "example.org"), names_host("m*.example.org", "mx.example.org")
+    (False, False)
+    """
+    return comparable(name) in names_for(host)
+
+
+def comparable(name: str) -> str:
+    """The name of a certificate in the form of `names_for`. What is not ASCII stays as it is, and matches nothing."""
+    return name.lower() if name.isascii() else name
+
+
+@lru_cache(maxsize=4096)
+def names_for(host: str) -> tuple[str, ...]:
+    """All names that are for the host, in lower case: itself, and the wildcard for its left-most label.
+
+    >>> names_for("MX.Example.org."), names_for("example.org"), names_for("192.0.2.1")
+    (('mx.example.org', '*.example.org'), ('example.org',), ('192.0.2.1',))
+    """
+    compared, is_address = compared_host(host)
+    if compared is None:
+        return ()
+    label, _, parent = compared.partition(".")
+    has_wildcard = "." in parent and _LABEL.match(label) and not is_address
+    return (compared, f"*.{parent}") if has_wildcard else (compared,)
+
+
+def compared_host(host: str) -> tuple[str | None, bool]:
+    """The host as it is compared (null: it is not a host name), and whether it is an address; a zone is left out."""
+    try:
+        name, is_address = canonical_host(host)
+    except UsageError:
+        return None, False
+    return name.partition("%")[0], is_address

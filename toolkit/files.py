@@ -1,0 +1,68 @@
+"""Files of unknown origin, opened without a surprise: regular files only, and no more bytes than the caller allows."""
+
+import errno
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from toolkit.errors import ReadError
+
+_KINDS: Final[tuple[tuple[Callable[[int], bool], str], ...]] = (
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """The file, opened for reading in binary mode; symbolic links are followed.
+
+    Raises `ReadError` for a named pipe, a socket and a device, which may block or never end, and `OSError` like `open`.
+    """
+    _check_regular(path, path.stat().st_mode)
+    # The file may have been replaced since; opening a named pipe without O_NONBLOCK waits for a writer.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    file = os.fdopen(os.open(path, flags), "rb")
+    try:
+        _check_regular(path, os.fstat(file.fileno()).st_mode)
+    except ReadError:
+        file.close()
+        raise
+    return file
+
+
+def read_regular(path: Path, *, most: int) -> bytes:
+    """The content of a regular file of at most `most` bytes.
+
+    Raises `ReadError` like `open_regular`, and for a longer file; `OSError` like `open`.
+    """
+    with open_regular(path) as file:
+        check_size(path, file, most=most)
+        data = file.read(most + 1)
+    if len(data) > most:  # it grew, or it is a file of /proc, which has no size
+        raise ReadError(_too_long(path, len(data), most))
+    return data
+
+
+def check_size(path: Path, file: BinaryIO, *, most: int) -> None:
+    """Raises `ReadError` where the opened file has more than `most` bytes."""
+    size = os.fstat(file.fileno()).st_size
+    if size > most:
+        raise ReadError(_too_long(path, size, most))
+
+
+def _too_long(path: Path, size: int, most: int) -> str:
+    return (
+        f"{path} has {size:,} bytes; a file of this kind is read up to {most:,} bytes. Split it, or name another file."
+    )
+
+
+def _check_regular(path: Path, mode: int) -> None:
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    for is_kind, words in _KINDS:
+        if is_kind(mode):
+            raise ReadError(f"{path} is {words}, and only regular files are read. Save the content to a file first.")

@@ -1,0 +1,277 @@
+"""What a file seems to be, by its content: one table of forms, each with words and advice for a message.
+
+A reader for a form goes here: the table decides what a file is, the reader reads it. Until there is one, the message of
+`describe` says that the form is not read yet, which ones are, and what to do.
+"""
+
+import re
+import shlex
+import zlib
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from toolkit import pem
+from toolkit.files import open_regular
+
+HEAD: Final = 1 << 16
+"""Bytes from the beginning of a file that decide what it seems to be."""
+
+READ_FORMS: Final = (
+    "a store, a folder that Tables.to_csv wrote, and certificates as PEM (-----BEGIN CERTIFICATE-----), DER or PKCS#7, "
+    "in a file or in a folder of files"
+)
+
+_FOREIGN: Final = "seems to be {words}, which is not read yet. What is read: {read}."
+_NOT_A_CERTIFICATE: Final = "holds {words} and no certificate."
+_UNKNOWN: Final = "holds no certificate: it is {words}. What is read: {read}."
+
+_BUILD: Final = "To use it now, build frames from it for Tables.from_frames; data/README.md lists their columns."
+_UNPACK: Final = "Unpack it, and name the file or the folder that was in it."
+_KEY: Final = "Name the file of the certificate, such as cert.pem or fullchain.pem. The key is not kept."
+_REQUEST: Final = "Name the certificate that the CA issued for it."
+_RESAVE: Final = "Get the file again, or name another."
+
+
+class Form(NamedTuple):
+    """One form of file: `words` with their article, a pattern to search for, the message, and what to do."""
+
+    words: str
+    pattern: re.Pattern[bytes]
+    message: str
+    advice: str
+    is_report: bool = False
+    """Whether PEM in it is a part of a report, which is read as a whole or not at all."""
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it is known, and not read yet."""
+        return self.message is _FOREIGN
+
+    def describe(self, path: Path) -> str:
+        """The message about a file of this form, for a `ReadError`."""
+        said = self.message.format(words=self.words, read=READ_FORMS)
+        advice = self.advice.format(name=shlex.quote(path.name), stem=shlex.quote(path.stem))
+        return f"{path} {said} {advice}".rstrip()
+
+
+def _binary(words: str, pattern: bytes, advice: str = _BUILD) -> Form:
+    """Bytes that start with the pattern."""
+    return Form(words, re.compile(rb"\A(?:" + pattern + rb")", re.DOTALL), _FOREIGN, advice)
+
+
+def _json(words: str, *keys: str, advice: str = _BUILD) -> Form:
+    """JSON, or JSON lines, with all of the keys in its head."""
+    needed = "".join(rf'(?=.*"{re.escape(key)}"\s*:)' for key in keys)
+    return Form(words, re.compile(rf"\A\s*[\[{{]{needed}".encode(), re.DOTALL), _FOREIGN, advice)
+
+
+def _xml(words: str, pattern: str, *, is_report: bool = True) -> Form:
+    """Markup in whose head the pattern is found."""
+    found = re.compile(rf"\A\s*(?=<).*?(?:{pattern})".encode(), re.DOTALL | re.IGNORECASE)
+    return Form(words, found, _FOREIGN, _BUILD, is_report)
+
+
+def _text(words: str, pattern: str, advice: str = _BUILD) -> Form:
+    """Text with a line that starts with the pattern."""
+    return Form(words, re.compile(rf"^(?:{pattern})".encode(), re.MULTILINE), _FOREIGN, advice)
+
+
+def _holds(words: str, pattern: str, advice: str, message: str = _NOT_A_CERTIFICATE) -> Form:
+    """DER with these tags, or PEM with this label."""
+    return Form(words, re.compile(rf"\A(?:{pattern})\Z".encode()), message, advice)
+
+
+_CELLS: Final = r"(?:[^,\r\n]*,){2}"
+_EXIM_TIME: Final = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d "
+_SYSLOG: Final = r"(?:<\d+>\S* ?)?(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}|\d{4}-\d\d-\d\dT\S+) \S+ "
+
+FORMS: Final[tuple[Form, ...]] = (
+    # Containers and captures, by their magic numbers.
+    _binary("a pcap capture", rb"\xa1\xb2[\xc3\x3c][\xd4\x4d]|[\xd4\x4d][\xc3\x3c]\xb2\xa1"),
+    _binary("a pcapng capture", rb"\n\r\r\n.{4}(?:\x1a\x2b\x3c\x4d|\x4d\x3c\x2b\x1a)"),
+    _binary("an SQLite database", rb"SQLite format 3\0"),
+    _binary("a Parquet file", rb"PAR1"),
+    _binary("an Arrow or Feather file", rb"ARROW1|FEA1"),
+    _binary("an HDF5 file", rb"\x89HDF\r\n\x1a\n"),
+    _binary("a Java keystore (JKS)", rb"\xfe\xed\xfe\xed|\xce\xce\xce\xce",
+            "Its certificates become PEM with: keytool -list -rfc -keystore {name} > {stem}.pem"),
+    _binary("an Excel workbook", rb"PK\x03\x04(?=.*(?:xl/|\[Content_Types\]))|\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+            "Save its sheet as CSV in UTF-8, separated by commas, named observations.csv in a folder of its own."),
+    _binary("a zip archive", rb"PK(?:\x03\x04|\x05\x06)", _UNPACK),
+    _binary("a tar archive", rb".{257}ustar", _UNPACK),
+    _binary("a 7-Zip archive", rb"7z\xbc\xaf\x27\x1c", _UNPACK),
+    _binary("a file compressed by bzip2", rb"BZh[1-9]1AY&SY", _UNPACK),
+    _binary("a file compressed by xz", rb"\xfd7zXZ\0", _UNPACK),
+    _binary("a file compressed by zstd", rb"\x28\xb5\x2f\xfd", _UNPACK),
+    _binary("a file compressed by lz4", rb"\x04\x22\x4d\x18", _UNPACK),
+    _binary("a PDF document", rb"%PDF-"),
+    _binary("a picture", rb"\x89PNG\r\n|GIF8|\xff\xd8\xff"),
+    _binary("an executable program", rb"\x7fELF|MZ.{60}"),
+    # Scanners.
+    _xml("an nmap XML report", "<nmaprun"),
+    _xml("an sslscan XML report", r'<document\s[^>]{0,400}title="SSLScan'),
+    _xml("an SSLyze XML report", r'<document\s[^>]{0,400}title="SSLyze'),
+    _xml("a Nessus report", "<NessusClientData"),
+    _xml("a web page (HTML)", r"<!doctype html|<html", is_report=False),
+    _xml("an XML file of an unknown tool", r"<\?xml|<[a-z][\w:.-]*[\s/>]", is_report=False),
+    _json("an SSLyze JSON report", "server_scan_results"),
+    _json("an SSLyze JSON report", "accepted_targets"),
+    _json("a testssl.sh JSON report (pretty)", "scanTime", "scanResult"),
+    _json("a testssl.sh JSON report (pretty)", "Invocation", "openssl"),
+    _json("a testssl.sh JSON report (pretty)", "clientProblem1"),
+    _json("a testssl.sh JSON report (flat)", "id", "severity", "finding"),
+    _json("a cryptolyzer JSON report", "target", "proto_version"),
+    _json("a tls-scan JSON report", "tlsVersion", "elapsedTime"),
+    _json("tlsx JSON lines", "probe_status"),
+    _json("an SSL Labs JSON report", "engineVersion", "criteriaVersion"),
+    _json("a Shodan record in JSON", "_shodan"),
+    _json("zgrab2 JSON lines", "data", "status", "protocol"),
+    _json("zgrab2 JSON lines", "data", "tls", "handshake_log"),
+    _json("a Censys record in JSON", "services", "service_name"),
+    # Passive observation.
+    _json("a Zeek log of TLS connections in JSON", "uid", "id.orig_h", "cipher"),
+    _json("a Zeek log of TLS connections in JSON", "id.orig_h", "cert_chain_fps"),
+    _json("a Zeek log in JSON", "id.orig_h"),
+    _json("a Zeek log of certificates in JSON", "certificate.subject"),
+    _json("a Suricata log in JSON", "event_type", "src_ip"),
+    _text("a Zeek log of TLS connections (ssl.log)", r"#path[ \t]+ssl[\r\n]"),
+    _text("a Zeek log of certificates (x509.log)", r"#path[ \t]+x509[\r\n]"),
+    _text("a Zeek log", r"#separator \\x"),
+    # Certificate Transparency, policies, reports.
+    _json("certificates that crt.sh lists, in JSON", "issuer_ca_id"),
+    _json("entries of a Certificate Transparency log (get-entries)", "leaf_input"),
+    _json("a list of Certificate Transparency logs", "operators", "logs"),
+    _json("an SMTP TLS report (RFC 8460)", "organization-name", "policies"),
+    _json("ACME renewal information (RFC 9773)", "suggestedWindow"),
+    _json("a Kubernetes secret in JSON", "apiVersion", "kind"),
+    _json("a Jupyter notebook", "nbformat"),
+    _json("rows that tls-toolkit printed with --json", "leaf_sha256", "date_basis",
+          advice="Name the store or the folder that they came from; --json is not read back."),
+    _json("a JSON file of an unknown tool"),
+    _text("an MTA-STS policy (RFC 8461)", r"version: *STSv1"),
+    _text("a Kubernetes manifest in YAML", r"apiVersion: \S"),
+    _text("certificates that crt.sh lists, in CSV", r'"?(?:crt\.sh ID|issuer_ca_id)"?,'),
+    _text("a testssl.sh CSV report", r'"?id"?,"?fqdn/ip"?,"?port"?,'),
+    # Transcripts and logs.
+    _text("a testssl.sh report in text", r" *Start \d{4}-\d\d-\d\d .*-->>|.*Testing protocols via sockets"),
+    _text("an sslscan report in text", r"(?:\x1b\[[\d;]*m)?Testing SSL server "),
+    _text("an nmap report in text", r"# Nmap \d|Nmap scan report for "),
+    _text("a transcript of openssl s_client", r"CONNECTED\([\dA-F]{8}\)"),
+    _text("a transcript of gnutls-cli", r"- Certificate type: X\.509|- Peer's certificate"),
+    _text("a Postfix log", rf"{_SYSLOG}postfix[\w/-]*\["),
+    _text("a Dovecot log", rf"{_SYSLOG}dovecot(?:\[\d+\])?: "),
+    _text("a Sendmail log", rf"{_SYSLOG}(?:sendmail|sm-mta|sm-msp)[\w-]*\["),
+    _text("an OpenSMTPD log", rf"{_SYSLOG}smtpd\["),
+    _text("an Exim log", rf"{_EXIM_TIME}(?:\[\d+\] )?(?:exim |Start queue run|\w{{6}}-\w{{6,11}}-\w{{2,4}} )"),
+    _text("a syslog file", rf"{_SYSLOG}[\w./-]+(?:\[\d+\])?: "),
+    _text("a mailbox (mbox)", r"From \S+ +[A-Z][a-z]{2} [A-Z][a-z]{2} "),
+    _text("a mail message", r"(?:Received|Return-Path|Delivered-To|DKIM-Signature): "),
+    _text("a CSV file of unknown columns", rf"\A{_CELLS}[^\r\n]*[\r\n]+{_CELLS}"),
+    _text("an SSH public key", r"(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-\S+) AAAA", _KEY)._replace(
+        message=_NOT_A_CERTIFICATE
+    ),
+)  # fmt: skip
+"""Form by form, the first that matches decides: the more special ones come first."""
+
+CERTIFICATE: Final = _holds("a certificate", "30(?:30(?:03)?)?/(?:a0)?023030303030.*", "")
+PKCS7: Final = _holds("a PKCS#7 bundle", "06a0.*/.*", "")
+
+DER_FORMS: Final = (
+    CERTIFICATE,
+    PKCS7,
+    _holds("a PKCS#12 file", "0230(?:30)?/06a0", "Its certificates become PEM with: "
+           "openssl pkcs12 -in {name} -nokeys -out {stem}.pem", _FOREIGN),
+    _holds("a certificate signing request", "303003/023030(?:a0)?", _REQUEST),
+    _holds("a certificate revocation list", "303003/(?:02)?30301[78].*", _RESAVE),
+    _holds("a private key", "02(?:02){5,9}(?:30)?/.*|0204(?:a0)?(?:a1)?/|023004.*/06.*", _KEY),
+    _holds("an encrypted private key", "3004/06.*", _KEY),
+    _holds("a public key", "3003/06.*", _KEY),
+    _holds("an OCSP response", "0a(?:a0)?/.*", _RESAVE),
+)  # fmt: skip
+"""DER by its tags: those in the outermost SEQUENCE and, after `/`, those in the first SEQUENCE of them (X.690)."""
+
+PEM_FORMS: Final = (
+    _holds("an encrypted private key", "ENCRYPTED PRIVATE KEY", _KEY),
+    _holds("a private key", "(?:.* )?PRIVATE KEY(?: BLOCK)?", _KEY),
+    _holds("a certificate signing request", "(?:NEW )?CERTIFICATE REQUEST", _REQUEST),
+    _holds("a certificate revocation list", "X509 CRL", _RESAVE),
+    _holds("a public key", "(?:.* )?PUBLIC KEY(?: BLOCK)?", _KEY),
+    _holds("parameters of a key exchange", "(?:.* )?PARAMETERS", _KEY),
+    _holds("another PEM block", ".*", _RESAVE),
+)
+"""PEM blocks that are neither certificates nor PKCS#7, by their label (RFC 7468)."""
+
+_EMPTY: Final = _holds("empty", r"\s*", _RESAVE, "is {words}.")
+_NULS: Final = _holds("damaged", r"\0*", _RESAVE, "is {words}: it holds nothing but NUL bytes.")
+_NOT_TEXT: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_TEXT: Final = _holds("text of an unknown form", ".*", _BUILD, _UNKNOWN)
+DATA: Final = _holds("binary data of an unknown form", ".*", _BUILD, _UNKNOWN)
+
+
+def read_head(path: Path) -> bytes:
+    """The beginning of a regular file. Raises `ReadError` and `OSError` like `open_regular`."""
+    with open_regular(path) as file:
+        return file.read(HEAD)
+
+
+def recognise(head: bytes) -> Form:
+    """The form that the beginning of a file shows."""
+    if head.startswith(b"\x1f\x8b"):
+        return _recognise_gzip(head)
+    plain = pem.as_utf8(head)
+    tables = ((FORMS, plain), (DER_FORMS, _tags(head)), ((_EMPTY,), plain), ((_NULS,), head))
+    for forms, subject in tables:
+        for form in forms:
+            if form.pattern.search(subject):
+                return form
+    return DATA if _NOT_TEXT.search(plain) else _TEXT
+
+
+def recognise_label(label: str) -> Form:
+    """The form of a PEM block that is neither a certificate nor PKCS#7."""
+    return next(form for form in PEM_FORMS if form.pattern.search(label.encode()))
+
+
+def recognise_der(data: bytes | memoryview) -> Form | None:
+    """The form of DER, whole or cut short; null where the bytes are of none that is known."""
+    tags = _tags(data)
+    return next((form for form in DER_FORMS if form.pattern.search(tags)), None)
+
+
+def _recognise_gzip(head: bytes) -> Form:
+    try:
+        inner = zlib.decompressobj(31).decompress(head, HEAD)
+    except zlib.error:
+        return DATA._replace(words="a file compressed by gzip, and damaged", advice=_RESAVE)
+    if inner.startswith(b"\x1f\x8b"):
+        return DATA._replace(words="a file compressed by gzip, twice", message=_FOREIGN, advice=_UNPACK)
+    form = _TEXT._replace(words="PEM") if pem.has_block(inner) else recognise(inner)
+    advice = _UNPACK if form is CERTIFICATE or form is PKCS7 or not form.is_foreign else form.advice
+    return form._replace(words=f"{form.words}, compressed by gzip", message=_FOREIGN, advice=advice)
+
+
+def _tags(data: bytes | memoryview) -> bytes:
+    """The tags that `DER_FORMS` are about, as hexadecimal digits; those of more than one byte are not expected."""
+    outer = _elements(data, 0, len(data), 1)
+    if not outer or outer[0][0] != 0x30:
+        return b"-"
+    within = _elements(data, outer[0][1], outer[0][2], 10)
+    first = next((_elements(data, start, end, 10) for tag, start, end in within if tag == 0x30), [])
+    return b"/".join(bytes(tag for tag, _, _ in elements).hex().encode() for elements in (within, first))
+
+
+def _elements(data: bytes | memoryview, at: int, end: int, most: int) -> list[tuple[int, int, int]]:
+    """Tag, start and end of up to `most` elements (X.690, section 8.1); the last one may be cut short."""
+    found: list[tuple[int, int, int]] = []
+    end = min(end, len(data))
+    while at + 2 <= end and len(found) < most:
+        tag, length, start = data[at], data[at + 1], at + 2
+        if length >= 0x80:
+            octets = length & 0x7F
+            if not 0 < octets <= 4:
+                break
+            start += octets
+            length = int.from_bytes(data[at + 2 : start])
+        found.append((tag, start, start + length))
+        at = start + length
+    return found
