@@ -25,7 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "collect": {"wire", "certificates", "store", "reference"},
     "readers": {"wire", "certificates", "reference"},
     "store": set(),
-    "analyse": {"reference"},
+    "analyse": {"certificates", "reference"},
     "chart": {"analyse", "reference"},
     "checking": {"analyse", "reference"},
     "comparing": {"analyse"},
