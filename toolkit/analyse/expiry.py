@@ -15,7 +15,10 @@ from toolkit.analyse.spans import as_spans, within_calendar
 from toolkit.errors import UsageError
 from toolkit.tables import Tables
 
-_VISIT = pd.Timedelta(days=1)
+OUT_OF_USE: Final = ("replaced", "withdrawn")
+"""States of what is no longer served."""
+
+VISIT: Final = pd.Timedelta(days=1)
 """Looks of one round further apart than this are not one visit: recorded series call all their years one round."""
 
 _SHARES: Final = (("1/12", 1 / 12), ("1/6", 1 / 6), ("1/3", 1 / 3))
@@ -85,8 +88,9 @@ def summarise_expiry(
       null: neither tells), `habit_rotations` (Int64, how many it rests on), `habit_lead_days` (Float64 [d], median
       of how long before its predecessor's end a successor was first shown; for `issued`, began to be valid),
       `habit_spread_days` (Float64 [d], longest lead less shortest). The rules are in `toolkit.analyse.habits`
-    - `renew_by_at` (instant, end less the habitual lead; also null outside of the years 1 to 9999), `late_days`
-      (Float64 [d] from then to `now`, 0 where it is not due yet); null: no habit, no longer shown, lapsed, or the successor that the habit asks for is there
+    - `renew_by_at` (instant, end less the habitual lead; null also outside of the years 1 to 9999), `late_days`
+      (Float64 [d] from then to `now`, 0 where it is not due yet); null: no habit, no longer shown, lapsed, or the
+      successor that the habit asks for is there
     - `source` (string)
 
     `thresholds`: `lifetime` (1/3, 1/6, 1/12 of the lifetime left: 30, 15 and 7.5 days of 90) or `days` (30, 14, 7).
@@ -106,14 +110,20 @@ def summarise_expiry(
     frame["lifetime_days"] = _days(lifetime)
     frame["days_left"] = _days(ends - today)
     frame["share_left"] = ((ends - today) / lifetime).where(lifetime > pd.Timedelta(0))
-    left, steps = (frame["share_left"], _SHARES) if thresholds == "lifetime" else (frame["days_left"], _DAYS)
-    frame["threshold"] = pd.Series(pd.NA, index=frame.index, dtype="string")
-    for name, most in reversed(steps):
-        frame.loc[(left <= most).fillna(False), "threshold"] = name
+    frame["threshold"] = find_thresholds(frame["share_left"], frame["days_left"], thresholds)
     frame["state"] = _states(frame, today)
     frame.loc[~frame["state"].isin(["expiring", "replacing"]), "threshold"] = pd.NA
     frame = _with_renewal(frame, today)
     return frame[list(DTYPES)].astype(DTYPES)
+
+
+def find_thresholds(share_left: pd.Series, days_left: pd.Series, thresholds: Literal["lifetime", "days"]) -> pd.Series:
+    """The tightest threshold that each row has passed (string; null: none), by share of the lifetime or by days."""
+    left, steps = (share_left, _SHARES) if thresholds == "lifetime" else (days_left, _DAYS)
+    passed = pd.Series(pd.NA, index=left.index, dtype="string")
+    for name, most in reversed(steps):
+        passed[(left <= most).fillna(False)] = name
+    return passed
 
 
 def zoned(instant: datetime, name: str) -> pd.Timestamp:
@@ -163,7 +173,7 @@ def _certificates_of_lines(tables: Tables) -> pd.DataFrame:
     last_round = looks.loc[looks["observed_at"] == looks["last_look_at"], [*LINE, "round"]].drop_duplicates()
     looks = looks.merge(last_round.assign(is_last_round=True), how="left", on=[*LINE, "round"])
     looks["is_shown_last"] = looks["is_last_round"].notna() & (
-        (looks["last_look_at"] - looks["observed_at"]) <= _VISIT
+        (looks["last_look_at"] - looks["observed_at"]) <= VISIT
     ).fillna(False)
     looks["known_since"] = _known_since(looks, tables.certificates)
     looks["known_until"] = looks["observed_at"].fillna(looks["observed_until"])

@@ -1,4 +1,4 @@
-"""Lengths of time between instants of the years 1 to 9999: up to 9,998 years, in microseconds, which nanoseconds lack."""
+"""Lengths of time between instants of the years 1 to 9999: microseconds, since nanoseconds end after 292 years."""
 
 from typing import Final
 

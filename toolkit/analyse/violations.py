@@ -6,7 +6,7 @@ What a rule does not speak of (a size for RSA keys, of an EC key) makes no findi
 import math
 import re
 from collections.abc import Hashable, Mapping
-from datetime import datetime
+from datetime import MAXYEAR
 from typing import Any, Final
 
 import pandas as pd
@@ -156,5 +156,5 @@ def _breaks_validity(rule: Rule, certificate: Certificate) -> bool | None:
 
 def _months_after(begins: pd.Timestamp, months: int) -> pd.Timestamp | None:
     """The same day so many months later; none after the year 9999, where calendars end."""
-    is_beyond = begins.year * 12 + begins.month - 1 + months >= (datetime.max.year + 1) * 12
+    is_beyond = begins.year * 12 + begins.month - 1 + months >= (MAXYEAR + 1) * 12
     return None if is_beyond else begins + pd.DateOffset(months=months)

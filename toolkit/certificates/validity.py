@@ -24,7 +24,7 @@ def is_encoded_as_required(der: bytes) -> bool | None:
     well-defined end, is such a date (RFC 5280, section 4.1.2.5).
     """
     times = _times(der)
-    return times and all(_is_as_required(tag, content) for tag, content in times)
+    return None if times is None else all(_is_as_required(tag, content) for tag, content in times)
 
 
 def show_validity(der: bytes) -> str:
