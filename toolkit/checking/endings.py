@@ -115,12 +115,12 @@ def _climb(leaf: str, chain: tuple[str, ...], facts: dict[str, _Facts]) -> list[
     """The served certificates above the leaf, each the issuer of the one before by name; of several the last to end."""
     climbed: list[str] = []
     at = facts.get(leaf)
-    rest = [sha256 for sha256 in dict.fromkeys(chain) if sha256 in facts and sha256 != leaf]
     by_name: dict[str, list[str]] = {}
-    for sha256 in rest:
-        is_dated = not pd.isna(facts[sha256]["not_after"])
-        if is_dated and not pd.isna(facts[sha256]["subject"]):
-            by_name.setdefault(facts[sha256]["subject"], []).append(sha256)
+    for sha256 in dict.fromkeys(chain):
+        served = facts.get(sha256, {})
+        subject, ends = served.get("subject"), served.get("not_after", pd.NaT)
+        if sha256 != leaf and isinstance(subject, str) and isinstance(ends, pd.Timestamp):
+            by_name.setdefault(subject, []).append(sha256)
     while at is not None and isinstance(at["issuer"], str) and (found := by_name.pop(at["issuer"], None)):
         climbed.append(max(found, key=lambda sha256: facts[sha256]["not_after"]))
         at = facts[climbed[-1]]
