@@ -13,7 +13,7 @@ from toolkit.analyse.looks import LINE
 from toolkit.analyse.sightings import find_sightings
 from toolkit.analyse.spans import as_spans, within_calendar
 from toolkit.errors import UsageError
-from toolkit.tables import Tables
+from toolkit.tables import Tables, require_tables
 
 OUT_OF_USE: Final = ("replaced", "withdrawn")
 """States of what is no longer served."""
@@ -99,6 +99,7 @@ def summarise_expiry(
 
     Raises `UsageError` where `now` has no zone, or `thresholds` is neither.
     """
+    require_tables(tables, "summarise_expiry")
     today = zoned(now, "now")
     tables = _until(tables, today)
     if thresholds not in ("lifetime", "days"):

@@ -13,7 +13,7 @@ from toolkit.analyse.expiry import zoned
 from toolkit.analyse.subjects import OF_SUITES, Judged, Subjects
 from toolkit.errors import UsageError
 from toolkit.reference.rules import OF_CERTIFICATES, Policy, Rule, load_policy
-from toolkit.tables import Tables
+from toolkit.tables import Tables, require_tables
 
 DTYPES: Final = {
     "policy": "string",
@@ -86,6 +86,7 @@ def judge(tables: Tables, policy: Policy, *, as_of: datetime | Literal["observed
     Raises `UsageError` for a policy that does not exist, for what is no policy, and for an `as_of` without a zone,
     `ReadError` for a file that is no policy.
     """
+    require_tables(tables, "judge")
     rules = load_policy(policy)
     day = None
     if not isinstance(as_of, str):
@@ -118,6 +119,12 @@ def summarise_findings(
     `evidence` (string, such as
     `support 7–14, observations 3`, at most eight ranges; null: none), `reason` (string, why unknown), `source`.
     """
+    missing = set(DTYPES) - set(getattr(findings, "columns", ()))
+    if missing:
+        raise UsageError(
+            f"summarise_findings reads the frame of judge; this is a {type(findings).__name__} without "
+            f"{', '.join(sorted(missing)[:3])}. Give what judge returns."
+        )
     keys = ["policy", "rule", "level", "service", "host", "verdict"]
     if by == "stretch":
         findings = _with_stretches(findings, [key for key in keys if key != "verdict"])
