@@ -47,7 +47,7 @@ def trusting(folder: Path, *roots: Minted) -> list[str]:
 
 
 def test_recorded_mail_by_mozillas_rules_of_2016(capsys: pytest.CaptureFixture[str]) -> None:
-    code, said = asked([*SHOWN, "--policy", "mozilla-intermediate"], capsys)
+    code, said = asked([*SHOWN, "--policy", "mozilla-intermediate", "--history"], capsys)
     assert code == 1
     assert (said["now"], said["as_of"]) == ("2016-02-11T00:00:00+00:00", "2016-02-11T00:00:00+00:00")
     rows = pd.DataFrame(said["checks"])
@@ -77,17 +77,20 @@ def test_recorded_mail_in_words_and_in_the_readme(
     assert (
         "Judged by the rules of 2016-02-11 00:00 UTC; days counted from 2016-02-11 00:00 UTC; roots: certifi." in text
     )
-    assert "falls short: smtp://smtp.gmail.com:587 (a rule since 2016-02-11) TLS_RSA_WITH_RC4_128_MD5" in text
+    assert "falls short: smtp://smtp.gmail.com:587 (high; a rule since 2016-02-11) TLS_RSA_WITH_RC4_128_SHA" in text
+    assert "Judged is what is in service: the last observations, from 2015-11-12 on" in text
+    assert "The newest is of 2015-12-17, 55 days before." in text
     assert "support 13, 147, 281, 417" in text
     assert "TLS_RSA_WITH_3DES_EDE_CBC_SHA" in text
     assert re.search(
-        r"expiring: smtp://smtp.gmail.com:587 RSA certificate \w{12} ends 2016-03-09 00:00, 27.0 days", text
+        r"expiring: smtp://smtp.gmail.com:587 \(medium\) RSA certificate \w{12} ends 2016-03-09 00:00, 27.0 days", text
     )
-    assert "unknown, 3 ×: it ended, and nobody has looked since" in text
+    assert text.count("unknown, 6 ×: last observed before 2015-11-12") == 4
 
 
 def test_without_as_of_each_row_has_its_own_day(capsys: pytest.CaptureFixture[str]) -> None:
-    code, said = asked(["check", GOOGLE, "--policy", "mozilla-intermediate", "--now", "2026-01-01"], capsys)
+    words = ["check", GOOGLE, "--policy", "mozilla-intermediate", "--now", "2026-01-01", "--history"]
+    code, said = asked(words, capsys)
     rows = pd.DataFrame(said["checks"])
     old = rows[(rows["check"] == "mozilla-intermediate") & (rows["last_at"].fillna("9") < "2008")]
     assert len(old) >= 2
@@ -111,7 +114,7 @@ def test_the_evidence_is_chosen_by_since_and_until_and_the_rules_by_as_of(
         minted = mint_leaf(mint_ca("root"))
         looks = [row | {"leaf_sha256": minted.sha256} for row in looks]
         source = kept(tmp_path, tables(looks, [parse_certificate(minted.der)]))
-    words = ["check", source, "--policy", "ietf", "--as-of", "2026-06-01"]
+    words = ["check", source, "--policy", "ietf", "--as-of", "2026-06-01", "--history"]
 
     def seen(*limits: str) -> list[str]:
         _, said = asked([*words, *limits], capsys)
@@ -128,7 +131,8 @@ def test_the_evidence_is_chosen_by_since_and_until_and_the_rules_by_as_of(
 
 
 def test_the_recorded_scan_of_2015_is_judged_by_its_own_day(capsys: pytest.CaptureFixture[str]) -> None:
-    code, said = asked(["check", GOOGLE, "--policy", "ietf", "--since", "2015-06-01", "--until", "2016-01-01"], capsys)
+    words = ["check", GOOGLE, "--policy", "ietf", "--since", "2015-06-01", "--until", "2016-01-01", "--history"]
+    code, said = asked(words, capsys)
     assert code == 1
     assert {said["since"], said["until"]} == {"2015-06-01T00:00:00+00:00", "2016-01-01T00:00:00+00:00"}
     short = [row for row in said["checks"] if row["rule"] == "rc4" and row["verdict"] == "falls short"]
@@ -137,7 +141,7 @@ def test_the_recorded_scan_of_2015_is_judged_by_its_own_day(capsys: pytest.Captu
 
 
 def test_googles_page_claim_by_claim(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check", GOOGLE, "--policy", "google-help", "--now", "2026-01-01"]) == 1
+    assert main(["check", GOOGLE, "--policy", "google-help", "--now", "2026-01-01", "--history"]) == 1
     text = " ".join(capsys.readouterr().out.split())
     for rule in policies()["google-help"]:
         assert re.search(
@@ -169,7 +173,7 @@ def test_nothing_wrong_is_exit_code_0(
     assert main(words) == 0
     # Where a line is folded depends on the terminal's width and on the length of the folder's name.
     text = " ".join(capsys.readouterr().out.split())
-    assert "trust: 0 findings, 1 fine, 0 unknown" in text
+    assert "trust: 1 service: 0 with findings, 1 fine, 0 unknown" in text
     assert "(lab data)" in text
 
 
@@ -178,7 +182,7 @@ def test_a_chain_that_is_unknown_is_counted_and_no_finding(
 ) -> None:
     source = kept(tmp_path, served([chain[0].der, chain[1].der]))
     assert main(["check", source, "--policy", "baseline", "--now", "2026-02-01"]) == 0
-    assert "trust: 0 findings, 0 fine, 1 unknown" in capsys.readouterr().out
+    assert "trust: 1 service: 0 with findings, 0 fine, 1 unknown" in capsys.readouterr().out
 
 
 def test_a_chain_that_is_untrusted_is_a_finding(
@@ -189,7 +193,7 @@ def test_a_chain_that_is_untrusted_is_a_finding(
     words = ["check", source, "--policy", "ietf", "--now", "2026-02-01", *trusting(tmp_path, root)]
     assert main(words) == 1
     text = " ".join(capsys.readouterr().out.split())
-    assert re.search(r"untrusted: smtp://other.example.test:25 leaf .*name.*\[lab\]", text)
+    assert re.search(r"untrusted: smtp://other.example.test:25 \(critical\) leaf .*name.*\[lab\]", text)
 
 
 @pytest.mark.parametrize(
@@ -214,7 +218,7 @@ def test_what_ended_with_nobody_looking_or_was_seen_undated_is_unknown() -> None
         found = checking.check(shown, now=now("2026-03-01"), roots=[root.der], policy="ietf", as_of=as_of)
         expiry = found[found["check"] == "expiry"]
         assert expiry["is_finding"].isna().all()
-        assert expiry["reason"].tolist() == ["only undated looks showed it", "it ended, and nobody has looked since"]
+        assert expiry["reason"].tolist() == ["it ended, and has not been observed since", "only undated observations"]
 
 
 def test_a_replaced_certificate_is_neither_expiring_nor_judged_on_a_later_day() -> None:
@@ -227,7 +231,7 @@ def test_a_replaced_certificate_is_neither_expiring_nor_judged_on_a_later_day() 
     in_use = found[found["check"].isin(["expiry", "trust"])]
     assert in_use["leaf_sha256"].tolist() == [leaves[1].sha256] * 2
     assert in_use["is_finding"].tolist() == [False, False]
-    by_own_day = checking.check(shown, now=now("2026-04-10"), roots=[root.der], policy="baseline")
+    by_own_day = checking.check(shown, now=now("2026-04-10"), roots=[root.der], policy="baseline", history=True)
     assert by_own_day.loc[by_own_day["check"] == "trust", "verdict"].tolist() == ["trusted", "trusted"]
 
 
@@ -275,14 +279,14 @@ def test_a_policy_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     rules = (ROOT / "toolkit/reference/policies/ietf.csv").read_text(encoding="utf-8")
     own.write_text(rules.replace("\nietf,", "\nhouse,"), encoding="utf-8")
     _, said = asked(["check", GOOGLE, "--policy", str(own), "--now", "2026-01-01"], capsys)
-    assert {row["check"] for row in said["checks"]} == {"expiry", "trust", "house"}
+    assert {row["check"] for row in said["checks"]} == {"reachability", "expiry", "trust", "house"}
 
 
 def test_claims_of_ones_own_need_no_day(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     own = tmp_path / "own.csv"
     rules = (ROOT / "toolkit/reference/policies/google-help.csv").read_text(encoding="utf-8")
     own.write_text(rules.replace(",2013-04-05,,", ",,,"), encoding="utf-8")
-    assert main(["check", GOOGLE, "--policy", str(own), "--now", "2026-01-01"]) == 1
+    assert main(["check", GOOGLE, "--policy", str(own), "--now", "2026-01-01", "--history"]) == 1
     text = " ".join(capsys.readouterr().out.split())
     assert "tls-1.2 (claim): TLS 1.2 is accepted [support.google.com/a/answer/6180220, guidelines] confirmed" in text
 
@@ -306,10 +310,10 @@ def test_a_policy_with_a_value_nobody_knows_is_wrong_use(
 
 
 def test_nothing_read_or_reached_is_exit_code_3(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check", str(tmp_path / "nowhere")]) == 3
+    assert main(["check", str(tmp_path / "nowhere")]) == 4
     assert "nowhere does not exist" in capsys.readouterr().err
     (tmp_path / "empty").mkdir()
-    assert main(["check", str(tmp_path / "empty")]) == 3
+    assert main(["check", str(tmp_path / "empty")]) == 4
     assert "holds neither" in capsys.readouterr().err
     failures = tables([look(None, "2026-01-01")], [certificate("aa", "2026-01-01", "2026-02-01")])
     store = toolkit.Store(tmp_path / "store")
@@ -361,8 +365,13 @@ def test_nothing_at_all_gives_an_empty_frame() -> None:
 
 @pytest.mark.parametrize("since", ["2026-10-01", "2030-01-01"])
 def test_where_only_undated_looks_are_left_the_scope_says_so(since: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check", GOOGLE, "--since", since, "--now", "2026-01-01"]) == 0
-    assert "20 looks at 8 services; 0 dated by bounds, 20 undated" in " ".join(capsys.readouterr().out.split())
+    words = ["check", GOOGLE, "--since", since, "--now", "2026-01-01"]
+    assert main(words) == 3
+    said = capsys.readouterr()
+    assert "20 looks at 10 services; 0 dated by bounds, 20 undated" in " ".join(said.out.split())
+    assert "Left out: 20 undated (observations)" in " ".join(said.out.split())
+    assert "nothing is known to be in service on 2026-01-01" in said.err
+    assert main([*words, "--history"]) == 0
 
 
 @pytest.mark.parametrize("until", ["2025-01-01", "2026-01-01"])

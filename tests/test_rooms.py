@@ -29,7 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "store": set(),
     "analyse": {"certificates", "reference"},
     "chart": {"analyse", "reference"},
-    "checking": {"analyse", "reference"},
+    "checking": {"analyse", "certificates", "reference"},
     "comparing": {"analyse"},
     "lab": {"reference"},
 }

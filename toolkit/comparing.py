@@ -27,7 +27,7 @@ from toolkit.analyse.elements import Element, Unreadable, read_element
 from toolkit.analyse.host_names import compared_host
 from toolkit.analyse.paths import readable
 from toolkit.analyse.trust import Intermediates, listed_roots, name_asked, verify_chains
-from toolkit.tables import Tables, as_pem
+from toolkit.tables import Tables, as_pem, require_tables
 
 DTYPES: Final = {
     "service": "string",
@@ -100,6 +100,7 @@ def compare_verifiers(
 
     Raises `UsageError` as `verify_chains`.
     """
+    require_tables(tables, "compare_verifiers")
     anchors = listed_roots(roots)
     judged = verify_chains(tables, roots=anchors, as_of=as_of, intermediates=intermediates)
     shelf = _Shelf(tables.certificates, uses_held=intermediates == "held")

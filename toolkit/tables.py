@@ -195,6 +195,19 @@ class Tables:
                 as_cells(name, getattr(self, name)).to_csv(path / f"{name}.csv", index=False, lineterminator="\n")
 
 
+def require_tables(given: object, name: str) -> None:
+    """Raises `UsageError` where what the function called `name` was given is not `Tables`."""
+    if isinstance(given, Tables):
+        return
+    kind = f"{type(given).__name__} {given!r:.60}" if isinstance(given, str | Path) else type(given).__name__
+    advice = (
+        f"toolkit.{name}(toolkit.read({str(given)!r:.60}), …)"
+        if isinstance(given, str | Path)
+        else ("give what toolkit.read, toolkit.observe or Store.load returns, or Tables.from_frames of your frames")
+    )
+    raise UsageError(f"{name} takes Tables, not {kind}: {advice}.")
+
+
 def as_instant(name: str, value: datetime | str | None) -> pd.Timestamp | None:
     """The limit called `name` as an instant. Raises `UsageError` where it is none, or has no zone."""
     if value is None:

@@ -187,9 +187,12 @@ def test_the_recorded_successor_of_2016_counts() -> None:
     assert (frame["not_before"] <= at("2016-06-20")).all()
 
 
-def test_a_certificate_that_is_missing_or_unparsed_has_no_row() -> None:
-    broken = certificate("broken", "2026-01-01", "2026-02-01") | {"not_before": None, "not_after": None}
-    assert states(tables([look("gone", "2026-01-02"), look("broken", "2026-01-03")], [broken]), "2026-01-05") == {}
+def test_a_certificate_that_is_missing_or_unparsed_is_unknown_while_it_is_shown() -> None:
+    broken = certificate("broken", "2026-01-01", "2026-02-01") | {"not_before": None}
+    given = [look("gone", "2026-01-02"), look("broken", "2026-01-03")]
+    assert states(tables(given, [broken]), "2026-01-05") == {"gone": "unknown", "broken": "unknown"}
+    after = tables([*given, look("new", "2026-01-04")], [broken, certificate("new", "2026-01-04", "2026-04-04")])
+    assert states(after, "2026-01-05") == {"gone": "unknown", "broken": "replaced", "new": "valid"}
 
 
 def test_odd_validity_gives_a_row_and_no_share() -> None:

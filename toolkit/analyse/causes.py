@@ -11,7 +11,7 @@ from toolkit.analyse.evidence import Evidence, Told, tell_cause
 from toolkit.analyse.looks import as_instants, find_looks, joined_sources
 from toolkit.analyse.rotations import find_rotations
 from toolkit.analyse.shares import window_length
-from toolkit.tables import Tables
+from toolkit.tables import Tables, require_tables
 
 DTYPES: Final = {
     **dict.fromkeys(["service", "host"], "string"),
@@ -83,6 +83,7 @@ def explain_leaves(
 
     Raises `UsageError` for a window that is no length.
     """
+    require_tables(tables, "explain_leaves")
     length = window_length(window)
     shown = _looks_by_service(tables, length)
     pairs = pd.concat([_chains(shown), _leaves(shown)], ignore_index=True)

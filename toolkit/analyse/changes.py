@@ -7,7 +7,7 @@ import pandas as pd
 
 from toolkit import schema
 from toolkit.analyse.support import QUESTION, VISIT, by_visit, date_visits, surveyed, take_together
-from toolkit.tables import Tables
+from toolkit.tables import Tables, require_tables
 
 _SERVICE: Final = ["service", "host"]
 _INSTANTS: Final = ["observed_at", "observed_from", "observed_until"]
@@ -47,6 +47,8 @@ def find_changes(before: Tables, after: Tables) -> pd.DataFrame:
     change lies: the earliest that the side before can have been, the latest that the side after can; null: nothing
     bounds that side), `source` (string, of the later side; null: the tables do not say).
     """
+    require_tables(before, "find_changes")
+    require_tables(after, "find_changes")
     then, now = _latest(before), _latest(after)
     parts = [
         _compared(_items(then), _items(now), ["question", "protocol", "item", "key_type"]),

@@ -11,10 +11,14 @@ from toolkit.analyse.habits import COLUMNS as HABITS
 from toolkit.analyse.habits import SECOND, has_ended, with_habits
 from toolkit.analyse.looks import LINE
 from toolkit.analyse.sightings import find_sightings
+from toolkit.analyse.spans import as_spans, within_calendar
 from toolkit.errors import UsageError
-from toolkit.tables import Tables
+from toolkit.tables import Tables, require_tables
 
-_VISIT = pd.Timedelta(days=1)
+OUT_OF_USE: Final = ("replaced", "withdrawn")
+"""States of what is no longer served."""
+
+VISIT: Final = pd.Timedelta(days=1)
 """Looks of one round further apart than this are not one visit: recorded series call all their years one round."""
 
 _SHARES: Final = (("1/12", 1 / 12), ("1/6", 1 / 6), ("1/3", 1 / 3))
@@ -58,14 +62,14 @@ def summarise_expiry(
     look is no earlier than its `observed_from` and the beginning of its leaf), not a certificate that only such looks
     showed, and not one that begins after `now` and that nobody has seen. "Shown last" means: by a look of the line's
     last round, at most a day before the line's last dated look, and no undated look at a newer certificate is later.
-    Rows are ordered by service, host,
-    server name, key type and `not_before`. Looks without a leaf, and leaves whose certificate is missing or
-    unparsed, have no row.
+    Rows are ordered by service, host, server name, key type and `not_before`. Looks without a leaf have no row. A
+    certificate whose dates cannot be read, or that is not in the tables, has one with the state `unknown`.
 
     Columns, in order:
 
     - `service`, `host`, `server_name`, `key_type`, `leaf_sha256`, `subject`, `issuer` (string)
-    - `not_before`, `not_after` (instant), `lifetime_days`, `days_left` (Float64 [d], negative: ended; the
+    - `not_before`, `not_after` (instant, null: cannot be read, or not in the tables; so are the numbers that rest on
+      them), `lifetime_days`, `days_left` (Float64 [d], negative: ended; the
       lifetime counts the last second, RFC 5280 section 4.1.2.5), `share_left` (Float64, of the lifetime; negative:
       ended, above 1: not begun, null: the end precedes the beginning)
     - `first_seen`, `last_seen` (instant, null: only undated looks showed it), `looks` (Int64),
@@ -76,7 +80,8 @@ def summarise_expiry(
       next one)
     - `state` (string): `replaced` no longer shown and a newer one is; `replacing` still shown, and so is a newer
       one; `expired` shown after its end; `lapsed` ended, but nobody has looked since; `withdrawn` not shown last,
-      and what is shown instead is older; `not_yet_valid`; `expiring` past a threshold; `valid`
+      and what is shown instead is older; `not_yet_valid`; `expiring` past a threshold; `valid`; `unknown` its dates are
+      not known, and nothing shows that it was replaced
     - `threshold` (string, the tightest threshold passed by what is `expiring`, or `replacing` and still shown; null:
       none, or in another state)
     - `habit_basis` (string: `seen`, from rotations looked at; `issued`, from the dates in the line's certificates;
@@ -85,9 +90,10 @@ def summarise_expiry(
       `habit_spread_days` (Float64 [d], longest lead less shortest), `habit_reason` (string, why there is no habit:
       no rotation was fully observed, or fewer than half of those were renewals; null: there is one). The rules are
       in `toolkit.analyse.habits`
-    - `renew_by_at` (instant, end less the habitual lead), `late_days` (Float64 [d] from then to `now`, 0 where it is
-      not due yet); null: no habit, no longer shown, lapsed, or the successor that the habit asks for is there.
-      `late_days` is null for `issued`, too: a successor may have been issued that nothing here shows yet
+    - `renew_by_at` (instant, end less the habitual lead; null also outside of the years 1 to 9999), `late_days`
+      (Float64 [d] from then to `now`, 0 where it is not due yet); null: no habit, no longer shown, lapsed, or the
+      successor that the habit asks for is there. `late_days` is null for `issued`, too: a successor may have been
+      issued that nothing here shows yet
     - `source` (string)
 
     `thresholds`: `lifetime` (1/3, 1/6, 1/12 of the lifetime left: 30, 15 and 7.5 days of 90) or `days` (30, 14, 7).
@@ -96,6 +102,7 @@ def summarise_expiry(
 
     Raises `UsageError` where `now` has no zone, or `thresholds` is neither.
     """
+    require_tables(tables, "summarise_expiry")
     today = zoned(now, "now")
     tables = _until(tables, today)
     if thresholds not in ("lifetime", "days"):
@@ -107,14 +114,20 @@ def summarise_expiry(
     frame["lifetime_days"] = _days(lifetime)
     frame["days_left"] = _days(ends - today)
     frame["share_left"] = ((ends - today) / lifetime).where(lifetime > pd.Timedelta(0))
-    left, steps = (frame["share_left"], _SHARES) if thresholds == "lifetime" else (frame["days_left"], _DAYS)
-    frame["threshold"] = pd.Series(pd.NA, index=frame.index, dtype="string")
-    for name, most in reversed(steps):
-        frame.loc[(left <= most).fillna(False), "threshold"] = name
+    frame["threshold"] = find_thresholds(frame["share_left"], frame["days_left"], thresholds)
     frame["state"] = _states(frame, today)
     frame.loc[~frame["state"].isin(["expiring", "replacing"]), "threshold"] = pd.NA
     frame = _with_renewal(frame, today)
     return frame[list(DTYPES)].astype(DTYPES)
+
+
+def find_thresholds(share_left: pd.Series, days_left: pd.Series, thresholds: Literal["lifetime", "days"]) -> pd.Series:
+    """The tightest threshold that each row has passed (string; null: none), by share of the lifetime or by days."""
+    left, steps = (share_left, _SHARES) if thresholds == "lifetime" else (days_left, _DAYS)
+    passed = pd.Series(pd.NA, index=left.index, dtype="string")
+    for name, most in reversed(steps):
+        passed[(left <= most).fillna(False)] = name
+    return passed
 
 
 def zoned(instant: datetime, name: str) -> pd.Timestamp:
@@ -158,14 +171,13 @@ def _certificates_of_lines(tables: Tables) -> pd.DataFrame:
     facts = tables.certificates[
         ["cert_sha256", "subject", "issuer", "names", "key_type", "not_before", "not_after"]
     ].rename(columns={"cert_sha256": "leaf_sha256"})
-    facts = facts[facts["not_before"].notna() & facts["not_after"].notna()]
-    looks = looks.merge(facts[["leaf_sha256", "key_type"]], on="leaf_sha256")
+    looks = looks.merge(facts[["leaf_sha256", "key_type"]], how="left", on="leaf_sha256")
     line = looks.groupby(LINE, dropna=False, sort=False)["observed_at"]
     looks["last_look_at"] = line.transform("max")
     last_round = looks.loc[looks["observed_at"] == looks["last_look_at"], [*LINE, "round"]].drop_duplicates()
     looks = looks.merge(last_round.assign(is_last_round=True), how="left", on=[*LINE, "round"])
     looks["is_shown_last"] = looks["is_last_round"].notna() & (
-        (looks["last_look_at"] - looks["observed_at"]) <= _VISIT
+        (looks["last_look_at"] - looks["observed_at"]) <= VISIT
     ).fillna(False)
     looks["known_since"] = _known_since(looks, tables.certificates)
     looks["known_until"] = looks["observed_at"].fillna(looks["observed_until"])
@@ -179,7 +191,7 @@ def _certificates_of_lines(tables: Tables) -> pd.DataFrame:
         last_look_at=("last_look_at", "max"),
         is_shown_last=("is_shown_last", "any"),
     )
-    frame = seen.reset_index().merge(facts.drop(columns="key_type"), on="leaf_sha256")
+    frame = seen.reset_index().merge(facts.drop(columns="key_type"), how="left", on="leaf_sha256")
     before = find_sightings(tables)[[*LINE, "leaf_sha256", "not_seen_before", "source"]]
     frame = frame.merge(before, how="left", on=[*LINE, "leaf_sha256"])
     frame["is_shown_last"] = frame["is_shown_last"].astype("boolean").where(frame["last_seen"].notna())
@@ -220,7 +232,7 @@ def _issued(frame: pd.DataFrame, certificates: pd.DataFrame) -> pd.Series:
     ].copy()
     held["names"] = _name_set(held["names"])
     held = held[held["names"] != ""].sort_values("not_before", kind="stable")
-    wanted = frame[["names", "key_type", "not_before"]].copy()
+    wanted = frame.loc[frame["not_before"].notna(), ["names", "key_type", "not_before"]].copy()
     wanted["names"] = _name_set(wanted["names"])
     found = pd.merge_asof(
         wanted.reset_index().sort_values("not_before", kind="stable"),
@@ -239,15 +251,16 @@ def _with_renewal(frame: pd.DataFrame, today: pd.Timestamp) -> pd.DataFrame:
         (frame["successor"] == "issued") & (frame["habit_basis"] == "issued")
     ).fillna(False)
     is_current = frame["state"].isin(["valid", "expiring", "expired", "not_yet_valid"]) & ~is_done
-    lead = pd.to_timedelta(frame["habit_lead_days"].astype("float64") * 86400, unit="s").dt.as_unit("us")
-    frame["renew_by_at"] = (frame["not_after"] + SECOND - lead).where(is_current)
-    frame["late_days"] = _days(today - frame["renew_by_at"]).clip(lower=0).where(frame["habit_basis"] == "seen")
+    renew_by = (frame["not_after"] + SECOND - as_spans(frame["habit_lead_days"])).where(is_current)
+    frame["renew_by_at"] = within_calendar(renew_by)
+    frame["late_days"] = _days(today - renew_by).clip(lower=0).where(frame["habit_basis"] == "seen")
     return frame
 
 
 def _name_set(names: pd.Series) -> pd.Series:
     """Each row's names as one text that is equal where the sets are equal; empty where there are none."""
-    return pd.Series(["\n".join(sorted(set(row))) if row else "" for row in names], names.index, dtype="string")
+    sets = ["\n".join(sorted(set(row))) if isinstance(row, tuple) else "" for row in names]
+    return pd.Series(sets, names.index, dtype="string")
 
 
 def _states(frame: pd.DataFrame, today: pd.Timestamp) -> pd.Series:
@@ -270,6 +283,9 @@ def _states(frame: pd.DataFrame, today: pd.Timestamp) -> pd.Series:
     )
     for word, holds in reversed(words):
         state[holds] = word
+    is_unreadable = frame["not_before"].isna() | frame["not_after"].isna()
+    state[is_unreadable] = "unknown"
+    state[is_unreadable & is_gone] = "replaced"
     return state
 
 

@@ -13,7 +13,7 @@ from toolkit.analyse.expiry import zoned
 from toolkit.analyse.subjects import OF_SUITES, Judged, Subjects
 from toolkit.errors import UsageError
 from toolkit.reference.rules import OF_CERTIFICATES, Policy, Rule, load_policy
-from toolkit.tables import Tables
+from toolkit.tables import Tables, require_tables
 
 DTYPES: Final = {
     "policy": "string",
@@ -86,6 +86,7 @@ def judge(tables: Tables, policy: Policy, *, as_of: datetime | Literal["observed
     Raises `UsageError` for a policy that does not exist, for what is no policy, and for an `as_of` without a zone,
     `ReadError` for a file that is no policy.
     """
+    require_tables(tables, "judge")
     rules = load_policy(policy)
     day = None
     if not isinstance(as_of, str):
@@ -118,34 +119,31 @@ def summarise_findings(
     `evidence` (string, such as
     `support 7–14, observations 3`, at most eight ranges; null: none), `reason` (string, why unknown), `source`.
     """
+    missing = set(DTYPES) - set(getattr(findings, "columns", ()))
+    if missing:
+        raise UsageError(
+            f"summarise_findings reads the frame of judge; this is a {type(findings).__name__} without "
+            f"{', '.join(sorted(missing)[:3])}. Give what judge returns."
+        )
     keys = ["policy", "rule", "level", "service", "host", "verdict"]
     if by == "stretch":
         findings = _with_stretches(findings, [key for key in keys if key != "verdict"])
-    grouped = findings.groupby(keys if by == "verdict" else [*keys, by], dropna=False, sort=False)
-    rows = []
-    for key, group in grouped:
-        rows.append(
-            {
-                **dict(zip(keys, key, strict=False)),
-                "found": _listed(group["found"]),
-                "required": _listed(group["required"], most=1),
-                "authority": _listed(group["authority"], most=3),
-                "since": group["since"].min(),
-                "rows": int(group["evidence_row"].notna().sum()),
-                "first_at": group["observed_from"].min(),
-                "last_at": group["observed_until"].max(),
-                "evidence": _ranges(group),
-                "reason": _listed(group["reason"], most=2),
-                "source": _listed(group["source"]),
-            }
-        )
+    by_keys = keys if by == "verdict" else [*keys, by]
+    grouped = findings.groupby(by_keys, dropna=False, sort=False)
+    group = grouped.ngroup()
+    counted = findings.assign(is_row=findings["evidence_row"].notna()).groupby(by_keys, dropna=False, sort=False)
+    frame = counted.agg(
+        since=("since", "min"), rows=("is_row", "sum"), first_at=("observed_from", "min"),
+        last_at=("observed_until", "max"),
+    )  # fmt: skip
+    frame = frame.reset_index()[[*keys, "since", "rows", "first_at", "last_at"]]
+    for name, most in (("found", 5), ("required", 1), ("authority", 3), ("reason", 2), ("source", 5)):
+        frame[name] = _listed(findings[name], group, most).reindex(frame.index)
+    frame["evidence"] = _ranges(findings, group).reindex(frame.index)
     dtypes = dict.fromkeys([*keys, "found", "required", "authority"], "string") | {"since": schema.DTYPES["instant"]}
     dtypes |= {"rows": "Int64", **dict.fromkeys(["first_at", "last_at"], schema.DTYPES["instant"])}
     dtypes |= dict.fromkeys(["evidence", "reason", "source"], "string")
-    frame = pd.DataFrame(rows, columns=list(dtypes))
-    for name in ("since", "first_at", "last_at"):
-        frame[name] = pd.to_datetime(frame[name], utc=True)
-    frame = frame.astype(dtypes)
+    frame = frame[list(dtypes)].astype(dtypes)
     worst = frame["verdict"].map({verdict: rank for rank, verdict in enumerate(_WORST_FIRST)})
     by_time = ["policy", "rule", "service", "host"]
     order = frame.assign(worst=worst, is_aside=frame["reason"].notna()).sort_values(
@@ -285,22 +283,30 @@ def _findings(rule: Rule, rows: pd.DataFrame, found: pd.Series, verdict: pd.Seri
     )
 
 
-def _listed(values: pd.Series, most: int = 5) -> object:
-    """The distinct values, at most so many of them named."""
-    distinct = list(dict.fromkeys(values.dropna()))
-    if not distinct:
-        return pd.NA
-    more = f" and {len(distinct) - most} more" if len(distinct) > most else ""
-    return ", ".join(str(value) for value in distinct[:most]) + more
+def _listed(values: pd.Series, group: pd.Series, most: int) -> pd.Series:
+    """By number of the group: its distinct values, at most so many of them named; null where there are none."""
+    pairs = pd.DataFrame({"group": group, "value": values}).dropna(subset="value").drop_duplicates()
+    place = pairs.groupby("group").cumcount()
+    named = pairs[place < most].groupby("group")["value"].agg(lambda shown: ", ".join(map(str, shown)))
+    more = pairs.groupby("group").size() - most
+    words = (" and " + more[more > 0].astype("string") + " more").reindex(named.index).fillna("")
+    return named.astype("string") + words
 
 
-def _ranges(group: pd.DataFrame, most: int = 8) -> object:
-    """The rows of evidence by table, consecutive ones as a range."""
-    parts = []
-    for table, rows in group.dropna(subset="evidence_row").groupby("evidence_table", sort=True)["evidence_row"]:
-        numbers = np.unique(rows.to_numpy("int64"))
-        breaks = np.flatnonzero(np.diff(numbers) > 1) + 1
-        ranges = [f"{part[0]}–{part[-1]}" if len(part) > 1 else str(part[0]) for part in np.split(numbers, breaks)]
-        more = f", … ({len(numbers)} rows)" if len(ranges) > most else ""
-        parts.append(f"{table} {', '.join(ranges[:most])}{more}")
-    return "; ".join(parts) or pd.NA
+def _ranges(findings: pd.DataFrame, group: pd.Series, most: int = 8) -> pd.Series:
+    """By number of the group: its rows of evidence by table, consecutive ones as a range; null where there are none."""
+    rows = findings[["evidence_table", "evidence_row"]].assign(group=group).dropna().drop_duplicates()
+    rows = rows.sort_values(["group", "evidence_table", "evidence_row"])
+    tables = ["group", "evidence_table"]
+    is_first = rows["evidence_row"].diff().ne(1) | (rows.groupby(tables).cumcount() == 0)
+    runs = rows.assign(run=is_first.astype("int64").cumsum()).groupby([*tables, "run"], as_index=False)["evidence_row"]
+    ends = runs.agg(["first", "last", "size"])
+    words = ends["first"].astype("string")
+    words = words.mask(ends["first"] != ends["last"], words + "–" + ends["last"].astype("string"))
+    ends = ends.assign(words=words, place=ends.groupby(tables).cumcount())
+    listed = ends[ends["place"] < most].groupby(tables)["words"].agg(", ".join)
+    size = ends.groupby(tables)["size"].sum()
+    more = (", … (" + size[ends.groupby(tables).size() > most].astype("string") + " rows)").reindex(listed.index)
+    of_tables = (listed + more.fillna("")).reset_index(name="words")
+    of_tables["words"] = of_tables["evidence_table"] + " " + of_tables["words"]
+    return of_tables.groupby("group")["words"].agg("; ".join).astype("string")

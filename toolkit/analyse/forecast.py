@@ -13,7 +13,7 @@ from toolkit.analyse.habits import LARGEST_SHARE, NOT_OBSERVED, SECOND
 from toolkit.analyse.looks import LINE
 from toolkit.errors import UsageError
 from toolkit.reference.rules import Cap, validity_caps
-from toolkit.tables import Tables
+from toolkit.tables import Tables, require_tables
 
 MOST_YEARS: Final = 30
 MOST_RENEWALS: Final = 10_000
@@ -85,6 +85,7 @@ def forecast_renewals(tables: Tables, *, now: datetime, years: int = 3) -> pd.Da
     Raises `UsageError` where `now` has no zone, `years` is not a whole number from 1 to 30, or the forecast would go
     beyond the year 9998 (instants end with 9999).
     """
+    require_tables(tables, "forecast_renewals")
     today = zoned(now, "now")
     if not isinstance(years, int | np.integer) or isinstance(years, bool) or not 1 <= years <= MOST_YEARS:
         raise UsageError(f"years={years!r}: write a whole number from 1 to {MOST_YEARS}.")

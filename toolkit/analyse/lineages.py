@@ -12,7 +12,7 @@ from toolkit.analyse.issued import generations, issued_certificates, name_key
 from toolkit.analyse.looks import LINE
 from toolkit.analyse.pairs import kind_of_succession
 from toolkit.analyse.sightings import find_sightings
-from toolkit.tables import Tables
+from toolkit.tables import Tables, require_tables
 
 DTYPES: Final = {
     **dict.fromkeys(["lineage", "cert_sha256", "key_type", "subject", "issuer"], "string"),
@@ -56,6 +56,7 @@ def find_lineages(tables: Tables) -> pd.DataFrame:
     linked through others of the lineage. A service *left* a lineage for another key type's where it showed the new
     one alone for longer than both together; two key types side by side are no migration.
     """
+    require_tables(tables, "find_lineages")
     issued = issued_certificates(tables).assign(name_key=lambda rows: name_key(rows).array)
     seen = find_sightings(tables)
     issued = issued.assign(component=_components(issued, seen))

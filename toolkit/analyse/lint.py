@@ -14,7 +14,7 @@ from typing import Any, Final
 import pandas as pd
 
 from toolkit.errors import UsageError
-from toolkit.tables import Tables
+from toolkit.tables import Tables, require_tables
 
 DTYPES: Final = {
     "cert_sha256": "string",
@@ -59,6 +59,7 @@ def lint_certificates(tables: Tables) -> pd.DataFrame:
 
     Raises `UsageError` where pkilint is not installed.
     """
+    require_tables(tables, "lint_certificates")
     linter = _linter()
     given = tables.certificates[["cert_sha256", "der"]].itertuples(index=False, name=None)
     rows = [

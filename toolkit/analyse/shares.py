@@ -10,7 +10,7 @@ from toolkit.analyse.bounds import MIN_SHARE, Ints, share_below, share_interval,
 from toolkit.analyse.looks import LINE, Looks, as_instants, find_looks, first_of_rounds, joined_sources
 from toolkit.analyse.visits import Succession, find_succession
 from toolkit.errors import UsageError
-from toolkit.tables import Tables
+from toolkit.tables import Tables, require_tables
 
 DTYPES: Final = {
     **dict.fromkeys([*LINE, "address", "predecessor_sha256", "successor_sha256", "leaf_sha256"], "string"),
@@ -53,6 +53,7 @@ def estimate_shares(
     The interval assumes independent looks. It is for the mean share over the looks of the window, at the vantage
     of the looks; a window without looks has no row. Raises `UsageError` for a window that is no length.
     """
+    require_tables(tables, "estimate_shares")
     length = window_length(window)
     if by == "rotation":
         found = find_succession(tables, MIN_SHARE, sticky=sticky)

@@ -6,7 +6,7 @@ import pandas as pd
 
 from toolkit import schema
 from toolkit.analyse.sightings import find_sightings
-from toolkit.tables import Tables
+from toolkit.tables import Tables, require_tables
 
 DTYPES: Final = {
     **dict.fromkeys(["kind", "shared_sha256", "key_type", "subject", "service"], "string"),
@@ -36,6 +36,7 @@ def find_sharing(tables: Tables) -> pd.DataFrame:
     Observations whose source names no service are left out. Sorted by kind, number of services (most first),
     hash and service. The span is null where each service had stopped before the next one began.
     """
+    require_tables(tables, "find_sharing")
     seen = find_sightings(tables).dropna(subset="service")
     found = pd.concat([_shared(seen, kind, column) for kind, column in _IDENTITIES.items()], ignore_index=True)
     found = found.astype(DTYPES).sort_values(

@@ -18,7 +18,7 @@ from toolkit.analyse.looks import (
     joined_sources,
     neighbours,
 )
-from toolkit.tables import Tables
+from toolkit.tables import Tables, require_tables
 
 FACTS = ["subject", "issuer", "names", "spki_sha256", "not_before", "not_after"]
 
@@ -64,6 +64,7 @@ def find_sightings(tables: Tables) -> pd.DataFrame:
     a line whose `key_type` is null, because its type is not known. Row order and repeats do not matter.
     Rows are sorted by line, then by `not_before`, `first_seen` and hash, nulls last.
     """
+    require_tables(tables, "find_sightings")
     looks = find_looks(tables)
     leaves = max(len(looks.leaves), 1)
     numbers, shown = pd.factorize(

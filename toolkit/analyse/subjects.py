@@ -118,7 +118,7 @@ class Subjects:
         asked = rows["server_name"].fillna(rows["host"]).fillna("")
         pairs = pd.Series(list(zip(rows["leaf_sha256"], asked, strict=True)), rows.index, dtype=object)
         numbered = _number(rows, pairs)
-        records: list[dict[Hashable, Any]] = self._certificates.drop(columns="der").to_dict("records")
+        records: list[dict[Hashable, Any]] = self._certificates.to_dict("records")
         by_hash = {record["cert_sha256"]: record for record in records}
         facts = [by_hash[sha256] | {"asked": name or None} for sha256, name in numbered.facts]
         return Numbered(numbered.rows, numbered.codes, facts)

@@ -13,7 +13,7 @@ from toolkit.analyse.expiry import zoned
 from toolkit.analyse.looks import joined_sources
 from toolkit.errors import UsageError
 from toolkit.reference import Suite, find_suite, groups, suites
-from toolkit.tables import Tables
+from toolkit.tables import Tables, require_tables
 
 By = Literal["cipher", "protocol", "group", "signature_scheme"]
 
@@ -103,6 +103,7 @@ def summarise_support(tables: Tables, *, now: datetime, by: By = "cipher") -> pd
     A suite that `toolkit.reference` does not know has `cipher`, `key_bits` and `strength_bits` null; a version that
     was asked about without a suite counts for `protocol` only. Raises `UsageError` where `now` has no zone.
     """
+    require_tables(tables, "summarise_support")
     today = zoned(now, "now")
     if by not in _KEYS:
         raise UsageError(f"by={by!r}: write one of {', '.join(_KEYS)}.")

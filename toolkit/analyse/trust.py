@@ -16,7 +16,7 @@ from toolkit.analyse.elements import Unreadable, read_element
 from toolkit.analyse.expiry import zoned
 from toolkit.analyse.looks import joined_sources
 from toolkit.errors import UsageError
-from toolkit.tables import Tables
+from toolkit.tables import Tables, require_tables
 
 Intermediates = Literal["served", "held"]
 
@@ -101,6 +101,7 @@ def verify_chains(
     Raises `UsageError` for an instant without a zone, for no roots or no instants, and for roots that are not
     certificates in DER (a bundle is named to `load_roots`, not here).
     """
+    require_tables(tables, "verify_chains")
     chains = _chains(tables, roots, intermediates)
     instants = None if isinstance(as_of, str) else _instants(as_of)
     if isinstance(as_of, str) and as_of != "observed":
@@ -127,6 +128,7 @@ def replay_trust(tables: Tables, *, roots: Iterable[bytes], since: datetime, unt
 
     Raises `UsageError` as `verify_chains`, and where `until` is before `since`.
     """
+    require_tables(tables, "replay_trust")
     first, last = zoned(since, "since").to_pydatetime(), zoned(until, "until").to_pydatetime()
     if last < first:
         raise UsageError(f"until={last.isoformat()} is before since={first.isoformat()}.")

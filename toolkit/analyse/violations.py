@@ -6,6 +6,7 @@ What a rule does not speak of (a size for RSA keys, of an EC key) makes no findi
 import math
 import re
 from collections.abc import Hashable, Mapping
+from datetime import MAXYEAR
 from typing import Any, Final
 
 import pandas as pd
@@ -13,6 +14,7 @@ import pandas as pd
 from toolkit.analyse.habits import SECOND
 from toolkit.analyse.host_names import names_host
 from toolkit.analyse.names import common_names
+from toolkit.certificates import is_encoded_as_required, show_validity
 from toolkit.reference import Suite
 from toolkit.reference.rules import Rule
 
@@ -64,7 +66,7 @@ def breaks_certificate(rule: Rule, certificate: Certificate) -> bool | None:
         return _breaks_names(rule, certificate)
     if rule.subject == "serial":
         return _breaks_serial(rule, certificate["serial"])
-    return _breaks_validity(rule, certificate["not_before"], certificate["not_after"])
+    return _breaks_validity(rule, certificate)
 
 
 def hash_of(algorithm: object) -> str | None:
@@ -85,9 +87,11 @@ def shown(rule: Rule, certificate: Certificate) -> str:
     if rule.subject in ("signature_hash", "signature_algorithm"):
         return str(certificate["signature_algorithm"])
     if rule.subject == "lifetime":
-        return f"{(certificate['not_after'] + SECOND - certificate['not_before']) / _DAY:.10g} days"
+        return f"{(certificate['not_after'] - certificate['not_before'] + SECOND) / _DAY:.10g} days"
     if rule.subject == "serial":
         return str(certificate["serial"])
+    if rule.test == "encoded":
+        return show_validity(certificate["der"] or b"")
     if rule.subject == "validity":
         return f"{certificate['not_before'].isoformat()} to {certificate['not_after'].isoformat()}"
     names = certificate["names"] or ()
@@ -133,14 +137,25 @@ def _breaks_serial(rule: Rule, serial: object) -> bool | None:
     return number.bit_length() // 8 + 1 > int(rule.value[0])
 
 
-def _breaks_validity(rule: Rule, begins: pd.Timestamp, ends: pd.Timestamp) -> bool | None:
+def _breaks_validity(rule: Rule, certificate: Certificate) -> bool | None:
+    if rule.test == "encoded":
+        is_right = is_encoded_as_required(certificate["der"]) if certificate["der"] else None
+        return None if is_right is None else not is_right
+    begins, ends = certificate["not_before"], certificate["not_after"]
     if _is_null(begins) or _is_null(ends):
         return None
     if rule.test == "ordered":
         return bool(ends < begins)
-    if rule.test == "years":
-        first, last = (int(year) for year in rule.value[0].split("-"))
-        return not (first <= begins.year and ends.year <= last)
     count, unit = rule.value[0].split(" ")
-    limit = begins + (pd.DateOffset(months=int(count)) if unit == "months" else int(count) * _DAY)
-    return bool(ends + SECOND > limit)
+    # Lengths are compared rather than ends, which may lie after the year 9999.
+    length = ends - begins + SECOND
+    if unit == "days":
+        return bool(length > int(count) * _DAY)
+    last = _months_after(begins, int(count))
+    return last is not None and bool(length > last - begins)
+
+
+def _months_after(begins: pd.Timestamp, months: int) -> pd.Timestamp | None:
+    """The same day so many months later; none after the year 9999, where calendars end."""
+    is_beyond = begins.year * 12 + begins.month - 1 + months >= (MAXYEAR + 1) * 12
+    return None if is_beyond else begins + pd.DateOffset(months=months)

@@ -5,7 +5,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import pandas as pd
 
@@ -147,27 +147,52 @@ def store_info(arguments: argparse.Namespace) -> int:
 
 def check(arguments: argparse.Namespace) -> int:
     """`tls-toolkit check`: what expiry, trust and a policy find."""
-    as_of = arguments.as_of or "observed"
-    now = arguments.now or arguments.as_of or datetime.now(UTC)
+    as_of: datetime | Literal["observed"] = arguments.as_of or "observed"
     roots, policy = _load_rules(arguments)
     tables = toolkit.read(arguments.source, since=arguments.since, until=arguments.until)
+    now = arguments.now or arguments.as_of or _present(tables)
     checks = toolkit.checking.check(
-        tables, now=now, roots=roots, policy=policy, as_of=as_of, thresholds=arguments.thresholds
+        tables,
+        now=now,
+        roots=roots,
+        policy=policy,
+        as_of=as_of,
+        thresholds=arguments.thresholds,
+        history=arguments.history,
     )
+    scope = toolkit.checking.find_in_service(tables, now=now, history=arguments.history)
     counts = toolkit.checking.count(checks)
     if arguments.json:
-        names = ("source", "since", "until", "policy", "roots", "thresholds")
+        names = ("source", "since", "until", "policy", "roots", "thresholds", "history")
         asked = {name: getattr(arguments, name) for name in names}
-        print_checks_as_json(checks, {**asked, "now": now, "as_of": as_of, **counts})
+        window = {"observed_since": scope.since, "surveyed_since": scope.surveyed_since, "left_out": scope.left_out}
+        print_checks_as_json(checks, {**asked, "now": now, "as_of": as_of, **window, **counts})
     else:
-        print_checks(tables, checks, arguments, now)
+        print_checks(tables, checks, scope, arguments, now)
     if not toolkit.checking.was_reached(tables):
         when = " in that time" if arguments.since or arguments.until else ""
         print(f"tls-toolkit: {text.for_terminal(arguments.source)}: no look{when} came to an answer, so there is "
               "nothing to judge; `tls-toolkit store info` counts the failures of a store.",
               file=sys.stderr)  # fmt: skip
         return NOTHING_REACHED
-    return FINDINGS if counts["findings"] else FINE
+    if counts["findings"]:
+        return FINDINGS
+    if not toolkit.checking.was_reached(scope.tables):
+        print(f"tls-toolkit: {text.for_terminal(arguments.source)}: nothing is known to be in service on "
+              f"{now:%Y-%m-%d}, so there is nothing to judge; --now judges as of another day, --history everything.",
+              file=sys.stderr)  # fmt: skip
+        return NOTHING_REACHED
+    return FINE
+
+
+def _present(tables: Tables) -> datetime:
+    clock = datetime.now(UTC)
+    present = toolkit.checking.date_present(tables, clock=clock)
+    if present > clock:
+        print(f"tls-toolkit: days are counted from {present:%Y-%m-%d %H:%M} UTC, the newest row, which is dated "
+              f"{present - clock} after this machine's clock: set one of the two clocks (NTP).",
+              file=sys.stderr)  # fmt: skip
+    return present
 
 
 def _load_rules(arguments: argparse.Namespace) -> tuple[Sequence[bytes], Sequence[Rule]]:

@@ -94,6 +94,9 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--thresholds", choices=("lifetime", "days"), default="lifetime",
                        help="a certificate is expiring with a third, a sixth, a twelfth of its lifetime left, or with "
                        "the classic 30, 14, 7 days (default: lifetime)")  # fmt: skip
+    check.add_argument("--history", action="store_true",
+                       help="judge everything that the source holds; by default what is in service now: of each "
+                       "service the last observations and the last survey")  # fmt: skip
     check.add_argument("--json", action="store_true", help="print JSON: what was judged how, and every verdict")
     check.set_defaults(command=commands.check)
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 import toolkit
 from toolkit import reference, text
+from toolkit.checking import InService
 from toolkit.tables import Tables
 
 
@@ -54,7 +55,9 @@ def support_lines(asked: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=["protocol", "what", "state", "bits", "rank", "note"], dtype="string")
 
 
-def print_checks(tables: Tables, checks: pd.DataFrame, arguments: argparse.Namespace, now: datetime) -> None:
+def print_checks(
+    tables: Tables, checks: pd.DataFrame, scope: InService, arguments: argparse.Namespace, now: datetime
+) -> None:
     """What was judged, how, and what came of it, in words that fit the terminal."""
     by = f"by the rules of {arguments.as_of:%Y-%m-%d %H:%M %Z}" if arguments.as_of else "each row by its own day"
     how = f"Judged {by}; days counted from {now:%Y-%m-%d %H:%M %Z}; roots: {arguments.roots}."
@@ -63,6 +66,7 @@ def print_checks(tables: Tables, checks: pd.DataFrame, arguments: argparse.Names
     lines = [
         f"{arguments.source}: {toolkit.checking.describe_scope(tables)}",
         f"{toolkit.checking.describe_span(arguments.since, arguments.until)}{how}",
+        toolkit.checking.describe_in_service(scope),
         *toolkit.checking.describe(checks),
     ]
     width = shutil.get_terminal_size((100, 24)).columns
@@ -75,7 +79,8 @@ def print_checks(tables: Tables, checks: pd.DataFrame, arguments: argparse.Names
 def print_checks_as_json(checks: pd.DataFrame, judged: dict[str, object]) -> None:
     """What was judged and how, with every verdict, as one JSON object."""
     told = {name: _json_value(value) for name, value in judged.items()}
-    print(json.dumps({**told, "checks": _json_rows(checks)}, indent=2))
+    services = _json_rows(toolkit.checking.count_services(checks))
+    print(json.dumps({**told, "services": services, "checks": _json_rows(checks)}, indent=2))
 
 
 def print_frame(frame: pd.DataFrame) -> None:

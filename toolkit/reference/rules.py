@@ -33,7 +33,7 @@ TESTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "lifetime": frozenset({"at_most"}),
         "names": frozenset({"present", "match", "match_san", "shared"}),
         "serial": frozenset({"positive", "octets_at_most"}),
-        "validity": frozenset({"ordered", "years"}),
+        "validity": frozenset({"ordered", "encoded"}),
         "host": frozenset({"answers"}),
         "issuer": frozenset({"issued_by", "rooted_in", "bundled"}),
         "rotation": frozenset({"begins_before_end", "interleaved"}),

@@ -1,0 +1,61 @@
+"""Dates of the years 1 to 9999, in any order: every question answers, with instants that a calendar can write."""
+
+from datetime import UTC, datetime
+
+import pandas as pd
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import toolkit
+from tests.analyse.made import certificate, look, tables
+from tests.analyse.minted import mint_ca
+from toolkit import checking
+from toolkit.chart import canvas
+
+EDGES = [
+    "0001-01-01", "0001-01-02", "1600-01-01", "1677-09-21", "1970-01-01", "2026-01-01", "2026-02-01", "2050-01-01",
+    "2262-04-12", "3000-01-01", "9994-12-31", "9995-01-01", "9999-12-31T23:59:58", "9999-12-31T23:59:59",
+]  # fmt: skip
+DATES = st.sampled_from(EDGES)
+ROOTS = [mint_ca("root").der]
+BEGIN, END = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+
+
+def written(frame: pd.DataFrame) -> None:
+    for name in frame.select_dtypes("datetimetz"):
+        assert all(f"{instant:%Y-%m-%d}" for instant in frame[name].dropna())
+        assert canvas.days(frame[name]).shape == (len(frame),)
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    validities=st.lists(st.tuples(DATES, DATES), min_size=2, max_size=3),
+    shown=st.lists(st.tuples(st.integers(0, 1), st.integers(1, 9)), min_size=1, max_size=5),
+    today=st.sampled_from(["0001-01-01", "1970-01-01", "2026-02-01", "9968-01-01", "9999-12-31"]),
+)
+def test_every_question_answers(validities: list[tuple[str, str]], shown: list[tuple[int, int]], today: str) -> None:
+    certificates = [certificate(str(number), *dates) for number, dates in enumerate(validities)]
+    asked = tables([look(str(number), f"2026-01-0{day}") for number, day in shown], certificates)
+    now = datetime.fromisoformat(today).replace(tzinfo=UTC)
+    written(toolkit.summarise_expiry(asked, now=now))
+    if now.year < 9990:
+        written(toolkit.forecast_renewals(asked, now=now))
+    written(toolkit.judge(asked, "baseline"))
+    written(toolkit.judge(asked, "baseline", as_of=now))
+    written(toolkit.verify_chains(asked, roots=ROOTS))
+    written(toolkit.replay_trust(asked, roots=ROOTS, since=BEGIN, until=END))
+    written(toolkit.find_rotations(asked))
+    written(toolkit.find_rotations(asked, basis="names"))
+    written(toolkit.find_lineages(asked))
+    for history in (False, True):
+        checks = checking.check(asked, now=now, roots=ROOTS, policy="baseline", history=history)
+        written(checks)
+        assert list(checking.describe(checks))
+
+
+def test_a_lead_of_a_thousand_years_has_a_day_to_renew_by() -> None:
+    given_certificates = [certificate("a", "0001-01-01", "3000-01-01"), certificate("b", "1600-01-01", "3000-01-01")]
+    looks = [look("a" if day < 4 else "b", f"2026-01-0{day}T00:00:00.123456") for day in range(1, 7)]
+    frame = toolkit.summarise_expiry(tables(looks, given_certificates), now=datetime(2026, 2, 1, tzinfo=UTC))
+    assert frame["state"].tolist() == ["replaced", "valid"]
+    assert frame["lifetime_days"].gt(500_000).all()

@@ -1,0 +1,313 @@
+"""`toolkit.checking`: what is in service, each service in one state of each check, and the most severe first."""
+
+import inspect
+from datetime import datetime, timedelta
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import toolkit
+from tests.analyse.made import certificate, look, now, tables
+from tests.analyse.minted import ENDS, Minted, mint_ca, mint_leaf, replace_bytes, served
+from toolkit import Tables, checking, schema
+from toolkit.errors import UsageError
+
+ROOT = mint_ca("root")
+TODAY = now("2026-02-01")
+CHECKS = {"reachability", "expiry", "trust", "ietf"}
+
+
+def checked(given: Tables, **asked: Any) -> pd.DataFrame:
+    return checking.check(given, **({"now": TODAY, "roots": [ROOT.der], "policy": "ietf"} | asked))
+
+
+def of(frame: pd.DataFrame, check: str) -> list[tuple[str, Any]]:
+    rows = frame[frame["check"] == check]
+    return list(zip(rows["verdict"], rows["severity"].fillna("-"), strict=True))
+
+
+def reasons(frame: pd.DataFrame, check: str) -> list[str]:
+    return frame.loc[frame["check"] == check, "reason"].dropna().tolist()
+
+
+def answers(when: str, round_: str, state: str, **facts: object) -> pd.DataFrame:
+    row = {"observed_at": now(when), "date_basis": "observed", "round": round_, "service": "smtp://mx.example:25",
+           "protocol": "SSL 3.0", "state": state}  # fmt: skip
+    return schema.frame("support", [row | facts])
+
+
+def surveyed(*parts: pd.DataFrame, given: Tables | None = None) -> Tables:
+    held = given or tables([], [certificate("aa", "2026-01-01", "2026-03-01")])
+    return Tables.from_frames(held.observations, held.certificates, pd.concat(parts))
+
+
+OLD = {"protocol": "TLS 1.0", "suite": "TLS_RSA_WITH_RC4_128_SHA"}
+NEW = {"protocol": "TLS 1.3", "suite": "TLS_AES_128_GCM_SHA256"}
+VALID = certificate("aa", "2026-01-01", "2026-06-01")
+
+
+def broken_rules(frame: pd.DataFrame) -> set[str]:
+    return set(frame.loc[frame["verdict"] == "falls short", "rule"])
+
+
+def test_what_was_broken_once_is_not_a_finding_today() -> None:
+    given = tables([look("aa", "2026-01-02", **OLD), look("aa", "2026-01-30", **NEW)], [VALID])
+    assert broken_rules(checked(given)) == set()
+    assert {"rc4", "tls10"} <= broken_rules(checked(given, history=True))
+
+
+def test_what_each_offer_and_each_address_showed_last_is_in_service() -> None:
+    looks = [
+        look("aa", "2026-01-30", round="r", **NEW),
+        look("aa", "2026-01-30", round="r", address="192.0.2.2", **OLD),
+        look("aa", "2026-01-20", round="q", address="192.0.2.3", **OLD | {"protocol": "SSL 3.0"}),
+        look("aa", "2026-01-20", round="q", offer="weak", **OLD | {"protocol": "TLS 1.1"}),
+    ]
+    broken = broken_rules(checked(tables(looks, [VALID])))
+    assert {"rc4", "tls10", "tls11"} <= broken, "of another address, and of an offer that is made less often"
+    assert "ssl3" not in broken, "of an address that the service no longer has"
+
+
+def test_an_address_that_did_not_answer_last_is_judged_by_its_last_answer() -> None:
+    looks = [
+        look("aa", "2026-01-29", round="q", address="192.0.2.2", **OLD),
+        look("aa", "2026-01-30", round="r", **NEW),
+        look(None, "2026-01-30", round="r", address="192.0.2.2"),
+    ]
+    assert "rc4" in broken_rules(checked(tables(looks, [VALID])))
+
+
+def test_surveys_are_in_service_longer_than_observations_and_until_the_next() -> None:
+    observed = tables([look("aa", "2026-01-31", **NEW)], [VALID])
+    autumn, winter = answers("2025-11-01", "s1", "accepted"), answers("2026-01-15", "s2", "refused")
+    assert "ssl3" in broken_rules(checked(surveyed(autumn, given=observed)))
+    assert "ssl3" not in broken_rules(checked(surveyed(autumn, winter, given=observed)))
+    untested = answers("2026-01-15", "s2", "untested")
+    assert "ssl3" in broken_rules(checked(surveyed(autumn, untested, given=observed))), "nothing was answered since"
+    old = checked(surveyed(answers("2025-06-01", "s0", "accepted"), given=observed))
+    assert "ssl3" not in broken_rules(old)
+    assert "last surveyed before 2025-10-23" in reasons(old, "ietf")
+
+
+@pytest.mark.parametrize(
+    ("when", "facts", "reason"),
+    [
+        ("2025-06-01", {}, "last observed before 2025-12-27"),
+        ("2026-02-02", {}, "dated after now: the collector's clock ran fast, or now is too early"),
+        (None, {}, "only undated observations"),
+    ],
+)
+def test_a_service_outside_of_the_window_is_unknown_in_each_check(
+    when: str | None, facts: dict[str, object], reason: str
+) -> None:
+    other = {"service": "https://other.example:443", "host": "other.example", "server_name": "other.example"}
+    given = tables([look("aa", "2026-01-31", **NEW), look("aa", when, **other, **facts)], [VALID])
+    found = checked(given)
+    of_other = found[found["service"] == "https://other.example:443"]
+    assert of_other["check"].tolist() == ["reachability", "expiry", "trust", "ietf"]
+    assert set(of_other["verdict"]) == {"unknown"}
+    assert set(of_other["reason"]) == {reason}
+    assert of_other["is_finding"].isna().all()
+
+
+def test_each_service_is_counted_once_in_each_check() -> None:
+    hosts = [{"service": f"smtp://mx{n}:25", "host": f"mx{n}", "server_name": f"mx{n}"} for n in range(5)]
+    given = tables(
+        [
+            look("aa", "2026-01-31", **hosts[0], **NEW), look("bb", "2026-01-31", offer="rsa", **hosts[0], **OLD),
+            look("gone", "2026-01-31", **hosts[1]), look(None, "2026-01-31", **hosts[2]),
+            look("aa", "2024-01-31", **hosts[3]), look(None, "2026-01-31", outcome="ok", **hosts[4]),
+        ],
+        [VALID, certificate("bb", "2025-12-01", "2026-02-03")],
+    )  # fmt: skip
+    for history in (False, True):
+        found = checked(given, history=history)
+        counts = checking.count_services(found).set_index("check")
+        assert set(counts.index) == CHECKS
+        assert set(counts["services"]) == {5}
+        assert (counts[["findings", "fine", "unknown"]].sum(axis=1) == 5).all()
+
+
+def test_findings_come_first_and_the_most_severe_of_them() -> None:
+    given = tables(
+        [
+            look("bb", "2026-01-31", **OLD), look(None, "2026-01-31", service="smtp://b:25", host="b", stage="connect"),
+            look("cc", "2026-01-31", service="smtp://c:25", host="c", **NEW),
+        ],
+        [certificate("bb", "2025-12-01", "2026-02-25"), certificate("cc", "2025-12-01", "2026-01-20")],
+    )  # fmt: skip
+    found = checked(given)
+    order = found["severity"].map({name: rank for rank, name in enumerate(checking.SEVERITIES)})
+    assert order.dropna().is_monotonic_increasing
+    assert found["is_finding"].fillna(False).is_monotonic_decreasing
+    assert found["severity"].notna().eq(found["is_finding"].fillna(False)).all()
+    assert set(found["severity"].dropna()) == {"critical", "high", "medium", "low"}
+    assert of(found, "expiry") == [("expired", "critical"), ("expiring", "medium"), ("unknown", "-")]
+    severities = set(found.dropna(subset="severity")[["verdict", "severity"]].itertuples(index=False, name=None))
+    assert {("unreachable", "critical"), ("falls short", "high"), ("falls short", "low")} <= severities
+
+
+# Reachability
+
+
+def down(*shown: str | None, **facts: object) -> pd.DataFrame:
+    """A look a day up to the last of January; null: it had no answer."""
+    days = [f"2026-01-{31 - len(shown) + 1 + number:02d}" for number in range(len(shown))]
+    looks = [look(sha, day, **({} if sha else facts)) for sha, day in zip(shown, days, strict=True)]
+    found = checked(tables(looks, [VALID]))
+    return found[found["check"] == "reachability"]
+
+
+def test_a_host_that_has_been_down_is_a_finding_with_since_when() -> None:
+    (row,) = down("aa", "aa", None, None, None, stage="connect").to_dict("records")
+    assert (row["verdict"], row["severity"], row["first_at"]) == ("unreachable", "critical", now("2026-01-29"))
+    assert "no answer since 2026-01-29 00:00, 3 × timeout; the last answer was on 2026-01-28 00:00" in row["found"]
+    (row,) = down(None, stage="connect").to_dict("records")
+    assert (row["verdict"], "it never answered" in row["found"]) == ("unreachable", True)
+    (row,) = down("aa", None, None, None, outcome="refused", stage="hello").to_dict("records")
+    assert row["verdict"] == "failing"
+
+
+def test_one_miss_is_not_a_finding_nor_what_was_not_asked() -> None:
+    assert down("aa", None, None)["verdict"].tolist() == ["reachable"]
+    assert down("aa", None, "aa")["verdict"].tolist() == ["reachable"]
+    assert down("aa", None, None, None, outcome="skipped")["verdict"].tolist() == ["reachable"]
+    assert down(None, outcome="skipped")["verdict"].tolist() == ["unknown"]
+
+
+def test_an_address_that_no_longer_answers_is_a_finding_of_its_own() -> None:
+    looks = []
+    for day in range(27, 32):
+        looks.append(look("aa", f"2026-01-{day}", **NEW))
+        looks.append(look("aa" if day < 29 else None, f"2026-01-{day}", address="192.0.2.2"))
+    found = checked(tables(looks, [VALID]))
+    assert of(found, "reachability") == [("partly_reachable", "medium")]
+    assert "192.0.2.2 has not answered since 2026-01-29" in found.loc[found["check"] == "reachability", "found"].iloc[0]
+
+
+def test_whether_a_service_answers_is_not_known_once_nobody_has_observed_it() -> None:
+    found = checked(tables([look("aa", "2026-01-02", **NEW)], [VALID]), now=now("2026-04-01"))
+    assert reasons(found, "reachability") == ["not observed in the 35 days before 2026-04-01"]
+
+
+# Expiry
+
+
+def test_a_certificate_that_cannot_be_read_is_a_finding() -> None:
+    leaf = replace_bytes(mint_leaf(ROOT), b"\x17\x0d260331235959Z", b"\x17\x0d2603312359590")
+    found = checked(served([leaf.der, ROOT.der]))
+    assert of(found, "expiry") == [("unreadable", "critical")]
+    (row,) = found[found["check"] == "expiry"].to_dict("records")
+    assert "could not be read" in row["found"]
+    assert "not_after" in row["reason"]
+
+
+def chain(ends: datetime, *, leaf_ends: datetime = ENDS, root_ends: datetime | None = None) -> tuple[Tables, Minted]:
+    root = mint_ca("short root", ends=root_ends) if root_ends else ROOT
+    middle = mint_ca("middle", root, ends=ends)
+    return served([mint_leaf(middle, ends=leaf_ends).der, middle.der]), root
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "days", "severity"),
+    [("lifetime", 29, "medium"), ("lifetime", 5, "high"), ("lifetime", 31, None), ("days", 29, "medium"),
+     ("days", 6, "high"), ("days", 31, None)],
+)  # fmt: skip
+def test_an_intermediate_that_ends_before_its_leaf_is_expiring(
+    thresholds: str, days: int, severity: str | None
+) -> None:
+    given, root = chain(TODAY + timedelta(days=days), leaf_ends=now("2026-04-01"))
+    found = checked(given, roots=[root.der], thresholds=thresholds)
+    expected = [("expiring", severity)] if severity else []
+    assert of(found, "expiry") == [*expected, ("valid", "-")]
+    assert of(found, "trust") == [("trusted", "-")]
+    if severity:
+        (row,) = found[found["verdict"] == "expiring"].to_dict("records")
+        assert row["found"].startswith("intermediate 1, CN=middle,O=Example (")
+        assert f"{days}.0 days left" in row["found"]
+
+
+def test_a_root_that_ends_first_and_an_issuer_without_its_root_are_found_too() -> None:
+    given, root = chain(ENDS, root_ends=TODAY + timedelta(days=5))
+    found = checked(given, roots=[root.der])
+    assert found.loc[found["verdict"] == "expiring", "found"].iloc[0].startswith("root, CN=short root")
+    given, _ = chain(TODAY + timedelta(days=5))
+    found = checked(given, roots=[mint_ca("stranger").der])
+    assert of(found, "expiry")[0] == ("expiring", "high")
+    assert of(found, "trust") == [("unknown", "-")]
+
+
+def test_where_another_path_lasts_longer_nothing_is_expiring() -> None:
+    short, long = mint_ca("middle", ROOT, ends=TODAY + timedelta(days=5)), mint_ca("middle", ROOT)
+    leaf = mint_leaf(long)
+    for served_chain in ([leaf.der, short.der, long.der], [leaf.der, long.der, short.der]):
+        assert of(checked(served(served_chain)), "expiry") == [("valid", "-")]
+
+
+def test_an_issuer_that_ended_since_the_last_observation_is_unknown_and_one_served_after_is_expired() -> None:
+    given, root = chain(TODAY + timedelta(days=5))
+    found = checked(given, roots=[root.der], now=TODAY + timedelta(days=6))
+    assert of(found, "expiry") == [("valid", "-"), ("unknown", "-")]
+    given, root = chain(TODAY - timedelta(days=5))
+    found = checked(given, roots=[root.der])
+    assert of(found, "expiry")[0] == ("expired", "critical")
+    assert of(found, "trust") == [("untrusted", "critical")]
+
+
+# Statements, clocks, positions
+
+
+def test_a_statement_is_judged_by_what_it_was_last_and_a_rotation_by_what_came_before() -> None:
+    theirs = certificate("bb", "2025-12-01", "2026-03-01", issuer="CN=Google Internet Authority G2,O=Google Inc,C=US")
+    looks = [look(sha, day, host="smtp.gmail.com", **NEW) for sha, day in (("bb", "2026-01-02"), ("aa", "2026-01-30"))]
+    given = tables(looks, [VALID, theirs])
+    found = checked(given, policy="google-help")
+    rows = found[found["rule"] == "issuer-g2"]
+    assert rows[["verdict", "severity", "rows"]].to_numpy().tolist() == [["contradicted", "low", 1]]
+    assert rows["evidence"].tolist() == ["observations 1"]
+    every = checked(given, policy="google-help", history=True)
+    assert set(every.loc[every["rule"] == "issuer-g2", "verdict"]) == {"contradicted", "confirmed"}
+
+
+def test_evidence_names_rows_of_the_tables_given() -> None:
+    given = tables([look("aa", f"2026-01-{day}", **OLD) for day in (10, 20, 30)], [VALID])
+    found = checked(given)
+    assert set(found.loc[found["rule"] == "rc4", "evidence"]) == {"observations 2"}
+
+
+@pytest.mark.parametrize(("hours", "is_believed"), [(2, True), (25, False)])
+def test_a_collectors_clock_a_little_ahead_is_believed(hours: int, is_believed: bool) -> None:
+    when = TODAY + timedelta(hours=hours)
+    given = tables([look("aa", when.replace(tzinfo=None).isoformat(), **NEW)], [VALID])
+    present = checking.date_present(given, clock=TODAY)
+    assert present == (when if is_believed else TODAY)
+    assert ("unknown", "-") not in of(checked(given, now=present), "expiry") or not is_believed
+
+
+def test_what_was_left_out_is_said() -> None:
+    looks = [look("aa", day, **NEW) for day in ("2025-01-01", "2026-01-01", "2026-01-30", "2026-03-01", None)]
+    scope = checking.find_in_service(tables(looks, [VALID]), now=TODAY)
+    assert scope.left_out["observations"] == {"superseded": 1, "earlier": 1, "later": 1, "undated": 1}
+    said = checking.describe_in_service(scope)
+    assert "from 2025-12-26 on" in said
+    assert "1 superseded, 1 earlier, 1 dated after now, 1 undated (observations)" in said
+
+
+# What is given first
+
+
+QUESTIONS = sorted({*toolkit.analyse.__all__, "compare_verifiers"})
+
+
+@pytest.mark.parametrize("name", [*QUESTIONS, "check"])
+@pytest.mark.parametrize("given", ["store", None, pd.DataFrame({"a": [1]})])
+def test_a_question_refuses_what_is_not_tables(name: str, given: object) -> None:
+    question = checking.check if name == "check" else getattr(toolkit, name)
+    needed = {
+        parameter.name: TODAY
+        for parameter in list(inspect.signature(question).parameters.values())[1:]
+        if parameter.default is parameter.empty
+    }
+    with pytest.raises(UsageError, match=r"toolkit\.read|what judge returns"):
+        question(given, **needed)

@@ -1,0 +1,63 @@
+"""How the dates of a certificate are written (RFC 5280, section 4.1.2.5), which its instants no longer show."""
+
+import re
+from typing import Final
+
+from toolkit import text
+from toolkit.certificates.der import GENERALIZED_TIME, SEQUENCE, UTC_TIME, BrokenError, Der, read_time
+from toolkit.certificates.parsing import LIMIT
+
+_VERSION: Final = 0xA0  # context tag of section 4.1
+_NAMES: Final = {UTC_TIME: "UTCTime", GENERALIZED_TIME: "GeneralizedTime"}
+
+# Sections 4.1.2.5.1 and 4.1.2.5.2: with seconds, with Z, without a fraction. A UTCTime ends with 2049.
+_FORMS: Final = {
+    UTC_TIME: re.compile(rb"\d{12}Z\Z"),
+    GENERALIZED_TIME: re.compile(rb"(?:20[5-9]\d|2[1-9]\d\d|[3-9]\d{3})\d{10}Z\Z"),
+}
+
+
+def is_encoded_as_required(der: bytes) -> bool | None:
+    """Whether both dates are UTCTime through 2049 and GeneralizedTime from 2050 on, in seconds, with Z.
+
+    Null where the certificate cannot be read as far as its validity. 99991231235959Z, which says that there is no
+    well-defined end, is such a date (RFC 5280, section 4.1.2.5).
+    """
+    times = _times(der)
+    return None if times is None else all(_is_as_required(tag, content) for tag, content in times)
+
+
+def show_validity(der: bytes) -> str:
+    """Both dates as they are written, such as `UTCTime 260101000000Z to GeneralizedTime 20500101000000Z`."""
+    times = _times(der)
+    if times is None:
+        return "unknown dates"
+    shown = [f"{_NAMES.get(tag, f'tag {tag:#04x}')} {content[:40].decode('latin-1')}" for tag, content in times]
+    return text.storable(" to ".join(shown))
+
+
+def _times(der: bytes) -> list[tuple[int, bytes]] | None:
+    """Tag and content of both dates."""
+    if len(der) > LIMIT:
+        return None
+    try:
+        signed = Der(der).take(SEQUENCE).take(SEQUENCE)
+        if signed.peek() == _VERSION:
+            signed.take()
+        for _ in ("serial", "algorithm", "issuer"):
+            signed.take()
+        validity = signed.take(SEQUENCE)
+        return [(validity.peek() or 0, validity.take().content()) for _ in range(2)]
+    except BrokenError:
+        return None
+
+
+def _is_as_required(tag: int, content: bytes) -> bool:
+    form = _FORMS.get(tag)
+    if form is None or not form.match(content):
+        return False
+    try:
+        read_time(Der(bytes([tag, len(content)]) + content))
+    except BrokenError:  # no such day
+        return False
+    return True

@@ -1,0 +1,35 @@
+"""Check: what is in service, judged by reachability, expiry, trust and a policy, in one frame, and in words."""
+
+from toolkit.checking.checks import DTYPES, SEVERITIES, check, count, count_services
+from toolkit.checking.in_service import OBSERVED_DAYS, SURVEYED_DAYS, InService, date_present, find_in_service
+from toolkit.checking.words import (
+    MOST_FOUND,
+    MOST_SERVICES,
+    MOST_STRETCHES,
+    describe,
+    describe_in_service,
+    describe_scope,
+    describe_span,
+    was_reached,
+)
+
+__all__ = [
+    "DTYPES",
+    "MOST_FOUND",
+    "MOST_SERVICES",
+    "MOST_STRETCHES",
+    "OBSERVED_DAYS",
+    "SEVERITIES",
+    "SURVEYED_DAYS",
+    "InService",
+    "check",
+    "count",
+    "count_services",
+    "date_present",
+    "describe",
+    "describe_in_service",
+    "describe_scope",
+    "describe_span",
+    "find_in_service",
+    "was_reached",
+]

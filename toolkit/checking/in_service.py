@@ -1,0 +1,240 @@
+"""What is in service at an instant: of each service the last answers that were observed, within a window.
+
+What was observed earlier has been superseded or is out of date, what is dated later was not known, and what is not
+dated has no place. None of it is judged, and all of it is counted.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from toolkit.analyse import summarise_expiry
+from toolkit.analyse.bounds import Bools
+from toolkit.analyse.expiry import OUT_OF_USE, VISIT, zoned
+from toolkit.reference import offers
+from toolkit.tables import Tables
+
+OBSERVED_DAYS: Final = 35
+"""How far before the newest row of the tables an observation counts: a month, for what is observed monthly."""
+
+SURVEYED_DAYS: Final = 100
+"""The same of an answer of a survey: a quarter, since surveys are taken less often."""
+
+SLOT: Final = ["service", "host", "server_name", "leaf_sha256"]
+"""What tells the certificates of slots apart."""
+
+_FIRST: Final = pd.Timestamp("0001-01-01", tz="UTC").as_unit("us")
+_ASKED: Final = ["service", "host", "server_name", "vantage", "source", "offer"]
+_KINDS: Final = ("suite", "group", "signature_scheme", "key_type")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InService:
+    """What `check` judges.
+
+    `tables` holds the rows that are judged; a leaf that its slot has replaced meanwhile is null there. `known` holds
+    what was known at `now`, whatever its age. Rows of both keep, as their index, their positions in the tables given.
+    `since` and `surveyed_since` are the window's beginnings (null: everything is judged), `newest`
+    the newest row of `known` (null: none is dated). `expiry` is `summarise_expiry` of the tables given.
+
+    `services` has a row per (service, host): `last_at` (instant, last dated row until `now`), `observed_at`,
+    `surveyed_at` (instant, last such observation, answer of a survey), `later_at` (instant, first row dated after
+    `now`), `is_judged` (boolean, has rows in `tables`), `is_asked` (boolean, was observed in the window, with an answer
+    or without). `left_out` counts rows that are not judged, of `observations` and of `answers` of surveys:
+    `superseded` in the window, `earlier` than it, `later` than `now`, `undated`.
+    """
+
+    tables: Tables
+    known: Tables
+    now: pd.Timestamp
+    newest: pd.Timestamp | None
+    since: pd.Timestamp | None
+    surveyed_since: pd.Timestamp | None
+    expiry: pd.DataFrame
+    services: pd.DataFrame
+    left_out: dict[str, dict[str, int]]
+
+
+def find_in_service(tables: Tables, *, now: datetime, history: bool = False) -> InService:
+    """What the tables say is in service at `now`; with `history`, everything that they hold.
+
+    An observation is in service where it answered in the last visit (observations of a round within a day) that asked
+    its service by the same server name, offer, vantage and source; of an address that did not answer in that visit, its
+    last answer. An answer of a survey is, where it belongs to the service's last survey that asked about the like and
+    got answers. Both count as far as they lie within the window: `OBSERVED_DAYS` and `SURVEYED_DAYS` before the newest
+    row that was known at `now`. A row known by bounds counts by their end: it was known at `now` if that is not later.
+
+    Raises `UsageError` where `now` has no zone.
+    """
+    today = zoned(now, "now")
+    expiry = summarise_expiry(tables, now=now)
+    numbered = replace(
+        tables,
+        observations=tables.observations.reset_index(drop=True),
+        support=tables.support.reset_index(drop=True),
+    )
+    looks, answers = _dated(numbered.observations, today), _dated(numbered.support, today)
+    instants = [rows.loc[~rows["is_later"], "at"].max() for rows in (looks, answers)]
+    newest = max((instant for instant in instants if not pd.isna(instant)), default=None)
+    since = surveyed_since = None
+    is_judged, is_judged_answer = np.ones(len(looks), bool), np.ones(len(answers), bool)
+    if not history:
+        since, surveyed_since = (_days_before(newest or today, days) for days in (OBSERVED_DAYS, SURVEYED_DAYS))
+        is_judged = _is_last_answer(looks, since)
+        is_judged_answer = _is_last_survey(answers, surveyed_since)
+    observations = numbered.observations[is_judged]
+    return InService(
+        tables=replace(
+            numbered,
+            observations=observations if history else _without_replaced(observations, expiry),
+            support=numbered.support[is_judged_answer],
+        ),
+        known=replace(
+            numbered,
+            observations=numbered.observations[~looks["is_later"]],
+            support=numbered.support[~answers["is_later"]],
+        ),
+        now=today,
+        newest=newest,
+        since=since,
+        surveyed_since=surveyed_since,
+        expiry=expiry,
+        services=_services(looks, answers, is_judged, is_judged_answer, since),
+        left_out={
+            "observations": _left_out(looks, is_judged, since),
+            "answers": _left_out(answers, is_judged_answer, surveyed_since),
+        },
+    )
+
+
+def date_present(tables: Tables, *, clock: datetime) -> datetime:
+    """The present, from which days are counted: the clock, or the newest row that is at most a day ahead of it.
+
+    What was observed has happened: where its date lies a little after this machine's clock, the collector's clock is
+    ahead of it, and the row is as new as a row can be. What is dated further ahead is not believed.
+    """
+    present = zoned(clock, "clock")
+    instants = pd.concat([tables.observations["observed_at"], tables.support["observed_at"]])
+    ahead = instants[(instants > present) & (instants - present <= VISIT)].max()
+    return present if pd.isna(ahead) else ahead
+
+
+def name_services(rows: pd.DataFrame) -> pd.Series:
+    """What each row's service is called: itself, else its host; one name for all that have neither."""
+    return rows["service"].fillna(rows["host"]).fillna("service not said")
+
+
+def _dated(rows: pd.DataFrame, today: pd.Timestamp) -> pd.DataFrame:
+    """The rows with `at`, the latest instant that each can have as far as it is bounded, and whether it `is_later`."""
+    at = rows["observed_at"].fillna(rows["observed_until"]).fillna(rows["observed_from"])
+    is_later = (at > today).fillna(False).astype(bool)
+    if "host" not in rows:
+        rows = rows.assign(host=rows["service"].str.extract(r"://\[?(.+?)\]?:\d+$", expand=False))
+    return rows.assign(at=at, is_later=is_later)
+
+
+def _days_before(instant: pd.Timestamp, days: int) -> pd.Timestamp:
+    length = pd.Timedelta(days=days)
+    return instant - length if instant - _FIRST > length else _FIRST
+
+
+def _is_last_answer(looks: pd.DataFrame, since: pd.Timestamp) -> Bools:
+    """The observations that are in service, as a mask of the rows."""
+    near = looks[~looks["is_later"] & (looks["at"] >= since).fillna(False)]
+    # A new edition of an offer asks in the place of the one before.
+    aliases = {name: offer.alias or name for name, offer in offers().items()}
+    near = near.assign(offer=near["offer"].map(lambda name: aliases.get(name, name), na_action="ignore"))
+    asked = _numbers(near, _ASKED)
+    place = _numbers(near.assign(asked=asked), ["asked", "address"])
+    is_ok = near["outcome"] == "ok"
+    is_current = _is_last_visit(near, asked)
+    is_current[is_ok] |= _is_last_visit(near[is_ok], asked[is_ok])
+    is_in_use = is_ok & place.isin(place[is_current])
+    is_last = _is_last_visit(near[is_in_use], place[is_in_use])
+    chosen = np.zeros(len(looks), bool)
+    chosen[is_last.index[is_last]] = True
+    return chosen
+
+
+def _is_last_survey(answers: pd.DataFrame, since: pd.Timestamp) -> Bools:
+    """The answers of surveys that are in service, as a mask of the rows."""
+    near = answers[~answers["is_later"] & (answers["at"] >= since).fillna(False)]
+    kind = pd.Series("version", near.index)
+    for name in reversed(_KINDS):
+        kind = kind.mask(near[name].notna(), name)
+    asked = _numbers(near.assign(kind=kind), ["service", "kind"])
+    is_answered = near["state"] != "untested"
+    has_answers = is_answered.groupby([asked, near["round"]]).transform("any")
+    ever = has_answers.groupby(asked).transform("any")
+    counted = has_answers | ~ever
+    is_last = _is_last_visit(near[counted], asked[counted])
+    chosen = np.zeros(len(answers), bool)
+    chosen[is_last.index[is_last]] = True
+    return chosen
+
+
+def _is_last_visit(rows: pd.DataFrame, group: pd.Series) -> pd.Series:
+    """Whether each row belongs to its group's last visit: rows of its round within a day."""
+    last = rows["at"].groupby(group).transform("max")
+    of_round = _numbers(rows.assign(group=group), ["group", "round"])
+    is_last_round = (rows["at"] == last).groupby(of_round).transform("any")
+    return is_last_round & ((last - rows["at"]) <= VISIT)
+
+
+def _numbers(rows: pd.DataFrame, columns: list[str]) -> pd.Series:
+    return rows.groupby(columns, dropna=False, sort=False).ngroup()
+
+
+def _without_replaced(looks: pd.DataFrame, expiry: pd.DataFrame) -> pd.DataFrame:
+    """The observations; a leaf that its slot no longer serves is null, with its chain."""
+    gone = expiry.loc[expiry["state"].isin(OUT_OF_USE), SLOT].drop_duplicates()
+    is_gone = looks[SLOT].merge(gone.assign(is_gone=True), how="left", on=SLOT)["is_gone"].notna().to_numpy()
+    chain = looks["chain_sha256"].copy()
+    chain[is_gone] = None
+    return looks.assign(leaf_sha256=looks["leaf_sha256"].mask(is_gone), chain_sha256=chain)
+
+
+def _services(
+    looks: pd.DataFrame,
+    answers: pd.DataFrame,
+    is_judged: Bools,
+    is_judged_answer: Bools,
+    since: pd.Timestamp | None,
+) -> pd.DataFrame:
+    columns = ["service", "host", "at", "is_later"]
+    is_near = ~looks["is_later"] & ((looks["at"] >= since).fillna(False) if since is not None else True)
+    rows = pd.concat(
+        [
+            looks[columns].assign(is_survey=False, is_judged=is_judged, is_asked=is_near),
+            answers[columns].assign(is_survey=True, is_judged=is_judged_answer, is_asked=False),
+        ],
+        ignore_index=True,
+    )
+    known = rows["at"].mask(rows["is_later"])
+    rows = rows.assign(
+        last_at=known,
+        observed_at=known.mask(rows["is_survey"]),
+        surveyed_at=known.where(rows["is_survey"]),
+        later_at=rows["at"].where(rows["is_later"]),
+        name=name_services(rows),
+    )
+    return rows.groupby("name", sort=False, as_index=False).agg(
+        service=("service", "first"), host=("host", "first"), last_at=("last_at", "max"),
+        observed_at=("observed_at", "max"), surveyed_at=("surveyed_at", "max"), later_at=("later_at", "min"),
+        is_judged=("is_judged", "any"), is_asked=("is_asked", "any"),
+    )  # fmt: skip
+
+
+def _left_out(rows: pd.DataFrame, is_judged: Bools, since: pd.Timestamp | None) -> dict[str, int]:
+    left = rows[~is_judged]
+    is_undated, is_later = left["at"].isna(), left["is_later"]
+    is_earlier = ~is_later & ((left["at"] < since).fillna(False) if since is not None else False)
+    return {
+        "superseded": int((~is_undated & ~is_earlier & ~is_later).sum()),
+        "earlier": int(is_earlier.sum()),
+        "later": int(is_later.sum()),
+        "undated": int(is_undated.sum()),
+    }

@@ -1,0 +1,139 @@
+"""Which services answer: one row per service, from the observations that came to an answer and those that did not."""
+
+from collections.abc import Hashable
+from typing import Any, Final
+
+import pandas as pd
+
+from toolkit import schema
+from toolkit.analyse.looks import joined_sources
+from toolkit.checking.in_service import OBSERVED_DAYS, InService, name_services
+
+DOWN_VISITS: Final = 3
+"""Visits in a row without an answer that make a service, or one of its addresses, a finding."""
+
+_DTYPES: Final = {
+    **dict.fromkeys(["service", "host", "verdict", "found", "reason", "source"], "string"),
+    "rows": "Int64",
+    **dict.fromkeys(["first_at", "last_at"], schema.DTYPES["instant"]),
+}
+_NOT_ASKED: Final = ("skipped", "cannot_offer")
+_BEFORE_CONNECTED: Final = ("resolve", "connect")
+
+
+def judge_reachability(scope: InService) -> pd.DataFrame:
+    """A row per service that was observed or surveyed in the window, with the columns of `check`.
+
+    A visit is what a round observed of a service on one UTC day; it has an answer where one observation has. A service
+    is a finding where the last `DOWN_VISITS` visits had none, or no visit in the window has: `unreachable` where no
+    connection was made, `failing` where one was, and no handshake came of it. It is `partly_reachable` where an address
+    that answered before has not in its last `DOWN_VISITS` visits, and others do. What was not asked (block list,
+    budget, an offer that this instrument cannot make) says nothing, nor does a refusal within a survey.
+    """
+    looks = _visits(scope)
+    near = looks if scope.since is None else looks[looks["at"] >= scope.since]
+    has_failed = (~near["is_ok"]).groupby(near["name"]).transform("any")
+    rows: list[dict[Hashable, Any]] = _always_answered(near[~has_failed]).to_dict("records")
+    troubled = looks[looks["name"].isin(near.loc[has_failed, "name"])]
+    rows += [_of_service(str(name), group, scope) for name, group in troubled.groupby("name", sort=False)]
+    told = set(near["name"])
+    support = scope.tables.support
+    answered = support.loc[support["state"] != "untested", "service"].unique()
+    surveyed = scope.services[scope.services["service"].isin(answered) & ~scope.services["name"].isin(told)]
+    rows += [
+        {"name": row["name"], "service": row["service"], "host": row["host"], "verdict": "reachable",
+         "found": "answered a survey", "first_at": row["surveyed_at"], "last_at": row["surveyed_at"]}
+        for row in surveyed.to_dict("records")
+    ]  # fmt: skip
+    frame = pd.DataFrame(rows, columns=list(_DTYPES)).astype(_DTYPES).assign(check="reachability")
+    return frame if scope.since is None else _aged(frame, scope)
+
+
+def _visits(scope: InService) -> pd.DataFrame:
+    """The observations that asked, with `name`, `at`, `is_ok` and `visit`, by service and time."""
+    looks = scope.known.observations
+    at = looks["observed_at"].fillna(looks["observed_until"]).fillna(looks["observed_from"])
+    looks = looks.assign(at=at, name=name_services(looks), is_ok=looks["outcome"] == "ok")
+    is_asked = ~looks["outcome"].isin(_NOT_ASKED) & (looks["is_ok"] | (looks["offer"] != "survey").fillna(True))
+    looks = looks[is_asked & looks["at"].notna()].sort_values("at", kind="stable")
+    visit = looks.assign(day=looks["at"].dt.floor("D")).groupby(["name", "round", "day"], dropna=False).ngroup()
+    return looks.assign(visit=visit)
+
+
+def _always_answered(near: pd.DataFrame) -> pd.DataFrame:
+    grouped = near.groupby("name", sort=False)
+    found = grouped.agg(
+        service=("service", "first"), host=("host", "first"), rows=("at", "size"), first_at=("at", "min"),
+        last_at=("at", "max"), addresses=("address", "nunique"),
+    )  # fmt: skip
+    every = found["addresses"].astype("string")
+    words = (every + " of " + every + " addresses answered").where(found["addresses"] > 1, "answered")
+    sources = joined_sources(near[["name"]], near["source"])
+    return found.assign(verdict="reachable", found=words, source=sources.reindex(found.index)).reset_index()
+
+
+def _of_service(name: str, looks: pd.DataFrame, scope: InService) -> dict[Hashable, Any]:
+    near = looks if scope.since is None else looks[looks["at"] >= scope.since]
+    last = looks.iloc[-1]
+    row: dict[Hashable, Any] = {"name": name, "service": last["service"], "host": last["host"], "rows": len(near),
+           "first_at": near["at"].min(), "last_at": near["at"].max(), "source": _joined(near["source"])}  # fmt: skip
+    failed = _trailing_failures(looks)
+    is_down = failed["visit"].nunique() >= DOWN_VISITS or not near["is_ok"].any()
+    if is_down and len(failed):
+        last_ok = looks.loc[looks["is_ok"], "at"].max()
+        before = "it never answered" if pd.isna(last_ok) else f"the last answer was on {last_ok:%Y-%m-%d %H:%M}"
+        is_connected = (failed["stage"].notna() & ~failed["stage"].isin(_BEFORE_CONNECTED)).any()
+        found = f"no answer since {failed['at'].min():%Y-%m-%d %H:%M}, {_outcomes(failed)}; {before}"
+        return row | {"verdict": "failing" if is_connected else "unreachable", "found": found, "rows": len(failed),
+                      "first_at": failed["at"].min(), "reason": _last_reason(failed)}  # fmt: skip
+    silent = _silent_addresses(looks, near)
+    asked = near["address"].dropna().nunique()
+    if silent:
+        words = [f"{address} has not answered since {since:%Y-%m-%d %H:%M}" for address, since in silent]
+        return row | {"verdict": "partly_reachable", "found": "; ".join(words)}
+    answering = near.loc[near["is_ok"], "address"].dropna().nunique()
+    found = f"{answering} of {asked} addresses answered" if asked > 1 else "answered"
+    return row | {"verdict": "reachable", "found": found}
+
+
+def _trailing_failures(looks: pd.DataFrame) -> pd.DataFrame:
+    """The observations after the last visit with an answer; they are ordered by time."""
+    is_answered = looks["is_ok"].groupby(looks["visit"]).transform("any").to_numpy()
+    positions = is_answered.nonzero()[0]
+    return looks.iloc[positions[-1] + 1 :] if len(positions) else looks
+
+
+def _silent_addresses(looks: pd.DataFrame, near: pd.DataFrame) -> list[tuple[str, pd.Timestamp]]:
+    """Addresses of the last visit that answered once, and not in their last visits; since when."""
+    asked = near.loc[near["visit"] == near["visit"].iloc[-1], "address"].dropna().unique()
+    if len(asked) < 2:
+        return []
+    silent = []
+    for address in asked:
+        of_address = looks[(looks["address"] == address).fillna(False)]
+        failed = _trailing_failures(of_address)
+        if len(failed) < len(of_address) and failed["visit"].nunique() >= DOWN_VISITS:
+            silent.append((str(address), failed["at"].min()))
+    return silent
+
+
+def _aged(frame: pd.DataFrame, scope: InService) -> pd.DataFrame:
+    """The rows, unknown where the service was not observed of late: whether it answers today is not known."""
+    is_old = (scope.now - frame["last_at"]) > pd.Timedelta(days=OBSERVED_DAYS)
+    frame.loc[is_old, "verdict"] = "unknown"
+    frame.loc[is_old, "reason"] = f"not observed in the {OBSERVED_DAYS} days before {scope.now:%Y-%m-%d}"
+    return frame
+
+
+def _outcomes(failed: pd.DataFrame) -> str:
+    counts = failed["outcome"].value_counts()
+    return ", ".join(f"{count:,} × {outcome}" for outcome, count in counts.items())
+
+
+def _last_reason(failed: pd.DataFrame) -> object:
+    reasons = failed["reason"].dropna()
+    return reasons.iloc[-1] if len(reasons) else pd.NA
+
+
+def _joined(sources: pd.Series) -> str:
+    return ", ".join(sorted(sources.dropna().unique()))

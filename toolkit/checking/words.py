@@ -1,0 +1,181 @@
+"""The rows of `check` in words: findings one by one, the worst first, what is fine and what is unknown counted."""
+
+from collections.abc import Hashable, Iterator
+from datetime import datetime
+from typing import Any, Final
+
+import pandas as pd
+
+from toolkit import schema, text
+from toolkit.checking.checks import SEVERITIES, count, count_services
+from toolkit.checking.in_service import InService, name_services
+from toolkit.tables import Tables, describe_source
+
+MOST_SERVICES: Final = 20
+"""Services whose findings about one thing are told one by one."""
+
+MOST_REASONS: Final = 20
+"""Reasons why something is unknown, named of one check."""
+
+MOST_STRETCHES: Final = 12
+"""Stretches of one claim that are told one by one."""
+
+MOST_FOUND: Final = 12
+"""Things that are fine, named of one rule."""
+
+
+def describe(checks: pd.DataFrame) -> Iterator[str]:
+    """The rows of `check` in words, line by line: findings one by one, what is fine and what is unknown counted.
+
+    Checks and rules with the most severe findings come first. The lines hold text from servers as it came: whoever
+    shows them makes them harmless.
+    """
+    by_severity = checks["severity"].value_counts()
+    shares = [f"{by_severity[word]:,} {word}" for word in SEVERITIES if word in by_severity]
+    yield text.counted(count(checks)["findings"], "finding") + (f": {', '.join(shares)}" if shares else "")
+    services = {row["check"]: row for row in count_services(checks).to_dict("records")}
+    for name, rows in checks.groupby("check", sort=False):
+        yield ""
+        yield f"{name}: {_counted(services[name])}"
+        yield from _describe_verdicts(rows[rows["rule"].isna()])
+        for rule, of_rule in rows.groupby("rule", sort=False):
+            first = of_rule.iloc[0]
+            is_claim = first["level"] == "claim"
+            has_day = is_claim and pd.notna(first["since"])
+            dated = f"; published {first['since']:%Y-%m-%d} at the earliest" if has_day else ""
+            yield f"  {rule} ({first['level']}): {first['required']} [{first['authority']}{dated}]"
+            lines = _describe_claim if is_claim else _describe_verdicts
+            yield from (f"  {line}" for line in lines(of_rule))
+
+
+def describe_in_service(scope: InService) -> str:
+    """Which rows `check` judged and which it left out, as sentences."""
+    if scope.since is None or scope.surveyed_since is None:
+        return "Judged is everything that the tables hold (history)."
+    words = (
+        f"Judged is what is in service: the last observations, from {scope.since:%Y-%m-%d} on, and the last surveys, "
+        f"from {scope.surveyed_since:%Y-%m-%d} on."
+    )
+    if scope.newest is not None and scope.now - scope.newest > pd.Timedelta(days=1):
+        words += f" The newest is of {scope.newest:%Y-%m-%d}, {(scope.now - scope.newest).days:,} days before."
+    meant = {"superseded": "superseded", "earlier": "earlier", "later": "dated after now", "undated": "undated"}
+    left = [
+        ", ".join(f"{counts[name]:,} {meant[name]}" for name in meant if counts[name]) + f" ({table})"
+        for table, counts in scope.left_out.items()
+        if any(counts.values())
+    ]
+    return words + (f" Left out: {'; '.join(left)}; --history judges them too." if left else "")
+
+
+def was_reached(tables: Tables) -> bool:
+    """Whether anything came to an answer: a look that was answered, or a question of a survey."""
+    return bool((tables.observations["outcome"] == "ok").any() or (tables.support["state"] != "untested").any())
+
+
+def describe_scope(tables: Tables) -> str:
+    """How many looks at how many services, when, how many of them failed, and where they come from."""
+    looks = tables.observations
+    names = {*name_services(looks), *tables.support["service"]}
+    parts = [f"{text.counted(len(looks), 'look')} at {text.counted(len(names), 'service')}"]
+    bounds = looks[schema.INSTANTS]
+    instants = bounds.stack().dropna()
+    if len(instants):
+        parts.append(f"{instants.min():%Y-%m-%d} to {instants.max():%Y-%m-%d}")
+    is_undated = bounds.isna().all(axis=1)
+    is_bounded = bounds["observed_at"].isna() & ~is_undated
+    failed = int((looks["outcome"] != "ok").sum())
+    parts.append(f"{int(is_bounded.sum()):,} dated by bounds, {int(is_undated.sum()):,} undated, {failed:,} failed")
+    if len(tables.support):
+        untested = int((tables.support["state"] == "untested").sum())
+        parts.append(f"{text.counted(len(tables.support), 'question')} of surveys, {untested:,} untested")
+    kinds = describe_source(looks)
+    return "; ".join(parts) + (f" ({kinds} data)" if kinds else "")
+
+
+def describe_span(since: datetime | None, until: datetime | None) -> str:
+    """To which time the looks were limited, as a sentence with a space behind it; empty: to none."""
+    limits = [("since", since), ("before", until)]
+    seen = " and ".join(f"{word} {instant:%Y-%m-%d %H:%M %Z}" for word, instant in limits if instant)
+    return f"What was seen {seen}. " if seen else ""
+
+
+def _counted(counts: dict[Hashable, Any]) -> str:
+    things = [text.counted(counts[kind], kind[:-1]) for kind in ("services", "statements") if counts[kind]]
+    return (
+        f"{' and '.join(things)}: {counts['findings']:,} with findings, {counts['fine']:,} fine, "
+        f"{counts['unknown']:,} unknown"
+    )
+
+
+def _describe_verdicts(rows: pd.DataFrame) -> Iterator[str]:
+    for verdict, group in rows[rows["is_finding"].eq(True).fillna(False)].groupby("verdict", sort=False):
+        yield from _describe_findings(str(verdict).replace("_", " "), group)
+    for verdict, group in rows[rows["is_finding"].eq(False).fillna(False)].groupby("verdict", sort=False):
+        yield (
+            f"  {verdict}: {_listed(group['found'])}"
+            if group["rule"].notna().all()
+            else f"  {verdict}, {len(group):,} ×"
+        )
+    reasons = list(rows[rows["is_finding"].isna()].groupby("reason", sort=False, dropna=False))
+    for reason, group in reasons[:MOST_REASONS]:
+        yield f"  unknown, {len(group):,} ×: {reason}"
+    if len(reasons) > MOST_REASONS:
+        more = sum(len(group) for _, group in reasons[MOST_REASONS:])
+        yield f"  unknown, {more:,} ×: {len(reasons) - MOST_REASONS:,} more reasons; --json lists all"
+
+
+def _describe_claim(rows: pd.DataFrame) -> Iterator[str]:
+    for row in rows[:MOST_STRETCHES].to_dict("records"):
+        if row["verdict"] == "unknown":
+            yield f"  unknown: {row['reason']}"
+            continue
+        told = f"by {row['evidence']}: {row['found']}{_marked(row['source'])}"
+        if pd.isna(row["reason"]):
+            words = ("seen between ", " and ") if row["rows"] == 1 else ("seen from ", " to ")
+            yield f"  {row['verdict']}, {_when(row['first_at'], row['last_at'], word=words[0], to=words[1])}, {told}"
+        else:
+            yield f"  {row['verdict']}, {text.counted(row['rows'], 'row')} left aside ({row['reason']}), {told}"
+    if len(rows) > MOST_STRETCHES:
+        yield f"  {len(rows) - MOST_STRETCHES:,} more stretches; --json lists all"
+
+
+def _describe_findings(verdict: str, group: pd.DataFrame) -> Iterator[str]:
+    services = [rows for _, rows in group.groupby(["service", "host"], dropna=False, sort=False)]
+    for rows in services[:MOST_SERVICES]:
+        since = rows["since"].min()
+        name = rows["service"].fillna(rows["host"]).fillna("service not said").iloc[0]
+        rule = "" if pd.isna(since) else f"; a rule since {since:%Y-%m-%d}"
+        yield f"  {verdict}: {name} ({rows['severity'].iloc[0]}{rule})"
+        for row in rows.to_dict("records"):
+            when = _when(row["first_at"], row["last_at"])
+            beside = "; ".join(str(part) for part in (row["reason"], when, row["evidence"]) if not pd.isna(part))
+            yield f"    {row['found']} ({beside}){_marked(row['source'])}"
+    if len(services) > MOST_SERVICES:
+        yield f"  {verdict}: {len(services) - MOST_SERVICES:,} more services; --json lists all"
+
+
+def _when(first_at: Any, last_at: Any, *, word: str = "seen ", to: str = " to ") -> str:
+    if pd.isna(first_at) and pd.isna(last_at):
+        return "undated"
+    if pd.isna(first_at):
+        return f"seen {last_at:%Y-%m-%d} or before"
+    if pd.isna(last_at):
+        return f"seen {first_at:%Y-%m-%d} or later"
+    days = dict.fromkeys(f"{at:%Y-%m-%d}" for at in (first_at, last_at))
+    return f"{word}{to.join(days)}" if len(days) > 1 else f"seen {next(iter(days))}"
+
+
+def _marked(source: object) -> str:
+    """Rows that were not seen on real servers say so."""
+    made = [word for word in ("lab", "simulated") if word in str(source).split(", ")]
+    return f" [{', '.join(made)}]" if made else ""
+
+
+def _listed(found: pd.Series) -> str:
+    """The distinct things, the commonest first; of what was refused, as a rule asks, only how many."""
+    distinct = found.value_counts().index.to_series().astype("string")
+    is_refused = distinct.str.endswith(" refused")
+    shown, refused = [text.plain(thing, limit=60) for thing in distinct[~is_refused]], int(is_refused.sum())
+    words = ", ".join(shown[:MOST_FOUND])
+    words += f" and {len(shown) - MOST_FOUND:,} more" if len(shown) > MOST_FOUND else ""
+    return "; ".join(filter(None, (words, f"{refused:,} refused, as the rule asks" if refused else "")))
