@@ -7,6 +7,7 @@ one fails. Appends conflict with neither.
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from json import dumps
 from typing import Any, Final
@@ -35,24 +36,30 @@ def join_files(table: DeltaTable) -> None:
     """Commit the table's small files joined; nothing where there are none, or another process was faster."""
     dataset = table.to_pyarrow_dataset()
     fragments = {fragment.path: fragment for fragment in dataset.get_fragments()}
-    files = [file for file in pa.table(table.get_add_actions(flatten=True)).to_pylist() if file["path"] in fragments]
+    known = pa.table(table.get_add_actions(flatten=True)).to_pylist()
+    # A file that another program wrote may lack its count, or be named in an encoding of its own: it is left alone.
+    files = [file for file in known if file["num_records"] is not None and file["path"] in fragments]
     actions: list[AddAction | RemoveAction] = []
     written: list[str] = []
     # The protocol asks for the instant of a removal; the log's newest is taken, no clock is read.
     newest = max((file["modification_time"] for file in files), default=0)
-    for several in _bins(sorted(files, key=lambda file: (file["modification_time"], file["path"]))):
-        source = ds.FileSystemDataset(
-            [fragments[file["path"]] for file in several], dataset.schema, dataset.format, dataset.filesystem
-        )
-        joined = _write(source)
-        written += [file.path for file in joined]
-        if sum(file.metadata.num_rows for file in joined) != sum(file["num_records"] for file in several):
-            raise OSError(f"{several[0]['path']} and the files after it do not hold the rows that the log says")
-        actions += [RemoveAction(file["path"], False, newest, file["size_bytes"], {}) for file in several]
-        actions += [
-            AddAction(file.path, file.size, {}, newest, False, _statistics(several, file.metadata.num_rows))
-            for file in joined
-        ]
+    try:
+        for several in _bins(sorted(files, key=lambda file: (file["modification_time"], file["path"]))):
+            source = ds.FileSystemDataset(
+                [fragments[file["path"]] for file in several], dataset.schema, dataset.format, dataset.filesystem
+            )
+            joined = _write(source)
+            written += [file.path for file in joined]
+            if sum(file.metadata.num_rows for file in joined) != sum(file["num_records"] for file in several):
+                raise OSError(f"{several[0]['path']} and the files after it do not hold the rows that the log says")
+            actions += [RemoveAction(file["path"], False, newest, file["size_bytes"], {}) for file in several]
+            actions += [
+                AddAction(file.path, file.size, {}, newest, False, _statistics(several, file.metadata.num_rows))
+                for file in joined
+            ]
+    except BaseException:
+        _delete(written, dataset)
+        raise
     if not actions:
         return
     before = table.transaction_version(_APPLICATION)
@@ -67,11 +74,17 @@ def join_files(table: DeltaTable) -> None:
             post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
         )
     except CommitFailedError:
-        for path in written:
-            dataset.filesystem.delete_file(path)
+        _delete(written, dataset)
         table.update_incremental()
         if table.transaction_version(_APPLICATION) == before:
             raise
+
+
+def _delete(written: Iterable[str], dataset: ds.FileSystemDataset) -> None:
+    """Delete what this call wrote and no commit names."""
+    for path in written:
+        with suppress(OSError):
+            dataset.filesystem.delete_file(path)
 
 
 def _bins(files: Iterable[_File]) -> list[list[_File]]:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from toolkit import schema
-from toolkit.errors import StoreError, UsageError
+from toolkit.errors import StoreError
 from toolkit.store.delta import KeptTable
 from toolkit.store.failures import explain
 from toolkit.store.places import locate

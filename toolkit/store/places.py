@@ -38,6 +38,8 @@ def locate(path: str | os.PathLike[str]) -> str:
             raise UsageError(f"{text.plain(name)!r} is not the URL of a local folder: write its path.")
         name = url2pathname(url.path)
     elif "://" in name:
+        if not urlsplit(name).netloc:
+            raise UsageError(f"{text.plain(name)!r} names no bucket: write a URL such as s3://bucket/looks.")
         return name.rstrip("/")
     try:
         folder = str(Path(name).expanduser().absolute()) if name.startswith("~") else str(Path(name).absolute())
