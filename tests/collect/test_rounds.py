@@ -16,7 +16,6 @@ import pytest
 
 from tests.collect.servers import Loopback
 from tests.conftest import ROOT
-from toolkit import schema
 from toolkit.collect import Limits, collect, observe, rounds
 from toolkit.collect.looks import Look, Question
 from toolkit.collect.rows import Rows
@@ -193,7 +192,8 @@ def test_no_look_is_made_before_the_start_row_is_kept(
 
 
 def test_a_round_that_has_only_its_start_row_can_be_continued(loopback: Loopback, store: Store, brief: Limits) -> None:
-    start = schema.frame("rounds", [{"round": "r", "phase": "start"}])
+    ended = observe("https://127.0.0.1:1", limits=brief, progress=False).rounds
+    start = ended[ended["phase"] == "start"].assign(round="r")
     store.append(Tables.from_frames(rounds=start))
     url = f"smtp://127.0.0.1:{loopback.serve(busy)}"
     assert collect(url, store, samples=2, limits=brief, resume="r", progress=False)["looks"] == 2

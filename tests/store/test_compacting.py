@@ -1,4 +1,4 @@
-"""Compaction changes files and no row, whoever else compacts, appends or reads, and deletes only what a commit removed."""
+"""Compaction changes files and no row, whatever else goes on, and deletes only what a commit removed."""
 
 import json
 import os

@@ -117,7 +117,7 @@ def test_an_object_store_that_refuses_is_explained(refusing: dict[str, str], sta
 
 def test_plain_http_must_be_allowed(refusing: dict[str, str]) -> None:
     with pytest.raises(StoreError, match="AWS_ALLOW_HTTP=true"):
-        Store("s3://403-AccessDenied/looks", storage_options=refusing | {"AWS_ALLOW_HTTP": "false"})
+        Store("s3://plain-http/looks", storage_options=refusing | {"AWS_ALLOW_HTTP": "false"})
 
 
 def test_missing_credentials_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +132,7 @@ def test_missing_credentials_are_named(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_a_panic_of_the_library_is_an_error_of_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class PanicException(BaseException):  # noqa: N818  the library's name
+    class PanicException(BaseException):
         pass
 
     def panic(*_: object) -> None:

@@ -102,7 +102,7 @@ def test_nothing_that_is_kept_names_the_path(tmp_path: Path) -> None:
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(files) > 6
     assert not [path for path in files if b"secret" in path.read_bytes() or b"pytest-" in path.read_bytes()]
-    assert not [path for path in tmp_path.rglob("_creating*")]
+    assert not list(tmp_path.rglob("_creating*"))
 
 
 def test_files_have_the_rights_that_the_umask_leaves(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ _BY_NUMBER: Final = {
 """Number of an operating system's error → the next step."""
 
 _BY_WORDS: Final = (
+    (r"scheme is not allowed", "The endpoint is plain HTTP: allow that with AWS_ALLOW_HTTP=true."),
     (
         r"no credentials|credential provider|token request|169\.254\.|Account must be specified",
         (
@@ -38,7 +39,6 @@ _BY_WORDS: Final = (
         "The credentials are wrong, or do not allow this: correct them in storage_options or in the environment.",
     ),
     (r"NoSuchBucket|ContainerNotFound", "There is no such bucket: create it, or correct the URL."),
-    (r"scheme is not allowed", "The endpoint is plain HTTP: allow that with AWS_ALLOW_HTTP=true."),
     (r"Unknown scheme|recognise URL", "Write a folder, or a URL that begins with s3://, az:// or gs://."),
     (r"error sending request|timed out|dns error", "Check the endpoint and the network."),
     (r"SlowDown|\b(429|50[0-9]) [A-Z]", "The object store is overloaded or out of order: do it again later."),
