@@ -243,7 +243,9 @@ class Round:
                 self._connections += report.is_connected
                 bar.update()
             is_full = len(self._rows) >= _BATCH_LOOKS or self._rows.size >= _BATCH_BYTES
-            if is_full or (len(self._rows) and monotonic() - self._kept_at > _BATCH_SECONDS):
+            is_due = is_full or (len(self._rows) > 0 and monotonic() - self._kept_at > _BATCH_SECONDS)
+            # A domain whose mail servers are not found is a row before the start row is kept: it waits for that.
+            if is_due and self._described is not None:
                 self._keep_batch()
 
     def _begin(self, expanded: Expanded) -> None:
