@@ -218,7 +218,7 @@ _ROUNDS = (
     Column("source", "text", "`live`, `lab`, `simulated`, or where the record was published"),
     Column("vantage", "text", "from where it was looked", "not known"),
     Column("services", "texts", "services of the plan"),
-    Column("settings", "text", "offers, samples and limits, as JSON", "not recorded"),
+    Column("settings", "text", "offers, samples, limits (count and digest of the block list), as JSON", "not recorded"),
     Column("versions", "text", "of this package, Python and cryptography, as JSON", "not recorded"),
     Column("looks_planned", "integer", "looks that the plan foresees for known addresses", "names not yet resolved"),
     Column("looks", "integer", "looks made", "start row"),

@@ -158,6 +158,14 @@ def test_a_bad_mx_hides_none_of_the_others(resolver: Resolver, brief: Limits, mo
     assert tables.observations["address"].dropna().nunique() == 4, "the three of two.test, and the one that was named"
 
 
+def test_a_failure_does_not_name_the_resolver(resolver: Resolver) -> None:
+    resolver.nameservers = ["127.0.0.1", "127.0.0.2"]
+    for ask, name in ((mail_servers, "failing.test"), (addresses, "broken.test")):
+        with pytest.raises(NotResolvedError) as caught:
+            ask(name, resolver)
+        assert not any(address in str(caught.value) for address in ("127.0.0", str(resolver.port)))
+
+
 def test_what_does_not_resolve_is_a_row_for_each_target_and_offer(resolver: Resolver, brief: Limits) -> None:
     tables = observe(
         ["smtp://absent.test", "mx:null.test", "mx:silent.test"],

@@ -1,6 +1,7 @@
 """A round is kept as it goes: interrupted, failing, killed or continued, what was seen stays."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 import pytest
@@ -115,7 +117,7 @@ def test_an_interrupted_round_continues_where_it_stopped(loopback: Loopback, sto
 
 
 def test_only_a_round_that_is_there_can_be_continued(store: Store) -> None:
-    with pytest.raises(UsageError, match="no look of that round"):
+    with pytest.raises(UsageError, match="no such round"):
         collect("https://127.0.0.1:1", store, resume="nothing", progress=False)
 
 
@@ -147,9 +149,85 @@ def test_a_store_that_fails_ends_the_round_and_says_so(
         raise StoreError("no space left")
 
     monkeypatch.setattr(store._tables["observations"], "append", full)
-    with pytest.raises(StoreError, match="no space left"):
+    with pytest.raises(StoreError, match=r"no space left Of the \d+ looks? of round \S+, \d+ were made .* resume='"):
         collect(f"smtp://127.0.0.1:{loopback.serve(Pausing(1))}", store, samples=9, limits=brief, progress=False)
     assert len(store.load().observations) == 1
+
+
+def test_a_store_that_fails_once_loses_no_look(
+    loopback: Loopback, brief: Limits, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(rounds, "_BATCH_LOOKS", 2)
+
+    class Failing(Store):
+        appends = 0
+
+        def append(self, tables: Tables) -> None:
+            self.appends += 1
+            if self.appends == 3:
+                raise StoreError("busy.")
+            super().append(tables)
+
+    store = Failing(tmp_path / "s")
+    url = f"smtp://127.0.0.1:{loopback.serve(busy)}"
+    with pytest.raises(StoreError, match=r"^busy\. All looks of round (\S+) are kept \(4\); resume='\1' continues it"):
+        collect(url, store, samples=9, limits=brief, progress=False)
+    kept = store.load()
+    assert len(kept.observations) == 4
+    assert list(kept.rounds["end_reason"].dropna()) == ["interrupted"]
+
+
+@pytest.mark.parametrize("until", [None, "settled"])
+def test_no_look_is_made_before_the_start_row_is_kept(
+    loopback: Loopback, brief: Limits, tmp_path: Path, until: Literal["settled"] | None
+) -> None:
+    class Unwritable(Store):
+        def append(self, tables: Tables) -> None:
+            raise StoreError("read-only.")
+
+    url = f"smtp://127.0.0.1:{loopback.serve(busy)}"
+    with pytest.raises(StoreError, match=r"^read-only\. The round was not begun, nothing was observed\.$"):
+        collect(url, Unwritable(tmp_path / "s"), until=until, limits=brief, progress=False)
+    assert loopback.connections == 0
+
+
+def test_a_round_that_has_only_its_start_row_can_be_continued(loopback: Loopback, store: Store, brief: Limits) -> None:
+    ended = observe("https://127.0.0.1:1", limits=brief, progress=False).rounds
+    start = ended[ended["phase"] == "start"].assign(round="r")
+    store.append(Tables.from_frames(rounds=start))
+    url = f"smtp://127.0.0.1:{loopback.serve(busy)}"
+    assert collect(url, store, samples=2, limits=brief, resume="r", progress=False)["looks"] == 2
+    kept = store.load()
+    assert set(kept.observations["round"]) == {"r"}
+    assert sorted(kept.rounds["phase"]) == ["end", "start"]
+
+
+def test_a_path_stands_for_its_store(loopback: Loopback, brief: Limits, tmp_path: Path) -> None:
+    url = f"smtp://127.0.0.1:{loopback.serve(busy)}"
+    for path in (tmp_path / "s", str(tmp_path / "s")):
+        collect(url, path, limits=brief, progress=False)
+    assert len(Store(tmp_path / "s").load().observations) == 2
+
+
+@pytest.mark.parametrize("wrong", [None, 7, ["s"], pd.DataFrame()])
+def test_what_is_no_store_is_refused_and_says_what_is(wrong: object) -> None:
+    with pytest.raises(UsageError, match=r"is not a store: give a toolkit\.Store, the path of a folder, or a URL"):
+        collect("https://127.0.0.1:1", wrong, progress=False)  # type: ignore[arg-type]  what is tested
+
+
+def test_of_the_block_list_only_count_and_digest_are_kept(store: Store, brief: Limits) -> None:
+    def settings(*blocked: str) -> dict[str, object]:
+        limits = replace(brief, blocked=blocked)
+        end = collect("https://127.0.0.1:1", store, limits=limits, progress=False)
+        assert "192.0.2" not in end["settings"]
+        kept: dict[str, object] = json.loads(end["settings"])["limits"]["blocked"]
+        return kept
+
+    both = settings("192.0.2.0/24", "b.test")
+    assert both["count"] == 2
+    assert both == settings("b.test", "192.0.2.0/24")
+    assert both != settings("192.0.2.0/25", "b.test")
+    assert settings() == {"count": 0, "sha256": None}
 
 
 def test_a_clock_that_fails_loses_nothing_that_was_seen(loopback: Loopback, store: Store, one_by_one: Limits) -> None:

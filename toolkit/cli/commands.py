@@ -125,13 +125,16 @@ def survey(arguments: argparse.Namespace) -> int:
         estimate = toolkit.survey(targets, dry_run=True, **settings)
         (print_json if arguments.json else print_frame)(estimate)
         return FINE
+    store = toolkit.Store(arguments.store) if arguments.store else None
+    if store is not None:
+        store.prepare()
     tables = toolkit.survey(targets, progress=sys.stderr.isatty(), **settings)
-    if arguments.store:
-        toolkit.Store(arguments.store).append(tables)
     if arguments.json:
         print_json(tables.support)
     else:
         print_survey(tables)
+    if store is not None:
+        store.append(tables)
     return _reached(tables)
 
 

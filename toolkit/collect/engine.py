@@ -81,6 +81,7 @@ class Engine:
         self._workers = 0
         self._most_workers = min(plan.limits.concurrency, _most_connections())
         self._asked = 0
+        self._may_ask = asyncio.Event()
         self._loop = new_event_loop()
         self._task = self._loop.create_task(self._carry_out())
         threading.Thread(target=self._run, name="tls-toolkit looks", daemon=True).start()
@@ -101,6 +102,11 @@ class Engine:
             if isinstance(report, BaseException):
                 raise report
             yield report
+
+    def go_on(self) -> None:
+        """Begin to look: nothing is asked but names until this is called, once `Expanded` has come."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._may_ask.set)
 
     def cancel(self) -> None:
         """Give up the looks under way and make no more; `reports()` then ends after what was seen by now."""
@@ -123,6 +129,7 @@ class Engine:
 
     async def _carry_out(self) -> None:
         targets = await self._expand()
+        await self._may_ask.wait()
         hosts: dict[str, list[Target]] = {}
         for target in targets:
             hosts.setdefault(target.connect_to[0] if target.connect_to else target.host, []).append(target)

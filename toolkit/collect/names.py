@@ -138,4 +138,15 @@ def _why(error: BaseException) -> str:
         return "it has none"
     if isinstance(error, dns.exception.Timeout):
         return "no answer in time"
+    if isinstance(error, dns.resolver.NoNameservers):
+        # Its own text names the resolver, and so where we look from.
+        said = dict.fromkeys(_answered(failure) for _, _, _, failure, _ in error.kwargs["errors"])
+        return f"no usable answer ({', '.join(said) or 'no server could be asked'})"
     return str(error) or type(error).__name__
+
+
+def _answered(failure: Exception | str) -> str:
+    """A server's failure without its address: the response code, or what kept it from answering."""
+    if isinstance(failure, OSError):
+        return failure.strerror or type(failure).__name__
+    return failure if isinstance(failure, str) else type(failure).__name__

@@ -1,7 +1,9 @@
 """`observe` and `collect`: a round of looks, followed from the calling thread."""
 
+import hashlib
 import ipaddress
 import json
+import os
 import platform
 import secrets
 from collections.abc import Callable, Collection, Sequence
@@ -16,17 +18,17 @@ from typing import Final, Literal, Never
 import pandas as pd
 from tqdm.auto import tqdm
 
-from toolkit import schema
+from toolkit import schema, text
 from toolkit.collect.engine import Engine, Expanded, Key, More, Plan
 from toolkit.collect.interrupt import interrupts
 from toolkit.collect.limits import POLITE, Limits
 from toolkit.collect.names import Resolver
 from toolkit.collect.rows import Rows
 from toolkit.collect.settling import Settling
-from toolkit.errors import UsageError
+from toolkit.errors import StoreError, UsageError
 from toolkit.reference import Offer
 from toolkit.reference import offers as known_offers
-from toolkit.store import Store
+from toolkit.store import Store, as_store
 from toolkit.tables import Tables
 from toolkit.targets import MailDomain, Target, expand_targets
 from toolkit.wire import check_client_name
@@ -99,7 +101,7 @@ def observe(
 
 def collect(
     targets: Targets,
-    store: Store,
+    store: Store | str | os.PathLike[str],
     *,
     offers: Sequence[str | Offer] = ("any",),
     samples: int = 1,
@@ -117,12 +119,15 @@ def collect(
 ) -> pd.Series:
     """Look at the targets as `observe` does, keep every look in the store, and return the round's end row.
 
-    Looks are kept in batches as they are made; a process that is killed loses at most the last batch (2,000 looks or
-    10 seconds), and its round has no end row. Ctrl-C ends the round early: what was seen is kept, the end row says
-    `interrupted`, and `KeyboardInterrupt` is raised again.
+    `store`: a `Store`, or the path or URL of one; it is made where there is none.
 
-    `resume`: the identifier of a round in the store that did not finish; looks that it has already are not made
-    again. Its second end row counts what was done since.
+    The start row is kept before the first look is made, so what hinders keeping is an error before that. Looks are
+    kept in batches as they are made; a process that is killed loses at most the last batch (2,000 looks or 10 seconds),
+    and its round has no end row. Ctrl-C ends the round early: what was seen is kept, the end row says `interrupted`,
+    and `KeyboardInterrupt` is raised again.
+
+    `resume`: the identifier of a round in the store that did not finish, even before its first look; looks that it
+    has already are not made again. Its second end row counts what was done since.
 
     `until="settled"`: where the store or this round shows that a certificate is being replaced, looks go on beyond
     `samples` until this round can claim that the old one's share is below `min_share` at 95 %, or shows the old one.
@@ -130,14 +135,16 @@ def collect(
     it is settled. Use it in round after round; looks must be independent, which source affinity breaks.
 
     The row has the columns of `rounds` (data dictionary: `data/README.md`). Raises `UsageError` as `observe` does and
-    for an unknown round, `StoreError` where the store cannot be written.
+    for an unknown round and what is no store, `StoreError` where the store cannot be written: where that happens in
+    the middle of a round, what was kept before stays, and the message says how many looks were made but not kept.
     """
+    store = as_store(store)
     known: set[Key] = set()
     if resume is not None:
         looks = store.looks_of(resume).drop(columns="round").astype(object)
         known = set(looks.where(looks.notna(), None).itertuples(index=False, name=None))
-        if not known:
-            raise UsageError(f"resume={resume!r}: {store.path} has no look of that round. Leave it out to begin anew.")
+        if not known and not store.has_round(resume):
+            raise UsageError(f"resume={resume!r}: {store.path} has no such round. Leave it out to begin anew.")
     plan = make_plan(
         targets,
         offers,
@@ -172,8 +179,14 @@ class Round:
     def watch(self, *, progress: bool) -> None:
         """Make the round. However it ends, what was seen is kept, and an end row where a start row is.
 
-        Raises `KeyboardInterrupt` at the end of a round that was interrupted.
+        Raises `KeyboardInterrupt` at the end of a round that was interrupted, `StoreError` where keeping failed.
         """
+        try:
+            self._watch(progress=progress)
+        except StoreError as error:
+            raise StoreError(f"{error} {self._what_is_kept()}") from error
+
+    def _watch(self, *, progress: bool) -> None:
         end_reason = "interrupted"
         engine = self._start()
         try:
@@ -203,7 +216,7 @@ class Round:
             "until": None if plan.settling is None else "settled",
             "min_share": None if plan.settling is None else plan.settling.min_share,
             "addresses": plan.addresses,
-            "limits": asdict(plan.limits),
+            "limits": asdict(plan.limits) | {"blocked": _count_and_digest(plan.limits.blocked)},
         }
 
     def _done(self) -> dict[str, object]:
@@ -217,6 +230,7 @@ class Round:
         for report in engine.reports():
             if isinstance(report, Expanded):
                 self._begin(report)
+                engine.go_on()
             elif isinstance(report, More):
                 self._foreseen += report.looks
                 bar.total = self._foreseen
@@ -229,7 +243,9 @@ class Round:
                 self._connections += report.is_connected
                 bar.update()
             is_full = len(self._rows) >= _BATCH_LOOKS or self._rows.size >= _BATCH_BYTES
-            if is_full or (len(self._rows) and monotonic() - self._kept_at > _BATCH_SECONDS):
+            is_due = is_full or (len(self._rows) > 0 and monotonic() - self._kept_at > _BATCH_SECONDS)
+            # A domain whose mail servers are not found is a row before the start row is kept: it waits for that.
+            if is_due and self._described is not None:
                 self._keep_batch()
 
     def _begin(self, expanded: Expanded) -> None:
@@ -242,7 +258,24 @@ class Round:
             "versions": json.dumps(_versions()),
             "looks_planned": self._planned(expanded),
         }
-        self._keep_batch({"phase": "start"})
+        try:
+            self._keep_batch({"phase": "start"})
+        except StoreError:
+            # A round whose start is not kept gets no end either.
+            self._described = None
+            raise
+
+    def _what_is_kept(self) -> str:
+        """What a failure of the store in this round cost."""
+        if self._described is None:
+            return "The round was not begun, nothing was observed."
+        unkept = len(self._rows)
+        if not unkept:
+            return f"All looks of round {self._name} are kept ({self._looks}); resume={self._name!r} continues it."
+        return (
+            f"Of the {text.counted(self._looks, 'look')} of round {self._name}, {unkept} were made but are not kept; "
+            f"resume={self._name!r} makes them again."
+        )
 
     def _finish(self, end_reason: str) -> None:
         if self._described is not None:
@@ -324,6 +357,12 @@ def _planned(plan: Plan, expanded: Expanded) -> int | None:
         except ValueError:
             return None
     return len(expanded.targets) * len(plan.offers) * plan.samples
+
+
+def _count_and_digest(entries: Collection[str]) -> dict[str, object]:
+    """What the rows say of a list whose entries they do not keep: enough to see whether two rounds had the same one."""
+    joined = "\n".join(sorted(set(entries)))
+    return {"count": len(set(entries)), "sha256": hashlib.sha256(joined.encode()).hexdigest() if entries else None}
 
 
 def new_name(clock: Callable[[], datetime]) -> str:

@@ -1,5 +1,9 @@
 """One table of a store: a Delta Lake table with the columns of `toolkit.schema`, opened, appended to and read."""
 
+import json
+import os
+import secrets
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,17 +12,22 @@ from typing import Final
 import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
-from deltalake import CommitProperties, DeltaTable, Schema, write_deltalake
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from toolkit import schema, text
 from toolkit.errors import StoreError
+from toolkit.store.compacting import join_files
+from toolkit.store.failures import explain
 
 VERSION_PROPERTY: Final = "tlsToolkit.schema"
 """Table property that holds `schema.VERSION`; committed with the table itself, so no table is ever without it."""
 
-_COMMIT_RETRIES: Final = 100
+_COMMIT: Final = CommitProperties(max_commit_retries=100)
 """An append conflicts only by its version number, so each retry fails only because another writer succeeded."""
+
+_NO_CLEANUP: Final = PostCommitHookProperties(cleanup_expired_logs=False)
+"""Expired entries of the log may be what another writer still needs, where this process's clock is ahead."""
 
 _REOPEN_AFTER: Final = 20
 """Commits through one handle, and between two checkpoints: a handle gets slower with each commit that it saw."""
@@ -39,6 +48,7 @@ class KeptTable:
         self.name = name
         self.uri = uri
         self._options = dict(storage_options) if storage_options else None
+        self._is_local = "://" not in uri
         self._writer: DeltaTable | None = None
         self._commits = 0
 
@@ -51,7 +61,8 @@ class KeptTable:
         with self._naming("opened"):
             if DeltaTable.is_deltatable(self.uri, self._options):
                 return True
-        if "://" not in self.uri and any(Path(self.uri).glob("*.parquet")):
+            has_files = self._is_local and any(Path(self.uri).glob("*.parquet"))
+        if has_files:
             raise StoreError(
                 f"{self.uri} holds data but its log (_delta_log) is gone. Restore that folder from a backup."
             )
@@ -75,6 +86,13 @@ class KeptTable:
             )
         return table
 
+    def prepare(self) -> None:
+        """Make the table where there is none. Raises `StoreError` where it cannot be made or written."""
+        if not self.exists():
+            self._create()
+        elif self._is_local and not os.access(Path(self.uri, "_delta_log"), os.W_OK):
+            raise StoreError(f"{self.uri} cannot be written by this user. Change its rights, or name another folder.")
+
     def append(self, frame: pd.DataFrame) -> None:
         """Commit the rows; when this returns they are on disk. The table is created where there is none."""
         rows = pa.Table.from_pandas(frame, schema=schema.arrow_schema(self.name), preserve_index=False)
@@ -88,7 +106,8 @@ class KeptTable:
                 self._writer,
                 rows.replace_schema_metadata(None),
                 mode="append",
-                commit_properties=CommitProperties(max_commit_retries=_COMMIT_RETRIES),
+                commit_properties=_COMMIT,
+                post_commithook_properties=_NO_CLEANUP,
             )
         self._commits += 1
 
@@ -104,31 +123,45 @@ class KeptTable:
         texts = {column.name for column in schema.TABLES[self.name] if column.kind == "text"}
         if not self.exists():
             return _as_read(schema.arrow_schema(self.name), names, texts).empty_table()
-        table = self.open()
-        with self._naming("read"):
-            dataset = table.to_pyarrow_dataset(
-                parquet_read_options=ds.ParquetReadOptions(dictionary_columns=texts.intersection(names)),
-                file_pruning_predicate=files,
-            )
-        lacking = self._lacking(table)
-        if lacking:
-            absent = _as_read(schema.arrow_schema(self.name), lacking, texts)
-            dataset = dataset.replace_schema(pa.unify_schemas([dataset.schema, absent]))
-        try:
-            return dataset.to_table(columns=names, filter=where)
-        except (OSError, pa.ArrowException) as error:
-            raise StoreError(
-                f"{self._damaged(dataset) or self.uri} cannot be read ({_first_line(error)}). "
-                f"Restore it from a backup, or move {self.uri} away and read the rest."
-            ) from error
+        while True:
+            table = self.open()
+            with self._naming("read"):
+                dataset = table.to_pyarrow_dataset(
+                    parquet_read_options=ds.ParquetReadOptions(dictionary_columns=texts.intersection(names)),
+                    file_pruning_predicate=files,
+                )
+            lacking = self._lacking(table)
+            if lacking:
+                absent = _as_read(schema.arrow_schema(self.name), lacking, texts)
+                dataset = dataset.replace_schema(pa.unify_schemas([dataset.schema, absent]))
+            try:
+                return dataset.to_table(columns=names, filter=where)
+            except (OSError, pa.ArrowException) as error:
+                if self.open().version() != table.version():
+                    # Another process compacted meanwhile and deleted what was replaced: the new version has the rows.
+                    continue
+                raise StoreError(
+                    f"{self._damaged(dataset) or self.uri} cannot be read ({_first_line(error)}). "
+                    f"Restore it from a backup, or move {self.uri} away and read the rest."
+                ) from error
 
-    def compact(self) -> None:
-        """Join small files, and delete files that no version of the last week names."""
-        table = self.open()
+    def compact(self, *, exclusive: bool = False) -> None:
+        """Delete what an earlier compaction replaced a week ago, then join small files; `exclusive` as in `Store`."""
+        # Only files that a commit removed are deleted: what no commit names may be about to be committed by another
+        # process, whatever the clocks say. They go before files are joined, so none goes in the call that replaced it.
         with self._naming("compacted"):
-            table.optimize.compact(commit_properties=CommitProperties(max_commit_retries=_COMMIT_RETRIES))
-            table.vacuum(dry_run=False, full=True)
+            self.open().vacuum(
+                retention_hours=0 if exclusive else None,
+                enforce_retention_duration=not exclusive,
+                dry_run=False,
+                full=exclusive,
+                post_commithook_properties=_NO_CLEANUP,
+            )
+            join_files(self.open())
+            table = self.open()
             table.create_checkpoint()
+            if exclusive:
+                table.cleanup_metadata()
         self._writer = None
 
     def info(self) -> dict[str, object]:
@@ -147,20 +180,28 @@ class KeptTable:
             "delta.checkpointInterval": str(_REOPEN_AFTER),
             "delta.dataSkippingStatsColumns": _STATISTICS[self.name],
         }
+        # In a folder, the log is made beside its place and moved there in one step, without the path that it holds.
+        begun = f"{self.uri}/_creating-{secrets.token_hex(8)}" if self._is_local else self.uri
         try:
             with self._naming("created"):
                 DeltaTable.create(
-                    self.uri,
+                    begun,
                     schema.arrow_schema(self.name),
                     mode="error",
                     configuration=properties,
                     storage_options=self._options,
                     raise_if_key_not_exists=False,
                 )
+                if self._is_local:
+                    _drop_location(Path(begun, "_delta_log", f"{0:020d}.json"))
+                    Path(begun, "_delta_log").rename(Path(self.uri, "_delta_log"))
         except StoreError:
             # Another process may have created it in this moment: then there is nothing left to do.
             if not self.exists():
                 raise
+        finally:
+            if self._is_local:
+                shutil.rmtree(begun, ignore_errors=True)
 
     def _lacking(self, table: DeltaTable) -> list[str]:
         """The columns of the schema that the table was begun without."""
@@ -175,7 +216,7 @@ class KeptTable:
             fields = Schema.from_arrow(pa.schema([schema.arrow_schema(self.name).field(name) for name in lacking]))
             try:
                 with self._naming("widened"):
-                    table.alter.add_columns(fields.fields)
+                    table.alter.add_columns(fields.fields, post_commithook_properties=_NO_CLEANUP)
             except StoreError:
                 # Another process may have widened it in this moment: then there is nothing left to do.
                 if self._lacking(self.open()):
@@ -203,10 +244,20 @@ class KeptTable:
                 "Do it again, with fewer writers at a time."
             ) from error
         except (DeltaError, OSError, pa.ArrowException) as error:
-            raise StoreError(
-                f"{self.uri} could not be {done} ({_first_line(error)}). "
-                "Check that folder and its _delta_log: restore what is damaged from a backup."
-            ) from error
+            raise StoreError(f"{self.uri} could not be {done} {explain(error, self.uri)}") from error
+        except BaseException as error:
+            # What the library did not foresee ends in a panic of Rust, which is not an `Exception`.
+            if type(error).__name__ != "PanicException":
+                raise
+            raise StoreError(f"{self.uri} could not be {done} {explain(error, self.uri)}") from error
+
+
+def _drop_location(commit: Path) -> None:
+    """Rewrite the commit that created a table without the absolute path that the library puts into it."""
+    actions = [json.loads(line) for line in commit.read_text(encoding="utf-8").splitlines()]
+    for action in actions:
+        action.get("commitInfo", {}).get("operationParameters", {}).pop("location", None)
+    commit.write_text("\n".join(json.dumps(action, separators=(",", ":")) for action in actions), encoding="utf-8")
 
 
 def _as_read(kept: pa.Schema, names: Iterable[str], texts: set[str]) -> pa.Schema:

@@ -1,5 +1,6 @@
 """`Store`: the tables on disk or object storage."""
 
+import os
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -11,8 +12,10 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from toolkit import schema
-from toolkit.errors import StoreError, UsageError
+from toolkit.errors import StoreError
 from toolkit.store.delta import KeptTable
+from toolkit.store.failures import explain
+from toolkit.store.places import locate
 from toolkit.store.rows import as_frame
 from toolkit.store.sightings import FACTS, NEEDED, count_sightings
 from toolkit.tables import Tables, as_instant, named_certificates
@@ -30,7 +33,12 @@ class Store:
     `storage_options`: credentials and region for a URL, as `deltalake` takes them; without them it reads the
     environment. Two writers to one S3 bucket are safe where the bucket has conditional writes (AWS has).
 
-    Raises `StoreError` where the path holds something else, a damaged table, or a table of a newer schema.
+    `path`: a folder (absolute from then on; `~` is the home folder), or a URL. A store may be read and appended to
+    while it is compacted.
+
+    Raises `UsageError` for what is neither, and for a folder whose path the Delta library cannot open: one with a
+    control character, one of `[ ] ^ | \\`, or `%` before two hexadecimal digits. Raises `StoreError` where the path
+    holds something else, a damaged table, or a table of a newer schema, and where it cannot be read.
 
     >>> import tempfile
     >>> certificates = schema.frame("certificates", [{"cert_sha256": "00", "der": b"?"}])
@@ -41,10 +49,8 @@ class Store:
     [['certificates', 1, 1]]
     """
 
-    def __init__(self, path: str | Path, *, storage_options: Mapping[str, str] | None = None) -> None:
-        if not str(path).strip():
-            raise UsageError("A store needs a name: a folder, or a URL such as s3://bucket/looks.")
-        self.path = str(path).rstrip("/") or "/"
+    def __init__(self, path: str | os.PathLike[str], *, storage_options: Mapping[str, str] | None = None) -> None:
+        self.path = locate(path)
         self._tables = {name: KeptTable(name, f"{self.path}/{name}", storage_options) for name in schema.TABLES}
         self._certificates: set[str] = set()
         self._check()
@@ -55,6 +61,14 @@ class Store:
     def exists(self) -> bool:
         """Whether anything was ever appended."""
         return any(table.exists() for table in self._tables.values())
+
+    def prepare(self) -> None:
+        """Make the tables that are missing, so that what hinders keeping is an error before anything is observed.
+
+        Raises `StoreError` where the store cannot be written: no right to, no space, no credentials.
+        """
+        for table in self._tables.values():
+            table.prepare()
 
     def append(self, tables: Tables) -> None:
         """Commit the tables; when this returns they are kept.
@@ -117,6 +131,10 @@ class Store:
         keys: pd.DataFrame = kept.to_pandas()
         return keys.astype({name: "Int64" if name == "sample" else "string" for name in schema.OBSERVATION_KEY})
 
+    def has_round(self, round_: str) -> bool:
+        """Whether the store holds a row of that round."""
+        return len(self._tables["rounds"].read(["round"], where=pc.field("round") == round_)) > 0
+
     def sightings(self) -> pd.DataFrame:
         """When each line showed each certificate, counted without loading the looks into pandas.
 
@@ -126,15 +144,24 @@ class Store:
         certificates = as_frame("certificates", self._tables["certificates"].read(FACTS))
         return count_sightings(self._tables["observations"].read(NEEDED), certificates)
 
-    def compact(self) -> None:
-        """Join small files and delete those that nothing has named for a week; safe while others read and write.
+    def compact(self, *, exclusive: bool = False) -> None:
+        """Join small files, and delete those that an earlier call replaced a week ago.
 
-        Raises `StoreError` where another process compacts at the same time: nothing is lost, do it later.
+        Safe while others read, append and compact: of several processes that compact a table at the same time one does
+        the work, the others leave it as it is. Deleted is only what a commit removed, so no clock that is wrong can
+        harm what another process is about to commit.
+
+        `exclusive=True` says that nothing else writes to the store until this returns. Then also deleted are files
+        that no commit names, which killed processes leave (they take space but are in no result; a file that another
+        process is about to commit looks the same), and entries of the log that are 30 days old and in a checkpoint.
+        Programs that read an older version at that moment fail and must read again.
+
+        Raises `StoreError` where the store does not exist, is damaged, or cannot be written; no row is lost then.
         """
         self._require()
         for table in self._tables.values():
             if table.exists():
-                table.compact()
+                table.compact(exclusive=exclusive)
 
     def info(self) -> pd.DataFrame:
         """What lies on disk, one row per table that exists, from the logs alone.
@@ -162,7 +189,13 @@ class Store:
             )
         if kept or "://" in self.path:
             return
-        folder = Path(self.path)
+        try:
+            self._check_folder(Path(self.path))
+        except OSError as error:
+            raise StoreError(f"{self.path} could not be opened {explain(error, self.path)}") from error
+
+    def _check_folder(self, folder: Path) -> None:
+        """Raises `StoreError` where the folder holds something else than a store."""
         if folder.exists() and not folder.is_dir():
             raise StoreError(f"{self.path} is a file, not a store. Name a folder.")
         if any((folder / f"{name}.csv").is_file() for name in schema.TABLES):
@@ -187,6 +220,11 @@ class Store:
         self, name: schema.TableName, where: ds.Expression = _EVERYTHING, files: str | None = None
     ) -> pd.DataFrame:
         return as_frame(name, self._tables[name].read(where=where, files=files))
+
+
+def as_store(store: Store | str | os.PathLike[str]) -> Store:
+    """The store itself, or the one at that path or URL. Raises `UsageError` for anything else."""
+    return store if isinstance(store, Store) else Store(store)
 
 
 def _limits(

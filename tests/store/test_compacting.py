@@ -1,0 +1,176 @@
+"""Compaction changes files and no row, whatever else goes on, and deletes only what a commit removed."""
+
+import json
+import os
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable
+from deltalake.exceptions import CommitFailedError
+
+from tests.store.tables import BEGIN, SERVICES, look, tables_of_hour
+from toolkit import schema
+from toolkit.errors import StoreError
+from toolkit.store import Store
+from toolkit.store.compacting import join_files
+from toolkit.store.delta import KeptTable
+from toolkit.tables import Tables
+
+LONG_AGO = 946_684_800
+"""1 January 2000, in seconds since 1970."""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    store = Store(tmp_path / "store")
+    for hour in range(4):
+        store.append(tables_of_hour(hour))
+    return store
+
+
+def rows(store: Store) -> int:
+    """Rows as they lie in the files, repeats included, which is what other programs read."""
+    return int(store.info().set_index("table").loc["observations", "rows"])
+
+
+def opened(store: Store) -> DeltaTable:
+    return DeltaTable(f"{store.path}/observations")
+
+
+def parquet(store: Store) -> set[str]:
+    return {path.name for path in Path(store.path, "observations").glob("*.parquet")}
+
+
+def test_of_two_compactions_of_one_version_one_does_nothing(store: Store) -> None:
+    first, second = opened(store), opened(store)
+    join_files(first)
+    files = parquet(store)
+    join_files(second)
+    assert (rows(store), len(store.load().observations)) == (12, 12)
+    assert parquet(store) == files
+
+
+def test_rows_that_were_appended_meanwhile_stay(store: Store) -> None:
+    table = opened(store)
+    store.append(tables_of_hour(4))
+    join_files(table)
+    assert (rows(store), len(store.load().observations)) == (15, 15)
+
+
+def test_rows_that_were_deleted_meanwhile_do_not_come_back(store: Store) -> None:
+    table = opened(store)
+    DeltaTable(f"{store.path}/observations").delete(f"service = '{SERVICES[0]}'")
+    files = parquet(store)
+    with pytest.raises(CommitFailedError):
+        join_files(table)
+    assert rows(store) == 8
+    assert parquet(store) == files
+
+
+def test_compactions_appends_and_loads_at_one_time(store: Store) -> None:
+    failed: list[BaseException] = []
+    loaded: list[int] = []
+
+    def run(work: object) -> None:
+        assert callable(work)
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001  whatever a thread raises fails the test
+            failed.append(error)
+
+    def write(name: str) -> None:
+        for hour in range(5):
+            Store(store.path).append(tables_of_hour(hour, writer=name))
+
+    jobs = [lambda: [Store(store.path).compact() for _ in range(4)]] * 2
+    jobs += [lambda: loaded.extend(len(Store(store.path).load().observations) for _ in range(4))]
+    threads = [threading.Thread(target=run, args=(job,)) for job in jobs]
+    threads += [threading.Thread(target=run, args=(lambda name=name: write(name),)) for name in ("a", "b")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed
+    assert loaded == sorted(loaded)
+    assert (rows(store), len(store.load().observations)) == (42, 42)
+
+
+def test_a_joined_file_keeps_the_bounds_of_its_parts(store: Store) -> None:
+    undated = look(None, observed_until=BEGIN + timedelta(days=9), service="https://z.test:443")
+    store.append(Tables.from_frames(observations=schema.frame("observations", [undated])))
+    store.compact()
+    (joined,) = pa.table(opened(store).get_add_actions(flatten=True)).to_pylist()
+    assert joined["num_records"] == 13
+    assert (joined["min.observed_at"], joined["max.observed_at"]) == (BEGIN, BEGIN + timedelta(hours=3))
+    assert joined["max.observed_until"] == BEGIN + timedelta(days=9)
+    assert (joined["min.service"], joined["max.service"]) == ("https://z.test:443", SERVICES[1])
+    assert (joined["null_count.observed_at"], joined["null_count.observed_until"]) == (1, 12)
+    assert len(store.load(since=BEGIN + timedelta(days=2)).observations) == 1
+    assert store.load(since=BEGIN + timedelta(days=10)).observations.empty
+
+
+def test_a_file_that_no_commit_names_stays_however_old_it_looks(store: Store) -> None:
+    being_written = Path(store.path, "observations", "part-00000-of-another-process.parquet")
+    being_written.write_bytes(b"PAR1")
+    os.utime(being_written, (LONG_AGO, LONG_AGO))
+    store.compact()
+    assert being_written.exists()
+    store.compact(exclusive=True)
+    assert not being_written.exists()
+    assert len(store.load().observations) == 12
+
+
+def test_entries_of_the_log_stay_however_old_they_look(store: Store) -> None:
+    log = Path(store.path, "observations", "_delta_log")
+
+    def append(hours: range) -> None:
+        for hour in hours:
+            store.append(Tables.from_frames(observations=tables_of_hour(hour).observations))
+
+    append(range(4, 24))
+    for path in log.iterdir():
+        os.utime(path, (LONG_AGO, LONG_AGO))
+    append(range(24, 44))
+    store.compact()
+    assert len(list(log.glob("*.checkpoint.parquet"))) > 1
+    assert (log / f"{0:020d}.json").exists()
+    store.compact(exclusive=True)
+    assert not (log / f"{0:020d}.json").exists()
+    assert len(store.load().observations) == 44 * 3
+
+
+def test_files_that_a_compaction_replaced_stay_until_another(store: Store) -> None:
+    before = parquet(store)
+    store.compact()
+    assert before < parquet(store)
+
+
+def test_who_reads_a_version_whose_files_go_reads_the_next(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_now = KeptTable.open
+    others = [Store(store.path)]
+
+    def open_then_compact(self: KeptTable) -> DeltaTable:
+        table = open_now(self)
+        if self.name == "observations" and others:
+            others.pop().compact(exclusive=True)
+        return table
+
+    monkeypatch.setattr(KeptTable, "open", open_then_compact)
+    assert len(store.load().observations) == 12
+    assert not others
+
+
+def test_what_does_not_hold_what_the_log_says_is_not_joined(store: Store) -> None:
+    log = Path(store.path, "observations", "_delta_log", f"{1:020d}.json")
+    actions = [json.loads(line) for line in log.read_text().splitlines()]
+    for action in actions:
+        if "add" in action:
+            action["add"]["stats"] = action["add"]["stats"].replace('"numRecords":3', '"numRecords":4')
+    log.write_text("\n".join(map(json.dumps, actions)))
+    files = parquet(store)
+    with pytest.raises(StoreError, match="do not hold the rows that the log says"):
+        store.compact()
+    assert parquet(store) == files

@@ -1,0 +1,143 @@
+"""A store that cannot be written or reached says why and what to do, not to restore a backup."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.store.tables import tables_of_hour
+from toolkit.errors import StoreError
+from toolkit.store import Store
+from toolkit.store.failures import explain
+
+_FULL = """
+import resource, sys
+from tests.store.tables import tables_of_hour
+from toolkit.errors import StoreError
+from toolkit.store import Store
+
+store = Store(sys.argv[1])
+store.append(tables_of_hour(0))
+resource.setrlimit(resource.RLIMIT_FSIZE, (400, resource.RLIM_INFINITY))
+try:
+    store.append(tables_of_hour(1))
+except StoreError as error:
+    print(error)
+"""
+
+
+def test_a_file_that_cannot_grow_loses_nothing_that_was_kept(tmp_path: Path) -> None:
+    """A limit on the size of files stands for a full disk, which a test cannot have without being root."""
+    run = subprocess.run(
+        [sys.executable, "-c", _FULL, tmp_path / "s"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "File too large" in run.stdout
+    assert "Nothing that was kept before is lost. Free some space" in run.stdout
+    assert "backup" not in run.stdout
+    store = Store(tmp_path / "s")
+    assert len(store.load().observations) == 3
+    store.append(tables_of_hour(1))
+    assert len(store.load().observations) == 6
+
+
+@pytest.mark.parametrize(
+    ("said", "step"),
+    [
+        ("Generic LocalFileSystem error: Unable to open file x: Permission denied (os error 13)", "Give this user"),
+        (
+            'Could not create local directory: x\nError: Os { code: 30, kind: ReadOnlyFilesystem, message: "R" }',
+            "Mount",
+        ),
+        ("Unable to copy data to file: No space left on device (os error 28)", "Free some space"),
+        ("Too many open files (os error 24)", "ulimit -n"),
+        ("a checkpoint cannot be read", "restore what is damaged from a backup"),
+    ],
+)
+def test_the_system_s_error_says_what_to_do(said: str, step: str) -> None:
+    assert step in explain(OSError(said), "/srv/looks/rounds")
+
+
+_REFUSING = """
+import http.server
+
+class Refusing(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        status, code = self.path.strip("/").split("?")[0].split("/")[0].split("-")
+        body = f"<Error><Code>{code}</Code><Message>No.</Message></Error>".encode()
+        self.send_response(int(status))
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+with http.server.HTTPServer(("127.0.0.1", 0), Refusing) as server:
+    print(server.server_port, flush=True)
+    server.serve_forever()
+"""
+
+
+@pytest.fixture(scope="module")
+def refusing() -> Iterator[dict[str, str]]:
+    """Options for an object store on loopback that refuses everything, with what its bucket's name says.
+
+    It is a process of its own, because the library holds Python's lock while it waits.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", _REFUSING], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as server:
+        assert server.stdout is not None
+        port = server.stdout.readline().strip()
+        yield {
+            "AWS_ACCESS_KEY_ID": "k",
+            "AWS_SECRET_ACCESS_KEY": "s",
+            "AWS_REGION": "eu-central-1",
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+            "AWS_ALLOW_HTTP": "true",
+            "max_retries": "0",
+        }
+        server.kill()
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "step"),
+    [
+        (403, "InvalidAccessKeyId", "The credentials are wrong"),
+        (403, "SignatureDoesNotMatch", "The credentials are wrong"),
+        (403, "AccessDenied", "The credentials are wrong, or do not allow this"),
+        (404, "NoSuchBucket", "There is no such bucket"),
+        (503, "SlowDown", "do it again later"),
+    ],
+)
+def test_an_object_store_that_refuses_is_explained(refusing: dict[str, str], status: int, code: str, step: str) -> None:
+    with pytest.raises(StoreError, match=f"{code}.*{step}"):
+        Store(f"s3://{status}-{code}/looks", storage_options=refusing)
+
+
+def test_plain_http_must_be_allowed(refusing: dict[str, str]) -> None:
+    with pytest.raises(StoreError, match="AWS_ALLOW_HTTP=true"):
+        Store("s3://plain-http/looks", storage_options=refusing | {"AWS_ALLOW_HTTP": "false"})
+
+
+def test_missing_credentials_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    # Without this, a cloud's metadata address would be asked for credentials.
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    options = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_REGION": "eu-central-1", "max_retries": "0"}
+    with pytest.raises(StoreError, match=r"No credentials for that URL were found\. Give them as storage_options"):
+        Store("s3://bucket/looks", storage_options=options)
+
+
+def test_a_panic_of_the_library_is_an_error_of_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class PanicException(BaseException):
+        pass
+
+    def panic(*_: object) -> None:
+        raise PanicException("index out of bounds")
+
+    monkeypatch.setattr("toolkit.store.delta.DeltaTable.is_deltatable", panic)
+    with pytest.raises(StoreError, match="index out of bounds"):
+        Store(tmp_path)

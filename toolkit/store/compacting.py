@@ -1,0 +1,146 @@
+"""Compaction of one table: many small files become few, in a commit that conflicts with every other compaction.
+
+The library's own `optimize.compact` is not used: since delta-rs 1.3 (its pull request 3982) a removal that changes no
+data conflicts with nothing, so two compactions of the same files both commit and every row is there twice. The commit
+here carries an application transaction (Delta protocol, "Transaction Identifiers"): of two that read the same version
+one fails. Appends conflict with neither.
+"""
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from json import dumps
+from typing import Any, Final
+from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
+from deltalake.exceptions import CommitFailedError
+from deltalake.transaction import AddAction, RemoveAction
+
+_APPLICATION: Final = "tls-toolkit.compaction"
+"""The application whose transactions exclude each other; the number of each is the version that it read."""
+
+_ENOUGH_BYTES: Final = 100 << 20
+"""A file of that size is left alone."""
+
+_GROUP_ROWS: Final = 1 << 16
+"""Rows in a row group at least, where a file has as many."""
+
+_File = Mapping[str, Any]
+"""A row of `DeltaTable.get_add_actions(flatten=True)`."""
+
+
+def join_files(table: DeltaTable) -> None:
+    """Commit the table's small files joined; nothing where there are none, or another process was faster."""
+    dataset = table.to_pyarrow_dataset()
+    fragments = {fragment.path: fragment for fragment in dataset.get_fragments()}
+    known = pa.table(table.get_add_actions(flatten=True)).to_pylist()
+    # A file that another program wrote may lack its count, or be named in an encoding of its own: it is left alone.
+    files = [file for file in known if file["num_records"] is not None and file["path"] in fragments]
+    actions: list[AddAction | RemoveAction] = []
+    written: list[str] = []
+    # The protocol asks for the instant of a removal; the log's newest is taken, no clock is read.
+    newest = max((file["modification_time"] for file in files), default=0)
+    try:
+        for several in _bins(sorted(files, key=lambda file: (file["modification_time"], file["path"]))):
+            source = ds.FileSystemDataset(
+                [fragments[file["path"]] for file in several], dataset.schema, dataset.format, dataset.filesystem
+            )
+            joined = _write(source)
+            written += [file.path for file in joined]
+            if sum(file.metadata.num_rows for file in joined) != sum(file["num_records"] for file in several):
+                raise OSError(f"{several[0]['path']} and the files after it do not hold the rows that the log says")
+            actions += [RemoveAction(file["path"], False, newest, file["size_bytes"], {}) for file in several]
+            actions += [
+                AddAction(file.path, file.size, {}, newest, False, _statistics(several, file.metadata.num_rows))
+                for file in joined
+            ]
+    except BaseException:
+        _delete(written, dataset)
+        raise
+    if not actions:
+        return
+    before = table.transaction_version(_APPLICATION)
+    try:
+        table.create_write_transaction(
+            actions,
+            "append",
+            table.schema(),
+            commit_properties=CommitProperties(
+                app_transactions=[Transaction(_APPLICATION, table.version())], max_commit_retries=100
+            ),
+            post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
+        )
+    except CommitFailedError:
+        _delete(written, dataset)
+        table.update_incremental()
+        if table.transaction_version(_APPLICATION) == before:
+            raise
+
+
+def _delete(written: Iterable[str], dataset: ds.FileSystemDataset) -> None:
+    """Delete what this call wrote and no commit names."""
+    for path in written:
+        with suppress(OSError):
+            dataset.filesystem.delete_file(path)
+
+
+def _bins(files: Iterable[_File]) -> list[list[_File]]:
+    """Neighbours that become one file each: two at least, together no more than enough."""
+    bins: list[list[_File]] = [[]]
+    size = 0
+    for file in files:
+        if size + file["size_bytes"] > _ENOUGH_BYTES:
+            bins.append([])
+            size = 0
+        bins[-1].append(file)
+        size += file["size_bytes"]
+    return [several for several in bins if len(several) > 1]
+
+
+def _write(source: ds.FileSystemDataset) -> list[Any]:
+    """Write the rows in their order; the files written, each with `path`, `size` and `metadata`."""
+    written: list[Any] = []
+    ds.write_dataset(
+        source,
+        "",
+        basename_template=f"part-{{i}}-{uuid4()}-c000.zstd.parquet",
+        format=source.format,
+        filesystem=source.filesystem,
+        file_options=source.format.make_write_options(compression="zstd"),
+        file_visitor=written.append,
+        existing_data_behavior="overwrite_or_ignore",
+        create_dir=False,
+        preserve_order=True,
+        min_rows_per_group=_GROUP_ROWS,
+        max_rows_per_group=_GROUP_ROWS * 4,
+    )
+    return written
+
+
+def _statistics(files: list[_File], rows: int) -> str:
+    """The statistics of the joined file from those of its parts, as the log keeps them; left out where one lacks them.
+
+    Bounds of the parts bound the whole also where they are not tight.
+    """
+    bounds: dict[str, dict[str, object]] = {"minValues": {}, "maxValues": {}, "nullCount": {}}
+    for key in files[0]:
+        kind, _, column = key.partition(".")
+        if kind == "null_count":
+            counts = [file[key] for file in files]
+            if None not in counts:
+                bounds["nullCount"][column] = sum(counts)
+        elif kind in ("min", "max"):
+            # A part in which the column is null throughout has no bound and needs none.
+            values = [file[key] for file in files if file[f"null_count.{column}"] != file["num_records"]]
+            if values and None not in values:
+                bounds[f"{kind}Values"][column] = _as_kept(min(values) if kind == "min" else max(values))
+    return dumps({"numRecords": rows, **bounds})
+
+
+def _as_kept(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return value

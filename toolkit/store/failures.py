@@ -1,0 +1,68 @@
+"""What went wrong with a table, in words: the cause that the library buries in its message, and the next step."""
+
+import errno
+import re
+from typing import Final
+
+from toolkit import text
+
+_RIGHTS: Final = "Give this user the right to read and write there, or name another folder."
+_SPACE: Final = "Nothing that was kept before is lost. Free some space and do it again."
+
+_BY_NUMBER: Final = {
+    errno.EACCES: _RIGHTS,
+    errno.EPERM: _RIGHTS,
+    errno.EROFS: "Mount it for writing, or name another folder.",
+    errno.ENOSPC: _SPACE,
+    errno.EDQUOT: _SPACE,
+    errno.EFBIG: _SPACE,
+    errno.ENOTDIR: "A part of that path is a file: name another folder.",
+    errno.ENAMETOOLONG: "Name a folder with a shorter path.",
+    errno.ELOOP: "A symbolic link in that path leads to itself: mend it, or name another folder.",
+    errno.EMFILE: "Too many files are open in this process: raise `ulimit -n`, or close some.",
+    errno.ENFILE: "Too many files are open on this machine: close some.",
+    errno.ECONNREFUSED: "Check the endpoint and the network.",
+}
+"""Number of an operating system's error → the next step."""
+
+_BY_WORDS: Final = (
+    (r"scheme is not allowed", "The endpoint is plain HTTP: allow that with AWS_ALLOW_HTTP=true."),
+    (
+        r"no credentials|credential provider|token request|169\.254\.|Account must be specified",
+        (
+            "No credentials for that URL were found. Give them as storage_options or in the environment, as the Delta "
+            "library takes them: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for s3://, for example."
+        ),
+    ),
+    (
+        r"InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied|ExpiredToken|InvalidToken|necessary privileges|40[13] ",
+        "The credentials are wrong, or do not allow this: correct them in storage_options or in the environment.",
+    ),
+    (r"NoSuchBucket|ContainerNotFound", "There is no such bucket: create it, or correct the URL."),
+    (r"Unknown scheme|recognise URL", "Write a folder, or a URL that begins with s3://, az:// or gs://."),
+    (r"error sending request|timed out|dns error", "Check the endpoint and the network."),
+    (r"SlowDown|\b(429|50[0-9]) [A-Z]", "The object store is overloaded or out of order: do it again later."),
+)
+"""Words in an object store's error → the next step; the first that match."""
+
+_NUMBER: Final = re.compile(r"os error (\d+)|Os \{ code: (\d+)")
+_COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def explain(error: BaseException, uri: str) -> str:
+    """The cause in brackets, and what to do next about the table at `uri`."""
+    said = _COLOUR.sub("", str(error))
+    lines = [line.strip(" \t↳") for line in said.splitlines() if line.strip(" \t↳")] or [type(error).__name__]
+    shown = lines[0] if len(lines) == 1 else f"{lines[0]}: {lines[-1]}"
+    found = _NUMBER.search(said)
+    number = int(found[1] or found[2]) if found else getattr(error, "errno", None)
+    step = _BY_NUMBER.get(number) if number is not None else None
+    if step is None and "://" in uri:
+        step = next((step for words, step in _BY_WORDS if re.search(words, said)), None)
+    if step is None:
+        step = (
+            "Check the URL, its credentials (storage_options, or the environment) and the network."
+            if "://" in uri
+            else "Check that folder and its _delta_log: restore what is damaged from a backup."
+        )
+    return f"({text.plain(shown)}). {step}"
