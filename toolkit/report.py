@@ -161,12 +161,14 @@ def write_report(
     roots: str,
     since: datetime | None = None,
     until: datetime | None = None,
+    history: bool = False,
     title: str | None = None,
 ) -> None:
     """Write the report on a source as one HTML file that loads nothing: `notebooks/report.ipynb` executed on it.
 
     `source`, `policy` and `roots` are names or paths, as `toolkit.read`, `load_policy` and `load_roots` take them;
-    `since` and `until` limit it to what was seen in that time, as `toolkit.read` does.
+    `since` and `until` limit it to what was seen in that time, as `toolkit.read` does; `history` judges all of it, not
+    only what is in service at `now`.
     The notebook runs in an empty folder of its own, so that no file of the current folder (a `pandas.py`, a
     `matplotlibrc`) becomes part of it.
 
@@ -188,6 +190,7 @@ def write_report(
         "ROOTS": _absolute(roots, known=("certifi", *bundles())),
         "SINCE": since and since.isoformat(),
         "UNTIL": until and until.isoformat(),
+        "HISTORY": history,
         "TITLE": shown,
     }
     exporter = _exporter(has_code=False)

@@ -22,7 +22,7 @@ from toolkit.tables import as_pem
 
 NOTEBOOK = ROOT / "notebooks" / "report.ipynb"
 GOOGLE, WEB = ROOT / "data" / "google-mail", ROOT / "data" / "web-series"
-SECTIONS = ["Summary", "Overview", "Services", "Rotations", "Expiry", "Ciphers", "Trust", "Findings by rule"]
+SECTIONS = ["Findings", "Overview", "Services", "Rotations", "Expiry", "Ciphers", "Trust", "Rules"]
 
 
 class Page(HTMLParser):
@@ -272,6 +272,6 @@ def test_the_lessons_pages_load_nothing_either(tmp_path: Path, monkeypatch: pyte
 def test_the_notebook_has_the_parameters_that_the_command_gives() -> None:
     (parameters,) = [cell for cell in code_cells(NOTEBOOK) if is_parameters(cell)]
     named = re.findall(r"^(\w+) =", parameters.source, re.M)
-    assert named == ["SOURCE", "SOURCE_NAME", "NOW", "POLICY", "ROOTS", "SINCE", "UNTIL", "TITLE"]
+    assert named == ["SOURCE", "SOURCE_NAME", "NOW", "POLICY", "ROOTS", "SINCE", "UNTIL", "HISTORY", "TITLE"]
     assert all(len(cell.source.splitlines()) <= 15 for cell in code_cells(NOTEBOOK))
     assert pd.Timestamp(re.findall(r'NOW = "([^"]+)"', parameters.source)[0]).tzinfo is not None

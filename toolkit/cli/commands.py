@@ -228,6 +228,7 @@ def report(arguments: argparse.Namespace) -> int:
         until=arguments.until,
         policy=arguments.policy,
         roots=arguments.roots,
+        history=arguments.history,
         title=arguments.title,
     )
     print(f"Open: {arguments.output}")

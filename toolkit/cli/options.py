@@ -94,9 +94,6 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--thresholds", choices=("lifetime", "days"), default="lifetime",
                        help="a certificate is expiring with a third, a sixth, a twelfth of its lifetime left, or with "
                        "the classic 30, 14, 7 days (default: lifetime)")  # fmt: skip
-    check.add_argument("--history", action="store_true",
-                       help="judge everything that the source holds; by default what is in service now: of each "
-                       "service the last observations and the last survey")  # fmt: skip
     check.add_argument("--json", action="store_true", help="print JSON: what was judged how, and every verdict")
     check.set_defaults(command=commands.check)
 
@@ -192,6 +189,9 @@ def _add_judging_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--now", type=_instant, metavar="DATE",
                         help="the day from which days are counted; a date without a zone means midnight UTC "
                         "(default: the present, or the day of --as-of)")  # fmt: skip
+    parser.add_argument("--history", action="store_true",
+                        help="judge everything that the source holds; by default what is in service now: of each "
+                        "service the last observations and the last survey")  # fmt: skip
     for option, holds in (("--since", "not before"), ("--until", "before")):
         parser.add_argument(option, type=_instant, metavar="DATE",
                             help=f"judge what was seen {holds} that instant, as far as it is dated; a date without a "
