@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 import toolkit
+from toolkit.collect import Limits
 from toolkit.lab import Lab, Machine, Schedule, Service, Switch
 from toolkit.lab.drafting import Draft, roll_out_times
 from toolkit.tables import Tables
@@ -38,6 +39,9 @@ SURVEYS: Final = (9, 90, 171, 234)
 SURVEYED: Final = ("legacy.lab.test", "www.lab.test", "imap.lab.test")
 
 _DAY: Final = timedelta(days=1)
+
+_IN_ORDER: Final = Limits(per_host=1)
+"""One connection after another, so that the same backend answers the same one in every run."""
 
 # Family → key type, names, days of life, days on which a roll-out begins.
 _FAMILIES: Final = {
@@ -125,11 +129,13 @@ def _watched() -> Iterator[Tables]:
                 lab.clock.turn(BEGINS_AT + day * _DAY)
                 for target in lab.targets:
                     _, _, _, _, _, samples, offers, _ = _SERVICES[[row[1] for row in _SERVICES].index(target.host)]
-                    yield toolkit.observe(target, offers=offers, samples=samples, clock=lab.clock, progress=False)
+                    yield toolkit.observe(
+                        target, offers=offers, samples=samples, limits=_IN_ORDER, clock=lab.clock, progress=False
+                    )
                 if day in SURVEYS:
                     asked = [target for target in lab.targets if target.host in SURVEYED]
                     yield toolkit.survey(
-                        asked, parts=("suites", "groups"), rate=None, clock=lab.clock, progress=False
+                        asked, parts=("suites", "groups"), concurrency=1, rate=None, clock=lab.clock, progress=False
                     )  # type: ignore[misc]  # without dry_run it returns tables
 
 
