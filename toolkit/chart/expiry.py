@@ -104,7 +104,8 @@ def _placed(
     fronts = fronts.sort_values("state", key=lambda state: ~state.isin(_IN_USE), kind="stable")
     kept, more = canvas.keep_rows(range(len(fronts)), "row")
     rows["y"], headings = _in_groups(fronts.iloc[kept], by)
-    rows["y"] = rows["y"].fillna(rows["line"].map(rows.groupby("line")["y"].max()))
+    behind = rows["line"].map(rows.groupby("line")["y"].max()).mask(rows["is_front"])
+    rows["y"] = rows["y"].fillna(behind)
     return rows.dropna(subset=["y"]), headings, more
 
 

@@ -27,7 +27,7 @@ GRID: Final = "#E3E3E3"
 
 FINE: Final = BLUE
 CAUTION: Final = ORANGE
-BAD: Final = RED
+BAD: Final = "#B2182B"  # of ColorBrewer: the red of Okabe and Ito is too close to their orange without M cones
 NEUTRAL: Final = "#9AA0A6"
 
 LIVES: Final = (BLUE, ORANGE)
