@@ -36,6 +36,15 @@ def test_the_worst_verdict_stands_with_the_number_of_rows_that_gave_it() -> None
     assert {"× 2", "?", "✓ 1", "nothing on record"} <= set(words(axes))
 
 
+def test_advice_that_is_not_followed_is_told_from_a_rule_that_is_broken() -> None:
+    axes = plot_findings(
+        frame(finding("smtp://a:25", "rc4", "falls short", level="must"),
+              finding("smtp://a:25", "strength", "falls short", level="should"))
+    )  # fmt: skip
+    assert len(drawn(axes, "cell-falls short")) == len(drawn(axes, "cell-falls short of advice")) == 1
+    assert "× falls short of advice (should)" in words(axes)
+
+
 def test_whichever_are_fewer_are_the_columns() -> None:
     axes = plot_findings(frame(*MIXED))
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["smtp://a:25", "smtp://b:25"]

@@ -136,6 +136,7 @@ def test_lessons_say_whether_both_were_caught_being_served(tmp_path: Path) -> No
         caught = " ".join(run(path, SOURCE=str(tmp_path / "watched"))[0])
         assert words in caught
         assert "In none of" not in caught
-        silent = " ".join(run(path)[0])
+        assert words in " ".join(run(path)[0]), "by default, on the lab sample"
+        silent = " ".join(run(path, SOURCE="../data/web-series")[0])
         assert words not in silent
         assert "In none of" in silent

@@ -8,11 +8,12 @@ from matplotlib.axes import Axes
 from toolkit.chart import canvas
 from toolkit.chart.lines import natural
 from toolkit.chart.matrix import Cell, draw_matrix
-from toolkit.chart.palette import BAD, FAINT, FINE, GRID, INK
+from toolkit.chart.palette import BAD, CAUTION, FAINT, FINE, GRID, INK
 
 VERDICTS: Final = {
     "falls short": Cell("falls short", BAD, "×", "#FFFFFF"),
     "contradicted": Cell("contradicted", BAD, "≠", "#FFFFFF"),
+    "falls short of advice": Cell("falls short of advice (should)", CAUTION, "×", "#000000"),
     "unknown": Cell("unknown", "#FFFFFF", "?", FAINT, GRID),
     "confirmed": Cell("confirmed", "#FFFFFF", "=", INK, FINE),
     "meets": Cell("meets", "#FFFFFF", "✓", INK, FINE),
@@ -27,7 +28,8 @@ def plot_findings(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """The axes with a matrix of services and rules: the worst verdict, and how many rows of evidence gave it.
 
     `frame` is what `judge` or `summarise_findings` returns, of one policy or several. Whichever are fewer, services
-    or rules, are the columns; those with the most findings come first. A filled cell is a finding. A blank cell: the
+    or rules, are the columns; those with the most findings come first. A filled cell is a finding, of a rule that
+    binds (must) or advises (should). A blank cell: the
     rule has nothing to judge there. Rows beyond 40 are left out and counted below. Returns the axes.
     Raises `UsageError` for another frame.
     """
@@ -41,6 +43,9 @@ def plot_findings(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     )
     if frame["policy"].nunique() > 1:
         found["rule"] = frame["policy"].astype(object) + ": " + found["rule"]
+    if "level" in frame:
+        is_advice = ((frame["verdict"] == "falls short") & (frame["level"] == "should")).fillna(value=False)
+        found["verdict"] = found["verdict"].mask(is_advice, "falls short of advice")
     worst_first = list(VERDICTS)
     found["worst"] = found["verdict"].map(worst_first.index)
     cells = found.groupby(["service", "rule", "worst"], as_index=False).agg({"rows": "sum"})
