@@ -42,7 +42,7 @@ def test_advice_that_is_not_followed_is_told_from_a_rule_that_is_broken() -> Non
               finding("smtp://a:25", "strength", "falls short", level="should"))
     )  # fmt: skip
     assert len(drawn(axes, "cell-falls short")) == len(drawn(axes, "cell-falls short of advice")) == 1
-    assert "× falls short of advice (should)" in words(axes)
+    assert "! falls short of advice (should)" in words(axes)
 
 
 def test_whichever_are_fewer_are_the_columns() -> None:

@@ -13,7 +13,7 @@ from toolkit.chart.palette import BAD, CAUTION, FAINT, FINE, GRID, INK
 VERDICTS: Final = {
     "falls short": Cell("falls short", BAD, "×", "#FFFFFF"),
     "contradicted": Cell("contradicted", BAD, "≠", "#FFFFFF"),
-    "falls short of advice": Cell("falls short of advice (should)", CAUTION, "×", "#000000"),
+    "falls short of advice": Cell("falls short of advice (should)", CAUTION, "!", "#000000"),
     "unknown": Cell("unknown", "#FFFFFF", "?", FAINT, GRID),
     "confirmed": Cell("confirmed", "#FFFFFF", "=", INK, FINE),
     "meets": Cell("meets", "#FFFFFF", "✓", INK, FINE),
