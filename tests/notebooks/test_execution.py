@@ -15,6 +15,7 @@ import pytest
 import toolkit
 from tests.notebooks.pages import FOLDER, PATHS, run
 from toolkit.lab import Lab, Plan, simulate
+from toolkit.readers.folders import NOT_HELD
 
 RECORDED = FOLDER.parent / "data" / "google-mail"
 
@@ -91,6 +92,7 @@ def changed_copy(folder: Path, certificate: str) -> str:
     shutil.copytree(RECORDED, folder)
     (pem,) = (folder / "certificates").glob(f"{certificate}*.pem")
     pem.unlink()
+    (folder / NOT_HELD).write_text(f"{pem.stem}\n", encoding="ascii")
     return str(folder)
 
 
