@@ -15,7 +15,7 @@ import pytest
 import toolkit
 from tests.notebooks.pages import FOLDER, PATHS, run
 from toolkit.lab import Lab, Plan, simulate
-from toolkit.readers.folders import NOT_HELD
+from toolkit.tables import NOT_HELD
 
 RECORDED = FOLDER.parent / "data" / "google-mail"
 
