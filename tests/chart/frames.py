@@ -34,7 +34,7 @@ def now(text: str) -> datetime:
 
 def typed(frame: pd.DataFrame) -> pd.DataFrame:
     for name in frame:
-        if str(name).endswith(("_at", "_before", "_after", "_seen")):
+        if str(name).endswith(("_at", "_before", "_after", "_seen", "observed_from", "observed_until")):
             frame[name] = pd.to_datetime(frame[name], utc=True).astype(INSTANT)
         elif str(name).endswith(("_sha256", "service", "host", "server_name", "key_type", "source", "state")):
             frame[name] = frame[name].astype("string")

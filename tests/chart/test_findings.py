@@ -6,7 +6,9 @@ import pytest
 
 from tests.chart.frames import HOSTILE, drawn, typed, words
 from toolkit.chart import plot_findings
+from toolkit.chart.canvas import MOST_ROWS
 from toolkit.chart.findings import VERDICTS
+from toolkit.chart.palette import BAD, FINE, GRID
 
 
 def finding(service: str | None, rule: str, verdict: str, **facts: object) -> dict:
@@ -34,6 +36,15 @@ def test_the_worst_verdict_stands_with_the_number_of_rows_that_gave_it() -> None
     assert {"× 2", "?", "✓ 1", "nothing on record"} <= set(words(axes))
 
 
+def test_advice_that_is_not_followed_is_told_from_a_rule_that_is_broken() -> None:
+    axes = plot_findings(
+        frame(finding("smtp://a:25", "rc4", "falls short", level="must"),
+              finding("smtp://a:25", "strength", "falls short", level="should"))
+    )  # fmt: skip
+    assert len(drawn(axes, "cell-falls short")) == len(drawn(axes, "cell-falls short of advice")) == 1
+    assert "! falls short of advice (should)" in words(axes)
+
+
 def test_whichever_are_fewer_are_the_columns() -> None:
     axes = plot_findings(frame(*MIXED))
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["smtp://a:25", "smtp://b:25"]
@@ -54,7 +65,7 @@ def test_several_policies_are_told_apart_and_a_missing_service_is_said() -> None
 
 def test_every_verdict_looks_different() -> None:
     assert len({style.sign for style in VERDICTS.values()}) == len(VERDICTS)
-    assert len({(style.fill, style.hatch) for style in VERDICTS.values()}) == len(VERDICTS)
+    assert len({(style.fill, style.edge, style.sign) for style in VERDICTS.values()}) == len(VERDICTS)
 
 
 def test_no_findings_are_said() -> None:
@@ -70,9 +81,28 @@ def test_hostile_names_are_drawn_harmless(name: str) -> None:
     assert all("$" not in text.replace(r"\$", "") for text in words(axes))
 
 
-def test_what_is_confirmed_is_filled_and_what_is_unknown_is_not() -> None:
-    assert VERDICTS["confirmed"].fill == VERDICTS["meets"].fill
-    assert VERDICTS["unknown"].fill != VERDICTS["confirmed"].fill
+def test_findings_alone_are_filled_and_what_is_unknown_has_no_colour() -> None:
+    assert {name for name, style in VERDICTS.items() if style.fill == BAD} == {"falls short", "contradicted"}
+    assert VERDICTS["confirmed"].edge == VERDICTS["meets"].edge == FINE
+    assert VERDICTS["unknown"].edge == GRID
+
+
+def test_those_with_the_most_findings_come_first_and_others_by_number() -> None:
+    rows = [finding(f"smtp://mx{n}:25", rule, "meets") for n in (10, 9, 8) for rule in ("tls1", "rc4")]
+    worse = [finding("smtp://mx10:25", "tls1", "falls short"), finding("smtp://mx8:25", "tls1", "unknown")]
+    axes = plot_findings(frame(*rows, *worse))
+    labels = [tick.get_text() for tick in axes.get_yticklabels()]
+    assert labels == ["smtp://mx10:25", "smtp://mx8:25", "smtp://mx9:25"]
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["tls1", "rc4"]
+
+
+def test_of_many_services_those_without_a_finding_are_left_out_and_counted() -> None:
+    many = [finding(f"smtp://mx{n}:25", "rc4", "falls short" if n == 99 else "meets") for n in range(100)]
+    axes = plot_findings(frame(*many))
+    labels = [tick.get_text() for tick in axes.get_yticklabels()]
+    assert labels[:3] == ["smtp://mx99:25", "smtp://mx0:25", "smtp://mx1:25"]
+    assert len(labels) == MOST_ROWS
+    assert any("and 60 services more, left out" in said for said in words(axes))
 
 
 @pytest.mark.parametrize("services", [12, 60])

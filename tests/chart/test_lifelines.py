@@ -9,6 +9,7 @@ import pytest
 
 from tests.chart.frames import HOSTILE, drawn, now, points, rotations, segments, sighting, sightings, words
 from toolkit.chart import plot_rotations, plot_sightings
+from toolkit.chart.canvas import MOST_ROWS
 from toolkit.errors import UsageError
 
 OLD = ("2026-01-01", "2026-04-01")
@@ -174,9 +175,22 @@ def test_the_height_follows_the_rows(services: int) -> None:
     axes = plot_rotations(rotations(*rows))
     axes.figure.draw_without_rendering()
     labels = [tick.label1.get_window_extent() for tick in axes.yaxis.get_major_ticks()]
-    assert len(labels) == services
+    assert len(labels) == min(services, MOST_ROWS)
+    assert any("left out" in said for said in words(axes)) == (services > MOST_ROWS)
     assert all(upper.y0 >= lower.y1 for upper, lower in itertools.pairwise(labels))
-    assert axes.figure.get_size_inches()[1] < 30
+    assert axes.figure.get_size_inches()[1] < 11.7, "a page of A4 is as high"
+
+
+def test_of_many_rows_those_with_a_certain_overlap_are_kept() -> None:
+    lives = [
+        life | {"service": f"smtp://mx{number}.example:25"}
+        for number in range(60)
+        for life in (sighting("a", OLD, SEEN_OLD), sighting("b", NEW, ("2026-04-15", "2026-05-01")))
+    ]
+    caught = [sighting("a", OLD, SEEN_OLD), sighting("b", NEW, SEEN_NEW)]
+    axes = plot_rotations(rotations(*lives, *(life | {"service": "smtp://zz.example:25"} for life in caught)))
+    assert [tick.get_text() for tick in axes.get_yticklabels()][-1] == "smtp://zz.example:25"
+    assert "and 21 rows more, left out" in words(axes)
 
 
 def test_many_lives_at_once_share_lanes_and_distant_lanes_are_joined_by_a_line() -> None:

@@ -147,12 +147,31 @@ def test_a_certificate_seen_on_many_lines_is_one_and_year_9999_stands_at_the_edg
     assert points(axes, "within") + points(axes, "above") == 2
 
 
-def test_a_cap_above_the_chart_is_not_drawn_at_its_edge() -> None:
+def test_every_cap_in_force_is_in_the_chart_and_says_its_days() -> None:
     axes = plot_lifetimes(certificates(("2019-01-01", "2019-04-01"), ("2021-01-01", "2021-04-01")))
     (stairs,) = drawn(axes, "cap")
     heights = {round(float(height)) for height in stairs.get_ydata()}
     assert heights == {825, 398}
-    assert axes.get_ylim()[1] < 398
+    low, high = axes.get_ylim()
+    assert low < 90
+    assert high > 825
+    assert {"825 d", "398 d"} <= set(words(axes))
+
+
+def test_renewals_that_would_overlap_are_a_bar_with_their_number() -> None:
+    days = [at("2026-01-01") + pd.Timedelta(days=6 * n) for n in range(183)]
+    axes = plot_renewals(frame(*(renewal(f"{day:%Y-%m-%d}", is_capped=True) for day in days)), view="lines")
+    (bar,) = drawn(axes, "many-capped")
+    assert bar.get_width() == 6 * 182
+    assert points(axes, "capped") == 0
+    assert "183" in words(axes)
+
+
+def test_of_many_lines_the_latest_are_left_out_and_counted() -> None:
+    lines = [renewal("2027-02-01", service=f"smtp://mx{n}:25") for n in range(60)]
+    axes = plot_renewals(frame(*lines), view="lines")
+    assert len(axes.get_yticks()) == 40
+    assert "renewals: 60 in 2027\nand 20 lines more, left out" in words(axes)
 
 
 def test_no_dates_are_said() -> None:

@@ -1,12 +1,16 @@
 """Suites over the years: rows by strength, markers by version, and dates only where there are dates."""
 
+import itertools
+
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
 
 from tests.chart.frames import HOSTILE, drawn, points, segments, words
 from toolkit import Tables
 from toolkit.chart import plot_suites
+from toolkit.chart.palette import BAD, FINE, NEUTRAL
 from toolkit.reference import find_suite
 
 
@@ -48,8 +52,42 @@ def test_rows_are_ordered_by_strength_and_say_both_bits() -> None:
 def test_every_version_has_its_marker_and_only_those_there_are_in_the_legend() -> None:
     axes = plot_suites(looks(*WALK))
     assert points(axes, "dated") == 3
-    assert len(drawn(axes, "dated")) == 2
     assert [word for word in words(axes) if word.startswith("TLS 1")] == ["TLS 1.0", "TLS 1.3"]
+
+
+def colours(axes: plt.Axes) -> dict[str, str]:
+    """Row → colour of its only mark."""
+    labels = rows(axes)
+    return {
+        labels[int(y)]: to_hex(artist.get_facecolor()[0])
+        for artist in drawn(axes, "dated")
+        for _, y in artist.get_offsets()
+    }
+
+
+def test_colour_is_the_judgement_of_the_day_and_shape_the_version() -> None:
+    broken = answer("TLS_RSA_WITH_RC4_128_MD5", "TLS 1.0", "2016-02-13")
+    found = colours(plot_suites(looks(*WALK, broken)))
+    assert found == {
+        "TLS_AES_256_GCM_SHA384  256/256": FINE.lower(),
+        "TLS_RSA_WITH_RC4_128_SHA  128/128": FINE.lower(),  # SSL 2.0 was forbidden by then, RC4 not yet
+        "TLS_RSA_WITH_RC4_128_MD5  128/128": BAD.lower(),
+        "TLS_RSA_WITH_3DES_EDE_CBC_SHA  168/112": NEUTRAL.lower(),  # no rule was in force
+    }
+    assert {"prohibited", "allowed", "not judged"} <= set(words(plot_suites(looks(*WALK, broken))))
+    assert "colour: nist, by the rules of the answer's day" in words(plot_suites(looks(broken), policy="nist"))
+
+
+def test_marks_of_a_row_do_not_overlap() -> None:
+    daily = [
+        answer("TLS_AES_256_GCM_SHA384", "TLS 1.3", f"2024-{m:02d}-{d:02d}") for m in range(1, 13) for d in range(1, 29)
+    ]
+    axes = plot_suites(looks(*daily))
+    (marks,) = drawn(axes, "dated")
+    axes.figure.draw_without_rendering()
+    places = sorted(axes.transData.transform(marks.get_offsets())[:, 0])
+    wide = marks.get_sizes()[0] ** 0.5 * axes.figure.dpi / 72
+    assert all(right - left > wide * 0.9 for left, right in itertools.pairwise(places))
 
 
 def test_a_day_between_two_bounds_is_a_line_and_a_hollow_marker() -> None:

@@ -51,13 +51,13 @@ def test_versions_by_ciphers_strongest_first_with_both_bits() -> None:
     axes = plot_support(frame(*MATRIX))
     assert rows(axes) == ["AES  256/256", "AES  128/128", "3DES  168/112"]
     assert columns(axes) == ["TLS 1.0", "TLS 1.2"]
-    assert len(drawn(axes, "cell-accepted")) == 2
+    assert len(drawn(axes, "cell-accepted, allowed")) == 2
     assert len(drawn(axes, "cell-refused")) == len(drawn(axes, "cell-untested")) == 1
 
 
-def test_a_cell_says_its_state_by_fill_hatch_and_sign() -> None:
+def test_a_cell_says_its_state_by_fill_frame_and_sign() -> None:
     assert len({style.sign for style in STATES.values()}) == 3
-    assert len({(style.fill, style.hatch) for style in STATES.values()}) == len(STATES)
+    assert len({(style.fill, style.edge) for style in STATES.values()}) == len(STATES)
     said = words(plot_support(frame(*MATRIX)))
     assert {"✓ 2 ★", "✓ 2", "×", "?"} <= set(said)
     assert "nothing on record" in said
@@ -79,8 +79,44 @@ def test_old_rounds_are_not_drawn_and_a_survey_stands_before_handshakes() -> Non
 
 def test_handshakes_alone_are_told_from_a_survey() -> None:
     axes = plot_support(frame(answer("TLS 1.3", "AES", (256, 256), "accepted", basis="negotiated")))
-    assert len(drawn(axes, "cell-negotiated")) == 1
-    assert "✓ negotiated (accepted once)" in words(axes)
+    assert len(drawn(axes, "cell-negotiated, allowed")) == 1
+    assert "✓ negotiated, allowed" in words(axes)
+
+
+def test_what_is_accepted_has_the_colour_of_its_days_rules() -> None:
+    def of(day: str, protocol: str, cipher: str, suite: str) -> dict:
+        days = {name: at(day) for name in ("observed_at", "observed_from", "observed_until")}
+        return answer(protocol, cipher, (128, 128), "accepted", suites=(suite,), **days)
+
+    rc4, aes = "TLS_RSA_WITH_RC4_128_SHA", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"
+    for day, protocol, cipher, suite, judgement in (
+        ("2015-01-31", "TLS 1.2", "RC4", rc4, "allowed"), ("2015-02-01", "TLS 1.2", "RC4", rc4, "prohibited"),
+        ("2015-01-31", "SSL 3.0", "AES", aes, "allowed"), ("2015-06-01", "SSL 3.0", "AES", aes, "prohibited"),
+        ("2026-01-01", "TLS 1.2", "3DES", "TLS_RSA_WITH_3DES_EDE_CBC_SHA", "discouraged"),
+        ("2026-01-01", "TLS 1.2", "AES", aes, "allowed"), ("2010-01-01", "SSL 2.0", "AES", aes, "not judged"),
+    ):  # fmt: skip
+        axes = plot_support(frame(of(day, protocol, cipher, suite)))
+        assert len(drawn(axes, f"cell-accepted, {judgement}")) == 1, (day, protocol, cipher)
+        assert "colour: ietf, by the rules of the answer's day" in " ".join(words(axes))
+    strict = plot_support(frame(of("2026-01-01", "TLS 1.2", "AES", aes)), policy="mozilla-modern")
+    assert len(drawn(strict, "cell-accepted, prohibited")) == 1
+
+
+def test_an_answer_whose_bounds_hold_a_rules_date_is_not_judged_by_it() -> None:
+    bounds = {"observed_at": pd.NaT, "observed_from": at("2015-01-01"), "observed_until": at("2015-03-01")}
+    rc4 = answer("TLS 1.2", "RC4", (128, 128), "accepted", suites=("TLS_RSA_WITH_RC4_128_SHA",), **bounds)
+    assert len(drawn(plot_support(frame(rc4)), "cell-accepted, not judged")) == 1
+    undated = dict.fromkeys(bounds, pd.NaT)
+    assert len(drawn(plot_support(frame(rc4 | undated)), "cell-accepted, not judged")) == 1
+
+
+def test_services_that_accept_what_is_prohibited_come_first_and_many_are_counted() -> None:
+    fine = [MATRIX[0] | {"service": f"smtp://mx{n}.example:25"} for n in range(60)]
+    old = answer("SSL 3.0", "AES", (128, 128), "accepted", service="smtp://zz.example:25")
+    axes = plot_support(frame(*fine, old))
+    assert rows(axes)[:3] == ["smtp://zz.example:25", "smtp://mx0.example:25", "smtp://mx1.example:25"]
+    assert len(rows(axes)) == 40
+    assert any("and 21 services more, left out" in said for said in words(axes))
 
 
 def test_several_services_are_set_side_by_side_with_their_versions() -> None:
@@ -240,11 +276,11 @@ def test_a_survey_known_by_bounds_stands_where_they_end_under_both(
 def test_the_title_says_the_bounds_of_a_survey_without_an_instant() -> None:
     bounds = {"observed_at": pd.NaT, "observed_from": at("2015-10-13"), "observed_until": at("2015-11-26")}
     axes = plot_support(frame(*(row | bounds for row in MATRIX)))
-    assert "between 2015-10-13 and 2015-11-26" in axes.get_title(loc="left")
+    assert "between 2015-10-13 and 2015-11-26" in " ".join(axes.get_title(loc="left").split())
     older = asked("TLS 1.2", "TLS_A", None, "accepted") | {"observed_at": at("2015-01-01"), "round": "q"}
     newer = asked("TLS 1.2", "TLS_B", None, "accepted") | bounds
     axes = plot_support(questions(older, newer))
-    assert "between 2015-10-13 and 2015-11-26" in axes.get_title(loc="left")
+    assert "between 2015-10-13 and 2015-11-26" in " ".join(axes.get_title(loc="left").split())
     assert [row.partition(" ")[0] for row in rows(axes)] == ["TLS_B"]
 
 

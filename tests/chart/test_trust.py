@@ -1,17 +1,23 @@
 """Trust over time: stretches are bars, instants are markers, undated verdicts are counted and not placed."""
 
+from datetime import timedelta
+
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
 from tests.chart.frames import HOSTILE, at, drawn, points, typed, words
+from toolkit.analyse import replay_trust
 from toolkit.chart import plot_trust
+from toolkit.chart.palette import NEUTRAL
 from toolkit.chart.trust import VERDICTS
+from toolkit.lab import Lab, Plan, simulate
 
 
 def judged(leaf: str, verdict: str, begin: str | None, end: str | None, **facts: object) -> dict:
     row = {"service": "smtp://mx.example:25", "host": "mx.example", "server_name": "mx.example", "leaf_sha256": leaf,
-           "verdict": verdict, "as_of_from": at(begin), "as_of_until": at(end), "source": "lab"}  # fmt: skip
+           "verdict": verdict, "as_of_from": at(begin), "as_of_until": at(end), "reason": None,
+           "source": "lab"}  # fmt: skip
     return row | facts
 
 
@@ -40,13 +46,47 @@ def test_stretches_are_bars_and_instants_are_markers() -> None:
 
 def test_undated_verdicts_are_counted_and_not_placed() -> None:
     axes = plot_trust(frame(judged("a", "trusted", "2015-01-01", "2015-04-04"), judged("b", "unknown", None, None)))
-    assert "not drawn: 1 verdicts on undated looks" in words(axes)
+    assert "not drawn: 1 verdict on undated observations" in words(axes)
     alone = plot_trust(frame(judged("b", "unknown", None, None)))
     assert "None of 1 chains was judged at a known instant." in words(alone)
 
 
 def test_verdicts_differ_in_more_than_colour() -> None:
-    assert len({style.marker for style in VERDICTS.values()}) == len({style.hatch for style in VERDICTS.values()}) == 3
+    assert len({style.marker for style in VERDICTS.values()}) == len(VERDICTS)
+    assert len({(style.colour, style.hatch) for style in VERDICTS.values()}) == len(VERDICTS)
+
+
+def test_before_a_leaf_begins_and_after_it_ends_nothing_is_untrusted() -> None:
+    """With the reasons as `replay_trust` writes them."""
+    lab = Lab("steady", seed=1)
+    seen = simulate("steady", 1, Plan((lab.begins_at,)))
+    leaf = seen.certificates[~seen.certificates["is_ca"]].iloc[0]
+    around = [
+        leaf[name].to_pydatetime() + side * timedelta(days=30) for name, side in (("not_before", -1), ("not_after", 1))
+    ]
+    axes = plot_trust(replay_trust(seen, roots=lab.roots, since=around[0], until=around[1]))
+    assert [len(drawn(axes, f"bar-{name}")) for name in VERDICTS] == [0, 1, 1, 1, 0]
+    assert {VERDICTS[name].colour for name in ("expired", "not valid yet")} == {NEUTRAL}
+
+
+def test_what_was_untrusted_comes_first_then_what_was_trusted_by_date_then_the_rest() -> None:
+    axes = plot_trust(
+        frame(
+            judged("a" * 8, "unknown", "2014-01-01", "2015-04-04"),
+            judged("b" * 8, "trusted", "2015-01-01", "2015-04-04"),
+            judged("c" * 8, "trusted", "2014-01-01", "2015-04-04"),
+            judged("d" * 8, "trusted", "2016-01-01", "2016-04-04"),
+            judged("d" * 8, "untrusted", "2016-04-05", "2016-04-06"),
+        )
+    )
+    assert [tick.get_text()[-8:-7] for tick in axes.get_yticklabels()] == ["d", "c", "b", "a"]
+
+
+def test_a_page_of_unknowns_is_a_few_rows_and_their_number() -> None:
+    unknown = [judged(f"{n:08d}", "unknown", "2014-01-01", "2015-04-04") for n in range(60)]
+    axes = plot_trust(frame(*unknown, judged("a" * 8, "trusted", "2014-01-01", "2015-04-04")))
+    assert len(axes.get_yticks()) == 11
+    assert "and 50 chains more, left out" in words(axes)
 
 
 def test_nothing_judged_is_said() -> None:

@@ -1,6 +1,7 @@
 """The paper every chart is drawn on: it fits its rows, its labels break nothing, it says where the data came from."""
 
 import re
+import textwrap
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
@@ -14,21 +15,25 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.lines import Line2D
+from matplotlib.ticker import Formatter
 from numpy.typing import NDArray
 
 from toolkit import text
-from toolkit.chart.palette import FAINT, INK, PAPER
+from toolkit.chart.palette import FAINT, GRID, INK, PAPER
 from toolkit.errors import UsageError
 from toolkit.tables import describe_source
 
-WIDTH: Final = 10.0
-"""Inches of a figure that a chart opens itself."""
+WIDTH: Final = 8.2
+"""Inches of a figure that a chart opens itself: little more than a page of A4 has between its margins."""
 
-TALLEST: Final = 150.0
-"""Inches; matplotlib draws at most 65,536 pixels."""
+MOST_ROWS: Final = 40
+"""Rows of a chart, so that it fits a page; how many more there are is said below it."""
 
 FIRST_DAY, LAST_DAY = -719_161.0, 2_932_895.0
 """Days since 1970: matplotlib draws dates from year 1 to year 9999, and looks a day beyond what it draws."""
+
+_SIZES: Final = ((9, 30), (8, 46))
+"""Sizes of row labels [pt], and the most characters that each is for; longer ones are smaller still."""
 
 LABEL: Final = 44
 """Characters of a row's label; the middle of longer ones is left out, since both ends of a host name tell."""
@@ -41,6 +46,9 @@ _LONGEST: Final = 4096
 
 _STACKED: Final = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{3,}")
 """Combining marks on top of each other, which would reach into other rows (Unicode's combining blocks)."""
+
+_DOT: Final = "  ·  "
+"""Between the words of a title and where the data came from."""
 
 _LEGEND_SIZE = 8.5
 
@@ -60,7 +68,7 @@ def check_frame(frame: object, *columns: str, what: str) -> None:
 def open_axes(ax: Axes | None, *, inches: float, width: float = WIDTH) -> Axes:
     """The given axes, or those of a new figure whose rows need `inches` of height, beside title and legend."""
     if ax is None:
-        height = min(inches + 1.3, TALLEST)
+        height = inches + 1.3
         _, ax = plt.subplots(figsize=(width, max(height, 2.0)), dpi=110, layout="constrained")
     ax.tick_params(colors=INK, labelsize=9, length=3)
     for side in ("top", "right"):
@@ -83,11 +91,21 @@ def label(value: object, *, width: int = LABEL) -> str:
 def titled(words: str, frame: pd.DataFrame) -> str:
     """The words of a title, and where the data came from."""
     source = describe_source(frame)
-    return f"{words}  ·  {source} data" if source else words
+    return f"{words}{_DOT}{source} data" if source else words
 
 
 def set_title(ax: Axes, title: str, *, points_above: float = 0) -> None:
-    """The title, left-aligned; `points_above` keeps room between it and the axes."""
+    """The title, left-aligned, in as many lines as it needs; `points_above` keeps room between it and the axes."""
+    width = max(int(_room(ax) / 0.09), 24)
+    if len(title) > width:
+        words, dot, source = title.rpartition(_DOT)
+        lines = textwrap.wrap(words or source, width, break_long_words=False, break_on_hyphens=False)
+        # What the data are is never torn apart.
+        if dot and len(lines[-1]) + len(dot + source) <= width:
+            lines[-1] += dot + source
+        elif dot:
+            lines.append((dot + source).strip())
+        title = "\n".join(lines)
     ax.set_title(title, loc="left", fontsize=11, color=INK, fontweight="bold", pad=7 + points_above)
 
 
@@ -112,8 +130,13 @@ def set_heading(ax: Axes, title: str, handles: Sequence[Artist]) -> None:
 def set_footing(ax: Axes, handles: Sequence[Artist], notes: Sequence[str]) -> None:
     """The legend under the axes, and the notes under it."""
     lines = _add_legend(ax, handles, is_above=False)
-    below = 5 + _points_of_labels(ax, "labelbottom") + 14.5 * lines
+    set_notes(ax, notes, points_below=14.5 * lines)
+
+
+def set_notes(ax: Axes, notes: Sequence[str], *, points_below: float = 0) -> None:
+    """Sentences under the axes, and under the labels of their ticks; set dates before."""
     if notes:
+        below = 5 + _points_of_labels(ax, "labelbottom") + points_below
         ax.annotate(
             "\n".join(notes), (0, 0), xycoords="axes fraction", xytext=(0, -below), textcoords="offset points",
             va="top", fontsize=_LEGEND_SIZE, color=INK, gid="notes",
@@ -171,9 +194,10 @@ def set_rows(
     ax: Axes, positions: Sequence[float], labels: Sequence[str], *, extent: tuple[float, float], corner: str = ""
 ) -> None:
     """Rows from the top down: a label at each position, the axis over `extent`; `corner` says what the labels are."""
-    is_wide = max((len(name) for name in labels), default=0) > LABEL
+    longest = max((len(line) for name in labels for line in name.split("\n")), default=0)
+    size = next((size for size, most in _SIZES if longest <= most), 7)
     ax.set_yticks(list(positions), labels=list(labels))
-    ax.tick_params(axis="y", length=0, labelsize=7 if len(labels) > 40 else 8 if is_wide else 9)
+    ax.tick_params(axis="y", length=0, labelsize=min(size, 8) if len(labels) > MOST_ROWS / 2 else size)
     ax.set_ylim(extent[1], extent[0])
     if corner:
         ax.annotate(
@@ -194,13 +218,48 @@ def set_dates(ax: Axes, first: float, last: float, *, is_tall: bool = False) -> 
         first, last = first - 0.5, last + 0.5
     ax.set_xlim(first, last)
     ax.xaxis_date()
-    locator = mdates.AutoDateLocator(minticks=4, maxticks=9)
-    ax.xaxis.set_major_locator(locator)
-    ax.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator, show_offset=last - first < 400))
-    ax.grid(axis="x", color="#E3E3E3", linewidth=0.6, zorder=0)
+    ax.xaxis.set_major_locator(mdates.AutoDateLocator(minticks=3, maxticks=8))
+    ax.xaxis.set_major_formatter(_Dates())
+    ax.grid(axis="x", color=GRID, linewidth=0.6, zorder=0)
     ax.set_axisbelow(True)
     if is_tall:
         ax.tick_params(axis="x", top=True, labeltop=True)
+
+
+class _Dates(Formatter):
+    """Dates as people write them; what all ticks have in common (the year, the day) stands under the first of them."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """The date of the pointer."""
+        return f"{mdates.num2date(x):%Y-%m-%d %H:%M}"
+
+    def format_ticks(self, values: Sequence[float]) -> list[str]:
+        """A label per tick, of one line or two."""
+        dates = [mdates.num2date(value) for value in values]
+        if all((date.month, date.day, date.hour, date.minute) == (1, 1, 0, 0) for date in dates):
+            return [f"{date:%Y}" for date in dates]
+        if all((date.day, date.hour, date.minute) == (1, 0, 0) for date in dates):
+            above, below = "%b", "%Y"
+        elif all((date.hour, date.minute) == (0, 0) for date in dates):
+            above, below = "%-d %b", "%Y"
+        else:
+            above, below = "%H:%M", "%-d %b %Y"
+        under = ["", *(format(date, below) for date in dates)]
+        return [
+            format(date, above) + (f"\n{now}" if now != before else "")
+            for date, before, now in zip(dates, under, under[1:], strict=False)
+        ]
+
+
+def keep_rows(ranks: Sequence[object], what: str, *, most: int = MOST_ROWS) -> tuple[list[int], list[str]]:
+    """Positions of the `most` rows that rank first, in the order of the rows, and the note about the others.
+
+    Equal ranks keep the order of the rows. `what` names a row, in the singular.
+    """
+    order = sorted(range(len(ranks)), key=lambda place: ranks[place])  # type: ignore[arg-type, return-value]
+    left_out = len(ranks) - most
+    notes = [f"and {text.counted(left_out, what)} more, left out"] if left_out > 0 else []
+    return sorted(order[:most]), notes
 
 
 def mark_day(ax: Axes, at: float) -> Line2D:

@@ -11,17 +11,17 @@ from matplotlib.patches import Patch
 
 from toolkit.chart import canvas
 from toolkit.chart.lines import LINE, label_lines
-from toolkit.chart.palette import BLACK, BLUE, FAINT, GREEN, INK, ORANGE, PURPLE, RED, SKY, Style
+from toolkit.chart.palette import BAD, BLACK, CAUTION, FAINT, FINE, INK, NEUTRAL, SKY, Style
 from toolkit.errors import UsageError
 
 STATES: Final = {
-    "valid": Style("valid", GREEN, "o", ""),
-    "expiring": Style("expiring", ORANGE, "^", "//"),
-    "expired": Style("expired, still shown", RED, "X", "xx"),
-    "replacing": Style("successor is rolling out", BLUE, "D", "\\\\"),
-    "not_yet_valid": Style("not yet valid", SKY, "s", ".."),
-    "lapsed": Style("ended, nobody looked since", INK, "P", ".."),
-    "withdrawn": Style("withdrawn", PURPLE, "v", "--"),
+    "valid": Style("valid", FINE, "o", ""),
+    "expiring": Style("expiring", CAUTION, "^", "//"),
+    "expired": Style("expired, still shown", BAD, "X", "xx"),
+    "replacing": Style("successor is rolling out", SKY, "D", "\\\\"),
+    "not_yet_valid": Style("not valid yet", NEUTRAL, "s", "//"),
+    "lapsed": Style("ended, not observed since", NEUTRAL, "P", ".."),
+    "withdrawn": Style("withdrawn", NEUTRAL, "v", "--"),
     "replaced": Style("replaced", FAINT, "|", ""),
 }
 """State of `summarise_expiry` → how it is drawn; those from `lapsed` on are not in use, as far as is known."""
@@ -31,7 +31,7 @@ _NOT_SAID: Final = {"issuer": "issuer not known", "service": "service not said"}
 
 _IN_USE: Final = ("valid", "expiring", "expired", "replacing", "not_yet_valid")
 _BACK_DAYS, _AHEAD_DAYS = 800.0, 1200.0
-_ROW_INCHES, _FLEET_ROW_INCHES, _MOST_ROWS = 0.34, 0.2, 40
+_ROW_INCHES, _FLEET_ROW_INCHES, _FEW_ROWS = 0.32, 0.2, 24
 
 
 def plot_expiry(
@@ -46,10 +46,12 @@ def plot_expiry(
     `frame` is what `summarise_expiry` returns; the day from which it counts is the dashed line. A bar is the
     validity, the marker at its end the state, beside it the days left; a black tick, where the line's own habit
     would have renewed. Below the bar, thin: certificates of the same line that are replaced, withdrawn, or ended
-    with nobody looking since. Lines that have no other get a row for their latest one. Validity beyond 800 days
+    without an observation since. Lines that have no other get a row for their latest one. Validity beyond 800 days
     back and 1,200 ahead is cut off. Certificates without dates have no row. With `forecast`, what `forecast_renewals`
     returns for the same day, the next certificate of each line is drawn dotted above the bar, from its day of issue
     to its end.
+
+    Rows beyond 40, those that end last, are left out and counted below.
 
     `by` puts the rows in groups, the one with the soonest end first: under a heading for each issuer, or for each
     service that has several rows. Returns the axes. Raises `UsageError` for another `by` or frame.
@@ -60,12 +62,12 @@ def plot_expiry(
     dated = frame.dropna(subset=["not_before", "not_after", "days_left"])
     if dated.empty:
         return canvas.say_nothing(ax, "Expiry", "No certificate with dates was seen.")
-    rows, headings = _placed(dated, by)
+    rows, headings, more = _placed(dated, by)
     coming = _coming(rows, forecast)
     now = float((rows["end"] - rows["days_left"].astype(float)).iloc[0])
     first, last = _window(rows, coming, now)
     lanes = int(rows["y"].max()) + 1
-    crowded = lanes > _MOST_ROWS
+    crowded = lanes > _FEW_ROWS
     axes = canvas.open_axes(ax, inches=lanes * (_FLEET_ROW_INCHES if crowded else _ROW_INCHES))
     canvas.set_dates(axes, first, last, is_tall=crowded)
     canvas.shade_rows(axes, lanes)
@@ -79,17 +81,20 @@ def plot_expiry(
     canvas.set_rows(axes, list(labels), list(labels.values()), extent=(-0.65, lanes - 0.35))
     _mark_groups(axes, list(labels), headings)
     canvas.set_heading(axes, canvas.titled("What expires when", frame), handles)
+    canvas.set_notes(axes, more)
     return axes
 
 
-def _placed(frame: pd.DataFrame, by: Literal["issuer", "service"] | None) -> tuple[pd.DataFrame, dict[float, str]]:
-    """The rows with `begin`, `end` in days, `is_front` (drawn as a bar), `label`, and `y`; and the headings by `y`."""
+def _placed(
+    frame: pd.DataFrame, by: Literal["issuer", "service"] | None
+) -> tuple[pd.DataFrame, dict[float, str], list[str]]:
+    """The rows with `begin`, `end` in days, `is_front` (drawn as a bar), `label`, `y`; the headings by `y`; notes."""
     rows = frame.reset_index(drop=True)
     rows["begin"], rows["end"] = canvas.days(rows["not_before"]), canvas.days(rows["not_after"])
     rows["line"] = rows.groupby(LINE, sort=False, dropna=False).ngroup()
     rows["is_front"] = rows["state"].isin(_IN_USE)
     idle = ~rows.groupby("line")["is_front"].transform("any")
-    # Of a line without one in use, the latest that nobody saw replaced stands in front, if there is such a one.
+    # Of a line without one in use, the latest that was not seen replaced stands in front, if there is such a one.
     latest = rows[idle].sort_values(["end", "leaf_sha256"]).sort_values("state", key=_is_open, kind="stable")
     rows.loc[latest.groupby("line").tail(1).index, "is_front"] = True
     labels = label_lines(rows.groupby("line")[LINE].first())
@@ -97,9 +102,11 @@ def _placed(frame: pd.DataFrame, by: Literal["issuer", "service"] | None) -> tup
     fronts = rows[rows["is_front"]].sort_values(["end", "line", "leaf_sha256"], kind="stable")
     # Ends of lines in use come first; lines of which nothing is known to be in use follow.
     fronts = fronts.sort_values("state", key=lambda state: ~state.isin(_IN_USE), kind="stable")
-    rows["y"], headings = _in_groups(fronts, by)
-    rows["y"] = rows["y"].fillna(rows["line"].map(rows.groupby("line")["y"].max()))
-    return rows, headings
+    kept, more = canvas.keep_rows(range(len(fronts)), "row")
+    rows["y"], headings = _in_groups(fronts.iloc[kept], by)
+    behind = rows["line"].map(rows.groupby("line")["y"].max()).mask(rows["is_front"])
+    rows["y"] = rows["y"].fillna(behind)
+    return rows.dropna(subset=["y"]), headings, more
 
 
 def _in_groups(fronts: pd.DataFrame, by: Literal["issuer", "service"] | None) -> tuple[pd.Series, dict[float, str]]:
@@ -201,7 +208,8 @@ def _draw_in_front(ax: Axes, rows: pd.DataFrame, window: tuple[float, float]) ->
     for end, y, left in zip(ends_shown, fronts["y"], fronts["days_left"].astype(float), strict=True):
         words = f"{_number(left)} left" if left >= 0 else f"{_number(-left)} ago"
         ax.annotate(
-            words, (end, y), xytext=(7, 0), textcoords="offset points", va="center", fontsize=7.5, color=INK, zorder=6
+            words, (end, y), xytext=(7, 0), textcoords="offset points", va="center", fontsize=7.5, color=INK, zorder=6,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.8},
         )  # fmt: skip
     if "renew_by_at" not in fronts:
         return

@@ -6,15 +6,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from toolkit.chart import canvas
+from toolkit.chart.lines import natural
 from toolkit.chart.matrix import Cell, draw_matrix
-from toolkit.chart.palette import GREEN, RED
+from toolkit.chart.palette import BAD, CAUTION, FAINT, FINE, GRID, INK
 
 VERDICTS: Final = {
-    "falls short": Cell("falls short", RED, "", "×", "#FFFFFF"),
-    "contradicted": Cell("contradicted", RED, "\\\\\\\\", "≠", "#FFFFFF"),
-    "unknown": Cell("unknown", "#FFFFFF", "....", "?"),
-    "confirmed": Cell("confirmed", GREEN, "////", "=", "#FFFFFF"),
-    "meets": Cell("meets", GREEN, "", "✓", "#FFFFFF"),
+    "falls short": Cell("falls short", BAD, "×", "#FFFFFF"),
+    "contradicted": Cell("contradicted", BAD, "≠", "#FFFFFF"),
+    "falls short of advice": Cell("falls short of advice (should)", CAUTION, "!", "#000000"),
+    "unknown": Cell("unknown", "#FFFFFF", "?", FAINT, GRID),
+    "confirmed": Cell("confirmed", "#FFFFFF", "=", INK, FINE),
+    "meets": Cell("meets", "#FFFFFF", "✓", INK, FINE),
 }
 """Verdict → how it looks, the worst first."""
 
@@ -26,7 +28,9 @@ def plot_findings(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """The axes with a matrix of services and rules: the worst verdict, and how many rows of evidence gave it.
 
     `frame` is what `judge` or `summarise_findings` returns, of one policy or several. Whichever are fewer, services
-    or rules, are the columns. A blank cell: the rule has nothing to judge there. Returns the axes.
+    or rules, are the columns; those with the most findings come first. A filled cell is a finding, of a rule that
+    binds (must) or advises (should). A blank cell: the
+    rule has nothing to judge there. Rows beyond 40 are left out and counted below. Returns the axes.
     Raises `UsageError` for another frame.
     """
     canvas.check_frame(frame, "policy", "rule", "verdict", what="what `judge` or `summarise_findings` returns")
@@ -39,6 +43,9 @@ def plot_findings(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     )
     if frame["policy"].nunique() > 1:
         found["rule"] = frame["policy"].astype(object) + ": " + found["rule"]
+    if "level" in frame:
+        is_advice = ((frame["verdict"] == "falls short") & (frame["level"] == "should")).fillna(value=False)
+        found["verdict"] = found["verdict"].mask(is_advice, "falls short of advice")
     worst_first = list(VERDICTS)
     found["worst"] = found["verdict"].map(worst_first.index)
     cells = found.groupby(["service", "rule", "worst"], as_index=False).agg({"rows": "sum"})
@@ -46,12 +53,19 @@ def plot_findings(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     cells["state"] = [worst_first[number] for number in cells["worst"]]
     cells["words"] = [f"{int(rows):,}" if rows else "" for rows in cells["rows"]]
     down, across = ("rule", "service") if cells["rule"].nunique() >= cells["service"].nunique() else ("service", "rule")
-    places = {axis: {name: n for n, name in enumerate(sorted(cells[axis].unique()))} for axis in (down, across)}
+    places = {axis: {name: n for n, name in enumerate(_worst_first(cells, axis))} for axis in (down, across)}
     cells["row"], cells["column"] = cells[down].map(places[down]), cells[across].map(places[across])
     policies = ", ".join(canvas.label(policy) for policy in sorted(frame["policy"].dropna().unique()))
     return draw_matrix(
         ax, cells, rows=[canvas.label(name) for name in places[down]],
-        columns=[canvas.label(name, width=_WIDEST) for name in places[across]], styles=VERDICTS,
+        columns=[canvas.label(name, width=_WIDEST) for name in places[across]], styles=VERDICTS, what=(down, across),
         notes=["the worst verdict of each; number: rows of evidence that gave it"],
         title=canvas.titled(f"Findings: {policies}", frame),
     )  # fmt: skip
+
+
+def _worst_first(cells: pd.DataFrame, axis: str) -> list[str]:
+    """The names of an axis by how many cells of each verdict they have, the worst verdict first; then by name."""
+    counts = pd.crosstab(cells[axis], cells["worst"])
+    order = [(*(-number for number in row), natural(str(name))) for name, *row in counts.itertuples()]
+    return [str(counts.index[place]) for place in sorted(range(len(order)), key=order.__getitem__)]

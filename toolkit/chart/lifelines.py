@@ -31,7 +31,7 @@ _OPEN_END = Path([(0, -0.5), (0, 0.5), (0.9, 0), (0, -0.5)], closed=True)
 _FEW_LANES, _MANY_LANES = 14, 80
 _LANE_INCHES = {"few": 0.26, "some": 0.17, "many": 0.085}
 
-_TALL_ROWS = 25
+_TALL_ROWS = 20
 """More rows than fit on a screen: the dates are then said at the top, too."""
 
 _MOST_NUMBERS = 12
@@ -41,7 +41,7 @@ _MOST_NUMBERS = 12
 def plot_sightings(frame: pd.DataFrame, *, ax: Axes | None = None, now: object = None) -> Axes:
     """The axes with a row per service, server name and key type, and a life line per certificate seen on it.
 
-    Rows are in the order of their names, `mx2` before `mx10`.
+    Rows are in the order of their names, `mx2` before `mx10`; of more than 40 those last seen are kept.
     `frame` is what `find_sightings` returns. Thin: valid; thick, or a dot: seen, from the first look to the last;
     a hollow arrow: no look tells when it began or ended. `now` (an instant with a zone) draws a line. Returns the
     axes; a new figure's height follows the number of rows. Raises `UsageError` for another frame.
@@ -52,9 +52,10 @@ def plot_sightings(frame: pd.DataFrame, *, ax: Axes | None = None, now: object =
         return canvas.say_nothing(ax, "Certificates seen", "No certificate was seen.")
     lives["is_open_start"] = frame["not_seen_before"].isna().to_numpy() & lives["first_seen"].notna()
     lives["is_open_end"] = frame["not_seen_after"].isna().to_numpy() & lives["last_seen"].notna()
+    lives, more = _kept(lives, lives["last_seen"])
     rows = _placed(lives)
     axes = _draw(rows, ax, now)
-    _finish(axes, rows, title=canvas.titled("Certificates seen", frame), now=now, marks=[])
+    _finish(axes, rows, title=canvas.titled("Certificates seen", frame), now=now, marks=[], notes=more)
     return axes
 
 
@@ -66,18 +67,37 @@ def plot_rotations(frame: pd.DataFrame, *, ax: Axes | None = None, now: object =
     the line went back to this certificate. Hatched red across two lanes, from `start_max_at` to `done_min_at`: both
     were certainly served, for so many days of it (`overlap_min_days`; never where the pair `is_ambiguous`). Grey under
     the successor's line: both were valid. A filled arrow at the edge: the validity goes on beyond the chart. `now` (an
-    instant with a zone) draws a line. Rows are in the order of their names, `mx2` before `mx10`. Returns the axes; a
+    instant with a zone) draws a line. Rows are in the order of their names, `mx2` before `mx10`; of more than 40 those
+    are kept on which a return or a certain overlap was caught last, then those that rotated last. Returns the axes; a
     new figure's height follows the number of rows. Raises `UsageError` for another frame.
     """
     canvas.check_frame(frame, "predecessor_sha256", "successor_sha256", what="what `find_rotations` returns")
     if frame.empty:
         why = "No rotation: no line had a second certificate."
         return canvas.say_nothing(ax, "Certificate rotations", why)
-    rows = _placed(_lives_of_pairs(frame))
+    is_special = frame["is_return"].fillna(value=False) | (_served_both(frame) > 0)
+    at = frame["start_max_at"].fillna(frame["successor_not_before"])
+    shown, more = _kept(frame, at.where(is_special), at)
+    rows = _placed(_lives_of_pairs(shown))
     axes = _draw(rows, ax, now)
-    marks = _draw_overlaps(axes, frame, rows)
-    _finish(axes, rows, title=canvas.titled("Certificate rotations", frame), now=now, marks=marks)
+    marks = _draw_overlaps(axes, shown, rows)
+    _finish(axes, rows, title=canvas.titled("Certificate rotations", frame), now=now, marks=marks, notes=more)
     return axes
+
+
+def _kept(frame: pd.DataFrame, *instants: pd.Series) -> tuple[pd.DataFrame, list[str]]:
+    """The rows of the slots with the latest instants, the first kind before the next; and the note on the others."""
+    slots = frame.groupby(LINE, sort=False, dropna=False).ngroup()
+    latest = pd.DataFrame({kind: canvas.days(at) for kind, at in enumerate(instants)}).fillna(-np.inf)
+    ranks = latest.set_index(frame.index).groupby(slots).max()
+    kept, more = canvas.keep_rows([tuple(-rank for rank in row) for row in ranks.itertuples(index=False)], "row")
+    return frame[slots.isin(ranks.index[kept])], more
+
+
+def _served_both(frame: pd.DataFrame) -> NDArray[np.float64]:
+    """Days for which both certificates of each pair were certainly served; 0: not certain."""
+    days = frame["overlap_min_days"].fillna(value=0).to_numpy(dtype=float)
+    return np.where(frame["is_ambiguous"].fillna(value=False).to_numpy(dtype=bool), 0.0, days)
 
 
 def _lives(frame: pd.DataFrame, hashes: pd.Series, prefix: str = "") -> pd.DataFrame:
@@ -227,8 +247,8 @@ def _draw_overlaps(ax: Axes, frame: pd.DataFrame, rows: pd.DataFrame) -> list[Pa
     end = np.fmin(former["not_after"].to_numpy(), latter["not_after"].to_numpy())
     both = (end > begin) & former["not_after"].notna().to_numpy() & latter["not_after"].notna().to_numpy()
     start, done = canvas.days(frame["start_max_at"]), canvas.days(frame["done_min_at"])
-    both_days = frame["overlap_min_days"].fillna(value=0).to_numpy(dtype=float)
-    served = (both_days > 0) & ~frame["is_ambiguous"].fillna(value=False).to_numpy(dtype=bool)
+    both_days = _served_both(frame)
+    served = both_days > 0
     marks: list[Patch | Line2D] = []
     if both.any():
         y = latter["y"].to_numpy()[both]
@@ -292,7 +312,9 @@ def _write_days(ax: Axes, end: NDArray[np.float64], y: NDArray[np.float64], leng
         )  # fmt: skip
 
 
-def _finish(ax: Axes, rows: pd.DataFrame, *, title: str, now: object, marks: list[Patch | Line2D]) -> None:
+def _finish(
+    ax: Axes, rows: pd.DataFrame, *, title: str, now: object, marks: list[Patch | Line2D], notes: list[str]
+) -> None:
     heads = rows.groupby("row", sort=True).first()
     canvas.set_rows(
         ax,
@@ -312,3 +334,4 @@ def _finish(ax: Axes, rows: pd.DataFrame, *, title: str, now: object, marks: lis
     if now is not None:
         handles.append(canvas.mark_day(ax, canvas.day(now)))
     canvas.set_heading(ax, title, handles)
+    canvas.set_notes(ax, notes)

@@ -18,13 +18,13 @@ def in_natural_order(lines: pd.DataFrame) -> list[int]:
     """
     named = lines["service"].mask(lines["service"].fillna("") == "", lines["host"])
     keys = [
-        (_natural(one), _natural(other))
+        (natural(one), natural(other))
         for one, other in zip(named.fillna(""), lines["server_name"].fillna(""), strict=True)
     ]
     return sorted(range(len(keys)), key=keys.__getitem__)
 
 
-def _natural(name: str) -> list[tuple[str, int, str]]:
+def natural(name: str) -> list[tuple[str, int, str]]:
     """What sorts the numbers of a name by their value: the words between them, the value, the digits as written."""
     parts = re.split(r"([0-9]+)", str(name))
     return [

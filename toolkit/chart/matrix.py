@@ -1,4 +1,4 @@
-"""A matrix of states: every cell says its state by colour, hatch and sign, and may add a word."""
+"""A matrix of states: every cell says its state by colour and sign, and may add a word; no hatch runs through words."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,23 +9,24 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch, Rectangle
 
 from toolkit.chart import canvas
-from toolkit.chart.palette import FAINT, INK
+from toolkit.chart.palette import GRID, INK
 
-_ROW_INCHES, _FLEET_ROW_INCHES, _MOST_ROWS = 0.32, 0.21, 40
+_ROW_INCHES, _FLEET_ROW_INCHES, _FEW_ROWS = 0.3, 0.21, 24
+_MOST_COLUMNS: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """How a state looks: words for the legend, fill, hatch, the sign in the cell, and the sign's colour."""
+    """How a state looks: words for the legend, fill, the sign in the cell, the sign's colour, and the frame's."""
 
     words: str
     fill: str
-    hatch: str
     sign: str
     ink: str = INK
+    edge: str | None = None
 
 
-BLANK: Final = Cell("nothing on record", "#FFFFFF", "", "")
+BLANK: Final = Cell("nothing on record", "#FFFFFF", "", edge=GRID)
 """A cell without a row in the frame: not asked, or not recorded, so nothing is said."""
 
 
@@ -36,39 +37,50 @@ def draw_matrix(
     rows: Sequence[str],
     columns: Sequence[str],
     styles: Mapping[str, Cell],
+    what: tuple[str, str],
     notes: Sequence[str] = (),
     corner: str = "",
     title: str,
 ) -> Axes:
     """The axes with `rows` × `columns`; `cells` has `row`, `column` (positions), `state` and `words`.
 
-    Row and column labels must be harmless already. `notes` stand under the legend, `corner` above the row
-    labels.
+    Rows and columns beyond what fits a page are left out, the last first, and counted below; `what` names a row and a
+    column, in the singular. Row and column labels must be harmless already. `notes` stand under the legend, `corner`
+    above the row labels.
     """
-    is_tall = len(rows) > _MOST_ROWS
+    notes = list(notes)
+    for axis, listed, most in (("row", rows, canvas.MOST_ROWS), ("column", columns, _MOST_COLUMNS)):
+        kept, more = canvas.keep_rows(range(len(listed)), what[axis == "column"], most=most)
+        cells = cells[cells[axis].isin(kept)]
+        notes += more
+    rows, columns = rows[: canvas.MOST_ROWS], columns[:_MOST_COLUMNS]
+    is_tall = len(rows) > _FEW_ROWS
     longest = _longest(rows)
-    width = min(canvas.WIDTH, max(1.0 + 0.085 * longest + 1.1 * len(columns), 6.0))
-    width_of_column = (width - 0.5 - 0.085 * longest) / max(len(columns), 1)
-    is_turned = _longest(columns) * 0.085 > width_of_column
-    inches = len(rows) * (_FLEET_ROW_INCHES if is_tall else _ROW_INCHES)
-    axes = canvas.open_axes(ax, inches=inches + (0.045 * _longest(columns) if is_turned else 0), width=width)
+    beside = 0.075 * longest
+    width = min(canvas.WIDTH, max(1.0 + beside + 0.95 * len(columns), 6.6))
+    width_of_column = (width - 0.4 - beside) / max(len(columns), 1)
+    is_turned = _longest(columns) * 0.08 > width_of_column
+    handles: list[Patch] = [_key(style) for name, style in styles.items() if (cells["state"] == name).any()]
+    if len(cells) < len(rows) * len(columns):
+        handles.append(_key(BLANK))
+    inches = len(rows) * (_FLEET_ROW_INCHES if is_tall else _ROW_INCHES) + 0.15 * (len(handles) / 2 + len(notes))
+    axes = canvas.open_axes(ax, inches=inches + (0.06 * _longest(columns) if is_turned else 0), width=width)
+    size = 7 if is_tall or width_of_column < 0.55 else 8
     for row, column, state, words in cells[["row", "column", "state", "words"]].itertuples(index=False):
-        _draw_cell(axes, (column, row), state, styles[state], str(words), size=6.5 if is_tall else 8)
+        shown = str(words) if len(str(words)) * 0.075 < width_of_column - 0.15 else ""
+        _draw_cell(axes, (column, row), state, styles[state], shown, size=size)
     axes.set_xlim(0, len(columns))
     axes.set_xticks([column + 0.5 for column in range(len(columns))], labels=list(columns), fontsize=8.5)
     # Turned labels below would run through the legend.
-    axes.tick_params(axis="x", length=0, labeltop=True, labelbottom=is_tall and not is_turned)
+    axes.tick_params(axis="x", length=0, labeltop=True, labelbottom=False)
     if is_turned:
-        axes.tick_params(axis="x", labelrotation=30)
+        axes.tick_params(axis="x", labelrotation=45 if width_of_column > 0.45 else 60)
         for tick in axes.get_xticklabels():
             tick.set_horizontalalignment("left")
+            tick.set_rotation_mode("anchor")
     canvas.set_rows(axes, [row + 0.5 for row in range(len(rows))], rows, extent=(0, len(rows)), corner=corner)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    shown = [name for name in styles if (cells["state"] == name).any()]
-    handles: list[Patch] = [_key(styles[name]) for name in shown]
-    if len(cells) < len(rows) * len(columns):
-        handles.append(_key(BLANK))
     canvas.set_footing(axes, handles, notes)
     canvas.set_title(axes, title, points_above=3)
     return axes
@@ -80,21 +92,21 @@ def _longest(labels: Sequence[str]) -> int:
 
 
 def _draw_cell(ax: Axes, at: tuple[int, int], state: str, style: Cell, words: str, *, size: float) -> None:
+    # A frame is drawn inside of its cell, so that neighbours do not share it.
+    inset = 0.04 if style.edge else 0.02
     box = Rectangle(
-        (at[0] + 0.02, at[1] + 0.04), 0.96, 0.92, facecolor=style.fill, edgecolor="#B5B5B5", hatch=style.hatch,
-        linewidth=0, zorder=2,
+        (at[0] + inset, at[1] + 2 * inset), 1 - 2 * inset, 1 - 4 * inset, facecolor=style.fill,
+        edgecolor=style.edge or "none", linewidth=1.8 if style.edge else 0, zorder=2,
     )  # fmt: skip
     box.set_gid(f"cell-{state}")
     ax.add_patch(box)
     shown = f"{style.sign} {words}".strip()
     if shown:
-        paper = {"facecolor": style.fill, "edgecolor": "none", "pad": 1.2} if style.hatch else None
         ax.text(
-            at[0] + 0.5, at[1] + 0.5, shown, ha="center", va="center", fontsize=size, color=style.ink, bbox=paper,
-            zorder=3,
+            at[0] + 0.5, at[1] + 0.5, shown, ha="center", va="center", fontsize=size, color=style.ink, zorder=3,
         )  # fmt: skip
 
 
 def _key(style: Cell) -> Patch:
     words = f"{style.sign} {style.words}".strip()
-    return Patch(facecolor=style.fill, edgecolor=FAINT, hatch=style.hatch, linewidth=0.6, label=words)
+    return Patch(facecolor=style.fill, edgecolor=style.edge or "none", linewidth=1.4, label=words)

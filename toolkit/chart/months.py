@@ -77,7 +77,9 @@ def _draw_caps(ax: Axes, years: list[int]) -> list[Line2D]:
         at = column + (cap.since.day - 1) / monthrange(cap.since.year, cap.since.month)[1]
         # At the top of its cell: the number in the middle stays free.
         ax.plot([at, at], [row + 0.03, row + 0.27], color=INK, linewidth=1.2, linestyle=":", zorder=5, gid="cap")
-        ax.annotate(f"{cap.days} d", (at, row + 0.05), xytext=(3, 0), textcoords="offset points", va="top",
-                    fontsize=7, color=INK, zorder=5)  # fmt: skip
+        # Beside it, where the cell has more room.
+        side = 1 if at - column < 0.4 else -1
+        ax.annotate(f"{cap.days} d", (at, row + 0.05), xytext=(3 * side, 0), textcoords="offset points", va="top",
+                    ha="left" if side == 1 else "right", fontsize=7, color=INK, zorder=5)  # fmt: skip
         handles = [Line2D([], [], color=INK, linewidth=1.2, linestyle=":", label="a cap on validity begins")]
     return handles

@@ -1,7 +1,8 @@
-"""Colours that colour-blind readers can tell apart, each with a shape or a hatch that says the same again.
+"""Colours that judge, and colours that only tell apart; colour-blind readers and grey print lose neither.
 
 Eight colours of M. Okabe and K. Ito, "Color Universal Design" (2008), https://jfly.uni-koeln.de/color/; no meaning
-in this room rests on colour alone.
+in this package rests on colour alone. `FINE`, `CAUTION` and `BAD` are judgements, `NEUTRAL` is what nothing judges:
+what is not known does not stand out.
 """
 
 from dataclasses import dataclass
@@ -18,13 +19,19 @@ PURPLE: Final = "#CC79A7"
 
 INK: Final = "#333333"
 """Words and axes."""
-FAINT: Final = "#8A8A8A"
-"""What is said beside: tags, grid labels, things without a state."""
+FAINT: Final = "#767676"
+"""Notes, grid labels, things without a state: the lightest grey that can be read on white (WCAG 2.1, 4.5 to 1)."""
 PAPER: Final = "#F2F2F2"
 """Bands behind rows, cells without an answer."""
+GRID: Final = "#E3E3E3"
+
+FINE: Final = BLUE
+CAUTION: Final = ORANGE
+BAD: Final = "#B2182B"  # of ColorBrewer: the red of Okabe and Ito is too close to their orange without M cones
+NEUTRAL: Final = "#9AA0A6"
 
 LIVES: Final = (BLUE, ORANGE)
-"""Successive certificates of a line take turns; their lane says the same again."""
+"""Successive certificates of a slot take turns; their lane says the same again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +44,8 @@ class Style:
     hatch: str
 
 
-PROTOCOLS: Final = {
-    "SSL 2.0": Style("SSL 2.0", BLACK, "X", "xx"),
-    "SSL 3.0": Style("SSL 3.0", RED, "v", "\\\\"),
-    "TLS 1.0": Style("TLS 1.0", ORANGE, "s", "//"),
-    "TLS 1.1": Style("TLS 1.1", PURPLE, "D", ".."),
-    "TLS 1.2": Style("TLS 1.2", SKY, "o", ""),
-    "TLS 1.3": Style("TLS 1.3", BLUE, "^", ""),
-}
-"""Protocol version → style."""
+MARKERS: Final = {"SSL 2.0": "X", "SSL 3.0": "v", "TLS 1.0": "s", "TLS 1.1": "D", "TLS 1.2": "o", "TLS 1.3": "^"}
+"""Protocol version → marker."""
 
-NO_PROTOCOL: Final = Style("version not known", FAINT, "P", "")
+NO_PROTOCOL: Final = "P"
 """Where a source is ambiguous or silent."""

@@ -11,18 +11,24 @@ from toolkit import text
 from toolkit.chart import canvas
 from toolkit.chart.lines import LINE, label_lines
 from toolkit.chart.months import draw_calendar
-from toolkit.chart.palette import BLUE, FAINT, GREEN, INK, ORANGE, PURPLE, RED, Style
+from toolkit.chart.palette import BAD, BLUE, CAUTION, FINE, GRID, INK, PURPLE, Style
 from toolkit.errors import UsageError
 from toolkit.reference.rules import validity_caps
 
-_ROW_INCHES, _FLEET_ROW_INCHES, _MOST_ROWS = 0.32, 0.19, 40
+_ROW_INCHES, _FLEET_ROW_INCHES, _FEW_ROWS = 0.32, 0.2, 24
+
+_MOST_MARKS, _MOST_TOUCHING = 70, 3
+"""Marks side by side in a row; marks that touch are drawn one by one up to this number."""
 
 RENEWALS: Final = {
-    "habit": Style("as the habit has it", GREEN, "o", ""),
-    "capped": Style("shorter: capped", ORANGE, "^", ""),
-    "overdue": Style("overdue", RED, "X", ""),
+    "habit": Style("as the habit has it", FINE, "o", ""),
+    "capped": Style("shorter: capped", CAUTION, "^", ""),
+    "overdue": Style("overdue", BAD, "X", ""),
 }
 """Kind of a renewal → how it is drawn."""
+
+_DAYS: Final = (1, 2, 4, 7, 14, 30, 60, 90, 180, 365, 730, 1_825, 3_650, 9_125, 36_500)
+"""Lifetimes that an axis is labelled with."""
 
 _SIGNS: Final = {
     "capped": ("▲", "of them shorter: capped"),
@@ -42,7 +48,8 @@ def plot_renewals(
       month (UTC); below it, how many of them a cap cuts short, how many are overdue, and for how many lines today's
       habit stops working there. The sum of each year stands on the right.
     - `lines`: a row per line and a mark per renewal, soonest first. The mark's shape and colour say whether the renewal
-      follows the line's habit, is cut short by a cap, or is overdue; a star, where today's habit stops working.
+      follows the line's habit, is cut short by a cap, or is overdue; a star, where today's habit stops working. Marks
+      that would overlap are one bar with their number. Lines beyond 40, the latest, are left out and counted below.
 
     Lines without a forecast are not drawn. Returns the axes. Raises `UsageError` for another view or frame.
     """
@@ -86,24 +93,23 @@ def _by_month(instants: pd.Series, name: str) -> pd.Series:
 
 def _plot_lines(rows: pd.DataFrame, ax: Axes | None) -> Axes:
     soonest = rows.groupby("line")["at"].min().sort_values(kind="stable")
-    rows["y"] = rows["line"].map({line: place for place, line in enumerate(soonest.index)})
+    kept, more = canvas.keep_rows(range(len(soonest)), "line")
+    years = rows.groupby("year").size()
+    rows["y"] = rows["line"].map({line: place for place, line in enumerate(soonest.index[kept])})
+    rows = rows.dropna(subset=["y"])
     heads = rows.sort_values("y").drop_duplicates("y")
     count = len(heads)
-    axes = canvas.open_axes(ax, inches=count * (_ROW_INCHES if count <= _MOST_ROWS else _FLEET_ROW_INCHES))
+    axes = canvas.open_axes(ax, inches=count * (_ROW_INCHES if count <= _FEW_ROWS else _FLEET_ROW_INCHES))
     first, last = float(rows["at"].min()), float(rows["at"].max())
     margin = max((last - first) * 0.02, 3.0)
-    canvas.set_dates(axes, first - margin, last + margin, is_tall=count > _MOST_ROWS)
+    canvas.set_dates(axes, first - margin, last + margin, is_tall=count > _FEW_ROWS)
     canvas.shade_rows(axes, count)
-    handles = _draw_marks(axes, rows)
+    handles = _draw_marks(axes, rows, gap=(last - first) / _MOST_MARKS)
     handles += _draw_caps(axes, first - margin, last + margin)
     canvas.set_rows(axes, list(range(count)), label_lines(heads), extent=(-0.6, count - 0.4))
     canvas.set_heading(axes, canvas.titled("Renewals to come", rows), handles)
-    years = rows.groupby("year").size()
     words = "renewals: " + ", ".join(f"{size:,} in {year}" for year, size in years.items())
-    axes.annotate(
-        words, (0, 0), xycoords="axes fraction", xytext=(0, -26), textcoords="offset points", va="top", fontsize=8.5,
-        color=INK, gid="notes",
-    )  # fmt: skip
+    canvas.set_notes(axes, [words, *more])
     return axes
 
 
@@ -112,8 +118,8 @@ def plot_lifetimes(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
     `frame` has `not_before`, `not_after` (the table `certificates`, or what `find_sightings`, `summarise_expiry`
     return); each certificate is drawn once. A cross is above the cap of the day on which its validity began, which
-    binds public CAs only; the stairs are the caps. The last second counts. Returns the axes. Raises `UsageError` for a
-    frame without validity.
+    binds public CAs only; the stairs are the caps in force, all of them. The last second counts. Returns the axes.
+    Raises `UsageError` for a frame without validity.
     """
     canvas.check_frame(frame, "not_before", "not_after", what="certificates, one row each, with their validity")
     key = next((name for name in ("cert_sha256", "leaf_sha256") if name in frame), None)
@@ -122,44 +128,63 @@ def plot_lifetimes(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     if dated.empty:
         return canvas.say_nothing(ax, "Lifetimes of certificates", "No certificate with dates.")
     begin, end = canvas.days(dated["not_before"]), canvas.days(dated["not_after"])
-    # A certificate until year 9999 would hide all others; it stands at the top edge.
     life = np.round((end - begin) * 86400 + 1) / 86400
-    ceiling = max(float(np.quantile(life, 0.95)) * 1.3, 100.0)
     axes = canvas.open_axes(ax, inches=3.2)
     span = float(begin.max() - begin.min())
     first, last = float(begin.min()) - max(span * 0.03, 20), float(begin.max()) + max(span * 0.03, 20)
     first, last = max(first, canvas.FIRST_DAY), min(last, canvas.LAST_DAY)
     canvas.set_dates(axes, first, last)
     caps = _stairs(first, last)
+    # Every cap is in the chart. A certificate until year 9999 would press all others together; it stands at the edge.
+    high = max([float(np.quantile(life, 0.95)), *(days for _, days in caps)]) * 1.4
+    low = max(min([float(life.min()), *(days for _, days in caps)]) / 1.4, 0.5)
     limit = np.array([_cap_at(day) for day in begin])
     above = life > limit
-    for style, chosen in ((Style("", BLUE, "o", ""), ~above), (Style("", RED, "X", ""), above)):
+    for style, chosen in ((Style("", BLUE, "o", ""), ~above), (Style("", BAD, "X", ""), above)):
         marks = axes.scatter(
-            begin[chosen], np.clip(life[chosen], 0, ceiling), marker=style.marker, s=30, color=style.colour, alpha=0.8,
+            begin[chosen], np.clip(life[chosen], low, high), marker=style.marker, s=26, color=style.colour, alpha=0.7,
             edgecolor="white", linewidth=0.4, zorder=3, clip_on=False,
         )  # fmt: skip
         marks.set_gid("above" if style.marker == "X" else "within")
     handles = [Line2D([], [], linestyle="", marker="o", color=BLUE, label="certificate")]
     if above.any():
-        handles.append(Line2D([], [], linestyle="", marker="X", color=RED, label="above the cap of its day"))
+        handles.append(Line2D([], [], linestyle="", marker="X", color=BAD, label="above the cap of its day"))
     if len(caps):
-        # A cap above the chart is not drawn at its edge: that would be another cap.
         axes.plot(caps[:, 0], caps[:, 1], color=INK, linewidth=1, linestyle="--", gid="cap")
+        for ends_at, days in caps[1::2]:
+            axes.annotate(f"{days:.0f} d", (ends_at, days), xytext=(-2, 3), textcoords="offset points",
+                          ha="right", fontsize=7.5, color=INK)  # fmt: skip
         handles.append(Line2D([], [], color=INK, linewidth=1, linestyle="--", label="cap (CA/Browser Forum)"))
-    axes.set_ylim(0, ceiling * 1.05)
-    axes.set_ylabel("lifetime in days", fontsize=9, color=INK)
-    axes.grid(axis="y", color="#E3E3E3", linewidth=0.6)
+    axes.set_yscale("log")
+    axes.set_ylim(low, high)
+    ticks = [days for days in _DAYS if low <= days <= high]
+    axes.set_yticks(ticks, labels=[f"{days:,}" for days in ticks])
+    axes.set_yticks([], minor=True)
+    axes.set_ylabel("lifetime in days, logarithmic", fontsize=9, color=INK)
+    axes.grid(axis="y", color=GRID, linewidth=0.6)
     canvas.set_heading(axes, canvas.titled("Lifetimes of certificates", frame), handles)
     return axes
 
 
-def _draw_marks(ax: Axes, rows: pd.DataFrame) -> list[Line2D]:
+def _draw_marks(ax: Axes, rows: pd.DataFrame, *, gap: float) -> list[Line2D]:
+    """A mark per renewal, and a bar for those of a line and kind that follow each other within less than `gap` days."""
     kinds = np.where(rows["is_overdue"].fillna(value=False), "overdue", np.where(rows["is_capped"], "capped", "habit"))
     handles = []
     for kind, style in RENEWALS.items():
         mine = rows[kinds == kind]
         if mine.empty:
             continue
+        mine = mine.sort_values(["y", "at"])
+        run = ((mine["at"].diff() >= gap) | (mine["y"].diff() != 0)).cumsum()
+        is_dense = run.map(run.value_counts()) > _MOST_TOUCHING
+        for _, many in mine[is_dense].groupby(run[is_dense]):
+            begin, end, y = float(many["at"].min()), float(many["at"].max()), float(many["y"].iloc[0])
+            ax.barh(y, end - begin, left=begin, height=0.3, color=style.colour, zorder=2, gid=f"many-{kind}")
+            ax.text(
+                (begin + end) / 2, y, f"{len(many):,}", ha="center", va="center", fontsize=7.5, color=INK, zorder=5,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
+            )  # fmt: skip
+        mine = mine[~is_dense]
         marks = ax.scatter(
             mine["at"], mine["y"], marker=style.marker, s=34, color=style.colour, edgecolor="white", linewidth=0.4,
             zorder=3,
@@ -187,7 +212,8 @@ def _draw_caps(ax: Axes, first: float, last: float) -> list[Line2D]:
             ax.axvline(at, color=INK, linewidth=1, linestyle=":", zorder=1, gid="cap")
             ax.annotate(
                 f"{cap.days} d", (at, 0), xycoords=("data", "axes fraction"), xytext=(2, 2),
-                textcoords="offset points", fontsize=7.5, color=FAINT,
+                textcoords="offset points", fontsize=7.5, color=INK, zorder=5,
+                bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.6},
             )  # fmt: skip
             handles = [Line2D([], [], color=INK, linewidth=1, linestyle=":", label="a cap begins")]
     return handles

@@ -8,16 +8,19 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from toolkit.chart import canvas
-from toolkit.chart.palette import BLUE, GREEN, INK, ORANGE, PURPLE, RED
+from toolkit.chart.palette import BLUE, INK, ORANGE
 from toolkit.errors import UsageError
 
 _ROW_INCHES: Final = 0.55
 _BRACKETS: Final = (
-    ("start", "start_min_at", "start_max_at", GREEN),
-    ("half", "half_min_at", "half_max_at", PURPLE),
-    ("done", "done_min_at", "done_max_at", RED),
+    ("start", "start_min_at", "start_max_at"),
+    ("half", "half_min_at", "half_max_at"),
+    ("done", "done_min_at", "done_max_at"),
 )
-"""Name, the columns of both ends, colour."""
+"""Name, and the columns of both ends."""
+
+_MOST_ROWS: Final = 20
+"""A row holds the samples of a round, and is high."""
 
 _STEP: Final = 0.55
 """Between two brackets, in rows."""
@@ -31,7 +34,8 @@ def plot_rollout(
     `frame` is the table `observations`, or the log of a lab's servers (`observed_at` or `served_at`, and `machine`);
     `rotation` a frame of one row of `find_rotations`, which chooses service, server name and both certificates.
     Looks of one row are spread by their number in the round. Brackets above: from when to when the start, the half
-    and the end of the roll-out lie, the certain end and the 95 % claim; a dotted end is not bounded. `margin_days` is
+    and the end of the roll-out lie, the certain end and the 95 % claim; a dotted end is not bounded. Of more than 20
+    rows those that showed both certificates come first; the rest is counted below. `margin_days` is
     how much is drawn on either side of what is certain (default: three quarters of it, at least two days). Returns
     the axes. Raises `UsageError` where `rotation` has not one row, or a frame is another.
     """
@@ -52,21 +56,27 @@ def plot_rollout(
     certain = sorted(canvas.days(pd.Series([row["start_max_at"], row["done_min_at"]])))
     margin = max((certain[1] - certain[0]) * 0.75, 2.0) if margin_days is None else margin_days
     first, last = certain[0] - margin, certain[1] + margin
-    looks = looks[looks["at"].between(first, last)]
-    names = _named(looks)
-    count = max(int(names.max()) + 1 if len(names) else 1, 1)
+    looks = looks[looks["at"].between(first, last)].copy()
+    looks["row"] = _named(looks)
+    # An address that showed both certificates says more than one that showed either.
+    leaves = looks.groupby("row")["leaf_sha256"].nunique()
+    kept, more = canvas.keep_rows([-number for number in leaves], "address", most=_MOST_ROWS)
+    looks = looks[looks["row"].isin(kept)].copy()
+    looks["row"] = looks["row"].map({row: place for place, row in enumerate(kept)})
+    count = max(len(kept), 1)
     top = -_STEP * len(_BRACKETS) - 0.35
     axes = canvas.open_axes(ax, inches=(count - top) * _ROW_INCHES)
     canvas.set_dates(axes, first, last)
     canvas.shade_rows(axes, count)
-    handles = _draw_looks(axes, looks.assign(row=names), str(row["predecessor_sha256"]))
-    for number, (name, low, high, colour) in enumerate(_BRACKETS):
+    handles = _draw_looks(axes, looks, str(row["predecessor_sha256"]))
+    for number, (name, low, high) in enumerate(_BRACKETS):
         ends = canvas.days(pd.Series([row[low], row[high]]))
-        _draw_bracket(axes, ends, y=top + 0.1 + _STEP * number, name=name, colour=colour, window=(first, last))
-    labels = looks.assign(row=names).drop_duplicates("row").sort_values("row")
+        _draw_bracket(axes, ends, y=top + 0.1 + _STEP * number, name=name, window=(first, last))
+    labels = looks.drop_duplicates("row").sort_values("row")
     canvas.set_rows(axes, list(range(len(labels))), [_label(look) for look in labels.to_dict("records")],
                     extent=(top - 0.3, count - 0.4))  # fmt: skip
     canvas.set_heading(axes, canvas.titled(words, rotation), handles)
+    canvas.set_notes(axes, more)
     return axes
 
 
@@ -88,7 +98,8 @@ def _draw_looks(ax: Axes, looks: pd.DataFrame, old: str) -> list[Line2D]:
     spread = (sample / max(float(sample.max()), 1.0) - 0.5) * 0.6 if len(looks) else sample
     handles = []
     is_old = (looks["leaf_sha256"] == old).to_numpy(dtype=bool)
-    for words, chosen, colour, marker in (("old certificate", is_old, BLUE, "o"), ("new", ~is_old, ORANGE, "s")):
+    kinds = (("old certificate", is_old, BLUE, "o"), ("new certificate", ~is_old, ORANGE, "s"))
+    for words, chosen, colour, marker in kinds:
         marks = ax.scatter(
             looks["at"][chosen], (looks["row"] + spread)[chosen], marker=marker, s=16, color=colour, alpha=0.85,
             linewidth=0, zorder=3,
@@ -98,26 +109,22 @@ def _draw_looks(ax: Axes, looks: pd.DataFrame, old: str) -> list[Line2D]:
     return handles
 
 
-def _draw_bracket(
-    ax: Axes, ends: canvas.Days, *, y: float, name: str, colour: str, window: tuple[float, float]
-) -> None:
+def _draw_bracket(ax: Axes, ends: canvas.Days, *, y: float, name: str, window: tuple[float, float]) -> None:
     """From one end to the other; towards an end that is not known, or outside the window, a dotted line."""
     known = ends[~np.isnan(ends)]
     if not len(known):
         ax.annotate(
             f"{name}: not bounded", (window[0], y), xytext=(4, 0), textcoords="offset points", va="center",
-            fontsize=7.5, color=colour,
+            fontsize=7.5, color=INK,
         )  # fmt: skip
         return
     low, high = (float(end) if not np.isnan(end) else edge for end, edge in zip(ends, window, strict=True))
     left, right = max(low, window[0]), min(high, window[1])
     is_open = bool(np.isnan(ends).any()) or low < window[0] or high > window[1]
-    ax.plot(
-        [left, right], [y, y], color=colour, linewidth=1.6, linestyle=":" if is_open else "-", gid=f"bracket-{name}"
-    )
+    ax.plot([left, right], [y, y], color=INK, linewidth=1.6, linestyle=":" if is_open else "-", gid=f"bracket-{name}")
     for end in known:
         if window[0] <= end <= window[1]:
-            ax.plot([end, end], [y - 0.12, y + 0.12], color=colour, linewidth=1.6, gid="bracket-end")
+            ax.plot([end, end], [y - 0.12, y + 0.12], color=INK, linewidth=1.6, gid="bracket-end")
     ax.annotate(
         name, (right, y), xytext=(6, 0), textcoords="offset points", ha="left", va="center", fontsize=7.5, color=INK,
     )  # fmt: skip

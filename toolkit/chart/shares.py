@@ -11,9 +11,10 @@ from matplotlib.patches import Patch
 
 from toolkit.chart import canvas
 from toolkit.chart.lines import LINE, label_lines
-from toolkit.chart.palette import FAINT, INK, LIVES, PAPER
+from toolkit.chart.palette import FAINT, GRID, INK, LIVES, PAPER
 
-_ROW_INCHES, _FLEET_ROW_INCHES, _MOST_ROWS = 0.75, 0.3, 16
+_ROW_INCHES, _FLEET_ROW_INCHES, _FEW_ROWS = 0.75, 0.3, 12
+_MOST_ROWS: Final = 24
 _GAP: Final = 0.3
 """Between two rows, in heights of a row."""
 _ALONE_INCHES: Final = 2.6
@@ -29,22 +30,24 @@ def plot_shares(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     window has no looks. Successive certificates take turns in colour and marker: by rotation a successor takes the
     turn after its predecessor's, so that one rotation has the colours of `plot_rollout`; else they are in the order in
     which they were first shown (in one window: in which they were last shown). A certificate that a window of its line
-    did not show has share 0 there. Returns the axes. Raises `UsageError` for another frame.
+    did not show has share 0 there. Of more than 24 rows those with the most certificates are kept. Returns the axes.
+    Raises `UsageError` for another frame.
     """
     canvas.check_frame(frame, "window_from_at", "share_min", what="what `estimate_shares` returns")
     if frame.empty:
         return canvas.say_nothing(ax, "Shares", "No window holds a look that got a certificate.")
+    frame, more = _kept(frame)
     curves = _placed(frame)
     count = int(curves["row"].max()) + 1
     pitch = 1 + _GAP
-    row_inches = _ROW_INCHES if count <= _MOST_ROWS else _FLEET_ROW_INCHES
+    row_inches = _ROW_INCHES if count <= _FEW_ROWS else _FLEET_ROW_INCHES
     axes = canvas.open_axes(ax, inches=_ALONE_INCHES if count == 1 else count * pitch * row_inches)
     begin, end = float(curves["begin"].min()), float(curves["end"].max())
-    canvas.set_dates(axes, begin, end, is_tall=count > _MOST_ROWS)
+    canvas.set_dates(axes, begin, end, is_tall=count > _FEW_ROWS)
     for number in range(count):
         for level in (0.0, 0.5, 1.0):
             height = number * pitch + level
-            axes.axhline(height, color=FAINT if level == 1 else "#E3E3E3", linewidth=0.7, zorder=0.5)
+            axes.axhline(height, color=FAINT if level == 1 else GRID, linewidth=0.7, zorder=0.5)
         if number % 2:
             axes.axhspan(number * pitch - _GAP / 2, (number + 1) * pitch - _GAP / 2, color=PAPER, zorder=0, linewidth=0)
     for _, curve in curves.groupby(["row", "place"]):
@@ -59,7 +62,16 @@ def plot_shares(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         canvas.set_rows(axes, middles, list(rows["label"]), extent=(-_GAP / 2, count * pitch - _GAP / 2))
     words = "Share of looks that showed each certificate" + (f", {curves['label'].iloc[0]}" if count == 1 else "")
     canvas.set_heading(axes, canvas.titled(words, frame), _handles(curves))
+    canvas.set_notes(axes, more)
     return axes
+
+
+def _kept(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """The rows with the most certificates, and the note on the others."""
+    rows = frame.groupby([*LINE, "address"], sort=False, dropna=False).ngroup()
+    leaves = frame["leaf_sha256"].groupby(rows).nunique()
+    kept, more = canvas.keep_rows([-number for number in leaves], "row", most=_MOST_ROWS)
+    return frame[rows.isin(kept)], more
 
 
 def _placed(frame: pd.DataFrame) -> pd.DataFrame:

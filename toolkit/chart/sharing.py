@@ -12,9 +12,9 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
 from toolkit.chart import canvas
-from toolkit.chart.palette import BLUE, FAINT
+from toolkit.chart.palette import BLUE, FAINT, INK
 
-_CELL_INCHES, _FLEET_CELL_INCHES, _MOST_NUMBERED = 0.42, 0.16, 30
+_CELL_INCHES, _FLEET_CELL_INCHES, _MOST_NUMBERED = 0.38, 0.135, 16
 _ALIKE: Final = "full square: everything shared"
 
 Matrix = NDArray[np.float64]
@@ -26,15 +26,19 @@ def plot_sharing(
     """The axes with a matrix of services by services: how many certificates (or keys) both have shown.
 
     `frame` is what `find_sharing` returns. The area of a square is the share of what the two shared in all shared
-    things that either showed (Jaccard); the number, up to 30 services, counts them; the diagonal says how many
+    things that either showed (Jaccard); the number, up to 16 services, counts them; the diagonal says how many
     shared things the service itself showed. Services are ordered by similarity (average linkage), so that groups
-    stand together. Returns the axes. Raises `UsageError` for another frame.
+    stand together; of more than 40 those that share the most are kept. Returns the axes. Raises `UsageError`
+    for another frame.
     """
     canvas.check_frame(frame, "kind", "shared_sha256", what="what `find_sharing` returns")
     shown = frame[frame["kind"] == kind]
     if shown.empty:
         return canvas.say_nothing(ax, f"Shared {kind}s", f"No {kind} was shown by two services.")
     held = pd.crosstab(shown["service"].astype(object), shown["shared_sha256"].astype(object)).clip(upper=1)
+    # Those kept share the most things, with each other or with services that are left out.
+    kept, more = canvas.keep_rows([-number for number in held.sum(axis=1)], "service")
+    held = held.iloc[kept]
     common = held.to_numpy(dtype=float) @ held.to_numpy(dtype=float).T
     alike = common / (np.diag(common)[:, None] + np.diag(common)[None, :] - common)
     order = _order(alike)
@@ -45,7 +49,7 @@ def plot_sharing(
     side = count * (_FLEET_CELL_INCHES if is_fleet else _CELL_INCHES)
     labels = [canvas.label(name) for name in services]
     beside = 0.085 * max(len(name) for name in labels)
-    axes = canvas.open_axes(ax, inches=side + beside + 0.3, width=max(min(side + beside + 0.8, 22.0), 6.0))
+    axes = canvas.open_axes(ax, inches=side + beside + 0.3, width=max(side + beside + 0.8, 6.0))
     _draw_squares(axes, common, alike, has_numbers=not is_fleet)
     axes.set_xlim(0, count)
     axes.set_xticks([n + 0.5 for n in range(count)], labels=labels, rotation=90, fontsize=7 if count > 12 else 8.5)
@@ -59,6 +63,8 @@ def plot_sharing(
     if not is_fleet:
         handles.insert(0, Patch(facecolor="none", edgecolor="none", label=words[0]))
     canvas.set_heading(axes, canvas.titled(f"Shared {kind}s", shown), handles)
+    if more:
+        axes.text(0, 0, more[0], transform=axes.figure.transFigure, fontsize=8.5, color=INK, gid="notes")
     return axes
 
 

@@ -1,38 +1,54 @@
-"""Which suite was negotiated over the years: a row per suite, strongest on top, a marker per protocol version."""
+"""Which suite was negotiated over the years: a row per suite, a marker per version, coloured by the day's rules."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.transforms import blended_transform_factory
 
 from toolkit.chart import canvas
 from toolkit.chart.canvas import BITS
-from toolkit.chart.palette import FAINT, INK, NO_PROTOCOL, PROTOCOLS, Style
+from toolkit.chart.judgement import JUDGEMENTS, Judge
+from toolkit.chart.palette import FAINT, INK, MARKERS, NO_PROTOCOL
 from toolkit.reference import Suite, suites
+from toolkit.reference.rules import Policy
 
-_ROW_INCHES = 0.34
+_ROW_INCHES = 0.3
+_MOST_MARKS = 70
+"""Side by side in a row; of marks that would overlap the first is drawn."""
 
 
-def plot_suites(frame: pd.DataFrame, *, by: Literal["suite", "cipher"] = "suite", ax: Axes | None = None) -> Axes:
+def plot_suites(
+    frame: pd.DataFrame,
+    *,
+    by: Literal["suite", "cipher"] = "suite",
+    policy: Policy = "ietf",
+    ax: Axes | None = None,
+) -> Axes:
     """The axes with a row per suite (`by="cipher"`: per cipher and mode) and a marker per answer, over time.
 
     `frame` is the table `observations` or some of its rows; those without a suite, and a survey's handshakes, say
     nothing about what is negotiated and are left out. Labels carry key bits/strength bits; rows are ordered by
-    strength, strongest on top; the marker's shape and colour say the protocol version. A hollow marker is a place, not
-    a date: between two bounds joined by a line (bounds closer than a marker is wide are drawn as a date), at the one
-    bound that is known, with dots towards the open side, or, undated, right of the axis. Returns the axes.
-    Raises `UsageError` for another frame.
+    strength, strongest on top. The marker's shape says the protocol version, its colour what the rules of `policy` (a
+    name, a file or rules, as `judge` takes it) say about version and suite on the day of the answer: prohibited,
+    discouraged or allowed; grey is not judged, because no rule was in force or the day is not known.
+
+    A hollow marker is a place, not a date: between two bounds joined by a line (bounds closer than a marker is wide
+    are drawn as a date), at the one bound that is known, with dots towards the open side, or, undated, right of the
+    axis. Rows beyond 40, the strongest, are left out and counted below. Returns the axes. Raises `UsageError` for
+    another frame or policy.
     """
+    rules = Judge(policy)
     canvas.check_frame(frame, "suite", "offer", what="the table `observations`")
     known = suites()
     answers = frame[frame["suite"].notna() & (frame["offer"] != "survey").fillna(value=True)]
     if answers.empty:
         return canvas.say_nothing(ax, "Suites negotiated", "No look came to a suite.")
-    answers = _placed(answers, known, by)
+    answers, more = _placed(answers.assign(judged=_judged(answers, rules)), known, by)
     rows = answers.drop_duplicates("row").sort_values("row")
     axes = canvas.open_axes(ax, inches=len(rows) * _ROW_INCHES)
     first, last = _window(answers)
@@ -41,22 +57,37 @@ def plot_suites(frame: pd.DataFrame, *, by: Literal["suite", "cipher"] = "suite"
     _draw_dated(axes, answers, span=last - first)
     undated = _draw_undated(axes, answers)
     canvas.set_rows(axes, rows["row"].to_list(), rows["label"].to_list(), extent=(-0.5, len(rows) - 0.5), corner=BITS)
-    styles = [style for name, style in PROTOCOLS.items() if (answers["protocol"] == name).any()]
-    styles += [NO_PROTOCOL] if answers["protocol"].isna().any() else []
-    handles = [
-        Line2D([], [], linestyle="", marker=style.marker, color=style.colour, label=style.words) for style in styles
+    shapes = [(marker, name) for name, marker in MARKERS.items() if (answers["protocol"] == name).any()]
+    shapes += [(NO_PROTOCOL, "version not known")] if answers["protocol"].isna().any() else []
+    handles: list[Line2D | Patch] = [
+        Line2D([], [], linestyle="", marker=marker, color=INK, label=words) for marker, words in shapes
+    ]
+    handles += [
+        Patch(facecolor=look.colour, label=look.words)
+        for name, look in JUDGEMENTS.items()
+        if (answers["judged"] == name).any()
     ]
     if undated or answers["is_bounded"].any():
         words = "hollow: not dated, only bounded"
         handles.append(Line2D([], [], linestyle="", marker="o", markerfacecolor="white", color=INK, label=words))
     canvas.set_heading(axes, canvas.titled("Suites negotiated", frame), handles)
+    canvas.set_notes(axes, [f"colour: {canvas.label(rules.name)}, by the rules of the answer's day", *more])
     return axes
 
 
-def _placed(frame: pd.DataFrame, known: Mapping[int, Suite], by: str) -> pd.DataFrame:
-    """The answers with `row`, `label`, and `at`, `begin`, `end` in days (NaN: not known), `is_bounded`."""
+def _judged(answers: pd.DataFrame, rules: Judge) -> list[str]:
+    first = answers["observed_at"].fillna(answers["observed_from"])
+    last = answers["observed_at"].fillna(answers["observed_until"])
+    return [
+        rules.judge(protocol=protocol, suites=(suite,), first=begins, last=ends)
+        for protocol, suite, begins, ends in zip(answers["protocol"], answers["suite"], first, last, strict=True)
+    ]
+
+
+def _placed(frame: pd.DataFrame, known: Mapping[int, Suite], by: str) -> tuple[pd.DataFrame, list[str]]:
+    """The answers with `row`, `label`, and `at`, `begin`, `end` in days (NaN: not known), `is_bounded`; the notes."""
     facts = [known.get(int(code)) if not pd.isna(code) else None for code in frame["suite_code"]]
-    answers = frame[["protocol", "suite"]].astype(object).reset_index(drop=True)
+    answers = frame[["protocol", "suite", "judged"]].astype(object).reset_index(drop=True)
     answers["label"] = [
         _label(name, suite, by=by) for name, suite in zip(frame["suite"].astype(str), facts, strict=True)
     ]
@@ -75,8 +106,11 @@ def _placed(frame: pd.DataFrame, known: Mapping[int, Suite], by: str) -> pd.Data
     order = answers.drop_duplicates("label").sort_values(
         ["strength", "newest", "is_aead", "label"], ascending=[False, False, False, True]
     )
-    answers["row"] = answers["label"].map({label: row for row, label in enumerate(order["label"])})
-    return answers
+    # What is too much for a page is left out from the top: the weakest are what one looks for.
+    kept, more = canvas.keep_rows(range(len(order), 0, -1), by)
+    rows = {order["label"].iloc[place]: row for row, place in enumerate(kept)}
+    answers["row"] = answers["label"].map(rows)
+    return answers.dropna(subset=["row"]), more
 
 
 def _label(name: str, suite: Suite | None, *, by: str) -> str:
@@ -95,41 +129,52 @@ def _window(answers: pd.DataFrame) -> tuple[float, float]:
     return max(low - margin, canvas.FIRST_DAY), min(high + margin, canvas.LAST_DAY)
 
 
-def _styles(answers: pd.DataFrame) -> list[tuple[Style, pd.DataFrame]]:
-    """Each protocol's style with its answers, so that a version is one artist."""
-    parts = [(style, answers[answers["protocol"] == name]) for name, style in PROTOCOLS.items()]
-    parts.append((NO_PROTOCOL, answers[answers["protocol"].isna()]))
-    return [(style, part) for style, part in parts if len(part)]
+def _alike(answers: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Marker, colour and answers of each version and judgement, so that they are one artist; the worst last, on top."""
+    for name, look in reversed(JUDGEMENTS.items()):
+        for protocol, marker in [*MARKERS.items(), (None, NO_PROTOCOL)]:
+            is_version = answers["protocol"] == protocol if protocol else answers["protocol"].isna()
+            part = answers[is_version & (answers["judged"] == name)]
+            if len(part):
+                yield marker, look.colour, part
 
 
 def _draw_dated(ax: Axes, answers: pd.DataFrame, *, span: float) -> None:
     reach = span * 0.025
-    for style, part in _styles(answers):
+    for marker, colour, part in _alike(answers):
         dated = part[part["at"].notna()]
-        # Of looks closer than a marker is wide the first is drawn.
-        spots = (
-            dated.sort_values("at").assign(spot=(dated["at"] / (span / 120)).round()).drop_duplicates(["spot", "row"])
-        )
+        spots = dated.loc[_apart(dated, span / _MOST_MARKS)]
         marks = ax.scatter(
-            spots["at"], spots["row"], marker=style.marker, s=36, color=style.colour, edgecolor="white", linewidth=0.4,
+            spots["at"], spots["row"], marker=marker, s=26, color=colour, edgecolor="white", linewidth=0.4,
             zorder=3,
         )  # fmt: skip
         marks.set_gid("dated")
         bounded = part[part["is_bounded"]]
         begin, end = bounded["begin"].fillna(bounded["end"]), bounded["end"].fillna(bounded["begin"])
-        lines = ax.hlines(bounded["row"], begin, end, colors=style.colour, linewidth=1.4, zorder=2)
+        lines = ax.hlines(bounded["row"], begin, end, colors=colour, linewidth=1.4, zorder=2)
         lines.set_gid("bounded")
         for side, is_open in ((-reach, bounded["begin"].isna()), (reach, bounded["end"].isna())):
             dots = ax.hlines(
-                bounded["row"][is_open], end[is_open], end[is_open] + side, colors=style.colour, linestyles=":",
+                bounded["row"][is_open], end[is_open], end[is_open] + side, colors=colour, linestyles=":",
                 linewidth=1.6, zorder=2,
             )  # fmt: skip
             dots.set_gid("one-bound")
         hollow = ax.scatter(
-            (begin + end) / 2, bounded["row"], marker=style.marker, s=30, facecolor="white", edgecolor=style.colour,
+            (begin + end) / 2, bounded["row"], marker=marker, s=26, facecolor="white", edgecolor=colour,
             linewidth=1.3, zorder=3,
         )  # fmt: skip
         hollow.set_gid("bounded-middle")
+
+
+def _apart(marks: pd.DataFrame, gap: float) -> list[int]:
+    """The marks of each row that do not overlap the one before, from the left."""
+    shown = []
+    last: dict[int, float] = {}
+    for index, row, at in marks.sort_values("at")[["row", "at"]].itertuples():
+        if at - last.get(row, -np.inf) >= gap:
+            last[row] = at
+            shown.append(index)
+    return shown
 
 
 def _draw_undated(ax: Axes, answers: pd.DataFrame) -> bool:
@@ -137,11 +182,11 @@ def _draw_undated(ax: Axes, answers: pd.DataFrame) -> bool:
     if undated.empty:
         return False
     beside = blended_transform_factory(ax.transAxes, ax.transData)
-    for number, (style, part) in enumerate(_styles(undated)):
+    for number, (marker, colour, part) in enumerate(_alike(undated)):
         rows = part.drop_duplicates("row")["row"]
         marks = ax.scatter(
-            np.full(len(rows), 1.025 + 0.022 * number), rows, marker=style.marker, s=30, facecolor="white",
-            edgecolor=style.colour, linewidth=1.3, transform=beside, clip_on=False, zorder=3,
+            np.full(len(rows), 1.025 + 0.022 * number), rows, marker=marker, s=26, facecolor="white",
+            edgecolor=colour, linewidth=1.3, transform=beside, clip_on=False, zorder=3,
         )  # fmt: skip
         marks.set_gid("undated")
     ax.annotate(

@@ -6,19 +6,28 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from toolkit.chart import canvas
+from toolkit.chart.judgement import JUDGEMENTS, WORST_FIRST, Judge
+from toolkit.chart.lines import natural
 from toolkit.chart.matrix import Cell, draw_matrix
-from toolkit.chart.palette import GREEN, PAPER, SKY
+from toolkit.chart.palette import FAINT, GRID, INK, PAPER
 from toolkit.errors import UsageError
 from toolkit.reference import suites
+from toolkit.reference.rules import Policy
 from toolkit.schema import INSTANTS, PROTOCOLS
 
+_TAKEN: Final = ("accepted", "negotiated")
 STATES: Final = {
-    "accepted": Cell("accepted", GREEN, "", "✓", "#FFFFFF"),
-    "negotiated": Cell("negotiated (accepted once)", SKY, "", "✓"),
-    "refused": Cell("refused", PAPER, "////", "×"),
-    "untested": Cell("untested", "#FFFFFF", "....", "?"),
-}
-"""State of a cell → how it looks. `negotiated` rests on a handshake, not on a survey's question."""
+    **{f"accepted, {name}": Cell(f"accepted, {look.words}", look.colour, "✓", look.ink)
+       for name, look in JUDGEMENTS.items()},
+    **{f"negotiated, {name}": Cell(f"negotiated, {look.words}", "#FFFFFF", "✓", INK, look.colour)
+       for name, look in JUDGEMENTS.items()},
+    "refused": Cell("refused", PAPER, "×", FAINT),
+    "untested": Cell("untested", "#FFFFFF", "?", FAINT, GRID),
+}  # fmt: skip
+"""State of a cell → how it looks: the fill says that it was accepted, the colour what the rules of its day say.
+
+`negotiated` rests on a handshake, not on a survey's question, and is a frame.
+"""
 
 _ITEMS: Final = {
     "group": "Groups of the key exchange",
@@ -40,14 +49,23 @@ _CELLS: Final = ["service", "host", "round", "basis", "is_latest", "protocol", "
 
 _STRENGTH = {"accepted": 0, "negotiated": 1, "untested": 2, "refused": 3}
 
+_MOST_ACROSS: Final = 8
+"""Services side by side; more of them are the rows."""
+
 
 def plot_support(
     frame: pd.DataFrame,
     *,
     view: Literal["versions", "services", "suites", "time"] | None = None,
+    policy: Policy = "ietf",
     ax: Axes | None = None,
 ) -> Axes:
-    """The axes with a matrix of what was accepted, refused and left untested, by colour, hatch and sign.
+    """The axes with a matrix of what was accepted, refused and left untested.
+
+    The sign and the fill say which: a filled cell was accepted, a framed one negotiated in a handshake. The colour of
+    both says what the rules of `policy` (a name, a file or rules, as `judge` takes it) say about that on the day of the
+    answer: prohibited, discouraged or allowed; grey is not judged, because no rule was in force or the day is not
+    known. Where a cell stands for several answers it has the colour of the worst.
 
     `frame` is what `summarise_support` returns, of which each service's latest survey is drawn, or, where
     there is none, what its latest handshakes negotiated; for the view `suites` it is the table `support`.
@@ -55,16 +73,19 @@ def plot_support(
     - `versions` (one service; the default for one): cipher with key bits/strength bits × protocol version; the number
       is that of suites accepted, the star marks the first choice of the version.
     - `services` (the default for several): service × cipher accepted by any; the numbers say in which versions.
+      Services that accept what is prohibited come first.
     - `time` (one service): cipher × survey (without any: × visit), oldest first; the numbers say in which versions. A
       visit known by bounds stands where these end, under both of them.
     - by group, signature scheme or version (what `summarise_support(…, by=…)` returns): item × service, post-quantum
-      groups and new versions first.
+      groups and new versions first; service × item for more than eight services.
     - `suites`: suite × version, strongest first; the number is the server's rank. Suites that no version accepted
       are counted below, not drawn.
 
-    Cells without a row in the frame stay blank: nothing is on record. Returns the axes. Raises `UsageError` where a
-    view for one service is given several, for an unknown view, and where the frame is not the one that the view draws.
+    Cells without a row in the frame stay blank: nothing is on record. Rows beyond 40 are left out and counted below.
+    Returns the axes. Raises `UsageError` where a view for one service is given several, for an unknown view or policy,
+    and where the frame is not the one that the view draws.
     """
+    rules = Judge(policy)
     if view is not None and view not in _VIEWS:
         raise UsageError(f"view={view!r}: one of {', '.join(_VIEWS)}.")
     is_table = view == "suites" or (view is None and isinstance(frame, pd.DataFrame) and "rank" in frame)
@@ -75,21 +96,61 @@ def plot_support(
     chosen = view or ("suites" if is_table else "services" if frame["service"].nunique() > 1 else "versions")
     if chosen != "services" and frame["service"].nunique(dropna=False) > 1:
         raise UsageError(f"view={chosen!r} draws one service; choose one: frame[frame['service'] == '…'].")
+    frame = _judged(frame, rules)
     if chosen == "suites":
-        return _plot_suites(frame, ax)
+        return _plot_suites(frame, rules, ax)
     if "cipher" not in frame:
-        return _plot_items(frame, next((item for item in _ITEMS if item in frame), "protocol"), ax)
+        return _plot_items(frame, next((item for item in _ITEMS if item in frame), "protocol"), rules, ax)
     if chosen == "time":
-        return _plot_time(frame, ax)
+        return _plot_time(frame, rules, ax)
     latest = frame[frame["is_latest"].fillna(value=False).astype(bool)]
     is_survey = latest["basis"] == "survey"
     # Handshakes of other days would mix two times in one matrix, so they stand only where nobody asked.
     was_asked = is_survey.groupby(latest["service"], dropna=False).transform("any")
     cells = latest.assign(state=latest["state"].where(is_survey, "negotiated"))[is_survey | ~was_asked]
-    return _plot_versions(cells, ax) if chosen == "versions" else _plot_services(cells, ax)
+    return _plot_versions(cells, rules, ax) if chosen == "versions" else _plot_services(cells, rules, ax)
 
 
-def _plot_versions(frame: pd.DataFrame, ax: Axes | None) -> Axes:
+def _judged(frame: pd.DataFrame, rules: Judge) -> pd.DataFrame:
+    """The answers with `judged`, the place of the judgement of accepting it in `WORST_FIRST`."""
+    suites_of = frame["suites"] if "suites" in frame else frame["suite"].map(_alone) if "suite" in frame else None
+    rows = pd.DataFrame(
+        {
+            "protocol": frame["protocol"].astype(object),
+            "suites": [()] * len(frame) if suites_of is None else list(suites_of),
+            "group": frame["group"].astype(object) if "group" in frame else None,
+            "first": frame["observed_at"].fillna(frame["observed_from"]),
+            "last": frame["observed_at"].fillna(frame["observed_until"]),
+        }
+    )
+    return frame.assign(
+        judged=[
+            WORST_FIRST[rules.judge(protocol=protocol, suites=names, group=group, first=first, last=last)]
+            for protocol, names, group, first, last in rows.itertuples(index=False)
+        ]
+    )
+
+
+def _alone(suite: object) -> tuple[str, ...]:
+    return (suite,) if isinstance(suite, str) else ()
+
+
+def _looks(cells: pd.DataFrame) -> list[str]:
+    """The state of each cell, and of what was accepted the judgement: the key of `STATES`."""
+    names = list(JUDGEMENTS)
+    return [
+        f"{state}, {names[judged]}" if state in _TAKEN else state
+        for state, judged in cells[["state", "judged"]].itertuples(index=False)
+    ]
+
+
+def _notes(cells: pd.DataFrame, rules: Judge) -> list[str]:
+    """What the colours rest on, where there are any."""
+    is_taken = cells["state"].isin(_TAKEN)
+    return [f"colour: {canvas.label(rules.name)}, by the rules of the answer's day"] if is_taken.any() else []
+
+
+def _plot_versions(frame: pd.DataFrame, rules: Judge, ax: Axes | None) -> Axes:
     columns = [name for name in PROTOCOLS if (frame["protocol"] == name).any()]
     asked = _best(frame.dropna(subset=["protocol"]), [*_CIPHER, "protocol"])
     ciphers = _ciphers(asked)
@@ -99,22 +160,21 @@ def _plot_versions(frame: pd.DataFrame, ax: Axes | None) -> Axes:
     cells["words"] = counts.mask(cells["state"] == "negotiated", "") + cells["first_choice"].notna().map(
         {True: " ★", False: ""}
     )
-    notes = ["number: suites accepted"] if (cells["state"] == "accepted").any() else []
+    notes = _notes(cells, rules)
+    notes += ["number: suites accepted"] if (cells["state"] == "accepted").any() else []
     notes += ["★ server's first choice"] if cells["first_choice"].notna().any() else []
     notes += [f"round: {canvas.label(name)}" for name in frame["round"].dropna().unique()[:1]]
     title = f"What {canvas.label(frame['service'].iloc[0])} accepts{_when(frame)}"
     return draw_matrix(
-        ax, cells, rows=ciphers["label"].to_list(), columns=columns, styles=STATES, notes=notes,
-        corner=canvas.BITS,
-        title=canvas.titled(title, frame),
+        ax, cells.assign(state=_looks(cells)), rows=ciphers["label"].to_list(), columns=columns, styles=STATES,
+        what=("cipher", "version"), notes=notes, corner=canvas.BITS, title=canvas.titled(title, frame),
     )  # fmt: skip
 
 
-def _plot_services(frame: pd.DataFrame, ax: Axes | None) -> Axes:
+def _plot_services(frame: pd.DataFrame, rules: Judge, ax: Axes | None) -> Axes:
     # A source that names no port names no service; its host is then the next best.
     named = frame["service"].fillna(frame["host"]).fillna("service not said").astype(object)
     frame = frame.assign(service=named)
-    services = list(dict.fromkeys(named))
     per_version = _best(frame, ["service", *_CIPHER, "protocol"])
     taken = per_version["state"].isin(["accepted", "negotiated"])
     everywhere, ciphers = _ciphers(per_version), _ciphers(per_version[taken])
@@ -128,17 +188,26 @@ def _plot_services(frame: pd.DataFrame, ax: Axes | None) -> Axes:
     versions = per_version[taken].groupby(["service", "row"], dropna=False)["protocol"].agg(_span)
     keys = pd.MultiIndex.from_frame(cells[["service", "column"]])
     cells["words"] = versions.reindex(keys).fillna("").to_numpy()
-    cells["row"] = cells["service"].map(services.index)
+    services = _services_worst_first(cells)
+    cells["row"] = cells["service"].map({name: row for row, name in enumerate(services)})
     return draw_matrix(
-        ax, cells, rows=[canvas.label(name) for name in services],
-        columns=[name.replace("  ", "\n") for name in ciphers["label"]], styles=STATES,
-        notes=["numbers: the TLS versions in which it was accepted", *notes],
+        ax, cells.assign(state=_looks(cells)), rows=[canvas.label(name) for name in services],
+        columns=[name.replace("  ", "\n") for name in ciphers["label"]], styles=STATES, what=("service", "cipher"),
+        notes=[*_notes(cells, rules), "numbers: the TLS versions in which it was accepted", *notes],
         title=canvas.titled("What each service accepts", frame),
     )  # fmt: skip
 
 
-def _plot_items(frame: pd.DataFrame, item: str, ax: Axes | None) -> Axes:
-    """Groups, signature schemes or versions × services."""
+def _services_worst_first(cells: pd.DataFrame) -> list[str]:
+    """The services by the worst that they accept, then by name."""
+    taken = cells[cells["state"].isin(_TAKEN)]
+    worst = taken.groupby("service", sort=False)["judged"].min()
+    names = sorted(set(cells["service"]), key=natural)
+    return sorted(names, key=lambda name: worst.get(name, len(WORST_FIRST)))
+
+
+def _plot_items(frame: pd.DataFrame, item: str, rules: Judge, ax: Axes | None) -> Axes:
+    """Groups, signature schemes or versions × services, or the reverse where there are many services."""
     latest = frame[frame["is_latest"].fillna(value=False).astype(bool)].dropna(subset=[item])
     latest = latest.assign(
         state=latest["state"].where(latest["basis"] == "survey", "negotiated"),
@@ -155,25 +224,31 @@ def _plot_items(frame: pd.DataFrame, item: str, ax: Axes | None) -> Axes:
     if shown.empty:
         return canvas.say_nothing(ax, title, _none_accepted(cells, [item], item.replace("_", " ")))
     order = shown.drop_duplicates(item).sort_values(["is_new", "age", item], ascending=[False, True, True])
-    services = list(dict.fromkeys(shown["service"]))
+    services = _services_worst_first(shown)
     place = {name: row for row, name in enumerate(order[item])}
     ours = shown.assign(
-        row=shown[item].map(place), column=shown["service"].map(services.index),
+        row=shown[item].map(place), column=shown["service"].map({name: n for n, name in enumerate(services)}),
         words=["★" if not pd.isna(first) and item != "protocol" else "" for first in shown["first_choice"]],
     )  # fmt: skip
     labels = [
         canvas.label(name) + ("  post-quantum" if is_new else "")
         for name, is_new in order[[item, "is_new"]].itertuples(index=False)
     ]
-    notes = ["★ server's first choice"] if (ours["words"] != "").any() else []
+    notes = _notes(ours, rules)
+    notes += ["★ server's first choice"] if (ours["words"] != "").any() else []
     notes += [f"{rest} more accepted by none (refused or untested)"] if rest else []
+    columns = [canvas.label(name) for name in services]
+    what = (item.replace("_", " "), "service")
+    if len(services) > _MOST_ACROSS:
+        ours = ours.rename(columns={"row": "column", "column": "row"})
+        labels, columns, what = columns, labels, what[::-1]
     return draw_matrix(
-        ax, ours, rows=labels, columns=[canvas.label(name, width=30) for name in services], styles=STATES, notes=notes,
+        ax, ours.assign(state=_looks(ours)), rows=labels, columns=columns, styles=STATES, what=what, notes=notes,
         title=canvas.titled(title, frame),
     )  # fmt: skip
 
 
-def _plot_time(frame: pd.DataFrame, ax: Axes | None) -> Axes:
+def _plot_time(frame: pd.DataFrame, rules: Judge, ax: Axes | None) -> Axes:
     surveys = frame[frame["basis"] == "survey"]
     asked = surveys if len(surveys) else frame.assign(state="negotiated")
     asked = asked.assign(known=_known(asked)).sort_values("known", kind="stable", na_position="first")
@@ -192,8 +267,9 @@ def _plot_time(frame: pd.DataFrame, ax: Axes | None) -> Axes:
     same = 0
     if len(visits) > _MOST_VISITS:
         # A visit that found what the one before it found says nothing new.
-        told = (cells["row"].astype(str) + cells["state"] + cells["words"]).groupby(cells["visit"])
-        found = told.agg(lambda parts: "|".join(sorted(parts))).reindex(visits["visit"].to_numpy())
+        said = cells["row"].astype(str) + pd.Series(_looks(cells), cells.index) + cells["words"]
+        found = said.groupby(cells["visit"]).agg(lambda parts: "|".join(sorted(parts)))
+        found = found.reindex(visits["visit"].to_numpy())
         is_new = found != found.shift()
         same = int((~is_new).sum())
         visits = visits[is_new.to_numpy()]
@@ -201,16 +277,17 @@ def _plot_time(frame: pd.DataFrame, ax: Axes | None) -> Axes:
     cells["column"] = cells["visit"].map({visit: column for column, visit in enumerate(visits["visit"])})
     days = [_said_day(*bounds, both="{}\nto {}") for bounds in visits[INSTANTS].itertuples(index=False)]
     rest = len(everywhere) - len(ciphers)
-    notes = ["numbers: the versions in which it was accepted"]
+    notes = [*_notes(cells, rules), "numbers: the versions in which it was accepted"]
     notes += [f"{rest} more ciphers never accepted (refused or untested)"] if rest else []
     notes += [f"{same} visits that found the same as the one before are left out"] if same else []
     return draw_matrix(
-        ax, cells, rows=ciphers["label"].to_list(), columns=days, styles=STATES, notes=notes, corner=canvas.BITS,
+        ax, cells.assign(state=_looks(cells)), rows=ciphers["label"].to_list(), columns=days, styles=STATES,
+        what=("cipher", "visit"), notes=notes, corner=canvas.BITS,
         title=canvas.titled(f"What {service} accepted over time", frame),
     )  # fmt: skip
 
 
-def _plot_suites(frame: pd.DataFrame, ax: Axes | None) -> Axes:
+def _plot_suites(frame: pd.DataFrame, rules: Judge, ax: Axes | None) -> Axes:
     asked = frame.dropna(subset=["suite", "protocol"])
     order = _known(asked)
     if order.notna().any():
@@ -237,7 +314,8 @@ def _plot_suites(frame: pd.DataFrame, ax: Axes | None) -> Axes:
         for rank, is_unsound in zip(cells["rank"], unsound, strict=True)
     ]
     rest = int((~accepted).sum())
-    notes = ["#: server's order"] if cells["rank"].notna().any() else []
+    notes = _notes(cells, rules)
+    notes += ["#: server's order"] if cells["rank"].notna().any() else []
     notes += ["! chosen, but the server's first flight was not sound for it"] if unsound.any() else []
     notes += [f"{rest} more suites accepted in no version"] if rest else []
     notes += [f"round: {canvas.label(name)}" for name in asked["round"].dropna().unique()[:1]]
@@ -245,16 +323,16 @@ def _plot_suites(frame: pd.DataFrame, ax: Axes | None) -> Axes:
     if named.empty:
         return canvas.say_nothing(ax, f"Suites of {service}", _none_accepted(asked, ["suite"], "suite"))
     return draw_matrix(
-        ax, cells, rows=named["label"].to_list(), columns=columns, styles=STATES, notes=notes,
-        corner=canvas.BITS,
+        ax, cells.assign(state=_looks(cells)), rows=named["label"].to_list(), columns=columns, styles=STATES,
+        what=("suite", "version"), notes=notes, corner=canvas.BITS,
         title=canvas.titled(f"Suites that {service} accepts{_when(asked)}", frame),
     )  # fmt: skip
 
 
 def _best(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """One row per key: what was proven stands before what was not, and a survey before a handshake."""
+    """One row per key: what was proven stands before what was not, a survey before a handshake, the worst first."""
     order = frame["state"].map(_STRENGTH)
-    ranked = frame.assign(_order=order).sort_values("_order", kind="stable")
+    ranked = frame.assign(_order=order).sort_values(["_order", "judged"], kind="stable")
     return ranked.drop_duplicates(keys, ignore_index=True).drop(columns="_order")
 
 

@@ -19,7 +19,6 @@ class Manner:
     suites: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-# Static RSA first, as the servers of those years had it: no forward secrecy, and no signature that proves the key.
 # Static RSA first, as old servers had it. It also spares tlslite-ng, which computes in Python, a signature at every
 # look: an instrument goes away before anything is decrypted.
 _OLD = (
@@ -37,6 +36,11 @@ MANNERS: Final[dict[str, Manner]] = {
     "legacy": Manner(
         "SSL 3.0 to TLS 1.2 with 3DES and RC4", dict.fromkeys(("SSL 3.0", "TLS 1.0", "TLS 1.1", "TLS 1.2"), _OLD)
     ),
+    "without-rc4": Manner(
+        "TLS 1.0 to TLS 1.2 with AES and 3DES",
+        dict.fromkeys(("TLS 1.0", "TLS 1.1", "TLS 1.2"), tuple(name for name in _OLD if "RC4" not in name)),
+    ),
+    "aes-only": Manner("TLS 1.2 with AES", {"TLS 1.2": tuple(name for name in _OLD if "AES" in name)}),
     "museum": Manner("what smtp.gmail.com:587 accepted on 2015-11-25", museum()),
 }
 """Every manner by name."""
