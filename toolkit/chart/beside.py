@@ -23,6 +23,8 @@ _HASH: Final = 12
 _BREAK: Final = re.compile(r"(_(?=\w)|[./:,](?=[A-Za-z]))")
 """After which characters a long word may be broken; none of them is part of an HTML entity."""
 
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d( \d\d:\d\d)?\Z")
+
 _UNTYPESET: Final = "tex2jax_ignore mathjax_ignore"
 """The classes by which MathJax (versions 2 and 3) leaves an element alone, dollars and all."""
 
@@ -91,7 +93,9 @@ def _known(columns: Sequence[str], frame: pd.DataFrame) -> list[str]:
 
 
 def _as_html(words: str) -> str:
-    """The words as HTML that may be broken within names and URLs, so that a wide table fits the page."""
+    """The words as HTML that may be broken within names and URLs but not within a date, so that a wide table fits."""
+    if _DATE.match(words):
+        return f'<span style="white-space: nowrap">{text.for_html(words[:10])}</span>{text.for_html(words[10:])}'
     return _BREAK.sub(r"\1<wbr>", text.for_html(words))
 
 
