@@ -10,7 +10,8 @@ from functools import partial
 from typing import Final, Literal
 
 from toolkit.collect.last_resort import read_certificate
-from toolkit.collect.survey_elimination import LONG, Codes, Elimination, Question, kinds_of
+from toolkit.collect.survey_elimination import LONG, Elimination, kinds_of
+from toolkit.collect.survey_forms import Codes, Question
 from toolkit.collect.survey_interview import Interview
 from toolkit.collect.survey_offers import (
     FULL,
@@ -89,6 +90,8 @@ class Course:
         if self.interview.is_mixed:
             for elimination in self.questions:
                 elimination.forget_refusals()
+        if self.interview.control is not None and any(elimination.rests_on_silence for elimination in self.questions):
+            await self.interview.is_answering(self.interview.control)
         if self.interview.is_unsteady:
             for elimination in self.questions:
                 elimination.forget_silence()
@@ -109,26 +112,26 @@ class Course:
     async def _try_again(self, elimination: Elimination) -> None:
         """Where nothing was accepted, find out whether it was for the length of the hello, or for one kind of suite.
 
-        Of a version that is named in the refusal, nothing else is asked. Lengths are tried where no long hello was
+        Of a version that is named in the refusal, nothing else is asked. Lengths are tried where no hello as long was
         ever answered; and where a version ended without a word of refusal, suites without finite fields alone.
         """
-        protocol, verdicts = elimination.question.protocol, [verdict for _, verdict in elimination.closings]
+        protocol, verdicts = elimination.question.protocol, [closing.verdict for closing in elimination.closings]
         is_named = any("protocol_version" in v.reason or "answered with" in v.reason for v in verdicts)
-        if elimination.state == "accepted" or is_named or protocol in ("SSL 2.0", "TLS 1.3"):
+        if elimination.state == "accepted" or is_named or protocol == "SSL 2.0":
             return
-        items = popular_first(protocol)
-        if self.interview.longest_read <= LONG:
+        items, interview = popular_first(protocol), self.interview
+        if not interview.reads_full or interview.longest_read < min(LONG + 1, len(items)):
             for shape in SHORTER:
                 first = items[: shape.most_suites]
                 if await self._is_taken(protocol, first, shape):
                     most = shape.most_suites
-                    self.remarks[protocol] = f"only hellos of at most {most} suites are understood: asked in pieces"
-                    await elimination.retry(_pieces(items, most), partial(offer_suites, protocol, shape=shape))
+                    self.remarks[protocol] = f"only shorter hellos are answered: asked in pieces of at most {most} suites"
+                    await elimination.retry(_pieces(items, most), partial(offer_suites, protocol, shape=shape), most)
                     return
         elif not all(verdict.kind == "refused" and not verdict.is_silence for verdict in verdicts):
             kinds = kinds_of(items)
-            if await self._is_taken(protocol, kinds[0], FULL):
-                self.interview.controls += len(kinds)
+            if len(kinds) > 1 and await self._is_taken(protocol, kinds[0], FULL):
+                interview.controls += len(kinds)
                 self.remarks[protocol] = "the server fails with suites that it chooses: asked by kind of key exchange"
                 await elimination.retry(kinds, elimination.question.build)
 
@@ -144,11 +147,12 @@ class Course:
             return
         shape = SHORTER[0]
         for protocol, elimination in self.suites.items():
-            for items, verdict in list(elimination.closings):
-                if verdict.kind == "refused" and len(items) > LONG:
+            for closing in list(elimination.closings):
+                if closing.verdict.kind == "refused" and len(closing.offer.suites) > LONG:
                     self.remarks[protocol] = "the server does not read long lists to their end: asked again in pieces"
-                    pieces = _pieces(items, shape.most_suites)
-                    await elimination.retry(pieces, partial(offer_suites, protocol, shape=shape))
+                    most = shape.most_suites
+                    pieces = _pieces(closing.items, most)
+                    await elimination.retry(pieces, partial(offer_suites, protocol, shape=shape), most)
 
     def _further_questions(self) -> list[Elimination]:
         """Groups and schemes, for the versions that have them and are not refused."""
