@@ -52,6 +52,7 @@ class Course:
         self.others: list[Elimination] = []
         self.remarks: dict[str, str] = {}
         self._parts = parts
+        self._shapes: dict[str, Shape] = {}
 
     @property
     def questions(self) -> list[Elimination]:
@@ -124,8 +125,11 @@ class Course:
             for shape in SHORTER:
                 first = items[: shape.most_suites]
                 if await self._is_taken(protocol, first, shape):
+                    self._shapes[protocol] = shape
                     most = shape.most_suites
-                    self.remarks[protocol] = f"only shorter hellos are answered: asked in pieces of at most {most} suites"
+                    self.remarks[protocol] = (
+                        f"only shorter hellos are answered: asked in pieces of at most {most} suites"
+                    )
                     await elimination.retry(_pieces(items, most), partial(offer_suites, protocol, shape=shape), most)
                     return
         elif not all(verdict.kind == "refused" and not verdict.is_silence for verdict in verdicts):
@@ -187,7 +191,10 @@ class Course:
             kept = self._curve(protocol)
         if kept in items:
             items = (*(item for item in items if item != kept), kept)
-        question = Question("group", protocol, items, lambda asked: offer_groups(protocol, asked, accepted), kept)
+        shape = self._shapes.get(protocol, FULL)
+        question = Question(
+            "group", protocol, items, lambda asked: offer_groups(protocol, asked, accepted, shape), kept
+        )
         return self._open(question, accepted)
 
     def _curve(self, protocol: str) -> int | None:
@@ -198,19 +205,21 @@ class Course:
     def _schemes(self, protocol: str) -> list[Elimination]:
         """One question for each kind of key: a server that settles on a suite or a certificate first may fail
         for the schemes of another kind, which it would take if it were asked for that kind alone."""
-        signing = self.suites[protocol]
+        signing, shape = self.suites[protocol], self._shapes.get(protocol, FULL)
         questions = []
         for authentication, items in schemes_by_key(protocol).items():
             relevant = [code for code in signing.question.items if signs(code, authentication)]
             accepted = tuple(code for code in signing.accepted if code in relevant)
-            question = Question("signature_scheme", protocol, items, partial(_build_schemes, protocol, accepted))
+            question = Question("signature_scheme", protocol, items, partial(_build_schemes, protocol, accepted, shape))
             elimination = Elimination(question, self.interview)
             if not accepted:
                 states = {signing.finding(code).state for code in relevant}
                 if "untested" in states or not states:
                     elimination.say_of_all("untested", "no suite that it could sign is known to be accepted")
                 else:
-                    elimination.say_of_all("refused", "every suite that it could sign was refused")
+                    is_silence = any(signing.finding(code).is_silence for code in relevant)
+                    words = "every suite that it could sign was refused"
+                    elimination.say_of_all("refused", words, is_silence=is_silence)
             questions.append(elimination)
         return questions
 
@@ -221,8 +230,8 @@ class Course:
         return elimination
 
 
-def _build_schemes(protocol: str, accepted: Codes, asked: Codes) -> Offer:
-    return offer_schemes(protocol, asked, readable(accepted) if protocol == "TLS 1.3" else accepted)
+def _build_schemes(protocol: str, accepted: Codes, shape: Shape, asked: Codes) -> Offer:
+    return offer_schemes(protocol, asked, readable(accepted) if protocol == "TLS 1.3" else accepted, shape)
 
 
 def _pieces(items: Codes, most: int) -> list[Codes]:

@@ -17,9 +17,8 @@ from toolkit.collect.survey_forms import (
     Codes,
     Form,
     Question,
+    add_control,
     add_known,
-    add_other_version,
-    in_length,
     put_in_form,
 )
 from toolkit.collect.survey_interview import Interview
@@ -120,9 +119,9 @@ class Elimination:
         """Whether anything was refused without a word."""
         return any(finding.is_silence for finding in self.findings.values())
 
-    def say_of_all(self, state: str, reason: str) -> None:
+    def say_of_all(self, state: str, reason: str, *, is_silence: bool = False) -> None:
         """Say the same of everything, without asking."""
-        self.findings = dict.fromkeys(self.question.items, Finding(state, reason))
+        self.findings = dict.fromkeys(self.question.items, Finding(state, reason, is_silence=is_silence))
 
     async def run(self) -> None:
         """Ask about everything."""
@@ -130,9 +129,7 @@ class Elimination:
         await self._narrow(self.question.items, self.question.items)
         await self._heed_others()
 
-    async def retry(
-        self, pieces: Sequence[Codes], build: Callable[[Codes], Offer], most: int | None = None
-    ) -> None:
+    async def retry(self, pieces: Sequence[Codes], build: Callable[[Codes], Offer], most: int | None = None) -> None:
         """Ask about these again, piece by piece: in lists of `most` places, null: in the same long list."""
         self.question = replace(self.question, build=build)
         self.closings = []
@@ -239,10 +236,7 @@ class Elimination:
         if self.choices:
             return add_known(question, places, remaining, form, self.choices[0])
         assert control is not None
-        if question.kind == "suite" and question.protocol != "SSL 2.0":
-            known = self.interview.control_suite
-            return add_other_version(question, places, remaining, form, control, known)
-        return in_length(control, form)
+        return add_control(question, places, remaining, form, control=control, known=self.interview.control_suite)
 
     def _close(self, closing: Closing) -> None:
         """Say of all that is left what the last answer proves."""

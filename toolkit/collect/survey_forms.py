@@ -64,28 +64,43 @@ RFC 6101, 5.6.1.2, with the signalling suite of RFC 5746)."""
 
 def put_in_form(question: Question, places: Codes, asked: Collection[int], form: Form) -> Offer:
     """The hello that asks about these, which are some of the `places`."""
-    return in_length(question.build(_arrange(question, places, asked, form)), form)
+    offer = question.build(_arrange(question, places, asked, form))
+    if form.has_room and question.kind != "suite":
+        offer = replace(offer, suites=(FILLERS[-1], *offer.suites))
+    return in_length(offer, form)
 
 
 def add_known(question: Question, places: Codes, asked: Collection[int], form: Form, known: int) -> Offer:
-    """The same hello, but one item that was accepted stands in the place of its first filler."""
+    """The same hello, but one item that was accepted stands before the others."""
     listed = _arrange(question, places, asked, form)
-    return in_length(question.build((known, *listed[1:]) if form.has_room else (known, *listed)), form)
+    return in_length(question.build((known, *listed[form.has_room :])), form)
 
 
-def add_other_version(
-    question: Question, places: Codes, asked: Collection[int], form: Form, control: Offer, known: int
+def add_control(
+    question: Question, places: Codes, asked: Collection[int], form: Form, *, control: Offer, known: int
 ) -> Offer:
-    """The same hello, but it offers the version of the control too, and a suite that was accepted with it."""
+    """The same hello, but it offers what the control does as well, and first the suite that was accepted with it.
+
+    SSL 2.0 is offered alone: its control is another hello of that length.
+    """
+    if question.protocol == "SSL 2.0":
+        return in_length(control, form)
     listed = _arrange(question, places, asked, form)
-    versions = {question.protocol, *control.versions}
-    mixed = replace(
-        control,
-        versions=tuple(version for version in PROTOCOLS if version in versions),
-        suites=(known, *(listed[1:] if form.has_room else listed)),
-        length=question.build(listed).length,
+    offer = question.build(listed[form.has_room :] if question.kind == "suite" else listed)
+    both = replace(
+        offer,
+        versions=tuple(version for version in PROTOCOLS if version in {*offer.versions, *control.versions}),
+        suites=(known, *offer.suites),
+        groups=_union(control.groups, offer.groups),
+        key_shares=control.key_shares or offer.key_shares,
+        signature_schemes=_union(control.signature_schemes, offer.signature_schemes),
+        signature_schemes_cert=_union(control.signature_schemes_cert, offer.signature_schemes_cert),
     )
-    return in_length(mixed, form)
+    return in_length(both, form)
+
+
+def _union(first: Codes, second: Codes) -> Codes:
+    return tuple(dict.fromkeys([*first, *second]))
 
 
 def _arrange(question: Question, places: Codes, asked: Collection[int], form: Form) -> Codes:

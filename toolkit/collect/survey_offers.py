@@ -60,14 +60,18 @@ def offer_suites(protocol: str, asked: tuple[int, ...], shape: Shape = FULL) -> 
     )
 
 
-def offer_groups(protocol: str, asked: tuple[int, ...], accepted_suites: tuple[int, ...]) -> Offer:
+def offer_groups(protocol: str, asked: tuple[int, ...], accepted_suites: tuple[int, ...], shape: Shape = FULL) -> Offer:
     """The hello that asks for these groups: without a key share, so that a HelloRetryRequest names the choice."""
-    return replace(offer_suites(protocol, accepted_suites), groups=asked, key_shares=(), meaning="asks for groups")
+    return replace(
+        offer_suites(protocol, accepted_suites, shape), groups=asked, key_shares=(), meaning="asks for groups"
+    )
 
 
-def offer_schemes(protocol: str, asked: tuple[int, ...], accepted_suites: tuple[int, ...]) -> Offer:
+def offer_schemes(
+    protocol: str, asked: tuple[int, ...], accepted_suites: tuple[int, ...], shape: Shape = FULL
+) -> Offer:
     """The hello that asks for these signature schemes."""
-    return replace(offer_suites(protocol, accepted_suites), signature_schemes=asked, meaning="asks for schemes")
+    return replace(offer_suites(protocol, accepted_suites, shape), signature_schemes=asked, meaning="asks for schemes")
 
 
 @cache
