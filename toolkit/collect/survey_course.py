@@ -18,6 +18,7 @@ from toolkit.collect.survey_offers import (
     SHORTER,
     Shape,
     asked_groups,
+    asked_schemes,
     asked_suites,
     offer_groups,
     offer_schemes,
@@ -52,12 +53,23 @@ class Course:
         self.others: list[Elimination] = []
         self.remarks: dict[str, str] = {}
         self._parts = parts
+        self._unopened = count_questions(parts)
         self._shapes: dict[str, Shape] = {}
 
     @property
     def questions(self) -> list[Elimination]:
         """All of them."""
         return [*self.suites.values(), *self.others]
+
+    @property
+    def answered(self) -> int:
+        """How many suites, groups and schemes of any version something is said of by now."""
+        return sum(len(question.findings) for question in self.questions)
+
+    @property
+    def asked(self) -> int:
+        """Of how many. What will be asked about groups and schemes is known after the suites; until then, of all."""
+        return self._unopened + sum(len(question.question.items) for question in self.questions)
 
     @property
     def bound(self) -> int:
@@ -81,6 +93,8 @@ class Course:
         asked = list(self.suites.values())
         await self._ask(asked)
         await _together(self._try_again(elimination) for elimination in asked)
+        if self.interview.control is not None:
+            await _together(elimination.resume() for elimination in asked if elimination.is_waiting)
         await self._read_shorter()
         for elimination in asked:
             await elimination.find_order()
@@ -99,6 +113,7 @@ class Course:
 
     def _first_questions(self) -> dict[str, Elimination]:
         questions = {}
+        self._unopened = count_questions(self._parts) - count_questions(("suites",))
         for protocol in PROTOCOLS:
             question = Question("suite", protocol, asked_suites(protocol), partial(offer_suites, protocol))
             questions[protocol] = Elimination(question, self.interview)
@@ -160,7 +175,8 @@ class Course:
 
     def _further_questions(self) -> list[Elimination]:
         """Groups and schemes, for the versions that have them and are not refused."""
-        questions = []
+        questions: list[Elimination] = []
+        self._unopened = 0
         newest, classic = self.suites["TLS 1.3"], self._accepted_classic()
         if "groups" in self._parts:
             if newest.state != "refused":
@@ -228,6 +244,17 @@ class Course:
         if not accepted:
             elimination.say_of_all("untested", f"{question.protocol} itself is untested")
         return elimination
+
+
+def count_questions(parts: tuple[Part, ...]) -> int:
+    """How many suites, groups and schemes a survey of one address asks about at most."""
+    counted = sum(len(asked_suites(protocol)) for protocol in PROTOCOLS)
+    if "groups" in parts:
+        counted += len(asked_groups("TLS 1.3"))
+        counted += sum(len(asked_groups("TLS 1.2", is_finite_field=each)) for each in (False, True))
+    if "signature_schemes" in parts:
+        counted += sum(len(asked_schemes(protocol)) for protocol in ("TLS 1.2", "TLS 1.3"))
+    return counted
 
 
 def _build_schemes(protocol: str, accepted: Codes, shape: Shape, asked: Codes) -> Offer:

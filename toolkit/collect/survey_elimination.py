@@ -132,7 +132,7 @@ class Elimination:
     async def retry(self, pieces: Sequence[Codes], build: Callable[[Codes], Offer], most: int | None = None) -> None:
         """Ask about these again, piece by piece: in lists of `most` places, null: in the same long list."""
         self.question = replace(self.question, build=build)
-        self.closings = []
+        self.closings, self._silences = [], []
         self._fork()
         for piece in pieces:
             fillers = () if most is None else (FILLERS * most)[: most - len(piece)]
