@@ -179,7 +179,7 @@ class Round:
         self._rows = Rows(round_=name, vantage=vantage)
         self._kept_at = monotonic()
         self._described: dict[str, object] | None = None
-        self._unresolved = len(plan.targets)
+        self._targets = self._unresolved = len(plan.targets)
         self._foreseen = self._looks = self._looks_ok = self._connections = 0
 
     def watch(self, *, progress: bool) -> None:
@@ -262,7 +262,7 @@ class Round:
                 self._keep_batch()
 
     def _begin(self, expanded: Expanded) -> None:
-        self._unresolved = len(expanded.targets)
+        self._targets = self._unresolved = len(expanded.targets)
         self._described = {
             "round": self._name,
             "source": ", ".join(sorted({target.source for target in expanded.targets})) or "live",

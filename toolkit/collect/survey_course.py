@@ -18,7 +18,6 @@ from toolkit.collect.survey_offers import (
     SHORTER,
     Shape,
     asked_groups,
-    asked_schemes,
     asked_suites,
     offer_groups,
     offer_schemes,
@@ -63,13 +62,13 @@ class Course:
 
     @property
     def answered(self) -> int:
-        """How many suites, groups and schemes of any version something is said of by now."""
-        return sum(len(question.findings) for question in self.questions)
+        """How many questions are answered by now. A question is one about all suites of a version, and the like."""
+        return sum(question.is_answered for question in self.questions)
 
     @property
     def asked(self) -> int:
         """Of how many. What will be asked about groups and schemes is known after the suites; until then, of all."""
-        return self._unopened + sum(len(question.question.items) for question in self.questions)
+        return self._unopened + len(self.questions)
 
     @property
     def bound(self) -> int:
@@ -247,14 +246,10 @@ class Course:
 
 
 def count_questions(parts: tuple[Part, ...]) -> int:
-    """How many suites, groups and schemes a survey of one address asks about at most."""
-    counted = sum(len(asked_suites(protocol)) for protocol in PROTOCOLS)
-    if "groups" in parts:
-        counted += len(asked_groups("TLS 1.3"))
-        counted += sum(len(asked_groups("TLS 1.2", is_finite_field=each)) for each in (False, True))
-    if "signature_schemes" in parts:
-        counted += sum(len(asked_schemes(protocol)) for protocol in ("TLS 1.2", "TLS 1.3"))
-    return counted
+    """How many questions a survey of one address asks at most."""
+    counted = {"suites": len(PROTOCOLS), "groups": 3}
+    counted["signature_schemes"] = sum(len(schemes_by_key(protocol)) for protocol in ("TLS 1.2", "TLS 1.3"))
+    return sum(counted[part] for part in parts)
 
 
 def _build_schemes(protocol: str, accepted: Codes, shape: Shape, asked: Codes) -> Offer:

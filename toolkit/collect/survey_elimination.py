@@ -115,6 +115,11 @@ class Elimination:
         return bool(self._silences)
 
     @property
+    def is_answered(self) -> bool:
+        """Whether something is known of each item."""
+        return len(self.findings) == len(self.question.items)
+
+    @property
     def rests_on_silence(self) -> bool:
         """Whether anything was refused without a word."""
         return any(finding.is_silence for finding in self.findings.values())

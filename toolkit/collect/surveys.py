@@ -191,11 +191,11 @@ class SurveyRound(Round):
         self._engine: SurveyEngine | None = None
 
     def _progress(self) -> tuple[int, int]:
-        """Questions answered, and all: each suite, group and scheme of each version at each address is one."""
-        answered, asked = 0, self._unresolved * count_questions(self._parts)
-        for each in list(self._engine.surveyed) if self._engine else []:
-            answered, asked = answered + each.course.answered, asked + each.course.asked
-        return answered, asked
+        """Questions answered, and all: the suites of a version at an address are one, and take many connections."""
+        surveyed = list(self._engine.surveyed) if self._engine else []
+        unknown = max(self._targets - len({each.target for each in surveyed}), 0)
+        asked = sum(each.course.asked for each in surveyed) + unknown * count_questions(self._parts)
+        return sum(each.course.answered for each in surveyed), asked
 
     def _draw(self, bar: Bar) -> None:
         bar.show(*self._progress(), connections=self._connections)
