@@ -84,9 +84,13 @@ def test_an_interrupt_keeps_what_was_seen_and_comes_through(
     loopback: Loopback, store: Store, one_by_one: Limits
 ) -> None:
     url = f"smtp://127.0.0.1:{loopback.serve(Pausing(3, interrupt))}"
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as interrupted:
         collect(url, store, samples=9, limits=one_by_one, progress=False)
     kept = store.load()
+    name = kept.rounds["round"].iloc[0]
+    assert str(interrupted.value) == (
+        f"Interrupted: 3 looks kept in {store.path}. To make the rest, collect again with resume={name!r} (--resume)."
+    )
     assert list(kept.observations["outcome"]) == ["deferred"] * 3
     assert list(kept.rounds["end_reason"].dropna()) == ["interrupted"]
     assert list(kept.rounds["looks"].dropna()) == [3]

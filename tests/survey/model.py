@@ -55,7 +55,7 @@ class Model:
         return self.answer(offer)
 
     def answer(self, offer: Offer) -> Answer:
-        (protocol,) = offer.versions
+        protocol = next((each for each in reversed(offer.versions) if each in self.suites), offer.versions[-1])
         is_long = self.most_bytes < 1 << 15 and hello_bytes(offer) > self.most_bytes
         if is_long or len(offer.suites) > self.most_suites:
             return self.choked()

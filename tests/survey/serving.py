@@ -7,7 +7,7 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from tests.wire.peers import context
 
@@ -44,6 +44,33 @@ def serving(ciphers: str, oldest: ssl.TLSVersion) -> Iterator[int]:
 
     with answering(serve) as port:
         yield port
+
+
+@contextlib.contextmanager
+def dropping(port: int, lengths: Collection[int]) -> Iterator[int]:
+    """The port of a proxy that closes without a word where the length of the hello is one of these modulo 256."""
+
+    def carry(source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+
+    def serve(connection: socket.socket) -> None:
+        with contextlib.suppress(OSError), connection:
+            connection.settimeout(10)
+            hello = connection.recv(65536)
+            while len(hello) < 5 + int.from_bytes(hello[3:5]) and hello[0] == 22:
+                hello += connection.recv(65536)
+            if (len(hello) - 5) % 256 in lengths:
+                return
+            with socket.create_connection(("127.0.0.1", port), 10) as behind:
+                behind.sendall(hello)
+                threading.Thread(target=carry, args=(connection, behind), daemon=True).start()
+                carry(behind, connection)
+
+    with answering(serve) as made:
+        yield made
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ import pytest
 from tests.conftest import need
 from tests.interop import daemons as common
 from tests.survey import daemons
+from tests.survey.serving import dropping
 from toolkit.collect.surveys import survey
 from toolkit.dissection import dissect
 from toolkit.reference import askable, find_suite, suites
@@ -204,6 +205,19 @@ def test_openssl_with_everything_that_it_was_built_with(folder: Path) -> None:
     assert {(p, k) for p, k in zip(keys["protocol"], keys["key_type"], strict=True)} == {
         (protocol, kind) for protocol in (*VERSIONS, "TLS 1.3") for kind in ("RSA", "EC")
     }
+
+
+@pytest.mark.parametrize("lengths", [{10, 14}, {1200 % 256}, set(range(0, 256, 2))], ids=["some", "ours", "even"])
+def test_behind_a_path_that_drops_some_lengths(folder: Path, lengths: set[int]) -> None:
+    with daemons.s_server(folder, "-cipher", "ALL:@SECLEVEL=0", "-min_protocol", "TLSv1") as port:
+        direct = found(port)
+        with dropping(port, lengths) as behind:
+            target = parse_target("tls://mail.interop.test:9999", connect_to=f"127.0.0.1:{behind}")
+            tables = survey(target, rate=None, concurrency=8, pause_seconds=0, progress=False, parts=("suites",))
+    rows = tables.support[tables.support["suite_code"].notna()]
+    refused = rows[rows["state"] == "refused"]
+    assert not accepted(direct) & set(zip(refused["protocol"], refused["suite_code"].astype(int), strict=True))
+    assert accepted(tables) == accepted(direct)
 
 
 def test_an_anonymous_server_that_asks_for_a_certificate_is_not_sound(folder: Path) -> None:

@@ -68,8 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ToolkitError as error:
         _complain(str(error))
         return next(code for kind, code in _CODES if isinstance(error, kind))
-    except KeyboardInterrupt:
-        _complain("interrupted.")
+    except KeyboardInterrupt as interrupt:
+        _complain(str(interrupt) or "interrupted.")
         return INTERRUPTED
     except BrokenPipeError:
         return FINE  # the reader of the output has ended (`| head`)

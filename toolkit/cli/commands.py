@@ -92,6 +92,7 @@ def collect(arguments: argparse.Namespace) -> int:
         limits=arguments.limits,
         ehlo=arguments.ehlo,
         progress=sys.stderr.isatty(),
+        resume=arguments.resume,
     )
     looks = store.load(services=list(end["services"])).observations
     looks = looks[looks["round"] == end["round"]]

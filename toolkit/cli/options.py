@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     collect = known.add_parser("collect", help="look once, and keep what was seen in a store")
     _add_look_options(collect)
     collect.add_argument("--store", required=True, metavar="STORE", help="folder (or s3:// URL) of the store")
+    collect.add_argument("--resume", metavar="ROUND", help="make the looks that an interrupted round did not make")
     collect.set_defaults(command=commands.collect)
 
     survey = known.add_parser("survey", help="find out what a server accepts, each answer proven")

@@ -62,9 +62,10 @@ class Expanded:
 
 @dataclass(frozen=True, slots=True)
 class More:
-    """So many looks more are to be made."""
+    """So many looks more are to be made, and of so many targets more is known where they are."""
 
     looks: int
+    targets: int = 0
 
 
 Report = Expanded | More | Look
@@ -177,19 +178,20 @@ class Engine:
     async def _resolve(self, hosts: Iterator[tuple[str, list[Target]]], group: asyncio.TaskGroup) -> None:
         plan, limits = self._plan, self._plan.limits
         for host, targets in hosts:
+            addresses: list[str] = []
             if limits.blocks(host):
                 self._fail(targets, "", "skipped", f"{host} is on the block list")
-                continue
-            try:
-                addresses = await find_addresses(host, seconds=limits.resolve_seconds, resolver=plan.resolver)
-            except NotResolvedError as error:
-                self._fail(targets, "", "not_resolved", str(error))
-                continue
+            else:
+                try:
+                    addresses = await find_addresses(host, seconds=limits.resolve_seconds, resolver=plan.resolver)
+                except NotResolvedError as error:
+                    self._fail(targets, "", "not_resolved", str(error))
             for address in addresses[: plan.addresses]:
                 if limits.blocks(address):
                     self._fail(targets, address, "skipped", f"{address} is on the block list")
                 else:
                     self._queue_up(targets, address, group)
+            self._queue.put(More(0, len(targets)))
 
     def _queue_up(self, targets: list[Target], address: str, group: asyncio.TaskGroup) -> None:
         """Line the looks at the address up, and see to it that somebody makes them."""

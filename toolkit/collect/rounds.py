@@ -13,16 +13,16 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
 from time import monotonic
-from typing import Final, Literal, Never
+from typing import Final, Literal
 
 import pandas as pd
-from tqdm.auto import tqdm
 
 from toolkit import schema, text
 from toolkit.collect.engine import Engine, Expanded, Key, More, Plan
 from toolkit.collect.interrupt import interrupts
 from toolkit.collect.limits import POLITE, Limits
 from toolkit.collect.names import Resolver
+from toolkit.collect.progress import Bar
 from toolkit.collect.rows import Rows
 from toolkit.collect.settling import Settling
 from toolkit.errors import StoreError, UsageError
@@ -124,7 +124,7 @@ def collect(
     The start row is kept before the first look is made, so what hinders keeping is an error before that. Looks are
     kept in batches as they are made; a process that is killed loses at most the last batch (2,000 looks or 10 seconds),
     and its round has no end row. Ctrl-C ends the round early: what was seen is kept, the end row says `interrupted`,
-    and `KeyboardInterrupt` is raised again.
+    and `KeyboardInterrupt` is raised again, with the number of looks kept and how to resume.
 
     `resume`: the identifier of a round in the store that did not finish, even before its first look; looks that it
     has already are not made again. Its second end row counts what was done since.
@@ -161,12 +161,17 @@ def collect(
     if until is not None:
         plan = replace(plan, settling=_settling(name, until, min_share, store, plan))
     watched = Round(name, plan, vantage, store.append)
-    watched.watch(progress=progress)
+    try:
+        watched.watch(progress=progress)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_farewell(watched, name, store)) from None
     return schema.frame("rounds", [watched.row]).iloc[0]
 
 
 class Round:
     """Follows the engine: draws progress, and hands batches to `keep` with the round's rows around them."""
+
+    _title, _unit = "Looking", "look"
 
     def __init__(self, name: str, plan: Plan, vantage: str | None, keep: Callable[[Tables], None]) -> None:
         self.row: dict[str, object] = {}
@@ -174,6 +179,7 @@ class Round:
         self._rows = Rows(round_=name, vantage=vantage)
         self._kept_at = monotonic()
         self._described: dict[str, object] | None = None
+        self._targets = self._unresolved = len(plan.targets)
         self._foreseen = self._looks = self._looks_ok = self._connections = 0
 
     def watch(self, *, progress: bool) -> None:
@@ -192,7 +198,7 @@ class Round:
         try:
             with (
                 interrupts(engine.cancel) as interrupted,
-                tqdm(desc="Looking", unit="look", total=0, disable=not progress) as bar,
+                Bar(desc=self._title, unit=self._unit, total=self._progress()[1], disable=not progress) as bar,
             ):
                 self._follow(engine, bar)
                 if not interrupted.is_set():
@@ -202,6 +208,13 @@ class Round:
             self._finish(end_reason)
         if interrupted.is_set():
             raise KeyboardInterrupt
+
+    def _draw(self, bar: Bar) -> None:
+        bar.show(*self._progress())
+
+    def _progress(self) -> tuple[int, int]:
+        """What is done, and of how much: looks. A target whose addresses are not known yet counts as one address."""
+        return self._looks, self._foreseen + self._unresolved * len(self._plan.offers) * self._plan.samples
 
     def _start(self) -> Engine:
         """Begin to ask."""
@@ -226,14 +239,14 @@ class Round:
     def _planned(self, expanded: Expanded) -> int | None:
         return _planned(self._plan, expanded)
 
-    def _follow(self, engine: Engine, bar: "tqdm[Never]") -> None:
+    def _follow(self, engine: Engine, bar: Bar) -> None:
         for report in engine.reports():
             if isinstance(report, Expanded):
                 self._begin(report)
                 engine.go_on()
             elif isinstance(report, More):
                 self._foreseen += report.looks
-                bar.total = self._foreseen
+                self._unresolved -= report.targets
             elif report is None:
                 bar.refresh()
             else:
@@ -241,7 +254,7 @@ class Round:
                 self._looks += 1
                 self._looks_ok += report.answer.outcome == "ok"
                 self._connections += report.is_connected
-                bar.update()
+                self._draw(bar)
             is_full = len(self._rows) >= _BATCH_LOOKS or self._rows.size >= _BATCH_BYTES
             is_due = is_full or (len(self._rows) > 0 and monotonic() - self._kept_at > _BATCH_SECONDS)
             # A domain whose mail servers are not found is a row before the start row is kept: it waits for that.
@@ -249,6 +262,7 @@ class Round:
                 self._keep_batch()
 
     def _begin(self, expanded: Expanded) -> None:
+        self._targets = self._unresolved = len(expanded.targets)
         self._described = {
             "round": self._name,
             "source": ", ".join(sorted({target.source for target in expanded.targets})) or "live",
@@ -326,6 +340,15 @@ def make_plan(
         ehlo=ehlo,
         known=known,
     )
+
+
+def _farewell(watched: Round, name: str, store: Store) -> str:
+    """What an interrupt leaves in the store, and how to go on."""
+    looks = watched.row.get("looks")
+    if not looks:
+        return f"Interrupted before the first look was made; {store.path} has no look of this round."
+    kept = f"{looks} look{'s' if looks != 1 else ''}"
+    return f"Interrupted: {kept} kept in {store.path}. To make the rest, collect again with resume={name!r} (--resume)."
 
 
 def _settling(name: str, until: str, min_share: float, store: Store, plan: Plan) -> Settling:

@@ -10,7 +10,8 @@ from functools import partial
 from typing import Final, Literal
 
 from toolkit.collect.last_resort import read_certificate
-from toolkit.collect.survey_elimination import LONG, Codes, Elimination, Question, kinds_of
+from toolkit.collect.survey_elimination import LONG, Elimination, kinds_of
+from toolkit.collect.survey_forms import Codes, Question
 from toolkit.collect.survey_interview import Interview
 from toolkit.collect.survey_offers import (
     FULL,
@@ -51,11 +52,23 @@ class Course:
         self.others: list[Elimination] = []
         self.remarks: dict[str, str] = {}
         self._parts = parts
+        self._unopened = count_questions(parts)
+        self._shapes: dict[str, Shape] = {}
 
     @property
     def questions(self) -> list[Elimination]:
         """All of them."""
         return [*self.suites.values(), *self.others]
+
+    @property
+    def answered(self) -> int:
+        """How many questions are answered by now. A question is one about all suites of a version, and the like."""
+        return sum(question.is_answered for question in self.questions)
+
+    @property
+    def asked(self) -> int:
+        """Of how many. What will be asked about groups and schemes is known after the suites; until then, of all."""
+        return self._unopened + len(self.questions)
 
     @property
     def bound(self) -> int:
@@ -79,6 +92,8 @@ class Course:
         asked = list(self.suites.values())
         await self._ask(asked)
         await _together(self._try_again(elimination) for elimination in asked)
+        if self.interview.control is not None:
+            await _together(elimination.resume() for elimination in asked if elimination.is_waiting)
         await self._read_shorter()
         for elimination in asked:
             await elimination.find_order()
@@ -89,12 +104,15 @@ class Course:
         if self.interview.is_mixed:
             for elimination in self.questions:
                 elimination.forget_refusals()
+        if self.interview.control is not None and any(elimination.rests_on_silence for elimination in self.questions):
+            await self.interview.is_answering(self.interview.control)
         if self.interview.is_unsteady:
             for elimination in self.questions:
                 elimination.forget_silence()
 
     def _first_questions(self) -> dict[str, Elimination]:
         questions = {}
+        self._unopened = count_questions(self._parts) - count_questions(("suites",))
         for protocol in PROTOCOLS:
             question = Question("suite", protocol, asked_suites(protocol), partial(offer_suites, protocol))
             questions[protocol] = Elimination(question, self.interview)
@@ -109,26 +127,29 @@ class Course:
     async def _try_again(self, elimination: Elimination) -> None:
         """Where nothing was accepted, find out whether it was for the length of the hello, or for one kind of suite.
 
-        Of a version that is named in the refusal, nothing else is asked. Lengths are tried where no long hello was
+        Of a version that is named in the refusal, nothing else is asked. Lengths are tried where no hello as long was
         ever answered; and where a version ended without a word of refusal, suites without finite fields alone.
         """
-        protocol, verdicts = elimination.question.protocol, [verdict for _, verdict in elimination.closings]
+        protocol, verdicts = elimination.question.protocol, [closing.verdict for closing in elimination.closings]
         is_named = any("protocol_version" in v.reason or "answered with" in v.reason for v in verdicts)
-        if elimination.state == "accepted" or is_named or protocol in ("SSL 2.0", "TLS 1.3"):
+        if elimination.state == "accepted" or is_named or protocol == "SSL 2.0":
             return
-        items = popular_first(protocol)
-        if self.interview.longest_read <= LONG:
+        items, interview = popular_first(protocol), self.interview
+        if not interview.reads_full or interview.longest_read < min(LONG + 1, len(items)):
             for shape in SHORTER:
                 first = items[: shape.most_suites]
                 if await self._is_taken(protocol, first, shape):
+                    self._shapes[protocol] = shape
                     most = shape.most_suites
-                    self.remarks[protocol] = f"only hellos of at most {most} suites are understood: asked in pieces"
-                    await elimination.retry(_pieces(items, most), partial(offer_suites, protocol, shape=shape))
+                    self.remarks[protocol] = (
+                        f"only shorter hellos are answered: asked in pieces of at most {most} suites"
+                    )
+                    await elimination.retry(_pieces(items, most), partial(offer_suites, protocol, shape=shape), most)
                     return
         elif not all(verdict.kind == "refused" and not verdict.is_silence for verdict in verdicts):
             kinds = kinds_of(items)
-            if await self._is_taken(protocol, kinds[0], FULL):
-                self.interview.controls += len(kinds)
+            if len(kinds) > 1 and await self._is_taken(protocol, kinds[0], FULL):
+                interview.controls += len(kinds)
                 self.remarks[protocol] = "the server fails with suites that it chooses: asked by kind of key exchange"
                 await elimination.retry(kinds, elimination.question.build)
 
@@ -144,15 +165,17 @@ class Course:
             return
         shape = SHORTER[0]
         for protocol, elimination in self.suites.items():
-            for items, verdict in list(elimination.closings):
-                if verdict.kind == "refused" and len(items) > LONG:
+            for closing in list(elimination.closings):
+                if closing.verdict.kind == "refused" and len(closing.offer.suites) > LONG:
                     self.remarks[protocol] = "the server does not read long lists to their end: asked again in pieces"
-                    pieces = _pieces(items, shape.most_suites)
-                    await elimination.retry(pieces, partial(offer_suites, protocol, shape=shape))
+                    most = shape.most_suites
+                    pieces = _pieces(closing.items, most)
+                    await elimination.retry(pieces, partial(offer_suites, protocol, shape=shape), most)
 
     def _further_questions(self) -> list[Elimination]:
         """Groups and schemes, for the versions that have them and are not refused."""
-        questions = []
+        questions: list[Elimination] = []
+        self._unopened = 0
         newest, classic = self.suites["TLS 1.3"], self._accepted_classic()
         if "groups" in self._parts:
             if newest.state != "refused":
@@ -183,7 +206,10 @@ class Course:
             kept = self._curve(protocol)
         if kept in items:
             items = (*(item for item in items if item != kept), kept)
-        question = Question("group", protocol, items, lambda asked: offer_groups(protocol, asked, accepted), kept)
+        shape = self._shapes.get(protocol, FULL)
+        question = Question(
+            "group", protocol, items, lambda asked: offer_groups(protocol, asked, accepted, shape), kept
+        )
         return self._open(question, accepted)
 
     def _curve(self, protocol: str) -> int | None:
@@ -194,19 +220,21 @@ class Course:
     def _schemes(self, protocol: str) -> list[Elimination]:
         """One question for each kind of key: a server that settles on a suite or a certificate first may fail
         for the schemes of another kind, which it would take if it were asked for that kind alone."""
-        signing = self.suites[protocol]
+        signing, shape = self.suites[protocol], self._shapes.get(protocol, FULL)
         questions = []
         for authentication, items in schemes_by_key(protocol).items():
             relevant = [code for code in signing.question.items if signs(code, authentication)]
             accepted = tuple(code for code in signing.accepted if code in relevant)
-            question = Question("signature_scheme", protocol, items, partial(_build_schemes, protocol, accepted))
+            question = Question("signature_scheme", protocol, items, partial(_build_schemes, protocol, accepted, shape))
             elimination = Elimination(question, self.interview)
             if not accepted:
                 states = {signing.finding(code).state for code in relevant}
                 if "untested" in states or not states:
                     elimination.say_of_all("untested", "no suite that it could sign is known to be accepted")
                 else:
-                    elimination.say_of_all("refused", "every suite that it could sign was refused")
+                    is_silence = any(signing.finding(code).is_silence for code in relevant)
+                    words = "every suite that it could sign was refused"
+                    elimination.say_of_all("refused", words, is_silence=is_silence)
             questions.append(elimination)
         return questions
 
@@ -217,8 +245,15 @@ class Course:
         return elimination
 
 
-def _build_schemes(protocol: str, accepted: Codes, asked: Codes) -> Offer:
-    return offer_schemes(protocol, asked, readable(accepted) if protocol == "TLS 1.3" else accepted)
+def count_questions(parts: tuple[Part, ...]) -> int:
+    """How many questions a survey of one address asks at most."""
+    counted = {"suites": len(PROTOCOLS), "groups": 3}
+    counted["signature_schemes"] = sum(len(schemes_by_key(protocol)) for protocol in ("TLS 1.2", "TLS 1.3"))
+    return sum(counted[part] for part in parts)
+
+
+def _build_schemes(protocol: str, accepted: Codes, shape: Shape, asked: Codes) -> Offer:
+    return offer_schemes(protocol, asked, readable(accepted) if protocol == "TLS 1.3" else accepted, shape)
 
 
 def _pieces(items: Codes, most: int) -> list[Codes]:

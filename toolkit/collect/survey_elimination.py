@@ -1,28 +1,38 @@
 """Elimination: offer all that is asked about, strike what the server chose, offer the rest, until it refuses.
 
-Each handshake proves one acceptance or refuses all that is left, so n acceptances take n + 1 handshakes. What stops a
-chain early (a hang, an answer that was not offered) leaves the rest `untested`.
+Each handshake proves one acceptance or refuses all that is left, so n acceptances take n + 1 handshakes, and three more
+where the refusal is silent. What stops a chain early (a hang, an answer that was not offered) leaves the rest
+`untested`.
 """
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, Literal
 
+from toolkit.collect.survey_forms import (
+    LISTED,
+    OTHERS,
+    Codes,
+    Form,
+    Question,
+    add_control,
+    add_known,
+    put_in_form,
+)
 from toolkit.collect.survey_interview import Interview
-from toolkit.collect.survey_offers import common_suites, popular_first
-from toolkit.collect.survey_verdicts import Item, Verdict, judge, name_of, soundness
+from toolkit.collect.survey_offers import FILLERS, common_suites, popular_first
+from toolkit.collect.survey_verdicts import Verdict, judge, name_of, soundness
 from toolkit.reference import Offer, suites
 from toolkit.wire import Answer
-
-Codes = tuple[int, ...]
 
 LONG: Final = 128
 """Suites; some servers do not read more of a hello."""
 
 MIXED: Final = "the same offer was accepted another time, so several machines answer, and differ"
 
-UNSTEADY: Final = "the same offer was answered another time, so silence proves nothing"
+UNSTEADY: Final = "silence did not follow the question: the same was answered at another time or in another form"
 
 
 @dataclass(slots=True)
@@ -40,18 +50,21 @@ NOT_REACHED: Final = Finding("untested", "the survey ended before it was asked")
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """Which of these does the server take, in this version? `items` are in the order in which they are offered.
+class Closing:
+    """How a chain ended: what was left, what the last answer proved of it, and the offer that was answered."""
 
-    `kept`: the last of them, where an offer without it would be refused for another reason. Before TLS 1.3 that is the
-    curve of an EC certificate, which must be among the groups offered (RFC 8422, section 5.1).
-    """
-
-    kind: Item
-    protocol: str
     items: Codes
-    build: Callable[[Codes], Offer]
-    kept: int | None = None
+    verdict: Verdict
+    offer: Offer
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What an offer in that form was answered, and what the answer proves."""
+
+    form: Form
+    verdict: Verdict
+    answer: Answer
 
 
 class Elimination:
@@ -66,11 +79,11 @@ class Elimination:
         self.findings: dict[int, Finding] = {}
         self.choices: list[int] = []
         self.order: Literal["server", "client"] | None = None
-        self.closings: list[tuple[Codes, Verdict]] = []
+        self.closings: list[Closing] = []
         self._in_order: int | None = None
         self._asked_order: asyncio.Task[None] | None = None
         self._is_asked = False
-        self._silences: list[Codes] = []
+        self._silences: list[tuple[Codes, Codes, _Asked]] = []
 
     @property
     def accepted(self) -> Codes:
@@ -101,38 +114,54 @@ class Elimination:
         """Silence was met before any control was known: `resume` when one is."""
         return bool(self._silences)
 
-    def say_of_all(self, state: str, reason: str) -> None:
+    @property
+    def is_answered(self) -> bool:
+        """Whether something is known of each item."""
+        return len(self.findings) == len(self.question.items)
+
+    @property
+    def rests_on_silence(self) -> bool:
+        """Whether anything was refused without a word."""
+        return any(finding.is_silence for finding in self.findings.values())
+
+    def say_of_all(self, state: str, reason: str, *, is_silence: bool = False) -> None:
         """Say the same of everything, without asking."""
-        self.findings = dict.fromkeys(self.question.items, Finding(state, reason))
+        self.findings = dict.fromkeys(self.question.items, Finding(state, reason, is_silence=is_silence))
 
     async def run(self) -> None:
         """Ask about everything."""
         self._is_asked = True
-        await self._narrow(self.question.items)
+        await self._narrow(self.question.items, self.question.items)
         await self._heed_others()
 
-    async def retry(self, pieces: Sequence[Codes], build: Callable[[Codes], Offer]) -> None:
-        """Ask about these again, piece by piece."""
+    async def retry(self, pieces: Sequence[Codes], build: Callable[[Codes], Offer], most: int | None = None) -> None:
+        """Ask about these again, piece by piece: in lists of `most` places, null: in the same long list."""
         self.question = replace(self.question, build=build)
-        self.closings = []
+        self.closings, self._silences = [], []
         self._fork()
         for piece in pieces:
-            await self._narrow(piece)
+            fillers = () if most is None else (FILLERS * most)[: most - len(piece)]
+            await self._narrow(piece, self.question.items if most is None else (*piece, *fillers))
         await self._heed_others()
 
     async def resume(self) -> None:
         """Ask about what was met with silence, now that others may have found a control."""
         silences, self._silences = self._silences, []
-        self.interview.controls += len(silences)
-        for items in silences:
-            await self._narrow(items)
+        for remaining, places, asked in silences:
+            await self._narrow(remaining, places, asked)
         await self._heed_others()
 
-    async def _narrow(self, remaining: Codes) -> None:
+    async def _narrow(self, remaining: Codes, places: Codes, asked: _Asked | None = None) -> None:
+        """Ask about what remains of the places. `asked`: the silence that met the first question."""
         self.interview.promised.discard(remaining)
         weight = self._weigh(remaining)
+        form = asked.form if asked else LISTED
         while remaining:
-            verdict, answer = await self._settle(remaining, weight)
+            asked = await self._settle(remaining, places, form, weight, asked)
+            verdict, answer = asked.verdict, asked.answer
+            if asked.form is not form:
+                form = asked.form
+                self._fork()
             if verdict.kind == "listed":
                 self._take_list(remaining, answer)
                 return
@@ -141,82 +170,93 @@ class Elimination:
                     # Each kind of exchange needs a refusal of its own, which is the price of a proof.
                     self.interview.controls += len(kinds)
                     self._fork()
-                    await _each(self._narrow, kinds)
+                    await _each(partial(self._narrow, places=places), kinds)
                     return
                 if verdict.kind == "silent":
                     self.interview.is_silent = True
-                    self._silences.append(remaining)
-                self._close(remaining, verdict)
+                    self._silences.append((remaining, places, asked))
+                self._close(Closing(remaining, verdict, put_in_form(self.question, places, remaining, form)))
                 return
             assert verdict.item is not None
             self._accept(verdict.item, answer)
             place = remaining.index(verdict.item)
             remaining = remaining[:place] + remaining[place + 1 :]
             if remaining and verdict.item == self.question.kept:
-                await self._close_without_kept(remaining, name_of(self.question.kind, verdict.item))
+                offer = put_in_form(self.question, places, remaining, form)
+                await self._close_without_kept(remaining, offer, name_of(self.question.kind, verdict.item))
                 return
-            weight = self._weigh(remaining)
+            asked, weight = None, self._weigh(remaining)
             if (count := self.interview.parts(weight)) > 1:
                 self._fork()
                 parts = self._divide(remaining, count)
                 self.interview.splits += count - 1
                 self.interview.promised.update(parts)
-                await _each(self._narrow, parts)
+                await _each(partial(self._narrow, places=places), parts)
                 return
 
-    async def _settle(self, offered: Codes, weight: float) -> tuple[Verdict, Answer]:
-        """Ask, and ask again where the answer proves nothing yet."""
-        interview, kind, protocol = self.interview, self.question.kind, self.question.protocol
-        offer = self.question.build(offered)
-        had_control = interview.control is not None
+    async def _settle(
+        self, remaining: Codes, places: Codes, form: Form, weight: float, silence: _Asked | None
+    ) -> _Asked:
+        """Ask, and ask again, in other forms, where the answer proves nothing yet."""
+        interview = self.interview
         interview.open.append(weight)
         try:
-            answer = await interview.put(offer)
-            verdict = judge(kind, protocol, offered, answer)
-            if verdict.kind == "unproven" and verdict.is_passing:
-                first, answer = verdict, await interview.put(offer, is_control=True)
-                verdict = judge(kind, protocol, offered, answer)
-                if verdict.kind != "unproven":
+            asked = silence or await self._put(remaining, places, form)
+            if asked.verdict.kind == "unproven" and asked.verdict.is_passing:
+                first, asked = asked.verdict, await self._put(remaining, places, OTHERS[form][0], is_control=True)
+                if asked.verdict.kind != "unproven":
                     interview.is_unsteady = True
-                elif verdict.is_passing:
-                    verdict = Verdict("unproven", f"twice {first.reason}" if first == verdict else verdict.reason)
-            if verdict.kind == "silent" and had_control:
-                return await self._confirm(offer, offered, verdict, answer)
+                elif asked.verdict == first:
+                    asked = replace(asked, verdict=Verdict("unproven", f"twice {first.reason}"))
+            if asked.verdict.kind == "silent" and interview.control is not None:
+                return await self._confirm(remaining, places, asked)
         finally:
             interview.open.remove(weight)
-        return verdict, answer
+        return asked
 
-    async def _confirm(self, offer: Offer, offered: Codes, silent: Verdict, answer: Answer) -> tuple[Verdict, Answer]:
-        """Whether silence is a refusal: the same twice more, and a control before and after."""
-        interview = self.interview
-        for _ in range(2):
-            again = await interview.put(offer, is_control=True)
-            verdict = judge(self.question.kind, self.question.protocol, offered, again)
-            if verdict.kind != "silent" or again.outcome != answer.outcome:
-                if again.outcome != "skipped":
+    async def _put(self, remaining: Codes, places: Codes, form: Form, *, is_control: bool = False) -> _Asked:
+        offer = put_in_form(self.question, places, remaining, form)
+        answer = await self.interview.put(offer, is_control=is_control)
+        return _Asked(form, judge(self.question.kind, self.question.protocol, remaining, answer), answer)
+
+    async def _confirm(self, remaining: Codes, places: Codes, silence: _Asked) -> _Asked:
+        """Whether silence is a refusal: the same in two more forms, after a control that has the first of them."""
+        interview, forms, words = self.interview, OTHERS[silence.form], silence.verdict.reason
+        if not await interview.is_answering(self._control(remaining, places, forms[0])):
+            return replace(silence, verdict=Verdict("unproven", f"{words}; and a control offer failed after that"))
+        for form in forms:
+            asked = await self._put(remaining, places, form, is_control=True)
+            if asked.verdict.kind != "silent" or asked.answer.outcome != silence.answer.outcome:
+                if asked.answer.outcome != "skipped":
                     interview.is_unsteady = True
-                if verdict.kind == "silent":
-                    verdict = Verdict("unproven", f"{silent.reason}; then {verdict.reason}")
-                return verdict, again
-        if not await interview.is_answering():
-            return Verdict("unproven", f"three times {silent.reason}; and a control offer failed after that"), answer
-        words = f"three times {silent.reason}; a control offer was accepted before and after"
-        return Verdict("refused", words, is_silence=True), answer
+                if asked.verdict.kind == "silent":
+                    asked = replace(asked, verdict=Verdict("unproven", f"{words}; then {asked.verdict.reason}"))
+                return asked
+        words = f"three times {words}, in three forms of hello; control offers were accepted between and after them"
+        return replace(silence, verdict=Verdict("refused", words, is_silence=True))
 
-    def _close(self, remaining: Codes, verdict: Verdict) -> None:
+    def _control(self, remaining: Codes, places: Codes, form: Form) -> Offer:
+        """The question in that form, and with it something that was accepted: that alone is to make the difference."""
+        question, control = self.question, self.interview.control
+        if self.choices:
+            return add_known(question, places, remaining, form, self.choices[0])
+        assert control is not None
+        return add_control(question, places, remaining, form, control=control, known=self.interview.control_suite)
+
+    def _close(self, closing: Closing) -> None:
         """Say of all that is left what the last answer proves."""
-        self.closings.append((remaining, verdict))
-        interview = self.interview
-        is_long = self.question.kind == "suite" and len(remaining) > LONG
+        self.closings.append(closing)
+        interview, verdict, remaining = self.interview, closing.verdict, closing.items
+        is_long = self.question.kind == "suite" and len(closing.offer.suites) > LONG
         if is_long and verdict.kind == "refused" and self.choices and interview.asked_length is None:
-            interview.asked_length = interview.beside(self._ask_length(remaining))
+            interview.asked_length = interview.beside(self._ask_length(closing.offer))
         state = "refused" if verdict.kind == "refused" else "untested"
         if self.question.kind == "suite" and self.choices and state == "refused":
             interview.refused_suites.update(remaining)
         closed = Finding(state, verdict.reason, is_silence=verdict.is_silence)
         self.findings.update(dict.fromkeys(remaining, closed))
 
-    async def _close_without_kept(self, remaining: Codes, kept: str) -> None:
+    async def _close_without_kept(self, remaining: Codes, offer: Offer, kept: str) -> None:
         """What stood before it in the offer was passed over: refused if the order is the client's, else not known."""
         if self._asked_order is not None:
             await self._asked_order
@@ -224,7 +264,7 @@ class Elimination:
             verdict = Verdict("refused", f"{kept} was chosen, which was offered after these, by the client's order")
         else:
             verdict = Verdict("unproven", f"{kept} was chosen, which the certificate needs; it may be preferred")
-        self._close(remaining, verdict)
+        self._close(Closing(remaining, verdict, offer))
 
     def _accept(self, item: int, answer: Answer) -> None:
         self.findings[item] = Finding("accepted", _remarks(answer), soundness(answer))
@@ -232,14 +272,16 @@ class Elimination:
         if len(self.choices) == 2 and (self._in_order is None or self._in_order > 0):
             self._asked_order = self.interview.beside(self._ask_order())
 
-    async def _ask_length(self, refused: Codes) -> None:
+    async def _ask_length(self, refused: Offer) -> None:
         """Whether the server reads long lists to their end: what it accepts, put last, must still be found."""
-        known, protocol = self.choices[0], self.question.protocol
-        offer = self.question.build((*refused, known))
-        answer = await self.interview.put(offer, is_control=True)
+        known, protocol, interview = self.choices[0], self.question.protocol, self.interview
+        offer = replace(refused, suites=(*refused.suites, known))
+        answer = await interview.put(offer, is_control=True)
         verdict = judge("suite", protocol, (known,), answer)
-        if verdict.kind == "refused" or (verdict.kind == "unproven" and answer.outcome == "ok"):
-            self.interview.reads_to_end = not await self.interview.is_refused_again(offer)
+        if verdict.kind == "silent":
+            interview.reads_to_end = await interview.is_answering(offer)
+        elif verdict.kind == "refused" or (verdict.kind == "unproven" and answer.outcome == "ok"):
+            interview.reads_to_end = not await interview.is_refused_again(offer)
 
     def _take_list(self, offered: Codes, answer: Answer) -> None:
         """SSL 2.0: one answer says all, and the client would choose (draft-hickman-netscape-ssl-00)."""
@@ -252,13 +294,14 @@ class Elimination:
     async def _heed_others(self) -> None:
         """A refusal of what another handshake shows to be accepted is no refusal of the rest either."""
         seen = self.interview.seen.get((self.question.kind, self.question.protocol), {})
-        for items, verdict in list(self.closings):
+        for closing in list(self.closings):
+            items, verdict = closing.items, closing.verdict
             contradicting = [item for item in items if item in seen and self.findings[item].state != "accepted"]
             for item in contradicting:
                 self._fork()
                 self._accept(item, seen[item])
             if contradicting and verdict.kind == "refused":
-                await self.interview.is_refused_again(self.question.build(items))
+                await self.interview.is_refused_again(closing.offer)
                 name = name_of(self.question.kind, contradicting[0])
                 for item in items:
                     if self.findings[item].state == "refused":

@@ -63,8 +63,11 @@ class Interview:
         self.refused_suites: set[int] = set()
         """By any version that accepts others."""
         self.control: Offer | None = None
+        """The first offer that was accepted."""
+        self.control_suite = 0
+        """The suite that was chosen from it."""
         self.is_unsteady = False
-        """The same offer was answered once and not another time: silence proves nothing here."""
+        """The same question was answered once and not another time, or not in another form: silence proves nothing."""
         self.is_silent = False
         """It refuses without a word."""
         self.is_mixed = False
@@ -74,6 +77,8 @@ class Interview:
         """Whether long lists of suites are read to their end, as far as `asked_length` has found out."""
         self.longest_read = 0
         """Most suites in a hello that was answered."""
+        self.reads_full = False
+        """Whether a hello of full length was answered."""
         self.seen: dict[tuple[Item, str], dict[int, Answer]] = {}
         """What the server ever chose, by question and version."""
         self.parameters: dict[tuple[str, int], Answer] = {}
@@ -145,12 +150,11 @@ class Interview:
             counts[heaviest] += 1
         return counts[0]
 
-    async def is_answering(self) -> bool:
-        """Whether the control is accepted now."""
-        assert self.control is not None
-        answer = await self.put(self.control, is_control=True)
-        is_answered = is_accepted(self.control, answer)
-        if not is_answered:
+    async def is_answering(self, control: Offer) -> bool:
+        """Whether the control is accepted now. Where it is not, silence proves nothing."""
+        answer = await self.put(control, is_control=True)
+        is_answered = is_accepted(control, answer)
+        if not is_answered and answer.outcome != "skipped":
             self.is_unsteady = True
         return is_answered
 
@@ -164,10 +168,13 @@ class Interview:
         return not self.is_mixed
 
     def _remember(self, offer: Offer, answer: Answer) -> None:
-        protocol = offer.versions[-1]
+        assert answer.protocol is not None
+        assert answer.suite_code is not None
+        protocol = answer.protocol
         if self.control is None:
-            self.control = offer
+            self.control, self.control_suite = offer, answer.suite_code
         self.longest_read = max(self.longest_read, len(offer.suites))
+        self.reads_full |= offer.length is not None and protocol != "SSL 3.0"
         self.leaves.setdefault(protocol, set()).update(answer.chain[:1])
         for kind, chosen in CHOSEN.items():
             if (item := chosen(answer)) is not None:

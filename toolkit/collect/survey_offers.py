@@ -27,17 +27,26 @@ _POPULAR: Final = (
 )  # fmt: skip
 
 
+FILLERS: Final = tuple(range(0x0A0A, 0x10000, 0x1010))
+"""Codes that name no suite, group or scheme, and that a server passes over (RFC 8701, section 2)."""
+
+LENGTH: Final = 1200
+"""Bytes of each TLS hello, so that none is refused for its length where another is accepted."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How long a hello may be. `most_suites`: in one hello. `is_lean`: few groups and schemes, below 256 bytes."""
+    """How long a hello may be. `most_suites`: in one hello. `is_lean`: few groups and schemes, below 256 bytes.
+    `length`: to which it is padded, null: not."""
 
     most_suites: int
     is_lean: bool = False
+    length: int | None = None
 
 
-FULL: Final = Shape(1 << 15)
+FULL: Final = Shape(1 << 15, length=LENGTH)
 SHORTER: Final = (Shape(120), Shape(30, is_lean=True))
-"""For servers that choke: on more than 128 suites, on hellos of more than 255 bytes."""
+"""For servers and paths that choke: on long hellos or more than 128 suites, on hellos of more than 255 bytes."""
 
 
 def offer_suites(protocol: str, asked: tuple[int, ...], shape: Shape = FULL) -> Offer:
@@ -46,17 +55,23 @@ def offer_suites(protocol: str, asked: tuple[int, ...], shape: Shape = FULL) -> 
     schemes = _listed_schemes(protocol, shape.is_lean)
     shares = _COMMON_GROUPS[:1] if protocol == "TLS 1.3" else ()
     every = schemes if shape.is_lean else _every_scheme()
-    return Offer("survey", None, _SINCE, (protocol,), asked, listed, shares, schemes, every, "asks for suites")
+    return Offer(
+        "survey", None, _SINCE, (protocol,), asked, listed, shares, schemes, every, "asks for suites", shape.length
+    )
 
 
-def offer_groups(protocol: str, asked: tuple[int, ...], accepted_suites: tuple[int, ...]) -> Offer:
+def offer_groups(protocol: str, asked: tuple[int, ...], accepted_suites: tuple[int, ...], shape: Shape = FULL) -> Offer:
     """The hello that asks for these groups: without a key share, so that a HelloRetryRequest names the choice."""
-    return replace(offer_suites(protocol, accepted_suites), groups=asked, key_shares=(), meaning="asks for groups")
+    return replace(
+        offer_suites(protocol, accepted_suites, shape), groups=asked, key_shares=(), meaning="asks for groups"
+    )
 
 
-def offer_schemes(protocol: str, asked: tuple[int, ...], accepted_suites: tuple[int, ...]) -> Offer:
+def offer_schemes(
+    protocol: str, asked: tuple[int, ...], accepted_suites: tuple[int, ...], shape: Shape = FULL
+) -> Offer:
     """The hello that asks for these signature schemes."""
-    return replace(offer_suites(protocol, accepted_suites), signature_schemes=asked, meaning="asks for schemes")
+    return replace(offer_suites(protocol, accepted_suites, shape), signature_schemes=asked, meaning="asks for schemes")
 
 
 @cache

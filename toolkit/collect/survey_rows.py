@@ -1,7 +1,6 @@
 """What a survey found out, as rows of `support`."""
 
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from typing import Final
 
 from toolkit.collect.last_resort import read_certificate
@@ -96,7 +95,6 @@ def _of_keys(course: Course, protocol: str) -> Iterator[Row]:
         yield {"protocol": protocol, "key_type": key_type} | _cells(finding)
 
 
-@lru_cache(maxsize=64)
 def _key_type(leaf: bytes) -> str:
     return str(read_certificate(leaf)[0]["key_type"])
 

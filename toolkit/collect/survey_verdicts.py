@@ -1,7 +1,15 @@
 """What one answer proves about an offer, and what it does not.
 
-`refused` needs proof: an alert that says so, or an answer with a lower version. Silence proves nothing by itself; the
-same silence three times, with a control accepted before and after, does (`survey_elimination` sees to that).
+`refused` needs proof, which must follow the question and not the form of the hello (`survey_forms`):
+
+- an answer with a lower version;
+- an alert that refuses, from a server that reads such hellos. In a chain, the hello before it was accepted and differs
+  in one code. At the first hello of a version, `protocol_version` says it; after any other alert shorter hellos are
+  tried, unless one as long was accepted in another version;
+- the same silence to the question in three forms, with a control between them that is the same hello and holds one
+  accepted suite more, and another control when everything was asked. One answer to what was once met with silence, in
+  whatever form, and silence proves nothing at the whole address.
+
 Everything else is `untested`.
 """
 
@@ -10,6 +18,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from toolkit import schema
+from toolkit.collect.survey_offers import FILLERS
 from toolkit.reference import Group, Offer, SignatureScheme, Suite, groups, signature_schemes, suites
 from toolkit.wire import Answer
 
@@ -36,7 +45,7 @@ class Verdict:
 
     `kind`: `accepted` (the server chose `item`), `listed` (SSL 2.0: the answer lists what is accepted), `refused` (all
     that was offered), `silent` (closed or reset, which may be a refusal), `unproven`. `reason`: what it rests on.
-    `is_passing`: asking again may help. `is_silence`: refused without a word, again and again.
+    `is_passing`: asking again may help. `is_silence`: refused without a word, in each form.
     """
 
     kind: Literal["accepted", "listed", "refused", "silent", "unproven"]
@@ -69,7 +78,8 @@ def judge(kind: Item, protocol: str, offered: Collection[int], answer: Answer) -
     if item is not None:
         if item in offered:
             return Verdict("accepted", "", item)
-        return Verdict("unproven", f"answered with {name_of(kind, item)}, which was not offered")
+        why_not = "which names nothing" if item in FILLERS else "which was not offered"
+        return Verdict("unproven", f"answered with {name_of(kind, item)}, {why_not}")
     if answer.outcome == "ok":
         own = "" if answer.exchange_bits is None else f" but {answer.exchange_bits}-bit parameters of its own"
         return Verdict("unproven", f"answered with none of those offered{own}")
@@ -83,7 +93,7 @@ def judge(kind: Item, protocol: str, offered: Collection[int], answer: Answer) -
 
 def is_accepted(offer: Offer, answer: Answer) -> bool:
     """Whether the server chose a version and a suite of the offer."""
-    return answer.protocol in offer.versions and answer.suite_code in offer.suites
+    return answer.protocol in offer.versions and answer.suite_code in offer.suites and answer.suite_code not in FILLERS
 
 
 def soundness(answer: Answer) -> bool | None:

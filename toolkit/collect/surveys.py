@@ -12,8 +12,9 @@ from toolkit import schema
 from toolkit.collect.engine import Engine, Expanded, Plan
 from toolkit.collect.limits import POLITE, Limits
 from toolkit.collect.names import Resolver
+from toolkit.collect.progress import Bar
 from toolkit.collect.rounds import Round, Targets, make_plan, new_name, now
-from toolkit.collect.survey_course import PARTS, Part
+from toolkit.collect.survey_course import PARTS, Part, count_questions
 from toolkit.collect.survey_engine import Pace, SurveyEngine
 from toolkit.collect.survey_interview import Manner
 from toolkit.collect.survey_offers import asked_groups, asked_schemes, asked_suites
@@ -29,6 +30,9 @@ _OFFER: Final = Offer("survey", None, date(2026, 11, 24), (), (), (), (), (), ()
 _MODERN: Final = {"suites": 18, "groups": 18, "signature_schemes": 24}
 _WIDE: Final = {"suites": 170, "groups": 25, "signature_schemes": 25}
 """Handshakes that were needed: nginx with both kinds of certificate as it is configured today; JSSE with everything."""
+
+_CONTROLS: Final = 4
+"""Handshakes beside those of a question: the order of preference, and three where silence is to be a refusal."""
 
 
 @overload
@@ -115,12 +119,13 @@ def survey(
     The tables hold, per address, rows of `support`: one for each version, one for each version and suite, group,
     signature scheme and key type asked about; so for a target that could not be asked (a name without address, a
     blocked one), all `untested`. `state` is `accepted` (the server chose it), `refused` (an alert that says so, an
-    answer with a lower version, or the same silence three times with a control accepted before and after), else
-    `untested`; `reason` says what it rests on. `is_sound` says whether the whole first flight was right, since a server
-    may choose what it cannot do (null: it could not be read or checked to its end). `rank` is null where the order of
-    preference is the client's or not known; schemes are ranked among those of one kind of key. Each handshake is a row
-    of `observations` with the offer `survey`, and `rounds` has at its end `connections` beside `connections_bound`, the
-    fewest that the questions and their controls allow.
+    answer with a lower version, or the same silence to three forms of the question with controls accepted between
+    and after them), else `untested`; `reason` says what it rests on. Silence that follows the length of the hello,
+    its order, the number of its suites, or the number of connections is no refusal. `is_sound` says whether the
+    whole first flight was right, since a server may choose what it cannot do (null: it could not be read or checked
+    to its end). `rank` is null where the order of preference is the client's or not known; schemes are ranked among
+    those of one kind of key. Each handshake is a row of `observations` with the offer `survey`, and `rounds` has at
+    its end `connections` beside `connections_bound`, the fewest that the questions and their controls allow.
 
     `dry_run=True` asks nothing and returns what it would cost, a frame with one row per service: `service` (string),
     `connections_min`, `connections_typical`, `connections_wide`, `connections_max` (Int64, per address: nothing
@@ -167,6 +172,8 @@ def survey(
 class SurveyRound(Round):
     """Follows the engine of a survey; `found` is everything, once, when the round has ended."""
 
+    _title, _unit = "Surveying", "question"
+
     def __init__(
         self,
         name: str,
@@ -182,6 +189,16 @@ class SurveyRound(Round):
         self._phases: list[dict[str, object]] = []
         self._parts, self._manner, self._pace = parts, manner, pace
         self._engine: SurveyEngine | None = None
+
+    def _progress(self) -> tuple[int, int]:
+        """Questions answered, and all: the suites of a version at an address are one, and take many connections."""
+        surveyed = list(self._engine.surveyed) if self._engine else []
+        unknown = max(self._targets - len({each.target for each in surveyed}), 0)
+        asked = sum(each.course.asked for each in surveyed) + unknown * count_questions(self._parts)
+        return sum(each.course.answered for each in surveyed), asked
+
+    def _draw(self, bar: Bar) -> None:
+        bar.show(*self._progress(), connections=self._connections)
 
     def _start(self) -> Engine:
         self._engine = SurveyEngine(self._plan, parts=self._parts, manner=self._manner, pace=self._pace)
@@ -221,7 +238,7 @@ def _estimate(targets: Targets, parts: tuple[Part, ...], budget: int, rate: floa
         "connections_min": len(schema.PROTOCOLS),
         "connections_typical": sum(_MODERN[part] for part in parts),
         "connections_wide": sum(_WIDE[part] for part in parts),
-        "connections_max": 1 + sum(len(question) + 1 for question in questions),
+        "connections_max": 1 + sum(len(question) + 1 for question in questions) + _CONTROLS * (1 + len(questions)),
     }
     rows = []
     for target in expand_targets(targets):

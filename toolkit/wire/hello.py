@@ -77,8 +77,10 @@ def client_hello(
         if cookie is not None:
             extensions += _extension(COOKIE, _vector(2, cookie))
         length = 4 + sum(map(len, fixed)) + 2 + len(extensions)
-        if _PADDED_FROM <= length < _PADDED_TO:
-            extensions += _extension(PADDING, bytes(max(_PADDED_TO - length - 4, 1)))
+        padded_to = offer.length or (_PADDED_TO if _PADDED_FROM <= length < _PADDED_TO else 0)
+        if length < padded_to:
+            # Not empty: see `_extensions`.
+            extensions += _extension(PADDING, bytes(max(padded_to - length - 4, 1)))
         fixed.append(_vector(2, extensions))
     return bytes((CLIENT_HELLO,)) + _vector(3, b"".join(fixed))
 
