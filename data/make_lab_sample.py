@@ -18,9 +18,9 @@ import numpy as np
 import pandas as pd
 
 import toolkit
-from toolkit.collect import Limits
+from toolkit.collection import Limits
 from toolkit.lab import Lab, Machine, Schedule, Service, Switch
-from toolkit.lab.drafting import Draft, roll_out_times
+from toolkit.lab.issuance import Draft, roll_out_times
 from toolkit.tables import Tables
 
 FOLDER: Final = Path(__file__).resolve().parent / "lab-sample"

@@ -9,7 +9,7 @@ import pytest
 
 import toolkit
 from tests.analyse.made import certificate, look, now, tables
-from tests.analyse.minted import ENDS, Minted, mint_ca, mint_leaf, replace_bytes, served
+from tests.analyse.trust.minted import ENDS, Minted, mint_ca, mint_leaf, replace_bytes, served
 from toolkit import Tables, checking, schema
 from toolkit.errors import UsageError
 

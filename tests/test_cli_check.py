@@ -10,7 +10,7 @@ import pytest
 
 import toolkit
 from tests.analyse.made import certificate, look, now, tables
-from tests.analyse.minted import TODAY, Minted, mint_ca, mint_leaf, served
+from tests.analyse.trust.minted import TODAY, Minted, mint_ca, mint_leaf, served
 from tests.conftest import ROOT
 from toolkit import checking
 from toolkit.certificates import parse_certificate

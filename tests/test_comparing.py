@@ -15,8 +15,8 @@ import pytest
 from cryptography import x509
 
 import toolkit
-from tests.analyse.broken_chains import LEAF, MIDDLE, OTHER_ROOT, ROOT, all_cases, mesh
-from tests.analyse.minted import BEGINS, ENDS, HOST, TODAY, mint_ca, mint_leaf, served
+from tests.analyse.trust.broken_chains import LEAF, MIDDLE, OTHER_ROOT, ROOT, all_cases, mesh
+from tests.analyse.trust.minted import BEGINS, ENDS, HOST, TODAY, mint_ca, mint_leaf, served
 from tests.conftest import ROOT as ROOT_FOLDER
 from tests.conftest import need
 from toolkit import Tables, comparing

@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "wire": {"reference"},
     "dissection": {"wire"},
     "certificates": {"reference"},
-    "collect": {"wire", "certificates", "store", "reference"},
+    "collection": {"wire", "certificates", "store", "reference"},
     "readers": {"wire", "certificates", "reference"},
     "store": set(),
     "analyse": {"certificates", "reference"},
@@ -51,7 +51,7 @@ NEVER: dict[str, set[str]] = {
     "reference": NETWORK,
     "wire": {"socket", "ssl", "asyncio", "pandas", "http", "time"},
     "certificates": NETWORK | {"time"},
-    "collect": {"matplotlib"},
+    "collection": {"matplotlib"},
     "readers": NETWORK,
     "analyse": NETWORK | FILES | {"matplotlib", "time"},
     "chart": NETWORK | FILES | {"time"},
@@ -59,8 +59,8 @@ NEVER: dict[str, set[str]] = {
 }
 """Room → modules from outside that it never imports."""
 
-CLOCKLESS = set(MAY_IMPORT) - {"collect", "lab"}
-"""Nothing reads the clock but `collect/`, `cli/`, and the lab's servers, whose clock is turned."""
+CLOCKLESS = set(MAY_IMPORT) - {"collection", "lab"}
+"""Nothing reads the clock but `collection/`, `cli/`, and the lab's servers, whose clock is turned."""
 
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "misc"}
 
@@ -120,7 +120,7 @@ def test_the_clock_is_read_only_where_looks_are_made(path: Path) -> None:
 
 @pytest.mark.parametrize("path", [p for p in sources() if room_of(p) == "lab"], ids=ids)
 def test_the_lab_never_imports_what_it_is_there_to_test(path: Path) -> None:
-    assert not rooms_imported(path) & {"wire", "analyse", "collect"}
+    assert not rooms_imported(path) & {"wire", "analyse", "collection"}
 
 
 def test_every_room_is_known() -> None:

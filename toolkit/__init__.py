@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from toolkit import readers, schema
-from toolkit.collect import Limits, collect, observe, survey
+from toolkit.collection import Limits, collect, observe, survey
 from toolkit.dissection import dissect
 from toolkit.store import Store
 from toolkit.tables import Tables

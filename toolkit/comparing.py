@@ -23,10 +23,10 @@ from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
 from toolkit import schema
-from toolkit.analyse.elements import Element, Unreadable, read_element
 from toolkit.analyse.host_names import compared_host
-from toolkit.analyse.paths import readable
-from toolkit.analyse.trust import Intermediates, listed_roots, name_asked, verify_chains
+from toolkit.analyse.trust.elements import Element, Unreadable, read_element
+from toolkit.analyse.trust.paths import readable
+from toolkit.analyse.trust.verify import Intermediates, listed_roots, name_asked, verify_chains
 from toolkit.tables import Tables, as_pem, require_tables
 
 DTYPES: Final = {

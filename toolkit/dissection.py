@@ -6,7 +6,7 @@ from typing import Final
 import pandas as pd
 
 from toolkit.errors import UsageError
-from toolkit.wire.dissect import dissect as fields_of
+from toolkit.wire.anatomy.dissect import dissect as fields_of
 
 DTYPES: Final = {
     "offset": "Int64",

@@ -22,7 +22,7 @@ from tqdm.auto import tqdm
 import toolkit
 from toolkit import readers, schema, text
 from toolkit.analyse import find_rotations
-from toolkit.collect import collect
+from toolkit.collection import collect
 from toolkit.errors import OutputError, ToolkitError, UsageError
 from toolkit.lab import Lab
 from toolkit.reference.roots import bundles

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import toolkit
 from tests.analyse.made import certificate, look, tables
-from tests.analyse.minted import mint_ca
+from tests.analyse.trust.minted import mint_ca
 from toolkit import checking
 from toolkit.chart import canvas
 

@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 from cryptography import x509
 
-from tests.analyse.minted import TODAY, mint_ca, mint_leaf, served
+from tests.analyse.trust.minted import TODAY, mint_ca, mint_leaf, served
 from tests.conftest import need
 from toolkit import Tables
-from toolkit.analyse.elements import Element, read_element
 from toolkit.analyse.host_names import names_for, names_host
-from toolkit.analyse.names import match_host
-from toolkit.analyse.rotations import find_rotations
+from toolkit.analyse.rotation.rotations import find_rotations
+from toolkit.analyse.trust.elements import Element, read_element
+from toolkit.analyse.trust.names import match_host
 from toolkit.tables import as_pem
 
 ROOT = mint_ca("Root")

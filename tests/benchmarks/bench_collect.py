@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.interop import daemons  # noqa: E402  the checkout is not on the path of a script
-from toolkit.collect import Limits, observe  # noqa: E402
+from toolkit.collection import Limits, observe  # noqa: E402
 from toolkit.targets import parse_target  # noqa: E402
 
 ROUNDS = 5

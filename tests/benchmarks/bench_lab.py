@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from toolkit.collect import Limits, observe
+from toolkit.collection import Limits, observe
 from toolkit.lab import Lab, Plan, draw_looks, scenario, simulate, tell_truth
 
 LOOKS = 1_000

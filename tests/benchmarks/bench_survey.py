@@ -26,8 +26,8 @@ from time import perf_counter
 
 import toolkit
 from tests.benchmarks.delaying import Delayed
+from tests.collection.surveys import daemons as more
 from tests.interop import daemons
-from tests.survey import daemons as more
 from toolkit.targets import parse_target
 
 ROUNDS = 5

@@ -15,7 +15,7 @@ import pandas as pd
 
 from toolkit import Tables
 from toolkit.analyse import explain_leaves
-from toolkit.analyse.causes import CAUSES
+from toolkit.analyse.causes.explain import CAUSES
 from toolkit.lab import Plan, Truth, scenario, simulate, tell_truth
 
 RUNS, AT_ONCE = 100, 20

@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import need
 from tests.interop.daemons import NAME, SECONDS
-from toolkit.collect import observe
+from toolkit.collection import observe
 from toolkit.reference import Offer, offers
 from toolkit.tables import Tables, as_pem
 from toolkit.targets import parse_target

@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import need
 from tests.interop import upgrading
 from tests.interop.daemons import NAME, SECONDS
-from toolkit.collect import observe
+from toolkit.collection import observe
 from toolkit.reference import offers
 from toolkit.tables import as_pem
 from toolkit.targets import parse_target

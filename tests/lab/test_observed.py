@@ -5,7 +5,7 @@ from datetime import timedelta
 import pandas as pd
 import pytest
 
-from toolkit.collect import Limits, observe
+from toolkit.collection import Limits, observe
 from toolkit.lab import Lab, Plan, Scenario, scenario, simulate
 from toolkit.tables import Tables
 

@@ -9,8 +9,8 @@ import pytest
 from toolkit import schema
 from toolkit.errors import LabError
 from toolkit.lab import NAMES, Scenario, Truth, scenario, tell_truth
-from toolkit.lab.drafting import roll_out_times
-from toolkit.lab.stills import STILLS
+from toolkit.lab.issuance import roll_out_times
+from toolkit.lab.steady_scenarios import STILLS
 
 ROTATING = sorted(set(NAMES) - set(STILLS))
 SEEDS = (0, 1, 2, 3, 4, 5, 6, 7, -1, 2**70 + 9)

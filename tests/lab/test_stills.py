@@ -12,9 +12,9 @@ from OpenSSL import SSL
 from tests.lab.client import context, look
 from toolkit import schema
 from toolkit.lab import NAMES, Lab, tell_truth
-from toolkit.lab.manners import MANNERS
 from toolkit.lab.scenarios import scenario
-from toolkit.lab.stills import STILLS
+from toolkit.lab.steady_scenarios import STILLS
+from toolkit.lab.tls_settings import MANNERS
 from toolkit.reference.museum import museum
 from toolkit.reference.suite import find_suite
 from toolkit.targets import Target

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.store.tables import tables_of_hour
-from toolkit.collect import collect
+from toolkit.collection import collect
 from toolkit.errors import StoreError, UsageError
 from toolkit.store import Store, as_store
 

@@ -29,8 +29,8 @@ from toolkit.dissection import DTYPES
 from toolkit.errors import UsageError
 from toolkit.reference import offers
 from toolkit.wire import Handshake
-from toolkit.wire.dissect import dissect
-from toolkit.wire.fields import Field
+from toolkit.wire.anatomy.dissect import dissect
+from toolkit.wire.anatomy.fields import Field
 
 
 def covering(data: bytes) -> tuple[Field, ...]:

@@ -27,7 +27,7 @@ from tests.wire.crafted import (
 from tests.wire.peers import OnSocket, converse, credentials
 from toolkit.reference import Offer, find_suite, groups, offers, signature_schemes, suites
 from toolkit.wire import Answer, Handshake
-from toolkit.wire.dissect import dissect
+from toolkit.wire.anatomy.dissect import dissect
 
 ANY = offers()["any"]
 

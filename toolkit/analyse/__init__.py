@@ -1,17 +1,12 @@
 """Ask: `Tables` in, frames out. Pure: no files, no network, no clock."""
 
 from toolkit.analyse.causes import explain_leaves
-from toolkit.analyse.changes import find_changes
-from toolkit.analyse.expiry import summarise_expiry
-from toolkit.analyse.findings import judge, summarise_findings
-from toolkit.analyse.forecast import forecast_renewals
-from toolkit.analyse.lineages import find_lineages
-from toolkit.analyse.lint import lint_certificates
-from toolkit.analyse.rotations import find_rotations
-from toolkit.analyse.shares import estimate_shares
+from toolkit.analyse.expiry import forecast_renewals, summarise_expiry
+from toolkit.analyse.policy import judge, lint_certificates, summarise_findings
+from toolkit.analyse.rotation import estimate_shares, find_lineages, find_rotations
 from toolkit.analyse.sharing import find_sharing
 from toolkit.analyse.sightings import find_sightings
-from toolkit.analyse.support import summarise_support
+from toolkit.analyse.support import find_changes, summarise_support
 from toolkit.analyse.trust import replay_trust, verify_chains
 
 __all__ = [

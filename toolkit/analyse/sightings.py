@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from toolkit import schema
-from toolkit.analyse.bounds import NULL, Ints
-from toolkit.analyse.looks import (
+from toolkit.analyse.rotation.bounds import NULL, Ints
+from toolkit.analyse.slots import (
     LINE,
     as_instants,
     certificate_facts,

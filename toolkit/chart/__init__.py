@@ -6,7 +6,7 @@ a simulation, the title says so. An empty frame gives axes that say so, too. `sa
 table beside a chart.
 """
 
-from toolkit.chart.beside import say, tabulate
+from toolkit.chart.captions import say, tabulate
 from toolkit.chart.expiry import plot_expiry
 from toolkit.chart.findings import plot_findings
 from toolkit.chart.lifelines import plot_rotations, plot_sightings

@@ -10,8 +10,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from toolkit.chart import canvas
-from toolkit.chart.lines import LINE, label_lines
 from toolkit.chart.palette import BAD, BLACK, CAUTION, FAINT, FINE, INK, NEUTRAL, SKY, Style
+from toolkit.chart.slots import LINE, label_lines
 from toolkit.errors import UsageError
 
 STATES: Final = {

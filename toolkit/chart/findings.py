@@ -6,9 +6,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from toolkit.chart import canvas
-from toolkit.chart.lines import natural
 from toolkit.chart.matrix import Cell, draw_matrix
 from toolkit.chart.palette import BAD, CAUTION, FAINT, FINE, GRID, INK
+from toolkit.chart.slots import natural
 
 VERDICTS: Final = {
     "falls short": Cell("falls short", BAD, "×", "#FFFFFF"),

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import pandas as pd
 
-from toolkit.analyse.support import suite_of
-from toolkit.analyse.violations import breaks_protocol, breaks_suite
+from toolkit.analyse.policy.violations import breaks_protocol, breaks_suite
+from toolkit.analyse.support.summary import suite_of
 from toolkit.chart.palette import BAD, CAUTION, FINE, NEUTRAL
 from toolkit.reference import groups
 from toolkit.reference.rules import Policy, Rule, load_policy

@@ -15,8 +15,8 @@ from matplotlib.path import Path
 from numpy.typing import NDArray
 
 from toolkit.chart import canvas
-from toolkit.chart.lines import LINE, in_natural_order, label_lines
 from toolkit.chart.palette import FAINT, INK, LIVES, PAPER, PURPLE, RED
+from toolkit.chart.slots import LINE, in_natural_order, label_lines
 
 LIFE: Final = ["not_before", "not_after", "first_seen", "last_seen"]
 """The instants of a certificate's life, in the order in which they are drawn."""

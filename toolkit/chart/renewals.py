@@ -9,9 +9,9 @@ from matplotlib.lines import Line2D
 
 from toolkit import text
 from toolkit.chart import canvas
-from toolkit.chart.lines import LINE, label_lines
-from toolkit.chart.months import draw_calendar
 from toolkit.chart.palette import BAD, BLUE, CAUTION, FINE, GRID, INK, PURPLE, Style
+from toolkit.chart.renewal_calendar import draw_calendar
+from toolkit.chart.slots import LINE, label_lines
 from toolkit.errors import UsageError
 from toolkit.reference.rules import validity_caps
 

@@ -10,8 +10,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from toolkit.chart import canvas
-from toolkit.chart.lines import LINE, label_lines
 from toolkit.chart.palette import FAINT, GRID, INK, LIVES, PAPER
+from toolkit.chart.slots import LINE, label_lines
 
 _ROW_INCHES, _FLEET_ROW_INCHES, _FEW_ROWS = 0.75, 0.3, 12
 _MOST_ROWS: Final = 24

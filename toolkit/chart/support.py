@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 
 from toolkit.chart import canvas
 from toolkit.chart.judgement import JUDGEMENTS, WORST_FIRST, Judge
-from toolkit.chart.lines import natural
 from toolkit.chart.matrix import Cell, draw_matrix
 from toolkit.chart.palette import FAINT, GRID, INK, PAPER
+from toolkit.chart.slots import natural
 from toolkit.errors import UsageError
 from toolkit.reference import suites
 from toolkit.reference.rules import Policy

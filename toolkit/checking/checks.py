@@ -9,8 +9,8 @@ import pandas as pd
 
 from toolkit import schema
 from toolkit.analyse import judge, summarise_findings, verify_chains
-from toolkit.analyse.expiry import OUT_OF_USE, summarise_expiry
-from toolkit.analyse.trust import listed_roots
+from toolkit.analyse.expiry.summary import OUT_OF_USE, summarise_expiry
+from toolkit.analyse.trust.verify import listed_roots
 from toolkit.checking.endings import end_in_words, expiry_severity, judge_issuers
 from toolkit.checking.in_service import SLOT, InService, find_in_service, name_services
 from toolkit.checking.reachability import judge_reachability

@@ -6,7 +6,7 @@ from typing import Any, Final
 import pandas as pd
 
 from toolkit import schema
-from toolkit.analyse.looks import joined_sources
+from toolkit.analyse.slots import joined_sources
 from toolkit.checking.in_service import OBSERVED_DAYS, InService, name_services
 
 DOWN_VISITS: Final = 3

@@ -10,7 +10,7 @@ from typing import Final
 
 import toolkit
 from toolkit.cli import commands
-from toolkit.collect import Limits
+from toolkit.collection import Limits
 from toolkit.reference.roots import bundles
 from toolkit.reference.rules import policies
 

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from toolkit.errors import LabError
 from toolkit.lab.authority import Issued
 from toolkit.lab.dialogues import Stream
-from toolkit.lab.manners import MANNERS, Manner
+from toolkit.lab.tls_settings import MANNERS, Manner
 
 Note = Callable[[str, object], None]
 """Called with a column of the log and its value: `server_name`, `protocol`, or `der`, the leaf that is sent."""

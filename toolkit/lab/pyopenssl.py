@@ -10,7 +10,7 @@ from toolkit.errors import LabError
 from toolkit.lab.authority import Issued, pem_file
 from toolkit.lab.dialogues import Stream
 from toolkit.lab.engines import Hosts, Note
-from toolkit.lab.manners import Manner
+from toolkit.lab.tls_settings import Manner
 
 Failure = SSL.Error
 

@@ -8,9 +8,9 @@ from typing import Any, Final
 import numpy as np
 
 from toolkit.errors import LabError
-from toolkit.lab.drafting import Draft, roll_out_times
+from toolkit.lab.issuance import Draft, roll_out_times
 from toolkit.lab.schedule import CHAINS, LOOPBACK, Cause, Machine, Schedule, Service, Switch
-from toolkit.lab.stills import STILLS, draw_still
+from toolkit.lab.steady_scenarios import STILLS, draw_still
 from toolkit.lab.year import draw_year
 
 NAMES: Final[dict[str, str]] = {

@@ -9,7 +9,7 @@ from toolkit.errors import LabError
 from toolkit.lab.authority import Issued
 from toolkit.lab.dialogues import Stream
 from toolkit.lab.engines import Hosts, Note
-from toolkit.lab.manners import Manner
+from toolkit.lab.tls_settings import Manner
 
 with warnings.catch_warnings():
     # On Python 3.11 tlslite-ng imports asyncore, which it needs for nothing that is used here.

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from toolkit.lab.drafting import Draft, roll_out_times
+from toolkit.lab.issuance import Draft, roll_out_times
 from toolkit.lab.schedule import Machine, Schedule, Service, Switch
 
 _DAY = timedelta(days=1)

@@ -1,0 +1,290 @@
+"""Forecasts against SC-081v3: each cap and each date to the second, and habits that break on a known day."""
+
+from datetime import datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.analyse.made import at, certificate, look, now, tables
+from toolkit import Tables
+from toolkit.analyse.expiry.forecast import cap_of, forecast_renewals
+from toolkit.analyse.expiry.habits import NOT_OBSERVED
+from toolkit.analyse.expiry.summary import summarise_expiry
+from toolkit.errors import UsageError
+
+
+def served(begins: str, days: float, *, sha: str = "a", extra_seconds: int = 0) -> dict[str, object]:
+    """A certificate valid for so many days, both ends counted."""
+    ends = at(begins) + timedelta(days=days, seconds=extra_seconds - 1)
+    return certificate(sha, begins, ends.isoformat()[:19])
+
+
+def alone(begins: str, days: float, *, extra_seconds: int = 0) -> Tables:
+    return tables([look("a", begins)], [served(begins, days, extra_seconds=extra_seconds)])
+
+
+@pytest.mark.parametrize(
+    ("instant", "days"),
+    [
+        ("2018-02-28T23:59:59", None), ("2018-03-01", 825), ("2020-08-31T23:59:59", 825), ("2020-09-01", 398),
+        ("2026-03-14T23:59:59", 398), ("2026-03-15", 200), ("2027-03-14T23:59:59", 200), ("2027-03-15", 100),
+        ("2029-03-14T23:59:59", 100), ("2029-03-15", 47), ("2040-01-01", 47),
+    ],
+)  # fmt: skip
+def test_each_cap_holds_from_its_first_second(instant: str, days: int | None) -> None:
+    cap = cap_of(at(instant))
+    assert (cap.days if cap else None) == days
+
+
+@pytest.mark.parametrize(("issued", "cap"), [("2026-03-20", 200), ("2027-03-20", 100), ("2029-03-20", 47)])
+@pytest.mark.parametrize(("extra_seconds", "is_capped"), [(-1, False), (0, False), (1, True)])
+def test_a_lifetime_of_exactly_the_cap_is_allowed_and_a_second_more_is_not(
+    issued: str, cap: int, extra_seconds: int, is_capped: bool
+) -> None:
+    row = forecast_renewals(alone(issued, cap, extra_seconds=extra_seconds), now=now(issued)).iloc[0]
+    assert row["cap_days"] == cap
+    assert row["is_capped"] == is_capped
+    assert row["lifetime_days"] == pytest.approx(cap + min(extra_seconds, 0) / 86400, abs=1e-9)
+    assert (row["not_after"] - row["renews_at"]) + timedelta(seconds=1) == timedelta(
+        days=cap, seconds=min(extra_seconds, 0)
+    )
+
+
+@pytest.mark.parametrize(
+    ("second", "cap"), [("2027-03-14T23:59:59", 200), ("2027-03-15T00:00:00", 100), ("2027-03-15T00:00:01", 100)]
+)
+def test_the_cap_is_that_of_the_second_of_issue(second: str, cap: int) -> None:
+    overdue = alone("2026-08-01", 240)
+    row = forecast_renewals(overdue, now=now(second)).iloc[0]
+    assert (row["renews_at"], row["cap_days"]) == (at(second), cap)
+
+
+def test_a_yearly_habit_breaks_at_the_first_renewal_under_the_new_cap() -> None:
+    given = alone("2025-06-01", 365)
+    frame = forecast_renewals(given, now=now("2025-06-02"), years=5)
+    first = at("2025-06-01") + timedelta(days=365) - timedelta(days=365) / 3
+    assert frame.loc[0, "renews_at"] == first.floor("s")
+    assert frame["habit_basis"].eq("assumed").all()
+    assert frame["is_capped"].tolist()[:1] == [first >= at("2026-03-15")]
+    broken = frame.loc[frame["is_capped"] | frame["is_lead_cut"], "renews_at"].iloc[0]
+    assert broken == at("2027-02-01").floor("s") or broken > at("2026-03-15")
+    assert frame["habit_breaks_at"].eq(broken).all()
+
+
+def test_a_ninety_day_habit_survives_until_the_last_cap() -> None:
+    frame = forecast_renewals(alone("2026-01-01", 90), now=now("2026-01-02"), years=5)
+    assert frame["habit_breaks_at"].iloc[0] >= at("2029-03-15")
+    before = frame[frame["renews_at"] < at("2029-03-15")]
+    assert not before["is_capped"].any()
+    assert before["renews_at"].diff().dropna().eq(pd.Timedelta(days=60)).all()
+    after = frame[frame["renews_at"] >= at("2029-03-15")]
+    assert after["is_capped"].all()
+    assert after["lifetime_days"].eq(47).all()
+    # The lead stays a third of the lifetime.
+    assert after["lead_days"].iloc[1:].tolist() == pytest.approx([47 / 3] * (len(after) - 1))
+    rhythm = after["renews_at"].diff().dropna().iloc[1:]
+    assert ((rhythm - pd.Timedelta(days=47) * 2 / 3).abs() <= pd.Timedelta(seconds=1)).all()
+    assert frame.groupby("year").size().loc[2027] == 6
+
+
+def test_a_lead_longer_than_the_lifetime_allowed_keeps_its_share() -> None:
+    begins = ("2025-01-01", "2025-11-01", "2026-09-01")
+    certificates = [served(day, 398, sha=f"c{n}") for n, day in enumerate(begins)]
+    looks = [look(f"c{n}", at(day).isoformat()[:19]) for n, day in enumerate(begins)]
+    looks += [look("c0", "2025-10-31"), look("c1", "2026-08-31")]
+    frame = forecast_renewals(tables(looks, certificates), now=now("2026-09-02"), years=4)
+    lead = 398 - 304
+    assert frame["habit_basis"].eq("seen").all()
+    assert frame["habit_lead_days"].iloc[0] == pytest.approx((398 - 304 + 398 - 304) / 2)
+    under_47 = frame[frame["cap_days"] == 47].iloc[1:]
+    assert under_47["is_lead_cut"].all()
+    assert under_47["lead_days"].iloc[0] == pytest.approx(47 * lead / 398)
+    assert (under_47["not_after"].diff().dropna() > pd.Timedelta(days=30)).all()
+
+
+def habitual(lead: float, *, lifetime: float = 398) -> Tables:
+    """A line that renewed twice with that lead, in steps that end before the cap of 2026."""
+    begins = [at("2025-11-01") - n * timedelta(days=lifetime - lead) for n in (2, 1, 0)]
+    days = [begin.isoformat()[:19] for begin in begins]
+    looks = [look(f"c{n}", day) for n, day in enumerate(days)]
+    looks += [look(f"c{n}", (begin - timedelta(days=1)).isoformat()[:19]) for n, begin in enumerate(begins[1:])]
+    return tables(looks, [served(day, lifetime, sha=f"c{n}") for n, day in enumerate(days)])
+
+
+@pytest.mark.parametrize("leads", [(46, 48), (95, 99), (99, 101), (150, 198)])
+def test_a_little_more_lead_never_changes_the_number_of_renewals_a_lot(leads: tuple[float, float]) -> None:
+    counts = []
+    for lead in leads:
+        frame = forecast_renewals(habitual(lead), now=now("2026-02-01"), years=5)
+        assert frame["habit_lead_days"].iloc[0] == pytest.approx(lead)
+        cut = frame[frame["is_lead_cut"]]
+        previous = frame["lifetime_days"].shift()[cut.index]
+        assert (cut["lead_days"] / previous).tolist() == pytest.approx([lead / 398] * len(cut))
+        # A year of lifetimes, each shortened by the share that is left: no year has more.
+        assert frame.groupby("year").size().max() <= 366 / (47 * (1 - lead / 398)) + 1
+        counts.append(frame.groupby("year").size().reindex(range(2026, 2031), fill_value=0))
+    assert (counts[1] - counts[0]).between(-1, 3).all()
+
+
+def test_a_third_stays_a_third_under_each_cap() -> None:
+    frame = forecast_renewals(alone("2026-01-01", 398), now=now("2026-02-01"), years=5)
+    assert frame["habit_basis"].eq("assumed").all()
+    replaced = [398.0, *frame["lifetime_days"][:-1]]
+    assert frame["lead_days"].tolist() == pytest.approx([days / 3 for days in replaced])
+    assert frame["is_lead_cut"].tolist() == [False] + [True] * (len(frame) - 1)
+    assert frame["habit_breaks_at"].eq(frame["renews_at"].iloc[0]).all()
+
+
+def test_a_lead_learnt_from_longer_certificates_takes_at_most_half() -> None:
+    given = habitual(120)
+    (last,) = given.observations["leaf_sha256"].drop_duplicates().tail(1)
+    short = given.certificates["cert_sha256"] == last
+    begins = given.certificates.loc[short, "not_before"]
+    shortened = given.certificates.copy()
+    shortened.loc[short, "not_after"] = begins + timedelta(days=90) - timedelta(seconds=1)
+    today = (begins.item() + timedelta(days=1)).to_pydatetime()
+    frame = forecast_renewals(Tables.from_frames(given.observations, shortened), now=today, years=1)
+    assert frame["habit_lead_days"].iloc[0] == pytest.approx(120)
+    assert frame["lead_days"].eq(45).all()
+    assert frame["is_lead_cut"].all()
+
+
+def test_habits_come_from_what_was_seen_where_looks_were_close_enough() -> None:
+    certificates = [
+        served("2026-01-01", 90, sha="a"),
+        served("2026-02-20", 90, sha="b"),
+        served("2026-04-15", 90, sha="c"),
+    ]
+    close = [look("a", "2026-02-28"), look("b", "2026-03-02"), look("b", "2026-04-20"), look("c", "2026-04-22")]
+    frame = summarise_expiry(tables(close, certificates), now=now("2026-04-23"))
+    assert frame[["habit_basis", "habit_rotations"]].drop_duplicates().to_numpy().tolist() == [["seen", 2]]
+    leads = [30.0, (at("2026-05-21") - at("2026-04-22")).days]
+    assert frame["habit_lead_days"].iloc[0] == pytest.approx(sum(leads) / 2)
+    assert frame["habit_spread_days"].iloc[0] == pytest.approx(abs(leads[0] - leads[1]))
+    wide = [look("a", "2026-01-02"), look("b", "2026-03-02"), look("c", "2026-05-02")]
+    issued = summarise_expiry(tables(wide, certificates), now=now("2026-05-03"))
+    assert issued["habit_basis"].unique().tolist() == ["issued"]
+    assert issued["habit_lead_days"].iloc[0] == pytest.approx((40 + 36) / 2)
+
+
+def test_late_is_late_by_the_lines_own_habit() -> None:
+    certificates = [served("2026-01-01", 90, sha="a"), served("2026-02-20", 90, sha="b")]
+    looks = [look("a", "2026-02-28"), look("b", "2026-03-02")]
+    frame = summarise_expiry(tables(looks, certificates), now=now("2026-05-01")).set_index("leaf_sha256")
+    assert frame.loc["b", "renew_by_at"] == at("2026-05-21") - timedelta(days=30)
+    assert frame.loc["b", "late_days"] == 10
+    assert pd.isna(frame.loc["a", "renew_by_at"])
+    assert summarise_expiry(tables(looks, certificates), now=now("2026-04-01"))["late_days"].iloc[1] == 0
+
+
+def test_a_gap_is_no_habit_and_leaves_room_for_an_assumption() -> None:
+    gap = [served("2020-01-01", 90, sha="a"), served("2026-01-01", 90, sha="b")]
+    looks = [look("a", "2020-02-01"), look("b", "2026-01-02")]
+    expiry = summarise_expiry(tables(looks, gap), now=now("2026-01-22"))
+    assert expiry["habit_basis"].isna().all()
+    assert expiry["habit_reason"].unique().tolist() == [NOT_OBSERVED]
+    frame = forecast_renewals(tables(looks, gap), now=now("2026-03-22"))
+    assert frame["habit_basis"].unique().tolist() == ["assumed"]
+    assert frame["habit_reason"].unique().tolist() == [NOT_OBSERVED]
+    assert frame["is_overdue"].isna().all()  # an assumption does not say that a line is late
+
+
+def replaced_after(*days: float, lifetime: float = 90, spacing: float = 1.0) -> Tables:
+    """Certificates that replace each other after so many days of their life; a look a day before and after each."""
+    begins = [at("2025-01-01")]
+    for span in days:
+        begins.append(begins[-1] + timedelta(days=span))
+    starts = [begin.isoformat()[:19] for begin in begins]
+    looks = [look(f"c{n}", start) for n, start in enumerate(starts)]
+    looks += [look(f"c{n}", (begin - timedelta(days=spacing)).isoformat()[:19]) for n, begin in enumerate(begins[1:])]
+    return tables(looks, [served(start, lifetime, sha=f"c{n}") for n, start in enumerate(starts)])
+
+
+@pytest.mark.parametrize(
+    ("days", "rotations"),
+    [((60, 60, 20), 2), ((60, 20), 1), ((60, 20, 20), None), ((20,), None), ((7, 7, 7, 60), None), ((60,), 1)],
+)
+def test_a_habit_takes_half_of_the_observed_rotations(days: tuple[float, ...], rotations: int | None) -> None:
+    given = replaced_after(*days)
+    today = (at("2025-01-01") + timedelta(days=sum(days) + 85)).to_pydatetime()
+    expiry = summarise_expiry(given, now=today)
+    forecast = forecast_renewals(given, now=today)
+    assert (~expiry["is_shown_last"]).sum() == len(days)
+    if rotations is None:
+        few = sum(span >= 45 for span in days)
+        reason = f"only {few} of {len(days)} rotations came in the second half of the predecessor's life"
+        nothing = ["habit_basis", "habit_rotations", "habit_lead_days", "habit_spread_days", "renew_by_at", "late_days"]
+        assert expiry[nothing].isna().all(axis=None)
+        assert expiry["habit_reason"].unique().tolist() == [reason]
+        (row,) = forecast.to_dict("records")
+        assert row["habit_reason"] == reason
+        assert forecast[["renewal", "year", "renews_at", "habit_breaks_at", "is_overdue"]].isna().all(axis=None)
+    else:
+        assert expiry["habit_rotations"].unique().tolist() == [rotations]
+        assert expiry["habit_reason"].isna().all()
+        assert expiry["late_days"].iloc[-1] == pytest.approx(25)
+        assert forecast["is_overdue"].iloc[0]
+        assert forecast["habit_reason"].isna().all()
+
+
+def test_a_weekly_replacement_is_never_late_on_any_day() -> None:
+    given = replaced_after(*[7] * 20, 50, *[7] * 5, lifetime=84)
+    for day in range(1, 280, 3):
+        today = (at("2025-01-01") + timedelta(days=day)).to_pydatetime()
+        assert not (summarise_expiry(given, now=today)["late_days"] > 0).any()
+        assert not forecast_renewals(given, now=today)["is_overdue"].fillna(value=False).any()
+
+
+def test_dates_alone_do_not_call_a_line_late() -> None:
+    given = replaced_after(60, 60, spacing=30)  # looks too far apart to have seen the rotations
+    frame = summarise_expiry(given, now=now("2025-07-29"))
+    assert frame["habit_basis"].unique().tolist() == ["issued"]
+    assert frame["renew_by_at"].iloc[-1] < at("2025-07-29")
+    assert frame["late_days"].isna().all()
+    assert forecast_renewals(given, now=now("2025-07-29"))["is_overdue"].isna().all()
+
+
+def test_a_line_that_nobody_watched_has_no_forecast() -> None:
+    assert forecast_renewals(alone("2020-01-01", 90), now=now("2026-01-01")).empty
+
+
+def test_odd_lifetimes_stay_bounded() -> None:
+    assert len(forecast_renewals(alone("2026-01-01", 1 / 1440), now=now("2026-01-01"), years=30)) == 10_000
+    endless = tables([look("a", "2026-01-01")], [certificate("a", "2026-01-01", "9999-12-31T23:59:59")])
+    assert forecast_renewals(endless, now=now("2026-01-02")).empty
+    backwards = tables([look("a", "2026-01-01")], [certificate("a", "2026-01-01", "2025-01-01")])
+    assert forecast_renewals(backwards, now=now("2024-01-02")).empty
+
+
+def test_the_end_of_the_calendar_is_an_error_or_the_end_of_a_lifetime() -> None:
+    for today, years in ((now("9999-12-30"), 1), (now("9980-01-01"), 30)):
+        with pytest.raises(UsageError, match=r"years=.*at the latest"):
+            forecast_renewals(Tables.from_frames(), now=today, years=years)
+    eternal = tables([look("a", "2010-01-01")], [certificate("a", "0100-01-01", "2010-01-02")])
+    frame = forecast_renewals(eternal, now=now("2010-01-01"), years=1)
+    assert (frame["not_after"] <= at("9999-12-31T23:59:59")).all()
+    endless = habitual(30)
+    assert not forecast_renewals(endless, now=now("9960-01-01"), years=30).size
+
+
+def test_a_whole_number_of_numpy_counts_years_too() -> None:
+    given = alone("2026-01-01", 90)
+    pd.testing.assert_frame_equal(
+        forecast_renewals(given, now=now("2026-01-02"), years=np.int64(2)),  # type: ignore[arg-type]  # a caller's
+        forecast_renewals(given, now=now("2026-01-02"), years=2),
+    )
+
+
+@pytest.mark.parametrize("years", [0, 31, 1.5, "3", True, np.True_])
+def test_years_out_of_range_are_an_error(years: object) -> None:
+    with pytest.raises(UsageError, match="years="):
+        forecast_renewals(Tables.from_frames(), now=now("2026-01-01"), years=years)  # type: ignore[arg-type]  # it is
+    with pytest.raises(UsageError, match="no zone"):
+        forecast_renewals(Tables.from_frames(), now=datetime(2026, 1, 1))  # noqa: DTZ001  # it is the point
+
+
+def test_nothing_gives_an_empty_frame() -> None:
+    frame = forecast_renewals(Tables.from_frames(), now=now("2026-01-01"))
+    assert frame.empty
+    assert "habit_breaks_at" in frame

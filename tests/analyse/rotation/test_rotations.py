@@ -1,0 +1,444 @@
+"""`find_rotations` on lines small enough to read, and on the recorded series."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import toolkit
+from tests.analyse.drawn import BEGIN, DAY, HOUR, at, certificates, looks, tables
+from tests.benchmarks import fleet
+from tests.conftest import ROOT
+from toolkit import Tables, schema
+from toolkit.analyse import find_rotations, find_sightings
+from toolkit.analyse.rotation.pairs import CLAIMS, DTYPES
+from toolkit.analyse.slots import as_instants
+from toolkit.errors import UsageError
+
+
+def pairs(found: pd.DataFrame) -> list[str]:
+    """`A>B` for each row, with `!` for a return and `?` for an ambiguous one."""
+    return [
+        f"{a}>{b}{'!' if is_return else ''}{'?' if is_ambiguous else ''}"
+        for a, b, is_return, is_ambiguous in found[
+            ["predecessor_sha256", "successor_sha256", "is_return", "is_ambiguous"]
+        ].itertuples(index=False)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("shown", "rows"),
+    [
+        ("", []),
+        ("A", []),
+        ("AAA", []),
+        ("AAABBB", ["A>B"]),
+        ("AABABBABBB", ["A>B"]),  # a roll-out: looks alternate
+        ("AB.BAB..B", ["A>B"]),
+        ("ABC", ["A>B", "B>C"]),
+        ("ACCC", ["A>C"]),  # the next one seen
+        ("AABBAA", ["A>B"]),  # too little to tell a return from a roll-out
+        ("AAABBBAAA", ["A>B?", "B>A!?"]),
+        ("AAAABBBBBAAAAA", ["A>B", "B>A!"]),
+        ("AABB" + "A" * 59, ["A>B", "B>A!"]),
+        ("ABAC", ["A>B?", "B>A!?", "A>C"]),
+        ("ABCA", ["A>B?", "B>C", "C>A!?"]),
+        ("ACBCD", ["A>C", "C>B?", "B>C!?", "C>D"]),  # as google.com in March 2024
+        ("BABB", ["A>B?"]),  # the older one seen after the newer one
+        ("A" * 5 + "B" * 20 + "A" * 20 + "B" * 20, ["A>B", "B>A!", "A>B!"]),
+        ("A" * 9 + "AB" * 20 + "A" * 100 + "B" * 100, ["A>B", "B>A!", "A>B!"]),  # a canary, taken back
+    ],
+)
+def test_rows(shown, rows):
+    assert pairs(find_rotations(tables(shown))) == rows
+
+
+def test_with_one_machine_every_change_back_is_a_return():
+    assert pairs(find_rotations(tables("ABABB"), min_share=1)) == ["A>B", "B>A!", "A>B!"]
+
+
+def test_columns_and_dtypes():
+    for found in (
+        find_rotations(Tables.from_frames()),
+        find_rotations(Tables.from_frames(), basis="names"),
+        find_rotations(find_sightings(Tables.from_frames())),
+        find_rotations(tables("AABB")),
+        find_rotations(tables("AABB"), basis="names"),
+        find_rotations(find_sightings(tables("AABB"))),
+    ):
+        assert {name: str(dtype) for name, dtype in found.dtypes.items()} == DTYPES
+
+
+def test_certain_ends_and_sightings():
+    row = find_rotations(tables("AABABB")).iloc[0]
+    assert (row["start_max_at"], row["done_min_at"]) == (at(2), at(3))
+    assert row["overlap_min_days"] == 0  # one backend may have been switched back
+    assert (row["successor_not_seen_before"], row["predecessor_not_seen_after"]) == (at(1), at(4))
+    assert row["is_interleaved"]
+    assert row["has_too_few_looks"]
+    assert (row["looks_needed"], row["looks_before"], row["looks_after"]) == (59, 2, 2)
+
+
+def test_one_machine_is_exactly_the_sighting_gap():
+    found = find_rotations(tables("AAABBBBCC"), min_share=1)
+    assert (found["start_min_at"] == found["successor_not_seen_before"]).all()
+    assert (found["done_max_at"] == found["predecessor_not_seen_after"]).all()
+    gap = (found["predecessor_not_seen_after"] - found["successor_not_seen_before"]) / DAY
+    assert (found["overlap_max_days"] == gap).all()
+    assert (found["overlap_max_days"] == 1 / 24).all()
+
+
+def test_too_few_looks_are_null_and_enough_are_not():
+    found = find_rotations(tables("A" * 58 + "B" * 58)).iloc[0]
+    assert found[["start_min_at", "done_max_at", "overlap_max_days"]].isna().all()
+    found = find_rotations(tables("A" * 92 + "B" * 92)).iloc[0]
+    assert (found["start_min_at"], found["done_max_at"]) == (at(92 - 59), at(92 + 58))
+    assert found["overlap_max_days"] == pytest.approx(92 / 24)
+    assert not found["has_too_few_looks"]
+
+
+def test_distances_inherit_both_ends():
+    row = find_rotations(tables("A" * 92 + "B" * 92)).iloc[0]
+    for what, least, most in (
+        (
+            "lead",
+            row["predecessor_not_after"] - row["start_max_at"],
+            row["predecessor_not_after"] - row["start_min_at"],
+        ),
+        ("shelf", row["start_min_at"] - row["successor_not_before"], row["start_max_at"] - row["successor_not_before"]),
+        ("tail", row["predecessor_not_after"] - row["done_max_at"], row["predecessor_not_after"] - row["done_min_at"]),
+    ):
+        assert (row[f"{what}_min_days"], row[f"{what}_max_days"]) == pytest.approx((least / DAY, most / DAY))
+
+
+def test_other_leaves_count_as_looks_without_the_certificate():
+    others = "A" * 30 + "C" * 30
+    row = find_rotations(tables(others + "D" * 60)).iloc[1]
+    assert row["start_min_at"] == at(1)
+
+
+def test_sticky_counts_rounds():
+    shown = "A" * 12 * 60 + "B" * 12 * 60
+    by_looks = find_rotations(tables(shown, per_round=12)).iloc[0]
+    by_rounds = find_rotations(tables(shown, per_round=12), sticky=True).iloc[0]
+    assert by_looks["start_min_at"] == at(60 - 5) + 2 * pd.Timedelta(seconds=1)
+    assert by_rounds["start_min_at"] == at(60 - 59)
+    assert by_rounds["done_max_at"] == at(60 + 58)
+    assert (by_rounds["start_max_at"], by_rounds["done_min_at"]) == (by_looks["start_max_at"], by_looks["done_min_at"])
+
+
+def test_a_round_that_showed_the_successor_is_no_round_without_it():
+    shown = "AAA" * 59 + "AAB" + "BBB" * 59
+    assert find_rotations(tables(shown, per_round=3), sticky=True).iloc[0]["start_min_at"] == at(0)
+
+
+@pytest.mark.parametrize("sticky", [True, False])
+def test_stickiness_is_suspected_aloud(sticky):
+    rng = np.random.default_rng(5)
+    rounds = [rng.choice(["A", "B"], 1 if sticky else 12, p=[1 - share, share]) for share in np.linspace(0, 1, 60)]
+    shown = "".join("".join(one) * (12 if sticky else 1) for one in rounds)
+    row = find_rotations(tables("A" * 24 + shown + "B" * 24, per_round=12)).iloc[0]
+    assert row["is_sticky_suspected"] == sticky
+
+
+def test_rounds_that_stick_to_one_machine_are_no_returns():
+    shown = "AAAAAA" * 3 + "BBBBBB" + "AAAAAA" * 2 + "BBBBBB" * 2 + "AAAAAA" + "BBBBBB" * 4
+    found = find_rotations(tables(shown, per_round=6))
+    assert pairs(found) == ["A>B"]
+    assert found["is_sticky_suspected"].tolist() == [True]
+
+
+def test_stickiness_is_not_told_from_few_rounds():
+    assert pd.isna(find_rotations(tables("A" * 24 + "B" * 24, per_round=12)).iloc[0]["is_sticky_suspected"])
+
+
+def test_key_types_are_no_rotation():
+    assert find_rotations(tables("ABABABBB", key_type={"B": "EC"})).empty
+
+
+def test_certificates_of_unknown_type_make_no_rotation():
+    given_ = tables("AABB")
+    assert find_rotations(Tables.from_frames(given_.observations)).empty
+    assert find_rotations(Tables.from_frames(given_.observations, certificates("B"))).empty
+
+
+def test_a_validity_that_ends_before_it_begins_is_computed_as_it_stands():
+    row = find_rotations(tables("AABB", not_after={"B": BEGIN - 300 * DAY})).iloc[0]
+    assert row["validity_overlap_days"] < 0
+    assert row["kind"] == "reissue_or_parallel"
+
+
+def test_validity_overlap_counts_both_ends():
+    begin, end = at(0), at(24) - pd.Timedelta(seconds=1)
+    row = find_rotations(tables("AB", not_before=begin, not_after=end), basis="names")
+    assert row.empty  # one generation
+    row = find_rotations(tables("AB", not_before={"A": begin - 50 * DAY, "B": begin}, not_after=end)).iloc[0]
+    assert row["validity_overlap_days"] == 1.0
+
+
+def test_flags():
+    changed = {
+        "spki_sha256": {"B": "key A"},
+        "issuer": {"C": "CN=another"},
+        "names": {"B": ("mx.test", "new.test"), "C": ("new.test",)},
+        "not_after": {"A": at(1), "C": BEGIN + 200 * DAY},
+    }
+    found = find_rotations(tables("AAABBBCCC", **changed))
+    assert found["has_same_key"].tolist() == [True, False]
+    assert found["is_issuer_changed"].tolist() == [False, True]
+    assert found["names_added"].tolist() == [("new.test",), ()]
+    assert found["names_removed"].tolist() == [(), ("mx.test",)]
+    assert found["is_expired_while_served"].tolist() == [True, False]
+    assert found["is_served_before_valid"].tolist() == [False, True]
+    assert found.loc[1, "lifetime_change_days"] == pytest.approx(180 - 90 + 1 / 86400)
+
+
+def test_skipped_is_issued_in_between_and_never_seen_on_the_line():
+    elsewhere = looks("E").assign(service="smtp://other.test:25", host="other.test", server_name="other.test")
+    known = certificates(
+        "ABCDEFG",
+        is_precertificate={"B": True, "G": True},
+        names={"D": ("else.test",)},
+        serial={"G": "C"},
+        spki_sha256={"G": "key C"},
+        not_before={"G": certificates("C").loc[0, "not_before"]},
+        not_after={"G": certificates("C").loc[0, "not_after"]},
+    )
+    given_ = Tables.from_frames(pd.concat([looks("AAFF"), elsewhere]), known)
+    found = find_rotations(given_)
+    # D has other names; G is C's pre-certificate; B's final certificate is not known.
+    assert found["skipped"].tolist() == [("B", "C", "E")]
+    assert find_rotations(given_, min_share=1).loc[0, "skipped"] == ("B", "C", "E")
+
+
+def test_undated_looks_are_no_rotation_but_no_skip_either():
+    undated = looks("B").assign(observed_at=pd.NaT, date_basis="undated", round="undated")
+    found = find_rotations(Tables.from_frames(pd.concat([looks("AACC"), undated]), certificates("ABC")))
+    assert pairs(found) == ["A>C"]
+    assert found.loc[0, "skipped"] == ()
+
+
+def test_from_sightings_the_certain_ends_and_one_machine():
+    known = tables("A" * 92 + "ABAB" + "B" * 92 + "C")
+    from_looks, from_sightings = find_rotations(known), find_rotations(find_sightings(known))
+    assert from_sightings[CLAIMS].isna().all(axis=None)
+    assert from_sightings["skipped"].tolist() == [None, None]
+    told = [
+        name for name in DTYPES if name not in CLAIMS and not name.startswith(("lead_max", "shelf_min", "tail_min"))
+    ]
+    told = [name for name in told if name not in ("looks_before", "looks_after", "is_sticky_suspected", "skipped")]
+    told = [name for name in told if name not in ("has_too_few_looks", "is_half_contradicted")]
+    pd.testing.assert_frame_equal(from_sightings[told], from_looks[told])
+    known = tables("AAABBBBCC")
+    ends = ["start_min_at", "done_max_at", "overlap_max_days"]
+    pd.testing.assert_frame_equal(
+        find_rotations(find_sightings(known), min_share=1)[ends], find_rotations(known, min_share=1)[ends]
+    )
+
+
+def test_wrong_questions():
+    with pytest.raises(UsageError, match="a share is above 0"):
+        find_rotations(tables("AB"), min_share=0)
+    with pytest.raises(UsageError, match="looks"):
+        find_rotations(tables("AB"), basis="hearsay")  # type: ignore[arg-type]  # what a user may type
+    with pytest.raises(UsageError, match="give Tables"):
+        find_rotations(find_sightings(tables("AB")), basis="names")
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.text("ABCD.", max_size=40), st.randoms(use_true_random=False), st.sampled_from([1, 0.5]), st.booleans())
+def test_row_order_and_repeats_do_not_matter(shown, random, min_share, sticky):
+    known = tables(shown, per_round=3)
+    rows = list(range(len(known.observations))) * 2
+    random.shuffle(rows)
+    again = Tables.from_frames(known.observations.iloc[rows], known.certificates.iloc[::-1])
+    asked = {"min_share": min_share, "sticky": sticky}
+    pd.testing.assert_frame_equal(find_rotations(again, **asked), find_rotations(known, **asked))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.text("ABC.", max_size=60), st.sampled_from([1, 0.5, 0.2]))
+def test_ends_are_in_order_and_every_certificate_is_reached(shown, min_share):
+    found = find_rotations(tables(shown, per_round=2), min_share=min_share)
+    seen = set(shown) - {"."}
+    assert len(found) >= max(len(seen) - 1, 0)
+    assert set(found["predecessor_sha256"]) | set(found["successor_sha256"]) == (seen if len(seen) > 1 else set())
+    assert ((found["start_min_at"] < found["start_max_at"]) | found["start_min_at"].isna()).all()
+    assert ((found["done_max_at"] > found["done_min_at"]) | found["done_max_at"].isna()).all()
+    assert ((found["overlap_max_days"] >= found["overlap_min_days"]) | found["overlap_max_days"].isna()).all()
+    assert (
+        (found["half_min_at"] < found["half_max_at"]) | found[["half_min_at", "half_max_at"]].isna().any(axis=1)
+    ).all()
+
+
+@pytest.mark.parametrize("plan", fleet.PLANS, ids=lambda plan: plan.name)
+def test_the_benchmarks_bounds_are_those_of_the_function(plan):
+    """The coverage that `make bench-rotation` prints is that of the function users call: same looks, same ends."""
+    runs = fleet.run(plan, 3, np.random.default_rng(11))
+    claimed = fleet.claim(runs, plan.min_share)
+    rows = [_as_tables(runs, number) for number in range(3)]
+    found = pd.concat([find_rotations(one, min_share=plan.min_share) for one in rows], ignore_index=True)
+    assert pairs(found) == ["A>B"] * 3
+    for name in ("start_min_at", "start_max_at", "done_min_at", "done_max_at", "half_min_at", "half_max_at"):
+        assert found[name].tolist() == as_instants(getattr(claimed, name)).tolist(), name
+    assert found["overlap_max_days"].tolist() == pytest.approx((claimed.overlap_max / (24 * fleet.HOUR)).tolist())
+
+
+def _as_tables(runs: fleet.Runs, number: int) -> Tables:
+    stretch = slice(runs.lo[number], runs.hi[number])
+    observed_at = as_instants(runs.at[stretch])
+    rows = pd.DataFrame({"observed_at": observed_at, "leaf_sha256": np.where(runs.new[stretch], "B", "A")})
+    rows["round"] = runs.round[stretch].astype(str)
+    rows["sample"] = rows.groupby("round").cumcount()
+    same = {"date_basis": "observed", "source": "simulated", "service": "smtp://mx.test:25", "outcome": "ok"}
+    return Tables.from_frames(schema.conform("observations", rows.assign(**same)), certificates("AB"))
+
+
+def test_rounds_that_overlap_are_ordered_by_instants():
+    one, other = looks("AAAA", gap=2), looks("AABB", begin=0.5, gap=2).assign(round="late")
+    other["sample"] = range(4)
+    both = find_rotations(Tables.from_frames(pd.concat([other, one]), certificates("AB"))).iloc[0]
+    assert (both["start_max_at"], both["done_min_at"]) == (at(4.5), at(6))
+
+
+def test_a_clock_that_jumped_back_puts_looks_where_it_said():
+    jumped = pd.concat([looks("AAAB"), looks("BBB", begin=1).assign(round=["x", "y", "z"])])
+    row = find_rotations(Tables.from_frames(jumped, certificates("AB"))).iloc[0]
+    assert (row["start_max_at"], row["done_min_at"]) == (at(1), at(2))
+    assert row["is_interleaved"]
+
+
+def test_sources_of_both_are_told_once():
+    mixed = looks("AABB").assign(source=["lab", "lab", "live", "lab"])
+    assert find_rotations(Tables.from_frames(mixed, certificates("AB")))["source"].tolist() == ["lab, live"]
+
+
+@pytest.mark.parametrize("shown", ["A", "....", ""])
+def test_seen_once_or_never_is_no_rotation(shown):
+    assert find_rotations(tables(shown)).empty
+    assert find_rotations(tables(shown), basis="names").empty
+
+
+# Recorded series.
+
+
+def test_overlaps_of_googles_mail_certificates():
+    found = find_rotations(toolkit.read(ROOT / "data" / "google-mail"), basis="names")
+    smtp = found[found["host"] == "smtp.gmail.com"]
+    overlaps = {
+        tuple(str(row[side].date()) for side in ("predecessor_not_before", "predecessor_not_after",
+                                                 "successor_not_before", "successor_not_after"))
+        for _, row in smtp[smtp["validity_overlap_days"] > 0].iterrows()
+    }  # fmt: skip
+    assert overlaps == {
+        ("2013-09-10", "2014-09-10", "2014-07-15", "2015-04-04"),
+        ("2015-10-13", "2016-10-12", "2015-12-10", "2016-03-09"),
+        ("2016-04-07", "2016-06-30", "2016-06-08", "2016-08-31"),
+        ("2020-07-15", "2020-10-07", "2020-08-26", "2020-11-18"),
+    }
+    seen = ["predecessor_first_seen", "successor_last_seen", "start_max_at", "done_min_at", "overlap_min_days"]
+    assert found[[*seen, *CLAIMS]].isna().all(axis=None)
+
+
+def test_a_real_series_of_which_only_upper_bounds_are_known():
+    known = toolkit.read(ROOT / "data" / "web-series")
+    found = find_rotations(known)
+    google = found[found["host"] == "google.com"]
+    assert len(google) == 37  # 38 certificates
+    assert google["predecessor_not_before"].is_monotonic_increasing
+    assert (google["validity_overlap_days"] > 0).all()
+    assert (google["successor_sct_at"] <= google["start_max_at"]).all()  # issued before it was seen
+    by = known.observations.groupby(["service", "leaf_sha256"])["observed_until"].min()
+    of = pd.MultiIndex.from_frame(found[["service", "successor_sha256"]])
+    assert found["start_max_at"].tolist() == by.reindex(of).tolist()
+    unknown = ["predecessor_first_seen", "successor_first_seen", "done_min_at", "is_interleaved", "tail_max_days"]
+    certain_only = ["is_expired_while_served", "is_served_before_valid"]
+    assert found[[*unknown, *certain_only, *CLAIMS]].isna().all(axis=None)
+    assert (found["overlap_min_days"] == 0).all()
+    assert not found[["is_return", "is_ambiguous"]].any(axis=None)
+
+
+def bounded(letter: str, since: float | None, until: float | None) -> pd.DataFrame:
+    """A look that showed the certificate between two hours."""
+    ends = {"observed_from": since, "observed_until": until}
+    known = {name: pd.NaT if hours is None else at(hours) for name, hours in ends.items()}
+    return looks(letter).assign(observed_at=pd.NaT, date_basis="between", round=f"{letter} {since} {until}", **known)
+
+
+def test_bounds_give_certain_ends_and_nothing_else():
+    shown = [
+        bounded("A", 1, 2),
+        bounded("A", 3, 9),
+        bounded("B", None, 8),
+        bounded("B", None, 6),
+        bounded("C", 7, None),
+    ]
+    first, second = find_rotations(Tables.from_frames(pd.concat(shown), certificates("ABC"))).to_dict("records")
+    assert (first["start_max_at"], first["done_min_at"]) == (at(6), at(3))
+    assert pd.isna(second["start_max_at"])
+    assert pd.isna(second["done_min_at"])
+    assert pd.isna(first["is_interleaved"])
+    assert first["overlap_min_days"] == 0
+    late = pd.concat([bounded("A", 7, 9), bounded("B", None, 6)])
+    (row,) = find_rotations(Tables.from_frames(late, certificates("AB"))).to_dict("records")
+    assert row["is_interleaved"] is True
+
+
+@pytest.mark.parametrize(("since", "is_expired"), [(None, None), (0, None), (2, True)])
+def test_no_upper_bound_says_that_an_expired_certificate_was_served(since, is_expired):
+    shown = pd.concat([bounded("A", since, 900), bounded("B", None, 900)])
+    (row,) = find_rotations(Tables.from_frames(shown, certificates("AB", not_after={"A": at(1)}))).to_dict("records")
+    assert pd.isna(row["is_expired_while_served"]) if is_expired is None else row["is_expired_while_served"]
+
+
+def test_a_dated_look_leaves_the_undated_ones_of_its_line_out():
+    shown = pd.concat([looks("A"), bounded("B", 2, 3)])
+    assert find_rotations(Tables.from_frames(shown, certificates("AB"))).empty
+
+
+def test_a_half_that_no_instant_fits_is_not_for_want_of_looks():
+    """The share of B rises to a third and stays: it never reached one half."""
+    shown = "A" * 120 + "AAB" * 130 + "C" * 120
+    row = find_rotations(tables(shown)).iloc[0]
+    assert row[["half_min_at", "half_max_at"]].isna().all()
+    assert row["is_half_contradicted"]
+    assert row["has_too_few_looks"] == row[["start_min_at", "done_max_at", "overlap_max_days"]].isna().any()
+    few = find_rotations(tables("AAABBB")).iloc[0]
+    assert not few["is_half_contradicted"]
+    assert few["has_too_few_looks"]
+
+
+def test_groups_by_host_survive_a_change_of_names():
+    known = certificates("ABC", names={"B": ("mx.test", "new.test")}, key_type={"C": "EC"})
+    found = find_rotations(Tables.from_frames(certificates=known), basis="names")
+    assert pairs(found) == ["A>B"]
+    assert found["host"].tolist() == ["mx.test"]
+
+
+def test_unobserved_certificates_join_the_hosts_they_cover():
+    known = certificates(
+        "ABCD", names={"B": ("*.new.test",), "C": ("*.mx.new.test",), "D": ("else.test", "again.test")}
+    )
+    both = looks("A").assign(host=["mx.new.test"])
+    more = certificates("E", names=("again.test", "else.test"))
+    found = find_rotations(Tables.from_frames(both, pd.concat([known, more])), basis="names")
+    assert list(zip(found["host"], pairs(found), strict=True)) == [
+        ("again.test, else.test", "D>E"),
+        ("mx.new.test", "A>B"),
+    ]
+
+
+def test_several_of_one_generation_are_ambiguous():
+    begin = certificates("B").loc[0, "not_before"]
+    known = certificates("ABCD", not_before={"C": begin + 2 * HOUR})
+    found = find_rotations(Tables.from_frames(certificates=known), basis="names")
+    assert pairs(found) == ["A>B?", "A>C?", "B>D?", "C>D?"]
+
+
+def test_precertificates_are_one_with_their_final():
+    same = {"serial": "7", "spki_sha256": "k", "not_before": BEGIN, "not_after": BEGIN + 90 * DAY}
+    pre = certificates("B", is_precertificate=True, **same)
+    final = certificates("C", **same)
+    assert pairs(find_rotations(Tables.from_frames(certificates=pd.concat([certificates("A"), pre, final])),
+                                basis="names")) == ["A>C"]  # fmt: skip

@@ -1,0 +1,187 @@
+"""The public call and the command, over loopback: what the tables say; a bad call is refused before any look."""
+
+import json
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import toolkit
+from tests.collection.surveys.serving import accidents, serving
+from toolkit import schema
+from toolkit.cli import main
+from toolkit.cli.codes import NOTHING_REACHED
+from toolkit.errors import UsageError
+from toolkit.targets import Target, parse_target
+
+SETTINGS = {"rate": None, "pause_seconds": 0, "progress": False}
+
+
+@pytest.fixture(scope="module")
+def target() -> Iterator[Target]:
+    """A server of the standard library: TLS 1.2 and 1.3, RSA, its own order."""
+    with serving("ECDHE+AESGCM:AES256-SHA", ssl.TLSVersion.TLSv1_2) as port:
+        yield parse_target("https://mail.example", connect_to=f"127.0.0.1:{port}")
+
+
+@pytest.fixture(scope="module")
+def surveyed(target: Target) -> toolkit.Tables:
+    return toolkit.survey(target, vantage="here", **SETTINGS)
+
+
+def test_every_handshake_is_a_row(surveyed: toolkit.Tables) -> None:
+    end = surveyed.rounds.iloc[-1]
+    assert (end["phase"], end["end_reason"], end["vantage"]) == ("end", "finished", "here")
+    assert end["connections"] == end["looks"] == len(surveyed.observations)
+    assert end["connections"] == end["connections_bound"]
+    assert set(surveyed.observations["offer"]) == {"survey"}
+    assert sorted(surveyed.observations["sample"]) == list(range(len(surveyed.observations)))
+    assert json.loads(end["settings"])["budget"] == 500
+
+
+def test_each_question_is_a_row(surveyed: toolkit.Tables) -> None:
+    support = surveyed.support
+    assert set(support["service"]) == {"https://mail.example:443"}
+    assert set(support["address"]) == {"127.0.0.1"}
+    assert support["observed_at"].notna().all()
+    assert set(support["date_basis"]) == {"observed"}
+    assert support[["observed_from", "observed_until"]].isna().all(axis=None)
+    versions = support[support[["suite", "group", "signature_scheme", "key_type"]].isna().all(axis=1)]
+    assert dict(zip(versions["protocol"], versions["state"], strict=True)) == {
+        "SSL 2.0": "refused", "SSL 3.0": "refused", "TLS 1.0": "refused", "TLS 1.1": "refused",
+        "TLS 1.2": "accepted", "TLS 1.3": "accepted",
+    }  # fmt: skip
+    ranked = support[(support["protocol"] == "TLS 1.2") & support["suite"].notna() & (support["state"] == "accepted")]
+    assert ranked.sort_values("rank")["suite"].tolist() == [
+        "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+        "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+        "TLS_RSA_WITH_AES_256_CBC_SHA",
+    ]
+    assert ranked["is_sound"].all()
+    keys = support[support["key_type"].notna() & (support["protocol"] == "TLS 1.2")]
+    assert dict(zip(keys["key_type"], keys["state"], strict=True)) == {
+        "RSA": "accepted", "EC": "refused", "DSA": "refused", "Ed25519": "refused", "Ed448": "refused",
+        "GOST-256": "refused", "GOST-512": "refused",
+    }  # fmt: skip
+
+
+def test_tables_are_as_others_make_them_and_a_store_keeps_them(surveyed: toolkit.Tables, tmp_path: Path) -> None:
+    again = toolkit.Tables.from_frames(surveyed.observations, surveyed.certificates, surveyed.support, surveyed.rounds)
+    for table in ("observations", "certificates", "support", "rounds"):
+        assert len(getattr(again, table)) == len(getattr(surveyed, table)), table
+    store = toolkit.Store(str(tmp_path / "store"))
+    store.append(surveyed)
+    assert len(store.load().support) == len(surveyed.support)
+
+
+def test_only_what_is_wanted_is_asked(target: Target) -> None:
+    tables = toolkit.survey(target, parts=("suites",), **SETTINGS)
+    assert tables.support["group"].isna().all()
+    assert tables.support["signature_scheme"].isna().all()
+    assert set(tables.support.loc[tables.support["key_type"].notna(), "key_type"]) >= {"RSA"}
+
+
+def test_a_dry_run_asks_nothing() -> None:
+    # The name has no address, so a look would end as a row.
+    (row,) = toolkit.survey("https://mail.invalid", dry_run=True, rate=10, budget=100).to_dict("records")
+    assert row["service"] == "https://mail.invalid:443"
+    counts = [row[f"connections_{kind}"] for kind in ("min", "typical", "wide", "max")]
+    assert counts == sorted(counts)
+    assert counts[-1] == 100
+    assert row["seconds_typical"] == row["connections_typical"] / 10
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"concurrency": 0}, {"budget": 0}, {"rate": 0}, {"splits": -1}, {"pause_seconds": -1}, {"parts": ("cakes",)}],
+)
+def test_a_bad_call_is_refused(settings: dict[str, object]) -> None:
+    with pytest.raises(UsageError):
+        toolkit.survey("https://mail.example", **settings)  # type: ignore[call-overload]  # that is the test
+
+
+def test_a_closed_port_leaves_everything_untested() -> None:
+    target = parse_target("https://mail.example", connect_to="127.0.0.1:9")
+    tables = toolkit.survey(target, **SETTINGS)
+    assert set(tables.support["state"]) == {"untested"}
+    assert set(tables.observations["outcome"]) == {"port_closed"}
+    # Nobody was connected to, so nothing counts beyond what the questions need at least.
+    end = tables.rounds.iloc[-1]
+    assert (end["connections"], end["connections_bound"]) == (0, len(schema.PROTOCOLS))
+
+
+@pytest.mark.parametrize("concurrency", [1, 2, 8])
+def test_four_connections_in_a_row_are_enough(concurrency: int) -> None:
+    """Questions that waited while others failed are not asked; only those under way then may come beyond four."""
+    target = parse_target("https://mail.example", connect_to="127.0.0.1:9")
+    tables = toolkit.survey(target, concurrency=concurrency, **SETTINGS)
+    assert 4 <= len(tables.observations) < 4 + concurrency
+    assert tables.support["reason"].str.contains("given up: 4 connections in a row").any()
+
+
+def test_a_name_without_address_is_a_failed_look_and_every_question_is_untested(target: Target) -> None:
+    tables = toolkit.survey(["https://mail.invalid", target], **SETTINGS)
+    failed = tables.observations[tables.observations["service"] == "https://mail.invalid:443"]
+    assert failed["outcome"].tolist() == ["not_resolved"]
+    unasked = tables.support[tables.support["service"] == "https://mail.invalid:443"]
+    assert set(unasked["state"]) == {"untested"}
+    assert set(unasked["protocol"]) == set(schema.PROTOCOLS)
+    assert unasked[["suite", "group", "signature_scheme", "key_type"]].notna().any().all()
+    assert unasked["address"].isna().all()
+    assert unasked.loc[unasked["suite"].notna(), "reason"].str.startswith("not_resolved: ").all()
+    assert (tables.support.loc[tables.support["service"] != "https://mail.invalid:443", "state"] == "accepted").any()
+
+
+def test_a_blocked_address_is_untested(target: Target) -> None:
+    assert target.connect_to is not None
+    limits = toolkit.Limits(blocked=("127.0.0.0/8",))
+    tables = toolkit.survey(target, limits=limits, **SETTINGS)
+    assert tables.observations["outcome"].tolist() == ["skipped"]
+    assert set(tables.support["state"]) == {"untested"}
+    assert tables.support["reason"].str.contains("on the block list").any()
+
+
+def test_the_command_prints_it(target: Target, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert target.connect_to is not None
+    place = f"127.0.0.1:{target.connect_to[1]}"
+    command = ["survey", "https://mail.example", "--connect-to", place, "--rate", "0", "--store", str(tmp_path / "s")]
+    assert main(command) == 0
+    printed = capsys.readouterr().out
+    assert "suite TLS_RSA_WITH_AES_256_CBC_SHA" in printed
+    assert "256/256" in printed
+    assert "connections; the questions and their controls need" in printed
+    assert len(toolkit.Store(str(tmp_path / "s")).load().support) > 1400
+    assert main([*command[:6], "--json"]) == 0
+    assert {row["state"] for row in json.loads(capsys.readouterr().out)} == {"accepted", "refused"}
+    # What could not be asked is in the table too, beside what could.
+    assert main(["survey", "https://mail.invalid", f"https://{place}", "--rate", "0", "--parts", "suites"]) == 0
+    printed = capsys.readouterr().out
+    assert "https://mail.invalid:443 at no address" in printed
+    assert "not_resolved" in printed
+    assert "suite TLS_RSA_WITH_AES_256_CBC_SHA" in printed
+
+
+def test_the_command_says_where_nothing_could_be_reached(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["survey", "https://mail.example", "--connect-to", "127.0.0.1:9"]) == NOTHING_REACHED
+    assert "nothing could be reached" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("seed", "share"), [(1, 0.05), (2, 0.2), (3, 0.5)])
+def test_accidents_on_the_way_only_make_untested_grow(
+    target: Target, surveyed: toolkit.Tables, seed: int, share: float
+) -> None:
+    assert target.connect_to is not None
+    with accidents(target.connect_to[1], seed=seed, share=share) as port:
+        shaken = toolkit.survey(
+            parse_target("https://mail.example", connect_to=f"127.0.0.1:{port}"),
+            limits=toolkit.Limits(answer_seconds=0.3),
+            concurrency=8,
+            **SETTINGS,
+        )
+    assert (shaken.observations["outcome"] != "ok").sum() > (surveyed.observations["outcome"] != "ok").sum()
+    question = ["protocol", "suite", "group", "signature_scheme", "key_type"]
+    both = surveyed.support.merge(shaken.support, on=question, how="right", suffixes=("", "_shaken"))
+    # Of a version that is refused when all is well, more may be asked, and stays open.
+    changed = both[both["state"].fillna("") != both["state_shaken"]]
+    assert set(changed["state_shaken"]) <= {"untested"}

@@ -1,0 +1,75 @@
+"""The progress bar: how far a round is, from its first look to its last, and wide enough to be seen."""
+
+import asyncio
+import ssl
+from types import SimpleNamespace
+
+import pytest
+
+import toolkit
+from tests.collection.surveys.model import Model
+from tests.collection.surveys.serving import serving
+from toolkit.collection.progress import Bar
+from toolkit.collection.surveys.course import Course
+from toolkit.collection.surveys.interview import Interview, Manner
+from toolkit.reference import Offer
+from toolkit.targets import parse_target
+from toolkit.wire import Answer
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """What was drawn: done, and of how much."""
+    drawn: list[tuple[int, int]] = []
+    show = Bar.show
+
+    def note(bar: Bar, done: int, total: int, **remarks: int) -> None:
+        drawn.append((done, total))
+        show(bar, done, total, **remarks)
+
+    monkeypatch.setattr(Bar, "show", note)
+    return drawn
+
+
+def test_a_bar_begins_with_a_total_and_may_change_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """In a notebook tqdm makes a bar without a total 20 pixels wide, and never moves the end of one with a total."""
+    with Bar(desc="Looking", unit="look", total=0, disable=False) as bar:
+        assert bar.total == 1
+        drawn = SimpleNamespace(max=1)
+        bar.container = SimpleNamespace(children=[None, drawn, None])
+        bar.show(2, 8)
+        bar.refresh()
+        assert (bar.n, bar.total, drawn.max) == (2, 8, 8)
+    assert "2/8" in capsys.readouterr().err
+
+
+def test_a_survey_counts_questions_from_none_to_all(shown: list[tuple[int, int]]) -> None:
+    with serving("ECDHE+AESGCM", ssl.TLSVersion.TLSv1_2) as port:
+        target = parse_target("https://mail.example", connect_to=f"127.0.0.1:{port}")
+        tables = toolkit.survey(target, rate=None, pause_seconds=0, progress=True)
+    assert len(tables.observations) == len(shown)
+    shares = [done / total for done, total in shown]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+
+
+def test_half_of_the_connections_are_about_half_of_the_questions() -> None:
+    shares: list[float] = []
+
+    class Watched(Model):
+        def answer(self, offer: Offer) -> Answer:
+            shares.append(course.answered / course.asked)
+            return super().answer(offer)
+
+    model = Watched({"TLS 1.2": (0xC030, 0xC02F, 0xC02B, 0xC013), "TLS 1.3": (0x1302, 0x1301)})
+    course = Course(Interview(model.ask, Manner()))
+    asyncio.run(course.run())
+    assert shares[0] == 0
+    assert 0.2 < shares[len(shares) // 2] < 0.8
+    assert (course.answered, shares) == (course.asked, sorted(shares))
+
+
+def test_a_round_counts_looks_of_targets_whose_addresses_are_not_known_yet(shown: list[tuple[int, int]]) -> None:
+    toolkit.observe(["https://127.0.0.1:1", "https://127.0.0.2:1", "https://127.0.0.3:1"], samples=2, progress=True)
+    assert all(total >= 6 for _, total in shown)
+    assert shown[-1] == (6, 6)

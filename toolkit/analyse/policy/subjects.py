@@ -1,0 +1,129 @@
+"""The rows that a rule can judge, numbered by what they show, so that each distinct fact is judged once."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from toolkit.analyse.policy.evidence import find_certificates, find_shown, find_versions
+from toolkit.analyse.policy.violations import (
+    applies_to_certificate,
+    breaks_certificate,
+    breaks_protocol,
+    breaks_suite,
+    shown,
+)
+from toolkit.analyse.rotation.bounds import Ints
+from toolkit.analyse.support.summary import suite_of
+from toolkit.errors import UsageError
+from toolkit.reference import groups
+from toolkit.reference.rules import OF_CERTIFICATES, Rule
+from toolkit.tables import Tables
+
+OF_SUITES: Final = frozenset({"suite", "cipher", "strength_bits", "key_exchange"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Numbered:
+    """Rows of evidence; `codes` says which of the `facts` each one shows."""
+
+    rows: pd.DataFrame
+    codes: Ints
+    facts: list[Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """The rows that a rule speaks of, whether accepting what they show breaks it, and what that is, in words."""
+
+    rows: pd.DataFrame
+    is_broken: pd.Series
+    found: pd.Series
+
+
+class Subjects:
+    """What the tables hold for rules to judge, each kind of row numbered once."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.evidence = find_shown(tables)
+        self._certificates = tables.certificates
+
+    def judge(self, rule: Rule) -> Judged:
+        """The rows of the rule's subject, judged fact by fact."""
+        numbered = self._numbered(rule)
+        verdicts = [self._verdict(rule, fact) for fact in numbered.facts]
+        applies = np.array([verdict is not None for verdict in verdicts], dtype=bool)
+        broken = np.array([verdict[0] if verdict else None for verdict in verdicts], dtype=object)
+        words = np.array([verdict[1] if verdict else None for verdict in verdicts], dtype=object)
+        chosen = applies[numbered.codes]
+        rows, codes = numbered.rows[chosen], numbered.codes[chosen]
+        is_broken = pd.Series(broken[codes], rows.index).astype("boolean")
+        return Judged(rows, is_broken, pd.Series(words[codes], rows.index).astype("string"))
+
+    def _numbered(self, rule: Rule) -> Numbered:
+        if rule.subject == "protocol":
+            return self._versions
+        if rule.subject == "group":
+            return self._groups
+        if rule.subject in OF_SUITES:
+            return self._suites
+        if rule.subject not in OF_CERTIFICATES:
+            raise UsageError(f"{rule.policy}, {rule.rule}: {rule.subject} can be claimed, not ruled.")
+        return self._issued if rule.dated_by == "issued" else self._served
+
+    def _verdict(self, rule: Rule, fact: Any) -> tuple[bool | None, str] | None:
+        """Whether the fact breaks the rule, and what it is; null where the rule does not speak of it."""
+        if rule.subject == "protocol":
+            return breaks_protocol(rule, fact), fact
+        if rule.subject == "group":
+            return fact not in rule.value, fact
+        if rule.subject in OF_SUITES:
+            return breaks_suite(rule, suite_of(*fact)), fact[0]
+        if not applies_to_certificate(rule, fact):
+            return None
+        return breaks_certificate(rule, fact), shown(rule, fact)
+
+    @cached_property
+    def _versions(self) -> Numbered:
+        rows = find_versions(self.evidence)
+        return _number(rows, rows["protocol"])
+
+    @cached_property
+    def _groups(self) -> Numbered:
+        # Finite-field groups have sizes, and rules about curves do not speak of them.
+        curves = [group.name for group in groups().values() if group.kind != "FFDHE"]
+        rows = self.evidence[self.evidence["group"].isin(curves)]
+        return _number(rows, rows["group"])
+
+    @cached_property
+    def _suites(self) -> Numbered:
+        rows = self.evidence[self.evidence["suite"].notna()]
+        pairs = pd.Series(
+            list(zip(rows["suite"], rows["suite_code"].fillna(-1), strict=True)), rows.index, dtype=object
+        )
+        return _number(rows, pairs)
+
+    @cached_property
+    def _served(self) -> Numbered:
+        return self._with_facts(self.evidence[self.evidence["leaf_sha256"].isin(self._certificates["cert_sha256"])])
+
+    @cached_property
+    def _issued(self) -> Numbered:
+        return self._with_facts(find_certificates(self.evidence, self._certificates))
+
+    def _with_facts(self, rows: pd.DataFrame) -> Numbered:
+        asked = rows["server_name"].fillna(rows["host"]).fillna("")
+        pairs = pd.Series(list(zip(rows["leaf_sha256"], asked, strict=True)), rows.index, dtype=object)
+        numbered = _number(rows, pairs)
+        records: list[dict[Hashable, Any]] = self._certificates.to_dict("records")
+        by_hash = {record["cert_sha256"]: record for record in records}
+        facts = [by_hash[sha256] | {"asked": name or None} for sha256, name in numbered.facts]
+        return Numbered(numbered.rows, numbered.codes, facts)
+
+
+def _number(rows: pd.DataFrame, facts: pd.Series) -> Numbered:
+    codes, distinct = pd.factorize(facts)
+    return Numbered(rows, np.asarray(codes, dtype=np.int64), list(distinct))

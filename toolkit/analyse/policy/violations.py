@@ -1,0 +1,161 @@
+"""Does a suite, a group or a certificate break a rule? True, false, or null where the facts do not tell.
+
+What a rule does not speak of (a size for RSA keys, of an EC key) makes no finding: `applies_to_certificate`.
+"""
+
+import math
+import re
+from collections.abc import Hashable, Mapping
+from datetime import MAXYEAR
+from typing import Any, Final
+
+import pandas as pd
+
+from toolkit.analyse.expiry.habits import SECOND
+from toolkit.analyse.host_names import names_host
+from toolkit.analyse.trust.names import common_names
+from toolkit.certificates import is_encoded_as_required, show_validity
+from toolkit.reference import Suite
+from toolkit.reference.rules import Rule
+
+Certificate = Mapping[Hashable, Any]
+"""A row of `certificates`, with `asked` for the name that was asked for."""
+
+_HASH = re.compile(r"(MD2|MD4|MD5|SHA-?\d+)", re.I)
+_DAY: Final = pd.Timedelta(days=1)
+
+
+def breaks_suite(rule: Rule, suite: Suite | None) -> bool | None:
+    """Whether accepting the suite breaks the rule; null for a suite that nobody knows."""
+    if suite is None:
+        return None
+    if rule.subject == "suite":
+        return suite.name not in rule.value
+    if rule.subject == "strength_bits":
+        return suite.strength_bits < int(rule.value[0])
+    return str(getattr(suite, rule.subject)) in rule.value  # cipher, key_exchange: not among
+
+
+def breaks_protocol(rule: Rule, protocol: str) -> bool:
+    """Whether accepting the version breaks the rule."""
+    return (protocol in rule.value) == (rule.test == "not_among")
+
+
+def applies_to_certificate(rule: Rule, certificate: Certificate) -> bool:
+    """Whether the rule speaks of such a certificate."""
+    key_type = certificate["key_type"]
+    if rule.subject == "key_bits":
+        return _is_null(key_type) or key_type in _sizes(rule)
+    if rule.subject == "key_curve":
+        return _is_null(key_type) or key_type == "EC"
+    return True
+
+
+def breaks_certificate(rule: Rule, certificate: Certificate) -> bool | None:
+    """Whether the certificate breaks the rule; null where the fact is missing."""
+    if rule.subject in ("key_type", "key_curve", "signature_algorithm"):
+        value = certificate[rule.subject]
+        return None if _is_null(value) else value not in rule.value
+    if rule.subject == "key_bits":
+        bits, key_type = certificate["key_bits"], certificate["key_type"]
+        return None if _is_null(bits) or _is_null(key_type) else int(bits) < _sizes(rule)[key_type]
+    if rule.subject == "signature_hash":
+        digest = hash_of(certificate["signature_algorithm"])
+        return None if digest is None else digest in rule.value
+    if rule.subject == "names":
+        return _breaks_names(rule, certificate)
+    if rule.subject == "serial":
+        return _breaks_serial(rule, certificate["serial"])
+    return _breaks_validity(rule, certificate)
+
+
+def hash_of(algorithm: object) -> str | None:
+    """The hash in the name of a signature algorithm; null where it names none.
+
+    >>> hash_of("sha256WithRSAEncryption"), hash_of("Ed25519")
+    ('SHA256', None)
+    """
+    match = _HASH.search(algorithm) if isinstance(algorithm, str) else None
+    return match[1].upper().replace("-", "") if match else None
+
+
+def shown(rule: Rule, certificate: Certificate) -> str:
+    """What the certificate shows of the rule's subject, in words."""
+    if rule.subject in ("key_bits", "key_type", "key_curve"):
+        parts = (certificate["key_type"], certificate["key_curve"], certificate["key_bits"])
+        return " ".join(str(part) for part in parts if not _is_null(part)) or "unknown key"
+    if rule.subject in ("signature_hash", "signature_algorithm"):
+        return str(certificate["signature_algorithm"])
+    if rule.subject == "lifetime":
+        return f"{(certificate['not_after'] - certificate['not_before'] + SECOND) / _DAY:.10g} days"
+    if rule.subject == "serial":
+        return str(certificate["serial"])
+    if rule.test == "encoded":
+        return show_validity(certificate["der"] or b"")
+    if rule.subject == "validity":
+        return f"{certificate['not_before'].isoformat()} to {certificate['not_after'].isoformat()}"
+    names = certificate["names"] or ()
+    listed = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    return listed or f"no subjectAltName; {certificate['subject']}"
+
+
+def _is_null(value: object) -> bool:
+    return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value))
+
+
+def _sizes(rule: Rule) -> dict[str, int]:
+    return {key_type: int(bits) for key_type, _, bits in (part.partition("=") for part in rule.value)}
+
+
+def _breaks_names(rule: Rule, certificate: Certificate) -> bool | None:
+    names = certificate["names"]
+    if not names and not _is_null(certificate["parse_error"]):
+        return None
+    if rule.test == "present":
+        return not names
+    asked = certificate["asked"]
+    if _is_null(asked):
+        return None
+    candidates = list(names or ())
+    if not any(not _is_address(name) for name in candidates) and rule.test == "match":
+        subject = certificate["subject"]
+        candidates += [] if _is_null(subject) else common_names(subject)
+    return not any(names_host(name, asked) for name in candidates)
+
+
+def _is_address(name: str) -> bool:
+    return ":" in name or name.replace(".", "").isdigit()
+
+
+def _breaks_serial(rule: Rule, serial: object) -> bool | None:
+    if not isinstance(serial, str):
+        return None
+    number = int(serial, 16)
+    if rule.test == "positive":
+        return number <= 0
+    # DER needs a bit for the sign (ITU-T X.690, section 8.3).
+    return number.bit_length() // 8 + 1 > int(rule.value[0])
+
+
+def _breaks_validity(rule: Rule, certificate: Certificate) -> bool | None:
+    if rule.test == "encoded":
+        is_right = is_encoded_as_required(certificate["der"]) if certificate["der"] else None
+        return None if is_right is None else not is_right
+    begins, ends = certificate["not_before"], certificate["not_after"]
+    if _is_null(begins) or _is_null(ends):
+        return None
+    if rule.test == "ordered":
+        return bool(ends < begins)
+    count, unit = rule.value[0].split(" ")
+    # Lengths are compared rather than ends, which may lie after the year 9999.
+    length = ends - begins + SECOND
+    if unit == "days":
+        return bool(length > int(count) * _DAY)
+    last = _months_after(begins, int(count))
+    return last is not None and bool(length > last - begins)
+
+
+def _months_after(begins: pd.Timestamp, months: int) -> pd.Timestamp | None:
+    """The same day so many months later; none after the year 9999, where calendars end."""
+    is_beyond = begins.year * 12 + begins.month - 1 + months >= (MAXYEAR + 1) * 12
+    return None if is_beyond else begins + pd.DateOffset(months=months)

@@ -1,0 +1,99 @@
+"""Succession without looks: certificates grouped by host name and key type, ordered by the begin of validity."""
+
+import numpy as np
+import pandas as pd
+
+from toolkit.analyse.host_names import comparable, names_for
+from toolkit.analyse.rotation.issued import generations, issued_certificates
+from toolkit.analyse.slots import LINE, joined_sources
+from toolkit.tables import Tables
+
+
+def pair_by_names(tables: Tables) -> pd.DataFrame:
+    """Neighbouring certificates of each host name and key type: `LINE`, `old`, `new`, `is_ambiguous`, `source`, ….
+
+    A certificate belongs to the hosts that observations (dated or not, on any port) show it for. One that was never
+    observed belongs to the observed hosts that its names are for (`host_names`); where they are for none, to each of
+    its names, and names with the same certificates are one group. So a change of other names breaks no group.
+
+    Certificates begun together are one generation (`issued.generations`). Each certificate of a generation is paired
+    with the latest of the generation before, and each of that with the earliest of this one; with several in either,
+    all pairs between the two are `is_ambiguous`.
+    """
+    issued = issued_certificates(tables)
+    members = _members(tables, issued)
+    rows = members.merge(issued, on="cert_sha256").sort_values(
+        ["host", "key_type", "not_before", "cert_sha256"], ignore_index=True
+    )
+    group = rows.groupby(["host", "key_type"], sort=False).ngroup()
+    rows["group"], rows["generation"] = group, generations(rows, group)
+    pairs = _neighbouring_generations(rows)
+    old, new = rows.iloc[pairs["old"]].reset_index(drop=True), rows.iloc[pairs["new"]].reset_index(drop=True)
+    none = pd.Series(pd.NA, old.index, "string")
+    return pd.DataFrame(
+        {
+            **dict.fromkeys(LINE, none),
+            "host": old["host"].astype("string"),
+            "key_type": old["key_type"],
+            "old": old["cert_sha256"],
+            "new": new["cert_sha256"],
+            "is_ambiguous": pairs["is_ambiguous"],
+            "skipped": pd.Series([()] * len(old), dtype=object),
+            "source": _sources(tables, old["cert_sha256"], new["cert_sha256"]),
+        }
+    )
+
+
+def _members(tables: Tables, issued: pd.DataFrame) -> pd.DataFrame:
+    """Which certificate belongs to which host: columns `host` and `cert_sha256`."""
+    seen = tables.observations[["host", "leaf_sha256"]].dropna().drop_duplicates()
+    seen = seen.rename(columns={"leaf_sha256": "cert_sha256"}).astype(object)
+    unseen = issued[~issued["cert_sha256"].isin(seen["cert_sha256"])]
+    named = pd.DataFrame(
+        [
+            (name, cert)
+            for cert, names, subject in zip(unseen["cert_sha256"], unseen["names"], unseen["subject"], strict=True)
+            for name in (names or (subject,))
+        ],
+        columns=["name", "cert_sha256"],
+    )
+    named["pattern"] = named["name"].map(comparable, na_action="ignore")
+    hosts = [(host, pattern) for host in seen["host"].unique() for pattern in names_for(host)]
+    patterns = pd.DataFrame(hosts, columns=["host", "pattern"], dtype=object)
+    covering = named.merge(patterns, on="pattern")[["host", "cert_sha256"]].drop_duplicates()
+    rest = named[~named["cert_sha256"].isin(covering["cert_sha256"])].drop_duplicates(["name", "cert_sha256"])
+    return pd.concat([seen, covering, _same_names_together(rest)], ignore_index=True)
+
+
+def _same_names_together(named: pd.DataFrame) -> pd.DataFrame:
+    """Names with the same certificates as one host text, joined by `, `."""
+    hosts: dict[tuple[str, ...], list[str]] = {}
+    for name, certificates in named.sort_values("cert_sha256").groupby("name")["cert_sha256"]:
+        hosts.setdefault(tuple(certificates), []).append(str(name))
+    rows = [(", ".join(names), certificate) for certificates, names in hosts.items() for certificate in certificates]
+    return pd.DataFrame(rows, columns=["host", "cert_sha256"], dtype=object)
+
+
+def _neighbouring_generations(rows: pd.DataFrame) -> pd.DataFrame:
+    """Positions `old` and `new` of paired rows, and whether either generation has several."""
+    key = rows[["group", "generation"]]
+    position = pd.Series(np.arange(len(rows)))
+    spans = position.groupby([key["group"], key["generation"]]).agg(["min", "max"]).reset_index()
+    before = spans.assign(generation=spans["generation"] + 1)
+    joined = spans.merge(before, on=["group", "generation"], suffixes=("", "_old"))
+    each = rows.reset_index().merge(joined, on=["group", "generation"])
+    latest = pd.DataFrame({"old": each["max_old"], "new": each["index"]})
+    olds = rows.reset_index().assign(generation=rows["generation"] + 1).merge(joined, on=["group", "generation"])
+    earliest = pd.DataFrame({"old": olds["index"], "new": olds["min"]})
+    pairs = pd.concat([latest, earliest]).drop_duplicates().sort_values(["new", "old"], ignore_index=True)
+    size = key.groupby(["group", "generation"])["group"].transform("size")
+    several = (size > 1).to_numpy()
+    return pairs.assign(is_ambiguous=several[pairs["old"]] | several[pairs["new"]])
+
+
+def _sources(tables: Tables, old: pd.Series, new: pd.Series) -> pd.Series:
+    """Sources of the observations that name either; null where none does."""
+    observed = tables.observations.dropna(subset="leaf_sha256")
+    pairs = pd.concat([pd.DataFrame({"pair": side.index, "cert": side}) for side in (old, new)])
+    named = pairs.merge(observed[["leaf_sha256", "source"]].drop_duplicates(), left_on="cert", right_on="leaf_sha256")
+    return joined_sources(named[["pair"]], named["source"]).reindex(old.index).astype("string")

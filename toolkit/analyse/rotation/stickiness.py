@@ -1,0 +1,137 @@
+"""Stickiness: whether looks of one round agree more than independent looks would."""
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from toolkit.analyse.rotation.bounds import Floats, Ints, stretches
+from toolkit.analyse.slots import Looks, first_and_last, first_of_rounds
+
+_SUSPECT = 0.001
+"""The chance at which independence is given up: rarer than the claims' 5 %, because it discredits them."""
+
+_FEWEST = 3
+"""Comparisons of rounds that it takes to say anything."""
+
+
+def compare_rounds(shown: Ints, rounds: Ints, old: Ints, new: Ints) -> pd.DataFrame:
+    """For each pair (`old`, `new`, as numbered in `shown`) what the rounds between B's first and A's last look say.
+
+    `is_sticky_suspected` (boolean): looks of one round agree more than chance allows; null with too few rounds that
+    can tell. `has_mixed_rounds` (bool): some round showed both, so its looks did not stick to one machine.
+
+    While both certificates are shown, each round is compared with the next: if looks are independent, which of the
+    two rounds showed the successor how often follows the hypergeometric distribution. Its standardised squares are
+    summed (chi-square), less the greatest one, which a share that moves at once would explain. Where no round showed
+    both, one that showed only B before one that showed only A says the same.
+    """
+    first, last = first_and_last(shown, int(shown.max(initial=-1)) + 1)
+    positions, owner = stretches(first[new], last[old] + 1)
+    is_new = shown[positions] == new[owner]
+    either = is_new | (shown[positions] == old[owner])
+    table = pd.DataFrame({"pair": owner, "round": rounds[positions], "new": is_new, "at": positions})[either]
+    counts = table.groupby(["pair", "round"], sort=False).agg(
+        looks=("new", "size"), new=("new", "sum"), at=("at", "min")
+    )
+    counts = counts[counts["looks"] >= 2].reset_index().sort_values(["pair", "at"], ignore_index=True)
+    mixed_rounds = counts.loc[(counts["new"] > 0) & (counts["new"] < counts["looks"]), "pair"]
+    is_first = counts.groupby("pair").cumcount() % 2 == 0
+    one = counts[is_first].reset_index(drop=True)
+    other = counts.shift(-1)[is_first].reset_index(drop=True)
+    same = one["pair"] == other["pair"]
+    one, other = one[same], other[same]
+    looks = one["looks"] + other["looks"]
+    of_both = one["new"] + other["new"]
+    spread = one["looks"] * other["looks"] * of_both * (looks - of_both) / (looks**2 * (looks - 1))
+    mixed = spread > 0
+    square = ((one["new"] - one["looks"] * of_both / looks) ** 2)[mixed] / spread[mixed]
+    by_pair = square.groupby(one.loc[mixed, "pair"])
+    count = by_pair.size().reindex(range(len(old)), fill_value=0).to_numpy()
+    rest = (by_pair.sum() - by_pair.max()).reindex(range(len(old)), fill_value=0.0).to_numpy(float)
+    chance = stats.chi2.sf(rest, np.maximum(count - 1, 1))
+    suspected = (chance <= _SUSPECT) & (count >= _FEWEST) | (_chance_of_falls(counts, len(old)) <= _SUSPECT)
+    return pd.DataFrame(
+        {
+            "is_sticky_suspected": pd.Series(suspected, dtype="boolean").where(suspected | (count >= _FEWEST)),
+            "has_mixed_rounds": np.isin(np.arange(len(old)), mixed_rounds),
+        }
+    )
+
+
+def _chance_of_falls(counts: pd.DataFrame, pairs: int) -> Floats:
+    """For each pair: the chance of so many rounds with nothing but B that are followed by one with nothing but A.
+
+    With independent looks, m in each round, and a share of B that does not fall, each has a chance below 4^-m.
+    """
+    after = counts.shift(-1)
+    steps = counts.assign(least=np.minimum(counts["looks"], after["looks"]))[counts["pair"] == after["pair"]]
+    falls = (steps["new"] == steps["looks"]) & (after["new"].reindex(steps.index) == 0)
+    number = falls.groupby(steps["pair"]).sum().reindex(range(pairs), fill_value=0).to_numpy()
+    tries = steps.groupby("pair").size().reindex(range(pairs), fill_value=0).to_numpy()
+    looks = steps["least"].groupby(steps["pair"]).min().reindex(range(pairs), fill_value=1).to_numpy(float)
+    return np.asarray(stats.binom.sf(number - 1, tries, 0.25**looks), np.float64)
+
+
+def suspect_stickiness(looks: Looks, address: Ints, shown: Ints, old: Ints, new: Ints) -> pd.Series:
+    """`is_sticky_suspected` (boolean) of each pair (`old`, `new`, as numbered in `shown`), told with its service's.
+
+    True, False or null by `compare_rounds`, and two things that single pairs cannot tell (`address`: of each look):
+
+    - True for all pairs of a service where no round, while both certificates of a pair were shown, showed both at one
+      address, and yet the share of a successor fell from one round there to the next, from all looks to none: once in
+      rounds of three looks or more, or twice in rounds of two or more. Independent looks at a share that never falls
+      do the first with a chance of at most 4^-3 (two rounds at one half), the second of at most 6 * 2^-10 (five
+      rounds at one half), together 2.2 % for a service, however many rotations it has: each that is not a step must
+      be unanimous by chance. Of 1,132 simulated services without affinity (2 to 20 machines, 2 to 12 looks a round,
+      three to eleven rotations each) none was suspected.
+    - What says nothing by itself is as the service's other pairs: true if one is suspected; false if one is not.
+      A round that showed both says that looks did not stick.
+
+    Null where nothing tells, either way: single looks, or each certificate after the other in one step, in every
+    rotation of the service, which one machine does as well.
+    """
+    told = compare_rounds(shown, looks.round, old, new)["is_sticky_suspected"]
+    if not len(old):
+        return told
+    counts = _count_at_addresses(looks, address, shown, old, new)
+    first, _ = first_and_last(shown, int(shown.max()) + 1)
+    by_service = looks.lines.groupby(["service", "host"], dropna=False).ngroup().to_numpy()
+    service = pd.Series(by_service[looks.line[first[old]]])
+    is_mixed = (counts["new"] > 0) & (counts["new"] < counts["looks"])
+    mixed = pd.Series(np.isin(np.arange(len(old)), counts.loc[is_mixed, "pair"]))
+    falls = _falls(counts, len(old)).groupby(service).transform("sum") >= 2
+    falls |= _falls(counts[counts["looks"] >= 3], len(old)).groupby(service).transform("sum") >= 1
+    told = told.mask(falls & ~mixed.groupby(service).transform("any"), other=True)
+    told = told.mask(told.isna() & mixed, other=False)
+    return told.fillna(told.groupby(service).transform("max"))
+
+
+def _count_at_addresses(looks: Looks, address: Ints, shown: Ints, old: Ints, new: Ints) -> pd.DataFrame:
+    """Looks at A or B (`looks`) and at B (`new`) of each `pair`, `address` and round of two or more of them, in order.
+
+    Of the rounds from the one that showed B first to the one that showed A last, wholly: the looks before B's first
+    and after A's last in those rounds count, else such a round would seem to agree.
+    """
+    visits = int(shown.max()) + 1
+    first, last = first_and_last(shown, visits)
+    begins = first_of_rounds(looks)
+    _, ends = first_and_last(begins, len(begins))
+    since, until = begins[first[new]], ends[begins[last[old]]]
+    parts = []
+    for side, is_new in ((old, False), (new, True)):
+        pair_of = np.full(visits, -1)
+        pair_of[side] = np.arange(len(side))
+        pair = pair_of[shown]
+        at = np.flatnonzero(pair >= 0)
+        at = at[(since[pair[at]] <= at) & (at <= until[pair[at]])]
+        parts.append(pd.DataFrame({"pair": pair[at], "address": address[at], "round": begins[at], "new": is_new}))
+    counts = pd.concat(parts).groupby(["pair", "address", "round"])["new"].agg(looks="size", new="sum").reset_index()
+    return counts[counts["looks"] >= 2]
+
+
+def _falls(counts: pd.DataFrame, pairs: int) -> pd.Series:
+    """For each pair: how often a round that showed only B is followed, at its address, by one that showed only A."""
+    after = counts.shift(-1)
+    same = (counts["pair"] == after["pair"]) & (counts["address"] == after["address"])
+    fell = counts.loc[same & (counts["new"] == counts["looks"]) & (after["new"] == 0), "pair"]
+    return fell.value_counts().reindex(range(pairs), fill_value=0)

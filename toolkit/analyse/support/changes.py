@@ -1,0 +1,120 @@
+"""What did a server gain and lose between two surveys?"""
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from toolkit import schema
+from toolkit.analyse.support.summary import QUESTION, VISIT, by_visit, date_visits, surveyed, take_together
+from toolkit.tables import Tables, require_tables
+
+_SERVICE: Final = ["service", "host"]
+_INSTANTS: Final = ["observed_at", "observed_from", "observed_until"]
+
+_DTYPES: Final = {
+    "service": "string",
+    "host": "string",
+    "question": "string",
+    "protocol": "string",
+    "item": "string",
+    "key_type": "string",
+    "change": "string",
+    "before": "string",
+    "after": "string",
+    "before_at": schema.DTYPES["instant"],
+    "after_at": schema.DTYPES["instant"],
+    "changed_from": schema.DTYPES["instant"],
+    "changed_until": schema.DTYPES["instant"],
+    "source": "string",
+}
+
+
+def find_changes(before: Tables, after: Tables) -> pd.DataFrame:
+    """Every answer that differs between two surveys of a service, one row each.
+
+    Compared are the latest survey rounds of each side (one known by bounds counts by their end), per service,
+    addresses taken together (accepted where one address accepts, refused where all refuse). Only a change between
+    `accepted` and `refused` is a change: a question untested or not asked on either side never is. A whole version is
+    gained where every question about it was refused and one is accepted now, and lost the other way round; its suites
+    have rows of their own besides.
+
+    Columns: `service`, `host` (string), `question` (string: `protocol`, `suite`, `group`, `signature_scheme`,
+    `key_type`, `first_choice`), `protocol` (string, null: not part of the question), `item` (string, what was asked
+    about), `key_type` (string, null: not part of the question), `change` (string: `gained`, `lost`; `changed` for
+    another suite ranked first), `before`, `after` (string, the states; for `first_choice` the suites), `before_at`,
+    `after_at` (instant, null: not known to the instant), `changed_from`, `changed_until` (instant, between which the
+    change lies: the earliest that the side before can have been, the latest that the side after can; null: nothing
+    bounds that side), `source` (string, of the later side; null: the tables do not say).
+    """
+    require_tables(before, "find_changes")
+    require_tables(after, "find_changes")
+    then, now = _latest(before), _latest(after)
+    parts = [
+        _compared(_items(then), _items(now), ["question", "protocol", "item", "key_type"]),
+        _compared(_versions(then), _versions(now), ["question", "protocol", "item"]),
+        _reordered(then, now),
+    ]
+    frame = pd.concat([part for part in parts if not part.empty] or parts[:1], ignore_index=True)
+    return frame.reindex(columns=list(_DTYPES)).astype(_DTYPES).sort_values(list(_DTYPES)[:6], ignore_index=True)
+
+
+def _latest(tables: Tables) -> pd.DataFrame:
+    """The questions of each service's latest survey round, with its instant."""
+    answers = by_visit(surveyed(tables))
+    dated = date_visits(answers).sort_values("known_at", na_position="first", kind="stable")
+    return take_together(answers).merge(dated.drop_duplicates(_SERVICE, keep="last"), on=VISIT)
+
+
+def _items(questions: pd.DataFrame) -> pd.DataFrame:
+    """Each question with what it asked about."""
+    kinds = [name for name in QUESTION if name != "protocol"]
+    asked = questions[questions[kinds].notna().any(axis=1)]
+    kind = np.select([asked[name].notna().to_numpy() for name in kinds], kinds, default="")
+    item = asked["suite"].fillna(asked["group"]).fillna(asked["signature_scheme"]).fillna(asked["key_type"])
+    return asked.assign(question=pd.Series(kind, asked.index, dtype="string"), item=item)
+
+
+def _versions(questions: pd.DataFrame) -> pd.DataFrame:
+    """Each version: accepted where any question about it is, refused where all are, else untested."""
+    asked = questions[questions["protocol"].notna()]
+    grouped = asked.groupby([*_SERVICE, "protocol"], dropna=False, sort=False)
+    frame = grouped.agg(
+        accepted=("accepted", "sum"), refused=("refused", "sum"), asked=("state", "size"),
+        source=("source", "first"), **{name: (name, "first") for name in _INSTANTS},
+    ).reset_index()  # fmt: skip
+    state = np.where(
+        frame["accepted"] > 0, "accepted", np.where(frame["refused"] == frame["asked"], "refused", "untested")
+    )
+    return frame.assign(
+        state=pd.Series(state, frame.index, dtype="string"), question="protocol", item=frame["protocol"]
+    )
+
+
+def _compared(then: pd.DataFrame, now: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """The keys that were accepted on one side and refused on the other."""
+    columns = [*_SERVICE, *keys, "state", *_INSTANTS, "source"]
+    pairs = then[columns].merge(now[columns], on=[*_SERVICE, *keys], suffixes=("_then", "_now"))
+    gained = (pairs["state_then"] == "refused") & (pairs["state_now"] == "accepted")
+    lost = (pairs["state_then"] == "accepted") & (pairs["state_now"] == "refused")
+    pairs = pairs.assign(change=pd.Series(np.where(gained, "gained", "lost"), pairs.index, dtype="string"))
+    return _named(pairs[gained | lost], "state")
+
+
+def _reordered(then: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
+    """The versions whose first choice is known on both sides and differs."""
+    keys = [*_SERVICE, "protocol"]
+    sides = [
+        side.loc[(side["rank"] == 1).fillna(False) & side["suite"].notna(), [*keys, "suite", *_INSTANTS, "source"]]
+        .drop_duplicates(keys)
+        for side in (then, now)
+    ]  # fmt: skip
+    pairs = sides[0].merge(sides[1], on=keys, suffixes=("_then", "_now"))
+    pairs = pairs[pairs["suite_then"] != pairs["suite_now"]]
+    return _named(pairs.assign(question="first_choice", item=pairs["protocol"], change="changed"), "suite")
+
+
+def _named(pairs: pd.DataFrame, value: str) -> pd.DataFrame:
+    names = {f"{value}_then": "before", f"{value}_now": "after", "source_now": "source"}
+    names |= {"observed_at_then": "before_at", "observed_at_now": "after_at"}
+    return pairs.rename(columns=names | {"observed_from_then": "changed_from", "observed_until_now": "changed_until"})

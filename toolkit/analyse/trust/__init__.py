@@ -1,0 +1,5 @@
+"""Trust: would a client with certain roots have trusted a chain on a day, and until when."""
+
+from toolkit.analyse.trust.verify import replay_trust, verify_chains
+
+__all__ = ["replay_trust", "verify_chains"]

@@ -1,0 +1,119 @@
+"""Looks made into rows of `observations` and `certificates`."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Final, Protocol
+
+import pandas as pd
+
+from toolkit import schema, text
+from toolkit.collection.last_resort import read_certificate
+from toolkit.collection.observation import Look
+from toolkit.reference import groups, signature_schemes, suites
+from toolkit.tables import Tables
+
+_MOST_PARSED: Final = 100_000
+"""Certificates remembered as parsed, by their hash; when there are more, all are forgotten and parsed anew."""
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+class Rows:
+    """Takes looks and gives them back as `Tables`; each distinct certificate is parsed, and given, once."""
+
+    def __init__(self, *, round_: str, vantage: str | None) -> None:
+        self._round, self._vantage = round_, vantage
+        self._observations: list[dict[str, object]] = []
+        self._certificates: list[dict[str, object]] = []
+        self._sha256_of: dict[bytes, str] = {}
+        self._unread: dict[str, str] = {}
+        self.size = 0
+        """Bytes of the certificates and messages that were added since `clear`."""
+
+    def __len__(self) -> int:
+        return len(self._observations)
+
+    def add(self, look: Look) -> None:
+        """Take a look."""
+        target, answer = look.question.target, look.answer
+        chain = tuple(map(self._take, answer.chain))
+        words = [answer.reason, *(self._unread[sha256] for sha256 in chain if sha256 in self._unread)]
+        reason = "; ".join(filter(None, words))
+        self.size += len(look.sent or b"") + len(look.received or b"")
+        self._observations.append(
+            {
+                "observed_at": look.observed_at,
+                "date_basis": "observed",
+                "round": self._round,
+                "sample": look.question.sample,
+                "vantage": self._vantage,
+                "source": target.source,
+                "service": target.service,
+                "host": target.host,
+                "port": target.port,
+                "address": look.question.address or None,
+                "server_name": target.server_name,
+                "offer": look.question.offer.name,
+                "outcome": answer.outcome,
+                "stage": answer.stage,
+                "reason": text.storable(reason) or None,
+                "protocol": answer.protocol,
+                "suite": _name(suites(), answer.suite_code),
+                "suite_code": answer.suite_code,
+                "group": _name(groups(), answer.group_code),
+                "signature_scheme": _name(signature_schemes(), answer.signature_scheme_code),
+                "leaf_sha256": chain[0] if chain else None,
+                "chain_sha256": chain or None,
+                "is_key_proven": answer.is_key_proven,
+                "has_ocsp_staple": answer.has_ocsp_staple,
+                "has_sct": answer.has_sct,
+                "connect_ms": look.connect_ms,
+                "answer_ms": look.answer_ms,
+                "sent_bytes": look.sent,
+                "answer_bytes": look.received,
+            }
+        )
+
+    def tables(self, rounds: list[dict[str, object]] | None = None) -> Tables:
+        """What was added since `clear`, with rows of `rounds` where some are given."""
+        # Made here, they are of the schema, and no two looks of a round have the same key: nothing is left to check.
+        return Tables(support=schema.empty("support"), **self.frames(rounds))
+
+    def frames(self, rounds: list[dict[str, object]] | None = None) -> dict[str, pd.DataFrame]:
+        """The same, without `support`."""
+        return {
+            "observations": schema.frame("observations", self._observations),
+            "certificates": schema.frame("certificates", self._certificates),
+            "rounds": schema.frame("rounds", rounds or []),
+        }
+
+    def clear(self) -> None:
+        """Forget what was added: it is kept elsewhere."""
+        self._observations, self._certificates, self.size = [], [], 0
+
+    def _take(self, der: bytes) -> str:
+        """The certificate's hash in hex; one that is not known yet becomes a row."""
+        digest = hashlib.sha256(der).digest()
+        sha256 = self._sha256_of.get(digest)
+        if sha256 is None:
+            if len(self._sha256_of) >= _MOST_PARSED:
+                self._sha256_of.clear()
+                self._unread.clear()
+            sha256 = self._sha256_of[digest] = digest.hex()
+            row, problem = read_certificate(der)
+            self._certificates.append(row)
+            self.size += len(der)
+            if problem is not None:
+                self._unread[sha256] = problem
+        return sha256
+
+
+def _name(known: Mapping[int, _Named], code: int | None) -> str | None:
+    """The name of a code point, the code itself where no registry names it."""
+    if code is None:
+        return None
+    entry = known.get(code)
+    return f"0x{code:04x}" if entry is None else entry.name

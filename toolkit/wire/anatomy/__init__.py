@@ -1,0 +1,1 @@
+"""Anatomy: handshake messages taken apart, field by field."""
