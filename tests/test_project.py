@@ -1,5 +1,6 @@
 """The project itself: what is pinned, what is built, what the README and the Makefile say."""
 
+import ast
 import doctest
 import os
 import re
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import toolkit
 from tests.conftest import ROOT, need
 from toolkit.cli import main
 
@@ -76,7 +78,7 @@ def test_nothing_names_a_registry_or_a_machine() -> None:
 
 def test_the_package_carries_code_and_reference_data_only(tmp_path: Path) -> None:
     kinds = {path.suffix for path in tracked() if (ROOT / "toolkit") in path.parents}
-    assert kinds <= {".py", ".csv", ".pem", ".json"}
+    assert kinds <= {".py", ".csv", ".pem", ".json", ".typed"}
 
 
 def test_the_wheel_installed_elsewhere_works(tmp_path: Path) -> None:
@@ -110,6 +112,34 @@ def test_the_wheel_installed_elsewhere_works(tmp_path: Path) -> None:
     assert "8 services" in page.read_text(encoding="utf-8")
 
 
+def test_a_users_type_checker_sees_the_types(tmp_path: Path) -> None:
+    script = tmp_path / "mine.py"
+    script.write_text(
+        "import toolkit\n"
+        "from toolkit import Tables, find_rotations\n"
+        "tables: Tables = toolkit.read('folder', since='2026-01-01T00:00:00Z')\n"
+        "reveal_type(find_rotations(tables))\n"
+        "reveal_type(toolkit.parse_target('https://mx.example').port)\n"
+        "toolkit.find_sightings('folder')\n"
+    )
+    checked = run(sys.executable, "-m", "mypy", "--strict", "--cache-dir", ROOT / ".mypy_cache", script)
+    assert 'Revealed type is "pandas' in checked.stdout, checked.stdout
+    assert 'Revealed type is "int"' in checked.stdout or 'Revealed type is "builtins.int"' in checked.stdout
+    assert 'Argument 1 to "find_sightings" has incompatible type "str"; expected "Tables"' in checked.stdout
+    assert "Found 1 error" in checked.stdout, checked.stdout
+
+
+def test_every_public_name_can_be_imported() -> None:
+    names: dict[str, object] = {}
+    exec("from toolkit import *", names)
+    assert set(toolkit.__all__) <= set(names)
+    assert set(toolkit.__all__) <= set(dir(toolkit))
+    source = ast.parse((ROOT / "toolkit" / "__init__.py").read_text())
+    (typed,) = [node for node in source.body if isinstance(node, ast.If)]
+    seen = {alias.name for node in typed.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert seen == set(toolkit.__all__), "what type checkers see is what there is"
+
+
 def test_the_python_of_the_readme_runs() -> None:
     blocks = re.findall(r"```python\n(.*?)```", README, re.S)
     assert blocks
@@ -138,7 +168,7 @@ def test_every_command_of_the_readme_exists(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_every_room_stands_in_the_readme() -> None:
-    rooms = {path.name for path in (ROOT / "toolkit").iterdir() if not path.name.startswith("__")}
+    rooms = {path.name for path in (ROOT / "toolkit").iterdir() if path.suffix != ".typed" and not path.name.startswith("__")}
     for room in rooms:
         assert room in README, f"{room} is not in the map of the rooms"
 

@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "collection": {"wire", "certificates", "store", "reference"},
     "readers": {"wire", "certificates", "reference"},
     "store": set(),
+    "reading": {"readers", "store"},
     "analyse": {"certificates", "reference"},
     "chart": {"analyse", "reference"},
     "checking": {"analyse", "certificates", "reference"},
