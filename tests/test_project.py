@@ -102,7 +102,16 @@ def test_the_wheel_installed_elsewhere_works(tmp_path: Path) -> None:
     looked = run(tmp_path / "venv" / "bin" / "tls-toolkit", "observe", "tls://127.0.0.1:1", cwd=tmp_path)
     assert looked.returncode == 3, looked.stderr
     assert "port_closed" in looked.stdout
-    # The wheel carries the report's notebook; nbconvert's templates are among the dependencies.
+    # The wheel carries the examples, the lessons and the report's notebook.
+    code = "import toolkit; print(len(toolkit.load_example('lab-sample').observations) > 1000)"
+    assert run(elsewhere, "-c", code, cwd=tmp_path).stdout.split() == ["True"]
+    copied = run(tmp_path / "venv" / "bin" / "tls-toolkit", "lessons", "mine", cwd=tmp_path)
+    assert copied.returncode == 0, copied.stderr
+    assert (tmp_path / "mine" / "notebooks" / "00-start-here.ipynb").is_file()
+    assert (tmp_path / "mine" / "data" / "lab-sample" / "observations.csv").is_file()
+    again = run(tmp_path / "venv" / "bin" / "tls-toolkit", "lessons", "mine", cwd=tmp_path)
+    assert (again.returncode, "exists already" in again.stderr) == (2, True)
+    # nbconvert's templates are among the dependencies.
     page, source = tmp_path / "report.html", ROOT / "data" / "web-series"
     told = run(
         tmp_path / "venv" / "bin" / "tls-toolkit", "report", source, "--output", page,
@@ -168,7 +177,9 @@ def test_every_command_of_the_readme_exists(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_every_room_stands_in_the_readme() -> None:
-    rooms = {path.name for path in (ROOT / "toolkit").iterdir() if path.suffix != ".typed" and not path.name.startswith("__")}
+    rooms = {
+        path.name for path in (ROOT / "toolkit").iterdir() if path.suffix != ".typed" and not path.name.startswith("__")
+    }
     for room in rooms:
         assert room in README, f"{room} is not in the map of the rooms"
 

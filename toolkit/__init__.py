@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from toolkit.collection import Limits, collect, observe, survey
     from toolkit.comparing import compare_verifiers
     from toolkit.dissection import dissect
-    from toolkit.reading import read
+    from toolkit.reading import load_example, read
     from toolkit.store import Store
     from toolkit.tables import Tables
     from toolkit.targets import Target, parse_target
@@ -77,6 +77,7 @@ _HOMES: Final = {
     "survey": "toolkit.collection",
     "compare_verifiers": "toolkit.comparing",
     "dissect": "toolkit.dissection",
+    "load_example": "toolkit.reading",
     "read": "toolkit.reading",
     "Store": "toolkit.store",
     "Tables": "toolkit.tables",
@@ -112,6 +113,7 @@ __all__ = [
     "judge",
     "lab",
     "lint_certificates",
+    "load_example",
     "observe",
     "parse_target",
     "read",

@@ -1,9 +1,10 @@
-"""`read`: anything that holds observations or certificates, as `Tables`."""
+"""`read`: anything that holds observations or certificates, as `Tables`; `load_example`: what ships."""
 
 from datetime import datetime
 from pathlib import Path
 
 from toolkit import readers, schema
+from toolkit.shipped import example_folder
 from toolkit.store import Store
 from toolkit.tables import Tables
 
@@ -26,6 +27,20 @@ def read(
     if format == "store" or (format is None and _is_store(path)):
         return Store(path).load(since=since, until=until)
     return readers.read(path, format=format).within(since=since, until=until)
+
+
+def load_example(name: str) -> Tables:
+    """A small set of observations that comes with the package: `google-mail`, `web-series` or `lab-sample`.
+
+    The first two were recorded on real servers, and `lab-sample` was made in a lab (`source` is `lab`). The project's
+    `data/README.md` names the sources. Raises `UsageError` for another name.
+
+    >>> load_example("google-mail").observations["source"].nunique() > 30
+    True
+    >>> set(load_example("lab-sample").observations["source"])
+    {'lab'}
+    """
+    return readers.read(example_folder(name))
 
 
 def _is_store(path: str | Path) -> bool:

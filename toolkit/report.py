@@ -27,6 +27,7 @@ from toolkit.errors import OutputError, ToolkitError, UsageError
 from toolkit.lab import Lab
 from toolkit.reference.roots import bundles
 from toolkit.reference.rules import policies
+from toolkit.shipped import notebook_folder
 from toolkit.store import Store
 from toolkit.tables import as_pem
 
@@ -79,16 +80,17 @@ PICTURES_AT_ONCE: Final = 2
 """Notebooks executed side by side, one kernel each."""
 
 
-def run_demo(output: Path, *, recorded: Path, seed: int, notebooks: Path = Path("notebooks")) -> None:
+def run_demo(output: Path, *, recorded: Path, seed: int, notebooks: Path | None = None) -> None:
     """Watch a lab year into `output/lab-year`, execute the notebooks on it, print what was seen and what to open.
 
     Writes `output/NN-….html`, the charts as `output/NN-…-K.png`, and the lab's roots as `output/lab-roots.pem`.
-    Raises `UsageError` where there are no notebooks (outside a checkout), `ToolkitError` where one of them fails,
-    naming it and its error.
+    The notebooks are those that come with the package, or of the folder `notebooks`. Raises `UsageError` where there
+    are none, `ToolkitError` where one of them fails, naming it and its error.
     """
+    notebooks = notebooks or notebook_folder()
     found = sorted(notebooks.glob("[0-9][0-9]-*.ipynb"))
     if not found:
-        raise UsageError(f"No notebooks in {notebooks.resolve()}: run the demo in a checkout of the project.")
+        raise UsageError(f"No notebooks in {notebooks.resolve()}: name a folder that holds them.")
     output.mkdir(parents=True, exist_ok=True)
     kept = output / "lab-year"
     shutil.rmtree(kept, ignore_errors=True)
@@ -196,7 +198,7 @@ def write_report(
     exporter = _exporter(has_code=False)
     _write(output, "")  # what is wrong with the place is said before the notebook is executed
     with tempfile.TemporaryDirectory(prefix="report-") as empty, chdir(empty):
-        document = _execute(_report_notebook(), parameters=parameters, executed=None)
+        document = _execute(notebook_folder() / "report.ipynb", parameters=parameters, executed=None)
     _write(output, _page(document, exporter, title=shown))
 
 
@@ -222,13 +224,6 @@ def _write(output: Path, page: str) -> None:
         if is_plain:
             with suppress(OSError):
                 path.unlink()
-
-
-def _report_notebook() -> Path:
-    """In a checkout it lies among the notebooks; a wheel carries it inside the package."""
-    package = Path(__file__).resolve().parent
-    carried = package / "report.ipynb"
-    return carried if carried.is_file() else package.parent / "notebooks" / "report.ipynb"
 
 
 def _execute(notebook: Path, *, parameters: dict[str, object], executed: Path | None) -> nbformat.NotebookNode:

@@ -16,6 +16,7 @@ from toolkit.cli.printing import print_checks, print_checks_as_json, print_frame
 from toolkit.errors import LabError, ReadError, UsageError
 from toolkit.reference.roots import load_roots
 from toolkit.reference.rules import Rule, load_policy
+from toolkit.shipped import copy_lessons
 from toolkit.tables import Tables, as_pem
 from toolkit.targets import Target
 
@@ -265,6 +266,13 @@ def _turn_clock(clock: "Clock", days: str) -> None:
         print(f"{text.for_terminal(days)!r} is not a number of days to come: write 1, 30 or 0.5.", flush=True)
     else:
         print(f"The lab's clock shows {now:%Y-%m-%d %H:%M %Z}.", flush=True)
+
+
+def lessons(arguments: argparse.Namespace) -> int:
+    """`tls-toolkit lessons`: the notebooks and their data, copied to where they can be edited."""
+    copied = copy_lessons(arguments.folder)
+    print(f"Copied {len(copied)} lessons and their data. Open them: jupyter lab {copied[0].parent}")
+    return FINE
 
 
 def demo(arguments: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ from toolkit.cli import commands
 from toolkit.collection import Limits
 from toolkit.reference.roots import bundles
 from toolkit.reference.rules import policies
+from toolkit.shipped import example_folder
 
 _LIMITS: Final = {
     "resolve_seconds": ("--resolve-seconds", "for asking the addresses of a name"),
@@ -105,6 +106,12 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--title", help="(default: the source's name)")
     report.set_defaults(command=commands.report)
 
+    _add_practice_commands(known)
+    return parser
+
+
+def _add_practice_commands(known: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The lab, the lessons and the demo."""
     lab = known.add_parser("lab", help="run a small internet on loopback, to try the other commands on")
     lab.add_argument("--scenario", default="year", metavar="NAME", help="of toolkit.lab.NAMES (default: year)")
     lab.add_argument("--seed", type=int, default=2026, help="of the scenario (default: 2026)")
@@ -112,13 +119,16 @@ def _parser() -> argparse.ArgumentParser:
                      help="write the lab's root certificates into this PEM file, for `check --roots`")  # fmt: skip
     lab.set_defaults(command=commands.lab)
 
+    lessons = known.add_parser("lessons", help="copy the notebooks and their data into a folder of yours")
+    lessons.add_argument("folder", type=Path, metavar="FOLDER")
+    lessons.set_defaults(command=commands.lessons)
+
     demo = known.add_parser("demo", help="watch a lab year, execute the notebooks, say what to open")
     demo.add_argument("--output", type=Path, default=Path("build"), metavar="FOLDER", help="(default: build)")
     demo.add_argument("--seed", type=int, default=2026, help="of the lab year (default: 2026)")
-    demo.add_argument("--recorded", type=Path, default=Path("data/google-mail"), metavar="FOLDER",
-                      help="recorded mail data for the notebooks (default: data/google-mail)")  # fmt: skip
+    demo.add_argument("--recorded", type=Path, default=example_folder("google-mail"), metavar="FOLDER",
+                      help="recorded mail data for the notebooks (default: the example google-mail)")  # fmt: skip
     demo.set_defaults(command=commands.demo)
-    return parser
 
 
 def _add_look_options(parser: argparse.ArgumentParser) -> None:

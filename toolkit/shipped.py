@@ -1,0 +1,47 @@
+"""What comes with the package beside its code: the notebooks, and small sets of observations to try things on."""
+
+import shutil
+from pathlib import Path
+from typing import Final
+
+from toolkit.errors import UsageError
+
+EXAMPLES: Final = {
+    "google-mail": "certificates and ciphers of Google's mail servers, 2007 to 2026 (recorded)",
+    "web-series": "certificates of eight web hosts, 2023 to 2026 (recorded)",
+    "lab-sample": "seven services of a lab through eight months (lab)",
+}
+"""Name → what it holds, and whether it was recorded or made in a lab. `data/README.md` names the sources."""
+
+
+def notebook_folder() -> Path:
+    """The folder of the notebooks: of the checkout, or of the installed package."""
+    return _shipped("notebooks")
+
+
+def example_folder(name: str) -> Path:
+    """The folder of an example, as `toolkit.read` reads it. Raises `UsageError` for a name not in `EXAMPLES`."""
+    if name not in EXAMPLES:
+        raise UsageError(f"There is no example {name!r}: choose one of {', '.join(EXAMPLES)}.")
+    return _shipped("data") / name
+
+
+def copy_lessons(folder: Path) -> list[Path]:
+    """Copy the notebooks into `folder/notebooks` and the examples into `folder/data`; the notebooks are returned.
+
+    Raises `UsageError` where one of the two exists already, so that no work of yours is replaced.
+    """
+    for part in ("notebooks", "data"):
+        if (folder / part).exists():
+            raise UsageError(f"{folder / part} exists already: name another folder, or remove it.")
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(notebook_folder(), folder / "notebooks", ignore=shutil.ignore_patterns("*.py", ".*", "__pycache__"))
+    for name in EXAMPLES:
+        shutil.copytree(example_folder(name), folder / "data" / name)
+    return sorted((folder / "notebooks").glob("[0-9][0-9]-*.ipynb"))
+
+
+def _shipped(name: str) -> Path:
+    package = Path(__file__).resolve().parent
+    carried = package / "_shipped" / name
+    return carried if carried.is_dir() else package.parent / name
