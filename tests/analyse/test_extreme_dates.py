@@ -27,7 +27,7 @@ def written(frame: pd.DataFrame) -> None:
         assert canvas.days(frame[name]).shape == (len(frame),)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(
     validities=st.lists(st.tuples(DATES, DATES), min_size=2, max_size=3),
     shown=st.lists(st.tuples(st.integers(0, 1), st.integers(1, 9)), min_size=1, max_size=5),
