@@ -13,8 +13,8 @@ from tests.benchmarks import fleet
 from tests.benchmarks.fleet import HOUR, PLANS, Claims, Plan, Runs
 from tests.benchmarks.rotation_causes import DEVELOPED, KEPT, causes
 from tests.benchmarks.rotation_speed import speed
+from toolkit.analyse.arrays import NULL, Bools, Floats, Ints
 from toolkit.analyse.rotation import bounds
-from toolkit.analyse.rotation.bounds import NULL, Bools, Floats, Ints
 
 RUNS = 4000
 AT_ONCE = 500

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from toolkit.analyse.arrays import NULL, instants
 from toolkit.analyse.causes.stuck import Stay, chance_of_order, find_level, find_stay
 from toolkit.analyse.host_names import names_host
-from toolkit.analyse.rotation.bounds import MISS, NULL
-from toolkit.analyse.slots import instants
+from toolkit.analyse.rotation.bounds import MISS
 from toolkit.analyse.trust.names import common_names
 
 _BY_ADDRESS: Final = 0.001

@@ -15,14 +15,10 @@ from numbers import Real
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
+from toolkit.analyse.arrays import NULL, Bools, Floats, Ints, stretches
 from toolkit.errors import UsageError
-
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
-Floats = NDArray[np.float64]
 
 MISS: Final = 0.05
 """The chance at which a claim may be wrong: every claim is one-sided at 95 %."""
@@ -33,7 +29,6 @@ MIN_SHARE: Final = 0.05
 LEAST_SHARE: Final = 1e-9
 """The finest resolution of a claim: it takes three thousand million looks."""
 
-NULL: Final = int(np.iinfo(np.int64).min)
 
 HALF_WINDOWS: Final = {8: 0, 16: 2, 32: 8, 64: 21, 128: 48}
 """Looks in a window → the most of them that may show a certificate for "less than half of the fleet" to be claimed."""
@@ -195,14 +190,6 @@ def half_gaps(at: Ints, predecessor: Bools, successor: Bools, lo: Ints, hi: Ints
 def instants_of_gaps(at: Ints, first: Ints, last: Ints, lo: Ints, hi: Ints) -> tuple[Ints, Ints]:
     """From the look before the first gap to the look behind the last; `NULL` where there is no such look or gap."""
     return _at(at, np.where(first < 0, -1, first - 1), lo, hi), _at(at, last, lo, hi)
-
-
-def stretches(lo: Ints, hi: Ints) -> tuple[Ints, Ints]:
-    """All positions from each `lo` to its `hi` (exclusive), and whose stretch each belongs to."""
-    lengths = np.maximum(hi - lo, 0)
-    owner = np.repeat(np.arange(len(lo)), lengths)
-    begins = np.cumsum(lengths) - lengths
-    return np.arange(lengths.sum()) - begins[owner] + lo[owner], owner
 
 
 def _at(at: Ints, positions: Ints, lo: Ints, hi: Ints) -> Ints:

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from toolkit.analyse.rotation.bounds import stretches
+from toolkit.analyse.arrays import instants, stretches
 from toolkit.analyse.rotation.issued import issued_certificates, name_key
-from toolkit.analyse.slots import LINE, instants
+from toolkit.analyse.slots import LINE
 from toolkit.tables import Tables
 
 

@@ -10,8 +10,8 @@ import pandas as pd
 from pandas.api.types import pandas_dtype
 
 from toolkit import schema
+from toolkit.analyse.arrays import NULL, Ints
 from toolkit.analyse.expiry.summary import zoned
-from toolkit.analyse.rotation.bounds import NULL, Ints
 from toolkit.analyse.slots import joined_sources
 from toolkit.analyse.trust.chains import Chains, Judged, Outcome
 from toolkit.analyse.trust.elements import Unreadable, read_element
