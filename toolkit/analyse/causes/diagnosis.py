@@ -11,8 +11,8 @@ from scipy import stats
 from toolkit.analyse.arrays import NULL, instants
 from toolkit.analyse.causes.stuck import Stay, chance_of_order, find_level, find_stay
 from toolkit.analyse.host_names import names_host
-from toolkit.analyse.rotation.bounds import MISS
 from toolkit.analyse.trust.names import common_names
+from toolkit.sampling import MISS
 
 _BY_ADDRESS: Final = 0.001
 """The chance at which leaves depend on the address."""

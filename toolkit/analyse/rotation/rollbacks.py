@@ -14,7 +14,7 @@ import numpy as np
 from scipy import stats
 
 from toolkit.analyse.arrays import Bools, Ints, first_and_last, stretches
-from toolkit.analyse.rotation.bounds import MISS, looks_needed
+from toolkit.sampling import MISS, looks_needed
 
 _WINDOWS: Final = (8, 16, 32, 64, 128)
 

@@ -8,14 +8,10 @@ import pandas as pd
 from toolkit.analyse.arrays import Bools, Ints, as_instants, first_and_last, stretches
 from toolkit.analyse.rotation.bounds import (
     HALF_WINDOWS,
-    MIN_SHARE,
     Edges,
-    check_share,
     done_bound,
     half_gaps,
     instants_of_gaps,
-    looks_needed,
-    looks_needed_in_all,
     overlap_bound,
     start_bound,
 )
@@ -28,6 +24,7 @@ from toolkit.analyse.rotation.succession import Succession, find_succession
 from toolkit.analyse.rotation.undated import pair_undated
 from toolkit.analyse.slots import LINE, certificate_facts, first_of_rounds, instant_groups, joined_sources, neighbours
 from toolkit.errors import UsageError
+from toolkit.sampling import MIN_SHARE, check_share, looks_needed, looks_needed_in_all
 from toolkit.tables import Tables
 
 _EDGES: Final = ["leaf_sha256", "first_seen", "last_seen", "not_seen_before", "not_seen_after", "source"]
