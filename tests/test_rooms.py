@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import ROOT
 
 PACKAGE = ROOT / "toolkit"
-OPEN = {"schema", "errors", "text", "files", "pem", "tables", "targets", "sampling"}
+OPEN = {"schema", "errors", "text", "files", "pem", "tables", "targets", "instants", "sampling"}
 """Open to every room."""
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -20,6 +20,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pem": set(),
     "tables": {"schema", "text", "errors"},
     "targets": {"errors"},
+    "instants": {"errors"},
     "sampling": {"errors"},
     "reference": set(),
     "wire": {"reference"},

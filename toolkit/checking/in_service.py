@@ -13,7 +13,8 @@ import pandas as pd
 
 from toolkit.analyse import summarise_expiry
 from toolkit.analyse.arrays import Bools
-from toolkit.analyse.expiry.summary import OUT_OF_USE, VISIT, zoned
+from toolkit.analyse.expiry.summary import OUT_OF_USE, VISIT
+from toolkit.instants import zoned
 from toolkit.reference import offers
 from toolkit.tables import Tables
 

@@ -4,7 +4,7 @@ from typing import Final
 
 import pandas as pd
 
-from toolkit.analyse.rotation.pairs import DAY
+from toolkit.instants import DAY
 from toolkit.tables import Tables
 
 _SAME: Final = ["serial", "spki_sha256", "not_before", "not_after"]

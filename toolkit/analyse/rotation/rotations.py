@@ -17,13 +17,14 @@ from toolkit.analyse.rotation.bounds import (
 )
 from toolkit.analyse.rotation.by_names import pair_by_names
 from toolkit.analyse.rotation.overlaps import certain_overlaps
-from toolkit.analyse.rotation.pairs import CLAIMS, DTYPES, FACTS, INSTANT, days, describe_pairs
+from toolkit.analyse.rotation.pairs import CLAIMS, DTYPES, FACTS, INSTANT, describe_pairs
 from toolkit.analyse.rotation.skipped import find_skipped
 from toolkit.analyse.rotation.stickiness import suspect_stickiness
 from toolkit.analyse.rotation.succession import Succession, find_succession
 from toolkit.analyse.rotation.undated import pair_undated
 from toolkit.analyse.slots import LINE, certificate_facts, first_of_rounds, instant_groups, joined_sources, neighbours
 from toolkit.errors import UsageError
+from toolkit.instants import days
 from toolkit.sampling import MIN_SHARE, check_share, looks_needed, looks_needed_in_all
 from toolkit.tables import Tables
 
