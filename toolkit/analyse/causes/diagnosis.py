@@ -10,8 +10,7 @@ from scipy import stats
 
 from toolkit.analyse.arrays import NULL, instants
 from toolkit.analyse.causes.stuck import Stay, chance_of_order, find_level, find_stay
-from toolkit.analyse.host_names import names_host
-from toolkit.analyse.trust.names import common_names
+from toolkit.analyse.host_names import common_names, names_host
 from toolkit.instants import has_over_half_left
 from toolkit.sampling import MISS
 

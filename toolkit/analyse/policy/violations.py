@@ -11,8 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from toolkit.analyse.host_names import names_host
-from toolkit.analyse.trust.names import common_names
+from toolkit.analyse.host_names import common_names, names_host
 from toolkit.certificates import is_encoded_as_required, show_validity
 from toolkit.instants import DAY, SECOND
 from toolkit.reference import Suite

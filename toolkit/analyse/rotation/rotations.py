@@ -16,9 +16,9 @@ from toolkit.analyse.rotation.bounds import (
     start_bound,
 )
 from toolkit.analyse.rotation.by_names import pair_by_names
+from toolkit.analyse.rotation.issued import find_skipped
 from toolkit.analyse.rotation.overlaps import certain_overlaps
 from toolkit.analyse.rotation.pairs import CLAIMS, DTYPES, FACTS, INSTANT, describe_pairs
-from toolkit.analyse.rotation.skipped import find_skipped
 from toolkit.analyse.rotation.stickiness import suspect_stickiness
 from toolkit.analyse.rotation.succession import Succession, find_succession
 from toolkit.analyse.rotation.undated import pair_undated
