@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from toolkit.analyse.arrays import NULL
 from toolkit.analyse.rotation import bounds
 
 
@@ -53,8 +54,8 @@ def test_the_nth_look_bounds_and_one_look_less_does_not():
     assert bounds.start_bound(edges, 0.5).tolist() == [0]
     assert bounds.done_bound(edges, 0.5).tolist() == [90]
     edges, _ = _edges("A" * 4 + "B" * 4)
-    assert bounds.start_bound(edges, 0.5).tolist() == [bounds.NULL]
-    assert bounds.done_bound(edges, 0.5).tolist() == [bounds.NULL]
+    assert bounds.start_bound(edges, 0.5).tolist() == [NULL]
+    assert bounds.done_bound(edges, 0.5).tolist() == [NULL]
 
 
 @given(st.lists(st.integers(1, 50), min_size=30, max_size=60), st.integers(10, 20), st.integers(0, 6))
@@ -80,9 +81,9 @@ def _half(new, looks):
         if not rejected:
             kept.append(gap)
     if not kept:
-        return bounds.NULL, bounds.NULL
+        return NULL, NULL
     first, last = kept[0], kept[-1]
-    return (looks[first - 1] if first else bounds.NULL, looks[last] if last < len(new) else bounds.NULL)
+    return (looks[first - 1] if first else NULL, looks[last] if last < len(new) else NULL)
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 2)), max_size=90), st.integers(0, 150), st.integers(0, 150))
