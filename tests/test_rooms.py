@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import ROOT
 
 PACKAGE = ROOT / "toolkit"
-OPEN = {"schema", "errors", "text", "files", "pem", "tables", "targets"}
+OPEN = {"schema", "errors", "text", "files", "pem", "tables", "targets", "instants", "sampling"}
 """Open to every room."""
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -20,6 +20,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pem": set(),
     "tables": {"schema", "text", "errors"},
     "targets": {"errors"},
+    "instants": {"errors"},
+    "sampling": {"errors"},
     "reference": set(),
     "wire": {"reference"},
     "dissection": {"wire"},
@@ -36,6 +38,33 @@ MAY_IMPORT: dict[str, set[str]] = {
     "lab": {"reference"},
 }
 """Room → the other rooms that it may import, beside the open ones. `report` and `cli` may import everything."""
+
+WINGS: dict[str, set[str]] = {
+    "rotation": set(),
+    "causes": {"rotation"},
+    "expiry": set(),
+    "trust": set(),
+    "policy": {"support"},
+    "support": set(),
+}
+"""Wing of `analyse` → the other wings that it may import. The files of `analyse` outside of wings import none."""
+
+MOST_FILES = 12
+"""Of a wing, `__init__` aside."""
+
+FORMER = {
+    "checking.py", "collect", "analyse/spans.py", "analyse/rotation/skipped.py",
+    *(f"analyse/{name}.py" for name in (
+        "bounds", "causes", "chains", "changes", "checks", "claims", "elements", "evidence", "expiry", "findings",
+        "forecast", "habits", "issued", "lineages", "lint", "looks", "named", "names", "overlaps", "pairs", "paths",
+        "returns", "rotations", "shares", "shown", "skipped", "staying", "stickiness", "subjects", "support", "trust",
+        "undated", "violations", "visits",
+    )),
+    *(f"chart/{name}.py" for name in ("beside", "lines", "months")),
+    *(f"lab/{name}.py" for name in ("drafting", "manners", "stills")),
+    *(f"wire/{name}.py" for name in ("anatomy", "dissect", "extensions", "fields", "names")),
+}  # fmt: skip
+"""Where files stood before the wings: a merge that brings one back brings back a second copy."""
 
 NETWORK = {"socket", "ssl", "asyncio", "http", "smtplib", "urllib", "requests", "dns", "socketserver", "selectors"}
 CLOCK = {
@@ -92,6 +121,11 @@ def rooms_imported(path: Path) -> set[str]:
     return {part[1] for part in parts} & {room_of(source) for source in sources()}
 
 
+def wings_imported(path: Path) -> set[str]:
+    parts = [name.split(".") for name in imported_modules(path) if name.startswith("toolkit.analyse.")]
+    return {part[2] for part in parts} & set(WINGS)
+
+
 def ids(path: Path) -> str:
     return str(path.relative_to(PACKAGE))
 
@@ -123,6 +157,33 @@ def test_the_clock_is_read_only_where_looks_are_made(path: Path) -> None:
 @pytest.mark.parametrize("path", [p for p in sources() if room_of(p) == "lab"], ids=ids)
 def test_the_lab_never_imports_what_it_is_there_to_test(path: Path) -> None:
     assert not rooms_imported(path) & {"wire", "analyse", "collection"}
+
+
+def test_every_wing_is_known() -> None:
+    folders = {path.parent.name for path in (PACKAGE / "analyse").glob("*/__init__.py")}
+    assert folders == set(WINGS)
+
+
+@pytest.mark.parametrize("path", [p for p in sources() if room_of(p) == "analyse" and p.parent.name in WINGS], ids=ids)
+def test_a_wing_imports_only_the_wings_it_may(path: Path) -> None:
+    wing = path.parent.name
+    assert wings_imported(path) <= WINGS[wing] | {wing}
+
+
+@pytest.mark.parametrize("path", [p for p in (PACKAGE / "analyse").glob("*.py") if p.name != "__init__.py"], ids=ids)
+def test_the_ground_floor_of_analyse_imports_no_wing(path: Path) -> None:
+    assert not wings_imported(path)
+
+
+@pytest.mark.parametrize("wing", sorted(WINGS))
+def test_a_wing_stays_small(wing: str) -> None:
+    files = [path for path in (PACKAGE / "analyse" / wing).rglob("*.py") if path.name != "__init__.py"]
+    assert len(files) <= MOST_FILES, f"{wing}: {len(files)} files"
+
+
+def test_no_file_stands_at_its_former_place() -> None:
+    assert not {name for name in FORMER if (PACKAGE / name).is_file() or any((PACKAGE / name).glob("*.py"))}
+    assert not list((PACKAGE / "collection").glob("survey*.py"))
 
 
 def test_every_room_is_known() -> None:

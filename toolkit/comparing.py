@@ -69,7 +69,7 @@ def compare_verifiers(
     tables: Tables,
     *,
     roots: Roots,
-    as_of: datetime | Iterable[datetime] | Literal["observed"] = "observed",
+    as_of: datetime | str | Iterable[datetime | str] = "observed",
     intermediates: Intermediates = "served",
 ) -> pd.DataFrame:
     """The verdicts of `verify_chains`, and beside them those of two verifiers that this toolkit did not write.

@@ -16,6 +16,7 @@ import pandas as pd
 
 from toolkit import schema, text
 from toolkit.errors import UsageError
+from toolkit.instants import zoned_limits
 
 UNFINISHED: Final = "unfinished-export"
 """Name of the folder that `Tables.to_csv` has in its own while it replaces files; before that, the name begins so."""
@@ -99,7 +100,7 @@ class Tables:
         name (leaf or chain), and `rounds` those that the rows belong to; without, all. Raises `UsageError` for an
         instant without a zone.
         """
-        begins, ends = as_instant("since", since), as_instant("until", until)
+        begins, ends = zoned_limits(since, until)
         named = {services} if isinstance(services, str) else None if services is None else set(services)
         if begins is None and ends is None and named is None:
             return self
@@ -206,19 +207,6 @@ def require_tables(given: object, name: str) -> None:
         else ("give what toolkit.read, toolkit.observe or Store.load returns, or Tables.from_frames of your frames")
     )
     raise UsageError(f"{name} takes Tables, not {kind}: {advice}.")
-
-
-def as_instant(name: str, value: datetime | str | None) -> pd.Timestamp | None:
-    """The limit called `name` as an instant. Raises `UsageError` where it is none, or has no zone."""
-    if value is None:
-        return None
-    try:
-        instant = pd.Timestamp(value)
-    except ValueError as error:
-        raise UsageError(f"{name}={value!r} is not an instant: write 2026-01-31T12:00:00Z.") from error
-    if instant.tzinfo is None:
-        raise UsageError(f"{name}={value!r} has no zone: write 2026-01-31T12:00:00Z, or pass tzinfo.")
-    return instant.tz_convert("UTC").as_unit("us")
 
 
 def named_certificates(looks: pd.DataFrame) -> set[str]:

@@ -13,8 +13,9 @@ from tests.benchmarks import fleet
 from tests.benchmarks.fleet import HOUR, PLANS, Claims, Plan, Runs
 from tests.benchmarks.rotation_causes import DEVELOPED, KEPT, causes
 from tests.benchmarks.rotation_speed import speed
+from toolkit import sampling
+from toolkit.analyse.arrays import NULL, Bools, Floats, Ints
 from toolkit.analyse.rotation import bounds
-from toolkit.analyse.rotation.bounds import NULL, Bools, Floats, Ints
 
 RUNS = 4000
 AT_ONCE = 500
@@ -228,7 +229,7 @@ def _claims_too_early(runs: Runs, number: int, first_seen: int, *, fixed: bool) 
             attempt, without = attempt + 1, 0
             continue
         without += count
-        if without >= (bounds.looks_needed(0.05) if fixed else bounds.looks_needed_again(0.05, attempt)):
+        if without >= (sampling.looks_needed(0.05) if fixed else sampling.looks_needed_again(0.05, attempt)):
             return True
     return False
 

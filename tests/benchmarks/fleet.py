@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from toolkit.analyse.arrays import Bools, Floats, Ints
 from toolkit.analyse.rotation import bounds
-from toolkit.analyse.rotation.bounds import Bools, Floats, Ints
 
 HOUR = 3_600_000_000
 LOOKS_APART = 2_000_000

@@ -15,10 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.collection.servers import Loopback
-from toolkit.analyse.rotation.bounds import looks_needed_again
 from toolkit.collection import Limits, collect
 from toolkit.collection.observation import Look, Question
-from toolkit.collection.settling import Settling, needed_looks
+from toolkit.collection.settling import Settling
 from toolkit.errors import UsageError
 from toolkit.reference import offers
 from toolkit.store import Store
@@ -43,12 +42,6 @@ def after(rounds: list[list[bytes | None]], min_share: float = 0.05) -> Settling
         for leaf in leaves:
             settling.see(look(leaf))
     return settling
-
-
-@pytest.mark.parametrize("min_share", [1, 0.5, 0.2, 0.05, 0.01])
-@pytest.mark.parametrize("attempt", [1, 2, 3, 20])
-def test_the_sizes_are_those_of_the_analysis(min_share: float, attempt: int) -> None:
-    assert needed_looks(attempt, min_share) == looks_needed_again(min_share, attempt)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from toolkit.errors import UsageError
 from toolkit.targets import canonical_host
 
 _LABEL: Final = re.compile(r"[a-z0-9-]+\Z")
+_COMMON_NAME: Final = re.compile(r"(?:^|,)CN=((?:[^,\\]|\\.)*)")
 
 
 def names_host(name: str, host: str) -> bool:
@@ -57,3 +58,12 @@ def compared_host(host: str) -> tuple[str | None, bool]:
     except UsageError:
         return None, False
     return name.partition("%")[0], is_address
+
+
+def common_names(subject: str) -> list[str]:
+    """The common names of a subject in the notation of RFC 4514.
+
+    >>> common_names("CN=mx.example.org,O=Example")
+    ['mx.example.org']
+    """
+    return [match.replace("\\", "") for match in _COMMON_NAME.findall(subject)]

@@ -8,16 +8,8 @@ import numpy as np
 import pandas as pd
 
 from toolkit import schema
-from toolkit.analyse.rotation.bounds import NULL, Ints
-from toolkit.analyse.slots import (
-    LINE,
-    as_instants,
-    certificate_facts,
-    find_looks,
-    first_and_last,
-    joined_sources,
-    neighbours,
-)
+from toolkit.analyse.arrays import NULL, Ints, as_instants, first_and_last
+from toolkit.analyse.slots import LINE, certificate_facts, find_looks, joined_sources, neighbours
 from toolkit.tables import Tables, require_tables
 
 FACTS = ["subject", "issuer", "names", "spki_sha256", "not_before", "not_after"]

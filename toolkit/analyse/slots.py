@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from toolkit.analyse.rotation.bounds import NULL, Bools, Ints
+from toolkit.analyse.arrays import NULL, Bools, Ints, first_and_last, instants
 from toolkit.tables import Tables
 
 LINE: Final = ["service", "host", "server_name", "key_type"]
@@ -71,16 +71,6 @@ def find_looks(tables: Tables) -> Looks:
     )
 
 
-def instants(values: pd.Series) -> Ints:
-    """Instants as int64 microseconds since 1970, `NULL` for null."""
-    return values.to_numpy("datetime64[us]").view(np.int64)
-
-
-def as_instants(values: Ints) -> pd.Series:
-    """Microseconds since 1970 as instants, `NULL` as null; the opposite of `instants`."""
-    return pd.Series(values.view("datetime64[us]")).dt.tz_localize("UTC")
-
-
 def certificate_facts(tables: Tables, hashes: pd.Index | pd.Series, columns: list[str]) -> pd.DataFrame:
     """Columns of `certificates` for each hash, in order; null where there is no row."""
     found = tables.certificates.set_index("cert_sha256")[columns].reindex(hashes).reset_index(drop=True)
@@ -100,15 +90,6 @@ def joined_sources(keys: pd.DataFrame, source: pd.Series) -> pd.Series:
         many = named[index.isin(several) if keys.shape[1] > 1 else named[keys.columns[0]].isin(several)]
         first.loc[several] = many.groupby(list(keys.columns), sort=False)["source"].agg(", ".join)
     return first
-
-
-def first_and_last(numbers: Ints, count: int) -> tuple[Ints, Ints]:
-    """Where each number from 0 to `count` stands first and last; −1 where it does not."""
-    first, last = np.full(count, -1), np.full(count, -1)
-    positions = np.arange(len(numbers))
-    first[numbers[::-1]] = positions[::-1]
-    last[numbers] = positions
-    return first, last
 
 
 def first_of_rounds(looks: Looks) -> Ints:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from toolkit import text
 from toolkit.chart.palette import FAINT, GRID, INK, PAPER
 from toolkit.errors import UsageError
+from toolkit.instants import zoned
 from toolkit.tables import describe_source
 
 WIDTH: Final = 8.2
@@ -281,11 +282,9 @@ def days(instants: "pd.Series[pd.Timestamp]") -> Days:
     return np.asarray(counted, dtype=np.float64)
 
 
-def day(instant: object) -> float:
+def day(instant: datetime | str) -> float:
     """One instant as days since 1970. Raises `UsageError` where it has no zone."""
-    if not isinstance(instant, datetime) or instant.tzinfo is None:
-        raise UsageError(f"now={instant!r}: give an instant with a zone, such as datetime.now(UTC).")
-    return float(days(pd.Series([instant]))[0])
+    return float(days(pd.Series([zoned(instant, "now")]))[0])
 
 
 def _spelt(characters: str) -> str:

@@ -4,6 +4,7 @@ A line is what `toolkit.analyse` means by it: a service, server name and key typ
 certificates take turns in lanes, so that those which live at the same time lie side by side.
 """
 
+from datetime import datetime
 from typing import Final
 
 import numpy as np
@@ -38,7 +39,7 @@ _MOST_NUMBERS = 12
 """Overlaps written out in days; more would be in each other's way."""
 
 
-def plot_sightings(frame: pd.DataFrame, *, ax: Axes | None = None, now: object = None) -> Axes:
+def plot_sightings(frame: pd.DataFrame, *, ax: Axes | None = None, now: datetime | str | None = None) -> Axes:
     """The axes with a row per service, server name and key type, and a life line per certificate seen on it.
 
     Rows are in the order of their names, `mx2` before `mx10`; of more than 40 those last seen are kept.
@@ -59,7 +60,7 @@ def plot_sightings(frame: pd.DataFrame, *, ax: Axes | None = None, now: object =
     return axes
 
 
-def plot_rotations(frame: pd.DataFrame, *, ax: Axes | None = None, now: object = None) -> Axes:
+def plot_rotations(frame: pd.DataFrame, *, ax: Axes | None = None, now: datetime | str | None = None) -> Axes:
     """The axes with a row per service, server name and key type, its certificates as life lines, overlaps marked.
 
     `frame` is what `find_rotations` returns, on either basis. Thin: valid; thick, or a dot: seen; a hollow arrow:
@@ -154,7 +155,7 @@ def _lanes_needed(lives: pd.DataFrame) -> int:
     return max(int(at_once.max(initial=1)), min(2, len(lives)))
 
 
-def _window(rows: pd.DataFrame, now: object) -> tuple[float, float]:
+def _window(rows: pd.DataFrame, now: datetime | str | None) -> tuple[float, float]:
     """The dates worth drawing: all lives, unless one reaches far beyond what was seen or begun."""
     seen = rows[["first_seen", "last_seen"]].to_numpy(dtype=float)
     begun = rows["not_before"].to_numpy(dtype=float)
@@ -171,7 +172,7 @@ def _window(rows: pd.DataFrame, now: object) -> tuple[float, float]:
     return first - margin, last + margin
 
 
-def _draw(rows: pd.DataFrame, ax: Axes | None, now: object) -> Axes:
+def _draw(rows: pd.DataFrame, ax: Axes | None, now: datetime | str | None) -> Axes:
     lanes = float((rows.groupby("row")["lanes"].first() + 0.6).sum())
     pitch = _LANE_INCHES["few" if lanes <= _FEW_LANES else "some" if lanes <= _MANY_LANES else "many"]
     axes = canvas.open_axes(ax, inches=lanes * pitch)
@@ -313,7 +314,13 @@ def _write_days(ax: Axes, end: NDArray[np.float64], y: NDArray[np.float64], leng
 
 
 def _finish(
-    ax: Axes, rows: pd.DataFrame, *, title: str, now: object, marks: list[Patch | Line2D], notes: list[str]
+    ax: Axes,
+    rows: pd.DataFrame,
+    *,
+    title: str,
+    now: datetime | str | None,
+    marks: list[Patch | Line2D],
+    notes: list[str],
 ) -> None:
     heads = rows.groupby("row", sort=True).first()
     canvas.set_rows(

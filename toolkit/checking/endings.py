@@ -7,10 +7,10 @@ import pandas as pd
 
 from toolkit import schema
 from toolkit.analyse import verify_chains
-from toolkit.analyse.expiry.habits import SECOND
 from toolkit.analyse.expiry.summary import find_thresholds
 from toolkit.certificates import parse_certificate
 from toolkit.checking.in_service import SLOT
+from toolkit.instants import SECOND
 from toolkit.tables import Tables
 
 _FACTS: Final = ["cert_sha256", "subject", "issuer", "not_after"]

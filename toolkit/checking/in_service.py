@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from toolkit.analyse import summarise_expiry
-from toolkit.analyse.expiry.summary import OUT_OF_USE, VISIT, zoned
-from toolkit.analyse.rotation.bounds import Bools
+from toolkit.analyse.arrays import Bools
+from toolkit.analyse.expiry.summary import OUT_OF_USE, VISIT
+from toolkit.instants import zoned
 from toolkit.reference import offers
 from toolkit.tables import Tables
 

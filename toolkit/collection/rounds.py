@@ -28,6 +28,7 @@ from toolkit.collection.settling import Settling
 from toolkit.errors import StoreError, UsageError
 from toolkit.reference import Offer
 from toolkit.reference import offers as known_offers
+from toolkit.sampling import check_share
 from toolkit.store import Store, as_store
 from toolkit.tables import Tables
 from toolkit.targets import MailDomain, Target, expand_targets
@@ -354,8 +355,7 @@ def _farewell(watched: Round, name: str, store: Store) -> str:
 def _settling(name: str, until: str, min_share: float, store: Store, plan: Plan) -> Settling:
     if until != "settled":
         raise UsageError(f"until={until!r}: only 'settled' is known.")
-    if not 0 < min_share <= 1:
-        raise UsageError(f"min_share={min_share}: must be greater than 0 and at most 1.")
+    check_share(min_share)
     settling = Settling(name, min_share)
     # The mail servers of a domain are not known yet: then everything is remembered.
     services = [target.service for target in plan.targets if isinstance(target, Target)]

@@ -8,7 +8,6 @@ of 22 %. The looks must be independent (no source affinity), and failures must n
 """
 
 import hashlib
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,9 +17,8 @@ import pandas as pd
 
 from toolkit.collection.last_resort import read_certificate
 from toolkit.collection.observation import Look, Question
+from toolkit.sampling import looks_needed_again
 from toolkit.store import Store
-
-_ERROR: Final = 0.05
 
 _PATIENCE: Final = 2
 """A stream of looks that fail is left alone after so many times the looks that are needed."""
@@ -30,17 +28,6 @@ Line = tuple[str, str | None, str | None]
 
 _Stream = tuple[str, str | None, str, str]
 """service, server name, address, offer."""
-
-
-def needed_looks(attempt: int, min_share: float) -> int:
-    """Looks of one round without A that the claim takes at the `attempt`-th round (from 1).
-
-    >>> [needed_looks(attempt, 0.05) for attempt in (1, 2, 3)]
-    [72, 94, 107]
-    """
-    if min_share >= 1:
-        return 1
-    return math.ceil(math.log(_ERROR / (attempt * (attempt + 1))) / math.log1p(-min_share))
 
 
 @dataclass(slots=True)
@@ -106,10 +93,10 @@ class Settling:
             is_begun = True
             if any(leaf != newest for leaf in since):
                 attempt, is_settled = attempt + 1, False
-            elif len(since) >= needed_looks(attempt, self.min_share):
+            elif len(since) >= looks_needed_again(self.min_share, attempt):
                 is_settled = True
         now = seen.rounds.get(self._round, [])
-        needed = needed_looks(attempt, self.min_share)
+        needed = looks_needed_again(self.min_share, attempt)
         return 0 if is_settled or len(now) >= needed or any(leaf != newest for leaf in now) else needed
 
     def _see(self, service: str, server_name: str | None, leaf: str, round_: str) -> Line:

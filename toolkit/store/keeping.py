@@ -13,12 +13,13 @@ import pyarrow.dataset as ds
 
 from toolkit import schema
 from toolkit.errors import StoreError
+from toolkit.instants import zoned_limits
 from toolkit.store.delta import KeptTable
 from toolkit.store.failures import explain
 from toolkit.store.places import locate
 from toolkit.store.rows import as_frame
 from toolkit.store.sightings import FACTS, NEEDED, count_sightings
-from toolkit.tables import Tables, as_instant, named_certificates
+from toolkit.tables import Tables, named_certificates
 
 _EVERYTHING: Final = ds.scalar(True)
 
@@ -109,7 +110,7 @@ class Store:
         `StoreError` for a store that does not exist or is damaged.
         """
         self._require()
-        begins, ends = as_instant("since", since), as_instant("until", until)
+        begins, ends = zoned_limits(since, until)
         named = {services} if isinstance(services, str) else None if services is None else set(services)
         if begins is None and ends is None and named is None:
             return Tables(**{name: self._frame(name) for name in schema.TABLES})

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.benchmarks import fleet
-from toolkit.analyse.rotation.bounds import NULL
+from toolkit.analyse.arrays import NULL
 
 RUNS = 400
 LEAST = 0.95 - 3 * (0.95 * 0.05 / RUNS) ** 0.5

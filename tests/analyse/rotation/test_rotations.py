@@ -12,8 +12,8 @@ from tests.benchmarks import fleet
 from tests.conftest import ROOT
 from toolkit import Tables, schema
 from toolkit.analyse import find_rotations, find_sightings
+from toolkit.analyse.arrays import as_instants
 from toolkit.analyse.rotation.pairs import CLAIMS, DTYPES
-from toolkit.analyse.slots import as_instants
 from toolkit.errors import UsageError
 
 

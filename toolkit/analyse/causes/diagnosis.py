@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from toolkit.analyse.arrays import NULL, instants
 from toolkit.analyse.causes.stuck import Stay, chance_of_order, find_level, find_stay
-from toolkit.analyse.host_names import names_host
-from toolkit.analyse.rotation.bounds import MISS, NULL
-from toolkit.analyse.slots import instants
-from toolkit.analyse.trust.names import common_names
+from toolkit.analyse.host_names import common_names, names_host
+from toolkit.instants import has_over_half_left
+from toolkit.sampling import MISS
 
 _BY_ADDRESS: Final = 0.001
 """The chance at which leaves depend on the address."""
@@ -213,7 +213,8 @@ def _by_succession(
     if stay is not None and stay.certainty is not None:
         return Told("stuck machine", stay.certainty, stay.words)
     old, new = evidence.certificate(older), evidence.certificate(newer)
-    is_early = NULL not in (old.ends, new.begins) and 2 * (old.ends - new.begins) > old.ends - old.begins
+    is_dated = NULL not in (old.begins, old.ends, new.begins)
+    is_early = is_dated and has_over_half_left(old.begins, old.ends, new.begins)
     if old.key is not None and old.key == new.key and is_early:
         return Told("re-issue", 1 - chance, "the same key, begun with over half of the other's life left")
     if stay is not None:

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 
 from toolkit import schema
+from toolkit.analyse.arrays import as_instants
 from toolkit.analyse.causes.diagnosis import Evidence, Told, tell_cause
-from toolkit.analyse.rotation.bounds import MIN_SHARE
 from toolkit.analyse.rotation.rotations import find_rotations
 from toolkit.analyse.rotation.shares import window_length
-from toolkit.analyse.slots import as_instants, find_looks, joined_sources
+from toolkit.analyse.slots import find_looks, joined_sources
+from toolkit.sampling import MIN_SHARE
 from toolkit.tables import Tables, require_tables
 
 DTYPES: Final = {

@@ -7,7 +7,9 @@ from typing import Final
 import numpy as np
 from scipy import stats
 
-from toolkit.analyse.rotation.bounds import MISS, Bools, Floats, Ints, chance_of_seeing, looks_needed, share_interval
+from toolkit.analyse.arrays import Bools, Floats, Ints
+from toolkit.analyse.rotation.bounds import share_interval
+from toolkit.sampling import MISS, chance_of_seeing, looks_needed
 
 _SETTLED: Final = 0.25
 """The other addresses have settled when the old one holds less than this there. A convention."""

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from toolkit import schema
-from toolkit.analyse.expiry.habits import LARGEST_SHARE, NOT_OBSERVED, SECOND
-from toolkit.analyse.expiry.summary import summarise_expiry, zoned
+from toolkit.analyse.expiry.habits import LARGEST_SHARE, NOT_OBSERVED
+from toolkit.analyse.expiry.summary import summarise_expiry
 from toolkit.analyse.slots import LINE
 from toolkit.errors import UsageError
+from toolkit.instants import DAY, SECOND, zoned
 from toolkit.reference.rules import Cap, validity_caps
 from toolkit.tables import Tables, require_tables
 
@@ -19,7 +20,6 @@ MOST_YEARS: Final = 30
 MOST_RENEWALS: Final = 10_000
 """Of one line: a lifetime of a minute must not fill the memory."""
 
-_DAY: Final = pd.Timedelta(days=1)
 _LAST_YEAR: Final = 9998
 _LATEST: Final = pd.Timestamp("9999-12-31 23:59:59", tz="UTC").as_unit("us")
 _CURRENT: Final = ("valid", "expiring", "replacing", "expired", "not_yet_valid")
@@ -49,7 +49,7 @@ _DTYPES: Final = {
 }
 
 
-def forecast_renewals(tables: Tables, *, now: datetime, years: int = 3) -> pd.DataFrame:
+def forecast_renewals(tables: Tables, *, now: datetime | str, years: int = 3) -> pd.DataFrame:
     """The renewals of the next years, one row each, by every line's own cadence under SC-081v3's caps.
 
     A line is a (service, server_name, key_type). It starts from the newest certificate that it still shows by
@@ -90,7 +90,7 @@ def forecast_renewals(tables: Tables, *, now: datetime, years: int = 3) -> pd.Da
     if not isinstance(years, int | np.integer) or isinstance(years, bool) or not 1 <= years <= MOST_YEARS:
         raise UsageError(f"years={years!r}: write a whole number from 1 to {MOST_YEARS}.")
     if today.year + years > _LAST_YEAR:
-        raise UsageError(f"now={now.isoformat()}, years={years}: a forecast ends in {_LAST_YEAR} at the latest.")
+        raise UsageError(f"now={today.isoformat()}, years={years}: a forecast ends in {_LAST_YEAR} at the latest.")
     expiry = summarise_expiry(tables, now=now)
     current = expiry[expiry["state"].isin(_CURRENT) & (expiry["lifetime_days"] > 0)]
     starts = current.drop_duplicates(LINE, keep="last")
@@ -121,7 +121,7 @@ def _renewals(start: dict[Hashable, Any], today: pd.Timestamp, horizon: pd.Times
         return [named]
     ends = start["not_after"] + SECOND
     lifetime = ends - start["not_before"]
-    lead = float(start["habit_lead_days"]) * _DAY if is_known else lifetime / 3
+    lead = float(start["habit_lead_days"]) * DAY if is_known else lifetime / 3
     # Below zero it is a habit too: renewed after the end.
     share = min(lead / lifetime, LARGEST_SHARE)
     valid = lifetime
@@ -134,7 +134,7 @@ def _renewals(start: dict[Hashable, Any], today: pd.Timestamp, horizon: pd.Times
         if issued >= horizon:
             break
         cap = cap_of(issued)
-        allowed = cap.days * _DAY if cap else lifetime
+        allowed = cap.days * DAY if cap else lifetime
         valid = min(lifetime, allowed, _LATEST - issued)
         rows.append(
             {
@@ -143,11 +143,11 @@ def _renewals(start: dict[Hashable, Any], today: pd.Timestamp, horizon: pd.Times
                 "year": issued.year,
                 "renews_at": issued,
                 "not_after": issued + valid.floor("s") - SECOND,
-                "habit_lifetime_days": lifetime / _DAY,
-                "habit_lead_days": lead / _DAY,
+                "habit_lifetime_days": lifetime / DAY,
+                "habit_lead_days": lead / DAY,
                 "habit_basis": start["habit_basis"] if is_known else "assumed",
-                "lifetime_days": valid / _DAY,
-                "lead_days": used / _DAY,
+                "lifetime_days": valid / DAY,
+                "lead_days": used / DAY,
                 "cap_days": cap.days if cap else pd.NA,
                 "is_capped": lifetime > allowed,
                 "is_lead_cut": is_cut,

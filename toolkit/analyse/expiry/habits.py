@@ -4,13 +4,11 @@ from typing import Final
 
 import pandas as pd
 
-SECOND: Final = pd.Timedelta(seconds=1)
-"""Validity is inclusive (RFC 5280, section 4.1.2.5): a certificate has ended one second after `not_after`."""
+from toolkit.instants import DAY, SECOND, days, has_over_half_left
 
 LARGEST_SHARE: Final = 0.5
 """Of its lifetime that a certificate may have left when it is renewed; what begins earlier re-issues it."""
 
-_DAY: Final = pd.Timedelta(days=1)
 
 COLUMNS: Final = {
     "habit_basis": "string",
@@ -22,12 +20,6 @@ COLUMNS: Final = {
 
 NOT_OBSERVED: Final = "no rotation was fully observed"
 """The reason for a missing habit that leaves room for an assumption."""
-
-
-def has_ended(not_after: pd.Series, instant: "pd.Series | pd.Timestamp") -> pd.Series:
-    """Whether it had ended at that instant: the last second counts whole (false where either is null)."""
-    ended: pd.Series = (not_after + SECOND <= instant).fillna(value=False).astype(bool)
-    return ended
 
 
 def with_habits(frame: pd.DataFrame, lines: pd.Series) -> pd.DataFrame:
@@ -51,12 +43,12 @@ def with_habits(frame: pd.DataFrame, lines: pd.Series) -> pd.DataFrame:
     lifetime = ends - begins
     following = frame[["not_before", "first_seen", "not_seen_before"]].groupby(lines).shift(-1)
     shift = following["not_before"] - begins
-    is_new = (shift > _DAY) | (shift > lifetime / 10)
-    is_renewal = is_new & (shift >= lifetime * (1 - LARGEST_SHARE))
+    is_new = (shift > DAY) | (shift > lifetime / 10)
+    is_renewal = is_new & ~has_over_half_left(begins, frame["not_after"], following["not_before"])
     is_pair = lifetime > pd.Timedelta(0)
     is_timely = (following["first_seen"] - following["not_seen_before"]) <= lifetime / 10
-    seen = _days(ends - following["first_seen"]).where(is_pair & is_timely & frame["first_seen"].notna())
-    issued = _days(ends - following["not_before"]).where(is_pair)
+    seen = days(ends - following["first_seen"]).where(is_pair & is_timely & frame["first_seen"].notna())
+    issued = days(ends - following["not_before"]).where(is_pair)
     by_looks = _of_lines(seen, is_renewal, lines, "seen")
     by_dates = _of_lines(issued.where(issued >= 0), is_renewal, lines, "issued")
     habits = by_dates.where(by_looks["habit_reason"].eq(NOT_OBSERVED).fillna(value=False).astype(bool), by_looks)
@@ -83,8 +75,3 @@ def _of_lines(leads: pd.Series, is_renewal: pd.Series, lines: pd.Series, basis: 
     ]
     reason = pd.Series(words, count.index, dtype="string").mask(is_habit)
     return habits.where(is_habit).assign(habit_reason=reason).astype(COLUMNS)
-
-
-def _days(spans: pd.Series) -> pd.Series:
-    days: pd.Series = spans.dt.total_seconds() / 86400
-    return days

@@ -1,18 +1,18 @@
 """What expires when, what has been replaced already, and who is late by his own habit?"""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, Literal
 
 import pandas as pd
 
 from toolkit import schema
 from toolkit.analyse.expiry.habits import COLUMNS as HABITS
-from toolkit.analyse.expiry.habits import SECOND, has_ended, with_habits
+from toolkit.analyse.expiry.habits import with_habits
 from toolkit.analyse.sightings import find_sightings
 from toolkit.analyse.slots import LINE
-from toolkit.analyse.spans import as_spans, within_calendar
 from toolkit.errors import UsageError
+from toolkit.instants import SECOND, as_spans, days, has_ended, within_calendar, zoned
 from toolkit.tables import Tables, require_tables
 
 OUT_OF_USE: Final = ("replaced", "withdrawn")
@@ -54,7 +54,7 @@ DTYPES: Final = {
 
 
 def summarise_expiry(
-    tables: Tables, *, now: datetime, thresholds: Literal["lifetime", "days"] = "lifetime"
+    tables: Tables, *, now: datetime | str, thresholds: Literal["lifetime", "days"] = "lifetime"
 ) -> pd.DataFrame:
     """Every certificate of every line, with the days it has left, whether it was replaced, and the line's habit.
 
@@ -111,8 +111,8 @@ def summarise_expiry(
     frame = _with_successors(frame, tables.certificates)
     ends = frame["not_after"] + SECOND
     lifetime = ends - frame["not_before"]
-    frame["lifetime_days"] = _days(lifetime)
-    frame["days_left"] = _days(ends - today)
+    frame["lifetime_days"] = days(lifetime)
+    frame["days_left"] = days(ends - today)
     frame["share_left"] = ((ends - today) / lifetime).where(lifetime > pd.Timedelta(0))
     frame["threshold"] = find_thresholds(frame["share_left"], frame["days_left"], thresholds)
     frame["state"] = _states(frame, today)
@@ -128,18 +128,6 @@ def find_thresholds(share_left: pd.Series, days_left: pd.Series, thresholds: Lit
     for name, most in reversed(steps):
         passed[(left <= most).fillna(False)] = name
     return passed
-
-
-def zoned(instant: datetime, name: str) -> pd.Timestamp:
-    """The instant in UTC; raises `UsageError`, naming the parameter, where it is none or has no zone."""
-    if not isinstance(instant, datetime) or pd.isna(instant):
-        raise UsageError(f"{name}={instant!r} is not an instant: give a datetime with a zone.")
-    if instant.tzinfo is None:
-        raise UsageError(f"{name}={instant.isoformat()} has no zone: add tzinfo=timezone.utc, or +00:00 in text.")
-    try:
-        return pd.Timestamp(instant.astimezone(UTC)).as_unit("us")
-    except OverflowError as error:
-        raise UsageError(f"{name}={instant.isoformat()} is not within the years 1 to 9999 in UTC.") from error
 
 
 def _until(tables: Tables, today: pd.Timestamp) -> Tables:
@@ -253,7 +241,7 @@ def _with_renewal(frame: pd.DataFrame, today: pd.Timestamp) -> pd.DataFrame:
     is_current = frame["state"].isin(["valid", "expiring", "expired", "not_yet_valid"]) & ~is_done
     renew_by = (frame["not_after"] + SECOND - as_spans(frame["habit_lead_days"])).where(is_current)
     frame["renew_by_at"] = within_calendar(renew_by)
-    frame["late_days"] = _days(today - renew_by).clip(lower=0).where(frame["habit_basis"] == "seen")
+    frame["late_days"] = days(today - renew_by).clip(lower=0).where(frame["habit_basis"] == "seen")
     return frame
 
 
@@ -287,8 +275,3 @@ def _states(frame: pd.DataFrame, today: pd.Timestamp) -> pd.Series:
     state[is_unreadable] = "unknown"
     state[is_unreadable & is_gone] = "replaced"
     return state
-
-
-def _days(spans: pd.Series) -> pd.Series:
-    days: pd.Series = spans.dt.total_seconds() / 86400
-    return days

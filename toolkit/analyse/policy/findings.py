@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from toolkit import schema
-from toolkit.analyse.expiry.summary import zoned
 from toolkit.analyse.policy.statements import judge_claims
 from toolkit.analyse.policy.subjects import OF_SUITES, Judged, Subjects
 from toolkit.errors import UsageError
+from toolkit.instants import zoned
 from toolkit.reference.rules import OF_CERTIFICATES, Policy, Rule, load_policy
 from toolkit.tables import Tables, require_tables
 
@@ -47,7 +47,7 @@ _OF_EVIDENCE: Final = ("observed_at", "observed_from", "observed_until", "eviden
 _WORST_FIRST: Final = ("falls short", "contradicted", "unknown", "confirmed", "meets")
 
 
-def judge(tables: Tables, policy: Policy, *, as_of: datetime | Literal["observed"] = "observed") -> pd.DataFrame:
+def judge(tables: Tables, policy: Policy, *, as_of: datetime | str = "observed") -> pd.DataFrame:
     """A finding per rule and row of evidence: what the rule asks, what the row shows, and since when it held.
 
     `as_of` chooses the rules, not the evidence: `observed` judges each row by the rules of its own day (a 2015 scan
@@ -88,11 +88,7 @@ def judge(tables: Tables, policy: Policy, *, as_of: datetime | Literal["observed
     """
     require_tables(tables, "judge")
     rules = load_policy(policy)
-    day = None
-    if not isinstance(as_of, str):
-        day = zoned(as_of, "as_of")
-    elif as_of != "observed":
-        raise UsageError(f"as_of={as_of!r}: write 'observed', or give a datetime with a zone.")
+    day = None if as_of == "observed" else zoned(as_of, "as_of")
     subjects = Subjects(tables)
     frames = [judge_claims(tables, subjects.evidence, [rule for rule in rules if rule.level == "claim"], day)]
     frames += _judge_rules(subjects, [rule for rule in rules if rule.level != "claim"], day)

@@ -14,10 +14,10 @@ from typing import Final
 import pandas as pd
 
 from toolkit import text
-from toolkit.analyse.expiry.habits import has_ended
 from toolkit.analyse.policy.evidence import find_versions
 from toolkit.analyse.sightings import find_sightings
 from toolkit.analyse.support.summary import suite_of
+from toolkit.instants import has_ended
 from toolkit.reference.roots import root_names
 from toolkit.reference.rules import Rule
 from toolkit.schema import PROTOCOLS

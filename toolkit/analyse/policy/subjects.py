@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from toolkit.analyse.arrays import Ints
 from toolkit.analyse.policy.evidence import find_certificates, find_shown, find_versions
 from toolkit.analyse.policy.violations import (
     applies_to_certificate,
@@ -16,7 +17,6 @@ from toolkit.analyse.policy.violations import (
     breaks_suite,
     shown,
 )
-from toolkit.analyse.rotation.bounds import Ints
 from toolkit.analyse.support.summary import suite_of
 from toolkit.errors import UsageError
 from toolkit.reference import groups

@@ -7,14 +7,13 @@ import math
 import re
 from collections.abc import Hashable, Mapping
 from datetime import MAXYEAR
-from typing import Any, Final
+from typing import Any
 
 import pandas as pd
 
-from toolkit.analyse.expiry.habits import SECOND
-from toolkit.analyse.host_names import names_host
-from toolkit.analyse.trust.names import common_names
+from toolkit.analyse.host_names import common_names, names_host
 from toolkit.certificates import is_encoded_as_required, show_validity
+from toolkit.instants import DAY, SECOND
 from toolkit.reference import Suite
 from toolkit.reference.rules import Rule
 
@@ -22,7 +21,6 @@ Certificate = Mapping[Hashable, Any]
 """A row of `certificates`, with `asked` for the name that was asked for."""
 
 _HASH = re.compile(r"(MD2|MD4|MD5|SHA-?\d+)", re.I)
-_DAY: Final = pd.Timedelta(days=1)
 
 
 def breaks_suite(rule: Rule, suite: Suite | None) -> bool | None:
@@ -87,7 +85,7 @@ def shown(rule: Rule, certificate: Certificate) -> str:
     if rule.subject in ("signature_hash", "signature_algorithm"):
         return str(certificate["signature_algorithm"])
     if rule.subject == "lifetime":
-        return f"{(certificate['not_after'] - certificate['not_before'] + SECOND) / _DAY:.10g} days"
+        return f"{(certificate['not_after'] - certificate['not_before'] + SECOND) / DAY:.10g} days"
     if rule.subject == "serial":
         return str(certificate["serial"])
     if rule.test == "encoded":
@@ -150,7 +148,7 @@ def _breaks_validity(rule: Rule, certificate: Certificate) -> bool | None:
     # Lengths are compared rather than ends, which may lie after the year 9999.
     length = ends - begins + SECOND
     if unit == "days":
-        return bool(length > int(count) * _DAY)
+        return bool(length > int(count) * DAY)
     last = _months_after(begins, int(count))
     return last is not None and bool(length > last - begins)
 

@@ -1,4 +1,4 @@
-"""What looks can claim: closed forms, and the one-sided 95 % bounds on a rotation.
+"""What looks can claim: shares of a fleet, and the one-sided 95 % bounds on a rotation.
 
 Looks are independent draws from a fleet; a look shows a certificate with the share of the fleet that serves it.
 Everything here takes plain numbers and arrays, so that the claims and the simulation that checks their coverage
@@ -8,44 +8,17 @@ Arrays of looks hold one line after another, each in time order; a rotation name
 Instants are int64 microseconds; `NULL` is the bit pattern of NaT.
 """
 
-import math
 from dataclasses import dataclass
-from functools import cache
-from numbers import Real
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
-from toolkit.errors import UsageError
-
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
-Floats = NDArray[np.float64]
-
-MISS: Final = 0.05
-"""The chance at which a claim may be wrong: every claim is one-sided at 95 %."""
-
-MIN_SHARE: Final = 0.05
-"""The resolution of a claim unless the caller says otherwise: what holds less than this share may stay unseen."""
-
-LEAST_SHARE: Final = 1e-9
-"""The finest resolution of a claim: it takes three thousand million looks."""
-
-NULL: Final = int(np.iinfo(np.int64).min)
+from toolkit.analyse.arrays import NULL, Bools, Floats, Ints, stretches
+from toolkit.sampling import MISS, looks_needed, looks_needed_in_all
 
 HALF_WINDOWS: Final = {8: 0, 16: 2, 32: 8, 64: 21, 128: 48}
 """Looks in a window → the most of them that may show a certificate for "less than half of the fleet" to be claimed."""
-
-
-def chance_of_seeing(share: float, looks: int) -> float:
-    """The chance that at least one of `looks` looks shows a certificate that holds `share` of the fleet.
-
-    >>> round(chance_of_seeing(0.001, 12), 3)
-    0.012
-    """
-    return -math.expm1(looks * math.log1p(-share)) if share < 1 else float(looks > 0)
 
 
 def share_below(looks: Ints) -> Floats:
@@ -55,53 +28,6 @@ def share_below(looks: Ints) -> Floats:
     [0.221, 0.05]
     """
     return 1 - MISS ** (1 / np.asarray(looks, np.float64))
-
-
-@cache
-def looks_needed(min_share: float) -> int:
-    """How many looks without a certificate say that its share is below `min_share` (n of the statistics).
-
-    >>> [looks_needed(share) for share in (1, 0.5, 0.2, 0.05, 0.01)]
-    [1, 5, 14, 59, 299]
-    """
-    check_share(min_share)
-    return 1 if min_share == 1 else math.ceil(math.log(MISS) / math.log1p(-min_share))
-
-
-@cache
-def looks_needed_again(min_share: float, attempt: int) -> int:
-    """How many looks in a row the `attempt`-th try needs when a watcher claims as soon as he can (n_j).
-
-    A try begins with a fresh round; `attempt` is 1 + the rounds that showed the old certificate since the new one
-    was first seen. The tries share the 5 %: a / (j (j + 1)) sums to a.
-
-    >>> [looks_needed_again(0.05, attempt) for attempt in (1, 2, 3)]
-    [72, 94, 107]
-    """
-    check_share(min_share)
-    if attempt < 1:
-        raise UsageError(f"attempt={attempt}: tries are counted from 1.")
-    return 1 if min_share == 1 else math.ceil(math.log(MISS / (attempt * (attempt + 1))) / math.log1p(-min_share))
-
-
-@cache
-def looks_needed_in_all(min_share: float) -> int:
-    """How many looks on both sides together bound an overlap: the least k with P(Bin(k, x) ≤ 1) ≤ 5 %.
-
-    >>> [looks_needed_in_all(share) for share in (1, 0.5, 0.2, 0.05, 0.01)]
-    [2, 8, 22, 93, 473]
-    """
-    check_share(min_share)
-    if min_share == 1:
-        return 2
-    too_few = looks_needed(min_share) - 1
-    enough = 3 * looks_needed(min_share)  # two of the thirds would have to miss: 3 · 0.05² at most
-    while enough - too_few > 1:
-        looks = (too_few + enough) // 2
-        # (1 − x)^k + k x (1 − x)^(k − 1), without losing a small x beside 1.
-        chance = math.exp((looks - 1) * math.log1p(-min_share)) * (1 + (looks - 1) * min_share)
-        too_few, enough = (looks, enough) if chance > MISS else (too_few, looks)
-    return enough
 
 
 def share_interval(shown: Ints, looks: Ints) -> tuple[Floats, Floats]:
@@ -197,30 +123,9 @@ def instants_of_gaps(at: Ints, first: Ints, last: Ints, lo: Ints, hi: Ints) -> t
     return _at(at, np.where(first < 0, -1, first - 1), lo, hi), _at(at, last, lo, hi)
 
 
-def stretches(lo: Ints, hi: Ints) -> tuple[Ints, Ints]:
-    """All positions from each `lo` to its `hi` (exclusive), and whose stretch each belongs to."""
-    lengths = np.maximum(hi - lo, 0)
-    owner = np.repeat(np.arange(len(lo)), lengths)
-    begins = np.cumsum(lengths) - lengths
-    return np.arange(lengths.sum()) - begins[owner] + lo[owner], owner
-
-
 def _at(at: Ints, positions: Ints, lo: Ints, hi: Ints) -> Ints:
     """The instants at the positions, `NULL` for those outside their stretch."""
     inside = (positions >= lo) & (positions < hi)
     found = np.full(len(positions), NULL)
     found[inside] = at[positions[inside]]
     return found
-
-
-def check_share(min_share: object) -> None:
-    """`UsageError` where it is no share that looks could tell."""
-    if not isinstance(min_share, Real) or not 0 < float(min_share) <= 1:
-        raise UsageError(
-            f"min_share={min_share!r}: a share is above 0 and at most 1 (1: one machine answers); "
-            f"give a number such as {MIN_SHARE}."
-        )
-    if float(min_share) < LEAST_SHARE:
-        raise UsageError(
-            f"min_share={min_share!r}: no number of looks tells so small a share; give at least {LEAST_SHARE:g}."
-        )

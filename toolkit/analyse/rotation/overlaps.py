@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from toolkit.analyse.rotation.bounds import Bools, Ints, stretches
+from toolkit.analyse.arrays import Bools, Ints, stretches
 from toolkit.analyse.rotation.succession import Succession
 
 _CHANCE: Final = 0.001

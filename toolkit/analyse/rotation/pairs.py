@@ -6,11 +6,10 @@ import numpy as np
 import pandas as pd
 
 from toolkit import schema
-from toolkit.analyse.expiry.habits import SECOND, has_ended
 from toolkit.analyse.slots import LINE
+from toolkit.instants import SECOND, days, has_ended, has_over_half_left
 
 INSTANT: Final = schema.DTYPES["instant"]
-DAY: Final = pd.Timedelta(days=1)
 
 FACTS: Final = ["subject", "issuer", "names", "spki_sha256", "not_before", "not_after", "sct_at"]
 """Columns of `certificates` that pairs are described by."""
@@ -93,10 +92,9 @@ def _validity_overlap_days(old: pd.DataFrame, new: pd.DataFrame) -> pd.Series:
 
 def kind_of_succession(old: pd.DataFrame, new: pd.DataFrame) -> pd.Series:
     """`reissue_or_parallel` where over half of the old one's life was left when the new one began, else `renewal`."""
-    left = old["not_after"] - new["not_before"]
-    lifetime = old["not_after"] - old["not_before"]
-    kind = pd.Series(np.where(2 * left > lifetime, "reissue_or_parallel", "renewal"), old.index, "string")
-    return kind.where(left.notna() & lifetime.notna())
+    is_early = has_over_half_left(old["not_before"], old["not_after"], new["not_before"])
+    kind = pd.Series(np.where(is_early, "reissue_or_parallel", "renewal"), old.index, "string")
+    return kind.where(old["not_before"].notna() & old["not_after"].notna() & new["not_before"].notna())
 
 
 def _add_distances(frame: pd.DataFrame) -> None:
@@ -108,11 +106,6 @@ def _add_distances(frame: pd.DataFrame) -> None:
     frame["shelf_max_days"] = days(frame["start_max_at"] - begins)
     frame["tail_min_days"] = days(expires - frame["done_max_at"])
     frame["tail_max_days"] = days(expires - frame["done_min_at"])
-
-
-def days(lengths: pd.Series) -> pd.Series:
-    """Lengths of time in days (Float64, null for NaT)."""
-    return (lengths.astype("timedelta64[us]").dt.total_seconds() / 86400).astype("Float64")
 
 
 def _later(one: pd.Series, other: pd.Series) -> pd.Series:

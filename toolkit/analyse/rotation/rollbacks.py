@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 from scipy import stats
 
-from toolkit.analyse.rotation.bounds import MISS, Bools, Ints, looks_needed, stretches
-from toolkit.analyse.slots import first_and_last
+from toolkit.analyse.arrays import Bools, Ints, first_and_last, stretches
+from toolkit.sampling import MISS, looks_needed
 
 _WINDOWS: Final = (8, 16, 32, 64, 128)
 

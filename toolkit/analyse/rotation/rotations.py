@@ -5,40 +5,27 @@ from typing import Final, Literal
 import numpy as np
 import pandas as pd
 
+from toolkit.analyse.arrays import Bools, Ints, as_instants, first_and_last, stretches
 from toolkit.analyse.rotation.bounds import (
     HALF_WINDOWS,
-    MIN_SHARE,
-    Bools,
     Edges,
-    Ints,
-    check_share,
     done_bound,
     half_gaps,
     instants_of_gaps,
-    looks_needed,
-    looks_needed_in_all,
     overlap_bound,
     start_bound,
-    stretches,
 )
 from toolkit.analyse.rotation.by_names import pair_by_names
+from toolkit.analyse.rotation.issued import find_skipped
 from toolkit.analyse.rotation.overlaps import certain_overlaps
-from toolkit.analyse.rotation.pairs import CLAIMS, DTYPES, FACTS, INSTANT, days, describe_pairs
-from toolkit.analyse.rotation.skipped import find_skipped
+from toolkit.analyse.rotation.pairs import CLAIMS, DTYPES, FACTS, INSTANT, describe_pairs
 from toolkit.analyse.rotation.stickiness import suspect_stickiness
 from toolkit.analyse.rotation.succession import Succession, find_succession
 from toolkit.analyse.rotation.undated import pair_undated
-from toolkit.analyse.slots import (
-    LINE,
-    as_instants,
-    certificate_facts,
-    first_and_last,
-    first_of_rounds,
-    instant_groups,
-    joined_sources,
-    neighbours,
-)
+from toolkit.analyse.slots import LINE, certificate_facts, first_of_rounds, instant_groups, joined_sources, neighbours
 from toolkit.errors import UsageError
+from toolkit.instants import days
+from toolkit.sampling import MIN_SHARE, check_share, looks_needed, looks_needed_in_all
 from toolkit.tables import Tables
 
 _EDGES: Final = ["leaf_sha256", "first_seen", "last_seen", "not_seen_before", "not_seen_after", "source"]

@@ -6,10 +6,12 @@ import numpy as np
 import pandas as pd
 
 from toolkit import schema
-from toolkit.analyse.rotation.bounds import MIN_SHARE, Ints, share_below, share_interval, stretches
+from toolkit.analyse.arrays import Ints, as_instants, stretches
+from toolkit.analyse.rotation.bounds import share_below, share_interval
 from toolkit.analyse.rotation.succession import Succession, find_succession
-from toolkit.analyse.slots import LINE, Looks, as_instants, find_looks, first_of_rounds, joined_sources
+from toolkit.analyse.slots import LINE, Looks, find_looks, first_of_rounds, joined_sources
 from toolkit.errors import UsageError
+from toolkit.sampling import MIN_SHARE
 from toolkit.tables import Tables, require_tables
 
 DTYPES: Final = {

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from toolkit.analyse.rotation.bounds import Floats, Ints, stretches
-from toolkit.analyse.slots import Looks, first_and_last, first_of_rounds
+from toolkit.analyse.arrays import Floats, Ints, first_and_last, stretches
+from toolkit.analyse.slots import Looks, first_of_rounds
 
 _SUSPECT = 0.001
 """The chance at which independence is given up: rarer than the claims' 5 %, because it discredits them."""

@@ -6,10 +6,10 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from toolkit.analyse.rotation.bounds import Bools, Ints
+from toolkit.analyse.arrays import Bools, Ints, first_and_last, instants
 from toolkit.analyse.rotation.rollbacks import ByRound, Neighbours, Visits, number_visits
 from toolkit.analyse.rotation.stickiness import compare_rounds
-from toolkit.analyse.slots import Looks, certificate_facts, find_looks, first_and_last, first_of_rounds, instants
+from toolkit.analyse.slots import Looks, certificate_facts, find_looks, first_of_rounds
 from toolkit.tables import Tables
 
 _LAST = np.iinfo(np.int64).max

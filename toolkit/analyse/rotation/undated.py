@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from toolkit.analyse.expiry.habits import has_ended
+from toolkit.analyse.rotation.issued import find_skipped
 from toolkit.analyse.rotation.pairs import FACTS, INSTANT, describe_pairs
-from toolkit.analyse.rotation.skipped import find_skipped
 from toolkit.analyse.slots import LINE, certificate_facts, find_looks, joined_sources
+from toolkit.instants import has_ended
 from toolkit.tables import Tables
 
 

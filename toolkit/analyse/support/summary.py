@@ -9,9 +9,9 @@ import pandas as pd
 from pandas.api.types import pandas_dtype
 
 from toolkit import schema
-from toolkit.analyse.expiry.summary import zoned
 from toolkit.analyse.slots import joined_sources
 from toolkit.errors import UsageError
+from toolkit.instants import DAY, days, zoned
 from toolkit.reference import Suite, find_suite, groups, suites
 from toolkit.tables import Tables, require_tables
 
@@ -37,7 +37,6 @@ VISIT: Final = [*_ROUND, "begins", "ends"]
 """What tells visits apart, in the columns of `by_visit`."""
 
 _BOUNDS: Final = ["observed_at", "observed_from", "observed_until"]
-_DAY: Final = pd.Timedelta(days=1)
 
 _DTYPES: Final = {
     "service": "string",
@@ -69,7 +68,7 @@ _DTYPES: Final = {
 }
 
 
-def summarise_support(tables: Tables, *, now: datetime, by: By = "cipher") -> pd.DataFrame:
+def summarise_support(tables: Tables, *, now: datetime | str, by: By = "cipher") -> pd.DataFrame:
     """What each service accepts, refuses, and was not asked: by version and cipher, version, group or scheme.
 
     Two bases, told apart by the column `basis`: `survey`, the questions of the table `support`; and `negotiated`,
@@ -223,7 +222,7 @@ def by_visit(answers: pd.DataFrame) -> pd.DataFrame:
     not known; null where there is nothing to tell apart.
     """
     instants = answers.groupby(_ROUND, dropna=False, sort=False)["observed_at"]
-    is_long = (instants.transform("max") - instants.transform("min")) > _DAY
+    is_long = (instants.transform("max") - instants.transform("min")) > DAY
     is_dated = answers["observed_at"].notna()
     day = answers["observed_at"].dt.floor("D").where(is_long)
     return answers.assign(
@@ -250,7 +249,7 @@ def _with_dates(frame: pd.DataFrame, answers: pd.DataFrame, today: pd.Timestamp)
     dated = date_visits(answers)
     latest = dated.groupby(["service", "host", "basis"], dropna=False, sort=False)["known_at"].transform("max")
     dated["is_latest"] = (dated["known_at"] == latest) | latest.isna()
-    dated["age_days"] = (today - dated["observed_until"]).dt.total_seconds() / 86400
+    dated["age_days"] = days(today - dated["observed_until"])
     return frame.merge(dated, how="left", on=VISIT)
 
 

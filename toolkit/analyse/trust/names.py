@@ -12,7 +12,6 @@ from toolkit.analyse.host_names import comparable, compared_host, names_for
 from toolkit.analyse.trust.elements import Element, Name, comparable_name
 
 _COMPARED = (x509.DNSName, x509.IPAddress, x509.DirectoryName, x509.RFC822Name, x509.UniformResourceIdentifier)
-_COMMON_NAME = re.compile(r"(?:^|,)CN=((?:[^,\\]|\\.)*)")
 _URI_HOST = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:[^@/?#]*@)?([^:/?#]+)")
 
 MOST_COMPARISONS: Final = 1 << 20
@@ -63,15 +62,6 @@ def find_forbidden_name(path: tuple[Element, ...]) -> tuple[Element, str] | Lite
                 if verdict is not None:
                     return element, verdict
     return None
-
-
-def common_names(subject: str) -> list[str]:
-    """The common names of a subject in the notation of RFC 4514.
-
-    >>> common_names("CN=mx.example.org,O=Example")
-    ['mx.example.org']
-    """
-    return [match.replace("\\", "") for match in _COMMON_NAME.findall(subject)]
 
 
 def _names_of(element: Element, *, is_leaf: bool) -> Iterator[x509.GeneralName]:

@@ -10,12 +10,12 @@ import pandas as pd
 from pandas.api.types import pandas_dtype
 
 from toolkit import schema
-from toolkit.analyse.expiry.summary import zoned
-from toolkit.analyse.rotation.bounds import NULL, Ints
+from toolkit.analyse.arrays import NULL, Ints
 from toolkit.analyse.slots import joined_sources
 from toolkit.analyse.trust.chains import Chains, Judged, Outcome
 from toolkit.analyse.trust.elements import Unreadable, read_element
 from toolkit.errors import UsageError
+from toolkit.instants import zoned
 from toolkit.reference.roots import Roots, load_roots
 from toolkit.tables import Tables, require_tables
 
@@ -56,7 +56,7 @@ def verify_chains(
     tables: Tables,
     *,
     roots: Roots,
-    as_of: datetime | Iterable[datetime] | Literal["observed"] = "observed",
+    as_of: datetime | str | Iterable[datetime | str] = "observed",
     intermediates: Intermediates = "served",
 ) -> pd.DataFrame:
     """Each chain that was served, judged at each instant asked for, check by check.
@@ -104,9 +104,7 @@ def verify_chains(
     """
     require_tables(tables, "verify_chains")
     chains = _chains(tables, roots, intermediates)
-    instants = None if isinstance(as_of, str) else _instants(as_of)
-    if isinstance(as_of, str) and as_of != "observed":
-        raise UsageError(f"as_of={as_of!r}: write 'observed', or give a datetime with a zone.")
+    instants = None if isinstance(as_of, str) and as_of == "observed" else _instants(as_of)
     rows: list[dict[str, Any]] = []
     for group in _groups(tables):
         judged = chains.judge(group.leaf, group.chain, group.asked)
@@ -117,7 +115,7 @@ def verify_chains(
     return _frame(rows)
 
 
-def replay_trust(tables: Tables, *, roots: Roots, since: datetime, until: datetime) -> pd.DataFrame:
+def replay_trust(tables: Tables, *, roots: Roots, since: datetime | str, until: datetime | str) -> pd.DataFrame:
     """The stretches of time from `since` to `until` in which each chain would have verified, and would not have.
 
     The columns of `verify_chains`; consecutive rows of a chain differ in a check, and `as_of_from`, `as_of_until` bound
@@ -177,8 +175,8 @@ def _chains(tables: Tables, roots: Roots, intermediates: Intermediates) -> Chain
     return Chains(tables.certificates, anchors, uses_held=intermediates == "held")
 
 
-def _instants(as_of: datetime | Iterable[datetime]) -> list[datetime]:
-    listed = list(as_of) if isinstance(as_of, Iterable) else [as_of]
+def _instants(as_of: datetime | str | Iterable[datetime | str]) -> list[datetime]:
+    listed = list(as_of) if isinstance(as_of, Iterable) and not isinstance(as_of, str) else [as_of]
     if not listed:
         raise UsageError("as_of: give at least one datetime with a zone, or 'observed'.")
     return [zoned(instant, "as_of").to_pydatetime() for instant in listed]

@@ -1,0 +1,44 @@
+"""NumPy arrays of numbers and instants: their types, and what every analysis does with them.
+
+Instants are int64 microseconds since 1970; `NULL` is the bit pattern of NaT.
+"""
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+NULL: Final = int(np.iinfo(np.int64).min)
+"""The null of arrays of instants or lengths of time."""
+
+
+def instants(values: pd.Series) -> Ints:
+    """Instants as int64 microseconds since 1970, `NULL` for null."""
+    return values.to_numpy("datetime64[us]").view(np.int64)
+
+
+def as_instants(values: Ints) -> pd.Series:
+    """Microseconds since 1970 as instants, `NULL` as null; the opposite of `instants`."""
+    return pd.Series(values.view("datetime64[us]")).dt.tz_localize("UTC")
+
+
+def first_and_last(numbers: Ints, count: int) -> tuple[Ints, Ints]:
+    """Where each number from 0 to `count` stands first and last; −1 where it does not."""
+    first, last = np.full(count, -1), np.full(count, -1)
+    positions = np.arange(len(numbers))
+    first[numbers[::-1]] = positions[::-1]
+    last[numbers] = positions
+    return first, last
+
+
+def stretches(lo: Ints, hi: Ints) -> tuple[Ints, Ints]:
+    """All positions from each `lo` to its `hi` (exclusive), and whose stretch each belongs to."""
+    lengths = np.maximum(hi - lo, 0)
+    owner = np.repeat(np.arange(len(lo)), lengths)
+    begins = np.cumsum(lengths) - lengths
+    return np.arange(lengths.sum()) - begins[owner] + lo[owner], owner

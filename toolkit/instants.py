@@ -1,0 +1,85 @@
+"""Instants and lengths of time of the years 1 to 9999, in microseconds: nanoseconds end after 292 years."""
+
+from datetime import UTC, datetime
+from typing import Any, Final, overload
+
+import pandas as pd
+
+from toolkit.errors import UsageError
+
+SECOND: Final = pd.Timedelta(seconds=1)
+"""Validity is inclusive (RFC 5280, section 4.1.2.5): a certificate has ended one second after `not_after`."""
+
+DAY: Final = pd.Timedelta(days=1)
+
+_FIRST: Final = pd.Timestamp("0001-01-01", tz="UTC").as_unit("us")
+_LAST: Final = pd.Timestamp("9999-12-31 23:59:59.999999", tz="UTC").as_unit("us")
+_ADVICE: Final = "write 2026-01-31T12:00:00Z, or give a datetime with a zone"
+
+
+def zoned(instant: datetime | str, name: str) -> pd.Timestamp:
+    """The instant that the parameter `name` was given, in UTC [µs]: ISO 8601 text, a datetime or a Timestamp.
+
+    Raises `UsageError`, naming the parameter, where it is not an instant, has no zone, or lies outside of the years
+    1 to 9999.
+
+    >>> zoned("2026-01-31 13:00+01:00", "now").isoformat()
+    '2026-01-31T12:00:00+00:00'
+    """
+    shown = f"{name}={instant.isoformat()}" if isinstance(instant, datetime) else f"{name}={instant!r:.60}"
+    try:
+        read = datetime.fromisoformat(instant) if isinstance(instant, str) else instant
+    except ValueError as error:
+        raise UsageError(f"{shown} is not an instant: {_ADVICE}.") from error
+    if not isinstance(read, datetime) or pd.isna(read):
+        raise UsageError(f"{shown} is not an instant: {_ADVICE}.")
+    if read.tzinfo is None:
+        raise UsageError(f"{shown} has no zone: {_ADVICE}.")
+    try:
+        in_utc = pd.Timestamp(read.astimezone(UTC)).as_unit("us")
+    except (OverflowError, pd.errors.OutOfBoundsDatetime):
+        in_utc = None
+    if in_utc is None or not _FIRST <= in_utc <= _LAST:  # a Timestamp has years beyond
+        raise UsageError(f"{shown} is not within the years 1 to 9999 in UTC.")
+    return in_utc
+
+
+def zoned_limits(
+    since: datetime | str | None, until: datetime | str | None
+) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
+    """Both ends of a window as `zoned` reads them; null: open on that side."""
+    return None if since is None else zoned(since, "since"), None if until is None else zoned(until, "until")
+
+
+def has_ended(not_after: pd.Series, instant: "pd.Series | pd.Timestamp") -> pd.Series:
+    """Whether a certificate had ended at that instant: the last second counts whole (false where either is null)."""
+    ended: pd.Series = (not_after + SECOND <= instant).fillna(value=False).astype(bool)
+    return ended
+
+
+@overload
+def has_over_half_left(not_before: int, not_after: int, instant: int) -> bool: ...
+@overload
+def has_over_half_left(not_before: pd.Series, not_after: pd.Series, instant: pd.Series) -> pd.Series: ...
+def has_over_half_left(not_before: Any, not_after: Any, instant: Any) -> Any:
+    """Whether more than half of a certificate's life is left at that instant: a successor begun so early re-issues it.
+
+    Instants, or microseconds without a null; false where an instant is null.
+    """
+    return 2 * (not_after - instant) > not_after - not_before
+
+
+def days(lengths: pd.Series) -> pd.Series:
+    """Lengths of time in days (Float64, null for NaT)."""
+    return (lengths.astype("timedelta64[us]").dt.total_seconds() / 86400).astype("Float64")
+
+
+def as_spans(numbers: pd.Series) -> pd.Series:
+    """Days (Float64 or float64) as lengths of time (timedelta64[us]); null for null; the opposite of `days`."""
+    microseconds = numbers.astype("float64") * 86_400e6
+    return microseconds.round().astype("timedelta64[us]")
+
+
+def within_calendar(instants: pd.Series) -> pd.Series:
+    """The instants; null where one lies before the year 1 or after 9999, which no calendar writes."""
+    return instants.where((instants >= _FIRST) & (instants <= _LAST))
