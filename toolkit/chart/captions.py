@@ -13,6 +13,7 @@ import pandas as pd
 
 from toolkit import text
 from toolkit.errors import UsageError
+from toolkit.tables import Tables
 
 _CELL: Final = 60
 """Characters of a table's cell."""
@@ -66,12 +67,15 @@ def tabulate(frame: pd.DataFrame, *, columns: Sequence[str] | None = None, rows:
     """The first `rows` rows of a frame as a table to read: dates short, hashes cut, null as a dash, text harmless.
 
     `columns` chooses and orders; how many rows are left out is said below. Raises `UsageError` for a column that the
-    frame does not have.
+    frame does not have, and for what is not a frame.
 
     >>> print(tabulate(pd.DataFrame({"host": ["mx.example"], "days_left": [3.14159]})))
           host days_left
     mx.example      3.14
     """
+    if not isinstance(frame, pd.DataFrame):
+        advice = "one of its frames, such as tables.observations" if isinstance(frame, Tables) else "a frame"
+        raise UsageError(f"tabulate takes a pandas DataFrame, not {type(frame).__name__}: give {advice}.")
     chosen = frame if columns is None else frame[_known(columns, frame)]
     head = chosen.head(rows)
     cells = pd.DataFrame(

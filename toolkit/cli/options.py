@@ -5,12 +5,14 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Final
 
 import toolkit
 from toolkit.cli import commands
 from toolkit.collection import Limits
+from toolkit.errors import UsageError
 from toolkit.reference.roots import bundles
 from toolkit.reference.rules import policies
 from toolkit.shipped import example_folder
@@ -183,6 +185,10 @@ def _add_limits(parser: argparse.ArgumentParser, *, without: Collection[str] = (
 
 
 def _limits(arguments: argparse.Namespace) -> Limits:
+    for option, field in (("--timeout", "timeout"), *((option, field) for field, (option, _) in _LIMITS.items())):
+        value = getattr(arguments, field, None)
+        if isinstance(value, int | float) and not 0 < value < inf:
+            raise UsageError(f"{option} {value:g}: must be greater than 0, and finite.")
     given = dict.fromkeys(_PATIENCE, arguments.timeout) | {
         field: getattr(arguments, field) for field in _LIMITS if getattr(arguments, field, None) is not None
     }

@@ -16,9 +16,9 @@ from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Sc
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from toolkit import schema, text
-from toolkit.errors import StoreError
+from toolkit.errors import StoreError, StoreWriteError
 from toolkit.store.compacting import join_files
-from toolkit.store.failures import explain
+from toolkit.store.failures import failure
 
 VERSION_PROPERTY: Final = "tlsToolkit.schema"
 """Table property that holds `schema.VERSION`; committed with the table itself, so no table is ever without it."""
@@ -91,7 +91,9 @@ class KeptTable:
         if not self.exists():
             self._create()
         elif self._is_local and not os.access(Path(self.uri, "_delta_log"), os.W_OK):
-            raise StoreError(f"{self.uri} cannot be written by this user. Change its rights, or name another folder.")
+            raise StoreWriteError(
+                f"{self.uri} cannot be written by this user. Change its rights, or name another folder."
+            )
 
     def append(self, frame: pd.DataFrame) -> None:
         """Commit the rows; when this returns they are on disk. The table is created where there is none."""
@@ -239,17 +241,17 @@ class KeptTable:
         try:
             yield
         except CommitFailedError as error:
-            raise StoreError(
+            raise StoreWriteError(
                 f"{self.uri} could not be {done}: other writers were faster each time ({_first_line(error)}). "
                 "Do it again, with fewer writers at a time."
             ) from error
         except (DeltaError, OSError, pa.ArrowException) as error:
-            raise StoreError(f"{self.uri} could not be {done} {explain(error, self.uri)}") from error
+            raise failure(error, self.uri, done) from error
         except BaseException as error:
             # What the library did not foresee ends in a panic of Rust, which is not an `Exception`.
             if type(error).__name__ != "PanicException":
                 raise
-            raise StoreError(f"{self.uri} could not be {done} {explain(error, self.uri)}") from error
+            raise failure(error, self.uri, done) from error
 
 
 def _drop_location(commit: Path) -> None:
