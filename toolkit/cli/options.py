@@ -1,13 +1,14 @@
 """Options: what a command line may say, and which command it asks for."""
 
 import argparse
+import sys
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from functools import partial
 from math import inf
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import toolkit
 from toolkit.cli import commands
@@ -38,6 +39,16 @@ _SURVEYS_OWN: Final = {"per_host", "max_looks"}
 _PATIENCE: Final = tuple(field for field in _LIMITS if field.endswith("_seconds"))
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose help and version are an error where they cannot be written; argparse passes over that."""
+
+    def _print_message(self, message: str, file: IO[str] | None = None) -> None:
+        if file is sys.stdout:
+            file.write(message)
+        else:
+            super()._print_message(message, file)
+
+
 def read_command(argv: Sequence[str] | None) -> Callable[[], int]:
     """The command that the arguments (without them: the process's) ask for, ready to be carried out.
 
@@ -50,7 +61,7 @@ def read_command(argv: Sequence[str] | None) -> Callable[[], int]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="tls-toolkit",
         description="Watch TLS over time: what mail and web servers show, kept, asked and charted.",
         epilog="A TARGET is a service URL (smtp://host:587, https://host), host:port, mx:domain, or a preset "

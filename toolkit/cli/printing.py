@@ -92,8 +92,8 @@ def print_checks_as_json(checks: pd.DataFrame, judged: dict[str, object]) -> Non
 def print_endings(endings: pd.DataFrame, source: str, now: datetime) -> None:
     """When certificates end of which no service was observed, the first `MOST_ENDINGS`."""
     number = text.counted(len(endings), "certificate")
-    print(f"{text.for_terminal(source, limit=4000)}: {number}, and no observation of a service. Judged is when they end, "
-          f"days counted from {now:%Y-%m-%d %H:%M %Z}.")  # fmt: skip
+    print(f"{text.for_terminal(source, limit=4000)}: {number}, and no observation of a service. Judged is when they "
+          f"end, days counted from {now:%Y-%m-%d %H:%M %Z}.")  # fmt: skip
     shown = endings.assign(days_left=endings["days_left"].round(1))
     print_frame(shown.head(MOST_ENDINGS)[["subject", "not_after", "days_left", "state", "threshold"]])
     if len(endings) > MOST_ENDINGS:

@@ -26,7 +26,8 @@ class Limits:
     five minutes). The default of `upgrade_seconds` reaches those. It costs nothing where a host is down, since that is
     found out within `connect_seconds`.
 
-    Raises `UsageError` for a limit that is not positive and finite, and for a blocked entry with a `/` that is no network.
+    Raises `UsageError` for a limit that is not positive and finite, and for a blocked entry with a `/` that is not a
+    network.
     """
 
     resolve_seconds: float = 10.0

@@ -287,7 +287,9 @@ class Round:
             return "The round was not begun, nothing was observed."
         unkept = len(self._rows)
         if not unkept:
-            return f"All looks of round {self._name} are kept ({self._looks}); {_how_to_resume(self._name)} continues it."
+            return (
+                f"All looks of round {self._name} are kept ({self._looks}); {_how_to_resume(self._name)} continues it."
+            )
         return (
             f"Of the {text.counted(self._looks, 'look')} of round {self._name}, {unkept} were made but are not kept; "
             f"{_how_to_resume(self._name)} makes them again."

@@ -22,8 +22,8 @@ _DEEPEST: Final = 3
 _MOST_LISTED: Final = 1000
 """Folders of one level in which something known is looked for."""
 
-_STORE: Final = ("observations", "support")
-"""Folders of a store."""
+_MARKS: Final = (*CSV_FILES, "observations", "support")
+"""Names in a folder of CSV files, and in a store."""
 
 
 def read(path: str | Path, *, format: str | None = None) -> Tables:  # noqa: A002  the public name, as in pandas
@@ -96,6 +96,5 @@ def _folders_below(path: Path) -> Iterator[Path]:
         level = below[:_MOST_LISTED]
         for folder in level:
             with suppress(OSError):
-                names = {entry.name: entry.suffix.lower() for entry in folder.iterdir()}
-                if not names.keys().isdisjoint([*CSV_FILES, *_STORE]) or not set(PEM_SUFFIXES).isdisjoint(names.values()):
+                if any(entry.name in _MARKS or entry.suffix.lower() in PEM_SUFFIXES for entry in folder.iterdir()):
                     yield folder

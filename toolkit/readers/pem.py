@@ -38,8 +38,8 @@ def read_pem(path: Path) -> Tables:
     """The certificates of a file, or of each file of a folder that has one of `PEM_SUFFIXES`; by content, not by name.
 
     Only `certificates` has rows. What is not a certificate, such as a private key, is skipped with a `ReadWarning` that
-    names it; so is a file of a folder that is damaged or cannot be read. Raises `ReadError`, naming file and line, where
-    the one file named is damaged, and where there is no certificate that can be read.
+    names it; so is a file of a folder that is damaged or cannot be read. Raises `ReadError`, naming file and line,
+    where `path` itself is a damaged file, and where there is no certificate that can be read.
     """
     files = sorted(f for f in path.iterdir() if f.suffix.lower() in PEM_SUFFIXES) if path.is_dir() else [path]
     if not files:

@@ -1,5 +1,6 @@
 """One table of a store: a Delta Lake table with the columns of `toolkit.schema`, opened, appended to and read."""
 
+import errno
 import json
 import os
 import secrets
@@ -31,6 +32,9 @@ _NO_CLEANUP: Final = PostCommitHookProperties(cleanup_expired_logs=False)
 
 _REOPEN_AFTER: Final = 20
 """Commits through one handle, and between two checkpoints: a handle gets slower with each commit that it saw."""
+
+_SPARE_BYTES: Final = 1 << 16
+"""Free space that a commit needs besides its rows: the frame of a Parquet file, the log, a checkpoint."""
 
 # Statistics serve to skip files and are parsed with each opening; none of the other columns is filtered by.
 _STATISTICS: Final[dict[schema.TableName, str]] = {
@@ -104,6 +108,8 @@ class KeptTable:
         if self._writer is None or self._commits >= _REOPEN_AFTER:
             self._writer, self._commits = self._widened(), 0
         with self._naming("written"):
+            if self._is_local:
+                _require_space(Path(self.uri), rows.nbytes)
             write_deltalake(
                 self._writer,
                 rows.replace_schema_metadata(None),
@@ -252,6 +258,13 @@ class KeptTable:
             if type(error).__name__ != "PanicException":
                 raise
             raise failure(error, self.uri, done) from error
+
+
+def _require_space(folder: Path, size: int) -> None:
+    """Raises `OSError` where the disk is full: in the middle of a file the library panics, on standard error."""
+    space = shutil.disk_usage(folder)
+    if space.total and space.free < size + _SPARE_BYTES:  # some network file systems do not say how large they are
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _drop_location(commit: Path) -> None:

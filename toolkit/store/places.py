@@ -47,7 +47,9 @@ def locate(path: str | os.PathLike[str]) -> str:
         real = os.path.realpath(folder)
         os.path.lexists(folder)
     except (OSError, ValueError, RuntimeError) as error:
-        raise UsageError(f"{text.plain(name)!r} cannot be the folder of a store: {str(error).rstrip('.')}. Name another.") from error
+        raise UsageError(
+            f"{text.plain(name)!r} cannot be the folder of a store: {str(error).rstrip('.')}. Name another."
+        ) from error
     found = _REFUSED.search(folder) or _REFUSED.search(real)
     if found:
         raise UsageError(
