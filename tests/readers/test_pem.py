@@ -73,7 +73,7 @@ def test_a_certificate_cut_short_is_named_with_its_line(lines: int, tmp_path: Pa
 
 
 def test_a_certificate_in_which_another_begins_is_cut_short() -> None:
-    with pytest.raises(ReadError, match=r"x\.pem, line 4: the certificate that begins in line 1 is cut short"):
+    with pytest.raises(ReadError, match=r"x\.pem, line 5: the certificate that begins in line 1 is cut short"):
         parse("\n".join(as_pem(FIRST).splitlines()[:4]) + "\n" + as_pem(SECOND))
 
 
