@@ -442,8 +442,8 @@ def test_certificates_without_an_observation_are_judged_by_their_ends(
     code, said = asked(["check", live, "--now", "2026-12-30"], capsys)
     assert code == 1
     rows = [(row["state"], row["threshold"], row["days_left"]) for row in said["certificates"]]
-    assert rows[1] == ("expiring", "1/12", pytest.approx(2, abs=0.001))
-    assert [row[0] for row in rows] == ["unknown", "expiring", "not_yet_valid"]
+    assert rows[0] == ("expiring", "1/12", pytest.approx(2, abs=0.001))
+    assert [row[0] for row in rows] == ["expiring", "unknown", "not_yet_valid"]
     assert main(["check", live, "--now", "2026-12-30"]) == 1
     shown = capsys.readouterr()
     assert re.search(r": 3 certificates, and no observation of a service\. Judged is when they end", shown.out)

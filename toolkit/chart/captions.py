@@ -73,9 +73,7 @@ def tabulate(frame: pd.DataFrame, *, columns: Sequence[str] | None = None, rows:
           host days_left
     mx.example      3.14
     """
-    if not isinstance(frame, pd.DataFrame):
-        advice = "one of its frames, such as tables.observations" if isinstance(frame, Tables) else "a frame"
-        raise UsageError(f"tabulate takes a pandas DataFrame, not {type(frame).__name__}: give {advice}.")
+    _require_frame(frame)
     chosen = frame if columns is None else frame[_known(columns, frame)]
     head = chosen.head(rows)
     cells = pd.DataFrame(
@@ -85,6 +83,12 @@ def tabulate(frame: pd.DataFrame, *, columns: Sequence[str] | None = None, rows:
     table = cells.map(_as_html).rename(columns=_as_html)
     html = table.to_html(escape=False, index=False, border=0, classes=_UNTYPESET)
     return Shown(html + (f"<p>{more}</p>" if more else ""), "\n".join([cells.to_string(index=False), more]).rstrip())
+
+
+def _require_frame(frame: object) -> None:
+    if not isinstance(frame, pd.DataFrame):
+        advice = "one of its frames, such as tables.observations" if isinstance(frame, Tables) else "a frame"
+        raise UsageError(f"tabulate takes a pandas DataFrame, not {type(frame).__name__}: give {advice}.")
 
 
 def _known(columns: Sequence[str], frame: pd.DataFrame) -> list[str]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from math import inf
 from pathlib import Path
-from typing import IO, Final
+from typing import TYPE_CHECKING, Final
 
 import toolkit
 from toolkit.cli import commands
@@ -17,6 +17,9 @@ from toolkit.errors import UsageError
 from toolkit.reference.roots import bundles
 from toolkit.reference.rules import policies
 from toolkit.shipped import example_folder
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 _LIMITS: Final = {
     "resolve_seconds": ("--resolve-seconds", "for asking the addresses of a name"),
@@ -42,7 +45,7 @@ _PATIENCE: Final = tuple(field for field in _LIMITS if field.endswith("_seconds"
 class _Parser(argparse.ArgumentParser):
     """A parser whose help and version are an error where they cannot be written; argparse passes over that."""
 
-    def _print_message(self, message: str, file: IO[str] | None = None) -> None:
+    def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
         if file is sys.stdout:
             file.write(message)
         else:

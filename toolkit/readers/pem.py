@@ -54,8 +54,8 @@ def read_pem(path: Path) -> Tables:
     ders = [der for found in kept.values() for der in found.ders]
     if not ders:
         raise _nothing_read(path, kept, unreadable)
-    for error in unreadable.values():
-        warnings.warn(f"left out: {error}", ReadWarning, stacklevel=4)
+    for reason in unreadable.values():
+        warnings.warn(f"left out: {reason}", ReadWarning, stacklevel=4)
     sentences = [
         f"of {text.plain(file.name)} {_not_kept(_together(found.others).words)}"
         for file, found in kept.items()
