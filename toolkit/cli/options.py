@@ -126,7 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_practice_commands(known: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_practice_commands(known: "argparse._SubParsersAction[_Parser]") -> None:
     """The lab, the lessons and the demo."""
     lab = known.add_parser("lab", help="run a small internet on loopback, to try the other commands on")
     lab.add_argument("--scenario", default="year", metavar="NAME", help="of toolkit.lab.NAMES (default: year)")
