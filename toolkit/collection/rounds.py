@@ -350,7 +350,7 @@ def _farewell(watched: Round, name: str, store: Store) -> str:
     """What an interrupt leaves in the store, and how to go on."""
     if not watched.row:
         return f"Interrupted before the round began: nothing of it is kept in {store.path}."
-    kept = text.counted(int(str(watched.row["looks"])), "look")
+    kept = text.counted(int(str(watched.row.get("looks", 0))), "look")
     return f"Interrupted: {kept} kept in {store.path}. To make the rest, collect again with {_how_to_resume(name)}."
 
 
