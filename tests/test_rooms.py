@@ -32,7 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "analyse": {"certificates", "reference"},
     "chart": {"analyse", "reference"},
     "checking": {"analyse", "certificates", "reference"},
-    "comparing": {"analyse"},
+    "comparing": {"analyse", "reference"},
     "lab": {"reference"},
 }
 """Room → the other rooms that it may import, beside the open ones. `report` and `cli` may import everything."""

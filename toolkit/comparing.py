@@ -26,7 +26,8 @@ from toolkit import schema
 from toolkit.analyse.host_names import compared_host
 from toolkit.analyse.trust.elements import Element, Unreadable, read_element
 from toolkit.analyse.trust.paths import readable
-from toolkit.analyse.trust.verify import Intermediates, listed_roots, name_asked, verify_chains
+from toolkit.analyse.trust.verify import Intermediates, name_asked, verify_chains
+from toolkit.reference.roots import Roots, load_roots
 from toolkit.tables import Tables, as_pem, require_tables
 
 DTYPES: Final = {
@@ -67,7 +68,7 @@ _ERROR = re.compile(r"^error \d+ at (\d+) depth lookup: ?(.*)$", re.M)
 def compare_verifiers(
     tables: Tables,
     *,
-    roots: Iterable[bytes],
+    roots: Roots,
     as_of: datetime | Iterable[datetime] | Literal["observed"] = "observed",
     intermediates: Intermediates = "served",
 ) -> pd.DataFrame:
@@ -101,7 +102,7 @@ def compare_verifiers(
     Raises `UsageError` as `verify_chains`.
     """
     require_tables(tables, "compare_verifiers")
-    anchors = listed_roots(roots)
+    anchors = load_roots(roots)
     judged = verify_chains(tables, roots=anchors, as_of=as_of, intermediates=intermediates)
     shelf = _Shelf(tables.certificates, uses_held=intermediates == "held")
     with TemporaryDirectory(prefix="tls-toolkit-") as folder:

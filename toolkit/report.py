@@ -22,14 +22,14 @@ from tqdm.auto import tqdm
 import toolkit
 from toolkit import readers, schema, text
 from toolkit.analyse import find_rotations
-from toolkit.collection import collect
+from toolkit.collection import collect, survey
 from toolkit.errors import OutputError, ToolkitError, UsageError
 from toolkit.lab import Lab
 from toolkit.reference.roots import bundles
 from toolkit.reference.rules import policies
 from toolkit.shipped import notebook_folder
 from toolkit.store import Store
-from toolkit.tables import as_pem
+from toolkit.tables import Tables, as_pem
 
 DEMO_STEP: Final = timedelta(days=2)
 """Between two rounds of the demo: short beside most roll-outs, and a year of rounds stays below half a minute."""
@@ -39,6 +39,9 @@ DEMO_SAMPLES: Final = 3
 
 DEMO_OFFERS: Final = ("any", "rsa")
 """What a current client offers, and RSA alone: one of the lab's hosts serves both kinds of certificate."""
+
+DEMO_ROUNDS_PER_SURVEY: Final = 60
+"""Rounds of the demo from one survey of every service to the next: four surveys in the year."""
 
 _OFFLINE: Final = """\
 {%- extends "lab/index.html.j2" -%}
@@ -58,17 +61,22 @@ _OFFLINE: Final = """\
   .jp-OutputArea-output { overflow-x: auto; }
   @page { size: A4; margin: 14mm 12mm; }
   @media print {
-    body.jp-Notebook { padding: 0; }
+    html, body.jp-Notebook { padding: 0; height: auto; overflow: visible; }
     main { max-width: none; }
     body, main .jp-RenderedHTMLCommon { font-size: 9pt; line-height: 1.35; }
     main .jp-RenderedHTMLCommon table { table-layout: auto; max-width: 100%; font-size: 7pt; }
     main .jp-RenderedHTMLCommon.jp-RenderedHTMLCommon :is(td, th) { padding: 1.5pt 3pt; }
-    .jp-Cell, .jp-Cell-outputWrapper, .jp-OutputArea, .jp-OutputArea-child, .jp-OutputArea-output {
+    main .jp-Cell, main :is(.jp-Cell-inputWrapper, .jp-Cell-outputWrapper, .jp-InputArea, .jp-InputArea-editor,
+      .jp-OutputArea, .jp-OutputArea-child, .jp-OutputArea-output) {
       display: block; overflow: visible; page-break-inside: auto; break-inside: auto; }
-    .jp-OutputPrompt, .jp-InputPrompt { display: none; }
-    h1, h2, h3 { break-after: avoid; }
-    tr, img { break-inside: avoid; }
-    img { max-width: 100%; max-height: 220mm; }
+    main .jp-Cell { padding: 1mm 0; }
+    main .jp-Cell-inputWrapper { break-inside: avoid; break-after: avoid; }
+    main :is(.jp-OutputPrompt, .jp-InputPrompt, .jp-Collapser) { display: none; }
+    main pre, main .highlight pre { font-size: 7.5pt; white-space: pre-wrap; overflow-wrap: anywhere; }
+    main :is(h1, h2, h3, .jp-MarkdownCell) { break-after: avoid; }
+    main :is(tr, img) { break-inside: avoid; }
+    main img { max-width: 100%; max-height: 120mm; }
+    main table + p { break-before: avoid; }
     thead { display: table-header-group; }
   }
 </style>
@@ -113,12 +121,28 @@ def run_demo(output: Path, *, recorded: Path, seed: int, notebooks: Path | None 
 
 
 def watch_lab_year(store: Store, *, seed: int) -> None:
-    """Look at every service of the lab's `year`, round after round, while its clock turns; keep all in `store`."""
+    """Look at every service of the lab's `year`, round after round, while its clock turns; keep all in `store`.
+
+    Then survey every service four times, the last time with its groups, which take longest. Of the surveys the answers
+    are kept, not the handshakes. They ask a lab of their own: how many connections a survey takes depends on the
+    installed OpenSSL, and each connection moves the balancers on.
+    """
     with Lab("year", seed=seed) as lab:
         instants = list(_instants(lab.begins_at, lab.ends_at))
         for instant in tqdm(instants, desc="Watching a lab year", unit="round"):
             lab.clock.turn(instant)
             collect(lab.targets, store, offers=DEMO_OFFERS, samples=DEMO_SAMPLES, clock=lab.clock, progress=False)
+    with Lab("year", seed=seed) as lab:
+        for instant in tqdm(instants[::-DEMO_ROUNDS_PER_SURVEY][::-1], desc="Surveying it", unit="survey"):
+            lab.clock.turn(instant)
+            found = survey(
+                lab.targets,
+                parts=("suites", "groups") if instant == instants[-1] else ("suites",),
+                rate=None,
+                clock=lab.clock,
+                progress=False,
+            )
+            store.append(Tables.from_frames(support=found.support, rounds=found.rounds))
     store.compact()
 
 

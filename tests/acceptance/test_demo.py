@@ -58,6 +58,15 @@ def test_the_last_lines_are_computed_from_the_store(demo: tuple[Path, str]) -> N
     assert set(tables.observations["source"]) == {"lab"}
 
 
+def test_every_service_is_surveyed_four_times_in_the_year(demo: tuple[Path, str]) -> None:
+    output, _ = demo
+    tables = toolkit.Store(output / "lab-year").load()
+    answered = tables.support[tables.support["state"] != "untested"]
+    dates = answered.groupby("service")["observed_at"].agg(lambda at: at.dt.date.nunique())
+    assert set(dates.index) == set(tables.observations["service"])
+    assert (dates == 4).all()
+
+
 def test_the_readme_shows_what_the_demo_says(demo: tuple[Path, str]) -> None:
     _, said = demo
     readme = (ROOT / "README.md").read_text(encoding="utf-8")

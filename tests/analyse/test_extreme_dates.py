@@ -2,14 +2,17 @@
 
 from datetime import UTC, datetime
 
+import matplotlib.dates as mdates
+import matplotlib.pyplot as plt
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import toolkit
 from tests.analyse.made import certificate, look, tables
 from tests.analyse.trust.minted import mint_ca
-from toolkit import checking
+from toolkit import chart, checking
 from toolkit.chart import canvas
 
 EDGES = [
@@ -27,7 +30,7 @@ def written(frame: pd.DataFrame) -> None:
         assert canvas.days(frame[name]).shape == (len(frame),)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(
     validities=st.lists(st.tuples(DATES, DATES), min_size=2, max_size=3),
     shown=st.lists(st.tuples(st.integers(0, 1), st.integers(1, 9)), min_size=1, max_size=5),
@@ -59,3 +62,40 @@ def test_a_lead_of_a_thousand_years_has_a_day_to_renew_by() -> None:
     frame = toolkit.summarise_expiry(tables(looks, given_certificates), now=datetime(2026, 2, 1, tzinfo=UTC))
     assert frame["state"].tolist() == ["replaced", "valid"]
     assert frame["lifetime_days"].gt(500_000).all()
+
+
+@pytest.mark.parametrize(
+    "validities",
+    [
+        (("0001-01-01", "9999-12-31T23:59:59"), ("2026-01-01", "9999-12-31T23:59:59")),
+        (("0001-01-01", "0001-01-02"), ("9999-12-31T23:59:58", "9999-12-31T23:59:59")),
+        (("9999-12-31", "0001-01-01"), ("9999-12-31T23:59:58", "9999-12-31T23:59:59")),
+    ],
+    ids=["long", "ends", "reversed"],
+)
+def test_every_chart_is_drawn(validities: tuple[tuple[str, str], tuple[str, str]]) -> None:
+    asked = tables(
+        [look("a" if day < 4 else "b", f"2026-01-0{day}") for day in range(1, 7)],
+        [certificate(name, *dates) for name, dates in zip("ab", validities, strict=True)],
+    )
+    now = datetime(2026, 2, 1, tzinfo=UTC)
+    for axes in (
+        chart.plot_expiry(toolkit.summarise_expiry(asked, now=now)),
+        chart.plot_rotations(toolkit.find_rotations(asked)),
+        chart.plot_lifetimes(asked.certificates),
+        chart.plot_renewals(toolkit.forecast_renewals(asked, now=now)),
+        chart.plot_trust(toolkit.replay_trust(asked, roots=ROOTS, since=BEGIN, until=END)),
+    ):
+        axes.figure.canvas.draw()
+        plt.close(axes.figure)
+
+
+@pytest.mark.parametrize("ends", [(-1e6, 4e6), (-1e6, -9e5), (3.9e6, 4e6)], ids=["all", "before", "after"])
+def test_an_axis_stays_within_the_calendar(ends: tuple[float, float]) -> None:
+    _, axes = plt.subplots()
+    canvas.set_dates(axes, *ends)
+    axes.figure.canvas.draw()
+    first, last = axes.get_xlim()
+    assert first < last
+    assert [mdates.num2date(end).year in (1, 9999) for end in (first, last)] == [True, True]
+    plt.close(axes.figure)

@@ -57,6 +57,12 @@ def test_a_table_is_cut_and_says_so() -> None:
     assert "a, b" in words
 
 
+def test_a_long_text_is_cut_at_the_width_that_was_asked_for() -> None:
+    frame = pd.DataFrame({"found": ["x" * 70], "names": [("y" * 40, "z" * 40)]})
+    assert tabulate(frame).words.split()[2:] == ["x" * 60 + "…", "y" * 40 + ",", "z" * 18 + "…"]
+    assert tabulate(frame, width=100).words.split()[2:] == ["x" * 70, "y" * 40 + ",", "z" * 40]
+
+
 def test_columns_are_chosen_and_an_empty_frame_says_so() -> None:
     frame = pd.DataFrame({"a": [1], "b": [2]})
     assert tabulate(frame, columns=["b"]).words.split() == ["b", "2"]

@@ -29,7 +29,7 @@ WIDTH: Final = 8.2
 MOST_ROWS: Final = 40
 """Rows of a chart, so that it fits a page; how many more there are is said below it."""
 
-FIRST_DAY, LAST_DAY = -719_161.0, 2_932_895.0
+_FIRST_DAY, _LAST_DAY = -719_161.0, 2_932_895.0
 """Days since 1970: matplotlib draws dates from year 1 to year 9999, and looks a day beyond what it draws."""
 
 _SIZES: Final = ((9, 30), (8, 46))
@@ -213,7 +213,11 @@ def shade_rows(ax: Axes, count: int) -> None:
 
 
 def set_dates(ax: Axes, first: float, last: float, *, is_tall: bool = False) -> None:
-    """A date axis from `first` to `last` (days, see `days`), labelled at both ends of a tall chart."""
+    """A date axis from `first` to `last` (days, see `days`), labelled at both ends of a tall chart.
+
+    It goes no further than matplotlib's calendar, from year 1 to year 9999.
+    """
+    first, last = (min(max(end, _FIRST_DAY + 0.5), _LAST_DAY - 0.5) for end in (first, last))
     if last - first < 1 / 24:
         first, last = first - 0.5, last + 0.5
     ax.set_xlim(first, last)

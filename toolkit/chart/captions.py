@@ -15,9 +15,6 @@ from toolkit import text
 from toolkit.errors import UsageError
 from toolkit.tables import Tables
 
-_CELL: Final = 60
-"""Characters of a table's cell."""
-
 _HASH: Final = 12
 """Hexadecimal digits shown of a hash: enough to tell the certificates of any table here apart."""
 
@@ -63,11 +60,12 @@ def say(sentence: str, **values: object) -> Shown:
     return Shown(f'<p class="{_UNTYPESET}">{html}</p>', _Words().format(sentence, **values))
 
 
-def tabulate(frame: pd.DataFrame, *, columns: Sequence[str] | None = None, rows: int = 20) -> Shown:
+def tabulate(frame: pd.DataFrame, *, columns: Sequence[str] | None = None, rows: int = 20, width: int = 60) -> Shown:
     """The first `rows` rows of a frame as a table to read: dates short, hashes cut, null as a dash, text harmless.
 
-    `columns` chooses and orders; how many rows are left out is said below. Raises `UsageError` for a column that the
-    frame does not have, and for what is not a frame.
+    `columns` chooses and orders; how many rows are left out is said below. A text of more than `width` characters is
+    cut, which an ellipsis shows. Raises `UsageError` for a column that the frame does not have, and for
+    what is not a frame.
 
     >>> print(tabulate(pd.DataFrame({"host": ["mx.example"], "days_left": [3.14159]})))
           host days_left
@@ -77,7 +75,7 @@ def tabulate(frame: pd.DataFrame, *, columns: Sequence[str] | None = None, rows:
     chosen = frame if columns is None else frame[_known(columns, frame)]
     head = chosen.head(rows)
     cells = pd.DataFrame(
-        {text.plain(name): [_cell(str(name), value) for value in head[name]] for name in head}, dtype=object
+        {text.plain(name): [_cell(str(name), value, width) for value in head[name]] for name in head}, dtype=object
     )
     more = f"… and {len(frame) - rows:,} more rows" if len(frame) > rows else "" if len(frame) else "no rows"
     table = cells.map(_as_html).rename(columns=_as_html)
@@ -125,7 +123,7 @@ class _Html(_Words):
         return text.for_html(super().format_field(value, format_spec))
 
 
-def _cell(name: str, value: Any) -> str:
+def _cell(name: str, value: Any, width: int) -> str:
     if _is_null(value):
         return "–"
     if isinstance(value, pd.Timestamp):
@@ -133,10 +131,10 @@ def _cell(name: str, value: Any) -> str:
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
     if isinstance(value, tuple | list):
-        return text.plain(", ".join(str(item) for item in value), limit=_CELL) or "–"
+        return text.plain(", ".join(str(item) for item in value), limit=width) or "–"
     if isinstance(value, float):
         return f"{value:,.1f}" if abs(value) >= 10 or name.endswith("_days") else f"{value:.3g}"
-    return text.plain(value, limit=_HASH if name.endswith("_sha256") else _CELL)
+    return text.plain(value, limit=_HASH if name.endswith("_sha256") else width)
 
 
 def _is_null(value: object) -> bool:

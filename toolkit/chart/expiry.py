@@ -175,7 +175,7 @@ def _window(rows: pd.DataFrame, coming: pd.DataFrame, now: float) -> tuple[float
         high = float(shown["begin"].max()) + 20
     margin = (high - low) * 0.015
     # Room on the right for the days left.
-    return max(low - margin, canvas.FIRST_DAY), min(high + margin * 6, canvas.LAST_DAY)
+    return low - margin, high + margin * 6
 
 
 def _draw_behind(ax: Axes, rows: pd.DataFrame, window: tuple[float, float]) -> None:

@@ -168,7 +168,7 @@ def _window(rows: pd.DataFrame, now: object) -> tuple[float, float]:
     first, last = np.nanmin(rows["begin"], initial=low), np.nanmax(rows["end"], initial=high)
     first, last = max(float(first), low - reach), min(float(last), high + reach)
     margin = max((last - first) * 0.015, 1 / 48)
-    return max(first - margin, canvas.FIRST_DAY), min(last + margin, canvas.LAST_DAY)
+    return first - margin, last + margin
 
 
 def _draw(rows: pd.DataFrame, ax: Axes | None, now: object) -> Axes:

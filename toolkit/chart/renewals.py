@@ -132,7 +132,6 @@ def plot_lifetimes(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     axes = canvas.open_axes(ax, inches=3.2)
     span = float(begin.max() - begin.min())
     first, last = float(begin.min()) - max(span * 0.03, 20), float(begin.max()) + max(span * 0.03, 20)
-    first, last = max(first, canvas.FIRST_DAY), min(last, canvas.LAST_DAY)
     canvas.set_dates(axes, first, last)
     caps = _stairs(first, last)
     # Every cap is in the chart. A certificate until year 9999 would press all others together; it stands at the edge.

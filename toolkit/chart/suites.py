@@ -126,7 +126,7 @@ def _window(answers: pd.DataFrame) -> tuple[float, float]:
         return 0.0, 1.0
     low, high = float(np.nanmin(instants)), float(np.nanmax(instants))
     margin = max((high - low) * 0.02, 0.5)
-    return max(low - margin, canvas.FIRST_DAY), min(high + margin, canvas.LAST_DAY)
+    return low - margin, high + margin
 
 
 def _alike(answers: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:

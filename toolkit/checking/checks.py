@@ -1,6 +1,6 @@
 """Check: what answers, what expires, what would not be trusted and what a policy says, in one frame."""
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -10,10 +10,10 @@ import pandas as pd
 from toolkit import schema
 from toolkit.analyse import judge, summarise_findings, verify_chains
 from toolkit.analyse.expiry.summary import OUT_OF_USE, summarise_expiry
-from toolkit.analyse.trust.verify import listed_roots
 from toolkit.checking.endings import end_in_words, expiry_severity, judge_issuers
 from toolkit.checking.in_service import SLOT, InService, find_in_service, name_services
 from toolkit.checking.reachability import judge_reachability
+from toolkit.reference.roots import Roots, load_roots
 from toolkit.reference.rules import Policy, load_policy
 from toolkit.tables import Tables, require_tables
 
@@ -64,7 +64,7 @@ def check(
     tables: Tables,
     *,
     now: datetime,
-    roots: Iterable[bytes],
+    roots: Roots,
     policy: Policy,
     as_of: datetime | Literal["observed"] = "observed",
     thresholds: Literal["lifetime", "days"] = "lifetime",
@@ -107,7 +107,7 @@ def check(
     anything but `Tables`.
     """
     require_tables(tables, "check")
-    anchors, rules = listed_roots(roots), load_policy(policy)
+    anchors, rules = load_roots(roots), load_policy(policy)
     scope = find_in_service(tables, now=now, history=history)
     expiry = scope.expiry if thresholds == "lifetime" else summarise_expiry(tables, now=now, thresholds=thresholds)
     shown = _in_service(expiry, scope)

@@ -6,7 +6,7 @@ come from the installed `certifi`, which is Mozilla's list; anything else from a
 
 import base64
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -54,28 +54,48 @@ def bundles() -> Mapping[str, tuple[bytes, ...]]:
     return MappingProxyType({name: tuple(roots) for name, roots in found.items()})
 
 
-def load_roots(bundle: str | Path) -> tuple[bytes, ...]:
+Roots = str | Path | Iterable[bytes]
+"""What a public function takes as `roots`: a bundle's name, a file, or certificates in DER."""
+
+
+def load_roots(roots: Roots) -> tuple[bytes, ...]:
     """The roots of a bundle, in DER: `certifi` (today's), one of `bundles()`, or a file in PEM or DER.
 
-    What cannot be read in a file is skipped, with a `ReadWarning` that names it; repeats are dropped.
-    Raises `UsageError` where there is neither such a bundle nor such a file; `ReadError` where the file holds no root
-    that can be read.
+    Certificates in DER are returned as they are. What cannot be read in a file is skipped, with a `ReadWarning` that
+    names it; repeats are dropped. Raises `UsageError` where there is neither such a bundle nor such a file, and for
+    anything but some certificates; `ReadError` where the file holds no root that can be read.
 
     >>> len(load_roots("certifi")) > 100
     True
     """
-    if bundle == "certifi":
+    if not isinstance(roots, str | Path):
+        return _listed(roots)
+    if roots == "certifi":
         return split_pem(Path(certifi.where()).read_bytes(), f"certifi {version('certifi')}")
-    if bundle in bundles():
-        return bundles()[str(bundle)]
-    path = Path(bundle)
+    if roots in bundles():
+        return bundles()[str(roots)]
+    path = Path(roots)
     if not path.exists() or path.is_dir():
         known = ", ".join(["certifi", *bundles()])
-        raise UsageError(f"{str(bundle)!r} is neither a root bundle ({known}) nor a PEM file.")
+        raise UsageError(f"{str(roots)!r} is neither a root bundle ({known}) nor a PEM file.")
     try:
         return split_pem(read_regular(path, most=LARGEST), str(path))
     except OSError as error:
         raise ReadError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _listed(roots: object) -> tuple[bytes, ...]:
+    advice = "give the name of a bundle, a PEM file, or certificates in DER"
+    if not isinstance(roots, Iterable) or isinstance(roots, bytes):
+        shown = f"{type(roots).__name__} of {len(roots)} bytes" if isinstance(roots, bytes) else f"{roots!r:.100}"
+        raise UsageError(f"roots={shown}: {advice}.")
+    listed = tuple(roots)
+    if not listed:
+        raise UsageError(f"roots: at least one certificate is needed; {advice}.")
+    for number, der in enumerate(listed):
+        if not isinstance(der, bytes):
+            raise UsageError(f"roots: element {number + 1} is of type {type(der).__name__}; {advice}.")
+    return listed
 
 
 def split_pem(data: bytes, name: str) -> tuple[bytes, ...]:

@@ -16,6 +16,7 @@ from toolkit.analyse.slots import joined_sources
 from toolkit.analyse.trust.chains import Chains, Judged, Outcome
 from toolkit.analyse.trust.elements import Unreadable, read_element
 from toolkit.errors import UsageError
+from toolkit.reference.roots import Roots, load_roots
 from toolkit.tables import Tables, require_tables
 
 Intermediates = Literal["served", "held"]
@@ -54,7 +55,7 @@ _DTYPES: Final = {
 def verify_chains(
     tables: Tables,
     *,
-    roots: Iterable[bytes],
+    roots: Roots,
     as_of: datetime | Iterable[datetime] | Literal["observed"] = "observed",
     intermediates: Intermediates = "served",
 ) -> pd.DataFrame:
@@ -116,7 +117,7 @@ def verify_chains(
     return _frame(rows)
 
 
-def replay_trust(tables: Tables, *, roots: Iterable[bytes], since: datetime, until: datetime) -> pd.DataFrame:
+def replay_trust(tables: Tables, *, roots: Roots, since: datetime, until: datetime) -> pd.DataFrame:
     """The stretches of time from `since` to `until` in which each chain would have verified, and would not have.
 
     The columns of `verify_chains`; consecutive rows of a chain differ in a check, and `as_of_from`, `as_of_until` bound
@@ -164,26 +165,11 @@ class _Group:
         return len(self.earliest)
 
 
-def listed_roots(roots: object) -> tuple[bytes, ...]:
-    """The roots as given; raises `UsageError` for anything but some certificates in DER, above all a bundle's name."""
-    advice = "give certificates in DER, such as load_roots('certifi') of toolkit.reference.roots"
-    if not isinstance(roots, Iterable) or isinstance(roots, str | bytes):
-        shown = f"{type(roots).__name__} of {len(roots)} bytes" if isinstance(roots, bytes) else f"{roots!r:.100}"
-        raise UsageError(f"roots={shown}: {advice}.")
-    listed = tuple(roots)
-    if not listed:
-        raise UsageError(f"roots: at least one certificate is needed; {advice}.")
-    for number, der in enumerate(listed):
-        if not isinstance(der, bytes):
-            raise UsageError(f"roots: element {number + 1} is of type {type(der).__name__}; {advice}.")
-    return listed
-
-
-def _chains(tables: Tables, roots: Iterable[bytes], intermediates: Intermediates) -> Chains:
+def _chains(tables: Tables, roots: Roots, intermediates: Intermediates) -> Chains:
     if intermediates not in ("served", "held"):
         raise UsageError(f"intermediates={intermediates!r}: write 'served' or 'held'.")
     anchors = []
-    for number, der in enumerate(listed_roots(roots)):
+    for number, der in enumerate(load_roots(roots)):
         element = read_element(der)
         if isinstance(element, Unreadable):
             raise UsageError(f"roots: certificate {number + 1} cannot be read ({element.reason}). Remove it.")
