@@ -188,8 +188,14 @@ def test_a_timeout_sets_every_limit_in_seconds_but_those_that_are_set() -> None:
 def test_a_name_and_a_limit_that_make_no_sense_are_refused(
     command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([*command, CLOSED, "--timeout", "0"]) == 2
-    assert "must be greater than 0" in capsys.readouterr().err
+    for option, value in (
+        ("--timeout", "0"),
+        ("--timeout", "nan"),
+        ("--answer-seconds", "inf"),
+        ("--timeout", "1e400"),
+    ):
+        assert main([*command, CLOSED, option, value]) == 2
+        assert re.match(rf"tls-toolkit: {option} \w+: must be greater than 0, and finite", capsys.readouterr().err)
     assert main([*command, CLOSED, "--ehlo", "two words"]) == 2
     assert "'two words' cannot introduce a client" in capsys.readouterr().err
 

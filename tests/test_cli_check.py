@@ -11,6 +11,7 @@ import pytest
 import toolkit
 from tests.analyse.made import certificate, look, now, tables
 from tests.analyse.trust.minted import TODAY, Minted, mint_ca, mint_leaf, served
+from tests.certificates import der
 from tests.conftest import ROOT
 from toolkit import checking
 from toolkit.certificates import parse_certificate
@@ -420,3 +421,52 @@ def test_a_root_that_cannot_be_read_is_named_in_one_line_and_the_others_count(
     assert re.fullmatch(
         r"tls-toolkit: .*roots\.pem: 1 of 2 roots cannot be read and are skipped: certificate 2 .*", line
     )
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> str:
+    """A folder of certificates alone: of the years 2026, 2027 to 2036, and one that cannot be read."""
+    certificates = [
+        der.certificate(),
+        der.certificate(not_before=der.utc(b"270101000000Z"), not_after=der.utc(b"361231235959Z")),
+        der.certificate(not_before=der.utc(b"270199000000Z")),
+    ]
+    for number, certificate_ in enumerate(certificates):
+        (tmp_path / f"{number}.pem").write_text(as_pem(certificate_))
+    return str(tmp_path)
+
+
+def test_certificates_without_an_observation_are_judged_by_their_ends(
+    live: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, said = asked(["check", live, "--now", "2026-12-30"], capsys)
+    assert code == 1
+    rows = [(row["state"], row["threshold"], row["days_left"]) for row in said["certificates"]]
+    assert rows[0] == ("expiring", "1/12", pytest.approx(2, abs=0.001))
+    assert [row[0] for row in rows] == ["expiring", "unknown", "not_yet_valid"]
+    assert main(["check", live, "--now", "2026-12-30"]) == 1
+    shown = capsys.readouterr()
+    assert re.search(r": 3 certificates, and no observation of a service\. Judged is when they end", shown.out)
+    assert re.search(r"^CN=subject\.test +2027-01-01 00:00:00\+00:00 +2 +expiring +1/12$", shown.out, re.MULTILINE)
+    assert shown.err == ""
+
+
+@pytest.mark.parametrize(("now_", "thresholds", "code"), [
+    ("2026-06-01", "lifetime", 0), ("2026-11-30", "days", 0), ("2026-11-30", "lifetime", 1), ("2027-02-01", "days", 1),
+])  # fmt: skip
+def test_certificates_alone_are_findings_when_they_end_soon_or_have_ended(
+    now_: str, thresholds: str, code: int, live: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", f"{live}/0.pem", "--now", now_, "--thresholds", thresholds]) == code
+    assert "store info" not in capsys.readouterr().err
+
+
+def test_of_many_certificates_alone_the_first_to_end_are_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = (der.certificate(serial=der.integer(number)) for number in range(1, 24))
+    (tmp_path / "many.pem").write_text("".join(map(as_pem, made)))
+    assert main(["check", str(tmp_path / "many.pem"), "--now", "2026-02-01"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert sum(line.startswith("CN=subject.test") for line in lines) == 20
+    assert lines[-1] == "… and 3 more certificates, which end later."

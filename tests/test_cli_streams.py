@@ -1,5 +1,6 @@
 """The command line with streams that are closed, full or narrow, with errors of its own, and the lab that it starts."""
 
+import errno
 import os
 import re
 import signal
@@ -10,8 +11,10 @@ from pathlib import Path
 import pytest
 
 import toolkit
+from tests.certificates import der
 from tests.conftest import ROOT
 from toolkit.cli import main
+from toolkit.tables import as_pem
 
 RUN = [sys.executable, "-m", "toolkit"]
 GOOGLE = str(ROOT / "data" / "google-mail")
@@ -42,13 +45,49 @@ def test_streams_that_cannot_be_written_leave_a_clear_exit_code(redirected: str,
         assert "No space left on device" in ended.stderr
 
 
+def test_help_that_cannot_be_written_leaves_a_clear_exit_code() -> None:
+    for words in ("--help", "check --help", "--version"):
+        ended = in_shell(f"tls-toolkit {words} >/dev/full")
+        assert (ended.returncode, ended.stderr.count("\n")) == (74, 1)
+        assert "No space left on device. Free some space" in ended.stderr
+
+
+def test_a_current_folder_that_was_deleted_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert main(["report", GOOGLE]) == 2
+    assert capsys.readouterr().err.startswith("tls-toolkit: the current folder no longer exists. Change to another")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [(errno.ENOSPC, " Free some space"), (errno.EACCES, " Choose another place"), (errno.EIO, None)],
+)
+def test_the_advice_fits_the_error(
+    number: int, advice: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number), "out.html")
+
+    monkeypatch.setattr(toolkit, "observe", fail)
+    assert main(["observe", "tls://127.0.0.1:1"]) == 74
+    said = capsys.readouterr().err
+    expected = f"tls-toolkit: out.html: {os.strerror(number)}."
+    assert said.startswith(expected + advice) if advice else said == f"{expected}\n"
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-def test_what_the_terminal_cannot_show_is_escaped(encoding: str) -> None:
-    # The text of a check holds a multiplication sign, and dashes that Latin-1 does not have.
-    ended = in_shell(f"tls-toolkit check {GOOGLE} --as-of 2016-02-11", PYTHONIOENCODING=encoding)
-    assert ended.returncode == 1
-    assert ended.stderr == ""
-    assert r"\u2013" in ended.stdout
+def test_what_the_terminal_cannot_show_is_escaped(encoding: str, tmp_path: Path) -> None:
+    file = tmp_path / "site\u2013new.pem"  # a dash that neither encoding has
+    file.write_text(as_pem(der.certificate()))
+    ended = in_shell(f"tls-toolkit check '{file}' --now 2020-01-01", PYTHONIOENCODING=encoding, PYTHONUTF8="1")
+    assert (ended.returncode, ended.stderr) == (1, "")
+    assert r"site\u2013new.pem: 1 certificate" in ended.stdout
 
 
 def test_an_error_that_no_code_expected_has_an_exit_code_of_its_own(

@@ -25,6 +25,10 @@ class OutputError(ToolkitError):
     """A file or a folder cannot be written: it is read-only, the disk is full."""
 
 
+class StoreWriteError(StoreError, OutputError):
+    """A store cannot be written: no right to, no space, no answer from the object store. What it holds is as it was."""
+
+
 class LabError(ToolkitError):
     """The lab could not be set up, or was asked for a scenario that it does not have."""
 

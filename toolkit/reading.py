@@ -22,8 +22,10 @@ def read(
     (inclusive) and `until` (exclusive) choose rows by their own instants or bounds, as in `Tables.within`. What is left
     out, such as a private key in a folder of certificates, is named by a `toolkit.errors.ReadWarning`.
     Raises `ReadError`, naming file, line and next step, where there is nothing to read or it is damaged;
-    `StoreError` for a store that is; `UsageError` for an unknown format, and for an instant without a zone.
+    `StoreError` for a store that is; `UsageError` for what is not a path, an unknown format, or an instant without a
+    zone.
     """
+    readers.require_path(path)
     if format == "store" or (format is None and _is_store(path)):
         return Store(path).load(since=since, until=until)
     return readers.read(path, format=format).within(since=since, until=until)

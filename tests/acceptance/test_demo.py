@@ -12,7 +12,7 @@ import pytest
 
 import toolkit
 from tests.conftest import ROOT
-from toolkit.errors import ToolkitError, UsageError
+from toolkit.errors import ReadError, ToolkitError, UsageError
 from toolkit.report import describe, describe_recorded, execute_notebook, run_demo
 
 RECORDED = ROOT / "data" / "google-mail"
@@ -120,6 +120,11 @@ def test_without_one_certificate_numbers_and_charts_are_others(copy: Path, tmp_p
     # smtp.gmail.com's certificate of 2016-04-07: one of the four recorded overlaps is between it and its successor.
     (lost,) = copy.glob("certificates/70251b402d3d*.pem")
     lost.unlink()
+    # A missing certificate is refused, as a damaged copy, unless the folder says that it was never there.
+    with pytest.raises(ReadError, match="is not whole"):
+        toolkit.read(copy)
+    with (copy / "certificates-not-held.txt").open("a", encoding="utf-8") as not_held:
+        not_held.write(f"{lost.stem}\n")
     before = outputs("02-rotation-overlaps.ipynb", RECORDED, tmp_path / "before")
     after = outputs("02-rotation-overlaps.ipynb", copy, tmp_path / "after")
     assert after[0] != before[0]

@@ -1,11 +1,14 @@
 """What stands beside a chart: null is said to be unknown, hashes are cut, and nothing hostile gets through."""
 
+from typing import Any
+
 import pandas as pd
 import pytest
 
 from tests.chart.frames import HOSTILE, at
 from toolkit.chart import say, tabulate
 from toolkit.errors import UsageError
+from toolkit.tables import Tables
 
 
 def test_a_sentence_formats_its_values_and_says_what_is_unknown() -> None:
@@ -84,3 +87,9 @@ def test_names_may_be_broken_and_numbers_and_entities_may_not() -> None:
     assert "1,234.6" in html
     assert '<span style="white-space: nowrap">2026-05-01</span> 10:30' in html
     assert "a.&lt;b" in html
+
+
+def test_tables_are_not_a_frame() -> None:
+    tables: Any = Tables.from_frames()
+    with pytest.raises(UsageError, match=r"takes a pandas DataFrame, not Tables: give .* tables\.observations"):
+        tabulate(tables)

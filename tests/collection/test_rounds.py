@@ -89,7 +89,8 @@ def test_an_interrupt_keeps_what_was_seen_and_comes_through(
     kept = store.load()
     name = kept.rounds["round"].iloc[0]
     assert str(interrupted.value) == (
-        f"Interrupted: 3 looks kept in {store.path}. To make the rest, collect again with resume={name!r} (--resume)."
+        f"Interrupted: 3 looks kept in {store.path}. To make the rest, collect again with resume={name!r} "
+        f"(--resume {name})."
     )
     assert list(kept.observations["outcome"]) == ["deferred"] * 3
     assert list(kept.rounds["end_reason"].dropna()) == ["interrupted"]
@@ -174,7 +175,9 @@ def test_a_store_that_fails_once_loses_no_look(
 
     store = Failing(tmp_path / "s")
     url = f"smtp://127.0.0.1:{loopback.serve(busy)}"
-    with pytest.raises(StoreError, match=r"^busy\. All looks of round (\S+) are kept \(4\); resume='\1' continues it"):
+    with pytest.raises(
+        StoreError, match=r"^busy\. All looks of round (\S+) are kept \(4\); resume='\1' \(--resume \1\) co"
+    ):
         collect(url, store, samples=9, limits=brief, progress=False)
     kept = store.load()
     assert len(kept.observations) == 4

@@ -195,6 +195,7 @@ def test_a_folder_says_what_its_files_seem_to_be(tmp_path: Path) -> None:
 
 def test_a_folder_of_folders_says_which_there_are(tmp_path: Path) -> None:
     (tmp_path / "mail.example").mkdir()
+    (tmp_path / "mail.example" / "observations.csv").touch()
     with pytest.raises(ReadError, match=r"name one of its folders, such as mail\.example\."):
         toolkit.read(tmp_path)
 

@@ -132,7 +132,7 @@ def test_certificates_in_der_one_after_the_other_are_all_read(tmp_path: Path) ->
     with pytest.raises(ReadError, match=r"certificate 2 \(DER\) is cut short"):
         read_certificates(path)
     path.write_bytes(FIRST + b"more")
-    with pytest.warns(ReadWarning, match=r"given\.der \(data after the certificate\)"):
+    with pytest.warns(ReadWarning, match=r"of given\.der data after the certificate was not kept\.$"):
         assert len(toolkit.read(path).certificates) == 1
 
 
@@ -179,7 +179,7 @@ def test_a_folder_of_certbot_is_read_and_its_key_is_skipped_and_named_once(tmp_p
 def test_a_key_in_the_file_of_the_certificate_is_skipped_and_named(tmp_path: Path) -> None:
     path = tmp_path / "haproxy.pem"
     path.write_text(KEY + as_pem(FIRST))
-    with pytest.warns(ReadWarning, match=r"skipped, and not kept: haproxy\.pem \(a private key\)\.$"):
+    with pytest.warns(ReadWarning, match=r": of haproxy\.pem the private key was not kept\.$"):
         assert toolkit.read(path).certificates["der"].tolist() == [FIRST]
 
 
@@ -213,7 +213,8 @@ def test_a_folder_without_any_certificate_says_what_its_files_hold(tmp_path: Pat
     for number in range(12):
         (tmp_path / f"{number:02}.pem").write_text(KEY)
     with pytest.raises(
-        ReadError, match=r"none of its 12 files holds a certificate: 00\.pem \(a private key\), .*2 more"
+        ReadError,
+        match=r"none of its 12 files holds a certificate .*: 00\.pem \(a private key\), .*2 more",
     ):
         toolkit.read(tmp_path)
 
@@ -266,10 +267,39 @@ def test_a_folder_gives_each_certificate_once_and_only_certificates(tmp_path: Pa
     assert tables.rounds.empty
 
 
-def test_one_broken_file_in_a_folder_is_named(tmp_path: Path) -> None:
+def test_broken_files_of_a_folder_are_named_and_the_others_are_read(tmp_path: Path) -> None:
     (tmp_path / "a.pem").write_text(BOTH)
     (tmp_path / "b.pem").write_text(as_pem(SECOND)[:200])
-    with pytest.raises(ReadError, match=r"b\.pem, line"):
+    (tmp_path / "i.p7b").write_text(as_pem(FIRST).replace("CERTIFICATE", "PKCS7"))
+    (tmp_path / "gone.pem").symlink_to("nowhere")
+    (tmp_path / "folder.crt").mkdir()
+    with pytest.warns(ReadWarning) as warned:
+        tables = toolkit.read(tmp_path)
+    assert tables.certificates["der"].tolist() == [FIRST, SECOND]
+    messages = sorted(str(one.message) for one in warned)
+    named = [
+        "b.pem, line",
+        "folder.crt cannot be read: Is a dir",
+        "gone.pem cannot be read: No",
+        "i.p7b, line 1: the PKCS#7",
+    ]
+    assert [one.startswith(f"left out: {tmp_path}/{words}") for one, words in zip(messages, named, strict=True)] == [
+        True
+    ] * 4
+    assert {one.filename for one in warned} == {__file__}
+
+
+def test_a_folder_in_which_every_file_is_broken_is_refused_and_each_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.pem").write_text(as_pem(FIRST)[:200])
+    (tmp_path / "b.pem").write_text(as_pem(SECOND)[:200])
+    (tmp_path / "c.pem").write_text(KEY)
+    with pytest.raises(
+        ReadError, match=r"none of its 3 files .*a\.pem, line 4: .*b\.pem, line 4: .*c\.pem \(a private"
+    ):
+        toolkit.read(tmp_path)
+    (tmp_path / "b.pem").unlink()
+    (tmp_path / "c.pem").unlink()
+    with pytest.raises(ReadError, match=r"a\.pem, line 4: .* is cut short"):
         toolkit.read(tmp_path)
 
 

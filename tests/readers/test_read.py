@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,6 +80,7 @@ def test_a_folder_where_a_file_is_due_and_the_other_way_round(tmp_path: Path) ->
     path.write_text(as_pem(der.certificate()))
     with pytest.raises(ReadError, match="is not a folder: name the one"):
         toolkit.read(path, format="csv")
+    path.unlink()
     (tmp_path / "y.pem").mkdir()
     with pytest.raises(ReadError, match=r"y\.pem cannot be read: Is a directory"):
         toolkit.read(tmp_path)
@@ -87,6 +89,31 @@ def test_a_folder_where_a_file_is_due_and_the_other_way_round(tmp_path: Path) ->
 def test_the_path_may_be_text_and_the_name_of_a_pem_file_is_free(tmp_path: Path) -> None:
     (tmp_path / "chain").write_text(as_pem(der.certificate()))
     assert len(toolkit.read(str(tmp_path / "chain")).certificates) == 1
+
+
+@pytest.mark.parametrize("path", ["", " "])
+def test_an_empty_source_is_not_the_current_folder(path: str) -> None:
+    with pytest.raises(UsageError, match="SOURCE is empty: name a store"):
+        toolkit.read(path)
+
+
+@pytest.mark.parametrize(("path", "said"), [(["a", "b"], r"list\. Read them one by one"), (5, "int"), (b"a", "bytes")])
+def test_what_is_not_a_path_is_refused(path: Any, said: str) -> None:
+    with pytest.raises(UsageError, match=rf"takes one path \(str or Path\), not {said}"):
+        toolkit.read(path)
+
+
+def test_folders_that_hold_something_are_named_however_deep(tmp_path: Path) -> None:
+    for name in ("accounts/x/y/z", "archive", "live/a.test", "live/b.test", "stores/kept/observations"):
+        (tmp_path / name).mkdir(parents=True)
+    for name in ("a", "b"):
+        (tmp_path / "live" / f"{name}.test" / "cert.pem").write_text(as_pem(der.certificate()))
+    with pytest.raises(ReadError, match=r"name one of its folders, such as live/a\.test, live/b\.test, stores/kept\.$"):
+        toolkit.read(tmp_path)
+    shutil.rmtree(tmp_path / "live")
+    shutil.rmtree(tmp_path / "stores")
+    with pytest.raises(ReadError, match=r"name the folder that does\.$"):
+        toolkit.read(tmp_path)
 
 
 @pytest.mark.parametrize("format", [None, "store"])

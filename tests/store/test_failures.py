@@ -1,5 +1,9 @@
 """A store that cannot be written or reached says why and what to do, not to restore a backup."""
 
+import errno
+import os
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,9 +13,11 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.store.tables import tables_of_hour
-from toolkit.errors import StoreError
-from toolkit.store import Store
-from toolkit.store.failures import explain
+from toolkit.cli import main
+from toolkit.errors import OutputError, StoreError, StoreWriteError
+from toolkit.store import Store, delta
+from toolkit.store.failures import explain, failure
+from toolkit.tables import Tables
 
 _FULL = """
 import resource, sys
@@ -41,6 +47,51 @@ def test_a_file_that_cannot_grow_loses_nothing_that_was_kept(tmp_path: Path) -> 
     assert len(store.load().observations) == 3
     store.append(tables_of_hour(1))
     assert len(store.load().observations) == 6
+
+
+def test_a_full_disk_is_found_out_before_the_library_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(tmp_path / "s")
+    store.append(tables_of_hour(0))
+    full = shutil.disk_usage(tmp_path)._replace(free=0)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
+    monkeypatch.setattr(delta, "write_deltalake", lambda *_, **__: pytest.fail("written"))
+    with pytest.raises(StoreWriteError, match=r"could not be written \(.*No space left on device\)\. Nothing that was"):
+        store.append(tables_of_hour(1))
+    assert len(store.load().observations) == 3
+
+
+def test_collect_into_a_full_store_ends_with_74_and_says_how_to_resume(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    append = Store.append
+    appends = iter(range(9))
+
+    def fill(store: Store, tables: Tables) -> None:
+        if next(appends):
+            raise failure(OSError(errno.ENOSPC, "No space left on device"), "/s/observations", "written")
+        append(store, tables)
+
+    monkeypatch.setattr(Store, "append", fill)
+    assert main(["collect", "tls://127.0.0.1:1", "--store", str(tmp_path / "s")]) == 74
+    said = capsys.readouterr().err
+    assert re.search(r"1 were made but are not kept; resume='(\S+)' \(--resume \1\) makes them again", said)
+
+
+@pytest.mark.parametrize(
+    ("number", "done", "kind"),
+    [
+        (errno.ENOSPC, "written", StoreWriteError),
+        (errno.EACCES, "created", StoreWriteError),
+        (errno.EACCES, "opened", StoreError),
+        (errno.EBADMSG, "written", StoreError),  # damage
+    ],
+)
+def test_what_cannot_be_written_is_an_output_error_and_a_store_error(
+    number: int, done: str, kind: type[StoreError]
+) -> None:
+    error = failure(OSError(number, os.strerror(number)), "/srv/looks/rounds", done)
+    assert type(error) is kind
+    assert isinstance(error, OutputError) == (kind is StoreWriteError)
 
 
 @pytest.mark.parametrize(

@@ -117,3 +117,13 @@ def test_files_have_the_rights_that_the_umask_leaves(tmp_path: Path) -> None:
         os.umask(before)
     made = [path for folder in ("s", "csv") for path in [tmp_path / folder, *(tmp_path / folder).rglob("*")]]
     assert {stat.S_IMODE(path.stat().st_mode) & 0o077 for path in made} == {0}
+
+
+def test_the_message_about_a_home_folder_ends_once() -> None:
+    with pytest.raises(UsageError, match=r"'~no-such-user' cannot be the folder of a store: [^.]*\. Name another\.$"):
+        Store("~no-such-user")
+
+
+def test_a_name_that_is_not_utf_8_says_so(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no byte that is not UTF-8"):
+        Store(tmp_path / os.fsdecode(b"caf\xe9"))

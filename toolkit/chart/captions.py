@@ -13,6 +13,7 @@ import pandas as pd
 
 from toolkit import text
 from toolkit.errors import UsageError
+from toolkit.tables import Tables
 
 _HASH: Final = 12
 """Hexadecimal digits shown of a hash: enough to tell the certificates of any table here apart."""
@@ -63,12 +64,14 @@ def tabulate(frame: pd.DataFrame, *, columns: Sequence[str] | None = None, rows:
     """The first `rows` rows of a frame as a table to read: dates short, hashes cut, null as a dash, text harmless.
 
     `columns` chooses and orders; how many rows are left out is said below. A text of more than `width` characters is
-    cut, which an ellipsis shows. Raises `UsageError` for a column that the frame does not have.
+    cut, which an ellipsis shows. Raises `UsageError` for a column that the frame does not have, and for
+    what is not a frame.
 
     >>> print(tabulate(pd.DataFrame({"host": ["mx.example"], "days_left": [3.14159]})))
           host days_left
     mx.example      3.14
     """
+    _require_frame(frame)
     chosen = frame if columns is None else frame[_known(columns, frame)]
     head = chosen.head(rows)
     cells = pd.DataFrame(
@@ -78,6 +81,12 @@ def tabulate(frame: pd.DataFrame, *, columns: Sequence[str] | None = None, rows:
     table = cells.map(_as_html).rename(columns=_as_html)
     html = table.to_html(escape=False, index=False, border=0, classes=_UNTYPESET)
     return Shown(html + (f"<p>{more}</p>" if more else ""), "\n".join([cells.to_string(index=False), more]).rstrip())
+
+
+def _require_frame(frame: object) -> None:
+    if not isinstance(frame, pd.DataFrame):
+        advice = "one of its frames, such as tables.observations" if isinstance(frame, Tables) else "a frame"
+        raise UsageError(f"tabulate takes a pandas DataFrame, not {type(frame).__name__}: give {advice}.")
 
 
 def _known(columns: Sequence[str], frame: pd.DataFrame) -> list[str]:

@@ -4,7 +4,9 @@ Exit codes: 0 fine, 1 findings, 2 usage, 3 nothing could be reached, 4 a file co
 74 the output could not be written, 130 interrupted.
 """
 
+import errno
 import os
+import signal
 import sys
 import traceback
 import warnings
@@ -15,23 +17,35 @@ from typing import Any, Final
 
 from toolkit import text
 from toolkit.cli.codes import FAILED, FINE, INTERRUPTED, UNREADABLE, UNWRITABLE, USAGE
-from toolkit.cli.options import read_command
 from toolkit.errors import OutputError, ReadError, ReadWarning, SchemaError, StoreError, ToolkitError, UsageError
 
 _CODES: Final = (
     (UsageError, USAGE),
     (ReadError, UNREADABLE),
+    (OutputError, UNWRITABLE),
     (StoreError, UNREADABLE),
     (SchemaError, UNREADABLE),
-    (OutputError, UNWRITABLE),
     (ToolkitError, FAILED),
 )
 """The exit code of each documented error; the first class that fits decides."""
+
+_FREE_SPACE: Final = "Free some space, or choose another place for the output."
+_OTHER_PLACE: Final = "Choose another place for the output, or give this user the right to write there."
+
+_NEXT_STEP: Final[dict[int | None, str]] = {
+    errno.ENOSPC: _FREE_SPACE,
+    errno.EDQUOT: _FREE_SPACE,
+    errno.EROFS: "Choose another place for the output.",
+    errno.EACCES: _OTHER_PLACE,
+    errno.EPERM: _OTHER_PLACE,
+}
+"""Number of an operating system's error → what to do about the output."""
 
 
 def run() -> None:
     """The console entry: `main` with the process's arguments, its result as the exit code."""
     _open_standard_streams()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was seen is kept then, as after Ctrl-C
     code = main()
     try:
         sys.stdout.flush()
@@ -62,8 +76,13 @@ def _warnings_as_lines() -> Iterator[None]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Carry out one command line and return its exit code; what goes wrong is said on standard error."""
     try:
-        code = read_command(argv)()
-        sys.stdout.flush()
+        # Imported here, so that an interrupt meanwhile ends like one later on.
+        from toolkit.cli.options import read_command  # noqa: PLC0415
+
+        try:
+            code = read_command(argv)()
+        finally:
+            sys.stdout.flush()  # also what --help printed, which ends the process
         return code
     except ToolkitError as error:
         _complain(str(error))
@@ -74,8 +93,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return FINE  # the reader of the output has ended (`| head`)
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and error.filename is None:
+            _complain("the current folder no longer exists. Change to another folder, and run the command again.")
+            return USAGE
         named = f"{error.filename}: " if error.filename else ""
-        _complain(f"{named}{error.strerror or error}. Free some space, or choose another place for the output.")
+        _complain(f"{named}{error.strerror or error}. {_NEXT_STEP.get(error.errno, '')}".rstrip())
         return UNWRITABLE
     except (SystemExit, GeneratorExit):
         raise

@@ -12,7 +12,15 @@ import pandas as pd
 import toolkit
 from toolkit import text
 from toolkit.cli.codes import FINDINGS, FINE, NOTHING_REACHED
-from toolkit.cli.printing import print_checks, print_checks_as_json, print_frame, print_json, print_survey
+from toolkit.cli.printing import (
+    print_checks,
+    print_checks_as_json,
+    print_endings,
+    print_endings_as_json,
+    print_frame,
+    print_json,
+    print_survey,
+)
 from toolkit.errors import LabError, ReadError, UsageError
 from toolkit.reference.roots import load_roots
 from toolkit.reference.rules import Rule, load_policy
@@ -153,9 +161,13 @@ def store_info(arguments: argparse.Namespace) -> int:
 def check(arguments: argparse.Namespace) -> int:
     """`tls-toolkit check`: what expiry, trust and a policy find."""
     as_of: datetime | Literal["observed"] = arguments.as_of or "observed"
+    from toolkit.cli import endings  # noqa: PLC0415  needs scipy, which other commands do not
+
     roots, policy = _load_rules(arguments)
     tables = toolkit.read(arguments.source, since=arguments.since, until=arguments.until)
     now = arguments.now or arguments.as_of or _present(tables)
+    if endings.has_certificates_alone(tables):
+        return _check_endings(tables, arguments, now)
     checks = toolkit.checking.check(
         tables,
         now=now,
@@ -188,6 +200,19 @@ def check(arguments: argparse.Namespace) -> int:
               file=sys.stderr)  # fmt: skip
         return NOTHING_REACHED
     return FINE
+
+
+def _check_endings(tables: Tables, arguments: argparse.Namespace, now: datetime) -> int:
+    """Judge certificates of which no service was observed by their dates."""
+    from toolkit.cli import endings  # noqa: PLC0415  as in `check`
+
+    found = endings.find_endings(tables.certificates, now, arguments.thresholds)
+    if arguments.json:
+        asked = {"source": arguments.source, "now": now, "thresholds": arguments.thresholds}
+        print_endings_as_json(found, asked)
+    else:
+        print_endings(found, arguments.source, now)
+    return FINDINGS if found["state"].isin(endings.FINDINGS).any() else FINE
 
 
 def _present(tables: Tables) -> datetime:

@@ -1,19 +1,25 @@
 """Options: what a command line may say, and which command it asks for."""
 
 import argparse
+import sys
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from functools import partial
+from math import inf
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import toolkit
 from toolkit.cli import commands
 from toolkit.collection import Limits
+from toolkit.errors import UsageError
 from toolkit.reference.roots import bundles
 from toolkit.reference.rules import policies
 from toolkit.shipped import example_folder
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 _LIMITS: Final = {
     "resolve_seconds": ("--resolve-seconds", "for asking the addresses of a name"),
@@ -36,6 +42,16 @@ _SURVEYS_OWN: Final = {"per_host", "max_looks"}
 _PATIENCE: Final = tuple(field for field in _LIMITS if field.endswith("_seconds"))
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose help and version are an error where they cannot be written; argparse passes over that."""
+
+    def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
+        if file is sys.stdout:
+            file.write(message)
+        else:
+            super()._print_message(message, file)
+
+
 def read_command(argv: Sequence[str] | None) -> Callable[[], int]:
     """The command that the arguments (without them: the process's) ask for, ready to be carried out.
 
@@ -48,7 +64,7 @@ def read_command(argv: Sequence[str] | None) -> Callable[[], int]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="tls-toolkit",
         description="Watch TLS over time: what mail and web servers show, kept, asked and charted.",
         epilog="A TARGET is a service URL (smtp://host:587, https://host), host:port, mx:domain, or a preset "
@@ -110,7 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_practice_commands(known: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_practice_commands(known: "argparse._SubParsersAction[_Parser]") -> None:
     """The lab, the lessons and the demo."""
     lab = known.add_parser("lab", help="run a small internet on loopback, to try the other commands on")
     lab.add_argument("--scenario", default="year", metavar="NAME", help="of toolkit.lab.NAMES (default: year)")
@@ -183,6 +199,10 @@ def _add_limits(parser: argparse.ArgumentParser, *, without: Collection[str] = (
 
 
 def _limits(arguments: argparse.Namespace) -> Limits:
+    for option, field in (("--timeout", "timeout"), *((option, field) for field, (option, _) in _LIMITS.items())):
+        value = getattr(arguments, field, None)
+        if isinstance(value, int | float) and not 0 < value < inf:
+            raise UsageError(f"{option} {value:g}: must be greater than 0, and finite.")
     given = dict.fromkeys(_PATIENCE, arguments.timeout) | {
         field: getattr(arguments, field) for field in _LIMITS if getattr(arguments, field, None) is not None
     }

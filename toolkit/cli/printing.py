@@ -6,13 +6,19 @@ import shutil
 import textwrap
 from collections.abc import Hashable
 from datetime import datetime
+from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
 import toolkit
 from toolkit import reference, text
-from toolkit.checking import InService
 from toolkit.tables import Tables
+
+if TYPE_CHECKING:
+    from toolkit.checking import InService  # judging needs scipy, which the other commands do not
+
+MOST_ENDINGS: Final = 20
+"""Certificates without an observation that are shown one by one."""
 
 
 def print_survey(tables: Tables) -> None:
@@ -56,7 +62,7 @@ def support_lines(asked: pd.DataFrame) -> pd.DataFrame:
 
 
 def print_checks(
-    tables: Tables, checks: pd.DataFrame, scope: InService, arguments: argparse.Namespace, now: datetime
+    tables: Tables, checks: pd.DataFrame, scope: "InService", arguments: argparse.Namespace, now: datetime
 ) -> None:
     """What was judged, how, and what came of it, in words that fit the terminal."""
     by = f"by the rules of {arguments.as_of:%Y-%m-%d %H:%M %Z}" if arguments.as_of else "each row by its own day"
@@ -81,6 +87,23 @@ def print_checks_as_json(checks: pd.DataFrame, judged: dict[str, object]) -> Non
     told = {name: _json_value(value) for name, value in judged.items()}
     services = _json_rows(toolkit.checking.count_services(checks))
     print(json.dumps({**told, "services": services, "checks": _json_rows(checks)}, indent=2))
+
+
+def print_endings(endings: pd.DataFrame, source: str, now: datetime) -> None:
+    """When certificates end of which no service was observed, the first `MOST_ENDINGS`."""
+    number = text.counted(len(endings), "certificate")
+    print(f"{text.for_terminal(source, limit=4000)}: {number}, and no observation of a service. Judged is when they "
+          f"end, days counted from {now:%Y-%m-%d %H:%M %Z}.")  # fmt: skip
+    shown = endings.assign(days_left=endings["days_left"].round(1))
+    print_frame(shown.head(MOST_ENDINGS)[["subject", "not_after", "days_left", "state", "threshold"]])
+    if len(endings) > MOST_ENDINGS:
+        print(f"… and {text.counted(len(endings) - MOST_ENDINGS, 'more certificate')}, which end later.")
+
+
+def print_endings_as_json(endings: pd.DataFrame, judged: dict[str, object]) -> None:
+    """What was judged and how, with every certificate, as one JSON object."""
+    told = {name: _json_value(value) for name, value in judged.items()}
+    print(json.dumps({**told, "certificates": _json_rows(endings)}, indent=2))
 
 
 def print_frame(frame: pd.DataFrame) -> None:

@@ -13,23 +13,28 @@ def interrupts(end_soon: Callable[[], None]) -> Iterator[threading.Event]:
 
     `KeyboardInterrupt` may come between any two steps, also between taking a look from the engine and keeping it.
     Only the main thread is ever interrupted, in a script and in a notebook; and where a program handles SIGINT in
-    its own way, that stands.
+    its own way, that stands. SIGTERM is an interrupt where the program says so, by the same handler: the command line.
     """
     interrupted = threading.Event()
-    is_ours = (
-        threading.current_thread() is threading.main_thread()
-        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    )
+    ours = [
+        number
+        for number in (signal.SIGINT, signal.SIGTERM)
+        if threading.current_thread() is threading.main_thread()
+        and signal.getsignal(number) is signal.default_int_handler
+    ]
 
     def handle(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        restore()
         interrupted.set()
         end_soon()
 
-    if is_ours:
-        signal.signal(signal.SIGINT, handle)
+    def restore() -> None:
+        for number in ours:
+            signal.signal(number, signal.default_int_handler)
+
+    for number in ours:
+        signal.signal(number, handle)
     try:
         yield interrupted
     finally:
-        if is_ours:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+        restore()

@@ -2,6 +2,7 @@
 
 import ipaddress
 from dataclasses import dataclass, fields
+from math import inf
 from typing import Final
 
 from toolkit.errors import UsageError
@@ -25,7 +26,8 @@ class Limits:
     five minutes). The default of `upgrade_seconds` reaches those. It costs nothing where a host is down, since that is
     found out within `connect_seconds`.
 
-    Raises `UsageError` for a limit that is not positive, and for a blocked entry with a `/` that is no network.
+    Raises `UsageError` for a limit that is not positive and finite, and for a blocked entry with a `/` that is not a
+    network.
     """
 
     resolve_seconds: float = 10.0
@@ -43,8 +45,8 @@ class Limits:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, int | float) and not value > 0:
-                raise UsageError(f"Limits({field.name}={value}): must be greater than 0.")
+            if isinstance(value, int | float) and not 0 < value < inf:
+                raise UsageError(f"Limits({field.name}={value}): must be greater than 0, and finite.")
         for entry in self.blocked:
             if "/" in entry:
                 try:

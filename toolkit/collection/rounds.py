@@ -145,7 +145,9 @@ def collect(
         looks = store.looks_of(resume).drop(columns="round").astype(object)
         known = set(looks.where(looks.notna(), None).itertuples(index=False, name=None))
         if not known and not store.has_round(resume):
-            raise UsageError(f"resume={resume!r}: {store.path} has no such round. Leave it out to begin anew.")
+            raise UsageError(
+                f"resume={resume!r} (--resume): {store.path} has no such round. Leave it out to begin anew."
+            )
     plan = make_plan(
         targets,
         offers,
@@ -191,7 +193,7 @@ class Round:
         try:
             self._watch(progress=progress)
         except StoreError as error:
-            raise StoreError(f"{error} {self._what_is_kept()}") from error
+            raise type(error)(f"{error} {self._what_is_kept()}") from error
 
     def _watch(self, *, progress: bool) -> None:
         end_reason = "interrupted"
@@ -286,10 +288,12 @@ class Round:
             return "The round was not begun, nothing was observed."
         unkept = len(self._rows)
         if not unkept:
-            return f"All looks of round {self._name} are kept ({self._looks}); resume={self._name!r} continues it."
+            return (
+                f"All looks of round {self._name} are kept ({self._looks}); {_how_to_resume(self._name)} continues it."
+            )
         return (
             f"Of the {text.counted(self._looks, 'look')} of round {self._name}, {unkept} were made but are not kept; "
-            f"resume={self._name!r} makes them again."
+            f"{_how_to_resume(self._name)} makes them again."
         )
 
     def _finish(self, end_reason: str) -> None:
@@ -345,11 +349,15 @@ def make_plan(
 
 def _farewell(watched: Round, name: str, store: Store) -> str:
     """What an interrupt leaves in the store, and how to go on."""
-    looks = watched.row.get("looks")
-    if not looks:
-        return f"Interrupted before the first look was made; {store.path} has no look of this round."
-    kept = f"{looks} look{'s' if looks != 1 else ''}"
-    return f"Interrupted: {kept} kept in {store.path}. To make the rest, collect again with resume={name!r} (--resume)."
+    if not watched.row:
+        return f"Interrupted before the round began: nothing of it is kept in {store.path}."
+    kept = text.counted(int(str(watched.row.get("looks", 0))), "look")
+    return f"Interrupted: {kept} kept in {store.path}. To make the rest, collect again with {_how_to_resume(name)}."
+
+
+def _how_to_resume(name: str) -> str:
+    """In Python, and in a shell."""
+    return f"resume={name!r} (--resume {name})"
 
 
 def _settling(name: str, until: str, min_share: float, store: Store, plan: Plan) -> Settling:

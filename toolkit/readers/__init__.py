@@ -1,6 +1,7 @@
 """Read: files → the same tables that looking makes. One function per format, found by what the files hold."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,12 @@ FORMATS: Final[dict[str, Callable[[Path], Tables]]] = {"csv": read_folder, "pem"
 or in a folder of files."""
 
 _MOST_NAMED: Final = 3
+_DEEPEST: Final = 3
+_MOST_LISTED: Final = 1000
+"""Folders of one level in which something known is looked for."""
+
+_MARKS: Final = (*CSV_FILES, "observations", "support")
+"""Names in a folder of CSV files, and in a store."""
 
 
 def read(path: str | Path, *, format: str | None = None) -> Tables:  # noqa: A002  the public name, as in pandas
@@ -35,6 +42,16 @@ def read(path: str | Path, *, format: str | None = None) -> Tables:  # noqa: A00
         raise ReadError(f"{error.filename or where} cannot be read: {error.strerror}.") from error
 
 
+def require_path(path: object) -> None:
+    """Raises `UsageError` where `path` is empty, or neither text nor a `Path`."""
+    if not isinstance(path, str | Path):
+        many = " Read them one by one, and join them: toolkit.Tables.concat(map(toolkit.read, paths))."
+        advice = many if isinstance(path, list | tuple | set) else ""
+        raise UsageError(f"toolkit.read takes one path (str or Path), not {type(path).__name__}.{advice}")
+    if not str(path).strip():
+        raise UsageError("SOURCE is empty: name a store, a file or a folder; the current folder is '.'.")
+
+
 def _format_of(path: Path) -> str:
     if not path.is_dir():
         if path.is_symlink() and not path.exists():
@@ -49,10 +66,10 @@ def _format_of(path: Path) -> str:
     entries = sorted(path.iterdir())
     if any(entry.suffix.lower() in PEM_SUFFIXES for entry in entries):
         return "pem"
-    raise ReadError(f"{path} holds neither {', '.join(CSV_FILES)} nor a PEM file: {_advice(entries)}")
+    raise ReadError(f"{path} holds neither {', '.join(CSV_FILES)} nor a PEM file: {_advice(path, entries)}")
 
 
-def _advice(entries: list[Path]) -> str:
+def _advice(path: Path, entries: list[Path]) -> str:
     """What to do about a folder in which nothing is known."""
     if any(entry.name.startswith(UNFINISHED) for entry in entries):
         return "Tables.to_csv was cut off while it wrote here. Write the folder again."
@@ -62,7 +79,22 @@ def _advice(entries: list[Path]) -> str:
     ]
     if foreign:
         return f"{', '.join(foreign[:_MOST_NAMED])}, which is not read yet. What is read: {forms.READ_FORMS}."
-    folders = [text.plain(entry.name) for entry in entries if entry.is_dir()]
+    folders = [text.plain(folder.relative_to(path)) for folder in islice(_folders_below(path), _MOST_NAMED)]
     if folders:
-        return f"name one of its folders, such as {', '.join(folders[:_MOST_NAMED])}."
+        return f"name one of its folders, such as {', '.join(folders)}."
     return "name the folder that does."
+
+
+def _folders_below(path: Path) -> Iterator[Path]:
+    """Folders at most `_DEEPEST` levels below `path` that hold something known, the upper ones first."""
+    level = [path]
+    for _ in range(_DEEPEST):
+        below: list[Path] = []
+        for folder in level:
+            with suppress(OSError):  # such as one that this user may not list
+                below += (entry for entry in sorted(folder.iterdir()) if entry.is_dir() and not entry.is_symlink())
+        level = below[:_MOST_LISTED]
+        for folder in level:
+            with suppress(OSError):
+                if any(entry.name in _MARKS or entry.suffix.lower() in PEM_SUFFIXES for entry in folder.iterdir()):
+                    yield folder

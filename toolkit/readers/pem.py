@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -37,25 +38,61 @@ def read_pem(path: Path) -> Tables:
     """The certificates of a file, or of each file of a folder that has one of `PEM_SUFFIXES`; by content, not by name.
 
     Only `certificates` has rows. What is not a certificate, such as a private key, is skipped with a `ReadWarning` that
-    names it. Raises `ReadError` naming file and line where a certificate is cut short, and where there is none.
+    names it; so is a file of a folder that is damaged or cannot be read. Raises `ReadError`, naming file and line,
+    where `path` itself is a damaged file, and where there is no certificate that can be read.
     """
     files = sorted(f for f in path.iterdir() if f.suffix.lower() in PEM_SUFFIXES) if path.is_dir() else [path]
     if not files:
         raise ReadError(f"{path} holds no file named {', '.join(PEM_SUFFIXES)}: name the folder that does.")
-    kept = {file: _read_if_allowed(file) if path.is_dir() else read_file(file) for file in files}
+    kept: dict[Path, Kept] = {}
+    unreadable: dict[Path, ReadError] = {}
+    for file in files:
+        try:
+            kept[file] = _read_if_allowed(file) if path.is_dir() else read_file(file)
+        except ReadError as error:
+            unreadable[file] = error
     ders = [der for found in kept.values() for der in found.ders]
-    skipped = {file: _together(found.others) for file, found in kept.items() if found.others}
-    if not ders and len(files) == 1:
-        raise ReadError(skipped[files[0]].describe(files[0]))
-    named = [f"{text.plain(file.name)} ({form.words})" for file, form in skipped.items()]
-    listed = ", ".join(named[:_MOST_NAMED])
-    if len(named) > _MOST_NAMED:
-        listed += f" and {text.counted(len(named) - _MOST_NAMED, 'more file')}"
     if not ders:
-        raise ReadError(f"{path}: none of its {len(files)} files holds a certificate: {listed}.")
+        raise _nothing_read(path, kept, unreadable)
+    for reason in unreadable.values():
+        warnings.warn(f"left out: {reason}", ReadWarning, stacklevel=4)
+    sentences = [
+        f"of {text.plain(file.name)} {_not_kept(_together(found.others).words)}"
+        for file, found in kept.items()
+        if found.ders and found.others
+    ]
+    skipped = [_named(file, found) for file, found in kept.items() if not found.ders]
     if skipped:
-        warnings.warn(f"{path}: skipped, and not kept: {listed}.", ReadWarning, stacklevel=4)
+        sentences.append(f"skipped, and not kept: {_listed(skipped)}")
+    if sentences:
+        warnings.warn(f"{path}: {'; '.join(sentences)}.", ReadWarning, stacklevel=4)
     return Tables.from_frames(certificates=schema.frame("certificates", [parse_certificate(der) for der in ders]))
+
+
+def _nothing_read(path: Path, kept: dict[Path, Kept], unreadable: dict[Path, ReadError]) -> ReadError:
+    """The error for a file, or a folder of files, without a certificate that can be read."""
+    if len(kept) + len(unreadable) == 1:
+        return next(iter(unreadable.values()), None) or ReadError(
+            *(_together(found.others).describe(file) for file, found in kept.items())
+        )
+    named = [*(str(error).rstrip(".") for error in unreadable.values()), *(_named(*item) for item in kept.items())]
+    return ReadError(f"{path}: none of its {len(named)} files holds a certificate that can be read: {_listed(named)}.")
+
+
+def _named(file: Path, found: Kept) -> str:
+    return f"{text.plain(file.name)} ({_together(found.others).words})"
+
+
+def _listed(named: list[str]) -> str:
+    more = len(named) - _MOST_NAMED
+    return ", ".join(named[:_MOST_NAMED]) + (f" and {text.counted(more, 'more file')}" if more > 0 else "")
+
+
+def _not_kept(words: str) -> str:
+    """`a private key` → `the private key was not kept`."""
+    parts = [re.sub(r"^an? ", "the ", part) for part in words.split(" and ")]
+    is_one = len(parts) == 1 and not words.startswith("parameters")
+    return f"{' and '.join(parts)} {'was' if is_one else 'were'} not kept"
 
 
 def read_certificates(path: Path) -> list[bytes]:
@@ -83,11 +120,16 @@ def read_file(path: Path) -> Kept:
 
 
 def _read_if_allowed(path: Path) -> Kept:
-    """A key that only root may read does not hide the certificates beside it."""
+    """A file of a folder: a key that only root may read does not hide the certificates beside it.
+
+    Raises `ReadError` like `read_file`, also in place of `OSError`.
+    """
     try:
         return read_file(path)
     except PermissionError:
         return Kept([], [forms.DATA._replace(words="no permission to read it")])
+    except OSError as error:
+        raise ReadError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def parse_pem(lines: Iterable[bytes], *, name: str) -> Iterator[bytes]:

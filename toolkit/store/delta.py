@@ -1,5 +1,6 @@
 """One table of a store: a Delta Lake table with the columns of `toolkit.schema`, opened, appended to and read."""
 
+import errno
 import json
 import os
 import secrets
@@ -16,9 +17,9 @@ from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Sc
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from toolkit import schema, text
-from toolkit.errors import StoreError
+from toolkit.errors import StoreError, StoreWriteError
 from toolkit.store.compacting import join_files
-from toolkit.store.failures import explain
+from toolkit.store.failures import failure
 
 VERSION_PROPERTY: Final = "tlsToolkit.schema"
 """Table property that holds `schema.VERSION`; committed with the table itself, so no table is ever without it."""
@@ -31,6 +32,9 @@ _NO_CLEANUP: Final = PostCommitHookProperties(cleanup_expired_logs=False)
 
 _REOPEN_AFTER: Final = 20
 """Commits through one handle, and between two checkpoints: a handle gets slower with each commit that it saw."""
+
+_SPARE_BYTES: Final = 1 << 16
+"""Free space that a commit needs besides its rows: the frame of a Parquet file, the log, a checkpoint."""
 
 # Statistics serve to skip files and are parsed with each opening; none of the other columns is filtered by.
 _STATISTICS: Final[dict[schema.TableName, str]] = {
@@ -91,7 +95,9 @@ class KeptTable:
         if not self.exists():
             self._create()
         elif self._is_local and not os.access(Path(self.uri, "_delta_log"), os.W_OK):
-            raise StoreError(f"{self.uri} cannot be written by this user. Change its rights, or name another folder.")
+            raise StoreWriteError(
+                f"{self.uri} cannot be written by this user. Change its rights, or name another folder."
+            )
 
     def append(self, frame: pd.DataFrame) -> None:
         """Commit the rows; when this returns they are on disk. The table is created where there is none."""
@@ -102,6 +108,8 @@ class KeptTable:
         if self._writer is None or self._commits >= _REOPEN_AFTER:
             self._writer, self._commits = self._widened(), 0
         with self._naming("written"):
+            if self._is_local:
+                _require_space(Path(self.uri), rows.nbytes)
             write_deltalake(
                 self._writer,
                 rows.replace_schema_metadata(None),
@@ -239,17 +247,24 @@ class KeptTable:
         try:
             yield
         except CommitFailedError as error:
-            raise StoreError(
+            raise StoreWriteError(
                 f"{self.uri} could not be {done}: other writers were faster each time ({_first_line(error)}). "
                 "Do it again, with fewer writers at a time."
             ) from error
         except (DeltaError, OSError, pa.ArrowException) as error:
-            raise StoreError(f"{self.uri} could not be {done} {explain(error, self.uri)}") from error
+            raise failure(error, self.uri, done) from error
         except BaseException as error:
             # What the library did not foresee ends in a panic of Rust, which is not an `Exception`.
             if type(error).__name__ != "PanicException":
                 raise
-            raise StoreError(f"{self.uri} could not be {done} {explain(error, self.uri)}") from error
+            raise failure(error, self.uri, done) from error
+
+
+def _require_space(folder: Path, size: int) -> None:
+    """Raises `OSError` where the disk is full: in the middle of a file the library panics, on standard error."""
+    space = shutil.disk_usage(folder)
+    if space.total and space.free < size + _SPARE_BYTES:  # some network file systems do not say how large they are
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _drop_location(commit: Path) -> None:

@@ -5,6 +5,7 @@ import re
 from typing import Final
 
 from toolkit import text
+from toolkit.errors import StoreError, StoreWriteError
 
 _RIGHTS: Final = "Give this user the right to read and write there, or name another folder."
 _SPACE: Final = "Nothing that was kept before is lost. Free some space and do it again."
@@ -49,6 +50,22 @@ _NUMBER: Final = re.compile(r"os error (\d+)|Os \{ code: (\d+)")
 _COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
+_DAMAGED: Final = "Check that folder and its _delta_log: restore what is damaged from a backup."
+"""The next step where nothing else is known of a folder."""
+
+_WRITING: Final = frozenset({"written", "created", "widened", "compacted"})
+
+
+def failure(error: BaseException, uri: str, done: str) -> StoreError:
+    """The error for a table at `uri` that could not be `done` (opened, read, written, created, widened, compacted).
+
+    A `StoreWriteError` where it was to be written and is not damaged.
+    """
+    explained = explain(error, uri)
+    kind = StoreWriteError if done in _WRITING and not explained.endswith(_DAMAGED) else StoreError
+    return kind(f"{uri} could not be {done} {explained}")
+
+
 def explain(error: BaseException, uri: str) -> str:
     """The cause in brackets, and what to do next about the table at `uri`."""
     said = _COLOUR.sub("", str(error))
@@ -63,6 +80,6 @@ def explain(error: BaseException, uri: str) -> str:
         step = (
             "Check the URL, its credentials (storage_options, or the environment) and the network."
             if "://" in uri
-            else "Check that folder and its _delta_log: restore what is damaged from a backup."
+            else _DAMAGED
         )
     return f"({text.plain(shown)}). {step}"

@@ -47,13 +47,15 @@ def locate(path: str | os.PathLike[str]) -> str:
         real = os.path.realpath(folder)
         os.path.lexists(folder)
     except (OSError, ValueError, RuntimeError) as error:
-        raise UsageError(f"{text.plain(name)!r} cannot be the folder of a store: {error}. Name another.") from error
+        raise UsageError(
+            f"{text.plain(name)!r} cannot be the folder of a store: {str(error).rstrip('.')}. Name another."
+        ) from error
     found = _REFUSED.search(folder) or _REFUSED.search(real)
     if found:
         raise UsageError(
             f"{text.plain(folder)!r} cannot be the folder of a store: the Delta library cannot open paths with "
             f"{text.plain(found[0])!r}. Name a folder whose whole path has no control character, none of [ ] ^ | \\, "
-            "and no % before two hexadecimal digits."
+            "no % before two hexadecimal digits, and no byte that is not UTF-8."
         )
     parts = [len(os.fsencode(part)) for part in Path(real).parts]
     if max(parts) > 255 or len(os.fsencode(real)) > _LONGEST_BYTES:
