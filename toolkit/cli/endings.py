@@ -6,8 +6,8 @@ from typing import Final, Literal
 import pandas as pd
 
 from toolkit import schema
-from toolkit.analyse.expiry.habits import SECOND
 from toolkit.analyse.expiry.summary import find_thresholds
+from toolkit.instants import SECOND
 from toolkit.tables import Tables
 
 FINDINGS: Final = ("expired", "not_yet_valid", "expiring", "unknown")
