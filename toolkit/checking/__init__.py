@@ -1,6 +1,6 @@
 """Check: what is in service, judged by reachability, expiry, trust and a policy, in one frame, and in words."""
 
-from toolkit.checking.checks import DTYPES, SEVERITIES, check, count, count_services
+from toolkit.checking.checks import DTYPES, NO_CHAIN, SEVERITIES, check, count, count_services
 from toolkit.checking.in_service import (
     OBSERVED_DAYS,
     SURVEYED_DAYS,
@@ -25,6 +25,7 @@ __all__ = [
     "MOST_FOUND",
     "MOST_SERVICES",
     "MOST_STRETCHES",
+    "NO_CHAIN",
     "OBSERVED_DAYS",
     "SEVERITIES",
     "SURVEYED_DAYS",
