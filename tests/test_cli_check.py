@@ -86,7 +86,7 @@ def test_recorded_mail_in_words_and_in_the_readme(
     assert re.search(
         r"expiring: smtp://smtp.gmail.com:587 \(medium\) RSA certificate \w{12} ends 2016-03-09 00:00, 27.0 days", text
     )
-    assert text.count("unknown, 6 ×: last observed before 2015-11-12") == 4
+    assert text.count("unknown, 6 services: last observed before 2015-11-12") == 4
 
 
 def test_without_as_of_each_row_has_its_own_day(capsys: pytest.CaptureFixture[str]) -> None:
