@@ -94,7 +94,7 @@ def test_surveys_are_in_service_longer_than_observations_and_until_the_next() ->
     ("when", "facts", "reason"),
     [
         ("2025-06-01", {}, "last observed before 2025-12-27"),
-        ("2026-02-02", {}, "dated after now: the collector's clock ran fast, or now is too early"),
+        ("2026-02-02", {}, "first observed after now, 2026-02-01 00:00"),
         (None, {}, "only undated observations"),
     ],
 )
@@ -186,6 +186,20 @@ def test_an_address_that_no_longer_answers_is_a_finding_of_its_own() -> None:
     assert "192.0.2.2 has not answered since 2026-01-29" in found.loc[found["check"] == "reachability", "found"].iloc[0]
 
 
+def test_an_answer_that_our_limit_ended_is_neither_a_failure_nor_an_answer() -> None:
+    cut = {"outcome": "too_large", "stage": "certificate", "reason": "more than 262144 bytes"}
+    for shown in ((None,), ("aa", None, None, None)):
+        (row,) = down(*shown, **cut).to_dict("records")
+        assert row["verdict"] == "unknown"
+        assert row["reason"] == "its answer is longer than this program reads: more than 262144 bytes"
+        assert "never answered" not in row["found"]
+    assert down("aa", None, None, **cut)["verdict"].tolist() == ["reachable"]
+    looks = [look(None, "2026-01-20", **cut), *(look(None, f"2026-01-2{day}", stage="connect") for day in range(1, 4))]
+    (row,) = checked(tables(looks, [VALID])).query("check == 'reachability'").to_dict("records")
+    assert row["verdict"] == "unreachable", "it has been silent since"
+    assert "the last answer was on 2026-01-20" in row["found"]
+
+
 def test_whether_a_service_answers_is_not_known_once_nobody_has_observed_it() -> None:
     found = checked(tables([look("aa", "2026-01-02", **NEW)], [VALID]), now=now("2026-04-01"))
     assert reasons(found, "reachability") == ["not observed in the 35 days before 2026-04-01"]
@@ -255,6 +269,37 @@ def test_an_issuer_that_ended_since_the_last_observation_is_unknown_and_one_serv
     assert of(found, "trust") == [("untrusted", "critical")]
 
 
+# Trust
+
+
+@pytest.mark.parametrize(("is_key_proven", "verdicts"), [
+    (False, [("key_not_proven", "critical"), ("trusted", "-")]), (True, [("trusted", "-")]), (None, [("trusted", "-")]),
+])  # fmt: skip
+def test_a_wrong_handshake_signature_is_a_finding(is_key_proven: bool | None, verdicts: list[tuple[str, str]]) -> None:
+    given = served([mint_leaf(ROOT).der, ROOT.der])
+    proven = pd.Series(is_key_proven, given.observations.index, dtype="boolean")
+    found = checked(Tables.from_frames(given.observations.assign(is_key_proven=proven), given.certificates))
+    assert of(found, "trust") == verdicts
+    if is_key_proven is False:
+        assert any("key not proven: " in line for line in checking.describe(found))
+        assert found["rows"].iloc[0] == 1
+
+
+def test_no_root_mends_a_wrong_name_or_an_end() -> None:
+    stranger = [mint_ca("stranger").der]
+    leaf = mint_leaf(ROOT)
+    assert of(checked(served([leaf.der, ROOT.der]), roots=stranger), "trust") == [("unknown", "-")]
+    found = checked(served([leaf.der, ROOT.der], host="other.example.test"), roots=stranger)
+    assert of(found, "trust") == [("untrusted", "critical")]
+    assert (
+        found.loc[found["check"] == "trust", "reason"].iloc[0].startswith("leaf: it does not name other.example.test")
+    )
+    found = checked(served([leaf.der, ROOT.der]), roots=stranger, now=now("2026-04-02"), as_of=now("2026-04-02"))
+    assert of(found, "trust") == [("unknown", "-")], "it ended, and has not been observed since"
+    found = checked(served([leaf.der, ROOT.der], when=now("2026-04-01")), roots=stranger, now=now("2026-04-02"))
+    assert of(found, "trust") == [("untrusted", "critical")]
+
+
 # Statements, clocks, positions
 
 
@@ -288,10 +333,39 @@ def test_a_collectors_clock_a_little_ahead_is_believed(hours: int, is_believed: 
 def test_what_was_left_out_is_said() -> None:
     looks = [look("aa", day, **NEW) for day in ("2025-01-01", "2026-01-01", "2026-01-30", "2026-03-01", None)]
     scope = checking.find_in_service(tables(looks, [VALID]), now=TODAY)
-    assert scope.left_out["observations"] == {"superseded": 1, "earlier": 1, "later": 1, "undated": 1}
+    expected = {"superseded": 1, "not_asked": 0, "earlier": 1, "later": 1, "undated": 1}
+    assert scope.left_out["observations"] == expected
     said = checking.describe_in_service(scope)
     assert "from 2025-12-26 on" in said
     assert "1 superseded, 1 earlier, 1 dated after now, 1 undated (observations)" in said
+
+
+def test_observations_without_an_answer_are_judged_and_not_left_out() -> None:
+    looks = [look(None, f"2026-01-{day}", round=str(day)) for day in (20, 21)]
+    looks += [look(None, "2026-01-22", outcome="skipped"), look("aa", "2026-01-30", **NEW)]
+    scope = checking.find_in_service(tables(looks, [VALID]), now=TODAY)
+    assert scope.left_out["observations"] == {"superseded": 0, "not_asked": 1, "earlier": 0, "later": 0, "undated": 0}
+    assert "Left out: 1 not asked (observations)" in checking.describe_in_service(scope)
+
+
+@pytest.mark.parametrize(("day", "is_outdated"), [("2026-03-06", False), ("2026-03-08", True)])
+def test_a_window_that_ended_long_before_now_is_outdated(day: str, is_outdated: bool) -> None:
+    given = tables([look("aa", "2026-01-31", **NEW)], [VALID])
+    assert checking.find_in_service(given, now=now(day)).is_outdated is is_outdated
+    assert not checking.find_in_service(given, now=now(day), history=True).is_outdated
+    assert not checking.find_in_service(tables([], []), now=now(day)).is_outdated
+
+
+def test_what_is_counted_is_named() -> None:
+    hosts = [{"service": f"smtp://mx{n}:25", "host": f"mx{n}", "server_name": f"mx{n}"} for n in range(2)]
+    looks = [look("aa", "2026-01-31", **host, **NEW) for host in hosts]
+    looks += [look("bb", "2026-01-31", offer="rsa", **hosts[0], **NEW), look("aa", "2025-01-31", **NEW)]
+    lines = list(checking.describe(checked(tables(looks, [VALID, VALID | {"cert_sha256": "bb"}]))))
+    assert "  valid, 2 certificates of 2 services" in lines
+    assert "  unknown, 2 certificates of 2 services: the chain was not recorded as served" in lines
+    assert "  reachable, 2 services" in lines
+    assert "  unknown, 1 service: last observed before 2025-12-27" in lines
+    assert not any("×" in line for line in lines)
 
 
 # What is given first

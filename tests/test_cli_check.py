@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ def test_recorded_mail_in_words_and_in_the_readme(
     assert re.search(
         r"expiring: smtp://smtp.gmail.com:587 \(medium\) RSA certificate \w{12} ends 2016-03-09 00:00, 27.0 days", text
     )
-    assert text.count("unknown, 6 ×: last observed before 2015-11-12") == 4
+    assert text.count("unknown, 6 services: last observed before 2015-11-12") == 4
 
 
 def test_without_as_of_each_row_has_its_own_day(capsys: pytest.CaptureFixture[str]) -> None:
@@ -319,7 +320,7 @@ def test_nothing_read_or_reached_is_exit_code_3(tmp_path: Path, capsys: pytest.C
     failures = tables([look(None, "2026-01-01")], [certificate("aa", "2026-01-01", "2026-02-01")])
     store = toolkit.Store(tmp_path / "store")
     store.append(failures)
-    assert main(["check", str(tmp_path / "store")]) == 3
+    assert main(["check", str(tmp_path / "store"), "--now", "2026-06-01"]) == 3
     said = capsys.readouterr()
     assert (
         "1 look at 1 service; 2026-01-01 to 2026-01-01; 0 dated by bounds, 0 undated, 1 failed (live data)"
@@ -327,6 +328,45 @@ def test_nothing_read_or_reached_is_exit_code_3(tmp_path: Path, capsys: pytest.C
     )
     assert "no look came to an answer" in said.err
     assert main(["check", str(ROOT / "data/google-mail/certificates")]) == 3
+
+
+def test_a_fleet_that_is_down_is_exit_code_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    looks = [look(None, f"2026-01-0{day}", stage="connect") for day in range(1, 4)]
+    store = toolkit.Store(tmp_path / "store")
+    store.append(tables(looks, [certificate("aa", "2026-01-01", "2026-02-01")]))
+    assert main(["check", str(tmp_path / "store"), "--now", "2026-01-04"]) == 1
+    said = capsys.readouterr()
+    assert "unreachable: smtp://mx.example:25 (critical)" in said.out
+    assert not said.err
+
+
+def test_a_collector_that_has_stopped_is_said_and_all_unknown_is_exit_code_3(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["check", str(ROOT / "data/web-series"), "--now", "2026-11-28"]
+    assert main(words) == 3
+    said = capsys.readouterr().err
+    assert re.search(r"the newest observation is of 2026-03-17 \d\d:\d\d UTC, 25\d days before 2026-11-28", said)
+    assert "every verdict is unknown" in said
+    main([*words[:2], "--now", "2026-03-20"])
+    assert "the newest observation" not in capsys.readouterr().err
+
+
+def test_check_and_report_count_from_the_same_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ahead = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=16, minutes=30)
+    when = ahead.replace(tzinfo=None).isoformat()
+    toolkit.Store(tmp_path / "store").append(
+        tables([look("aa", when)], [certificate("aa", "2026-01-01", "2099-01-01")])
+    )
+    given: list[datetime] = []
+    monkeypatch.setattr("toolkit.report.write_report", lambda *_, now, **__: given.append(now))
+    assert main(["report", str(tmp_path / "store"), "--output", str(tmp_path / "report.html")]) == 0
+    assert "16 hours after this machine's clock" in capsys.readouterr().err
+    _, said = asked(["check", str(tmp_path / "store")], capsys)
+    assert given == [ahead]
+    assert datetime.fromisoformat(said["now"]) == ahead
 
 
 def test_nothing_shown_moves_the_cursor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -372,7 +412,8 @@ def test_where_only_undated_looks_are_left_the_scope_says_so(since: str, capsys:
     assert "20 looks at 10 services; 0 dated by bounds, 20 undated" in " ".join(said.out.split())
     assert "Left out: 20 undated (observations)" in " ".join(said.out.split())
     assert "nothing is known to be in service on 2026-01-01" in said.err
-    assert main([*words, "--history"]) == 0
+    assert main([*words, "--history"]) == 3
+    assert "every verdict is unknown" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("until", ["2025-01-01", "2026-01-01"])

@@ -105,7 +105,8 @@ def run_demo(output: Path, *, recorded: Path, seed: int, notebooks: Path | None 
     store = Store(kept)
     watch_lab_year(store, seed=seed)
     roots = output / "lab-roots.pem"
-    roots.write_text("".join(as_pem(root) for root in Lab("year", seed=seed).roots), encoding="ascii")
+    year = Lab("year", seed=seed)
+    roots.write_text("".join(as_pem(root) for root in year.roots), encoding="ascii")
     documents = execute_notebooks(
         found,
         output,
@@ -117,7 +118,8 @@ def run_demo(output: Path, *, recorded: Path, seed: int, notebooks: Path | None 
     )
     print("\n".join([*describe(store), describe_recorded(recorded)]))
     print("Open: " + "\n      ".join(str(output / document.name) for document in documents))
-    print(f"Judge: tls-toolkit check {kept} --roots {roots} --policy mozilla-intermediate")
+    print(f"Judge: tls-toolkit check {kept} --roots {roots} --policy mozilla-intermediate "
+          f"--now {year.ends_at:%Y-%m-%d}")  # fmt: skip
 
 
 def watch_lab_year(store: Store, *, seed: int) -> None:

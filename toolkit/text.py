@@ -9,6 +9,7 @@ one of the functions below, named after the place.
 import html
 import re
 import unicodedata
+from datetime import timedelta
 
 LIMIT = 300
 """Characters shown of one value, unless the caller says otherwise."""
@@ -37,6 +38,18 @@ def counted(number: int, word: str) -> str:
     ('1 host', '1,200 looks')
     """
     return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
+def lasting(length: timedelta) -> str:
+    """A length of time in whole days, hours, minutes or seconds: the largest that it has at least one of.
+
+    >>> lasting(timedelta(hours=16, minutes=11)), lasting(timedelta(days=255))
+    ('16 hours', '255 days')
+    """
+    for word, unit in (("day", timedelta(days=1)), ("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1))):
+        if length >= unit:
+            return counted(length // unit, word)
+    return counted(length // timedelta(seconds=1), "second")
 
 
 def storable(text: str) -> str:

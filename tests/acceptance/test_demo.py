@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import nbformat
@@ -13,7 +14,7 @@ import pytest
 import toolkit
 from tests.conftest import ROOT
 from toolkit.errors import ReadError, ToolkitError, UsageError
-from toolkit.report import describe, describe_recorded, execute_notebook, run_demo
+from toolkit.report import DEMO_STEP, describe, describe_recorded, execute_notebook, run_demo
 
 RECORDED = ROOT / "data" / "google-mail"
 
@@ -56,6 +57,10 @@ def test_the_last_lines_are_computed_from_the_store(demo: tuple[Path, str]) -> N
         len(toolkit.find_rotations(tables)),
     ]
     assert set(tables.observations["source"]) == {"lab"}
+    judged = re.search(r"Judge: tls-toolkit check .* --now (\S+)\n", said)
+    assert judged
+    until_end = datetime.fromisoformat(judged[1]).replace(tzinfo=UTC) - tables.observations["observed_at"].max()
+    assert timedelta(0) <= until_end <= 2 * DEMO_STEP
 
 
 def test_every_service_is_surveyed_four_times_in_the_year(demo: tuple[Path, str]) -> None:

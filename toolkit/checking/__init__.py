@@ -1,7 +1,14 @@
 """Check: what is in service, judged by reachability, expiry, trust and a policy, in one frame, and in words."""
 
-from toolkit.checking.checks import DTYPES, SEVERITIES, check, count, count_services
-from toolkit.checking.in_service import OBSERVED_DAYS, SURVEYED_DAYS, InService, date_present, find_in_service
+from toolkit.checking.checks import DTYPES, NO_CHAIN, SEVERITIES, check, count, count_services
+from toolkit.checking.in_service import (
+    OBSERVED_DAYS,
+    SURVEYED_DAYS,
+    InService,
+    date_present,
+    find_in_service,
+    name_services,
+)
 from toolkit.checking.words import (
     MOST_FOUND,
     MOST_SERVICES,
@@ -18,6 +25,7 @@ __all__ = [
     "MOST_FOUND",
     "MOST_SERVICES",
     "MOST_STRETCHES",
+    "NO_CHAIN",
     "OBSERVED_DAYS",
     "SEVERITIES",
     "SURVEYED_DAYS",
@@ -31,5 +39,6 @@ __all__ = [
     "describe_scope",
     "describe_span",
     "find_in_service",
+    "name_services",
     "was_reached",
 ]

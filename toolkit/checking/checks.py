@@ -52,11 +52,13 @@ SEVERITIES: Final = {
 _SEVERITY: Final = {
     "unreachable": "critical", "failing": "critical", "expired": "critical", "not_yet_valid": "critical",
     "unreadable": "critical", "untrusted": "critical", "partly_reachable": "medium", "expiring": "medium",
-    "falls short": "high", "contradicted": "low",
+    "key_not_proven": "critical", "falls short": "high", "contradicted": "low",
 }  # fmt: skip
 """Verdict → how severe it is; the verdicts that are findings."""
 
-_LATER: Final = "dated after now: the collector's clock ran fast, or now is too early"
+NO_CHAIN: Final = "no chain"
+"""How `found` of trust ends where the chain was not recorded as served."""
+
 _FINE: Final = ("reachable", "replacing", "valid", "trusted", "meets", "confirmed")
 
 
@@ -78,7 +80,7 @@ def check(
     everything that the tables hold is judged.
 
     Each check has at least one row for each service of the tables. A service of which a check can say nothing is
-    `unknown` there, with the reason: observed before the window, dated after `now` (the collector's clock ran fast),
+    `unknown` there, with the reason: observed before the window, first observed after `now`,
     undated, no answer.
 
     - `reachability`: a row per service. `unreachable` (no connection) and `failing` (no handshake) where the last 3
@@ -87,7 +89,7 @@ def check(
       its dates cannot be read. What ended and was not observed since is unknown. A certificate above it that ends
       first has a row of its own where it has passed a threshold, counted in the leaf's lifetime. `thresholds` as there
     - `trust`: a row per chain and outcome (`verify_chains`). By default each observation is judged at its own instant.
-      With `as_of` the chains are judged then
+      With `as_of` the chains are judged then. `key_not_proven`: a row per leaf shown with a wrong handshake signature
     - the policy: a row per rule, service, verdict and thing found (`judge`), by the rules of each row's own day or of
       `as_of`. Published statements are held against everything known at `now`, because they are about all services at
       once and about time: a row per statement, for the last stretch of one verdict, unknown where that ended before the
@@ -124,6 +126,7 @@ def check(
         _of_expiry(shown),
         issuers,
         _of_trust(trust),
+        _of_key_proofs(scope.tables.observations),
         _of_rules(scope, judge(scope.tables, ruled, as_of=as_of)),
         _outdated_surveys(scope, names[3:]),
         _of_statements(scope, judge(scope.known if scope.since else tables, statements, as_of=as_of)),
@@ -171,11 +174,12 @@ def _reasons(scope: InService, missing: pd.DataFrame) -> pd.Series:
     nothing = {"expiry": "no certificate was observed", "trust": "no certificate was observed",
                "reachability": "it was not asked"}  # fmt: skip
     reason = missing["check"].map(nothing).astype("string").fillna("no rule speaks of what was observed")
+    later = f"first observed after now, {scope.now:%Y-%m-%d %H:%M}"
     is_before = ~missing["is_judged"] & missing["last_at"].notna()
     words = [
-        (is_before & (missing["is_asked"]), "no answer in the window"),
+        (is_before & (missing["is_asked"]), "no complete answer in the window"),
         (is_before & ~missing["is_asked"], f"last observed before {since:%Y-%m-%d}" if since else "no answer"),
-        (missing["last_at"].isna() & missing["later_at"].notna(), _LATER),
+        (missing["last_at"].isna() & missing["later_at"].notna(), later),
         (missing["last_at"].isna() & missing["later_at"].isna() & ~missing["is_judged"], "only undated observations"),
     ]
     for holds, why in words:
@@ -273,8 +277,12 @@ def _joined(chains: pd.Series) -> pd.Series:
     return pd.Series([" ".join(c) if isinstance(c, tuple) else None for c in chains], chains.index, dtype="string")
 
 
+def _joined_words(words: pd.Series) -> str:
+    return ", ".join(sorted(words.dropna().unique()))
+
+
 def _of_trust(trust: pd.DataFrame) -> pd.DataFrame:
-    served = ["no chain" if chain is None else f"{len(chain)} served" for chain in trust["chain_sha256"]]
+    served = [NO_CHAIN if chain is None else f"{len(chain)} served" for chain in trust["chain_sha256"]]
     return pd.DataFrame(
         {
             "check": "trust",
@@ -284,6 +292,27 @@ def _of_trust(trust: pd.DataFrame) -> pd.DataFrame:
             "first_at": trust["as_of_from"],
             "last_at": trust["as_of_until"],
         }
+    )
+
+
+def _of_key_proofs(looks: pd.DataFrame) -> pd.DataFrame:
+    """A row per leaf whose key did not sign the handshake that showed it; where nothing was signed there is none."""
+    wrong = looks[looks["is_key_proven"].eq(False).fillna(False)]
+    began = wrong["observed_at"].fillna(wrong["observed_from"])
+    ended = wrong["observed_at"].fillna(wrong["observed_until"])
+    rows = (
+        wrong.assign(began=began, ended=ended, one=1)
+        .groupby(SLOT, dropna=False, sort=False)
+        .agg(rows=("one", "size"), first_at=("began", "min"), last_at=("ended", "max"),
+             source=("source", _joined_words))
+        .reset_index()
+    )  # fmt: skip
+    leaf = ("leaf " + rows["leaf_sha256"].str[:12]).fillna("the leaf")
+    return rows.assign(
+        check="trust",
+        verdict="key_not_proven",
+        found=leaf + ": the signature of the handshake is wrong",
+        reason="clients end the handshake: the server did not prove that it holds the key of its certificate",
     )
 
 

@@ -27,6 +27,9 @@ SURVEYED_DAYS: Final = 100
 SLOT: Final = ["service", "host", "server_name", "leaf_sha256"]
 """What tells the certificates of slots apart."""
 
+NOT_ASKED: Final = ("skipped", "cannot_offer")
+"""Outcomes that say nothing about a service."""
+
 _FIRST: Final = pd.Timestamp("0001-01-01", tz="UTC").as_unit("us")
 _ASKED: Final = ["service", "host", "server_name", "vantage", "source", "offer"]
 _KINDS: Final = ("suite", "group", "signature_scheme", "key_type")
@@ -44,8 +47,10 @@ class InService:
     `services` has a row per (service, host): `last_at` (instant, last dated row until `now`), `observed_at`,
     `surveyed_at` (instant, last such observation, answer of a survey), `later_at` (instant, first row dated after
     `now`), `is_judged` (boolean, has rows in `tables`), `is_asked` (boolean, was observed in the window, with an answer
-    or without). `left_out` counts rows that are not judged, of `observations` and of `answers` of surveys:
-    `superseded` in the window, `earlier` than it, `later` than `now`, `undated`.
+    or without). `left_out` counts rows that no check judges, of `observations` and of `answers` of surveys:
+    `superseded` in the window, `not_asked` there (the budget was spent, or the offer cannot be made), `earlier` than
+    it, `later` than `now`, `undated`. Observations in the window without an answer are judged: by
+    reachability, or with the answers of their survey.
     """
 
     tables: Tables
@@ -57,6 +62,15 @@ class InService:
     expiry: pd.DataFrame
     services: pd.DataFrame
     left_out: dict[str, dict[str, int]]
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether a window ends so long before `now` that nothing in it says what is in service then."""
+        return (
+            self.since is not None
+            and self.newest is not None
+            and self.now - self.newest > pd.Timedelta(days=OBSERVED_DAYS)
+        )
 
 
 def find_in_service(tables: Tables, *, now: datetime, history: bool = False) -> InService:
@@ -230,12 +244,18 @@ def _services(
 
 
 def _left_out(rows: pd.DataFrame, is_judged: Bools, since: pd.Timestamp | None) -> dict[str, int]:
-    left = rows[~is_judged]
-    is_undated, is_later = left["at"].isna(), left["is_later"]
-    is_earlier = ~is_later & ((left["at"] < since).fillna(False) if since is not None else False)
+    is_undated, is_later = rows["at"].isna(), rows["is_later"]
+    is_earlier = ~is_later & ((rows["at"] < since).fillna(False) if since is not None else False)
+    is_near = ~is_undated & ~is_earlier & ~is_later
+    is_unasked = is_failed = pd.Series(False, rows.index)
+    if "outcome" in rows:
+        is_unasked = rows["outcome"].isin(NOT_ASKED)
+        is_failed = is_near & ~is_unasked & (rows["outcome"] != "ok")
+    is_left = ~is_judged & ~is_failed
     return {
-        "superseded": int((~is_undated & ~is_earlier & ~is_later).sum()),
-        "earlier": int(is_earlier.sum()),
-        "later": int(is_later.sum()),
-        "undated": int(is_undated.sum()),
+        "superseded": int((is_left & is_near & ~is_unasked).sum()),
+        "not_asked": int((is_left & is_near & is_unasked).sum()),
+        "earlier": int((is_left & is_earlier).sum()),
+        "later": int((is_left & is_later).sum()),
+        "undated": int((is_left & is_undated).sum()),
     }

@@ -7,7 +7,7 @@ import pandas as pd
 
 from toolkit import schema
 from toolkit.analyse.slots import joined_sources
-from toolkit.checking.in_service import OBSERVED_DAYS, InService, name_services
+from toolkit.checking.in_service import NOT_ASKED, OBSERVED_DAYS, InService, name_services
 
 DOWN_VISITS: Final = 3
 """Visits in a row without an answer that make a service, or one of its addresses, a finding."""
@@ -17,7 +17,9 @@ _DTYPES: Final = {
     "rows": "Int64",
     **dict.fromkeys(["first_at", "last_at"], schema.DTYPES["instant"]),
 }
-_NOT_ASKED: Final = ("skipped", "cannot_offer")
+_CUT_SHORT: Final = "too_large"
+"""The outcome of an answer that a limit of this program ended: the service spoke, and what it said is not known."""
+
 _BEFORE_CONNECTED: Final = ("resolve", "connect")
 
 
@@ -28,7 +30,9 @@ def judge_reachability(scope: InService) -> pd.DataFrame:
     is a finding where the last `DOWN_VISITS` visits had none, or no visit in the window has: `unreachable` where no
     connection was made, `failing` where one was, and no handshake came of it. It is `partly_reachable` where an address
     that answered before has not in its last `DOWN_VISITS` visits, and others do. What was not asked (block list,
-    budget, an offer that this instrument cannot make) says nothing, nor does a refusal within a survey.
+    budget, an offer that this instrument cannot make) says nothing, nor does a refusal within a survey. An answer that
+    a limit of this program ended (`too_large`) is neither a failure nor an answer: where the last visits have no other,
+    the service is unknown.
     """
     looks = _visits(scope)
     near = looks if scope.since is None else looks[looks["at"] >= scope.since]
@@ -50,11 +54,12 @@ def judge_reachability(scope: InService) -> pd.DataFrame:
 
 
 def _visits(scope: InService) -> pd.DataFrame:
-    """The observations that asked, with `name`, `at`, `is_ok` and `visit`, by service and time."""
+    """The observations that asked, with `name`, `at`, `is_ok`, `is_heard` and `visit`, by service and time."""
     looks = scope.known.observations
     at = looks["observed_at"].fillna(looks["observed_until"]).fillna(looks["observed_from"])
     looks = looks.assign(at=at, name=name_services(looks), is_ok=looks["outcome"] == "ok")
-    is_asked = ~looks["outcome"].isin(_NOT_ASKED) & (looks["is_ok"] | (looks["offer"] != "survey").fillna(True))
+    looks = looks.assign(is_heard=looks["is_ok"] | (looks["outcome"] == _CUT_SHORT))
+    is_asked = ~looks["outcome"].isin(NOT_ASKED) & (looks["is_ok"] | (looks["offer"] != "survey").fillna(True))
     looks = looks[is_asked & looks["at"].notna()].sort_values("at", kind="stable")
     visit = looks.assign(day=looks["at"].dt.floor("D")).groupby(["name", "round", "day"], dropna=False).ngroup()
     return looks.assign(visit=visit)
@@ -77,15 +82,20 @@ def _of_service(name: str, looks: pd.DataFrame, scope: InService) -> dict[Hashab
     last = looks.iloc[-1]
     row: dict[Hashable, Any] = {"name": name, "service": last["service"], "host": last["host"], "rows": len(near),
            "first_at": near["at"].min(), "last_at": near["at"].max(), "source": _joined(near["source"])}  # fmt: skip
-    failed = _trailing_failures(looks)
-    is_down = failed["visit"].nunique() >= DOWN_VISITS or not near["is_ok"].any()
-    if is_down and len(failed):
-        last_ok = looks.loc[looks["is_ok"], "at"].max()
+    failed = _since_last(looks, "is_heard")
+    if _is_down(failed, near["is_heard"]):
+        last_ok = looks.loc[looks["is_heard"], "at"].max()
         before = "it never answered" if pd.isna(last_ok) else f"the last answer was on {last_ok:%Y-%m-%d %H:%M}"
         is_connected = (failed["stage"].notna() & ~failed["stage"].isin(_BEFORE_CONNECTED)).any()
         found = f"no answer since {failed['at'].min():%Y-%m-%d %H:%M}, {_outcomes(failed)}; {before}"
         return row | {"verdict": "failing" if is_connected else "unreachable", "found": found, "rows": len(failed),
                       "first_at": failed["at"].min(), "reason": _last_reason(failed)}  # fmt: skip
+    unread = _since_last(looks, "is_ok")
+    if _is_down(unread, near["is_ok"]):
+        limit = _last_reason(unread[unread["outcome"] == _CUT_SHORT])
+        why = "its answer is longer than this program reads" + ("" if limit is pd.NA else f": {limit}")
+        return row | {"verdict": "unknown", "found": _outcomes(unread), "rows": len(unread),
+                      "first_at": unread["at"].min(), "reason": why}  # fmt: skip
     silent = _silent_addresses(looks, near)
     asked = near["address"].dropna().nunique()
     if silent:
@@ -96,9 +106,14 @@ def _of_service(name: str, looks: pd.DataFrame, scope: InService) -> dict[Hashab
     return row | {"verdict": "reachable", "found": found}
 
 
-def _trailing_failures(looks: pd.DataFrame) -> pd.DataFrame:
-    """The observations after the last visit with an answer; they are ordered by time."""
-    is_answered = looks["is_ok"].groupby(looks["visit"]).transform("any").to_numpy()
+def _is_down(failed: pd.DataFrame, is_answered: pd.Series) -> bool:
+    """Whether the last visits failed in such number, or none in the window was answered."""
+    return len(failed) > 0 and (failed["visit"].nunique() >= DOWN_VISITS or not is_answered.any())
+
+
+def _since_last(looks: pd.DataFrame, column: str) -> pd.DataFrame:
+    """The observations after the last visit in which the column holds of one; they are ordered by time."""
+    is_answered = looks[column].groupby(looks["visit"]).transform("any").to_numpy()
     positions = is_answered.nonzero()[0]
     return looks.iloc[positions[-1] + 1 :] if len(positions) else looks
 
@@ -111,7 +126,7 @@ def _silent_addresses(looks: pd.DataFrame, near: pd.DataFrame) -> list[tuple[str
     silent = []
     for address in asked:
         of_address = looks[(looks["address"] == address).fillna(False)]
-        failed = _trailing_failures(of_address)
+        failed = _since_last(of_address, "is_heard")
         if len(failed) < len(of_address) and failed["visit"].nunique() >= DOWN_VISITS:
             silent.append((str(address), failed["at"].min()))
     return silent

@@ -7,7 +7,7 @@ from typing import Any, Final
 import pandas as pd
 
 from toolkit import schema, text
-from toolkit.checking.checks import SEVERITIES, count, count_services
+from toolkit.checking.checks import NO_CHAIN, SEVERITIES, count, count_services
 from toolkit.checking.in_service import InService, name_services
 from toolkit.tables import Tables, describe_source
 
@@ -22,6 +22,10 @@ MOST_STRETCHES: Final = 12
 
 MOST_FOUND: Final = 12
 """Things that are fine, named of one rule."""
+
+
+_THINGS: Final = {"expiry": "certificate", "trust": "chain"}
+"""What a check judges of a service, where that is several things."""
 
 
 def describe(checks: pd.DataFrame) -> Iterator[str]:
@@ -57,8 +61,14 @@ def describe_in_service(scope: InService) -> str:
         f"from {scope.surveyed_since:%Y-%m-%d} on."
     )
     if scope.newest is not None and scope.now - scope.newest > pd.Timedelta(days=1):
-        words += f" The newest is of {scope.newest:%Y-%m-%d}, {(scope.now - scope.newest).days:,} days before."
-    meant = {"superseded": "superseded", "earlier": "earlier", "later": "dated after now", "undated": "undated"}
+        words += f" The newest is of {scope.newest:%Y-%m-%d}, {text.lasting(scope.now - scope.newest)} before."
+    meant = {
+        "superseded": "superseded",
+        "not_asked": "not asked",
+        "earlier": "earlier",
+        "later": "dated after now",
+        "undated": "undated",
+    }
     left = [
         ", ".join(f"{counts[name]:,} {meant[name]}" for name in meant if counts[name]) + f" ({table})"
         for table, counts in scope.left_out.items()
@@ -107,6 +117,18 @@ def _counted(counts: dict[Hashable, Any]) -> str:
     )
 
 
+def _counted_things(rows: pd.DataFrame) -> str:
+    """What the rows of one check are about, counted: certificates or chains, and the services that showed them."""
+    services = text.counted(name_services(rows).nunique(), "service")
+    thing = _THINGS.get(rows["check"].iloc[0])
+    if thing is None or rows["leaf_sha256"].isna().any():
+        return services
+    if rows["found"].str.endswith(NO_CHAIN).all():
+        thing = "certificate"
+    count = rows["leaf_sha256"].nunique() if thing == "certificate" else len(rows)
+    return f"{text.counted(count, thing)} of {services}"
+
+
 def _describe_verdicts(rows: pd.DataFrame) -> Iterator[str]:
     for verdict, group in rows[rows["is_finding"].eq(True).fillna(False)].groupby("verdict", sort=False):
         yield from _describe_findings(str(verdict).replace("_", " "), group)
@@ -114,14 +136,14 @@ def _describe_verdicts(rows: pd.DataFrame) -> Iterator[str]:
         yield (
             f"  {verdict}: {_listed(group['found'])}"
             if group["rule"].notna().all()
-            else f"  {verdict}, {len(group):,} ×"
+            else f"  {verdict}, {_counted_things(group)}"
         )
     reasons = list(rows[rows["is_finding"].isna()].groupby("reason", sort=False, dropna=False))
     for reason, group in reasons[:MOST_REASONS]:
-        yield f"  unknown, {len(group):,} ×: {reason}"
+        yield f"  unknown, {_counted_things(group)}: {reason}"
     if len(reasons) > MOST_REASONS:
-        more = sum(len(group) for _, group in reasons[MOST_REASONS:])
-        yield f"  unknown, {more:,} ×: {len(reasons) - MOST_REASONS:,} more reasons; --json lists all"
+        more = pd.concat([group for _, group in reasons[MOST_REASONS:]])
+        yield f"  unknown, {_counted_things(more)}: {len(reasons) - MOST_REASONS:,} more reasons; --json lists all"
 
 
 def _describe_claim(rows: pd.DataFrame) -> Iterator[str]:

@@ -29,6 +29,7 @@ from toolkit.tables import Tables, as_pem
 from toolkit.targets import Target
 
 if TYPE_CHECKING:
+    from toolkit.checking import InService
     from toolkit.lab import Clock  # the lab is imported when it is used
 
 _LOOK_COLUMNS: Final = (
@@ -165,7 +166,7 @@ def check(arguments: argparse.Namespace) -> int:
 
     roots, policy = _load_rules(arguments)
     tables = toolkit.read(arguments.source, since=arguments.since, until=arguments.until)
-    now = arguments.now or arguments.as_of or _present(tables)
+    now = arguments.now or arguments.as_of or _find_present(tables)
     if endings.has_certificates_alone(tables):
         return _check_endings(tables, arguments, now)
     checks = toolkit.checking.check(
@@ -182,24 +183,41 @@ def check(arguments: argparse.Namespace) -> int:
     if arguments.json:
         names = ("source", "since", "until", "policy", "roots", "thresholds", "history")
         asked = {name: getattr(arguments, name) for name in names}
-        window = {"observed_since": scope.since, "surveyed_since": scope.surveyed_since, "left_out": scope.left_out}
+        window = {
+            "newest": scope.newest, "observed_since": scope.since, "surveyed_since": scope.surveyed_since,
+            "left_out": scope.left_out,
+        }  # fmt: skip
         print_checks_as_json(checks, {**asked, "now": now, "as_of": as_of, **window, **counts})
     else:
         print_checks(tables, checks, scope, arguments, now)
-    if not toolkit.checking.was_reached(tables):
-        when = " in that time" if arguments.since or arguments.until else ""
-        print(f"tls-toolkit: {text.for_terminal(arguments.source)}: no look{when} came to an answer, so there is "
-              "nothing to judge; `tls-toolkit store info` counts the failures of a store.",
-              file=sys.stderr)  # fmt: skip
-        return NOTHING_REACHED
+    if scope.is_outdated and scope.newest is not None:
+        _say(f"{arguments.source}: the newest observation is of {scope.newest:%Y-%m-%d %H:%M} UTC, "
+             f"{text.lasting(scope.now - scope.newest)} before {now:%Y-%m-%d}, and says little about that day. Run "
+             "`tls-toolkit collect`, or give the day to judge with --now.")  # fmt: skip
     if counts["findings"]:
         return FINDINGS
+    why = _find_why_nothing_is_judged(tables, scope, counts, is_limited=bool(arguments.since or arguments.until))
+    if why is None:
+        return FINE
+    _say(f"{arguments.source}: {why}")
+    return NOTHING_REACHED
+
+
+def _find_why_nothing_is_judged(
+    tables: Tables, scope: "InService", counts: dict[str, int], *, is_limited: bool
+) -> str | None:
+    """Why a check without findings says nothing at all about the services; null: it calls something fine."""
+    if not toolkit.checking.was_reached(tables):
+        return (
+            f"no look{' in that time' if is_limited else ''} came to an answer, so there is nothing to judge; "
+            "`tls-toolkit store info` counts the failures of a store."
+        )
     if not toolkit.checking.was_reached(scope.tables):
-        print(f"tls-toolkit: {text.for_terminal(arguments.source)}: nothing is known to be in service on "
-              f"{now:%Y-%m-%d}, so there is nothing to judge; --now judges as of another day, --history everything.",
-              file=sys.stderr)  # fmt: skip
-        return NOTHING_REACHED
-    return FINE
+        return (
+            f"nothing is known to be in service on {scope.now:%Y-%m-%d}, so there is nothing to judge; --now judges as "
+            "of another day, --history everything."
+        )
+    return None if counts["fine"] else "every verdict is unknown, so nothing is known to be fine; each has its reason."
 
 
 def _check_endings(tables: Tables, arguments: argparse.Namespace, now: datetime) -> int:
@@ -215,14 +233,19 @@ def _check_endings(tables: Tables, arguments: argparse.Namespace, now: datetime)
     return FINDINGS if found["state"].isin(endings.FINDINGS).any() else FINE
 
 
-def _present(tables: Tables) -> datetime:
+def _find_present(tables: Tables) -> datetime:
+    """The day from which `check` and `report` count where none is given; a clock that is behind is said."""
     clock = datetime.now(UTC)
     present = toolkit.checking.date_present(tables, clock=clock)
     if present > clock:
-        print(f"tls-toolkit: days are counted from {present:%Y-%m-%d %H:%M} UTC, the newest row, which is dated "
-              f"{present - clock} after this machine's clock: set one of the two clocks (NTP).",
-              file=sys.stderr)  # fmt: skip
+        _say(f"days are counted from {present:%Y-%m-%d %H:%M} UTC, the newest row, which is dated "
+             f"{text.lasting(present - clock)} after this machine's clock: set one of the two clocks "
+             "(NTP).")  # fmt: skip
     return present
+
+
+def _say(words: str) -> None:
+    print(f"tls-toolkit: {text.for_terminal(words, limit=1000)}", file=sys.stderr)
 
 
 def _load_rules(arguments: argparse.Namespace) -> tuple[Sequence[bytes], Sequence[Rule]]:
@@ -247,10 +270,11 @@ def report(arguments: argparse.Namespace) -> int:
         raise UsageError(
             f"A report needs {error.name}, which is not installed: pip install 'tls-toolkit[notebooks]'."
         ) from error
+    now = arguments.now or _find_present(toolkit.read(arguments.source, since=arguments.since, until=arguments.until))
     report.write_report(
         arguments.source,
         arguments.output,
-        now=arguments.now or datetime.now(UTC),
+        now=now,
         since=arguments.since,
         until=arguments.until,
         policy=arguments.policy,

@@ -107,9 +107,18 @@ class Judged:
     def _best(self, instant: datetime) -> Outcome:
         """Of the paths that were found the one with the fewest problems; another may be right that was not."""
         best = min((self._outcome(candidate, instant) for candidate in self._candidates), key=_rank)
-        if best.verdict == "untrusted" and self._is_exhausted:
+        if best.verdict == "untrusted" and self._is_exhausted and not self._leaf_problems(instant):
             return replace(best, verdict="unknown", reason=f"{best.reason}; there are more paths than were tried")
         return best
+
+    def _leaf_problems(self, instant: datetime) -> list[Problem]:
+        """What is wrong with the leaf on every path to every root: its validity and its names."""
+        leaf = self._candidates[0].path[0]
+        dated = find_dated_problems((leaf,), instant, has_root=False)
+        problems = [problem for problem in dated if problem.kind == "validity"]
+        if self._host is not None and (problem := find_name_problem(leaf, self._host, instant)):
+            problems.append(problem)
+        return problems
 
     def undated(self) -> Outcome:
         """The outcome for a look whose instant is not known well enough."""
@@ -132,8 +141,8 @@ class Judged:
     def _outcome(self, candidate: Candidate, instant: datetime) -> Outcome:
         path, has_root = candidate.path, candidate.has_root
         problems = find_dated_problems(path, instant, has_root=has_root) + list(candidate.usage)
-        if self._host is not None and (problem := find_name_problem(path[0], self._host, instant)):
-            problems.append(problem)
+        of_leaf = self._leaf_problems(instant)
+        problems += [problem for problem in of_leaf if problem.kind == "name"]
         certain = [problem for problem in problems if problem.position not in candidate.unseen]
         wrong, doubtful = {problem.kind for problem in certain}, {problem.kind for problem in problems}
         right = {kind: False if kind in wrong else None if kind in doubtful else True for kind in KINDS}
@@ -142,13 +151,14 @@ class Judged:
         ]
         is_flawed = candidate.flaw is not None
         if candidate.flaw is not None:
-            broken.insert(0, candidate.flaw)
+            # What decides the verdict comes first.
+            broken.insert(0 if candidate.is_flaw_certain or not of_leaf else len(broken), candidate.flaw)
         is_unknown = candidate.unjudged is not None or self._host is None
         valid_from, valid_until = max(e.not_before for e in path), min(e.not_after for e in path)
         is_ever_valid = has_root and valid_from <= valid_until
         verdict: Literal["trusted", "untrusted", "unknown"] = "trusted"
         if is_flawed:
-            verdict = "untrusted" if candidate.is_flaw_certain else "unknown"
+            verdict = "untrusted" if candidate.is_flaw_certain or of_leaf else "unknown"
         elif certain:
             verdict = "untrusted"
         elif problems or is_unknown:

@@ -78,9 +78,9 @@ def verify_chains(
       the looks are not dated)
     - `verdict` (string): `trusted`: path, validity, name, usage and signatures are right; `untrusted`: a path to a root
       that we hold exists and one of them is not right, or an intermediate that we hold was not served, or a signature
-      is forged; `unknown`: everything else. The chain was not recorded, the root is not among `roots`, an element
-      cannot be read, the look is not dated, the search was given up, or the one thing wrong is an intermediate that was
-      not recorded as served
+      is forged, or the leaf is out of its validity or does not name the host, which no root can mend; `unknown`:
+      everything else. The chain was not recorded, the root is not among `roots`, an element cannot be read, the look is
+      not dated, the search was given up, or the one thing wrong is an intermediate that was not recorded as served
     - `is_path_found` (boolean, from the leaf to a root; null: no chain to search), `is_within_validity` (every element,
       the root included), `is_name_match`, `is_key_usage_right` (CA flag, keyUsage, extendedKeyUsage, path length, name
       constraints, critical extensions that clients do not process, explicit curve parameters, proxy certificates),
