@@ -46,6 +46,16 @@ class InService:
     `now`), `is_judged` (boolean, has rows in `tables`), `is_asked` (boolean, was observed in the window, with an answer
     or without). `left_out` counts rows that are not judged, of `observations` and of `answers` of surveys:
     `superseded` in the window, `earlier` than it, `later` than `now`, `undated`.
+
+    >>> import toolkit
+    >>> from datetime import UTC, datetime
+    >>> tables = toolkit.load_example("lab-sample")
+    >>> scope = toolkit.checking.find_in_service(tables, now=datetime(2026, 1, 24, tzinfo=UTC))
+    >>> print(toolkit.chart.tabulate(scope.services, columns=["service", "last_at", "is_judged"], rows=2))
+                      service    last_at is_judged
+     https://www.lab.test:443 2026-01-24       yes
+    imaps://imap.lab.test:993 2026-01-24       yes
+    … and 5 more rows
     """
 
     tables: Tables
@@ -69,6 +79,13 @@ def find_in_service(tables: Tables, *, now: datetime, history: bool = False) -> 
     row that was known at `now`. A row known by bounds counts by their end: it was known at `now` if that is not later.
 
     Raises `UsageError` where `now` has no zone.
+
+    >>> import toolkit
+    >>> from datetime import UTC, datetime
+    >>> tables = toolkit.load_example("lab-sample")
+    >>> scope = toolkit.checking.find_in_service(tables, now=datetime(2026, 1, 24, tzinfo=UTC))
+    >>> len(scope.tables.observations), len(scope.known.observations), f"{scope.since:%Y-%m-%d}"
+    (19, 1520, '2025-12-20')
     """
     today = zoned(now, "now")
     expiry = summarise_expiry(tables, now=now)
@@ -116,6 +133,12 @@ def date_present(tables: Tables, *, clock: datetime) -> datetime:
 
     What was observed has happened: where its date lies a little after this machine's clock, the collector's clock is
     ahead of it, and the row is as new as a row can be. What is dated further ahead is not believed.
+
+    >>> import toolkit
+    >>> from datetime import UTC, datetime
+    >>> tables = toolkit.load_example("lab-sample")
+    >>> str(toolkit.checking.date_present(tables, clock=datetime(2026, 1, 23, 23, tzinfo=UTC)))
+    '2026-01-24 00:00:00+00:00'
     """
     present = zoned(clock, "clock")
     instants = pd.concat([tables.observations["observed_at"], tables.support["observed_at"]])
