@@ -1,15 +1,12 @@
-"""What every test shares: no display, no open figures, where outside truth lies, which programs it needs."""
+"""What every test shares: where outside truth lies, which programs it needs."""
 
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import pytest
 from hypothesis import settings
 
-plt.switch_backend("Agg")
 settings.register_profile("house", deadline=None)  # a busy machine is no failure
 settings.load_profile("house")
 
@@ -38,9 +35,3 @@ def need(program: str) -> str:
 @pytest.fixture(name="need", scope="session")
 def _need() -> object:
     return need
-
-
-@pytest.fixture(autouse=True)
-def _close_figures() -> Iterator[None]:
-    yield
-    plt.close("all")

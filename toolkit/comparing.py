@@ -100,6 +100,19 @@ def compare_verifiers(
     `openssl`.
 
     Raises `UsageError` as `verify_chains`.
+
+    >>> import toolkit
+    >>> from toolkit.lab import Lab
+    >>> tables = toolkit.load_example("lab-sample").within(services="smtp://relay.lab.test:587")
+    >>> verdicts = toolkit.compare_verifiers(tables, roots=Lab().roots)
+    >>> print(toolkit.chart.tabulate(verdicts, columns=["verdict", "cryptography_verdict", "is_agreed"]))
+      verdict cryptography_verdict is_agreed
+    untrusted            untrusted       yes
+      trusted              trusted       yes
+      trusted              trusted       yes
+      trusted              trusted       yes
+      trusted              trusted       yes
+      trusted              trusted       yes
     """
     require_tables(tables, "compare_verifiers")
     anchors = load_roots(roots)

@@ -24,6 +24,18 @@ def read(
     Raises `ReadError`, naming file, line and next step, where there is nothing to read or it is damaged;
     `StoreError` for a store that is; `UsageError` for what is not a path, an unknown format, or an instant without a
     zone.
+
+    >>> import toolkit
+    >>> from tempfile import TemporaryDirectory
+    >>> tables = toolkit.load_example("google-mail")
+    >>> with TemporaryDirectory() as folder:
+    ...     tables.to_csv(folder)
+    ...     toolkit.read(folder, since="2020-01-01T00:00:00Z")
+    Tables
+      observations  32 rows of 10 services, 0 failed; 2020-02-04 to 2026-09-23; recorded data
+      certificates  9 rows
+      support       0 rows
+      rounds        0 rows
     """
     readers.require_path(path)
     if format == "store" or (format is None and _is_store(path)):

@@ -27,7 +27,16 @@ NOT_HELD: Final = "certificates-not-held.txt"
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Tables:
-    """Four frames with the columns of `toolkit.schema` (data dictionary: `data/README.md`)."""
+    """Four frames with the columns of `toolkit.schema` (data dictionary: `data/README.md`).
+
+    >>> import toolkit
+    >>> toolkit.load_example("web-series")
+    Tables
+      observations  189 rows of 8 services, 0 failed; 2023-11-15 to 2026-03-17; recorded data
+      certificates  170 rows
+      support       0 rows
+      rounds        0 rows
+    """
 
     observations: pd.DataFrame
     certificates: pd.DataFrame
@@ -68,6 +77,16 @@ class Tables:
 
         Raises `SchemaError` for an unknown column, a value that does not fit, a null where none may be, or bounds
         that end before they begin.
+
+        >>> import toolkit
+        >>> given = toolkit.load_example("google-mail")
+        >>> encrypted = given.observations[given.observations["protocol"] == "TLS 1.3"]
+        >>> toolkit.Tables.from_frames(encrypted, given.certificates)
+        Tables
+          observations  17 rows of 7 services, 0 failed; 2019-09-08 to 2026-09-23; recorded data
+          certificates  24 rows
+          support       0 rows
+          rounds        0 rows
         """
         given = dict(zip(schema.TABLES, (observations, certificates, support, rounds), strict=True))
         made = {}
@@ -78,7 +97,14 @@ class Tables:
 
     @classmethod
     def concat(cls, parts: Iterable["Tables"]) -> Self:
-        """The rows of all parts, in order; of repeats the first stands."""
+        """The rows of all parts, in order; of repeats the first stands.
+
+        >>> import toolkit
+        >>> mail, web = toolkit.load_example("google-mail"), toolkit.load_example("web-series")
+        >>> both = toolkit.Tables.concat([mail, web])
+        >>> len(mail.certificates), len(web.certificates), len(both.certificates)
+        (24, 170, 192)
+        """
         listed = list(parts)
         joined = {}
         for field in fields(cls):
@@ -99,6 +125,15 @@ class Tables:
         `observed_from` and `observed_until` put it outside. With any limit, `certificates` holds those that the looks
         name (leaf or chain), and `rounds` those that the rows belong to; without, all. Raises `UsageError` for an
         instant without a zone.
+
+        >>> import toolkit
+        >>> tables = toolkit.load_example("lab-sample")
+        >>> tables.within(since="2025-09-01T00:00:00Z", services="https://www.lab.test:443")
+        Tables
+          observations  98 rows of 1 service, 0 failed; 2025-09-02 to 2026-01-24; lab data
+          certificates  5 rows
+          support       226 rows (176 refused, 50 accepted)
+          rounds        0 rows
         """
         begins, ends = zoned_limits(since, until)
         named = {services} if isinstance(services, str) else None if services is None else set(services)
@@ -125,6 +160,19 @@ class Tables:
         `questions` (Int64, answers of surveys), `undated` (Int64, looks and answers that not even bounds date),
         `known_from`, `known_until` (instants, the outermost that instants and bounds tell of looks and answers; null
         where there are none).
+
+        >>> import toolkit
+        >>> overview = toolkit.load_example("lab-sample").overview()
+        >>> columns = ["service", "looks", "failures", "certificates", "longest_gap_days"]
+        >>> print(toolkit.chart.tabulate(overview, columns=columns))
+                            service looks             failures certificates longest_gap_days
+           https://www.lab.test:443   160                    –            5              3.0
+          imaps://imap.lab.test:993   240              2 reset            4              3.0
+           pop3s://pop.lab.test:995   160                    –            4              3.0
+          smtp://legacy.lab.test:25    80                    –            2              3.0
+              smtp://mx.lab.test:25   480                    –           10              3.0
+          smtp://relay.lab.test:587   240 9 deferred, 6 closed            5              3.0
+        smtps://submit.lab.test:465   160                    –            5              3.0
         """
         looks = self.observations
         by_service = looks.groupby("service", dropna=False)
@@ -170,6 +218,16 @@ class Tables:
         everything is written, the folder is as it was: an error such as a full disk (`OSError`) changes nothing.
         `toolkit.read` refuses a folder in which the process was killed while it replaced the files. Raises `UsageError`
         for the folder of a store.
+
+        >>> import toolkit
+        >>> from tempfile import TemporaryDirectory
+        >>> tables = toolkit.load_example("web-series").within(services="https://akamai.com:443")
+        >>> with TemporaryDirectory() as folder:
+        ...     tables.to_csv(folder)
+        ...     print(sorted(path.name for path in Path(folder).iterdir()))
+        ...     print(len(toolkit.read(folder).observations))
+        ['certificates', 'observations.csv', 'rounds.csv', 'support.csv']
+        9
         """
         path = Path(folder)
         if any((path / name / "_delta_log").is_dir() for name in schema.TABLES):

@@ -86,6 +86,11 @@ class Target:
     `server_name` is what the hello names (SNI; RFC 6066 allows host names only, so null for an IP address).
     `connect_to` (host, port) is dialled instead of the service's own. `source` goes into each row: `live`,
     or `lab` for the lab's services, also where one is named by hand.
+
+    >>> import toolkit
+    >>> target = toolkit.Target("smtp", "mx.example.org", 25, server_name="mx.example.org")
+    >>> target.service, target.source
+    ('smtp://mx.example.org:25', 'live')
     """
 
     scheme: str
@@ -127,6 +132,10 @@ def parse_target(text: str, *, connect_to: str | None = None) -> Target:
 
     >>> parse_target("smtp.gmail.com.:587").service
     'smtp://smtp.gmail.com:587'
+
+    >>> import toolkit
+    >>> toolkit.parse_target("https://[::1]:8443")
+    Target(scheme='https', host='::1', port=8443, server_name=None, connect_to=None, source='live')
     """
     if text.strip() in PRESETS:
         raise UsageError(f"{text!r} is a preset; name one of its services: {', '.join(PRESETS[text.strip()])}.")

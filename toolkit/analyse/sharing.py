@@ -35,6 +35,15 @@ def find_sharing(tables: Tables) -> pd.DataFrame:
 
     Observations whose source names no service are left out. Sorted by kind, number of services (most first),
     hash and service. The span is null where each service had stopped before the next one began.
+
+    >>> import toolkit
+    >>> shared = toolkit.find_sharing(toolkit.load_example("lab-sample"))
+    >>> print(toolkit.chart.tabulate(shared, columns=["kind", "service", "services", "looks"], rows=3))
+           kind                     service services looks
+    certificate       smtp://mx.lab.test:25        3    62
+    certificate   smtp://relay.lab.test:587        3    60
+    certificate smtps://submit.lab.test:465        3    46
+    … and 43 more rows
     """
     require_tables(tables, "find_sharing")
     seen = find_sightings(tables).dropna(subset="service")

@@ -55,6 +55,17 @@ def find_sightings(tables: Tables) -> pd.DataFrame:
     a leaf (failures, sources that print facts only) are not looks. A leaf without a row in `certificates` is in
     a line whose `key_type` is null, because its type is not known. Row order and repeats do not matter.
     Rows are sorted by line, then by `not_before`, `first_seen` and hash, nulls last.
+
+    >>> import toolkit
+    >>> tables = toolkit.load_example("lab-sample").within(services="https://www.lab.test:443")
+    >>> sightings = toolkit.find_sightings(tables)
+    >>> print(toolkit.chart.tabulate(sightings, columns=["key_type", "first_seen", "last_seen", "looks"]))
+    key_type first_seen  last_seen looks
+          EC 2025-06-01 2025-07-07    24
+          EC 2025-07-04 2025-09-02    39
+          EC 2025-09-02 2025-11-01    40
+          EC 2025-11-01 2026-01-06    44
+          EC 2026-01-06 2026-01-24    13
     """
     require_tables(tables, "find_sightings")
     looks = find_looks(tables)

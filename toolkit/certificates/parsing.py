@@ -34,6 +34,11 @@ def parse_certificate(der: bytes) -> dict[str, object]:
 
     >>> parse_certificate(b"hello")["parse_error"]
     'certificate: cut short'
+
+    >>> import toolkit
+    >>> facts = toolkit.certificates.parse_certificate(toolkit.load_example("google-mail").certificates["der"][0])
+    >>> facts["subject"], facts["key_type"], facts["key_bits"]
+    ('CN=smtp.gmail.com', 'EC', 256)
     """
     row: dict[str, object] = dict.fromkeys(column.name for column in schema.TABLES["certificates"])
     row |= {"cert_sha256": hashlib.sha256(der).hexdigest(), "der": der}

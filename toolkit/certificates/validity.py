@@ -22,13 +22,23 @@ def is_encoded_as_required(der: bytes) -> bool | None:
 
     Null where the certificate cannot be read as far as its validity. 99991231235959Z, which says that there is no
     well-defined end, is such a date (RFC 5280, section 4.1.2.5).
+
+    >>> import toolkit
+    >>> ders = toolkit.load_example("google-mail").certificates["der"]
+    >>> sum(toolkit.certificates.is_encoded_as_required(der) for der in ders), len(ders)
+    (24, 24)
     """
     times = _times(der)
     return None if times is None else all(_is_as_required(tag, content) for tag, content in times)
 
 
 def show_validity(der: bytes) -> str:
-    """Both dates as they are written, such as `UTCTime 260101000000Z to GeneralizedTime 20500101000000Z`."""
+    """Both dates as they are written, such as `UTCTime 260101000000Z to GeneralizedTime 20500101000000Z`.
+
+    >>> import toolkit
+    >>> toolkit.certificates.show_validity(toolkit.load_example("google-mail").certificates["der"][0])
+    'UTCTime 241021083756Z to UTCTime 250113083755Z'
+    """
     times = _times(der)
     if times is None:
         return "unknown dates"

@@ -55,6 +55,11 @@ def say(sentence: str, **values: object) -> Shown:
     1,200 looks at 1 service.
     >>> say("It is {name}.", name="<b>").html
     '<p class="tex2jax_ignore mathjax_ignore">It is &lt;b&gt;.</p>'
+
+    >>> import toolkit
+    >>> observations = toolkit.load_example("google-mail").observations
+    >>> toolkit.chart.say("{n:# look} at {m:# service}.", n=len(observations), m=observations["service"].nunique())
+    65 looks at 12 services.
     """
     html = _Html().format(sentence, **values)
     return Shown(f'<p class="{_UNTYPESET}">{html}</p>', _Words().format(sentence, **values))
@@ -70,6 +75,14 @@ def tabulate(frame: pd.DataFrame, *, columns: Sequence[str] | None = None, rows:
     >>> print(tabulate(pd.DataFrame({"host": ["mx.example"], "days_left": [3.14159]})))
           host days_left
     mx.example      3.14
+
+    >>> import toolkit
+    >>> certificates = toolkit.load_example("web-series").certificates
+    >>> toolkit.chart.tabulate(certificates, columns=["cert_sha256", "key_type", "not_after"], rows=2)
+      cert_sha256 key_type        not_after
+    0082e828f5e0…       EC 2025-11-03 19:21
+    0245f647525c…      RSA 2024-11-06 14:38
+    … and 168 more rows
     """
     _require_frame(frame)
     chosen = frame if columns is None else frame[_known(columns, frame)]

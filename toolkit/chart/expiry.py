@@ -55,6 +55,14 @@ def plot_expiry(
 
     `by` puts the rows in groups, the one with the soonest end first: under a heading for each issuer, or for each
     service that has several rows. Returns the axes. Raises `UsageError` for another `by` or frame.
+
+    >>> import toolkit
+    >>> from datetime import UTC, datetime
+    >>> tables = toolkit.load_example("lab-sample").within(services="https://www.lab.test:443")
+    >>> expiry = toolkit.summarise_expiry(tables, now=datetime(2026, 1, 24, tzinfo=UTC))
+    >>> ax = toolkit.chart.plot_expiry(expiry)
+    >>> ax.get_title(loc="left")
+    'What expires when  ·  lab data'
     """
     if by not in (None, *_NOT_SAID):
         raise UsageError(f"by={by!r}: write one of {', '.join(_NOT_SAID)}, or leave it out.")

@@ -32,6 +32,12 @@ def plot_findings(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     binds (must) or advises (should). A blank cell: the
     rule has nothing to judge there. Rows beyond 40 are left out and counted below. Returns the axes.
     Raises `UsageError` for another frame.
+
+    >>> import toolkit
+    >>> tables = toolkit.load_example("lab-sample").within(since="2026-01-15T00:00:00Z")
+    >>> ax = toolkit.chart.plot_findings(toolkit.judge(tables, "ietf"))
+    >>> ax.get_title(loc="left")
+    'Findings: ietf  ·  lab data'
     """
     canvas.check_frame(frame, "policy", "rule", "verdict", what="what `judge` or `summarise_findings` returns")
     if frame.empty:

@@ -46,6 +46,12 @@ def plot_sightings(frame: pd.DataFrame, *, ax: Axes | None = None, now: datetime
     `frame` is what `find_sightings` returns. Thin: valid; thick, or a dot: seen, from the first look to the last;
     a hollow arrow: no look tells when it began or ended. `now` (an instant with a zone) draws a line. Returns the
     axes; a new figure's height follows the number of rows. Raises `UsageError` for another frame.
+
+    >>> import toolkit
+    >>> tables = toolkit.load_example("lab-sample").within(services="https://www.lab.test:443")
+    >>> ax = toolkit.chart.plot_sightings(toolkit.find_sightings(tables))
+    >>> ax.get_title(loc="left"), [label.get_text() for label in ax.get_yticklabels()]
+    ('Certificates seen  ·  lab data', ['https://www.lab.test:443'])
     """
     canvas.check_frame(frame, "leaf_sha256", "not_seen_before", "not_seen_after", what="what `find_sightings` returns")
     lives = _lives(frame, frame["leaf_sha256"]) if len(frame) else frame
@@ -71,6 +77,12 @@ def plot_rotations(frame: pd.DataFrame, *, ax: Axes | None = None, now: datetime
     instant with a zone) draws a line. Rows are in the order of their names, `mx2` before `mx10`; of more than 40 those
     are kept on which a return or a certain overlap was caught last, then those that rotated last. Returns the axes; a
     new figure's height follows the number of rows. Raises `UsageError` for another frame.
+
+    >>> import toolkit
+    >>> tables = toolkit.load_example("lab-sample").within(services="imaps://imap.lab.test:993")
+    >>> ax = toolkit.chart.plot_rotations(toolkit.find_rotations(tables))
+    >>> ax.get_title(loc="left")
+    'Certificate rotations  ·  lab data'
     """
     canvas.check_frame(frame, "predecessor_sha256", "successor_sha256", what="what `find_rotations` returns")
     if frame.empty:

@@ -52,6 +52,14 @@ def plot_renewals(
       that would overlap are one bar with their number. Lines beyond 40, the latest, are left out and counted below.
 
     Lines without a forecast are not drawn. Returns the axes. Raises `UsageError` for another view or frame.
+
+    >>> import toolkit
+    >>> from datetime import UTC, datetime
+    >>> tables = toolkit.load_example("lab-sample").within(services="https://www.lab.test:443")
+    >>> renewals = toolkit.forecast_renewals(tables, now=datetime(2026, 1, 24, tzinfo=UTC), years=1)
+    >>> ax = toolkit.chart.plot_renewals(renewals)
+    >>> ax.get_title(loc="left")
+    'Renewals to come of 1 line  ·  lab data'
     """
     if view not in ("calendar", "lines"):
         raise UsageError(f"view={view!r}: write 'calendar' or 'lines'.")
@@ -120,6 +128,11 @@ def plot_lifetimes(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     return); each certificate is drawn once. A cross is above the cap of the day on which its validity began, which
     binds public CAs only; the stairs are the caps in force, all of them. The last second counts. Returns the axes.
     Raises `UsageError` for a frame without validity.
+
+    >>> import toolkit
+    >>> ax = toolkit.chart.plot_lifetimes(toolkit.load_example("web-series").certificates)
+    >>> ax.get_title(loc="left")
+    'Lifetimes of certificates'
     """
     canvas.check_frame(frame, "not_before", "not_after", what="certificates, one row each, with their validity")
     key = next((name for name in ("cert_sha256", "leaf_sha256") if name in frame), None)

@@ -38,6 +38,13 @@ def plot_rollout(
     rows those that showed both certificates come first; the rest is counted below. `margin_days` is
     how much is drawn on either side of what is certain (default: three quarters of it, at least two days). Returns
     the axes. Raises `UsageError` where `rotation` has not one row, or a frame is another.
+
+    >>> import toolkit
+    >>> tables = toolkit.load_example("lab-sample").within(services="https://www.lab.test:443")
+    >>> rotations = toolkit.find_rotations(tables)
+    >>> ax = toolkit.chart.plot_rollout(tables.observations, rotation=rotations.head(1))
+    >>> ax.get_title(loc="left")
+    'One rotation close up, https://www.lab.test:443  ·  lab data'
     """
     canvas.check_frame(frame, "leaf_sha256", what="the table `observations`, or a log of what was served")
     canvas.check_frame(rotation, "start_max_at", "done_min_at", what="a row of what `find_rotations` returns")

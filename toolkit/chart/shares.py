@@ -32,6 +32,12 @@ def plot_shares(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     which they were first shown (in one window: in which they were last shown). A certificate that a window of its line
     did not show has share 0 there. Of more than 24 rows those with the most certificates are kept. Returns the axes.
     Raises `UsageError` for another frame.
+
+    >>> import toolkit
+    >>> tables = toolkit.load_example("lab-sample").within(services="smtps://submit.lab.test:465")
+    >>> ax = toolkit.chart.plot_shares(toolkit.estimate_shares(tables, window="7D"))
+    >>> ax.get_title(loc="left").splitlines()[0]
+    'Share of looks that showed each certificate, smtps://submit.lab.test:465'
     """
     canvas.check_frame(frame, "window_from_at", "share_min", what="what `estimate_shares` returns")
     if frame.empty:

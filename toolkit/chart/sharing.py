@@ -30,6 +30,11 @@ def plot_sharing(
     shared things the service itself showed. Services are ordered by similarity (average linkage), so that groups
     stand together; of more than 40 those that share the most are kept. Returns the axes. Raises `UsageError`
     for another frame.
+
+    >>> import toolkit
+    >>> ax = toolkit.chart.plot_sharing(toolkit.find_sharing(toolkit.load_example("lab-sample")))
+    >>> ax.get_title(loc="left")
+    'Shared certificates  ·  lab data'
     """
     canvas.check_frame(frame, "kind", "shared_sha256", what="what `find_sharing` returns")
     shown = frame[frame["kind"] == kind]

@@ -41,6 +41,12 @@ def plot_suites(
     are drawn as a date), at the one bound that is known, with dots towards the open side, or, undated, right of the
     axis. Rows beyond 40, the strongest, are left out and counted below. Returns the axes. Raises `UsageError` for
     another frame or policy.
+
+    >>> import toolkit
+    >>> tables = toolkit.load_example("google-mail").within(services="smtp://smtp.gmail.com:587")
+    >>> ax = toolkit.chart.plot_suites(tables.observations)
+    >>> ax.get_title(loc="left")
+    'Suites negotiated  ·  recorded data'
     """
     rules = Judge(policy)
     canvas.check_frame(frame, "suite", "offer", what="the table `observations`")

@@ -84,6 +84,13 @@ def plot_support(
     Cells without a row in the frame stay blank: nothing is on record. Rows beyond 40 are left out and counted below.
     Returns the axes. Raises `UsageError` where a view for one service is given several, for an unknown view or policy,
     and where the frame is not the one that the view draws.
+
+    >>> import toolkit
+    >>> from datetime import UTC, datetime
+    >>> tables = toolkit.load_example("lab-sample").within(services="smtp://legacy.lab.test:25")
+    >>> ax = toolkit.chart.plot_support(toolkit.summarise_support(tables, now=datetime(2026, 1, 24, tzinfo=UTC)))
+    >>> ax.get_title(loc="left").splitlines()[0]
+    'What smtp://legacy.lab.test:25 accepts, 2026-01-21'
     """
     rules = Judge(policy)
     if view is not None and view not in _VIEWS:

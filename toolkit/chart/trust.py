@@ -43,6 +43,13 @@ def plot_trust(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     Leaves that were untrusted at some time come first, then those that were trusted, then the others, each in the order
     of time. Verdicts on undated looks have no place on the axis; they, and rows beyond 40 (of the others, beyond ten),
     are left out and counted below. Returns the axes. Raises `UsageError` for another frame.
+
+    >>> import toolkit
+    >>> from toolkit.lab import Lab
+    >>> tables = toolkit.load_example("lab-sample").within(services="smtp://relay.lab.test:587")
+    >>> ax = toolkit.chart.plot_trust(toolkit.verify_chains(tables, roots=Lab().roots))
+    >>> ax.get_title(loc="left")
+    'Trust over time  ·  lab data'
     """
     what = "what `replay_trust` or `verify_chains` returns"
     canvas.check_frame(frame, "as_of_from", "as_of_until", "reason", what=what)

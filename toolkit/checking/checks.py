@@ -107,6 +107,20 @@ def check(
 
     Raises `UsageError` for an instant without a zone, an unknown policy or thresholds, no or unreadable roots, and for
     anything but `Tables`.
+
+    >>> import toolkit
+    >>> from datetime import UTC, datetime
+    >>> from toolkit.lab import Lab
+    >>> tables = toolkit.load_example("lab-sample")
+    >>> tables = tables.within(since="2026-01-01T00:00:00Z", services="smtp://legacy.lab.test:25")
+    >>> checks = toolkit.check(tables, now=datetime(2026, 1, 24, tzinfo=UTC), roots=Lab().roots, policy="ietf")
+    >>> print(toolkit.chart.tabulate(checks, columns=["check", "rule", "verdict", "severity"], rows=4))
+     check            rule     verdict severity
+    expiry               –     expired critical
+     trust               –   untrusted critical
+      ietf forward-secrecy falls short      low
+      ietf forward-secrecy falls short      low
+    … and 40 more rows
     """
     require_tables(tables, "check")
     anchors, rules = load_roots(roots), load_policy(policy)
@@ -368,7 +382,17 @@ def _with_rows_of(tables: Tables, findings: pd.DataFrame) -> pd.DataFrame:
 
 
 def count(checks: pd.DataFrame) -> dict[str, int]:
-    """How many rows of `check` are `findings`, `fine` and `unknown`."""
+    """How many rows of `check` are `findings`, `fine` and `unknown`.
+
+    >>> import toolkit
+    >>> from datetime import UTC, datetime
+    >>> from toolkit.lab import Lab
+    >>> tables = toolkit.load_example("lab-sample")
+    >>> tables = tables.within(since="2026-01-01T00:00:00Z", services="smtp://legacy.lab.test:25")
+    >>> checks = toolkit.check(tables, now=datetime(2026, 1, 24, tzinfo=UTC), roots=Lab().roots, policy="ietf")
+    >>> toolkit.checking.count(checks)
+    {'findings': 4, 'fine': 40, 'unknown': 0}
+    """
     is_finding = checks["is_finding"]
     return {
         "findings": int(is_finding.eq(True).sum()),
@@ -385,6 +409,19 @@ def count_services(checks: pd.DataFrame) -> pd.DataFrame:
 
     Columns: `check` (string), `services` (Int64), `findings`, `fine`, `unknown` (Int64, of the services), `statements`
     (Int64; 0 where the check is not about statements, which `services` leaves out).
+
+    >>> import toolkit
+    >>> from datetime import UTC, datetime
+    >>> from toolkit.lab import Lab
+    >>> tables = toolkit.load_example("lab-sample")
+    >>> tables = tables.within(since="2026-01-01T00:00:00Z", services="smtp://legacy.lab.test:25")
+    >>> checks = toolkit.check(tables, now=datetime(2026, 1, 24, tzinfo=UTC), roots=Lab().roots, policy="ietf")
+    >>> print(toolkit.checking.count_services(checks).to_string(index=False))
+           check  services  findings  fine  unknown  statements
+          expiry         1         1     0        0           0
+           trust         1         1     0        0           0
+            ietf         1         1     0        0           0
+    reachability         1         0     1        0           0
     """
     is_statement = (checks["level"] == "claim").fillna(False)
     names = name_services(checks).mask(is_statement, checks["rule"])

@@ -51,6 +51,16 @@ class InService:
     `superseded` in the window, `not_asked` there (the budget was spent, or the offer cannot be made), `earlier` than
     it, `later` than `now`, `undated`. Observations in the window without an answer are judged: by
     reachability, or with the answers of their survey.
+
+    >>> import toolkit
+    >>> from datetime import UTC, datetime
+    >>> tables = toolkit.load_example("lab-sample")
+    >>> scope = toolkit.checking.find_in_service(tables, now=datetime(2026, 1, 24, tzinfo=UTC))
+    >>> print(toolkit.chart.tabulate(scope.services, columns=["service", "last_at", "is_judged"], rows=2))
+                      service    last_at is_judged
+     https://www.lab.test:443 2026-01-24       yes
+    imaps://imap.lab.test:993 2026-01-24       yes
+    … and 5 more rows
     """
 
     tables: Tables
@@ -83,6 +93,13 @@ def find_in_service(tables: Tables, *, now: datetime, history: bool = False) -> 
     row that was known at `now`. A row known by bounds counts by their end: it was known at `now` if that is not later.
 
     Raises `UsageError` where `now` has no zone.
+
+    >>> import toolkit
+    >>> from datetime import UTC, datetime
+    >>> tables = toolkit.load_example("lab-sample")
+    >>> scope = toolkit.checking.find_in_service(tables, now=datetime(2026, 1, 24, tzinfo=UTC))
+    >>> len(scope.tables.observations), len(scope.known.observations), f"{scope.since:%Y-%m-%d}"
+    (19, 1520, '2025-12-20')
     """
     today = zoned(now, "now")
     expiry = summarise_expiry(tables, now=now)
@@ -130,6 +147,12 @@ def date_present(tables: Tables, *, clock: datetime) -> datetime:
 
     What was observed has happened: where its date lies a little after this machine's clock, the collector's clock is
     ahead of it, and the row is as new as a row can be. What is dated further ahead is not believed.
+
+    >>> import toolkit
+    >>> from datetime import UTC, datetime
+    >>> tables = toolkit.load_example("lab-sample")
+    >>> str(toolkit.checking.date_present(tables, clock=datetime(2026, 1, 23, 23, tzinfo=UTC)))
+    '2026-01-24 00:00:00+00:00'
     """
     present = zoned(clock, "clock")
     instants = pd.concat([tables.observations["observed_at"], tables.support["observed_at"]])

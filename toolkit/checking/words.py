@@ -33,6 +33,19 @@ def describe(checks: pd.DataFrame) -> Iterator[str]:
 
     Checks and rules with the most severe findings come first. The lines hold text from servers as it came: whoever
     shows them makes them harmless.
+
+    >>> import toolkit
+    >>> from datetime import UTC, datetime
+    >>> from toolkit.lab import Lab
+    >>> tables = toolkit.load_example("lab-sample")
+    >>> tables = tables.within(since="2026-01-01T00:00:00Z", services="smtp://legacy.lab.test:25")
+    >>> checks = toolkit.check(tables, now=datetime(2026, 1, 24, tzinfo=UTC), roots=Lab().roots, policy="ietf")
+    >>> for line in list(toolkit.checking.describe(checks))[:4]:
+    ...     print(line)
+    4 findings: 2 critical, 2 low
+    <BLANKLINE>
+    expiry: 1 service: 1 with findings, 0 fine, 0 unknown
+      expired: smtp://legacy.lab.test:25 (critical)
     """
     by_severity = checks["severity"].value_counts()
     shares = [f"{by_severity[word]:,} {word}" for word in SEVERITIES if word in by_severity]
@@ -53,7 +66,15 @@ def describe(checks: pd.DataFrame) -> Iterator[str]:
 
 
 def describe_in_service(scope: InService) -> str:
-    """Which rows `check` judged and which it left out, as sentences."""
+    """Which rows `check` judged and which it left out, as sentences.
+
+    >>> import toolkit
+    >>> from datetime import UTC, datetime
+    >>> tables = toolkit.load_example("lab-sample")
+    >>> scope = toolkit.checking.find_in_service(tables, now=datetime(2026, 1, 24, tzinfo=UTC))
+    >>> print(toolkit.checking.describe_in_service(scope).split(". ")[0])
+    Judged is what is in service: the last observations, from 2025-12-20 on, and the last surveys, from 2025-10-16 on
+    """
     if scope.since is None or scope.surveyed_since is None:
         return "Judged is everything that the tables hold (history)."
     words = (
@@ -78,12 +99,22 @@ def describe_in_service(scope: InService) -> str:
 
 
 def was_reached(tables: Tables) -> bool:
-    """Whether anything came to an answer: a look that was answered, or a question of a survey."""
+    """Whether anything came to an answer: a look that was answered, or a question of a survey.
+
+    >>> import toolkit
+    >>> toolkit.checking.was_reached(toolkit.observe("tls://127.0.0.1:1", progress=False))
+    False
+    """
     return bool((tables.observations["outcome"] == "ok").any() or (tables.support["state"] != "untested").any())
 
 
 def describe_scope(tables: Tables) -> str:
-    """How many looks at how many services, when, how many of them failed, and where they come from."""
+    """How many looks at how many services, when, how many of them failed, and where they come from.
+
+    >>> import toolkit
+    >>> toolkit.checking.describe_scope(toolkit.load_example("web-series"))
+    '189 looks at 8 services; 2023-11-15 to 2026-03-17; 189 dated by bounds, 0 undated, 0 failed (recorded data)'
+    """
     looks = tables.observations
     names = {*name_services(looks), *tables.support["service"]}
     parts = [f"{text.counted(len(looks), 'look')} at {text.counted(len(names), 'service')}"]
@@ -103,7 +134,13 @@ def describe_scope(tables: Tables) -> str:
 
 
 def describe_span(since: datetime | None, until: datetime | None) -> str:
-    """To which time the looks were limited, as a sentence with a space behind it; empty: to none."""
+    """To which time the looks were limited, as a sentence with a space behind it; empty: to none.
+
+    >>> from datetime import UTC, datetime
+    >>> import toolkit
+    >>> toolkit.checking.describe_span(datetime(2026, 1, 1, tzinfo=UTC), None)
+    'What was seen since 2026-01-01 00:00 UTC. '
+    """
     limits = [("since", since), ("before", until)]
     seen = " and ".join(f"{word} {instant:%Y-%m-%d %H:%M %Z}" for word, instant in limits if instant)
     return f"What was seen {seen}. " if seen else ""

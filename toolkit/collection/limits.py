@@ -28,6 +28,12 @@ class Limits:
 
     Raises `UsageError` for a limit that is not positive and finite, and for a blocked entry with a `/` that is not a
     network.
+
+    >>> import toolkit
+    >>> limits = toolkit.Limits(connect_seconds=2, blocked=("127.0.0.0/8",))
+    >>> looks = toolkit.observe("tls://127.0.0.1:1", limits=limits, progress=False).observations
+    >>> looks[["service", "outcome"]].values.tolist()
+    [['tls://127.0.0.1:1', 'skipped']]
     """
 
     resolve_seconds: float = 10.0
@@ -55,7 +61,13 @@ class Limits:
                     raise UsageError(f"Limits(blocked=…): {entry!r} is not a network: {error}.") from error
 
     def blocks(self, name: str) -> bool:
-        """Whether the host name or address is never to be asked."""
+        """Whether the host name or address is never to be asked.
+
+        >>> import toolkit
+        >>> limits = toolkit.Limits(blocked=("192.0.2.0/24", "mx.example.org"))
+        >>> limits.blocks("192.0.2.7"), limits.blocks("mx.example.org"), limits.blocks("example.org")
+        (True, True, False)
+        """
         try:
             address = ipaddress.ip_address(name)
         except ValueError:

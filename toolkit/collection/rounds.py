@@ -138,6 +138,14 @@ def collect(
     The row has the columns of `rounds` (data dictionary: `data/README.md`). Raises `UsageError` as `observe` does and
     for an unknown round and what is no store, `StoreError` where the store cannot be written: where that happens in
     the middle of a round, what was kept before stays, and the message says how many looks were made but not kept.
+
+    >>> import toolkit
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     ended = toolkit.collect("tls://127.0.0.1:1", folder, samples=2, progress=False)
+    ...     looks = toolkit.Store(folder).load().observations
+    >>> ended["end_reason"], looks["outcome"].tolist()
+    ('finished', ['port_closed', 'port_closed'])
     """
     store = as_store(store)
     known: set[Key] = set()

@@ -11,6 +11,11 @@ class Clock:
 
     `turn` and `advance` return when every server of the lab has seen the new time: a connection opened afterwards
     is answered by it.
+
+    >>> from toolkit.lab import Lab
+    >>> with Lab("slow-rollout") as lab:
+    ...     print(lab.clock())
+    2026-01-01 00:00:00+00:00
     """
 
     def __init__(self, begins_at: datetime, tell: Callable[[datetime], None]) -> None:
@@ -22,7 +27,14 @@ class Clock:
         return self._now
 
     def turn(self, to: datetime) -> datetime:
-        """Set the lab's time and return it. Raises `LabError` for a time before the present one or without a zone."""
+        """Set the lab's time and return it. Raises `LabError` for a time before the present one or without a zone.
+
+        >>> from datetime import UTC, datetime
+        >>> from toolkit.lab import Lab
+        >>> with Lab("slow-rollout") as lab:
+        ...     print(lab.clock.turn(datetime(2026, 2, 1, 12, tzinfo=UTC)))
+        2026-02-01 12:00:00+00:00
+        """
         if to.tzinfo is None:
             raise LabError(f"{to.isoformat()} has no zone; say which, such as datetime(…, tzinfo=timezone.utc).")
         if to < self._now:
@@ -35,5 +47,12 @@ class Clock:
         return self._now
 
     def advance(self, by: timedelta) -> datetime:
-        """Turn the clock forward by `by` and return the new time."""
+        """Turn the clock forward by `by` and return the new time.
+
+        >>> from datetime import timedelta
+        >>> from toolkit.lab import Lab
+        >>> with Lab("slow-rollout") as lab:
+        ...     print(lab.clock.advance(timedelta(days=30)))
+        2026-01-31 00:00:00+00:00
+        """
         return self.turn(self._now + by)

@@ -44,15 +44,24 @@ class Lab:
 
     The servers live in one process of their own, which ends with the context, with this process, or with its pipe.
 
-        with Lab("year", seed=7) as lab:
-            tables = toolkit.observe(lab.targets, clock=lab.clock)
-            lab.clock.advance(timedelta(days=1))
-
     `clock` begins at `begins_at`; after `ends_at` it may go on, but nothing changes any more. `schedule` is what the
     servers follow.
 
     Raises `LabError` for an unknown scenario, for a missing implementation (extra `lab`), and where the servers
     cannot start.
+
+    >>> import toolkit
+    >>> from datetime import timedelta
+    >>> from toolkit.lab import Lab, scenario
+    >>> with Lab(scenario("slow-rollout", services=1, machines=2), seed=7) as lab:
+    ...     before = toolkit.observe(lab.targets, clock=lab.clock, progress=False)
+    ...     now = lab.clock.advance(timedelta(days=180))
+    ...     after = toolkit.observe(lab.targets, clock=lab.clock, progress=False)
+    >>> sightings = toolkit.find_sightings(toolkit.Tables.concat([before, after]))
+    >>> print(toolkit.chart.tabulate(sightings, columns=["service", "first_seen", "looks"]))
+                  service first_seen looks
+    smtp://mx.lab.test:25 2026-01-01     1
+    smtp://mx.lab.test:25 2026-06-30     1
     """
 
     def __init__(self, scenario: str | Scenario | Schedule = "year", seed: int = 0) -> None:
@@ -103,6 +112,13 @@ class Lab:
         from the hello; null: none, or not read), `key_type`, `leaf_sha256` (string: of the certificate message that
         was sent; null: none was), `protocol` (string, null: not negotiated), `ending` (string: `served`, `refused`,
         `dropped`, `deferred`, `gone`: the client left before the handshake).
+
+        >>> import toolkit
+        >>> from toolkit.lab import Lab, scenario
+        >>> with Lab(scenario("slow-rollout", services=1), seed=7) as lab:
+        ...     tables = toolkit.observe(lab.targets, clock=lab.clock, progress=False)
+        ...     lab.log()[["service", "connection", "key_type", "ending"]].values.tolist()
+        [['smtp://mx.lab.test:25', 0, 'RSA', 'served']]
         """
         return framed(self._ask("log", None), _LOG)
 

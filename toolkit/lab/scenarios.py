@@ -51,6 +51,10 @@ class Scenario:
     how much one anycast address follows the other, for how long the other chain (`chain`, one of
     `toolkit.lab.CHAINS`) is handed out or the stranger answers. `default-certificate` has a line of certificates for
     each host and for its default. `year`, `museum`, `modern` and `mixed` take only `begins_at`, rates and `affinity`.
+
+    >>> from toolkit.lab import scenario
+    >>> scenario("rollback", services=2, machines=4).machines
+    4
     """
 
     name: str
@@ -89,7 +93,13 @@ class Scenario:
             raise LabError(f"begins_at={self.begins_at.isoformat()} has no zone; say which, such as tzinfo=UTC.")
 
     def schedule(self, seed: int) -> Schedule:
-        """What is served when under this seed. Raises `LabError` where the parameters contradict each other."""
+        """What is served when under this seed. Raises `LabError` where the parameters contradict each other.
+
+        >>> from toolkit.lab import scenario
+        >>> schedule = scenario("slow-rollout", services=1).schedule(seed=7)
+        >>> f"{schedule.begins_at:%Y-%m-%d}", f"{schedule.ends_at:%Y-%m-%d}", len(schedule.issues)
+        ('2026-01-01', '2026-09-04', 4)
+        """
         chance = np.random.default_rng([seed % 2**64, zlib.crc32(self.name.encode())])
         if self.name == "year":
             drawn = draw_year(chance, self.begins_at)

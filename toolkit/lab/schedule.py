@@ -36,6 +36,13 @@ class Issue:
     `key` numbers the key within its type: equal numbers are the same key, which is how a truth says key reuse.
     `issuer` names the intermediate that signs (`authority.ISSUERS`), `names` are the DNS names of its SAN.
     Issues that differ in their chain alone are one certificate.
+
+    >>> from datetime import UTC, datetime
+    >>> from toolkit.lab import Issue
+    >>> from toolkit.lab.authority import ISSUERS
+    >>> begins_at, ends_at = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)
+    >>> Issue(("mx.lab.test",), "RSA", 1, list(ISSUERS)[0], begins_at, ends_at).chain
+    'whole'
     """
 
     names: tuple[str, ...]
@@ -53,6 +60,12 @@ class Switch:
 
     `server_name`: to clients that name this host; null: to everyone whose host it has no switch for, which is its
     default certificate.
+
+    >>> from datetime import UTC, datetime
+    >>> from toolkit.lab import Machine, Switch
+    >>> switch = Switch(datetime(2026, 1, 1, tzinfo=UTC), "RSA", issue=0)
+    >>> Machine((switch,)).serving(datetime(2026, 1, 2, tzinfo=UTC))
+    {'RSA': 0}
     """
 
     at: datetime
@@ -67,6 +80,14 @@ class Machine:
 
     `manner` says what it speaks (`manners.MANNERS`); it serves one certificate per key type and host that it knows,
     and the client's offer and server name decide between them.
+
+    >>> from datetime import UTC, datetime
+    >>> from toolkit.lab import Machine, Switch
+    >>> old = Switch(datetime(2026, 1, 1, tzinfo=UTC), "RSA", issue=0)
+    >>> new = Switch(datetime(2026, 2, 1, tzinfo=UTC), "RSA", issue=1)
+    >>> machine = Machine((old, new))
+    >>> machine.address, machine.implementation, machine.manner
+    ('127.0.0.1', 'ssl', 'current')
     """
 
     switches: tuple[Switch, ...]
@@ -80,12 +101,29 @@ class Machine:
         return tuple(sorted({switch.server_name for switch in self.switches if switch.server_name is not None}))
 
     def switches_for(self, server_name: str | None) -> tuple[Switch, ...]:
-        """Its switches for clients that name this host: the default's where it does not know it."""
+        """Its switches for clients that name this host: the default's where it does not know it.
+
+        >>> from datetime import UTC, datetime
+        >>> from toolkit.lab import Machine, Switch
+        >>> begins_at = datetime(2026, 1, 1, tzinfo=UTC)
+        >>> machine = Machine((Switch(begins_at, "EC", 0), Switch(begins_at, "EC", 1, server_name="mx.lab.test")))
+        >>> [switch.issue for switch in machine.switches_for("mx.lab.test")]
+        [1]
+        """
         host = server_name if server_name in self.hosts else None
         return tuple(switch for switch in self.switches if switch.server_name == host)
 
     def serving(self, at: datetime, server_name: str | None = None) -> dict[str, int]:
-        """Key type → number of the issue that the machine serves at that instant to clients that name this host."""
+        """Key type → number of the issue that the machine serves at that instant to clients that name this host.
+
+        >>> from datetime import UTC, datetime
+        >>> from toolkit.lab import Machine, Switch
+        >>> old = Switch(datetime(2026, 1, 1, tzinfo=UTC), "RSA", issue=0)
+        >>> new = Switch(datetime(2026, 2, 1, tzinfo=UTC), "RSA", issue=1)
+        >>> machine = Machine((old, new))
+        >>> machine.serving(datetime(2026, 1, 31, tzinfo=UTC)), machine.serving(datetime(2026, 2, 1, tzinfo=UTC))
+        ({'RSA': 0}, {'RSA': 1})
+        """
         served: dict[str, int] = {}
         for switch in self.switches_for(server_name):
             if switch.at > at:
@@ -104,6 +142,13 @@ class Service:
     With `affinity` it keeps a source on one machine for that long instead. `drop_rate` of the connections are reset
     or closed before an answer, `defer_rate` are told 421 (SMTP only, RFC 5321 section 4.2.3). `server_names` are what
     its clients ask for, one after the other; none: its host.
+
+    >>> from datetime import UTC, datetime
+    >>> from toolkit.lab import Machine, Service, Switch
+    >>> machine = Machine((Switch(datetime(2026, 1, 1, tzinfo=UTC), "RSA", issue=0),))
+    >>> service = Service("smtp", "mx.lab.test", (machine, machine), defer_rate=0.03)
+    >>> service.service, service.asked
+    ('smtp://mx.lab.test:25', ('mx.lab.test',))
     """
 
     scheme: str
@@ -142,6 +187,12 @@ class Cause:
 
     `key_type` null: whatever the key type; `ends_at` null: to the end. `issue` is the certificate that it is about:
     the stranger's, the second of a re-issue, the one that comes in several chains; null: none in particular.
+
+    >>> from datetime import UTC, datetime
+    >>> from toolkit.lab import Cause
+    >>> begins_at, ends_at = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 15, tzinfo=UTC)
+    >>> Cause(0, "RSA", "rollback", begins_at, ends_at).cause
+    'rollback'
     """
 
     service: int
@@ -155,7 +206,13 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Everything that a lab serves between two instants. Raises `LabError` where it contradicts itself."""
+    """Everything that a lab serves between two instants. Raises `LabError` where it contradicts itself.
+
+    >>> from toolkit.lab import scenario
+    >>> schedule = scenario("slow-rollout", services=2, machines=3).schedule(seed=7)
+    >>> [(service.service, len(service.machines)) for service in schedule.services]
+    [('smtp://mx1.lab.test:25', 3), ('smtp://mx2.lab.test:25', 3)]
+    """
 
     scenario: str
     begins_at: datetime

@@ -44,6 +44,12 @@ class Plan:
     server names, `spacing` apart. `look_loss` and `round_loss` are the shares of looks and rounds that are lost on the
     watcher's side: no row at all. Raises `LabError` for a plan without looks, an unknown offer, an instant without a
     zone.
+
+    >>> from datetime import UTC, datetime
+    >>> from toolkit.lab import Plan
+    >>> plan = Plan((datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)), samples=3)
+    >>> len(plan.rounds), plan.offers
+    (2, ('any',))
     """
 
     rounds: tuple[datetime, ...]
@@ -64,7 +70,14 @@ class Plan:
 
     @classmethod
     def every(cls, gap: timedelta, begins_at: datetime, ends_at: datetime, samples: int = 1) -> "Plan":
-        """A round every `gap` from `begins_at` to `ends_at`, both included."""
+        """A round every `gap` from `begins_at` to `ends_at`, both included.
+
+        >>> from datetime import UTC, datetime, timedelta
+        >>> from toolkit.lab import Plan
+        >>> begins_at = datetime(2026, 1, 1, tzinfo=UTC)
+        >>> len(Plan.every(timedelta(hours=6), begins_at, begins_at + timedelta(days=1)).rounds)
+        5
+        """
         return cls(tuple(begins_at + n * gap for n in range((ends_at - begins_at) // gap + 1)), samples)
 
 
@@ -75,6 +88,14 @@ class Looks:
     `at` (int64 [µs since 1970]), `round`, `sample`, `offer` (int64, number in the plan), `server_name` (int64, number
     in the service's `asked`), `machine` (int64; -1: none was reached), `issue` (int64, number in the schedule; -1: no
     certificate), `ending` (int8: 0 served, 1 refused, 2 reset, 3 closed, 4 deferred).
+
+    >>> from datetime import timedelta
+    >>> from toolkit.lab import Plan, draw_looks, scenario
+    >>> schedule = scenario("slow-rollout", services=1).schedule(seed=7)
+    >>> plan = Plan.every(timedelta(days=1), schedule.begins_at, schedule.begins_at + timedelta(days=2), samples=2)
+    >>> looks = draw_looks(schedule, 7, plan)[0]
+    >>> looks.round.tolist(), looks.issue.tolist()
+    ([0, 0, 1, 1, 2, 2], [0, 0, 0, 0, 0, 0])
     """
 
     service: int
@@ -94,6 +115,13 @@ def draw_looks(schedule: Schedule, seed: int, plan: Plan) -> list[Looks]:
 
     A round goes through the samples, for each through the offers, for each through the server names, as a collector
     does.
+
+    >>> from datetime import timedelta
+    >>> from toolkit.lab import Plan, draw_looks, scenario
+    >>> schedule = scenario("slow-rollout", services=1).schedule(seed=7)
+    >>> plan = Plan.every(timedelta(days=1), schedule.begins_at, schedule.begins_at + timedelta(days=2), samples=2)
+    >>> [len(looks.at) for looks in draw_looks(schedule, 7, plan)]
+    [6]
     """
     return [
         _looks_at(schedule, seed, plan, number, address)
@@ -108,6 +136,17 @@ def simulate(scenario: str | Scenario | Schedule, seed: int, plan: Plan) -> Tabl
     Certificates are the bytes that a `Lab` of the same scenario and seed serves. Only the certificate is simulated:
     protocol, suite and times of an answer are null, and a machine is taken to speak the versions that are offered.
     Of two key types a machine serves the one whose signature schemes the offer lists first, as OpenSSL does.
+
+    >>> from datetime import timedelta
+    >>> from toolkit.lab import Plan, scenario, simulate
+    >>> rollout = scenario("slow-rollout", services=1, machines=4)
+    >>> plan = Plan.every(timedelta(days=1), rollout.begins_at, rollout.begins_at + timedelta(days=30), samples=2)
+    >>> simulate(rollout, 7, plan)
+    Tables
+      observations  62 rows of 1 service, 0 failed; 2026-01-01 to 2026-01-31; simulated data
+      certificates  2 rows
+      support       0 rows
+      rounds        0 rows
     """
     schedule = as_schedule(scenario, seed)
     issued = issue_all(schedule, seed)

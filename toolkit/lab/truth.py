@@ -52,6 +52,11 @@ class Truth:
     (string; null: it concerns all), `cause` (string: rotation, rollback, key_types, stuck_machine, addresses,
     default_certificate, other_chain, reissue, unrelated), `leaf_sha256` (string: the certificate that it is about, the
     second of a re-issue; null: none in particular), `begins_at`, `ends_at` (instant; null: to the end).
+
+    >>> from toolkit.lab import scenario, tell_truth
+    >>> truth = tell_truth(scenario("slow-rollout", services=1, generations=2).schedule(seed=7), seed=7)
+    >>> len(truth.serving), len(truth.rotations), truth.causes["cause"].tolist()
+    (20, 1, ['rotation'])
     """
 
     serving: pd.DataFrame
@@ -75,7 +80,14 @@ class _Stretch:
 
 
 def tell_truth(schedule: Schedule, seed: int = 0) -> Truth:
-    """The truth of a schedule; the certificates are issued for it, byte for byte those that a `Lab` serves."""
+    """The truth of a schedule; the certificates are issued for it, byte for byte those that a `Lab` serves.
+
+    >>> from toolkit.lab import scenario, tell_truth
+    >>> truth = tell_truth(scenario("slow-rollout", services=1, generations=2).schedule(seed=7), seed=7)
+    >>> print(truth.rotations[["service", "key_type", "machines", "is_return"]].to_string(index=False))
+                  service key_type  machines  is_return
+    smtp://mx.lab.test:25      RSA        10      False
+    """
     issued = issue_all(schedule, seed)
     hashes = [certificate.sha256 for certificate in issued]
     serving: list[dict[str, object]] = []

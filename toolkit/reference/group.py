@@ -20,6 +20,11 @@ class Group:
     by size; SP 800-186 (Curve25519 128, Curve448 224); SP 800-56A rev. 3, appendix D (ffdhe); for ML-KEM the category
     of FIPS 203, also in a hybrid; null where the code point names no group. `is_post_quantum`: ML-KEM or Kyber takes
     part. `versions` are those whose specifications let it be negotiated, oldest first.
+
+    >>> from toolkit.reference import groups
+    >>> group = groups()[29]
+    >>> group.name, group.kind, group.bits, group.strength_bits, group.versions
+    ('x25519', 'ECDHE', 255, 128, ('TLS 1.0', 'TLS 1.1', 'TLS 1.2', 'TLS 1.3'))
     """
 
     code: int

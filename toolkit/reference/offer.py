@@ -27,6 +27,11 @@ class Offer:
     the server must answer with a HelloRetryRequest. `signature_schemes_cert` always lists everything, since some
     servers refuse an ECDSA leaf signed by an RSA CA otherwise (RFC 8446 section 4.2.3). `length`: bytes to which the
     message is padded (RFC 7685); null, and where the version has no extensions: as long as it is.
+
+    >>> from toolkit.reference import offers
+    >>> offer = offers()["any"]
+    >>> offer.name, offer.versions, len(offer.suites)
+    ('any-2026', ('TLS 1.0', 'TLS 1.1', 'TLS 1.2', 'TLS 1.3'), 33)
     """
 
     name: str

@@ -19,6 +19,11 @@ class SignatureScheme:
     scheme has one of its own; `padding` (`PKCS1`, `PSS`) is null where the key is not RSA. `versions` are those in
     which a handshake may be signed with it, oldest first: PKCS #1 signs TLS 1.2 handshakes only (RFC 8446 section
     4.2.3), although TLS 1.3 still takes it in certificates.
+
+    >>> from toolkit.reference import signature_schemes
+    >>> scheme = signature_schemes()[0x0403]
+    >>> scheme.name, scheme.key_type, scheme.hash, scheme.versions
+    ('ecdsa_secp256r1_sha256', 'EC', 'SHA256', ('TLS 1.2', 'TLS 1.3'))
     """
 
     code: int

@@ -32,6 +32,11 @@ class Suite:
     `key_bits` is the size of the cipher's key, `strength_bits` its nominal strength (NIST SP 800-57 part 1, table 2,
     else as OpenSSL prints): 3DES is 168 and 112. `block_bits` is null where the cipher has no blocks.
     `is_recommended` is IANA's column: true for Y, false for N and D (discouraged), null outside the registry.
+
+    >>> from toolkit.reference import suites
+    >>> suite = suites()[0xC02F]
+    >>> suite.openssl_name, suite.key_exchange, suite.authentication, suite.mode, suite.strength_bits
+    ('ECDHE-RSA-AES128-GCM-SHA256', 'ECDHE', 'RSA', 'GCM', 128)
     """
 
     code: int

@@ -60,13 +60,31 @@ class Store:
         return f"Store({self.path!r})"
 
     def exists(self) -> bool:
-        """Whether anything was ever appended."""
+        """Whether anything was ever appended.
+
+        >>> import toolkit
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     store = toolkit.Store(folder)
+        ...     before = store.exists()
+        ...     store.append(toolkit.load_example("google-mail"))
+        ...     print(before, store.exists())
+        False True
+        """
         return any(table.exists() for table in self._tables.values())
 
     def prepare(self) -> None:
         """Make the tables that are missing, so that what hinders keeping is an error before anything is observed.
 
         Raises `StoreError` where the store cannot be written: no right to, no space, no credentials.
+
+        >>> import toolkit
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     store = toolkit.Store(folder)
+        ...     store.prepare()
+        ...     print(store.info()["table"].tolist())
+        ['observations', 'certificates', 'support', 'rounds']
         """
         for table in self._tables.values():
             table.prepare()
@@ -77,6 +95,17 @@ class Store:
         Start rows of rounds come first, certificates before the observations that name them, end rows last: what
         is killed in between leaves a round without an end, never an observation without its certificates.
         Raises `SchemaError` for a frame that is not of the schema, before anything is written.
+
+        >>> import toolkit
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     store = toolkit.Store(folder)
+        ...     store.append(toolkit.load_example("google-mail"))
+        ...     print(toolkit.chart.tabulate(store.info(), columns=["table", "rows"]))
+               table rows
+        observations   65
+        certificates   24
+             support  551
         """
         for name in schema.TABLES:
             schema.check(name, getattr(tables, name))
@@ -108,6 +137,18 @@ class Store:
         Rows are in the order of their instants, of repeats the first stands, dtypes are the schema's.
         `services` are full names, `smtp://smtp.gmail.com:587`. Raises `UsageError` for an instant without a zone,
         `StoreError` for a store that does not exist or is damaged.
+
+        >>> import toolkit
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     store = toolkit.Store(folder)
+        ...     store.append(toolkit.load_example("google-mail"))
+        ...     store.load(since="2020-01-01T00:00:00Z", services="smtp://smtp.gmail.com:587")
+        Tables
+          observations  8 rows of 1 service, 0 failed; 2021-02-06 to 2025-10-04; recorded data
+          certificates  1 row
+          support       0 rows
+          rounds        0 rows
         """
         self._require()
         begins, ends = zoned_limits(since, until)
@@ -125,7 +166,16 @@ class Store:
         )
 
     def looks_of(self, round_: str) -> pd.DataFrame:
-        """The looks of one round that are kept: the columns of `schema.OBSERVATION_KEY`, nothing else."""
+        """The looks of one round that are kept: the columns of `schema.OBSERVATION_KEY`, nothing else.
+
+        >>> import toolkit
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     store = toolkit.Store(folder)
+        ...     store.append(toolkit.load_example("google-mail"))
+        ...     print(len(store.looks_of("google-mail-certificates")))
+        17
+        """
         kept = self._tables["observations"].read(
             schema.OBSERVATION_KEY, where=pc.field("round") == round_, files=f"round = {_quoted(round_)}"
         )
@@ -133,13 +183,34 @@ class Store:
         return keys.astype({name: "Int64" if name == "sample" else "string" for name in schema.OBSERVATION_KEY})
 
     def has_round(self, round_: str) -> bool:
-        """Whether the store holds a row of that round."""
+        """Whether the store holds a row of that round.
+
+        >>> import toolkit
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     ended = toolkit.collect("tls://127.0.0.1:1", folder, progress=False)
+        ...     print(toolkit.Store(folder).has_round(ended["round"]), toolkit.Store(folder).has_round("another"))
+        True False
+        """
         return len(self._tables["rounds"].read(["round"], where=pc.field("round") == round_)) > 0
 
     def sightings(self) -> pd.DataFrame:
         """When each line showed each certificate, counted without loading the looks into pandas.
 
         The same frame as `toolkit.analyse.find_sightings(store.load())`, which documents its columns.
+
+        >>> import toolkit
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     store = toolkit.Store(folder)
+        ...     store.append(toolkit.load_example("lab-sample"))
+        ...     sightings = store.sightings()
+        >>> print(toolkit.chart.tabulate(sightings, columns=["service", "key_type", "first_seen", "looks"], rows=3))
+                         service key_type first_seen looks
+        https://www.lab.test:443       EC 2025-06-01    24
+        https://www.lab.test:443       EC 2025-07-04    39
+        https://www.lab.test:443       EC 2025-09-02    40
+        … and 32 more rows
         """
         self._require()
         certificates = as_frame("certificates", self._tables["certificates"].read(FACTS))
@@ -158,6 +229,18 @@ class Store:
         Programs that read an older version at that moment fail and must read again.
 
         Raises `StoreError` where the store does not exist, is damaged, or cannot be written; no row is lost then.
+
+        >>> import toolkit
+        >>> from tempfile import TemporaryDirectory
+        >>> tables = toolkit.load_example("lab-sample")
+        >>> with TemporaryDirectory() as folder:
+        ...     store = toolkit.Store(folder)
+        ...     for service in ("https://www.lab.test:443", "smtp://legacy.lab.test:25"):
+        ...         store.append(tables.within(services=service))
+        ...     before = store.info()["files"].tolist()
+        ...     store.compact()
+        ...     print(before, store.info()["files"].tolist())
+        [2, 2, 2] [1, 1, 1]
         """
         self._require()
         for table in self._tables.values():
@@ -168,6 +251,17 @@ class Store:
         """What lies on disk, one row per table that exists, from the logs alone.
 
         Columns: `table` (string), `rows` (Int64, repeats included), `files` (Int64), `size_bytes` (Int64).
+
+        >>> import toolkit
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     store = toolkit.Store(folder)
+        ...     store.append(toolkit.load_example("lab-sample"))
+        ...     print(toolkit.chart.tabulate(store.info(), columns=["table", "rows", "files"]))
+               table rows files
+        observations 1520     1
+        certificates   23     1
+             support 1304     1
         """
         self._require()
         rows = [table.info() for table in self._tables.values() if table.exists()]
@@ -224,7 +318,14 @@ class Store:
 
 
 def as_store(store: Store | str | os.PathLike[str]) -> Store:
-    """The store itself, or the one at that path or URL. Raises `UsageError` for anything else."""
+    """The store itself, or the one at that path or URL. Raises `UsageError` for anything else.
+
+    >>> from toolkit.store import as_store
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     as_store(folder).exists()
+    False
+    """
     return store if isinstance(store, Store) else Store(store)
 
 

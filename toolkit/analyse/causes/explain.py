@@ -83,6 +83,14 @@ def explain_leaves(
     cannot be repaired.
 
     Raises `UsageError` for a window that is no length.
+
+    >>> import toolkit
+    >>> tables = toolkit.load_example("lab-sample").within(services="imaps://imap.lab.test:993")
+    >>> why = toolkit.explain_leaves(tables, window="30D")
+    >>> columns = ["window_from_at", "looks", "other_looks", "cause", "confidence"]
+    >>> print(toolkit.chart.tabulate(why[why["cause"] == "rollback"], columns=columns))
+    window_from_at looks other_looks    cause confidence
+        2025-10-09    20           9 rollback       0.95
     """
     require_tables(tables, "explain_leaves")
     length = window_length(window)

@@ -84,6 +84,18 @@ def forecast_renewals(tables: Tables, *, now: datetime | str, years: int = 3) ->
 
     Raises `UsageError` where `now` has no zone, `years` is not a whole number from 1 to 30, or the forecast would go
     beyond the year 9998 (instants end with 9999).
+
+    >>> import toolkit
+    >>> from datetime import UTC, datetime
+    >>> tables = toolkit.load_example("lab-sample").within(services="https://www.lab.test:443")
+    >>> renewals = toolkit.forecast_renewals(tables, now=datetime(2026, 1, 24, tzinfo=UTC), years=1)
+    >>> columns = ["renews_at", "lifetime_days", "lead_days", "is_capped"]
+    >>> print(toolkit.chart.tabulate(renewals, columns=columns, rows=3))
+     renews_at lifetime_days lead_days is_capped
+    2026-03-01          90.0      25.0        no
+    2026-05-05          90.0      25.0        no
+    2026-07-09          90.0      25.0        no
+    … and 3 more rows
     """
     require_tables(tables, "forecast_renewals")
     today = zoned(now, "now")

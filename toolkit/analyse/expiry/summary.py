@@ -101,6 +101,18 @@ def summarise_expiry(
     instant of those looks, or after its own end; else its dates alone decide, and `is_shown_last` is null.
 
     Raises `UsageError` where `now` has no zone, or `thresholds` is neither.
+
+    >>> import toolkit
+    >>> from datetime import UTC, datetime
+    >>> tables = toolkit.load_example("lab-sample").within(services="https://www.lab.test:443")
+    >>> expiry = toolkit.summarise_expiry(tables, now=datetime(2026, 1, 24, tzinfo=UTC))
+    >>> print(toolkit.chart.tabulate(expiry, columns=["key_type", "not_after", "days_left", "state"]))
+    key_type        not_after days_left    state
+          EC 2025-07-28 23:59    -179.0 replaced
+          EC 2025-09-26 23:59    -119.0 replaced
+          EC 2025-11-25 23:59     -59.0 replaced
+          EC 2026-01-24 23:59         1 replaced
+          EC 2026-03-25 23:59      61.0    valid
     """
     require_tables(tables, "summarise_expiry")
     today = zoned(now, "now")

@@ -85,6 +85,18 @@ def judge(tables: Tables, policy: Policy, *, as_of: datetime | str = "observed")
 
     Raises `UsageError` for a policy that does not exist, for what is no policy, and for an `as_of` without a zone,
     `ReadError` for a file that is no policy.
+
+    >>> import toolkit
+    >>> tables = toolkit.load_example("lab-sample")
+    >>> tables = tables.within(until="2025-06-15T00:00:00Z", services="smtp://legacy.lab.test:25")
+    >>> findings = toolkit.judge(tables, "ietf")
+    >>> short = findings[findings["verdict"] == "falls short"]
+    >>> print(toolkit.chart.tabulate(short, columns=["service", "rule", "found", "since"], rows=3))
+                      service rule                    found      since
+    smtp://legacy.lab.test:25  rc4 TLS_RSA_WITH_RC4_128_MD5 2015-02-01
+    smtp://legacy.lab.test:25  rc4 TLS_RSA_WITH_RC4_128_SHA 2015-02-01
+    smtp://legacy.lab.test:25  rc4 TLS_RSA_WITH_RC4_128_MD5 2015-02-01
+    … and 37 more rows
     """
     require_tables(tables, "judge")
     rules = load_policy(policy)
@@ -114,6 +126,20 @@ def summarise_findings(
     `first_at`, `last_at` (instant, between which the evidence lies as far as it is dated; null: nothing bounds it),
     `evidence` (string, such as
     `support 7–14, observations 3`, at most eight ranges; null: none), `reason` (string, why unknown), `source`.
+
+    >>> import toolkit
+    >>> tables = toolkit.load_example("lab-sample")
+    >>> tables = tables.within(until="2025-06-15T00:00:00Z", services="smtp://legacy.lab.test:25")
+    >>> summary = toolkit.summarise_findings(toolkit.judge(tables, "ietf"))
+    >>> short = summary[summary["verdict"] == "falls short"]
+    >>> print(toolkit.chart.tabulate(short, columns=["rule", "level", "rows"]))
+               rule  level rows
+    forward-secrecy should   25
+                rc4   must    8
+               ssl3   must    1
+       strength-128 should    4
+              tls10   must    1
+              tls11   must    1
     """
     missing = set(DTYPES) - set(getattr(findings, "columns", ()))
     if missing:

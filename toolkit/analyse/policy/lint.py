@@ -58,6 +58,15 @@ def lint_certificates(tables: Tables) -> pd.DataFrame:
     About 10 ms a certificate, and a second for the first of each kind. Certificates of more than 32 KiB are not linted.
 
     Raises `UsageError` where pkilint is not installed.
+
+    >>> import toolkit
+    >>> tables = toolkit.load_example("lab-sample").within(services="smtp://legacy.lab.test:25")
+    >>> linted = toolkit.lint_certificates(tables)
+    >>> print(toolkit.chart.tabulate(linted, columns=["kind", "severity", "code"], rows=2))
+                             kind severity                                                     code
+    INTERNAL-UNCONSTRAINED-TLS-CA    error              cabf.serverauth.ca.country_attribute_absent
+    INTERNAL-UNCONSTRAINED-TLS-CA    error cabf.serverauth.ca.certificate_policies_extension_absent
+    … and 24 more rows
     """
     require_tables(tables, "lint_certificates")
     linter = _linter()

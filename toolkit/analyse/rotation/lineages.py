@@ -55,6 +55,16 @@ def find_lineages(tables: Tables) -> pd.DataFrame:
     `served`: one line showed both; `names`: equal names; `key`: the same key. No evidence of its own: the two are
     linked through others of the lineage. A service *left* a lineage for another key type's where it showed the new
     one alone for longer than both together; two key types side by side are no migration.
+
+    >>> import toolkit
+    >>> tables = toolkit.load_example("web-series").within(services="https://akamai.com:443")
+    >>> lineages = toolkit.find_lineages(tables)
+    >>> print(toolkit.chart.tabulate(lineages, columns=["key_type", "not_before", "generation", "kind"]))
+    key_type not_before generation    kind
+          EC 2023-04-25          0       –
+          EC 2024-02-26          1 renewal
+          EC 2024-09-03          2 renewal
+          EC 2025-07-05          3 renewal
     """
     require_tables(tables, "find_lineages")
     issued = issued_certificates(tables).assign(name_key=lambda rows: name_key(rows).array)

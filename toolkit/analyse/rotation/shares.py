@@ -54,6 +54,17 @@ def estimate_shares(
 
     The interval assumes independent looks. It is for the mean share over the looks of the window, at the vantage
     of the looks; a window without looks has no row. Raises `UsageError` for a window that is no length.
+
+    >>> import toolkit
+    >>> tables = toolkit.load_example("lab-sample").within(services="smtps://submit.lab.test:465")
+    >>> shares = toolkit.estimate_shares(tables, window="30D")
+    >>> columns = ["window_from_at", "looks", "leaf_looks", "share", "share_max"]
+    >>> print(toolkit.chart.tabulate(shares, columns=columns, rows=3))
+    window_from_at looks leaf_looks share share_max
+        2025-05-12     8          8     1         1
+        2025-06-11    20         20     1         1
+        2025-07-11    20         15  0.75     0.913
+    … and 11 more rows
     """
     require_tables(tables, "estimate_shares")
     length = window_length(window)

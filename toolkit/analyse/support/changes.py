@@ -46,6 +46,17 @@ def find_changes(before: Tables, after: Tables) -> pd.DataFrame:
     `after_at` (instant, null: not known to the instant), `changed_from`, `changed_until` (instant, between which the
     change lies: the earliest that the side before can have been, the latest that the side after can; null: nothing
     bounds that side), `source` (string, of the later side; null: the tables do not say).
+
+    >>> import toolkit
+    >>> tables = toolkit.load_example("lab-sample").within(services="smtp://legacy.lab.test:25")
+    >>> before, after = tables.within(until="2025-08-01T00:00:00Z"), tables.within(since="2025-08-01T00:00:00Z")
+    >>> changes = toolkit.find_changes(before, after)
+    >>> print(toolkit.chart.tabulate(changes, columns=["question", "protocol", "item", "change"], rows=3))
+    question protocol    item change
+    protocol  SSL 3.0 SSL 3.0   lost
+    protocol  TLS 1.0 TLS 1.0   lost
+    protocol  TLS 1.1 TLS 1.1   lost
+    … and 24 more rows
     """
     require_tables(before, "find_changes")
     require_tables(after, "find_changes")

@@ -101,6 +101,20 @@ def summarise_support(tables: Tables, *, now: datetime | str, by: By = "cipher")
 
     A suite that `toolkit.reference` does not know has `cipher`, `key_bits` and `strength_bits` null; a version that
     was asked about without a suite counts for `protocol` only. Raises `UsageError` where `now` has no zone.
+
+    >>> import toolkit
+    >>> from datetime import UTC, datetime
+    >>> tables = toolkit.load_example("lab-sample").within(services="https://www.lab.test:443")
+    >>> support = toolkit.summarise_support(tables, now=datetime(2026, 1, 24, tzinfo=UTC), by="protocol")
+    >>> latest = support[support["is_latest"]]
+    >>> print(toolkit.chart.tabulate(latest, columns=["basis", "age_days", "protocol", "state", "suites"]))
+         basis age_days protocol    state                                                        suites
+        survey      3.0  SSL 3.0  refused                                                             –
+        survey      3.0  TLS 1.0  refused                                                             –
+        survey      3.0  TLS 1.1  refused                                                             –
+        survey      3.0  TLS 1.2 accepted TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, TLS_ECDHE_ECDSA_WITH_A…
+        survey      3.0  TLS 1.3 accepted TLS_AES_128_GCM_SHA256, TLS_AES_256_GCM_SHA384, TLS_CHACHA20…
+    negotiated      0.0  TLS 1.3 accepted                                        TLS_AES_128_GCM_SHA256
     """
     require_tables(tables, "summarise_support")
     today = zoned(now, "now")

@@ -101,6 +101,17 @@ def verify_chains(
 
     Raises `UsageError` for an instant without a zone, for no roots or no instants, and for roots that are not
     certificates in DER (a bundle is named to `load_roots`, not here).
+
+    >>> import toolkit
+    >>> from toolkit.lab import Lab
+    >>> tables = toolkit.load_example("lab-sample").within(services="smtp://relay.lab.test:587")
+    >>> verdicts = toolkit.verify_chains(tables, roots=Lab().roots)
+    >>> print(toolkit.chart.tabulate(verdicts, columns=["as_of_from", "verdict", "reason"], rows=3))
+    as_of_from   verdict                            reason
+    2025-08-12 untrusted intermediate 1: it was not served
+    2025-07-19   trusted                                 –
+    2025-11-19   trusted                                 –
+    … and 3 more rows
     """
     require_tables(tables, "verify_chains")
     chains = _chains(tables, roots, intermediates)
@@ -126,6 +137,19 @@ def replay_trust(tables: Tables, *, roots: Roots, since: datetime | str, until: 
     served. To ask "if it was", write the chain into `chain_sha256` of the observation.
 
     Raises `UsageError` as `verify_chains`, and where `until` is before `since`.
+
+    >>> import toolkit
+    >>> from datetime import UTC, datetime
+    >>> from toolkit.lab import Lab
+    >>> tables = toolkit.load_example("lab-sample").within(services="smtp://legacy.lab.test:25")
+    >>> since, until = datetime(2025, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
+    >>> trust = toolkit.replay_trust(tables, roots=Lab().roots, since=since, until=until)
+    >>> print(toolkit.chart.tabulate(trust, columns=["leaf_sha256", "as_of_from", "as_of_until", "verdict"]))
+      leaf_sha256 as_of_from      as_of_until   verdict
+    5d496aa41606… 2025-01-01 2025-06-23 23:59 untrusted
+    5d496aa41606… 2025-06-24       2026-01-01   trusted
+    82fbebc3ca14… 2025-01-01 2025-06-16 23:59   trusted
+    82fbebc3ca14… 2025-06-17       2026-01-01 untrusted
     """
     require_tables(tables, "replay_trust")
     first, last = zoned(since, "since").to_pydatetime(), zoned(until, "until").to_pydatetime()

@@ -137,6 +137,11 @@ def survey(
 
     >>> survey("smtp://mail.example:25", dry_run=True)["connections_min"].tolist()
     [6]
+
+    >>> import toolkit
+    >>> found = toolkit.survey("tls://127.0.0.1:1", progress=False)
+    >>> found.observations["outcome"].unique().tolist(), found.support["state"].unique().tolist()
+    (['port_closed'], ['untested'])
     """
     for name, number in (("concurrency", concurrency), ("budget", budget), ("rate", rate)):
         if number is not None and not number > 0:
