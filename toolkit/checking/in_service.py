@@ -161,7 +161,12 @@ def date_present(tables: Tables, *, clock: datetime) -> datetime:
 
 
 def name_services(rows: pd.DataFrame) -> pd.Series:
-    """What each row's service is called: itself, else its host; one name for all that have neither."""
+    """What each row's service is called (string, never null): itself, else its host; one name for all without either.
+
+    >>> rows = pd.DataFrame({"service": ["https://mx:443", None, None], "host": ["mx", "www", None]})
+    >>> list(name_services(rows))
+    ['https://mx:443', 'www', 'service not said']
+    """
     return rows["service"].fillna(rows["host"]).fillna("service not said")
 
 
