@@ -220,6 +220,7 @@ class Tables:
         for the folder of a store.
 
         >>> import toolkit
+        >>> from pathlib import Path
         >>> from tempfile import TemporaryDirectory
         >>> tables = toolkit.load_example("web-series").within(services="https://akamai.com:443")
         >>> with TemporaryDirectory() as folder:

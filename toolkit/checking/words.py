@@ -136,8 +136,8 @@ def describe_scope(tables: Tables) -> str:
 def describe_span(since: datetime | None, until: datetime | None) -> str:
     """To which time the looks were limited, as a sentence with a space behind it; empty: to none.
 
-    >>> from datetime import UTC, datetime
     >>> import toolkit
+    >>> from datetime import UTC, datetime
     >>> toolkit.checking.describe_span(datetime(2026, 1, 1, tzinfo=UTC), None)
     'What was seen since 2026-01-01 00:00 UTC. '
     """
