@@ -1,6 +1,6 @@
 """Check: what is in service, judged by reachability, expiry, trust and a policy, in one frame, and in words."""
 
-from toolkit.checking.checks import DTYPES, NO_CHAIN, SEVERITIES, check, count, count_services
+from toolkit.checking.checks import DTYPES, SEVERITIES, check, count, count_services
 from toolkit.checking.in_service import (
     OBSERVED_DAYS,
     SURVEYED_DAYS,
@@ -9,6 +9,7 @@ from toolkit.checking.in_service import (
     find_in_service,
     name_services,
 )
+from toolkit.checking.trust import NO_CHAIN
 from toolkit.checking.words import (
     MOST_FOUND,
     MOST_SERVICES,

@@ -13,6 +13,7 @@ from toolkit.analyse.expiry.summary import OUT_OF_USE, summarise_expiry
 from toolkit.checking.endings import end_in_words, expiry_severity, judge_issuers
 from toolkit.checking.in_service import SLOT, InService, find_in_service, name_services
 from toolkit.checking.reachability import judge_reachability
+from toolkit.checking.trust import keep_in_use, key_proof_rows, trust_rows, with_instants_of_looks
 from toolkit.reference.roots import Roots, load_roots
 from toolkit.reference.rules import Policy, load_policy
 from toolkit.tables import Tables, require_tables
@@ -56,8 +57,6 @@ _SEVERITY: Final = {
 }  # fmt: skip
 """Verdict → how severe it is; the verdicts that are findings."""
 
-NO_CHAIN: Final = "no chain"
-"""How `found` of trust ends where the chain was not recorded as served."""
 
 _FINE: Final = ("reachable", "replacing", "valid", "trusted", "meets", "confirmed")
 
@@ -131,7 +130,7 @@ def check(
     trust = verify_chains(chains, roots=anchors, as_of=as_of)
     issuers = judge_issuers(shown, trust, chains, roots=anchors, now=scope.now, thresholds=thresholds)
     if as_of != "observed":
-        trust = _as_looked_at(_in_use(trust, expiry), chains.observations)
+        trust = with_instants_of_looks(keep_in_use(trust, expiry), chains.observations)
     statements = [rule for rule in rules if rule.level == "claim"]
     ruled = [rule for rule in rules if rule.level != "claim"]
     names = ["reachability", "expiry", "trust", *dict.fromkeys(rule.policy for rule in ruled)]
@@ -139,8 +138,8 @@ def check(
         judge_reachability(scope),
         _of_expiry(shown),
         issuers,
-        _of_trust(trust),
-        _of_key_proofs(scope.tables.observations),
+        trust_rows(trust),
+        key_proof_rows(scope.tables.observations),
         _of_rules(scope, judge(scope.tables, ruled, as_of=as_of)),
         _outdated_surveys(scope, names[3:]),
         _of_statements(scope, judge(scope.known if scope.since else tables, statements, as_of=as_of)),
@@ -258,76 +257,6 @@ def _time_left(row: dict[Hashable, Any]) -> str:
     if row["successor"] == "issued":
         words += "; a successor is issued"
     return words
-
-
-def _in_use(trust: pd.DataFrame, expiry: pd.DataFrame) -> pd.DataFrame:
-    """The chains of certificates that are still shown, as far as the looks tell."""
-    state = expiry[[*SLOT, "state", "is_shown_last"]]
-    frame = trust.merge(state, how="left", on=SLOT)
-    frame = frame[~frame["state"].isin(OUT_OF_USE)]
-    is_lapsed = (frame["state"] == "lapsed").fillna(False)
-    is_undated = frame["state"].notna() & frame["is_shown_last"].isna()
-    frame.loc[is_undated, "reason"] = "only undated looks showed it"
-    frame.loc[is_lapsed, "reason"] = "it ended, and has not been observed since"
-    frame.loc[is_undated | is_lapsed, "verdict"] = "unknown"
-    return frame[trust.columns]
-
-
-def _as_looked_at(trust: pd.DataFrame, looks: pd.DataFrame) -> pd.DataFrame:
-    """The chains with the instants of their looks in place of the one that all were judged at."""
-    keys = [*SLOT, "chain"]
-    dated = looks[SLOT].assign(
-        chain=_joined(looks["chain_sha256"]),
-        as_of_from=looks["observed_at"].fillna(looks["observed_from"]),
-        as_of_until=looks["observed_at"].fillna(looks["observed_until"]),
-    )
-    when = dated.groupby(keys, dropna=False).agg({"as_of_from": "min", "as_of_until": "max"}).reset_index()
-    chained = trust.drop(columns=["as_of_from", "as_of_until"]).assign(chain=_joined(trust["chain_sha256"]))
-    return chained.merge(when, how="left", on=keys)[trust.columns]
-
-
-def _joined(chains: pd.Series) -> pd.Series:
-    """Each chain as one text; null where none is recorded."""
-    return pd.Series([" ".join(c) if isinstance(c, tuple) else None for c in chains], chains.index, dtype="string")
-
-
-def _joined_words(words: pd.Series) -> str:
-    return ", ".join(sorted(words.dropna().unique()))
-
-
-def _of_trust(trust: pd.DataFrame) -> pd.DataFrame:
-    served = [NO_CHAIN if chain is None else f"{len(chain)} served" for chain in trust["chain_sha256"]]
-    return pd.DataFrame(
-        {
-            "check": "trust",
-            **{name: trust[name] for name in [*SLOT, "verdict", "reason", "source"]},
-            "found": "leaf " + trust["leaf_sha256"].str[:12] + ", " + pd.Series(served, trust.index, dtype="string"),
-            "rows": trust["looks"],
-            "first_at": trust["as_of_from"],
-            "last_at": trust["as_of_until"],
-        }
-    )
-
-
-def _of_key_proofs(looks: pd.DataFrame) -> pd.DataFrame:
-    """A row per leaf whose key did not sign the handshake that showed it; where nothing was signed there is none."""
-    wrong = looks[looks["is_key_proven"].eq(False).fillna(False)]
-    began = wrong["observed_at"].fillna(wrong["observed_from"])
-    ended = wrong["observed_at"].fillna(wrong["observed_until"])
-    rows = (
-        wrong.assign(began=began, ended=ended, one=1)
-        .groupby(SLOT, dropna=False, sort=False)
-        .agg(rows=("one", "size"), first_at=("began", "min"), last_at=("ended", "max"),
-             source=("source", _joined_words))
-        .reset_index()
-    )  # fmt: skip
-    leaf = ("leaf " + rows["leaf_sha256"].str[:12]).fillna("the leaf")
-    return rows.assign(
-        check="trust",
-        verdict="key_not_proven",
-        found=leaf + ": the signature of the handshake is wrong",
-        reason="clients end the handshake: the server did not prove that it holds the key of its certificate",
-    )
 
 
 def _of_rules(scope: InService, rules: pd.DataFrame) -> pd.DataFrame:

@@ -7,8 +7,9 @@ from typing import Any, Final
 import pandas as pd
 
 from toolkit import schema, text
-from toolkit.checking.checks import NO_CHAIN, SEVERITIES, count, count_services
+from toolkit.checking.checks import SEVERITIES, count, count_services
 from toolkit.checking.in_service import InService, name_services
+from toolkit.checking.trust import NO_CHAIN
 from toolkit.tables import Tables, describe_source
 
 MOST_SERVICES: Final = 20

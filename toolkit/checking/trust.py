@@ -1,0 +1,82 @@
+"""Trust and proofs of keys, as rows of a check."""
+
+from typing import Final
+
+import pandas as pd
+
+from toolkit.analyse.expiry.summary import OUT_OF_USE
+from toolkit.checking.in_service import SLOT
+
+NO_CHAIN: Final = "no chain"
+"""How `found` of trust ends where the chain was not recorded as served."""
+
+
+def keep_in_use(trust: pd.DataFrame, expiry: pd.DataFrame) -> pd.DataFrame:
+    """The chains of certificates that are still shown, as far as the looks tell."""
+    state = expiry[[*SLOT, "state", "is_shown_last"]]
+    frame = trust.merge(state, how="left", on=SLOT)
+    frame = frame[~frame["state"].isin(OUT_OF_USE)]
+    is_lapsed = (frame["state"] == "lapsed").fillna(False)
+    is_undated = frame["state"].notna() & frame["is_shown_last"].isna()
+    frame.loc[is_undated, "reason"] = "only undated looks showed it"
+    frame.loc[is_lapsed, "reason"] = "it ended, and has not been observed since"
+    frame.loc[is_undated | is_lapsed, "verdict"] = "unknown"
+    return frame[trust.columns]
+
+
+def with_instants_of_looks(trust: pd.DataFrame, looks: pd.DataFrame) -> pd.DataFrame:
+    """The chains with the instants of their looks in place of the one that all were judged at."""
+    keys = [*SLOT, "chain"]
+    dated = looks[SLOT].assign(
+        chain=_joined(looks["chain_sha256"]),
+        as_of_from=looks["observed_at"].fillna(looks["observed_from"]),
+        as_of_until=looks["observed_at"].fillna(looks["observed_until"]),
+    )
+    when = dated.groupby(keys, dropna=False).agg({"as_of_from": "min", "as_of_until": "max"}).reset_index()
+    chained = trust.drop(columns=["as_of_from", "as_of_until"]).assign(chain=_joined(trust["chain_sha256"]))
+    return chained.merge(when, how="left", on=keys)[trust.columns]
+
+
+def _joined(chains: pd.Series) -> pd.Series:
+    """Each chain as one text; null where none is recorded."""
+    return pd.Series([" ".join(c) if isinstance(c, tuple) else None for c in chains], chains.index, dtype="string")
+
+
+def _joined_words(words: pd.Series) -> str:
+    return ", ".join(sorted(words.dropna().unique()))
+
+
+def trust_rows(trust: pd.DataFrame) -> pd.DataFrame:
+    """The verdicts of `verify_chains`, with the columns of `check` as far as they have a value."""
+    served = [NO_CHAIN if chain is None else f"{len(chain)} served" for chain in trust["chain_sha256"]]
+    return pd.DataFrame(
+        {
+            "check": "trust",
+            **{name: trust[name] for name in [*SLOT, "verdict", "reason", "source"]},
+            "found": "leaf " + trust["leaf_sha256"].str[:12] + ", " + pd.Series(served, trust.index, dtype="string"),
+            "rows": trust["looks"],
+            "first_at": trust["as_of_from"],
+            "last_at": trust["as_of_until"],
+        }
+    )
+
+
+def key_proof_rows(looks: pd.DataFrame) -> pd.DataFrame:
+    """A row per leaf whose key did not sign the handshake that showed it; where nothing was signed there is none."""
+    wrong = looks[looks["is_key_proven"].eq(False).fillna(False)]
+    began = wrong["observed_at"].fillna(wrong["observed_from"])
+    ended = wrong["observed_at"].fillna(wrong["observed_until"])
+    rows = (
+        wrong.assign(began=began, ended=ended, one=1)
+        .groupby(SLOT, dropna=False, sort=False)
+        .agg(rows=("one", "size"), first_at=("began", "min"), last_at=("ended", "max"),
+             source=("source", _joined_words))
+        .reset_index()
+    )  # fmt: skip
+    leaf = ("leaf " + rows["leaf_sha256"].str[:12]).fillna("the leaf")
+    return rows.assign(
+        check="trust",
+        verdict="key_not_proven",
+        found=leaf + ": the signature of the handshake is wrong",
+        reason="clients end the handshake: the server did not prove that it holds the key of its certificate",
+    )
