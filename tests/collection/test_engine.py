@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 from toolkit import schema
 from toolkit.collection import Limits, observe
 from toolkit.errors import UsageError
-from toolkit.targets import Target, parse_target
+from toolkit.targets import Target, canonical_host, parse_target
 
 
 class Counting:
@@ -166,7 +166,16 @@ def test_what_makes_no_sense_is_said_before_anything_is_asked(changed: dict[str,
         observe(**arguments)  # type: ignore[arg-type]  wrong arguments are what is tested
 
 
-@pytest.mark.parametrize("wrong", [{"concurrency": 0}, {"total_seconds": -1.0}, {"blocked": ("10.0.0.0/33",)}])
+@pytest.mark.parametrize("entry", ["Faß.de.", "FASS.example", "mx_1.example."])
+def test_a_blocked_name_is_compared_as_dns_is_asked(entry: str) -> None:
+    limits = Limits(blocked=(entry,))
+    assert limits.blocks(canonical_host(entry)[0])
+    assert not limits.blocks("other.example")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"concurrency": 0}, {"total_seconds": -1.0}, {"blocked": ("10.0.0.0/33",)}, {"blocked": ("a b",)}]
+)
 def test_limits_must_make_sense(wrong: dict[str, object]) -> None:
     with pytest.raises(UsageError, match="Limits"):
         Limits(**wrong)  # type: ignore[arg-type]  wrong arguments are what is tested

@@ -2,10 +2,12 @@
 
 import ipaddress
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from math import inf
 from typing import Final
 
 from toolkit.errors import UsageError
+from toolkit.targets import canonical_host
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +28,8 @@ class Limits:
     five minutes). The default of `upgrade_seconds` reaches those. It costs nothing where a host is down, since that is
     found out within `connect_seconds`.
 
-    Raises `UsageError` for a limit that is not positive and finite, and for a blocked entry with a `/` that is not a
-    network.
+    Raises `UsageError` for a limit that is not positive and finite, and for a blocked entry that is neither a network
+    nor a host name. Names are compared as DNS is asked for them: `Faß.de.` blocks `xn--fa-hia.de`.
 
     >>> import toolkit
     >>> limits = toolkit.Limits(connect_seconds=2, blocked=("127.0.0.0/8",))
@@ -54,11 +56,12 @@ class Limits:
             if isinstance(value, int | float) and not 0 < value < inf:
                 raise UsageError(f"Limits({field.name}={value}): must be greater than 0, and finite.")
         for entry in self.blocked:
-            if "/" in entry:
-                try:
-                    ipaddress.ip_network(entry)
-                except ValueError as error:
-                    raise UsageError(f"Limits(blocked=…): {entry!r} is not a network: {error}.") from error
+            try:
+                _ = ipaddress.ip_network(entry) if "/" in entry else canonical_host(entry)
+            except ValueError as error:
+                raise UsageError(
+                    f"Limits(blocked=…): {entry!r} is neither a network nor a host name: {error}"
+                ) from error
 
     def blocks(self, name: str) -> bool:
         """Whether the host name or address is never to be asked.
@@ -71,12 +74,18 @@ class Limits:
         try:
             address = ipaddress.ip_address(name)
         except ValueError:
-            return name in self.blocked
+            return canonical_host(name)[0] in _names(self.blocked)
         return any(_covers(entry, address) for entry in self.blocked)
 
 
 POLITE: Final = Limits()
 """The limits of a round that names none."""
+
+
+@lru_cache(maxsize=8)
+def _names(blocked: tuple[str, ...]) -> frozenset[str]:
+    """The entries that are not networks, as DNS is asked for them."""
+    return frozenset(canonical_host(entry)[0] for entry in blocked if "/" not in entry)
 
 
 def _covers(entry: str, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
