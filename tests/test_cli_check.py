@@ -327,7 +327,8 @@ def test_nothing_read_or_reached_is_exit_code_3(tmp_path: Path, capsys: pytest.C
         in " ".join(said.out.split())
     )
     assert "no look came to an answer" in said.err
-    assert main(["check", str(ROOT / "data/google-mail/certificates")]) == 3
+    assert main(["check", str(ROOT / "data/google-mail/certificates")]) == 1, "certificates alone are judged by dates"
+    assert "2025-01-13" in capsys.readouterr().out
 
 
 def test_a_fleet_that_is_down_is_exit_code_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

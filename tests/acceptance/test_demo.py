@@ -158,6 +158,6 @@ def test_a_notebook_that_fails_is_named_with_its_error(tmp_path: Path) -> None:
         execute_notebook(tmp_path / "99-broken.ipynb", tmp_path / "build", parameters={})
 
 
-def test_a_demo_without_notebooks_says_where_it_runs(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="in a checkout"):
+def test_a_demo_without_notebooks_says_what_to_name(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="name a folder that holds them"):
         run_demo(tmp_path / "build", recorded=RECORDED, seed=1, notebooks=tmp_path)
