@@ -171,9 +171,8 @@ def test_every_limit_is_an_option() -> None:
     for field in fields(toolkit.Limits):
         option = {"concurrency": "--connections", "blocked": "--block"}.get(field.name)
         option = option or f"--{field.name.replace('_', '-')}"
-        assert read_limits(option, "7") == replace(
-            toolkit.Limits(), **{field.name: ("7",) if option == "--block" else 7}
-        )
+        said, limit = ("mx.test", ("mx.test",)) if option == "--block" else ("7", 7)
+        assert read_limits(option, said) == replace(toolkit.Limits(), **{field.name: limit})
 
 
 def test_a_timeout_sets_every_limit_in_seconds_but_those_that_are_set() -> None:
