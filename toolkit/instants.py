@@ -12,7 +12,7 @@ SECOND: Final = pd.Timedelta(seconds=1)
 
 DAY: Final = pd.Timedelta(days=1)
 
-_FIRST: Final = pd.Timestamp("0001-01-01", tz="UTC").as_unit("us")
+FIRST: Final = pd.Timestamp("0001-01-01", tz="UTC").as_unit("us")
 _LAST: Final = pd.Timestamp("9999-12-31 23:59:59.999999", tz="UTC").as_unit("us")
 _ADVICE: Final = "write 2026-01-31T12:00:00Z, or give a datetime with a zone"
 
@@ -39,7 +39,7 @@ def zoned(instant: datetime | str, name: str) -> pd.Timestamp:
         in_utc = pd.Timestamp(read.astimezone(UTC)).as_unit("us")
     except (OverflowError, pd.errors.OutOfBoundsDatetime):
         in_utc = None
-    if in_utc is None or not _FIRST <= in_utc <= _LAST:  # a Timestamp has years beyond
+    if in_utc is None or not FIRST <= in_utc <= _LAST:  # a Timestamp has years beyond
         raise UsageError(f"{shown} is not within the years 1 to 9999 in UTC.")
     return in_utc
 
@@ -82,4 +82,4 @@ def as_spans(numbers: pd.Series) -> pd.Series:
 
 def within_calendar(instants: pd.Series) -> pd.Series:
     """The instants; null where one lies before the year 1 or after 9999, which no calendar writes."""
-    return instants.where((instants >= _FIRST) & (instants <= _LAST))
+    return instants.where((instants >= FIRST) & (instants <= _LAST))

@@ -10,7 +10,7 @@ from toolkit.analyse import verify_chains
 from toolkit.analyse.expiry.summary import find_thresholds
 from toolkit.certificates import parse_certificate
 from toolkit.checking.in_service import SLOT
-from toolkit.instants import SECOND
+from toolkit.instants import DAY, SECOND
 from toolkit.tables import Tables
 
 _FACTS: Final = ["cert_sha256", "subject", "issuer", "not_after"]
@@ -18,8 +18,6 @@ _NEAR: Final = ("1/12", "7 d")
 """The tightest thresholds."""
 
 _Facts = dict[Hashable, Any]
-
-_DAY: Final = pd.Timedelta(days=1)
 
 
 def judge_issuers(
@@ -48,7 +46,7 @@ def judge_issuers(
     )
     rows = rows[(rows["ends"] < rows["not_after"]).fillna(False)]
     left = rows["ends"] + SECOND - now
-    rows = rows.assign(above_left=left / _DAY)
+    rows = rows.assign(above_left=left / DAY)
     share = left / (rows["not_after"] + SECOND - rows["not_before"])
     rows = rows.assign(above_threshold=find_thresholds(share, rows["above_left"], thresholds))
     rows = rows[rows["above_threshold"].notna()]

@@ -14,7 +14,7 @@ import pandas as pd
 from toolkit.analyse import summarise_expiry
 from toolkit.analyse.arrays import Bools
 from toolkit.analyse.expiry.summary import OUT_OF_USE, VISIT
-from toolkit.instants import zoned
+from toolkit.instants import FIRST, zoned
 from toolkit.reference import offers
 from toolkit.tables import Tables
 
@@ -30,7 +30,6 @@ SLOT: Final = ["service", "host", "server_name", "leaf_sha256"]
 NOT_ASKED: Final = ("skipped", "cannot_offer")
 """Outcomes that say nothing about a service."""
 
-_FIRST: Final = pd.Timestamp("0001-01-01", tz="UTC").as_unit("us")
 _ASKED: Final = ["service", "host", "server_name", "vantage", "source", "offer"]
 _KINDS: Final = ("suite", "group", "signature_scheme", "key_type")
 
@@ -181,7 +180,7 @@ def _dated(rows: pd.DataFrame, today: pd.Timestamp) -> pd.DataFrame:
 
 def _days_before(instant: pd.Timestamp, days: int) -> pd.Timestamp:
     length = pd.Timedelta(days=days)
-    return instant - length if instant - _FIRST > length else _FIRST
+    return instant - length if instant - FIRST > length else FIRST
 
 
 def _is_last_answer(looks: pd.DataFrame, since: pd.Timestamp) -> Bools:

@@ -7,13 +7,11 @@ import pandas as pd
 
 from toolkit import schema
 from toolkit.analyse.expiry.summary import find_thresholds
-from toolkit.instants import SECOND
+from toolkit.instants import DAY, SECOND
 from toolkit.tables import Tables
 
 FINDINGS: Final = ("expired", "not_yet_valid", "expiring", "unknown")
 """States of a certificate that need attention."""
-
-_DAY: Final = pd.Timedelta(days=1)
 
 
 def has_certificates_alone(tables: Tables) -> bool:
@@ -33,7 +31,7 @@ def find_endings(certificates: pd.DataFrame, now: datetime, thresholds: Literal[
     rows = certificates[["subject", "issuer", "cert_sha256", "not_before", "not_after"]]
     left = rows["not_after"] + SECOND - pd.Timestamp(now)
     lifetime = rows["not_after"] + SECOND - rows["not_before"]
-    days = (left / _DAY).astype("Float64")
+    days = (left / DAY).astype("Float64")
     share = (left / lifetime).where(lifetime > pd.Timedelta(0)).astype("Float64")
     threshold = find_thresholds(share, days, thresholds)
     state = pd.Series("valid", rows.index, dtype="string")
