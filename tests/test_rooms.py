@@ -9,11 +9,12 @@ import pytest
 from tests.conftest import ROOT
 
 PACKAGE = ROOT / "toolkit"
-OPEN = {"schema", "errors", "text", "files", "pem", "tables", "targets", "instants", "sampling"}
+OPEN = {"schema", "columns", "errors", "text", "files", "pem", "tables", "targets", "instants", "sampling"}
 """Open to every room."""
 
 MAY_IMPORT: dict[str, set[str]] = {
-    "schema": {"errors"},
+    "schema": {"columns", "errors"},
+    "columns": set(),
     "errors": set(),
     "text": set(),
     "files": {"errors"},

@@ -12,6 +12,7 @@ from tests.certificates import der
 from tests.conftest import ROOT
 from toolkit import Tables, schema
 from toolkit.certificates import parse_certificate
+from toolkit.columns import DTYPES
 from toolkit.errors import SchemaError, UsageError
 from toolkit.store import Store
 from toolkit.tables import as_pem
@@ -163,7 +164,7 @@ def test_many_sources_are_counted_and_not_listed() -> None:
 def test_a_look_without_a_date_has_no_span() -> None:
     overview = looks({"service": "a"}).overview()
     assert overview[["first_look_at", "last_look_at"]].isna().all(axis=None)
-    assert str(overview["first_look_at"].dtype) == schema.DTYPES["instant"]
+    assert str(overview["first_look_at"].dtype) == DTYPES["instant"]
 
 
 def test_certificates_are_written_as_pem_that_says_what_is_in_it(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from cryptography import x509
 from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from toolkit import schema
+from toolkit import columns
 from toolkit.analyse.host_names import compared_host
 from toolkit.analyse.trust.elements import Element, Unreadable, read_element
 from toolkit.analyse.trust.paths import readable
@@ -36,8 +36,8 @@ DTYPES: Final = {
     "server_name": "string",
     "leaf_sha256": "string",
     "chain_sha256": "object",
-    "as_of_from": schema.DTYPES["instant"],
-    "as_of_until": schema.DTYPES["instant"],
+    "as_of_from": columns.DTYPES["instant"],
+    "as_of_until": columns.DTYPES["instant"],
     "verdict": "string",
     "reason": "string",
     "openssl_verdict": "string",

@@ -7,7 +7,6 @@ lower-case hex. Delta has no unsigned integers, so integers are signed and nulla
 
 import math
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Final, Literal
@@ -17,24 +16,14 @@ import pandas as pd
 import pyarrow as pa
 from pandas.api.types import pandas_dtype
 
+from toolkit.columns import Column, Kind, described
+from toolkit.columns import empty as empty_frame
 from toolkit.errors import SchemaError
 
 VERSION: Final = 1
 """Of the tables below; a store keeps it and refuses to open a newer one."""
 
-Kind = Literal["instant", "text", "texts", "integer", "number", "boolean", "bytes"]
 TableName = Literal["observations", "certificates", "support", "rounds"]
-
-DTYPES: Final[dict[Kind, str]] = {
-    "instant": "datetime64[us, UTC]",
-    "text": "string",
-    "texts": "object",
-    "integer": "Int64",
-    "number": "Float64",
-    "boolean": "boolean",
-    "bytes": "object",
-}
-"""Kind → pandas dtype. `texts` holds tuples of str, `bytes` holds bytes; both use None for null."""
 
 _ARROW: Final[dict[Kind, pa.DataType]] = {
     "instant": pa.timestamp("us", tz="UTC"),
@@ -88,22 +77,6 @@ INSTANTS: Final = ["observed_at", "observed_from", "observed_until"]
 
 PROTOCOLS: Final = ("SSL 2.0", "SSL 3.0", "TLS 1.0", "TLS 1.1", "TLS 1.2", "TLS 1.3")
 """How protocol versions are written, oldest first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column: what it holds, in which unit, and what null means (empty: it is never null)."""
-
-    name: str
-    kind: Kind
-    meaning: str
-    null: str = ""
-    unit: str = ""
-
-    @property
-    def dtype(self) -> str:
-        """The pandas dtype of the column, as `frame.dtypes` prints it."""
-        return DTYPES[self.kind]
 
 
 _NO_ANSWER = "the handshake did not come that far"
@@ -328,17 +301,13 @@ def dictionary() -> str:
     """The data dictionary as Markdown: every table, column, dtype, unit, meaning, and what null means."""
     lines = []
     for table, columns in TABLES.items():
-        lines += [f"### `{table}`", "", "| column | dtype | meaning | null means |", "|---|---|---|---|"]
-        for column in columns:
-            meaning = f"{column.meaning} [{column.unit}]" if column.unit else column.meaning
-            lines.append(f"| `{column.name}` | {column.dtype} | {meaning} | {column.null or 'never null'} |")
-        lines.append("")
+        lines += [f"### `{table}`", "", described(columns), ""]
     return "\n".join(lines)
 
 
 @cache
 def _blank(table: TableName) -> pd.DataFrame:
-    return pd.DataFrame({column.name: pd.Series([], dtype=column.dtype) for column in TABLES[table]})
+    return empty_frame(TABLES[table])
 
 
 def _refuse_unknown(table: TableName, names: Iterable[Hashable]) -> None:

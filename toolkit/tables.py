@@ -15,6 +15,7 @@ from typing import Final, Self
 import pandas as pd
 
 from toolkit import schema, text
+from toolkit.columns import Kind
 from toolkit.errors import UsageError
 from toolkit.instants import zoned_limits
 
@@ -340,7 +341,7 @@ def _named_or_counted(sources: pd.Series) -> str:
 _OWN_PEM: Final = re.compile(r"[0-9a-f]{64}\.pem")
 
 
-def _cell(value: object, kind: schema.Kind) -> str:
+def _cell(value: object, kind: Kind) -> str:
     if value is None or value is pd.NA or value is pd.NaT:
         return ""
     if kind == "instant":

@@ -29,7 +29,7 @@ def told(seed: int) -> pd.DataFrame:
 def test_a_year(seed):
     both = told(seed)
     assert (both["found"] == "both").all(), both.loc[both["found"] != "both", [*PAIR, "found"]]
-    assert (both["is_return"] == both["is_return_truth"]).all()
+    assert (both["is_rollback"] == both["is_return_truth"]).all()
     assert not both["is_ambiguous"].any()
 
     assert (both["started_at"] <= both["start_max_at"]).all()
@@ -39,10 +39,10 @@ def test_a_year(seed):
 
     one = both[both["machines"] == 1]
     assert len(one) > 0
-    assert (one["successor_not_seen_before"] <= one["started_at"]).all()
-    assert (one["started_at"] <= one["successor_first_seen"]).all()
-    assert (one["predecessor_last_seen"] <= one["done_at"]).all()
-    assert (one["done_at"] <= one["predecessor_not_seen_after"]).all()
+    assert (one["successor_previous_look_at"] <= one["started_at"]).all()
+    assert (one["started_at"] <= one["successor_first_seen_at"]).all()
+    assert (one["predecessor_last_seen_at"] <= one["done_at"]).all()
+    assert (one["done_at"] <= one["predecessor_next_look_at"]).all()
 
 
 def test_the_pair_of_key_types_is_no_rotation():

@@ -11,7 +11,7 @@ import pytest
 from toolkit.analyse import find_rotations
 from toolkit.lab import Plan, scenario, simulate, tell_truth
 
-ROW = ["service", "server_name", "key_type", "predecessor_sha256", "successor_sha256", "is_return"]
+ROW = ["service", "server_name", "key_type", "predecessor_sha256", "successor_sha256", "is_rollback"]
 SCENARIOS = (
     "steady", "slow-rollout", "stuck-machine", "rollback", "dual-keys", "late", "emergency", "issuer-move",
     "short-lived", "anycast", "sticky", "default-certificate", "other-chain", "re-issue",
@@ -30,4 +30,4 @@ def test_rotations_are_those_of_the_truth(name):
     assert (both["found"] == "both").all(), both.loc[both["found"] != "both", [*ROW, "found"]]
     assert (both["started_at"] <= both["start_max_at"]).all()
     assert (both["done_at"] >= both["done_min_at"]).all()
-    assert both["is_return"].any() == (name == "rollback")
+    assert both["is_rollback"].any() == (name == "rollback")

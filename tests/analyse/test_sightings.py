@@ -12,7 +12,7 @@ from toolkit.analyse.sightings import DTYPES, find_sightings
 
 def _seen(found, leaf):
     row = found[found["leaf_sha256"] == leaf].iloc[0]
-    return [row["first_seen"], row["last_seen"], row["not_seen_before"], row["not_seen_after"]]
+    return [row["first_seen_at"], row["last_seen_at"], row["previous_look_at"], row["next_look_at"]]
 
 
 def test_first_last_and_the_looks_around():
@@ -22,7 +22,7 @@ def test_first_last_and_the_looks_around():
     assert _seen(found, "B") == [at(2), at(6), at(1), at(7)]
     assert _seen(found, "C") == [at(7), at(7), at(6), pd.NaT]
     assert found["looks"].tolist() == [3, 3, 1]
-    assert (found["line_looks"] == 7).all()
+    assert (found["slot_looks"] == 7).all()
     assert (found["source"] == "simulated").all()
 
 
@@ -43,7 +43,7 @@ def test_looks_at_the_same_instant_have_no_order():
 def test_key_types_are_lines_of_their_own():
     found = find_sightings(tables("ABAB", key_type={"B": "EC"}))
     assert found["key_type"].tolist() == ["EC", "RSA"]
-    assert found["line_looks"].tolist() == [2, 2]
+    assert found["slot_looks"].tolist() == [2, 2]
 
 
 def test_a_missing_certificate_row_is_a_line_of_unknown_type():
@@ -52,7 +52,7 @@ def test_a_missing_certificate_row_is_a_line_of_unknown_type():
     assert found["leaf_sha256"].tolist() == ["A", "B"]
     assert found["key_type"].isna().tolist() == [False, True]
     assert found["names"].tolist() == [("mx.test",), None]
-    assert found["line_looks"].tolist() == [2, 2]
+    assert found["slot_looks"].tolist() == [2, 2]
 
 
 def test_undated_looks_are_counted_and_touch_no_instant():
@@ -61,12 +61,12 @@ def test_undated_looks_are_counted_and_touch_no_instant():
     assert found["looks"].tolist() == [2, 1, 0]
     assert found["undated_looks"].tolist() == [1, 0, 1]
     assert _seen(found, "C") == [pd.NaT] * 4
-    assert (found["line_looks"] == 3).all()
+    assert (found["slot_looks"] == 3).all()
 
 
 def test_services_without_a_port_are_told_apart_by_host():
     nameless = looks("AB").assign(service=pd.NA, port=pd.NA, host=["one.test", "two.test"])
-    assert find_sightings(Tables.from_frames(nameless, certificates("AB")))["line_looks"].tolist() == [1, 1]
+    assert find_sightings(Tables.from_frames(nameless, certificates("AB")))["slot_looks"].tolist() == [1, 1]
 
 
 def test_only_failures_is_no_sighting():
@@ -93,6 +93,6 @@ def test_row_order_and_repeats_do_not_matter(shown, random, per_round):
 @pytest.mark.parametrize("shown", ["AABB", "ABAB.BCC", "A"])
 def test_certain_by_definition(shown):
     found = find_sightings(tables(shown))
-    assert (found["first_seen"] <= found["last_seen"]).all()
-    assert ((found["not_seen_before"] < found["first_seen"]) | found["not_seen_before"].isna()).all()
-    assert ((found["not_seen_after"] > found["last_seen"]) | found["not_seen_after"].isna()).all()
+    assert (found["first_seen_at"] <= found["last_seen_at"]).all()
+    assert ((found["previous_look_at"] < found["first_seen_at"]) | found["previous_look_at"].isna()).all()
+    assert ((found["next_look_at"] > found["last_seen_at"]) | found["next_look_at"].isna()).all()

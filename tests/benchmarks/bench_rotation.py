@@ -111,8 +111,8 @@ def add_claims(told: dict[str, Tally], runs: Runs, found: Claims) -> None:
     told["start"].add(found.start_min_at <= start, hours(found.start_max_at, found.start_min_at))
     told["done"].add(found.done_max_at >= done, hours(found.done_max_at, found.done_min_at))
     told["overlap"].add(found.overlap_max >= done - start, hours(found.overlap_max, found.overlap_min))
-    held = (found.half_min_at <= runs.half) & (found.half_max_at >= runs.half)
-    told["half"].add(held, hours(found.half_max_at, found.half_min_at))
+    held = (found.midpoint_min_at <= runs.half) & (found.midpoint_max_at >= runs.half)
+    told["half"].add(held, hours(found.midpoint_max_at, found.midpoint_min_at))
 
 
 def hours(later: Ints, earlier: Ints) -> Floats:
@@ -215,8 +215,8 @@ def watch(*, fixed: bool) -> float:
     return wrong / RUNS
 
 
-def _claims_too_early(runs: Runs, number: int, first_seen: int, *, fixed: bool) -> bool:
-    stretch = slice(first_seen, runs.hi[number])
+def _claims_too_early(runs: Runs, number: int, first_seen_at: int, *, fixed: bool) -> bool:
+    stretch = slice(first_seen_at, runs.hi[number])
     rounds, new, at = runs.round[stretch], runs.new[stretch], runs.at[stretch]
     begins = np.flatnonzero(np.r_[True, rounds[1:] != rounds[:-1]])
     looks = np.diff(np.r_[begins, len(rounds)])

@@ -116,8 +116,8 @@ class Claims:
     done_max_at: Ints
     overlap_min: Ints
     overlap_max: Ints
-    half_min_at: Ints
-    half_max_at: Ints
+    midpoint_min_at: Ints
+    midpoint_max_at: Ints
 
 
 def edges(runs: Runs) -> bounds.Edges:
@@ -153,8 +153,8 @@ def claim(runs: Runs, min_share: float, *, by_round: bool = False) -> Claims:
         done_max_at=bounds.done_bound(counted, min_share),
         overlap_min=np.maximum(last - first, 0),
         overlap_max=bounds.overlap_bound(counted, min_share),
-        half_min_at=half_min,
-        half_max_at=half_max,
+        midpoint_min_at=half_min,
+        midpoint_max_at=half_max,
     )
 
 

@@ -47,7 +47,7 @@ def sighting(leaf: str, valid: tuple[str, str], seen: tuple[str, str] | None = N
     row = {
         "service": "smtp://mx.example:25", "host": "mx.example", "server_name": "mx.example", "key_type": "RSA",
         "leaf_sha256": leaf, "subject": "CN=mx.example", "not_before": at(valid[0]), "not_after": at(valid[1]),
-        "first_seen": at(first), "last_seen": at(last), "not_seen_before": pd.NaT, "not_seen_after": pd.NaT,
+        "first_seen_at": at(first), "last_seen_at": at(last), "previous_look_at": pd.NaT, "next_look_at": pd.NaT,
         "looks": 2 if seen else 0, "source": "live",
     }  # fmt: skip
     return row | facts
@@ -62,20 +62,20 @@ def rotations(*rows: dict) -> pd.DataFrame:
     pairs = []
     line = ["service", "host", "server_name", "key_type"]
     for key, group in pd.DataFrame(list(rows)).groupby(line, dropna=False, sort=False):
-        listed = group.sort_values(["not_before", "first_seen"]).to_dict("records")
+        listed = group.sort_values(["not_before", "first_seen_at"]).to_dict("records")
         for former, latter in itertools.pairwise(listed):
             pair = dict(zip(line, key, strict=True))
             for prefix, life in (("predecessor", former), ("successor", latter)):
                 pair[f"{prefix}_sha256"] = life["leaf_sha256"]
-                for name in ("not_before", "not_after", "first_seen", "last_seen"):
+                for name in ("not_before", "not_after", "first_seen_at", "last_seen_at"):
                     pair[f"{prefix}_{name}"] = life[name]
-            pair["successor_not_seen_before"] = latter["not_seen_before"]
-            pair["predecessor_not_seen_after"] = former["not_seen_after"]
-            pair["start_max_at"], pair["done_min_at"] = latter["first_seen"], former["last_seen"]
-            overlap = (former["last_seen"] - latter["first_seen"]) / pd.Timedelta(days=1)
+            pair["successor_previous_look_at"] = latter["previous_look_at"]
+            pair["predecessor_next_look_at"] = former["next_look_at"]
+            pair["start_max_at"], pair["done_min_at"] = latter["first_seen_at"], former["last_seen_at"]
+            overlap = (former["last_seen_at"] - latter["first_seen_at"]) / pd.Timedelta(days=1)
             pair["overlap_min_days"] = None if pd.isna(overlap) else max(overlap, 0.0)
-            pair["is_return"] = False
-            pair["is_ambiguous"] = latter["first_seen"] < former["first_seen"]
+            pair["is_rollback"] = False
+            pair["is_ambiguous"] = latter["first_seen_at"] < former["first_seen_at"]
             pair["source"] = former["source"]
             pairs.append(pair)
     return typed(pd.DataFrame(pairs))

@@ -86,8 +86,8 @@ def test_ends_that_no_look_bounds_are_open_and_others_are_not() -> None:
     alone = plot_sightings(sightings(sighting("a", OLD, SEEN_OLD)))
     assert (points(alone, "open-start"), points(alone, "open-end")) == (1, 1)
     bounded = sighting(
-        "a", OLD, SEEN_OLD, not_seen_before=pd.Timestamp("2026-01-09", tz="UTC"),
-        not_seen_after=pd.Timestamp("2026-03-21", tz="UTC"),
+        "a", OLD, SEEN_OLD, previous_look_at=pd.Timestamp("2026-01-09", tz="UTC"),
+        next_look_at=pd.Timestamp("2026-03-21", tz="UTC"),
     )  # fmt: skip
     closed = plot_sightings(sightings(bounded))
     assert (points(closed, "open-start"), points(closed, "open-end")) == (0, 0)
@@ -96,8 +96,8 @@ def test_ends_that_no_look_bounds_are_open_and_others_are_not() -> None:
 def test_of_a_rotation_the_first_begins_open_and_the_last_ends_open() -> None:
     after = pd.Timestamp("2026-03-22", tz="UTC")
     frame = rotations(
-        sighting("a", OLD, SEEN_OLD, not_seen_after=after),
-        sighting("b", NEW, SEEN_NEW, not_seen_before=pd.Timestamp("2026-03-14", tz="UTC")),
+        sighting("a", OLD, SEEN_OLD, next_look_at=after),
+        sighting("b", NEW, SEEN_NEW, previous_look_at=pd.Timestamp("2026-03-14", tz="UTC")),
     )
     axes = plot_rotations(frame)
     (start,) = [o for artist in drawn(axes, "open-start") for o in artist.get_offsets()]
@@ -137,7 +137,7 @@ def test_an_end_before_the_beginning_draws_no_validity() -> None:
 
 def test_a_certificate_without_dates_and_looks_keeps_its_row() -> None:
     frame = sightings(sighting("a", OLD, SEEN_OLD))
-    frame[["not_before", "not_after", "first_seen", "last_seen"]] = pd.NaT
+    frame[["not_before", "not_after", "first_seen_at", "last_seen_at"]] = pd.NaT
     axes = plot_sightings(frame)
     axes.figure.draw_without_rendering()
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["smtp://mx.example:25"]
@@ -245,7 +245,7 @@ def test_a_certificate_that_came_back_has_one_lane_two_sightings_and_a_star() ->
     first, second = ("2026-01-10", "2026-02-01"), ("2026-02-10", "2026-03-01")
     there = rotations(sighting("a", OLD, first), sighting("b", NEW, ("2026-02-02", "2026-02-09")))
     back = rotations(sighting("b", OLD, ("2026-02-02", "2026-02-09")), sighting("a", NEW, second)).assign(
-        is_return=True
+        is_rollback=True
     )
     back[["predecessor_not_before", "predecessor_not_after"]] = there[["successor_not_before", "successor_not_after"]]
     back[["successor_not_before", "successor_not_after"]] = there[["predecessor_not_before", "predecessor_not_after"]]

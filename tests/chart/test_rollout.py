@@ -23,7 +23,8 @@ def rotation(**facts: object) -> pd.DataFrame:
     row = {
         "service": "smtp://mx.example:25", "host": "mx.example", "server_name": "mx.example", "key_type": "RSA",
         "predecessor_sha256": "a", "successor_sha256": "b", "start_min_at": at("2026-05-02"),
-        "start_max_at": at("2026-05-03"), "half_min_at": pd.NaT, "half_max_at": pd.NaT, "done_min_at": at("2026-05-05"),
+        "start_max_at": at("2026-05-03"), "midpoint_min_at": pd.NaT, "midpoint_max_at": pd.NaT,
+        "done_min_at": at("2026-05-05"),
         "done_max_at": pd.NaT, "source": "lab",
     }  # fmt: skip
     return typed(pd.DataFrame([row | facts]))

@@ -13,7 +13,7 @@ from toolkit.chart import plot_sharing
 def frame(shown: dict[str, str], kind: str = "certificate") -> pd.DataFrame:
     """Service → the letters of what it showed."""
     rows = [
-        {"kind": kind, "shared_sha256": letter, "service": service, "source": "lab"}
+        {"shared": kind, "shared_sha256": letter, "service": service, "source": "lab"}
         for service, letters in shown.items()
         for letter in letters
     ]

@@ -38,7 +38,7 @@ def test_it_shows_roll_outs_a_roll_back_a_late_backend_and_a_sticky_balancer(sam
     caught = rotations[(rotations["overlap_min_days"] > 0) & ~rotations["is_ambiguous"]]
     assert len(caught) >= 10
     assert caught["service"].nunique() >= 5
-    assert rotations.loc[rotations["is_return"], "service"].tolist() == ["imaps://imap.lab.test:993"] * 2
+    assert rotations.loc[rotations["is_rollback"], "service"].tolist() == ["imaps://imap.lab.test:993"] * 2
     assert caught.nlargest(1, "overlap_min_days")["service"].item() == "smtps://submit.lab.test:465"
     assert rotations["overlap_max_days"].notna().any()
     pop = sample.observations[sample.observations["host"] == "pop.lab.test"]
@@ -50,7 +50,7 @@ def test_it_shows_what_expires_what_is_shared_and_what_fails(sample: toolkit.Tab
     states = set(summarise_expiry(sample, now=now)["state"])
     assert {"valid", "replacing", "replaced", "expired"} <= states
     sharing = find_sharing(sample)
-    assert sharing[sharing["kind"] == "certificate"]["services"].max() == 3
+    assert sharing[sharing["shared"] == "certificate"]["service_count"].max() == 3
     assert {"deferred", "closed", "reset"} <= set(sample.observations["outcome"])
     trust = verify_chains(sample, roots=Lab("year").roots)
     assert "intermediate 1: it was not served" in set(trust["reason"].dropna())

@@ -79,14 +79,14 @@ def test_only_an_upper_bound_of_each_look_is_known(tables: Tables) -> None:
 def test_nothing_is_late_nor_expired_by_the_instant_of_a_commit(tables: Tables, day: pd.Timestamp) -> None:
     expiry = summarise_expiry(tables, now=day)
     assert not expiry["state"].isin(["expired", "withdrawn"]).any()
-    assert not (expiry["late_days"] > 0).any()
+    assert not (expiry["overdue_days"] > 0).any()
     assert not forecast_renewals(tables, now=day)["is_overdue"].fillna(value=False).any()
 
 
 def test_hosts_that_replace_early_have_no_habit_and_no_forecast(tables: Tables) -> None:
     now = pd.Timestamp("2026-03-25", tz="UTC")
     expiry = summarise_expiry(tables, now=now).groupby("host").first()
-    early = expiry.index[expiry["habit_lead_days"].isna()]
+    early = expiry.index[expiry["usual_lead_days"].isna()]
     assert early.tolist() == ["google.com", "storage.googleapis.com"]
     assert expiry.loc["google.com", "habit_reason"].startswith("only 6 of 37 rotations")
     forecast = forecast_renewals(tables, now=now).groupby("host")["renewal"].count()

@@ -81,8 +81,8 @@ def test_one_machine_stays_behind_by_the_delay() -> None:
 def test_a_rollback_returns_to_the_predecessor_and_is_repeated() -> None:
     for truth in truths("rollback"):
         rotations = truth.rotations
-        back = int(np.flatnonzero(rotations["is_return"])[0])
-        assert list(rotations["is_return"]).count(True) == 2
+        back = int(np.flatnonzero(rotations["is_rollback"])[0])
+        assert list(rotations["is_rollback"]).count(True) == 2
         first, taken_back, again = (rotations.iloc[back + step] for step in (-1, 0, 1))
         assert first["predecessor_sha256"] == taken_back["successor_sha256"] == again["predecessor_sha256"]
         assert first["successor_sha256"] == taken_back["predecessor_sha256"] == again["successor_sha256"]

@@ -26,7 +26,7 @@ def test_a_rotation_begins_with_the_first_machine_and_is_done_with_the_last() ->
         "half_at": day(12),
         "done_at": day(15),
         "machines": 3,
-        "is_return": False,
+        "is_rollback": False,
     }
     assert len(truth.serving) == 6
     assert truth.serving["served_until"].isna().sum() == 3
@@ -74,7 +74,7 @@ def test_rotations_agree_with_a_count_of_what_each_machine_serves(name: str) -> 
     hashes = [issued.sha256 for issued in issue_all(drawn, 11)]
     truth = tell_truth(drawn, 11)
     moment = timedelta(seconds=1)
-    for rotation in truth.rotations[~truth.rotations["is_return"]].itertuples():
+    for rotation in truth.rotations[~truth.rotations["is_rollback"]].itertuples():
         service = next(s for s in drawn.services if s.service == rotation.service)
 
         server_name, key_type = rotation.server_name, rotation.key_type

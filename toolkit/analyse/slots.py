@@ -9,7 +9,7 @@ import pandas as pd
 from toolkit.analyse.arrays import NULL, Bools, Ints, first_and_last, instants
 from toolkit.tables import Tables
 
-LINE: Final = ["service", "host", "server_name", "key_type"]
+SLOT: Final = ["service", "host", "server_name", "key_type"]
 """What tells lines apart. `host` is part of `service`; it tells lines apart where a source names no port."""
 
 
@@ -18,7 +18,7 @@ class Looks:
     """Observations that returned a leaf, one line after another, each in time order; arrays of equal length.
 
     Looks at the same instant are ordered by round, sample, address and offer, so that no order favours a leaf.
-    `line` and `leaf` are rows of `lines` (columns `LINE`) and `leaves`; `at` is int64 [µs since 1970], `round` a
+    `line` and `leaf` are rows of `lines` (columns `SLOT`) and `leaves`; `at` is int64 [µs since 1970], `round` a
     number, `row` the position in `observations`. `undated` holds the positions of undated rows, with their
     `undated_line` and `undated_leaf`.
     """
@@ -143,7 +143,7 @@ def _sort_rank(values: pd.Series) -> Ints:
 
 def _line_numbers(seen: pd.DataFrame, key_type: Ints, key_types: pd.Index) -> tuple[Ints, pd.DataFrame]:
     columns, names = [key_type], [key_types]
-    for name in reversed(LINE[:-1]):
+    for name in reversed(SLOT[:-1]):
         numbers, values = _numbered(seen[name])
         columns.insert(0, numbers)
         names.insert(0, values)
@@ -154,7 +154,7 @@ def _line_numbers(seen: pd.DataFrame, key_type: Ints, key_types: pd.Index) -> tu
     first[code[::-1]] = np.arange(len(code))[::-1]
     lines = {
         name: pd.Series(values.take(numbers[first]), dtype="string")
-        for name, numbers, values in zip(LINE, columns, names, strict=True)
+        for name, numbers, values in zip(SLOT, columns, names, strict=True)
     }
     return code, pd.DataFrame(lines)
 

@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 
 from toolkit.chart import canvas
 from toolkit.chart.palette import BAD, BLACK, CAUTION, FAINT, FINE, INK, NEUTRAL, SKY, Style
-from toolkit.chart.slots import LINE, label_lines
+from toolkit.chart.slots import SLOT, label_lines
 from toolkit.errors import UsageError
 
 STATES: Final = {
@@ -99,13 +99,13 @@ def _placed(
     """The rows with `begin`, `end` in days, `is_front` (drawn as a bar), `label`, `y`; the headings by `y`; notes."""
     rows = frame.reset_index(drop=True)
     rows["begin"], rows["end"] = canvas.days(rows["not_before"]), canvas.days(rows["not_after"])
-    rows["line"] = rows.groupby(LINE, sort=False, dropna=False).ngroup()
+    rows["line"] = rows.groupby(SLOT, sort=False, dropna=False).ngroup()
     rows["is_front"] = rows["state"].isin(_IN_USE)
     idle = ~rows.groupby("line")["is_front"].transform("any")
     # Of a line without one in use, the latest that was not seen replaced stands in front, if there is such a one.
     latest = rows[idle].sort_values(["end", "leaf_sha256"]).sort_values("state", key=_is_open, kind="stable")
     rows.loc[latest.groupby("line").tail(1).index, "is_front"] = True
-    labels = label_lines(rows.groupby("line")[LINE].first())
+    labels = label_lines(rows.groupby("line")[SLOT].first())
     rows["label"] = [labels[line] for line in rows["line"]]
     fronts = rows[rows["is_front"]].sort_values(["end", "line", "leaf_sha256"], kind="stable")
     # Ends of lines in use come first; lines of which nothing is known to be in use follow.
@@ -161,8 +161,8 @@ def _coming(rows: pd.DataFrame, forecast: pd.DataFrame | None) -> pd.DataFrame:
     """The next certificate that is expected of each line: `y`, `begin`, `end`."""
     if forecast is None or forecast.empty:
         return pd.DataFrame({"y": [], "begin": [], "end": []}, dtype=float)
-    fronts = rows.loc[rows["is_front"], [*LINE, "leaf_sha256", "y"]]
-    following = forecast[forecast["renewal"] == 1].merge(fronts, on=[*LINE, "leaf_sha256"])
+    fronts = rows.loc[rows["is_front"], [*SLOT, "leaf_sha256", "y"]]
+    following = forecast[forecast["renewal"] == 1].merge(fronts, on=[*SLOT, "leaf_sha256"])
     return pd.DataFrame(
         {
             "y": following["y"].astype(float),

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from toolkit.chart import canvas
 from toolkit.chart.palette import FAINT, INK, LIVES, PAPER, PURPLE, RED
-from toolkit.chart.slots import LINE, in_natural_order, label_lines
+from toolkit.chart.slots import SLOT, in_natural_order, label_lines
 
-LIFE: Final = ["not_before", "not_after", "first_seen", "last_seen"]
+LIFE: Final = ["not_before", "not_after", "first_seen_at", "last_seen_at"]
 """The instants of a certificate's life, in the order in which they are drawn."""
 
 _MOST_LANES, _MOST_LANES_OF_MANY, _MANY_ROWS = 5, 3, 12
@@ -53,13 +53,13 @@ def plot_sightings(frame: pd.DataFrame, *, ax: Axes | None = None, now: datetime
     >>> ax.get_title(loc="left"), [label.get_text() for label in ax.get_yticklabels()]
     ('Certificates seen  ·  lab data', ['https://www.lab.test:443'])
     """
-    canvas.check_frame(frame, "leaf_sha256", "not_seen_before", "not_seen_after", what="what `find_sightings` returns")
+    canvas.check_frame(frame, "leaf_sha256", "previous_look_at", "next_look_at", what="what `find_sightings` returns")
     lives = _lives(frame, frame["leaf_sha256"]) if len(frame) else frame
     if lives.empty:
         return canvas.say_nothing(ax, "Certificates seen", "No certificate was seen.")
-    lives["is_open_start"] = frame["not_seen_before"].isna().to_numpy() & lives["first_seen"].notna()
-    lives["is_open_end"] = frame["not_seen_after"].isna().to_numpy() & lives["last_seen"].notna()
-    lives, more = _kept(lives, lives["last_seen"])
+    lives["is_open_start"] = frame["previous_look_at"].isna().to_numpy() & lives["first_seen_at"].notna()
+    lives["is_open_end"] = frame["next_look_at"].isna().to_numpy() & lives["last_seen_at"].notna()
+    lives, more = _kept(lives, lives["last_seen_at"])
     rows = _placed(lives)
     axes = _draw(rows, ax, now)
     _finish(axes, rows, title=canvas.titled("Certificates seen", frame), now=now, marks=[], notes=more)
@@ -88,7 +88,7 @@ def plot_rotations(frame: pd.DataFrame, *, ax: Axes | None = None, now: datetime
     if frame.empty:
         why = "No rotation: no line had a second certificate."
         return canvas.say_nothing(ax, "Certificate rotations", why)
-    is_special = frame["is_return"].fillna(value=False) | (_served_both(frame) > 0)
+    is_special = frame["is_rollback"].fillna(value=False) | (_served_both(frame) > 0)
     at = frame["start_max_at"].fillna(frame["successor_not_before"])
     shown, more = _kept(frame, at.where(is_special), at)
     rows = _placed(_lives_of_pairs(shown))
@@ -100,7 +100,7 @@ def plot_rotations(frame: pd.DataFrame, *, ax: Axes | None = None, now: datetime
 
 def _kept(frame: pd.DataFrame, *instants: pd.Series) -> tuple[pd.DataFrame, list[str]]:
     """The rows of the slots with the latest instants, the first kind before the next; and the note on the others."""
-    slots = frame.groupby(LINE, sort=False, dropna=False).ngroup()
+    slots = frame.groupby(SLOT, sort=False, dropna=False).ngroup()
     latest = pd.DataFrame({kind: canvas.days(at) for kind, at in enumerate(instants)}).fillna(-np.inf)
     ranks = latest.set_index(frame.index).groupby(slots).max()
     kept, more = canvas.keep_rows([tuple(-rank for rank in row) for row in ranks.itertuples(index=False)], "row")
@@ -114,7 +114,7 @@ def _served_both(frame: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def _lives(frame: pd.DataFrame, hashes: pd.Series, prefix: str = "") -> pd.DataFrame:
-    lives = frame[LINE].astype(object).where(frame[LINE].notna(), "")
+    lives = frame[SLOT].astype(object).where(frame[SLOT].notna(), "")
     lives["sha256"] = hashes.astype(object)
     for name in LIFE:
         lives[name] = frame[prefix + name]
@@ -124,15 +124,19 @@ def _lives(frame: pd.DataFrame, hashes: pd.Series, prefix: str = "") -> pd.DataF
 def _lives_of_pairs(frame: pd.DataFrame) -> pd.DataFrame:
     """One row per certificate of each line and visit: a certificate that came back has its sightings in two rows."""
     former = _lives(frame, frame["predecessor_sha256"], "predecessor_")
-    former["is_open_end"] = frame["predecessor_not_seen_after"].isna()
+    former["is_open_end"] = frame["predecessor_next_look_at"].isna()
     latter = _lives(frame, frame["successor_sha256"], "successor_")
     # A pair says what came after its predecessor; after a last successor there is nothing but the line's last look.
     latter["is_open_end"] = True
     lives = pd.concat([former, latter], ignore_index=True)
-    lives = lives.drop_duplicates([*LINE, "sha256", "first_seen"], ignore_index=True)
-    seen = lives.groupby(LINE, sort=False)
-    lives["is_open_start"] = lives["first_seen"].notna() & (lives["first_seen"] == seen["first_seen"].transform("min"))
-    lives["is_open_end"] &= lives["last_seen"].notna() & (lives["last_seen"] == seen["last_seen"].transform("max"))
+    lives = lives.drop_duplicates([*SLOT, "sha256", "first_seen_at"], ignore_index=True)
+    seen = lives.groupby(SLOT, sort=False)
+    lives["is_open_start"] = lives["first_seen_at"].notna() & (
+        lives["first_seen_at"] == seen["first_seen_at"].transform("min")
+    )
+    lives["is_open_end"] &= lives["last_seen_at"].notna() & (
+        lives["last_seen_at"] == seen["last_seen_at"].transform("max")
+    )
     return lives
 
 
@@ -141,12 +145,12 @@ def _placed(lives: pd.DataFrame) -> pd.DataFrame:
     lives = lives.copy()
     for name in LIFE:
         lives[name] = canvas.days(lives[name])
-    heads = lives[LINE].drop_duplicates(ignore_index=True)
+    heads = lives[SLOT].drop_duplicates(ignore_index=True)
     order = pd.MultiIndex.from_frame(heads.iloc[in_natural_order(heads)])
-    lives["row"] = order.get_indexer(pd.MultiIndex.from_frame(lives[LINE]))
+    lives["row"] = order.get_indexer(pd.MultiIndex.from_frame(lives[SLOT]))
     whole = lives.groupby(["row", "sha256"])
-    lives["begin"] = np.fmin(lives["not_before"].to_numpy(), whole["first_seen"].transform("min").to_numpy())
-    lives["end"] = np.fmax(lives["not_after"].to_numpy(), whole["last_seen"].transform("max").to_numpy())
+    lives["begin"] = np.fmin(lives["not_before"].to_numpy(), whole["first_seen_at"].transform("min").to_numpy())
+    lives["end"] = np.fmax(lives["not_after"].to_numpy(), whole["last_seen_at"].transform("max").to_numpy())
     lives = lives.sort_values(["row", "begin", "end", "sha256"], kind="stable", ignore_index=True)
     once = lives.drop_duplicates(["row", "sha256"])
     most = _MOST_LANES if once["row"].nunique() <= _MANY_ROWS else _MOST_LANES_OF_MANY
@@ -169,7 +173,7 @@ def _lanes_needed(lives: pd.DataFrame) -> int:
 
 def _window(rows: pd.DataFrame, now: datetime | str | None) -> tuple[float, float]:
     """The dates worth drawing: all lives, unless one reaches far beyond what was seen or begun."""
-    seen = rows[["first_seen", "last_seen"]].to_numpy(dtype=float)
+    seen = rows[["first_seen_at", "last_seen_at"]].to_numpy(dtype=float)
     begun = rows["not_before"].to_numpy(dtype=float)
     anchors = seen[~np.isnan(seen)] if not np.isnan(seen).all() else begun[~np.isnan(begun)]
     if now is not None:
@@ -227,12 +231,12 @@ def _draw_validity(ax: Axes, lives: pd.DataFrame, colour: str, window: tuple[flo
 
 
 def _draw_seen(ax: Axes, lives: pd.DataFrame, colour: str, *, smallest: float) -> None:
-    seen = lives.dropna(subset=["first_seen", "last_seen"])
-    spans = seen[seen["last_seen"] - seen["first_seen"] > smallest]
+    seen = lives.dropna(subset=["first_seen_at", "last_seen_at"])
+    spans = seen[seen["last_seen_at"] - seen["first_seen_at"] > smallest]
     bars = ax.barh(
         spans["y"],
-        spans["last_seen"] - spans["first_seen"],
-        left=spans["first_seen"],
+        spans["last_seen_at"] - spans["first_seen_at"],
+        left=spans["first_seen_at"],
         height=0.46,
         color=colour,
         zorder=2,
@@ -240,11 +244,11 @@ def _draw_seen(ax: Axes, lives: pd.DataFrame, colour: str, *, smallest: float) -
     for bar in bars:
         bar.set_gid("seen")
     dots = seen.drop(index=spans.index)
-    points = ax.scatter(dots["first_seen"], dots["y"], marker="o", s=22, color=colour, zorder=3.5)
+    points = ax.scatter(dots["first_seen_at"], dots["y"], marker="o", s=22, color=colour, zorder=3.5)
     points.set_gid("seen-once")
     for column, flag, marker, name in (
-        ("first_seen", "is_open_start", _OPEN_START, "open-start"),
-        ("last_seen", "is_open_end", _OPEN_END, "open-end"),
+        ("first_seen_at", "is_open_start", _OPEN_START, "open-start"),
+        ("last_seen_at", "is_open_end", _OPEN_END, "open-end"),
     ):
         ends = seen[seen[flag]]
         arrows = ax.scatter(
@@ -280,8 +284,8 @@ def _draw_overlaps(ax: Axes, frame: pd.DataFrame, rows: pd.DataFrame) -> list[Pa
             _draw_box(ax, float(left), float(right), float(high), float(low))
         marks.append(Patch(facecolor="none", edgecolor=RED, hatch="//////", label="both served (certain)"))
         _write_days(ax, done[served], upper - 0.25, both_days[served])
-    if frame["is_return"].any():
-        back = frame["is_return"].to_numpy(dtype=bool)
+    if frame["is_rollback"].any():
+        back = frame["is_rollback"].to_numpy(dtype=bool)
         stars = ax.scatter(
             start[back], latter["y"].to_numpy()[back] - 0.3, marker="*", s=42, color=PURPLE, edgecolor=INK,
             linewidth=0.4, zorder=6,
@@ -293,8 +297,8 @@ def _draw_overlaps(ax: Axes, frame: pd.DataFrame, rows: pd.DataFrame) -> list[Pa
 
 def _of_pairs(frame: pd.DataFrame, rows: pd.DataFrame, name: str) -> pd.DataFrame:
     """Where one certificate of each pair was drawn: its `y` and validity, in the order of the frame."""
-    keys = frame[LINE].astype(object).where(frame[LINE].notna(), "")
-    placed = rows.drop_duplicates([*LINE, "sha256"]).set_index([*LINE, "sha256"])[["y", "not_before", "not_after"]]
+    keys = frame[SLOT].astype(object).where(frame[SLOT].notna(), "")
+    placed = rows.drop_duplicates([*SLOT, "sha256"]).set_index([*SLOT, "sha256"])[["y", "not_before", "not_after"]]
     found = placed.reindex(pd.MultiIndex.from_frame(keys.assign(sha256=frame[name].astype(object))))
     return found.reset_index(drop=True)
 
@@ -342,7 +346,7 @@ def _finish(
         extent=(0, float((heads["top"] + heads["lanes"] + 0.6).max())),
     )
     handles: list[Line2D | Patch] = [Line2D([], [], color=INK, linewidth=1.1, label="valid")]
-    if rows["first_seen"].notna().any():
+    if rows["first_seen_at"].notna().any():
         handles.append(Line2D([], [], color=INK, linewidth=5, solid_capstyle="butt", label="seen"))
     if rows["is_open_start"].any() or rows["is_open_end"].any():
         arrow = Line2D(

@@ -11,7 +11,7 @@ from toolkit import text
 from toolkit.chart import canvas
 from toolkit.chart.palette import BAD, BLUE, CAUTION, FINE, GRID, INK, PURPLE, Style
 from toolkit.chart.renewal_calendar import draw_calendar
-from toolkit.chart.slots import LINE, label_lines
+from toolkit.chart.slots import SLOT, label_lines
 from toolkit.errors import UsageError
 from toolkit.reference.rules import validity_caps
 
@@ -71,7 +71,7 @@ def plot_renewals(
         why = "No line renews its certificates by a habit that can be continued (`habit_reason`)."
         return canvas.say_nothing(ax, "Renewals to come", why)
     rows["at"] = canvas.days(rows["renews_at"])
-    rows["line"] = rows.groupby(LINE, sort=False, dropna=False).ngroup()
+    rows["line"] = rows.groupby(SLOT, sort=False, dropna=False).ngroup()
     return _plot_lines(rows, ax) if view == "lines" else _plot_calendar(rows, ax)
 
 

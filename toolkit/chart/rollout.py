@@ -14,7 +14,7 @@ from toolkit.errors import UsageError
 _ROW_INCHES: Final = 0.55
 _BRACKETS: Final = (
     ("start", "start_min_at", "start_max_at"),
-    ("half", "half_min_at", "half_max_at"),
+    ("half", "midpoint_min_at", "midpoint_max_at"),
     ("done", "done_min_at", "done_max_at"),
 )
 """Name, and the columns of both ends."""

@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 
 from toolkit.chart import canvas
 from toolkit.chart.palette import FAINT, GRID, INK, LIVES, PAPER
-from toolkit.chart.slots import LINE, label_lines
+from toolkit.chart.slots import SLOT, label_lines
 
 _ROW_INCHES, _FLEET_ROW_INCHES, _FEW_ROWS = 0.75, 0.3, 12
 _MOST_ROWS: Final = 24
@@ -74,7 +74,7 @@ def plot_shares(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
 def _kept(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """The rows with the most certificates, and the note on the others."""
-    rows = frame.groupby([*LINE, "address"], sort=False, dropna=False).ngroup()
+    rows = frame.groupby([*SLOT, "address"], sort=False, dropna=False).ngroup()
     leaves = frame["leaf_sha256"].groupby(rows).nunique()
     kept, more = canvas.keep_rows([-number for number in leaves], "row", most=_MOST_ROWS)
     return frame[rows.isin(kept)], more
@@ -82,7 +82,7 @@ def _kept(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 def _placed(frame: pd.DataFrame) -> pd.DataFrame:
     """The windows with `row`, `label`, `begin`, `end` in days, `place` and `turn` of the certificate in its row."""
-    keys = [*LINE, "address"]
+    keys = [*SLOT, "address"]
     curves = frame.drop_duplicates([*keys, "leaf_sha256", "window_from_at"]).reset_index(drop=True)
     curves["begin"] = canvas.days(curves["window_from_at"])
     curves["end"] = canvas.days(curves["window_until_at"])
@@ -110,8 +110,8 @@ def _turns_in_rotations(frame: pd.DataFrame, curves: pd.DataFrame) -> dict[tuple
     sides = ["predecessor_sha256", "successor_sha256"]
     if not set(sides) <= set(frame):
         return {}
-    rows = curves[[*LINE, "address", "row"]].drop_duplicates()
-    pairs = frame.dropna(subset=sides).merge(rows, on=[*LINE, "address"])
+    rows = curves[[*SLOT, "address", "row"]].drop_duplicates()
+    pairs = frame.dropna(subset=sides).merge(rows, on=[*SLOT, "address"])
     pairs = pairs.sort_values("window_from_at").drop_duplicates(["row", *sides])
     turns: dict[tuple[int, str], int] = {}
     for row, old, new in pairs[["row", *sides]].itertuples(index=False):

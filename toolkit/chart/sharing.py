@@ -36,8 +36,8 @@ def plot_sharing(
     >>> ax.get_title(loc="left")
     'Shared certificates  ·  lab data'
     """
-    canvas.check_frame(frame, "kind", "shared_sha256", what="what `find_sharing` returns")
-    shown = frame[frame["kind"] == kind]
+    canvas.check_frame(frame, "shared", "shared_sha256", what="what `find_sharing` returns")
+    shown = frame[frame["shared"] == kind]
     if shown.empty:
         return canvas.say_nothing(ax, f"Shared {kind}s", f"No {kind} was shown by two services.")
     held = pd.crosstab(shown["service"].astype(object), shown["shared_sha256"].astype(object)).clip(upper=1)

@@ -7,14 +7,14 @@ import pandas as pd
 
 from toolkit.chart import canvas
 
-LINE: Final = ["service", "host", "server_name", "key_type"]
+SLOT: Final = ["service", "host", "server_name", "key_type"]
 """What names a line; `host` where a source names no service."""
 
 
 def in_natural_order(lines: pd.DataFrame) -> list[int]:
     """The positions of the lines by service (else host) and server name, `mx2` before `mx10`; others as they come.
 
-    `lines` has the columns of `LINE`.
+    `lines` has the columns of `SLOT`.
     """
     named = lines["service"].mask(lines["service"].fillna("") == "", lines["host"])
     keys = [
@@ -35,9 +35,9 @@ def natural(name: str) -> list[tuple[str, int, str]]:
 def label_lines(lines: pd.DataFrame) -> list[str]:
     """A label per line: its service, else its host; server name and key type where needed to tell lines apart.
 
-    `lines` has the columns of `LINE`.
+    `lines` has the columns of `SLOT`.
     """
-    lines = lines[LINE].astype(object).where(lines[LINE].notna(), "")
+    lines = lines[SLOT].astype(object).where(lines[SLOT].notna(), "")
     named = [str(line.service or line.host or line.server_name) for line in lines.itertuples()]
     parts = pd.DataFrame({"named": named, "server_name": lines["server_name"], "key_type": lines["key_type"]})
     names = parts.groupby("named")["server_name"].transform("nunique") > 1

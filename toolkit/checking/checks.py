@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 import pandas as pd
 
-from toolkit import schema
+from toolkit import columns
 from toolkit.analyse import judge, summarise_findings, verify_chains
 from toolkit.analyse.expiry.summary import OUT_OF_USE, summarise_expiry
 from toolkit.checking.endings import end_in_words, expiry_severity, judge_issuers
@@ -31,10 +31,10 @@ DTYPES: Final = {
     "severity": "string",
     "found": "string",
     "required": "string",
-    "since": schema.DTYPES["instant"],
+    "since": columns.DTYPES["instant"],
     "rows": "Int64",
-    "first_at": schema.DTYPES["instant"],
-    "last_at": schema.DTYPES["instant"],
+    "first_at": columns.DTYPES["instant"],
+    "last_at": columns.DTYPES["instant"],
     "evidence": "string",
     "reason": "string",
     "authority": "string",
@@ -235,8 +235,8 @@ def _of_expiry(shown: pd.DataFrame) -> pd.DataFrame:
             "severity": expiry_severity(shown["state"], shown["threshold"]),
             "found": [_time_left(row) for row in shown.to_dict("records")],
             "rows": shown["looks"],
-            "first_at": shown["first_seen"],
-            "last_at": shown["last_seen"],
+            "first_at": shown["first_seen_at"],
+            "last_at": shown["last_seen_at"],
             "reason": reason,
         }
     )
@@ -252,9 +252,9 @@ def _time_left(row: dict[Hashable, Any]) -> str:
         words += f", at most {row['threshold']}" + (" of its lifetime" if "/" in row["threshold"] else "")
     if row["state"] == "not_yet_valid":
         words += f"; it begins {row['not_before']:%Y-%m-%d %H:%M}"
-    if row["late_days"] and not pd.isna(row["late_days"]):
-        words += f"; {row['late_days']:.1f} days later than the slot's habit"
-    if row["successor"] == "issued":
+    if row["overdue_days"] and not pd.isna(row["overdue_days"]):
+        words += f"; {row['overdue_days']:.1f} days later than the slot's habit"
+    if row["successor_state"] == "issued":
         words += "; a successor is issued"
     return words
 

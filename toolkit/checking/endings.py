@@ -52,7 +52,7 @@ def judge_issuers(
     rows = rows[rows["above_threshold"].notna()]
     rows = _without_other_paths(rows, tables, roots)
     is_over = rows["above_left"] <= 0
-    was_shown = (rows["ends"] + SECOND <= rows["last_seen"]).fillna(False)
+    was_shown = (rows["ends"] + SECOND <= rows["last_seen_at"]).fillna(False)
     verdict = pd.Series("expiring", rows.index, dtype="string")
     verdict[is_over] = "unknown"
     verdict[is_over & was_shown] = "expired"
@@ -66,8 +66,8 @@ def judge_issuers(
             "severity": expiry_severity(verdict, rows["above_threshold"]),
             "found": [_in_words(row) for row in rows.to_dict("records")],
             "rows": rows["looks"],
-            "first_at": rows["first_seen"],
-            "last_at": rows["last_seen"],
+            "first_at": rows["first_seen_at"],
+            "last_at": rows["last_seen_at"],
             "reason": reason,
         }
     )

@@ -5,9 +5,9 @@ from typing import Any, Final
 
 import pandas as pd
 
-from toolkit import schema
 from toolkit.analyse.slots import joined_sources
 from toolkit.checking.in_service import NOT_ASKED, OBSERVED_DAYS, InService, name_services
+from toolkit.columns import DTYPES
 
 DOWN_VISITS: Final = 3
 """Visits in a row without an answer that make a service, or one of its addresses, a finding."""
@@ -15,7 +15,7 @@ DOWN_VISITS: Final = 3
 _DTYPES: Final = {
     **dict.fromkeys(["service", "host", "verdict", "found", "reason", "source"], "string"),
     "rows": "Int64",
-    **dict.fromkeys(["first_at", "last_at"], schema.DTYPES["instant"]),
+    **dict.fromkeys(["first_at", "last_at"], DTYPES["instant"]),
 }
 _CUT_SHORT: Final = "too_large"
 """The outcome of an answer that a limit of this program ended: the service spoke, and what it said is not known."""

@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 
 import pandas as pd
 
-from toolkit import schema
+from toolkit.columns import DTYPES
 from toolkit.errors import LabError
 from toolkit.lab.authority import roots
 from toolkit.lab.clock import Clock
@@ -25,7 +25,7 @@ from toolkit.lab.truth import Truth, framed, tell_truth
 from toolkit.targets import Target
 
 _LOG: Final = {
-    "served_at": schema.DTYPES["instant"], "service": "string", "address": "string", "connection": "Int64",
+    "served_at": DTYPES["instant"], "service": "string", "address": "string", "connection": "Int64",
     "machine": "Int64", "server_name": "string", "key_type": "string", "leaf_sha256": "string", "protocol": "string",
     "ending": "string",
 }  # fmt: skip
@@ -58,8 +58,8 @@ class Lab:
     ...     now = lab.clock.advance(timedelta(days=180))
     ...     after = toolkit.observe(lab.targets, clock=lab.clock, progress=False)
     >>> sightings = toolkit.find_sightings(toolkit.Tables.concat([before, after]))
-    >>> print(toolkit.chart.tabulate(sightings, columns=["service", "first_seen", "looks"]))
-                  service first_seen looks
+    >>> print(toolkit.chart.tabulate(sightings, columns=["service", "first_seen_at", "looks"]))
+                  service first_seen_at looks
     smtp://mx.lab.test:25 2026-01-01     1
     smtp://mx.lab.test:25 2026-06-30     1
     """

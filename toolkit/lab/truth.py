@@ -10,10 +10,11 @@ import pandas as pd
 from pandas.api.types import pandas_dtype
 
 from toolkit import schema
+from toolkit.columns import DTYPES
 from toolkit.lab.authority import authorities, issue_all
 from toolkit.lab.schedule import Schedule, Service
 
-_INSTANT: Final = schema.DTYPES["instant"]
+_INSTANT: Final = DTYPES["instant"]
 
 _SERVING: Final = {
     "service": "string", "server_name": "string", "address": "string", "machine": "Int64", "key_type": "string",
@@ -22,7 +23,7 @@ _SERVING: Final = {
 _ROTATIONS: Final = {
     "service": "string", "server_name": "string", "key_type": "string", "predecessor_sha256": "string",
     "successor_sha256": "string", "started_at": _INSTANT, "half_at": _INSTANT, "done_at": _INSTANT,
-    "machines": "Int64", "is_return": "boolean",
+    "machines": "Int64", "is_rollback": "boolean",
 }  # fmt: skip
 _CAUSES: Final = {
     "service": "string", "server_name": "string", "key_type": "string", "cause": "string", "leaf_sha256": "string",
@@ -43,7 +44,7 @@ class Truth:
     `server_name`, `key_type`, `predecessor_sha256`, `successor_sha256` (string), `started_at` (instant: the first
     machine serves the successor, S), `half_at` (instant: first that half of the line's machines serve it; null:
     never), `done_at` (instant: the last machine leaves the predecessor, D; null: not within the schedule),
-    `machines` (Int64: how many the line has), `is_return` (boolean: the successor had been served and left before).
+    `machines` (Int64: how many the line has), `is_rollback` (boolean: the successor had been served and left before).
     A certificate that is `unrelated` (see `causes`) has no part in them.
 
     `certificates`: leaf and CA certificates with the columns of the table of that name (data/README.md).
@@ -84,8 +85,8 @@ def tell_truth(schedule: Schedule, seed: int = 0) -> Truth:
 
     >>> from toolkit.lab import scenario, tell_truth
     >>> truth = tell_truth(scenario("slow-rollout", services=1, generations=2).schedule(seed=7), seed=7)
-    >>> print(truth.rotations[["service", "key_type", "machines", "is_return"]].to_string(index=False))
-                  service key_type  machines  is_return
+    >>> print(truth.rotations[["service", "key_type", "machines", "is_rollback"]].to_string(index=False))
+                  service key_type  machines  is_rollback
     smtp://mx.lab.test:25      RSA        10      False
     """
     issued = issue_all(schedule, seed)
@@ -116,7 +117,7 @@ def tell_truth(schedule: Schedule, seed: int = 0) -> Truth:
             for rotation in _rotations([s for s in stretches if s.certificate not in strangers], hashes):
                 rotations.append(line | rotation)
                 if rotation["done_at"] is None or rotation["done_at"] != rotation["started_at"]:
-                    cause = "rollback" if rotation["is_return"] else "rotation"
+                    cause = "rollback" if rotation["is_rollback"] else "rotation"
                     span = {"begins_at": rotation["started_at"], "ends_at": rotation["done_at"]}
                     causes.append(line | {"cause": cause} | span)
         names = [{name for s in own for name in schedule.issues[s.issue].names} for own in lines.values()]
@@ -172,7 +173,7 @@ def _rotations(stretches: list[_Stretch], hashes: list[str]) -> Iterator[dict[st
             "half_at": _half(stretches, new, started, ended, machines),
             "done_at": done,
             "machines": machines,
-            "is_return": new in served,
+            "is_rollback": new in served,
         }
         served.add(new)
 

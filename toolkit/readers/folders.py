@@ -13,6 +13,7 @@ import pyarrow.csv
 
 from toolkit import schema, text
 from toolkit.certificates import parse_certificate
+from toolkit.columns import Column, Kind
 from toolkit.errors import ReadError, SchemaError
 from toolkit.files import check_size, open_regular, read_regular
 from toolkit.readers.pem import read_certificates
@@ -170,7 +171,7 @@ def _check_text(path: Path, file: BinaryIO) -> bool:
     return marks % 2 == 1
 
 
-def _values(cells: list[str], column: schema.Column, path: Path) -> list[object]:
+def _values(cells: list[str], column: Column, path: Path) -> list[object]:
     parse = _PARSERS[column.kind]
     values: list[object] = []
     for line, cell in enumerate(cells, 2):
@@ -205,7 +206,7 @@ def _texts(cell: str) -> tuple[str, ...]:
     return tuple(text.storable(item) for item in listed)
 
 
-_PARSERS: Final[dict[schema.Kind, Callable[[str], object]]] = {
+_PARSERS: Final[dict[Kind, Callable[[str], object]]] = {
     "instant": _instant,
     "text": lambda cell: text.storable(text.from_spreadsheet(cell)),
     "texts": _texts,
@@ -215,7 +216,7 @@ _PARSERS: Final[dict[schema.Kind, Callable[[str], object]]] = {
     "bytes": bytes.fromhex,
 }
 
-_MEANT: Final[dict[schema.Kind, str]] = {
+_MEANT: Final[dict[Kind, str]] = {
     "instant": "an instant with its zone, such as 2026-11-24T10:00:00Z",
     "text": "text",
     "texts": 'a JSON list of text, such as ["a.example", "b.example"]',

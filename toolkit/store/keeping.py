@@ -205,8 +205,8 @@ class Store:
         ...     store = toolkit.Store(folder)
         ...     store.append(toolkit.load_example("lab-sample"))
         ...     sightings = store.sightings()
-        >>> print(toolkit.chart.tabulate(sightings, columns=["service", "key_type", "first_seen", "looks"], rows=3))
-                         service key_type first_seen looks
+        >>> print(toolkit.chart.tabulate(sightings, columns=["service", "key_type", "first_seen_at", "looks"], rows=3))
+                         service key_type first_seen_at looks
         https://www.lab.test:443       EC 2025-06-01    24
         https://www.lab.test:443       EC 2025-07-04    39
         https://www.lab.test:443       EC 2025-09-02    40

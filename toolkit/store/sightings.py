@@ -25,7 +25,8 @@ FACTS: Final = (
 
 _COLUMNS: Final = (
     *_LINE, "key_type", "leaf_sha256", "subject", "issuer", "names", "spki_sha256", "not_before", "not_after",
-    "first_seen", "last_seen", "not_seen_before", "not_seen_after", "looks", "undated_looks", "line_looks", "source",
+    "first_seen_at", "last_seen_at", "previous_look_at", "next_look_at", "looks", "undated_looks", "slot_looks",
+    "source",
 )  # fmt: skip
 
 _UNDATED: Final = np.iinfo(np.int64).min
@@ -70,7 +71,7 @@ def _count(looks: pa.Table, certificates: pd.DataFrame) -> pd.DataFrame:
     for column in FACTS[1:]:
         frame[column] = facts[column].array[leaf]
     frame["names"] = frame["names"].where(frame["names"].notna(), None)
-    frame = frame.sort_values([*_LINE, "key_type", "not_before", "first_seen", "leaf_sha256"], ignore_index=True)
+    frame = frame.sort_values([*_LINE, "key_type", "not_before", "first_seen_at", "leaf_sha256"], ignore_index=True)
     return frame[list(_COLUMNS)]
 
 
@@ -82,7 +83,7 @@ def _seen(sighting: Integers, line_of: Integers, seen_at: Integers) -> pd.DataFr
     if undated.any():
         sighting, seen_at = sighting[~undated], seen_at[~undated]
     looks = np.bincount(sighting, minlength=count)
-    line_looks = np.bincount(line_of, weights=looks, minlength=lines)[line_of]
+    slot_looks = np.bincount(line_of, weights=looks, minlength=lines)[line_of]
 
     # One integer per look: its line, its instant, its sighting within the line. Sorted, they are the looks of all
     # lines in the order of time.
@@ -112,10 +113,10 @@ def _seen(sighting: Integers, line_of: Integers, seen_at: Integers) -> pd.DataFr
         values[known] = decode(moment[known] & ((1 << time_bits) - 1)).astype("datetime64[us]")
         return pd.DatetimeIndex(values, tz="UTC")
 
-    frame = pd.DataFrame({"first_seen": instants(first), "last_seen": instants(last)})
-    frame["not_seen_before"] = instants(np.searchsorted(moments, padded[first + 1], side="left") - 1)
-    frame["not_seen_after"] = instants(np.searchsorted(moments, padded[last + 1], side="right"))
-    for name, counts in (("looks", looks), ("undated_looks", unknown), ("line_looks", line_looks)):
+    frame = pd.DataFrame({"first_seen_at": instants(first), "last_seen_at": instants(last)})
+    frame["previous_look_at"] = instants(np.searchsorted(moments, padded[first + 1], side="left") - 1)
+    frame["next_look_at"] = instants(np.searchsorted(moments, padded[last + 1], side="right"))
+    for name, counts in (("looks", looks), ("undated_looks", unknown), ("slot_looks", slot_looks)):
         frame[name] = pd.array(counts.astype(np.int64), dtype="Int64")
     return frame
 

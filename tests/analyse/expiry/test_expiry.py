@@ -118,13 +118,13 @@ def test_an_undated_certificate_is_replaced_only_where_a_later_look_shows_a_newe
 def test_a_successor_is_seen_or_only_issued() -> None:
     given = tables([look("a", "2026-01-10"), look("a", "2026-03-10")], [A, B])
     row = summarise_expiry(given, now=now("2026-03-20")).iloc[0]
-    assert (row["successor"], row["successor_sha256"], row["state"]) == ("issued", "b", "expiring")
+    assert (row["successor_state"], row["successor_sha256"], row["state"]) == ("issued", "b", "expiring")
     other = certificate("b", "2026-03-01", "2026-05-29", names=("other.example",))
     assert summarise_expiry(tables([look("a", "2026-01-10")], [A, other]), now=now("2026-03-20"))[
-        "successor"
+        "successor_state"
     ].isna().all()  # fmt: skip
     seen = summarise_expiry(tables([look("a", "2026-01-10"), look("b", "2026-03-10")], [A, B]), now=now("2026-03-20"))
-    assert seen["successor"].tolist() == ["seen", pd.NA]
+    assert seen["successor_state"].tolist() == ["seen", pd.NA]
 
 
 def test_rsa_and_ecdsa_side_by_side_are_two_lines() -> None:
@@ -143,9 +143,9 @@ def test_what_begins_later_or_is_seen_only_later_is_not_known() -> None:
     unseen = tables([a], [A, B])
     for today, successor in (("2026-02-28T23:59:59", None), ("2026-03-01", "b")):
         row = summarise_expiry(unseen, now=now(today)).iloc[0]
-        assert (None if pd.isna(row["successor"]) else row["successor_sha256"]) == successor
+        assert (None if pd.isna(row["successor_state"]) else row["successor_sha256"]) == successor
     row = summarise_expiry(tables([a, b], [A, B]), now=now("2026-03-09")).iloc[0]
-    assert pd.isna(row["successor"]), "it had begun, but only a later look tells of it"
+    assert pd.isna(row["successor_state"]), "it had begun, but only a later look tells of it"
     early = look("b", "2026-02-20")
     assert states(tables([a, early], [A, B]), "2026-02-21") == {"a": "replaced", "b": "not_yet_valid"}
 
@@ -165,7 +165,7 @@ def test_an_undated_look_is_no_earlier_than_its_certificate(
 ) -> None:
     given = tables([look("a", "2026-01-10"), look("b", None, **facts)], [A, B])
     assert ("b" in states(given, today)) == is_known
-    assert pd.notna(summarise_expiry(given, now=now(today))["successor"].iloc[0]) == is_known
+    assert pd.notna(summarise_expiry(given, now=now(today))["successor_state"].iloc[0]) == is_known
 
 
 def test_an_undated_successor_that_began_after_the_last_dated_look_replaces() -> None:

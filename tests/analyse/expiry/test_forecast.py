@@ -96,7 +96,7 @@ def test_a_lead_longer_than_the_lifetime_allowed_keeps_its_share() -> None:
     frame = forecast_renewals(tables(looks, certificates), now=now("2026-09-02"), years=4)
     lead = 398 - 304
     assert frame["habit_basis"].eq("seen").all()
-    assert frame["habit_lead_days"].iloc[0] == pytest.approx((398 - 304 + 398 - 304) / 2)
+    assert frame["usual_lead_days"].iloc[0] == pytest.approx((398 - 304 + 398 - 304) / 2)
     under_47 = frame[frame["cap_days"] == 47].iloc[1:]
     assert under_47["is_lead_cut"].all()
     assert under_47["lead_days"].iloc[0] == pytest.approx(47 * lead / 398)
@@ -117,7 +117,7 @@ def test_a_little_more_lead_never_changes_the_number_of_renewals_a_lot(leads: tu
     counts = []
     for lead in leads:
         frame = forecast_renewals(habitual(lead), now=now("2026-02-01"), years=5)
-        assert frame["habit_lead_days"].iloc[0] == pytest.approx(lead)
+        assert frame["usual_lead_days"].iloc[0] == pytest.approx(lead)
         cut = frame[frame["is_lead_cut"]]
         previous = frame["lifetime_days"].shift()[cut.index]
         assert (cut["lead_days"] / previous).tolist() == pytest.approx([lead / 398] * len(cut))
@@ -145,7 +145,7 @@ def test_a_lead_learnt_from_longer_certificates_takes_at_most_half() -> None:
     shortened.loc[short, "not_after"] = begins + timedelta(days=90) - timedelta(seconds=1)
     today = (begins.item() + timedelta(days=1)).to_pydatetime()
     frame = forecast_renewals(Tables.from_frames(given.observations, shortened), now=today, years=1)
-    assert frame["habit_lead_days"].iloc[0] == pytest.approx(120)
+    assert frame["usual_lead_days"].iloc[0] == pytest.approx(120)
     assert frame["lead_days"].eq(45).all()
     assert frame["is_lead_cut"].all()
 
@@ -160,12 +160,12 @@ def test_habits_come_from_what_was_seen_where_looks_were_close_enough() -> None:
     frame = summarise_expiry(tables(close, certificates), now=now("2026-04-23"))
     assert frame[["habit_basis", "habit_rotations"]].drop_duplicates().to_numpy().tolist() == [["seen", 2]]
     leads = [30.0, (at("2026-05-21") - at("2026-04-22")).days]
-    assert frame["habit_lead_days"].iloc[0] == pytest.approx(sum(leads) / 2)
-    assert frame["habit_spread_days"].iloc[0] == pytest.approx(abs(leads[0] - leads[1]))
+    assert frame["usual_lead_days"].iloc[0] == pytest.approx(sum(leads) / 2)
+    assert frame["usual_lead_spread_days"].iloc[0] == pytest.approx(abs(leads[0] - leads[1]))
     wide = [look("a", "2026-01-02"), look("b", "2026-03-02"), look("c", "2026-05-02")]
     issued = summarise_expiry(tables(wide, certificates), now=now("2026-05-03"))
     assert issued["habit_basis"].unique().tolist() == ["issued"]
-    assert issued["habit_lead_days"].iloc[0] == pytest.approx((40 + 36) / 2)
+    assert issued["usual_lead_days"].iloc[0] == pytest.approx((40 + 36) / 2)
 
 
 def test_late_is_late_by_the_lines_own_habit() -> None:
@@ -173,9 +173,9 @@ def test_late_is_late_by_the_lines_own_habit() -> None:
     looks = [look("a", "2026-02-28"), look("b", "2026-03-02")]
     frame = summarise_expiry(tables(looks, certificates), now=now("2026-05-01")).set_index("leaf_sha256")
     assert frame.loc["b", "renew_by_at"] == at("2026-05-21") - timedelta(days=30)
-    assert frame.loc["b", "late_days"] == 10
+    assert frame.loc["b", "overdue_days"] == 10
     assert pd.isna(frame.loc["a", "renew_by_at"])
-    assert summarise_expiry(tables(looks, certificates), now=now("2026-04-01"))["late_days"].iloc[1] == 0
+    assert summarise_expiry(tables(looks, certificates), now=now("2026-04-01"))["overdue_days"].iloc[1] == 0
 
 
 def test_a_gap_is_no_habit_and_leaves_room_for_an_assumption() -> None:
@@ -214,7 +214,14 @@ def test_a_habit_takes_half_of_the_observed_rotations(days: tuple[float, ...], r
     if rotations is None:
         few = sum(span >= 45 for span in days)
         reason = f"only {few} of {len(days)} rotations came in the second half of the predecessor's life"
-        nothing = ["habit_basis", "habit_rotations", "habit_lead_days", "habit_spread_days", "renew_by_at", "late_days"]
+        nothing = [
+            "habit_basis",
+            "habit_rotations",
+            "usual_lead_days",
+            "usual_lead_spread_days",
+            "renew_by_at",
+            "overdue_days",
+        ]
         assert expiry[nothing].isna().all(axis=None)
         assert expiry["habit_reason"].unique().tolist() == [reason]
         (row,) = forecast.to_dict("records")
@@ -223,7 +230,7 @@ def test_a_habit_takes_half_of_the_observed_rotations(days: tuple[float, ...], r
     else:
         assert expiry["habit_rotations"].unique().tolist() == [rotations]
         assert expiry["habit_reason"].isna().all()
-        assert expiry["late_days"].iloc[-1] == pytest.approx(25)
+        assert expiry["overdue_days"].iloc[-1] == pytest.approx(25)
         assert forecast["is_overdue"].iloc[0]
         assert forecast["habit_reason"].isna().all()
 
@@ -232,7 +239,7 @@ def test_a_weekly_replacement_is_never_late_on_any_day() -> None:
     given = replaced_after(*[7] * 20, 50, *[7] * 5, lifetime=84)
     for day in range(1, 280, 9):
         today = (at("2025-01-01") + timedelta(days=day)).to_pydatetime()
-        assert not (summarise_expiry(given, now=today)["late_days"] > 0).any()
+        assert not (summarise_expiry(given, now=today)["overdue_days"] > 0).any()
         assert not forecast_renewals(given, now=today)["is_overdue"].fillna(value=False).any()
 
 
@@ -241,7 +248,7 @@ def test_dates_alone_do_not_call_a_line_late() -> None:
     frame = summarise_expiry(given, now=now("2025-07-29"))
     assert frame["habit_basis"].unique().tolist() == ["issued"]
     assert frame["renew_by_at"].iloc[-1] < at("2025-07-29")
-    assert frame["late_days"].isna().all()
+    assert frame["overdue_days"].isna().all()
     assert forecast_renewals(given, now=now("2025-07-29"))["is_overdue"].isna().all()
 
 

@@ -14,12 +14,12 @@ LEAST = 0.95 - 3 * (0.95 * 0.05 / RUNS) ** 0.5
 def test_claims_hold(plan):
     runs = fleet.run(plan, RUNS, np.random.default_rng(20))
     found = fleet.claim(runs, plan.min_share)
-    bounded = [found.start_min_at, found.done_max_at, found.overlap_max, found.half_min_at, found.half_max_at]
+    bounded = [found.start_min_at, found.done_max_at, found.overlap_max, found.midpoint_min_at, found.midpoint_max_at]
     assert all((ends != NULL).all() for ends in bounded)
     assert (found.start_min_at <= runs.start).mean() >= LEAST
     assert (found.done_max_at >= runs.done).mean() >= LEAST
     assert (found.overlap_max >= runs.done - runs.start).mean() >= LEAST
-    assert ((found.half_min_at <= runs.half) & (runs.half <= found.half_max_at)).mean() >= LEAST
+    assert ((found.midpoint_min_at <= runs.half) & (runs.half <= found.midpoint_max_at)).mean() >= LEAST
 
 
 @pytest.mark.parametrize("plan", fleet.PLANS, ids=lambda plan: plan.name)

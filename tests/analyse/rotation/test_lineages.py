@@ -92,9 +92,9 @@ def test_begun_together_is_one_generation():
 def test_over_half_of_life_left_is_a_reissue():
     begin = certificates("A").loc[0, "not_before"]
     given = Tables.from_frames(certificates=certificates("AB", not_before={"B": begin + 44 * DAY}))
-    assert find_lineages(given)["kind"].tolist()[1] == "reissue_or_parallel"
+    assert find_lineages(given)["succession"].tolist()[1] == "reissue_or_parallel"
     given = Tables.from_frames(certificates=certificates("AB", not_before={"B": begin + 45 * DAY}))
-    assert find_lineages(given)["kind"].tolist()[1] == "renewal"
+    assert find_lineages(given)["succession"].tolist()[1] == "renewal"
 
 
 def test_a_migration_is_a_new_lineage_with_a_link():

@@ -20,9 +20,9 @@ from toolkit.errors import UsageError
 def pairs(found: pd.DataFrame) -> list[str]:
     """`A>B` for each row, with `!` for a return and `?` for an ambiguous one."""
     return [
-        f"{a}>{b}{'!' if is_return else ''}{'?' if is_ambiguous else ''}"
-        for a, b, is_return, is_ambiguous in found[
-            ["predecessor_sha256", "successor_sha256", "is_return", "is_ambiguous"]
+        f"{a}>{b}{'!' if is_rollback else ''}{'?' if is_ambiguous else ''}"
+        for a, b, is_rollback, is_ambiguous in found[
+            ["predecessor_sha256", "successor_sha256", "is_rollback", "is_ambiguous"]
         ].itertuples(index=False)
     ]
 
@@ -74,7 +74,7 @@ def test_certain_ends_and_sightings():
     row = find_rotations(tables("AABABB")).iloc[0]
     assert (row["start_max_at"], row["done_min_at"]) == (at(2), at(3))
     assert row["overlap_min_days"] == 0  # one backend may have been switched back
-    assert (row["successor_not_seen_before"], row["predecessor_not_seen_after"]) == (at(1), at(4))
+    assert (row["successor_previous_look_at"], row["predecessor_next_look_at"]) == (at(1), at(4))
     assert row["is_interleaved"]
     assert row["has_too_few_looks"]
     assert (row["looks_needed"], row["looks_before"], row["looks_after"]) == (59, 2, 2)
@@ -82,9 +82,9 @@ def test_certain_ends_and_sightings():
 
 def test_one_machine_is_exactly_the_sighting_gap():
     found = find_rotations(tables("AAABBBBCC"), min_share=1)
-    assert (found["start_min_at"] == found["successor_not_seen_before"]).all()
-    assert (found["done_max_at"] == found["predecessor_not_seen_after"]).all()
-    gap = (found["predecessor_not_seen_after"] - found["successor_not_seen_before"]) / DAY
+    assert (found["start_min_at"] == found["successor_previous_look_at"]).all()
+    assert (found["done_max_at"] == found["predecessor_next_look_at"]).all()
+    gap = (found["predecessor_next_look_at"] - found["successor_previous_look_at"]) / DAY
     assert (found["overlap_max_days"] == gap).all()
     assert (found["overlap_max_days"] == 1 / 24).all()
 
@@ -166,7 +166,7 @@ def test_certificates_of_unknown_type_make_no_rotation():
 def test_a_validity_that_ends_before_it_begins_is_computed_as_it_stands():
     row = find_rotations(tables("AABB", not_after={"B": BEGIN - 300 * DAY})).iloc[0]
     assert row["validity_overlap_days"] < 0
-    assert row["kind"] == "reissue_or_parallel"
+    assert row["succession"] == "reissue_or_parallel"
 
 
 def test_validity_overlap_counts_both_ends():
@@ -208,27 +208,29 @@ def test_skipped_is_issued_in_between_and_never_seen_on_the_line():
     given_ = Tables.from_frames(pd.concat([looks("AAFF"), elsewhere]), known)
     found = find_rotations(given_)
     # D has other names; G is C's pre-certificate; B's final certificate is not known.
-    assert found["skipped"].tolist() == [("B", "C", "E")]
-    assert find_rotations(given_, min_share=1).loc[0, "skipped"] == ("B", "C", "E")
+    assert found["unseen_sha256"].tolist() == [("B", "C", "E")]
+    assert find_rotations(given_, min_share=1).loc[0, "unseen_sha256"] == ("B", "C", "E")
 
 
 def test_undated_looks_are_no_rotation_but_no_skip_either():
     undated = looks("B").assign(observed_at=pd.NaT, date_basis="undated", round="undated")
     found = find_rotations(Tables.from_frames(pd.concat([looks("AACC"), undated]), certificates("ABC")))
     assert pairs(found) == ["A>C"]
-    assert found.loc[0, "skipped"] == ()
+    assert found.loc[0, "unseen_sha256"] == ()
 
 
 def test_from_sightings_the_certain_ends_and_one_machine():
     known = tables("A" * 92 + "ABAB" + "B" * 92 + "C")
     from_looks, from_sightings = find_rotations(known), find_rotations(find_sightings(known))
     assert from_sightings[CLAIMS].isna().all(axis=None)
-    assert from_sightings["skipped"].tolist() == [None, None]
+    assert from_sightings["unseen_sha256"].tolist() == [None, None]
     told = [
         name for name in DTYPES if name not in CLAIMS and not name.startswith(("lead_max", "shelf_min", "tail_min"))
     ]
-    told = [name for name in told if name not in ("looks_before", "looks_after", "is_sticky_suspected", "skipped")]
-    told = [name for name in told if name not in ("has_too_few_looks", "is_half_contradicted")]
+    told = [
+        name for name in told if name not in ("looks_before", "looks_after", "is_sticky_suspected", "unseen_sha256")
+    ]
+    told = [name for name in told if name not in ("has_too_few_looks", "is_midpoint_contradicted")]
     pd.testing.assert_frame_equal(from_sightings[told], from_looks[told])
     known = tables("AAABBBBCC")
     ends = ["start_min_at", "done_max_at", "overlap_max_days"]
@@ -268,7 +270,8 @@ def test_ends_are_in_order_and_every_certificate_is_reached(shown, min_share):
     assert ((found["done_max_at"] > found["done_min_at"]) | found["done_max_at"].isna()).all()
     assert ((found["overlap_max_days"] >= found["overlap_min_days"]) | found["overlap_max_days"].isna()).all()
     assert (
-        (found["half_min_at"] < found["half_max_at"]) | found[["half_min_at", "half_max_at"]].isna().any(axis=1)
+        (found["midpoint_min_at"] < found["midpoint_max_at"])
+        | found[["midpoint_min_at", "midpoint_max_at"]].isna().any(axis=1)
     ).all()
 
 
@@ -280,7 +283,7 @@ def test_the_benchmarks_bounds_are_those_of_the_function(plan):
     rows = [_as_tables(runs, number) for number in range(3)]
     found = pd.concat([find_rotations(one, min_share=plan.min_share) for one in rows], ignore_index=True)
     assert pairs(found) == ["A>B"] * 3
-    for name in ("start_min_at", "start_max_at", "done_min_at", "done_max_at", "half_min_at", "half_max_at"):
+    for name in ("start_min_at", "start_max_at", "done_min_at", "done_max_at", "midpoint_min_at", "midpoint_max_at"):
         assert found[name].tolist() == as_instants(getattr(claimed, name)).tolist(), name
     assert found["overlap_max_days"].tolist() == pytest.approx((claimed.overlap_max / (24 * fleet.HOUR)).tolist())
 
@@ -337,7 +340,7 @@ def test_overlaps_of_googles_mail_certificates():
         ("2016-04-07", "2016-06-30", "2016-06-08", "2016-08-31"),
         ("2020-07-15", "2020-10-07", "2020-08-26", "2020-11-18"),
     }
-    seen = ["predecessor_first_seen", "successor_last_seen", "start_max_at", "done_min_at", "overlap_min_days"]
+    seen = ["predecessor_first_seen_at", "successor_last_seen_at", "start_max_at", "done_min_at", "overlap_min_days"]
     assert found[[*seen, *CLAIMS]].isna().all(axis=None)
 
 
@@ -352,11 +355,17 @@ def test_a_real_series_of_which_only_upper_bounds_are_known():
     by = known.observations.groupby(["service", "leaf_sha256"])["observed_until"].min()
     of = pd.MultiIndex.from_frame(found[["service", "successor_sha256"]])
     assert found["start_max_at"].tolist() == by.reindex(of).tolist()
-    unknown = ["predecessor_first_seen", "successor_first_seen", "done_min_at", "is_interleaved", "tail_max_days"]
+    unknown = [
+        "predecessor_first_seen_at",
+        "successor_first_seen_at",
+        "done_min_at",
+        "is_interleaved",
+        "margin_max_days",
+    ]
     certain_only = ["is_expired_while_served", "is_served_before_valid"]
     assert found[[*unknown, *certain_only, *CLAIMS]].isna().all(axis=None)
     assert (found["overlap_min_days"] == 0).all()
-    assert not found[["is_return", "is_ambiguous"]].any(axis=None)
+    assert not found[["is_rollback", "is_ambiguous"]].any(axis=None)
 
 
 def bounded(letter: str, since: float | None, until: float | None) -> pd.DataFrame:
@@ -401,11 +410,11 @@ def test_a_half_that_no_instant_fits_is_not_for_want_of_looks():
     """The share of B rises to a third and stays: it never reached one half."""
     shown = "A" * 120 + "AAB" * 130 + "C" * 120
     row = find_rotations(tables(shown)).iloc[0]
-    assert row[["half_min_at", "half_max_at"]].isna().all()
-    assert row["is_half_contradicted"]
+    assert row[["midpoint_min_at", "midpoint_max_at"]].isna().all()
+    assert row["is_midpoint_contradicted"]
     assert row["has_too_few_looks"] == row[["start_min_at", "done_max_at", "overlap_max_days"]].isna().any()
     few = find_rotations(tables("AAABBB")).iloc[0]
-    assert not few["is_half_contradicted"]
+    assert not few["is_midpoint_contradicted"]
     assert few["has_too_few_looks"]
 
 

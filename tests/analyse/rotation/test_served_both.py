@@ -12,7 +12,7 @@ from toolkit.errors import UsageError
 def overlap_hours(*parts: pd.DataFrame, **asked: float) -> float:
     """The certain overlap of A and B, in hours, from looks drawn apart; no row is a return."""
     found = find_rotations(Tables.from_frames(pd.concat(parts), certificates("AB")), **asked)
-    (row,) = found[~found["is_return"]].to_dict("records")
+    (row,) = found[~found["is_rollback"]].to_dict("records")
     assert (row["predecessor_sha256"], row["successor_sha256"]) == ("A", "B")
     return float(row["overlap_min_days"]) * DAY / HOUR
 
@@ -99,7 +99,9 @@ def test_both_at_one_instant_rule_out_one_backend() -> None:
 def test_addresses_that_differ(one: str, other: str, hours: float) -> None:
     shown = pd.concat([at_address(1, one), at_address(2, other)])
     found = find_rotations(Tables.from_frames(shown, certificates("ABC")))
-    row = found[(found["predecessor_sha256"] == "A") & (found["successor_sha256"] == "B") & ~found["is_return"]].iloc[0]
+    row = found[(found["predecessor_sha256"] == "A") & (found["successor_sha256"] == "B") & ~found["is_rollback"]].iloc[
+        0
+    ]
     assert row["overlap_min_days"] * DAY / HOUR == pytest.approx(hours, abs=31 / 3600)
 
 

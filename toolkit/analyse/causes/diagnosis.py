@@ -78,7 +78,7 @@ class Evidence:
     def returns(self, unit: str, new: str, old: str) -> pd.DataFrame:
         """Those of them that went back to the old one."""
         found = self.rotations(unit, new, old)
-        return found[found["is_return"].to_numpy(bool)]
+        return found[found["is_rollback"].to_numpy(bool)]
 
 
 def tell_cause(evidence: Evidence, looks: pd.DataFrame, is_in_window: pd.Series, leaf: str, other: str) -> Told:
@@ -225,7 +225,7 @@ def _by_succession(
 def _stay(evidence: Evidence, looks: pd.DataFrame, until: int, older: str, newer: str) -> Stay | None:
     """How the old one stays where it does by the end of the window (`until`); not told once the line went back."""
     unit = _unit(looks)
-    back = instants(evidence.returns(unit, newer, older)["successor_first_seen"])
+    back = instants(evidence.returns(unit, newer, older)["successor_first_seen_at"])
     if len(back) and until >= int(back.min()):
         return None
     if (unit, older, newer) not in evidence.stays:

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from toolkit import schema
+from toolkit import columns
 from toolkit.analyse.arrays import as_instants
 from toolkit.analyse.causes.diagnosis import Evidence, Told, tell_cause
 from toolkit.analyse.rotation.rotations import find_rotations
@@ -16,7 +16,7 @@ from toolkit.tables import Tables, require_tables
 
 DTYPES: Final = {
     **dict.fromkeys(["service", "host"], "string"),
-    **dict.fromkeys(["window_from_at", "window_until_at"], schema.DTYPES["instant"]),
+    **dict.fromkeys(["window_from_at", "window_until_at"], columns.DTYPES["instant"]),
     **dict.fromkeys(["leaf_sha256", "other_sha256"], "string"),
     **dict.fromkeys(["looks", "other_looks"], "Int64"),
     "cause": "string",
@@ -46,7 +46,7 @@ def explain_leaves(
       `names differ`: each shown for its own names;
     - `unrelated`: asked for the same name, they have no name in common, and not both cover the one asked; where no
       name was asked for, `unclear`;
-    - `rollback`: the line went from one back to the other within the window (`find_rotations`, `is_return`);
+    - `rollback`: the line went from one back to the other within the window (`find_rotations`, `is_rollback`);
     - `stuck machine`: the older one stayed after the rest had settled, for longer than two windows: on a share that
       fell no more, for three times as long as the fall before it, and longer than machines that switch at random times
       would leave the last one (chance 5 %); or on one address, for eight times as long as all the others took. Each

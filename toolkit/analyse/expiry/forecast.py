@@ -7,10 +7,10 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from toolkit import schema
 from toolkit.analyse.expiry.habits import LARGEST_SHARE, NOT_OBSERVED
 from toolkit.analyse.expiry.summary import summarise_expiry
-from toolkit.analyse.slots import LINE
+from toolkit.analyse.slots import SLOT
+from toolkit.columns import DTYPES
 from toolkit.errors import UsageError
 from toolkit.instants import DAY, SECOND, zoned
 from toolkit.reference.rules import Cap, validity_caps
@@ -32,10 +32,10 @@ _DTYPES: Final = {
     "leaf_sha256": "string",
     "renewal": "Int64",
     "year": "Int64",
-    "renews_at": schema.DTYPES["instant"],
-    "not_after": schema.DTYPES["instant"],
-    "habit_lifetime_days": "Float64",
-    "habit_lead_days": "Float64",
+    "renews_at": DTYPES["instant"],
+    "not_after": DTYPES["instant"],
+    "usual_lifetime_days": "Float64",
+    "usual_lead_days": "Float64",
     "habit_basis": "string",
     "habit_reason": "string",
     "lifetime_days": "Float64",
@@ -44,7 +44,7 @@ _DTYPES: Final = {
     "is_capped": "boolean",
     "is_lead_cut": "boolean",
     "is_overdue": "boolean",
-    "habit_breaks_at": schema.DTYPES["instant"],
+    "habit_breaks_at": DTYPES["instant"],
     "source": "string",
 }
 
@@ -69,7 +69,7 @@ def forecast_renewals(tables: Tables, *, now: datetime | str, years: int = 3) ->
     - `service`, `host`, `server_name`, `key_type`, `leaf_sha256` (string, what the forecast starts from)
     - `renewal` (Int64, 1 is the next; null: no forecast), `year` (Int64), `renews_at` (instant, day of issue),
       `not_after` (instant, of the new certificate, inclusive)
-    - `habit_lifetime_days`, `habit_lead_days` (Float64 [d]), `habit_basis` (string: `seen` and `issued` as in
+    - `usual_lifetime_days`, `usual_lead_days` (Float64 [d]), `habit_basis` (string: `seen` and `issued` as in
       `summarise_expiry`; `assumed`: a third of the lifetime, where no rotation of the line was fully observed; null:
       no forecast), `habit_reason` (string, as in `summarise_expiry`; null: there is a habit)
     - `lifetime_days`, `lead_days` (Float64 [d], of this renewal: of the new certificate, and before the end of
@@ -105,7 +105,7 @@ def forecast_renewals(tables: Tables, *, now: datetime | str, years: int = 3) ->
         raise UsageError(f"now={today.isoformat()}, years={years}: a forecast ends in {_LAST_YEAR} at the latest.")
     expiry = summarise_expiry(tables, now=now)
     current = expiry[expiry["state"].isin(_CURRENT) & (expiry["lifetime_days"] > 0)]
-    starts = current.drop_duplicates(LINE, keep="last")
+    starts = current.drop_duplicates(SLOT, keep="last")
     horizon = today + pd.DateOffset(years=int(years))
     rows = [row for start in starts.to_dict("records") for row in _renewals(start, today, horizon)]
     frame = pd.DataFrame(rows, columns=list(_DTYPES))
@@ -127,13 +127,13 @@ def cap_of(issued: pd.Timestamp) -> Cap | None:
 
 def _renewals(start: dict[Hashable, Any], today: pd.Timestamp, horizon: pd.Timestamp) -> list[dict[str, object]]:
     """The rows of one line, from the certificate it starts from to the horizon."""
-    named = {name: start[name] for name in (*LINE, "leaf_sha256", "habit_reason", "source")}
+    named = {name: start[name] for name in (*SLOT, "leaf_sha256", "habit_reason", "source")}
     is_known = not pd.isna(start["habit_basis"])
     if not is_known and start["habit_reason"] != NOT_OBSERVED:
         return [named]
     ends = start["not_after"] + SECOND
     lifetime = ends - start["not_before"]
-    lead = float(start["habit_lead_days"]) * DAY if is_known else lifetime / 3
+    lead = float(start["usual_lead_days"]) * DAY if is_known else lifetime / 3
     # Below zero it is a habit too: renewed after the end.
     share = min(lead / lifetime, LARGEST_SHARE)
     valid = lifetime
@@ -155,8 +155,8 @@ def _renewals(start: dict[Hashable, Any], today: pd.Timestamp, horizon: pd.Times
                 "year": issued.year,
                 "renews_at": issued,
                 "not_after": issued + valid.floor("s") - SECOND,
-                "habit_lifetime_days": lifetime / DAY,
-                "habit_lead_days": lead / DAY,
+                "usual_lifetime_days": lifetime / DAY,
+                "usual_lead_days": lead / DAY,
                 "habit_basis": start["habit_basis"] if is_known else "assumed",
                 "lifetime_days": valid / DAY,
                 "lead_days": used / DAY,

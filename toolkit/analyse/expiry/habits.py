@@ -13,8 +13,8 @@ LARGEST_SHARE: Final = 0.5
 COLUMNS: Final = {
     "habit_basis": "string",
     "habit_rotations": "Int64",
-    "habit_lead_days": "Float64",
-    "habit_spread_days": "Float64",
+    "usual_lead_days": "Float64",
+    "usual_lead_spread_days": "Float64",
     "habit_reason": "string",
 }
 
@@ -26,10 +26,10 @@ def with_habits(frame: pd.DataFrame, lines: pd.Series) -> pd.DataFrame:
     """The rows with the habit of their line in the columns of `COLUMNS`.
 
     `frame` has one row per certificate of a line, by `not_before` within the line, with `not_before`, `not_after`,
-    `first_seen` and `not_seen_before`; `lines` numbers the lines. Each certificate and the next one are a rotation
+    `first_seen_at` and `previous_look_at`; `lines` numbers the lines. Each certificate and the next one are a rotation
     with a lead:
 
-    - seen: its end less the successor's `first_seen`. Fully observed where the look before that was at most a tenth
+    - seen: its end less the successor's `first_seen_at`. Fully observed where the look before that was at most a tenth
       of its lifetime earlier.
     - issued, where no rotation of the line was fully observed by looks: its end less the successor's `not_before`.
       Fully observed where that is not negative; else certificates between the two may be missing, or it was late.
@@ -41,13 +41,13 @@ def with_habits(frame: pd.DataFrame, lines: pd.Series) -> pd.DataFrame:
     """
     ends, begins = frame["not_after"] + SECOND, frame["not_before"]
     lifetime = ends - begins
-    following = frame[["not_before", "first_seen", "not_seen_before"]].groupby(lines).shift(-1)
+    following = frame[["not_before", "first_seen_at", "previous_look_at"]].groupby(lines).shift(-1)
     shift = following["not_before"] - begins
     is_new = (shift > DAY) | (shift > lifetime / 10)
     is_renewal = is_new & ~has_over_half_left(begins, frame["not_after"], following["not_before"])
     is_pair = lifetime > pd.Timedelta(0)
-    is_timely = (following["first_seen"] - following["not_seen_before"]) <= lifetime / 10
-    seen = days(ends - following["first_seen"]).where(is_pair & is_timely & frame["first_seen"].notna())
+    is_timely = (following["first_seen_at"] - following["previous_look_at"]) <= lifetime / 10
+    seen = days(ends - following["first_seen_at"]).where(is_pair & is_timely & frame["first_seen_at"].notna())
     issued = days(ends - following["not_before"]).where(is_pair)
     by_looks = _of_lines(seen, is_renewal, lines, "seen")
     by_dates = _of_lines(issued.where(issued >= 0), is_renewal, lines, "issued")
@@ -64,8 +64,8 @@ def _of_lines(leads: pd.Series, is_renewal: pd.Series, lines: pd.Series, basis: 
         {
             "habit_basis": pd.Series(basis, index=count.index, dtype="string"),
             "habit_rotations": count,
-            "habit_lead_days": grouped.median(),
-            "habit_spread_days": grouped.max() - grouped.min(),
+            "usual_lead_days": grouped.median(),
+            "usual_lead_spread_days": grouped.max() - grouped.min(),
         }
     )
     is_habit = (observed > 0) & (2 * count >= observed)

@@ -6,11 +6,11 @@ from typing import Final, Literal
 
 import pandas as pd
 
-from toolkit import schema
+from toolkit import columns
 from toolkit.analyse.expiry.habits import COLUMNS as HABITS
 from toolkit.analyse.expiry.habits import with_habits
 from toolkit.analyse.sightings import find_sightings
-from toolkit.analyse.slots import LINE
+from toolkit.analyse.slots import SLOT
 from toolkit.errors import UsageError
 from toolkit.instants import SECOND, as_spans, days, has_ended, within_calendar, zoned
 from toolkit.tables import Tables, require_tables
@@ -32,23 +32,23 @@ DTYPES: Final = {
     "leaf_sha256": "string",
     "subject": "string",
     "issuer": "string",
-    "not_before": schema.DTYPES["instant"],
-    "not_after": schema.DTYPES["instant"],
+    "not_before": columns.DTYPES["instant"],
+    "not_after": columns.DTYPES["instant"],
     "lifetime_days": "Float64",
     "days_left": "Float64",
     "share_left": "Float64",
-    "first_seen": schema.DTYPES["instant"],
-    "last_seen": schema.DTYPES["instant"],
+    "first_seen_at": columns.DTYPES["instant"],
+    "last_seen_at": columns.DTYPES["instant"],
     "looks": "Int64",
-    "last_look_at": schema.DTYPES["instant"],
+    "last_look_at": columns.DTYPES["instant"],
     "is_shown_last": "boolean",
-    "successor": "string",
+    "successor_state": "string",
     "successor_sha256": "string",
     "state": "string",
     "threshold": "string",
     **HABITS,
-    "renew_by_at": schema.DTYPES["instant"],
-    "late_days": "Float64",
+    "renew_by_at": columns.DTYPES["instant"],
+    "overdue_days": "Float64",
     "source": "string",
 }
 
@@ -72,10 +72,10 @@ def summarise_expiry(
       them), `lifetime_days`, `days_left` (Float64 [d], negative: ended; the
       lifetime counts the last second, RFC 5280 section 4.1.2.5), `share_left` (Float64, of the lifetime; negative:
       ended, above 1: not begun, null: the end precedes the beginning)
-    - `first_seen`, `last_seen` (instant, null: only undated looks showed it), `looks` (Int64),
+    - `first_seen_at`, `last_seen_at` (instant, null: only undated looks showed it), `looks` (Int64),
       `last_look_at` (instant, the line's last dated look that got a leaf; null: none is dated)
     - `is_shown_last` (boolean, null: no look at this certificate is dated)
-    - `successor` (string: `seen` the line showed a newer certificate, `issued` the tables hold a newer one for
+    - `successor_state` (string: `seen` the line showed a newer certificate, `issued` the tables hold a newer one for
       the same names and key type that the line never showed; null: neither), `successor_sha256` (string, the
       next one)
     - `state` (string): `replaced` no longer shown and a newer one is; `replacing` still shown, and so is a newer
@@ -85,14 +85,14 @@ def summarise_expiry(
     - `threshold` (string, the tightest threshold passed by what is `expiring`, or `replacing` and still shown; null:
       none, or in another state)
     - `habit_basis` (string: `seen`, from rotations looked at; `issued`, from the dates in the line's certificates;
-      null: no habit), `habit_rotations` (Int64, how many it rests on), `habit_lead_days` (Float64 [d], median
+      null: no habit), `habit_rotations` (Int64, how many it rests on), `usual_lead_days` (Float64 [d], median
       of how long before its predecessor's end a successor was first shown; for `issued`, began to be valid),
-      `habit_spread_days` (Float64 [d], longest lead less shortest), `habit_reason` (string, why there is no habit:
+      `usual_lead_spread_days` (Float64 [d], longest lead less shortest), `habit_reason` (string, why there is no habit:
       no rotation was fully observed, or fewer than half of those were renewals; null: there is one). The rules are
       in `toolkit.analyse.expiry.habits`
-    - `renew_by_at` (instant, end less the habitual lead; null also outside of the years 1 to 9999), `late_days`
+    - `renew_by_at` (instant, end less the habitual lead; null also outside of the years 1 to 9999), `overdue_days`
       (Float64 [d] from then to `now`, 0 where it is not due yet); null: no habit, no longer shown, lapsed, or the
-      successor that the habit asks for is there. `late_days` is null for `issued`, too: a successor may have been
+      successor that the habit asks for is there. `overdue_days` is null for `issued`, too: a successor may have been
       issued that nothing here shows yet
     - `source` (string)
 
@@ -172,18 +172,18 @@ def _certificates_of_lines(tables: Tables) -> pd.DataFrame:
         ["cert_sha256", "subject", "issuer", "names", "key_type", "not_before", "not_after"]
     ].rename(columns={"cert_sha256": "leaf_sha256"})
     looks = looks.merge(facts[["leaf_sha256", "key_type"]], how="left", on="leaf_sha256")
-    line = looks.groupby(LINE, dropna=False, sort=False)["observed_at"]
+    line = looks.groupby(SLOT, dropna=False, sort=False)["observed_at"]
     looks["last_look_at"] = line.transform("max")
-    last_round = looks.loc[looks["observed_at"] == looks["last_look_at"], [*LINE, "round"]].drop_duplicates()
-    looks = looks.merge(last_round.assign(is_last_round=True), how="left", on=[*LINE, "round"])
+    last_round = looks.loc[looks["observed_at"] == looks["last_look_at"], [*SLOT, "round"]].drop_duplicates()
+    looks = looks.merge(last_round.assign(is_last_round=True), how="left", on=[*SLOT, "round"])
     looks["is_shown_last"] = looks["is_last_round"].notna() & (
         (looks["last_look_at"] - looks["observed_at"]) <= VISIT
     ).fillna(False)
     looks["known_since"] = _known_since(looks, tables.certificates)
     looks["known_until"] = looks["observed_at"].fillna(looks["observed_until"])
-    seen = looks.groupby([*LINE, "leaf_sha256"], dropna=False, sort=False).agg(
-        first_seen=("observed_at", "min"),
-        last_seen=("observed_at", "max"),
+    seen = looks.groupby([*SLOT, "leaf_sha256"], dropna=False, sort=False).agg(
+        first_seen_at=("observed_at", "min"),
+        last_seen_at=("observed_at", "max"),
         known_since=("known_since", "max"),
         known_until=("known_until", "max"),
         is_bounded=("known_until", "count"),
@@ -192,27 +192,29 @@ def _certificates_of_lines(tables: Tables) -> pd.DataFrame:
         is_shown_last=("is_shown_last", "any"),
     )
     frame = seen.reset_index().merge(facts.drop(columns="key_type"), how="left", on="leaf_sha256")
-    before = find_sightings(tables)[[*LINE, "leaf_sha256", "not_seen_before", "source"]]
-    frame = frame.merge(before, how="left", on=[*LINE, "leaf_sha256"])
-    frame["is_shown_last"] = frame["is_shown_last"].astype("boolean").where(frame["last_seen"].notna())
+    before = find_sightings(tables)[[*SLOT, "leaf_sha256", "previous_look_at", "source"]]
+    frame = frame.merge(before, how="left", on=[*SLOT, "leaf_sha256"])
+    frame["is_shown_last"] = frame["is_shown_last"].astype("boolean").where(frame["last_seen_at"].notna())
     frame["known_until"] = frame["known_until"].where(frame["is_bounded"] == frame["looks"])
-    return frame.sort_values([*LINE, "not_before", "first_seen", "leaf_sha256"], ignore_index=True)
+    return frame.sort_values([*SLOT, "not_before", "first_seen_at", "leaf_sha256"], ignore_index=True)
 
 
 def _with_successors(frame: pd.DataFrame, certificates: pd.DataFrame) -> pd.DataFrame:
     """The rows with the next newer certificate of their line, seen or only issued, and when a newer one was seen."""
-    lines = frame.groupby(LINE, dropna=False, sort=False).ngroup()
+    lines = frame.groupby(SLOT, dropna=False, sort=False).ngroup()
     frame = with_habits(frame, lines)
     frame["successor_sha256"] = frame["leaf_sha256"].groupby(lines).shift(-1)
-    frame["successor"] = pd.Series("seen", index=frame.index, dtype="string").where(frame["successor_sha256"].notna())
+    frame["successor_state"] = pd.Series("seen", index=frame.index, dtype="string").where(
+        frame["successor_sha256"].notna()
+    )
     frame["newer_seen"] = _latest_below(frame["known_since"], lines)
     is_overtaken = (frame["newer_seen"] > frame["last_look_at"]).fillna(False)
-    shown_last = frame["last_seen"].where(frame["is_shown_last"].fillna(False).astype(bool))
+    shown_last = frame["last_seen_at"].where(frame["is_shown_last"].fillna(False).astype(bool))
     frame["is_newer_shown_last"] = _latest_below(shown_last, lines).notna() | is_overtaken
-    frame.loc[is_overtaken & frame["last_seen"].notna(), "is_shown_last"] = False
+    frame.loc[is_overtaken & frame["last_seen_at"].notna(), "is_shown_last"] = False
     issued = _issued(frame, certificates)
-    without = frame["successor"].isna() & issued.notna()
-    frame.loc[without, "successor"] = "issued"
+    without = frame["successor_state"].isna() & issued.notna()
+    frame.loc[without, "successor_state"] = "issued"
     frame.loc[without, "successor_sha256"] = issued[without]
     return frame
 
@@ -247,13 +249,13 @@ def _issued(frame: pd.DataFrame, certificates: pd.DataFrame) -> pd.Series:
 
 def _with_renewal(frame: pd.DataFrame, today: pd.Timestamp) -> pd.DataFrame:
     """When the habit wants each current certificate renewed, and how late that is."""
-    is_done = (frame["successor"] == "seen").fillna(False) | (
-        (frame["successor"] == "issued") & (frame["habit_basis"] == "issued")
+    is_done = (frame["successor_state"] == "seen").fillna(False) | (
+        (frame["successor_state"] == "issued") & (frame["habit_basis"] == "issued")
     ).fillna(False)
     is_current = frame["state"].isin(["valid", "expiring", "expired", "not_yet_valid"]) & ~is_done
-    renew_by = (frame["not_after"] + SECOND - as_spans(frame["habit_lead_days"])).where(is_current)
+    renew_by = (frame["not_after"] + SECOND - as_spans(frame["usual_lead_days"])).where(is_current)
     frame["renew_by_at"] = within_calendar(renew_by)
-    frame["late_days"] = days(today - renew_by).clip(lower=0).where(frame["habit_basis"] == "seen")
+    frame["overdue_days"] = days(today - renew_by).clip(lower=0).where(frame["habit_basis"] == "seen")
     return frame
 
 
@@ -275,7 +277,7 @@ def _states(frame: pd.DataFrame, today: pd.Timestamp) -> pd.Series:
     words = (
         ("replaced", (is_gone & frame["is_newer_shown_last"]) | undated_replaced),
         ("withdrawn", is_gone),
-        ("expired", is_shown & has_ended(frame["not_after"], frame["last_seen"])),
+        ("expired", is_shown & has_ended(frame["not_after"], frame["last_seen_at"])),
         ("lapsed", has_ended(frame["not_after"], today)),
         ("replacing", is_shown & frame["is_newer_shown_last"]),
         ("not_yet_valid", frame["not_before"] > today),

@@ -7,7 +7,7 @@ from typing import Final, Literal
 import numpy as np
 import pandas as pd
 
-from toolkit import schema
+from toolkit import columns
 from toolkit.analyse.policy.statements import judge_claims
 from toolkit.analyse.policy.subjects import OF_SUITES, Judged, Subjects
 from toolkit.errors import UsageError
@@ -30,11 +30,11 @@ DTYPES: Final = {
     "protocol": "string",
     "suite": "string",
     "leaf_sha256": "string",
-    "since": schema.DTYPES["instant"],
-    "as_of": schema.DTYPES["instant"],
-    "observed_at": schema.DTYPES["instant"],
-    "observed_from": schema.DTYPES["instant"],
-    "observed_until": schema.DTYPES["instant"],
+    "since": columns.DTYPES["instant"],
+    "as_of": columns.DTYPES["instant"],
+    "observed_at": columns.DTYPES["instant"],
+    "observed_from": columns.DTYPES["instant"],
+    "observed_until": columns.DTYPES["instant"],
     "evidence_table": "string",
     "evidence_row": "Int64",
     "reason": "string",
@@ -162,8 +162,8 @@ def summarise_findings(
     for name, most in (("found", 5), ("required", 1), ("authority", 3), ("reason", 2), ("source", 5)):
         frame[name] = _listed(findings[name], group, most).reindex(frame.index)
     frame["evidence"] = _ranges(findings, group).reindex(frame.index)
-    dtypes = dict.fromkeys([*keys, "found", "required", "authority"], "string") | {"since": schema.DTYPES["instant"]}
-    dtypes |= {"rows": "Int64", **dict.fromkeys(["first_at", "last_at"], schema.DTYPES["instant"])}
+    dtypes = dict.fromkeys([*keys, "found", "required", "authority"], "string") | {"since": columns.DTYPES["instant"]}
+    dtypes |= {"rows": "Int64", **dict.fromkeys(["first_at", "last_at"], columns.DTYPES["instant"])}
     dtypes |= dict.fromkeys(["evidence", "reason", "source"], "string")
     frame = frame[list(dtypes)].astype(dtypes)
     worst = frame["verdict"].map({verdict: rank for rank, verdict in enumerate(_WORST_FIRST)})

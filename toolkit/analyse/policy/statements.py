@@ -149,12 +149,12 @@ def _interleaved(_: Rule, about: pd.DataFrame, tables: Tables) -> pd.DataFrame:
     """An older certificate shown again after a newer one of its line was first shown."""
     line = ["service", "host", "server_name", "key_type"]
     seen = find_sightings(tables)
-    seen = seen[seen["first_seen"].notna() & seen["not_before"].notna()].sort_values([*line, "not_before"])
-    newer = seen.groupby(line, dropna=False)["first_seen"].shift(-1)
-    again = seen[(seen["last_seen"] > newer).fillna(False)]
+    seen = seen[seen["first_seen_at"].notna() & seen["not_before"].notna()].sort_values([*line, "not_before"])
+    newer = seen.groupby(line, dropna=False)["first_seen_at"].shift(-1)
+    again = seen[(seen["last_seen_at"] > newer).fillna(False)]
     keys = ["service", "host", "server_name", "leaf_sha256"]
     rows = about[about["evidence_table"] == "observations"].merge(
-        again[[*keys, "last_seen"]], left_on=[*keys, "observed_at"], right_on=[*keys, "last_seen"]
+        again[[*keys, "last_seen_at"]], left_on=[*keys, "observed_at"], right_on=[*keys, "last_seen_at"]
     )
     return _said(rows.drop_duplicates(keys), True, "shown again after its successor")
 

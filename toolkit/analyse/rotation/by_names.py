@@ -5,12 +5,12 @@ import pandas as pd
 
 from toolkit.analyse.host_names import comparable, names_for
 from toolkit.analyse.rotation.issued import generations, issued_certificates
-from toolkit.analyse.slots import LINE, joined_sources
+from toolkit.analyse.slots import SLOT, joined_sources
 from toolkit.tables import Tables
 
 
 def pair_by_names(tables: Tables) -> pd.DataFrame:
-    """Neighbouring certificates of each host name and key type: `LINE`, `old`, `new`, `is_ambiguous`, `source`, ….
+    """Neighbouring certificates of each host name and key type: `SLOT`, `old`, `new`, `is_ambiguous`, `source`, ….
 
     A certificate belongs to the hosts that observations (dated or not, on any port) show it for. One that was never
     observed belongs to the observed hosts that its names are for (`host_names`); where they are for none, to each of
@@ -32,13 +32,13 @@ def pair_by_names(tables: Tables) -> pd.DataFrame:
     none = pd.Series(pd.NA, old.index, "string")
     return pd.DataFrame(
         {
-            **dict.fromkeys(LINE, none),
+            **dict.fromkeys(SLOT, none),
             "host": old["host"].astype("string"),
             "key_type": old["key_type"],
             "old": old["cert_sha256"],
             "new": new["cert_sha256"],
             "is_ambiguous": pairs["is_ambiguous"],
-            "skipped": pd.Series([()] * len(old), dtype=object),
+            "unseen_sha256": pd.Series([()] * len(old), dtype=object),
             "source": _sources(tables, old["cert_sha256"], new["cert_sha256"]),
         }
     )

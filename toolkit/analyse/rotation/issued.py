@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from toolkit.analyse.arrays import instants, stretches
-from toolkit.analyse.slots import LINE
+from toolkit.analyse.slots import SLOT
 from toolkit.instants import DAY
 from toolkit.tables import Tables
 
@@ -62,9 +62,9 @@ def find_skipped(tables: Tables, line: pd.DataFrame, old: pd.DataFrame, new: pd.
     candidates = candidates[(hashes != of_pair[0]) & (hashes != of_pair[1])].drop_duplicates()
     if candidates.empty:
         return skipped
-    columns = [*LINE[:-1], "leaf_sha256"]
+    columns = [*SLOT[:-1], "leaf_sha256"]
     seen = tables.observations[columns].dropna(subset="leaf_sha256").drop_duplicates()
-    of_line = line.iloc[candidates["pair"]][LINE[:-1]].assign(leaf_sha256=candidates["cert_sha256"].array)
+    of_line = line.iloc[candidates["pair"]][SLOT[:-1]].assign(leaf_sha256=candidates["cert_sha256"].array)
     is_seen = of_line.astype("string").merge(seen.assign(is_seen=True), how="left", on=columns)["is_seen"].notna()
     per_pair = candidates[~is_seen.to_numpy()].groupby("pair")["cert_sha256"].agg(tuple)
     skipped.loc[per_pair.index] = per_pair

@@ -7,19 +7,19 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from toolkit import schema
+from toolkit import columns
 from toolkit.analyse.rotation.issued import generations, issued_certificates, name_key
 from toolkit.analyse.rotation.pairs import kind_of_succession
 from toolkit.analyse.sightings import find_sightings
-from toolkit.analyse.slots import LINE
+from toolkit.analyse.slots import SLOT
 from toolkit.tables import Tables, require_tables
 
 DTYPES: Final = {
     **dict.fromkeys(["lineage", "cert_sha256", "key_type", "subject", "issuer"], "string"),
     **dict.fromkeys(["names", "services"], "object"),
-    **dict.fromkeys(["not_before", "not_after", "first_seen", "last_seen"], schema.DTYPES["instant"]),
+    **dict.fromkeys(["not_before", "not_after", "first_seen_at", "last_seen_at"], columns.DTYPES["instant"]),
     "generation": "Int64",
-    **dict.fromkeys(["predecessor_sha256", "evidence", "kind"], "string"),
+    **dict.fromkeys(["predecessor_sha256", "evidence", "succession"], "string"),
     **dict.fromkeys(["is_ambiguous", "is_precertificate"], "boolean"),
     "migrated_from": "string",
 }
@@ -43,11 +43,11 @@ def find_lineages(tables: Tables) -> pd.DataFrame:
     | `names` | object | tuple of its names | no SAN |
     | `services` | object | tuple of the services seen serving it, sorted; empty: none | never null |
     | `not_before`, `not_after` | instant | validity | never null |
-    | `first_seen`, `last_seen` | instant | over all services | never seen, or never dated |
+    | `first_seen_at`, `last_seen_at` | instant | over all services | never seen, or never dated |
     | `generation` | Int64 | from 0; the same where begun within min(1 day, 10 % of lifetime) | never null |
     | `predecessor_sha256` | string | the best linked, then latest certificate of the generation before | first one |
     | `evidence` | string | what links the two: `served`, `names`, `key`, joined by `, ` | first, or none of these |
-    | `kind` | string | `renewal` or `reissue_or_parallel` (over half of the predecessor's life left) | first |
+    | `succession` | string | `renewal` or `reissue_or_parallel` (over half of the predecessor's life left) | first |
     | `is_ambiguous` | boolean | this generation or the one before has several certificates | never null |
     | `is_precertificate` | boolean | only its pre-certificate is known | not recorded |
     | `migrated_from` | string | lineage of another key type that the same service left for this one | none |
@@ -59,7 +59,7 @@ def find_lineages(tables: Tables) -> pd.DataFrame:
     >>> import toolkit
     >>> tables = toolkit.load_example("web-series").within(services="https://akamai.com:443")
     >>> lineages = toolkit.find_lineages(tables)
-    >>> print(toolkit.chart.tabulate(lineages, columns=["key_type", "not_before", "generation", "kind"]))
+    >>> print(toolkit.chart.tabulate(lineages, columns=["key_type", "not_before", "generation", "succession"]))
     key_type not_before generation    kind
           EC 2023-04-25          0       –
           EC 2024-02-26          1 renewal
@@ -74,7 +74,9 @@ def find_lineages(tables: Tables) -> pd.DataFrame:
     first = rows.groupby("component")["cert_sha256"].transform("first")
     rows["lineage"] = rows["key_type"] + " " + first
     rows["generation"] = generations(rows, rows["component"])
-    spans = seen.groupby("leaf_sha256").agg(first_seen=("first_seen", "min"), last_seen=("last_seen", "max"))
+    spans = seen.groupby("leaf_sha256").agg(
+        first_seen_at=("first_seen_at", "min"), last_seen_at=("last_seen_at", "max")
+    )
     rows = rows.join(spans.reindex(rows["cert_sha256"]).reset_index(drop=True))
     services = _services(seen)
     rows["services"] = [services.get(one, ()) for one in rows["cert_sha256"]]
@@ -84,7 +86,7 @@ def find_lineages(tables: Tables) -> pd.DataFrame:
     place = old["place"].fillna(0).astype("int64").to_numpy()
     rows["predecessor_sha256"] = rows["cert_sha256"].take(place).set_axis(rows.index).where(has_old)
     rows["evidence"] = old["evidence"]
-    rows["kind"] = kind_of_succession(rows.take(place).set_axis(rows.index), rows).where(has_old)
+    rows["succession"] = kind_of_succession(rows.take(place).set_axis(rows.index), rows).where(has_old)
     before = size.take(place).set_axis(rows.index).where(has_old, 1)
     rows["is_ambiguous"] = (size > 1) | (before > 1)
     rows["migrated_from"] = rows["lineage"].map(_migrations(rows, seen))
@@ -102,7 +104,7 @@ def _components(issued: pd.DataFrame, seen: pd.DataFrame) -> np.typing.NDArray[n
     by_name = pd.concat([unseen, issued[~issued.index.isin(unseen.index)].drop_duplicates("name_key")])
     by_key = pd.concat([unseen, issued[~issued.index.isin(unseen.index)].drop_duplicates("spki_sha256")])
     links = [
-        _chain(served[LINE], served["leaf_sha256"]),
+        _chain(served[SLOT], served["leaf_sha256"]),
         _chain(with_names[["host", "name_key"]], with_names["leaf_sha256"]),
         _chain(by_name[["name_key"]], by_name["cert_sha256"]),
         _chain(by_key[by_key["spki_sha256"].notna()][["key_type", "spki_sha256"]], by_key["cert_sha256"]),
@@ -137,7 +139,7 @@ def _predecessors(rows: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
     candidates = [latest, *(of.groupby([*key, same], as_index=False).last() for same in ("name_key", "spki_sha256"))]
     before = pd.concat(candidates).drop_duplicates("place").assign(generation=lambda part: part["generation"] + 1)
     exact = [of.merge(before, on=key, suffixes=("", "_old"))]
-    lines = seen[[*LINE, "leaf_sha256"]].assign(line=seen.groupby(LINE, dropna=False).ngroup())
+    lines = seen[[*SLOT, "leaf_sha256"]].assign(line=seen.groupby(SLOT, dropna=False).ngroup())
     lines = lines[lines["service"].notna()][["line", "leaf_sha256"]].drop_duplicates()
     shown = of.merge(lines, left_on="cert_sha256", right_on="leaf_sha256")[[*of.columns, "line"]]
     shown_last = shown.groupby([*key, "line"], as_index=False).last()
@@ -159,12 +161,12 @@ def _predecessors(rows: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
 
 def _migrations(rows: pd.DataFrame, seen: pd.DataFrame) -> "pd.Series[str]":
     """Lineage → the lineage of another key type that a service left for it."""
-    of = seen.dropna(subset=["service", "first_seen"]).merge(
+    of = seen.dropna(subset=["service", "first_seen_at"]).merge(
         rows[["cert_sha256", "lineage"]], left_on="leaf_sha256", right_on="cert_sha256"
     )
     where = ["service", "server_name"]
     spans = of.groupby([*where, "key_type", "lineage"], dropna=False, as_index=False).agg(
-        first=("first_seen", "min"), last=("last_seen", "max")
+        first=("first_seen_at", "min"), last=("last_seen_at", "max")
     )
     both = spans.merge(spans, on=where, suffixes=("_old", ""))
     both = both[(both["key_type"] != both["key_type_old"]) & (both["first_old"] < both["first"])]

@@ -5,50 +5,51 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from toolkit import schema
-from toolkit.analyse.slots import LINE
+from toolkit import columns
+from toolkit.analyse.slots import SLOT
 from toolkit.instants import SECOND, days, has_ended, has_over_half_left
 
-INSTANT: Final = schema.DTYPES["instant"]
+INSTANT: Final = columns.DTYPES["instant"]
 
 FACTS: Final = ["subject", "issuer", "names", "spki_sha256", "not_before", "not_after", "sct_at"]
 """Columns of `certificates` that pairs are described by."""
 
-SEEN: Final = ["first_seen", "last_seen"]
+SEEN: Final = ["first_seen_at", "last_seen_at"]
 
 DTYPES: Final = {
-    **dict.fromkeys([*LINE, "predecessor_sha256", "successor_sha256"], "string"),
+    **dict.fromkeys([*SLOT, "predecessor_sha256", "successor_sha256"], "string"),
     **dict.fromkeys(["predecessor_subject", "successor_subject"], "string"),
     **dict.fromkeys([f"{side}_{name}" for side in ("predecessor", "successor")
                      for name in ("not_before", "not_after", *SEEN)], INSTANT),
-    **dict.fromkeys(["successor_sct_at", "successor_not_seen_before", "predecessor_not_seen_after"], INSTANT),
+    **dict.fromkeys(["successor_sct_at", "successor_previous_look_at", "predecessor_next_look_at"], INSTANT),
     **dict.fromkeys(["start_min_at", "start_max_at", "done_min_at", "done_max_at"], INSTANT),
     **dict.fromkeys(["overlap_min_days", "overlap_max_days"], "Float64"),
-    **dict.fromkeys(["half_min_at", "half_max_at"], INSTANT),
-    **dict.fromkeys([f"{what}_{end}_days" for what in ("lead", "shelf", "tail") for end in ("min", "max")], "Float64"),
+    **dict.fromkeys(["midpoint_min_at", "midpoint_max_at"], INSTANT),
+    **dict.fromkeys([f"{what}_{end}_days" for what in ("lead", "deployment_delay", "margin")
+                     for end in ("min", "max")], "Float64"),
     "validity_overlap_days": "Float64",
     "min_share": "Float64",
     **dict.fromkeys(["looks_needed", "overlap_looks_needed", "looks_before", "looks_after"], "Int64"),
-    **dict.fromkeys(["has_too_few_looks", "is_half_contradicted", "is_return", "is_interleaved", "is_ambiguous",
+    **dict.fromkeys(["has_too_few_looks", "is_midpoint_contradicted", "is_rollback", "is_interleaved", "is_ambiguous",
                      "is_sticky_suspected"], "boolean"),
-    "kind": "string",
+    "succession": "string",
     **dict.fromkeys(["has_same_key", "is_issuer_changed"], "boolean"),
     **dict.fromkeys(["names_added", "names_removed"], "object"),
     "lifetime_change_days": "Float64",
     **dict.fromkeys(["is_expired_while_served", "is_served_before_valid"], "boolean"),
-    "skipped": "object",
+    "unseen_sha256": "object",
     "source": "string",
 }  # fmt: skip
 """Columns of `find_rotations`, in order, and their dtypes."""
 
-CLAIMS: Final = ["start_min_at", "done_max_at", "overlap_max_days", "half_min_at", "half_max_at"]
+CLAIMS: Final = ["start_min_at", "done_max_at", "overlap_max_days", "midpoint_min_at", "midpoint_max_at"]
 
 
 def describe_pairs(line: pd.DataFrame, old: pd.DataFrame, new: pd.DataFrame, told: pd.DataFrame) -> pd.DataFrame:
     """The frame of `find_rotations` from row-aligned parts.
 
-    `line` has the columns `LINE`; `old` and `new` have `leaf_sha256`, `FACTS`, `first_seen`, `last_seen`,
-    `not_seen_before`, `not_seen_after` and `source`; `told` has what only the caller knows (claims, flags); what it
+    `line` has the columns `SLOT`; `old` and `new` have `leaf_sha256`, `FACTS`, `first_seen_at`, `last_seen_at`,
+    `previous_look_at`, `next_look_at` and `source`; `told` has what only the caller knows (claims, flags); what it
     lacks is null.
     """
     row = dict(line.items())
@@ -59,22 +60,24 @@ def describe_pairs(line: pd.DataFrame, old: pd.DataFrame, new: pd.DataFrame, tol
         for name in ("subject", "not_before", "not_after", *SEEN):
             row[f"{side}_{name}"] = part[name]
     row["successor_sct_at"] = new["sct_at"]
-    row["successor_not_seen_before"] = new["not_seen_before"]
-    row["predecessor_not_seen_after"] = old["not_seen_after"]
-    row["start_max_at"], row["done_min_at"] = new["first_seen"], old["last_seen"]
+    row["successor_previous_look_at"] = new["previous_look_at"]
+    row["predecessor_next_look_at"] = old["next_look_at"]
+    row["start_max_at"], row["done_min_at"] = new["first_seen_at"], old["last_seen_at"]
     # Sightings alone never rule out one backend that was switched over and back.
-    row["overlap_min_days"] = pd.Series(0.0, line.index).where(old["last_seen"].notna() & new["first_seen"].notna())
+    row["overlap_min_days"] = pd.Series(0.0, line.index).where(
+        old["last_seen_at"].notna() & new["first_seen_at"].notna()
+    )
     row["validity_overlap_days"] = _validity_overlap_days(old, new)
-    row["kind"] = kind_of_succession(old, new)
+    row["succession"] = kind_of_succession(old, new)
     row["has_same_key"] = old["spki_sha256"].eq(new["spki_sha256"])
     row["is_issuer_changed"] = old["issuer"].ne(new["issuer"])
     row["names_added"], row["names_removed"] = _less(new["names"], old["names"]), _less(old["names"], new["names"])
     row["lifetime_change_days"] = days((new["not_after"] - new["not_before"]) - (old["not_after"] - old["not_before"]))
-    is_known = old["last_seen"].notna() & old["not_after"].notna()
-    row["is_expired_while_served"] = has_ended(old["not_after"], old["last_seen"]).astype("boolean").where(is_known)
-    row["is_served_before_valid"] = _later(new["not_before"], new["first_seen"])
-    row["is_interleaved"] = _later(old["last_seen"], new["first_seen"])
-    row["skipped"] = pd.Series([None] * len(line), line.index, object)
+    is_known = old["last_seen_at"].notna() & old["not_after"].notna()
+    row["is_expired_while_served"] = has_ended(old["not_after"], old["last_seen_at"]).astype("boolean").where(is_known)
+    row["is_served_before_valid"] = _later(new["not_before"], new["first_seen_at"])
+    row["is_interleaved"] = _later(old["last_seen_at"], new["first_seen_at"])
+    row["unseen_sha256"] = pd.Series([None] * len(line), line.index, object)
     row["source"] = _both(old["source"], new["source"])
     row.update(told.items())
     frame = pd.DataFrame(row, index=line.index)
@@ -102,10 +105,10 @@ def _add_distances(frame: pd.DataFrame) -> None:
     expires, begins = frame["predecessor_not_after"], frame["successor_not_before"]
     frame["lead_min_days"] = days(expires - frame["start_max_at"])
     frame["lead_max_days"] = days(expires - frame["start_min_at"])
-    frame["shelf_min_days"] = days(frame["start_min_at"] - begins)
-    frame["shelf_max_days"] = days(frame["start_max_at"] - begins)
-    frame["tail_min_days"] = days(expires - frame["done_max_at"])
-    frame["tail_max_days"] = days(expires - frame["done_min_at"])
+    frame["deployment_delay_min_days"] = days(frame["start_min_at"] - begins)
+    frame["deployment_delay_max_days"] = days(frame["start_max_at"] - begins)
+    frame["margin_min_days"] = days(expires - frame["done_max_at"])
+    frame["margin_max_days"] = days(expires - frame["done_min_at"])
 
 
 def _later(one: pd.Series, other: pd.Series) -> pd.Series:

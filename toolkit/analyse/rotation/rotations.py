@@ -22,14 +22,14 @@ from toolkit.analyse.rotation.pairs import CLAIMS, DTYPES, FACTS, INSTANT, descr
 from toolkit.analyse.rotation.stickiness import suspect_stickiness
 from toolkit.analyse.rotation.succession import Succession, find_succession
 from toolkit.analyse.rotation.undated import pair_undated
-from toolkit.analyse.slots import LINE, certificate_facts, first_of_rounds, instant_groups, joined_sources, neighbours
+from toolkit.analyse.slots import SLOT, certificate_facts, first_of_rounds, instant_groups, joined_sources, neighbours
 from toolkit.errors import UsageError
 from toolkit.instants import days
 from toolkit.sampling import MIN_SHARE, check_share, looks_needed, looks_needed_in_all
 from toolkit.tables import Tables
 
-_EDGES: Final = ["leaf_sha256", "first_seen", "last_seen", "not_seen_before", "not_seen_after", "source"]
-_SIGHTING: Final = {*LINE, *FACTS, *_EDGES} - {"sct_at"}
+_EDGES: Final = ["leaf_sha256", "first_seen_at", "last_seen_at", "previous_look_at", "next_look_at", "source"]
+_SIGHTING: Final = {*SLOT, *FACTS, *_EDGES} - {"sct_at"}
 """Columns of a sighting that pairs are made of."""
 
 
@@ -43,7 +43,7 @@ def find_rotations(
     """Each rotation: a certificate A and the next certificate B of its line, one row per pair.
 
     `given` is `Tables`, or the frame of `find_sightings` (also `Store.sightings()`). With `basis="looks"` the
-    certificates of a line (service, server_name, key type) are taken in the order of `not_before`, `first_seen`,
+    certificates of a line (service, server_name, key type) are taken in the order of `not_before`, `first_seen_at`,
     hash; B is the next certificate that was *seen*. With `basis="names"` no looks are needed: certificates are
     grouped by host name and key type across ports and ordered by `not_before`; every column about seeing is null.
 
@@ -55,39 +55,39 @@ def find_rotations(
     | `predecessor_sha256`, `successor_sha256` | string | A and B | never null |
     | `predecessor_subject`, `successor_subject` | string | subject | did not parse |
     | `predecessor_not_before`, `…_not_after`, `successor_…` | instant | validity | did not parse |
-    | `predecessor_first_seen`, `…_last_seen`, `successor_…` | instant | sightings | by names; not dated |
+    | `predecessor_first_seen_at`, `…_last_seen`, `successor_…` | instant | sightings | by names; not dated |
     | `successor_sct_at` | instant | certain: B was not served earlier (its latest SCT, RFC 6962) | it has none |
-    | `successor_not_seen_before` | instant | the look before B's first | there is none |
-    | `predecessor_not_seen_after` | instant | the look after A's last | there is none |
+    | `successor_previous_look_at` | instant | the look before B's first | there is none |
+    | `predecessor_next_look_at` | instant | the look after A's last | there is none |
     | `start_max_at` | instant | certain: B was served from this instant or earlier | by names; no upper bound |
     | `done_min_at` | instant | certain: A was served until this instant or later | by names; no lower bound |
     | `overlap_min_days` | Float64 [d] | certain: both were served for at least this long (see below) | by names |
     | `start_min_at` | instant | 95 %: B's share was below `min_share` until this instant | too few looks |
     | `done_max_at` | instant | 95 %: A's share is below `min_share` since this instant | too few looks |
     | `overlap_max_days` | Float64 [d] | 95 %: the overlap is at most this long | too few looks |
-    | `half_min_at`, `half_max_at` | instant | 95 %: B's share first reached one half in between | see the two flags |
+    | `midpoint_min_at`, `midpoint_max_at` | instant | 95 %: B's share first reached one half in between | see flags |
     | `lead_min_days`, `lead_max_days` | Float64 [d] | A's `not_after` less start | that end of start is null |
-    | `shelf_min_days`, `shelf_max_days` | Float64 [d] | start less B's `not_before` | that end of start is null |
-    | `tail_min_days`, `tail_max_days` | Float64 [d] | A's `not_after` less done | that end of done is null |
+    | `deployment_delay_min_days`, `deployment_delay_max_days` | Float64 [d] | start less B's `not_before` | as start |
+    | `margin_min_days`, `margin_max_days` | Float64 [d] | A's `not_after` less done | that end of done is null |
     | `validity_overlap_days` | Float64 [d] | min(`not_after`) − max(`not_before`) + 1 s; below 0: a gap | no validity |
     | `min_share` | Float64 | the resolution of the 95 % claims | never null |
     | `looks_needed` | Int64 | looks that a claim of start (before) or of done (after) needs | never null |
     | `overlap_looks_needed` | Int64 | looks that a claim of the overlap needs, before and after | never null |
     | `looks_before`, `looks_after` | Int64 | looks before B's first, after A's last | not from looks |
     | `has_too_few_looks` | boolean | some 95 % end is null for want of dated looks: any of the five | never null |
-    | `is_half_contradicted` | boolean | no instant fits: B's share did not rise through one half | not from looks |
-    | `is_return` | boolean | B had been seen before, and had given way | never null |
+    | `is_midpoint_contradicted` | boolean | no instant fits: B's share did not rise through one half | not from looks |
+    | `is_rollback` | boolean | B had been seen before, and had given way | never null |
     | `is_interleaved` | boolean | A was seen after B was first seen | by names; not known |
     | `is_ambiguous` | boolean | the pair is one reading among several (see below) | never null |
     | `is_sticky_suspected` | boolean | looks of a round agree more than chance allows (see below) | nothing tells |
-    | `kind` | string | `renewal`; `reissue_or_parallel`: over half of A's life was left when B began | no validity |
+    | `succession` | string | `renewal`; `reissue_or_parallel`: over half of A's life left at B's start | no validity |
     | `has_same_key` | boolean | B has A's key | a key is not known |
     | `is_issuer_changed` | boolean | the issuers' names differ | an issuer is not known |
     | `names_added`, `names_removed` | object | tuples of names, empty where none | names not known |
     | `lifetime_change_days` | Float64 [d] | B's lifetime less A's | no validity |
     | `is_expired_while_served` | boolean | A was seen after its `not_after` | by names; not known |
     | `is_served_before_valid` | boolean | B was seen before its `not_before` | by names; not known |
-    | `skipped` | object | tuple of certificates issued from A to B, never seen on the line | from sightings |
+    | `unseen_sha256` | object | tuple of certificates issued from A to B, never seen on the line | from sightings |
     | `source` | string | sources of both, sorted, joined by `, ` | never null |
 
     The certain ends hold on one clock. `overlap_min_days` counts only what one backend that was switched over and back
@@ -131,9 +131,9 @@ def find_rotations(
     >>> import toolkit
     >>> tables = toolkit.load_example("lab-sample").within(services="smtps://submit.lab.test:465")
     >>> rotations = toolkit.find_rotations(tables)
-    >>> columns = ["start_max_at", "done_min_at", "overlap_min_days", "tail_max_days"]
+    >>> columns = ["start_max_at", "done_min_at", "overlap_min_days", "margin_max_days"]
     >>> print(toolkit.chart.tabulate(rotations, columns=columns))
-    start_max_at done_min_at overlap_min_days tail_max_days
+    start_max_at done_min_at overlap_min_days margin_max_days
       2025-07-16  2025-07-22              6.0          17.0
       2025-09-17  2025-10-11             24.0          -2.0
       2025-11-19  2025-11-22              3.0          19.0
@@ -148,15 +148,15 @@ def find_rotations(
         raise UsageError(f'basis={basis!r}: "looks" or "names".')
     elif isinstance(given, Tables):
         dated, undated = _from_looks(given, min_share, sticky=sticky), pair_undated(given)
-        found = pd.concat([dated, undated]).sort_values(LINE, kind="stable", ignore_index=True)
+        found = pd.concat([dated, undated]).sort_values(SLOT, kind="stable", ignore_index=True)
     else:
         found = _from_sightings(given, min_share)
     found["min_share"] = min_share
     found["looks_needed"] = looks_needed(min_share)
     found["overlap_looks_needed"] = looks_needed_in_all(min_share) - 1
-    is_explained = found["is_half_contradicted"].fillna(value=False).astype(bool)
+    is_explained = found["is_midpoint_contradicted"].fillna(value=False).astype(bool)
     is_missing = found[CLAIMS].isna()
-    is_missing.loc[is_explained, ["half_min_at", "half_max_at"]] = False
+    is_missing.loc[is_explained, ["midpoint_min_at", "midpoint_max_at"]] = False
     found["has_too_few_looks"] = is_missing.any(axis=1)
     return found.astype(DTYPES)
 
@@ -168,12 +168,12 @@ def _from_looks(tables: Tables, min_share: float, *, sticky: bool) -> pd.DataFra
     line = looks.lines.iloc[found.line[old]].reset_index(drop=True)
     old_rows, new_rows = (visits.iloc[side].reset_index(drop=True) for side in (old, new))
     told = _claims(found, min_share, sticky=sticky)
-    told["is_return"] = found.visit[new] > 0
+    told["is_rollback"] = found.visit[new] > 0
     told["is_ambiguous"] = found.is_ambiguous
     address = pd.factorize(tables.observations["address"].iloc[looks.row])[0]
     told["overlap_min_days"] = days(pd.Series(certain_overlaps(found, address).view("timedelta64[us]")))
     told["is_sticky_suspected"] = suspect_stickiness(looks, address, found.shown, old, new)
-    told["skipped"] = find_skipped(tables, line, old_rows, new_rows)
+    told["unseen_sha256"] = find_skipped(tables, line, old_rows, new_rows)
     return describe_pairs(line, old_rows, new_rows, told)
 
 
@@ -188,10 +188,10 @@ def _visited(tables: Tables, found: Succession) -> pd.DataFrame:
     facts = certificate_facts(tables, hashes, FACTS)
     return facts.assign(
         leaf_sha256=hashes,
-        first_seen=as_instants(looks.at[found.first]),
-        last_seen=as_instants(looks.at[found.last]),
-        not_seen_before=as_instants(before[found.first]),
-        not_seen_after=as_instants(after[found.last]),
+        first_seen_at=as_instants(looks.at[found.first]),
+        last_seen_at=as_instants(looks.at[found.last]),
+        previous_look_at=as_instants(before[found.first]),
+        next_look_at=as_instants(after[found.last]),
         source=sources.reindex(range(len(facts))).array,
     )
 
@@ -217,9 +217,9 @@ def _claims(found: Succession, min_share: float, *, sticky: bool) -> pd.DataFram
             "start_min_at": as_instants(start_bound(edges, min_share)),
             "done_max_at": as_instants(done_bound(edges, min_share)),
             "overlap_max_days": days(pd.Series(overlap_bound(edges, min_share).view("timedelta64[us]"))),
-            "half_min_at": as_instants(half_min),
-            "half_max_at": as_instants(half_max),
-            "is_half_contradicted": is_contradicted,
+            "midpoint_min_at": as_instants(half_min),
+            "midpoint_max_at": as_instants(half_max),
+            "is_midpoint_contradicted": is_contradicted,
             "looks_before": np.maximum(edges.before - edges.lo, 0),
             "looks_after": np.maximum(edges.hi - edges.after, 0),
         }
@@ -266,27 +266,27 @@ def _from_sightings(sightings: pd.DataFrame, min_share: float) -> pd.DataFrame:
             f"find_rotations reads Tables, or a frame of find_sightings; this is a {type(sightings).__name__} without "
             f"{', '.join(sorted(missing)[:3])}. Give what toolkit.read, Store.load or find_sightings returns."
         )
-    kept = sightings[sightings["key_type"].notna() & sightings["first_seen"].notna()]
-    kept = kept.sort_values([*LINE, "not_before", "first_seen", "leaf_sha256"], ignore_index=True)
+    kept = sightings[sightings["key_type"].notna() & sightings["first_seen_at"].notna()]
+    kept = kept.sort_values([*SLOT, "not_before", "first_seen_at", "leaf_sha256"], ignore_index=True)
     kept = kept.assign(sct_at=pd.Series(pd.NaT, kept.index, INSTANT))
-    line = kept.groupby(LINE, dropna=False, sort=False).ngroup().to_numpy()
+    line = kept.groupby(SLOT, dropna=False, sort=False).ngroup().to_numpy()
     pairs = np.flatnonzero(line[1:] == line[:-1])
     old, new = (kept.iloc[side].reset_index(drop=True) for side in (pairs, pairs + 1))
-    told = pd.DataFrame({"is_return": np.zeros(len(pairs), bool)})
-    told["is_ambiguous"] = new["first_seen"] < old["first_seen"]
+    told = pd.DataFrame({"is_rollback": np.zeros(len(pairs), bool)})
+    told["is_ambiguous"] = new["first_seen_at"] < old["first_seen_at"]
     if min_share == 1:
-        told["start_min_at"], told["done_max_at"] = new["not_seen_before"], old["not_seen_after"]
+        told["start_min_at"], told["done_max_at"] = new["previous_look_at"], old["next_look_at"]
         told["overlap_max_days"] = days(told["done_max_at"] - told["start_min_at"])
-    return describe_pairs(new[LINE], old, new, told)
+    return describe_pairs(new[SLOT], old, new, told)
 
 
 def _from_names(tables: Tables) -> pd.DataFrame:
     pairs = pair_by_names(tables)
     unseen = pd.Series(pd.NaT, pairs.index, INSTANT)
-    never = dict.fromkeys(["first_seen", "last_seen", "not_seen_before", "not_seen_after"], unseen)
+    never = dict.fromkeys(["first_seen_at", "last_seen_at", "previous_look_at", "next_look_at"], unseen)
     old, new = (
         certificate_facts(tables, pairs[side], FACTS).assign(leaf_sha256=pairs[side], source=pairs["source"], **never)
         for side in ("old", "new")
     )
-    told = pairs[["is_ambiguous", "skipped"]].assign(is_return=False)
-    return describe_pairs(pairs[LINE], old, new, told)
+    told = pairs[["is_ambiguous", "unseen_sha256"]].assign(is_rollback=False)
+    return describe_pairs(pairs[SLOT], old, new, told)

@@ -5,18 +5,18 @@ from typing import Final, Literal
 import numpy as np
 import pandas as pd
 
-from toolkit import schema
+from toolkit import columns
 from toolkit.analyse.arrays import Ints, as_instants, stretches
 from toolkit.analyse.rotation.bounds import share_below, share_interval
 from toolkit.analyse.rotation.succession import Succession, find_succession
-from toolkit.analyse.slots import LINE, Looks, find_looks, first_of_rounds, joined_sources
+from toolkit.analyse.slots import SLOT, Looks, find_looks, first_of_rounds, joined_sources
 from toolkit.errors import UsageError
 from toolkit.sampling import MIN_SHARE
 from toolkit.tables import Tables, require_tables
 
 DTYPES: Final = {
-    **dict.fromkeys([*LINE, "address", "predecessor_sha256", "successor_sha256", "leaf_sha256"], "string"),
-    **dict.fromkeys(["window_from_at", "window_until_at"], schema.DTYPES["instant"]),
+    **dict.fromkeys([*SLOT, "address", "predecessor_sha256", "successor_sha256", "leaf_sha256"], "string"),
+    **dict.fromkeys(["window_from_at", "window_until_at"], columns.DTYPES["instant"]),
     **dict.fromkeys(["looks", "leaf_looks"], "Int64"),
     **dict.fromkeys(["share", "share_min", "share_max", "share_below"], "Float64"),
     "source": "string",
@@ -94,7 +94,7 @@ def estimate_shares(
             "source": sources.reindex(counted["line"]).array,
         }
     ).astype(DTYPES)
-    order = [*LINE, "address", "predecessor_sha256", "successor_sha256", "window_from_at", "leaf_sha256"]
+    order = [*SLOT, "address", "predecessor_sha256", "successor_sha256", "window_from_at", "leaf_sha256"]
     return frame.sort_values(order, ignore_index=True)
 
 

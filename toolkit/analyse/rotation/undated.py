@@ -5,7 +5,7 @@ import pandas as pd
 
 from toolkit.analyse.rotation.issued import find_skipped
 from toolkit.analyse.rotation.pairs import FACTS, INSTANT, describe_pairs
-from toolkit.analyse.slots import LINE, certificate_facts, find_looks, joined_sources
+from toolkit.analyse.slots import SLOT, certificate_facts, find_looks, joined_sources
 from toolkit.instants import has_ended
 from toolkit.tables import Tables
 
@@ -19,19 +19,19 @@ def pair_undated(tables: Tables) -> pd.DataFrame:
     order, so nothing else about seeing is known, above all no return.
     """
     seen = _shown_by_bounds(tables)
-    line = seen.groupby(LINE, dropna=False, sort=False).ngroup().to_numpy()
+    line = seen.groupby(SLOT, dropna=False, sort=False).ngroup().to_numpy()
     pairs = np.flatnonzero(line[1:] == line[:-1])
     old, new = (seen.iloc[side].reset_index(drop=True) for side in (pairs, pairs + 1))
     start, done = new["served_by"], old["served_from"]
     told = pd.DataFrame({"start_max_at": start, "done_min_at": done})
-    told["is_return"] = False
+    told["is_rollback"] = False
     told["is_ambiguous"] = (new["served_by"] < old["served_from"]).fillna(value=False)
     told["is_expired_while_served"] = _where_true(has_ended(old["not_after"], done))
     told["is_served_before_valid"] = _where_true(start < new["not_before"])
     told["is_interleaved"] = _where_true(done > start)
     told["overlap_min_days"] = 0.0
-    told["skipped"] = find_skipped(tables, new[LINE], old, new)
-    return describe_pairs(new[LINE], old, new, told)
+    told["unseen_sha256"] = find_skipped(tables, new[SLOT], old, new)
+    return describe_pairs(new[SLOT], old, new, told)
 
 
 def _shown_by_bounds(tables: Tables) -> pd.DataFrame:
@@ -54,7 +54,7 @@ def _shown_by_bounds(tables: Tables) -> pd.DataFrame:
     hashes = looks.leaves.take(numbers["leaf"].to_numpy(np.int64))
     facts = certificate_facts(tables, hashes, FACTS)
     unseen = pd.Series(pd.NaT, facts.index, INSTANT)
-    never = dict.fromkeys(["first_seen", "last_seen", "not_seen_before", "not_seen_after"], unseen)
+    never = dict.fromkeys(["first_seen_at", "last_seen_at", "previous_look_at", "next_look_at"], unseen)
     found = pd.DataFrame(
         {
             **looks.lines.iloc[numbers["line"]].reset_index(drop=True),
@@ -66,7 +66,7 @@ def _shown_by_bounds(tables: Tables) -> pd.DataFrame:
             "source": sources.reindex(seen.index).array,
         }
     )
-    return found.sort_values([*LINE, "not_before", "leaf_sha256"], ignore_index=True)
+    return found.sort_values([*SLOT, "not_before", "leaf_sha256"], ignore_index=True)
 
 
 def _where_true(is_certain: pd.Series) -> pd.Series:

@@ -5,8 +5,8 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from toolkit import schema
 from toolkit.analyse.support.summary import QUESTION, VISIT, by_visit, date_visits, surveyed, take_together
+from toolkit.columns import DTYPES
 from toolkit.tables import Tables, require_tables
 
 _SERVICE: Final = ["service", "host"]
@@ -22,10 +22,10 @@ _DTYPES: Final = {
     "change": "string",
     "before": "string",
     "after": "string",
-    "before_at": schema.DTYPES["instant"],
-    "after_at": schema.DTYPES["instant"],
-    "changed_from": schema.DTYPES["instant"],
-    "changed_until": schema.DTYPES["instant"],
+    "before_at": DTYPES["instant"],
+    "after_at": DTYPES["instant"],
+    "changed_from": DTYPES["instant"],
+    "changed_until": DTYPES["instant"],
     "source": "string",
 }
 

@@ -10,6 +10,7 @@ from pandas.api.types import pandas_dtype
 
 from toolkit import schema
 from toolkit.analyse.slots import joined_sources
+from toolkit.columns import DTYPES
 from toolkit.errors import UsageError
 from toolkit.instants import DAY, days, zoned
 from toolkit.reference import Suite, find_suite, groups, suites
@@ -43,9 +44,9 @@ _DTYPES: Final = {
     "host": "string",
     "round": "string",
     "basis": "string",
-    "observed_at": schema.DTYPES["instant"],
-    "observed_from": schema.DTYPES["instant"],
-    "observed_until": schema.DTYPES["instant"],
+    "observed_at": DTYPES["instant"],
+    "observed_from": DTYPES["instant"],
+    "observed_until": DTYPES["instant"],
     "age_days": "Float64",
     "is_latest": "boolean",
     "protocol": "string",

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import pandas_dtype
 
-from toolkit import schema
 from toolkit.analyse.arrays import NULL, Ints
 from toolkit.analyse.slots import joined_sources
 from toolkit.analyse.trust.chains import Chains, Judged, Outcome
 from toolkit.analyse.trust.elements import Unreadable, read_element
+from toolkit.columns import DTYPES
 from toolkit.errors import UsageError
 from toolkit.instants import zoned
 from toolkit.reference.roots import Roots, load_roots
@@ -31,8 +31,8 @@ _DTYPES: Final = {
     "leaf_sha256": "string",
     "chain_sha256": "object",
     "looks": "Int64",
-    "as_of_from": schema.DTYPES["instant"],
-    "as_of_until": schema.DTYPES["instant"],
+    "as_of_from": DTYPES["instant"],
+    "as_of_until": DTYPES["instant"],
     "verdict": "string",
     "is_path_found": "boolean",
     "is_within_validity": "boolean",
@@ -46,8 +46,8 @@ _DTYPES: Final = {
     "broken_sha256": "string",
     "reason": "string",
     "path_sha256": "object",
-    "valid_from": schema.DTYPES["instant"],
-    "valid_until": schema.DTYPES["instant"],
+    "valid_from": DTYPES["instant"],
+    "valid_until": DTYPES["instant"],
     "source": "string",
 }
 
@@ -286,9 +286,7 @@ def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     columns = {}
     for name, dtype in _DTYPES.items():
         values = pd.Series([row.get(name) for row in rows], dtype=object)
-        columns[name] = (
-            _as_instants(values) if dtype == schema.DTYPES["instant"] else values.astype(pandas_dtype(dtype))
-        )
+        columns[name] = _as_instants(values) if dtype == DTYPES["instant"] else values.astype(pandas_dtype(dtype))
     return pd.DataFrame(columns)
 
 

@@ -1,0 +1,77 @@
+"""Columns of a frame: name, dtype, unit, meaning and what null means, each described once.
+
+The tables of `toolkit.schema` and every frame that a public function returns are tuples of `Column`. The dtypes, the
+table in the docstring (`returns`) and the reference page follow from them.
+"""
+
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeVar
+
+import pandas as pd
+
+Kind = Literal["instant", "text", "texts", "integer", "number", "boolean", "bytes"]
+
+DTYPES: Final[dict[Kind, str]] = {
+    "instant": "datetime64[us, UTC]",
+    "text": "string",
+    "texts": "object",
+    "integer": "Int64",
+    "number": "Float64",
+    "boolean": "boolean",
+    "bytes": "object",
+}
+"""Kind → pandas dtype. `texts` holds tuples of str, `bytes` holds bytes; both use None for null."""
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: what it holds, in which unit, and what null means (empty: it is never null)."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    null: str = ""
+    unit: str = ""
+
+    @property
+    def dtype(self) -> str:
+        """The pandas dtype of the column, as `frame.dtypes` prints it."""
+        return DTYPES[self.kind]
+
+
+def dtypes(columns: Iterable[Column]) -> dict[str, str]:
+    """Name → dtype of the columns, in order: `frame.astype(dtypes(columns))`."""
+    return {column.name: column.dtype for column in columns}
+
+
+def empty(columns: Iterable[Column]) -> pd.DataFrame:
+    """A frame without rows, every column with its dtype."""
+    return pd.DataFrame({name: pd.Series([], dtype=dtype) for name, dtype in dtypes(columns).items()})
+
+
+def described(columns: Iterable[Column]) -> str:
+    """The columns as a Markdown table: name, dtype, meaning with its unit, and what null means."""
+    lines = ["| column | dtype | meaning | null means |", "|---|---|---|---|"]
+    for column in columns:
+        meaning = f"{column.meaning} [{column.unit}]" if column.unit else column.meaning
+        lines.append(f"| `{column.name}` | {column.dtype} | {meaning} | {column.null or 'never null'} |")
+    return "\n".join(lines)
+
+
+def returns(columns: Iterable[Column]) -> Callable[[_Function], _Function]:
+    """Add the table of the columns to the docstring of a function that returns such a frame.
+
+    The columns are kept as the function's attribute `columns`, from which the reference page is made.
+    """
+    columns = tuple(columns)
+
+    def describe(function: _Function) -> _Function:
+        function.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\nColumns:\n\n{described(columns)}\n"
+        function.columns = columns  # type: ignore[attr-defined]
+        return function
+
+    return describe
