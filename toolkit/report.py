@@ -116,6 +116,8 @@ def run_demo(output: Path, *, recorded: Path, seed: int, notebooks: Path | None 
             name: os.path.relpath(path, found[0].parent) for name, path in (("SOURCE", kept), ("RECORDED", recorded))
         },
     )
+    if (notebooks / "glossary.md").is_file():
+        _write_glossary(notebooks / "glossary.md", output / "glossary.html")
     print("\n".join([*describe(store), describe_recorded(recorded)]))
     print("Open: " + "\n      ".join(str(output / document.name) for document in documents))
     print(f"Judge: tls-toolkit check {kept} --roots {roots} --policy mozilla-intermediate "
@@ -171,13 +173,20 @@ def execute_notebook(notebook: Path, output: Path, *, parameters: dict[str, obje
     executed = output / notebook.name
     document = _execute(notebook, parameters=parameters, executed=executed)
     written = executed.with_suffix(".html")
-    # Lessons link to each other as notebooks; here they stand side by side as pages.
-    page = re.sub(r'href="([\w-]+)\.ipynb"', r'href="\1.html"', _page(document, exporter, title=notebook.stem))
+    # Lessons link to each other and to the glossary as files; here they stand side by side as pages.
+    page = re.sub(r'href="([\w-]+)\.(?:ipynb|md)"', r'href="\1.html"', _page(document, exporter, title=notebook.stem))
     written.write_text(page, encoding="utf-8")
     executed.unlink()
     for number, picture in enumerate(_pictures(document), 1):
         executed.with_name(f"{notebook.stem}-{number}.png").write_bytes(picture)
     return written
+
+
+def _write_glossary(glossary: Path, output: Path) -> None:
+    """Write the glossary, a Markdown file, as the page `output` in the style of the lessons."""
+    words = glossary.read_text(encoding="utf-8")
+    document = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(words)])
+    output.write_text(_page(document, _exporter(has_code=True), title="Glossary"), encoding="utf-8")
 
 
 def write_report(
