@@ -103,6 +103,7 @@ def collect(arguments: argparse.Namespace) -> int:
         ehlo=arguments.ehlo,
         progress=sys.stderr.isatty(),
         resume=arguments.resume,
+        settle=arguments.settle,
     )
     looks = store.load(services=list(end["services"])).observations
     looks = looks[looks["round"] == end["round"]]
@@ -122,24 +123,28 @@ def collect(arguments: argparse.Namespace) -> int:
 def survey(arguments: argparse.Namespace) -> int:
     """`tls-toolkit survey`: what each target accepts."""
     targets = _targets(arguments)
-    settings = {
+    asked = {
         "parts": tuple(arguments.parts.split(",")),
-        "concurrency": arguments.concurrency,
-        "rate": arguments.rate or None,
         "budget": arguments.budget,
-        "splits": arguments.splits,
-        "addresses": arguments.addresses,
-        "limits": arguments.limits,
-        "ehlo": arguments.ehlo,
+        "rate": arguments.rate or None,
     }
     if arguments.dry_run:
-        estimate = toolkit.survey(targets, dry_run=True, **settings)
+        estimate = toolkit.estimate_survey(targets, **asked)
         (print_json if arguments.json else print_frame)(estimate)
         return FINE
     store = toolkit.Store(arguments.store) if arguments.store else None
     if store is not None:
         store.prepare()
-    tables = toolkit.survey(targets, progress=sys.stderr.isatty(), **settings)
+    tables = toolkit.survey(
+        targets,
+        **asked,
+        concurrency=arguments.concurrency,
+        splits=arguments.splits,
+        addresses=arguments.addresses,
+        limits=arguments.limits,
+        ehlo=arguments.ehlo,
+        progress=sys.stderr.isatty(),
+    )
     if arguments.json:
         print_json(tables.support)
     else:

@@ -91,6 +91,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_look_options(collect)
     collect.add_argument("--store", required=True, metavar="STORE", help="folder (or s3:// URL) of the store")
     collect.add_argument("--resume", metavar="ROUND", help="make the looks that an interrupted round did not make")
+    collect.add_argument("--settle", action="store_true",
+                         help="while a certificate is being replaced, go on until the old one is bounded below 5 %% of "
+                         "the machines, or seen")  # fmt: skip
     collect.set_defaults(command=commands.collect)
 
     survey = known.add_parser("survey", help="find out what a server accepts, each answer proven")
