@@ -35,9 +35,10 @@ DEMO_ROUNDS_PER_SURVEY: Final = 60
 def run_demo(output: Path, *, recorded: Path, seed: int, notebooks: Path | None = None) -> None:
     """Observe a lab year, execute the notebooks on it, print what was found and which files to open.
 
-    Writes the store `output/lab-year`, the pages `output/NN-….html`, their charts `output/NN-…-K.png`,
-    `output/glossary.html`, and the lab's root certificates `output/lab-roots.pem`. `recorded`: a folder of recorded data for the notebooks. `seed`: of the
-    lab. `notebooks`: their folder; by default the one that comes with the package.
+    Writes the store `output/lab-year`, the pages `output/NN-….html`, their charts `output/NN-…-K.png`, the glossary
+    `output/glossary.html`, and the lab's root certificates `output/lab-roots.pem`. `recorded`: a folder of recorded
+    data for the notebooks. `seed`: of the lab. `notebooks`: their folder; by default the one that comes with the
+    package.
 
     Raises `UsageError` where that folder has no notebooks, and `ToolkitError`, naming the notebook and its error, where
     one of them fails.
