@@ -155,6 +155,7 @@ class _Shelf:
     """The certificates of the tables by hash, each read once, and the CA certificates that may serve beside."""
 
     def __init__(self, certificates: pd.DataFrame, *, uses_held: bool) -> None:
+        certificates = certificates[certificates["der"].notna()]
         self.ders: dict[str, bytes] = dict(zip(certificates["cert_sha256"], certificates["der"], strict=True))
         may_issue = certificates["is_ca"].fillna(True).astype(bool)
         self.held: tuple[str, ...] = tuple(certificates.loc[may_issue, "cert_sha256"]) if uses_held else ()
