@@ -275,7 +275,9 @@ def report(arguments: argparse.Namespace) -> int:
         raise UsageError(
             f"A report needs {error.name}, which is not installed: pip install 'tls-toolkit[notebooks]'."
         ) from error
-    now = arguments.now or _find_present(toolkit.read(arguments.source, since=arguments.since, until=arguments.until))
+    # Read here as well, so that a source that cannot be read, and what is left out of it, is reported at once.
+    tables = toolkit.read(arguments.source, since=arguments.since, until=arguments.until)
+    now = arguments.now or _find_present(tables)
     report.write_report(
         arguments.source,
         arguments.output,
@@ -332,13 +334,13 @@ def lessons(arguments: argparse.Namespace) -> int:
 def demo(arguments: argparse.Namespace) -> int:
     """`tls-toolkit demo`: a lab year, watched."""
     try:
-        from toolkit import report  # noqa: PLC0415  needs the extras `lab` and `notebooks`, which other commands do not
+        from toolkit.report.demo import run_demo  # noqa: PLC0415  needs the extras `lab` and `notebooks`
     except ModuleNotFoundError as error:
         raise UsageError(
             f"The demo needs {error.name}, which is not installed: pip install 'tls-toolkit[lab,notebooks]'."
         ) from error
 
-    report.run_demo(arguments.output, recorded=arguments.recorded, seed=arguments.seed)
+    run_demo(arguments.output, recorded=arguments.recorded, seed=arguments.seed)
     return FINE
 
 

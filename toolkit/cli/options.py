@@ -57,13 +57,14 @@ def read_command(argv: Sequence[str] | None) -> Callable[[], int]:
 
     Ends the process with exit code 2 and a word on standard error where they ask for none.
     """
-    arguments = _parser().parse_args(argv)
+    arguments = make_parser().parse_args(argv)
     if "ehlo" in arguments:
         arguments.limits = _limits(arguments)
     return partial(arguments.command, arguments)
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line; the reference pages are made from it."""
     parser = _Parser(
         prog="tls-toolkit",
         description="Watch TLS over time: what mail and web servers show, kept, asked and charted.",
