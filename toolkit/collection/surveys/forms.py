@@ -50,8 +50,8 @@ class Form:
 LISTED: Final = Form("listed", LENGTH)
 BACKWARDS: Final = Form("backwards", 1303, has_room=True)
 POPULAR: Final = Form("popular", 1251, has_fillers=False)
-"""The lengths differ modulo 256 and fit into one packet. SSL has no padding; fillers of two bytes (SSL 3.0) or three bytes
-(SSL 2.0) can reach 1303 bytes."""
+"""The lengths differ modulo 256 and fit into one packet. SSL has no padding; fillers of two bytes (SSL 3.0) and three
+bytes (SSL 2.0) can reach 1303 bytes."""
 
 OTHERS: Final = {LISTED: (BACKWARDS, POPULAR), BACKWARDS: (LISTED, POPULAR), POPULAR: (BACKWARDS, LISTED)}
 """Form that met silence → forms in which the items are asked about again."""
