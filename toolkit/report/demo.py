@@ -14,7 +14,7 @@ from toolkit.analyse import find_rotations
 from toolkit.collection import collect, survey
 from toolkit.errors import UsageError
 from toolkit.lab import Lab
-from toolkit.report.pages import execute_notebooks
+from toolkit.report.pages import execute_notebooks, write_markdown
 from toolkit.shipped import notebook_folder
 from toolkit.store import Store
 from toolkit.tables import Tables, as_pem
@@ -35,9 +35,10 @@ DEMO_ROUNDS_PER_SURVEY: Final = 60
 def run_demo(output: Path, *, recorded: Path, seed: int, notebooks: Path | None = None) -> None:
     """Observe a lab year, execute the notebooks on it, print what was found and which files to open.
 
-    Writes the store `output/lab-year`, the pages `output/NN-….html`, their charts `output/NN-…-K.png`, and the lab's
-    root certificates `output/lab-roots.pem`. `recorded`: a folder of recorded data for the notebooks. `seed`: of the
-    lab. `notebooks`: their folder; by default the one that comes with the package.
+    Writes the store `output/lab-year`, the pages `output/NN-….html`, their charts `output/NN-…-K.png`, the glossary
+    `output/glossary.html`, and the lab's root certificates `output/lab-roots.pem`. `recorded`: a folder of recorded
+    data for the notebooks. `seed`: of the lab. `notebooks`: their folder; by default the one that comes with the
+    package.
 
     Raises `UsageError` where that folder has no notebooks, and `ToolkitError`, naming the notebook and its error, where
     one of them fails.
@@ -62,6 +63,8 @@ def run_demo(output: Path, *, recorded: Path, seed: int, notebooks: Path | None 
             name: os.path.relpath(path, found[0].parent) for name, path in (("SOURCE", kept), ("RECORDED", recorded))
         },
     )
+    if (notebooks / "glossary.md").is_file():
+        write_markdown(notebooks / "glossary.md", output / "glossary.html")
     print("\n".join([*describe(store), describe_recorded(recorded)]))
     print("Open: " + "\n      ".join(str(output / document.name) for document in documents))
     print(f"Judge: tls-toolkit check {kept} --roots {roots} --policy mozilla-intermediate "

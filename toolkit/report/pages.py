@@ -89,13 +89,20 @@ def execute_notebook(notebook: Path, output: Path, *, parameters: dict[str, obje
     except PapermillExecutionError as error:
         raise ToolkitError(f"{notebook.name} failed: {error.ename}: {error.evalue}. See {executed}.") from error
     written = executed.with_suffix(".html")
-    # Lessons link to each other as notebooks; their pages link to each other's pages.
-    page = re.sub(r'href="([\w-]+)\.ipynb"', r'href="\1.html"', render_page(document, exporter, title=notebook.stem))
-    written.write_text(page, encoding="utf-8")
+    page = render_page(document, exporter, title=notebook.stem)
+    # Lessons link to notebooks and to the glossary; their pages link to each other.
+    written.write_text(re.sub(r'href="([\w-]+)\.(?:ipynb|md)"', r'href="\1.html"', page), encoding="utf-8")
     executed.unlink()
     for number, picture in enumerate(_pictures(document), 1):
         executed.with_name(f"{notebook.stem}-{number}.png").write_bytes(picture)
     return written
+
+
+def write_markdown(markdown: Path, output: Path) -> None:
+    """Write a Markdown file, such as the glossary, as the HTML file `output` in the style of the notebooks."""
+    document = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(markdown.read_text(encoding="utf-8"))])
+    page = render_page(document, load_exporter(has_code=True), title=markdown.stem)
+    output.write_text(page, encoding="utf-8")
 
 
 def run_notebook(
