@@ -1,11 +1,17 @@
 """Instants and lengths of time of the years 1 to 9999, in microseconds: nanoseconds end after 292 years."""
 
 from datetime import UTC, datetime
-from typing import Any, Final, overload
+from typing import Any, Final, TypeAlias, overload
 
 import pandas as pd
 
 from toolkit.errors import UsageError
+
+Instant: TypeAlias = datetime | pd.Timestamp | str
+"""What `now`, `as_of`, `since` and `until` take: a datetime or Timestamp with a zone, or ISO 8601 text with an offset.
+
+In text a space may stand for the `T`. `zoned` reads it.
+"""
 
 SECOND: Final = pd.Timedelta(seconds=1)
 """Validity is inclusive (RFC 5280, section 4.1.2.5): a certificate has ended one second after `not_after`."""
@@ -17,8 +23,8 @@ _LAST: Final = pd.Timestamp("9999-12-31 23:59:59.999999", tz="UTC").as_unit("us"
 _ADVICE: Final = "write 2026-01-31T12:00:00Z, or give a datetime with a zone"
 
 
-def zoned(instant: datetime | str, name: str) -> pd.Timestamp:
-    """The instant that the parameter `name` was given, in UTC [µs]: ISO 8601 text, a datetime or a Timestamp.
+def zoned(instant: Instant, name: str) -> pd.Timestamp:
+    """The instant that the parameter `name` was given, in UTC [µs].
 
     Raises `UsageError`, naming the parameter, where it is not an instant, has no zone, or lies outside of the years
     1 to 9999.
@@ -44,9 +50,7 @@ def zoned(instant: datetime | str, name: str) -> pd.Timestamp:
     return in_utc
 
 
-def zoned_limits(
-    since: datetime | str | None, until: datetime | str | None
-) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
+def zoned_limits(since: Instant | None, until: Instant | None) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
     """Both ends of a window as `zoned` reads them; null: open on that side."""
     return None if since is None else zoned(since, "since"), None if until is None else zoned(until, "until")
 
