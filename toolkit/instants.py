@@ -24,7 +24,7 @@ _ADVICE: Final = "write 2026-01-31T12:00:00Z, or give a datetime with a zone"
 
 
 def zoned(instant: Instant, name: str) -> pd.Timestamp:
-    """The instant that the parameter `name` was given, in UTC [µs].
+    """The instant that the parameter `name` was given, in UTC [µs]: ISO 8601 text, a datetime or a Timestamp.
 
     Raises `UsageError`, naming the parameter, where it is not an instant, has no zone, or lies outside of the years
     1 to 9999.

@@ -57,13 +57,14 @@ def read_command(argv: Sequence[str] | None) -> Callable[[], int]:
 
     Ends the process with exit code 2 and a word on standard error where they ask for none.
     """
-    arguments = _parser().parse_args(argv)
+    arguments = make_parser().parse_args(argv)
     if "ehlo" in arguments:
         arguments.limits = _limits(arguments)
     return partial(arguments.command, arguments)
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line; the reference pages are made from it."""
     parser = _Parser(
         prog="tls-toolkit",
         description="Watch TLS over time: what mail and web servers show, kept, asked and charted.",
@@ -91,6 +92,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_look_options(collect)
     collect.add_argument("--store", required=True, metavar="STORE", help="folder (or s3:// URL) of the store")
     collect.add_argument("--resume", metavar="ROUND", help="make the looks that an interrupted round did not make")
+    collect.add_argument("--settle", action="store_true",
+                         help="while a certificate is being replaced, go on until the old one is bounded below 5 %% of "
+                         "the machines, or seen")  # fmt: skip
     collect.set_defaults(command=commands.collect)
 
     survey = known.add_parser("survey", help="find out what a server accepts, each answer proven")
