@@ -57,13 +57,12 @@ def plot_trust(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     canvas.check_frame(frame, *_KEYS, "as_of_from_at", "as_of_until_at", "verdict", "leaf_validity", what=what)
     dated = frame.dropna(subset=["as_of_from_at", "as_of_until_at"]).reset_index(drop=True)
     if dated.empty:
-        undated = f"No verdict has a known instant ({text.counted(len(frame), 'verdict')})."
-        why = "No chain was judged." if frame.empty else undated
-        return canvas.say_nothing(ax, "Trust over time", why)
+        why = f"No verdict has a known instant ({text.counted(len(frame), 'verdict')})."
+        return canvas.say_nothing(ax, "Trust over time", "No chain was judged." if frame.empty else why)
     dated["begin"], dated["end"] = canvas.days(dated["as_of_from_at"]), canvas.days(dated["as_of_until_at"])
     is_outside = dated["leaf_validity"].isin(["not_yet_valid", "expired"])
     dated["verdict"] = dated["verdict"].mask(is_outside, dated["leaf_validity"])
-    dated, notes = _in_rows(dated)
+    dated, notes = _in_rows(_without_seams(dated))
     if undated := len(frame) - frame[["as_of_from_at", "as_of_until_at"]].notna().all(axis=1).sum():
         notes.append(f"not drawn: {text.counted(int(undated), 'verdict')} on undated observations")
     count = int(dated["row"].max()) + 1
@@ -92,10 +91,11 @@ def _draw_verdicts(axes: Axes, dated: pd.DataFrame) -> list[Artist]:
         mine = dated[dated["verdict"] == verdict]
         if mine.empty:
             continue
-        is_hollow = style.colour == NEUTRAL
+        is_outside = style.colour == NEUTRAL
+        edge = NEUTRAL if is_outside or verdict == "unknown" else "white"
         look: dict[str, Any] = {
-            "facecolor": "white" if is_hollow else style.colour, "edgecolor": NEUTRAL if is_hollow else "white",
-            "hatch": style.hatch, "linewidth": 0.6,
+            "facecolor": "white" if is_outside else style.colour, "edgecolor": edge, "hatch": style.hatch,
+            "linewidth": 0.6,
         }  # fmt: skip
         bars = mine[mine["end"] > mine["begin"]]
         drawn = axes.barh(
@@ -105,15 +105,43 @@ def _draw_verdicts(axes: Axes, dated: pd.DataFrame) -> list[Artist]:
         for bar in drawn:
             bar.set_gid(f"bar-{verdict}")
         points = mine[mine["end"] <= mine["begin"]]
-        marks = axes.scatter(points["begin"], points["row"], marker=style.marker, s=36, color=style.colour, zorder=3)
+        outline = NEUTRAL if verdict == "unknown" else style.colour
+        marks = axes.scatter(
+            points["begin"],
+            points["row"],
+            marker=style.marker,
+            s=36,
+            facecolor=style.colour,
+            edgecolor=outline,
+            zorder=3,
+        )
         marks.set_gid(f"mark-{verdict}")
         # The legend shows what is drawn: bars, or where there are none, marks.
         handles.append(
-            Line2D([], [], marker=style.marker, linestyle="", color=style.colour, label=style.words)
+            Line2D(
+                [],
+                [],
+                marker=style.marker,
+                linestyle="",
+                color=style.colour,
+                markeredgecolor=outline,
+                label=style.words,
+            )
             if bars.empty
             else Patch(label=style.words, **look)
         )
     return handles
+
+
+def _without_seams(dated: pd.DataFrame) -> pd.DataFrame:
+    """The verdicts with adjacent periods of a chain as one where they are drawn alike and differ in other checks."""
+    ordered = dated.sort_values([*_KEYS, "begin"], kind="stable", ignore_index=True)
+    row = ordered.groupby(_KEYS, sort=False, dropna=False).ngroup()
+    is_adjacent = (ordered["begin"] - ordered["end"].shift()).between(0, 1.5 / 86_400)
+    is_same = (row == row.shift()) & (ordered["verdict"] == ordered["verdict"].shift()).fillna(value=False)
+    run = (~(is_adjacent & is_same)).cumsum()
+    ends = ordered.groupby(run)["end"].transform("max")
+    return ordered.assign(end=ends)[~run.duplicated()].reset_index(drop=True)
 
 
 def _in_rows(dated: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

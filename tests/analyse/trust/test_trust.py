@@ -283,7 +283,7 @@ def test_replay_bounds_each_period_to_the_second() -> None:
         ({"roots": None}, "roots=None: give the name of a bundle"),
         ({"roots": ["certifi"]}, "element 1 is of type str"),
         ({"as_of": TODAY.replace(tzinfo=None)}, "no zone"),
-        ({"as_of": []}, "at least one datetime"),
+        ({"as_of": []}, "at least one instant"),
         ({"as_of": "yesterday"}, "as_of='yesterday'"),
         ({"as_of": None}, "as_of"),
         ({"intermediates": "all"}, "intermediates='all'"),
