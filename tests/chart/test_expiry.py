@@ -105,7 +105,7 @@ def test_a_forecast_is_dotted_above_its_certificate() -> None:
     (dotted,) = segments(axes, "coming")
     assert dotted[1][0] - dotted[0][0] == 90
     assert dotted[0][1] < 0
-    assert "next (forecast)" in words(axes)
+    assert "next, by forecast" in words(axes)
     assert segments(plot_expiry(held, forecast=forecast.iloc[:0]), "coming") == []
 
 
@@ -154,7 +154,7 @@ GROUPED = (
 def test_grouped_by_issuer_each_has_a_heading_and_the_soonest_end_comes_first() -> None:
     axes = plot_expiry(frame(*GROUPED), by="issuer")
     assert labels(axes) == [
-        "Two", "smtp://soon:25", "One, Org\\, Inc.", "smtp://next:25  RSA", "smtp://late:25", "issuer not known",
+        "Two", "smtp://soon:25", "One, Org\\, Inc.", "smtp://next:25  RSA", "smtp://late:25", "unknown issuer",
         "smtp://next:25  EC",
     ]  # fmt: skip
     assert [tick.get_fontweight() == "bold" for tick in axes.get_yticklabels()] == [

@@ -44,6 +44,17 @@ def test_periods_are_bars_and_instants_are_markers() -> None:
     assert {"trusted", "untrusted", "unknown"} <= set(words(axes))
 
 
+def test_adjacent_periods_that_are_drawn_alike_are_one_bar() -> None:
+    axes = plot_trust(
+        frame(
+            judged("a", "trusted", "2015-01-01", "2015-04-04T23:59:59"),
+            judged("a", "trusted", "2015-04-05", "2015-05-01"),
+            judged("a", "trusted", "2015-05-03", "2015-06-01"),
+        )
+    )
+    assert [bar.get_width() for bar in drawn(axes, "bar-trusted")] == [120, 29]
+
+
 def test_undated_verdicts_are_counted_and_not_placed() -> None:
     axes = plot_trust(frame(judged("a", "trusted", "2015-01-01", "2015-04-04"), judged("b", "unknown", None, None)))
     assert "not drawn: 1 verdict on undated observations" in words(axes)

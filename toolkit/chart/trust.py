@@ -105,16 +105,11 @@ def _draw_verdicts(axes: Axes, dated: pd.DataFrame) -> list[Artist]:
         for bar in drawn:
             bar.set_gid(f"bar-{verdict}")
         points = mine[mine["end"] <= mine["begin"]]
-        outline = NEUTRAL if verdict == "unknown" else style.colour
-        marks = axes.scatter(
-            points["begin"],
-            points["row"],
-            marker=style.marker,
-            s=36,
-            facecolor=style.colour,
-            edgecolor=outline,
-            zorder=3,
-        )
+        marks = axes.scatter(points["begin"], points["row"], marker=style.marker, s=36, color=style.colour, zorder=3)
+        outline = style.colour
+        if verdict == "unknown":
+            outline = NEUTRAL
+            marks.set_edgecolor(outline)
         marks.set_gid(f"mark-{verdict}")
         # The legend shows what is drawn: bars, or where there are none, marks.
         handles.append(
@@ -136,10 +131,10 @@ def _draw_verdicts(axes: Axes, dated: pd.DataFrame) -> list[Artist]:
 def _without_seams(dated: pd.DataFrame) -> pd.DataFrame:
     """The verdicts with adjacent periods of a chain as one where they are drawn alike and differ in other checks."""
     ordered = dated.sort_values([*_KEYS, "begin"], kind="stable", ignore_index=True)
-    row = ordered.groupby(_KEYS, sort=False, dropna=False).ngroup()
-    is_adjacent = (ordered["begin"] - ordered["end"].shift()).between(0, 1.5 / 86_400)
-    is_same = (row == row.shift()) & (ordered["verdict"] == ordered["verdict"].shift()).fillna(value=False)
-    run = (~(is_adjacent & is_same)).cumsum()
+    drawn = ordered.groupby([*_KEYS, "verdict"], sort=False, dropna=False).ngroup()
+    gap = ordered["begin"] - ordered["end"].shift()
+    begins = (drawn != drawn.shift()) | ~gap.between(0, 1.5 / 86_400)
+    run = begins.astype(int).cumsum()
     ends = ordered.groupby(run)["end"].transform("max")
     return ordered.assign(end=ends)[~run.duplicated()].reset_index(drop=True)
 
