@@ -16,7 +16,12 @@ def read(
     since: datetime | str | None = None,
     until: datetime | str | None = None,
 ) -> Tables:
-    """What `path` holds, as `Tables`: a store, a folder that `Tables.to_csv` wrote, or certificates (PEM, DER, PKCS#7).
+    """What `path` holds, as `Tables`: a store, a folder that `Tables.to_csv` wrote, certificates, a scanner's report.
+
+    Certificates: PEM, DER or PKCS#7. Reports: nmap and sslscan (XML), SSLyze, cryptolyzer, SSL Labs, tls-scan, tlsx and
+    zgrab2 (JSON), testssl.sh (JSON, CSV), each also compressed by gzip. Their rows name the file as `source` and the
+    program as `tool`. What a tool did not test is `untested`, and so is what it does not mention: silence is not a
+    refusal. Of a report that is cut short, what is whole is read.
 
     `format` (`store`, or one of `toolkit.readers.FORMATS`) says what it is; without it that is found out. `since`
     (inclusive) and `until` (exclusive) choose rows by their own instants or bounds, as in `Tables.within`. What is left
@@ -38,7 +43,7 @@ def read(
       rounds        0 rows
     """
     readers.require_path(path)
-    if format == "store" or (format is None and _is_store(path)):
+    if format == "store" or (format is None and is_store(path)):
         return Store(path).load(since=since, until=until)
     return readers.read(path, format=format).within(since=since, until=until)
 
@@ -57,8 +62,11 @@ def load_example(name: str) -> Tables:
     return readers.read(example_folder(name))
 
 
-def _is_store(path: str | Path) -> bool:
-    """Object storage, or a folder with a folder per table; one of CSV and PEM has a folder for certificates only."""
+def is_store(path: str | Path) -> bool:
+    """Whether it is object storage, or a folder with a folder per table.
+
+    A folder of CSV and PEM has a folder for certificates only.
+    """
     folders = [Path(path) / table for table in schema.TABLES if table != "certificates"]
     return "://" in str(path) or any(
         folder.is_dir() for folder in (*folders, Path(path) / "certificates" / "_delta_log")

@@ -21,12 +21,28 @@ from toolkit.cli.printing import (
     print_json,
     print_survey,
 )
+from toolkit.cli.reading import read
 from toolkit.errors import LabError, ReadError, UsageError
 from toolkit.reference.roots import load_roots
 from toolkit.reference.rules import Rule, load_policy
 from toolkit.shipped import copy_lessons
 from toolkit.tables import Tables, as_pem
 from toolkit.targets import Target
+
+__all__ = [
+    "cert",
+    "check",
+    "collect",
+    "completion",
+    "demo",
+    "lab",
+    "lessons",
+    "observe",
+    "read",
+    "report",
+    "store",
+    "survey",
+]
 
 if TYPE_CHECKING:
     from toolkit.checking import InService
