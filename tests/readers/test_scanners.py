@@ -13,6 +13,7 @@ import pytest
 import toolkit
 from tests.conftest import SHARED
 from toolkit import schema
+from toolkit.errors import ReadError
 from toolkit.readers.spelling import instant_of, protocol_of
 
 FOLDER = SHARED / "recorded" / "others" / "scanners"
@@ -104,7 +105,8 @@ def check_suites(answers: pd.DataFrame, said: str) -> None:
     accepted = answers[answers["suite"].notna() & (answers["state"] == "accepted")]
     counts = Counter(accepted["protocol"].dropna())
     states = answers[answers["suite"].isna() & answers["group"].isna()].set_index("protocol")["state"]
-    for spelling, count in re.findall(r"\b((?:ssl|tls)[\w.]*):(\d+)\b", said.split("protocol elements", maxsplit=1)[0], re.I):
+    listed = said.partition("protocol elements")[0]
+    for spelling, count in re.findall(r"\b((?:ssl|tls)[\w.]*):(\d+)\b", listed, re.I):
         protocol = protocol_of(spelling if spelling != "ssl3" else "SSLv3")
         assert protocol is not None, spelling
         rejected = (answers["protocol"] == protocol) & (answers["state"] == "refused") & answers["suite"].notna()
@@ -157,7 +159,7 @@ def test_tools_that_looked_at_one_server_agree_on_its_certificate(scanners: Path
     ("name", "least"),
     [
         ("nmap/lab-7.80-three.xml", 1),
-        ("sslyze/lab-5.2.0-three-and-refused.json.gz", 0),
+        ("sslyze/lab-5.2.0-three-and-refused.json.gz", 1),
         ("testssl/lab-3.2.3-mail.json", 1),
         ("testssl/lab-3.2.3-postfix-pretty.json", 1),
         ("testssl/lab-3.2.3-mail.csv", 1),
@@ -170,12 +172,11 @@ def test_a_report_cut_in_half_is_read_as_far_as_it_is_whole(
     whole = (scanners / name).read_bytes()
     cut = tmp_path / Path(name).name
     cut.write_bytes(whole[: len(whole) // 2])
-    try:
-        tables, said = read(cut)
-    except toolkit.errors.ReadError as error:
-        assert least == 0
-        assert str(cut) in str(error)
+    if not least:
+        with pytest.raises(ReadError, match=r"nothing in it can be read|Get the file again"):
+            toolkit.read(cut)
         return
+    tables, said = read(cut)
     full = toolkit.read(scanners / name)
     assert "line " in said
     assert least <= len(tables.observations) <= len(full.observations)
@@ -187,5 +188,5 @@ def test_a_report_cut_in_half_is_read_as_far_as_it_is_whole(
 
 def test_a_folder_of_reports_names_them(scanners: Path, tmp_path: Path) -> None:
     shutil.copy(scanners / "nmap" / "lab-7.80-three.xml", tmp_path)
-    with pytest.raises(toolkit.errors.ReadError, match="name one of its files, such as lab-7.80-three.xml"):
+    with pytest.raises(ReadError, match=r"name one of its files, such as lab-7\.80-three\.xml"):
         toolkit.read(tmp_path)

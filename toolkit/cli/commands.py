@@ -21,28 +21,13 @@ from toolkit.cli.printing import (
     print_json,
     print_survey,
 )
-from toolkit.cli.reading import read
+from toolkit.cli.reading import print_understood
 from toolkit.errors import LabError, ReadError, UsageError
 from toolkit.reference.roots import load_roots
 from toolkit.reference.rules import Rule, load_policy
 from toolkit.shipped import copy_lessons
 from toolkit.tables import Tables, as_pem
 from toolkit.targets import Target
-
-__all__ = [
-    "cert",
-    "check",
-    "collect",
-    "completion",
-    "demo",
-    "lab",
-    "lessons",
-    "observe",
-    "read",
-    "report",
-    "store",
-    "survey",
-]
 
 if TYPE_CHECKING:
     from toolkit.checking import InService
@@ -292,6 +277,12 @@ def _load_rules(arguments: argparse.Namespace) -> tuple[Sequence[bytes], Sequenc
         return load_roots(arguments.roots), load_policy(arguments.policy)
     except ReadError as error:
         raise UsageError(str(error)) from error
+
+
+def read(arguments: argparse.Namespace) -> int:
+    """`tls-toolkit read`: what a file of another tool, or anything else that is read, holds."""
+    print_understood(arguments.source, arguments.format, as_json=arguments.json)
+    return FINE
 
 
 def report(arguments: argparse.Namespace) -> int:

@@ -1,44 +1,44 @@
-"""`tls-toolkit read`: what a file or a store holds, and what was understood of it."""
+"""What a file or a store holds, and what was understood of it, in print."""
 
-import argparse
 from pathlib import Path
+from typing import Final
 
 import toolkit
-from toolkit.cli.codes import FINE
+from toolkit import text
 from toolkit.cli.printing import print_frame, print_json
-from toolkit.readers import FORMATS, find_format_of
+from toolkit.readers import find_format_of
 from toolkit.readers.registry import readers
 from toolkit.reading import is_store
 from toolkit.tables import Tables
 
-_COLUMNS = ("service", "first_look_at", "last_look_at", "looks", "failures", "certificates", "questions", "known_from")
-_OURS = {"csv": "a folder that Tables.to_csv wrote", "pem": "certificates in PEM, DER or PKCS#7"}
+_COLUMNS: Final = ("service", "known_from", "known_until", "looks", "failures", "certificates", "questions")
+_OURS: Final = {"csv": "a folder that Tables.to_csv wrote", "pem": "certificates in PEM, DER or PKCS#7"}
 
 
-def read(arguments: argparse.Namespace) -> int:
-    """`tls-toolkit read`: the format, the tools, the tables, and each service; what was left out is a warning."""
-    tables = toolkit.read(arguments.source, format=arguments.format)
+def print_understood(source: str, named: str | None, *, as_json: bool) -> None:
+    """Print the format, the tools, the tables and a line for each service; as JSON, the services alone.
+
+    What was left out of the file is a `ReadWarning`. Raises like `toolkit.read`.
+    """
+    tables = toolkit.read(source, format=named)
     overview = tables.overview()
-    if arguments.json:
+    if as_json:
         print_json(overview)
-        return FINE
-    print(f"Read as: {_format_in_words(arguments)}")
+        return
+    print(f"Read as: {_describe_format(source, named)}")
     if tools := _tools(tables):
-        print(f"Recorded by: {', '.join(tools)}")
+        print(f"Recorded by: {text.for_terminal(', '.join(tools))}")
     print(tables)
     if len(overview):
         print()
         print_frame(overview[list(_COLUMNS)])
-    return FINE
 
 
-def _format_in_words(arguments: argparse.Namespace) -> str:
-    name = arguments.format
-    if name == "store" or (name is None and is_store(arguments.source)):
+def _describe_format(source: str, named: str | None) -> str:
+    if named == "store" or (named is None and is_store(source)):
         return "a store"
-    name = name or find_format_of(Path(arguments.source))
-    words = _OURS[name] if name in _OURS else readers()[name].words
-    return f"{words} (--format {name})" if name in FORMATS else words
+    name = named or find_format_of(Path(source))
+    return f"{_OURS.get(name) or readers()[name].words} (--format {name})"
 
 
 def _tools(tables: Tables) -> list[str]:

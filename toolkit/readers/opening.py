@@ -69,7 +69,7 @@ def open_plain(path: Path, *, most: int = LARGEST_STREAM) -> Bounded:
 
 
 def read_plain(path: Path) -> tuple[str, str | None]:
-    """The whole text of a document in UTF-8 or UTF-16, and what is wrong with it; bytes that are not text become U+FFFD.
+    """The whole text of a document in UTF-8 or UTF-16, and what is wrong with it; bad bytes become U+FFFD.
 
     Raises `ReadError` for more than `LARGEST_WHOLE` bytes.
     """

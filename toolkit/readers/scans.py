@@ -237,7 +237,7 @@ class Scan:
 
 
 def ders_of(pem_text: object) -> list[bytes]:
-    """The certificates of PEM in a field of a file, as far as they can be decoded; not what stands for a removed one."""
+    """The certificates of PEM in a field of a file, without what stands in place of one that was removed."""
     if not isinstance(pem_text, str):
         return []
     # testssl.sh writes them in one line, with `\\n` or blanks where lines ended.
