@@ -164,6 +164,18 @@ def store_info(arguments: argparse.Namespace) -> int:
     return FINE
 
 
+def store_compact(arguments: argparse.Namespace) -> int:
+    """`tls-toolkit store compact`: small files joined; how many files each table had, and has."""
+    store = toolkit.Store(arguments.store)
+    before = store.info()
+    store.compact(exclusive=arguments.exclusive)
+    after = store.info()
+    done = before.merge(after, on="table", suffixes=("_before", ""))
+    done = done[["table", "rows", "files_before", "files", "size_bytes_before", "size_bytes"]]
+    (print_json if arguments.json else print_frame)(done)
+    return FINE
+
+
 def check(arguments: argparse.Namespace) -> int:
     """`tls-toolkit check`: what expiry, trust and a policy find."""
     as_of: datetime | Literal["observed"] = arguments.as_of or "observed"
@@ -341,6 +353,14 @@ def demo(arguments: argparse.Namespace) -> int:
         ) from error
 
     run_demo(arguments.output, recorded=arguments.recorded, seed=arguments.seed)
+    return FINE
+
+
+def completion(arguments: argparse.Namespace) -> int:
+    """`tls-toolkit completion`: a script for a shell."""
+    from toolkit.cli.completion import make_script  # noqa: PLC0415  the other commands do not need shtab
+
+    print(make_script(arguments.shell))
     return FINE
 
 
