@@ -1,4 +1,4 @@
-"""Extensions (RFC 5280, section 4.2): the few that a row holds something of."""
+"""Extensions (RFC 5280, section 4.2): those that a row has columns for."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ _SCTS: Final = "1.3.6.1.4.1.11129.2.4.2"
 
 
 def read_extensions(tbs: Der, row: dict[str, object], problems: list[str]) -> None:
-    """What is left of the signed part after the key: the extensions, into the row."""
+    """Read the extensions, which are the rest of the signed part after the key, into the row."""
     for tag in (_ISSUER_ID, _SUBJECT_ID):
         if tbs.peek() == tag:
             tbs.take()
@@ -26,7 +26,7 @@ def read_extensions(tbs: Der, row: dict[str, object], problems: list[str]) -> No
                 repeated.add(oid)
         problems.extend(f"extensions: {oid} occurs twice" for oid in sorted(repeated)[:3])
     if tbs.at < tbs.end:
-        raise BrokenError("something else is in their place")
+        raise BrokenError("unexpected bytes in their place")
     row["is_precertificate"] = _POISON in found
     row["is_ca"] = False
     if (constraints := found.get(_BASIC_CONSTRAINTS)) is not None:
@@ -49,9 +49,10 @@ def _extensions(listed: Der) -> Iterator[tuple[str, Der]]:
 
 
 def _latest_sct(value: Der) -> datetime | None:
-    """RFC 6962, section 3.3: a list of lists of bytes, each with its length in two bytes.
+    """The latest signed certificate timestamp (RFC 6962, section 3.3).
 
-    A timestamp of version 1 has the version, 32 bytes that name the log, and milliseconds since 1970 in eight.
+    The extension is a list of timestamps, list and timestamps each preceded by their length in two bytes. A timestamp
+    of version 1 starts with the version (1 byte), the log (32 bytes) and the milliseconds since 1970 (8 bytes).
     """
     listed = value.take(OCTETS).content()
     latest = -1
@@ -65,7 +66,7 @@ def _latest_sct(value: Der) -> datetime | None:
         if listed[begin] == 0:
             latest = max(latest, int.from_bytes(listed[begin + 33 : begin + 41], "big"))
     if latest >= 253_402_300_800_000:
-        raise BrokenError("one lies after year 9999")
+        raise BrokenError("one is after year 9999")
     return None if latest < 0 else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=latest)
 
 

@@ -8,11 +8,11 @@ from toolkit import text
 from toolkit.certificates.der import OID, SEQUENCE, SET, BrokenError, Der, read_oid
 
 MOST_NAMES: Final = 10_000
-"""Entries read of one subjectAltName, and attributes of one subject or issuer."""
+"""Most entries of one subjectAltName that are read, and most attributes of one subject or issuer."""
 
 _DNS_NAME, _IP_ADDRESS = 0x82, 0x87  # context tags of RFC 5280, section 4.2.1.6
 
-# X.680 string types → how their bytes are text. In practice the 8-bit types hold UTF-8 or Latin-1.
+# X.680 string types → the encodings to try. In practice the 8-bit types hold UTF-8 or Latin-1.
 _ENCODINGS: Final[dict[int, tuple[str, ...]]] = {
     0x0C: ("utf-8",),
     0x12: ("utf-8", "latin-1"),
@@ -39,7 +39,7 @@ _ATTRIBUTES: Final = {
 
 
 def read_name(name: Der) -> str:
-    """RFC 4514, section 2: the last RDN first; a value that is not text as `#` and the hex of its DER."""
+    """A name as text (RFC 4514, section 2): the last RDN first; a value that is not text as `#` and its DER in hex."""
     rdns: list[str] = []
     count = 0
     while name.at < name.end:
@@ -68,7 +68,7 @@ def _attribute_value(attribute: Der) -> str:
 
 
 def _escaped(value: str) -> str:
-    """RFC 4514, section 2.4."""
+    """Escape a value (RFC 4514, section 2.4)."""
     escaped = re.sub(r'([\\"+,;<>])', r"\\\1", value).replace("\0", "\\00")
     if escaped.startswith(("#", " ")):
         escaped = "\\" + escaped
@@ -76,17 +76,17 @@ def _escaped(value: str) -> str:
 
 
 def read_names(value: Der, names: list[str]) -> bool:
-    """DNS names and IP addresses (RFC 5280, section 4.2.1.6) into `names`, as far as they can be read."""
+    """Append DNS names and IP addresses (RFC 5280, section 4.2.1.6) to `names`, up to the first that is not valid."""
     listed = value.take(SEQUENCE)
     count = 0
     while listed.at < listed.end:
         count += 1
         if count > MOST_NAMES:
-            raise BrokenError(f"more than {MOST_NAMES} entries, the rest was not read")
+            raise BrokenError(f"more than {MOST_NAMES} entries; the others are not read")
         tag = listed.peek() or 0
         content = listed.take().content()
         if tag & 0xC0 != 0x80:
-            raise BrokenError(f"tag {tag:#04x} where a kind of name was due")
+            raise BrokenError(f"tag {tag:#04x} instead of a kind of name")
         if tag == _DNS_NAME:
             names.append(text.storable(content.decode("utf-8", "backslashreplace")))
         elif tag == _IP_ADDRESS:
