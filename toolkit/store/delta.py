@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 import pyarrow as pa
@@ -76,7 +76,7 @@ class KeptTable:
         """The table as it is now. Raises `StoreError` where it is damaged, newer, or not ours."""
         with self._naming("opened"):
             table = DeltaTable(self.uri, storage_options=self._options)
-            kept = table.metadata().configuration.get(VERSION_PROPERTY)
+            kept = _kept_version(table)
         if kept is None:
             raise StoreError(f"{self.uri} is a Delta table, but not one of tls-toolkit's. Name another folder.")
         if not kept.isdecimal():
@@ -172,14 +172,25 @@ class KeptTable:
                 table.cleanup_metadata()
         self._writer = None
 
-    def info(self) -> dict[str, object]:
-        """Rows, files and bytes, from the log alone."""
+    def info(self) -> dict[str, Any]:
+        """Rows, files, bytes, and the span of the rows' instants and bounds, from the log alone.
+
+        Null where the log lacks the number of rows of a file (another program wrote it), and where no row is dated.
+        """
         adds = pa.table(self.open().get_add_actions(flatten=True))
+        counts = adds["num_records"].to_pylist()
+        first, last = (
+            [value for name in schema.INSTANTS if f"{end}.{name}" in adds.column_names
+             for value in adds[f"{end}.{name}"].to_pylist() if value is not None]
+            for end in ("min", "max")
+        )  # fmt: skip
         return {
             "table": self.name,
-            "rows": sum(adds["num_records"].to_pylist()),
+            "rows": None if None in counts else sum(counts),
             "files": adds.num_rows,
             "size_bytes": sum(adds["size_bytes"].to_pylist()),
+            "known_from": min(first, default=None),
+            "known_until": max(last, default=None),
         }
 
     def _create(self) -> None:
@@ -217,20 +228,27 @@ class KeptTable:
         return [column.name for column in schema.TABLES[self.name] if column.name not in kept]
 
     def _widened(self) -> DeltaTable:
-        """The table as it is now, with every column of the schema."""
+        """The table as it is now, with every column of the schema, and its version."""
         table = self.open()
+        if not self._is_older(table):
+            return table
         lacking = self._lacking(table)
-        if lacking:
-            fields = Schema.from_arrow(pa.schema([schema.arrow_schema(self.name).field(name) for name in lacking]))
-            try:
-                with self._naming("widened"):
-                    table.alter.add_columns(fields.fields, post_commithook_properties=_NO_CLEANUP)
-            except StoreError:
-                # Another process may have widened it in this moment: then there is nothing left to do.
-                if self._lacking(self.open()):
-                    raise
-            table = self.open()
-        return table
+        try:
+            with self._naming("widened"):
+                if lacking:
+                    missing = pa.schema([schema.arrow_schema(self.name).field(name) for name in lacking])
+                    table.alter.add_columns(Schema.from_arrow(missing).fields, post_commithook_properties=_NO_CLEANUP)
+                # Rows of this version are written after this commit, so no older program reads them.
+                table.alter.set_table_properties({VERSION_PROPERTY: str(schema.VERSION)}, raise_if_not_exists=False)
+        except StoreError:
+            # Another process may have widened it in this moment: then there is nothing left to do.
+            if self._is_older(self.open()):
+                raise
+        return self.open()
+
+    def _is_older(self, table: DeltaTable) -> bool:
+        """Whether the table lacks columns of the schema, or is kept as one of an earlier version."""
+        return bool(self._lacking(table)) or _kept_version(table) != str(schema.VERSION)
 
     def _damaged(self, dataset: ds.FileSystemDataset) -> str | None:
         """The first file of the data set that cannot be read; null where each can."""
@@ -258,6 +276,11 @@ class KeptTable:
             if type(error).__name__ != "PanicException":
                 raise
             raise failure(error, self.uri, done) from error
+
+
+def _kept_version(table: DeltaTable) -> str | None:
+    """The schema version that the table keeps; null where it is not one of ours."""
+    return table.metadata().configuration.get(VERSION_PROPERTY)
 
 
 def _require_space(folder: Path, size: int) -> None:

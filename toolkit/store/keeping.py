@@ -1,7 +1,7 @@
 """`Store`: the tables on disk or object storage."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -11,17 +11,38 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from toolkit import schema
+from toolkit import schema, text
+from toolkit.columns import Column, dtypes, returns
 from toolkit.errors import StoreError
 from toolkit.instants import zoned_limits
 from toolkit.store.delta import KeptTable
+from toolkit.store.describing import ROUND_FACTS, describe_rounds, describe_table
 from toolkit.store.failures import explain
 from toolkit.store.places import locate
 from toolkit.store.rows import as_frame
 from toolkit.store.sightings import FACTS, NEEDED, count_sightings
+from toolkit.store.versions import with_parsed_columns
 from toolkit.tables import Tables, named_certificates
 
 _EVERYTHING: Final = ds.scalar(True)
+
+_FEW_FILES: Final = 200
+"""Of rounds, to be read by `repr`: a store that was never compacted has two files per round."""
+
+INFO: Final = (
+    Column("table", "text", "name of the table"),
+    Column("rows", "integer", "rows kept, including repeats", "a file of another program lacks its count"),
+    Column("files", "integer", "Parquet files"),
+    Column("size_bytes", "integer", "size of the Parquet files", unit="bytes"),
+    Column(
+        "known_from",
+        "instant",
+        "earliest instant or bound of an observation or answer, to the millisecond",
+        "the table has no instants, no row is dated, or only a bound of an answer dates it",
+    ),
+    Column("known_until", "instant", "latest instant or bound, likewise", "as `known_from`"),
+)
+"""The columns of `Store.info`."""
 
 
 class Store:
@@ -57,7 +78,10 @@ class Store:
         self._check()
 
     def __repr__(self) -> str:
-        return f"Store({self.path!r})"
+        return text.listing(f"Store({self.path!r})", self._describe())
+
+    def _repr_html_(self) -> str:
+        return text.html_listing(f"Store({self.path!r})", self._describe())
 
     def exists(self) -> bool:
         """Whether anything was ever appended.
@@ -113,9 +137,10 @@ class Store:
         if self._certificates and not self._tables["certificates"].exists():
             self._certificates.clear()
         fresh = tables.certificates[~tables.certificates["cert_sha256"].isin(self._certificates)]
+        held = fresh[fresh["der"].notna()]
         self._commit("rounds", tables.rounds[~is_end])
         self._commit("certificates", fresh)
-        self._certificates.update(fresh["cert_sha256"])
+        self._certificates.update(held["cert_sha256"])
         self._commit("observations", tables.observations)
         self._commit("support", tables.support)
         self._commit("rounds", tables.rounds[is_end])
@@ -134,7 +159,9 @@ class Store:
         seen in the window is not dropped on a guess. With any limit, `certificates` holds those that the loaded
         observations name (leaf or chain), and `rounds` those that the loaded rows belong to; without, all.
 
-        Rows are in the order of their instants, of repeats the first stands, dtypes are the schema's.
+        Rows are in the order of their instants, of repeats the first stands (of certificates one with its DER), dtypes
+        are the schema's. Of certificates that an earlier version kept, the columns that it did not have are parsed from
+        their DER.
         `services` are full names, `smtp://smtp.gmail.com:587`. Raises `UsageError` for an instant without a zone,
         `StoreError` for a store that does not exist or is damaged.
 
@@ -154,13 +181,14 @@ class Store:
         begins, ends = zoned_limits(since, until)
         named = {services} if isinstance(services, str) else None if services is None else set(services)
         if begins is None and ends is None and named is None:
-            return Tables(**{name: self._frame(name) for name in schema.TABLES})
+            frames = {name: self._frame(name) for name in schema.TABLES if name != "certificates"}
+            return Tables(certificates=self._load_certificates(), **frames)
         observations = self._frame("observations", *_limits("observations", begins, ends, named))
         support = self._frame("support", *_limits("support", begins, ends, named))
         rounds = pd.concat([observations["round"], support["round"]]).unique()
         return Tables(
             observations=observations,
-            certificates=self._frame("certificates", _is_in("cert_sha256", named_certificates(observations))),
+            certificates=self._load_certificates(_is_in("cert_sha256", named_certificates(observations))),
             support=support,
             rounds=self._frame("rounds", _is_in("round", set(rounds))),
         )
@@ -207,13 +235,13 @@ class Store:
         ...     sightings = store.sightings()
         >>> print(toolkit.chart.tabulate(sightings, columns=["service", "key_type", "first_seen_at", "looks"], rows=3))
                          service key_type first_seen_at looks
-        https://www.lab.test:443       EC 2025-06-01    24
-        https://www.lab.test:443       EC 2025-07-04    39
-        https://www.lab.test:443       EC 2025-09-02    40
+        https://www.lab.test:443       EC    2025-06-01    24
+        https://www.lab.test:443       EC    2025-07-04    39
+        https://www.lab.test:443       EC    2025-09-02    40
         … and 32 more rows
         """
         self._require()
-        certificates = as_frame("certificates", self._tables["certificates"].read(FACTS))
+        certificates = as_frame("certificates", self._read_certificates(FACTS))
         return count_sightings(self._tables["observations"].read(NEEDED), certificates)
 
     def compact(self, *, exclusive: bool = False) -> None:
@@ -247,26 +275,37 @@ class Store:
             if table.exists():
                 table.compact(exclusive=exclusive)
 
+    @returns(INFO)
     def info(self) -> pd.DataFrame:
-        """What lies on disk, one row per table that exists, from the logs alone.
-
-        Columns: `table` (string), `rows` (Int64, repeats included), `files` (Int64), `size_bytes` (Int64).
+        """What each table holds, one row per table that exists, from the logs alone: no row is read.
 
         >>> import toolkit
         >>> from tempfile import TemporaryDirectory
         >>> with TemporaryDirectory() as folder:
         ...     store = toolkit.Store(folder)
         ...     store.append(toolkit.load_example("lab-sample"))
-        ...     print(toolkit.chart.tabulate(store.info(), columns=["table", "rows", "files"]))
-               table rows files
-        observations 1520     1
-        certificates   23     1
-             support 1304     1
+        ...     print(toolkit.chart.tabulate(store.info(), columns=["table", "rows", "files", "known_from"]))
+               table rows files known_from
+        observations 1520     1 2025-06-01
+        certificates   23     1          –
+             support 1304     1 2025-06-10
         """
         self._require()
         rows = [table.info() for table in self._tables.values() if table.exists()]
-        dtypes = {"table": "string", "rows": "Int64", "files": "Int64", "size_bytes": "Int64"}
-        return pd.DataFrame(rows, columns=list(dtypes)).astype(dtypes)
+        return pd.DataFrame(rows, columns=list(dtypes(INFO))).astype(dtypes(INFO))
+
+    def _describe(self) -> dict[str, str]:
+        """What each table holds, in words, from the logs; and from the rounds where these are few files."""
+        try:
+            if not self.exists():
+                return {"empty": "nothing was appended yet"}
+            held = [table.info() for table in self._tables.values() if table.exists()]
+            described = {str(table["table"]): describe_table(table) for table in held}
+            if any(table["table"] == "rounds" and table["files"] <= _FEW_FILES for table in held):
+                described["rounds"] += f"; {describe_rounds(self._tables['rounds'].read(ROUND_FACTS).to_pandas())}"
+        except StoreError as error:
+            return {"cannot be read": str(error)}
+        return described
 
     def _commit(self, name: schema.TableName, frame: pd.DataFrame) -> None:
         if len(frame):
@@ -310,6 +349,17 @@ class Store:
     def _require(self) -> None:
         if not self.exists():
             raise StoreError(f"{self.path} holds no store yet. Check the path, or append to it first.")
+
+    def _load_certificates(self, where: ds.Expression = _EVERYTHING) -> pd.DataFrame:
+        return with_parsed_columns(as_frame("certificates", self._read_certificates(where=where)))
+
+    def _read_certificates(self, columns: Sequence[str] | None = None, where: ds.Expression = _EVERYTHING) -> pa.Table:
+        """Rows with their DER first: of repeats the first stands, and a description says less than the DER."""
+        table = self._tables["certificates"]
+        has_der = pc.field("der").is_valid()
+        return pa.concat_tables(
+            [table.read(columns, where=where & has_der), table.read(columns, where=where & ~has_der)]
+        )
 
     def _frame(
         self, name: schema.TableName, where: ds.Expression = _EVERYTHING, files: str | None = None
