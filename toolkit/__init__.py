@@ -44,7 +44,7 @@ if TYPE_CHECKING:
         verify_chains,
     )
     from toolkit.checking import check
-    from toolkit.collection import Limits, collect, observe, survey
+    from toolkit.collection import Limits, collect, estimate_survey, observe, survey
     from toolkit.comparing import compare_verifiers
     from toolkit.dissection import dissect
     from toolkit.reading import load_example, read
@@ -73,6 +73,7 @@ _HOMES: Final = {
     "check": "toolkit.checking",
     "Limits": "toolkit.collection",
     "collect": "toolkit.collection",
+    "estimate_survey": "toolkit.collection",
     "observe": "toolkit.collection",
     "survey": "toolkit.collection",
     "compare_verifiers": "toolkit.comparing",
@@ -103,6 +104,7 @@ __all__ = [
     "dissect",
     "errors",
     "estimate_shares",
+    "estimate_survey",
     "explain_leaves",
     "find_changes",
     "find_lineages",

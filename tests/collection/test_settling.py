@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 
 from tests.collection.servers import Loopback
 from toolkit.collection import Limits, collect
-from toolkit.collection.observation import Look, Question
+from toolkit.collection.observation import Look, LookRequest
 from toolkit.collection.settling import Settling
 from toolkit.errors import UsageError
 from toolkit.reference import offers
@@ -24,14 +24,14 @@ from toolkit.store import Store
 from toolkit.targets import parse_target
 from toolkit.wire import Answer
 
-QUESTION = Question(parse_target("https://host.test"), "192.0.2.1", offers()["any"], 0)
+REQUEST = LookRequest(parse_target("https://host.test"), "192.0.2.1", offers()["any"], 0)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def look(leaf: bytes | None) -> Look:
     """A look that showed these bytes as its leaf; leaves that do not parse are ordered as they are first seen."""
     answer = Answer("timeout", "hello") if leaf is None else Answer("ok", "finished", chain=(leaf,))
-    return Look(QUESTION, NOW, answer)
+    return Look(REQUEST, NOW, answer)
 
 
 def after(rounds: list[list[bytes | None]], min_share: float = 0.05) -> Settling:
@@ -40,7 +40,7 @@ def after(rounds: list[list[bytes | None]], min_share: float = 0.05) -> Settling
     for number, leaves in enumerate(rounds, 1):
         settling._round = str(number)
         for leaf in leaves:
-            settling.see(look(leaf))
+            settling.add(look(leaf))
     return settling
 
 
@@ -69,14 +69,14 @@ def after(rounds: list[list[bytes | None]], min_share: float = 0.05) -> Settling
     ],
 )
 def test_when_one_look_more_may_settle_it(rounds: list[list[bytes | None]], more: bool) -> None:
-    assert after(rounds).wants_more(QUESTION) is more
+    assert after(rounds).wants_more(REQUEST) is more
 
 
 def test_looks_that_fail_come_to_an_end() -> None:
     settling = after([[b"A"], [b"B"]])
     looks = 2
-    while settling.wants_more(QUESTION):
-        settling.see(look(None))
+    while settling.wants_more(REQUEST):
+        settling.add(look(None))
         looks += 1
     assert looks == 2 * 72
 
@@ -92,9 +92,9 @@ def test_a_watcher_who_tries_for_ever_is_seldom_wrong() -> None:
             settling._round = str(number)
             settling._looks_of.clear()
             is_clean, looks = True, 0
-            while is_clean and (looks == 0 or settling.wants_more(QUESTION)):
+            while is_clean and (looks == 0 or settling.wants_more(REQUEST)):
                 is_clean = draw.random() > 0.05
-                settling.see(look(b"B" if is_clean else b"A"))
+                settling.add(look(b"B" if is_clean else b"A"))
                 looks += 1
             if is_clean:
                 wrong += 1
@@ -149,10 +149,8 @@ def test_a_round_goes_on_until_it_is_settled(loopback: Loopback, tmp_path: Path)
 
     def looks_of_round(turns: str) -> int:
         server.turns = turns
-        end = collect(
-            url, store, offers=("ecdsa",), samples=2, until="settled", limits=Limits(per_host=1), progress=False
-        )
-        assert json.loads(end["settings"])["until"] == "settled"
+        end = collect(url, store, offers=("ecdsa",), samples=2, settle=True, limits=Limits(per_host=1), progress=False)
+        assert json.loads(end["settings"])["settle"] is True
         assert end["looks"] == end["looks_ok"] == len(store.looks_of(end["round"]))
         return int(end["looks"])
 
@@ -168,14 +166,12 @@ def test_a_round_goes_on_until_it_is_settled(loopback: Loopback, tmp_path: Path)
 def test_what_makes_no_sense(tmp_path: Path) -> None:
     store = Store(tmp_path / "s")
     with pytest.raises(UsageError, match="min_share=0"):
-        collect("https://127.0.0.1:1", store, until="settled", min_share=0, progress=False)
-    with pytest.raises(UsageError, match="until='done'"):
-        collect("https://127.0.0.1:1", store, until="done", progress=False)  # type: ignore[arg-type]  wrong on purpose
+        collect("https://127.0.0.1:1", store, settle=True, min_share=0, progress=False)
 
 
 def test_a_target_of_a_domain_is_remembered_too(loopback: Loopback, tmp_path: Path, brief: Limits) -> None:
     resolver = loopback.answer_dns({("mail.test", "MX"): "SERVFAIL"})
     store = Store(tmp_path / "s")
     for _ in range(2):
-        end = collect("mx:mail.test", store, until="settled", resolver=resolver, limits=brief, progress=False)
+        end = collect("mx:mail.test", store, settle=True, resolver=resolver, limits=brief, progress=False)
     assert end["looks"] == 1

@@ -60,11 +60,11 @@ def find_lineages(tables: Tables) -> pd.DataFrame:
     >>> tables = toolkit.load_example("web-series").within(services="https://akamai.com:443")
     >>> lineages = toolkit.find_lineages(tables)
     >>> print(toolkit.chart.tabulate(lineages, columns=["key_type", "not_before", "generation", "succession"]))
-    key_type not_before generation    kind
-          EC 2023-04-25          0       –
-          EC 2024-02-26          1 renewal
-          EC 2024-09-03          2 renewal
-          EC 2025-07-05          3 renewal
+    key_type not_before generation succession
+          EC 2023-04-25          0          –
+          EC 2024-02-26          1    renewal
+          EC 2024-09-03          2    renewal
+          EC 2025-07-05          3    renewal
     """
     require_tables(tables, "find_lineages")
     issued = issued_certificates(tables).assign(name_key=lambda rows: name_key(rows).array)

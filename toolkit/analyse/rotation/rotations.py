@@ -134,10 +134,10 @@ def find_rotations(
     >>> columns = ["start_max_at", "done_min_at", "overlap_min_days", "margin_max_days"]
     >>> print(toolkit.chart.tabulate(rotations, columns=columns))
     start_max_at done_min_at overlap_min_days margin_max_days
-      2025-07-16  2025-07-22              6.0          17.0
-      2025-09-17  2025-10-11             24.0          -2.0
-      2025-11-19  2025-11-22              3.0          19.0
-      2026-01-21  2026-01-24              3.0          19.0
+      2025-07-16  2025-07-22              6.0            17.0
+      2025-09-17  2025-10-11             24.0            -2.0
+      2025-11-19  2025-11-22              3.0            19.0
+      2026-01-21  2026-01-24              3.0            19.0
     """
     check_share(min_share)
     if basis == "names":
