@@ -31,9 +31,8 @@ USES = {
     """,
     "A policy": """
         import toolkit
-        from toolkit.cli import main
-        tables = toolkit.load_example("lab-sample").within(since="2026-01-15T00:00:00Z")
-        found = toolkit.judge(tables, "house")
+        tables = toolkit.load_example("lab-sample").within(services="smtp://legacy.lab.test:25")
+        found = toolkit.judge(tables, "house", as_of="2026-02-01T00:00:00Z")
         assert set(found["rule"]) == {"tls12", "rsa-2048"}
         assert {"meets", "falls short"} <= set(found["verdict"])
     """,
