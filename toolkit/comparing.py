@@ -150,6 +150,7 @@ class _HeldCertificates:
     """The certificates of the tables by SHA-256, each parsed once, and the CA certificates that both verifiers get."""
 
     def __init__(self, certificates: pd.DataFrame, *, uses_held: bool) -> None:
+        certificates = certificates[certificates["der"].notna()]
         self.ders: dict[str, bytes] = dict(zip(certificates["cert_sha256"], certificates["der"], strict=True))
         may_issue = certificates["is_ca"].fillna(True).astype(bool)
         self.issuers: tuple[str, ...] = tuple(certificates.loc[may_issue, "cert_sha256"]) if uses_held else ()
