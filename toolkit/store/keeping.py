@@ -7,23 +7,22 @@ from pathlib import Path
 from typing import Final
 
 import pandas as pd
-import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from toolkit import schema, text
 from toolkit.columns import Column, dtypes, returns
-from toolkit.errors import StoreError
+from toolkit.errors import StoreError, UsageError
 from toolkit.instants import zoned_limits
 from toolkit.store.delta import KeptTable
 from toolkit.store.describing import ROUND_FACTS, describe_rounds, describe_table
 from toolkit.store.failures import explain
+from toolkit.store.limits import EVERYTHING, is_in, limits, quoted
 from toolkit.store.places import locate
 from toolkit.store.rows import as_frame
 from toolkit.store.sightings import FACTS, NEEDED, count_sightings
-from toolkit.tables import Tables, named_certificates
-
-_EVERYTHING: Final = ds.scalar(True)
+from toolkit.tables import Tables, named_certificates, require_tables
+from toolkit.targets import Target, service_names
 
 _FEW_FILES: Final = 200
 """Of rounds, to be read by `repr`: a store that was never compacted has two files per round."""
@@ -72,6 +71,8 @@ class Store:
 
     def __init__(self, path: str | os.PathLike[str], *, storage_options: Mapping[str, str] | None = None) -> None:
         self.path = locate(path)
+        if not isinstance(storage_options, Mapping | None):
+            raise UsageError(f"storage_options is a dict of text, not {type(storage_options).__name__}.")
         self._tables = {name: KeptTable(name, f"{self.path}/{name}", storage_options) for name in schema.TABLES}
         self._certificates: set[str] = set()
         self._check()
@@ -130,6 +131,7 @@ class Store:
         certificates   24
              support  551
         """
+        require_tables(tables, "Store.append")
         for name in schema.TABLES:
             schema.check(name, getattr(tables, name))
         is_end = tables.rounds["phase"] == "end"
@@ -148,7 +150,7 @@ class Store:
         *,
         since: datetime | str | None = None,
         until: datetime | str | None = None,
-        services: str | Iterable[str] | None = None,
+        services: str | Target | Iterable[str | Target] | None = None,
     ) -> Tables:
         """The tables, or the part of them from `since` (inclusive) until `until` (exclusive) and of `services`.
 
@@ -175,17 +177,17 @@ class Store:
         """
         self._require()
         begins, ends = zoned_limits(since, until)
-        named = {services} if isinstance(services, str) else None if services is None else set(services)
+        named = service_names(services)
         if begins is None and ends is None and named is None:
             return Tables(**{name: self._frame(name) for name in schema.TABLES})
-        observations = self._frame("observations", *_limits("observations", begins, ends, named))
-        support = self._frame("support", *_limits("support", begins, ends, named))
+        observations = self._frame("observations", *limits("observations", begins, ends, named))
+        support = self._frame("support", *limits("support", begins, ends, named))
         rounds = pd.concat([observations["round"], support["round"]]).unique()
         return Tables(
             observations=observations,
-            certificates=self._frame("certificates", _is_in("cert_sha256", named_certificates(observations))),
+            certificates=self._frame("certificates", is_in("cert_sha256", named_certificates(observations))),
             support=support,
-            rounds=self._frame("rounds", _is_in("round", set(rounds))),
+            rounds=self._frame("rounds", is_in("round", set(rounds))),
         )
 
     def looks_of(self, round_: str) -> pd.DataFrame:
@@ -199,8 +201,9 @@ class Store:
         ...     print(len(store.looks_of("google-mail-certificates")))
         17
         """
+        _require_round(round_)
         kept = self._tables["observations"].read(
-            schema.OBSERVATION_KEY, where=pc.field("round") == round_, files=f"round = {_quoted(round_)}"
+            schema.OBSERVATION_KEY, where=pc.field("round") == round_, files=f"round = {quoted(round_)}"
         )
         keys: pd.DataFrame = kept.to_pandas()
         return keys.astype({name: "Int64" if name == "sample" else "string" for name in schema.OBSERVATION_KEY})
@@ -215,6 +218,7 @@ class Store:
         ...     print(toolkit.Store(folder).has_round(ended["round"]), toolkit.Store(folder).has_round("another"))
         True False
         """
+        _require_round(round_)
         return len(self._tables["rounds"].read(["round"], where=pc.field("round") == round_)) > 0
 
     def sightings(self) -> pd.DataFrame:
@@ -346,7 +350,7 @@ class Store:
             raise StoreError(f"{self.path} holds no store yet. Check the path, or append to it first.")
 
     def _frame(
-        self, name: schema.TableName, where: ds.Expression = _EVERYTHING, files: str | None = None
+        self, name: schema.TableName, where: ds.Expression = EVERYTHING, files: str | None = None
     ) -> pd.DataFrame:
         return as_frame(name, self._tables[name].read(where=where, files=files))
 
@@ -363,32 +367,6 @@ def as_store(store: Store | str | os.PathLike[str]) -> Store:
     return store if isinstance(store, Store) else Store(store)
 
 
-def _limits(
-    table: schema.TableName, since: pd.Timestamp | None, until: pd.Timestamp | None, services: set[str] | None
-) -> tuple[ds.Expression, str | None]:
-    """The limits twice: for the rows, and for the statistics of the files."""
-    rows, files = _EVERYTHING, []
-    # A table of answers may have been begun without bounds; what it keeps of them is then in the rows alone.
-    has_statistics = table == "observations"
-    for instant, bound, holds in ((since, "observed_until", ">="), (until, "observed_from", "<")):
-        if instant is None:
-            continue
-        edge = ds.scalar(pa.scalar(instant.to_pydatetime(), pa.timestamp("us", "UTC")))
-        known = pc.coalesce(pc.field("observed_at"), pc.field(bound))
-        rows &= known.is_null() | (known >= edge if holds == ">=" else known < edge)
-        literal = _quoted(instant.isoformat())
-        undated = f"({bound} IS NULL OR {bound} {holds} {literal})" if has_statistics else "TRUE"
-        files.append(f"(observed_at {holds} {literal} OR (observed_at IS NULL AND {undated}))")
-    if services is not None:
-        rows &= _is_in("service", services)
-        if services:
-            files.append(f"service >= {_quoted(min(services))} AND service <= {_quoted(max(services))}")
-    return rows, " AND ".join(files) or None
-
-
-def _is_in(column: str, values: set[str]) -> ds.Expression:
-    return pc.field(column).isin(pa.array(sorted(values), pa.string()))
-
-
-def _quoted(literal: str) -> str:
-    return "'" + literal.replace("'", "''") + "'"
+def _require_round(round_: object) -> None:
+    if not isinstance(round_, str):
+        raise UsageError(f"A round is named by text, as the column `round` has it, not by {type(round_).__name__}.")
