@@ -1,7 +1,7 @@
 """Ask: `Tables` in, frames out. Pure: no files, no network, no clock."""
 
 from toolkit.analyse.causes import explain_leaves
-from toolkit.analyse.expiry import forecast_renewals, summarise_expiry
+from toolkit.analyse.expiry import describe_usual_leads, forecast_renewals, summarise_expiry
 from toolkit.analyse.policy import judge, lint_certificates, summarise_findings
 from toolkit.analyse.rotation import estimate_shares, find_lineages, find_rotations
 from toolkit.analyse.sharing import find_sharing
@@ -10,6 +10,7 @@ from toolkit.analyse.support import find_changes, summarise_support
 from toolkit.analyse.trust import replay_trust, verify_chains
 
 __all__ = [
+    "describe_usual_leads",
     "estimate_shares",
     "explain_leaves",
     "find_changes",
