@@ -212,7 +212,7 @@ def test_a_name_and_a_limit_that_make_no_sense_are_refused(
         assert main([*command, CLOSED, option, value]) == 2
         assert re.match(rf"tls-toolkit: {option} \w+: must be greater than 0, and finite", capsys.readouterr().err)
     assert main([*command, CLOSED, "--ehlo", "two words"]) == 2
-    assert "'two words' cannot introduce a client" in capsys.readouterr().err
+    assert "'two words' cannot be given by EHLO" in capsys.readouterr().err
 
 
 def test_limits_reach_the_look(capsys: pytest.CaptureFixture[str]) -> None:
