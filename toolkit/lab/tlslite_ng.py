@@ -30,7 +30,7 @@ _PROTOCOLS = {version: name for name, version in _VERSIONS.items()}
 
 
 class Implementation:
-    """A server of tlslite-ng with one certificate; it accepts the suites of its settings, in their order, by version."""
+    """A server of tlslite-ng with one certificate; it accepts the suites of its settings, version by version."""
 
     def __init__(self, settings: TlsSettings, issued: tuple[Issued, ...], hosts: Hosts) -> None:
         if not settings.suites or len(issued) != 1 or hosts:
