@@ -78,8 +78,8 @@ class Switch:
 class Backend:
     """One backend behind an address: its switches in order of time, and the TLS implementation that it runs.
 
-    `settings` names the versions and suites that it accepts (`tls_settings.TLS_SETTINGS`). It serves one certificate per
-    key type and known host; the client's offer and server name decide between them.
+    `settings` names the versions and suites that it accepts (`tls_settings.TLS_SETTINGS`). It serves one certificate
+    per key type and known host; the client's offer and server name decide between them.
 
     >>> from datetime import UTC, datetime
     >>> from toolkit.lab import Backend, Switch
