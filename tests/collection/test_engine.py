@@ -150,7 +150,7 @@ def test_the_bytes_are_kept_where_asked(loopback: Loopback, brief: Limits) -> No
     ("changed", "message"),
     [
         ({"targets": []}, "No target"),
-        ({"targets": "host:1"}, "does not tell the protocol"),
+        ({"targets": "host:1"}, "has no usual scheme"),
         ({"targets": "mx:192.0.2.1"}, "an address has no MX"),
         ({"targets": 5}, "not a target"),
         ({"offers": ()}, "No offer"),
