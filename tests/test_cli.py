@@ -123,7 +123,7 @@ def test_store_compact_says_what_it_joined(tmp_path: Path, capsys: pytest.Captur
     [
         (["cert", "nonsense"], "name a port or a scheme"),
         (["cert", "gopher://example.org"], "unknown scheme"),
-        (["cert", "example.org:4711"], "has no usual scheme"),
+        (["cert", "example.org:4711"], "does not imply a protocol"),
         (["cert", "google-mail"], "is a preset; name one of its services: smtp://aspmx.l.google.com:25"),
         (["collect", CLOSED, "--store", ""], "a folder, or a URL"),
         (["observe", CLOSED, "--offer", "everything"], "is not an offer"),

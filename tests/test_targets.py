@@ -52,7 +52,7 @@ def test_what_is_a_target(text: str, service: str, server_name: str | None) -> N
     ("text", "message"),
     [
         ("mx.test", "name a port or a scheme, such as mx.test:25 or smtp://mx.test"),
-        ("mx.test:4433", "port 4433 has no usual scheme; write smtp://mx.test:4433"),
+        ("mx.test:4433", "port 4433 does not imply a protocol; write smtp://mx.test:4433"),
         ("google-mail", "is a preset; name one of its services: smtp://aspmx.l.google.com:25, "),
         ("gopher://mx.test", "unknown scheme 'gopher'"),
         ("mx.test:0", "'0' is not a port"),
@@ -174,7 +174,7 @@ def test_no_target_is_an_error(targets: list[str]) -> None:
 
 
 def test_what_is_neither_text_nor_target_is_an_error() -> None:
-    with pytest.raises(UsageError, match="5 is not a target"):
+    with pytest.raises(UsageError, match="or preset, not int"):
         expand_targets([5])  # type: ignore[list-item]  # that is the point
 
 
@@ -238,14 +238,14 @@ def test_an_iterable_is_read_once_and_no_further_than_its_first_error() -> None:
 @pytest.mark.parametrize(
     ("targets", "message"),
     [
-        (pd.Series(["https://a.test", None], index=["x", "y"]), r"^row y: None is not a target"),
+        (pd.Series(["https://a.test", None], index=["x", "y"]), "^row y: A target is .*, not NoneType"),
         (pd.DataFrame({"host": ["a.test", "b.test"], "port": [25, None]}), r"^row 1: 'b\.test': name a port"),
         (pd.DataFrame({"host": ["a.test"], "port": [2.5]}), r"^row 0: .*'2\.5' is not a port"),
-        (pd.DataFrame({"host": [None], "port": [25]}), r"^row 0: None is not a target"),
+        (pd.DataFrame({"host": [None], "port": [25]}), "^row 0: A target is .*, not NoneType"),
         (pd.DataFrame({"hst": ["a.test"], "port": [25]}), r"needs a column `target`, .* It has: hst, port\.$"),
         (pd.DataFrame({"host": [], "port": []}), "^No target given"),
-        ({"a.test": 25}, "is not a target"),
-        (b"https://a.test", "is not a target"),
+        ({"a.test": 25}, "or preset, not dict"),
+        (b"https://a.test", "or preset, not bytes"),
         ("goggle-mail", "Did you mean 'google-mail'"),
     ],
 )  # fmt: skip
