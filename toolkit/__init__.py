@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         wire,
     )
     from toolkit.analyse import (
+        describe_rotations,
         estimate_shares,
         explain_leaves,
         find_changes,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES: Final = {
+    "describe_rotations": "toolkit.analyse",
     "estimate_shares": "toolkit.analyse",
     "explain_leaves": "toolkit.analyse",
     "find_changes": "toolkit.analyse",
@@ -100,6 +102,7 @@ __all__ = [
     "collection",
     "compare_verifiers",
     "comparing",
+    "describe_rotations",
     "dissect",
     "errors",
     "estimate_shares",

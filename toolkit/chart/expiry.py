@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 
 from toolkit.chart import canvas
 from toolkit.chart.palette import BAD, BLACK, CAUTION, FAINT, FINE, INK, NEUTRAL, SKY, Style
-from toolkit.chart.slots import SLOT, label_lines
+from toolkit.chart.slots import SLOT, label_slots
 from toolkit.errors import UsageError
 
 STATES: Final = {
@@ -105,7 +105,7 @@ def _placed(
     # Of a line without one in use, the latest that was not seen replaced stands in front, if there is such a one.
     latest = rows[idle].sort_values(["end", "leaf_sha256"]).sort_values("state", key=_is_open, kind="stable")
     rows.loc[latest.groupby("line").tail(1).index, "is_front"] = True
-    labels = label_lines(rows.groupby("line")[SLOT].first())
+    labels = label_slots(rows.groupby("line")[SLOT].first())
     rows["label"] = [labels[line] for line in rows["line"]]
     fronts = rows[rows["is_front"]].sort_values(["end", "line", "leaf_sha256"], kind="stable")
     # Ends of lines in use come first; lines of which nothing is known to be in use follow.

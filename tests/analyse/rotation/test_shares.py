@@ -7,7 +7,8 @@ from scipy import stats
 
 from tests.analyse.drawn import at, certificates, looks, tables
 from toolkit import Tables
-from toolkit.analyse.rotation.shares import DTYPES, estimate_shares
+from toolkit.analyse.rotation.shares import SHARES, estimate_shares
+from toolkit.columns import dtypes
 from toolkit.errors import UsageError
 
 
@@ -27,7 +28,7 @@ def test_counts_and_intervals():
 def test_columns_and_dtypes(by):
     for given in (Tables.from_frames(), tables("AAB.BB")):
         found = estimate_shares(given, by=by)
-        assert {name: str(dtype) for name, dtype in found.dtypes.items()} == DTYPES
+        assert {name: str(dtype) for name, dtype in found.dtypes.items()} == dtypes(SHARES)
         assert found.empty == given.observations.empty
 
 
