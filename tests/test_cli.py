@@ -102,6 +102,22 @@ def test_collect_keeps_failed_looks_and_store_info_counts_them(
     assert len(toolkit.Store(store).load().rounds) == 4
 
 
+def test_store_compact_says_what_it_joined(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = toolkit.Store(tmp_path / "store")
+    tables = toolkit.load_example("web-series")
+    for service in tables.observations["service"].unique()[:3]:
+        store.append(tables.within(services=str(service)))
+    assert main(["store", "compact", str(tmp_path / "store"), "--json"]) == 0
+    rows = {row["table"]: row for row in json.loads(capsys.readouterr().out)}
+    assert [(row["files_before"], row["files"]) for row in rows.values()] == [(3, 1), (3, 1)]
+    assert rows["observations"]["rows"] == len(store.load().observations)
+    replaced = len(list((tmp_path / "store" / "observations").glob("*.parquet")))
+    assert main(["store", "compact", str(tmp_path / "store"), "--exclusive"]) == 0
+    assert "files_before" in capsys.readouterr().out
+    assert len(list((tmp_path / "store" / "observations").glob("*.parquet"))) < replaced
+    assert main(["store", "compact", str(tmp_path / "nothing")]) == 4
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

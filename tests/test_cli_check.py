@@ -296,8 +296,8 @@ def test_claims_of_ones_own_need_no_day(tmp_path: Path, capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ("cipher,not_among,rc4", "'rc4' is no cipher, did you mean 'RC4'?"),
-        ("protocol,not_among,TLSv1.0", "did you mean 'TLS 1.0'?"),
+        ("cipher,not_among,rc4", "'rc4' is not a known cipher. Did you mean 'RC4'?"),
+        ("protocol,not_among,TLSv1.0", "Did you mean 'TLS 1.0'?"),
         ("", "holds no rule"),
     ],
 )

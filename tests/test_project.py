@@ -5,7 +5,6 @@ import doctest
 import os
 import re
 import shutil
-import site
 import subprocess
 import sys
 from pathlib import Path
@@ -92,7 +91,7 @@ def test_the_wheel_installed_elsewhere_works(tmp_path: Path) -> None:
     assert installed.returncode == 0, installed.stderr
     # The dependencies come from this environment. A path added so does not run its editable hooks.
     (packages,) = (tmp_path / "venv" / "lib").glob("python*/site-packages")
-    (packages / "dependencies.pth").write_text("\n".join(site.getsitepackages()))
+    (packages / "dependencies.pth").write_text("\n".join(path for path in sys.path if path.endswith("site-packages")))
     where = run(elsewhere, "-c", "import toolkit; print(toolkit.__file__)", cwd=tmp_path)
     assert where.stdout.startswith(str(tmp_path)), where.stdout + where.stderr
     code = "from toolkit import reference; print(len(reference.suites()) > 300, 'any' in reference.offers())"

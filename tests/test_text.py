@@ -144,3 +144,22 @@ def test_storable_text_is_storable(value: str) -> None:
     stored = text.storable(value)
     assert stored.encode("utf-8").decode("utf-8") == stored
     assert text.storable(stored) == stored
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [
+        ("ieft", " Did you mean 'ietf'?"),
+        ("IETF", " Did you mean 'ietf'?"),
+        ("Mozilla-Modren", " Did you mean 'mozilla-modern'?"),
+        ("", ""),
+        ("baseball park", ""),
+        ("x" * 1_000_000, ""),
+    ],
+)
+def test_a_misspelt_name_gets_the_closest_known_one(word: str, hint: str) -> None:
+    assert text.did_you_mean(word, ["ietf", "mozilla-modern"]) == hint
+
+
+def test_without_known_names_there_is_no_suggestion() -> None:
+    assert text.did_you_mean("ietf", []) == ""

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
         verify_chains,
     )
     from toolkit.checking import check
-    from toolkit.collection import Limits, collect, observe, survey
+    from toolkit.collection import Limits, collect, estimate_survey, observe, survey
     from toolkit.comparing import compare_verifiers
     from toolkit.dissection import dissect
     from toolkit.reading import load_example, read
@@ -75,6 +75,7 @@ _HOMES: Final = {
     "check": "toolkit.checking",
     "Limits": "toolkit.collection",
     "collect": "toolkit.collection",
+    "estimate_survey": "toolkit.collection",
     "observe": "toolkit.collection",
     "survey": "toolkit.collection",
     "compare_verifiers": "toolkit.comparing",
@@ -106,6 +107,7 @@ __all__ = [
     "dissect",
     "errors",
     "estimate_shares",
+    "estimate_survey",
     "explain_leaves",
     "find_changes",
     "find_lineages",

@@ -12,12 +12,15 @@ SECOND: Final = pd.Timedelta(seconds=1)
 
 DAY: Final = pd.Timedelta(days=1)
 
+Instant = datetime | str
+"""What a public function takes as an instant: ISO 8601 text, a datetime or a Timestamp, with a zone (see `zoned`)."""
+
 FIRST: Final = pd.Timestamp("0001-01-01", tz="UTC").as_unit("us")
 _LAST: Final = pd.Timestamp("9999-12-31 23:59:59.999999", tz="UTC").as_unit("us")
 _ADVICE: Final = "write 2026-01-31T12:00:00Z, or give a datetime with a zone"
 
 
-def zoned(instant: datetime | str, name: str) -> pd.Timestamp:
+def zoned(instant: Instant, name: str) -> pd.Timestamp:
     """The instant that the parameter `name` was given, in UTC [µs]: ISO 8601 text, a datetime or a Timestamp.
 
     Raises `UsageError` that names the parameter if it is not an instant, has no zone, or is outside the years 1 to
@@ -44,9 +47,7 @@ def zoned(instant: datetime | str, name: str) -> pd.Timestamp:
     return in_utc
 
 
-def zoned_limits(
-    since: datetime | str | None, until: datetime | str | None
-) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
+def zoned_limits(since: Instant | None, until: Instant | None) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
     """Both ends of a window as `zoned` reads them; None: open on that side."""
     return None if since is None else zoned(since, "since"), None if until is None else zoned(until, "until")
 

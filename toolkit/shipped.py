@@ -35,7 +35,9 @@ def copy_lessons(folder: Path) -> list[Path]:
         if (folder / part).exists():
             raise UsageError(f"{folder / part} exists already: name another folder, or remove it.")
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(notebook_folder(), folder / "notebooks", ignore=shutil.ignore_patterns("*.py", ".*", "__pycache__"))
+    shutil.copytree(
+        notebook_folder(), folder / "notebooks", ignore=shutil.ignore_patterns("*.py", ".*", "__pycache__", "book")
+    )
     for name in EXAMPLES:
         shutil.copytree(example_folder(name), folder / "data" / name)
     return sorted((folder / "notebooks").glob("[0-9][0-9]-*.ipynb"))

@@ -6,13 +6,18 @@ a terminal, bidirectional overrides that reverse a host name, `$` that starts ma
 one of the functions below, named after the place.
 """
 
+import difflib
 import html
 import re
 import unicodedata
+from collections.abc import Iterable
 from datetime import timedelta
 
 LIMIT = 300
 """Characters shown of one value, unless the caller says otherwise."""
+
+_COMPARED = 80
+"""Characters of a misspelt name that are compared with the known names: the comparison takes quadratic time."""
 
 # Cc control, Cf format (bidirectional overrides, zero width), Cs surrogates, Co private use, Cn unassigned,
 # Zl and Zp line and paragraph separators: Unicode general categories, UAX #44 section 5.7.1.
@@ -50,6 +55,21 @@ def lasting(length: timedelta) -> str:
         if length >= unit:
             return counted(length // unit, word)
     return counted(length // timedelta(seconds=1), "second")
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The known name that is closest to a misspelt one, as a sentence to append; empty where none is close.
+
+    Letter case does not count. At most the first 80 characters of `word` are compared.
+
+    >>> did_you_mean("ieft", ["ietf", "nist"])
+    " Did you mean 'ietf'?"
+    >>> did_you_mean("something else", ["ietf", "nist"])
+    ''
+    """
+    by_folded = {name.casefold(): name for name in known}
+    close = difflib.get_close_matches(word[:_COMPARED].casefold(), by_folded, n=1)
+    return f" Did you mean {by_folded[close[0]]!r}?" if close else ""
 
 
 def storable(text: str) -> str:

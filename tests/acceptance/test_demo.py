@@ -14,7 +14,8 @@ import pytest
 import toolkit
 from tests.conftest import ROOT
 from toolkit.errors import ReadError, ToolkitError, UsageError
-from toolkit.report import DEMO_STEP, describe, describe_recorded, execute_notebook, run_demo
+from toolkit.report import execute_notebook
+from toolkit.report.demo import DEMO_STEP, describe, describe_recorded, run_demo
 
 RECORDED = ROOT / "data" / "google-mail"
 

@@ -17,8 +17,9 @@ from tests.conftest import ROOT
 from tests.notebooks.pages import code_cells, is_parameters, run
 from toolkit.checking.in_service import name_services
 from toolkit.cli import main
+from toolkit.errors import ReadError, UsageError
 from toolkit.lab import Lab
-from toolkit.report import execute_notebook
+from toolkit.report import execute_notebook, write_report
 from toolkit.tables import as_pem
 
 NOTEBOOK = ROOT / "notebooks" / "report.ipynb"
@@ -195,6 +196,16 @@ def test_nothing_to_read_is_said_and_nothing_written(tmp_path: Path, capsys: pyt
     assert not (tmp_path / "report.html").exists()
 
 
+def test_a_report_from_python_takes_text_and_raises_what_reading_raises(tmp_path: Path) -> None:
+    page, rules = tmp_path / "report.html", {"policy": "ietf", "roots": "certifi"}
+    with pytest.raises(UsageError, match="now='2026-01-01' has no zone"):
+        write_report(GOOGLE, page, now="2026-01-01", **rules)
+    with pytest.raises(ReadError, match="holds neither") as raised:
+        write_report(tmp_path, str(page), now="2026-01-01T00:00:00Z", **rules)
+    assert "report.ipynb" not in str(raised.value)
+    assert not page.exists()
+
+
 def test_without_templates_it_says_what_to_do_before_it_executes_anything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -249,7 +260,8 @@ def test_without_the_extra_it_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "papermill", None)
-    monkeypatch.delitem(sys.modules, "toolkit.report")
+    for name in [name for name in sys.modules if name.startswith("toolkit.report")]:
+        monkeypatch.delitem(sys.modules, name)
     monkeypatch.delattr(toolkit, "report")
     assert main(["report", str(GOOGLE)]) == 2
     assert "needs papermill, which is not installed: pip install 'tls-toolkit[notebooks]'" in capsys.readouterr().err

@@ -9,7 +9,6 @@ import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 
 import pandas as pd
 import pytest
@@ -184,9 +183,9 @@ def test_a_store_that_fails_once_loses_no_look(
     assert list(kept.rounds["end_reason"].dropna()) == ["interrupted"]
 
 
-@pytest.mark.parametrize("until", [None, "settled"])
+@pytest.mark.parametrize("settle", [False, True])
 def test_no_look_is_made_before_the_start_row_is_kept(
-    loopback: Loopback, brief: Limits, tmp_path: Path, until: Literal["settled"] | None
+    loopback: Loopback, brief: Limits, tmp_path: Path, settle: bool
 ) -> None:
     class Unwritable(Store):
         def append(self, tables: Tables) -> None:
@@ -194,7 +193,7 @@ def test_no_look_is_made_before_the_start_row_is_kept(
 
     url = f"smtp://127.0.0.1:{loopback.serve(busy)}"
     with pytest.raises(StoreError, match=r"^read-only\. The round was not begun, nothing was observed\.$"):
-        collect(url, Unwritable(tmp_path / "s"), until=until, limits=brief, progress=False)
+        collect(url, Unwritable(tmp_path / "s"), settle=settle, limits=brief, progress=False)
     assert loopback.connections == 0
 
 

@@ -149,10 +149,8 @@ def test_a_round_goes_on_until_it_is_settled(loopback: Loopback, tmp_path: Path)
 
     def looks_of_round(turns: str) -> int:
         server.turns = turns
-        end = collect(
-            url, store, offers=("ecdsa",), samples=2, until="settled", limits=Limits(per_host=1), progress=False
-        )
-        assert json.loads(end["settings"])["until"] == "settled"
+        end = collect(url, store, offers=("ecdsa",), samples=2, settle=True, limits=Limits(per_host=1), progress=False)
+        assert json.loads(end["settings"])["settle"] is True
         assert end["looks"] == end["looks_ok"] == len(store.looks_of(end["round"]))
         return int(end["looks"])
 
@@ -168,14 +166,12 @@ def test_a_round_goes_on_until_it_is_settled(loopback: Loopback, tmp_path: Path)
 def test_what_makes_no_sense(tmp_path: Path) -> None:
     store = Store(tmp_path / "s")
     with pytest.raises(UsageError, match="min_share=0"):
-        collect("https://127.0.0.1:1", store, until="settled", min_share=0, progress=False)
-    with pytest.raises(UsageError, match="until='done'"):
-        collect("https://127.0.0.1:1", store, until="done", progress=False)  # type: ignore[arg-type]  wrong on purpose
+        collect("https://127.0.0.1:1", store, settle=True, min_share=0, progress=False)
 
 
 def test_a_target_of_a_domain_is_remembered_too(loopback: Loopback, tmp_path: Path, brief: Limits) -> None:
     resolver = loopback.answer_dns({("mail.test", "MX"): "SERVFAIL"})
     store = Store(tmp_path / "s")
     for _ in range(2):
-        end = collect("mx:mail.test", store, until="settled", resolver=resolver, limits=brief, progress=False)
+        end = collect("mx:mail.test", store, settle=True, resolver=resolver, limits=brief, progress=False)
     assert end["looks"] == 1

@@ -62,12 +62,12 @@ def find_sightings(tables: Tables) -> pd.DataFrame:
     >>> tables = toolkit.load_example("lab-sample").within(services="https://www.lab.test:443")
     >>> sightings = toolkit.find_sightings(tables)
     >>> print(toolkit.chart.tabulate(sightings, columns=["key_type", "first_seen_at", "last_seen_at", "looks"]))
-    key_type first_seen_at  last_seen_at looks
-          EC 2025-06-01 2025-07-07    24
-          EC 2025-07-04 2025-09-02    39
-          EC 2025-09-02 2025-11-01    40
-          EC 2025-11-01 2026-01-06    44
-          EC 2026-01-06 2026-01-24    13
+    key_type first_seen_at last_seen_at looks
+          EC    2025-06-01   2025-07-07    24
+          EC    2025-07-04   2025-09-02    39
+          EC    2025-09-02   2025-11-01    40
+          EC    2025-11-01   2026-01-06    44
+          EC    2026-01-06   2026-01-24    13
     """
     require_tables(tables, "find_sightings")
     looks = find_slot_looks(tables)

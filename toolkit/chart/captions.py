@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from math import isnan
 from string import Formatter
 from typing import Any, Final
@@ -105,9 +104,9 @@ def _require_frame(frame: object) -> None:
 def _known(columns: Sequence[str], frame: pd.DataFrame) -> list[str]:
     for name in columns:
         if name not in frame:
-            near = get_close_matches(str(name), map(str, frame), n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(map(str, frame))}."
-            raise UsageError(f"The frame has no column {name!r}. {hint}")
+            known = [str(column) for column in frame]
+            hint = text.did_you_mean(str(name), known) or f" There are: {', '.join(known)}."
+            raise UsageError(f"The frame has no column {name!r}.{hint}")
     return list(columns)
 
 

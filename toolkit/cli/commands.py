@@ -103,6 +103,7 @@ def collect(arguments: argparse.Namespace) -> int:
         ehlo=arguments.ehlo,
         progress=sys.stderr.isatty(),
         resume=arguments.resume,
+        settle=arguments.settle,
     )
     looks = store.load(services=list(end["services"])).observations
     looks = looks[looks["round"] == end["round"]]
@@ -122,24 +123,28 @@ def collect(arguments: argparse.Namespace) -> int:
 def survey(arguments: argparse.Namespace) -> int:
     """`tls-toolkit survey`: what each target accepts."""
     targets = _targets(arguments)
-    settings = {
+    asked = {
         "parts": tuple(arguments.parts.split(",")),
-        "concurrency": arguments.concurrency,
-        "rate": arguments.rate or None,
         "budget": arguments.budget,
-        "splits": arguments.splits,
-        "addresses": arguments.addresses,
-        "limits": arguments.limits,
-        "ehlo": arguments.ehlo,
+        "rate": arguments.rate or None,
     }
     if arguments.dry_run:
-        estimate = toolkit.survey(targets, dry_run=True, **settings)
+        estimate = toolkit.estimate_survey(targets, **asked)
         (print_json if arguments.json else print_frame)(estimate)
         return FINE
     store = toolkit.Store(arguments.store) if arguments.store else None
     if store is not None:
         store.prepare()
-    tables = toolkit.survey(targets, progress=sys.stderr.isatty(), **settings)
+    tables = toolkit.survey(
+        targets,
+        **asked,
+        concurrency=arguments.concurrency,
+        splits=arguments.splits,
+        addresses=arguments.addresses,
+        limits=arguments.limits,
+        ehlo=arguments.ehlo,
+        progress=sys.stderr.isatty(),
+    )
     if arguments.json:
         print_json(tables.support)
     else:
@@ -156,6 +161,18 @@ def store_info(arguments: argparse.Namespace) -> int:
         print_json(overview)
     else:
         print_frame(overview)
+    return FINE
+
+
+def store_compact(arguments: argparse.Namespace) -> int:
+    """`tls-toolkit store compact`: small files joined; how many files each table had, and has."""
+    store = toolkit.Store(arguments.store)
+    before = store.info()
+    store.compact(exclusive=arguments.exclusive)
+    after = store.info()
+    done = before.merge(after, on="table", suffixes=("_before", ""))
+    done = done[["table", "rows", "files_before", "files", "size_bytes_before", "size_bytes"]]
+    (print_json if arguments.json else print_frame)(done)
     return FINE
 
 
@@ -270,7 +287,9 @@ def report(arguments: argparse.Namespace) -> int:
         raise UsageError(
             f"A report needs {error.name}, which is not installed: pip install 'tls-toolkit[notebooks]'."
         ) from error
-    now = arguments.now or _find_present(toolkit.read(arguments.source, since=arguments.since, until=arguments.until))
+    # Read here as well, so that a source that cannot be read, and what is left out of it, is reported at once.
+    tables = toolkit.read(arguments.source, since=arguments.since, until=arguments.until)
+    now = arguments.now or _find_present(tables)
     report.write_report(
         arguments.source,
         arguments.output,
@@ -327,13 +346,21 @@ def lessons(arguments: argparse.Namespace) -> int:
 def demo(arguments: argparse.Namespace) -> int:
     """`tls-toolkit demo`: a lab year, watched."""
     try:
-        from toolkit import report  # noqa: PLC0415  needs the extras `lab` and `notebooks`, which other commands do not
+        from toolkit.report.demo import run_demo  # noqa: PLC0415  needs the extras `lab` and `notebooks`
     except ModuleNotFoundError as error:
         raise UsageError(
             f"The demo needs {error.name}, which is not installed: pip install 'tls-toolkit[lab,notebooks]'."
         ) from error
 
-    report.run_demo(arguments.output, recorded=arguments.recorded, seed=arguments.seed)
+    run_demo(arguments.output, recorded=arguments.recorded, seed=arguments.seed)
+    return FINE
+
+
+def completion(arguments: argparse.Namespace) -> int:
+    """`tls-toolkit completion`: a script for a shell."""
+    from toolkit.cli.completion import make_script  # noqa: PLC0415  the other commands do not need shtab
+
+    print(make_script(arguments.shell))
     return FINE
 
 

@@ -1,4 +1,8 @@
-"""Options: what a command line may say, and which command it asks for."""
+"""Options: what a command line may contain, and which command it asks for.
+
+Nothing here imports pandas or cryptography before the options of a command are needed: `--version`, `--help` and a
+mistyped command are answered at once. `cli/commands.py`, which carries the commands out, is imported last.
+"""
 
 import argparse
 import sys
@@ -11,39 +15,41 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import toolkit
-from toolkit.cli import commands
-from toolkit.collection import Limits
+from toolkit import text
 from toolkit.errors import UsageError
-from toolkit.reference.roots import bundles
-from toolkit.reference.rules import policies
 from toolkit.shipped import example_folder
+from toolkit.targets import PORTS, PRESETS
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
+    from toolkit.collection import Limits
+
+    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
 _LIMITS: Final = {
-    "resolve_seconds": ("--resolve-seconds", "for asking the addresses of a name"),
-    "connect_seconds": ("--connect-seconds", "until connected"),
-    "upgrade_seconds": ("--upgrade-seconds", "for the dialogue before TLS, the server's greeting included"),
-    "answer_seconds": ("--answer-seconds", "from the hello until the server's flight is read"),
-    "total_seconds": ("--total-seconds", "from dialling to the end, however slowly a server sends"),
-    "upgrade_bytes": ("--upgrade-bytes", "bytes accepted from a server before TLS"),
-    "answer_bytes": ("--answer-bytes", "bytes accepted from a server from the hello on"),
-    "concurrency": ("--connections", "connections at a time in all"),
-    "per_host": ("--per-host", "connections at a time to one address"),
-    "max_looks": ("--max-looks", "looks made in all; the rest are rows with the outcome skipped"),
-    "blocked": ("--block", "a host name or a network that is never asked (repeatable)"),
+    "resolve_seconds": ("--resolve-seconds", "to resolve a host name"),
+    "connect_seconds": ("--connect-seconds", "to connect"),
+    "upgrade_seconds": ("--upgrade-seconds", "for the dialogue before TLS, including the server's greeting"),
+    "answer_seconds": ("--answer-seconds", "from the ClientHello until the server's first flight is read"),
+    "total_seconds": ("--total-seconds", "for a whole observation, however slowly the server sends"),
+    "upgrade_bytes": ("--upgrade-bytes", "most bytes read from a server before TLS"),
+    "answer_bytes": ("--answer-bytes", "most bytes read from a server after the ClientHello"),
+    "concurrency": ("--connections", "most simultaneous connections"),
+    "per_host": ("--per-host", "most simultaneous connections to one address"),
+    "max_looks": ("--max-looks", "most observations; the rest become rows with the outcome skipped"),
+    "blocked": ("--block", "a host name or a network that is never contacted (repeatable)"),
 }
-"""Field of `Limits` → its option, and what it says."""
+"""Field of `Limits` → its option and what that sets."""
 
 _SURVEYS_OWN: Final = {"per_host", "max_looks"}
-"""Fields that mean nothing to a survey, which has `--concurrency` and `--budget`."""
+"""Fields that do not apply to a survey, which has `--concurrency` and `--budget`."""
 
 _PATIENCE: Final = tuple(field for field in _LIMITS if field.endswith("_seconds"))
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose help and version are an error where they cannot be written; argparse passes over that."""
+    """A parser that suggests the closest choice, and raises `OSError` where help or version cannot be written."""
 
     def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
         if file is sys.stdout:
@@ -51,139 +57,199 @@ class _Parser(argparse.ArgumentParser):
         else:
             super()._print_message(message, file)
 
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            if hint := text.did_you_mean(str(value), map(str, action.choices or ())):
+                error.message += f".{hint}"
+            raise
+
+
+class _Suggested(tuple[str, ...]):
+    """Names that completion offers for an option; any other word, such as the path of a file, is accepted as well."""
+
+    __slots__ = ()
+
+    def __contains__(self, word: object) -> bool:
+        return True
+
 
 def read_command(argv: Sequence[str] | None) -> Callable[[], int]:
-    """The command that the arguments (without them: the process's) ask for, ready to be carried out.
+    """The command that the arguments (by default the process's own) ask for, ready to be carried out.
 
-    Ends the process with exit code 2 and a word on standard error where they ask for none.
+    Ends the process with exit code 2 and a message on standard error where they do not ask for one.
     """
-    arguments = _parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    # Only the options of the command that is named are needed; `--help` and `--version` take no value.
+    named = next((word for word in words if not word.startswith("-")), "")
+    arguments = make_parser(only=named).parse_args(words)
+    from toolkit.cli import commands  # noqa: PLC0415  imports pandas
+
     if "ehlo" in arguments:
         arguments.limits = _limits(arguments)
-    return partial(arguments.command, arguments)
+    command: Callable[[argparse.Namespace], int] = getattr(commands, arguments.command)
+    return partial(command, arguments)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+def make_parser(*, only: str | None = None) -> argparse.ArgumentParser:
+    """The parser of the command line; from it come the completion scripts and the reference pages.
+
+    `only`: the command whose options are needed; by default every command has its options.
+    """
+    parser: argparse.ArgumentParser = _Parser(
         prog="tls-toolkit",
-        description="Watch TLS over time: what mail and web servers show, kept, asked and charted.",
+        description="Observe TLS servers over time: keep what they show, judge it, and make reports of it.",
         epilog="A TARGET is a service URL (smtp://host:587, https://host), host:port, mx:domain, or a preset "
         "such as google-mail. Exit codes: 0 fine, 1 findings, 2 usage, 3 nothing could be reached, 4 a file could not "
         "be read, 70 the command failed, 74 the output could not be written.",
     )
     parser.add_argument("--version", action="version", version=f"tls-toolkit {toolkit.__version__}")
     known = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    cert = known.add_parser("cert", help="print the certificate that a server shows, as PEM")
-    cert.add_argument("target", metavar="TARGET")
-    cert.add_argument("--chain", action="store_true", help="print every certificate, as served, leaf first")
-    cert.add_argument("--offer", default="any", help="which ClientHello to send (default: any)")
-    cert.add_argument("--connect-to", metavar="HOST:PORT", help="dial this instead of the target's own host")
-    cert.add_argument("--json", action="store_true", help="print rows of `certificates` instead")
-    _add_limits(cert, without={"concurrency", *_SURVEYS_OWN})
-    cert.set_defaults(command=commands.cert)
-
-    observe = known.add_parser("observe", help="look once, and print what was seen")
-    _add_look_options(observe)
-    observe.set_defaults(command=commands.observe)
-
-    collect = known.add_parser("collect", help="look once, and keep what was seen in a store")
-    _add_look_options(collect)
-    collect.add_argument("--store", required=True, metavar="STORE", help="folder (or s3:// URL) of the store")
-    collect.add_argument("--resume", metavar="ROUND", help="make the looks that an interrupted round did not make")
-    collect.set_defaults(command=commands.collect)
-
-    survey = known.add_parser("survey", help="find out what a server accepts, each answer proven")
-    _add_survey_options(survey)
-    survey.set_defaults(command=commands.survey)
-
-    store = known.add_parser("store", help="say what a store holds")
-    store_commands = store.add_subparsers(required=True, metavar="COMMAND")
-    info = store_commands.add_parser("info", help="services, looks, failures and gaps")
-    info.add_argument("store", metavar="STORE")
-    info.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    info.set_defaults(command=commands.store_info)
-
-    check = known.add_parser("check", help="findings of expiry, trust and a policy; exit code 1 when there are any")
-    _add_judging_options(check)
-    check.add_argument("--as-of", type=_instant, metavar="DATE",
-                       help="judge everything by the rules of that day, and chains at that instant; a date without "
-                       "a zone means midnight UTC (default: each row by its own day)")  # fmt: skip
-    check.add_argument("--thresholds", choices=("lifetime", "days"), default="lifetime",
-                       help="a certificate is expiring with a third, a sixth, a twelfth of its lifetime left, or with "
-                       "the classic 30, 14, 7 days (default: lifetime)")  # fmt: skip
-    check.add_argument("--json", action="store_true", help="print JSON: what was judged how, and every verdict")
-    check.set_defaults(command=commands.check)
-
-    report = known.add_parser("report", help="make one HTML file of a source: rotations, expiry, ciphers, findings")
-    _add_judging_options(report)
-    report.add_argument("--output", type=Path, default=Path("report.html"), metavar="FILE",
-                        help="(default: report.html)")  # fmt: skip
-    report.add_argument("--title", help="(default: the source's name)")
-    report.set_defaults(command=commands.report)
-
-    _add_practice_commands(known)
+    for name, (summary, add_options) in _COMMANDS.items():
+        command = _add_command(known, name, summary)
+        if only in (None, name):
+            command.set_defaults(command=name)
+            add_options(command)
     return parser
 
 
-def _add_practice_commands(known: "argparse._SubParsersAction[_Parser]") -> None:
-    """The lab, the lessons and the demo."""
-    lab = known.add_parser("lab", help="run a small internet on loopback, to try the other commands on")
-    lab.add_argument("--scenario", default="year", metavar="NAME", help="of toolkit.lab.NAMES (default: year)")
-    lab.add_argument("--seed", type=int, default=2026, help="of the scenario (default: 2026)")
-    lab.add_argument("--roots", type=Path, metavar="FILE",
-                     help="write the lab's root certificates into this PEM file, for `check --roots`")  # fmt: skip
-    lab.set_defaults(command=commands.lab)
+def _add_command(known: "_Commands", name: str, summary: str) -> argparse.ArgumentParser:
+    return known.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
 
-    lessons = known.add_parser("lessons", help="copy the notebooks and their data into a folder of yours")
-    lessons.add_argument("folder", type=Path, metavar="FOLDER")
-    lessons.set_defaults(command=commands.lessons)
 
-    demo = known.add_parser("demo", help="watch a lab year, execute the notebooks, say what to open")
-    demo.add_argument("--output", type=Path, default=Path("build"), metavar="FOLDER", help="(default: build)")
-    demo.add_argument("--seed", type=int, default=2026, help="of the lab year (default: 2026)")
-    demo.add_argument("--recorded", type=Path, default=example_folder("google-mail"), metavar="FOLDER",
-                      help="recorded mail data for the notebooks (default: the example google-mail)")  # fmt: skip
-    demo.set_defaults(command=commands.demo)
+def _add_cert_options(parser: argparse.ArgumentParser) -> None:
+    _add_targets(parser, "target")
+    parser.add_argument("--chain", action="store_true", help="print every certificate, as served, leaf first")
+    parser.add_argument("--offer", default="any", choices=_offers(), metavar="NAME",
+                        help="the ClientHello to send (default: any)")  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="print rows of `certificates` as JSON instead of PEM")
+    _add_limits(parser, without={"concurrency", *_SURVEYS_OWN})
+
+
+def _add_collect_options(parser: argparse.ArgumentParser) -> None:
+    _add_look_options(parser)
+    parser.add_argument("--store", required=True, metavar="STORE", help="folder or URL (s3://…) of the store")
+    parser.add_argument(
+        "--resume", metavar="ROUND", help="make the observations that an interrupted round did not make"
+    )
+    parser.add_argument("--settle", action="store_true",
+                        help="while a certificate is being replaced, go on until the old one is seen, or bounded below "
+                        "5 %% of the machines")  # fmt: skip
+
+
+def _add_store_options(parser: argparse.ArgumentParser) -> None:
+    known = parser.add_subparsers(required=True, metavar="COMMAND")
+    info = _add_command(known, "info", "print what a store holds: services, observations, failures and gaps")
+    info.add_argument("store", metavar="STORE", help="folder or URL (s3://…) of the store")
+    info.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    info.set_defaults(command="store_info")
+
+    compact = _add_command(known, "compact", "join the small files of a store, and delete those replaced a week ago")
+    compact.add_argument("store", metavar="STORE", help="folder or URL (s3://…) of the store")
+    compact.add_argument("--exclusive", action="store_true",
+                         help="also delete at once what no version of the store needs: give it only while no other "
+                         "process writes to the store")  # fmt: skip
+    compact.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    compact.set_defaults(command="store_compact")
+
+
+def _add_check_options(parser: argparse.ArgumentParser) -> None:
+    _add_judging_options(parser)
+    parser.add_argument("--as-of", type=_instant, metavar="DATE",
+                        help="judge everything by the rules of that day, and chains at that instant; a date without "
+                        "a zone means midnight UTC (default: each row by its own day)")  # fmt: skip
+    parser.add_argument("--thresholds", choices=("lifetime", "days"), default="lifetime",
+                        help="when a certificate is expiring: with a third, a sixth, a twelfth of its lifetime left, "
+                        "or with 30, 14, 7 days left (default: lifetime)")  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="print every verdict, and how it was reached, as JSON")
+
+
+def _add_report_options(parser: argparse.ArgumentParser) -> None:
+    _add_judging_options(parser)
+    parser.add_argument("--output", type=Path, default=Path("report.html"), metavar="FILE",
+                        help="the file to write (default: report.html)")  # fmt: skip
+    parser.add_argument("--title", help="heading of the page (default: the source's name)")
+
+
+def _add_lab_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--scenario", default="year", metavar="NAME",
+                        help="what happens in the lab: a name of toolkit.lab.NAMES (default: year)")  # fmt: skip
+    parser.add_argument("--seed", type=int, default=2026, metavar="N", help="seed of the scenario (default: 2026)")
+    parser.add_argument("--roots", type=Path, metavar="FILE",
+                        help="write the lab's root certificates into this PEM file, for `check --roots`")  # fmt: skip
+
+
+def _add_lessons_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="FOLDER")
+
+
+def _add_demo_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--output", type=Path, default=Path("build"), metavar="FOLDER",
+                        help="the folder to write to (default: build)")  # fmt: skip
+    parser.add_argument("--seed", type=int, default=2026, metavar="N", help="seed of the lab year (default: 2026)")
+    parser.add_argument("--recorded", type=Path, default=example_folder("google-mail"), metavar="FOLDER",
+                        help="recorded mail data for the notebooks (default: the example google-mail)")  # fmt: skip
+
+
+def _add_completion_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"),
+                        help="bash: source the script in ~/.bashrc; zsh: save it as _tls-toolkit in a folder of "
+                        "$fpath; fish: save it as ~/.config/fish/completions/tls-toolkit.fish")  # fmt: skip
 
 
 def _add_look_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("targets", nargs="+", metavar="TARGET")
-    parser.add_argument("--offer", action="append", metavar="NAME", help="a ClientHello to send (repeatable)")
-    parser.add_argument("--samples", type=int, default=1, metavar="N", help="looks at each address (default: 1)")
+    _add_targets(parser, "targets", nargs="+")
+    parser.add_argument("--offer", action="append", choices=_offers(), metavar="NAME",
+                        help="a ClientHello to send (repeatable; default: any)")  # fmt: skip
+    parser.add_argument("--samples", type=int, default=1, metavar="N",
+                        help="observations of each address and offer (default: 1)")  # fmt: skip
     parser.add_argument("--addresses", type=int, metavar="N", help="addresses of each host (default: all)")
-    parser.add_argument("--connect-to", metavar="HOST:PORT", help="dial this instead of the targets' own hosts")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     _add_limits(parser)
 
 
 def _add_survey_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("targets", nargs="+", metavar="TARGET")
+    _add_targets(parser, "targets", nargs="+")
     parser.add_argument("--parts", default="suites,groups,signature_schemes", metavar="LIST",
-                        help="what to ask beside the versions (default: suites,groups,signature_schemes)")  # fmt: skip
-    parser.add_argument("--concurrency", type=int, default=2, metavar="N", help="connections at a time (default: 2)")
+                        help="what to ask about besides versions (default: all of suites,groups,signature_schemes)",
+                        )  # fmt: skip
+    parser.add_argument("--concurrency", type=int, default=2, metavar="N", help="simultaneous connections (default: 2)")
     parser.add_argument("--rate", type=float, default=20.0, metavar="N",
-                        help="connections a second to one address, 0 for no limit (default: 20)")  # fmt: skip
+                        help="connections per second to one address, 0 for no limit (default: 20)")  # fmt: skip
     parser.add_argument("--budget", type=int, default=500, metavar="N",
-                        help="connections to one address at most (default: 500)")  # fmt: skip
+                        help="most connections to one address (default: 500)")  # fmt: skip
     parser.add_argument("--splits", type=int, default=0, metavar="N",
                         help="how often to split long chains of questions, which saves time (default: 0)")  # fmt: skip
     parser.add_argument("--addresses", type=int, metavar="N", help="addresses of each host (default: all)")
-    parser.add_argument("--connect-to", metavar="HOST:PORT", help="dial this instead of the target's own host")
-    parser.add_argument("--store", metavar="STORE", help="keep the survey in this store as well")
-    parser.add_argument("--dry-run", action="store_true", help="say what it would cost, and ask nothing")
+    parser.add_argument("--store", metavar="STORE", help="also keep the survey in this store")
+    parser.add_argument("--dry-run", action="store_true", help="estimate the connections and the time, and open none")
     parser.add_argument("--json", action="store_true", help="print every question and its answer as JSON")
     _add_limits(parser, without=_SURVEYS_OWN)
 
 
+def _add_targets(parser: argparse.ArgumentParser, name: str, *, nargs: str | None = None) -> None:
+    parser.add_argument(name, nargs=nargs, choices=_Suggested((*PRESETS, *(f"{scheme}://" for scheme in PORTS))),
+                        metavar="TARGET", help="service URL, host:port, mx:domain or preset")  # fmt: skip
+    parser.add_argument("--connect-to", metavar="HOST:PORT", help="connect to this instead of the target's own host")
+
+
+def _offers() -> _Suggested:
+    from toolkit import reference  # noqa: PLC0415  reads CSV files
+
+    return _Suggested(reference.offers())
+
+
 def _add_limits(parser: argparse.ArgumentParser, *, without: Collection[str] = ()) -> None:
-    """How to introduce ourselves, and an option for each limit."""
-    group = parser.add_argument_group("patience and limits")
+    """`--ehlo`, and an option for each limit."""
+    from toolkit.collection import Limits  # noqa: PLC0415  imports pandas
+
+    group = parser.add_argument_group("limits")
     group.add_argument("--ehlo", metavar="NAME",
-                       help="the host name or address literal that EHLO and LHLO say (default: this machine's address, "
-                       "and mail.example.com where a server refuses that)")  # fmt: skip
+                       help="host name or address literal to send in EHLO and LHLO (default: this machine's address, "
+                       "or mail.example.com where a server refuses that)")  # fmt: skip
     group.add_argument("--timeout", type=float, metavar="SECONDS",
-                       help="sets every limit in seconds that is not set itself")  # fmt: skip
+                       help="set every limit in seconds that is not set on its own")  # fmt: skip
     defaults = {field.name: field.default for field in fields(Limits)}
     for field, (option, meaning) in _LIMITS.items():
         if field in without:
@@ -198,7 +264,9 @@ def _add_limits(parser: argparse.ArgumentParser, *, without: Collection[str] = (
                            help=f"{meaning} (default: {known})")  # fmt: skip
 
 
-def _limits(arguments: argparse.Namespace) -> Limits:
+def _limits(arguments: argparse.Namespace) -> "Limits":
+    from toolkit.collection import Limits  # noqa: PLC0415  imports pandas
+
     for option, field in (("--timeout", "timeout"), *((option, field) for field, (option, _) in _LIMITS.items())):
         value = getattr(arguments, field, None)
         if isinstance(value, int | float) and not 0 < value < inf:
@@ -211,22 +279,26 @@ def _limits(arguments: argparse.Namespace) -> Limits:
 
 
 def _add_judging_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", metavar="SOURCE", help="a store, or anything else that toolkit.read understands")
-    parser.add_argument("--policy", default="mozilla-intermediate", metavar="NAME",
-                        help=f"{', '.join(sorted(policies()))}, or a CSV file of rules like those in "
-                        "toolkit/reference/policies (default: mozilla-intermediate)")  # fmt: skip
-    parser.add_argument("--roots", default="certifi", metavar="BUNDLE",
-                        help=f"certifi, {', '.join(bundles())}, or a PEM file (default: certifi)")  # fmt: skip
+    from toolkit.reference.roots import bundles  # noqa: PLC0415  imports cryptography
+    from toolkit.reference.rules import policies  # noqa: PLC0415  imports pandas
+
+    parser.add_argument("source", metavar="SOURCE", help="a store, or another path that toolkit.read reads")
+    known, roots = _Suggested(sorted(policies())), _Suggested(("certifi", *bundles()))
+    parser.add_argument("--policy", default="mozilla-intermediate", choices=known, metavar="NAME",
+                        help=f"{', '.join(known)}, or a CSV file of rules like those in toolkit/reference/policies "
+                        "(default: mozilla-intermediate)")  # fmt: skip
+    parser.add_argument("--roots", default="certifi", choices=roots, metavar="BUNDLE",
+                        help=f"{', '.join(roots)}, or a PEM file (default: certifi)")  # fmt: skip
     parser.add_argument("--now", type=_instant, metavar="DATE",
                         help="the day from which days are counted; a date without a zone means midnight UTC "
                         "(default: the present, or the day of --as-of)")  # fmt: skip
     parser.add_argument("--history", action="store_true",
-                        help="judge everything that the source holds; by default what is in service now: of each "
-                        "service the last observations and the last survey")  # fmt: skip
-    for option, holds in (("--since", "not before"), ("--until", "before")):
+                        help="judge every observation of the source (default: what is in service now, by the last "
+                        "observations and the last survey of each service)")  # fmt: skip
+    for option, holds in (("--since", "at or after"), ("--until", "before")):
         parser.add_argument(option, type=_instant, metavar="DATE",
-                            help=f"judge what was seen {holds} that instant, as far as it is dated; a date without a "
-                            "zone means midnight UTC (default: everything)")  # fmt: skip
+                            help=f"judge observations made {holds} that instant, and undated ones; a date without a "
+                            "zone means midnight UTC (default: all)")  # fmt: skip
 
 
 def _instant(words: str) -> datetime:
@@ -234,5 +306,23 @@ def _instant(words: str) -> datetime:
     try:
         instant = datetime.fromisoformat(words)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{words!r} is no date: write 2016-02-11 or 2016-02-11T09:30+01:00") from None
+        raise argparse.ArgumentTypeError(
+            f"{words!r} is not a date: write 2016-02-11 or 2016-02-11T09:30+01:00"
+        ) from None
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+_COMMANDS: Final[dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]]] = {
+    "cert": ("print the certificate that a server presents, as PEM", _add_cert_options),
+    "observe": ("observe each target once, and print the observations", _add_look_options),
+    "collect": ("observe each target once, and keep the observations in a store", _add_collect_options),
+    "survey": ("find out what a server accepts: versions, cipher suites, groups, schemes", _add_survey_options),
+    "store": ("print what a store holds, or compact it", _add_store_options),
+    "check": ("judge expiry, trust and a policy; exit code 1 where there are findings", _add_check_options),
+    "report": ("make one HTML file of a source: rotations, expiry, ciphers, findings", _add_report_options),
+    "lab": ("run a small internet on loopback, to try the other commands on", _add_lab_options),
+    "lessons": ("copy the notebooks and their data into a folder", _add_lessons_options),
+    "demo": ("observe a lab year, execute the notebooks, print which files to open", _add_demo_options),
+    "completion": ("print a script that completes command lines in a shell", _add_completion_options),
+}
+"""Command → its summary, and what adds its options. The function in `cli/commands.py` has the command's name."""

@@ -10,6 +10,6 @@ already, make the same calls, and an interrupt reaches the calling thread, which
 
 from toolkit.collection.limits import Limits
 from toolkit.collection.rounds import collect, observe
-from toolkit.collection.surveys import survey
+from toolkit.collection.surveys import estimate_survey, survey
 
-__all__ = ["Limits", "collect", "observe", "survey"]
+__all__ = ["Limits", "collect", "estimate_survey", "observe", "survey"]

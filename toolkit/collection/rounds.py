@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
 from time import monotonic
-from typing import Final, Literal
+from typing import Final
 
 import pandas as pd
 
@@ -115,7 +115,7 @@ def collect(
     keep_bytes: bool = False,
     ehlo: str | None = None,
     resume: str | None = None,
-    until: Literal["settled"] | None = None,
+    settle: bool = False,
     min_share: float = 0.05,
 ) -> pd.Series:
     """Look at the targets as `observe` does, keep every look in the store, and return the round's end row.
@@ -130,10 +130,10 @@ def collect(
     `resume`: the identifier of a round in the store that did not finish, even before its first look; looks that it
     has already are not made again. Its second end row counts what was done since.
 
-    `until="settled"`: where the store or this round shows that a certificate is being replaced, looks go on beyond
-    `samples` until this round can claim that the old one's share is below `min_share` at 95 %, or shows the old one.
-    That takes 72 looks at 0.05, and more at each later try (`toolkit.collection.settling`); a line is left alone once
-    it is settled. Use it in round after round; looks must be independent, which source affinity breaks.
+    `settle`: where the store or this round shows that a certificate is being replaced, make looks beyond `samples`
+    until this round shows the old certificate, or bounds its share below `min_share` with 95 % confidence. That takes
+    72 looks at 0.05, and more in each later attempt (`toolkit.collection.settling`). A slot that is settled gets no
+    further looks. The looks must be independent; a load balancer with source affinity breaks that.
 
     The row has the columns of `rounds` (data dictionary: `data/README.md`). Raises `UsageError` as `observe` does and
     for an unknown round and what is no store, `StoreError` where the store cannot be written: where that happens in
@@ -169,8 +169,8 @@ def collect(
         known=known,
     )
     name = resume or new_name(clock)
-    if until is not None:
-        plan = replace(plan, settling=_settling(name, until, min_share, store, plan))
+    if settle:
+        plan = replace(plan, settling=_settling(name, min_share, store, plan))
     watched = Round(name, plan, vantage, store.append)
     try:
         watched.watch(progress=progress)
@@ -237,7 +237,7 @@ class Round:
         return {
             "offers": [offer.name for offer in plan.offers],
             "samples": plan.samples,
-            "until": None if plan.settling is None else "settled",
+            "settle": plan.settling is not None,
             "min_share": None if plan.settling is None else plan.settling.min_share,
             "addresses": plan.addresses,
             "limits": asdict(plan.limits) | {"blocked": _count_and_digest(plan.limits.blocked)},
@@ -368,9 +368,7 @@ def _how_to_resume(name: str) -> str:
     return f"resume={name!r} (--resume {name})"
 
 
-def _settling(name: str, until: str, min_share: float, store: Store, plan: Plan) -> Settling:
-    if until != "settled":
-        raise UsageError(f"until={until!r}: only 'settled' is known.")
+def _settling(name: str, min_share: float, store: Store, plan: Plan) -> Settling:
     check_share(min_share)
     settling = Settling(name, min_share)
     # The mail servers of a domain are not known yet: then everything is remembered.

@@ -21,6 +21,7 @@ from toolkit import pem
 from toolkit.errors import ReadError, ReadWarning, UsageError
 from toolkit.files import read_regular
 from toolkit.reference.rows import FOLDER, read_rows
+from toolkit.text import did_you_mean
 
 CERTIFICATE_COLUMNS: Final = ("cert_sha256", "subject", "not_before", "not_after", "der")
 BUNDLE_COLUMNS: Final = ("bundle", "date", "cert_sha256", "source")
@@ -76,8 +77,11 @@ def load_roots(roots: Roots) -> tuple[bytes, ...]:
         return bundles()[str(roots)]
     path = Path(roots)
     if not path.exists() or path.is_dir():
-        known = ", ".join(["certifi", *bundles()])
-        raise UsageError(f"{str(roots)!r} is neither a root bundle ({known}) nor a PEM file.")
+        known = ["certifi", *bundles()]
+        raise UsageError(
+            f"{str(roots)!r} is neither a root bundle ({', '.join(known)}) nor a PEM file."
+            + did_you_mean(str(roots), known)
+        )
     try:
         return split_pem(read_regular(path, most=LARGEST), str(path))
     except OSError as error:

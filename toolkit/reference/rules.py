@@ -16,6 +16,7 @@ from typing import Final
 from toolkit.errors import ReadError, UsageError
 from toolkit.reference.rows import FOLDER, Row, read_rows
 from toolkit.reference.values import find_mistake
+from toolkit.text import did_you_mean
 
 TESTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
@@ -137,8 +138,11 @@ def load_policy(policy: Policy) -> tuple[Rule, ...]:
     """
     if isinstance(policy, Path) or (isinstance(policy, str) and policy not in policies()):
         if not Path(policy).is_file():
-            known = ", ".join(sorted(policies()))
-            raise UsageError(f"{str(policy)!r} is neither a policy ({known}) nor a file of rules.")
+            known = sorted(policies())
+            raise UsageError(
+                f"{str(policy)!r} is neither a policy ({', '.join(known)}) nor a file of rules."
+                + did_you_mean(str(policy), known)
+            )
         return read_rules(Path(policy))
     if isinstance(policy, str):
         return policies()[policy]

@@ -1,6 +1,5 @@
-"""Values of rules: what may stand beside a test, so that a name nobody knows is refused and not silently met."""
+"""Values of rules: what each test accepts, so that an unknown name is refused instead of never matching."""
 
-import difflib
 import re
 from collections.abc import Iterable
 from functools import cache
@@ -11,6 +10,7 @@ from toolkit.reference.algorithms import HASHES, KEY_TYPES, SIGNATURE_ALGORITHMS
 from toolkit.reference.group import groups
 from toolkit.reference.suite import suites
 from toolkit.schema import PROTOCOLS
+from toolkit.text import did_you_mean
 
 WITHOUT_VALUE: Final = frozenset(
     {"present", "match", "match_san", "shared", "positive", "ordered", "encoded", "begins_before_end", "interleaved"}
@@ -20,30 +20,30 @@ _OF_ONE: Final = frozenset(
 )
 _MOST_NAMED: Final = 25
 _MOST: Final = {"days": 36_525, "months": 1_200}
-"""The longest lifetime of a rule, a hundred years: beyond it, calendars end."""
+"""The longest lifetime that a rule may name: a hundred years."""
 
 _OID: Final = re.compile(r"[0-2](?:\.[0-9]{1,40}){1,30}")
 
 
 def find_mistake(subject: str, test: str, value: tuple[str, ...]) -> str | None:
-    """What is wrong with the value of a test, in words that follow it, with what is known; null: nothing.
+    """What is wrong with the value of a test, as the end of a message about it, with the known names; null: nothing.
 
-    >>> find_mistake("cipher", "not_among", ("rc4",)).split(";")[0]
-    "cannot be used: 'rc4' is no cipher, did you mean 'RC4'?"
+    >>> find_mistake("cipher", "not_among", ("rc4",)).split(" Known")[0]
+    "cannot be used: 'rc4' is not a known cipher. Did you mean 'RC4'?"
     >>> find_mistake("cipher", "not_among", ("RC4",))
     """
     if test in WITHOUT_VALUE:
-        return f"cannot be used: {test} takes none" if value else None
-    if not value or not all(value):
-        return (
-            f"cannot be used: {test} of {subject} needs one" if not value else "cannot be used: a part of it is empty"
-        )
+        return f"cannot be used: {test} takes no value" if value else None
+    if not value:
+        return f"cannot be used: {test} of {subject} needs a value"
+    if not all(value):
+        return "cannot be used: a part of it is empty"
     is_single = test in _OF_ONE or (subject, test) == ("strength_bits", "at_least")
     if is_single and len(value) > 1:
         return f"cannot be used: {test} of {subject} takes one value"
     names = [part.partition("=")[0] for part in value] if test == "at_least" else value
     if len(set(names)) < len(names):
-        return "cannot be used: a part of it stands there twice"
+        return "cannot be used: it repeats a part"
     complaints = (_complain(subject, test, part) for part in value)
     return next((f"cannot be used: {complaint}" for complaint in complaints if complaint), None)
 
@@ -60,7 +60,7 @@ def _complain(subject: str, test: str, part: str) -> str | None:
             return None
         return f"{part!r} is not written like 398 days or 39 months, or is longer than a hundred years"
     if test in ("at_least", "octets_at_most"):
-        return None if _is_number(part, most=100_000) else f"{part!r} is no number"
+        return None if _is_number(part, most=100_000) else f"{part!r} is not a number in its range"
     if test in ("issued_by", "rooted_in"):
         return None if "=" in part else f"{part!r} is not an attribute of a name, like CN=Example CA"
     if (subject, test) == ("cipher", "accepted"):
@@ -77,7 +77,7 @@ def _is_number(words: str, *, most: int) -> bool:
 
 @cache
 def _known(subject: str) -> tuple[str, ...]:
-    """The names that mean something for a subject; none where any text may stand (a host, a client)."""
+    """The known names of a subject; empty where any text is allowed (a host, a client)."""
     key_types = [name for name, _ in KEY_TYPES.values()]
     hashes = ["MD2", "MD4", "MD5", *HASHES.values()]
     names: dict[str, Iterable[str]] = {
@@ -98,9 +98,6 @@ def _known(subject: str) -> tuple[str, ...]:
 def _unknown(kind: str, part: str, known: tuple[str, ...]) -> str | None:
     if part in known:
         return None
-    by_folded = {name.casefold(): name for name in known}
-    meant = [by_folded[near] for near in difflib.get_close_matches(part.casefold()[:80], by_folded, n=1, cutoff=0.5)]
-    words = f"{part[:80]!r} is no {kind}" + "".join(f", did you mean {name!r}?" for name in meant)
-    if len(known) <= _MOST_NAMED:
-        return f"{words}; known: {', '.join(known)}"
-    return f"{words}; {len(known)} are known, such as {known[0]}"
+    is_short = len(known) <= _MOST_NAMED
+    listed = f"Known: {', '.join(known)}" if is_short else f"{len(known)} are known, such as {known[0]}"
+    return f"{part[:80]!r} is not a known {kind}.{did_you_mean(part, known)} {listed}"

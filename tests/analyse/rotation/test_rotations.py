@@ -106,8 +106,16 @@ def test_distances_inherit_both_ends():
             row["predecessor_not_after"] - row["start_max_at"],
             row["predecessor_not_after"] - row["start_min_at"],
         ),
-        ("shelf", row["start_min_at"] - row["successor_not_before"], row["start_max_at"] - row["successor_not_before"]),
-        ("tail", row["predecessor_not_after"] - row["done_max_at"], row["predecessor_not_after"] - row["done_min_at"]),
+        (
+            "deployment_delay",
+            row["start_min_at"] - row["successor_not_before"],
+            row["start_max_at"] - row["successor_not_before"],
+        ),
+        (
+            "margin",
+            row["predecessor_not_after"] - row["done_max_at"],
+            row["predecessor_not_after"] - row["done_min_at"],
+        ),
     ):
         assert (row[f"{what}_min_days"], row[f"{what}_max_days"]) == pytest.approx((least / DAY, most / DAY))
 
@@ -225,7 +233,9 @@ def test_from_sightings_the_certain_ends_and_one_machine():
     assert from_sightings[CLAIMS].isna().all(axis=None)
     assert from_sightings["unseen_sha256"].tolist() == [None, None]
     told = [
-        name for name in DTYPES if name not in CLAIMS and not name.startswith(("lead_max", "shelf_min", "tail_min"))
+        name
+        for name in DTYPES
+        if name not in CLAIMS and not name.startswith(("lead_max", "deployment_delay_min", "margin_min"))
     ]
     told = [
         name for name in told if name not in ("looks_before", "looks_after", "is_sticky_suspected", "unseen_sha256")

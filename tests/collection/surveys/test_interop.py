@@ -55,7 +55,7 @@ def folder() -> Iterator[Path]:
 def found(port: int, scheme: str = "tls", **settings: object) -> Tables:
     target = parse_target(f"{scheme}://mail.interop.test:9999", connect_to=f"127.0.0.1:{port}")
     given = {"rate": None, "concurrency": 8, "pause_seconds": 0, "progress": False, "parts": ("suites",)} | settings
-    tables = survey(target, **given)  # type: ignore[call-overload]  # the settings of a test are a dict
+    tables = survey(target, **given)  # type: ignore[arg-type]  # the settings of a test are a dict
     assert isinstance(tables, Tables)
     end = tables.rounds.iloc[-1]
     assert end["connections"] <= end["connections_bound"] + 8

@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import toolkit
@@ -12,6 +13,7 @@ from tests.collection.surveys.serving import accidents, serving
 from toolkit import schema
 from toolkit.cli import main
 from toolkit.cli.codes import NOTHING_REACHED
+from toolkit.collection.surveys.offers import asked_groups
 from toolkit.errors import UsageError
 from toolkit.targets import Target, parse_target
 
@@ -82,9 +84,18 @@ def test_only_what_is_wanted_is_asked(target: Target) -> None:
     assert set(tables.support.loc[tables.support["key_type"].notna(), "key_type"]) >= {"RSA"}
 
 
-def test_a_dry_run_asks_nothing() -> None:
-    # The name has no address, so a look would end as a row.
-    (row,) = toolkit.survey("https://mail.invalid", dry_run=True, rate=10, budget=100).to_dict("records")
+def test_an_estimate_bounds_what_a_survey_needs(target: Target, surveyed: toolkit.Tables) -> None:
+    (row,) = toolkit.estimate_survey(target, rate=None).to_dict("records")
+    support = surveyed.support
+    asked = support[support[["suite", "group", "signature_scheme"]].notna().any(axis=1)]
+    # The server accepts no DHE suite, so it is not asked about finite fields in TLS 1.2.
+    assert row["questions"] == len(asked) + len(asked_groups("TLS 1.2", is_finite_field=True))
+    assert row["connections_min"] <= surveyed.rounds["connections"].iloc[-1] <= row["connections_max"]
+    assert pd.isna(row["seconds_typical"])
+
+
+def test_an_estimate_stays_within_the_budget() -> None:
+    (row,) = toolkit.estimate_survey("https://mail.invalid", rate=10, budget=100).to_dict("records")
     assert row["service"] == "https://mail.invalid:443"
     counts = [row[f"connections_{kind}"] for kind in ("min", "typical", "wide", "max")]
     assert counts == sorted(counts)
@@ -98,7 +109,13 @@ def test_a_dry_run_asks_nothing() -> None:
 )
 def test_a_bad_call_is_refused(settings: dict[str, object]) -> None:
     with pytest.raises(UsageError):
-        toolkit.survey("https://mail.example", **settings)  # type: ignore[call-overload]  # that is the test
+        toolkit.survey("https://mail.example", **settings)  # type: ignore[arg-type]  # that is the test
+
+
+@pytest.mark.parametrize("settings", [{"budget": 0}, {"rate": 0}, {"parts": ("cakes",)}, {"parts": "suites"}])
+def test_a_bad_estimate_is_refused(settings: dict[str, object]) -> None:
+    with pytest.raises(UsageError):
+        toolkit.estimate_survey("https://mail.example", **settings)  # type: ignore[arg-type]  # that is the test
 
 
 def test_a_closed_port_leaves_everything_untested() -> None:

@@ -5,7 +5,7 @@ again once something is known to be accepted, long hellos are checked, and whose
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Sequence
 from functools import partial
 from typing import Final, Literal
 
@@ -28,6 +28,7 @@ from toolkit.collection.surveys.offers import (
     signs,
 )
 from toolkit.collection.surveys.verdicts import judge
+from toolkit.errors import UsageError
 from toolkit.reference import Offer, groups, suites
 from toolkit.schema import PROTOCOLS
 
@@ -250,6 +251,20 @@ def count_questions(parts: tuple[Part, ...]) -> int:
     counted = {"suites": len(PROTOCOLS), "groups": 3}
     counted["signature_schemes"] = sum(len(schemes_by_key(protocol)) for protocol in ("TLS 1.2", "TLS 1.3"))
     return sum(counted[part] for part in parts)
+
+
+def chosen_parts(parts: Sequence[Part]) -> tuple[Part, ...]:
+    """The parts in the order in which they are asked, `suites` always among them; `UsageError` for an unknown part."""
+    if isinstance(parts, str) or any(part not in PARTS for part in parts):
+        raise UsageError(f"parts={parts!r}: give a list of some of {', '.join(map(repr, PARTS))}.")
+    return tuple(part for part in PARTS if part == "suites" or part in parts)
+
+
+def check_positive(**numbers: float | None) -> None:
+    """`UsageError` for a number that is not above 0; null stands for no limit."""
+    for name, number in numbers.items():
+        if number is not None and not number > 0:
+            raise UsageError(f"{name}={number}: must be greater than 0.")
 
 
 def _build_schemes(protocol: str, accepted: Codes, shape: Shape, asked: Codes) -> Offer:

@@ -4,9 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import date, datetime
-from typing import Final, Literal, overload
-
-import pandas as pd
+from typing import Final
 
 from toolkit import schema
 from toolkit.collection.engine import Engine, Expanded, Plan
@@ -14,69 +12,16 @@ from toolkit.collection.limits import POLITE, Limits
 from toolkit.collection.names import Resolver
 from toolkit.collection.progress import Bar
 from toolkit.collection.rounds import Round, Targets, make_plan, new_name, now
-from toolkit.collection.surveys.course import PARTS, Part, count_questions
+from toolkit.collection.surveys.course import PARTS, Part, check_positive, chosen_parts, count_questions
 from toolkit.collection.surveys.engine import Pace, SurveyEngine
 from toolkit.collection.surveys.interview import Manner
-from toolkit.collection.surveys.offers import asked_groups, asked_schemes, asked_suites
 from toolkit.collection.surveys.rows import support_rows
 from toolkit.errors import UsageError
 from toolkit.reference import Offer
 from toolkit.tables import Tables
-from toolkit.targets import expand_targets
 
 _OFFER: Final = Offer("survey", None, date(2026, 11, 24), (), (), (), (), (), (), "the question of the moment")
 """Stands for all hellos of a survey where none was sent: its name is what such a row needs."""
-
-_MODERN: Final = {"suites": 18, "groups": 18, "signature_schemes": 24}
-_WIDE: Final = {"suites": 170, "groups": 25, "signature_schemes": 25}
-"""Handshakes that were needed: nginx with both kinds of certificate as it is configured today; JSSE with everything."""
-
-_CONTROLS: Final = 4
-"""Handshakes beside those of a question: the order of preference, and three where silence is to be a refusal."""
-
-
-@overload
-def survey(
-    targets: Targets,
-    *,
-    parts: Sequence[Part] = ...,
-    concurrency: int = ...,
-    rate: float | None = ...,
-    budget: int = ...,
-    splits: int = ...,
-    pause_seconds: float = ...,
-    addresses: int | None = ...,
-    limits: Limits = ...,
-    vantage: str | None = ...,
-    clock: Callable[[], datetime] = ...,
-    resolver: Resolver | None = ...,
-    progress: bool = ...,
-    keep_bytes: bool = ...,
-    ehlo: str | None = ...,
-    dry_run: Literal[False] = ...,
-) -> Tables: ...
-
-
-@overload
-def survey(
-    targets: Targets,
-    *,
-    parts: Sequence[Part] = ...,
-    concurrency: int = ...,
-    rate: float | None = ...,
-    budget: int = ...,
-    splits: int = ...,
-    pause_seconds: float = ...,
-    addresses: int | None = ...,
-    limits: Limits = ...,
-    vantage: str | None = ...,
-    clock: Callable[[], datetime] = ...,
-    resolver: Resolver | None = ...,
-    progress: bool = ...,
-    keep_bytes: bool = ...,
-    ehlo: str | None = ...,
-    dry_run: Literal[True],
-) -> pd.DataFrame: ...
 
 
 def survey(
@@ -96,8 +41,7 @@ def survey(
     progress: bool = True,
     keep_bytes: bool = False,
     ehlo: str | None = None,
-    dry_run: bool = False,
-) -> Tables | pd.DataFrame:
+) -> Tables:
     """Find out what each target accepts: versions, suites, groups, signature schemes, certificates, preferences.
 
     Each handshake offers one version and everything in question that is still open; it proves one acceptance or
@@ -127,34 +71,19 @@ def survey(
     those of one kind of key. Each handshake is a row of `observations` with the offer `survey`, and `rounds` has at
     its end `connections` beside `connections_bound`, the fewest that the questions and their controls allow.
 
-    `dry_run=True` asks nothing and returns what it would cost, a frame with one row per service: `service` (string),
-    `connections_min`, `connections_typical`, `connections_wide`, `connections_max` (Int64, per address: nothing
-    accepted, a server of today, one with everything switched on, everything there is, all within the budget) and
-    `seconds_typical`, `seconds_wide` (Float64 [s], at the given rate; null without one).
-
     Raises `UsageError` for what makes no sense; never for what a server or network does. Ctrl-C ends the survey
     early and returns what was found out; the rest is `untested`.
-
-    >>> survey("smtp://mail.example:25", dry_run=True)["connections_min"].tolist()
-    [6]
 
     >>> import toolkit
     >>> found = toolkit.survey("tls://127.0.0.1:1", progress=False)
     >>> found.observations["outcome"].unique().tolist(), found.support["state"].unique().tolist()
     (['port_closed'], ['untested'])
     """
-    for name, number in (("concurrency", concurrency), ("budget", budget), ("rate", rate)):
-        if number is not None and not number > 0:
-            raise UsageError(f"{name}={number}: must be greater than 0.")
+    asked = chosen_parts(parts)
+    check_positive(concurrency=concurrency, budget=budget, rate=rate)
     for name, number in (("splits", splits), ("pause_seconds", pause_seconds)):
         if number < 0:
             raise UsageError(f"{name}={number}: must not be negative.")
-    unknown = [part for part in parts if part not in PARTS]
-    if unknown or isinstance(parts, str):
-        raise UsageError(f"parts={parts!r}: write some of {PARTS}.")
-    asked: tuple[Part, ...] = tuple(part for part in PARTS if part == "suites" or part in parts)
-    if dry_run:
-        return _estimate(targets, asked, budget, rate)
     plan = make_plan(
         targets,
         (_OFFER,),
@@ -231,26 +160,3 @@ class SurveyRound(Round):
                 rows += support_rows(each, round_=self._name, observed_at=each.ended_at or self._plan.clock())
             # Nothing is asked, looked at or shown twice here, so repeats need not be searched for.
             self.found = Tables(support=schema.frame("support", rows), **self._rows.frames(self._phases))
-
-
-def _estimate(targets: Targets, parts: tuple[Part, ...], budget: int, rate: float | None) -> pd.DataFrame:
-    questions = [asked_suites(protocol) for protocol in schema.PROTOCOLS[1:]]
-    if "groups" in parts:
-        questions += [asked_groups("TLS 1.3"), asked_groups("TLS 1.2"), asked_groups("TLS 1.2", is_finite_field=True)]
-    if "signature_schemes" in parts:
-        questions += [asked_schemes("TLS 1.3"), asked_schemes("TLS 1.2")]
-    counts = {
-        "connections_min": len(schema.PROTOCOLS),
-        "connections_typical": sum(_MODERN[part] for part in parts),
-        "connections_wide": sum(_WIDE[part] for part in parts),
-        "connections_max": 1 + sum(len(question) + 1 for question in questions) + _CONTROLS * (1 + len(questions)),
-    }
-    rows = []
-    for target in expand_targets(targets):
-        row: dict[str, object] = {"service": target.service}
-        row |= {name: min(count, budget) for name, count in counts.items()}
-        for kind in ("typical", "wide"):
-            row[f"seconds_{kind}"] = None if rate is None else min(counts[f"connections_{kind}"], budget) / rate
-        rows.append(row)
-    dtypes = {"service": "string"} | dict.fromkeys(counts, "Int64")
-    return pd.DataFrame(rows).astype(dtypes | {"seconds_typical": "Float64", "seconds_wide": "Float64"})

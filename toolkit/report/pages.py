@@ -1,0 +1,164 @@
+"""Notebooks executed and made into HTML pages that load nothing."""
+
+import base64
+import re
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import chdir
+from pathlib import Path
+from typing import Final
+
+import nbconvert
+import nbformat
+import papermill
+from nbclient.exceptions import DeadKernelError
+from papermill.exceptions import PapermillExecutionError
+from tqdm.auto import tqdm
+
+from toolkit import text
+from toolkit.errors import ToolkitError
+
+_OFFLINE: Final = """\
+{%- extends "lab/index.html.j2" -%}
+{%- block html_head_js -%}
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'" />
+{%- endblock -%}
+{%- block jupyter_widgets -%}{%- endblock -%}
+{%- block html_head_js_mathjax -%}{%- endblock -%}
+{%- block html_head_js_mermaidjs -%}{%- endblock -%}
+{%- block html_head_css -%}
+<style>
+  body.jp-Notebook { padding: 1rem; }
+  main { max-width: 74rem; margin: 0 auto; }
+  .jp-MarkdownOutput { padding-left: 0; }
+  .jp-RenderedHTMLCommon table { margin-left: 0; font-variant-numeric: tabular-nums; }
+  main .jp-RenderedHTMLCommon.jp-RenderedHTMLCommon :is(td, th) { text-align: left; vertical-align: top; }
+  .jp-OutputArea-output { overflow-x: auto; }
+  @page { size: A4; margin: 14mm 12mm; }
+  @media print {
+    html, body.jp-Notebook { padding: 0; height: auto; overflow: visible; }
+    main { max-width: none; }
+    body, main .jp-RenderedHTMLCommon { font-size: 9pt; line-height: 1.35; }
+    main .jp-RenderedHTMLCommon table { table-layout: auto; max-width: 100%; font-size: 7pt; }
+    main .jp-RenderedHTMLCommon.jp-RenderedHTMLCommon :is(td, th) { padding: 1.5pt 3pt; }
+    main .jp-Cell, main :is(.jp-Cell-inputWrapper, .jp-Cell-outputWrapper, .jp-InputArea, .jp-InputArea-editor,
+      .jp-OutputArea, .jp-OutputArea-child, .jp-OutputArea-output) {
+      display: block; overflow: visible; page-break-inside: auto; break-inside: auto; }
+    main .jp-Cell { padding: 1mm 0; }
+    main .jp-Cell-inputWrapper { break-inside: avoid; break-after: avoid; }
+    main :is(.jp-OutputPrompt, .jp-InputPrompt, .jp-Collapser) { display: none; }
+    main pre, main .highlight pre { font-size: 7.5pt; white-space: pre-wrap; overflow-wrap: anywhere; }
+    main :is(h1, h2, h3, .jp-MarkdownCell) { break-after: avoid; }
+    main :is(tr, img) { break-inside: avoid; }
+    main img { max-width: 100%; max-height: 120mm; }
+    main table + p { break-before: avoid; }
+    thead { display: table-header-group; }
+  }
+</style>
+{%- endblock -%}
+"""
+"""nbconvert's page without scripts, and with a policy that forbids browsers to load or run anything."""
+
+NOTEBOOKS_AT_ONCE: Final = 2
+"""Notebooks executed at the same time, one kernel each."""
+
+
+def execute_notebooks(notebooks: Iterable[Path], output: Path, *, parameters: dict[str, object]) -> list[Path]:
+    """Execute the notebooks of a folder with the parameters; the HTML files, in the same order.
+
+    HTML and PNG files are written to `output`. The current folder of the process is the notebooks' folder meanwhile:
+    kernels start in it, and the notebooks name their data relative to it.
+    """
+    listed = [notebook.resolve() for notebook in notebooks]
+    output = output.resolve()
+    with chdir(listed[0].parent), ThreadPoolExecutor(NOTEBOOKS_AT_ONCE) as pool:
+        made = pool.map(lambda notebook: execute_notebook(notebook, output, parameters=parameters), listed)
+        return list(tqdm(made, total=len(listed), desc="Executing notebooks", unit="notebook"))
+
+
+def execute_notebook(notebook: Path, output: Path, *, parameters: dict[str, object]) -> Path:
+    """Execute one notebook in the current folder; the HTML file, next to which its charts are written as PNG.
+
+    Raises `ToolkitError`, naming the notebook and the error, where a cell fails; and where nbconvert's templates are
+    not found.
+    """
+    exporter = load_exporter(has_code=True)
+    executed = output / notebook.name
+    try:
+        document = run_notebook(notebook, parameters=parameters, executed=executed)
+    except PapermillExecutionError as error:
+        raise ToolkitError(f"{notebook.name} failed: {error.ename}: {error.evalue}. See {executed}.") from error
+    written = executed.with_suffix(".html")
+    page = render_page(document, exporter, title=notebook.stem)
+    # Lessons link to notebooks and to the glossary; their pages link to each other.
+    written.write_text(re.sub(r'href="([\w-]+)\.(?:ipynb|md)"', r'href="\1.html"', page), encoding="utf-8")
+    executed.unlink()
+    for number, picture in enumerate(_pictures(document), 1):
+        executed.with_name(f"{notebook.stem}-{number}.png").write_bytes(picture)
+    return written
+
+
+def write_markdown(markdown: Path, output: Path) -> None:
+    """Write a Markdown file, such as the glossary, as the HTML file `output` in the style of the notebooks."""
+    document = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(markdown.read_text(encoding="utf-8"))])
+    page = render_page(document, load_exporter(has_code=True), title=markdown.stem)
+    output.write_text(page, encoding="utf-8")
+
+
+def run_notebook(
+    notebook: Path, *, parameters: dict[str, object], executed: Path | None = None
+) -> nbformat.NotebookNode:
+    """The notebook with its outputs, executed in the current folder.
+
+    `executed`: a file to save it in, also where a cell fails. Raises papermill's `PapermillExecutionError` where a cell
+    fails, and `ToolkitError` where the kernel ends by itself.
+    """
+    try:
+        document: nbformat.NotebookNode = papermill.execute_notebook(
+            str(notebook),
+            str(executed) if executed else None,
+            parameters=parameters,
+            progress_bar=False,
+            # The kernel's own messages (its transport, its shutdown) would break our progress bar; an error in a cell
+            # is raised regardless. Charts are embedded in the page whatever MPLBACKEND says.
+            extra_arguments=["--IPKernelApp.log_level=CRITICAL", "--matplotlib=inline"],
+        )
+    except DeadKernelError as error:
+        raise ToolkitError(
+            f"{notebook.name} failed: its kernel ended by itself. It may have run out of memory: choose a shorter time "
+            "with --since and --until."
+        ) from error
+    return document
+
+
+def load_exporter(*, has_code: bool) -> nbconvert.HTMLExporter:
+    """The converter of notebooks to pages. Raises `ToolkitError` where nbconvert's templates are not found."""
+    try:
+        return nbconvert.HTMLExporter(
+            raw_template=_OFFLINE,
+            exclude_input=not has_code,
+            exclude_input_prompt=not has_code,
+            exclude_output_prompt=not has_code,
+            exclude_anchor_links=not has_code,
+            extra_template_basedirs=[],  # by default the current folder, whose templates may be anything
+        )
+    except ValueError as error:
+        raise ToolkitError(
+            f"nbconvert does not find its templates ({str(error).splitlines()[0]}). They are installed under "
+            "share/jupyter: reinstall it (pip install --force-reinstall nbconvert), or set JUPYTER_PATH to that folder."
+        ) from error
+
+
+def render_page(document: nbformat.NotebookNode, exporter: nbconvert.HTMLExporter, *, title: str) -> str:
+    """The executed notebook as one HTML page that loads and runs nothing, whatever its outputs hold."""
+    document.metadata["title"] = text.plain(title)
+    page, _ = exporter.from_notebook_node(document)
+    return str(page)
+
+
+def _pictures(document: nbformat.NotebookNode) -> Iterable[bytes]:
+    for cell in document.cells:
+        for output in cell.get("outputs", ()):
+            picture = output.get("data", {}).get("image/png")
+            if picture is not None:
+                yield base64.b64decode(picture)
