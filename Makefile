@@ -8,6 +8,7 @@ help:
 	@echo 'make demo        set up, watch a lab year, execute the notebooks, say what to open'
 	@echo 'make test        set up, run every test'
 	@echo 'make notebooks   open the notebooks in JupyterLab'
+	@echo 'make book        build the documentation site into build/book'
 	@echo 'make check       ruff, mypy and the import rules'
 	@echo 'make bench       measure speed beside what one would otherwise use'
 	@echo 'make bench-rotation  how often the claims on rotations hold, causes, and speed'
@@ -62,6 +63,9 @@ test: .venv/ready
 notebooks: .venv/runs
 	@$(BIN)/jupyter lab notebooks
 
+book: .venv/ready
+	@$(BIN)/python -m notebooks.book build/book
+
 check: .venv/ready
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -84,4 +88,4 @@ lock: .venv/ready
 LOCK = $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
   --no-header --no-annotate --strip-extras --allow-unsafe
 
-.PHONY: help demo test notebooks check bench bench-rotation lock
+.PHONY: help demo test notebooks book check bench bench-rotation lock

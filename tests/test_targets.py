@@ -178,3 +178,14 @@ def test_schemes_have_ports_and_ports_have_schemes() -> None:
     assert set(SCHEMES_OF_PORTS.values()) <= set(PORTS)
     for services in PRESETS.values():
         assert all(parse_target(service).service == service for service in services)
+
+
+def test_a_target_shows_its_service_and_what_is_unusual() -> None:
+    assert repr(parse_target("https://mx.example.org")) == "Target('https://mx.example.org:443')"
+    dialled = parse_target("smtp://mx.lab.test:25", connect_to="127.0.0.1:2525")
+    assert repr(dialled) == "Target('smtp://mx.lab.test:25', connect_to=('127.0.0.1', 2525), source='lab')"
+    assert repr(Target("https", "192.0.2.1", 443, "a.test")) == "Target('https://192.0.2.1:443', server_name='a.test')"
+    hostile = Target("smtp", chr(27) + "[2J<script>" + "x" * 9999, 25)
+    assert chr(27) not in repr(hostile)
+    assert len(repr(hostile)) < 400
+    assert "<script>" not in hostile._repr_html_()

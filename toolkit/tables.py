@@ -45,11 +45,10 @@ class Tables:
     rounds: pd.DataFrame
 
     def __repr__(self) -> str:
-        return "\n".join(["Tables", *(f"  {name:<12}  {words}" for name, words in self._describe().items())])
+        return text.listing("Tables", self._describe())
 
     def _repr_html_(self) -> str:
-        rows = "".join(f"<tr><th>{name}</th><td>{words}</td></tr>" for name, words in self._describe().items())
-        return f'<table style="text-align: left">{rows}</table>'
+        return text.html_listing("Tables", self._describe())
 
     def _describe(self) -> dict[str, str]:
         """What each frame holds, in numbers, dates and the kind of its source."""

@@ -8,12 +8,13 @@ import ipaddress
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Final
 
 import idna
 
 from toolkit.errors import UsageError
+from toolkit.text import for_html, for_terminal
 
 PORTS: Final = {
     "smtp": 25,
@@ -79,7 +80,7 @@ _LONGEST: Final = 1000
 """Characters of a host as it is given. A name in DNS has 253, and Unicode mapped by UTS 46 becomes hardly shorter."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Target:
     """One service to look at, and how.
 
@@ -108,6 +109,19 @@ class Target:
     def __str__(self) -> str:
         return self.service
 
+    def __repr__(self) -> str:
+        """The service, and what is not usual for it."""
+        usual = Target(self.scheme, self.host, self.port, None if _address(self.host) else self.host)
+        unusual = [
+            f", {field.name}={getattr(self, field.name)!r}"
+            for field in fields(self)
+            if getattr(self, field.name) != getattr(usual, field.name)
+        ]
+        return for_terminal(f"Target({self.service!r}{''.join(unusual)})")
+
+    def _repr_html_(self) -> str:
+        return f"<code>{for_html(repr(self))}</code>"
+
 
 @dataclass(frozen=True, slots=True)
 class MailDomain:
@@ -135,7 +149,9 @@ def parse_target(text: str, *, connect_to: str | None = None) -> Target:
 
     >>> import toolkit
     >>> toolkit.parse_target("https://[::1]:8443")
-    Target(scheme='https', host='::1', port=8443, server_name=None, connect_to=None, source='live')
+    Target('https://[::1]:8443')
+    >>> toolkit.parse_target("mx.lab.test:25", connect_to="127.0.0.1:2525")
+    Target('smtp://mx.lab.test:25', connect_to=('127.0.0.1', 2525), source='lab')
     """
     if text.strip() in PRESETS:
         raise UsageError(f"{text!r} is a preset; name one of its services: {', '.join(PRESETS[text.strip()])}.")

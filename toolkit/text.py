@@ -10,7 +10,7 @@ import difflib
 import html
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 LIMIT = 300
@@ -102,6 +102,25 @@ def for_html(value: object, *, limit: int = LIMIT) -> str:
     '&lt;b onclick=&quot;x&quot;&gt;'
     """
     return html.escape(plain(value, limit=limit), quote=True)
+
+
+def listing(title: str, entries: Mapping[str, str]) -> str:
+    """The title and, indented below it, one line per entry: what the `repr` of a collection of data shows.
+
+    >>> print(listing("Store('kept')", {"observations": "3 rows", "rounds": "0 rows"}))
+    Store('kept')
+      observations  3 rows
+      rounds        0 rows
+    """
+    width = max(map(len, entries), default=0)
+    lines = (f"  {name:<{width}}  {for_terminal(words)}" for name, words in entries.items())
+    return "\n".join([for_terminal(title), *lines])
+
+
+def html_listing(title: str, entries: Mapping[str, str]) -> str:
+    """The same as an HTML table, for notebooks."""
+    rows = "".join(f"<tr><th>{for_html(name)}</th><td>{for_html(words)}</td></tr>" for name, words in entries.items())
+    return f'<table style="text-align: left"><caption>{for_html(title)}</caption>{rows}</table>'
 
 
 def for_matplotlib(value: object, *, limit: int = LIMIT) -> str:

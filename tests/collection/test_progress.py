@@ -10,8 +10,8 @@ import toolkit
 from tests.collection.surveys.model import Model
 from tests.collection.surveys.serving import serving
 from toolkit.collection.progress import Bar
-from toolkit.collection.surveys.course import Course
-from toolkit.collection.surveys.interview import Interview, Manner
+from toolkit.collection.surveys.address import AddressSurvey
+from toolkit.collection.surveys.prober import Prober, Strategy
 from toolkit.reference import Offer
 from toolkit.targets import parse_target
 from toolkit.wire import Answer
@@ -43,7 +43,7 @@ def test_a_bar_begins_with_a_total_and_may_change_it(capsys: pytest.CaptureFixtu
     assert "2/8" in capsys.readouterr().err
 
 
-def test_a_survey_counts_questions_from_none_to_all(shown: list[tuple[int, int]]) -> None:
+def test_a_survey_counts_topics_from_none_to_all(shown: list[tuple[int, int]]) -> None:
     with serving("ECDHE+AESGCM", ssl.TLSVersion.TLSv1_2) as port:
         target = parse_target("https://mail.example", connect_to=f"127.0.0.1:{port}")
         tables = toolkit.survey(target, rate=None, pause_seconds=0, progress=True)
@@ -53,20 +53,20 @@ def test_a_survey_counts_questions_from_none_to_all(shown: list[tuple[int, int]]
     assert shares[-1] == 1
 
 
-def test_half_of_the_connections_are_about_half_of_the_questions() -> None:
+def test_half_of_the_connections_are_about_half_of_the_topics() -> None:
     shares: list[float] = []
 
     class Watched(Model):
         def answer(self, offer: Offer) -> Answer:
-            shares.append(course.answered / course.asked)
+            shares.append(survey.answered_topics / survey.topics)
             return super().answer(offer)
 
     model = Watched({"TLS 1.2": (0xC030, 0xC02F, 0xC02B, 0xC013), "TLS 1.3": (0x1302, 0x1301)})
-    course = Course(Interview(model.ask, Manner()))
-    asyncio.run(course.run())
+    survey = AddressSurvey(Prober(model.ask, Strategy()))
+    asyncio.run(survey.run())
     assert shares[0] == 0
     assert 0.2 < shares[len(shares) // 2] < 0.8
-    assert (course.answered, shares) == (course.asked, sorted(shares))
+    assert (survey.answered_topics, shares) == (survey.topics, sorted(shares))
 
 
 def test_a_round_counts_looks_of_targets_whose_addresses_are_not_known_yet(shown: list[tuple[int, int]]) -> None:

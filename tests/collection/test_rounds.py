@@ -15,8 +15,8 @@ import pytest
 
 from tests.collection.servers import Loopback
 from tests.conftest import ROOT
-from toolkit.collection import Limits, collect, observe, rounds
-from toolkit.collection.observation import Look, Question
+from toolkit.collection import Limits, collect, observe, recorder
+from toolkit.collection.observation import Look, LookRequest
 from toolkit.collection.rows import Rows
 from toolkit.errors import StoreError, UsageError
 from toolkit.reference import offers
@@ -128,7 +128,7 @@ def test_only_a_round_that_is_there_can_be_continued(store: Store) -> None:
 def test_batches_are_kept_as_the_round_goes(
     loopback: Loopback, brief: Limits, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(rounds, "_BATCH_LOOKS", 2)
+    monkeypatch.setattr(recorder, "_BATCH_LOOKS", 2)
     appended: list[Tables] = []
 
     class Watched(Store):
@@ -145,7 +145,7 @@ def test_batches_are_kept_as_the_round_goes(
 def test_a_store_that_fails_ends_the_round_and_says_so(
     loopback: Loopback, brief: Limits, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(rounds, "_BATCH_LOOKS", 1)
+    monkeypatch.setattr(recorder, "_BATCH_LOOKS", 1)
     store = Store(tmp_path / "s")
     collect(f"smtp://127.0.0.1:{loopback.serve(busy)}", store, limits=brief, progress=False)
 
@@ -161,7 +161,7 @@ def test_a_store_that_fails_ends_the_round_and_says_so(
 def test_a_store_that_fails_once_loses_no_look(
     loopback: Loopback, brief: Limits, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(rounds, "_BATCH_LOOKS", 2)
+    monkeypatch.setattr(recorder, "_BATCH_LOOKS", 2)
 
     class Failing(Store):
         appends = 0
@@ -254,7 +254,7 @@ def test_a_clock_that_fails_loses_nothing_that_was_seen(loopback: Loopback, stor
 
 _KILLED = """
 import sys
-from toolkit.collection import Limits, collect, rounds
+from toolkit.collection import Limits, collect, recorder
 from toolkit.store import Store
 
 class Telling(Store):
@@ -262,7 +262,7 @@ class Telling(Store):
         super().append(tables)
         print(len(tables.observations), flush=True)
 
-rounds._BATCH_LOOKS = 2
+recorder._BATCH_LOOKS = 2
 collect(sys.argv[1], Telling(sys.argv[2]), samples=9, limits=Limits(per_host=1, upgrade_seconds=60), progress=False)
 """
 
@@ -303,7 +303,7 @@ def test_a_batch_of_many_bytes_is_kept_at_once(
         append(tables)
 
     monkeypatch.setattr(store, "append", counting)
-    monkeypatch.setattr(rounds, "_BATCH_BYTES", 100)
+    monkeypatch.setattr(recorder, "_BATCH_BYTES", 100)
     url = f"https://127.0.0.1:{loopback.serve(alert)}"
     collect(url, store, samples=3, limits=brief, keep_bytes=True, progress=False)
     assert kept == [0, 1, 1, 1, 0]  # the start row, each look, the end row
@@ -311,14 +311,14 @@ def test_a_batch_of_many_bytes_is_kept_at_once(
 
 def test_what_is_remembered_of_a_certificate_is_its_hash() -> None:
     rows = Rows(round_="r", vantage=None)
-    question = Question(parse_target("https://a.test"), "192.0.2.1", offers()["any"], 0)
+    request = LookRequest(parse_target("https://a.test"), "192.0.2.1", offers()["any"], 0)
     chain = (b"not a certificate", b"nor this one")
     held = [sys.getrefcount(der) for der in chain]
     for _ in range(2):
-        rows.add(Look(question, datetime(2026, 1, 1, tzinfo=UTC), Answer("ok", "finished", chain=chain)))
+        rows.add(Look(request, datetime(2026, 1, 1, tzinfo=UTC), Answer("ok", "finished", chain=chain)))
     assert rows.size == sum(map(len, chain))
     assert len(rows.frames()["certificates"]) == 2
     rows.clear()
     assert (rows.size, [sys.getrefcount(der) for der in chain]) == (0, held)
-    rows.add(Look(question, datetime(2026, 1, 1, tzinfo=UTC), Answer("ok", "finished", chain=chain)))
+    rows.add(Look(request, datetime(2026, 1, 1, tzinfo=UTC), Answer("ok", "finished", chain=chain)))
     assert len(rows.frames()["certificates"]) == 0

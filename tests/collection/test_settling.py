@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 
 from tests.collection.servers import Loopback
 from toolkit.collection import Limits, collect
-from toolkit.collection.observation import Look, Question
+from toolkit.collection.observation import Look, LookRequest
 from toolkit.collection.settling import Settling
 from toolkit.errors import UsageError
 from toolkit.reference import offers
@@ -24,14 +24,14 @@ from toolkit.store import Store
 from toolkit.targets import parse_target
 from toolkit.wire import Answer
 
-QUESTION = Question(parse_target("https://host.test"), "192.0.2.1", offers()["any"], 0)
+REQUEST = LookRequest(parse_target("https://host.test"), "192.0.2.1", offers()["any"], 0)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def look(leaf: bytes | None) -> Look:
     """A look that showed these bytes as its leaf; leaves that do not parse are ordered as they are first seen."""
     answer = Answer("timeout", "hello") if leaf is None else Answer("ok", "finished", chain=(leaf,))
-    return Look(QUESTION, NOW, answer)
+    return Look(REQUEST, NOW, answer)
 
 
 def after(rounds: list[list[bytes | None]], min_share: float = 0.05) -> Settling:
@@ -40,7 +40,7 @@ def after(rounds: list[list[bytes | None]], min_share: float = 0.05) -> Settling
     for number, leaves in enumerate(rounds, 1):
         settling._round = str(number)
         for leaf in leaves:
-            settling.see(look(leaf))
+            settling.add(look(leaf))
     return settling
 
 
@@ -69,14 +69,14 @@ def after(rounds: list[list[bytes | None]], min_share: float = 0.05) -> Settling
     ],
 )
 def test_when_one_look_more_may_settle_it(rounds: list[list[bytes | None]], more: bool) -> None:
-    assert after(rounds).wants_more(QUESTION) is more
+    assert after(rounds).wants_more(REQUEST) is more
 
 
 def test_looks_that_fail_come_to_an_end() -> None:
     settling = after([[b"A"], [b"B"]])
     looks = 2
-    while settling.wants_more(QUESTION):
-        settling.see(look(None))
+    while settling.wants_more(REQUEST):
+        settling.add(look(None))
         looks += 1
     assert looks == 2 * 72
 
@@ -92,9 +92,9 @@ def test_a_watcher_who_tries_for_ever_is_seldom_wrong() -> None:
             settling._round = str(number)
             settling._looks_of.clear()
             is_clean, looks = True, 0
-            while is_clean and (looks == 0 or settling.wants_more(QUESTION)):
+            while is_clean and (looks == 0 or settling.wants_more(REQUEST)):
                 is_clean = draw.random() > 0.05
-                settling.see(look(b"B" if is_clean else b"A"))
+                settling.add(look(b"B" if is_clean else b"A"))
                 looks += 1
             if is_clean:
                 wrong += 1

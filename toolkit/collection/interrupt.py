@@ -1,4 +1,4 @@
-"""Ctrl-C as a wish to end soon, instead of an exception in the middle of anything."""
+"""Ctrl-C and SIGTERM as a request to end soon, instead of an exception at any point of the program."""
 
 import signal
 import threading
@@ -9,11 +9,11 @@ from types import FrameType
 
 @contextmanager
 def interrupts(end_soon: Callable[[], None]) -> Iterator[threading.Event]:
-    """Within the context an interrupt calls `end_soon` and sets the event; a second one raises as it always does.
+    """Within the context the first interrupt calls `end_soon` and sets the event; the next one raises as usual.
 
-    `KeyboardInterrupt` may come between any two steps, also between taking a look from the engine and keeping it.
-    Only the main thread is ever interrupted, in a script and in a notebook; and where a program handles SIGINT in
-    its own way, that stands. SIGTERM is an interrupt where the program says so, by the same handler: the command line.
+    Without this, `KeyboardInterrupt` could be raised between receiving a look and keeping it. Only the main thread of a
+    script or notebook receives interrupts; a signal that the program handles in its own way is left alone. SIGTERM
+    counts as an interrupt where it has Python's handler for SIGINT, which the command line sets.
     """
     interrupted = threading.Event()
     ours = [

@@ -1,8 +1,8 @@
-"""The last resort: an error of this program becomes a fact of one observation, and the round goes on.
+"""The last resort: an error of this program becomes the outcome of one observation, and the round continues.
 
-`wire` and `certificates` promise to raise nothing for what a server sends. Where one of them breaks the promise, one
-server must not take the observations of all others with it. This is the one place that catches everything; the reason
-that it gives asks to report the error.
+`wire` and `certificates` must not raise for anything that a server sends. If one of them does all the same, the
+observations of other servers must not be lost. Only this module catches every exception; the reason that it gives asks
+the user to report the error.
 """
 
 import hashlib
@@ -15,13 +15,13 @@ from toolkit import schema
 from toolkit.certificates import parse_certificate
 
 OUTCOME: Final = "cannot_offer"
-"""How an observation ends that an error of this program ended: it is not the server's doing."""
+"""The outcome of an observation that an error of this program ended; it says nothing about the server."""
 
 _Result = TypeVar("_Result")
 
 
 def contain(call: Callable[[], _Result], otherwise: Callable[[str], _Result]) -> _Result:
-    """What `call` gives; where it raises, what `otherwise` makes of the reason."""
+    """The result of `call`; where it raises, the result of `otherwise` with the reason."""
     try:
         return call()
     except (KeyboardInterrupt, SystemExit):
@@ -31,16 +31,16 @@ def contain(call: Callable[[], _Result], otherwise: Callable[[str], _Result]) ->
 
 
 def explain(error: BaseException) -> str:
-    """The error as a reason, with the place where it was raised."""
+    """The error as a reason, with the file and line that raised it."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" in {PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     return f"an error in tls-toolkit, please report it: {type(error).__name__}{place}: {error}"
 
 
 def read_certificate(der: bytes) -> tuple[dict[str, object], str | None]:
-    """The certificate as a row, and the reason where an error of this program prevents that; mostly null.
+    """The certificate as a row, and null; where an error of this program prevents that, a bare row and the reason.
 
-    Such a row holds the DER and its hash, and the reason as `parse_error`.
+    A bare row holds the DER, its hash, and the reason as `parse_error`.
     """
 
     def unread(reason: str) -> tuple[dict[str, object], str | None]:

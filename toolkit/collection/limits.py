@@ -1,4 +1,4 @@
-"""How much a round may take: time, bytes, connections."""
+"""Limits of a round: time, bytes, connections."""
 
 import ipaddress
 from dataclasses import dataclass, fields
@@ -12,24 +12,26 @@ from toolkit.targets import canonical_host
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of every look. The defaults are polite: two connections at a time to one host.
+    """Limits of every look and of the round. The defaults are polite: two connections at a time to one host.
 
-    `resolve_seconds`: for asking the addresses of a name. `connect_seconds`: until connected. `upgrade_seconds`: for
-        the dialogue before TLS, the server's greeting included. `answer_seconds`: from the hello until the flight is
-        read. `total_seconds`: from dialling to the end, however slowly a server drips.
-    `upgrade_bytes`, `answer_bytes`: accepted from a server before TLS and from the hello on.
-    `concurrency`: connections at a time, never more than a quarter of the files that a process may open (`ulimit -n`).
-    `per_host`: connections at a time to one address (with `connect_to`, to one
-        host name: many services may lie behind one tunnel).
-    `max_looks`: looks made in a round; the rest are rows with the outcome `skipped`. Null: no limit.
-    `blocked`: host names and networks (`192.0.2.0/24`) that are never asked: rows with the outcome `skipped`.
+    - `resolve_seconds`: to resolve a name.
+    - `connect_seconds`: until connected.
+    - `upgrade_seconds`: for the dialogue before TLS, with the server's greeting.
+    - `answer_seconds`: from the ClientHello until the server's flight is complete.
+    - `total_seconds`: for the whole look, however slowly a server sends.
+    - `upgrade_bytes`, `answer_bytes`: accepted from a server before TLS, and from the ClientHello on.
+    - `concurrency`: connections at a time, at most a quarter of the files that a process may open (`ulimit -n`).
+    - `per_host`: connections at a time to one address; with `connect_to` to one host name, because many services may be
+      behind one tunnel.
+    - `max_looks`: looks made in a round; the rest are rows with the outcome `skipped`. Null: no limit.
+    - `blocked`: host names and networks (`192.0.2.0/24`) that are never asked: rows with the outcome `skipped`.
 
-    Some mail servers greet only after 20 or 30 seconds, to keep spam away (RFC 5321, 4.5.3.2.1 asks clients to wait for
-    five minutes). The default of `upgrade_seconds` reaches those. It costs nothing where a host is down, since that is
-    found out within `connect_seconds`.
+    Some mail servers greet only after 20 or 30 seconds, to deter spam (RFC 5321, 4.5.3.2.1 asks clients to wait for
+    five minutes). The default of `upgrade_seconds` includes those. It costs nothing where a host is down, because
+    `connect_seconds` ends such a look.
 
     Raises `UsageError` for a limit that is not positive and finite, and for a blocked entry that is neither a network
-    nor a host name. Names are compared as DNS is asked for them: `Faß.de.` blocks `xn--fa-hia.de`.
+    nor a host name. Names are compared in the form in which DNS has them: `Faß.de.` blocks `xn--fa-hia.de`.
 
     >>> import toolkit
     >>> limits = toolkit.Limits(connect_seconds=2, blocked=("127.0.0.0/8",))
@@ -64,7 +66,7 @@ class Limits:
                 ) from error
 
     def blocks(self, name: str) -> bool:
-        """Whether the host name or address is never to be asked.
+        """Whether the host name or address must not be asked.
 
         >>> import toolkit
         >>> limits = toolkit.Limits(blocked=("192.0.2.0/24", "mx.example.org"))
@@ -79,12 +81,12 @@ class Limits:
 
 
 POLITE: Final = Limits()
-"""The limits of a round that names none."""
+"""The default limits."""
 
 
 @lru_cache(maxsize=8)
 def _names(blocked: tuple[str, ...]) -> frozenset[str]:
-    """The entries that are not networks, as DNS is asked for them."""
+    """The blocked host names, in the form in which DNS has them."""
     return frozenset(canonical_host(entry)[0] for entry in blocked if "/" not in entry)
 
 

@@ -1,7 +1,7 @@
-"""Names into what can be dialled: the addresses of a host, the mail servers of a domain.
+"""Resolves names: the addresses of a host, the mail servers of a domain.
 
-The operating system is asked for addresses (its hosts file and search order count), unless a resolver is given; mail
-servers are asked for through dnspython. What cannot be resolved is a `NotResolvedError`, whose message becomes a row.
+The operating system resolves addresses (with its hosts file and search order), unless a resolver is given; dnspython
+resolves mail servers. A name that cannot be resolved raises `NotResolvedError`, whose message becomes a row's reason.
 """
 
 import asyncio
@@ -24,19 +24,19 @@ Resolver = dns.asyncresolver.Resolver
 
 
 class NotResolvedError(ToolkitError):
-    """A name has no address, or asking for it failed; the message says which."""
+    """A name has no address, or the lookup failed; the message says which."""
 
 
 async def find_addresses(host: str, *, seconds: float, resolver: Resolver | None) -> list[str]:
-    """Every IPv4 and IPv6 address of the host, without repeats, in the order of preference that the answer has.
+    """Every IPv4 and IPv6 address of the host, without repeats, in the order of the answer.
 
-    An address is its own. Raises `NotResolvedError`.
+    An address is returned as it is. Raises `NotResolvedError`.
     """
     try:
         return [str(ipaddress.ip_address(host))]
     except ValueError:
         pass
-    # glibc does not ask for a name that begins with a hyphen, and DNS may have it.
+    # glibc does not look up a name that begins with a hyphen, but DNS may have it.
     by_system = resolver is None and not host.startswith("-")
     found = await (_ask_system(host, seconds) if by_system else _ask_dns(host, seconds, resolver))
     return list(dict.fromkeys(found))
@@ -47,8 +47,8 @@ async def find_mail_servers(
 ) -> dict[Target, str | None]:
     """The domain's mail servers, most preferred first: its MX records, else the domain itself (RFC 5321, 5.1).
 
-    Each with the reason why it cannot be asked: an MX is a host name, and not an address; null: it can. Raises
-    `NotResolvedError`, also where the domain says that it accepts no mail (RFC 7505).
+    Each has a reason why it cannot be asked (an MX must be a host name), or null. Raises `NotResolvedError`, also for a
+    domain that declares that it accepts no mail (RFC 7505).
     """
     try:
         asked = resolver or dns.asyncresolver.Resolver()
@@ -74,13 +74,13 @@ async def find_mail_servers(
 
 
 async def _ask_dns(host: str, seconds: float, resolver: Resolver | None) -> list[str]:
-    kinds = (dns.rdatatype.AAAA, dns.rdatatype.A)
+    types = (dns.rdatatype.AAAA, dns.rdatatype.A)
     try:
         asked = resolver or dns.asyncresolver.Resolver()
     except dns.exception.DNSException as error:
         raise NotResolvedError(f"asking for the addresses of {host}: {_why(error)}") from error
     answers = await asyncio.gather(
-        *(asked.resolve(host, kind, lifetime=seconds) for kind in kinds), return_exceptions=True
+        *(asked.resolve(host, kind, lifetime=seconds) for kind in types), return_exceptions=True
     )
     found, errors = [], []
     for answer in answers:
@@ -91,13 +91,13 @@ async def _ask_dns(host: str, seconds: float, resolver: Resolver | None) -> list
         else:
             found += [record.to_text() for record in answer]
     if not found:
-        # That there is no AAAA record says less than why there is no A.
+        # The error of the A record explains more than a missing AAAA record.
         raise NotResolvedError(f"asking for the addresses of {host}: {_why(errors[-1])}")
     return found
 
 
 async def _ask_system(host: str, seconds: float) -> list[str]:
-    """Ask in a thread that nobody waits for: the operating system has its own idea of time."""
+    """Resolve in a daemon thread, which may outlive `seconds`: `getaddrinfo` has no timeout."""
     loop = asyncio.get_running_loop()
     answered: asyncio.Future[Sequence[tuple[object, ...]]] = loop.create_future()
 
@@ -116,7 +116,7 @@ async def _ask_system(host: str, seconds: float) -> list[str]:
             result = error
         except UnicodeError as error:
             result = OSError(f"not a host name: {error}")
-        # The round may have ended meanwhile: then its loop is closed.
+        # The round may have ended meanwhile; its loop is closed then.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(answer, result)
 
@@ -139,14 +139,14 @@ def _why(error: BaseException) -> str:
     if isinstance(error, dns.exception.Timeout):
         return "no answer in time"
     if isinstance(error, dns.resolver.NoNameservers):
-        # Its own text names the resolver, and so where we look from.
-        said = dict.fromkeys(_answered(failure) for _, _, _, failure, _ in error.kwargs["errors"])
-        return f"no usable answer ({', '.join(said) or 'no server could be asked'})"
+        # The text of the exception names the resolver, which discloses where we are.
+        answered = dict.fromkeys(_answered(failure) for _, _, _, failure, _ in error.kwargs["errors"])
+        return f"no usable answer ({', '.join(answered) or 'no server could be asked'})"
     return str(error) or type(error).__name__
 
 
 def _answered(failure: Exception | str) -> str:
-    """A server's failure without its address: the response code, or what kept it from answering."""
+    """A DNS server's failure without its address: the response code, or the error."""
     if isinstance(failure, OSError):
         return failure.strerror or type(failure).__name__
     return failure if isinstance(failure, str) else type(failure).__name__

@@ -1,4 +1,4 @@
-"""One look: dial, upgrade, say hello, read the flight, close. Whatever happens is an outcome."""
+"""One look: connect, upgrade, send the ClientHello, read the server's flight, close. However it ends is an outcome."""
 
 import asyncio
 import errno
@@ -17,7 +17,7 @@ from toolkit.reference import Offer
 from toolkit.targets import UPGRADES, Target
 from toolkit.wire import Answer, Handshake, Upgrade
 
-# What an operating system says of a connection that it could not make, or that broke (POSIX errno.h).
+# POSIX errno.h: errors of a connection that could not be made, or that broke.
 _OUTCOMES: Final = {
     errno.ECONNREFUSED: "port_closed",
     errno.ETIMEDOUT: "timeout",
@@ -30,15 +30,15 @@ _OUTCOMES: Final = {
     errno.ENOMEM: "skipped",
 }
 _SECOND_NAME: Final = "mail.example.com"
-"""How EHLO introduces us where a server refuses our address: as `openssl s_client` does, which servers know well, and
-which tells them nothing about this machine."""
+"""What EHLO gives where a server refuses our address: the name that `openssl s_client` gives. Servers accept it, and it
+discloses nothing about this machine."""
 
-_OWN_FAULT: Final = "not asked: this machine has no room for another connection ({}); lower Limits(concurrency=…)"
+_NO_ROOM: Final = "not connected: this machine has no room for another connection ({}); lower Limits(concurrency=…)"
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """A look to be made: which target, at which address, with which offer; `sample` counts those that are alike."""
+class LookRequest:
+    """A look to make: the target, the address, the offer, and the index of the sample among equal looks."""
 
     target: Target
     address: str
@@ -48,13 +48,13 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A look that was made, or could not be. `question` lacks its address (empty) where none is known.
+    """A look that was made, or could not be made. `request.address` is empty where no address is known.
 
-    `answer` says how it ended, also where TLS never began. `connect_ms` and `answer_ms` are null as in the schema;
-    `sent` and `received` are null unless bytes are kept.
+    `answer`: how it ended, even if TLS was not reached. `connect_ms`, `answer_ms`: null as in the schema.
+    `sent`, `received`: null unless bytes are kept.
     """
 
-    question: Question
+    request: LookRequest
     observed_at: datetime
     answer: Answer
     connect_ms: float | None = None
@@ -65,39 +65,39 @@ class Look:
 
 
 async def look(
-    question: Question, *, limits: Limits, clock: Callable[[], datetime], keep_bytes: bool, ehlo: str | None
+    request: LookRequest, *, limits: Limits, clock: Callable[[], datetime], keep_bytes: bool, ehlo: str | None
 ) -> Look:
-    """Make the look. Raises nothing that a server or a network can bring about.
+    """Make the look. Nothing that a server or a network does raises an error.
 
-    `ehlo`: how EHLO and LHLO introduce us. Null: by our address, and where that is refused by a name.
+    `ehlo`: the name that EHLO and LHLO give. Null: our address, then a fixed name where a server refuses it.
     """
-    target, loop = question.target, asyncio.get_running_loop()
+    target, loop = request.target, asyncio.get_running_loop()
     observed_at = clock()
-    handshake = Handshake(question.offer, server_name=target.server_name, limit=limits.answer_bytes)
+    handshake = Handshake(request.offer, server_name=target.server_name, limit=limits.answer_bytes)
     hello = last_resort.contain(handshake.start, partial(_give_up, handshake))
     if handshake.is_done:
-        return Look(question, observed_at, handshake.answer)
+        return Look(request, observed_at, handshake.answer)
     port = target.connect_to[1] if target.connect_to else target.port
     ends_at = loop.time() + limits.total_seconds
     dialogue = _Dialogue(target, handshake, hello, limits=limits, ends_at=ends_at, keep_bytes=keep_bytes, ehlo=ehlo)
-    dialled = perf_counter()
+    started = perf_counter()
     try:
         async with asyncio.timeout(min(limits.connect_seconds, limits.total_seconds)) as waiting:
-            await loop.create_connection(lambda: dialogue, question.address, port)
+            await loop.create_connection(lambda: dialogue, request.address, port)
     except OSError as error:
         # A time limit of ours is a TimeoutError, and so is ETIMEDOUT, the operating system's.
         if waiting.expired():
             answer = Answer("timeout", "connect", f"not connected within {limits.connect_seconds:g} s")
         else:
             answer = _not_connected(error)
-        return Look(question, observed_at, answer)
-    connect_ms = (perf_counter() - dialled) * 1000
+        return Look(request, observed_at, answer)
+    connect_ms = (perf_counter() - started) * 1000
     try:
         await dialogue.ended
     finally:
         dialogue.close()
     return Look(
-        question,
+        request,
         observed_at,
         dialogue.answer(),
         connect_ms=connect_ms,
@@ -109,7 +109,7 @@ async def look(
 
 
 class _Dialogue(asyncio.Protocol):
-    """Carries bytes between one connection and `Upgrade`, then `Handshake`, and keeps their time."""
+    """Passes bytes between one connection and `Upgrade`, then `Handshake`, and measures time."""
 
     def __init__(
         self,
@@ -131,12 +131,12 @@ class _Dialogue(asyncio.Protocol):
         self._upgrade: Upgrade | None = None
         self._speaker: Upgrade | Handshake = handshake
         self._keep_bytes, self._ehlo = keep_bytes, ehlo
-        self._asked = 0.0
+        self._hello_at = 0.0
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def answer(self) -> Answer:
-        """How the look ended."""
+        """How the look ended so far."""
         if self._upgrade is not None and self._upgrade.outcome != "ok":
             return Answer(self._upgrade.outcome, "upgrade", self._upgrade.reason)
         return self._handshake.answer
@@ -145,7 +145,7 @@ class _Dialogue(asyncio.Protocol):
         # A stream's, as `create_connection` makes it; uvloop's is no subclass.
         self._transport = cast("asyncio.Transport", transport)
         if self._target.scheme not in UPGRADES:
-            self._say_hello()
+            self._send_hello()
             return
         own = transport.get_extra_info("sockname")
         upgrade = self._speaker = self._upgrade = Upgrade(
@@ -155,7 +155,7 @@ class _Dialogue(asyncio.Protocol):
             second_name=None if self._ehlo else _SECOND_NAME,
             limit=self._limits.upgrade_bytes,
         )
-        self._allow(self._limits.upgrade_seconds, "the dialogue before TLS")
+        self._start_timer(self._limits.upgrade_seconds, "the dialogue before TLS")
         self._transport.write(last_resort.contain(upgrade.start, partial(_give_up, upgrade)))
         if upgrade.is_done:
             self._end()
@@ -173,7 +173,7 @@ class _Dialogue(asyncio.Protocol):
         if speaker is self._upgrade and speaker.outcome == "ok":
             if speaker.reason is not None:
                 self._handshake.answer.note(speaker.reason)
-            self._say_hello()
+            self._send_hello()
         elif speaker.is_done:
             self._end()
 
@@ -187,12 +187,12 @@ class _Dialogue(asyncio.Protocol):
         elif isinstance(exc, OSError):
             self._speaker.receive_reset()
         else:
-            # Not the server's doing, and not to be taken for it.
+            # An error of this program, so it must not count as the server's behaviour.
             self._speaker.abandon(last_resort.OUTCOME, last_resort.explain(exc))
         self._end()
 
     def close(self) -> None:
-        """Close the connection: what was written is sent first, unless the look was given up."""
+        """Close the connection after sending what was written; abort it where the look was given up."""
         if self._timer is not None:
             self._timer.cancel()
         if self._transport is None:
@@ -202,16 +202,16 @@ class _Dialogue(asyncio.Protocol):
         else:
             self._transport.close()
 
-    def _say_hello(self) -> None:
+    def _send_hello(self) -> None:
         assert self._transport is not None
         self._speaker = self._handshake
-        self._allow(self._limits.answer_seconds, "the answer to the hello")
+        self._start_timer(self._limits.answer_seconds, "the answer to the hello")
         if self._keep_bytes:
             self.sent += self._hello
-        self._asked = perf_counter()
+        self._hello_at = perf_counter()
         self._transport.write(self._hello)
 
-    def _allow(self, seconds: float, what: str) -> None:
+    def _start_timer(self, seconds: float, what: str) -> None:
         if self._timer is not None:
             self._timer.cancel()
         left = self._ends_at - self._loop.time()
@@ -229,19 +229,19 @@ class _Dialogue(asyncio.Protocol):
     def _end(self) -> None:
         if not self.ended.done():
             if self._handshake.answer.outcome == "ok":
-                self.answer_ms = (perf_counter() - self._asked) * 1000
+                self.answer_ms = (perf_counter() - self._hello_at) * 1000
             self.ended.set_result(None)
 
 
 @lru_cache(maxsize=256)
 def _address_literal(address: str) -> str:
-    """How we introduce ourselves: by address, so that a server learns no host name (RFC 5321, 4.1.3)."""
+    """The address as EHLO gives it, which discloses no host name (RFC 5321, 4.1.3)."""
     own = ipaddress.ip_address(address.partition("%")[0])
     return f"[{own}]" if own.version == 4 else f"[IPv6:{own}]"
 
 
 def _give_up(speaker: Upgrade | Handshake, reason: str) -> bytes:
-    """What is left to say after an error of this program: nothing; what was seen before it stands."""
+    """End the dialogue after an error of this program: nothing more is sent, and what was seen before is kept."""
     speaker.abandon(last_resort.OUTCOME, reason)
     return b""
 
@@ -249,4 +249,4 @@ def _give_up(speaker: Upgrade | Handshake, reason: str) -> bytes:
 def _not_connected(error: OSError) -> Answer:
     outcome = _OUTCOMES.get(error.errno or 0, "unreachable")
     words = os.strerror(error.errno) if error.errno else str(error)
-    return Answer(outcome, "connect", _OWN_FAULT.format(words) if outcome == "skipped" else words)
+    return Answer(outcome, "connect", _NO_ROOM.format(words) if outcome == "skipped" else words)

@@ -11,21 +11,21 @@ else:
 
 
 class Bar(_Tqdm):
-    """A bar whose total may change. In a notebook tqdm keeps the total with which a bar began."""
+    """A bar whose total may change; tqdm's own notebook bar keeps its first total."""
 
     def __init__(self, *, desc: str, unit: str, total: int, disable: bool) -> None:
-        # Each step may be drawn, not more than ten in a second: a survey may answer hundreds of questions at once.
+        # miniters=0: redraw at most ten times a second, however far one step goes.
         super().__init__(desc=desc, unit=unit, total=max(total, 1), disable=disable, miniters=0)
 
     def show(self, done: int, total: int, **remarks: int) -> None:
-        """Draw it at `done` of `total`; `remarks` stand behind it."""
+        """Draw the bar at `done` of `total`, followed by `remarks`."""
         self.total = max(done, total, 1)
         if remarks:
             self.set_postfix(remarks, refresh=False)
         self.update(done - self.n)
 
     def display(self, *args: object, **settings: object) -> None:
-        """Draw it; tqdm calls this."""
+        """Draw the bar; called by tqdm."""
         if hasattr(self, "container"):
             self.container.children[1].max = self.total
         super().display(*args, **settings)  # type: ignore[arg-type]  # as tqdm calls it

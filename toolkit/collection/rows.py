@@ -1,4 +1,4 @@
-"""Looks made into rows of `observations` and `certificates`."""
+"""Turns looks into rows of `observations` and `certificates`."""
 
 import hashlib
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from toolkit.reference import groups, signature_schemes, suites
 from toolkit.tables import Tables
 
 _MOST_PARSED: Final = 100_000
-"""Certificates remembered as parsed, by their hash; when there are more, all are forgotten and parsed anew."""
+"""Hashes of parsed certificates that are remembered; beyond this number all are forgotten and parsed again."""
 
 
 class _Named(Protocol):
@@ -22,7 +22,7 @@ class _Named(Protocol):
 
 
 class Rows:
-    """Takes looks and gives them back as `Tables`; each distinct certificate is parsed, and given, once."""
+    """Collects looks and returns them as `Tables`; each distinct certificate is parsed and returned once."""
 
     def __init__(self, *, round_: str, vantage: str | None) -> None:
         self._round, self._vantage = round_, vantage
@@ -31,32 +31,32 @@ class Rows:
         self._sha256_of: dict[bytes, str] = {}
         self._unread: dict[str, str] = {}
         self.size = 0
-        """Bytes of the certificates and messages that were added since `clear`."""
+        """Bytes of the certificates and messages added since `clear`."""
 
     def __len__(self) -> int:
         return len(self._observations)
 
     def add(self, look: Look) -> None:
-        """Take a look."""
-        target, answer = look.question.target, look.answer
-        chain = tuple(map(self._take, answer.chain))
-        words = [answer.reason, *(self._unread[sha256] for sha256 in chain if sha256 in self._unread)]
-        reason = "; ".join(filter(None, words))
+        """Add a look."""
+        target, answer = look.request.target, look.answer
+        chain = tuple(map(self._add_certificate, answer.chain))
+        reasons = [answer.reason, *(self._unread[sha256] for sha256 in chain if sha256 in self._unread)]
+        reason = "; ".join(filter(None, reasons))
         self.size += len(look.sent or b"") + len(look.received or b"")
         self._observations.append(
             {
                 "observed_at": look.observed_at,
                 "date_basis": "observed",
                 "round": self._round,
-                "sample": look.question.sample,
+                "sample": look.request.sample,
                 "vantage": self._vantage,
                 "source": target.source,
                 "service": target.service,
                 "host": target.host,
                 "port": target.port,
-                "address": look.question.address or None,
+                "address": look.request.address or None,
                 "server_name": target.server_name,
-                "offer": look.question.offer.name,
+                "offer": look.request.offer.name,
                 "outcome": answer.outcome,
                 "stage": answer.stage,
                 "reason": text.storable(reason) or None,
@@ -78,12 +78,12 @@ class Rows:
         )
 
     def tables(self, rounds: list[dict[str, object]] | None = None) -> Tables:
-        """What was added since `clear`, with rows of `rounds` where some are given."""
-        # Made here, they are of the schema, and no two looks of a round have the same key: nothing is left to check.
+        """What was added since `clear`, and the given rows of `rounds`."""
+        # The rows follow the schema and the looks of a round have distinct keys, so `from_frames` need not check them.
         return Tables(support=schema.empty("support"), **self.frames(rounds))
 
     def frames(self, rounds: list[dict[str, object]] | None = None) -> dict[str, pd.DataFrame]:
-        """The same, without `support`."""
+        """The frames of `tables`, without `support`."""
         return {
             "observations": schema.frame("observations", self._observations),
             "certificates": schema.frame("certificates", self._certificates),
@@ -91,11 +91,11 @@ class Rows:
         }
 
     def clear(self) -> None:
-        """Forget what was added: it is kept elsewhere."""
+        """Forget what was added since the last call."""
         self._observations, self._certificates, self.size = [], [], 0
 
-    def _take(self, der: bytes) -> str:
-        """The certificate's hash in hex; one that is not known yet becomes a row."""
+    def _add_certificate(self, der: bytes) -> str:
+        """The certificate's SHA-256 in hex; a certificate that is not known yet becomes a row."""
         digest = hashlib.sha256(der).digest()
         sha256 = self._sha256_of.get(digest)
         if sha256 is None:
@@ -112,7 +112,7 @@ class Rows:
 
 
 def _name(known: Mapping[int, _Named], code: int | None) -> str | None:
-    """The name of a code point, the code itself where no registry names it."""
+    """The name of a code point; the code in hex where the registry has no name."""
     if code is None:
         return None
     entry = known.get(code)

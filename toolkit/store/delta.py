@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 import pyarrow as pa
@@ -172,14 +172,25 @@ class KeptTable:
                 table.cleanup_metadata()
         self._writer = None
 
-    def info(self) -> dict[str, object]:
-        """Rows, files and bytes, from the log alone."""
+    def info(self) -> dict[str, Any]:
+        """Rows, files, bytes, and the span of the rows' instants and bounds, from the log alone.
+
+        Null where the log lacks the number of rows of a file (another program wrote it), and where no row is dated.
+        """
         adds = pa.table(self.open().get_add_actions(flatten=True))
+        counts = adds["num_records"].to_pylist()
+        first, last = (
+            [value for name in schema.INSTANTS if f"{end}.{name}" in adds.column_names
+             for value in adds[f"{end}.{name}"].to_pylist() if value is not None]
+            for end in ("min", "max")
+        )  # fmt: skip
         return {
             "table": self.name,
-            "rows": sum(adds["num_records"].to_pylist()),
+            "rows": None if None in counts else sum(counts),
             "files": adds.num_rows,
             "size_bytes": sum(adds["size_bytes"].to_pylist()),
+            "known_from": min(first, default=None),
+            "known_until": max(last, default=None),
         }
 
     def _create(self) -> None:

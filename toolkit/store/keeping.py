@@ -11,10 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from toolkit import schema
+from toolkit import schema, text
+from toolkit.columns import Column, dtypes, returns
 from toolkit.errors import StoreError
 from toolkit.instants import zoned_limits
 from toolkit.store.delta import KeptTable
+from toolkit.store.describing import ROUND_FACTS, describe_rounds, describe_table
 from toolkit.store.failures import explain
 from toolkit.store.places import locate
 from toolkit.store.rows import as_frame
@@ -22,6 +24,24 @@ from toolkit.store.sightings import FACTS, NEEDED, count_sightings
 from toolkit.tables import Tables, named_certificates
 
 _EVERYTHING: Final = ds.scalar(True)
+
+_FEW_FILES: Final = 200
+"""Of rounds, to be read by `repr`: a store that was never compacted has two files per round."""
+
+INFO: Final = (
+    Column("table", "text", "name of the table"),
+    Column("rows", "integer", "rows kept, including repeats", "a file of another program lacks its count"),
+    Column("files", "integer", "Parquet files"),
+    Column("size_bytes", "integer", "size of the Parquet files", unit="bytes"),
+    Column(
+        "known_from",
+        "instant",
+        "earliest instant or bound of an observation or answer, to the millisecond",
+        "the table has no instants, no row is dated, or only a bound of an answer dates it",
+    ),
+    Column("known_until", "instant", "latest instant or bound, likewise", "as `known_from`"),
+)
+"""The columns of `Store.info`."""
 
 
 class Store:
@@ -57,7 +77,10 @@ class Store:
         self._check()
 
     def __repr__(self) -> str:
-        return f"Store({self.path!r})"
+        return text.listing(f"Store({self.path!r})", self._describe())
+
+    def _repr_html_(self) -> str:
+        return text.html_listing(f"Store({self.path!r})", self._describe())
 
     def exists(self) -> bool:
         """Whether anything was ever appended.
@@ -207,9 +230,9 @@ class Store:
         ...     sightings = store.sightings()
         >>> print(toolkit.chart.tabulate(sightings, columns=["service", "key_type", "first_seen_at", "looks"], rows=3))
                          service key_type first_seen_at looks
-        https://www.lab.test:443       EC 2025-06-01    24
-        https://www.lab.test:443       EC 2025-07-04    39
-        https://www.lab.test:443       EC 2025-09-02    40
+        https://www.lab.test:443       EC    2025-06-01    24
+        https://www.lab.test:443       EC    2025-07-04    39
+        https://www.lab.test:443       EC    2025-09-02    40
         … and 32 more rows
         """
         self._require()
@@ -247,26 +270,37 @@ class Store:
             if table.exists():
                 table.compact(exclusive=exclusive)
 
+    @returns(INFO)
     def info(self) -> pd.DataFrame:
-        """What lies on disk, one row per table that exists, from the logs alone.
-
-        Columns: `table` (string), `rows` (Int64, repeats included), `files` (Int64), `size_bytes` (Int64).
+        """What each table holds, one row per table that exists, from the logs alone: no row is read.
 
         >>> import toolkit
         >>> from tempfile import TemporaryDirectory
         >>> with TemporaryDirectory() as folder:
         ...     store = toolkit.Store(folder)
         ...     store.append(toolkit.load_example("lab-sample"))
-        ...     print(toolkit.chart.tabulate(store.info(), columns=["table", "rows", "files"]))
-               table rows files
-        observations 1520     1
-        certificates   23     1
-             support 1304     1
+        ...     print(toolkit.chart.tabulate(store.info(), columns=["table", "rows", "files", "known_from"]))
+               table rows files known_from
+        observations 1520     1 2025-06-01
+        certificates   23     1          –
+             support 1304     1 2025-06-10
         """
         self._require()
         rows = [table.info() for table in self._tables.values() if table.exists()]
-        dtypes = {"table": "string", "rows": "Int64", "files": "Int64", "size_bytes": "Int64"}
-        return pd.DataFrame(rows, columns=list(dtypes)).astype(dtypes)
+        return pd.DataFrame(rows, columns=list(dtypes(INFO))).astype(dtypes(INFO))
+
+    def _describe(self) -> dict[str, str]:
+        """What each table holds, in words, from the logs; and from the rounds where these are few files."""
+        try:
+            if not self.exists():
+                return {"empty": "nothing was appended yet"}
+            held = [table.info() for table in self._tables.values() if table.exists()]
+            described = {str(table["table"]): describe_table(table) for table in held}
+            if any(table["table"] == "rounds" and table["files"] <= _FEW_FILES for table in held):
+                described["rounds"] += f"; {describe_rounds(self._tables['rounds'].read(ROUND_FACTS).to_pandas())}"
+        except StoreError as error:
+            return {"cannot be read": str(error)}
+        return described
 
     def _commit(self, name: schema.TableName, frame: pd.DataFrame) -> None:
         if len(frame):

@@ -5,8 +5,8 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from toolkit.collection.surveys.course import PARTS, Course, Part
-from toolkit.collection.surveys.interview import Interview, Manner
+from toolkit.collection.surveys.address import PARTS, AddressSurvey, Part
+from toolkit.collection.surveys.prober import Prober, Strategy
 from toolkit.reference import Offer, signature_schemes, suites
 from toolkit.schema import PROTOCOLS
 from toolkit.wire import Answer, Handshake
@@ -102,10 +102,10 @@ def hello_bytes(offer: Offer) -> int:
 
 def surveyed(
     model: Model | Fleet, *, budget: int = 2000, splits: int = 0, concurrency: int = 2, parts: tuple[Part, ...] = PARTS
-) -> Course:
-    """The course of a survey of the model, run to its end."""
+) -> AddressSurvey:
+    """The survey of a survey of the model, run to its end."""
 
-    async def run() -> Course:
+    async def run() -> AddressSurvey:
         slots, asking = asyncio.Semaphore(concurrency), 0
 
         async def ask(offer: Offer) -> Answer:
@@ -117,20 +117,20 @@ def surveyed(
             finally:
                 asking -= 1
 
-        course = Course(Interview(ask, Manner(budget, splits), idle=lambda: concurrency - asking), parts)
-        await course.run()
-        return course
+        survey = AddressSurvey(Prober(ask, Strategy(budget, splits), idle=lambda: concurrency - asking), parts)
+        await survey.run()
+        return survey
 
     return asyncio.run(run())
 
 
-def accepted(course: Course) -> dict[str, tuple[int, ...]]:
+def accepted(survey: AddressSurvey) -> dict[str, tuple[int, ...]]:
     """The suites found, by version."""
-    return {protocol: found.accepted for protocol, found in course.suites.items() if found.accepted}
+    return {protocol: found.accepted for protocol, found in survey.suites.items() if found.accepted}
 
 
-def states(course: Course, protocol: str) -> set[str]:
-    return {finding.state for finding in course.suites[protocol].findings.values()}
+def states(survey: AddressSurvey, protocol: str) -> set[str]:
+    return {finding.state for finding in survey.suites[protocol].results.values()}
 
 
 def by_code(model: Model) -> dict[str, tuple[int, ...]]:

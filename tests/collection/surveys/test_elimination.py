@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.collection.surveys.model import Fleet, Model, accepted, by_code, states, surveyed
-from toolkit.collection.surveys.elimination import MIXED, Finding
+from toolkit.collection.surveys.elimination import MIXED, Result
 from toolkit.collection.surveys.offers import asked_suites
 
 OLD = (0x0005, 0x000A, 0x002F, 0x0035, 0xC013, 0xC014)
@@ -36,56 +36,56 @@ def models(draw: st.DrawFn) -> Model:
 @given(models(), st.integers(1, 8))
 @settings(max_examples=60, deadline=None)
 def test_whatever_the_lists_are_they_are_found_and_the_rest_is_refused(model: Model, concurrency: int) -> None:
-    course = surveyed(model, concurrency=concurrency, parts=("suites",))
-    assert accepted(course) == by_code(model)
+    survey = surveyed(model, concurrency=concurrency, parts=("suites",))
+    assert accepted(survey) == by_code(model)
     for protocol in EVERY:
-        assert states(course, protocol) <= {"accepted", "refused"}
-    assert course.interview.connections == course.bound == len(model.offers)
+        assert states(survey, protocol) <= {"accepted", "refused"}
+    assert survey.prober.connections == survey.fewest_connections == len(model.offers)
 
 
 @given(models(), st.integers(1, 8))
 @settings(max_examples=60, deadline=None)
 def test_split_chains_find_the_same_within_eight_more(model: Model, splits: int) -> None:
-    course = surveyed(model, concurrency=8, splits=splits, parts=("suites",))
-    assert accepted(course) == by_code(model)
-    assert course.interview.splits <= splits
-    assert course.bound <= course.interview.connections <= course.bound + splits
+    survey = surveyed(model, concurrency=8, splits=splits, parts=("suites",))
+    assert accepted(survey) == by_code(model)
+    assert survey.prober.splits.made <= splits
+    assert survey.fewest_connections <= survey.prober.connections <= survey.fewest_connections + splits
 
 
 def test_a_chain_is_split_where_connections_are_free() -> None:
     model = Model({"TLS 1.2": tuple(asked_suites("TLS 1.2")[:120:3])})
-    course = surveyed(model, concurrency=8, splits=8, parts=("suites",))
-    chain = course.suites["TLS 1.2"]
-    assert 1 <= course.interview.splits <= 8
-    assert [chain.findings[code].rank for code in model.suites["TLS 1.2"]] == [1] + [None] * 39
+    survey = surveyed(model, concurrency=8, splits=8, parts=("suites",))
+    chain = survey.suites["TLS 1.2"]
+    assert 1 <= survey.prober.splits.made <= 8
+    assert [chain.results[code].rank for code in model.suites["TLS 1.2"]] == [1] + [None] * 39
 
 
 def test_the_rank_is_the_servers_where_the_order_is() -> None:
-    course = surveyed(MODERN)
-    chain = course.suites["TLS 1.2"]
-    assert chain.order == "server"
-    assert [chain.findings[code].rank for code in MODERN.suites["TLS 1.2"]] == [1, 2, 3, 4]
-    assert course.suites["TLS 1.3"].order == "server"
+    survey = surveyed(MODERN)
+    chain = survey.suites["TLS 1.2"]
+    assert chain.order.whose == "server"
+    assert [chain.results[code].rank for code in MODERN.suites["TLS 1.2"]] == [1, 2, 3, 4]
+    assert survey.suites["TLS 1.3"].order.whose == "server"
 
 
 def test_no_rank_where_the_order_is_the_clients() -> None:
-    course = surveyed(Model(MODERN.suites, is_own_order=False))
+    survey = surveyed(Model(MODERN.suites, is_own_order=False))
     for protocol in ("TLS 1.2", "TLS 1.3"):
-        chain = course.suites[protocol]
-        assert chain.order == "client"
-        assert {chain.findings[code].rank for code in chain.accepted} == {None}
+        chain = survey.suites[protocol]
+        assert chain.order.whose == "client"
+        assert {chain.results[code].rank for code in chain.accepted} == {None}
 
 
 def test_an_order_of_its_own_that_equals_the_offers_is_found_by_a_control() -> None:
     model = Model({"TLS 1.2": (0x002F, 0x0035, 0xC013)})
-    course = surveyed(model, parts=("suites",))
-    assert course.suites["TLS 1.2"].order == "server"
-    assert course.interview.controls == 2  # the order, and whether long lists are read to the end
+    survey = surveyed(model, parts=("suites",))
+    assert survey.suites["TLS 1.2"].order.whose == "server"
+    assert survey.prober.controls == 2  # the order, and whether long lists are read to the end
 
 
 def test_groups_and_schemes_are_found_for_the_versions_that_have_them() -> None:
-    course = surveyed(MODERN)
-    found = {(each.question.kind, each.question.protocol, each.accepted) for each in course.others if each.accepted}
+    survey = surveyed(MODERN)
+    found = {(each.topic.kind, each.topic.protocol, each.accepted) for each in survey.further if each.accepted}
     assert found == {
         ("group", "TLS 1.3", (0x001D, 0x0017)),
         ("group", "TLS 1.2", (0x001D, 0x0017)),
@@ -94,35 +94,35 @@ def test_groups_and_schemes_are_found_for_the_versions_that_have_them() -> None:
         ("signature_scheme", "TLS 1.2", (0x0401, 0x0804)),
         ("signature_scheme", "TLS 1.2", (0x0403,)),
     }
-    assert course.interview.connections == course.bound
+    assert survey.prober.connections == survey.fewest_connections
 
 
 def test_nothing_is_asked_about_a_version_that_is_refused() -> None:
-    course = surveyed(Model({"TLS 1.0": OLD}))
-    assert {each.question.protocol for each in course.others} == {"TLS 1.0"}
+    survey = surveyed(Model({"TLS 1.0": OLD}))
+    assert {each.topic.protocol for each in survey.further} == {"TLS 1.0"}
 
 
 @pytest.mark.parametrize("budget", [1, 7, 20, 30])
 def test_what_the_budget_does_not_reach_is_untested(budget: int) -> None:
     model = Model(EVERY)
-    course = surveyed(model, budget=budget)
+    survey = surveyed(model, budget=budget)
     assert len(model.offers) == budget
     truth = by_code(model)
-    for protocol, chain in course.suites.items():
-        assert len(chain.findings) == len(asked_suites(protocol))
-        for code, finding in chain.findings.items():
+    for protocol, chain in survey.suites.items():
+        assert len(chain.results) == len(asked_suites(protocol))
+        for code, finding in chain.results.items():
             if finding.state == "untested":
                 assert finding.reason == f"skipped: the budget of {budget} connections was spent"
             else:
                 assert (finding.state == "accepted") == (code in truth[protocol])
-    assert any("untested" in states(course, protocol) for protocol in EVERY)
+    assert any("untested" in states(survey, protocol) for protocol in EVERY)
 
 
 def test_ssl_2_lists_what_it_accepts_in_one_answer() -> None:
     chain = surveyed(Model(EVERY)).suites["SSL 2.0"]
     assert chain.accepted == EVERY["SSL 2.0"]
-    assert chain.fewest == 1
-    assert chain.findings[0x020080] == Finding("refused", "not among those that the server lists")
+    assert chain.fewest_connections == 1
+    assert chain.results[0x020080] == Result("refused", "not among those that the server lists")
 
 
 def test_where_machines_contradict_each_other_the_refusal_of_one_is_no_refusal() -> None:
@@ -130,17 +130,17 @@ def test_where_machines_contradict_each_other_the_refusal_of_one_is_no_refusal()
     lagging = Model({"TLS 1.0": OLD, "TLS 1.1": OLD, "TLS 1.2": OLD})
     noticed = 0
     for seed in range(60):
-        course = surveyed(Fleet((current, current, lagging), random.Random(seed)), parts=("suites",))
-        if course.interview.is_mixed:
+        survey = surveyed(Fleet((current, current, lagging), random.Random(seed)), parts=("suites",))
+        if survey.prober.is_mixed:
             noticed += 1
-            assert all("refused" not in states(course, protocol) for protocol in EVERY)
-            findings = [finding for chain in course.suites.values() for finding in chain.findings.values()]
+            assert all("refused" not in states(survey, protocol) for protocol in EVERY)
+            findings = [finding for chain in survey.suites.values() for finding in chain.results.values()]
             assert any(MIXED in str(finding.reason) for finding in findings)
     # The others met each machine with other questions, where nothing contradicts.
     assert noticed >= 30
 
 
 def test_a_contradiction_that_stays_is_the_servers_own() -> None:
-    course = surveyed(Model(MODERN.suites, reads=100), parts=("suites",))
-    assert not course.interview.is_mixed
-    assert "refused" in states(course, "TLS 1.2")
+    survey = surveyed(Model(MODERN.suites, reads=100), parts=("suites",))
+    assert not survey.prober.is_mixed
+    assert "refused" in states(survey, "TLS 1.2")

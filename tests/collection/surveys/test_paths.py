@@ -13,7 +13,7 @@ from itertools import pairwise
 import pytest
 
 from tests.collection.surveys.model import SILENCE, Model, hello_bytes, refusal, surveyed
-from toolkit.collection.surveys.course import Course
+from toolkit.collection.surveys.address import AddressSurvey
 from toolkit.collection.surveys.offers import FILLERS
 from toolkit.reference import Offer, suites
 from toolkit.wire import Answer
@@ -50,11 +50,11 @@ class Path:
         return await self.model.ask(offer)
 
 
-def findings(course: Course) -> dict[tuple[str, str, int], str]:
+def findings(survey: AddressSurvey) -> dict[tuple[str, str, int], str]:
     return {
-        (each.question.kind, each.question.protocol, item): each.finding(item).state
-        for each in course.questions
-        for item in each.question.items
+        (each.topic.kind, each.topic.protocol, item): each.result(item).state
+        for each in survey.eliminations
+        for item in each.topic.items
     }
 
 
@@ -119,8 +119,8 @@ def test_nothing_that_is_accepted_is_refused(name: str, lists: dict[str, tuple[i
 @pytest.mark.parametrize("name", FOUND_ALL_THE_SAME)
 def test_what_is_dropped_for_its_form_is_found_in_another(name: str) -> None:
     path = Path(Model(LISTS), FOUND_ALL_THE_SAME[name])
-    course = surveyed(path)
-    assert {key for key, state in findings(course).items() if state == "accepted"} >= {
+    survey = surveyed(path)
+    assert {key for key, state in findings(survey).items() if state == "accepted"} >= {
         key for key in accepted(Model(LISTS)) if key[0] == "suite"
     }
 

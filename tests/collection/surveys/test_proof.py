@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.collection.surveys.model import SILENCE, Model, accepted, by_code, refusal, states, surveyed
-from toolkit.collection.surveys.course import Course
+from toolkit.collection.surveys.address import AddressSurvey
 from toolkit.collection.surveys.verdicts import REFUSING_ALERTS, judge, soundness
 from toolkit.reference import Offer
 from toolkit.wire import Answer
@@ -18,8 +18,8 @@ LISTS = {
 }
 
 
-def reasons(course: Course, protocol: str) -> set[str | None]:
-    return {finding.reason for finding in course.suites[protocol].findings.values() if finding.state != "accepted"}
+def reasons(survey: AddressSurvey, protocol: str) -> set[str | None]:
+    return {finding.reason for finding in survey.suites[protocol].results.values() if finding.state != "accepted"}
 
 
 def judged(answer: Answer, protocol: str = "TLS 1.2") -> tuple[str, str]:
@@ -85,31 +85,31 @@ def test_sound_is_a_flight_that_was_whole_and_right(answer: Answer, expected: bo
 @pytest.mark.parametrize("kind", ["closed", "reset"])
 def test_the_same_silence_three_times_between_controls_is_a_refusal(kind: str) -> None:
     model = Model(LISTS, no=SILENCE[kind], no_version=SILENCE[kind])
-    course = surveyed(model)
-    assert accepted(course) == by_code(model)
-    assert course.interview.connections == course.bound
+    survey = surveyed(model)
+    assert accepted(survey) == by_code(model)
+    assert survey.prober.connections == survey.fewest_connections
     for protocol in ("SSL 2.0", "SSL 3.0", "TLS 1.0", "TLS 1.1", "TLS 1.2", "TLS 1.3"):
-        assert "untested" not in states(course, protocol)
+        assert "untested" not in states(survey, protocol)
         assert all(
-            "three forms of hello" in str(reason) and "control" in str(reason) for reason in reasons(course, protocol)
+            "three forms of hello" in str(reason) and "control" in str(reason) for reason in reasons(survey, protocol)
         )
 
 
 def test_a_server_that_hangs_instead_of_refusing_leaves_the_rest_untested() -> None:
     model = Model(LISTS, no=SILENCE["timeout"], no_version=SILENCE["timeout"])
-    course = surveyed(model)
-    assert accepted(course) == by_code(model)
-    assert states(course, "SSL 3.0") == {"untested"}
-    assert states(course, "TLS 1.2") == {"accepted", "untested"}
-    assert all("twice timeout" in str(reason) for reason in reasons(course, "TLS 1.2"))
+    survey = surveyed(model)
+    assert accepted(survey) == by_code(model)
+    assert states(survey, "SSL 3.0") == {"untested"}
+    assert states(survey, "TLS 1.2") == {"accepted", "untested"}
+    assert all("twice timeout" in str(reason) for reason in reasons(survey, "TLS 1.2"))
 
 
 @pytest.mark.parametrize("kind", ["closed", "reset", "timeout"])
 def test_a_server_that_never_answers_refuses_nothing(kind: str) -> None:
-    course = surveyed(Model({}, no_version=SILENCE[kind]))
-    for protocol in course.suites:
-        assert states(course, protocol) == {"untested"}
-    assert course.interview.connections <= 25
+    survey = surveyed(Model({}, no_version=SILENCE[kind]))
+    for protocol in survey.suites:
+        assert states(survey, protocol) == {"untested"}
+    assert survey.prober.connections <= 25
 
 
 @pytest.mark.parametrize("how", [SILENCE["closed"], SILENCE["timeout"], lambda: refusal(40), lambda: refusal(50)])
@@ -119,19 +119,19 @@ def test_servers_that_choke_on_long_hellos_are_asked_in_pieces(
 ) -> None:
     lists = {protocol: codes for protocol, codes in LISTS.items() if protocol != "TLS 1.3"}
     model = Model(lists, choked=how, **limit)
-    course = surveyed(model, parts=("suites",))
-    assert accepted(course) == by_code(model)
-    assert states(course, "TLS 1.2") == {"accepted", "refused"}
-    assert "asked in pieces" in course.remarks["TLS 1.2"]
-    assert {chain.rank for chain in course.suites["TLS 1.2"].findings.values()} == {None}
+    survey = surveyed(model, parts=("suites",))
+    assert accepted(survey) == by_code(model)
+    assert states(survey, "TLS 1.2") == {"accepted", "refused"}
+    assert "asked in pieces" in survey.remarks["TLS 1.2"]
+    assert {chain.rank for chain in survey.suites["TLS 1.2"].results.values()} == {None}
 
 
 def test_a_server_that_reads_only_128_suites_is_found_out() -> None:
     codes = {"TLS 1.2": (0x002F, 0xC02F, 0xC030, 0xCCA8)}  # the last three stand beyond the 128th
     model = Model(codes, reads=128)
-    course = surveyed(model, parts=("suites",))
-    assert accepted(course) == by_code(model)
-    assert "does not read long lists" in course.remarks["TLS 1.2"]
+    survey = surveyed(model, parts=("suites",))
+    assert accepted(survey) == by_code(model)
+    assert "does not read long lists" in survey.remarks["TLS 1.2"]
 
 
 def test_a_server_that_ignores_the_list_leaves_it_untested() -> None:
@@ -142,10 +142,10 @@ def test_a_server_that_ignores_the_list_leaves_it_untested() -> None:
                 Answer("ok", "finished", protocol=protocol, suite_code=0x0005) if protocol in self.suites else self.no()
             )
 
-    course = surveyed(Stubborn({"TLS 1.0": ()}), parts=("suites",))
-    assert accepted(course) == {"TLS 1.0": (0x0005,)}
-    assert states(course, "TLS 1.0") == {"accepted", "untested"}
-    assert reasons(course, "TLS 1.0") == {"answered with TLS_RSA_WITH_RC4_128_SHA, which was not offered"}
+    survey = surveyed(Stubborn({"TLS 1.0": ()}), parts=("suites",))
+    assert accepted(survey) == {"TLS 1.0": (0x0005,)}
+    assert states(survey, "TLS 1.0") == {"accepted", "untested"}
+    assert reasons(survey, "TLS 1.0") == {"answered with TLS_RSA_WITH_RC4_128_SHA, which was not offered"}
 
 
 def test_a_server_that_ignores_the_version_refuses_the_newer_and_says_nothing_of_the_older() -> None:
@@ -154,11 +154,11 @@ def test_a_server_that_ignores_the_version_refuses_the_newer_and_says_nothing_of
             given = [code for code in (0x002F, 0x0035) if code in offer.suites]
             return Answer("ok", "finished", protocol="TLS 1.0", suite_code=given[0]) if given else self.no()
 
-    course = surveyed(Fixed({}), parts=("suites",))
-    assert accepted(course) == {"TLS 1.0": (0x002F, 0x0035)}
-    assert states(course, "TLS 1.2") == {"refused"}
-    assert reasons(course, "TLS 1.2") == {"answered with TLS 1.0"}
-    assert states(course, "SSL 3.0") == {"untested"}
+    survey = surveyed(Fixed({}), parts=("suites",))
+    assert accepted(survey) == {"TLS 1.0": (0x002F, 0x0035)}
+    assert states(survey, "TLS 1.2") == {"refused"}
+    assert reasons(survey, "TLS 1.2") == {"answered with TLS 1.0"}
+    assert states(survey, "SSL 3.0") == {"untested"}
 
 
 def test_an_empty_key_share_that_is_refused_is_no_refusal_of_the_groups() -> None:
@@ -168,10 +168,10 @@ def test_an_empty_key_share_that_is_refused_is_no_refusal_of_the_groups() -> Non
                 return refusal(47)
             return super().answer(offer)
 
-    course = surveyed(NoRetry({"TLS 1.3": (0x1301,)}))
-    (groups,) = [each for each in course.others if each.question.kind == "group"]
+    survey = surveyed(NoRetry({"TLS 1.3": (0x1301,)}))
+    (groups,) = [each for each in survey.further if each.topic.kind == "group"]
     assert groups.accepted == (0x001D,)
-    assert {finding.state for finding in groups.findings.values()} == {"accepted", "untested"}
+    assert {finding.state for finding in groups.results.values()} == {"accepted", "untested"}
 
 
 def test_nobody_at_home_is_not_asked_on_and_on() -> None:
@@ -179,25 +179,25 @@ def test_nobody_at_home_is_not_asked_on_and_on() -> None:
         def answer(self, offer: Offer) -> Answer:
             return Answer("port_closed", "connect", "Connection refused")
 
-    course = surveyed(Gone({}))
-    assert course.interview.connections <= 10
-    assert states(course, "TLS 1.2") == {"untested"}
+    survey = surveyed(Gone({}))
+    assert survey.prober.connections <= 10
+    assert states(survey, "TLS 1.2") == {"untested"}
 
 
 @pytest.mark.parametrize("seed", range(40))
 @pytest.mark.parametrize("noise", [0.02, 0.1, 0.3])
 def test_faults_at_random_only_make_untested_grow(seed: int, noise: float) -> None:
     steady, shaken = surveyed(Model(LISTS)), surveyed(Model(LISTS, noise=noise, dice=random.Random(seed)))
-    truth = {protocol: chain.findings for protocol, chain in steady.suites.items()}
+    truth = {protocol: chain.results for protocol, chain in steady.suites.items()}
     for protocol, chain in shaken.suites.items():
-        for code, finding in chain.findings.items():
+        for code, finding in chain.results.items():
             assert finding.state in {"untested", truth[protocol][code].state}, (protocol, code, finding)
     proven = {
-        (each.question.kind, each.question.protocol, code): finding.state
-        for each in steady.others
-        for code, finding in each.findings.items()
+        (each.topic.kind, each.topic.protocol, code): finding.state
+        for each in steady.further
+        for code, finding in each.results.items()
     }
-    for each in shaken.others:
-        for code, finding in each.findings.items():
-            expected = proven.get((each.question.kind, each.question.protocol, code))
-            assert expected is None or finding.state in {"untested", expected}, (each.question.protocol, code, finding)
+    for each in shaken.further:
+        for code, finding in each.results.items():
+            expected = proven.get((each.topic.kind, each.topic.protocol, code))
+            assert expected is None or finding.state in {"untested", expected}, (each.topic.protocol, code, finding)

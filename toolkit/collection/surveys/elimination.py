@@ -1,43 +1,44 @@
-"""Elimination: offer all that is asked about, strike what the server chose, offer the rest, until it refuses.
+"""Elimination: offer everything in question, remove what the server chose, offer the rest, until it refuses.
 
-Each handshake proves one acceptance or refuses all that is left, so n acceptances take n + 1 handshakes, and three more
-where the refusal is silent. What stops a chain early (a hang, an answer that was not offered) leaves the rest
-`untested`.
+Such a series of hellos proves one acceptance with each handshake, and its last handshake refuses all that remains. So n
+accepted items take n + 1 handshakes, and three more where the refusal is silent. A hang or an answer that was not
+offered ends a series early; what remains is then `untested`.
 """
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final, Literal
+from typing import Final
 
 from toolkit.collection.surveys.forms import (
     LISTED,
     OTHERS,
-    Codes,
     Form,
-    Question,
+    Topic,
     add_control,
     add_known,
     put_in_form,
 )
-from toolkit.collection.surveys.interview import Interview
-from toolkit.collection.surveys.offers import FILLERS, common_suites, popular_first
+from toolkit.collection.surveys.offers import FILLERS, Codes
+from toolkit.collection.surveys.order import Order
+from toolkit.collection.surveys.prober import Prober
+from toolkit.collection.surveys.splitting import Likelihoods
 from toolkit.collection.surveys.verdicts import Verdict, judge, name_of, soundness
 from toolkit.reference import Offer, suites
 from toolkit.wire import Answer
 
 LONG: Final = 128
-"""Suites; some servers do not read more of a hello."""
+"""Some servers read no more suites of a hello than this."""
 
-MIXED: Final = "the same offer was accepted another time, so several machines answer, and differ"
+MIXED: Final = "the same offer was accepted at another time, so several backends answer, and they differ"
 
-UNSTEADY: Final = "silence did not follow the question: the same was answered at another time or in another form"
+UNSTEADY: Final = "silence did not depend on the question: the same was answered at another time or in another form"
 
 
 @dataclass(slots=True)
-class Finding:
-    """What is known of one item, as a row of `support` has it. `is_silence`: refused by silence, not by word."""
+class Result:
+    """The answer to one question, as a row of `support` has it. `is_silence`: refused by silence, without an alert."""
 
     state: str
     reason: str | None = None
@@ -46,12 +47,12 @@ class Finding:
     is_silence: bool = False
 
 
-NOT_REACHED: Final = Finding("untested", "the survey ended before it was asked")
+NOT_REACHED: Final = Result("untested", "the survey ended before it was asked")
 
 
 @dataclass(frozen=True, slots=True)
-class Closing:
-    """How a chain ended: what was left, what the last answer proved of it, and the offer that was answered."""
+class SeriesEnd:
+    """How a series ended: the items that remained, what the last answer proves of them, and its offer."""
 
     items: Codes
     verdict: Verdict
@@ -60,7 +61,7 @@ class Closing:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What an offer in that form was answered, and what the answer proves."""
+    """The answer to an offer in that form, and what it proves."""
 
     form: Form
     verdict: Verdict
@@ -68,167 +69,171 @@ class _Asked:
 
 
 class Elimination:
-    """One question, asked to its end.
+    """Asks about one topic until nothing is open.
 
-    `findings` has every item once `run` (and, where `is_waiting`, `resume`) has ended. `choices` are the accepted
-    items in the order in which the server chose them. `order` says whose order of preference that is.
+    `results`: every item, once `run` has ended (and `resume`, where `is_waiting`).
+    `order`: the choices of the server in the order in which it made them, and whose order of preference that is.
+    `ends`: how each series ended.
     """
 
-    def __init__(self, question: Question, interview: Interview) -> None:
-        self.question, self.interview = question, interview
-        self.findings: dict[int, Finding] = {}
-        self.choices: list[int] = []
-        self.order: Literal["server", "client"] | None = None
-        self.closings: list[Closing] = []
-        self._in_order: int | None = None
-        self._asked_order: asyncio.Task[None] | None = None
+    def __init__(self, topic: Topic, prober: Prober) -> None:
+        self.topic, self.prober = topic, prober
+        self.results: dict[int, Result] = {}
+        self.order = Order(prober)
+        self.ends: list[SeriesEnd] = []
         self._is_asked = False
         self._silences: list[tuple[Codes, Codes, _Asked]] = []
 
     @property
     def accepted(self) -> Codes:
-        """What the server took, in the order in which it was offered."""
-        return tuple(item for item in self.question.items if self.finding(item).state == "accepted")
+        """The accepted items, in the order in which they were offered."""
+        return tuple(item for item in self.topic.items if self.result(item).state == "accepted")
 
-    def finding(self, item: int) -> Finding:
-        """What is known of the item by now."""
-        return self.findings.get(item, NOT_REACHED)
+    def result(self, item: int) -> Result:
+        """What is known of the item now."""
+        return self.results.get(item, NOT_REACHED)
 
     @property
-    def fewest(self) -> int:
-        """The fewest handshakes: one for each acceptance, and a refusal where anything is left."""
+    def fewest_connections(self) -> int:
+        """The fewest handshakes that prove these results: one for each acceptance, and one refusal of the rest."""
         if not self._is_asked:
             return 0
-        if self.question.protocol == "SSL 2.0":
+        if self.topic.protocol == "SSL 2.0":
             return 1
-        return len(self.accepted) + (len(self.accepted) < len(self.question.items))
+        return len(self.accepted) + (len(self.accepted) < len(self.topic.items))
 
     @property
     def state(self) -> str:
-        """Of all items together: accepted where any is, refused where all are."""
-        states = {self.finding(item).state for item in self.question.items}
+        """Of all items together: `accepted` if one is, `refused` if all are, else `untested`."""
+        states = {self.result(item).state for item in self.topic.items}
         return "accepted" if "accepted" in states else "untested" if "untested" in states else "refused"
 
     @property
     def is_waiting(self) -> bool:
-        """Silence was met before any control was known: `resume` when one is."""
+        """Silence was met before a control was known: call `resume` when one is."""
         return bool(self._silences)
 
     @property
     def is_answered(self) -> bool:
-        """Whether something is known of each item."""
-        return len(self.findings) == len(self.question.items)
+        """Every item has a result."""
+        return len(self.results) == len(self.topic.items)
 
     @property
     def rests_on_silence(self) -> bool:
-        """Whether anything was refused without a word."""
-        return any(finding.is_silence for finding in self.findings.values())
+        """Something was refused without an alert."""
+        return any(result.is_silence for result in self.results.values())
 
-    def say_of_all(self, state: str, reason: str, *, is_silence: bool = False) -> None:
-        """Say the same of everything, without asking."""
-        self.findings = dict.fromkeys(self.question.items, Finding(state, reason, is_silence=is_silence))
+    def set_all(self, state: str, reason: str, *, is_silence: bool = False) -> None:
+        """Give every item the same result, without asking."""
+        self.results = dict.fromkeys(self.topic.items, Result(state, reason, is_silence=is_silence))
 
     async def run(self) -> None:
-        """Ask about everything."""
+        """Ask about every item."""
         self._is_asked = True
-        await self._narrow(self.question.items, self.question.items)
-        await self._heed_others()
+        await self._eliminate(self.topic.items, self.topic.items)
+        await self._reconcile()
 
     async def retry(self, pieces: Sequence[Codes], build: Callable[[Codes], Offer], most: int | None = None) -> None:
-        """Ask about these again, piece by piece: in lists of `most` places, null: in the same long list."""
-        self.question = replace(self.question, build=build)
-        self.closings, self._silences = [], []
-        self._fork()
+        """Ask again, piece by piece: in lists of `most` places; null: in a list as long as before."""
+        self.topic = replace(self.topic, build=build)
+        self.ends, self._silences = [], []
+        self.order.stop_ranking()
         for piece in pieces:
             fillers = () if most is None else (FILLERS * most)[: most - len(piece)]
-            await self._narrow(piece, self.question.items if most is None else (*piece, *fillers))
-        await self._heed_others()
+            await self._eliminate(piece, self.topic.items if most is None else (*piece, *fillers))
+        await self._reconcile()
 
     async def resume(self) -> None:
-        """Ask about what was met with silence, now that others may have found a control."""
+        """Ask again about what was met with silence, now that another topic may have found a control."""
         silences, self._silences = self._silences, []
         for remaining, places, asked in silences:
-            await self._narrow(remaining, places, asked)
-        await self._heed_others()
+            await self._eliminate(remaining, places, asked)
+        await self._reconcile()
 
-    async def _narrow(self, remaining: Codes, places: Codes, asked: _Asked | None = None) -> None:
-        """Ask about what remains of the places. `asked`: the silence that met the first question."""
-        self.interview.promised.discard(remaining)
+    async def _eliminate(self, remaining: Codes, places: Codes, asked: _Asked | None = None) -> None:
+        """Run a series on the remaining items of `places`. `asked`: the silence that met its first hello before."""
+        splits = self.prober.splits
+        splits.waiting.discard(remaining)
         weight = self._weigh(remaining)
         form = asked.form if asked else LISTED
         while remaining:
-            asked = await self._settle(remaining, places, form, weight, asked)
+            asked = await self._ask_until_clear(remaining, places, form, weight, asked)
             verdict, answer = asked.verdict, asked.answer
             if asked.form is not form:
                 form = asked.form
-                self._fork()
+                self.order.stop_ranking()
             if verdict.kind == "listed":
                 self._take_list(remaining, answer)
                 return
             if verdict.kind != "accepted":
-                if self.choices and _may_be_own_failure(verdict, answer) and len(kinds := self._kinds(remaining)) > 1:
-                    # Each kind of exchange needs a refusal of its own, which is the price of a proof.
-                    self.interview.controls += len(kinds)
-                    self._fork()
-                    await _each(partial(self._narrow, places=places), kinds)
-                    return
-                if verdict.kind == "silent":
-                    self.interview.is_silent = True
-                    self._silences.append((remaining, places, asked))
-                self._close(Closing(remaining, verdict, put_in_form(self.question, places, remaining, form)))
+                await self._end_or_go_on_by_kind(remaining, places, asked)
                 return
             assert verdict.item is not None
             self._accept(verdict.item, answer)
             place = remaining.index(verdict.item)
             remaining = remaining[:place] + remaining[place + 1 :]
-            if remaining and verdict.item == self.question.kept:
-                offer = put_in_form(self.question, places, remaining, form)
-                await self._close_without_kept(remaining, offer, name_of(self.question.kind, verdict.item))
+            if remaining and verdict.item == self.topic.required:
+                offer = put_in_form(self.topic, places, remaining, form)
+                await self._end_without_required(remaining, offer, name_of(self.topic.kind, verdict.item))
                 return
             asked, weight = None, self._weigh(remaining)
-            if (count := self.interview.parts(weight)) > 1:
-                self._fork()
-                parts = self._divide(remaining, count)
-                self.interview.splits += count - 1
-                self.interview.promised.update(parts)
-                await _each(partial(self._narrow, places=places), parts)
+            if (count := splits.parts(weight)) > 1:
+                self.order.stop_ranking()
+                parts = self._likelihoods(remaining).divide(count)
+                splits.add(parts)
+                await _each(partial(self._eliminate, places=places), parts)
                 return
 
-    async def _settle(
+    async def _end_or_go_on_by_kind(self, remaining: Codes, places: Codes, asked: _Asked) -> None:
+        """End the series; where the server may have failed with its own choice, first ask by kind of key exchange."""
+        verdict = asked.verdict
+        is_doubtful = bool(self.order.choices) and _may_be_own_failure(verdict, asked.answer)
+        if is_doubtful and len(kinds := self._kinds(remaining)) > 1:
+            # Each kind of key exchange needs its own refusal as a proof.
+            self.prober.controls += len(kinds)
+            self.order.stop_ranking()
+            await _each(partial(self._eliminate, places=places), kinds)
+            return
+        if verdict.kind == "silent":
+            self.prober.is_silent = True
+            self._silences.append((remaining, places, asked))
+        self._end(SeriesEnd(remaining, verdict, put_in_form(self.topic, places, remaining, asked.form)))
+
+    async def _ask_until_clear(
         self, remaining: Codes, places: Codes, form: Form, weight: float, silence: _Asked | None
     ) -> _Asked:
-        """Ask, and ask again, in other forms, where the answer proves nothing yet."""
-        interview = self.interview
-        interview.open.append(weight)
+        """Ask, and ask again in other forms where the answer proves nothing yet."""
+        prober = self.prober
+        prober.splits.running.append(weight)
         try:
-            asked = silence or await self._put(remaining, places, form)
+            asked = silence or await self._ask(remaining, places, form)
             if asked.verdict.kind == "unproven" and asked.verdict.is_passing:
-                first, asked = asked.verdict, await self._put(remaining, places, OTHERS[form][0], is_control=True)
+                first, asked = asked.verdict, await self._ask(remaining, places, OTHERS[form][0], is_control=True)
                 if asked.verdict.kind != "unproven":
-                    interview.is_unsteady = True
+                    prober.is_unsteady = True
                 elif asked.verdict == first:
                     asked = replace(asked, verdict=Verdict("unproven", f"twice {first.reason}"))
-            if asked.verdict.kind == "silent" and interview.control is not None:
-                return await self._confirm(remaining, places, asked)
+            if asked.verdict.kind == "silent" and prober.control is not None:
+                return await self._confirm_silence(remaining, places, asked)
         finally:
-            interview.open.remove(weight)
+            prober.splits.running.remove(weight)
         return asked
 
-    async def _put(self, remaining: Codes, places: Codes, form: Form, *, is_control: bool = False) -> _Asked:
-        offer = put_in_form(self.question, places, remaining, form)
-        answer = await self.interview.put(offer, is_control=is_control)
-        return _Asked(form, judge(self.question.kind, self.question.protocol, remaining, answer), answer)
+    async def _ask(self, remaining: Codes, places: Codes, form: Form, *, is_control: bool = False) -> _Asked:
+        offer = put_in_form(self.topic, places, remaining, form)
+        answer = await self.prober.send(offer, is_control=is_control)
+        return _Asked(form, judge(self.topic.kind, self.topic.protocol, remaining, answer), answer)
 
-    async def _confirm(self, remaining: Codes, places: Codes, silence: _Asked) -> _Asked:
-        """Whether silence is a refusal: the same in two more forms, after a control that has the first of them."""
-        interview, forms, words = self.interview, OTHERS[silence.form], silence.verdict.reason
-        if not await interview.is_answering(self._control(remaining, places, forms[0])):
-            return replace(silence, verdict=Verdict("unproven", f"{words}; and a control offer failed after that"))
+    async def _confirm_silence(self, remaining: Codes, places: Codes, silence: _Asked) -> _Asked:
+        """Whether silence is a refusal: a control in another form is accepted, and two more forms meet the silence."""
+        prober, forms, words = self.prober, OTHERS[silence.form], silence.verdict.reason
+        if not await prober.accepts(self._control(remaining, places, forms[0])):
+            return replace(silence, verdict=Verdict("unproven", f"{words}; a control offer after it failed"))
         for form in forms:
-            asked = await self._put(remaining, places, form, is_control=True)
+            asked = await self._ask(remaining, places, form, is_control=True)
             if asked.verdict.kind != "silent" or asked.answer.outcome != silence.answer.outcome:
                 if asked.answer.outcome != "skipped":
-                    interview.is_unsteady = True
+                    prober.is_unsteady = True
                 if asked.verdict.kind == "silent":
                     asked = replace(asked, verdict=Verdict("unproven", f"{words}; then {asked.verdict.reason}"))
                 return asked
@@ -236,151 +241,116 @@ class Elimination:
         return replace(silence, verdict=Verdict("refused", words, is_silence=True))
 
     def _control(self, remaining: Codes, places: Codes, form: Form) -> Offer:
-        """The question in that form, and with it something that was accepted: that alone is to make the difference."""
-        question, control = self.question, self.interview.control
-        if self.choices:
-            return add_known(question, places, remaining, form, self.choices[0])
+        """The same hello with one item more, which was accepted before: the only difference."""
+        topic, control = self.topic, self.prober.control
+        if self.order.choices:
+            return add_known(topic, places, remaining, form, self.order.choices[0])
         assert control is not None
-        return add_control(question, places, remaining, form, control=control, known=self.interview.control_suite)
+        return add_control(topic, places, remaining, form, control=control, known=self.prober.control_suite)
 
-    def _close(self, closing: Closing) -> None:
-        """Say of all that is left what the last answer proves."""
-        self.closings.append(closing)
-        interview, verdict, remaining = self.interview, closing.verdict, closing.items
-        is_long = self.question.kind == "suite" and len(closing.offer.suites) > LONG
-        if is_long and verdict.kind == "refused" and self.choices and interview.asked_length is None:
-            interview.asked_length = interview.beside(self._ask_length(closing.offer))
+    def _end(self, end: SeriesEnd) -> None:
+        """Give the remaining items the result that the last answer proves."""
+        self.ends.append(end)
+        prober, verdict, remaining = self.prober, end.verdict, end.items
+        is_long = self.topic.kind == "suite" and len(end.offer.suites) > LONG
+        if is_long and verdict.kind == "refused" and self.order.choices and prober.length_check is None:
+            prober.length_check = prober.start(self._check_length(end.offer))
         state = "refused" if verdict.kind == "refused" else "untested"
-        if self.question.kind == "suite" and self.choices and state == "refused":
-            interview.refused_suites.update(remaining)
-        closed = Finding(state, verdict.reason, is_silence=verdict.is_silence)
-        self.findings.update(dict.fromkeys(remaining, closed))
+        if self.topic.kind == "suite" and self.order.choices and state == "refused":
+            prober.refused_suites.update(remaining)
+        result = Result(state, verdict.reason, is_silence=verdict.is_silence)
+        self.results.update(dict.fromkeys(remaining, result))
 
-    async def _close_without_kept(self, remaining: Codes, offer: Offer, kept: str) -> None:
-        """What stood before it in the offer was passed over: refused if the order is the client's, else not known."""
-        if self._asked_order is not None:
-            await self._asked_order
-        if self.order == "client":
-            verdict = Verdict("refused", f"{kept} was chosen, which was offered after these, by the client's order")
+    async def _end_without_required(self, remaining: Codes, offer: Offer, required: str) -> None:
+        """End after the required item was chosen. What stood before it was passed over.
+
+        That is a refusal if the order of preference is the client's; else it is not known.
+        """
+        await self.order.found()
+        if self.order.whose == "client":
+            words = f"{required} was chosen, which was offered after these, by the client's order"
+            verdict = Verdict("refused", words)
         else:
-            verdict = Verdict("unproven", f"{kept} was chosen, which the certificate needs; it may be preferred")
-        self._close(Closing(remaining, verdict, offer))
+            words = f"{required} was chosen, which the certificate needs; the server may prefer it"
+            verdict = Verdict("unproven", words)
+        self._end(SeriesEnd(remaining, verdict, offer))
 
     def _accept(self, item: int, answer: Answer) -> None:
-        self.findings[item] = Finding("accepted", _remarks(answer), soundness(answer))
-        self.choices.append(item)
-        if len(self.choices) == 2 and (self._in_order is None or self._in_order > 0):
-            self._asked_order = self.interview.beside(self._ask_order())
+        self.results[item] = Result("accepted", _remarks(answer), soundness(answer))
+        self.order.add(item, self.topic)
 
-    async def _ask_length(self, refused: Offer) -> None:
-        """Whether the server reads long lists to their end: what it accepts, put last, must still be found."""
-        known, protocol, interview = self.choices[0], self.question.protocol, self.interview
+    async def _check_length(self, refused: Offer) -> None:
+        """Whether the server reads long lists to their end: an accepted suite, put last, must be found."""
+        known, protocol, prober = self.order.choices[0], self.topic.protocol, self.prober
         offer = replace(refused, suites=(*refused.suites, known))
-        answer = await interview.put(offer, is_control=True)
+        answer = await prober.send(offer, is_control=True)
         verdict = judge("suite", protocol, (known,), answer)
         if verdict.kind == "silent":
-            interview.reads_to_end = await interview.is_answering(offer)
+            prober.reads_to_end = await prober.accepts(offer)
         elif verdict.kind == "refused" or (verdict.kind == "unproven" and answer.outcome == "ok"):
-            interview.reads_to_end = not await interview.is_refused_again(offer)
+            prober.reads_to_end = not await prober.confirm_refusal(offer)
 
     def _take_list(self, offered: Codes, answer: Answer) -> None:
-        """SSL 2.0: one answer says all, and the client would choose (draft-hickman-netscape-ssl-00)."""
+        """SSL 2.0: one answer lists all, and the client would choose (draft-hickman-netscape-ssl-00)."""
         for item in offered:
             if item in answer.suites:
-                self.findings[item] = Finding("accepted", _remarks(answer), soundness(answer))
+                self.results[item] = Result("accepted", _remarks(answer), soundness(answer))
             else:
-                self.findings[item] = Finding("refused", "not among those that the server lists")
+                self.results[item] = Result("refused", "not among those that the server lists")
 
-    async def _heed_others(self) -> None:
-        """A refusal of what another handshake shows to be accepted is no refusal of the rest either."""
-        seen = self.interview.seen.get((self.question.kind, self.question.protocol), {})
-        for closing in list(self.closings):
-            items, verdict = closing.items, closing.verdict
-            contradicting = [item for item in items if item in seen and self.findings[item].state != "accepted"]
+    async def _reconcile(self) -> None:
+        """Where another handshake shows an item accepted that was refused here, the refusal proves nothing."""
+        chosen = self.prober.chosen.get((self.topic.kind, self.topic.protocol), {})
+        for end in list(self.ends):
+            items, verdict = end.items, end.verdict
+            contradicting = [item for item in items if item in chosen and self.results[item].state != "accepted"]
             for item in contradicting:
-                self._fork()
-                self._accept(item, seen[item])
+                self.order.stop_ranking()
+                self._accept(item, chosen[item])
             if contradicting and verdict.kind == "refused":
-                await self.interview.is_refused_again(closing.offer)
-                name = name_of(self.question.kind, contradicting[0])
+                await self.prober.confirm_refusal(end.offer)
+                name = name_of(self.topic.kind, contradicting[0])
                 for item in items:
-                    if self.findings[item].state == "refused":
-                        words = f"{verdict.reason}, but to an offer that held {name}, which another handshake chose"
-                        self.findings[item] = Finding("untested", words)
+                    if self.results[item].state == "refused":
+                        words = f"{verdict.reason}, but the offer held {name}, which another handshake chose"
+                        self.results[item] = Result("untested", words)
 
     def forget_silence(self) -> None:
-        """The address turned out not to answer steadily: what rests on silence is untested."""
-        for item, finding in self.findings.items():
-            if finding.is_silence:
-                self.findings[item] = Finding("untested", f"{finding.reason}; but {UNSTEADY}")
+        """The address does not answer steadily: refusals that rest on silence become untested."""
+        for item, result in self.results.items():
+            if result.is_silence:
+                self.results[item] = Result("untested", f"{result.reason}; but {UNSTEADY}")
 
     def forget_refusals(self) -> None:
-        """Several machines answer: what one of them refused, another may accept."""
-        for item, finding in self.findings.items():
-            if finding.state == "refused":
-                self.findings[item] = Finding("untested", f"{finding.reason}; but {MIXED}")
+        """Several backends answer: what one refused, another may accept, so refusals become untested."""
+        for item, result in self.results.items():
+            if result.state == "refused":
+                self.results[item] = Result("untested", f"{result.reason}; but {MIXED}")
 
-    async def find_order(self) -> None:
-        """Whose order of preference the choices follow, and from it the ranks."""
-        choices = self.choices[: self._in_order]
-        if self._asked_order is not None:
-            await self._asked_order
-        if len(self.choices) == 1:
-            self.findings[self.choices[0]].rank = 1 if choices else None
-        if self.order == "server":
-            for rank, item in enumerate(choices, 1):
-                self.findings[item].rank = rank
-
-    async def _ask_order(self) -> None:
-        """The first choice was made although the second was offered too, or before it: that shows whose order it is.
-
-        Where the first also stood first in the offer, the same two backwards tell, for a control.
-        """
-        first, second = self.choices[:2]
-        items = self.question.items
-        if items.index(second) < items.index(first):
-            self.order = "server"
-            return
-        backwards = tuple(dict.fromkeys(filter(None, (second, first, self.question.kept))))
-        offer = self.question.build(backwards)
-        answer = await self.interview.put(offer, is_control=True)
-        verdict = judge(self.question.kind, self.question.protocol, backwards, answer)
-        self.order = "server" if verdict.item == first else "client" if verdict.item == second else None
-        if verdict.kind == "refused":
-            await self.interview.is_refused_again(offer)
-
-    def _fork(self) -> None:
-        """From here on choices are made among a part of what is open: their order says nothing."""
-        if self._in_order is None:
-            self._in_order = len(self.choices)
-
-    def _divide(self, items: Codes, count: int) -> list[Codes]:
-        """Parts that may hold about as many acceptances each, in the order in which they are offered."""
-        popular = popular_first(self.question.protocol)
-        likely = [item for codes, _ in self._likely(items) for item in popular if item in codes]
-        part = {item: n % count for n, item in enumerate(dict.fromkeys([*likely, *items]))}
-        return [tuple(item for item in items if part[item] == n) for n in range(count)]
+    async def rank(self) -> None:
+        """Give the choices their ranks, where the order of preference is the server's."""
+        for item, rank in (await self.order.ranks()).items():
+            self.results[item].rank = rank
 
     def _kinds(self, items: Codes) -> list[Codes]:
-        return kinds_of(items) if self.question.kind == "suite" else [items]
+        return kinds_of(items) if self.topic.kind == "suite" else [items]
 
     def _weigh(self, items: Codes) -> float:
-        """How many of them the server may accept: a guess, good enough to divide work by."""
-        if self.question.kind != "suite" or not self.interview.has_splits:
-            return 0.0
-        return sum(weight * len(codes) for codes, weight in self._likely(items))
+        """The number of items that are probably accepted; 0 where the series cannot be split.
 
-    def _likely(self, items: Codes) -> list[tuple[frozenset[int], float]]:
-        """The items by how likely each is accepted: as other versions tell, else by what is common."""
-        asked = frozenset(items)
-        accepted = asked & self.interview.accepted_suites
-        refused = (asked & self.interview.refused_suites) - accepted
-        rest = (asked & common_suites(self.question.protocol)) - accepted - refused
-        return [(accepted, 0.9), (rest, 0.7), (refused, 0.02)]
+        Series that are refused silently are not split, because each refusal takes four connections to prove.
+        """
+        if self.topic.kind != "suite" or not self.prober.splits.are_left or self.prober.is_silent:
+            return 0.0
+        return self._likelihoods(items).weight()
+
+    def _likelihoods(self, items: Codes) -> Likelihoods:
+        accepted, refused = self.prober.accepted_suites, self.prober.refused_suites
+        return Likelihoods(self.topic.protocol, items, accepted=accepted, refused=refused)
 
 
 def kinds_of(codes: Codes) -> list[Codes]:
-    """The suites by kind of key exchange, as far as servers fail with one and not with another."""
+    """The suites by kind of key exchange: some servers fail with one kind and not with another."""
     kinds: dict[str, Codes] = {}
     for code in codes:
         exchange = suites()[code].key_exchange
@@ -390,21 +360,21 @@ def kinds_of(codes: Codes) -> list[Codes]:
 
 
 def _may_be_own_failure(verdict: Verdict, answer: Answer) -> bool:
-    """Whether the server may have chosen something and then failed with it, and not refused everything.
+    """Whether the server may have chosen an item and failed with it, instead of refusing all.
 
-    Dovecot without DH parameters chooses DHE where it prefers it, and then closes without a word.
+    Dovecot without DH parameters chooses DHE where it prefers it, and then closes without an alert.
     """
     return verdict.is_silence or (verdict.kind == "unproven" and answer.outcome in ("refused", "malformed"))
 
 
-async def _each(narrow: Callable[[Codes], Coroutine[object, object, None]], parts: Sequence[Codes]) -> None:
+async def _each(eliminate: Callable[[Codes], Coroutine[object, object, None]], parts: Sequence[Codes]) -> None:
     async with asyncio.TaskGroup() as group:
         for part in parts:
-            group.create_task(narrow(part))
+            group.create_task(eliminate(part))
 
 
 def _remarks(answer: Answer) -> str | None:
-    """What a reader should know of an accepted offer."""
+    """What the row of an accepted item says in addition."""
     remarks = [] if answer.outcome == "ok" else [f"then {answer.outcome}"]
     if answer.exchange_bits is not None:
         remarks.append(f"{answer.exchange_bits}-bit parameters")

@@ -6,8 +6,8 @@ from typing import Final
 import pandas as pd
 
 from toolkit import schema
-from toolkit.collection.rounds import Targets
-from toolkit.collection.surveys.course import PARTS, Part, check_positive, chosen_parts
+from toolkit.collection.planning import Targets
+from toolkit.collection.surveys.address import PARTS, Part, check_positive, chosen_parts
 from toolkit.collection.surveys.offers import asked_groups, asked_schemes, asked_suites
 from toolkit.columns import Column, dtypes, returns
 from toolkit.targets import expand_targets

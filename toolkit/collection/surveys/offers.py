@@ -1,8 +1,8 @@
-"""The hellos of a survey: wide in everything but the one thing asked about.
+"""The offers of a survey: each lists the items asked about, and everything else that the version has.
 
-Each offers exactly one version. Groups and schemes that are not asked about are listed with the common ones first, so
-that a server that follows the client's order takes what can be checked here; `signature_algorithms_cert` always lists
-everything, or a server may refuse a certificate for its issuer's signature.
+Each offer has exactly one version. Groups and schemes that are not asked about are listed with the common ones first,
+so that a server that follows the client's order chooses what can be checked here. `signature_algorithms_cert` always
+lists everything, because a server may otherwise refuse for the signature of the issuer on its certificate.
 """
 
 from dataclasses import dataclass, replace
@@ -26,18 +26,19 @@ _POPULAR: Final = (
     0x0009, 0x0003,
 )  # fmt: skip
 
+Codes = tuple[int, ...]
 
 FILLERS: Final = tuple(range(0x0A0A, 0x10000, 0x1010))
-"""Codes that name no suite, group or scheme, and that a server passes over (RFC 8701, section 2)."""
+"""GREASE values: codes that name no suite, group or scheme, and that servers ignore (RFC 8701, section 2)."""
 
 LENGTH: Final = 1200
-"""Bytes of each TLS hello, so that none is refused for its length where another is accepted."""
+"""Bytes of each TLS hello: all have the same length, so none is refused for its length where another is accepted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How long a hello may be. `most_suites`: in one hello. `is_lean`: few groups and schemes, below 256 bytes.
-    `length`: to which it is padded, null: not."""
+    """The size of a hello. `most_suites`: at most in one hello. `is_lean`: few groups and schemes, below 256 bytes.
+    `length`: padded to so many bytes; null: not padded."""
 
     most_suites: int
     is_lean: bool = False
@@ -46,10 +47,10 @@ class Shape:
 
 FULL: Final = Shape(1 << 15, length=LENGTH)
 SHORTER: Final = (Shape(120), Shape(30, is_lean=True))
-"""For servers and paths that choke: on long hellos or more than 128 suites, on hellos of more than 255 bytes."""
+"""For servers and networks that fail on long hellos or more than 128 suites, and on hellos of more than 255 bytes."""
 
 
-def offer_suites(protocol: str, asked: tuple[int, ...], shape: Shape = FULL) -> Offer:
+def offer_suites(protocol: str, asked: Codes, shape: Shape = FULL) -> Offer:
     """The hello that asks for these suites."""
     listed = _listed_groups(protocol, shape.is_lean)
     schemes = _listed_schemes(protocol, shape.is_lean)
@@ -60,38 +61,36 @@ def offer_suites(protocol: str, asked: tuple[int, ...], shape: Shape = FULL) -> 
     )
 
 
-def offer_groups(protocol: str, asked: tuple[int, ...], accepted_suites: tuple[int, ...], shape: Shape = FULL) -> Offer:
+def offer_groups(protocol: str, asked: Codes, accepted_suites: Codes, shape: Shape = FULL) -> Offer:
     """The hello that asks for these groups: without a key share, so that a HelloRetryRequest names the choice."""
     return replace(
         offer_suites(protocol, accepted_suites, shape), groups=asked, key_shares=(), meaning="asks for groups"
     )
 
 
-def offer_schemes(
-    protocol: str, asked: tuple[int, ...], accepted_suites: tuple[int, ...], shape: Shape = FULL
-) -> Offer:
+def offer_schemes(protocol: str, asked: Codes, accepted_suites: Codes, shape: Shape = FULL) -> Offer:
     """The hello that asks for these signature schemes."""
     return replace(offer_suites(protocol, accepted_suites, shape), signature_schemes=asked, meaning="asks for schemes")
 
 
 @cache
-def asked_suites(protocol: str) -> tuple[int, ...]:
+def asked_suites(protocol: str) -> Codes:
     """In order of code: the oldest and weakest first, so that a server's own order rarely equals it."""
     return askable(protocol)
 
 
 @cache
-def popular_first(protocol: str) -> tuple[int, ...]:
-    """The same suites, those first that most servers have: for hellos that cannot hold all."""
+def popular_first(protocol: str) -> Codes:
+    """The same suites with the common ones first: for hellos that cannot hold all."""
     every = asked_suites(protocol)
     return tuple(dict.fromkeys([code for code in _POPULAR if code in every] + list(every)))
 
 
 @cache
-def asked_groups(protocol: str, *, is_finite_field: bool = False) -> tuple[int, ...]:
-    """What a question about groups lists, newest code point first. TLS 1.3 asks for all at once.
+def asked_groups(protocol: str, *, is_finite_field: bool = False) -> Codes:
+    """The groups asked about, newest code point first. In TLS 1.3 all are asked about at once.
 
-    Explicit curves are no group: their code points name none.
+    The code points of explicit curves are left out, because they name no group.
     """
     found = [
         group.code
@@ -104,18 +103,18 @@ def asked_groups(protocol: str, *, is_finite_field: bool = False) -> tuple[int, 
 
 
 @cache
-def asked_schemes(protocol: str) -> tuple[int, ...]:
-    """All that questions about signature schemes list, in order of code."""
+def asked_schemes(protocol: str) -> Codes:
+    """The signature schemes asked about, in order of code."""
     return tuple(scheme.code for scheme in signature_schemes().values() if protocol in scheme.versions)
 
 
 @cache
-def schemes_by_key(protocol: str) -> dict[str, tuple[int, ...]]:
-    """The same, by what a suite must have as its authentication; in TLS 1.3 by kind of key, since suites have none.
+def schemes_by_key(protocol: str) -> dict[str, Codes]:
+    """The same, by the authentication of the suite that needs them; in TLS 1.3 by key type, since its suites have none.
 
-    The schemes with a curve of their own are asked apart: RFC 8422, section 5.10 has them sign for ECDSA suites.
+    Ed25519 and Ed448 are asked about separately, although they sign for ECDSA suites (RFC 8422, section 5.10).
     """
-    found: dict[str, tuple[int, ...]] = {}
+    found: dict[str, Codes] = {}
     for code in asked_schemes(protocol):
         kind = _KINDS.get(signature_schemes()[code].key_type, "other")
         kind = "other" if protocol == "TLS 1.3" and kind not in ("RSA", "ECDSA") else kind
@@ -135,7 +134,7 @@ _KINDS: Final = {
 
 
 def signs(code: int, kind: str) -> bool:
-    """Whether a key of that kind signs in a handshake with the suite; GOST does not, but its schemes are listed too."""
+    """Whether a key of that type signs the handshake with the suite; GOST does not, but its schemes are listed too."""
     suite = suites()[code]
     if suite.authentication == "any":
         return True
@@ -145,7 +144,7 @@ def signs(code: int, kind: str) -> bool:
 
 @cache
 def common_suites(protocol: str) -> frozenset[int]:
-    """What servers that were switched fully on tend to accept, also beyond what specifications allow."""
+    """Suites that servers with everything switched on usually accept, also beyond what specifications allow."""
     return frozenset(code for code in asked_suites(protocol) if _is_common(code, protocol))
 
 
@@ -162,27 +161,27 @@ def _is_common(code: int, protocol: str) -> bool:
     )
 
 
-def readable(codes: tuple[int, ...]) -> tuple[int, ...]:
-    """The TLS 1.3 suites among them that can be read here, all of them where none can."""
+def readable(codes: Codes) -> Codes:
+    """The TLS 1.3 suites among them whose records can be decrypted here; all of them where none can be."""
     return tuple(code for code in codes if code in _READABLE) or codes
 
 
 @cache
-def _listed_groups(protocol: str, is_lean: bool) -> tuple[int, ...]:
+def _listed_groups(protocol: str, is_lean: bool) -> Codes:
     if is_lean:
         return _COMMON_GROUPS[:4]
-    # Finite fields only for TLS 1.3: before, a server without a group of the list may not choose DHE (RFC 7919, 4).
+    # Finite fields only in TLS 1.3: before, a server that has no group of the list must not choose DHE (RFC 7919, 4).
     every = asked_groups(protocol)
     return tuple(dict.fromkeys([code for code in _COMMON_GROUPS if code in every] + sorted(every)))
 
 
 @cache
-def _listed_schemes(protocol: str, is_lean: bool) -> tuple[int, ...]:
+def _listed_schemes(protocol: str, is_lean: bool) -> Codes:
     every = asked_schemes(protocol)
     common = [code for code in (_LEAN_SCHEMES if is_lean else _COMMON_SCHEMES) if code in every]
     return tuple(common if is_lean else dict.fromkeys([*common, *every]))
 
 
 @cache
-def _every_scheme() -> tuple[int, ...]:
+def _every_scheme() -> Codes:
     return tuple(dict.fromkeys([*_COMMON_SCHEMES, *signature_schemes()]))

@@ -13,7 +13,7 @@ import pytest
 import toolkit
 from tests.collection.servers import Loopback
 from tests.collection.surveys.serving import serving
-from toolkit.collection.rounds import now
+from toolkit.collection.recorder import now
 from toolkit.targets import Target, parse_target
 
 

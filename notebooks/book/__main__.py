@@ -1,0 +1,47 @@
+"""Build the site: `python -m notebooks.book [FOLDER] [--no-execute]`."""
+
+import argparse
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from sphinx.cmd.build import build_main
+
+from notebooks.book.source import digest, write_source
+
+HERE = Path(__file__).resolve().parent
+
+
+def main() -> int:
+    """Write the source beside the output and let Sphinx build it; the exit code is Sphinx's."""
+    parser = argparse.ArgumentParser(prog="python -m notebooks.book", description=__doc__)
+    parser.add_argument("output", nargs="?", type=Path, default=Path("build/book"), metavar="FOLDER")
+    parser.add_argument("--no-execute", action="store_true", help="show the lessons without their output")
+    arguments = parser.parse_args()
+    return build(arguments.output.resolve(), execute=not arguments.no_execute)
+
+
+def build(output: Path, *, execute: bool) -> int:
+    """Build the site into `output`; what is executed is kept beside it, and done again when the code or data change."""
+    source = output.with_name(f"{output.name}-source")
+    executed = output.with_name(f"{output.name}-executed") / digest()
+    for older in output.with_name(f"{output.name}-executed").glob("*"):
+        if older != executed:
+            shutil.rmtree(older)
+    for folder in (output, source):
+        shutil.rmtree(folder, ignore_errors=True)
+    print("Building the site; lessons are executed where they or the code have changed ...", flush=True)
+    write_source(source)
+    os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
+    options = ["-c", HERE, "-b", "html", "-W", "--keep-going", "-q", "-d", source.with_name(f"{source.name}-read")]
+    settings = {"nb_execution_mode": "cache" if execute else "off", "nb_execution_cache_path": executed}
+    defined = [word for name, value in settings.items() for word in ("-D", f"{name}={value}")]
+    code = build_main([str(word) for word in (*options, *defined, source, output)])
+    if code == 0:
+        print(f"Open: {os.path.relpath(output / 'index.html')}")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

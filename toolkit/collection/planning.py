@@ -1,0 +1,88 @@
+"""The plan of a round: which targets are observed with which offers, how often and within which limits."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from toolkit.collection.limits import Limits
+from toolkit.collection.names import Resolver
+from toolkit.collection.settling import Settling
+from toolkit.errors import UsageError
+from toolkit.reference import Offer
+from toolkit.reference import offers as known_offers
+from toolkit.targets import MailDomain, Target, expand_targets
+from toolkit.text import did_you_mean
+from toolkit.wire import check_client_name
+
+Targets = str | Target | MailDomain | Sequence[str | Target | MailDomain]
+
+LookKey = tuple[str, str | None, str | None, str, int]
+"""service, address, server name, offer, sample: unique among the looks of one round."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoundPlan:
+    """What a round asks.
+
+    `known`: keys of looks that an earlier run of the round has made; they are left out.
+    `settling`: decides about looks beyond `samples`; null: none are made.
+    """
+
+    targets: Sequence[Target | MailDomain]
+    offers: Sequence[Offer]
+    samples: int
+    addresses: int | None
+    limits: Limits
+    clock: Callable[[], datetime]
+    resolver: Resolver | None = None
+    keep_bytes: bool = False
+    ehlo: str | None = None
+    known: Collection[LookKey] = ()
+    settling: Settling | None = None
+
+
+def make_plan(
+    targets: Targets,
+    offers: Sequence[str | Offer],
+    *,
+    samples: int,
+    addresses: int | None,
+    limits: Limits,
+    clock: Callable[[], datetime],
+    resolver: Resolver | None,
+    keep_bytes: bool,
+    ehlo: str | None,
+    known: Collection[LookKey] = (),
+) -> RoundPlan:
+    """The plan of a round; `UsageError` for an argument that makes no sense."""
+    if isinstance(offers, str):
+        raise UsageError(f"offers={offers!r}: write a tuple, offers=({offers!r},).")
+    for name, number in (("samples", samples), ("addresses", addresses)):
+        if number is not None and number < 1:
+            raise UsageError(f"{name}={number}: must be at least 1.")
+    if ehlo is not None:
+        check_client_name(ehlo)
+    named = {offer.name: offer for offer in map(_offer, offers)}
+    if not named:
+        raise UsageError("No offer given: name at least one, such as offers=('any',).")
+    return RoundPlan(
+        expand_targets(targets),
+        list(named.values()),
+        samples=samples,
+        addresses=addresses,
+        limits=limits,
+        clock=clock,
+        resolver=resolver,
+        keep_bytes=keep_bytes,
+        ehlo=ehlo,
+        known=known,
+    )
+
+
+def _offer(offer: str | Offer) -> Offer:
+    if isinstance(offer, Offer):
+        return offer
+    known = known_offers()
+    if offer not in known:
+        raise UsageError(f"{offer!r} is not an offer.{did_you_mean(str(offer), known)} Known: {', '.join(known)}.")
+    return known[offer]

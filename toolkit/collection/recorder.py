@@ -1,0 +1,204 @@
+"""Records a round: follows its runner from the calling thread, draws progress, and keeps looks in batches."""
+
+import hashlib
+import ipaddress
+import json
+import platform
+import secrets
+from collections.abc import Callable, Collection
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import version
+from time import monotonic
+from typing import Final
+
+from toolkit import text
+from toolkit.collection.interrupt import interrupts
+from toolkit.collection.planning import RoundPlan
+from toolkit.collection.progress import Bar
+from toolkit.collection.rows import Rows
+from toolkit.collection.runner import LooksAdded, Runner, TargetsKnown
+from toolkit.errors import StoreError
+from toolkit.tables import Tables
+
+_BATCH_LOOKS: Final = 2_000
+_BATCH_SECONDS: Final = 10.0
+_BATCH_BYTES: Final = 1 << 25
+"""A batch is kept when it has this many looks, seconds or bytes: what a killed process loses at most."""
+
+
+def now() -> datetime:
+    """The present in UTC: the default clock."""
+    return datetime.now(UTC)
+
+
+def new_round_name(clock: Callable[[], datetime]) -> str:
+    """An identifier that sorts by time and is unique among processes."""
+    return f"{clock():%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+
+
+def how_to_resume(name: str) -> str:
+    """The argument that resumes the round, in Python and in a shell."""
+    return f"resume={name!r} (--resume {name})"
+
+
+class RoundRecorder:
+    """Runs a plan and gives `keep` the looks in batches, with a row of `rounds` at the start and at the end.
+
+    `row`: the last row of `rounds` that was kept; empty before the start row.
+    """
+
+    _title, _unit = "Looking", "look"
+
+    def __init__(self, name: str, plan: RoundPlan, vantage: str | None, keep: Callable[[Tables], None]) -> None:
+        self.row: dict[str, object] = {}
+        self._name, self._plan, self._vantage, self._keep = name, plan, vantage, keep
+        self._rows = Rows(round_=name, vantage=vantage)
+        self._kept_at = monotonic()
+        self._described: dict[str, object] | None = None
+        self._targets = self._unresolved = len(plan.targets)
+        self._foreseen = self._looks = self._looks_ok = self._connections = 0
+
+    def run(self, *, progress: bool) -> None:
+        """Make the round. What was seen is kept however it ends, with an end row if there is a start row.
+
+        Raises `KeyboardInterrupt` at the end of an interrupted round, and `StoreError` where keeping failed, with
+        the number of looks that are not kept.
+        """
+        try:
+            self._run(progress=progress)
+        except StoreError as error:
+            raise type(error)(f"{error} {self._what_is_kept()}") from error
+
+    def _run(self, *, progress: bool) -> None:
+        end_reason = "interrupted"
+        try:
+            with (
+                self._make_runner() as runner,
+                interrupts(runner.cancel) as interrupted,
+                Bar(desc=self._title, unit=self._unit, total=self._progress()[1], disable=not progress) as bar,
+            ):
+                self._follow(runner, bar)
+                if not interrupted.is_set():
+                    end_reason = "finished"
+        finally:
+            self._finish(end_reason)
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+
+    def _draw(self, bar: Bar) -> None:
+        bar.show(*self._progress())
+
+    def _progress(self) -> tuple[int, int]:
+        """Looks made and looks in all. A target whose addresses are not known yet counts as one address."""
+        return self._looks, self._foreseen + self._unresolved * len(self._plan.offers) * self._plan.samples
+
+    def _make_runner(self) -> Runner:
+        return Runner(self._plan)
+
+    def _settings(self) -> dict[str, object]:
+        """The arguments of the round, as `rounds.settings` keeps them."""
+        plan = self._plan
+        return {
+            "offers": [offer.name for offer in plan.offers],
+            "samples": plan.samples,
+            "settle": plan.settling is not None,
+            "min_share": None if plan.settling is None else plan.settling.min_share,
+            "addresses": plan.addresses,
+            "limits": asdict(plan.limits) | {"blocked": _count_and_digest(plan.limits.blocked)},
+        }
+
+    def _counts(self) -> dict[str, object]:
+        """What the end row has in addition to the start row."""
+        return {"looks": self._looks, "looks_ok": self._looks_ok, "connections": self._connections}
+
+    def _looks_planned(self, known: TargetsKnown) -> int | None:
+        """The number of looks planned; null where a name must be resolved first."""
+        for target in known.targets:
+            try:
+                ipaddress.ip_address(target.connect_to[0] if target.connect_to else target.host)
+            except ValueError:
+                return None
+        return len(known.targets) * len(self._plan.offers) * self._plan.samples
+
+    def _follow(self, runner: Runner, bar: Bar) -> None:
+        for report in runner.reports():
+            if isinstance(report, TargetsKnown):
+                self._begin(report)
+                runner.start_looking()
+            elif isinstance(report, LooksAdded):
+                self._foreseen += report.looks
+                self._unresolved -= report.targets
+            elif report is None:
+                bar.refresh()
+            else:
+                self._rows.add(report)
+                self._looks += 1
+                self._looks_ok += report.answer.outcome == "ok"
+                self._connections += report.is_connected
+                self._draw(bar)
+            is_full = len(self._rows) >= _BATCH_LOOKS or self._rows.size >= _BATCH_BYTES
+            is_due = is_full or (len(self._rows) > 0 and monotonic() - self._kept_at > _BATCH_SECONDS)
+            # A domain whose mail servers are not found can be a look before the start row is kept; it waits for that.
+            if is_due and self._described is not None:
+                self._keep_batch()
+
+    def _begin(self, known: TargetsKnown) -> None:
+        self._targets = self._unresolved = len(known.targets)
+        self._described = {
+            "round": self._name,
+            "source": ", ".join(sorted({target.source for target in known.targets})) or "live",
+            "vantage": self._vantage,
+            "services": known.services,
+            "settings": json.dumps(self._settings()),
+            "versions": json.dumps(_versions()),
+            "looks_planned": self._looks_planned(known),
+        }
+        try:
+            self._keep_batch({"phase": "start"})
+        except StoreError:
+            # A round whose start row is not kept gets no end row either.
+            self._described = None
+            raise
+
+    def _what_is_kept(self) -> str:
+        """A sentence on what a failure of the store has cost."""
+        if self._described is None:
+            return "The round was not begun, nothing was observed."
+        unkept = len(self._rows)
+        if not unkept:
+            return (
+                f"All looks of round {self._name} are kept ({self._looks}); {how_to_resume(self._name)} continues it."
+            )
+        return (
+            f"Of the {text.counted(self._looks, 'look')} of round {self._name}, {unkept} were made but are not kept; "
+            f"{how_to_resume(self._name)} makes them again."
+        )
+
+    def _finish(self, end_reason: str) -> None:
+        if self._described is not None:
+            self._keep_batch(self._counts() | {"phase": "end", "end_reason": end_reason})
+
+    def _keep_batch(self, phase: dict[str, object] | None = None) -> None:
+        """Give `keep` the looks since the last batch and, with a `phase`, a row of the round; then forget the looks."""
+        if phase is not None and self._described is not None:
+            self.row = self._described | {"written_at": self._plan.clock()} | phase
+        self._keep(self._rows.tables([self.row] if phase else None))
+        self._rows.clear()
+        self._kept_at = monotonic()
+
+
+def _count_and_digest(entries: Collection[str]) -> dict[str, object]:
+    """Count and SHA-256 of a list that is not kept itself: enough to see whether two rounds had the same one."""
+    joined = "\n".join(sorted(set(entries)))
+    return {"count": len(set(entries)), "sha256": hashlib.sha256(joined.encode()).hexdigest() if entries else None}
+
+
+@cache
+def _versions() -> dict[str, str]:
+    return {
+        "tls-toolkit": version("tls-toolkit"),
+        "python": platform.python_version(),
+        "cryptography": version("cryptography"),
+    }
