@@ -100,7 +100,7 @@ def test_too_few_looks_are_null_and_enough_are_not():
 
 
 def test_distances_inherit_both_ends():
-    row = find_rotations(tables("A" * 92 + "B" * 92)).iloc[0]
+    row = described(tables("A" * 92 + "B" * 92)).iloc[0]
     for what, least, most in (
         (
             "lead",

@@ -24,7 +24,7 @@ def test_counts_and_intervals():
     assert found["share_below"].isna().all()
 
 
-@pytest.mark.parametrize("by", ["line", "address", "rotation"])
+@pytest.mark.parametrize("by", ["slot", "address", "rotation"])
 def test_columns_and_dtypes(by):
     for given in (Tables.from_frames(), tables("AAB.BB")):
         found = estimate_shares(given, by=by)
