@@ -20,7 +20,8 @@ from tests.analyse.trust.minted import BEGINS, ENDS, HOST, TODAY, mint_ca, mint_
 from tests.conftest import ROOT as ROOT_FOLDER
 from tests.conftest import need
 from toolkit import Tables, comparing
-from toolkit.comparing import DTYPES, compare_verifiers
+from toolkit.columns import dtypes
+from toolkit.comparing import COMPARED, compare_verifiers
 from toolkit.errors import UsageError
 from toolkit.reference.roots import bundles, load_roots
 from toolkit.tables import as_pem
@@ -32,7 +33,7 @@ SECOND = dt.timedelta(seconds=1)
 def compared(tables: Tables, roots: tuple[bytes, ...] = (ROOT.der,), **asked: Any) -> pd.DataFrame:
     need("openssl")
     frame = compare_verifiers(tables, roots=roots, **({"as_of": TODAY} | asked))
-    assert frame.dtypes.astype(str).to_dict() == DTYPES
+    assert frame.dtypes.astype(str).to_dict() == dtypes(COMPARED)
     return frame
 
 
@@ -49,11 +50,11 @@ def look(chain: tuple[bytes, ...] = CHAIN, **changes: Any) -> Tables:
     return Tables.from_frames(tables.observations.assign(**changes), tables.certificates)
 
 
-def test_it_stands_beside_the_rows_of_verify_chains() -> None:
+def test_there_is_a_row_for_each_of_verify_chains() -> None:
     tables = served(CHAIN)
     frame = compared(tables, as_of=[BEGINS, TODAY, ENDS + SECOND])
     ours = toolkit.verify_chains(tables, roots=[ROOT.der], as_of=[BEGINS, TODAY, ENDS + SECOND])
-    shared = [name for name in DTYPES if name in ours]
+    shared = [name for name in dtypes(COMPARED) if name in ours]
     pd.testing.assert_frame_equal(frame[shared], ours[shared])
     assert frame["openssl_verdict"].tolist() == ["trusted", "trusted", "untrusted"]
     assert frame["cryptography_verdict"].tolist() == ["trusted", "trusted", "untrusted"]
@@ -63,7 +64,7 @@ def test_it_stands_beside_the_rows_of_verify_chains() -> None:
     assert toolkit.compare_verifiers is compare_verifiers
 
 
-def test_each_look_is_asked_about_at_its_own_instant() -> None:
+def test_each_look_is_judged_at_its_own_instant() -> None:
     parts = [served(CHAIN, when=when) for when in (TODAY, ENDS + SECOND)]
     looks = pd.concat([part.observations for part in parts], ignore_index=True).assign(sample=[0, 1])
     frame = compared(Tables.from_frames(looks, parts[0].certificates), as_of="observed")
@@ -72,7 +73,7 @@ def test_each_look_is_asked_about_at_its_own_instant() -> None:
     assert frame["cryptography_verdict"].tolist() == ["trusted", "untrusted"]
 
 
-def test_a_root_that_nobody_holds_is_untrusted_to_them_and_unknown_to_us() -> None:
+def test_an_unknown_root_is_untrusted_to_them_and_unknown_to_us() -> None:
     frame = compared(served(CHAIN), roots=(OTHER_ROOT.der,))
     assert said(frame) == ["unknown", "untrusted", "untrusted"]
     assert frame["is_agreed"].all()
@@ -92,13 +93,13 @@ def test_held_intermediates_are_given_to_both() -> None:
         (served([LEAF.der], is_recorded=False), "the chain was not recorded as served"),
         (look(host=None, server_name=None, service=None), "no name was asked for"),
         (look(server_name=""), "no name was asked for"),
-        (look(server_name=".example.test"), "what was asked for is not a host name"),
+        (look(server_name=".example.test"), "the name asked for is not a host name"),
         (Tables.from_frames(served(CHAIN).observations, served(CHAIN[1:]).certificates), "not in the tables"),
-        (served([LEAF.der, *(MIDDLE.der + bytes([n // 256, n % 256]) for n in range(1_000))]), "1,001 elements are"),
-        (served([LEAF.der, MIDDLE.der + bytes(1 << 24)]), "bytes are too many to ask about"),
+        (served([LEAF.der, *(MIDDLE.der + bytes([n // 256, n % 256]) for n in range(1_000))]), "1,001 certificates"),
+        (served([LEAF.der, MIDDLE.der + bytes(1 << 24)]), "bytes, and at most"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_asked_is_null_with_the_reason(tables: Tables, reason: str) -> None:
+def test_a_case_that_cannot_be_judged_is_null_with_the_reason(tables: Tables, reason: str) -> None:
     frame = compared(tables)
     assert said(frame)[1:] == [None, None]
     assert reason in frame["openssl_reason"].iloc[0]
@@ -106,10 +107,10 @@ def test_what_cannot_be_asked_is_null_with_the_reason(tables: Tables, reason: st
     assert frame["is_agreed"].isna().all()
 
 
-def test_an_undated_look_cannot_be_asked_about() -> None:
+def test_an_undated_look_cannot_be_judged() -> None:
     frame = compared(served(CHAIN, when=None), as_of="observed")
     assert said(frame) == ["unknown", None, None]
-    assert frame["openssl_reason"].tolist() == ["the look is not dated well enough"]
+    assert frame["openssl_reason"].tolist() == ["the look is not dated precisely enough"]
 
 
 @pytest.mark.parametrize(
@@ -138,7 +139,7 @@ def test_ten_thousand_intermediates_of_which_few_are_distinct() -> None:
     assert said(compared(served([LEAF.der, *(junk * 40), MIDDLE.der]))) == ["trusted", "trusted", None]
 
 
-def test_loops_and_broken_elements_come_to_an_end() -> None:
+def test_loops_and_unreadable_certificates_come_to_an_end() -> None:
     cases = {case.label: case for case in all_cases()}
     loop, way_out = cases["a loop"], cases["a loop with a way out"]
     assert said(compared(served(loop.chain), roots=loop.roots)) == ["unknown", "untrusted", "untrusted"]
@@ -159,7 +160,7 @@ def test_addresses_are_compared_as_addresses() -> None:
         assert said(compared(served([leaf.der, MIDDLE.der], host=host))) == [expected] * 3
 
 
-def test_the_systems_store_is_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_store_of_the_system_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = tmp_path / "store.pem"
     store.write_text(as_pem(ROOT.der))
     monkeypatch.setenv("SSL_CERT_FILE", str(store))
@@ -168,7 +169,7 @@ def test_the_systems_store_is_not_asked(tmp_path: Path, monkeypatch: pytest.Monk
     assert said(compared(served(CHAIN), roots=(OTHER_ROOT.der,)))[1] == "untrusted"
 
 
-def test_without_openssl_the_other_still_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_openssl_cryptography_still_judges(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     row = compare_verifiers(served(CHAIN), roots=[ROOT.der], as_of=TODAY).iloc[0]
     assert pd.isna(row["openssl_verdict"])
@@ -176,9 +177,7 @@ def test_without_openssl_the_other_still_answers(monkeypatch: pytest.MonkeyPatch
     assert (row["verdict"], row["cryptography_verdict"], row["is_agreed"]) == ("trusted", "trusted", True)
 
 
-def test_a_program_of_that_name_that_is_another_gives_no_verdict(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_another_program_of_that_name_gives_no_verdict(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     program = tmp_path / "openssl"
     program.write_text('#!/bin/sh\nfor last; do :; done\necho "verify: unknown option -purpose $last" >&2\nexit 1\n')
     program.chmod(0o755)
@@ -199,7 +198,7 @@ def test_an_openssl_that_does_not_end_gives_no_verdict(monkeypatch: pytest.Monke
     assert row["openssl_reason"] == "openssl verify took longer than 30 s"
 
 
-def test_each_question_is_asked_once_and_nothing_stays(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_each_case_is_judged_once_and_no_file_stays(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     runs: list[list[str]] = []
     real = subprocess.run
 
@@ -216,7 +215,7 @@ def test_each_question_is_asked_once_and_nothing_stays(monkeypatch: pytest.Monke
     assert list(tmp_path.iterdir()) == []
 
 
-def test_bad_questions_are_errors_and_nothing_gives_an_empty_frame() -> None:
+def test_wrong_arguments_are_errors_and_no_looks_give_an_empty_frame() -> None:
     with pytest.raises(UsageError, match="at least one certificate"):
         compare_verifiers(served(CHAIN), roots=[])
     with pytest.raises(UsageError, match="as_of='today'"):
@@ -229,7 +228,7 @@ def test_recorded_chains_differ_where_sha_1_was_still_right() -> None:
     roots = tuple({der for bundle in bundles() for der in load_roots(bundle)})
     frame = compared(recorded, roots=roots, as_of="observed", intermediates="held")
     differs = frame[frame["is_agreed"].eq(False).fillna(False)]
-    assert sorted(differs["as_of_from"].dt.year) == [2014, 2014]
+    assert sorted(differs["as_of_from_at"].dt.year) == [2014, 2014]
     assert set(differs["verdict"]) == set(differs["openssl_verdict"]) == {"trusted"}
     assert differs["cryptography_reason"].str.contains("Forbidden signature algorithm").all()
     assert differs["cryptography_reason"].str.contains("RsaWithSha1").all()

@@ -29,7 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "certificates": {"reference"},
     "collection": {"wire", "certificates", "store", "reference"},
     "readers": {"wire", "certificates", "reference"},
-    "store": set(),
+    "store": {"certificates"},
     "reading": {"readers", "shipped", "store"},
     "shipped": set(),
     "analyse": {"certificates", "reference"},

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
     from toolkit.analyse import (
         describe_rotations,
+        describe_usual_leads,
         estimate_shares,
         explain_leaves,
         find_changes,
@@ -57,6 +58,7 @@ __version__ = "0.1.0"
 
 _HOMES: Final = {
     "describe_rotations": "toolkit.analyse",
+    "describe_usual_leads": "toolkit.analyse",
     "estimate_shares": "toolkit.analyse",
     "explain_leaves": "toolkit.analyse",
     "find_changes": "toolkit.analyse",
@@ -104,6 +106,7 @@ __all__ = [
     "compare_verifiers",
     "comparing",
     "describe_rotations",
+    "describe_usual_leads",
     "dissect",
     "errors",
     "estimate_shares",

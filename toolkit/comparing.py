@@ -1,8 +1,8 @@
-"""Compare: what OpenSSL and `cryptography` say of the same chains, beside the verdicts of `verify_chains`.
+"""Compare the verdicts of `verify_chains` with those of OpenSSL and `cryptography` on the same chains.
 
-Both get the same question: these certificates, this name, this instant, these roots and nothing of the system's. What
-they cannot be asked is null, with the reason: silence is no verdict. `openssl` is a program: it gets files in a
-folder of its own, a time limit, and a bounded number of bytes; `cryptography` bounds its own search.
+Both get the same case: these certificates, this name, this instant, these roots, and nothing of the system's. Where a
+verifier cannot judge a case its verdict is null, with the reason. `openssl` is a program: it gets files in a folder of
+its own, a time limit, and a bounded number of bytes; `cryptography` bounds its own search.
 """
 
 import re
@@ -22,82 +22,78 @@ from cryptography import x509
 from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from toolkit import columns
 from toolkit.analyse.host_names import compared_host
-from toolkit.analyse.trust.elements import Element, Unreadable, read_element
+from toolkit.analyse.trust.certificates import Certificate, Unreadable, read_certificate
 from toolkit.analyse.trust.paths import readable
-from toolkit.analyse.trust.verify import Intermediates, name_asked, verify_chains
+from toolkit.analyse.trust.verify import TRUST, Intermediates, name_asked, verify_chains
+from toolkit.columns import Column, dtypes, returns
+from toolkit.instants import Instant
 from toolkit.reference.roots import Roots, load_roots
 from toolkit.tables import Tables, as_pem, require_tables
 
-DTYPES: Final = {
-    "service": "string",
-    "host": "string",
-    "server_name": "string",
-    "leaf_sha256": "string",
-    "chain_sha256": "object",
-    "as_of_from": columns.DTYPES["instant"],
-    "as_of_until": columns.DTYPES["instant"],
-    "verdict": "string",
-    "reason": "string",
-    "openssl_verdict": "string",
-    "openssl_reason": "string",
-    "cryptography_verdict": "string",
-    "cryptography_reason": "string",
-    "is_agreed": "boolean",
-    "source": "string",
-}
-"""Columns of `compare_verifiers`, in order, and their dtypes."""
+_OURS: Final = (
+    "service", "host", "server_name", "leaf_sha256", "chain_sha256", "as_of_from_at", "as_of_until_at", "verdict",
+    "reason",
+)  # fmt: skip
+_NOT_JUDGED: Final = "it could not judge the chain; its reason says why"
 
-MOST_ELEMENTS: Final = 1_000
-"""Distinct certificates of one question; `openssl` reads so many in 0.2 s."""
+COMPARED: Final = (
+    *(column for column in TRUST if column.name in _OURS),
+    Column("openssl_verdict", "text", "`trusted` or `untrusted`, by `openssl verify`", _NOT_JUDGED),
+    Column("openssl_reason", "text", "its messages, or why it could not judge; at most 500 characters", "it trusts"),
+    Column("cryptography_verdict", "text", "`trusted` or `untrusted`, by `cryptography`", _NOT_JUDGED),
+    Column(
+        "cryptography_reason", "text", "its message, or why it could not judge; at most 500 characters", "it trusts"
+    ),
+    Column(
+        "is_agreed",
+        "boolean",
+        "all verifiers that gave a verdict trust the chain, or none does (`unknown` counts as not trusted)",
+        "neither of the two could judge",
+    ),
+    TRUST[-1],
+)
+"""The columns of `compare_verifiers`."""
+
+MOST_CERTIFICATES: Final = 1_000
+"""Distinct certificates of one case; `openssl` reads so many in 0.2 s."""
 
 MOST_BYTES: Final = 1 << 24
-"""Bytes of one question. Chains on the web stay below 64 KiB."""
+"""Bytes of one case. Chains on the web stay below 64 KiB."""
 
 SECONDS: Final = 30
-"""How long one run of `openssl` may take."""
+"""Time limit of one run of `openssl`."""
 
 MOST_TEXT: Final = 500
-"""Characters kept of a reason: it may hold names out of a certificate."""
+"""Characters kept of a reason, which may contain names from a certificate."""
 
 _ERROR = re.compile(r"^error \d+ at (\d+) depth lookup: ?(.*)$", re.M)
-"""What `openssl verify` prints for each thing wrong; depth 0 is the leaf."""
+"""What `openssl verify` prints for each problem; depth 0 is the leaf."""
 
 
+@returns(COMPARED)
 def compare_verifiers(
     tables: Tables,
     *,
     roots: Roots,
-    as_of: datetime | str | Iterable[datetime | str] = "observed",
+    as_of: Instant | Iterable[Instant] = "observed",
     intermediates: Intermediates = "served",
 ) -> pd.DataFrame:
-    """The verdicts of `verify_chains`, and beside them those of two verifiers that this toolkit did not write.
+    """The verdicts of `verify_chains` next to those of two verifiers that are not part of this toolkit.
 
-    A row for each row of `verify_chains` with the same parameters. Asked are `openssl verify` (the program on PATH:
-    `-attime`, `-purpose sslserver`, the name or the address, partial chains off, no store of the system) and
-    `cryptography.x509.verification`, as TLS clients at `as_of_from`, with the same roots and elements; with
-    `intermediates="held"` both get the other CA certificates of the tables too.
+    One row for each row of `verify_chains` with the same parameters. The others are `openssl verify` (the program on
+    PATH, with `-attime`, `-purpose sslserver`, the name or the address, no partial chains and no store of the system)
+    and `cryptography.x509.verification`. Both judge as TLS clients at `as_of_from_at`, with the same roots and
+    certificates; with `intermediates="held"` both get the other CA certificates of the tables too.
 
-    They differ by design. `openssl verify` takes every hash (security level 0), takes the common name where there is
-    no dNSName, and takes `notAfter` itself for expired. `cryptography` follows the CA/Browser Forum of today at every
-    instant: it refuses SHA-1, a leaf without subjectAltName, Ed25519, CAs without keyUsage. Neither knows `unknown`: a
-    root that is not among `roots` is untrusted to them. The tests hold each difference with its reason.
+    They differ by design. `openssl verify` accepts every hash (security level 0), accepts the common name where there
+    is no dNSName, and treats a certificate as expired at `notAfter` itself. `cryptography` applies today's rules of the
+    CA/Browser Forum at every instant: it refuses SHA-1, a leaf without subjectAltName, Ed25519, and CAs without
+    keyUsage. Neither has an `unknown`: a chain to a root that is not among `roots` is untrusted to them.
 
-    Columns, in order:
-
-    - `service`, `host`, `server_name`, `leaf_sha256` (string), `chain_sha256` (tuple of string), `as_of_from`,
-      `as_of_until` (instant), `verdict`, `reason` (string): as in `verify_chains`
-    - `openssl_verdict`, `cryptography_verdict` (string: `trusted`, `untrusted`; null: it could not be asked: the chain
-      was not recorded, the look is not dated, no name was asked for, there is no such program, an element cannot be
-      given to it, too many elements), `openssl_reason`, `cryptography_reason` (string, in its own words, at most 500
-      characters; where the verdict is null, why it was not asked; null: it trusts)
-    - `is_agreed` (boolean): either all that gave a verdict trust the chain, or none does (`unknown` is no trust);
-      null: neither of the two could be asked
-    - `source` (string)
-
-    Each distinct question is asked once; with the roots of `certifi` it takes about 25 ms, nearly all of it in
-    `openssl`.
+    A verifier cannot judge where the chain was not recorded, the look is not dated, no name was asked for, a
+    certificate cannot be given to it, there are too many certificates, or there is no program `openssl`. Each distinct
+    case is judged once; with the roots of `certifi` that takes about 25 ms, nearly all of it in `openssl`.
 
     Raises `UsageError` as `verify_chains`.
 
@@ -117,33 +113,32 @@ def compare_verifiers(
     require_tables(tables, "compare_verifiers")
     anchors = load_roots(roots)
     judged = verify_chains(tables, roots=anchors, as_of=as_of, intermediates=intermediates)
-    shelf = _Shelf(tables.certificates, uses_held=intermediates == "held")
+    certificates = _HeldCertificates(tables.certificates, uses_held=intermediates == "held")
     with TemporaryDirectory(prefix="tls-toolkit-") as folder:
-        verifiers = (_OpenSSL(Path(folder), anchors, shelf), _Cryptography(anchors, shelf))
-        known: dict[_Question | str, list[_Answer]] = {}
+        verifiers = (_OpenSSL(Path(folder), anchors, certificates), _Cryptography(anchors, certificates))
+        known: dict[_ChainCase | str, list[_Answer]] = {}
         rows = []
         for row in judged.to_dict("records"):
-            question = _question(row, shelf, intermediates)
-            if question not in known:
-                known[question] = [
-                    _Answer(None, question) if isinstance(question, str) else verifier.ask(question)
-                    for verifier in verifiers
+            case = _case_of(row, certificates, intermediates)
+            if case not in known:
+                known[case] = [
+                    _Answer(None, case) if isinstance(case, str) else verifier.judge(case) for verifier in verifiers
                 ]
-            rows.append(_columns(row["verdict"], *known[question]))
-    told = pd.DataFrame(rows, index=judged.index, columns=[name for name in DTYPES if name not in judged])
-    return judged.join(told)[list(DTYPES)].astype(DTYPES)
+            rows.append(_columns(row["verdict"], *known[case]))
+    others = pd.DataFrame(rows, index=judged.index, columns=[name for name in dtypes(COMPARED) if name not in judged])
+    return judged.join(others)[list(dtypes(COMPARED))].astype(dtypes(COMPARED))
 
 
 class _Answer(NamedTuple):
-    """What a verifier said: `trusted`, `untrusted`, or null where it could not be asked; and why."""
+    """The verdict of a verifier, None where it could not judge, and its reason."""
 
     verdict: Literal["trusted", "untrusted"] | None
     reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
-    """A chain (distinct, leaf first), a name, an instant."""
+class _ChainCase:
+    """A chain (distinct certificates, leaf first), a name and an instant."""
 
     chain: tuple[str, ...]
     name: str
@@ -151,81 +146,82 @@ class _Question:
     instant: datetime
 
 
-class _Shelf:
-    """The certificates of the tables by hash, each read once, and the CA certificates that may serve beside."""
+class _HeldCertificates:
+    """The certificates of the tables by SHA-256, each parsed once, and the CA certificates that both verifiers get."""
 
     def __init__(self, certificates: pd.DataFrame, *, uses_held: bool) -> None:
+        certificates = certificates[certificates["der"].notna()]
         self.ders: dict[str, bytes] = dict(zip(certificates["cert_sha256"], certificates["der"], strict=True))
         may_issue = certificates["is_ca"].fillna(True).astype(bool)
-        self.held: tuple[str, ...] = tuple(certificates.loc[may_issue, "cert_sha256"]) if uses_held else ()
-        self._elements: dict[str, Element | Unreadable] = {}
+        self.issuers: tuple[str, ...] = tuple(certificates.loc[may_issue, "cert_sha256"]) if uses_held else ()
+        self._certificates: dict[str, Certificate | Unreadable] = {}
 
-    def others(self, question: _Question) -> list[str]:
-        """All but the leaf: what was served, then what is held."""
-        return list(dict.fromkeys([*question.chain[1:], *(sha for sha in self.held if sha != question.chain[0])]))
+    def others(self, case: _ChainCase) -> list[str]:
+        """The certificates other than the leaf: those that were served, then those of the tables."""
+        return list(dict.fromkeys([*case.chain[1:], *(sha for sha in self.issuers if sha != case.chain[0])]))
 
-    def element(self, sha256: str) -> Element | Unreadable:
-        """The certificate as `cryptography` reads it."""
-        if sha256 not in self._elements:
-            self._elements[sha256] = read_element(self.ders[sha256])
-        return self._elements[sha256]
+    def certificate(self, sha256: str) -> Certificate | Unreadable:
+        """The certificate as `cryptography` parses it."""
+        if sha256 not in self._certificates:
+            self._certificates[sha256] = read_certificate(self.ders[sha256])
+        return self._certificates[sha256]
 
 
-def _question(row: Mapping[Hashable, Any], shelf: _Shelf, intermediates: Intermediates) -> _Question | str:
-    """What there is to ask about a row of `verify_chains`, or why nobody can be asked."""
+def _case_of(row: Mapping[Hashable, Any], held: _HeldCertificates, intermediates: Intermediates) -> _ChainCase | str:
+    """The case of a row of `verify_chains`, or why there is none."""
     chain, asked = row["chain_sha256"], name_asked(row)
     if chain is None and intermediates == "served":
         return "the chain was not recorded as served"
-    if pd.isna(row["as_of_from"]):
-        return "the look is not dated well enough"
+    if pd.isna(row["as_of_from_at"]):
+        return "the look is not dated precisely enough"
     if not asked:
         return "no name was asked for"
     name, is_address = compared_host(asked)
     if name is None:
-        return "what was asked for is not a host name"
-    # Both count in whole seconds, as `verify_chains` does.
-    instant = row["as_of_from"].to_pydatetime().replace(microsecond=0)
+        return "the name asked for is not a host name"
+    # Whole seconds, as in `verify_chains`.
+    instant = row["as_of_from_at"].to_pydatetime().replace(microsecond=0)
     served = tuple(dict.fromkeys([row["leaf_sha256"], *(chain or ())[1:]]))
-    question = _Question(served, name, is_address, instant)
-    if not all(shelf.ders.get(sha256) for sha256 in served):
-        return "the bytes of an element are not in the tables"
-    elements = [served[0], *shelf.others(question)]
-    if len(elements) > MOST_ELEMENTS:
-        return f"{len(elements):,} elements are too many to ask about"
-    if (size := sum(len(shelf.ders[sha256]) for sha256 in elements)) > MOST_BYTES:
-        return f"{size:,} bytes are too many to ask about"
-    return question
+    case = _ChainCase(served, name, is_address, instant)
+    if not all(held.ders.get(sha256) for sha256 in served):
+        return "the bytes of a certificate are not in the tables"
+    certificates = [served[0], *held.others(case)]
+    if len(certificates) > MOST_CERTIFICATES:
+        return f"there are {len(certificates):,} certificates, and at most {MOST_CERTIFICATES:,} are judged"
+    if (size := sum(len(held.ders[sha256]) for sha256 in certificates)) > MOST_BYTES:
+        return f"the certificates have {size:,} bytes, and at most {MOST_BYTES:,} are judged"
+    return case
 
 
 def _columns(verdict: str, openssl: _Answer, cryptography: _Answer) -> dict[str, object]:
-    """The columns that two answers give beside a verdict of ours."""
-    said = [answer.verdict for answer in (openssl, cryptography) if answer.verdict is not None]
+    """The columns of two answers to a case with our verdict."""
+    verdicts = [answer.verdict for answer in (openssl, cryptography) if answer.verdict is not None]
     return {
         "openssl_verdict": openssl.verdict,
         "openssl_reason": openssl.reason and openssl.reason[:MOST_TEXT],
         "cryptography_verdict": cryptography.verdict,
         "cryptography_reason": cryptography.reason and cryptography.reason[:MOST_TEXT],
-        "is_agreed": all((one == "trusted") == (verdict == "trusted") for one in said) if said else None,
+        "is_agreed": all((one == "trusted") == (verdict == "trusted") for one in verdicts) if verdicts else None,
     }
 
 
 class _OpenSSL:
-    """`openssl verify`, run once a question on files in `folder`."""
+    """`openssl verify`, run once for each case on files in `folder`."""
 
-    def __init__(self, folder: Path, roots: Iterable[bytes], shelf: _Shelf) -> None:
+    def __init__(self, folder: Path, roots: Iterable[bytes], held: _HeldCertificates) -> None:
         self._program = shutil.which("openssl")
         self._folder = folder
-        self._shelf = shelf
+        self._held = held
         self._roots = self._write("roots", roots)
 
-    def ask(self, question: _Question) -> _Answer:
-        """Its verdict, and each thing wrong that it prints."""
+    def judge(self, case: _ChainCase) -> _Answer:
+        """Its verdict, and each problem that it prints."""
         if self._program is None:
             return _Answer(None, "there is no program openssl on PATH")
-        leaf, *others = (self._shelf.ders[sha256] for sha256 in [question.chain[0], *self._shelf.others(question)])
+        leaf, *others = (self._held.ders[sha256] for sha256 in [case.chain[0], *self._held.others(case)])
         command = [
-            self._program, "verify", "-attime", str(int(question.instant.timestamp())), "-purpose", "sslserver",
-            *(["-verify_ip"] if question.is_address else ["-verify_hostname"]), question.name,
+            self._program, "verify", "-attime", str(int(case.instant.timestamp())), "-purpose", "sslserver",
+            *(["-verify_ip"] if case.is_address else ["-verify_hostname"]), case.name,
             "-no-CApath", "-no-CAstore", "-CAfile", self._roots,
             *(["-untrusted", self._write("chain", others)] if others else []), self._write("leaf", [leaf]),
         ]  # fmt: skip
@@ -237,14 +233,14 @@ class _OpenSSL:
         except subprocess.TimeoutExpired:
             return _Answer(None, f"openssl verify took longer than {SECONDS} s")
         except (OSError, ValueError) as error:  # a name that is longer than an argument, or holds NUL
-            return _Answer(None, f"openssl cannot be asked: {error}")
+            return _Answer(None, f"openssl cannot judge: {error}")
         wrong = [f"depth {depth}: {words}" for depth, words in _ERROR.findall(done.stderr)]
         if wrong:
             return _Answer("untrusted", "; ".join(wrong))
         if done.returncode == 0:
             return _Answer("trusted", None)
-        said, _, _ = done.stderr.replace(f"{self._folder}/", "").strip().partition("\n")
-        return _Answer(None, f"openssl verify ended with status {done.returncode}: {said}")
+        message, _, _ = done.stderr.replace(f"{self._folder}/", "").strip().partition("\n")
+        return _Answer(None, f"openssl verify ended with status {done.returncode}: {message}")
 
     def _write(self, name: str, ders: Iterable[bytes]) -> str:
         path = self._folder / name
@@ -253,30 +249,28 @@ class _OpenSSL:
 
 
 class _Cryptography:
-    """`cryptography.x509.verification`, in this process; it bounds the signatures that it checks."""
+    """`cryptography.x509.verification`, in this process; it limits the signatures that it checks."""
 
-    def __init__(self, roots: Iterable[bytes], shelf: _Shelf) -> None:
-        self._store = Store([root.certificate for root in readable(read_element(der) for der in roots)])
-        self._shelf = shelf
+    def __init__(self, roots: Iterable[bytes], held: _HeldCertificates) -> None:
+        self._store = Store([root.parsed for root in readable(read_certificate(der) for der in roots)])
+        self._held = held
 
-    def ask(self, question: _Question) -> _Answer:
-        """Its verdict, in its own words."""
-        served = [self._shelf.element(sha256) for sha256 in question.chain]
-        for number, element in enumerate(served, start=1):
-            if isinstance(element, Unreadable):
-                return _Answer(None, f"served certificate {number}: it cannot be read ({element.reason})")
-        others = [self._shelf.element(sha256) for sha256 in self._shelf.others(question)]
-        leaf, *untrusted = (element.certificate for element in readable([served[0], *others]))
+    def judge(self, case: _ChainCase) -> _Answer:
+        """Its verdict, with its message."""
+        served = [self._held.certificate(sha256) for sha256 in case.chain]
+        for number, certificate in enumerate(served, start=1):
+            if isinstance(certificate, Unreadable):
+                return _Answer(None, f"served certificate {number}: it cannot be read ({certificate.reason})")
+        others = [self._held.certificate(sha256) for sha256 in self._held.others(case)]
+        leaf, *untrusted = (certificate.parsed for certificate in readable([served[0], *others]))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CryptographyDeprecationWarning)
             try:
-                subject = (
-                    x509.IPAddress(ip_address(question.name)) if question.is_address else x509.DNSName(question.name)
-                )
-                verifier = PolicyBuilder().store(self._store).time(question.instant).build_server_verifier(subject)
+                subject = x509.IPAddress(ip_address(case.name)) if case.is_address else x509.DNSName(case.name)
+                verifier = PolicyBuilder().store(self._store).time(case.instant).build_server_verifier(subject)
                 verifier.verify(leaf, untrusted)
             except VerificationError as error:
                 return _Answer("untrusted", str(error))
             except ValueError as error:
-                return _Answer(None, f"cryptography cannot be asked: {error}")
+                return _Answer(None, f"cryptography cannot judge: {error}")
         return _Answer("trusted", None)

@@ -1,19 +1,22 @@
 """Instants and lengths of time of the years 1 to 9999, in microseconds (nanoseconds span 292 years only)."""
 
 from datetime import UTC, datetime
-from typing import Any, Final, overload
+from typing import Any, Final, TypeAlias, overload
 
 import pandas as pd
 
 from toolkit.errors import UsageError
 
+Instant: TypeAlias = datetime | pd.Timestamp | str
+"""What `now`, `as_of`, `since` and `until` take: a datetime or Timestamp with a zone, or ISO 8601 text with an offset.
+
+In text a space may stand for the `T`. `zoned` reads it.
+"""
+
 SECOND: Final = pd.Timedelta(seconds=1)
 """Validity includes `not_after` (RFC 5280, section 4.1.2.5): a certificate has ended one second after it."""
 
 DAY: Final = pd.Timedelta(days=1)
-
-Instant = datetime | str
-"""What a public function takes as an instant: ISO 8601 text, a datetime or a Timestamp, with a zone (see `zoned`)."""
 
 FIRST: Final = pd.Timestamp("0001-01-01", tz="UTC").as_unit("us")
 _LAST: Final = pd.Timestamp("9999-12-31 23:59:59.999999", tz="UTC").as_unit("us")

@@ -20,8 +20,9 @@ from toolkit.columns import Column, Kind, described
 from toolkit.columns import empty as empty_frame
 from toolkit.errors import SchemaError
 
-VERSION: Final = 1
-"""Of the tables below; a store keeps it and refuses to open a newer one."""
+VERSION: Final = 2
+"""Of the tables below; a store keeps it and refuses to open a newer one. Version 1 had neither `tool`, nor the
+columns of `certificates` from `key_usage` on, nor certificates without their DER."""
 
 TableName = Literal["observations", "certificates", "support", "rounds"]
 
@@ -82,7 +83,8 @@ PROTOCOLS: Final = ("SSL 2.0", "SSL 3.0", "TLS 1.0", "TLS 1.1", "TLS 1.2", "TLS 
 _NO_ANSWER = "the handshake did not come that far"
 _NOT_PRINTED = "the source did not print it, or gave the certificate itself"
 _NOT_ASKED = "the question was not about it"
-_UNPARSED = "the certificate did not parse (see parse_error)"
+_UNPARSED = "the certificate did not parse (see parse_error), or its source does not say"
+_NO_EXTENSION = f"{_UNPARSED}, or it has no such extension"
 
 _UNDATED = "the instant is not known; the next two bound it"
 _DATE_BASIS = f"how the date is known: {', '.join(DATE_BASES)}; details may follow `: `"
@@ -90,6 +92,7 @@ _BOUNDS = (
     Column("observed_from", "instant", "not before this instant", "no lower bound is known"),
     Column("observed_until", "instant", "not after this instant", "no upper bound is known"),
 )
+_TOOL = Column("tool", "text", "program and version that recorded the row, such as `tls-toolkit 0.1.0`", "not known")
 _OBSERVATIONS = (
     Column("observed_at", "instant", "when the look was made", _UNDATED),
     *_BOUNDS,
@@ -98,6 +101,7 @@ _OBSERVATIONS = (
     Column("sample", "integer", "number of the look within round, service, address and offer, from 0"),
     Column("vantage", "text", "from where it was looked", "not known"),
     Column("source", "text", "`live`, `lab`, `simulated`, or where the record was published"),
+    _TOOL,
     Column("service", "text", "scheme://host:port", "the source names no port or no protocol"),
     Column("host", "text", "host name or address that was asked for", "not known"),
     Column("port", "integer", "TCP port", "the source does not say"),
@@ -112,8 +116,8 @@ _OBSERVATIONS = (
     Column("suite_code", "integer", "code point of the suite", "no suite, or its code is not known"),
     Column("group", "text", "group of the key exchange (IANA)", "static RSA, no answer, or not recorded"),
     Column("signature_scheme", "text", "scheme of the handshake signature (IANA)", "none, or not recorded"),
-    Column("leaf_sha256", "text", "SHA-256 of the leaf certificate's DER", "no certificate was seen or kept"),
-    Column("chain_sha256", "texts", "SHA-256 of each certificate, leaf first, as served", "not recorded as served"),
+    Column("leaf_sha256", "text", "the leaf certificate, by its `cert_sha256`", "no certificate was seen or kept"),
+    Column("chain_sha256", "texts", "each `cert_sha256`, leaf first, as served", "not recorded as served"),
     Column(
         "is_key_proven",
         "boolean",
@@ -136,7 +140,12 @@ _OBSERVATIONS = (
 )
 
 _CERTIFICATES = (
-    Column("cert_sha256", "text", "SHA-256 of the DER"),
+    Column(
+        "cert_sha256",
+        "text",
+        "SHA-256 of the DER; where neither is known, an identifier that ends in `.sha1` (the SHA-1 of the DER), "
+        "`.serial` (a digest of issuer and serial number) or `.facts` (a digest of what the source says)",
+    ),
     Column("subject", "text", "subject, RFC 4514", _UNPARSED),
     Column("issuer", "text", "issuer, RFC 4514", _UNPARSED),
     Column("names", "texts", "DNS names and IP addresses of the subjectAltName", f"{_UNPARSED}, or it has no SAN"),
@@ -152,7 +161,37 @@ _CERTIFICATES = (
     Column("is_precertificate", "boolean", "carries the poison extension (RFC 6962)", _UNPARSED),
     Column("sct_at", "instant", "latest signed certificate timestamp inside (RFC 6962)", f"{_UNPARSED}, or has none"),
     Column("parse_error", "text", "what could not be read, or is not encoded as DER has it", "everything was read"),
-    Column("der", "bytes", "the certificate itself"),
+    Column("key_usage", "texts", "what the key may do, by the names of RFC 5280: `digitalSignature`, …", _NO_EXTENSION),
+    Column("extended_key_usage", "texts", "purposes: `serverAuth`, `clientAuth`, …, else OIDs", _NO_EXTENSION),
+    Column("policies", "texts", "OIDs of the certificate policies", _NO_EXTENSION),
+    Column(
+        "validation",
+        "text",
+        "what the CA validated: `DV`, `OV`, `IV`, `EV`, by the OIDs of the CA/Browser Forum among the policies",
+        "none of these OIDs is there",
+    ),
+    Column("authority_key_id", "text", "identifier of the issuer's key, hex", _NO_EXTENSION),
+    Column("subject_key_id", "text", "identifier of the certificate's own key, hex", _NO_EXTENSION),
+    Column("ocsp_urls", "texts", "where the CA answers OCSP requests", _NO_EXTENSION),
+    Column("issuer_urls", "texts", "where the issuer's certificate can be fetched", _NO_EXTENSION),
+    Column("crl_urls", "texts", "where revocation lists can be fetched", _NO_EXTENSION),
+    Column(
+        "scts",
+        "texts",
+        "signed certificate timestamps inside, each as `<log ID in base64> <instant>` (RFC 6962)",
+        _NO_EXTENSION,
+    ),
+    Column("is_must_staple", "boolean", "asks for a stapled OCSP response (RFC 7633)", _UNPARSED),
+    Column("email_names", "texts", "e-mail addresses of the subjectAltName", f"{_UNPARSED}, or it has no SAN"),
+    Column("ip_names", "texts", "IP addresses of the subjectAltName", f"{_UNPARSED}, or it has no SAN"),
+    Column(
+        "unknown_critical_extensions",
+        "texts",
+        "OIDs of critical extensions that neither RFC 5280 nor RFC 6962 or 7633 defines",
+        _UNPARSED,
+    ),
+    Column("tool", "text", "program and version that described the certificate", "`der` is there, or not known"),
+    Column("der", "bytes", "the certificate itself", "the source only describes the certificate"),
 )
 
 _SUPPORT = (
@@ -160,6 +199,7 @@ _SUPPORT = (
     *_BOUNDS,
     Column("date_basis", "text", _DATE_BASIS, "not recorded: the instants themselves tell"),
     Column("round", "text", "the collection round, or the recorded series"),
+    _TOOL,
     Column("service", "text", "scheme://host:port"),
     Column("address", "text", "IP address that answered", "not known, or the name did not resolve"),
     Column("protocol", "text", f"version asked about: {', '.join(PROTOCOLS)}", _NOT_ASKED),

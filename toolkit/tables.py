@@ -26,6 +26,10 @@ NOT_HELD: Final = "certificates-not-held.txt"
 """File of an export: a line per certificate that observations name and the tables do not hold."""
 
 
+DESCRIBED: Final = "certificates.csv"
+"""File of an export: certificates without their DER."""
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Tables:
     """Four frames with the columns of `toolkit.schema` (data dictionary: `data/README.md`).
@@ -74,6 +78,8 @@ class Tables:
         rounds: pd.DataFrame | None = None,
     ) -> Self:
         """Tables from any frames: columns ordered, dtypes set, missing columns null, repeats dropped.
+
+        Of repeats the first stands; of certificates, the first that has its DER.
 
         Raises `SchemaError` for an unknown column, a value that does not fit, a null where none may be, or bounds
         that end before they begin.
@@ -211,8 +217,9 @@ class Tables:
 
         `observations.csv`, `support.csv`, `rounds.csv` (UTF-8, instants in ISO 8601, lists as JSON, null is an
         empty cell, text made harmless for spreadsheets by `text.for_spreadsheet`), and each certificate as
-        `certificates/<cert_sha256>.pem` (RFC 7468, with its subject and dates above). Certificates that observations
-        name and the tables do not hold are listed in `certificates-not-held.txt`. Empty text becomes null.
+        `certificates/<cert_sha256>.pem` (RFC 7468, with its subject and dates above). Certificates without DER, which
+        a source only described, are rows of `certificates.csv`; those that observations name and the tables do not hold
+        are listed in `certificates-not-held.txt`. Empty text becomes null.
 
         These files of an earlier export are replaced, its certificates included; other files in the folder stay. Until
         everything is written, the folder is as it was: an error such as a full disk (`OSError`) changes nothing.
@@ -244,15 +251,17 @@ class Tables:
 
     def _write(self, path: Path) -> None:
         (path / "certificates").mkdir()
-        for row in self.certificates.to_dict("records"):
+        is_held = self.certificates["der"].notna()
+        for row in self.certificates[is_held].to_dict("records"):
             (path / "certificates" / f"{row['cert_sha256']}.pem").write_text(_as_pem_with_facts(row), encoding="utf-8")
+        frames = {name: getattr(self, name) for name in schema.TABLES} | {"certificates": self.certificates[~is_held]}
         not_held = named_certificates(self.observations) - set(self.certificates["cert_sha256"])
         if not_held:
             lines = [f"{text.for_spreadsheet(name)}\n" for name in sorted(not_held)]
             (path / NOT_HELD).write_text("".join(lines), encoding="utf-8")
-        for name in schema.TABLES:
-            if name != "certificates":
-                as_cells(name, getattr(self, name)).to_csv(path / f"{name}.csv", index=False, lineterminator="\n")
+        for name, frame in frames.items():
+            if name != "certificates" or len(frame):
+                as_cells(name, frame).to_csv(path / f"{name}.csv", index=False, lineterminator="\n")
 
 
 def require_tables(given: object, name: str) -> None:
@@ -313,7 +322,9 @@ def _replace_files(part: Path, path: Path) -> None:
     for file in certificates.glob("*.pem"):
         if _OWN_PEM.fullmatch(file.name) and not (moving / "certificates" / file.name).exists():
             file.unlink()
-    (path / NOT_HELD).unlink(missing_ok=True)
+    for name in (NOT_HELD, DESCRIBED):
+        if not (moving / name).exists():
+            (path / name).unlink(missing_ok=True)
     for file in [*(moving / "certificates").iterdir(), *moving.glob("*.*")]:
         file.replace(path / file.relative_to(moving))
     shutil.rmtree(moving)
@@ -372,4 +383,8 @@ def _as_pem_with_facts(row: Mapping[Hashable, object]) -> str:
 
 
 def _without_repeats(table: schema.TableName, frame: pd.DataFrame) -> pd.DataFrame:
+    if table == "certificates" and frame["cert_sha256"].duplicated().any():
+        # A description says less than the DER; everything else stays in its order.
+        has_der = frame["cert_sha256"].isin(frame.loc[frame["der"].notna(), "cert_sha256"])
+        frame = frame[frame["der"].notna() | ~has_der]
     return frame.drop_duplicates(list(schema.KEYS[table]), ignore_index=True)

@@ -13,7 +13,7 @@ from tests.conftest import need
 from toolkit import Tables
 from toolkit.analyse.host_names import names_for, names_host
 from toolkit.analyse.rotation.rotations import find_rotations
-from toolkit.analyse.trust.elements import Element, read_element
+from toolkit.analyse.trust.certificates import Certificate, read_certificate
 from toolkit.analyse.trust.names import match_host
 from toolkit.tables import as_pem
 
@@ -100,8 +100,8 @@ def test_what_is_not_ascii_in_a_certificate_matches_nothing() -> None:
 def test_the_verdict_and_openssl_agree_with_the_rule(name: str, host: str, is_named: bool, tmp_path: Path) -> None:
     alternative = x509.IPAddress(address(name)) if address(name) else x509.DNSName(name)
     leaf = mint_leaf(ROOT, names=[alternative])
-    element = read_element(leaf.der)
-    assert isinstance(element, Element)
+    element = read_certificate(leaf.der)
+    assert isinstance(element, Certificate)
     assert (match_host(element, host) == "san") == is_named
     files = {"root": ROOT.der, "leaf": leaf.der}
     for file, der in files.items():
@@ -119,8 +119,8 @@ def test_every_difference_named_is_one() -> None:
 
 
 def test_an_address_written_as_a_name_is_not_one() -> None:
-    element = read_element(mint_leaf(ROOT, names=[x509.DNSName("192.0.2.7")]).der)
-    assert isinstance(element, Element)
+    element = read_certificate(mint_leaf(ROOT, names=[x509.DNSName("192.0.2.7")]).der)
+    assert isinstance(element, Certificate)
     assert match_host(element, "192.0.2.7") is None
 
 

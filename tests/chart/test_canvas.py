@@ -1,4 +1,4 @@
-"""The paper: labels that break nothing, the word for where data came from, instants as days."""
+"""Shared axes setup: harmless labels, the kind of data in titles, instants as days."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from toolkit.errors import UsageError
 
 
 @pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE.keys())
-def test_a_label_is_short_printable_and_no_formula(name: str) -> None:
+def test_a_label_is_short_printable_and_not_a_formula(name: str) -> None:
     label = canvas.label(name, width=30)
     assert len(label.replace(r"\$", "$")) <= 30
     assert "$" not in label.replace(r"\$", "")
@@ -25,7 +25,7 @@ def test_both_ends_of_a_long_name_stay() -> None:
     assert len(label) == 40
 
 
-def test_what_the_font_lacks_is_spelt() -> None:
+def test_a_missing_glyph_is_escaped() -> None:
     assert canvas.label("邮") == "\\u90ae"
 
 

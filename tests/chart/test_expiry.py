@@ -1,4 +1,4 @@
-"""What expires when: each state has its mark, what is replaced stands behind, and days left are said."""
+"""What expires when: each state has its mark, replaced certificates are below, and days left are written."""
 
 import itertools
 
@@ -19,7 +19,7 @@ def row(leaf: str, valid: tuple[str, str], state: str, **facts: object) -> dict:
     known = {
         "service": "smtp://mx.example:25", "host": "mx.example", "server_name": "mx.example", "key_type": "RSA",
         "leaf_sha256": leaf, "not_before": begins, "not_after": ends, "days_left": (ends - NOW) / pd.Timedelta(days=1),
-        "state": state, "source": "lab",
+        "state": state, "renew_by_at": pd.NaT, "source": "lab",
     }  # fmt: skip
     return known | facts
 
@@ -36,7 +36,7 @@ def test_now_is_where_the_days_are_counted_from() -> None:
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_every_state_has_a_mark_of_its_own(state: str) -> None:
+def test_every_state_has_its_own_mark(state: str) -> None:
     axes = plot_expiry(frame(row("a", ("2026-05-01", "2026-07-30"), state)))
     (bar,) = drawn(axes, f"bar-{state}")
     assert (bar.get_hatch() or "") == STATES[state].hatch
@@ -48,7 +48,7 @@ def test_no_two_states_share_marker_or_colour_and_hatch() -> None:
     assert len({(style.colour, style.hatch) for style in STATES.values()}) == len(STATES)
 
 
-def test_the_soonest_end_is_on_top_and_lines_without_a_certificate_in_use_are_last() -> None:
+def test_the_soonest_end_is_on_top_and_slots_without_a_certificate_in_use_are_last() -> None:
     axes = plot_expiry(
         frame(
             row("a", ("2026-05-01", "2026-09-30"), "valid", service="smtp://late.example:25"),
@@ -60,7 +60,7 @@ def test_the_soonest_end_is_on_top_and_lines_without_a_certificate_in_use_are_la
     assert labels == ["smtp://soon.example:25", "smtp://late.example:25", "smtp://idle.example:25"]
 
 
-def test_replaced_certificates_stand_thin_behind_the_one_in_use() -> None:
+def test_replaced_certificates_are_thin_lines_below_the_one_in_use() -> None:
     axes = plot_expiry(
         frame(row("a", ("2026-02-01", "2026-05-02"), "replaced"), row("b", ("2026-05-01", "2026-07-30"), "valid"))
     )
@@ -70,7 +70,7 @@ def test_replaced_certificates_stand_thin_behind_the_one_in_use() -> None:
     assert "30 d ago" not in words(axes)
 
 
-def test_of_a_line_without_one_in_use_the_latest_that_was_not_replaced_is_shown() -> None:
+def test_of_a_slot_without_one_in_use_the_latest_that_was_not_replaced_is_shown() -> None:
     axes = plot_expiry(
         frame(row("a", ("2024-02-01", "2024-05-02"), "lapsed"), row("b", ("2024-04-01", "2024-09-30"), "replaced"))
     )
@@ -78,7 +78,7 @@ def test_of_a_line_without_one_in_use_the_latest_that_was_not_replaced_is_shown(
     assert drawn(axes, "bar-replaced") == []
 
 
-def test_expired_and_short_times_are_said_in_words() -> None:
+def test_expired_and_short_times_are_written() -> None:
     axes = plot_expiry(
         frame(
             row("a", ("2026-01-01", "2026-05-22"), "expired"),
@@ -88,7 +88,7 @@ def test_expired_and_short_times_are_said_in_words() -> None:
     assert {"10 d ago", "12.0 h left"} <= set(words(axes))
 
 
-def test_the_day_of_habit_is_a_tick() -> None:
+def test_the_day_on_which_a_renewal_is_due_is_a_tick() -> None:
     axes = plot_expiry(frame(row("a", ("2026-05-01", "2026-07-30"), "valid", renew_by_at=at("2026-07-01"))))
     assert points(axes, "renew-by") == 1
     without = plot_expiry(frame(row("a", ("2026-05-01", "2026-07-30"), "valid", renew_by_at=pd.NaT)))
@@ -105,7 +105,7 @@ def test_a_forecast_is_dotted_above_its_certificate() -> None:
     (dotted,) = segments(axes, "coming")
     assert dotted[1][0] - dotted[0][0] == 90
     assert dotted[0][1] < 0
-    assert "next (forecast)" in words(axes)
+    assert "next, by forecast" in words(axes)
     assert segments(plot_expiry(held, forecast=forecast.iloc[:0]), "coming") == []
 
 
@@ -154,7 +154,7 @@ GROUPED = (
 def test_grouped_by_issuer_each_has_a_heading_and_the_soonest_end_comes_first() -> None:
     axes = plot_expiry(frame(*GROUPED), by="issuer")
     assert labels(axes) == [
-        "Two", "smtp://soon:25", "One, Org\\, Inc.", "smtp://next:25  RSA", "smtp://late:25", "issuer not known",
+        "Two", "smtp://soon:25", "One, Org\\, Inc.", "smtp://next:25  RSA", "smtp://late:25", "unknown issuer",
         "smtp://next:25  EC",
     ]  # fmt: skip
     assert [tick.get_fontweight() == "bold" for tick in axes.get_yticklabels()] == [

@@ -1,4 +1,4 @@
-"""Trust over time: stretches are bars, instants are markers, undated verdicts are counted and not placed."""
+"""Trust over time: periods are bars, instants are markers, undated verdicts are counted and not placed."""
 
 from datetime import timedelta
 
@@ -16,19 +16,19 @@ from toolkit.lab import Lab, Plan, simulate
 
 def judged(leaf: str, verdict: str, begin: str | None, end: str | None, **facts: object) -> dict:
     row = {"service": "smtp://mx.example:25", "host": "mx.example", "server_name": "mx.example", "leaf_sha256": leaf,
-           "verdict": verdict, "as_of_from": at(begin), "as_of_until": at(end), "reason": None,
+           "verdict": verdict, "as_of_from_at": at(begin), "as_of_until_at": at(end), "leaf_validity": None,
            "source": "lab"}  # fmt: skip
     return row | facts
 
 
 def frame(*rows: dict) -> pd.DataFrame:
     made = typed(pd.DataFrame(list(rows)))
-    for name in ("as_of_from", "as_of_until"):
+    for name in ("as_of_from_at", "as_of_until_at"):
         made[name] = pd.to_datetime(made[name], utc=True).astype("datetime64[us, UTC]")
     return made
 
 
-def test_stretches_are_bars_and_instants_are_markers() -> None:
+def test_periods_are_bars_and_instants_are_markers() -> None:
     axes = plot_trust(
         frame(
             judged("a", "trusted", "2015-01-01", "2015-04-04"),
@@ -44,11 +44,22 @@ def test_stretches_are_bars_and_instants_are_markers() -> None:
     assert {"trusted", "untrusted", "unknown"} <= set(words(axes))
 
 
+def test_adjacent_periods_that_are_drawn_alike_are_one_bar() -> None:
+    axes = plot_trust(
+        frame(
+            judged("a", "trusted", "2015-01-01", "2015-04-04T23:59:59"),
+            judged("a", "trusted", "2015-04-05", "2015-05-01"),
+            judged("a", "trusted", "2015-05-03", "2015-06-01"),
+        )
+    )
+    assert [bar.get_width() for bar in drawn(axes, "bar-trusted")] == [120, 29]
+
+
 def test_undated_verdicts_are_counted_and_not_placed() -> None:
     axes = plot_trust(frame(judged("a", "trusted", "2015-01-01", "2015-04-04"), judged("b", "unknown", None, None)))
     assert "not drawn: 1 verdict on undated observations" in words(axes)
     alone = plot_trust(frame(judged("b", "unknown", None, None)))
-    assert "None of 1 chains was judged at a known instant." in words(alone)
+    assert "No verdict has a known instant (1 verdict)." in words(alone)
 
 
 def test_verdicts_differ_in_more_than_colour() -> None:
@@ -57,7 +68,7 @@ def test_verdicts_differ_in_more_than_colour() -> None:
 
 
 def test_before_a_leaf_begins_and_after_it_ends_nothing_is_untrusted() -> None:
-    """With the reasons as `replay_trust` writes them."""
+    """On a frame of `replay_trust`."""
     lab = Lab("steady", seed=1)
     seen = simulate("steady", 1, Plan((lab.begins_at,)))
     leaf = seen.certificates[~seen.certificates["is_ca"]].iloc[0]
@@ -66,7 +77,7 @@ def test_before_a_leaf_begins_and_after_it_ends_nothing_is_untrusted() -> None:
     ]
     axes = plot_trust(replay_trust(seen, roots=lab.roots, since=around[0], until=around[1]))
     assert [len(drawn(axes, f"bar-{name}")) for name in VERDICTS] == [0, 1, 1, 1, 0]
-    assert {VERDICTS[name].colour for name in ("expired", "not valid yet")} == {NEUTRAL}
+    assert {VERDICTS[name].colour for name in ("expired", "not_yet_valid")} == {NEUTRAL}
 
 
 def test_what_was_untrusted_comes_first_then_what_was_trusted_by_date_then_the_rest() -> None:
@@ -82,7 +93,7 @@ def test_what_was_untrusted_comes_first_then_what_was_trusted_by_date_then_the_r
     assert [tick.get_text()[-8:-7] for tick in axes.get_yticklabels()] == ["d", "c", "b", "a"]
 
 
-def test_a_page_of_unknowns_is_a_few_rows_and_their_number() -> None:
+def test_of_many_unknown_rows_ten_are_drawn_and_the_others_counted() -> None:
     unknown = [judged(f"{n:08d}", "unknown", "2014-01-01", "2015-04-04") for n in range(60)]
     axes = plot_trust(frame(*unknown, judged("a" * 8, "trusted", "2014-01-01", "2015-04-04")))
     assert len(axes.get_yticks()) == 11

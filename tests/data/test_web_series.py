@@ -10,7 +10,7 @@ import pytest
 import toolkit
 from tests.conftest import ROOT
 from toolkit import Tables
-from toolkit.analyse import forecast_renewals, summarise_expiry
+from toolkit.analyse import describe_usual_leads, forecast_renewals, summarise_expiry
 
 FOLDER = ROOT / "data" / "web-series"
 
@@ -83,12 +83,12 @@ def test_nothing_is_late_nor_expired_by_the_instant_of_a_commit(tables: Tables, 
     assert not forecast_renewals(tables, now=day)["is_overdue"].fillna(value=False).any()
 
 
-def test_hosts_that_replace_early_have_no_habit_and_no_forecast(tables: Tables) -> None:
+def test_hosts_that_replace_early_have_no_usual_lead_and_no_forecast(tables: Tables) -> None:
     now = pd.Timestamp("2026-03-25", tz="UTC")
-    expiry = summarise_expiry(tables, now=now).groupby("host").first()
-    early = expiry.index[expiry["usual_lead_days"].isna()]
+    leads = describe_usual_leads(tables, now=now).groupby("host").first()
+    early = leads.index[leads["usual_lead_days"].isna()]
     assert early.tolist() == ["google.com", "storage.googleapis.com"]
-    assert expiry.loc["google.com", "habit_reason"].startswith("only 6 of 37 rotations")
+    assert leads.loc["google.com", "usual_lead_reason"].startswith("only 6 of 37 rotations")
     forecast = forecast_renewals(tables, now=now).groupby("host")["renewal"].count()
     assert forecast.index[forecast == 0].tolist() == early.tolist()
 

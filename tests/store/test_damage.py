@@ -115,7 +115,7 @@ def _log_with_a_hole(folder: Path) -> None:
 
 def _garbage_version(folder: Path) -> None:
     path = folder / "observations" / "_delta_log" / f"{0:020d}.json"
-    path.write_text(path.read_text().replace(f'"{VERSION_PROPERTY}":"1"', f'"{VERSION_PROPERTY}":"one"'))
+    path.write_text(path.read_text().replace(f'"{VERSION_PROPERTY}":"{schema.VERSION}"', f'"{VERSION_PROPERTY}":"one"'))
 
 
 @pytest.mark.parametrize("damage", [_remove_log, _empty_log, _garbage_in_log, _log_with_a_hole, _garbage_version])

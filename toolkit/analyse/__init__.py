@@ -1,7 +1,7 @@
 """Analysis: `Tables` in, frames out. No files, no network, no clock."""
 
 from toolkit.analyse.causes import explain_leaves
-from toolkit.analyse.expiry import forecast_renewals, summarise_expiry
+from toolkit.analyse.expiry import describe_usual_leads, forecast_renewals, summarise_expiry
 from toolkit.analyse.policy import judge, lint_certificates, summarise_findings
 from toolkit.analyse.rotation import describe_rotations, estimate_shares, find_lineages, find_rotations
 from toolkit.analyse.sharing import find_sharing
@@ -11,6 +11,7 @@ from toolkit.analyse.trust import replay_trust, verify_chains
 
 __all__ = [
     "describe_rotations",
+    "describe_usual_leads",
     "estimate_shares",
     "explain_leaves",
     "find_changes",

@@ -8,8 +8,16 @@ The structure is RFC 5280, section 4.1, read by hand. `cryptography` refuses a w
 more of them with each release, and warns about others through a filter that is global to all threads.
 """
 
+from toolkit.certificates.described import describe_certificate
 from toolkit.certificates.names import MOST_NAMES
 from toolkit.certificates.parsing import LIMIT, parse_certificate
 from toolkit.certificates.validity import is_encoded_as_required, show_validity
 
-__all__ = ["LIMIT", "MOST_NAMES", "is_encoded_as_required", "parse_certificate", "show_validity"]
+__all__ = [
+    "LIMIT",
+    "MOST_NAMES",
+    "describe_certificate",
+    "is_encoded_as_required",
+    "parse_certificate",
+    "show_validity",
+]

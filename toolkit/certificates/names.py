@@ -10,7 +10,7 @@ from toolkit.certificates.der import OID, SEQUENCE, SET, BrokenError, Der, read_
 MOST_NAMES: Final = 10_000
 """Entries read of one subjectAltName, and attributes of one subject or issuer."""
 
-_DNS_NAME, _IP_ADDRESS = 0x82, 0x87  # context tags of RFC 5280, section 4.2.1.6
+_EMAIL, _DNS_NAME, _IP_ADDRESS = 0x81, 0x82, 0x87  # context tags of RFC 5280, section 4.2.1.6
 
 # X.680 string types → how their bytes are text. In practice the 8-bit types hold UTF-8 or Latin-1.
 _ENCODINGS: Final[dict[int, tuple[str, ...]]] = {
@@ -75,8 +75,17 @@ def _escaped(value: str) -> str:
     return escaped[:-1] + "\\ " if escaped.endswith(" ") and len(value) > 1 else escaped
 
 
-def read_names(value: Der, names: list[str]) -> bool:
-    """DNS names and IP addresses (RFC 5280, section 4.2.1.6) into `names`, as far as they can be read."""
+class Names:
+    """The names of a subjectAltName: DNS names and IP addresses in their order, and by kind."""
+
+    def __init__(self) -> None:
+        self.hosts: list[str] = []
+        self.emails: list[str] = []
+        self.addresses: list[str] = []
+
+
+def read_names(value: Der, names: Names) -> bool:
+    """The entries of a subjectAltName (RFC 5280, section 4.2.1.6) into `names`, as far as they can be read."""
     listed = value.take(SEQUENCE)
     count = 0
     while listed.at < listed.end:
@@ -88,9 +97,17 @@ def read_names(value: Der, names: list[str]) -> bool:
         if tag & 0xC0 != 0x80:
             raise BrokenError(f"tag {tag:#04x} where a kind of name was due")
         if tag == _DNS_NAME:
-            names.append(text.storable(content.decode("utf-8", "backslashreplace")))
+            names.hosts.append(as_text(content))
+        elif tag == _EMAIL:
+            names.emails.append(as_text(content))
         elif tag == _IP_ADDRESS:
             if len(content) not in {4, 16}:
                 raise BrokenError(f"an IP address of {len(content)} bytes")
-            names.append(str(ipaddress.ip_address(content)))
+            names.addresses.append(str(ipaddress.ip_address(content)))
+            names.hosts.append(names.addresses[-1])
     return True
+
+
+def as_text(content: bytes) -> str:
+    """An IA5String, which hostile certificates fill with any bytes."""
+    return text.storable(content.decode("utf-8", "backslashreplace"))

@@ -1,9 +1,8 @@
-"""The paper every chart is drawn on: it fits its rows, its labels break nothing, it says where the data came from."""
+"""Shared axes setup of all charts: size, rows, dates, legend, title with the kind of data, and harmless labels."""
 
 import re
 import textwrap
 from collections.abc import Sequence
-from datetime import datetime
 from functools import cache
 from typing import Final
 
@@ -21,35 +20,35 @@ from numpy.typing import NDArray
 from toolkit import text
 from toolkit.chart.palette import FAINT, GRID, INK, PAPER
 from toolkit.errors import UsageError
-from toolkit.instants import zoned
+from toolkit.instants import Instant, zoned
 from toolkit.tables import describe_source
 
 WIDTH: Final = 8.2
-"""Inches of a figure that a chart opens itself: little more than a page of A4 has between its margins."""
+"""Width in inches of a figure that a chart opens; a page of A4 has little less between its margins."""
 
 MOST_ROWS: Final = 40
-"""Rows of a chart, so that it fits a page; how many more there are is said below it."""
+"""Most rows of a chart, so that it fits a page; the number of further rows is given below it."""
 
 _FIRST_DAY, _LAST_DAY = -719_161.0, 2_932_895.0
-"""Days since 1970: matplotlib draws dates from year 1 to year 9999, and looks a day beyond what it draws."""
+"""Days since 1970: matplotlib draws dates from year 1 to year 9999, and needs a day of margin at both ends."""
 
 _SIZES: Final = ((9, 30), (8, 46))
-"""Sizes of row labels [pt], and the most characters that each is for; longer ones are smaller still."""
+"""Font sizes of row labels [pt], each with the most characters that it is used for; longer labels get 7 pt."""
 
 LABEL: Final = 44
-"""Characters of a row's label; the middle of longer ones is left out, since both ends of a host name tell."""
+"""Most characters of a row label. Longer ones lose their middle, because both ends of a host name matter."""
 
 BITS: Final = "key bits / strength bits"
-"""What the two numbers behind a cipher are."""
+"""The two numbers after the name of a cipher."""
 
 _LONGEST: Final = 4096
-"""Characters of a value that are looked at, of which `LABEL` or so are shown."""
+"""Characters of a value that are processed for a label."""
 
 _STACKED: Final = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{3,}")
-"""Combining marks on top of each other, which would reach into other rows (Unicode's combining blocks)."""
+"""Stacked combining marks (Unicode's combining blocks), which would overlap other rows."""
 
 _DOT: Final = "  ·  "
-"""Between the words of a title and where the data came from."""
+"""Separates the title from the kind of data."""
 
 _LEGEND_SIZE = 8.5
 
@@ -58,16 +57,16 @@ Days = NDArray[np.float64]
 
 
 def check_frame(frame: object, *columns: str, what: str) -> None:
-    """`UsageError` where a chart is given another frame than the one that it draws, or tables; says `what` it draws."""
+    """Raises `UsageError` where `frame` is not a frame with these columns; `what` names the frame that is needed."""
     if not isinstance(frame, pd.DataFrame):
-        raise UsageError(f"This chart draws {what}, not {type(frame).__name__}.")
+        raise UsageError(f"This chart draws {what}, not {type(frame).__name__}: give that frame.")
     missing = [name for name in columns if name not in frame]
     if missing:
-        raise UsageError(f"This chart draws {what}; this frame has no column {', '.join(missing)}.")
+        raise UsageError(f"This chart draws {what}; this frame has no column {', '.join(missing)}: give that frame.")
 
 
 def open_axes(ax: Axes | None, *, inches: float, width: float = WIDTH) -> Axes:
-    """The given axes, or those of a new figure whose rows need `inches` of height, beside title and legend."""
+    """The given axes, or those of a new figure whose rows need `inches` of height in addition to title and legend."""
     if ax is None:
         height = inches + 1.3
         _, ax = plt.subplots(figsize=(width, max(height, 2.0)), dpi=110, layout="constrained")
@@ -80,7 +79,7 @@ def open_axes(ax: Axes | None, *, inches: float, width: float = WIDTH) -> Axes:
 
 
 def label(value: object, *, width: int = LABEL) -> str:
-    """Any value as a label: harmless (`text.for_matplotlib`), of at most `width` characters, in glyphs we have."""
+    """A value as a label of at most `width` characters, harmless (`text.for_matplotlib`), without missing glyphs."""
     shown = _STACKED.sub(lambda marks: _spelt(marks.group()), text.plain(value, limit=_LONGEST))
     shown = "".join(character if _has_glyph(character) else _spelt(character) for character in shown)
     if len(shown) > width:
@@ -90,7 +89,7 @@ def label(value: object, *, width: int = LABEL) -> str:
 
 
 def titled(words: str, frame: pd.DataFrame) -> str:
-    """The words of a title, and where the data came from."""
+    """The title with the kind of data in the frame, such as `lab data`."""
     source = describe_source(frame)
     return f"{words}{_DOT}{source} data" if source else words
 
@@ -101,7 +100,7 @@ def set_title(ax: Axes, title: str, *, points_above: float = 0) -> None:
     if len(title) > width:
         words, dot, source = title.rpartition(_DOT)
         lines = textwrap.wrap(words or source, width, break_long_words=False, break_on_hyphens=False)
-        # What the data are is never torn apart.
+        # The kind of data is never wrapped.
         if dot and len(lines[-1]) + len(dot + source) <= width:
             lines[-1] += dot + source
         elif dot:
@@ -111,7 +110,7 @@ def set_title(ax: Axes, title: str, *, points_above: float = 0) -> None:
 
 
 def say_nothing(ax: Axes | None, title: str, why: str) -> Axes:
-    """Axes without data: the title, and the reason."""
+    """Axes without data: the title, and the reason why they are empty."""
     ax = open_axes(ax, inches=0.8)
     set_title(ax, title)
     ax.text(0.5, 0.5, why, transform=ax.transAxes, ha="center", va="center", color=FAINT, wrap=True)
@@ -123,19 +122,19 @@ def say_nothing(ax: Axes | None, title: str, why: str) -> Axes:
 
 
 def set_heading(ax: Axes, title: str, handles: Sequence[Artist]) -> None:
-    """The title and under it the legend, in as few lines as fit, both above the axes; set rows and dates before."""
+    """The title and below it the legend, both above the axes. Call it after `set_rows` and `set_dates`."""
     lines = _add_legend(ax, handles, is_above=True)
     set_title(ax, title, points_above=_points_of_labels(ax, "labeltop") + 14.5 * lines)
 
 
 def set_footing(ax: Axes, handles: Sequence[Artist], notes: Sequence[str]) -> None:
-    """The legend under the axes, and the notes under it."""
+    """The legend below the axes, and the notes below it."""
     lines = _add_legend(ax, handles, is_above=False)
     set_notes(ax, notes, points_below=14.5 * lines)
 
 
 def set_notes(ax: Axes, notes: Sequence[str], *, points_below: float = 0) -> None:
-    """Sentences under the axes, and under the labels of their ticks; set dates before."""
+    """Sentences below the axes and their tick labels. Call it after `set_dates`."""
     if notes:
         below = 5 + _points_of_labels(ax, "labelbottom") + points_below
         ax.annotate(
@@ -145,7 +144,7 @@ def set_notes(ax: Axes, notes: Sequence[str], *, points_below: float = 0) -> Non
 
 
 def _add_legend(ax: Axes, handles: Sequence[Artist], *, is_above: bool) -> int:
-    """How many lines the legend took; it is left-aligned with the axes, outside of them."""
+    """Add a legend outside of the axes, aligned with their left edge; returns its number of lines."""
     widths = [0.45 + 0.066 * len(str(handle.get_label())) for handle in handles]
     columns = max((n for n in range(1, len(handles) + 1) if _width_of(widths, n) <= _room(ax)), default=1)
     lines = -(-len(handles) // columns)
@@ -168,20 +167,20 @@ def _add_legend(ax: Axes, handles: Sequence[Artist], *, is_above: bool) -> int:
 
 
 def _points_of_labels(ax: Axes, side: str) -> float:
-    """Height of the horizontal axis's tick labels on one side; dates are labelled when they are drawn."""
+    """Height in points of the tick labels of the horizontal axis on one side."""
     if not ax.xaxis.get_tick_params()[side]:
         return 0.0
     return 4.0 + 11.5 * max((tick.get_text().count("\n") + 1 for tick in ax.get_xticklabels()), default=1)
 
 
 def _width_of(widths: Sequence[float], columns: int) -> float:
-    """Inches of a legend that is filled column by column."""
+    """Width in inches of a legend that is filled column by column."""
     lines = -(-len(widths) // columns)
     return sum(max(widths[start : start + lines]) for start in range(0, len(widths), lines))
 
 
 def _room(ax: Axes) -> float:
-    """Inches beside the rows' labels, as near as can be told before anything is drawn."""
+    """Approximate width in inches of the axes without the row labels, known before drawing."""
     figure = ax.get_figure(root=True)
     width = float(figure.get_size_inches()[0]) if figure else WIDTH
     if figure is None or figure.get_layout_engine() is None or len(figure.axes) > 1:
@@ -194,7 +193,7 @@ def _room(ax: Axes) -> float:
 def set_rows(
     ax: Axes, positions: Sequence[float], labels: Sequence[str], *, extent: tuple[float, float], corner: str = ""
 ) -> None:
-    """Rows from the top down: a label at each position, the axis over `extent`; `corner` says what the labels are."""
+    """Rows from the top down: a label at each position, the axis over `extent`; `corner` is a heading of the labels."""
     longest = max((len(line) for name in labels for line in name.split("\n")), default=0)
     size = next((size for size, most in _SIZES if longest <= most), 7)
     ax.set_yticks(list(positions), labels=list(labels))
@@ -208,7 +207,7 @@ def set_rows(
 
 
 def shade_rows(ax: Axes, count: int) -> None:
-    """Every second of `count` rows, whose middles are 0, 1, …, on a darker paper."""
+    """Shade every second of `count` rows, which are centred at 0, 1, …"""
     for row in range(1, count, 2):
         ax.axhspan(row - 0.5, row + 0.5, color=PAPER, zorder=0, linewidth=0)
 
@@ -216,7 +215,7 @@ def shade_rows(ax: Axes, count: int) -> None:
 def set_dates(ax: Axes, first: float, last: float, *, is_tall: bool = False) -> None:
     """A date axis from `first` to `last` (days, see `days`), labelled at both ends of a tall chart.
 
-    It goes no further than matplotlib's calendar, from year 1 to year 9999.
+    It ends where matplotlib's calendar ends, at the years 1 and 9999.
     """
     first, last = (min(max(end, _FIRST_DAY + 0.5), _LAST_DAY - 0.5) for end in (first, last))
     if last - first < 1 / 24:
@@ -232,10 +231,10 @@ def set_dates(ax: Axes, first: float, last: float, *, is_tall: bool = False) -> 
 
 
 class _Dates(Formatter):
-    """Dates as people write them; what all ticks have in common (the year, the day) stands under the first of them."""
+    """Short dates; the part that neighbouring ticks share (the year, the day) is written below the first of them."""
 
     def __call__(self, x: float, pos: int | None = None) -> str:
-        """The date of the pointer."""
+        """The date under the mouse pointer."""
         return f"{mdates.num2date(x):%Y-%m-%d %H:%M}"
 
     def format_ticks(self, values: Sequence[float]) -> list[str]:
@@ -257,7 +256,7 @@ class _Dates(Formatter):
 
 
 def keep_rows(ranks: Sequence[object], what: str, *, most: int = MOST_ROWS) -> tuple[list[int], list[str]]:
-    """Positions of the `most` rows that rank first, in the order of the rows, and the note about the others.
+    """Positions of the `most` rows with the lowest ranks, in row order, and the note about the others.
 
     Equal ranks keep the order of the rows. `what` names a row, in the singular.
     """
@@ -268,22 +267,22 @@ def keep_rows(ranks: Sequence[object], what: str, *, most: int = MOST_ROWS) -> t
 
 
 def mark_day(ax: Axes, at: float) -> Line2D:
-    """The line of the day from which days are counted."""
+    """Draw the line of `now`, the day from which days are counted."""
     line = ax.axvline(at, color=INK, linestyle=(0, (4, 2)), linewidth=1.1, zorder=4, label="now")
     line.set_gid("now")
     return line
 
 
 def days(instants: "pd.Series[pd.Timestamp]") -> Days:
-    """Instants (UTC) as days since 1970; years up to 9999 fit, null is NaN."""
+    """Instants (UTC) as days since 1970, up to year 9999; null is NaN."""
     values = pd.to_datetime(instants, utc=True).dt.tz_localize(None).to_numpy("datetime64[us]")
     counted = values.astype("int64") / 86_400e6
     counted[np.isnat(values)] = np.nan
     return np.asarray(counted, dtype=np.float64)
 
 
-def day(instant: datetime | str) -> float:
-    """One instant as days since 1970. Raises `UsageError` where it has no zone."""
+def day(instant: Instant) -> float:
+    """One instant as days since 1970. Raises `UsageError` where it is not an instant with a zone."""
     return float(days(pd.Series([zoned(instant, "now")]))[0])
 
 

@@ -1,4 +1,4 @@
-"""What stands beside a chart: the sentence that reads it, and the table it was drawn from, both harmless to show."""
+"""Sentences and tables next to a chart; text from servers and certificates is made harmless."""
 
 import re
 from collections.abc import Sequence
@@ -15,20 +15,20 @@ from toolkit.errors import UsageError
 from toolkit.tables import Tables
 
 _HASH: Final = 12
-"""Hexadecimal digits shown of a hash: enough to tell the certificates of any table here apart."""
+"""Hexadecimal digits shown of a hash."""
 
 _BREAK: Final = re.compile(r"(_(?=\w)|[./:,](?=[A-Za-z]))")
-"""After which characters a long word may be broken; none of them is part of an HTML entity."""
+"""Characters after which a long word may be broken; none of them is part of an HTML entity."""
 
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d( \d\d:\d\d)?\Z")
 
 _UNTYPESET: Final = "tex2jax_ignore mathjax_ignore"
-"""The classes by which MathJax (versions 2 and 3) leaves an element alone, dollars and all."""
+"""The HTML classes that MathJax (versions 2 and 3) ignores, so that dollar signs stay as they are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """Something to show: as HTML in a notebook, as plain text elsewhere."""
+    """A text with two forms: HTML in a notebook, plain text elsewhere."""
 
     html: str
     words: str
@@ -43,10 +43,10 @@ class Shown:
 
 
 def say(sentence: str, **values: object) -> Shown:
-    """A sentence with values from the data in it; null values are said to be unknown.
+    """A sentence with values from the data; null is written as `unknown`.
 
-    `sentence` is a format string, and may hold HTML, since you wrote it; the values are made harmless. `{n:# look}`
-    writes a number and the word, in the plural where it is due.
+    `sentence` is a format string and may contain HTML; the values are made harmless. `{n:# look}` writes a number and
+    the word, in the plural where the number is not 1.
 
     >>> print(say("{host} has {days:.1f} days left.", host="mx.example", days=3.14159))
     mx.example has 3.1 days left.
@@ -65,11 +65,11 @@ def say(sentence: str, **values: object) -> Shown:
 
 
 def tabulate(frame: pd.DataFrame, *, columns: Sequence[str] | None = None, rows: int = 20, width: int = 60) -> Shown:
-    """The first `rows` rows of a frame as a table to read: dates short, hashes cut, null as a dash, text harmless.
+    """The first `rows` rows of a frame, rounded for display: short dates, cut hashes, null as a dash, harmless text.
 
-    `columns` chooses and orders; how many rows are left out is said below. A text of more than `width` characters is
-    cut, which an ellipsis shows. Raises `UsageError` for a column that the frame does not have, and for
-    what is not a frame.
+    `columns` selects and orders the columns. The number of further rows is given below the table. A text of more than
+    `width` characters is cut and ends with an ellipsis. Raises `UsageError` for a column that the frame does not have,
+    and where `frame` is not a DataFrame.
 
     >>> print(tabulate(pd.DataFrame({"host": ["mx.example"], "days_left": [3.14159]})))
           host days_left
@@ -111,14 +111,14 @@ def _known(columns: Sequence[str], frame: pd.DataFrame) -> list[str]:
 
 
 def _as_html(words: str) -> str:
-    """The words as HTML that may be broken within names and URLs but not within a date, so that a wide table fits."""
+    """Text as HTML that may wrap within names and URLs but not within a date, so that a wide table fits."""
     if _DATE.match(words):
         return f'<span style="white-space: nowrap">{text.for_html(words[:10])}</span>{text.for_html(words[10:])}'
     return _BREAK.sub(r"\1<wbr>", text.for_html(words))
 
 
 class _Words(Formatter):
-    """Values in words: null is `unknown`, text is one visible line, numbers get a comma per thousand."""
+    """Formats values as plain text: null is `unknown`, text is one visible line, integers get thousands separators."""
 
     def format_field(self, value: Any, format_spec: str) -> str:
         if _is_null(value):

@@ -1,4 +1,4 @@
-"""What expires when, seen from a day: certificates in use with their state, and the replaced ones behind them."""
+"""What expires when: the certificates in use with their state on a day, and below them the replaced ones."""
 
 import re
 from typing import Final, Literal
@@ -24,10 +24,13 @@ STATES: Final = {
     "withdrawn": Style("withdrawn", NEUTRAL, "v", "--"),
     "replaced": Style("replaced", FAINT, "|", ""),
 }
-"""State of `summarise_expiry` → how it is drawn; those from `lapsed` on are not in use, as far as is known."""
+"""State of `summarise_expiry` → how it is drawn. Certificates from `lapsed` on are not known to be in use."""
 
-_NOT_SAID: Final = {"issuer": "issuer not known", "service": "service not said"}
-"""What rows may be grouped by → the heading where it is null."""
+_UNKNOWN: Final = {"issuer": "unknown issuer", "service": "unknown service"}
+"""Column that rows may be grouped by → the heading of rows where it is null."""
+
+_COLUMNS: Final = (*SLOT, "leaf_sha256", "not_before", "not_after", "days_left", "state", "renew_by_at")
+_NEXT: Final = (*SLOT, "leaf_sha256", "renewal", "renews_at", "not_after")
 
 _IN_USE: Final = ("valid", "expiring", "expired", "replacing", "not_yet_valid")
 _BACK_DAYS, _AHEAD_DAYS = 800.0, 1200.0
@@ -41,32 +44,32 @@ def plot_expiry(
     forecast: pd.DataFrame | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """The axes with a row per certificate in use, soonest end first, its state told by colour, hatch and marker.
+    """The axes with a row per certificate in use, soonest end first, its state shown by colour, hatch and marker.
 
-    `frame` is what `summarise_expiry` returns; the day from which it counts is the dashed line. A bar is the
-    validity, the marker at its end the state, beside it the days left; a black tick, where the line's own habit
-    would have renewed. Below the bar, thin: certificates of the same line that are replaced, withdrawn, or ended
-    without an observation since. Lines that have no other get a row for their latest one. Validity beyond 800 days
-    back and 1,200 ahead is cut off. Certificates without dates have no row. With `forecast`, what `forecast_renewals`
-    returns for the same day, the next certificate of each line is drawn dotted above the bar, from its day of issue
-    to its end.
+    `frame` is what `summarise_expiry` returns; the dashed line is its `now`. A bar is the validity, the marker at its
+    end the state, followed by the days left. A black tick is the day on which the renewal is due by the slot's usual
+    lead time (`renew_by_at`). Thin lines below a bar are certificates of the same slot that were replaced, withdrawn,
+    or have ended without an observation since; a slot that has only such certificates gets a row for the latest one.
+    Validity is cut off 800 days before and 1,200 days after `now`. Certificates without dates have no row. With
+    `forecast`, what `forecast_renewals` returns for the same day, the next certificate of each slot is a dotted line
+    above the bar, from its day of issue to its end. Rows beyond 40, those that end last, are left out and counted
+    below the chart.
 
-    Rows beyond 40, those that end last, are left out and counted below.
-
-    `by` puts the rows in groups, the one with the soonest end first: under a heading for each issuer, or for each
-    service that has several rows. Returns the axes. Raises `UsageError` for another `by` or frame.
+    `by` groups the rows, the group with the soonest end first: under a heading for each issuer, or for each service
+    that has several rows. Returns the axes. Raises `UsageError` for another `by`, frame or forecast.
 
     >>> import toolkit
-    >>> from datetime import UTC, datetime
     >>> tables = toolkit.load_example("lab-sample").within(services="https://www.lab.test:443")
-    >>> expiry = toolkit.summarise_expiry(tables, now=datetime(2026, 1, 24, tzinfo=UTC))
+    >>> expiry = toolkit.summarise_expiry(tables, now="2026-01-24 00:00Z")
     >>> ax = toolkit.chart.plot_expiry(expiry)
     >>> ax.get_title(loc="left")
     'What expires when  ·  lab data'
     """
-    if by not in (None, *_NOT_SAID):
-        raise UsageError(f"by={by!r}: write one of {', '.join(_NOT_SAID)}, or leave it out.")
-    canvas.check_frame(frame, "not_before", "not_after", "days_left", what="what `summarise_expiry` returns")
+    if by not in (None, *_UNKNOWN):
+        raise UsageError(f"by={by!r}: write one of {', '.join(_UNKNOWN)}, or leave it out.")
+    canvas.check_frame(frame, *_COLUMNS, *([by] if by else []), what="what `summarise_expiry` returns")
+    if forecast is not None:
+        canvas.check_frame(forecast, *_NEXT, what="as `forecast` what `forecast_renewals` returns")
     dated = frame.dropna(subset=["not_before", "not_after", "days_left"])
     if dated.empty:
         return canvas.say_nothing(ax, "Expiry", "No certificate with dates was seen.")
@@ -99,26 +102,26 @@ def _placed(
     """The rows with `begin`, `end` in days, `is_front` (drawn as a bar), `label`, `y`; the headings by `y`; notes."""
     rows = frame.reset_index(drop=True)
     rows["begin"], rows["end"] = canvas.days(rows["not_before"]), canvas.days(rows["not_after"])
-    rows["line"] = rows.groupby(SLOT, sort=False, dropna=False).ngroup()
+    rows["slot"] = rows.groupby(SLOT, sort=False, dropna=False).ngroup()
     rows["is_front"] = rows["state"].isin(_IN_USE)
-    idle = ~rows.groupby("line")["is_front"].transform("any")
-    # Of a line without one in use, the latest that was not seen replaced stands in front, if there is such a one.
+    idle = ~rows.groupby("slot")["is_front"].transform("any")
+    # A slot without a certificate in use is represented by its latest one, preferably one that is not `replaced`.
     latest = rows[idle].sort_values(["end", "leaf_sha256"]).sort_values("state", key=_is_open, kind="stable")
-    rows.loc[latest.groupby("line").tail(1).index, "is_front"] = True
-    labels = label_slots(rows.groupby("line")[SLOT].first())
-    rows["label"] = [labels[line] for line in rows["line"]]
-    fronts = rows[rows["is_front"]].sort_values(["end", "line", "leaf_sha256"], kind="stable")
-    # Ends of lines in use come first; lines of which nothing is known to be in use follow.
+    rows.loc[latest.groupby("slot").tail(1).index, "is_front"] = True
+    labels = label_slots(rows.groupby("slot")[SLOT].first())
+    rows["label"] = [labels[slot] for slot in rows["slot"]]
+    fronts = rows[rows["is_front"]].sort_values(["end", "slot", "leaf_sha256"], kind="stable")
+    # Slots with a certificate in use come first.
     fronts = fronts.sort_values("state", key=lambda state: ~state.isin(_IN_USE), kind="stable")
     kept, more = canvas.keep_rows(range(len(fronts)), "row")
     rows["y"], headings = _in_groups(fronts.iloc[kept], by)
-    behind = rows["line"].map(rows.groupby("line")["y"].max()).mask(rows["is_front"])
+    behind = rows["slot"].map(rows.groupby("slot")["y"].max()).mask(rows["is_front"])
     rows["y"] = rows["y"].fillna(behind)
     return rows.dropna(subset=["y"]), headings, more
 
 
 def _in_groups(fronts: pd.DataFrame, by: Literal["issuer", "service"] | None) -> tuple[pd.Series, dict[float, str]]:
-    """The place of each row from the top down, and by the place at which a group begins its heading, if it has one."""
+    """The vertical position of each row, and position → heading for the start of each group (empty: no heading)."""
     if by is None:
         return pd.Series(np.arange(len(fronts)), index=fronts.index, dtype=float), {}
     named = (
@@ -126,7 +129,7 @@ def _in_groups(fronts: pd.DataFrame, by: Literal["issuer", "service"] | None) ->
         if by == "issuer"
         else fronts["service"].fillna(fronts["host"])
     )
-    codes, names = pd.factorize(named.fillna(_NOT_SAID[by]))
+    codes, names = pd.factorize(named.fillna(_UNKNOWN[by]))
     has_heading = np.array([by == "issuer" or size > 1 for size in np.bincount(codes)], dtype=bool)
     order = np.argsort(codes, kind="stable")
     places = np.arange(len(fronts)) + np.cumsum(has_heading)[codes[order]]
@@ -144,7 +147,7 @@ def _short_name(issuer: object) -> object:
 
 
 def _mark_groups(ax: Axes, places: list[float], headings: dict[float, str]) -> None:
-    """A line above each group, and its heading in bold."""
+    """Draw a line above each group, and its heading in bold."""
     for place, tick in zip(places, ax.get_yticklabels(), strict=True):
         if place in headings:
             ax.axhline(place - 0.5, color=FAINT, linewidth=0.8, zorder=1, gid="group")
@@ -158,7 +161,7 @@ def _is_open(states: pd.Series) -> pd.Series:
 
 
 def _coming(rows: pd.DataFrame, forecast: pd.DataFrame | None) -> pd.DataFrame:
-    """The next certificate that is expected of each line: `y`, `begin`, `end`."""
+    """The next certificate of each slot by the forecast: `y`, `begin`, `end`."""
     if forecast is None or forecast.empty:
         return pd.DataFrame({"y": [], "begin": [], "end": []}, dtype=float)
     fronts = rows.loc[rows["is_front"], [*SLOT, "leaf_sha256", "y"]]
@@ -176,13 +179,13 @@ def _window(rows: pd.DataFrame, coming: pd.DataFrame, now: float) -> tuple[float
     shown = pd.concat([rows.loc[rows["is_front"], ["begin", "end"]], coming[["begin", "end"]]])
     low = max(min(float(shown["begin"].min()), now - 20), now - _BACK_DAYS)
     high = min(max(float(shown["end"].max()), now + 20), now + _AHEAD_DAYS)
-    # What ended before the window is drawn all the same: the whole past is then of interest.
+    # Widen the window to certificates that ended before it, or begin after it.
     if (shown["end"] < low).any():
         low = float(shown["begin"].min())
     if (shown["begin"] > high).any():
         high = float(shown["begin"].max()) + 20
     margin = (high - low) * 0.015
-    # Room on the right for the days left.
+    # Keep room on the right for the days left.
     return low - margin, high + margin * 6
 
 
@@ -213,15 +216,15 @@ def _draw_in_front(ax: Axes, rows: pd.DataFrame, window: tuple[float, float]) ->
         for end, y, mark in zip(ends, group["y"], marker, strict=True):
             ax.plot(end, y, marker=mark, markersize=7, color=style.colour, markeredgecolor=INK, zorder=5, gid="end")
     ends_shown = fronts["end"].clip(*window)
-    for end, y, left in zip(ends_shown, fronts["y"], fronts["days_left"].astype(float), strict=True):
+    due = canvas.days(fronts["renew_by_at"])
+    # After the tick, where the slot renews after the end.
+    behind = ends_shown.where(~(due > ends_shown) | (due > window[1]), due)
+    for end, y, left in zip(behind, fronts["y"], fronts["days_left"].astype(float), strict=True):
         words = f"{_number(left)} left" if left >= 0 else f"{_number(-left)} ago"
         ax.annotate(
             words, (end, y), xytext=(7, 0), textcoords="offset points", va="center", fontsize=7.5, color=INK, zorder=6,
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.8},
         )  # fmt: skip
-    if "renew_by_at" not in fronts:
-        return
-    due = canvas.days(fronts["renew_by_at"])
     inside = (due >= window[0]) & (due <= window[1])
     if inside.any():
         ticks = ax.scatter(due[inside], fronts["y"][inside], marker="|", s=150, color=BLACK, linewidth=1.8, zorder=4)
@@ -242,7 +245,14 @@ def _draw_coming(ax: Axes, coming: pd.DataFrame, window: tuple[float, float]) ->
     marks.set_gid("coming-begin")
     return [
         Line2D(
-            [], [], color=INK, linestyle=":", marker="o", markerfacecolor="white", markersize=4, label="next (forecast)"
+            [],
+            [],
+            color=INK,
+            linestyle=":",
+            marker="o",
+            markerfacecolor="white",
+            markersize=4,
+            label="next, by forecast",
         )
     ]
 
@@ -254,8 +264,8 @@ def _handles(rows: pd.DataFrame) -> list[Patch | Line2D]:
             handles.append(
                 Line2D([], [], linestyle="", marker=style.marker, color=style.colour, markersize=7, label=style.words)
             )
-    if "renew_by_at" in rows and rows.loc[rows["is_front"], "renew_by_at"].notna().any():
-        mark = Line2D([], [], linestyle="", marker="|", markersize=10, color=BLACK, label="renewed by habit")
+    if rows.loc[rows["is_front"], "renew_by_at"].notna().any():
+        mark = Line2D([], [], linestyle="", marker="|", markersize=10, color=BLACK, label="due by usual lead")
         handles.append(mark)
     return handles
 

@@ -1,8 +1,8 @@
-"""Colours that judge, and colours that only tell apart; colour-blind readers and grey print lose neither.
+"""Colours of judgements, and colours that only distinguish; readable for colour-blind readers and in grey print.
 
-Eight colours of M. Okabe and K. Ito, "Color Universal Design" (2008), https://jfly.uni-koeln.de/color/; no meaning
-in this package rests on colour alone. `FINE`, `CAUTION` and `BAD` are judgements, `NEUTRAL` is what nothing judges:
-what is not known does not stand out.
+Eight colours of M. Okabe and K. Ito, "Color Universal Design" (2008), https://jfly.uni-koeln.de/color/. No meaning
+in this package is carried by colour alone. `FINE`, `CAUTION` and `BAD` are judgements; `NEUTRAL` is for states without
+a judgement.
 """
 
 from dataclasses import dataclass
@@ -20,23 +20,23 @@ PURPLE: Final = "#CC79A7"
 INK: Final = "#333333"
 """Words and axes."""
 FAINT: Final = "#767676"
-"""Notes, grid labels, things without a state: the lightest grey that can be read on white (WCAG 2.1, 4.5 to 1)."""
+"""Notes, grid labels, marks without a state: the lightest grey with enough contrast on white (WCAG 2.1, 4.5:1)."""
 PAPER: Final = "#F2F2F2"
 """Bands behind rows, cells without an answer."""
 GRID: Final = "#E3E3E3"
 
 FINE: Final = BLUE
 CAUTION: Final = ORANGE
-BAD: Final = "#B2182B"  # of ColorBrewer: the red of Okabe and Ito is too close to their orange without M cones
+BAD: Final = "#B2182B"  # from ColorBrewer: with deuteranopia the red of Okabe and Ito is too close to their orange
 NEUTRAL: Final = "#9AA0A6"
 
 LIVES: Final = (BLUE, ORANGE)
-"""Successive certificates of a slot take turns; their lane says the same again."""
+"""Successive certificates of a slot alternate between these; their vertical position shows the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How one state is drawn: the words for the legend, and colour, marker and hatch that each say it."""
+    """How one state is drawn: the words for the legend, colour, marker and hatch."""
 
     words: str
     colour: str
@@ -48,4 +48,4 @@ MARKERS: Final = {"SSL 2.0": "X", "SSL 3.0": "v", "TLS 1.0": "s", "TLS 1.1": "D"
 """Protocol version → marker."""
 
 NO_PROTOCOL: Final = "P"
-"""Where a source is ambiguous or silent."""
+"""The marker where a source does not give the protocol version, or is ambiguous."""

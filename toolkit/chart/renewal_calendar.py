@@ -1,4 +1,4 @@
-"""A calendar: months across, years down, and in each month's cell how many of the things that fall into it."""
+"""A calendar: months across, years down, and in each cell the number of events in that month."""
 
 from calendar import monthrange
 from typing import Final
@@ -15,17 +15,17 @@ from toolkit.reference.rules import validity_caps
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _ROW_INCHES: Final = 0.62
 _FAINTEST, _DARKEST = 0.12, 0.6
-"""Share of the colour in the cell of a month with the fewest, and with the most."""
+"""Opacity of the cell of the month with the fewest events, and with the most."""
 
 
 def draw_calendar(
     ax: Axes | None, counts: pd.DataFrame, *, signs: dict[str, tuple[str, str]], title: str, what: str
 ) -> Axes:
-    """The axes with a cell per month from the first year counted to the last, and the sum of each year beside it.
+    """The axes with a cell per month from the first year to the last, and the total of each year on the right.
 
-    `counts` has `year`, `month` (1 to 12), `total` and a column for each of `signs` (name → sign and words), which
-    stand small below the total where they are not 0. A dotted line in a month's cell is the day on which a cap on
-    validity begins (SC-081v3). `what` is counted, in the plural.
+    `counts` has `year`, `month` (1 to 12), `total` and a column for each of `signs` (name → sign and words). Their
+    numbers are drawn below the total where they are not 0. A dotted line in a cell is the day on which a cap on
+    validity takes effect (SC-081v3). `what` names the events, in the plural.
     """
     years = list(range(int(counts["year"].min()), int(counts["year"].max()) + 1))
     axes = canvas.open_axes(ax, inches=len(years) * _ROW_INCHES)
@@ -75,11 +75,11 @@ def _draw_caps(ax: Axes, years: list[int]) -> list[Line2D]:
             continue
         row, column = cap.since.year - years[0], cap.since.month - 1
         at = column + (cap.since.day - 1) / monthrange(cap.since.year, cap.since.month)[1]
-        # At the top of its cell: the number in the middle stays free.
+        # Only at the top of the cell, so that it does not cross the number in the middle.
         ax.plot([at, at], [row + 0.03, row + 0.27], color=INK, linewidth=1.2, linestyle=":", zorder=5, gid="cap")
-        # Beside it, where the cell has more room.
+        # On the side on which the cell has more room.
         side = 1 if at - column < 0.4 else -1
         ax.annotate(f"{cap.days} d", (at, row + 0.05), xytext=(3 * side, 0), textcoords="offset points", va="top",
                     ha="left" if side == 1 else "right", fontsize=7, color=INK, zorder=5)  # fmt: skip
-        handles = [Line2D([], [], color=INK, linewidth=1.2, linestyle=":", label="a cap on validity begins")]
+        handles = [Line2D([], [], color=INK, linewidth=1.2, linestyle=":", label="a cap on validity takes effect")]
     return handles

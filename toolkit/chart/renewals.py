@@ -1,4 +1,4 @@
-"""Renewals to come, by month and by line, and lifetimes over the years, against the caps of the CA/Browser Forum."""
+"""Forecast renewals by month or by slot, and lifetimes over the years, with the caps of the CA/Browser Forum."""
 
 from typing import Final, Literal
 
@@ -18,79 +18,80 @@ from toolkit.reference.rules import validity_caps
 _ROW_INCHES, _FLEET_ROW_INCHES, _FEW_ROWS = 0.32, 0.2, 24
 
 _MOST_MARKS, _MOST_TOUCHING = 70, 3
-"""Marks side by side in a row; marks that touch are drawn one by one up to this number."""
+"""Most marks next to each other in a row; up to this many touching marks are drawn one by one."""
+
+_COLUMNS: Final = (*SLOT, "year", "renews_at", "is_capped", "is_overdue", "cadence_ends_at")
 
 RENEWALS: Final = {
-    "habit": Style("as the habit has it", FINE, "o", ""),
-    "capped": Style("shorter: capped", CAUTION, "^", ""),
+    "usual": Style("at the usual cadence", FINE, "o", ""),
+    "capped": Style("shortened by a cap", CAUTION, "^", ""),
     "overdue": Style("overdue", BAD, "X", ""),
 }
 """Kind of a renewal → how it is drawn."""
 
 _DAYS: Final = (1, 2, 4, 7, 14, 30, 60, 90, 180, 365, 730, 1_825, 3_650, 9_125, 36_500)
-"""Lifetimes that an axis is labelled with."""
+"""Tick labels of the lifetime axis."""
 
 _SIGNS: Final = {
-    "capped": ("▲", "of them shorter: capped"),
-    "overdue": ("✕", "of them overdue"),
-    "breaks": ("★", "lines whose habit of today stops working"),
+    "capped": ("▲", "of these shortened by a cap"),
+    "overdue": ("✕", "of these overdue"),
+    "ends": ("★", "slots whose usual cadence ends"),
 }
 
 
 def plot_renewals(
-    frame: pd.DataFrame, *, view: Literal["calendar", "lines"] = "calendar", ax: Axes | None = None
+    frame: pd.DataFrame, *, view: Literal["calendar", "slots"] = "calendar", ax: Axes | None = None
 ) -> Axes:
-    """The axes with the renewals to come: how many in each month, or when for each line.
+    """The axes with the forecast renewals: how many in each month, or when in each slot.
 
     `frame` is what `forecast_renewals` returns. Dotted lines are the days on which a cap begins (SC-081v3).
 
-    - `calendar`: months across, years down. The number in a cell, and its colour, say how many renewals fall into that
-      month (UTC); below it, how many of them a cap cuts short, how many are overdue, and for how many lines today's
-      habit stops working there. The sum of each year stands on the right.
-    - `lines`: a row per line and a mark per renewal, soonest first. The mark's shape and colour say whether the renewal
-      follows the line's habit, is cut short by a cap, or is overdue; a star, where today's habit stops working. Marks
-      that would overlap are one bar with their number. Lines beyond 40, the latest, are left out and counted below.
+    - `calendar`: months across, years down. The number in a cell, and its colour, show how many renewals fall into that
+      month (UTC); below it, how many of them a cap shortens, how many are overdue, and for how many slots the usual
+      cadence ends there (`cadence_ends_at`). The total of each year is on the right.
+    - `slots`: a row per slot and a mark per renewal, soonest first. Shape and colour show whether the renewal follows
+      the usual cadence, is shortened by a cap, or is overdue; a star marks the end of the usual cadence. Marks that
+      would overlap are one bar with their number. Slots beyond 40, the latest, are left out and counted below.
 
-    Lines without a forecast are not drawn. Returns the axes. Raises `UsageError` for another view or frame.
+    Slots without a forecast are not drawn. Returns the axes. Raises `UsageError` for another view or frame.
 
     >>> import toolkit
-    >>> from datetime import UTC, datetime
     >>> tables = toolkit.load_example("lab-sample").within(services="https://www.lab.test:443")
-    >>> renewals = toolkit.forecast_renewals(tables, now=datetime(2026, 1, 24, tzinfo=UTC), years=1)
+    >>> renewals = toolkit.forecast_renewals(tables, now="2026-01-24 00:00Z", years=1)
     >>> ax = toolkit.chart.plot_renewals(renewals)
     >>> ax.get_title(loc="left")
-    'Renewals to come of 1 line  ·  lab data'
+    'Forecast renewals of 1 slot  ·  lab data'
     """
-    if view not in ("calendar", "lines"):
-        raise UsageError(f"view={view!r}: write 'calendar' or 'lines'.")
-    canvas.check_frame(frame, "renews_at", what="what `forecast_renewals` returns")
+    if view not in ("calendar", "slots"):
+        raise UsageError(f"view={view!r}: write 'calendar' or 'slots'.")
+    canvas.check_frame(frame, *_COLUMNS, what="what `forecast_renewals` returns")
     if frame.empty:
-        return canvas.say_nothing(ax, "Renewals to come", "No line shows a certificate from which to go on.")
+        return canvas.say_nothing(ax, "Forecast renewals", "No slot shows a certificate from which to forecast.")
     rows = frame.dropna(subset=["renews_at"]).reset_index(drop=True)
     if rows.empty:
-        why = "No line renews its certificates by a habit that can be continued (`habit_reason`)."
-        return canvas.say_nothing(ax, "Renewals to come", why)
+        why = "No slot has a forecast; the column usual_lead_reason says why."
+        return canvas.say_nothing(ax, "Forecast renewals", why)
     rows["at"] = canvas.days(rows["renews_at"])
-    rows["line"] = rows.groupby(SLOT, sort=False, dropna=False).ngroup()
-    return _plot_lines(rows, ax) if view == "lines" else _plot_calendar(rows, ax)
+    rows["slot"] = rows.groupby(SLOT, sort=False, dropna=False).ngroup()
+    return _plot_slots(rows, ax) if view == "slots" else _plot_calendar(rows, ax)
 
 
 def _plot_calendar(rows: pd.DataFrame, ax: Axes | None) -> Axes:
     is_overdue = rows["is_overdue"].fillna(value=False).astype(bool)
-    breaks = rows.dropna(subset=["habit_breaks_at"]).drop_duplicates("line")["habit_breaks_at"]
+    ends = rows.dropna(subset=["cadence_ends_at"]).drop_duplicates("slot")["cadence_ends_at"]
     counted = pd.concat(
         [
             _by_month(rows["renews_at"], "total"),
             _by_month(rows.loc[rows["is_capped"].fillna(value=False).astype(bool), "renews_at"], "capped"),
             _by_month(rows.loc[is_overdue, "renews_at"], "overdue"),
-            _by_month(breaks, "breaks"),
+            _by_month(ends, "ends"),
         ],
         axis=1,
     )
     counts = counted.fillna(0).astype("int64").rename_axis(["year", "month"]).reset_index()
-    lines = text.counted(rows["line"].nunique(), "line")
+    slots = text.counted(rows["slot"].nunique(), "slot")
     return draw_calendar(
-        ax, counts, signs=_SIGNS, title=canvas.titled(f"Renewals to come of {lines}", rows), what="renewals"
+        ax, counts, signs=_SIGNS, title=canvas.titled(f"Forecast renewals of {slots}", rows), what="renewals"
     )
 
 
@@ -99,11 +100,11 @@ def _by_month(instants: pd.Series, name: str) -> pd.Series:
     return instants.groupby([utc.dt.year.rename("year"), utc.dt.month.rename("month")]).size().rename(name)
 
 
-def _plot_lines(rows: pd.DataFrame, ax: Axes | None) -> Axes:
-    soonest = rows.groupby("line")["at"].min().sort_values(kind="stable")
-    kept, more = canvas.keep_rows(range(len(soonest)), "line")
+def _plot_slots(rows: pd.DataFrame, ax: Axes | None) -> Axes:
+    soonest = rows.groupby("slot")["at"].min().sort_values(kind="stable")
+    kept, more = canvas.keep_rows(range(len(soonest)), "slot")
     years = rows.groupby("year").size()
-    rows["y"] = rows["line"].map({line: place for place, line in enumerate(soonest.index[kept])})
+    rows["y"] = rows["slot"].map({slot: place for place, slot in enumerate(soonest.index[kept])})
     rows = rows.dropna(subset=["y"])
     heads = rows.sort_values("y").drop_duplicates("y")
     count = len(heads)
@@ -115,19 +116,19 @@ def _plot_lines(rows: pd.DataFrame, ax: Axes | None) -> Axes:
     handles = _draw_marks(axes, rows, gap=(last - first) / _MOST_MARKS)
     handles += _draw_caps(axes, first - margin, last + margin)
     canvas.set_rows(axes, list(range(count)), label_slots(heads), extent=(-0.6, count - 0.4))
-    canvas.set_heading(axes, canvas.titled("Renewals to come", rows), handles)
+    canvas.set_heading(axes, canvas.titled("Forecast renewals", rows), handles)
     words = "renewals: " + ", ".join(f"{size:,} in {year}" for year, size in years.items())
     canvas.set_notes(axes, [words, *more])
     return axes
 
 
 def plot_lifetimes(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
-    """The axes with a mark per certificate: how long it lives, by the day its validity begins, against the caps.
+    """The axes with a mark per certificate: its lifetime by the day on which its validity begins, and the caps.
 
     `frame` has `not_before`, `not_after` (the table `certificates`, or what `find_sightings`, `summarise_expiry`
     return); each certificate is drawn once. A cross is above the cap of the day on which its validity began, which
-    binds public CAs only; the stairs are the caps in force, all of them. The last second counts. Returns the axes.
-    Raises `UsageError` for a frame without validity.
+    binds public CAs only; the dashed steps are the caps in force. The last second counts. Returns the axes. Raises
+    `UsageError` for a frame without validity.
 
     >>> import toolkit
     >>> ax = toolkit.chart.plot_lifetimes(toolkit.load_example("web-series").certificates)
@@ -147,7 +148,7 @@ def plot_lifetimes(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     first, last = float(begin.min()) - max(span * 0.03, 20), float(begin.max()) + max(span * 0.03, 20)
     canvas.set_dates(axes, first, last)
     caps = _stairs(first, last)
-    # Every cap is in the chart. A certificate until year 9999 would press all others together; it stands at the edge.
+    # Every cap is in the chart. A certificate that ends in year 9999 is drawn at the edge, so that others stay apart.
     high = max([float(np.quantile(life, 0.95)), *(days for _, days in caps)]) * 1.4
     low = max(min([float(life.min()), *(days for _, days in caps)]) / 1.4, 0.5)
     limit = np.array([_cap_at(day) for day in begin])
@@ -160,7 +161,7 @@ def plot_lifetimes(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         marks.set_gid("above" if style.marker == "X" else "within")
     handles = [Line2D([], [], linestyle="", marker="o", color=BLUE, label="certificate")]
     if above.any():
-        handles.append(Line2D([], [], linestyle="", marker="X", color=BAD, label="above the cap of its day"))
+        handles.append(Line2D([], [], linestyle="", marker="X", color=BAD, label="above the cap of that day"))
     if len(caps):
         axes.plot(caps[:, 0], caps[:, 1], color=INK, linewidth=1, linestyle="--", gid="cap")
         for ends_at, days in caps[1::2]:
@@ -179,8 +180,8 @@ def plot_lifetimes(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
 
 def _draw_marks(ax: Axes, rows: pd.DataFrame, *, gap: float) -> list[Line2D]:
-    """A mark per renewal, and a bar for those of a line and kind that follow each other within less than `gap` days."""
-    kinds = np.where(rows["is_overdue"].fillna(value=False), "overdue", np.where(rows["is_capped"], "capped", "habit"))
+    """A mark per renewal; renewals of a slot and kind that are less than `gap` days apart are one bar."""
+    kinds = np.where(rows["is_overdue"].fillna(value=False), "overdue", np.where(rows["is_capped"], "capped", "usual"))
     handles = []
     for kind, style in RENEWALS.items():
         mine = rows[kinds == kind]
@@ -203,14 +204,14 @@ def _draw_marks(ax: Axes, rows: pd.DataFrame, *, gap: float) -> list[Line2D]:
         )  # fmt: skip
         marks.set_gid(kind)
         handles.append(Line2D([], [], linestyle="", marker=style.marker, color=style.colour, label=style.words))
-    breaks = rows.dropna(subset=["habit_breaks_at"]).drop_duplicates("line")
-    if len(breaks):
+    ends = rows.dropna(subset=["cadence_ends_at"]).drop_duplicates("slot")
+    if len(ends):
         stars = ax.scatter(
-            canvas.days(breaks["habit_breaks_at"]), breaks["y"], marker="*", s=150, color=PURPLE, edgecolor=INK,
+            canvas.days(ends["cadence_ends_at"]), ends["y"], marker="*", s=150, color=PURPLE, edgecolor=INK,
             linewidth=0.6, zorder=4,
         )  # fmt: skip
-        stars.set_gid("breaks")
-        words = "today's habit stops working"
+        stars.set_gid("ends")
+        words = "usual cadence ends"
         star = Line2D([], [], linestyle="", marker="*", markersize=10, color=PURPLE, markeredgecolor=INK, label=words)
         handles.append(star)
     return handles
@@ -227,12 +228,12 @@ def _draw_caps(ax: Axes, first: float, last: float) -> list[Line2D]:
                 textcoords="offset points", fontsize=7.5, color=INK, zorder=5,
                 bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.6},
             )  # fmt: skip
-            handles = [Line2D([], [], color=INK, linewidth=1, linestyle=":", label="a cap begins")]
+            handles = [Line2D([], [], color=INK, linewidth=1, linestyle=":", label="a cap takes effect")]
     return handles
 
 
 def _cap_at(day: float) -> float:
-    """The cap in days for a validity that begins on that day; infinite before there were any."""
+    """The cap in days for a validity that begins on that day; infinite before the first cap."""
     held = [cap.days for cap in validity_caps() if canvas.day(cap.since) <= day]
     return float(held[-1]) if held else np.inf
 

@@ -135,9 +135,9 @@ def _without_other_paths(rows: pd.DataFrame, tables: Tables, roots: tuple[bytes,
     later = verify_chains(
         Tables(looks, tables.certificates, tables.support, tables.rounds), roots=roots, as_of=instants
     )
-    lasting = later.loc[later["verdict"] == "trusted", [*SLOT, "as_of_from"]].drop_duplicates()
-    keyed = rows.assign(as_of_from=rows["ends"] + SECOND)
-    lasts = keyed.merge(lasting.assign(lasts=True), how="left", on=[*SLOT, "as_of_from"])["lasts"].notna().to_numpy()
+    lasting = later.loc[later["verdict"] == "trusted", [*SLOT, "as_of_from_at"]].drop_duplicates()
+    keyed = rows.assign(as_of_from_at=rows["ends"] + SECOND)
+    lasts = keyed.merge(lasting.assign(lasts=True), how="left", on=[*SLOT, "as_of_from_at"])["lasts"].notna().to_numpy()
     return rows[~lasts]
 
 

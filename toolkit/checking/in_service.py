@@ -13,7 +13,8 @@ import pandas as pd
 
 from toolkit.analyse import summarise_expiry
 from toolkit.analyse.arrays import Bools
-from toolkit.analyse.expiry.summary import OUT_OF_USE, VISIT
+from toolkit.analyse.expiry.served import LONGEST_ROUND
+from toolkit.analyse.expiry.summary import OUT_OF_USE
 from toolkit.instants import FIRST, zoned
 from toolkit.reference import offers
 from toolkit.tables import Tables
@@ -155,7 +156,7 @@ def date_present(tables: Tables, *, clock: datetime) -> datetime:
     """
     present = zoned(clock, "clock")
     instants = pd.concat([tables.observations["observed_at"], tables.support["observed_at"]])
-    ahead = instants[(instants > present) & (instants - present <= VISIT)].max()
+    ahead = instants[(instants > present) & (instants - present <= LONGEST_ROUND)].max()
     return present if pd.isna(ahead) else ahead
 
 
@@ -223,7 +224,7 @@ def _is_last_visit(rows: pd.DataFrame, group: pd.Series) -> pd.Series:
     last = rows["at"].groupby(group).transform("max")
     of_round = _numbers(rows.assign(group=group), ["group", "round"])
     is_last_round = (rows["at"] == last).groupby(of_round).transform("any")
-    return is_last_round & ((last - rows["at"]) <= VISIT)
+    return is_last_round & ((last - rows["at"]) <= LONGEST_ROUND)
 
 
 def _numbers(rows: pd.DataFrame, columns: list[str]) -> pd.Series:

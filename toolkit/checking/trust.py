@@ -29,11 +29,11 @@ def with_instants_of_looks(trust: pd.DataFrame, looks: pd.DataFrame) -> pd.DataF
     keys = [*SLOT, "chain"]
     dated = looks[SLOT].assign(
         chain=_joined(looks["chain_sha256"]),
-        as_of_from=looks["observed_at"].fillna(looks["observed_from"]),
-        as_of_until=looks["observed_at"].fillna(looks["observed_until"]),
+        as_of_from_at=looks["observed_at"].fillna(looks["observed_from"]),
+        as_of_until_at=looks["observed_at"].fillna(looks["observed_until"]),
     )
-    when = dated.groupby(keys, dropna=False).agg({"as_of_from": "min", "as_of_until": "max"}).reset_index()
-    chained = trust.drop(columns=["as_of_from", "as_of_until"]).assign(chain=_joined(trust["chain_sha256"]))
+    when = dated.groupby(keys, dropna=False).agg({"as_of_from_at": "min", "as_of_until_at": "max"}).reset_index()
+    chained = trust.drop(columns=["as_of_from_at", "as_of_until_at"]).assign(chain=_joined(trust["chain_sha256"]))
     return chained.merge(when, how="left", on=keys)[trust.columns]
 
 
@@ -55,8 +55,8 @@ def trust_rows(trust: pd.DataFrame) -> pd.DataFrame:
             **{name: trust[name] for name in [*SLOT, "verdict", "reason", "source"]},
             "found": "leaf " + trust["leaf_sha256"].str[:12] + ", " + pd.Series(served, trust.index, dtype="string"),
             "rows": trust["looks"],
-            "first_at": trust["as_of_from"],
-            "last_at": trust["as_of_until"],
+            "first_at": trust["as_of_from_at"],
+            "last_at": trust["as_of_until_at"],
         }
     )
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from importlib.metadata import version
 from typing import Final, Protocol
 
 import pandas as pd
@@ -11,6 +12,9 @@ from toolkit.collection.last_resort import read_certificate
 from toolkit.collection.observation import Look
 from toolkit.reference import groups, signature_schemes, suites
 from toolkit.tables import Tables
+
+TOOL: Final = f"tls-toolkit {version('tls-toolkit')}"
+"""What recorded the rows that are made here."""
 
 _MOST_PARSED: Final = 100_000
 """Hashes of parsed certificates that are remembered; beyond this number all are forgotten and parsed again."""
@@ -51,6 +55,7 @@ class Rows:
                 "sample": look.request.sample,
                 "vantage": self._vantage,
                 "source": target.source,
+                "tool": TOOL,
                 "service": target.service,
                 "host": target.host,
                 "port": target.port,

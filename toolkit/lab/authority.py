@@ -190,11 +190,35 @@ def _signed(
         "is_ca": names is None,
         "is_precertificate": False,
         "sct_at": None,
+        **_extension_facts(made.extensions, names),
+        "tool": None,
         "der": der,
     }
     # The root is not served: a client has it or does not trust it (RFC 8446 section 4.4.2).
     above = () if signer is None or signer.row["subject"] == signer.row["issuer"] else (signer.der,)
     return Issued(der, key, (der, *above), row)
+
+
+def _extension_facts(extensions: x509.Extensions, names: tuple[str, ...] | None) -> dict[str, object]:
+    """What the extensions say that a lab's certificates have, by column of `certificates`."""
+    usage = extensions.get_extension_for_class(x509.KeyUsage).value
+    own = extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    issuer = extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
+    bits = {
+        "digitalSignature": usage.digital_signature, "keyEncipherment": usage.key_encipherment,
+        "keyCertSign": usage.key_cert_sign, "cRLSign": usage.crl_sign,
+    }  # fmt: skip
+    absent = ("policies", "validation", "ocsp_urls", "issuer_urls", "crl_urls", "scts")
+    return dict.fromkeys(absent) | {
+        "key_usage": tuple(name for name, is_set in bits.items() if is_set),
+        "extended_key_usage": None if names is None else ("serverAuth",),
+        "authority_key_id": None if issuer.key_identifier is None else issuer.key_identifier.hex(),
+        "subject_key_id": own.digest.hex(),
+        "is_must_staple": False,
+        "email_names": None if names is None else (),
+        "ip_names": None if names is None else (),
+        "unknown_critical_extensions": (),
+    }
 
 
 def _usage(*, digital_signature: bool, key_encipherment: bool, key_cert_sign: bool) -> x509.KeyUsage:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from importlib.metadata import version
 from itertools import product
 from typing import Final
 
@@ -254,6 +255,7 @@ def _observed(schedule: Schedule, seed: int, plan: Plan, drawn: Looks) -> pd.Dat
             "sample": drawn.sample,
             "vantage": "simulated",
             "source": "simulated",
+            "tool": f"tls-toolkit {version('tls-toolkit')}",
             "service": service.service,
             "host": service.host,
             "port": service.number,

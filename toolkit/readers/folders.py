@@ -17,7 +17,7 @@ from toolkit.columns import Column, Kind
 from toolkit.errors import ReadError, SchemaError
 from toolkit.files import check_size, open_regular, read_regular
 from toolkit.readers.pem import read_certificates
-from toolkit.tables import NOT_HELD, UNFINISHED, Tables, named_certificates
+from toolkit.tables import DESCRIBED, NOT_HELD, UNFINISHED, Tables, named_certificates
 
 _CSV_TABLES: Final[tuple[schema.TableName, ...]] = ("observations", "support", "rounds")
 
@@ -37,7 +37,8 @@ _LONGEST_CELL: Final = 4 << 20
 def read_folder(path: Path) -> Tables:
     """The tables of a folder that `Tables.to_csv` wrote, or that somebody wrote by hand in that form.
 
-    A column that is not there is null; a certificate is what its DER says, whatever is written around it.
+    A column that is not there is null; a certificate is what its DER says, whatever is written around it. Certificates
+    without DER are the rows of `certificates.csv`.
     Raises `ReadError`, with file and line, for an unknown column, a value that its column cannot hold, a row cut
     short, a file that is not UTF-8 or has more than `LARGEST_CSV` bytes, a certificate that is not the one its file is
     named after, and an export that is not whole: it was cut off, or a certificate that observations name is neither
@@ -53,6 +54,9 @@ def read_folder(path: Path) -> Tables:
     frames = {table: _read_csv(table, file) for table in _CSV_TABLES if (file := path / f"{table}.csv").exists()}
     ders = [_read_certificate(file) for file in sorted(path.glob("certificates/*.pem"))]
     frames["certificates"] = schema.frame("certificates", [parse_certificate(der) for der in ders])
+    if (path / DESCRIBED).exists():
+        described = _read_csv("certificates", path / DESCRIBED)
+        frames["certificates"] = pd.concat([frames["certificates"], described], ignore_index=True)
     try:
         tables = Tables.from_frames(**frames)
     except SchemaError as error:

@@ -76,7 +76,7 @@ class KeptTable:
         """The table as it is now. Raises `StoreError` where it is damaged, newer, or not ours."""
         with self._naming("opened"):
             table = DeltaTable(self.uri, storage_options=self._options)
-            kept = table.metadata().configuration.get(VERSION_PROPERTY)
+            kept = _kept_version(table)
         if kept is None:
             raise StoreError(f"{self.uri} is a Delta table, but not one of tls-toolkit's. Name another folder.")
         if not kept.isdecimal():
@@ -228,20 +228,27 @@ class KeptTable:
         return [column.name for column in schema.TABLES[self.name] if column.name not in kept]
 
     def _widened(self) -> DeltaTable:
-        """The table as it is now, with every column of the schema."""
+        """The table as it is now, with every column of the schema, and its version."""
         table = self.open()
+        if not self._is_older(table):
+            return table
         lacking = self._lacking(table)
-        if lacking:
-            fields = Schema.from_arrow(pa.schema([schema.arrow_schema(self.name).field(name) for name in lacking]))
-            try:
-                with self._naming("widened"):
-                    table.alter.add_columns(fields.fields, post_commithook_properties=_NO_CLEANUP)
-            except StoreError:
-                # Another process may have widened it in this moment: then there is nothing left to do.
-                if self._lacking(self.open()):
-                    raise
-            table = self.open()
-        return table
+        try:
+            with self._naming("widened"):
+                if lacking:
+                    missing = pa.schema([schema.arrow_schema(self.name).field(name) for name in lacking])
+                    table.alter.add_columns(Schema.from_arrow(missing).fields, post_commithook_properties=_NO_CLEANUP)
+                # Rows of this version are written after this commit, so no older program reads them.
+                table.alter.set_table_properties({VERSION_PROPERTY: str(schema.VERSION)}, raise_if_not_exists=False)
+        except StoreError:
+            # Another process may have widened it in this moment: then there is nothing left to do.
+            if self._is_older(self.open()):
+                raise
+        return self.open()
+
+    def _is_older(self, table: DeltaTable) -> bool:
+        """Whether the table lacks columns of the schema, or is kept as one of an earlier version."""
+        return bool(self._lacking(table)) or _kept_version(table) != str(schema.VERSION)
 
     def _damaged(self, dataset: ds.FileSystemDataset) -> str | None:
         """The first file of the data set that cannot be read; null where each can."""
@@ -269,6 +276,11 @@ class KeptTable:
             if type(error).__name__ != "PanicException":
                 raise
             raise failure(error, self.uri, done) from error
+
+
+def _kept_version(table: DeltaTable) -> str | None:
+    """The schema version that the table keeps; null where it is not one of ours."""
+    return table.metadata().configuration.get(VERSION_PROPERTY)
 
 
 def _require_space(folder: Path, size: int) -> None:

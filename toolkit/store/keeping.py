@@ -1,7 +1,7 @@
 """`Store`: the tables on disk or object storage."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -21,6 +21,7 @@ from toolkit.store.failures import explain
 from toolkit.store.places import locate
 from toolkit.store.rows import as_frame
 from toolkit.store.sightings import FACTS, NEEDED, count_sightings
+from toolkit.store.versions import with_parsed_columns
 from toolkit.tables import Tables, named_certificates
 
 _EVERYTHING: Final = ds.scalar(True)
@@ -136,9 +137,10 @@ class Store:
         if self._certificates and not self._tables["certificates"].exists():
             self._certificates.clear()
         fresh = tables.certificates[~tables.certificates["cert_sha256"].isin(self._certificates)]
+        held = fresh[fresh["der"].notna()]
         self._commit("rounds", tables.rounds[~is_end])
         self._commit("certificates", fresh)
-        self._certificates.update(fresh["cert_sha256"])
+        self._certificates.update(held["cert_sha256"])
         self._commit("observations", tables.observations)
         self._commit("support", tables.support)
         self._commit("rounds", tables.rounds[is_end])
@@ -157,7 +159,9 @@ class Store:
         seen in the window is not dropped on a guess. With any limit, `certificates` holds those that the loaded
         observations name (leaf or chain), and `rounds` those that the loaded rows belong to; without, all.
 
-        Rows are in the order of their instants, of repeats the first stands, dtypes are the schema's.
+        Rows are in the order of their instants, of repeats the first stands (of certificates one with its DER), dtypes
+        are the schema's. Of certificates that an earlier version kept, the columns that it did not have are parsed from
+        their DER.
         `services` are full names, `smtp://smtp.gmail.com:587`. Raises `UsageError` for an instant without a zone,
         `StoreError` for a store that does not exist or is damaged.
 
@@ -177,13 +181,14 @@ class Store:
         begins, ends = zoned_limits(since, until)
         named = {services} if isinstance(services, str) else None if services is None else set(services)
         if begins is None and ends is None and named is None:
-            return Tables(**{name: self._frame(name) for name in schema.TABLES})
+            frames = {name: self._frame(name) for name in schema.TABLES if name != "certificates"}
+            return Tables(certificates=self._load_certificates(), **frames)
         observations = self._frame("observations", *_limits("observations", begins, ends, named))
         support = self._frame("support", *_limits("support", begins, ends, named))
         rounds = pd.concat([observations["round"], support["round"]]).unique()
         return Tables(
             observations=observations,
-            certificates=self._frame("certificates", _is_in("cert_sha256", named_certificates(observations))),
+            certificates=self._load_certificates(_is_in("cert_sha256", named_certificates(observations))),
             support=support,
             rounds=self._frame("rounds", _is_in("round", set(rounds))),
         )
@@ -236,7 +241,7 @@ class Store:
         … and 32 more rows
         """
         self._require()
-        certificates = as_frame("certificates", self._tables["certificates"].read(FACTS))
+        certificates = as_frame("certificates", self._read_certificates(FACTS))
         return count_sightings(self._tables["observations"].read(NEEDED), certificates)
 
     def compact(self, *, exclusive: bool = False) -> None:
@@ -344,6 +349,17 @@ class Store:
     def _require(self) -> None:
         if not self.exists():
             raise StoreError(f"{self.path} holds no store yet. Check the path, or append to it first.")
+
+    def _load_certificates(self, where: ds.Expression = _EVERYTHING) -> pd.DataFrame:
+        return with_parsed_columns(as_frame("certificates", self._read_certificates(where=where)))
+
+    def _read_certificates(self, columns: Sequence[str] | None = None, where: ds.Expression = _EVERYTHING) -> pa.Table:
+        """Rows with their DER first: of repeats the first stands, and a description says less than the DER."""
+        table = self._tables["certificates"]
+        has_der = pc.field("der").is_valid()
+        return pa.concat_tables(
+            [table.read(columns, where=where & has_der), table.read(columns, where=where & ~has_der)]
+        )
 
     def _frame(
         self, name: schema.TableName, where: ds.Expression = _EVERYTHING, files: str | None = None

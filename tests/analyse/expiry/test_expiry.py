@@ -1,4 +1,4 @@
-"""Each word that `summarise_expiry` uses, from looks written by hand; the last second of a lifetime counts."""
+"""Each state of `summarise_expiry`, from looks written by hand; the last second of a lifetime counts."""
 
 from datetime import datetime, timedelta, timezone
 
@@ -9,7 +9,8 @@ from tests.analyse.drawn import described
 from tests.analyse.made import at, certificate, look, now, tables
 from tests.conftest import ROOT
 from toolkit import Tables
-from toolkit.analyse.expiry.summary import DTYPES, summarise_expiry
+from toolkit.analyse.expiry.summary import EXPIRY, USUAL_LEADS, describe_usual_leads, summarise_expiry
+from toolkit.columns import dtypes
 from toolkit.errors import UsageError
 from toolkit.readers import read
 
@@ -35,14 +36,14 @@ def states(given: Tables, today: str, **asked: object) -> dict[str, str]:
         (["a", None], "2026-03-20", {"a": "expiring"}),
     ],
 )
-def test_the_word_follows_what_the_last_look_showed(
+def test_the_state_follows_what_the_last_look_showed(
     shas: list[str | None], today: str, expected: dict[str, str]
 ) -> None:
     looks = [look(sha, f"2026-01-{2 + day:02}") for day, sha in enumerate(shas)]
     assert states(tables(looks, [A, B]), today) == expected
 
 
-def test_while_it_rolls_out_both_are_shown_and_the_old_one_is_not_expiring() -> None:
+def test_during_a_roll_out_both_are_shown_and_the_old_one_is_not_expiring() -> None:
     looks = [look("a", "2026-03-19", round="r", sample=1), look("b", "2026-03-19T00:00:05", round="r", sample=2)]
     assert states(tables(looks, [A, B]), "2026-03-20") == {"a": "replacing", "b": "valid"}
     frame = summarise_expiry(tables(looks, [A, B]), now=now("2026-03-29"))
@@ -54,7 +55,7 @@ def test_a_certificate_shown_after_its_end_is_expired_whatever_else_is_shown() -
     assert states(tables(looks, [A, B]), "2026-04-03") == {"a": "expired", "b": "valid"}
 
 
-def test_a_recorded_series_is_not_one_visit_though_it_is_one_round() -> None:
+def test_looks_of_one_round_that_are_years_apart_are_not_simultaneous() -> None:
     looks = [look("a", "2026-01-05", round="series", sample=1), look("b", "2026-03-05", round="series", sample=2)]
     assert states(tables(looks, [A, B]), "2026-03-20") == {"a": "replaced", "b": "valid"}
 
@@ -112,7 +113,7 @@ def test_an_undated_certificate_is_replaced_only_where_a_later_look_shows_a_newe
     assert states(tables([bounded, look("a", "2026-01-10")], [OLD, A]), "2026-01-20")["old"] == "replaced"
     frame = summarise_expiry(tables([undated], [OLD]), now=now("2026-01-20"))
     assert frame["is_shown_last"].isna().all()
-    assert frame["last_look_at"].isna().all()
+    assert describe_usual_leads(tables([undated], [OLD]), now=now("2026-01-20"))["last_look_at"].isna().all()
 
 
 def test_a_successor_is_seen_or_only_issued() -> None:
@@ -127,7 +128,7 @@ def test_a_successor_is_seen_or_only_issued() -> None:
     assert seen["successor_state"].tolist() == ["seen", pd.NA]
 
 
-def test_rsa_and_ecdsa_side_by_side_are_two_lines() -> None:
+def test_rsa_and_ecdsa_side_by_side_fill_two_slots() -> None:
     ec = certificate("e", "2026-03-01", "2026-05-29", key_type="EC")
     looks = [look("a", "2026-03-10"), look("e", "2026-03-11", offer="ecdsa")]
     assert states(tables(looks, [A, ec]), "2026-03-12") == {"a": "expiring", "e": "valid"}
@@ -160,7 +161,7 @@ def test_what_begins_later_or_is_seen_only_later_is_not_known() -> None:
         ({"observed_until": at("2026-02-10")}, "2026-02-15", True),
     ],
 )
-def test_an_undated_look_is_no_earlier_than_its_certificate(
+def test_an_undated_look_is_not_earlier_than_its_certificate(
     facts: dict[str, object], today: str, is_known: bool
 ) -> None:
     given = tables([look("a", "2026-01-10"), look("b", None, **facts)], [A, B])
@@ -195,28 +196,32 @@ def test_a_certificate_that_is_missing_or_unparsed_is_unknown_while_it_is_shown(
     assert states(after, "2026-01-05") == {"gone": "unknown", "broken": "replaced", "new": "valid"}
 
 
-def test_odd_validity_gives_a_row_and_no_share() -> None:
+def test_odd_validity_gives_a_row() -> None:
     backwards = certificate("x", "2026-02-01", "2026-01-01")
     endless = certificate("y", "2026-01-01", "9999-12-31T23:59:59", key_type="EC")
     frame = summarise_expiry(
         tables([look("x", "2026-01-15"), look("y", "2026-01-15", offer="ecdsa")], [backwards, endless]),
         now=now("2026-01-16"),
     ).set_index("leaf_sha256")
-    assert pd.isna(frame.loc["x", "share_left"])
+    assert frame.loc["x", "lifetime_days"] < 0
+    assert pd.isna(frame.loc["x", "threshold"]), "there is no share of a negative lifetime"
     assert frame.loc["y", "days_left"] > 2_900_000
     assert frame.loc["y", "state"] == "valid"
 
 
 def test_nothing_gives_an_empty_frame_with_the_same_columns() -> None:
     frame = summarise_expiry(Tables.from_frames(), now=now("2026-01-01"))
-    assert frame.dtypes.astype(str).to_dict() == DTYPES
+    assert frame.dtypes.astype(str).to_dict() == dtypes(EXPIRY)
     assert frame.empty
+    leads = describe_usual_leads(Tables.from_frames(), now=now("2026-01-01"))
+    assert leads.dtypes.astype(str).to_dict() == dtypes(USUAL_LEADS)
+    assert leads.empty
 
 
-@pytest.mark.parametrize("today", [datetime(2026, 1, 1), "2026-01-01", None])  # noqa: DTZ001  # it is the point
+@pytest.mark.parametrize("today", [datetime(2026, 1, 1), "2026-01-01", None])  # noqa: DTZ001  # what is tested
 def test_a_now_without_a_zone_is_an_error(today: object) -> None:
     with pytest.raises(UsageError, match="now="):
-        summarise_expiry(Tables.from_frames(), now=today)  # type: ignore[arg-type]  # it is the point
+        summarise_expiry(Tables.from_frames(), now=today)  # type: ignore[arg-type]  # what is tested
 
 
 @pytest.mark.parametrize("year", [1, 9999])

@@ -1,4 +1,4 @@
-"""Forecasts against SC-081v3: each cap and each date to the second, and habits that break on a known day."""
+"""Forecasts against SC-081v3: each cap and each date to the second, and cadences that end on a known day."""
 
 from datetime import datetime, timedelta
 
@@ -8,9 +8,10 @@ import pytest
 
 from tests.analyse.made import at, certificate, look, now, tables
 from toolkit import Tables
-from toolkit.analyse.expiry.forecast import cap_of, forecast_renewals
-from toolkit.analyse.expiry.habits import NOT_OBSERVED
-from toolkit.analyse.expiry.summary import summarise_expiry
+from toolkit.analyse.expiry.forecast import RENEWALS, cap_of, forecast_renewals
+from toolkit.analyse.expiry.leads import NOT_OBSERVED
+from toolkit.analyse.expiry.summary import describe_usual_leads, summarise_expiry
+from toolkit.columns import dtypes
 from toolkit.errors import UsageError
 
 
@@ -60,21 +61,21 @@ def test_the_cap_is_that_of_the_second_of_issue(second: str, cap: int) -> None:
     assert (row["renews_at"], row["cap_days"]) == (at(second), cap)
 
 
-def test_a_yearly_habit_breaks_at_the_first_renewal_under_the_new_cap() -> None:
+def test_a_yearly_cadence_ends_at_the_first_renewal_under_the_new_cap() -> None:
     given = alone("2025-06-01", 365)
     frame = forecast_renewals(given, now=now("2025-06-02"), years=5)
     first = at("2025-06-01") + timedelta(days=365) - timedelta(days=365) / 3
     assert frame.loc[0, "renews_at"] == first.floor("s")
-    assert frame["habit_basis"].eq("assumed").all()
+    assert frame["usual_lead_basis"].eq("assumed").all()
     assert frame["is_capped"].tolist()[:1] == [first >= at("2026-03-15")]
     broken = frame.loc[frame["is_capped"] | frame["is_lead_cut"], "renews_at"].iloc[0]
     assert broken == at("2027-02-01").floor("s") or broken > at("2026-03-15")
-    assert frame["habit_breaks_at"].eq(broken).all()
+    assert frame["cadence_ends_at"].eq(broken).all()
 
 
-def test_a_ninety_day_habit_survives_until_the_last_cap() -> None:
+def test_a_ninety_day_cadence_holds_until_the_last_cap() -> None:
     frame = forecast_renewals(alone("2026-01-01", 90), now=now("2026-01-02"), years=5)
-    assert frame["habit_breaks_at"].iloc[0] >= at("2029-03-15")
+    assert frame["cadence_ends_at"].iloc[0] >= at("2029-03-15")
     before = frame[frame["renews_at"] < at("2029-03-15")]
     assert not before["is_capped"].any()
     assert before["renews_at"].diff().dropna().eq(pd.Timedelta(days=60)).all()
@@ -95,7 +96,7 @@ def test_a_lead_longer_than_the_lifetime_allowed_keeps_its_share() -> None:
     looks += [look("c0", "2025-10-31"), look("c1", "2026-08-31")]
     frame = forecast_renewals(tables(looks, certificates), now=now("2026-09-02"), years=4)
     lead = 398 - 304
-    assert frame["habit_basis"].eq("seen").all()
+    assert frame["usual_lead_basis"].eq("seen").all()
     assert frame["usual_lead_days"].iloc[0] == pytest.approx((398 - 304 + 398 - 304) / 2)
     under_47 = frame[frame["cap_days"] == 47].iloc[1:]
     assert under_47["is_lead_cut"].all()
@@ -103,7 +104,7 @@ def test_a_lead_longer_than_the_lifetime_allowed_keeps_its_share() -> None:
     assert (under_47["not_after"].diff().dropna() > pd.Timedelta(days=30)).all()
 
 
-def habitual(lead: float, *, lifetime: float = 398) -> Tables:
+def with_lead(lead: float, *, lifetime: float = 398) -> Tables:
     """A line that renewed twice with that lead, in steps that end before the cap of 2026."""
     begins = [at("2025-11-01") - n * timedelta(days=lifetime - lead) for n in (2, 1, 0)]
     days = [begin.isoformat()[:19] for begin in begins]
@@ -116,7 +117,7 @@ def habitual(lead: float, *, lifetime: float = 398) -> Tables:
 def test_a_little_more_lead_never_changes_the_number_of_renewals_a_lot(leads: tuple[float, float]) -> None:
     counts = []
     for lead in leads:
-        frame = forecast_renewals(habitual(lead), now=now("2026-02-01"), years=5)
+        frame = forecast_renewals(with_lead(lead), now=now("2026-02-01"), years=5)
         assert frame["usual_lead_days"].iloc[0] == pytest.approx(lead)
         cut = frame[frame["is_lead_cut"]]
         previous = frame["lifetime_days"].shift()[cut.index]
@@ -129,15 +130,15 @@ def test_a_little_more_lead_never_changes_the_number_of_renewals_a_lot(leads: tu
 
 def test_a_third_stays_a_third_under_each_cap() -> None:
     frame = forecast_renewals(alone("2026-01-01", 398), now=now("2026-02-01"), years=5)
-    assert frame["habit_basis"].eq("assumed").all()
+    assert frame["usual_lead_basis"].eq("assumed").all()
     replaced = [398.0, *frame["lifetime_days"][:-1]]
     assert frame["lead_days"].tolist() == pytest.approx([days / 3 for days in replaced])
     assert frame["is_lead_cut"].tolist() == [False] + [True] * (len(frame) - 1)
-    assert frame["habit_breaks_at"].eq(frame["renews_at"].iloc[0]).all()
+    assert frame["cadence_ends_at"].eq(frame["renews_at"].iloc[0]).all()
 
 
-def test_a_lead_learnt_from_longer_certificates_takes_at_most_half() -> None:
-    given = habitual(120)
+def test_a_lead_from_longer_certificates_is_at_most_half_of_the_lifetime() -> None:
+    given = with_lead(120)
     (last,) = given.observations["leaf_sha256"].drop_duplicates().tail(1)
     short = given.certificates["cert_sha256"] == last
     begins = given.certificates.loc[short, "not_before"]
@@ -150,25 +151,27 @@ def test_a_lead_learnt_from_longer_certificates_takes_at_most_half() -> None:
     assert frame["is_lead_cut"].all()
 
 
-def test_habits_come_from_what_was_seen_where_looks_were_close_enough() -> None:
+def test_usual_leads_come_from_looks_that_were_close_enough() -> None:
     certificates = [
         served("2026-01-01", 90, sha="a"),
         served("2026-02-20", 90, sha="b"),
         served("2026-04-15", 90, sha="c"),
     ]
     close = [look("a", "2026-02-28"), look("b", "2026-03-02"), look("b", "2026-04-20"), look("c", "2026-04-22")]
-    frame = summarise_expiry(tables(close, certificates), now=now("2026-04-23"))
-    assert frame[["habit_basis", "habit_rotations"]].drop_duplicates().to_numpy().tolist() == [["seen", 2]]
+    usual = describe_usual_leads(tables(close, certificates), now=now("2026-04-23"))
+    assert usual[["usual_lead_basis", "usual_lead_rotations"]].to_numpy().tolist() == [["seen", 2]]
     leads = [30.0, (at("2026-05-21") - at("2026-04-22")).days]
-    assert frame["usual_lead_days"].iloc[0] == pytest.approx(sum(leads) / 2)
-    assert frame["usual_lead_spread_days"].iloc[0] == pytest.approx(abs(leads[0] - leads[1]))
+    assert usual["usual_lead_days"].tolist() == pytest.approx([sum(leads) / 2])
+    assert usual["usual_lead_spread_days"].tolist() == pytest.approx([abs(leads[0] - leads[1])])
+    expiry = summarise_expiry(tables(close, certificates), now=now("2026-04-23"))
+    assert expiry["usual_lead_days"].tolist() == [usual["usual_lead_days"].iloc[0]] * 3
     wide = [look("a", "2026-01-02"), look("b", "2026-03-02"), look("c", "2026-05-02")]
-    issued = summarise_expiry(tables(wide, certificates), now=now("2026-05-03"))
-    assert issued["habit_basis"].unique().tolist() == ["issued"]
+    issued = describe_usual_leads(tables(wide, certificates), now=now("2026-05-03"))
+    assert issued["usual_lead_basis"].unique().tolist() == ["issued"]
     assert issued["usual_lead_days"].iloc[0] == pytest.approx((40 + 36) / 2)
 
 
-def test_late_is_late_by_the_lines_own_habit() -> None:
+def test_overdue_is_counted_from_the_usual_lead_of_the_slot() -> None:
     certificates = [served("2026-01-01", 90, sha="a"), served("2026-02-20", 90, sha="b")]
     looks = [look("a", "2026-02-28"), look("b", "2026-03-02")]
     frame = summarise_expiry(tables(looks, certificates), now=now("2026-05-01")).set_index("leaf_sha256")
@@ -178,16 +181,16 @@ def test_late_is_late_by_the_lines_own_habit() -> None:
     assert summarise_expiry(tables(looks, certificates), now=now("2026-04-01"))["overdue_days"].iloc[1] == 0
 
 
-def test_a_gap_is_no_habit_and_leaves_room_for_an_assumption() -> None:
+def test_a_gap_gives_no_usual_lead_and_allows_an_assumption() -> None:
     gap = [served("2020-01-01", 90, sha="a"), served("2026-01-01", 90, sha="b")]
     looks = [look("a", "2020-02-01"), look("b", "2026-01-02")]
-    expiry = summarise_expiry(tables(looks, gap), now=now("2026-01-22"))
-    assert expiry["habit_basis"].isna().all()
-    assert expiry["habit_reason"].unique().tolist() == [NOT_OBSERVED]
+    leads = describe_usual_leads(tables(looks, gap), now=now("2026-01-22"))
+    assert leads["usual_lead_basis"].isna().all()
+    assert leads["usual_lead_reason"].tolist() == [NOT_OBSERVED]
     frame = forecast_renewals(tables(looks, gap), now=now("2026-03-22"))
-    assert frame["habit_basis"].unique().tolist() == ["assumed"]
-    assert frame["habit_reason"].unique().tolist() == [NOT_OBSERVED]
-    assert frame["is_overdue"].isna().all()  # an assumption does not say that a line is late
+    assert frame["usual_lead_basis"].unique().tolist() == ["assumed"]
+    assert frame["usual_lead_reason"].unique().tolist() == [NOT_OBSERVED]
+    assert frame["is_overdue"].isna().all()  # an assumption does not make a slot overdue
 
 
 def replaced_after(*days: float, lifetime: float = 90, spacing: float = 1.0) -> Tables:
@@ -205,37 +208,32 @@ def replaced_after(*days: float, lifetime: float = 90, spacing: float = 1.0) -> 
     ("days", "rotations"),
     [((60, 60, 20), 2), ((60, 20), 1), ((60, 20, 20), None), ((20,), None), ((7, 7, 7, 60), None), ((60,), 1)],
 )
-def test_a_habit_takes_half_of_the_observed_rotations(days: tuple[float, ...], rotations: int | None) -> None:
+def test_a_usual_lead_needs_half_of_the_observed_rotations(days: tuple[float, ...], rotations: int | None) -> None:
     given = replaced_after(*days)
     today = (at("2025-01-01") + timedelta(days=sum(days) + 85)).to_pydatetime()
     expiry = summarise_expiry(given, now=today)
+    leads = describe_usual_leads(given, now=today)
     forecast = forecast_renewals(given, now=today)
     assert (~expiry["is_shown_last"]).sum() == len(days)
     if rotations is None:
         few = sum(span >= 45 for span in days)
         reason = f"only {few} of {len(days)} rotations came in the second half of the predecessor's life"
-        nothing = [
-            "habit_basis",
-            "habit_rotations",
-            "usual_lead_days",
-            "usual_lead_spread_days",
-            "renew_by_at",
-            "overdue_days",
-        ]
-        assert expiry[nothing].isna().all(axis=None)
-        assert expiry["habit_reason"].unique().tolist() == [reason]
+        nothing = ["usual_lead_basis", "usual_lead_rotations", "usual_lead_days", "usual_lead_spread_days"]
+        assert leads[nothing].isna().all(axis=None)
+        assert expiry[["usual_lead_days", "renew_by_at", "overdue_days"]].isna().all(axis=None)
+        assert leads["usual_lead_reason"].tolist() == [reason]
         (row,) = forecast.to_dict("records")
-        assert row["habit_reason"] == reason
-        assert forecast[["renewal", "year", "renews_at", "habit_breaks_at", "is_overdue"]].isna().all(axis=None)
+        assert row["usual_lead_reason"] == reason
+        assert forecast[["renewal", "year", "renews_at", "cadence_ends_at", "is_overdue"]].isna().all(axis=None)
     else:
-        assert expiry["habit_rotations"].unique().tolist() == [rotations]
-        assert expiry["habit_reason"].isna().all()
+        assert leads["usual_lead_rotations"].tolist() == [rotations]
+        assert leads["usual_lead_reason"].isna().all()
         assert expiry["overdue_days"].iloc[-1] == pytest.approx(25)
         assert forecast["is_overdue"].iloc[0]
-        assert forecast["habit_reason"].isna().all()
+        assert forecast["usual_lead_reason"].isna().all()
 
 
-def test_a_weekly_replacement_is_never_late_on_any_day() -> None:
+def test_a_weekly_replacement_is_never_overdue() -> None:
     given = replaced_after(*[7] * 20, 50, *[7] * 5, lifetime=84)
     for day in range(1, 280, 9):
         today = (at("2025-01-01") + timedelta(days=day)).to_pydatetime()
@@ -243,16 +241,16 @@ def test_a_weekly_replacement_is_never_late_on_any_day() -> None:
         assert not forecast_renewals(given, now=today)["is_overdue"].fillna(value=False).any()
 
 
-def test_dates_alone_do_not_call_a_line_late() -> None:
+def test_dates_alone_do_not_make_a_slot_overdue() -> None:
     given = replaced_after(60, 60, spacing=30)  # looks too far apart to have seen the rotations
-    frame = summarise_expiry(given, now=now("2025-07-29"))
-    assert frame["habit_basis"].unique().tolist() == ["issued"]
+    leads, frame = (ask(given, now=now("2025-07-29")) for ask in (describe_usual_leads, summarise_expiry))
+    assert leads["usual_lead_basis"].unique().tolist() == ["issued"]
     assert frame["renew_by_at"].iloc[-1] < at("2025-07-29")
     assert frame["overdue_days"].isna().all()
     assert forecast_renewals(given, now=now("2025-07-29"))["is_overdue"].isna().all()
 
 
-def test_a_line_that_nobody_watched_has_no_forecast() -> None:
+def test_a_slot_whose_last_certificate_lapsed_has_no_forecast() -> None:
     assert forecast_renewals(alone("2020-01-01", 90), now=now("2026-01-01")).empty
 
 
@@ -271,7 +269,7 @@ def test_the_end_of_the_calendar_is_an_error_or_the_end_of_a_lifetime() -> None:
     eternal = tables([look("a", "2010-01-01")], [certificate("a", "0100-01-01", "2010-01-02")])
     frame = forecast_renewals(eternal, now=now("2010-01-01"), years=1)
     assert (frame["not_after"] <= at("9999-12-31T23:59:59")).all()
-    endless = habitual(30)
+    endless = with_lead(30)
     assert not forecast_renewals(endless, now=now("9960-01-01"), years=30).size
 
 
@@ -288,10 +286,10 @@ def test_years_out_of_range_are_an_error(years: object) -> None:
     with pytest.raises(UsageError, match="years="):
         forecast_renewals(Tables.from_frames(), now=now("2026-01-01"), years=years)  # type: ignore[arg-type]  # it is
     with pytest.raises(UsageError, match="no zone"):
-        forecast_renewals(Tables.from_frames(), now=datetime(2026, 1, 1))  # noqa: DTZ001  # it is the point
+        forecast_renewals(Tables.from_frames(), now=datetime(2026, 1, 1))  # noqa: DTZ001  # what is tested
 
 
 def test_nothing_gives_an_empty_frame() -> None:
     frame = forecast_renewals(Tables.from_frames(), now=now("2026-01-01"))
     assert frame.empty
-    assert "habit_breaks_at" in frame
+    assert frame.dtypes.astype(str).to_dict() == dtypes(RENEWALS)

@@ -45,7 +45,7 @@ class Case:
     chain: tuple[bytes, ...]
     roots: tuple[bytes, ...]
     verdict: str
-    element: str | None = None
+    place: str | None = None
     host: str = HOST
     when: dt.datetime = TODAY
     held: tuple[bytes, ...] = ()
@@ -63,7 +63,7 @@ def case(
     label: str,
     verdict: str,
     *chain: Minted,
-    element: str | None = None,
+    place: str | None = None,
     roots: tuple[Minted, ...] = (ROOT,),
     held: tuple[Minted, ...] = (),
     host: str = HOST,
@@ -72,7 +72,7 @@ def case(
 ) -> Case:
     ders = tuple(minted.der for minted in chain)
     return Case(
-        label, ders, tuple(r.der for r in roots), verdict, element, host, when, tuple(h.der for h in held), checks
+        label, ders, tuple(r.der for r in roots), verdict, place, host, when, tuple(h.der for h in held), checks
     )
 
 
@@ -86,17 +86,15 @@ def leaf_case(
     **changes: Any,
 ) -> Case:
     """A leaf that differs, under a right intermediate."""
-    element = None if verdict == "trusted" else "leaf"
-    return case(
-        label, verdict, mint_leaf(MIDDLE, **changes), MIDDLE, element=element, host=host, when=when, **checks or {}
-    )
+    place = None if verdict == "trusted" else "leaf"
+    return case(label, verdict, mint_leaf(MIDDLE, **changes), MIDDLE, place=place, host=host, when=when, **checks or {})
 
 
 def middle_case(
     label: str,
     verdict: str,
     *,
-    element: str | None = "intermediate 1",
+    place: str | None = "intermediate 1",
     when: dt.datetime = TODAY,
     checks: dict[str, Any] | None = None,
     leaf: dict[str, Any] | None = None,
@@ -104,17 +102,17 @@ def middle_case(
 ) -> Case:
     """An intermediate that differs, with a right leaf."""
     middle = mint_ca("Middle", ROOT, **changes)
-    broken = None if verdict == "trusted" else element
-    return case(label, verdict, mint_leaf(middle, **leaf or {}), middle, element=broken, when=when, **checks or {})
+    broken = None if verdict == "trusted" else place
+    return case(label, verdict, mint_leaf(middle, **leaf or {}), middle, place=broken, when=when, **checks or {})
 
 
 def root_case(
-    label: str, verdict: str, *, element: str | None = "root", checks: dict[str, Any] | None = None, **changes: Any
+    label: str, verdict: str, *, place: str | None = "root", checks: dict[str, Any] | None = None, **changes: Any
 ) -> Case:
     root = mint_ca("Root", **changes)
     middle = mint_ca("Middle", root)
-    broken = None if verdict == "trusted" else element
-    return case(label, verdict, mint_leaf(middle), middle, element=broken, roots=(root,), **checks or {})
+    broken = None if verdict == "trusted" else place
+    return case(label, verdict, mint_leaf(middle), middle, place=broken, roots=(root,), **checks or {})
 
 
 def all_cases() -> list[Case]:
@@ -132,16 +130,18 @@ def all_cases() -> list[Case]:
 
 
 def right() -> Iterator[Case]:
-    yield case("leaf and intermediate", "trusted", LEAF, MIDDLE, missing=0, extra=0, is_order_right=True)
-    yield case("root served too", "trusted", LEAF, MIDDLE, ROOT, missing=0, extra=0, is_order_right=True)
-    yield case("leaf straight under the root", "trusted", mint_leaf(ROOT), missing=0, extra=0)
+    yield case("leaf and intermediate", "trusted", LEAF, MIDDLE, missing_count=0, unneeded_count=0, is_order_right=True)
+    yield case("root served too", "trusted", LEAF, MIDDLE, ROOT, missing_count=0, unneeded_count=0, is_order_right=True)
+    yield case("leaf straight under the root", "trusted", mint_leaf(ROOT), missing_count=0, unneeded_count=0)
     deep = mint_ca("Deep", MIDDLE)
-    yield case("two intermediates", "trusted", mint_leaf(deep), deep, MIDDLE, missing=0)
+    yield case("two intermediates", "trusted", mint_leaf(deep), deep, MIDDLE, missing_count=0)
     rekeyed = mint_ca("Root", key_name="Root, rekeyed")
     yield case("two roots of one name", "trusted", LEAF, MIDDLE, roots=(rekeyed, ROOT))
     crossed = mint_ca(ROOT.certificate.subject, OTHER_ROOT, key_name=ROOT.certificate.subject.rfc4514_string())
-    yield case("cross-signed root served beside", "trusted", LEAF, MIDDLE, crossed, extra=1)
-    yield case("only the cross-signer is known", "trusted", LEAF, MIDDLE, crossed, roots=(OTHER_ROOT,), extra=0)
+    yield case("cross-signed root served beside", "trusted", LEAF, MIDDLE, crossed, unneeded_count=1)
+    yield case(
+        "only the cross-signer is known", "trusted", LEAF, MIDDLE, crossed, roots=(OTHER_ROOT,), unneeded_count=0
+    )
     expired = mint_ca(
         ROOT.certificate.subject,
         OTHER_ROOT,
@@ -154,7 +154,13 @@ def right() -> Iterator[Case]:
     )
     twin = mint_ca("Middle", ROOT, begins=LONG_AGO[0], ends=LONG_AGO[1])
     yield case(
-        "an expired twin of the intermediate served first", "trusted", LEAF, twin, MIDDLE, extra=1, is_order_right=False
+        "an expired twin of the intermediate served first",
+        "trusted",
+        LEAF,
+        twin,
+        MIDDLE,
+        unneeded_count=1,
+        is_order_right=False,
     )
     edwards = mint_ca("Edwards", ROOT, kind="Ed25519")
     yield case("Ed25519", "trusted", mint_leaf(edwards, kind="Ed25519"), edwards)
@@ -226,39 +232,49 @@ def completeness() -> Iterator[Case]:
         "untrusted",
         LEAF,
         held=(MIDDLE,),
-        element="intermediate 1",
+        place="intermediate 1",
         is_path_found=False,
-        missing=1,
+        missing_count=1,
     )
-    yield case("intermediate missing, nobody knows it", "unknown", LEAF, element="leaf", is_path_found=False)
-    yield case("a stranger beside", "trusted", LEAF, MIDDLE, STRANGER, extra=1, is_order_right=False)
-    yield case("intermediate twice", "trusted", LEAF, MIDDLE, MIDDLE, extra=1, is_order_right=False)
+    yield case("intermediate missing, nobody knows it", "unknown", LEAF, place="leaf", is_path_found=False)
+    yield case("a stranger beside", "trusted", LEAF, MIDDLE, STRANGER, unneeded_count=1, is_order_right=False)
+    yield case("intermediate twice", "trusted", LEAF, MIDDLE, MIDDLE, unneeded_count=1, is_order_right=False)
     deep = mint_ca("Deep", MIDDLE)
     leaf = mint_leaf(deep)
-    yield case("intermediates in the wrong order", "trusted", leaf, MIDDLE, deep, extra=0, is_order_right=False)
     yield case(
-        "one of two intermediates missing", "untrusted", leaf, deep, held=(MIDDLE,), element="intermediate 2", missing=1
+        "intermediates in the wrong order", "trusted", leaf, MIDDLE, deep, unneeded_count=0, is_order_right=False
     )
     yield case(
-        "root unknown", "unknown", LEAF, MIDDLE, roots=(OTHER_ROOT,), element="intermediate 1", is_path_found=False
+        "one of two intermediates missing",
+        "untrusted",
+        leaf,
+        deep,
+        held=(MIDDLE,),
+        place="intermediate 2",
+        missing_count=1,
     )
-    yield case("root unknown but served", "unknown", LEAF, MIDDLE, ROOT, roots=(OTHER_ROOT,), element="intermediate 2")
     yield case(
-        "only an intermediate is trusted", "unknown", LEAF, MIDDLE, roots=(MIDDLE, OTHER_ROOT), element="intermediate 1"
+        "root unknown", "unknown", LEAF, MIDDLE, roots=(OTHER_ROOT,), place="intermediate 1", is_path_found=False
+    )
+    yield case("root unknown but served", "unknown", LEAF, MIDDLE, ROOT, roots=(OTHER_ROOT,), place="intermediate 2")
+    yield case(
+        "only an intermediate is trusted", "unknown", LEAF, MIDDLE, roots=(MIDDLE, OTHER_ROOT), place="intermediate 1"
     )
     alone = mint_leaf(None)
-    yield case("self-signed leaf", "unknown", alone, element="leaf")
-    yield case("self-signed leaf among the roots", "trusted", alone, roots=(alone, ROOT), missing=0)
+    yield case("self-signed leaf", "unknown", alone, place="leaf")
+    yield case("self-signed leaf among the roots", "trusted", alone, roots=(alone, ROOT), missing_count=0)
     one, two = mint_ca("One"), mint_ca("Two")
     one_by_two = mint_ca("One", two, key_name=one.certificate.subject.rfc4514_string())
     two_by_one = mint_ca("Two", one, key_name=two.certificate.subject.rfc4514_string())
-    yield case("a loop", "unknown", mint_leaf(one), one_by_two, two_by_one, element="intermediate 2")
+    yield case("a loop", "unknown", mint_leaf(one), one_by_two, two_by_one, place="intermediate 2")
     one_by_root = mint_ca("One", ROOT, key_name=one.certificate.subject.rfc4514_string())
-    yield case("a loop with a way out", "trusted", mint_leaf(one), one_by_two, two_by_one, one_by_root, extra=2)
+    yield case(
+        "a loop with a way out", "trusted", mint_leaf(one), one_by_two, two_by_one, one_by_root, unneeded_count=2
+    )
     three = mint_ca("Three", ROOT)
     four = mint_ca("Four", three)
     three_by_four = mint_ca("Three", four)
-    yield case("a loop before the way out", "trusted", mint_leaf(four), four, three_by_four, three, extra=1)
+    yield case("a loop before the way out", "trusted", mint_leaf(four), four, three_by_four, three, unneeded_count=1)
 
 
 def usages() -> Iterator[Case]:
@@ -274,7 +290,7 @@ def usages() -> Iterator[Case]:
     yield middle_case("intermediate for server-gated cryptography", "trusted", purposes=[gated, CLIENT])
     signing = mint_leaf(MIDDLE, subject="Signing Leaf")
     yield case(
-        "a leaf as intermediate", "untrusted", mint_leaf(signing), signing, MIDDLE, element="intermediate 1", **wrong
+        "a leaf as intermediate", "untrusted", mint_leaf(signing), signing, MIDDLE, place="intermediate 1", **wrong
     )
     yield leaf_case("leaf may only sign certificates", "untrusted", key_usage=usage(*SIGNS_CERTIFICATES), checks=wrong)
     yield leaf_case("leaf may only agree on keys", "trusted", key_usage=usage("key_agreement"))
@@ -300,9 +316,7 @@ def path_lengths() -> Iterator[Case]:
     tight = mint_ca("Middle", ROOT, basic=x509.BasicConstraints(True, 0))
     deep = mint_ca("Deep", tight)
     yield case("path length 0, leaf below", "trusted", mint_leaf(tight), tight)
-    yield case(
-        "path length 0, a CA below", "untrusted", mint_leaf(deep), deep, tight, element="intermediate 2", **wrong
-    )
+    yield case("path length 0, a CA below", "untrusted", mint_leaf(deep), deep, tight, place="intermediate 2", **wrong)
     wide = mint_ca("Middle", ROOT, basic=x509.BasicConstraints(True, 1))
     deep = mint_ca("Deep", wide)
     yield case("path length 1, one CA below", "trusted", mint_leaf(deep), deep, wide)
@@ -314,7 +328,7 @@ def path_lengths() -> Iterator[Case]:
         deeper,
         deep,
         wide,
-        element="intermediate 3",
+        place="intermediate 3",
         **wrong,
     )
     again = mint_ca("Middle", tight, key_name="Middle, new key")
@@ -326,10 +340,10 @@ def name_constraints() -> Iterator[Case]:
     wrong = {"is_key_usage_right": False}
 
     def bound(
-        label: str, verdict: str, limits: x509.NameConstraints, *, element: str | None = "leaf", **leaf: Any
+        label: str, verdict: str, limits: x509.NameConstraints, *, place: str | None = "leaf", **leaf: Any
     ) -> Case:
         checks = wrong if verdict == "untrusted" else {}
-        return middle_case(label, verdict, extra=[(limits, True)], leaf=leaf, element=element, checks=checks)
+        return middle_case(label, verdict, extra=[(limits, True)], leaf=leaf, place=place, checks=checks)
 
     dns, ip = x509.DNSName, lambda text: x509.IPAddress(ipaddress.ip_network(text))
     yield bound("name permitted", "trusted", constraints([dns("example.test")]))
@@ -360,18 +374,18 @@ def name_constraints() -> Iterator[Case]:
     other = x509.OtherName(x509.ObjectIdentifier("1.3.6.1.4.1.55555.2"), b"\x0c\x01a")
     limits = constraints([other])
     both = {"names": [x509.DNSName(HOST), other]}
-    yield bound("other names constrained, one named", "unknown", limits, element=None, **both)
+    yield bound("other names constrained, one named", "unknown", limits, place=None, **both)
     star = {"names": [x509.DNSName("*.example.test")]}
     yield bound(
         "a wildcard that covers an excluded host", "untrusted", constraints((), [dns("imap.example.test")]), **star
     )
     plain = mint_ca("Plain", mint_ca("Middle", ROOT, extra=[(constraints([dns("example.org")]), True)]))
     middle = mint_ca("Middle", ROOT, extra=[(constraints([dns("example.org")]), True)])
-    yield case("constraints two above", "untrusted", mint_leaf(plain), plain, middle, element="leaf", **wrong)
+    yield case("constraints two above", "untrusted", mint_leaf(plain), plain, middle, place="leaf", **wrong)
     yield root_case(
         "constraints of the root",
         "untrusted",
-        element="leaf",
+        place="leaf",
         extra=[(constraints([dns("example.org")]), True)],
         checks=wrong,
     )
@@ -381,7 +395,7 @@ def signatures() -> Iterator[Case]:
     rsa_ca = mint_ca("RSA", ROOT, kind="RSA")
     old = {"begins": IN_2014 - dt.timedelta(days=30), "ends": IN_2014 + dt.timedelta(days=30)}
     sha1, md5 = (hashes.SHA1(), 5), (hashes.MD5(), 4)
-    weak = {"element": "leaf", "is_signature_acceptable": False}
+    weak = {"place": "leaf", "is_signature_acceptable": False}
     yield case("SHA-1, today", "untrusted", sign_anew(mint_leaf(rsa_ca), rsa_ca, *sha1), rsa_ca, **weak)
     yield case("MD5, today", "untrusted", sign_anew(mint_leaf(rsa_ca), rsa_ca, *md5), rsa_ca, **weak)
     old_sha1, old_md5 = (sign_anew(mint_leaf(rsa_ca, **old), rsa_ca, *weak_hash) for weak_hash in (sha1, md5))
@@ -395,7 +409,7 @@ def signatures() -> Iterator[Case]:
         mint_leaf(sha1_ca),
         sha1_ca,
         roots=(rsa_root,),
-        element="intermediate 1",
+        place="intermediate 1",
     )
     sha1_root = sign_anew(rsa_root, rsa_root, *sha1)
     yield case("SHA-1 root", "trusted", mint_leaf(sha1_root), roots=(sha1_root,), is_signature_acceptable=True)
@@ -404,11 +418,11 @@ def signatures() -> Iterator[Case]:
     dsa_ca = mint_ca("DSA", ROOT, kind="DSA")
     yield case("DSA", "trusted", mint_leaf(dsa_ca), dsa_ca)
     broken = Minted(LEAF.der[:-6] + bytes([LEAF.der[-6] ^ 1]) + LEAF.der[-5:], LEAF.key)
-    yield case("signature broken", "untrusted", broken, MIDDLE, element="leaf", is_path_found=False)
+    yield case("signature broken", "untrusted", broken, MIDDLE, place="leaf", is_path_found=False)
     tampered = replace_bytes(LEAF, HOST.encode(), b"xx.example.test")
-    yield case("name changed after signing", "untrusted", tampered, MIDDLE, element="leaf", host="xx.example.test")
+    yield case("name changed after signing", "untrusted", tampered, MIDDLE, place="leaf", host="xx.example.test")
     nameless = mint_leaf(mint_ca("Middle", OTHER_ROOT, key_name="Impostor"), issuer_id=None)
-    yield case("an impostor's leaf without a key identifier", "unknown", nameless, MIDDLE, element="leaf")
+    yield case("an impostor's leaf without a key identifier", "unknown", nameless, MIDDLE, place="leaf")
     other_key = x509.AuthorityKeyIdentifier(b"another key", None, None)
     yield leaf_case("key identifier of another key", "unknown", issuer_id=other_key, checks={"is_path_found": False})
     numbered = x509.AuthorityKeyIdentifier(None, [x509.DirectoryName(ROOT.certificate.subject)], 4711)
@@ -417,7 +431,7 @@ def signatures() -> Iterator[Case]:
         mint_ca("Middle", OTHER_ROOT, key_name="Forger"),
         issuer_id=x509.AuthorityKeyIdentifier.from_issuer_public_key(MIDDLE.key.public_key()),
     )
-    yield case("signed by an impostor", "untrusted", forged, MIDDLE, element="leaf", is_path_found=False)
+    yield case("signed by an impostor", "untrusted", forged, MIDDLE, place="leaf", is_path_found=False)
 
 
 def oddities() -> Iterator[Case]:
@@ -429,18 +443,18 @@ def oddities() -> Iterator[Case]:
         "untrusted",
         mint_leaf(MIDDLE, issuer_id=None),
         v1_middle,
-        element="intermediate 1",
+        place="intermediate 1",
         is_key_usage_right=False,
     )
     garbage = Minted(b"\x30\x03\x02\x01\x01", None)
-    yield case("garbage beside a right chain", "trusted", LEAF, MIDDLE, garbage, extra=1, is_order_right=None)
-    yield case("garbage for an intermediate", "unknown", LEAF, garbage, element="served certificate 2")
+    yield case("garbage beside a right chain", "trusted", LEAF, MIDDLE, garbage, unneeded_count=1, is_order_right=None)
+    yield case("garbage for an intermediate", "unknown", LEAF, garbage, place="served certificate 2")
     negative = mint_leaf(MIDDLE, subject="Negative")
     serial = negative.certificate.serial_number.to_bytes(20, "big")
     changed = replace_bytes(negative, serial, bytes([serial[0] | 0x80]) + serial[1:], MIDDLE.key)
     yield case("negative serial number", "trusted", changed, MIDDLE)
     same = mint("Stub", ROOT, basic=x509.BasicConstraints(True, None))
-    yield case("a CA as the leaf", "untrusted", same, element="leaf", is_name_match=False)
+    yield case("a CA as the leaf", "untrusted", same, place="leaf", is_name_match=False)
 
 
 def mesh(size: int = 12) -> list[bytes]:

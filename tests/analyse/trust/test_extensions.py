@@ -91,7 +91,7 @@ def check(row: "pd.Series[Any]", verdict: str, place: str | None = None) -> None
     assert row["verdict"] == verdict, row["reason"]
     if verdict != "unknown":
         assert row["openssl_verdict"] == verdict, row["openssl_reason"]
-    assert (None if pd.isna(row["broken_element"]) else row["broken_element"]) == place
+    assert (None if pd.isna(row["broken_certificate"]) else row["broken_certificate"]) == place
 
 
 @pytest.mark.parametrize("place", PLACES)

@@ -12,7 +12,7 @@ import pytest
 
 from tests.analyse.trust.minted import served
 from toolkit import Tables
-from toolkit.analyse.trust.elements import Element, Unreadable, read_element
+from toolkit.analyse.trust.certificates import Certificate, Unreadable, read_certificate
 from toolkit.analyse.trust.verify import verify_chains
 from toolkit.errors import ReadError
 from toolkit.reference.roots import split_pem
@@ -62,14 +62,14 @@ def test_paths_are_valid_or_not_as_nist_says(verdicts: "pd.Series[bool]") -> Non
 
 
 def test_every_vector_is_read_or_set_aside() -> None:
-    counts = {Element: 0, Unreadable: 0}
+    counts = {Certificate: 0, Unreadable: 0}
     for entry in (VECTORS / "PKITS_data/certs").iterdir():
-        counts[type(read_element(entry.read_bytes()))] += 1
+        counts[type(read_certificate(entry.read_bytes()))] += 1
     for folder in (VECTORS, VECTORS / "custom"):
         for entry in folder.iterdir():
             if entry.name.endswith((".pem", ".der", ".crt", ".cer")) and entry.is_file():
-                counts[type(read_element(entry.read_bytes()))] += 1
-    assert counts[Element] > 400
+                counts[type(read_certificate(entry.read_bytes()))] += 1
+    assert counts[Certificate] > 400
     assert counts[Unreadable] > 0, "PEM is no DER"
 
 
@@ -82,5 +82,5 @@ def test_every_pem_vector_is_read_or_set_aside() -> None:
                     ders = split_pem(entry.read_bytes(), entry.name)
                 except ReadError:
                     continue
-                read += sum(isinstance(read_element(der), Element) for der in ders)
+                read += sum(isinstance(read_certificate(der), Certificate) for der in ders)
     assert read > 80

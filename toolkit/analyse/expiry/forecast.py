@@ -1,94 +1,99 @@
-"""When will what be renewed in the coming years, and on which day does today's habit stop working?"""
+"""Forecast: the renewals of the coming years, and the day from which today's cadence can no longer be kept."""
 
 from collections.abc import Hashable
-from datetime import datetime
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
-from toolkit.analyse.expiry.habits import LARGEST_SHARE, NOT_OBSERVED
-from toolkit.analyse.expiry.summary import summarise_expiry
+from toolkit.analyse.expiry.leads import LARGEST_SHARE, NOT_OBSERVED
+from toolkit.analyse.expiry.summary import assess_expiry
 from toolkit.analyse.slots import SLOT
-from toolkit.columns import DTYPES
+from toolkit.columns import Column, dtypes, returns
 from toolkit.errors import UsageError
-from toolkit.instants import DAY, SECOND, zoned
+from toolkit.instants import DAY, SECOND, Instant, zoned
 from toolkit.reference.rules import Cap, validity_caps
 from toolkit.tables import Tables, require_tables
 
 MOST_YEARS: Final = 30
 MOST_RENEWALS: Final = 10_000
-"""Of one line: a lifetime of a minute must not fill the memory."""
+"""Renewals of one slot: a lifetime of a minute must not fill the memory."""
 
 _LAST_YEAR: Final = 9998
 _LATEST: Final = pd.Timestamp("9999-12-31 23:59:59", tz="UTC").as_unit("us")
 _CURRENT: Final = ("valid", "expiring", "replacing", "expired", "not_yet_valid")
+_NONE: Final = "no forecast"
 
-_DTYPES: Final = {
-    "service": "string",
-    "host": "string",
-    "server_name": "string",
-    "key_type": "string",
-    "leaf_sha256": "string",
-    "renewal": "Int64",
-    "year": "Int64",
-    "renews_at": DTYPES["instant"],
-    "not_after": DTYPES["instant"],
-    "usual_lifetime_days": "Float64",
-    "usual_lead_days": "Float64",
-    "habit_basis": "string",
-    "habit_reason": "string",
-    "lifetime_days": "Float64",
-    "lead_days": "Float64",
-    "cap_days": "Int64",
-    "is_capped": "boolean",
-    "is_lead_cut": "boolean",
-    "is_overdue": "boolean",
-    "habit_breaks_at": DTYPES["instant"],
-    "source": "string",
-}
+RENEWALS: Final = (
+    Column("service", "text", "of the slot", "the source names no service"),
+    Column("host", "text", "of the slot", "the source names no host"),
+    Column("server_name", "text", "of the slot", "the client sent no server name"),
+    Column("key_type", "text", "of the slot", "the certificate did not parse"),
+    Column("leaf_sha256", "text", "the certificate from which the forecast starts"),
+    Column("renewal", "integer", "number of the renewal; 1 is the next", _NONE),
+    Column("year", "integer", "year of `renews_at`", _NONE),
+    Column("renews_at", "instant", "day of issue of the new certificate", _NONE),
+    Column("not_after", "instant", "end of the new certificate, inclusive", _NONE),
+    Column("usual_lifetime_days", "number", "lifetime of the certificate from which the forecast starts", _NONE, "d"),
+    Column("usual_lead_days", "number", "the slot's usual lead time", _NONE, "d"),
+    Column(
+        "usual_lead_basis",
+        "text",
+        "`seen`, `issued`: as in `describe_usual_leads`; `assumed`: a third of the lifetime, where no rotation of the "
+        "slot was fully observed",
+        _NONE,
+    ),
+    Column("usual_lead_reason", "text", "why there is no usual lead", "there is one"),
+    Column("lifetime_days", "number", "lifetime of the new certificate", _NONE, "d"),
+    Column("lead_days", "number", "from `renews_at` to the end of the certificate that is replaced", _NONE, "d"),
+    Column("cap_days", "integer", "longest validity allowed on the day of issue", "no cap holds, or no forecast", "d"),
+    Column("is_capped", "boolean", "the usual lifetime is longer than the cap allows", _NONE),
+    Column(
+        "is_lead_cut",
+        "boolean",
+        "`lead_days` is not the usual lead: the predecessor was capped, or the usual lead exceeds half of its lifetime",
+        _NONE,
+    ),
+    Column(
+        "is_overdue",
+        "boolean",
+        "the renewal was due before `now` by the usual lead",
+        "the basis is not `seen`, so that a successor may exist already; or no forecast",
+    ),
+    Column(
+        "cadence_ends_at",
+        "instant",
+        "first renewal of the slot that is capped or whose lead is cut; the same in all rows of the slot",
+        "the usual lifetime and lead hold to the end of the forecast, or no forecast",
+    ),
+    Column("source", "text", "sources of the looks at the certificate, sorted, joined by `, `"),
+)
+"""The columns of `forecast_renewals`."""
 
 
-def forecast_renewals(tables: Tables, *, now: datetime | str, years: int = 3) -> pd.DataFrame:
-    """The renewals of the next years, one row each, by every line's own cadence under SC-081v3's caps.
+@returns(RENEWALS)
+def forecast_renewals(tables: Tables, *, now: Instant, years: int = 3) -> pd.DataFrame:
+    """The renewals of the next years by the usual cadence of each slot, under the caps of SC-081v3: one row each.
 
-    A line is a (service, server_name, key_type). It starts from the newest certificate that it still shows by
-    `summarise_expiry`; a line whose last certificate lapsed unwatched has no rows, because nobody knows what it
-    shows today. Each renewal falls `lead` days before its predecessor ends, and not before `now`. The new
+    A slot is a (service, server_name, key_type). The forecast starts from the newest certificate that the slot still
+    shows (`summarise_expiry`); a slot whose last certificate ended without a look since has no rows, because it is not
+    known what it shows today. Each renewal falls `lead_days` before its predecessor ends, and not before `now`. The new
     certificate lives as long as the last one did, or as long as the cap of its day of issue allows (CA/Browser
-    Forum, ballot SC-081v3: 398, 200, 100, 47 days; counted to the last second). The lead keeps its share of the
-    lifetime (habitual lead by habitual lifetime): where a cap cuts the lifetime to a half, the lead of what is issued
-    under it is a half too, so that the rhythm changes as much as the lifetime does. The share is at most a half, since
-    more is no renewal in `toolkit.analyse.expiry.habits`; a longer lead was learnt from longer certificates. A line
-    gets at most 10,000 rows. A line whose rotations are known and mostly not renewals (`toolkit.analyse.expiry.habits`)
-    has no forecast: its one row says so in `habit_reason`, and everything about a renewal is null. The caps bind
-    certificates of publicly trusted CAs; for a private CA the rows say what a public one would have to do.
+    Forum, ballot SC-081v3: 398, 200, 100, 47 days; counted to the last second). The caps bind certificates of
+    publicly trusted CAs; for a private CA the rows say what a public one would have to do.
 
-    Columns, in order:
+    The lead keeps its share of the lifetime: where a cap halves the lifetime, the lead of the certificates issued under
+    it is halved too. The share is at most one half, because an earlier replacement is not a renewal; a longer usual
+    lead comes from longer certificates. A slot gets at most 10,000 rows. A slot whose rotations are mostly not renewals
+    (`describe_usual_leads`) has no forecast: it has one row with `usual_lead_reason`.
 
-    - `service`, `host`, `server_name`, `key_type`, `leaf_sha256` (string, what the forecast starts from)
-    - `renewal` (Int64, 1 is the next; null: no forecast), `year` (Int64), `renews_at` (instant, day of issue),
-      `not_after` (instant, of the new certificate, inclusive)
-    - `usual_lifetime_days`, `usual_lead_days` (Float64 [d]), `habit_basis` (string: `seen` and `issued` as in
-      `summarise_expiry`; `assumed`: a third of the lifetime, where no rotation of the line was fully observed; null:
-      no forecast), `habit_reason` (string, as in `summarise_expiry`; null: there is a habit)
-    - `lifetime_days`, `lead_days` (Float64 [d], of this renewal: of the new certificate, and before the end of
-      the one that it replaces), `cap_days` (Int64 [d], longest validity allowed on
-      that day), `is_capped` (boolean, the habit's lifetime exceeds it), `is_lead_cut` (boolean, `lead_days` is not
-      the habitual lead: the predecessor was capped, or the habitual lead exceeds half of its lifetime),
-      `is_overdue` (boolean, the habit wanted it before `now`; null: the basis is not `seen`, so that a successor may
-      be there already)
-    - `habit_breaks_at` (instant, the day on which today's habit stops working: the line's first renewal that is
-      capped or whose lead is cut, the same in all its rows; null: none of them)
-    - `source` (string)
-
-    Raises `UsageError` where `now` has no zone, `years` is not a whole number from 1 to 30, or the forecast would go
-    beyond the year 9998 (instants end with 9999).
+    `now` is ISO 8601 text, a datetime or a Timestamp, with a zone. Raises `UsageError` where `tables` is not `Tables`,
+    `now` is not an instant with a zone, `years` is not a whole number from 1 to 30, or the forecast would go beyond the
+    year 9998 (instants end with 9999).
 
     >>> import toolkit
-    >>> from datetime import UTC, datetime
     >>> tables = toolkit.load_example("lab-sample").within(services="https://www.lab.test:443")
-    >>> renewals = toolkit.forecast_renewals(tables, now=datetime(2026, 1, 24, tzinfo=UTC), years=1)
+    >>> renewals = toolkit.forecast_renewals(tables, now="2026-01-24 00:00Z", years=1)
     >>> columns = ["renews_at", "lifetime_days", "lead_days", "is_capped"]
     >>> print(toolkit.chart.tabulate(renewals, columns=columns, rows=3))
      renews_at lifetime_days lead_days is_capped
@@ -103,19 +108,19 @@ def forecast_renewals(tables: Tables, *, now: datetime | str, years: int = 3) ->
         raise UsageError(f"years={years!r}: write a whole number from 1 to {MOST_YEARS}.")
     if today.year + years > _LAST_YEAR:
         raise UsageError(f"now={today.isoformat()}, years={years}: a forecast ends in {_LAST_YEAR} at the latest.")
-    expiry = summarise_expiry(tables, now=now)
+    expiry = assess_expiry(tables, today)
     current = expiry[expiry["state"].isin(_CURRENT) & (expiry["lifetime_days"] > 0)]
     starts = current.drop_duplicates(SLOT, keep="last")
     horizon = today + pd.DateOffset(years=int(years))
     rows = [row for start in starts.to_dict("records") for row in _renewals(start, today, horizon)]
-    frame = pd.DataFrame(rows, columns=list(_DTYPES))
-    for column in ("renews_at", "not_after", "habit_breaks_at"):
+    frame = pd.DataFrame(rows, columns=list(dtypes(RENEWALS)))
+    for column in ("renews_at", "not_after", "cadence_ends_at"):
         frame[column] = pd.to_datetime(frame[column], utc=True)
-    return frame.astype(_DTYPES)
+    return frame.astype(dtypes(RENEWALS))
 
 
 def cap_of(issued: pd.Timestamp) -> Cap | None:
-    """The cap for a certificate issued at that instant; none before the first one that is counted in days.
+    """The cap for a certificate issued at that instant; None before the first cap that is counted in days.
 
     >>> [cap_of(pd.Timestamp(day, tz="UTC")).days for day in ("2026-03-14 23:59:59", "2026-03-15")]
     [398, 200]
@@ -126,15 +131,15 @@ def cap_of(issued: pd.Timestamp) -> Cap | None:
 
 
 def _renewals(start: dict[Hashable, Any], today: pd.Timestamp, horizon: pd.Timestamp) -> list[dict[str, object]]:
-    """The rows of one line, from the certificate it starts from to the horizon."""
-    named = {name: start[name] for name in (*SLOT, "leaf_sha256", "habit_reason", "source")}
-    is_known = not pd.isna(start["habit_basis"])
-    if not is_known and start["habit_reason"] != NOT_OBSERVED:
+    """The rows of one slot, from the certificate that it starts with to the horizon."""
+    named = {name: start[name] for name in (*SLOT, "leaf_sha256", "usual_lead_reason", "source")}
+    is_known = not pd.isna(start["usual_lead_basis"])
+    if not is_known and start["usual_lead_reason"] != NOT_OBSERVED:
         return [named]
     ends = start["not_after"] + SECOND
     lifetime = ends - start["not_before"]
     lead = float(start["usual_lead_days"]) * DAY if is_known else lifetime / 3
-    # Below zero it is a habit too: renewed after the end.
+    # A usual lead below zero counts too: the slot renews after the end.
     share = min(lead / lifetime, LARGEST_SHARE)
     valid = lifetime
     rows: list[dict[str, object]] = []
@@ -157,15 +162,15 @@ def _renewals(start: dict[Hashable, Any], today: pd.Timestamp, horizon: pd.Times
                 "not_after": issued + valid.floor("s") - SECOND,
                 "usual_lifetime_days": lifetime / DAY,
                 "usual_lead_days": lead / DAY,
-                "habit_basis": start["habit_basis"] if is_known else "assumed",
+                "usual_lead_basis": start["usual_lead_basis"] if is_known else "assumed",
                 "lifetime_days": valid / DAY,
                 "lead_days": used / DAY,
                 "cap_days": cap.days if cap else pd.NA,
                 "is_capped": lifetime > allowed,
                 "is_lead_cut": is_cut,
-                "is_overdue": wanted < today if start["habit_basis"] == "seen" else pd.NA,
+                "is_overdue": wanted < today if start["usual_lead_basis"] == "seen" else pd.NA,
             }
         )
         ends = issued + valid.floor("s")
     broken = next((row["renews_at"] for row in rows if row["is_capped"] or row["is_lead_cut"]), pd.NaT)
-    return [row | {"habit_breaks_at": broken} for row in rows]
+    return [row | {"cadence_ends_at": broken} for row in rows]

@@ -1,111 +1,114 @@
-"""What expires when, what has been replaced already, and who is late by his own habit?"""
+"""Expiry: what ends when, what has been replaced already, and what is overdue by the usual lead time of its slot."""
 
-from dataclasses import replace
-from datetime import datetime
 from typing import Final, Literal
 
 import pandas as pd
 
-from toolkit import columns
-from toolkit.analyse.expiry.habits import COLUMNS as HABITS
-from toolkit.analyse.expiry.habits import with_habits
-from toolkit.analyse.sightings import find_sightings
+from toolkit.analyse.expiry.leads import USUAL_LEAD, with_usual_leads
+from toolkit.analyse.expiry.served import certificates_of_slots, known_at
+from toolkit.analyse.expiry.successors import with_successors
 from toolkit.analyse.slots import SLOT
+from toolkit.columns import Column, dtypes, returns
 from toolkit.errors import UsageError
-from toolkit.instants import SECOND, as_spans, days, has_ended, within_calendar, zoned
+from toolkit.instants import SECOND, Instant, as_spans, days, has_ended, within_calendar, zoned
 from toolkit.tables import Tables, require_tables
 
-OUT_OF_USE: Final = ("replaced", "withdrawn")
-"""States of what is no longer served."""
+Thresholds = Literal["lifetime", "days"]
 
-VISIT: Final = pd.Timedelta(days=1)
-"""Looks of one round further apart than this are not one visit: recorded series call all their years one round."""
+OUT_OF_USE: Final = ("replaced", "withdrawn")
+"""States of certificates that are no longer served."""
 
 _SHARES: Final = (("1/12", 1 / 12), ("1/6", 1 / 6), ("1/3", 1 / 3))
 _DAYS: Final = (("7 d", 7.0), ("14 d", 14.0), ("30 d", 30.0))
 
-DTYPES: Final = {
-    "service": "string",
-    "host": "string",
-    "server_name": "string",
-    "key_type": "string",
-    "leaf_sha256": "string",
-    "subject": "string",
-    "issuer": "string",
-    "not_before": columns.DTYPES["instant"],
-    "not_after": columns.DTYPES["instant"],
-    "lifetime_days": "Float64",
-    "days_left": "Float64",
-    "share_left": "Float64",
-    "first_seen_at": columns.DTYPES["instant"],
-    "last_seen_at": columns.DTYPES["instant"],
-    "looks": "Int64",
-    "last_look_at": columns.DTYPES["instant"],
-    "is_shown_last": "boolean",
-    "successor_state": "string",
-    "successor_sha256": "string",
-    "state": "string",
-    "threshold": "string",
-    **HABITS,
-    "renew_by_at": columns.DTYPES["instant"],
-    "overdue_days": "Float64",
-    "source": "string",
-}
+_UNREADABLE: Final = "its dates cannot be read, or it is not in the tables"
+
+_OF_SLOT: Final = (
+    Column("service", "text", "of the slot", "the source names no service"),
+    Column("host", "text", "of the slot", "the source names no host"),
+    Column("server_name", "text", "of the slot", "the client sent no server name"),
+    Column("key_type", "text", "of the slot", "the certificate did not parse, or is not in the tables"),
+)
+_LAST_LOOK: Final = Column("last_look_at", "instant", "last dated look at the slot that got a leaf", "none is dated")
+
+EXPIRY: Final = (
+    *_OF_SLOT,
+    Column("leaf_sha256", "text", "the certificate"),
+    Column("subject", "text", "of the certificate", "it did not parse, or is not in the tables"),
+    Column("issuer", "text", "of the certificate", "it did not parse, or is not in the tables"),
+    Column("not_before", "instant", "start of its validity", _UNREADABLE),
+    Column("not_after", "instant", "end of its validity, inclusive", _UNREADABLE),
+    Column("lifetime_days", "number", "its validity, the last second counted", _UNREADABLE, "d"),
+    Column("days_left", "number", "from `now` to its end; negative: it has ended", _UNREADABLE, "d"),
+    Column(
+        "state",
+        "text",
+        "`replaced`: no longer shown, and a newer one is; `replacing`: still shown, and so is a newer one; `expired`: "
+        "shown after its end; `lapsed`: ended, and not looked at since; `withdrawn`: not shown last, and what is shown "
+        "is older; `not_yet_valid`: it begins after `now`; `expiring`: past a threshold; `valid`; `unknown`: its dates "
+        "are not known, and no look shows that it was replaced",
+    ),
+    Column(
+        "threshold",
+        "text",
+        "the tightest threshold passed by a certificate that is `expiring` or `replacing`",
+        "none is passed, or another state",
+    ),
+    Column("first_seen_at", "instant", "first dated look that showed it", "only undated looks showed it"),
+    Column("last_seen_at", "instant", "last dated look that showed it", "only undated looks showed it"),
+    Column("looks", "integer", "looks that showed it, undated ones included"),
+    Column("is_shown_last", "boolean", "the slot's last round showed it", "only undated looks showed it"),
+    Column(
+        "successor_state",
+        "text",
+        "`seen`: the slot showed a newer certificate; `issued`: the tables hold a newer one for the same names and key "
+        "type that the slot never showed",
+        "neither",
+    ),
+    Column("successor_sha256", "text", "the next newer certificate", "none"),
+    Column("usual_lead_days", "number", "the slot's usual lead time (`describe_usual_leads`)", "no usual lead", "d"),
+    Column(
+        "renew_by_at",
+        "instant",
+        "its end less the usual lead",
+        "no usual lead, no longer shown, `lapsed`, its successor is there, or outside of the years 1 to 9999",
+    ),
+    Column(
+        "overdue_days",
+        "number",
+        "from `renew_by_at` to `now`, 0 where it is not due yet",
+        "as `renew_by_at`, or the usual lead was not seen by looks, so that a successor may exist already",
+        "d",
+    ),
+    Column("source", "text", "sources of the looks, sorted, joined by `, `"),
+)
+"""The columns of `summarise_expiry`."""
+
+USUAL_LEADS: Final = (*_OF_SLOT, _LAST_LOOK, *USUAL_LEAD, EXPIRY[-1])
+"""The columns of `describe_usual_leads`."""
 
 
-def summarise_expiry(
-    tables: Tables, *, now: datetime | str, thresholds: Literal["lifetime", "days"] = "lifetime"
-) -> pd.DataFrame:
-    """Every certificate of every line, with the days it has left, whether it was replaced, and the line's habit.
+@returns(EXPIRY)
+def summarise_expiry(tables: Tables, *, now: Instant, thresholds: Thresholds = "lifetime") -> pd.DataFrame:
+    """Every certificate of every slot: the days it has left, whether it was replaced, and whether a renewal is overdue.
 
-    A line is a (service, server_name, key_type). What is known at `now` counts: not the looks after it (an undated
-    look is no earlier than its `observed_from` and the beginning of its leaf), not a certificate that only such looks
-    showed, and not one that begins after `now` and that nobody has seen. "Shown last" means: by a look of the line's
-    last round, at most a day before the line's last dated look, and no undated look at a newer certificate is later.
-    Rows are ordered by service, host, server name, key type and `not_before`. Looks without a leaf have no row. A
-    certificate whose dates cannot be read, or that is not in the tables, has one with the state `unknown`.
+    A slot is a (service, server_name, key_type). Only what is known at `now` counts: looks after `now` are left out (an
+    undated look is not earlier than its `observed_from` and the start of its leaf), and so are certificates that only
+    such looks showed, or that begin after `now` and were never seen. "Shown last" means: by a look of the slot's last
+    round, at most a day before the slot's last dated look, and not followed by an undated look at a newer certificate.
+    A certificate that only undated looks showed is `replaced` where a newer one was shown after the latest possible
+    instant of those looks, or after its own end; otherwise its dates alone decide.
 
-    Columns, in order:
+    `now` is ISO 8601 text, a datetime or a Timestamp, with a zone. `thresholds`: `lifetime` (1/3, 1/6, 1/12 of the
+    lifetime left: 30, 15 and 7.5 days of 90) or `days` (30, 14, 7). The last second of a lifetime counts (RFC 5280,
+    section 4.1.2.5). Rows are sorted by service, host, server name, key type and `not_before`. Looks without a leaf
+    have no row.
 
-    - `service`, `host`, `server_name`, `key_type`, `leaf_sha256`, `subject`, `issuer` (string)
-    - `not_before`, `not_after` (instant, null: cannot be read, or not in the tables; so are the numbers that rest on
-      them), `lifetime_days`, `days_left` (Float64 [d], negative: ended; the
-      lifetime counts the last second, RFC 5280 section 4.1.2.5), `share_left` (Float64, of the lifetime; negative:
-      ended, above 1: not begun, null: the end precedes the beginning)
-    - `first_seen_at`, `last_seen_at` (instant, null: only undated looks showed it), `looks` (Int64),
-      `last_look_at` (instant, the line's last dated look that got a leaf; null: none is dated)
-    - `is_shown_last` (boolean, null: no look at this certificate is dated)
-    - `successor_state` (string: `seen` the line showed a newer certificate, `issued` the tables hold a newer one for
-      the same names and key type that the line never showed; null: neither), `successor_sha256` (string, the
-      next one)
-    - `state` (string): `replaced` no longer shown and a newer one is; `replacing` still shown, and so is a newer
-      one; `expired` shown after its end; `lapsed` ended, but nobody has looked since; `withdrawn` not shown last,
-      and what is shown instead is older; `not_yet_valid`; `expiring` past a threshold; `valid`; `unknown` its dates are
-      not known, and nothing shows that it was replaced
-    - `threshold` (string, the tightest threshold passed by what is `expiring`, or `replacing` and still shown; null:
-      none, or in another state)
-    - `habit_basis` (string: `seen`, from rotations looked at; `issued`, from the dates in the line's certificates;
-      null: no habit), `habit_rotations` (Int64, how many it rests on), `usual_lead_days` (Float64 [d], median
-      of how long before its predecessor's end a successor was first shown; for `issued`, began to be valid),
-      `usual_lead_spread_days` (Float64 [d], longest lead less shortest), `habit_reason` (string, why there is no habit:
-      no rotation was fully observed, or fewer than half of those were renewals; null: there is one). The rules are
-      in `toolkit.analyse.expiry.habits`
-    - `renew_by_at` (instant, end less the habitual lead; null also outside of the years 1 to 9999), `overdue_days`
-      (Float64 [d] from then to `now`, 0 where it is not due yet); null: no habit, no longer shown, lapsed, or the
-      successor that the habit asks for is there. `overdue_days` is null for `issued`, too: a successor may have been
-      issued that nothing here shows yet
-    - `source` (string)
-
-    `thresholds`: `lifetime` (1/3, 1/6, 1/12 of the lifetime left: 30, 15 and 7.5 days of 90) or `days` (30, 14, 7).
-    A certificate that only undated looks showed is `replaced` where a newer one was shown after the latest
-    instant of those looks, or after its own end; else its dates alone decide, and `is_shown_last` is null.
-
-    Raises `UsageError` where `now` has no zone, or `thresholds` is neither.
+    Raises `UsageError` where `tables` is not `Tables`, `now` is not an instant with a zone, or `thresholds` is neither.
 
     >>> import toolkit
-    >>> from datetime import UTC, datetime
     >>> tables = toolkit.load_example("lab-sample").within(services="https://www.lab.test:443")
-    >>> expiry = toolkit.summarise_expiry(tables, now=datetime(2026, 1, 24, tzinfo=UTC))
+    >>> expiry = toolkit.summarise_expiry(tables, now="2026-01-24 00:00Z")
     >>> print(toolkit.chart.tabulate(expiry, columns=["key_type", "not_after", "days_left", "state"]))
     key_type        not_after days_left    state
           EC 2025-07-28 23:59    -179.0 replaced
@@ -115,25 +118,59 @@ def summarise_expiry(
           EC 2026-03-25 23:59      61.0    valid
     """
     require_tables(tables, "summarise_expiry")
-    today = zoned(now, "now")
-    tables = _until(tables, today)
+    frame = assess_expiry(tables, zoned(now, "now"), thresholds)
+    return frame[list(dtypes(EXPIRY))].astype(dtypes(EXPIRY))
+
+
+@returns(USUAL_LEADS)
+def describe_usual_leads(tables: Tables, *, now: Instant) -> pd.DataFrame:
+    """The usual lead time of every slot, and how it was found: one row per slot.
+
+    The lead of a rotation is how long before the predecessor's end the successor took over. Only what is known at
+    `now` counts, as in `summarise_expiry`. A rotation counts as fully observed where the look before the successor's
+    first one was at most a tenth of the predecessor's lifetime earlier. Where no rotation was fully observed, the dates
+    in the slot's certificates are used. A rotation is a renewal where the successor begins in the second half of the
+    predecessor's life. The usual lead is the median over the renewals, and null where fewer than half of the fully
+    observed rotations are renewals: then the slot replaces its certificates for other reasons than their end.
+
+    Raises `UsageError` where `tables` is not `Tables`, or `now` is not an instant with a zone.
+
+    >>> import toolkit
+    >>> tables = toolkit.load_example("lab-sample").within(services="https://www.lab.test:443")
+    >>> leads = toolkit.describe_usual_leads(tables, now="2026-01-24 00:00Z")
+    >>> print(toolkit.chart.tabulate(leads, columns=["key_type", *leads.columns[5:9]]))
+    key_type usual_lead_days usual_lead_spread_days usual_lead_rotations usual_lead_basis
+          EC            25.0                    6.0                    4             seen
+    """
+    require_tables(tables, "describe_usual_leads")
+    frame = assess_expiry(tables, zoned(now, "now"))
+    of_slot = frame.groupby(SLOT, dropna=False, sort=True)
+    facts = [_LAST_LOOK, *USUAL_LEAD]
+    slots = of_slot[[column.name for column in facts]].first()
+    slots["source"] = of_slot["source"].agg(lambda sources: ", ".join(sorted(sources.unique())))
+    return slots.reset_index()[list(dtypes(USUAL_LEADS))].astype(dtypes(USUAL_LEADS))
+
+
+def assess_expiry(tables: Tables, today: pd.Timestamp, thresholds: Thresholds = "lifetime") -> pd.DataFrame:
+    """The rows of `summarise_expiry` with all columns that lead to them, those of `USUAL_LEAD` included."""
     if thresholds not in ("lifetime", "days"):
         raise UsageError(f"thresholds={thresholds!r}: write 'lifetime' or 'days'.")
-    frame = _certificates_of_lines(tables)
-    frame = _with_successors(frame, tables.certificates)
+    tables = known_at(tables, today)
+    frame = certificates_of_slots(tables)
+    slots = frame.groupby(SLOT, dropna=False, sort=False).ngroup()
+    frame = with_successors(with_usual_leads(frame, slots), slots, tables.certificates)
     ends = frame["not_after"] + SECOND
     lifetime = ends - frame["not_before"]
     frame["lifetime_days"] = days(lifetime)
     frame["days_left"] = days(ends - today)
-    frame["share_left"] = ((ends - today) / lifetime).where(lifetime > pd.Timedelta(0))
-    frame["threshold"] = find_thresholds(frame["share_left"], frame["days_left"], thresholds)
+    share_left = ((ends - today) / lifetime).where(lifetime > pd.Timedelta(0))
+    frame["threshold"] = find_thresholds(share_left, frame["days_left"], thresholds)
     frame["state"] = _states(frame, today)
     frame.loc[~frame["state"].isin(["expiring", "replacing"]), "threshold"] = pd.NA
-    frame = _with_renewal(frame, today)
-    return frame[list(DTYPES)].astype(DTYPES)
+    return _with_renewal(frame, today)
 
 
-def find_thresholds(share_left: pd.Series, days_left: pd.Series, thresholds: Literal["lifetime", "days"]) -> pd.Series:
+def find_thresholds(share_left: pd.Series, days_left: pd.Series, thresholds: Thresholds) -> pd.Series:
     """The tightest threshold that each row has passed (string; null: none), by share of the lifetime or by days."""
     left, steps = (share_left, _SHARES) if thresholds == "lifetime" else (days_left, _DAYS)
     passed = pd.Series(pd.NA, index=left.index, dtype="string")
@@ -142,131 +179,20 @@ def find_thresholds(share_left: pd.Series, days_left: pd.Series, thresholds: Lit
     return passed
 
 
-def _until(tables: Tables, today: pd.Timestamp) -> Tables:
-    """What was known: looks that are not known to be later, and certificates that they show or that had begun."""
-    looks, held = tables.observations, tables.certificates
-    known_since = _known_since(looks, held)
-    is_later = (known_since > today).fillna(False) & ~(looks["observed_until"] <= today).fillna(False)
-    is_shown = held["cert_sha256"].isin(looks.loc[~is_later, "leaf_sha256"])
-    is_shown_later = held["cert_sha256"].isin(looks.loc[is_later, "leaf_sha256"])
-    begins_later = (held["not_before"] > today).fillna(False)
-    known = held[is_shown | ~(is_shown_later | begins_later)]
-    return replace(tables, observations=looks[~is_later], certificates=known)
-
-
-def _known_since(looks: pd.DataFrame, certificates: pd.DataFrame) -> pd.Series:
-    """The instant of each look; of an undated one the earliest possible: nobody serves what is not yet signed."""
-    begins = certificates.drop_duplicates("cert_sha256").set_index("cert_sha256")["not_before"]
-    bound = begins.reindex(looks["leaf_sha256"]).set_axis(looks.index)
-    bound = bound.where(~(bound < looks["observed_from"]).fillna(False), looks["observed_from"])
-    return looks["observed_at"].fillna(bound.fillna(looks["observed_from"]))
-
-
-def _certificates_of_lines(tables: Tables) -> pd.DataFrame:
-    """One row per line and certificate: the certificate's facts, when it was seen, when the line was last looked at."""
-    looks = tables.observations.loc[
-        tables.observations["leaf_sha256"].notna(),
-        ["service", "host", "server_name", "round", "leaf_sha256", "observed_at", "observed_from", "observed_until"],
-    ]
-    facts = tables.certificates[
-        ["cert_sha256", "subject", "issuer", "names", "key_type", "not_before", "not_after"]
-    ].rename(columns={"cert_sha256": "leaf_sha256"})
-    looks = looks.merge(facts[["leaf_sha256", "key_type"]], how="left", on="leaf_sha256")
-    line = looks.groupby(SLOT, dropna=False, sort=False)["observed_at"]
-    looks["last_look_at"] = line.transform("max")
-    last_round = looks.loc[looks["observed_at"] == looks["last_look_at"], [*SLOT, "round"]].drop_duplicates()
-    looks = looks.merge(last_round.assign(is_last_round=True), how="left", on=[*SLOT, "round"])
-    looks["is_shown_last"] = looks["is_last_round"].notna() & (
-        (looks["last_look_at"] - looks["observed_at"]) <= VISIT
-    ).fillna(False)
-    looks["known_since"] = _known_since(looks, tables.certificates)
-    looks["known_until"] = looks["observed_at"].fillna(looks["observed_until"])
-    seen = looks.groupby([*SLOT, "leaf_sha256"], dropna=False, sort=False).agg(
-        first_seen_at=("observed_at", "min"),
-        last_seen_at=("observed_at", "max"),
-        known_since=("known_since", "max"),
-        known_until=("known_until", "max"),
-        is_bounded=("known_until", "count"),
-        looks=("leaf_sha256", "size"),
-        last_look_at=("last_look_at", "max"),
-        is_shown_last=("is_shown_last", "any"),
-    )
-    frame = seen.reset_index().merge(facts.drop(columns="key_type"), how="left", on="leaf_sha256")
-    before = find_sightings(tables)[[*SLOT, "leaf_sha256", "previous_look_at", "source"]]
-    frame = frame.merge(before, how="left", on=[*SLOT, "leaf_sha256"])
-    frame["is_shown_last"] = frame["is_shown_last"].astype("boolean").where(frame["last_seen_at"].notna())
-    frame["known_until"] = frame["known_until"].where(frame["is_bounded"] == frame["looks"])
-    return frame.sort_values([*SLOT, "not_before", "first_seen_at", "leaf_sha256"], ignore_index=True)
-
-
-def _with_successors(frame: pd.DataFrame, certificates: pd.DataFrame) -> pd.DataFrame:
-    """The rows with the next newer certificate of their line, seen or only issued, and when a newer one was seen."""
-    lines = frame.groupby(SLOT, dropna=False, sort=False).ngroup()
-    frame = with_habits(frame, lines)
-    frame["successor_sha256"] = frame["leaf_sha256"].groupby(lines).shift(-1)
-    frame["successor_state"] = pd.Series("seen", index=frame.index, dtype="string").where(
-        frame["successor_sha256"].notna()
-    )
-    frame["newer_seen"] = _latest_below(frame["known_since"], lines)
-    is_overtaken = (frame["newer_seen"] > frame["last_look_at"]).fillna(False)
-    shown_last = frame["last_seen_at"].where(frame["is_shown_last"].fillna(False).astype(bool))
-    frame["is_newer_shown_last"] = _latest_below(shown_last, lines).notna() | is_overtaken
-    frame.loc[is_overtaken & frame["last_seen_at"].notna(), "is_shown_last"] = False
-    issued = _issued(frame, certificates)
-    without = frame["successor_state"].isna() & issued.notna()
-    frame.loc[without, "successor_state"] = "issued"
-    frame.loc[without, "successor_sha256"] = issued[without]
-    return frame
-
-
-def _latest_below(instants: pd.Series, lines: pd.Series) -> pd.Series:
-    """For each row the latest instant among the rows of its line that stand below it: the newer certificates."""
-    upwards = instants[::-1]
-    running = upwards.groupby(lines).cummax().groupby(lines).ffill()
-    return running.groupby(lines).shift(1)[::-1]
-
-
-def _issued(frame: pd.DataFrame, certificates: pd.DataFrame) -> pd.Series:
-    """For each row the next certificate of the tables with the same names and key type and a later beginning."""
-    held = certificates.loc[
-        certificates["names"].notna() & certificates["not_before"].notna() & certificates["key_type"].notna(),
-        ["cert_sha256", "names", "key_type", "not_before"],
-    ].copy()
-    held["names"] = _name_set(held["names"])
-    held = held[held["names"] != ""].sort_values("not_before", kind="stable")
-    wanted = frame.loc[frame["not_before"].notna(), ["names", "key_type", "not_before"]].copy()
-    wanted["names"] = _name_set(wanted["names"])
-    found = pd.merge_asof(
-        wanted.reset_index().sort_values("not_before", kind="stable"),
-        held,
-        on="not_before",
-        by=["names", "key_type"],
-        direction="forward",
-        allow_exact_matches=False,
-    )
-    return found.set_index("index")["cert_sha256"].reindex(frame.index).astype("string")
-
-
 def _with_renewal(frame: pd.DataFrame, today: pd.Timestamp) -> pd.DataFrame:
-    """When the habit wants each current certificate renewed, and how late that is."""
+    """When each current certificate is due by the usual lead of its slot, and for how long it has been overdue."""
     is_done = (frame["successor_state"] == "seen").fillna(False) | (
-        (frame["successor_state"] == "issued") & (frame["habit_basis"] == "issued")
+        (frame["successor_state"] == "issued") & (frame["usual_lead_basis"] == "issued")
     ).fillna(False)
     is_current = frame["state"].isin(["valid", "expiring", "expired", "not_yet_valid"]) & ~is_done
     renew_by = (frame["not_after"] + SECOND - as_spans(frame["usual_lead_days"])).where(is_current)
     frame["renew_by_at"] = within_calendar(renew_by)
-    frame["overdue_days"] = days(today - renew_by).clip(lower=0).where(frame["habit_basis"] == "seen")
+    frame["overdue_days"] = days(today - renew_by).clip(lower=0).where(frame["usual_lead_basis"] == "seen")
     return frame
 
 
-def _name_set(names: pd.Series) -> pd.Series:
-    """Each row's names as one text that is equal where the sets are equal; empty where there are none."""
-    sets = ["\n".join(sorted(set(row))) if isinstance(row, tuple) else "" for row in names]
-    return pd.Series(sets, names.index, dtype="string")
-
-
 def _states(frame: pd.DataFrame, today: pd.Timestamp) -> pd.Series:
-    """The word for each row; the first that fits stands."""
+    """The state of each row: the first that applies."""
     shown = frame["is_shown_last"]
     is_shown = shown.fillna(False).astype(bool)
     is_gone = (~shown).fillna(False).astype(bool)

@@ -104,8 +104,10 @@ class _Linter:
         edition = serverauth.serverauth_constants.BR_VERSION
         self.authority = f"TLS Baseline Requirements {edition}, by pkilint {version('pkilint')}"
 
-    def lint(self, der: bytes) -> list[dict[str, object]]:
+    def lint(self, der: bytes | None) -> list[dict[str, object]]:
         """The findings, worst first, whatever the bytes are."""
+        if der is None:
+            return [_not_linted("the source only describes the certificate: its bytes are not in the tables")]
         if len(der) > MOST_BYTES:
             return [_not_linted(f"{len(der):,} bytes, more than the {MOST_BYTES:,} that are linted")]
         try:

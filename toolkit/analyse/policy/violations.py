@@ -107,7 +107,8 @@ def _sizes(rule: Rule) -> dict[str, int]:
 
 def _breaks_names(rule: Rule, certificate: Certificate) -> bool | None:
     names = certificate["names"]
-    if not names and not _is_null(certificate["parse_error"]):
+    is_unknown = certificate["der"] is None and names is None
+    if is_unknown or (not names and not _is_null(certificate["parse_error"])):
         return None
     if rule.test == "present":
         return not names

@@ -1,7 +1,7 @@
-"""Chains: what was served for one leaf, searched once, judged at any instant.
+"""Chains: the certificates served with one leaf, searched once and judged at any instant.
 
-A chain is searched and its signatures are verified once, whatever the number of looks. What a client makes of it
-changes only at the edges: where a certificate of a path begins or ends, and where a dated rule takes effect.
+A chain is searched and its signatures are verified once, whatever the number of looks. The outcome changes only at the
+edges: where a certificate of a path begins or ends, and where a dated rule takes effect.
 """
 
 from bisect import bisect_right
@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 import pandas as pd
 
-from toolkit.analyse.trust.elements import Element, Unreadable, read_element
+from toolkit.analyse.trust.certificates import Certificate, Unreadable, read_certificate
 from toolkit.analyse.trust.paths import Index, Search, Signatures, find_paths, readable
 from toolkit.analyse.trust.problems import (
     KINDS,
@@ -26,7 +26,9 @@ from toolkit.analyse.trust.problems import (
 )
 
 MOST_SERVED: Final = 20_000
-"""Certificates of one chain that are read; a chain with more is not judged."""
+"""Most certificates of one chain; a longer chain is not judged."""
+
+LeafValidity = Literal["not_yet_valid", "valid", "expired"]
 
 _LATEST: Final = datetime.max.replace(tzinfo=UTC)
 
@@ -42,38 +44,40 @@ class Outcome:
     is_key_usage_right: bool | None = None
     is_signature_acceptable: bool | None = None
     is_order_right: bool | None = None
-    missing: int | None = None
-    extra: int | None = None
-    broken_element: str | None = None
+    missing_count: int | None = None
+    unneeded_count: int | None = None
+    leaf_validity: LeafValidity | None = None
+    broken_certificate: str | None = None
     broken_sha256: str | None = None
     reason: str | None = None
     path_sha256: tuple[str, ...] | None = None
-    valid_from: datetime | None = None
-    valid_until: datetime | None = None
+    valid_from_at: datetime | None = None
+    valid_until_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """A path with what is true of it on any day.
+    """A path, with the checks that do not depend on the instant.
 
-    `flaw` is what rules out that it is trusted, whatever the day. `unseen` are the places of elements that we hold and
-    that nobody saw served: what is wrong with one of them may be wrong with this edition only. `unjudged` is what could
-    not be judged, in words; null: nothing.
+    `flaw` is a reason that rules out trust at any instant: the broken certificate, its SHA-256 and why.
+    `is_flaw_certain`: it makes the chain untrusted instead of unknown. `unseen` are the positions of certificates that
+    the tables hold and that were not recorded as served: the server may have sent a renewed one instead. `unjudged`
+    says what could not be judged; None: nothing.
     """
 
-    path: tuple[Element, ...]
+    path: tuple[Certificate, ...]
     has_root: bool
     usage: tuple[Problem, ...]
     unjudged: str | None
-    missing: int | None
-    extra: int | None
-    flaw: tuple[str, str, str] | None  # element, sha256, reason
+    missing_count: int | None
+    unneeded_count: int | None
+    flaw: tuple[str, str, str] | None
     is_flaw_certain: bool
     unseen: frozenset[int] = frozenset()
 
 
-class Judged:
-    """One chain for one host; `edges` are the instants at which an outcome may change."""
+class JudgedChain:
+    """One chain for one host; `edges` are the instants at which the outcome may change."""
 
     def __init__(
         self,
@@ -89,30 +93,30 @@ class Judged:
         self._is_order_right = is_order_right
         self._fixed = fixed
         self._is_exhausted = is_exhausted
-        elements = {element.sha256: element for candidate in candidates for element in candidate.path}.values()
-        edges = {element.not_before for element in elements}
-        edges |= {_second_after(element.not_after) for element in elements}
+        paths = [certificate for candidate in candidates for certificate in candidate.path]
+        edges = {certificate.not_before for certificate in paths}
+        edges |= {_second_after(certificate.not_after) for certificate in paths}
         edges |= {since for since, _ in hash_rules()} | {common_name_ends()} if candidates else set()
         self.edges = sorted(edges)
         self._outcomes: dict[int, Outcome] = {}
 
     def at(self, instant: datetime) -> Outcome:
-        """The outcome at that instant; the same for every instant between two edges. A second counts whole."""
+        """The outcome at that instant, in whole seconds; it is the same for every instant between two edges."""
         instant = instant.replace(microsecond=0)
-        stretch = bisect_right(self.edges, instant)
-        if stretch not in self._outcomes:
-            self._outcomes[stretch] = self._fixed or self._best(instant)
-        return self._outcomes[stretch]
+        period = bisect_right(self.edges, instant)
+        if period not in self._outcomes:
+            self._outcomes[period] = self._fixed or self._best(instant)
+        return self._outcomes[period]
 
     def _best(self, instant: datetime) -> Outcome:
-        """Of the paths that were found the one with the fewest problems; another may be right that was not."""
+        """The outcome of the best path found; unknown where it fails and further paths were not tried."""
         best = min((self._outcome(candidate, instant) for candidate in self._candidates), key=_rank)
         if best.verdict == "untrusted" and self._is_exhausted and not self._leaf_problems(instant):
             return replace(best, verdict="unknown", reason=f"{best.reason}; there are more paths than were tried")
         return best
 
     def _leaf_problems(self, instant: datetime) -> list[Problem]:
-        """What is wrong with the leaf on every path to every root: its validity and its names."""
+        """Problems of the leaf that hold on every path to every root: its validity and its names."""
         leaf = self._candidates[0].path[0]
         dated = find_dated_problems((leaf,), instant, has_root=False)
         problems = [problem for problem in dated if problem.kind == "validity"]
@@ -121,7 +125,7 @@ class Judged:
         return problems
 
     def undated(self) -> Outcome:
-        """The outcome for a look whose instant is not known well enough."""
+        """The outcome for a look whose instant is not known precisely enough."""
         if self._fixed:
             return self._fixed
         known = self.at(self.edges[-1])
@@ -130,12 +134,12 @@ class Judged:
             is_path_found=known.is_path_found,
             is_order_right=known.is_order_right,
             is_key_usage_right=known.is_key_usage_right,
-            missing=known.missing,
-            extra=known.extra,
+            missing_count=known.missing_count,
+            unneeded_count=known.unneeded_count,
             path_sha256=known.path_sha256,
-            valid_from=known.valid_from,
-            valid_until=known.valid_until,
-            reason="the look is not dated well enough",
+            valid_from_at=known.valid_from_at,
+            valid_until_at=known.valid_until_at,
+            reason="the look is not dated precisely enough",
         )
 
     def _outcome(self, candidate: Candidate, instant: datetime) -> Outcome:
@@ -151,11 +155,11 @@ class Judged:
         ]
         is_flawed = candidate.flaw is not None
         if candidate.flaw is not None:
-            # What decides the verdict comes first.
+            # The problem that decides the verdict comes first.
             broken.insert(0 if candidate.is_flaw_certain or not of_leaf else len(broken), candidate.flaw)
         is_unknown = candidate.unjudged is not None or self._host is None
-        valid_from, valid_until = max(e.not_before for e in path), min(e.not_after for e in path)
-        is_ever_valid = has_root and valid_from <= valid_until
+        valid_from_at, valid_until_at = max(e.not_before for e in path), min(e.not_after for e in path)
+        is_ever_valid = has_root and valid_from_at <= valid_until_at
         verdict: Literal["trusted", "untrusted", "unknown"] = "trusted"
         if is_flawed:
             verdict = "untrusted" if candidate.is_flaw_certain or of_leaf else "unknown"
@@ -163,9 +167,9 @@ class Judged:
             verdict = "untrusted"
         elif problems or is_unknown:
             verdict = "unknown"
-        reasons = [f"{element}: {reason}" for element, _, reason in broken]
+        reasons = [f"{certificate}: {reason}" for certificate, _, reason in broken]
         if problems and not certain:
-            reasons.append("it was not recorded as served, and another edition of it may have been")
+            reasons.append("it was not recorded as served, and a renewed one may have been served")
         if candidate.unjudged is not None:
             reasons.append(candidate.unjudged)
         if self._host is None:
@@ -178,51 +182,54 @@ class Judged:
             is_key_usage_right=None if candidate.unjudged and right["usage"] else right["usage"],
             is_signature_acceptable=right["signature"],
             is_order_right=self._is_order_right,
-            missing=candidate.missing,
-            extra=candidate.extra,
-            broken_element=broken[0][0] if broken else None,
+            missing_count=candidate.missing_count,
+            unneeded_count=candidate.unneeded_count,
+            leaf_validity=_leaf_validity(path[0], instant),
+            broken_certificate=broken[0][0] if broken else None,
             broken_sha256=broken[0][1] if broken else None,
             reason="; ".join(reasons) or None,
-            path_sha256=tuple(element.sha256 for element in path) if has_root else None,
-            valid_from=valid_from if is_ever_valid else None,
-            valid_until=valid_until if is_ever_valid else None,
+            path_sha256=tuple(certificate.sha256 for certificate in path) if has_root else None,
+            valid_from_at=valid_from_at if is_ever_valid else None,
+            valid_until_at=valid_until_at if is_ever_valid else None,
         )
 
 
 class Chains:
-    """The certificates of the tables and the roots, read once; `judge` gives each chain, judged once.
+    """The certificates of the tables and the roots, each parsed once; `judge` judges each distinct chain once.
 
-    `uses_held`: the CA certificates of the tables may fill a path. Another edition of what fills it may have been
-    served, so what is wrong with ours leaves the chain unknown.
+    `uses_held`: the CA certificates of the tables may complete a path. The server may have sent a renewed one instead,
+    so that a check that fails only with such a certificate leaves the chain unknown.
     """
 
-    def __init__(self, certificates: pd.DataFrame, roots: list[Element], *, uses_held: bool) -> None:
+    def __init__(self, certificates: pd.DataFrame, roots: list[Certificate], *, uses_held: bool) -> None:
         self._ders: dict[str, bytes] = dict(zip(certificates["cert_sha256"], certificates["der"], strict=True))
-        self._elements: dict[str, Element | Unreadable] = {}
+        self._certificates: dict[str, Certificate | Unreadable] = {}
         self._signatures = Signatures()
         self._roots = Index(roots)
         self._uses_held = uses_held
         may_issue = certificates.loc[certificates["is_ca"].fillna(True).astype(bool), "cert_sha256"]
-        self._held = Index(readable(self._element(sha256) for sha256 in may_issue))
-        self._judged: dict[tuple[str, tuple[str, ...] | None, str | None], Judged] = {}
+        self._held = Index(readable(self._certificate(sha256) for sha256 in may_issue))
+        self._judged: dict[tuple[str, tuple[str, ...] | None, str | None], JudgedChain] = {}
 
-    def judge(self, leaf: str, chain: tuple[str, ...] | None, host: str | None) -> Judged:
-        """The chain as served for that host; None: not recorded as served."""
+    def judge(self, leaf: str, chain: tuple[str, ...] | None, host: str | None) -> JudgedChain:
+        """Judge the chain as served for that host; `chain` is None where it was not recorded."""
         key = (leaf, chain, host)
         if key not in self._judged:
             self._judged[key] = self._judge(leaf, chain, host)
         return self._judged[key]
 
-    def _judge(self, leaf_sha256: str, chain: tuple[str, ...] | None, host: str | None) -> Judged:
+    def _judge(self, leaf_sha256: str, chain: tuple[str, ...] | None, host: str | None) -> JudgedChain:
         if chain is None and not self._uses_held:
             return _fixed("the chain was not recorded as served", host)
         served_sha256 = chain or (leaf_sha256,)
         if len(served_sha256) > MOST_SERVED:
-            return _fixed(f"the chain has {len(served_sha256)} elements, too many to judge", host)
-        leaf = self._element(leaf_sha256)
+            return _fixed(
+                f"the chain has {len(served_sha256)} certificates, more than the {MOST_SERVED} that are judged", host
+            )
+        leaf = self._certificate(leaf_sha256)
         if isinstance(leaf, Unreadable):
             return _fixed(f"leaf: it cannot be read ({leaf.reason})", host, "leaf", leaf_sha256)
-        served = [self._element(sha256) for sha256 in served_sha256]
+        served = [self._certificate(sha256) for sha256 in served_sha256]
         order = self._is_in_order(served) if chain else None
         offered = Index(readable(served[1:]))
         search = find_paths(leaf, self._roots, offered, self._signatures)
@@ -234,15 +241,17 @@ class Chains:
         candidates = [self._with_root(path, chain, is_completed=is_completed) for path in search.paths]
         if not candidates:
             candidates = [self._without_root(leaf, search, served)]
-        return Judged(candidates, host, is_order_right=order, is_exhausted=search.is_exhausted)
+        return JudgedChain(candidates, host, is_order_right=order, is_exhausted=search.is_exhausted)
 
-    def _with_root(self, path: tuple[Element, ...], served: tuple[str, ...] | None, *, is_completed: bool) -> Candidate:
+    def _with_root(
+        self, path: tuple[Certificate, ...], served: tuple[str, ...] | None, *, is_completed: bool
+    ) -> Candidate:
         usage, unjudged = find_usage_problems(path, has_root=True)
-        absent = [element for element in path[1:-1] if element.sha256 not in (served or ())]
-        unseen = frozenset(path.index(element) for element in absent if self._uses_held)
+        absent = [certificate for certificate in path[1:-1] if certificate.sha256 not in (served or ())]
+        unseen = frozenset(path.index(certificate) for certificate in absent if self._uses_held)
         if served is None:
             return Candidate(path, True, tuple(usage), unjudged, None, None, None, True, unseen)
-        on_path = {element.sha256 for element in path}
+        on_path = {certificate.sha256 for certificate in path}
         flaw = None
         if is_completed and absent:
             name = title(path.index(absent[0]), len(path), has_root=True)
@@ -250,65 +259,75 @@ class Chains:
         needed = len({sha256 for sha256 in served if sha256 in on_path})
         return Candidate(path, True, tuple(usage), unjudged, len(absent), len(served) - needed, flaw, True, unseen)
 
-    def _without_root(self, leaf: Element, search: Search, served: list[Element | Unreadable]) -> Candidate:
-        """The longest stretch that the search came along, with why it ended there."""
+    def _without_root(self, leaf: Certificate, search: Search, served: list[Certificate | Unreadable]) -> Candidate:
+        """The longest path that the search reached, and why it ended there."""
         ends = sorted(search.dead_ends, key=lambda end: (end.is_forged, -len(end.path)))
-        is_forged = bool(ends) and ends[0].is_forged  # then every branch is
+        is_forged = bool(ends) and ends[0].is_forged  # then every path is
         path = ends[0].path if ends else (leaf,)
         usage, unjudged = find_usage_problems(path, has_root=False)
         position = len(path) - 1
         name, sha256 = title(position, len(path), has_root=False), path[-1].sha256
-        unread = [(number, element) for number, element in enumerate(served) if isinstance(element, Unreadable)]
+        unread = [(number, one) for number, one in enumerate(served, start=1) if isinstance(one, Unreadable)]
         if search.is_exhausted:
-            flaw, is_certain = (name, sha256, "the search for its issuer was given up, there are too many"), False
+            flaw, is_certain = (
+                (name, sha256, "the search for its issuer reached its limit: there are too many candidates"),
+                False,
+            )
         elif unread:
-            number, element = unread[0]
-            flaw = (f"served certificate {number + 1}", element.sha256, f"it cannot be read ({element.reason})")
+            number, unreadable = unread[0]
+            flaw = (f"served certificate {number}", unreadable.sha256, f"it cannot be read ({unreadable.reason})")
             is_certain = False
         else:
             flaw, is_certain = (name, sha256, ends[0].reason if ends else "it was not searched"), is_forged
         return Candidate(path, False, tuple(usage), unjudged, None, None, flaw, is_certain)
 
-    def _element(self, sha256: str) -> Element | Unreadable:
-        if sha256 not in self._elements:
+    def _certificate(self, sha256: str) -> Certificate | Unreadable:
+        if sha256 not in self._certificates:
             der = self._ders.get(sha256)
-            known = Unreadable(sha256, "its bytes are not in the tables") if not der else read_element(der)
-            self._elements[sha256] = known
-        return self._elements[sha256]
+            known = Unreadable(sha256, "its bytes are not in the tables") if not der else read_certificate(der)
+            self._certificates[sha256] = known
+        return self._certificates[sha256]
 
-    def _is_in_order(self, served: list[Element | Unreadable]) -> bool | None:
+    def _is_in_order(self, served: list[Certificate | Unreadable]) -> bool | None:
         """RFC 8446, section 4.4.2, and RFC 5246, section 7.4.2: each certificate certifies the one before."""
-        elements = readable(served)
-        if len(elements) < len(served):
+        certificates = readable(served)
+        if len(certificates) < len(served):
             return None
-        for child, issuer in pairwise(elements):
+        for child, issuer in pairwise(certificates):
             if child.issuer != issuer.subject or not self._signatures.check(child, issuer):
                 return False
-        return len({element.sha256 for element in elements}) == len(elements)
+        return len({certificate.sha256 for certificate in certificates}) == len(certificates)
 
 
 class _Both(Index):
-    """Two indexes as one, the first one's issuers first."""
+    """Two indexes combined; issuers from the first come first."""
 
     def __init__(self, first: Index, second: Index) -> None:
         self._parts = (first, second)
 
-    def issuers(self, child: Element) -> list[Element]:
+    def issuers(self, child: Certificate) -> list[Certificate]:
         found = {issuer.sha256: issuer for part in self._parts for issuer in part.issuers(child)}
         return list(found.values())
 
 
-def _fixed(reason: str, host: str | None, element: str | None = None, sha256: str | None = None) -> Judged:
-    outcome = Outcome("unknown", reason=reason, broken_element=element, broken_sha256=sha256)
-    return Judged([], host, fixed=outcome)
+def _fixed(reason: str, host: str | None, broken: str | None = None, sha256: str | None = None) -> JudgedChain:
+    """A chain whose outcome does not depend on the instant."""
+    outcome = Outcome("unknown", reason=reason, broken_certificate=broken, broken_sha256=sha256)
+    return JudgedChain([], host, fixed=outcome)
 
 
 def _rank(outcome: Outcome) -> tuple[int, int]:
-    """Trusted before anything else, then the fewest things wrong; the first of equals stands."""
+    """Sort key of outcomes: by verdict, then by the number of reasons."""
     return (
         {"trusted": 0, "unknown": 1, "untrusted": 2}[outcome.verdict],
         outcome.reason.count("; ") if outcome.reason else 0,
     )
+
+
+def _leaf_validity(leaf: Certificate, instant: datetime) -> LeafValidity:
+    if instant < leaf.not_before:
+        return "not_yet_valid"
+    return "expired" if instant > leaf.not_after else "valid"
 
 
 def _second_after(instant: datetime) -> datetime:

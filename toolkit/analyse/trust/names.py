@@ -1,4 +1,4 @@
-"""Names: does a certificate name the host that was asked for, and may its CA name it at all?"""
+"""Names: whether a certificate names a host, and whether the CAs above may issue for its names."""
 
 import ipaddress
 import re
@@ -9,49 +9,49 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from toolkit.analyse.host_names import comparable, compared_host, names_for
-from toolkit.analyse.trust.elements import Element, Name, comparable_name
+from toolkit.analyse.trust.certificates import Certificate, Name, comparable_name
 
 _COMPARED = (x509.DNSName, x509.IPAddress, x509.DirectoryName, x509.RFC822Name, x509.UniformResourceIdentifier)
 _URI_HOST = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:[^@/?#]*@)?([^:/?#]+)")
 
 MOST_COMPARISONS: Final = 1 << 20
-"""Names × constraints of one chain, beyond which nobody compares them (OpenSSL gives up there too)."""
+"""Most comparisons of names with constraints in one path; OpenSSL has the same limit."""
 
 
-def match_host(element: Element, host: str) -> Literal["san", "cn"] | None:
+def match_host(certificate: Certificate, host: str) -> Literal["san", "cn"] | None:
     """Where the certificate names the host (`host_names`): in the subjectAltName, in the common name, or nowhere.
 
     An address matches an iPAddress only, a name a dNSName. The common name counts where there is no dNSName (RFC 6125,
     section 6.4.4; no longer in RFC 9525: whether it may still count is the caller's to say).
     """
-    wanted, names = names_for(host), element.names or ()
+    wanted, names = names_for(host), certificate.names or ()
     if compared_host(host)[1]:
         return "san" if any(isinstance(name, x509.IPAddress) and str(name.value) in wanted for name in names) else None
     dns_names = [name.value for name in names if isinstance(name, x509.DNSName)]
     if any(comparable(name) in wanted for name in dns_names):
         return "san"
-    if not dns_names and any(comparable(name) in wanted for name in element.common_names):
+    if not dns_names and any(comparable(name) in wanted for name in certificate.common_names):
         return "cn"
     return None
 
 
-def find_forbidden_name(path: tuple[Element, ...]) -> tuple[Element, str] | Literal["unjudged"] | None:
-    """The first element of a path (leaf first) with a name that a CA above it may not give, and why.
+def find_forbidden_name(path: tuple[Certificate, ...]) -> tuple[Certificate, str] | Literal["unjudged"] | None:
+    """The first certificate of a path (leaf first) with a name that a CA above it may not give, and why.
 
-    RFC 5280, section 4.2.1.10: names of each element against the constraints of every one above, self-issued
+    RFC 5280, section 4.2.1.10: names of each certificate against the constraints of every one above, self-issued
     intermediates aside. `unjudged`: a constrained name of a kind that is not compared here (otherName, …), constraints
     with a minimum or maximum, or too many names.
     """
     comparisons = 0
-    for depth, element in enumerate(path):
-        if depth and element.is_self_issued:
+    for depth, certificate in enumerate(path):
+        if depth and certificate.is_self_issued:
             continue
         above = [issuer.constraints for issuer in path[depth + 1 :] if issuer.constraints is not None]
         if not above:
             continue
         if any(issuer.has_bounded_constraints for issuer in path[depth + 1 :]):
             return "unjudged"
-        for name in _names_of(element, is_leaf=depth == 0):
+        for name in _names_of(certificate, is_leaf=depth == 0):
             for constraints in above:
                 comparisons += len(constraints.permitted_subtrees or ()) + len(constraints.excluded_subtrees or ())
                 if comparisons > MOST_COMPARISONS:
@@ -60,22 +60,22 @@ def find_forbidden_name(path: tuple[Element, ...]) -> tuple[Element, str] | Lite
                 if verdict == "unjudged":
                     return "unjudged"
                 if verdict is not None:
-                    return element, verdict
+                    return certificate, verdict
     return None
 
 
-def _names_of(element: Element, *, is_leaf: bool) -> Iterator[x509.GeneralName]:
+def _names_of(certificate: Certificate, *, is_leaf: bool) -> Iterator[x509.GeneralName]:
     """What constraints apply to: the subject, the alternative names, and a common name that stands for them."""
-    names = element.names or ()
-    if element.subject:
-        yield x509.DirectoryName(element.subject_name)
+    names = certificate.names or ()
+    if certificate.subject:
+        yield x509.DirectoryName(certificate.subject_name)
     yield from names
     if not any(isinstance(name, x509.RFC822Name) for name in names):
-        for attribute in element.subject_name.get_attributes_for_oid(NameOID.EMAIL_ADDRESS):
+        for attribute in certificate.subject_name.get_attributes_for_oid(NameOID.EMAIL_ADDRESS):
             if isinstance(attribute.value, str) and attribute.value.isascii():
                 yield x509.RFC822Name(attribute.value)
     if is_leaf and not any(isinstance(name, x509.DNSName) for name in names):
-        for common_name in element.common_names:
+        for common_name in certificate.common_names:
             if common_name.isascii() and "." in common_name and " " not in common_name:
                 yield x509.DNSName(common_name)
 

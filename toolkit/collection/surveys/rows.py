@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from toolkit.collection.last_resort import read_certificate
+from toolkit.collection.rows import TOOL
 from toolkit.collection.surveys.address import AddressSurvey
 from toolkit.collection.surveys.elimination import Elimination, Result
 from toolkit.collection.surveys.runner import Surveyed
@@ -23,6 +24,7 @@ def support_rows(surveyed: Surveyed, *, round_: str, observed_at: object) -> lis
         "observed_at": observed_at,
         "date_basis": "observed",
         "round": round_,
+        "tool": TOOL,
         "service": surveyed.target.service,
         "address": surveyed.address or None,
     }

@@ -1,7 +1,7 @@
-"""One certificate of a chain, as path validation needs it: the facts of RFC 5280 that the tables do not hold.
+"""Certificates for path validation: the facts of RFC 5280 that the tables do not hold.
 
-Parsed with `cryptography`, which refuses some odd certificates whole; what it refuses is an element that cannot be
-judged, and says why. Signatures are verified here and nowhere else.
+Parsed with `cryptography`, which refuses some odd certificates; such a certificate is `Unreadable`, with the reason.
+Signatures are verified here and nowhere else.
 """
 
 import hashlib
@@ -21,16 +21,16 @@ from toolkit.certificates.der import BITS, OID, SEQUENCE, BrokenError, Der
 from toolkit.reference.algorithms import EC
 
 Name = tuple[frozenset[tuple[str, str]], ...]
-"""A distinguished name in a form that compares as RFC 5280, section 7.1 wants: case and runs of spaces do not count."""
+"""A distinguished name in a comparable form: case and runs of spaces are ignored (RFC 5280, section 7.1)."""
 
 _NETSCAPE_TYPE: Final = x509.ObjectIdentifier("2.16.840.1.113730.1.1")
 _PROXY: Final = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.14")  # RFC 3820, section 3.8
 _ADDRESSES: Final = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.7")  # RFC 3779, section 2.2.1
 _NUMBERS: Final = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.8")  # RFC 3779, section 3.2.1
 
-# What is processed here, so that it may be critical (RFC 5280, section 4.2): the list of `X509_supported_extension` in
-# OpenSSL. Key identifiers and issuerAltName are not on it: RFC 5280 wants them non-critical, and a client refuses them
-# otherwise. Policies and CRL distribution points are read, and not asked about.
+# Extensions that are processed here and may therefore be critical (RFC 5280, section 4.2): the list of OpenSSL's
+# `X509_supported_extension`. Key identifiers and issuerAltName are not on it: RFC 5280 requires them to be
+# non-critical, and clients refuse them otherwise. Policies and CRL distribution points are accepted and not evaluated.
 _PROCESSED: Final = frozenset(
     {
         ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE, ExtensionOID.EXTENDED_KEY_USAGE,
@@ -41,11 +41,11 @@ _PROCESSED: Final = frozenset(
 )  # fmt: skip
 
 _NETSCAPE_SERVER: Final = 0x40
-"""The bit of a netscape-cert-type that allows an SSL server (Netscape Certificate Extensions, 1999)."""
+"""The bit of netscape-cert-type that allows an SSL server (Netscape Certificate Extensions, 1999)."""
 
 _VERSION: Final = 0xA0  # context tag of RFC 5280, section 4.1
 
-# Server-gated cryptography, which stood for serverAuth in certificates of the 1990s and 2000s (Netscape, Microsoft).
+# serverAuth, and its predecessor server-gated cryptography of the 1990s and 2000s (Netscape, Microsoft).
 _SERVER_PURPOSES: Final = frozenset(
     {ExtendedKeyUsageOID.SERVER_AUTH.dotted_string, "2.16.840.1.113730.4.1", "1.3.6.1.4.1.311.10.3.3"}
 )
@@ -55,19 +55,20 @@ _REFUSALS = (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGen
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Element:
-    """A certificate that was read. `is_ca` and `path_length` are null without basicConstraints (RFC 5280, 4.2.1.9).
+class Certificate:
+    """A parsed certificate. `is_ca` and `path_length` are null without basicConstraints (RFC 5280, section 4.2.1.9).
 
-    `may_sign` and `may_serve` (keyUsage) and `is_for_servers` (extendedKeyUsage) are null where the extension is
-    absent, which allows everything; so is `is_netscape_server` (netscape-cert-type). `unknown_critical` are the OIDs of
-    critical extensions that are not processed here. `issuer_id_name` is the issuer of the issuer by the
-    authorityKeyIdentifier (null: it does not name one). `has_explicit_curve`: the key writes its curve out instead of
-    naming it (RFC 5480, section 2.1.1, forbids that). `has_bounded_constraints`: its name constraints have a minimum or
-    maximum (RFC 5280, section 4.2.1.10, forbids that). `has_resources`: it lists addresses or AS numbers (RFC 3779).
+    `may_sign` and `may_serve` (keyUsage), `is_for_servers` (extendedKeyUsage) and `is_netscape_server`
+    (netscape-cert-type) are null where the extension is absent, which allows every use. `unknown_critical` are the
+    OIDs of critical extensions that are not processed here. `issuer_id_name` is the issuer's own issuer according to
+    the authorityKeyIdentifier (null: not named). `has_explicit_curve`: the key spells out its curve parameters instead
+    of naming the curve (forbidden by RFC 5480, section 2.1.1). `has_bounded_constraints`: its name constraints have a
+    minimum or maximum (forbidden by RFC 5280, section 4.2.1.10). `has_resources`: it lists addresses or AS numbers
+    (RFC 3779).
     """
 
     sha256: str
-    certificate: x509.Certificate
+    parsed: x509.Certificate
     subject: Name
     subject_name: x509.Name
     issuer: Name
@@ -103,7 +104,7 @@ class Element:
 
     @property
     def is_anchor(self) -> bool:
-        """Self-issued, and its authorityKeyIdentifier means no other certificate: it may end a path."""
+        """Self-issued, and its authorityKeyIdentifier does not name another certificate: a path may end here."""
         return self.is_self_issued and may_have_issued(self, self)
 
 
@@ -115,21 +116,21 @@ class Unreadable:
     reason: str
 
 
-def read_element(der: bytes) -> Element | Unreadable:
-    """The certificate in those bytes."""
+def read_certificate(der: bytes) -> Certificate | Unreadable:
+    """Parse DER; `Unreadable` where `cryptography` refuses it."""
     sha256 = hashlib.sha256(der).hexdigest()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about odd serial numbers and country codes, which are no reason to stop
+            warnings.simplefilter("ignore")  # odd serial numbers and country codes are acceptable
             return _read(x509.load_der_x509_certificate(der), sha256)
     except _REFUSALS as error:
         return Unreadable(sha256, str(error) or type(error).__name__)
 
 
-def may_have_issued(child: Element, issuer: Element) -> bool:
-    """Whether the child's authorityKeyIdentifier fits the issuer (RFC 5280, section 4.2.1.1): key, number and issuer.
+def may_have_issued(child: Certificate, issuer: Certificate) -> bool:
+    """Whether the child's authorityKeyIdentifier matches the issuer: key identifier, serial number and issuer name.
 
-    What either of the two does not say fits.
+    RFC 5280, section 4.2.1.1. A part that either certificate lacks is not compared.
     """
     if child.issuer_key_id is not None and issuer.key_id is not None and child.issuer_key_id != issuer.key_id:
         return False
@@ -138,29 +139,29 @@ def may_have_issued(child: Element, issuer: Element) -> bool:
     return child.issuer_id_name is None or child.issuer_id_name == issuer.issuer
 
 
-def is_signed_by(child: Element, issuer: Element) -> bool | None:
-    """Whether the issuer's key made the child's signature; null: an algorithm that `cryptography` does not do."""
-    certificate = child.certificate
-    signature, signed = certificate.signature, certificate.tbs_certificate_bytes
+def is_signed_by(child: Certificate, issuer: Certificate) -> bool | None:
+    """Whether the issuer's key made the child's signature; null: `cryptography` does not support the algorithm."""
+    parsed = child.parsed
+    signature, signed = parsed.signature, parsed.tbs_certificate_bytes
     try:
-        key = issuer.certificate.public_key()
+        key = issuer.parsed.public_key()
         if isinstance(key, rsa.RSAPublicKey):
-            scheme = certificate.signature_algorithm_parameters
-            digest = certificate.signature_hash_algorithm
+            scheme = parsed.signature_algorithm_parameters
+            digest = parsed.signature_hash_algorithm
             if digest is None or scheme is None or isinstance(scheme, ec.ECDSA):
                 return False
             key.verify(signature, signed, scheme, digest)
         elif isinstance(key, ec.EllipticCurvePublicKey):
-            scheme = certificate.signature_algorithm_parameters
+            scheme = parsed.signature_algorithm_parameters
             if not isinstance(scheme, ec.ECDSA):
                 return False
             key.verify(signature, signed, scheme)
         elif isinstance(key, dsa.DSAPublicKey):
-            digest = certificate.signature_hash_algorithm
+            digest = parsed.signature_hash_algorithm
             if digest is None:
                 return False
             key.verify(signature, signed, digest)
-        elif hasattr(key, "verify"):  # Ed25519, Ed448, ML-DSA: the key says it all
+        elif hasattr(key, "verify"):  # Ed25519, Ed448, ML-DSA: the key determines the scheme
             key.verify(signature, signed)
         else:
             return False
@@ -171,8 +172,8 @@ def is_signed_by(child: Element, issuer: Element) -> bool | None:
     return True
 
 
-def _read(certificate: x509.Certificate, sha256: str) -> Element:
-    found = {extension.oid: extension for extension in certificate.extensions}
+def _read(parsed: x509.Certificate, sha256: str) -> Certificate:
+    found = {extension.oid: extension for extension in parsed.extensions}
     values = {oid: extension.value for oid, extension in found.items()}
     basic = values.get(ExtensionOID.BASIC_CONSTRAINTS)
     usage = values.get(ExtensionOID.KEY_USAGE)
@@ -181,17 +182,17 @@ def _read(certificate: x509.Certificate, sha256: str) -> Element:
     issuer_id = values.get(ExtensionOID.AUTHORITY_KEY_IDENTIFIER)
     names = values.get(ExtensionOID.SUBJECT_ALTERNATIVE_NAME)
     constraints = values.get(ExtensionOID.NAME_CONSTRAINTS)
-    subject = certificate.subject
-    return Element(
+    subject = parsed.subject
+    return Certificate(
         sha256=sha256,
-        certificate=certificate,
+        parsed=parsed,
         subject=comparable_name(subject),
         subject_name=subject,
-        issuer=comparable_name(certificate.issuer),
-        not_before=certificate.not_valid_before_utc,
-        not_after=certificate.not_valid_after_utc,
-        version=certificate.version.value,
-        key=_spki(certificate),
+        issuer=comparable_name(parsed.issuer),
+        not_before=parsed.not_valid_before_utc,
+        not_after=parsed.not_valid_after_utc,
+        version=parsed.version.value,
+        key=_spki(parsed),
         is_ca=basic.ca if isinstance(basic, x509.BasicConstraints) else None,
         path_length=basic.path_length if isinstance(basic, x509.BasicConstraints) else None,
         may_sign=usage.key_cert_sign if isinstance(usage, x509.KeyUsage) else None,
@@ -209,35 +210,35 @@ def _read(certificate: x509.Certificate, sha256: str) -> Element:
         if isinstance(issuer_id, x509.AuthorityKeyIdentifier)
         else None,
         issuer_id_name=_first_directory_name(issuer_id) if isinstance(issuer_id, x509.AuthorityKeyIdentifier) else None,
-        serial=certificate.serial_number,
+        serial=parsed.serial_number,
         names=tuple(names) if isinstance(names, x509.SubjectAlternativeName) else None,
         common_names=tuple(str(attribute.value) for attribute in subject.get_attributes_for_oid(NameOID.COMMON_NAME)),
         constraints=constraints if isinstance(constraints, x509.NameConstraints) else None,
-        # `cryptography` reads over them, so that its own encoding of the constraints differs from the one given.
+        # `cryptography` ignores minimum and maximum, so that its own encoding of the constraints differs.
         has_bounded_constraints=isinstance(constraints, x509.NameConstraints)
-        and constraints.public_bytes() not in certificate.tbs_certificate_bytes,
+        and constraints.public_bytes() not in parsed.tbs_certificate_bytes,
         unknown_critical=tuple(
             oid.dotted_string for oid, extension in found.items() if extension.critical and oid not in _PROCESSED
         ),
-        has_explicit_curve=_has_explicit_curve(certificate),
+        has_explicit_curve=_has_explicit_curve(parsed),
         has_resources=_ADDRESSES in found or _NUMBERS in found,
-        hash_name=_hash_name(certificate),
+        hash_name=_hash_name(parsed),
     )
 
 
 def _is_netscape_server(extension: x509.ExtensionType | None) -> bool | None:
-    """Whether a netscape-cert-type allows a server; null without one."""
+    """Whether netscape-cert-type allows a server; null without the extension."""
     if not isinstance(extension, x509.UnrecognizedExtension):
         return None
     flags = Der(extension.value).take(BITS).content()[1:2]
     return bool(flags and flags[0] & _NETSCAPE_SERVER)
 
 
-def _has_explicit_curve(certificate: x509.Certificate) -> bool:
-    """Whether the parameters of an EC key are a SEQUENCE (RFC 3279, section 2.3.5), not the name of a curve."""
-    if certificate.public_key_algorithm_oid.dotted_string != EC:
+def _has_explicit_curve(parsed: x509.Certificate) -> bool:
+    """Whether the parameters of an EC key are a SEQUENCE (RFC 3279, section 2.3.5) instead of the OID of a curve."""
+    if parsed.public_key_algorithm_oid.dotted_string != EC:
         return False
-    signed = Der(certificate.tbs_certificate_bytes).take(SEQUENCE)
+    signed = Der(parsed.tbs_certificate_bytes).take(SEQUENCE)
     if signed.peek() == _VERSION:
         signed.take()
     for _ in ("serialNumber", "signature", "issuer", "validity", "subject"):
@@ -248,31 +249,31 @@ def _has_explicit_curve(certificate: x509.Certificate) -> bool:
 
 
 def _first_directory_name(issuer_id: x509.AuthorityKeyIdentifier) -> Name | None:
-    """The issuer of the issuer, which an authorityKeyIdentifier may name beside its serial number."""
+    """The issuer's own issuer, which an authorityKeyIdentifier may name together with the serial number."""
     named = (name for name in issuer_id.authority_cert_issuer or () if isinstance(name, x509.DirectoryName))
     first = next(named, None)
     return None if first is None else comparable_name(first.value)
 
 
-def _spki(certificate: x509.Certificate) -> bytes:
-    """The key as bytes that are equal for equal keys; the certificate's own where `cryptography` knows no such key."""
+def _spki(parsed: x509.Certificate) -> bytes:
+    """Bytes that are equal for equal keys; the certificate's fingerprint where `cryptography` cannot load the key."""
     try:
-        return certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return parsed.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     except (UnsupportedAlgorithm, ValueError):
-        return certificate.fingerprint(SHA256())
+        return parsed.fingerprint(SHA256())
 
 
-def _hash_name(certificate: x509.Certificate) -> str | None:
-    """SHA256, SHA1, MD5, …; null where the scheme has no separate hash, or it is not known."""
+def _hash_name(parsed: x509.Certificate) -> str | None:
+    """SHA256, SHA1, MD5, …; null where the scheme has no separate hash or is unknown."""
     try:
-        digest = certificate.signature_hash_algorithm
+        digest = parsed.signature_hash_algorithm
     except UnsupportedAlgorithm:
-        return "MD2" if certificate.signature_algorithm_oid.dotted_string == "1.2.840.113549.1.1.2" else None
+        return "MD2" if parsed.signature_algorithm_oid.dotted_string == "1.2.840.113549.1.1.2" else None
     return digest.name.upper().replace("-", "") if digest else None
 
 
 def comparable_name(name: x509.Name) -> Name:
-    """The name in the form that compares."""
+    """The name in the comparable form `Name`."""
     return tuple(
         frozenset((attribute.oid.dotted_string, _folded(attribute.value)) for attribute in rdn) for rdn in name.rdns
     )

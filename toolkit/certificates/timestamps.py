@@ -1,0 +1,48 @@
+"""Signed certificate timestamps inside a certificate (RFC 6962, section 3.3)."""
+
+import base64
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
+
+from toolkit.certificates.der import OCTETS, BrokenError, Der
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_AFTER_YEAR_9999: Final = 253_402_300_800_000
+_SHORTEST: Final = 41
+
+
+class Timestamp(NamedTuple):
+    """A log, by its identifier, and when it was given the certificate."""
+
+    log_id: bytes
+    at: datetime
+
+    def __str__(self) -> str:
+        instant = self.at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return f"{base64.b64encode(self.log_id).decode('ascii')} {instant}"
+
+
+def read_timestamps(value: Der) -> list[Timestamp]:
+    """The timestamps of version 1 in the extension, in their order.
+
+    They are a list of lists of bytes, each with its length in two bytes. One of version 1 has the version, 32 bytes
+    that name the log, and milliseconds since 1970 in eight.
+    """
+    listed = value.take(OCTETS).content()
+    if int.from_bytes(listed[:2], "big") != len(listed) - 2:
+        raise BrokenError("their length is wrong")
+    return list(_split(listed))
+
+
+def _split(listed: bytes) -> Iterator[Timestamp]:
+    at = 2
+    while at < len(listed):
+        begin, at = at + 2, at + 2 + int.from_bytes(listed[at : at + 2], "big")
+        if at > len(listed) or at - begin < _SHORTEST:
+            raise BrokenError("cut short")
+        if listed[begin] == 0:
+            milliseconds = int.from_bytes(listed[begin + 33 : begin + 41], "big")
+            if milliseconds >= _AFTER_YEAR_9999:
+                raise BrokenError("one lies after year 9999")
+            yield Timestamp(listed[begin + 1 : begin + 33], _EPOCH + timedelta(milliseconds=milliseconds))
