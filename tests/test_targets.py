@@ -47,7 +47,7 @@ def test_what_is_a_target(text: str, service: str, server_name: str | None) -> N
     ("text", "message"),
     [
         ("mx.test", "name a port or a scheme, such as mx.test:25 or smtp://mx.test"),
-        ("mx.test:4433", "port 4433 does not tell the protocol; write smtp://mx.test:4433"),
+        ("mx.test:4433", "port 4433 does not imply a protocol; write smtp://mx.test:4433"),
         ("google-mail", "is a preset; name one of its services: smtp://aspmx.l.google.com:25, "),
         ("gopher://mx.test", "unknown scheme 'gopher'"),
         ("mx.test:0", "'0' is not a port"),
@@ -169,7 +169,7 @@ def test_no_target_is_an_error(targets: list[str]) -> None:
 
 
 def test_what_is_neither_text_nor_target_is_an_error() -> None:
-    with pytest.raises(UsageError, match="5 is not a target"):
+    with pytest.raises(UsageError, match="or preset, not int"):
         expand_targets([5])  # type: ignore[list-item]  # that is the point
 
 

@@ -7,14 +7,14 @@ because the lab names services and the collector asks them.
 import ipaddress
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Final
 
 import idna
 
 from toolkit.errors import UsageError
-from toolkit.text import for_html, for_terminal
+from toolkit.text import did_you_mean, for_html, for_terminal
 
 PORTS: Final = {
     "smtp": 25,
@@ -153,6 +153,8 @@ def parse_target(text: str, *, connect_to: str | None = None) -> Target:
     >>> toolkit.parse_target("mx.lab.test:25", connect_to="127.0.0.1:2525")
     Target('smtp://mx.lab.test:25', connect_to=('127.0.0.1', 2525), source='lab')
     """
+    if not isinstance(text, str):
+        raise UsageError(f"parse_target takes text such as smtp://smtp.gmail.com:587, not {type(text).__name__}.")
     if text.strip() in PRESETS:
         raise UsageError(f"{text!r} is a preset; name one of its services: {', '.join(PRESETS[text.strip()])}.")
     scheme, separator, rest = text.strip().partition("://")
@@ -160,19 +162,24 @@ def parse_target(text: str, *, connect_to: str | None = None) -> Target:
         scheme, rest = "", text.strip()
     scheme = scheme.lower()
     if scheme and scheme not in PORTS:
-        raise UsageError(f"{text!r}: unknown scheme {scheme!r}. Known: {', '.join(PORTS)}.")
+        raise UsageError(
+            f"{text!r}: unknown scheme {scheme!r}.{did_you_mean(scheme, PORTS)} Known: {', '.join(PORTS)}."
+        )
     host, port = _split_port(rest.rstrip("/"), text)
     if not scheme:
         if port is None:
-            raise UsageError(f"{text!r}: name a port or a scheme, such as {rest}:25 or smtp://{rest}.")
+            hint = did_you_mean(rest, PRESETS)
+            raise UsageError(f"{text!r}: name a port or a scheme, such as {rest}:25 or smtp://{rest}.{hint}")
         if port not in SCHEMES_OF_PORTS:
-            raise UsageError(f"{text!r}: port {port} does not tell the protocol; write smtp://{rest}, tls://{rest}, ….")
+            raise UsageError(f"{text!r}: port {port} does not imply a protocol; write smtp://{rest}, tls://{rest}, ….")
         scheme = SCHEMES_OF_PORTS[port]
     host, is_address = _checked_host(host, text)
     source = "lab" if host.endswith(LAB_DOMAIN) else "live"
     target = Target(scheme, host, PORTS[scheme] if port is None else port, None if is_address else host, None, source)
     if connect_to is None:
         return target
+    if not isinstance(connect_to, str):
+        raise UsageError(f"connect_to is text, host:port, not {type(connect_to).__name__}.")
     dialled, dialled_port = _split_port(connect_to, connect_to)
     if dialled_port is None:
         raise UsageError(f"connect_to={connect_to!r}: write host:port.")
@@ -192,7 +199,7 @@ def expand_targets(
         if isinstance(item, Target | MailDomain):
             expanded[item] = None
         elif not isinstance(item, str):
-            raise UsageError(f"{item!r} is not a target: write a service URL, host:port or a preset.")
+            raise UsageError(f"A target is a service URL, host:port, mx:domain or preset, not {type(item).__name__}.")
         elif item in PRESETS:
             expanded.update(dict.fromkeys(parse_target(service) for service in PRESETS[item]))
         elif item.startswith("mx:"):
@@ -202,6 +209,20 @@ def expand_targets(
     if not expanded:
         raise UsageError("No target given: name at least one, such as smtp://smtp.gmail.com:587 or google-mail.")
     return list(expanded)
+
+
+def service_names(services: str | Target | Iterable[str | Target] | None) -> set[str] | None:
+    """The full names (`smtp://host:25`) of the services that limit a selection; null: no limit.
+
+    Raises `UsageError` for anything but text, a `Target`, or several of them.
+    """
+    if services is None:
+        return None
+    listed = [services] if isinstance(services, str | Target) else services
+    named = list(listed) if isinstance(listed, Iterable) else [listed]
+    if not all(isinstance(one, str | Target) for one in named):
+        raise UsageError("services: give names such as smtp://smtp.gmail.com:587, or targets.")
+    return {str(one) for one in named}
 
 
 def _parse_mail_domain(text: str) -> MailDomain:
