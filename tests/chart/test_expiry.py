@@ -176,7 +176,7 @@ def test_grouped_by_service_one_with_several_rows_has_a_heading() -> None:
 
 def test_another_grouping_is_an_error() -> None:
     with pytest.raises(UsageError, match="by='colour'"):
-        plot_expiry(frame(*GROUPED), by="colour")  # type: ignore[arg-type]  # it is the point
+        plot_expiry(frame(*GROUPED), by="colour")  # type: ignore[arg-type]  # what is tested
 
 
 @pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE.keys())
