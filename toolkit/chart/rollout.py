@@ -31,7 +31,7 @@ def plot_rollout(
 ) -> Axes:
     """Draw a row per address (and backend), with a mark for each look that showed the old or the new certificate.
 
-    `frame` is the table `observations`, or the log of a lab's servers (`observed_at` or `served_at`, and `machine`).
+    `frame` is the table `observations`, or the log of a lab's servers (`observed_at` or `served_at`, and `backend`).
     `rotation` is one row of `describe_rotations` as a frame; it selects service, server name and both certificates.
     `margin_days` is the time that is drawn before and after the certain bounds (default: three quarters of the time
     between them, at least two days).
@@ -94,7 +94,7 @@ def plot_rollout(
 
 
 def _named(looks: pd.DataFrame) -> pd.Series:
-    keys = [name for name in ("address", "machine") if name in looks]
+    keys = [name for name in ("address", "backend") if name in looks]
     ordered = looks.sort_values(keys)
     return ordered.groupby(keys, dropna=False, sort=False).ngroup().reindex(looks.index)
 
@@ -102,7 +102,7 @@ def _named(looks: pd.DataFrame) -> pd.Series:
 def _label(look: dict[Any, Any]) -> str:
     address = look.get("address")
     shown = "address not known" if pd.isna(address) else canvas.label(address)
-    return shown if pd.isna(look.get("machine")) else f"{shown}  machine {look['machine']}"
+    return shown if pd.isna(look.get("backend")) else f"{shown}  backend {look['backend']}"
 
 
 def _draw_looks(ax: Axes, looks: pd.DataFrame, old: str) -> list[Line2D]:
