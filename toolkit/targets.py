@@ -7,14 +7,17 @@ because the lab names services and the collector asks them.
 import ipaddress
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeAlias, Union
 
 import idna
 
 from toolkit.errors import UsageError
 from toolkit.text import did_you_mean, for_html, for_terminal
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PORTS: Final = {
     "smtp": 25,
@@ -138,6 +141,10 @@ class MailDomain:
         return f"mx:{self.name}"
 
 
+Targets: TypeAlias = Union[str, Target, MailDomain, Iterable[str | Target | MailDomain], "pd.DataFrame"]
+"""What `expand_targets` takes: one target, any iterable of targets (a Series as well), or a frame."""
+
+
 def parse_target(text: str, *, connect_to: str | None = None) -> Target:
     """The target that `text` names: `smtp://host:25`, `https://host`, `host:993`, `[::1]:443`.
 
@@ -186,29 +193,84 @@ def parse_target(text: str, *, connect_to: str | None = None) -> Target:
     return replace(target, connect_to=(_checked_host(dialled, connect_to)[0], dialled_port))
 
 
-def expand_targets(
-    targets: str | Target | MailDomain | Sequence[str | Target | MailDomain],
-) -> list[Target | MailDomain]:
-    """Every target that the list names, presets written out, repeats dropped, in order; `mx:` stays a domain.
+def expand_targets(targets: Targets) -> list[Target | MailDomain]:
+    """Every target named, with presets replaced by their services, without repeats, in order; `mx:` stays a domain.
 
-    Raises `UsageError` as `parse_target` does, for an empty list, and for `mx:` without a domain name.
+    `targets`: one target, or any iterable of targets, which is read once: a list, a generator, a file of lines, a
+    Series. Or a frame: with a column `target`, or with a column `host` and one of `scheme` and `port`, or both.
+
+    Raises `UsageError` as `parse_target` does, with the place of the wrong target (`target 3`, or the label of the row
+    in a Series or frame), for an empty iterable, and for `mx:` without a domain name.
+
+    >>> import pandas as pd
+    >>> inventory = pd.DataFrame({"host": ["mx.example.org", "2001:db8::1"], "port": [25, 465], "owner": ["a", "b"]})
+    >>> [target.service for target in expand_targets(inventory)]
+    ['smtp://mx.example.org:25', 'smtps://[2001:db8::1]:465']
+    >>> expand_targets(["https://a.test", "htps://b.test"])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    toolkit.errors.UsageError: target 2: 'htps://b.test': unknown scheme 'htps'. Did you mean 'https'? ...
     """
-    listed = list(targets) if isinstance(targets, Sequence) and not isinstance(targets, str) else [targets]
     expanded: dict[Target | MailDomain, None] = {}
-    for item in listed:
-        if isinstance(item, Target | MailDomain):
-            expanded[item] = None
-        elif not isinstance(item, str):
-            raise UsageError(f"A target is a service URL, host:port, mx:domain or preset, not {type(item).__name__}.")
-        elif item in PRESETS:
-            expanded.update(dict.fromkeys(parse_target(service) for service in PRESETS[item]))
-        elif item.startswith("mx:"):
-            expanded[_parse_mail_domain(item)] = None
-        else:
-            expanded[parse_target(item)] = None
+    for place, item in _listed(targets):
+        try:
+            expanded.update(dict.fromkeys(_expand(item)))
+        except UsageError as error:
+            raise UsageError(f"{place}{error}") from error
     if not expanded:
         raise UsageError("No target given: name at least one, such as smtp://smtp.gmail.com:587 or google-mail.")
     return list(expanded)
+
+
+def _listed(targets: Targets) -> Iterator[tuple[str, object]]:
+    """Each target as it is given, with its place as a prefix for messages."""
+    if isinstance(targets, str | Target | MailDomain):
+        yield "", targets
+        return
+    import pandas as pd  # noqa: PLC0415  takes long to import, and a single target does not need it
+
+    if isinstance(targets, pd.Series | pd.DataFrame):
+        series = targets if isinstance(targets, pd.Series) else _as_series(targets)
+        for label, item in series.astype(object).where(series.notna(), None).items():
+            yield f"row {label}: ", item
+    elif isinstance(targets, Iterable) and not isinstance(targets, bytes | Mapping):
+        for number, item in enumerate(targets, 1):
+            yield f"target {number}: ", item
+    else:
+        yield "", targets
+
+
+def _as_series(frame: "pd.DataFrame") -> "pd.Series":
+    """The target of each row, from the column `target`, or composed from `host`, `scheme` and `port`."""
+    if "target" in frame:
+        return frame["target"]
+    if "host" not in frame or not ("scheme" in frame or "port" in frame):
+        columns = ", ".join(map(for_terminal, frame.columns)) or "none"
+        raise UsageError(
+            f"A frame of targets needs a column `target`, or `host` with `scheme` or `port`. It has: {columns}."
+        )
+    composed = frame.reindex(columns=["scheme", "host", "port"]).astype(object)
+    return composed.where(composed.notna(), None).apply(lambda row: _compose(*row), axis=1)
+
+
+def _compose(scheme: object, host: object, port: object) -> object:
+    """The target as text; what is not a name is returned as it is, to be refused."""
+    if not isinstance(host, str):
+        return host
+    prefix = "" if scheme is None else f"{scheme}://"
+    if isinstance(port, float) and port.is_integer():
+        port = int(port)  # from a column of integers with nulls
+    return f"{prefix}{_bracketed(host.strip())}" + ("" if port is None else f":{port}")
+
+
+def _expand(item: object) -> list[Target | MailDomain]:
+    if isinstance(item, Target | MailDomain):
+        return [item]
+    if not isinstance(item, str):
+        raise UsageError(f"A target is a service URL, host:port, mx:domain or preset, not {type(item).__name__}.")
+    text = item.strip()
+    if text in PRESETS:
+        return [parse_target(service) for service in PRESETS[text]]
+    return [_parse_mail_domain(text) if text.startswith("mx:") else parse_target(text)]
 
 
 def service_names(services: str | Target | Iterable[str | Target] | None) -> set[str] | None:
