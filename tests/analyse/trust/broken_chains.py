@@ -150,7 +150,7 @@ def right() -> Iterator[Case]:
         ends=LONG_AGO[1],
     )
     yield case(
-        "an expired cross-certificate beside a good root", "trusted", LEAF, MIDDLE, expired, roots=(OTHER_ROOT, ROOT)
+        "an expired cross-certificate next to a good root", "trusted", LEAF, MIDDLE, expired, roots=(OTHER_ROOT, ROOT)
     )
     twin = mint_ca("Middle", ROOT, begins=LONG_AGO[0], ends=LONG_AGO[1])
     yield case(
@@ -222,7 +222,7 @@ def hosts() -> Iterator[Case]:
     yield leaf_case(
         "common name only, in 2014", "trusted", names=None, when=IN_2014, checks={"is_name_match": True}, **old
     )
-    yield leaf_case("common name beside other names", "untrusted", names=[x509.DNSName("other.example.test")])
+    yield leaf_case("common name next to other names", "untrusted", names=[x509.DNSName("other.example.test")])
     yield leaf_case("no subject, critical names", "trusted", subject=x509.Name([]))
 
 
