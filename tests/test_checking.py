@@ -125,7 +125,7 @@ def test_each_service_is_counted_once_in_each_check() -> None:
         found = checked(given, history=history)
         counts = checking.count_services(found).set_index("check")
         assert set(counts.index) == CHECKS
-        assert set(counts["services"]) == {5}
+        assert set(counts["service_count"]) == {5}
         assert (counts[["findings", "fine", "unknown"]].sum(axis=1) == 5).all()
 
 

@@ -17,6 +17,7 @@ from tests.conftest import ROOT
 from toolkit import checking
 from toolkit.certificates import parse_certificate
 from toolkit.cli import main
+from toolkit.columns import dtypes
 from toolkit.reference.rules import COLUMNS, policies
 from toolkit.tables import as_pem
 
@@ -59,7 +60,7 @@ def test_recorded_mail_by_mozillas_rules_of_2016(capsys: pytest.CaptureFixture[s
     assert {"TLS_RSA_WITH_RC4_128_MD5", "TLS_ECDHE_RSA_WITH_RC4_128_SHA", "SSL 3.0"} <= is_of["falls short"]
     assert {"TLS 1.0", "TLS_RSA_WITH_3DES_EDE_CBC_SHA"} <= is_of["meets"]
     assert not {"TLS 1.0", "TLS_RSA_WITH_3DES_EDE_CBC_SHA"} & is_of["falls short"]
-    assert set(mozilla.loc[mozilla["verdict"] == "falls short", "since"]) == {"2016-02-11T00:00:00+00:00"}
+    assert set(mozilla.loc[mozilla["verdict"] == "falls short", "rule_from_at"]) == {"2016-02-11T00:00:00+00:00"}
     assert said["findings"] == int(rows["is_finding"].eq(True).sum()) > 20
     assert said["unknown"] == int(rows["is_finding"].isna().sum()) > 0
 
@@ -139,21 +140,21 @@ def test_the_recorded_scan_of_2015_is_judged_by_its_own_day(capsys: pytest.Captu
     assert {said["since"], said["until"]} == {"2015-06-01T00:00:00+00:00", "2016-01-01T00:00:00+00:00"}
     short = [row for row in said["checks"] if row["rule"] == "rc4" and row["verdict"] == "falls short"]
     assert {row["service"] for row in short} == {"smtp://smtp.gmail.com:587"}
-    assert {row["since"][:10] for row in short} == {"2015-02-01"}
+    assert {row["rule_from_at"][:10] for row in short} == {"2015-02-01"}
 
 
-def test_googles_page_claim_by_claim(capsys: pytest.CaptureFixture[str]) -> None:
+def test_googles_page_statement_by_statement(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", GOOGLE, "--policy", "google-help", "--now", "2026-01-01", "--history"]) == 1
     text = " ".join(capsys.readouterr().out.split())
     for rule in policies()["google-help"]:
         assert re.search(
-            rf"{re.escape(f'{rule.rule} (claim): {rule.required}')} \[[^]]*\] "
+            rf"{re.escape(f'{rule.rule} (statement): {rule.required}')} \[[^]]*\] "
             r"((confirmed|contradicted), (seen (from |between )?\d{4}-\d\d-\d\d|\d+ rows? left aside)[^:]* "
             r"by (observations|support) \d|unknown: )",
             text,
         ), rule.rule
     observed = toolkit.read(GOOGLE).observations["protocol"]
-    assert "issuer-g2 (claim): certificates are signed by Google Internet Authority G2" in text
+    assert "issuer-g2 (statement): certificates are signed by Google Internet Authority G2" in text
     assert "guidelines; published 2013-04-05 at the earliest]" in text
     stretches = re.findall(r"(confirmed|contradicted), seen from (\d+)-\S+ to (\d+)-[^:]*: [^:]*Authority G2", text)
     assert ("confirmed", "2014", "2017") in stretches
@@ -284,13 +285,15 @@ def test_a_policy_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert {row["check"] for row in said["checks"]} == {"reachability", "expiry", "trust", "house"}
 
 
-def test_claims_of_ones_own_need_no_day(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_statements_of_ones_own_need_no_day(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     own = tmp_path / "own.csv"
     rules = (ROOT / "toolkit/reference/policies/google-help.csv").read_text(encoding="utf-8")
     own.write_text(rules.replace(",2013-04-05,,", ",,,"), encoding="utf-8")
     assert main(["check", GOOGLE, "--policy", str(own), "--now", "2026-01-01", "--history"]) == 1
     text = " ".join(capsys.readouterr().out.split())
-    assert "tls-1.2 (claim): TLS 1.2 is accepted [support.google.com/a/answer/6180220, guidelines] confirmed" in text
+    assert (
+        "tls-1.2 (statement): TLS 1.2 is accepted [support.google.com/a/answer/6180220, guidelines] confirmed" in text
+    )
 
 
 @pytest.mark.parametrize(
@@ -400,7 +403,7 @@ def test_a_fleet_is_told_in_part_and_counted_whole() -> None:
 def test_nothing_at_all_gives_an_empty_frame() -> None:
     found = checking.check(tables([], []), now=TODAY, roots=[mint_ca("root").der], policy="ietf")
     assert found.empty
-    assert list(found.columns) == list(checking.DTYPES)
+    assert list(found.columns) == list(dtypes(checking.CHECKS))
     assert checking.count(found) == {"findings": 0, "fine": 0, "unknown": 0}
     assert not checking.was_reached(tables([], []))
 

@@ -1,4 +1,4 @@
-"""One rotation close up: a mark per look, brackets for what is claimed, dots where nothing is."""
+"""One rotation close up: a mark per look, brackets for the bounds, dotted where there is none."""
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -43,7 +43,7 @@ def test_every_look_near_the_rotation_is_a_mark_on_its_address() -> None:
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["192.0.2.1", "192.0.2.2"]
 
 
-def test_brackets_are_solid_between_two_ends_dotted_towards_none_and_absent_without_any() -> None:
+def test_brackets_are_solid_between_two_ends_dotted_towards_an_unknown_end_and_absent_without_any() -> None:
     axes = plot_rollout(SEEN, rotation=rotation())
     (start,) = drawn(axes, "bracket-start")
     (done,) = drawn(axes, "bracket-done")
@@ -51,13 +51,13 @@ def test_brackets_are_solid_between_two_ends_dotted_towards_none_and_absent_with
     assert list(start.get_xdata()) == [at("2026-05-02").timestamp() / 86400, at("2026-05-03").timestamp() / 86400]
     assert done.get_linestyle() == ":"
     assert len(drawn(axes, "bracket-end")) == 3
-    assert "half: not bounded" in words(axes)
+    assert "midpoint: not bounded" in words(axes)
 
 
-def test_machines_of_a_servers_log_have_rows() -> None:
-    log = SEEN.rename(columns={"observed_at": "served_at"}).assign(machine=[0, 1, 0, 1, 0, 1, 0, 0, 1])
+def test_backends_of_a_servers_log_have_rows() -> None:
+    log = SEEN.rename(columns={"observed_at": "served_at"}).assign(backend=[0, 1, 0, 1, 0, 1, 0, 0, 1])
     labels = [tick.get_text() for tick in plot_rollout(log, rotation=rotation()).get_yticklabels()]
-    assert labels == ["192.0.2.1  machine 0", "192.0.2.1  machine 1", "192.0.2.2  machine 0"]
+    assert labels == ["192.0.2.1  backend 0", "192.0.2.1  backend 1", "192.0.2.2  backend 0"]
 
 
 def test_one_rotation_is_chosen_and_without_looks_nothing_is_drawn() -> None:

@@ -1,8 +1,8 @@
-"""The notebooks as files, and a way to run their cells in this process, where a test can look at what they show."""
+"""The notebooks as files, and a way to run their cells in this process, where a test sees what they show."""
 
 import ast
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 
 FOLDER = ROOT / "notebooks"
 PATHS = sorted(FOLDER.glob("[0-9]*.ipynb"))
-"""The lessons; other notebooks (the report) follow no lesson plan."""
+"""The lessons. The report is a notebook as well, but not a lesson."""
 
 
 def read(path: Path) -> nbformat.NotebookNode:
@@ -29,27 +29,35 @@ def is_parameters(cell: nbformat.NotebookNode) -> bool:
     return "parameters" in cell.metadata.get("tags", [])
 
 
-def run(path: Path, **parameters: object) -> tuple[list[str], list[str]]:
-    """Run the page's cells one after another: what its sentences and tables said, and the titles of its charts."""
+def walk(path: Path, **parameters: object) -> Iterator[tuple[nbformat.NotebookNode, Any, list[str], dict[str, Any]]]:
+    """Run the cells of a lesson one after another: the cell, its value, the titles of its charts, all names so far.
+
+    A Markdown cell has no value and no charts. `parameters` replace those of the parameters cell.
+    """
     names: dict[str, Any] = {}
-    said: list[str] = []
-    titles: list[str] = []
-    with beside(path):
-        for cell in code_cells(path):
+    for cell in read(path).cells:
+        if cell.cell_type == "markdown":
+            yield cell, None, [], names
+            continue
+        with in_folder_of(path):
             value = _run_cell(cell.source, names)
-            if is_parameters(cell):
-                names.update(parameters)
-            if value is not None and hasattr(value, "_repr_html_"):
-                said.append(str(value))
-            for number in plt.get_fignums():
-                titles += [axes.get_title("left") for axes in plt.figure(number).axes]
-            plt.close("all")
-    return said, titles
+        if is_parameters(cell):
+            names.update(parameters)
+        titles = [axes.get_title("left") for number in plt.get_fignums() for axes in plt.figure(number).axes]
+        plt.close("all")
+        yield cell, value, titles, names
+
+
+def run(path: Path, **parameters: object) -> tuple[list[str], list[str]]:
+    """Run all cells of a lesson: the text of what they show, and the titles of their charts."""
+    steps = [(value, titles) for _, value, titles, _ in walk(path, **parameters)]
+    shown = [str(value) for value, _ in steps if value is not None and hasattr(value, "_repr_html_")]
+    return shown, [title for _, titles in steps for title in titles]
 
 
 @contextmanager
-def beside(path: Path) -> Any:
-    """Relative paths of a page are read from where it lies."""
+def in_folder_of(path: Path) -> Iterator[None]:
+    """The lesson's folder as the current one, since its paths are relative to it."""
     before = Path.cwd()
     os.chdir(path.parent)
     try:
@@ -63,3 +71,8 @@ def _run_cell(source: str, names: Mapping[str, Any]) -> Any:
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     exec(compile(tree, "cell", "exec"), names)  # type: ignore[arg-type]
     return eval(compile(ast.Expression(last.value), "cell", "eval"), names) if last else None  # type: ignore[arg-type]
+
+
+def is_check(cell: nbformat.NotebookNode) -> bool:
+    """The folded cell that checks the answer to an exercise."""
+    return "check" in cell.metadata.get("tags", [])

@@ -1,8 +1,9 @@
-"""Every notebook runs: on the repository's data in a kernel, on a lab's store, and on data that lack something.
+"""Every lesson runs: on the data that ship, in a kernel; on a lab's store; and on data that lack something.
 
 A kernel costs seconds, so variations run in this process.
 """
 
+import ast
 import re
 import shutil
 from datetime import timedelta
@@ -13,7 +14,8 @@ import papermill
 import pytest
 
 import toolkit
-from tests.notebooks.pages import FOLDER, PATHS, run
+from tests.notebooks.pages import FOLDER, PATHS, is_check, run, walk
+from toolkit.chart import check_answer
 from toolkit.lab import Lab, Plan, simulate
 from toolkit.tables import NOT_HELD
 
@@ -58,7 +60,7 @@ def test_it_runs_on_a_store_and_says_lab_where_lab_is_shown(path: Path, lab_stor
 
 
 @pytest.mark.parametrize("path", on_source, ids=lambda path: path.stem)
-def test_it_runs_on_a_store_in_which_every_look_failed(path: Path, tmp_path: Path) -> None:
+def test_it_runs_on_a_store_in_which_every_observation_failed(path: Path, tmp_path: Path) -> None:
     store = toolkit.Store(tmp_path / "failed")
     target = toolkit.parse_target("smtp://nobody.test:25", connect_to="127.0.0.1:1")
     toolkit.collect(target, store, progress=False)
@@ -67,24 +69,35 @@ def test_it_runs_on_a_store_in_which_every_look_failed(path: Path, tmp_path: Pat
     assert titles
 
 
-@pytest.mark.parametrize(
-    ("count", "name", "verdict"),
-    [
-        ("42", '"TLS_AES_256_GCM_SHA384"', "0 of 2 answers are right."),
-        ("None", "None", "0 of 2 answers are right."),
-        ("None", '"TLS_AES_128"', "0 of 2 answers are right."),
-        ("len(offers()['any'].suites)", '"T"', "1 of 2 answers are right. suites_offered"),
-        ("len(offers()['any'].suites)", '"TLS_AES_128_GCM_SHA256"', "2 of 2 answers are right. suites_offered, first"),
-    ],
-)
-def test_an_exercise_tells_right_from_wrong(count: str, name: str, verdict: str, tmp_path: Path) -> None:
-    (path,) = [path for path in PATHS if path.name.startswith("04-")]
-    page = nbformat.read(path, as_version=4)
-    (cell,) = [cell for cell in page.cells if "first_suite = None" in cell.source]
-    cell.source = f"suites_offered = {count}\nfirst_suite = {name}"
-    nbformat.write(page, tmp_path / path.name)
-    said, _ = run(tmp_path / path.name, SOURCE=str(RECORDED), RECORDED=str(RECORDED))
-    assert any(verdict in words for words in said)
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_its_numbers_and_exercises_agree_with_the_data(path: Path) -> None:
+    """A bold number of the prose was shown before it; right answers are right, and wrong ones get the hint."""
+    shown: set[str] = set()
+    for cell, value, _, names in walk(path):
+        if cell.cell_type == "markdown":
+            bold = re.findall(r"\*\*(-?\d[\d.,]*)\*\*", cell.source)
+            assert {number.replace(",", "") for number in bold} <= shown
+        elif is_check(cell):
+            assert str(value) == "Not answered yet."
+            assert_checked(cell.source, names)
+        elif value is not None:
+            shown.update(word.replace(",", "") for word in re.findall(r"-?\d[\d.,]*", str(value)))
+
+
+def assert_checked(source: str, names: dict[str, object]) -> None:
+    """The check takes the expected value, written as a literal, and refuses another."""
+    *_, last = ast.parse(source).body
+    assert isinstance(last, ast.Expr)
+    assert isinstance(last.value, ast.Call)
+    keywords = {
+        word.arg: eval(compile(ast.Expression(word.value), "check", "eval"), names) for word in last.value.keywords
+    }
+    expected = keywords["expected"]
+    expected = expected.item() if hasattr(expected, "item") else expected
+    right = ast.literal_eval(repr(expected))
+    wrong = f"not {right}" if isinstance(right, str) else right + 1
+    assert str(check_answer(right, **keywords)).startswith("Right: ")
+    assert str(check_answer(wrong, **keywords)).endswith(f"Hint: {keywords['hint']}")
 
 
 def changed_copy(folder: Path, certificate: str) -> str:
@@ -118,27 +131,25 @@ def test_another_date_changes_the_numbers(tmp_path: Path) -> None:
     assert text.count("2007-08-10T23:16:41") == 1
     looks.write_text(text.replace("2007-08-10T23:16:41", "2005-08-10T23:16:41"), encoding="utf-8")
     path = FOLDER / "04-ciphers-and-key-lengths.ipynb"
-    (before,) = [words for words in run(path)[0] if "They begin with" in words]
-    (after,) = [words for words in run(path, RECORDED=str(folder))[0] if "They begin with" in words]
-    assert "in 2007 and" in before
-    assert "in 2005 and" in after
+    (before,) = [words for words in run(path)[0] if "first_year" in words]
+    (after,) = [words for words in run(path, RECORDED=str(folder))[0] if "first_year" in words]
+    assert re.search(r"3DES\S+ +2007 ", before)
+    assert re.search(r"3DES\S+ +2005 ", after)
 
 
-def test_lessons_say_whether_both_were_caught_being_served(tmp_path: Path) -> None:
-    """The web series never shows the old one again; five looks an hour at a roll-out of a day do."""
-    store = toolkit.Store(tmp_path / "watched")
+@pytest.mark.parametrize("name", ["00-start-here", "02-rotation-overlaps"])
+def test_lessons_count_the_overlaps_that_are_certain(name: str, tmp_path: Path) -> None:
+    """Five observations an hour during a roll-out of a day prove overlaps; the web series proves none."""
+    store = toolkit.Store(tmp_path / "observed")
     begins = Lab("steady", seed=4).begins_at
     plan = Plan.every(timedelta(hours=1), begins, begins + timedelta(days=60), samples=5)
     store.append(simulate("steady", 4, plan))
-    for name, words in (
-        ("00-start-here", "of them the looks prove that old and new were served"),
-        ("02-rotation-overlaps", "the looks caught both being served, for at least"),
-    ):
-        path = FOLDER / f"{name}.ipynb"
-        caught = " ".join(run(path, SOURCE=str(tmp_path / "watched"))[0])
-        assert words in caught
-        assert "In none of" not in caught
-        assert words in " ".join(run(path)[0]), "by default, on the lab sample"
-        silent = " ".join(run(path, SOURCE="../data/web-series")[0])
-        assert words not in silent
-        assert "In none of" in silent
+
+    def certain(**parameters: object) -> int:
+        words = " ".join(run(FOLDER / f"{name}.ipynb", **parameters)[0])
+        (count,) = re.findall(r"in (\d+) of them both certificates were certainly in service", words)
+        return int(count)
+
+    assert certain() == 14, "the lab sample"
+    assert certain(SOURCE=str(tmp_path / "observed")) > 0
+    assert certain(SOURCE="../data/web-series") == 0

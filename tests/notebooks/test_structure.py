@@ -1,4 +1,4 @@
-"""Every notebook keeps the rules of a lesson: it asks, it says what is needed, it is short, and it holds no outputs."""
+"""Every lesson asks a question, says what it needs, is short, reads its charts, has exercises, and holds no outputs."""
 
 import ast
 import re
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.notebooks.pages import FOLDER, PATHS, code_cells, is_parameters, read
+from tests.notebooks.pages import FOLDER, PATHS, code_cells, is_check, is_parameters, read
 
 pages = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 
@@ -66,12 +66,43 @@ def test_it_is_short_and_its_functions_live_in_the_toolkit(path: Path) -> None:
 
 
 @pages
-def test_a_sentence_reads_each_chart(path: Path) -> None:
-    cells = code_cells(path)
-    for cell, following in zip(cells, [*cells[1:], None], strict=True):
-        if re.search(r"^plot_\w+\(", cell.source, re.MULTILINE):
-            assert following is not None
-            assert re.search(r"\bsay\(", following.source), cell.source
+def test_prose_reads_each_chart(path: Path) -> None:
+    awaited = None
+    for cell in read(path).cells:
+        if cell.cell_type == "markdown":
+            assert awaited is None or not cell.source.startswith("#"), f"nothing reads the chart of {awaited}"
+            awaited = None
+        elif re.search(r"^ *plot_\w+\(", cell.source, re.MULTILINE):
+            assert awaited is None, f"nothing reads the chart of {awaited}"
+            awaited = cell.source
+    assert awaited is None
+
+
+@pages
+def test_it_is_prose_and_not_templates(path: Path) -> None:
+    code = "\n".join(cell.source for cell in code_cells(path))
+    assert len(re.findall(r"\bsay\(", code)) <= 2
+    assert "shell=True" not in code
+    assert "__enter__" not in code
+
+
+@pages
+def test_it_has_exercises_whose_checks_are_folded(path: Path) -> None:
+    cells = read(path).cells
+    checks = [number for number, cell in enumerate(cells) if is_check(cell)]
+    assert len(checks) >= 3
+    words = " ".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    assert [int(number) for number in re.findall(r"\*\*Exercise (\d+)\.\*\*", words)] == [
+        number + 1 for number in range(len(checks))
+    ]
+    for number in checks:
+        assert cells[number].metadata["jupyter"] == {"source_hidden": True}
+        assert re.match(r"\w+ = None\b", cells[number - 1].source), "the cell before it takes the answer"
+
+
+@pages
+def test_it_links_to_the_glossary(path: Path) -> None:
+    assert "](glossary.md)" in read(path).cells[0].source
 
 
 @pages

@@ -88,7 +88,7 @@ def read(path: Path, content: str | bytes, **options: str) -> Tables:
 
 
 def test_there_is_a_small_report_of_each_format_here() -> None:
-    assert set(GOOD) == set(registry.SCANNERS)
+    assert set(GOOD) == set(registry.READERS)
 
 
 @pytest.mark.parametrize("name", GOOD)

@@ -25,7 +25,8 @@ from tests.wire.crafted import (
     vector,
 )  # fmt: skip
 from tests.wire.peers import InMemory, context, converse, credentials, settings, tlslite
-from toolkit.dissection import DTYPES
+from toolkit.columns import dtypes
+from toolkit.dissection import MESSAGE_FIELDS
 from toolkit.errors import UsageError
 from toolkit.reference import offers
 from toolkit.wire import Handshake
@@ -127,7 +128,7 @@ MEANING = f"an issuer, as served: {len(LEAF)} bytes of DER"
          "ServerKeyExchange.params.dh_p", "a prime of 512 bits"),
         (message(12, vector(2, b"\x80" + bytes(63)) + vector(2, b"\x01\x00\x01") + b"\x04\x01" + vector(2, bytes(128))),
          "ServerKeyExchange.params.rsa_modulus", "512 bits"),
-        (message(12, b"\x01\x02\x03"), "ServerKeyExchange.body", "of a form that is not known here"),
+        (message(12, b"\x01\x02\x03"), "ServerKeyExchange.body", "of an unknown format"),
         (message(13, b"\x02\x01\x40" + vector(2, b"\x04\x03") + vector(2, vector(2, b"name"))),
          "CertificateRequest.supported_signature_algorithms.0", "ecdsa_secp256r1_sha256"),
         (message(13, b"\x02\x01\x40" + vector(2, vector(2, b"name"))),
@@ -143,7 +144,7 @@ MEANING = f"an issuer, as served: {len(LEAF)} bytes of DER"
         (server_hello(0xEEEE) + message(12, b"\x03\x00\x17" + vector(1, bytes(65))),
          "ServerKeyExchange.params.namedcurve", "secp256r1"),
         (server_hello(0x002F) + message(12, b"\x03\x00\x17" + vector(1, bytes(65))),
-         "ServerKeyExchange.body", "of a form that is not known here"),
+         "ServerKeyExchange.body", "of an unknown format"),
         (message(13, b"\x03\x01\x02\x40\x00\x00"), "CertificateRequest.certificate_types.2", "ecdsa_sign"),
         (server_hello(0xC018) + message(13, b"\x01\x40" + vector(2, vector(2, b"\x00\x14" + bytes(20)))),
          "CertificateRequest.certificate_types.0", "ecdsa_sign"),
@@ -160,7 +161,7 @@ MEANING = f"an issuer, as served: {len(LEAF)} bytes of DER"
         (message(99, b"x"), None, ""),
         (DONE, "ServerHelloDone.body.length", "0 bytes follow"),
         (server_hello(0x1301, server_random=RANDOM[:24] + b"DOWNGRD\x01"), "ServerHello.random",
-         "ends in a mark: the server knows TLS 1.3"),
+         "ends in a downgrade mark: the server supports TLS 1.3"),
         (server_hello(0x0A0A), "ServerHello.cipher_suite", "GREASE (RFC 8701)"),
         (record(b"\x02\x28", 21), "alert.description", "handshake_failure"),
         (record(b"\x01", 20), "change_cipher_spec.type", "change_cipher_spec"),
@@ -231,11 +232,11 @@ def test_noise_is_covered_too(noise: bytes, prefix: bytes) -> None:
 
 def test_the_frame() -> None:
     frame = toolkit.dissect(FLIGHTS[1])
-    assert {name: str(dtype) for name, dtype in frame.dtypes.items()} == DTYPES
+    assert {name: str(dtype) for name, dtype in frame.dtypes.items()} == dtypes(MESSAGE_FIELDS)
     assert "".join(frame["value"]) == FLIGHTS[1].hex()
     assert frame["length"].sum() == len(FLIGHTS[1])
     assert not frame.isna().any().any()
-    assert list(toolkit.dissect(b"").columns) == list(DTYPES)
+    assert list(toolkit.dissect(b"").columns) == list(dtypes(MESSAGE_FIELDS))
 
 
 @pytest.mark.parametrize("wrong", [None, pd.NA, 5, "1603", bytearray(b"x")])

@@ -3,10 +3,11 @@
 Frame first, everything else by keyword; `ax=None` opens a figure whose height follows the rows. Whatever is shown is
 said by colour and by shape or hatch, text from servers is made harmless, and where data comes from the lab, or from
 a simulation, the title says so. An empty frame gives axes that say so, too. `say` and `tabulate` put a sentence and a
-table beside a chart.
+table beside a chart, `check_answer` compares the answer to an exercise.
 """
 
 from toolkit.chart.captions import say, tabulate
+from toolkit.chart.exercises import check_answer
 from toolkit.chart.expiry import plot_expiry
 from toolkit.chart.findings import plot_findings
 from toolkit.chart.lifelines import plot_rotations, plot_sightings
@@ -19,6 +20,7 @@ from toolkit.chart.support import plot_support
 from toolkit.chart.trust import plot_trust
 
 __all__ = [
+    "check_answer",
     "plot_expiry",
     "plot_findings",
     "plot_lifetimes",

@@ -37,7 +37,7 @@ _OF_SUITES: Final = ("suite", "cipher", "strength_bits", "key_exchange")
 
 
 class Judge:
-    """Judges accepted versions, suites and groups by the rules of a policy; claims and certificates are left aside.
+    """Judges accepted versions, suites and groups by a policy, without its rules about certificates and its statements.
 
     `prohibited`: a rule of level `must` that was in force on the day is broken; `discouraged`: one of level `should`;
     `allowed`: rules were in force and none is broken; `not judged`: no rule was, or the day is not known well enough.

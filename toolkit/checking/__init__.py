@@ -1,6 +1,7 @@
 """Check: what is in service, judged by reachability, expiry, trust and a policy, in one frame, and in words."""
 
-from toolkit.checking.checks import DTYPES, SEVERITIES, check, count, count_services
+from toolkit.checking.checks import check
+from toolkit.checking.counts import count, count_services
 from toolkit.checking.in_service import (
     OBSERVED_DAYS,
     SURVEYED_DAYS,
@@ -10,10 +11,11 @@ from toolkit.checking.in_service import (
     name_services,
 )
 from toolkit.checking.trust import NO_CHAIN
+from toolkit.checking.verdicts import CHECKS, SEVERITIES
 from toolkit.checking.words import (
     MOST_FOUND,
+    MOST_RUNS,
     MOST_SERVICES,
-    MOST_STRETCHES,
     describe,
     describe_in_service,
     describe_scope,
@@ -22,10 +24,10 @@ from toolkit.checking.words import (
 )
 
 __all__ = [
-    "DTYPES",
+    "CHECKS",
     "MOST_FOUND",
+    "MOST_RUNS",
     "MOST_SERVICES",
-    "MOST_STRETCHES",
     "NO_CHAIN",
     "OBSERVED_DAYS",
     "SEVERITIES",

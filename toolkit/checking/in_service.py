@@ -15,7 +15,7 @@ from toolkit.analyse import summarise_expiry
 from toolkit.analyse.arrays import Bools
 from toolkit.analyse.expiry.served import LONGEST_ROUND
 from toolkit.analyse.expiry.summary import OUT_OF_USE
-from toolkit.instants import FIRST, zoned
+from toolkit.instants import FIRST, Instant, zoned
 from toolkit.reference import offers
 from toolkit.tables import Tables
 
@@ -83,7 +83,7 @@ class InService:
         )
 
 
-def find_in_service(tables: Tables, *, now: datetime, history: bool = False) -> InService:
+def find_in_service(tables: Tables, *, now: Instant, history: bool = False) -> InService:
     """What the tables say is in service at `now`; with `history`, everything that they hold.
 
     An observation is in service where it answered in the last visit (observations of a round within a day) that asked
@@ -142,7 +142,7 @@ def find_in_service(tables: Tables, *, now: datetime, history: bool = False) -> 
     )
 
 
-def date_present(tables: Tables, *, clock: datetime) -> datetime:
+def date_present(tables: Tables, *, clock: Instant) -> datetime:
     """The present, from which days are counted: the clock, or the newest row that is at most a day ahead of it.
 
     What was observed has happened: where its date lies a little after this machine's clock, the collector's clock is

@@ -7,15 +7,15 @@ import pandas as pd
 
 from toolkit.analyse.slots import joined_sources
 from toolkit.checking.in_service import NOT_ASKED, OBSERVED_DAYS, InService, name_services
-from toolkit.columns import DTYPES
+from toolkit.checking.verdicts import CHECKS
+from toolkit.columns import dtypes
 
 DOWN_VISITS: Final = 3
 """Visits in a row without an answer that make a service, or one of its addresses, a finding."""
 
 _DTYPES: Final = {
-    **dict.fromkeys(["service", "host", "verdict", "found", "reason", "source"], "string"),
-    "rows": "Int64",
-    **dict.fromkeys(["first_at", "last_at"], DTYPES["instant"]),
+    name: dtypes(CHECKS)[name]
+    for name in ("service", "host", "verdict", "found", "reason", "source", "rows", "first_at", "last_at")
 }
 _CUT_SHORT: Final = "too_large"
 """The outcome of an answer that a limit of this program ended: the service spoke, and what it said is not known."""

@@ -7,9 +7,11 @@ from typing import Any, Final
 import pandas as pd
 
 from toolkit import schema, text
-from toolkit.checking.checks import SEVERITIES, count, count_services
+from toolkit.checking.counts import count, count_services
 from toolkit.checking.in_service import InService, name_services
 from toolkit.checking.trust import NO_CHAIN
+from toolkit.checking.verdicts import SEVERITIES
+from toolkit.reference.rules import STATEMENT
 from toolkit.tables import Tables, describe_source
 
 MOST_SERVICES: Final = 20
@@ -18,8 +20,8 @@ MOST_SERVICES: Final = 20
 MOST_REASONS: Final = 20
 """Reasons why something is unknown, named of one check."""
 
-MOST_STRETCHES: Final = 12
-"""Stretches of one claim that are told one by one."""
+MOST_RUNS: Final = 12
+"""Runs of one published statement that are listed one by one."""
 
 MOST_FOUND: Final = 12
 """Things that are fine, named of one rule."""
@@ -58,11 +60,11 @@ def describe(checks: pd.DataFrame) -> Iterator[str]:
         yield from _describe_verdicts(rows[rows["rule"].isna()])
         for rule, of_rule in rows.groupby("rule", sort=False):
             first = of_rule.iloc[0]
-            is_claim = first["level"] == "claim"
-            has_day = is_claim and pd.notna(first["since"])
-            dated = f"; published {first['since']:%Y-%m-%d} at the earliest" if has_day else ""
+            is_statement = first["level"] == STATEMENT
+            has_day = is_statement and pd.notna(first["rule_from_at"])
+            dated = f"; published {first['rule_from_at']:%Y-%m-%d} at the earliest" if has_day else ""
             yield f"  {rule} ({first['level']}): {first['required']} [{first['authority']}{dated}]"
-            lines = _describe_claim if is_claim else _describe_verdicts
+            lines = _describe_statement if is_statement else _describe_verdicts
             yield from (f"  {line}" for line in lines(of_rule))
 
 
@@ -148,7 +150,11 @@ def describe_span(since: datetime | None, until: datetime | None) -> str:
 
 
 def _counted(counts: dict[Hashable, Any]) -> str:
-    things = [text.counted(counts[kind], kind[:-1]) for kind in ("services", "statements") if counts[kind]]
+    things = [
+        text.counted(counts[kind], kind.removesuffix("_count"))
+        for kind in ("service_count", "statement_count")
+        if counts[kind]
+    ]
     return (
         f"{' and '.join(things)}: {counts['findings']:,} with findings, {counts['fine']:,} fine, "
         f"{counts['unknown']:,} unknown"
@@ -184,8 +190,8 @@ def _describe_verdicts(rows: pd.DataFrame) -> Iterator[str]:
         yield f"  unknown, {_counted_things(more)}: {len(reasons) - MOST_REASONS:,} more reasons; --json lists all"
 
 
-def _describe_claim(rows: pd.DataFrame) -> Iterator[str]:
-    for row in rows[:MOST_STRETCHES].to_dict("records"):
+def _describe_statement(rows: pd.DataFrame) -> Iterator[str]:
+    for row in rows[:MOST_RUNS].to_dict("records"):
         if row["verdict"] == "unknown":
             yield f"  unknown: {row['reason']}"
             continue
@@ -195,14 +201,14 @@ def _describe_claim(rows: pd.DataFrame) -> Iterator[str]:
             yield f"  {row['verdict']}, {_when(row['first_at'], row['last_at'], word=words[0], to=words[1])}, {told}"
         else:
             yield f"  {row['verdict']}, {text.counted(row['rows'], 'row')} left aside ({row['reason']}), {told}"
-    if len(rows) > MOST_STRETCHES:
-        yield f"  {len(rows) - MOST_STRETCHES:,} more stretches; --json lists all"
+    if len(rows) > MOST_RUNS:
+        yield f"  {len(rows) - MOST_RUNS:,} more runs; --json lists all"
 
 
 def _describe_findings(verdict: str, group: pd.DataFrame) -> Iterator[str]:
     services = [rows for _, rows in group.groupby(["service", "host"], dropna=False, sort=False)]
     for rows in services[:MOST_SERVICES]:
-        since = rows["since"].min()
+        since = rows["rule_from_at"].min()
         name = rows["service"].fillna(rows["host"]).fillna("service not said").iloc[0]
         rule = "" if pd.isna(since) else f"; a rule since {since:%Y-%m-%d}"
         yield f"  {verdict}: {name} ({rows['severity'].iloc[0]}{rule})"

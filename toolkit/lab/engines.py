@@ -1,7 +1,7 @@
-"""TLS by implementations that this project did not write, behind one call.
+"""TLS implementations that this project did not write, behind one interface.
 
-Each notes the certificate before its bytes leave, so that a client that goes away in the middle of the handshake, as
-an instrument does, has still been served one. What is noted is what the implementation sends, not what it was given.
+Each reports the certificate before its bytes are sent, because an observing client leaves in the middle of the
+handshake. What is reported is what the implementation sends, not what it was configured with.
 """
 
 import importlib
@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from toolkit.errors import LabError
 from toolkit.lab.authority import Issued
 from toolkit.lab.dialogues import Stream
-from toolkit.lab.tls_settings import MANNERS, Manner
+from toolkit.lab.tls_settings import TLS_SETTINGS, TlsSettings
 
 Note = Callable[[str, object], None]
 """Called with a column of the log and its value: `server_name`, `protocol`, or `der`, the leaf that is sent."""
@@ -23,20 +23,20 @@ Hosts = Mapping[str, tuple[Issued, ...]]
 """Host, lower case → certificates for clients that name it."""
 
 
-class Engine(Protocol):
-    """An implementation, set up with certificates of at most one per key type, and a manner of speaking.
+class Implementation(Protocol):
+    """A TLS server with at most one certificate per key type, and its settings.
 
-    `hosts` has those for clients that name a host (RFC 6066, section 3); whoever names none of them gets `issued`.
+    `hosts` has the certificates for clients that ask for a host (RFC 6066, section 3); other clients get `issued`.
     """
 
-    def __init__(self, manner: Manner, issued: tuple[Issued, ...], hosts: Hosts) -> None: ...
+    def __init__(self, settings: TlsSettings, issued: tuple[Issued, ...], hosts: Hosts) -> None: ...
 
     def secure(self, connection: socket.socket, note: Note) -> Stream:
-        """Shake hands as a server. What the client does wrong raises one of `FAILURES`."""
+        """Do the handshake as the server. Errors of the client raise one of `failures`."""
         ...
 
 
-# Implementation → our module around it, and the package that it is in (none: Python's own).
+# Implementation → our module, and the package that it needs (None: part of Python).
 _MODULES: Final = {
     "ssl": ("toolkit.lab.python_ssl", None),
     "pyopenssl": ("toolkit.lab.pyopenssl", "OpenSSL"),
@@ -45,24 +45,23 @@ _MODULES: Final = {
 
 
 def check_installed(implementations: set[str]) -> None:
-    """Raise `LabError` where an implementation is not installed."""
+    """Raise `LabError` if an implementation is not installed."""
     for implementation in sorted(implementations):
         package = _MODULES[implementation][1]
         if package is not None and importlib.util.find_spec(package) is None:
             raise LabError(
-                f"This scenario runs servers of {implementation}, which is not installed. "
-                "Install the lab's own: pip install 'tls-toolkit[lab]'."
+                f"This scenario needs {implementation}, which is not installed: pip install 'tls-toolkit[lab]'."
             )
 
 
-def make_engine(implementation: str, manner: str, issued: tuple[Issued, ...], hosts: Hosts) -> Engine:
-    """The implementation of that name, ready to shake hands."""
+def set_up(implementation: str, settings: str, issued: tuple[Issued, ...], hosts: Hosts) -> Implementation:
+    """The implementation of that name, ready for handshakes."""
     module = importlib.import_module(_MODULES[implementation][0])
-    made: Engine = module.Implementation(MANNERS[manner], issued, hosts)
+    made: Implementation = module.Implementation(TLS_SETTINGS[settings], issued, hosts)
     return made
 
 
 def failures(implementations: set[str]) -> tuple[type[Exception], ...]:
-    """What a handshake or a conversation raises because of what the client did."""
+    """The exceptions that a client can cause in a handshake or in the dialogue around it."""
     raised = (importlib.import_module(_MODULES[implementation][0]).Failure for implementation in implementations)
     return (OSError, *raised)

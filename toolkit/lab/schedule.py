@@ -1,7 +1,7 @@
-"""What a lab serves when, decided before anything is served.
+"""The schedule of a lab: what it serves and when, fixed in advance.
 
-A schedule is plain data: certificates to be issued, and services of machines that switch from one certificate to
-the next at given instants. The servers follow it, `truth.py` tells it as frames, `simulate.py` draws looks from it.
+A schedule is plain data: certificates to issue, and services whose backends switch from one certificate to the next
+at given instants. The servers follow it, `truth.py` turns it into frames, `simulate.py` draws observations from it.
 """
 
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from toolkit.targets import PORTS
 LOOPBACK: Final = "127.0.0.1"
 
 IMPLEMENTATIONS: Final = ("ssl", "pyopenssl", "tlslite")
-"""Whose code answers: Python's `ssl`, pyOpenSSL with its bundled OpenSSL, tlslite-ng."""
+"""TLS implementations: Python's `ssl`, pyOpenSSL with its bundled OpenSSL, tlslite-ng."""
 
 
 SCHEMES: Final = ("smtp", "smtps", "imap", "imaps", "pop3", "pop3s", "https", "tls")
-"""What the lab's services speak; `tls` is bare TLS."""
+"""Protocols of the lab's services; `tls` is TLS without another protocol."""
 
 CHAINS: Final = {
     "whole": "the leaf and the intermediate that signed it",
@@ -26,16 +26,16 @@ CHAINS: Final = {
     "crossed": "the leaf and its intermediate as another root has signed it, with the same name and key",
     "rooted": "the leaf, the intermediate and the root",
 }
-"""In which chains a certificate is handed out."""
+"""The chains with which a certificate can be served."""
 
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One certificate to be issued, and the chain (`CHAINS`) that it is handed out in.
+    """One certificate to issue, and the chain (`CHAINS`) with which it is served.
 
-    `key` numbers the key within its type: equal numbers are the same key, which is how a truth says key reuse.
+    `key` numbers the keys of a type: equal numbers are the same key, so key reuse is visible in the schedule.
     `issuer` names the intermediate that signs (`authority.ISSUERS`), `names` are the DNS names of its SAN.
-    Issues that differ in their chain alone are one certificate.
+    Issues that differ only in their chain are one certificate.
 
     >>> from datetime import UTC, datetime
     >>> from toolkit.lab import Issue
@@ -56,15 +56,15 @@ class Issue:
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """From `at` on, a machine answers for `key_type` with `issues[issue]`; with nothing where `issue` is None.
+    """From `at` on, a backend serves `issues[issue]` for `key_type`, or no certificate if `issue` is None.
 
-    `server_name`: to clients that name this host; null: to everyone whose host it has no switch for, which is its
-    default certificate.
+    `server_name`: only to clients that ask for this host. None: to all clients that ask for a host without a switch of
+    its own (the default certificate).
 
     >>> from datetime import UTC, datetime
-    >>> from toolkit.lab import Machine, Switch
+    >>> from toolkit.lab import Backend, Switch
     >>> switch = Switch(datetime(2026, 1, 1, tzinfo=UTC), "RSA", issue=0)
-    >>> Machine((switch,)).serving(datetime(2026, 1, 2, tzinfo=UTC))
+    >>> Backend((switch,)).serving(datetime(2026, 1, 2, tzinfo=UTC))
     {'RSA': 0}
     """
 
@@ -75,53 +75,53 @@ class Switch:
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
-    """One machine behind an address: its switches in time order, and whose code it runs.
+class Backend:
+    """One backend behind an address: its switches in order of time, and the TLS implementation that it runs.
 
-    `manner` says what it speaks (`manners.MANNERS`); it serves one certificate per key type and host that it knows,
-    and the client's offer and server name decide between them.
+    `settings` names the versions and suites that it accepts (`tls_settings.TLS_SETTINGS`). It serves one certificate
+    per key type and known host; the client's offer and server name decide between them.
 
     >>> from datetime import UTC, datetime
-    >>> from toolkit.lab import Machine, Switch
+    >>> from toolkit.lab import Backend, Switch
     >>> old = Switch(datetime(2026, 1, 1, tzinfo=UTC), "RSA", issue=0)
     >>> new = Switch(datetime(2026, 2, 1, tzinfo=UTC), "RSA", issue=1)
-    >>> machine = Machine((old, new))
-    >>> machine.address, machine.implementation, machine.manner
+    >>> backend = Backend((old, new))
+    >>> backend.address, backend.implementation, backend.settings
     ('127.0.0.1', 'ssl', 'current')
     """
 
     switches: tuple[Switch, ...]
     address: str = LOOPBACK
     implementation: str = "ssl"
-    manner: str = "current"
+    settings: str = "current"
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """The hosts that it has certificates of their own for, in order."""
+        """The hosts for which it has their own certificates, sorted."""
         return tuple(sorted({switch.server_name for switch in self.switches if switch.server_name is not None}))
 
     def switches_for(self, server_name: str | None) -> tuple[Switch, ...]:
-        """Its switches for clients that name this host: the default's where it does not know it.
+        """The switches for clients that ask for this host; the default ones for an unknown host.
 
         >>> from datetime import UTC, datetime
-        >>> from toolkit.lab import Machine, Switch
+        >>> from toolkit.lab import Backend, Switch
         >>> begins_at = datetime(2026, 1, 1, tzinfo=UTC)
-        >>> machine = Machine((Switch(begins_at, "EC", 0), Switch(begins_at, "EC", 1, server_name="mx.lab.test")))
-        >>> [switch.issue for switch in machine.switches_for("mx.lab.test")]
+        >>> backend = Backend((Switch(begins_at, "EC", 0), Switch(begins_at, "EC", 1, server_name="mx.lab.test")))
+        >>> [switch.issue for switch in backend.switches_for("mx.lab.test")]
         [1]
         """
         host = server_name if server_name in self.hosts else None
         return tuple(switch for switch in self.switches if switch.server_name == host)
 
     def serving(self, at: datetime, server_name: str | None = None) -> dict[str, int]:
-        """Key type → number of the issue that the machine serves at that instant to clients that name this host.
+        """Key type → number of the issue that is served at that instant to clients that ask for this host.
 
         >>> from datetime import UTC, datetime
-        >>> from toolkit.lab import Machine, Switch
+        >>> from toolkit.lab import Backend, Switch
         >>> old = Switch(datetime(2026, 1, 1, tzinfo=UTC), "RSA", issue=0)
         >>> new = Switch(datetime(2026, 2, 1, tzinfo=UTC), "RSA", issue=1)
-        >>> machine = Machine((old, new))
-        >>> machine.serving(datetime(2026, 1, 31, tzinfo=UTC)), machine.serving(datetime(2026, 2, 1, tzinfo=UTC))
+        >>> backend = Backend((old, new))
+        >>> backend.serving(datetime(2026, 1, 31, tzinfo=UTC)), backend.serving(datetime(2026, 2, 1, tzinfo=UTC))
         ({'RSA': 0}, {'RSA': 1})
         """
         served: dict[str, int] = {}
@@ -137,23 +137,23 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service as a user means it; its balancer picks one of an address's machines per connection, at random.
+    """A service. Its load balancer picks one of the backends of an address at random for each connection.
 
-    With `affinity` it keeps a source on one machine for that long instead. `drop_rate` of the connections are reset
-    or closed before an answer, `defer_rate` are told 421 (SMTP only, RFC 5321 section 4.2.3). `server_names` are what
-    its clients ask for, one after the other; none: its host.
+    With `affinity`, a source address stays on one backend for that long. A share `drop_rate` of the connections is
+    reset or closed before an answer; a share `defer_rate` gets reply 421 (SMTP only, RFC 5321 section 4.2.3). Clients
+    ask for each of `server_names`; if empty, for the host.
 
     >>> from datetime import UTC, datetime
-    >>> from toolkit.lab import Machine, Service, Switch
-    >>> machine = Machine((Switch(datetime(2026, 1, 1, tzinfo=UTC), "RSA", issue=0),))
-    >>> service = Service("smtp", "mx.lab.test", (machine, machine), defer_rate=0.03)
+    >>> from toolkit.lab import Backend, Service, Switch
+    >>> backend = Backend((Switch(datetime(2026, 1, 1, tzinfo=UTC), "RSA", issue=0),))
+    >>> service = Service("smtp", "mx.lab.test", (backend, backend), defer_rate=0.03)
     >>> service.service, service.asked
     ('smtp://mx.lab.test:25', ('mx.lab.test',))
     """
 
     scheme: str
     host: str
-    machines: tuple[Machine, ...]
+    backends: tuple[Backend, ...]
     port: int | None = None
     affinity: timedelta | None = None
     drop_rate: float = 0.0
@@ -162,12 +162,12 @@ class Service:
 
     @property
     def asked(self) -> tuple[str, ...]:
-        """The server names that its clients ask for."""
+        """The server names that clients ask for."""
         return self.server_names or (self.host,)
 
     @property
     def number(self) -> int:
-        """The port that the service has in the lab's internet; where it listens on loopback is another one."""
+        """The port in the name of the service; the port on loopback is another one."""
         return PORTS[self.scheme] if self.port is None else self.port
 
     @property
@@ -177,16 +177,16 @@ class Service:
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """The addresses of its machines, each once, in order."""
-        return tuple(dict.fromkeys(machine.address for machine in self.machines))
+        """The addresses of its backends, each once, in order of the backends."""
+        return tuple(dict.fromkeys(backend.address for backend in self.backends))
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why a line of a service shows several leaves from `begins_at` to `ends_at`, beyond a plain rotation.
+    """Why a slot shows several leaves from `begins_at` to `ends_at`, other than a rotation.
 
-    `key_type` null: whatever the key type; `ends_at` null: to the end. `issue` is the certificate that it is about:
-    the stranger's, the second of a re-issue, the one that comes in several chains; null: none in particular.
+    `key_type` None: every key type. `ends_at` None: to the end. `issue` is the certificate that the cause is about:
+    that of an unrelated server, or the second of a re-issue; None: no particular one.
 
     >>> from datetime import UTC, datetime
     >>> from toolkit.lab import Cause
@@ -206,11 +206,11 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Everything that a lab serves between two instants. Raises `LabError` where it contradicts itself.
+    """Everything that a lab serves between two instants. Raises `LabError` if it contradicts itself.
 
     >>> from toolkit.lab import scenario
-    >>> schedule = scenario("slow-rollout", services=2, machines=3).schedule(seed=7)
-    >>> [(service.service, len(service.machines)) for service in schedule.services]
+    >>> schedule = scenario("slow-rollout", services=2, backends=3).schedule(seed=7)
+    >>> [(service.service, len(service.backends)) for service in schedule.services]
     [('smtp://mx1.lab.test:25', 3), ('smtp://mx2.lab.test:25', 3)]
     """
 
@@ -222,26 +222,29 @@ class Schedule:
     causes: tuple[Cause, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.services or any(not service.machines for service in self.services):
-            raise LabError(f"Scenario {self.scenario!r} has a service without a machine; give it at least one.")
+        if not self.services or any(not service.backends for service in self.services):
+            raise LabError(f"Scenario {self.scenario!r} has a service without a backend; add at least one.")
         for service in self.services:
             if service.scheme not in SCHEMES:
-                raise LabError(f"The lab does not speak {service.scheme!r}; it speaks {', '.join(SCHEMES)}.")
-            for machine in service.machines:
-                self._check(service, machine)
+                raise LabError(f"The lab does not serve {service.scheme!r}; choose one of {', '.join(SCHEMES)}.")
+            for backend in service.backends:
+                self._check(service, backend)
             if min(service.drop_rate, service.defer_rate) < 0 or service.drop_rate + service.defer_rate > 1:
                 raise LabError(f"{service.service}: drop_rate and defer_rate are shares; together at most 1.")
 
         if unknown := {issue.chain for issue in self.issues}.difference(CHAINS):
-            raise LabError(f"There is no chain {sorted(unknown)[0]!r} in the lab; there is {', '.join(CHAINS)}.")
+            raise LabError(f"The lab has no chain {sorted(unknown)[0]!r}; choose one of {', '.join(CHAINS)}.")
 
-    def _check(self, service: Service, machine: Machine) -> None:
-        if machine.implementation not in IMPLEMENTATIONS:
-            raise LabError(f"{service.service}: no {machine.implementation!r}; there is {', '.join(IMPLEMENTATIONS)}.")
-        if machine.implementation == "tlslite" and machine.hosts:
-            raise LabError(f"{service.service}: tlslite serves one certificate to everyone; take ssl or pyopenssl.")
-        if list(machine.switches) != sorted(machine.switches, key=lambda switch: switch.at):
-            raise LabError(f"{service.service}: a machine's switches are not in time order.")
-        for switch in machine.switches:
+    def _check(self, service: Service, backend: Backend) -> None:
+        if backend.implementation not in IMPLEMENTATIONS:
+            raise LabError(
+                f"{service.service}: unknown implementation {backend.implementation!r}; choose one of "
+                f"{', '.join(IMPLEMENTATIONS)}."
+            )
+        if backend.implementation == "tlslite" and backend.hosts:
+            raise LabError(f"{service.service}: tlslite serves one certificate to all clients; use ssl or pyopenssl.")
+        if list(backend.switches) != sorted(backend.switches, key=lambda switch: switch.at):
+            raise LabError(f"{service.service}: a backend's switches are not in time order.")
+        for switch in backend.switches:
             if switch.issue is not None and self.issues[switch.issue].key_type != switch.key_type:
                 raise LabError(f"{service.service}: issue {switch.issue} is not of key type {switch.key_type}.")

@@ -11,13 +11,13 @@ from toolkit.errors import ReadError, UsageError
 from toolkit.readers import forms
 from toolkit.readers.folders import CSV_FILES, read_folder
 from toolkit.readers.pem import PEM_SUFFIXES, read_pem
-from toolkit.readers.registry import SCANNERS, Reader, find_format, readers
+from toolkit.readers.registry import READERS, Reader, find_format, readers
 from toolkit.tables import UNFINISHED, Tables
 
 FORMATS: Final[dict[str, Callable[[Path], Tables]]] = {
     "csv": read_folder,
     "pem": read_pem,
-    **{name: reader.read for name, reader in SCANNERS.items()},
+    **{name: reader.read for name, reader in READERS.items()},
 }
 """Format → its reader. `csv`: a folder that `Tables.to_csv` wrote. `pem`: certificates in PEM, DER or PKCS#7, in a file
 or in a folder of files. The others are reports of the scanners of that name; other packages may add formats, see
@@ -43,9 +43,9 @@ def read(path: str | Path, *, format: str | None = None) -> Tables:  # noqa: A00
     """
     known = {name: reader.read for name, reader in readers().items()} | FORMATS
     if format is not None and format not in known:
-        raise UsageError(
-            f"format={format!r} is not known. Known: {', '.join(known)}.{text.did_you_mean(format, known)}"
-        )
+        names = ("store", *known)
+        hint = text.did_you_mean(str(format), names)
+        raise UsageError(f"format={format!r:.60} is not known.{hint} Known: {', '.join(names)}.")
     where = Path(path)
     try:
         return known[format or find_format_of(where)](where)
@@ -58,6 +58,8 @@ def require_path(path: object) -> None:
     if not isinstance(path, str | Path):
         many = " Read them one by one, and join them: toolkit.Tables.concat(map(toolkit.read, paths))."
         advice = many if isinstance(path, list | tuple | set) else ""
+        if hasattr(path, "load"):
+            advice = " A store is loaded: store.load()."
         raise UsageError(f"toolkit.read takes one path (str or Path), not {type(path).__name__}.{advice}")
     if not str(path).strip():
         raise UsageError("SOURCE is empty: name a store, a file or a folder; the current folder is '.'.")

@@ -12,14 +12,14 @@ from typing import Final, NamedTuple
 
 from toolkit import pem
 from toolkit.files import open_regular
-from toolkit.readers.registry import SCANNERS, find_format, readers
+from toolkit.readers.registry import READERS, find_format, readers
 
 HEAD: Final = 1 << 16
 """Bytes from the beginning of a file that decide what it seems to be."""
 
 READ_FORMS: Final = (
     "a store, a folder that Tables.to_csv wrote, certificates as PEM (-----BEGIN CERTIFICATE-----), DER or PKCS#7, in "
-    f"a file or in a folder of files, and what scanners write: {', '.join(SCANNERS)}"
+    f"a file or in a folder of files, and what other tools write: {', '.join(READERS)}"
 )
 
 _FOREIGN: Final = "seems to be {words}, which is not read yet. What is read: {read}."

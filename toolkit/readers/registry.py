@@ -74,7 +74,7 @@ _TESTSSL: Final = any_of(
     with_pattern(r'\A\s*"?id"?,"?fqdn/ip"?,"?port"?,'),
 )
 
-SCANNERS: Final[Mapping[str, Reader]] = MappingProxyType(
+READERS: Final[Mapping[str, Reader]] = MappingProxyType(
     {
         "nmap": Reader("an nmap XML report", with_pattern(r"\A\s*<(?=.*<nmaprun)"), read_nmap),
         "sslscan": Reader(
@@ -103,7 +103,7 @@ def readers() -> Mapping[str, Reader]:
     >>> list(readers())[:2]
     ['nmap', 'sslscan']
     """
-    found = dict(SCANNERS)
+    found = dict(READERS)
     for point in entry_points(group=GROUP):
         try:
             reader = point.load()

@@ -43,11 +43,11 @@ TESTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
 )
 """What may be judged → how. A row that asks for anything else is refused when it is read."""
 
-CLAIMED: Final = frozenset(
+OF_STATEMENTS: Final = frozenset(
     {"accepted", "highest", "answers", "issued_by", "rooted_in", "bundled", "shared", "begins_before_end",
      "interleaved", "uses"}
 )  # fmt: skip
-"""Tests of claims; all others are of rules."""
+"""Tests of published statements; all others are tests of rules."""
 
 OF_CERTIFICATES: Final = frozenset(
     {"key_type", "key_bits", "key_curve", "signature_hash", "signature_algorithm", "lifetime", "names", "serial",
@@ -55,8 +55,11 @@ OF_CERTIFICATES: Final = frozenset(
 )  # fmt: skip
 """Subjects that a certificate has, which may go by the day on which it was issued."""
 
-LEVELS: Final = ("must", "should", "claim")
-"""How binding a rule is: RFC 2119's words, or a sentence that somebody published about his own servers."""
+STATEMENT: Final = "statement"
+"""The level of a published statement: what an operator published about its own servers."""
+
+LEVELS: Final = ("must", "should", STATEMENT)
+"""How binding a rule is: the words of RFC 2119, or a published statement."""
 
 DATED_BY: Final = ("observed", "issued")
 
@@ -71,8 +74,8 @@ class Rule:
     """One rule of one edition.
 
     It holds from `since` on and before `until` (UTC; none: from an unknown day on, until further notice). That
-    instant is the look's (`dated_by="observed"`) or the certificate's `not_before` (`"issued"`). Of a claim, `since` is
-    the first day on which it can have been published.
+    instant is the look's (`dated_by="observed"`) or the certificate's `not_before` (`"issued"`). Of a published
+    statement, `since` is the first day on which it can have been published.
     """
 
     policy: str
@@ -185,12 +188,15 @@ def _rule(row: Row) -> Rule:
         raise row.error("subject", f"is not known; known: {', '.join(TESTS)}")
     if test not in TESTS[subject]:
         raise row.error("test", f"is not known of {subject}; known: {', '.join(sorted(TESTS[subject]))}")
+    if row.text("level") == "claim":
+        raise row.error("level", f"is now called {STATEMENT!r}: write that word")
     if row.text("level") not in LEVELS:
         raise row.error("level", f"is not known; known: {', '.join(LEVELS)}")
     if row.text("dated_by") not in DATED_BY:
         raise row.error("dated_by", f"is not known; known: {', '.join(DATED_BY)}")
-    if (row.text("level") == "claim") != (test in CLAIMED):
-        raise row.error("level", f"does not go with {test}, which is {'claimed' if test in CLAIMED else 'ruled'}")
+    if (row.text("level") == STATEMENT) != (test in OF_STATEMENTS):
+        kind = "published statements" if test in OF_STATEMENTS else "rules (must, should)"
+        raise row.error("level", f"does not go with {test}, which is a test of {kind}")
     if row.text("dated_by") == "issued" and subject not in OF_CERTIFICATES:
         raise row.error("dated_by", f"does not go with {subject}: only certificates are issued")
     if mistake := find_mistake(subject, test, value):

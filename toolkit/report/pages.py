@@ -34,6 +34,7 @@ _OFFLINE: Final = """\
   .jp-RenderedHTMLCommon table { margin-left: 0; font-variant-numeric: tabular-nums; }
   main .jp-RenderedHTMLCommon.jp-RenderedHTMLCommon :is(td, th) { text-align: left; vertical-align: top; }
   .jp-OutputArea-output { overflow-x: auto; }
+  .celltag_hide-input .jp-Cell-inputWrapper { display: none; }
   @page { size: A4; margin: 14mm 12mm; }
   @media print {
     html, body.jp-Notebook { padding: 0; height: auto; overflow: visible; }

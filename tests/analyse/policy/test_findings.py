@@ -10,7 +10,9 @@ from tests.analyse.made import at, certificate, look, now, tables
 from tests.analyse.support.test_support import AES, GCM, RC4, answer, surveyed
 from tests.conftest import ROOT
 from toolkit import Tables
-from toolkit.analyse.policy.findings import DTYPES, judge, summarise_findings
+from toolkit.analyse import judge, summarise_findings
+from toolkit.analyse.policy.findings import FINDINGS
+from toolkit.columns import dtypes
 from toolkit.errors import UsageError
 from toolkit.readers import read
 from toolkit.reference.rules import Rule, policies
@@ -62,7 +64,7 @@ def test_a_version_is_judged_once_per_survey_by_the_row_that_shows_it() -> None:
     frame = frame[frame["found"] == frame["rule"].map(about)].set_index("rule")
     assert frame["verdict"].to_dict() == {"tls10": "falls short", "tls11": "meets", "ssl3": "unknown"}
     assert frame.loc["tls10", "evidence_row"] == 1
-    assert frame.loc["ssl3", "reason"] == "it was not tested"
+    assert frame.loc["ssl3", "reason"] == "the survey could not test it"
 
 
 BREAKS = {
@@ -97,7 +99,7 @@ def test_each_edition_holds_from_its_first_second_to_its_last(rule: Rule) -> Non
         return judge(given, editions).fillna({"edition": "none"})
 
     row = findings(rule.since).iloc[0]
-    assert (row["verdict"], row["edition"], row["since"]) == ("falls short", rule.edition, rule.since)
+    assert (row["verdict"], row["edition"], row["rule_from_at"]) == ("falls short", rule.edition, rule.since)
     assert findings(rule.since - SECOND)["edition"].tolist() != [rule.edition]
     if rule.until:
         assert findings(rule.until - SECOND)["edition"].tolist() == [rule.edition]
@@ -108,7 +110,7 @@ def test_before_the_first_edition_nobody_knows() -> None:
     row = judge(negotiated("2007-08-10", "TLS 1.0", TRIPLE), "mozilla-intermediate").iloc[0]
     assert row["verdict"] == "unknown"
     assert row["reason"] == "no such rule before 2016-02-11"
-    assert pd.isna(row["since"])
+    assert pd.isna(row["rule_from_at"])
     assert pd.isna(row["edition"])
 
 
@@ -129,7 +131,7 @@ def test_as_of_chooses_the_rules_and_not_the_evidence() -> None:
     assert verdicts(given, "ietf", "rc4", as_of=now("2015-01-31T23:59:59")) == ["unknown"]
     assert verdicts(given, "ietf", "rc4", as_of=now("2015-02-01")) == ["falls short"]
     row = judge(given, "ietf", as_of=now("2015-02-01")).set_index("rule").loc["rc4"]
-    assert (row["as_of"], row["observed_at"]) == (at("2015-02-01"), at("2012-01-01"))
+    assert (row["judged_at"], row["observed_at"]) == (at("2015-02-01"), at("2012-01-01"))
 
 
 def test_an_undated_row_is_judged_only_where_its_bounds_tell_the_edition() -> None:
@@ -263,7 +265,7 @@ def test_findings_are_counted_with_their_evidence() -> None:
 
 def test_nothing_gives_an_empty_frame() -> None:
     frame = judge(Tables.from_frames(), "ietf")
-    assert frame.dtypes.astype(str).to_dict() == DTYPES
+    assert frame.dtypes.astype(str).to_dict() == dtypes(FINDINGS)
     assert frame.empty
 
 
@@ -315,7 +317,7 @@ def test_the_recorded_survey_of_2015_is_judged_by_its_own_day(google: Tables) ->
 
 def test_googles_page_beside_nineteen_years(google: Tables) -> None:
     findings = judge(google, "google-help")
-    assert set(findings["rule"]) == {rule.rule for rule in policies()["google-help"]}, "each claim has a verdict"
+    assert set(findings["rule"]) == {rule.rule for rule in policies()["google-help"]}, "each statement has a verdict"
     told = findings.groupby("rule")["verdict"].agg(frozenset).to_dict()
     confirmed, contradicted, unknown = "confirmed", "contradicted", "unknown"
     assert told == {
@@ -331,7 +333,7 @@ def test_googles_page_beside_nineteen_years(google: Tables) -> None:
     assert set(higher["found"]) == {"TLS 1.3 accepted"}
 
 
-def test_claims_about_google_are_not_held_against_others() -> None:
+def test_statements_about_google_are_not_held_against_others() -> None:
     other = tables([look(None, "2026-01-01", outcome="ok", protocol="TLS 1.3", suite="TLS_AES_128_GCM_SHA256")], [])
     assert set(judge(other, "google-help")["verdict"]) == {"unknown"}
     lab = tables([look(None, "2026-01-01", outcome="ok", protocol="TLS 1.3", source="lab")], [])
@@ -352,7 +354,7 @@ def test_a_certificate_shown_after_its_end_contradicts_the_page() -> None:
     ]  # fmt: skip
 
 
-def test_stretches_are_runs_of_one_verdict_and_what_has_no_place_is_left_aside() -> None:
+def test_runs_are_of_one_verdict_and_what_has_no_place_is_left_aside() -> None:
     def seen(day: str | None, protocol: str, **bounds: str) -> dict[str, object]:
         told = {name: at(on) for name, on in bounds.items()}
         return look(None, day, source="lab", protocol=protocol, outcome="ok", round=f"{day}{bounds}", **told)
@@ -365,7 +367,7 @@ def test_stretches_are_runs_of_one_verdict_and_what_has_no_place_is_left_aside()
         seen(None, "TLS 1.2", observed_from="2026-01-20", observed_until="2026-02-20"),
     ]  # fmt: skip
     findings = judge(tables(looks, []), "ietf")
-    told = summarise_findings(findings[findings["rule"] == "tls10"], by="stretch")
+    told = summarise_findings(findings[findings["rule"] == "tls10"], by="run")
     columns = ["verdict", "first_at", "last_at", "rows", "reason"]
     assert told[columns].astype(object).fillna("").to_numpy().tolist() == [
         ["meets", at("2026-01-01"), at("2026-01-01"), 1, ""],
@@ -376,17 +378,17 @@ def test_stretches_are_runs_of_one_verdict_and_what_has_no_place_is_left_aside()
         ["meets", at("2026-01-20"), at("2026-02-20"), 1, "its bounds overlap rows with another verdict"],
         ["unknown", "", "", 1, "its day is not known well enough"],
     ]
-    assert summarise_findings(findings[:0], by="stretch").empty
+    assert summarise_findings(findings[:0], by="run").empty
 
 
-def test_a_claim_is_unknown_on_a_day_before_it_can_have_been_published(google: Tables) -> None:
+def test_a_statement_is_unknown_on_a_day_before_it_can_have_been_published(google: Tables) -> None:
     for day, is_unknown in (("2017-01-25", True), ("2017-01-26", False)):
         frame = judge(google, "google-help", as_of=at(day))
         told = frame[frame["rule"] == "root-r2"]
         assert (set(told["verdict"]) == {"unknown"}) == is_unknown
-        assert (told["reason"].tolist() == ["it cannot have been claimed before 2017-01-26"]) == is_unknown
-        assert set(told["since"]) == {at("2017-01-26")}
-        assert set(frame["as_of"]) == ({at(day)} | ({pd.NaT} if frame["as_of"].isna().any() else set()))
+        assert (told["reason"].tolist() == ["it cannot have been published before 2017-01-26"]) == is_unknown
+        assert set(told["rule_from_at"]) == {at("2017-01-26")}
+        assert set(frame["judged_at"]) == ({at(day)} | ({pd.NaT} if frame["judged_at"].isna().any() else set()))
 
 
 def test_what_is_no_policy_is_refused(google: Tables, tmp_path: Path) -> None:

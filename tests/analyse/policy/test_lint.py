@@ -17,9 +17,10 @@ from tests.analyse.trust.minted import Minted, mint_leaf
 from tests.conftest import ROOT as ROOT_FOLDER
 from toolkit import Tables
 from toolkit.analyse.policy import lint
-from toolkit.analyse.policy.lint import DTYPES, MOST_BYTES, MOST_TEXT, lint_certificates
+from toolkit.analyse.policy.lint import LINTED, MOST_BYTES, MOST_TEXT, lint_certificates
 from toolkit.certificates import parse_certificate
 from toolkit.chart import tabulate
+from toolkit.columns import dtypes
 from toolkit.errors import ReadError, UsageError
 from toolkit.reference.roots import split_pem
 from toolkit.tables import as_pem
@@ -31,7 +32,7 @@ NO_SAN = "cabf.serverauth.subscriber.subject_altname_extension_absent"
 def linted(*ders: bytes) -> pd.DataFrame:
     rows = pd.DataFrame([parse_certificate(der) for der in dict.fromkeys(ders)])
     frame = lint_certificates(Tables.from_frames(certificates=rows))
-    assert frame.dtypes.astype(str).to_dict() == DTYPES
+    assert frame.dtypes.astype(str).to_dict() == dtypes(LINTED)
     return frame
 
 
@@ -65,14 +66,14 @@ def test_the_findings_are_those_of_its_own_command(
     columns = ["path", "validator", "severity", "code", "message"]
     rows = mine[columns].astype(object).where(mine[columns].notna(), None)
     assert {tuple(row) for row in rows.to_numpy()} == theirs
-    assert set(mine["kind"]) == {said.stderr.strip()}
+    assert set(mine["profile"]) == {said.stderr.strip()}
 
 
 def test_a_leaf_without_names_breaks_a_rule_and_one_with_names_does_not() -> None:
     nameless = mint_leaf(MIDDLE, names=None)
     frame = linted(nameless.der, LEAF.der)
     (row,) = frame[frame["code"] == NO_SAN].to_dict("records")
-    assert (row["cert_sha256"], row["severity"], row["kind"]) == (nameless.sha256, "error", "DV-FINAL-CERTIFICATE")
+    assert (row["cert_sha256"], row["severity"], row["profile"]) == (nameless.sha256, "error", "DV-FINAL-CERTIFICATE")
     assert row["path"] == "certificate.tbsCertificate.extensions"
 
 
@@ -95,7 +96,7 @@ def test_of_googles_certificates_only_that_of_2007_has_no_names(google: Tables, 
     ],
 )  # fmt: skip
 def test_each_is_linted_as_what_it_is(minted: Minted, kind: str) -> None:
-    assert set(linted(minted.der)["kind"]) == {kind}
+    assert set(linted(minted.der)["profile"]) == {kind}
 
 
 def test_findings_come_in_the_order_of_the_tables_the_worst_first() -> None:
@@ -118,7 +119,7 @@ def test_what_cannot_be_linted_is_a_row_that_says_so(der: bytes, reason: str) ->
     (row,) = linted(der, LEAF.der).query("severity == 'unknown'").to_dict("records")
     assert reason in row["message"]
     assert len(row["message"]) <= MOST_TEXT
-    assert pd.isna(row["kind"])
+    assert pd.isna(row["profile"])
     assert pd.isna(row["code"])
 
 
@@ -183,4 +184,4 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
 def test_nothing_gives_an_empty_frame() -> None:
     frame = lint_certificates(Tables.from_frames())
     assert frame.empty
-    assert frame.dtypes.astype(str).to_dict() == DTYPES
+    assert frame.dtypes.astype(str).to_dict() == dtypes(LINTED)

@@ -7,7 +7,8 @@ from scipy import stats
 
 from tests.analyse.drawn import at, certificates, looks, tables
 from toolkit import Tables
-from toolkit.analyse.rotation.shares import DTYPES, estimate_shares
+from toolkit.analyse.rotation.shares import SHARES, estimate_shares
+from toolkit.columns import dtypes
 from toolkit.errors import UsageError
 
 
@@ -23,11 +24,11 @@ def test_counts_and_intervals():
     assert found["share_below"].isna().all()
 
 
-@pytest.mark.parametrize("by", ["line", "address", "rotation"])
+@pytest.mark.parametrize("by", ["slot", "address", "rotation"])
 def test_columns_and_dtypes(by):
     for given in (Tables.from_frames(), tables("AAB.BB")):
         found = estimate_shares(given, by=by)
-        assert {name: str(dtype) for name, dtype in found.dtypes.items()} == DTYPES
+        assert {name: str(dtype) for name, dtype in found.dtypes.items()} == dtypes(SHARES)
         assert found.empty == given.observations.empty
 
 
@@ -66,17 +67,17 @@ def test_sticky_counts_rounds():
 
 
 @pytest.mark.parametrize("window", ["", "soon", "-1h", "0h", "NaT"])
-def test_what_is_no_window(window):
+def test_a_window_that_is_not_a_length(window):
     with pytest.raises(UsageError, match="window="):
         estimate_shares(tables("A"), window=window)
 
 
-def test_unknown_unit():
+def test_unknown_by():
     with pytest.raises(UsageError, match="by="):
         estimate_shares(tables("A"), by="moon")  # type: ignore[arg-type]  # what a user may type
 
 
-def test_coverage_is_at_least_what_it_says():
+def test_coverage_is_at_least_95_percent():
     rng = np.random.default_rng(3)
     shares = rng.random(300)
     drawn = rng.random((300, 12)) < shares[:, None]

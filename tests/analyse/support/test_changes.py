@@ -95,10 +95,10 @@ def test_a_survey_known_by_bounds_bounds_the_change() -> None:
     assert frame["change"].tolist() == ["lost", "lost"]
     row = frame.iloc[0]
     assert pd.isna(row["before_at"])
-    assert (row["changed_from"], row["changed_until"]) == (at("2015-10-13"), at("2026-02-01"))
+    assert (row["changed_from_at"], row["changed_until_at"]) == (at("2015-10-13"), at("2026-02-01"))
     (gained, _) = find_changes(after, before).to_dict("records")
     assert pd.isna(gained["after_at"])
-    assert (gained["changed_from"], gained["changed_until"]) == (at("2026-02-01"), at("2015-11-26"))
+    assert (gained["changed_from_at"], gained["changed_until_at"]) == (at("2026-02-01"), at("2015-11-26"))
 
 
 def test_nothing_gives_an_empty_frame_with_the_columns() -> None:

@@ -1,4 +1,4 @@
-"""What can be judged: the rows of the tables that show something, with the instant that chooses the rules."""
+"""The rows that can be judged, with the instant that chooses the rules and their positions in the tables."""
 
 from typing import Final
 
@@ -18,9 +18,9 @@ _COLUMNS: Final = [
 def find_shown(tables: Tables) -> pd.DataFrame:
     """The rows that show what a service accepts or serves: handshakes and the answers of surveys.
 
-    `state` is `accepted` for a handshake. `observed_from` and `observed_until` bound its instant, both inclusive, null
-    where nothing does; `earliest` and `latest` are the same here, and become the day whose rules apply.
-    Handshakes of a survey are left out where the survey's answers are in `support`, which say the same.
+    `state` is `accepted` for a handshake. `observed_from` and `observed_until` bound the instant of the row, both
+    inclusive (null: nothing bounds it). `earliest` and `latest` bound the day whose rules apply; here they are equal.
+    Handshakes of a survey are left out where its answers are in `support`, which hold the same facts.
     """
     looks = tables.observations.reset_index(drop=True)
     shows = looks[["protocol", "suite", "group", "leaf_sha256"]].notna().any(axis=1)
@@ -55,9 +55,9 @@ def _answers(tables: Tables) -> pd.DataFrame:
 
 
 def find_versions(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row per version that a handshake negotiated, and per version, service and instant (or bounds) of a survey.
+    """One row per handshake that negotiated a version, and per version, service and instant (or bounds) of a survey.
 
-    A survey's version is accepted where one question about it is (that row is the evidence), refused where all are.
+    In a survey a version is accepted where one question about it is (that row is the evidence), refused where all are.
     """
     known = rows[rows["protocol"].notna()]
     answers = known[known["evidence_table"] == "support"]
@@ -74,7 +74,7 @@ def find_versions(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def find_certificates(rows: pd.DataFrame, certificates: pd.DataFrame) -> pd.DataFrame:
-    """One row per leaf and service that showed it, dated by the day of issue; the evidence is the certificate's row."""
+    """One row per leaf and service that showed it, dated by the day of issue. The evidence is the certificate's row."""
     positions = pd.Series(range(len(certificates)), index=certificates["cert_sha256"])
     shown = rows[rows["leaf_sha256"].isin(positions.index)]
     shown = shown.sort_values("observed_at", kind="stable").drop_duplicates([*IDENTITY, "leaf_sha256"])

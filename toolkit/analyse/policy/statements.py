@@ -1,9 +1,9 @@
-"""Claims against observations: what somebody published about his servers, beside what they showed.
+"""Published statements compared with observations: what an operator published about its servers, and what they showed.
 
-Each claim gets a finding per row of evidence that speaks for it (`confirmed`) or against it (`contradicted`), and one
-`unknown` where none does. A claim's date is the first day on which it can have been published; rows of every day speak
-of it. The claims here are Google's, so only rows of Google's hosts speak; rows of a lab or a simulation stand in for
-them, and say so in `source`. Nothing speaks by being absent: a failed look contradicts nothing.
+A statement has one finding per row that supports it (`confirmed`) or contradicts it (`contradicted`), and one `unknown`
+where there is no such row. Its date is the first day on which it can have been published; rows of every day are used.
+The statements are Google's, so only rows of Google's hosts are used, and rows of a lab or a simulation, which say so in
+`source`. Absence proves nothing: a failed observation contradicts no statement.
 """
 
 import re
@@ -23,32 +23,33 @@ from toolkit.reference.rules import Rule
 from toolkit.schema import PROTOCOLS
 from toolkit.tables import Tables
 
-_GOOGLES: Final = re.compile(r"(?:^|\.)(?:(?:google|gmail|googlemail)\.com|smtp\.goog)\.?$")
+_GOOGLE: Final = re.compile(r"(?:^|\.)(?:(?:google|gmail|googlemail)\.com|smtp\.goog)\.?$")
 _MOST_ISSUERS: Final = 10
 _SPLIT = re.compile(r"(?<!\\),\s*")
 
 _UNKNOWN: Final[Mapping[str, str]] = MappingProxyType(
-    {"bundled": "ask verify_chains with that bundle", "uses": "no look at Gmail's own clients"}
+    {"bundled": "verify_chains with that bundle answers it", "uses": "Gmail's own clients are not observed"}
 )
 
 
-def judge_claims(
-    tables: Tables, evidence: pd.DataFrame, claims: list[Rule], as_of: pd.Timestamp | None = None
+def judge_statements(
+    tables: Tables, shown: pd.DataFrame, statements: list[Rule], as_of: pd.Timestamp | None = None
 ) -> pd.DataFrame:
-    """The findings about the claims, in the columns of `judge`; `evidence` is that of `find_shown`.
+    """The findings about the statements, with columns of `judge`; `shown` is what `find_shown` returns.
 
-    A claim that cannot have been published by `as_of` is unknown.
+    A statement that cannot have been published by `as_of` is unknown.
     """
-    if not claims:
+    if not statements:
         return pd.DataFrame()
-    theirs = evidence["host"].fillna("").str.contains(_GOOGLES) | evidence["source"].isin(["lab", "simulated"])
-    about = evidence[theirs.fillna(False).astype(bool)]
-    return pd.concat([_findings(claim, _spoken(claim, about, tables), as_of) for claim in claims], ignore_index=True)
+    is_google = shown["host"].fillna("").str.contains(_GOOGLE) | shown["source"].isin(["lab", "simulated"])
+    about = shown[is_google.fillna(False).astype(bool)]
+    frames = [_findings(statement, _compared(statement, about, tables), as_of) for statement in statements]
+    return pd.concat(frames, ignore_index=True)
 
 
-def _spoken(claim: Rule, about: pd.DataFrame, tables: Tables) -> pd.DataFrame:
-    """The rows that speak of the claim, with `is_for` and `found`."""
-    judges: dict[str, Callable[[Rule, pd.DataFrame, Tables], pd.DataFrame]] = {
+def _compared(statement: Rule, about: pd.DataFrame, tables: Tables) -> pd.DataFrame:
+    """The rows that support or contradict the statement, with `is_support` and `found`."""
+    tests: dict[str, Callable[[Rule, pd.DataFrame, Tables], pd.DataFrame]] = {
         "answers": _answers,
         "issued_by": _issued_by,
         "rooted_in": _rooted_in,
@@ -57,21 +58,22 @@ def _spoken(claim: Rule, about: pd.DataFrame, tables: Tables) -> pd.DataFrame:
         "interleaved": _interleaved,
         "highest": _highest,
     }
-    if claim.test == "accepted":
-        return (_version_accepted if claim.subject == "protocol" else _cipher_accepted)(claim, about, tables)
-    judge = judges.get(claim.test)
-    return judge(claim, about, tables) if judge else _said(about[:0], [], [])
+    if statement.test == "accepted":
+        return (_version_accepted if statement.subject == "protocol" else _cipher_accepted)(statement, about, tables)
+    test = tests.get(statement.test)
+    return test(statement, about, tables) if test else _marked(about[:0], [], [])
 
 
-def _said(rows: pd.DataFrame, is_for: object, found: object) -> pd.DataFrame:
+def _marked(rows: pd.DataFrame, is_support: object, found: object) -> pd.DataFrame:
     return rows.assign(
-        is_for=pd.Series(is_for, rows.index, dtype="boolean"), found=pd.Series(found, rows.index, dtype="string")
+        is_support=pd.Series(is_support, rows.index, dtype="boolean"),
+        found=pd.Series(found, rows.index, dtype="string"),
     )
 
 
-def _answers(claim: Rule, about: pd.DataFrame, _: Tables) -> pd.DataFrame:
-    rows = about[(about["host"] == claim.value[0]) & (about["evidence_table"] == "observations")]
-    return _said(rows, True, rows["protocol"].fillna("a certificate"))
+def _answers(statement: Rule, about: pd.DataFrame, _: Tables) -> pd.DataFrame:
+    rows = about[(about["host"] == statement.value[0]) & (about["evidence_table"] == "observations")]
+    return _marked(rows, True, rows["protocol"].fillna("a certificate"))
 
 
 def _issuers(about: pd.DataFrame, tables: Tables) -> pd.DataFrame:
@@ -83,13 +85,13 @@ def _issuers(about: pd.DataFrame, tables: Tables) -> pd.DataFrame:
     return rows.assign(issuer=issuer)[issuer.notna()]
 
 
-def _issued_by(claim: Rule, about: pd.DataFrame, tables: Tables) -> pd.DataFrame:
+def _issued_by(statement: Rule, about: pd.DataFrame, tables: Tables) -> pd.DataFrame:
     rows = _issuers(about, tables)
-    return _said(rows, [claim.value[0] in _parts(issuer) for issuer in rows["issuer"]], rows["issuer"])
+    return _marked(rows, [statement.value[0] in _parts(issuer) for issuer in rows["issuer"]], rows["issuer"])
 
 
-def _rooted_in(claim: Rule, about: pd.DataFrame, tables: Tables) -> pd.DataFrame:
-    """Climbs from issuer to issuer, by name, to a root of a recorded bundle; says nothing where none is reached."""
+def _rooted_in(statement: Rule, about: pd.DataFrame, tables: Tables) -> pd.DataFrame:
+    """Follow the issuers by name to a root of a recorded bundle. Rows that reach none are left out."""
     rows = _issuers(about, tables)
     above = {_parts(subject): _parts(issuer) for subject, issuer in
              tables.certificates[["subject", "issuer"]].dropna().itertuples(index=False)}  # fmt: skip
@@ -97,7 +99,7 @@ def _rooted_in(claim: Rule, about: pd.DataFrame, tables: Tables) -> pd.DataFrame
     tops = {issuer: _top(_parts(issuer), above, frozenset(roots)) for issuer in rows["issuer"].unique()}
     rows = rows[rows["issuer"].map(lambda issuer: tops[issuer] is not None).astype(bool)]
     reached = [tops[issuer] or frozenset() for issuer in rows["issuer"]]
-    return _said(rows, [claim.value[0] in top for top in reached], [roots[top] for top in reached])
+    return _marked(rows, [statement.value[0] in top for top in reached], [roots[top] for top in reached])
 
 
 def _top(
@@ -113,109 +115,112 @@ def _top(
 
 
 def _shared(_: Rule, about: pd.DataFrame, tables: Tables) -> pd.DataFrame:
-    """A certificate that names several hosts is shared; one that names only the host that showed it is not."""
+    """Supported by a certificate that names several hosts; contradicted by one that names a single host."""
     names = dict(zip(tables.certificates["cert_sha256"], tables.certificates["names"], strict=True))
     rows = about.drop_duplicates(["service", "host", "leaf_sha256"])
     has_names = [isinstance(sha256, str) and bool(names.get(sha256)) for sha256 in rows["leaf_sha256"]]
     rows = rows[pd.Series(has_names, rows.index, dtype=bool)]
     hosts = [len(set(names[sha256])) for sha256 in rows["leaf_sha256"]]
     found = [f"names {text.counted(number, 'host')}" for number in hosts]
-    return _said(rows, [number > 1 for number in hosts], found)
+    return _marked(rows, [number > 1 for number in hosts], found)
 
 
 def _begins_before_end(_: Rule, about: pd.DataFrame, tables: Tables) -> pd.DataFrame:
-    """For: a host's next certificate of a key type begins before the last one ends. Against: one shown after its end.
+    """Supported by a successor that begins before its predecessor ends; contradicted by a leaf shown after its end.
 
-    A gap between two certificates that are known says nothing, since others may lie between.
+    A gap between two known certificates is not used, because another certificate may lie between them.
     """
     facts = tables.certificates[["cert_sha256", "key_type", "not_before", "not_after"]]
     shown = about[about["leaf_sha256"].notna()].merge(facts, left_on="leaf_sha256", right_on="cert_sha256")
-    late = shown[has_ended(shown["not_after"], shown["observed_from"])]
-    line = ["host", "key_type"]
-    first = shown.sort_values("not_before", kind="stable").drop_duplicates([*line, "leaf_sha256"])
-    ends = first.groupby(line, dropna=False)["not_after"].shift(1)
-    timely = first[(first["not_before"] <= ends).fillna(False)]
+    overdue = shown[has_ended(shown["not_after"], shown["observed_from"])]
+    slot = ["host", "key_type"]
+    first = shown.sort_values("not_before", kind="stable").drop_duplicates([*slot, "leaf_sha256"])
+    ends = first.groupby(slot, dropna=False)["not_after"].shift(1)
+    in_time = first[(first["not_before"] <= ends).fillna(False)]
     return pd.concat(
         [
-            _said(
-                timely, True, "begins " + timely["not_before"].dt.strftime("%Y-%m-%d") + ", before the last one ends"
+            _marked(
+                in_time,
+                True,
+                "begins " + in_time["not_before"].dt.strftime("%Y-%m-%d") + ", before its predecessor ends",
             ),
-            _said(late, False, "shown after its end on " + late["not_after"].dt.strftime("%Y-%m-%d")),
+            _marked(overdue, False, "shown after its end on " + overdue["not_after"].dt.strftime("%Y-%m-%d")),
         ]
     )
 
 
 def _interleaved(_: Rule, about: pd.DataFrame, tables: Tables) -> pd.DataFrame:
-    """An older certificate shown again after a newer one of its line was first shown."""
-    line = ["service", "host", "server_name", "key_type"]
+    """Supported by an older certificate that is shown again after its successor was first shown."""
+    slot = ["service", "host", "server_name", "key_type"]
     seen = find_sightings(tables)
-    seen = seen[seen["first_seen_at"].notna() & seen["not_before"].notna()].sort_values([*line, "not_before"])
-    newer = seen.groupby(line, dropna=False)["first_seen_at"].shift(-1)
+    seen = seen[seen["first_seen_at"].notna() & seen["not_before"].notna()].sort_values([*slot, "not_before"])
+    newer = seen.groupby(slot, dropna=False)["first_seen_at"].shift(-1)
     again = seen[(seen["last_seen_at"] > newer).fillna(False)]
     keys = ["service", "host", "server_name", "leaf_sha256"]
     rows = about[about["evidence_table"] == "observations"].merge(
         again[[*keys, "last_seen_at"]], left_on=[*keys, "observed_at"], right_on=[*keys, "last_seen_at"]
     )
-    return _said(rows.drop_duplicates(keys), True, "shown again after its successor")
+    return _marked(rows.drop_duplicates(keys), True, "shown again after its successor")
 
 
-def _version_accepted(claim: Rule, about: pd.DataFrame, _: Tables) -> pd.DataFrame:
+def _version_accepted(statement: Rule, about: pd.DataFrame, _: Tables) -> pd.DataFrame:
     rows = find_versions(about)
-    rows = rows[(rows["protocol"] == claim.value[0]) & (rows["state"] != "untested")]
-    return _said(rows, rows["state"] == "accepted", rows["protocol"] + " " + rows["state"])
+    rows = rows[(rows["protocol"] == statement.value[0]) & (rows["state"] != "untested")]
+    return _marked(rows, rows["state"] == "accepted", rows["protocol"] + " " + rows["state"])
 
 
-def _highest(claim: Rule, about: pd.DataFrame, _: Tables) -> pd.DataFrame:
-    """Against: a higher version accepted. For: a survey in which every higher version was refused."""
-    above = PROTOCOLS[PROTOCOLS.index(claim.value[0]) + 1 :]
+def _highest(statement: Rule, about: pd.DataFrame, _: Tables) -> pd.DataFrame:
+    """Contradicted by a higher version that is accepted; supported by one that a survey found refused."""
+    above = PROTOCOLS[PROTOCOLS.index(statement.value[0]) + 1 :]
     rows = find_versions(about)
     rows = rows[rows["protocol"].isin(above) & (rows["state"] != "untested")]
-    return _said(rows, rows["state"] == "refused", rows["protocol"] + " " + rows["state"])
+    return _marked(rows, rows["state"] == "refused", rows["protocol"] + " " + rows["state"])
 
 
-def _cipher_accepted(claim: Rule, about: pd.DataFrame, _: Tables) -> pd.DataFrame:
-    """For: a suite with that cipher accepted. Against: a survey that had every such suite refused."""
-    cipher, _sign, bits = claim.value[0].partition("=")
+def _cipher_accepted(statement: Rule, about: pd.DataFrame, _: Tables) -> pd.DataFrame:
+    """Supported by an accepted suite with that cipher; contradicted by a survey that had all of them refused."""
+    cipher, _sign, bits = statement.value[0].partition("=")
     pairs = pd.Series(list(zip(about["suite"], about["suite_code"].fillna(-1), strict=True)), about.index, dtype=object)
     known = {pair: suite_of(*pair) for pair in set(pairs)}
     wanted = {pair for pair, suite in known.items() if suite and (suite.cipher, str(suite.key_bits)) == (cipher, bits)}
     rows = about[pd.Series([pair in wanted for pair in pairs], about.index, dtype=bool)]
     accepted = rows[rows["state"] == "accepted"]
-    visits = ["service", "observed_from", "observed_until"]
+    survey = ["service", "observed_from", "observed_until"]
     answers = rows[rows["evidence_table"] == "support"].assign(is_refused=lambda frame: frame["state"] == "refused")
-    is_refused = answers.groupby(visits, dropna=False)["is_refused"].transform("all").astype(bool)
-    refused = answers[is_refused].drop_duplicates(visits)
+    is_refused = answers.groupby(survey, dropna=False)["is_refused"].transform("all").astype(bool)
+    refused = answers[is_refused].drop_duplicates(survey)
     return pd.concat(
         [
-            _said(accepted, True, accepted["protocol"].fillna("version unknown") + " " + accepted["suite"]),
-            _said(refused, False, f"every suite with {cipher} and {bits} bits refused"),
+            _marked(accepted, True, accepted["protocol"].fillna("version unknown") + " " + accepted["suite"]),
+            _marked(refused, False, f"every suite with {cipher} and {bits} bits refused"),
         ]
     )
 
 
-def _findings(claim: Rule, spoken: pd.DataFrame, as_of: pd.Timestamp | None) -> pd.DataFrame:
+def _findings(statement: Rule, compared: pd.DataFrame, as_of: pd.Timestamp | None) -> pd.DataFrame:
     common = {
-        "policy": claim.policy,
-        "edition": claim.edition,
-        "rule": claim.rule,
-        "level": claim.level,
-        "subject": claim.subject,
-        "required": claim.required,
-        "authority": claim.authority,
-        "since": claim.since,
+        "policy": statement.policy,
+        "edition": statement.edition,
+        "rule": statement.rule,
+        "level": statement.level,
+        "subject": statement.subject,
+        "required": statement.required,
+        "authority": statement.authority,
+        "rule_from_at": statement.since,
     }
-    if as_of is not None and claim.since is not None and claim.since > as_of:
-        reason = f"it cannot have been claimed before {claim.since:%Y-%m-%d}"
-        return pd.DataFrame([common | {"verdict": "unknown", "reason": reason, "as_of": as_of}])
-    if spoken.empty:
-        reason = _UNKNOWN.get(claim.test, "no row speaks of it")
+    if as_of is not None and statement.since is not None and statement.since > as_of:
+        reason = f"it cannot have been published before {statement.since:%Y-%m-%d}"
+        return pd.DataFrame([common | {"verdict": "unknown", "reason": reason, "judged_at": as_of}])
+    if compared.empty:
+        reason = _UNKNOWN.get(statement.test, "nothing that was observed supports or contradicts it")
         return pd.DataFrame([common | {"verdict": "unknown", "reason": reason}])
     columns = ["service", "host", "server_name", "found", "protocol", "suite", "leaf_sha256", "observed_at",
                "observed_from", "observed_until", "evidence_table", "evidence_row", "source"]  # fmt: skip
-    verdict = spoken["is_for"].map({True: "confirmed", False: "contradicted"})
-    return spoken[columns].assign(**common, verdict=verdict, as_of=spoken["observed_at"] if as_of is None else as_of)
+    verdict = compared["is_support"].map({True: "confirmed", False: "contradicted"})
+    judged_at = compared["observed_at"] if as_of is None else as_of
+    return compared[columns].assign(**common, verdict=verdict, judged_at=judged_at)
 
 
 def _parts(name: object) -> frozenset[str]:
-    """The attributes of a distinguished name, in whatever order and spacing it was written."""
+    """The attributes of a distinguished name, whatever their order and spacing."""
     return frozenset(part.strip() for part in _SPLIT.split(str(name)))

@@ -1,4 +1,4 @@
-"""The rows that a rule can judge, numbered by what they show, so that each distinct fact is judged once."""
+"""The rows that a rule can judge. Each distinct fact is judged once, however many rows show it."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -15,20 +15,20 @@ from toolkit.analyse.policy.violations import (
     breaks_certificate,
     breaks_protocol,
     breaks_suite,
-    shown,
+    describe_certificate,
 )
 from toolkit.analyse.support.summary import suite_of
 from toolkit.errors import UsageError
 from toolkit.reference import groups
-from toolkit.reference.rules import OF_CERTIFICATES, Rule
+from toolkit.reference.rules import OF_CERTIFICATES, STATEMENT, Rule
 from toolkit.tables import Tables
 
 OF_SUITES: Final = frozenset({"suite", "cipher", "strength_bits", "key_exchange"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Numbered:
-    """Rows of evidence; `codes` says which of the `facts` each one shows."""
+class NumberedRows:
+    """Rows with the number of the fact that each shows: `facts[codes[n]]` is the fact of row n."""
 
     rows: pd.DataFrame
     codes: Ints
@@ -36,8 +36,8 @@ class Numbered:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Judged:
-    """The rows that a rule speaks of, whether accepting what they show breaks it, and what that is, in words."""
+class RuledRows:
+    """The rows that a rule applies to, whether accepting what they show breaks it (null: not known), and what it is."""
 
     rows: pd.DataFrame
     is_broken: pd.Series
@@ -45,14 +45,14 @@ class Judged:
 
 
 class Subjects:
-    """What the tables hold for rules to judge, each kind of row numbered once."""
+    """The rows of the tables by what a rule can be about; each kind of row is prepared once."""
 
     def __init__(self, tables: Tables) -> None:
-        self.evidence = find_shown(tables)
+        self.shown = find_shown(tables)
         self._certificates = tables.certificates
 
-    def judge(self, rule: Rule) -> Judged:
-        """The rows of the rule's subject, judged fact by fact."""
+    def judge(self, rule: Rule) -> RuledRows:
+        """The rows that the rule applies to, judged fact by fact."""
         numbered = self._numbered(rule)
         verdicts = [self._verdict(rule, fact) for fact in numbered.facts]
         applies = np.array([verdict is not None for verdict in verdicts], dtype=bool)
@@ -61,9 +61,9 @@ class Subjects:
         chosen = applies[numbered.codes]
         rows, codes = numbered.rows[chosen], numbered.codes[chosen]
         is_broken = pd.Series(broken[codes], rows.index).astype("boolean")
-        return Judged(rows, is_broken, pd.Series(words[codes], rows.index).astype("string"))
+        return RuledRows(rows, is_broken, pd.Series(words[codes], rows.index).astype("string"))
 
-    def _numbered(self, rule: Rule) -> Numbered:
+    def _numbered(self, rule: Rule) -> NumberedRows:
         if rule.subject == "protocol":
             return self._versions
         if rule.subject == "group":
@@ -71,11 +71,11 @@ class Subjects:
         if rule.subject in OF_SUITES:
             return self._suites
         if rule.subject not in OF_CERTIFICATES:
-            raise UsageError(f"{rule.policy}, {rule.rule}: {rule.subject} can be claimed, not ruled.")
+            raise UsageError(f"{rule.policy}, {rule.rule}: only the level {STATEMENT!r} goes with {rule.subject}.")
         return self._issued if rule.dated_by == "issued" else self._served
 
     def _verdict(self, rule: Rule, fact: Any) -> tuple[bool | None, str] | None:
-        """Whether the fact breaks the rule, and what it is; null where the rule does not speak of it."""
+        """Whether the fact breaks the rule (null: not known), and what it is; null where the rule does not apply."""
         if rule.subject == "protocol":
             return breaks_protocol(rule, fact), fact
         if rule.subject == "group":
@@ -84,46 +84,46 @@ class Subjects:
             return breaks_suite(rule, suite_of(*fact)), fact[0]
         if not applies_to_certificate(rule, fact):
             return None
-        return breaks_certificate(rule, fact), shown(rule, fact)
+        return breaks_certificate(rule, fact), describe_certificate(rule, fact)
 
     @cached_property
-    def _versions(self) -> Numbered:
-        rows = find_versions(self.evidence)
+    def _versions(self) -> NumberedRows:
+        rows = find_versions(self.shown)
         return _number(rows, rows["protocol"])
 
     @cached_property
-    def _groups(self) -> Numbered:
-        # Finite-field groups have sizes, and rules about curves do not speak of them.
+    def _groups(self) -> NumberedRows:
+        # Rules about curves do not apply to finite-field groups, which have sizes.
         curves = [group.name for group in groups().values() if group.kind != "FFDHE"]
-        rows = self.evidence[self.evidence["group"].isin(curves)]
+        rows = self.shown[self.shown["group"].isin(curves)]
         return _number(rows, rows["group"])
 
     @cached_property
-    def _suites(self) -> Numbered:
-        rows = self.evidence[self.evidence["suite"].notna()]
+    def _suites(self) -> NumberedRows:
+        rows = self.shown[self.shown["suite"].notna()]
         pairs = pd.Series(
             list(zip(rows["suite"], rows["suite_code"].fillna(-1), strict=True)), rows.index, dtype=object
         )
         return _number(rows, pairs)
 
     @cached_property
-    def _served(self) -> Numbered:
-        return self._with_facts(self.evidence[self.evidence["leaf_sha256"].isin(self._certificates["cert_sha256"])])
+    def _served(self) -> NumberedRows:
+        return self._with_facts(self.shown[self.shown["leaf_sha256"].isin(self._certificates["cert_sha256"])])
 
     @cached_property
-    def _issued(self) -> Numbered:
-        return self._with_facts(find_certificates(self.evidence, self._certificates))
+    def _issued(self) -> NumberedRows:
+        return self._with_facts(find_certificates(self.shown, self._certificates))
 
-    def _with_facts(self, rows: pd.DataFrame) -> Numbered:
+    def _with_facts(self, rows: pd.DataFrame) -> NumberedRows:
         asked = rows["server_name"].fillna(rows["host"]).fillna("")
         pairs = pd.Series(list(zip(rows["leaf_sha256"], asked, strict=True)), rows.index, dtype=object)
         numbered = _number(rows, pairs)
         records: list[dict[Hashable, Any]] = self._certificates.to_dict("records")
         by_hash = {record["cert_sha256"]: record for record in records}
         facts = [by_hash[sha256] | {"asked": name or None} for sha256, name in numbered.facts]
-        return Numbered(numbered.rows, numbered.codes, facts)
+        return NumberedRows(numbered.rows, numbered.codes, facts)
 
 
-def _number(rows: pd.DataFrame, facts: pd.Series) -> Numbered:
+def _number(rows: pd.DataFrame, facts: pd.Series) -> NumberedRows:
     codes, distinct = pd.factorize(facts)
-    return Numbered(rows, np.asarray(codes, dtype=np.int64), list(distinct))
+    return NumberedRows(rows, np.asarray(codes, dtype=np.int64), list(distinct))

@@ -1,6 +1,6 @@
-"""Does a suite, a group or a certificate break a rule? True, false, or null where the facts do not tell.
+"""Whether a version, a suite or a certificate breaks a rule: true, false, or null where the facts are not known.
 
-What a rule does not speak of (a size for RSA keys, of an EC key) makes no finding: `applies_to_certificate`.
+A rule that does not apply makes no finding (a minimum size of RSA keys does not apply to an EC key).
 """
 
 import math
@@ -24,14 +24,14 @@ _HASH = re.compile(r"(MD2|MD4|MD5|SHA-?\d+)", re.I)
 
 
 def breaks_suite(rule: Rule, suite: Suite | None) -> bool | None:
-    """Whether accepting the suite breaks the rule; null for a suite that nobody knows."""
+    """Whether accepting the suite breaks the rule; null for an unknown suite."""
     if suite is None:
         return None
     if rule.subject == "suite":
         return suite.name not in rule.value
     if rule.subject == "strength_bits":
         return suite.strength_bits < int(rule.value[0])
-    return str(getattr(suite, rule.subject)) in rule.value  # cipher, key_exchange: not among
+    return str(getattr(suite, rule.subject)) in rule.value  # cipher, key_exchange: the test is `not_among`
 
 
 def breaks_protocol(rule: Rule, protocol: str) -> bool:
@@ -40,7 +40,7 @@ def breaks_protocol(rule: Rule, protocol: str) -> bool:
 
 
 def applies_to_certificate(rule: Rule, certificate: Certificate) -> bool:
-    """Whether the rule speaks of such a certificate."""
+    """Whether the rule applies to such a certificate."""
     key_type = certificate["key_type"]
     if rule.subject == "key_bits":
         return _is_null(key_type) or key_type in _sizes(rule)
@@ -68,7 +68,7 @@ def breaks_certificate(rule: Rule, certificate: Certificate) -> bool | None:
 
 
 def hash_of(algorithm: object) -> str | None:
-    """The hash in the name of a signature algorithm; null where it names none.
+    """The hash in the name of a signature algorithm; null where the name has none.
 
     >>> hash_of("sha256WithRSAEncryption"), hash_of("Ed25519")
     ('SHA256', None)
@@ -77,8 +77,8 @@ def hash_of(algorithm: object) -> str | None:
     return match[1].upper().replace("-", "") if match else None
 
 
-def shown(rule: Rule, certificate: Certificate) -> str:
-    """What the certificate shows of the rule's subject, in words."""
+def describe_certificate(rule: Rule, certificate: Certificate) -> str:
+    """The fact of the certificate that the rule is about, in words."""
     if rule.subject in ("key_bits", "key_type", "key_curve"):
         parts = (certificate["key_type"], certificate["key_curve"], certificate["key_bits"])
         return " ".join(str(part) for part in parts if not _is_null(part)) or "unknown key"
@@ -116,7 +116,7 @@ def _breaks_names(rule: Rule, certificate: Certificate) -> bool | None:
     if _is_null(asked):
         return None
     candidates = list(names or ())
-    if not any(not _is_address(name) for name in candidates) and rule.test == "match":
+    if all(_is_address(name) for name in candidates) and rule.test == "match":
         subject = certificate["subject"]
         candidates += [] if _is_null(subject) else common_names(subject)
     return not any(names_host(name, asked) for name in candidates)
@@ -132,7 +132,7 @@ def _breaks_serial(rule: Rule, serial: object) -> bool | None:
     number = int(serial, 16)
     if rule.test == "positive":
         return number <= 0
-    # DER needs a bit for the sign (ITU-T X.690, section 8.3).
+    # In DER an integer has a sign bit (ITU-T X.690, section 8.3).
     return number.bit_length() // 8 + 1 > int(rule.value[0])
 
 
@@ -146,7 +146,7 @@ def _breaks_validity(rule: Rule, certificate: Certificate) -> bool | None:
     if rule.test == "ordered":
         return bool(ends < begins)
     count, unit = rule.value[0].split(" ")
-    # Lengths are compared rather than ends, which may lie after the year 9999.
+    # Compare lengths, because the end that a rule allows can lie after the year 9999.
     length = ends - begins + SECOND
     if unit == "days":
         return bool(length > int(count) * DAY)
@@ -155,6 +155,6 @@ def _breaks_validity(rule: Rule, certificate: Certificate) -> bool | None:
 
 
 def _months_after(begins: pd.Timestamp, months: int) -> pd.Timestamp | None:
-    """The same day so many months later; none after the year 9999, where calendars end."""
+    """The same day so many months later; null where that is after the year 9999, the last that a calendar holds."""
     is_beyond = begins.year * 12 + begins.month - 1 + months >= (MAXYEAR + 1) * 12
     return None if is_beyond else begins + pd.DateOffset(months=months)

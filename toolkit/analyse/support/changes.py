@@ -1,4 +1,4 @@
-"""What did a server gain and lose between two surveys?"""
+"""Changes between two surveys: what each service gained and lost."""
 
 from typing import Final
 
@@ -6,46 +6,42 @@ import numpy as np
 import pandas as pd
 
 from toolkit.analyse.support.summary import QUESTION, VISIT, by_visit, date_visits, surveyed, take_together
-from toolkit.columns import DTYPES
+from toolkit.columns import Column, dtypes, returns
 from toolkit.tables import Tables, require_tables
 
 _SERVICE: Final = ["service", "host"]
 _INSTANTS: Final = ["observed_at", "observed_from", "observed_until"]
 
-_DTYPES: Final = {
-    "service": "string",
-    "host": "string",
-    "question": "string",
-    "protocol": "string",
-    "item": "string",
-    "key_type": "string",
-    "change": "string",
-    "before": "string",
-    "after": "string",
-    "before_at": DTYPES["instant"],
-    "after_at": DTYPES["instant"],
-    "changed_from": DTYPES["instant"],
-    "changed_until": DTYPES["instant"],
-    "source": "string",
-}
+CHANGES: Final = (
+    Column("service", "text", "the service"),
+    Column("host", "text", "its host"),
+    Column("question", "text", "`protocol`, `suite`, `group`, `signature_scheme`, `key_type` or `first_choice`"),
+    Column("protocol", "text", "version that the question was asked in", "the question names none"),
+    Column("item", "text", "what was asked about: a version, a suite, a group, …"),
+    Column("key_type", "text", "key type that the question was asked with", "the question names none"),
+    Column("change", "text", "`gained`, `lost`; of `first_choice` `changed`: another suite is ranked first"),
+    Column("before", "text", "state in the earlier survey, `accepted` or `refused`; of `first_choice` the suite"),
+    Column("after", "text", "state in the later survey; of `first_choice` the suite"),
+    Column("before_at", "instant", "instant of the earlier survey", "not known to the instant"),
+    Column("after_at", "instant", "instant of the later survey", "not known to the instant"),
+    Column("changed_from_at", "instant", "earliest instant of the change: of the earlier survey", "nothing bounds it"),
+    Column("changed_until_at", "instant", "latest instant of the change: of the later survey", "nothing bounds it"),
+    Column("source", "text", "source of the later survey", "the tables do not say"),
+)
+"""The columns of `find_changes`."""
 
 
+@returns(CHANGES)
 def find_changes(before: Tables, after: Tables) -> pd.DataFrame:
-    """Every answer that differs between two surveys of a service, one row each.
+    """Find every answer that differs between two surveys of a service: one row per change.
 
-    Compared are the latest survey rounds of each side (one known by bounds counts by their end), per service,
-    addresses taken together (accepted where one address accepts, refused where all refuse). Only a change between
-    `accepted` and `refused` is a change: a question untested or not asked on either side never is. A whole version is
-    gained where every question about it was refused and one is accepted now, and lost the other way round; its suites
-    have rows of their own besides.
+    For each service, the last survey round of `before` is compared with the last one of `after` (a round that is known
+    by bounds counts by their end). Addresses are taken together: accepted where one address accepts, refused where all
+    refuse. Only a change between `accepted` and `refused` is a change; a question that was untested or not asked in one
+    of the surveys never is. A version is gained where every question about it was refused and one is accepted now, and
+    lost in the opposite case; its suites have rows of their own.
 
-    Columns: `service`, `host` (string), `question` (string: `protocol`, `suite`, `group`, `signature_scheme`,
-    `key_type`, `first_choice`), `protocol` (string, null: not part of the question), `item` (string, what was asked
-    about), `key_type` (string, null: not part of the question), `change` (string: `gained`, `lost`; `changed` for
-    another suite ranked first), `before`, `after` (string, the states; for `first_choice` the suites), `before_at`,
-    `after_at` (instant, null: not known to the instant), `changed_from`, `changed_until` (instant, between which the
-    change lies: the earliest that the side before can have been, the latest that the side after can; null: nothing
-    bounds that side), `source` (string, of the later side; null: the tables do not say).
+    Raises `UsageError` for anything but `Tables`.
 
     >>> import toolkit
     >>> tables = toolkit.load_example("lab-sample").within(services="smtp://legacy.lab.test:25")
@@ -64,21 +60,25 @@ def find_changes(before: Tables, after: Tables) -> pd.DataFrame:
     parts = [
         _compared(_items(then), _items(now), ["question", "protocol", "item", "key_type"]),
         _compared(_versions(then), _versions(now), ["question", "protocol", "item"]),
-        _reordered(then, now),
+        _first_choices(then, now),
     ]
     frame = pd.concat([part for part in parts if not part.empty] or parts[:1], ignore_index=True)
-    return frame.reindex(columns=list(_DTYPES)).astype(_DTYPES).sort_values(list(_DTYPES)[:6], ignore_index=True)
+    return (
+        frame.reindex(columns=list(dtypes(CHANGES)))
+        .astype(dtypes(CHANGES))
+        .sort_values(list(dtypes(CHANGES))[:6], ignore_index=True)
+    )
 
 
 def _latest(tables: Tables) -> pd.DataFrame:
-    """The questions of each service's latest survey round, with its instant."""
+    """The questions of the last survey round of each service, with its instant."""
     answers = by_visit(surveyed(tables))
     dated = date_visits(answers).sort_values("known_at", na_position="first", kind="stable")
     return take_together(answers).merge(dated.drop_duplicates(_SERVICE, keep="last"), on=VISIT)
 
 
 def _items(questions: pd.DataFrame) -> pd.DataFrame:
-    """Each question with what it asked about."""
+    """The questions with `question`, the kind of each, and `item`, what it asked about."""
     kinds = [name for name in QUESTION if name != "protocol"]
     asked = questions[questions[kinds].notna().any(axis=1)]
     kind = np.select([asked[name].notna().to_numpy() for name in kinds], kinds, default="")
@@ -87,7 +87,7 @@ def _items(questions: pd.DataFrame) -> pd.DataFrame:
 
 
 def _versions(questions: pd.DataFrame) -> pd.DataFrame:
-    """Each version: accepted where any question about it is, refused where all are, else untested."""
+    """The versions: accepted where a question about it is, refused where all are, else untested."""
     asked = questions[questions["protocol"].notna()]
     grouped = asked.groupby([*_SERVICE, "protocol"], dropna=False, sort=False)
     frame = grouped.agg(
@@ -103,7 +103,7 @@ def _versions(questions: pd.DataFrame) -> pd.DataFrame:
 
 
 def _compared(then: pd.DataFrame, now: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """The keys that were accepted on one side and refused on the other."""
+    """The keys that are accepted in one survey and refused in the other."""
     columns = [*_SERVICE, *keys, "state", *_INSTANTS, "source"]
     pairs = then[columns].merge(now[columns], on=[*_SERVICE, *keys], suffixes=("_then", "_now"))
     gained = (pairs["state_then"] == "refused") & (pairs["state_now"] == "accepted")
@@ -112,8 +112,8 @@ def _compared(then: pd.DataFrame, now: pd.DataFrame, keys: list[str]) -> pd.Data
     return _named(pairs[gained | lost], "state")
 
 
-def _reordered(then: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
-    """The versions whose first choice is known on both sides and differs."""
+def _first_choices(then: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
+    """The versions whose first choice is known in both surveys and differs."""
     keys = [*_SERVICE, "protocol"]
     sides = [
         side.loc[(side["rank"] == 1).fillna(False) & side["suite"].notna(), [*keys, "suite", *_INSTANTS, "source"]]
@@ -128,4 +128,5 @@ def _reordered(then: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
 def _named(pairs: pd.DataFrame, value: str) -> pd.DataFrame:
     names = {f"{value}_then": "before", f"{value}_now": "after", "source_now": "source"}
     names |= {"observed_at_then": "before_at", "observed_at_now": "after_at"}
-    return pairs.rename(columns=names | {"observed_from_then": "changed_from", "observed_until_now": "changed_until"})
+    names |= {"observed_from_then": "changed_from_at", "observed_until_now": "changed_until_at"}
+    return pairs.rename(columns=names)

@@ -1,4 +1,4 @@
-"""The manners of the engine: how many at a time, what is left out, what a budget and a block list do."""
+"""The runner: connections at a time, looks left out, budgets and block lists."""
 
 import asyncio
 import subprocess
@@ -29,7 +29,7 @@ class Counting:
         if self.open >= self.together:
             self.full.set()
         await self.full.wait()
-        # Whoever comes while this one is still open is counted.
+        # Connections that arrive while this one is open are counted.
         await reader.read(0)
         self.open -= 1
         writer.write(b"421 busy\r\n")
@@ -150,9 +150,9 @@ def test_the_bytes_are_kept_where_asked(loopback: Loopback, brief: Limits) -> No
     ("changed", "message"),
     [
         ({"targets": []}, "No target"),
-        ({"targets": "host:1"}, "does not tell the protocol"),
+        ({"targets": "host:1"}, "does not imply a protocol"),
         ({"targets": "mx:192.0.2.1"}, "an address has no MX"),
-        ({"targets": 5}, "not a target"),
+        ({"targets": 5}, "or preset, not int"),
         ({"offers": ()}, "No offer"),
         ({"offers": ("none",)}, "is not an offer. Known: "),
         ({"offers": "any"}, "write a tuple"),

@@ -1,0 +1,196 @@
+"""Findings counted: one row per policy, rule, service and verdict, in time linear in the findings."""
+
+from typing import Final, Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from toolkit.analyse.arrays import Bools, Ints, instants
+from toolkit.analyse.policy.findings import FINDINGS
+from toolkit.columns import Column, dtypes, returns
+from toolkit.errors import UsageError
+
+By = Literal["verdict", "found", "run"]
+
+SUMMARY: Final = (
+    Column("policy", "text", "name of the policy"),
+    Column("rule", "text", "name of the rule"),
+    Column("level", "text", "`must`, `should`, or `statement` (a published statement)"),
+    Column("service", "text", "service of the evidence", "the source does not say"),
+    Column("host", "text", "host of the evidence", "the source does not say"),
+    Column("verdict", "text", "`falls short`, `contradicted`, `unknown`, `confirmed` or `meets`"),
+    Column("found", "text", "the distinct things found, at most five named", "there is no evidence"),
+    Column("required", "text", "what the rule asks for, in words"),
+    Column("authority", "text", "documents and sections of the rule, at most three named"),
+    Column("rule_from_at", "instant", "from when the rule holds, the earliest of the findings", "not known"),
+    Column("rows", "integer", "findings with evidence"),
+    Column("first_at", "instant", "earliest instant of the evidence", "nothing bounds it"),
+    Column("last_at", "instant", "latest instant of the evidence", "nothing bounds it"),
+    Column(
+        "evidence", "text", "positions in the tables, such as `observations 3; support 7–14`, at most eight ranges a "
+        "table", "there is no evidence",
+    ),
+    Column("reason", "text", "why it is unknown, or has no place in the order of time", "neither applies"),
+    Column("source", "text", "sources of the evidence, at most five named", "the tables do not say"),
+)  # fmt: skip
+"""The columns of `summarise_findings`."""
+
+_WORST_FIRST: Final = ("falls short", "contradicted", "unknown", "confirmed", "meets")
+_GROUP: Final = ["policy", "rule", "level", "service", "host"]
+_MOST_NAMED: Final = {"found": 5, "required": 1, "authority": 3, "reason": 2, "source": 5}
+_MOST_RANGES: Final = 8
+
+
+@returns(SUMMARY)
+def summarise_findings(findings: pd.DataFrame, *, by: By = "verdict") -> pd.DataFrame:
+    """Count the findings of `judge`: one row per policy, rule, service and verdict, the worst first.
+
+    `by="found"` gives one row per distinct thing found as well. `by="run"` gives one row per run: consecutive dated
+    findings with the same verdict, in the order of time, sorted by policy, rule and service. `first_at` and `last_at`
+    are then those of the first and the last finding of the run; they say nothing about the time between two runs.
+    Findings whose evidence lacks a bound, or whose bounds overlap those of a finding with another verdict, have no
+    place in that order: they come last, with a `reason`.
+
+    Raises `UsageError` for another frame and for an unknown `by`.
+
+    >>> import toolkit
+    >>> tables = toolkit.load_example("lab-sample")
+    >>> tables = tables.within(until="2025-06-15T00:00:00Z", services="smtp://legacy.lab.test:25")
+    >>> summary = toolkit.summarise_findings(toolkit.judge(tables, "ietf"))
+    >>> short = summary[summary["verdict"] == "falls short"]
+    >>> print(toolkit.chart.tabulate(short, columns=["rule", "level", "rows"]))
+               rule  level rows
+    forward-secrecy should   25
+                rc4   must    8
+               ssl3   must    1
+       strength-128 should    4
+              tls10   must    1
+              tls11   must    1
+    """
+    _require_findings(findings, by)
+    reason = findings["reason"].astype("string")
+    keys = [*_GROUP, "verdict"]
+    if by == "run":
+        findings = findings.iloc[np.argsort(_numbers(findings, _GROUP), kind="stable")]
+        run, reason = _runs(findings)
+        findings = findings.assign(run=run, reason=reason)
+    group = _numbers(findings, keys if by == "verdict" else [*keys, by])
+    frame = findings.iloc[np.unique(group, return_index=True)[1]][keys].reset_index(drop=True)
+    of_group = findings.assign(is_row=findings["evidence_row"].notna()).groupby(group)
+    frame["rule_from_at"] = of_group["rule_from_at"].min()
+    frame["rows"] = of_group["is_row"].sum()
+    frame["first_at"] = of_group["observed_from"].min()
+    frame["last_at"] = of_group["observed_until"].max()
+    for name, most in _MOST_NAMED.items():
+        frame[name] = _listed(findings[name], group, most).reindex(frame.index)
+    frame["evidence"] = _ranges(findings, group).reindex(frame.index)
+    return _in_order(frame.reindex(columns=list(dtypes(SUMMARY))).astype(dtypes(SUMMARY)), by)
+
+
+def _require_findings(findings: pd.DataFrame, by: By) -> None:
+    missing = set(dtypes(FINDINGS)) - set(getattr(findings, "columns", ()))
+    if missing:
+        raise UsageError(
+            f"summarise_findings reads the frame of judge; this is a {type(findings).__name__} without "
+            f"{', '.join(sorted(missing)[:3])}. Give what judge returns."
+        )
+    if by not in get_args(By):
+        raise UsageError(f"by={by!r}: write one of {', '.join(get_args(By))}.")
+
+
+def _in_order(frame: pd.DataFrame, by: By) -> pd.DataFrame:
+    """The worst verdict of each policy first, or of each rule and service the runs in the order of time."""
+    worst = frame["verdict"].map({verdict: rank for rank, verdict in enumerate(_WORST_FIRST)})
+    keys = ["rule", "service", "host"]
+    order = ["policy", *keys, "has_no_place", "first_at"] if by == "run" else ["policy", "worst", *keys]
+    ranked = frame.assign(worst=worst, has_no_place=frame["reason"].notna())
+    return ranked.sort_values(order, kind="stable", ignore_index=True)[list(dtypes(SUMMARY))]
+
+
+def _numbers(frame: pd.DataFrame, keys: list[str]) -> Ints:
+    """The number of each row's group, counted in the order in which the groups appear."""
+    return np.asarray(frame.groupby(keys, dropna=False, sort=False).ngroup(), dtype=np.int64)
+
+
+def _runs(findings: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """The number of the run that each finding belongs to (null: it has no place in the order of time), and why not."""
+    group, verdict = _numbers(findings, _GROUP), _numbers(findings, [*_GROUP, "verdict"])
+    is_dated = (findings["observed_from"].notna() & findings["observed_until"].notna()).to_numpy(dtype=bool)
+    begins, ends = (instants(findings[name]) for name in ("observed_from", "observed_until"))
+    is_torn = _overlap_others(group, verdict, begins, ends, is_dated)
+    placed = np.flatnonzero(is_dated & ~is_torn)
+    placed = placed[np.lexsort((ends[placed], begins[placed], group[placed]))]
+    is_new = np.diff(verdict[placed], prepend=-1) != 0
+    run = pd.Series(pd.NA, findings.index, dtype="Int64")
+    run.iloc[placed] = np.cumsum(is_new)
+    reason = findings["reason"].astype("string").mask(is_torn, "its bounds overlap rows with another verdict")
+    return run, reason.mask(~is_dated & reason.isna(), "not dated on both sides")
+
+
+def _overlap_others(group: Ints, verdict: Ints, begins: Ints, ends: Ints, is_dated: Bools) -> Bools:
+    """Whether the bounds of each finding overlap those of a finding of its group with another verdict.
+
+    Such a finding begins until this one ends, and has not ended before this one begins. `verdict` numbers the verdicts
+    of all groups. Findings that are dated to the instant are never torn.
+    """
+    is_wide = is_dated & (begins < ends)
+    others = np.zeros(len(group), dtype=np.int64)
+    for sign, of in ((1, group), (-1, verdict)):  # all of the group, without those of the same verdict
+        dated, wide = of[is_dated], of[is_wide]
+        begun = _count_until(dated, begins[is_dated], wide, ends[is_wide], "right")
+        ended = _count_until(dated, ends[is_dated], wide, begins[is_wide], "left")
+        others[is_wide] += sign * (begun - ended)
+    is_torn: Bools = others > 0
+    return is_torn
+
+
+def _count_until(group: Ints, at: Ints, asked: Ints, until: Ints, side: Literal["left", "right"]) -> Ints:
+    """How many `at` of the group that is asked about lie before `until` (`left`), or not after it (`right`)."""
+    distinct = np.unique(np.concatenate((at, until)))
+    width = len(distinct) + 1
+    keys = np.sort(group * width + np.searchsorted(distinct, at))
+    counted = np.searchsorted(keys, asked * width + np.searchsorted(distinct, until), side)
+    return (counted - np.searchsorted(keys, asked * width)).astype(np.int64)
+
+
+def _listed(values: pd.Series, group: Ints, most: int) -> pd.Series:
+    """By number of the group: its distinct values, at most so many of them named; null where there are none."""
+    pairs = pd.DataFrame({"group": group, "value": values.to_numpy()}).dropna(subset="value").drop_duplicates()
+    listed: dict[int, list[str]] = {}
+    for number, value in zip(pairs["group"].to_numpy().tolist(), pairs["value"].tolist(), strict=True):
+        listed.setdefault(number, []).append(str(value))
+    words = {
+        number: ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+        for number, names in listed.items()
+    }
+    return pd.Series(words, dtype="string")
+
+
+def _ranges(findings: pd.DataFrame, group: Ints) -> pd.Series:
+    """By number of the group: its rows of evidence by table, consecutive ones as a range; null where there are none."""
+    rows = findings[["evidence_table", "evidence_row"]].assign(group=group).dropna().drop_duplicates()
+    rows = rows.sort_values(["group", "evidence_table", "evidence_row"])
+    numbers, tables = rows["group"].to_numpy(dtype=np.int64), rows["evidence_table"].to_numpy(dtype=object)
+    positions = rows["evidence_row"].to_numpy(dtype=np.int64)
+    is_first = np.ones(len(rows), dtype=bool)
+    is_first[1:] = (numbers[1:] != numbers[:-1]) | (tables[1:] != tables[:-1]) | (np.diff(positions) != 1)
+    firsts = np.flatnonzero(is_first)
+    lasts = np.append(firsts[1:], len(rows))[: len(firsts)] - 1
+    ranges: dict[int, dict[str, list[tuple[int, int]]]] = {}
+    for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
+        of_table = ranges.setdefault(int(numbers[first]), {}).setdefault(str(tables[first]), [])
+        of_table.append((int(positions[first]), int(positions[last])))
+    return pd.Series(
+        {
+            number: "; ".join(f"{table} {_in_words(of_table)}" for table, of_table in by_table.items())
+            for number, by_table in ranges.items()
+        },
+        dtype="string",
+    )
+
+
+def _in_words(ranges: list[tuple[int, int]]) -> str:
+    words = ", ".join(str(first) if first == last else f"{first}–{last}" for first, last in ranges[:_MOST_RANGES])
+    if len(ranges) <= _MOST_RANGES:
+        return words
+    return f"{words}, … ({sum(last - first + 1 for first, last in ranges)} rows)"

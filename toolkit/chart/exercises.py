@@ -1,0 +1,43 @@
+"""Exercises of the lessons: an answer is compared with the expected one, and a wrong one gets a hint."""
+
+import math
+from typing import Final
+
+import numpy as np
+
+from toolkit.chart.captions import Shown, say
+
+_CLOSE: Final = 0.01
+"""Relative difference up to which a number with decimals counts as right, since answers are rounded."""
+
+
+def check_answer(answer: object, *, expected: object, hint: str) -> Shown:
+    """Whether `answer` is the expected one, in a sentence; for a wrong answer with the hint, for `None` without it.
+
+    A number with decimals may differ by 1 %; whole numbers, truth values and words must be equal, words up to case and
+    surrounding space. The types must agree: 1 is not an answer where true is expected.
+
+    >>> from toolkit.chart import check_answer
+    >>> check_answer(112, expected=112, hint="Look at strength_bits.")
+    Right: 112.
+    >>> check_answer(168, expected=112, hint="Look at strength_bits.")
+    Not yet: 168. Hint: Look at strength_bits.
+    >>> check_answer(None, expected=112, hint="Look at strength_bits.")
+    Not answered yet.
+    """
+    answer, expected = (value.item() if isinstance(value, np.generic) else value for value in (answer, expected))
+    if answer is None:
+        return say("Not answered yet.")
+    if _is_right(answer, expected):
+        return say("Right: {answer}.", answer=answer)
+    return say("Not yet: {answer}. Hint: {hint}", answer=answer, hint=hint)
+
+
+def _is_right(answer: object, expected: object) -> bool:
+    if isinstance(expected, bool) or isinstance(answer, bool):
+        return answer is expected
+    if isinstance(expected, float) and isinstance(answer, int | float):
+        return math.isclose(answer, expected, rel_tol=_CLOSE)
+    if isinstance(expected, str) and isinstance(answer, str):
+        return answer.strip().casefold() == expected.strip().casefold()
+    return answer == expected

@@ -1,0 +1,64 @@
+"""The ends of the certificates in use, as rows of a check."""
+
+from collections.abc import Hashable
+from typing import Any
+
+import pandas as pd
+
+from toolkit.analyse.expiry.summary import OUT_OF_USE
+from toolkit.checking.endings import end_in_words, expiry_severity
+from toolkit.checking.in_service import SLOT, InService
+
+
+def find_in_use(expiry: pd.DataFrame, scope: InService) -> pd.DataFrame:
+    """The certificates that are judged and in use (`summarise_expiry`), with their `parse_error` and `has_der`."""
+    in_use = expiry[~expiry["state"].isin(OUT_OF_USE)]
+    judged = scope.tables.observations[SLOT].dropna(subset="leaf_sha256").drop_duplicates()
+    facts = scope.tables.certificates.drop_duplicates("cert_sha256").set_index("cert_sha256")[["parse_error", "der"]]
+    shown = in_use.merge(judged, on=SLOT)
+    facts = facts.reindex(shown["leaf_sha256"]).reset_index(drop=True)
+    has_der = [isinstance(der, bytes) and bool(der) for der in facts["der"]]
+    return shown.assign(parse_error=facts["parse_error"], has_der=pd.Series(has_der, dtype=bool))
+
+
+def judge_expiry(shown: pd.DataFrame) -> pd.DataFrame:
+    """A row per certificate in use (`find_in_use`), with columns of `check`."""
+    is_unread = (shown["state"] == "unknown").astype(bool)
+    is_unreadable = is_unread & shown["has_der"]
+    verdict = shown["state"].where(shown["is_shown_last"].notna() | is_unread, "unknown")
+    reason = pd.Series(pd.NA, shown.index, dtype="string")
+    reason[shown["is_shown_last"].isna()] = "only undated observations show it"
+    reason[shown["state"] == "lapsed"] = "it ended, and has not been observed since"
+    reason[is_unread] = "the tables do not hold its dates"
+    reason[is_unreadable] = shown["parse_error"].fillna("its dates cannot be read")
+    verdict = verdict.mask(verdict == "lapsed", "unknown").mask(is_unreadable, "unreadable")
+    return pd.DataFrame(
+        {
+            "check": "expiry",
+            **{name: shown[name] for name in [*SLOT, "source"]},
+            "verdict": verdict,
+            "severity": expiry_severity(shown["state"], shown["threshold"]),
+            "found": [_time_left(row) for row in shown.to_dict("records")],
+            "rows": shown["looks"],
+            "first_at": shown["first_seen_at"],
+            "last_at": shown["last_seen_at"],
+            "reason": reason,
+        }
+    )
+
+
+def _time_left(row: dict[Hashable, Any]) -> str:
+    """The end of the certificate in words."""
+    name = f"{'' if pd.isna(row['key_type']) else row['key_type'] + ' '}certificate {row['leaf_sha256'][:12]}"
+    if pd.isna(row["days_left"]):
+        return f"{name} could not be read" if row["has_der"] else f"{name} is not known"
+    words = f"{name} ends {end_in_words(row['not_after'], row['days_left'])}"
+    if not pd.isna(row["threshold"]):
+        words += f", at most {row['threshold']}" + (" of its lifetime" if "/" in row["threshold"] else "")
+    if row["state"] == "not_yet_valid":
+        words += f"; it begins {row['not_before']:%Y-%m-%d %H:%M}"
+    if row["overdue_days"] and not pd.isna(row["overdue_days"]):
+        words += f"; {row['overdue_days']:.1f} days later than the slot's usual lead time"
+    if row["successor_state"] == "issued":
+        words += "; a successor is issued"
+    return words

@@ -1,0 +1,59 @@
+"""Rules and published statements, as rows of a check."""
+
+import pandas as pd
+
+from toolkit.analyse import summarise_findings
+from toolkit.checking.in_service import InService
+from toolkit.tables import Tables
+
+
+def judge_rules(scope: InService, findings: pd.DataFrame) -> pd.DataFrame:
+    """The findings of rules (`judge`), a row per rule, service, verdict and thing found."""
+    rules = _with_rows_of(scope.tables, findings)
+    refused = scope.tables.support.index[scope.tables.support["state"] == "refused"]
+    is_refused = (rules["evidence_table"] == "support") & rules["evidence_row"].isin(refused)
+    rules = rules.assign(found=rules["found"].mask(is_refused.fillna(False), rules["found"] + " refused"))
+    return summarise_findings(rules, by="found").rename(columns={"policy": "check"})
+
+
+def find_outdated_surveys(scope: InService, names: list[str]) -> pd.DataFrame:
+    """An unknown row for each service whose last survey lies before the window."""
+    services = scope.services
+    if scope.surveyed_since is None:
+        return services[:0]
+    is_old = services["is_judged"] & (services["surveyed_at"] < scope.surveyed_since).fillna(False)
+    old = services[is_old]
+    rows = old[["service", "host"]].assign(
+        verdict="unknown",
+        reason=f"last surveyed before {scope.surveyed_since:%Y-%m-%d}",
+        first_at=old["surveyed_at"],
+        last_at=old["surveyed_at"],
+    )
+    return pd.concat([rows.assign(check=name) for name in names]) if names else rows[:0]
+
+
+def judge_statements(scope: InService, findings: pd.DataFrame) -> pd.DataFrame:
+    """The findings of published statements, a row per run of one verdict; without history, the last of each."""
+    held = _with_rows_of(scope.known, findings) if scope.since is not None else findings
+    runs = summarise_findings(held.assign(service=None, host=None), by="run")
+    runs = runs.rename(columns={"policy": "check"})
+    if scope.surveyed_since is None:
+        return runs
+    # Findings without a place in the order of time come last, with a reason.
+    is_dated = runs["reason"].isna()
+    has_dated = is_dated.groupby([runs["check"], runs["rule"]]).transform("any")
+    last = runs[is_dated | ~has_dated].drop_duplicates(["check", "rule"], keep="last")
+    has_no_place = ~is_dated[last.index] & (last["verdict"] != "unknown")
+    is_old = is_dated[last.index] & (last["last_at"] < scope.surveyed_since).fillna(False)
+    reason = last["reason"].mask(has_no_place, "the rows about it cannot be ordered in time: " + last["reason"])
+    reason = reason.mask(is_old, f"nothing observed since {scope.surveyed_since:%Y-%m-%d} supports or contradicts it")
+    return last.assign(verdict=last["verdict"].mask(has_no_place | is_old, "unknown"), reason=reason)
+
+
+def _with_rows_of(tables: Tables, findings: pd.DataFrame) -> pd.DataFrame:
+    """The findings with the positions of their evidence in the tables that were given to `check`."""
+    rows = findings["evidence_row"].copy()
+    for name in ("observations", "support"):
+        is_of = (findings["evidence_table"] == name).fillna(False).astype(bool)
+        rows[is_of] = getattr(tables, name).index.to_numpy()[findings.loc[is_of, "evidence_row"].astype("int64")]
+    return findings.assign(evidence_row=rows)
