@@ -84,7 +84,7 @@ def test_nmap_sees_the_certificate_that_the_lab_serves(tmp_path: Path, need: Cal
         host, port = target.connect_to or ("", 0)
         tables = scan_with_nmap(need("nmap"), tmp_path / "lab.xml", host, port)
         serving = lab.truth.serving
-    now = serving[(serving["service"] == target.service) & (serving["served_from"] <= lab.begins_at)]
+    now = serving[(serving["service"] == target.service) & (serving["served_from_at"] <= lab.begins_at)]
     (look,) = tables.observations.to_dict("records")
     assert look["leaf_sha256"] in set(now["leaf_sha256"])
     assert look["source"] == "lab.xml"

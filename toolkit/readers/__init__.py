@@ -41,7 +41,7 @@ def read(path: str | Path, *, format: str | None = None) -> Tables:  # noqa: A00
     file: the message names file and line, what a file of another form seems to be, and the next step. What is skipped,
     such as a private key, is named by a `ReadWarning`. Raises `UsageError` for an unknown format.
     """
-    known = {name: reader.read for name, reader in readers().items()} | FORMATS
+    known = FORMATS | {name: reader.read for name, reader in readers().items() if name not in FORMATS}
     if format is not None and format not in known:
         names = ("store", *known)
         hint = text.did_you_mean(str(format), names)
