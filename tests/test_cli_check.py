@@ -301,7 +301,7 @@ def test_statements_of_ones_own_need_no_day(tmp_path: Path, capsys: pytest.Captu
     [
         ("cipher,not_among,rc4", "'rc4' is not a known cipher. Did you mean 'RC4'?"),
         ("protocol,not_among,TLSv1.0", "Did you mean 'TLS 1.0'?"),
-        ("", "holds no rule"),
+        ("", "holds no rules"),
     ],
 )
 def test_a_policy_with_a_value_nobody_knows_is_wrong_use(

@@ -90,7 +90,8 @@ def judge(tables: Tables, policy: Policy, *, as_of: Instant = "observed") -> pd.
     rules = load_policy(policy)
     day = None if as_of == "observed" else zoned(as_of, "as_of")
     subjects = Subjects(tables)
-    frames = [judge_statements(tables, subjects.shown, [rule for rule in rules if rule.level == STATEMENT], day)]
+    statements = [rule for rule in rules if rule.level == STATEMENT]
+    frames = [judge_statements(tables, subjects.shown, statements, day)] if statements else []
     frames += _judge_rules(subjects, [rule for rule in rules if rule.level != STATEMENT], day)
     found = [frame for frame in frames if not frame.empty]
     if not found:
