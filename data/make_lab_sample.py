@@ -19,7 +19,7 @@ import pandas as pd
 
 import toolkit
 from toolkit.collection import Limits
-from toolkit.lab import Lab, Machine, Schedule, Service, Switch
+from toolkit.lab import Backend, Lab, Schedule, Service, Switch
 from toolkit.lab.issuance import Draft, roll_out_times
 from toolkit.tables import Tables
 
@@ -52,7 +52,7 @@ _FAMILIES: Final = {
     "legacy": ("RSA", ("legacy.lab.test",), 198, (-180, 25)),
 }
 
-# Service → its backends, the families that it serves, samples per round, offers, implementation and manner by era.
+# Service → its backends, the families that it serves, samples per round, offers, implementation and settings by era.
 _SSL, _PY = ("ssl", "current"), ("pyopenssl", "current")
 _SERVICES: Final = (
     ("smtp", "mx.lab.test", 25, 4, ("mail", "mx"), 3, ("any", "rsa"), (_SSL, _SSL, _SSL)),
@@ -92,13 +92,13 @@ def draw_schedule(era: int) -> Schedule:
                         own += [Switch(back, key_type, issue - 1), Switch(again, key_type, issue)]
         if host == "relay.lab.test":
             switches[1] = _without_chain(draft, switches[1], BEGINS_AT + 70 * _DAY, BEGINS_AT + 95 * _DAY)
-        implementation, manner = software[era]
-        machines = tuple(
-            Machine(tuple(sorted(own, key=lambda switch: switch.at)), implementation=implementation, manner=manner)
+        implementation, settings = software[era]
+        backends = tuple(
+            Backend(tuple(sorted(own, key=lambda switch: switch.at)), implementation=implementation, settings=settings)
             for own in switches
         )
         affinity = _DAY if host == _STICKY else None
-        services.append(Service(scheme, host, machines, port, affinity=affinity, **_RATES.get(host, {})))
+        services.append(Service(scheme, host, backends, port, affinity=affinity, **_RATES.get(host, {})))
     return Schedule("sample", BEGINS_AT, BEGINS_AT + DAYS * _DAY, tuple(draft.issues), tuple(services))
 
 

@@ -123,7 +123,7 @@ def test_store_compact_says_what_it_joined(tmp_path: Path, capsys: pytest.Captur
     [
         (["cert", "nonsense"], "name a port or a scheme"),
         (["cert", "gopher://example.org"], "unknown scheme"),
-        (["cert", "example.org:4711"], "does not tell the protocol"),
+        (["cert", "example.org:4711"], "does not imply a protocol"),
         (["cert", "google-mail"], "is a preset; name one of its services: smtp://aspmx.l.google.com:25"),
         (["collect", CLOSED, "--store", ""], "a folder, or a URL"),
         (["observe", CLOSED, "--offer", "everything"], "is not an offer"),
@@ -212,7 +212,7 @@ def test_a_name_and_a_limit_that_make_no_sense_are_refused(
         assert main([*command, CLOSED, option, value]) == 2
         assert re.match(rf"tls-toolkit: {option} \w+: must be greater than 0, and finite", capsys.readouterr().err)
     assert main([*command, CLOSED, "--ehlo", "two words"]) == 2
-    assert "'two words' cannot introduce a client" in capsys.readouterr().err
+    assert "'two words' cannot be given by EHLO" in capsys.readouterr().err
 
 
 def test_limits_reach_the_look(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""OpenSSL's and cryptography's verdicts beside ours: what is asked, what cannot be, and whatever was served.
+"""The verdicts of OpenSSL and `cryptography` next to ours: the cases, those that cannot be judged, and hostile chains.
 
 That the verdicts are right, chain by chain, is tested with the broken chains in `tests/analyse/test_trust.py`.
 """
@@ -219,7 +219,7 @@ def test_wrong_arguments_are_errors_and_no_looks_give_an_empty_frame() -> None:
     with pytest.raises(UsageError, match="at least one certificate"):
         compare_verifiers(served(CHAIN), roots=[])
     with pytest.raises(UsageError, match="as_of='today'"):
-        compare_verifiers(served(CHAIN), roots=[ROOT.der], as_of="today")  # type: ignore[arg-type]  # it is the point
+        compare_verifiers(served(CHAIN), roots=[ROOT.der], as_of="today")  # type: ignore[arg-type]  # what is tested
     assert compared(Tables.from_frames()).empty
 
 

@@ -1,5 +1,9 @@
 """Targets are read strictly, and every refusal says what to write instead."""
 
+import io
+from collections.abc import Iterator
+
+import pandas as pd
 import pytest
 
 from toolkit.errors import UsageError
@@ -10,6 +14,7 @@ from toolkit.targets import (
     UPGRADES,
     MailDomain,
     Target,
+    Targets,
     canonical_host,
     expand_targets,
     parse_target,
@@ -47,7 +52,7 @@ def test_what_is_a_target(text: str, service: str, server_name: str | None) -> N
     ("text", "message"),
     [
         ("mx.test", "name a port or a scheme, such as mx.test:25 or smtp://mx.test"),
-        ("mx.test:4433", "port 4433 does not tell the protocol; write smtp://mx.test:4433"),
+        ("mx.test:4433", "port 4433 does not imply a protocol; write smtp://mx.test:4433"),
         ("google-mail", "is a preset; name one of its services: smtp://aspmx.l.google.com:25, "),
         ("gopher://mx.test", "unknown scheme 'gopher'"),
         ("mx.test:0", "'0' is not a port"),
@@ -169,7 +174,7 @@ def test_no_target_is_an_error(targets: list[str]) -> None:
 
 
 def test_what_is_neither_text_nor_target_is_an_error() -> None:
-    with pytest.raises(UsageError, match="5 is not a target"):
+    with pytest.raises(UsageError, match="or preset, not int"):
         expand_targets([5])  # type: ignore[list-item]  # that is the point
 
 
@@ -189,3 +194,61 @@ def test_a_target_shows_its_service_and_what_is_unusual() -> None:
     assert chr(27) not in repr(hostile)
     assert len(repr(hostile)) < 400
     assert "<script>" not in hostile._repr_html_()
+
+
+SERVICES = ["smtp://a.test:25", "https://b.test:443"]
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [
+        SERVICES,
+        tuple(SERVICES),
+        (service for service in SERVICES),
+        io.StringIO("smtp://a.test\nb.test:443\n"),
+        pd.Series(SERVICES, index=[7, 7]),
+        pd.Series(SERVICES, dtype="string"),
+        pd.DataFrame({"target": SERVICES, "host": ["c.test", "d.test"]}),
+        pd.DataFrame({"host": ["a.test", "b.test"], "port": [25, 443], "owner": ["x", "y"]}),
+        pd.DataFrame({"host": ["a.test", "b.test"], "scheme": ["smtp", "https"]}),
+        pd.DataFrame({"host": ["a.test", "b.test"], "scheme": ["smtp", None], "port": [None, 443]}),
+        pd.DataFrame(
+            {"host": ["a.test", "b.test"], "scheme": ["smtp", "https"], "port": ["25", "443"]}, dtype="string"
+        ),
+    ],
+    ids=lambda targets: type(targets).__name__,
+)
+def test_any_iterable_and_a_frame_name_the_same_targets(targets: Targets) -> None:
+    assert [target.service for target in expand_targets(targets)] == SERVICES
+
+
+def test_an_iterable_is_read_once_and_no_further_than_its_first_error() -> None:
+    read = []
+
+    def listed() -> Iterator[str]:
+        for target in ("https://a.test", "htps://b.test", "https://c.test"):
+            read.append(target)
+            yield target
+
+    with pytest.raises(UsageError, match=r"^target 2: 'htps://b\.test': .* Did you mean 'https'\?"):
+        expand_targets(listed())
+    assert read == ["https://a.test", "htps://b.test"]
+
+
+@pytest.mark.parametrize(
+    ("targets", "message"),
+    [
+        (pd.Series(["https://a.test", None], index=["x", "y"]), "^row y: A target is .*, not NoneType"),
+        (pd.DataFrame({"host": ["a.test", "b.test"], "port": [25, None]}), r"^row 1: 'b\.test': name a port"),
+        (pd.DataFrame({"host": ["a.test"], "port": [2.5]}), r"^row 0: .*'2\.5' is not a port"),
+        (pd.DataFrame({"host": [None], "port": [25]}), "^row 0: A target is .*, not NoneType"),
+        (pd.DataFrame({"hst": ["a.test"], "port": [25]}), r"needs a column `target`, .* It has: hst, port\.$"),
+        (pd.DataFrame({"host": [], "port": []}), "^No target given"),
+        ({"a.test": 25}, "or preset, not dict"),
+        (b"https://a.test", "or preset, not bytes"),
+        ("goggle-mail", "Did you mean 'google-mail'"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_row_is_said_with_its_label(targets: Targets, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        expand_targets(targets)

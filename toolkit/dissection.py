@@ -1,4 +1,4 @@
-"""A TLS message taken apart, as a frame."""
+"""The fields of a TLS message as a frame."""
 
 from dataclasses import astuple
 from typing import Final

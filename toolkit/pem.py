@@ -1,10 +1,10 @@
-"""PEM, the textual encoding of RFC 7468, as people keep it: `split_blocks`.
+"""PEM, the textual encoding of RFC 7468, in the forms that occur in files: `split_blocks`.
 
-Accepted: text around the blocks, indented lines, every line end, a byte order mark, UTF-16, headers inside a block
+Accepted: text around the blocks, indented lines, any line ends, a byte order mark, UTF-16, headers inside a block
 (RFC 1421), base64 in one line or in many, and a whole block in one line.
 
 Rule 1: the cost is linear in the input, and at most one block is held in memory.
-Rule 2: the content of a block that is not asked for, such as a private key, is neither decoded nor kept.
+Rule 2: the content of other blocks, such as private keys, is neither decoded nor kept.
 """
 
 import base64
@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 LARGEST_BLOCK: Final = 1 << 20
-"""Bytes of one block, decoded."""
+"""Most bytes of one decoded block."""
 
 CERTIFICATE_LABELS: Final = frozenset({"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"})
 """RFC 7468, sections 5.1 and 5.3; OpenSSL's `TRUSTED CERTIFICATE` has trust settings after the certificate."""
@@ -28,32 +28,32 @@ _LONGEST_BODY: Final = 2 * LARGEST_BLOCK  # base64 needs 4 characters for 3 byte
 _BEGIN: Final = re.compile(rb"-----BEGIN ([^\r\n]{1,64}?)-----")
 _END: Final = b"-----END "
 _NO_BEGINNING: Final = (
-    "a certificate ends here and does not begin: there is no line -----BEGIN CERTIFICATE-----. Get the file again."
+    "a certificate ends here without a line -----BEGIN CERTIFICATE----- before it. Get the file again."
 )
 _LINE: Final = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
 
 
 class Block(NamedTuple):
-    """One block. `line` is where it begins, or where `error` was noticed."""
+    """One block. `line` is the line where it begins, or where `error` was found."""
 
     label: str
     line: int
     content: bytes
-    """What a certificate or a PKCS#7 bundle decodes to; empty for every other label, and where there is an error."""
+    """The decoded certificate or PKCS#7 bundle; empty for every other label, and where there is an error."""
     error: str
-    """What is wrong, and what to do; empty where the block is whole."""
+    """What is wrong, and what to do; empty where the block is complete."""
 
     settings: bytes = b""
-    """What follows the certificate in a `TRUSTED CERTIFICATE`: OpenSSL's trust settings in DER."""
+    """OpenSSL's trust settings in DER, which follow the certificate in a `TRUSTED CERTIFICATE`."""
 
     @property
     def is_decoded(self) -> bool:
-        """Whether it is a certificate or a bundle; the content of other blocks is not looked at."""
+        """Whether it is a certificate or a bundle; other blocks are not decoded."""
         return self.label in _DECODED
 
 
 def has_block(data: bytes) -> bool:
-    """Whether a block may begin or end in the data."""
+    """Whether the data contain the start or the end of a block."""
     return b"-----BEGIN " in data or _END in data
 
 
@@ -73,7 +73,7 @@ def split_lines(data: bytes) -> Iterator[bytes]:
 
 
 def split_blocks(lines: Iterable[bytes]) -> Iterator[Block]:
-    """The blocks in the lines, in order, the damaged ones with their error. What is outside of blocks is skipped."""
+    """The blocks in the lines, in order; damaged ones have an error. Text outside of blocks is skipped."""
     label = ""
     begun = number = 0
     has_header = may_end = False
@@ -92,7 +92,7 @@ def split_blocks(lines: Iterable[bytes]) -> Iterator[Block]:
                     if not may_end and _label_of_end(line) in _DECODED:
                         yield Block("", number, b"", _NO_BEGINNING)
                     may_end = False
-                elif b"-----BEGIN " in line:  # inside other text, where it begins nothing
+                elif b"-----BEGIN " in line:  # inside other text, which does not start a block
                     may_end = True
                 continue
             name = match[1].decode("utf-8", "replace")
@@ -121,7 +121,7 @@ def split_blocks(lines: Iterable[bytes]) -> Iterator[Block]:
 
 
 def first_element(der: bytes | memoryview) -> int:
-    """Bytes of the first element of DER (X.690, section 8.1), tag and length included; 0 where it is cut short."""
+    """Length in bytes of the first DER element (X.690, section 8.1), with its header; 0 where it is cut short."""
     if len(der) < 2 or der[1] == 0x80:
         return 0
     octets = der[1] & 0x7F if der[1] & 0x80 else 0
@@ -144,7 +144,7 @@ def _decoded(label: str, begun: int, body: bytes) -> Block:
 
 def _cut_short(label: str, noticed: int, begun: int) -> Block:
     error = (
-        f"the certificate that begins in line {begun} is cut short, there is no line -----END {label}-----. "
-        "Get the file again, or delete the part."
+        f"the certificate that begins in line {begun} is cut short: there is no line -----END {label}-----. "
+        "Get the file again, or delete these lines."
     )
     return Block(label, noticed, b"", error)

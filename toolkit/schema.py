@@ -19,6 +19,7 @@ from pandas.api.types import pandas_dtype
 from toolkit.columns import Column, Kind, described
 from toolkit.columns import empty as empty_frame
 from toolkit.errors import SchemaError
+from toolkit.text import did_you_mean
 
 VERSION: Final = 2
 """Of the tables below; a store keeps it and refuses to open a newer one. Version 1 had neither `tool`, nor the
@@ -354,7 +355,8 @@ def _refuse_unknown(table: TableName, names: Iterable[Hashable]) -> None:
     known = {column.name for column in TABLES[table]}
     for name in names:
         if name not in known:
-            raise SchemaError(f"{table} has no column {name!r}; see data/README.md.")
+            hint = did_you_mean(str(name), known)
+            raise SchemaError(f"{table} has no column {name!r:.60}.{hint} data/README.md lists the columns.")
 
 
 def _frame_through_arrow(table: TableName, values: dict[str, list[object]], length: int) -> pd.DataFrame:

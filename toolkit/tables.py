@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import re
 import shutil
 import tempfile
@@ -18,6 +19,7 @@ from toolkit import schema, text
 from toolkit.columns import Kind
 from toolkit.errors import UsageError
 from toolkit.instants import zoned_limits
+from toolkit.targets import Target, service_names
 
 UNFINISHED: Final = "unfinished-export"
 """Name of the folder that `Tables.to_csv` has in its own while it replaces files; before that, the name begins so."""
@@ -97,6 +99,11 @@ class Tables:
         given = dict(zip(schema.TABLES, (observations, certificates, support, rounds), strict=True))
         made = {}
         for name, frame in given.items():
+            if not isinstance(frame, pd.DataFrame | None):
+                raise UsageError(
+                    f"Tables.from_frames: {name} must be a DataFrame, not {type(frame).__name__}. toolkit.read(path) "
+                    "reads files."
+                )
             made[name] = schema.empty(name) if frame is None else _without_repeats(name, schema.conform(name, frame))
             schema.check(name, made[name])
         return cls(**made)
@@ -111,7 +118,11 @@ class Tables:
         >>> len(mail.certificates), len(web.certificates), len(both.certificates)
         (24, 170, 192)
         """
+        if isinstance(parts, Tables):
+            raise UsageError("Tables.concat takes several Tables in a list: Tables.concat([one, other]).")
         listed = list(parts)
+        for part in listed:
+            require_tables(part, "Tables.concat")
         joined = {}
         for field in fields(cls):
             frames = [f for part in listed if not (f := getattr(part, field.name)).empty]
@@ -123,7 +134,7 @@ class Tables:
         *,
         since: datetime | str | None = None,
         until: datetime | str | None = None,
-        services: str | Iterable[str] | None = None,
+        services: str | Target | Iterable[str | Target] | None = None,
     ) -> Self:
         """The part of the tables from `since` (inclusive) until `until` (exclusive) and of `services`.
 
@@ -142,7 +153,7 @@ class Tables:
           rounds        0 rows
         """
         begins, ends = zoned_limits(since, until)
-        named = {services} if isinstance(services, str) else None if services is None else set(services)
+        named = service_names(services)
         if begins is None and ends is None and named is None:
             return self
         looks, answers = (_rows_within(rows, begins, ends, named) for rows in (self.observations, self.support))
@@ -237,6 +248,8 @@ class Tables:
         ['certificates', 'observations.csv', 'rounds.csv', 'support.csv']
         9
         """
+        if not isinstance(folder, str | os.PathLike):
+            raise UsageError(f"Tables.to_csv takes the path of a folder, not {type(folder).__name__}.")
         path = Path(folder)
         if any((path / name / "_delta_log").is_dir() for name in schema.TABLES):
             raise UsageError(f"{path} is a store: name another folder for the export.")
@@ -268,12 +281,14 @@ def require_tables(given: object, name: str) -> None:
     """Raises `UsageError` where what the function called `name` was given is not `Tables`."""
     if isinstance(given, Tables):
         return
-    kind = f"{type(given).__name__} {given!r:.60}" if isinstance(given, str | Path) else type(given).__name__
-    advice = (
-        f"toolkit.{name}(toolkit.read({str(given)!r:.60}), …)"
-        if isinstance(given, str | Path)
-        else ("give what toolkit.read, toolkit.observe or Store.load returns, or Tables.from_frames of your frames")
-    )
+    if isinstance(given, str | Path):
+        kind, advice = f"the path {str(given)!r:.60}", f"read it first: toolkit.read({str(given)!r:.60})"
+    elif hasattr(given, "load"):
+        kind, advice = f"a {type(given).__name__}", "load it first: store.load()"
+    elif isinstance(given, pd.DataFrame):
+        kind, advice = "a DataFrame", "Tables.from_frames(observations=…, certificates=…) makes them of frames"
+    else:
+        kind, advice = type(given).__name__, "toolkit.read, toolkit.observe and Store.load return them"
     raise UsageError(f"{name} takes Tables, not {kind}: {advice}.")
 
 

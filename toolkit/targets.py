@@ -7,14 +7,17 @@ because the lab names services and the collector asks them.
 import ipaddress
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeAlias, Union
 
 import idna
 
 from toolkit.errors import UsageError
-from toolkit.text import for_html, for_terminal
+from toolkit.text import did_you_mean, for_html, for_terminal
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PORTS: Final = {
     "smtp": 25,
@@ -138,6 +141,10 @@ class MailDomain:
         return f"mx:{self.name}"
 
 
+Targets: TypeAlias = Union[str, Target, MailDomain, Iterable[str | Target | MailDomain], "pd.DataFrame"]
+"""What `expand_targets` takes: one target, any iterable of targets (a Series as well), or a frame."""
+
+
 def parse_target(text: str, *, connect_to: str | None = None) -> Target:
     """The target that `text` names: `smtp://host:25`, `https://host`, `host:993`, `[::1]:443`.
 
@@ -153,6 +160,8 @@ def parse_target(text: str, *, connect_to: str | None = None) -> Target:
     >>> toolkit.parse_target("mx.lab.test:25", connect_to="127.0.0.1:2525")
     Target('smtp://mx.lab.test:25', connect_to=('127.0.0.1', 2525), source='lab')
     """
+    if not isinstance(text, str):
+        raise UsageError(f"parse_target takes text such as smtp://smtp.gmail.com:587, not {type(text).__name__}.")
     if text.strip() in PRESETS:
         raise UsageError(f"{text!r} is a preset; name one of its services: {', '.join(PRESETS[text.strip()])}.")
     scheme, separator, rest = text.strip().partition("://")
@@ -160,48 +169,122 @@ def parse_target(text: str, *, connect_to: str | None = None) -> Target:
         scheme, rest = "", text.strip()
     scheme = scheme.lower()
     if scheme and scheme not in PORTS:
-        raise UsageError(f"{text!r}: unknown scheme {scheme!r}. Known: {', '.join(PORTS)}.")
+        raise UsageError(
+            f"{text!r}: unknown scheme {scheme!r}.{did_you_mean(scheme, PORTS)} Known: {', '.join(PORTS)}."
+        )
     host, port = _split_port(rest.rstrip("/"), text)
     if not scheme:
         if port is None:
-            raise UsageError(f"{text!r}: name a port or a scheme, such as {rest}:25 or smtp://{rest}.")
+            hint = did_you_mean(rest, PRESETS)
+            raise UsageError(f"{text!r}: name a port or a scheme, such as {rest}:25 or smtp://{rest}.{hint}")
         if port not in SCHEMES_OF_PORTS:
-            raise UsageError(f"{text!r}: port {port} does not tell the protocol; write smtp://{rest}, tls://{rest}, ….")
+            raise UsageError(f"{text!r}: port {port} does not imply a protocol; write smtp://{rest}, tls://{rest}, ….")
         scheme = SCHEMES_OF_PORTS[port]
     host, is_address = _checked_host(host, text)
     source = "lab" if host.endswith(LAB_DOMAIN) else "live"
     target = Target(scheme, host, PORTS[scheme] if port is None else port, None if is_address else host, None, source)
     if connect_to is None:
         return target
+    if not isinstance(connect_to, str):
+        raise UsageError(f"connect_to is text, host:port, not {type(connect_to).__name__}.")
     dialled, dialled_port = _split_port(connect_to, connect_to)
     if dialled_port is None:
         raise UsageError(f"connect_to={connect_to!r}: write host:port.")
     return replace(target, connect_to=(_checked_host(dialled, connect_to)[0], dialled_port))
 
 
-def expand_targets(
-    targets: str | Target | MailDomain | Sequence[str | Target | MailDomain],
-) -> list[Target | MailDomain]:
-    """Every target that the list names, presets written out, repeats dropped, in order; `mx:` stays a domain.
+def expand_targets(targets: Targets) -> list[Target | MailDomain]:
+    """Every target named, with presets replaced by their services, without repeats, in order; `mx:` stays a domain.
 
-    Raises `UsageError` as `parse_target` does, for an empty list, and for `mx:` without a domain name.
+    `targets`: one target, or any iterable of targets, which is read once: a list, a generator, a file of lines, a
+    Series. Or a frame: with a column `target`, or with a column `host` and one of `scheme` and `port`, or both.
+
+    Raises `UsageError` as `parse_target` does, with the place of the wrong target (`target 3`, or the label of the row
+    in a Series or frame), for an empty iterable, and for `mx:` without a domain name.
+
+    >>> import pandas as pd
+    >>> inventory = pd.DataFrame({"host": ["mx.example.org", "2001:db8::1"], "port": [25, 465], "owner": ["a", "b"]})
+    >>> [target.service for target in expand_targets(inventory)]
+    ['smtp://mx.example.org:25', 'smtps://[2001:db8::1]:465']
+    >>> expand_targets(["https://a.test", "htps://b.test"])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    toolkit.errors.UsageError: target 2: 'htps://b.test': unknown scheme 'htps'. Did you mean 'https'? ...
     """
-    listed = list(targets) if isinstance(targets, Sequence) and not isinstance(targets, str) else [targets]
     expanded: dict[Target | MailDomain, None] = {}
-    for item in listed:
-        if isinstance(item, Target | MailDomain):
-            expanded[item] = None
-        elif not isinstance(item, str):
-            raise UsageError(f"{item!r} is not a target: write a service URL, host:port or a preset.")
-        elif item in PRESETS:
-            expanded.update(dict.fromkeys(parse_target(service) for service in PRESETS[item]))
-        elif item.startswith("mx:"):
-            expanded[_parse_mail_domain(item)] = None
-        else:
-            expanded[parse_target(item)] = None
+    for place, item in _listed(targets):
+        try:
+            expanded.update(dict.fromkeys(_expand(item)))
+        except UsageError as error:
+            raise UsageError(f"{place}{error}") from error
     if not expanded:
         raise UsageError("No target given: name at least one, such as smtp://smtp.gmail.com:587 or google-mail.")
     return list(expanded)
+
+
+def _listed(targets: Targets) -> Iterator[tuple[str, object]]:
+    """Each target as it is given, with its place as a prefix for messages."""
+    if isinstance(targets, str | Target | MailDomain):
+        yield "", targets
+        return
+    import pandas as pd  # noqa: PLC0415  takes long to import, and a single target does not need it
+
+    if isinstance(targets, pd.Series | pd.DataFrame):
+        series = targets if isinstance(targets, pd.Series) else _as_series(targets)
+        for label, item in series.astype(object).where(series.notna(), None).items():
+            yield f"row {label}: ", item
+    elif isinstance(targets, Iterable) and not isinstance(targets, bytes | Mapping):
+        for number, item in enumerate(targets, 1):
+            yield f"target {number}: ", item
+    else:
+        yield "", targets
+
+
+def _as_series(frame: "pd.DataFrame") -> "pd.Series":
+    """The target of each row, from the column `target`, or composed from `host`, `scheme` and `port`."""
+    if "target" in frame:
+        return frame["target"]
+    if "host" not in frame or not ("scheme" in frame or "port" in frame):
+        columns = ", ".join(map(for_terminal, frame.columns)) or "none"
+        raise UsageError(
+            f"A frame of targets needs a column `target`, or `host` with `scheme` or `port`. It has: {columns}."
+        )
+    composed = frame.reindex(columns=["scheme", "host", "port"]).astype(object)
+    return composed.where(composed.notna(), None).apply(lambda row: _compose(*row), axis=1)
+
+
+def _compose(scheme: object, host: object, port: object) -> object:
+    """The target as text; what is not a name is returned as it is, to be refused."""
+    if not isinstance(host, str):
+        return host
+    prefix = "" if scheme is None else f"{scheme}://"
+    if isinstance(port, float) and port.is_integer():
+        port = int(port)  # from a column of integers with nulls
+    return f"{prefix}{_bracketed(host.strip())}" + ("" if port is None else f":{port}")
+
+
+def _expand(item: object) -> list[Target | MailDomain]:
+    if isinstance(item, Target | MailDomain):
+        return [item]
+    if not isinstance(item, str):
+        raise UsageError(f"A target is a service URL, host:port, mx:domain or preset, not {type(item).__name__}.")
+    text = item.strip()
+    if text in PRESETS:
+        return [parse_target(service) for service in PRESETS[text]]
+    return [_parse_mail_domain(text) if text.startswith("mx:") else parse_target(text)]
+
+
+def service_names(services: str | Target | Iterable[str | Target] | None) -> set[str] | None:
+    """The full names (`smtp://host:25`) of the services that limit a selection; null: no limit.
+
+    Raises `UsageError` for anything but text, a `Target`, or several of them.
+    """
+    if services is None:
+        return None
+    listed = [services] if isinstance(services, str | Target) else services
+    named = list(listed) if isinstance(listed, Iterable) else [listed]
+    if not all(isinstance(one, str | Target) for one in named):
+        raise UsageError("services: give names such as smtp://smtp.gmail.com:587, or targets.")
+    return {str(one) for one in named}
 
 
 def _parse_mail_domain(text: str) -> MailDomain:

@@ -52,17 +52,22 @@ def draw(folder: Path) -> None:
 
 
 def _title(script: Path) -> str:
-    return (ast.get_docstring(ast.parse(script.read_text(encoding="utf-8"))) or "").splitlines()[0].rstrip(".")
+    return _parts(script)[0]
+
+
+def _parts(script: Path) -> tuple[str, str, str]:
+    """The title, what is said below it, and the code."""
+    source = script.read_text(encoding="utf-8")
+    docstring = ast.parse(source).body[0]
+    title, _, words = (ast.get_docstring(ast.parse(source)) or "").partition("\n")
+    return title.rstrip("."), words.strip(), "\n".join(source.splitlines()[docstring.end_lineno :]).strip()
 
 
 def _page(script: Path) -> str:
-    code = script.read_text(encoding="utf-8")
-    words = ast.get_docstring(ast.parse(code)) or ""
-    title, _, more = words.partition("\n")
-    shown = code.partition('"""\n')[2].partition('"""\n')[2] if "\n" in words else code.partition('"""\n')[2]
+    title, words, code = _parts(script)
     name = f"chart.{function_of(script)}"
     return (
-        f"# {title.rstrip('.')}\n\n{more.strip()}\n\n```{{image}} {script.stem}.png\n:alt: {title}\n```\n\n"
-        f"```python\n{shown.strip()}\n```\n\n"
+        f"# {title}\n\n{words}\n\n```{{image}} {script.stem}.png\n:alt: {title}\n```\n\n"
+        f"```python\n{code}\n```\n\n"
         f"[`toolkit.{name}`](/{api.FOLDER}/{name}.md) describes the frame and the options.\n"
     )

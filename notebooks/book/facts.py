@@ -54,14 +54,14 @@ def _rule(rule: Rule) -> str:
 
 
 def _day(instant: datetime | None) -> str:
-    return f"{instant:%Y-%m-%d}" if instant else ""
+    return f"`{instant:%Y-%m-%d}`" if instant else ""
 
 
 def _offer_row(offer: Offer) -> str:
     alias = f"`{offer.alias}`" if offer.alias else ""
     versions = " to ".join(dict.fromkeys((offer.versions[0], offer.versions[-1])))
     counts = (str(len(listed)) for listed in (offer.suites, offer.groups, offer.key_shares))
-    cells = (f"[`{offer.name}`](#{offer.name})", alias, str(offer.since), versions, *counts, in_cell(offer.meaning))
+    cells = (f"[`{offer.name}`](#{offer.name})", alias, f"`{offer.since}`", versions, *counts, in_cell(offer.meaning))
     return f"| {' | '.join(cells)} |\n"
 
 

@@ -19,7 +19,7 @@ def write_source(folder: Path) -> None:
     shutil.copytree(DATA, folder / "data", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     lessons = folder / "lessons"
     lessons.mkdir()
-    for path in (*lesson_paths(), *NOTEBOOKS.glob("glossary.md")):
+    for path in (*lesson_paths(), NOTEBOOKS / "glossary.md"):
         shutil.copy(path, lessons)
     for name, text in made_pages().items():
         path = folder / name

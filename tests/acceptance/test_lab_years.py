@@ -37,7 +37,7 @@ def test_a_year(seed):
     served_both = (both["done_at"] - both["started_at"]) / pd.Timedelta(days=1)
     assert (both["overlap_min_days"] <= served_both).all()
 
-    one = both[both["machines"] == 1]
+    one = both[both["backend_count"] == 1]
     assert len(one) > 0
     assert (one["successor_previous_look_at"] <= one["started_at"]).all()
     assert (one["started_at"] <= one["successor_first_seen_at"]).all()

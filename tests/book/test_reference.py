@@ -105,6 +105,7 @@ def test_every_chart_is_in_the_gallery() -> None:
 def test_a_script_of_the_gallery_draws_what_it_is_named_after(script: "charts.Path") -> None:
     code = script.read_text(encoding="utf-8")
     assert f"ax = toolkit.chart.{charts.function_of(script)}(" in code
+    assert f"ax = toolkit.chart.{charts.function_of(script)}(" in charts.pages()[f"gallery/{script.stem}.md"]
     names: dict[str, object] = {}
     exec(compile(code, str(script), "exec"), names)
     ax = names["ax"]

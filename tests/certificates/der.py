@@ -1,4 +1,4 @@
-"""Certificates that no builder makes: DER written by hand, part by part (X.690, RFC 5280)."""
+"""Certificates that builders refuse to make: DER assembled part by part (X.690, RFC 5280)."""
 
 
 def tlv(tag: int, *parts: bytes) -> bytes:

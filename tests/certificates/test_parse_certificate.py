@@ -1,4 +1,4 @@
-"""Every column, and every way in which bytes can be odd; the odd ones are written by hand."""
+"""Every column, and odd bytes of every kind, assembled by hand."""
 
 import hashlib
 from datetime import UTC, datetime, timedelta
@@ -68,7 +68,7 @@ def test_a_plain_certificate_fills_every_column() -> None:
     [b"", b"\x30", b"\x30\x80", b"hello", b"\x30\x03\x02\x01\x05", b"\x00" * 1000, b"\x30\x84\xff\xff\xff\xff"],
     ids=repr,
 )
-def test_what_is_no_certificate_is_a_row_with_its_hash(junk: bytes) -> None:
+def test_bytes_that_are_not_a_certificate_are_a_row_with_their_hash(junk: bytes) -> None:
     row = parse_certificate(junk)
     assert str(row["parse_error"]).startswith("certificate: ")
     assert {row[name] for name in NULLABLE if name not in {"parse_error", "der"}} == {None}
@@ -76,7 +76,7 @@ def test_what_is_no_certificate_is_a_row_with_its_hash(junk: bytes) -> None:
     as_table(row)
 
 
-def test_bytes_after_the_certificate_are_told_and_hashed_and_the_rest_is_read() -> None:
+def test_bytes_after_the_certificate_are_reported_and_hashed_and_the_certificate_is_read() -> None:
     row = parse_certificate(der.certificate() + b"tail")
     assert row["parse_error"] == "certificate: 4 bytes after its end"
     assert row["subject"] == "CN=subject.test"
@@ -130,7 +130,7 @@ def test_times_are_read_to_the_second_and_survive_the_table(encoded: bytes, inst
         der.tlv(0x04, b"260101000000Z"),
     ],
 )
-def test_what_is_no_time_costs_that_column_only(encoded: bytes) -> None:
+def test_an_invalid_time_leaves_only_its_column_null(encoded: bytes) -> None:
     row = parse_certificate(der.certificate(not_after=encoded))
     assert row["not_after"] is None
     assert str(row["parse_error"]).startswith("not_after: ")
@@ -165,7 +165,7 @@ def test_names_follow_rfc_4514(subject: bytes, shown: str) -> None:
     assert (row["subject"], row["parse_error"]) == (shown, None)
 
 
-def test_a_broken_subject_costs_that_column_only() -> None:
+def test_an_invalid_subject_leaves_only_its_column_null() -> None:
     row = parse_certificate(der.certificate(subject=der.sequence(b"\x31\x7f")))
     assert (row["subject"], row["parse_error"], row["issuer"]) == (None, "subject: cut short", "CN=Issuer")
 
@@ -179,9 +179,9 @@ def test_a_broken_subject_costs_that_column_only() -> None:
         (der.sequence(der.tlv(ADDRESS, bytes(15) + b"\1")), ("::1",), None),
         (der.sequence(der.tlv(DNS, b"a.test"), der.tlv(ADDRESS, b"123")), ("a.test",), "an IP address of 3 bytes"),
         (der.sequence(der.tlv(DNS, b"a.test"), b"\x82\x7f"), ("a.test",), "cut short"),
-        (der.sequence(der.tlv(0x0C, b"a.test")), None, "tag 0x0c where a kind of name was due"),
+        (der.sequence(der.tlv(0x0C, b"a.test")), None, "tag 0x0c instead of a kind of name"),
         (b"", None, "cut short"),
-        (b"\x05\x00", None, "tag 0x05 where 0x30 was due"),
+        (b"\x05\x00", None, "tag 0x05 instead of 0x30"),
     ],
 )
 def test_names_are_read_as_far_as_they_can_be(value: bytes, names: tuple[str, ...] | None, problem: str | None) -> None:
@@ -206,7 +206,7 @@ def test_basic_constraints(value: bytes, is_ca: bool | None, problem: str | None
     assert (row["is_ca"], row["parse_error"]) == (is_ca, problem)
 
 
-def test_a_precertificate_is_told_by_its_poison() -> None:
+def test_a_precertificate_is_recognised_by_its_poison_extension() -> None:
     poison = der.extension("1.3.6.1.4.1.11129.2.4.3", b"\x05\x00")
     assert parse_certificate(der.certificate(extensions=(poison,)))["is_precertificate"] is True
 
@@ -221,7 +221,7 @@ def _sct(milliseconds: int, version: int = 0) -> bytes:
     return bytes([version]) + bytes(32) + milliseconds.to_bytes(8, "big") + bytes(10)
 
 
-def test_of_signed_certificate_timestamps_the_latest() -> None:
+def test_the_latest_signed_certificate_timestamp_is_kept() -> None:
     first, second = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, 0, 0, 1, 5000, tzinfo=UTC)
     millis = [round(at.timestamp() * 1000) for at in (first, second)]
     both = parse_certificate(_timestamps(_sct(millis[1]), _sct(millis[0]), _sct(millis[1] + 9, version=1)))
@@ -229,9 +229,7 @@ def test_of_signed_certificate_timestamps_the_latest() -> None:
     assert parse_certificate(_timestamps())["sct_at"] is None
 
 
-@pytest.mark.parametrize(
-    ("scts", "problem"), [([b"\x00" * 9], "cut short"), ([_sct(2**63)], "one lies after year 9999")]
-)
+@pytest.mark.parametrize(("scts", "problem"), [([b"\x00" * 9], "cut short"), ([_sct(2**63)], "one is after year 9999")])
 def test_broken_signed_certificate_timestamps(scts: list[bytes], problem: str) -> None:
     row = parse_certificate(_timestamps(*scts))
     assert (row["sct_at"], row["parse_error"]) == (None, f"signed certificate timestamps: {problem}")
@@ -253,17 +251,17 @@ def test_signed_certificate_timestamps_are_those_that_cryptography_reads() -> No
     assert compared > 100
 
 
-def test_of_repeated_extensions_the_first_stands_and_the_repeat_is_told() -> None:
+def test_of_repeated_extensions_the_first_is_read_and_the_repeat_is_reported() -> None:
     twice = (der.names(der.tlv(DNS, b"a.test")), der.names(der.tlv(DNS, b"b.test")))
     row = parse_certificate(der.certificate(extensions=twice))
     assert (row["names"], row["parse_error"]) == (("a.test",), "extensions: 2.5.29.17 occurs twice")
 
 
-def test_an_algorithm_that_differs_outside_is_told() -> None:
+def test_an_outer_algorithm_that_differs_is_reported() -> None:
     other = der.sequence(der.oid("1.2.840.113549.1.1.5"), der.tlv(5))
     row = parse_certificate(der.certificate(outer=other))
     assert row["signature_algorithm"] == "sha256WithRSAEncryption"
-    assert row["parse_error"] == "signature: its algorithm differs from the one that is signed"
+    assert row["parse_error"] == "signature: its algorithm differs from the signed one"
 
 
 @pytest.mark.parametrize(
@@ -276,7 +274,7 @@ def test_an_algorithm_that_differs_outside_is_told() -> None:
         ),
         (
             der.sequence(der.sequence(der.oid("1.2.840.10045.2.1"), der.sequence()), der.tlv(3, b"\0")),
-            "key: its curve is not a named one",
+            "key: its curve is not a named curve",
         ),
         (der.sequence(der.sequence(der.oid("1.2.840.113549.1.1.1")), der.tlv(3, b"")), "key: cut short"),
         (der.sequence(), "key: cut short"),
@@ -329,7 +327,7 @@ NO_POINT = "are not a point of its curve"
         (ec_key(b""), 256, f"key: 0 octets that begin with nothing {NO_POINT}"),
     ],
 )
-def test_a_key_encoded_otherwise_than_in_der_has_its_size(spki: bytes, bits: int | None, problem: str | None) -> None:
+def test_a_key_that_is_not_der_has_its_size(spki: bytes, bits: int | None, problem: str | None) -> None:
     row = parse_certificate(der.certificate(spki=spki))
     assert (row["key_bits"], row["parse_error"]) == (bits, problem)
 
@@ -387,12 +385,12 @@ def test_key_types_as_another_library_makes_them(
     assert row["spki_sha256"] == hashlib.sha256(spki).hexdigest()
 
 
-def test_more_names_than_anyone_needs_are_cut_and_told() -> None:
+def test_too_many_names_are_cut_and_reported() -> None:
     many = tuple(der.tlv(DNS, b"a%d.test" % number) for number in range(MOST_NAMES + 5))
     row = parse_certificate(der.certificate(extensions=(der.names(*many),)))
     assert isinstance(row["names"], tuple)
     assert len(row["names"]) == MOST_NAMES
-    assert row["parse_error"] == f"subjectAltName: more than {MOST_NAMES} entries, the rest was not read"
+    assert row["parse_error"] == f"subjectAltName: more than {MOST_NAMES} entries; the others are not read"
 
 
 @pytest.mark.parametrize("size", [LIMIT, 16 << 20])

@@ -1,4 +1,4 @@
-"""Bytes that were a certificate once, and certificates that others made to be difficult: nothing raises."""
+"""Damaged certificates, and difficult certificates made by others: no bytes raise an error."""
 
 import base64
 import hashlib
@@ -77,7 +77,7 @@ def test_a_certificate_with_bytes_put_in_is_a_row(made: bytes, at: int, more: by
     serial=st.integers(-(1 << 170), 1 << 170),
     time=st.one_of(st.binary(max_size=20), st.from_regex(rb"\A[0-9]{10,14}Z\Z")),
 )
-def test_hostile_parts_in_a_sound_frame_are_a_row(
+def test_hostile_parts_in_a_valid_frame_are_a_row(
     subject: bytes, tag: int, names: list[tuple[int, bytes]], serial: int, time: bytes
 ) -> None:
     made = der.certificate(
@@ -124,7 +124,7 @@ DIFFERENCES = {
     "scottishpower-bitstring-dn.pem": "a BIT STRING in a name: RFC 4514 writes its whole DER in hex, the library not",
     "unique_identifier.pem": "the same",
 }
-"""Vectors whose names we and `cryptography` write differently, and why."""
+"""Vectors whose names `cryptography` writes differently, and why."""
 
 
 def test_vectors_are_read_as_cryptography_reads_them() -> None:

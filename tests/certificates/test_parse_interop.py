@@ -1,4 +1,4 @@
-"""Outside truth: what OpenSSL and `cryptography` print of the same certificates."""
+"""The same certificates as OpenSSL and `cryptography` read them."""
 
 import subprocess
 from collections.abc import Callable, Iterator

@@ -63,3 +63,13 @@ def test_another_frame_or_tables_are_refused_with_what_the_chart_draws(name):
         plot(Tables.from_frames(), **others)
     with pytest.raises(UsageError, match=r"This chart draws .* has no column"):
         plot(pd.DataFrame({"colour": []}), **others)
+
+
+def test_axes_are_those_of_matplotlib() -> None:
+    with pytest.raises(UsageError, match="ax takes matplotlib's Axes, not str"):
+        canvas.open_axes("left", inches=1)
+
+
+def test_a_refused_frame_names_the_function_that_makes_it() -> None:
+    with pytest.raises(UsageError, match=r"call toolkit\.verify_chains for it"):
+        canvas.check_frame(None, what="what `verify_chains` returns")

@@ -1,4 +1,4 @@
-"""What stands beside a chart: null is said to be unknown, hashes are cut, and nothing hostile gets through."""
+"""Sentences and tables: null is written as unknown, hashes are cut, and hostile text is harmless."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def test_a_sentence_formats_its_values_and_says_what_is_unknown() -> None:
     assert str(sentence) == "12,345 looks since 2026-05-01, 25%, unknown, unknown."
 
 
-def test_a_number_stands_with_its_word_in_the_plural_where_it_is_due() -> None:
+def test_a_number_has_its_word_in_the_plural_unless_it_is_one() -> None:
     sentence = say("{a:# look}, {b:# look}, {c:# look}, {d:# look}", a=0, b=1, c=1200, d=pd.NA)
     assert str(sentence) == "0 looks, 1 look, 1,200 looks, unknown"
 
@@ -87,6 +87,26 @@ def test_names_may_be_broken_and_numbers_and_entities_may_not() -> None:
     assert "1,234.6" in html
     assert '<span style="white-space: nowrap">2026-05-01</span> 10:30' in html
     assert "a.&lt;b" in html
+
+
+def test_a_sentence_without_its_values_is_an_error() -> None:
+    with pytest.raises(UsageError, match="was not given: 'host'"):
+        say("{host} answered.")
+    with pytest.raises(UsageError, match="cannot be formatted"):
+        say("{host:.1f} days", host="mx")
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"columns": "a"}, r"write a list of names, \['a'\]"),
+        ({"rows": -1}, "rows=-1: write a whole number from 0"),
+        ({"width": "60"}, "width='60': "),
+    ],
+)
+def test_wrong_arguments_are_errors(asked: dict, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        tabulate(pd.DataFrame({"a": [1]}), **asked)
 
 
 def test_tables_are_not_a_frame() -> None:

@@ -99,8 +99,8 @@ def test_a_forecast_is_dotted_above_its_certificate() -> None:
     held = frame(row("a", ("2026-05-01", "2026-07-30"), "valid"), row("b", ("2026-05-01", "2026-08-30"), "replaced"))
     expected = {"renews_at": at("2026-07-01"), "not_after": at("2026-09-29"), "leaf_sha256": "a", "renewal": 1}
     later = {"renews_at": at("2026-08-25"), "not_after": at("2026-11-29"), "leaf_sha256": "a", "renewal": 2}
-    line = held[["service", "host", "server_name", "key_type"]].iloc[0].to_dict()
-    forecast = typed(pd.DataFrame([line | expected, line | later]))
+    slot = held[["service", "host", "server_name", "key_type"]].iloc[0].to_dict()
+    forecast = typed(pd.DataFrame([slot | expected, slot | later]))
     axes = plot_expiry(held, forecast=forecast)
     (dotted,) = segments(axes, "coming")
     assert dotted[1][0] - dotted[0][0] == 90
@@ -176,7 +176,7 @@ def test_grouped_by_service_one_with_several_rows_has_a_heading() -> None:
 
 def test_another_grouping_is_an_error() -> None:
     with pytest.raises(UsageError, match="by='colour'"):
-        plot_expiry(frame(*GROUPED), by="colour")  # type: ignore[arg-type]  # it is the point
+        plot_expiry(frame(*GROUPED), by="colour")  # type: ignore[arg-type]  # what is tested
 
 
 @pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE.keys())

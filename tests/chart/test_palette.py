@@ -1,4 +1,4 @@
-"""The colours that judge stay apart for readers who lack a kind of cones, and in grey print they are not needed."""
+"""Colours of judgements stay apart with every kind of colour blindness; in grey print they are not needed."""
 
 import itertools
 

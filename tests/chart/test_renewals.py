@@ -166,8 +166,8 @@ def test_renewals_that_would_overlap_are_a_bar_with_their_number() -> None:
 
 
 def test_of_many_slots_the_latest_are_left_out_and_counted() -> None:
-    lines = [renewal("2027-02-01", service=f"smtp://mx{n}:25") for n in range(60)]
-    axes = plot_renewals(frame(*lines), view="slots")
+    slots = [renewal("2027-02-01", service=f"smtp://mx{n}:25") for n in range(60)]
+    axes = plot_renewals(frame(*slots), view="slots")
     assert len(axes.get_yticks()) == 40
     assert "renewals: 60 in 2027\nand 20 slots more, left out" in words(axes)
 

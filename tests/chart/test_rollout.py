@@ -54,10 +54,10 @@ def test_brackets_are_solid_between_two_ends_dotted_towards_none_and_absent_with
     assert "half: not bounded" in words(axes)
 
 
-def test_machines_of_a_servers_log_have_rows() -> None:
-    log = SEEN.rename(columns={"observed_at": "served_at"}).assign(machine=[0, 1, 0, 1, 0, 1, 0, 0, 1])
+def test_backends_of_a_servers_log_have_rows() -> None:
+    log = SEEN.rename(columns={"observed_at": "served_at"}).assign(backend=[0, 1, 0, 1, 0, 1, 0, 0, 1])
     labels = [tick.get_text() for tick in plot_rollout(log, rotation=rotation()).get_yticklabels()]
-    assert labels == ["192.0.2.1  machine 0", "192.0.2.1  machine 1", "192.0.2.2  machine 0"]
+    assert labels == ["192.0.2.1  backend 0", "192.0.2.1  backend 1", "192.0.2.2  backend 0"]
 
 
 def test_one_rotation_is_chosen_and_without_looks_nothing_is_drawn() -> None:

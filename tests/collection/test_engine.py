@@ -150,9 +150,9 @@ def test_the_bytes_are_kept_where_asked(loopback: Loopback, brief: Limits) -> No
     ("changed", "message"),
     [
         ({"targets": []}, "No target"),
-        ({"targets": "host:1"}, "does not tell the protocol"),
+        ({"targets": "host:1"}, "does not imply a protocol"),
         ({"targets": "mx:192.0.2.1"}, "an address has no MX"),
-        ({"targets": 5}, "not a target"),
+        ({"targets": 5}, "or preset, not int"),
         ({"offers": ()}, "No offer"),
         ({"offers": ("none",)}, "is not an offer. Known: "),
         ({"offers": "any"}, "write a tuple"),

@@ -284,5 +284,5 @@ def test_the_name_behind_ehlo(loopback: Loopback, brief: Limits, ehlo: str, outc
 
 
 def test_a_name_that_cannot_stand_behind_ehlo_is_refused_before_anything_is_asked() -> None:
-    with pytest.raises(UsageError, match="cannot introduce a client"):
+    with pytest.raises(UsageError, match="cannot be given by EHLO"):
         observe("https://127.0.0.1:1", ehlo="two words", progress=False)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from tests.lab.schedules import BEGIN, day, issue, machine, schedule
+from tests.lab.schedules import BEGIN, backend, day, issue, schedule
 from toolkit.certificates import parse_certificate
 from toolkit.errors import LabError
 from toolkit.lab import Schedule, Service, scenario
@@ -109,7 +109,7 @@ def test_openssl_follows_a_chain_to_the_root_that_it_leads_to(
 ) -> None:
     for key_type in ("RSA", "EC"):
         both = tuple(replace(issue(0, key_type), chain=one) for one in ("whole", chain))
-        service = Service("smtp", "mx.lab.test", (machine((0, 0), key_type=key_type),))
+        service = Service("smtp", "mx.lab.test", (backend((0, 0), key_type=key_type),))
         whole, other = issue_all(Schedule("by hand", BEGIN, day(9), both, (service,)), 0)
         assert other.der == whole.der
         assert len(other.chain) == length
@@ -128,7 +128,7 @@ def test_openssl_follows_a_chain_to_the_root_that_it_leads_to(
 def test_issuing_warns_of_nothing_and_leaves_no_file() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        issued = issue_all(schedule(machine((0, 0))), 0)[0]
+        issued = issue_all(schedule(backend((0, 0))), 0)[0]
         with pem_file(issued) as name:
             assert Path(name).read_text().count("BEGIN CERTIFICATE") == 2
         assert not Path(name).exists()

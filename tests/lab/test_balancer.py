@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tests.lab.schedules import BEGIN, machine, schedule
+from tests.lab.schedules import BEGIN, backend, schedule
 from toolkit.lab.balancer import CLOSED, DEFERRED, RESET, SERVED, SOURCE, balance, draw, in_micros
 from toolkit.lab.schedule import Schedule
 
@@ -14,8 +14,8 @@ N = 40_000
 NUMBERS = np.arange(N, dtype=np.int64)
 
 
-def fleet(machines: int = 5, **options: object) -> Schedule:
-    return schedule(*[machine((0, 0)) for _ in range(machines)], **options)  # type: ignore[arg-type]
+def fleet(backends: int = 5, **options: object) -> Schedule:
+    return schedule(*[backend((0, 0)) for _ in range(backends)], **options)  # type: ignore[arg-type]
 
 
 def hours(count: int) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
@@ -44,14 +44,14 @@ def test_neighbouring_draws_are_independent() -> None:
     assert stats.chisquare(pairs.ravel()).pvalue > 0.001
 
 
-def test_each_machine_gets_its_share() -> None:
-    machines, endings = balance(fleet(7), 3, 0, "127.0.0.1", connection=NUMBERS, at=NUMBERS)
+def test_each_backend_gets_its_share() -> None:
+    backends, endings = balance(fleet(7), 3, 0, "127.0.0.1", connection=NUMBERS, at=NUMBERS)
     assert (endings == SERVED).all()
-    assert stats.chisquare(np.bincount(machines, minlength=7)).pvalue > 0.001
+    assert stats.chisquare(np.bincount(backends, minlength=7)).pvalue > 0.001
 
 
-def test_an_address_reaches_only_its_own_machines() -> None:
-    made = schedule(machine((0, 0)), *[machine((0, 0), address="127.0.0.2") for _ in range(2)])
+def test_an_address_reaches_only_its_own_backends() -> None:
+    made = schedule(backend((0, 0)), *[backend((0, 0), address="127.0.0.2") for _ in range(2)])
     first, _ = balance(made, 3, 0, "127.0.0.1", connection=NUMBERS, at=NUMBERS)
     second, _ = balance(made, 3, 0, "127.0.0.2", connection=NUMBERS, at=NUMBERS)
     assert set(first) == {0}
@@ -61,18 +61,18 @@ def test_an_address_reaches_only_its_own_machines() -> None:
 def test_rates_of_trouble_are_kept_and_only_smtp_defers() -> None:
     for scheme, expected in (("smtp", {RESET: 0.1, CLOSED: 0.1, DEFERRED: 0.3}), ("imaps", {RESET: 0.1, CLOSED: 0.1})):
         made = fleet(scheme=scheme, drop_rate=0.2, defer_rate=0.3)
-        machines, endings = balance(made, 3, 0, "127.0.0.1", connection=NUMBERS, at=NUMBERS)
+        backends, endings = balance(made, 3, 0, "127.0.0.1", connection=NUMBERS, at=NUMBERS)
         for ending in (RESET, CLOSED, DEFERRED):
             share = expected.get(ending, 0)
             assert abs((endings == ending).mean() - share) <= 5 * (share / N) ** 0.5
-        assert ((machines < 0) == (endings != SERVED)).all()
+        assert ((backends < 0) == (endings != SERVED)).all()
 
 
 def test_a_sticky_balancer_keeps_a_source_for_as_long_as_it_says() -> None:
     made = fleet(affinity=timedelta(days=1))
-    machines, _ = balance(made, 3, 0, "127.0.0.1", connection=np.arange(24 * 300), at=hours(24 * 300))
-    days = machines.reshape(300, 24)
+    backends, _ = balance(made, 3, 0, "127.0.0.1", connection=np.arange(24 * 300), at=hours(24 * 300))
+    days = backends.reshape(300, 24)
     assert (days == days[:, :1]).all()
     assert stats.chisquare(np.bincount(days[:, 0], minlength=5)).pvalue > 0.001
     other, _ = balance(made, 3, 0, "127.0.0.1", connection=np.arange(24 * 300), at=hours(24 * 300), source=SOURCE + 1)
-    assert (other != machines).any()
+    assert (other != backends).any()

@@ -16,9 +16,9 @@ import pandas as pd
 import pytest
 
 from tests.lab.client import CONTEXT, context, look
-from tests.lab.schedules import BEGIN, day, issue, machine, schedule
+from tests.lab.schedules import BEGIN, backend, day, issue, schedule
 from toolkit.errors import LabError
-from toolkit.lab import Lab, Machine, Plan, Schedule, Service, Switch, draw_looks, scenario
+from toolkit.lab import Backend, Lab, Plan, Schedule, Service, Switch, draw_looks, scenario
 from toolkit.lab.authority import issue_all
 from toolkit.lab.balancer import CLOSED, DEFERRED, RESET
 from toolkit.lab.schedule import SCHEMES
@@ -58,10 +58,10 @@ def test_the_log_agrees_with_the_truth(walked: tuple[Lab, pd.DataFrame]) -> None
     for row in lab.log().itertuples():
         stretch = serving[
             (serving["service"] == row.service)
-            & (serving["machine"] == row.machine)
+            & (serving["backend"] == row.backend)
             & (serving["key_type"] == row.key_type)
-            & (serving["served_from"] <= row.served_at)
-            & ~(serving["served_until"] <= row.served_at)
+            & (serving["served_from_at"] <= row.served_at)
+            & ~(serving["served_until_at"] <= row.served_at)
         ]
         assert list(stretch["leaf_sha256"]) == [row.leaf_sha256]
 
@@ -96,7 +96,7 @@ def test_the_client_decides_between_key_types(walked: tuple[Lab, pd.DataFrame]) 
 
 @pytest.mark.parametrize("implementation", ["ssl", "pyopenssl"])
 def test_every_dialogue_is_understood_by_python_clients(implementation: str) -> None:
-    server = machine((0, 0), (10, 1), implementation=implementation)
+    server = backend((0, 0), (10, 1), implementation=implementation)
     services = tuple(Service(scheme, "mx.lab.test", (server,)) for scheme in SCHEMES)
     made = Schedule("by hand", BEGIN, day(60), (issue(0), issue(1)), services)
     with Lab(made) as lab:
@@ -108,7 +108,7 @@ def test_every_dialogue_is_understood_by_python_clients(implementation: str) -> 
 
 def test_both_key_types_of_pyopenssl_come_with_their_own_chain() -> None:
     switches = (Switch(BEGIN, "EC", 1), Switch(BEGIN, "RSA", 0))
-    server = Machine(switches, implementation="pyopenssl")
+    server = Backend(switches, implementation="pyopenssl")
     made = Schedule("by hand", BEGIN, day(9), (issue(0), issue(1, "EC")), (Service("tls", "mx.lab.test", (server,)),))
     with Lab(made) as lab:
         for ciphers, number in (("aRSA", 0), ("aECDSA", 1)):
@@ -121,7 +121,7 @@ def test_both_key_types_of_pyopenssl_come_with_their_own_chain() -> None:
 @pytest.mark.parametrize("newest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_the_server_name_decides_between_hosts(implementation: str, newest: ssl.TLSVersion) -> None:
     switches = (Switch(BEGIN, "RSA", 0), Switch(BEGIN, "EC", 1, "known.lab.test"))
-    server = Machine(switches, implementation=implementation)
+    server = Backend(switches, implementation=implementation)
     issues = (issue(0, host="default.lab.test"), issue(1, "EC", host="known.lab.test"))
     names = ("known.lab.test", "KNOWN.lab.test", "unknown.lab.test")
     service = Service("tls", "mx.lab.test", (server,), server_names=names)
@@ -144,14 +144,14 @@ def test_a_chain_is_complete_for_a_client_that_trusts_the_root() -> None:
 def test_a_client_that_breaks_off_has_been_served() -> None:
     """It asks, reads the flight, and goes away, as an instrument does."""
     for implementation in ("ssl", "pyopenssl"):
-        with Lab(schedule(machine((0, 0), implementation=implementation), scheme="https")) as lab:
+        with Lab(schedule(backend((0, 0), implementation=implementation), scheme="https")) as lab:
             _flight(lab.targets[0])
             (row,) = lab.log().to_dict("records")
             assert (row["ending"], row["leaf_sha256"]) == ("served", issue_all(lab.schedule, 0)[0].sha256)
 
 
 def test_refusals_and_silence_are_logged_as_such() -> None:
-    with Lab(schedule(machine((0, 0)), scheme="https")) as lab:
+    with Lab(schedule(backend((0, 0)), scheme="https")) as lab:
         with pytest.raises(ssl.SSLError):
             look(lab.targets[0], context("aECDSA", ssl.TLSVersion.TLSv1_2))
         with socket.create_connection(_where(lab.targets[0]), timeout=20) as connection:
@@ -160,14 +160,14 @@ def test_refusals_and_silence_are_logged_as_such() -> None:
         log = lab.log()
         assert list(log["ending"]) == ["refused", "refused"]
         assert log["leaf_sha256"].isna().all()
-    with Lab(schedule(machine((0, 0)))) as lab:
+    with Lab(schedule(backend((0, 0)))) as lab:
         with socket.create_connection(_where(lab.targets[0]), timeout=20) as connection:
             assert connection.recv(100).startswith(b"220 ")
         assert list(lab.log()["ending"]) == ["gone"]
 
 
 def test_drops_and_deferrals_come_when_they_were_drawn() -> None:
-    made = schedule(machine((0, 0)), machine((0, 0)), drop_rate=0.3, defer_rate=0.2)
+    made = schedule(backend((0, 0)), backend((0, 0)), drop_rate=0.3, defer_rate=0.2)
     (looks,) = draw_looks(made, 4, Plan((BEGIN,), samples=60))
     with Lab(made, 4) as lab:
         for ending in looks.ending:
@@ -178,12 +178,12 @@ def test_drops_and_deferrals_come_when_they_were_drawn() -> None:
                     with pytest.raises(ConnectionResetError):
                         connection.recv(100)
         log = lab.log()
-        assert list(log["machine"].fillna(-1)) == list(looks.machine)
+        assert list(log["backend"].fillna(-1)) == list(looks.backend)
         assert {"dropped", "deferred", "gone"} == set(log["ending"])
 
 
-def test_anycast_addresses_have_machines_of_their_own() -> None:
-    made = schedule(machine((0, 0)), machine((0, 1), address="127.0.0.2"))
+def test_anycast_addresses_have_backends_of_their_own() -> None:
+    made = schedule(backend((0, 0)), backend((0, 1), address="127.0.0.2"))
     with Lab(made) as lab:
         first, second = lab.targets
         assert first.service == second.service
@@ -191,7 +191,7 @@ def test_anycast_addresses_have_machines_of_their_own() -> None:
 
 
 def test_what_is_sent_behind_starttls_is_thrown_away() -> None:
-    with Lab(schedule(machine((0, 0)))) as lab, socket.create_connection(_where(lab.targets[0]), timeout=20) as plain:
+    with Lab(schedule(backend((0, 0)))) as lab, socket.create_connection(_where(lab.targets[0]), timeout=20) as plain:
         assert plain.recv(100).startswith(b"220 ")
         plain.sendall(b"EHLO me\r\nSTARTTLS\r\nMAIL FROM:<a@lab.test>\r\n")
         received = b""
@@ -203,7 +203,7 @@ def test_what_is_sent_behind_starttls_is_thrown_away() -> None:
 
 
 def test_an_endless_line_ends_the_conversation() -> None:
-    with Lab(schedule(machine((0, 0)))) as lab, socket.create_connection(_where(lab.targets[0]), timeout=20) as plain:
+    with Lab(schedule(backend((0, 0)))) as lab, socket.create_connection(_where(lab.targets[0]), timeout=20) as plain:
         with suppress(OSError):
             plain.sendall(b"A" * 100_000)
             while plain.recv(1000):
@@ -289,14 +289,14 @@ def test_a_lab_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_address_that_is_not_this_machine_is_named() -> None:
     with (
         pytest.raises(LabError, match="Nothing can listen on 192"),
-        Lab(schedule(machine((0, 0), address="192.0.2.1"))),
+        Lab(schedule(backend((0, 0), address="192.0.2.1"))),
     ):
         pass
 
 
 def test_a_server_that_breaks_stops_the_lab() -> None:
-    """Not the client's doing: tlslite is told to serve a manner that lists no suites."""
-    with Lab(schedule(machine((0, 0), implementation="tlslite"))) as lab:
+    """Not the client's doing: tlslite is told to serve with settings that list no suites."""
+    with Lab(schedule(backend((0, 0), implementation="tlslite"))) as lab:
         with suppress(OSError):  # closed or reset, as the system has it
             look(lab.targets[0])
         with pytest.raises(LabError, match="one broke with LabError: tlslite serves one certificate"):

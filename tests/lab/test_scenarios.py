@@ -44,19 +44,19 @@ def test_the_truth_is_well_formed(name: str) -> None:
         schema.check("certificates", truth.certificates)
         rotations = truth.rotations
         assert len(rotations)
-        assert not (rotations["half_at"] < rotations["started_at"]).any()
+        assert not (rotations["midpoint_at"] < rotations["started_at"]).any()
         assert (rotations["predecessor_sha256"] != rotations["successor_sha256"]).all()
         assert set(rotations["successor_sha256"]) <= set(truth.certificates["cert_sha256"])
-        assert not (truth.serving["served_until"] <= truth.serving["served_from"]).any()
+        assert not (truth.serving["served_until_at"] <= truth.serving["served_from_at"]).any()
 
 
 @pytest.mark.parametrize("name", sorted(set(NAMES) - {"late", "stuck-machine"}))
 def test_nothing_is_served_outside_its_validity(name: str) -> None:
     for truth in truths(name):
         served = truth.serving.merge(truth.certificates, left_on="leaf_sha256", right_on="cert_sha256")
-        assert (served["served_from"] >= served["not_before"]).all()
-        ended = served.dropna(subset=["served_until"])
-        assert (ended["served_until"] <= ended["not_after"]).all()
+        assert (served["served_from_at"] >= served["not_before"]).all()
+        ended = served.dropna(subset=["served_until_at"])
+        assert (ended["served_until_at"] <= ended["not_after"]).all()
 
 
 def test_steady_takes_a_day_and_slow_takes_two_weeks() -> None:
@@ -66,16 +66,16 @@ def test_steady_takes_a_day_and_slow_takes_two_weeks() -> None:
             assert set(truth.causes["cause"]) == {"rotation"}
 
 
-def test_one_machine_stays_behind_by_the_delay() -> None:
+def test_one_backend_stays_behind_by_the_delay() -> None:
     for truth in truths("stuck-machine", delay=timedelta(days=40)):
         (stuck,) = truth.causes[truth.causes["cause"] == "stuck_machine"].itertuples()
         assert stuck.ends_at in set(truth.rotations["done_at"])
         (late,) = took(truth.rotations)[took(truth.rotations) > timedelta(days=4)]
         assert late == timedelta(days=43)
-        behind = truth.serving[truth.serving["served_until"] == stuck.ends_at]
+        behind = truth.serving[truth.serving["served_until_at"] == stuck.ends_at]
         assert len(behind) == 1
         others = truth.serving[truth.serving["leaf_sha256"] == behind["leaf_sha256"].iloc[0]]
-        assert others["served_until"].sort_values().iloc[-2] == stuck.begins_at
+        assert others["served_until_at"].sort_values().iloc[-2] == stuck.begins_at
 
 
 def test_a_rollback_returns_to_the_predecessor_and_is_repeated() -> None:
@@ -105,7 +105,7 @@ def test_late_switches_after_expiry() -> None:
         assert ((late >= timedelta(days=2, seconds=-1)) & (late <= timedelta(days=2, seconds=1))).all()
 
 
-def test_in_an_emergency_all_machines_switch_at_once_and_long_before_expiry() -> None:
+def test_in_an_emergency_all_backends_switch_at_once_and_long_before_expiry() -> None:
     for truth in truths("emergency"):
         rotations = with_validity(truth)
         (sudden,) = rotations[took(truth.rotations) == timedelta(0)].itertuples()
@@ -135,7 +135,7 @@ def test_short_lived_certificates_live_six_days() -> None:
 
 def test_anycast_addresses_follow_each_other() -> None:
     for truth in truths("anycast", addresses=2, delay=timedelta(days=5)):
-        begins = truth.serving.groupby(["leaf_sha256", "address"])["served_from"].min().unstack()
+        begins = truth.serving.groupby(["leaf_sha256", "address"])["served_from_at"].min().unstack()
         later = begins["127.0.0.2"] - begins["127.0.0.1"]
         assert sorted(later) == [timedelta(0)] + [timedelta(days=5)] * 3
         assert (truth.causes["cause"] == "addresses").sum() == 3
@@ -157,16 +157,16 @@ def test_whoever_names_no_known_host_gets_the_default_certificate() -> None:
 
 
 @pytest.mark.parametrize("chain", ["bare", "crossed", "rooted"])
-def test_some_machines_hand_out_the_same_leaf_in_another_chain(chain: str) -> None:
+def test_some_backends_hand_out_the_same_leaf_in_another_chain(chain: str) -> None:
     plain = [truth.rotations for truth in truths("other-chain", chain="bare")]
     for truth, rotations in zip(truths("other-chain", chain=chain), plain, strict=True):
         (cause,) = truth.causes[truth.causes["cause"] == "other_chain"].itertuples()
         assert cause.ends_at - cause.begins_at == timedelta(days=20)
         other = truth.serving[truth.serving["chain"] == chain]
         assert set(truth.serving["chain"]) == {"whole", chain}
-        assert other["machine"].nunique() < 5
-        assert (other["served_from"] >= cause.begins_at).all()
-        assert (other["served_until"] <= cause.ends_at).all()
+        assert other["backend"].nunique() < 5
+        assert (other["served_from_at"] >= cause.begins_at).all()
+        assert (other["served_until_at"] <= cause.ends_at).all()
         # A chain is no certificate: neither rotations nor certificates know of it.
         assert took(truth.rotations).equals(took(rotations))
         assert truth.certificates["cert_sha256"].is_unique
@@ -190,27 +190,27 @@ def test_a_certificate_is_issued_again_with_its_key_while_half_of_its_life_is_le
         assert (row.started_at, row.done_at) == (again.begins_at, again.ends_at)
 
 
-def test_a_stranger_answers_in_the_place_of_one_machine() -> None:
+def test_a_stranger_answers_in_the_place_of_one_backend() -> None:
     for truth in truths("unrelated", key_types=("RSA", "EC")):
         (cause,) = truth.causes[truth.causes["cause"] == "unrelated"].itertuples()
         (his,) = truth.serving[truth.serving["leaf_sha256"] == cause.leaf_sha256].itertuples()
-        assert (his.served_from, his.served_until) == (cause.begins_at, cause.ends_at)
+        assert (his.served_from_at, his.served_until_at) == (cause.begins_at, cause.ends_at)
         row = truth.certificates.set_index("cert_sha256").loc[cause.leaf_sha256]
         assert row["names"] == ("elsewhere.lab.test",)
         assert row["issuer"].endswith("2,O=lab")
-        own = truth.serving[(truth.serving["machine"] == his.machine) & (truth.serving["leaf_sha256"] != row.name)]
-        during = (own["served_from"] < cause.ends_at) & ~(own["served_until"] <= cause.begins_at)
+        own = truth.serving[(truth.serving["backend"] == his.backend) & (truth.serving["leaf_sha256"] != row.name)]
+        during = (own["served_from_at"] < cause.ends_at) & ~(own["served_until_at"] <= cause.begins_at)
         assert not during.any()
         assert cause.leaf_sha256 not in set(truth.rotations["successor_sha256"])
         assert "key_types" in set(truth.causes["cause"])
     assert all("key_types" not in set(truth.causes["cause"]) for truth in truths("unrelated"))
 
 
-def test_any_number_of_machines_and_services() -> None:
-    truth = tell_truth(scenario("steady", machines=120, services=3).schedule(0), 0)
-    assert truth.serving.groupby("service")["machine"].nunique().tolist() == [120] * 3
-    assert truth.rotations["machines"].eq(120).all()
-    one = tell_truth(scenario("steady", machines=1).schedule(0), 0)
+def test_any_number_of_backends_and_services() -> None:
+    truth = tell_truth(scenario("steady", backends=120, services=3).schedule(0), 0)
+    assert truth.serving.groupby("service")["backend"].nunique().tolist() == [120] * 3
+    assert truth.rotations["backend_count"].eq(120).all()
+    one = tell_truth(scenario("steady", backends=1).schedule(0), 0)
     assert (took(one.rotations) == timedelta(0)).all()
     assert one.causes.empty
 
@@ -223,10 +223,10 @@ def test_the_year_is_as_described() -> None:
         shared = truth.serving.groupby("leaf_sha256")["server_name"].agg(lambda names: " ".join(sorted(set(names))))
         assert "mx.lab.test relay.lab.test submit.lab.test" in set(shared)
         assert set(truth.serving.loc[truth.serving["server_name"] == "mx.lab.test", "key_type"]) == {"RSA", "EC"}
-        machines = truth.serving.groupby("service")["machine"].nunique()
-        assert machines.drop("smtp://legacy.lab.test:25").between(2, 6).all()
-        assert machines["smtp://legacy.lab.test:25"] == 1
-        many = truth.rotations[truth.rotations["machines"] > 1]
+        backends = truth.serving.groupby("service")["backend"].nunique()
+        assert backends.drop("smtp://legacy.lab.test:25").between(2, 6).all()
+        assert backends["smtp://legacy.lab.test:25"] == 1
+        many = truth.rotations[truth.rotations["backend_count"] > 1]
         assert (took(many) >= timedelta(days=1)).all()
         assert (took(many) <= timedelta(days=8)).all()
         gaps = many.groupby(["service", "key_type"])["started_at"].diff().dropna()
@@ -249,7 +249,7 @@ def test_roll_outs_have_the_shape_that_they_are_asked_for() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"machines": 0}, "at least one"),
+        ({"backends": 0}, "at least one"),
         ({"addresses": 251}, r"127\.0\.0\.250"),
         ({"speed": 3}, "has no 'speed'"),
         ({"shape": "cubic"}, "linear or bind"),

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.lab.schedules import BEGIN, day, issue, machine, schedule
+from tests.lab.schedules import BEGIN, backend, day, issue, schedule
 from toolkit import schema
 from toolkit.errors import LabError
-from toolkit.lab import NAMES, Machine, Plan, Schedule, Service, Switch, draw_looks, scenario, simulate, tell_truth
+from toolkit.lab import NAMES, Backend, Plan, Schedule, Service, Switch, draw_looks, scenario, simulate, tell_truth
 from toolkit.lab.authority import issue_all
 from toolkit.lab.balancer import REFUSED, SERVED
 
@@ -21,22 +21,22 @@ def plan_of(name: str, **options: object) -> Plan:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_look_shows_what_its_machine_serves_then(name: str) -> None:
-    """The arrays against `Machine.serving`, one look at a time."""
+def test_each_look_shows_what_its_backend_serves_then(name: str) -> None:
+    """The arrays against `Backend.serving`, one look at a time."""
     drawn = scenario(name).schedule(3)
     plan = plan_of(name, samples=2, offers=("any", "rsa", "ecdsa"))
     for looks in draw_looks(drawn, 3, plan):
         service = drawn.services[looks.service]
         for at, offer, asked, place, shown, ending in zip(
-            looks.at, looks.offer, looks.server_name, looks.machine, looks.issue, looks.ending, strict=True
+            looks.at, looks.offer, looks.server_name, looks.backend, looks.issue, looks.ending, strict=True
         ):
             instant = pd.Timestamp(at, unit="us", tz="UTC").to_pydatetime()
-            serving = service.machines[place].serving(instant, service.asked[asked])
+            serving = service.backends[place].serving(instant, service.asked[asked])
             admitted = {"any": ("EC", "RSA"), "rsa": ("RSA",), "ecdsa": ("EC",)}[plan.offers[offer]]
             expected = next((serving[key_type] for key_type in admitted if key_type in serving), -1)
             assert shown == expected
             assert ending == (SERVED if expected >= 0 else REFUSED)
-            assert service.machines[place].address == looks.address
+            assert service.backends[place].address == looks.address
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -65,7 +65,7 @@ def test_a_plan_of_every_gap_holds_both_ends() -> None:
 
 
 def test_jitter_spacing_and_order() -> None:
-    made = schedule(machine((0, 0)))
+    made = schedule(backend((0, 0)))
     plan = Plan(
         Plan.every(timedelta(hours=6), BEGIN, day(60)).rounds,
         samples=4,
@@ -82,7 +82,7 @@ def test_jitter_spacing_and_order() -> None:
 
 
 def test_lost_looks_and_rounds_are_absent_and_cost_no_connection() -> None:
-    made = schedule(*[machine((0, 0)) for _ in range(5)])
+    made = schedule(*[backend((0, 0)) for _ in range(5)])
     rounds = Plan.every(timedelta(hours=1), BEGIN, day(60)).rounds
     (whole,) = draw_looks(made, 0, Plan(rounds, samples=3))
     (thin,) = draw_looks(made, 0, Plan(rounds, samples=3, look_loss=0.1, round_loss=0.05))
@@ -90,11 +90,11 @@ def test_lost_looks_and_rounds_are_absent_and_cost_no_connection() -> None:
     assert kept == pytest.approx(0.95, abs=0.03)
     assert len(thin.at) / len(whole.at) == pytest.approx(0.9 * 0.95, abs=0.03)
     # The balancer counts connections: the n-th that came is answered by the n-th draw.
-    assert (thin.machine == whole.machine[: len(thin.at)]).all()
+    assert (thin.backend == whole.backend[: len(thin.at)]).all()
 
 
 def test_trouble_becomes_outcomes() -> None:
-    made = schedule(machine((0, 0)), drop_rate=0.3, defer_rate=0.2)
+    made = schedule(backend((0, 0)), drop_rate=0.3, defer_rate=0.2)
     found = simulate(made, 1, Plan.every(timedelta(hours=1), BEGIN, day(60))).observations
     shares = found["outcome"].value_counts(normalize=True)
     assert shares["deferred"] == pytest.approx(0.2, abs=0.04)
@@ -105,7 +105,7 @@ def test_trouble_becomes_outcomes() -> None:
 
 @pytest.mark.parametrize(("offer", "number"), [("any", 1), ("tls12", 1), ("tls10", 1), ("rsa", 0), ("ecdsa", 1)])
 def test_the_offer_decides_between_key_types(offer: str, number: int) -> None:
-    both = Machine((Switch(BEGIN, "RSA", 0), Switch(BEGIN, "EC", 1)))
+    both = Backend((Switch(BEGIN, "RSA", 0), Switch(BEGIN, "EC", 1)))
     made = Schedule("by hand", BEGIN, day(9), (issue(0), issue(1, "EC")), (Service("smtp", "mx.lab.test", (both,)),))
     found = simulate(made, 0, Plan((BEGIN,), offers=(offer,))).observations
     assert found["leaf_sha256"].tolist() == [issue_all(made, 0)[number].sha256]

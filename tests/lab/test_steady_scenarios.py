@@ -1,4 +1,4 @@
-"""Machines of other times: what they accept is what was recorded, by the eyes of other clients."""
+"""Backends of other times: what they accept is what was recorded, by the eyes of other clients."""
 
 import re
 import socket
@@ -14,7 +14,7 @@ from toolkit import schema
 from toolkit.lab import NAMES, Lab, tell_truth
 from toolkit.lab.scenarios import scenario
 from toolkit.lab.steady_scenarios import STILLS
-from toolkit.lab.tls_settings import MANNERS
+from toolkit.lab.tls_settings import TLS_SETTINGS
 from toolkit.reference.museum import museum
 from toolkit.reference.suite import find_suite
 from toolkit.targets import Target
@@ -27,7 +27,7 @@ def test_nothing_changes_in_a_still(name: str) -> None:
     assert name in NAMES
     truth = tell_truth(scenario(name).schedule(0))
     assert truth.rotations.empty
-    assert truth.serving["served_until"].isna().all()
+    assert truth.serving["served_until_at"].isna().all()
 
 
 def test_the_museum_holds_what_was_recorded() -> None:
@@ -64,7 +64,7 @@ def test_nmap_sees_the_suites_and_their_first_choice(need: Callable[[str], str],
     with Lab(name) as lab:
         (target,) = [target for target in lab.targets if target.host in {"museum.lab.test", "legacy.lab.test"}]
         seen = _enumerated(nmap, target, tmp_path)
-        expected = MANNERS["museum" if name == "museum" else "legacy"].suites
+        expected = TLS_SETTINGS["museum" if name == "museum" else "legacy"].suites
         assert {protocol: set(suites) for protocol, suites in seen.items()} == {
             protocol: set(suites) for protocol, suites in expected.items()
         }
@@ -74,22 +74,22 @@ def test_nmap_sees_the_suites_and_their_first_choice(need: Callable[[str], str],
         assert set(lab.log()["protocol"].dropna()) == set(expected)
 
 
-def test_modern_machines_agree_on_a_post_quantum_group() -> None:
+def test_modern_backends_agree_on_a_post_quantum_group() -> None:
     with Lab("modern") as lab:
         for target in lab.targets:
             assert _group(target) == "X25519MLKEM768"
         assert set(lab.log()["protocol"]) == {"TLS 1.3"}
 
 
-def test_one_of_three_mixed_machines_lags() -> None:
+def test_one_of_three_mixed_backends_lags() -> None:
     with Lab("mixed", seed=1) as lab:
         (target,) = lab.targets
         protocols = [look(target, context()).protocol for _ in range(30)]
         log = lab.log()
         assert set(protocols) == {"TLSv1.3", "TLSv1.2"}
-        assert set(log.loc[log["protocol"] == "TLS 1.2", "machine"]) == {2}
-        assert set(log.loc[log["protocol"] == "TLS 1.3", "machine"]) == {0, 1}
-        assert set(log.loc[log["machine"] == 2, "key_type"]) == {"RSA"}
+        assert set(log.loc[log["protocol"] == "TLS 1.2", "backend"]) == {2}
+        assert set(log.loc[log["protocol"] == "TLS 1.3", "backend"]) == {0, 1}
+        assert set(log.loc[log["backend"] == 2, "key_type"]) == {"RSA"}
 
 
 def _group(target: Target) -> str:

@@ -5,14 +5,14 @@ from datetime import timedelta
 import pandas as pd
 import pytest
 
-from tests.lab.schedules import BEGIN, day, issue, machine, schedule
+from tests.lab.schedules import BEGIN, backend, day, issue, schedule
 from toolkit.errors import LabError
-from toolkit.lab import NAMES, Machine, Schedule, Service, Switch, scenario, tell_truth
+from toolkit.lab import NAMES, Backend, Schedule, Service, Switch, scenario, tell_truth
 from toolkit.lab.authority import issue_all
 
 
-def test_a_rotation_begins_with_the_first_machine_and_is_done_with_the_last() -> None:
-    made = schedule(machine((0, 0), (10, 1)), machine((0, 0), (12, 1)), machine((0, 0), (15, 1)))
+def test_a_rotation_begins_with_the_first_backend_and_is_done_with_the_last() -> None:
+    made = schedule(backend((0, 0), (10, 1)), backend((0, 0), (12, 1)), backend((0, 0), (15, 1)))
     truth = tell_truth(made)
     old, new, *_ = (issued.sha256 for issued in issue_all(made, 0))
     (rotation,) = truth.rotations.to_dict("records")
@@ -23,52 +23,52 @@ def test_a_rotation_begins_with_the_first_machine_and_is_done_with_the_last() ->
         "predecessor_sha256": old,
         "successor_sha256": new,
         "started_at": day(10),
-        "half_at": day(12),
+        "midpoint_at": day(12),
         "done_at": day(15),
-        "machines": 3,
+        "backend_count": 3,
         "is_rollback": False,
     }
     assert len(truth.serving) == 6
-    assert truth.serving["served_until"].isna().sum() == 3
+    assert truth.serving["served_until_at"].isna().sum() == 3
     (cause,) = truth.causes.to_dict("records")
     assert (cause["cause"], cause["begins_at"], cause["ends_at"]) == ("rotation", day(10), day(15))
 
 
-def test_a_machine_that_never_leaves_keeps_its_rotation_open() -> None:
-    truth = tell_truth(schedule(machine((0, 0), (10, 1)), machine((0, 0))))
+def test_a_backend_that_never_leaves_keeps_its_rotation_open() -> None:
+    truth = tell_truth(schedule(backend((0, 0), (10, 1)), backend((0, 0))))
     (rotation,) = truth.rotations.to_dict("records")
-    assert (rotation["started_at"], rotation["half_at"]) == (day(10), day(10))
+    assert (rotation["started_at"], rotation["midpoint_at"]) == (day(10), day(10))
     assert rotation["done_at"] is pd.NaT
     assert truth.causes["ends_at"].isna().all()
 
 
 def test_half_is_null_where_the_successor_never_has_half() -> None:
-    truth = tell_truth(schedule(machine((0, 0), (10, 1), (11, 2)), machine((0, 0), (20, 2)), machine((0, 0), (20, 2))))
+    truth = tell_truth(schedule(backend((0, 0), (10, 1), (11, 2)), backend((0, 0), (20, 2)), backend((0, 0), (20, 2))))
     first, second = truth.rotations.to_dict("records")
-    assert (first["started_at"], first["half_at"], first["done_at"]) == (day(10), pd.NaT, day(20))
-    assert (second["started_at"], second["half_at"], second["done_at"]) == (day(11), day(20), day(11))
+    assert (first["started_at"], first["midpoint_at"], first["done_at"]) == (day(10), pd.NaT, day(20))
+    assert (second["started_at"], second["midpoint_at"], second["done_at"]) == (day(11), day(20), day(11))
 
 
 def test_a_line_that_moves_to_another_key_type_ends_without_a_successor() -> None:
     switches = (Switch(BEGIN, "RSA", 0), Switch(day(20), "RSA", None), Switch(day(20), "EC", 1))
     made = Schedule(
-        "by hand", BEGIN, day(60), (issue(0), issue(1, "EC")), (Service("smtp", "mx.lab.test", (Machine(switches),)),)
+        "by hand", BEGIN, day(60), (issue(0), issue(1, "EC")), (Service("smtp", "mx.lab.test", (Backend(switches),)),)
     )
     truth = tell_truth(made)
     assert truth.rotations.empty
-    assert truth.serving[["key_type", "served_from", "served_until"]].to_dict("records") == [
-        {"key_type": "EC", "served_from": day(20), "served_until": pd.NaT},
-        {"key_type": "RSA", "served_from": BEGIN, "served_until": day(20)},
+    assert truth.serving[["key_type", "served_from_at", "served_until_at"]].to_dict("records") == [
+        {"key_type": "EC", "served_from_at": day(20), "served_until_at": pd.NaT},
+        {"key_type": "RSA", "served_from_at": BEGIN, "served_until_at": day(20)},
     ]
 
 
 def test_what_was_before_the_schedule_is_clipped_or_left_out() -> None:
-    truth = tell_truth(schedule(machine((-30, 0), (-5, 1), (10, 2))))
-    assert truth.serving["served_from"].tolist() == [BEGIN, day(10)]
+    truth = tell_truth(schedule(backend((-30, 0), (-5, 1), (10, 2))))
+    assert truth.serving["served_from_at"].tolist() == [BEGIN, day(10)]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_rotations_agree_with_a_count_of_what_each_machine_serves(name: str) -> None:
+def test_rotations_agree_with_a_count_of_what_each_backend_serves(name: str) -> None:
     """S and D from `serving` alone, by asking at each instant who serves what."""
     drawn = scenario(name).schedule(11)
     hashes = [issued.sha256 for issued in issue_all(drawn, 11)]
@@ -82,7 +82,7 @@ def test_rotations_agree_with_a_count_of_what_each_machine_serves(name: str) -> 
         def served(
             at: pd.Timestamp, service: Service = service, server_name: str = server_name, key_type: str = key_type
         ) -> set[str]:
-            found = (m.serving(at.to_pydatetime(), server_name).get(key_type) for m in service.machines)
+            found = (m.serving(at.to_pydatetime(), server_name).get(key_type) for m in service.backends)
             return {hashes[number] for number in found if number is not None}
 
         assert rotation.successor_sha256 in served(rotation.started_at)
@@ -93,12 +93,12 @@ def test_rotations_agree_with_a_count_of_what_each_machine_serves(name: str) -> 
 
 def test_a_schedule_that_contradicts_itself_is_refused() -> None:
     with pytest.raises(LabError, match="not in time order"):
-        schedule(machine((5, 0), (3, 1)))
+        schedule(backend((5, 0), (3, 1)))
     with pytest.raises(LabError, match="not of key type EC"):
-        schedule(machine((0, 0), key_type="EC"))
-    with pytest.raises(LabError, match="without a machine"):
+        schedule(backend((0, 0), key_type="EC"))
+    with pytest.raises(LabError, match="without a backend"):
         schedule()
     with pytest.raises(LabError, match="no 'nginx'; there is ssl"):
-        schedule(machine((0, 0), implementation="nginx"))
+        schedule(backend((0, 0), implementation="nginx"))
     with pytest.raises(LabError, match="does not speak 'gopher'; it speaks smtp"):
-        schedule(machine((0, 0)), scheme="gopher")
+        schedule(backend((0, 0)), scheme="gopher")

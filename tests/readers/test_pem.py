@@ -222,7 +222,7 @@ def test_a_folder_without_any_certificate_says_what_its_files_hold(tmp_path: Pat
 def test_a_certificate_without_its_beginning_is_named(tmp_path: Path) -> None:
     path = tmp_path / "given.pem"
     path.write_text("\n".join(as_pem(FIRST).splitlines()[2:]) + "\n" + as_pem(SECOND))
-    with pytest.raises(ReadError, match=r"given\.pem, line \d+: a certificate ends here and does not begin"):
+    with pytest.raises(ReadError, match=r"given\.pem, line \d+: a certificate ends here without a line"):
         toolkit.read(path)
 
 

@@ -71,7 +71,7 @@ STATUS = message(22, b"\x01" + vector(3, b"response"))
         (record(server_hello(GCM, version=0x0002)), "malformed", "hello", "version 0x0002"),
         (record(server_hello(GCM, extension(43, b"\x03\x03"))), "malformed", "hello", "version 0303 by extension"),
         (record(server_hello(GCM, extension(43, b"\x7f\x1c"))), "malformed", "hello", "version 7f1c by extension"),
-        (record(server_hello(0x1301, TLS13)), "malformed", "hello", "TLS 1.3 without key shares of ours"),
+        (record(server_hello(0x1301, TLS13)), "malformed", "hello", "TLS 1.3, which was not offered"),
         (b"\x16\x03\x03\x00\x04\x02\xff\xff\xff", "too_large", "hello", "ServerHello of 16777219 bytes"),
         (record(HELLO) + record(b"\x0b\xff\xff\xff"), "too_large", "certificate", "Certificate of 16777219 bytes"),
         (record(HELLO + DONE), "malformed", "certificate", "ServerHelloDone where the Certificate was due"),
@@ -181,9 +181,9 @@ def finite_field_leaf() -> bytes:
     [
         (b"\x30\x03\x02\x01\x01", 0x0401, "the leaf's key cannot be read"),
         (b"nonsense", 0x0401, "the leaf's key cannot be read"),
-        (LEAF, 0xEEEE, "0xeeee is not known here"),
-        (LEAF, 0x0840, "0x0840 is not known here"),
-        (finite_field_leaf(), 0x0401, "one for Diffie-Hellman, which signs nothing"),
+        (LEAF, 0xEEEE, "0xeeee is unknown"),
+        (LEAF, 0x0840, "0x0840 is unknown"),
+        (finite_field_leaf(), 0x0401, "a Diffie-Hellman key, which cannot sign"),
     ],
 )
 def test_what_cannot_be_checked_is_unknown_with_its_reason(leaf: bytes, scheme: int, reason: str) -> None:

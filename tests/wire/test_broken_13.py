@@ -48,8 +48,8 @@ def after_hello(*messages: bytes, finish: bool = False) -> bytes:
     ("sent", "outcome", "stage", "reason"),
     [
         (after_hello(EXTENSIONS, CHAIN, VERIFY, finish=True), "ok", "finished", "does not verify"),
-        (after_hello(EXTENSIONS, CHAIN, VERIFY, message(20, bytes(32))), "malformed", "finished", "does not fit"),
-        (after_hello(EXTENSIONS, CHAIN, VERIFY, message(20)), "malformed", "finished", "does not fit"),
+        (after_hello(EXTENSIONS, CHAIN, VERIFY, message(20, bytes(32))), "malformed", "finished", "the transcript"),
+        (after_hello(EXTENSIONS, CHAIN, VERIFY, message(20)), "malformed", "finished", "the transcript"),
         (after_hello(CHAIN), "malformed", "certificate", "Certificate after ServerHello"),
         (after_hello(EXTENSIONS, VERIFY), "malformed", "certificate", "CertificateVerify after EncryptedExtensions"),
         (after_hello(EXTENSIONS, message(13, b"\x00\x00\x00"), CHAIN, VERIFY, finish=True), "ok", "finished", "verify"),
@@ -62,7 +62,7 @@ def after_hello(*messages: bytes, finish: bool = False) -> bytes:
         (after_hello(message(0)), "malformed", "certificate", "HelloRequest after ServerHello"),
         (record(Server13(hello13()).hello + b"\x08"), "malformed", "hello", "bytes after the ServerHello"),
         (after_hello() + record(EXTENSIONS), "malformed", "certificate", "with 0 bytes of content"),
-        (record(Server13(hello13()).hello) + record(EXTENSIONS), "malformed", "certificate", "in clear text after"),
+        (record(Server13(hello13()).hello) + record(EXTENSIONS), "malformed", "certificate", "cleartext handshake"),
         (record(Server13(hello13()).hello) + record(b"\x01", 20) * 3, "closed", "certificate", "the connection ended"),
         (record(Server13(hello13()).hello) + record(b"\x02", 20), "malformed", "certificate", "a record of type 20"),
         (record(Server13(hello13()).hello) + record(bytes(40), 23), "malformed", "certificate", "cannot be decrypted"),
@@ -137,7 +137,7 @@ NO_SHARE = replace(offers()["tls13"], key_shares=())
             (extension(51, b"\x00\x29"),),
             "cannot_offer",
             0x0029,
-            "wants a share of group 0x0029",
+            "asks for a key share of group 0x0029",
         ),
     ],
 )
@@ -221,7 +221,7 @@ def test_a_suite_that_tls_13_cannot_have_is_malformed(suite: int, fault: str) ->
     share = extension(51, b"\x00\x1d" + vector(2, b"\x09" * 32))
     answer = read(record(server_hello(suite, TLS13, share, session_id=session_id(hello13()))))
     assert (answer.outcome, answer.suite_code, answer.faults) == ("malformed", suite, (fault,))
-    assert "cannot be read here" in (answer.reason or "")
+    assert "cannot be decrypted here" in (answer.reason or "")
 
 
 # SSL 2.0.

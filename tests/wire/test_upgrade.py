@@ -267,5 +267,5 @@ def test_usage(scheme: str, name: str) -> None:
 
 
 def test_a_second_name_must_fit_too() -> None:
-    with pytest.raises(UsageError, match="cannot introduce a client"):
+    with pytest.raises(UsageError, match="cannot be given by EHLO"):
         Upgrade("smtp", host="mx.lab.test", client_name="client.test", second_name="a b")

@@ -1,11 +1,11 @@
-"""Parse: DER → a row of `certificates`, whatever the bytes are.
+"""Parse: DER → a row of `certificates`, for any bytes.
 
-Rule 1: nothing raises. What cannot be read is null, `parse_error` says what, and everything else is still read.
-Rule 2: cost is linear in the input, which is bounded; there is no recursion.
-Rule 3: a row judges nothing. A negative serial number or a year 9999 is a fact like any other.
+Rule 1: no bytes raise an error. A field that cannot be read is null, `parse_error` names it, and the rest is read.
+Rule 2: the cost is linear in the input, which is bounded; there is no recursion.
+Rule 3: a row holds facts without judging them. A negative serial number or a year 9999 is kept as it is.
 
-The structure is RFC 5280, section 4.1, read by hand. `cryptography` refuses a whole certificate for one odd field,
-more of them with each release, and warns about others through a filter that is global to all threads.
+The structure is RFC 5280, section 4.1, parsed here. `cryptography` refuses a whole certificate for one odd field, and
+more of them with each release, and reports others as warnings, whose filter is global to all threads.
 """
 
 from toolkit.certificates.described import describe_certificate

@@ -1,26 +1,28 @@
-"""DER (X.690): a stretch of bytes read element by element, and the types that certificates are made of."""
+"""DER (X.690): a reader of elements, and the types that occur in certificates."""
 
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+from toolkit.errors import UsageError
+
 # ITU-T X.690, section 8: universal tags, and the context tags of RFC 5280.
 BOOLEAN, INTEGER, BITS, OCTETS, OID = 0x01, 0x02, 0x03, 0x04, 0x06
 SEQUENCE, SET, UTC_TIME, GENERALIZED_TIME = 0x30, 0x31, 0x17, 0x18
 
-# RFC 5280, section 4.1.2.5, and the wider forms of X.680 that old certificates hold.
+# RFC 5280, section 4.1.2.5, and the wider forms of X.680 that occur in old certificates.
 _TIME = re.compile(rb"(\d{2}|\d{4})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})?(?:\.\d+)?(?:Z|([+-])(\d{2})(\d{2}))\Z")
 
 _Read = TypeVar("_Read")
 
 
 class BrokenError(ValueError):
-    """The bytes are not what their place calls for."""
+    """The bytes are not valid where they stand; the message says why."""
 
 
 class Der:
-    """A stretch of DER (X.690), read from front to back."""
+    """A reader over DER elements (X.690), from front to back."""
 
     __slots__ = ("at", "data", "end")
 
@@ -28,10 +30,10 @@ class Der:
         self.data, self.at, self.end = data, at, len(data) if end is None else end
 
     def take(self, *tags: int) -> "Der":
-        """The content of the next element, which must have one of the tags (none: any)."""
+        """The content of the next element, which must have one of the tags; without tags, any."""
         start, end = self._next()
         if tags and self.data[self.at] not in tags:
-            raise BrokenError(f"tag {self.data[self.at]:#04x} where {tags[0]:#04x} was due")
+            raise BrokenError(f"tag {self.data[self.at]:#04x} instead of {tags[0]:#04x}")
         self.at = end
         return Der(self.data, start, end)
 
@@ -42,11 +44,11 @@ class Der:
         return self.data[at : self.at]
 
     def peek(self) -> int | None:
-        """The next tag; none at the end."""
+        """The next tag; None at the end."""
         return self.data[self.at] if self.at < self.end else None
 
     def content(self) -> bytes:
-        """What is left."""
+        """The bytes that are left."""
         return self.data[self.at : self.end]
 
     def _next(self) -> tuple[int, int]:
@@ -67,8 +69,15 @@ class Der:
         return at, at + length
 
 
+def check_der(given: object, name: str) -> None:
+    """Raises `UsageError` where the function called `name` was given something else than bytes."""
+    if not isinstance(given, bytes):
+        advice = "toolkit.read reads files; give one value of its certificates['der']"
+        raise UsageError(f"{name} takes the bytes of one certificate in DER, not {type(given).__name__}: {advice}.")
+
+
 def attempt(name: str, problems: list[str], read: Callable[[], _Read]) -> _Read | None:
-    """What `read` gives; null where the bytes do not allow it, with `name` and the reason added to `problems`."""
+    """The result of `read`; None where it raises `BrokenError`, which adds `name` and the reason to `problems`."""
     try:
         return read()
     except BrokenError as error:
@@ -84,7 +93,7 @@ def read_integer(der: Der) -> int:
 
 
 def read_oid(der: Der) -> str:
-    """The content of an OBJECT IDENTIFIER, with dots."""
+    """The content of an OBJECT IDENTIFIER in dotted form."""
     content = der.content()
     if not content or content[-1] & 0x80 or len(content) > 64:
         raise BrokenError("not an object identifier")

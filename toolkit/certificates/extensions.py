@@ -1,4 +1,4 @@
-"""Extensions (RFC 5280, section 4.2): those that a row holds something of."""
+"""Extensions (RFC 5280, section 4.2): those that a row has columns for."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -27,7 +27,7 @@ _FEATURES: Final = "1.3.6.1.5.5.7.1.24"
 
 _Row = dict[str, object]
 
-# Extension → its name in `parse_error`, the column, and what reads its value.
+# Extension → its name in `parse_error`, its column, and the function that reads its value.
 _COLUMNS: Final[dict[str, tuple[str, str, Callable[[Der], object]]]] = {
     "2.5.29.15": ("keyUsage", "key_usage", read_key_usage),
     "2.5.29.37": ("extKeyUsage", "extended_key_usage", read_purposes),
@@ -52,7 +52,7 @@ class _Extension(NamedTuple):
 
 
 def read_extensions(tbs: Der, row: _Row, problems: list[str]) -> None:
-    """What is left of the signed part after the key: the extensions, into the row."""
+    """Read the extensions, which are the rest of the signed part after the key, into the row."""
     for tag in (_ISSUER_ID, _SUBJECT_ID):
         if tbs.peek() == tag:
             tbs.take()
@@ -64,7 +64,7 @@ def read_extensions(tbs: Der, row: _Row, problems: list[str]) -> None:
                 repeated.add(oid)
         problems.extend(f"extensions: {oid} occurs twice" for oid in sorted(repeated)[:3])
     if tbs.at < tbs.end:
-        raise BrokenError("something else is in their place")
+        raise BrokenError("unexpected bytes in their place")
     row |= {"is_precertificate": _POISON in found, "is_ca": False, "is_must_staple": False}
     row["unknown_critical_extensions"] = tuple(
         oid for oid, one in found.items() if one.is_critical and oid not in _KNOWN

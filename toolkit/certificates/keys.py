@@ -1,14 +1,14 @@
-"""Keys and signature algorithms: what their object identifiers mean."""
+"""Keys and signature algorithms, from their object identifiers and parameters."""
 
 from toolkit.certificates.der import BITS, INTEGER, OID, SEQUENCE, BrokenError, Der, read_oid
 from toolkit.reference.algorithms import CURVES, DSA, EC, HASHES, KEY_TYPES, RSA, RSA_PSS, SIGNATURE_ALGORITHMS
 
 
 def read_key(spki: Der, row: dict[str, object]) -> None:
-    """Type, size and curve of a SubjectPublicKeyInfo, into the row.
+    """Read type, size and curve of a SubjectPublicKeyInfo into the row.
 
-    Raises `BrokenError` for what is wrong, also where the row holds a size nevertheless: an RSA modulus without its
-    leading zero octet is a negative INTEGER, and OpenSSL and GnuTLS read it as unsigned.
+    Raises `BrokenError` where it is not valid DER. The row may have a size all the same: an RSA modulus without its
+    leading zero octet is a negative INTEGER, which OpenSSL and GnuTLS read as unsigned.
     """
     algorithm = spki.take(SEQUENCE)
     oid = read_oid(algorithm.take(OID))
@@ -29,7 +29,7 @@ def read_key(spki: Der, row: dict[str, object]) -> None:
         _check_encoding(prime, "prime p")
     elif oid == EC:
         if algorithm.peek() != OID:
-            raise BrokenError("its curve is not a named one")
+            raise BrokenError("its curve is not a named curve")
         curve = read_oid(algorithm.take())
         if curve not in CURVES:
             raise BrokenError(f"unknown curve {curve}")
@@ -43,7 +43,7 @@ def _public_key(spki: Der) -> bytes:
 
 
 def _size(magnitude: bytes, what: str) -> int:
-    """Bits of a positive number, its content octets read as unsigned."""
+    """Bits of a number whose content octets are read as unsigned; it must not be zero."""
     bits = int.from_bytes(magnitude).bit_length()
     if not bits:
         raise BrokenError(f"its {what} is zero")
@@ -51,7 +51,7 @@ def _size(magnitude: bytes, what: str) -> int:
 
 
 def _check_encoding(magnitude: bytes, what: str) -> None:
-    """ITU-T X.690, section 8.3.2: as few octets as the value needs, the first bit its sign."""
+    """Check a positive INTEGER: as few octets as possible, the first bit 0 (ITU-T X.690, section 8.3.2)."""
     if magnitude[0] & 0x80:
         raise BrokenError(f"its {what} is a negative INTEGER, read as unsigned")
     if len(magnitude) > 1 and magnitude[0] == 0 and not magnitude[1] & 0x80:
@@ -59,7 +59,7 @@ def _check_encoding(magnitude: bytes, what: str) -> None:
 
 
 def _check_point(point: bytes, field: int) -> None:
-    """SEC 1, section 2.3.3: both coordinates after 04 (06 and 07: hybrid), or one after 02 or 03."""
+    """Check the length of a point: both coordinates after 04, 06 or 07, one after 02 or 03 (SEC 1, section 2.3.3)."""
     sizes = {0x02: field, 0x03: field, 0x04: 2 * field, 0x06: 2 * field, 0x07: 2 * field}
     if not point or len(point) - 1 != sizes.get(point[0]):
         raise BrokenError(
@@ -68,7 +68,7 @@ def _check_point(point: bytes, field: int) -> None:
 
 
 def read_signature_algorithm(whole: bytes) -> str:
-    """The name of an AlgorithmIdentifier, its object identifier where it has none here."""
+    """The name of an AlgorithmIdentifier; its object identifier where no name is known."""
     algorithm = Der(whole).take()
     oid = read_oid(algorithm.take(OID))
     if oid == RSA_PSS:
@@ -79,7 +79,7 @@ def read_signature_algorithm(whole: bytes) -> str:
 
 
 def _pss_hash(algorithm: Der) -> str:
-    """RFC 4055, section 3.1: SHA-1 unless the parameters name another hash."""
+    """The hash of RSASSA-PSS: SHA-1 unless the parameters name another one (RFC 4055, section 3.1)."""
     if algorithm.peek() == SEQUENCE:
         parameters = algorithm.take()
         if parameters.peek() == 0xA0:

@@ -1,4 +1,4 @@
-"""Which key signed a certificate, and where its issuer, OCSP and revocation lists are (RFC 5280, 4.2.1 and 4.2.2)."""
+"""Key identifiers, and the URLs of issuer, OCSP and revocation lists (RFC 5280, sections 4.2.1 and 4.2.2)."""
 
 from typing import Final
 
@@ -16,7 +16,7 @@ _NAME: Final = 0xA0
 
 
 def read_authority_key_id(value: Der) -> str | None:
-    """The key identifier in hex; null where issuer and serial number stand in its place."""
+    """The key identifier in hex; None where issuer and serial number take its place."""
     identifier = value.take(SEQUENCE)
     return identifier.take().content().hex() if identifier.peek() == _KEY_ID else None
 

@@ -8,11 +8,11 @@ from toolkit import text
 from toolkit.certificates.der import OID, SEQUENCE, SET, BrokenError, Der, read_oid
 
 MOST_NAMES: Final = 10_000
-"""Entries read of one subjectAltName, and attributes of one subject or issuer."""
+"""Most entries of one subjectAltName that are read, and most attributes of one subject or issuer."""
 
 _EMAIL, _DNS_NAME, _IP_ADDRESS = 0x81, 0x82, 0x87  # context tags of RFC 5280, section 4.2.1.6
 
-# X.680 string types → how their bytes are text. In practice the 8-bit types hold UTF-8 or Latin-1.
+# X.680 string types → the encodings to try. In practice the 8-bit types hold UTF-8 or Latin-1.
 _ENCODINGS: Final[dict[int, tuple[str, ...]]] = {
     0x0C: ("utf-8",),
     0x12: ("utf-8", "latin-1"),
@@ -39,7 +39,7 @@ _ATTRIBUTES: Final = {
 
 
 def read_name(name: Der) -> str:
-    """RFC 4514, section 2: the last RDN first; a value that is not text as `#` and the hex of its DER."""
+    """A name as text (RFC 4514, section 2): the last RDN first; a value that is not text as `#` and its DER in hex."""
     rdns: list[str] = []
     count = 0
     while name.at < name.end:
@@ -68,7 +68,7 @@ def _attribute_value(attribute: Der) -> str:
 
 
 def _escaped(value: str) -> str:
-    """RFC 4514, section 2.4."""
+    """Escape a value (RFC 4514, section 2.4)."""
     escaped = re.sub(r'([\\"+,;<>])', r"\\\1", value).replace("\0", "\\00")
     if escaped.startswith(("#", " ")):
         escaped = "\\" + escaped
@@ -76,7 +76,7 @@ def _escaped(value: str) -> str:
 
 
 class Names:
-    """The names of a subjectAltName: DNS names and IP addresses in their order, and by kind."""
+    """The names of a subjectAltName: `hosts` are DNS names and IP addresses, `addresses` IP addresses alone."""
 
     def __init__(self) -> None:
         self.hosts: list[str] = []
@@ -85,17 +85,17 @@ class Names:
 
 
 def read_names(value: Der, names: Names) -> bool:
-    """The entries of a subjectAltName (RFC 5280, section 4.2.1.6) into `names`, as far as they can be read."""
+    """Read the entries of a subjectAltName (RFC 5280, section 4.2.1.6) into `names`, up to the first invalid one."""
     listed = value.take(SEQUENCE)
     count = 0
     while listed.at < listed.end:
         count += 1
         if count > MOST_NAMES:
-            raise BrokenError(f"more than {MOST_NAMES} entries, the rest was not read")
+            raise BrokenError(f"more than {MOST_NAMES} entries; the others are not read")
         tag = listed.peek() or 0
         content = listed.take().content()
         if tag & 0xC0 != 0x80:
-            raise BrokenError(f"tag {tag:#04x} where a kind of name was due")
+            raise BrokenError(f"tag {tag:#04x} instead of a kind of name")
         if tag == _DNS_NAME:
             names.hosts.append(as_text(content))
         elif tag == _EMAIL:
@@ -109,5 +109,5 @@ def read_names(value: Der, names: Names) -> bool:
 
 
 def as_text(content: bytes) -> str:
-    """An IA5String, which hostile certificates fill with any bytes."""
+    """An IA5String as text; bytes that are not UTF-8 are escaped."""
     return text.storable(content.decode("utf-8", "backslashreplace"))

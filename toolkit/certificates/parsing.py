@@ -1,4 +1,4 @@
-"""A certificate (RFC 5280, section 4.1) into a row, field by field."""
+"""Parse a certificate (RFC 5280, section 4.1) into a row, field by field."""
 
 import hashlib
 from typing import Final
@@ -11,6 +11,7 @@ from toolkit.certificates.der import (
     BrokenError,
     Der,
     attempt,
+    check_der,
     read_integer,
     read_time,
 )
@@ -19,7 +20,7 @@ from toolkit.certificates.keys import read_key, read_signature_algorithm
 from toolkit.certificates.names import read_name
 
 LIMIT: Final = 1 << 20
-"""Bytes of DER. A larger certificate is kept and hashed, not parsed; public ones stay below 64 KiB."""
+"""Most bytes of DER that are parsed. A larger certificate is kept and hashed; public ones stay below 64 KiB."""
 
 _VERSION = 0xA0  # context tag of RFC 5280, section 4.1
 
@@ -27,10 +28,10 @@ _VERSION = 0xA0  # context tag of RFC 5280, section 4.1
 def parse_certificate(der: bytes) -> dict[str, object]:
     """The certificate as a row of `certificates` (columns and nulls: data/README.md).
 
-    Never raises for what the bytes are: what could not be read is null, and `parse_error` names it. Bytes after
-    the certificate are named too; `cert_sha256` is over everything that was given, `spki_sha256` over the
-    SubjectPublicKeyInfo as it is encoded. Subject and issuer follow RFC 4514; attributes without a short name
-    there keep their OID, with the value as text. `is_ca` is false where there is no basicConstraints.
+    No bytes raise an error: a field that could not be read is null, and `parse_error` names it, as it does bytes after
+    the certificate. `cert_sha256` is over all bytes given, `spki_sha256` over the SubjectPublicKeyInfo as encoded.
+    Subject and issuer follow RFC 4514; attributes without a short name there keep their OID, with the value as text.
+    `is_ca` is false where there is no basicConstraints. Raises `UsageError` for anything but bytes.
 
     >>> parse_certificate(b"hello")["parse_error"]
     'certificate: cut short'
@@ -40,6 +41,7 @@ def parse_certificate(der: bytes) -> dict[str, object]:
     >>> facts["subject"], facts["key_type"], facts["key_bits"]
     ('CN=smtp.gmail.com', 'EC', 256)
     """
+    check_der(der, "parse_certificate")
     row: dict[str, object] = dict.fromkeys(column.name for column in schema.TABLES["certificates"])
     row |= {"cert_sha256": hashlib.sha256(der).hexdigest(), "der": der}
     problems: list[str] = []
@@ -73,9 +75,9 @@ def _read_certificate(der: Der, row: dict[str, object], problems: list[str]) -> 
 
 
 def _check_signature(outer: Der, algorithm: bytes) -> None:
-    """RFC 5280, section 4.1.1.2: the algorithm beside the signature is the one inside."""
+    """Check that the outer algorithm equals the signed one (RFC 5280, section 4.1.1.2)."""
     if outer.take_whole(SEQUENCE) != algorithm:
-        raise BrokenError("its algorithm differs from the one that is signed")
+        raise BrokenError("its algorithm differs from the signed one")
     outer.take(BITS)
     if outer.at < outer.end:
         raise BrokenError("bytes after it")

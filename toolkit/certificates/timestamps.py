@@ -13,7 +13,7 @@ _SHORTEST: Final = 41
 
 
 class Timestamp(NamedTuple):
-    """A log, by its identifier, and when it was given the certificate."""
+    """The identifier of a log, and the instant at which it received the certificate."""
 
     log_id: bytes
     at: datetime
@@ -26,8 +26,8 @@ class Timestamp(NamedTuple):
 def read_timestamps(value: Der) -> list[Timestamp]:
     """The timestamps of version 1 in the extension, in their order.
 
-    They are a list of lists of bytes, each with its length in two bytes. One of version 1 has the version, 32 bytes
-    that name the log, and milliseconds since 1970 in eight.
+    List and timestamps are each preceded by their length in two bytes. A timestamp of version 1 starts with the version
+    (1 byte), the log (32 bytes) and the milliseconds since 1970 (8 bytes).
     """
     listed = value.take(OCTETS).content()
     if int.from_bytes(listed[:2], "big") != len(listed) - 2:
@@ -44,5 +44,5 @@ def _split(listed: bytes) -> Iterator[Timestamp]:
         if listed[begin] == 0:
             milliseconds = int.from_bytes(listed[begin + 33 : begin + 41], "big")
             if milliseconds >= _AFTER_YEAR_9999:
-                raise BrokenError("one lies after year 9999")
+                raise BrokenError("one is after year 9999")
             yield Timestamp(listed[begin + 1 : begin + 33], _EPOCH + timedelta(milliseconds=milliseconds))

@@ -1,11 +1,11 @@
-"""What a certificate may be used for: key usage, purposes, policies, and what the CA validated (RFC 5280, 4.2.1)."""
+"""Permitted uses of a certificate: key usage, purposes, policies, and validation (RFC 5280, section 4.2.1)."""
 
 from typing import Final
 
 from toolkit.certificates.der import BITS, INTEGER, OID, SEQUENCE, BrokenError, Der, read_integer, read_oid
 
 MOST_ENTRIES: Final = 1000
-"""Entries that are read of one extension that is a list."""
+"""Most entries of one extension that are read."""
 
 # RFC 5280, section 4.2.1.3, by bit.
 _KEY_USAGES: Final = (
@@ -13,7 +13,7 @@ _KEY_USAGES: Final = (
     "cRLSign", "encipherOnly", "decipherOnly",
 )  # fmt: skip
 
-# RFC 5280, section 4.2.1.12; RFC 6962, section 3.1; and the two that gave export browsers strong encryption.
+# RFC 5280, section 4.2.1.12; RFC 6962, section 3.1; and server-gated cryptography (Microsoft, Netscape).
 _PURPOSES: Final = {
     "2.5.29.37.0": "anyExtendedKeyUsage",
     "1.3.6.1.5.5.7.3.1": "serverAuth",
@@ -59,7 +59,7 @@ def read_policies(value: Der) -> tuple[str, ...]:
 
 
 def find_validation(policies: tuple[str, ...]) -> str | None:
-    """`DV`, `OV`, `IV` or `EV`: the strictest that the policies name."""
+    """`DV`, `OV`, `IV` or `EV`: the strictest validation among the policies; None without any."""
     return next((name for oid, name in _VALIDATIONS.items() if oid in policies), None)
 
 
@@ -69,7 +69,7 @@ def asks_for_staple(value: Der) -> bool:
 
 
 def entries(value: Der, tag: int) -> list[Der]:
-    """The elements of a SEQUENCE, each with the tag."""
+    """The elements of a SEQUENCE, which must all have the tag."""
     listed = value.take(SEQUENCE)
     found: list[Der] = []
     while listed.at < listed.end:

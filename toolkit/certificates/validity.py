@@ -1,10 +1,10 @@
-"""How the dates of a certificate are written (RFC 5280, section 4.1.2.5), which its instants no longer show."""
+"""The encoding of the dates of a certificate (RFC 5280, section 4.1.2.5), which parsed instants do not show."""
 
 import re
 from typing import Final
 
 from toolkit import text
-from toolkit.certificates.der import GENERALIZED_TIME, SEQUENCE, UTC_TIME, BrokenError, Der, read_time
+from toolkit.certificates.der import GENERALIZED_TIME, SEQUENCE, UTC_TIME, BrokenError, Der, check_der, read_time
 from toolkit.certificates.parsing import LIMIT
 
 _VERSION: Final = 0xA0  # context tag of section 4.1
@@ -18,27 +18,31 @@ _FORMS: Final = {
 
 
 def is_encoded_as_required(der: bytes) -> bool | None:
-    """Whether both dates are UTCTime through 2049 and GeneralizedTime from 2050 on, in seconds, with Z.
+    """Whether both dates are UTCTime through 2049 and GeneralizedTime from 2050 on, with seconds and with Z.
 
-    Null where the certificate cannot be read as far as its validity. 99991231235959Z, which says that there is no
-    well-defined end, is such a date (RFC 5280, section 4.1.2.5).
+    None where the certificate cannot be read up to its validity. 99991231235959Z, which means "no well-defined end", is
+    such a date (RFC 5280, section 4.1.2.5). Raises `UsageError` for anything but bytes.
 
     >>> import toolkit
     >>> ders = toolkit.load_example("google-mail").certificates["der"]
     >>> sum(toolkit.certificates.is_encoded_as_required(der) for der in ders), len(ders)
     (24, 24)
     """
+    check_der(der, "is_encoded_as_required")
     times = _times(der)
     return None if times is None else all(_is_as_required(tag, content) for tag, content in times)
 
 
 def show_validity(der: bytes) -> str:
-    """Both dates as they are written, such as `UTCTime 260101000000Z to GeneralizedTime 20500101000000Z`.
+    """Both dates as encoded, such as `UTCTime 260101000000Z to GeneralizedTime 20500101000000Z`.
+
+    Raises `UsageError` for anything but bytes.
 
     >>> import toolkit
     >>> toolkit.certificates.show_validity(toolkit.load_example("google-mail").certificates["der"][0])
     'UTCTime 241021083756Z to UTCTime 250113083755Z'
     """
+    check_der(der, "show_validity")
     times = _times(der)
     if times is None:
         return "unknown dates"
@@ -47,7 +51,7 @@ def show_validity(der: bytes) -> str:
 
 
 def _times(der: bytes) -> list[tuple[int, bytes]] | None:
-    """Tag and content of both dates."""
+    """Tag and content of both dates; None where they cannot be read."""
     if len(der) > LIMIT:
         return None
     try:
@@ -68,6 +72,6 @@ def _is_as_required(tag: int, content: bytes) -> bool:
         return False
     try:
         read_time(Der(bytes([tag, len(content)]) + content))
-    except BrokenError:  # no such day
+    except BrokenError:  # for example 30 February
         return False
     return True

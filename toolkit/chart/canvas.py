@@ -59,14 +59,21 @@ Days = NDArray[np.float64]
 def check_frame(frame: object, *columns: str, what: str) -> None:
     """Raises `UsageError` where `frame` is not a frame with these columns; `what` names the frame that is needed."""
     if not isinstance(frame, pd.DataFrame):
-        raise UsageError(f"This chart draws {what}, not {type(frame).__name__}: give that frame.")
+        raise UsageError(f"This chart draws {what}, not {type(frame).__name__}: {_advice(what)}.")
     missing = [name for name in columns if name not in frame]
     if missing:
-        raise UsageError(f"This chart draws {what}; this frame has no column {', '.join(missing)}: give that frame.")
+        raise UsageError(f"This chart draws {what}; this frame has no column {', '.join(missing)}: {_advice(what)}.")
+
+
+def _advice(what: str) -> str:
+    call = re.search(r"`(\w+)`.* returns", what)
+    return f"call toolkit.{call[1]} for it" if call else "give that frame"
 
 
 def open_axes(ax: Axes | None, *, inches: float, width: float = WIDTH) -> Axes:
     """The given axes, or those of a new figure whose rows need `inches` of height in addition to title and legend."""
+    if not isinstance(ax, Axes | None):
+        raise UsageError(f"ax takes matplotlib's Axes, not {type(ax).__name__}: give one of plt.subplots(), or none.")
     if ax is None:
         height = inches + 1.3
         _, ax = plt.subplots(figsize=(width, max(height, 2.0)), dpi=110, layout="constrained")

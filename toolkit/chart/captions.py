@@ -46,7 +46,8 @@ def say(sentence: str, **values: object) -> Shown:
     """A sentence with values from the data; null is written as `unknown`.
 
     `sentence` is a format string and may contain HTML; the values are made harmless. `{n:# look}` writes a number and
-    the word, in the plural where the number is not 1.
+    the word, in the plural where the number is not 1. Raises `UsageError` where a value is missing or does not fit its
+    format.
 
     >>> print(say("{host} has {days:.1f} days left.", host="mx.example", days=3.14159))
     mx.example has 3.1 days left.
@@ -60,8 +61,13 @@ def say(sentence: str, **values: object) -> Shown:
     >>> toolkit.chart.say("{n:# look} at {m:# service}.", n=len(observations), m=observations["service"].nunique())
     65 looks at 12 services.
     """
-    html = _Html().format(sentence, **values)
-    return Shown(f'<p class="{_UNTYPESET}">{html}</p>', _Words().format(sentence, **values))
+    try:
+        html, words = (formatter.format(sentence, **values) for formatter in (_Html(), _Words()))
+    except (KeyError, IndexError) as error:
+        raise UsageError(f"The sentence needs a value that was not given: {error}. Give it by keyword.") from error
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"{sentence!r:.80} cannot be formatted with these values: {error}.") from error
+    return Shown(f'<p class="{_UNTYPESET}">{html}</p>', words)
 
 
 def tabulate(frame: pd.DataFrame, *, columns: Sequence[str] | None = None, rows: int = 20, width: int = 60) -> Shown:
@@ -84,6 +90,9 @@ def tabulate(frame: pd.DataFrame, *, columns: Sequence[str] | None = None, rows:
     … and 168 more rows
     """
     _require_frame(frame)
+    for name, number, least in (("rows", rows, 0), ("width", width, 1)):
+        if not isinstance(number, int | np.integer) or number < least:
+            raise UsageError(f"{name}={number!r:.60}: write a whole number from {least} on.")
     chosen = frame if columns is None else frame[_known(columns, frame)]
     head = chosen.head(rows)
     cells = pd.DataFrame(
@@ -102,6 +111,8 @@ def _require_frame(frame: object) -> None:
 
 
 def _known(columns: Sequence[str], frame: pd.DataFrame) -> list[str]:
+    if isinstance(columns, str):
+        raise UsageError(f"columns={columns!r:.60}: write a list of names, [{columns!r:.60}].")
     for name in columns:
         if name not in frame:
             known = [str(column) for column in frame]

@@ -69,7 +69,7 @@ def plot_expiry(
         raise UsageError(f"by={by!r}: write one of {', '.join(_UNKNOWN)}, or leave it out.")
     canvas.check_frame(frame, *_COLUMNS, *([by] if by else []), what="what `summarise_expiry` returns")
     if forecast is not None:
-        canvas.check_frame(forecast, *_NEXT, what="as `forecast` what `forecast_renewals` returns")
+        canvas.check_frame(forecast, *_NEXT, what="what `forecast_renewals` returns as its forecast")
     dated = frame.dropna(subset=["not_before", "not_after", "days_left"])
     if dated.empty:
         return canvas.say_nothing(ax, "Expiry", "No certificate with dates was seen.")

@@ -29,9 +29,9 @@ _STEP: Final = 0.55
 def plot_rollout(
     frame: pd.DataFrame, *, rotation: pd.DataFrame, margin_days: float | None = None, ax: Axes | None = None
 ) -> Axes:
-    """The axes with a row per address (and machine), a mark per look: the old certificate or the new one.
+    """The axes with a row per address (and backend), a mark per look: the old certificate or the new one.
 
-    `frame` is the table `observations`, or the log of a lab's servers (`observed_at` or `served_at`, and `machine`);
+    `frame` is the table `observations`, or the log of a lab's servers (`observed_at` or `served_at`, and `backend`);
     `rotation` a frame of one row of `find_rotations`, which chooses service, server name and both certificates.
     Looks of one row are spread by their number in the round. Brackets above: from when to when the start, the half
     and the end of the roll-out lie, the certain end and the 95 % claim; a dotted end is not bounded. Of more than 20
@@ -88,7 +88,7 @@ def plot_rollout(
 
 
 def _named(looks: pd.DataFrame) -> pd.Series:
-    keys = [name for name in ("address", "machine") if name in looks]
+    keys = [name for name in ("address", "backend") if name in looks]
     ordered = looks.sort_values(keys)
     return ordered.groupby(keys, dropna=False, sort=False).ngroup().reindex(looks.index)
 
@@ -96,7 +96,7 @@ def _named(looks: pd.DataFrame) -> pd.Series:
 def _label(look: dict[Any, Any]) -> str:
     address = look.get("address")
     shown = "address not known" if pd.isna(address) else canvas.label(address)
-    return shown if pd.isna(look.get("machine")) else f"{shown}  machine {look['machine']}"
+    return shown if pd.isna(look.get("backend")) else f"{shown}  backend {look['backend']}"
 
 
 def _draw_looks(ax: Axes, looks: pd.DataFrame, old: str) -> list[Line2D]:

@@ -111,20 +111,13 @@ def _draw_verdicts(axes: Axes, dated: pd.DataFrame) -> list[Artist]:
             outline = NEUTRAL
             marks.set_edgecolor(outline)
         marks.set_gid(f"mark-{verdict}")
-        # The legend shows what is drawn: bars, or where there are none, marks.
-        handles.append(
-            Line2D(
-                [],
-                [],
-                marker=style.marker,
-                linestyle="",
-                color=style.colour,
-                markeredgecolor=outline,
-                label=style.words,
-            )
-            if bars.empty
-            else Patch(label=style.words, **look)
-        )
+        if not bars.empty:
+            handles.append(Patch(label=style.words, **look))
+        if not points.empty:
+            words = style.words if bars.empty else f"{style.words} (one instant)"
+            mark = Line2D([], [], marker=style.marker, color=style.colour, markeredgecolor=outline, linestyle="")
+            mark.set_label(words)
+            handles.append(mark)
     return handles
 
 

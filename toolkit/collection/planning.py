@@ -10,11 +10,9 @@ from toolkit.collection.settling import Settling
 from toolkit.errors import UsageError
 from toolkit.reference import Offer
 from toolkit.reference import offers as known_offers
-from toolkit.targets import MailDomain, Target, expand_targets
+from toolkit.targets import MailDomain, Target, Targets, expand_targets
 from toolkit.text import did_you_mean
 from toolkit.wire import check_client_name
-
-Targets = str | Target | MailDomain | Sequence[str | Target | MailDomain]
 
 LookKey = tuple[str, str | None, str | None, str, int]
 """service, address, server name, offer, sample: unique among the looks of one round."""

@@ -11,7 +11,7 @@ import pandas as pd
 from toolkit import schema, text
 from toolkit.collection.limits import POLITE, Limits
 from toolkit.collection.names import Resolver
-from toolkit.collection.planning import LookKey, RoundPlan, Targets, make_plan
+from toolkit.collection.planning import LookKey, RoundPlan, make_plan
 from toolkit.collection.recorder import RoundRecorder, how_to_resume, new_round_name, now
 from toolkit.collection.settling import Settling
 from toolkit.errors import UsageError
@@ -19,7 +19,7 @@ from toolkit.reference import Offer
 from toolkit.sampling import check_share
 from toolkit.store import Store, as_store
 from toolkit.tables import Tables
-from toolkit.targets import Target
+from toolkit.targets import Target, Targets
 
 
 def observe(
@@ -38,7 +38,9 @@ def observe(
 ) -> Tables:
     """Observe the targets now: `observations` has one row for each look, failed ones included.
 
-    - `targets`: service URLs, `host:port`, presets, `mx:domain` (its mail servers), or `Target`s; one or several.
+    - `targets`: service URLs, `host:port`, presets, `mx:domain` (its mail servers), or `Target`s: one, or any iterable
+      of them, such as a list, a generator or a Series. Or a frame with a column `target`, or `host` with `scheme` or
+      `port`.
     - `offers`: names of frozen ClientHellos (`toolkit.reference.offers`), or `Offer`s.
     - `samples`: looks at each address with each offer.
     - `addresses`: how many of a host's addresses are observed; null: all A and AAAA addresses.

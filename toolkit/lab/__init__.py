@@ -9,19 +9,19 @@ tlslite-ng. `NAMES` says what can happen there: rotations that go well or not, a
 from toolkit.lab.clock import Clock
 from toolkit.lab.running import Lab
 from toolkit.lab.scenarios import NAMES, Scenario, scenario
-from toolkit.lab.schedule import CHAINS, Cause, Issue, Machine, Schedule, Service, Switch
-from toolkit.lab.simulate import Looks, Plan, draw_looks, simulate
+from toolkit.lab.schedule import CHAINS, Backend, Cause, Issue, Schedule, Service, Switch
+from toolkit.lab.simulate import DrawnLooks, Plan, draw_looks, simulate
 from toolkit.lab.truth import Truth, tell_truth
 
 __all__ = [
     "CHAINS",
     "NAMES",
+    "Backend",
     "Cause",
     "Clock",
+    "DrawnLooks",
     "Issue",
     "Lab",
-    "Looks",
-    "Machine",
     "Plan",
     "Scenario",
     "Schedule",

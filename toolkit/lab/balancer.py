@@ -1,4 +1,4 @@
-"""Which machine answers a connection, and how it ends: a pure function of seed, address and connection number.
+"""Which backend answers a connection, and how it ends: a pure function of seed, address and connection number.
 
 The servers and the fast path both ask it, so that they agree connection for connection. A draw is a hash of numbers
 (the finaliser of SplitMix64: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014), not the
@@ -19,7 +19,7 @@ SERVED, REFUSED, RESET, CLOSED, DEFERRED = range(5)
 SOURCE: Final = 0x7F000001
 """127.0.0.1 as a number: the source of every look on loopback that does not bind another one."""
 
-_MACHINE, _ENDING, AT_WATCHER = range(3)
+_BACKEND, _ENDING, AT_WATCHER = range(3)
 """What a draw is for; `AT_WATCHER` and above are the fast path's own."""
 
 _GOLDEN, _FIRST, _SECOND = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
@@ -47,27 +47,27 @@ def balance(
     at: Numbers,
     source: int = SOURCE,
 ) -> tuple[Numbers, NDArray[np.int8]]:
-    """Machine (number in its service, -1: none) and ending of the given connections to an address.
+    """Backend (number in its service, -1: none) and ending of the given connections to an address.
 
     `connection` counts the connections at that address from 0, `at` is the instant of each [µs since 1970].
     """
     asked = schedule.services[service]
-    behind = np.array([n for n, machine in enumerate(asked.machines) if machine.address == address], dtype=np.int64)
+    behind = np.array([n for n, backend in enumerate(asked.backends) if backend.address == address], dtype=np.int64)
     place = (service, asked.addresses.index(address))
     if asked.affinity is None:
-        chance = draw(seed, _MACHINE, *place, connection)
+        chance = draw(seed, _BACKEND, *place, connection)
     else:
         window = (at - in_micros(schedule.begins_at)) // (asked.affinity // timedelta(microseconds=1))
-        chance = draw(seed, _MACHINE, *place, source, window)
-    machine = behind[(chance * len(behind)).astype(np.int64)]
+        chance = draw(seed, _BACKEND, *place, source, window)
+    backend = behind[(chance * len(behind)).astype(np.int64)]
     luck = draw(seed, _ENDING, *place, connection)
     ending = np.full(len(connection), SERVED, dtype=np.int8)
     if asked.scheme == "smtp":
         ending[luck < asked.drop_rate + asked.defer_rate] = DEFERRED
     ending[luck < asked.drop_rate] = CLOSED
     ending[luck < asked.drop_rate / 2] = RESET
-    machine[ending != SERVED] = -1
-    return machine, ending
+    backend[ending != SERVED] = -1
+    return backend, ending
 
 
 def in_micros(instant: datetime) -> int:

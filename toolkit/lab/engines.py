@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from toolkit.errors import LabError
 from toolkit.lab.authority import Issued
 from toolkit.lab.dialogues import Stream
-from toolkit.lab.tls_settings import MANNERS, Manner
+from toolkit.lab.tls_settings import TLS_SETTINGS, TlsSettings
 
 Note = Callable[[str, object], None]
 """Called with a column of the log and its value: `server_name`, `protocol`, or `der`, the leaf that is sent."""
@@ -23,13 +23,13 @@ Hosts = Mapping[str, tuple[Issued, ...]]
 """Host, lower case → certificates for clients that name it."""
 
 
-class Engine(Protocol):
-    """An implementation, set up with certificates of at most one per key type, and a manner of speaking.
+class Implementation(Protocol):
+    """An implementation, set up with certificates of at most one per key type, and a settings of speaking.
 
     `hosts` has those for clients that name a host (RFC 6066, section 3); whoever names none of them gets `issued`.
     """
 
-    def __init__(self, manner: Manner, issued: tuple[Issued, ...], hosts: Hosts) -> None: ...
+    def __init__(self, settings: TlsSettings, issued: tuple[Issued, ...], hosts: Hosts) -> None: ...
 
     def secure(self, connection: socket.socket, note: Note) -> Stream:
         """Shake hands as a server. What the client does wrong raises one of `FAILURES`."""
@@ -55,10 +55,10 @@ def check_installed(implementations: set[str]) -> None:
             )
 
 
-def make_engine(implementation: str, manner: str, issued: tuple[Issued, ...], hosts: Hosts) -> Engine:
+def set_up(implementation: str, settings: str, issued: tuple[Issued, ...], hosts: Hosts) -> Implementation:
     """The implementation of that name, ready to shake hands."""
     module = importlib.import_module(_MODULES[implementation][0])
-    made: Engine = module.Implementation(MANNERS[manner], issued, hosts)
+    made: Implementation = module.Implementation(TLS_SETTINGS[settings], issued, hosts)
     return made
 
 

@@ -47,18 +47,18 @@ class Draft:
 
 
 def roll_out_times(
-    chance: np.random.Generator, begins: datetime, machines: int, roll_out: timedelta, shape: str = "linear"
+    chance: np.random.Generator, begins: datetime, backends: int, roll_out: timedelta, shape: str = "linear"
 ) -> list[datetime]:
-    """When each machine switches, to the second: the first at `begins`, the last `roll_out` later.
+    """When each backend switches, to the second: the first at `begins`, the last `roll_out` later.
 
     Raises `LabError` for an unknown shape.
     """
     if shape == "linear":
-        drawn = chance.uniform(size=machines)
+        drawn = chance.uniform(size=backends)
         spread = drawn.max() - drawn.min()
-        shares = (drawn - drawn.min()) / spread if spread > 0 else np.zeros(machines)
+        shares = (drawn - drawn.min()) / spread if spread > 0 else np.zeros(backends)
     elif shape == "bind":
-        shares = chance.permutation([0.0, 1.0, *[0.5] * machines][:machines] if machines > 1 else [0.0])
+        shares = chance.permutation([0.0, 1.0, *[0.5] * backends][:backends] if backends > 1 else [0.0])
     else:
         raise LabError(f"A roll-out has no shape {shape!r}; it is linear or bind.")
     first = begins.replace(microsecond=0)

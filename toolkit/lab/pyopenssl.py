@@ -10,7 +10,7 @@ from toolkit.errors import LabError
 from toolkit.lab.authority import Issued, pem_file
 from toolkit.lab.dialogues import Stream
 from toolkit.lab.engines import Hosts, Note
-from toolkit.lab.tls_settings import Manner
+from toolkit.lab.tls_settings import TlsSettings
 
 Failure = SSL.Error
 
@@ -18,9 +18,9 @@ Failure = SSL.Error
 class Implementation:
     """A server context of pyOpenSSL; it accepts what its OpenSSL accepts by default."""
 
-    def __init__(self, manner: Manner, issued: tuple[Issued, ...], hosts: Hosts) -> None:
-        if manner.suites:
-            raise LabError("pyOpenSSL serves its own suites only; a manner with suites needs tlslite.")
+    def __init__(self, settings: TlsSettings, issued: tuple[Issued, ...], hosts: Hosts) -> None:
+        if settings.suites:
+            raise LabError("pyOpenSSL serves its own suites only; settings with suites need tlslite.")
         self._current = threading.local()
         self._context = self._make_context(issued)
         self._context.set_tlsext_servername_callback(self._on_name)

@@ -8,7 +8,7 @@ from toolkit.errors import LabError
 from toolkit.lab.authority import Issued, pem_file
 from toolkit.lab.dialogues import Stream
 from toolkit.lab.engines import Hosts, Note
-from toolkit.lab.tls_settings import Manner
+from toolkit.lab.tls_settings import TlsSettings
 
 Failure = ssl.SSLError
 
@@ -21,9 +21,9 @@ _HANDSHAKE, _CERTIFICATE = 22, 11
 class Implementation:
     """A server context of Python's `ssl`; it accepts what OpenSSL accepts by default."""
 
-    def __init__(self, manner: Manner, issued: tuple[Issued, ...], hosts: Hosts) -> None:
-        if manner.suites:
-            raise LabError("Python's ssl serves its own suites only; a manner with suites needs tlslite.")
+    def __init__(self, settings: TlsSettings, issued: tuple[Issued, ...], hosts: Hosts) -> None:
+        if settings.suites:
+            raise LabError("Python's ssl serves its own suites only; settings with suites need tlslite.")
         self._current = threading.local()
         self._context = self._make_context(issued)
         self._context.sni_callback = self._on_name

@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 
 import pandas as pd
 
-from toolkit.columns import DTYPES
+from toolkit.columns import Column, returns
 from toolkit.errors import LabError
 from toolkit.lab.authority import roots
 from toolkit.lab.clock import Clock
@@ -24,11 +24,19 @@ from toolkit.lab.simulate import as_schedule
 from toolkit.lab.truth import Truth, framed, tell_truth
 from toolkit.targets import Target
 
-_LOG: Final = {
-    "served_at": DTYPES["instant"], "service": "string", "address": "string", "connection": "Int64",
-    "machine": "Int64", "server_name": "string", "key_type": "string", "leaf_sha256": "string", "protocol": "string",
-    "ending": "string",
-}  # fmt: skip
+LOG: Final = (
+    Column("served_at", "instant", "the lab's time when the connection came"),
+    Column("service", "text", "`scheme://host:port`"),
+    Column("address", "text", "loopback address that was dialled"),
+    Column("connection", "integer", "number of the connection at that address, from 0"),
+    Column("backend", "integer", "backend that answered, from 0 within its service", "the connection reached none"),
+    Column("server_name", "text", "host name in the ClientHello", "none was sent, or it was not read"),
+    Column("key_type", "text", "key type of the certificate that was sent", "no certificate was sent"),
+    Column("leaf_sha256", "text", "certificate that was sent", "no certificate was sent"),
+    Column("protocol", "text", "version negotiated", "no version was negotiated"),
+    Column("ending", "text", "`served`, `refused`, `dropped`, `deferred`, or `gone`: the client left early"),
+)
+"""Columns of `Lab.log`: one row per connection, in the order in which they came."""
 
 _LEAVE_S: Final = 5
 """How long the servers may take to end before they are killed."""
@@ -39,7 +47,7 @@ class Lab:
 
     `scenario` is a name of `toolkit.lab.NAMES`, a `Scenario` with other parameters, or a whole `Schedule`. The same
     scenario and seed (modulo 2^64) give the same certificates byte for byte, the same switch times, and for the n-th
-    connection to an address the same machine. The private keys follow from public numbers: never trust a lab's root
+    connection to an address the same backend. The private keys follow from public numbers: never trust a lab's root
     elsewhere.
 
     The servers live in one process of their own, which ends with the context, with this process, or with its pipe.
@@ -53,15 +61,15 @@ class Lab:
     >>> import toolkit
     >>> from datetime import timedelta
     >>> from toolkit.lab import Lab, scenario
-    >>> with Lab(scenario("slow-rollout", services=1, machines=2), seed=7) as lab:
+    >>> with Lab(scenario("slow-rollout", services=1, backends=2), seed=7) as lab:
     ...     before = toolkit.observe(lab.targets, clock=lab.clock, progress=False)
     ...     now = lab.clock.advance(timedelta(days=180))
     ...     after = toolkit.observe(lab.targets, clock=lab.clock, progress=False)
     >>> sightings = toolkit.find_sightings(toolkit.Tables.concat([before, after]))
     >>> print(toolkit.chart.tabulate(sightings, columns=["service", "first_seen_at", "looks"]))
                   service first_seen_at looks
-    smtp://mx.lab.test:25 2026-01-01     1
-    smtp://mx.lab.test:25 2026-06-30     1
+    smtp://mx.lab.test:25    2026-01-01     1
+    smtp://mx.lab.test:25    2026-06-30     1
     """
 
     def __init__(self, scenario: str | Scenario | Schedule = "year", seed: int = 0) -> None:
@@ -102,16 +110,11 @@ class Lab:
             for server_name in services[number].asked
         ]
 
+    @returns(LOG)
     def log(self) -> pd.DataFrame:
         """What the servers did, one row per connection, in the order in which they came.
 
         Waits for connections in progress to end, at most ten seconds: by then the servers have given up on them.
-
-        Columns: `served_at` (instant, the lab's time), `service`, `address` (string), `connection` (Int64, number of
-        the connection at that address, from 0), `machine` (Int64, null: none was reached), `server_name` (string,
-        from the hello; null: none, or not read), `key_type`, `leaf_sha256` (string: of the certificate message that
-        was sent; null: none was), `protocol` (string, null: not negotiated), `ending` (string: `served`, `refused`,
-        `dropped`, `deferred`, `gone`: the client left before the handshake).
 
         >>> import toolkit
         >>> from toolkit.lab import Lab, scenario
@@ -120,12 +123,12 @@ class Lab:
         ...     lab.log()[["service", "connection", "key_type", "ending"]].values.tolist()
         [['smtp://mx.lab.test:25', 0, 'RSA', 'served']]
         """
-        return framed(self._ask("log", None), _LOG)
+        return framed(self._ask("log", None), LOG)
 
     def __enter__(self) -> Self:
         if self._servers is not None:
             raise LabError("This lab is running already; make another one: Lab(scenario, seed).")
-        check_installed({machine.implementation for s in self.schedule.services for machine in s.machines})
+        check_installed({backend.implementation for s in self.schedule.services for backend in s.backends})
         self._servers = _Servers(self.schedule, self.seed)
         return self
 

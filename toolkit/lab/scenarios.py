@@ -9,7 +9,7 @@ import numpy as np
 
 from toolkit.errors import LabError
 from toolkit.lab.issuance import Draft, roll_out_times
-from toolkit.lab.schedule import CHAINS, LOOPBACK, Cause, Machine, Schedule, Service, Switch
+from toolkit.lab.schedule import CHAINS, LOOPBACK, Backend, Cause, Schedule, Service, Switch
 from toolkit.lab.steady_scenarios import STILLS, draw_still
 from toolkit.lab.year import draw_year
 
@@ -17,22 +17,22 @@ NAMES: Final[dict[str, str]] = {
     "year": "three mail hosts share certificates that rotate every 60 to 90 days; one host is old",
     "steady": "one certificate after another, rolled out in a day",
     "slow-rollout": "a roll-out takes two weeks",
-    "stuck-machine": "one machine keeps the old certificate long after the rest",
+    "stuck-machine": "one backend keeps the old certificate long after the rest",
     "rollback": "a roll-out is taken back, and repeated later",
     "dual-keys": "RSA and ECDSA side by side, each with its own rotations",
     "late": "the successor comes after the predecessor has expired",
-    "emergency": "a key is compromised: every machine gets another certificate at once",
+    "emergency": "a key is compromised: every backend gets another certificate at once",
     "issuer-move": "the successor comes from another issuer under another root",
     "short-lived": "six-day certificates",
-    "anycast": "several addresses, whose machines follow each other by days",
-    "sticky": "the balancer keeps a source on one machine",
+    "anycast": "several addresses, whose backends follow each other by days",
+    "sticky": "the balancer keeps a source on one backend",
     "default-certificate": "two hosts at one address, and a default certificate for whoever names neither of them",
-    "other-chain": "some machines hand out the same leaf in another chain for a while",
+    "other-chain": "some backends hand out the same leaf in another chain for a while",
     "re-issue": "a certificate is issued again with the same key, long before it ends",
-    "unrelated": "a stranger answers in the place of one machine for a while, with a certificate for another host",
-    "museum": "one machine that accepts what smtp.gmail.com accepted in 2015: SSL 3.0 to TLS 1.2, RC4, 3DES",
-    "modern": "two machines of today: TLS 1.2 and 1.3, X25519MLKEM768, RSA and ECDSA",
-    "mixed": "one machine of three is left over from 2015",
+    "unrelated": "a stranger answers in the place of one backend for a while, with a certificate for another host",
+    "museum": "one backend that accepts what smtp.gmail.com accepted in 2015: SSL 3.0 to TLS 1.2, RC4, 3DES",
+    "modern": "two backends of today: TLS 1.2 and 1.3, X25519MLKEM768, RSA and ECDSA",
+    "mixed": "one backend of three is left over from 2015",
 }
 """Every scenario and what happens in it."""
 
@@ -41,11 +41,11 @@ NAMES: Final[dict[str, str]] = {
 class Scenario:
     """A scenario's parameters. `scenario(name)` gives each name its own defaults; change any of them there.
 
-    Each of `services` has `machines` behind each of `addresses`, and a line per key type. A line's certificates
+    Each of `services` has `backends` behind each of `addresses`, and a line per key type. A line's certificates
     number `generations`; each lives for `lifetime` (with the predecessor's key where `reuse_key`), and a roll-out
-    begins every `period` and takes `roll_out` from the first machine to the last. `shape` of a roll-out: `linear`
+    begins every `period` and takes `roll_out` from the first backend to the last. `shape` of a roll-out: `linear`
     (switch times drawn uniformly, then shifted and scaled so that the first is 0 and the last `roll_out`) or `bind`
-    (one canary at 0, one last machine at `roll_out`, the rest half-way). `delay` is what the name is about: how long
+    (one canary at 0, one last backend at `roll_out`, the rest half-way). `delay` is what the name is about: how long
     the stuck machine stays behind, when the rollback comes after the roll-out and when its repetition comes, how long
     after expiry `late` switches, how long after its roll-out a key is compromised or a certificate issued again, by
     how much one anycast address follows the other, for how long the other chain (`chain`, one of
@@ -53,13 +53,13 @@ class Scenario:
     each host and for its default. `year`, `museum`, `modern` and `mixed` take only `begins_at`, rates and `affinity`.
 
     >>> from toolkit.lab import scenario
-    >>> scenario("rollback", services=2, machines=4).machines
+    >>> scenario("rollback", services=2, backends=4).backends
     4
     """
 
     name: str
     services: int = 1
-    machines: int = 5
+    backends: int = 5
     addresses: int = 1
     generations: int = 4
     lifetime: timedelta = timedelta(days=90)
@@ -79,8 +79,8 @@ class Scenario:
     def __post_init__(self) -> None:
         if self.name not in NAMES:
             raise LabError(f"There is no scenario {self.name!r}; there is {', '.join(NAMES)}.")
-        if min(self.services, self.machines, self.addresses, self.generations) < 1:
-            raise LabError("A scenario needs at least one service, machine, address and generation.")
+        if min(self.services, self.backends, self.addresses, self.generations) < 1:
+            raise LabError("A scenario needs at least one service, backend, address and generation.")
         if self.addresses > 250:
             raise LabError(f"{self.addresses} addresses; 127.0.0.1 to 127.0.0.250 are there.")
         if min(self.lifetime, self.period) <= timedelta(0) or min(self.roll_out, self.delay) < timedelta(0):
@@ -121,8 +121,8 @@ _EARLY: Final = ("emergency", "re-issue")
 
 _DEFAULTS: Final[dict[str, dict[str, Any]]] = {
     "steady": {"roll_out": _DAY},
-    "slow-rollout": {"machines": 10, "roll_out": 14 * _DAY, "period": 65 * _DAY},
-    "stuck-machine": {"machines": 10, "lifetime": 120 * _DAY, "delay": 30 * _DAY},
+    "slow-rollout": {"backends": 10, "roll_out": 14 * _DAY, "period": 65 * _DAY},
+    "stuck-machine": {"backends": 10, "lifetime": 120 * _DAY, "delay": 30 * _DAY},
     "rollback": {"roll_out": 2 * _DAY},
     "dual-keys": {"key_types": ("RSA", "EC")},
     "emergency": {"delay": 10 * _DAY},
@@ -130,7 +130,7 @@ _DEFAULTS: Final[dict[str, dict[str, Any]]] = {
         "lifetime": 6 * _DAY, "period": 3 * _DAY, "roll_out": timedelta(hours=12), "generations": 12,
         "key_types": ("EC",),
     },
-    "anycast": {"addresses": 3, "machines": 3},
+    "anycast": {"addresses": 3, "backends": 3},
     "sticky": {"affinity": _DAY},
     "other-chain": {"delay": 20 * _DAY},
     "re-issue": {"delay": 10 * _DAY},
@@ -144,7 +144,7 @@ def scenario(name: str, **changes: Any) -> Scenario:
 
     Raises `LabError` for an unknown name or parameter.
 
-    >>> scenario("slow-rollout", machines=20).roll_out.days
+    >>> scenario("slow-rollout", backends=20).roll_out.days
     14
     """
     known = {field.name for field in fields(Scenario)} - {"name"}
@@ -159,7 +159,7 @@ def _draw(asked: Scenario, chance: np.random.Generator) -> Schedule:
     ends_at = asked.begins_at
     for number in range(asked.services):
         host = "mx.lab.test" if asked.services == 1 else f"mx{number + 1}.lab.test"
-        switches: list[list[Switch]] = [[] for _ in range(asked.machines * asked.addresses)]
+        switches: list[list[Switch]] = [[] for _ in range(asked.backends * asked.addresses)]
         server_names: tuple[str, ...] = ()
         lines: list[tuple[str, str, str | None]] = [(host, key_type, None) for key_type in asked.key_types]
         if asked.name == "default-certificate":
@@ -176,8 +176,8 @@ def _draw(asked: Scenario, chance: np.random.Generator) -> Schedule:
                 Cause(number, key_type, cause, begins, ends, issue, server_name)
                 for cause, begins, ends, issue in line.causes
             ]
-            for machine, own in enumerate(line.switches()):
-                switches[machine] += [replace(switch, server_name=server_name) for switch in own]
+            for backend, own in enumerate(line.switches()):
+                switches[backend] += [replace(switch, server_name=server_name) for switch in own]
             ends_at = max(ends_at, line.ends_at)
         if asked.name in {"other-chain", "unrelated"}:
             causes.append(_disturbed(asked, chance, draft, number, switches))
@@ -186,7 +186,7 @@ def _draw(asked: Scenario, chance: np.random.Generator) -> Schedule:
                 asked.scheme,
                 host,
                 tuple(
-                    Machine(tuple(sorted(own, key=lambda switch: switch.at)), _address(n // asked.machines))
+                    Backend(tuple(sorted(own, key=lambda switch: switch.at)), _address(n // asked.backends))
                     for n, own in enumerate(switches)
                 ),
                 affinity=asked.affinity,
@@ -205,7 +205,7 @@ _UNKNOWN: Final = "unknown.lab.test"
 def _disturbed(
     asked: Scenario, chance: np.random.Generator, draft: Draft, number: int, switches: list[list[Switch]]
 ) -> Cause:
-    """Some machines do something else for `delay`: their switches are changed, and what that is comes as a cause."""
+    """Some backends do something else for `delay`: their switches are changed, and what that is comes as a cause."""
     rest = max(own[-1].at for own in switches) - asked.begins_at
     begins = (asked.begins_at + float(chance.uniform(0.1, 0.6)) * max(rest, asked.period)).replace(microsecond=0)
     ends = begins + asked.delay
@@ -225,7 +225,7 @@ def _disturbed(
 
 
 def _replaced(own: list[Switch], begins: datetime, ends: datetime, stranger: Switch) -> list[Switch]:
-    """The switches of a machine in whose place a stranger answers."""
+    """The switches of a backend in whose place a stranger answers."""
     apart = [
         replace(switch, issue=None) if begins <= switch.at < ends else switch
         for switch in _interrupted(own, begins, ends)
@@ -236,11 +236,11 @@ def _replaced(own: list[Switch], begins: datetime, ends: datetime, stranger: Swi
 
 
 def _interrupted(own: list[Switch], begins: datetime, ends: datetime) -> list[Switch]:
-    """The switches of a machine, those said again that hold at either instant."""
+    """The switches of a backend, those said again that hold at either instant."""
     return own + [
         Switch(at, key_type, issue)
         for at in (begins, ends)
-        for key_type, issue in Machine(tuple(sorted(own, key=lambda switch: switch.at))).serving(at).items()
+        for key_type, issue in Backend(tuple(sorted(own, key=lambda switch: switch.at))).serving(at).items()
         if not any(switch.at == at and switch.key_type == key_type for switch in own)
     ]
 
@@ -254,7 +254,7 @@ class _Line:
 
     def __init__(self, asked: Scenario, chance: np.random.Generator, draft: Draft, host: str, key_type: str) -> None:
         self.asked, self.chance, self.draft, self.host, self.key_type = asked, chance, draft, host, key_type
-        self.moves: list[tuple[list[datetime], int]] = []  # when each machine begins to serve which issue
+        self.moves: list[tuple[list[datetime], int]] = []  # when each backend begins to serve which issue
         self.causes: list[tuple[str, datetime, datetime, int | None]] = []
         self.ends_at = asked.begins_at
 
@@ -285,7 +285,7 @@ class _Line:
                 raise LabError("A re-issue comes with over half of the life left: take a shorter delay or roll_out.")
             key, not_after = self.draft.issues[issue].key, self.draft.issues[issue].not_after
             if generation == 0:
-                self.moves.append(([asked.begins_at] * (asked.machines * asked.addresses), issue))
+                self.moves.append(([asked.begins_at] * (asked.backends * asked.addresses), issue))
             elif is_emergency:
                 self.moves.append((self._times(begins, timedelta(0)), issue))
             else:
@@ -303,7 +303,7 @@ class _Line:
         times = self._times(begins, asked.roll_out)
         if asked.name == "stuck-machine" and is_special:
             stuck = int(np.argmax([time.timestamp() for time in times]))
-            last_but_one = max(time for machine, time in enumerate(times) if machine != stuck or len(times) == 1)
+            last_but_one = max(time for backend, time in enumerate(times) if backend != stuck or len(times) == 1)
             times[stuck] += asked.delay
             self.causes.append(("stuck_machine", last_but_one, times[stuck], None))
         self.moves.append((times, issue))
@@ -312,29 +312,29 @@ class _Line:
             again = self._times(max(back) + asked.delay, asked.roll_out)
             self.moves += [(back, self.moves[-2][1]), (again, issue)]
         for number in range(1, asked.addresses if asked.name == "anycast" else 0):
-            first, own = max(times[: asked.machines]), min(times[number * asked.machines :][: asked.machines])
+            first, own = max(times[: asked.backends]), min(times[number * asked.backends :][: asked.backends])
             if first < own:
                 self.causes.append(("addresses", first, own, None))
 
     def _times(self, begins: datetime, roll_out: timedelta) -> list[datetime]:
         asked = self.asked
         if asked.name != "anycast":
-            return roll_out_times(self.chance, begins, asked.machines * asked.addresses, roll_out, asked.shape)
+            return roll_out_times(self.chance, begins, asked.backends * asked.addresses, roll_out, asked.shape)
         return [
             time
             for number in range(asked.addresses)
             for time in roll_out_times(
-                self.chance, begins + number * asked.delay, asked.machines, roll_out, asked.shape
+                self.chance, begins + number * asked.delay, asked.backends, roll_out, asked.shape
             )
         ]
 
     def switches(self) -> list[list[Switch]]:
-        """Each machine's switches; a move that a later one has overtaken on that machine never happens."""
+        """Each backend's switches; a move that a later one has overtaken on that backend never happens."""
         made = []
-        for machine in range(self.asked.machines * self.asked.addresses):
+        for backend in range(self.asked.backends * self.asked.addresses):
             own: list[Switch] = []
             for times, issue in reversed(self.moves):
-                if not own or times[machine] < own[-1].at:
-                    own.append(Switch(times[machine], self.key_type, issue))
+                if not own or times[backend] < own[-1].at:
+                    own.append(Switch(times[backend], self.key_type, issue))
             made.append(own[::-1])
         return made

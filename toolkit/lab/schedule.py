@@ -1,6 +1,6 @@
 """What a lab serves when, decided before anything is served.
 
-A schedule is plain data: certificates to be issued, and services of machines that switch from one certificate to
+A schedule is plain data: certificates to be issued, and services of backends that switch from one certificate to
 the next at given instants. The servers follow it, `truth.py` tells it as frames, `simulate.py` draws looks from it.
 """
 
@@ -56,15 +56,15 @@ class Issue:
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """From `at` on, a machine answers for `key_type` with `issues[issue]`; with nothing where `issue` is None.
+    """From `at` on, a backend answers for `key_type` with `issues[issue]`; with nothing where `issue` is None.
 
     `server_name`: to clients that name this host; null: to everyone whose host it has no switch for, which is its
     default certificate.
 
     >>> from datetime import UTC, datetime
-    >>> from toolkit.lab import Machine, Switch
+    >>> from toolkit.lab import Backend, Switch
     >>> switch = Switch(datetime(2026, 1, 1, tzinfo=UTC), "RSA", issue=0)
-    >>> Machine((switch,)).serving(datetime(2026, 1, 2, tzinfo=UTC))
+    >>> Backend((switch,)).serving(datetime(2026, 1, 2, tzinfo=UTC))
     {'RSA': 0}
     """
 
@@ -75,25 +75,25 @@ class Switch:
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
-    """One machine behind an address: its switches in time order, and whose code it runs.
+class Backend:
+    """One backend behind an address: its switches in order of time, and the TLS implementation that it runs.
 
-    `manner` says what it speaks (`manners.MANNERS`); it serves one certificate per key type and host that it knows,
-    and the client's offer and server name decide between them.
+    `settings` names the versions and suites that it accepts (`tls_settings.TLS_SETTINGS`). It serves one certificate
+    per key type and known host; the client's offer and server name decide between them.
 
     >>> from datetime import UTC, datetime
-    >>> from toolkit.lab import Machine, Switch
+    >>> from toolkit.lab import Backend, Switch
     >>> old = Switch(datetime(2026, 1, 1, tzinfo=UTC), "RSA", issue=0)
     >>> new = Switch(datetime(2026, 2, 1, tzinfo=UTC), "RSA", issue=1)
-    >>> machine = Machine((old, new))
-    >>> machine.address, machine.implementation, machine.manner
+    >>> backend = Backend((old, new))
+    >>> backend.address, backend.implementation, backend.settings
     ('127.0.0.1', 'ssl', 'current')
     """
 
     switches: tuple[Switch, ...]
     address: str = LOOPBACK
     implementation: str = "ssl"
-    manner: str = "current"
+    settings: str = "current"
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -104,24 +104,24 @@ class Machine:
         """Its switches for clients that name this host: the default's where it does not know it.
 
         >>> from datetime import UTC, datetime
-        >>> from toolkit.lab import Machine, Switch
+        >>> from toolkit.lab import Backend, Switch
         >>> begins_at = datetime(2026, 1, 1, tzinfo=UTC)
-        >>> machine = Machine((Switch(begins_at, "EC", 0), Switch(begins_at, "EC", 1, server_name="mx.lab.test")))
-        >>> [switch.issue for switch in machine.switches_for("mx.lab.test")]
+        >>> backend = Backend((Switch(begins_at, "EC", 0), Switch(begins_at, "EC", 1, server_name="mx.lab.test")))
+        >>> [switch.issue for switch in backend.switches_for("mx.lab.test")]
         [1]
         """
         host = server_name if server_name in self.hosts else None
         return tuple(switch for switch in self.switches if switch.server_name == host)
 
     def serving(self, at: datetime, server_name: str | None = None) -> dict[str, int]:
-        """Key type → number of the issue that the machine serves at that instant to clients that name this host.
+        """Key type → number of the issue that the backend serves at that instant to clients that name this host.
 
         >>> from datetime import UTC, datetime
-        >>> from toolkit.lab import Machine, Switch
+        >>> from toolkit.lab import Backend, Switch
         >>> old = Switch(datetime(2026, 1, 1, tzinfo=UTC), "RSA", issue=0)
         >>> new = Switch(datetime(2026, 2, 1, tzinfo=UTC), "RSA", issue=1)
-        >>> machine = Machine((old, new))
-        >>> machine.serving(datetime(2026, 1, 31, tzinfo=UTC)), machine.serving(datetime(2026, 2, 1, tzinfo=UTC))
+        >>> backend = Backend((old, new))
+        >>> backend.serving(datetime(2026, 1, 31, tzinfo=UTC)), backend.serving(datetime(2026, 2, 1, tzinfo=UTC))
         ({'RSA': 0}, {'RSA': 1})
         """
         served: dict[str, int] = {}
@@ -137,23 +137,23 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service as a user means it; its balancer picks one of an address's machines per connection, at random.
+    """A service as a user means it; its balancer picks one of an address's backends per connection, at random.
 
-    With `affinity` it keeps a source on one machine for that long instead. `drop_rate` of the connections are reset
+    With `affinity` it keeps a source on one backend for that long instead. `drop_rate` of the connections are reset
     or closed before an answer, `defer_rate` are told 421 (SMTP only, RFC 5321 section 4.2.3). `server_names` are what
     its clients ask for, one after the other; none: its host.
 
     >>> from datetime import UTC, datetime
-    >>> from toolkit.lab import Machine, Service, Switch
-    >>> machine = Machine((Switch(datetime(2026, 1, 1, tzinfo=UTC), "RSA", issue=0),))
-    >>> service = Service("smtp", "mx.lab.test", (machine, machine), defer_rate=0.03)
+    >>> from toolkit.lab import Backend, Service, Switch
+    >>> backend = Backend((Switch(datetime(2026, 1, 1, tzinfo=UTC), "RSA", issue=0),))
+    >>> service = Service("smtp", "mx.lab.test", (backend, backend), defer_rate=0.03)
     >>> service.service, service.asked
     ('smtp://mx.lab.test:25', ('mx.lab.test',))
     """
 
     scheme: str
     host: str
-    machines: tuple[Machine, ...]
+    backends: tuple[Backend, ...]
     port: int | None = None
     affinity: timedelta | None = None
     drop_rate: float = 0.0
@@ -177,8 +177,8 @@ class Service:
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """The addresses of its machines, each once, in order."""
-        return tuple(dict.fromkeys(machine.address for machine in self.machines))
+        """The addresses of its backends, each once, in order."""
+        return tuple(dict.fromkeys(backend.address for backend in self.backends))
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,8 +209,8 @@ class Schedule:
     """Everything that a lab serves between two instants. Raises `LabError` where it contradicts itself.
 
     >>> from toolkit.lab import scenario
-    >>> schedule = scenario("slow-rollout", services=2, machines=3).schedule(seed=7)
-    >>> [(service.service, len(service.machines)) for service in schedule.services]
+    >>> schedule = scenario("slow-rollout", services=2, backends=3).schedule(seed=7)
+    >>> [(service.service, len(service.backends)) for service in schedule.services]
     [('smtp://mx1.lab.test:25', 3), ('smtp://mx2.lab.test:25', 3)]
     """
 
@@ -222,26 +222,26 @@ class Schedule:
     causes: tuple[Cause, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.services or any(not service.machines for service in self.services):
-            raise LabError(f"Scenario {self.scenario!r} has a service without a machine; give it at least one.")
+        if not self.services or any(not service.backends for service in self.services):
+            raise LabError(f"Scenario {self.scenario!r} has a service without a backend; give it at least one.")
         for service in self.services:
             if service.scheme not in SCHEMES:
                 raise LabError(f"The lab does not speak {service.scheme!r}; it speaks {', '.join(SCHEMES)}.")
-            for machine in service.machines:
-                self._check(service, machine)
+            for backend in service.backends:
+                self._check(service, backend)
             if min(service.drop_rate, service.defer_rate) < 0 or service.drop_rate + service.defer_rate > 1:
                 raise LabError(f"{service.service}: drop_rate and defer_rate are shares; together at most 1.")
 
         if unknown := {issue.chain for issue in self.issues}.difference(CHAINS):
             raise LabError(f"There is no chain {sorted(unknown)[0]!r} in the lab; there is {', '.join(CHAINS)}.")
 
-    def _check(self, service: Service, machine: Machine) -> None:
-        if machine.implementation not in IMPLEMENTATIONS:
-            raise LabError(f"{service.service}: no {machine.implementation!r}; there is {', '.join(IMPLEMENTATIONS)}.")
-        if machine.implementation == "tlslite" and machine.hosts:
+    def _check(self, service: Service, backend: Backend) -> None:
+        if backend.implementation not in IMPLEMENTATIONS:
+            raise LabError(f"{service.service}: no {backend.implementation!r}; there is {', '.join(IMPLEMENTATIONS)}.")
+        if backend.implementation == "tlslite" and backend.hosts:
             raise LabError(f"{service.service}: tlslite serves one certificate to everyone; take ssl or pyopenssl.")
-        if list(machine.switches) != sorted(machine.switches, key=lambda switch: switch.at):
-            raise LabError(f"{service.service}: a machine's switches are not in time order.")
-        for switch in machine.switches:
+        if list(backend.switches) != sorted(backend.switches, key=lambda switch: switch.at):
+            raise LabError(f"{service.service}: a backend's switches are not in time order.")
+        for switch in backend.switches:
             if switch.issue is not None and self.issues[switch.issue].key_type != switch.key_type:
                 raise LabError(f"{service.service}: issue {switch.issue} is not of key type {switch.key_type}.")

@@ -29,8 +29,8 @@ from toolkit.errors import LabError
 from toolkit.lab.authority import issue_all
 from toolkit.lab.balancer import CLOSED, DEFERRED, RESET, SERVED, Numbers, balance, in_micros
 from toolkit.lab.dialogues import converse, greet
-from toolkit.lab.engines import Engine, failures, make_engine
-from toolkit.lab.schedule import Machine, Schedule, Service
+from toolkit.lab.engines import Implementation, failures, set_up
+from toolkit.lab.schedule import Backend, Schedule, Service
 from toolkit.targets import UPGRADES
 
 _PATIENCE_S: Final = 10
@@ -43,7 +43,7 @@ _BLOCK: Final = 256
 """Connections whose fates are drawn at once."""
 
 _Served = tuple[tuple[str | None, tuple[int, ...]], ...]
-"""What a machine serves: the default first, then each host that it knows, with the numbers of the issues."""
+"""What a backend serves: the default first, then each host that it knows, with the numbers of the issues."""
 
 
 @dataclass(slots=True)
@@ -54,7 +54,7 @@ class Visit:
     service: int
     address: str
     connection: int
-    machine: int | None = None
+    backend: int | None = None
     ending: str = "gone"
     server_name: str | None = None
     protocol: str | None = None
@@ -93,7 +93,7 @@ class _Internet:
         self._threads = ThreadPoolExecutor(_MOST_CONNECTIONS)
         self._busy = 0
         self._changed = threading.Condition()
-        self._failures = failures({m.implementation for s in schedule.services for m in s.machines})
+        self._failures = failures({m.implementation for s in schedule.services for m in s.backends})
         self._block = lru_cache(maxsize=1024)(self._draw_block)
         self._engine = lru_cache(maxsize=None)(self._make_engine)
         self._stations = [
@@ -156,15 +156,15 @@ class _Internet:
 
     def _serve(self, connection: socket.socket, source: str, visit: Visit) -> None:
         service = self._schedule.services[visit.service]
-        machine, ending = self._fate(visit, int.from_bytes(socket.inet_aton(source), "big"))
+        backend, ending = self._fate(visit, int.from_bytes(socket.inet_aton(source), "big"))
         if ending != SERVED:
             _turn_away(connection, service, ending, visit)
             return
-        visit.machine = machine
+        visit.backend = backend
         is_upgrade = service.scheme in UPGRADES
         if is_upgrade and not converse(service.scheme, service.host, connection, is_secure=False):
             return
-        engine = self._engine_of(service.machines[visit.machine], visit.served_at)
+        engine = self._engine_of(service.backends[visit.backend], visit.served_at)
         # An implementation that fails may close the connection; a second handle keeps it for a proper end.
         with connection.dup() as kept:
             try:
@@ -175,30 +175,30 @@ class _Internet:
                 _leave(kept)
 
     def _fate(self, visit: Visit, source: int) -> tuple[int, int]:
-        """The machine that a connection is given to, and how it ends."""
+        """The backend that a connection is given to, and how it ends."""
         if self._schedule.services[visit.service].affinity is None:
             block, place = divmod(visit.connection, _BLOCK)
-            machine, ending = self._block(visit.service, visit.address, block)
-            return int(machine[place]), int(ending[place])
+            backend, ending = self._block(visit.service, visit.address, block)
+            return int(backend[place]), int(ending[place])
         number, at = np.array([visit.connection]), np.array([in_micros(visit.served_at)])
-        machine, ending = balance(
+        backend, ending = balance(
             self._schedule, self._seed, visit.service, visit.address, connection=number, at=at, source=source
         )
-        return int(machine[0]), int(ending[0])
+        return int(backend[0]), int(ending[0])
 
     def _draw_block(self, service: int, address: str, block: int) -> tuple[Numbers, NDArray[np.int8]]:
         """Without affinity a connection's number decides; drawing many at once costs as much as drawing one."""
         numbers = np.arange(block * _BLOCK, (block + 1) * _BLOCK)
         return balance(self._schedule, self._seed, service, address, connection=numbers, at=numbers)
 
-    def _engine_of(self, machine: Machine, at: datetime) -> Engine:
-        served = tuple((host, tuple(sorted(machine.serving(at, host).values()))) for host in (None, *machine.hosts))
+    def _engine_of(self, backend: Backend, at: datetime) -> Implementation:
+        served = tuple((host, tuple(sorted(backend.serving(at, host).values()))) for host in (None, *backend.hosts))
         with self._lock:
-            return self._engine(machine.implementation, machine.manner, served)
+            return self._engine(backend.implementation, backend.settings, served)
 
-    def _make_engine(self, implementation: str, manner: str, served: _Served) -> Engine:
+    def _make_engine(self, implementation: str, settings: str, served: _Served) -> Implementation:
         default, *hosts = ((host, tuple(self._issued[number] for number in issues)) for host, issues in served)
-        return make_engine(implementation, manner, default[1], {str(host): issued for host, issued in hosts})
+        return set_up(implementation, settings, default[1], {str(host): issued for host, issued in hosts})
 
 
 def _listen(address: str) -> socket.socket:

@@ -83,11 +83,11 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Looks:
-    """Looks at one address of one service as arrays of equal length, in the order of their connections.
+class DrawnLooks:
+    """DrawnLooks at one address of one service as arrays of equal length, in the order of their connections.
 
     `at` (int64 [µs since 1970]), `round`, `sample`, `offer` (int64, number in the plan), `server_name` (int64, number
-    in the service's `asked`), `machine` (int64; -1: none was reached), `issue` (int64, number in the schedule; -1: no
+    in the service's `asked`), `backend` (int64; -1: none was reached), `issue` (int64, number in the schedule; -1: no
     certificate), `ending` (int8: 0 served, 1 refused, 2 reset, 3 closed, 4 deferred).
 
     >>> from datetime import timedelta
@@ -106,13 +106,13 @@ class Looks:
     sample: Numbers
     offer: Numbers
     server_name: Numbers
-    machine: Numbers
+    backend: Numbers
     issue: Numbers
     ending: NDArray[np.int8]
 
 
-def draw_looks(schedule: Schedule, seed: int, plan: Plan) -> list[Looks]:
-    """The looks of the plan at every service and address, with the machines that a `Lab` of that seed would pick.
+def draw_looks(schedule: Schedule, seed: int, plan: Plan) -> list[DrawnLooks]:
+    """The looks of the plan at every service and address, with the backends that a `Lab` of that seed would pick.
 
     A round goes through the samples, for each through the offers, for each through the server names, as a collector
     does.
@@ -135,12 +135,12 @@ def simulate(scenario: str | Scenario | Schedule, seed: int, plan: Plan) -> Tabl
     """Observation tables as a collector would have written them, `source="simulated"`: no server, no socket.
 
     Certificates are the bytes that a `Lab` of the same scenario and seed serves. Only the certificate is simulated:
-    protocol, suite and times of an answer are null, and a machine is taken to speak the versions that are offered.
-    Of two key types a machine serves the one whose signature schemes the offer lists first, as OpenSSL does.
+    protocol, suite and times of an answer are null, and a backend is taken to speak the versions that are offered.
+    Of two key types a backend serves the one whose signature schemes the offer lists first, as OpenSSL does.
 
     >>> from datetime import timedelta
     >>> from toolkit.lab import Plan, scenario, simulate
-    >>> rollout = scenario("slow-rollout", services=1, machines=4)
+    >>> rollout = scenario("slow-rollout", services=1, backends=4)
     >>> plan = Plan.every(timedelta(days=1), rollout.begins_at, rollout.begins_at + timedelta(days=30), samples=2)
     >>> simulate(rollout, 7, plan)
     Tables
@@ -169,7 +169,7 @@ def as_schedule(scenario: str | Scenario | Schedule, seed: int) -> Schedule:
     return (scenario_named(scenario) if isinstance(scenario, str) else scenario).schedule(seed)
 
 
-def _looks_at(schedule: Schedule, seed: int, plan: Plan, number: int, address: str) -> Looks:
+def _looks_at(schedule: Schedule, seed: int, plan: Plan, number: int, address: str) -> DrawnLooks:
     service = schedule.services[number]
     names = len(service.asked)
     per_round = len(plan.offers) * plan.samples * names
@@ -183,20 +183,20 @@ def _looks_at(schedule: Schedule, seed: int, plan: Plan, number: int, address: s
         draw(seed, _LOOK_LOST, *place, rounds, within) >= plan.look_loss
     )
     rounds, within, at = rounds[kept], within[kept], at[kept]
-    machine, ending = balance(schedule, seed, number, address, connection=np.arange(len(at)), at=at)
+    backend, ending = balance(schedule, seed, number, address, connection=np.arange(len(at)), at=at)
     sample, offer, name = np.unravel_index(within, (plan.samples, len(plan.offers), names))
     issue = np.full(len(at), -1, dtype=np.int64)
-    for place_of in np.unique(machine[machine >= 0]):
+    for place_of in np.unique(backend[backend >= 0]):
         for (offered, offer_name), (asked, server_name) in product(enumerate(plan.offers), enumerate(service.asked)):
-            looks = np.flatnonzero((machine == place_of) & (offer == offered) & (name == asked))
-            switches = service.machines[place_of].switches_for(server_name)
+            looks = np.flatnonzero((backend == place_of) & (offer == offered) & (name == asked))
+            switches = service.backends[place_of].switches_for(server_name)
             issue[looks] = _served(switches, _admitted(known_offers()[offer_name]), at[looks])
-    ending[(machine >= 0) & (issue < 0)] = REFUSED
-    return Looks(number, address, at, rounds, sample, offer, name, machine, issue, ending)
+    ending[(backend >= 0) & (issue < 0)] = REFUSED
+    return DrawnLooks(number, address, at, rounds, sample, offer, name, backend, issue, ending)
 
 
 def _served(switches: tuple[Switch, ...], admitted: list[str], at: Numbers) -> Numbers:
-    """The issue that a machine with these switches shows at each instant to a client that admits these key types.
+    """The issue that a backend with these switches shows at each instant to a client that admits these key types.
 
     -1: none.
     """
@@ -230,7 +230,7 @@ _OUTCOMES: Final = {
 }
 
 
-def _observed(schedule: Schedule, seed: int, plan: Plan, drawn: Looks) -> pd.DataFrame:
+def _observed(schedule: Schedule, seed: int, plan: Plan, drawn: DrawnLooks) -> pd.DataFrame:
     service = schedule.services[drawn.service]
     issued = issue_all(schedule, seed)
     leaves = np.array([certificate.sha256 for certificate in issued] + [None], dtype=object)

@@ -1,23 +1,23 @@
-"""Scenarios in which no certificate changes: what differs is how machines speak."""
+"""Scenarios in which no certificate changes: what differs is how backends speak."""
 
 from datetime import datetime, timedelta
 from typing import Final
 
 from toolkit.lab.issuance import Draft
-from toolkit.lab.schedule import Machine, Schedule, Service, Switch
+from toolkit.lab.schedule import Backend, Schedule, Service, Switch
 
 STILLS: Final = {
     "museum": (("tlslite", "museum"),),
     "modern": (("pyopenssl", "current"), ("pyopenssl", "current")),
     "mixed": (("pyopenssl", "current"), ("pyopenssl", "current"), ("tlslite", "museum")),
 }
-"""Scenario → its machines: whose code each runs, and how it speaks."""
+"""Scenario → its backends: whose code each runs, and how it speaks."""
 
 _SPAN: Final = timedelta(days=30)
 
 
 def draw_still(name: str, begins_at: datetime) -> Schedule:
-    """Thirty days of one service. Machines of pyOpenSSL serve RSA and ECDSA, one of tlslite-ng the same RSA leaf."""
+    """Thirty days of one service. Backends of pyOpenSSL serve RSA and ECDSA, one of tlslite-ng the same RSA leaf."""
     host = f"{name}.lab.test"
     draft = Draft()
     issues = {
@@ -25,17 +25,17 @@ def draw_still(name: str, begins_at: datetime) -> Schedule:
         for key_type in ("RSA", "EC")
         if key_type == "RSA" or name != "museum"
     }
-    machines = tuple(
-        Machine(
+    backends = tuple(
+        Backend(
             tuple(
                 Switch(begins_at, key_type, issue)
                 for key_type, issue in issues.items()
                 if key_type == "RSA" or implementation != "tlslite"
             ),
             implementation=implementation,
-            manner=manner,
+            settings=settings,
         )
-        for implementation, manner in STILLS[name]
+        for implementation, settings in STILLS[name]
     )
-    service = Service("smtp", host, machines, 587)
+    service = Service("smtp", host, backends, 587)
     return Schedule(name, begins_at, begins_at + _SPAN, tuple(draft.issues), (service,))

@@ -1,4 +1,4 @@
-"""How a machine speaks TLS: which protocols, and which suites in which order."""
+"""How a backend speaks TLS: which protocols, and which suites in which order."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,8 +8,8 @@ from toolkit.reference.museum import museum
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
-    """What a machine accepts.
+class TlsSettings:
+    """What a backend accepts.
 
     `suites` gives for each protocol the suites in the server's order of preference, by IANA name; where it is empty,
     protocols and suites are those that the implementation accepts by itself.
@@ -31,16 +31,16 @@ _OLD = (
     "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA",
 )
 
-MANNERS: Final[dict[str, Manner]] = {
-    "current": Manner("what the implementation accepts by itself"),
-    "legacy": Manner(
+TLS_SETTINGS: Final[dict[str, TlsSettings]] = {
+    "current": TlsSettings("what the implementation accepts by itself"),
+    "legacy": TlsSettings(
         "SSL 3.0 to TLS 1.2 with 3DES and RC4", dict.fromkeys(("SSL 3.0", "TLS 1.0", "TLS 1.1", "TLS 1.2"), _OLD)
     ),
-    "without-rc4": Manner(
+    "without-rc4": TlsSettings(
         "TLS 1.0 to TLS 1.2 with AES and 3DES",
         dict.fromkeys(("TLS 1.0", "TLS 1.1", "TLS 1.2"), tuple(name for name in _OLD if "RC4" not in name)),
     ),
-    "aes-only": Manner("TLS 1.2 with AES", {"TLS 1.2": tuple(name for name in _OLD if "AES" in name)}),
-    "museum": Manner("what smtp.gmail.com:587 accepted on 2015-11-25", museum()),
+    "aes-only": TlsSettings("TLS 1.2 with AES", {"TLS 1.2": tuple(name for name in _OLD if "AES" in name)}),
+    "museum": TlsSettings("what smtp.gmail.com:587 accepted on 2015-11-25", museum()),
 }
-"""Every manner by name."""
+"""Every settings by name."""

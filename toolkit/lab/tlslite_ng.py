@@ -9,7 +9,7 @@ from toolkit.errors import LabError
 from toolkit.lab.authority import Issued
 from toolkit.lab.dialogues import Stream
 from toolkit.lab.engines import Hosts, Note
-from toolkit.lab.tls_settings import Manner
+from toolkit.lab.tls_settings import TlsSettings
 
 with warnings.catch_warnings():
     # On Python 3.11 tlslite-ng imports asyncore, which it needs for nothing that is used here.
@@ -30,11 +30,11 @@ _PROTOCOLS = {version: name for name, version in _VERSIONS.items()}
 
 
 class Implementation:
-    """Settings of tlslite-ng that accept the suites of a manner, in its order, version by version; one certificate."""
+    """A server of tlslite-ng with one certificate; it accepts the suites of its settings, version by version."""
 
-    def __init__(self, manner: Manner, issued: tuple[Issued, ...], hosts: Hosts) -> None:
-        if not manner.suites or len(issued) != 1 or hosts:
-            raise LabError("tlslite serves one certificate and needs a manner that lists its suites.")
+    def __init__(self, settings: TlsSettings, issued: tuple[Issued, ...], hosts: Hosts) -> None:
+        if not settings.suites or len(issued) != 1 or hosts:
+            raise LabError("tlslite serves one certificate and needs settings that list its suites.")
         chain = [X509() for _ in issued[0].chain]
         for certificate, der in zip(chain, issued[0].chain, strict=True):
             certificate.parseBinary(bytearray(der))
@@ -42,18 +42,18 @@ class Implementation:
         self._key = parsePEMKey(issued[0].key_pem.decode("ascii"), private=True)
         self._suites = {
             _VERSIONS[protocol]: [getattr(CipherSuite, name) for name in names]
-            for protocol, names in manner.suites.items()
+            for protocol, names in settings.suites.items()
         }
-        settings = HandshakeSettings()
-        settings.minVersion, settings.maxVersion = min(self._suites), max(self._suites)
-        settings.versions = sorted(self._suites, reverse=True)
-        settings.cipherNames = ["aes128gcm", "aes256gcm", "aes128", "aes256", "3des", "rc4"]
-        settings.macNames = ["sha", "sha256", "sha384", "aead", "md5"]
-        settings.keyExchangeNames = ["rsa", "dhe_rsa", "ecdhe_rsa"]
+        handshake = HandshakeSettings()
+        handshake.minVersion, handshake.maxVersion = min(self._suites), max(self._suites)
+        handshake.versions = sorted(self._suites, reverse=True)
+        handshake.cipherNames = ["aes128gcm", "aes256gcm", "aes128", "aes256", "3des", "rc4"]
+        handshake.macNames = ["sha", "sha256", "sha384", "aead", "md5"]
+        handshake.keyExchangeNames = ["rsa", "dhe_rsa", "ecdhe_rsa"]
         # The recorded servers of 2015 answered with 256 bits, which then was P-256.
-        settings.eccCurves, settings.defaultCurve = ["secp256r1"], "secp256r1"
-        settings.keyShares = ["secp256r1"]
-        self._settings = settings.validate()
+        handshake.eccCurves, handshake.defaultCurve = ["secp256r1"], "secp256r1"
+        handshake.keyShares = ["secp256r1"]
+        self._settings = handshake.validate()
 
     def secure(self, connection: socket.socket, note: Note) -> Stream:
         """Shake hands as a server."""

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from toolkit.lab.issuance import Draft, roll_out_times
-from toolkit.lab.schedule import Machine, Schedule, Service, Switch
+from toolkit.lab.schedule import Backend, Schedule, Service, Switch
 
 _DAY = timedelta(days=1)
 
-# Service → machines (at least, at most), whose code, how it speaks, and the families of certificates it serves.
+# Service → backends (at least, at most), whose code, how it speaks, and the families of certificates it serves.
 _SERVICES = (
     ("smtp", "mx.lab.test", 25, (3, 6), "ssl", "current", ("mail", "mx")),
     ("smtp", "relay.lab.test", 587, (2, 5), "ssl", "current", ("mail",)),
@@ -33,19 +33,19 @@ _FAMILIES = {
 def draw_year(chance: np.random.Generator, begins_at: datetime) -> Schedule:
     """365 days of seven services and five families of certificates; every roll-out ends before the year does.
 
-    Several services serve one family; each rolls it out to its own machines within its own days. The one machine of
+    Several services serve one family; each rolls it out to its own backends within its own days. The one backend of
     `legacy.lab.test` runs tlslite-ng with SSL 3.0 to TLS 1.2, RC4 and 3DES.
     """
     ends_at = begins_at + 365 * _DAY
     draft = Draft()
     families = {name: _draw_family(chance, draft, name, begins_at, ends_at) for name in _FAMILIES}
     services = []
-    for scheme, host, port, (fewest, most), implementation, manner, served in _SERVICES:
-        machines = int(chance.integers(fewest, most + 1))
-        switches: list[list[Switch]] = [[] for _ in range(machines)]
+    for scheme, host, port, (fewest, most), implementation, settings, served in _SERVICES:
+        backends = int(chance.integers(fewest, most + 1))
+        switches: list[list[Switch]] = [[] for _ in range(backends)]
         for family in served:
             for issue, starts_at, roll_out in families[family]:
-                times = _own_times(chance, machines, starts_at, roll_out)
+                times = _own_times(chance, backends, starts_at, roll_out)
                 for own, at in zip(switches, times, strict=True):
                     own.append(Switch(max(at, begins_at), _FAMILIES[family][0], issue))
         services.append(
@@ -53,8 +53,10 @@ def draw_year(chance: np.random.Generator, begins_at: datetime) -> Schedule:
                 scheme,
                 host,
                 tuple(
-                    Machine(
-                        tuple(sorted(own, key=lambda switch: switch.at)), implementation=implementation, manner=manner
+                    Backend(
+                        tuple(sorted(own, key=lambda switch: switch.at)),
+                        implementation=implementation,
+                        settings=settings,
                     )
                     for own in switches
                 ),
@@ -79,7 +81,7 @@ def _draw_family(
     return drawn
 
 
-def _own_times(chance: np.random.Generator, machines: int, starts_at: datetime, roll_out: timedelta) -> list[datetime]:
+def _own_times(chance: np.random.Generator, backends: int, starts_at: datetime, roll_out: timedelta) -> list[datetime]:
     """A service's own times within a family's roll-out: it begins within the first day."""
     late = float(chance.uniform(0, 1)) * _DAY
-    return roll_out_times(chance, starts_at + late, machines, roll_out - _DAY)
+    return roll_out_times(chance, starts_at + late, backends, roll_out - _DAY)

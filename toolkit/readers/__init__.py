@@ -34,7 +34,9 @@ def read(path: str | Path, *, format: str | None = None) -> Tables:  # noqa: A00
     such as a private key, is named by a `ReadWarning`. Raises `UsageError` for an unknown format.
     """
     if format is not None and format not in FORMATS:
-        raise UsageError(f"format={format!r} is not known. Known: {', '.join(FORMATS)}.")
+        known = ("store", *FORMATS)
+        hint = text.did_you_mean(str(format), known)
+        raise UsageError(f"format={format!r:.60} is not known.{hint} Known: {', '.join(known)}.")
     where = Path(path)
     try:
         return FORMATS[format or _format_of(where)](where)
@@ -47,6 +49,8 @@ def require_path(path: object) -> None:
     if not isinstance(path, str | Path):
         many = " Read them one by one, and join them: toolkit.Tables.concat(map(toolkit.read, paths))."
         advice = many if isinstance(path, list | tuple | set) else ""
+        if hasattr(path, "load"):
+            advice = " A store is loaded: store.load()."
         raise UsageError(f"toolkit.read takes one path (str or Path), not {type(path).__name__}.{advice}")
     if not str(path).strip():
         raise UsageError("SOURCE is empty: name a store, a file or a folder; the current folder is '.'.")

@@ -13,18 +13,18 @@ import pyarrow.dataset as ds
 
 from toolkit import schema, text
 from toolkit.columns import Column, dtypes, returns
-from toolkit.errors import StoreError
+from toolkit.errors import StoreError, UsageError
 from toolkit.instants import zoned_limits
 from toolkit.store.delta import KeptTable
 from toolkit.store.describing import ROUND_FACTS, describe_rounds, describe_table
 from toolkit.store.failures import explain
+from toolkit.store.limits import EVERYTHING, is_in, limits, quoted
 from toolkit.store.places import locate
 from toolkit.store.rows import as_frame
 from toolkit.store.sightings import FACTS, NEEDED, count_sightings
 from toolkit.store.versions import with_parsed_columns
-from toolkit.tables import Tables, named_certificates
-
-_EVERYTHING: Final = ds.scalar(True)
+from toolkit.tables import Tables, named_certificates, require_tables
+from toolkit.targets import Target, service_names
 
 _FEW_FILES: Final = 200
 """Of rounds, to be read by `repr`: a store that was never compacted has two files per round."""
@@ -73,6 +73,8 @@ class Store:
 
     def __init__(self, path: str | os.PathLike[str], *, storage_options: Mapping[str, str] | None = None) -> None:
         self.path = locate(path)
+        if not isinstance(storage_options, Mapping | None):
+            raise UsageError(f"storage_options is a dict of text, not {type(storage_options).__name__}.")
         self._tables = {name: KeptTable(name, f"{self.path}/{name}", storage_options) for name in schema.TABLES}
         self._certificates: set[str] = set()
         self._check()
@@ -131,6 +133,7 @@ class Store:
         certificates   24
              support  551
         """
+        require_tables(tables, "Store.append")
         for name in schema.TABLES:
             schema.check(name, getattr(tables, name))
         is_end = tables.rounds["phase"] == "end"
@@ -150,7 +153,7 @@ class Store:
         *,
         since: datetime | str | None = None,
         until: datetime | str | None = None,
-        services: str | Iterable[str] | None = None,
+        services: str | Target | Iterable[str | Target] | None = None,
     ) -> Tables:
         """The tables, or the part of them from `since` (inclusive) until `until` (exclusive) and of `services`.
 
@@ -179,18 +182,18 @@ class Store:
         """
         self._require()
         begins, ends = zoned_limits(since, until)
-        named = {services} if isinstance(services, str) else None if services is None else set(services)
+        named = service_names(services)
         if begins is None and ends is None and named is None:
             frames = {name: self._frame(name) for name in schema.TABLES if name != "certificates"}
             return Tables(certificates=self._load_certificates(), **frames)
-        observations = self._frame("observations", *_limits("observations", begins, ends, named))
-        support = self._frame("support", *_limits("support", begins, ends, named))
+        observations = self._frame("observations", *limits("observations", begins, ends, named))
+        support = self._frame("support", *limits("support", begins, ends, named))
         rounds = pd.concat([observations["round"], support["round"]]).unique()
         return Tables(
             observations=observations,
-            certificates=self._load_certificates(_is_in("cert_sha256", named_certificates(observations))),
+            certificates=self._load_certificates(is_in("cert_sha256", named_certificates(observations))),
             support=support,
-            rounds=self._frame("rounds", _is_in("round", set(rounds))),
+            rounds=self._frame("rounds", is_in("round", set(rounds))),
         )
 
     def looks_of(self, round_: str) -> pd.DataFrame:
@@ -204,8 +207,9 @@ class Store:
         ...     print(len(store.looks_of("google-mail-certificates")))
         17
         """
+        _require_round(round_)
         kept = self._tables["observations"].read(
-            schema.OBSERVATION_KEY, where=pc.field("round") == round_, files=f"round = {_quoted(round_)}"
+            schema.OBSERVATION_KEY, where=pc.field("round") == round_, files=f"round = {quoted(round_)}"
         )
         keys: pd.DataFrame = kept.to_pandas()
         return keys.astype({name: "Int64" if name == "sample" else "string" for name in schema.OBSERVATION_KEY})
@@ -220,6 +224,7 @@ class Store:
         ...     print(toolkit.Store(folder).has_round(ended["round"]), toolkit.Store(folder).has_round("another"))
         True False
         """
+        _require_round(round_)
         return len(self._tables["rounds"].read(["round"], where=pc.field("round") == round_)) > 0
 
     def sightings(self) -> pd.DataFrame:
@@ -350,10 +355,10 @@ class Store:
         if not self.exists():
             raise StoreError(f"{self.path} holds no store yet. Check the path, or append to it first.")
 
-    def _load_certificates(self, where: ds.Expression = _EVERYTHING) -> pd.DataFrame:
+    def _load_certificates(self, where: ds.Expression = EVERYTHING) -> pd.DataFrame:
         return with_parsed_columns(as_frame("certificates", self._read_certificates(where=where)))
 
-    def _read_certificates(self, columns: Sequence[str] | None = None, where: ds.Expression = _EVERYTHING) -> pa.Table:
+    def _read_certificates(self, columns: Sequence[str] | None = None, where: ds.Expression = EVERYTHING) -> pa.Table:
         """Rows with their DER first: of repeats the first stands, and a description says less than the DER."""
         table = self._tables["certificates"]
         has_der = pc.field("der").is_valid()
@@ -362,7 +367,7 @@ class Store:
         )
 
     def _frame(
-        self, name: schema.TableName, where: ds.Expression = _EVERYTHING, files: str | None = None
+        self, name: schema.TableName, where: ds.Expression = EVERYTHING, files: str | None = None
     ) -> pd.DataFrame:
         return as_frame(name, self._tables[name].read(where=where, files=files))
 
@@ -379,32 +384,6 @@ def as_store(store: Store | str | os.PathLike[str]) -> Store:
     return store if isinstance(store, Store) else Store(store)
 
 
-def _limits(
-    table: schema.TableName, since: pd.Timestamp | None, until: pd.Timestamp | None, services: set[str] | None
-) -> tuple[ds.Expression, str | None]:
-    """The limits twice: for the rows, and for the statistics of the files."""
-    rows, files = _EVERYTHING, []
-    # A table of answers may have been begun without bounds; what it keeps of them is then in the rows alone.
-    has_statistics = table == "observations"
-    for instant, bound, holds in ((since, "observed_until", ">="), (until, "observed_from", "<")):
-        if instant is None:
-            continue
-        edge = ds.scalar(pa.scalar(instant.to_pydatetime(), pa.timestamp("us", "UTC")))
-        known = pc.coalesce(pc.field("observed_at"), pc.field(bound))
-        rows &= known.is_null() | (known >= edge if holds == ">=" else known < edge)
-        literal = _quoted(instant.isoformat())
-        undated = f"({bound} IS NULL OR {bound} {holds} {literal})" if has_statistics else "TRUE"
-        files.append(f"(observed_at {holds} {literal} OR (observed_at IS NULL AND {undated}))")
-    if services is not None:
-        rows &= _is_in("service", services)
-        if services:
-            files.append(f"service >= {_quoted(min(services))} AND service <= {_quoted(max(services))}")
-    return rows, " AND ".join(files) or None
-
-
-def _is_in(column: str, values: set[str]) -> ds.Expression:
-    return pc.field(column).isin(pa.array(sorted(values), pa.string()))
-
-
-def _quoted(literal: str) -> str:
-    return "'" + literal.replace("'", "''") + "'"
+def _require_round(round_: object) -> None:
+    if not isinstance(round_, str):
+        raise UsageError(f"A round is named by text, as the column `round` has it, not by {type(round_).__name__}.")

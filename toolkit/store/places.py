@@ -26,8 +26,8 @@ def locate(path: str | os.PathLike[str]) -> str:
     """
     if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str):
         raise UsageError(
-            f"{text.plain(path)!r} is not a store: give a toolkit.Store, the path of a folder, or a URL such as "
-            "s3://bucket/looks."
+            f"A store is a toolkit.Store, the path of a folder, or a URL such as s3://bucket/looks, not "
+            f"{type(path).__name__}."
         )
     name = os.fspath(path)
     if not name.strip():

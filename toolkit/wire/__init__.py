@@ -1,9 +1,9 @@
-"""Speak: bytes ⇄ TLS and STARTTLS facts.
+"""Speak TLS and STARTTLS: bytes in, bytes and facts out.
 
-Rule 1: no socket, no clock, no pandas here. Bytes go in, bytes and facts come out; who drives owns time and network.
-Rule 2: whatever a server sends ends in an `Answer`, never in an exception.
-Rule 3: time and memory are bounded by the bytes accepted, however they are cut.
-Rule 4: facts are kept even where they are wrong: what a server did that it should not is a fault beside the facts.
+Rule 1: no socket, no clock, no pandas. The caller owns the connection and the time.
+Rule 2: everything that a server can send ends in an `Answer`, never in an exception.
+Rule 3: time and memory are bounded by the bytes accepted, in whatever pieces they arrive.
+Rule 4: facts are kept even if the server broke a rule; the broken rule is a fault in addition to the facts.
 """
 
 from toolkit.wire.answer import FAULTS, Answer

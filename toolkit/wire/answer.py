@@ -1,4 +1,4 @@
-"""What came of a hello: the facts, how it ended, and what was wrong though it could be read."""
+"""The result of a handshake: the facts, the outcome, and the faults of a flight that could be read."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -8,50 +8,49 @@ FAULTS: Final[dict[str, str]] = {
     "suite_not_offered": "the server answered with a suite that was not offered",
     "suite_of_another_version": "the suite needs another version than the server chose",
     "group_not_offered": "the key exchange uses a group that was not offered",
-    "share_unusable": "the key share is no usable point of its curve, or no number of its group",
-    "key_unfit": "the certificate's key is not of the kind that the suite or the signature's scheme needs",
+    "share_unusable": "the key share is not a usable point of its curve or number of its group",
+    "key_unfit": "the certificate's key is not of the type that the suite or the signature scheme needs",
     "scheme_not_offered": "the handshake signature uses a scheme that was not offered",
     "scheme_of_another_version": "the handshake signature uses a scheme of another version than the server chose",
     "signature_wrong": "the handshake signature does not verify with the leaf's key",
     "compression_chosen": "the server chose a compression that was not offered",
     "session_id_not_echoed": "the server did not echo the session id (RFC 8446, 4.1.3)",
-    "certificate_out_of_place": "a certificate is shown or asked for, which the suite does without",
-    "downgrade_marked": "the server marked a downgrade although it knows a newer version that was offered",
+    "certificate_out_of_place": "the server sent or requested a certificate, but the suite uses none",
+    "downgrade_marked": "the server marked a downgrade: it supports a newer version that was offered",
 }
-"""The closed vocabulary of `Answer.faults`: wrong, but readable, so the flight was read on."""
+"""The closed vocabulary of `Answer.faults`: rules that the server broke in a flight that could still be read."""
 
 
 REASON_LIMIT: Final = 400
-"""Characters kept of a reason; what is quoted in it is hostile."""
+"""Characters kept of a reason, which may quote hostile text."""
 
 
 @dataclass(slots=True)
 class Answer:
-    """What is known of a server's first flight. It grows while the flight is read and stands once the look has ended.
+    """What is known of a server's first flight. It grows while the flight is read, and is final once `outcome` is set.
 
-    `outcome`: one of `schema.OUTCOMES`; null until the look has ended.
-    `stage`: `hello` until the ServerHello, `certificate` until the Certificate, `finished` after it: what was
-        awaited last.
-    `reason`: why, in words, at most a few hundred characters; may quote hostile text. Null: nothing to add.
+    `outcome`: one of `schema.OUTCOMES`; null until the handshake has ended.
+    `stage`: the message awaited last: `hello` until the ServerHello, `certificate` until the Certificate, `finished`
+        after it.
+    `reason`: why, in at most 400 characters; may quote hostile text. Null: nothing to add.
     `protocol`: as `schema.PROTOCOLS` writes it; null before the ServerHello.
-    `suite_code`: code point of the suite chosen; null before the ServerHello and for SSL 2.0.
+    `suite_code`: code point of the chosen suite; null before the ServerHello and for SSL 2.0.
     `group_code`: code point of the key exchange's group, also when only a HelloRetryRequest named it, and for
-        finite-field parameters that equal a group of RFC 7919. Null: static RSA, other parameters, or not so far.
+        finite-field parameters that equal a group of RFC 7919. Null: static RSA, other parameters, or not reached.
     `signature_scheme_code`: code point of the handshake signature's scheme. Null: none, or before TLS 1.2, where
         the key's type decides (RSA: MD5 and SHA-1, others: SHA-1).
-    `chain`: DER of each certificate as served, leaf first; empty: none came. Of a chain with more than 1,000, the first
-        1,000, and the outcome is `too_large`.
+    `chain`: DER of each certificate as served, leaf first; empty: none was sent. Of a chain with more than 1,000, the
+        first 1,000, and the outcome is `too_large`.
     `is_key_proven`: true: a handshake signature was verified with the leaf's key; false: it was wrong; null: the
-        exchange carries none (static RSA, anonymous), it did not come so far, or it `is_unchecked`.
-    `is_unchecked`: a handshake signature came whose key or scheme is one that cannot be checked here (`reason` says
-        so).
-    `has_ocsp_staple`: an OCSP response came; `has_sct`: certificate timestamps came by extension. Null: the flight
-        did not come so far.
-    `alert`: code of the last alert (RFC 8446, 6); null: none came.
-    `is_retried`: a HelloRetryRequest was seen.
+        exchange has none (static RSA, anonymous), it was not reached, or it `is_unchecked`.
+    `is_unchecked`: the handshake signature has a key or a scheme that cannot be checked here (see `reason`).
+    `has_ocsp_staple`: the server sent an OCSP response. `has_sct`: it sent certificate timestamps in an extension.
+        Null: not reached.
+    `alert`: code of the last alert (RFC 8446, 6); null: none was sent.
+    `is_retried`: the server sent a HelloRetryRequest.
     `exchange_bits`: size of the finite-field prime, or of the temporary RSA key of an export suite; null: neither.
     `suites`: SSL 2.0 only: the cipher kinds that the server lists (24 bit codes); the client would choose.
-    `faults`: keys of `FAULTS`, in the order met.
+    `faults`: keys of `FAULTS`, in order of occurrence.
     """
 
     outcome: str | None = None
@@ -74,15 +73,15 @@ class Answer:
 
     @property
     def is_sound(self) -> bool:
-        """The whole first flight was read and nothing was found wrong in it."""
+        """Whether the whole first flight was read, without a fault."""
         return self.outcome == "ok" and not self.faults
 
     def note(self, words: str) -> None:
-        """Add to the reason."""
+        """Append to the reason."""
         self.reason = (words if self.reason is None else f"{self.reason}; {words}")[:REASON_LIMIT]
 
     def add_fault(self, fault: str, detail: str = "") -> None:
-        """Note a fault, once."""
+        """Add a fault, once."""
         if fault not in self.faults:
             self.faults += (fault,)
             self.note(f"{FAULTS[fault]}{detail}")

@@ -1,19 +1,19 @@
-"""Bytes read from front to back, in the presentation language of TLS (RFC 8446, section 3).
+"""Reads numbers and vectors from bytes, in the presentation language of TLS (RFC 8446, section 3).
 
-Contract: whatever is asked for and is not there raises `MalformedError`; nothing is ever read twice or copied twice.
+Contract: reading past the end raises `MalformedError`; no byte is read or copied twice.
 """
 
 
 class MalformedError(ValueError):
-    """The bytes break the rules of their format; the message says where. Never leaves this room."""
+    """The bytes are not in the format; the message says where. Never leaves this package."""
 
 
 class TooLargeError(ValueError):
-    """There is more of something than is read; the message says what. Never leaves this package."""
+    """Something is larger than the limit; the message says what. Never leaves this package."""
 
 
 class Cursor:
-    """A stretch of bytes; `what` names it in messages."""
+    """A position in bytes; `what` names the bytes in messages."""
 
     __slots__ = ("at", "data", "end", "what")
 
@@ -39,6 +39,6 @@ class Cursor:
         return self.take(self.number(size))
 
     def finish(self) -> None:
-        """Nothing may be left."""
+        """Raises `MalformedError` if bytes are left."""
         if self.at < self.end:
             raise MalformedError(f"{self.what} has {self.end - self.at} bytes too many")

@@ -1,4 +1,4 @@
-"""The tag-length-value of ASN.1 (X.690, section 8), as far as the wire needs it: certificates' keys, LDAP."""
+"""Tag-length-value of ASN.1 (X.690, section 8), as far as certificates' keys and LDAP need it."""
 
 from toolkit.wire.cursor import MalformedError
 
@@ -26,7 +26,7 @@ def element(data: bytes, at: int, end: int, what: str) -> tuple[int, int, int]:
 def subject_public_key_info(certificate: bytes) -> bytes:
     """The SubjectPublicKeyInfo of a certificate as it is encoded (RFC 5280, 4.1); raises `MalformedError`.
 
-    Nothing else is read: whether the key signed does not hang on an odd date or extension.
+    Nothing else is parsed, so an odd date or extension does not prevent the check of a signature.
     """
     what = "the certificate"
     _, at, end = element(certificate, 0, len(certificate), what)

@@ -1,12 +1,12 @@
-"""What is said in clear text before TLS, protocol by protocol.
+"""The commands and replies before TLS, protocol by protocol.
 
-Contract: a dialogue is a generator. It yields what to send (mostly one command, or nothing) and is sent one unit of
-the server's words: a line without its end, an LDAP message, or a byte. It returns the outcome and the reason. It never
-looks ahead: whatever comes in one piece or byte by byte reads the same.
+Contract: a dialogue is a generator. It yields the bytes to send (mostly one command, or nothing) and is sent one unit
+of the server's reply: a line without its line end, an LDAP message, or a byte. It returns the outcome and the reason.
+It never looks ahead, so the pieces in which a reply arrives make no difference.
 
-Every server is asked for the upgrade, also where it does not list it: some list it only in their greeting, or behind a
-firewall that hides it, or have no command that lists anything. Only a refusal of the upgrade itself means that there is
-none.
+Every server is asked for the upgrade, even if it does not list it: some list it only in their greeting, some are behind
+a firewall that hides it, some have no command that lists capabilities. Only a refusal of the upgrade itself is
+`no_starttls`.
 """
 
 import re
@@ -22,13 +22,13 @@ Dialogue = Generator[bytes, bytes, Ending]
 
 
 @dataclass(slots=True)
-class Talk:
-    """What a dialogue is given, and what it leaves.
+class DialogueState:
+    """State that a dialogue shares with `Upgrade`.
 
-    `names`: how EHLO and LHLO introduce the client, in the order in which they are tried.
-    `remark`: what the reason says first, however the dialogue ends, also with `ok`. Null: nothing.
-    `refusal`: the ending if the server says nothing more, because it refused already and was asked once more. Null: it
-        has refused nothing.
+    `names`: the names that EHLO and LHLO give, in the order in which they are tried.
+    `remark`: begins the reason, however the dialogue ends, also with `ok`. Null: no remark.
+    `refusal`: the ending if the server does not reply any more, because it has refused and was asked once more. Null:
+        it has not refused.
     """
 
     names: tuple[str, ...]
@@ -42,47 +42,47 @@ _CAPABILITIES: Final = re.compile(rb"(?:\A\* |\[)CAPABILITY ([^\]]*)")
 
 
 def shown(line: bytes) -> str:
-    """The server's words as text, whatever they are."""
+    """The server's bytes as text; bytes that are not UTF-8 are escaped."""
     return line.decode("utf-8", "backslashreplace")
 
 
-def smtp(talk: Talk) -> Dialogue:
+def smtp(state: DialogueState) -> Dialogue:
     """RFC 3207."""
-    return _mail(talk, "EHLO")
+    return _mail(state, "EHLO")
 
 
-def lmtp(talk: Talk) -> Dialogue:
+def lmtp(state: DialogueState) -> Dialogue:
     """RFC 2033, with RFC 3207."""
-    return _mail(talk, "LHLO")
+    return _mail(state, "LHLO")
 
 
-def _mail(talk: Talk, verb: str) -> Dialogue:
+def _mail(state: DialogueState, verb: str) -> Dialogue:
     code, lines = yield from _reply(b"")
     if code != b"220":
         return _judge(code, lines, "SMTP")
-    for name in talk.names:
+    for name in state.names:
         code, lines = yield from _reply(f"{verb} {name}\r\n".encode("ascii"))
         if code == b"421" or code[:1] not in {b"4", b"5"}:
             break
-        talk.refusal = _judge(code, lines, "SMTP")
+        state.refusal = _judge(code, lines, "SMTP")
     if code != b"250" and code[:1] != b"5":
         return _judge(code, lines, "SMTP")
     is_listed = False
     if code == b"250":
-        if talk.refusal is not None:
-            talk.remark, talk.refusal = f"{verb} was accepted under the second name only", None
+        if state.refusal is not None:
+            state.remark, state.refusal = f"{verb} was accepted under the second name only", None
         is_listed = any(line[4:].split(None, 1)[:1] == [b"STARTTLS"] for line in map(bytes.upper, lines[1:]))
         if not is_listed:
-            talk.remark = f"{verb} did not list STARTTLS"
+            state.remark = f"{verb} did not list STARTTLS"
     answer, words = yield from _reply(b"STARTTLS\r\n")
     if answer == b"220":
         return _GO_AHEAD
-    if talk.refusal is not None and code not in {b"500", b"502"}:  # other than: not known, not implemented
-        return talk.refusal
+    if state.refusal is not None and code not in {b"500", b"502"}:  # other than: not known, not implemented
+        return state.refusal
     return _refused(_judge(answer, words, "SMTP"), is_listed=is_listed)
 
 
-def ftp(talk: Talk) -> Dialogue:
+def ftp(state: DialogueState) -> Dialogue:
     """RFC 4217, section 4, and the mechanism `SSL` of older servers; FEAT is not asked, since it may need a login."""
     code, lines = yield from _reply(b"", is_ftp=True)
     if code == b"120":  # RFC 959, 4.2: ready in some minutes
@@ -96,15 +96,15 @@ def ftp(talk: Talk) -> Dialogue:
             b"502",
             b"504",
         }  # RFC 2228, 3: not understood, not implemented, not this mechanism
-        talk.refusal = ("no_starttls", shown(lines[0])) if is_unknown else _judge(code, lines, "FTP")
-        talk.remark = "AUTH TLS was refused"
+        state.refusal = ("no_starttls", shown(lines[0])) if is_unknown else _judge(code, lines, "FTP")
+        state.remark = "AUTH TLS was refused"
         code, lines = yield from _reply(b"AUTH SSL\r\n", is_ftp=True)
-    if code in {b"234", b"334"}:  # RFC 2228, 3: both go ahead; 334 asks for security data, and TLS has none
+    if code in {b"234", b"334"}:  # RFC 2228, 3: both accept; 334 asks for security data, which TLS does not use
         return _GO_AHEAD
-    return talk.refusal or _judge(code, lines, "FTP")
+    return state.refusal or _judge(code, lines, "FTP")
 
 
-def imap(talk: Talk) -> Dialogue:
+def imap(state: DialogueState) -> Dialogue:
     """RFC 9051, section 6.2.1."""
     greeting = yield b""
     status = greeting.upper().split()[:2]
@@ -112,37 +112,37 @@ def imap(talk: Talk) -> Dialogue:
         return _temporary_or_not(greeting)
     if status == [b"*", b"PREAUTH"]:
         words = f"STARTTLS is only for clients that are not logged in: {shown(greeting)}"
-        talk.refusal = ("no_starttls", words)
+        state.refusal = ("no_starttls", words)
     elif status != [b"*", b"OK"]:
         return "not_tls", f"not IMAP: {shown(greeting)}"
-    answer, said = yield from _tagged(b"a1", b"CAPABILITY")
+    answer, lines = yield from _tagged(b"a1", b"CAPABILITY")
     if answer[0] == b"BYE":
-        return talk.refusal or _temporary_or_not(said[-1])
-    lists = (_CAPABILITIES.search(line.upper()) for line in (greeting, *said))
+        return state.refusal or _temporary_or_not(lines[-1])
+    lists = (_CAPABILITIES.search(line.upper()) for line in (greeting, *lines))
     is_listed = any(b"STARTTLS" in found[1].split() for found in lists if found)
     if not is_listed:
-        talk.remark = "CAPABILITY did not list STARTTLS"
+        state.remark = "CAPABILITY did not list STARTTLS"
         if answer[0] != b"OK":
-            talk.remark += f" ({shown(said[-1])})"
-    answer, said = yield from _tagged(b"a2", b"STARTTLS")
+            state.remark += f" ({shown(lines[-1])})"
+    answer, lines = yield from _tagged(b"a2", b"STARTTLS")
     if answer[0] == b"OK":
         return _GO_AHEAD
-    return talk.refusal or _refused(_temporary_or_not(said[-1]), is_listed=is_listed or answer[0] == b"BYE")
+    return state.refusal or _refused(_temporary_or_not(lines[-1]), is_listed=is_listed or answer[0] == b"BYE")
 
 
 def _tagged(tag: bytes, command: bytes) -> Generator[bytes, bytes, tuple[list[bytes], list[bytes]]]:
-    """The words after the tag, and every line up to there; a `* BYE` ends it as well."""
-    told = [(yield tag + b" " + command + b"\r\n")]
+    """The words after the tag, and every line up to that one; a `* BYE` ends the reply as well."""
+    lines = [(yield tag + b" " + command + b"\r\n")]
     while True:
-        words = told[-1].upper().split()
+        words = lines[-1].upper().split()
         if words[:1] == [tag.upper()] and len(words) > 1:
-            return words[1:], told
+            return words[1:], lines
         if words[:2] == [b"*", b"BYE"] or words[:1] not in ([b"*"], [b"+"]):
-            return [b"BYE"], told
-        told.append((yield b""))
+            return [b"BYE"], lines
+        lines.append((yield b""))
 
 
-def pop3(talk: Talk) -> Dialogue:
+def pop3(state: DialogueState) -> Dialogue:
     """RFC 2595, section 4, with CAPA of RFC 2449."""
     greeting = yield b""
     if greeting.startswith(b"-ERR"):
@@ -155,14 +155,14 @@ def pop3(talk: Talk) -> Dialogue:
         while (line := (yield b"")) != b".":
             is_listed |= line.upper().split()[:1] == [b"STLS"]
     if not is_listed:
-        talk.remark = f"CAPA did not list STLS ({shown(answer)})"
+        state.remark = f"CAPA did not list STLS ({shown(answer)})"
     answer = yield b"STLS\r\n"
     if answer.startswith(b"+OK"):
         return _GO_AHEAD
     return _refused(_temporary_or_not(answer), is_listed=is_listed or not answer.startswith(b"-ERR"))
 
 
-def sieve(talk: Talk) -> Dialogue:
+def sieve(state: DialogueState) -> Dialogue:
     """RFC 5804, sections 1.7 and 2.2: the greeting lists the capabilities and ends with OK."""
     is_listed = False
     line = yield b""
@@ -175,7 +175,7 @@ def sieve(talk: Talk) -> Dialogue:
     if status != [b"OK"]:
         return "not_tls", f"not ManageSieve: {shown(line)}"
     if not is_listed:
-        talk.remark = "the capabilities did not list STARTTLS"
+        state.remark = "the capabilities did not list STARTTLS"
     answer = yield b"STARTTLS\r\n"
     status = answer.upper().split()[:1]
     if status == [b"OK"]:
@@ -183,7 +183,7 @@ def sieve(talk: Talk) -> Dialogue:
     return _refused(_temporary_or_not(answer), is_listed=is_listed or status != [b"NO"])
 
 
-def ldap(talk: Talk) -> Dialogue:
+def ldap(state: DialogueState) -> Dialogue:
     """RFC 4511, section 4.14: an ExtendedRequest, answered by an ExtendedResponse; each is one unit."""
     oid = b"1.3.6.1.4.1.1466.20037"
     request = b"\x77" + bytes((len(oid) + 2,)) + b"\x80" + bytes((len(oid),)) + oid
@@ -209,7 +209,7 @@ def ldap(talk: Talk) -> Dialogue:
     return outcome, None if outcome == "ok" else words
 
 
-def postgres(talk: Talk) -> Dialogue:
+def postgres(state: DialogueState) -> Dialogue:
     """SSLRequest, answered by one byte (PostgreSQL documentation, Message Flow, SSL Session Encryption)."""
     answer = yield (8).to_bytes(4) + (80877103).to_bytes(4)
     return {
@@ -220,9 +220,9 @@ def postgres(talk: Talk) -> Dialogue:
 
 
 def _reply(command: bytes, *, is_ftp: bool = False) -> Generator[bytes, bytes, tuple[bytes, list[bytes]]]:
-    """Code and lines of one reply (RFC 5321, 4.2.1; RFC 959, 4.2, where lines between may be anything).
+    """Code and lines of one reply (RFC 5321, 4.2.1; RFC 959, 4.2, which allows any text in the lines between).
 
-    A line that cannot belong to a reply ends it, alone and without a code.
+    A line that cannot be part of a reply ends it; it is then the only line, and the code is empty.
     """
     lines = [(yield command)]
     code = lines[0][:3]
@@ -237,26 +237,26 @@ def _reply(command: bytes, *, is_ftp: bool = False) -> Generator[bytes, bytes, t
 
 
 def _judge(code: bytes, lines: list[bytes], protocol: str) -> Ending:
-    """A reply that is not the one hoped for. RFC 5321, 4.2.1: 4yz is transient, 5yz is permanent."""
+    """The outcome of a negative reply. RFC 5321, 4.2.1: 4yz is transient, 5yz is permanent."""
     words = " / ".join(shown(line) for line in lines[:4])
     outcome = {b"4": "deferred", b"5": "rejected"}.get(code[:1])
     return ("not_tls", f"not {protocol}: {words}") if outcome is None else (outcome, words)
 
 
 def _refused(ending: Ending, *, is_listed: bool) -> Ending:
-    """The upgrade was refused. A server that did not list it has none, unless it says that it will pass."""
+    """The outcome of a refused upgrade: a server that did not list it has none, unless the refusal is temporary."""
     outcome, words = ending
     return ("no_starttls", words) if outcome == "rejected" and not is_listed else ending
 
 
 def _temporary_or_not(line: bytes) -> Ending:
-    """A refusal whose response code may say that it will pass: RFC 5530 (IMAP), 3206 (POP3), 5804 (ManageSieve)."""
-    passing = (b"[UNAVAILABLE]", b"[INUSE]", b"[SYS/TEMP]", b"[IN-USE]", b"(TRYLATER)")
-    return ("deferred" if any(code in line.upper() for code in passing) else "rejected"), shown(line)
+    """A refusal, temporary by its response code: RFC 5530 (IMAP), RFC 3206 (POP3), RFC 5804 (ManageSieve)."""
+    temporary = (b"[UNAVAILABLE]", b"[INUSE]", b"[SYS/TEMP]", b"[IN-USE]", b"(TRYLATER)")
+    return ("deferred" if any(code in line.upper() for code in temporary) else "rejected"), shown(line)
 
 
 def ldap_message(buffer: bytearray) -> int | None:
-    """Bytes of the LDAP message that the buffer begins with (RFC 4511, 5.1); null until its length is there."""
+    """Length of the LDAP message at the start of the buffer (RFC 4511, 5.1); null: incomplete, 0: not LDAP."""
     if len(buffer) < 2:
         return None
     cursor = Cursor(bytes(buffer[:6]), "the LDAP message", 1)
@@ -271,7 +271,7 @@ def ldap_message(buffer: bytearray) -> int | None:
     return cursor.at + length if buffer[0] == 0x30 else 0
 
 
-DIALOGUES: Final[dict[str, tuple[Callable[[Talk], Dialogue], str, bytes]]] = {
+DIALOGUES: Final[dict[str, tuple[Callable[[DialogueState], Dialogue], str, bytes]]] = {
     "smtp": (smtp, "line", b"QUIT\r\n"),
     "lmtp": (lmtp, "line", b"QUIT\r\n"),
     "imap": (imap, "line", b"a3 LOGOUT\r\n"),
@@ -281,4 +281,4 @@ DIALOGUES: Final[dict[str, tuple[Callable[[Talk], Dialogue], str, bytes]]] = {
     "ldap": (ldap, "message", b"\x30\x05\x02\x01\x02\x42\x00"),
     "postgres": (postgres, "byte", b""),
 }
-"""Scheme → dialogue, its unit, and how to take leave where TLS does not begin."""
+"""Scheme → dialogue, its unit, and the command that ends the session without TLS (QUIT)."""

@@ -1,7 +1,8 @@
-"""What follows the ServerHello, up to the end of the server's first flight.
+"""Reads the server's first flight after the ServerHello.
 
-Contract: messages are given in order, each with its header; `read` says whether the flight is complete. Facts go into
-the answer. What breaks a form or an order raises `MalformedError`; what is wrong but readable becomes a fault.
+Contract: messages are given in order, each with its header; `read` returns whether the flight is complete. Facts go
+into the answer. A malformed or misplaced message raises `MalformedError`; a broken rule that leaves the flight readable
+is a fault.
 """
 
 import hashlib
@@ -25,7 +26,7 @@ from toolkit.wire.hello import (
     is_listed,
 )
 from toolkit.wire.keys import HandshakeKeys
-from toolkit.wire.signatures import CannotTellError, fits_scheme, fits_suite, load_key, verify
+from toolkit.wire.signatures import UnverifiableError, fits_scheme, fits_suite, load_key, verify
 
 _PSK_HINTS: Final = {"PSK", "RSA_PSK", "DHE_PSK", "ECDHE_PSK"}  # RFC 4279, 2 to 4; RFC 5489, 2
 _STATIC: Final = {"RSA", "DH", "DH_EXPORT", "ECDH", "VKO", "KRB5", "KRB5_EXPORT"}
@@ -37,13 +38,13 @@ class Flight(Protocol):
     """The rest of a server's first flight."""
 
     def read(self, kind: int, message: bytes) -> bool:
-        """Take a handshake message, header included; true: that was the last one."""
+        """Read a handshake message, header included; true: it was the last one."""
 
 
 class ClassicFlight:
     """SSL 3.0 to TLS 1.2: Certificate, CertificateStatus, ServerKeyExchange, CertificateRequest, ServerHelloDone.
 
-    RFC 5246, 7.3: in this order, each at most once; which of them must come follows from the suite.
+    RFC 5246, 7.3: in this order, each at most once; the suite decides which of them are required.
     """
 
     _ORDER: Final = (
@@ -57,14 +58,14 @@ class ClassicFlight:
 
     def __init__(self, answer: Answer, offer: Offer, version: int, randoms: bytes, suite: Suite | None) -> None:
         self._answer, self._offer, self._version, self._randoms = answer, offer, version, randoms
-        # A suite that nobody knows: whatever comes is taken, and nothing is demanded.
+        # Of an unknown suite every message is accepted, and none is required.
         self._exchange = suite.key_exchange if suite else ""
         self._authentication = suite.authentication if suite else ""
         self._place = 0
         self._has_exchanged = False
 
     def read(self, kind: int, message: bytes) -> bool:
-        """As `Flight` says."""
+        """See `Flight.read`."""
         if kind not in self._ORDER or (place := self._ORDER.index(kind)) <= self._place:
             raise MalformedError(f"{messages.name(kind)} after {messages.name(self._ORDER[self._place])}")
         self._place = place
@@ -76,7 +77,7 @@ class ClassicFlight:
         if kind == messages.CERTIFICATE:
             _keep_chain(answer, messages.parse_certificate(message[4:]))
             answer.stage = "finished"
-            with suppress(CannotTellError):  # said where a signature is checked; without one there is nothing to say
+            with suppress(UnverifiableError):  # noted where a signature is checked; without one it does not matter
                 if not fits_suite(load_key(answer.chain[0]), self._exchange, self._authentication):
                     answer.add_fault("key_unfit")
             return False
@@ -113,7 +114,7 @@ class ClassicFlight:
             for size in (2, 2, 1, 2):
                 cursor.vector(size)
         elif exchange not in _PSK_HINTS:
-            return  # the form is not known here
+            return  # an unknown encoding
         if self._authentication in _SIGNED and exchange not in _PSK_HINTS:
             signed = self._randoms + cursor.data[4 : cursor.at]
             scheme = cursor.number(2) if self._version >= CODES["TLS 1.2"] else None
@@ -124,8 +125,8 @@ class ClassicFlight:
 
     def _read_curve(self, cursor: Cursor) -> None:
         """RFC 8422, 5.4."""
-        if (form := cursor.number(1)) != 3:
-            raise MalformedError(f"the ServerKeyExchange has curve parameters of type {form}, not a named curve")
+        if (kind := cursor.number(1)) != 3:
+            raise MalformedError(f"the ServerKeyExchange has curve parameters of type {kind}, not a named curve")
         group = self._answer.group_code = cursor.number(2)
         point = cursor.vector(1)
         if not point:
@@ -136,7 +137,7 @@ class ClassicFlight:
             self._answer.add_fault("group_not_offered", f" (0x{group:04x})")
 
     def _read_finite_field(self, cursor: Cursor) -> None:
-        """RFC 5246, 7.4.3; RFC 7919 for the primes that have a name."""
+        """RFC 5246, 7.4.3; RFC 7919 for primes with a code point."""
         prime, generator, public = (int.from_bytes(cursor.vector(2)) for _ in range(3))
         if not (prime and generator and public):
             raise MalformedError("the ServerKeyExchange has empty Diffie-Hellman parameters")
@@ -163,7 +164,7 @@ class Tls13Flight:
         self._place = 0
 
     def read(self, kind: int, message: bytes) -> bool:
-        """As `Flight` says."""
+        """See `Flight.read`."""
         order, before = self._ORDER, self._place
         if kind not in order or not before < order.index(kind) <= before + (2 if before == 1 else 1):
             raise MalformedError(f"{messages.name(kind)} after {messages.name(order[before])}")
@@ -185,21 +186,21 @@ class Tls13Flight:
             _prove(answer, self._offer, scheme, signature, signed)
         elif kind == messages.FINISHED:
             if not hmac.compare_digest(message[4:], self._keys.finished(self._transcript.digest())):
-                raise MalformedError("the server's Finished does not fit what was said")
+                raise MalformedError("the server's Finished does not match the transcript")
             return True
         self._transcript.update(message)
         return False
 
 
 def _keep_chain(answer: Answer, chain: tuple[bytes, ...]) -> None:
-    """As much of the chain as is kept; raises `TooLargeError` where that is not all."""
+    """Keep the chain; raises `TooLargeError` where it is too long to be kept as a whole."""
     answer.chain = chain[: messages.MOST_CERTIFICATES]
     if len(chain) > len(answer.chain):
         raise TooLargeError(f"a chain of {len(chain)} certificates, of which the first {len(answer.chain)} are kept")
 
 
 def _prove(answer: Answer, offer: Offer, scheme: int | None, signature: bytes, signed: bytes) -> None:
-    """Check the handshake signature with the leaf's key, and say what came of it."""
+    """Verify the handshake signature with the leaf's key, and note the result."""
     answer.signature_scheme_code = scheme
     if scheme is not None and is_listed(offer, SIGNATURE_ALGORITHMS) and scheme not in offer.signature_schemes:
         answer.add_fault("scheme_not_offered", f" (0x{scheme:04x})")
@@ -211,7 +212,7 @@ def _prove(answer: Answer, offer: Offer, scheme: int | None, signature: bytes, s
         if known is not None and answer.protocol == "TLS 1.3" and not fits_scheme(key, known.code):
             answer.add_fault("key_unfit", f" ({known.name})")
         answer.is_key_proven = verify(key, scheme, signature, signed)
-    except CannotTellError as error:
+    except UnverifiableError as error:
         answer.is_unchecked = True
         answer.note(str(error))
         return

@@ -1,7 +1,7 @@
-"""Key shares of TLS 1.3: made, sent, and agreed upon (RFC 8446, section 4.2.8; RFC 9954 for the hybrids).
+"""Key shares of TLS 1.3 (RFC 8446, section 4.2.8; RFC 9954 for the hybrids).
 
-Contract: `make_shares` gives the private halves in the order asked for, from the entropy given and nothing else, so
-that the same entropy gives the same hello. A peer's share that does not fit raises `MalformedError`.
+Contract: `make_shares` derives the private keys in the given order from the given entropy alone, so the same entropy
+gives the same hello. A peer's share that cannot be used raises `MalformedError`.
 """
 
 from collections.abc import Callable, Iterable
@@ -19,7 +19,7 @@ Entropy = Callable[[int], bytes]
 X25519: Final = 0x001D
 X448: Final = 0x001E
 
-# IANA TLS Supported Groups: RFC 8446, 4.2.7 (NIST curves), RFC 8734 (Brainpool, whose older code points are not for
+# IANA TLS Supported Groups: RFC 8446, 4.2.7 (NIST curves), RFC 8734 (Brainpool; its older code points are not used in
 # TLS 1.3).
 _CURVES: Final[dict[int, ec.EllipticCurve]] = {
     0x0017: ec.SECP256R1(),
@@ -57,26 +57,26 @@ _SERVER_SHARE_SIZES: Final = {0x0017: 65, 0x0018: 97, 0x0201: 1088}
 
 
 class Share(Protocol):
-    """The private half of a key share."""
+    """A key share with its private key."""
 
     @property
     def public(self) -> bytes:
-        """What is sent."""
+        """The bytes to send."""
 
     def agree(self, peer: bytes) -> bytes:
-        """The secret shared with the sender of `peer`; raises `MalformedError` where it does not fit."""
+        """The secret shared with the sender of `peer`; raises `MalformedError` where `peer` cannot be used."""
 
 
 def can_share(group: int) -> bool:
-    """Whether this instrument can make a key share of the group."""
+    """Whether a key share of the group can be made."""
     return group in {X25519, X448} or any(group in known for known in (_CURVES, _FINITE_FIELDS, _KEMS, _HYBRIDS))
 
 
 def make_shares(groups: Iterable[int], entropy: Entropy) -> dict[int, Share]:
-    """A share for each group; raises `KeyError` for one that `can_share` denies.
+    """A share for each group; raises `KeyError` for a group that `can_share` denies.
 
     A part that occurs in several groups is made once (RFC 9954, section 3.2: a hybrid may share its key with another
-    entry of the same hello); that saves a scalar multiplication per hello.
+    entry of the same hello), which saves a scalar multiplication per hello.
     """
     parts: dict[int, Share] = {}
 
@@ -94,7 +94,7 @@ def make_shares(groups: Iterable[int], entropy: Entropy) -> dict[int, Share]:
 
 
 def is_usable(group: int, point: bytes) -> bool:
-    """Whether a peer's point (RFC 8422, 5.4 and 5.11) can be used; true for curves that are not known here."""
+    """Whether a peer's point (RFC 8422, 5.4 and 5.11) can be used; true for unknown curves."""
     try:
         if group in _CURVES:
             ec.EllipticCurvePublicKey.from_encoded_point(_CURVES[group], point)
@@ -205,7 +205,7 @@ class _Kem:
 
 
 class _Hybrid:
-    """Two shares side by side, and two secrets side by side (RFC 9954, 3.2 and 3.3)."""
+    """Two shares concatenated, and two secrets concatenated (RFC 9954, 3.2 and 3.3)."""
 
     __slots__ = ("_first", "_peer_size", "_second", "public")
 

@@ -1,8 +1,7 @@
-"""One look at a server from the hello on.
+"""The opening of a handshake, from the ClientHello to the end of the server's first flight.
 
-The steps: records are cut (`records`), alerts and ChangeCipherSpec taken out, messages put together, the hello
-answered here, everything after it in `flights`. Whatever breaks below arrives here as an exception and becomes an
-outcome; nothing leaves.
+Steps: `records` are separated, alerts and ChangeCipherSpec handled, handshake messages assembled. The ServerHello is
+read here, the messages after it in `flights`. Exceptions of the parsers become outcomes; none leaves this module.
 """
 
 import hashlib
@@ -50,22 +49,22 @@ _COMPATIBLE: Final = record(CHANGE_CIPHER_SPEC, 0x0303, b"\x01")  # RFC 8446, D.
 class Handshake:
     """The opening of a TLS handshake: `start()` gives the hello, `receive()` takes what the server sends.
 
-    Strategy: write what `start()` returns; then for each piece read, write what `receive()` returns (mostly
-    nothing; the second hello after a HelloRetryRequest, and the farewell at the end), until `is_done`; then close.
-    At the end of the stream call `receive_eof()`, at a reset `receive_reset()`, and when the time is up
-    `abandon("timeout", reason)`. Nothing here raises on what a server sends; `answer` says what came of it.
+    Usage: write what `start()` returns; then for each piece read, write what `receive()` returns (mostly nothing; the
+    second hello after a HelloRetryRequest, and the closure alerts at the end), until `is_done`; then close. At the end
+    of the stream call `receive_eof()`, at a reset `receive_reset()`, and when the time is up
+    `abandon("timeout", reason)`. Nothing raises for what a server sends; `answer` has the result.
 
-    The farewell is `user_canceled` and `close_notify`, encrypted in TLS 1.3; SSL 3.0 has only the latter.
+    The closure alerts are `user_canceled` and `close_notify`, encrypted in TLS 1.3; SSL 3.0 has only `close_notify`.
 
-    `offer`: what the hello offers; `dataclasses.replace(offer, …)` makes ad hoc ones (one suite, no key share, …).
-    Key shares of groups that are not offered are left out. `versions=("SSL 2.0",)` sends an SSL 2.0 CLIENT-HELLO.
-    An offer that cannot be made ends in `cannot_offer`: `start()` returns nothing and `is_done` is true at once; so
-    does a TLS 1.3 answer that cannot be read on, because it asks for a share or chose a suite that is not known here.
-    `server_name`: host name for SNI, null sends none. An address is a `UsageError` (RFC 6066, 3).
-    `limit`: bytes accepted before the look ends as `too_large`.
-    `entropy`: called for the client random (32; SSL 2.0: 16), then the session id (32, with TLS 1.3), then the private
-    keys in the order of the offer's key shares: the same bytes give the same hello, so a recorded flight can be read
-    again.
+    - `offer`: what the hello offers; `dataclasses.replace(offer, …)` makes variants (one suite, no key share, …). Key
+      shares of groups that are not offered are left out. `versions=("SSL 2.0",)` sends an SSL 2.0 CLIENT-HELLO. For an
+      offer that cannot be made, `start()` returns nothing and the outcome is `cannot_offer`. So is the outcome of a
+      TLS 1.3 answer that needs a key share or a suite that is not available here.
+    - `server_name`: host name for SNI; null: no SNI. An address is a `UsageError` (RFC 6066, 3).
+    - `limit`: bytes accepted before the outcome is `too_large`.
+    - `entropy`: called for the client random (32 bytes; SSL 2.0: 16), then the session id (32 bytes, with TLS 1.3),
+      then the private keys in the order of the offer's key shares. The same bytes give the same hello, so a recorded
+      flight can be read again.
 
     >>> from toolkit.reference import offers
     >>> handshake = Handshake(offers()["any"], server_name="mx.example.org")
@@ -93,7 +92,7 @@ class Handshake:
         self._records = Records()
         self._old_hello = bytearray() if offer.versions == ("SSL 2.0",) else None
         self._pending = bytearray()
-        self._random = self._session_id = self._said = b""
+        self._random = self._session_id = self._transcript = b""
         self._shares: dict[int, Share] = {}
         self._retry: ServerHello | None = None
         self._version = 0
@@ -102,7 +101,7 @@ class Handshake:
 
     @property
     def is_done(self) -> bool:
-        """The look has ended: write what the last call returned, and close."""
+        """Whether the handshake has ended: write what the last call returned, and close."""
         return self._answer.outcome is not None
 
     @property
@@ -111,7 +110,7 @@ class Handshake:
         return self._answer
 
     def start(self) -> bytes:
-        """The hello, to be sent first."""
+        """The ClientHello, to be sent first."""
         offer = self._offer
         if (why_not := obstacle(offer)) is not None:
             self._end("cannot_offer", why_not)
@@ -128,7 +127,7 @@ class Handshake:
         offer = self._offer
         if self._old_hello is not None:
             challenge = self._entropy(16)
-            self._random = challenge.rjust(32, b"\0")  # RFC 5246, E.2: what a newer server would take as the random
+            self._random = challenge.rjust(32, b"\0")  # RFC 5246, E.2: the random for a newer server
             return ssl2.client_hello(offer.suites, challenge)
         self._random = self._entropy(32)
         if "TLS 1.3" in offer.versions:
@@ -138,7 +137,7 @@ class Handshake:
         return self._hello("SSL 3.0" if offer.versions == ("SSL 3.0",) else "TLS 1.0")
 
     def receive(self, data: bytes) -> bytes:
-        """Take bytes from the server; returned are the bytes to send now. After the end nothing is read."""
+        """Take bytes from the server and return the bytes to send now. After the end, bytes are ignored."""
         if self.is_done:
             return b""
         room = self._limit - self._accepted
@@ -158,15 +157,15 @@ class Handshake:
         return reply
 
     def receive_eof(self) -> None:
-        """The server closed the stream: `closed`, or `refused` if its last word was an alert."""
+        """The server closed the stream: `closed`, or `refused` if it sent an alert before."""
         self._end_of_stream("closed", "the connection ended")
 
     def receive_reset(self) -> None:
-        """The connection was reset: `reset`, or `refused` if its last word was an alert."""
+        """The connection was reset: `reset`, or `refused` if the server sent an alert before."""
         self._end_of_stream("reset", "the connection was reset")
 
     def abandon(self, outcome: str, reason: str) -> None:
-        """The driver gives up, mostly with `timeout`; does nothing once the look has ended."""
+        """The caller gives up, mostly with `timeout`; does nothing once the handshake has ended."""
         if not self.is_done:
             self._end(outcome, reason)
 
@@ -180,7 +179,7 @@ class Handshake:
             shares=self._shares,
             cookie=cookie,
         )
-        self._said += message
+        self._transcript += message
         return record(HANDSHAKE, CODES[record_version], message)
 
     def _read(self, data: bytes) -> None:
@@ -194,7 +193,7 @@ class Handshake:
                 if kind == CHANGE_CIPHER_SPEC:
                     raise MalformedError("an encrypted ChangeCipherSpec")
             elif self._keys is not None and kind == HANDSHAKE:
-                raise MalformedError("a handshake message in clear text after the ServerHello")
+                raise MalformedError("a cleartext handshake message after the ServerHello")
             if kind == HANDSHAKE:
                 self._read_handshake(content)
             elif kind == ALERT:
@@ -205,22 +204,22 @@ class Handshake:
                 raise MalformedError(f"a record of type {kind} before the flight was complete")
 
     def _read_old(self, buffer: bytearray, data: bytes) -> bool:
-        """Whether the server speaks SSL 2.0; a TLS alert may come as well and is read like any other."""
+        """Whether the server answers in SSL 2.0; a TLS alert is read as usual."""
         buffer += data
         if not buffer or not ssl2.is_record(buffer[0]):
             return False
-        if (said := ssl2.parse_answer(buffer)) is not None:
+        if (parsed := ssl2.parse_answer(buffer)) is not None:
             self._answer.protocol = "SSL 2.0"
-            if isinstance(said, str):
-                self._end("refused", said)
+            if isinstance(parsed, str):
+                self._end("refused", parsed)
             else:
-                self._answer.chain, self._answer.suites, self._answer.stage = said.chain, said.suites, "finished"
+                self._answer.chain, self._answer.suites, self._answer.stage = parsed.chain, parsed.suites, "finished"
                 self._answer.has_ocsp_staple = self._answer.has_sct = False
                 self._end("ok")
         return True
 
     def _is_compatible(self, content: bytes) -> bool:
-        """RFC 8446, 5 and D.4: a ChangeCipherSpec of TLS 1.3 says nothing and is let pass."""
+        """RFC 8446, 5 and D.4: a ChangeCipherSpec of TLS 1.3 is ignored."""
         return (self._keys is not None or self._retry is not None) and content == b"\x01" and not self._pending
 
     def _read_alerts(self, content: bytes) -> None:
@@ -228,8 +227,8 @@ class Handshake:
             raise MalformedError(f"an alert of {len(content)} bytes")
         for level, code in zip(content[::2], content[1::2], strict=True):
             self._answer.alert = code
-            # In TLS 1.3 the level says nothing (RFC 8446, 6); before, a warning such as unrecognized_name may be
-            # followed by the flight.
+            # In TLS 1.3 the level has no meaning (RFC 8446, 6); before, the flight may follow a warning such as
+            # unrecognized_name.
             if level != alerts.WARNING or code == alerts.CLOSE_NOTIFY or self._version == TLS13:
                 if code == alerts.USER_CANCELED:
                     continue
@@ -249,7 +248,7 @@ class Handshake:
             del pending[:size]
             kind = message[0]
             if kind == messages.HELLO_REQUEST and self._version != TLS13 and size == 4:
-                continue  # RFC 5246, 7.4.1.1: to be ignored while a handshake is under way
+                continue  # RFC 5246, 7.4.1.1: ignored during a handshake
             if self._flight is not None:
                 if self._flight.read(kind, message):
                     self._end("ok")
@@ -286,7 +285,7 @@ class Handshake:
     def _read_hello_13(self, hello: ServerHello, message: bytes) -> None:
         answer = self._answer
         if "TLS 1.3" not in self._offer.versions:
-            raise MalformedError("TLS 1.3 without key shares of ours")
+            raise MalformedError("TLS 1.3, which was not offered")
         if self._pending:  # RFC 8446, 5.1: messages must not span key changes
             raise MalformedError("bytes after the ServerHello in its record")
         if hello.session_id != self._session_id:
@@ -296,7 +295,7 @@ class Handshake:
         if hello.random == RETRY_RANDOM:
             self._answer_retry(hello, message)
             return
-        self._said += message
+        self._transcript += message
         share = Cursor(hello.extensions.get(KEY_SHARE, b""), "the key share")
         group, peer = share.number(2), share.vector(2)
         share.finish()
@@ -307,14 +306,14 @@ class Handshake:
             raise MalformedError(f"a key share of group 0x{group:04x}, of which none was sent")
         shared = self._shares[group].agree(peer)
         answer.stage = "certificate"
-        if not self._can_read_on(hello.suite):
+        if not self._can_continue(hello.suite):
             return
-        transcript = hashlib.new(hash_name(hello.suite), self._said)
+        transcript = hashlib.new(hash_name(hello.suite), self._transcript)
         self._keys = derive(hello.suite, shared, transcript.digest())
         self._flight = Tls13Flight(answer, self._offer, self._keys, transcript)
 
     def _answer_retry(self, retry: ServerHello, message: bytes) -> None:
-        """The second hello (RFC 8446, 4.1.2 and 4.1.4)."""
+        """Send the second ClientHello (RFC 8446, 4.1.2 and 4.1.4)."""
         answer, offer = self._answer, self._offer
         if self._retry is not None:
             raise MalformedError("a second HelloRetryRequest")
@@ -329,12 +328,14 @@ class Handshake:
             if group in self._shares:
                 raise MalformedError("a HelloRetryRequest for a share that was sent")
             if not can_share(group):
-                self._end("cannot_offer", f"the server wants a share of group 0x{group:04x}; none can be made here")
+                self._end(
+                    "cannot_offer", f"the server asks for a key share of group 0x{group:04x}, which cannot be made here"
+                )
                 return
             self._shares = make_shares([group], self._entropy)
         elif COOKIE not in retry.extensions:
             raise MalformedError("a HelloRetryRequest that changes nothing")
-        if not self._can_read_on(retry.suite):
+        if not self._can_continue(retry.suite):
             return
         cookie = retry.extensions.get(COOKIE)
         if cookie is not None:
@@ -342,20 +343,18 @@ class Handshake:
             retry.extensions[COOKIE] = framed.vector(2)
             framed.finish()
         self._retry = retry
-        digest = hashlib.new(hash_name(retry.suite), self._said).digest()
-        self._said = bytes((messages.MESSAGE_HASH, 0, 0, len(digest))) + digest + message
+        digest = hashlib.new(hash_name(retry.suite), self._transcript).digest()
+        self._transcript = bytes((messages.MESSAGE_HASH, 0, 0, len(digest))) + digest + message
         try:
             self._reply += [_COMPATIBLE, self._hello("TLS 1.2")]
         except OverflowError as error:
             size = len(retry.extensions.get(COOKIE, b""))
-            raise MalformedError(
-                f"a HelloRetryRequest's cookie of {size} bytes, which no hello has room for"
-            ) from error
+            raise MalformedError(f"a HelloRetryRequest's cookie of {size} bytes, too long for a ClientHello") from error
 
-    def _can_read_on(self, suite: int) -> bool:
-        """Whether records of this TLS 1.3 suite can be decrypted; else the look ends."""
+    def _can_continue(self, suite: int) -> bool:
+        """Whether records of this TLS 1.3 suite can be decrypted; if not, the handshake ends."""
         if not can_decrypt(suite):
-            words = f"records of suite 0x{suite:04x} cannot be read here"
+            words = f"records of suite 0x{suite:04x} cannot be decrypted here"
             if {"suite_not_offered", "suite_of_another_version"} & set(self._answer.faults):
                 raise MalformedError(words)
             self._end("cannot_offer", words)
@@ -376,10 +375,10 @@ class Handshake:
             noted, self._answer.reason = self._answer.reason, None
             self._answer.note(reason if noted is None else f"{reason}; {noted}")
         if outcome in {"ok", "cannot_offer"} and self._version:
-            self._reply.append(self._farewell())
+            self._reply.append(self._closure_alerts())
 
-    def _farewell(self) -> bytes:
-        """RFC 8446, 6.1: the handshake is given up, which is no error. SSL 3.0 knows no `user_canceled`."""
+    def _closure_alerts(self) -> bytes:
+        """RFC 8446, 6.1: the client cancels the handshake, which is not an error. SSL 3.0 has no `user_canceled`."""
         last = bytes((alerts.WARNING, alerts.CLOSE_NOTIFY))
         canceled = bytes((alerts.WARNING, alerts.USER_CANCELED))
         if self._keys is not None:

@@ -1,8 +1,8 @@
 """The ClientHello: an offer as bytes (RFC 8446, section 4.1.2; RFC 5246, section 7.4.1.2; RFC 6101, section 5.6.1.2).
 
-Contract: everything sent follows from the offer, the server name, and what is drawn from entropy. An SSL 3.0 hello
-has no extensions; `supported_versions` and key shares go only with TLS 1.3, signature algorithms only with TLS 1.2
-and 1.3. No session ticket and no pre-shared key is ever offered, since a resumed session shows no certificate.
+Contract: the offer, the server name and the entropy determine every byte. An SSL 3.0 hello has no extensions;
+`supported_versions` and key shares are sent only with TLS 1.3, signature algorithms only with TLS 1.2 and 1.3. Session
+tickets and pre-shared keys are never offered, because a resumed session shows no certificate.
 """
 
 import ipaddress
@@ -28,7 +28,7 @@ PROTOCOLS: Final = {code: protocol for protocol, code in CODES.items()}
 
 CLIENT_HELLO: Final = 1
 
-# Extension types (IANA TLS ExtensionType Values), as far as they are sent or read here.
+# Extension types that are sent or read here (IANA TLS ExtensionType Values).
 SERVER_NAME: Final = 0  # RFC 6066, 3
 STATUS_REQUEST: Final = 5  # RFC 6066, 8
 SUPPORTED_GROUPS: Final = 10  # RFC 8446, 4.2.7; RFC 8422, 5.1.1
@@ -44,7 +44,7 @@ KEY_SHARE: Final = 51  # RFC 8446, 4.2.8
 RENEGOTIATION_INFO: Final = 0xFF01  # RFC 5746, 3.2
 
 EMPTY_RENEGOTIATION_INFO_SCSV: Final = 0x00FF
-"""RFC 5746, 3.3: the same as the extension, for hellos that a server without extensions may read."""
+"""RFC 5746, 3.3: stands for the extension in hellos to servers without extensions."""
 
 _PADDED_FROM, _PADDED_TO = 256, 512  # RFC 7685, 4: some servers hang on hellos of 256 to 511 bytes.
 
@@ -58,7 +58,7 @@ def client_hello(
     shares: Mapping[int, Share],
     cookie: bytes | None = None,
 ) -> bytes:
-    """The handshake message. `shares` go in their order; none of them asks for a HelloRetryRequest.
+    """The handshake message. `shares` are sent in their order; without any, a server has to send a HelloRetryRequest.
 
     Raises `OverflowError` where a number or a list does not fit into its field.
     """
@@ -86,7 +86,7 @@ def client_hello(
 
 
 def obstacle(offer: Offer) -> str | None:
-    """Why the offer cannot be made; null: it can."""
+    """Why the offer cannot be made; null: it can be made."""
     unknown = [version for version in offer.versions if version not in CODES]
     if unknown or not offer.versions:
         return f"no such version: {', '.join(unknown) or 'none given'}"
@@ -129,7 +129,7 @@ def _suites(offer: Offer) -> bytes:
 
 @lru_cache(maxsize=256)
 def _extensions(offer: Offer) -> bytes:
-    """What does not change from hello to hello."""
+    """The extensions that depend on the offer alone."""
     versions = [CODES[version] for version in offer.versions]
     is_old, is_new = min(versions) < CODES["TLS 1.3"], max(versions) >= CODES["TLS 1.3"]
     # Empty ones first: old servers (WebSphere) refuse a hello that ends in an empty extension.

@@ -1,6 +1,6 @@
-"""The handshake keys of TLS 1.3 (RFC 8446, sections 5.2 and 7), enough to read the server's flight and to say goodbye.
+"""The handshake keys of TLS 1.3 (RFC 8446, sections 5.2 and 7): to decrypt the server's flight and send closure alerts.
 
-Contract: `derive` gives both directions' protections and the server's Finished key. Application keys are never made.
+Contract: `derive` returns the keys of both directions and the server's Finished key. No application key is derived.
 """
 
 import hmac
@@ -36,17 +36,17 @@ _SUITES: Final[dict[int, tuple[Callable[[bytes], _Aead], int, hashes.HashAlgorit
 
 
 def can_decrypt(suite: int) -> bool:
-    """Whether the records of this TLS 1.3 suite can be read here."""
+    """Whether the records of this TLS 1.3 suite can be decrypted."""
     return suite in _SUITES
 
 
 def hash_name(suite: int) -> str:
-    """The name in `hashlib` of the suite's hash."""
+    """The suite's hash, as `hashlib` names it."""
     return _SUITES[suite][2].name
 
 
 class Protection:
-    """Records of one direction under one key (RFC 8446, 5.2 and 5.3)."""
+    """Protects the records of one direction with one key (RFC 8446, 5.2 and 5.3)."""
 
     __slots__ = ("_aead", "_iv", "_sequence", "_tag_size")
 
@@ -79,7 +79,7 @@ class Protection:
 
 @dataclass(slots=True)
 class HandshakeKeys:
-    """What follows from the shared secret and the two hellos."""
+    """The keys derived from the shared secret and the hellos."""
 
     server: Protection
     client: Protection
@@ -92,7 +92,7 @@ class HandshakeKeys:
 
 
 def derive(suite: int, shared: bytes, transcript_hash: bytes) -> HandshakeKeys:
-    """Keys for the suite, from the hash over everything up to the ServerHello (RFC 8446, 7.1)."""
+    """The keys of the suite, from the transcript hash up to the ServerHello (RFC 8446, 7.1)."""
     make, key_size, algorithm = _SUITES[suite]
     secret = HKDF.extract(algorithm, _DERIVED[algorithm.name], shared)
 
@@ -115,7 +115,7 @@ def _expand(secret: bytes, label: bytes, context: bytes, size: int, algorithm: h
 
 
 def _derived(algorithm: hashes.HashAlgorithm) -> bytes:
-    """Derive-Secret(Early Secret, "derived", "") where no pre-shared key is used: a constant of the hash."""
+    """Derive-Secret(Early Secret, "derived", "") without a pre-shared key: a constant for each hash."""
     zeros = bytes(algorithm.digest_size)
     nothing = hashes.Hash(algorithm).finalize()
     return _expand(HKDF.extract(algorithm, zeros, zeros), b"derived", nothing, algorithm.digest_size, algorithm)

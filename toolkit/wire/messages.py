@@ -1,6 +1,6 @@
-"""Handshake messages of the server, as structures (RFC 8446, section 4; RFC 5246, section 7.4).
+"""Parses the server's handshake messages (RFC 8446, section 4; RFC 5246, section 7.4).
 
-Contract: a parser reads the whole body or raises `MalformedError`; it judges form, never choice.
+Contract: a parser reads the whole body or raises `MalformedError`. It checks the encoding, not what the server chose.
 """
 
 import hashlib
@@ -44,10 +44,10 @@ NAMES: Final = {
     25: "CompressedCertificate",
     MESSAGE_HASH: "message_hash",
 }
-"""IANA TLS HandshakeType, as the RFCs write the messages' names."""
+"""IANA TLS HandshakeType, with the names as the RFCs write them."""
 
 MOST_CERTIFICATES: Final = 1_000
-"""Certificates kept of one chain. Real ones are too large for so many to fit into a flight of `handshake.LIMIT`."""
+"""Certificates kept of one chain. More real certificates do not fit into a flight of `handshake.LIMIT` bytes."""
 
 RETRY_RANDOM: Final = hashlib.sha256(b"HelloRetryRequest").digest()
 """RFC 8446, 4.1.3: the random of a ServerHello that is a HelloRetryRequest."""
@@ -71,7 +71,7 @@ class ServerHello:
 
 
 def parse_server_hello(body: bytes) -> ServerHello:
-    """Of the body of a ServerHello or HelloRetryRequest."""
+    """The body of a ServerHello or HelloRetryRequest."""
     cursor = Cursor(body, "the ServerHello")
     fixed = cursor.number(2), cursor.take(32), cursor.vector(1), cursor.number(2), cursor.number(1)
     extensions = cursor.vector(2) if cursor.at < cursor.end else b""

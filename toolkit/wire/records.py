@@ -1,8 +1,8 @@
 """Records: the outermost layer (RFC 8446, section 5.1; RFC 5246, section 6.2.1; RFC 6101, section 5.2).
 
-Contract: bytes are fed in whatever pieces; `next()` gives a record once it is whole. A record's declared length is
-checked before anything waits for it, so that memory is bounded by what was fed. Versions in records are not
-compared with anything: RFC 8446 has them ignored, and old servers fill them in loosely.
+Contract: bytes are fed in pieces of any size; `next()` returns a record once it is complete. The declared length of a
+record is checked before it is complete, so memory is bounded by the bytes fed. The version of a record is not checked:
+RFC 8446 requires that it is ignored, and old servers fill it in loosely.
 """
 
 from typing import Final
@@ -18,11 +18,11 @@ PLAINTEXT_LIMIT: Final = 1 << 14
 """RFC 8446, 5.1: the length of a TLSPlaintext must not exceed 2^14 bytes."""
 
 CIPHERTEXT_LIMIT: Final = PLAINTEXT_LIMIT + 256
-"""RFC 8446, 5.2: nor that of a TLSCiphertext 2^14 + 256."""
+"""RFC 8446, 5.2: the length of a TLSCiphertext must not exceed 2^14 + 256 bytes."""
 
 
 class NotTlsError(ValueError):
-    """The first bytes of the stream are no record. Never leaves this room."""
+    """The first bytes of the stream are not a record. Never leaves this package."""
 
 
 class Records:
@@ -36,14 +36,14 @@ class Records:
         self._is_first = True
 
     def feed(self, data: bytes) -> None:
-        """Take bytes; what was read already is let go."""
+        """Add bytes; bytes of records that were returned are dropped."""
         if self._at:
             del self._buffer[: self._at]
             self._at = 0
         self._buffer += data
 
     def next(self) -> tuple[int, bytes] | None:
-        """Content type and content of the next record; null until it is whole."""
+        """Content type and content of the next record; null until it is complete."""
         buffer, at = self._buffer, self._at
         available = len(buffer) - at
         if self._is_first and available:
@@ -58,7 +58,7 @@ class Records:
         length = buffer[at + 3] << 8 | buffer[at + 4]
         if length > (CIPHERTEXT_LIMIT if kind == APPLICATION_DATA else PLAINTEXT_LIMIT):
             raise MalformedError(f"a record of {length} bytes")
-        # RFC 5246, 6.2.1 and RFC 8446, 5.1: empty fragments are for application data only, and there is none yet.
+        # RFC 5246, 6.2.1 and RFC 8446, 5.1: only application data may be empty, and a handshake has none.
         if not length:
             raise MalformedError(f"an empty record of type {kind}")
         if available < 5 + length:
@@ -67,7 +67,7 @@ class Records:
         return kind, bytes(buffer[at + 5 : self._at])
 
     def is_midway(self) -> bool:
-        """Part of a record waits for the rest."""
+        """Whether the last record is incomplete."""
         return len(self._buffer) > self._at
 
     def _sniff(self) -> None:
@@ -80,7 +80,7 @@ class Records:
 
 
 def record(kind: int, version: int, content: bytes) -> bytes:
-    """The content as records, as many as it needs."""
+    """The content as one or more records."""
     head = bytes((kind, version >> 8, version & 0xFF))
     pieces = (content[at : at + PLAINTEXT_LIMIT] for at in range(0, len(content), PLAINTEXT_LIMIT))
     return b"".join(head + len(piece).to_bytes(2) + piece for piece in pieces)

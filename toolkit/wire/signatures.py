@@ -1,7 +1,7 @@
-"""Handshake signatures: does the leaf's key stand behind the flight?
+"""Verifies handshake signatures with the key of the leaf certificate.
 
-Contract: `verify` says true, false, or why it cannot say. Time is bounded: keys beyond the sizes that OpenSSL takes
-are not tried.
+Contract: `verify` returns true or false, or raises `UnverifiableError`. Time is bounded: keys larger than OpenSSL
+accepts are not tried.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from toolkit.wire.cursor import MalformedError
 from toolkit.wire.der import subject_public_key_info
 
-# RFC 5246, 7.4.1.4.1: the high byte is the hash, the low byte the kind of key.
+# RFC 5246, 7.4.1.4.1: the high byte is the hash, the low byte the type of the key.
 _HASHES: Final[dict[int, hashes.HashAlgorithm]] = {
     1: hashes.MD5(),
     2: hashes.SHA1(),
@@ -60,7 +60,7 @@ _PURE: Final[dict[int, type[_PureKey]]] = {
     0x0906: mldsa.MLDSA87PublicKey,
 }
 
-# RFC 8734: ecdsa_brainpoolP256r1tls13_sha256 and its kin.
+# RFC 8734: ecdsa_brainpoolP256r1tls13_sha256 and the like.
 _BRAINPOOL: Final = {0x081A: hashes.SHA256(), 0x081B: hashes.SHA384(), 0x081C: hashes.SHA512()}
 
 # RFC 8446, 4.2.3 and RFC 8734: the curve to which TLS 1.3 binds a scheme.
@@ -81,9 +81,9 @@ _NEEDED: Final[dict[str, tuple[type, ...]]] = {
     "ECDH": (ec.EllipticCurvePublicKey,),
 }
 _FIXED: Final = {"DH", "DH_EXPORT", "ECDH"}
-"""Exchanges with the certificate's own key; the second name in such a suite tells who signed the certificate."""
+"""Key exchanges with the key in the certificate; the second part of such a suite's name is the key of its issuer."""
 
-# PKCS #3 and RFC 3279, 2.3.3, as DER. Such a key signs nothing, and `cryptography` warns of each that it loads.
+# PKCS #3 and RFC 3279, 2.3.3, as DER. Such a key cannot sign, and `cryptography` warns when it loads one.
 _FINITE_FIELD_KEYS: Final = (bytes.fromhex("06092a864886f70d010301"), bytes.fromhex("06072a8648ce3e0201"))
 
 _PKCS1: Final = padding.PKCS1v15()
@@ -92,57 +92,57 @@ _PKCS1: Final = padding.PKCS1v15()
 _MODULUS_LIMIT, _SMALL_MODULUS, _EXPONENT_LIMIT = 16384, 3072, 64
 
 
-class CannotTellError(ValueError):
-    """The key or the scheme is not one that can be checked here. Never leaves this room."""
+class UnverifiableError(ValueError):
+    """The key or the scheme cannot be checked here. Never leaves this package."""
 
 
-# An RSA key of that size, or one of ML-DSA-87, takes less than half of this.
+# Bytes. The largest RSA key that is tried, and one of ML-DSA-87, take less than half of this.
 _KEY_LIMIT: Final = 8192
 
 
 def load_key(certificate: bytes) -> PublicKeyTypes:
-    """The certificate's public key; raises `CannotTellError`."""
+    """The certificate's public key; raises `UnverifiableError`."""
     try:
         encoded = subject_public_key_info(certificate)
     except MalformedError as error:
-        raise CannotTellError(f"the leaf's key cannot be read ({error})") from error
+        raise UnverifiableError(f"the leaf's key cannot be read ({error})") from error
     if len(encoded) > _KEY_LIMIT:
-        raise CannotTellError(f"the leaf's key of {len(encoded)} bytes is too large to be checked")
+        raise UnverifiableError(f"the leaf's key of {len(encoded)} bytes is too large to be checked")
     return _load_encoded_key(encoded)
 
 
 @lru_cache(maxsize=256)
 def _load_encoded_key(encoded: bytes) -> PublicKeyTypes:
-    """Remembered, because a server shows the same one again and again."""
+    """Cached, because a server shows the same key again and again."""
     try:
         if any(name in encoded[:32] for name in _FINITE_FIELD_KEYS):
-            raise ValueError("one for Diffie-Hellman, which signs nothing")
+            raise ValueError("a Diffie-Hellman key, which cannot sign")
         key = load_der_public_key(encoded)
     except (ValueError, TypeError, UnsupportedAlgorithm, InternalError) as error:
-        raise CannotTellError(f"the leaf's key cannot be read ({error})") from error
+        raise UnverifiableError(f"the leaf's key cannot be read ({error})") from error
     if isinstance(key, rsa.RSAPublicKey):
         is_long = key.key_size > _SMALL_MODULUS and key.public_numbers().e.bit_length() > _EXPONENT_LIMIT
         if key.key_size > _MODULUS_LIMIT or is_long:
-            raise CannotTellError(f"the leaf's RSA key of {key.key_size} bits is too large to be checked")
+            raise UnverifiableError(f"the leaf's RSA key of {key.key_size} bits is too large to be checked")
     return key
 
 
 def fits_suite(key: PublicKeyTypes, exchange: str, authentication: str) -> bool:
-    """Whether a suite of these (before TLS 1.3) can be used with the key; true where no kind is demanded."""
+    """Whether a suite before TLS 1.3 can be used with the key; true where the suite demands no type of key."""
     needed = _NEEDED.get(exchange if exchange in _FIXED else authentication)
     return needed is None or isinstance(key, needed)
 
 
 def fits_scheme(key: PublicKeyTypes, scheme: int) -> bool:
-    """Whether TLS 1.3 lets the scheme be used with the key's curve."""
+    """Whether TLS 1.3 allows the scheme with the curve of the key."""
     curve = _CURVES.get(scheme)
     return curve is None or not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name == curve
 
 
 def verify(key: PublicKeyTypes, scheme: int | None, signature: bytes, signed: bytes) -> bool:
-    """Whether the key signed these bytes; raises `CannotTellError` for a scheme that cannot be checked here.
+    """Whether the key signed these bytes; raises `UnverifiableError` for a scheme that cannot be checked here.
 
-    Without a scheme (before TLS 1.2) the key decides: RSA signs MD5 and SHA-1 side by side, without the
+    Without a scheme (before TLS 1.2) the key decides: RSA signs MD5 and SHA-1 concatenated, without the
     DigestInfo of PKCS #1 (RFC 4346, 4.7 and 7.4.3; RFC 6101, 5.6.3), DSA and EC sign SHA-1 (RFC 8422, 5.4).
     """
     try:
@@ -151,10 +151,10 @@ def verify(key: PublicKeyTypes, scheme: int | None, signature: bytes, signed: by
         return _verify_by_scheme(key, scheme, signature, signed)
     except InvalidSignature:
         return False
-    except CannotTellError:
+    except UnverifiableError:
         raise
     except (ValueError, UnsupportedAlgorithm, InternalError) as error:
-        raise CannotTellError(f"the handshake signature cannot be checked ({error})") from error
+        raise UnverifiableError(f"the handshake signature cannot be checked ({error})") from error
 
 
 def _verify_by_key(key: PublicKeyTypes, signature: bytes, signed: bytes) -> bool:
@@ -169,7 +169,7 @@ def _verify_by_scheme(key: PublicKeyTypes, scheme: int, signature: bytes, signed
         algorithm, pss = _PSS[scheme]
         if not isinstance(key, rsa.RSAPublicKey):
             return False
-        if (key.key_size + 6) // 8 < 2 * algorithm.digest_size + 2:  # RFC 8017, 9.1.2: no such signature has room
+        if (key.key_size + 6) // 8 < 2 * algorithm.digest_size + 2:  # RFC 8017, 9.1.2: the key is too short
             return False
         key.verify(signature, signed, pss, algorithm)
         return True
@@ -181,7 +181,7 @@ def _verify_by_scheme(key: PublicKeyTypes, scheme: int, signature: bytes, signed
     digest = _BRAINPOOL.get(scheme) or _HASHES.get(scheme >> 8)
     kind = _ECDSA if scheme in _BRAINPOOL else scheme & 0xFF
     if digest is None or kind not in {_RSA, _DSA, _ECDSA}:
-        raise CannotTellError(f"the signature scheme 0x{scheme:04x} is not known here")
+        raise UnverifiableError(f"the signature scheme 0x{scheme:04x} is unknown")
     if isinstance(key, rsa.RSAPublicKey) and kind == _RSA:
         key.verify(signature, signed, _PKCS1, digest)
     elif isinstance(key, dsa.DSAPublicKey) and kind == _DSA:

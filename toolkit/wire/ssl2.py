@@ -1,7 +1,7 @@
-"""SSL 2.0: whether a server still answers it (draft-hickman-netscape-ssl-00; RFC 6101, appendix E).
+"""SSL 2.0: the CLIENT-HELLO and the server's answer (draft-hickman-netscape-ssl-00; RFC 6101, appendix E).
 
-Contract: `client_hello` asks, `parse_answer` reads one answer. Nothing after it is spoken: there is no signature, and
-the client would choose the cipher.
+Contract: `client_hello` makes the hello, `parse_answer` reads one answer. The handshake goes no further: SSL 2.0 has no
+signature, and the client would choose the cipher.
 """
 
 from dataclasses import dataclass
@@ -30,12 +30,12 @@ def client_hello(suites: tuple[int, ...], challenge: bytes) -> bytes:
 
 
 def is_record(first: int) -> bool:
-    """Whether a stream that begins so can be SSL 2.0: clear text has no padding, so the header has two bytes."""
+    """Whether a stream with this first byte can be SSL 2.0: cleartext has no padding, so the header has two bytes."""
     return first >= 0x80
 
 
 def parse_answer(data: bytes | bytearray) -> OldServerHello | str | None:
-    """The SERVER-HELLO, or the words of an ERROR; null until it is whole."""
+    """The SERVER-HELLO, or the text of an ERROR; null until it is complete."""
     if len(data) < 2:
         return None
     size = (data[0] & 0x7F) << 8 | data[1]

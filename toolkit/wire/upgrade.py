@@ -1,6 +1,6 @@
-"""The dialogue in clear text before TLS: STARTTLS and its kin.
+"""The cleartext dialogue before TLS: STARTTLS and the like.
 
-Bytes are cut here into the units of the protocol, whatever pieces they come in; what is said is in `dialogues`.
+This module separates the bytes received into units (lines, messages); the commands and replies are in `dialogues`.
 """
 
 import re
@@ -8,7 +8,7 @@ from typing import Final
 
 from toolkit.errors import UsageError
 from toolkit.wire.answer import REASON_LIMIT
-from toolkit.wire.dialogues import DIALOGUES, Talk, ldap_message, shown
+from toolkit.wire.dialogues import DIALOGUES, DialogueState, ldap_message, shown
 
 LIMIT: Final = 1 << 16
 """Bytes accepted from a server, unless the caller says otherwise."""
@@ -17,23 +17,25 @@ _NAME = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}\Z")
 
 
 def check_client_name(name: str) -> None:
-    """Raises `UsageError` for what cannot stand behind EHLO."""
+    """Raises `UsageError` for a name that EHLO cannot give."""
     if not _NAME.match(name):
-        raise UsageError(f"{name!r} cannot introduce a client: write a host name or an address literal such as [::1].")
+        raise UsageError(f"{name!r} cannot be given by EHLO: write a host name or an address literal such as [::1].")
 
 
 class Upgrade:
-    """A clear-text dialogue that asks a server to begin TLS.
+    """A cleartext dialogue that asks a server to begin TLS.
 
-    Strategy: write what `start()` returns (nothing where the server speaks first), then for each piece read what
-    `receive()` returns, until `is_done`. `outcome` is then `ok` (send the hello now, nothing else may be read
-    before) or says why not: `deferred`, `rejected`, `no_starttls`, `injected`, `not_tls` (the server does not speak
-    the protocol), `too_large`, `closed`, `reset`. Where TLS will not begin, the last bytes to send take leave (QUIT).
+    Usage: write what `start()` returns (nothing where the server speaks first), then for each piece read, write what
+    `receive()` returns, until `is_done`. If `outcome` is `ok`, send the ClientHello now, before reading anything else.
+    Otherwise it says why there is no TLS: `deferred`, `rejected`, `no_starttls`, `injected`, `not_tls` (the server does
+    not speak the protocol), `too_large`, `closed`, `reset`; the last bytes to send are then QUIT or the like.
 
-    `scheme`: one of `targets.UPGRADES`. `host`: the name asked for (none of today's dialogues sends it).
-    `client_name`: how EHLO and LHLO introduce the client: a host name or an address literal (RFC 5321, 4.1.1.1).
-    `second_name`: tried in the same session where the first is refused; null: none.
-    `limit`: bytes accepted before the dialogue ends as `too_large`.
+    - `scheme`: one of `targets.UPGRADES`.
+    - `host`: the name of the host (no dialogue sends it yet).
+    - `client_name`: the name that EHLO and LHLO give: a host name or an address literal (RFC 5321, 4.1.1.1).
+    - `second_name`: given in the same session where the first name is refused; null: none.
+    - `limit`: bytes accepted before the outcome is `too_large`.
+
     Raises `UsageError` for another scheme and for a name that does not fit into a command.
 
     >>> upgrade = Upgrade("smtp", host="mx.example.org", client_name="client.example")
@@ -53,10 +55,10 @@ class Upgrade:
         names = (client_name,) if second_name is None else (client_name, second_name)
         for name in names:
             check_client_name(name)
-        dialogue, self._unit, self._leave = DIALOGUES[scheme]
+        dialogue, self._unit, self._quit = DIALOGUES[scheme]
         self.host = host
-        self._talk = Talk(names)
-        self._dialogue = dialogue(self._talk)
+        self._state = DialogueState(names)
+        self._dialogue = dialogue(self._state)
         self._buffer = bytearray()
         self._limit, self._accepted = limit, 0
         self._outcome: str | None = None
@@ -64,25 +66,25 @@ class Upgrade:
 
     @property
     def is_done(self) -> bool:
-        """The dialogue has ended, see `outcome`."""
+        """Whether the dialogue has ended, see `outcome`."""
         return self._outcome is not None
 
     @property
     def outcome(self) -> str | None:
-        """`ok`, or why there will be no TLS (`schema.OUTCOMES`); null until then."""
+        """`ok`, or why there is no TLS (`schema.OUTCOMES`); null until the dialogue has ended."""
         return self._outcome
 
     @property
     def reason(self) -> str | None:
-        """The server's words where they say why, bounded in length; with `ok`, what was odd. Null: nothing to add."""
+        """The reply that explains the outcome, at most 400 characters; with `ok`, a remark. Null: nothing to add."""
         return self._reason
 
     def start(self) -> bytes:
-        """What to send first; empty where the server greets."""
+        """The bytes to send first; empty where the server greets first."""
         return next(self._dialogue)
 
     def receive(self, data: bytes) -> bytes:
-        """Take bytes from the server; returned are the bytes to send now. After the end nothing is read."""
+        """Take bytes from the server and return the bytes to send now. After the end, bytes are ignored."""
         if self.is_done:
             return b""
         room = self._limit - self._accepted
@@ -107,16 +109,16 @@ class Upgrade:
         self.abandon("reset", f"the connection was reset after {self._accepted} bytes, before TLS")
 
     def abandon(self, outcome: str, reason: str) -> None:
-        """The driver gives up, mostly with `timeout`; does nothing once the dialogue has ended."""
+        """The caller gives up, mostly with `timeout`; does nothing once the dialogue has ended."""
         if self.is_done:
             return
-        if self._talk.refusal is not None:  # it was asked once more, and its first word stands
-            outcome, words = self._talk.refusal
+        if self._state.refusal is not None:  # the server was asked once more, and its first refusal stands
+            outcome, words = self._state.refusal
             reason = f"{words}; then {reason}"
         self._end(outcome, reason)
 
     def _next(self) -> bytes | None:
-        """The next unit, off the buffer; null until it is whole."""
+        """The next unit, removed from the buffer; null until it is complete."""
         size: int | None
         if self._unit == "line":
             size = self._buffer.find(b"\n") + 1 or None
@@ -137,11 +139,11 @@ class Upgrade:
         return unit.rstrip(b"\r\n") if self._unit == "line" else unit
 
     def _conclude(self, outcome: str, reason: str | None) -> bytes:
-        if outcome == "ok" and self._buffer:  # what an attacker added before TLS must not be read as if under it
-            outcome, reason = "injected", f"clear text after the go-ahead: {shown(bytes(self._buffer[:80]))}"
+        if outcome == "ok" and self._buffer:  # bytes injected before TLS must not be read as part of TLS
+            outcome, reason = "injected", f"cleartext after the go-ahead: {shown(bytes(self._buffer[:80]))}"
         self._end(outcome, reason)
-        return self._leave if outcome in {"deferred", "rejected", "no_starttls"} else b""
+        return self._quit if outcome in {"deferred", "rejected", "no_starttls"} else b""
 
     def _end(self, outcome: str, reason: str | None) -> None:
-        words = "; ".join(filter(None, (self._talk.remark, reason)))
+        words = "; ".join(filter(None, (self._state.remark, reason)))
         self._outcome, self._reason = outcome, words[:REASON_LIMIT] or None

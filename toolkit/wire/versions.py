@@ -1,4 +1,4 @@
-"""Which version a ServerHello chose, and what goes with a version."""
+"""The version that a ServerHello chose, and the suites that fit a version."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ TLS13: Final = CODES["TLS 1.3"]
 
 
 def chosen_version(hello: ServerHello) -> int:
-    """RFC 8446, 4.2.1: the extension decides, and only for TLS 1.3."""
+    """RFC 8446, 4.2.1: the extension selects TLS 1.3; without it the legacy field counts."""
     selected = hello.extensions.get(SUPPORTED_VERSIONS)
     if selected is not None and selected != TLS13.to_bytes(2):
         raise MalformedError(f"the ServerHello selects version {selected[:8].hex()} by extension")
@@ -20,10 +20,10 @@ def chosen_version(hello: ServerHello) -> int:
 
 
 def fits(oldest: str, version: int) -> bool:
-    """Whether a suite that began with `oldest` can work under the version.
+    """Whether a suite introduced with the version `oldest` can be used with the version.
 
     TLS 1.3 has its own suites (RFC 8446, B.4), and AEAD and the suites' own PRF came with TLS 1.2 (RFC 5246, 1.2).
-    Everything before works under every older version, whatever specifications allow.
+    Older suites work with every older version, even if a specification forbids it.
     """
     needed = CODES[oldest]
     if TLS13 in {needed, version}:
@@ -32,7 +32,7 @@ def fits(oldest: str, version: int) -> bool:
 
 
 def is_downgrade(mark: bytes, version: int, offered: tuple[str, ...]) -> bool:
-    """RFC 8446, 4.1.3: the end of the random says that the server knows TLS 1.3, or TLS 1.2."""
+    """RFC 8446, 4.1.3: the end of the random says that the server supports TLS 1.3, or TLS 1.2, and it was offered."""
     if mark == b"DOWNGRD\x01":
         return "TLS 1.3" in offered
     return mark == b"DOWNGRD\x00" and version < CODES["TLS 1.2"] and "TLS 1.2" in offered

@@ -180,7 +180,7 @@ def test_an_undated_successor_that_began_after_the_last_dated_look_replaces() ->
 
 
 def test_the_recorded_successor_of_2016_counts() -> None:
-    """Of june 2016 only the beginning of the new certificate is known; nobody can have seen it earlier."""
+    """Of June 2016 only the start of the new certificate is known; it cannot have been seen earlier."""
     frame = summarise_expiry(read(ROOT / "data/google-mail"), now=now("2016-06-20"))
     row = frame[frame["leaf_sha256"].str.startswith("70251b")].iloc[0]
     assert row["state"] == "replaced"

@@ -105,7 +105,7 @@ def test_a_lead_longer_than_the_lifetime_allowed_keeps_its_share() -> None:
 
 
 def with_lead(lead: float, *, lifetime: float = 398) -> Tables:
-    """A line that renewed twice with that lead, in steps that end before the cap of 2026."""
+    """A slot that renewed twice with that lead, in steps that end before the cap of 2026."""
     begins = [at("2025-11-01") - n * timedelta(days=lifetime - lead) for n in (2, 1, 0)]
     days = [begin.isoformat()[:19] for begin in begins]
     looks = [look(f"c{n}", day) for n, day in enumerate(days)]

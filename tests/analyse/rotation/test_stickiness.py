@@ -112,9 +112,9 @@ def test_independent_looks_are_suspected_in_less_than_five_of_a_hundred_services
     ("name", "gap", "samples", "changes"),
     [
         ("slow-rollout", 12, 3, {}),
-        ("steady", 6, 2, {"machines": 2}),
-        ("steady", 4, 3, {"machines": 5, "roll_out": 3 * DAY}),
-        ("steady", 8, 12, {"machines": 20, "roll_out": 7 * DAY, "shape": "bind"}),
+        ("steady", 6, 2, {"backends": 2}),
+        ("steady", 4, 3, {"backends": 5, "roll_out": 3 * DAY}),
+        ("steady", 8, 12, {"backends": 20, "roll_out": 7 * DAY, "shape": "bind"}),
         ("anycast", 12, 3, {}),
     ],
 )

@@ -1,4 +1,4 @@
-"""Chains broken in known ways, each with what must be said of it: the table that the trust tests go through."""
+"""Chains broken in known ways, each with the expected verdict and checks: the cases of the trust tests."""
 
 import datetime as dt
 import ipaddress
@@ -138,7 +138,7 @@ def right() -> Iterator[Case]:
     rekeyed = mint_ca("Root", key_name="Root, rekeyed")
     yield case("two roots of one name", "trusted", LEAF, MIDDLE, roots=(rekeyed, ROOT))
     crossed = mint_ca(ROOT.certificate.subject, OTHER_ROOT, key_name=ROOT.certificate.subject.rfc4514_string())
-    yield case("cross-signed root served beside", "trusted", LEAF, MIDDLE, crossed, unneeded_count=1)
+    yield case("cross-signed root served too", "trusted", LEAF, MIDDLE, crossed, unneeded_count=1)
     yield case(
         "only the cross-signer is known", "trusted", LEAF, MIDDLE, crossed, roots=(OTHER_ROOT,), unneeded_count=0
     )
@@ -150,7 +150,7 @@ def right() -> Iterator[Case]:
         ends=LONG_AGO[1],
     )
     yield case(
-        "an expired cross-certificate beside a good root", "trusted", LEAF, MIDDLE, expired, roots=(OTHER_ROOT, ROOT)
+        "an expired cross-certificate next to a good root", "trusted", LEAF, MIDDLE, expired, roots=(OTHER_ROOT, ROOT)
     )
     twin = mint_ca("Middle", ROOT, begins=LONG_AGO[0], ends=LONG_AGO[1])
     yield case(
@@ -222,7 +222,7 @@ def hosts() -> Iterator[Case]:
     yield leaf_case(
         "common name only, in 2014", "trusted", names=None, when=IN_2014, checks={"is_name_match": True}, **old
     )
-    yield leaf_case("common name beside other names", "untrusted", names=[x509.DNSName("other.example.test")])
+    yield leaf_case("common name next to other names", "untrusted", names=[x509.DNSName("other.example.test")])
     yield leaf_case("no subject, critical names", "trusted", subject=x509.Name([]))
 
 
@@ -236,8 +236,8 @@ def completeness() -> Iterator[Case]:
         is_path_found=False,
         missing_count=1,
     )
-    yield case("intermediate missing, nobody knows it", "unknown", LEAF, place="leaf", is_path_found=False)
-    yield case("a stranger beside", "trusted", LEAF, MIDDLE, STRANGER, unneeded_count=1, is_order_right=False)
+    yield case("intermediate missing, not known either", "unknown", LEAF, place="leaf", is_path_found=False)
+    yield case("an unrelated one served too", "trusted", LEAF, MIDDLE, STRANGER, unneeded_count=1, is_order_right=False)
     yield case("intermediate twice", "trusted", LEAF, MIDDLE, MIDDLE, unneeded_count=1, is_order_right=False)
     deep = mint_ca("Deep", MIDDLE)
     leaf = mint_leaf(deep)
@@ -447,7 +447,7 @@ def oddities() -> Iterator[Case]:
         is_key_usage_right=False,
     )
     garbage = Minted(b"\x30\x03\x02\x01\x01", None)
-    yield case("garbage beside a right chain", "trusted", LEAF, MIDDLE, garbage, unneeded_count=1, is_order_right=None)
+    yield case("garbage after a right chain", "trusted", LEAF, MIDDLE, garbage, unneeded_count=1, is_order_right=None)
     yield case("garbage for an intermediate", "unknown", LEAF, garbage, place="served certificate 2")
     negative = mint_leaf(MIDDLE, subject="Negative")
     serial = negative.certificate.serial_number.to_bytes(20, "big")

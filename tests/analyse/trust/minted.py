@@ -1,4 +1,4 @@
-"""Certificates minted for tests: a small authority on `cryptography`, and an editor of bytes for what it refuses."""
+"""Certificates minted for tests: a small CA based on `cryptography`, and edits of bytes for what it refuses to make."""
 
 import datetime as dt
 import functools

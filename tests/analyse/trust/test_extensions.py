@@ -1,4 +1,4 @@
-"""Each known extension, critical or not, in each certificate of a chain: the verdicts beside those of OpenSSL.
+"""Each known extension, critical or not, in each certificate of a chain: the verdicts compared with OpenSSL's.
 
 The list of extensions that may be critical is OpenSSL's (`X509_supported_extension` in crypto/x509/v3_purp.c).
 """
@@ -54,7 +54,7 @@ MAY_NOT_BE_CRITICAL = {
     "issuingDistributionPoint": ("2.5.29.28", "30038101ff"),
     "cRLNumber": ("2.5.29.20", "020101"),
     "delegated credentials": ("1.3.6.1.4.1.44363.44", "0500"),
-    "one that nobody knows": ("1.3.6.1.4.1.55555.1", "0500"),
+    "an unknown one": ("1.3.6.1.4.1.55555.1", "0500"),
 }
 
 ADDRESSES = ("1.3.6.1.5.5.7.1.7", "300e300c040200013006030400c00002")

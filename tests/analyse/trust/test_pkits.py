@@ -1,4 +1,4 @@
-"""NIST's Public Key Interoperability Test Suite, as far as it needs neither revocation nor policies: as NIST says.
+"""NIST's Public Key Interoperability Test Suite, without the cases about revocation and policies.
 
 The suite (csrc.nist.gov/projects/pki-testing) names each end certificate by whether its path is valid. Here are the
 paths whose verdict follows from signatures, validity, names, basicConstraints, keyUsage and name constraints.

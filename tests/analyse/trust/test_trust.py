@@ -1,4 +1,4 @@
-"""Verdicts on chains broken in known ways, held against OpenSSL and `cryptography`; each difference has its reason."""
+"""Verdicts on chains broken in known ways, compared with OpenSSL and `cryptography`; each difference has its reason."""
 
 import datetime as dt
 from pathlib import Path
@@ -26,7 +26,7 @@ CASES = {case.label: case for case in all_cases()}
 
 OPENSSL_SAYS_OTHERWISE = {
     "last second": "it takes notAfter itself for expired; RFC 5280, section 4.1.2.5, includes it",
-    "wildcard in part of a label": "it lets m* match mx unless told otherwise; RFC 9525, section 6.3, forbids that",
+    "wildcard in part of a label": "it lets m* match mx by default; RFC 9525, section 6.3, forbids that",
     "common name only, today": "it still takes the common name where there is no dNSName; RFC 9525 ended that",
     "a wildcard that covers an excluded host": "it compares *.example.test as text",
     "a loop before the way out": "it takes the first issuer that fits, and does not come back for the other",
@@ -35,7 +35,7 @@ OPENSSL_SAYS_OTHERWISE = {
     "MD5, in 2014": "security level 0 of `openssl verify` takes every hash",
     "SHA-1 intermediate, today": "security level 0 of `openssl verify` takes every hash",
 }
-"""Label → why `openssl verify` comes to another end."""
+"""Label → why `openssl verify` differs."""
 
 CRYPTOGRAPHY_SAYS_OTHERWISE = {
     "Ed25519": "it refuses Ed25519, which the CA/Browser Forum does not allow",
@@ -57,12 +57,12 @@ CRYPTOGRAPHY_SAYS_OTHERWISE = {
     "root of version 1": "it wants version 3",
     "negative serial number": "it refuses negative serial numbers; here that is a finding of its own",
 }
-"""Label → why `cryptography.x509.verification` comes to another end."""
+"""Label → why `cryptography.x509.verification` differs."""
 
 SAY_OTHERWISE = {"openssl": OPENSSL_SAYS_OTHERWISE, "cryptography": CRYPTOGRAPHY_SAYS_OTHERWISE}
 
 CANNOT_BE_ASKED = {
-    ("cryptography", "garbage beside a right chain"): "served certificate 3: it cannot be read",
+    ("cryptography", "garbage after a right chain"): "served certificate 3: it cannot be read",
     ("cryptography", "garbage for an intermediate"): "served certificate 2: it cannot be read",
     ("openssl", "garbage for an intermediate"): "Could not read any untrusted certificates from chain",
 }
@@ -95,7 +95,7 @@ def test_the_verdict_the_broken_certificate_and_the_checks_are_right(label: str)
 
 
 def compared(case: Case) -> "pd.Series[object]":
-    """The verdicts of the two others beside ours; the command line and the call are the toolkit's own."""
+    """The verdicts of the two others; the command line and the call are the toolkit's own."""
     need("openssl")
     frame = compare_verifiers(served(case.chain, host=case.host, held=case.held), roots=case.roots, as_of=case.when)
     return frame.iloc[0]
@@ -162,7 +162,7 @@ def test_more_paths_than_are_tried_are_unknown_not_untrusted() -> None:
     assert few["verdict"] == "untrusted"
 
 
-def test_a_forged_branch_beside_an_unknown_root_is_unknown() -> None:
+def test_a_forged_branch_next_to_an_unknown_root_is_unknown() -> None:
     middle = mint_ca("Middle", mint_ca("Unknown Root"))
     claimed = x509.AuthorityKeyIdentifier.from_issuer_public_key(ROOT.key.public_key())
     forged = mint_ca("Middle", mint_ca("Root", key_name="Forger"), issuer_id=claimed)
@@ -231,7 +231,7 @@ def test_an_intermediate_that_was_not_seen_served_makes_nothing_untrusted() -> N
     for changes in ({"host": "other.example.test"}, {"when": ENDS + dt.timedelta(seconds=1)}):
         given = served([LEAF.der], is_recorded=False, held=[ended.der], **changes)
         row = verdicts(given, intermediates="held").iloc[0]
-        assert row["verdict"] == "untrusted", "the leaf is wrong whatever was served beside it"
+        assert row["verdict"] == "untrusted", "the leaf is wrong with any intermediates"
 
 
 def test_the_leaves_of_2015_under_a_renewed_intermediate_are_unknown() -> None:

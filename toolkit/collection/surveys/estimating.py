@@ -6,11 +6,10 @@ from typing import Final
 import pandas as pd
 
 from toolkit import schema
-from toolkit.collection.planning import Targets
 from toolkit.collection.surveys.address import PARTS, Part, check_positive, chosen_parts
 from toolkit.collection.surveys.offers import asked_groups, asked_schemes, asked_suites
 from toolkit.columns import Column, dtypes, returns
-from toolkit.targets import expand_targets
+from toolkit.targets import Targets, expand_targets
 
 SURVEY_ESTIMATES: Final = (
     Column("service", "text", "the service; of `mx:` the SMTP service of the domain itself, since no name is resolved"),

@@ -9,7 +9,7 @@ from typing import Final
 from toolkit import schema
 from toolkit.collection.limits import POLITE, Limits
 from toolkit.collection.names import Resolver
-from toolkit.collection.planning import RoundPlan, Targets, make_plan
+from toolkit.collection.planning import RoundPlan, make_plan
 from toolkit.collection.progress import Bar
 from toolkit.collection.recorder import RoundRecorder, new_round_name, now
 from toolkit.collection.runner import Runner, TargetsKnown
@@ -20,6 +20,7 @@ from toolkit.collection.surveys.runner import Pace, SurveyRunner
 from toolkit.errors import UsageError
 from toolkit.reference import Offer
 from toolkit.tables import Tables
+from toolkit.targets import Targets
 
 _OFFER: Final = Offer("survey", None, date(2026, 11, 24), (), (), (), (), (), (), "each hello of a survey differs")
 """Stands for the offers of a survey in the plan; rows of looks that could not be made have its name."""

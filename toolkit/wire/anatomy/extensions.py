@@ -1,107 +1,107 @@
-"""Extensions of handshake messages taken apart (RFC 8446, section 4.2), by the message in which they stand.
+"""The fields of extensions (RFC 8446, section 4.2), by the message that contains them.
 
-Contract: as in `anatomy`; an extension that is not known here is one field named `data`.
+Contract: as in `messages`; an unknown extension is one field named `data`.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from toolkit.wire.anatomy import names
-from toolkit.wire.anatomy.fields import Pen
+from toolkit.wire.anatomy.fields import FieldReader
 
-Readers = Mapping[int, Callable[[Pen], None]]
+Readers = Mapping[int, Callable[[FieldReader], None]]
 
 
-def extensions(pen: Pen, readers: Readers) -> None:
-    """The list, to the end of what the pen is bounded to."""
-    with pen.within("extensions", 2):
-        while not pen.is_at_end():
-            code = int.from_bytes(pen.data[pen.at : pen.at + 2])
+def extensions(reader: FieldReader, readers: Readers) -> None:
+    """The list of extensions."""
+    with reader.within("extensions", 2):
+        while not reader.is_at_end():
+            code = int.from_bytes(reader.data[reader.at : reader.at + 2])
             name, section = names.extension(code)
-            with pen.inside(name, section):
-                pen.number("extension_type", 2, name)
-                with pen.bounded(pen.length("extension_data", 2)):
-                    readers.get(code, _data)(pen)
+            with reader.inside(name, section):
+                reader.number("extension_type", 2, name)
+                with reader.bounded(reader.length("extension_data", 2)):
+                    readers.get(code, _data)(reader)
 
 
-def _data(pen: Pen) -> None:
-    pen.rest("data")
+def _data(reader: FieldReader) -> None:
+    reader.rest("data")
 
 
-def numbered(pen: Pen, entry: Callable[[str], object]) -> None:
-    """Entries up to the bound, each told its place."""
+def numbered(reader: FieldReader, entry: Callable[[str], object]) -> None:
+    """Entries up to the limit; `entry` gets the index of each as its name."""
     place = 0
-    while not pen.is_at_end():
+    while not reader.is_at_end():
         entry(str(place))
         place += 1
 
 
-def _list(name: str, size: int, width: int, meaning: Callable[[int], str]) -> Callable[[Pen], None]:
+def _list(name: str, size: int, width: int, meaning: Callable[[int], str]) -> Callable[[FieldReader], None]:
     """A vector of numbers."""
 
-    def read(pen: Pen) -> None:
-        with pen.within(name, size):
-            numbered(pen, lambda place: pen.number(place, width, meaning))
+    def read(reader: FieldReader) -> None:
+        with reader.within(name, size):
+            numbered(reader, lambda place: reader.number(place, width, meaning))
 
     return read
 
 
-def _names_of_server(pen: Pen) -> None:
-    if pen.is_at_end():  # the server's acknowledgement
+def _names_of_server(reader: FieldReader) -> None:
+    if reader.is_at_end():  # the server's acknowledgement
         return
-    with pen.within("server_name_list", 2):
-        while not pen.is_at_end():
-            pen.number("name_type", 1, lambda code: "host_name" if code == 0 else "unknown type")
-            pen.vector("host_name", 2, as_text)
+    with reader.within("server_name_list", 2):
+        while not reader.is_at_end():
+            reader.number("name_type", 1, lambda code: "host_name" if code == 0 else "unknown type")
+            reader.vector("host_name", 2, as_text)
 
 
 def as_text(value: bytes) -> str:
-    """What a client or a server meant as text."""
+    """The bytes as text; bytes that are not UTF-8 are escaped."""
     return value.decode("utf-8", "backslashreplace")
 
 
-def _status_request(pen: Pen) -> None:
-    if pen.is_at_end():
+def _status_request(reader: FieldReader) -> None:
+    if reader.is_at_end():
         return
-    pen.number("status_type", 1, lambda code: "ocsp" if code == 1 else "unknown type")
-    pen.vector("responder_id_list", 2)
-    pen.vector("request_extensions", 2)
+    reader.number("status_type", 1, lambda code: "ocsp" if code == 1 else "unknown type")
+    reader.vector("responder_id_list", 2)
+    reader.vector("request_extensions", 2)
 
 
-def _protocols(pen: Pen) -> None:
-    with pen.within("protocol_name_list", 2):
-        numbered(pen, lambda place: pen.vector(place, 1, as_text))
+def _protocols(reader: FieldReader) -> None:
+    with reader.within("protocol_name_list", 2):
+        numbered(reader, lambda place: reader.vector(place, 1, as_text))
 
 
-def _client_shares(pen: Pen) -> None:
-    with pen.within("client_shares", 2):
-        numbered(pen, lambda place: _share(pen, place))
+def _client_shares(reader: FieldReader) -> None:
+    with reader.within("client_shares", 2):
+        numbered(reader, lambda place: _share(reader, place))
 
 
-def _share(pen: Pen, place: str) -> None:
-    with pen.inside(place):
-        _server_share(pen)
+def _share(reader: FieldReader, place: str) -> None:
+    with reader.inside(place):
+        _server_share(reader)
 
 
-def _server_share(pen: Pen) -> None:
-    pen.number("group", 2, names.group)
-    pen.vector("key_exchange", 2)
+def _server_share(reader: FieldReader) -> None:
+    reader.number("group", 2, names.group)
+    reader.vector("key_exchange", 2)
 
 
-def _selected_group(pen: Pen) -> None:
-    pen.number("selected_group", 2, names.group)
+def _selected_group(reader: FieldReader) -> None:
+    reader.number("selected_group", 2, names.group)
 
 
-def _selected_version(pen: Pen) -> None:
-    pen.number("selected_version", 2, names.version)
+def _selected_version(reader: FieldReader) -> None:
+    reader.number("selected_version", 2, names.version)
 
 
-def _cookie(pen: Pen) -> None:
-    pen.vector("cookie", 2)
+def _cookie(reader: FieldReader) -> None:
+    reader.vector("cookie", 2)
 
 
-def _renegotiation(pen: Pen) -> None:
-    pen.vector("renegotiated_connection", 1)
+def _renegotiation(reader: FieldReader) -> None:
+    reader.vector("renegotiated_connection", 1)
 
 
 def _point_format(code: int) -> str:
@@ -113,10 +113,10 @@ def _psk_mode(code: int) -> str:
     return {0: "psk_ke", 1: "psk_dhe_ke"}.get(code, "unknown mode")
 
 
-def certificate_status(pen: Pen) -> None:
+def certificate_status(reader: FieldReader) -> None:
     """RFC 6066, 8: a message of its own before TLS 1.3, an extension of each certificate since."""
-    pen.number("status_type", 1, lambda code: {1: "ocsp", 2: "ocsp_multi"}.get(code, "unknown type"))
-    pen.vector("response", 3, lambda der: f"an OCSP response: {len(der)} bytes of DER")
+    reader.number("status_type", 1, lambda code: {1: "ocsp", 2: "ocsp_multi"}.get(code, "unknown type"))
+    reader.vector("response", 3, lambda der: f"an OCSP response: {len(der)} bytes of DER")
 
 
 _schemes = _list("supported_signature_algorithms", 2, 2, names.scheme)

@@ -1,8 +1,8 @@
-"""Handshake messages taken apart (RFC 8446, section 4; RFC 5246, section 7.4; RFC 6101, section 5.6).
+"""The fields of handshake messages (RFC 8446, section 4; RFC 5246, section 7.4; RFC 6101, section 5.6).
 
-Contract: each reader is given a pen bounded to one message's body and reads all of it, or raises `MalformedError`.
-Where a form depends on what was said before, the suite that a ServerHello chose tells it (ServerKeyExchange,
-CertificateRequest), and where there is none, or for a Certificate, the lengths do.
+Contract: each function gets a reader limited to the body of one message and reads all of it, or raises
+`MalformedError`. Where the format depends on earlier messages, the suite of the ServerHello decides (ServerKeyExchange,
+CertificateRequest); without one, and for a Certificate, the lengths decide.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from toolkit.wire.anatomy.extensions import (
     extensions,
     numbered,
 )
-from toolkit.wire.anatomy.fields import Pen
+from toolkit.wire.anatomy.fields import FieldReader
 from toolkit.wire.cursor import MalformedError
 
 _SECTIONS: Final = {
@@ -43,47 +43,47 @@ _SECTIONS: Final = {
 }
 
 
-def read_message(pen: Pen) -> None:
+def read_message(reader: FieldReader) -> None:
     """One handshake message, header included."""
-    kind = pen.data[pen.at] if not pen.is_at_end() else 0
+    kind = reader.data[reader.at] if not reader.is_at_end() else 0
     name = messages.name(kind)
-    with pen.inside(name, _SECTIONS.get(kind, "RFC 8446, 4")):
-        pen.number("msg_type", 1, name)
-        with pen.bounded(pen.length(name="body", size=3)):
-            _READERS.get(kind, _opaque)(pen)
+    with reader.inside(name, _SECTIONS.get(kind, "RFC 8446, 4")):
+        reader.number("msg_type", 1, name)
+        with reader.bounded(reader.length(name="body", size=3)):
+            _READERS.get(kind, _opaque)(reader)
 
 
-def _opaque(pen: Pen) -> None:
-    pen.rest("body")
+def _opaque(reader: FieldReader) -> None:
+    reader.rest("body")
 
 
-def _client_hello(pen: Pen) -> None:
-    pen.number("client_version", 2, _legacy)
-    pen.take("random", 32)
-    pen.vector("session_id", 1)
-    with pen.within("cipher_suites", 2):
-        numbered(pen, lambda name: pen.number(name, 2, names.suite))
-    with pen.within("compression_methods", 1):
-        numbered(pen, lambda name: pen.number(name, 1, _compression))
-    if not pen.is_at_end():
-        extensions(pen, OF_CLIENT)
+def _client_hello(reader: FieldReader) -> None:
+    reader.number("client_version", 2, _legacy)
+    reader.take("random", 32)
+    reader.vector("session_id", 1)
+    with reader.within("cipher_suites", 2):
+        numbered(reader, lambda name: reader.number(name, 2, names.suite))
+    with reader.within("compression_methods", 1):
+        numbered(reader, lambda name: reader.number(name, 1, _compression))
+    if not reader.is_at_end():
+        extensions(reader, OF_CLIENT)
 
 
-def _server_hello(pen: Pen) -> None:
-    pen.number("server_version", 2, _legacy)
-    retry = pen.take("random", 32, _server_random) == messages.RETRY_RANDOM
-    pen.vector("session_id", 1)
-    pen.suite = pen.number("cipher_suite", 2, names.suite)
-    pen.number("compression_method", 1, _compression)
-    if not pen.is_at_end():
-        extensions(pen, OF_RETRY if retry else OF_SERVER)
+def _server_hello(reader: FieldReader) -> None:
+    reader.number("server_version", 2, _legacy)
+    retry = reader.take("random", 32, _server_random) == messages.RETRY_RANDOM
+    reader.vector("session_id", 1)
+    reader.suite = reader.number("cipher_suite", 2, names.suite)
+    reader.number("compression_method", 1, _compression)
+    if not reader.is_at_end():
+        extensions(reader, OF_RETRY if retry else OF_SERVER)
 
 
 def _server_random(random: bytes) -> str:
     if random == messages.RETRY_RANDOM:
         return "the random of a HelloRetryRequest"
     marks = {b"DOWNGRD\x01": "TLS 1.3", b"DOWNGRD\x00": "TLS 1.2"}
-    return f"ends in a mark: the server knows {marks[random[24:]]}" if random[24:] in marks else ""
+    return f"ends in a downgrade mark: the server supports {marks[random[24:]]}" if random[24:] in marks else ""
 
 
 def _legacy(code: int) -> str:
@@ -94,42 +94,43 @@ def _compression(code: int) -> str:
     return {0: "null", 1: "DEFLATE (RFC 3749)", 64: "LZS (RFC 3943)"}.get(code, "unknown compression")
 
 
-def _certificate(pen: Pen) -> None:
+def _certificate(reader: FieldReader) -> None:
     """TLS 1.3 has a context before the list and extensions after each certificate."""
-    is_old = pen.end - pen.at >= 3 and int.from_bytes(pen.data[pen.at : pen.at + 3]) == pen.end - pen.at - 3
+    left = reader.data[reader.at : reader.end]
+    is_old = len(left) >= 3 and int.from_bytes(left[:3]) == len(left) - 3
     if not is_old:
-        pen.vector("certificate_request_context", 1)
-    with pen.within("certificate_list", 3):
-        numbered(pen, lambda place: _entry(pen, place, is_old=is_old))
+        reader.vector("certificate_request_context", 1)
+    with reader.within("certificate_list", 3):
+        numbered(reader, lambda place: _entry(reader, place, is_old=is_old))
 
 
-def _entry(pen: Pen, place: str, *, is_old: bool) -> None:
+def _entry(reader: FieldReader, place: str, *, is_old: bool) -> None:
     what = "the leaf" if place == "0" else "an issuer, as served"
-    with pen.inside(place):
-        pen.vector("certificate", 3, lambda der: f"{what}: {len(der)} bytes of DER")
+    with reader.inside(place):
+        reader.vector("certificate", 3, lambda der: f"{what}: {len(der)} bytes of DER")
         if not is_old:
-            extensions(pen, OF_CERTIFICATE)
+            extensions(reader, OF_CERTIFICATE)
 
 
-def _server_key_exchange(pen: Pen) -> None:
-    body = pen.data[pen.at : pen.end]
-    suite = _chosen(pen)
+def _server_key_exchange(reader: FieldReader) -> None:
+    body = reader.data[reader.at : reader.end]
+    suite = _chosen(reader)
     forms = (_curve, _finite_field, _temporary_rsa) if suite is None else _FORMS.get(suite.key_exchange, ())
     for form in forms:
         if _reads_whole(form, body):
-            form(pen)
+            form(reader)
             return
-    pen.rest("body", "of a form that is not known here")
+    reader.rest("body", "of an unknown format")
 
 
-def _chosen(pen: Pen) -> Suite | None:
+def _chosen(reader: FieldReader) -> Suite | None:
     """The suite of the ServerHello before; null: none was read, or it is not known."""
-    return None if pen.suite is None else suites().get(pen.suite)
+    return None if reader.suite is None else suites().get(reader.suite)
 
 
-def _reads_whole(form: Callable[[Pen], None], body: bytes) -> bool:
+def _reads_whole(form: Callable[[FieldReader], None], body: bytes) -> bool:
     """Whether the form fits to the last byte."""
-    trial = Pen(body)
+    trial = FieldReader(body)
     try:
         form(trial)
     except MalformedError:
@@ -137,55 +138,55 @@ def _reads_whole(form: Callable[[Pen], None], body: bytes) -> bool:
     return trial.is_at_end() and not any(field.name.endswith("unread") for field in trial.fields)
 
 
-def _curve(pen: Pen) -> None:
-    with pen.inside("params", "RFC 8422, 5.4"):
-        if pen.number("curve_type", 1, "named_curve") != 3:
+def _curve(reader: FieldReader) -> None:
+    with reader.inside("params", "RFC 8422, 5.4"):
+        if reader.number("curve_type", 1, "named_curve") != 3:
             raise MalformedError("not a named curve")
-        pen.number("namedcurve", 2, names.group)
-        pen.vector("public", 1)
-    _signature(pen)
+        reader.number("namedcurve", 2, names.group)
+        reader.vector("public", 1)
+    _signature(reader)
 
 
-def _finite_field(pen: Pen) -> None:
-    with pen.inside("params", "RFC 5246, 7.4.3"):
-        pen.vector("dh_p", 2, lambda prime: f"a prime of {int.from_bytes(prime).bit_length()} bits")
-        pen.vector("dh_g", 2, lambda generator: f"generator {int.from_bytes(generator)}" if len(generator) < 9 else "")
-        pen.vector("dh_Ys", 2)
-    _signature(pen)
+def _finite_field(reader: FieldReader) -> None:
+    with reader.inside("params", "RFC 5246, 7.4.3"):
+        reader.vector("dh_p", 2, lambda prime: f"a prime of {int.from_bytes(prime).bit_length()} bits")
+        reader.vector("dh_g", 2, lambda value: f"generator {int.from_bytes(value)}" if len(value) < 9 else "")
+        reader.vector("dh_Ys", 2)
+    _signature(reader)
 
 
-def _temporary_rsa(pen: Pen) -> None:
-    with pen.inside("params", "RFC 2246, 7.4.3"):
-        pen.vector("rsa_modulus", 2, lambda modulus: f"{int.from_bytes(modulus).bit_length()} bits")
-        pen.vector("rsa_exponent", 2)
-    _signature(pen)
+def _temporary_rsa(reader: FieldReader) -> None:
+    with reader.inside("params", "RFC 2246, 7.4.3"):
+        reader.vector("rsa_modulus", 2, lambda modulus: f"{int.from_bytes(modulus).bit_length()} bits")
+        reader.vector("rsa_exponent", 2)
+    _signature(reader)
 
 
-def _hint(pen: Pen) -> None:
-    with pen.inside("params", "RFC 4279, 2"):
-        pen.vector("psk_identity_hint", 2, as_text)
+def _hint(reader: FieldReader) -> None:
+    with reader.inside("params", "RFC 4279, 2"):
+        reader.vector("psk_identity_hint", 2, as_text)
 
 
-def _hint_and_finite_field(pen: Pen) -> None:
-    _hint(pen)
-    _finite_field(pen)
+def _hint_and_finite_field(reader: FieldReader) -> None:
+    _hint(reader)
+    _finite_field(reader)
 
 
-def _hint_and_curve(pen: Pen) -> None:
-    _hint(pen)
-    _curve(pen)
+def _hint_and_curve(reader: FieldReader) -> None:
+    _hint(reader)
+    _curve(reader)
 
 
-def _remote_password(pen: Pen) -> None:
-    with pen.inside("params", "RFC 5054, 2.5.3"):
-        pen.vector("srp_N", 2, lambda prime: f"a prime of {int.from_bytes(prime).bit_length()} bits")
-        pen.vector("srp_g", 2)
-        pen.vector("srp_s", 1, "the salt")
-        pen.vector("srp_B", 2)
-    _signature(pen)
+def _remote_password(reader: FieldReader) -> None:
+    with reader.inside("params", "RFC 5054, 2.5.3"):
+        reader.vector("srp_N", 2, lambda prime: f"a prime of {int.from_bytes(prime).bit_length()} bits")
+        reader.vector("srp_g", 2)
+        reader.vector("srp_s", 1, "the salt")
+        reader.vector("srp_B", 2)
+    _signature(reader)
 
 
-_FORMS: Final[dict[str, tuple[Callable[[Pen], None], ...]]] = {
+_FORMS: Final[dict[str, tuple[Callable[[FieldReader], None], ...]]] = {
     "ECDHE": (_curve,),
     "DHE": (_finite_field,),
     "DHE_EXPORT": (_finite_field,),
@@ -201,74 +202,74 @@ _FORMS: Final[dict[str, tuple[Callable[[Pen], None], ...]]] = {
 """By the key exchange of the suite chosen; others have no ServerKeyExchange, or one of a form not known here."""
 
 
-def _signature(pen: Pen) -> None:
+def _signature(reader: FieldReader) -> None:
     """None where the key exchange is anonymous."""
-    if not pen.is_at_end():
-        is_old = _lacks_scheme(pen)
-        with pen.inside("signed_params", f"RFC {2246 if is_old else 5246}, 4.7 and 7.4.3"):
-            _signed(pen, is_old=is_old)
+    if not reader.is_at_end():
+        is_old = _lacks_scheme(reader)
+        with reader.inside("signed_params", f"RFC {2246 if is_old else 5246}, 4.7 and 7.4.3"):
+            _signed(reader, is_old=is_old)
 
 
-def _lacks_scheme(pen: Pen) -> bool:
+def _lacks_scheme(reader: FieldReader) -> bool:
     """Before TLS 1.2 a signature stands without its scheme."""
-    left = pen.data[pen.at : pen.end]
+    left = reader.data[reader.at : reader.end]
     return len(left) < 4 or int.from_bytes(left[2:4]) != len(left) - 4
 
 
-def _signed(pen: Pen, *, is_old: bool) -> None:
+def _signed(reader: FieldReader, *, is_old: bool) -> None:
     if not is_old:
-        pen.number("algorithm", 2, names.scheme)
-    pen.vector("signature", 2)
+        reader.number("algorithm", 2, names.scheme)
+    reader.vector("signature", 2)
 
 
-def _certificate_request(pen: Pen) -> None:
-    suite = _chosen(pen)
+def _certificate_request(reader: FieldReader) -> None:
+    suite = _chosen(reader)
     if suite is None:
-        is_new = _reads_whole(_certificate_request_13, pen.data[pen.at : pen.end])
+        is_new = _reads_whole(_certificate_request_13, reader.data[reader.at : reader.end])
     else:
         is_new = "TLS 1.3" in suite.versions
     if is_new:
-        _certificate_request_13(pen)
+        _certificate_request_13(reader)
         return
-    with pen.within("certificate_types", 1):
+    with reader.within("certificate_types", 1):
         kinds = {1: "rsa_sign", 2: "dss_sign", 3: "rsa_fixed_dh", 4: "dss_fixed_dh", 64: "ecdsa_sign"}
-        numbered(pen, lambda name: pen.number(name, 1, lambda code: kinds.get(code, "unknown type")))
-    size = pen.end - pen.at
-    if size >= 2 and int.from_bytes(pen.data[pen.at : pen.at + 2]) != size - 2:
-        with pen.within("supported_signature_algorithms", 2):
-            numbered(pen, lambda name: pen.number(name, 2, names.scheme))
-    with pen.within("certificate_authorities", 2):
-        numbered(pen, lambda name: pen.vector(name, 2, "a distinguished name, DER"))
+        numbered(reader, lambda name: reader.number(name, 1, lambda code: kinds.get(code, "unknown type")))
+    size = reader.end - reader.at
+    if size >= 2 and int.from_bytes(reader.data[reader.at : reader.at + 2]) != size - 2:
+        with reader.within("supported_signature_algorithms", 2):
+            numbered(reader, lambda name: reader.number(name, 2, names.scheme))
+    with reader.within("certificate_authorities", 2):
+        numbered(reader, lambda name: reader.vector(name, 2, "a distinguished name, DER"))
 
 
-def _certificate_request_13(pen: Pen) -> None:
-    pen.vector("certificate_request_context", 1)
-    if pen.end - pen.at == 2:  # else a request of TLS 1.0 that names no authority would fit
+def _certificate_request_13(reader: FieldReader) -> None:
+    reader.vector("certificate_request_context", 1)
+    if reader.end - reader.at == 2:  # else a request of TLS 1.0 that names no authority would fit
         raise MalformedError("the extension signature_algorithms is due")
-    extensions(pen, OF_CLIENT)
+    extensions(reader, OF_CLIENT)
 
 
-def _certificate_verify(pen: Pen) -> None:
-    _signed(pen, is_old=_lacks_scheme(pen))
+def _certificate_verify(reader: FieldReader) -> None:
+    _signed(reader, is_old=_lacks_scheme(reader))
 
 
-def _new_session_ticket(pen: Pen) -> None:
-    pen.number("ticket_lifetime", 4, lambda seconds: f"{seconds} s")
-    size = pen.end - pen.at
-    if size >= 2 and int.from_bytes(pen.data[pen.at : pen.at + 2]) == size - 2:
-        pen.vector("ticket", 2)
+def _new_session_ticket(reader: FieldReader) -> None:
+    reader.number("ticket_lifetime", 4, lambda seconds: f"{seconds} s")
+    size = reader.end - reader.at
+    if size >= 2 and int.from_bytes(reader.data[reader.at : reader.at + 2]) == size - 2:
+        reader.vector("ticket", 2)
         return
-    pen.number("ticket_age_add", 4)
-    pen.vector("ticket_nonce", 1)
-    pen.vector("ticket", 2)
-    extensions(pen, {})
+    reader.number("ticket_age_add", 4)
+    reader.vector("ticket_nonce", 1)
+    reader.vector("ticket", 2)
+    extensions(reader, {})
 
 
-def _encrypted_extensions(pen: Pen) -> None:
-    extensions(pen, OF_SERVER)
+def _encrypted_extensions(reader: FieldReader) -> None:
+    extensions(reader, OF_SERVER)
 
 
-_READERS: Final[dict[int, Callable[[Pen], None]]] = {
+_READERS: Final[dict[int, Callable[[FieldReader], None]]] = {
     1: _client_hello,
     messages.SERVER_HELLO: _server_hello,
     4: _new_session_ticket,

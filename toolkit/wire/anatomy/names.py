@@ -1,4 +1,4 @@
-"""Code points as words, for whoever takes a message apart."""
+"""Names of code points, as the fields of a message show them."""
 
 from typing import Final
 
@@ -86,5 +86,5 @@ def extension(code: int) -> tuple[str, str]:
 
 
 def _grease(code: int) -> str:
-    """RFC 8701, 3.1: values without a meaning, so that servers keep ignoring what they do not know."""
+    """RFC 8701, 3.1: values without a meaning, which test that servers ignore unknown values."""
     return "GREASE (RFC 8701)" if code & 0x0F0F == 0x0A0A and code >> 8 == code & 0xFF else ""

@@ -1,0 +1,75 @@
+"""The wrong thing, passed to a public function: a `UsageError` that names the fix, and suggests what was meant."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import toolkit
+from toolkit.errors import SchemaError, UsageError
+
+
+@pytest.fixture(scope="module")
+def tables() -> toolkit.Tables:
+    return toolkit.load_example("web-series")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory, tables: toolkit.Tables) -> toolkit.Store:
+    kept = toolkit.Store(tmp_path_factory.mktemp("store") / "kept")
+    kept.append(tables)
+    return kept
+
+
+Call = Callable[[toolkit.Tables, toolkit.Store], object]
+
+CALLS: dict[str, tuple[Call, str]] = {
+    "a path for a frame": (lambda t, s: toolkit.Tables.from_frames("x.csv"), r"observations must be a DataFrame"),  # type: ignore[arg-type]
+    "paths for tables": (lambda t, s: toolkit.Tables.concat(["x"]), r"read it first: toolkit\.read\('x'\)"),  # type: ignore[list-item]
+    "tables that are not listed": (lambda t, s: toolkit.Tables.concat(t), r"in a list"),  # type: ignore[arg-type]
+    "a frame to append": (lambda t, s: s.append(t.observations), r"Tables\.from_frames\(observations="),  # type: ignore[arg-type]
+    "a path to append": (lambda t, s: s.append("x"), r"read it first"),  # type: ignore[arg-type]
+    "a frame for a store": (lambda t, s: toolkit.Store(t.observations), r"or a URL .*, not DataFrame"),  # type: ignore[arg-type]
+    "tables for a store": (lambda t, s: toolkit.collect("tls://127.0.0.1:1", t), r"not Tables"),  # type: ignore[arg-type]
+    "options that are text": (lambda t, s: toolkit.Store(s.path, storage_options="x"), "is a dict"),  # type: ignore[arg-type]
+    "a store to read": (lambda t, s: toolkit.read(s), r"store\.load\(\)"),  # type: ignore[arg-type]
+    "a store to ask": (lambda t, s: toolkit.find_sightings(s), r"store\.load\(\)"),  # type: ignore[arg-type]
+    "a path to ask": (lambda t, s: toolkit.find_sightings("x"), r"toolkit\.read\('x'\)"),  # type: ignore[arg-type]
+    "a format": (lambda t, s: toolkit.read("x", format="pen"), "Did you mean 'pem'"),
+    "a store as a folder": (lambda t, s: t.to_csv(s), "takes the path of a folder, not Store"),  # type: ignore[arg-type]
+    "an example": (lambda t, s: toolkit.load_example("google-mial"), "Did you mean 'google-mail'"),
+    "a target that is null": (lambda t, s: toolkit.parse_target(None), "takes text such as"),  # type: ignore[arg-type]
+    "a pair to connect to": (lambda t, s: toolkit.parse_target("a.test:25", connect_to=("b", 1)), "is text, host:port"),  # type: ignore[arg-type]
+    "a scheme": (lambda t, s: toolkit.parse_target("htps://a.test"), "Did you mean 'https'"),
+    "a preset": (lambda t, s: toolkit.observe("google-mial"), "Did you mean 'google-mail'"),
+    "tables as a target": (lambda t, s: toolkit.observe(t), "or preset, not Tables"),  # type: ignore[arg-type]
+    "a number as services": (lambda t, s: t.within(services=5), "give names such as"),  # type: ignore[arg-type]
+    "numbers as services": (lambda t, s: s.load(services=[5]), "give names such as"),  # type: ignore[list-item]
+    "a number as round": (lambda t, s: s.has_round(5), "A round is named by text"),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_the_error_names_the_fix(name: str, tables: toolkit.Tables, store: toolkit.Store) -> None:
+    call, said = CALLS[name]
+    with pytest.raises(UsageError, match=said) as raised:
+        call(tables, store)
+    assert len(str(raised.value)) < 400
+
+
+def test_a_misspelt_column_gets_a_suggestion(tables: toolkit.Tables) -> None:
+    with pytest.raises(SchemaError, match=r"no column 'servce'\. Did you mean 'service'\?"):
+        toolkit.Tables.from_frames(tables.observations.rename(columns={"service": "servce"}))
+    with pytest.raises(UsageError, match="Did you mean 'service'"):
+        toolkit.chart.tabulate(tables.observations, columns=["servce"])
+
+
+def test_targets_limit_like_their_names(tables: toolkit.Tables, store: toolkit.Store, tmp_path: Path) -> None:
+    target = toolkit.parse_target("https://akamai.com")
+    expected = len(tables.within(services="https://akamai.com:443").observations)
+    assert expected > 0
+    for services in (target, [target], {"https://akamai.com:443"}):
+        assert len(tables.within(services=services).observations) == expected
+        assert len(store.load(services=services).observations) == expected
+    ended = toolkit.collect("tls://127.0.0.1:1", tmp_path / "by-path", progress=False)
+    assert toolkit.Store(tmp_path / "by-path").has_round(str(ended["round"]))
