@@ -151,8 +151,15 @@ def surveyed(tables: Tables) -> pd.DataFrame:
     rows = rows.merge(known, how="left", on=["service", "round"])
     by_round = tables.rounds.drop_duplicates("round").set_index("round")["source"]
     rows["source"] = rows["source"].fillna(rows["round"].map(by_round).astype("string"))
-    rows["host"] = rows["service"].str.extract(r"://\[?(.+?)\]?:\d+$", expand=False)
+    rows["host"] = hosts_of(rows["service"])
     return _bounded(rows).assign(basis="survey")
+
+
+def hosts_of(services: pd.Series) -> pd.Series:
+    """The host in the name of each service (`scheme://host:port`); null where there is none."""
+    distinct = services.drop_duplicates()
+    hosts = distinct.str.extract(r"://\[?(.+?)\]?:\d+$", expand=False)
+    return services.map(dict(zip(distinct, hosts, strict=True))).astype("string")
 
 
 def _negotiated(tables: Tables) -> pd.DataFrame:
