@@ -61,7 +61,7 @@ test: .venv/ready
 	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 notebooks: .venv/runs
-	@$(BIN)/jupyter lab notebooks
+	@$(BIN)/jupyter lab notebooks $$([ "$$(id -u)" != 0 ] || echo --allow-root)  # root, as in a container
 
 book: .venv/ready
 	@$(BIN)/python -m notebooks.book build/book

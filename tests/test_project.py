@@ -205,3 +205,20 @@ def test_make_says_what_to_install(tmp_path: Path, script: str, said: str) -> No
     made = run(need("make"), "demo", f"PYTHON={python}", cwd=tmp_path)
     assert made.returncode != 0
     assert said in made.stderr
+
+
+@pytest.mark.parametrize(("user", "given"), [("0", "lab notebooks --allow-root"), ("1000", "lab notebooks")])
+def test_make_notebooks_works_as_root_and_asks_for_it_only_then(tmp_path: Path, user: str, given: str) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for name in ("requirements.txt", "pyproject.toml"):
+        (tmp_path / name).touch()
+    for name, script in (("jupyter", 'echo "$@"'), ("id", f"echo {user}"), ("python", "exit 0")):
+        (tmp_path / "programs").mkdir(exist_ok=True)
+        (tmp_path / "programs" / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "programs" / name).chmod(0o755)
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "python").touch()
+    (tmp_path / ".venv" / "runs").touch()
+    path = f"{tmp_path / 'programs'}{os.pathsep}{os.environ['PATH']}"
+    made = run(need("make"), "notebooks", "BIN=programs", cwd=tmp_path, PATH=path)
+    assert made.stdout.strip() == given, made.stderr

@@ -54,7 +54,7 @@ MOST_FILES = 12
 """Of a wing, `__init__` aside."""
 
 FORMER = {
-    "checking.py", "collect", "report.py", "analyse/spans.py", "analyse/rotation/skipped.py",
+    "checking.py", "collect", "report.py", "schema.py", "analyse/spans.py", "analyse/rotation/skipped.py",
     *(f"analyse/{name}.py" for name in (
         "bounds", "causes", "chains", "changes", "checks", "claims", "elements", "evidence", "expiry", "findings",
         "forecast", "habits", "issued", "lineages", "lint", "looks", "named", "names", "overlaps", "pairs", "paths",

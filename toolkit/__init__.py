@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         wire,
     )
     from toolkit.analyse import (
+        describe_rotations,
         describe_usual_leads,
         estimate_shares,
         explain_leaves,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES: Final = {
+    "describe_rotations": "toolkit.analyse",
     "describe_usual_leads": "toolkit.analyse",
     "estimate_shares": "toolkit.analyse",
     "explain_leaves": "toolkit.analyse",
@@ -103,6 +105,7 @@ __all__ = [
     "collection",
     "compare_verifiers",
     "comparing",
+    "describe_rotations",
     "describe_usual_leads",
     "dissect",
     "errors",

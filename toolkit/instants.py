@@ -1,4 +1,4 @@
-"""Instants and lengths of time of the years 1 to 9999, in microseconds: nanoseconds end after 292 years."""
+"""Instants and lengths of time of the years 1 to 9999, in microseconds (nanoseconds span 292 years only)."""
 
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias, overload
@@ -14,7 +14,7 @@ In text a space may stand for the `T`. `zoned` reads it.
 """
 
 SECOND: Final = pd.Timedelta(seconds=1)
-"""Validity is inclusive (RFC 5280, section 4.1.2.5): a certificate has ended one second after `not_after`."""
+"""Validity includes `not_after` (RFC 5280, section 4.1.2.5): a certificate has ended one second after it."""
 
 DAY: Final = pd.Timedelta(days=1)
 
@@ -26,8 +26,8 @@ _ADVICE: Final = "write 2026-01-31T12:00:00Z, or give a datetime with a zone"
 def zoned(instant: Instant, name: str) -> pd.Timestamp:
     """The instant that the parameter `name` was given, in UTC [µs]: ISO 8601 text, a datetime or a Timestamp.
 
-    Raises `UsageError`, naming the parameter, where it is not an instant, has no zone, or lies outside of the years
-    1 to 9999.
+    Raises `UsageError` that names the parameter if it is not an instant, has no zone, or is outside the years 1 to
+    9999.
 
     >>> zoned("2026-01-31 13:00+01:00", "now").isoformat()
     '2026-01-31T12:00:00+00:00'
@@ -45,18 +45,18 @@ def zoned(instant: Instant, name: str) -> pd.Timestamp:
         in_utc = pd.Timestamp(read.astimezone(UTC)).as_unit("us")
     except (OverflowError, pd.errors.OutOfBoundsDatetime):
         in_utc = None
-    if in_utc is None or not FIRST <= in_utc <= _LAST:  # a Timestamp has years beyond
+    if in_utc is None or not FIRST <= in_utc <= _LAST:  # a Timestamp may have other years
         raise UsageError(f"{shown} is not within the years 1 to 9999 in UTC.")
     return in_utc
 
 
 def zoned_limits(since: Instant | None, until: Instant | None) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
-    """Both ends of a window as `zoned` reads them; null: open on that side."""
+    """Both ends of a window as `zoned` reads them; None: open on that side."""
     return None if since is None else zoned(since, "since"), None if until is None else zoned(until, "until")
 
 
 def has_ended(not_after: pd.Series, instant: "pd.Series | pd.Timestamp") -> pd.Series:
-    """Whether a certificate had ended at that instant: the last second counts whole (false where either is null)."""
+    """Whether a certificate had ended at the instant, one second after `not_after`; false where either is null."""
     ended: pd.Series = (not_after + SECOND <= instant).fillna(value=False).astype(bool)
     return ended
 
@@ -66,9 +66,9 @@ def has_over_half_left(not_before: int, not_after: int, instant: int) -> bool: .
 @overload
 def has_over_half_left(not_before: pd.Series, not_after: pd.Series, instant: pd.Series) -> pd.Series: ...
 def has_over_half_left(not_before: Any, not_after: Any, instant: Any) -> Any:
-    """Whether more than half of a certificate's life is left at that instant: a successor begun so early re-issues it.
+    """Whether more than half of a certificate's validity is left at the instant. A successor that early is a re-issue.
 
-    Instants, or microseconds without a null; false where an instant is null.
+    Takes instants, or microseconds without a null; false where an instant is null.
     """
     return 2 * (not_after - instant) > not_after - not_before
 
@@ -79,11 +79,11 @@ def days(lengths: pd.Series) -> pd.Series:
 
 
 def as_spans(numbers: pd.Series) -> pd.Series:
-    """Days (Float64 or float64) as lengths of time (timedelta64[us]); null for null; the opposite of `days`."""
+    """Days (Float64 or float64) as lengths of time (timedelta64[us]); null for null; the inverse of `days`."""
     microseconds = numbers.astype("float64") * 86_400e6
     return microseconds.round().astype("timedelta64[us]")
 
 
 def within_calendar(instants: pd.Series) -> pd.Series:
-    """The instants; null where one lies before the year 1 or after 9999, which no calendar writes."""
+    """The instants; null where one is outside the years 1 to 9999."""
     return instants.where((instants >= FIRST) & (instants <= _LAST))

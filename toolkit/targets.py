@@ -1,6 +1,6 @@
 """What to look at: a service URL, `host:port`, or a preset, read strictly.
 
-A *service* is what a user means by "that server": `scheme://host:port`. Open to every room, like `schema.py`,
+A *service* is what a user means by "that server": `scheme://host:port`. Open to every room, like `schema/`,
 because the lab names services and the collector asks them.
 """
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pandas as pd
 import pytest
 
-from toolkit.analyse import find_rotations
+from tests.analyse.drawn import described
 from toolkit.lab import Plan, scenario, simulate, tell_truth
 
 PAIR = ["service", "server_name", "key_type", "predecessor_sha256", "successor_sha256"]
@@ -22,14 +22,14 @@ def told(seed: int) -> pd.DataFrame:
     plan = Plan.every(timedelta(hours=12), schedule.begins_at, schedule.ends_at, samples=3)
     looks = simulate(schedule, seed, Plan(plan.rounds, samples=3, offers=offers, spacing=timedelta(seconds=2)))
     truth = tell_truth(schedule, seed).rotations
-    return truth.merge(find_rotations(looks), how="outer", on=PAIR, suffixes=("_truth", ""), indicator="found")
+    return truth.merge(described(looks), how="outer", on=PAIR, suffixes=("_truth", ""), indicator="found")
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_year(seed):
     both = told(seed)
     assert (both["found"] == "both").all(), both.loc[both["found"] != "both", [*PAIR, "found"]]
-    assert (both["is_rollback"] == both["is_return_truth"]).all()
+    assert (both["is_rollback"] == both["is_rollback_truth"]).all()
     assert not both["is_ambiguous"].any()
 
     assert (both["started_at"] <= both["start_max_at"]).all()

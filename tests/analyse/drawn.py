@@ -1,10 +1,12 @@
-"""Tables drawn from a line of letters: `"AAB.B"` is five looks, one an hour, the fourth of which failed."""
+"""Tables drawn from a string of letters: `"AAB.B"` is five looks, one an hour, the fourth of which failed."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
 
 from toolkit import Tables, schema
+from toolkit.analyse import describe_rotations, find_rotations
 
 BEGIN = pd.Timestamp("2026-01-01T00:00Z")
 HOUR = pd.Timedelta(hours=1)
@@ -68,3 +70,8 @@ def tables(shown: str, *, per_round: int = 1, gap: float = 1, **changes: object)
     """Tables of one line: the looks and the certificates of the letters in `shown`."""
     letters = sorted(set(shown) - {"."})
     return Tables.from_frames(looks(shown, per_round=per_round, gap=gap), certificates(letters, **changes))
+
+
+def described(given: Tables | pd.DataFrame, **asked: Any) -> pd.DataFrame:
+    """The rotations with all columns."""
+    return describe_rotations(find_rotations(given, **asked), given)

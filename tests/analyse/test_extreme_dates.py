@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import toolkit
+from tests.analyse.drawn import described
 from tests.analyse.made import certificate, look, tables
 from tests.analyse.trust.minted import mint_ca
 from toolkit import chart, checking
@@ -47,8 +48,8 @@ def test_every_question_answers(validities: list[tuple[str, str]], shown: list[t
     written(toolkit.judge(asked, "baseline", as_of=now))
     written(toolkit.verify_chains(asked, roots=ROOTS))
     written(toolkit.replay_trust(asked, roots=ROOTS, since=BEGIN, until=END))
-    written(toolkit.find_rotations(asked))
-    written(toolkit.find_rotations(asked, basis="names"))
+    written(described(asked))
+    written(described(asked, basis="names"))
     written(toolkit.find_lineages(asked))
     for history in (False, True):
         checks = checking.check(asked, now=now, roots=ROOTS, policy="baseline", history=history)
@@ -81,7 +82,7 @@ def test_every_chart_is_drawn(validities: tuple[tuple[str, str], tuple[str, str]
     now = datetime(2026, 2, 1, tzinfo=UTC)
     for axes in (
         chart.plot_expiry(toolkit.summarise_expiry(asked, now=now)),
-        chart.plot_rotations(toolkit.find_rotations(asked)),
+        chart.plot_rotations(described(asked)),
         chart.plot_lifetimes(asked.certificates),
         chart.plot_renewals(toolkit.forecast_renewals(asked, now=now)),
         chart.plot_trust(toolkit.replay_trust(asked, roots=ROOTS, since=BEGIN, until=END)),

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from tests.analyse.drawn import at, certificates, looks, tables
 from toolkit import Tables
-from toolkit.analyse.sightings import DTYPES, find_sightings
+from toolkit.analyse.sightings import SIGHTINGS, find_sightings
+from toolkit.columns import dtypes
 
 
 def _seen(found, leaf):
@@ -29,8 +30,8 @@ def test_first_last_and_the_looks_around():
 def test_columns_and_dtypes_hold_without_rows():
     empty = find_sightings(Tables.from_frames())
     assert empty.empty
-    assert {name: str(dtype) for name, dtype in empty.dtypes.items()} == DTYPES
-    assert {name: str(dtype) for name, dtype in find_sightings(tables("AB")).dtypes.items()} == DTYPES
+    assert {name: str(dtype) for name, dtype in empty.dtypes.items()} == dtypes(SIGHTINGS)
+    assert {name: str(dtype) for name, dtype in find_sightings(tables("AB")).dtypes.items()} == dtypes(SIGHTINGS)
 
 
 def test_looks_at_the_same_instant_have_no_order():

@@ -189,7 +189,7 @@ def _first_stretch_covers(at: Ints, new: Bools, half: np.int64) -> bool:
     gaps = np.arange(len(at) + 1)
     count = np.r_[0, np.cumsum(new)]
     rejected = np.zeros(len(gaps), bool)
-    for window, most in bounds.HALF_WINDOWS.items():
+    for window, most in bounds.MIDPOINT_WINDOWS.items():
         after, before = gaps[: len(at) - window + 1], gaps[window:]
         rejected[after] |= count[after + window] - count[after] <= most
         rejected[before] |= window - (count[before] - count[before - window]) <= most

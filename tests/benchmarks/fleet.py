@@ -145,7 +145,7 @@ def claim(runs: Runs, min_share: float, *, by_round: bool = False) -> Claims:
         # The round that first showed the successor is no round without it.
         before = np.searchsorted(kept, found.before, "right") - 1
         counted = bounds.Edges(at, lo, hi, before, np.searchsorted(kept, found.after))
-    half_min, half_max = bounds.half_bounds(at, ~new, new, lo, hi)
+    half_min, half_max = bounds.midpoint_bounds(at, ~new, new, lo, hi)
     return Claims(
         start_min_at=bounds.start_bound(counted, min_share),
         start_max_at=first,

@@ -252,6 +252,6 @@ def test_a_certificate_that_came_back_has_one_lane_two_sightings_and_a_star() ->
     axes = plot_rotations(pd.concat([there, back], ignore_index=True))
     assert len(segments(axes, "validity")) == 2
     assert len(drawn(axes, "seen")) == 3
-    assert points(axes, "return") == 1
+    assert points(axes, "rollback") == 1
     assert (points(axes, "open-start"), points(axes, "open-end")) == (1, 1)
-    assert "went back" in words(axes)
+    assert "roll-back" in words(axes)

@@ -51,7 +51,7 @@ def test_brackets_are_solid_between_two_ends_dotted_towards_none_and_absent_with
     assert list(start.get_xdata()) == [at("2026-05-02").timestamp() / 86400, at("2026-05-03").timestamp() / 86400]
     assert done.get_linestyle() == ":"
     assert len(drawn(axes, "bracket-end")) == 3
-    assert "half: not bounded" in words(axes)
+    assert "midpoint: not bounded" in words(axes)
 
 
 def test_backends_of_a_servers_log_have_rows() -> None:

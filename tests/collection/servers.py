@@ -15,7 +15,8 @@ import dns.rrset
 
 from toolkit.collection.names import Resolver
 
-Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
+Handler = Callable[[Reader, Writer], Awaitable[None]]
 
 
 class Loopback:

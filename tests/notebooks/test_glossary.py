@@ -34,7 +34,8 @@ def names() -> Iterator[str]:
     findings = toolkit.judge(tables, "ietf")
     frames = (
         *(getattr(tables, name) for name in schema.TABLES),
-        toolkit.find_sightings(tables), toolkit.find_rotations(tables), toolkit.find_sharing(tables),
+        toolkit.find_sightings(tables), toolkit.describe_rotations(toolkit.find_rotations(tables), tables),
+        toolkit.find_sharing(tables),
         toolkit.summarise_expiry(tables, now=now), toolkit.summarise_support(tables, now=now),
         findings, analyse.summarise_findings(findings), analyse.explain_leaves(tables),
     )  # fmt: skip

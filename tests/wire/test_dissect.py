@@ -25,7 +25,8 @@ from tests.wire.crafted import (
     vector,
 )  # fmt: skip
 from tests.wire.peers import InMemory, context, converse, credentials, settings, tlslite
-from toolkit.dissection import DTYPES
+from toolkit.columns import dtypes
+from toolkit.dissection import MESSAGE_FIELDS
 from toolkit.errors import UsageError
 from toolkit.reference import offers
 from toolkit.wire import Handshake
@@ -231,11 +232,11 @@ def test_noise_is_covered_too(noise: bytes, prefix: bytes) -> None:
 
 def test_the_frame() -> None:
     frame = toolkit.dissect(FLIGHTS[1])
-    assert {name: str(dtype) for name, dtype in frame.dtypes.items()} == DTYPES
+    assert {name: str(dtype) for name, dtype in frame.dtypes.items()} == dtypes(MESSAGE_FIELDS)
     assert "".join(frame["value"]) == FLIGHTS[1].hex()
     assert frame["length"].sum() == len(FLIGHTS[1])
     assert not frame.isna().any().any()
-    assert list(toolkit.dissect(b"").columns) == list(DTYPES)
+    assert list(toolkit.dissect(b"").columns) == list(dtypes(MESSAGE_FIELDS))
 
 
 @pytest.mark.parametrize("wrong", [None, pd.NA, 5, "1603", bytearray(b"x")])

@@ -1,15 +1,16 @@
-"""Ask: `Tables` in, frames out. Pure: no files, no network, no clock."""
+"""Analysis: `Tables` in, frames out. No files, no network, no clock."""
 
 from toolkit.analyse.causes import explain_leaves
 from toolkit.analyse.expiry import describe_usual_leads, forecast_renewals, summarise_expiry
 from toolkit.analyse.policy import judge, lint_certificates, summarise_findings
-from toolkit.analyse.rotation import estimate_shares, find_lineages, find_rotations
+from toolkit.analyse.rotation import describe_rotations, estimate_shares, find_lineages, find_rotations
 from toolkit.analyse.sharing import find_sharing
 from toolkit.analyse.sightings import find_sightings
 from toolkit.analyse.support import find_changes, summarise_support
 from toolkit.analyse.trust import replay_trust, verify_chains
 
 __all__ = [
+    "describe_rotations",
     "describe_usual_leads",
     "estimate_shares",
     "explain_leaves",

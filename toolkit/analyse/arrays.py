@@ -1,4 +1,4 @@
-"""NumPy arrays of numbers and instants: their types, and what every analysis does with them.
+"""NumPy arrays of numbers and instants: their types, and the operations that several analyses share.
 
 Instants are int64 microseconds since 1970; `NULL` is the bit pattern of NaT.
 """
@@ -23,12 +23,12 @@ def instants(values: pd.Series) -> Ints:
 
 
 def as_instants(values: Ints) -> pd.Series:
-    """Microseconds since 1970 as instants, `NULL` as null; the opposite of `instants`."""
+    """Microseconds since 1970 as instants, `NULL` as null; the inverse of `instants`."""
     return pd.Series(values.view("datetime64[us]")).dt.tz_localize("UTC")
 
 
 def first_and_last(numbers: Ints, count: int) -> tuple[Ints, Ints]:
-    """Where each number from 0 to `count` stands first and last; −1 where it does not."""
+    """The first and the last position of each number from 0 to `count` − 1; −1 for a number that does not occur."""
     first, last = np.full(count, -1), np.full(count, -1)
     positions = np.arange(len(numbers))
     first[numbers[::-1]] = positions[::-1]
@@ -36,8 +36,8 @@ def first_and_last(numbers: Ints, count: int) -> tuple[Ints, Ints]:
     return first, last
 
 
-def stretches(lo: Ints, hi: Ints) -> tuple[Ints, Ints]:
-    """All positions from each `lo` to its `hi` (exclusive), and whose stretch each belongs to."""
+def concatenated_ranges(lo: Ints, hi: Ints) -> tuple[Ints, Ints]:
+    """All positions from each `lo` to its `hi` (exclusive), and for each position the number of its range."""
     lengths = np.maximum(hi - lo, 0)
     owner = np.repeat(np.arange(len(lo)), lengths)
     begins = np.cumsum(lengths) - lengths

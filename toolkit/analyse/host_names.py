@@ -1,12 +1,12 @@
-"""Host names: which names of a certificate are for a host. One rule, for verdicts, policies, causes and successions.
+"""Host names: which names of a certificate match a host. One rule for trust, policies, causes and rotations.
 
 RFC 9525, section 6.3. An asterisk counts as the complete left-most label only, and stands for exactly one label of
-letters, digits and hyphens. At least two labels follow it: directly below a top level (`*.test`) it names nothing.
-Below other public suffixes (`*.co.uk`) it does, as in OpenSSL: which names these are changes from day to day.
+letters, digits and hyphens. At least two labels follow it: directly below a top level (`*.test`) it matches
+nothing. Below other public suffixes (`*.co.uk`) it matches, as in OpenSSL: the list of public suffixes changes daily.
 
-The host is compared in the form in which DNS is asked for it (`canonical_host`): lower case, A-labels, no trailing dot.
-Of the name in the certificate only the case of ASCII is changed, so that a U-label or a trailing dot in it matches
-nothing. An address is named by the same address only, its zone aside, which is local to the client.
+The host is compared in the form in which it is looked up in DNS (`canonical_host`): lower case, A-labels, no trailing
+dot. In the name from the certificate only ASCII letters are lowered, so that a U-label or a trailing dot in it matches
+nothing. An address matches the same address only, without its zone, which is local to the client.
 """
 
 import re
@@ -21,7 +21,7 @@ _COMMON_NAME: Final = re.compile(r"(?:^|,)CN=((?:[^,\\]|\\.)*)")
 
 
 def names_host(name: str, host: str) -> bool:
-    """Whether a dNSName, or an iPAddress as text, is for the host; neither is if the host is not a host name.
+    """Whether a dNSName, or an iPAddress as text, matches the host; nothing matches what is not a host name.
 
     >>> names_host("*.example.org", "mx.example.org"), names_host("*.example.org", "a.mx.example.org")
     (True, False)
@@ -32,13 +32,13 @@ def names_host(name: str, host: str) -> bool:
 
 
 def comparable(name: str) -> str:
-    """The name of a certificate in the form of `names_for`. What is not ASCII stays as it is, and matches nothing."""
+    """The name of a certificate in the form of `names_for`. A name that is not ASCII stays as it is."""
     return name.lower() if name.isascii() else name
 
 
 @lru_cache(maxsize=4096)
 def names_for(host: str) -> tuple[str, ...]:
-    """All names that are for the host, in lower case: itself, and the wildcard for its left-most label.
+    """All names that match the host, in lower case: itself, and the wildcard for its left-most label.
 
     >>> names_for("MX.Example.org."), names_for("example.org"), names_for("192.0.2.1")
     (('mx.example.org', '*.example.org'), ('example.org',), ('192.0.2.1',))
@@ -53,7 +53,7 @@ def names_for(host: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1 << 16)
 def compared_host(host: str) -> tuple[str | None, bool]:
-    """The host as it is compared (null: it is not a host name), and whether it is an address; a zone is left out."""
+    """The host as it is compared (None: it is not a host name), and whether it is an address; without a zone."""
     try:
         name, is_address = canonical_host(host)
     except UsageError:

@@ -1,60 +1,62 @@
-"""Sightings: when each line showed each certificate, and the looks just before and just after.
+"""Sightings: when each slot showed each certificate, and the looks just before and just after.
 
-A *line* is a (service, server_name, key type). Its looks are the dated observations that returned a leaf of
-that key type, whatever the offer, the address or the vantage.
+A *sighting* is the span from the first to the last dated look that showed one certificate in a slot (service, server
+name, key type; `toolkit.analyse.slots`).
 """
+
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
-from toolkit import columns
 from toolkit.analyse.arrays import NULL, Ints, as_instants, first_and_last
-from toolkit.analyse.slots import SLOT, certificate_facts, find_looks, joined_sources, neighbours
+from toolkit.analyse.slots import SLOT, certificate_facts, find_slot_looks, joined_sources
+from toolkit.columns import Column, dtypes, returns
 from toolkit.tables import Tables, require_tables
 
-FACTS = ["subject", "issuer", "names", "spki_sha256", "not_before", "not_after"]
+FACTS: Final = ["subject", "issuer", "names", "spki_sha256", "not_before", "not_after"]
+"""Columns of `certificates` that sightings repeat."""
 
-DTYPES = {
-    **dict.fromkeys([*SLOT, "leaf_sha256", "subject", "issuer"], "string"),
-    "names": "object",
-    "spki_sha256": "string",
-    **dict.fromkeys(
-        ["not_before", "not_after", "first_seen_at", "last_seen_at", "previous_look_at", "next_look_at"],
-        columns.DTYPES["instant"],
-    ),
-    **dict.fromkeys(["looks", "undated_looks", "slot_looks"], "Int64"),
-    "source": "string",
-}
-"""Columns of `find_sightings`, in order, and their dtypes."""
+_NO_ROW: Final = "the certificate's row is missing, or did not parse"
+
+SIGHTINGS: Final = (
+    Column("service", "text", "of the slot", "as in `observations`"),
+    Column("host", "text", "of the slot", "as in `observations`"),
+    Column("server_name", "text", "of the slot", "as in `observations`"),
+    Column("key_type", "text", "of the slot", _NO_ROW),
+    Column("leaf_sha256", "text", "SHA-256 of the certificate"),
+    Column("subject", "text", "of the certificate", _NO_ROW),
+    Column("issuer", "text", "of the certificate", _NO_ROW),
+    Column("names", "texts", "names of the certificate", f"it has no SAN, or {_NO_ROW}"),
+    Column("spki_sha256", "text", "SHA-256 of its public key (SubjectPublicKeyInfo)", _NO_ROW),
+    Column("not_before", "instant", "start of its validity", _NO_ROW),
+    Column("not_after", "instant", "end of its validity", _NO_ROW),
+    Column("first_seen_at", "instant", "first dated look that showed it", "no dated look showed it"),
+    Column("last_seen_at", "instant", "last dated look that showed it", "no dated look showed it"),
+    Column("previous_look_at", "instant", "the slot's last look that is earlier than `first_seen_at`", "there is none"),
+    Column("next_look_at", "instant", "the slot's first look that is later than `last_seen_at`", "there is none"),
+    Column("looks", "integer", "dated looks that showed it"),
+    Column("undated_looks", "integer", "observations that showed it at an unknown instant"),
+    Column("slot_looks", "integer", "dated looks of the whole slot"),
+    Column("source", "text", "sources of its observations, sorted, joined by `, `"),
+)
+"""The columns of `find_sightings` and `Store.sightings`."""
 
 
+@returns(SIGHTINGS)
 def find_sightings(tables: Tables) -> pd.DataFrame:
-    """When each line showed each leaf certificate: one row per line and leaf.
+    """When each slot showed each leaf certificate: one row per slot and leaf.
 
-    | column | dtype | meaning | null means |
-    |---|---|---|---|
-    | `service`, `host`, `server_name` | string | of the line | as in `observations` |
-    | `key_type` | string | of the line | the certificate's row is missing, or did not parse |
-    | `leaf_sha256` | string | the certificate | never null |
-    | `subject`, `issuer` | string | of the certificate | no row, or did not parse |
-    | `names` | object | tuple of its names | no row, did not parse, or no SAN |
-    | `spki_sha256` | string | its key | no row, or did not parse |
-    | `not_before`, `not_after` | instant | its validity | no row, or did not parse |
-    | `first_seen_at`, `last_seen_at` | instant | its first and last dated look | it has no dated look |
-    | `previous_look_at` | instant | the line's last look earlier than `first_seen_at` | there is none |
-    | `next_look_at` | instant | the line's first look later than `last_seen_at` | there is none |
-    | `looks` | Int64 | dated looks that showed it | never null; 0 where none is dated |
-    | `undated_looks` | Int64 | observations that showed it at an unknown instant | never null |
-    | `slot_looks` | Int64 | dated looks of the whole line | never null |
-    | `source` | string | sources of its observations, sorted, joined by `, ` | never null |
+    Rows are sorted by slot, then by `not_before`, `first_seen_at` and hash, nulls last. The order of the observations
+    and repeated rows do not matter.
 
-    "Earlier" and "later" are strict: looks at the same instant have no order. Sightings bracket the truth only
-    where one machine answers, or where every machine was looked at in each round.
+    - "Earlier" and "later" are strict: looks at the same instant have no order.
+    - Undated observations are counted in `undated_looks`; they have no place in the order and change no instant.
+    - Rows without a leaf (failures, sources that record facts only) are not looks.
+    - A leaf without a row in `certificates` is in a slot whose `key_type` is null, because its type is not known.
 
-    Undated observations have no place in the order, so they touch no instant; they are counted. Rows without
-    a leaf (failures, sources that print facts only) are not looks. A leaf without a row in `certificates` is in
-    a line whose `key_type` is null, because its type is not known. Row order and repeats do not matter.
-    Rows are sorted by line, then by `not_before`, `first_seen_at` and hash, nulls last.
+    A certificate may have been in service before its first and after its last sighting. Sightings bound its time in
+    service only where one backend answers, or where each round reached every backend.
 
     >>> import toolkit
     >>> tables = toolkit.load_example("lab-sample").within(services="https://www.lab.test:443")
@@ -68,34 +70,33 @@ def find_sightings(tables: Tables) -> pd.DataFrame:
           EC    2026-01-06   2026-01-24    13
     """
     require_tables(tables, "find_sightings")
-    looks = find_looks(tables)
+    looks = find_slot_looks(tables)
     leaves = max(len(looks.leaves), 1)
     numbers, shown = pd.factorize(
-        np.concatenate([looks.line * leaves + looks.leaf, looks.undated_line * leaves + looks.undated_leaf])
+        np.concatenate([looks.slot * leaves + looks.leaf, looks.undated_slot * leaves + looks.undated_leaf])
     )
     dated, undated = numbers[: len(looks.at)], numbers[len(looks.at) :]
-    line, leaf = np.asarray(shown) // leaves, np.asarray(shown) % leaves
+    slot, leaf = np.asarray(shown) // leaves, np.asarray(shown) % leaves
     first, last = first_and_last(dated, len(shown))
-    before, after = neighbours(looks)
     sources = joined_sources(
         pd.DataFrame({"number": numbers}),
-        tables.observations["source"].iloc[np.concatenate([looks.row, looks.undated])],
+        tables.observations["source"].iloc[np.concatenate([looks.row, looks.undated_row])],
     )
     found = pd.DataFrame(
         {
-            **looks.lines.iloc[line].reset_index(drop=True),
+            **looks.slots.iloc[slot].reset_index(drop=True),
             "leaf_sha256": looks.leaves.take(leaf),
             **certificate_facts(tables, looks.leaves.take(leaf), FACTS),
             "first_seen_at": as_instants(_take(looks.at, first)),
             "last_seen_at": as_instants(_take(looks.at, last)),
-            "previous_look_at": as_instants(_take(before, first)),
-            "next_look_at": as_instants(_take(after, last)),
+            "previous_look_at": as_instants(_take(looks.previous_at, first)),
+            "next_look_at": as_instants(_take(looks.next_at, last)),
             "looks": np.bincount(dated, minlength=len(shown)),
             "undated_looks": np.bincount(undated, minlength=len(shown)),
-            "slot_looks": np.bincount(looks.line, minlength=len(looks.lines))[line],
+            "slot_looks": np.bincount(looks.slot, minlength=len(looks.slots))[slot],
             "source": sources.reindex(range(len(shown))).array,
         }
-    ).astype(DTYPES)
+    ).astype(dtypes(SIGHTINGS))
     return found.sort_values([*SLOT, "not_before", "first_seen_at", "leaf_sha256"], ignore_index=True)
 
 

@@ -1,4 +1,8 @@
-"""The dated looks of every line as sorted arrays: what sightings, rotations, shares and causes all count."""
+"""Slots and the looks at them, as sorted arrays: what sightings, rotations, shares and causes are counted from.
+
+A *slot* is one place that holds a certificate at a time: (service, server name, key type). Its looks are the
+observations that returned a leaf certificate of that key type, whatever the offer, the address or the vantage.
+"""
 
 from dataclasses import dataclass
 from typing import Final
@@ -10,63 +14,85 @@ from toolkit.analyse.arrays import NULL, Bools, Ints, first_and_last, instants
 from toolkit.tables import Tables
 
 SLOT: Final = ["service", "host", "server_name", "key_type"]
-"""What tells lines apart. `host` is part of `service`; it tells lines apart where a source names no port."""
+"""The columns that identify a slot. `host` is part of `service`; it separates slots whose source names no port."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Looks:
-    """Observations that returned a leaf, one line after another, each in time order; arrays of equal length.
+class SlotLooks:
+    """The looks of all slots, one slot after another, each in time order, and what follows from their order.
 
-    Looks at the same instant are ordered by round, sample, address and offer, so that no order favours a leaf.
-    `line` and `leaf` are rows of `lines` (columns `SLOT`) and `leaves`; `at` is int64 [µs since 1970], `round` a
-    number, `row` the position in `observations`. `undated` holds the positions of undated rows, with their
-    `undated_line` and `undated_leaf`.
+    Looks at the same instant are ordered by round, sample, address and offer, so that the order favours no leaf.
+
+    Per slot a row of `slots` (columns `SLOT`), and `is_type_known`: without a key type, its certificates may be of
+    several. Per leaf certificate an entry of `leaves` (its hash).
+
+    Per dated look, arrays of equal length: `slot` and `leaf` (positions in `slots` and `leaves`), `at` (int64
+    [µs since 1970]), `round` and `address` (equal numbers: equal values), `row` (position in `observations`),
+    `round_first` (position of the first look of its slot and round), `instant_first` and `instant_end` (positions of
+    the first look of its slot at the same instant, and after the last), `previous_at` and `next_at` (instants of its
+    slot's last look that is earlier, and of the first that is later; `NULL` where there is none).
+
+    Per undated look: `undated_row`, `undated_slot`, `undated_leaf`.
     """
 
-    lines: pd.DataFrame
+    slots: pd.DataFrame
+    is_type_known: Bools
     leaves: pd.Index
-    line: Ints
+    slot: Ints
     leaf: Ints
     at: Ints
     round: Ints
+    address: Ints
     row: Ints
-    undated: Ints
-    undated_line: Ints
+    round_first: Ints
+    instant_first: Ints
+    instant_end: Ints
+    previous_at: Ints
+    next_at: Ints
+    undated_row: Ints
+    undated_slot: Ints
     undated_leaf: Ints
 
 
-def find_looks(tables: Tables) -> Looks:
+def find_slot_looks(tables: Tables) -> SlotLooks:
     """The looks of the tables' observations.
 
-    A leaf whose row is missing in `certificates`, or did not parse, has a null key type, hence a line of its own.
+    A leaf whose row is missing in `certificates`, or did not parse, has a null key type, hence a slot of its own.
     """
     rows = np.flatnonzero(tables.observations["leaf_sha256"].notna().to_numpy())
     seen = tables.observations.iloc[rows]
     leaf, leaves = _numbered(seen["leaf_sha256"])
     key_types = tables.certificates.set_index("cert_sha256")["key_type"].reindex(leaves)
     key_type, key_type_names = _numbered(key_types)
-    line, lines = _line_numbers(seen, key_type[leaf], key_type_names)
-    at = instants(seen["observed_at"])
-    rounds = _numbered(seen["round"])[0]
+    slot, slots = _slot_numbers(seen, key_type[leaf], key_type_names)
+    at, rounds, address = instants(seen["observed_at"]), _numbered(seen["round"])[0], _numbered(seen["address"])[0]
     dated = at != NULL
     order = np.flatnonzero(dated)
-    if not _is_sorted(line[order], at[order]):
-        ties = [_numbered(seen[name])[0][order] for name in ("offer", "address")]
+    if not _is_sorted(slot[order], at[order]):
+        offer = _numbered(seen["offer"])[0][order]
         sample = seen["sample"].to_numpy(np.int64, na_value=-1)[order]
-        order = order[
-            np.lexsort((leaf[order], *ties, sample, _sort_rank(seen["round"])[order], at[order], line[order]))
-        ]
-    undated = np.flatnonzero(~dated)
-    return Looks(
-        lines=lines,
+        round_rank = _sort_rank(seen["round"])[order]
+        order = order[np.lexsort((leaf[order], offer, address[order], sample, round_rank, at[order], slot[order]))]
+    slot_of_look, at, rounds, undated = slot[order], at[order], rounds[order], np.flatnonzero(~dated)
+    instant_first, instant_end = _same_instant(slot_of_look, at)
+    previous_at, next_at = _neighbouring_instants(slot_of_look, at, instant_first, instant_end)
+    return SlotLooks(
+        slots=slots,
+        is_type_known=slots["key_type"].notna().to_numpy(bool),
         leaves=leaves,
-        line=line[order],
+        slot=slot_of_look,
         leaf=leaf[order],
-        at=at[order],
-        round=rounds[order],
+        at=at,
+        round=rounds,
+        address=address[order],
         row=rows[order],
-        undated=rows[undated],
-        undated_line=line[undated],
+        round_first=_first_of_rounds(slot_of_look, rounds),
+        instant_first=instant_first,
+        instant_end=instant_end,
+        previous_at=previous_at,
+        next_at=next_at,
+        undated_row=rows[undated],
+        undated_slot=slot[undated],
         undated_leaf=leaf[undated],
     )
 
@@ -92,41 +118,39 @@ def joined_sources(keys: pd.DataFrame, source: pd.Series) -> pd.Series:
     return first
 
 
-def first_of_rounds(looks: Looks) -> Ints:
-    """For each look the position of the first look of its line and round."""
-    rounds = int(looks.round.max(initial=0)) + 1
-    numbers, codes = pd.factorize(looks.line * rounds + looks.round)
+def _first_of_rounds(slot: Ints, rounds: Ints) -> Ints:
+    """For each look the position of the first look of its slot and round."""
+    numbers, codes = pd.factorize(slot * (int(rounds.max(initial=0)) + 1) + rounds)
     return first_and_last(numbers, len(codes))[0][numbers]
 
 
-def instant_groups(looks: Looks) -> tuple[Ints, Ints]:
-    """For each look: the first look of its line at the same instant, and the position after the last."""
-    begins = np.ones(len(looks.at) + 1, bool)
-    begins[1:-1] = (looks.at[1:] != looks.at[:-1]) | (looks.line[1:] != looks.line[:-1])
+def _same_instant(slot: Ints, at: Ints) -> tuple[Ints, Ints]:
+    """For each look the position of the first look of its slot at the same instant, and the position after the last."""
+    begins = np.ones(len(at) + 1, bool)
+    begins[1:-1] = (at[1:] != at[:-1]) | (slot[1:] != slot[:-1])
     edges = np.flatnonzero(begins)
     lengths = np.diff(edges)
     return np.repeat(edges[:-1], lengths), np.repeat(edges[1:], lengths)
 
 
-def neighbours(looks: Looks) -> tuple[Ints, Ints]:
-    """For each look: the instant of its line's last look that is earlier, of the first that is later; else `NULL`."""
-    first, end = instant_groups(looks)
-    before, after = np.full(len(looks.at), NULL), np.full(len(looks.at), NULL)
-    has_before = _is_same_line(looks, first, first - 1)
-    has_after = _is_same_line(looks, first, end)
-    before[has_before] = looks.at[first[has_before] - 1]
-    after[has_after] = looks.at[end[has_after]]
-    return before, after
+def _neighbouring_instants(slot: Ints, at: Ints, first: Ints, end: Ints) -> tuple[Ints, Ints]:
+    """For each look the instants of its slot's last look before `first`, and of the look at `end`; else `NULL`."""
+    previous_at, next_at = np.full(len(at), NULL), np.full(len(at), NULL)
+    has_previous, has_next = _is_in_slot(slot, first, first - 1), _is_in_slot(slot, first, end)
+    previous_at[has_previous] = at[first[has_previous] - 1]
+    next_at[has_next] = at[end[has_next]]
+    return previous_at, next_at
 
 
-def _is_same_line(looks: Looks, here: Ints, there: Ints) -> Bools:
-    inside = (there >= 0) & (there < len(looks.at))
-    inside[inside] = looks.line[there[inside]] == looks.line[here[inside]]
+def _is_in_slot(slot: Ints, here: Ints, there: Ints) -> Bools:
+    """Whether the positions `there` exist and are in the same slot as those `here`."""
+    inside = (there >= 0) & (there < len(slot))
+    inside[inside] = slot[there[inside]] == slot[here[inside]]
     return inside
 
 
 def _numbered(values: pd.Series) -> tuple[Ints, pd.Index]:
-    """Each value's number and the values; null has the last number."""
+    """The number of each value, and the values; null has the last number."""
     numbers, names = pd.factorize(values)
     if (numbers < 0).any():
         numbers = np.where(numbers < 0, len(names), numbers)
@@ -135,13 +159,15 @@ def _numbered(values: pd.Series) -> tuple[Ints, pd.Index]:
 
 
 def _sort_rank(values: pd.Series) -> Ints:
+    """The place of each value among the sorted distinct values."""
     numbers, names = _numbered(values)
     rank = np.empty(len(names), np.int64)
     rank[np.argsort(names.fillna("").to_numpy(object), kind="stable")] = np.arange(len(names))
     return rank[numbers]
 
 
-def _line_numbers(seen: pd.DataFrame, key_type: Ints, key_types: pd.Index) -> tuple[Ints, pd.DataFrame]:
+def _slot_numbers(seen: pd.DataFrame, key_type: Ints, key_types: pd.Index) -> tuple[Ints, pd.DataFrame]:
+    """The number of each look's slot, and the slots: a frame of the columns `SLOT`."""
     columns, names = [key_type], [key_types]
     for name in reversed(SLOT[:-1]):
         numbers, values = _numbered(seen[name])
@@ -152,14 +178,14 @@ def _line_numbers(seen: pd.DataFrame, key_type: Ints, key_types: pd.Index) -> tu
         code = pd.factorize(code * max(len(values), 1) + numbers)[0].astype(np.int64)
     first = np.full(int(code.max()) + 1 if len(code) else 0, 0)
     first[code[::-1]] = np.arange(len(code))[::-1]
-    lines = {
+    slots = {
         name: pd.Series(values.take(numbers[first]), dtype="string")
         for name, numbers, values in zip(SLOT, columns, names, strict=True)
     }
-    return code, pd.DataFrame(lines)
+    return code, pd.DataFrame(slots)
 
 
-def _is_sorted(line: Ints, at: Ints) -> bool:
-    """Strictly, so that there are no ties to order."""
-    same, later = line[1:] == line[:-1], line[1:] > line[:-1]
+def _is_sorted(slot: Ints, at: Ints) -> bool:
+    """Whether looks are in strict order of slot and instant, so that there are no ties to order."""
+    same, later = slot[1:] == slot[:-1], slot[1:] > slot[:-1]
     return bool((later | (same & (at[1:] > at[:-1]))).all())

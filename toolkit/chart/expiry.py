@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 
 from toolkit.chart import canvas
 from toolkit.chart.palette import BAD, BLACK, CAUTION, FAINT, FINE, INK, NEUTRAL, SKY, Style
-from toolkit.chart.slots import SLOT, label_lines
+from toolkit.chart.slots import SLOT, label_slots
 from toolkit.errors import UsageError
 
 STATES: Final = {
@@ -108,7 +108,7 @@ def _placed(
     # A slot without a certificate in use is represented by its latest one, preferably one that is not `replaced`.
     latest = rows[idle].sort_values(["end", "leaf_sha256"]).sort_values("state", key=_is_open, kind="stable")
     rows.loc[latest.groupby("slot").tail(1).index, "is_front"] = True
-    labels = label_lines(rows.groupby("slot")[SLOT].first())
+    labels = label_slots(rows.groupby("slot")[SLOT].first())
     rows["label"] = [labels[slot] for slot in rows["slot"]]
     fronts = rows[rows["is_front"]].sort_values(["end", "slot", "leaf_sha256"], kind="stable")
     # Slots with a certificate in use come first.

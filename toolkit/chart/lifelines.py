@@ -1,7 +1,7 @@
-"""Life lines: every certificate of a line by when it was valid (thin), when it was seen (thick), and what is open.
+"""Lifelines: each certificate of a slot as a line, thin while it was valid and thick while it was seen.
 
-A line is what `toolkit.analyse` means by it: a service, server name and key type; each has a row, in which its
-certificates take turns in lanes, so that those which live at the same time lie side by side.
+A slot (service, server name, key type) has one row. Its certificates alternate between the lanes of the row, so that
+certificates of the same time lie side by side.
 """
 
 from datetime import datetime
@@ -17,35 +17,37 @@ from numpy.typing import NDArray
 
 from toolkit.chart import canvas
 from toolkit.chart.palette import FAINT, INK, LIVES, PAPER, PURPLE, RED
-from toolkit.chart.slots import SLOT, in_natural_order, label_lines
+from toolkit.chart.slots import SLOT, in_natural_order, label_slots
 
 LIFE: Final = ["not_before", "not_after", "first_seen_at", "last_seen_at"]
-"""The instants of a certificate's life, in the order in which they are drawn."""
+"""The instants of a certificate that are drawn."""
 
 _MOST_LANES, _MOST_LANES_OF_MANY, _MANY_ROWS = 5, 3, 12
-"""Lanes of a row, few rows or many; where more certificates live at once, some of them share a lane."""
+"""Lanes of a row, with few rows or many. If more certificates overlap, some share a lane."""
 
 _OPEN_START = Path([(0, -0.5), (0, 0.5), (-0.9, 0), (0, -0.5)], closed=True)
 _OPEN_END = Path([(0, -0.5), (0, 0.5), (0.9, 0), (0, -0.5)], closed=True)
-"""Arrows that start at the instant, so that both have room at a single look."""
+"""Arrows that start at the instant, so that both fit at a single look."""
 
 _FEW_LANES, _MANY_LANES = 14, 80
 _LANE_INCHES = {"few": 0.26, "some": 0.17, "many": 0.085}
 
 _TALL_ROWS = 20
-"""More rows than fit on a screen: the dates are then said at the top, too."""
+"""With more rows, which do not fit on a screen, the dates are repeated at the top."""
 
 _MOST_NUMBERS = 12
-"""Overlaps written out in days; more would be in each other's way."""
+"""The most overlaps that are labelled in days, so that labels do not cover each other."""
 
 
 def plot_sightings(frame: pd.DataFrame, *, ax: Axes | None = None, now: datetime | str | None = None) -> Axes:
-    """The axes with a row per service, server name and key type, and a life line per certificate seen on it.
+    """Draw a row per slot (service, server name, key type), with a lifeline for each certificate seen in it.
 
-    Rows are in the order of their names, `mx2` before `mx10`; of more than 40 those last seen are kept.
-    `frame` is what `find_sightings` returns. Thin: valid; thick, or a dot: seen, from the first look to the last;
-    a hollow arrow: no look tells when it began or ended. `now` (an instant with a zone) draws a line. Returns the
-    axes; a new figure's height follows the number of rows. Raises `UsageError` for another frame.
+    `frame` is what `find_sightings` returns. A thin line: valid. A thick line, or a dot: seen, from the first look to
+    the last. A hollow arrow: there is no earlier, or later, look in the slot. `now` (an instant with a zone) adds a
+    vertical line. Rows are in the order of their names, `mx2` before `mx10`; of more than 40 rows those seen last are
+    drawn.
+
+    Returns the axes; the height of a new figure follows the number of rows. Raises `UsageError` for another frame.
 
     >>> import toolkit
     >>> tables = toolkit.load_example("lab-sample").within(services="https://www.lab.test:443")
@@ -67,26 +69,35 @@ def plot_sightings(frame: pd.DataFrame, *, ax: Axes | None = None, now: datetime
 
 
 def plot_rotations(frame: pd.DataFrame, *, ax: Axes | None = None, now: datetime | str | None = None) -> Axes:
-    """The axes with a row per service, server name and key type, its certificates as life lines, overlaps marked.
+    """Draw a row per slot (service, server name, key type), with its certificates as lifelines and their overlaps.
 
-    `frame` is what `find_rotations` returns, on either basis. Thin: valid; thick, or a dot: seen; a hollow arrow:
-    open, no look tells when it began or ended. A certificate that no dated look saw has its thin line only. A star:
-    the line went back to this certificate. Hatched red across two lanes, from `start_max_at` to `done_min_at`: both
-    were certainly served, for so many days of it (`overlap_min_days`; never where the pair `is_ambiguous`). Grey under
-    the successor's line: both were valid. A filled arrow at the edge: the validity goes on beyond the chart. `now` (an
-    instant with a zone) draws a line. Rows are in the order of their names, `mx2` before `mx10`; of more than 40 those
-    are kept on which a return or a certain overlap was caught last, then those that rotated last. Returns the axes; a
-    new figure's height follows the number of rows. Raises `UsageError` for another frame.
+    `frame` is what `describe_rotations` returns, on any basis.
+
+    - A thin line: valid; a filled arrow at the edge: valid beyond the chart.
+    - A thick line, or a dot: seen, from the first look to the last. A certificate without a dated look has a thin line
+      only. A hollow arrow: there is no earlier, or later, look in the slot.
+    - A hatched red box across two lanes, from `start_max_at` to `done_min_at`: both were certainly in service, for the
+      number of days at its side (`overlap_min_days`); not for pairs that are `is_ambiguous`.
+    - Grey below the successor's line: both were valid.
+    - A star: a roll-back to this certificate.
+
+    `now` (an instant with a zone) adds a vertical line. Rows are in the order of their names, `mx2` before `mx10`. Of
+    more than 40 rows those with the latest roll-backs or certain overlaps are drawn, then those that rotated last.
+
+    Returns the axes; the height of a new figure follows the number of rows. Raises `UsageError` for another frame.
 
     >>> import toolkit
     >>> tables = toolkit.load_example("lab-sample").within(services="imaps://imap.lab.test:993")
-    >>> ax = toolkit.chart.plot_rotations(toolkit.find_rotations(tables))
+    >>> rotations = toolkit.describe_rotations(toolkit.find_rotations(tables), tables)
+    >>> ax = toolkit.chart.plot_rotations(rotations)
     >>> ax.get_title(loc="left")
     'Certificate rotations  ·  lab data'
     """
-    canvas.check_frame(frame, "predecessor_sha256", "successor_sha256", what="what `find_rotations` returns")
+    canvas.check_frame(
+        frame, "predecessor_sha256", "predecessor_first_seen_at", what="what `describe_rotations` returns"
+    )
     if frame.empty:
-        why = "No rotation: no line had a second certificate."
+        why = "No rotation: no slot had a second certificate."
         return canvas.say_nothing(ax, "Certificate rotations", why)
     is_special = frame["is_rollback"].fillna(value=False) | (_served_both(frame) > 0)
     at = frame["start_max_at"].fillna(frame["successor_not_before"])
@@ -99,7 +110,7 @@ def plot_rotations(frame: pd.DataFrame, *, ax: Axes | None = None, now: datetime
 
 
 def _kept(frame: pd.DataFrame, *instants: pd.Series) -> tuple[pd.DataFrame, list[str]]:
-    """The rows of the slots with the latest instants, the first kind before the next; and the note on the others."""
+    """The rows of the slots with the latest instants (of one kind, then of the next), and a note on the others."""
     slots = frame.groupby(SLOT, sort=False, dropna=False).ngroup()
     latest = pd.DataFrame({kind: canvas.days(at) for kind, at in enumerate(instants)}).fillna(-np.inf)
     ranks = latest.set_index(frame.index).groupby(slots).max()
@@ -108,7 +119,7 @@ def _kept(frame: pd.DataFrame, *instants: pd.Series) -> tuple[pd.DataFrame, list
 
 
 def _served_both(frame: pd.DataFrame) -> NDArray[np.float64]:
-    """Days for which both certificates of each pair were certainly served; 0: not certain."""
+    """Days for which both certificates of each pair were certainly in service; 0 if that is not certain."""
     days = frame["overlap_min_days"].fillna(value=0).to_numpy(dtype=float)
     return np.where(frame["is_ambiguous"].fillna(value=False).to_numpy(dtype=bool), 0.0, days)
 
@@ -122,11 +133,11 @@ def _lives(frame: pd.DataFrame, hashes: pd.Series, prefix: str = "") -> pd.DataF
 
 
 def _lives_of_pairs(frame: pd.DataFrame) -> pd.DataFrame:
-    """One row per certificate of each line and visit: a certificate that came back has its sightings in two rows."""
+    """One row per certificate of each slot and period: a certificate that was rolled back to has two rows."""
     former = _lives(frame, frame["predecessor_sha256"], "predecessor_")
     former["is_open_end"] = frame["predecessor_next_look_at"].isna()
     latter = _lives(frame, frame["successor_sha256"], "successor_")
-    # A pair says what came after its predecessor; after a last successor there is nothing but the line's last look.
+    # Only for a predecessor the next look is known. The last successor of a slot is open at the slot's last look.
     latter["is_open_end"] = True
     lives = pd.concat([former, latter], ignore_index=True)
     lives = lives.drop_duplicates([*SLOT, "sha256", "first_seen_at"], ignore_index=True)
@@ -141,7 +152,7 @@ def _lives_of_pairs(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _placed(lives: pd.DataFrame) -> pd.DataFrame:
-    """The lives with `row` (number of the line), `lanes` of the row, `y` of the lane's middle, `turn` in the row."""
+    """The lives with `row` (number of the slot), `lanes` of the row, `y` of the lane's middle, `turn` in the row."""
     lives = lives.copy()
     for name in LIFE:
         lives[name] = canvas.days(lives[name])
@@ -165,14 +176,14 @@ def _placed(lives: pd.DataFrame) -> pd.DataFrame:
 
 
 def _lanes_needed(lives: pd.DataFrame) -> int:
-    """How many certificates of a row live at once; two at least where there are several."""
+    """The largest number of certificates of a row that overlap; at least two if there are several."""
     begins, ends = np.sort(lives["begin"].to_numpy()), np.sort(lives["end"].to_numpy())
     at_once = np.arange(1, len(begins) + 1) - np.searchsorted(ends, begins, side="left")
     return max(int(at_once.max(initial=1)), min(2, len(lives)))
 
 
 def _window(rows: pd.DataFrame, now: datetime | str | None) -> tuple[float, float]:
-    """The dates worth drawing: all lives, unless one reaches far beyond what was seen or begun."""
+    """The dates that are drawn: all lives, unless one reaches far beyond what was seen or started."""
     seen = rows[["first_seen_at", "last_seen_at"]].to_numpy(dtype=float)
     begun = rows["not_before"].to_numpy(dtype=float)
     anchors = seen[~np.isnan(seen)] if not np.isnan(seen).all() else begun[~np.isnan(begun)]
@@ -207,7 +218,7 @@ def _draw(rows: pd.DataFrame, ax: Axes | None, now: datetime | str | None) -> Ax
 
 def _draw_validity(ax: Axes, lives: pd.DataFrame, colour: str, window: tuple[float, float]) -> None:
     valid = lives.dropna(subset=["not_before", "not_after"]).drop_duplicates(["row", "sha256"])
-    # A certificate may end before it begins; it was never valid.
+    # A certificate whose validity ends before it begins was never valid.
     valid = valid[valid["not_after"] >= valid["not_before"]]
     valid = valid[(valid["not_before"] <= window[1]) & (valid["not_after"] >= window[0])]
     drawn = ax.hlines(
@@ -258,7 +269,7 @@ def _draw_seen(ax: Axes, lives: pd.DataFrame, colour: str, *, smallest: float) -
 
 
 def _draw_overlaps(ax: Axes, frame: pd.DataFrame, rows: pd.DataFrame) -> list[Patch | Line2D]:
-    """Bands where both were valid, boxes where both were certainly served, stars; what to say in the legend."""
+    """Draw bands (both valid), boxes (both certainly in service), stars (roll-backs); return legend entries."""
     former, latter = (_of_pairs(frame, rows, name) for name in ("predecessor_sha256", "successor_sha256"))
     begin = np.fmax(former["not_before"].to_numpy(), latter["not_before"].to_numpy())
     end = np.fmin(former["not_after"].to_numpy(), latter["not_after"].to_numpy())
@@ -282,7 +293,7 @@ def _draw_overlaps(ax: Axes, frame: pd.DataFrame, rows: pd.DataFrame) -> list[Pa
         lower = np.maximum(former["y"].to_numpy(), latter["y"].to_numpy())[served]
         for left, right, high, low in zip(start[served], done[served], upper, lower, strict=True):
             _draw_box(ax, float(left), float(right), float(high), float(low))
-        marks.append(Patch(facecolor="none", edgecolor=RED, hatch="//////", label="both served (certain)"))
+        marks.append(Patch(facecolor="none", edgecolor=RED, hatch="//////", label="both in service (certain)"))
         _write_days(ax, done[served], upper - 0.25, both_days[served])
     if frame["is_rollback"].any():
         back = frame["is_rollback"].to_numpy(dtype=bool)
@@ -290,8 +301,8 @@ def _draw_overlaps(ax: Axes, frame: pd.DataFrame, rows: pd.DataFrame) -> list[Pa
             start[back], latter["y"].to_numpy()[back] - 0.3, marker="*", s=42, color=PURPLE, edgecolor=INK,
             linewidth=0.4, zorder=6,
         )  # fmt: skip
-        stars.set_gid("return")
-        marks.append(Line2D([], [], linestyle="", marker="*", color=PURPLE, markeredgecolor=INK, label="went back"))
+        stars.set_gid("rollback")
+        marks.append(Line2D([], [], linestyle="", marker="*", color=PURPLE, markeredgecolor=INK, label="roll-back"))
     return marks
 
 
@@ -304,7 +315,7 @@ def _of_pairs(frame: pd.DataFrame, rows: pd.DataFrame, name: str) -> pd.DataFram
 
 
 def _draw_box(ax: Axes, left: float, right: float, upper: float, lower: float) -> None:
-    """A hatched box across two neighbouring lanes, or one on each of two distant lanes, and a line between them."""
+    """Draw a hatched box across two neighbouring lanes, or one on each of two distant lanes with a line between."""
     spans = [(upper, lower)] if lower - upper < 1.5 else [(upper, upper), (lower, lower)]
     for high, low in spans:
         box = Rectangle(
@@ -342,7 +353,7 @@ def _finish(
     canvas.set_rows(
         ax,
         (heads["top"] + heads["lanes"] / 2 + 0.3).to_list(),
-        label_lines(heads),
+        label_slots(heads),
         extent=(0, float((heads["top"] + heads["lanes"] + 0.6).max())),
     )
     handles: list[Line2D | Patch] = [Line2D([], [], color=INK, linewidth=1.1, label="valid")]
@@ -350,7 +361,7 @@ def _finish(
         handles.append(Line2D([], [], color=INK, linewidth=5, solid_capstyle="butt", label="seen"))
     if rows["is_open_start"].any() or rows["is_open_end"].any():
         arrow = Line2D(
-            [], [], linestyle="", marker=">", markerfacecolor="white", color=INK, label="open: no look beyond"
+            [], [], linestyle="", marker=">", markerfacecolor="white", color=INK, label="open: no look before or after"
         )
         handles.append(arrow)
     handles += marks

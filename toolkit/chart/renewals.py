@@ -11,7 +11,7 @@ from toolkit import text
 from toolkit.chart import canvas
 from toolkit.chart.palette import BAD, BLUE, CAUTION, FINE, GRID, INK, PURPLE, Style
 from toolkit.chart.renewal_calendar import draw_calendar
-from toolkit.chart.slots import SLOT, label_lines
+from toolkit.chart.slots import SLOT, label_slots
 from toolkit.errors import UsageError
 from toolkit.reference.rules import validity_caps
 
@@ -115,7 +115,7 @@ def _plot_slots(rows: pd.DataFrame, ax: Axes | None) -> Axes:
     canvas.shade_rows(axes, count)
     handles = _draw_marks(axes, rows, gap=(last - first) / _MOST_MARKS)
     handles += _draw_caps(axes, first - margin, last + margin)
-    canvas.set_rows(axes, list(range(count)), label_lines(heads), extent=(-0.6, count - 0.4))
+    canvas.set_rows(axes, list(range(count)), label_slots(heads), extent=(-0.6, count - 0.4))
     canvas.set_heading(axes, canvas.titled("Forecast renewals", rows), handles)
     words = "renewals: " + ", ".join(f"{size:,} in {year}" for year, size in years.items())
     canvas.set_notes(axes, [words, *more])

@@ -1,4 +1,4 @@
-"""One rotation close up: every look as a mark on its address, and what the looks say as brackets above."""
+"""One rotation close up: every look as a mark in the row of its address, and the bounds as brackets above."""
 
 from typing import Any, Final
 
@@ -14,42 +14,48 @@ from toolkit.errors import UsageError
 _ROW_INCHES: Final = 0.55
 _BRACKETS: Final = (
     ("start", "start_min_at", "start_max_at"),
-    ("half", "midpoint_min_at", "midpoint_max_at"),
+    ("midpoint", "midpoint_min_at", "midpoint_max_at"),
     ("done", "done_min_at", "done_max_at"),
 )
 """Name, and the columns of both ends."""
 
 _MOST_ROWS: Final = 20
-"""A row holds the samples of a round, and is high."""
+"""Rows are high, because they spread the samples of a round."""
 
 _STEP: Final = 0.55
-"""Between two brackets, in rows."""
+"""Distance between two brackets, in rows."""
 
 
 def plot_rollout(
     frame: pd.DataFrame, *, rotation: pd.DataFrame, margin_days: float | None = None, ax: Axes | None = None
 ) -> Axes:
-    """The axes with a row per address (and backend), a mark per look: the old certificate or the new one.
+    """Draw a row per address (and backend), with a mark for each look that showed the old or the new certificate.
 
-    `frame` is the table `observations`, or the log of a lab's servers (`observed_at` or `served_at`, and `backend`);
-    `rotation` a frame of one row of `find_rotations`, which chooses service, server name and both certificates.
-    Looks of one row are spread by their number in the round. Brackets above: from when to when the start, the half
-    and the end of the roll-out lie, the certain end and the 95 % claim; a dotted end is not bounded. Of more than 20
-    rows those that showed both certificates come first; the rest is counted below. `margin_days` is
-    how much is drawn on either side of what is certain (default: three quarters of it, at least two days). Returns
-    the axes. Raises `UsageError` where `rotation` has not one row, or a frame is another.
+    `frame` is the table `observations`, or the log of a lab's servers (`observed_at` or `served_at`, and `backend`).
+    `rotation` is one row of `describe_rotations` as a frame; it selects service, server name and both certificates.
+    `margin_days` is the time that is drawn before and after the certain bounds (default: three quarters of the time
+    between them, at least two days).
+
+    Looks in a row are spread by their sample index within the round. The brackets above are the bounds of the start,
+    the midpoint and the end of the roll-out, one certain and one with 95 % confidence; a dotted bracket has an end that
+    is not bounded or not drawn. Of more than 20 rows those that showed both certificates are drawn; a note counts the
+    others.
+
+    Returns the axes. Raises `UsageError` unless `rotation` has one row, and for other frames.
 
     >>> import toolkit
     >>> tables = toolkit.load_example("lab-sample").within(services="https://www.lab.test:443")
-    >>> rotations = toolkit.find_rotations(tables)
+    >>> rotations = toolkit.describe_rotations(toolkit.find_rotations(tables), tables)
     >>> ax = toolkit.chart.plot_rollout(tables.observations, rotation=rotations.head(1))
     >>> ax.get_title(loc="left")
     'One rotation close up, https://www.lab.test:443  ·  lab data'
     """
     canvas.check_frame(frame, "leaf_sha256", what="the table `observations`, or a log of what was served")
-    canvas.check_frame(rotation, "start_max_at", "done_min_at", what="a row of what `find_rotations` returns")
+    canvas.check_frame(rotation, "start_max_at", "midpoint_min_at", what="a row of what `describe_rotations` returns")
     if len(rotation) != 1:
-        raise UsageError(f"plot_rollout draws one rotation, not {len(rotation)}: choose one, rotations.iloc[[n]].")
+        raise UsageError(
+            f"plot_rollout draws one rotation, not {len(rotation)}: select a row, such as rotations.iloc[[0]]."
+        )
     row = rotation.iloc[0]
     instant = "observed_at" if "observed_at" in frame else "served_at"
     shown = frame["leaf_sha256"].isin([row["predecessor_sha256"], row["successor_sha256"]]) & frame[instant].notna()
@@ -65,7 +71,7 @@ def plot_rollout(
     first, last = certain[0] - margin, certain[1] + margin
     looks = looks[looks["at"].between(first, last)].copy()
     looks["row"] = _named(looks)
-    # An address that showed both certificates says more than one that showed either.
+    # Addresses that showed both certificates are drawn first.
     leaves = looks.groupby("row")["leaf_sha256"].nunique()
     kept, more = canvas.keep_rows([-number for number in leaves], "address", most=_MOST_ROWS)
     looks = looks[looks["row"].isin(kept)].copy()
@@ -101,7 +107,7 @@ def _label(look: dict[Any, Any]) -> str:
 
 def _draw_looks(ax: Axes, looks: pd.DataFrame, old: str) -> list[Line2D]:
     sample = looks["sample"].fillna(0).astype(float) if "sample" in looks else pd.Series(0.0, index=looks.index)
-    # Within a row, the looks of a round stand below each other.
+    # Within a row, the looks of a round are drawn below each other.
     spread = (sample / max(float(sample.max()), 1.0) - 0.5) * 0.6 if len(looks) else sample
     handles = []
     is_old = (looks["leaf_sha256"] == old).to_numpy(dtype=bool)
@@ -117,7 +123,7 @@ def _draw_looks(ax: Axes, looks: pd.DataFrame, old: str) -> list[Line2D]:
 
 
 def _draw_bracket(ax: Axes, ends: canvas.Days, *, y: float, name: str, window: tuple[float, float]) -> None:
-    """From one end to the other; towards an end that is not known, or outside the window, a dotted line."""
+    """A line from one end to the other, dotted if an end is not known or is outside the window."""
     known = ends[~np.isnan(ends)]
     if not len(known):
         ax.annotate(

@@ -1,4 +1,4 @@
-"""How a certificate rolls out: the share of looks that showed it, window by window, with its interval."""
+"""Roll-out curves: the share of looks that showed each certificate, window by window, with its interval."""
 
 from itertools import pairwise
 from typing import Any, Final
@@ -11,27 +11,29 @@ from matplotlib.patches import Patch
 
 from toolkit.chart import canvas
 from toolkit.chart.palette import FAINT, GRID, INK, LIVES, PAPER
-from toolkit.chart.slots import SLOT, label_lines
+from toolkit.chart.slots import SLOT, label_slots
 
 _ROW_INCHES, _FLEET_ROW_INCHES, _FEW_ROWS = 0.75, 0.3, 12
 _MOST_ROWS: Final = 24
 _GAP: Final = 0.3
-"""Between two rows, in heights of a row."""
+"""Distance between two rows, in heights of a row."""
 _ALONE_INCHES: Final = 2.6
 _MARKERS: Final = ("o", "s")
-"""Successive certificates take turns in shape, as in colour."""
+"""Successive certificates alternate in marker and colour."""
 
 
 def plot_shares(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
-    """The axes with a row per line (or line and address), in it the share of each certificate as a curve with a band.
+    """Draw a row per slot (or slot and address), with the share of each certificate as a curve with a band.
 
-    `frame` is what `estimate_shares` returns, by line, address or rotation. Each row goes from 0 to 100 %. A point is
-    the share of a window's looks, in the window's middle; the band its 95 % interval; a curve is broken where a
-    window has no looks. Successive certificates take turns in colour and marker: by rotation a successor takes the
-    turn after its predecessor's, so that one rotation has the colours of `plot_rollout`; else they are in the order in
-    which they were first shown (in one window: in which they were last shown). A certificate that a window of its line
-    did not show has share 0 there. Of more than 24 rows those with the most certificates are kept. Returns the axes.
-    Raises `UsageError` for another frame.
+    `frame` is what `estimate_shares` returns, by slot, address or rotation. Each row goes from 0 to 100 %. A point is
+    the share of a window's looks, at the middle of the window; the band is its 95 % interval. A curve is interrupted
+    where a window has no looks; a certificate that a window of its slot did not show has share 0 there.
+
+    Successive certificates alternate in colour and marker. By rotation a successor differs from its predecessor, so
+    that a rotation has the colours of `plot_rollout`; otherwise certificates are in the order in which they were first
+    shown (within one window: last shown). Of more than 24 rows those with the most certificates are drawn.
+
+    Returns the axes. Raises `UsageError` for another frame.
 
     >>> import toolkit
     >>> tables = toolkit.load_example("lab-sample").within(services="smtps://submit.lab.test:465")
@@ -41,7 +43,7 @@ def plot_shares(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """
     canvas.check_frame(frame, "window_from_at", "share_min", what="what `estimate_shares` returns")
     if frame.empty:
-        return canvas.say_nothing(ax, "Shares", "No window holds a look that got a certificate.")
+        return canvas.say_nothing(ax, "Shares", "No window has a look that returned a certificate.")
     frame, more = _kept(frame)
     curves = _placed(frame)
     count = int(curves["row"].max()) + 1
@@ -73,7 +75,7 @@ def plot_shares(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
 
 def _kept(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """The rows with the most certificates, and the note on the others."""
+    """The rows with the most certificates, and a note on the others."""
     rows = frame.groupby([*SLOT, "address"], sort=False, dropna=False).ngroup()
     leaves = frame["leaf_sha256"].groupby(rows).nunique()
     kept, more = canvas.keep_rows([-number for number in leaves], "row", most=_MOST_ROWS)
@@ -81,7 +83,7 @@ def _kept(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 
 def _placed(frame: pd.DataFrame) -> pd.DataFrame:
-    """The windows with `row`, `label`, `begin`, `end` in days, `place` and `turn` of the certificate in its row."""
+    """The windows with `row`, `label`, `begin` and `end` in days, `place` and `turn` of the certificate in its row."""
     keys = [*SLOT, "address"]
     curves = frame.drop_duplicates([*keys, "leaf_sha256", "window_from_at"]).reset_index(drop=True)
     curves["begin"] = canvas.days(curves["window_from_at"])
@@ -90,7 +92,7 @@ def _placed(frame: pd.DataFrame) -> pd.DataFrame:
     heads = curves.drop_duplicates("row")
     labels = [
         label if pd.isna(address) else f"{label}\n{canvas.label(address)}"
-        for label, address in zip(label_lines(heads), heads["address"], strict=True)
+        for label, address in zip(label_slots(heads), heads["address"], strict=True)
     ]
     curves["label"] = [labels[row] for row in curves["row"]]
     shown = curves[curves["leaf_looks"] > 0].groupby(["row", "leaf_sha256"])["begin"].agg(["min", "max"]).reset_index()
@@ -106,7 +108,7 @@ def _placed(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _turns_in_rotations(frame: pd.DataFrame, curves: pd.DataFrame) -> dict[tuple[int, str], int]:
-    """The turn of each certificate of a rotation: one after its predecessor's. By row and leaf; empty without pairs."""
+    """By row and leaf, the turn of each certificate of a rotation: one more than its predecessor's. Else empty."""
     sides = ["predecessor_sha256", "successor_sha256"]
     if not set(sides) <= set(frame):
         return {}
@@ -124,11 +126,11 @@ def _turns_in_rotations(frame: pd.DataFrame, curves: pd.DataFrame) -> dict[tuple
 
 
 def _absences(curves: pd.DataFrame) -> pd.DataFrame:
-    """The windows next to those of a certificate in which its line showed others: its share there is 0."""
+    """The windows next to those of a certificate in which its slot showed others: its share there is 0."""
     windows = curves.drop_duplicates(["row", "begin"])[["row", "label", "begin", "end"]].sort_values(["row", "begin"])
     spans = curves.groupby(["row", "place"]).agg(since=("begin", "min"), until=("end", "max")).reset_index()
     spans = spans.merge(windows, on="row")
-    near = (spans["end"] - spans["begin"]) / 2  # further away it would be a mark without a curve
+    near = (spans["end"] - spans["begin"]) / 2  # a window further away would be a mark without a curve
     spans = spans[(spans["end"] >= spans["since"] - near) & (spans["begin"] <= spans["until"] + near)]
     present = pd.MultiIndex.from_frame(curves[["row", "place", "begin"]])
     absent = spans[~pd.MultiIndex.from_frame(spans[["row", "place", "begin"]]).isin(present)]

@@ -1,4 +1,4 @@
-"""Who shares what: services by services, alike ones next to each other."""
+"""Sharing: a matrix of services by services, similar services next to each other."""
 
 from typing import Final, Literal
 
@@ -15,7 +15,7 @@ from toolkit.chart import canvas
 from toolkit.chart.palette import BLUE, FAINT, INK
 
 _CELL_INCHES, _FLEET_CELL_INCHES, _MOST_NUMBERED = 0.38, 0.135, 16
-_ALIKE: Final = "full square: everything shared"
+_FULL: Final = "full square: everything shared"
 
 Matrix = NDArray[np.float64]
 
@@ -23,13 +23,14 @@ Matrix = NDArray[np.float64]
 def plot_sharing(
     frame: pd.DataFrame, *, kind: Literal["certificate", "key"] = "certificate", ax: Axes | None = None
 ) -> Axes:
-    """The axes with a matrix of services by services: how many certificates (or keys) both have shown.
+    """Draw a matrix of services by services: how many certificates (or keys) both have shown.
 
-    `frame` is what `find_sharing` returns. The area of a square is the share of what the two shared in all shared
-    things that either showed (Jaccard); the number, up to 16 services, counts them; the diagonal says how many
-    shared things the service itself showed. Services are ordered by similarity (average linkage), so that groups
-    stand together; of more than 40 those that share the most are kept. Returns the axes. Raises `UsageError`
-    for another frame.
+    `frame` is what `find_sharing` returns. The area of a square is the Jaccard similarity of the shared certificates
+    that the two services showed; with up to 16 services a number counts those that both showed. The diagonal counts
+    the shared certificates of the service itself. Services are ordered by similarity (average linkage), so that
+    groups are visible; of more than 40 services those that share the most are drawn.
+
+    Returns the axes. Raises `UsageError` for another frame.
 
     >>> import toolkit
     >>> ax = toolkit.chart.plot_sharing(toolkit.find_sharing(toolkit.load_example("lab-sample")))
@@ -41,7 +42,7 @@ def plot_sharing(
     if shown.empty:
         return canvas.say_nothing(ax, f"Shared {kind}s", f"No {kind} was shown by two services.")
     held = pd.crosstab(shown["service"].astype(object), shown["shared_sha256"].astype(object)).clip(upper=1)
-    # Those kept share the most things, with each other or with services that are left out.
+    # Services that share the most, with each other or with services that are not drawn.
     kept, more = canvas.keep_rows([-number for number in held.sum(axis=1)], "service")
     held = held.iloc[kept]
     common = held.to_numpy(dtype=float) @ held.to_numpy(dtype=float).T
@@ -63,7 +64,7 @@ def plot_sharing(
     axes.set_aspect("equal")
     for spine in axes.spines.values():
         spine.set_visible(False)
-    words = [f"number: {kind}s that both have shown", _ALIKE, "grey: all that the service shares"]
+    words = [f"number: {kind}s that both have shown", _FULL, "grey: all that the service shares"]
     handles = [Patch(facecolor=BLUE, label=words[1]), Patch(facecolor=FAINT, alpha=0.35, label=words[2])]
     if not is_fleet:
         handles.insert(0, Patch(facecolor="none", edgecolor="none", label=words[0]))
@@ -74,7 +75,7 @@ def plot_sharing(
 
 
 def _order(alike: Matrix) -> list[int]:
-    """Services so that alike ones are neighbours."""
+    """The services in an order in which similar ones are neighbours."""
     if len(alike) < 3:
         return list(range(len(alike)))
     distances = 1.0 - alike

@@ -1,4 +1,7 @@
-"""`Store.sightings()`: counted on integers as they lie in the files, so that millions of looks need little memory."""
+"""`Store.sightings()`: sightings counted on encoded Arrow columns, so that millions of looks need little memory.
+
+A second implementation of `toolkit.analyse.find_sightings`, which tests compare with the first.
+"""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,10 +15,10 @@ import pyarrow.compute as pc
 from toolkit import schema
 from toolkit.store.rows import Integers, codes, integers, tell_rows, unified, without_repeats
 
-_LINE: Final = ("service", "host", "server_name")
-"""With the key type of the leaf, what tells lines apart."""
+_SLOT: Final = ("service", "host", "server_name")
+"""With the key type of the leaf, the columns that identify a slot."""
 
-NEEDED: Final = (*dict.fromkeys((*schema.OBSERVATION_KEY, *_LINE, "leaf_sha256", "observed_at", "source")),)
+NEEDED: Final = (*dict.fromkeys((*schema.OBSERVATION_KEY, *_SLOT, "leaf_sha256", "observed_at", "source")),)
 """Columns of `observations` that are read."""
 
 FACTS: Final = (
@@ -24,7 +27,7 @@ FACTS: Final = (
 """Columns of `certificates` that are read."""
 
 _COLUMNS: Final = (
-    *_LINE, "key_type", "leaf_sha256", "subject", "issuer", "names", "spki_sha256", "not_before", "not_after",
+    *_SLOT, "key_type", "leaf_sha256", "subject", "issuer", "names", "spki_sha256", "not_before", "not_after",
     "first_seen_at", "last_seen_at", "previous_look_at", "next_look_at", "looks", "undated_looks", "slot_looks",
     "source",
 )  # fmt: skip
@@ -36,7 +39,7 @@ _BITS: Final = 63
 def count_sightings(observations: pa.Table, certificates: pd.DataFrame) -> pd.DataFrame:
     """The frame of `toolkit.analyse.find_sightings`, from `NEEDED` as read and `FACTS` as loaded."""
     looks = unified(observations)
-    # Repeats are rare and looking for them takes as long as counting: both are done at the same time.
+    # Repeats are rare, and searching for them takes as long as counting: both run at the same time.
     with ThreadPoolExecutor(1) as pool:
         repeats = pool.submit(without_repeats, "observations", looks)
         frame = _count(looks, certificates)
@@ -47,51 +50,51 @@ def count_sightings(observations: pa.Table, certificates: pd.DataFrame) -> pd.Da
 def _count(looks: pa.Table, certificates: pd.DataFrame) -> pd.DataFrame:
     if looks["leaf_sha256"].null_count:
         looks = looks.filter(pc.is_valid(looks["leaf_sha256"]))
-    # Sightings are told apart first, by one number for each look; lines then among the few sightings.
-    sighting, _ = pd.factorize(tell_rows(looks, (*_LINE, "leaf_sha256")))
+    # First one number for each look identifies its sighting; then the slots are found among the few sightings.
+    sighting, _ = pd.factorize(tell_rows(looks, (*_SLOT, "leaf_sha256")))
     where = np.zeros(int(sighting.max(initial=-1)) + 1, dtype=np.int64)
     where[sighting] = np.arange(len(sighting))
-    shown = looks.select([*_LINE, "leaf_sha256"]).take(pa.array(where))
+    shown = looks.select([*_SLOT, "leaf_sha256"]).take(pa.array(where))
     leaf, leaves = codes(shown["leaf_sha256"])
     facts = certificates.set_index("cert_sha256").reindex(pd.Index(leaves.to_pandas(), dtype="string"))
     key_type, _ = pd.factorize(facts["key_type"])
-    line_of, _ = pd.factorize(tell_rows(shown, _LINE) * (len(key_type) + 1) + (key_type + 1)[leaf])
-    # They are numbered in the order of their lines.
-    in_line = np.argsort(line_of, kind="stable")
-    number = np.empty_like(in_line)
-    number[in_line] = np.arange(len(in_line))
-    sighting, line_of, leaf = number[sighting], line_of[in_line], leaf[in_line]
-    shown = shown.take(pa.array(in_line))
+    slot_of, _ = pd.factorize(tell_rows(shown, _SLOT) * (len(key_type) + 1) + (key_type + 1)[leaf])
+    # Sightings are numbered in the order of their slots.
+    in_slot = np.argsort(slot_of, kind="stable")
+    number = np.empty_like(in_slot)
+    number[in_slot] = np.arange(len(in_slot))
+    sighting, slot_of, leaf = number[sighting], slot_of[in_slot], leaf[in_slot]
+    shown = shown.take(pa.array(in_slot))
 
-    frame = _seen(sighting, line_of, integers(looks["observed_at"], null=_UNDATED))
-    for column in _LINE:
+    frame = _seen(sighting, slot_of, integers(looks["observed_at"], null=_UNDATED))
+    for column in _SLOT:
         frame[column] = shown[column].cast(pa.string()).to_pandas().astype("string")
     frame["leaf_sha256"] = leaves.take(pa.array(leaf)).to_pandas().astype("string")
     frame["source"] = _joined_sources(looks["source"], sighting, len(leaf))
     for column in FACTS[1:]:
         frame[column] = facts[column].array[leaf]
     frame["names"] = frame["names"].where(frame["names"].notna(), None)
-    frame = frame.sort_values([*_LINE, "key_type", "not_before", "first_seen_at", "leaf_sha256"], ignore_index=True)
+    frame = frame.sort_values([*_SLOT, "key_type", "not_before", "first_seen_at", "leaf_sha256"], ignore_index=True)
     return frame[list(_COLUMNS)]
 
 
-def _seen(sighting: Integers, line_of: Integers, seen_at: Integers) -> pd.DataFrame:
-    """First, last and neighbouring looks and the counts of each sighting; `line_of` says which line each is of."""
-    count, lines = len(line_of), int(line_of.max(initial=-1)) + 1
+def _seen(sighting: Integers, slot_of: Integers, seen_at: Integers) -> pd.DataFrame:
+    """First, last and neighbouring looks and the counts of each sighting; `slot_of` is the slot of each sighting."""
+    count, slots = len(slot_of), int(slot_of.max(initial=-1)) + 1
     undated = seen_at == _UNDATED
     unknown = np.bincount(sighting[undated], minlength=count)
     if undated.any():
         sighting, seen_at = sighting[~undated], seen_at[~undated]
     looks = np.bincount(sighting, minlength=count)
-    slot_looks = np.bincount(line_of, weights=looks, minlength=lines)[line_of]
+    slot_looks = np.bincount(slot_of, weights=looks, minlength=slots)[slot_of]
 
-    # One integer per look: its line, its instant, its sighting within the line. Sorted, they are the looks of all
-    # lines in the order of time.
-    base = np.searchsorted(line_of, np.arange(lines))
-    own = np.arange(count) - base[line_of]
+    # One integer per look: its slot, its instant, its sighting within the slot. Sorted, they are the looks of all
+    # slots in the order of time.
+    base = np.searchsorted(slot_of, np.arange(slots))
+    own = np.arange(count) - base[slot_of]
     own_bits = int(own.max(initial=0)).bit_length()
-    times, time_bits, decode = _narrow(seen_at, _BITS - own_bits - lines.bit_length())
-    points = (line_of << (time_bits + own_bits) | own)[sighting]
+    times, time_bits, decode = _narrow(seen_at, _BITS - own_bits - slots.bit_length())
+    points = (slot_of << (time_bits + own_bits) | own)[sighting]
     times <<= own_bits
     points |= times
     _sort(points)
@@ -106,9 +109,9 @@ def _seen(sighting: Integers, line_of: Integers, seen_at: Integers) -> pd.DataFr
     padded = np.concatenate([[-1], moments, [-1]])
 
     def instants(place: Integers) -> pd.DatetimeIndex:
-        # A place outside of the sighting's own line says that there is no such look.
+        # A place outside of the sighting's own slot means that there is no such look.
         moment = padded[place + 1]
-        known = (looks > 0) & (moment >> time_bits == line_of)
+        known = (looks > 0) & (moment >> time_bits == slot_of)
         values = np.full(count, np.datetime64("NaT"), dtype="datetime64[us]")
         values[known] = decode(moment[known] & ((1 << time_bits) - 1)).astype("datetime64[us]")
         return pd.DatetimeIndex(values, tz="UTC")
@@ -122,7 +125,7 @@ def _seen(sighting: Integers, line_of: Integers, seen_at: Integers) -> pd.DataFr
 
 
 def _sort(numbers: Integers) -> None:
-    """In place, on two cores: numpy sorts outside of Python's lock, and merges halves that are sorted in no time."""
+    """Sort in place on two cores: numpy sorts without the lock, and a stable sort merges two halves fast."""
     middle = len(numbers) // 2
     with ThreadPoolExecutor(1) as pool:
         rest = pool.submit(numbers[middle:].sort)
@@ -132,20 +135,20 @@ def _sort(numbers: Integers) -> None:
 
 
 def _narrow(seen_at: Integers, bits: int) -> tuple[Integers, int, Callable[[Integers], Integers]]:
-    """Instants as integers of their own that take few bits, how many these are, and the way back."""
+    """Instants as integers of at most `bits` bits, the number of bits, and the function that decodes them."""
     least = int(seen_at.min()) if len(seen_at) else 0
     width = int(seen_at.max()) - least if len(seen_at) else 0
     if width.bit_length() <= bits:
         return seen_at - least, width.bit_length(), lambda times: times + least
-    # Centuries apart to the microsecond: their places in the list of all.
+    # The range is too large for that many bits: encode each instant as its place among the distinct ones.
     distinct, places = np.unique(seen_at, return_inverse=True)
     return places, len(distinct).bit_length(), lambda times: distinct[times]
 
 
 def _joined_sources(source: pa.ChunkedArray, sighting: Integers, count: int) -> pd.Series:
-    """Of each sighting the sources of its looks, sorted, joined by `, `."""
+    """For each sighting the sources of its looks, sorted, joined by `, `."""
     code, names = codes(source)
-    # One integer per pair of sighting and source: few are distinct.
+    # One integer per pair of sighting and source; few of them are distinct.
     pairs = pd.unique(sighting * max(len(names), 1) + code)
     owner, name = pairs // max(len(names), 1), names.take(pa.array(pairs % max(len(names), 1))).to_pylist()
     if len(pairs) == count:

@@ -6,6 +6,6 @@ Each mark is an observation. The brackets say between which instants the start a
 import toolkit
 
 tables = toolkit.load_example("lab-sample").within(services="smtps://submit.lab.test:465")
-rotations = toolkit.find_rotations(tables)
+rotations = toolkit.describe_rotations(toolkit.find_rotations(tables), tables)
 longest = rotations.nlargest(1, "overlap_min_days")
 ax = toolkit.chart.plot_rollout(tables.observations, rotation=longest)

@@ -6,4 +6,5 @@ Nineteen years of Google's mail hosts, from public text. No observation is neede
 import toolkit
 
 tables = toolkit.load_example("google-mail")
-ax = toolkit.chart.plot_rotations(toolkit.find_rotations(tables, basis="names"))
+rotations = toolkit.find_rotations(tables, basis="names")
+ax = toolkit.chart.plot_rotations(toolkit.describe_rotations(rotations, tables))

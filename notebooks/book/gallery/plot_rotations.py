@@ -6,4 +6,5 @@ Hatched red: the observations prove that the old and the new certificate were bo
 import toolkit
 
 tables = toolkit.load_example("lab-sample")
-ax = toolkit.chart.plot_rotations(toolkit.find_rotations(tables))
+rotations = toolkit.find_rotations(tables)
+ax = toolkit.chart.plot_rotations(toolkit.describe_rotations(rotations, tables))

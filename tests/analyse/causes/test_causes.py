@@ -8,7 +8,8 @@ import pytest
 from tests.analyse.drawn import BEGIN, DAY, certificates, looks, tables
 from toolkit import Tables
 from toolkit.analyse import find_rotations
-from toolkit.analyse.causes.explain import CAUSES, DTYPES, explain_leaves
+from toolkit.analyse.causes.explain import CAUSES, EXPLANATIONS, explain_leaves
+from toolkit.columns import dtypes
 from toolkit.errors import UsageError
 
 
@@ -25,7 +26,7 @@ def _causes(given: Tables, window: str = "7D", **settings: object) -> list[tuple
 def test_columns_and_dtypes():
     for given in (Tables.from_frames(), tables("AABB"), tables("AAAA")):
         found = explain_leaves(given)
-        assert {name: str(dtype) for name, dtype in found.dtypes.items()} == DTYPES
+        assert {name: str(dtype) for name, dtype in found.dtypes.items()} == dtypes(EXPLANATIONS)
     assert found.empty  # one leaf needs no cause
 
 
@@ -160,14 +161,14 @@ def test_a_stuck_machine():
     stuck = "BBBBBBBB" + "BBBABBBB"
     found = explain_leaves(tables("A" * 60 + roll_out + stuck * 40 + "B" * 60, per_round=4, gap=6), window="7D")
     assert "stuck machine" in found["cause"].tolist()
-    assert "kept" in found.loc[found["cause"] == "stuck machine", "evidence"].iloc[0]
+    assert "kept" in found.loc[found["cause"] == "stuck machine", "explanation"].iloc[0]
 
 
 def test_a_stuck_machine_that_looks_stick_to_is_unclear():
     shown = "AAAA" * 60 + "".join(letter * 4 for letter in "AAABAABABABB" + "BBBBBBBA" * 40) + "BBBB" * 60
     found = explain_leaves(tables(shown, per_round=4, gap=6))
     assert "stuck machine" not in set(found["cause"])
-    assert found.loc[found["evidence"].str.contains("stuck"), "cause"].eq("unclear").all()
+    assert found.loc[found["explanation"].str.contains("stuck"), "cause"].eq("unclear").all()
     assert "stuck machine" in set(explain_leaves(tables(shown, per_round=4, gap=6), sticky=True)["cause"])
 
 

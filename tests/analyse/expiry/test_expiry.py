@@ -5,11 +5,11 @@ from datetime import datetime, timedelta, timezone
 import pandas as pd
 import pytest
 
+from tests.analyse.drawn import described
 from tests.analyse.made import at, certificate, look, now, tables
 from tests.conftest import ROOT
 from toolkit import Tables
 from toolkit.analyse.expiry.summary import EXPIRY, USUAL_LEADS, describe_usual_leads, summarise_expiry
-from toolkit.analyse.rotation.rotations import find_rotations
 from toolkit.columns import dtypes
 from toolkit.errors import UsageError
 from toolkit.readers import read
@@ -80,7 +80,7 @@ def test_the_last_second_counts() -> None:
     ("shown", "is_after_its_end"), [("2026-03-31T23:59:59.999999", False), ("2026-04-01T00:00:00", True)]
 )
 def test_rotations_count_the_last_second_the_same_way(shown: str, is_after_its_end: bool) -> None:
-    rotation = find_rotations(tables([look("a", shown), look("b", "2026-04-02")], [A, B])).iloc[0]
+    rotation = described(tables([look("a", shown), look("b", "2026-04-02")], [A, B])).iloc[0]
     assert rotation["is_expired_while_served"] == is_after_its_end
 
 

@@ -74,7 +74,7 @@ def _half(new, looks):
         if 0 < gap < len(new) and looks[gap] == looks[gap - 1]:
             continue
         rejected = False
-        for window, most in bounds.HALF_WINDOWS.items():
+        for window, most in bounds.MIDPOINT_WINDOWS.items():
             after, before = new[gap : gap + window], ~new[max(gap - window, 0) : gap]
             rejected |= len(after) == window and after.sum() <= most
             rejected |= len(before) == window and before.sum() <= most
@@ -90,11 +90,11 @@ def _half(new, looks):
 def test_half_is_the_definition(middle, before, after):
     new = np.array([False] * before + [shown for shown, _ in middle] + [True] * after, bool)
     looks = np.cumsum([1] * before + [gap for _, gap in middle] + [1] * after).astype(np.int64)
-    low, high = bounds.half_bounds(looks, ~new, new, np.array([0]), np.array([len(new)]))
+    low, high = bounds.midpoint_bounds(looks, ~new, new, np.array([0]), np.array([len(new)]))
     assert (low[0], high[0]) == _half(new, looks)
 
 
-@pytest.mark.parametrize("window", bounds.HALF_WINDOWS)
+@pytest.mark.parametrize("window", bounds.MIDPOINT_WINDOWS)
 def test_half_windows_reject_rarely(window):
     """Together the ten tests of a gap may be wrong at most 5 % of the time: each window is far below that."""
-    assert stats.binom.cdf(bounds.HALF_WINDOWS[window], window, 0.5) < 0.0045
+    assert stats.binom.cdf(bounds.MIDPOINT_WINDOWS[window], window, 0.5) < 0.0045

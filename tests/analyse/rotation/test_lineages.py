@@ -6,22 +6,23 @@ import toolkit
 from tests.analyse.drawn import BEGIN, DAY, HOUR, certificates, looks, tables
 from tests.conftest import ROOT
 from toolkit import Tables
-from toolkit.analyse.rotation.lineages import DTYPES, find_lineages
+from toolkit.analyse.rotation.lineages import LINEAGES, find_lineages
+from toolkit.columns import dtypes
 
 
 def _links(given: Tables) -> dict[str, str]:
-    """Certificate → `predecessor: evidence`, with `?` where ambiguous."""
+    """Certificate → `predecessor: linked_by`, with `?` where ambiguous."""
     found = find_lineages(given).set_index("cert_sha256")
     return {
         one: "" if pd.isna(row["predecessor_sha256"]) else
-        f"{row['predecessor_sha256']}: {row['evidence']}{'?' if row['is_ambiguous'] else ''}"
+        f"{row['predecessor_sha256']}: {row['linked_by']}{'?' if row['is_ambiguous'] else ''}"
         for one, row in found.iterrows()
     }  # fmt: skip
 
 
 def test_columns_and_dtypes():
     for given in (Tables.from_frames(), tables("AABB"), Tables.from_frames(certificates=certificates("AB"))):
-        assert {name: str(dtype) for name, dtype in find_lineages(given).dtypes.items()} == DTYPES
+        assert {name: str(dtype) for name, dtype in find_lineages(given).dtypes.items()} == dtypes(LINEAGES)
 
 
 def test_what_served_links_whatever_changes():

@@ -7,13 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import toolkit
-from tests.analyse.drawn import BEGIN, DAY, HOUR, at, certificates, looks, tables
+from tests.analyse.drawn import BEGIN, DAY, HOUR, at, certificates, described, looks, tables
 from tests.benchmarks import fleet
 from tests.conftest import ROOT
 from toolkit import Tables, schema
 from toolkit.analyse import find_rotations, find_sightings
 from toolkit.analyse.arrays import as_instants
-from toolkit.analyse.rotation.pairs import CLAIMS, DTYPES
+from toolkit.analyse.rotation.pairs import CONFIDENCE_BOUNDS, ROTATIONS
+from toolkit.columns import dtypes
 from toolkit.errors import UsageError
 
 
@@ -67,11 +68,11 @@ def test_columns_and_dtypes():
         find_rotations(tables("AABB"), basis="names"),
         find_rotations(find_sightings(tables("AABB"))),
     ):
-        assert {name: str(dtype) for name, dtype in found.dtypes.items()} == DTYPES
+        assert {name: str(dtype) for name, dtype in found.dtypes.items()} == dtypes(ROTATIONS)
 
 
 def test_certain_ends_and_sightings():
-    row = find_rotations(tables("AABABB")).iloc[0]
+    row = described(tables("AABABB")).iloc[0]
     assert (row["start_max_at"], row["done_min_at"]) == (at(2), at(3))
     assert row["overlap_min_days"] == 0  # one backend may have been switched back
     assert (row["successor_previous_look_at"], row["predecessor_next_look_at"]) == (at(1), at(4))
@@ -81,7 +82,7 @@ def test_certain_ends_and_sightings():
 
 
 def test_one_machine_is_exactly_the_sighting_gap():
-    found = find_rotations(tables("AAABBBBCC"), min_share=1)
+    found = described(tables("AAABBBBCC"), min_share=1)
     assert (found["start_min_at"] == found["successor_previous_look_at"]).all()
     assert (found["done_max_at"] == found["predecessor_next_look_at"]).all()
     gap = (found["predecessor_next_look_at"] - found["successor_previous_look_at"]) / DAY
@@ -90,16 +91,16 @@ def test_one_machine_is_exactly_the_sighting_gap():
 
 
 def test_too_few_looks_are_null_and_enough_are_not():
-    found = find_rotations(tables("A" * 58 + "B" * 58)).iloc[0]
+    found = described(tables("A" * 58 + "B" * 58)).iloc[0]
     assert found[["start_min_at", "done_max_at", "overlap_max_days"]].isna().all()
-    found = find_rotations(tables("A" * 92 + "B" * 92)).iloc[0]
+    found = described(tables("A" * 92 + "B" * 92)).iloc[0]
     assert (found["start_min_at"], found["done_max_at"]) == (at(92 - 59), at(92 + 58))
     assert found["overlap_max_days"] == pytest.approx(92 / 24)
     assert not found["has_too_few_looks"]
 
 
 def test_distances_inherit_both_ends():
-    row = find_rotations(tables("A" * 92 + "B" * 92)).iloc[0]
+    row = described(tables("A" * 92 + "B" * 92)).iloc[0]
     for what, least, most in (
         (
             "lead",
@@ -192,7 +193,7 @@ def test_flags():
         "names": {"B": ("mx.test", "new.test"), "C": ("new.test",)},
         "not_after": {"A": at(1), "C": BEGIN + 200 * DAY},
     }
-    found = find_rotations(tables("AAABBBCCC", **changed))
+    found = described(tables("AAABBBCCC", **changed))
     assert found["has_same_key"].tolist() == [True, False]
     assert found["is_issuer_changed"].tolist() == [False, True]
     assert found["names_added"].tolist() == [("new.test",), ()]
@@ -214,38 +215,34 @@ def test_skipped_is_issued_in_between_and_never_seen_on_the_line():
         not_after={"G": certificates("C").loc[0, "not_after"]},
     )
     given_ = Tables.from_frames(pd.concat([looks("AAFF"), elsewhere]), known)
-    found = find_rotations(given_)
+    found = described(given_)
     # D has other names; G is C's pre-certificate; B's final certificate is not known.
     assert found["unseen_sha256"].tolist() == [("B", "C", "E")]
-    assert find_rotations(given_, min_share=1).loc[0, "unseen_sha256"] == ("B", "C", "E")
+    assert described(given_, min_share=1).loc[0, "unseen_sha256"] == ("B", "C", "E")
 
 
 def test_undated_looks_are_no_rotation_but_no_skip_either():
     undated = looks("B").assign(observed_at=pd.NaT, date_basis="undated", round="undated")
-    found = find_rotations(Tables.from_frames(pd.concat([looks("AACC"), undated]), certificates("ABC")))
+    found = described(Tables.from_frames(pd.concat([looks("AACC"), undated]), certificates("ABC")))
     assert pairs(found) == ["A>C"]
     assert found.loc[0, "unseen_sha256"] == ()
 
 
-def test_from_sightings_the_certain_ends_and_one_machine():
+def test_from_sightings_the_certain_bounds_and_one_backend():
     known = tables("A" * 92 + "ABAB" + "B" * 92 + "C")
-    from_looks, from_sightings = find_rotations(known), find_rotations(find_sightings(known))
-    assert from_sightings[CLAIMS].isna().all(axis=None)
+    from_looks, from_sightings = described(known), described(find_sightings(known))
+    assert from_sightings[CONFIDENCE_BOUNDS].isna().all(axis=None)
     assert from_sightings["unseen_sha256"].tolist() == [None, None]
-    told = [
-        name
-        for name in DTYPES
-        if name not in CLAIMS and not name.startswith(("lead_max", "deployment_delay_min", "margin_min"))
-    ]
-    told = [
-        name for name in told if name not in ("looks_before", "looks_after", "is_sticky_suspected", "unseen_sha256")
-    ]
-    told = [name for name in told if name not in ("has_too_few_looks", "is_midpoint_contradicted")]
-    pd.testing.assert_frame_equal(from_sightings[told], from_looks[told])
+    needs_looks = {
+        *CONFIDENCE_BOUNDS, "lead_max_days", "deployment_delay_min_days", "margin_min_days", "looks_before", "basis",
+        "looks_after", "is_sticky_suspected", "unseen_sha256", "has_too_few_looks", "is_midpoint_contradicted",
+    }  # fmt: skip
+    same = [name for name in from_looks if name not in needs_looks]
+    pd.testing.assert_frame_equal(from_sightings[same], from_looks[same])
     known = tables("AAABBBBCC")
     ends = ["start_min_at", "done_max_at", "overlap_max_days"]
     pd.testing.assert_frame_equal(
-        find_rotations(find_sightings(known), min_share=1)[ends], find_rotations(known, min_share=1)[ends]
+        described(find_sightings(known), min_share=1)[ends], described(known, min_share=1)[ends]
     )
 
 
@@ -272,7 +269,7 @@ def test_row_order_and_repeats_do_not_matter(shown, random, min_share, sticky):
 @settings(max_examples=25, deadline=None)
 @given(st.text("ABC.", max_size=60), st.sampled_from([1, 0.5, 0.2]))
 def test_ends_are_in_order_and_every_certificate_is_reached(shown, min_share):
-    found = find_rotations(tables(shown, per_round=2), min_share=min_share)
+    found = described(tables(shown, per_round=2), min_share=min_share)
     seen = set(shown) - {"."}
     assert len(found) >= max(len(seen) - 1, 0)
     assert set(found["predecessor_sha256"]) | set(found["successor_sha256"]) == (seen if len(seen) > 1 else set())
@@ -291,7 +288,7 @@ def test_the_benchmarks_bounds_are_those_of_the_function(plan):
     runs = fleet.run(plan, 3, np.random.default_rng(11))
     claimed = fleet.claim(runs, plan.min_share)
     rows = [_as_tables(runs, number) for number in range(3)]
-    found = pd.concat([find_rotations(one, min_share=plan.min_share) for one in rows], ignore_index=True)
+    found = pd.concat([described(one, min_share=plan.min_share) for one in rows], ignore_index=True)
     assert pairs(found) == ["A>B"] * 3
     for name in ("start_min_at", "start_max_at", "done_min_at", "done_max_at", "midpoint_min_at", "midpoint_max_at"):
         assert found[name].tolist() == as_instants(getattr(claimed, name)).tolist(), name
@@ -317,7 +314,7 @@ def test_rounds_that_overlap_are_ordered_by_instants():
 
 def test_a_clock_that_jumped_back_puts_looks_where_it_said():
     jumped = pd.concat([looks("AAAB"), looks("BBB", begin=1).assign(round=["x", "y", "z"])])
-    row = find_rotations(Tables.from_frames(jumped, certificates("AB"))).iloc[0]
+    row = described(Tables.from_frames(jumped, certificates("AB"))).iloc[0]
     assert (row["start_max_at"], row["done_min_at"]) == (at(1), at(2))
     assert row["is_interleaved"]
 
@@ -337,7 +334,7 @@ def test_seen_once_or_never_is_no_rotation(shown):
 
 
 def test_overlaps_of_googles_mail_certificates():
-    found = find_rotations(toolkit.read(ROOT / "data" / "google-mail"), basis="names")
+    found = described(toolkit.read(ROOT / "data" / "google-mail"), basis="names")
     smtp = found[found["host"] == "smtp.gmail.com"]
     overlaps = {
         tuple(str(row[side].date()) for side in ("predecessor_not_before", "predecessor_not_after",
@@ -351,12 +348,12 @@ def test_overlaps_of_googles_mail_certificates():
         ("2020-07-15", "2020-10-07", "2020-08-26", "2020-11-18"),
     }
     seen = ["predecessor_first_seen_at", "successor_last_seen_at", "start_max_at", "done_min_at", "overlap_min_days"]
-    assert found[[*seen, *CLAIMS]].isna().all(axis=None)
+    assert found[[*seen, *CONFIDENCE_BOUNDS]].isna().all(axis=None)
 
 
 def test_a_real_series_of_which_only_upper_bounds_are_known():
     known = toolkit.read(ROOT / "data" / "web-series")
-    found = find_rotations(known)
+    found = described(known)
     google = found[found["host"] == "google.com"]
     assert len(google) == 37  # 38 certificates
     assert google["predecessor_not_before"].is_monotonic_increasing
@@ -373,7 +370,7 @@ def test_a_real_series_of_which_only_upper_bounds_are_known():
         "margin_max_days",
     ]
     certain_only = ["is_expired_while_served", "is_served_before_valid"]
-    assert found[[*unknown, *certain_only, *CLAIMS]].isna().all(axis=None)
+    assert found[[*unknown, *certain_only, *CONFIDENCE_BOUNDS]].isna().all(axis=None)
     assert (found["overlap_min_days"] == 0).all()
     assert not found[["is_rollback", "is_ambiguous"]].any(axis=None)
 
@@ -393,21 +390,21 @@ def test_bounds_give_certain_ends_and_nothing_else():
         bounded("B", None, 6),
         bounded("C", 7, None),
     ]
-    first, second = find_rotations(Tables.from_frames(pd.concat(shown), certificates("ABC"))).to_dict("records")
+    first, second = described(Tables.from_frames(pd.concat(shown), certificates("ABC"))).to_dict("records")
     assert (first["start_max_at"], first["done_min_at"]) == (at(6), at(3))
     assert pd.isna(second["start_max_at"])
     assert pd.isna(second["done_min_at"])
     assert pd.isna(first["is_interleaved"])
     assert first["overlap_min_days"] == 0
     late = pd.concat([bounded("A", 7, 9), bounded("B", None, 6)])
-    (row,) = find_rotations(Tables.from_frames(late, certificates("AB"))).to_dict("records")
+    (row,) = described(Tables.from_frames(late, certificates("AB"))).to_dict("records")
     assert row["is_interleaved"] is True
 
 
 @pytest.mark.parametrize(("since", "is_expired"), [(None, None), (0, None), (2, True)])
 def test_no_upper_bound_says_that_an_expired_certificate_was_served(since, is_expired):
     shown = pd.concat([bounded("A", since, 900), bounded("B", None, 900)])
-    (row,) = find_rotations(Tables.from_frames(shown, certificates("AB", not_after={"A": at(1)}))).to_dict("records")
+    (row,) = described(Tables.from_frames(shown, certificates("AB", not_after={"A": at(1)}))).to_dict("records")
     assert pd.isna(row["is_expired_while_served"]) if is_expired is None else row["is_expired_while_served"]
 
 
@@ -419,11 +416,11 @@ def test_a_dated_look_leaves_the_undated_ones_of_its_line_out():
 def test_a_half_that_no_instant_fits_is_not_for_want_of_looks():
     """The share of B rises to a third and stays: it never reached one half."""
     shown = "A" * 120 + "AAB" * 130 + "C" * 120
-    row = find_rotations(tables(shown)).iloc[0]
+    row = described(tables(shown)).iloc[0]
     assert row[["midpoint_min_at", "midpoint_max_at"]].isna().all()
     assert row["is_midpoint_contradicted"]
     assert row["has_too_few_looks"] == row[["start_min_at", "done_max_at", "overlap_max_days"]].isna().any()
-    few = find_rotations(tables("AAABBB")).iloc[0]
+    few = described(tables("AAABBB")).iloc[0]
     assert not few["is_midpoint_contradicted"]
     assert few["has_too_few_looks"]
 

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from tests.analyse.drawn import DAY, HOUR, certificates, looks, tables
+from tests.analyse.drawn import DAY, HOUR, certificates, described, looks, tables
 from toolkit import Tables
 from toolkit.analyse import find_rotations, find_sightings
 from toolkit.errors import UsageError
@@ -38,7 +38,7 @@ def test_one_backend_that_was_switched_back_gives_no_overlap(shown: str, min_sha
 
 
 def test_what_is_certain_of_one_backend_is_told_from_what_holds_if_nothing_went_back() -> None:
-    row = find_rotations(tables("AABAAB")).iloc[0]
+    row = described(tables("AABAAB")).iloc[0]
     assert row["is_interleaved"]
     assert row["done_min_at"] - row["start_max_at"] == 2 * HOUR
 
@@ -128,7 +128,7 @@ def test_lists_of_sources_are_joined_without_repeats():
 
 def test_how_many_looks_each_claim_needs_is_told():
     for before, bounded in ((91, False), (92, True)):
-        row = find_rotations(tables("A" * before + "B" * before)).iloc[0]
+        row = described(tables("A" * before + "B" * before)).iloc[0]
         assert (row["looks_needed"], row["overlap_looks_needed"], row["looks_before"]) == (59, 92, before)
         assert (row["looks_before"] >= row["overlap_looks_needed"]) == bounded
         assert pd.notna(row["start_min_at"])
@@ -143,7 +143,7 @@ def test_what_is_no_resolution(share):
 
 
 def test_the_finest_resolution_is_answered():
-    found = find_rotations(tables("AAAABABBBB"), min_share=1e-9)
+    found = described(tables("AAAABABBBB"), min_share=1e-9)
     assert found["overlap_max_days"].isna().all()
     assert found["overlap_looks_needed"].tolist() == [4_743_864_517 - 1]
 

@@ -7,7 +7,8 @@ from scipy import stats
 
 from tests.analyse.drawn import at, certificates, looks, tables
 from toolkit import Tables
-from toolkit.analyse.rotation.shares import DTYPES, estimate_shares
+from toolkit.analyse.rotation.shares import SHARES, estimate_shares
+from toolkit.columns import dtypes
 from toolkit.errors import UsageError
 
 
@@ -23,11 +24,11 @@ def test_counts_and_intervals():
     assert found["share_below"].isna().all()
 
 
-@pytest.mark.parametrize("by", ["line", "address", "rotation"])
+@pytest.mark.parametrize("by", ["slot", "address", "rotation"])
 def test_columns_and_dtypes(by):
     for given in (Tables.from_frames(), tables("AAB.BB")):
         found = estimate_shares(given, by=by)
-        assert {name: str(dtype) for name, dtype in found.dtypes.items()} == DTYPES
+        assert {name: str(dtype) for name, dtype in found.dtypes.items()} == dtypes(SHARES)
         assert found.empty == given.observations.empty
 
 

@@ -1,4 +1,4 @@
-"""Causes: why a service shows more than one certificate."""
+"""Causes: why a service shows more than one certificate in a window."""
 
 from toolkit.analyse.causes.explain import explain_leaves
 

@@ -1,4 +1,8 @@
-"""Evidence: what two leaves of one service, their looks and their rotations say about why both were seen."""
+"""Diagnosis: the cause for which two leaf certificates of one service were both seen.
+
+Method: rules on names, keys and rotations; the order of all looks (Mann and Whitney 1947); and, for differences between
+addresses, a test stratified by rounds (Mantel and Haenszel 1959).
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,22 +13,22 @@ import pandas as pd
 from scipy import stats
 
 from toolkit.analyse.arrays import NULL, instants
-from toolkit.analyse.causes.stuck import Stay, chance_of_order, find_level, find_stay
+from toolkit.analyse.causes.stuck import Stay, chance_of_order, find_plateau, find_stay
 from toolkit.analyse.host_names import common_names, names_host
 from toolkit.instants import has_over_half_left
 from toolkit.sampling import MISS
 
 _BY_ADDRESS: Final = 0.001
-"""The chance at which leaves depend on the address."""
+"""Significance level at which the certificate shown depends on the address."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A cause, how sure it is (None: unclear), and what it rests on."""
+class Diagnosis:
+    """A cause, its confidence (None if the cause is `unclear`), and what it was inferred from."""
 
     cause: str
     confidence: float | None
-    evidence: str
+    explanation: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +43,17 @@ class _Certificate:
 _UNKNOWN: Final = _Certificate(None, frozenset(), None, NULL, NULL)
 
 
-class Evidence:
-    """Certificates by hash, and rotations by service and pair of certificates.
+class Context:
+    """What all diagnoses of one call share: certificates by hash, rotations by service and pair of certificates.
 
-    `is_one_machine`: one machine answers each service, so that nothing can stick to one of several. `by_round`: what
-    counts is the first look of each cell. `long` (µs): what stays for no longer is part of a roll-out.
+    `is_one_backend`: one backend answers each service, so that looks cannot stick to one of several. `by_round`: only
+    the first look of each cell counts. `long` (µs): a certificate that stays no longer is part of a roll-out.
     """
 
     def __init__(
-        self, certificates: pd.DataFrame, rotations: pd.DataFrame, *, is_one_machine: bool, by_round: bool, long: int
+        self, certificates: pd.DataFrame, rotations: pd.DataFrame, *, is_one_backend: bool, by_round: bool, long: int
     ) -> None:
-        self.is_one_machine, self.by_round, self.long = is_one_machine, by_round, long
+        self.is_one_backend, self.by_round, self.long = is_one_backend, by_round, long
         begins, ends = instants(certificates["not_before"]), instants(certificates["not_after"])
         self._certificates = {
             sha: _Certificate(_or_none(key_type), _names(names, subject), _or_none(key), int(begin), int(end))
@@ -68,50 +72,50 @@ class Evidence:
         self.stays: dict[tuple[str, str, str], list[Stay]] = {}
 
     def certificate(self, sha256: str) -> _Certificate:
-        """What is known of a certificate; without a row, nothing."""
+        """The facts about a certificate; all unknown if it has no row."""
         return self._certificates.get(sha256, _UNKNOWN)
 
     def rotations(self, unit: str, old: str, new: str) -> pd.DataFrame:
         """The service's rotations from one certificate to the other."""
         return self._rows.iloc[self._rotations.get((unit, old, new), [])]
 
-    def returns(self, unit: str, new: str, old: str) -> pd.DataFrame:
-        """Those of them that went back to the old one."""
+    def rollbacks(self, unit: str, new: str, old: str) -> pd.DataFrame:
+        """The service's roll-backs from the new certificate to the old one."""
         found = self.rotations(unit, new, old)
         return found[found["is_rollback"].to_numpy(bool)]
 
 
-def tell_cause(evidence: Evidence, looks: pd.DataFrame, is_in_window: pd.Series, leaf: str, other: str) -> Told:
-    """Why the window shows both leaves; `looks` are all looks of the service that showed either.
+def diagnose(context: Context, looks: pd.DataFrame, is_in_window: pd.Series, leaf: str, other: str) -> Diagnosis:
+    """Why the window shows both certificates; `looks` are all looks of the service that showed either.
 
-    `cell` of a look is its round on its line at one address. Where cells of several looks never showed both leaves, a
-    balancer may keep a source on one machine: then one look of each counts, and, where an address went back and forth,
-    what one machine of several, met again, would look like is not told.
+    The `cell` of a look is its slot, round and address. If cells of several looks never showed both certificates, a
+    load balancer may keep a source on one backend. Then one look of each cell counts; and if an address went back and
+    forth, that is indistinguishable from repeat hits on one of several backends, so unclear.
     """
     if leaf == other:
-        return Told("other chain", 1.0, "one leaf, several chains")
-    if None in (evidence.certificate(leaf).key_type, evidence.certificate(other).key_type):
-        return Told("unclear", None, "of one only the hash is known: it may be the other half of a pair of key types")
-    by_names = _by_names(evidence, looks[is_in_window], leaf, other)
+        return Diagnosis("other chain", 1.0, "one leaf, several chains")
+    if None in (context.certificate(leaf).key_type, context.certificate(other).key_type):
+        return Diagnosis("unclear", None, "only the hash of one is known: the two may be of two key types")
+    by_names = _by_names(context, looks[is_in_window], leaf, other)
     if by_names is not None:
         return by_names
-    is_alike = not (evidence.by_round or evidence.is_one_machine) and _is_ever_alike(looks, leaf)
+    is_alike = not (context.by_round or context.is_one_backend) and _is_ever_alike(looks, leaf)
     may_stick = is_alike and _does_one_go_back(looks, leaf)
-    if evidence.by_round or is_alike:
+    if context.by_round or is_alike:
         is_first = ~looks.duplicated("cell")
         looks, is_in_window = looks[is_first], is_in_window[is_first]
     window = looks[is_in_window]
     if window.empty or looks["leaf_sha256"].nunique() < 2:
-        return Told("unclear", None, "by rounds, both were not shown")
+        return Diagnosis("unclear", None, "counted by rounds, only one was shown")
     looks = looks.sort_values("at", kind="stable")
-    older, newer = _by_age(evidence, looks, leaf, other)
-    return _by_return(evidence, window, older, newer, may_stick=may_stick) or _by_succession(
-        evidence, looks, window, older, newer, may_stick=may_stick
+    older, newer = _by_age(context, looks, leaf, other)
+    return _by_rollback(context, window, older, newer, may_stick=may_stick) or _by_succession(
+        context, looks, window, older, newer, may_stick=may_stick
     )
 
 
 def _is_ever_alike(looks: pd.DataFrame, leaf: str) -> bool:
-    """Whether some cell has several looks, but none showed both leaves."""
+    """Whether some cells have several looks, and none of the cells showed both certificates."""
     cell = looks["cell"].to_numpy(np.int64)
     is_leaf = (looks["leaf_sha256"] == leaf).to_numpy(bool)
     one, two = np.unique(cell[is_leaf]), np.unique(cell[~is_leaf])
@@ -119,7 +123,7 @@ def _is_ever_alike(looks: pd.DataFrame, leaf: str) -> bool:
 
 
 def _does_one_go_back(looks: pd.DataFrame, leaf: str) -> bool:
-    """Whether an address changed more than once; where each changes once at most, each may be one machine."""
+    """Whether an address changed more than once. If each changed once at most, each may be one backend."""
     address = pd.factorize(looks["address"], use_na_sentinel=False)[0]
     order = np.lexsort((looks["at"], address))
     is_leaf, address = (looks["leaf_sha256"] == leaf).to_numpy(bool)[order], address[order]
@@ -127,31 +131,33 @@ def _does_one_go_back(looks: pd.DataFrame, leaf: str) -> bool:
     return bool((np.bincount(address[1:][is_change]) > 1).any())
 
 
-def _by_names(evidence: Evidence, window: pd.DataFrame, leaf: str, other: str) -> Told | None:
-    """Which name each was shown for, and whether it is for it: the two are judged alike, whichever was shown more."""
-    one, two = evidence.certificate(leaf), evidence.certificate(other)
+def _by_names(context: Context, window: pd.DataFrame, leaf: str, other: str) -> Diagnosis | None:
+    """A cause by the names that each was shown for, and whether it covers them. The order of the two has no effect."""
+    one, two = context.certificate(leaf), context.certificate(other)
     is_other = window["leaf_sha256"] == other
     asked, asked_other = set(window.loc[~is_other, "server_name"]), set(window.loc[is_other, "server_name"])
     is_for_both = _covered(one.names, asked | asked_other) & _covered(two.names, asked | asked_other)
     if one.key_type != two.key_type and (is_for_both or one.names & two.names):
-        return Told("key-type pair", 1.0, f"{one.key_type} and {two.key_type} for the same name")
+        return Diagnosis("key-type pair", 1.0, f"{one.key_type} and {two.key_type} for the same name")
     if not asked & asked_other:
         fits, other_fits = bool(_covered(one.names, asked)), bool(_covered(two.names, asked_other))
         if fits and other_fits:
-            return Told("names differ", 1.0, "each was shown for its own names")
+            return Diagnosis("names differ", 1.0, "each was shown for its own names")
         if fits or other_fits:
-            return Told("default certificate", 1.0, "one was shown for another name, and for none that it covers")
-        return Told("unclear", None, "shown for different names, and neither is for its own")
+            return Diagnosis("default certificate", 1.0, "one was shown for other names, none of which it covers")
+        return Diagnosis("unclear", None, "shown for different names, and neither covers its own")
     if one.names and two.names and not one.names & two.names and not is_for_both:
         if not any(isinstance(name, str) for name in asked & asked_other):
-            return Told("unclear", None, "no name in common, and none was asked for")
-        return Told("unrelated", 1.0, "no name in common, and not both for the name asked")
+            return Diagnosis("unclear", None, "no name in common, and none was asked for")
+        return Diagnosis("unrelated", 1.0, "no name in common, and not both cover the name asked for")
     return None
 
 
-def _by_return(evidence: Evidence, window: pd.DataFrame, older: str, newer: str, *, may_stick: bool) -> Told | None:
-    """A row back to the certificate whose validity began earlier; the way forth again is a rotation."""
-    back = evidence.returns(_unit(window), newer, older)
+def _by_rollback(
+    context: Context, window: pd.DataFrame, older: str, newer: str, *, may_stick: bool
+) -> Diagnosis | None:
+    """A roll-back to the certificate that is valid from earlier; the step forward again is a rotation."""
+    back = context.rollbacks(_unit(window), newer, older)
     if back.empty:
         return None
     came, left = instants(back["start_max_at"]), instants(back["done_min_at"])
@@ -160,17 +166,22 @@ def _by_return(evidence: Evidence, window: pd.DataFrame, older: str, newer: str,
     if not within.any():
         return None
     if back["is_ambiguous"].to_numpy(bool)[within].any():
-        return Told("unclear", None, "one came back: a rollback, or a roll-out overtaken by the next")
+        return Diagnosis("unclear", None, "one came back: a roll-back, or a roll-out overtaken by the next one")
     if may_stick:
-        return Told("unclear", None, "one came back, never both in a round: a rollback, or one machine of several")
-    return Told("rollback", 1 - MISS, "the line went back to the certificate that it had before")
+        return Diagnosis(
+            "unclear",
+            None,
+            "one came back, never both in a round: a roll-back, or repeat hits on one of several backends",
+        )
+    return Diagnosis("rollback", 1 - MISS, "the slot went back to its former certificate")
 
 
-def _by_address(window: pd.DataFrame, leaf: str) -> Told | None:
-    """Within rounds, does the leaf depend on the address?
+def _by_address(window: pd.DataFrame, leaf: str) -> Diagnosis | None:
+    """Whether the certificate shown depends on the address within rounds, whatever the time.
 
-    For each address the sum over rounds of how often it showed the leaf beyond its part of the round, standardised
-    (Mantel and Haenszel 1959): time plays no part. Every address is tried, so the chances add up.
+    For each address, the number of looks that showed the leaf minus the number expected from its rounds is summed over
+    the rounds and standardised (Mantel and Haenszel 1959). The p-value is multiplied by the number of addresses
+    tested (Bonferroni).
     """
     if window["address"].nunique() < 2:
         return None
@@ -191,47 +202,51 @@ def _by_address(window: pd.DataFrame, leaf: str) -> Told | None:
     chance = min(2 * float(stats.norm.sf(score)) * int(tried.sum()), 1.0)
     if chance > _BY_ADDRESS:
         return None
-    return Told("addresses differ", 1 - chance, "within rounds, the leaf depends on the address")
+    return Diagnosis("addresses differ", 1 - chance, "within rounds, the certificate depends on the address")
 
 
 def _by_succession(
-    evidence: Evidence, looks: pd.DataFrame, window: pd.DataFrame, older: str, newer: str, *, may_stick: bool
-) -> Told:
-    """By the order of all looks; what stays is told before what differs by address, which may be because it stays."""
+    context: Context, looks: pd.DataFrame, window: pd.DataFrame, older: str, newer: str, *, may_stick: bool
+) -> Diagnosis:
+    """A cause by the order of all looks. A stuck backend comes before a difference by address, which it may explain."""
     is_old = (looks["leaf_sha256"] == older).to_numpy(bool)
     at = looks["at"].to_numpy(np.int64)
     chance = chance_of_order(at[is_old], at[~is_old])
     if chance > MISS:
-        return _by_address(window, older) or Told(
-            "unclear", None, f"the order of their looks may be chance ({chance:.2f})"
+        return _by_address(window, older) or Diagnosis(
+            "unclear", None, f"the order of their looks may be due to chance (p = {chance:.2f})"
         )
-    stay = _stay(evidence, looks, int(window["at"].max()), older, newer)
-    is_long = int(at[is_old].max() - at[~is_old].min()) > 2 * evidence.long
+    stay = _stay(context, looks, int(window["at"].max()), older, newer)
+    is_long = int(at[is_old].max() - at[~is_old].min()) > 2 * context.long
     is_of_address = stay is not None and stay.is_of_address
     if may_stick and not is_of_address and (stay is not None or is_long):
-        return Told("unclear", None, "a stuck machine, or looks that stuck to one machine: never both in a round")
+        return Diagnosis(
+            "unclear", None, "a stuck backend, or looks that all reached one backend: never both in a round"
+        )
     if stay is not None and stay.certainty is not None:
-        return Told("stuck machine", stay.certainty, stay.words)
-    old, new = evidence.certificate(older), evidence.certificate(newer)
+        return Diagnosis("stuck machine", stay.certainty, stay.explanation)
+    old, new = context.certificate(older), context.certificate(newer)
     is_dated = NULL not in (old.begins, old.ends, new.begins)
     is_early = is_dated and has_over_half_left(old.begins, old.ends, new.begins)
     if old.key is not None and old.key == new.key and is_early:
-        return Told("re-issue", 1 - chance, "the same key, begun with over half of the other's life left")
+        return Diagnosis("re-issue", 1 - chance, "the same key, and over half of the other's validity was left")
     if stay is not None:
-        return Told("unclear", None, stay.words)
-    return _by_address(window, older) or Told("rotation", 1 - chance, "one replaces the other in the order of looks")
+        return Diagnosis("unclear", None, stay.explanation)
+    return _by_address(window, older) or Diagnosis(
+        "rotation", 1 - chance, "one replaces the other in the order of looks"
+    )
 
 
-def _stay(evidence: Evidence, looks: pd.DataFrame, until: int, older: str, newer: str) -> Stay | None:
-    """How the old one stays where it does by the end of the window (`until`); not told once the line went back."""
+def _stay(context: Context, looks: pd.DataFrame, until: int, older: str, newer: str) -> Stay | None:
+    """Whether the old one stays by the end of the window (`until`); None once it was rolled back to."""
     unit = _unit(looks)
-    back = instants(evidence.returns(unit, newer, older)["successor_first_seen_at"])
+    back = instants(context.rollbacks(unit, newer, older)["start_max_at"])
     if len(back) and until >= int(back.min()):
         return None
-    if (unit, older, newer) not in evidence.stays:
+    if (unit, older, newer) not in context.stays:
         before = looks[looks["at"] < back.min()] if len(back) else looks
-        evidence.stays[unit, older, newer] = _stays(before, older, evidence.long)
-    stays = [stay for stay in evidence.stays[unit, older, newer] if stay.begins < until]
+        context.stays[unit, older, newer] = _stays(before, older, context.long)
+    stays = [stay for stay in context.stays[unit, older, newer] if stay.begins < until]
     return min(stays, key=lambda stay: stay.certainty is None, default=None)
 
 
@@ -242,25 +257,25 @@ def _stays(looks: pd.DataFrame, older: str, long: int) -> list[Stay]:
         return []
     found = [find_stay(at, is_old, address, long)]
     if address.max() == 0 or len(np.intersect1d(address[is_old], address[~is_old])):
-        found.append(find_level(at, is_old, long))
+        found.append(find_plateau(at, is_old, long))
     return [stay for stay in found if stay is not None]
 
 
-def _by_age(evidence: Evidence, looks: pd.DataFrame, leaf: str, other: str) -> tuple[str, str]:
-    """The older one and the newer: by `not_before` (unknown: last), first sighting, hash, as `find_rotations`."""
+def _by_age(context: Context, looks: pd.DataFrame, leaf: str, other: str) -> tuple[str, str]:
+    """The older and the newer one, by `not_before` (unknown: last), first sighting and hash, as in `find_rotations`."""
     seen = looks.drop_duplicates("leaf_sha256").set_index("leaf_sha256")["at"]
-    begins = {one: evidence.certificate(one).begins for one in (leaf, other)}
+    begins = {one: context.certificate(one).begins for one in (leaf, other)}
     older, newer = sorted((leaf, other), key=lambda one: (begins[one] == NULL, begins[one], seen[one], one))
     return older, newer
 
 
 def _covered(names: Iterable[str], asked: Iterable[object]) -> set[str]:
-    """Those of the names asked for that a certificate with these names is for."""
+    """Those of the names asked for that a certificate with these names covers."""
     return {one for one in asked if isinstance(one, str) and any(names_host(name, one) for name in names)}
 
 
 def _names(names: object, subject: object) -> frozenset[str]:
-    """The names of a certificate: without any, its common names stand for them (RFC 6125, section 6.4.4)."""
+    """The names of a certificate; without a SAN its common names (RFC 6125, section 6.4.4)."""
     if isinstance(names, tuple | list | np.ndarray) and len(names):
         return frozenset(names)
     return frozenset(common_names(subject)) if isinstance(subject, str) else frozenset()

@@ -5,26 +5,14 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from toolkit import columns
 from toolkit.analyse.arrays import as_instants
-from toolkit.analyse.causes.diagnosis import Evidence, Told, tell_cause
+from toolkit.analyse.causes.diagnosis import Context, Diagnosis, diagnose
 from toolkit.analyse.rotation.rotations import find_rotations
 from toolkit.analyse.rotation.shares import window_length
-from toolkit.analyse.slots import find_looks, joined_sources
+from toolkit.analyse.slots import find_slot_looks, joined_sources
+from toolkit.columns import Column, dtypes, returns
 from toolkit.sampling import MIN_SHARE
 from toolkit.tables import Tables, require_tables
-
-DTYPES: Final = {
-    **dict.fromkeys(["service", "host"], "string"),
-    **dict.fromkeys(["window_from_at", "window_until_at"], columns.DTYPES["instant"]),
-    **dict.fromkeys(["leaf_sha256", "other_sha256"], "string"),
-    **dict.fromkeys(["looks", "other_looks"], "Int64"),
-    "cause": "string",
-    "confidence": "Float64",
-    "evidence": "string",
-    "source": "string",
-}
-"""Columns of `explain_leaves`, in order, and their dtypes."""
 
 CAUSES: Final = (
     "rotation", "key-type pair", "addresses differ", "stuck machine", "rollback", "default certificate",
@@ -32,57 +20,64 @@ CAUSES: Final = (
 )  # fmt: skip
 """The closed vocabulary of `explain_leaves`."""
 
+EXPLANATIONS: Final = (
+    Column("service", "text", "of the looks", "as in `observations`"),
+    Column("host", "text", "of the looks", "as in `observations`"),
+    Column("window_from_at", "instant", "start of the window"),
+    Column("window_until_at", "instant", "end of the window, exclusive"),
+    Column("leaf_sha256", "text", "SHA-256 of the leaf certificate shown most in the window"),
+    Column("other_sha256", "text", "SHA-256 of the other leaf certificate (the same for `other chain`)"),
+    Column("looks", "integer", "looks in the window that showed the first"),
+    Column("other_looks", "integer", "looks in the window that showed the other"),
+    Column("cause", "text", "one of the causes above"),
+    Column("confidence", "number", "from 0 to 1: 1 minus the probability of the same looks without this cause",
+           "`cause` is `unclear`"),
+    Column("explanation", "text", "what the cause was inferred from, in words"),
+    Column("source", "text", "sources of the service's looks, sorted, joined by `, `"),
+)  # fmt: skip
+"""The columns of `explain_leaves`."""
 
+
+@returns(EXPLANATIONS)
 def explain_leaves(
     tables: Tables, *, window: str = "7D", min_share: float = MIN_SHARE, sticky: bool = False
 ) -> pd.DataFrame:
-    """Why a service showed more than one certificate within a window: one row per window and pair of leaves.
+    """Why a service showed more than one certificate within a window: one row per window and pair of certificates.
 
-    In each window each other leaf is set beside the leaf shown most. The causes, the first that applies:
+    In each window every other leaf certificate is compared with the one that was shown most. `cause` is the first that
+    applies:
 
     - `other chain`: the same leaf with another chain;
-    - `key-type pair`: leaves of two key types, both for the host;
-    - `default certificate`: shown for different names, one of the two for none that it covers;
+    - `key-type pair`: certificates of two key types, both for the host;
+    - `default certificate`: shown for different names, and one of the two for names that it does not cover;
       `names differ`: each shown for its own names;
-    - `unrelated`: asked for the same name, they have no name in common, and not both cover the one asked; where no
+    - `unrelated`: asked for the same name, they have no name in common, and not both cover the one asked for; if no
       name was asked for, `unclear`;
-    - `rollback`: the line went from one back to the other within the window (`find_rotations`, `is_rollback`);
-    - `stuck machine`: the older one stayed after the rest had settled, for longer than two windows: on a share that
-      fell no more, for three times as long as the fall before it, and longer than machines that switch at random times
-      would leave the last one (chance 5 %); or on one address, for eight times as long as all the others took. Each
-      roll-out of two machines looks like one that is stuck: `unclear`, as is what stays for longer than one window;
-    - `re-issue`: the same key, begun with over half of the other's life left;
-    - `addresses differ`: within rounds, which leaf was shown depends on the address (chance below 0.1 %);
-    - `rotation`: one replaces the other: the order of all their looks is no chance (5 %);
-    - `unclear`: the looks do not tell.
+    - `rollback`: the slot went from one back to the other within the window (`find_rotations`, `is_rollback`);
+    - `stuck machine`: the older one stayed in service for longer than two windows after the roll-out had settled
+      elsewhere. Either on a share that fell no further, for three times as long as the fall before it, and longer than
+      the last of several backends that switch at random times would (p ≤ 0.05); or on one address, for eight times as
+      long as all the others took. A roll-out of two backends always looks like that, so it is `unclear`, as is an older
+      one that stays for between one and two windows;
+    - `re-issue`: the same key, and over half of the other's validity was left at the start of the newer one;
+    - `addresses differ`: within rounds, the certificate shown depends on the address (p ≤ 0.001);
+    - `rotation`: one replaces the other; the order of all their looks is unlikely by chance (p ≤ 0.05);
+    - `unclear`: the looks do not decide.
 
-    | column | dtype | meaning | null means |
-    |---|---|---|---|
-    | `service`, `host` | string | of the service | as in `observations` |
-    | `window_from_at`, `window_until_at` | instant | the window, end exclusive | never null |
-    | `leaf_sha256` | string | the leaf shown most in the window | never null |
-    | `other_sha256` | string | the other leaf (the same for `other chain`) | never null |
-    | `looks`, `other_looks` | Int64 | looks that showed each | never null |
-    | `cause` | string | one of the above | never null |
-    | `confidence` | Float64 | from 0 to 1: one less the chance that the evidence arises otherwise | `unclear` |
-    | `evidence` | string | what it rests on, in words | never null |
-    | `source` | string | sources of the service's looks, sorted, joined by `, ` | never null |
+    The older of two certificates is the one with the earlier `not_before`, first sighting and hash, as in
+    `find_rotations`. A certificate whose row is missing or whose key type is not known is `unclear`: the two may be of
+    two key types. Windows begin at whole multiples of their length since 1970-01-01 UTC. Looks before and after a
+    window are used too.
 
-    The older one is that with the earlier `not_before`, first sighting, hash, as in `find_rotations`. Leaves whose row
-    is missing or whose key type is not known are `unclear`: they may be the other half of a pair of key types.
+    Independent looks are assumed. If rounds of several looks at an address never showed both certificates, source
+    affinity may have sent each round to one backend. Then only one look of each round counts, and a certificate that
+    comes back or stays is `unclear`, because repeat hits on one of several backends look the same; unless no address
+    changed more than once, as if it were one backend. Two statements by the caller resolve that: `sticky=True` counts
+    rounds throughout (the first look of each at an address), which is right if a load balancer chooses anew for each
+    round; `min_share=1` states that one backend answers. Affinity that lasts longer than the time between rounds cannot
+    be corrected.
 
-    Windows begin at whole multiples of their length since 1970-01-01 UTC. What happened before and after a window
-    counts as evidence too.
-
-    Independent looks are assumed. Where rounds of several looks at an address never showed both leaves, they may have
-    stuck to one machine (source affinity): one look of each round counts then, and a leaf that comes back or stays on
-    is `unclear`, because one machine of several that is met again looks the same; unless no address changed more than
-    once, as if it were one machine. Two statements settle that:
-    `sticky=True` counts rounds throughout (the first look of each at an address), which holds where a balancer picks
-    anew from round to round; `min_share=1` says that one machine answers. Affinity longer than the gap between rounds
-    cannot be repaired.
-
-    Raises `UsageError` for a window that is no length.
+    Raises `UsageError` for a window that is not a positive length.
 
     >>> import toolkit
     >>> tables = toolkit.load_example("lab-sample").within(services="imaps://imap.lab.test:993")
@@ -97,8 +92,8 @@ def explain_leaves(
     shown = _looks_by_service(tables, length)
     pairs = pd.concat([_chains(shown), _leaves(shown)], ignore_index=True)
     rotations = find_rotations(tables, min_share=min_share, sticky=sticky)
-    evidence = Evidence(tables.certificates, rotations, is_one_machine=min_share == 1, by_round=sticky, long=length)
-    told = _told(pairs, shown, evidence)
+    context = Context(tables.certificates, rotations, is_one_backend=min_share == 1, by_round=sticky, long=length)
+    diagnoses = _diagnoses(pairs, shown, context)
     services = shown.drop_duplicates("unit").set_index("unit")[["service", "host"]]
     sources = joined_sources(shown[["unit"]], shown["source"])
     frame = pd.DataFrame(
@@ -107,44 +102,44 @@ def explain_leaves(
             "window_from_at": as_instants(pairs["window"].to_numpy(np.int64) * length),
             "window_until_at": as_instants((pairs["window"].to_numpy(np.int64) + 1) * length),
             **pairs[["leaf_sha256", "other_sha256", "looks", "other_looks"]],
-            "cause": pd.Series([one.cause for one in told], dtype="string"),
-            "confidence": pd.Series([one.confidence for one in told], dtype="Float64"),
-            "evidence": pd.Series([one.evidence for one in told], dtype="string"),
+            "cause": pd.Series([one.cause for one in diagnoses], dtype="string"),
+            "confidence": pd.Series([one.confidence for one in diagnoses], dtype="Float64"),
+            "explanation": pd.Series([one.explanation for one in diagnoses], dtype="string"),
             "source": sources.reindex(pairs["unit"]).array,
         }
-    ).astype(DTYPES)
+    ).astype(dtypes(EXPLANATIONS))
     return frame.sort_values(["service", "host", "window_from_at", "leaf_sha256", "other_sha256"], ignore_index=True)
 
 
-def _told(pairs: pd.DataFrame, shown: pd.DataFrame, evidence: Evidence) -> list[Told]:
+def _diagnoses(pairs: pd.DataFrame, shown: pd.DataFrame, context: Context) -> list[Diagnosis]:
     """The cause of each pair, from its looks in the window and all looks of its service."""
-    # Each pair takes its looks from these: plain objects, and no column that nobody reads.
+    # Texts as plain objects, which are faster to compare one by one.
     texts = shown[["unit", "server_name", "address", "leaf_sha256"]].astype(object)
-    judged = texts.join(shown[["at", "window", "round", "cell"]])
-    by_unit = dict(iter(judged.groupby("unit")))
-    told = []
+    needed = texts.join(shown[["at", "window", "round", "cell"]])
+    by_unit = dict(iter(needed.groupby("unit")))
+    diagnoses = []
     for unit, window, leaf, other in zip(
         pairs["unit"], pairs["window"], pairs["leaf_sha256"], pairs["other_sha256"], strict=True
     ):
         looks = by_unit[unit]
         looks = looks[(looks["leaf_sha256"] == leaf) | (looks["leaf_sha256"] == other)]
-        told.append(tell_cause(evidence, looks, looks["window"] == window, leaf, other))
-    return told
+        diagnoses.append(diagnose(context, looks, looks["window"] == window, leaf, other))
+    return diagnoses
 
 
 def _looks_by_service(tables: Tables, length: int) -> pd.DataFrame:
-    """Dated looks with what causes are judged by; `unit` is the service (the host, where none is named)."""
-    looks = find_looks(tables)
+    """Dated looks with the columns that causes are inferred from; `unit` is the service, or the host without one."""
+    looks = find_slot_looks(tables)
     rows = tables.observations.iloc[looks.row].reset_index(drop=True)
     shown = rows[["service", "host", "server_name", "address", "chain_sha256", "source", "leaf_sha256"]].copy()
     shown["unit"] = shown["service"].fillna(shown["host"]).fillna("")
     shown = shown.assign(at=looks.at, window=looks.at // length, round=looks.round)
-    cells = shown.assign(line=looks.line).groupby(["line", "address", "round"], dropna=False, sort=False)
+    cells = shown.assign(slot=looks.slot).groupby(["slot", "address", "round"], dropna=False, sort=False)
     return shown.assign(cell=cells.ngroup())
 
 
 def _leaves(shown: pd.DataFrame) -> pd.DataFrame:
-    """In each window the leaf shown most (of several the first by hash) beside each other one."""
+    """In each window the leaf shown most (if several, the first by hash), paired with every other one."""
     counts = shown.groupby(["unit", "window", "leaf_sha256"], as_index=False).size()
     counts = counts.sort_values(["unit", "window", "size", "leaf_sha256"], ascending=[True, True, False, True])
     first = counts.drop_duplicates(["unit", "window"])
@@ -154,7 +149,7 @@ def _leaves(shown: pd.DataFrame) -> pd.DataFrame:
 
 
 def _chains(shown: pd.DataFrame) -> pd.DataFrame:
-    """Windows in which a leaf came with several chains: looks with the most frequent one, and with the others."""
+    """Windows in which a leaf came with several chains: looks with the most frequent chain, and with the others."""
     counts = shown.dropna(subset="chain_sha256").groupby(["unit", "window", "leaf_sha256", "chain_sha256"]).size()
     by_leaf = counts.groupby(["unit", "window", "leaf_sha256"])
     counted = pd.DataFrame({"looks": by_leaf.max(), "all": by_leaf.sum(), "chains": by_leaf.size()}).reset_index()

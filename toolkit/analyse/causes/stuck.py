@@ -1,4 +1,9 @@
-"""Staying: an old certificate that persists on a share or on an address after the rest of a roll-out has settled."""
+"""Stuck backends: an old certificate that stays on a share or on an address after the rest of a roll-out has settled.
+
+Method: a change point of the old certificate's share by maximum likelihood, a trend test after it (Mann and Whitney
+1947), and the probability of such a plateau where backends switch at random times. Addresses are compared by Fisher's
+exact test.
+"""
 
 import math
 from dataclasses import dataclass
@@ -12,28 +17,28 @@ from toolkit.analyse.rotation.bounds import share_interval
 from toolkit.sampling import MISS, chance_of_seeing, looks_needed
 
 _SETTLED: Final = 0.25
-"""The other addresses have settled when the old one holds less than this there. A convention."""
+"""The other addresses have settled when the old certificate holds less than this share there. A convention."""
 
 _SLOW: Final = 3
-"""A level lasts this many times as long as the fall before it, or it is a part of the roll-out. A convention."""
+"""A plateau lasts at least this many times as long as the fall before it. A convention."""
 
 _SLOW_ADDRESS: Final = 8
 """The same for a whole address: addresses may follow each other by days. A convention."""
 
-_MAY: Final = 4
-"""Between this and `_SLOW_ADDRESS`, an address that stays and one that follows look the same."""
+_MAY_BE_SLOW: Final = 4
+"""Between this and `_SLOW_ADDRESS`, an address that stays and one that follows are indistinguishable, so unclear."""
 
 _BY_ADDRESS: Final = 0.001
-"""The chance at which an address that stays is told from the others."""
+"""Significance level at which an address that stays differs from the others."""
 
 _TREND: Final = MISS
-"""A share that falls so much that it would with this chance, were it level, is searched for a later level."""
+"""If the share falls significantly at this level, a later plateau is searched for."""
 
 _CERTAIN_TREND: Final = 0.001
-"""A trend with this chance is no level, whatever else."""
+"""If the share falls significantly at this level, it is never a plateau."""
 
 _PLAUSIBLE: Final = 3.0
-"""A level may begin wherever the log-likelihood is at most this much below its greatest."""
+"""A plateau may begin wherever the log-likelihood is at most this much below its maximum."""
 
 _SEARCHED: Final = 5.0
 """By so much the log-likelihood of the best of all places exceeds that of a given one by chance (5 %; Andrews 1993)."""
@@ -43,32 +48,32 @@ _DAY_IN_MICROS: Final = 86_400_000_000
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """An old certificate that stays from `begins` on: how sure (None: it may be the slow end), and in words."""
+    """An old certificate that stays from `begins` on. `certainty` is None if it may be the slow end of a roll-out."""
 
     begins: int
     certainty: float | None
-    words: str
+    explanation: str
     is_of_address: bool = False
 
 
-def find_level(at: Ints, is_old: Bools, long: int) -> Stay | None:
-    """A level at which the share of the old one stays, after it fell; `at` ascends, `long` is in µs.
+def find_plateau(at: Ints, is_old: Bools, long: int) -> Stay | None:
+    """A plateau on which the share of the old certificate stays after it fell; `at` ascends, `long` is in µs.
 
-    Machines that switch at random times leave the last of M alone for all but a fraction f of the roll-out with the
-    chance f^(M − 2): what is told apart is a level that chance does not explain, with the smallest fleet M whose
-    machines may hold that share. Two machines never tell: each roll-out of two is one level.
+    If backends switch at random times, the last of M is alone for all but a fraction f of the roll-out with the
+    probability f^(M − 2). A plateau is reported if that is improbable for the smallest fleet M whose backends may hold
+    the observed share. Two backends never suffice: every roll-out of two has one plateau.
     """
     first_new, last_old = int(np.argmin(is_old)), int(np.flatnonzero(is_old)[-1])
     lo, at, is_old = first_new, at[: last_old + 1], is_old[: last_old + 1]
     while (places := int(np.searchsorted(at, at[-1] - long)) - lo) > 0:
         likely = _likelihood(is_old[lo:])
-        # What lasts no longer than `long` is no level, and of the last few looks some always fit one well.
+        # A plateau lasts longer than `long`; the last few looks always fit one well.
         best = int(np.argmax(likely[:places]))
         if likely[best] < likely.max() - _SEARCHED:
             return None
         trend = _trend(is_old[lo + best : -1])
         if -_CERTAIN_TREND <= trend < 0:
-            return None  # it rises: the line went back
+            return None  # the share rises: a roll-back
         if trend < 0 or trend > _TREND or (best == 0 and trend > _CERTAIN_TREND):
             is_plausible = likely[:places] >= likely[best] - _PLAUSIBLE
             latest = best + int(np.argmin(np.append(is_plausible[best:], False))) - 1
@@ -80,9 +85,10 @@ def find_level(at: Ints, is_old: Bools, long: int) -> Stay | None:
 
 
 def _as_stay(at: Ints, is_old: Bools, first_new: int, begin: Ints, long: int) -> Stay | None:
-    """What a level is that may `begin` at the earliest, best, and at the latest at these looks, and lasts to the end.
+    """The plateau that begins at the earliest, most likely and latest at the looks `begin`, and lasts to the end.
 
-    It is doubted from the earliest on, and claimed from the latest; null where it is no longer than a step of the fall.
+    An uncertain plateau begins at the earliest, a certain one at the latest. None if it is too short compared with the
+    fall before it.
     """
     looks, share = len(at) - int(begin[1]), float(is_old[begin[1] :].mean())
     lasts, (earliest, begins, latest) = int(at[-1]), map(int, at[begin])
@@ -95,13 +101,17 @@ def _as_stay(at: Ints, is_old: Bools, first_new: int, begin: Ints, long: int) ->
     most = float(share_interval(np.array([round(share * looks)]), np.array([looks]))[1][0])
     chance = max(fraction ** (math.ceil(1 / most) - 2), 1 - chance_of_seeing(share, looks))
     if first_new == 0 or lasts - latest <= 2 * long or fraction > 1 / (1 + _SLOW) or chance > MISS:
-        return Stay(begins, None, f"a stuck machine, or the slow end of a roll-out ({looks} looks)")
+        return Stay(begins, None, f"a stuck backend, or the slow end of a roll-out ({looks} looks)")
     days = (lasts - latest) / _DAY_IN_MICROS
-    return Stay(latest, 1 - chance, f"the old one kept {share:.0%} of looks for {days:.1f} days after the rest")
+    return Stay(
+        latest,
+        1 - chance,
+        f"the old certificate kept {share:.0%} of looks for {days:.1f} days after the rest had changed",
+    )
 
 
 def find_stay(at: Ints, is_old: Bools, address: Ints, long: int) -> Stay | None:
-    """An address that keeps the old one long after it was superseded at all the others; `long` is in µs."""
+    """An address that keeps the old certificate long after all others replaced it; `long` is in µs."""
     last = np.full(int(address.max(initial=0)) + 1, np.iinfo(np.int64).min)
     np.maximum.at(last, address[is_old], at[is_old])
     stays = address == int(np.argmax(last))
@@ -110,7 +120,7 @@ def find_stay(at: Ints, is_old: Bools, address: Ints, long: int) -> Stay | None:
         return None
     ended, lasts, started = int(rest[rest_old].max()), int(last.max()), int(at[~is_old].min())
     after = rest[rest > ended]
-    if lasts - ended <= long or lasts - ended < _MAY * (ended - started):
+    if lasts - ended <= long or lasts - ended < _MAY_BE_SLOW * (ended - started):
         return None
     needed = looks_needed(_SETTLED)
     settled = int(after[needed - 1]) if len(after) >= needed else lasts
@@ -118,22 +128,25 @@ def find_stay(at: Ints, is_old: Bools, address: Ints, long: int) -> Stay | None:
     counts = [[int(np.sum(during & side & old)) for old in (is_old, ~is_old)] for side in (stays, ~stays)]
     chance = float(stats.fisher_exact(counts, alternative="greater")[1])
     if lasts - settled <= 2 * long or lasts - settled < _SLOW_ADDRESS * (settled - started) or chance > _BY_ADDRESS:
-        return Stay(ended, None, "a stuck machine, or an address that follows the others")
+        return Stay(ended, None, "a stuck backend, or an address that follows the others")
     days = (lasts - settled) / _DAY_IN_MICROS
     return Stay(
-        settled, 1 - MISS, f"one address kept the old one for {days:.1f} days after the others", is_of_address=True
+        settled,
+        1 - MISS,
+        f"one address kept the old certificate for {days:.1f} days after the others",
+        is_of_address=True,
     )
 
 
 def chance_of_order(old: Ints, new: Ints) -> float:
-    """The chance that looks of the new one come as late among those of the old as they do (Mann and Whitney 1947)."""
+    """The probability that looks of the new certificate come as late as they do by chance (Mann and Whitney 1947)."""
     is_small = len(old) * len(new) <= 400 and not np.intersect1d(old, new).size
     test = stats.mannwhitneyu(new, old, alternative="greater", method="exact" if is_small else "asymptotic")
     return float(test.pvalue)
 
 
 def _likelihood(is_old: Bools) -> Floats:
-    """The log-likelihood that a level begins at each look: one machine is left, twice as many were before."""
+    """The log-likelihood that a plateau begins at each look: one backend is left of at least two before."""
     looks = len(is_old)
     before = np.arange(looks)
     old_before = np.concatenate([[0], np.cumsum(is_old)[:-1]])
@@ -149,7 +162,7 @@ def _log(old: Ints, looks: Ints, share: Floats) -> Floats:
 
 
 def _trend(is_old: Bools) -> float:
-    """The chance of a share that falls as it does where it is level; with a minus sign where it rises."""
+    """The p-value of the fall of a share, with a minus sign if it rises."""
     place = np.arange(len(is_old))
     if is_old.all() or not is_old.any():
         return 1.0

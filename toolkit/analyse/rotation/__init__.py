@@ -1,7 +1,7 @@
 """Rotations: from one certificate of a slot to the next, with bounds; shares during a roll-out; lineages."""
 
 from toolkit.analyse.rotation.lineages import find_lineages
-from toolkit.analyse.rotation.rotations import find_rotations
+from toolkit.analyse.rotation.rotations import describe_rotations, find_rotations
 from toolkit.analyse.rotation.shares import estimate_shares
 
-__all__ = ["estimate_shares", "find_lineages", "find_rotations"]
+__all__ = ["describe_rotations", "estimate_shares", "find_lineages", "find_rotations"]

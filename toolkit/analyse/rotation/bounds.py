@@ -1,11 +1,13 @@
-"""What looks can claim: shares of a fleet, and the one-sided 95 % bounds on a rotation.
+"""One-sided 95 % confidence bounds on a rotation, and intervals for shares, from independent looks.
 
-Looks are independent draws from a fleet; a look shows a certificate with the share of the fleet that serves it.
-Everything here takes plain numbers and arrays, so that the claims and the simulation that checks their coverage
-(`tests/benchmarks/bench_rotation.py`) are the same code.
+Looks are independent draws from the backends of a service; a look shows a certificate with a probability equal to
+the share of the backends that serve it. The bounds invert exact binomial tests: n looks that all miss a share of at
+least x have a probability of at most (1 − x)^n (`toolkit.sampling`).
 
-Arrays of looks hold one line after another, each in time order; a rotation names its stretch `lo` to `hi` (exclusive).
-Instants are int64 microseconds; `NULL` is the bit pattern of NaT.
+All functions take plain numbers and arrays, so that `find_rotations` and the simulation that checks the coverage of
+the bounds (`tests/benchmarks/bench_rotation.py`) use the same code. Arrays of looks hold one slot after another, each
+in time order; each rotation refers to a range of them, `lo` to `hi` (exclusive). Instants are int64 microseconds;
+`NULL` is the bit pattern of NaT.
 """
 
 from dataclasses import dataclass
@@ -14,15 +16,15 @@ from typing import Final
 import numpy as np
 from scipy import stats
 
-from toolkit.analyse.arrays import NULL, Bools, Floats, Ints, stretches
+from toolkit.analyse.arrays import NULL, Bools, Floats, Ints, concatenated_ranges
 from toolkit.sampling import MISS, looks_needed, looks_needed_in_all
 
-HALF_WINDOWS: Final = {8: 0, 16: 2, 32: 8, 64: 21, 128: 48}
-"""Looks in a window → the most of them that may show a certificate for "less than half of the fleet" to be claimed."""
+MIDPOINT_WINDOWS: Final = {8: 0, 16: 2, 32: 8, 64: 21, 128: 48}
+"""Number of looks in a window → the most of them that may show a certificate whose share is rejected as one half."""
 
 
 def share_below(looks: Ints) -> Floats:
-    """The share that a certificate has less than when none of `looks` looks showed it (their number fixed before).
+    """The 95 % upper confidence bound on a share that none of `looks` looks showed (their number fixed in advance).
 
     >>> share_below(np.array([12, 59])).round(3).tolist()
     [0.221, 0.05]
@@ -57,6 +59,34 @@ class Edges:
     after: Ints
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Bounds:
+    """The confidence bounds of each rotation; `NULL` where the looks do not give one. `overlap_max` is in µs.
+
+    `is_midpoint_contradicted`: no instant fits as the one at which the successor's share first reached one half.
+    """
+
+    start_min_at: Ints
+    done_max_at: Ints
+    overlap_max: Ints
+    midpoint_min_at: Ints
+    midpoint_max_at: Ints
+    is_midpoint_contradicted: Bools
+
+
+def confidence_bounds(edges: Edges, shown: Ints, old: Ints, new: Ints, min_share: float) -> Bounds:
+    """All bounds. `shown` has for each look of `edges.at` a number, which each rotation's `old` and `new` refer to."""
+    midpoint_min_at, midpoint_max_at, is_contradicted = _midpoint_near_rollout(edges, shown, old, new)
+    return Bounds(
+        start_min_at=start_bound(edges, min_share),
+        done_max_at=done_bound(edges, min_share),
+        overlap_max=overlap_bound(edges, min_share),
+        midpoint_min_at=midpoint_min_at,
+        midpoint_max_at=midpoint_max_at,
+        is_midpoint_contradicted=is_contradicted,
+    )
+
+
 def start_bound(edges: Edges, min_share: float) -> Ints:
     """Until when the successor's share was below `min_share`: the n-th look before it was first seen."""
     return _at(edges.at, edges.before - looks_needed(min_share), edges.lo, edges.before)
@@ -68,10 +98,10 @@ def done_bound(edges: Edges, min_share: float) -> Ints:
 
 
 def overlap_bound(edges: Edges, min_share: float) -> Ints:
-    """How long both were served at most [µs], `NULL` with too few looks.
+    """The longest time for which both were in service [µs], `NULL` with too few looks.
 
     The greatest of the k − 1 differences (j-th look after the predecessor's last sighting) − (i-th look before the
-    successor's first), i + j = k: whatever the two shares do, k looks that miss both have a chance of 5 %.
+    successor's first), i + j = k: whatever the two shares do, k looks that miss both have a probability of 5 %.
     """
     k = looks_needed_in_all(min_share)
     longest = np.zeros(len(edges.lo), np.int64)
@@ -82,29 +112,45 @@ def overlap_bound(edges: Edges, min_share: float) -> Ints:
     return np.where(known, longest, NULL)
 
 
-def half_bounds(at: Ints, predecessor: Bools, successor: Bools, lo: Ints, hi: Ints) -> tuple[Ints, Ints]:
+def midpoint_bounds(at: Ints, predecessor: Bools, successor: Bools, lo: Ints, hi: Ints) -> tuple[Ints, Ints]:
     """Between which looks the successor's share first reached one half; `NULL` where looks do not bound it."""
-    first, last = half_gaps(at, predecessor, successor, lo, hi)
-    return instants_of_gaps(at, first, last, lo, hi)
+    first, last = _midpoint_gaps(at, predecessor, successor, lo, hi)
+    return _instants_of_gaps(at, first, last, lo, hi)
 
 
-def half_gaps(at: Ints, predecessor: Bools, successor: Bools, lo: Ints, hi: Ints) -> tuple[Ints, Ints]:
+def _midpoint_near_rollout(edges: Edges, shown: Ints, old: Ints, new: Ints) -> tuple[Ints, Ints, Bools]:
+    """`midpoint_bounds` from the looks around each roll-out, and whether all gaps are rejected.
+
+    Gaps further away are rejected anyway: the shortest window rejects a gap that is at least eight looks before the
+    successor's first sighting or after the predecessor's last. The longest window of a nearer gap must still fit.
+    """
+    reach = min(MIDPOINT_WINDOWS) + max(MIDPOINT_WINDOWS)
+    lo = np.maximum(edges.lo, edges.before - reach)
+    hi = np.maximum(np.minimum(edges.hi, edges.after + reach), lo)
+    positions, owner = concatenated_ranges(lo, hi)
+    ends = np.cumsum(hi - lo)
+    at, lo, hi = edges.at[positions], ends - (hi - lo), ends
+    first, last = _midpoint_gaps(at, shown[positions] == old[owner], shown[positions] == new[owner], lo, hi)
+    return *_instants_of_gaps(at, first, last, lo, hi), first < 0
+
+
+def _midpoint_gaps(at: Ints, predecessor: Bools, successor: Bools, lo: Ints, hi: Ints) -> tuple[Ints, Ints]:
     """The first and the last gap in which the successor's share may first have reached one half; −1: all are rejected.
 
-    A gap is numbered as the look behind it: `lo` is the one before the first look, `hi` the one after the last.
+    The gap before a look has the look's number: `lo` is the gap before the first look, `hi` the one after the last.
     `predecessor` and `successor` say what each look showed. A gap between two looks is rejected if too few of the
     looks just after it show the successor, or too few of those just before it show the predecessor
-    (`HALF_WINDOWS`). The interval spans all gaps that are not rejected: to stop at the first rejection would
+    (`MIDPOINT_WINDOWS`). The interval spans all gaps that are not rejected: to stop at the first rejection would
     cover 3.5 % instead of 95 %. Looks at the same instant have no gap between them.
     """
-    gaps, owner = stretches(lo, hi + 1)
+    gaps, owner = concatenated_ranges(lo, hi + 1)
     open_before, open_after = gaps == lo[owner], gaps == hi[owner]
     inside = ~(open_before | open_after)
     kept = ~inside
     kept[inside] = at[gaps[inside]] > at[gaps[inside] - 1]
     shown_new = np.concatenate([[0], np.cumsum(successor)])
     shown_old = np.concatenate([[0], np.cumsum(predecessor)])
-    for window, most in HALF_WINDOWS.items():
+    for window, most in MIDPOINT_WINDOWS.items():
         gaps, owner = gaps[kept], owner[kept]
         end = np.minimum(gaps + window, hi[owner])
         begin = np.maximum(gaps - window, lo[owner])
@@ -118,13 +164,13 @@ def half_gaps(at: Ints, predecessor: Bools, successor: Bools, lo: Ints, hi: Ints
     return first, last
 
 
-def instants_of_gaps(at: Ints, first: Ints, last: Ints, lo: Ints, hi: Ints) -> tuple[Ints, Ints]:
-    """From the look before the first gap to the look behind the last; `NULL` where there is no such look or gap."""
+def _instants_of_gaps(at: Ints, first: Ints, last: Ints, lo: Ints, hi: Ints) -> tuple[Ints, Ints]:
+    """The instants of the look before the first gap and of the look after the last; `NULL` without such a look."""
     return _at(at, np.where(first < 0, -1, first - 1), lo, hi), _at(at, last, lo, hi)
 
 
 def _at(at: Ints, positions: Ints, lo: Ints, hi: Ints) -> Ints:
-    """The instants at the positions, `NULL` for those outside their stretch."""
+    """The instants at the positions, `NULL` for positions outside their range."""
     inside = (positions >= lo) & (positions < hi)
     found = np.full(len(positions), NULL)
     found[inside] = at[positions[inside]]

@@ -1,25 +1,40 @@
-"""Succession without looks: certificates grouped by host name and key type, ordered by the begin of validity."""
+"""Rotations without looks: certificates grouped by host name and key type, ordered by the start of validity."""
 
 import numpy as np
 import pandas as pd
 
 from toolkit.analyse.host_names import comparable, names_for
 from toolkit.analyse.rotation.issued import generations, issued_certificates
-from toolkit.analyse.slots import SLOT, joined_sources
+from toolkit.analyse.rotation.pairs import FACTS, INSTANT, describe_pairs
+from toolkit.analyse.slots import SLOT, certificate_facts, joined_sources
 from toolkit.tables import Tables
 
 
 def pair_by_names(tables: Tables) -> pd.DataFrame:
-    """Neighbouring certificates of each host name and key type: `SLOT`, `old`, `new`, `is_ambiguous`, `source`, ….
+    """One row per pair of successive certificates of a host name and key type, as `describe_pairs` returns them.
 
-    A certificate belongs to the hosts that observations (dated or not, on any port) show it for. One that was never
-    observed belongs to the observed hosts that its names are for (`host_names`); where they are for none, to each of
-    its names, and names with the same certificates are one group. So a change of other names breaks no group.
+    A certificate belongs to the hosts that observations (dated or not, on any port) show it for. A certificate that
+    was never observed belongs to the observed hosts that its names match (`toolkit.analyse.host_names`). If they match
+    none, it belongs to each of its names; names with the same certificates form one group. So a change of its other
+    names does not split the certificates of a host.
 
-    Certificates begun together are one generation (`issued.generations`). Each certificate of a generation is paired
-    with the latest of the generation before, and each of that with the earliest of this one; with several in either,
-    all pairs between the two are `is_ambiguous`.
+    Certificates that start together are one generation (`issued.generations`). Each certificate of a generation is
+    paired with the latest of the generation before, and each of that with the earliest of this one. If either
+    generation has several certificates, all pairs between the two are `is_ambiguous`.
     """
+    pairs = _pairs(tables)
+    unseen = pd.Series(pd.NaT, pairs.index, INSTANT)
+    never = dict.fromkeys(["first_seen_at", "last_seen_at", "previous_look_at", "next_look_at"], unseen)
+    old, new = (
+        certificate_facts(tables, pairs[side], FACTS).assign(leaf_sha256=pairs[side], source=pairs["source"], **never)
+        for side in ("old", "new")
+    )
+    known = pairs[["is_ambiguous", "unseen_sha256"]].assign(is_rollback=False)
+    return describe_pairs(pairs[SLOT], old, new, known)
+
+
+def _pairs(tables: Tables) -> pd.DataFrame:
+    """One row per pair: `SLOT`, hashes `old` and `new`, `is_ambiguous`, `unseen_sha256` and `source`."""
     issued = issued_certificates(tables)
     members = _members(tables, issued)
     rows = members.merge(issued, on="cert_sha256").sort_values(
@@ -66,7 +81,7 @@ def _members(tables: Tables, issued: pd.DataFrame) -> pd.DataFrame:
 
 
 def _same_names_together(named: pd.DataFrame) -> pd.DataFrame:
-    """Names with the same certificates as one host text, joined by `, `."""
+    """Names with the same certificates as one host, the names joined by `, `."""
     hosts: dict[tuple[str, ...], list[str]] = {}
     for name, certificates in named.sort_values("cert_sha256").groupby("name")["cert_sha256"]:
         hosts.setdefault(tuple(certificates), []).append(str(name))
@@ -75,7 +90,7 @@ def _same_names_together(named: pd.DataFrame) -> pd.DataFrame:
 
 
 def _neighbouring_generations(rows: pd.DataFrame) -> pd.DataFrame:
-    """Positions `old` and `new` of paired rows, and whether either generation has several."""
+    """Positions `old` and `new` of paired rows, and whether either generation has several certificates."""
     key = rows[["group", "generation"]]
     position = pd.Series(np.arange(len(rows)))
     spans = position.groupby([key["group"], key["generation"]]).agg(["min", "max"]).reset_index()
@@ -92,7 +107,7 @@ def _neighbouring_generations(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _sources(tables: Tables, old: pd.Series, new: pd.Series) -> pd.Series:
-    """Sources of the observations that name either; null where none does."""
+    """For each pair the sources of the observations that show either certificate; null if no observation does."""
     observed = tables.observations.dropna(subset="leaf_sha256")
     pairs = pd.concat([pd.DataFrame({"pair": side.index, "cert": side}) for side in (old, new)])
     named = pairs.merge(observed[["leaf_sha256", "source"]].drop_duplicates(), left_on="cert", right_on="leaf_sha256")

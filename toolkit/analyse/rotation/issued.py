@@ -1,24 +1,24 @@
-"""Issued certificates: leaves that exist, seen serving or not, each once; which of them a line skipped."""
+"""Issued certificates: leaf certificates that exist, observed or not, each once; which of them a slot never showed."""
 
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
-from toolkit.analyse.arrays import instants, stretches
+from toolkit.analyse.arrays import concatenated_ranges, instants
 from toolkit.analyse.slots import SLOT
 from toolkit.instants import DAY
 from toolkit.tables import Tables
 
 _SAME: Final = ["serial", "spki_sha256", "not_before", "not_after"]
-"""A pre-certificate and its final certificate agree in these (RFC 6962 section 3.1: serial and validity are kept)."""
+"""A pre-certificate and its final certificate have these in common (RFC 6962, section 3.1)."""
 
 
 def issued_certificates(tables: Tables) -> pd.DataFrame:
-    """The rows of `certificates` that are leaves with a key type and a validity, pre-certificates merged.
+    """The rows of `certificates` that are leaves with a key type and a validity, without repeated pre-certificates.
 
-    CA certificates are left out unless some observation shows them as a leaf. A pre-certificate is dropped where its
-    final certificate is known, and where it repeats another one; one whose final is unknown stands for it.
+    CA certificates are left out unless an observation shows them as a leaf. A pre-certificate is dropped if its final
+    certificate, or another pre-certificate of it, is present; otherwise it represents its final certificate.
     """
     rows = tables.certificates.drop(columns="der")
     shown = rows["cert_sha256"].isin(tables.observations["leaf_sha256"].dropna().unique())
@@ -31,7 +31,7 @@ def issued_certificates(tables: Tables) -> pd.DataFrame:
 
 
 def name_key(rows: pd.DataFrame) -> pd.Series:
-    """Key type and names (the subject without a SAN) as one text: equal where certificates are for the same."""
+    """Key type and names (without a SAN: the subject) as one text, to compare what certificates are issued for."""
     names = [
         "\n".join(sorted(names)) if names else subject if isinstance(subject, str) else ""
         for names, subject in zip(rows["names"], rows["subject"], strict=True)
@@ -42,7 +42,8 @@ def name_key(rows: pd.DataFrame) -> pd.Series:
 def generations(rows: pd.DataFrame, group: pd.Series) -> pd.Series:
     """The generation of each row within its group, from 0; rows are sorted by group and `not_before`.
 
-    Begun within min(1 day, 10 % of lifetime) of the one before it: one generation. A convention.
+    A certificate that starts within min(1 day, 10 % of the lifetime) of the one before it is of the same generation.
+    This threshold is a convention.
     """
     lifetime = (rows["not_after"] - rows["not_before"]).groupby(group).shift()
     since = rows["not_before"].groupby(group).diff()
@@ -50,29 +51,30 @@ def generations(rows: pd.DataFrame, group: pd.Series) -> pd.Series:
     return begins.astype("int64").groupby(group).cumsum() - 1
 
 
-def find_skipped(tables: Tables, line: pd.DataFrame, old: pd.DataFrame, new: pd.DataFrame) -> pd.Series:
-    """For each pair a tuple of certificates: same names and key type as either, begun in between, not on the line.
+def find_unseen(tables: Tables, slot: pd.DataFrame, old: pd.DataFrame, new: pd.DataFrame) -> pd.Series:
+    """For each pair a tuple of the certificates issued between the two that the slot never showed.
 
-    Issued means: in `certificates`, be it from another service, from a pre-certificate, or from a log.
+    They have the names and the key type of either, and start from the old one's start to the new one's. Issued means
+    that `certificates` has a row, whether from another service, from a pre-certificate or from a log.
     """
-    skipped = pd.Series([()] * len(line), dtype=object)
-    candidates = _begun_between(issued_certificates(tables), line, old, new)
+    unseen = pd.Series([()] * len(slot), dtype=object)
+    candidates = _started_between(issued_certificates(tables), slot, old, new)
     hashes = candidates["cert_sha256"]
     of_pair = [part["leaf_sha256"].to_numpy(object)[candidates["pair"]] for part in (old, new)]
     candidates = candidates[(hashes != of_pair[0]) & (hashes != of_pair[1])].drop_duplicates()
     if candidates.empty:
-        return skipped
+        return unseen
     columns = [*SLOT[:-1], "leaf_sha256"]
     seen = tables.observations[columns].dropna(subset="leaf_sha256").drop_duplicates()
-    of_line = line.iloc[candidates["pair"]][SLOT[:-1]].assign(leaf_sha256=candidates["cert_sha256"].array)
-    is_seen = of_line.astype("string").merge(seen.assign(is_seen=True), how="left", on=columns)["is_seen"].notna()
+    of_slot = slot.iloc[candidates["pair"]][SLOT[:-1]].assign(leaf_sha256=candidates["cert_sha256"].array)
+    is_seen = of_slot.astype("string").merge(seen.assign(is_seen=True), how="left", on=columns)["is_seen"].notna()
     per_pair = candidates[~is_seen.to_numpy()].groupby("pair")["cert_sha256"].agg(tuple)
-    skipped.loc[per_pair.index] = per_pair
-    return skipped
+    unseen.loc[per_pair.index] = per_pair
+    return unseen
 
 
-def _begun_between(issued: pd.DataFrame, line: pd.DataFrame, old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
-    """Columns `pair` and `cert_sha256`: names and key type of either, begun from the old's begin to the new's."""
+def _started_between(issued: pd.DataFrame, slot: pd.DataFrame, old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
+    """Columns `pair` and `cert_sha256`: certificates for the names of either that start between the two."""
     issued = issued.assign(group=name_key(issued)).sort_values(["group", "not_before", "cert_sha256"])
     groups, begins = pd.Index(issued["group"].unique()), instants(issued["not_before"])
     distinct = np.unique(begins)
@@ -83,9 +85,9 @@ def _begun_between(issued: pd.DataFrame, line: pd.DataFrame, old: pd.DataFrame, 
     is_known = (old["not_before"].notna().to_numpy() & new["not_before"].notna().to_numpy()) & (earliest <= latest)
     found = []
     for side in (old, new):
-        group = groups.get_indexer(name_key(side.assign(key_type=line["key_type"].array)))
+        group = groups.get_indexer(name_key(side.assign(key_type=slot["key_type"].array)))
         lo = np.searchsorted(keys, group * width + earliest)
         hi = np.where(is_known & (group >= 0), np.searchsorted(keys, group * width + latest), lo)
-        positions, pair = stretches(lo, hi)
+        positions, pair = concatenated_ranges(lo, hi)
         found.append(pd.DataFrame({"pair": pair, "cert_sha256": issued["cert_sha256"].to_numpy(object)[positions]}))
     return pd.concat(found, ignore_index=True)

@@ -1,4 +1,8 @@
-"""Lineages: the successive certificates of one deployment and key type, and what links each to the one before."""
+"""Lineages: the successive certificates of one deployment and key type, and what links each to the one before.
+
+Method: certificates are the nodes of a graph; shared slots, names and keys are its edges; a lineage is a connected
+component.
+"""
 
 from typing import Final
 
@@ -7,54 +11,53 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from toolkit import columns
 from toolkit.analyse.rotation.issued import generations, issued_certificates, name_key
 from toolkit.analyse.rotation.pairs import kind_of_succession
 from toolkit.analyse.sightings import find_sightings
 from toolkit.analyse.slots import SLOT
+from toolkit.columns import Column, dtypes, returns
 from toolkit.tables import Tables, require_tables
 
-DTYPES: Final = {
-    **dict.fromkeys(["lineage", "cert_sha256", "key_type", "subject", "issuer"], "string"),
-    **dict.fromkeys(["names", "services"], "object"),
-    **dict.fromkeys(["not_before", "not_after", "first_seen_at", "last_seen_at"], columns.DTYPES["instant"]),
-    "generation": "Int64",
-    **dict.fromkeys(["predecessor_sha256", "evidence", "succession"], "string"),
-    **dict.fromkeys(["is_ambiguous", "is_precertificate"], "boolean"),
-    "migrated_from": "string",
-}
-"""Columns of `find_lineages`, in order, and their dtypes."""
+LINEAGES: Final = (
+    Column("lineage", "text", "key type and hash of its first certificate"),
+    Column("cert_sha256", "text", "SHA-256 of the certificate"),
+    Column("key_type", "text", "of the certificate"),
+    Column("subject", "text", "of the certificate"),
+    Column("issuer", "text", "of the certificate"),
+    Column("names", "texts", "names of the certificate", "no SAN"),
+    Column("services", "texts", "services that showed it, sorted; may be empty"),
+    Column("not_before", "instant", "start of its validity"),
+    Column("not_after", "instant", "end of its validity"),
+    Column("first_seen_at", "instant", "first dated look that showed it, over all services", "no dated look showed it"),
+    Column("last_seen_at", "instant", "last dated look that showed it, over all services", "no dated look showed it"),
+    Column("generation", "integer", "from 0; equal for certificates that start within min(1 day, 10 % of lifetime)"),
+    Column("predecessor_sha256", "text", "of the generation before, the certificate with the most links to this one, "
+           "then the latest", "the first generation"),
+    Column("linked_by", "text", "links to the predecessor, joined by `, `: `served` (a slot showed both), `names` "
+           "(equal names), `key` (equal keys)", "the first generation, or linked only through other certificates"),
+    Column("succession", "text", "`renewal`; `reissue_or_parallel`: over half of the predecessor's validity was left",
+           "the first generation"),
+    Column("is_ambiguous", "boolean", "this generation or the one before has several certificates"),
+    Column("is_precertificate", "boolean", "only its pre-certificate is known", "not recorded"),
+    Column("migrated_from", "text", "lineage of another key type that a service left for this one", "none"),
+)  # fmt: skip
+"""The columns of `find_lineages`."""
 
 
+@returns(LINEAGES)
 def find_lineages(tables: Tables) -> pd.DataFrame:
     """Which certificate succeeds which: one row per certificate, linked to its predecessor.
 
-    Certificates that one line (service, server_name, key type) served are one lineage, whatever else changed:
-    names, issuer, key. Services that share a certificate share its lineage. Certificates seen on one host under
-    different ports, or under none, join by equal names. Certificates that nobody was seen serving join those of equal
-    names and key type, or of the same key. A pre-certificate (RFC 6962, poison extension) stands for its final
-    certificate where that is not known: same serial, key and validity. Certificates that did not parse have no row.
+    What makes certificates one lineage:
 
-    | column | dtype | meaning | null means |
-    |---|---|---|---|
-    | `lineage` | string | key type and hash of its first certificate | never null |
-    | `cert_sha256` | string | the certificate | never null |
-    | `key_type`, `subject`, `issuer` | string | of the certificate | never null |
-    | `names` | object | tuple of its names | no SAN |
-    | `services` | object | tuple of the services seen serving it, sorted; empty: none | never null |
-    | `not_before`, `not_after` | instant | validity | never null |
-    | `first_seen_at`, `last_seen_at` | instant | over all services | never seen, or never dated |
-    | `generation` | Int64 | from 0; the same where begun within min(1 day, 10 % of lifetime) | never null |
-    | `predecessor_sha256` | string | the best linked, then latest certificate of the generation before | first one |
-    | `evidence` | string | what links the two: `served`, `names`, `key`, joined by `, ` | first, or none of these |
-    | `succession` | string | `renewal` or `reissue_or_parallel` (over half of the predecessor's life left) | first |
-    | `is_ambiguous` | boolean | this generation or the one before has several certificates | never null |
-    | `is_precertificate` | boolean | only its pre-certificate is known | not recorded |
-    | `migrated_from` | string | lineage of another key type that the same service left for this one | none |
+    - One slot (service, server name, key type) showed them, whatever else changed: names, issuer, key.
+    - Services that share a certificate share its lineage.
+    - They have equal names and were seen on one host under different ports, or without a port.
+    - A certificate that was never seen joins those of equal names and key type, or of the same key.
 
-    `served`: one line showed both; `names`: equal names; `key`: the same key. No evidence of its own: the two are
-    linked through others of the lineage. A service *left* a lineage for another key type's where it showed the new
-    one alone for longer than both together; two key types side by side are no migration.
+    A pre-certificate (RFC 6962, poison extension) represents its final certificate if that is not known: same serial,
+    key and validity. Certificates that did not parse have no row. A service *left* a lineage for one of another key
+    type if it showed the new one alone for longer than both together; two key types side by side are not a migration.
 
     >>> import toolkit
     >>> tables = toolkit.load_example("web-series").within(services="https://akamai.com:443")
@@ -85,12 +88,12 @@ def find_lineages(tables: Tables) -> pd.DataFrame:
     has_old = old["place"].notna()
     place = old["place"].fillna(0).astype("int64").to_numpy()
     rows["predecessor_sha256"] = rows["cert_sha256"].take(place).set_axis(rows.index).where(has_old)
-    rows["evidence"] = old["evidence"]
+    rows["linked_by"] = old["linked_by"]
     rows["succession"] = kind_of_succession(rows.take(place).set_axis(rows.index), rows).where(has_old)
     before = size.take(place).set_axis(rows.index).where(has_old, 1)
     rows["is_ambiguous"] = (size > 1) | (before > 1)
     rows["migrated_from"] = rows["lineage"].map(_migrations(rows, seen))
-    return rows.reindex(columns=list(DTYPES)).astype(DTYPES)
+    return rows.reindex(columns=list(dtypes(LINEAGES))).astype(dtypes(LINEAGES))
 
 
 def _components(issued: pd.DataFrame, seen: pd.DataFrame) -> np.typing.NDArray[np.int32]:
@@ -100,7 +103,7 @@ def _components(issued: pd.DataFrame, seen: pd.DataFrame) -> np.typing.NDArray[n
     with_names = shown.merge(issued[["cert_sha256", "name_key"]], left_on="leaf_sha256", right_on="cert_sha256")
     served = shown.dropna(subset="service")
     unseen = issued[~issued["cert_sha256"].isin(shown["leaf_sha256"])]
-    # A certificate that nobody was seen serving joins one of its names; those served do not join for that.
+    # A certificate that was never seen joins one of its names or key; those seen do not join each other for that.
     by_name = pd.concat([unseen, issued[~issued.index.isin(unseen.index)].drop_duplicates("name_key")])
     by_key = pd.concat([unseen, issued[~issued.index.isin(unseen.index)].drop_duplicates("spki_sha256")])
     links = [
@@ -124,27 +127,27 @@ def _services(seen: pd.DataFrame) -> dict[str, tuple[str, ...]]:
 
 
 def _chain(group: pd.DataFrame, certificates: pd.Series) -> pd.DataFrame:
-    """Each certificate of a group linked to the group's first one."""
+    """Each certificate of a group, linked to the first one of the group."""
     certificates = certificates.loc[group.index]
     first = certificates.groupby([group[name] for name in group], dropna=False).transform("first")
     return pd.DataFrame({"one": first.array, "other": certificates.array})
 
 
 def _predecessors(rows: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
-    """For each row `place`, the row of its predecessor, and the `evidence` that links the two."""
+    """For each row `place`, the row of its predecessor, and `linked_by`, what links the two."""
     key = ["component", "generation"]
     of = rows[[*key, "cert_sha256", "name_key", "spki_sha256"]].reset_index(names="place")
-    # With many certificates in a generation the last of them stands for it, beside those of the same names or key.
+    # The last certificate of a generation represents it, along with the last of the same names, and of the same key.
     latest = of.groupby(key, as_index=False).last()
     candidates = [latest, *(of.groupby([*key, same], as_index=False).last() for same in ("name_key", "spki_sha256"))]
     before = pd.concat(candidates).drop_duplicates("place").assign(generation=lambda part: part["generation"] + 1)
     exact = [of.merge(before, on=key, suffixes=("", "_old"))]
-    lines = seen[[*SLOT, "leaf_sha256"]].assign(line=seen.groupby(SLOT, dropna=False).ngroup())
-    lines = lines[lines["service"].notna()][["line", "leaf_sha256"]].drop_duplicates()
-    shown = of.merge(lines, left_on="cert_sha256", right_on="leaf_sha256")[[*of.columns, "line"]]
-    shown_last = shown.groupby([*key, "line"], as_index=False).last()
+    slots = seen[[*SLOT, "leaf_sha256"]].assign(slot=seen.groupby(SLOT, dropna=False).ngroup())
+    slots = slots[slots["service"].notna()][["slot", "leaf_sha256"]].drop_duplicates()
+    shown = of.merge(slots, left_on="cert_sha256", right_on="leaf_sha256")[[*of.columns, "slot"]]
+    shown_last = shown.groupby([*key, "slot"], as_index=False).last()
     shown_before = shown_last.assign(generation=shown_last["generation"] + 1)
-    together = shown.merge(shown_before, on=[*key, "line"], suffixes=("", "_old")).drop(columns="line")
+    together = shown.merge(shown_before, on=[*key, "slot"], suffixes=("", "_old")).drop(columns="slot")
     pairs = pd.concat([together.assign(served=True), *(one.assign(served=False) for one in exact)])
     pairs = pairs.sort_values("served", ascending=False, kind="stable").drop_duplicates(["place", "place_old"])
     links = {
@@ -155,8 +158,8 @@ def _predecessors(rows: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
     pairs = pairs.assign(**{name: link.astype(bool) for name, link in links.items()})
     best = pairs.sort_values([*links, "place_old"], ascending=False).drop_duplicates("place").set_index("place")
     text = [", ".join(name for name in links if row[name]) or pd.NA for row in best[list(links)].to_dict("records")]
-    told = pd.DataFrame({"place": best["place_old"], "evidence": pd.Series(text, best.index, "string")})
-    return told.reindex(rows.index)
+    found = pd.DataFrame({"place": best["place_old"], "linked_by": pd.Series(text, best.index, "string")})
+    return found.reindex(rows.index)
 
 
 def _migrations(rows: pd.DataFrame, seen: pd.DataFrame) -> "pd.Series[str]":

@@ -1,8 +1,10 @@
-"""Certain overlaps: for how long both certificates of a pair were served, whatever the backends did.
+"""Certain overlaps: for how long both certificates of a pair were in service at least.
 
-Looks that alternate between A and B at one address have two readings: two backends, or one that was switched over and
-back. The second gives an overlap of nothing, however long the looks alternate. So an overlap is certain only where the
-looks rule it out.
+Looks that alternate between A and B at one address have two readings: two backends, or one backend that was switched
+to B and back. With one backend there is no overlap, however long the looks alternate. So an overlap is certain only
+where the looks rule out that reading.
+
+Method: intervals between equal looks at one address; and a binomial test of how many rounds showed both certificates.
 """
 
 from typing import Final
@@ -11,26 +13,26 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from toolkit.analyse.arrays import Bools, Ints, stretches
+from toolkit.analyse.arrays import Bools, Ints, concatenated_ranges
 from toolkit.analyse.rotation.succession import Succession
 
-_CHANCE: Final = 0.001
-"""The chance at which rounds that showed both certificates are taken for one backend that was switched meanwhile."""
+_SIGNIFICANCE: Final = 0.001
+"""Probability below which rounds that showed both certificates rule out one backend that was switched meanwhile."""
 
 _OLD, _NEW, _OTHER = 0, 1, 2
 
 
-def certain_overlaps(found: Succession, address: Ints) -> Ints:
-    """How long both certificates of each pair were served at least [µs]; `address` numbers that of each look.
+def certain_overlaps(found: Succession) -> Ints:
+    """For how long both certificates of each pair were in service at least [µs].
 
     What an address certainly served:
 
-    - A backend that showed a certificate at two successive looks served it in between.
-    - Several backends answer at an address that showed both at one instant, or both in so many of its rounds that one
-      backend would have been switched during a round too often for chance (0.1 %; two rounds at least). It then served
-      both from the successor's first sighting there to the predecessor's last.
+    - If it showed one certificate at two successive looks, that certificate in between.
+    - If several backends answer at the address, both certificates from the successor's first sighting there to the
+      predecessor's last. That is so if it showed both at one instant, or both in so many of its rounds (at least two)
+      that switching one backend during rounds has a probability below 0.1 %.
 
-    The overlap is the time in which one address or another certainly served each of the two.
+    The overlap is the time in which each of the two was certainly served at some address.
     """
     looks, old, new = found.looks, found.old, found.new
     overlaps = np.zeros(len(old), np.int64)
@@ -40,17 +42,17 @@ def certain_overlaps(found: Succession, address: Ints) -> Ints:
         return overlaps
     lo = np.minimum(found.first[old], found.first[new])[pairs]
     hi = np.maximum(found.last[old], found.last[new])[pairs] + 1
-    position, owner = stretches(lo, hi)
-    of_line = looks.line[position] == found.line[old[pairs]][owner]
-    position, owner = position[of_line], owner[of_line]
+    position, owner = concatenated_ranges(lo, hi)
+    in_slot = looks.slot[position] == found.slot[old[pairs]][owner]
+    position, owner = position[in_slot], owner[in_slot]
     what = np.full(len(position), _OTHER)
     what[found.shown[position] == old[pairs][owner]] = _OLD
     what[found.shown[position] == new[pairs][owner]] = _NEW
-    order = np.lexsort((position, address[position], owner))
+    order = np.lexsort((position, looks.address[position], owner))
     shown = pd.DataFrame(
         {
             "pair": pairs[owner],
-            "address": address[position],
+            "address": looks.address[position],
             "round": looks.round[position],
             "at": looks.at[position],
             "what": what,
@@ -63,11 +65,11 @@ def certain_overlaps(found: Succession, address: Ints) -> Ints:
 
 
 def both_shown(old_first: Ints, old_last: Ints, new_first: Ints, new_last: Ints) -> tuple[Ints, Ints]:
-    """From when and until when looks alternate between two certificates; the end may come first.
+    """The instants from which and until which looks alternate between two certificates; the end may be the earlier.
 
-    From the successor's first sighting to the predecessor's last. Where the order of first sightings is against that
-    of the validity, nothing shows that the old one was served when the new one began: what is left is the time in
-    which both lay between sightings of their own.
+    From the successor's first sighting to the predecessor's last. If the predecessor was first seen after the
+    successor, nothing shows that it was in service when the successor started; then the time counts in which each lay
+    between sightings of its own.
     """
     is_against = old_first > new_first
     begins = np.where(is_against, old_first, new_first)
@@ -83,7 +85,7 @@ def _between_equal_looks(shown: pd.DataFrame) -> pd.DataFrame:
 
 
 def _at_several_backends(shown: pd.DataFrame, begins: Ints, ends: Ints) -> pd.DataFrame:
-    """The same for addresses at which several backends answer: both certificates, while looks alternate."""
+    """The times in which looks alternate at addresses with several backends, one row for each certificate."""
     either = shown[shown["what"] != _OTHER]
     places, is_several = _has_several_backends(either, begins, ends)
     either = either[is_several[np.searchsorted(places, either["place"])]]
@@ -99,8 +101,8 @@ def _at_several_backends(shown: pd.DataFrame, begins: Ints, ends: Ints) -> pd.Da
 def _has_several_backends(either: pd.DataFrame, begins: Ints, ends: Ints) -> tuple[Ints, Bools]:
     """The numbers of the places, sorted, and whether one backend is ruled out at each.
 
-    One backend that is switched at k instants that know nothing of the rounds is caught at it in as many rounds as a
-    binomial with the share of the time that rounds take.
+    If one backend is switched at k instants that are independent of the rounds, the number of switches within a round
+    is binomial with the share of the time that rounds take.
     """
     places, number = np.unique(either["place"], return_inverse=True)
     same_instant = either.groupby(["place", "at"])["what"].nunique() > 1
@@ -120,11 +122,11 @@ def _has_several_backends(either: pd.DataFrame, begins: Ints, ends: Ints) -> tup
     caught = either.assign(place=number).iloc[1:][is_within].drop_duplicates(["place", "round"])["place"]
     within = np.bincount(caught, minlength=len(places))
     chance = stats.binom.sf(within - 1, switches, share)
-    return places, at_once | ((within >= 2) & (chance < _CHANCE))
+    return places, at_once | ((within >= 2) & (chance < _SIGNIFICANCE))
 
 
 def _time_of_both(served: pd.DataFrame) -> tuple[Ints, Ints]:
-    """Pieces of time in which both certificates were served: the pair of each, and its length."""
+    """Intervals in which both certificates were in service: the pair of each interval, and its length."""
     pair, what = np.tile(served["pair"], 2), np.tile(served["what"], 2)
     at = np.r_[served["begin"], served["end"]].astype(np.int64)
     step = np.r_[np.ones(len(served), np.int64), np.full(len(served), -1)]

@@ -1,8 +1,10 @@
-"""Returns: where a line went back from a certificate B to the A before it, told apart from a roll-out of both.
+"""Roll-backs: where a slot went from a certificate B back to the A before it, as opposed to a roll-out of B.
 
-During a roll-out looks alternate between A and B, because some machines serve one and some the other. A return
-is something else: B's share falls. The claims on a rotation assume that it never does, so the looks of a line are
-split into *visits* of each certificate first.
+During a roll-out looks alternate between A and B, because some backends serve one and some the other. In a roll-back
+B's share falls. The confidence bounds on a rotation assume that B's share never falls, so the looks at a slot are
+first divided into *periods* of each certificate (`toolkit.analyse.rotation.succession`).
+
+Method: Fisher's exact test (hypergeometric distribution) of B's share before and after each moment.
 """
 
 import math
@@ -13,27 +15,26 @@ from typing import Final
 import numpy as np
 from scipy import stats
 
-from toolkit.analyse.arrays import Bools, Ints, first_and_last, stretches
+from toolkit.analyse.arrays import Bools, Ints, concatenated_ranges, first_and_last
 from toolkit.sampling import MISS, looks_needed
 
 _WINDOWS: Final = (8, 16, 32, 64, 128)
 
-_CHANCE: Final = 0.005
-"""The chance, over all moments and windows, at which a roll-out is taken for a return: a tenth of the claims' 5 %."""
-
+_SIGNIFICANCE: Final = 0.005
+"""Probability, over all moments and windows, of taking a roll-out for a roll-back: a tenth of the bounds' 5 %."""
 
 _MOST_FALLS: Final = 100
-"""Of one pair; what goes to and fro more often is not taken apart further."""
+"""Of one pair. A pair that goes back and forth more often is not divided further."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pair:
-    """Two neighbours of a line and the looks that tell whether B gave way to A.
+    """Two successive certificates A and B of a slot, and the looks that decide whether B was rolled back to A.
 
-    `positions` of their looks within the line's array of looks, in time order, from B's first look to A's last;
-    `new` says which show B. `has_old_before`: A was seen before; `has_new_after`: B was seen after.
+    `positions` of the looks that showed either, within the array of looks, in time order, from B's first look to A's
+    last; `new` says which of them show B. `has_old_before`: A was seen before; `has_new_after`: B was seen after.
     `is_superseded`: another certificate was first seen after B was last seen; `is_preceded`: one was seen before both.
-    `looks_after`: the line's looks after B's last.
+    `looks_after`: number of the slot's looks after B's last.
     """
 
     positions: Ints
@@ -47,7 +48,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Split:
-    """From which positions on looks of A (`old_from`) and of B (`new_from`) belong to the next visit."""
+    """From which positions on looks of A (`old_from`) and of B (`new_from`) belong to the next period."""
 
     old_from: Ints
     new_from: Ints
@@ -55,14 +56,14 @@ class Split:
 
 
 def find_split(pair: Pair, min_share: float) -> Split | None:
-    """How the pair's looks fall into visits; None where nothing says that B's share fell.
+    """How the pair's looks divide into periods; None if nothing shows that B's share fell.
 
-    - With `min_share=1` one machine answers: every change back is a return.
-    - A, then only B, then only A: a return if more of the line's looks follow than a roll-out could hide (n of
-      `looks_needed`), or if B before A is no chance order (5 %). Told as a return, and ambiguous, where the chance
-      is up to 10 %, or where the line has since moved on: that may be a roll-out overtaken by the next. The same
-      where A's looks lie within B's, and another certificate was seen before both.
-    - Else B's share must fall significantly: more of B in the 8 to 128 looks before a moment than in as many after
+    - With `min_share=1` one backend answers: every change back is a roll-back.
+    - A, then only B, then only A: a roll-back if more of the slot's looks follow than a roll-out could hide (n of
+      `looks_needed`), or if B before A is unlikely by chance (p ≤ 0.05). A roll-back that is ambiguous if p ≤ 0.1, or
+      if the slot has since changed to another certificate: that may be a roll-out overtaken by the next one. The same
+      if A's looks lie within B's, and another certificate was seen before both.
+    - Otherwise B's share must fall significantly: more of B in the 8 to 128 looks before a moment than in as many after
       it (Fisher's exact test, one-sided, 0.5 % shared by all moments and windows tried).
     """
     falls = np.flatnonzero(pair.new[:-1] & ~pair.new[1:])
@@ -72,7 +73,7 @@ def find_split(pair: Pair, min_share: float) -> Split | None:
         return _split_runs(pair, is_ambiguous=False)
     if len(falls) == 1 and pair.has_old_before != pair.has_new_after:
         seen, then = int(falls[0]) + 1, len(pair.new) - int(falls[0]) - 1
-        # Of the orders of B's looks after its first and A's; at most, where there are many of both.
+        # Number of orders of B's looks after its first and A's looks; bounded, where there are many of both.
         chance = 1 / math.comb(seen - 1 + then, min(then, seen - 1, 20))
         if pair.has_old_before and (chance <= MISS or pair.looks_after >= looks_needed(min_share)):
             return _split_runs(pair, is_ambiguous=False)
@@ -90,7 +91,7 @@ def _split_runs(pair: Pair, *, is_ambiguous: bool) -> Split:
 
 
 def _split_falls(pair: Pair) -> Split | None:
-    level = _CHANCE / (len(pair.new) * len(_WINDOWS))
+    level = _SIGNIFICANCE / (len(pair.new) * len(_WINDOWS))
     falls = _significant_falls(pair.new, level)
     if not falls:
         return None
@@ -103,13 +104,13 @@ def _split_falls(pair: Pair) -> Split | None:
 def _significant_falls(new: Bools, level: float) -> list[int]:
     """Moments before which B has a greater share than after: the most significant, then those on either side of it."""
     falls: list[int] = []
-    stretches_left = [(0, len(new))]
-    while stretches_left and len(falls) < _MOST_FALLS:
-        lo, hi = stretches_left.pop()
+    ranges = [(0, len(new))]
+    while ranges and len(falls) < _MOST_FALLS:
+        lo, hi = ranges.pop()
         moment = _steepest_fall(new[lo:hi], level)
         if moment is not None:
             falls.append(lo + moment)
-            stretches_left += [(lo, lo + moment), (lo + moment, hi)]
+            ranges += [(lo, lo + moment), (lo + moment, hi)]
     return sorted(falls)
 
 
@@ -127,26 +128,26 @@ def _steepest_fall(new: Bools, level: float) -> int | None:
 
 
 def _longest_run(values: Bools, lo: int, hi: int, *, wanted: bool) -> int:
-    """Where the longest run of `wanted` between `lo` and `hi` begins; `lo` where there is none."""
+    """Where the longest run of `wanted` between `lo` and `hi` begins; `lo` if there is none."""
     same = np.concatenate([[0], (values[lo:hi] == wanted).astype(int), [0]])
     begins, ends = np.flatnonzero(np.diff(same) > 0), np.flatnonzero(np.diff(same) < 0)
     return lo + int(begins[np.argmax(ends - begins)]) if len(begins) else lo
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Visits:
-    """Each look's visit number within its certificate, and the pairs of certificates split (old, new → ambiguous)."""
+class Periods:
+    """For each look the ordinal of the period in its certificate, from 0; the split pairs (old, new → ambiguous)."""
 
-    visit: Ints
+    ordinal: Ints
     splits: dict[tuple[int, int], bool]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Neighbours:
-    """Looks and the pairs to examine: per look `shown` (the certificate, numbered per line) and `line`."""
+    """Looks, and the pairs to examine. Per look: `shown` (number of the certificate in its slot) and `slot`."""
 
     shown: Ints
-    line: Ints
+    slot: Ints
     old: Ints
     new: Ints
 
@@ -159,55 +160,56 @@ class ByRound:
     pairs: Bools
 
 
-def number_visits(given: Neighbours, by_round: ByRound, min_share: float) -> Visits:
-    """Number the visits of each certificate of a line: 0 until a return begins the next one."""
-    shown, line = given.shown, given.line
+def number_periods(given: Neighbours, by_round: ByRound, min_share: float) -> Periods:
+    """Number the periods of each certificate of a slot: 0 until a roll-back begins the next one."""
+    shown, slot = given.shown, given.slot
     first, last = first_and_last(shown, int(shown.max(initial=-1)) + 1)
     mixed = last[given.old] > first[given.new]
     old, new, only_first = given.old[mixed], given.new[mixed], by_round.pairs[mixed]
-    positions, owner = stretches(first[new], last[old] + 1)
+    positions, owner = concatenated_ranges(first[new], last[old] + 1)
     counts = (shown[positions] == old[owner]) | (shown[positions] == new[owner])
     counts &= by_round.is_first[positions] | ~only_first[owner]
     positions, owner = positions[counts], owner[counts]
     is_new = shown[positions] == new[owner]
     lo, hi = np.searchsorted(owner, np.arange(len(old))), np.searchsorted(owner, np.arange(len(old)), "right")
-    line_first, line_last = first_and_last(line, int(line.max(initial=-1)) + 1)
-    latest = np.full(len(line_first), -1)
-    np.maximum.at(latest, line[first], first)
+    slot_first, slot_last = first_and_last(slot, int(slot.max(initial=-1)) + 1)
+    latest = np.full(len(slot_first), -1)
+    np.maximum.at(latest, slot[first], first)
     boundaries: dict[int, list[Ints]] = {}
     splits = {}
-    for number in _suspects(is_new, owner, lo, hi, len(old), one_machine=min_share == 1):
+    for number in _suspects(is_new, owner, lo, hi, len(old), one_backend=min_share == 1):
         a, b = int(old[number]), int(new[number])
-        of_line = line[first[b]]
+        of_slot = slot[first[b]]
         pair = Pair(
             positions=positions[lo[number] : hi[number]],
             new=is_new[lo[number] : hi[number]],
             has_old_before=bool(first[a] < first[b]),
             has_new_after=bool(last[b] > last[a]),
-            is_superseded=bool(latest[of_line] > last[b]),
-            is_preceded=bool(line_first[of_line] < first[b]),
-            looks_after=int(line_last[of_line] - last[b]),
+            is_superseded=bool(latest[of_slot] > last[b]),
+            is_preceded=bool(slot_first[of_slot] < first[b]),
+            looks_after=int(slot_last[of_slot] - last[b]),
         )
         split = find_split(pair, min_share)
         if split is not None:
             boundaries.setdefault(a, []).append(split.old_from)
             boundaries.setdefault(b, []).append(split.new_from)
             splits[a, b] = split.is_ambiguous
-    visit = np.zeros(len(shown), np.int64)
+    ordinal = np.zeros(len(shown), np.int64)
     for certificate, found in boundaries.items():
         begin, end = first[certificate], last[certificate] + 1
         own = begin + np.flatnonzero(shown[begin:end] == certificate)
-        visit[own] = np.unique(np.searchsorted(np.unique(np.concatenate(found)), own, "right"), return_inverse=True)[1]
-    return Visits(visit, splits)
+        period = np.searchsorted(np.unique(np.concatenate(found)), own, "right")
+        ordinal[own] = np.unique(period, return_inverse=True)[1]
+    return Periods(ordinal, splits)
 
 
-def _suspects(is_new: Bools, owner: Ints, lo: Ints, hi: Ints, count: int, *, one_machine: bool) -> list[int]:
-    """The pairs that may hold a return, found for all at once: few, so that the rest can look at each by itself."""
+def _suspects(is_new: Bools, owner: Ints, lo: Ints, hi: Ints, count: int, *, one_backend: bool) -> list[int]:
+    """The pairs that may hold a roll-back, found for all pairs at once, so that few are tested one by one."""
     falls = np.bincount(owner[1:][is_new[:-1] & ~is_new[1:] & (owner[1:] == owner[:-1])], minlength=count)
-    suspected = (falls > 0) & one_machine | (falls == 1)
+    suspected = (falls > 0) & one_backend | (falls == 1)
     shown = np.concatenate([[0], np.cumsum(is_new)])
-    # Half of the normal quantile: far looser than the exact test that follows.
-    needed = stats.norm.isf(_CHANCE / np.maximum(hi - lo, 1) / len(_WINDOWS)) / 2 if count else np.zeros(0)
+    # Half of the normal quantile: a much weaker condition than the exact test that follows.
+    needed = stats.norm.isf(_SIGNIFICANCE / np.maximum(hi - lo, 1) / len(_WINDOWS)) / 2 if count else np.zeros(0)
     moments = np.arange(len(is_new))
     for window in _WINDOWS:
         fits = moments[(moments - window >= lo[owner]) & (moments + window <= hi[owner])] if len(owner) else moments

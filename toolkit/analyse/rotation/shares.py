@@ -1,59 +1,64 @@
-"""Shares: how often each certificate was shown in a window of looks, with Clopper–Pearson intervals."""
+"""Shares: how often each certificate was shown in a window of looks, with Clopper-Pearson intervals."""
 
 from typing import Final, Literal
 
 import numpy as np
 import pandas as pd
 
-from toolkit import columns
-from toolkit.analyse.arrays import Ints, as_instants, stretches
+from toolkit.analyse.arrays import Ints, as_instants, concatenated_ranges
 from toolkit.analyse.rotation.bounds import share_below, share_interval
 from toolkit.analyse.rotation.succession import Succession, find_succession
-from toolkit.analyse.slots import SLOT, Looks, find_looks, first_of_rounds, joined_sources
+from toolkit.analyse.slots import SLOT, SlotLooks, find_slot_looks, joined_sources
+from toolkit.columns import Column, dtypes, returns
 from toolkit.errors import UsageError
 from toolkit.sampling import MIN_SHARE
 from toolkit.tables import Tables, require_tables
 
-DTYPES: Final = {
-    **dict.fromkeys([*SLOT, "address", "predecessor_sha256", "successor_sha256", "leaf_sha256"], "string"),
-    **dict.fromkeys(["window_from_at", "window_until_at"], columns.DTYPES["instant"]),
-    **dict.fromkeys(["looks", "leaf_looks"], "Int64"),
-    **dict.fromkeys(["share", "share_min", "share_max", "share_below"], "Float64"),
-    "source": "string",
-}
-"""Columns of `estimate_shares`, in order, and their dtypes."""
+SHARES: Final = (
+    Column("service", "text", "of the slot", "as in `observations`"),
+    Column("host", "text", "of the slot", "as in `observations`"),
+    Column("server_name", "text", "of the slot", "as in `observations`"),
+    Column("key_type", "text", "of the slot", "the certificate's row is missing, or did not parse"),
+    Column("address", "text", "IP address that was looked at", 'not `by="address"`, or not known'),
+    Column("predecessor_sha256", "text", "SHA-256 of the rotation's predecessor", 'not `by="rotation"`'),
+    Column("successor_sha256", "text", "SHA-256 of the rotation's successor", 'not `by="rotation"`'),
+    Column("leaf_sha256", "text", "SHA-256 of the certificate that is counted"),
+    Column("window_from_at", "instant", "start of the window"),
+    Column("window_until_at", "instant", "end of the window, exclusive"),
+    Column("looks", "integer", "looks (`sticky`: rounds) of the slot in the window"),
+    Column("leaf_looks", "integer", "those that showed the certificate"),
+    Column("share", "number", "`leaf_looks` / `looks`"),
+    Column("share_min", "number", "lower end of the two-sided 95 % Clopper-Pearson interval of the mean share"),
+    Column("share_max", "number", "upper end of that interval"),
+    Column("share_below", "number", "one-sided 95 % upper bound on a share that no look showed",
+           "the certificate was seen"),
+    Column("source", "text", "sources of the slot's looks, sorted, joined by `, `"),
+)  # fmt: skip
+"""The columns of `estimate_shares`."""
 
 
+@returns(SHARES)
 def estimate_shares(
     tables: Tables,
     *,
     window: str = "1D",
-    by: Literal["line", "address", "rotation"] = "line",
+    by: Literal["slot", "address", "rotation"] = "slot",
     sticky: bool = False,
 ) -> pd.DataFrame:
-    """The share of looks that each certificate got in each window: one row per line, window and leaf.
+    """The share of looks that showed each certificate in each window: one row per slot, window and certificate.
 
-    `window` is a length as pandas writes it (`1D`, `6h`, `30min`); windows begin at whole multiples since
-    1970-01-01 UTC, and hold their beginning, not their end. `by="address"` counts each address apart;
-    `by="rotation"` gives the roll-out curve of each rotation: the windows from the last look before its successor
-    was first seen to the first look after its predecessor was last seen, both leaves in each, zeros included.
+    `window` is a length as pandas writes it (`1D`, `6h`, `30min`). Windows begin at whole multiples of it since
+    1970-01-01 UTC and include their start, not their end. A window without looks has no row.
 
-    | column | dtype | meaning | null means |
-    |---|---|---|---|
-    | `service`, `host`, `server_name`, `key_type` | string | of the line | as in `find_sightings` |
-    | `address` | string | IP address | not `by="address"`, or not known |
-    | `predecessor_sha256`, `successor_sha256` | string | the rotation | not `by="rotation"` |
-    | `leaf_sha256` | string | the certificate counted | never null |
-    | `window_from_at`, `window_until_at` | instant | the window, end exclusive | never null |
-    | `looks` | Int64 | looks (sticky: rounds) of the line in the window | never null |
-    | `leaf_looks` | Int64 | those that showed the leaf | never null |
-    | `share` | Float64 | `leaf_looks` / `looks` | never null |
-    | `share_min`, `share_max` | Float64 | two-sided 95 % Clopper–Pearson for the window's mean | never null |
-    | `share_below` | Float64 | one-sided 95 %: none in `looks` looks means less than this share | leaf was seen |
-    | `source` | string | as in `find_sightings` | never null |
+    - `by="slot"`: all looks at a slot.
+    - `by="address"`: each address apart.
+    - `by="rotation"`: the roll-out curve of each rotation. Windows from the last look before the successor was first
+      seen to the first look after the predecessor was last seen; each has a row for both certificates.
 
-    The interval assumes independent looks. It is for the mean share over the looks of the window, at the vantage
-    of the looks; a window without looks has no row. Raises `UsageError` for a window that is no length.
+    `sticky=True` counts the first look of each round only. The interval assumes independent looks. It is for the mean
+    share over the looks of the window, as seen from the vantage of the looks.
+
+    Raises `UsageError` for a window that is not a positive length, and for an unknown `by`.
 
     >>> import toolkit
     >>> tables = toolkit.load_example("lab-sample").within(services="smtps://submit.lab.test:465")
@@ -71,18 +76,18 @@ def estimate_shares(
     if by == "rotation":
         found = find_succession(tables, MIN_SHARE, sticky=sticky)
         looks, counted = found.looks, _count_rotations(found, length, sticky=sticky)
-    elif by in ("line", "address"):
-        looks = find_looks(tables)
+    elif by in ("slot", "address"):
+        looks = find_slot_looks(tables)
         address = _addresses(tables, looks, by_address=by == "address")
         counted = _count_leaves(looks, address, length, sticky=sticky)
     else:
-        raise UsageError(f'by={by!r}: "line", "address" or "rotation".')
+        raise UsageError(f'by={by!r} is not known: give "slot", "address" or "rotation".')
     shown, of = counted["leaf_looks"].to_numpy(np.int64), counted["looks"].to_numpy(np.int64)
     low, high = share_interval(shown, of)
-    sources = joined_sources(pd.DataFrame({"line": looks.line}), tables.observations["source"].iloc[looks.row])
+    sources = joined_sources(pd.DataFrame({"slot": looks.slot}), tables.observations["source"].iloc[looks.row])
     frame = pd.DataFrame(
         {
-            **looks.lines.iloc[counted["line"]].reset_index(drop=True),
+            **looks.slots.iloc[counted["slot"]].reset_index(drop=True),
             **counted[["address", "predecessor_sha256", "successor_sha256", "leaf_sha256"]],
             "window_from_at": as_instants(counted["window"].to_numpy(np.int64) * length),
             "window_until_at": as_instants((counted["window"].to_numpy(np.int64) + 1) * length),
@@ -91,15 +96,15 @@ def estimate_shares(
             "share_min": low,
             "share_max": high,
             "share_below": np.where(shown == 0, share_below(of), np.nan),
-            "source": sources.reindex(counted["line"]).array,
+            "source": sources.reindex(counted["slot"]).array,
         }
-    ).astype(DTYPES)
+    ).astype(dtypes(SHARES))
     order = [*SLOT, "address", "predecessor_sha256", "successor_sha256", "window_from_at", "leaf_sha256"]
     return frame.sort_values(order, ignore_index=True)
 
 
 def window_length(window: str) -> int:
-    """The length in microseconds; `UsageError` where it is none.
+    """The length in microseconds; `UsageError` if it is not a positive length.
 
     >>> window_length("1h")
     3600000000
@@ -107,20 +112,20 @@ def window_length(window: str) -> int:
     try:
         length = pd.Timedelta(window)
     except ValueError as error:
-        raise UsageError(f"window={window!r} is no length; write 1D, 6h or 30min ({error}).") from error
+        raise UsageError(f"window={window!r} is not a length of time ({error}): write 1D, 6h or 30min.") from error
     if pd.isna(length) or length < pd.Timedelta(microseconds=1):
-        raise UsageError(f"window={window!r}: a window is longer than nothing; write 1D, 6h or 30min.")
+        raise UsageError(f"window={window!r}: a window is at least one microsecond long: write 1D, 6h or 30min.")
     return int(length // pd.Timedelta(microseconds=1))
 
 
-def _count_leaves(looks: Looks, address: pd.Series, length: int, *, sticky: bool) -> pd.DataFrame:
-    """Looks per line, address, window and leaf that was shown there."""
+def _count_leaves(looks: SlotLooks, address: pd.Series, length: int, *, sticky: bool) -> pd.DataFrame:
+    """Looks per slot, address, window and certificate that was shown there."""
     table = pd.DataFrame(
-        {"line": looks.line, "address": address.array, "window": looks.at // length, "leaf": looks.leaf}
+        {"slot": looks.slot, "address": address.array, "window": looks.at // length, "leaf": looks.leaf}
     )
     if sticky:
-        table = table[first_of_rounds(looks) == np.arange(len(looks.at))]
-    unit = ["line", "address", "window"]
+        table = table[looks.round_first == np.arange(len(looks.at))]
+    unit = ["slot", "address", "window"]
     leaf_looks = table.groupby([*unit, "leaf"], dropna=False, sort=False).size().rename("leaf_looks").reset_index()
     counted = leaf_looks.assign(looks=leaf_looks.groupby(unit, dropna=False)["leaf_looks"].transform("sum"))
     none = pd.Series(pd.NA, counted.index, "string")
@@ -133,9 +138,9 @@ def _count_rotations(found: Succession, length: int, *, sticky: bool) -> pd.Data
     """Looks per rotation and window, and how many showed each of the two; both have a row in each window."""
     looks, old, new = found.looks, found.old, found.new
     lo, hi = _windows_of_rotations(found, looks.at // length)
-    positions, pair = stretches(lo, hi)
+    positions, pair = concatenated_ranges(lo, hi)
     if sticky:
-        is_first = first_of_rounds(looks)[positions] == positions
+        is_first = looks.round_first[positions] == positions
         positions, pair = positions[is_first], pair[is_first]
     table = pd.DataFrame({"pair": pair, "window": looks.at[positions] // length, "looks": 1})
     hashes = {side: looks.leaves.take(found.leaf[number]) for side, number in (("old", old), ("new", new))}
@@ -146,7 +151,7 @@ def _count_rotations(found: Succession, length: int, *, sticky: bool) -> pd.Data
         sides.append(counted.assign(leaf_sha256=hashes[side].take(counted["pair"].to_numpy())))
     counted = pd.concat(sides, ignore_index=True)
     return counted.assign(
-        line=found.line[old][counted["pair"]],
+        slot=found.slot[old][counted["pair"]],
         address=pd.Series(pd.NA, counted.index, "string"),
         predecessor_sha256=hashes["old"].take(counted["pair"].to_numpy()),
         successor_sha256=hashes["new"].take(counted["pair"].to_numpy()),
@@ -154,20 +159,20 @@ def _count_rotations(found: Succession, length: int, *, sticky: bool) -> pd.Data
 
 
 def _windows_of_rotations(found: Succession, window: Ints) -> tuple[Ints, Ints]:
-    """Of each rotation the looks of whole windows, from the look before B's first to the look after A's last."""
+    """For each rotation the looks of whole windows, from the look before B's first to the look after A's last."""
     looks, first, last = found.looks, found.first[found.new], found.last[found.old]
     begins = np.ones(len(window) + 1, bool)
-    begins[1:-1] = (window[1:] != window[:-1]) | (looks.line[1:] != looks.line[:-1])
+    begins[1:-1] = (window[1:] != window[:-1]) | (looks.slot[1:] != looks.slot[:-1])
     edges = np.flatnonzero(begins)
     low, high = np.minimum(first, last), np.maximum(first, last)
-    line = found.line[found.old]
-    low = np.where((low > 0) & (looks.line[np.maximum(low - 1, 0)] == line), low - 1, low)
+    slot = found.slot[found.old]
+    low = np.where((low > 0) & (looks.slot[np.maximum(low - 1, 0)] == slot), low - 1, low)
     end = np.minimum(high + 1, len(window) - 1)
-    high = np.where(looks.line[end] == line, end, high)
+    high = np.where(looks.slot[end] == slot, end, high)
     return edges[np.searchsorted(edges, low, "right") - 1], edges[np.searchsorted(edges, high, "right")]
 
 
-def _addresses(tables: Tables, looks: Looks, *, by_address: bool) -> pd.Series:
+def _addresses(tables: Tables, looks: SlotLooks, *, by_address: bool) -> pd.Series:
     if by_address:
         return tables.observations["address"].iloc[looks.row].reset_index(drop=True)
     return pd.Series(pd.NA, range(len(looks.row)), "string")

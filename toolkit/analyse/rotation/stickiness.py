@@ -1,32 +1,42 @@
-"""Stickiness: whether looks of one round agree more than independent looks would."""
+"""Stickiness: whether the looks of one round agree more often than independent looks would.
+
+A load balancer with source affinity ("sticky") sends all looks of a round to one backend. Looks are then not
+independent, and the confidence bounds of `find_rotations` do not hold unless rounds are counted (`sticky=True`).
+
+Method: hypergeometric comparison of successive rounds, combined by chi-square; and binomial counts of rounds that
+agree on the successor and are followed by rounds that agree on the predecessor.
+"""
+
+from typing import Final
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from toolkit.analyse.arrays import Floats, Ints, first_and_last, stretches
-from toolkit.analyse.slots import Looks, first_of_rounds
+from toolkit.analyse.arrays import Floats, Ints, concatenated_ranges, first_and_last
+from toolkit.analyse.slots import SlotLooks
 
-_SUSPECT = 0.001
-"""The chance at which independence is given up: rarer than the claims' 5 %, because it discredits them."""
+_SIGNIFICANCE: Final = 0.001
+"""Probability below which independence is rejected: lower than the bounds' 5 %, because they then do not hold."""
 
-_FEWEST = 3
-"""Comparisons of rounds that it takes to say anything."""
+_FEWEST: Final = 3
+"""Comparisons of rounds below which the result is null."""
 
 
 def compare_rounds(shown: Ints, rounds: Ints, old: Ints, new: Ints) -> pd.DataFrame:
-    """For each pair (`old`, `new`, as numbered in `shown`) what the rounds between B's first and A's last look say.
+    """Test each pair (`old`, `new`, numbers in `shown`) by the rounds between B's first and A's last look.
 
-    `is_sticky_suspected` (boolean): looks of one round agree more than chance allows; null with too few rounds that
-    can tell. `has_mixed_rounds` (bool): some round showed both, so its looks did not stick to one machine.
+    `is_sticky_suspected` (boolean): looks of one round agree more often than independent looks would; null with too
+    few rounds that show it. `has_mixed_rounds` (bool): some round showed both, so its looks did not all reach one
+    backend.
 
-    While both certificates are shown, each round is compared with the next: if looks are independent, which of the
-    two rounds showed the successor how often follows the hypergeometric distribution. Its standardised squares are
-    summed (chi-square), less the greatest one, which a share that moves at once would explain. Where no round showed
-    both, one that showed only B before one that showed only A says the same.
+    While both certificates are shown, each round is compared with the next. If looks are independent, the number of
+    looks of either round that showed the successor follows the hypergeometric distribution. Its standardised squares
+    are summed (chi-square), without the greatest one, which a share that changes at once would explain. If no round
+    showed both, rounds that showed only B before a round that showed only A are counted instead.
     """
     first, last = first_and_last(shown, int(shown.max(initial=-1)) + 1)
-    positions, owner = stretches(first[new], last[old] + 1)
+    positions, owner = concatenated_ranges(first[new], last[old] + 1)
     is_new = shown[positions] == new[owner]
     either = is_new | (shown[positions] == old[owner])
     table = pd.DataFrame({"pair": owner, "round": rounds[positions], "new": is_new, "at": positions})[either]
@@ -49,7 +59,7 @@ def compare_rounds(shown: Ints, rounds: Ints, old: Ints, new: Ints) -> pd.DataFr
     count = by_pair.size().reindex(range(len(old)), fill_value=0).to_numpy()
     rest = (by_pair.sum() - by_pair.max()).reindex(range(len(old)), fill_value=0.0).to_numpy(float)
     chance = stats.chi2.sf(rest, np.maximum(count - 1, 1))
-    suspected = (chance <= _SUSPECT) & (count >= _FEWEST) | (_chance_of_falls(counts, len(old)) <= _SUSPECT)
+    suspected = (chance <= _SIGNIFICANCE) & (count >= _FEWEST) | (_chance_of_falls(counts, len(old)) <= _SIGNIFICANCE)
     return pd.DataFrame(
         {
             "is_sticky_suspected": pd.Series(suspected, dtype="boolean").where(suspected | (count >= _FEWEST)),
@@ -59,9 +69,9 @@ def compare_rounds(shown: Ints, rounds: Ints, old: Ints, new: Ints) -> pd.DataFr
 
 
 def _chance_of_falls(counts: pd.DataFrame, pairs: int) -> Floats:
-    """For each pair: the chance of so many rounds with nothing but B that are followed by one with nothing but A.
+    """For each pair the probability of as many rounds with only B that are followed by a round with only A.
 
-    With independent looks, m in each round, and a share of B that does not fall, each has a chance below 4^-m.
+    With independent looks, m in each round, and a share of B that does not fall, each has a probability below 4^-m.
     """
     after = counts.shift(-1)
     steps = counts.assign(least=np.minimum(counts["looks"], after["looks"]))[counts["pair"] == after["pair"]]
@@ -72,59 +82,59 @@ def _chance_of_falls(counts: pd.DataFrame, pairs: int) -> Floats:
     return np.asarray(stats.binom.sf(number - 1, tries, 0.25**looks), np.float64)
 
 
-def suspect_stickiness(looks: Looks, address: Ints, shown: Ints, old: Ints, new: Ints) -> pd.Series:
-    """`is_sticky_suspected` (boolean) of each pair (`old`, `new`, as numbered in `shown`), told with its service's.
+def suspect_stickiness(looks: SlotLooks, shown: Ints, old: Ints, new: Ints) -> pd.Series:
+    """`is_sticky_suspected` (boolean) of each pair (`old`, `new`, numbers in `shown`), from all pairs of its service.
 
-    True, False or null by `compare_rounds`, and two things that single pairs cannot tell (`address`: of each look):
+    The result of `compare_rounds`, and two more inferences from all pairs of a service:
 
     - True for all pairs of a service where no round, while both certificates of a pair were shown, showed both at one
       address, and yet the share of a successor fell from one round there to the next, from all looks to none: once in
-      rounds of three looks or more, or twice in rounds of two or more. Independent looks at a share that never falls
-      do the first with a chance of at most 4^-3 (two rounds at one half), the second of at most 6 * 2^-10 (five
-      rounds at one half), together 2.2 % for a service, however many rotations it has: each that is not a step must
-      be unanimous by chance. Of 1,132 simulated services without affinity (2 to 20 machines, 2 to 12 looks a round,
-      three to eleven rotations each) none was suspected.
-    - What says nothing by itself is as the service's other pairs: true if one is suspected; false if one is not.
-      A round that showed both says that looks did not stick.
+      rounds of three looks or more, or twice in rounds of two or more. For independent looks at a share that never
+      falls the first has a probability of at most 4^-3 (two rounds at one half), the second of at most 6 * 2^-10 (five
+      rounds at one half), together 2.2 % for a service with any number of rotations: each rotation that takes several
+      rounds must be unanimous by chance. None of 1,132 simulated services without affinity (2 to 20 backends, 2 to 12
+      looks a round, three to eleven rotations each) was suspected.
+    - A pair that is null by itself takes the result of the service's other pairs: true if one is suspected, false if
+      one is not. A round that showed both shows that its looks did not all reach one backend.
 
-    Null where nothing tells, either way: single looks, or each certificate after the other in one step, in every
-    rotation of the service, which one machine does as well.
+    Null where the looks do not decide: single looks, or each certificate replaced in one step in every rotation of the
+    service, which a service of one backend does as well.
     """
-    told = compare_rounds(shown, looks.round, old, new)["is_sticky_suspected"]
+    suspected = compare_rounds(shown, looks.round, old, new)["is_sticky_suspected"]
     if not len(old):
-        return told
-    counts = _count_at_addresses(looks, address, shown, old, new)
+        return suspected
+    counts = _count_at_addresses(looks, shown, old, new)
     first, _ = first_and_last(shown, int(shown.max()) + 1)
-    by_service = looks.lines.groupby(["service", "host"], dropna=False).ngroup().to_numpy()
-    service = pd.Series(by_service[looks.line[first[old]]])
+    by_service = looks.slots.groupby(["service", "host"], dropna=False).ngroup().to_numpy()
+    service = pd.Series(by_service[looks.slot[first[old]]])
     is_mixed = (counts["new"] > 0) & (counts["new"] < counts["looks"])
     mixed = pd.Series(np.isin(np.arange(len(old)), counts.loc[is_mixed, "pair"]))
     falls = _falls(counts, len(old)).groupby(service).transform("sum") >= 2
     falls |= _falls(counts[counts["looks"] >= 3], len(old)).groupby(service).transform("sum") >= 1
-    told = told.mask(falls & ~mixed.groupby(service).transform("any"), other=True)
-    told = told.mask(told.isna() & mixed, other=False)
-    return told.fillna(told.groupby(service).transform("max"))
+    suspected = suspected.mask(falls & ~mixed.groupby(service).transform("any"), other=True)
+    suspected = suspected.mask(suspected.isna() & mixed, other=False)
+    return suspected.fillna(suspected.groupby(service).transform("max"))
 
 
-def _count_at_addresses(looks: Looks, address: Ints, shown: Ints, old: Ints, new: Ints) -> pd.DataFrame:
+def _count_at_addresses(looks: SlotLooks, shown: Ints, old: Ints, new: Ints) -> pd.DataFrame:
     """Looks at A or B (`looks`) and at B (`new`) of each `pair`, `address` and round of two or more of them, in order.
 
-    Of the rounds from the one that showed B first to the one that showed A last, wholly: the looks before B's first
-    and after A's last in those rounds count, else such a round would seem to agree.
+    Whole rounds, from the one that showed B first to the one that showed A last: the looks before B's first and after
+    A's last in those rounds count, otherwise such a round would seem to agree.
     """
-    visits = int(shown.max()) + 1
-    first, last = first_and_last(shown, visits)
-    begins = first_of_rounds(looks)
+    periods = int(shown.max()) + 1
+    first, last = first_and_last(shown, periods)
+    begins = looks.round_first
     _, ends = first_and_last(begins, len(begins))
     since, until = begins[first[new]], ends[begins[last[old]]]
     parts = []
     for side, is_new in ((old, False), (new, True)):
-        pair_of = np.full(visits, -1)
+        pair_of = np.full(periods, -1)
         pair_of[side] = np.arange(len(side))
         pair = pair_of[shown]
         at = np.flatnonzero(pair >= 0)
         at = at[(since[pair[at]] <= at) & (at <= until[pair[at]])]
-        parts.append(pd.DataFrame({"pair": pair[at], "address": address[at], "round": begins[at], "new": is_new}))
+        parts.append(pd.DataFrame({"pair": pair[at], "address": looks.address[at], "round": begins[at], "new": is_new}))
     counts = pd.concat(parts).groupby(["pair", "address", "round"])["new"].agg(looks="size", new="sum").reset_index()
     return counts[counts["looks"] >= 2]
 

@@ -1,48 +1,14 @@
-"""What a row is: one description per column of the four tables, and everything that follows from it.
+"""The columns of the four tables, their keys, and the closed vocabularies of their values."""
 
-Same quantity, same name, everywhere. Instants end in `_at` or are X.509's `not_before` and `not_after`: UTC,
-microseconds (a real `not_after` can lie in year 9999, past nanoseconds). Units are suffixes, hashes are
-lower-case hex. Delta has no unsigned integers, so integers are signed and nullable.
-"""
-
-import math
-from collections.abc import Hashable, Iterable
-from datetime import datetime
-from functools import cache
 from typing import Final, Literal
 
-import numpy as np
-import pandas as pd
-import pyarrow as pa
-from pandas.api.types import pandas_dtype
-
-from toolkit.columns import Column, Kind, described
-from toolkit.columns import empty as empty_frame
-from toolkit.errors import SchemaError
-from toolkit.text import did_you_mean
+from toolkit.columns import Column, described
 
 VERSION: Final = 2
 """Of the tables below; a store keeps it and refuses to open a newer one. Version 1 had neither `tool`, nor the
 columns of `certificates` from `key_usage` on, nor certificates without their DER."""
 
 TableName = Literal["observations", "certificates", "support", "rounds"]
-
-_ARROW: Final[dict[Kind, pa.DataType]] = {
-    "instant": pa.timestamp("us", tz="UTC"),
-    "text": pa.string(),
-    "texts": pa.list_(pa.string()),
-    "integer": pa.int64(),
-    "number": pa.float64(),
-    "boolean": pa.bool_(),
-    "bytes": pa.binary(),
-}
-
-_EXTENSIONS: Final = {
-    pa.string(): pd.StringDtype(),
-    pa.int64(): pd.Int64Dtype(),
-    pa.float64(): pd.Float64Dtype(),
-    pa.bool_(): pd.BooleanDtype(),
-}
 
 OUTCOMES: Final[dict[str, str]] = {
     "ok": "the server's first flight was read",
@@ -271,160 +237,9 @@ KEYS: Final[dict[TableName, tuple[str, ...]]] = {
 """Rows of a table with equal keys are repeats; the first one stands."""
 
 
-def arrow_schema(table: TableName) -> pa.Schema:
-    """The Arrow schema of a table, as it is stored."""
-    return pa.schema([pa.field(column.name, _ARROW[column.kind]) for column in TABLES[table]])
-
-
-def empty(table: TableName) -> pd.DataFrame:
-    """A frame of the table without rows, every column with its dtype."""
-    return _blank(table).copy()
-
-
-def frame(table: TableName, rows: list[dict[str, object]]) -> pd.DataFrame:
-    """The rows as a frame of the table; keys that a row lacks are null, unknown keys raise `SchemaError`."""
-    named: set[str] = set().union(*rows)
-    _refuse_unknown(table, sorted(named))
-    if not rows:
-        return empty(table)
-    values = {name: [row.get(name) for row in rows] for name in named}
-    try:
-        return _frame_through_arrow(table, values, len(rows))
-    except (pa.ArrowException, TypeError, ValueError, OverflowError):
-        # What does not fit is named here, by column.
-        return conform(table, pd.DataFrame({name: pd.Series(given, dtype=object) for name, given in values.items()}))
-
-
-def conform(table: TableName, given: pd.DataFrame) -> pd.DataFrame:
-    """The frame with the table's columns in order and with their dtypes; missing columns become null.
-
-    Raises `SchemaError` where a column is unknown or a value does not fit its dtype.
-    """
-    _refuse_unknown(table, given.columns)
-    if given.empty:
-        return empty(table)
-    series = {}
-    for column in TABLES[table]:
-        values = given[column.name] if column.name in given else pd.Series([None] * len(given), given.index, object)
-        series[column.name] = _fitted(table, column, values)
-    return pd.DataFrame(series).reset_index(drop=True)
-
-
-def check(table: TableName, given: pd.DataFrame) -> None:
-    """Raise `SchemaError` unless the frame has the table's columns, dtypes, nulls, vocabularies and ordered bounds."""
-    columns = TABLES[table]
-    if list(given.columns) != [column.name for column in columns]:
-        raise SchemaError(f"{table} must have the columns {', '.join(c.name for c in columns)}.")
-    for column, dtype in zip(columns, given.dtypes, strict=True):
-        if str(dtype) != column.dtype:
-            raise SchemaError(f"{table}.{column.name} must be {column.dtype}, not {dtype}.")
-    if given.empty:
-        return
-    for column in columns:
-        if not column.null and given[column.name].isna().any():
-            raise SchemaError(f"{table}.{column.name} is null in a row, and it never may be.")
-    vocabularies = {"outcome": tuple(OUTCOMES), "stage": STAGES, "state": STATES, "protocol": PROTOCOLS}
-    for name, allowed in vocabularies.items():
-        strange = set(given[name].dropna().unique()) - set(allowed) if name in given else set()
-        if strange:
-            raise SchemaError(f"{table}.{name} may be {', '.join(allowed)}, not {min(strange)!r}.")
-    if "observed_from" in given:
-        is_turned = (given["observed_from"] > given["observed_until"]).fillna(False)
-        if is_turned.any():
-            row = given[is_turned].iloc[0]
-            raise SchemaError(
-                f"{table}.observed_from ({row['observed_from'].isoformat()}) is after observed_until "
-                f"({row['observed_until'].isoformat()}): bounds go from the earlier to the later."
-            )
-
-
 def dictionary() -> str:
     """The data dictionary as Markdown: every table, column, dtype, unit, meaning, and what null means."""
     lines = []
     for table, columns in TABLES.items():
         lines += [f"### `{table}`", "", described(columns), ""]
     return "\n".join(lines)
-
-
-@cache
-def _blank(table: TableName) -> pd.DataFrame:
-    return empty_frame(TABLES[table])
-
-
-def _refuse_unknown(table: TableName, names: Iterable[Hashable]) -> None:
-    known = {column.name for column in TABLES[table]}
-    for name in names:
-        if name not in known:
-            hint = did_you_mean(str(name), known)
-            raise SchemaError(f"{table} has no column {name!r:.60}.{hint} data/README.md lists the columns.")
-
-
-def _frame_through_arrow(table: TableName, values: dict[str, list[object]], length: int) -> pd.DataFrame:
-    """The values as a frame, several times as fast as by `_fitted`; raises where one does not fit, without its name."""
-    arrays, objects = {}, {}
-    for column in TABLES[table]:
-        given = values.get(column.name)
-        if column.kind in {"texts", "bytes"} and given is not None:
-            objects[column.name] = _cast(pd.Series(given, dtype=object), column)
-            given = None
-        if given is None:
-            arrays[column.name] = pa.nulls(length, _ARROW[column.kind])
-            continue
-        if column.kind == "instant" and any(map(_is_naive, given)):
-            raise ValueError("no zone")
-        if column.kind == "integer" and any(issubclass(one, float) for one in set(map(type, given))):
-            raise ValueError("may have a fraction")
-        arrays[column.name] = pa.array(given, _ARROW[column.kind], from_pandas=True)
-    made: pd.DataFrame = pa.table(arrays).to_pandas(types_mapper=_EXTENSIONS.get)
-    for name, series in objects.items():
-        made[name] = series
-    return made
-
-
-def _is_naive(value: object) -> bool:
-    return isinstance(value, datetime) and value.tzinfo is None and not pd.isna(value)
-
-
-def _fitted(table: TableName, column: Column, values: pd.Series) -> pd.Series:
-    if column.dtype != "object" and str(values.dtype) == column.dtype:
-        return values
-    try:
-        return _cast(values, column)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise SchemaError(f"{table}.{column.name} does not fit {column.dtype}: {error}") from error
-
-
-def _cast(values: pd.Series, column: Column) -> pd.Series:
-    if column.kind == "instant":
-        if isinstance(values.dtype, pd.DatetimeTZDtype):
-            return values.astype("datetime64[us, UTC]")
-        if values.isna().all():
-            return pd.Series(pd.NaT, index=values.index, dtype=column.dtype)
-        naive = [value for value in values if not pd.isna(value) and getattr(value, "tzinfo", None) is None]
-        if naive:
-            raise ValueError(f"{naive[0]!r} has no zone")
-        return pd.Series(pd.to_datetime(values, utc=True).dt.as_unit("us"), index=values.index)
-    if column.kind in {"texts", "bytes"}:
-        convert = _texts if column.kind == "texts" else _bytes
-        return pd.Series([convert(value) for value in values], index=values.index, dtype=object)
-    return values.astype(pandas_dtype(column.dtype))
-
-
-def _texts(value: object) -> tuple[str, ...] | None:
-    if isinstance(value, list | tuple | np.ndarray):
-        return tuple(value)
-    _check_null(value, "a list of text")
-    return None
-
-
-def _bytes(value: object) -> bytes | None:
-    if isinstance(value, bytes | bytearray):
-        return bytes(value)
-    _check_null(value, "bytes")
-    return None
-
-
-def _check_null(value: object, wanted: str) -> None:
-    """Null, or an error: a value of another kind must not vanish."""
-    if value is not None and value is not pd.NA and not (isinstance(value, float) and math.isnan(value)):
-        raise TypeError(f"{value!r} is not {wanted}")

@@ -1,0 +1,68 @@
+"""`describe_rotations`: the same rows, with the columns that `find_rotations` leaves out."""
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import toolkit
+from tests.analyse.drawn import tables
+from toolkit.analyse import describe_rotations, find_rotations, find_sightings
+from toolkit.analyse.rotation.pairs import DETAILS, ROTATIONS
+from toolkit.analyse.rotation.rotations import _all_columns
+from toolkit.columns import dtypes
+from toolkit.errors import UsageError
+
+BASES = ["looks", "rounds", "names", "sightings"]
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.text("ABC.", max_size=40), st.sampled_from(["looks", "rounds", "names", "sightings"]), st.sampled_from([1, 0.5])
+)
+def test_all_columns_are_those_computed_with_the_rotations(shown, basis, min_share):
+    known = tables(shown, per_round=3)
+    known = find_sightings(known) if basis == "sightings" else known
+    asked = {"basis": "names"} if basis == "names" else {"sticky": basis == "rounds"}
+    found = find_rotations(known, min_share=min_share, **asked)
+    described = describe_rotations(found, known)
+    computed = _all_columns(known, basis, min_share)
+    pd.testing.assert_frame_equal(described, computed)
+    pd.testing.assert_frame_equal(described[list(dtypes(ROTATIONS))], found)
+
+
+def test_rows_index_and_other_columns_stay():
+    sample = toolkit.load_example("lab-sample")
+    found = find_rotations(sample)
+    chosen = found[found["is_rollback"] | found["is_ambiguous"]].iloc[::-1].assign(note="mine")
+    described = describe_rotations(chosen, sample)
+    assert len(chosen) > 1
+    pd.testing.assert_frame_equal(described[list(chosen)], chosen)
+    everything = describe_rotations(found, sample).loc[chosen.index]
+    pd.testing.assert_frame_equal(described.drop(columns="note"), everything)
+    pd.testing.assert_frame_equal(describe_rotations(described, sample)[list(described)], described)
+
+
+def test_each_row_has_the_columns_of_its_own_method():
+    known = tables("A" * 70 + "B" * 70, per_round=2)
+    parts = [find_rotations(known), find_rotations(known, sticky=True), find_rotations(known, min_share=0.5)]
+    described = describe_rotations(pd.concat(parts), known)
+    assert described["looks_before"].tolist() == [70, 35, 70]
+    assert described["looks_needed"].tolist() == [59, 59, 5]
+
+
+def test_no_rotations_have_all_columns():
+    empty = tables("AAA")
+    described = describe_rotations(find_rotations(empty), empty)
+    assert described.empty
+    assert {name: str(dtype) for name, dtype in described.dtypes.items()} == dtypes((*ROTATIONS, *DETAILS))
+
+
+def test_what_the_tables_do_not_hold_is_an_error():
+    found = find_rotations(tables("AABB"))
+    with pytest.raises(UsageError, match="1 of 1 rotations are not among those of the tables"):
+        describe_rotations(found, tables("AAAA"))
+    with pytest.raises(UsageError, match="rotations by looks: give Tables"):
+        describe_rotations(found, find_sightings(tables("AABB")))
+    with pytest.raises(UsageError, match="reads rows of find_rotations"):
+        describe_rotations(found[["service"]], tables("AABB"))

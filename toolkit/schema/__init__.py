@@ -1,0 +1,44 @@
+"""What a row is: one description per column of the four tables, and everything that follows from it.
+
+Same quantity, same name, everywhere. Instants end in `_at` or are X.509's `not_before` and `not_after`: UTC,
+microseconds (a real `not_after` can lie in year 9999, past nanoseconds). Units are suffixes, hashes are
+lower-case hex. Delta has no unsigned integers, so integers are signed and nullable.
+"""
+
+from toolkit.schema.described import (
+    DATE_BASES,
+    INSTANTS,
+    KEYS,
+    OBSERVATION_KEY,
+    OUTCOMES,
+    PROTOCOLS,
+    STAGES,
+    STATES,
+    SUPPORT_KEY,
+    TABLES,
+    VERSION,
+    TableName,
+    dictionary,
+)
+from toolkit.schema.frames import arrow_schema, check, conform, empty, frame
+
+__all__ = [
+    "DATE_BASES",
+    "INSTANTS",
+    "KEYS",
+    "OBSERVATION_KEY",
+    "OUTCOMES",
+    "PROTOCOLS",
+    "STAGES",
+    "STATES",
+    "SUPPORT_KEY",
+    "TABLES",
+    "VERSION",
+    "TableName",
+    "arrow_schema",
+    "check",
+    "conform",
+    "dictionary",
+    "empty",
+    "frame",
+]
