@@ -12,8 +12,8 @@ import pandas as pd
 import toolkit
 from toolkit import text
 from toolkit.cli.codes import FINDINGS, FINE, NOTHING_REACHED
-from toolkit.cli.printing import (
 from toolkit.cli.options import DEFAULT_POLICY
+from toolkit.cli.printing import (
     print_checks,
     print_checks_as_json,
     print_endings,
