@@ -1,7 +1,7 @@
-"""What to look at: a service URL, `host:port`, or a preset, read strictly.
+"""What to observe: a service URL, `host:port`, a preset, or many of them, read strictly.
 
-A *service* is what a user means by "that server": `scheme://host:port`. Open to every room, like `schema/`,
-because the lab names services and the collector asks them.
+A *service* is `scheme://host:port`. Like `schema/`, every package may import this module: the lab names services, and
+`collection` observes them.
 """
 
 import ipaddress
@@ -73,7 +73,7 @@ LAB_DOMAIN: Final = ".lab.test"
 """Every host of the lab has a name below it, and nothing else can have one (RFC 6761 reserves `.test`)."""
 
 _LABEL = re.compile(r"[a-z0-9_-]{1,63}\Z")
-"""What resolves can be asked: DNS (RFC 2181) has underscores, and hyphens at either end, which RFC 1123 does not."""
+"""A label of a name in DNS (RFC 2181): also with underscores, and hyphens at either end, which RFC 1123 forbids."""
 
 _NUMBER = re.compile(r"([0-9]+|0x[0-9a-f]*)\Z")
 
@@ -85,11 +85,11 @@ _LONGEST: Final = 1000
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Target:
-    """One service to look at, and how.
+    """One service to observe.
 
-    `server_name` is what the hello names (SNI; RFC 6066 allows host names only, so null for an IP address).
-    `connect_to` (host, port) is dialled instead of the service's own. `source` goes into each row: `live`,
-    or `lab` for the lab's services, also where one is named by hand.
+    - `server_name`: sent as SNI; null for an IP address, because RFC 6066 allows host names only.
+    - `connect_to`: host and port to connect to instead of the service's own; null: the service's own.
+    - `source`: written into each row; `live`, or `lab` for the lab's services.
 
     >>> import toolkit
     >>> target = toolkit.Target("smtp", "mx.example.org", 25, server_name="mx.example.org")
@@ -128,13 +128,13 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class MailDomain:
-    """The mail servers of a domain, written `mx:example.org`; `collect` asks which they are."""
+    """The mail servers of a domain, written `mx:example.org`; they are looked up when a round starts."""
 
     name: str
 
     @property
     def service(self) -> str:
-        """What stands for the domain where its servers are not known: its own SMTP service (RFC 5321, 5.1)."""
+        """The SMTP service of the domain itself: used where its mail servers are not known (RFC 5321, 5.1)."""
         return f"smtp://{self.name}:{PORTS['smtp']}"
 
     def __str__(self) -> str:
@@ -187,10 +187,10 @@ def parse_target(text: str, *, connect_to: str | None = None) -> Target:
         return target
     if not isinstance(connect_to, str):
         raise UsageError(f"connect_to is text, host:port, not {type(connect_to).__name__}.")
-    dialled, dialled_port = _split_port(connect_to, connect_to)
-    if dialled_port is None:
+    other_host, other_port = _split_port(connect_to, connect_to)
+    if other_port is None:
         raise UsageError(f"connect_to={connect_to!r}: write host:port.")
-    return replace(target, connect_to=(_checked_host(dialled, connect_to)[0], dialled_port))
+    return replace(target, connect_to=(_checked_host(other_host, connect_to)[0], other_port))
 
 
 def expand_targets(targets: Targets) -> list[Target | MailDomain]:

@@ -67,7 +67,7 @@ def certificates(letters: Iterable[str], **changes: object) -> pd.DataFrame:
 
 
 def tables(shown: str, *, per_round: int = 1, gap: float = 1, **changes: object) -> Tables:
-    """Tables of one line: the looks and the certificates of the letters in `shown`."""
+    """Tables of one slot: the looks and the certificates of the letters in `shown`."""
     letters = sorted(set(shown) - {"."})
     return Tables.from_frames(looks(shown, per_round=per_round, gap=gap), certificates(letters, **changes))
 

@@ -1,4 +1,4 @@
-"""One rule for the names of a certificate: in a table, beside OpenSSL's, and the same wherever names are compared."""
+"""One rule for the names of a certificate: in a table, compared with OpenSSL's, and the same wherever it is used."""
 
 import ipaddress
 import subprocess
@@ -67,8 +67,8 @@ TABLE = [
 OPENSSL_SAYS_OTHERWISE = {
     ("mx.example.test", "mx.example.test."): "its caller strips the trailing dot",
     ("*.EXAMPLE.test", "MX.example.test."): "its caller strips the trailing dot",
-    ("m*.example.test", "mx.example.test"): "it takes part of a label unless told otherwise; RFC 9525 forbids that",
-    ("*x.example.test", "mx.example.test"): "it takes part of a label unless told otherwise; RFC 9525 forbids that",
+    ("m*.example.test", "mx.example.test"): "by default it matches part of a label, which RFC 9525 forbids",
+    ("*x.example.test", "mx.example.test"): "by default it matches part of a label, which RFC 9525 forbids",
     ("xn--bcher-kva.test", "bücher.test"): "its caller makes the A-label",
     ("xn--fa-hia.test", "faß.test"): "its caller makes the A-label",
     ("*.xn--bcher-kva.test", "mx.bücher.test"): "its caller makes the A-label",

@@ -40,7 +40,7 @@ def test_a_key_is_shared_by_different_certificates():
     assert found["shared"].tolist() == ["key", "key"]
 
 
-def test_one_service_shares_with_nobody():
+def test_one_service_alone_shares_nothing():
     assert find_sharing(_tables(_service("a", "AB"), spki_sha256="same")).empty
     nameless = looks("A").assign(service=pd.NA)
     assert find_sharing(_tables(nameless, _service("a", "A"))).empty

@@ -1,4 +1,4 @@
-"""`find_sightings` on lines small enough to read."""
+"""`find_sightings` on slots small enough to read."""
 
 import pandas as pd
 import pytest
@@ -41,13 +41,13 @@ def test_looks_at_the_same_instant_have_no_order():
     assert _seen(found, "B") == [at(0), at(1), pd.NaT, pd.NaT]
 
 
-def test_key_types_are_lines_of_their_own():
+def test_key_types_are_slots_of_their_own():
     found = find_sightings(tables("ABAB", key_type={"B": "EC"}))
     assert found["key_type"].tolist() == ["EC", "RSA"]
     assert found["slot_looks"].tolist() == [2, 2]
 
 
-def test_a_missing_certificate_row_is_a_line_of_unknown_type():
+def test_a_missing_certificate_row_is_a_slot_of_unknown_type():
     given_ = tables("AABB")
     found = find_sightings(Tables.from_frames(given_.observations, certificates("A")))
     assert found["leaf_sha256"].tolist() == ["A", "B"]
@@ -56,7 +56,7 @@ def test_a_missing_certificate_row_is_a_line_of_unknown_type():
     assert found["slot_looks"].tolist() == [2, 2]
 
 
-def test_undated_looks_are_counted_and_touch_no_instant():
+def test_undated_looks_are_counted_and_change_no_instant():
     undated = looks("AC", begin=50).assign(observed_at=pd.NaT, date_basis="undated")
     found = find_sightings(Tables.from_frames(pd.concat([looks("AAB"), undated]), certificates("ABC")))
     assert found["looks"].tolist() == [2, 1, 0]
@@ -65,12 +65,12 @@ def test_undated_looks_are_counted_and_touch_no_instant():
     assert (found["slot_looks"] == 3).all()
 
 
-def test_services_without_a_port_are_told_apart_by_host():
+def test_sources_without_a_port_have_a_slot_per_host():
     nameless = looks("AB").assign(service=pd.NA, port=pd.NA, host=["one.test", "two.test"])
     assert find_sightings(Tables.from_frames(nameless, certificates("AB")))["slot_looks"].tolist() == [1, 1]
 
 
-def test_only_failures_is_no_sighting():
+def test_failures_alone_have_no_sighting():
     assert find_sightings(tables("....")).empty
 
 
@@ -92,7 +92,7 @@ def test_row_order_and_repeats_do_not_matter(shown, random, per_round):
 
 
 @pytest.mark.parametrize("shown", ["AABB", "ABAB.BCC", "A"])
-def test_certain_by_definition(shown):
+def test_each_look_is_within_its_sighting(shown):
     found = find_sightings(tables(shown))
     assert (found["first_seen_at"] <= found["last_seen_at"]).all()
     assert ((found["previous_look_at"] < found["first_seen_at"]) | found["previous_look_at"].isna()).all()

@@ -1,9 +1,9 @@
-"""Looks per second beside what one would otherwise use, on the same nginx, in the same run.
+"""Looks per second, compared with other tools, on the same nginx, in the same run.
 
-The other side is the strongest of its kind: the standard library's `ssl` in 16 threads with one shared context, which
-fetches the leaf certificate and parses nothing. Ours reads the whole flight, verifies the handshake's signature,
-parses the certificates and makes rows. Client and server share this machine's cores. Every look is at another address
-of 127.0.0.0/8, as when many hosts are watched; medians and ratios of alternating runs are printed.
+The fastest comparison is the standard library's `ssl` in 16 threads with one shared context, which fetches the leaf
+certificate and parses nothing. Ours reads the whole flight, verifies the handshake signature, parses the certificates
+and makes rows. Client and server share this machine's cores. Every look is at another address of 127.0.0.0/8, as when
+many hosts are observed; medians and ratios of alternating runs are printed.
 
     python tests/benchmarks/bench_collect.py [LOOKS]
 """

@@ -1,8 +1,8 @@
-"""`make bench-rotation`: do the claims on a rotation hold as often as they say, and how fast are they made?
+"""`make bench-rotation`: the coverage of the confidence bounds on rotations, the causes that are found, and the time.
 
 Simulates the configurations of the statistics page, thousands of runs each, and prints coverage, median width beyond
-the certain end, and how often a claim is bounded at all, beside the bound that sightings alone would give. Then the
-same with an assumption broken, and with its repair. Then causes, and time. Exits with 1 where a limit is missed.
+the certain bound, and how often a bound exists, compared with the bound that sightings alone would give. Then the same
+with an assumption violated, and with the correction for it. Then causes, and time. Exits with 1 if a limit is missed.
 """
 
 import sys
@@ -10,7 +10,7 @@ import sys
 import numpy as np
 
 from tests.benchmarks import fleet
-from tests.benchmarks.fleet import HOUR, PLANS, Claims, Plan, Runs
+from tests.benchmarks.fleet import HOUR, PLANS, Plan, RunBounds, Runs
 from tests.benchmarks.rotation_causes import DEVELOPED, KEPT, causes
 from tests.benchmarks.rotation_speed import speed
 from toolkit import sampling
@@ -31,13 +31,13 @@ TABLE = {
     "P6": (0.036, 29.0, 29.0, 48.2, 58.1),
     "P7": (0.664, 144, 144, 245, 144),
 }
-"""What an honest implementation prints: coverage of sightings only; widths of start, done, overlap, half [h]."""
+"""What a correct implementation prints: coverage of sightings only; widths of start, done, overlap, midpoint [h]."""
 
-CLAIMS = ("start", "done", "overlap", "half", "share")
+BOUNDS = ("start", "done", "overlap", "midpoint", "share")
 
 
 class Tally:
-    """Whether each run's claim held, and how wide it was (NaN: not bounded, which counts as held)."""
+    """Whether the bound of each run held, and its width (NaN: not bounded, which counts as held)."""
 
     def __init__(self) -> None:
         self.held: list[Bools] = []
@@ -64,55 +64,57 @@ class Tally:
 
 
 def main() -> int:
-    """Print every table; how many limits were missed."""
+    """Print every table, and return the number of limits that were missed."""
     missed = [*coverage(), *controls(), *causes(DEVELOPED, seed=1), *causes(KEPT, seed=2_000_001), *speed()]
-    for line in missed:
-        print("MISSED", line)
+    for limit in missed:
+        print("MISSED", limit)
     return len(missed)
 
 
 def coverage() -> list[str]:
     """The table P1 to P7."""
     print(f"Coverage / median width beyond the certain end [h] / fraction bounded, {RUNS} runs each")
-    print(f"{'':4}{'sightings':>10}" + "".join(f"{name:>21}" for name in CLAIMS))
+    print(f"{'':4}{'sightings':>10}" + "".join(f"{name:>21}" for name in BOUNDS))
     missed = []
     for plan in PLANS:
-        told = tally(plan)
-        print(f"{plan.name:4}{told['sightings'].coverage:10.3f}" + "".join(f"{told[name]!s:>21}" for name in CLAIMS))
+        tallies = tally(plan)
+        print(
+            f"{plan.name:4}{tallies['sightings'].coverage:10.3f}" + "".join(f"{tallies[name]!s:>21}" for name in BOUNDS)
+        )
         only, *widths = TABLE[plan.name]
-        if abs(told["sightings"].coverage - only) > 0.03:
-            missed.append(f"{plan.name}: sightings only cover {told['sightings'].coverage:.3f}, tabled {only}")
-        missed += [f"{plan.name}: {c} covers {told[c].coverage:.4f}" for c in CLAIMS if told[c].coverage < LEAST]
+        if abs(tallies["sightings"].coverage - only) > 0.03:
+            missed.append(f"{plan.name}: sightings only cover {tallies['sightings'].coverage:.3f}, tabled {only}")
+        missed += [f"{plan.name}: {c} covers {tallies[c].coverage:.4f}" for c in BOUNDS if tallies[c].coverage < LEAST]
         missed += [
-            f"{plan.name}: {claim} is {told[claim].median:.4g} h wide, tabled {width}"
-            for claim, width in zip(CLAIMS, widths, strict=False)
-            if abs(told[claim].median / width - 1) > 0.05
+            f"{plan.name}: {bound} is {tallies[bound].median:.4g} h wide, tabled {width}"
+            for bound, width in zip(BOUNDS, widths, strict=False)
+            if abs(tallies[bound].median / width - 1) > 0.05
         ]
         if plan.name == "P5":
-            missed += [f"P5: {c} covers {told[c].coverage:.4f}" for c in CLAIMS[:2] if told[c].coverage > 0.965]
+            missed += [f"P5: {c} covers {tallies[c].coverage:.4f}" for c in BOUNDS[:2] if tallies[c].coverage > 0.965]
     return missed
 
 
 def tally(plan: Plan, *, min_share: float | None = None, by_round: bool = False) -> dict[str, Tally]:
-    """Every claim on the plan's runs; `by_round` counts the first look of each round only."""
+    """Every bound on the plan's runs; `by_round` counts the first look of each round only."""
     rng = np.random.default_rng([2026, *plan.name.encode()])
-    told = {name: Tally() for name in ("sightings", *CLAIMS)}
+    tallies = {name: Tally() for name in ("sightings", *BOUNDS)}
     for _ in range(RUNS // AT_ONCE):
         runs = fleet.run(plan, AT_ONCE, rng)
-        found = fleet.claim(runs, min_share or plan.min_share, by_round=by_round)
-        add_claims(told, runs, found)
-        told["sightings"].add(*sightings_only(runs, found))
-        told["share"].add(*shares(runs, rng))
-    return told
+        found = fleet.bound(runs, min_share or plan.min_share, by_round=by_round)
+        add_bounds(tallies, runs, found)
+        tallies["sightings"].add(*sightings_only(runs, found))
+        tallies["share"].add(*shares(runs, rng))
+    return tallies
 
 
-def add_claims(told: dict[str, Tally], runs: Runs, found: Claims) -> None:
+def add_bounds(tallies: dict[str, Tally], runs: Runs, found: RunBounds) -> None:
     start, done = runs.start, runs.done
-    told["start"].add(found.start_min_at <= start, hours(found.start_max_at, found.start_min_at))
-    told["done"].add(found.done_max_at >= done, hours(found.done_max_at, found.done_min_at))
-    told["overlap"].add(found.overlap_max >= done - start, hours(found.overlap_max, found.overlap_min))
+    tallies["start"].add(found.start_min_at <= start, hours(found.start_max_at, found.start_min_at))
+    tallies["done"].add(found.done_max_at >= done, hours(found.done_max_at, found.done_min_at))
+    tallies["overlap"].add(found.overlap_max >= done - start, hours(found.overlap_max, found.overlap_min))
     held = (found.midpoint_min_at <= runs.half) & (found.midpoint_max_at >= runs.half)
-    told["half"].add(held, hours(found.midpoint_max_at, found.midpoint_min_at))
+    tallies["midpoint"].add(held, hours(found.midpoint_max_at, found.midpoint_min_at))
 
 
 def hours(later: Ints, earlier: Ints) -> Floats:
@@ -120,7 +122,7 @@ def hours(later: Ints, earlier: Ints) -> Floats:
     return np.where((later == NULL) | (earlier == NULL), np.nan, (later - earlier) / HOUR)
 
 
-def sightings_only(runs: Runs, found: Claims) -> tuple[Bools, Floats]:
+def sightings_only(runs: Runs, found: RunBounds) -> tuple[Bools, Floats]:
     """The overlap's upper end from the last round before the successor and the first after the predecessor."""
     edges = fleet.edges(runs)
     begins = np.r_[True, (runs.round[1:] != runs.round[:-1])]
@@ -162,7 +164,12 @@ def controls() -> list[str]:
             usual["done"].coverage,
         ),
         ("half: first rejection", first_rejection(), "half: all not rejected", usual["half"].coverage),
-        ("watcher with a fixed n", 1 - watch(fixed=True), "watcher with n_j", 1 - watch(fixed=False)),
+        (
+            "sequential, n fixed",
+            1 - sequential_error(fixed=True),
+            "sequential, n_j",
+            1 - sequential_error(fixed=False),
+        ),
     ]
     missed = []
     for broken, share, repair, restored in rows:
@@ -175,17 +182,17 @@ def controls() -> list[str]:
 
 
 def first_rejection() -> float:
-    """Half of P4 by a wrong rule: the first stretch of gaps that are not rejected, closed by the next rejection."""
+    """The midpoint of P4 by a wrong rule: the first range of gaps that are not rejected."""
     rng = np.random.default_rng(2026)
     held = []
     for _ in range(RUNS // AT_ONCE):
         runs = fleet.run(PLANS[3], AT_ONCE, rng)
         for lo, hi, half in zip(runs.lo, runs.hi, runs.half, strict=True):
-            held.append(_first_stretch_covers(runs.at[lo:hi], runs.new[lo:hi], half))
+            held.append(_first_range_covers(runs.at[lo:hi], runs.new[lo:hi], half))
     return float(np.mean(held))
 
 
-def _first_stretch_covers(at: Ints, new: Bools, half: np.int64) -> bool:
+def _first_range_covers(at: Ints, new: Bools, half: np.int64) -> bool:
     gaps = np.arange(len(at) + 1)
     count = np.r_[0, np.cumsum(new)]
     rejected = np.zeros(len(gaps), bool)
@@ -198,26 +205,26 @@ def _first_stretch_covers(at: Ints, new: Bools, half: np.int64) -> bool:
     return bool((first == 0 or at[first - 1] <= half) and (last >= len(at) or half <= at[last]))
 
 
-def watch(*, fixed: bool) -> float:
-    """How often a watcher who claims as soon as he can is wrong, with 1 of 20 machines stuck for 168 h after the rest.
+def sequential_error(*, fixed: bool) -> float:
+    """How often a sequential test is wrong, with 1 of 20 backends stuck for 168 h after the rest.
 
-    After each round that showed A he begins anew with the next round, and claims "below 5 %" at the end of the round
-    that completes n looks without A: n fixed beforehand, or n_j of the j-th try.
+    After each round that showed A the test starts again with the next round. It bounds A's share below 5 % at the end
+    of the round that completes n looks without A: n fixed in advance, or n_j of the j-th attempt.
     """
-    plan = Plan("watcher", 20, 12, 1, 72, stuck=168)
+    plan = Plan("sequential", 20, 12, 1, 72, stuck=168)
     rng = np.random.default_rng(2026)
     wrong = 0
     for _ in range(RUNS // AT_ONCE):
         runs = fleet.run(plan, AT_ONCE, rng)
         found = fleet.edges(runs)
         for number in range(AT_ONCE):
-            wrong += _claims_too_early(runs, number, int(found.before[number]), fixed=fixed)
+            wrong += _is_bounded_too_early(runs, number, int(found.before[number]), fixed=fixed)
     return wrong / RUNS
 
 
-def _claims_too_early(runs: Runs, number: int, first_seen_at: int, *, fixed: bool) -> bool:
-    stretch = slice(first_seen_at, runs.hi[number])
-    rounds, new, at = runs.round[stretch], runs.new[stretch], runs.at[stretch]
+def _is_bounded_too_early(runs: Runs, number: int, first_seen_at: int, *, fixed: bool) -> bool:
+    run = slice(first_seen_at, runs.hi[number])
+    rounds, new, at = runs.round[run], runs.new[run], runs.at[run]
     begins = np.flatnonzero(np.r_[True, rounds[1:] != rounds[:-1]])
     looks = np.diff(np.r_[begins, len(rounds)])
     has_old = np.add.reduceat(~new, begins) > 0

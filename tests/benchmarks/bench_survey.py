@@ -171,7 +171,7 @@ def median(results: list[Result]) -> Result:
 
 
 def counted(run: Callable[[Server], Result], server: Server) -> int:
-    """Connections that a run makes, told by a proxy that adds nothing."""
+    """Connections that a run makes, counted by a proxy that changes nothing."""
     with Delayed(server.port, 0) as proxy:
         run(Server(server.name, server.scheme, proxy.port))
         return proxy.count()
@@ -202,7 +202,7 @@ def compare(server: Server, others: dict[str, Peer], folder: Path) -> bool:
     assert halved.bound is not None
     print(f"\n{server.name}: seconds (median of {ROUNDS}), suites found, connections")
     line("survey, versions and suites, 8 connections", mine, "every rank")
-    line(f"the same, {SPLITS} splits", halved, "of split chains the first choice only")
+    line(f"the same, {SPLITS} splits", halved, "of split series the first choice only")
     (port,) = daemons.free_ports(1)
     for name, results in theirs.items():
         result = median(results)

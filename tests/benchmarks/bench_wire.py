@@ -1,8 +1,8 @@
-"""Client CPU of one first flight, ours beside Python's `ssl`, in one run: `python tests/benchmarks/bench_wire.py`.
+"""Client CPU of one first flight, compared with Python's `ssl` in one run: `python tests/benchmarks/bench_wire.py`.
 
-Ours reads a recorded flight again and again: the hello made, the flight read, the signature verified, the farewell
-written. Python's `ssl` has one shared context and a server of the same library in memory; only what the client does is
-timed. Both verify the handshake signature; neither judges the chain. `ssl` says neither the group nor the chain.
+Ours reads a recorded flight repeatedly: it makes the hello, reads the flight, verifies the signature and writes the
+closure alerts. Python's `ssl` has one shared context and a server of the same library in memory; only the client is
+timed. Both verify the handshake signature; neither judges the chain. `ssl` reports neither the group nor the chain.
 """
 
 import ssl

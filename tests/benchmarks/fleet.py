@@ -1,7 +1,7 @@
 """A fleet that rolls a certificate out, looked at again and again: runs of `../shared/statistics.md`, as arrays.
 
 "Linear": switch times drawn uniformly, then shifted and scaled so that the first is 0 and the last R. "Bind": one
-canary at 0, one last machine at R, the rest at R/2. Looks are 2 s apart in a round, rounds are jittered by a tenth
+canary at 0, one last backend at R, the rest at R/2. Looks are 2 s apart in a round, rounds are jittered by a tenth
 of their gap; 10 % of looks and 5 % of rounds are lost. The first round lies a uniform phase after the horizon's start.
 """
 
@@ -19,10 +19,10 @@ LOOKS_APART = 2_000_000
 
 @dataclass(frozen=True)
 class Plan:
-    """One configuration: M machines, m looks per round, a round every g hours, a roll-out of R hours."""
+    """One configuration: M backends, m looks per round, a round every g hours, a roll-out of R hours."""
 
     name: str
-    machines: int
+    backends: int
     looks: int
     gap: float
     roll_out: float
@@ -31,21 +31,21 @@ class Plan:
     sticky: bool = False
     failing: float = 0.0
     counted: int = 0
-    """Looks of a round that count for claims, where that is not all of them; it sets how long to watch."""
+    """Looks of a round that count for bounds, if not all of them do; it determines how long a run is observed."""
 
     @property
     def min_share(self) -> float:
-        return 1 / self.machines
+        return 1 / self.backends
 
     @property
     def horizon(self) -> float:
-        """Hours watched before the first switch and after the last."""
-        return max(10 * self.gap, (620 if self.machines == 100 else 180) * self.gap / (self.counted or self.looks))
+        """Hours observed before the first switch and after the last."""
+        return max(10 * self.gap, (620 if self.backends == 100 else 180) * self.gap / (self.counted or self.looks))
 
 
 @dataclass(frozen=True)
 class Runs:
-    """Looks of many runs, one run after another: `lo` to `hi` is a run's stretch."""
+    """Looks of many runs, one run after another: `lo` to `hi` is the range of a run."""
 
     at: Ints
     new: Bools
@@ -65,9 +65,9 @@ class Runs:
 
     @property
     def half(self) -> Ints:
-        """When half of the machines or more first served the successor."""
-        machines = self.switches.shape[1]
-        return _micro(self.switches[:, (machines + 1) // 2 - 1])
+        """When at least half of the backends first served the successor."""
+        backends = self.switches.shape[1]
+        return _micro(self.switches[:, (backends + 1) // 2 - 1])
 
 
 def run(plan: Plan, runs: int, rng: np.random.Generator) -> Runs:
@@ -79,9 +79,9 @@ def run(plan: Plan, runs: int, rng: np.random.Generator) -> Runs:
     begins = begins + rng.uniform(-0.1, 0.1, begins.shape) * plan.gap
     at = _micro(begins)[:, :, None] + LOOKS_APART * np.arange(plan.looks)
     switched = np.zeros(at.shape, np.int64)
-    for machine in range(plan.machines):
-        switched += at >= _micro(switches[:, machine])[:, None, None]
-    share = switched / plan.machines
+    for backend in range(plan.backends):
+        switched += at >= _micro(switches[:, backend])[:, None, None]
+    share = switched / plan.backends
     drawn = rng.random((runs, rounds, 1) if plan.sticky else at.shape)
     new = np.broadcast_to(drawn, at.shape) < share
     kept = (rng.random(at.shape) >= 0.1) & (rng.random((runs, rounds, 1)) >= 0.05) & (at <= _micro(end))
@@ -107,8 +107,8 @@ PLANS = (
 
 
 @dataclass(frozen=True)
-class Claims:
-    """What is certain and what is claimed of each run, in µs; `NULL`: not bounded."""
+class RunBounds:
+    """The certain bounds and the confidence bounds of each run, in µs; `NULL`: not bounded."""
 
     start_min_at: Ints
     start_max_at: Ints
@@ -132,7 +132,7 @@ def edges(runs: Runs) -> bounds.Edges:
     return bounds.Edges(runs.at, runs.lo, runs.hi, first, last + 1)
 
 
-def claim(runs: Runs, min_share: float, *, by_round: bool = False) -> Claims:
+def bound(runs: Runs, min_share: float, *, by_round: bool = False) -> RunBounds:
     """The bounds of `find_rotations`, by the same functions, for all runs at once; `by_round`: with `sticky=True`."""
     found = edges(runs)
     first, last = runs.at[found.before], runs.at[found.after - 1]
@@ -142,30 +142,30 @@ def claim(runs: Runs, min_share: float, *, by_round: bool = False) -> Claims:
         begins[runs.lo] = True
         kept = np.flatnonzero(begins)
         at, new, lo, hi = at[kept], new[kept], np.searchsorted(kept, lo), np.searchsorted(kept, hi)
-        # The round that first showed the successor is no round without it.
+        # The round that first showed the successor does not count as one before it.
         before = np.searchsorted(kept, found.before, "right") - 1
         counted = bounds.Edges(at, lo, hi, before, np.searchsorted(kept, found.after))
-    half_min, half_max = bounds.midpoint_bounds(at, ~new, new, lo, hi)
-    return Claims(
+    midpoint_min, midpoint_max = bounds.midpoint_bounds(at, ~new, new, lo, hi)
+    return RunBounds(
         start_min_at=bounds.start_bound(counted, min_share),
         start_max_at=first,
         done_min_at=last,
         done_max_at=bounds.done_bound(counted, min_share),
         overlap_min=np.maximum(last - first, 0),
         overlap_max=bounds.overlap_bound(counted, min_share),
-        midpoint_min_at=half_min,
-        midpoint_max_at=half_max,
+        midpoint_min_at=midpoint_min,
+        midpoint_max_at=midpoint_max,
     )
 
 
 def _switches(plan: Plan, runs: int, rng: np.random.Generator) -> Floats:
-    """Hours at which each machine of each run switches, sorted."""
-    if plan.machines == 1:
+    """Hours at which each backend of each run switches, sorted."""
+    if plan.backends == 1:
         return np.zeros((runs, 1))
     if plan.shape == "bind":
-        one = np.r_[0, np.full(plan.machines - 2, plan.roll_out / 2), plan.roll_out]
+        one = np.r_[0, np.full(plan.backends - 2, plan.roll_out / 2), plan.roll_out]
         return np.tile(one, (runs, 1))
-    drawn = np.sort(rng.random((runs, plan.machines)), axis=1)
+    drawn = np.sort(rng.random((runs, plan.backends)), axis=1)
     first, last = drawn[:, :1], drawn[:, -1:]
     switches = (drawn - first) / (last - first) * plan.roll_out
     switches[:, -1] += plan.stuck

@@ -24,9 +24,9 @@ RUNS, AT_ONCE = 100, 20
 _AT_WORK = 2
 """Scenarios at a time: the cores that the benchmarks reckon with."""
 
-LEAST, LEAST_TOLD = 0.95, 0.90
-"""Of what is told, as much is right at least; of what could be told, as much is told and right: a stuck machine and
-the slow end of a roll-out have some windows in common."""
+LEAST, LEAST_FOUND = 0.95, 0.90
+"""At least this share of the causes found is right, and this share of the decidable causes is found: a stuck machine
+and the slow end of a roll-out have some windows in common."""
 
 WINDOW = pd.Timedelta(days=7)
 _NEVER = pd.Timestamp.max.tz_localize("UTC")
@@ -36,13 +36,13 @@ SPECIFIC = {"stuck_machine": "stuck machine", "addresses": "addresses differ", "
 """Causes in the truth → in the frame; a rotation lies under each of them."""
 
 Table = Counter[tuple[str, str]]
-"""(truth, told) → windows."""
+"""(truth, found) → windows."""
 
 Parameters = dict[str, tuple[dict[str, Any], ...]]
 """Scenario → changes of its parameters, run in turn; `gap` and `samples` are the plan's, `sticky` the explainer's.
 
 `undecided`: a fleet so small that each of its roll-outs is, or may well be, one machine that stays behind: of two
-always, of three where the second comes early. What is told must be right all the same.
+always, of three where the second comes early. What is found must be right all the same.
 """
 
 DEVELOPED: Parameters = {
@@ -190,27 +190,27 @@ Where they show something wrong, they join those above, and others take their pl
 def causes(parameters: Parameters, *, seed: int, runs: int = RUNS) -> list[str]:
     """Print the confusion table of the parameters, and how each scenario fared; what missed its limit."""
     with ProcessPoolExecutor(_AT_WORK) as pool:
-        told = pool.map(_told, parameters, parameters.values(), repeat(seed), repeat(runs))
-        by_scenario = dict(zip(parameters, told, strict=True))
+        found = pool.map(_found, parameters, parameters.values(), repeat(seed), repeat(runs))
+        by_scenario = dict(zip(parameters, found, strict=True))
     table: Table = Counter()
     for tables in by_scenario.values():
         table.update(tables[True] + tables[False])
-    print(f"\nCauses: windows of {runs} or more runs of each scenario, truth by what was told")
+    print(f"\nCauses: windows of {runs} or more runs of each scenario, truth by the cause found")
     return [*_by_cause(table), *_by_scenario(by_scenario)]
 
 
 def _by_cause(table: Table) -> list[str]:
-    told = dict(zip(CAUSES, "abcdefghij", strict=False)) | {"unclear": " unclear"}
-    missing = sorted({cause for pair in table for cause in pair} - set(told))
-    told |= {cause: f" {cause}" for cause in missing}
-    print(f"{'':22}" + "".join(f"{letter:>7}" for letter in told.values()) + "  precision   recall")
+    found = dict(zip(CAUSES, "abcdefghij", strict=False)) | {"unclear": " unclear"}
+    missing = sorted({cause for pair in table for cause in pair} - set(found))
+    found |= {cause: f" {cause}" for cause in missing}
+    print(f"{'':22}" + "".join(f"{letter:>7}" for letter in found.values()) + "  precision   recall")
     missed = []
-    for label, letter in told.items():
-        row = [table[label, cause] for cause in told]
+    for label, letter in found.items():
+        row = [table[label, cause] for cause in found]
         if not sum(row):
             continue
         right = table[label, label]
-        precision = right / max(sum(table[other, label] for other in told), 1)
+        precision = right / max(sum(table[other, label] for other in found), 1)
         recall = right / max(sum(row) - table[label, "unclear"], 1)
         cells = "".join(f"{n:7,}" if n else f"{'·':>7}" for n in row)
         print(f"{letter:2}{label:20}{cells}{precision:11.3f}{recall:9.3f}")
@@ -220,41 +220,45 @@ def _by_cause(table: Table) -> list[str]:
 
 
 def _by_scenario(tables: dict[str, dict[bool, Table]]) -> list[str]:
-    print(f"\n{'':22}{'windows':>8}{'right':>8}{'unclear':>8}{'wrong':>8}   right of told   right of tellable")
+    print(f"\n{'':22}{'windows':>8}{'right':>8}{'unclear':>8}{'wrong':>8}   right of found  right of decidable")
     missed = []
     for name, halves in tables.items():
         right, unclear = (sum(map(count, halves.values())) for count in (_right, _unclear))
         windows = sum(table.total() for table in halves.values())
-        told, tellable = right / max(windows - unclear, 1), _right(halves[True]) / max(halves[True].total(), 1)
-        shown = f"{tellable:20.3f}" if halves[True] else f"{'none':>20}"
-        print(f"{name:22}{windows:8,}{right:8,}{unclear:8,}{windows - right - unclear:8,}{told:16.3f}{shown}")
-        missed += [f"{name}: {told:.3f} of what is told is right"] if told < LEAST else []
-        missed += [f"{name}: {tellable:.3f} of the tellable is told"] if halves[True] and tellable < LEAST_TOLD else []
+        found, decidable = right / max(windows - unclear, 1), _right(halves[True]) / max(halves[True].total(), 1)
+        shown = f"{decidable:20.3f}" if halves[True] else f"{'none':>20}"
+        print(f"{name:22}{windows:8,}{right:8,}{unclear:8,}{windows - right - unclear:8,}{found:16.3f}{shown}")
+        missed += [f"{name}: {found:.3f} of the causes found are right"] if found < LEAST else []
+        missed += (
+            [f"{name}: {decidable:.3f} of the decidable causes are found"]
+            if halves[True] and decidable < LEAST_FOUND
+            else []
+        )
     return missed
 
 
 def _right(table: Table) -> int:
-    return sum(number for (label, told), number in table.items() if label == told)
+    return sum(number for (label, found), number in table.items() if label == found)
 
 
 def _unclear(table: Table) -> int:
-    return sum(number for (label, told), number in table.items() if told == "unclear" != label)
+    return sum(number for (label, found), number in table.items() if found == "unclear" != label)
 
 
-def _told(name: str, several: tuple[dict[str, Any], ...], seed: int, runs: int) -> dict[bool, Table]:
-    """(truth, told) of the runs in which everything can be told, and of those in which not all can be told."""
+def _found(name: str, several: tuple[dict[str, Any], ...], seed: int, runs: int) -> dict[bool, Table]:
+    """(truth, found) of the runs in which every cause is decidable, and of those in which not all are."""
     tables: dict[bool, Table] = {True: Counter(), False: Counter()}
     number, done = 0, 0
     while done < runs or number < len(several):
         changes = {"services": AT_ONCE} | several[number % len(several)]
-        is_tellable = name != "sticky" and not {"affinity", "undecided"} & set(changes)
-        tables[is_tellable].update(labelled(name, changes, seed + number))
+        is_decidable = name != "sticky" and not {"affinity", "undecided"} & set(changes)
+        tables[is_decidable].update(labelled(name, changes, seed + number))
         number, done = number + 1, done + changes["services"]
     return tables
 
 
 def labelled(name: str, changes: dict[str, Any], seed: int) -> list[tuple[str, str]]:
-    """(truth, told) of every window with several leaves, or with a leaf in several chains."""
+    """(truth, found) of every window with several leaves, or with a leaf in several chains."""
     watched = {"gap": 6 * HOUR, "samples": 6, "sticky": False, "undecided": False}
     changes = watched | changes
     gap, samples, sticky, _ = (changes.pop(key) for key in watched)
@@ -291,8 +295,8 @@ class _Judge:
         for cause in truth.causes.astype(object).where(truth.causes.notna(), None).itertuples():
             self._causes.setdefault(cause.service, []).append(cause)
         self._serving: dict[str, list[Any]] = {}
-        for stretch in truth.serving.astype(object).where(truth.serving.notna(), None).itertuples():
-            self._serving.setdefault(stretch.service, []).append(stretch)
+        for span in truth.serving.astype(object).where(truth.serving.notna(), None).itertuples():
+            self._serving.setdefault(span.service, []).append(span)
         asked = truth.serving[["leaf_sha256", "server_name"]].drop_duplicates()
         self._asked = {leaf: set(own["server_name"]) for leaf, own in asked.groupby("leaf_sha256")}
 

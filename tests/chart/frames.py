@@ -58,13 +58,13 @@ def sightings(*rows: dict) -> pd.DataFrame:
 
 
 def rotations(*rows: dict) -> pd.DataFrame:
-    """The pairs of successive sightings of each line, as `find_rotations` returns them (the columns a chart reads)."""
+    """Pairs of successive sightings of each slot: the columns of `describe_rotations` that a chart reads."""
     pairs = []
-    line = ["service", "host", "server_name", "key_type"]
-    for key, group in pd.DataFrame(list(rows)).groupby(line, dropna=False, sort=False):
+    slot = ["service", "host", "server_name", "key_type"]
+    for key, group in pd.DataFrame(list(rows)).groupby(slot, dropna=False, sort=False):
         listed = group.sort_values(["not_before", "first_seen_at"]).to_dict("records")
         for former, latter in itertools.pairwise(listed):
-            pair = dict(zip(line, key, strict=True))
+            pair = dict(zip(slot, key, strict=True))
             for prefix, life in (("predecessor", former), ("successor", latter)):
                 pair[f"{prefix}_sha256"] = life["leaf_sha256"]
                 for name in ("not_before", "not_after", "first_seen_at", "last_seen_at"):

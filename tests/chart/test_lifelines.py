@@ -1,4 +1,4 @@
-"""Life lines: what was valid, what was seen, what is open, and which overlaps are certain."""
+"""Lifelines: what was valid, what was seen, what is open, and which overlaps are certain."""
 
 import itertools
 
@@ -46,7 +46,7 @@ def test_a_rotation_has_two_lives_two_lanes_and_one_certain_overlap() -> None:
     assert "5.0 d" in words(axes)
 
 
-def test_an_older_certificate_seen_after_the_newer_one_is_no_certain_overlap() -> None:
+def test_an_older_certificate_seen_after_the_newer_one_is_not_a_certain_overlap() -> None:
     late = rotations(sighting("a", OLD, ("2026-03-25", "2026-03-28")), sighting("b", NEW, ("2026-03-15", "2026-03-20")))
     axes = plot_rotations(late)
     assert drawn(axes, "overlap") == []
@@ -54,7 +54,7 @@ def test_an_older_certificate_seen_after_the_newer_one_is_no_certain_overlap() -
     assert "31 d" in words(axes)  # of validity
 
 
-def test_looks_that_one_backend_explains_are_no_certain_overlap() -> None:
+def test_looks_that_one_backend_explains_are_not_a_certain_overlap() -> None:
     axes = plot_rotations(pair().assign(overlap_min_days=0.0))
     assert drawn(axes, "overlap") == []
     assert "both served (certain)" not in words(axes)
@@ -82,7 +82,7 @@ def test_rows_are_in_natural_order() -> None:
         assert [tick.get_position()[1] for tick in labels] == sorted(tick.get_position()[1] for tick in labels)
 
 
-def test_ends_that_no_look_bounds_are_open_and_others_are_not() -> None:
+def test_ends_without_a_look_beyond_are_open_and_others_are_not() -> None:
     alone = plot_sightings(sightings(sighting("a", OLD, SEEN_OLD)))
     assert (points(alone, "open-start"), points(alone, "open-end")) == (1, 1)
     bounded = sighting(
@@ -143,7 +143,7 @@ def test_a_certificate_without_dates_and_looks_keeps_its_row() -> None:
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["smtp://mx.example:25"]
 
 
-def test_rows_say_the_key_type_and_the_server_name_only_where_it_tells_lines_apart() -> None:
+def test_rows_name_the_key_type_and_the_server_name_only_where_needed() -> None:
     lives = [sighting("a", OLD, SEEN_OLD), sighting("b", NEW, SEEN_NEW)]
     both = lives + [life | {"key_type": "EC", "leaf_sha256": life["leaf_sha256"] + "c"} for life in lives]
     labels = [tick.get_text() for tick in plot_rotations(rotations(*both)).get_yticklabels()]
@@ -241,7 +241,7 @@ def test_colours_take_turns() -> None:
     assert len(colours) == 2
 
 
-def test_a_certificate_that_came_back_has_one_lane_two_sightings_and_a_star() -> None:
+def test_a_certificate_that_was_rolled_back_to_has_one_lane_two_bars_and_a_star() -> None:
     first, second = ("2026-01-10", "2026-02-01"), ("2026-02-10", "2026-03-01")
     there = rotations(sighting("a", OLD, first), sighting("b", NEW, ("2026-02-02", "2026-02-09")))
     back = rotations(sighting("b", OLD, ("2026-02-02", "2026-02-09")), sighting("a", NEW, second)).assign(

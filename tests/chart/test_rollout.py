@@ -1,4 +1,4 @@
-"""One rotation close up: a mark per look, brackets for what is claimed, dots where nothing is."""
+"""One rotation close up: a mark per look, brackets for the bounds, dotted where there is none."""
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -43,7 +43,7 @@ def test_every_look_near_the_rotation_is_a_mark_on_its_address() -> None:
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["192.0.2.1", "192.0.2.2"]
 
 
-def test_brackets_are_solid_between_two_ends_dotted_towards_none_and_absent_without_any() -> None:
+def test_brackets_are_solid_between_two_ends_dotted_towards_an_unknown_end_and_absent_without_any() -> None:
     axes = plot_rollout(SEEN, rotation=rotation())
     (start,) = drawn(axes, "bracket-start")
     (done,) = drawn(axes, "bracket-done")

@@ -1,4 +1,4 @@
-"""Roll-out curves: a row per line, a curve per certificate, a band, and no line where nobody looked."""
+"""Roll-out curves: a row per slot, a curve with a band per certificate, interrupted without looks."""
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -34,7 +34,7 @@ def curves(axes: plt.Axes) -> list[list[float]]:
     return [[round(1 - y, 6) for y in line.get_ydata()] for line in drawn(axes, "share")]
 
 
-def test_a_rollout_is_two_curves_that_reach_zero_beside_their_windows() -> None:
+def test_a_rollout_is_two_curves_that_reach_zero_next_to_their_windows() -> None:
     axes = plot_shares(frame(*ROLLOUT))
     assert curves(axes) == [[1.0, 0.75, 0.0], [0.0, 0.25, 1.0, 1.0]]
     assert len(drawn(axes, "band")) == 2
@@ -84,7 +84,7 @@ def test_a_window_without_looks_breaks_the_curve() -> None:
     assert curves(axes) == [[1.0, 1.0], [1.0]]
 
 
-def test_lines_and_addresses_have_rows_of_their_own() -> None:
+def test_slots_and_addresses_have_rows_of_their_own() -> None:
     other = [row | {"address": "192.0.2.1"} for row in ROLLOUT]
     axes = plot_shares(frame(*(row | {"address": "192.0.2.2"} for row in ROLLOUT), *other))
     labels = [tick.get_text() for tick in axes.get_yticklabels()]

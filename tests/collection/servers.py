@@ -1,4 +1,4 @@
-"""Small servers on loopback that behave as told: an event loop in a thread, a handler per port."""
+"""Small servers on loopback: an event loop in a thread, a handler for each port."""
 
 import asyncio
 import contextlib
@@ -117,7 +117,7 @@ class Loopback:
 
 
 def closed_port() -> int:
-    """A port on loopback where nobody listens."""
+    """A port on loopback on which no server listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
     return port

@@ -57,7 +57,7 @@ async def go_ahead(reader: Reader, writer: Writer) -> None:
     writer.write(b"250-mail.test\r\n250 STARTTLS\r\n")
     await reader.readline()
     writer.write(b"220 go ahead\r\n")
-    # A hello that nobody reads would make the end a reset.
+    # If the hello were not read, closing would reset the connection.
     await reader.read(1 << 16)
 
 
@@ -96,7 +96,7 @@ async def speaks_http(reader: Reader, writer: Writer) -> None:
 
 async def endless_records(reader: Reader, writer: Writer) -> None:
     await reader.read(1)
-    # One handshake message (a ServerHello by its type) that claims 16 MiB, in records of 16 KiB.
+    # One handshake message (a ServerHello by its type) with a length of 16 MiB, in records of 16 KiB.
     writer.write(b"\x16\x03\x03\x40\x00" + b"\x02\xff\xff\xff" + bytes(0x3FFC))
     while True:
         writer.write(b"\x16\x03\x03\x40\x00" + bytes(0x4000))
@@ -104,7 +104,7 @@ async def endless_records(reader: Reader, writer: Writer) -> None:
 
 
 async def drips(reader: Reader, writer: Writer) -> None:
-    """A record of the largest size, a byte at a time, for ever: each byte comes well within any limit."""
+    """A record of the largest size, a byte at a time without end: each byte arrives well within any limit."""
     await reader.read(1)
     writer.write(b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc")
     loop = asyncio.get_running_loop()

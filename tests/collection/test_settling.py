@@ -1,4 +1,4 @@
-"""Looks go on until a roll-out can be called settled, no longer, and no claim is made too often."""
+"""Looks are added until a roll-out is settled, no longer; repeated attempts keep the 95 % confidence."""
 
 import asyncio
 import contextlib
@@ -55,13 +55,13 @@ def after(rounds: list[list[bytes | None]], min_share: float = 0.05) -> Settling
         # This round shows the old one: it cannot settle anything.
         ([[b"A"], [b"B"] * 20 + [b"A"]], False),
         ([[b"A"], [b"A", b"B"]], False),
-        # The round before did: the second try takes 94.
+        # The round before did: the second attempt takes 94.
         ([[b"A"], [b"B", b"A"], [b"B"] * 93], True),
         ([[b"A"], [b"B", b"A"], [b"B"] * 94], False),
-        # The old one before the new one in the same round is no try.
+        # The old one before the new one in the same round is not an attempt.
         ([[b"A", b"B"], [b"B"] * 72], False),
         ([[b"A", b"B"], [b"B"] * 71], True),
-        # Settled in an earlier round, and begun anew by what was seen later.
+        # Settled in an earlier round, then contradicted by a later one.
         ([[b"A"], [b"B"] * 72, [b"B"]], False),
         ([[b"A"], [b"B"] * 72, [b"B", b"A"], [b"B"]], True),
         ([[b"A"], [b"B"] * 72, [b"C"]], True),
@@ -81,11 +81,11 @@ def test_looks_that_fail_come_to_an_end() -> None:
     assert looks == 2 * 72
 
 
-def test_a_watcher_who_tries_for_ever_is_seldom_wrong() -> None:
-    """With a twentieth stuck for ever, "settled" is false; 5 % of watchers may say it, however long they watch."""
+def test_repeated_attempts_keep_the_confidence() -> None:
+    """With 5 % of the machines stuck, "settled" is wrong; at most 5 % of long series of rounds may end in it."""
     draw = random.Random(7)
-    watchers, rounds, wrong = 300, 12, 0
-    for _ in range(watchers):
+    series, rounds, wrong = 300, 12, 0
+    for _ in range(series):
         settling = after([[b"A"], [b"B"]])
         for number in range(2, rounds):
             # As a new round has it, with what was kept of the others.
@@ -99,7 +99,7 @@ def test_a_watcher_who_tries_for_ever_is_seldom_wrong() -> None:
             if is_clean:
                 wrong += 1
                 break
-    assert wrong / watchers <= 0.05 + 3 * (0.05 * 0.95 / watchers) ** 0.5
+    assert wrong / series <= 0.05 + 3 * (0.05 * 0.95 / series) ** 0.5
 
 
 def self_signed(name: str, not_before: datetime) -> bytes:
@@ -123,7 +123,7 @@ def self_signed(name: str, not_before: datetime) -> bytes:
 
 
 class Rolling:
-    """A TLS server that shows the certificates in turn as `turns` says, the last one for ever."""
+    """A TLS server that shows the certificates in turn as `turns` says, the last one from then on."""
 
     def __init__(self, folder: Path) -> None:
         self.turns = "A"
@@ -137,7 +137,7 @@ class Rolling:
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         name, rest = self.turns[0], self.turns[1:]
         self.turns = rest or name
-        # Our farewell is an alert.
+        # Closure alerts end the handshake.
         with contextlib.suppress(ssl.SSLError):
             await writer.start_tls(self.contexts[name])
 

@@ -36,7 +36,7 @@ def state_folder() -> Iterator[Path]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports where nobody listens, all different."""
+    """Ports on which no server listens, all different."""
     taken = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [server.getsockname()[1] for server in taken]
     for server in taken:
@@ -52,7 +52,7 @@ def wait_until_listening(port: int) -> None:
             with socket.create_connection(("127.0.0.1", port), timeout=SECONDS):
                 return
         except ConnectionRefusedError:
-            assert time.monotonic() < ends_at, f"nobody listens on port {port}"
+            assert time.monotonic() < ends_at, f"no server listens on port {port}"
             os.sched_yield()
 
 

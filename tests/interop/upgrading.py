@@ -51,7 +51,7 @@ def dovecot(folder: Path, *, is_tls: bool = True) -> Iterator[dict[str, int]]:
 
 @contextmanager
 def vsftpd(folder: Path, *, is_tls: bool = True) -> Iterator[dict[str, int]]:
-    """Scheme → port. It is started for each connection, as inetd would, so that nobody waits for it to listen."""
+    """Scheme → port. It is started for each connection, as inetd would, so that no test waits until it listens."""
     program, state = need("vsftpd"), folder / f"vsftpd-{is_tls}"
     need_root("vsftpd")
     (state / "empty").mkdir(parents=True)

@@ -81,7 +81,7 @@ def retry(hello: bytes, *extensions: bytes, suite: int = 0x1301) -> bytes:
 
 
 class Server13:
-    """A TLS 1.3 server with X25519 that says whatever it is told to, under the right keys."""
+    """A TLS 1.3 server with X25519 that sends any messages, protected with the right keys."""
 
     def __init__(self, hello: bytes, *, suite: int = 0x1301, echoed: bytes | None = None) -> None:
         ours = x25519.X25519PrivateKey.from_private_bytes(b"\x42" * 32)

@@ -176,7 +176,7 @@ def test_the_cookie_comes_back() -> None:
 
 
 def test_a_cookie_that_no_hello_has_room_for() -> None:
-    """It is whole in the HelloRetryRequest, and beside it a hello has more to say than 65,535 bytes hold."""
+    """It fits into the HelloRetryRequest, but a hello with it would exceed 65,535 bytes."""
     hello = hello13(NO_SHARE)
     asked = extension(44, vector(2, bytes(65_500)))
     said = server_hello(0x1301, TLS13, asked, server_random=RETRY_RANDOM, session_id=session_id(hello))
@@ -208,9 +208,9 @@ def test_a_suite_that_cannot_be_decrypted_is_known_all_the_same() -> None:
 
     handshake = Handshake(replace(offer, key_shares=()), server_name=None, entropy=drip(1))
     hello = handshake.start()
-    farewell = handshake.receive(retry(hello, extension(51, b"\x00\x1d"), suite=0x00C6))
+    closure = handshake.receive(retry(hello, extension(51, b"\x00\x1d"), suite=0x00C6))
     assert (handshake.answer.outcome, handshake.answer.is_retried) == ("cannot_offer", True)
-    assert farewell == record(b"\x01\x5a", 21) + record(b"\x01\x00", 21)
+    assert closure == record(b"\x01\x5a", 21) + record(b"\x01\x00", 21)
 
 
 @pytest.mark.parametrize(

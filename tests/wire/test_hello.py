@@ -84,8 +84,8 @@ def test_ssl_3_has_no_extensions_but_the_signalling_suite() -> None:
 def test_renegotiation_is_told_once() -> None:
     for offer in (SSL3, *(offers()[name] for name in NAMES)):
         hello = parse(start(offer))
-        told = (0x00FF in hello.cipher_suites) + (0xFF01 in kinds(hello))
-        assert told == (offer.versions != ("TLS 1.3",))
+        signals = (0x00FF in hello.cipher_suites) + (0xFF01 in kinds(hello))
+        assert signals == (offer.versions != ("TLS 1.3",))
 
 
 @given(st.integers(1, 120), st.integers(0, 200))

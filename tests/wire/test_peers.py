@@ -58,7 +58,7 @@ def test_openssl_for_every_key_and_version(kind: str, version: str) -> None:
     else:
         assert scheme is not None
         assert scheme.key_type == {"P-384": "EC"}.get(kind, kind)
-    # The server read the farewell as what it is: a close_notify, under the handshake keys in TLS 1.3.
+    # The server read the closure alert, protected with the handshake keys in TLS 1.3.
     assert isinstance(peer.error, ssl.SSLZeroReturnError)
 
 
@@ -150,7 +150,7 @@ def test_dsa(version: str, scheme: int | None) -> None:
     assert (answer.protocol, answer.is_key_proven, answer.signature_scheme_code) == (version, True, scheme)
 
 
-def test_a_tls_13_farewell_follows_a_retry() -> None:
+def test_tls_13_closure_alerts_follow_a_retry() -> None:
     peer = InMemory(context("RSA"))
     handshake = Handshake(replace(offers()["tls13"], key_shares=()), server_name=None)
     sent, _ = converse(handshake, peer)

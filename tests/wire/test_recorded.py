@@ -15,7 +15,7 @@ def test_the_flight_of_2014_is_read_and_its_signature_verified(shared: Path) -> 
     random = records(client)[0][1][6:38]
     handshake = Handshake(offers()["tls12"], server_name=None, entropy=lambda size: random[:size])
     handshake.start()
-    farewell = handshake.receive(server)
+    closure = handshake.receive(server)
     answer = handshake.answer
     assert answer.is_sound
     assert answer.is_key_proven
@@ -24,7 +24,7 @@ def test_the_flight_of_2014_is_read_and_its_signature_verified(shared: Path) -> 
     assert groups()[answer.group_code or 0].name == "secp256r1"
     assert signature_schemes()[answer.signature_scheme_code or 0].name == "rsa_pkcs1_sha512"
     assert (answer.has_ocsp_staple, answer.has_sct, answer.alert) == (False, False, None)
-    assert farewell == bytes.fromhex("15 0303 0002 015a 15 0303 0002 0100")
+    assert closure == bytes.fromhex("15 0303 0002 015a 15 0303 0002 0100")
 
 
 def test_its_leaf_is_among_the_certificates_that_were_collected_apart(shared: Path) -> None:

@@ -1,4 +1,4 @@
-"""Signatures made by `cryptography` and the `openssl` program are told right from wrong."""
+"""Signatures made by `cryptography` and the `openssl` program verify, and changed ones do not."""
 
 import contextlib
 import hashlib

@@ -142,7 +142,7 @@ class _Dialogue(asyncio.Protocol):
         return self._handshake.answer
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # A stream's, as `create_connection` makes it; uvloop's is no subclass.
+        # `create_connection` makes stream transports; those of uvloop are not a subclass.
         self._transport = cast("asyncio.Transport", transport)
         if self._target.scheme not in UPGRADES:
             self._send_hello()

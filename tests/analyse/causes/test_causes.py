@@ -82,7 +82,7 @@ def test_an_unrelated_certificate(shown: str, key_type: str):
     assert _causes(tables(shown, **strange)) == [("AC", "unrelated")]
 
 
-def test_a_common_name_stands_for_a_certificate_without_names():
+def test_the_common_name_counts_for_a_certificate_without_names():
     known = {"names": {"A": None, "C": None}, "key_type": {"C": "EC"}}
     assert _causes(tables("AAAC", subject="CN=mx.test", **known)) == [("AC", "key-type pair")]
     assert _causes(tables("AAAC", subject={"A": "CN=mx.test", "C": "CN=else.test"}, **known)) == [("AC", "unrelated")]
@@ -109,24 +109,24 @@ def test_a_rollback():
     assert _causes(tables(shown), "1D")[0] == ("AB", "rotation")
 
 
-def test_a_return_that_may_be_none_is_unclear():
+def test_a_rollback_that_may_be_a_rollout_is_unclear():
     assert ("AB", "unclear") in _causes(tables("AAABACC"))
 
 
 @pytest.mark.parametrize("per_round", [2, 6])
-def test_what_comes_back_as_one_machine_met_again_would_is_unclear(per_round: int):
+def test_repeat_hits_on_one_backend_are_unclear(per_round: int):
     shown = "".join(letter * per_round for letter in "A" * 20 + "B" * 40 + "A" * 40 + "B" * 40)
     given = tables(shown, per_round=per_round)
     assert ("AB", "unclear") in _causes(given, "1D")
     assert ("AB", "rollback") not in _causes(given, "1D")
     assert ("AB", "rollback") in _causes(given, "1D", sticky=True)
     assert ("AB", "rollback") in _causes(given, "1D", min_share=1)
-    # A round that showed both has met several machines: its looks do not stick to one.
+    # A round that showed both reached several backends: its looks do not stick to one.
     mixed = shown[: 20 * per_round - 1] + "B" + shown[20 * per_round :]
     assert ("AB", "rollback") in _causes(tables(mixed, per_round=per_round), "1D")
 
 
-def test_looks_that_stick_to_a_machine_count_once():
+def test_looks_that_stick_to_a_backend_count_once():
     shown = "AAAAAABBBBBB"
     assert _causes(tables(shown)) == [("AB", "rotation")]
     assert _causes(tables(shown, per_round=6)) == [("AB", "unclear")]
@@ -140,14 +140,14 @@ def test_addresses_differ():
     assert _causes(Tables.from_frames(shown, certificates("AB"))) == [("AB", "addresses differ")]
     shown = looks("ABBA" * 10, per_round=2).assign(address=["::1", "::2"] * 20)
     assert _causes(Tables.from_frames(shown, certificates("AB"))) == [("AB", "unclear")]
-    # Each address sticks to a machine for a round: three rounds of six looks are three looks.
+    # Each address sticks to a backend for a round: three rounds of six looks count as three looks.
     shown = looks("AB" * 18, per_round=12).assign(address=["::1", "::2"] * 18)
     assert _causes(Tables.from_frames(shown, certificates("AB"))) == [("AB", "unclear")]
 
 
 @pytest.mark.parametrize("per_round", [1, 6])
-def test_addresses_of_one_machine_each_follow_by_days(per_round: int):
-    """Rounds never show both at an address: that is the address, and no balancer that keeps a source on a machine."""
+def test_addresses_of_one_backend_each_follow_by_days(per_round: int):
+    """Rounds never show both at an address, because of the address and not of source affinity."""
     shown = [
         looks("A" * per_round * begin + "B" * per_round * (160 - begin), per_round=per_round, gap=6)
         .assign(address=f"::{begin}")
@@ -156,7 +156,7 @@ def test_addresses_of_one_machine_each_follow_by_days(per_round: int):
     assert set(_causes(Tables.from_frames(pd.concat(shown), certificates("AB")))) == {("AB", "addresses differ")}
 
 
-def test_a_stuck_machine():
+def test_a_stuck_backend():
     roll_out = "AAAB" + "AABB" + "ABBB"
     stuck = "BBBBBBBB" + "BBBABBBB"
     found = explain_leaves(tables("A" * 60 + roll_out + stuck * 40 + "B" * 60, per_round=4, gap=6), window="7D")
@@ -164,7 +164,7 @@ def test_a_stuck_machine():
     assert "kept" in found.loc[found["cause"] == "stuck machine", "explanation"].iloc[0]
 
 
-def test_a_stuck_machine_that_looks_stick_to_is_unclear():
+def test_a_stuck_backend_that_looks_stick_to_is_unclear():
     shown = "AAAA" * 60 + "".join(letter * 4 for letter in "AAABAABABABB" + "BBBBBBBA" * 40) + "BBBB" * 60
     found = explain_leaves(tables(shown, per_round=4, gap=6))
     assert "stuck machine" not in set(found["cause"])
@@ -179,7 +179,7 @@ def test_a_certificate_that_is_not_known_may_be_of_another_key_type(known: str):
 
 
 @pytest.mark.parametrize("shown", ["A" * 30 + "B" * 30, "B" * 30 + "A" * 30])
-def test_of_two_with_one_begin_the_older_was_seen_first(shown: str):
+def test_of_two_with_equal_starts_the_older_was_seen_first(shown: str):
     begin = {"not_before": BEGIN - 40 * DAY}
     assert _causes(tables(shown, **begin)) == [("AB", "rotation")]
     assert find_rotations(tables(shown, **begin))["predecessor_sha256"].tolist() == [shown[0]]
@@ -193,8 +193,8 @@ def test_no_name_asked_for_and_none_in_common_is_unclear(key_type: str):
     ]
 
 
-def _level(machines: int, rise: int, last: int) -> str:
-    """Rounds of six looks: all A, then at random which machine: one is left with A after `rise` rounds, till `last`."""
+def _plateau(machines: int, rise: int, last: int) -> str:
+    """Rounds of six looks at random backends: one still serves A after `rise` rounds, until round `last`."""
     chance = random.Random(machines)
     switched = [0, *(rise * (one + 1) // (machines - 2) for one in range(machines - 2)), last]
     fleet = [[at <= one for at in switched] for one in range(last) for _ in range(6)]
@@ -202,14 +202,14 @@ def _level(machines: int, rise: int, last: int) -> str:
 
 
 @pytest.mark.parametrize("machines", [3, 4, 5])
-def test_a_stuck_machine_of_few(machines: int):
-    causes = dict.fromkeys(cause for _, cause in _causes(tables(_level(machines, 4, 200), per_round=6, gap=6)))
+def test_a_stuck_backend_of_few(machines: int):
+    causes = dict.fromkeys(cause for _, cause in _causes(tables(_plateau(machines, 4, 200), per_round=6, gap=6)))
     assert "stuck machine" in causes
     assert set(causes) <= {"stuck machine", "rotation"}
-    assert _causes(tables(_level(machines, 4, 200), per_round=6, gap=6))[1:-1].count(("AB", "rotation")) == 0
+    assert _causes(tables(_plateau(machines, 4, 200), per_round=6, gap=6))[1:-1].count(("AB", "rotation")) == 0
 
 
-def test_each_roll_out_of_two_machines_is_one_level():
+def test_each_roll_out_of_two_backends_has_one_plateau():
     chance = random.Random(2)
     shown = "A" * 240 + "".join(chance.choice("AB") for _ in range(1200)) + "B" * 240
     assert {cause for _, cause in _causes(tables(shown, per_round=6, gap=6))} == {"unclear"}
@@ -219,8 +219,8 @@ def test_each_roll_out_of_two_machines_is_one_level():
 def test_an_address_that_stays_behind(last: int, cause: str):
     shown = "".join("AB"[number >= 84] + "AB"[number >= last] for number in range(400))
     given = looks(shown, per_round=2, gap=6).assign(address=["::1", "::2"] * 400)
-    assert {told for _, told in _causes(Tables.from_frames(given, certificates("AB")))} <= {cause, "rotation"}
-    assert cause in {told for _, told in _causes(Tables.from_frames(given, certificates("AB")))}
+    assert {named for _, named in _causes(Tables.from_frames(given, certificates("AB")))} <= {cause, "rotation"}
+    assert cause in {named for _, named in _causes(Tables.from_frames(given, certificates("AB")))}
 
 
 def test_addresses_that_always_differ():
@@ -228,6 +228,6 @@ def test_addresses_that_always_differ():
     assert {cause for _, cause in _causes(Tables.from_frames(given, certificates("AB")))} == {"addresses differ"}
 
 
-def test_no_window():
+def test_a_window_that_is_not_a_length():
     with pytest.raises(UsageError, match="window="):
         explain_leaves(tables("A"), window="often")

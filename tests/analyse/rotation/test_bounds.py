@@ -1,4 +1,4 @@
-"""Closed forms against scipy and against counting; bounds on small lines against the definitions, word by word."""
+"""Closed forms are compared with scipy and with counting, and bounds on small slots with their definitions."""
 
 import numpy as np
 import pytest
@@ -22,13 +22,13 @@ def test_share_interval_is_clopper_and_pearsons(shown, looks):
     assert (low[0], high[0]) == pytest.approx((expected.low, expected.high))
 
 
-def test_two_sided_ends_of_none_seen():
+def test_two_sided_interval_of_a_share_that_was_not_seen():
     _, high = bounds.share_interval(np.array([0, 0]), np.array([12, 59]))
     assert high == pytest.approx([0.265, 0.061], abs=0.0005)
 
 
 def _edges(shown, gap=10):
-    """One line, `shown` a string of A and B, a look every `gap` µs."""
+    """One slot: `shown` is a string of A and B, with a look every `gap` µs."""
     new = np.array([letter == "B" for letter in shown])
     looks = np.arange(len(shown)) * gap
     ends = np.array([0]), np.array([len(shown)])
@@ -36,7 +36,7 @@ def _edges(shown, gap=10):
     return bounds.Edges(looks, *ends, before, after), new
 
 
-def test_one_machine_gives_the_gap_between_sightings():
+def test_one_backend_gives_the_gap_between_sightings():
     edges, _ = _edges("AAABBB")
     assert bounds.start_bound(edges, 1).tolist() == [20]
     assert bounds.done_bound(edges, 1).tolist() == [30]
@@ -87,7 +87,7 @@ def _half(new, looks):
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 2)), max_size=90), st.integers(0, 150), st.integers(0, 150))
-def test_half_is_the_definition(middle, before, after):
+def test_midpoint_bounds_follow_the_definition(middle, before, after):
     new = np.array([False] * before + [shown for shown, _ in middle] + [True] * after, bool)
     looks = np.cumsum([1] * before + [gap for _, gap in middle] + [1] * after).astype(np.int64)
     low, high = bounds.midpoint_bounds(looks, ~new, new, np.array([0]), np.array([len(new)]))
@@ -95,6 +95,6 @@ def test_half_is_the_definition(middle, before, after):
 
 
 @pytest.mark.parametrize("window", bounds.MIDPOINT_WINDOWS)
-def test_half_windows_reject_rarely(window):
+def test_midpoint_windows_reject_rarely(window):
     """Together the ten tests of a gap may be wrong at most 5 % of the time: each window is far below that."""
     assert stats.binom.cdf(bounds.MIDPOINT_WINDOWS[window], window, 0.5) < 0.0045

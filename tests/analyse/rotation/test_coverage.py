@@ -1,4 +1,4 @@
-"""A small, seeded piece of `make bench-rotation`: the claims hold as often as they say, sightings alone do not."""
+"""A small, seeded part of `make bench-rotation`: confidence bounds have their coverage, sightings alone do not."""
 
 import numpy as np
 import pytest
@@ -11,9 +11,9 @@ LEAST = 0.95 - 3 * (0.95 * 0.05 / RUNS) ** 0.5
 
 
 @pytest.mark.parametrize("plan", fleet.PLANS, ids=lambda plan: plan.name)
-def test_claims_hold(plan):
+def test_confidence_bounds_hold(plan):
     runs = fleet.run(plan, RUNS, np.random.default_rng(20))
-    found = fleet.claim(runs, plan.min_share)
+    found = fleet.bound(runs, plan.min_share)
     bounded = [found.start_min_at, found.done_max_at, found.overlap_max, found.midpoint_min_at, found.midpoint_max_at]
     assert all((ends != NULL).all() for ends in bounded)
     assert (found.start_min_at <= runs.start).mean() >= LEAST
@@ -23,16 +23,16 @@ def test_claims_hold(plan):
 
 
 @pytest.mark.parametrize("plan", fleet.PLANS, ids=lambda plan: plan.name)
-def test_certain_ends_are_certain(plan):
+def test_certain_bounds_always_hold(plan):
     runs = fleet.run(plan, RUNS, np.random.default_rng(21))
-    found = fleet.claim(runs, plan.min_share)
+    found = fleet.bound(runs, plan.min_share)
     assert (runs.start <= found.start_max_at).all()
     assert (found.done_min_at <= runs.done).all()
     assert (found.overlap_min <= runs.done - runs.start).all()
 
 
-def test_looks_that_stick_are_no_looks():
+def test_looks_that_stick_are_not_independent():
     plan = fleet.Plan("sticky", 20, 12, 1, 72, sticky=True, counted=1)
     runs = fleet.run(plan, RUNS, np.random.default_rng(22))
-    assert (fleet.claim(runs, plan.min_share).start_min_at <= runs.start).mean() < 0.9
-    assert (fleet.claim(runs, plan.min_share, by_round=True).start_min_at <= runs.start).mean() >= LEAST
+    assert (fleet.bound(runs, plan.min_share).start_min_at <= runs.start).mean() < 0.9
+    assert (fleet.bound(runs, plan.min_share, by_round=True).start_min_at <= runs.start).mean() >= LEAST

@@ -1,4 +1,4 @@
-"""`find_rotations` on lines small enough to read, and on the recorded series."""
+"""`find_rotations` on slots small enough to read, and on the recorded series."""
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ from toolkit.errors import UsageError
 
 
 def pairs(found: pd.DataFrame) -> list[str]:
-    """`A>B` for each row, with `!` for a return and `?` for an ambiguous one."""
+    """`A>B` for each row, with `!` for a roll-back and `?` for an ambiguous one."""
     return [
         f"{a}>{b}{'!' if is_rollback else ''}{'?' if is_ambiguous else ''}"
         for a, b, is_rollback, is_ambiguous in found[
@@ -39,7 +39,7 @@ def pairs(found: pd.DataFrame) -> list[str]:
         ("AB.BAB..B", ["A>B"]),
         ("ABC", ["A>B", "B>C"]),
         ("ACCC", ["A>C"]),  # the next one seen
-        ("AABBAA", ["A>B"]),  # too little to tell a return from a roll-out
+        ("AABBAA", ["A>B"]),  # too few looks to distinguish a roll-back from a roll-out
         ("AAABBBAAA", ["A>B?", "B>A!?"]),
         ("AAAABBBBBAAAAA", ["A>B", "B>A!"]),
         ("AABB" + "A" * 59, ["A>B", "B>A!"]),
@@ -55,7 +55,7 @@ def test_rows(shown, rows):
     assert pairs(find_rotations(tables(shown))) == rows
 
 
-def test_with_one_machine_every_change_back_is_a_return():
+def test_with_one_backend_every_change_back_is_a_rollback():
     assert pairs(find_rotations(tables("ABABB"), min_share=1)) == ["A>B", "B>A!", "A>B!"]
 
 
@@ -71,7 +71,7 @@ def test_columns_and_dtypes():
         assert {name: str(dtype) for name, dtype in found.dtypes.items()} == dtypes(ROTATIONS)
 
 
-def test_certain_ends_and_sightings():
+def test_certain_bounds_and_sightings():
     row = described(tables("AABABB")).iloc[0]
     assert (row["start_max_at"], row["done_min_at"]) == (at(2), at(3))
     assert row["overlap_min_days"] == 0  # one backend may have been switched back
@@ -81,7 +81,7 @@ def test_certain_ends_and_sightings():
     assert (row["looks_needed"], row["looks_before"], row["looks_after"]) == (59, 2, 2)
 
 
-def test_one_machine_is_exactly_the_sighting_gap():
+def test_one_backend_is_exactly_the_sighting_gap():
     found = described(tables("AAABBBBCC"), min_share=1)
     assert (found["start_min_at"] == found["successor_previous_look_at"]).all()
     assert (found["done_max_at"] == found["predecessor_next_look_at"]).all()
@@ -99,7 +99,7 @@ def test_too_few_looks_are_null_and_enough_are_not():
     assert not found["has_too_few_looks"]
 
 
-def test_distances_inherit_both_ends():
+def test_distances_have_both_bounds():
     row = described(tables("A" * 92 + "B" * 92)).iloc[0]
     for what, least, most in (
         (
@@ -137,13 +137,13 @@ def test_sticky_counts_rounds():
     assert (by_rounds["start_max_at"], by_rounds["done_min_at"]) == (by_looks["start_max_at"], by_looks["done_min_at"])
 
 
-def test_a_round_that_showed_the_successor_is_no_round_without_it():
+def test_a_round_that_showed_the_successor_is_not_counted_before_it():
     shown = "AAA" * 59 + "AAB" + "BBB" * 59
     assert find_rotations(tables(shown, per_round=3), sticky=True).iloc[0]["start_min_at"] == at(0)
 
 
 @pytest.mark.parametrize("sticky", [True, False])
-def test_stickiness_is_suspected_aloud(sticky):
+def test_stickiness_is_suspected(sticky):
     rng = np.random.default_rng(5)
     rounds = [rng.choice(["A", "B"], 1 if sticky else 12, p=[1 - share, share]) for share in np.linspace(0, 1, 60)]
     shown = "".join("".join(one) * (12 if sticky else 1) for one in rounds)
@@ -151,22 +151,22 @@ def test_stickiness_is_suspected_aloud(sticky):
     assert row["is_sticky_suspected"] == sticky
 
 
-def test_rounds_that_stick_to_one_machine_are_no_returns():
+def test_rounds_that_stick_to_one_backend_are_not_rollbacks():
     shown = "AAAAAA" * 3 + "BBBBBB" + "AAAAAA" * 2 + "BBBBBB" * 2 + "AAAAAA" + "BBBBBB" * 4
     found = find_rotations(tables(shown, per_round=6))
     assert pairs(found) == ["A>B"]
     assert found["is_sticky_suspected"].tolist() == [True]
 
 
-def test_stickiness_is_not_told_from_few_rounds():
+def test_few_rounds_do_not_decide_stickiness():
     assert pd.isna(find_rotations(tables("A" * 24 + "B" * 24, per_round=12)).iloc[0]["is_sticky_suspected"])
 
 
-def test_key_types_are_no_rotation():
+def test_two_key_types_are_not_a_rotation():
     assert find_rotations(tables("ABABABBB", key_type={"B": "EC"})).empty
 
 
-def test_certificates_of_unknown_type_make_no_rotation():
+def test_certificates_of_unknown_type_are_in_no_rotation():
     given_ = tables("AABB")
     assert find_rotations(Tables.from_frames(given_.observations)).empty
     assert find_rotations(Tables.from_frames(given_.observations, certificates("B"))).empty
@@ -203,7 +203,7 @@ def test_flags():
     assert found.loc[1, "lifetime_change_days"] == pytest.approx(180 - 90 + 1 / 86400)
 
 
-def test_skipped_is_issued_in_between_and_never_seen_on_the_line():
+def test_unseen_certificates_are_issued_in_between_and_never_seen_in_the_slot():
     elsewhere = looks("E").assign(service="smtp://other.test:25", host="other.test", server_name="other.test")
     known = certificates(
         "ABCDEFG",
@@ -221,7 +221,7 @@ def test_skipped_is_issued_in_between_and_never_seen_on_the_line():
     assert described(given_, min_share=1).loc[0, "unseen_sha256"] == ("B", "C", "E")
 
 
-def test_undated_looks_are_no_rotation_but_no_skip_either():
+def test_undated_looks_are_not_a_rotation_but_count_as_seen():
     undated = looks("B").assign(observed_at=pd.NaT, date_basis="undated", round="undated")
     found = described(Tables.from_frames(pd.concat([looks("AACC"), undated]), certificates("ABC")))
     assert pairs(found) == ["A>C"]
@@ -268,7 +268,7 @@ def test_row_order_and_repeats_do_not_matter(shown, random, min_share, sticky):
 
 @settings(max_examples=25, deadline=None)
 @given(st.text("ABC.", max_size=60), st.sampled_from([1, 0.5, 0.2]))
-def test_ends_are_in_order_and_every_certificate_is_reached(shown, min_share):
+def test_bounds_are_in_order_and_every_certificate_is_reached(shown, min_share):
     found = described(tables(shown, per_round=2), min_share=min_share)
     seen = set(shown) - {"."}
     assert len(found) >= max(len(seen) - 1, 0)
@@ -286,20 +286,20 @@ def test_ends_are_in_order_and_every_certificate_is_reached(shown, min_share):
 def test_the_benchmarks_bounds_are_those_of_the_function(plan):
     """The coverage that `make bench-rotation` prints is that of the function users call: same looks, same ends."""
     runs = fleet.run(plan, 3, np.random.default_rng(11))
-    claimed = fleet.claim(runs, plan.min_share)
+    simulated = fleet.bound(runs, plan.min_share)
     rows = [_as_tables(runs, number) for number in range(3)]
     found = pd.concat([described(one, min_share=plan.min_share) for one in rows], ignore_index=True)
     assert pairs(found) == ["A>B"] * 3
     for name in ("start_min_at", "start_max_at", "done_min_at", "done_max_at", "midpoint_min_at", "midpoint_max_at"):
-        assert found[name].tolist() == as_instants(getattr(claimed, name)).tolist(), name
-    assert found["overlap_max_days"].tolist() == pytest.approx((claimed.overlap_max / (24 * fleet.HOUR)).tolist())
+        assert found[name].tolist() == as_instants(getattr(simulated, name)).tolist(), name
+    assert found["overlap_max_days"].tolist() == pytest.approx((simulated.overlap_max / (24 * fleet.HOUR)).tolist())
 
 
 def _as_tables(runs: fleet.Runs, number: int) -> Tables:
-    stretch = slice(runs.lo[number], runs.hi[number])
-    observed_at = as_instants(runs.at[stretch])
-    rows = pd.DataFrame({"observed_at": observed_at, "leaf_sha256": np.where(runs.new[stretch], "B", "A")})
-    rows["round"] = runs.round[stretch].astype(str)
+    run = slice(runs.lo[number], runs.hi[number])
+    observed_at = as_instants(runs.at[run])
+    rows = pd.DataFrame({"observed_at": observed_at, "leaf_sha256": np.where(runs.new[run], "B", "A")})
+    rows["round"] = runs.round[run].astype(str)
     rows["sample"] = rows.groupby("round").cumcount()
     same = {"date_basis": "observed", "source": "simulated", "service": "smtp://mx.test:25", "outcome": "ok"}
     return Tables.from_frames(schema.conform("observations", rows.assign(**same)), certificates("AB"))
@@ -312,20 +312,20 @@ def test_rounds_that_overlap_are_ordered_by_instants():
     assert (both["start_max_at"], both["done_min_at"]) == (at(4.5), at(6))
 
 
-def test_a_clock_that_jumped_back_puts_looks_where_it_said():
+def test_after_a_clock_jumped_back_looks_are_ordered_by_their_instants():
     jumped = pd.concat([looks("AAAB"), looks("BBB", begin=1).assign(round=["x", "y", "z"])])
     row = described(Tables.from_frames(jumped, certificates("AB"))).iloc[0]
     assert (row["start_max_at"], row["done_min_at"]) == (at(1), at(2))
     assert row["is_interleaved"]
 
 
-def test_sources_of_both_are_told_once():
+def test_each_source_of_both_is_named_once():
     mixed = looks("AABB").assign(source=["lab", "lab", "live", "lab"])
     assert find_rotations(Tables.from_frames(mixed, certificates("AB")))["source"].tolist() == ["lab, live"]
 
 
 @pytest.mark.parametrize("shown", ["A", "....", ""])
-def test_seen_once_or_never_is_no_rotation(shown):
+def test_one_certificate_has_no_rotation(shown):
     assert find_rotations(tables(shown)).empty
     assert find_rotations(tables(shown), basis="names").empty
 
@@ -382,7 +382,7 @@ def bounded(letter: str, since: float | None, until: float | None) -> pd.DataFra
     return looks(letter).assign(observed_at=pd.NaT, date_basis="between", round=f"{letter} {since} {until}", **known)
 
 
-def test_bounds_give_certain_ends_and_nothing_else():
+def test_undated_looks_give_certain_bounds_only():
     shown = [
         bounded("A", 1, 2),
         bounded("A", 3, 9),
@@ -408,12 +408,12 @@ def test_no_upper_bound_says_that_an_expired_certificate_was_served(since, is_ex
     assert pd.isna(row["is_expired_while_served"]) if is_expired is None else row["is_expired_while_served"]
 
 
-def test_a_dated_look_leaves_the_undated_ones_of_its_line_out():
+def test_with_a_dated_look_the_undated_ones_of_its_slot_are_left_out():
     shown = pd.concat([looks("A"), bounded("B", 2, 3)])
     assert find_rotations(Tables.from_frames(shown, certificates("AB"))).empty
 
 
-def test_a_half_that_no_instant_fits_is_not_for_want_of_looks():
+def test_a_contradicted_midpoint_is_not_for_want_of_looks():
     """The share of B rises to a third and stays: it never reached one half."""
     shown = "A" * 120 + "AAB" * 130 + "C" * 120
     row = described(tables(shown)).iloc[0]

@@ -37,14 +37,14 @@ def test_one_backend_that_was_switched_back_gives_no_overlap(shown: str, min_sha
         assert (found["overlap_min_days"] == 0).all()
 
 
-def test_what_is_certain_of_one_backend_is_told_from_what_holds_if_nothing_went_back() -> None:
+def test_the_certain_overlap_differs_from_that_without_a_switch_back() -> None:
     row = described(tables("AABAAB")).iloc[0]
     assert row["is_interleaved"]
     assert row["done_min_at"] - row["start_max_at"] == 2 * HOUR
 
 
 @pytest.mark.parametrize(("shown", "is_ambiguous"), [("AB", False), ("AABABB", False), ("BA", True), ("BBAABB", True)])
-def test_first_sightings_against_the_validity_are_ambiguous(shown: str, is_ambiguous: bool) -> None:
+def test_a_successor_seen_before_its_predecessor_is_ambiguous(shown: str, is_ambiguous: bool) -> None:
     for given in (tables(shown), find_sightings(tables(shown))):
         assert find_rotations(given).iloc[0]["is_ambiguous"] == is_ambiguous
 
@@ -67,7 +67,7 @@ def test_several_rounds_that_showed_both_rule_out_one_backend(rounds: str, hours
     assert overlap_hours(shown) == pytest.approx(hours, abs=4 / 3600)
 
 
-def test_rounds_that_fill_the_time_rule_out_nothing() -> None:
+def test_rounds_that_fill_the_time_do_not_rule_out_one_backend() -> None:
     """A backend is switched during a round, whenever it is."""
     per_round = 1800  # of two seconds: an hour
     shown = looks("A" * 900 + "B" * 2700 + "A" * 900, per_round=per_round)
@@ -85,7 +85,7 @@ def test_both_at_one_instant_rule_out_one_backend() -> None:
 @pytest.mark.parametrize(
     ("one", "other", "hours"),
     [
-        ("AAAA", "ABBB", 2),  # one machine each: they followed each other
+        ("AAAA", "ABBB", 2),  # one backend each: one followed the other
         ("AAAB", "ABBB", 1),
         ("ABBB", "ABBB", 0),  # at once
         ("ABA", "ABA", 0),  # and back at once
@@ -93,10 +93,10 @@ def test_both_at_one_instant_rule_out_one_backend() -> None:
         ("AAAAAA", "ABBAAA", 1),  # one followed and went back: B is certain between its two sightings
         ("AAAAAA", "ABAAAA", 0),
         ("AAAAAA", "AB.BAA", 2),
-        ("AACAAA", "ABBBBB", 2),  # a third one in between: what A's machine did is not certain there
+        ("AACAAA", "ABBBBB", 2),  # a third one in between: what A's backend served then is not certain
     ],
 )
-def test_addresses_that_differ(one: str, other: str, hours: float) -> None:
+def test_overlaps_across_addresses(one: str, other: str, hours: float) -> None:
     shown = pd.concat([at_address(1, one), at_address(2, other)])
     found = find_rotations(Tables.from_frames(shown, certificates("ABC")))
     row = found[(found["predecessor_sha256"] == "A") & (found["successor_sha256"] == "B") & ~found["is_rollback"]].iloc[
@@ -105,7 +105,7 @@ def test_addresses_that_differ(one: str, other: str, hours: float) -> None:
     assert row["overlap_min_days"] * DAY / HOUR == pytest.approx(hours, abs=31 / 3600)
 
 
-def test_by_names_nothing_was_served():
+def test_by_names_there_is_no_serving_overlap():
     assert find_rotations(tables("BA"), basis="names")["overlap_min_days"].isna().all()
 
 
@@ -126,7 +126,7 @@ def test_lists_of_sources_are_joined_without_repeats():
     assert found["source"].tolist() == ["lab, live, simulated"]
 
 
-def test_how_many_looks_each_claim_needs_is_told():
+def test_the_numbers_of_looks_that_bounds_need():
     for before, bounded in ((91, False), (92, True)):
         row = described(tables("A" * before + "B" * before)).iloc[0]
         assert (row["looks_needed"], row["overlap_looks_needed"], row["looks_before"]) == (59, 92, before)
@@ -137,12 +137,12 @@ def test_how_many_looks_each_claim_needs_is_told():
 
 
 @pytest.mark.parametrize("share", ["x", None, [1], 1e-12])
-def test_what_is_no_resolution(share):
+def test_a_min_share_that_is_not_a_share(share):
     with pytest.raises(UsageError, match="min_share"):
         find_rotations(tables("AB"), min_share=share)
 
 
-def test_the_finest_resolution_is_answered():
+def test_the_smallest_min_share_is_accepted():
     found = described(tables("AAAABABBBB"), min_share=1e-9)
     assert found["overlap_max_days"].isna().all()
     assert found["overlap_looks_needed"].tolist() == [4_743_864_517 - 1]

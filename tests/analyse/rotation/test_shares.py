@@ -67,17 +67,17 @@ def test_sticky_counts_rounds():
 
 
 @pytest.mark.parametrize("window", ["", "soon", "-1h", "0h", "NaT"])
-def test_what_is_no_window(window):
+def test_a_window_that_is_not_a_length(window):
     with pytest.raises(UsageError, match="window="):
         estimate_shares(tables("A"), window=window)
 
 
-def test_unknown_unit():
+def test_unknown_by():
     with pytest.raises(UsageError, match="by="):
         estimate_shares(tables("A"), by="moon")  # type: ignore[arg-type]  # what a user may type
 
 
-def test_coverage_is_at_least_what_it_says():
+def test_coverage_is_at_least_95_percent():
     rng = np.random.default_rng(3)
     shares = rng.random(300)
     drawn = rng.random((300, 12)) < shares[:, None]

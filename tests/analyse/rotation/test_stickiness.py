@@ -23,10 +23,10 @@ def suspicion(shown: str, per_round: int) -> list[object]:
     return [None if pd.isna(one) else bool(one) for one in found]
 
 
-def line(service: str, shown: str, *, per_round: int, address: str = "127.0.0.1", begin: float = 0) -> pd.DataFrame:
+def one_slot(service: str, shown: str, *, per_round: int, address: str = "127.0.0.1", begin: float = 0) -> pd.DataFrame:
     host = f"{service}.test"
-    told = {"service": f"smtp://{host}:25", "host": host, "server_name": host, "address": address}
-    return looks(shown, per_round=per_round, begin=begin, **told)
+    slot = {"service": f"smtp://{host}:25", "host": host, "server_name": host, "address": address}
+    return looks(shown, per_round=per_round, begin=begin, **slot)
 
 
 def suspected_services(shares: list[float], per_round: int, services: int) -> float:
@@ -34,7 +34,7 @@ def suspected_services(shares: list[float], per_round: int, services: int) -> fl
     rng = np.random.default_rng(7)
     share = np.repeat([0.0] * AFTER + shares + [1.0] * AFTER, per_round)
     drawn = np.where(rng.random((services, len(share))) < share, "B", "A")
-    one = line("mx", "".join(drawn[0]), per_round=per_round)
+    one = one_slot("mx", "".join(drawn[0]), per_round=per_round)
     rows = pd.concat([one] * services, ignore_index=True)
     number = pd.Series(np.repeat(np.arange(services), len(share))).astype("string")
     for name in ("service", "host", "server_name"):
@@ -46,30 +46,30 @@ def suspected_services(shares: list[float], per_round: int, services: int) -> fl
 
 
 @pytest.mark.parametrize(
-    ("shown", "per_round", "told"),
+    ("shown", "per_round", "is_suspected"),
     [
         ("AAABBBAAABBB", 3, [True]),  # once, in rounds of three looks: 1.6 %
         ("AABBAABB", 2, [None]),  # once, in rounds of two: 6 %
         ("AABBAABBAABB", 2, [True]),  # twice: 0.6 %
         ("AAABBBAABBBB", 3, [False]),  # a round showed both
-        ("ABABAB", 1, [None]),  # single looks tell nothing
-        ("AAAAAABBBBBB", 3, [None]),  # one step, as one machine would make it
+        ("ABABAB", 1, [None]),  # single looks do not decide
+        ("AAAAAABBBBBB", 3, [None]),  # one step, as with one backend
         ("AABABBBBB", 3, [False]),  # the round that showed B first, and A last, is taken wholly
     ],
 )
-def test_rounds_that_fell_back_are_suspected(shown, per_round, told):
-    assert suspicion(shown, per_round) == told
+def test_rounds_that_fell_back_are_suspected(shown, per_round, is_suspected):
+    assert suspicion(shown, per_round) == is_suspected
 
 
-def test_rotations_of_a_service_are_told_together():
+def test_rotations_of_a_service_are_decided_together():
     step, fell, mixed = "AAABBB", "BBBCCCBBBCCC", "BBBBCCBBCCCC"
     assert suspicion(step + fell, 3) == [True, True]
     assert suspicion(step + mixed, 3) == [False, False]
     assert suspicion("AABBAABB" + "CCBBCC", 2) == [True, True]
 
 
-def test_services_are_told_apart():
-    rows = pd.concat([line("a", "AAABBBAAABBB", per_round=3), line("b", "AAAAAABBBBBB", per_round=3)])
+def test_services_are_decided_separately():
+    rows = pd.concat([one_slot("a", "AAABBBAAABBB", per_round=3), one_slot("b", "AAAAAABBBBBB", per_round=3)])
     found = find_rotations(Tables.from_frames(rows, certificates("AB"))).set_index("host")["is_sticky_suspected"]
     assert found["a.test"]
     assert pd.isna(found["b.test"])
@@ -77,16 +77,16 @@ def test_services_are_told_apart():
 
 def test_rounds_are_compared_at_each_address():
     other = "AAAAAAAAABBB"
-    rows = [line("mx", "AAABBBAAABBB", per_round=3), line("mx", other, per_round=3, address="127.0.0.2")]
+    rows = [one_slot("mx", "AAABBBAAABBB", per_round=3), one_slot("mx", other, per_round=3, address="127.0.0.2")]
     found = find_rotations(Tables.from_frames(pd.concat(rows), certificates("AB")))
     assert found["is_sticky_suspected"].tolist() == [True]
-    apart = [line("mx", "AAABBBBBBBBB", per_round=3), line("mx", other, per_round=3, address="127.0.0.2")]
+    apart = [one_slot("mx", "AAABBBBBBBBB", per_round=3), one_slot("mx", other, per_round=3, address="127.0.0.2")]
     found = find_rotations(Tables.from_frames(pd.concat(apart), certificates("AB")))
     assert found["is_sticky_suspected"].isna().all()
 
 
 @pytest.mark.parametrize(("per_round", "falls", "most"), [(3, 1, 4.0**-3), (2, 2, 6 * 2.0**-10)])
-def test_the_chance_at_any_course_of_the_share(per_round, falls, most):
+def test_the_probability_for_any_course_of_the_share(per_round, falls, most):
     """All unanimous courses of up to five rounds, at shares that never fall: one half throughout is the worst."""
     rng = np.random.default_rng(3)
     greatest = 0.0
@@ -127,7 +127,7 @@ def test_fleets_without_affinity_are_not_suspected(name, gap, samples, changes):
 
 
 @pytest.mark.parametrize(("affinity", "addresses"), [(HOUR, 1), (DAY, 1), (DAY, 3)])
-def test_wrong_claims_of_looks_that_stuck_are_suspected(affinity, addresses):
+def test_wrong_bounds_from_looks_that_stuck_are_suspected(affinity, addresses):
     drawn = scenario("sticky", services=20 // addresses, affinity=affinity, roll_out=8 * DAY, addresses=addresses)
     drawn = drawn.schedule(9)
     seen = simulate(drawn, 9, Plan.every(6 * HOUR, drawn.begins_at, drawn.ends_at, samples=6))

@@ -1,5 +1,5 @@
-"""Servers that others wrote, beside those of `tests.interop.daemons`: JSSE, NSS, GnuTLS, tlslite-ng, OpenSSL, all with
-as much switched on as they have.
+"""More servers that others wrote, in addition to `tests.interop.daemons`: JSSE, NSS, GnuTLS, tlslite-ng, OpenSSL, all
+with as much switched on as they have.
 """
 
 import contextlib
@@ -42,7 +42,7 @@ __all__ = [
 
 
 def make_more(folder: Path) -> None:
-    """Beside the certificates of `make_certificates`: the same as PKCS #12, and finite-field parameters."""
+    """In addition to `make_certificates`: the same certificates as PKCS #12, and finite-field parameters."""
     openssl = need("openssl")
     for kind in ("rsa", "ec"):
         inputs = ("-in", f"{kind}.crt", "-inkey", f"{kind}.key", "-certfile", "intermediate.crt", "-name", kind)

@@ -49,7 +49,7 @@ class Model:
 
     async def ask(self, offer: Offer) -> Answer:
         self.offers.append(offer)
-        await asyncio.sleep(0)  # so that chains take turns, as they do on a network
+        await asyncio.sleep(0)  # so that series take turns, as they do on a network
         if self.dice.random() < self.noise:
             return SILENCE[self.dice.choice(["closed", "reset", "timeout"])]()
         return self.answer(offer)
@@ -130,7 +130,7 @@ def accepted(survey: AddressSurvey) -> dict[str, tuple[int, ...]]:
 
 
 def states(survey: AddressSurvey, protocol: str) -> set[str]:
-    return {finding.state for finding in survey.suites[protocol].results.values()}
+    return {result.state for result in survey.suites[protocol].results.values()}
 
 
 def by_code(model: Model) -> dict[str, tuple[int, ...]]:

@@ -55,25 +55,25 @@ def test_split_chains_find_the_same_within_eight_more(model: Model, splits: int)
 def test_a_chain_is_split_where_connections_are_free() -> None:
     model = Model({"TLS 1.2": tuple(asked_suites("TLS 1.2")[:120:3])})
     survey = surveyed(model, concurrency=8, splits=8, parts=("suites",))
-    chain = survey.suites["TLS 1.2"]
+    elimination = survey.suites["TLS 1.2"]
     assert 1 <= survey.prober.splits.made <= 8
-    assert [chain.results[code].rank for code in model.suites["TLS 1.2"]] == [1] + [None] * 39
+    assert [elimination.results[code].rank for code in model.suites["TLS 1.2"]] == [1] + [None] * 39
 
 
 def test_the_rank_is_the_servers_where_the_order_is() -> None:
     survey = surveyed(MODERN)
-    chain = survey.suites["TLS 1.2"]
-    assert chain.order.whose == "server"
-    assert [chain.results[code].rank for code in MODERN.suites["TLS 1.2"]] == [1, 2, 3, 4]
+    elimination = survey.suites["TLS 1.2"]
+    assert elimination.order.whose == "server"
+    assert [elimination.results[code].rank for code in MODERN.suites["TLS 1.2"]] == [1, 2, 3, 4]
     assert survey.suites["TLS 1.3"].order.whose == "server"
 
 
 def test_no_rank_where_the_order_is_the_clients() -> None:
     survey = surveyed(Model(MODERN.suites, is_own_order=False))
     for protocol in ("TLS 1.2", "TLS 1.3"):
-        chain = survey.suites[protocol]
-        assert chain.order.whose == "client"
-        assert {chain.results[code].rank for code in chain.accepted} == {None}
+        elimination = survey.suites[protocol]
+        assert elimination.order.whose == "client"
+        assert {elimination.results[code].rank for code in elimination.accepted} == {None}
 
 
 def test_an_order_of_its_own_that_equals_the_offers_is_found_by_a_control() -> None:
@@ -108,21 +108,21 @@ def test_what_the_budget_does_not_reach_is_untested(budget: int) -> None:
     survey = surveyed(model, budget=budget)
     assert len(model.offers) == budget
     truth = by_code(model)
-    for protocol, chain in survey.suites.items():
-        assert len(chain.results) == len(asked_suites(protocol))
-        for code, finding in chain.results.items():
-            if finding.state == "untested":
-                assert finding.reason == f"skipped: the budget of {budget} connections was spent"
+    for protocol, elimination in survey.suites.items():
+        assert len(elimination.results) == len(asked_suites(protocol))
+        for code, result in elimination.results.items():
+            if result.state == "untested":
+                assert result.reason == f"skipped: the budget of {budget} connections was spent"
             else:
-                assert (finding.state == "accepted") == (code in truth[protocol])
+                assert (result.state == "accepted") == (code in truth[protocol])
     assert any("untested" in states(survey, protocol) for protocol in EVERY)
 
 
 def test_ssl_2_lists_what_it_accepts_in_one_answer() -> None:
-    chain = surveyed(Model(EVERY)).suites["SSL 2.0"]
-    assert chain.accepted == EVERY["SSL 2.0"]
-    assert chain.fewest_connections == 1
-    assert chain.results[0x020080] == Result("refused", "not among those that the server lists")
+    elimination = surveyed(Model(EVERY)).suites["SSL 2.0"]
+    assert elimination.accepted == EVERY["SSL 2.0"]
+    assert elimination.fewest_connections == 1
+    assert elimination.results[0x020080] == Result("refused", "not among those that the server lists")
 
 
 def test_where_machines_contradict_each_other_the_refusal_of_one_is_no_refusal() -> None:
@@ -134,8 +134,8 @@ def test_where_machines_contradict_each_other_the_refusal_of_one_is_no_refusal()
         if survey.prober.is_mixed:
             noticed += 1
             assert all("refused" not in states(survey, protocol) for protocol in EVERY)
-            findings = [finding for chain in survey.suites.values() for finding in chain.results.values()]
-            assert any(MIXED in str(finding.reason) for finding in findings)
+            results = [result for elimination in survey.suites.values() for result in elimination.results.values()]
+            assert any(MIXED in str(result.reason) for result in results)
     # The others met each machine with other questions, where nothing contradicts.
     assert noticed >= 30
 

@@ -1,4 +1,4 @@
-"""What a survey finds of real servers is what they were told to accept, and what other clients get from them.
+"""What a survey finds of real servers is what they are configured to accept, and what other clients get from them.
 
 Truth comes from trying each suite alone with another client (the standard library's OpenSSL, JSSE), or from the
 server's own configuration read by its own program (GnuTLS, NSS, tlslite-ng).
@@ -274,10 +274,10 @@ def test_gnutls_as_its_priority_string_says(folder: Path) -> None:
 @pytest.mark.parametrize("versions", ["tls1.0:tls1.3", "ssl3:tls1.2"])
 def test_nss_as_it_was_told(folder: Path, tmp_path: Path, versions: str) -> None:
     oldest, newest = (f"TLS {v[3:]}" if v != "ssl3" else "SSL 3.0" for v in versions.split(":"))
-    told = NSS_SUITES + ((0x1301, 0x1302, 0x1303) if newest == "TLS 1.3" else ())
+    configured = NSS_SUITES + ((0x1301, 0x1302, 0x1303) if newest == "TLS 1.3" else ())
     truth: Pairs = set()
     for protocol in PROTOCOLS[PROTOCOLS.index(oldest) : PROTOCOLS.index(newest) + 1]:
-        for code in told:
+        for code in configured:
             since = suites()[code].versions[0]
             if since in ("TLS 1.2", "TLS 1.3"):
                 is_taken = protocol == since
@@ -285,10 +285,10 @@ def test_nss_as_it_was_told(folder: Path, tmp_path: Path, versions: str) -> None
                 is_taken = protocol != "TLS 1.3" and not (protocol == "SSL 3.0" and code > 0xC000)
             if is_taken:
                 truth.add((protocol, code))
-    with daemons.nss(folder, tmp_path, versions, told) as port:
+    with daemons.nss(folder, tmp_path, versions, configured) as port:
         tables = found(port)
     assert accepted(tables) == truth
-    assert set(untested(tables)["protocol"]) == {"SSL 2.0"}  # it answers unexpected_message, which is no refusal
+    assert set(untested(tables)["protocol"]) == {"SSL 2.0"}  # it answers unexpected_message, which is not a refusal
     assert set(first_choices(tables)) == {protocol for protocol, _ in truth}
 
 
@@ -308,7 +308,7 @@ def test_jsse_suite_for_suite_as_its_own_client_gets_them(folder: Path, tmp_path
     assert len(truth) > 100  # 162 with Java 17
     assert accepted(tables) == truth
     assert untested(tables).empty
-    # Under SSL 3.0 it picks a curve that nobody offered: chosen, but not sound.
+    # Under SSL 3.0 it picks a curve that was not offered: chosen, but not sound.
     unsound = {pair for pair in truth if pair[0] == "SSL 3.0" and suites()[pair[1]].key_exchange == "ECDHE"}
     assert accepted(tables, is_sound=False) == unsound
     assert unsound
@@ -367,6 +367,6 @@ def test_an_ec_certificate_needs_its_curve_in_every_offer(folder: Path, *, is_ow
     asked = tables.support[tables.support["group"].notna() & (tables.support["protocol"] == "TLS 1.2")]
     states = dict(zip(asked["group"], asked["state"], strict=True))
     assert states["x25519"] == states["secp256r1"] == "accepted"
-    # Whoever prefers P-256 to the rest cannot be asked for the rest alone.
+    # A server that prefers P-256 cannot be asked about the other curves alone.
     assert states["secp384r1"] == ("untested" if is_own_order else "accepted")
     assert states["sect163k1"] == ("untested" if is_own_order else "refused")

@@ -1,4 +1,4 @@
-"""Manners: how often a host is asked, how long it is left alone, and what an interrupt leaves."""
+"""The pace of a survey: connections per second, pauses, and the result after an interrupt."""
 
 import asyncio
 import os
@@ -47,7 +47,7 @@ def loopback() -> Iterator[Loopback]:
 def test_a_rate_spreads_the_connections(target: Target, waits: list[float]) -> None:
     tables = toolkit.survey(target, parts=("suites",), rate=0.01, progress=False)
     connections = int(tables.rounds["connections"].iloc[-1])
-    # Each is due 100 s after the one before it, whatever happened meanwhile; the first waits for nobody.
+    # Each is due 100 s after the one before it, whatever happened meanwhile; the first does not wait.
     assert len(waits) == connections - 1
     assert waits == pytest.approx([100 * n for n in range(1, connections)], abs=60)
 
@@ -66,13 +66,13 @@ def test_a_host_that_says_come_back_later_is_left_alone(loopback: Loopback, wait
     )
     assert set(tables.observations["outcome"]) == {"deferred"}
     assert set(tables.support["state"]) == {"untested"}
-    # Doubled each time, up to a minute after the last answer; and soon nobody is asked any more.
+    # Doubled each time, up to a minute after the last answer; after four failures nothing more is asked.
     assert waits[0] == pytest.approx(50, abs=20)
     assert len(waits) == len(tables.observations) - 1 <= 10
 
 
 def test_an_interrupt_returns_what_was_found_out(target: Target) -> None:
-    """The clock is read at each look: at the fifth one somebody presses Ctrl-C."""
+    """The clock is read at each look: at the eighth reading an interrupt is sent."""
     read = 0
 
     def clock() -> datetime:

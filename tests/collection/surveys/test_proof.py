@@ -19,7 +19,7 @@ LISTS = {
 
 
 def reasons(survey: AddressSurvey, protocol: str) -> set[str | None]:
-    return {finding.reason for finding in survey.suites[protocol].results.values() if finding.state != "accepted"}
+    return {result.reason for result in survey.suites[protocol].results.values() if result.state != "accepted"}
 
 
 def judged(answer: Answer, protocol: str = "TLS 1.2") -> tuple[str, str]:
@@ -123,7 +123,7 @@ def test_servers_that_choke_on_long_hellos_are_asked_in_pieces(
     assert accepted(survey) == by_code(model)
     assert states(survey, "TLS 1.2") == {"accepted", "refused"}
     assert "asked in pieces" in survey.remarks["TLS 1.2"]
-    assert {chain.rank for chain in survey.suites["TLS 1.2"].results.values()} == {None}
+    assert {result.rank for result in survey.suites["TLS 1.2"].results.values()} == {None}
 
 
 def test_a_server_that_reads_only_128_suites_is_found_out() -> None:
@@ -171,7 +171,7 @@ def test_an_empty_key_share_that_is_refused_is_no_refusal_of_the_groups() -> Non
     survey = surveyed(NoRetry({"TLS 1.3": (0x1301,)}))
     (groups,) = [each for each in survey.further if each.topic.kind == "group"]
     assert groups.accepted == (0x001D,)
-    assert {finding.state for finding in groups.results.values()} == {"accepted", "untested"}
+    assert {result.state for result in groups.results.values()} == {"accepted", "untested"}
 
 
 def test_nobody_at_home_is_not_asked_on_and_on() -> None:
@@ -188,16 +188,16 @@ def test_nobody_at_home_is_not_asked_on_and_on() -> None:
 @pytest.mark.parametrize("noise", [0.02, 0.1, 0.3])
 def test_faults_at_random_only_make_untested_grow(seed: int, noise: float) -> None:
     steady, shaken = surveyed(Model(LISTS)), surveyed(Model(LISTS, noise=noise, dice=random.Random(seed)))
-    truth = {protocol: chain.results for protocol, chain in steady.suites.items()}
-    for protocol, chain in shaken.suites.items():
-        for code, finding in chain.results.items():
-            assert finding.state in {"untested", truth[protocol][code].state}, (protocol, code, finding)
+    truth = {protocol: elimination.results for protocol, elimination in steady.suites.items()}
+    for protocol, elimination in shaken.suites.items():
+        for code, result in elimination.results.items():
+            assert result.state in {"untested", truth[protocol][code].state}, (protocol, code, result)
     proven = {
-        (each.topic.kind, each.topic.protocol, code): finding.state
+        (each.topic.kind, each.topic.protocol, code): result.state
         for each in steady.further
-        for code, finding in each.results.items()
+        for code, result in each.results.items()
     }
     for each in shaken.further:
-        for code, finding in each.results.items():
+        for code, result in each.results.items():
             expected = proven.get((each.topic.kind, each.topic.protocol, code))
-            assert expected is None or finding.state in {"untested", expected}, (each.topic.protocol, code, finding)
+            assert expected is None or result.state in {"untested", expected}, (each.topic.protocol, code, result)

@@ -123,7 +123,7 @@ def test_a_closed_port_leaves_everything_untested() -> None:
     tables = toolkit.survey(target, **SETTINGS)
     assert set(tables.support["state"]) == {"untested"}
     assert set(tables.observations["outcome"]) == {"port_closed"}
-    # Nobody was connected to, so nothing counts beyond what the questions need at least.
+    # Without a connection, only the fewest handshakes of the questions count.
     end = tables.rounds.iloc[-1]
     assert (end["connections"], end["connections_bound"]) == (0, len(schema.PROTOCOLS))
 
@@ -171,7 +171,7 @@ def test_the_command_prints_it(target: Target, capsys: pytest.CaptureFixture[str
     assert len(toolkit.Store(str(tmp_path / "s")).load().support) > 1400
     assert main([*command[:6], "--json"]) == 0
     assert {row["state"] for row in json.loads(capsys.readouterr().out)} == {"accepted", "refused"}
-    # What could not be asked is in the table too, beside what could.
+    # Targets that could not be asked are in the table too.
     assert main(["survey", "https://mail.invalid", f"https://{place}", "--rate", "0", "--parts", "suites"]) == 0
     printed = capsys.readouterr().out
     assert "https://mail.invalid:443 at no address" in printed

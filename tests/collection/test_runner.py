@@ -1,4 +1,4 @@
-"""The manners of the engine: how many at a time, what is left out, what a budget and a block list do."""
+"""The runner: connections at a time, looks left out, budgets and block lists."""
 
 import asyncio
 import subprocess
@@ -29,7 +29,7 @@ class Counting:
         if self.open >= self.together:
             self.full.set()
         await self.full.wait()
-        # Whoever comes while this one is still open is counted.
+        # Connections that arrive while this one is open are counted.
         await reader.read(0)
         self.open -= 1
         writer.write(b"421 busy\r\n")

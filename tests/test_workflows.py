@@ -1,0 +1,52 @@
+"""The workflows of the repository agree with the project: the Pythons it declares, its extras, its make targets."""
+
+import re
+import tomllib
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+JOBS: dict[str, dict[str, Any]] = {
+    f"{path.stem}/{name}": job
+    for path in sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+    for name, job in yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"].items()
+}
+
+
+def commands(job: dict[str, Any]) -> str:
+    return "\n".join(step.get("run", "") for step in job["steps"])
+
+
+def test_every_declared_python_is_tested_on_every_system() -> None:
+    prefix = "Programming Language :: Python :: 3."
+    declared = {word.removeprefix(prefix) for word in PROJECT["classifiers"] if word.startswith(prefix)}
+    tested: dict[str, set[str]] = {}
+    for job in JOBS.values():
+        matrix = job.get("strategy", {}).get("matrix", {})
+        for system in matrix.get("system", [job["runs-on"]]):
+            tested.setdefault(system, set()).update(version.removeprefix("3.") for version in matrix.get("python", []))
+    assert {system.partition("-")[0] for system in tested} == {"ubuntu", "macos", "windows"}
+    assert {frozenset(versions) for versions in tested.values()} == {frozenset(declared)}
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_a_job_names_extras_and_targets_that_exist(name: str) -> None:
+    job = JOBS[name]
+    assert job["timeout-minutes"] <= 60
+    assert commands(job).strip()
+    for listed in re.findall(r"\.\[([\w,-]+)\]", commands(job)):
+        assert set(listed.split(",")) <= set(PROJECT["optional-dependencies"])
+    targets = set(re.findall(r"(?m)^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8")))
+    assert set(re.findall(r"\bmake ([a-z-]+)", commands(job))) <= targets
+    for script in re.findall(r"\bsh (\S+)", commands(job)):
+        assert (ROOT / script).is_file()
+
+
+def test_what_pytest_runs_needs_every_extra_of_its_tests() -> None:
+    for job in JOBS.values():
+        if "pytest" in commands(job):
+            assert all(extra in commands(job) for extra in ("lab", "notebooks", "book", "dev"))
