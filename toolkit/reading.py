@@ -1,4 +1,4 @@
-"""`read`: anything that holds observations or certificates, as `Tables`; `load_example`: what ships."""
+"""`read` makes `Tables` of stores, folders and files; `load_example` of the examples that come with the package."""
 
 from datetime import datetime
 from pathlib import Path
@@ -16,16 +16,17 @@ def read(
     since: datetime | str | None = None,
     until: datetime | str | None = None,
 ) -> Tables:
-    """What `path` holds, as `Tables`: a store, a folder that `Tables.to_csv` wrote, certificates, a scanner's report.
+    """The observations and certificates at `path`, as `Tables`.
 
-    Certificates: PEM, DER or PKCS#7. Reports: nmap and sslscan (XML), SSLyze, cryptolyzer, SSL Labs, tls-scan, tlsx and
-    zgrab2 (JSON), testssl.sh (JSON, CSV), each also compressed by gzip. Their rows name the file as `source` and the
-    program as `tool`. What a tool did not test is `untested`, and so is what it does not mention: silence is not a
-    refusal. Of a report that is cut short, what is whole is read.
+    `path`: a store, a folder that `Tables.to_csv` wrote, certificates (PEM, DER, PKCS#7), or a report, also one that is
+    compressed by gzip: nmap and sslscan (XML), SSLyze, cryptolyzer, SSL Labs, tls-scan, tlsx and zgrab2 (JSON),
+    testssl.sh (JSON, CSV). The rows of a report name the file as `source` and the program as `tool`. What a tool did
+    not test is `untested`, and so is what it does not mention: silence is not a refusal. Of a report that is cut short,
+    what is whole is read.
 
-    `format` (`store`, or one of `toolkit.readers.FORMATS`) says what it is; without it that is found out. `since`
-    (inclusive) and `until` (exclusive) choose rows by their own instants or bounds, as in `Tables.within`. What is left
-    out, such as a private key in a folder of certificates, is named by a `toolkit.errors.ReadWarning`.
+    `format`: `store`, or one of `toolkit.readers.FORMATS`; by default it is recognised by content. `since` (inclusive) and `until` (exclusive)
+    choose rows by their own instants or bounds, as in `Tables.within`. What is left out, such as a private key in a
+    folder of certificates, is named by a `toolkit.errors.ReadWarning`.
     Raises `ReadError`, naming file, line and next step, where there is nothing to read or it is damaged;
     `StoreError` for a store that is; `UsageError` for what is not a path, an unknown format, or an instant without a
     zone.
@@ -63,10 +64,7 @@ def load_example(name: str) -> Tables:
 
 
 def is_store(path: str | Path) -> bool:
-    """Whether it is object storage, or a folder with a folder per table.
-
-    A folder of CSV and PEM has a folder for certificates only.
-    """
+    """Whether it is object storage, or has a folder per table; a folder of CSV and PEM has only `certificates`."""
     folders = [Path(path) / table for table in schema.TABLES if table != "certificates"]
     return "://" in str(path) or any(
         folder.is_dir() for folder in (*folders, Path(path) / "certificates" / "_delta_log")
