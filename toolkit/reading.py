@@ -24,9 +24,9 @@ def read(
     not test is `untested`, and so is what it does not mention: silence is not a refusal. Of a report that is cut short,
     what is whole is read.
 
-    `format`: `store`, or one of `toolkit.readers.FORMATS`; by default it is recognised by content. `since` (inclusive) and `until` (exclusive)
-    choose rows by their own instants or bounds, as in `Tables.within`. What is left out, such as a private key in a
-    folder of certificates, is named by a `toolkit.errors.ReadWarning`.
+    `format`: `store`, or one of `toolkit.readers.FORMATS`; by default it is recognised by content. `since` (inclusive)
+    and `until` (exclusive) choose rows by their own instants or bounds, as in `Tables.within`. What is left out, such
+    as a private key in a folder of certificates, is named by a `toolkit.errors.ReadWarning`.
     Raises `ReadError`, naming file, line and next step, where there is nothing to read or it is damaged;
     `StoreError` for a store that is; `UsageError` for what is not a path, an unknown format, or an instant without a
     zone.
