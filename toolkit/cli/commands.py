@@ -12,6 +12,7 @@ import pandas as pd
 import toolkit
 from toolkit import text
 from toolkit.cli.codes import FINDINGS, FINE, NOTHING_REACHED
+from toolkit.cli.options import DEFAULT_POLICY
 from toolkit.cli.printing import (
     print_checks,
     print_checks_as_json,
@@ -200,6 +201,7 @@ def check(arguments: argparse.Namespace) -> int:
     if arguments.json:
         names = ("source", "since", "until", "policy", "roots", "thresholds", "history")
         asked = {name: getattr(arguments, name) for name in names}
+        asked["policy"] = arguments.policy or [DEFAULT_POLICY]
         window = {
             "newest": scope.newest, "observed_since": scope.since, "surveyed_since": scope.surveyed_since,
             "left_out": scope.left_out,
@@ -273,7 +275,7 @@ def _load_rules(arguments: argparse.Namespace) -> tuple[Sequence[bytes], Sequenc
             "can lie between them: swap them, or leave one out."
         )
     try:
-        return load_roots(arguments.roots), load_policy(arguments.policy)
+        return load_roots(arguments.roots), load_policy(arguments.policy or DEFAULT_POLICY)
     except ReadError as error:
         raise UsageError(str(error)) from error
 
