@@ -1,4 +1,4 @@
-"""What a group's own name says: the columns of toolkit/reference/groups.csv, by rule."""
+"""Rules that derive the columns of toolkit/reference/groups.csv from the name of a group."""
 
 import re
 
@@ -18,7 +18,7 @@ _KEPT = ("secp256r1", "secp384r1", "secp521r1")
 
 
 def parse_group(description: str) -> dict[str, object]:
-    """Columns of a group from its description in the registry; `ValueError` where the name is of no known kind."""
+    """Columns of a group from its description in the registry; `ValueError` for an unknown kind of name."""
     name = description.removesuffix(" (OBSOLETE)")
     if name in _MONTGOMERY:
         bits, strength = _MONTGOMERY[name]

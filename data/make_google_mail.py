@@ -1,4 +1,4 @@
-"""Bring the record of Google's mail servers into our own form: `python data/make_google_mail.py` → data/google-mail/.
+"""Convert the record of Google's mail servers into `Tables`: `python data/make_google_mail.py` → data/google-mail/.
 
 Reads `../shared/recorded/google_mail`, which is not part of the project. The rule: what a row of the record does not
 say is null. What somebody else filled in afterwards is not what the source printed, and is null too.
@@ -182,7 +182,7 @@ def _instant(printed: str) -> datetime | None:
 
 
 def _dates(observed_on: str, basis: str) -> dict[str, object]:
-    """The instant where the record has it, else what bounds it; `date_basis` keeps the record's own words."""
+    """The instant if the record has it, else its bounds; `date_basis` keeps the record's own words."""
     if not observed_on:
         said = re.sub(r"^undated(?: (?:in )?)?", "", basis)
         said = said[1:-1] if said.startswith("(") and said.endswith(")") else said

@@ -1,6 +1,6 @@
-"""Watch a small lab for eight months and keep what was seen: `python data/make_lab_sample.py` → data/lab-sample/.
+"""Observe a small lab for eight months and keep the result: `python data/make_lab_sample.py` → data/lab-sample/.
 
-The notebooks read it by default, so that each of them shows what it teaches. Everything is labelled `lab`. The
+The notebooks read it by default, so that each shows what it teaches. Everything is labelled `lab`. The
 certificates, the switch times and which backend answers follow from `SEED`; rounds are named by their day, and how
 long an answer took is left out. To stay small, the sample leaves out the handshakes of a survey, and its questions
 about suites and groups that no survey found accepted. What may differ between two computers is what their OpenSSL
@@ -31,17 +31,17 @@ STEP: Final = 3
 """Days between two rounds."""
 
 ERAS: Final = (0, 81, 162)
-"""Days on which services get other software: `legacy` loses SSL 3.0 and RC4, then 3DES; two hosts get ML-KEM."""
+"""Days on which services change their software: `legacy` loses SSL 3.0 and RC4, then 3DES; two hosts get ML-KEM."""
 
 SURVEYS: Final = (9, 90, 171, 234)
-"""Days on which what some services accept is surveyed."""
+"""Days of the surveys."""
 
 SURVEYED: Final = ("legacy.lab.test", "www.lab.test", "imap.lab.test")
 
 _DAY: Final = timedelta(days=1)
 
 _IN_ORDER: Final = Limits(per_host=1)
-"""One connection after another, so that the same backend answers the same one in every run."""
+"""One connection at a time, so that each connection gets the same backend in every run."""
 
 # Family → key type, names, days of life, days on which a roll-out begins.
 _FAMILIES: Final = {
@@ -70,7 +70,7 @@ _STICKY: Final = "pop.lab.test"
 
 
 def draw_schedule(era: int) -> Schedule:
-    """What is served when; in every era the same, by other software."""
+    """The schedule of an era: the certificates are the same in all eras, the software differs."""
     chance = np.random.default_rng(SEED)
     draft = Draft()
     issues = {name: _issue_family(draft, name) for name in _FAMILIES}
@@ -83,7 +83,7 @@ def draw_schedule(era: int) -> Schedule:
                 at = BEGINS_AT + (day + float(chance.uniform(0, 1))) * _DAY
                 times = roll_out_times(chance, at, count, float(chance.uniform(7, 13)) * _DAY)
                 if host == "submit.lab.test" and number == 2:
-                    times[0] = max(times) + 16 * _DAY  # one backend is forgotten
+                    times[0] = max(times) + 16 * _DAY  # one backend is updated 16 days later
                 for own, time in zip(switches, times, strict=True):
                     own.append(Switch(max(time, BEGINS_AT), key_type, issue))
                 if host == "imap.lab.test" and number == 2:
@@ -108,7 +108,7 @@ def _issue_family(draft: Draft, name: str) -> list[int]:
 
 
 def _without_chain(draft: Draft, own: list[Switch], begins: datetime, ends: datetime) -> list[Switch]:
-    """The switches of a backend that hands out no intermediate from `begins` to `ends`."""
+    """The switches of a backend that serves no intermediate from `begins` to `ends`."""
     before = [switch for switch in own if switch.at <= begins][-1]
     assert before.issue is not None
     assert not [switch for switch in own if begins < switch.at <= ends]
@@ -140,7 +140,7 @@ def _watched() -> Iterator[Tables]:
 
 
 def _settled(tables: Tables) -> Tables:
-    """The tables without what differs from run to run (names of rounds, times, order of rows), and made small."""
+    """The tables, made small and without what differs from run to run (names of rounds, durations, order of rows)."""
     looks = tables.observations[tables.observations["offer"] != "survey"]
     looks = looks.assign(round=_by_day(looks), connect_ms=pd.NA, answer_ms=pd.NA, vantage=pd.NA)
     asked = tables.support

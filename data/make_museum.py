@@ -1,4 +1,4 @@
-"""Make toolkit/reference/museum.csv anew from the recorded survey of 2015: `python data/make_museum.py`.
+"""Make toolkit/reference/museum.csv from the recorded survey of 2015: `python data/make_museum.py`.
 
 The rows are the accepted ones of data/google-mail/support.csv, and nothing else; the same input gives the same bytes.
 """

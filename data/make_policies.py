@@ -1,4 +1,4 @@
-"""Make toolkit/reference/policies/mozilla.csv anew: `python data/make_policies.py GUIDELINES [FILE]`.
+"""Make toolkit/reference/policies/mozilla.csv: `python data/make_policies.py GUIDELINES [FILE]`.
 
 GUIDELINES is a folder with Mozilla's server-side TLS guidelines as JSON, one file an edition, and `dates.csv`, which
 says from when each edition stood and how that is known. The settings are facts; the same input gives the same bytes.

@@ -1,4 +1,4 @@
-"""Make toolkit/reference/*.csv anew from the IANA registries: `python data/make_reference.py REGISTRIES [FOLDER]`.
+"""Make toolkit/reference/*.csv from the IANA registries: `python data/make_reference.py REGISTRIES [FOLDER]`.
 
 REGISTRIES is the folder with tls-parameters-4.csv (suites), tls-parameters-8.csv (groups) and tls-signaturescheme.csv;
 FOLDER is where the files go (default: toolkit/reference). The same input gives the same bytes.

@@ -1,4 +1,4 @@
-"""Make toolkit/reference/bundles/*.csv anew: `python data/make_roots.py ROOTS [FOLDER]`.
+"""Make toolkit/reference/bundles/*.csv: `python data/make_roots.py ROOTS [FOLDER]`.
 
 ROOTS is a folder with the PEM files named in `BUNDLES`; FOLDER is where the tables go (default:
 toolkit/reference/bundles). One table holds each distinct certificate once, the other says which bundle held it on

@@ -1,4 +1,4 @@
-"""Bring a series of web hosts into our own form: `python data/make_web_series.py` → data/web-series/.
+"""Convert the series of web hosts into `Tables`: `python data/make_web_series.py` → data/web-series/.
 
 Reads `../shared/recorded/web_series`, which is not part of the project: certificates of eight hosts from the history
 of `limbo/_assets/online` in C2SP/x509-limbo. What its script (`limbo/testcases/online.py`) does decides what a row

@@ -1,4 +1,4 @@
-"""What a signature scheme's own name says: the columns of toolkit/reference/signature_schemes.csv, by rule."""
+"""Rules that derive the columns of toolkit/reference/signature_schemes.csv from the name of a signature scheme."""
 
 import re
 
@@ -24,7 +24,7 @@ _PATTERNS = (
 
 
 def parse_scheme(name: str) -> dict[str, object]:
-    """Columns of a scheme from its name; `ValueError` where the name is of no known kind."""
+    """Columns of a scheme from its name; `ValueError` for an unknown kind of name."""
     if name in _OWN_HASH:
         key_type, versions = _OWN_HASH[name]
         return _columns(key_type, None, None, versions)

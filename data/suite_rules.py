@@ -1,4 +1,4 @@
-"""What a cipher suite's own name says: every column of toolkit/reference/suites.csv, by rule.
+"""Rules that derive the columns of toolkit/reference/suites.csv from the name of a cipher suite.
 
 Pure functions of the registry's name (and of the code, where names do not tell). Each rule stands beside the text
 it comes from; tests compare the results with the tables that OpenSSL, GnuTLS and NSS print themselves.

@@ -1,4 +1,4 @@
-"""The names that OpenSSL and GnuTLS give a suite, by rule from the registry's name; null where a tool has none.
+"""Rules that derive OpenSSL's and GnuTLS's name of a suite from the registry's; null if a tool does not have it.
 
 OpenSSL: `openssl ciphers -V -stdname` of 3.0, and for suites that 3.0 no longer has, ciphers(1) of 0.9.7 to 1.0.2
 (EXPORT1024, export, Kerberos, IDEA, RC4, single DES, fixed DH). GnuTLS: `gnutls-cli --list` of 3.7. Tests compare

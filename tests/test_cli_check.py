@@ -301,7 +301,7 @@ def test_statements_of_ones_own_need_no_day(tmp_path: Path, capsys: pytest.Captu
     [
         ("cipher,not_among,rc4", "'rc4' is not a known cipher. Did you mean 'RC4'?"),
         ("protocol,not_among,TLSv1.0", "Did you mean 'TLS 1.0'?"),
-        ("", "holds no rule"),
+        ("", "holds no rules"),
     ],
 )
 def test_a_policy_with_a_value_nobody_knows_is_wrong_use(
@@ -515,3 +515,11 @@ def test_of_many_certificates_alone_the_first_to_end_are_shown(
     lines = capsys.readouterr().out.splitlines()
     assert sum(line.startswith("CN=subject.test") for line in lines) == 20
     assert lines[-1] == "… and 3 more certificates, which end later."
+
+
+def test_several_policies_are_judged_in_one_run(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["check", GOOGLE, "--policy", "ietf", "--policy", "baseline", "--now", "2016-02-11", "--json"]
+    assert main(asked) == 1
+    said = json.loads(capsys.readouterr().out)
+    assert said["policy"] == ["ietf", "baseline"]
+    assert {row["check"] for row in said["checks"]} == {"reachability", "expiry", "trust", "ietf", "baseline"}

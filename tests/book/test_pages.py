@@ -38,8 +38,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_python_of_the_page_runs(path: Path, folder: Path) -> None:
     blocks = re.findall(r"```python\n(.*?)```", path.read_text(encoding="utf-8"), re.S)
     examples = "\n\n".join(block for block in blocks if ">>>" in block)
-    if path.stem == "collect-every-day":
-        toolkit.Store("observations").append(toolkit.load_example("google-mail"))
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
     runner.run(doctest.DocTestParser().get_doctest(examples, {}, path.name, str(path), 0))
     assert runner.summarize(verbose=False).failed == 0

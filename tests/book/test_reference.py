@@ -8,6 +8,7 @@ import pytest
 
 import toolkit
 from notebooks.book import api, charts, columns, command_line, facts
+from notebooks.book.source import HERE
 from tests.test_examples import PUBLIC
 from toolkit.cli.options import make_parser
 from toolkit.reference import offers
@@ -76,6 +77,16 @@ def test_every_column_has_a_row() -> None:
         for column in described:
             (row,) = re.findall(rf"(?m)^\| `{column.name}` \|.*$", page)
             assert frame in row
+
+
+def test_the_statistics_name_columns_that_exist() -> None:
+    text = (HERE / "pages" / "explanation" / "statistics.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:is|has)_\w+|\w+_(?:at|days|below))`", text))
+    tables = toolkit.load_example("lab-sample").within(services="https://www.lab.test:443")
+    known = {column.name for described in columns.frames().values() for column in described}
+    known |= {*toolkit.find_rotations(tables), *toolkit.estimate_shares(tables, window="30D")}
+    assert len(named) > 10
+    assert named <= known
 
 
 def test_columns_of_one_name_have_one_dtype() -> None:

@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.collection.servers import Loopback
+from toolkit.cli import main
+from toolkit.cli.codes import NOTHING_REACHED
 from toolkit.collection import Limits, collect
 from toolkit.collection.observation import Look, LookRequest
 from toolkit.collection.settling import Settling
@@ -161,6 +163,15 @@ def test_a_round_goes_on_until_it_is_settled(loopback: Loopback, tmp_path: Path)
     assert looks_of_round("B") == 2
     looks = store.load().observations
     assert not looks.duplicated(["round", "sample"]).any()
+
+
+def test_the_command_settles_where_it_is_asked_to(tmp_path: Path) -> None:
+    store = Store(tmp_path / "s")
+    command = ["collect", "tls://127.0.0.1:1", "--store", store.path]
+    for options in ([], ["--settle"]):
+        assert main([*command, *options]) == NOTHING_REACHED
+    ends = store.load().rounds.query("phase == 'end'").sort_values("written_at")
+    assert [json.loads(settings)["settle"] for settings in ends["settings"]] == [False, True]
 
 
 def test_what_makes_no_sense(tmp_path: Path) -> None:

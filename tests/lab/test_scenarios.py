@@ -251,16 +251,16 @@ def test_roll_outs_have_the_shape_that_they_are_asked_for() -> None:
     [
         ({"backends": 0}, "at least one"),
         ({"addresses": 251}, r"127\.0\.0\.250"),
-        ({"speed": 3}, "has no 'speed'"),
+        ({"speed": 3}, "no parameter 'speed'"),
         ({"shape": "cubic"}, "linear or bind"),
         ({"key_types": ("DSA",)}, "no DSA keys"),
         ({"drop_rate": 0.8, "defer_rate": 0.3}, "together at most 1"),
         ({"drop_rate": -0.1, "defer_rate": 0.3}, "together at most 1"),
-        ({"period": timedelta(0)}, "longer than nothing"),
-        ({"delay": timedelta(days=-1)}, "not negative"),
-        ({"affinity": timedelta(0)}, "without one"),
-        ({"chain": "whole"}, "no other chain; take bare"),
-        ({"name": "re-issue", "delay": timedelta(days=60)}, "over half of the life left"),
+        ({"period": timedelta(0)}, "must be positive"),
+        ({"delay": timedelta(days=-1)}, "not be negative"),
+        ({"affinity": timedelta(0)}, "without affinity"),
+        ({"chain": "whole"}, "not another chain; choose one of bare"),
+        ({"name": "re-issue", "delay": timedelta(days=60)}, "over half of the lifetime left"),
         ({"begins_at": datetime(2026, 1, 1)}, "has no zone"),  # noqa: DTZ001 - the error is about this
     ],
 )
@@ -270,5 +270,5 @@ def test_parameters_that_cannot_be_are_named(changes: dict[str, object], said: s
 
 
 def test_an_unknown_scenario_is_named_with_those_that_exist() -> None:
-    with pytest.raises(LabError, match="no scenario 'rolback'; there is year, steady"):
+    with pytest.raises(LabError, match="Unknown scenario 'rolback'; choose one of year, steady"):
         Scenario("rolback")

@@ -113,9 +113,9 @@ def test_the_offer_decides_between_key_types(offer: str, number: int) -> None:
 
 
 def test_a_plan_without_looks_or_without_a_zone_is_refused() -> None:
-    with pytest.raises(LabError, match="no offer 'all'; there is any"):
+    with pytest.raises(LabError, match="Unknown offer 'all'; choose one of any"):
         Plan((BEGIN,), offers=("all",))
     with pytest.raises(LabError, match="at least one round"):
         Plan(())
-    with pytest.raises(LabError, match="need a zone"):
+    with pytest.raises(LabError, match="need a time zone"):
         Plan((BEGIN.replace(tzinfo=None),))

@@ -185,9 +185,17 @@ def test_a_file_that_is_no_text_is_named_with_its_folder(tmp_path: Path) -> None
 def test_a_policy_is_a_name_a_path_or_rules(tmp_path: Path) -> None:
     path = _written(tmp_path, ROW)
     assert load_policy(path) == load_policy(str(path)) == load_policy(read_rules(path))
-    for wrong in (None, 3, ["ietf"], tmp_path / "nothing.csv", "nothing"):
+    for wrong in (None, 3, ["ietf", 3], [["ietf"]], tmp_path / "nothing.csv", "nothing"):
         with pytest.raises(UsageError, match="ietf, mozilla-intermediate"):
             load_policy(wrong)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"Did you mean 'ietf'\?"):
+        load_policy("iefts")
+
+
+def test_several_policies_are_joined_without_repeats(tmp_path: Path) -> None:
+    path = _written(tmp_path, ROW)
+    joined = load_policy(["ietf", path, *policies()["ietf"]])
+    assert joined == (*policies()["ietf"], *read_rules(path))
 
 
 def test_rules_come_from_a_regular_file_of_bounded_size(tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ def names_for(host: str) -> tuple[str, ...]:
     return (compared, f"*.{parent}") if has_wildcard else (compared,)
 
 
+@lru_cache(maxsize=1 << 16)
 def compared_host(host: str) -> tuple[str | None, bool]:
     """The host as it is compared (None: it is not a host name), and whether it is an address; without a zone."""
     try:

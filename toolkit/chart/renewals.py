@@ -165,8 +165,10 @@ def plot_lifetimes(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     if len(caps):
         axes.plot(caps[:, 0], caps[:, 1], color=INK, linewidth=1, linestyle="--", gid="cap")
         for ends_at, days in caps[1::2]:
-            axes.annotate(f"{days:.0f} d", (ends_at, days), xytext=(-2, 3), textcoords="offset points",
-                          ha="right", fontsize=7.5, color=INK)  # fmt: skip
+            axes.annotate(
+                f"{days:.0f} d", (ends_at, days), xytext=(-2, 3), textcoords="offset points", ha="right", fontsize=7.5,
+                color=INK, bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.6},
+            )  # fmt: skip
         handles.append(Line2D([], [], color=INK, linewidth=1, linestyle="--", label="cap (CA/Browser Forum)"))
     axes.set_yscale("log")
     axes.set_ylim(low, high)

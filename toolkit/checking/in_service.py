@@ -15,6 +15,7 @@ from toolkit.analyse import summarise_expiry
 from toolkit.analyse.arrays import Bools
 from toolkit.analyse.expiry.served import LONGEST_ROUND
 from toolkit.analyse.expiry.summary import OUT_OF_USE
+from toolkit.analyse.support.summary import hosts_of
 from toolkit.instants import FIRST, Instant, zoned
 from toolkit.reference import offers
 from toolkit.tables import Tables
@@ -175,7 +176,7 @@ def _dated(rows: pd.DataFrame, today: pd.Timestamp) -> pd.DataFrame:
     at = rows["observed_at"].fillna(rows["observed_until"]).fillna(rows["observed_from"])
     is_later = (at > today).fillna(False).astype(bool)
     if "host" not in rows:
-        rows = rows.assign(host=rows["service"].str.extract(r"://\[?(.+?)\]?:\d+$", expand=False))
+        rows = rows.assign(host=hosts_of(rows["service"]))
     return rows.assign(at=at, is_later=is_later)
 
 

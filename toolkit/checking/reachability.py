@@ -36,14 +36,14 @@ def judge_reachability(scope: InService) -> pd.DataFrame:
     """
     looks = _visits(scope)
     near = looks if scope.since is None else looks[looks["at"] >= scope.since]
-    has_failed = (~near["is_ok"]).groupby(near["name"]).transform("any")
-    rows: list[dict[Hashable, Any]] = _always_answered(near[~has_failed]).to_dict("records")
-    troubled = looks[looks["name"].isin(near.loc[has_failed, "name"])]
-    rows += [_of_service(str(name), group, scope) for name, group in troubled.groupby("name", sort=False)]
-    told = set(near["name"])
+    failing = _find_failing(looks, near)
+    rows: list[dict[Hashable, Any]] = _reachable(near[~near["name"].isin(failing)]).to_dict("records")
+    of_failing = looks[looks["name"].isin(failing)]
+    rows += [_of_service(str(name), group, scope) for name, group in of_failing.groupby("name", sort=False)]
+    observed = set(near["name"])
     support = scope.tables.support
     answered = support.loc[support["state"] != "untested", "service"].unique()
-    surveyed = scope.services[scope.services["service"].isin(answered) & ~scope.services["name"].isin(told)]
+    surveyed = scope.services[scope.services["service"].isin(answered) & ~scope.services["name"].isin(observed)]
     rows += [
         {"name": row["name"], "service": row["service"], "host": row["host"], "verdict": "reachable",
          "found": "answered a survey", "first_at": row["surveyed_at"], "last_at": row["surveyed_at"]}
@@ -65,16 +65,36 @@ def _visits(scope: InService) -> pd.DataFrame:
     return looks.assign(visit=visit)
 
 
-def _always_answered(near: pd.DataFrame) -> pd.DataFrame:
-    grouped = near.groupby("name", sort=False)
-    found = grouped.agg(
+def _find_failing(looks: pd.DataFrame, near: pd.DataFrame) -> set[str]:
+    """The services that may be a finding or unknown: without an answer in the window, or in their last visits.
+
+    Also those of which one address had no answer in its last visits.
+    """
+    is_answered = near["is_ok"].groupby(near["name"]).any()
+    failing = set(is_answered.index[~is_answered])
+    looks = looks[looks["name"].isin(is_answered.index)]
+    for keys, column in ((["name"], "is_ok"), (["name", "address"], "is_heard")):
+        rows = looks.dropna(subset=keys)
+        has_answer = rows[column].groupby([rows["visit"], *(rows[key] for key in keys)]).transform("any")
+        later = has_answer[::-1].astype("int8").groupby([rows[key][::-1] for key in keys]).cummax()[::-1]
+        unanswered = rows[later == 0]
+        visits = unanswered.groupby(keys)["visit"].nunique()
+        failing |= set(visits.index[visits >= DOWN_VISITS].get_level_values("name"))
+    return failing
+
+
+def _reachable(near: pd.DataFrame) -> pd.DataFrame:
+    """A row for each service, with the number of its addresses that answered."""
+    near = near.assign(answering=near["address"].where(near["is_ok"]))
+    found = near.groupby("name", sort=False).agg(
         service=("service", "first"), host=("host", "first"), rows=("at", "size"), first_at=("at", "min"),
-        last_at=("at", "max"), addresses=("address", "nunique"),
+        last_at=("at", "max"), asked=("address", "nunique"), answering=("answering", "nunique"),
     )  # fmt: skip
-    every = found["addresses"].astype("string")
-    words = (every + " of " + every + " addresses answered").where(found["addresses"] > 1, "answered")
+    words = found["answering"].astype("string") + " of " + found["asked"].astype("string") + " addresses answered"
     sources = joined_sources(near[["name"]], near["source"])
-    return found.assign(verdict="reachable", found=words, source=sources.reindex(found.index)).reset_index()
+    return found.assign(
+        verdict="reachable", found=words.where(found["asked"] > 1, "answered"), source=sources.reindex(found.index)
+    ).reset_index()
 
 
 def _of_service(name: str, looks: pd.DataFrame, scope: InService) -> dict[Hashable, Any]:

@@ -66,6 +66,10 @@ class _Parser(argparse.ArgumentParser):
             raise
 
 
+DEFAULT_POLICY: Final = "mozilla-intermediate"
+"""The policy of `check` and `report` where none is given."""
+
+
 class _Suggested(tuple[str, ...]):
     """Names that completion offers for an option; any other word, such as the path of a file, is accepted as well."""
 
@@ -155,7 +159,7 @@ def _add_store_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_check_options(parser: argparse.ArgumentParser) -> None:
-    _add_judging_options(parser)
+    _add_judging_options(parser, many_policies=True)
     parser.add_argument("--as-of", type=_instant, metavar="DATE",
                         help="judge everything by the rules of that day, and chains at that instant; a date without "
                         "a zone means midnight UTC (default: each row by its own day)")  # fmt: skip
@@ -166,7 +170,7 @@ def _add_check_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_report_options(parser: argparse.ArgumentParser) -> None:
-    _add_judging_options(parser)
+    _add_judging_options(parser, many_policies=False)
     parser.add_argument("--output", type=Path, default=Path("report.html"), metavar="FILE",
                         help="the file to write (default: report.html)")  # fmt: skip
     parser.add_argument("--title", help="heading of the page (default: the source's name)")
@@ -278,15 +282,17 @@ def _limits(arguments: argparse.Namespace) -> "Limits":
     return Limits(**{field: value for field, value in given.items() if value is not None})
 
 
-def _add_judging_options(parser: argparse.ArgumentParser) -> None:
+def _add_judging_options(parser: argparse.ArgumentParser, *, many_policies: bool) -> None:
     from toolkit.reference.roots import bundles  # noqa: PLC0415  imports cryptography
     from toolkit.reference.rules import policies  # noqa: PLC0415  imports pandas
 
     parser.add_argument("source", metavar="SOURCE", help="a store, or another path that toolkit.read reads")
     known, roots = _Suggested(sorted(policies())), _Suggested(("certifi", *bundles()))
-    parser.add_argument("--policy", default="mozilla-intermediate", choices=known, metavar="NAME",
+    again = "; give the option again for several" if many_policies else ""
+    parser.add_argument("--policy", default=None if many_policies else DEFAULT_POLICY, choices=known, metavar="NAME",
+                        action="append" if many_policies else "store",
                         help=f"{', '.join(known)}, or a CSV file of rules like those in toolkit/reference/policies "
-                        "(default: mozilla-intermediate)")  # fmt: skip
+                        f"(default: {DEFAULT_POLICY}{again})")  # fmt: skip
     parser.add_argument("--roots", default="certifi", choices=roots, metavar="BUNDLE",
                         help=f"{', '.join(roots)}, or a PEM file (default: certifi)")  # fmt: skip
     parser.add_argument("--now", type=_instant, metavar="DATE",

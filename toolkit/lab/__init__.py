@@ -1,9 +1,9 @@
-"""A small internet on loopback whose truth is known: servers to look at, a clock to turn, and what was served when.
+"""Services on loopback whose truth is known: servers to observe, a clock to turn, and what was served when.
 
-Everything in it is labelled lab: targets have `source="lab"`, names end in `.lab.test` (RFC 6761 reserves `.test`),
-subjects say `lab`. The servers are implementations that this project did not write: Python's `ssl`, pyOpenSSL,
-tlslite-ng. `NAMES` says what can happen there: rotations that go well or not, and what else shows several certificates
-(key types, addresses, a default certificate, other chains, a re-issue, a stranger).
+Everything is labelled lab: targets have `source="lab"`, host names end in `.lab.test` (RFC 6761 reserves `.test`), and
+subjects contain `lab`. The servers are implementations that this project did not write: Python's `ssl`, pyOpenSSL,
+tlslite-ng. `NAMES` lists the scenarios: rotations that succeed or fail, and other reasons for several certificates at a
+time (key types, addresses, a default certificate, other chains, a re-issue, an unrelated server).
 """
 
 from toolkit.lab.clock import Clock

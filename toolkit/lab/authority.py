@@ -1,7 +1,7 @@
 """The lab's certificate authority: roots, intermediates and leaves, the same bytes for the same schedule and seed.
 
-Nothing here is secret. Keys follow from public numbers by the rule in `keys.py`, signatures are deterministic
-(RSA PKCS#1 v1.5; ECDSA by RFC 6979), serial numbers follow from the seed.
+Nothing here is secret. Keys are derived from public numbers (`keys.py`), signatures are deterministic (RSA PKCS#1 v1.5;
+ECDSA by RFC 6979), serial numbers are derived from the seed.
 """
 
 import hashlib
@@ -28,15 +28,15 @@ _CA_BEGINS, _CA_ENDS = datetime(2010, 1, 1, tzinfo=UTC), datetime(2049, 12, 31, 
 # Intermediate → its root. R signs RSA leaves with RSA, E signs ECDSA leaves with ECDSA, as public authorities do;
 # the second pair belongs to another root.
 ISSUERS: Final = {"R1": "root 1", "E1": "root 1", "R2": "root 2", "E2": "root 2"}
-"""The intermediates that sign leaves, and the root above each."""
+"""Intermediate that signs leaves → its root."""
 
 CROSSED: Final = {"R1": "root 2", "E1": "root 2", "R2": "root 1", "E2": "root 1"}
-"""The other root that has signed each intermediate, with the same name and key."""
+"""Intermediate → the other root that also signed it, with the same name and key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A certificate as issued: its bytes, its key, what is served with it, and its row of `certificates`."""
+    """An issued certificate: its DER, its key, its chain, and its row of `certificates`."""
 
     der: bytes
     key: PrivateKey
@@ -50,7 +50,7 @@ class Issued:
 
     @property
     def chain_sha256(self) -> tuple[str, ...]:
-        """The same of each certificate that is served, leaf first."""
+        """SHA-256 of each certificate of the chain, leaf first."""
         return tuple(hashlib.sha256(der).hexdigest() for der in self.chain)
 
     @property
@@ -64,7 +64,7 @@ class Issued:
 @lru_cache(maxsize=16)
 def issue_all(schedule: Schedule, seed: int) -> tuple[Issued, ...]:
     """The certificates of a schedule, in its order. Raises `LabError` for an unknown issuer or key type."""
-    # Issues that differ in their chain alone are one certificate, with the serial number of the first.
+    # Issues that differ only in their chain are one certificate, with the serial number of the first.
     first: dict[Issue, int] = {}
     numbers = [first.setdefault(replace(issue, chain="whole"), n) for n, issue in enumerate(schedule.issues)]
     return tuple(
@@ -75,7 +75,7 @@ def issue_all(schedule: Schedule, seed: int) -> tuple[Issued, ...]:
 
 @contextmanager
 def pem_file(certificate: Issued) -> Iterator[str]:
-    """The name of a file with chain and key, for libraries that read nothing else; it is gone afterwards."""
+    """The path of a temporary file with chain and key, for libraries that read only files."""
     with tempfile.NamedTemporaryFile(suffix=".pem") as file:
         file.write("".join(map(as_pem, certificate.chain)).encode("ascii") + certificate.key_pem)
         file.flush()
@@ -84,7 +84,7 @@ def pem_file(certificate: Issued) -> Iterator[str]:
 
 @cache
 def authorities() -> dict[str, Issued]:
-    """Roots and intermediates by name; a root's chain is itself. `R1 by root 2` is R1, signed by the other root."""
+    """Name → root or intermediate; the chain of a root is itself. `R1 by root 2` is R1, signed by the other root."""
     made: dict[str, Issued] = {}
     for number, (name, root) in enumerate(ISSUERS.items()):
         if root not in made:
@@ -97,13 +97,13 @@ def authorities() -> dict[str, Issued]:
 
 
 def roots() -> list[bytes]:
-    """The self-signed certificates (DER)."""
+    """The root certificates (DER)."""
     return [authorities()[name].der for name in dict.fromkeys(ISSUERS.values())]
 
 
 def _issue(issue: Issue, label: str) -> Issued:
     if issue.issuer not in ISSUERS:
-        raise LabError(f"There is no issuer {issue.issuer!r} in the lab; there is {', '.join(ISSUERS)}.")
+        raise LabError(f"Unknown issuer {issue.issuer!r}; choose one of {', '.join(ISSUERS)}.")
     signer = authorities()[issue.issuer]
     key = _leaf_key(issue)
     usage = {"digital_signature": True, "key_encipherment": issue.key_type == "RSA", "key_cert_sign": False}
@@ -194,13 +194,13 @@ def _signed(
         "tool": None,
         "der": der,
     }
-    # The root is not served: a client has it or does not trust it (RFC 8446 section 4.4.2).
+    # The root is not served; clients must have it already (RFC 8446, section 4.4.2).
     above = () if signer is None or signer.row["subject"] == signer.row["issuer"] else (signer.der,)
     return Issued(der, key, (der, *above), row)
 
 
 def _extension_facts(extensions: x509.Extensions, names: tuple[str, ...] | None) -> dict[str, object]:
-    """What the extensions say that a lab's certificates have, by column of `certificates`."""
+    """Column of `certificates` → value of the extension, for the extensions that the lab's certificates have."""
     usage = extensions.get_extension_for_class(x509.KeyUsage).value
     own = extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     issuer = extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
@@ -242,8 +242,8 @@ def _serial(label: str) -> int:
 
 def _leaf_key(issue: Issue) -> PrivateKey:
     if issue.key_type == "RSA":
-        # The first keys are the authorities'.
+        # The first keys belong to the authorities.
         return rsa_key(issue.key + len(ISSUERS))
     if issue.key_type == "EC":
         return ec_key("leaf", issue.key)
-    raise LabError(f"The lab makes no {issue.key_type} keys; it makes RSA and EC.")
+    raise LabError(f"The lab has no {issue.key_type} keys; choose RSA or EC.")

@@ -1,8 +1,8 @@
 """Which backend answers a connection, and how it ends: a pure function of seed, address and connection number.
 
-The servers and the fast path both ask it, so that they agree connection for connection. A draw is a hash of numbers
+The servers and the simulation use it, so they agree for every connection. A draw is a hash of numbers
 (the finaliser of SplitMix64: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014), not the
-next value of a generator: any draw can be had by itself, and arrays of them cost one call.
+next value of a generator: each draw is independent of the others, and an array of them takes one call.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from toolkit.lab.schedule import Schedule
 
 SERVED, REFUSED, RESET, CLOSED, DEFERRED = range(5)
-"""How a connection ends: with a certificate; with an alert; dropped, by reset or by closing; with 421."""
+"""How a connection ends: with a certificate, with an alert, with a reset, closed, with reply 421."""
 
 SOURCE: Final = 0x7F000001
-"""127.0.0.1 as a number: the source of every look on loopback that does not bind another one."""
+"""127.0.0.1 as a number: the source address of observations on loopback."""
 
-_BACKEND, _ENDING, AT_WATCHER = range(3)
-"""What a draw is for; `AT_WATCHER` and above are the fast path's own."""
+_BACKEND, _ENDING, AT_OBSERVER = range(3)
+"""Purpose of a draw; `AT_OBSERVER` and above are for the simulation."""
 
 _GOLDEN, _FIRST, _SECOND = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
@@ -30,7 +30,7 @@ Numbers = NDArray[np.int64]
 
 
 def draw(seed: int, *words: int | Numbers) -> NDArray[np.float64]:
-    """Uniform numbers in [0, 1), one for each row of words, always the same ones."""
+    """Uniform numbers in [0, 1), one for each row of words; equal input gives equal numbers."""
     state = _mixed(np.array([seed % 2**64], dtype=np.uint64))
     for word in words:
         state = _mixed(state ^ np.atleast_1d(np.asarray(word, dtype=np.int64)).astype(np.uint64))

@@ -1,4 +1,4 @@
-"""The lab's clock: it stands still until it is turned."""
+"""The lab's clock, which changes only when it is turned."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -7,10 +7,9 @@ from toolkit.errors import LabError
 
 
 class Clock:
-    """The lab's time. Calling it gives an aware instant (UTC), so it serves wherever a `clock=` is asked for.
+    """The lab's time. Calling it returns an aware instant (UTC), so it can be passed as `clock=`.
 
-    `turn` and `advance` return when every server of the lab has seen the new time: a connection opened afterwards
-    is answered by it.
+    `turn` and `advance` return when all servers of the lab use the new time for new connections.
 
     >>> from toolkit.lab import Lab
     >>> with Lab("slow-rollout") as lab:
@@ -27,7 +26,7 @@ class Clock:
         return self._now
 
     def turn(self, to: datetime) -> datetime:
-        """Set the lab's time and return it. Raises `LabError` for a time before the present one or without a zone.
+        """Set the lab's time and return it. Raises `LabError` for an earlier time and for one without a time zone.
 
         >>> from datetime import UTC, datetime
         >>> from toolkit.lab import Lab
@@ -36,11 +35,11 @@ class Clock:
         2026-02-01 12:00:00+00:00
         """
         if to.tzinfo is None:
-            raise LabError(f"{to.isoformat()} has no zone; say which, such as datetime(…, tzinfo=timezone.utc).")
+            raise LabError(f"{to.isoformat()} has no zone; add one, such as datetime(…, tzinfo=timezone.utc).")
         if to < self._now:
             raise LabError(
                 f"The lab's clock stands at {self._now.isoformat()} and cannot go back to {to.isoformat()}; "
-                "start another Lab of the same scenario and seed: it repeats the same history."
+                "start another Lab with the same scenario and seed, which repeats the history."
             )
         self._tell(to)
         self._now = to.astimezone(UTC)

@@ -1,4 +1,4 @@
-"""The conversations around TLS: small servers for SMTP, IMAP, POP3 and HTTP, just real enough for a client to go on.
+"""The dialogues before and in TLS: small servers for SMTP, IMAP, POP3 and HTTP, sufficient for a client to continue.
 
 They take no mail and let nobody in. Whatever a client sent too early, behind its STARTTLS, is thrown away (RFC 3207,
 section 4.2; RFC 9051, section 11.2).
@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 _LONGEST: Final = 2000
 _MOST_LINES: Final = 200
-"""Bytes of a line and lines of a conversation; no client of a lab needs as many."""
+"""Most bytes of a line, and most lines of a dialogue."""
 
 _GO_ON, _UPGRADE, _LEAVE = range(3)
 
@@ -17,10 +17,10 @@ Reply = tuple[bytes, int]
 
 
 class Stream(Protocol):
-    """A connection, in clear text or through TLS."""
+    """A connection, in plain text or through TLS."""
 
     def recv(self, size: int, /) -> bytes:
-        """At most `size` bytes; none at the end."""
+        """At most `size` bytes; empty at the end."""
         ...
 
     def sendall(self, data: bytes, /) -> object:
@@ -33,7 +33,7 @@ class Stream(Protocol):
 
 
 def converse(scheme: str, host: str, stream: Stream, *, is_secure: bool, is_upgraded: bool = False) -> bool:
-    """Talk until the client leaves (False) or asks for TLS (True).
+    """Serve the dialogue until the client leaves (False) or asks for TLS (True).
 
     Through TLS no upgrade is offered; after an upgrade there is no second greeting, except none in HTTP at all.
     """
@@ -52,7 +52,7 @@ def converse(scheme: str, host: str, stream: Stream, *, is_secure: bool, is_upgr
 
 
 def greet(scheme: str, host: str, stream: Stream) -> None:
-    """Say what the protocol's server says first."""
+    """Send the greeting of the protocol."""
     stream.sendall(_REPLIES[_protocol(scheme)][0].replace(b"HOST", host.encode()))
 
 
@@ -119,7 +119,7 @@ def _serve_page(stream: Stream) -> None:
 
 
 def _lines(stream: Stream) -> Iterator[bytes]:
-    """Lines without their ends. A line or a conversation that is too long ends it."""
+    """Lines without their ends, until a line or the dialogue is too long."""
     buffer = b""
     for _ in range(_MOST_LINES):
         while b"\n" not in buffer:

@@ -1,7 +1,7 @@
-"""TLS by implementations that this project did not write, behind one call.
+"""TLS implementations that this project did not write, behind one interface.
 
-Each notes the certificate before its bytes leave, so that a client that goes away in the middle of the handshake, as
-an instrument does, has still been served one. What is noted is what the implementation sends, not what it was given.
+Each reports the certificate before its bytes are sent, because an observing client leaves in the middle of the
+handshake. What is reported is what the implementation sends, not what it was configured with.
 """
 
 import importlib
@@ -24,19 +24,19 @@ Hosts = Mapping[str, tuple[Issued, ...]]
 
 
 class Implementation(Protocol):
-    """An implementation, set up with certificates of at most one per key type, and a settings of speaking.
+    """A TLS server with at most one certificate per key type, and its settings.
 
-    `hosts` has those for clients that name a host (RFC 6066, section 3); whoever names none of them gets `issued`.
+    `hosts` has the certificates for clients that ask for a host (RFC 6066, section 3); other clients get `issued`.
     """
 
     def __init__(self, settings: TlsSettings, issued: tuple[Issued, ...], hosts: Hosts) -> None: ...
 
     def secure(self, connection: socket.socket, note: Note) -> Stream:
-        """Shake hands as a server. What the client does wrong raises one of `FAILURES`."""
+        """Do the handshake as the server. Errors of the client raise one of `failures`."""
         ...
 
 
-# Implementation → our module around it, and the package that it is in (none: Python's own).
+# Implementation → our module, and the package that it needs (None: part of Python).
 _MODULES: Final = {
     "ssl": ("toolkit.lab.python_ssl", None),
     "pyopenssl": ("toolkit.lab.pyopenssl", "OpenSSL"),
@@ -45,24 +45,23 @@ _MODULES: Final = {
 
 
 def check_installed(implementations: set[str]) -> None:
-    """Raise `LabError` where an implementation is not installed."""
+    """Raise `LabError` if an implementation is not installed."""
     for implementation in sorted(implementations):
         package = _MODULES[implementation][1]
         if package is not None and importlib.util.find_spec(package) is None:
             raise LabError(
-                f"This scenario runs servers of {implementation}, which is not installed. "
-                "Install the lab's own: pip install 'tls-toolkit[lab]'."
+                f"This scenario needs {implementation}, which is not installed: pip install 'tls-toolkit[lab]'."
             )
 
 
 def set_up(implementation: str, settings: str, issued: tuple[Issued, ...], hosts: Hosts) -> Implementation:
-    """The implementation of that name, ready to shake hands."""
+    """The implementation of that name, ready for handshakes."""
     module = importlib.import_module(_MODULES[implementation][0])
     made: Implementation = module.Implementation(TLS_SETTINGS[settings], issued, hosts)
     return made
 
 
 def failures(implementations: set[str]) -> tuple[type[Exception], ...]:
-    """What a handshake or a conversation raises because of what the client did."""
+    """The exceptions that a client can cause in a handshake or in the dialogue around it."""
     raised = (importlib.import_module(_MODULES[implementation][0]).Failure for implementation in implementations)
     return (OSError, *raised)

@@ -1,4 +1,4 @@
-"""What every scenario is drawn with: certificates in the order of their issue, and the times of a roll-out."""
+"""Shared by all scenarios: the certificates in the order of their issue, and the times of a roll-out."""
 
 from collections import Counter
 from dataclasses import replace
@@ -11,7 +11,7 @@ from toolkit.lab.schedule import Issue
 
 
 class Draft:
-    """The certificates of a schedule that is being drawn; every one gets a key of its own unless told otherwise."""
+    """The certificates of a schedule in the making; each gets a new key unless `key` is given."""
 
     def __init__(self) -> None:
         self.issues: list[Issue] = []
@@ -27,17 +27,17 @@ class Draft:
         pair: int = 1,
         key: int | None = None,
     ) -> int:
-        """Add a certificate and return its number; `pair` of intermediates signs, `key` is used again if given."""
+        """Add a certificate; its number. `pair`: the intermediates that sign. `key`: an earlier key, to reuse."""
         if key is None:
             key = self._keys[key_type]
             self._keys[key_type] += 1
         begins = not_before.replace(microsecond=0)
-        # RFC 5280, section 4.1.2.5: both ends belong to the validity.
+        # RFC 5280, section 4.1.2.5: the validity includes both ends.
         ends = (begins + lifetime).replace(microsecond=0) - timedelta(seconds=1)
         return self._add(Issue(names, key_type, key, f"{'R' if key_type == 'RSA' else 'E'}{pair}", begins, ends))
 
     def in_chain(self, number: int, chain: str) -> int:
-        """The number of that certificate as handed out in another chain (`schedule.CHAINS`)."""
+        """The number of the same certificate, served with another chain (`schedule.CHAINS`)."""
         wanted = replace(self.issues[number], chain=chain)
         return self.issues.index(wanted) if wanted in self.issues else self._add(wanted)
 
@@ -60,6 +60,6 @@ def roll_out_times(
     elif shape == "bind":
         shares = chance.permutation([0.0, 1.0, *[0.5] * backends][:backends] if backends > 1 else [0.0])
     else:
-        raise LabError(f"A roll-out has no shape {shape!r}; it is linear or bind.")
+        raise LabError(f"Unknown shape of a roll-out {shape!r}; choose linear or bind.")
     first = begins.replace(microsecond=0)
     return [first + timedelta(seconds=round(roll_out.total_seconds() * float(share))) for share in shares]

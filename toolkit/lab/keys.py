@@ -1,4 +1,4 @@
-"""The lab's keys, each derived from its number, so that a scenario always has the same ones.
+"""The lab's keys, each derived from its number, so that a scenario always has the same keys.
 
 They are public knowledge, as this file is: they prove nothing to anyone outside the lab.
 """
@@ -37,12 +37,12 @@ _STEPS: Final = (
 # fmt: on
 
 RSA_KEYS: Final = len(_STEPS) // 2
-"""How many RSA keys the lab has."""
+"""Number of RSA keys."""
 
 
 @cache
 def rsa_key(number: int) -> rsa.RSAPrivateKey:
-    """The RSA key of that number, 2048 bits. Raises `LabError` where the lab has no such key."""
+    """The RSA key of that number, 2048 bits. Raises `LabError` if there is no such key."""
     if not 0 <= number < RSA_KEYS:
         raise LabError(
             f"The lab has {RSA_KEYS} RSA keys, and this scenario asks for number {number}; "
@@ -53,13 +53,13 @@ def rsa_key(number: int) -> rsa.RSAPrivateKey:
     numbers = rsa.RSAPrivateNumbers(
         p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p), rsa.RSAPublicNumbers(_EXPONENT, p * q)
     )
-    # Checking that p and q are prime takes longer than everything else here; a test does it once for all keys.
+    # Checking that p and q are prime is slow; a test checks all keys instead.
     return numbers.private_key(unsafe_skip_rsa_key_validation=True)
 
 
 @cache
 def ec_key(use: str, number: int) -> ec.EllipticCurvePrivateKey:
-    """The P-256 key of that number for a use; there is no limit."""
+    """The P-256 key of that number for a use; the numbers are not limited."""
     digest = hashlib.shake_256(f"lab EC {use} {number}".encode()).digest(48)
     return ec.derive_private_key(int.from_bytes(digest, "big") % (_ORDER - 1) + 1, ec.SECP256R1())
 

@@ -20,14 +20,14 @@ class Implementation:
 
     def __init__(self, settings: TlsSettings, issued: tuple[Issued, ...], hosts: Hosts) -> None:
         if settings.suites:
-            raise LabError("pyOpenSSL serves its own suites only; settings with suites need tlslite.")
+            raise LabError("The lab's pyOpenSSL servers use the default suites; settings with suites need tlslite.")
         self._current = threading.local()
         self._context = self._make_context(issued)
         self._context.set_tlsext_servername_callback(self._on_name)
         self._hosts = {host.encode("ascii"): self._make_context(of_host) for host, of_host in hosts.items()}
 
     def secure(self, connection: socket.socket, note: Note) -> Stream:
-        """Shake hands as a server."""
+        """Do the handshake as the server."""
         self._current.note = note
         secured = SSL.Connection(self._context, connection)
         secured.set_accept_state()
@@ -38,7 +38,7 @@ class Implementation:
         context = SSL.Context(SSL.TLS_SERVER_METHOD)
         for certificate in issued:
             with pem_file(certificate) as name:
-                # From a file, because that keeps a chain per certificate.
+                # From a file: only so does each certificate keep its own chain.
                 context.use_certificate_chain_file(name)
                 context.use_privatekey_file(name)
         context.set_info_callback(self._on_state)
@@ -50,7 +50,7 @@ class Implementation:
             connection.set_context(context)
 
     def _on_state(self, connection: SSL.Connection, _where: int, _value: int) -> None:
-        # OpenSSL names the state after what it has just written; the flight leaves when it is complete.
+        # OpenSSL names the state after the message just written; the flight is sent when it is complete.
         if connection.get_state_string() == b"SSLv3/TLS write certificate":
             name = connection.get_servername()
             leaf = connection.get_certificate(as_cryptography=True)

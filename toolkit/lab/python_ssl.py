@@ -23,14 +23,14 @@ class Implementation:
 
     def __init__(self, settings: TlsSettings, issued: tuple[Issued, ...], hosts: Hosts) -> None:
         if settings.suites:
-            raise LabError("Python's ssl serves its own suites only; settings with suites need tlslite.")
+            raise LabError("The lab's ssl servers use the default suites; settings with suites need tlslite.")
         self._current = threading.local()
         self._context = self._make_context(issued)
         self._context.sni_callback = self._on_name
         self._hosts = {host: self._make_context(of_host) for host, of_host in hosts.items()}
 
     def secure(self, connection: socket.socket, note: Note) -> Stream:
-        """Shake hands as a server."""
+        """Do the handshake as the server."""
         self._current.note = note
         return self._context.wrap_socket(connection, server_side=True)
 
@@ -39,8 +39,8 @@ class Implementation:
         for certificate in issued:
             with pem_file(certificate) as name:
                 context.load_cert_chain(name)
-        # Undocumented, and the only way to learn which of its certificates OpenSSL sends. Set below the property,
-        # whose conversions to enumerations cost a tenth of a handshake.
+        # Undocumented, but the only way to see which certificate OpenSSL sends. Set without the property, whose
+        # conversions to enumerations take a tenth of the time of a handshake.
         super(ssl.SSLContext, ssl.SSLContext)._msg_callback.__set__(context, self._on_message)  # type: ignore[misc]
         return context
 

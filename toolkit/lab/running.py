@@ -1,4 +1,4 @@
-"""`Lab`: the servers of a scenario, running."""
+"""`Lab`: runs the servers of a scenario."""
 
 import os
 import pickle
@@ -39,24 +39,24 @@ LOG: Final = (
 """Columns of `Lab.log`: one row per connection, in the order in which they came."""
 
 _LEAVE_S: Final = 5
-"""How long the servers may take to end before they are killed."""
+"""Seconds that the server process may take to end before it is killed."""
 
 
 class Lab:
-    """Servers on loopback that live through a scenario; a context manager.
+    """Servers on loopback that follow a scenario; a context manager.
 
-    `scenario` is a name of `toolkit.lab.NAMES`, a `Scenario` with other parameters, or a whole `Schedule`. The same
-    scenario and seed (modulo 2^64) give the same certificates byte for byte, the same switch times, and for the n-th
-    connection to an address the same backend. The private keys follow from public numbers: never trust a lab's root
-    elsewhere.
+    `scenario` is a name of `toolkit.lab.NAMES`, a `Scenario` with other parameters, or a `Schedule`. The same scenario
+    and seed (modulo 2^64) give the same certificates byte for byte, the same switch times, and the same backend for the
+    n-th connection to an address. The private keys are derived from public numbers: never trust a lab's root
+    certificate outside of it.
 
-    The servers live in one process of their own, which ends with the context, with this process, or with its pipe.
+    The servers run in a separate process, which ends with the context or with this process.
 
-    `clock` begins at `begins_at`; after `ends_at` it may go on, but nothing changes any more. `schedule` is what the
+    `clock` starts at `begins_at`; after `ends_at` it can be turned on, but nothing changes. `schedule` is what the
     servers follow.
 
-    Raises `LabError` for an unknown scenario, for a missing implementation (extra `lab`), and where the servers
-    cannot start.
+    Raises `LabError` for an unknown scenario, for a missing implementation (extra `lab`), and if the servers cannot
+    start.
 
     >>> import toolkit
     >>> from datetime import timedelta
@@ -82,19 +82,19 @@ class Lab:
 
     @cached_property
     def truth(self) -> Truth:
-        """What is served when, from the schedule alone."""
+        """What is served and when, computed from the schedule."""
         return tell_truth(self.schedule, self.seed)
 
     @property
     def roots(self) -> list[bytes]:
-        """The self-signed certificates that the lab's chains end in (DER; not served)."""
+        """The lab's root certificates (DER). They are not served."""
         return roots()
 
     @property
     def targets(self) -> list[Target]:
-        """One per service, address and server name that is asked for: dialled on loopback, `source="lab"`.
+        """One target per service, address and server name, on loopback, with `source="lab"`.
 
-        Raises `LabError` while the lab is not running: there are no ports then.
+        Raises `LabError` while the lab is not running, because it has no ports then.
         """
         services = self.schedule.services
         return [
@@ -112,9 +112,9 @@ class Lab:
 
     @returns(LOG)
     def log(self) -> pd.DataFrame:
-        """What the servers did, one row per connection, in the order in which they came.
+        """The log of the servers: one row per connection, in the order of arrival.
 
-        Waits for connections in progress to end, at most ten seconds: by then the servers have given up on them.
+        Waits for open connections to end, at most ten seconds; then the servers close them.
 
         >>> import toolkit
         >>> from toolkit.lab import Lab, scenario
@@ -127,7 +127,7 @@ class Lab:
 
     def __enter__(self) -> Self:
         if self._servers is not None:
-            raise LabError("This lab is running already; make another one: Lab(scenario, seed).")
+            raise LabError("This lab is already running; create another one: Lab(scenario, seed).")
         check_installed({backend.implementation for s in self.schedule.services for backend in s.backends})
         self._servers = _Servers(self.schedule, self.seed)
         return self
@@ -140,7 +140,7 @@ class Lab:
 
     def _running(self) -> "_Servers":
         if self._servers is None:
-            raise LabError("This lab is not running; use it as a context: with Lab(…) as lab: …")
+            raise LabError("This lab is not running; use it as a context manager: with Lab(…) as lab: …")
         return self._servers
 
     def _ask(self, command: str, value: object) -> Any:
@@ -148,12 +148,12 @@ class Lab:
 
 
 class _Servers:
-    """The process of the servers, and what it says on standard error."""
+    """The server process and its standard error."""
 
     def __init__(self, schedule: Schedule, seed: int) -> None:
         with ExitStack() as stack:
             self._complaints = stack.enter_context(tempfile.TemporaryFile())
-            # Certificates pass through files, for libraries that read nothing else; this folder ends with the lab.
+            # Some libraries read certificates only from files; this folder is removed with the lab.
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="lab-"))
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "toolkit.lab.serving"],
@@ -168,7 +168,7 @@ class _Servers:
             self._left = stack.pop_all()
 
     def ask(self, command: object, value: object) -> Any:
-        """Send a command and wait for its answer. Raises `LabError` where the servers are broken or gone."""
+        """Send a command and wait for its answer. Raises `LabError` if the servers failed or ended."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         try:
@@ -176,17 +176,17 @@ class _Servers:
             self._process.stdin.flush()
             is_fine, answer = pickle.load(self._process.stdout)
         except (BrokenPipeError, EOFError) as error:
-            raise LabError(f"The lab's servers have ended by themselves: {self._last_words()}. Start anew.") from error
+            raise LabError(f"The lab's servers ended unexpectedly: {self._last_words()}. Start another lab.") from error
         if not is_fine:
-            raise LabError(f"The lab's servers cannot go on: {answer} They said: {self._last_words()}")
+            raise LabError(f"The lab's servers failed: {answer} Their output: {self._last_words()}")
         return answer
 
     def stop(self) -> None:
-        """End the process; it leaves nothing behind."""
+        """End the process and remove its files."""
         self._left.close()
 
     def _end(self) -> None:
-        """Close the input of the process, which ends it; kill it where that does not help."""
+        """Close the input of the process, which ends it; kill it if it does not end."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         try:
@@ -201,4 +201,4 @@ class _Servers:
 
     def _last_words(self) -> str:
         self._complaints.seek(0)
-        return self._complaints.read()[-4000:].decode("utf-8", "replace").strip() or "they said nothing"
+        return self._complaints.read()[-4000:].decode("utf-8", "replace").strip() or "no output"

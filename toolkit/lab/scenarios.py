@@ -1,4 +1,4 @@
-"""Scenarios: what can happen to a service's certificates, as functions of a seed and parameters."""
+"""Scenarios: what can happen to the certificates of a service, as functions of a seed and parameters."""
 
 import zlib
 from dataclasses import dataclass, fields, replace
@@ -18,39 +18,39 @@ NAMES: Final[dict[str, str]] = {
     "steady": "one certificate after another, rolled out in a day",
     "slow-rollout": "a roll-out takes two weeks",
     "stuck-machine": "one backend keeps the old certificate long after the rest",
-    "rollback": "a roll-out is taken back, and repeated later",
-    "dual-keys": "RSA and ECDSA side by side, each with its own rotations",
-    "late": "the successor comes after the predecessor has expired",
+    "rollback": "a roll-out is rolled back, and repeated later",
+    "dual-keys": "RSA and ECDSA certificates, each slot with its own rotations",
+    "late": "the successor is served only after the predecessor has expired",
     "emergency": "a key is compromised: every backend gets another certificate at once",
     "issuer-move": "the successor comes from another issuer under another root",
     "short-lived": "six-day certificates",
-    "anycast": "several addresses, whose backends follow each other by days",
-    "sticky": "the balancer keeps a source on one backend",
-    "default-certificate": "two hosts at one address, and a default certificate for whoever names neither of them",
-    "other-chain": "some backends hand out the same leaf in another chain for a while",
+    "anycast": "several addresses whose backends switch days after each other",
+    "sticky": "the load balancer keeps a source address on one backend",
+    "default-certificate": "two hosts at one address, and a default certificate for clients that ask for neither",
+    "other-chain": "some backends serve the same leaf with another chain for a while",
     "re-issue": "a certificate is issued again with the same key, long before it ends",
-    "unrelated": "a stranger answers in the place of one backend for a while, with a certificate for another host",
+    "unrelated": "an unrelated server answers in place of one backend for a while, with a certificate for another host",
     "museum": "one backend that accepts what smtp.gmail.com accepted in 2015: SSL 3.0 to TLS 1.2, RC4, 3DES",
-    "modern": "two backends of today: TLS 1.2 and 1.3, X25519MLKEM768, RSA and ECDSA",
+    "modern": "two current backends: TLS 1.2 and 1.3, X25519MLKEM768, RSA and ECDSA",
     "mixed": "one backend of three is left over from 2015",
 }
-"""Every scenario and what happens in it."""
+"""Scenario → what happens in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """A scenario's parameters. `scenario(name)` gives each name its own defaults; change any of them there.
 
-    Each of `services` has `backends` behind each of `addresses`, and a line per key type. A line's certificates
-    number `generations`; each lives for `lifetime` (with the predecessor's key where `reuse_key`), and a roll-out
-    begins every `period` and takes `roll_out` from the first backend to the last. `shape` of a roll-out: `linear`
+    Each of `services` has `backends` behind each of `addresses`, and a slot per key type. A slot has `generations`
+    certificates; each is valid for `lifetime` (and has the predecessor's key if `reuse_key`), and a roll-out starts
+    every `period` and takes `roll_out` from the first backend to the last. `shape` of a roll-out: `linear`
     (switch times drawn uniformly, then shifted and scaled so that the first is 0 and the last `roll_out`) or `bind`
-    (one canary at 0, one last backend at `roll_out`, the rest half-way). `delay` is what the name is about: how long
-    the stuck machine stays behind, when the rollback comes after the roll-out and when its repetition comes, how long
-    after expiry `late` switches, how long after its roll-out a key is compromised or a certificate issued again, by
-    how much one anycast address follows the other, for how long the other chain (`chain`, one of
-    `toolkit.lab.CHAINS`) is handed out or the stranger answers. `default-certificate` has a line of certificates for
-    each host and for its default. `year`, `museum`, `modern` and `mixed` take only `begins_at`, rates and `affinity`.
+    (one canary at 0, one last backend at `roll_out`, the rest half-way). The meaning of `delay` depends on the
+    scenario: how long the stuck backend stays behind; the time from roll-out to roll-back and to its repetition; how
+    long after expiry `late` switches; how long after its roll-out a key is compromised or a certificate issued again;
+    the time between two anycast addresses; how long the other chain (`chain`, one of `toolkit.lab.CHAINS`) is served
+    or the unrelated server answers. `default-certificate` has a slot for each host and for the default. `year`,
+    `museum`, `modern` and `mixed` use only `begins_at`, the rates and `affinity`.
 
     >>> from toolkit.lab import scenario
     >>> scenario("rollback", services=2, backends=4).backends
@@ -78,22 +78,22 @@ class Scenario:
 
     def __post_init__(self) -> None:
         if self.name not in NAMES:
-            raise LabError(f"There is no scenario {self.name!r}; there is {', '.join(NAMES)}.")
+            raise LabError(f"Unknown scenario {self.name!r}; choose one of {', '.join(NAMES)}.")
         if min(self.services, self.backends, self.addresses, self.generations) < 1:
             raise LabError("A scenario needs at least one service, backend, address and generation.")
         if self.addresses > 250:
-            raise LabError(f"{self.addresses} addresses; 127.0.0.1 to 127.0.0.250 are there.")
+            raise LabError(f"{self.addresses} addresses are too many: 127.0.0.1 to 127.0.0.250 can be used.")
         if min(self.lifetime, self.period) <= timedelta(0) or min(self.roll_out, self.delay) < timedelta(0):
-            raise LabError("A scenario's lifetime and period are longer than nothing; roll_out and delay not negative.")
+            raise LabError("lifetime and period must be positive; roll_out and delay must not be negative.")
         if self.chain not in CHAINS or self.chain == "whole":
-            raise LabError(f"chain={self.chain!r} is no other chain; take {', '.join(list(CHAINS)[1:])}.")
+            raise LabError(f"chain={self.chain!r} is not another chain; choose one of {', '.join(list(CHAINS)[1:])}.")
         if self.affinity is not None and self.affinity <= timedelta(0):
-            raise LabError("An affinity is longer than nothing; None is a balancer without one.")
+            raise LabError("affinity must be positive; None means a load balancer without affinity.")
         if self.begins_at.tzinfo is None:
-            raise LabError(f"begins_at={self.begins_at.isoformat()} has no zone; say which, such as tzinfo=UTC.")
+            raise LabError(f"begins_at={self.begins_at.isoformat()} has no zone; add one, such as tzinfo=UTC.")
 
     def schedule(self, seed: int) -> Schedule:
-        """What is served when under this seed. Raises `LabError` where the parameters contradict each other.
+        """The schedule under this seed. Raises `LabError` if the parameters contradict each other.
 
         >>> from toolkit.lab import scenario
         >>> schedule = scenario("slow-rollout", services=1).schedule(seed=7)
@@ -117,7 +117,7 @@ class Scenario:
 _DAY = timedelta(days=1)
 
 _EARLY: Final = ("emergency", "re-issue")
-"""Scenarios in which one successor comes long before its predecessor ends."""
+"""Scenarios in which one successor is served long before its predecessor ends."""
 
 _DEFAULTS: Final[dict[str, dict[str, Any]]] = {
     "steady": {"roll_out": _DAY},
@@ -140,7 +140,7 @@ _DEFAULTS: Final[dict[str, dict[str, Any]]] = {
 
 
 def scenario(name: str, **changes: Any) -> Scenario:
-    """The scenario of that name with its defaults, some of them changed.
+    """The scenario of that name with its defaults and the given changes.
 
     Raises `LabError` for an unknown name or parameter.
 
@@ -149,7 +149,9 @@ def scenario(name: str, **changes: Any) -> Scenario:
     """
     known = {field.name for field in fields(Scenario)} - {"name"}
     if not known.issuperset(changes):
-        raise LabError(f"A scenario has no {sorted(set(changes) - known)[0]!r}; it has {', '.join(sorted(known))}.")
+        raise LabError(
+            f"A scenario has no parameter {sorted(set(changes) - known)[0]!r}; choose from {', '.join(sorted(known))}."
+        )
     return Scenario(name, **(_DEFAULTS.get(name, {}) | changes))
 
 
@@ -161,24 +163,24 @@ def _draw(asked: Scenario, chance: np.random.Generator) -> Schedule:
         host = "mx.lab.test" if asked.services == 1 else f"mx{number + 1}.lab.test"
         switches: list[list[Switch]] = [[] for _ in range(asked.backends * asked.addresses)]
         server_names: tuple[str, ...] = ()
-        lines: list[tuple[str, str, str | None]] = [(host, key_type, None) for key_type in asked.key_types]
+        slots: list[tuple[str, str, str | None]] = [(host, key_type, None) for key_type in asked.key_types]
         if asked.name == "default-certificate":
             hosts = (host, host.replace("mx", "www"))
-            lines = [(name, key_type, name) for name in hosts for key_type in asked.key_types]
-            lines.append(("default.lab.test", str(chance.choice(("RSA", "EC"))), None))
+            slots = [(name, key_type, name) for name in hosts for key_type in asked.key_types]
+            slots.append(("default.lab.test", str(chance.choice(("RSA", "EC"))), None))
             server_names = (*hosts, _UNKNOWN)
             unknown = Cause(number, None, "default_certificate", asked.begins_at, None, server_name=_UNKNOWN)
             causes.append(unknown)
-        for name, key_type, server_name in lines:
-            line = _Line(asked, chance, draft, name, key_type)
-            line.draw()
+        for name, key_type, server_name in slots:
+            slot = _DrawnSlot(asked, chance, draft, name, key_type)
+            slot.draw()
             causes += [
                 Cause(number, key_type, cause, begins, ends, issue, server_name)
-                for cause, begins, ends, issue in line.causes
+                for cause, begins, ends, issue in slot.causes
             ]
-            for backend, own in enumerate(line.switches()):
+            for backend, own in enumerate(slot.switches()):
                 switches[backend] += [replace(switch, server_name=server_name) for switch in own]
-            ends_at = max(ends_at, line.ends_at)
+            ends_at = max(ends_at, slot.ends_at)
         if asked.name in {"other-chain", "unrelated"}:
             causes.append(_disturbed(asked, chance, draft, number, switches))
         services.append(
@@ -199,13 +201,13 @@ def _draw(asked: Scenario, chance: np.random.Generator) -> Schedule:
 
 
 _UNKNOWN: Final = "unknown.lab.test"
-"""A host that no certificate is for."""
+"""A host for which no certificate is issued."""
 
 
 def _disturbed(
     asked: Scenario, chance: np.random.Generator, draft: Draft, number: int, switches: list[list[Switch]]
 ) -> Cause:
-    """Some backends do something else for `delay`: their switches are changed, and what that is comes as a cause."""
+    """Change the switches of some backends for the time `delay`; the cause that this gives."""
     rest = max(own[-1].at for own in switches) - asked.begins_at
     begins = (asked.begins_at + float(chance.uniform(0.1, 0.6)) * max(rest, asked.period)).replace(microsecond=0)
     ends = begins + asked.delay
@@ -225,18 +227,18 @@ def _disturbed(
 
 
 def _replaced(own: list[Switch], begins: datetime, ends: datetime, stranger: Switch) -> list[Switch]:
-    """The switches of a backend in whose place a stranger answers."""
+    """The switches of a backend that an unrelated server replaces for a while."""
     apart = [
         replace(switch, issue=None) if begins <= switch.at < ends else switch
         for switch in _interrupted(own, begins, ends)
         if switch.key_type != stranger.key_type or not begins <= switch.at < ends
     ]
-    is_only_his = all(switch.key_type != stranger.key_type for switch in own)
-    return [*apart, stranger, *([replace(stranger, at=ends, issue=None)] if is_only_his else [])]
+    is_only_unrelated = all(switch.key_type != stranger.key_type for switch in own)
+    return [*apart, stranger, *([replace(stranger, at=ends, issue=None)] if is_only_unrelated else [])]
 
 
 def _interrupted(own: list[Switch], begins: datetime, ends: datetime) -> list[Switch]:
-    """The switches of a backend, those said again that hold at either instant."""
+    """The switches of a backend, with those in force at `begins` and `ends` repeated at these instants."""
     return own + [
         Switch(at, key_type, issue)
         for at in (begins, ends)
@@ -249,8 +251,8 @@ def _address(number: int) -> str:
     return LOOPBACK.removesuffix("1") + str(number + 1)
 
 
-class _Line:
-    """One line of one service while it is being drawn."""
+class _DrawnSlot:
+    """One slot of one service while it is drawn."""
 
     def __init__(self, asked: Scenario, chance: np.random.Generator, draft: Draft, host: str, key_type: str) -> None:
         self.asked, self.chance, self.draft, self.host, self.key_type = asked, chance, draft, host, key_type
@@ -260,7 +262,7 @@ class _Line:
 
     def draw(self) -> None:
         asked = self.asked
-        # The generation, never the first, in which happens what the scenario is named after.
+        # The generation with the event that gives the scenario its name; never the first.
         special = int(self.chance.integers(1, max(2, asked.generations - 1)))
         begins = asked.begins_at - asked.period * (1 - float(self.chance.uniform(0.3, 1)))
         if asked.name == "re-issue":
@@ -282,7 +284,7 @@ class _Line:
                 key=key if is_again or (asked.reuse_key and not is_emergency) else None,
             )
             if is_again and 2 * (not_after - self.draft.issues[issue].not_before) <= asked.lifetime:
-                raise LabError("A re-issue comes with over half of the life left: take a shorter delay or roll_out.")
+                raise LabError("A re-issue needs over half of the lifetime left: choose a shorter delay or roll_out.")
             key, not_after = self.draft.issues[issue].key, self.draft.issues[issue].not_after
             if generation == 0:
                 self.moves.append(([asked.begins_at] * (asked.backends * asked.addresses), issue))
@@ -329,7 +331,7 @@ class _Line:
         ]
 
     def switches(self) -> list[list[Switch]]:
-        """Each backend's switches; a move that a later one has overtaken on that backend never happens."""
+        """The switches of each backend; a move is dropped if a later one comes before it on that backend."""
         made = []
         for backend in range(self.asked.backends * self.asked.addresses):
             own: list[Switch] = []

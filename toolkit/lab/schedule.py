@@ -1,7 +1,7 @@
-"""What a lab serves when, decided before anything is served.
+"""The schedule of a lab: what it serves and when, fixed in advance.
 
-A schedule is plain data: certificates to be issued, and services of backends that switch from one certificate to
-the next at given instants. The servers follow it, `truth.py` tells it as frames, `simulate.py` draws looks from it.
+A schedule is plain data: certificates to issue, and services whose backends switch from one certificate to the next
+at given instants. The servers follow it, `truth.py` turns it into frames, `simulate.py` draws observations from it.
 """
 
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from toolkit.targets import PORTS
 LOOPBACK: Final = "127.0.0.1"
 
 IMPLEMENTATIONS: Final = ("ssl", "pyopenssl", "tlslite")
-"""Whose code answers: Python's `ssl`, pyOpenSSL with its bundled OpenSSL, tlslite-ng."""
+"""TLS implementations: Python's `ssl`, pyOpenSSL with its bundled OpenSSL, tlslite-ng."""
 
 
 SCHEMES: Final = ("smtp", "smtps", "imap", "imaps", "pop3", "pop3s", "https", "tls")
-"""What the lab's services speak; `tls` is bare TLS."""
+"""Protocols of the lab's services; `tls` is TLS without another protocol."""
 
 CHAINS: Final = {
     "whole": "the leaf and the intermediate that signed it",
@@ -26,16 +26,16 @@ CHAINS: Final = {
     "crossed": "the leaf and its intermediate as another root has signed it, with the same name and key",
     "rooted": "the leaf, the intermediate and the root",
 }
-"""In which chains a certificate is handed out."""
+"""The chains with which a certificate can be served."""
 
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One certificate to be issued, and the chain (`CHAINS`) that it is handed out in.
+    """One certificate to issue, and the chain (`CHAINS`) with which it is served.
 
-    `key` numbers the key within its type: equal numbers are the same key, which is how a truth says key reuse.
+    `key` numbers the keys of a type: equal numbers are the same key, so key reuse is visible in the schedule.
     `issuer` names the intermediate that signs (`authority.ISSUERS`), `names` are the DNS names of its SAN.
-    Issues that differ in their chain alone are one certificate.
+    Issues that differ only in their chain are one certificate.
 
     >>> from datetime import UTC, datetime
     >>> from toolkit.lab import Issue
@@ -56,10 +56,10 @@ class Issue:
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """From `at` on, a backend answers for `key_type` with `issues[issue]`; with nothing where `issue` is None.
+    """From `at` on, a backend serves `issues[issue]` for `key_type`, or no certificate if `issue` is None.
 
-    `server_name`: to clients that name this host; null: to everyone whose host it has no switch for, which is its
-    default certificate.
+    `server_name`: only to clients that ask for this host. None: to all clients that ask for a host without a switch of
+    its own (the default certificate).
 
     >>> from datetime import UTC, datetime
     >>> from toolkit.lab import Backend, Switch
@@ -97,11 +97,11 @@ class Backend:
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """The hosts that it has certificates of their own for, in order."""
+        """The hosts for which it has their own certificates, sorted."""
         return tuple(sorted({switch.server_name for switch in self.switches if switch.server_name is not None}))
 
     def switches_for(self, server_name: str | None) -> tuple[Switch, ...]:
-        """Its switches for clients that name this host: the default's where it does not know it.
+        """The switches for clients that ask for this host; the default ones for an unknown host.
 
         >>> from datetime import UTC, datetime
         >>> from toolkit.lab import Backend, Switch
@@ -114,7 +114,7 @@ class Backend:
         return tuple(switch for switch in self.switches if switch.server_name == host)
 
     def serving(self, at: datetime, server_name: str | None = None) -> dict[str, int]:
-        """Key type → number of the issue that the backend serves at that instant to clients that name this host.
+        """Key type → number of the issue that is served at that instant to clients that ask for this host.
 
         >>> from datetime import UTC, datetime
         >>> from toolkit.lab import Backend, Switch
@@ -137,11 +137,11 @@ class Backend:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service as a user means it; its balancer picks one of an address's backends per connection, at random.
+    """A service. Its load balancer picks one of the backends of an address at random for each connection.
 
-    With `affinity` it keeps a source on one backend for that long instead. `drop_rate` of the connections are reset
-    or closed before an answer, `defer_rate` are told 421 (SMTP only, RFC 5321 section 4.2.3). `server_names` are what
-    its clients ask for, one after the other; none: its host.
+    With `affinity`, a source address stays on one backend for that long. A share `drop_rate` of the connections is
+    reset or closed before an answer; a share `defer_rate` gets reply 421 (SMTP only, RFC 5321 section 4.2.3). Clients
+    ask for each of `server_names`; if empty, for the host.
 
     >>> from datetime import UTC, datetime
     >>> from toolkit.lab import Backend, Service, Switch
@@ -162,12 +162,12 @@ class Service:
 
     @property
     def asked(self) -> tuple[str, ...]:
-        """The server names that its clients ask for."""
+        """The server names that clients ask for."""
         return self.server_names or (self.host,)
 
     @property
     def number(self) -> int:
-        """The port that the service has in the lab's internet; where it listens on loopback is another one."""
+        """The port in the name of the service; the port on loopback is another one."""
         return PORTS[self.scheme] if self.port is None else self.port
 
     @property
@@ -177,16 +177,16 @@ class Service:
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """The addresses of its backends, each once, in order."""
+        """The addresses of its backends, each once, in order of the backends."""
         return tuple(dict.fromkeys(backend.address for backend in self.backends))
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why a line of a service shows several leaves from `begins_at` to `ends_at`, beyond a plain rotation.
+    """Why a slot shows several leaves from `begins_at` to `ends_at`, other than a rotation.
 
-    `key_type` null: whatever the key type; `ends_at` null: to the end. `issue` is the certificate that it is about:
-    the stranger's, the second of a re-issue, the one that comes in several chains; null: none in particular.
+    `key_type` None: every key type. `ends_at` None: to the end. `issue` is the certificate that the cause is about:
+    that of an unrelated server, or the second of a re-issue; None: no particular one.
 
     >>> from datetime import UTC, datetime
     >>> from toolkit.lab import Cause
@@ -206,7 +206,7 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Everything that a lab serves between two instants. Raises `LabError` where it contradicts itself.
+    """Everything that a lab serves between two instants. Raises `LabError` if it contradicts itself.
 
     >>> from toolkit.lab import scenario
     >>> schedule = scenario("slow-rollout", services=2, backends=3).schedule(seed=7)
@@ -223,23 +223,26 @@ class Schedule:
 
     def __post_init__(self) -> None:
         if not self.services or any(not service.backends for service in self.services):
-            raise LabError(f"Scenario {self.scenario!r} has a service without a backend; give it at least one.")
+            raise LabError(f"Scenario {self.scenario!r} has a service without a backend; add at least one.")
         for service in self.services:
             if service.scheme not in SCHEMES:
-                raise LabError(f"The lab does not speak {service.scheme!r}; it speaks {', '.join(SCHEMES)}.")
+                raise LabError(f"The lab does not serve {service.scheme!r}; choose one of {', '.join(SCHEMES)}.")
             for backend in service.backends:
                 self._check(service, backend)
             if min(service.drop_rate, service.defer_rate) < 0 or service.drop_rate + service.defer_rate > 1:
                 raise LabError(f"{service.service}: drop_rate and defer_rate are shares; together at most 1.")
 
         if unknown := {issue.chain for issue in self.issues}.difference(CHAINS):
-            raise LabError(f"There is no chain {sorted(unknown)[0]!r} in the lab; there is {', '.join(CHAINS)}.")
+            raise LabError(f"The lab has no chain {sorted(unknown)[0]!r}; choose one of {', '.join(CHAINS)}.")
 
     def _check(self, service: Service, backend: Backend) -> None:
         if backend.implementation not in IMPLEMENTATIONS:
-            raise LabError(f"{service.service}: no {backend.implementation!r}; there is {', '.join(IMPLEMENTATIONS)}.")
+            raise LabError(
+                f"{service.service}: unknown implementation {backend.implementation!r}; choose one of "
+                f"{', '.join(IMPLEMENTATIONS)}."
+            )
         if backend.implementation == "tlslite" and backend.hosts:
-            raise LabError(f"{service.service}: tlslite serves one certificate to everyone; take ssl or pyopenssl.")
+            raise LabError(f"{service.service}: tlslite serves one certificate to all clients; use ssl or pyopenssl.")
         if list(backend.switches) != sorted(backend.switches, key=lambda switch: switch.at):
             raise LabError(f"{service.service}: a backend's switches are not in time order.")
         for switch in backend.switches:

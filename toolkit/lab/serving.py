@@ -1,7 +1,7 @@
-"""The servers of a lab, in a process of their own: `python -m toolkit.lab.serving`, started by `Lab`.
+"""The servers of a lab, in a separate process: `python -m toolkit.lab.serving`, started by `Lab`.
 
-Commands come pickled on standard input, answers leave on standard output. The process ends when its input does,
-or when its parent is gone.
+Commands arrive pickled on standard input, answers are written to standard output. The process ends with its input, or
+when its parent process is gone.
 """
 
 import contextlib
@@ -33,22 +33,22 @@ from toolkit.lab.engines import Implementation, failures, set_up
 from toolkit.lab.schedule import Backend, Schedule, Service
 from toolkit.targets import UPGRADES
 
-_PATIENCE_S: Final = 10
-"""How long a client may be silent."""
+_CLIENT_TIMEOUT_S: Final = 10
+"""Seconds after which a silent client is disconnected."""
 
 _MOST_CONNECTIONS: Final = 200
-"""Connections served at a time; more wait in the backlog."""
+"""Connections served at the same time; more wait in the backlog."""
 
 _BLOCK: Final = 256
-"""Connections whose fates are drawn at once."""
+"""Connections for which backend and ending are drawn in one call."""
 
 _Served = tuple[tuple[str | None, tuple[int, ...]], ...]
-"""What a backend serves: the default first, then each host that it knows, with the numbers of the issues."""
+"""What a backend serves: the default first, then each known host, with the numbers of the issues."""
 
 
 @dataclass(slots=True)
-class Visit:
-    """One connection, as it is logged."""
+class LogRow:
+    """One connection: a row of the log."""
 
     served_at: datetime
     service: int
@@ -61,7 +61,7 @@ class Visit:
     leaf_sha256: str | None = None
 
     def note(self, what: str, value: Any) -> None:
-        """Take down what an engine says (see `engines.Note`)."""
+        """Record what an implementation reports (see `engines.Note`)."""
         if what == "der":
             self.leaf_sha256 = hashlib.sha256(value).hexdigest()
         else:
@@ -70,7 +70,7 @@ class Visit:
 
 @dataclass(slots=True)
 class _Station:
-    """One address of one service, and how many connections it has had."""
+    """One address of one service, and the number of connections so far."""
 
     service: int
     address: str
@@ -79,7 +79,7 @@ class _Station:
 
 
 class _Internet:
-    """Everything that is served."""
+    """All services of the lab."""
 
     def __init__(self, schedule: Schedule, seed: int) -> None:
         self._schedule, self._seed = schedule, seed
@@ -87,7 +87,7 @@ class _Internet:
         self._key_types = {certificate.sha256: certificate.row["key_type"] for certificate in self._issued}
         self.broken: list[str] = []
         self._now = schedule.begins_at
-        self._visits: list[Visit] = []
+        self._log: list[LogRow] = []
         self._lock = threading.Lock()
         self._room = threading.BoundedSemaphore(_MOST_CONNECTIONS)
         self._threads = ThreadPoolExecutor(_MOST_CONNECTIONS)
@@ -95,7 +95,7 @@ class _Internet:
         self._changed = threading.Condition()
         self._failures = failures({m.implementation for s in schedule.services for m in s.backends})
         self._block = lru_cache(maxsize=1024)(self._draw_block)
-        self._engine = lru_cache(maxsize=None)(self._make_engine)
+        self._implementation = lru_cache(maxsize=None)(self._set_up)
         self._stations = [
             _Station(number, address, _listen(address))
             for number, service in enumerate(schedule.services)
@@ -103,100 +103,99 @@ class _Internet:
         ]
 
     def open(self) -> list[tuple[int, str, int]]:
-        """Begin to accept; (service, address, port) of each station."""
+        """Start accepting connections; (service, address, port) of each station."""
         for station in self._stations:
             threading.Thread(target=self._accept, args=(station,), daemon=True).start()
         return [(s.service, s.address, s.listener.getsockname()[1]) for s in self._stations]
 
     def turn(self, to: datetime) -> None:
-        """Set the time for the connections that come from now on."""
+        """Set the time for new connections."""
         self._now = to
 
     def log(self) -> list[dict[str, object]]:
-        """The visits, when the connections in progress have ended: at most as long as a client may be silent."""
+        """The log, once the open connections have ended or the timeout for silent clients has passed."""
         with self._changed:
-            self._changed.wait_for(lambda: self._busy == 0, timeout=_PATIENCE_S)
-        return [self._row(visit) for visit in list(self._visits)]
+            self._changed.wait_for(lambda: self._busy == 0, timeout=_CLIENT_TIMEOUT_S)
+        return [self._as_dict(row) for row in list(self._log)]
 
-    def _row(self, visit: Visit) -> dict[str, object]:
-        return asdict(visit) | {
-            "service": self._schedule.services[visit.service].service,
-            "key_type": None if visit.leaf_sha256 is None else self._key_types.get(visit.leaf_sha256),
+    def _as_dict(self, row: LogRow) -> dict[str, object]:
+        return asdict(row) | {
+            "service": self._schedule.services[row.service].service,
+            "key_type": None if row.leaf_sha256 is None else self._key_types.get(row.leaf_sha256),
         }
 
     def _accept(self, station: _Station) -> None:
         while True:
             connection, source = station.listener.accept()
-            visit = Visit(self._now, station.service, station.address, station.connections)
+            row = LogRow(self._now, station.service, station.address, station.connections)
             station.connections += 1
-            self._visits.append(visit)
+            self._log.append(row)
             self._room.acquire()
             with self._changed:
                 self._busy += 1
-            self._threads.submit(self._receive, connection, source[0], visit)
+            self._threads.submit(self._receive, connection, source[0], row)
 
-    def _receive(self, connection: socket.socket, source: str, visit: Visit) -> None:
+    def _receive(self, connection: socket.socket, source: str, row: LogRow) -> None:
         try:
             with contextlib.suppress(*self._failures), connection:
-                # What the client breaks off is suppressed: the log has what it was shown until then.
-                # The patience is the socket's own: a time-out of Python's would make it non-blocking, and pyOpenSSL
-                # does not wait for such a one.
+                # Errors caused by the client are suppressed: the log holds what it was sent until then. The timeout is
+                # the kernel's: one set by Python would make the socket non-blocking, which pyOpenSSL does not support.
                 for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
-                    connection.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", _PATIENCE_S, 0))
+                    connection.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", _CLIENT_TIMEOUT_S, 0))
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                self._serve(connection, source, visit)
+                self._serve(connection, source, row)
         finally:
             if error := sys.exception():
                 traceback.print_exception(error)
-                self.broken.append(f"one broke with {type(error).__name__}: {error}.")
+                self.broken.append(f"a connection failed with {type(error).__name__}: {error}.")
             with self._changed:
                 self._busy -= 1
                 self._changed.notify_all()
             self._room.release()
 
-    def _serve(self, connection: socket.socket, source: str, visit: Visit) -> None:
-        service = self._schedule.services[visit.service]
-        backend, ending = self._fate(visit, int.from_bytes(socket.inet_aton(source), "big"))
+    def _serve(self, connection: socket.socket, source: str, row: LogRow) -> None:
+        service = self._schedule.services[row.service]
+        backend, ending = self._outcome(row, int.from_bytes(socket.inet_aton(source), "big"))
         if ending != SERVED:
-            _turn_away(connection, service, ending, visit)
+            _turn_away(connection, service, ending, row)
             return
-        visit.backend = backend
+        row.backend = backend
         is_upgrade = service.scheme in UPGRADES
         if is_upgrade and not converse(service.scheme, service.host, connection, is_secure=False):
             return
-        engine = self._engine_of(service.backends[visit.backend], visit.served_at)
-        # An implementation that fails may close the connection; a second handle keeps it for a proper end.
+        implementation = self._implementation_of(service.backends[row.backend], row.served_at)
+        # An implementation that fails may close the connection; the duplicate keeps it open for an orderly end.
         with connection.dup() as kept:
             try:
-                with contextlib.closing(engine.secure(connection, visit.note)) as stream:
+                with contextlib.closing(implementation.secure(connection, row.note)) as stream:
                     converse(service.scheme, service.host, stream, is_secure=True, is_upgraded=is_upgrade)
             finally:
-                visit.ending = "refused" if visit.leaf_sha256 is None else "served"
-                _leave(kept)
+                row.ending = "refused" if row.leaf_sha256 is None else "served"
+                _close(kept)
 
-    def _fate(self, visit: Visit, source: int) -> tuple[int, int]:
-        """The backend that a connection is given to, and how it ends."""
-        if self._schedule.services[visit.service].affinity is None:
-            block, place = divmod(visit.connection, _BLOCK)
-            backend, ending = self._block(visit.service, visit.address, block)
+    def _outcome(self, row: LogRow, source: int) -> tuple[int, int]:
+        """The backend that answers a connection, and how the connection ends."""
+        if self._schedule.services[row.service].affinity is None:
+            block, place = divmod(row.connection, _BLOCK)
+            backend, ending = self._block(row.service, row.address, block)
             return int(backend[place]), int(ending[place])
-        number, at = np.array([visit.connection]), np.array([in_micros(visit.served_at)])
+        number, at = np.array([row.connection]), np.array([in_micros(row.served_at)])
         backend, ending = balance(
-            self._schedule, self._seed, visit.service, visit.address, connection=number, at=at, source=source
+            self._schedule, self._seed, row.service, row.address, connection=number, at=at, source=source
         )
         return int(backend[0]), int(ending[0])
 
     def _draw_block(self, service: int, address: str, block: int) -> tuple[Numbers, NDArray[np.int8]]:
-        """Without affinity a connection's number decides; drawing many at once costs as much as drawing one."""
+        """Without affinity the number of the connection decides; drawing many costs as much as drawing one."""
         numbers = np.arange(block * _BLOCK, (block + 1) * _BLOCK)
         return balance(self._schedule, self._seed, service, address, connection=numbers, at=numbers)
 
-    def _engine_of(self, backend: Backend, at: datetime) -> Implementation:
+    def _implementation_of(self, backend: Backend, at: datetime) -> Implementation:
         served = tuple((host, tuple(sorted(backend.serving(at, host).values()))) for host in (None, *backend.hosts))
         with self._lock:
-            return self._engine(backend.implementation, backend.settings, served)
+            return self._implementation(backend.implementation, backend.settings, served)
 
-    def _make_engine(self, implementation: str, settings: str, served: _Served) -> Implementation:
+    def _set_up(self, implementation: str, settings: str, served: _Served) -> Implementation:
         default, *hosts = ((host, tuple(self._issued[number] for number in issues)) for host, issues in served)
         return set_up(implementation, settings, default[1], {str(host): issued for host, issued in hosts})
 
@@ -206,33 +205,33 @@ def _listen(address: str) -> socket.socket:
         return socket.create_server((address, 0), backlog=512)
     except OSError as error:
         raise LabError(
-            f"Nothing can listen on {address} ({error}). A lab needs loopback addresses, 127.0.0.1 and on; "
-            "where the system has only the first, take a scenario with one address."
+            f"Cannot listen on {address} ({error}). A lab needs loopback addresses from 127.0.0.1 on; on a "
+            "system with only the first, choose a scenario with one address."
         ) from error
 
 
-def _turn_away(connection: socket.socket, service: Service, ending: int, visit: Visit) -> None:
+def _turn_away(connection: socket.socket, service: Service, ending: int, row: LogRow) -> None:
     """End a connection without a handshake."""
-    visit.ending = "deferred" if ending == DEFERRED else "dropped"
+    row.ending = "deferred" if ending == DEFERRED else "dropped"
     if ending == DEFERRED:
         connection.sendall(f"421 4.3.2 {service.host} lab: try again later\r\n".encode())
         return
     if service.scheme in UPGRADES:
         if ending == CLOSED:
             return
-        # Reset once the client has spoken: it has then seen that it is connected.
+        # Reset after the client's first command, so that the client has seen the connection.
         greet(service.scheme, service.host, connection)
     connection.recv(1 << 16)
     if ending == RESET:
-        # Closing with a linger time of nothing sends a reset: socket(7).
+        # Closing with a linger time of 0 sends a reset: socket(7).
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-def _leave(connection: socket.socket) -> None:
-    """Say that nothing more comes, and read what the client still sends.
+def _close(connection: socket.socket) -> None:
+    """Shut down writing, then read what the client still sends (a lingering close, as in nginx).
 
-    Closing while something is unread sends a reset, and a reset may overtake the alert that was sent before it
-    (RFC 1122, section 4.2.2.13; nginx calls it a lingering close).
+    Closing with unread data sends a reset, which may discard an alert that was sent before it (RFC 1122, section
+    4.2.2.13).
     """
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 1, 0))
     with contextlib.suppress(OSError):
@@ -242,18 +241,18 @@ def _leave(connection: socket.socket) -> None:
                 return
 
 
-def _leave_with(parent: int) -> None:
-    """End this process when its parent is gone, even where something else holds the pipe open."""
+def _exit_with(parent: int) -> None:
+    """End this process when its parent is gone, even if another process holds the pipe open."""
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(1)
 
 
 def serve(commands: BinaryIO, answers: BinaryIO) -> None:
-    """Serve the schedule that comes first, then obey: `("turn", instant)`, `("log", None)`; ends with the input.
+    """Read a schedule and serve it; then answer `("turn", instant)` and `("log", None)` until the input ends.
 
-    Every answer is (whether it worked, value or complaint). A thread that broke is complained about at the next
-    command: a lab whose servers are wrong must not go on.
+    Each answer is (True, value) or (False, message). If a thread failed, the next command is answered with its error:
+    a lab whose servers are wrong must not continue.
     """
 
     def answer(value: object, broken: Sequence[str] = ()) -> None:
@@ -280,14 +279,14 @@ def serve(commands: BinaryIO, answers: BinaryIO) -> None:
 
 
 def main() -> None:
-    """The process; see the module."""
-    # Ctrl-C in a terminal reaches every process there; it is the parent that decides what ends.
+    """Run the servers; see the module."""
+    # Ctrl-C in a terminal reaches all its processes; the parent decides when this one ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_exit_with, args=(os.getppid(),), daemon=True).start()
     with os.fdopen(os.dup(1), "wb") as answers:
-        os.dup2(2, 1)  # whatever a library prints must not look like an answer
+        os.dup2(2, 1)  # output of a library must not be mixed with the answers
         serve(sys.stdin.buffer, answers)
-    # Threads may be in the middle of a handshake; nothing of theirs is worth waiting for.
+    # Do not wait for threads that are in a handshake.
     os._exit(0)
 
 

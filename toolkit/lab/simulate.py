@@ -1,4 +1,4 @@
-"""The fast path: looks drawn straight from a schedule, without a server."""
+"""Simulated observations: drawn directly from a schedule, without a server."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from toolkit import schema
 from toolkit.errors import LabError
 from toolkit.lab.authority import authorities, issue_all
 from toolkit.lab.balancer import (
-    AT_WATCHER,
+    AT_OBSERVER,
     CLOSED,
     DEFERRED,
     REFUSED,
@@ -33,18 +33,18 @@ from toolkit.reference import offers as known_offers
 from toolkit.tables import Tables
 from toolkit.targets import UPGRADES
 
-_ROUND_LOST, _LOOK_LOST, _ROUND_MOVED = range(AT_WATCHER, AT_WATCHER + 3)
+_ROUND_LOST, _LOOK_LOST, _ROUND_MOVED = range(AT_OBSERVER, AT_OBSERVER + 3)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """When and how often to look.
+    """When and how often to observe.
 
-    `rounds` are the instants of the rounds (see `Plan.every`), each moved by a uniform ±`jitter`; in each, every
-    address of every service is looked at `samples` times with each of the `offers` (`toolkit.reference.offers`) and
-    server names, `spacing` apart. `look_loss` and `round_loss` are the shares of looks and rounds that are lost on the
-    watcher's side: no row at all. Raises `LabError` for a plan without looks, an unknown offer, an instant without a
-    zone.
+    `rounds` are the instants of the rounds (see `Plan.every`), each shifted by a uniform ±`jitter`. In each round,
+    every address of every service is observed `samples` times with each of the `offers` (`toolkit.reference.offers`)
+    and server names, `spacing` apart. `look_loss` and `round_loss` are the shares of observations and rounds that the
+    observer loses: they leave no row. Raises `LabError` for a plan without observations, an unknown offer, and an
+    instant without a time zone.
 
     >>> from datetime import UTC, datetime
     >>> from toolkit.lab import Plan
@@ -65,9 +65,9 @@ class Plan:
         if not self.rounds or self.samples < 1 or not self.offers:
             raise LabError("A plan needs at least one round, one sample and one offer.")
         if unknown := [name for name in self.offers if name not in known_offers()]:
-            raise LabError(f"There is no offer {unknown[0]!r}; there is {', '.join(known_offers())}.")
+            raise LabError(f"Unknown offer {unknown[0]!r}; choose one of {', '.join(known_offers())}.")
         if any(instant.tzinfo is None for instant in self.rounds):
-            raise LabError("A plan's rounds need a zone, such as datetime(…, tzinfo=timezone.utc).")
+            raise LabError("The rounds of a plan need a time zone, such as datetime(…, tzinfo=timezone.utc).")
 
     @classmethod
     def every(cls, gap: timedelta, begins_at: datetime, ends_at: datetime, samples: int = 1) -> "Plan":
@@ -84,11 +84,11 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DrawnLooks:
-    """DrawnLooks at one address of one service as arrays of equal length, in the order of their connections.
+    """Observations of one address of one service, as arrays of equal length in the order of their connections.
 
     `at` (int64 [µs since 1970]), `round`, `sample`, `offer` (int64, number in the plan), `server_name` (int64, number
-    in the service's `asked`), `backend` (int64; -1: none was reached), `issue` (int64, number in the schedule; -1: no
-    certificate), `ending` (int8: 0 served, 1 refused, 2 reset, 3 closed, 4 deferred).
+    in the service's `asked`), `backend` (int64; -1: the connection reached none), `issue` (int64, number in the
+    schedule; -1: no certificate), `ending` (int8: 0 served, 1 refused, 2 reset, 3 closed, 4 deferred).
 
     >>> from datetime import timedelta
     >>> from toolkit.lab import Plan, draw_looks, scenario
@@ -112,7 +112,7 @@ class DrawnLooks:
 
 
 def draw_looks(schedule: Schedule, seed: int, plan: Plan) -> list[DrawnLooks]:
-    """The looks of the plan at every service and address, with the backends that a `Lab` of that seed would pick.
+    """The observations of the plan at every service and address, with the backends that a `Lab` of that seed picks.
 
     A round goes through the samples, for each through the offers, for each through the server names, as a collector
     does.
@@ -132,11 +132,11 @@ def draw_looks(schedule: Schedule, seed: int, plan: Plan) -> list[DrawnLooks]:
 
 
 def simulate(scenario: str | Scenario | Schedule, seed: int, plan: Plan) -> Tables:
-    """Observation tables as a collector would have written them, `source="simulated"`: no server, no socket.
+    """Tables as `collect` would have written them, with `source="simulated"` and without servers or sockets.
 
     Certificates are the bytes that a `Lab` of the same scenario and seed serves. Only the certificate is simulated:
-    protocol, suite and times of an answer are null, and a backend is taken to speak the versions that are offered.
-    Of two key types a backend serves the one whose signature schemes the offer lists first, as OpenSSL does.
+    protocol, suite and duration are null, and every backend is assumed to support the versions that are offered. Of two
+    key types a backend serves the one whose signature schemes the offer lists first, as OpenSSL does.
 
     >>> from datetime import timedelta
     >>> from toolkit.lab import Plan, scenario, simulate
@@ -163,7 +163,7 @@ def simulate(scenario: str | Scenario | Schedule, seed: int, plan: Plan) -> Tabl
 
 
 def as_schedule(scenario: str | Scenario | Schedule, seed: int) -> Schedule:
-    """The schedule that a scenario, given by name, parameters or whole, has under the seed."""
+    """The schedule of a scenario under the seed; the scenario is a name, a `Scenario` or already a `Schedule`."""
     if isinstance(scenario, Schedule):
         return scenario
     return (scenario_named(scenario) if isinstance(scenario, str) else scenario).schedule(seed)
@@ -196,10 +196,7 @@ def _looks_at(schedule: Schedule, seed: int, plan: Plan, number: int, address: s
 
 
 def _served(switches: tuple[Switch, ...], admitted: list[str], at: Numbers) -> Numbers:
-    """The issue that a backend with these switches shows at each instant to a client that admits these key types.
-
-    -1: none.
-    """
+    """The issue that a backend with these switches serves at each instant for these key types; -1: no certificate."""
     served = np.full(len(at), -1, dtype=np.int64)
     for key_type in admitted:
         own = [switch for switch in switches if switch.key_type == key_type]
@@ -211,10 +208,10 @@ def _served(switches: tuple[Switch, ...], admitted: list[str], at: Numbers) -> N
 
 
 def _admitted(offer: Offer) -> list[str]:
-    """The key types that a client with this offer takes, the preferred one first."""
+    """The key types that a client with this offer accepts, the preferred one first."""
     if offer.signature_schemes:
         return list(dict.fromkeys(signature_schemes()[code].key_type for code in offer.signature_schemes))
-    # Before TLS 1.2 only the suite tells (RFC 4346, section 7.4.2).
+    # Before TLS 1.2 the suite alone decides (RFC 4346, section 7.4.2).
     names = {"RSA": "RSA", "ECDSA": "EC"}
     told = (suites()[code].authentication for code in offer.suites)
     return list(dict.fromkeys(names[name] for name in told if name in names))

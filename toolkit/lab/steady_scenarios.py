@@ -1,4 +1,4 @@
-"""Scenarios in which no certificate changes: what differs is how backends speak."""
+"""Scenarios in which no certificate changes: the backends differ in what they accept."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -11,7 +11,7 @@ STILLS: Final = {
     "modern": (("pyopenssl", "current"), ("pyopenssl", "current")),
     "mixed": (("pyopenssl", "current"), ("pyopenssl", "current"), ("tlslite", "museum")),
 }
-"""Scenario → its backends: whose code each runs, and how it speaks."""
+"""Scenario → its backends: implementation and settings of each."""
 
 _SPAN: Final = timedelta(days=30)
 

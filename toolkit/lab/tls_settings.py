@@ -1,4 +1,4 @@
-"""How a backend speaks TLS: which protocols, and which suites in which order."""
+"""The TLS settings of a backend: protocols, and suites in the order of preference."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,16 +11,16 @@ from toolkit.reference.museum import museum
 class TlsSettings:
     """What a backend accepts.
 
-    `suites` gives for each protocol the suites in the server's order of preference, by IANA name; where it is empty,
-    protocols and suites are those that the implementation accepts by itself.
+    `suites`: protocol → suites in the server's order of preference, by IANA name. If empty, the defaults of the
+    implementation apply.
     """
 
     meaning: str
     suites: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-# Static RSA first, as old servers had it. It also spares tlslite-ng, which computes in Python, a signature at every
-# look: an instrument goes away before anything is decrypted.
+# Static RSA first, as on old servers. It also saves tlslite-ng, which computes in Python, a signature per observation:
+# the client leaves before anything is decrypted.
 _OLD = (
     "TLS_RSA_WITH_AES_128_CBC_SHA",
     "TLS_RSA_WITH_AES_256_CBC_SHA",
@@ -32,7 +32,7 @@ _OLD = (
 )
 
 TLS_SETTINGS: Final[dict[str, TlsSettings]] = {
-    "current": TlsSettings("what the implementation accepts by itself"),
+    "current": TlsSettings("the defaults of the implementation"),
     "legacy": TlsSettings(
         "SSL 3.0 to TLS 1.2 with 3DES and RC4", dict.fromkeys(("SSL 3.0", "TLS 1.0", "TLS 1.1", "TLS 1.2"), _OLD)
     ),
@@ -43,4 +43,4 @@ TLS_SETTINGS: Final[dict[str, TlsSettings]] = {
     "aes-only": TlsSettings("TLS 1.2 with AES", {"TLS 1.2": tuple(name for name in _OLD if "AES" in name)}),
     "museum": TlsSettings("what smtp.gmail.com:587 accepted on 2015-11-25", museum()),
 }
-"""Every settings by name."""
+"""Name → settings."""

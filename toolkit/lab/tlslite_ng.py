@@ -1,4 +1,4 @@
-"""Handshakes by tlslite-ng, which still has SSL 3.0, RC4 and 3DES."""
+"""Handshakes by tlslite-ng, which still supports SSL 3.0, RC4 and 3DES."""
 
 import socket
 import warnings
@@ -12,7 +12,7 @@ from toolkit.lab.engines import Hosts, Note
 from toolkit.lab.tls_settings import TlsSettings
 
 with warnings.catch_warnings():
-    # On Python 3.11 tlslite-ng imports asyncore, which it needs for nothing that is used here.
+    # On Python 3.11 tlslite-ng imports asyncore, which is deprecated and not needed here.
     warnings.simplefilter("ignore", DeprecationWarning)
     from tlslite.constants import CipherSuite
     from tlslite.errors import TLSError
@@ -50,20 +50,20 @@ class Implementation:
         handshake.cipherNames = ["aes128gcm", "aes256gcm", "aes128", "aes256", "3des", "rc4"]
         handshake.macNames = ["sha", "sha256", "sha384", "aead", "md5"]
         handshake.keyExchangeNames = ["rsa", "dhe_rsa", "ecdhe_rsa"]
-        # The recorded servers of 2015 answered with 256 bits, which then was P-256.
+        # The recorded servers of 2015 answered with a curve of 256 bits, which was P-256.
         handshake.eccCurves, handshake.defaultCurve = ["secp256r1"], "secp256r1"
         handshake.keyShares = ["secp256r1"]
         self._settings = handshake.validate()
 
     def secure(self, connection: socket.socket, note: Note) -> Stream:
-        """Shake hands as a server."""
+        """Do the handshake as the server."""
         secured = _Connection(connection, self._suites, note)
         secured.handshakeServer(certChain=self._chain, privateKey=self._key, settings=self._settings)
         return secured
 
 
 class _Connection(TLSConnection):  # type: ignore[misc]
-    """A connection that narrows and orders the suites by version, and notes the certificate that was selected.
+    """A connection that restricts and orders the suites by version, and reports the selected certificate.
 
     tlslite-ng orders suites in one way for every version, and has no other place where this could be done.
     """

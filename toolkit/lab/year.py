@@ -1,4 +1,4 @@
-"""The scenario `year`: three mail hosts that share certificates, as Google's do, and their neighbours."""
+"""The scenario `year`: three mail hosts that share certificates, as Google's do, and four other services."""
 
 from datetime import datetime, timedelta
 
@@ -9,7 +9,7 @@ from toolkit.lab.schedule import Backend, Schedule, Service, Switch
 
 _DAY = timedelta(days=1)
 
-# Service → backends (at least, at most), whose code, how it speaks, and the families of certificates it serves.
+# Service → backends (at least, at most), implementation, settings, and the families of certificates that it serves.
 _SERVICES = (
     ("smtp", "mx.lab.test", 25, (3, 6), "ssl", "current", ("mail", "mx")),
     ("smtp", "relay.lab.test", 587, (2, 5), "ssl", "current", ("mail",)),
@@ -82,6 +82,6 @@ def _draw_family(
 
 
 def _own_times(chance: np.random.Generator, backends: int, starts_at: datetime, roll_out: timedelta) -> list[datetime]:
-    """A service's own times within a family's roll-out: it begins within the first day."""
-    late = float(chance.uniform(0, 1)) * _DAY
-    return roll_out_times(chance, starts_at + late, backends, roll_out - _DAY)
+    """The switch times of one service within a family's roll-out; it starts within the first day."""
+    delay = float(chance.uniform(0, 1)) * _DAY
+    return roll_out_times(chance, starts_at + delay, backends, roll_out - _DAY)

@@ -1,7 +1,7 @@
-"""Rules with dates: what a document asks of a protocol, a suite or a certificate, and from when to when.
+"""Dated rules: what a document requires of a protocol, a suite or a certificate, from when and until when.
 
-The rows lie in `policies/*.csv`; `mozilla.csv` is made by `data/make_policies.py`, the others are written by hand,
-each row with the section that it comes from and how its date is known.
+They are the rows of `policies/*.csv`. `mozilla.csv` is made by `data/make_policies.py`; the others are written by hand.
+Each row names its section of the document, and how its date is known.
 """
 
 import functools
@@ -41,7 +41,7 @@ TESTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "client": frozenset({"uses"}),
     }
 )
-"""What may be judged → how. A row that asks for anything else is refused when it is read."""
+"""Subject of a rule → its tests. A row with another subject or test is refused when it is read."""
 
 OF_STATEMENTS: Final = frozenset(
     {"accepted", "highest", "answers", "issued_by", "rooted_in", "bundled", "shared", "begins_before_end",
@@ -53,7 +53,7 @@ OF_CERTIFICATES: Final = frozenset(
     {"key_type", "key_bits", "key_curve", "signature_hash", "signature_algorithm", "lifetime", "names", "serial",
      "validity"}
 )  # fmt: skip
-"""Subjects that a certificate has, which may go by the day on which it was issued."""
+"""Subjects of rules about certificates, which can apply by the day of issue."""
 
 STATEMENT: Final = "statement"
 """The level of a published statement: what an operator published about its own servers."""
@@ -73,9 +73,9 @@ COLUMNS: Final = (
 class Rule:
     """One rule of one edition.
 
-    It holds from `since` on and before `until` (UTC; none: from an unknown day on, until further notice). That
-    instant is the look's (`dated_by="observed"`) or the certificate's `not_before` (`"issued"`). Of a published
-    statement, `since` is the first day on which it can have been published.
+    It holds from `since` on and before `until` (UTC; null: from an unknown day on, until further notice). The instant
+    that is compared is that of the observation (`dated_by="observed"`) or the certificate's `not_before` (`"issued"`).
+    Of a published statement, `since` is the first day on which it can have been published.
     """
 
     policy: str
@@ -94,8 +94,8 @@ class Rule:
     date_basis: str
 
 
-Policy = str | Path | Iterable[Rule]
-"""A policy by its name, by the path of its file, or as its rules."""
+Policy = str | Path | Iterable["Rule | str | Path"]
+"""A policy by its name, by the path of its file, or as its rules; or several of these."""
 
 
 @functools.cache
@@ -114,11 +114,11 @@ def policies() -> Mapping[str, tuple[Rule, ...]]:
 
 
 def read_rules(path: Path | Traversable) -> tuple[Rule, ...]:
-    """The rules of a policy file of the user's.
+    """The rules of a user's policy file.
 
-    Raises `ReadError`, naming file, line and column, for a missing column, an unknown subject, test or level, a date
-    that is none, an `until` that is not after `since`, a `value` that the test cannot use or that nobody knows, and a
-    file without any rule.
+    Raises `ReadError`, naming file, line and column, for a missing column, an unknown subject, test or level, a text
+    that is not a date, an `until` that is not after `since`, a `value` that the test cannot use or that is not known,
+    and a file without a rule.
     """
     return _read(path, is_ours=False)
 
@@ -126,37 +126,41 @@ def read_rules(path: Path | Traversable) -> tuple[Rule, ...]:
 def _read(path: Path | Traversable, *, is_ours: bool) -> tuple[Rule, ...]:
     rules = tuple(_rule(row) for row in read_rows(path, COLUMNS, is_ours=is_ours))
     if not rules:
-        raise ReadError(f"{path} holds no rule: add a line for each below the columns.")
+        raise ReadError(f"{path} holds no rules: add a line for each below the line of columns.")
     return rules
 
 
 def load_policy(policy: Policy) -> tuple[Rule, ...]:
-    """The rules of a policy by name, or of a file as `read_rules` takes it, or the rules themselves.
+    """The rules of a policy by its name, of a file (see `read_rules`), of several of these, or the given rules.
 
-    Raises `UsageError` where there is neither such a policy nor such a file, or what is given is no rule; `ReadError`
-    like `read_rules`.
+    Repeated rules are dropped. Raises `UsageError` where there is neither such a policy nor such a file, and for
+    anything else that is not a rule; `ReadError` like `read_rules`.
 
-    >>> len(load_policy("ietf")) > 5
+    >>> len(load_policy(["ietf", "nist"])) == len(load_policy("ietf")) + len(load_policy("nist"))
     True
     """
-    if isinstance(policy, Path) or (isinstance(policy, str) and policy not in policies()):
-        if not Path(policy).is_file():
-            known = sorted(policies())
-            raise UsageError(
-                f"{str(policy)!r} is neither a policy ({', '.join(known)}) nor a file of rules."
-                + did_you_mean(str(policy), known)
-            )
+    parts = policy if isinstance(policy, Iterable) and not isinstance(policy, str) else (policy,)
+    rules: dict[Rule, None] = {}
+    for part in parts:
+        rules.update(dict.fromkeys(_load(part)))
+    return tuple(rules)
+
+
+def _load(policy: object) -> tuple[Rule, ...]:
+    if isinstance(policy, Rule):
+        return (policy,)
+    known = sorted(policies())
+    if not isinstance(policy, str | Path):
+        raise UsageError(
+            f"policy: {str(policy)[:80]!r} is not a rule. Give the name of a policy ({', '.join(known)}), the path of "
+            "a file, rules as read_rules returns them, or a list of these."
+        )
+    if str(policy) in policies():
+        return policies()[str(policy)]
+    if Path(policy).is_file():
         return read_rules(Path(policy))
-    if isinstance(policy, str):
-        return policies()[policy]
-    rules = tuple(policy) if isinstance(policy, Iterable) else (policy,)
-    for rule in rules:
-        if not isinstance(rule, Rule):
-            raise UsageError(
-                f"policy: {str(rule)[:80]!r} is no rule. Give the name of a policy ({', '.join(sorted(policies()))}), "
-                "the path of a file, or rules as read_rules returns them."
-            )
-    return rules
+    hint = did_you_mean(str(policy), known)
+    raise UsageError(f"{str(policy)!r} is neither a policy ({', '.join(known)}) nor a file of rules.{hint}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +227,7 @@ def _rule(row: Row) -> Rule:
 
 
 def _instant(row: Row, column: str) -> datetime | None:
-    """The first second of the day in the cell, UTC; null where it is empty."""
+    """Midnight UTC of the day in the cell; null where it is empty."""
     if row.optional_text(column) is None:
         return None
     day = row.date(column)

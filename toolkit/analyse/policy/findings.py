@@ -90,8 +90,14 @@ def judge(tables: Tables, policy: Policy, *, as_of: Instant = "observed") -> pd.
     rules = load_policy(policy)
     day = None if as_of == "observed" else zoned(as_of, "as_of")
     subjects = Subjects(tables)
-    frames = [judge_statements(tables, subjects.shown, [rule for rule in rules if rule.level == STATEMENT], day)]
-    frames += _judge_rules(subjects, [rule for rule in rules if rule.level != STATEMENT], day)
+    statements = [rule for rule in rules if rule.level == STATEMENT]
+    frames = [judge_statements(tables, subjects.shown, statements, day)] if statements else []
+    by_policy: dict[str, list[Rule]] = {}
+    for rule in rules:
+        if rule.level != STATEMENT:
+            by_policy.setdefault(rule.policy, []).append(rule)
+    for of_policy in by_policy.values():
+        frames += _judge_rules(subjects, of_policy, day)
     found = [frame for frame in frames if not frame.empty]
     if not found:
         return empty(FINDINGS)
@@ -99,7 +105,7 @@ def judge(tables: Tables, policy: Policy, *, as_of: Instant = "observed") -> pd.
 
 
 def _judge_rules(subjects: Subjects, rules: list[Rule], day: pd.Timestamp | None) -> list[pd.DataFrame]:
-    """The findings of each rule, edition by edition, and of the rows that no edition covers."""
+    """The findings of the rules of a policy, edition by edition, and of the rows that no edition covers."""
     by_name: dict[str, list[Rule]] = {}
     for rule in rules:
         by_name.setdefault(rule.rule, []).append(rule)

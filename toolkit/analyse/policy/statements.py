@@ -39,8 +39,6 @@ def judge_statements(
 
     A statement that cannot have been published by `as_of` is unknown.
     """
-    if not statements:
-        return pd.DataFrame()
     is_google = shown["host"].fillna("").str.contains(_GOOGLE) | shown["source"].isin(["lab", "simulated"])
     about = shown[is_google.fillna(False).astype(bool)]
     frames = [_findings(statement, _compared(statement, about, tables), as_of) for statement in statements]

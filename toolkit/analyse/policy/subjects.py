@@ -1,7 +1,7 @@
 """The rows that a rule can judge. Each distinct fact is judged once, however many rows show it."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -24,6 +24,8 @@ from toolkit.reference.rules import OF_CERTIFICATES, STATEMENT, Rule
 from toolkit.tables import Tables
 
 OF_SUITES: Final = frozenset({"suite", "cipher", "strength_bits", "key_exchange"})
+OF_NAMES: Final = frozenset({"match", "match_san"})
+"""Tests that compare a certificate with the name that was asked for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,8 +50,13 @@ class Subjects:
     """The rows of the tables by what a rule can be about; each kind of row is prepared once."""
 
     def __init__(self, tables: Tables) -> None:
-        self.shown = find_shown(tables)
+        self._tables = tables
         self._certificates = tables.certificates
+
+    @cached_property
+    def shown(self) -> pd.DataFrame:
+        """The rows that can be judged, as `find_shown` returns them."""
+        return find_shown(self._tables)
 
     def judge(self, rule: Rule) -> RuledRows:
         """The rows that the rule applies to, judged fact by fact."""
@@ -72,7 +79,8 @@ class Subjects:
             return self._suites
         if rule.subject not in OF_CERTIFICATES:
             raise UsageError(f"{rule.policy}, {rule.rule}: only the level {STATEMENT!r} goes with {rule.subject}.")
-        return self._issued if rule.dated_by == "issued" else self._served
+        rows = self._issued if rule.dated_by == "issued" else self._served
+        return self._with_facts(rows, is_named=rule.test in OF_NAMES)
 
     def _verdict(self, rule: Rule, fact: Any) -> tuple[bool | None, str] | None:
         """Whether the fact breaks the rule (null: not known), and what it is; null where the rule does not apply."""
@@ -107,21 +115,28 @@ class Subjects:
         return _number(rows, pairs)
 
     @cached_property
-    def _served(self) -> NumberedRows:
-        return self._with_facts(self.shown[self.shown["leaf_sha256"].isin(self._certificates["cert_sha256"])])
+    def _served(self) -> pd.DataFrame:
+        return self.shown[self.shown["leaf_sha256"].isin(self._certificates["cert_sha256"])]
 
     @cached_property
-    def _issued(self) -> NumberedRows:
-        return self._with_facts(find_certificates(self.shown, self._certificates))
+    def _issued(self) -> pd.DataFrame:
+        return find_certificates(self.shown, self._certificates)
 
-    def _with_facts(self, rows: pd.DataFrame) -> NumberedRows:
+    @cached_property
+    def _by_sha256(self) -> dict[str, dict[Hashable, Any]]:
+        return {str(record["cert_sha256"]): record for record in self._certificates.to_dict("records")}
+
+    def _with_facts(self, rows: pd.DataFrame, *, is_named: bool) -> NumberedRows:
+        """The rows by certificate, and where `is_named` also by the name that was asked for."""
+        if not is_named:
+            numbered = _number(rows, rows["leaf_sha256"])
+            return replace(numbered, facts=[self._by_sha256[sha256] for sha256 in numbered.facts])
         asked = rows["server_name"].fillna(rows["host"]).fillna("")
-        pairs = pd.Series(list(zip(rows["leaf_sha256"], asked, strict=True)), rows.index, dtype=object)
-        numbered = _number(rows, pairs)
-        records: list[dict[Hashable, Any]] = self._certificates.to_dict("records")
-        by_hash = {record["cert_sha256"]: record for record in records}
-        facts = [by_hash[sha256] | {"asked": name or None} for sha256, name in numbered.facts]
-        return NumberedRows(numbered.rows, numbered.codes, facts)
+        numbered = _number(
+            rows, pd.Series(list(zip(rows["leaf_sha256"], asked, strict=True)), rows.index, dtype=object)
+        )
+        facts = [self._by_sha256[sha256] | {"asked": name or None} for sha256, name in numbered.facts]
+        return replace(numbered, facts=facts)
 
 
 def _number(rows: pd.DataFrame, facts: pd.Series) -> NumberedRows:

@@ -155,10 +155,12 @@ def _count_until(group: Ints, at: Ints, asked: Ints, until: Ints, side: Literal[
 
 def _listed(values: pd.Series, group: Ints, most: int) -> pd.Series:
     """By number of the group: its distinct values, at most so many of them named; null where there are none."""
-    pairs = pd.DataFrame({"group": group, "value": values.to_numpy()}).dropna(subset="value").drop_duplicates()
+    codes, names = pd.factorize(values)
+    pairs = pd.unique(group[codes >= 0] * max(len(names), 1) + codes[codes >= 0])
     listed: dict[int, list[str]] = {}
-    for number, value in zip(pairs["group"].to_numpy().tolist(), pairs["value"].tolist(), strict=True):
-        listed.setdefault(number, []).append(str(value))
+    for pair in pairs.tolist():
+        number, code = divmod(pair, len(names))
+        listed.setdefault(number, []).append(str(names[code]))
     words = {
         number: ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
         for number, names in listed.items()
@@ -168,17 +170,18 @@ def _listed(values: pd.Series, group: Ints, most: int) -> pd.Series:
 
 def _ranges(findings: pd.DataFrame, group: Ints) -> pd.Series:
     """By number of the group: its rows of evidence by table, consecutive ones as a range; null where there are none."""
-    rows = findings[["evidence_table", "evidence_row"]].assign(group=group).dropna().drop_duplicates()
-    rows = rows.sort_values(["group", "evidence_table", "evidence_row"])
-    numbers, tables = rows["group"].to_numpy(dtype=np.int64), rows["evidence_table"].to_numpy(dtype=object)
-    positions = rows["evidence_row"].to_numpy(dtype=np.int64)
+    has_row = findings["evidence_row"].notna().to_numpy(dtype=bool)
+    table, names = pd.factorize(findings["evidence_table"][has_row], sort=True)
+    position = findings["evidence_row"][has_row].to_numpy(dtype=np.int64)
+    rows = np.unique(np.column_stack((group[has_row], table, position)), axis=0)
+    numbers, tables, positions = rows.T
     is_first = np.ones(len(rows), dtype=bool)
     is_first[1:] = (numbers[1:] != numbers[:-1]) | (tables[1:] != tables[:-1]) | (np.diff(positions) != 1)
     firsts = np.flatnonzero(is_first)
     lasts = np.append(firsts[1:], len(rows))[: len(firsts)] - 1
     ranges: dict[int, dict[str, list[tuple[int, int]]]] = {}
     for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
-        of_table = ranges.setdefault(int(numbers[first]), {}).setdefault(str(tables[first]), [])
+        of_table = ranges.setdefault(int(numbers[first]), {}).setdefault(str(names[tables[first]]), [])
         of_table.append((int(positions[first]), int(positions[last])))
     return pd.Series(
         {

@@ -1,6 +1,5 @@
-"""Which versions, ciphers and key lengths does each server accept?"""
+"""Versions, ciphers and key lengths that each service accepts."""
 
-from datetime import datetime
 from functools import cache
 from numbers import Integral
 from typing import Final, Literal
@@ -10,9 +9,9 @@ from pandas.api.types import pandas_dtype
 
 from toolkit import schema
 from toolkit.analyse.slots import joined_sources
-from toolkit.columns import DTYPES
+from toolkit.columns import Column, dtypes, returns
 from toolkit.errors import UsageError
-from toolkit.instants import DAY, days, zoned
+from toolkit.instants import DAY, Instant, days, zoned
 from toolkit.reference import Suite, find_suite, groups, suites
 from toolkit.tables import Tables, require_tables
 
@@ -31,82 +30,70 @@ _FACTS: Final[dict[str, list[str]]] = {
     "signature_scheme": [],
 }
 QUESTION: Final = ["protocol", "suite", "group", "signature_scheme", "key_type"]
-"""What tells questions apart."""
+"""The columns that identify a question."""
 
 _ROUND: Final = ["service", "host", "round", "basis"]
 VISIT: Final = [*_ROUND, "begins", "ends"]
-"""What tells visits apart, in the columns of `by_visit`."""
+"""The columns that identify a visit, of the frame of `by_visit`."""
 
 _BOUNDS: Final = ["observed_at", "observed_from", "observed_until"]
 
-_DTYPES: Final = {
-    "service": "string",
-    "host": "string",
-    "round": "string",
-    "basis": "string",
-    "observed_at": DTYPES["instant"],
-    "observed_from": DTYPES["instant"],
-    "observed_until": DTYPES["instant"],
-    "age_days": "Float64",
-    "is_latest": "boolean",
-    "protocol": "string",
-    "cipher": "string",
-    "key_bits": "Int64",
-    "strength_bits": "Int64",
-    "group": "string",
-    "signature_scheme": "string",
-    "has_forward_secrecy": "boolean",
-    "is_aead": "boolean",
-    "is_post_quantum": "boolean",
-    "accepted": "Int64",
-    "refused": "Int64",
-    "untested": "Int64",
-    "state": "string",
-    "suites": "object",
-    "first_choice": "string",
-    "looks": "Int64",
-    "source": "string",
-}
+SUPPORT: Final = (
+    Column("service", "text", "the service", "the source does not say"),
+    Column("host", "text", "its host", "the source does not say"),
+    Column("round", "text", "the round of the answers", "the source has no rounds"),
+    Column("basis", "text", "`survey`: questions of the table `support`; `negotiated`: handshakes"),
+    Column("observed_at", "instant", "last answer of the round or day", "not known to the instant"),
+    Column("observed_from", "instant", "first answer, or the bound before it", "nothing bounds it"),
+    Column("observed_until", "instant", "last answer, or the bound after it", "nothing bounds it"),
+    Column("age_days", "number", "from `observed_until` to `now`", "nothing bounds it", unit="d"),
+    Column(
+        "is_latest", "boolean", "the latest of the service and basis; one known by bounds counts by their end, an "
+        "undated one only where all are undated",
+    ),
+    Column("protocol", "text", "version", "the question named none, or the source is ambiguous"),
+    Column("cipher", "text", "only `by=\"cipher\"`: family, such as RC4, 3DES, AES, ChaCha20", "an unknown suite"),
+    Column("key_bits", "integer", "only `by=\"cipher\"`: key size, 168 for 3DES", "an unknown suite", unit="bits"),
+    Column("strength_bits", "integer", "only `by=\"cipher\"`: strength, 112 for 3DES", "an unknown suite", unit="bits"),
+    Column("group", "text", "only `by=\"group\"`: group of the key exchange"),
+    Column("signature_scheme", "text", "only `by=\"signature_scheme\"`: signature scheme"),
+    Column("has_forward_secrecy", "boolean", "only by cipher and protocol: an accepted suite has it", "none accepted"),
+    Column("is_aead", "boolean", "only by cipher and protocol: an accepted suite is AEAD", "none accepted"),
+    Column("is_post_quantum", "boolean", "only `by=\"group\"`: the group is post-quantum", "an unknown group"),
+    Column("accepted", "integer", "questions that are accepted at one address or more"),
+    Column("refused", "integer", "questions that are refused at every address"),
+    Column("untested", "integer", "the other questions"),
+    Column("state", "text", "`accepted` where a question is, else `untested` where one is, else `refused`"),
+    Column("suites", "texts", "only by cipher and protocol: names of the accepted suites, by rank, then name"),
+    Column(
+        "first_choice", "text", "what the server ranks first for the version, in the row that holds it",
+        "another row holds it, or no rank is known",
+    ),
+    Column("looks", "integer", "rows of the tables that were counted"),
+    Column("source", "text", "their sources", "the tables do not say"),
+)  # fmt: skip
+"""The columns of `summarise_support`, for every `by`."""
 
 
-def summarise_support(tables: Tables, *, now: datetime | str, by: By = "cipher") -> pd.DataFrame:
-    """What each service accepts, refuses, and was not asked: by version and cipher, version, group or scheme.
+@returns(SUPPORT)
+def summarise_support(tables: Tables, *, now: Instant, by: By = "cipher") -> pd.DataFrame:
+    """Summarise what each service accepts, refuses, and was not asked, by cipher, protocol, group or signature scheme.
 
-    Two bases, told apart by the column `basis`: `survey`, the questions of the table `support`; and `negotiated`,
-    what handshakes in `observations` ended in (each accepted once; it says nothing about the rest). Handshakes of a
-    survey (`offer="survey"`) are in `support` already and not counted twice. Rows are per service and round,
-    addresses taken together; a round of more than a day (a recorded series) is split by UTC day. Rows whose instant is
-    known by bounds stand apart, together with those of the same bounds; so do undated ones in a round of more than a
-    day. Rows that cannot have been before `now` are not counted.
+    One row per service, round, basis and version, and per cipher, group or signature scheme where `by` says so. The
+    basis is `survey` (the questions of the table `support`) or `negotiated` (what handshakes in `observations`
+    negotiated: it is accepted, and nothing is known about the rest). Handshakes of a survey (`offer="survey"`) are not
+    counted again.
 
-    Columns, in order (those that `by` does not ask for are absent):
+    The addresses of a service are taken together. A round of more than a day, such as a recorded series, is split by
+    UTC day. Rows whose instant is known by bounds form a group with those of the same bounds; so do undated ones. Rows
+    that cannot have been before `now` are not counted. A version that was asked about without a suite counts for
+    `by="protocol"` only. Columns that do not belong to `by` are absent.
 
-    - `service`, `host` (string), `round` (string), `basis` (string)
-    - `observed_at` (instant, the last of the round or day; null: not known to the instant), `observed_from`,
-      `observed_until` (instant, the first and the last answer, or what bounds them; null: nothing does), `age_days`
-      (Float64 [d] from `observed_until` to `now`; null: nothing bounds it)
-    - `is_latest` (boolean, the service's latest of that basis; one known by bounds counts by their end, one without
-      any only where no other is)
-    - `protocol` (string; null: the question named no version, or the source is ambiguous)
-    - for `cipher`: `cipher` (string: RC4, 3DES, AES, ChaCha20, …), `key_bits`, `strength_bits` (Int64 [bits]:
-      3DES is 168 and 112); for `group`: `group`; for `signature_scheme`: `signature_scheme` (string)
-    - for `cipher` and `protocol`: `has_forward_secrecy`, `is_aead` (boolean, any accepted suite; null: none is
-      accepted); for `group`: `is_post_quantum` (boolean, null: a group that `toolkit.reference` does not know)
-    - `accepted`, `refused`, `untested` (Int64, questions by state; one asked at several addresses is accepted
-      where one accepted, refused where all refused, else untested)
-    - `state` (string: `accepted` where any is, else `untested` where any is, else `refused`)
-    - for `cipher` and `protocol`: `suites` (object, tuple of the accepted suites' names, by rank, then name)
-    - `first_choice` (string, what the server ranks first for that version, in the row that holds it; null elsewhere,
-      and where no rank is known)
-    - `looks` (Int64, rows of the tables behind it), `source` (string, null: the tables do not say)
-
-    A suite that `toolkit.reference` does not know has `cipher`, `key_bits` and `strength_bits` null; a version that
-    was asked about without a suite counts for `protocol` only. Raises `UsageError` where `now` has no zone.
+    Raises `UsageError` where `now` is not an instant with a zone, and for an unknown `by`.
 
     >>> import toolkit
-    >>> from datetime import UTC, datetime
     >>> tables = toolkit.load_example("lab-sample").within(services="https://www.lab.test:443")
-    >>> support = toolkit.summarise_support(tables, now=datetime(2026, 1, 24, tzinfo=UTC), by="protocol")
+    >>> support = toolkit.summarise_support(tables, now="2026-01-24T00:00Z", by="protocol")
     >>> latest = support[support["is_latest"]]
     >>> print(toolkit.chart.tabulate(latest, columns=["basis", "age_days", "protocol", "state", "suites"]))
          basis age_days protocol    state                                                        suites
@@ -155,7 +142,7 @@ def summarise_support(tables: Tables, *, now: datetime | str, by: By = "cipher")
 
 
 def surveyed(tables: Tables) -> pd.DataFrame:
-    """The questions of `support`, row by row, with the host and the source that the other tables tell.
+    """The questions of `support`, with the host of the service and the source of the round.
 
     `observed_from` and `observed_until` are the instant where it is known.
     """
@@ -164,12 +151,19 @@ def surveyed(tables: Tables) -> pd.DataFrame:
     rows = rows.merge(known, how="left", on=["service", "round"])
     by_round = tables.rounds.drop_duplicates("round").set_index("round")["source"]
     rows["source"] = rows["source"].fillna(rows["round"].map(by_round).astype("string"))
-    rows["host"] = rows["service"].str.extract(r"://\[?(.+?)\]?:\d+$", expand=False)
+    rows["host"] = hosts_of(rows["service"])
     return _bounded(rows).assign(basis="survey")
 
 
+def hosts_of(services: pd.Series) -> pd.Series:
+    """The host in the name of each service (`scheme://host:port`); null where there is none."""
+    distinct = services.drop_duplicates()
+    hosts = distinct.str.extract(r"://\[?(.+?)\]?:\d+$", expand=False)
+    return services.map(dict(zip(distinct, hosts, strict=True))).astype("string")
+
+
 def _negotiated(tables: Tables) -> pd.DataFrame:
-    """What handshakes ended in."""
+    """What handshakes negotiated, as accepted questions."""
     looks = tables.observations
     rows = looks[(looks["protocol"].notna() | looks["suite"].notna()) & (looks["offer"] != "survey").fillna(True)]
     columns = ["service", "host", "round", *_BOUNDS, "protocol", "suite", "group", "signature_scheme",
@@ -185,7 +179,7 @@ def _bounded(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def take_together(answers: pd.DataFrame) -> pd.DataFrame:
-    """One row per question of a round, its addresses taken together."""
+    """One row per question and visit, the addresses taken together."""
     counted = answers.assign(**{state: answers["state"] == state for state in schema.STATES})
     keys = [*VISIT, *QUESTION]
     frame = (
@@ -211,7 +205,7 @@ def _with_facts(questions: pd.DataFrame) -> pd.DataFrame:
     known = [suite_of(name, code) for name, code in zip(names["suite"], names["suite_code"], strict=True)]
     for column in ("cipher", "key_bits", "strength_bits", "has_forward_secrecy", "is_aead"):
         facts = [getattr(suite, column) if suite else None for suite in known]
-        names[column] = pd.Series(facts, names.index, dtype=object).astype(pandas_dtype(_DTYPES[column]))
+        names[column] = pd.Series(facts, names.index, dtype=object).astype(pandas_dtype(dtypes(SUPPORT)[column]))
     questions = questions.merge(names, how="left", on=["suite", "suite_code"])
     for column in ("has_forward_secrecy", "is_aead"):
         questions[column] = questions[column].where(questions["state"] == "accepted")
@@ -219,7 +213,7 @@ def _with_facts(questions: pd.DataFrame) -> pd.DataFrame:
 
 
 def suite_of(name: object, code: object) -> Suite | None:
-    """The suite that a row names: by code where it has one, else by name; none where the reference has neither."""
+    """The suite of a row, by its code, else by its name; null where the reference has neither."""
     if isinstance(code, Integral) and int(code) in suites():
         return suites()[int(code)]
     return find_suite(name) if isinstance(name, str) else None
@@ -231,10 +225,10 @@ def _post_quantum() -> dict[str, bool]:
 
 
 def by_visit(answers: pd.DataFrame) -> pd.DataFrame:
-    """The answers with `begins` and `ends`, which tell the visits of a round apart.
+    """The answers with `begins` and `ends`, which separate the visits of a round.
 
-    Both are the UTC day of an answer where the round took more than a day, and the bounds of an answer whose instant is
-    not known; null where there is nothing to tell apart.
+    In a round of more than a day both are the UTC day of the answer. For an answer that is known by bounds they are its
+    bounds. Otherwise they are null, and the round is one visit.
     """
     instants = answers.groupby(_ROUND, dropna=False, sort=False)["observed_at"]
     is_long = (instants.transform("max") - instants.transform("min")) > DAY
@@ -260,7 +254,7 @@ def date_visits(answers: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_dates(frame: pd.DataFrame, answers: pd.DataFrame, today: pd.Timestamp) -> pd.DataFrame:
-    """When each visit was, and whether it is the service's latest."""
+    """The frame with the dates of each visit, its age, and whether it is the latest of the service."""
     dated = date_visits(answers)
     latest = dated.groupby(["service", "host", "basis"], dropna=False, sort=False)["known_at"].transform("max")
     dated["is_latest"] = (dated["known_at"] == latest) | latest.isna()
@@ -271,6 +265,6 @@ def _with_dates(frame: pd.DataFrame, answers: pd.DataFrame, today: pd.Timestamp)
 def _finished(frame: pd.DataFrame, by: By) -> pd.DataFrame:
     shown = {*_ROUND, *_KEYS[by], *_FACTS[by], *schema.STATES, *_BOUNDS, "age_days", "is_latest", "state",
              "first_choice", "looks", "source", *(["suites"] if by in ("cipher", "protocol") else [])}  # fmt: skip
-    dtypes = {name: dtype for name, dtype in _DTYPES.items() if name in shown}
+    types = {name: dtype for name, dtype in dtypes(SUPPORT).items() if name in shown}
     order = [*_ROUND[:2], "known_at", "round", "basis", *_KEYS[by]]
-    return frame.sort_values(order, ignore_index=True)[list(dtypes)].astype(dtypes)
+    return frame.sort_values(order, ignore_index=True)[list(types)].astype(types)
