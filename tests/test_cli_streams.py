@@ -141,7 +141,7 @@ def test_a_lab_runs_and_says_what_to_try(tmp_path: Path) -> None:
     answers = [lab.stdout.readline() for _ in range(3)]
     days = [line.split()[4] for line in answers[:2]]
     assert days[0] < days[1]
-    assert "is not a number of days" in answers[2]
+    assert "is not a positive number of days" in answers[2]
     assert "BEGIN CERTIFICATE" in (tmp_path / "roots.pem").read_text()
     lab.send_signal(signal.SIGINT)
     assert lab.communicate(timeout=60) == ("The lab has ended.\n", "")

@@ -1,7 +1,7 @@
-"""Observe TLS over time: collect what servers show, keep it in DataFrames, ask and chart.
+"""Observe TLS servers over time, keep the observations in DataFrames, analyse and chart them.
 
-Every public name is imported from its home when it is first used (PEP 562): `import toolkit` costs little, and an
-observation needs neither scipy nor matplotlib. Type checkers see the imports below.
+Every public name is imported when it is first used (PEP 562), so `import toolkit` is fast, and an observation imports
+neither scipy nor matplotlib. Type checkers see the imports below.
 """
 
 from importlib import import_module
@@ -143,7 +143,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """A public name, from its home; a package or module of the toolkit by its own name."""
+    """A public name, imported from the module that defines it; or a package or module of the toolkit."""
     if name in _HOMES:
         value = getattr(import_module(_HOMES[name]), name)
     elif name in __all__:

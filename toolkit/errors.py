@@ -1,8 +1,8 @@
-"""What can go wrong. Every message names the thing at fault and the next step."""
+"""The errors of this package. Every message names what is wrong and what to do."""
 
 
 class ToolkitError(Exception):
-    """The root of every error that this package raises on purpose."""
+    """The base class of every error that this package raises on purpose."""
 
 
 class UsageError(ToolkitError, ValueError):
@@ -18,7 +18,7 @@ class StoreError(ToolkitError):
 
 
 class ReadError(ToolkitError, ValueError):
-    """A file is not what it was taken for, or is cut short."""
+    """A file does not have the expected form, or is truncated."""
 
 
 class OutputError(ToolkitError):
@@ -26,7 +26,7 @@ class OutputError(ToolkitError):
 
 
 class StoreWriteError(StoreError, OutputError):
-    """A store cannot be written: no right to, no space, no answer from the object store. What it holds is as it was."""
+    """A store cannot be written: missing permission or space, or the object store does not answer. It is unchanged."""
 
 
 class LabError(ToolkitError):

@@ -1,4 +1,4 @@
-"""Files of unknown origin, opened without a surprise: regular files only, and no more bytes than the caller allows."""
+"""Files of unknown origin, opened safely: regular files only, and at most as many bytes as the caller allows."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""`read`: anything that holds observations or certificates, as `Tables`; `load_example`: what ships."""
+"""`read` makes `Tables` of stores, folders and files; `load_example` of the examples that come with the package."""
 
 from datetime import datetime
 from pathlib import Path
@@ -16,11 +16,12 @@ def read(
     since: datetime | str | None = None,
     until: datetime | str | None = None,
 ) -> Tables:
-    """What `path` holds, as `Tables`: a store, a folder that `Tables.to_csv` wrote, or certificates (PEM, DER, PKCS#7).
+    """The observations and certificates at `path`, as `Tables`.
 
-    `format` (`store`, or one of `toolkit.readers.FORMATS`) says what it is; without it that is found out. `since`
-    (inclusive) and `until` (exclusive) choose rows by their own instants or bounds, as in `Tables.within`. What is left
-    out, such as a private key in a folder of certificates, is named by a `toolkit.errors.ReadWarning`.
+    `path`: a store, a folder that `Tables.to_csv` wrote, or certificates (PEM, DER, PKCS#7). `format`: `store`, or one
+    of `toolkit.readers.FORMATS`; by default it is recognised by content. `since` (inclusive) and `until` (exclusive)
+    choose rows by their own instants or bounds, as in `Tables.within`. What is left out, such as a private key in a
+    folder of certificates, is named by a `toolkit.errors.ReadWarning`.
     Raises `ReadError`, naming file, line and next step, where there is nothing to read or it is damaged;
     `StoreError` for a store that is; `UsageError` for what is not a path, an unknown format, or an instant without a
     zone.
@@ -58,7 +59,7 @@ def load_example(name: str) -> Tables:
 
 
 def _is_store(path: str | Path) -> bool:
-    """Object storage, or a folder with a folder per table; one of CSV and PEM has a folder for certificates only."""
+    """Whether it is object storage, or has a folder per table; a folder of CSV and PEM has only `certificates`."""
     folders = [Path(path) / table for table in schema.TABLES if table != "certificates"]
     return "://" in str(path) or any(
         folder.is_dir() for folder in (*folders, Path(path) / "certificates" / "_delta_log")

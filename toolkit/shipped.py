@@ -1,4 +1,4 @@
-"""What comes with the package beside its code: the notebooks, and small sets of observations to try things on."""
+"""Files that come with the package: the notebooks, and small sets of observations as examples."""
 
 import shutil
 from pathlib import Path
@@ -31,7 +31,7 @@ def example_folder(name: str) -> Path:
 def copy_lessons(folder: Path) -> list[Path]:
     """Copy the notebooks into `folder/notebooks` and the examples into `folder/data`; the notebooks are returned.
 
-    Raises `UsageError` where one of the two exists already, so that no work of yours is replaced.
+    Raises `UsageError` where one of the two exists already, so that your files are never replaced.
     """
     for part in ("notebooks", "data"):
         if (folder / part).exists():

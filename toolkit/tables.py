@@ -1,4 +1,4 @@
-"""`Tables`: the four frames that everything here produces, keeps and takes."""
+"""`Tables`: the four frames that the toolkit produces, keeps and analyses."""
 
 import base64
 import json
@@ -57,7 +57,7 @@ class Tables:
         return text.html_listing("Tables", self._describe())
 
     def _describe(self) -> dict[str, str]:
-        """What each frame holds, in numbers, dates and the kind of its source."""
+        """Per frame: number of rows, span, failures, and the kind of source."""
         looks, answers = self.observations, self.support
         described: dict[str, str] = {name: text.counted(len(getattr(self, name)), "row") for name in schema.TABLES}
         if len(looks):
@@ -168,7 +168,7 @@ class Tables:
         )
 
     def overview(self) -> pd.DataFrame:
-        """What there is, one row per service: is it enough, and where are the holes?
+        """One row per service: how many observations, failures and certificates, and the longest gap.
 
         Columns: `service` (string, null where the source names none), `source` (string; their number where there
         are more than three), `first_look_at` and `last_look_at` (instants, of the looks dated to the instant, null
@@ -195,7 +195,7 @@ class Tables:
         by_service = looks.groupby("service", dropna=False)
         held = [frame for frame in (looks, self.support) if len(frame)] or [looks]
         rows = pd.concat([frame[["service", *schema.INSTANTS]] for frame in held])
-        told = rows.groupby("service", dropna=False)[schema.INSTANTS]
+        bounds = rows.groupby("service", dropna=False)[schema.INSTANTS]
         is_undated = rows[schema.INSTANTS].isna().all(axis=1)
         dated = looks[["service", "observed_at"]].sort_values("observed_at")
         gaps = dated.groupby("service", dropna=False)["observed_at"].diff().dt.total_seconds() / 86_400
@@ -215,8 +215,8 @@ class Tables:
                 "longest_gap_days": gaps.groupby(dated["service"], dropna=False).max().astype("Float64"),
                 "questions": self.support.groupby("service", dropna=False).size().astype("Int64"),
                 "undated": is_undated.groupby(rows["service"], dropna=False).sum().astype("Int64"),
-                "known_from": told.min().min(axis=1),
-                "known_until": told.max().max(axis=1),
+                "known_from": bounds.min().min(axis=1),
+                "known_until": bounds.max().max(axis=1),
             }
         )
         counts = ["looks", "looks_ok", "certificates", "questions"]
@@ -299,12 +299,12 @@ def named_certificates(looks: pd.DataFrame) -> set[str]:
 
 
 def describe_source(frame: pd.DataFrame) -> str:
-    """Where the rows come from, in a word: `lab`, `simulated`, `live`, `recorded`, several, or nothing if not said."""
+    """The kinds of source of the rows, joined by ` + `: `lab`, `simulated`, `live`, `recorded`; empty where unknown."""
     if "source" not in frame:
         return ""
     known = {"lab", "simulated", "live"}
     named = {str(source) for source in frame["source"].dropna()}
-    # Frames join the sources of a row by commas; a recorded source is a citation and may hold commas itself.
+    # Frames join several sources by commas; a recorded source is a citation, which may contain commas.
     parts = {part for source in named for part in source.split(", ")}
     kinds = sorted(parts & known) + (["recorded"] if parts - known else [])
     return " + ".join(kinds)

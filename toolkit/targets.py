@@ -70,7 +70,7 @@ PRESETS: Final = {
 """Named lists of services. `google-mail`: the hosts of support.google.com/a/answer/6180220."""
 
 LAB_DOMAIN: Final = ".lab.test"
-"""Every host of the lab has a name below it, and nothing else can have one (RFC 6761 reserves `.test`)."""
+"""The parent domain of all hosts of the lab; no other host can have such a name (RFC 6761 reserves `.test`)."""
 
 _LABEL = re.compile(r"[a-z0-9_-]{1,63}\Z")
 """A label of a name in DNS (RFC 2181): also with underscores, and hyphens at either end, which RFC 1123 forbids."""
@@ -113,7 +113,7 @@ class Target:
         return self.service
 
     def __repr__(self) -> str:
-        """The service, and what is not usual for it."""
+        """The service, and the fields that differ from those `parse_target` would set."""
         usual = Target(self.scheme, self.host, self.port, None if _address(self.host) else self.host)
         unusual = [
             f", {field.name}={getattr(self, field.name)!r}"

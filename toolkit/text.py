@@ -1,8 +1,8 @@
-"""Hostile text made harmless where it is shown.
+"""Hostile text, neutralised where it is shown.
 
 Subjects, names, banners and reasons come from servers and may hold anything: escape sequences that repaint
 a terminal, bidirectional overrides that reverse a host name, `$` that starts matplotlib's formula mode,
-`=` that starts a spreadsheet's formula, markup. Tables keep the text as it came; whatever shows it calls
+`=` that starts a spreadsheet's formula, markup. Tables keep the text unchanged; code that shows it calls
 one of the functions below, named after the place.
 """
 
@@ -24,7 +24,7 @@ _COMPARED = 80
 _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 # OWASP "CSV Injection": a cell that starts with one of these is taken for a formula.
-# The apostrophe is here so that ours can be told from the text's own.
+# The apostrophe is included so that one that we add is distinguishable from the text's own.
 _FORMULA_STARTS = ("=", "+", "-", "@", "'", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 # Spreadsheets of many locales separate by another character than the comma, and start a cell after it; blanks and
@@ -73,12 +73,12 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def storable(text: str) -> str:
-    """Text that UTF-8 can encode: lone surrogates become U+FFFD; everything else stays as it came."""
+    """Text that UTF-8 can encode: lone surrogates become U+FFFD; everything else is unchanged."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if _has_surrogates(text) else text
 
 
 def plain(value: object, *, limit: int = LIMIT) -> str:
-    r"""One line of visible characters: what cannot be seen is written as `\n`, `\x1b`, `\u202e`.
+    r"""One line of visible characters: an invisible one is written as `\n`, `\x1b`, `\u202e`.
 
     At most `limit` characters, the rest is replaced by an ellipsis; a null value is the empty string.
 

@@ -39,7 +39,7 @@ def test_a_folder_of_something_else_is_not_a_store(tmp_path: Path) -> None:
 
 def test_a_folder_of_csv_is_not_a_store_and_says_how_to_read_it(tmp_path: Path) -> None:
     Tables.from_frames().to_csv(tmp_path / "looks")
-    with pytest.raises(StoreError, match=r"no store but a folder of CSV: toolkit.read\('.*looks'\) reads it"):
+    with pytest.raises(StoreError, match=r"is not a store but a folder of CSV: toolkit.read\('.*looks'\) reads it"):
         Store(tmp_path / "looks")
 
 

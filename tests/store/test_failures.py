@@ -41,7 +41,7 @@ def test_a_file_that_cannot_grow_loses_nothing_that_was_kept(tmp_path: Path) -> 
         [sys.executable, "-c", _FULL, tmp_path / "s"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert "File too large" in run.stdout
-    assert "Nothing that was kept before is lost. Free some space" in run.stdout
+    assert "The rows kept before are not affected. Free some space" in run.stdout
     assert "backup" not in run.stdout
     store = Store(tmp_path / "s")
     assert len(store.load().observations) == 3
@@ -55,7 +55,7 @@ def test_a_full_disk_is_found_out_before_the_library_writes(tmp_path: Path, monk
     full = shutil.disk_usage(tmp_path)._replace(free=0)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
     monkeypatch.setattr(delta, "write_deltalake", lambda *_, **__: pytest.fail("written"))
-    with pytest.raises(StoreWriteError, match=r"could not be written \(.*No space left on device\)\. Nothing that was"):
+    with pytest.raises(StoreWriteError, match=r"could not be written \(.*No space left on device\)\. The rows kept"):
         store.append(tables_of_hour(1))
     assert len(store.load().observations) == 3
 
@@ -158,7 +158,7 @@ def refusing() -> Iterator[dict[str, str]]:
         (403, "SignatureDoesNotMatch", "The credentials are wrong"),
         (403, "AccessDenied", "The credentials are wrong, or do not allow this"),
         (404, "NoSuchBucket", "There is no such bucket"),
-        (503, "SlowDown", "do it again later"),
+        (503, "SlowDown", "try again later"),
     ],
 )
 def test_an_object_store_that_refuses_is_explained(refusing: dict[str, str], status: int, code: str, step: str) -> None:

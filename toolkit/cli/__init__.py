@@ -1,4 +1,4 @@
-"""The command line: thin words around the public calls.
+"""The command line: a thin layer over the public functions.
 
 Exit codes: 0 fine, 1 findings, 2 usage, 3 nothing could be reached, 4 a file could not be read, 70 the command failed,
 74 the output could not be written, 130 interrupted.
@@ -43,40 +43,40 @@ _NEXT_STEP: Final[dict[int | None, str]] = {
 
 
 def run() -> None:
-    """The console entry: `main` with the process's arguments, its result as the exit code."""
+    """The entry point of the console script: `main` with the process's arguments, its result as the exit code."""
     _open_standard_streams()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was seen is kept then, as after Ctrl-C
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # handled like Ctrl-C
     code = main()
     try:
         sys.stdout.flush()
     except OSError:
-        # What is still buffered cannot be written; `main` has said so. The interpreter must not try again as it ends.
+        # `main` has reported that the output cannot be written. Without this, the interpreter would try again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)
 
 
 @contextmanager
 def _warnings_as_lines() -> Iterator[None]:
-    """Say what was left out of a file in one line on standard error, as everything else that the command says."""
+    """Print a `ReadWarning` as one line on standard error, in the form of the other messages."""
     with warnings.catch_warnings():
         warnings.filterwarnings("default", category=ReadWarning)
         show = warnings.showwarning
 
-        def say(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        def print_line(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
             if issubclass(category, ReadWarning):
-                _complain(str(message))
+                _report(str(message))
             else:
                 show(message, category, *place, **more)
 
-        warnings.showwarning = say
+        warnings.showwarning = print_line
         yield
 
 
 @_warnings_as_lines()
 def main(argv: Sequence[str] | None = None) -> int:
-    """Carry out one command line and return its exit code; what goes wrong is said on standard error."""
+    """Carry out one command line and return its exit code; errors are reported on standard error."""
     try:
-        # Imported here, so that an interrupt meanwhile ends like one later on.
+        # Imported here, so that an interrupt during the import is handled as well.
         from toolkit.cli.options import read_command  # noqa: PLC0415
 
         try:
@@ -85,29 +85,29 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.flush()  # also what --help printed, which ends the process
         return code
     except ToolkitError as error:
-        _complain(str(error))
+        _report(str(error))
         return next(code for kind, code in _CODES if isinstance(error, kind))
     except KeyboardInterrupt as interrupt:
-        _complain(str(interrupt) or "interrupted.")
+        _report(str(interrupt) or "interrupted.")
         return INTERRUPTED
     except BrokenPipeError:
         return FINE  # the reader of the output has ended (`| head`)
     except OSError as error:
         if isinstance(error, FileNotFoundError) and error.filename is None:
-            _complain("the current folder no longer exists. Change to another folder, and run the command again.")
+            _report("the current folder no longer exists. Change to another folder, and run the command again.")
             return USAGE
         named = f"{error.filename}: " if error.filename else ""
-        _complain(f"{named}{error.strerror or error}. {_NEXT_STEP.get(error.errno, '')}".rstrip())
+        _report(f"{named}{error.strerror or error}. {_NEXT_STEP.get(error.errno, '')}".rstrip())
         return UNWRITABLE
     except (SystemExit, GeneratorExit):
         raise
-    except BaseException as error:  # noqa: BLE001  the last resort; a panic of a Rust library is not an `Exception`
-        _complain(_describe_bug(error))
+    except BaseException as error:  # noqa: BLE001  a panic of a Rust library is not an `Exception`
+        _report(_describe_bug(error))
         return FAILED
 
 
 def _describe_bug(error: BaseException) -> str:
-    """An error that no code expected, with the place where it arose."""
+    """The message for an unexpected error, with the place where it was raised."""
     if os.environ.get("TLS_TOOLKIT_TRACEBACK"):
         traceback.print_exception(error)
     frame = traceback.extract_tb(error.__traceback__)[-1]
@@ -117,8 +117,8 @@ def _describe_bug(error: BaseException) -> str:
     )
 
 
-def _complain(words: str) -> None:
-    with suppress(OSError):  # where standard error cannot be written either, the exit code has to do
+def _report(words: str) -> None:
+    with suppress(OSError):  # where standard error cannot be written either, only the exit code is left
         print(f"tls-toolkit: {text.for_terminal(words, limit=1000)}", file=sys.stderr, flush=True)
 
 

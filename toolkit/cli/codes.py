@@ -10,10 +10,10 @@ UNREADABLE: Final = 4
 """A source, a store or another file could not be read."""
 
 FAILED: Final = 70
-"""The command could not be completed, or met an error of its own; EX_SOFTWARE of BSD's sysexits."""
+"""The command failed, expectedly or not; EX_SOFTWARE of BSD's sysexits."""
 
 UNWRITABLE: Final = 74
 """The output could not be written; EX_IOERR of BSD's sysexits."""
 
 INTERRUPTED: Final = 130
-"""128 + SIGINT, as shells have it."""
+"""128 + SIGINT, as in shells."""

@@ -39,7 +39,7 @@ _LOOK_COLUMNS: Final = (
 
 
 def cert(arguments: argparse.Namespace) -> int:
-    """`tls-toolkit cert`: the certificate that a server shows, as PEM."""
+    """`tls-toolkit cert`: the certificate that a server presents, as PEM."""
     target = toolkit.parse_target(arguments.target, connect_to=arguments.connect_to)
     tables = toolkit.observe(
         target,
@@ -52,7 +52,7 @@ def cert(arguments: argparse.Namespace) -> int:
     (look,) = tables.observations.to_dict("records")
     chain = look["chain_sha256"]
     if not chain:
-        why = f"{look['outcome']} at {look['stage']}" if look["outcome"] != "ok" else "no certificate was shown"
+        why = f"{look['outcome']} at {look['stage']}" if look["outcome"] != "ok" else "no certificate was presented"
         print(f"tls-toolkit: {target}: {why}: {text.for_terminal(look['reason']) or '-'}", file=sys.stderr)
         return NOTHING_REACHED
     shown = chain if arguments.chain else chain[:1]
@@ -66,7 +66,7 @@ def cert(arguments: argparse.Namespace) -> int:
 
 
 def observe(arguments: argparse.Namespace) -> int:
-    """`tls-toolkit observe`: one look at each target, printed."""
+    """`tls-toolkit observe`: each target observed once, printed."""
     tables = toolkit.observe(
         _targets(arguments),
         offers=tuple(arguments.offer or ("any",)),
@@ -85,14 +85,14 @@ def observe(arguments: argparse.Namespace) -> int:
 
 
 def _targets(arguments: argparse.Namespace) -> list[str | Target]:
-    """The targets as they are named, or each dialled at the one address given."""
+    """The targets as given, or, with `--connect-to`, all of them at that address."""
     if not arguments.connect_to:
         return list(arguments.targets)
     return [toolkit.parse_target(target, connect_to=arguments.connect_to) for target in arguments.targets]
 
 
 def collect(arguments: argparse.Namespace) -> int:
-    """`tls-toolkit collect`: one look at each target, kept."""
+    """`tls-toolkit collect`: each target observed once, kept in a store."""
     store = toolkit.Store(arguments.store)
     end = toolkit.collect(
         _targets(arguments),
@@ -166,7 +166,7 @@ def store_info(arguments: argparse.Namespace) -> int:
 
 
 def store_compact(arguments: argparse.Namespace) -> int:
-    """`tls-toolkit store compact`: small files joined; how many files each table had, and has."""
+    """`tls-toolkit store compact`: join small files; print how many files each table had before and has now."""
     store = toolkit.Store(arguments.store)
     before = store.info()
     store.compact(exclusive=arguments.exclusive)
@@ -178,7 +178,7 @@ def store_compact(arguments: argparse.Namespace) -> int:
 
 
 def check(arguments: argparse.Namespace) -> int:
-    """`tls-toolkit check`: what expiry, trust and a policy find."""
+    """`tls-toolkit check`: findings of expiry, trust and a policy."""
     as_of: datetime | Literal["observed"] = arguments.as_of or "observed"
     from toolkit.cli import endings  # noqa: PLC0415  needs scipy, which other commands do not
 
@@ -210,7 +210,7 @@ def check(arguments: argparse.Namespace) -> int:
     else:
         print_checks(tables, checks, scope, arguments, now)
     if scope.is_outdated and scope.newest is not None:
-        _say(f"{arguments.source}: the newest observation is of {scope.newest:%Y-%m-%d %H:%M} UTC, "
+        _print_note(f"{arguments.source}: the newest observation is of {scope.newest:%Y-%m-%d %H:%M} UTC, "
              f"{text.lasting(scope.now - scope.newest)} before {now:%Y-%m-%d}, and says little about that day. Run "
              "`tls-toolkit collect`, or give the day to judge with --now.")  # fmt: skip
     if counts["findings"]:
@@ -218,14 +218,14 @@ def check(arguments: argparse.Namespace) -> int:
     why = _find_why_nothing_is_judged(tables, scope, counts, is_limited=bool(arguments.since or arguments.until))
     if why is None:
         return FINE
-    _say(f"{arguments.source}: {why}")
+    _print_note(f"{arguments.source}: {why}")
     return NOTHING_REACHED
 
 
 def _find_why_nothing_is_judged(
     tables: Tables, scope: "InService", counts: dict[str, int], *, is_limited: bool
 ) -> str | None:
-    """Why a check without findings says nothing at all about the services; null: it calls something fine."""
+    """Why a check without findings proves nothing about the services; null where some verdict is fine."""
     if not toolkit.checking.was_reached(tables):
         return (
             f"no look{' in that time' if is_limited else ''} came to an answer, so there is nothing to judge; "
@@ -240,7 +240,7 @@ def _find_why_nothing_is_judged(
 
 
 def _check_endings(tables: Tables, arguments: argparse.Namespace, now: datetime) -> int:
-    """Judge certificates of which no service was observed by their dates."""
+    """Judge certificates by their dates alone, where no service was observed."""
     from toolkit.cli import endings  # noqa: PLC0415  as in `check`
 
     found = endings.find_endings(tables.certificates, now, arguments.thresholds)
@@ -253,22 +253,22 @@ def _check_endings(tables: Tables, arguments: argparse.Namespace, now: datetime)
 
 
 def _find_present(tables: Tables) -> datetime:
-    """The day from which `check` and `report` count where none is given; a clock that is behind is said."""
+    """The day from which `check` and `report` count by default; warns where the clock is behind."""
     clock = datetime.now(UTC)
     present = toolkit.checking.date_present(tables, clock=clock)
     if present > clock:
-        _say(f"days are counted from {present:%Y-%m-%d %H:%M} UTC, the newest row, which is dated "
+        _print_note(f"days are counted from {present:%Y-%m-%d %H:%M} UTC, the newest row, which is dated "
              f"{text.lasting(present - clock)} after this machine's clock: set one of the two clocks "
              "(NTP).")  # fmt: skip
     return present
 
 
-def _say(words: str) -> None:
+def _print_note(words: str) -> None:
     print(f"tls-toolkit: {text.for_terminal(words, limit=1000)}", file=sys.stderr)
 
 
 def _load_rules(arguments: argparse.Namespace) -> tuple[Sequence[bytes], Sequence[Rule]]:
-    """The roots and the policy asked for; what is wrong with the options of judging is a wrong use of the command."""
+    """The roots and the policy of the options; raises `UsageError` where one of the options is wrong."""
     if arguments.since and arguments.until and arguments.since >= arguments.until:
         raise UsageError(
             f"--since {arguments.since.isoformat()} is not before --until {arguments.until.isoformat()}, so nothing "
@@ -308,7 +308,7 @@ def report(arguments: argparse.Namespace) -> int:
 
 
 def lab(arguments: argparse.Namespace) -> int:
-    """`tls-toolkit lab`: a lab to try commands on, until it is interrupted."""
+    """`tls-toolkit lab`: run a lab until it is interrupted."""
     with toolkit.lab.Lab(arguments.scenario, seed=arguments.seed) as running:
         if arguments.roots:
             arguments.roots.write_text("".join(as_pem(root) for root in running.roots), encoding="ascii")
@@ -323,7 +323,7 @@ def lab(arguments: argparse.Namespace) -> int:
         try:
             for line in sys.stdin:
                 _turn_clock(running.clock, line.strip() or "1")
-            threading.Event().wait()  # without an input, until the process is ended
+            threading.Event().wait()  # without standard input, until the process is ended
         except KeyboardInterrupt:
             print("The lab has ended.")
     return FINE
@@ -333,20 +333,20 @@ def _turn_clock(clock: "Clock", days: str) -> None:
     try:
         now = clock.advance(timedelta(days=float(days)))
     except (ValueError, OverflowError, LabError):
-        print(f"{text.for_terminal(days)!r} is not a number of days to come: write 1, 30 or 0.5.", flush=True)
+        print(f"{text.for_terminal(days)!r} is not a positive number of days: write 1, 30 or 0.5.", flush=True)
     else:
         print(f"The lab's clock shows {now:%Y-%m-%d %H:%M %Z}.", flush=True)
 
 
 def lessons(arguments: argparse.Namespace) -> int:
-    """`tls-toolkit lessons`: the notebooks and their data, copied to where they can be edited."""
+    """`tls-toolkit lessons`: copy the notebooks and their data."""
     copied = copy_lessons(arguments.folder)
     print(f"Copied {len(copied)} lessons and their data. Open them: jupyter lab {copied[0].parent}")
     return FINE
 
 
 def demo(arguments: argparse.Namespace) -> int:
-    """`tls-toolkit demo`: a lab year, watched."""
+    """`tls-toolkit demo`: a lab year observed, and the notebooks executed on it."""
     try:
         from toolkit.report.demo import run_demo  # noqa: PLC0415  needs the extras `lab` and `notebooks`
     except ModuleNotFoundError as error:
@@ -369,5 +369,5 @@ def completion(arguments: argparse.Namespace) -> int:
 def _reached(tables: Tables) -> int:
     if (tables.observations["outcome"] == "ok").any():
         return FINE
-    print("tls-toolkit: nothing could be reached; the table says why.", file=sys.stderr)
+    print("tls-toolkit: nothing could be reached; the table shows why.", file=sys.stderr)
     return NOTHING_REACHED

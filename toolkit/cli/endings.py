@@ -1,4 +1,4 @@
-"""Certificates without an observation of a service: when each ends, and which have ended or are about to."""
+"""Certificates without an observation of a service: when each expires, and in which state it is."""
 
 from datetime import datetime
 from typing import Final, Literal
@@ -22,7 +22,7 @@ def has_certificates_alone(tables: Tables) -> bool:
 
 
 def find_endings(certificates: pd.DataFrame, now: datetime, thresholds: Literal["lifetime", "days"]) -> pd.DataFrame:
-    """A row for each certificate, the first to end first.
+    """One row per certificate, the first to expire first.
 
     Columns: `subject`, `issuer`, `cert_sha256` (string), `not_before`, `not_after` (instant, null: cannot be read),
     `days_left` (Float64 [d], negative: ended; null as the dates), `state` (string: `expired`, `not_yet_valid`,

@@ -1,4 +1,4 @@
-"""Printing: frames, surveys and findings as harmless text or as JSON."""
+"""Printing: frames, surveys and verdicts as neutralised text or as JSON."""
 
 import argparse
 import json
@@ -15,14 +15,14 @@ from toolkit import reference, text
 from toolkit.tables import Tables
 
 if TYPE_CHECKING:
-    from toolkit.checking import InService  # judging needs scipy, which the other commands do not
+    from toolkit.checking import InService  # imports scipy
 
 MOST_ENDINGS: Final = 20
-"""Certificates without an observation that are shown one by one."""
+"""Rows that are printed."""
 
 
 def print_survey(tables: Tables) -> None:
-    """What was accepted, and how much was refused or could not be asked, address by address."""
+    """Per address: what was accepted, and how many questions were refused or untested."""
     for (service, address), asked in tables.support.groupby(["service", "address"], dropna=False, sort=False):
         print(f"{text.for_terminal(service)} at {text.for_terminal(address) or 'no address'}")
         print_frame(support_lines(asked))
@@ -32,10 +32,10 @@ def print_survey(tables: Tables) -> None:
 
 
 def support_lines(asked: pd.DataFrame) -> pd.DataFrame:
-    """A survey of one address for reading: a line for each version and each thing accepted, in order of preference.
+    """The survey of one address as it is printed: a row per version, and per accepted answer, in order of preference.
 
-    What is untested is counted by reason; of a version that is untested as a whole, its own line says all.
-    Columns, all text: `protocol`, `what` (suite, group, signature scheme or certificate; empty in the line of the
+    Untested questions are counted by reason; a version that is untested as a whole has one row.
+    Columns, all text: `protocol`, `what` (suite, group, signature scheme or certificate; empty in the row of the
     version), `state`, `bits` (of the cipher: key/strength), `rank`, `note`.
     """
     kinds = {"suite": "suite", "group": "group", "signature_scheme": "scheme", "key_type": "certificate"}
@@ -64,7 +64,7 @@ def support_lines(asked: pd.DataFrame) -> pd.DataFrame:
 def print_checks(
     tables: Tables, checks: pd.DataFrame, scope: "InService", arguments: argparse.Namespace, now: datetime
 ) -> None:
-    """What was judged, how, and what came of it, in words that fit the terminal."""
+    """What was judged, how, and the findings, wrapped to the width of the terminal."""
     by = f"by the rules of {arguments.as_of:%Y-%m-%d %H:%M %Z}" if arguments.as_of else "each row by its own day"
     how = f"Judged {by}; days counted from {now:%Y-%m-%d %H:%M %Z}; roots: {arguments.roots}."
     if arguments.thresholds == "days":
@@ -84,13 +84,13 @@ def print_checks(
 
 def print_checks_as_json(checks: pd.DataFrame, judged: dict[str, object]) -> None:
     """What was judged and how, with every verdict, as one JSON object."""
-    told = {name: _json_value(value) for name, value in judged.items()}
+    shown = {name: _json_value(value) for name, value in judged.items()}
     services = _json_rows(toolkit.checking.count_services(checks))
-    print(json.dumps({**told, "services": services, "checks": _json_rows(checks)}, indent=2))
+    print(json.dumps({**shown, "services": services, "checks": _json_rows(checks)}, indent=2))
 
 
 def print_endings(endings: pd.DataFrame, source: str, now: datetime) -> None:
-    """When certificates end of which no service was observed, the first `MOST_ENDINGS`."""
+    """When certificates without an observation of a service expire, the first `MOST_ENDINGS`."""
     number = text.counted(len(endings), "certificate")
     print(f"{text.for_terminal(source, limit=4000)}: {number}, and no observation of a service. Judged is when they "
           f"end, days counted from {now:%Y-%m-%d %H:%M %Z}.")  # fmt: skip
@@ -102,12 +102,12 @@ def print_endings(endings: pd.DataFrame, source: str, now: datetime) -> None:
 
 def print_endings_as_json(endings: pd.DataFrame, judged: dict[str, object]) -> None:
     """What was judged and how, with every certificate, as one JSON object."""
-    told = {name: _json_value(value) for name, value in judged.items()}
-    print(json.dumps({**told, "certificates": _json_rows(endings)}, indent=2))
+    shown = {name: _json_value(value) for name, value in judged.items()}
+    print(json.dumps({**shown, "certificates": _json_rows(endings)}, indent=2))
 
 
 def print_frame(frame: pd.DataFrame) -> None:
-    """The frame as a table of harmless text, one line a row; numbers and instants as exact as one reads them."""
+    """The frame as a table of neutralised text, one line per row; numbers and instants are rounded for display."""
     shown = frame.astype(object).map(_for_reading)
     widths = {name: max([len(name), *shown[name].str.len()]) for name in shown.columns}
     print("  ".join(name.ljust(widths[name]) for name in shown.columns).rstrip())

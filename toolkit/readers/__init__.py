@@ -1,4 +1,4 @@
-"""Read: files → the same tables that looking makes. One function per format, found by what the files hold."""
+"""Read files into the four tables. One function per format; the format is recognised by content."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -20,18 +20,18 @@ or in a folder of files."""
 _MOST_NAMED: Final = 3
 _DEEPEST: Final = 3
 _MOST_LISTED: Final = 1000
-"""Folders of one level in which something known is looked for."""
+"""Folders of one level that are searched."""
 
 _MARKS: Final = (*CSV_FILES, "observations", "support")
 """Names in a folder of CSV files, and in a store."""
 
 
 def read(path: str | Path, *, format: str | None = None) -> Tables:  # noqa: A002  the public name, as in pandas
-    """The tables that the file or folder holds; without `format` it is found out from what lies there.
+    """The tables of a file or folder; without `format`, the format is recognised by content.
 
-    Raises `ReadError` where there is nothing, nothing known, something cut short or damaged, or what is not a regular
-    file: the message names file and line, what a file of another form seems to be, and the next step. What is skipped,
-    such as a private key, is named by a `ReadWarning`. Raises `UsageError` for an unknown format.
+    Raises `ReadError` where the path does not exist, has an unknown form, is truncated or damaged, or is not a regular
+    file: the message names file and line, what the file seems to be, and what to do. What is skipped, such as a private
+    key, is named by a `ReadWarning`. Raises `UsageError` for an unknown format.
     """
     if format is not None and format not in FORMATS:
         known = ("store", *FORMATS)
@@ -74,7 +74,7 @@ def _format_of(path: Path) -> str:
 
 
 def _advice(path: Path, entries: list[Path]) -> str:
-    """What to do about a folder in which nothing is known."""
+    """What to do about a folder without a known form."""
     if any(entry.name.startswith(UNFINISHED) for entry in entries):
         return "Tables.to_csv was cut off while it wrote here. Write the folder again."
     seen = ((entry, forms.recognise(forms.read_head(entry))) for entry in entries if entry.is_file())
@@ -90,7 +90,7 @@ def _advice(path: Path, entries: list[Path]) -> str:
 
 
 def _folders_below(path: Path) -> Iterator[Path]:
-    """Folders at most `_DEEPEST` levels below `path` that hold something known, the upper ones first."""
+    """Folders with a known form, at most `_DEEPEST` levels below `path`, the upper ones first."""
     level = [path]
     for _ in range(_DEEPEST):
         below: list[Path] = []

@@ -1,4 +1,4 @@
-"""Our own form, the inverse of `Tables.to_csv`: a folder of CSV files and certificates that people can read."""
+"""Folders of CSV files and certificates, as `Tables.to_csv` writes them."""
 
 import codecs
 import json
@@ -22,7 +22,7 @@ from toolkit.tables import DESCRIBED, NOT_HELD, UNFINISHED, Tables, named_certif
 _CSV_TABLES: Final[tuple[schema.TableName, ...]] = ("observations", "support", "rounds")
 
 CSV_FILES: Final = tuple(f"{table}.csv" for table in _CSV_TABLES)
-"""Any of these makes a folder ours. A table whose file is not there is empty."""
+"""A folder with one of these files is read in this form. A table without a file is empty."""
 
 LARGEST_CSV: Final = 1 << 30
 """Bytes of one file: reading takes several times as much memory. A store reads more, and in parts."""
@@ -35,9 +35,9 @@ _LONGEST_CELL: Final = 4 << 20
 
 
 def read_folder(path: Path) -> Tables:
-    """The tables of a folder that `Tables.to_csv` wrote, or that somebody wrote by hand in that form.
+    """The tables of a folder that `Tables.to_csv` wrote, or that was written by hand in that form.
 
-    A column that is not there is null; a certificate is what its DER says, whatever is written around it. Certificates
+    A missing column is null; a certificate is read from its DER, other text in its file is ignored. Certificates
     without DER are the rows of `certificates.csv`.
     Raises `ReadError`, with file and line, for an unknown column, a value that its column cannot hold, a row cut
     short, a file that is not UTF-8 or has more than `LARGEST_CSV` bytes, a certificate that is not the one its file is
@@ -66,7 +66,7 @@ def read_folder(path: Path) -> Tables:
 
 
 def _check_whole(tables: Tables, path: Path) -> None:
-    """Every certificate that the observations name is there, or was not there when the folder was written."""
+    """Raises `ReadError` unless every certificate that observations name exists, or is listed as not held."""
     missing = named_certificates(tables.observations) - set(tables.certificates["cert_sha256"]) - {""}
     if missing and (path / NOT_HELD).exists():
         lines = read_regular(path / NOT_HELD, most=LARGEST_CSV).decode("utf-8", "replace").split("\n")
@@ -110,7 +110,7 @@ def _read_cells(table: schema.TableName, path: Path) -> pa.Table:
         try:
             cells = pyarrow.csv.read_csv(
                 file,
-                # One thread, since only so do errors name the row.
+                # One thread: otherwise errors do not name the row.
                 pyarrow.csv.ReadOptions(block_size=_LONGEST_CELL, use_threads=False),
                 pyarrow.csv.ParseOptions(newlines_in_values=True),
                 pyarrow.csv.ConvertOptions(column_types=known, strings_can_be_null=False),
@@ -197,7 +197,7 @@ def _instant(cell: str) -> datetime:
 
 
 def _boolean(cell: str) -> bool:
-    """Spreadsheets write TRUE where they were given true."""
+    """True or false in any letter case, since spreadsheets write TRUE."""
     if cell.lower() not in {"true", "false"}:
         raise ValueError("neither true nor false")
     return cell.lower() == "true"

@@ -1,4 +1,4 @@
-"""Certificates as people keep them: PEM, DER and PKCS#7, in a file or in a folder of files."""
+"""Certificates in PEM, DER and PKCS#7, in a file or in a folder of files."""
 
 import base64
 import binascii
@@ -19,7 +19,7 @@ from toolkit.readers import forms
 from toolkit.tables import Tables
 
 PEM_SUFFIXES: Final = (".cer", ".crt", ".pem", ".cert", ".der", ".p7b", ".p7c")
-"""Files of a folder that are read, whatever they hold."""
+"""Suffixes of the files of a folder that are read; their form is recognised by content."""
 
 LARGEST: Final = 1 << 26
 """Bytes of a file of certificates that is read: about 30,000 certificates."""
@@ -28,7 +28,7 @@ _MOST_NAMED: Final = 10
 
 
 class Kept(NamedTuple):
-    """What a file holds: certificates in DER, in order, and what else, which was passed over and not kept."""
+    """The content of a file: certificates in DER, in order, and the forms of what was skipped."""
 
     ders: list[bytes]
     others: list[forms.Form]
@@ -104,7 +104,7 @@ def read_certificates(path: Path) -> list[bytes]:
 
 
 def read_file(path: Path) -> Kept:
-    """What a file holds; where it holds no certificate, `others` says what it seems to be.
+    """The content of a file; without a certificate, `others` has the form that the file seems to have.
 
     Raises `ReadError` for a certificate that is damaged, a file of more than `LARGEST` bytes, and what is not a regular
     file; `OSError` like `open`.
@@ -160,7 +160,7 @@ def _certificates_of(block: pem.Block, name: str) -> list[bytes]:
 
 
 def _without_base64(plain: bytes) -> bytes:
-    """What base64 without the lines of PEM stands for; anything else as it is."""
+    """The bytes that base64 without PEM labels encodes; other bytes unchanged."""
     if plain.lstrip()[:2] != b"MI" or len(plain) > 2 * pem.LARGEST_BLOCK:  # 0x30 0x82: a SEQUENCE of 256 bytes and more
         return plain
     try:
@@ -188,10 +188,10 @@ def _from_der(data: bytes, path: Path) -> Kept:
 
 
 def _from_pkcs7(content: bytes, where: str) -> list[bytes]:
-    """The certificates of a bundle as they are; one odd certificate makes all of the bundle unreadable."""
+    """The certificates of a PKCS#7 bundle; one invalid certificate makes the whole bundle unreadable."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about odd serial numbers, which are no reason to stop
+            warnings.simplefilter("ignore")  # about unusual serial numbers, which are not an error
             found = pkcs7.load_der_pkcs7_certificates(content)
     except (ValueError, UnsupportedAlgorithm) as error:
         raise ReadError(

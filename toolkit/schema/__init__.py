@@ -1,4 +1,4 @@
-"""What a row is: one description per column of the four tables, and everything that follows from it.
+"""The four tables: one description per column, and the frames, Arrow schemas and data dictionary made of them.
 
 Same quantity, same name, everywhere. Instants end in `_at` or are X.509's `not_before` and `not_after`: UTC,
 microseconds (a real `not_after` can lie in year 9999, past nanoseconds). Units are suffixes, hashes are

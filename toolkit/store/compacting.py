@@ -23,25 +23,25 @@ _APPLICATION: Final = "tls-toolkit.compaction"
 """The application whose transactions exclude each other; the number of each is the version that it read."""
 
 _ENOUGH_BYTES: Final = 100 << 20
-"""A file of that size is left alone."""
+"""A file of this size is not joined with others."""
 
 _GROUP_ROWS: Final = 1 << 16
-"""Rows in a row group at least, where a file has as many."""
+"""Fewest rows in a row group, where a file has as many."""
 
 _File = Mapping[str, Any]
 """A row of `DeltaTable.get_add_actions(flatten=True)`."""
 
 
 def join_files(table: DeltaTable) -> None:
-    """Commit the table's small files joined; nothing where there are none, or another process was faster."""
+    """Join the table's small files in one commit; does nothing where there are none, or another process compacted."""
     dataset = table.to_pyarrow_dataset()
     fragments = {fragment.path: fragment for fragment in dataset.get_fragments()}
     known = pa.table(table.get_add_actions(flatten=True)).to_pylist()
-    # A file that another program wrote may lack its count, or be named in an encoding of its own: it is left alone.
+    # A file of another program may lack its count, or have its path encoded differently: it is not joined.
     files = [file for file in known if file["num_records"] is not None and file["path"] in fragments]
     actions: list[AddAction | RemoveAction] = []
     written: list[str] = []
-    # The protocol asks for the instant of a removal; the log's newest is taken, no clock is read.
+    # The protocol requires the instant of a removal: the newest instant of the log, since the clock is not read here.
     newest = max((file["modification_time"] for file in files), default=0)
     try:
         for several in _bins(sorted(files, key=lambda file: (file["modification_time"], file["path"]))):
@@ -81,14 +81,14 @@ def join_files(table: DeltaTable) -> None:
 
 
 def _delete(written: Iterable[str], dataset: ds.FileSystemDataset) -> None:
-    """Delete what this call wrote and no commit names."""
+    """Delete the files that this call wrote and did not commit."""
     for path in written:
         with suppress(OSError):
             dataset.filesystem.delete_file(path)
 
 
 def _bins(files: Iterable[_File]) -> list[list[_File]]:
-    """Neighbours that become one file each: two at least, together no more than enough."""
+    """Groups of neighbouring files, each to become one file: two or more, together at most `_ENOUGH_BYTES`."""
     bins: list[list[_File]] = [[]]
     size = 0
     for file in files:
@@ -121,9 +121,9 @@ def _write(source: ds.FileSystemDataset) -> list[Any]:
 
 
 def _statistics(files: list[_File], rows: int) -> str:
-    """The statistics of the joined file from those of its parts, as the log keeps them; left out where one lacks them.
+    """The statistics of the joined file, computed from those of its parts; left out where a part lacks them.
 
-    Bounds of the parts bound the whole also where they are not tight.
+    The bounds of the parts bound the whole, even where they are not tight.
     """
     bounds: dict[str, dict[str, object]] = {"minValues": {}, "maxValues": {}, "nullCount": {}}
     for key in files[0]:

@@ -22,21 +22,21 @@ from toolkit.store.compacting import join_files
 from toolkit.store.failures import failure
 
 VERSION_PROPERTY: Final = "tlsToolkit.schema"
-"""Table property that holds `schema.VERSION`; committed with the table itself, so no table is ever without it."""
+"""Table property that holds `schema.VERSION`; committed together with the table, so that no table lacks it."""
 
 _COMMIT: Final = CommitProperties(max_commit_retries=100)
-"""An append conflicts only by its version number, so each retry fails only because another writer succeeded."""
+"""Appends conflict only in their version number: a retry fails only where another writer succeeded."""
 
 _NO_CLEANUP: Final = PostCommitHookProperties(cleanup_expired_logs=False)
-"""Expired entries of the log may be what another writer still needs, where this process's clock is ahead."""
+"""Another writer may still need entries of the log that have expired by this process's clock, if that is ahead."""
 
 _REOPEN_AFTER: Final = 20
-"""Commits through one handle, and between two checkpoints: a handle gets slower with each commit that it saw."""
+"""Commits through one handle, and between two checkpoints: a handle becomes slower with each commit."""
 
 _SPARE_BYTES: Final = 1 << 16
-"""Free space that a commit needs besides its rows: the frame of a Parquet file, the log, a checkpoint."""
+"""Free space that a commit needs in addition to its rows: a Parquet file's metadata, the log, a checkpoint."""
 
-# Statistics serve to skip files and are parsed with each opening; none of the other columns is filtered by.
+# Statistics are used to skip files, and are parsed whenever a table is opened: only columns used in filters have them.
 _STATISTICS: Final[dict[schema.TableName, str]] = {
     "observations": "observed_at,observed_from,observed_until,service,round",
     "certificates": "cert_sha256",
@@ -46,7 +46,7 @@ _STATISTICS: Final[dict[schema.TableName, str]] = {
 
 
 class KeptTable:
-    """A table of a store. `uri` is its folder or URL; nothing is touched before it is asked for."""
+    """A table of a store. `uri` is its folder or URL; the constructor does not access it."""
 
     def __init__(self, name: schema.TableName, uri: str, storage_options: Mapping[str, str] | None) -> None:
         self.name = name
@@ -61,7 +61,7 @@ class KeptTable:
         return self.__dict__ | {"_writer": None}
 
     def exists(self) -> bool:
-        """Whether anything was ever committed. Raises `StoreError` where there are files but no log of them."""
+        """Whether the table exists. Raises `StoreError` where there are files but no log of them."""
         with self._naming("opened"):
             if DeltaTable.is_deltatable(self.uri, self._options):
                 return True
@@ -73,7 +73,7 @@ class KeptTable:
         return False
 
     def open(self) -> DeltaTable:
-        """The table as it is now. Raises `StoreError` where it is damaged, newer, or not ours."""
+        """The table at its newest version. Raises `StoreError` where it is damaged, newer, or not a store's."""
         with self._naming("opened"):
             table = DeltaTable(self.uri, storage_options=self._options)
             kept = _kept_version(table)
@@ -91,7 +91,7 @@ class KeptTable:
         return table
 
     def prepare(self) -> None:
-        """Make the table where there is none. Raises `StoreError` where it cannot be made or written."""
+        """Create the table where it does not exist. Raises `StoreError` where it cannot be created or written."""
         if not self.exists():
             self._create()
         elif self._is_local and not os.access(Path(self.uri, "_delta_log"), os.W_OK):
@@ -124,7 +124,7 @@ class KeptTable:
     ) -> pa.Table:
         """The rows for which `where` holds, text dictionary-encoded, from the files that `files` does not rule out.
 
-        No rows where nothing was ever committed; a column that the table was begun without is null.
+        No rows where the table does not exist; a column that was added to the schema later is null.
         `files` is a predicate in SQL that is evaluated on each file's statistics: what it rules out is not opened.
         """
         names = list(columns) if columns is not None else [column.name for column in schema.TABLES[self.name]]
@@ -146,7 +146,7 @@ class KeptTable:
                 return dataset.to_table(columns=names, filter=where)
             except (OSError, pa.ArrowException) as error:
                 if self.open().version() != table.version():
-                    # Another process compacted meanwhile and deleted what was replaced: the new version has the rows.
+                    # Another process has compacted the table and deleted the replaced files: read the new version.
                     continue
                 raise StoreError(
                     f"{self._damaged(dataset) or self.uri} cannot be read ({_first_line(error)}). "
@@ -155,8 +155,8 @@ class KeptTable:
 
     def compact(self, *, exclusive: bool = False) -> None:
         """Delete what an earlier compaction replaced a week ago, then join small files; `exclusive` as in `Store`."""
-        # Only files that a commit removed are deleted: what no commit names may be about to be committed by another
-        # process, whatever the clocks say. They go before files are joined, so none goes in the call that replaced it.
+        # Only files that a commit removed are deleted: another process may be about to commit a file that no commit
+        # names yet. They are deleted before files are joined, so a replaced file stays until a later call.
         with self._naming("compacted"):
             self.open().vacuum(
                 retention_hours=0 if exclusive else None,
@@ -199,7 +199,7 @@ class KeptTable:
             "delta.checkpointInterval": str(_REOPEN_AFTER),
             "delta.dataSkippingStatsColumns": _STATISTICS[self.name],
         }
-        # In a folder, the log is made beside its place and moved there in one step, without the path that it holds.
+        # In a folder, the log is written next to its place, the absolute path is removed from it, and it is moved.
         begun = f"{self.uri}/_creating-{secrets.token_hex(8)}" if self._is_local else self.uri
         try:
             with self._naming("created"):
@@ -215,7 +215,7 @@ class KeptTable:
                     _drop_location(Path(begun, "_delta_log", f"{0:020d}.json"))
                     Path(begun, "_delta_log").rename(Path(self.uri, "_delta_log"))
         except StoreError:
-            # Another process may have created it in this moment: then there is nothing left to do.
+            # Another process may have created it at the same time.
             if not self.exists():
                 raise
         finally:
@@ -223,7 +223,7 @@ class KeptTable:
                 shutil.rmtree(begun, ignore_errors=True)
 
     def _lacking(self, table: DeltaTable) -> list[str]:
-        """The columns of the schema that the table was begun without."""
+        """The columns of the schema that the table lacks."""
         kept = {field.name for field in table.schema().fields}
         return [column.name for column in schema.TABLES[self.name] if column.name not in kept]
 
@@ -266,13 +266,13 @@ class KeptTable:
             yield
         except CommitFailedError as error:
             raise StoreWriteError(
-                f"{self.uri} could not be {done}: other writers were faster each time ({_first_line(error)}). "
+                f"{self.uri} could not be {done}: other writers committed first each time ({_first_line(error)}). "
                 "Do it again, with fewer writers at a time."
             ) from error
         except (DeltaError, OSError, pa.ArrowException) as error:
             raise failure(error, self.uri, done) from error
         except BaseException as error:
-            # What the library did not foresee ends in a panic of Rust, which is not an `Exception`.
+            # A panic of Rust is not an `Exception`.
             if type(error).__name__ != "PanicException":
                 raise
             raise failure(error, self.uri, done) from error
@@ -284,9 +284,9 @@ def _kept_version(table: DeltaTable) -> str | None:
 
 
 def _require_space(folder: Path, size: int) -> None:
-    """Raises `OSError` where the disk is full: in the middle of a file the library panics, on standard error."""
+    """Raises `OSError` where the disk is full: the library would panic in the middle of a file."""
     space = shutil.disk_usage(folder)
-    if space.total and space.free < size + _SPARE_BYTES:  # some network file systems do not say how large they are
+    if space.total and space.free < size + _SPARE_BYTES:  # some network file systems report no size
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 

@@ -1,4 +1,4 @@
-"""What went wrong with a table, in words: the cause that the library buries in its message, and the next step."""
+"""Messages for errors of the Delta library: the cause, extracted from its message, and what to do."""
 
 import errno
 import re
@@ -8,18 +8,18 @@ from toolkit import text
 from toolkit.errors import StoreError, StoreWriteError
 
 _RIGHTS: Final = "Give this user the right to read and write there, or name another folder."
-_SPACE: Final = "Nothing that was kept before is lost. Free some space and do it again."
+_SPACE: Final = "The rows kept before are not affected. Free some space and try again."
 
 _BY_NUMBER: Final = {
     errno.EACCES: _RIGHTS,
     errno.EPERM: _RIGHTS,
-    errno.EROFS: "Mount it for writing, or name another folder.",
+    errno.EROFS: "Mount it writable, or choose another folder.",
     errno.ENOSPC: _SPACE,
     errno.EDQUOT: _SPACE,
     errno.EFBIG: _SPACE,
     errno.ENOTDIR: "A part of that path is a file: name another folder.",
     errno.ENAMETOOLONG: "Name a folder with a shorter path.",
-    errno.ELOOP: "A symbolic link in that path leads to itself: mend it, or name another folder.",
+    errno.ELOOP: "A symbolic link in that path leads to itself: correct it, or name another folder.",
     errno.EMFILE: "Too many files are open in this process: raise `ulimit -n`, or close some.",
     errno.ENFILE: "Too many files are open on this machine: close some.",
     errno.ECONNREFUSED: "Check the endpoint and the network.",
@@ -42,7 +42,7 @@ _BY_WORDS: Final = (
     (r"NoSuchBucket|ContainerNotFound", "There is no such bucket: create it, or correct the URL."),
     (r"Unknown scheme|recognise URL", "Write a folder, or a URL that begins with s3://, az:// or gs://."),
     (r"error sending request|timed out|dns error", "Check the endpoint and the network."),
-    (r"SlowDown|\b(429|50[0-9]) [A-Z]", "The object store is overloaded or out of order: do it again later."),
+    (r"SlowDown|\b(429|50[0-9]) [A-Z]", "The object store is overloaded or unavailable: try again later."),
 )
 """Words in an object store's error → the next step; the first that match."""
 
@@ -51,7 +51,7 @@ _COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
 _DAMAGED: Final = "Check that folder and its _delta_log: restore what is damaged from a backup."
-"""The next step where nothing else is known of a folder."""
+"""What to do where nothing more specific is known about a folder."""
 
 _WRITING: Final = frozenset({"written", "created", "widened", "compacted"})
 

@@ -100,9 +100,9 @@ class Store:
         return any(table.exists() for table in self._tables.values())
 
     def prepare(self) -> None:
-        """Make the tables that are missing, so that what hinders keeping is an error before anything is observed.
+        """Create the missing tables, so that a store that cannot be written is an error before anything is observed.
 
-        Raises `StoreError` where the store cannot be written: no right to, no space, no credentials.
+        Raises `StoreError` where the store cannot be written: missing permission, space or credentials.
 
         >>> import toolkit
         >>> from tempfile import TemporaryDirectory
@@ -116,10 +116,11 @@ class Store:
             table.prepare()
 
     def append(self, tables: Tables) -> None:
-        """Commit the tables; when this returns they are kept.
+        """Commit the tables; they are stored when this returns.
 
-        Start rows of rounds come first, certificates before the observations that name them, end rows last: what
-        is killed in between leaves a round without an end, never an observation without its certificates.
+        Start rows of rounds are committed first, certificates before the observations that name them, and end rows
+        last: a process that is killed in between leaves a round without an end row, but no observation without its
+        certificates.
         Raises `SchemaError` for a frame that is not of the schema, before anything is written.
 
         >>> import toolkit
@@ -157,9 +158,8 @@ class Store:
     ) -> Tables:
         """The tables, or the part of them from `since` (inclusive) until `until` (exclusive) and of `services`.
 
-        The limits are handed down to the files: a file whose statistics rule it out is not opened. A row without
-        an instant is kept unless its `observed_from` and `observed_until` put it outside: what might have been
-        seen in the window is not dropped on a guess. With any limit, `certificates` holds those that the loaded
+        Files whose statistics exclude them are not opened. A row without an instant is kept unless its
+        `observed_from` and `observed_until` exclude it. With any limit, `certificates` holds those that the loaded
         observations name (leaf or chain), and `rounds` those that the loaded rows belong to; without, all.
 
         Rows are in the order of their instants, of repeats the first stands (of certificates one with its DER), dtypes
@@ -197,7 +197,7 @@ class Store:
         )
 
     def looks_of(self, round_: str) -> pd.DataFrame:
-        """The looks of one round that are kept: the columns of `schema.OBSERVATION_KEY`, nothing else.
+        """The observations of one round that are kept: only the columns of `schema.OBSERVATION_KEY`.
 
         >>> import toolkit
         >>> from tempfile import TemporaryDirectory
@@ -228,7 +228,7 @@ class Store:
         return len(self._tables["rounds"].read(["round"], where=pc.field("round") == round_)) > 0
 
     def sightings(self) -> pd.DataFrame:
-        """When each line showed each certificate, counted without loading the looks into pandas.
+        """When each slot showed each certificate, counted without loading the observations into pandas.
 
         The same frame as `toolkit.analyse.find_sightings(store.load())`, which documents its columns.
 
@@ -252,16 +252,15 @@ class Store:
     def compact(self, *, exclusive: bool = False) -> None:
         """Join small files, and delete those that an earlier call replaced a week ago.
 
-        Safe while others read, append and compact: of several processes that compact a table at the same time one does
-        the work, the others leave it as it is. Deleted is only what a commit removed, so no clock that is wrong can
-        harm what another process is about to commit.
+        Safe while other processes read, append and compact: of several processes that compact a table at the same
+        time, one commits and the others change nothing. Only files that a commit removed are deleted.
 
-        `exclusive=True` says that nothing else writes to the store until this returns. Then also deleted are files
-        that no commit names, which killed processes leave (they take space but are in no result; a file that another
-        process is about to commit looks the same), and entries of the log that are 30 days old and in a checkpoint.
-        Programs that read an older version at that moment fail and must read again.
+        `exclusive=True` states that no other process writes to the store until this returns. Then it also deletes
+        files that no commit names (killed processes leave them; a file that another process is about to commit is
+        indistinguishable), and entries of the log that are 30 days old and in a checkpoint. A process that reads an
+        older version meanwhile fails, and must read again.
 
-        Raises `StoreError` where the store does not exist, is damaged, or cannot be written; no row is lost then.
+        Raises `StoreError` where the store does not exist, is damaged, or cannot be written; no row is lost.
 
         >>> import toolkit
         >>> from tempfile import TemporaryDirectory
@@ -317,7 +316,7 @@ class Store:
             self._tables[name].append(frame)
 
     def _check(self) -> None:
-        """Open each table that exists, so that a wrong path is an error here and not with the first append."""
+        """Open each existing table, so that a wrong path is an error of the constructor, not of the first append."""
         kept = [table for table in self._tables.values() if table.exists()]
         for table in kept:
             table.open()
@@ -334,12 +333,12 @@ class Store:
             raise StoreError(f"{self.path} could not be opened {explain(error, self.path)}") from error
 
     def _check_folder(self, folder: Path) -> None:
-        """Raises `StoreError` where the folder holds something else than a store."""
+        """Raises `StoreError` where the folder holds anything but a store."""
         if folder.exists() and not folder.is_dir():
             raise StoreError(f"{self.path} is a file, not a store. Name a folder.")
         if any((folder / f"{name}.csv").is_file() for name in schema.TABLES):
             raise StoreError(
-                f"{self.path} is no store but a folder of CSV: toolkit.read({self.path!r}) reads it, and so does "
+                f"{self.path} is not a store but a folder of CSV: toolkit.read({self.path!r}) reads it, and so does "
                 "`tls-toolkit check`. For a store, name a new or an empty folder."
             )
         strange = [entry.name for entry in folder.glob("*") if entry.name not in schema.TABLES]
@@ -347,7 +346,7 @@ class Store:
             raise StoreError(f"{self.path} is not a store: it holds {min(strange)!r}. Name a new or an empty folder.")
 
     def _names_certificates(self) -> bool:
-        """Whether a look that is kept names a leaf; certificates are committed first, so they must be there then."""
+        """Whether a kept observation names a leaf certificate; certificates are committed first, so they must exist."""
         looks = self._tables["observations"].read(["leaf_sha256"], where=pc.field("leaf_sha256").is_valid())
         return len(looks) > 0
 

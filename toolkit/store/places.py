@@ -1,4 +1,4 @@
-"""Where a store lies: a folder or a URL, refused before anything is opened where the Delta library cannot keep it."""
+"""The path or URL of a store; paths that the Delta library cannot open are refused before anything is opened."""
 
 import os
 import re
@@ -22,7 +22,7 @@ _LONGEST_BYTES: Final = 4096 - 160
 def locate(path: str | os.PathLike[str]) -> str:
     """The absolute path, or the URL, that `path` names. `~` is the home folder; a `file:` URL is the path it names.
 
-    Raises `UsageError` for what is no path, and for a path in which the Delta library does not find its files again.
+    Raises `UsageError` for what is not a path, and for a path that the Delta library cannot open.
     """
     if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str):
         raise UsageError(

@@ -20,7 +20,7 @@ from toolkit import schema
 Integers = npt.NDArray[np.signedinteger[Any]]
 
 _SEPARATOR: Final = "\x1f"
-"""Stands between the texts of a list where none of them holds it (ASCII: unit separator)."""
+"""Joins the texts of a list, where no text contains it (ASCII: unit separator)."""
 
 _ROOM: Final = 1 << 62
 """Ranks are combined into one integer while it is smaller than this."""
