@@ -75,3 +75,13 @@ def tables(shown: str, *, per_round: int = 1, gap: float = 1, **changes: object)
 def described(given: Tables | pd.DataFrame, **asked: Any) -> pd.DataFrame:
     """The rotations with all columns."""
     return describe_rotations(find_rotations(given, **asked), given)
+
+
+def pairs(found: pd.DataFrame) -> list[str]:
+    """`A>B` for each row, with `!` for a roll-back and `?` for an ambiguous one."""
+    return [
+        f"{a}>{b}{'!' if is_rollback else ''}{'?' if is_ambiguous else ''}"
+        for a, b, is_rollback, is_ambiguous in found[
+            ["predecessor_sha256", "successor_sha256", "is_rollback", "is_ambiguous"]
+        ].itertuples(index=False)
+    ]

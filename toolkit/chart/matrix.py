@@ -1,4 +1,4 @@
-"""A matrix of states: every cell says its state by colour and sign, and may add a word; no hatch runs through words."""
+"""A matrix of states: each cell shows its state by colour and sign, and may add a word."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -8,11 +8,11 @@ from toolkit.analyse.expiry.summary import OUT_OF_USE
 from toolkit.checking.in_service import SLOT
 
 NO_CHAIN: Final = "no chain"
-"""How `found` of trust ends where the chain was not recorded as served."""
+"""The end of `found` where the source did not record the chain."""
 
 
 def keep_in_use(trust: pd.DataFrame, expiry: pd.DataFrame) -> pd.DataFrame:
-    """The chains of certificates that are still shown, as far as the looks tell."""
+    """The chains of certificates that are still in use, as far as is known."""
     state = expiry[[*SLOT, "state", "is_shown_last"]]
     frame = trust.merge(state, how="left", on=SLOT)
     frame = frame[~frame["state"].isin(OUT_OF_USE)]
@@ -25,7 +25,7 @@ def keep_in_use(trust: pd.DataFrame, expiry: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_instants_of_looks(trust: pd.DataFrame, looks: pd.DataFrame) -> pd.DataFrame:
-    """The chains with the instants of their looks in place of the one that all were judged at."""
+    """The chains with the instants of their observations in place of the one at which all were judged."""
     keys = [*SLOT, "chain"]
     dated = looks[SLOT].assign(
         chain=_joined(looks["chain_sha256"]),
@@ -62,7 +62,7 @@ def trust_rows(trust: pd.DataFrame) -> pd.DataFrame:
 
 
 def key_proof_rows(looks: pd.DataFrame) -> pd.DataFrame:
-    """A row per leaf whose key did not sign the handshake that showed it; where nothing was signed there is none."""
+    """A row per leaf that was shown with a wrong handshake signature; without a signature there is no row."""
     wrong = looks[looks["is_key_proven"].eq(False).fillna(False)]
     began = wrong["observed_at"].fillna(wrong["observed_from"])
     ended = wrong["observed_at"].fillna(wrong["observed_until"])

@@ -15,16 +15,16 @@ from toolkit.reference.rules import STATEMENT
 from toolkit.tables import Tables, describe_source
 
 MOST_SERVICES: Final = 20
-"""Services whose findings about one thing are told one by one."""
+"""Services that are listed one by one for one verdict."""
 
 MOST_REASONS: Final = 20
-"""Reasons why something is unknown, named of one check."""
+"""Reasons that are listed for what one check does not know."""
 
 MOST_RUNS: Final = 12
 """Runs of one published statement that are listed one by one."""
 
 MOST_FOUND: Final = 12
-"""Things that are fine, named of one rule."""
+"""Things that are listed as fine for one rule."""
 
 
 _THINGS: Final = {"expiry": "certificate", "trust": "chain"}
@@ -34,8 +34,8 @@ _THINGS: Final = {"expiry": "certificate", "trust": "chain"}
 def describe(checks: pd.DataFrame) -> Iterator[str]:
     """The rows of `check` in words, line by line: findings one by one, what is fine and what is unknown counted.
 
-    Checks and rules with the most severe findings come first. The lines hold text from servers as it came: whoever
-    shows them makes them harmless.
+    Checks and rules with the most severe findings come first. The lines hold text from servers unchanged: neutralise it
+    where it is shown (`toolkit.text`).
 
     >>> import toolkit
     >>> from datetime import UTC, datetime
@@ -102,7 +102,7 @@ def describe_in_service(scope: InService) -> str:
 
 
 def was_reached(tables: Tables) -> bool:
-    """Whether anything came to an answer: a look that was answered, or a question of a survey.
+    """Whether anything was answered: an observation, or a question of a survey.
 
     >>> import toolkit
     >>> toolkit.checking.was_reached(toolkit.observe("tls://127.0.0.1:1", progress=False))
@@ -137,7 +137,7 @@ def describe_scope(tables: Tables) -> str:
 
 
 def describe_span(since: datetime | None, until: datetime | None) -> str:
-    """To which time the looks were limited, as a sentence with a space behind it; empty: to none.
+    """The limits on the time of the observations, as a sentence and a space; empty where there are none.
 
     >>> import toolkit
     >>> from datetime import UTC, datetime
@@ -195,12 +195,12 @@ def _describe_statement(rows: pd.DataFrame) -> Iterator[str]:
         if row["verdict"] == "unknown":
             yield f"  unknown: {row['reason']}"
             continue
-        told = f"by {row['evidence']}: {row['found']}{_marked(row['source'])}"
+        basis = f"by {row['evidence']}: {row['found']}{_marked(row['source'])}"
         if pd.isna(row["reason"]):
             words = ("seen between ", " and ") if row["rows"] == 1 else ("seen from ", " to ")
-            yield f"  {row['verdict']}, {_when(row['first_at'], row['last_at'], word=words[0], to=words[1])}, {told}"
+            yield f"  {row['verdict']}, {_when(row['first_at'], row['last_at'], word=words[0], to=words[1])}, {basis}"
         else:
-            yield f"  {row['verdict']}, {text.counted(row['rows'], 'row')} left aside ({row['reason']}), {told}"
+            yield f"  {row['verdict']}, {text.counted(row['rows'], 'row')} left aside ({row['reason']}), {basis}"
     if len(rows) > MOST_RUNS:
         yield f"  {len(rows) - MOST_RUNS:,} more runs; --json lists all"
 
@@ -232,13 +232,13 @@ def _when(first_at: Any, last_at: Any, *, word: str = "seen ", to: str = " to ")
 
 
 def _marked(source: object) -> str:
-    """Rows that were not seen on real servers say so."""
+    """A mark for rows of a lab or a simulation."""
     made = [word for word in ("lab", "simulated") if word in str(source).split(", ")]
     return f" [{', '.join(made)}]" if made else ""
 
 
 def _listed(found: pd.Series) -> str:
-    """The distinct things, the commonest first; of what was refused, as a rule asks, only how many."""
+    """The distinct things, the most frequent first; what was refused, as a rule asks, is only counted."""
     distinct = found.value_counts().index.to_series().astype("string")
     is_refused = distinct.str.endswith(" refused")
     shown, refused = [text.plain(thing, limit=60) for thing in distinct[~is_refused]], int(is_refused.sum())

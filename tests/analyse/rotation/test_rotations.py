@@ -6,26 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import toolkit
-from tests.analyse.drawn import BEGIN, DAY, HOUR, at, certificates, described, looks, tables
+from tests.analyse.drawn import BEGIN, DAY, at, certificates, described, looks, pairs, tables
 from tests.benchmarks import fleet
-from tests.conftest import ROOT
 from toolkit import Tables, schema
 from toolkit.analyse import find_rotations, find_sightings
 from toolkit.analyse.arrays import as_instants
 from toolkit.analyse.rotation.pairs import CONFIDENCE_BOUNDS, ROTATIONS
 from toolkit.columns import dtypes
 from toolkit.errors import UsageError
-
-
-def pairs(found: pd.DataFrame) -> list[str]:
-    """`A>B` for each row, with `!` for a roll-back and `?` for an ambiguous one."""
-    return [
-        f"{a}>{b}{'!' if is_rollback else ''}{'?' if is_ambiguous else ''}"
-        for a, b, is_rollback, is_ambiguous in found[
-            ["predecessor_sha256", "successor_sha256", "is_rollback", "is_ambiguous"]
-        ].itertuples(index=False)
-    ]
 
 
 @pytest.mark.parametrize(
@@ -330,89 +318,6 @@ def test_one_certificate_has_no_rotation(shown):
     assert find_rotations(tables(shown), basis="names").empty
 
 
-# Recorded series.
-
-
-def test_overlaps_of_googles_mail_certificates():
-    found = described(toolkit.read(ROOT / "data" / "google-mail"), basis="names")
-    smtp = found[found["host"] == "smtp.gmail.com"]
-    overlaps = {
-        tuple(str(row[side].date()) for side in ("predecessor_not_before", "predecessor_not_after",
-                                                 "successor_not_before", "successor_not_after"))
-        for _, row in smtp[smtp["validity_overlap_days"] > 0].iterrows()
-    }  # fmt: skip
-    assert overlaps == {
-        ("2013-09-10", "2014-09-10", "2014-07-15", "2015-04-04"),
-        ("2015-10-13", "2016-10-12", "2015-12-10", "2016-03-09"),
-        ("2016-04-07", "2016-06-30", "2016-06-08", "2016-08-31"),
-        ("2020-07-15", "2020-10-07", "2020-08-26", "2020-11-18"),
-    }
-    seen = ["predecessor_first_seen_at", "successor_last_seen_at", "start_max_at", "done_min_at", "overlap_min_days"]
-    assert found[[*seen, *CONFIDENCE_BOUNDS]].isna().all(axis=None)
-
-
-def test_a_real_series_of_which_only_upper_bounds_are_known():
-    known = toolkit.read(ROOT / "data" / "web-series")
-    found = described(known)
-    google = found[found["host"] == "google.com"]
-    assert len(google) == 37  # 38 certificates
-    assert google["predecessor_not_before"].is_monotonic_increasing
-    assert (google["validity_overlap_days"] > 0).all()
-    assert (google["successor_sct_at"] <= google["start_max_at"]).all()  # issued before it was seen
-    by = known.observations.groupby(["service", "leaf_sha256"])["observed_until"].min()
-    of = pd.MultiIndex.from_frame(found[["service", "successor_sha256"]])
-    assert found["start_max_at"].tolist() == by.reindex(of).tolist()
-    unknown = [
-        "predecessor_first_seen_at",
-        "successor_first_seen_at",
-        "done_min_at",
-        "is_interleaved",
-        "margin_max_days",
-    ]
-    certain_only = ["is_expired_while_served", "is_served_before_valid"]
-    assert found[[*unknown, *certain_only, *CONFIDENCE_BOUNDS]].isna().all(axis=None)
-    assert (found["overlap_min_days"] == 0).all()
-    assert not found[["is_rollback", "is_ambiguous"]].any(axis=None)
-
-
-def bounded(letter: str, since: float | None, until: float | None) -> pd.DataFrame:
-    """A look that showed the certificate between two hours."""
-    ends = {"observed_from": since, "observed_until": until}
-    known = {name: pd.NaT if hours is None else at(hours) for name, hours in ends.items()}
-    return looks(letter).assign(observed_at=pd.NaT, date_basis="between", round=f"{letter} {since} {until}", **known)
-
-
-def test_undated_looks_give_certain_bounds_only():
-    shown = [
-        bounded("A", 1, 2),
-        bounded("A", 3, 9),
-        bounded("B", None, 8),
-        bounded("B", None, 6),
-        bounded("C", 7, None),
-    ]
-    first, second = described(Tables.from_frames(pd.concat(shown), certificates("ABC"))).to_dict("records")
-    assert (first["start_max_at"], first["done_min_at"]) == (at(6), at(3))
-    assert pd.isna(second["start_max_at"])
-    assert pd.isna(second["done_min_at"])
-    assert pd.isna(first["is_interleaved"])
-    assert first["overlap_min_days"] == 0
-    late = pd.concat([bounded("A", 7, 9), bounded("B", None, 6)])
-    (row,) = described(Tables.from_frames(late, certificates("AB"))).to_dict("records")
-    assert row["is_interleaved"] is True
-
-
-@pytest.mark.parametrize(("since", "is_expired"), [(None, None), (0, None), (2, True)])
-def test_no_upper_bound_says_that_an_expired_certificate_was_served(since, is_expired):
-    shown = pd.concat([bounded("A", since, 900), bounded("B", None, 900)])
-    (row,) = described(Tables.from_frames(shown, certificates("AB", not_after={"A": at(1)}))).to_dict("records")
-    assert pd.isna(row["is_expired_while_served"]) if is_expired is None else row["is_expired_while_served"]
-
-
-def test_with_a_dated_look_the_undated_ones_of_its_slot_are_left_out():
-    shown = pd.concat([looks("A"), bounded("B", 2, 3)])
-    assert find_rotations(Tables.from_frames(shown, certificates("AB"))).empty
-
-
 def test_a_contradicted_midpoint_is_not_for_want_of_looks():
     """The share of B rises to a third and stays: it never reached one half."""
     shown = "A" * 120 + "AAB" * 130 + "C" * 120
@@ -423,38 +328,3 @@ def test_a_contradicted_midpoint_is_not_for_want_of_looks():
     few = described(tables("AAABBB")).iloc[0]
     assert not few["is_midpoint_contradicted"]
     assert few["has_too_few_looks"]
-
-
-def test_groups_by_host_survive_a_change_of_names():
-    known = certificates("ABC", names={"B": ("mx.test", "new.test")}, key_type={"C": "EC"})
-    found = find_rotations(Tables.from_frames(certificates=known), basis="names")
-    assert pairs(found) == ["A>B"]
-    assert found["host"].tolist() == ["mx.test"]
-
-
-def test_unobserved_certificates_join_the_hosts_they_cover():
-    known = certificates(
-        "ABCD", names={"B": ("*.new.test",), "C": ("*.mx.new.test",), "D": ("else.test", "again.test")}
-    )
-    both = looks("A").assign(host=["mx.new.test"])
-    more = certificates("E", names=("again.test", "else.test"))
-    found = find_rotations(Tables.from_frames(both, pd.concat([known, more])), basis="names")
-    assert list(zip(found["host"], pairs(found), strict=True)) == [
-        ("again.test, else.test", "D>E"),
-        ("mx.new.test", "A>B"),
-    ]
-
-
-def test_several_of_one_generation_are_ambiguous():
-    begin = certificates("B").loc[0, "not_before"]
-    known = certificates("ABCD", not_before={"C": begin + 2 * HOUR})
-    found = find_rotations(Tables.from_frames(certificates=known), basis="names")
-    assert pairs(found) == ["A>B?", "A>C?", "B>D?", "C>D?"]
-
-
-def test_precertificates_are_one_with_their_final():
-    same = {"serial": "7", "spki_sha256": "k", "not_before": BEGIN, "not_after": BEGIN + 90 * DAY}
-    pre = certificates("B", is_precertificate=True, **same)
-    final = certificates("C", **same)
-    assert pairs(find_rotations(Tables.from_frames(certificates=pd.concat([certificates("A"), pre, final])),
-                                basis="names")) == ["A>C"]  # fmt: skip

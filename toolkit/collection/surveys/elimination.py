@@ -14,7 +14,7 @@ from typing import Final
 from toolkit.collection.surveys.forms import (
     LISTED,
     OTHERS,
-    Form,
+    HelloForm,
     Topic,
     add_control,
     add_known,
@@ -63,7 +63,7 @@ class SeriesEnd:
 class _Asked:
     """The answer to an offer in that form, and what it proves."""
 
-    form: Form
+    form: HelloForm
     verdict: Verdict
     answer: Answer
 
@@ -200,7 +200,7 @@ class Elimination:
         self._end(SeriesEnd(remaining, verdict, put_in_form(self.topic, places, remaining, asked.form)))
 
     async def _ask_until_clear(
-        self, remaining: Codes, places: Codes, form: Form, weight: float, silence: _Asked | None
+        self, remaining: Codes, places: Codes, form: HelloForm, weight: float, silence: _Asked | None
     ) -> _Asked:
         """Ask, and ask again in other forms where the answer proves nothing yet."""
         prober = self.prober
@@ -219,7 +219,7 @@ class Elimination:
             prober.splits.running.remove(weight)
         return asked
 
-    async def _ask(self, remaining: Codes, places: Codes, form: Form, *, is_control: bool = False) -> _Asked:
+    async def _ask(self, remaining: Codes, places: Codes, form: HelloForm, *, is_control: bool = False) -> _Asked:
         offer = put_in_form(self.topic, places, remaining, form)
         answer = await self.prober.send(offer, is_control=is_control)
         return _Asked(form, judge(self.topic.kind, self.topic.protocol, remaining, answer), answer)
@@ -240,7 +240,7 @@ class Elimination:
         words = f"three times {words}, in three forms of hello; control offers were accepted between and after them"
         return replace(silence, verdict=Verdict("refused", words, is_silence=True))
 
-    def _control(self, remaining: Codes, places: Codes, form: Form) -> Offer:
+    def _control(self, remaining: Codes, places: Codes, form: HelloForm) -> Offer:
         """The same hello with one item more, which was accepted before: the only difference."""
         topic, control = self.topic, self.prober.control
         if self.order.choices:

@@ -33,7 +33,7 @@ class Topic:
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class HelloForm:
     """How a hello lists the items.
 
     `order`: as in the topic, backwards, or with the popular ones first. `length`: of the hello, in bytes.
@@ -47,9 +47,9 @@ class Form:
     has_room: bool = False
 
 
-LISTED: Final = Form("listed", LENGTH)
-BACKWARDS: Final = Form("backwards", 1303, has_room=True)
-POPULAR: Final = Form("popular", 1251, has_fillers=False)
+LISTED: Final = HelloForm("listed", LENGTH)
+BACKWARDS: Final = HelloForm("backwards", 1303, has_room=True)
+POPULAR: Final = HelloForm("popular", 1251, has_fillers=False)
 """The lengths differ modulo 256 and fit into one packet. SSL has no padding; fillers of two bytes (SSL 3.0) and three
 bytes (SSL 2.0) can reach 1303 bytes."""
 
@@ -61,7 +61,7 @@ _SSL_SIZES: Final = {"SSL 2.0": (25, 3), "SSL 3.0": (45, 2)}
 RFC 6101, 5.6.1.2, with the signalling suite of RFC 5746)."""
 
 
-def put_in_form(topic: Topic, places: Codes, asked: Collection[int], form: Form) -> Offer:
+def put_in_form(topic: Topic, places: Codes, asked: Collection[int], form: HelloForm) -> Offer:
     """The hello that asks about these items, which are some of the `places`."""
     offer = topic.build(_arrange(topic, places, asked, form))
     if form.has_room and topic.kind != "suite":
@@ -69,14 +69,14 @@ def put_in_form(topic: Topic, places: Codes, asked: Collection[int], form: Form)
     return with_length(offer, form)
 
 
-def add_known(topic: Topic, places: Codes, asked: Collection[int], form: Form, known: int) -> Offer:
+def add_known(topic: Topic, places: Codes, asked: Collection[int], form: HelloForm, known: int) -> Offer:
     """The same hello, with one item that was accepted before the others."""
     listed = _arrange(topic, places, asked, form)
     return with_length(topic.build((known, *listed[form.has_room :])), form)
 
 
 def add_control(
-    topic: Topic, places: Codes, asked: Collection[int], form: Form, *, control: Offer, known: int
+    topic: Topic, places: Codes, asked: Collection[int], form: HelloForm, *, control: Offer, known: int
 ) -> Offer:
     """The same hello, which also offers what the control does, first the suite that was accepted with it.
 
@@ -102,7 +102,7 @@ def _union(first: Codes, second: Codes) -> Codes:
     return tuple(dict.fromkeys([*first, *second]))
 
 
-def _arrange(topic: Topic, places: Codes, asked: Collection[int], form: Form) -> Codes:
+def _arrange(topic: Topic, places: Codes, asked: Collection[int], form: HelloForm) -> Codes:
     open_items = frozenset(asked) - {topic.required}
     places = tuple(item for item in places if item != topic.required)
     listed = [item if item in open_items else FILLERS[at % len(FILLERS)] for at, item in enumerate(places)]
@@ -121,7 +121,7 @@ def _arrange(topic: Topic, places: Codes, asked: Collection[int], form: Form) ->
     return tuple(listed)
 
 
-def with_length(offer: Offer, form: Form) -> Offer:
+def with_length(offer: Offer, form: HelloForm) -> Offer:
     """The offer padded to the length of the form; an offer without a length (a short hello) as it is."""
     if offer.length is None:
         return offer
