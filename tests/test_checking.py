@@ -295,7 +295,7 @@ def test_no_root_mends_a_wrong_name_or_an_end() -> None:
         found.loc[found["check"] == "trust", "reason"].iloc[0].startswith("leaf: it does not name other.example.test")
     )
     found = checked(served([leaf.der, ROOT.der]), roots=stranger, now=now("2026-04-02"), as_of=now("2026-04-02"))
-    assert of(found, "trust") == [("unknown", "-")], "it ended, and has not been observed since"
+    assert of(found, "trust") == [("unknown", "-")], "it expired, and was not observed afterwards"
     found = checked(served([leaf.der, ROOT.der], when=now("2026-04-01")), roots=stranger, now=now("2026-04-02"))
     assert of(found, "trust") == [("untrusted", "critical")]
 
@@ -336,7 +336,7 @@ def test_what_was_left_out_is_said() -> None:
     expected = {"superseded": 1, "not_asked": 0, "earlier": 1, "later": 1, "undated": 1}
     assert scope.left_out["observations"] == expected
     said = checking.describe_in_service(scope)
-    assert "from 2025-12-26 on" in said
+    assert "since 2025-12-26" in said
     assert "1 superseded, 1 earlier, 1 dated after now, 1 undated (observations)" in said
 
 

@@ -142,7 +142,7 @@ def test_a_report_on_a_time_is_about_that_time() -> None:
     text = " ".join(run(NOTEBOOK, SOURCE=str(GOOGLE), SINCE=since, UNTIL=until)[0])
     assert 0 < len(kept.observations) < len(toolkit.read(GOOGLE).observations)
     assert f"{len(kept.observations)} looks at {name_services(kept.observations).nunique()} service" in text
-    assert "What was seen since 2013-01-01 00:00 UTC and before 2014-01-01 00:00 UTC. Days are counted" in text
+    assert "Observations since 2013-01-01 00:00 UTC and before 2014-01-01 00:00 UTC. Days are counted" in text
     nothing = " ".join(run(NOTEBOOK, SOURCE=str(WEB), SINCE="2030-01-01T00:00:00+00:00")[0])
     assert re.search(r"\b0 looks at 0 services", nothing)
 

@@ -137,7 +137,7 @@ def test_surveys_and_looks_without_a_suite_are_left_out() -> None:
     failed = answer(None, None, "2013-01-01", outcome="timeout")
     assert len(rows(plot_suites(looks(*WALK, survey, failed)))) == 3
     axes = plot_suites(looks(survey, failed))
-    assert "No look came to a suite." in words(axes)
+    assert "No observation negotiated a suite." in words(axes)
 
 
 def test_a_suite_that_no_registry_knows_keeps_its_name() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.chart.frames import HOSTILE, at, drawn, typed, words
 from toolkit.chart import plot_support
-from toolkit.chart.support import STATES
+from toolkit.chart.answers import STATES
 from toolkit.errors import UsageError
 
 SERVICE = "smtp://mx.example:25"

@@ -109,7 +109,7 @@ def test_a_file_of_the_users_is_read(tmp_path: Path) -> None:
     ("change", "message"),
     [
         ({"subject": "colour"}, r"mine.csv, line 2: subject 'colour' is not known"),
-        ({"test": "at_least"}, r"test 'at_least' is not known of cipher"),
+        ({"test": "at_least"}, r"test 'at_least' is not a test of cipher"),
         ({"level": "perhaps"}, r"level 'perhaps' is not known"),
         ({"dated_by": "moon"}, r"dated_by 'moon' is not known"),
         ({"since": "2015-02-30"}, r"since '2015-02-30' is not a date"),
