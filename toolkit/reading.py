@@ -18,10 +18,15 @@ def read(
 ) -> Tables:
     """The observations and certificates at `path`, as `Tables`.
 
-    `path`: a store, a folder that `Tables.to_csv` wrote, or certificates (PEM, DER, PKCS#7). `format`: `store`, or one
-    of `toolkit.readers.FORMATS`; by default it is recognised by content. `since` (inclusive) and `until` (exclusive)
-    choose rows by their own instants or bounds, as in `Tables.within`. What is left out, such as a private key in a
-    folder of certificates, is named by a `toolkit.errors.ReadWarning`.
+    `path`: a store, a folder that `Tables.to_csv` wrote, certificates (PEM, DER, PKCS#7), or a report, also one that is
+    compressed by gzip: nmap and sslscan (XML), SSLyze, cryptolyzer, SSL Labs, tls-scan, tlsx and zgrab2 (JSON),
+    testssl.sh (JSON, CSV). The rows of a report name the file as `source` and the program as `tool`. What a tool did
+    not test is `untested`, and so is what it does not mention: silence is not a refusal. Of a report that is cut short,
+    what is whole is read.
+
+    `format`: `store`, or one of `toolkit.readers.FORMATS`; by default it is recognised by content. `since` (inclusive)
+    and `until` (exclusive) choose rows by their own instants or bounds, as in `Tables.within`. What is left out, such
+    as a private key in a folder of certificates, is named by a `toolkit.errors.ReadWarning`.
     Raises `ReadError`, naming file, line and next step, where there is nothing to read or it is damaged;
     `StoreError` for a store that is; `UsageError` for what is not a path, an unknown format, or an instant without a
     zone.
@@ -39,7 +44,7 @@ def read(
       rounds        0 rows
     """
     readers.require_path(path)
-    if format == "store" or (format is None and _is_store(path)):
+    if format == "store" or (format is None and is_store(path)):
         return Store(path).load(since=since, until=until)
     return readers.read(path, format=format).within(since=since, until=until)
 
@@ -58,7 +63,7 @@ def load_example(name: str) -> Tables:
     return readers.read(example_folder(name))
 
 
-def _is_store(path: str | Path) -> bool:
+def is_store(path: str | Path) -> bool:
     """Whether it is object storage, or has a folder per table; a folder of CSV and PEM has only `certificates`."""
     folders = [Path(path) / table for table in schema.TABLES if table != "certificates"]
     return "://" in str(path) or any(

@@ -32,19 +32,9 @@ from toolkit.tables import as_pem
 SYSLOG = "Nov 28 04:17:42 mx "
 
 TEXTS = {
-    '<?xml version="1.0"?>\n<!DOCTYPE nmaprun>\n<nmaprun scanner="nmap">': "an nmap XML report",
-    '<?xml version="1.0"?>\n<document title="SSLScan Results" version="2.1.5">': "an sslscan XML report",
     '<?xml version="1.0"?>\n<document SSLyzeVersion="2.0.6" title="SSLyze Scan Results">': "an SSLyze XML report",
     "\n<!DOCTYPE html>\n<html><body>": "a web page (HTML)",
     '<?xml version="1.0"?><feed/>': "an XML file of an unknown tool",
-    json.dumps({"invalid_server_strings": [], "server_scan_results": []}): "an SSLyze JSON report",
-    json.dumps({"Invocation": "x", "openssl": "y", "scanResult": []}): "a testssl.sh JSON report (pretty)",
-    json.dumps([{"id": "x", "ip": "a", "severity": "OK", "finding": "f"}], indent=4): "a testssl.sh JSON report (flat)",
-    '"id","fqdn/ip","port","severity","finding","cve","cwe"\n': "a testssl.sh CSV report",
-    json.dumps({"target": {"proto_version": "tls1_2"}}): "a cryptolyzer JSON report",
-    json.dumps({"ip": "x", "data": {"smtp": {"status": "success", "protocol": "smtp"}}}): "zgrab2 JSON lines",
-    json.dumps({"host": "x", "probe_status": True}): "tlsx JSON lines",
-    json.dumps([{"engineVersion": "2", "criteriaVersion": "2009q"}]): "an SSL Labs JSON report",
     json.dumps({"ts": 1, "uid": "C", "id.orig_h": "a", "cipher": "b"}): "a Zeek log of TLS connections in JSON",
     json.dumps({"ts": 1, "id": "F", "certificate.subject": "CN=x"}): "a Zeek log of certificates in JSON",
     "#separator \\x09\n#set_separator\t,\n#path\tssl\n#fields\tts\n": "a Zeek log of TLS connections (ssl.log)",
@@ -101,8 +91,8 @@ def test_a_file_of_another_tool_is_named(content: str | bytes, words: str, tmp_p
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_a_byte_order_mark_hides_nothing(encoding: str, tmp_path: Path) -> None:
     path = tmp_path / "given.xml"
-    path.write_bytes('<?xml version="1.0"?><nmaprun>'.encode(encoding))
-    assert refusal(path).startswith("seems to be an nmap XML report")
+    path.write_bytes('<?xml version="1.0"?><NessusClientData_v2>'.encode(encoding))
+    assert refusal(path).startswith("seems to be a Nessus report")
 
 
 def test_containers_are_named(tmp_path: Path) -> None:
@@ -126,8 +116,8 @@ def test_containers_are_named(tmp_path: Path) -> None:
         message = refusal(path)
         assert message.startswith(f"seems to be {words}, which is not read yet.")
         assert message.endswith("Unpack it, and name the file or the folder that was in it.")
-    path.write_bytes(gzip.compress(b'[{"server_scan_results": []}]' + b" " * (1 << 24)))
-    assert refusal(path).startswith("seems to be an SSLyze JSON report, compressed by gzip, which")
+    path.write_bytes(gzip.compress(b'[{"issuer_ca_id": 1}]' + b" " * (1 << 24)))
+    assert refusal(path).startswith("seems to be certificates that crt.sh lists, in JSON, compressed by gzip, which")
 
 
 def test_databases_and_tables_of_other_libraries_are_named(tmp_path: Path) -> None:
@@ -202,5 +192,5 @@ def test_a_folder_of_folders_says_which_there_are(tmp_path: Path) -> None:
 
 def test_a_report_with_certificates_in_it_is_not_read_in_part(tmp_path: Path) -> None:
     path = tmp_path / "sslscan.xml"
-    path.write_text(f'<document title="SSLScan Results">\n<certificate-blob>\n{as_pem(der.certificate())}')
-    assert refusal(path).startswith("seems to be an sslscan XML report")
+    path.write_text(f'<document title="SSLyze Results">\n<certificate-blob>\n{as_pem(der.certificate())}')
+    assert refusal(path).startswith("seems to be an SSLyze XML report")

@@ -22,6 +22,7 @@ from toolkit.cli.printing import (
     print_json,
     print_survey,
 )
+from toolkit.cli.reading import print_understood
 from toolkit.errors import LabError, ReadError, UsageError
 from toolkit.reference.roots import load_roots
 from toolkit.reference.rules import Rule, load_policy
@@ -278,6 +279,12 @@ def _load_rules(arguments: argparse.Namespace) -> tuple[Sequence[bytes], Sequenc
         return load_roots(arguments.roots), load_policy(arguments.policy or DEFAULT_POLICY)
     except ReadError as error:
         raise UsageError(str(error)) from error
+
+
+def read(arguments: argparse.Namespace) -> int:
+    """`tls-toolkit read`: what a file of another tool, or anything else that is read, holds."""
+    print_understood(arguments.source, arguments.format, as_json=arguments.json)
+    return FINE
 
 
 def report(arguments: argparse.Namespace) -> int:

@@ -142,6 +142,15 @@ def _add_collect_options(parser: argparse.ArgumentParser) -> None:
                         "5 %% of the machines")  # fmt: skip
 
 
+def _add_read_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "source", metavar="SOURCE", help="a scanner's report, certificates, a store, or a folder of CSV"
+    )
+    parser.add_argument("--format", metavar="NAME",
+                        help="what it is, such as nmap or testssl (default: found out from the content)")  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="print the services as JSON instead of a table")
+
+
 def _add_store_options(parser: argparse.ArgumentParser) -> None:
     known = parser.add_subparsers(required=True, metavar="COMMAND")
     info = _add_command(known, "info", "print what a store holds: services, observations, failures and gaps")
@@ -323,6 +332,7 @@ _COMMANDS: Final[dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]
     "observe": ("observe each target once, and print the observations", _add_look_options),
     "collect": ("observe each target once, and keep the observations in a store", _add_collect_options),
     "survey": ("find out what a server accepts: versions, cipher suites, groups, schemes", _add_survey_options),
+    "read": ("read a file of another tool, and print what was understood of it", _add_read_options),
     "store": ("print what a store holds, or compact it", _add_store_options),
     "check": ("judge expiry, trust and a policy; exit code 1 where there are findings", _add_check_options),
     "report": ("make one HTML file of a source: rotations, expiry, ciphers, findings", _add_report_options),

@@ -11,11 +11,19 @@ from toolkit.errors import ReadError, UsageError
 from toolkit.readers import forms
 from toolkit.readers.folders import CSV_FILES, read_folder
 from toolkit.readers.pem import PEM_SUFFIXES, read_pem
+from toolkit.readers.registry import READERS, Reader, find_format, readers
 from toolkit.tables import UNFINISHED, Tables
 
-FORMATS: Final[dict[str, Callable[[Path], Tables]]] = {"csv": read_folder, "pem": read_pem}
+FORMATS: Final[dict[str, Callable[[Path], Tables]]] = {
+    "csv": read_folder,
+    "pem": read_pem,
+    **{name: reader.read for name, reader in READERS.items()},
+}
 """Format → its reader. `csv`: a folder that `Tables.to_csv` wrote. `pem`: certificates in PEM, DER or PKCS#7, in a file
-or in a folder of files."""
+or in a folder of files. The others are reports of the scanners of that name; other packages may add formats, see
+`toolkit.readers.registry`."""
+
+__all__ = ["FORMATS", "Reader", "find_format_of", "read", "require_path"]
 
 _MOST_NAMED: Final = 3
 _DEEPEST: Final = 3
@@ -33,13 +41,14 @@ def read(path: str | Path, *, format: str | None = None) -> Tables:  # noqa: A00
     file: the message names file and line, what the file seems to be, and what to do. What is skipped, such as a private
     key, is named by a `ReadWarning`. Raises `UsageError` for an unknown format.
     """
-    if format is not None and format not in FORMATS:
-        known = ("store", *FORMATS)
-        hint = text.did_you_mean(str(format), known)
-        raise UsageError(f"format={format!r:.60} is not known.{hint} Known: {', '.join(known)}.")
+    known = FORMATS | {name: reader.read for name, reader in readers().items() if name not in FORMATS}
+    if format is not None and format not in known:
+        names = ("store", *known)
+        hint = text.did_you_mean(str(format), names)
+        raise UsageError(f"format={format!r:.60} is not known.{hint} Known: {', '.join(names)}.")
     where = Path(path)
     try:
-        return FORMATS[format or _format_of(where)](where)
+        return known[format or find_format_of(where)](where)
     except OSError as error:
         raise ReadError(f"{error.filename or where} cannot be read: {error.strerror}.") from error
 
@@ -56,7 +65,8 @@ def require_path(path: object) -> None:
         raise UsageError("SOURCE is empty: name a store, a file or a folder; the current folder is '.'.")
 
 
-def _format_of(path: Path) -> str:
+def find_format_of(path: Path) -> str:
+    """The format of a file or folder, by its content. Raises `ReadError` and `OSError` like `read`."""
     if not path.is_dir():
         if path.is_symlink() and not path.exists():
             raise ReadError(f"{path} is a symbolic link that leads to no file: correct it, or name the file itself.")
@@ -64,7 +74,7 @@ def _format_of(path: Path) -> str:
             raise ReadError(f"{path} does not exist: check the spelling, and the folder it is relative to.")
         if path.name in CSV_FILES:
             raise ReadError(f"{path} is one file of several: name its folder, {path.parent}.")
-        return "pem"
+        return find_format(forms.plain_head(forms.read_head(path))) or "pem"
     if any((path / name).is_file() for name in CSV_FILES):
         return "csv"
     entries = sorted(path.iterdir())
@@ -78,9 +88,11 @@ def _advice(path: Path, entries: list[Path]) -> str:
     if any(entry.name.startswith(UNFINISHED) for entry in entries):
         return "Tables.to_csv was cut off while it wrote here. Write the folder again."
     seen = ((entry, forms.recognise(forms.read_head(entry))) for entry in entries if entry.is_file())
-    foreign = [
-        f"{text.plain(entry.name)} seems to be {form.words}" for entry, form in islice(seen, 20) if form.is_foreign
-    ]
+    few = list(islice(seen, 20))
+    reports = [f"{text.plain(entry.name)} ({form.words})" for entry, form in few if form.is_report]
+    if reports:
+        return f"name one of its files, such as {', '.join(reports[:_MOST_NAMED])}."
+    foreign = [f"{text.plain(entry.name)} seems to be {form.words}" for entry, form in few if form.is_foreign]
     if foreign:
         return f"{', '.join(foreign[:_MOST_NAMED])}, which is not read yet. What is read: {forms.READ_FORMS}."
     folders = [text.plain(folder.relative_to(path)) for folder in islice(_folders_below(path), _MOST_NAMED)]

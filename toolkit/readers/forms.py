@@ -1,7 +1,7 @@
-"""What a file seems to be, by its content: one table of forms, each with words and advice for a message.
+"""What a file seems to be, by its content, where no reader of `toolkit.readers.registry` recognises it.
 
-A reader for a form goes here: the table decides what a file is, the reader reads it. Until there is one, the message of
-`describe` says that the form is not read yet, which ones are, and what to do.
+One table of forms, each with words and advice for the message that says that the form is not read yet, which ones are,
+and what to do.
 """
 
 import re
@@ -12,16 +12,18 @@ from typing import Final, NamedTuple
 
 from toolkit import pem
 from toolkit.files import open_regular
+from toolkit.readers.registry import READERS, find_format, readers
 
 HEAD: Final = 1 << 16
 """Bytes from the beginning of a file that decide what it seems to be."""
 
 READ_FORMS: Final = (
-    "a store, a folder that Tables.to_csv wrote, and certificates as PEM (-----BEGIN CERTIFICATE-----), DER or PKCS#7, "
-    "in a file or in a folder of files"
+    "a store, a folder that Tables.to_csv wrote, certificates as PEM (-----BEGIN CERTIFICATE-----), DER or PKCS#7, in "
+    f"a file or in a folder of files, and what other tools write: {', '.join(READERS)}"
 )
 
 _FOREIGN: Final = "seems to be {words}, which is not read yet. What is read: {read}."
+_BY_ITSELF: Final = "is {words}, which is read as a file by itself."
 _NOT_A_CERTIFICATE: Final = "holds {words} and no certificate."
 _UNKNOWN: Final = "holds no certificate: it is {words}. What is read: {read}."
 
@@ -29,6 +31,7 @@ _BUILD: Final = "To use it now, build frames from it for Tables.from_frames; dat
 _UNPACK: Final = "Unpack it, and name the file or the folder that was in it."
 _KEY: Final = "Name the file of the certificate, such as cert.pem or fullchain.pem. The key is not kept."
 _REQUEST: Final = "Name the certificate that the CA issued for it."
+_NAME_IT: Final = "Name this file, without a format."
 _RESAVE: Final = "Get the file again, or name another."
 
 
@@ -108,25 +111,12 @@ FORMS: Final[tuple[Form, ...]] = (
     _binary("a picture", rb"\x89PNG\r\n|GIF8|\xff\xd8\xff"),
     _binary("an executable program", rb"\x7fELF|MZ.{60}"),
     # Scanners.
-    _xml("an nmap XML report", "<nmaprun"),
-    _xml("an sslscan XML report", r'<document\s[^>]{0,400}title="SSLScan'),
     _xml("an SSLyze XML report", r'<document\s[^>]{0,400}title="SSLyze'),
     _xml("a Nessus report", "<NessusClientData"),
     _xml("a web page (HTML)", r"<!doctype html|<html", is_report=False),
     _xml("an XML file of an unknown tool", r"<\?xml|<[a-z][\w:.-]*[\s/>]", is_report=False),
-    _json("an SSLyze JSON report", "server_scan_results"),
     _json("an SSLyze JSON report", "accepted_targets"),
-    _json("a testssl.sh JSON report (pretty)", "scanTime", "scanResult"),
-    _json("a testssl.sh JSON report (pretty)", "Invocation", "openssl"),
-    _json("a testssl.sh JSON report (pretty)", "clientProblem1"),
-    _json("a testssl.sh JSON report (flat)", "id", "severity", "finding"),
-    _json("a cryptolyzer JSON report", "target", "proto_version"),
-    _json("a tls-scan JSON report", "tlsVersion", "elapsedTime"),
-    _json("tlsx JSON lines", "probe_status"),
-    _json("an SSL Labs JSON report", "engineVersion", "criteriaVersion"),
     _json("a Shodan record in JSON", "_shodan"),
-    _json("zgrab2 JSON lines", "data", "status", "protocol"),
-    _json("zgrab2 JSON lines", "data", "tls", "handshake_log"),
     _json("a Censys record in JSON", "services", "service_name"),
     # Passive observation.
     _json("a Zeek log of TLS connections in JSON", "uid", "id.orig_h", "cipher"),
@@ -151,7 +141,6 @@ FORMS: Final[tuple[Form, ...]] = (
     _text("an MTA-STS policy (RFC 8461)", r"version: *STSv1"),
     _text("a Kubernetes manifest in YAML", r"apiVersion: \S"),
     _text("certificates that crt.sh lists, in CSV", r'"?(?:crt\.sh ID|issuer_ca_id)"?,'),
-    _text("a testssl.sh CSV report", r'"?id"?,"?fqdn/ip"?,"?port"?,'),
     # Transcripts and logs.
     _text("a testssl.sh report in text", r" *Start \d{4}-\d\d-\d\d .*-->>|.*Testing protocols via sockets"),
     _text("an sslscan report in text", r"(?:\x1b\[[\d;]*m)?Testing SSL server "),
@@ -203,6 +192,7 @@ PEM_FORMS: Final = (
 
 _EMPTY: Final = _holds("empty", r"\s*", _RESAVE, "is {words}.")
 _NULS: Final = _holds("damaged", r"\0*", _RESAVE, "is {words}: it holds nothing but NUL bytes.")
+_ANYTHING: Final = re.compile(b"")
 _NOT_TEXT: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _TEXT: Final = _holds("text of an unknown form", ".*", _BUILD, _UNKNOWN)
 DATA: Final = _holds("binary data of an unknown form", ".*", _BUILD, _UNKNOWN)
@@ -219,6 +209,9 @@ def recognise(head: bytes) -> Form:
     if head.startswith(b"\x1f\x8b"):
         return _recognise_gzip(head)
     plain = pem.as_utf8(head)
+    if (known := find_format(plain)) is not None:
+        words = readers()[known].words
+        return Form(words, _ANYTHING, _BY_ITSELF, _NAME_IT, is_report=True)
     tables = ((FORMS, plain), (DER_FORMS, _tags(head)), ((_EMPTY,), plain), ((_NULS,), head))
     for forms, subject in tables:
         for form in forms:
@@ -238,6 +231,16 @@ def recognise_der(data: bytes | memoryview) -> Form | None:
     return next((form for form in DER_FORMS if form.pattern.search(tags)), None)
 
 
+def plain_head(head: bytes) -> bytes:
+    """The beginning of a file in UTF-8, decompressed where it is compressed by gzip; as it is where that is damaged."""
+    if head.startswith(b"\x1f\x8b"):
+        try:
+            head = zlib.decompressobj(31).decompress(head, HEAD)
+        except zlib.error:
+            return head
+    return pem.as_utf8(head)
+
+
 def _recognise_gzip(head: bytes) -> Form:
     try:
         inner = zlib.decompressobj(31).decompress(head, HEAD)
@@ -246,6 +249,8 @@ def _recognise_gzip(head: bytes) -> Form:
     if inner.startswith(b"\x1f\x8b"):
         return DATA._replace(words="a file compressed by gzip, twice", message=_FOREIGN, advice=_UNPACK)
     form = _TEXT._replace(words="PEM") if pem.has_block(inner) else recognise(inner)
+    if form.message is _BY_ITSELF:
+        return form._replace(words=f"{form.words}, compressed by gzip")
     advice = _UNPACK if form is CERTIFICATE or form is PKCS7 or not form.is_foreign else form.advice
     return form._replace(words=f"{form.words}, compressed by gzip", message=_FOREIGN, advice=advice)
 

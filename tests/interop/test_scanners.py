@@ -1,0 +1,90 @@
+"""nmap and sslscan, run against servers of known configuration: their reports say what the servers accept."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import toolkit
+from tests.interop import daemons
+from toolkit.certificates import parse_certificate
+from toolkit.lab import Lab
+from toolkit.readers.pem import read_certificates
+
+SUITES = {"TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"}
+NARROW = ("-tls1_2", "-cipher", "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-AES128-GCM-SHA256")
+
+
+def run(*command: object) -> None:
+    subprocess.run([str(word) for word in command], check=True, capture_output=True, timeout=120)
+
+
+def scan_with_nmap(program: str, report: Path, host: str, *ports: int) -> toolkit.Tables:
+    listed = ",".join(map(str, ports))
+    run(program, "-Pn", "-n", "-sT", "-p", listed, "--script", "ssl-cert,ssl-enum-ciphers", "-oX", report, host)
+    return toolkit.read(report)
+
+
+def accepted_suites(tables: toolkit.Tables) -> set[tuple[str, str]]:
+    rows = tables.support[(tables.support["state"] == "accepted") & tables.support["suite"].notna()]
+    return set(zip(rows["protocol"], rows["suite"], strict=True))
+
+
+@pytest.fixture(scope="module")
+def leaf(certificates: Path) -> str:
+    return str(parse_certificate(read_certificates(certificates / "rsa.crt")[0])["cert_sha256"])
+
+
+def test_nmap_reports_the_suites_and_the_certificate(
+    certificates: Path, leaf: str, tmp_path: Path, need: Callable[[str], str]
+) -> None:
+    (closed,) = daemons.free_ports(1)
+    with daemons.s_server(certificates, *NARROW) as ports:
+        port = next(iter(ports.values()))
+        tables = scan_with_nmap(need("nmap"), tmp_path / "n.xml", "127.0.0.1", port, closed)
+    assert accepted_suites(tables) == {("TLS 1.2", suite) for suite in SUITES}
+    looks = tables.observations.set_index("port")
+    assert looks.loc[port, ["outcome", "leaf_sha256"]].tolist() == ["ok", leaf]
+    assert looks.loc[closed, "outcome"] == "port_closed"
+    assert tables.certificates.set_index("cert_sha256").loc[leaf, "der"] is not None
+    assert looks["tool"].str.match(r"nmap \d+\.\d+").all()
+    others = tables.support[tables.support["suite"].isna() & (tables.support["protocol"] != "TLS 1.2")]
+    assert set(others["state"]) == {"untested"}
+
+
+def test_sslscan_reports_versions_suites_and_the_certificate(
+    certificates: Path, leaf: str, tmp_path: Path, need: Callable[[str], str]
+) -> None:
+    report = tmp_path / "s.xml"
+    with daemons.s_server(certificates, *NARROW) as ports:
+        port = next(iter(ports.values()))
+        run(need("sslscan"), "--show-certificate", "--no-colour", f"--xml={report}", f"127.0.0.1:{port}")
+    tables = toolkit.read(report)
+    assert accepted_suites(tables) == {("TLS 1.2", suite) for suite in SUITES}
+    versions = tables.support[tables.support["suite"].isna() & tables.support["group"].isna()]
+    states = dict(zip(versions["protocol"], versions["state"], strict=True))
+    assert states.pop("TLS 1.2") == "accepted"
+    assert set(states.values()) == {"refused"}
+    (look,) = tables.observations.to_dict("records")
+    assert (look["outcome"], look["protocol"], look["leaf_sha256"]) == ("ok", "TLS 1.2", leaf)
+    (closed,) = daemons.free_ports(1)
+    subprocess.run(
+        [need("sslscan"), f"--xml={report}", f"127.0.0.1:{closed}"], capture_output=True, timeout=60, check=False
+    )
+    (refused,) = toolkit.read(report).observations.to_dict("records")
+    says_why = "refused" in refused["reason"]  # since version 2.1
+    assert (refused["outcome"], refused["port"]) == ("port_closed" if says_why else "unreachable", closed)
+
+
+def test_nmap_sees_the_certificate_that_the_lab_serves(tmp_path: Path, need: Callable[[str], str]) -> None:
+    pytest.importorskip("OpenSSL")
+    with Lab("year", seed=3) as lab:
+        target = next(target for target in lab.targets if target.scheme in ("https", "imaps", "smtps"))
+        host, port = target.connect_to or ("", 0)
+        tables = scan_with_nmap(need("nmap"), tmp_path / "lab.xml", host, port)
+        serving = lab.truth.serving
+    now = serving[(serving["service"] == target.service) & (serving["served_from_at"] <= lab.begins_at)]
+    (look,) = tables.observations.to_dict("records")
+    assert look["leaf_sha256"] in set(now["leaf_sha256"])
+    assert look["source"] == "lab.xml"

@@ -1,0 +1,266 @@
+"""Reports that are damaged or made to do harm: a clear end, bounded work, and text that is harmless where shown."""
+
+import gzip
+import json
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import toolkit
+from toolkit import schema
+from toolkit.errors import ReadError, ReadWarning, UsageError
+from toolkit.readers import opening, registry
+from toolkit.tables import Tables
+
+NMAP = """<?xml version="1.0"?>
+<nmaprun scanner="nmap" version="7.80" start="1600000000">
+<host starttime="1600000000" endtime="1600000009"><address addr="192.0.2.1" addrtype="ipv4"/><hostnames/>
+<ports><port protocol="tcp" portid="443"><state state="open" reason="syn-ack"/>
+<script id="ssl-enum-ciphers"><table key="TLSv1.2"><table key="ciphers">
+<table><elem key="name">TLS_RSA_WITH_AES_128_CBC_SHA</elem></table></table></table></script></port>
+<port protocol="tcp" portid="444"><state state="closed" reason="conn-refused"/></port>
+</ports></host></nmaprun>
+"""
+SSLSCAN = """<?xml version="1.0"?>
+<document title="SSLScan Results" version="2.1.5"><ssltest host="a.test" sniname="a.test" port="443">
+<protocol type="ssl" version="3" enabled="0"/>
+<protocol type="tls" version="1.2" enabled="1"/>
+<cipher status="preferred" sslversion="TLSv1.2" bits="128" cipher="AES128-SHA" id="0x002F"/>
+</ssltest></document>
+"""
+SSLYZE = json.dumps(
+    {
+        "server_scan_results": [
+            {
+                "server_location": {"hostname": "a.test", "port": 443, "ip_address": "192.0.2.1"},
+                "connectivity_result": {"highest_tls_version_supported": "TLS_1_2"},
+                "scan_result": {"tls_1_2_cipher_suites": {"status": "ERROR", "error_reason": "BUG", "result": None}},
+            }
+        ],
+        "sslyze_version": "6.0.0",
+    }
+)
+FLAT = json.dumps(
+    [
+        {"id": name, "ip": "a.test/192.0.2.1", "port": "443", "severity": "OK", "finding": finding}
+        for name, finding in (("SSLv3", "not offered"), ("TLS1_2", "offered"), ("TLS1_3", "not tested"))
+    ]
+)
+CSV = '"id","fqdn/ip","port","severity","finding","cve","cwe"\n"TLS1_2","a.test/192.0.2.1","443","OK","offered","",""\n'
+CRYPTOLYZER = json.dumps(
+    {"target": {"scheme": "tls", "address": "a.test", "ip": "192.0.2.1", "port": 443, "proto_version": "tls1_2"},
+     "cipher_suites": ["TLS_RSA_WITH_AES_128_CBC_SHA"], "cipher_suite_preference": True}
+)  # fmt: skip
+LABS = json.dumps(
+    [{"host": "a.test", "port": 443, "engineVersion": "2", "criteriaVersion": "x", "startTime": 1, "testTime": 2000,
+      "endpoints": [{"ipAddress": "192.0.2.1", "statusMessage": "Unable to connect to the server"}]}]
+)  # fmt: skip
+TLS_SCAN = json.dumps(
+    {
+        "host": "a.test",
+        "ip": "192.0.2.1",
+        "port": 443,
+        "elapsedTime": 5,
+        "tlsVersion": "TLSv1.2",
+        "cipher": "AES128-SHA x",
+    }
+)
+TLSX = json.dumps({"host": "a.test", "port": "443", "probe_status": False, "error": "connection refused"})
+ZGRAB2 = json.dumps(
+    {"ip": "192.0.2.1", "data": {"tls": {"status": "connection-timeout", "protocol": "tls", "result": {}}}}
+)
+GOOD = {
+    "nmap": NMAP, "sslscan": SSLSCAN, "sslyze": SSLYZE, "testssl": FLAT, "cryptolyzer": CRYPTOLYZER, "ssllabs": LABS,
+    "tls-scan": TLS_SCAN, "tlsx": TLSX, "zgrab2": ZGRAB2,
+}  # fmt: skip
+
+
+def read(path: Path, content: str | bytes, **options: str) -> Tables:
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ReadWarning)
+        return toolkit.read(path, **options)
+
+
+def test_there_is_a_small_report_of_each_format_here() -> None:
+    assert set(GOOD) == set(registry.READERS)
+
+
+@pytest.mark.parametrize("name", GOOD)
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_a_format_is_known_by_its_content(name: str, pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    tables = read(tmp_path / "given", pack(GOOD[name].encode()))
+    assert len(tables.observations) + len(tables.support)
+    assert set(tables.observations["host"]) <= {"a.test", "192.0.2.1"}
+    again = read(tmp_path / "given", GOOD[name], format=name)
+    assert len(again.observations) == len(tables.observations)
+
+
+def test_what_a_tool_did_not_test_is_untested(tmp_path: Path) -> None:
+    states = {
+        name: dict(zip(tables.support["protocol"], tables.support["state"], strict=True))
+        for name in ("sslyze", "testssl", "nmap")
+        if (tables := read(tmp_path / "given", GOOD[name])) is not None
+    }
+    assert states["sslyze"] == {"TLS 1.2": "untested"}
+    assert states["testssl"]["TLS 1.3"] == states["testssl"]["TLS 1.0"] == "untested"
+    assert states["testssl"]["SSL 3.0"] == "refused"
+    assert states["nmap"]["TLS 1.2"] == "accepted"
+    assert {states["nmap"][name] for name in ("SSL 3.0", "TLS 1.3")} == {"untested"}
+
+
+def test_what_failed_is_a_row_with_its_outcome(tmp_path: Path) -> None:
+    outcomes = {name: read(tmp_path / "given", GOOD[name]).observations["outcome"].tolist() for name in GOOD}
+    assert outcomes["nmap"] == ["ok", "port_closed"]
+    assert (outcomes["tlsx"], outcomes["zgrab2"]) == (["port_closed"], ["timeout"])
+    assert outcomes["ssllabs"] == ["unreachable"]
+
+
+ENTITY = '<!DOCTYPE nmaprun [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]>'
+
+
+@pytest.mark.parametrize("name", ["nmap", "sslscan"])
+def test_entities_are_refused(name: str, tmp_path: Path) -> None:
+    content = GOOD[name].replace('<?xml version="1.0"?>', f'<?xml version="1.0"?>{ENTITY}')
+    with pytest.raises(ReadError, match="declares the XML entity 'a'"):
+        read(tmp_path / "given.xml", content)
+
+
+def test_external_entities_are_not_fetched(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("secret")
+    declared = f'<!DOCTYPE nmaprun [<!ENTITY x SYSTEM "{tmp_path / "secret"}">]>'
+    content = NMAP.replace('<?xml version="1.0"?>', f'<?xml version="1.0"?>{declared}').replace("7.80", "&x;")
+    with pytest.raises(ReadError, match="declares the XML entity"):
+        read(tmp_path / "given.xml", content)
+
+
+@pytest.mark.parametrize("name", ["nmap", "sslyze", "tlsx"])
+def test_a_bomb_of_gzip_is_refused(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "LARGEST_WHOLE", 1 << 20)
+    monkeypatch.setattr(opening.open_plain, "__kwdefaults__", {"most": 1 << 20})
+    content = gzip.compress(GOOD[name].encode() + b"\n" + b" " * (1 << 22))
+    with pytest.raises(ReadError, match="holds more than 1,048,576 bytes, decompressed"):
+        read(tmp_path / "given", content)
+
+
+def test_a_line_without_end_is_left_out_and_the_next_one_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "LONGEST_LINE", 1000)
+    content = f"{TLSX}\n{'x' * 5000}\n{TLSX.replace('a.test', 'b.test')}\n"
+    (tmp_path / "given").write_text(content)
+    with pytest.warns(ReadWarning, match="line 2: a line that is too long"):
+        tables = toolkit.read(tmp_path / "given")
+    assert tables.observations["host"].tolist() == ["a.test", "b.test"]
+
+
+@pytest.mark.parametrize("name", ["sslyze", "testssl", "cryptolyzer", "ssllabs", "tlsx", "zgrab2"])
+def test_json_that_is_nested_deeply_ends_clearly(name: str, tmp_path: Path) -> None:
+    opened = GOOD[name].rstrip("]}") + ', "x": ' + "[" * 200_000
+    with pytest.raises(ReadError) if name not in ("sslyze", "testssl") else nullcontext():
+        read(tmp_path / "given", opened)
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_report_cut_anywhere_is_read_in_part_or_refused(name: str, tmp_path: Path) -> None:
+    whole = GOOD[name].encode()
+    full = read(tmp_path / "given", whole)
+    for cut in range(len(whole) // 4, len(whole), 7):
+        try:
+            tables = read(tmp_path / "given", whole[:cut], format=name)
+        except ReadError:
+            continue
+        for table in schema.TABLES:
+            schema.check(table, getattr(tables, table))
+        assert len(tables.observations) <= len(full.observations)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@given(st.sampled_from(sorted(GOOD)), st.data())
+def test_a_report_with_other_values_raises_nothing_else(tmp_path: Path, name: str, data: st.DataObject) -> None:
+    """Values are replaced by those of other kinds, and bytes by others."""
+    content = GOOD[name]
+    if content.startswith(("{", "[")) and data.draw(st.booleans()):
+        value = data.draw(
+            st.sampled_from(["[]", "{}", "null", "-1", "1e999", '"\\u0000\\ud800"', "true", "99999999999999999999"])
+        )
+        parts = content.split(": ")
+        at = data.draw(st.integers(1, len(parts) - 1))
+        rest = parts[at]
+        end = rest.find(", ") if ", " in rest else len(rest)
+        if rest[:1] not in "[{":
+            closing = rest[:end][len(rest[:end].rstrip("]}")) :]
+            parts[at] = value + closing + rest[end:]
+        content = ": ".join(parts)
+    damaged = bytearray(content.encode())
+    for at, byte in data.draw(st.lists(st.tuples(st.integers(0, len(damaged) - 1), st.integers(0, 255)), max_size=4)):
+        damaged[at] = byte
+    try:
+        tables = read(tmp_path / "given", bytes(damaged), format=name)
+    except ReadError:
+        return
+    for table in schema.TABLES:
+        schema.check(table, getattr(tables, table))
+
+
+def test_hostile_text_is_harmless_where_it_is_shown(tmp_path: Path) -> None:
+    path = tmp_path / "given"
+    path.write_text(
+        TLSX + "\n" + json.dumps({"host": "\x1b[2J\u202e", "port": "x\x1b", "probe_status": True}) + "\nx\x1b[2J\n"
+    )
+    with pytest.warns(ReadWarning) as caught:
+        toolkit.read(path)
+    assert all("\x1b" not in str(warning.message) for warning in caught)
+
+
+class Point:
+    """An entry point of another package."""
+
+    name = "myscanner"
+
+    def __init__(self, loaded: object) -> None:
+        self._loaded = loaded
+
+    def load(self) -> object:
+        if isinstance(self._loaded, Exception):
+            raise self._loaded
+        return self._loaded
+
+
+@pytest.fixture
+def added(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[object], None]]:
+    def add(loaded: object) -> None:
+        monkeypatch.setattr(
+            registry, "entry_points", lambda *, group: [Point(loaded)] if group == registry.GROUP else []
+        )
+        registry.readers.cache_clear()
+
+    yield add
+    registry.readers.cache_clear()
+
+
+def test_another_package_adds_a_format(added: Callable[[object], None], tmp_path: Path) -> None:
+    look = {"date_basis": "undated", "round": "r", "sample": 0, "source": "mine", "outcome": "ok"}
+    mine = Tables.from_frames(schema.frame("observations", [look]))
+    added(registry.Reader("a report of mine", lambda head: head.startswith(b"MINE"), lambda _: mine))
+    (tmp_path / "given").write_text("MINE 1\n")
+    assert toolkit.read(tmp_path / "given").observations["source"].tolist() == ["mine"]
+    assert len(toolkit.read(tmp_path / "given", format="myscanner").observations) == 1
+
+
+@pytest.mark.parametrize("loaded", [ImportError("no module named mine"), "not a reader"])
+def test_a_package_that_cannot_be_loaded_is_named(
+    loaded: object, added: Callable[[object], None], tmp_path: Path
+) -> None:
+    added(loaded)
+    with pytest.warns(ReadWarning, match="the format 'myscanner'"):
+        registry.readers()
+    assert len(read(tmp_path / "given", NMAP).observations) == 2
+
+
+def test_a_misspelt_format_has_a_suggestion(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="Did you mean 'nmap'"):
+        read(tmp_path / "given", NMAP, format="nmpa")

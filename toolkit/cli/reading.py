@@ -1,0 +1,47 @@
+"""What a file or a store holds, and what was understood of it, in print."""
+
+from pathlib import Path
+from typing import Final
+
+import toolkit
+from toolkit import text
+from toolkit.cli.printing import print_frame, print_json
+from toolkit.readers import find_format_of
+from toolkit.readers.registry import readers
+from toolkit.reading import is_store
+from toolkit.tables import Tables
+
+_COLUMNS: Final = ("service", "known_from", "known_until", "looks", "failures", "certificates", "questions")
+_OURS: Final = {"csv": "a folder that Tables.to_csv wrote", "pem": "certificates in PEM, DER or PKCS#7"}
+
+
+def print_understood(source: str, named: str | None, *, as_json: bool) -> None:
+    """Print the format, the tools, the tables and a line for each service; as JSON, the services alone.
+
+    What was left out of the file is a `ReadWarning`. Raises like `toolkit.read`.
+    """
+    tables = toolkit.read(source, format=named)
+    overview = tables.overview()
+    if as_json:
+        print_json(overview)
+        return
+    print(f"Read as: {_describe_format(source, named)}")
+    if tools := _tools(tables):
+        print(f"Recorded by: {text.for_terminal(', '.join(tools))}")
+    print(tables)
+    if len(overview):
+        print()
+        print_frame(overview[list(_COLUMNS)])
+
+
+def _describe_format(source: str, named: str | None) -> str:
+    if named == "store" or (named is None and is_store(source)):
+        return "a store"
+    name = named or find_format_of(Path(source))
+    return f"{_OURS.get(name) or readers()[name].words} (--format {name})"
+
+
+def _tools(tables: Tables) -> list[str]:
+    """The programs that recorded or described the rows."""
+    frames = (tables.observations, tables.support, tables.certificates)
+    return sorted({str(tool) for frame in frames for tool in frame["tool"].dropna().unique()})

@@ -1,0 +1,154 @@
+"""nmap's XML (`-oX`): the scripts `ssl-cert` and `ssl-enum-ciphers`, and ports that did not answer."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+from xml.etree.ElementTree import Element
+
+from toolkit.readers.markup import Records
+from toolkit.readers.scans import Scan, Server, Times, ders_of, make_server
+from toolkit.readers.spelling import (
+    attribute_of,
+    instant_of,
+    instant_of_seconds,
+    protocol_of,
+    serial_of_hex,
+    suite_of,
+)
+from toolkit.tables import Tables
+
+_SILENT: Final = "nmap lists the versions that it found; it asked about this one or does not know it, and does not say"
+_CUT: Final = "the file is cut short"
+
+# Reasons of nmap for a port that is not open → outcome.
+_CLOSED: Final = {"conn-refused": "port_closed", "reset": "port_closed", "no-response": "timeout"}
+
+_STARTTLS: Final = {
+    **{name: name for name in ("smtp", "imap", "pop3", "ftp", "ldap", "lmtp", "sieve")},
+    "postgresql": "postgres",
+}
+_KEY_TYPES: Final = {"rsa": "RSA", "ec": "EC", "dsa": "DSA"}
+
+
+def read_nmap(path: Path) -> Tables:
+    """The tables of a report in XML; ports without a result of the TLS scripts and open ports of UDP have no rows.
+
+    A version that nmap does not list is `untested`: it prints neither refusals nor failures. Raises `ReadError` for a
+    file that declares entities.
+    """
+    scan = Scan(path, "nmap")
+    records = Records(path, {"host"}, units={"port"})
+    for host in records:
+        scan.tool = f"nmap {records.root['version']}" if records.root.get("version") else "nmap"
+        _read_host(scan, host, records.root)
+    if records.problem:
+        line, problem = records.problem
+        scan.leave_out(f"{problem}; what is whole before it was read", line=line)
+    return scan.tables()
+
+
+def _read_host(scan: Scan, host: Element, root: dict[str, str]) -> None:
+    address = next((one.get("addr") for one in host.iter("address") if one.get("addrtype") in ("ipv4", "ipv6")), None)
+    asked = next((one.get("name") for one in host.iter("hostname") if one.get("type") == "user"), None)
+    begins = instant_of_seconds(host.get("starttime") or root.get("start"))
+    times = Times(begins=begins, ends=instant_of_seconds(host.get("endtime")))
+    for port in host.iter("port"):
+        if port.get("protocol") != "tcp":
+            continue
+        server = make_server(
+            asked or address, port.get("portid"), address=address, server_name=asked, starttls=_upgraded(port)
+        )
+        if server is None:
+            scan.leave_out("a port without address or number")
+        else:
+            _read_port(scan, port, server, times)
+
+
+def _upgraded(port: Element) -> str | None:
+    """The protocol that the scripts upgraded: empty for TLS from the start, null where the port decides."""
+    service = port.find("service")
+    if service is None or service.get("method") == "table":
+        return None
+    return "" if service.get("tunnel") == "ssl" else _STARTTLS.get(service.get("name", ""))
+
+
+def _read_port(scan: Scan, port: Element, server: Server, times: Times) -> None:
+    state = port.find("state")
+    if state is None:
+        return
+    if state.get("state") != "open":
+        reason = state.get("reason", "")
+        said = f"{state.get('state')}: {reason}"
+        scan.look(server, times, outcome=_CLOSED.get(reason, "unreachable"), stage="connect", reason=said)
+        return
+    scripts = {script.get("id"): script for script in port.iter("script")}
+    shown, ciphers = scripts.get("ssl-cert"), scripts.get("ssl-enum-ciphers")
+    versions = [] if ciphers is None else [one for one in ciphers.findall("table") if protocol_of(one.get("key"))]
+    if shown is None and not versions:
+        return
+    leaf = None if shown is None else _read_certificate(scan, shown)
+    scan.look(
+        server,
+        times,
+        stage="certificate" if leaf else "hello",
+        leaf_sha256=leaf,
+        reason="nmap does not say what was negotiated",
+    )
+    if ciphers is None:
+        return
+    for version in versions:
+        _read_version(scan, version, server, times)
+    scan.answer_rest(server, times, [str(protocol_of(one.get("key"))) for one in versions], _SILENT)
+
+
+def _read_version(scan: Scan, version: Element, server: Server, times: Times) -> None:
+    protocol = protocol_of(version.get("key"))
+    elements = {one.get("key"): one.text for one in version.findall("elem")}
+    preference = elements.get("cipher preference")
+    reason = None if preference is None else f"cipher preference: {preference}"
+    scan.answer(server, times, "accepted", protocol=protocol, reason=reason)
+    listed = next((table for table in version.findall("table") if table.get("key") == "ciphers"), None)
+    ranked = preference == "server"
+    for rank, row in enumerate([] if listed is None else listed.findall("table"), 1):
+        facts = {one.get("key"): one.text for one in row.findall("elem")}
+        name, code = suite_of(facts.get("name"))
+        if name is not None:
+            scan.answer(
+                server, times, "accepted", protocol=protocol, suite=name, suite_code=code,
+                rank=rank if ranked else None, reason=facts.get("kex_info"),
+            )  # fmt: skip
+
+
+def _read_certificate(scan: Scan, shown: Element) -> str | None:
+    facts = {one.get("key"): (one.text or "").strip() for one in shown.iter("elem")}
+    for der in ders_of(facts.get("pem")):
+        return scan.add_certificate(der)
+    tables = {one.get("key"): one for one in shown.findall("table")}
+    dates = {one.get("key"): one.text for one in _elements(tables.get("validity"))}
+    key = {one.get("key"): one.text for one in _elements(tables.get("pubkey"))}
+    bits = key.get("bits") or ""
+    return scan.describe(
+        {
+            "cert_sha256": facts.get("sha256"),
+            "subject": _name(tables.get("subject")),
+            "issuer": _name(tables.get("issuer")),
+            "serial": serial_of_hex(facts.get("serial")),
+            "not_before": instant_of(dates.get("notBefore"), zone="Z"),
+            "not_after": instant_of(dates.get("notAfter"), zone="Z"),
+            "key_type": _KEY_TYPES.get(key.get("type") or ""),
+            "key_bits": int(bits) if bits.isdecimal() and len(bits) < 6 else None,
+            "signature_algorithm": facts.get("sig_algo") or None,
+        },
+        sha1=facts.get("sha1"),
+    )
+
+
+def _name(table: Element | None) -> str | None:
+    """The attributes as RFC 4514 writes them; nmap's order is not the certificate's, so they are sorted."""
+    parts = [f"{attribute_of(one.get('key') or '')}={one.text or ''}" for one in _elements(table)]
+    return ",".join(sorted(re.sub(r'([\\"+,;<>])', r"\\\1", part) for part in parts)) or None
+
+
+def _elements(table: Element | None) -> Iterable[Element]:
+    return [] if table is None else table.findall("elem")

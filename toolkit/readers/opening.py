@@ -1,0 +1,156 @@
+"""Files of other tools, opened without a surprise: decompressed within limits, by line, or as JSON."""
+
+import gzip
+import io
+import json
+import re
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any, Final, cast
+
+from toolkit import pem, text
+from toolkit.errors import ReadError
+from toolkit.files import open_regular
+
+LARGEST_WHOLE: Final = 1 << 28
+"""Bytes of a document that is read as a whole, decompressed."""
+
+LARGEST_STREAM: Final = 1 << 36
+"""Bytes of a file that is read in parts, decompressed: what a bomb of gzip may unpack to before it is refused."""
+
+LONGEST_LINE: Final = 1 << 25
+"""Bytes of one line."""
+
+_GZIP: Final = b"\x1f\x8b"
+_DAMAGED: Final = (EOFError, zlib.error, gzip.BadGzipFile)
+_LONGEST_INTEGER: Final = 4000
+
+
+class Bounded(io.RawIOBase):
+    """A file that ends with a `ReadError` after `most` bytes, and where its compression is damaged with its data."""
+
+    def __init__(self, path: Path, most: int) -> None:
+        self._path, self._left, self._most = path, most, most
+        self._kept = open_regular(path)
+        is_gzip = self._kept.read(2) == _GZIP
+        self._kept.seek(0)
+        self._file = cast("IO[bytes]", gzip.GzipFile(fileobj=self._kept)) if is_gzip else self._kept
+        self.damage: str | None = None
+        """What is wrong with the compression; null where nothing was noticed."""
+
+    def readable(self) -> bool:
+        """As every file that is read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read into the buffer, as `io.RawIOBase`."""
+        try:
+            data = self._file.read(len(buffer))
+        except _DAMAGED as error:
+            self.damage = f"the compressed data is damaged or cut short ({text.plain(error)})"
+            return 0
+        self._left -= len(data)
+        if self._left < 0:
+            raise ReadError(f"{self._path} holds more than {self._most:,} bytes, decompressed. Split it.")
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        """Close the file below too."""
+        self._file.close()
+        self._kept.close()
+        super().close()
+
+
+def open_plain(path: Path, *, most: int = LARGEST_STREAM) -> Bounded:
+    """The file, decompressed where it is compressed by gzip. Raises `ReadError` and `OSError` like `open_regular`."""
+    return Bounded(path, most)
+
+
+def read_plain(path: Path) -> tuple[str, str | None]:
+    """The whole text of a document in UTF-8 or UTF-16, and what is wrong with it; bad bytes become U+FFFD.
+
+    Raises `ReadError` for more than `LARGEST_WHOLE` bytes.
+    """
+    with open_plain(path, most=LARGEST_WHOLE) as file:
+        data = file.readall() or b""
+        damage = file.damage
+    return pem.as_utf8(data).decode("utf-8-sig", "replace"), damage
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, bytes | None]]:
+    """Number and bytes of each line; null for one of more than `LONGEST_LINE` bytes, which is skipped."""
+    with open_plain(path) as raw, io.BufferedReader(raw, 1 << 20) as file:
+        number = 0
+        while line := file.readline(LONGEST_LINE):
+            number += 1
+            if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+                while (rest := file.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
+                    pass
+                yield number, None
+            else:
+                yield number, line
+
+
+def parse_json(document: str | bytes) -> Any:
+    """The value of a JSON document. Raises `ValueError` where it is not one, or is nested too deeply."""
+    try:
+        return json.loads(document, parse_int=_integer)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def read_value(document: str, start: int) -> tuple[Any, int] | None:
+    """The JSON value that begins there and where it ends; null where it is none, or is cut short."""
+    try:
+        return json.JSONDecoder(parse_int=_integer).raw_decode(document, start)
+    except (ValueError, RecursionError):
+        return None
+
+
+def read_values(document: str, start: int = 0) -> Iterator[tuple[int, Any]]:
+    """Position and value of each JSON value from `start` on, between blanks or commas, as far as they are whole."""
+    at = start
+    while at < len(document):
+        match = _SEPARATORS.match(document, at)
+        at = match.end() if match else at
+        found = read_value(document, at)
+        if found is None:
+            return
+        yield at, found[0]
+        at = found[1]
+
+
+def find_array(document: str, key: str) -> int | None:
+    """The position behind the bracket of the first array with that key; null where there is none."""
+    match = re.search(rf'"{re.escape(key)}"\s*:\s*\[', document)
+    return match.end() if match else None
+
+
+def as_object(value: object) -> Mapping[str, Any]:
+    """The value where it is a JSON object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_list(value: object) -> list[Any]:
+    """The value where it is a JSON array, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def as_objects(value: object) -> list[Mapping[str, Any]]:
+    """The objects of a JSON array, else none."""
+    return [one for one in as_list(value) if isinstance(one, dict)]
+
+
+def line_of(document: str, at: int) -> int:
+    """The number of the line that the position is in."""
+    return document.count("\n", 0, at) + 1
+
+
+_SEPARATORS: Final = re.compile(r"[\s,]*")
+
+
+def _integer(digits: str) -> int | str:
+    """The number; as text where it has more digits than Python converts."""
+    return int(digits) if len(digits) <= _LONGEST_INTEGER else digits

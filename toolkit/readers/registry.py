@@ -1,0 +1,123 @@
+"""The formats that are read: one table, which the packages of others may add to.
+
+A package adds a format by an entry point in the group `tls_toolkit.readers`, whose name is the format's and whose
+object is a `Reader`:
+
+    [project.entry-points."tls_toolkit.readers"]
+    myscanner = "my_package:READER"
+"""
+
+import re
+import warnings
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from toolkit import text
+from toolkit.errors import ReadWarning
+from toolkit.readers.cryptolyzer import read_cryptolyzer
+from toolkit.readers.nmap import read_nmap
+from toolkit.readers.ssllabs import read_ssllabs
+from toolkit.readers.sslscan import read_sslscan
+from toolkit.readers.sslyze import read_sslyze
+from toolkit.readers.testssl import read_testssl
+from toolkit.readers.tls_scan import read_tls_scan
+from toolkit.readers.tlsx import read_tlsx
+from toolkit.readers.zgrab2 import read_zgrab2
+from toolkit.tables import Tables
+
+GROUP: Final = "tls_toolkit.readers"
+"""The group of entry points by which other packages add formats."""
+
+
+class Reader(NamedTuple):
+    """A format: what it is called with its article, how its beginning is recognised, and what reads a file of it.
+
+    `recognises` is given up to `toolkit.readers.forms.HEAD` bytes from the beginning of a file, decompressed. `read`
+    takes the path and gives `Tables`; it raises `toolkit.errors.ReadError` for what it cannot read.
+    """
+
+    words: str
+    recognises: Callable[[bytes], bool]
+    read: Callable[[Path], Tables]
+
+
+def with_keys(*keys: str) -> Callable[[bytes], bool]:
+    """Recognises JSON, or JSON lines, with all of the keys in its beginning."""
+    found = re.compile(rf"\A\s*[\[{{]{''.join(_key(key) for key in keys)}".encode(), re.DOTALL)
+    return lambda head: found.search(head) is not None
+
+
+def with_pattern(pattern: str) -> Callable[[bytes], bool]:
+    """Recognises text in whose beginning the pattern is found."""
+    found = re.compile(pattern.encode(), re.DOTALL | re.IGNORECASE)
+    return lambda head: found.search(head) is not None
+
+
+def any_of(*recognisers: Callable[[bytes], bool]) -> Callable[[bytes], bool]:
+    """Recognises what any of them does."""
+    return lambda head: any(recognises(head) for recognises in recognisers)
+
+
+def _key(key: str) -> str:
+    return rf'(?=.*"{re.escape(key)}"\s*:)'
+
+
+_TESTSSL: Final = any_of(
+    with_keys("scanTime", "scanResult"),
+    with_keys("Invocation", "openssl"),
+    with_keys("clientProblem1"),
+    with_keys("id", "severity", "finding"),
+    with_pattern(r'\A\s*"?id"?,"?fqdn/ip"?,"?port"?,'),
+)
+
+READERS: Final[Mapping[str, Reader]] = MappingProxyType(
+    {
+        "nmap": Reader("an nmap XML report", with_pattern(r"\A\s*<(?=.*<nmaprun)"), read_nmap),
+        "sslscan": Reader(
+            "an sslscan XML report", with_pattern(r'\A\s*<.*?<document\s[^>]{0,400}title="SSLScan'), read_sslscan
+        ),
+        "sslyze": Reader("an SSLyze JSON report", with_keys("server_scan_results"), read_sslyze),
+        "testssl": Reader("a testssl.sh report in JSON or CSV", _TESTSSL, read_testssl),
+        "cryptolyzer": Reader("a cryptolyzer JSON report", with_keys("target", "proto_version"), read_cryptolyzer),
+        "ssllabs": Reader("an SSL Labs JSON report", with_keys("engineVersion", "criteriaVersion"), read_ssllabs),
+        "tls-scan": Reader("a tls-scan JSON report", with_keys("tlsVersion", "elapsedTime"), read_tls_scan),
+        "tlsx": Reader("tlsx JSON lines", with_keys("probe_status"), read_tlsx),
+        "zgrab2": Reader(
+            "zgrab2 JSON lines",
+            any_of(with_keys("data", "status", "protocol"), with_keys("data", "handshake_log")),
+            read_zgrab2,
+        ),
+    }
+)
+"""Format → its reader; the first that recognises a file reads it."""
+
+
+@cache
+def readers() -> Mapping[str, Reader]:
+    """Format → its reader: ours, then those that other packages add. One that cannot be loaded is left out.
+
+    >>> list(readers())[:2]
+    ['nmap', 'sslscan']
+    """
+    found = dict(READERS)
+    for point in entry_points(group=GROUP):
+        try:
+            reader = point.load()
+        except (ImportError, AttributeError) as error:
+            warnings.warn(f"the format {point.name!r} cannot be loaded: {text.plain(error)}", ReadWarning, stacklevel=2)
+            continue
+        if isinstance(reader, Reader):
+            found.setdefault(point.name, reader)
+        else:
+            what = type(reader).__name__
+            warnings.warn(f"the format {point.name!r} is not a Reader but {what}", ReadWarning, stacklevel=2)
+    return MappingProxyType(found)
+
+
+def find_format(head: bytes) -> str | None:
+    """The format that the beginning of a file, decompressed, shows; null where it is none of `readers`."""
+    return next((name for name, reader in readers().items() if reader.recognises(head)), None)

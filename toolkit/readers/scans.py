@@ -1,0 +1,282 @@
+"""What a scanner's file says, row by row: the same tables that looking makes, with source and tool."""
+
+import base64
+import binascii
+import ipaddress
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Literal
+
+from toolkit import pem, schema, text
+from toolkit.certificates import describe_certificate, parse_certificate
+from toolkit.errors import ReadError, ReadWarning
+from toolkit.readers.spelling import group_of, suite_of
+from toolkit.schema import PROTOCOLS
+from toolkit.tables import Tables
+from toolkit.targets import SCHEMES_OF_PORTS, UPGRADES, Target
+
+State = Literal["accepted", "refused", "untested"]
+
+_MOST_NAMED: Final = 5
+_HIGHEST_PORT: Final = 65535
+
+_FAILED: Final = (
+    ("port_closed", ("refused", "rejected", "conn-refused", "reset")),
+    ("timeout", ("timed out", "timeout", "time out", "no-response", "did not respond")),
+    ("not_resolved", ("resolve", "no such host", "dns", "lookup")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A service that a tool asked, at one address, with a name in the hello or without."""
+
+    scheme: str
+    host: str
+    port: int
+    address: str | None = None
+    server_name: str | None = None
+
+    @property
+    def service(self) -> str:
+        """`scheme://host:port`."""
+        return Target(self.scheme, self.host, self.port).service
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """When a tool looked: at an instant, between two, or it is not known."""
+
+    at: datetime | None = None
+    begins: datetime | None = None
+    ends: datetime | None = None
+
+    def cells(self) -> dict[str, object]:
+        """The four columns that date a row."""
+        if self.at is not None:
+            return {"observed_at": self.at, "date_basis": "observed"}
+        begins, ends = self.begins, self.ends
+        if begins is not None and ends is not None and begins > ends:
+            begins, ends = ends, begins
+        basis = "undated"
+        if ends is not None:
+            basis = "until" if begins is None else "between"
+        elif begins is not None:
+            basis = "between: no later bound is known"
+        return {"observed_from": begins, "observed_until": ends, "date_basis": basis}
+
+
+UNDATED: Final = Times()
+
+
+def make_server(
+    host: object, port: object, *, address: object = None, server_name: object = None, starttls: object = None
+) -> Server | None:
+    """The server that a tool names; null where host or port cannot be one.
+
+    `starttls`: the protocol that the tool upgraded (`smtp`), empty where it began with TLS, null where it does not say:
+    then the port says it, as for `host:port` on the command line.
+    """
+    name = text.storable(str(host).strip().rstrip(".").lower()) if isinstance(host, str) else ""
+    number = _port(port)
+    if not name or number is None:
+        return None
+    meant = SCHEMES_OF_PORTS.get(number, "tls")
+    upgraded = str(starttls).lower() if starttls else ""
+    scheme = meant
+    if upgraded in UPGRADES:
+        scheme = upgraded
+    elif starttls is not None and meant in UPGRADES:
+        scheme = "tls"
+    asked = server_name if isinstance(server_name, str) and server_name and not _address(server_name) else None
+    return Server(scheme, name, number, _address(address) or _address(name), asked and text.storable(asked.lower()))
+
+
+def outcome_of(words: object) -> str:
+    """How a look ended of which a tool only says in words that it failed.
+
+    >>> outcome_of("connect: Connection refused"), outcome_of("Can't connect")
+    ('port_closed', 'unreachable')
+    """
+    said = str(words).lower()
+    return next((outcome for outcome, marks in _FAILED if any(mark in said for mark in marks)), "unreachable")
+
+
+class Scan:
+    """Collects what one file of a tool says; `tables` gives it, with one warning about everything left out."""
+
+    def __init__(self, path: Path, tool: str) -> None:
+        self._path = path
+        self.tool = text.storable(tool)
+        self._round: str | None = None
+        self._observations: list[dict[str, object]] = []
+        self._certificates: dict[str, dict[str, object]] = {}
+        self._support: list[dict[str, object]] = []
+        self._samples: dict[object, int] = {}
+        self._left_out: list[str] = []
+        self._is_damaged = False
+
+    def add_certificate(self, der: bytes) -> str:
+        """Take a certificate; its identifier."""
+        row = parse_certificate(der)
+        return self._keep(row)
+
+    def describe(self, facts: Mapping[str, object], *, sha1: str | None = None) -> str | None:
+        """Take what the tool says about a certificate; its identifier, null where it says nothing."""
+        said = {name: _storable(value) for name, value in facts.items() if value is not None}
+        if not said and sha1 is None:
+            return None
+        return self._keep(describe_certificate({**said, "tool": self.tool}, sha1=sha1))
+
+    def _keep(self, row: dict[str, object]) -> str:
+        identifier = str(row["cert_sha256"])
+        held = self._certificates.get(identifier)
+        if held is None or held["der"] is None:
+            self._certificates[identifier] = row
+        return identifier
+
+    def look(self, server: Server, times: Times, *, outcome: object = "ok", **facts: object) -> None:
+        """Take a look: `facts` are columns of `observations`."""
+        key = (server, times)
+        sample = self._samples[key] = self._samples.get(key, -1) + 1
+        self._observations.append(
+            {
+                **times.cells(),
+                "round": self._round_at(times),
+                "sample": sample,
+                "source": text.storable(self._path.name),
+                "tool": self.tool,
+                "service": server.service,
+                "host": server.host,
+                "port": server.port,
+                "address": server.address,
+                "server_name": server.server_name,
+                "outcome": outcome,
+                **{name: _storable(value) for name, value in facts.items()},
+            }
+        )
+
+    def answer(self, server: Server, times: Times, state: State, **facts: object) -> None:
+        """Take the answer to a question: `facts` are columns of `support`."""
+        self._support.append(
+            {
+                **times.cells(),
+                "round": self._round_at(times),
+                "tool": self.tool,
+                "service": server.service,
+                "address": server.address,
+                "state": state,
+                **{name: _storable(value) for name, value in facts.items()},
+            }
+        )
+
+    def answer_suites(
+        self, server: Server, times: Times, protocol: str | None, spellings: Iterable[object], *, is_ranked: bool
+    ) -> None:
+        """The suites that were accepted, in the server's order of preference where `is_ranked`."""
+        seen: set[object] = set()
+        for spelling in spellings:
+            name, code = suite_of(spelling)
+            if name is None or name in seen:
+                continue
+            seen.add(name)
+            rank = len(seen) if is_ranked else None
+            self.answer(server, times, "accepted", protocol=protocol, suite=name, suite_code=code, rank=rank)
+
+    def answer_groups(
+        self, server: Server, times: Times, spellings: Iterable[object], *, protocol: str | None = None
+    ) -> None:
+        """The groups that were accepted; those that are not known are left out with a word."""
+        for spelling in spellings:
+            group = group_of(spelling)
+            if group is None:
+                self.leave_out(f"the group {text.plain(spelling, limit=40)!r} is not known")
+            else:
+                self.answer(server, times, "accepted", protocol=protocol, group=group)
+
+    def answer_rest(self, server: Server, times: Times, known: Iterable[str], reason: str) -> None:
+        """Every version that is not among those `known` is untested, for that reason."""
+        told = set(known)
+        for protocol in PROTOCOLS:
+            if protocol not in told:
+                self.answer(server, times, "untested", protocol=protocol, reason=reason)
+
+    def leave_out(self, reason: str, *, line: int | None = None) -> None:
+        """Note something of the file that is in no row; with its line, where the file is damaged."""
+        self._is_damaged |= line is not None
+        self._left_out.append(reason if line is None else f"line {line}: {reason}")
+
+    def tables(self) -> Tables:
+        """What was taken. What was left out is named by one `ReadWarning`.
+
+        Raises `ReadError` where the file is damaged and nothing was taken.
+        """
+        if self._left_out:
+            named = list(dict.fromkeys(self._left_out))
+            more = len(named) - _MOST_NAMED
+            words = "; ".join(named[:_MOST_NAMED]) + (f"; and {more:,} more" if more > 0 else "")
+            words = text.plain(words, limit=2000)
+            if self._is_damaged and not self._observations and not self._support:
+                raise ReadError(f"{self._path}: nothing in it can be read ({words}). Get the file again.")
+            warnings.warn(f"{self._path}: left out: {words}.", ReadWarning, stacklevel=5)
+        return Tables.from_frames(
+            schema.frame("observations", self._observations),
+            schema.frame("certificates", list(self._certificates.values())),
+            schema.frame("support", self._support),
+        )
+
+    def _round_at(self, times: Times) -> str:
+        """Runs of one tool at one time are one round, whatever their file; undated ones are told by their file."""
+        instant = times.begins or times.ends
+        if instant is None:
+            return f"{self.tool}, {text.storable(self._path.name)}"
+        return f"{self.tool}, {instant.isoformat()}"
+
+
+def ders_of(pem_text: object) -> list[bytes]:
+    """The certificates of PEM in a field of a file, without what stands in place of one that was removed."""
+    if not isinstance(pem_text, str):
+        return []
+    # testssl.sh writes them in one line, with `\\n` or blanks where lines ended.
+    data = pem_text.replace("\\n", "\n").encode("utf-8", "replace")
+    for mark in (b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"):
+        data = data.replace(mark, b"\n" + mark + b"\n")
+    blocks = pem.split_blocks(pem.split_lines(data))
+    contents = [block.content for block in blocks if block.label in pem.CERTIFICATE_LABELS]
+    return [content for content in contents if pem.first_element(content)]
+
+
+def der_of(encoded: object) -> bytes | None:
+    """The DER in base64; null where it is not."""
+    if not isinstance(encoded, str) or not encoded:
+        return None
+    try:
+        return base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _port(port: object) -> int | None:
+    digits = str(port).strip() if isinstance(port, int | str) and not isinstance(port, bool) else ""
+    number = int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= 5 else 0
+    return number if 0 < number <= _HIGHEST_PORT else None
+
+
+def _address(address: object) -> str | None:
+    if not isinstance(address, str):
+        return None
+    try:
+        return str(ipaddress.ip_address(address.strip("[] ")))
+    except ValueError:
+        return None
+
+
+def _storable(value: object) -> object:
+    if isinstance(value, str):
+        return text.storable(value)
+    if isinstance(value, tuple):
+        return tuple(text.storable(str(one)) for one in value)
+    return value

@@ -1,0 +1,135 @@
+"""How tools spell versions, suites, groups, names and instants, and what is meant."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from types import MappingProxyType
+from typing import Final
+
+from toolkit import text
+from toolkit.reference import find_suite, groups, suites
+
+_VERSION: Final = re.compile(r"(ssl|tls)[ _-]?v?(\d)(?:[._]?(\d))?\Z")
+
+# RFC 8446, section 4.2.1, and RFC 6101: what goes over the wire.
+_CODES: Final = {
+    0x0002: "SSL 2.0", 0x0300: "SSL 3.0", 0x0301: "TLS 1.0", 0x0302: "TLS 1.1", 0x0303: "TLS 1.2", 0x0304: "TLS 1.3",
+}  # fmt: skip
+
+# OpenSSL, SEC 2 and NIST (SP 800-186) have names of their own for three curves (RFC 8422, appendix A).
+_CURVES: Final = {
+    "p256": "secp256r1", "prime256v1": "secp256r1", "p384": "secp384r1", "p521": "secp521r1", "prime192v1": "secp192r1",
+    "25519": "x25519", "curve25519": "x25519", "curve448": "x448", "ecdhx25519": "x25519", "ecdhx448": "x448",
+}  # fmt: skip
+
+_OPENSSL_TIME: Final = re.compile(r"([A-Z][a-z]{2}) +(\d{1,2}) (\d{1,2}:\d{2}:\d{2}) (\d{4}) GMT\Z")
+
+# RFC 4514, section 3, with the long names of OpenSSL.
+_ATTRIBUTES: Final = {
+    "commonName": "CN", "localityName": "L", "stateOrProvinceName": "ST", "organizationName": "O",
+    "organizationalUnitName": "OU", "countryName": "C", "streetAddress": "STREET", "domainComponent": "DC",
+    "userId": "UID",
+}  # fmt: skip
+
+
+def protocol_of(spelling: object) -> str | None:
+    """`TLSv1.2`, `tls1_2`, `TLS_1_2`, `tls12`, `SSLv3` or a code as `TLS 1.2`, …; null for anything else.
+
+    >>> protocol_of("TLSv1"), protocol_of("ssl_3_0"), protocol_of(769), protocol_of("TLS 4")
+    ('TLS 1.0', 'SSL 3.0', 'TLS 1.0', None)
+    """
+    if isinstance(spelling, int):
+        return _CODES.get(spelling)
+    match = _VERSION.match(spelling.strip().lower()) if isinstance(spelling, str) else None
+    if match is None:
+        return None
+    name = f"{match[1].upper()} {match[2]}.{match[3] or '0'}"
+    return name if name in _CODES.values() else None
+
+
+def suite_of(spelling: object, code: int | None = None) -> tuple[str | None, int | None]:
+    """Name and code of a suite: by its code, else by any name that a tool gives it; the spelling itself if unknown."""
+    if code is not None and code in suites():
+        return suites()[code].name, code
+    if not isinstance(spelling, str) or not spelling:
+        return (None if code is None else f"0x{code:04X}"), code
+    found = find_suite(spelling) or find_suite(spelling.replace("TLS_AKE_WITH_", "TLS_", 1))
+    return (text.storable(spelling), code) if found is None else (found.name, found.code)
+
+
+def group_of(spelling: object) -> str | None:
+    """The IANA name of a group by any of its names; null where none is known.
+
+    >>> group_of("prime256v1"), group_of("X25519_ML_KEM_768"), group_of("P-521"), group_of("Curve 9")
+    ('secp256r1', 'X25519MLKEM768', 'secp521r1', None)
+    """
+    if not isinstance(spelling, str):
+        return None
+    folded = re.sub(r"[^a-z0-9]", "", spelling.partition("(")[0].lower())
+    return _groups().get(_CURVES.get(folded, folded))
+
+
+def group_of_code(code: object) -> str | None:
+    """The IANA name of a group by its code; null where none is known."""
+    found = groups().get(code) if isinstance(code, int) else None
+    return None if found is None else found.name
+
+
+def instant_of(spelling: object, *, zone: str = "") -> datetime | None:
+    """An instant in ISO 8601, with `zone` appended where it has none, or as OpenSSL prints it; null for anything else.
+
+    >>> instant_of("Dec 15 00:00:00 2026 GMT").isoformat()
+    '2026-12-15T00:00:00+00:00'
+    """
+    if not isinstance(spelling, str):
+        return None
+    if match := _OPENSSL_TIME.match(spelling.strip()):
+        printed = " ".join([*match.groups(), "+0000"])
+        return _attempt(lambda: datetime.strptime(printed, "%b %d %H:%M:%S %Y %z"))
+    # Nanoseconds are more than the tables keep.
+    plain = re.sub(r"(\.\d{6})\d+", r"\1", spelling.strip())
+    read = _attempt(lambda: datetime.fromisoformat(plain))
+    if read is not None and read.tzinfo is None:
+        read = _attempt(lambda: datetime.fromisoformat(plain + zone)) if zone else None
+    return None if read is None or read.tzinfo is None else _attempt(lambda: read.astimezone(UTC))
+
+
+def instant_of_seconds(seconds: object) -> datetime | None:
+    """An instant from seconds since 1970; null for anything else."""
+    try:
+        return datetime.fromtimestamp(float(seconds), UTC)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError, OSError):
+        return None
+
+
+def serial_of(decimal: object) -> str | None:
+    """A serial number in decimal digits as lower-case hex; null for anything else."""
+    try:
+        return format(int(str(decimal)), "x")
+    except ValueError:
+        return None
+
+
+def serial_of_hex(digits: object) -> str | None:
+    """A serial number in hex, with or without colons, as lower-case hex without leading zeros; null otherwise."""
+    plain = re.sub(r"[:\s]", "", digits).lower() if isinstance(digits, str) else ""
+    return plain.lstrip("0") or "0" if re.fullmatch(r"[0-9a-f]+", plain) else None
+
+
+def attribute_of(long_name: str) -> str:
+    """The short name of an attribute type (RFC 4514), the long one where it has none."""
+    return _ATTRIBUTES.get(long_name, long_name)
+
+
+def _attempt(read: Callable[[], datetime]) -> datetime | None:
+    try:
+        return read()
+    except (ValueError, OverflowError):
+        return None
+
+
+@cache
+def _groups() -> Mapping[str, str]:
+    names = {re.sub(r"[^a-z0-9]", "", group.name.lower()): group.name for group in groups().values()}
+    return MappingProxyType(names)
