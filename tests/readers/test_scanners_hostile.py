@@ -264,3 +264,12 @@ def test_a_package_that_cannot_be_loaded_is_named(
 def test_a_misspelt_format_has_a_suggestion(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="Did you mean 'nmap'"):
         read(tmp_path / "given", NMAP, format="nmpa")
+
+
+def test_undated_reports_of_one_name_are_not_taken_for_one_another(tmp_path: Path) -> None:
+    parts = []
+    for folder, content in (("old", CSV), ("new", CSV.replace("offered", "not offered")), ("copy", CSV)):
+        (tmp_path / folder).mkdir()
+        parts.append(read(tmp_path / folder / "testssl.csv", content))
+    states = Tables.concat(parts).support.query("protocol == 'TLS 1.2'")["state"].tolist()
+    assert states == ["accepted", "refused"]

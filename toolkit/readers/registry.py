@@ -88,7 +88,7 @@ READERS: Final[Mapping[str, Reader]] = MappingProxyType(
         "tlsx": Reader("tlsx JSON lines", with_keys("probe_status"), read_tlsx),
         "zgrab2": Reader(
             "zgrab2 JSON lines",
-            any_of(with_keys("data", "status", "protocol"), with_keys("data", "handshake_log")),
+            with_pattern(r'\A\s*[\[{].*"data"\s*:\s*\{\s*"[\w-]+"\s*:\s*\{\s*"(?:status|protocol|port|error)"'),
             read_zgrab2,
         ),
     }
