@@ -371,7 +371,8 @@ def test_what_is_counted_is_named() -> None:
 # What is given first
 
 
-QUESTIONS = sorted({*toolkit.analyse.__all__, "compare_verifiers"})
+# `describe_rotations` takes rotations first (tests/analyse/rotation/test_describe.py).
+QUESTIONS = sorted({*toolkit.analyse.__all__, "compare_verifiers"} - {"describe_rotations"})
 
 
 @pytest.mark.parametrize("name", [*QUESTIONS, "check"])
@@ -383,5 +384,5 @@ def test_a_question_refuses_what_is_not_tables(name: str, given: object) -> None
         for parameter in list(inspect.signature(question).parameters.values())[1:]
         if parameter.default is parameter.empty
     }
-    with pytest.raises(UsageError, match=r"toolkit\.read|what judge returns"):
+    with pytest.raises(UsageError, match=r"toolkit\.read|Tables\.from_frames|what judge returns"):
         question(given, **needed)
