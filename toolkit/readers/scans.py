@@ -120,7 +120,8 @@ class Scan:
         self._certificates: dict[str, dict[str, object]] = {}
         self._support: list[dict[str, object]] = []
         self._samples: dict[object, int] = {}
-        self._left_out: list[str] = []
+        self._left_out: dict[str, None] = {}
+        self._unnamed = 0
         self._is_damaged = False
 
     def add_certificate(self, der: bytes) -> str:
@@ -211,7 +212,10 @@ class Scan:
     def leave_out(self, reason: str, *, line: int | None = None) -> None:
         """Note something of the file that is in no row; with its line, where the file is damaged."""
         self._is_damaged |= line is not None
-        self._left_out.append(reason if line is None else f"line {line}: {reason}")
+        if len(self._left_out) < _MOST_NAMED:
+            self._left_out[reason if line is None else f"line {line}: {reason}"] = None
+        else:
+            self._unnamed += 1
 
     def tables(self) -> Tables:
         """What was taken. What was left out is named by one `ReadWarning`.
@@ -219,9 +223,7 @@ class Scan:
         Raises `ReadError` where the file is damaged and nothing was taken.
         """
         if self._left_out:
-            named = list(dict.fromkeys(self._left_out))
-            more = len(named) - _MOST_NAMED
-            words = "; ".join(named[:_MOST_NAMED]) + (f"; and {more:,} more" if more > 0 else "")
+            words = "; ".join(self._left_out) + (f"; and {self._unnamed:,} more" if self._unnamed else "")
             words = text.plain(words, limit=2000)
             if self._is_damaged and not self._observations and not self._support:
                 raise ReadError(f"{self._path}: nothing in it can be read ({words}). Get the file again.")
