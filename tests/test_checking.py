@@ -200,7 +200,7 @@ def test_an_answer_that_our_limit_ended_is_neither_a_failure_nor_an_answer() -> 
     assert "the last answer was on 2026-01-20" in row["found"]
 
 
-def test_whether_a_service_answers_is_not_known_once_nobody_has_observed_it() -> None:
+def test_whether_a_service_answers_is_unknown_without_recent_observations() -> None:
     found = checked(tables([look("aa", "2026-01-02", **NEW)], [VALID]), now=now("2026-04-01"))
     assert reasons(found, "reachability") == ["not observed in the 35 days before 2026-04-01"]
 
@@ -303,7 +303,7 @@ def test_no_root_mends_a_wrong_name_or_an_end() -> None:
 # Statements, clocks, positions
 
 
-def test_a_statement_is_judged_by_what_it_was_last_and_a_rotation_by_what_came_before() -> None:
+def test_a_statement_is_judged_by_its_last_run_and_a_rotation_by_earlier_rows() -> None:
     theirs = certificate("bb", "2025-12-01", "2026-03-01", issuer="CN=Google Internet Authority G2,O=Google Inc,C=US")
     looks = [look(sha, day, host="smtp.gmail.com", **NEW) for sha, day in (("bb", "2026-01-02"), ("aa", "2026-01-30"))]
     given = tables(looks, [VALID, theirs])

@@ -211,7 +211,7 @@ def test_expiry_of_what_is_shown(day: str, verdict: str, is_finding: bool, chain
     assert (row["verdict"], row["is_finding"]) == (verdict, is_finding)
 
 
-def test_what_ended_with_nobody_looking_or_was_seen_undated_is_unknown() -> None:
+def test_certificates_that_expired_unobserved_or_are_undated_are_unknown() -> None:
     shown = tables(
         [look("aa", "2026-01-01"), look("bb", None, service="smtp://b:25", host="b", server_name="b")],
         [certificate("aa", "2025-12-01", "2026-02-01"), certificate("bb", "2025-12-01", "2026-03-10")],
@@ -304,7 +304,7 @@ def test_statements_of_ones_own_need_no_day(tmp_path: Path, capsys: pytest.Captu
         ("", "has no rules"),
     ],
 )
-def test_a_policy_with_a_value_nobody_knows_is_wrong_use(
+def test_a_policy_with_an_unknown_value_is_wrong_use(
     row: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     own = tmp_path / "own.csv"
@@ -387,7 +387,7 @@ def test_nothing_shown_moves_the_cursor(tmp_path: Path, capsys: pytest.CaptureFi
         assert r"\x1b[2J\u202e\n\x07" in out
 
 
-def test_a_fleet_is_told_in_part_and_counted_whole() -> None:
+def test_a_fleet_is_listed_in_part_and_counted_in_full() -> None:
     hosts = [f"mx{number}.example" for number in range(30)]
     shown = tables(
         [look("aa", "2026-01-02", service=f"smtp://{host}:25", host=host, protocol="TLS 1.0") for host in hosts],

@@ -126,7 +126,7 @@ def test_a_lab_store_says_lab_and_is_trusted_with_its_roots(lab: tuple[Path, Pat
 
 
 @pytest.mark.parametrize("source", [GOOGLE, WEB], ids=lambda path: path.name)
-def test_recorded_sources_are_told_from_their_tables(source: Path) -> None:
+def test_recorded_sources_are_recognised_by_their_tables(source: Path) -> None:
     said, titles = run(NOTEBOOK, SOURCE=str(source), POLICY="baseline", NOW="2026-03-22T00:00:00+00:00")
     text = " ".join(said)
     kept = toolkit.read(source)

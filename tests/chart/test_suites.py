@@ -116,7 +116,7 @@ def test_one_bound_is_open_towards_the_other_side() -> None:
     assert dots[1][0] < dots[0][0]
 
 
-def test_undated_answers_stand_beside_the_axis_and_invent_no_date() -> None:
+def test_undated_answers_are_drawn_right_of_the_axis_without_a_date() -> None:
     undated = answer("TLS_RSA_WITH_RC4_128_MD5", "TLS 1.2")
     axes = plot_suites(looks(*WALK, undated))
     assert points(axes, "undated") == 1

@@ -67,7 +67,7 @@ BINARIES = {
 
 
 def refusal(path: Path) -> str:
-    """The message; a warning beside it would be an error."""
+    """The message; an additional warning would be an error."""
     with pytest.raises(ReadError) as caught:
         toolkit.read(path)
     message = str(caught.value)
