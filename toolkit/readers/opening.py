@@ -4,13 +4,14 @@ import gzip
 import io
 import json
 import re
+import warnings
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, Final, cast
 
 from toolkit import pem, text
-from toolkit.errors import ReadError
+from toolkit.errors import ReadError, ReadWarning
 from toolkit.files import open_regular
 
 LARGEST_WHOLE: Final = 1 << 28
@@ -80,7 +81,10 @@ def read_plain(path: Path) -> tuple[str, str | None]:
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, bytes | None]]:
-    """Number and bytes of each line; null for one of more than `LONGEST_LINE` bytes, which is skipped."""
+    """Number and bytes of each line; null for one of more than `LONGEST_LINE` bytes, which is skipped.
+
+    Where the compression is damaged, a `ReadWarning` says so after the last line that could be had.
+    """
     with open_plain(path) as raw, io.BufferedReader(raw, 1 << 20) as file:
         number = 0
         while line := file.readline(LONGEST_LINE):
@@ -91,6 +95,8 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes | None]]:
                 yield number, None
             else:
                 yield number, line
+        if raw.damage:
+            warnings.warn(f"{path}: after line {number}: {raw.damage}.", ReadWarning, stacklevel=2)
 
 
 def parse_json(document: str | bytes) -> Any:
