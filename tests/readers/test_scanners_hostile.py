@@ -150,6 +150,13 @@ def test_entities_are_refused(name: str, tmp_path: Path) -> None:
         read(tmp_path / "given.xml", content)
 
 
+@pytest.mark.parametrize("encoding", ["UTF-8-1", "utf-7", "gb18030"])
+def test_an_encoding_that_is_not_read_is_named(encoding: str, tmp_path: Path) -> None:
+    content = NMAP.replace('version="1.0"', f'version="1.0" encoding="{encoding}"', 1)
+    with pytest.raises(ReadError, match=r"line 1: .*encoding"):
+        read(tmp_path / "given.xml", content)
+
+
 def test_external_entities_are_not_fetched(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("secret")
     declared = f'<!DOCTYPE nmaprun [<!ENTITY x SYSTEM "{tmp_path / "secret"}">]>'
@@ -314,3 +321,13 @@ def test_banners_of_shodan_are_read_alone_and_in_the_answer_about_a_host(tmp_pat
         tables = toolkit.read(tmp_path / "host")
     assert tables.observations["leaf_sha256"].tolist() == [held["cert_sha256"][0]]
     assert tables.observations["protocol"].tolist() == ["TLS 1.2"]
+
+
+def test_damage_everywhere_costs_bounded_work_and_a_bounded_message(tmp_path: Path) -> None:
+    nested = "[" + '{"id": ' * 20_000
+    with pytest.raises(ReadError, match="nothing in it can be read"):
+        read(tmp_path / "given", nested, format="testssl")
+    (tmp_path / "lines").write_text(TLSX + "\n" + "x\n" * 50_000)
+    with pytest.warns(ReadWarning, match=r"line 2: .*; and 49,995 more\.") as caught:
+        assert len(toolkit.read(tmp_path / "lines").observations) == 1
+    assert len(str(caught[0].message)) < 2500

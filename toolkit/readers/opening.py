@@ -8,7 +8,7 @@ import warnings
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any, Final, cast
+from typing import Any, Final, cast
 
 from toolkit import pem, text
 from toolkit.errors import ReadError, ReadWarning
@@ -36,7 +36,8 @@ class Bounded(io.RawIOBase):
         self._kept = open_regular(path)
         is_gzip = self._kept.read(2) == _GZIP
         self._kept.seek(0)
-        self._file = cast("IO[bytes]", gzip.GzipFile(fileobj=self._kept)) if is_gzip else self._kept
+        plain = cast("io.BufferedReader", self._kept)
+        self._file: io.BufferedIOBase = gzip.GzipFile(fileobj=self._kept) if is_gzip else plain
         self.damage: str | None = None
         """What is wrong with the compression; null where nothing was noticed."""
 
@@ -47,7 +48,7 @@ class Bounded(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         """Read into the buffer, as `io.RawIOBase`."""
         try:
-            data = self._file.read(len(buffer))
+            data = self._file.read1(len(buffer))  # what there is, so that damage ends it only where it is
         except _DAMAGED as error:
             self.damage = f"the compressed data is damaged or cut short ({text.plain(error)})"
             return 0

@@ -120,8 +120,8 @@ class Scan:
         self._certificates: dict[str, dict[str, object]] = {}
         self._support: list[dict[str, object]] = []
         self._samples: dict[tuple[Server, str], int] = {}
-        self._left_out: list[str] = []
-        self._not_named = 0
+        self._left_out: dict[str, None] = {}
+        self._unnamed = 0
         self._is_damaged = False
 
     def add_certificate(self, der: bytes) -> str:
@@ -212,13 +212,10 @@ class Scan:
     def leave_out(self, reason: str, *, line: int | None = None) -> None:
         """Note something of the file that is in no row; with its line, where the file is damaged."""
         self._is_damaged |= line is not None
-        said = reason if line is None else f"line {line}: {reason}"
-        if said in self._left_out:
-            return
         if len(self._left_out) < _MOST_NAMED:
-            self._left_out.append(said)
+            self._left_out[reason if line is None else f"line {line}: {reason}"] = None
         else:
-            self._not_named += 1
+            self._unnamed += 1
 
     def tables(self) -> Tables:
         """What was taken. What was left out is named by one `ReadWarning`.
@@ -226,8 +223,7 @@ class Scan:
         Raises `ReadError` where the file is damaged and nothing was taken.
         """
         if self._left_out:
-            more = f"; and {self._not_named:,} more" if self._not_named else ""
-            words = "; ".join(self._left_out) + more
+            words = "; ".join(self._left_out) + (f"; and {self._unnamed:,} more" if self._unnamed else "")
             words = text.plain(words, limit=2000)
             if self._is_damaged and not (self._observations or self._support or self._certificates):
                 raise ReadError(f"{self._path}: nothing in it can be read ({words}). Get the file again.")
