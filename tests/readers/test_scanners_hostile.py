@@ -103,7 +103,8 @@ RECEIVED = (
 )
 GOOD = {
     "nmap": NMAP, "sslscan": SSLSCAN, "sslyze": SSLYZE, "testssl": FLAT, "cryptolyzer": CRYPTOLYZER, "ssllabs": LABS,
-    "tls-scan": TLS_SCAN, "tlsx": TLSX, "zgrab2": ZGRAB2, "shodan": SHODAN, "zeek": ZEEK, "mail-log": MAIL, "mail": RECEIVED,
+    "tls-scan": TLS_SCAN, "tlsx": TLSX, "zgrab2": ZGRAB2, "shodan": SHODAN,
+    "zeek": ZEEK, "mail-log": MAIL, "mail": RECEIVED,
 }  # fmt: skip
 
 

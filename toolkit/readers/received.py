@@ -26,15 +26,18 @@ _ANY_PORT: Final = 25
 _COMMENT: Final = re.compile(r"\([^()]*\)")
 _BY: Final = re.compile(r"(?:^| )by ([\w-]{1,63}(?:\.[\w-]{1,63})*)", re.IGNORECASE)
 
+_NAMED: Final = r"\(version=(?P<version>[\w./]+),? cipher=(?P<suite>[\w-]+)"
+_BITS: Final = r"(?P<bits>\d{1,5}(?:/\d{1,5})?)"
+
 _WORDINGS: Final = (
-    ("Microsoft Exchange", re.compile(r"\(version=(?P<version>[\w./]+), cipher=(?P<suite>[\w-]+)\)")),
-    ("Sendmail", re.compile(
-        r"\(version=(?P<version>[\w./]+) cipher=(?P<suite>[\w-]+) bits=(?P<bits>\d{1,5}(?:/\d{1,5})?) verify=(?P<said>\w+)")),
-    ("Google", re.compile(r"\(version=(?P<version>[\w./]+) cipher=(?P<suite>[\w-]+)(?: bits=(?P<bits>\d{1,5}(?:/\d{1,5})?))?")),
+    ("Microsoft Exchange", re.compile(rf"Microsoft SMTP Server {_NAMED}\)")),
+    ("Sendmail", re.compile(rf"{_NAMED} bits={_BITS} verify=(?P<said>\w+)")),
+    ("Google", re.compile(rf"{_NAMED}(?: bits={_BITS})?")),
     ("Postfix", re.compile(
         r"\(using (?P<version>[\w.]+) with cipher (?P<suite>[\w-]+) \((?P<bits>\d{1,5}/\d{1,5}) bits\)"
         r"(?: key-exchange (?P<group>[\w-]+))?")),
-    ("OpenSMTPD", re.compile(r"\(OpenSMTPD\) .*\((?P<version>[\w.]+):(?P<suite>[\w-]+):(?P<bits>\d{1,5}):(?P<said>\w+)")),
+    ("OpenSMTPD", re.compile(
+        rf"\(OpenSMTPD\) .*\((?P<version>[\w.]+):(?P<suite>[\w-]+):{_BITS}:(?P<said>\w+)")),
     ("Exim", re.compile(r"\((?P<version>(?:TLS|SSL)[\w.]+)\) tls (?P<suite>[\w-]+)")),
     ("Exim", re.compile(r"\((?P<version>(?:TLS|SSL)[\w.]+):(?P<suite>[\w-]+)(?::(?P<bits>\d{1,5}))?")),
     ("Microsoft Exchange", re.compile(r"Microsoft SMTP Server \((?P<version>TLS)\)")),
