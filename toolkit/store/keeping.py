@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 import pyarrow as pa
@@ -19,12 +19,16 @@ from toolkit.store.delta import KeptTable
 from toolkit.store.describing import ROUND_FACTS, describe_rounds, describe_table
 from toolkit.store.failures import explain
 from toolkit.store.limits import EVERYTHING, is_in, limits, quoted
+from toolkit.store.partitions import as_dask
 from toolkit.store.places import locate
 from toolkit.store.rows import as_frame
 from toolkit.store.sightings import FACTS, NEEDED, count_sightings
 from toolkit.store.versions import with_parsed_columns
 from toolkit.tables import Tables, named_certificates, require_tables
 from toolkit.targets import Target, service_names
+
+if TYPE_CHECKING:
+    from dask.dataframe import DataFrame
 
 _FEW_FILES: Final = 200
 """Of rounds, to be read by `repr`: a store that was never compacted has two files per round."""
@@ -248,6 +252,31 @@ class Store:
         self._require()
         certificates = as_frame("certificates", self._read_certificates(FACTS))
         return count_sightings(self._tables["observations"].read(NEEDED), certificates)
+
+    def to_dask(self, table: schema.TableName) -> "DataFrame":
+        """One of the four tables as a Dask DataFrame: the rows of `load()`, one partition for each file.
+
+        The columns and dtypes are the schema's. The index has no meaning, and rows are in the order of `load()` within
+        a partition only. Repeats are dropped, also where they are in different files: before this returns, the key
+        columns of files that can share a key by their statistics are read. The frame is of the store as it is now; it
+        can be computed for a week after a compaction that replaced its files.
+
+        Workers open the files with the credentials of their own environment. Raises `UsageError` for an unknown table,
+        a store opened with `storage_options`, and where the extra `cluster` is not installed; `StoreError` as `load`.
+
+        >>> import toolkit
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     store = toolkit.Store(folder)
+        ...     store.append(toolkit.load_example("lab-sample"))
+        ...     looks = store.to_dask("observations")
+        ...     print(looks["outcome"].value_counts().compute().sort_index().to_dict())
+        {'closed': 6, 'deferred': 9, 'ok': 1503, 'reset': 2}
+        """
+        if table not in schema.TABLES:
+            raise UsageError(f"{table!r:.40} is not a table. Known: {', '.join(schema.TABLES)}.")
+        self._require()
+        return as_dask(self._tables[table])
 
     def compact(self, *, exclusive: bool = False) -> None:
         """Join small files, and delete those that an earlier call replaced a week ago.
