@@ -9,7 +9,7 @@ import matplotlib as mpl
 mpl.use("Agg")
 
 import toolkit
-from toolkit.analyse import describe_rotations, find_rotations, summarise_support
+from toolkit.analyse import find_rotations, summarise_support
 from toolkit.chart import plot_rotations, plot_suites, plot_support
 
 DATA = Path(__file__).resolve().parent.parent / "data"
@@ -21,11 +21,11 @@ def main(folder: Path = PICTURES) -> None:
     """Write each chart into `folder` as PNG."""
     mail = toolkit.read(DATA / "google-mail")
     series = toolkit.read(DATA / "web-series")
-    rotations = describe_rotations(find_rotations(series), series)
+    rotations = find_rotations(series)
     support = summarise_support(mail, now=datetime(2026, 1, 1, tzinfo=UTC))
     is_scan = (support["service"] == SCANNED) & (support["basis"] == "survey")
     charts = {
-        "rotations": plot_rotations(describe_rotations(find_rotations(mail, basis="names"), mail)),
+        "rotations": plot_rotations(find_rotations(mail, basis="names")),
         "rotations-seen": plot_rotations(rotations[rotations["host"].isin(["google.com", "fastly.com", "akamai.com"])]),
         "support": plot_support(support[is_scan]),
         "suites": plot_suites(mail.observations, by="cipher"),

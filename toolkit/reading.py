@@ -19,7 +19,7 @@ def read(
     """The observations and certificates at `path`, as `Tables`.
 
     `path`: a store, a folder that `Tables.to_csv` wrote, certificates (PEM, DER, PKCS#7), or a report, also one that is
-    compressed by gzip: nmap and sslscan (XML), SSLyze, cryptolyzer, SSL Labs, tls-scan, tlsx and zgrab2 (JSON),
+    compressed by gzip: nmap and sslscan (XML), SSLyze, cryptolyzer, SSL Labs, tls-scan, tlsx, zgrab2, Shodan (JSON),
     testssl.sh (JSON, CSV). The rows of a report name the file as `source` and the program as `tool`. What a tool did
     not test is `untested`, and so is what it does not mention: silence is not a refusal. Of a report that is cut short,
     what is whole is read.

@@ -74,7 +74,11 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 def storable(text: str) -> str:
     """Text that UTF-8 can encode: lone surrogates become U+FFFD; everything else is unchanged."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if _has_surrogates(text) else text
+    return (
+        text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        if not text.isascii() and _has_surrogates(text)
+        else text
+    )
 
 
 def plain(value: object, *, limit: int = LIMIT) -> str:

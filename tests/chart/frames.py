@@ -58,7 +58,7 @@ def sightings(*rows: dict) -> pd.DataFrame:
 
 
 def rotations(*rows: dict) -> pd.DataFrame:
-    """Pairs of successive sightings of each slot: the columns of `describe_rotations` that a chart reads."""
+    """Pairs of successive sightings of each slot: the columns of `find_rotations` that a chart reads."""
     pairs = []
     slot = ["service", "host", "server_name", "key_type"]
     for key, group in pd.DataFrame(list(rows)).groupby(slot, dropna=False, sort=False):
@@ -69,8 +69,6 @@ def rotations(*rows: dict) -> pd.DataFrame:
                 pair[f"{prefix}_sha256"] = life["leaf_sha256"]
                 for name in ("not_before", "not_after", "first_seen_at", "last_seen_at"):
                     pair[f"{prefix}_{name}"] = life[name]
-            pair["successor_previous_look_at"] = latter["previous_look_at"]
-            pair["predecessor_next_look_at"] = former["next_look_at"]
             pair["start_max_at"], pair["done_min_at"] = latter["first_seen_at"], former["last_seen_at"]
             overlap = (former["last_seen_at"] - latter["first_seen_at"]) / pd.Timedelta(days=1)
             pair["overlap_min_days"] = None if pd.isna(overlap) else max(overlap, 0.0)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ import toolkit
 from toolkit import schema
 from toolkit.errors import ReadError, ReadWarning, UsageError
 from toolkit.readers import opening, registry
-from toolkit.tables import Tables
+from toolkit.tables import Tables, as_pem
 
 NMAP = """<?xml version="1.0"?>
 <nmaprun scanner="nmap" version="7.80" start="1600000000">
@@ -74,9 +75,15 @@ TLSX = json.dumps({"host": "a.test", "port": "443", "probe_status": False, "erro
 ZGRAB2 = json.dumps(
     {"ip": "192.0.2.1", "data": {"tls": {"status": "connection-timeout", "protocol": "tls", "result": {}}}}
 )
+SHODAN = json.dumps(
+    {"ip_str": "192.0.2.1", "port": 443, "timestamp": "2020-09-29T12:44:48.931685", "_shodan": {"module": "https"},
+     "ssl": {"versions": ["TLSv1", "-SSLv2", "TLSv1.2"], "cipher": {"version": "TLSv1/SSLv3", "name": "AES128-SHA"},
+             "cert": {"fingerprint": {"sha256": "ab" * 32}, "serial": 5, "expires": "20201126235959Z",
+                      "subject": {"CN": "a.test"}}}}
+)  # fmt: skip
 GOOD = {
     "nmap": NMAP, "sslscan": SSLSCAN, "sslyze": SSLYZE, "testssl": FLAT, "cryptolyzer": CRYPTOLYZER, "ssllabs": LABS,
-    "tls-scan": TLS_SCAN, "tlsx": TLSX, "zgrab2": ZGRAB2,
+    "tls-scan": TLS_SCAN, "tlsx": TLSX, "zgrab2": ZGRAB2, "shodan": SHODAN,
 }  # fmt: skip
 
 
@@ -264,3 +271,34 @@ def test_a_package_that_cannot_be_loaded_is_named(
 def test_a_misspelt_format_has_a_suggestion(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="Did you mean 'nmap'"):
         read(tmp_path / "given", NMAP, format="nmpa")
+
+
+def test_undated_reports_of_one_name_are_not_taken_for_one_another(tmp_path: Path) -> None:
+    parts = []
+    for folder, content in (("old", CSV), ("new", CSV.replace("offered", "not offered")), ("copy", CSV)):
+        (tmp_path / folder).mkdir()
+        parts.append(read(tmp_path / folder / "testssl.csv", content))
+    states = Tables.concat(parts).support.query("protocol == 'TLS 1.2'")["state"].tolist()
+    assert states == ["accepted", "refused"]
+
+
+def test_banners_of_shodan_are_read_alone_and_in_the_answer_about_a_host(tmp_path: Path) -> None:
+    held = toolkit.load_example("web-series").certificates
+    banner = json.loads(SHODAN)
+    tables = read(tmp_path / "given", SHODAN)
+    (look,) = tables.observations.to_dict("records")
+    assert (look["service"], look["suite"], look["leaf_sha256"]) == (
+        "https://192.0.2.1:443", "TLS_RSA_WITH_AES_128_CBC_SHA", "ab" * 32,
+    )  # fmt: skip
+    assert pd.isna(look["protocol"]), "TLSv1/SSLv3 is where the suite comes from, not what was negotiated"
+    states = dict(zip(tables.support["protocol"], tables.support["state"], strict=True))
+    assert (states["TLS 1.0"], states["SSL 2.0"], states["SSL 3.0"]) == ("accepted", "refused", "untested")
+    assert tables.certificates["not_after"].item().isoformat() == "2020-11-26T23:59:59+00:00"
+    banner["ssl"]["chain"] = [as_pem(held["der"][0])]
+    banner["ssl"]["cipher"]["version"] = "TLSv1.2"
+    host = {"ip_str": "192.0.2.1", "data": [banner, {"ip_str": "192.0.2.1", "port": 80, "_shodan": {"module": "http"}}]}
+    (tmp_path / "host").write_text(json.dumps(host))
+    with pytest.warns(ReadWarning, match="1 banner without TLS"):
+        tables = toolkit.read(tmp_path / "host")
+    assert tables.observations["leaf_sha256"].tolist() == [held["cert_sha256"][0]]
+    assert tables.observations["protocol"].tolist() == ["TLS 1.2"]

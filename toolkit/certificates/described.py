@@ -10,7 +10,9 @@ from typing import Final
 from toolkit import schema
 from toolkit.errors import SchemaError
 
+_BETWEEN_DIGITS: Final = re.compile(r"[:\s]")
 _HEX: Final = re.compile(r"[0-9a-f]+")
+_COLUMNS: Final = tuple(column.name for column in schema.TABLES["certificates"])
 _SHA256: Final = 64
 _SHA1: Final = 40
 
@@ -28,7 +30,7 @@ def describe_certificate(facts: Mapping[str, object], *, sha1: str | None = None
     >>> described["cert_sha256"].partition(".")[2], described["der"] is None
     ('serial', True)
     """
-    row: dict[str, object] = dict.fromkeys(column.name for column in schema.TABLES["certificates"])
+    row: dict[str, object] = dict.fromkeys(_COLUMNS)
     said = {name: value for name, value in facts.items() if value is not None}
     strange = sorted(said.keys() - row.keys() | said.keys() & {"der"})
     if strange:
@@ -54,7 +56,7 @@ def _digits(fingerprint: object, length: int) -> str | None:
     """A fingerprint as lower-case hex without separators; null where it is not one of that length."""
     if not isinstance(fingerprint, str):
         return None
-    plain = re.sub(r"[:\s]", "", fingerprint).lower()
+    plain = _BETWEEN_DIGITS.sub("", fingerprint).lower()
     return plain if len(plain) == length and _HEX.fullmatch(plain) else None
 
 

@@ -71,7 +71,7 @@ def plot_sightings(frame: pd.DataFrame, *, ax: Axes | None = None, now: datetime
 def plot_rotations(frame: pd.DataFrame, *, ax: Axes | None = None, now: datetime | str | None = None) -> Axes:
     """Draw a row per slot (service, server name, key type), with its certificates as lifelines and their overlaps.
 
-    `frame` is what `describe_rotations` returns, on any basis.
+    `frame` is what `find_rotations` returns, on any basis.
 
     - A thin line: valid; a filled arrow at the edge: valid beyond the chart.
     - A thick line, or a dot: seen, from the first look to the last. A certificate without a dated look has a thin line
@@ -88,14 +88,12 @@ def plot_rotations(frame: pd.DataFrame, *, ax: Axes | None = None, now: datetime
 
     >>> import toolkit
     >>> tables = toolkit.load_example("lab-sample").within(services="imaps://imap.lab.test:993")
-    >>> rotations = toolkit.describe_rotations(toolkit.find_rotations(tables), tables)
+    >>> rotations = toolkit.find_rotations(tables)
     >>> ax = toolkit.chart.plot_rotations(rotations)
     >>> ax.get_title(loc="left")
     'Certificate rotations  ·  lab data'
     """
-    canvas.check_frame(
-        frame, "predecessor_sha256", "predecessor_first_seen_at", what="what `describe_rotations` returns"
-    )
+    canvas.check_frame(frame, "predecessor_sha256", "start_max_at", what="what `find_rotations` returns")
     if frame.empty:
         why = "No rotation: no slot had a second certificate."
         return canvas.say_nothing(ax, "Certificate rotations", why)
@@ -134,18 +132,18 @@ def _lives(frame: pd.DataFrame, hashes: pd.Series, prefix: str = "") -> pd.DataF
 
 def _lives_of_pairs(frame: pd.DataFrame) -> pd.DataFrame:
     """One row per certificate of each slot and period: a certificate that was rolled back to has two rows."""
-    former = _lives(frame, frame["predecessor_sha256"], "predecessor_")
-    former["is_open_end"] = frame["predecessor_next_look_at"].isna()
-    latter = _lives(frame, frame["successor_sha256"], "successor_")
-    # Only for a predecessor the next look is known. The last successor of a slot is open at the slot's last look.
-    latter["is_open_end"] = True
-    lives = pd.concat([former, latter], ignore_index=True)
+    frame = frame.assign(
+        predecessor_last_seen_at=frame["done_min_at"].where(frame["predecessor_first_seen_at"].notna()),
+        successor_first_seen_at=frame["start_max_at"].where(frame["successor_last_seen_at"].notna()),
+    )
+    sides = ("predecessor", "successor")
+    lives = pd.concat([_lives(frame, frame[f"{side}_sha256"], f"{side}_") for side in sides], ignore_index=True)
     lives = lives.drop_duplicates([*SLOT, "sha256", "first_seen_at"], ignore_index=True)
     seen = lives.groupby(SLOT, sort=False)
     lives["is_open_start"] = lives["first_seen_at"].notna() & (
         lives["first_seen_at"] == seen["first_seen_at"].transform("min")
     )
-    lives["is_open_end"] &= lives["last_seen_at"].notna() & (
+    lives["is_open_end"] = lives["last_seen_at"].notna() & (
         lives["last_seen_at"] == seen["last_seen_at"].transform("max")
     )
     return lives

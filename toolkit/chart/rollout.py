@@ -32,7 +32,8 @@ def plot_rollout(
     """Draw a row per address (and backend), with a mark for each look that showed the old or the new certificate.
 
     `frame` is the table `observations`, or the log of a lab's servers (`observed_at` or `served_at`, and `backend`).
-    `rotation` is one row of `describe_rotations` as a frame; it selects service, server name and both certificates.
+    `rotation` is one row of `find_rotations` as a frame; it selects service, server name and both certificates. With a
+    row of `describe_rotations` the midpoint is drawn, too.
     `margin_days` is the time that is drawn before and after the certain bounds (default: three quarters of the time
     between them, at least two days).
 
@@ -45,13 +46,13 @@ def plot_rollout(
 
     >>> import toolkit
     >>> tables = toolkit.load_example("lab-sample").within(services="https://www.lab.test:443")
-    >>> rotations = toolkit.describe_rotations(toolkit.find_rotations(tables), tables)
+    >>> rotations = toolkit.find_rotations(tables)
     >>> ax = toolkit.chart.plot_rollout(tables.observations, rotation=rotations.head(1))
     >>> ax.get_title(loc="left")
     'One rotation close up, https://www.lab.test:443  ·  lab data'
     """
     canvas.check_frame(frame, "leaf_sha256", what="the table `observations`, or a log of what was served")
-    canvas.check_frame(rotation, "start_max_at", "midpoint_min_at", what="a row of what `describe_rotations` returns")
+    canvas.check_frame(rotation, "start_max_at", "done_min_at", what="a row of what `find_rotations` returns")
     if len(rotation) != 1:
         raise UsageError(
             f"plot_rollout draws one rotation, not {len(rotation)}: select a row, such as rotations.iloc[[0]]."
@@ -77,12 +78,13 @@ def plot_rollout(
     looks = looks[looks["row"].isin(kept)].copy()
     looks["row"] = looks["row"].map({row: place for place, row in enumerate(kept)})
     count = max(len(kept), 1)
-    top = -_STEP * len(_BRACKETS) - 0.35
+    brackets = [bracket for bracket in _BRACKETS if bracket[1] in row]
+    top = -_STEP * len(brackets) - 0.35
     axes = canvas.open_axes(ax, inches=(count - top) * _ROW_INCHES)
     canvas.set_dates(axes, first, last)
     canvas.shade_rows(axes, count)
     handles = _draw_looks(axes, looks, str(row["predecessor_sha256"]))
-    for number, (name, low, high) in enumerate(_BRACKETS):
+    for number, (name, low, high) in enumerate(brackets):
         ends = canvas.days(pd.Series([row[low], row[high]]))
         _draw_bracket(axes, ends, y=top + 0.1 + _STEP * number, name=name, window=(first, last))
     labels = looks.drop_duplicates("row").sort_values("row")

@@ -116,7 +116,6 @@ FORMS: Final[tuple[Form, ...]] = (
     _xml("a web page (HTML)", r"<!doctype html|<html", is_report=False),
     _xml("an XML file of an unknown tool", r"<\?xml|<[a-z][\w:.-]*[\s/>]", is_report=False),
     _json("an SSLyze JSON report", "accepted_targets"),
-    _json("a Shodan record in JSON", "_shodan"),
     _json("a Censys record in JSON", "services", "service_name"),
     # Passive observation.
     _json("a Zeek log of TLS connections in JSON", "uid", "id.orig_h", "cipher"),

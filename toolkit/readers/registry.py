@@ -20,6 +20,7 @@ from toolkit import text
 from toolkit.errors import ReadWarning
 from toolkit.readers.cryptolyzer import read_cryptolyzer
 from toolkit.readers.nmap import read_nmap
+from toolkit.readers.shodan import read_shodan
 from toolkit.readers.ssllabs import read_ssllabs
 from toolkit.readers.sslscan import read_sslscan
 from toolkit.readers.sslyze import read_sslyze
@@ -86,9 +87,10 @@ READERS: Final[Mapping[str, Reader]] = MappingProxyType(
         "ssllabs": Reader("an SSL Labs JSON report", with_keys("engineVersion", "criteriaVersion"), read_ssllabs),
         "tls-scan": Reader("a tls-scan JSON report", with_keys("tlsVersion", "elapsedTime"), read_tls_scan),
         "tlsx": Reader("tlsx JSON lines", with_keys("probe_status"), read_tlsx),
+        "shodan": Reader("banners of Shodan in JSON", with_keys("_shodan"), read_shodan),
         "zgrab2": Reader(
             "zgrab2 JSON lines",
-            any_of(with_keys("data", "status", "protocol"), with_keys("data", "handshake_log")),
+            with_pattern(r'\A\s*[\[{].*"data"\s*:\s*\{\s*"[\w-]+"\s*:\s*\{\s*"(?:status|protocol|port|error)"'),
             read_zgrab2,
         ),
     }

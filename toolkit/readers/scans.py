@@ -2,17 +2,20 @@
 
 import base64
 import binascii
+import hashlib
 import ipaddress
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Final, Literal
 
 from toolkit import pem, schema, text
 from toolkit.certificates import describe_certificate, parse_certificate
 from toolkit.errors import ReadError, ReadWarning
+from toolkit.files import open_regular
 from toolkit.readers.spelling import group_of, suite_of
 from toolkit.schema import PROTOCOLS
 from toolkit.tables import Tables
@@ -21,6 +24,7 @@ from toolkit.targets import SCHEMES_OF_PORTS, UPGRADES, Target
 State = Literal["accepted", "refused", "untested"]
 
 _MOST_NAMED: Final = 5
+_DIGESTED: Final = 1 << 20
 _HIGHEST_PORT: Final = 65535
 
 _FAILED: Final = (
@@ -229,11 +233,19 @@ class Scan:
         )
 
     def _round_at(self, times: Times) -> str:
-        """Runs of one tool at one time are one round, whatever their file; undated ones are told by their file."""
+        """Runs of one tool at one time are one round, whatever their file; undated ones are told by their content."""
         instant = times.begins or times.ends
         if instant is None:
-            return f"{self.tool}, {text.storable(self._path.name)}"
+            return f"{self.tool}, {text.storable(self._path.name)} {self._digest}"
         return f"{self.tool}, {instant.isoformat()}"
+
+    @cached_property
+    def _digest(self) -> str:
+        """Of the beginning of the file, and its size: files of one name are not taken for one another."""
+        with open_regular(self._path) as file:
+            beginning = file.read(_DIGESTED)
+            size = file.seek(0, 2)
+        return hashlib.sha256(beginning + str(size).encode()).hexdigest()[:8]
 
 
 def ders_of(pem_text: object) -> list[bytes]:
@@ -266,8 +278,11 @@ def _port(port: object) -> int | None:
 
 
 def _address(address: object) -> str | None:
-    if not isinstance(address, str):
-        return None
+    return _read_address(address) if isinstance(address, str) else None
+
+
+@lru_cache(maxsize=4096)
+def _read_address(address: str) -> str | None:
     try:
         return str(ipaddress.ip_address(address.strip("[] ")))
     except ValueError:

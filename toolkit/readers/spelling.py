@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -24,6 +24,10 @@ _CURVES: Final = {
 }  # fmt: skip
 
 _OPENSSL_TIME: Final = re.compile(r"([A-Z][a-z]{2}) +(\d{1,2}) (\d{1,2}:\d{2}:\d{2}) (\d{4}) GMT\Z")
+
+_NANOSECONDS: Final = re.compile(r"(\.\d{6})\d+")
+_BETWEEN_DIGITS: Final = re.compile(r"[:\s]")
+_HEX: Final = re.compile(r"[0-9a-f]+")
 
 # RFC 4514, section 3, with the long names of OpenSSL.
 _ATTRIBUTES: Final = {
@@ -82,13 +86,16 @@ def instant_of(spelling: object, *, zone: str = "") -> datetime | None:
     >>> instant_of("Dec 15 00:00:00 2026 GMT").isoformat()
     '2026-12-15T00:00:00+00:00'
     """
-    if not isinstance(spelling, str):
-        return None
-    if match := _OPENSSL_TIME.match(spelling.strip()):
+    return _read_instant(spelling.strip(), zone) if isinstance(spelling, str) else None
+
+
+@lru_cache(maxsize=4096)
+def _read_instant(spelling: str, zone: str) -> datetime | None:
+    if match := _OPENSSL_TIME.match(spelling):
         printed = " ".join([*match.groups(), "+0000"])
         return _attempt(lambda: datetime.strptime(printed, "%b %d %H:%M:%S %Y %z"))
     # Nanoseconds are more than the tables keep.
-    plain = re.sub(r"(\.\d{6})\d+", r"\1", spelling.strip())
+    plain = _NANOSECONDS.sub(r"\1", spelling)
     read = _attempt(lambda: datetime.fromisoformat(plain))
     if read is not None and read.tzinfo is None:
         read = _attempt(lambda: datetime.fromisoformat(plain + zone)) if zone else None
@@ -113,8 +120,8 @@ def serial_of(decimal: object) -> str | None:
 
 def serial_of_hex(digits: object) -> str | None:
     """A serial number in hex, with or without colons, as lower-case hex without leading zeros; null otherwise."""
-    plain = re.sub(r"[:\s]", "", digits).lower() if isinstance(digits, str) else ""
-    return plain.lstrip("0") or "0" if re.fullmatch(r"[0-9a-f]+", plain) else None
+    plain = _BETWEEN_DIGITS.sub("", digits).lower() if isinstance(digits, str) else ""
+    return plain.lstrip("0") or "0" if _HEX.fullmatch(plain) else None
 
 
 def attribute_of(long_name: str) -> str:

@@ -7,4 +7,4 @@ import toolkit
 
 tables = toolkit.load_example("lab-sample")
 rotations = toolkit.find_rotations(tables)
-ax = toolkit.chart.plot_rotations(toolkit.describe_rotations(rotations, tables))
+ax = toolkit.chart.plot_rotations(rotations)
