@@ -19,7 +19,7 @@ from toolkit.store.delta import KeptTable
 from toolkit.store.describing import ROUND_FACTS, describe_rounds, describe_table
 from toolkit.store.failures import explain
 from toolkit.store.limits import EVERYTHING, is_in, limits, quoted
-from toolkit.store.partitions import as_dask
+from toolkit.store.partitions import as_dask, require_no_options
 from toolkit.store.places import locate
 from toolkit.store.rows import as_frame
 from toolkit.store.sightings import FACTS, NEEDED, count_sightings
@@ -188,14 +188,13 @@ class Store:
         begins, ends = zoned_limits(since, until)
         named = service_names(services)
         if begins is None and ends is None and named is None:
-            frames = {name: self._frame(name) for name in schema.TABLES if name != "certificates"}
-            return Tables(certificates=self._load_certificates(), **frames)
+            return Tables(**{name: self._frame(name) for name in schema.TABLES})
         observations = self._frame("observations", *limits("observations", begins, ends, named))
         support = self._frame("support", *limits("support", begins, ends, named))
         rounds = pd.concat([observations["round"], support["round"]]).unique()
         return Tables(
             observations=observations,
-            certificates=self._load_certificates(is_in("cert_sha256", named_certificates(observations))),
+            certificates=self._frame("certificates", is_in("cert_sha256", named_certificates(observations))),
             support=support,
             rounds=self._frame("rounds", is_in("round", set(rounds))),
         )
@@ -327,6 +326,17 @@ class Store:
         rows = [table.info() for table in self._tables.values() if table.exists()]
         return pd.DataFrame(rows, columns=list(dtypes(INFO))).astype(dtypes(INFO))
 
+    def require_no_options(self) -> None:
+        """Raises `UsageError` where the store was opened with `storage_options`, which no other process may be sent.
+
+        >>> import toolkit
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     toolkit.Store(folder).require_no_options()
+        """
+        for table in self._tables.values():
+            require_no_options(table)
+
     def _describe(self) -> dict[str, str]:
         """What each table holds, in words, from the logs; and from the rounds where these are few files."""
         try:
@@ -383,9 +393,6 @@ class Store:
         if not self.exists():
             raise StoreError(f"{self.path} holds no store yet. Check the path, or append to it first.")
 
-    def _load_certificates(self, where: ds.Expression = EVERYTHING) -> pd.DataFrame:
-        return with_parsed_columns(as_frame("certificates", self._read_certificates(where=where)))
-
     def _read_certificates(self, columns: Sequence[str] | None = None, where: ds.Expression = EVERYTHING) -> pa.Table:
         """Rows with their DER first: of repeats the first stands, and a description says less than the DER."""
         table = self._tables["certificates"]
@@ -397,6 +404,8 @@ class Store:
     def _frame(
         self, name: schema.TableName, where: ds.Expression = EVERYTHING, files: str | None = None
     ) -> pd.DataFrame:
+        if name == "certificates":
+            return with_parsed_columns(as_frame(name, self._read_certificates(where=where)))
         return as_frame(name, self._tables[name].read(where=where, files=files))
 
 
