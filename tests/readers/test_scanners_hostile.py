@@ -81,9 +81,21 @@ SHODAN = json.dumps(
              "cert": {"fingerprint": {"sha256": "ab" * 32}, "serial": 5, "expires": "20201126235959Z",
                       "subject": {"CN": "a.test"}}}}
 )  # fmt: skip
+ZEEK = json.dumps(
+    {
+        "ts": 1784818803.5,
+        "id.orig_h": "198.51.100.7",
+        "id.resp_h": "192.0.2.1",
+        "id.resp_p": 443,
+        "version": "TLSv12",
+        "server_name": "a.test",
+        "established": True,
+        "cert_chain_fps": ["ab" * 32],
+    }
+)
 GOOD = {
     "nmap": NMAP, "sslscan": SSLSCAN, "sslyze": SSLYZE, "testssl": FLAT, "cryptolyzer": CRYPTOLYZER, "ssllabs": LABS,
-    "tls-scan": TLS_SCAN, "tlsx": TLSX, "zgrab2": ZGRAB2, "shodan": SHODAN,
+    "tls-scan": TLS_SCAN, "tlsx": TLSX, "zgrab2": ZGRAB2, "shodan": SHODAN, "zeek": ZEEK,
 }  # fmt: skip
 
 
@@ -135,6 +147,13 @@ ENTITY = '<!DOCTYPE nmaprun [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]>'
 def test_entities_are_refused(name: str, tmp_path: Path) -> None:
     content = GOOD[name].replace('<?xml version="1.0"?>', f'<?xml version="1.0"?>{ENTITY}')
     with pytest.raises(ReadError, match="declares the XML entity 'a'"):
+        read(tmp_path / "given.xml", content)
+
+
+@pytest.mark.parametrize("encoding", ["UTF-8-1", "utf-7", "gb18030"])
+def test_an_encoding_that_is_not_read_is_named(encoding: str, tmp_path: Path) -> None:
+    content = NMAP.replace('version="1.0"', f'version="1.0" encoding="{encoding}"', 1)
+    with pytest.raises(ReadError, match=r"line 1: .*encoding"):
         read(tmp_path / "given.xml", content)
 
 
@@ -302,3 +321,13 @@ def test_banners_of_shodan_are_read_alone_and_in_the_answer_about_a_host(tmp_pat
         tables = toolkit.read(tmp_path / "host")
     assert tables.observations["leaf_sha256"].tolist() == [held["cert_sha256"][0]]
     assert tables.observations["protocol"].tolist() == ["TLS 1.2"]
+
+
+def test_damage_everywhere_costs_bounded_work_and_a_bounded_message(tmp_path: Path) -> None:
+    nested = "[" + '{"id": ' * 20_000
+    with pytest.raises(ReadError, match="nothing in it can be read"):
+        read(tmp_path / "given", nested, format="testssl")
+    (tmp_path / "lines").write_text(TLSX + "\n" + "x\n" * 50_000)
+    with pytest.warns(ReadWarning, match=r"line 2: .*; and 49,995 more\.") as caught:
+        assert len(toolkit.read(tmp_path / "lines").observations) == 1
+    assert len(str(caught[0].message)) < 2500

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from toolkit.readers.opening import line_of, parse_json, read_lines, read_plain, read_value
+from toolkit.readers.opening import parse_json, read_lines, read_plain, read_value
 from toolkit.readers.scans import Scan
 
 _BEGINS: Final = re.compile(r"^\s*[\[{]", re.MULTILINE)
@@ -46,14 +46,15 @@ def _is_begun(line: bytes) -> bool:
 
 def _objects_of(path: Path, scan: Scan) -> Iterator[tuple[int, dict[str, Any]]]:
     document, damage = read_plain(path)
-    at = 0
+    at, line, counted = 0, 1, 0
     while match := _BEGINS.search(document, at):
         start = match.end() - 1
+        line, counted = line + document.count("\n", counted, start), start
         found = read_value(document, start)
         if found is None:
-            scan.leave_out(damage or _NOT_AN_OBJECT, line=line_of(document, start))
+            scan.leave_out(damage or _NOT_AN_OBJECT, line=line)
             return
         value, at = found
         for one in value if isinstance(value, list) else [value]:
             if isinstance(one, dict):
-                yield line_of(document, start), one
+                yield line, one

@@ -49,6 +49,10 @@ class Records:
                 parser.Parse(b"", True)
             except expat.ExpatError as error:
                 self.problem = (error.lineno, expat.errors.messages.get(error.code, "not XML"))
+            except ReadError:
+                raise
+            except (LookupError, ValueError) as error:
+                self.problem = (1, f"its encoding cannot be read ({text.plain(error)})")
             if file.damage:
                 self.problem = (parser.CurrentLineNumber, file.damage)
         yield from self._given()

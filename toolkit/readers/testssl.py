@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from toolkit.readers.opening import line_of, parse_json, read_plain, read_values
+from toolkit.readers.opening import line_of, parse_json, read_plain, read_value
 from toolkit.readers.scans import UNDATED, Scan, Server, State, Times, ders_of, make_server, outcome_of
 from toolkit.readers.spelling import instant_of, instant_of_seconds, protocol_of, serial_of_hex, suite_of
 from toolkit.tables import Tables
@@ -26,6 +26,13 @@ _SHA1: Final = re.compile(r"SHA1 ([0-9A-Fa-f]{40})(?: / ([0-9A-Fa-f]+))?")
 _VALIDITY: Final = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d) --> (\d{4}-\d\d-\d\d \d\d:\d\d)")
 _SAN: Final = re.compile(r"(?:subjectAltName \(SAN\) : *)?(.*)\Z")
 _GROUPS: Final = {"FS_ECDHE_curves", "FS_KEMs", "PFS_ECDHE_curves", "FS_curves", "pfs_ecdhe_curves", "ecdhe_curves"}
+
+# What is whole in damaged JSON: a finding, or the facts about a server that stand before its findings.
+_BEGINS: Final = re.compile(r'\{\s*"(?:id|targetHost|service)"')
+_HEADER: Final = re.compile(r'\{(?:\s*"\w+"\s*:\s*"[^"]*"\s*,)+(?=\s*"\w+"\s*:\s*\[)')
+_PAIR: Final = re.compile(r'"(\w+)"\s*:\s*"([^"]*)"')
+_MOST_FAILURES: Final = 1000
+
 _UNRESOLVED: Final = "/"
 _UTC: Final = ":00Z"
 
@@ -91,13 +98,17 @@ def _salvage(document: str, scan: Scan) -> list[_Finding]:
     """The findings of a file that is not JSON as a whole, such as one that is cut short."""
     found: list[_Finding] = []
     place: dict[str, Any] = {}
-    last = 0
-    for match in re.finditer(r'\{\s*"(?:id|targetHost|service)"', document):
-        header = re.compile(r'\{((?:\s*"\w+"\s*:\s*"[^"]*"\s*,)+)\s*"\w+"\s*:\s*\[').match(document, match.start())
-        if header:
-            place = parse_json("{" + header[1].rstrip(", \n\t") + "}")
+    at = last = failures = 0
+    while failures < _MOST_FAILURES and (match := _BEGINS.search(document, at)):
+        at = match.end()
+        if header := _HEADER.match(document, match.start()):
+            place, at = dict(_PAIR.findall(header[0])), header.end()
             continue
-        at, one = next(read_values(document, match.start()), (0, None))
+        value = read_value(document, match.start())
+        if value is None:
+            failures += 1
+            continue
+        one, at = value
         if isinstance(one, dict) and "finding" in one:
             last = at
             found += [_row(one, *_place(place, {}))] if "ip" not in one else filter(None, [_flat(one)])
