@@ -202,9 +202,9 @@ class Scan:
 
     def answer_rest(self, server: Server, times: Times, known: Iterable[str], reason: str) -> None:
         """Every version that is not among those `known` is untested, for that reason."""
-        told = set(known)
+        answered = set(known)
         for protocol in PROTOCOLS:
-            if protocol not in told:
+            if protocol not in answered:
                 self.answer(server, times, "untested", protocol=protocol, reason=reason)
 
     def leave_out(self, reason: str, *, line: int | None = None) -> None:
