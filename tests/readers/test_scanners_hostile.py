@@ -101,10 +101,23 @@ RECEIVED = (
     "From x@c.test Thu Dec 14 05:56:22 2023\nReceived: from c.test ([198.51.100.7])\n\tby a.test with ESMTPS id 1\n"
     "\t(version=TLS1_2 cipher=DES-CBC3-SHA bits=112/168);\n\tThu, 14 Dec 2023 05:56:22 -0800\nSubject: s\n\nbody\n"
 )
+CRTSH = json.dumps(
+    [
+        {
+            "issuer_ca_id": 1,
+            "issuer_name": "C=US, CN=CA",
+            "name_value": "a.test\nx@a.test",
+            "id": 5,
+            "not_before": "2020-04-04T03:41:42",
+            "not_after": "2020-07-03T03:41:42",
+            "serial_number": "0a",
+        }
+    ]
+)
 GOOD = {
     "nmap": NMAP, "sslscan": SSLSCAN, "sslyze": SSLYZE, "testssl": FLAT, "cryptolyzer": CRYPTOLYZER, "ssllabs": LABS,
     "tls-scan": TLS_SCAN, "tlsx": TLSX, "zgrab2": ZGRAB2, "shodan": SHODAN,
-    "zeek": ZEEK, "mail-log": MAIL, "mail": RECEIVED,
+    "zeek": ZEEK, "mail-log": MAIL, "mail": RECEIVED, "crtsh": CRTSH,
 }  # fmt: skip
 
 
@@ -123,7 +136,7 @@ def test_there_is_a_small_report_of_each_format_here() -> None:
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
 def test_a_format_is_known_by_its_content(name: str, pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
     tables = read(tmp_path / "given", pack(GOOD[name].encode()))
-    assert len(tables.observations) + len(tables.support)
+    assert len(tables.observations) + len(tables.support) + len(tables.certificates)
     assert set(tables.observations["host"]) <= {"a.test", "192.0.2.1"}
     again = read(tmp_path / "given", GOOD[name], format=name)
     assert len(again.observations) == len(tables.observations)

@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 
 from toolkit import text
 from toolkit.errors import ReadWarning
+from toolkit.readers.crtsh import read_crtsh
 from toolkit.readers.cryptolyzer import read_cryptolyzer
 from toolkit.readers.mail_logs import read_mail_log
 from toolkit.readers.nmap import read_nmap
@@ -118,6 +119,14 @@ READERS: Final[Mapping[str, Reader]] = MappingProxyType(
         ),
         "zeek": Reader("a Zeek log of TLS connections or certificates (ssl.log, x509.log)", _ZEEK, read_zeek),
         "mail-log": Reader("a log of a mail server", _MAIL_LOG, read_mail_log),
+        "crtsh": Reader(
+            "a list of certificates by crt.sh, in JSON or CSV",
+            any_of(
+                with_keys("issuer_ca_id", "not_after"),
+                with_pattern(r"\A(?=[^\n]*issuer_name)(?=[^\n]*not_after)[\w\", ]+[\r\n]"),
+            ),
+            read_crtsh,
+        ),
         "mail": Reader(
             "a mailbox or a mail message",
             with_pattern(
