@@ -27,7 +27,7 @@ on_source = [path for path in PATHS if not path.name.startswith("01-")]
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 @pytest.mark.timeout(180)
-def test_it_runs_in_a_kernel_on_the_data_beside_it(path: Path, tmp_path: Path) -> None:
+def test_it_runs_in_a_kernel_on_the_data_of_the_repository(path: Path, tmp_path: Path) -> None:
     executed = tmp_path / path.name
     papermill.execute_notebook(str(path), str(executed), cwd=str(path.parent), progress_bar=False)
     page = nbformat.read(executed, as_version=4)

@@ -40,11 +40,6 @@ TEXTS = {
     json.dumps({"entries": [{"leaf_input": "AA"}]}): "entries of a Certificate Transparency log (get-entries)",
     json.dumps({"organization-name": "x", "policies": []}): "an SMTP TLS report (RFC 8460)",
     "[]": "a JSON file of an unknown tool",
-    f"{SYSLOG}postfix/smtpd[62]: connect from x": "a Postfix log",
-    f"{SYSLOG}dovecot: imap-login: Login: user=<a>": "a Dovecot log",
-    f"{SYSLOG}sm-mta[18]: STARTTLS=client, relay=x": "a Sendmail log",
-    "2026-11-28T04:26:34.1+00:00 mx smtpd[18]: bd40144b885cc913 smtp connected": "an OpenSMTPD log",
-    "2026-11-28 04:26:09 exim 4.94.2 daemon started": "an Exim log",
     f"{SYSLOG}sshd[2]: x": "a syslog file",
     "From a@b.test  Sat Nov 28 04:26:09 2026\nReceived: x": "a mailbox (mbox)",
     "CONNECTED(00000003)\n---\n": "a transcript of openssl s_client",
@@ -63,7 +58,7 @@ BINARIES = {
 
 
 def refusal(path: Path) -> str:
-    """The message; a warning beside it would be an error."""
+    """The message; an additional warning would be an error."""
     with pytest.raises(ReadError) as caught:
         toolkit.read(path)
     message = str(caught.value)

@@ -12,17 +12,28 @@ import pandas as pd
 
 import toolkit
 from toolkit import reference, text
+from toolkit.columns import Column, dtypes, returns
 from toolkit.tables import Tables
 
 if TYPE_CHECKING:
     from toolkit.checking import InService  # imports scipy
 
 MOST_ENDINGS: Final = 20
-"""Rows that are printed."""
+"""Most rows that are printed."""
+
+SUPPORT_LINES: Final = (
+    Column("protocol", "text", "the version; empty in the rows of its answers"),
+    Column("what", "text", "the suite, group, signature scheme or certificate; empty in the row of the version"),
+    Column("state", "text", "`accepted`, `refused` or `untested`"),
+    Column("bits", "text", "key size and strength of a suite's cipher, joined by `/`; empty elsewhere", "", "bit"),
+    Column("rank", "text", "place in the server's order of preference; empty where unknown"),
+    Column("note", "text", "reason, and whether the answer is not sound", "no reason is known"),
+)
+"""The columns of `support_lines`."""
 
 
 def print_survey(tables: Tables) -> None:
-    """Per address: what was accepted, and how many questions were refused or untested."""
+    """Print the survey of each address (see `support_lines`), and the number of connections."""
     for (service, address), asked in tables.support.groupby(["service", "address"], dropna=False, sort=False):
         print(f"{text.for_terminal(service)} at {text.for_terminal(address) or 'no address'}")
         print_frame(support_lines(asked))
@@ -31,12 +42,11 @@ def print_survey(tables: Tables) -> None:
     print(f"{end['connections']} connections; the questions and their controls need {end['connections_bound']}.")
 
 
+@returns(SUPPORT_LINES)
 def support_lines(asked: pd.DataFrame) -> pd.DataFrame:
-    """The survey of one address as it is printed: a row per version, and per accepted answer, in order of preference.
+    """The survey of one address as a frame to print: a row per version and per accepted answer, by preference.
 
-    Untested questions are counted by reason; a version that is untested as a whole has one row.
-    Columns, all text: `protocol`, `what` (suite, group, signature scheme or certificate; empty in the row of the
-    version), `state`, `bits` (of the cipher: key/strength), `rank`, `note`.
+    Untested questions are counted by reason; a version without any other answer has one row.
     """
     kinds = {"suite": "suite", "group": "group", "signature_scheme": "scheme", "key_type": "certificate"}
     lines: list[tuple[object, ...]] = []
@@ -58,13 +68,13 @@ def support_lines(asked: pd.DataFrame) -> pd.DataFrame:
             untested = of_kind[of_kind["state"] == "untested"]
             for reason, count in untested["reason"].value_counts().items():
                 lines.append(("", f"{count} × {word}", "untested", "", "", reason))
-    return pd.DataFrame(lines, columns=["protocol", "what", "state", "bits", "rank", "note"], dtype="string")
+    return pd.DataFrame(lines, columns=list(dtypes(SUPPORT_LINES)), dtype="string")
 
 
 def print_checks(
     tables: Tables, checks: pd.DataFrame, scope: "InService", arguments: argparse.Namespace, now: datetime
 ) -> None:
-    """What was judged, how, and the findings, wrapped to the width of the terminal."""
+    """Print what was judged, by which rules, and the findings, wrapped to the width of the terminal."""
     by = f"by the rules of {arguments.as_of:%Y-%m-%d %H:%M %Z}" if arguments.as_of else "each row by its own day"
     how = f"Judged {by}; days counted from {now:%Y-%m-%d %H:%M %Z}; roots: {arguments.roots}."
     if arguments.thresholds == "days":
@@ -83,17 +93,17 @@ def print_checks(
 
 
 def print_checks_as_json(checks: pd.DataFrame, judged: dict[str, object]) -> None:
-    """What was judged and how, with every verdict, as one JSON object."""
+    """Print what was judged, by which rules, and every verdict, as one JSON object."""
     shown = {name: _json_value(value) for name, value in judged.items()}
     services = _json_rows(toolkit.checking.count_services(checks))
     print(json.dumps({**shown, "services": services, "checks": _json_rows(checks)}, indent=2))
 
 
 def print_endings(endings: pd.DataFrame, source: str, now: datetime) -> None:
-    """When certificates without an observation of a service expire, the first `MOST_ENDINGS`."""
+    """Print when certificates expire that no service was observed to serve; the first `MOST_ENDINGS`."""
     number = text.counted(len(endings), "certificate")
-    print(f"{text.for_terminal(source, limit=4000)}: {number}, and no observation of a service. Judged is when they "
-          f"end, days counted from {now:%Y-%m-%d %H:%M %Z}.")  # fmt: skip
+    print(f"{text.for_terminal(source, limit=4000)}: {number}, and no observation of a service. Judged by their "
+          f"ends; days counted from {now:%Y-%m-%d %H:%M %Z}.")  # fmt: skip
     shown = endings.assign(days_left=endings["days_left"].round(1))
     print_frame(shown.head(MOST_ENDINGS)[["subject", "not_after", "days_left", "state", "threshold"]])
     if len(endings) > MOST_ENDINGS:
@@ -101,13 +111,13 @@ def print_endings(endings: pd.DataFrame, source: str, now: datetime) -> None:
 
 
 def print_endings_as_json(endings: pd.DataFrame, judged: dict[str, object]) -> None:
-    """What was judged and how, with every certificate, as one JSON object."""
+    """Print from which day days are counted, and every certificate, as one JSON object."""
     shown = {name: _json_value(value) for name, value in judged.items()}
     print(json.dumps({**shown, "certificates": _json_rows(endings)}, indent=2))
 
 
 def print_frame(frame: pd.DataFrame) -> None:
-    """The frame as a table of neutralised text, one line per row; numbers and instants are rounded for display."""
+    """Print the frame as a table of neutralised text, one line per row; numbers and instants are rounded."""
     shown = frame.astype(object).map(_for_reading)
     widths = {name: max([len(name), *shown[name].str.len()]) for name in shown.columns}
     print("  ".join(name.ljust(widths[name]) for name in shown.columns).rstrip())
@@ -122,7 +132,7 @@ def _for_reading(value: object) -> str:
 
 
 def print_json(frame: pd.DataFrame) -> None:
-    """The rows as a JSON array; instants in ISO 8601, bytes in hex, null as null, ASCII only."""
+    """Print the rows as a JSON array; instants in ISO 8601, bytes in hex, null as null, ASCII only."""
     print(json.dumps(_json_rows(frame), indent=2))
 
 
