@@ -1,10 +1,10 @@
 """Fuzzes `wire` and `certificates` by coverage, from the kept corpus: `python -m tests.benchmarks.fuzz_atheris NAME`.
 
 NAME is one of `tests.fuzzing.promises.PROMISES`; what follows goes to libFuzzer, such as `-max_total_time=300`. Needs
-`atheris`, which is not among the requirements. A finding is written to the working folder: mend what it shows, then put
-it into `tests/fuzzing/corpus/NAME`, where `tests/fuzzing/test_corpus.py` replays it from then on.
+`atheris`, which is not among the requirements. A finding is written to the working folder: mend what it shows, then add
+it in hex to `tests/fuzzing/corpus/NAME.hex`, which `tests/fuzzing/test_corpus.py` replays from then on.
 
-New inputs go to `build/fuzzing/NAME`; the kept corpus is only read.
+The inputs are in `build/fuzzing/NAME`, where the kept corpus is put first.
 """
 
 import sys
@@ -14,7 +14,7 @@ import atheris
 from tests.conftest import ROOT
 
 with atheris.instrument_imports(include=["toolkit.wire", "toolkit.certificates"]):
-    from tests.fuzzing.promises import PROMISES
+    from tests.fuzzing.promises import PROMISES, read_corpus
 
 
 def main() -> None:
@@ -22,8 +22,9 @@ def main() -> None:
     name, *options = sys.argv[1:]
     found = ROOT / "build" / "fuzzing" / name
     found.mkdir(parents=True, exist_ok=True)
-    kept = ROOT / "tests" / "fuzzing" / "corpus" / name
-    atheris.Setup([sys.argv[0], str(found), str(kept), *options], PROMISES[name])
+    for number, kept in enumerate(read_corpus(name)):
+        (found / f"kept-{number}").write_bytes(kept)
+    atheris.Setup([sys.argv[0], str(found), *options], PROMISES[name])
     atheris.Fuzz()
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
+from pathlib import Path
 
 from tests.collection.zoo.thirteen import Server
 from toolkit import schema
@@ -102,3 +103,9 @@ PROMISES: dict[str, Callable[[bytes], None]] = {
     "upgrade": upgrade,
     "certificate": certificate,
 }
+
+
+def read_corpus(name: str) -> list[bytes]:
+    """The inputs kept for the entry: a line of hex for each."""
+    lines = Path(__file__).with_name("corpus").joinpath(f"{name}.hex").read_text(encoding="ascii").split()
+    return [bytes.fromhex(line) for line in lines]

@@ -3,18 +3,13 @@
 `tests/benchmarks/fuzz_atheris.py` searches further by coverage.
 """
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fuzzing.promises import PROMISES
+from tests.fuzzing.promises import PROMISES, read_corpus
 
-CORPUS = {
-    name: [path.read_bytes() for path in sorted(Path(__file__).with_name("corpus").joinpath(name).iterdir())]
-    for name in PROMISES
-}
+CORPUS = {name: read_corpus(name) for name in PROMISES}
 
 
 @pytest.mark.parametrize("name", PROMISES)
