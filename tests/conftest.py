@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-settings.register_profile("house", deadline=None)  # a busy machine is no failure
+settings.register_profile("house", deadline=None)  # a busy machine is not a failure
 settings.load_profile("house")
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -16,7 +16,7 @@ SHARED = ROOT.parent / "shared"
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of files that others made, beside the checkout; it is not part of the project."""
+    """The folder of files that others made, next to the checkout; it is not part of the project."""
     if not SHARED.is_dir():
         pytest.skip("../shared does not exist here: the files that others made are not part of the project")
     return SHARED

@@ -151,7 +151,7 @@ def test_a_store_that_is_none_is_an_error_with_a_next_step(tmp_path: Path, capsy
     assert str(tmp_path / "nothing") in capsys.readouterr().err
 
 
-def test_a_reader_that_leaves_is_no_traceback() -> None:
+def test_a_closed_pipe_gives_no_traceback() -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", "from toolkit.cli import run; run()", "observe", *["tls://127.0.0.1:1"], "--json"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, env={**os.environ, "PYTHONUNBUFFERED": "1"},

@@ -81,8 +81,8 @@ def test_recorded_mail_in_words_and_in_the_readme(
         "Judged by the rules of 2016-02-11 00:00 UTC; days counted from 2016-02-11 00:00 UTC; roots: certifi." in text
     )
     assert "falls short: smtp://smtp.gmail.com:587 (high; a rule since 2016-02-11) TLS_RSA_WITH_RC4_128_SHA" in text
-    assert "Judged is what is in service: the last observations, from 2015-11-12 on" in text
-    assert "The newest is of 2015-12-17, 55 days before." in text
+    assert "In service: the last observations since 2015-11-12, and the last surveys since 2015-09-08." in text
+    assert "The newest row is of 2015-12-17, 55 days earlier." in text
     assert "support 13, 147, 281, 417" in text
     assert "TLS_RSA_WITH_3DES_EDE_CBC_SHA" in text
     assert re.search(
@@ -130,7 +130,7 @@ def test_the_evidence_is_chosen_by_since_and_until_and_the_rules_by_as_of(
     assert main([*words, "--since", "2026-02-02"]) == 3
     assert "no look in that time came to an answer" in capsys.readouterr().err
     assert main([*words, "--since", "2026-02-01"]) == 1
-    assert "What was seen since 2026-02-01 00:00 UTC. Judged" in " ".join(capsys.readouterr().out.split())
+    assert "Observations since 2026-02-01 00:00 UTC. Judged" in " ".join(capsys.readouterr().out.split())
 
 
 def test_the_recorded_scan_of_2015_is_judged_by_its_own_day(capsys: pytest.CaptureFixture[str]) -> None:
@@ -149,7 +149,7 @@ def test_googles_page_statement_by_statement(capsys: pytest.CaptureFixture[str])
     for rule in policies()["google-help"]:
         assert re.search(
             rf"{re.escape(f'{rule.rule} (statement): {rule.required}')} \[[^]]*\] "
-            r"((confirmed|contradicted), (seen (from |between )?\d{4}-\d\d-\d\d|\d+ rows? left aside)[^:]* "
+            r"((confirmed|contradicted), (seen (from |between )?\d{4}-\d\d-\d\d|\d+ rows? left out)[^:]* "
             r"by (observations|support) \d|unknown: )",
             text,
         ), rule.rule
@@ -211,7 +211,7 @@ def test_expiry_of_what_is_shown(day: str, verdict: str, is_finding: bool, chain
     assert (row["verdict"], row["is_finding"]) == (verdict, is_finding)
 
 
-def test_what_ended_with_nobody_looking_or_was_seen_undated_is_unknown() -> None:
+def test_certificates_that_expired_unobserved_or_are_undated_are_unknown() -> None:
     shown = tables(
         [look("aa", "2026-01-01"), look("bb", None, service="smtp://b:25", host="b", server_name="b")],
         [certificate("aa", "2025-12-01", "2026-02-01"), certificate("bb", "2025-12-01", "2026-03-10")],
@@ -221,7 +221,7 @@ def test_what_ended_with_nobody_looking_or_was_seen_undated_is_unknown() -> None
         found = checking.check(shown, now=now("2026-03-01"), roots=[root.der], policy="ietf", as_of=as_of)
         expiry = found[found["check"] == "expiry"]
         assert expiry["is_finding"].isna().all()
-        assert expiry["reason"].tolist() == ["it ended, and has not been observed since", "only undated observations"]
+        assert expiry["reason"].tolist() == ["it expired, and was not observed afterwards", "only undated observations"]
 
 
 def test_a_replaced_certificate_is_neither_expiring_nor_judged_on_a_later_day() -> None:
@@ -266,7 +266,7 @@ def test_wrong_use_is_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[
     unknown_rule.write_text(rules.replace(",host,answers,", ",host,smiles,", 1), encoding="utf-8")
     for words, said in (
         (["--policy", "everything"], "neither a policy"),
-        (["--policy", str(unknown_rule)], "is not known of host"),
+        (["--policy", str(unknown_rule)], "is not a test of host"),
         (["--roots", "nothing.pem"], "neither a root bundle"),
         (["--roots", str(broken)], "certificate 1 (line 1): the certificate's base64 is damaged"),
     ):
@@ -301,10 +301,10 @@ def test_statements_of_ones_own_need_no_day(tmp_path: Path, capsys: pytest.Captu
     [
         ("cipher,not_among,rc4", "'rc4' is not a known cipher. Did you mean 'RC4'?"),
         ("protocol,not_among,TLSv1.0", "Did you mean 'TLS 1.0'?"),
-        ("", "holds no rules"),
+        ("", "has no rules"),
     ],
 )
-def test_a_policy_with_a_value_nobody_knows_is_wrong_use(
+def test_a_policy_with_an_unknown_value_is_wrong_use(
     row: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     own = tmp_path / "own.csv"
@@ -387,7 +387,7 @@ def test_nothing_shown_moves_the_cursor(tmp_path: Path, capsys: pytest.CaptureFi
         assert r"\x1b[2J\u202e\n\x07" in out
 
 
-def test_a_fleet_is_told_in_part_and_counted_whole() -> None:
+def test_a_fleet_is_listed_in_part_and_counted_in_full() -> None:
     hosts = [f"mx{number}.example" for number in range(30)]
     shown = tables(
         [look("aa", "2026-01-02", service=f"smtp://{host}:25", host=host, protocol="TLS 1.0") for host in hosts],
@@ -491,7 +491,7 @@ def test_certificates_without_an_observation_are_judged_by_their_ends(
     assert [row[0] for row in rows] == ["expiring", "unknown", "not_yet_valid"]
     assert main(["check", live, "--now", "2026-12-30"]) == 1
     shown = capsys.readouterr()
-    assert re.search(r": 3 certificates, and no observation of a service\. Judged is when they end", shown.out)
+    assert re.search(r": 3 certificates, and no observation of a service\. Judged by their ends; days", shown.out)
     assert re.search(r"^CN=subject\.test +2027-01-01 00:00:00\+00:00 +2 +expiring +1/12$", shown.out, re.MULTILINE)
     assert shown.err == ""
 

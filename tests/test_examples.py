@@ -9,7 +9,7 @@ import pytest
 import toolkit
 
 WINGS = ("analyse", "certificates", "chart", "checking", "collection", "lab", "reference", "store")
-"""The packages whose `__all__` is public, beside the toolkit's own."""
+"""The packages whose `__all__` is public, in addition to `toolkit`."""
 
 
 def public_callables() -> Iterator[tuple[str, object]]:

@@ -114,11 +114,11 @@ def test_the_wheel_installed_elsewhere_works(tmp_path: Path) -> None:
     assert (again.returncode, "exists already" in again.stderr) == (2, True)
     # nbconvert's templates are among the dependencies.
     page, source = tmp_path / "report.html", ROOT / "data" / "web-series"
-    told = run(
+    result = run(
         tmp_path / "venv" / "bin" / "tls-toolkit", "report", source, "--output", page,
         cwd=tmp_path, JUPYTER_PATH=str(Path(sys.prefix) / "share" / "jupyter"),
     )  # fmt: skip
-    assert told.returncode == 0, told.stderr
+    assert result.returncode == 0, result.stderr
     assert "8 services" in page.read_text(encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""Closed forms of how many looks a claim needs, against scipy and against counting."""
+"""Closed forms of how many looks a statement needs, against scipy and against counting."""
 
 import math
 
@@ -49,7 +49,7 @@ def test_looks_needed_on_both_sides_are_the_least_that_do(share):
 
 
 @pytest.mark.parametrize("share", [0, -0.1, 1.01, math.nan])
-def test_what_is_no_share(share):
+def test_a_number_that_is_not_a_share_is_refused(share):
     for closed_form in (sampling.looks_needed, sampling.looks_needed_in_all):
         with pytest.raises(UsageError, match="a share is above 0"):
             closed_form(share)

@@ -56,7 +56,7 @@ def test_the_far_future_passes_through_arrow() -> None:
     assert back["chain_sha256"].tolist() == [("a", "b"), None]
 
 
-def test_a_key_that_is_no_column_is_refused() -> None:
+def test_a_key_that_is_not_a_column_is_refused() -> None:
     with pytest.raises(SchemaError, match="observations has no column 'colour'"):
         schema.frame("observations", [LOOK | {"colour": "red"}])
     with pytest.raises(SchemaError, match="observations has no column 'colour'"):

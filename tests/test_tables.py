@@ -136,10 +136,10 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Store:
     answers = [
         {**date, "round": f"s {name}", "service": service or "c", "state": "refused"} for date, name, service in rows
     ]
-    certificates = [{"cert_sha256": name, "der": b"?"} for name in [*(name for _, name, _ in rows), "ca", "nobody's"]]
+    certificates = [{"cert_sha256": name, "der": b"?"} for name in [*(name for _, name, _ in rows), "ca", "unnamed"]]
     rounds = [
         {"round": name, "phase": "start", "written_at": at(1), "source": "test", "services": ()}
-        for name in [*(name for _, name, _ in rows), "nobody's"]
+        for name in [*(name for _, name, _ in rows), "unnamed"]
     ]
     store = Store(tmp_path_factory.mktemp("kept") / "s")
     store.append(

@@ -80,8 +80,8 @@ def test_what_is_a_target(text: str, service: str, server_name: str | None) -> N
         ("", "name a port or a scheme"),
     ],
 )
-def test_what_is_no_target(text: str, message: str | None) -> None:
-    if message is None:  # a line end around it is no part of it
+def test_a_text_that_is_not_a_target_is_refused(text: str, message: str | None) -> None:
+    if message is None:  # line ends around a target are dropped
         assert parse_target(text).host == "a.test"
         return
     with pytest.raises(UsageError, match=message):

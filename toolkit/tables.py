@@ -16,13 +16,14 @@ from typing import Final, Self
 import pandas as pd
 
 from toolkit import schema, text
-from toolkit.columns import Kind
+from toolkit.columns import Kind, returns
 from toolkit.errors import UsageError
 from toolkit.instants import zoned_limits
+from toolkit.overview import OVERVIEW, summarise_services
 from toolkit.targets import Target, service_names
 
 UNFINISHED: Final = "unfinished-export"
-"""Name of the folder that `Tables.to_csv` has in its own while it replaces files; before that, the name begins so."""
+"""Name of the subfolder that `Tables.to_csv` uses while it replaces files; while it writes them, a prefix of it."""
 
 NOT_HELD: Final = "certificates-not-held.txt"
 """File of an export: a line per certificate that observations name and the tables do not hold."""
@@ -81,7 +82,7 @@ class Tables:
     ) -> Self:
         """Tables from any frames: columns ordered, dtypes set, missing columns null, repeats dropped.
 
-        Of repeats the first stands; of certificates, the first that has its DER.
+        The first of repeated rows is kept; of repeated certificates, the first that has its DER.
 
         Raises `SchemaError` for an unknown column, a value that does not fit, a null where none may be, or bounds
         that end before they begin.
@@ -110,7 +111,7 @@ class Tables:
 
     @classmethod
     def concat(cls, parts: Iterable["Tables"]) -> Self:
-        """The rows of all parts, in order; of repeats the first stands.
+        """The rows of all parts, in order; the first of repeated rows is kept.
 
         >>> import toolkit
         >>> mail, web = toolkit.load_example("google-mail"), toolkit.load_example("web-series")
@@ -167,16 +168,9 @@ class Tables:
             rounds=self.rounds[is_theirs].reset_index(drop=True),
         )
 
+    @returns(OVERVIEW)
     def overview(self) -> pd.DataFrame:
-        """One row per service: how many observations, failures and certificates, and the longest gap.
-
-        Columns: `service` (string, null where the source names none), `source` (string; their number where there
-        are more than three), `first_look_at` and `last_look_at` (instants, of the looks dated to the instant, null
-        where none is), `looks`, `looks_ok` (Int64), `failures` (string, count by outcome, null where none),
-        `certificates` (Int64), `longest_gap_days` (Float64 [d], null with fewer than two looks dated to the instant),
-        `questions` (Int64, answers of surveys), `undated` (Int64, looks and answers that not even bounds date),
-        `known_from`, `known_until` (instants, the outermost that instants and bounds tell of looks and answers; null
-        where there are none).
+        """Summarise the looks and the answers of surveys: one row per service.
 
         >>> import toolkit
         >>> overview = toolkit.load_example("lab-sample").overview()
@@ -191,37 +185,7 @@ class Tables:
           smtp://relay.lab.test:587   240 9 deferred, 6 closed            5              3.0
         smtps://submit.lab.test:465   160                    –            5              3.0
         """
-        looks = self.observations
-        by_service = looks.groupby("service", dropna=False)
-        held = [frame for frame in (looks, self.support) if len(frame)] or [looks]
-        rows = pd.concat([frame[["service", *schema.INSTANTS]] for frame in held])
-        bounds = rows.groupby("service", dropna=False)[schema.INSTANTS]
-        is_undated = rows[schema.INSTANTS].isna().all(axis=1)
-        dated = looks[["service", "observed_at"]].sort_values("observed_at")
-        gaps = dated.groupby("service", dropna=False)["observed_at"].diff().dt.total_seconds() / 86_400
-        sizes = looks[looks["outcome"] != "ok"].groupby(["service", "outcome"], dropna=False).size()
-        failed = sizes.to_frame("count").reset_index()
-        failed = failed.sort_values(["service", "count"], ascending=[True, False], kind="stable")
-        counted = (failed["count"].astype("string") + " " + failed["outcome"]).groupby(failed["service"], dropna=False)
-        found = pd.DataFrame(
-            {
-                "source": by_service["source"].agg(_named_or_counted).astype("string"),
-                "first_look_at": by_service["observed_at"].min(),
-                "last_look_at": by_service["observed_at"].max(),
-                "looks": by_service.size().astype("Int64"),
-                "looks_ok": (looks["outcome"] == "ok").groupby(looks["service"], dropna=False).sum().astype("Int64"),
-                "failures": counted.agg(", ".join).astype("string"),
-                "certificates": by_service["leaf_sha256"].nunique().astype("Int64"),
-                "longest_gap_days": gaps.groupby(dated["service"], dropna=False).max().astype("Float64"),
-                "questions": self.support.groupby("service", dropna=False).size().astype("Int64"),
-                "undated": is_undated.groupby(rows["service"], dropna=False).sum().astype("Int64"),
-                "known_from": bounds.min().min(axis=1),
-                "known_until": bounds.max().max(axis=1),
-            }
-        )
-        counts = ["looks", "looks_ok", "certificates", "questions"]
-        found[counts] = found[counts].fillna(0)
-        return found.rename_axis("service").reset_index().astype({"service": "string"})
+        return summarise_services(self.observations, self.support)
 
     def to_csv(self, folder: str | Path) -> None:
         """Write the tables as text that people can read and diff; `toolkit.read(folder)` reads it back.
@@ -278,7 +242,7 @@ class Tables:
 
 
 def require_tables(given: object, name: str) -> None:
-    """Raises `UsageError` where what the function called `name` was given is not `Tables`."""
+    """Raises `UsageError` where the argument of the function `name` is not `Tables`."""
     if isinstance(given, Tables):
         return
     if isinstance(given, str | Path):
@@ -358,11 +322,6 @@ def _rows_within(
     return rows[is_inside].reset_index(drop=True)
 
 
-def _named_or_counted(sources: pd.Series) -> str:
-    named = sorted(sources.unique())
-    return ", ".join(named) if len(named) <= 3 else f"{len(named)} sources"
-
-
 _OWN_PEM: Final = re.compile(r"[0-9a-f]{64}\.pem")
 
 
@@ -399,7 +358,7 @@ def _as_pem_with_facts(row: Mapping[Hashable, object]) -> str:
 
 def _without_repeats(table: schema.TableName, frame: pd.DataFrame) -> pd.DataFrame:
     if table == "certificates" and frame["cert_sha256"].duplicated().any():
-        # A description says less than the DER; everything else stays in its order.
+        # Prefer rows with the DER, which hold more than a description; keep the order.
         has_der = frame["cert_sha256"].isin(frame.loc[frame["der"].notna(), "cert_sha256"])
         frame = frame[frame["der"].notna() | ~has_der]
     return frame.drop_duplicates(list(schema.KEYS[table]), ignore_index=True)

@@ -75,9 +75,9 @@ def test_every_service_is_surveyed_four_times_in_the_year(demo: tuple[Path, str]
 def test_the_readme_shows_what_the_demo_says(demo: tuple[Path, str]) -> None:
     _, said = demo
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    told = [line for line in said.splitlines() if line.startswith(("Saw", "Recorded"))]
-    assert len(told) == 2
-    for line in told:
+    printed = [line for line in said.splitlines() if line.startswith(("Saw", "Recorded"))]
+    assert len(printed) == 2
+    for line in printed:
         assert line in readme.splitlines(), line
 
 

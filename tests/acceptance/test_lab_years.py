@@ -1,4 +1,4 @@
-"""Lab years with seeds that nobody developed with: what is found is what was served, and nothing besides.
+"""Lab years with seeds that were not used in development: what is found is what was served, and nothing else.
 
 Looks come from the lab's fast path; that it gives what the servers give, seed for seed, is tested in `tests/lab`.
 """
@@ -15,7 +15,7 @@ PAIR = ["service", "server_name", "key_type", "predecessor_sha256", "successor_s
 SEEDS = range(90_000, 90_020)
 
 
-def told(seed: int) -> pd.DataFrame:
+def found_and_true(seed: int) -> pd.DataFrame:
     """Truth and finding side by side: a year, looked at twice a day with three looks per offer."""
     schedule = scenario("year").schedule(seed)
     offers = ("rsa", "ecdsa")
@@ -27,7 +27,7 @@ def told(seed: int) -> pd.DataFrame:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_year(seed):
-    both = told(seed)
+    both = found_and_true(seed)
     assert (both["found"] == "both").all(), both.loc[both["found"] != "both", [*PAIR, "found"]]
     assert (both["is_rollback"] == both["is_rollback_truth"]).all()
     assert not both["is_ambiguous"].any()
@@ -45,6 +45,6 @@ def test_a_year(seed):
     assert (one["done_at"] <= one["predecessor_next_look_at"]).all()
 
 
-def test_the_pair_of_key_types_is_no_rotation():
-    both = told(SEEDS[0])
+def test_a_pair_of_key_types_is_not_a_rotation():
+    both = found_and_true(SEEDS[0])
     assert set(both.loc[both["service"] == "smtp://mx.lab.test:25", "key_type"]) == {"RSA", "EC"}

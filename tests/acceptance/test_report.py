@@ -126,7 +126,7 @@ def test_a_lab_store_says_lab_and_is_trusted_with_its_roots(lab: tuple[Path, Pat
 
 
 @pytest.mark.parametrize("source", [GOOGLE, WEB], ids=lambda path: path.name)
-def test_recorded_sources_are_told_from_their_tables(source: Path) -> None:
+def test_recorded_sources_are_recognised_by_their_tables(source: Path) -> None:
     said, titles = run(NOTEBOOK, SOURCE=str(source), POLICY="baseline", NOW="2026-03-22T00:00:00+00:00")
     text = " ".join(said)
     kept = toolkit.read(source)
@@ -142,7 +142,7 @@ def test_a_report_on_a_time_is_about_that_time() -> None:
     text = " ".join(run(NOTEBOOK, SOURCE=str(GOOGLE), SINCE=since, UNTIL=until)[0])
     assert 0 < len(kept.observations) < len(toolkit.read(GOOGLE).observations)
     assert f"{len(kept.observations)} looks at {name_services(kept.observations).nunique()} service" in text
-    assert "What was seen since 2013-01-01 00:00 UTC and before 2014-01-01 00:00 UTC. Days are counted" in text
+    assert "Observations since 2013-01-01 00:00 UTC and before 2014-01-01 00:00 UTC. Days are counted" in text
     nothing = " ".join(run(NOTEBOOK, SOURCE=str(WEB), SINCE="2030-01-01T00:00:00+00:00")[0])
     assert re.search(r"\b0 looks at 0 services", nothing)
 

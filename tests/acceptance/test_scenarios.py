@@ -1,4 +1,4 @@
-"""Scenarios of the lab with a seed that nobody developed with: what is found is what was served, returns included.
+"""Scenarios of the lab with a seed not used in development: what is found is what was served, roll-backs included.
 
 Looks come from the lab's fast path, which `tests/lab/test_observed.py` holds to the servers.
 """

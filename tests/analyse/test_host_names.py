@@ -1,4 +1,4 @@
-"""One rule for the names of a certificate: in a table, compared with OpenSSL's, and the same wherever it is used."""
+"""One rule for the names of a certificate: in a table, compared with OpenSSL's, and the same in every use."""
 
 import ipaddress
 import subprocess

@@ -3,7 +3,7 @@
 Ours reads whole first flights, checks their signatures and makes rows; the others read what they need. Compared is
 what all of them do, versions and suites, at eight connections; below stand the whole survey, the whole process, what
 a round trip of 100 ms costs, and the default politeness. The others' start-up (the same command at a closed port) is
-printed beside them. Servers and clients share this machine's cores.
+printed with them. Servers and clients share this machine's cores.
 
     python -m tests.benchmarks.bench_survey
 

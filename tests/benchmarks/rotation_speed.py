@@ -1,7 +1,7 @@
 """How long `Store.sightings()` and `find_rotations` on them take, at 1, 3 and 10 million looks, and how much memory.
 
 Asked three times, each in a process of its own: a virtual machine that has given memory back to its host gets it again
-page by page, so that the first of them may take half as long again. That one is printed beside the median.
+page by page, so that the first of them may take half as long again. That one is printed with the median.
 """
 
 import json
@@ -44,5 +44,5 @@ def speed() -> list[str]:
 def _asked(path: Path) -> dict[str, float]:
     """In a process of its own, so that its memory is its own."""
     command = [sys.executable, bench_store.__file__, "--ask", str(path), "sightings and rotations"]
-    told = subprocess.run(command, check=True, capture_output=True, text=True)
-    return dict(json.loads(told.stdout))
+    result = subprocess.run(command, check=True, capture_output=True, text=True)
+    return dict(json.loads(result.stdout))

@@ -36,7 +36,7 @@ def test_the_worst_verdict_stands_with_the_number_of_rows_that_gave_it() -> None
     assert {"× 2", "?", "✓ 1", "nothing on record"} <= set(words(axes))
 
 
-def test_advice_that_is_not_followed_is_told_from_a_rule_that_is_broken() -> None:
+def test_unmet_advice_is_distinguished_from_a_broken_rule() -> None:
     axes = plot_findings(
         frame(finding("smtp://a:25", "rc4", "falls short", level="must"),
               finding("smtp://a:25", "strength", "falls short", level="should"))
@@ -57,7 +57,7 @@ def test_a_summary_is_drawn_by_its_counts() -> None:
     assert "× 17" in words(plot_findings(summary))
 
 
-def test_several_policies_are_told_apart_and_a_missing_service_is_said() -> None:
+def test_several_policies_are_distinguished_and_a_missing_service_is_named() -> None:
     axes = plot_findings(frame(finding(None, "rc4", "meets"), finding("smtp://a:25", "rc4", "meets", policy="nist")))
     rules = {tick.get_text() for tick in (*axes.get_yticklabels(), *axes.get_xticklabels())}
     assert {"ietf: rc4", "nist: rc4", "mx.example", "smtp://a:25"} == rules
@@ -71,7 +71,7 @@ def test_every_verdict_looks_different() -> None:
 def test_no_findings_are_said() -> None:
     _, given = plt.subplots()
     assert plot_findings(frame(*MIXED).iloc[:0], ax=given) is given
-    assert "No rule had anything to judge." in words(given)
+    assert "There is no finding: no rule applies to what was observed." in words(given)
 
 
 @pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE.keys())

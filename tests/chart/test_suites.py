@@ -116,7 +116,7 @@ def test_one_bound_is_open_towards_the_other_side() -> None:
     assert dots[1][0] < dots[0][0]
 
 
-def test_undated_answers_stand_beside_the_axis_and_invent_no_date() -> None:
+def test_undated_answers_are_drawn_right_of_the_axis_without_a_date() -> None:
     undated = answer("TLS_RSA_WITH_RC4_128_MD5", "TLS 1.2")
     axes = plot_suites(looks(*WALK, undated))
     assert points(axes, "undated") == 1
@@ -137,7 +137,7 @@ def test_surveys_and_looks_without_a_suite_are_left_out() -> None:
     failed = answer(None, None, "2013-01-01", outcome="timeout")
     assert len(rows(plot_suites(looks(*WALK, survey, failed)))) == 3
     axes = plot_suites(looks(survey, failed))
-    assert "No look came to a suite." in words(axes)
+    assert "No observation negotiated a suite." in words(axes)
 
 
 def test_a_suite_that_no_registry_knows_keeps_its_name() -> None:

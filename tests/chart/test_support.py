@@ -8,7 +8,7 @@ import pytest
 
 from tests.chart.frames import HOSTILE, at, drawn, typed, words
 from toolkit.chart import plot_support
-from toolkit.chart.support import STATES
+from toolkit.chart.answers import STATES
 from toolkit.errors import UsageError
 
 SERVICE = "smtp://mx.example:25"
@@ -77,7 +77,7 @@ def test_old_rounds_are_not_drawn_and_a_survey_stands_before_handshakes() -> Non
     assert "RC4  128/128" not in rows(axes)
 
 
-def test_handshakes_alone_are_told_from_a_survey() -> None:
+def test_handshakes_are_distinguished_from_a_survey() -> None:
     axes = plot_support(frame(answer("TLS 1.3", "AES", (256, 256), "accepted", basis="negotiated")))
     assert len(drawn(axes, "cell-negotiated, allowed")) == 1
     assert "✓ negotiated, allowed" in words(axes)
@@ -196,10 +196,10 @@ def test_nothing_asked_and_nothing_accepted_are_said() -> None:
     unknown = asked("TLS 1.2", "TLS_RSA_WITH_RC4_128_SHA", 5, "untested")
     axes = plot_support(questions(asked("TLS 1.1", "TLS_RSA_WITH_RC4_128_SHA", 5, "refused"), unknown))
     assert "No suite was accepted: 0 refused, 1 untested." in words(axes)
-    nobody = [row | {"service": f"smtp://mx{n}.example:25", "state": "refused"} for n, row in enumerate(MATRIX[:2])]
-    assert "No cipher was accepted: 1 refused, 0 untested." in words(plot_support(frame(*nobody)))
-    nobody[1]["state"] = "untested"
-    assert "No cipher was accepted: 0 refused, 1 untested." in words(plot_support(frame(*nobody)))
+    refused = [row | {"service": f"smtp://mx{n}.example:25", "state": "refused"} for n, row in enumerate(MATRIX[:2])]
+    assert "No cipher was accepted: 1 refused, 0 untested." in words(plot_support(frame(*refused)))
+    refused[1]["state"] = "untested"
+    assert "No cipher was accepted: 0 refused, 1 untested." in words(plot_support(frame(*refused)))
 
 
 def test_of_many_visits_those_without_a_change_are_left_out() -> None:

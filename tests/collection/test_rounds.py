@@ -216,7 +216,7 @@ def test_a_path_stands_for_its_store(loopback: Loopback, brief: Limits, tmp_path
 
 
 @pytest.mark.parametrize("wrong", [None, 7, ["s"], pd.DataFrame()])
-def test_what_is_no_store_is_refused_and_says_what_is(wrong: object) -> None:
+def test_a_value_that_is_not_a_store_is_refused_with_advice(wrong: object) -> None:
     with pytest.raises(UsageError, match=r"A store is a toolkit\.Store, the path of a folder, or a URL"):
         collect("https://127.0.0.1:1", wrong, progress=False)  # type: ignore[arg-type]  what is tested
 

@@ -63,7 +63,7 @@ def test_so_many_connections_at_a_time_in_all(loopback: Loopback, brief: Limits)
     assert server.most == 3
 
 
-def test_a_slow_host_holds_nobody_up(loopback: Loopback, brief: Limits) -> None:
+def test_a_slow_host_does_not_delay_the_others(loopback: Loopback, brief: Limits) -> None:
     """With two places, one of them taken by a host that never answers, all looks at the other are made."""
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

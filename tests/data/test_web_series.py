@@ -1,4 +1,4 @@
-"""The series of web hosts: a row per host and commit, and nothing about what was served beside the leaf."""
+"""The series of web hosts: a row per host and commit, and nothing about the rest of the chain."""
 
 import csv
 import runpy
@@ -62,7 +62,7 @@ def test_each_leaf_of_the_record_is_a_look_and_each_cell_has_its_origin(record: 
         assert parsed["signature_algorithm"] == row["sig_alg"]
 
 
-def test_what_was_served_beside_the_leaf_is_not_known(tables: Tables) -> None:
+def test_the_chain_of_the_leaf_is_not_known(tables: Tables) -> None:
     for column in ("chain_sha256", "protocol", "suite", "address", "offer", "stage"):
         assert tables.observations[column].isna().all(), column
 

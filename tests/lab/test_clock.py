@@ -1,4 +1,4 @@
-"""The lab's clock stands still, goes forward, and tells the servers before it returns."""
+"""The lab's clock stands still, goes forward, and changes the servers before it returns."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -11,12 +11,12 @@ BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def test_it_goes_where_it_is_turned_and_tells_so() -> None:
-    told: list[datetime] = []
-    clock = Clock(BEGIN, told.append)
+    instants: list[datetime] = []
+    clock = Clock(BEGIN, instants.append)
     assert clock() == BEGIN
     assert clock.advance(timedelta(days=2)) == BEGIN + timedelta(days=2) == clock()
     assert clock.turn(clock()) == clock()
-    assert told == [BEGIN + timedelta(days=2)] * 2
+    assert instants == [BEGIN + timedelta(days=2)] * 2
 
 
 def test_another_zone_is_the_same_instant_in_utc() -> None:

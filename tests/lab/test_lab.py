@@ -56,14 +56,14 @@ def test_the_log_agrees_with_the_truth(walked: tuple[Lab, pd.DataFrame]) -> None
     lab, _ = walked
     serving = lab.truth.serving
     for row in lab.log().itertuples():
-        stretch = serving[
+        sighting = serving[
             (serving["service"] == row.service)
             & (serving["backend"] == row.backend)
             & (serving["key_type"] == row.key_type)
             & (serving["served_from_at"] <= row.served_at)
             & ~(serving["served_until_at"] <= row.served_at)
         ]
-        assert list(stretch["leaf_sha256"]) == [row.leaf_sha256]
+        assert list(sighting["leaf_sha256"]) == [row.leaf_sha256]
 
 
 def test_served_looks_equal_simulated_ones(walked: tuple[Lab, pd.DataFrame]) -> None:
@@ -295,7 +295,7 @@ def test_an_address_that_is_not_this_machine_is_named() -> None:
 
 
 def test_a_server_that_breaks_stops_the_lab() -> None:
-    """Not the client's doing: tlslite is told to serve with settings that list no suites."""
+    """The fault is the server's: tlslite is configured with settings that list no suites."""
     with Lab(schedule(backend((0, 0), implementation="tlslite"))) as lab:
         with suppress(OSError):  # closed or reset, as the system has it
             look(lab.targets[0])

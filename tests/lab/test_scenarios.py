@@ -141,7 +141,7 @@ def test_anycast_addresses_follow_each_other() -> None:
         assert (truth.causes["cause"] == "addresses").sum() == 3
 
 
-def test_whoever_names_no_known_host_gets_the_default_certificate() -> None:
+def test_an_unknown_server_name_gets_the_default_certificate() -> None:
     for truth in truths("default-certificate", generations=2):
         names = truth.certificates.set_index("cert_sha256")["names"]
         asked = {
@@ -167,7 +167,7 @@ def test_some_backends_hand_out_the_same_leaf_in_another_chain(chain: str) -> No
         assert other["backend"].nunique() < 5
         assert (other["served_from_at"] >= cause.begins_at).all()
         assert (other["served_until_at"] <= cause.ends_at).all()
-        # A chain is no certificate: neither rotations nor certificates know of it.
+        # A chain is not a certificate: it is in neither frame.
         assert took(truth.rotations).equals(took(rotations))
         assert truth.certificates["cert_sha256"].is_unique
         assert set(truth.serving["leaf_sha256"]) == set(

@@ -49,7 +49,7 @@ def test_half_is_null_where_the_successor_never_has_half() -> None:
     assert (second["started_at"], second["midpoint_at"], second["done_at"]) == (day(11), day(20), day(11))
 
 
-def test_a_line_that_moves_to_another_key_type_ends_without_a_successor() -> None:
+def test_a_slot_that_moves_to_another_key_type_ends_without_a_successor() -> None:
     switches = (Switch(BEGIN, "RSA", 0), Switch(day(20), "RSA", None), Switch(day(20), "EC", 1))
     made = Schedule(
         "by hand", BEGIN, day(60), (issue(0), issue(1, "EC")), (Service("smtp", "mx.lab.test", (Backend(switches),)),)

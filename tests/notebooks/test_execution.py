@@ -28,7 +28,7 @@ on_source = [path for path in PATHS if not path.name.startswith("01-")]
 
 
 @pytest.mark.timeout(180)
-def test_a_lesson_runs_in_a_kernel_on_the_data_beside_it(tmp_path: Path) -> None:
+def test_a_lesson_runs_in_a_kernel_on_the_data_of_the_repository(tmp_path: Path) -> None:
     path = FOLDER / "00-start-here.ipynb"
     executed = tmp_path / path.name
     papermill.execute_notebook(str(path), str(executed), cwd=str(path.parent), progress_bar=False)
@@ -40,7 +40,7 @@ def test_a_lesson_runs_in_a_kernel_on_the_data_beside_it(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
-def test_it_draws_its_charts_on_the_data_beside_it(path: Path) -> None:
+def test_it_draws_its_charts_on_the_data_of_the_repository(path: Path) -> None:
     steps = execute(path, draw=True)
     charts = sum(len(step.pictures) for step in steps)
     plots = sum(step.cell.source.count("plot_") for step in steps if step.cell.cell_type == "code")

@@ -46,7 +46,7 @@ def test_imports_come_second_and_nowhere_else(path: Path) -> None:
 
 
 @pages
-def test_parameters_come_third_and_their_data_lies_beside(path: Path) -> None:
+def test_parameters_are_the_third_cell_and_their_data_exists(path: Path) -> None:
     cells = read(path).cells
     assert [is_parameters(cell) for cell in cells] == [number == 2 for number in range(len(cells))]
     names: dict[str, str] = {}

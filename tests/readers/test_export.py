@@ -72,7 +72,7 @@ def kill_at(patch: pytest.MonkeyPatch, last: int) -> Callable[[], int]:
 
 
 @pytest.mark.parametrize("before", [None, made(1, 2)], ids=["a new folder", "over another export"])
-def test_wherever_an_export_is_killed_the_folder_is_whole_or_refused(before: Tables | None, tmp_path: Path) -> None:
+def test_an_export_killed_at_any_point_is_whole_or_refused(before: Tables | None, tmp_path: Path) -> None:
     after = made(2, 3, 4)
     refused = set()
     for last in range(1, 100):

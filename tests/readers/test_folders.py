@@ -26,7 +26,7 @@ HOSTILE = [
 
 # Surrogates cannot be stored (`text.storable`), and empty text becomes null, as `to_csv` says.
 TEXT = st.one_of(st.sampled_from(HOSTILE), st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20))
-INSTANTS = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001  zone beside
+INSTANTS = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001  the zone is given
 
 VALUES: dict[str, st.SearchStrategy[object]] = {
     "instant": INSTANTS,
@@ -82,7 +82,7 @@ def assert_equal(one: Tables, other: Tables) -> None:
 # Rows of forty columns take minutes to shrink, and are read as easily as they are.
 @settings(max_examples=30, phases=[Phase.explicit, Phase.generate])
 @given(rows("observations"), rows("support"), rows("rounds"), CERTIFICATES)
-def test_whatever_is_written_is_read_back(
+def test_all_that_is_written_is_read_back(
     tmp_path_factory: pytest.TempPathFactory,
     observations: list[dict[str, object]],
     support: list[dict[str, object]],
@@ -217,7 +217,7 @@ def test_a_character_of_several_bytes_may_lie_where_the_file_is_read_in_parts(fo
         assert toolkit.read(folder).observations["reason"].tolist() == [reason]
 
 
-def test_wherever_the_last_row_is_cut_it_is_noticed(folder: Path) -> None:
+def test_a_last_row_cut_at_any_point_is_noticed(folder: Path) -> None:
     whole = (folder / "observations.csv").read_bytes()
     for cut in range(1, len(whole) - len(whole.splitlines()[-1]) + 60):
         (folder / "observations.csv").write_bytes(whole[:-cut])

@@ -35,10 +35,6 @@ TEXTS = {
     '<?xml version="1.0"?>\n<document SSLyzeVersion="2.0.6" title="SSLyze Scan Results">': "an SSLyze XML report",
     "\n<!DOCTYPE html>\n<html><body>": "a web page (HTML)",
     '<?xml version="1.0"?><feed/>': "an XML file of an unknown tool",
-    json.dumps({"ts": 1, "uid": "C", "id.orig_h": "a", "cipher": "b"}): "a Zeek log of TLS connections in JSON",
-    json.dumps({"ts": 1, "id": "F", "certificate.subject": "CN=x"}): "a Zeek log of certificates in JSON",
-    "#separator \\x09\n#set_separator\t,\n#path\tssl\n#fields\tts\n": "a Zeek log of TLS connections (ssl.log)",
-    "#separator \\x09\n#set_separator\t,\n#path\tx509\n": "a Zeek log of certificates (x509.log)",
     "#separator \\x09\n#path\tconn\n": "a Zeek log",
     json.dumps([{"issuer_ca_id": 27, "name_value": "x"}]): "certificates that crt.sh lists, in JSON",
     json.dumps({"entries": [{"leaf_input": "AA"}]}): "entries of a Certificate Transparency log (get-entries)",
@@ -67,7 +63,7 @@ BINARIES = {
 
 
 def refusal(path: Path) -> str:
-    """The message; a warning beside it would be an error."""
+    """The message; an additional warning would be an error."""
     with pytest.raises(ReadError) as caught:
         toolkit.read(path)
     message = str(caught.value)
@@ -177,9 +173,9 @@ def test_what_is_not_known_is_said_to_be_unknown(content: bytes, message: str, t
 
 
 def test_a_folder_says_what_its_files_seem_to_be(tmp_path: Path) -> None:
-    (tmp_path / "ssl.log").write_text("#separator \\x09\n#path\tssl\n")
+    (tmp_path / "conn.log").write_text("#separator \\x09\n#path\tconn\n")
     (tmp_path / "notes").write_text("x")
-    with pytest.raises(ReadError, match=r"nor a PEM file: ssl\.log seems to be a Zeek log of TLS connections"):
+    with pytest.raises(ReadError, match=r"nor a PEM file: conn\.log seems to be a Zeek log, which"):
         toolkit.read(tmp_path)
 
 

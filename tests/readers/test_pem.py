@@ -83,7 +83,7 @@ def test_damaged_base64_is_named_with_its_line(body: str) -> None:
         parse(f"text\n\n-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n")
 
 
-def test_what_is_no_certificate_inside_is_a_row_that_says_so(tmp_path: Path) -> None:
+def test_a_block_that_is_not_a_certificate_is_a_row_with_the_error(tmp_path: Path) -> None:
     path = tmp_path / "odd.pem"
     path.write_text(as_pem(b"hello"))
     assert toolkit.read(path).certificates["parse_error"].tolist() == ["certificate: cut short"]

@@ -45,7 +45,7 @@ def readings() -> dict[str, list[dict[str, str]]]:
 READINGS = readings()
 
 BLANKED = "c732c1df66e22c2dfdacef19c061bb43617a58ea04bda07c2fd2efcd4be00277"
-"""Of `REDACTED` decoded as base64, which stands in one file in place of a certificate. The fingerprint beside it is:"""
+"""Of `REDACTED` decoded as base64, which stands in one file in place of a certificate. Its printed fingerprint:"""
 
 PRINTED = "2b01b46751c307cda93854d686a215d7a83ce3bcf1ed800e9513fcb0319182f7"
 

@@ -81,9 +81,21 @@ SHODAN = json.dumps(
              "cert": {"fingerprint": {"sha256": "ab" * 32}, "serial": 5, "expires": "20201126235959Z",
                       "subject": {"CN": "a.test"}}}}
 )  # fmt: skip
+ZEEK = json.dumps(
+    {
+        "ts": 1784818803.5,
+        "id.orig_h": "198.51.100.7",
+        "id.resp_h": "192.0.2.1",
+        "id.resp_p": 443,
+        "version": "TLSv12",
+        "server_name": "a.test",
+        "established": True,
+        "cert_chain_fps": ["ab" * 32],
+    }
+)
 GOOD = {
     "nmap": NMAP, "sslscan": SSLSCAN, "sslyze": SSLYZE, "testssl": FLAT, "cryptolyzer": CRYPTOLYZER, "ssllabs": LABS,
-    "tls-scan": TLS_SCAN, "tlsx": TLSX, "zgrab2": ZGRAB2, "shodan": SHODAN,
+    "tls-scan": TLS_SCAN, "tlsx": TLSX, "zgrab2": ZGRAB2, "shodan": SHODAN, "zeek": ZEEK,
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Policy files: each row has its source and date, Mozilla's are as its editions have them, and bad files are told."""
+"""Policy files: rows have source and date, Mozilla's are as its editions have them, bad files are refused."""
 
 import csv
 import io
@@ -109,7 +109,7 @@ def test_a_file_of_the_users_is_read(tmp_path: Path) -> None:
     ("change", "message"),
     [
         ({"subject": "colour"}, r"mine.csv, line 2: subject 'colour' is not known"),
-        ({"test": "at_least"}, r"test 'at_least' is not known of cipher"),
+        ({"test": "at_least"}, r"test 'at_least' is not a test of cipher"),
         ({"level": "perhaps"}, r"level 'perhaps' is not known"),
         ({"dated_by": "moon"}, r"dated_by 'moon' is not known"),
         ({"since": "2015-02-30"}, r"since '2015-02-30' is not a date"),
@@ -173,7 +173,7 @@ def test_a_damaged_file_is_an_error(tmp_path: Path, damage: Callable[[str], str]
         read_rules(path)
 
 
-def test_a_file_that_is_no_text_is_named_with_its_folder(tmp_path: Path) -> None:
+def test_a_file_that_is_not_text_is_named_with_its_folder(tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     path.write_bytes(bytes(range(256)))
     with pytest.raises(ReadError, match="Give a CSV file in UTF-8") as refused:

@@ -123,7 +123,7 @@ def test_older_spellings(name: str, code: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "TLS_FALLBACK_SCSV", "TLS_EMPTY_RENEGOTIATION_INFO_SCSV", "ROT13", "SSL_", "-"])
-def test_what_is_no_suite_is_not_found(name: str) -> None:
+def test_a_name_that_is_not_a_suite_is_not_found(name: str) -> None:
     assert find_suite(name) is None
 
 

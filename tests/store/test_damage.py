@@ -1,4 +1,4 @@
-"""A store that is no store, damaged, or newer: an error that names the thing and the next step."""
+"""Folders that are not a store, damaged stores, newer stores: an error that names what is wrong and what to do."""
 
 import shutil
 from collections.abc import Callable
@@ -131,7 +131,7 @@ def test_the_rest_can_be_read_when_a_damaged_table_is_moved_away(folder: Path) -
     assert len(Store(folder).load().rounds) == 6
 
 
-def test_looks_whose_certificates_are_gone_are_no_whole_store(folder: Path) -> None:
+def test_a_store_that_lost_certificates_is_reported(folder: Path) -> None:
     shutil.rmtree(folder / "certificates")
     with pytest.raises(StoreError, match=r"certificates is gone.*Restore that folder from a backup"):
         Store(folder)

@@ -77,7 +77,7 @@ def test_a_path_that_no_folder_can_have_is_refused(tmp_path: Path, name: str) ->
 
 
 @pytest.mark.parametrize("wrong", [None, 5, b"looks", ["looks"], "", " ", "s3://", "s3:///looks"])
-def test_what_is_no_path_is_refused_and_says_what_is(wrong: object) -> None:
+def test_a_value_that_is_not_a_path_is_refused_with_advice(wrong: object) -> None:
     with pytest.raises(UsageError, match=r"s3://bucket/looks"):
         as_store(wrong)  # type: ignore[arg-type]  what is tested
 

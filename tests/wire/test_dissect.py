@@ -176,7 +176,7 @@ def test_the_rest_of_the_messages(data: bytes, name: str | None, meaning: str) -
         assert whole(data)[name].meaning == meaning
 
 
-def test_a_retry_is_told_by_its_random() -> None:
+def test_a_retry_is_recognised_by_its_random() -> None:
     hello = Handshake(offers()["tls13"], server_name=None, entropy=drip(1)).start()
     fields = whole(retry(hello, extension(51, b"\x00\x17"), extension(44, vector(2, b"cookie"))))
     assert fields["ServerHello.random"].meaning == "the random of a HelloRetryRequest"
@@ -240,6 +240,6 @@ def test_the_frame() -> None:
 
 
 @pytest.mark.parametrize("wrong", [None, pd.NA, 5, "1603", bytearray(b"x")])
-def test_what_is_no_bytes_is_refused(wrong: object) -> None:
+def test_a_value_that_is_not_bytes_is_refused(wrong: object) -> None:
     with pytest.raises(UsageError, match=rf"not {type(wrong).__name__}"):
         toolkit.dissect(wrong)  # type: ignore[arg-type]  # that is the test

@@ -81,7 +81,7 @@ def test_ssl_3_has_no_extensions_but_the_signalling_suite() -> None:
     assert list(hello.cipher_suites) == [*SSL3.suites, 0x00FF]
 
 
-def test_renegotiation_is_told_once() -> None:
+def test_renegotiation_is_signalled_once() -> None:
     for offer in (SSL3, *(offers()[name] for name in NAMES)):
         hello = parse(start(offer))
         signals = (0x00FF in hello.cipher_suites) + (0xFF01 in kinds(hello))

@@ -93,7 +93,7 @@ def test_a_key_of_another_kind_did_not_sign() -> None:
 
 
 @pytest.mark.parametrize("scheme", [0x0000, 0x0400, 0x0404, 0x0701, 0x0708, 0xFE0E, 0x0A0A])
-def test_an_unknown_scheme_is_not_told(scheme: int) -> None:
+def test_an_unknown_scheme_is_refused(scheme: int) -> None:
     with pytest.raises(UnverifiableError, match="is unknown"):
         verify(load_key(credentials("RSA").der), scheme, b"x", SIGNED)
 

@@ -24,10 +24,10 @@ from toolkit.instants import Instant, zoned
 from toolkit.tables import describe_source
 
 WIDTH: Final = 8.2
-"""Width in inches of a figure that a chart opens; a page of A4 has little less between its margins."""
+"""Width in inches of a figure that a chart opens; it fits a page of A4 between its margins with little scaling."""
 
 MOST_ROWS: Final = 40
-"""Most rows of a chart, so that it fits a page; the number of further rows is given below it."""
+"""Most rows of a chart, so that it fits a page; the number of rows left out is given below it."""
 
 _FIRST_DAY, _LAST_DAY = -719_161.0, 2_932_895.0
 """Days since 1970: matplotlib draws dates from year 1 to year 9999, and needs a day of margin at both ends."""
@@ -73,7 +73,9 @@ def _advice(what: str) -> str:
 def open_axes(ax: Axes | None, *, inches: float, width: float = WIDTH) -> Axes:
     """The given axes, or those of a new figure whose rows need `inches` of height in addition to title and legend."""
     if not isinstance(ax, Axes | None):
-        raise UsageError(f"ax takes matplotlib's Axes, not {type(ax).__name__}: give one of plt.subplots(), or none.")
+        raise UsageError(
+            f"ax takes matplotlib's Axes, not {type(ax).__name__}: give one of plt.subplots(), or leave ax out."
+        )
     if ax is None:
         height = inches + 1.3
         _, ax = plt.subplots(figsize=(width, max(height, 2.0)), dpi=110, layout="constrained")

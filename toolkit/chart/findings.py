@@ -1,4 +1,4 @@
-"""Findings by service and rule: the worst verdict of each, and on how many rows it rests."""
+"""Findings by service and rule: the worst verdict of each, and the number of rows of evidence."""
 
 from typing import Final
 
@@ -21,17 +21,16 @@ VERDICTS: Final = {
 """Verdict → how it looks, the worst first."""
 
 _WIDEST: Final = 48
-"""Characters of a column's label; turned, that many have room."""
+"""Most characters of a column's label, which is turned."""
 
 
 def plot_findings(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
-    """The axes with a matrix of services and rules: the worst verdict, and how many rows of evidence gave it.
+    """The axes with a matrix of services and rules: the worst verdict, and the number of rows of evidence for it.
 
-    `frame` is what `judge` or `summarise_findings` returns, of one policy or several. Whichever are fewer, services
-    or rules, are the columns; those with the most findings come first. A filled cell is a finding, of a rule that
-    binds (must) or advises (should). A blank cell: the
-    rule has nothing to judge there. Rows beyond 40 are left out and counted below. Returns the axes.
-    Raises `UsageError` for another frame.
+    `frame` is what `judge` or `summarise_findings` returns, of one policy or several. The columns are the services or
+    the rules, whichever are fewer; those with the most findings come first. A filled cell is a finding, of a rule that
+    binds (must) or advises (should). A blank cell has no evidence to judge. Rows beyond 40 are left out, and their
+    number is given below the chart. Returns the axes. Raises `UsageError` for another frame.
 
     >>> import toolkit
     >>> tables = toolkit.load_example("lab-sample").within(since="2026-01-15T00:00:00Z")
@@ -41,7 +40,7 @@ def plot_findings(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """
     canvas.check_frame(frame, "policy", "rule", "verdict", what="what `judge` or `summarise_findings` returns")
     if frame.empty:
-        return canvas.say_nothing(ax, "Findings", "No rule had anything to judge.")
+        return canvas.say_nothing(ax, "Findings", "There is no finding: no rule applies to what was observed.")
     named = frame["service"].fillna(frame["host"]).fillna("service not said").astype(object)
     counted = frame["rows"] if "rows" in frame else frame["evidence_row"].notna()
     found = pd.DataFrame(
@@ -71,7 +70,7 @@ def plot_findings(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
 
 def _worst_first(cells: pd.DataFrame, axis: str) -> list[str]:
-    """The names of an axis by how many cells of each verdict they have, the worst verdict first; then by name."""
+    """The names of an axis, ordered by their number of cells of each verdict, the worst verdict first; then by name."""
     counts = pd.crosstab(cells[axis], cells["worst"])
     order = [(*(-number for number in row), natural(str(name))) for name, *row in counts.itertuples()]
     return [str(counts.index[place]) for place in sorted(range(len(order)), key=order.__getitem__)]

@@ -1,4 +1,4 @@
-"""What the rules of an answer's own day say about accepting it: the colour of a chart's marks and cells."""
+"""The colour of what a server accepts: how the rules of the day of the answer judge it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from toolkit.reference.rules import Policy, Rule, load_policy
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """How a judgement is said and drawn; `ink` can be read on `colour`."""
+    """Text and colours of a judgement; `ink` is legible on `colour`."""
 
     words: str
     colour: str
@@ -40,7 +40,8 @@ class Judge:
     """Judges accepted versions, suites and groups by a policy, without its rules about certificates and its statements.
 
     `prohibited`: a rule of level `must` that was in force on the day is broken; `discouraged`: one of level `should`;
-    `allowed`: rules were in force and none is broken; `not judged`: no rule was, or the day is not known well enough.
+    `allowed`: rules were in force and none is broken; `not judged`: no rule was in force, or the day is not known well
+    enough to choose the rules.
     """
 
     def __init__(self, policy: Policy) -> None:
@@ -51,7 +52,7 @@ class Judge:
     def judge(
         self, *, protocol: object, suites: Iterable[str] = (), group: object = None, first: Any, last: Any
     ) -> str:
-        """The judgement of one answer between two instants (null: not known): the worst of its suites."""
+        """The judgement of one answer between two instants (null: not known): that of its worst suite."""
         key = (_text(protocol), tuple(suites), _text(group), _instant(first), _instant(last))
         if key not in self._known:
             self._known[key] = self._judged(*key)
@@ -75,20 +76,20 @@ class Judge:
 
 
 def _breaks(rule: Rule, protocol: str | None, suites: tuple[str, ...], group: str | None) -> bool | None:
-    """Whether accepting these breaks the rule; null where it does not speak of them."""
+    """Whether accepting these breaks the rule; None where the rule is not about them."""
     if rule.subject == "protocol":
         return None if protocol is None else breaks_protocol(rule, protocol)
     if rule.subject in _OF_SUITES:
         broken = [breaks_suite(rule, suite_of(name, None)) for name in suites]
-        told = [is_broken for is_broken in broken if is_broken is not None]
-        return any(told) if told else None
+        known = [is_broken for is_broken in broken if is_broken is not None]
+        return any(known) if known else None
     if rule.subject == "group" and group is not None:
         return group not in rule.value if group in _curves() else None
     return None
 
 
 def _curves() -> set[str]:
-    """Groups that rules about groups speak of; finite-field groups have sizes instead."""
+    """The groups that rules about groups apply to: all but the finite-field groups."""
     return {group.name for group in groups().values() if group.kind != "FFDHE"}
 
 

@@ -1,4 +1,4 @@
-"""A matrix of states: each cell shows its state by colour and sign, and may add a word."""
+"""A matrix of states: each cell shows its state by colour and sign, and can have a text."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _MOST_COLUMNS: Final = 24
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """How a state looks: words for the legend, fill, the sign in the cell, the sign's colour, and the frame's."""
+    """How a state looks: text of the legend, fill, sign with its colour, and colour of the frame (None: no frame)."""
 
     words: str
     fill: str
@@ -27,7 +27,7 @@ class Cell:
 
 
 BLANK: Final = Cell("nothing on record", "#FFFFFF", "", edge=GRID)
-"""A cell without a row in the frame: not asked, or not recorded, so nothing is said."""
+"""A cell without a row in the frame: it was not asked, or not recorded."""
 
 
 def draw_matrix(
@@ -44,9 +44,9 @@ def draw_matrix(
 ) -> Axes:
     """The axes with `rows` × `columns`; `cells` has `row`, `column` (positions), `state` and `words`.
 
-    Rows and columns beyond what fits a page are left out, the last first, and counted below; `what` names a row and a
-    column, in the singular. Row and column labels must be harmless already. `notes` stand under the legend, `corner`
-    above the row labels.
+    Rows and columns that do not fit a page are left out from the end, and their number is given below the chart; `what`
+    is the noun for a row and for a column, in the singular. Row and column labels must be harmless (`canvas.label`).
+    `notes` are written below the legend, `corner` above the row labels.
     """
     notes = list(notes)
     for axis, listed, most in (("row", rows, canvas.MOST_ROWS), ("column", columns, _MOST_COLUMNS)):
@@ -56,9 +56,9 @@ def draw_matrix(
     rows, columns = rows[: canvas.MOST_ROWS], columns[:_MOST_COLUMNS]
     is_tall = len(rows) > _FEW_ROWS
     longest = _longest(rows)
-    beside = 0.075 * longest
-    width = min(canvas.WIDTH, max(1.0 + beside + 0.95 * len(columns), 6.6))
-    width_of_column = (width - 0.4 - beside) / max(len(columns), 1)
+    width_of_labels = 0.075 * longest
+    width = min(canvas.WIDTH, max(1.0 + width_of_labels + 0.95 * len(columns), 6.6))
+    width_of_column = (width - 0.4 - width_of_labels) / max(len(columns), 1)
     is_turned = _longest(columns) * 0.08 > width_of_column
     handles: list[Patch] = [_key(style) for name, style in styles.items() if (cells["state"] == name).any()]
     if len(cells) < len(rows) * len(columns):
@@ -92,7 +92,7 @@ def _longest(labels: Sequence[str]) -> int:
 
 
 def _draw_cell(ax: Axes, at: tuple[int, int], state: str, style: Cell, words: str, *, size: float) -> None:
-    # A frame is drawn inside of its cell, so that neighbours do not share it.
+    # Draw the frame inside its cell, so that neighbouring frames do not overlap.
     inset = 0.04 if style.edge else 0.02
     box = Rectangle(
         (at[0] + inset, at[1] + 2 * inset), 1 - 2 * inset, 1 - 4 * inset, facecolor=style.fill,

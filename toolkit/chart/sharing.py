@@ -54,8 +54,8 @@ def plot_sharing(
     is_fleet = count > _MOST_NUMBERED
     side = count * (_FLEET_CELL_INCHES if is_fleet else _CELL_INCHES)
     labels = [canvas.label(name) for name in services]
-    beside = 0.085 * max(len(name) for name in labels)
-    axes = canvas.open_axes(ax, inches=side + beside + 0.3, width=max(side + beside + 0.8, 6.0))
+    width_of_labels = 0.085 * max(len(name) for name in labels)
+    axes = canvas.open_axes(ax, inches=side + width_of_labels + 0.3, width=max(side + width_of_labels + 0.8, 6.0))
     _draw_squares(axes, common, alike, has_numbers=not is_fleet)
     axes.set_xlim(0, count)
     axes.set_xticks([n + 0.5 for n in range(count)], labels=labels, rotation=90, fontsize=7 if count > 12 else 8.5)

@@ -1,4 +1,4 @@
-"""Which suite was negotiated over the years: a row per suite, a marker per version, coloured by the day's rules."""
+"""Suites that were negotiated over time: a row per suite, a marker per version, coloured by the rules of its day."""
 
 from collections.abc import Iterator, Mapping
 from typing import Literal
@@ -19,7 +19,7 @@ from toolkit.reference.rules import Policy
 
 _ROW_INCHES = 0.3
 _MOST_MARKS = 70
-"""Side by side in a row; of marks that would overlap the first is drawn."""
+"""Most markers side by side in a row; of markers that would overlap, the first is drawn."""
 
 
 def plot_suites(
@@ -31,16 +31,16 @@ def plot_suites(
 ) -> Axes:
     """The axes with a row per suite (`by="cipher"`: per cipher and mode) and a marker per answer, over time.
 
-    `frame` is the table `observations` or some of its rows; those without a suite, and a survey's handshakes, say
-    nothing about what is negotiated and are left out. Labels carry key bits/strength bits; rows are ordered by
-    strength, strongest on top. The marker's shape says the protocol version, its colour what the rules of `policy` (a
-    name, a file or rules, as `judge` takes it) say about version and suite on the day of the answer: prohibited,
-    discouraged or allowed; grey is not judged, because no rule was in force or the day is not known.
+    `frame` is the table `observations` or some of its rows. Rows without a suite and handshakes of a survey are left
+    out, because they do not show what ordinary clients negotiate. Labels end in key bits/strength bits; the strongest
+    suite is the top row. The shape of a marker is the protocol version. Its colour shows what the rules of `policy` (a
+    name, a file or rules, as `judge` takes it) said about version and suite on the day of the answer: prohibited,
+    discouraged or allowed; grey: not judged, because no rule was in force or the day is not known.
 
-    A hollow marker is a place, not a date: between two bounds joined by a line (bounds closer than a marker is wide
-    are drawn as a date), at the one bound that is known, with dots towards the open side, or, undated, right of the
-    axis. Rows beyond 40, the strongest, are left out and counted below. Returns the axes. Raises `UsageError` for
-    another frame or policy.
+    A hollow marker is not dated exactly. It lies between its two bounds, which a line joins (bounds closer than the
+    width of a marker are drawn as a date); at its only bound, with dots towards the open side; or right of the axis
+    where it is undated. Rows beyond 40, the strongest, are left out, and their number is given below the chart. Returns
+    the axes. Raises `UsageError` for another frame or policy.
 
     >>> import toolkit
     >>> tables = toolkit.load_example("google-mail").within(services="smtp://smtp.gmail.com:587")
@@ -53,7 +53,7 @@ def plot_suites(
     known = suites()
     answers = frame[frame["suite"].notna() & (frame["offer"] != "survey").fillna(value=True)]
     if answers.empty:
-        return canvas.say_nothing(ax, "Suites negotiated", "No look came to a suite.")
+        return canvas.say_nothing(ax, "Suites negotiated", "No observation negotiated a suite.")
     answers, more = _placed(answers.assign(judged=_judged(answers, rules)), known, by)
     rows = answers.drop_duplicates("row").sort_values("row")
     axes = canvas.open_axes(ax, inches=len(rows) * _ROW_INCHES)
@@ -74,7 +74,7 @@ def plot_suites(
         if (answers["judged"] == name).any()
     ]
     if undated or answers["is_bounded"].any():
-        words = "hollow: not dated, only bounded"
+        words = "hollow: not dated exactly"
         handles.append(Line2D([], [], linestyle="", marker="o", markerfacecolor="white", color=INK, label=words))
     canvas.set_heading(axes, canvas.titled("Suites negotiated", frame), handles)
     canvas.set_notes(axes, [f"colour: {canvas.label(rules.name)}, by the rules of the answer's day", *more])
@@ -103,7 +103,7 @@ def _placed(frame: pd.DataFrame, known: Mapping[int, Suite], by: str) -> tuple[p
     answers["at"] = canvas.days(frame["observed_at"].reset_index(drop=True))
     answers["begin"] = canvas.days(frame["observed_from"].reset_index(drop=True))
     answers["end"] = canvas.days(frame["observed_until"].reset_index(drop=True))
-    # Bounds closer than a marker is wide are as good as a date.
+    # Bounds closer than the width of a marker are drawn as a date.
     known_instants = answers[["at", "begin", "end"]].stack()
     span = known_instants.max() - known_instants.min()
     is_close = answers["end"] - answers["begin"] < span / 150
@@ -112,7 +112,7 @@ def _placed(frame: pd.DataFrame, known: Mapping[int, Suite], by: str) -> tuple[p
     order = answers.drop_duplicates("label").sort_values(
         ["strength", "newest", "is_aead", "label"], ascending=[False, False, False, True]
     )
-    # What is too much for a page is left out from the top: the weakest are what one looks for.
+    # Where the page is too short, leave out the strongest: readers look for weak suites.
     kept, more = canvas.keep_rows(range(len(order), 0, -1), by)
     rows = {order["label"].iloc[place]: row for row, place in enumerate(kept)}
     answers["row"] = answers["label"].map(rows)
@@ -136,7 +136,7 @@ def _window(answers: pd.DataFrame) -> tuple[float, float]:
 
 
 def _alike(answers: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
-    """Marker, colour and answers of each version and judgement, so that they are one artist; the worst last, on top."""
+    """Marker, colour and answers of each version and judgement; the worst last, because the last is drawn on top."""
     for name, look in reversed(JUDGEMENTS.items()):
         for protocol, marker in [*MARKERS.items(), (None, NO_PROTOCOL)]:
             is_version = answers["protocol"] == protocol if protocol else answers["protocol"].isna()
@@ -173,7 +173,7 @@ def _draw_dated(ax: Axes, answers: pd.DataFrame, *, span: float) -> None:
 
 
 def _apart(marks: pd.DataFrame, gap: float) -> list[int]:
-    """The marks of each row that do not overlap the one before, from the left."""
+    """The marks of each row that do not overlap the previous one, from the left."""
     shown = []
     last: dict[int, float] = {}
     for index, row, at in marks.sort_values("at")[["row", "at"]].itertuples():
@@ -187,12 +187,12 @@ def _draw_undated(ax: Axes, answers: pd.DataFrame) -> bool:
     undated = answers[answers["at"].isna() & ~answers["is_bounded"]]
     if undated.empty:
         return False
-    beside = blended_transform_factory(ax.transAxes, ax.transData)
+    right_of_axes = blended_transform_factory(ax.transAxes, ax.transData)
     for number, (marker, colour, part) in enumerate(_alike(undated)):
         rows = part.drop_duplicates("row")["row"]
         marks = ax.scatter(
             np.full(len(rows), 1.025 + 0.022 * number), rows, marker=marker, s=26, facecolor="white",
-            edgecolor=colour, linewidth=1.3, transform=beside, clip_on=False, zorder=3,
+            edgecolor=colour, linewidth=1.3, transform=right_of_axes, clip_on=False, zorder=3,
         )  # fmt: skip
         marks.set_gid("undated")
     ax.annotate(

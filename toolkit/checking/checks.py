@@ -34,10 +34,10 @@ def check(
 ) -> pd.DataFrame:
     """Check what is in service at `now`: what is wrong, fine and unknown by reachability, expiry, trust and policies.
 
-    In service is what was observed last (`toolkit.checking.find_in_service`): the last visit of each service that was
-    answered, at most `OBSERVED_DAYS` before the newest row that was known at `now`, and its last survey, at most
-    `SURVEYED_DAYS` before it. A problem that no longer exists is not a finding. With `history`, everything that the
-    tables hold is judged.
+    In service is what was observed last (`toolkit.checking.find_in_service`): the last visit of each service that got
+    an answer (a visit is what one round observed of a service within a day), and its last survey. They count if they
+    are at most `OBSERVED_DAYS` and `SURVEYED_DAYS` older than the newest row that was known at `now`. A problem that no
+    longer exists is not a finding. With `history`, all rows are judged.
 
     Each check has at least one row per service. Where it cannot judge a service, the verdict is `unknown`, with the
     reason: observed before the window, first observed after `now`, undated, no answer.
@@ -46,16 +46,16 @@ def check(
       had no answer, or no visit in the window had one. `partly_reachable`: some addresses no longer answer. Else
       `reachable`
     - `expiry`: a row per certificate in use (`summarise_expiry`); replaced and withdrawn ones have none. `unreadable`:
-      its dates cannot be read. A certificate that ended and was not observed since is `unknown`. An intermediate or a
-      root that ends before the leaf has a row of its own once it has passed a threshold, counted in the lifetime of
-      the leaf. `thresholds` as in `summarise_expiry`
+      its dates cannot be read. A certificate that expired and was not observed afterwards is `unknown`. An intermediate
+      or a root that expires before the leaf has a row of its own once it has passed a threshold; its time left is
+      compared with the lifetime of the leaf. `thresholds` as in `summarise_expiry`
     - `trust`: a row per chain and outcome (`verify_chains` with `roots`: the name of a bundle such as `certifi`, a PEM
       file, or certificates in DER). By default each observation is judged at its own instant, with `as_of` at that.
       `key_not_proven`: a row per leaf that was shown with a wrong handshake signature
     - each policy: a row per rule, service, verdict and thing found (`judge`; `policy` as there, several in a list), by
-      the rules of each row's own day or of `as_of`. Published statements are about all services and about time, so they
-      are compared with everything known at `now`: a row per statement, for its last run of one verdict, `unknown` where
-      that ended before the window. With `history`, a row per statement and run
+      the rules of the day of each row, or of `as_of`. Published statements are about all services and about time, so
+      they are compared with all rows known at `now`: a row per statement, for the last run of consecutive observations
+      with one verdict; `unknown` where that run ended before the window. With `history`, a row per statement and run
 
     Findings come first, the most severe first; then the rest, in the order above.
 
@@ -122,7 +122,7 @@ def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _unknown(scope: InService, judged: pd.DataFrame, names: list[str]) -> pd.DataFrame:
-    """A row for each service that a check has no row for, with the reason."""
+    """A row for each service and check without a row, with the reason."""
     services = scope.services
     known = judged.assign(name=name_services(judged))[["check", "name"]].drop_duplicates()
     every = pd.MultiIndex.from_product([names, services["name"]], names=["check", "name"]).to_frame(index=False)

@@ -1,4 +1,4 @@
-"""Ends of what stands above a leaf: an intermediate or a root that ends before the leaf does takes it along."""
+"""Expiry of intermediates and roots: a leaf is no longer trusted once a certificate of its path has expired."""
 
 from collections.abc import Hashable
 from typing import Any, Final, Literal
@@ -29,19 +29,19 @@ def judge_issuers(
     now: pd.Timestamp,
     thresholds: Literal["lifetime", "days"],
 ) -> pd.DataFrame:
-    """A row for each leaf above which a certificate ends first, and has passed a threshold, with `check`'s columns.
+    """A row, with columns of `check`, for each leaf whose issuers expire before it and have passed a threshold.
 
-    `shown` are rows of `summarise_expiry`, `trust` those of `verify_chains`. Of a path to a root, every element above
-    the leaf counts; without one, those served certificates that issue one another by name. What is left is counted in
-    the lifetime of the leaf, since the leaf has to be renewed under another issuer by then. Where the leaf has another
-    path that lasts longer, there is no row.
+    `shown` are rows of `summarise_expiry`, `trust` those of `verify_chains`. The issuers are the other certificates of
+    the leaf's path to a root; without a path, the served certificates, linked by the names of issuer and subject. The
+    time left is compared with the lifetime of the leaf, which has to be renewed under another issuer by then. A leaf
+    that has another path which lasts longer has no row.
     """
     facts = _facts(tables, trust, roots)
     above = trust.drop_duplicates(SLOT, keep="last")[[*SLOT, "chain_sha256", "path_sha256"]]
     rows = shown[shown["state"].isin(["valid", "expiring", "replacing"])].merge(above, on=SLOT)
     first = [_first_to_end(row, facts) for row in rows.to_dict("records")]
     rows = rows.assign(
-        element=pd.Series([found and found[0] for found in first], rows.index, dtype="string"),
+        issuer_name=pd.Series([found and found[0] for found in first], rows.index, dtype="string"),
         ends=pd.Series([found and found[1] for found in first], rows.index, dtype=shown["not_after"].dtype),
     )
     rows = rows[(rows["ends"] < rows["not_after"]).fillna(False)]
@@ -57,7 +57,7 @@ def judge_issuers(
     verdict[is_over] = "unknown"
     verdict[is_over & was_shown] = "expired"
     reason = pd.Series(pd.NA, rows.index, dtype="string")
-    reason[verdict == "unknown"] = "a certificate above it ended, and it has not been observed since"
+    reason[verdict == "unknown"] = "its issuer expired, and it was not observed afterwards"
     return pd.DataFrame(
         {
             "check": "expiry",
@@ -74,19 +74,19 @@ def judge_issuers(
 
 
 def expiry_severity(verdict: pd.Series, threshold: pd.Series) -> pd.Series:
-    """`high` where what is expiring has passed the tightest threshold; null elsewhere: the verdict says it."""
+    """`high` where an expiring certificate has passed the tightest threshold; null elsewhere."""
     severity = pd.Series(pd.NA, verdict.index, dtype="string")
     return severity.mask((verdict == "expiring") & threshold.isin(_NEAR), "high")
 
 
 def end_in_words(not_after: pd.Timestamp, days_left: float) -> str:
-    """An end, and how far away it is."""
+    """The end of validity and the days until it, in words."""
     left = f"{days_left:.1f} days left" if days_left >= 0 else f"{-days_left:.1f} days ago"
     return f"{not_after:%Y-%m-%d %H:%M}, {left}"
 
 
 def _facts(tables: Tables, trust: pd.DataFrame, roots: tuple[bytes, ...]) -> dict[str, _Facts]:
-    """What is known of the certificates of the tables and of the roots that paths end in, by hash."""
+    """The facts about the certificates of the tables, and about the roots where paths end in one that is not there."""
     facts = tables.certificates[_FACTS]
     known = set(facts["cert_sha256"])
     if any(path is not None and path[-1] not in known for path in trust["path_sha256"]):
@@ -96,7 +96,7 @@ def _facts(tables: Tables, trust: pd.DataFrame, roots: tuple[bytes, ...]) -> dic
 
 
 def _first_to_end(row: dict[Any, Any], facts: dict[str, _Facts]) -> tuple[str, pd.Timestamp] | None:
-    """The element above the leaf that ends first, in words, and its end; none where nothing is known of any."""
+    """The issuer that expires first, in words, and its end; None where no end is known."""
     path, chain = row["path_sha256"], row["chain_sha256"]
     above = path[1:] if path is not None else _climb(row["leaf_sha256"], chain or (), facts)
     ends = [(facts[sha256]["not_after"], place) for place, sha256 in enumerate(above) if sha256 in facts]
@@ -110,7 +110,7 @@ def _first_to_end(row: dict[Any, Any], facts: dict[str, _Facts]) -> tuple[str, p
 
 
 def _climb(leaf: str, chain: tuple[str, ...], facts: dict[str, _Facts]) -> list[str]:
-    """The served certificates above the leaf, each the issuer of the one before by name; of several the last to end."""
+    """The served certificates from the leaf's issuer upwards, linked by name; where several fit, the last to expire."""
     climbed: list[str] = []
     at = facts.get(leaf)
     by_name: dict[str, list[str]] = {}
@@ -126,7 +126,7 @@ def _climb(leaf: str, chain: tuple[str, ...], facts: dict[str, _Facts]) -> list[
 
 
 def _without_other_paths(rows: pd.DataFrame, tables: Tables, roots: tuple[bytes, ...]) -> pd.DataFrame:
-    """The rows without those whose chain is still trusted a second after the end that was found."""
+    """The rows whose chain is no longer trusted one second after the issuer's end."""
     with_path = rows[rows["path_sha256"].notna()]
     if with_path.empty:
         return rows
@@ -142,7 +142,7 @@ def _without_other_paths(rows: pd.DataFrame, tables: Tables, roots: tuple[bytes,
 
 
 def _in_words(row: dict[Any, Any]) -> str:
-    words = f"{row['element']} ends {end_in_words(row['ends'], row['above_left'])}"
+    words = f"{row['issuer_name']} ends {end_in_words(row['ends'], row['above_left'])}"
     if row["above_left"] > 0:
         of_leaf = " of the leaf's lifetime" if "/" in row["above_threshold"] else ""
         words += f", at most {row['above_threshold']}{of_leaf}"

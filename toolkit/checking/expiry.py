@@ -28,7 +28,7 @@ def judge_expiry(shown: pd.DataFrame) -> pd.DataFrame:
     verdict = shown["state"].where(shown["is_shown_last"].notna() | is_unread, "unknown")
     reason = pd.Series(pd.NA, shown.index, dtype="string")
     reason[shown["is_shown_last"].isna()] = "only undated observations show it"
-    reason[shown["state"] == "lapsed"] = "it ended, and has not been observed since"
+    reason[shown["state"] == "lapsed"] = "it expired, and was not observed afterwards"
     reason[is_unread] = "the tables do not hold its dates"
     reason[is_unreadable] = shown["parse_error"].fillna("its dates cannot be read")
     verdict = verdict.mask(verdict == "lapsed", "unknown").mask(is_unreadable, "unreadable")

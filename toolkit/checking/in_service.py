@@ -1,7 +1,6 @@
-"""What is in service at an instant: of each service the last answers that were observed, within a window.
+"""What is in service at an instant: the last answers of each service within a window.
 
-What was observed earlier has been superseded or is out of date, what is dated later was not known, and what is not
-dated has no place. None of it is judged, and all of it is counted.
+Rows that are earlier, superseded, dated after the instant or undated are not judged; they are counted.
 """
 
 from dataclasses import dataclass, replace
@@ -21,13 +20,13 @@ from toolkit.reference import offers
 from toolkit.tables import Tables
 
 OBSERVED_DAYS: Final = 35
-"""How far before the newest row of the tables an observation counts: a month, for what is observed monthly."""
+"""Days before the newest row of the tables in which an observation counts: a month, for monthly observations."""
 
 SURVEYED_DAYS: Final = 100
-"""The same of an answer of a survey: a quarter, since surveys are taken less often."""
+"""The same for answers of surveys: a quarter, because surveys are made less often."""
 
 SLOT: Final = ["service", "host", "server_name", "leaf_sha256"]
-"""What tells the certificates of slots apart."""
+"""The columns that identify a certificate in service."""
 
 NOT_ASKED: Final = ("skipped", "cannot_offer")
 """Outcomes that say nothing about a service."""
@@ -40,18 +39,21 @@ _KINDS: Final = ("suite", "group", "signature_scheme", "key_type")
 class InService:
     """What `check` judges.
 
-    `tables` holds the rows that are judged; a leaf that its slot has replaced meanwhile is null there. `known` holds
-    what was known at `now`, whatever its age. Rows of both keep, as their index, their positions in the tables given.
-    `since` and `surveyed_since` are the window's beginnings (null: everything is judged), `newest`
-    the newest row of `known` (null: none is dated). `expiry` is `summarise_expiry` of the tables given.
+    `tables` holds the rows that are judged; a leaf that has been replaced in its slot is null there. `known` holds the
+    rows of any age that were known at `now`. The index of both is the position in the tables given. `since` and
+    `surveyed_since` are the starts of the windows of observations and surveys (None: everything is judged), `newest`
+    is the instant of the newest row of `known` (None: no row is dated), `expiry` is `summarise_expiry` of the tables
+    given.
 
-    `services` has a row per (service, host): `last_at` (instant, last dated row until `now`), `observed_at`,
-    `surveyed_at` (instant, last such observation, answer of a survey), `later_at` (instant, first row dated after
-    `now`), `is_judged` (boolean, has rows in `tables`), `is_asked` (boolean, was observed in the window, with an answer
-    or without). `left_out` counts rows that no check judges, of `observations` and of `answers` of surveys:
-    `superseded` in the window, `not_asked` there (the budget was spent, or the offer cannot be made), `earlier` than
-    it, `later` than `now`, `undated`. Observations in the window without an answer are judged: by
-    reachability, or with the answers of their survey.
+    `services` has a row per (service, host): `last_at` (instant, last dated row until `now`), `observed_at` (instant,
+    last observation until `now`), `surveyed_at` (instant, last answer of a survey until `now`), `later_at` (instant,
+    first row dated after `now`), `is_judged` (boolean, has rows in `tables`), `is_asked` (boolean, was observed in the
+    window, with or without an answer).
+
+    `left_out` counts the rows that are not judged, for `observations` and for `answers` of surveys: `superseded` (in
+    the window), `not_asked` (in the window; the budget was spent, or the offer cannot be made), `earlier` (before the
+    window), `later` (after `now`), `undated`. Observations in the window without an answer do not count as left out:
+    they are judged by reachability, or with the answers of their survey.
 
     >>> import toolkit
     >>> from datetime import UTC, datetime
@@ -76,7 +78,7 @@ class InService:
 
     @property
     def is_outdated(self) -> bool:
-        """Whether a window ends so long before `now` that nothing in it says what is in service then."""
+        """Whether the newest row is older than `OBSERVED_DAYS`, so that what is in service at `now` is not known."""
         return (
             self.since is not None
             and self.newest is not None
@@ -85,13 +87,15 @@ class InService:
 
 
 def find_in_service(tables: Tables, *, now: Instant, history: bool = False) -> InService:
-    """What the tables say is in service at `now`; with `history`, everything that they hold.
+    """Find the rows that show what is in service at `now`; with `history`, all rows.
 
-    An observation is in service where it answered in the last visit (observations of a round within a day) that asked
-    its service by the same server name, offer, vantage and source; of an address that did not answer in that visit, its
-    last answer. An answer of a survey is, where it belongs to the service's last survey that asked about the like and
-    got answers. Both count as far as they lie within the window: `OBSERVED_DAYS` and `SURVEYED_DAYS` before the newest
-    row that was known at `now`. A row known by bounds counts by their end: it was known at `now` if that is not later.
+    A visit is what one round observed of a service within a day. An observation is in service if it is an answer in the
+    last visit with the same service, server name, offer, vantage and source; where an address did not answer in that
+    visit, its last answer is in service instead. An answer of a survey is in service if it belongs to the last survey
+    of the service that asked the same kind of question and got answers.
+
+    Only rows within a window count: `OBSERVED_DAYS` (observations) and `SURVEYED_DAYS` (surveys) before the newest row
+    that was known at `now`. A row known by bounds is dated by their end.
 
     Raises `UsageError` where `now` has no zone.
 
@@ -144,10 +148,10 @@ def find_in_service(tables: Tables, *, now: Instant, history: bool = False) -> I
 
 
 def date_present(tables: Tables, *, clock: Instant) -> datetime:
-    """The present, from which days are counted: the clock, or the newest row that is at most a day ahead of it.
+    """The instant from which days are counted: `clock`, or the newest row where that is up to a day after `clock`.
 
-    What was observed has happened: where its date lies a little after this machine's clock, the collector's clock is
-    ahead of it, and the row is as new as a row can be. What is dated further ahead is not believed.
+    A row can be dated after `clock`, because the clock of the machine that recorded it was ahead of this one. Rows that
+    are dated more than a day after `clock` are ignored.
 
     >>> import toolkit
     >>> from datetime import UTC, datetime
@@ -162,7 +166,7 @@ def date_present(tables: Tables, *, clock: Instant) -> datetime:
 
 
 def name_services(rows: pd.DataFrame) -> pd.Series:
-    """What each row's service is called (string, never null): itself, else its host; one name for all without either.
+    """A name for the service of each row (string, never null): the service, else the host, else `service not said`.
 
     >>> rows = pd.DataFrame({"service": ["https://mx:443", None, None], "host": ["mx", "www", None]})
     >>> list(name_services(rows))
@@ -172,7 +176,7 @@ def name_services(rows: pd.DataFrame) -> pd.Series:
 
 
 def _dated(rows: pd.DataFrame, today: pd.Timestamp) -> pd.DataFrame:
-    """The rows with `at`, the latest instant that each can have as far as it is bounded, and whether it `is_later`."""
+    """The rows with `at` (the instant, or the latest bound that is known) and `is_later` (`at` is after `today`)."""
     at = rows["observed_at"].fillna(rows["observed_until"]).fillna(rows["observed_from"])
     is_later = (at > today).fillna(False).astype(bool)
     if "host" not in rows:
@@ -188,7 +192,7 @@ def _days_before(instant: pd.Timestamp, days: int) -> pd.Timestamp:
 def _is_last_answer(looks: pd.DataFrame, since: pd.Timestamp) -> Bools:
     """The observations that are in service, as a mask of the rows."""
     near = looks[~looks["is_later"] & (looks["at"] >= since).fillna(False)]
-    # A new edition of an offer asks in the place of the one before.
+    # A new edition of an offer replaces the previous one.
     aliases = {name: offer.alias or name for name, offer in offers().items()}
     near = near.assign(offer=near["offer"].map(lambda name: aliases.get(name, name), na_action="ignore"))
     asked = _numbers(near, _ASKED)
@@ -221,7 +225,7 @@ def _is_last_survey(answers: pd.DataFrame, since: pd.Timestamp) -> Bools:
 
 
 def _is_last_visit(rows: pd.DataFrame, group: pd.Series) -> pd.Series:
-    """Whether each row belongs to its group's last visit: rows of its round within a day."""
+    """Whether each row belongs to the last visit of its group: the rows of its last round, within a day."""
     last = rows["at"].groupby(group).transform("max")
     of_round = _numbers(rows.assign(group=group), ["group", "round"])
     is_last_round = (rows["at"] == last).groupby(of_round).transform("any")
@@ -233,7 +237,7 @@ def _numbers(rows: pd.DataFrame, columns: list[str]) -> pd.Series:
 
 
 def _without_replaced(looks: pd.DataFrame, expiry: pd.DataFrame) -> pd.DataFrame:
-    """The observations; a leaf that its slot no longer serves is null, with its chain."""
+    """The observations; the leaf and the chain are null where the slot no longer serves the leaf."""
     gone = expiry.loc[expiry["state"].isin(OUT_OF_USE), SLOT].drop_duplicates()
     is_gone = looks[SLOT].merge(gone.assign(is_gone=True), how="left", on=SLOT)["is_gone"].notna().to_numpy()
     chain = looks["chain_sha256"].copy()

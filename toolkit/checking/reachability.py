@@ -1,4 +1,4 @@
-"""Which services answer: one row per service, from the observations that came to an answer and those that did not."""
+"""Which services answer: one row per service, from its observations with and without an answer."""
 
 from collections.abc import Hashable
 from typing import Any, Final
@@ -18,7 +18,7 @@ _DTYPES: Final = {
     for name in ("service", "host", "verdict", "found", "reason", "source", "rows", "first_at", "last_at")
 }
 _CUT_SHORT: Final = "too_large"
-"""The outcome of an answer that a limit of this program ended: the service spoke, and what it said is not known."""
+"""The outcome of an answer that was cut off at a limit of this program: the service answered, with unknown content."""
 
 _BEFORE_CONNECTED: Final = ("resolve", "connect")
 
@@ -27,12 +27,12 @@ def judge_reachability(scope: InService) -> pd.DataFrame:
     """A row per service that was observed or surveyed in the window, with the columns of `check`.
 
     A visit is what a round observed of a service on one UTC day; it has an answer where one observation has. A service
-    is a finding where the last `DOWN_VISITS` visits had none, or no visit in the window has: `unreachable` where no
-    connection was made, `failing` where one was, and no handshake came of it. It is `partly_reachable` where an address
-    that answered before has not in its last `DOWN_VISITS` visits, and others do. What was not asked (block list,
-    budget, an offer that this instrument cannot make) says nothing, nor does a refusal within a survey. An answer that
-    a limit of this program ended (`too_large`) is neither a failure nor an answer: where the last visits have no other,
-    the service is unknown.
+    is a finding where the last `DOWN_VISITS` visits had none, or no visit in the window had one: `unreachable` where no
+    connection was made, `failing` where a connection was made but no handshake succeeded. It is `partly_reachable`
+    where an address that answered before did not answer in its last `DOWN_VISITS` visits, and others did. Observations
+    that were not made (block list, budget, an offer that this instrument cannot make) and refusals within a survey do
+    not count. An answer that was cut off at a limit of this program (`too_large`) is neither a failure nor an answer:
+    where the last visits have no other, the service is unknown.
     """
     looks = _visits(scope)
     near = looks if scope.since is None else looks[looks["at"] >= scope.since]
@@ -68,7 +68,7 @@ def _visits(scope: InService) -> pd.DataFrame:
 def _find_failing(looks: pd.DataFrame, near: pd.DataFrame) -> set[str]:
     """The services that may be a finding or unknown: without an answer in the window, or in their last visits.
 
-    Also those of which one address had no answer in its last visits.
+    Also those with an address that had no answer in its last visits.
     """
     is_answered = near["is_ok"].groupby(near["name"]).any()
     failing = set(is_answered.index[~is_answered])
@@ -127,19 +127,19 @@ def _of_service(name: str, looks: pd.DataFrame, scope: InService) -> dict[Hashab
 
 
 def _is_down(failed: pd.DataFrame, is_answered: pd.Series) -> bool:
-    """Whether the last visits failed in such number, or none in the window was answered."""
+    """Whether the last `DOWN_VISITS` visits failed, or no visit in the window got an answer."""
     return len(failed) > 0 and (failed["visit"].nunique() >= DOWN_VISITS or not is_answered.any())
 
 
 def _since_last(looks: pd.DataFrame, column: str) -> pd.DataFrame:
-    """The observations after the last visit in which the column holds of one; they are ordered by time."""
+    """The observations after the last visit in which the column is true for one of them; they are ordered by time."""
     is_answered = looks[column].groupby(looks["visit"]).transform("any").to_numpy()
     positions = is_answered.nonzero()[0]
     return looks.iloc[positions[-1] + 1 :] if len(positions) else looks
 
 
 def _silent_addresses(looks: pd.DataFrame, near: pd.DataFrame) -> list[tuple[str, pd.Timestamp]]:
-    """Addresses of the last visit that answered once, and not in their last visits; since when."""
+    """Addresses of the last visit that answered earlier and not in their last `DOWN_VISITS` visits, and since when."""
     asked = near.loc[near["visit"] == near["visit"].iloc[-1], "address"].dropna().unique()
     if len(asked) < 2:
         return []

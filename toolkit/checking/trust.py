@@ -12,14 +12,14 @@ NO_CHAIN: Final = "no chain"
 
 
 def keep_in_use(trust: pd.DataFrame, expiry: pd.DataFrame) -> pd.DataFrame:
-    """The chains of certificates that are still in use, as far as is known."""
+    """The chains of certificates that are in use, or may be."""
     state = expiry[[*SLOT, "state", "is_shown_last"]]
     frame = trust.merge(state, how="left", on=SLOT)
     frame = frame[~frame["state"].isin(OUT_OF_USE)]
     is_lapsed = (frame["state"] == "lapsed").fillna(False)
     is_undated = frame["state"].notna() & frame["is_shown_last"].isna()
-    frame.loc[is_undated, "reason"] = "only undated looks showed it"
-    frame.loc[is_lapsed, "reason"] = "it ended, and has not been observed since"
+    frame.loc[is_undated, "reason"] = "only undated observations show it"
+    frame.loc[is_lapsed, "reason"] = "it expired, and was not observed afterwards"
     frame.loc[is_undated | is_lapsed, "verdict"] = "unknown"
     return frame[trust.columns]
 

@@ -1,4 +1,4 @@
-"""The rows of `check` in words: findings one by one, the worst first, what is fine and what is unknown counted."""
+"""The rows of `check` in words: each finding, the worst first, and the number of fine and unknown rows."""
 
 from collections.abc import Hashable, Iterator
 from datetime import datetime
@@ -18,7 +18,7 @@ MOST_SERVICES: Final = 20
 """Services that are listed one by one for one verdict."""
 
 MOST_REASONS: Final = 20
-"""Reasons that are listed for what one check does not know."""
+"""Reasons of unknown rows that are listed for one check."""
 
 MOST_RUNS: Final = 12
 """Runs of one published statement that are listed one by one."""
@@ -28,14 +28,14 @@ MOST_FOUND: Final = 12
 
 
 _THINGS: Final = {"expiry": "certificate", "trust": "chain"}
-"""What a check judges of a service, where that is several things."""
+"""Checks that judge several things of a service, and what these are."""
 
 
 def describe(checks: pd.DataFrame) -> Iterator[str]:
-    """The rows of `check` in words, line by line: findings one by one, what is fine and what is unknown counted.
+    """Describe the rows of `check`, line by line: each finding, and the number of fine and unknown rows.
 
-    Checks and rules with the most severe findings come first. The lines hold text from servers unchanged: neutralise it
-    where it is shown (`toolkit.text`).
+    Checks and rules with the most severe findings come first. The lines contain text from servers as it is: neutralise
+    it where you show it (`toolkit.text`).
 
     >>> import toolkit
     >>> from datetime import UTC, datetime
@@ -69,24 +69,24 @@ def describe(checks: pd.DataFrame) -> Iterator[str]:
 
 
 def describe_in_service(scope: InService) -> str:
-    """Which rows `check` judged and which it left out, as sentences.
+    """Describe which rows `check` judged, and how many it left out and why.
 
     >>> import toolkit
     >>> from datetime import UTC, datetime
     >>> tables = toolkit.load_example("lab-sample")
     >>> scope = toolkit.checking.find_in_service(tables, now=datetime(2026, 1, 24, tzinfo=UTC))
     >>> print(toolkit.checking.describe_in_service(scope).split(". ")[0])
-    Judged is what is in service: the last observations, from 2025-12-20 on, and the last surveys, from 2025-10-16 on
+    In service: the last observations since 2025-12-20, and the last surveys since 2025-10-16
     """
     if scope.since is None or scope.surveyed_since is None:
-        return "Judged is everything that the tables hold (history)."
+        return "Judged: all rows (history)."
     words = (
-        f"Judged is what is in service: the last observations, from {scope.since:%Y-%m-%d} on, and the last surveys, "
-        f"from {scope.surveyed_since:%Y-%m-%d} on."
+        f"In service: the last observations since {scope.since:%Y-%m-%d}, and the last surveys since "
+        f"{scope.surveyed_since:%Y-%m-%d}."
     )
     if scope.newest is not None and scope.now - scope.newest > pd.Timedelta(days=1):
-        words += f" The newest is of {scope.newest:%Y-%m-%d}, {text.lasting(scope.now - scope.newest)} before."
-    meant = {
+        words += f" The newest row is of {scope.newest:%Y-%m-%d}, {text.lasting(scope.now - scope.newest)} earlier."
+    reasons = {
         "superseded": "superseded",
         "not_asked": "not asked",
         "earlier": "earlier",
@@ -94,7 +94,7 @@ def describe_in_service(scope: InService) -> str:
         "undated": "undated",
     }
     left = [
-        ", ".join(f"{counts[name]:,} {meant[name]}" for name in meant if counts[name]) + f" ({table})"
+        ", ".join(f"{counts[name]:,} {reasons[name]}" for name in reasons if counts[name]) + f" ({table})"
         for table, counts in scope.left_out.items()
         if any(counts.values())
     ]
@@ -102,7 +102,7 @@ def describe_in_service(scope: InService) -> str:
 
 
 def was_reached(tables: Tables) -> bool:
-    """Whether anything was answered: an observation, or a question of a survey.
+    """Whether a server answered at all: an observation, or a question of a survey.
 
     >>> import toolkit
     >>> toolkit.checking.was_reached(toolkit.observe("tls://127.0.0.1:1", progress=False))
@@ -112,7 +112,7 @@ def was_reached(tables: Tables) -> bool:
 
 
 def describe_scope(tables: Tables) -> str:
-    """How many looks at how many services, when, how many of them failed, and where they come from.
+    """Describe the tables: number of looks and services, span, failures, and kinds of source.
 
     >>> import toolkit
     >>> toolkit.checking.describe_scope(toolkit.load_example("web-series"))
@@ -137,16 +137,16 @@ def describe_scope(tables: Tables) -> str:
 
 
 def describe_span(since: datetime | None, until: datetime | None) -> str:
-    """The limits on the time of the observations, as a sentence and a space; empty where there are none.
+    """Describe the limits on the time of the observations: a sentence and a space; empty without limits.
 
     >>> import toolkit
     >>> from datetime import UTC, datetime
     >>> toolkit.checking.describe_span(datetime(2026, 1, 1, tzinfo=UTC), None)
-    'What was seen since 2026-01-01 00:00 UTC. '
+    'Observations since 2026-01-01 00:00 UTC. '
     """
     limits = [("since", since), ("before", until)]
-    seen = " and ".join(f"{word} {instant:%Y-%m-%d %H:%M %Z}" for word, instant in limits if instant)
-    return f"What was seen {seen}. " if seen else ""
+    limited = " and ".join(f"{word} {instant:%Y-%m-%d %H:%M %Z}" for word, instant in limits if instant)
+    return f"Observations {limited}. " if limited else ""
 
 
 def _counted(counts: dict[Hashable, Any]) -> str:
@@ -162,7 +162,7 @@ def _counted(counts: dict[Hashable, Any]) -> str:
 
 
 def _counted_things(rows: pd.DataFrame) -> str:
-    """What the rows of one check are about, counted: certificates or chains, and the services that showed them."""
+    """The number of things that the rows of one check judge (certificates, chains, services)."""
     services = text.counted(name_services(rows).nunique(), "service")
     thing = _THINGS.get(rows["check"].iloc[0])
     if thing is None or rows["leaf_sha256"].isna().any():
@@ -200,7 +200,7 @@ def _describe_statement(rows: pd.DataFrame) -> Iterator[str]:
             words = ("seen between ", " and ") if row["rows"] == 1 else ("seen from ", " to ")
             yield f"  {row['verdict']}, {_when(row['first_at'], row['last_at'], word=words[0], to=words[1])}, {basis}"
         else:
-            yield f"  {row['verdict']}, {text.counted(row['rows'], 'row')} left aside ({row['reason']}), {basis}"
+            yield f"  {row['verdict']}, {text.counted(row['rows'], 'row')} left out ({row['reason']}), {basis}"
     if len(rows) > MOST_RUNS:
         yield f"  {len(rows) - MOST_RUNS:,} more runs; --json lists all"
 
@@ -214,8 +214,8 @@ def _describe_findings(verdict: str, group: pd.DataFrame) -> Iterator[str]:
         yield f"  {verdict}: {name} ({rows['severity'].iloc[0]}{rule})"
         for row in rows.to_dict("records"):
             when = _when(row["first_at"], row["last_at"])
-            beside = "; ".join(str(part) for part in (row["reason"], when, row["evidence"]) if not pd.isna(part))
-            yield f"    {row['found']} ({beside}){_marked(row['source'])}"
+            details = "; ".join(str(part) for part in (row["reason"], when, row["evidence"]) if not pd.isna(part))
+            yield f"    {row['found']} ({details}){_marked(row['source'])}"
     if len(services) > MOST_SERVICES:
         yield f"  {verdict}: {len(services) - MOST_SERVICES:,} more services; --json lists all"
 
@@ -238,7 +238,7 @@ def _marked(source: object) -> str:
 
 
 def _listed(found: pd.Series) -> str:
-    """The distinct things, the most frequent first; what was refused, as a rule asks, is only counted."""
+    """The distinct things, the most frequent first; those that were refused, as the rule asks, are counted."""
     distinct = found.value_counts().index.to_series().astype("string")
     is_refused = distinct.str.endswith(" refused")
     shown, refused = [text.plain(thing, limit=60) for thing in distinct[~is_refused]], int(is_refused.sum())

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from toolkit.checking import InService  # imports scipy
 
 MOST_ENDINGS: Final = 20
-"""Rows that are printed."""
+"""Most rows that are printed."""
 
 
 def print_survey(tables: Tables) -> None:
-    """Per address: what was accepted, and how many questions were refused or untested."""
+    """Print the survey of each address (see `support_lines`), and the number of connections."""
     for (service, address), asked in tables.support.groupby(["service", "address"], dropna=False, sort=False):
         print(f"{text.for_terminal(service)} at {text.for_terminal(address) or 'no address'}")
         print_frame(support_lines(asked))
@@ -32,9 +32,9 @@ def print_survey(tables: Tables) -> None:
 
 
 def support_lines(asked: pd.DataFrame) -> pd.DataFrame:
-    """The survey of one address as it is printed: a row per version, and per accepted answer, in order of preference.
+    """The survey of one address as a frame to print: a row per version and per accepted answer, by preference.
 
-    Untested questions are counted by reason; a version that is untested as a whole has one row.
+    Untested questions are counted by reason; a version without any other answer has one row.
     Columns, all text: `protocol`, `what` (suite, group, signature scheme or certificate; empty in the row of the
     version), `state`, `bits` (of the cipher: key/strength), `rank`, `note`.
     """
@@ -64,7 +64,7 @@ def support_lines(asked: pd.DataFrame) -> pd.DataFrame:
 def print_checks(
     tables: Tables, checks: pd.DataFrame, scope: "InService", arguments: argparse.Namespace, now: datetime
 ) -> None:
-    """What was judged, how, and the findings, wrapped to the width of the terminal."""
+    """Print what was judged, by which rules, and the findings, wrapped to the width of the terminal."""
     by = f"by the rules of {arguments.as_of:%Y-%m-%d %H:%M %Z}" if arguments.as_of else "each row by its own day"
     how = f"Judged {by}; days counted from {now:%Y-%m-%d %H:%M %Z}; roots: {arguments.roots}."
     if arguments.thresholds == "days":
@@ -83,17 +83,17 @@ def print_checks(
 
 
 def print_checks_as_json(checks: pd.DataFrame, judged: dict[str, object]) -> None:
-    """What was judged and how, with every verdict, as one JSON object."""
+    """Print what was judged, by which rules, and every verdict, as one JSON object."""
     shown = {name: _json_value(value) for name, value in judged.items()}
     services = _json_rows(toolkit.checking.count_services(checks))
     print(json.dumps({**shown, "services": services, "checks": _json_rows(checks)}, indent=2))
 
 
 def print_endings(endings: pd.DataFrame, source: str, now: datetime) -> None:
-    """When certificates without an observation of a service expire, the first `MOST_ENDINGS`."""
+    """Print when certificates expire that no service was observed to serve; the first `MOST_ENDINGS`."""
     number = text.counted(len(endings), "certificate")
-    print(f"{text.for_terminal(source, limit=4000)}: {number}, and no observation of a service. Judged is when they "
-          f"end, days counted from {now:%Y-%m-%d %H:%M %Z}.")  # fmt: skip
+    print(f"{text.for_terminal(source, limit=4000)}: {number}, and no observation of a service. Judged by their "
+          f"ends; days counted from {now:%Y-%m-%d %H:%M %Z}.")  # fmt: skip
     shown = endings.assign(days_left=endings["days_left"].round(1))
     print_frame(shown.head(MOST_ENDINGS)[["subject", "not_after", "days_left", "state", "threshold"]])
     if len(endings) > MOST_ENDINGS:
@@ -101,13 +101,13 @@ def print_endings(endings: pd.DataFrame, source: str, now: datetime) -> None:
 
 
 def print_endings_as_json(endings: pd.DataFrame, judged: dict[str, object]) -> None:
-    """What was judged and how, with every certificate, as one JSON object."""
+    """Print from which day days are counted, and every certificate, as one JSON object."""
     shown = {name: _json_value(value) for name, value in judged.items()}
     print(json.dumps({**shown, "certificates": _json_rows(endings)}, indent=2))
 
 
 def print_frame(frame: pd.DataFrame) -> None:
-    """The frame as a table of neutralised text, one line per row; numbers and instants are rounded for display."""
+    """Print the frame as a table of neutralised text, one line per row; numbers and instants are rounded."""
     shown = frame.astype(object).map(_for_reading)
     widths = {name: max([len(name), *shown[name].str.len()]) for name in shown.columns}
     print("  ".join(name.ljust(widths[name]) for name in shown.columns).rstrip())
@@ -122,7 +122,7 @@ def _for_reading(value: object) -> str:
 
 
 def print_json(frame: pd.DataFrame) -> None:
-    """The rows as a JSON array; instants in ISO 8601, bytes in hex, null as null, ASCII only."""
+    """Print the rows as a JSON array; instants in ISO 8601, bytes in hex, null as null, ASCII only."""
     print(json.dumps(_json_rows(frame), indent=2))
 
 

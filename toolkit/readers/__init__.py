@@ -12,6 +12,7 @@ from toolkit.readers import forms
 from toolkit.readers.folders import CSV_FILES, read_folder
 from toolkit.readers.pem import PEM_SUFFIXES, read_pem
 from toolkit.readers.registry import READERS, Reader, find_format, readers
+from toolkit.readers.zeek import find_logs
 from toolkit.tables import UNFINISHED, Tables
 
 FORMATS: Final[dict[str, Callable[[Path], Tables]]] = {
@@ -80,6 +81,8 @@ def find_format_of(path: Path) -> str:
     entries = sorted(path.iterdir())
     if any(entry.suffix.lower() in PEM_SUFFIXES for entry in entries):
         return "pem"
+    if any(find_format(forms.plain_head(forms.read_head(log))) == "zeek" for log in find_logs(path)[:_MOST_NAMED]):
+        return "zeek"
     raise ReadError(f"{path} holds neither {', '.join(CSV_FILES)} nor a PEM file: {_advice(path, entries)}")
 
 

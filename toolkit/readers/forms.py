@@ -118,13 +118,8 @@ FORMS: Final[tuple[Form, ...]] = (
     _json("an SSLyze JSON report", "accepted_targets"),
     _json("a Censys record in JSON", "services", "service_name"),
     # Passive observation.
-    _json("a Zeek log of TLS connections in JSON", "uid", "id.orig_h", "cipher"),
-    _json("a Zeek log of TLS connections in JSON", "id.orig_h", "cert_chain_fps"),
     _json("a Zeek log in JSON", "id.orig_h"),
-    _json("a Zeek log of certificates in JSON", "certificate.subject"),
     _json("a Suricata log in JSON", "event_type", "src_ip"),
-    _text("a Zeek log of TLS connections (ssl.log)", r"#path[ \t]+ssl[\r\n]"),
-    _text("a Zeek log of certificates (x509.log)", r"#path[ \t]+x509[\r\n]"),
     _text("a Zeek log", r"#separator \\x"),
     # Certificate Transparency, policies, reports.
     _json("certificates that crt.sh lists, in JSON", "issuer_ca_id"),

@@ -4,13 +4,14 @@ import gzip
 import io
 import json
 import re
+import warnings
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any, Final, cast
+from typing import Any, Final, cast
 
 from toolkit import pem, text
-from toolkit.errors import ReadError
+from toolkit.errors import ReadError, ReadWarning
 from toolkit.files import open_regular
 
 LARGEST_WHOLE: Final = 1 << 28
@@ -35,7 +36,8 @@ class Bounded(io.RawIOBase):
         self._kept = open_regular(path)
         is_gzip = self._kept.read(2) == _GZIP
         self._kept.seek(0)
-        self._file = cast("IO[bytes]", gzip.GzipFile(fileobj=self._kept)) if is_gzip else self._kept
+        plain = cast("io.BufferedReader", self._kept)
+        self._file: io.BufferedIOBase = gzip.GzipFile(fileobj=self._kept) if is_gzip else plain
         self.damage: str | None = None
         """What is wrong with the compression; null where nothing was noticed."""
 
@@ -46,7 +48,7 @@ class Bounded(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         """Read into the buffer, as `io.RawIOBase`."""
         try:
-            data = self._file.read(len(buffer))
+            data = self._file.read1(len(buffer))  # what there is, so that damage ends it only where it is
         except _DAMAGED as error:
             self.damage = f"the compressed data is damaged or cut short ({text.plain(error)})"
             return 0
@@ -80,7 +82,10 @@ def read_plain(path: Path) -> tuple[str, str | None]:
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, bytes | None]]:
-    """Number and bytes of each line; null for one of more than `LONGEST_LINE` bytes, which is skipped."""
+    """Number and bytes of each line; null for one of more than `LONGEST_LINE` bytes, which is skipped.
+
+    Where the compression is damaged, a `ReadWarning` says so after the last line that could be had.
+    """
     with open_plain(path) as raw, io.BufferedReader(raw, 1 << 20) as file:
         number = 0
         while line := file.readline(LONGEST_LINE):
@@ -91,6 +96,8 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes | None]]:
                 yield number, None
             else:
                 yield number, line
+        if raw.damage:
+            warnings.warn(f"{path}: after line {number}: {raw.damage}.", ReadWarning, stacklevel=2)
 
 
 def parse_json(document: str | bytes) -> Any:

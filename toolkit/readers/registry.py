@@ -27,6 +27,7 @@ from toolkit.readers.sslyze import read_sslyze
 from toolkit.readers.testssl import read_testssl
 from toolkit.readers.tls_scan import read_tls_scan
 from toolkit.readers.tlsx import read_tlsx
+from toolkit.readers.zeek import read_zeek
 from toolkit.readers.zgrab2 import read_zgrab2
 from toolkit.tables import Tables
 
@@ -75,6 +76,14 @@ _TESTSSL: Final = any_of(
     with_pattern(r'\A\s*"?id"?,"?fqdn/ip"?,"?port"?,'),
 )
 
+_ZEEK: Final = any_of(
+    with_keys("id.orig_h", "established"),
+    with_keys("id.orig_h", "cert_chain_fps"),
+    with_keys("id.orig_h", "cert_chain_fuids"),
+    with_keys("certificate.subject", "certificate.serial"),
+    with_pattern(r"\A(?:#[^\n]*\n)*#path[ \t]+(?:ssl|x509)[\r\n]"),
+)
+
 READERS: Final[Mapping[str, Reader]] = MappingProxyType(
     {
         "nmap": Reader("an nmap XML report", with_pattern(r"\A\s*<(?=.*<nmaprun)"), read_nmap),
@@ -93,6 +102,7 @@ READERS: Final[Mapping[str, Reader]] = MappingProxyType(
             with_pattern(r'\A\s*[\[{].*"data"\s*:\s*\{\s*"[\w-]+"\s*:\s*\{\s*"(?:status|protocol|port|error)"'),
             read_zgrab2,
         ),
+        "zeek": Reader("a Zeek log of TLS connections or certificates (ssl.log, x509.log)", _ZEEK, read_zeek),
     }
 )
 """Format → its reader; the first that recognises a file reads it."""

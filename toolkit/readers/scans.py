@@ -119,7 +119,7 @@ class Scan:
         self._observations: list[dict[str, object]] = []
         self._certificates: dict[str, dict[str, object]] = {}
         self._support: list[dict[str, object]] = []
-        self._samples: dict[object, int] = {}
+        self._samples: dict[tuple[Server, str], int] = {}
         self._left_out: dict[str, None] = {}
         self._unnamed = 0
         self._is_damaged = False
@@ -145,12 +145,12 @@ class Scan:
 
     def look(self, server: Server, times: Times, *, outcome: object = "ok", **facts: object) -> None:
         """Take a look: `facts` are columns of `observations`."""
-        key = (server, times)
-        sample = self._samples[key] = self._samples.get(key, -1) + 1
+        round_ = self._round_at(times)
+        sample = self._samples[server, round_] = self._samples.get((server, round_), -1) + 1
         self._observations.append(
             {
                 **times.cells(),
-                "round": self._round_at(times),
+                "round": round_,
                 "sample": sample,
                 "source": text.storable(self._path.name),
                 "tool": self.tool,
@@ -225,7 +225,7 @@ class Scan:
         if self._left_out:
             words = "; ".join(self._left_out) + (f"; and {self._unnamed:,} more" if self._unnamed else "")
             words = text.plain(words, limit=2000)
-            if self._is_damaged and not self._observations and not self._support:
+            if self._is_damaged and not (self._observations or self._support or self._certificates):
                 raise ReadError(f"{self._path}: nothing in it can be read ({words}). Get the file again.")
             warnings.warn(f"{self._path}: left out: {words}.", ReadWarning, stacklevel=5)
         return Tables.from_frames(

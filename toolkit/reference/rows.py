@@ -1,4 +1,4 @@
-"""Facts as CSV: one strict reader for every file of this room.
+"""Facts as CSV: one strict reader for all files of this package.
 
 UTF-8, a header line, one fact per line. An empty cell is null; a list is written `a; b`; code points are `0x` and
 hexadecimal digits; booleans are `true` and `false`; dates are ISO 8601. Every error names file, line and column.
@@ -19,14 +19,14 @@ from toolkit.files import read_regular
 T = TypeVar("T")
 
 _LARGEST: Final = 1 << 24
-"""Bytes of a user's file."""
+"""Most bytes of a user's file."""
 
 FOLDER: Traversable = files("toolkit.reference")
-"""Where the files of this room lie, in a checkout and in an installed wheel alike."""
+"""The folder of the files, in a checkout or in an installed wheel."""
 
 
 class Row:
-    """One line of a file; each method reads one cell, or raises `ReadError` naming file, line and column."""
+    """One row of a file. Each method reads one cell, or raises `ReadError` that names file, line and column."""
 
     __slots__ = ("_cells", "_where")
 
@@ -45,7 +45,7 @@ class Row:
         return self._cells[column] or None
 
     def texts(self, column: str) -> tuple[str, ...]:
-        """The list in the cell, empty where the cell is."""
+        """The list in the cell; the empty list where the cell is empty."""
         cell = self._cells[column]
         return tuple(part.strip() for part in cell.split(";")) if cell else ()
 
@@ -83,9 +83,10 @@ class Row:
 
 
 def read_rows(path: Traversable, columns: Sequence[str], *, is_ours: bool = True) -> Iterator[Row]:
-    """The lines of a CSV file that has exactly these columns; a file that is not of this package is named by its path.
+    """The rows of a CSV file that has exactly these columns.
 
-    Raises `ReadError` where the file does not exist, is not UTF-8, has other columns, or a line is too short or long.
+    `is_ours`: the file belongs to this package; errors then name it without its path. Raises `ReadError` where the file
+    does not exist, is not UTF-8, has other columns, or a row with too few or too many cells.
     """
     name = path.name if is_ours else str(path)
     try:

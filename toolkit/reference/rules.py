@@ -1,7 +1,7 @@
-"""Dated rules: what a document requires of a protocol, a suite or a certificate, from when and until when.
+"""Dated rules: what a document requires of a protocol, a suite or a certificate, and when the rule holds.
 
 They are the rows of `policies/*.csv`. `mozilla.csv` is made by `data/make_policies.py`; the others are written by hand.
-Each row names its section of the document, and how its date is known.
+Each row names the section of the document and how its date is known.
 """
 
 import functools
@@ -59,7 +59,7 @@ STATEMENT: Final = "statement"
 """The level of a published statement: what an operator published about its own servers."""
 
 LEVELS: Final = ("must", "should", STATEMENT)
-"""How binding a rule is: the words of RFC 2119, or a published statement."""
+"""How binding a rule is: `must` and `should` of RFC 2119, or a published statement."""
 
 DATED_BY: Final = ("observed", "issued")
 
@@ -73,9 +73,9 @@ COLUMNS: Final = (
 class Rule:
     """One rule of one edition.
 
-    It holds from `since` on and before `until` (UTC; null: from an unknown day on, until further notice). The instant
-    that is compared is that of the observation (`dated_by="observed"`) or the certificate's `not_before` (`"issued"`).
-    Of a published statement, `since` is the first day on which it can have been published.
+    It holds from `since` (inclusive, UTC; None: from an unknown day) until `until` (exclusive; None: until further
+    notice). They are compared with the instant of the observation (`dated_by="observed"`) or with the certificate's
+    `not_before` (`"issued"`). For a published statement, `since` is the first day on which it can have been published.
     """
 
     policy: str
@@ -95,7 +95,7 @@ class Rule:
 
 
 Policy = str | Path | Iterable["Rule | str | Path"]
-"""A policy by its name, by the path of its file, or as its rules; or several of these."""
+"""The name of a policy, the path of a file of rules, rules, or several of these."""
 
 
 @functools.cache
@@ -126,15 +126,15 @@ def read_rules(path: Path | Traversable) -> tuple[Rule, ...]:
 def _read(path: Path | Traversable, *, is_ours: bool) -> tuple[Rule, ...]:
     rules = tuple(_rule(row) for row in read_rows(path, COLUMNS, is_ours=is_ours))
     if not rules:
-        raise ReadError(f"{path} holds no rules: add a line for each below the line of columns.")
+        raise ReadError(f"{path} has no rules: add a row for each below the header line.")
     return rules
 
 
 def load_policy(policy: Policy) -> tuple[Rule, ...]:
-    """The rules of a policy by its name, of a file (see `read_rules`), of several of these, or the given rules.
+    """The rules of a policy: by its name, by the path of a file (`read_rules`), as rules, or several of these.
 
-    Repeated rules are dropped. Raises `UsageError` where there is neither such a policy nor such a file, and for
-    anything else that is not a rule; `ReadError` like `read_rules`.
+    Repeated rules are dropped. Raises `UsageError` for a name that is neither a policy nor a file, and for a value that
+    is none of these; `ReadError` as `read_rules`.
 
     >>> len(load_policy(["ietf", "nist"])) == len(load_policy("ietf")) + len(load_policy("nist"))
     True
@@ -165,7 +165,7 @@ def _load(policy: object) -> tuple[Rule, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """The longest validity allowed for certificates issued from `since` on and before `until`."""
+    """The longest validity [d] of certificates issued from `since` (inclusive) until `until` (exclusive, or None)."""
 
     days: int
     since: datetime
@@ -174,7 +174,7 @@ class Cap:
 
 @functools.cache
 def validity_caps() -> tuple[Cap, ...]:
-    """The caps of the CA/Browser Forum that are counted in days, oldest first (ballots 193, SC31 and SC-081v3).
+    """The caps on validity of the CA/Browser Forum that are in days, oldest first (ballots 193, SC31 and SC-081v3).
 
     >>> [cap.days for cap in validity_caps()]
     [825, 398, 200, 100, 47]
@@ -191,7 +191,7 @@ def _rule(row: Row) -> Rule:
     if subject not in TESTS:
         raise row.error("subject", f"is not known; known: {', '.join(TESTS)}")
     if test not in TESTS[subject]:
-        raise row.error("test", f"is not known of {subject}; known: {', '.join(sorted(TESTS[subject]))}")
+        raise row.error("test", f"is not a test of {subject}; its tests: {', '.join(sorted(TESTS[subject]))}")
     if row.text("level") == "claim":
         raise row.error("level", f"is now called {STATEMENT!r}: write that word")
     if row.text("level") not in LEVELS:

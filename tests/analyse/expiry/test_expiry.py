@@ -146,7 +146,7 @@ def test_what_begins_later_or_is_seen_only_later_is_not_known() -> None:
         row = summarise_expiry(unseen, now=now(today)).iloc[0]
         assert (None if pd.isna(row["successor_state"]) else row["successor_sha256"]) == successor
     row = summarise_expiry(tables([a, b], [A, B]), now=now("2026-03-09")).iloc[0]
-    assert pd.isna(row["successor_state"]), "it had begun, but only a later look tells of it"
+    assert pd.isna(row["successor_state"]), "it had begun, but only a later look shows it"
     early = look("b", "2026-02-20")
     assert states(tables([a, early], [A, B]), "2026-02-21") == {"a": "replaced", "b": "not_yet_valid"}
 

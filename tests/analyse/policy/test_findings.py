@@ -1,4 +1,4 @@
-"""Rules against rows: each state, each edition's first and last second, and Google's page beside nineteen years."""
+"""Rules against rows: each state, first and last second of each edition, Google's page against nineteen years."""
 
 import datetime as dt
 from pathlib import Path
@@ -106,7 +106,7 @@ def test_each_edition_holds_from_its_first_second_to_its_last(rule: Rule) -> Non
         assert findings(rule.until)["edition"].tolist() != [rule.edition]
 
 
-def test_before_the_first_edition_nobody_knows() -> None:
+def test_rows_before_the_first_edition_are_unknown() -> None:
     row = judge(negotiated("2007-08-10", "TLS 1.0", TRIPLE), "mozilla-intermediate").iloc[0]
     assert row["verdict"] == "unknown"
     assert row["reason"] == "no such rule before 2016-02-11"
@@ -238,7 +238,7 @@ def test_a_common_name_counted_until_rfc_9525() -> None:
     assert verdicts(shown(row, when="2013-06-01"), "baseline", "name") == ["meets"]
 
 
-def test_a_rule_speaks_only_of_its_own_key_type() -> None:
+def test_a_rule_applies_only_to_its_key_type() -> None:
     ec = certificate("a", "2026-01-01", "2026-03-31", key_type="EC", key_bits=256, key_curve="secp256r1")
     assert verdicts(shown(ec), "baseline", "key-size") == []
     assert verdicts(shown(certificate("a", "2026-01-01", "2026-03-31")), "baseline", "key-curve") == []
@@ -307,20 +307,20 @@ def test_google_in_2007_is_no_failure_by_the_rules_of_its_own_day(google: Tables
 def test_the_recorded_survey_of_2015_is_judged_by_its_own_day(google: Tables) -> None:
     frame = judge(google, "ietf")
     survey = frame[(frame["evidence_table"] == "support") & frame["service"].eq("smtp://smtp.gmail.com:587")]
-    told = survey.groupby("rule")["verdict"].agg(frozenset)
-    assert told["rc4"] == {"falls short", "meets"}, "some suites were accepted, others refused"
-    assert told["ssl3"] == {"falls short", "meets"}, "offered after 2015-06, by one row per version"
+    verdicts = survey.groupby("rule")["verdict"].agg(frozenset)
+    assert verdicts["rc4"] == {"falls short", "meets"}, "some suites were accepted, others refused"
+    assert verdicts["ssl3"] == {"falls short", "meets"}, "offered after 2015-06, by one row per version"
     assert survey["observed_at"].isna().all()
     of_march = frame[(frame["evidence_table"] == "support") & frame["service"].str.contains("gmail-smtp-in")]
     assert set(of_march.loc[of_march["rule"] == "rc4", "verdict"]) == {"unknown"}, "its lower bound is not known"
 
 
-def test_googles_page_beside_nineteen_years(google: Tables) -> None:
+def test_googles_page_compared_with_nineteen_years(google: Tables) -> None:
     findings = judge(google, "google-help")
     assert set(findings["rule"]) == {rule.rule for rule in policies()["google-help"]}, "each statement has a verdict"
-    told = findings.groupby("rule")["verdict"].agg(frozenset).to_dict()
+    verdicts = findings.groupby("rule")["verdict"].agg(frozenset).to_dict()
     confirmed, contradicted, unknown = "confirmed", "contradicted", "unknown"
-    assert told == {
+    assert verdicts == {
         "host-inbound": {confirmed}, "host-relay": {confirmed}, "host-submission": {confirmed},
         "issuer-g2": {confirmed, contradicted}, "root-r2": {confirmed, contradicted}, "roots": {unknown},
         "shared": {confirmed, contradicted}, "renewed-in-time": {confirmed}, "either-answers": {unknown},
@@ -348,16 +348,16 @@ def test_a_certificate_shown_after_its_end_contradicts_the_page() -> None:
     looks = [look("a", "2026-02-01", source="lab"), look("b", "2026-01-25", source="lab"),
              look("a", "2026-01-26", source="lab")]  # fmt: skip
     frame = judge(tables(looks, rows), "google-help")
-    told = frame[frame["rule"].isin(["renewed-in-time", "either-answers"])]
-    assert sorted(zip(told["rule"], told["verdict"], strict=True)) == [
+    chosen = frame[frame["rule"].isin(["renewed-in-time", "either-answers"])]
+    assert sorted(zip(chosen["rule"], chosen["verdict"], strict=True)) == [
         ("either-answers", "confirmed"), ("renewed-in-time", "confirmed"), ("renewed-in-time", "contradicted"),
     ]  # fmt: skip
 
 
 def test_runs_are_of_one_verdict_and_what_has_no_place_is_left_aside() -> None:
     def seen(day: str | None, protocol: str, **bounds: str) -> dict[str, object]:
-        told = {name: at(on) for name, on in bounds.items()}
-        return look(None, day, source="lab", protocol=protocol, outcome="ok", round=f"{day}{bounds}", **told)
+        bounded = {name: at(on) for name, on in bounds.items()}
+        return look(None, day, source="lab", protocol=protocol, outcome="ok", round=f"{day}{bounds}", **bounded)
 
     looks = [
         seen("2026-01-01", "TLS 1.2"), seen("2026-01-05", "TLS 1.2"), seen("2026-02-01", "TLS 1.0"),
@@ -367,9 +367,9 @@ def test_runs_are_of_one_verdict_and_what_has_no_place_is_left_aside() -> None:
         seen(None, "TLS 1.2", observed_from="2026-01-20", observed_until="2026-02-20"),
     ]  # fmt: skip
     findings = judge(tables(looks, []), "ietf")
-    told = summarise_findings(findings[findings["rule"] == "tls10"], by="run")
+    runs = summarise_findings(findings[findings["rule"] == "tls10"], by="run")
     columns = ["verdict", "first_at", "last_at", "rows", "reason"]
-    assert told[columns].astype(object).fillna("").to_numpy().tolist() == [
+    assert runs[columns].astype(object).fillna("").to_numpy().tolist() == [
         ["meets", at("2026-01-01"), at("2026-01-01"), 1, ""],
         ["falls short", at("2026-01-02"), at("2026-01-03"), 1, ""],
         ["meets", at("2026-01-05"), at("2026-01-05"), 1, ""],
@@ -384,15 +384,15 @@ def test_runs_are_of_one_verdict_and_what_has_no_place_is_left_aside() -> None:
 def test_a_statement_is_unknown_on_a_day_before_it_can_have_been_published(google: Tables) -> None:
     for day, is_unknown in (("2017-01-25", True), ("2017-01-26", False)):
         frame = judge(google, "google-help", as_of=at(day))
-        told = frame[frame["rule"] == "root-r2"]
-        assert (set(told["verdict"]) == {"unknown"}) == is_unknown
-        assert (told["reason"].tolist() == ["it cannot have been published before 2017-01-26"]) == is_unknown
-        assert set(told["rule_from_at"]) == {at("2017-01-26")}
+        of_rule = frame[frame["rule"] == "root-r2"]
+        assert (set(of_rule["verdict"]) == {"unknown"}) == is_unknown
+        assert (of_rule["reason"].tolist() == ["it cannot have been published before 2017-01-26"]) == is_unknown
+        assert set(of_rule["rule_from_at"]) == {at("2017-01-26")}
         assert set(frame["judged_at"]) == ({at(day)} | ({pd.NaT} if frame["judged_at"].isna().any() else set()))
 
 
-def test_what_is_no_policy_is_refused(google: Tables, tmp_path: Path) -> None:
-    for wrong in (None, ["ietf"], "everything", tmp_path / "nothing.csv"):
+def test_a_value_that_is_not_a_policy_is_refused(google: Tables, tmp_path: Path) -> None:
+    for wrong in (None, [None], ["ietf", "everything"], "everything", tmp_path / "nothing.csv"):
         with pytest.raises(UsageError, match="mozilla-intermediate"):
             judge(google, wrong)  # type: ignore[arg-type]
     own = ROOT / "toolkit/reference/policies/nist.csv"

@@ -24,11 +24,11 @@ def test_the_summary_is_what_counting_row_by_row_gives(findings: pd.DataFrame, b
         findings = findings.sample(frac=1, random_state=1)
     if order == "services taken together":
         findings = findings.assign(service=None, host=None)
-    told = summarise_findings(findings, by=by)  # type: ignore[arg-type]
-    assert told.dtypes.astype(str).to_dict() == dtypes(SUMMARY)
+    summary = summarise_findings(findings, by=by)  # type: ignore[arg-type]
+    assert summary.dtypes.astype(str).to_dict() == dtypes(SUMMARY)
     expected = pd.DataFrame(summarise_naively(findings, by)).reindex(columns=list(dtypes(SUMMARY)))
-    pd.testing.assert_frame_equal(told, expected.astype(dtypes(SUMMARY)))
-    assert len(told) > 15
+    pd.testing.assert_frame_equal(summary, expected.astype(dtypes(SUMMARY)))
+    assert len(summary) > 15
 
 
 def test_an_index_with_repeats_changes_nothing(findings: pd.DataFrame) -> None:

@@ -105,7 +105,7 @@ def test_a_migration_is_a_new_lineage_with_a_link():
     assert pd.isna(found.loc["A", "migrated_from"])
 
 
-def test_a_pair_of_key_types_is_no_migration():
+def test_a_pair_of_key_types_is_not_a_migration():
     assert find_lineages(tables("ABABABABAB", key_type={"B": "EC"}))["migrated_from"].isna().all()
 
 

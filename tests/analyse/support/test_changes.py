@@ -31,7 +31,7 @@ def test_only_accepted_and_refused_change(then: str, now: str, expected: str | N
     assert changes(before, after) == ([("suite", "TLS 1.2", RC4, expected, then, now)] if expected else [])
 
 
-def test_a_question_that_one_side_did_not_ask_is_no_change() -> None:
+def test_a_question_that_one_side_did_not_ask_is_not_a_change() -> None:
     before = surveyed(answer("TLS 1.2", AES, "accepted"))
     after = surveyed(answer("TLS 1.2", AES, "accepted", **LATER), answer("TLS 1.2", RC4, "accepted", **LATER))
     assert changes(before, after) == []
@@ -46,7 +46,7 @@ def test_a_version_is_lost_only_where_every_question_about_it_is_refused() -> No
     assert [row[0] for row in changes(before, partly)] == ["suite"]
 
 
-def test_one_address_that_still_accepts_is_no_loss() -> None:
+def test_a_suite_that_one_address_still_accepts_is_not_lost() -> None:
     before = surveyed(answer("TLS 1.2", RC4, "accepted"))
     after = surveyed(
         answer("TLS 1.2", RC4, "refused", **LATER), answer("TLS 1.2", RC4, "accepted", address="192.0.2.2", **LATER)

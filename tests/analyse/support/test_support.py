@@ -183,7 +183,7 @@ def test_a_recorded_series_is_split_by_bounds_too() -> None:
     assert ours["observed_until"].dt.year.fillna(0).tolist() == [2012, 2014, 2014, 0]
 
 
-def test_a_suite_that_nobody_knows_has_no_cipher() -> None:
+def test_an_unknown_suite_has_no_cipher() -> None:
     frame = summarise_support(
         surveyed(answer("TLS 1.2", "TLS_FROM_THE_FUTURE", "accepted", suite_code=0xFEED)), now=TODAY
     )

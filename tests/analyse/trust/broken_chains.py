@@ -351,7 +351,7 @@ def name_constraints() -> Iterator[Case]:
     yield bound("name excluded", "untrusted", constraints((), [dns("example.test")]))
     yield bound("sibling excluded", "trusted", constraints((), [dns("imap.example.test")]))
     yield bound("permitted, but excluded below", "untrusted", constraints([dns("test")], [dns("mx.example.test")]))
-    yield bound("a suffix is no subdomain", "untrusted", constraints([dns("ample.test")]))
+    yield bound("a suffix is not a subdomain", "untrusted", constraints([dns("ample.test")]))
     address = {"names": [x509.DNSName(HOST), x509.IPAddress(ipaddress.ip_address("192.0.2.7"))]}
     yield bound("address permitted", "trusted", constraints([ip("192.0.2.0/24")]), **address)
     yield bound("address not permitted", "untrusted", constraints([ip("198.51.100.0/24")]), **address)

@@ -125,7 +125,7 @@ def test_ssl_2_lists_what_it_accepts_in_one_answer() -> None:
     assert elimination.results[0x020080] == Result("refused", "not among those that the server lists")
 
 
-def test_where_machines_contradict_each_other_the_refusal_of_one_is_no_refusal() -> None:
+def test_where_backends_contradict_each_other_the_refusal_of_one_is_not_a_refusal() -> None:
     current = Model({"TLS 1.2": (0xC030, 0xC02F, 0xC02B), "TLS 1.3": (0x1302, 0x1301, 0x1303)})
     lagging = Model({"TLS 1.0": OLD, "TLS 1.1": OLD, "TLS 1.2": OLD})
     noticed = 0

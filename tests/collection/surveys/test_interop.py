@@ -272,7 +272,7 @@ def test_gnutls_as_its_priority_string_says(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("versions", ["tls1.0:tls1.3", "ssl3:tls1.2"])
-def test_nss_as_it_was_told(folder: Path, tmp_path: Path, versions: str) -> None:
+def test_nss_as_configured(folder: Path, tmp_path: Path, versions: str) -> None:
     oldest, newest = (f"TLS {v[3:]}" if v != "ssl3" else "SSL 3.0" for v in versions.split(":"))
     configured = NSS_SUITES + ((0x1301, 0x1302, 0x1303) if newest == "TLS 1.3" else ())
     truth: Pairs = set()

@@ -178,7 +178,7 @@ def test_more_connections_at_a_time_than_are_allowed_refuse_nothing(most: int) -
 
 
 @pytest.mark.parametrize("limit", [500, 700, 1100])
-def test_an_alert_for_the_length_of_a_tls_hello_is_no_refusal(limit: int) -> None:
+def test_an_alert_for_the_length_of_a_tls_hello_is_not_a_refusal(limit: int) -> None:
     path = Path(Model(TODAY), lambda offer, length, number: length > limit, lambda: refusal(40))
     found = findings(surveyed(path))
     assert path.dropped > 0

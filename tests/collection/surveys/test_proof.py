@@ -161,7 +161,7 @@ def test_a_server_that_ignores_the_version_refuses_the_newer_and_says_nothing_of
     assert states(survey, "SSL 3.0") == {"untested"}
 
 
-def test_an_empty_key_share_that_is_refused_is_no_refusal_of_the_groups() -> None:
+def test_a_refused_empty_key_share_is_not_a_refusal_of_the_groups() -> None:
     class NoRetry(Model):
         def answer(self, offer: Offer) -> Answer:
             if offer.versions == ("TLS 1.3",) and not offer.key_shares:
@@ -174,7 +174,7 @@ def test_an_empty_key_share_that_is_refused_is_no_refusal_of_the_groups() -> Non
     assert {result.state for result in groups.results.values()} == {"accepted", "untested"}
 
 
-def test_nobody_at_home_is_not_asked_on_and_on() -> None:
+def test_an_address_without_a_server_is_asked_only_a_few_times() -> None:
     class Gone(Model):
         def answer(self, offer: Offer) -> Answer:
             return Answer("port_closed", "connect", "Connection refused")

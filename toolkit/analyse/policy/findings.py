@@ -120,13 +120,13 @@ def _judge_rules(subjects: Subjects, rules: list[Rule], day: pd.Timestamp | None
 
 
 def _dated_by(rule: Rule, judged: RuledRows, day: pd.Timestamp | None) -> RuledRows:
-    """The rows, with `earliest` and `latest` of the day whose rules apply: the row's own day, or the one asked for."""
+    """The rows with `earliest` and `latest`, the bounds of the day whose rules apply: that of the row, or `day`."""
     if day is None:
         return judged
     rows = judged.rows
     if rule.dated_by == "observed":
         return replace(judged, rows=rows.assign(earliest=day, latest=day))
-    # A rule about issuing applies by the certificate's own day, unless that lies after the day asked for.
+    # A rule about issuing applies by the day of issue, or by the day asked for where that is earlier.
     issued = rows["earliest"].mask(rows["earliest"] > day, day)
     return replace(judged, rows=rows.assign(earliest=issued, latest=issued))
 

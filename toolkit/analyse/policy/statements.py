@@ -1,9 +1,9 @@
-"""Published statements compared with observations: what an operator published about its servers, and what they showed.
+"""Published statements of an operator about its servers, compared with observations of them.
 
-A statement has one finding per row that supports it (`confirmed`) or contradicts it (`contradicted`), and one `unknown`
-where there is no such row. Its date is the first day on which it can have been published; rows of every day are used.
-The statements are Google's, so only rows of Google's hosts are used, and rows of a lab or a simulation, which say so in
-`source`. Absence proves nothing: a failed observation contradicts no statement.
+A statement has one finding per row that supports it (`confirmed`) or contradicts it (`contradicted`), or one finding
+`unknown` where there is no such row. It is dated by the first day on which it can have been published; rows of every
+day are used. The statements are Google's, so only rows of Google's hosts are used, and rows of a lab or a simulation,
+which are marked in `source`. A failed observation does not contradict a statement.
 """
 
 import re

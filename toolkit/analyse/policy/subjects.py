@@ -39,7 +39,7 @@ class NumberedRows:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RuledRows:
-    """The rows that a rule applies to, whether accepting what they show breaks it (null: not known), and what it is."""
+    """The rows that a rule applies to, whether what they show breaks it (null: not known), and what they show."""
 
     rows: pd.DataFrame
     is_broken: pd.Series
@@ -47,7 +47,7 @@ class RuledRows:
 
 
 class Subjects:
-    """The rows of the tables by what a rule can be about; each kind of row is prepared once."""
+    """The rows of the tables by subject of a rule; the rows of each subject are prepared once."""
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
@@ -83,7 +83,7 @@ class Subjects:
         return self._with_facts(rows, is_named=rule.test in OF_NAMES)
 
     def _verdict(self, rule: Rule, fact: Any) -> tuple[bool | None, str] | None:
-        """Whether the fact breaks the rule (null: not known), and what it is; null where the rule does not apply."""
+        """Whether the fact breaks the rule (None: not known), and what it is; None where the rule does not apply."""
         if rule.subject == "protocol":
             return breaks_protocol(rule, fact), fact
         if rule.subject == "group":

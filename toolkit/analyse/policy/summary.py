@@ -1,4 +1,4 @@
-"""Findings counted: one row per policy, rule, service and verdict, in time linear in the findings."""
+"""Summaries of findings: one row per policy, rule, service and verdict, in time linear in the number of findings."""
 
 from typing import Final, Literal, get_args
 
@@ -30,7 +30,7 @@ SUMMARY: Final = (
         "evidence", "text", "positions in the tables, such as `observations 3; support 7–14`, at most eight ranges a "
         "table", "there is no evidence",
     ),
-    Column("reason", "text", "why it is unknown, or has no place in the order of time", "neither applies"),
+    Column("reason", "text", "why it is unknown, or cannot be ordered in time", "neither applies"),
     Column("source", "text", "sources of the evidence, at most five named", "the tables do not say"),
 )  # fmt: skip
 """The columns of `summarise_findings`."""
@@ -46,10 +46,10 @@ def summarise_findings(findings: pd.DataFrame, *, by: By = "verdict") -> pd.Data
     """Count the findings of `judge`: one row per policy, rule, service and verdict, the worst first.
 
     `by="found"` gives one row per distinct thing found as well. `by="run"` gives one row per run: consecutive dated
-    findings with the same verdict, in the order of time, sorted by policy, rule and service. `first_at` and `last_at`
-    are then those of the first and the last finding of the run; they say nothing about the time between two runs.
-    Findings whose evidence lacks a bound, or whose bounds overlap those of a finding with another verdict, have no
-    place in that order: they come last, with a `reason`.
+    findings with the same verdict, by time, sorted by policy, rule and service. `first_at` and `last_at` are then those
+    of the first and the last finding of the run; what held between two runs is not known. Findings whose evidence lacks
+    a bound, or whose bounds overlap those of a finding with another verdict, cannot be ordered: they come last, with a
+    `reason`.
 
     Raises `UsageError` for another frame and for an unknown `by`.
 
@@ -99,7 +99,7 @@ def _require_findings(findings: pd.DataFrame, by: By) -> None:
 
 
 def _in_order(frame: pd.DataFrame, by: By) -> pd.DataFrame:
-    """The worst verdict of each policy first, or of each rule and service the runs in the order of time."""
+    """Sorted by policy, the worst verdict first; runs by policy, rule, service and time."""
     worst = frame["verdict"].map({verdict: rank for rank, verdict in enumerate(_WORST_FIRST)})
     keys = ["rule", "service", "host"]
     order = ["policy", *keys, "has_no_place", "first_at"] if by == "run" else ["policy", "worst", *keys]
@@ -113,17 +113,17 @@ def _numbers(frame: pd.DataFrame, keys: list[str]) -> Ints:
 
 
 def _runs(findings: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    """The number of the run that each finding belongs to (null: it has no place in the order of time), and why not."""
+    """The number of the run of each finding (null: it cannot be ordered in time), and the reason why it cannot."""
     group, verdict = _numbers(findings, _GROUP), _numbers(findings, [*_GROUP, "verdict"])
     is_dated = (findings["observed_from"].notna() & findings["observed_until"].notna()).to_numpy(dtype=bool)
     begins, ends = (instants(findings[name]) for name in ("observed_from", "observed_until"))
-    is_torn = _overlap_others(group, verdict, begins, ends, is_dated)
-    placed = np.flatnonzero(is_dated & ~is_torn)
+    is_mixed = _overlap_others(group, verdict, begins, ends, is_dated)
+    placed = np.flatnonzero(is_dated & ~is_mixed)
     placed = placed[np.lexsort((ends[placed], begins[placed], group[placed]))]
     is_new = np.diff(verdict[placed], prepend=-1) != 0
     run = pd.Series(pd.NA, findings.index, dtype="Int64")
     run.iloc[placed] = np.cumsum(is_new)
-    reason = findings["reason"].astype("string").mask(is_torn, "its bounds overlap rows with another verdict")
+    reason = findings["reason"].astype("string").mask(is_mixed, "its bounds overlap rows with another verdict")
     return run, reason.mask(~is_dated & reason.isna(), "not dated on both sides")
 
 
@@ -131,7 +131,7 @@ def _overlap_others(group: Ints, verdict: Ints, begins: Ints, ends: Ints, is_dat
     """Whether the bounds of each finding overlap those of a finding of its group with another verdict.
 
     Such a finding begins until this one ends, and has not ended before this one begins. `verdict` numbers the verdicts
-    of all groups. Findings that are dated to the instant are never torn.
+    of all groups. It is false for findings that are dated to the instant.
     """
     is_wide = is_dated & (begins < ends)
     others = np.zeros(len(group), dtype=np.int64)
@@ -140,12 +140,12 @@ def _overlap_others(group: Ints, verdict: Ints, begins: Ints, ends: Ints, is_dat
         begun = _count_until(dated, begins[is_dated], wide, ends[is_wide], "right")
         ended = _count_until(dated, ends[is_dated], wide, begins[is_wide], "left")
         others[is_wide] += sign * (begun - ended)
-    is_torn: Bools = others > 0
-    return is_torn
+    is_mixed: Bools = others > 0
+    return is_mixed
 
 
 def _count_until(group: Ints, at: Ints, asked: Ints, until: Ints, side: Literal["left", "right"]) -> Ints:
-    """How many `at` of the group that is asked about lie before `until` (`left`), or not after it (`right`)."""
+    """The number of `at` in each group `asked` that are before `until` (`left`), or not after it (`right`)."""
     distinct = np.unique(np.concatenate((at, until)))
     width = len(distinct) + 1
     keys = np.sort(group * width + np.searchsorted(distinct, at))
@@ -154,7 +154,7 @@ def _count_until(group: Ints, at: Ints, asked: Ints, until: Ints, side: Literal[
 
 
 def _listed(values: pd.Series, group: Ints, most: int) -> pd.Series:
-    """By number of the group: its distinct values, at most so many of them named; null where there are none."""
+    """By number of the group: its distinct values, at most `most` of them named; null where there are none."""
     codes, names = pd.factorize(values)
     pairs = pd.unique(group[codes >= 0] * max(len(names), 1) + codes[codes >= 0])
     listed: dict[int, list[str]] = {}

@@ -1,6 +1,6 @@
-"""Whether a version, a suite or a certificate breaks a rule: true, false, or null where the facts are not known.
+"""Whether a version, a suite or a certificate breaks a rule: true, false, or None where the facts are not known.
 
-A rule that does not apply makes no finding (a minimum size of RSA keys does not apply to an EC key).
+A rule that does not apply makes no finding: a minimum size of RSA keys does not apply to an EC key.
 """
 
 import math
@@ -155,6 +155,6 @@ def _breaks_validity(rule: Rule, certificate: Certificate) -> bool | None:
 
 
 def _months_after(begins: pd.Timestamp, months: int) -> pd.Timestamp | None:
-    """The same day so many months later; null where that is after the year 9999, the last that a calendar holds."""
+    """The same day that number of months later; None where that is after the year 9999."""
     is_beyond = begins.year * 12 + begins.month - 1 + months >= (MAXYEAR + 1) * 12
     return None if is_beyond else begins + pd.DateOffset(months=months)

@@ -34,7 +34,7 @@ QUESTION: Final = ["protocol", "suite", "group", "signature_scheme", "key_type"]
 
 _ROUND: Final = ["service", "host", "round", "basis"]
 VISIT: Final = [*_ROUND, "begins", "ends"]
-"""The columns that identify a visit, of the frame of `by_visit`."""
+"""The columns of `by_visit` that identify a visit: what a round observed of a service on one day."""
 
 _BOUNDS: Final = ["observed_at", "observed_from", "observed_until"]
 
@@ -77,7 +77,7 @@ SUPPORT: Final = (
 
 @returns(SUPPORT)
 def summarise_support(tables: Tables, *, now: Instant, by: By = "cipher") -> pd.DataFrame:
-    """Summarise what each service accepts, refuses, and was not asked, by cipher, protocol, group or signature scheme.
+    """Summarise what each service accepts and refuses, and what is untested, by cipher, protocol, group or scheme.
 
     One row per service, round, basis and version, and per cipher, group or signature scheme where `by` says so. The
     basis is `survey` (the questions of the table `support`) or `negotiated` (what handshakes in `observations`
@@ -242,7 +242,7 @@ def by_visit(answers: pd.DataFrame) -> pd.DataFrame:
 def date_visits(answers: pd.DataFrame) -> pd.DataFrame:
     """One row per visit: `observed_at`, `observed_from`, `observed_until`, and `known_at`, by which visits are ordered.
 
-    That is the instant, else the end of its bounds, else their beginning; null where nothing bounds it.
+    `known_at` is the instant, else the end of its bounds, else their beginning; null where nothing bounds it.
     """
     instants = answers.groupby(VISIT, dropna=False, sort=False)
     dated = instants.agg(

@@ -80,7 +80,8 @@ def _of_topic(elimination: Elimination) -> Iterator[Row]:
 
 def _of_keys(survey: AddressSurvey, protocol: str) -> Iterator[Row]:
     """Key types of the server's certificates: those it showed, and those of which every scheme was refused."""
-    shown = {_key_type(leaf) for leaf in survey.prober.leaves.get(protocol, ())}
+    read = map(_key_type, survey.prober.leaves.get(protocol, ()))
+    shown = {key_type for key_type in read if key_type is not None}
     needed: dict[str, list[Result]] = {}
     for elimination in survey.further:
         topic = elimination.topic
@@ -97,8 +98,10 @@ def _of_keys(survey: AddressSurvey, protocol: str) -> Iterator[Row]:
         yield {"protocol": protocol, "key_type": key_type} | _cells(result)
 
 
-def _key_type(leaf: bytes) -> str:
-    return str(read_certificate(leaf)[0]["key_type"])
+def _key_type(leaf: bytes) -> str | None:
+    """Null: the key cannot be read."""
+    key_type = read_certificate(leaf)[0]["key_type"]
+    return None if key_type is None else str(key_type)
 
 
 def _of_key(results: Iterable[Result], *, is_shown: bool) -> Result:

@@ -1,0 +1,168 @@
+"""Zeek's logs of connections and certificates, as Zeek wrote them and as they may come."""
+
+import gzip
+import json
+import warnings
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import toolkit
+from toolkit import schema
+from toolkit.errors import ReadError, ReadWarning
+
+CLIENT, SERVER = "198.51.100.77", "192.0.2.1"
+LEAF, ABOVE, PERSON = "a" * 64, "b" * 64, "c" * 64
+
+CONNECTION = {
+    "ts": 1784818803.5, "uid": "C1", "id.orig_h": CLIENT, "id.orig_p": 42750, "id.resp_h": SERVER, "id.resp_p": 443,
+    "version": "TLSv13", "cipher": "TLS_AES_128_GCM_SHA256", "curve": "x25519", "server_name": "www.a.test",
+    "established": True, "cert_chain_fps": [LEAF, ABOVE], "client_cert_chain_fps": [PERSON],
+    "client_subject": "CN=Some Body",
+}  # fmt: skip
+CERTIFICATE = {
+    "ts": 1784818803.6, "fingerprint": LEAF, "certificate.version": 3, "certificate.serial": "0A01",
+    "certificate.subject": "CN=www.a.test", "certificate.issuer": "CN=CA", "certificate.not_valid_before": 1780000000,
+    "certificate.not_valid_after": 1790000000, "certificate.key_type": "ecdsa", "certificate.key_length": 256,
+    "certificate.curve": "prime256v1", "san.dns": ["www.a.test"], "basic_constraints.ca": False, "host_cert": True,
+    "client_cert": False,
+}  # fmt: skip
+HEADER = (
+    "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tssl\n"
+    "#fields\tts\tid.resp_h\tid.resp_p\tversion\tserver_name\testablished\tlast_alert\tcert_chain_fps\n"
+    "#types\ttime\taddr\tport\tstring\tstring\tbool\tstring\tvector[string]\n"
+)
+
+
+def json_lines(path: Path, *records: object) -> Path:
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    return path
+
+
+def tsv(path: Path, *lines: str) -> Path:
+    path.write_text(HEADER + "".join(f"{line}\n" for line in lines))
+    return path
+
+
+@pytest.fixture
+def zeek(shared: Path) -> Path:
+    return shared / "recorded" / "others" / "zeek"
+
+
+def test_the_logs_of_a_folder_are_joined_by_file(zeek: Path) -> None:
+    tables = toolkit.read(zeek / "v2.6-smtp-starttls")
+    (look,) = tables.observations.to_dict("records")
+    assert (look["service"], look["protocol"], look["suite_code"], look["group"], look["stage"]) == (
+        "smtp://74.125.142.26:25", "TLS 1.2", 0xC02F, "secp256r1", "finished",
+    )  # fmt: skip
+    assert look["observed_at"] == pd.Timestamp("2014-05-15T15:39:57.019290Z")
+    assert len(look["chain_sha256"]) == 3
+    leaf = tables.certificates.set_index("cert_sha256").loc[look["leaf_sha256"]]
+    assert (leaf["subject"], leaf["serial"], leaf["key_type"], leaf["key_bits"]) == (
+        "CN=mx.google.com,O=Google Inc,L=Mountain View,ST=California,C=US", "325d8297987d50b0", "RSA", 2048,
+    )  # fmt: skip
+    assert leaf["not_after"] == pd.Timestamp(1410262355, unit="s", tz="UTC")
+    assert len(leaf["names"]) == 20
+    assert set(tables.observations["tool"]) == {"Zeek"}
+    for table in schema.TABLES:
+        schema.check(table, getattr(tables, table))
+
+
+def test_a_log_without_the_certificates_prints_what_it_says(zeek: Path) -> None:
+    (look,) = toolkit.read(zeek / "v2.2-ssl.log").observations.to_dict("records")
+    assert pd.isna(look["leaf_sha256"])
+    assert look["printed_subject"].startswith("CN=*.gstatic.com,")
+    assert look["printed_not_after"] == pd.Timestamp(1365639277, unit="s", tz="UTC")
+    tables = toolkit.read(zeek / "new-json-one-line-ssl.log")
+    (look,) = tables.observations.to_dict("records")
+    assert look["service"] == "https://api.amazonalexa.com:443"
+    assert look["leaf_sha256"].startswith("98f358cd")
+    assert set(tables.certificates["cert_sha256"]) == set(look["chain_sha256"])
+    assert tables.certificates["not_after"].isna().all()
+
+
+@pytest.mark.parametrize("name", ["", "ssl.log", "x509.log"])
+def test_a_log_without_instants_is_set_aside(name: str, zeek: Path) -> None:
+    with pytest.raises(ReadError, match=r"line 10: it has no instant"):
+        toolkit.read(zeek / "head-smtp-starttls" / name)
+
+
+def test_days_of_rotated_logs_are_read_together_by_fingerprint(tmp_path: Path) -> None:
+    day = tmp_path / "2026-07-23"
+    day.mkdir()
+    person = CERTIFICATE | {"fingerprint": PERSON, "certificate.subject": "CN=Some Body", "client_cert": True}
+    other = person | {"host_cert": False}
+    (day / "x509.00:00:00-01:00:00.log.gz").write_bytes(
+        gzip.compress("\n".join(map(json.dumps, (CERTIFICATE, person, other))).encode())
+    )
+    for hour, name in enumerate(("ssl.00:00:00-01:00:00.log.gz", "ssl.01:00:00-02:00:00.log.gz")):
+        line = json.dumps(CONNECTION | {"ts": 1784818803.5 + 3600 * hour})
+        (day / name).write_bytes(gzip.compress(line.encode()))
+    (day / "conn.log").write_text(json.dumps({"ts": 1, "id.orig_h": CLIENT}))
+    tables = toolkit.read(tmp_path)
+    assert tables.observations["leaf_sha256"].tolist() == [LEAF, LEAF]
+    assert sorted(tables.observations["source"]) == ["ssl.00:00:00-01:00:00.log.gz", "ssl.01:00:00-02:00:00.log.gz"]
+    assert set(tables.certificates["cert_sha256"]) == {LEAF, ABOVE}
+    assert tables.certificates.set_index("cert_sha256").loc[LEAF, "key_curve"] == "secp256r1"
+
+
+def test_clients_never_enter_the_tables(tmp_path: Path) -> None:
+    tables = toolkit.read(json_lines(tmp_path / "ssl.log", CONNECTION))
+    for table in schema.TABLES:
+        kept = getattr(tables, table).to_csv()
+        for secret in (CLIENT, "42750", "Some Body", PERSON, "C1,"):
+            assert secret not in kept
+
+
+def test_a_connection_without_an_answer_is_a_row(tmp_path: Path) -> None:
+    at = f"1784818803.5\t{SERVER}\t443"
+    looks = toolkit.read(
+        tsv(
+            tmp_path / "ssl.log",
+            f"{at}\t-\ta.test\tF\thandshake_failure\t-",
+            f"{at}\t-\ta.test\tF\t-\t-",
+            f"{at}\tunknown-64282\ta.test\tF\t-\t(empty)",
+            f"{at}\tTLSv12\tevil/x y:1@b\tF\tbad_certificate\t{LEAF}",
+        )
+    ).observations
+    assert looks["outcome"].tolist() == ["refused", "closed", "ok", "ok"]
+    assert looks["reason"].tolist()[0] == "last alert: handshake_failure; Zeek saw no hello of the server"
+    assert (looks["protocol"].isna().tolist(), looks["reason"][2]) == ([True] * 3 + [False], "version: unknown-64282")
+    assert looks["stage"].tolist()[2:] == ["hello", "certificate"]
+    assert looks["host"].tolist() == ["a.test"] * 3 + [SERVER], "a name that cannot be one is not the host"
+
+
+def test_what_cannot_be_read_is_named_with_its_line(tmp_path: Path) -> None:
+    good = f"1784818803.5\t{SERVER}\t443\tTLSv12\ta.test\tT\t-\t{LEAF}"
+    bad = [good.replace(SERVER, "-"), good.replace("\t443", "\t70000"), "x\ty", good.replace("1784818803.5", "1e400")]
+    path = tsv(tmp_path / "ssl.log", good, *bad, good.replace("TLSv12", "DTLSv12"), *["x"] * 50)
+    with pytest.warns(ReadWarning, match=r"line 9: .*; line 10: .*; line 11: its cells .*; and 50 more") as caught:
+        tables = toolkit.read(path)
+    assert len(caught) == 1
+    assert len(tables.observations) == 1
+
+
+def test_every_connection_is_a_row(tmp_path: Path) -> None:
+    path = json_lines(tmp_path / "ssl.log", *(CONNECTION | {"ts": 1784818803.5 + n // 2} for n in range(10)))
+    looks = toolkit.read(path).observations
+    assert looks["observed_at"].nunique() == 5
+    assert sorted(looks["sample"]) == list(range(10))
+
+
+def test_escapes_and_repeated_headers(tmp_path: Path) -> None:
+    line = f"1784818803.5\t{SERVER}\t443\tTLSv12\tb\\xc3\\xbccher.test\tT\t-\t{LEAF}"
+    tables = toolkit.read(tsv(tmp_path / "ssl.log", line, *HEADER.splitlines(), line, "#close\tx"))
+    assert tables.observations["server_name"].tolist() == ["bücher.test"] * 2
+
+
+def test_a_log_cut_short_is_read_as_far_as_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "ssl.log.gz"
+    lines = "".join(json.dumps(CONNECTION | {"ts": 1784818803.5 + n, "uid": f"C{n * 7919}"}) + "\n" for n in range(500))
+    whole = gzip.compress(lines.encode())
+    path.write_bytes(whole[: len(whole) // 2])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        tables = toolkit.read(path)
+    assert caught
+    assert 0 < len(tables.observations) < 500

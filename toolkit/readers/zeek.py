@@ -1,0 +1,264 @@
+"""Zeek's logs of TLS connections and certificates, `ssl.log` and `x509.log`: TSV or JSON, by file or folder."""
+
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from toolkit.errors import ReadError, ReadWarning
+from toolkit.readers.opening import parse_json, read_lines
+from toolkit.readers.scans import Scan, Server, Times, make_server
+from toolkit.readers.spelling import group_of, instant_of, instant_of_seconds, protocol_of, serial_of_hex, suite_of
+from toolkit.tables import Tables
+
+NAMES: Final = re.compile(r"(?:ssl|x509)\b.*\.log")
+"""Names of the files of a folder that are read: `ssl.log`, `x509.00:00:00-01:00:00.log.gz`, …"""
+
+_ESCAPED: Final = re.compile(r"\\(?:x([0-9a-fA-F]{2})|\\)")
+_HOST: Final = re.compile(r"(?=.*[a-z])[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})+", re.IGNORECASE)
+_SHA256: Final = 64
+_KEY_TYPES: Final = {"rsa": "RSA", "ecdsa": "EC", "dsa": "DSA"}
+
+_Record = Mapping[str, object]
+"""One line; what Zeek calls unset or empty is not in it."""
+
+
+def read_zeek(path: Path) -> Tables:
+    """The tables of one log, or of the logs of a folder and of the folders in it, where Zeek keeps a day each.
+
+    `ssl.log` names certificates by file (Zeek before 4.1) or fingerprint; `x509.log`, in the same folder, describes
+    them. Without it, what `ssl.log` prints itself is in the `printed_` columns. The clients' addresses, names and
+    certificates are not kept. A line that cannot be read, or has no instant, is left out with its number.
+    """
+    if not path.is_dir():
+        logs = Logs()
+        return _without_clients(logs, [logs.read(path)])
+    files = find_logs(path)
+    if not files:
+        raise ReadError(f"{path} holds no ssl.log or x509.log: name the folder that does.")
+    logs, parts, unreadable = Logs(), [], []
+    for file in files:
+        try:
+            parts.append(logs.read(file))
+        except ReadError as error:
+            unreadable.append(error)
+    if not parts:
+        raise unreadable[0]
+    for reason in unreadable:
+        warnings.warn(f"left out: {reason}", ReadWarning, stacklevel=4)
+    return _without_clients(logs, parts)
+
+
+def find_logs(folder: Path) -> list[Path]:
+    """The logs of certificates, then those of connections, in the folder and in the folders in it."""
+    files = {file for pattern in ("*.log*", "*/*.log*") for file in folder.glob(pattern) if NAMES.match(file.name)}
+    return sorted((file for file in files if file.is_file()), key=lambda file: (file.name.startswith("ssl"), str(file)))
+
+
+@dataclass
+class Logs:
+    """What is known across the logs of a folder."""
+
+    identifiers: dict[str, str] = field(default_factory=dict)
+    """File or fingerprint by which Zeek names a certificate → its `cert_sha256`."""
+    of_servers: set[str] = field(default_factory=set)
+    of_clients: set[str] = field(default_factory=set)
+
+    def read(self, path: Path) -> Tables:
+        """The tables of one log."""
+        scan = Scan(path, "Zeek")
+        for number, record in _records_of(path, scan):
+            at = _instant(record.get("ts"))
+            if at is None:
+                scan.leave_out("it has no instant (ts)", line=number)
+            elif "id.resp_h" in record:
+                self._read_connection(scan, record, at, number)
+            elif "certificate.issuer" in record or "certificate.serial" in record:
+                self._read_certificate(scan, record)
+            else:
+                scan.leave_out("it describes neither a connection nor a certificate", line=number)
+        return scan.tables()
+
+    def _read_certificate(self, scan: Scan, record: _Record) -> None:
+        if record.get("client_cert") is True and record.get("host_cert") is not True:
+            return
+        fingerprint, file = _text(record.get("fingerprint")), _text(record.get("id"))
+        key = _text(record.get("certificate.key_type"))
+        bits = record.get("certificate.key_length")
+        facts = {
+            "cert_sha256": fingerprint if fingerprint and len(fingerprint) == _SHA256 else None,
+            "subject": _text(record.get("certificate.subject")),
+            "issuer": _text(record.get("certificate.issuer")),
+            "serial": serial_of_hex(record.get("certificate.serial")),
+            "names": (*_texts(record.get("san.dns")), *_texts(record.get("san.ip"))) or None,
+            "not_before": _instant(record.get("certificate.not_valid_before")),
+            "not_after": _instant(record.get("certificate.not_valid_after")),
+            "key_type": _KEY_TYPES.get(key or ""),
+            "key_bits": int(str(bits)) if re.fullmatch(r"[0-9]{1,6}", str(bits)) else None,
+            "key_curve": group_of(record.get("certificate.curve")),
+            "signature_algorithm": _text(record.get("certificate.sig_alg")),
+            "is_ca": value if isinstance(value := record.get("basic_constraints.ca"), bool) else None,
+        }
+        identifier = scan.describe(facts, sha1=fingerprint)
+        for name in (fingerprint, file):
+            if name and identifier:
+                self.identifiers[name] = identifier
+
+    def _read_connection(self, scan: Scan, record: _Record, at: datetime, number: int) -> None:
+        printed = _text(record.get("version"))
+        if printed and printed.startswith("DTLS"):
+            scan.leave_out("connections of DTLS, which is not TLS over TCP")
+            return
+        server = _server_of(record)
+        if server is None:
+            scan.leave_out("it has no address or port of a server", line=number)
+            return
+        self.of_clients.update(self._name(scan, one) or "" for one in _chain(record, "client_cert_chain"))
+        chain = [self._name(scan, one) for one in _chain(record, "cert_chain")]
+        known = tuple(one for one in chain if one is not None)
+        self.of_servers.update(known)
+        alert = _text(record.get("last_alert"))
+        said = [f"last alert: {alert}"] if alert else []
+        if printed and protocol_of(printed) is None:
+            said.append(f"version: {printed}")
+        if printed is None:
+            is_refused = alert is not None and "l" in (_text(record.get("ssl_history")) or "l")
+            said.append("Zeek saw no hello of the server")
+            scan.look(server, Times(at), outcome="refused" if is_refused else "closed", reason="; ".join(said))
+            return
+        name, code = suite_of(_text(record.get("cipher")))
+        leaf = chain[0] if chain else None
+        stage = "finished" if record.get("established") is True else "certificate" if leaf else "hello"
+        scan.look(
+            server, Times(at), stage=stage, reason="; ".join(said) or None, protocol=protocol_of(printed), suite=name,
+            suite_code=code, group=group_of(record.get("curve")), leaf_sha256=leaf,
+            chain_sha256=known if chain and len(known) == len(chain) else None,
+            **({} if leaf else _printed(record)),
+        )  # fmt: skip
+
+    def _name(self, scan: Scan, named: str) -> str | None:
+        """The identifier of a certificate; one that only its fingerprint is known of is described by it."""
+        if named not in self.identifiers and len(named) == _SHA256 and (found := scan.describe({"cert_sha256": named})):
+            self.identifiers[named] = found
+        return self.identifiers.get(named)
+
+
+def _without_clients(logs: Logs, parts: list[Tables]) -> Tables:
+    together = Tables.concat(parts)
+    of_clients = logs.of_clients - logs.of_servers
+    described = together.certificates
+    kept = described[~described["cert_sha256"].isin(of_clients)]
+    return Tables.from_frames(together.observations, kept, together.support)
+
+
+def _server_of(record: _Record) -> Server | None:
+    """The server: by the name that the client asked for, where it can be one, else by its address."""
+    address, name = _text(record.get("id.resp_h")), _text(record.get("server_name"))
+    host = name if name and _HOST.fullmatch(name) else address
+    return make_server(host, record.get("id.resp_p"), address=address, server_name=name)
+
+
+def _printed(record: _Record) -> dict[str, object]:
+    """What `ssl.log` itself prints of the leaf."""
+    return {
+        "printed_subject": _text(record.get("subject")),
+        "printed_issuer": _text(record.get("issuer") or record.get("issuer_subject")),
+        "printed_not_before": _instant(record.get("not_valid_before")),
+        "printed_not_after": _instant(record.get("not_valid_after")),
+    }
+
+
+def _chain(record: _Record, name: str) -> list[str]:
+    return _texts(record.get(f"{name}_fps")) or _texts(record.get(f"{name}_fuids"))
+
+
+def _records_of(path: Path, scan: Scan) -> Iterator[tuple[int, _Record]]:
+    """Line and content of each record, in TSV with the header of each part, or in JSON."""
+    columns = Columns()
+    for number, line in read_lines(path):
+        if line is None:
+            scan.leave_out("it is too long", line=number)
+        elif line.startswith(b"#"):
+            columns.read(line)
+        elif line.startswith(b"{"):
+            try:
+                value = parse_json(line)
+            except ValueError:
+                scan.leave_out("it is not a JSON object, or is cut short", line=number)
+            else:
+                yield number, {name: one for name, one in value.items() if one not in (None, "", [])}
+        elif line.strip():
+            record = columns.split(line)
+            if record is None:
+                scan.leave_out("its cells are not those of the header (#fields, #types)", line=number)
+            else:
+                yield number, record
+
+
+class Columns:
+    """What the header of a TSV log says about its cells."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self._between, self._within, self._absent = "\t", ",", {"-", "(empty)"}
+        self._types: list[str] = []
+
+    def read(self, line: bytes) -> None:
+        """Take a line of the header; other comments are passed over."""
+        header = line.decode("utf-8", "replace").rstrip("\r\n")
+        if header.startswith("#separator "):
+            self._between = _unescaped(header.partition(" ")[2]) or "\t"
+            return
+        name, *cells = header.split(self._between)
+        if name == "#fields":
+            self.names = cells
+        elif name == "#types":
+            self._types = cells
+        elif name == "#set_separator" and cells and cells[0]:
+            self._within = cells[0]
+        elif name in ("#empty_field", "#unset_field") and cells:
+            self._absent.add(cells[0])
+
+    def split(self, line: bytes) -> _Record | None:
+        """The record of a line; null where its cells are not those of the header."""
+        cells = line.decode("utf-8", "replace").rstrip("\r\n").split(self._between)
+        if len(cells) != len(self.names) or len(self._types) != len(cells):
+            return None
+        record: dict[str, object] = {}
+        for name, kind, cell in zip(self.names, self._types, cells, strict=True):
+            if cell in self._absent:
+                continue
+            if kind == "bool":
+                record[name] = cell == "T"
+            elif kind.startswith(("vector", "set")):
+                record[name] = [_unescaped(one) for one in cell.split(self._within)]
+            else:
+                record[name] = _unescaped(cell)
+        return record
+
+
+def _unescaped(cell: str) -> str:
+    r"""Zeek's `\x2c` is a byte of UTF-8, and `\\` a backslash."""
+    if "\\" not in cell:
+        return cell
+    raw = _ESCAPED.sub(lambda match: chr(int(match[1], 16)) if match[1] else "\\", cell)
+    try:
+        return raw.encode("latin-1").decode("utf-8")
+    except (UnicodeEncodeError, UnicodeDecodeError):
+        return raw
+
+
+def _instant(value: object) -> datetime | None:
+    """Seconds since 1970, or ISO 8601 as Zeek writes it on request."""
+    return instant_of_seconds(value) or instant_of(value)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _texts(value: object) -> list[str]:
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
