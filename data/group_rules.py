@@ -34,7 +34,7 @@ def parse_group(description: str) -> dict[str, object]:
     if name.startswith("arbitrary_explicit_"):  # RFC 4492 section 5.1.1: the curve comes with the exchange
         return _columns(name, "ECDHE", None, None, _OLD)
     if (curve := _ELLIPTIC.match(name)) is None:
-        raise ValueError(f"{name!r} is no group that these rules know; add it to group_rules.py with its source.")
+        raise ValueError(f"{name!r} is not a group that these rules know; add it to group_rules.py with its source.")
     bits = int(curve["bits"])
     return _columns(name, "ECDHE", bits, _elliptic_strength(bits), _elliptic_versions(name))
 

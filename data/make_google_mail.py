@@ -66,7 +66,7 @@ SPELT_OUT: Final = {"AES-256-GCM (ECDHE-X25519, ECDSA-SECP256R1-SHA256)": "TLS_A
 # In TLS 1.3 each of these is this one scheme (RFC 8446, section 4.2.3).
 ECDSA_P256: Final = re.compile(r"peer signature ECDSA/SHA256|ECDSA \(P-256\)|ECDSA prime256v1|ECDSA-SECP256R1-SHA256")
 
-# Rows whose source prints a fingerprint only; whoever kept the record added the rest from the certificate.
+# Rows whose source prints a fingerprint only; the keeper of the record added the rest from the certificate.
 FILLED_IN: Final = ("serial/dates filled from the PEM", "fingerprint only")
 
 

@@ -20,7 +20,7 @@ from tool_names import gnutls_name, openssl_name
 
 from toolkit.reference import group, offer, scheme, suite
 
-# When the registries were published (ground: the README beside them).
+# When the registries were published (source: the README next to them).
 SUITES_DATE, GROUPS_DATE, SCHEMES_DATE = "2026-01", "2025-11", "2025-11"
 _RECOMMENDED = {"Y": True, "N": False, "D": False, "": None}
 

@@ -35,7 +35,7 @@ def parse_scheme(name: str) -> dict[str, object]:
     for pattern, key_type, padding, versions in _PATTERNS:
         if (parts := pattern.match(name)) is not None and parts[1] in _HASHES:
             return _columns(key_type, _HASHES[parts[1]], padding, versions)
-    raise ValueError(f"{name!r} is no scheme that these rules know; add it to scheme_rules.py with its source.")
+    raise ValueError(f"{name!r} is not a scheme that these rules know; add it to scheme_rules.py with its source.")
 
 
 def _columns(key_type: str, hashed: str | None, padding: str | None, versions: tuple[str, ...]) -> dict[str, object]:

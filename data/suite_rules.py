@@ -1,6 +1,6 @@
 """Rules that derive the columns of toolkit/reference/suites.csv from the name of a cipher suite.
 
-Pure functions of the registry's name (and of the code, where names do not tell). Each rule stands beside the text
+Pure functions of the registry's name (and of the code, where names are not enough). Each rule stands next to the text
 it comes from; tests compare the results with the tables that OpenSSL, GnuTLS and NSS print themselves.
 """
 
@@ -153,7 +153,7 @@ def _cipher(name: str) -> Cipher:
     if name in _FIXED_CIPHERS:
         return _FIXED_CIPHERS[name]
     if (sized := _SIZED_CIPHER.match(name)) is None:
-        raise ValueError(f"{name!r} is no cipher that these rules know; add it to suite_rules.py with its source.")
+        raise ValueError(f"{name!r} is not a cipher that these rules know; add it to suite_rules.py with its source.")
     bits = int(sized[2])
     return Cipher(_SIZED_NAMES[sized[1]], sized[3], bits, bits, 128)
 

@@ -56,7 +56,7 @@ COMPARED: Final = (
 """The columns of `compare_verifiers`."""
 
 MOST_CERTIFICATES: Final = 1_000
-"""Distinct certificates of one case; `openssl` reads so many in 0.2 s."""
+"""Distinct certificates of one case; `openssl` reads that many in 0.2 s."""
 
 MOST_BYTES: Final = 1 << 24
 """Bytes of one case. Chains on the web stay below 64 KiB."""

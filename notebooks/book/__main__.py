@@ -14,7 +14,7 @@ HERE = Path(__file__).resolve().parent
 
 
 def main() -> int:
-    """Write the source beside the output and let Sphinx build it; the exit code is Sphinx's."""
+    """Write the source next to the output and let Sphinx build it; the exit code is Sphinx's."""
     parser = argparse.ArgumentParser(prog="python -m notebooks.book", description=__doc__)
     parser.add_argument("output", nargs="?", type=Path, default=Path("build/book"), metavar="FOLDER")
     parser.add_argument("--no-execute", action="store_true", help="show the lessons without their output")
@@ -23,7 +23,7 @@ def main() -> int:
 
 
 def build(output: Path, *, execute: bool) -> int:
-    """Build the site into `output`; what is executed is kept beside it, and done again when the code or data change."""
+    """Build the site into `output`; executed notebooks are kept next to it until the code or the data change."""
     source = output.with_name(f"{output.name}-source")
     executed = output.with_name(f"{output.name}-executed") / digest()
     for older in output.with_name(f"{output.name}-executed").glob("*"):

@@ -45,7 +45,7 @@ def made_pages() -> dict[str, str]:
 
 
 def digest() -> str:
-    """A name for the state of everything that a lesson's output depends on beside its own cells."""
+    """A name for the state of everything that a lesson's output depends on in addition to its own cells."""
     found = hashlib.sha256()
     package = Path(toolkit.__file__).parent
     for path in sorted([*package.rglob("*.py"), *package.rglob("*.csv"), *DATA.rglob("*.csv"), *DATA.rglob("*.pem")]):

@@ -93,9 +93,13 @@ ZEEK = json.dumps(
         "cert_chain_fps": ["ab" * 32],
     }
 )
+MAIL = (
+    "Nov 28 04:17:42 mx postfix/smtp[1]: Trusted TLS connection established to a.test[192.0.2.1]:25: "
+    "TLSv1 with cipher DES-CBC3-SHA (112/168 bits)\n"
+)
 GOOD = {
     "nmap": NMAP, "sslscan": SSLSCAN, "sslyze": SSLYZE, "testssl": FLAT, "cryptolyzer": CRYPTOLYZER, "ssllabs": LABS,
-    "tls-scan": TLS_SCAN, "tlsx": TLSX, "zgrab2": ZGRAB2, "shodan": SHODAN, "zeek": ZEEK,
+    "tls-scan": TLS_SCAN, "tlsx": TLSX, "zgrab2": ZGRAB2, "shodan": SHODAN, "zeek": ZEEK, "mail-log": MAIL,
 }  # fmt: skip
 
 

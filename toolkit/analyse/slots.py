@@ -57,7 +57,7 @@ class SlotLooks:
 def find_slot_looks(tables: Tables) -> SlotLooks:
     """The looks of the tables' observations.
 
-    A leaf whose row is missing in `certificates`, or did not parse, has a null key type, hence a slot of its own.
+    A leaf whose row is missing in `certificates`, or did not parse, has a null key type, so it has its own slot.
     """
     rows = np.flatnonzero(tables.observations["leaf_sha256"].notna().to_numpy())
     seen = tables.observations.iloc[rows]

@@ -18,7 +18,7 @@ _Read = TypeVar("_Read")
 
 
 class BrokenError(ValueError):
-    """The bytes are not valid where they stand; the message says why."""
+    """The bytes are not valid at their position; the message says why."""
 
 
 class Der:

@@ -1,6 +1,6 @@
 """The dialogues before and in TLS: small servers for SMTP, IMAP, POP3 and HTTP, sufficient for a client to continue.
 
-They take no mail and let nobody in. Whatever a client sent too early, behind its STARTTLS, is thrown away (RFC 3207,
+They accept no mail and no login. Whatever a client sent too early, behind its STARTTLS, is thrown away (RFC 3207,
 section 4.2; RFC 9051, section 11.2).
 """
 
@@ -86,7 +86,7 @@ def _imap(line: bytes, is_secure: bool) -> Reply:
         return tag + b" OK go ahead\r\n", _UPGRADE
     if verb == b"LOGOUT":
         return b"* BYE lab\r\n" + tag + b" OK done\r\n", _LEAVE
-    return tag + (b" OK done\r\n" if verb == b"NOOP" else b" NO a lab lets nobody in\r\n"), _GO_ON
+    return tag + (b" OK done\r\n" if verb == b"NOOP" else b" NO the lab accepts no login\r\n"), _GO_ON
 
 
 def _pop3(line: bytes, is_secure: bool) -> Reply:
@@ -98,7 +98,7 @@ def _pop3(line: bytes, is_secure: bool) -> Reply:
         return b"+OK go ahead\r\n", _UPGRADE
     if verb == b"QUIT":
         return b"+OK bye\r\n", _LEAVE
-    return b"-ERR a lab lets nobody in\r\n", _GO_ON
+    return b"-ERR the lab accepts no login\r\n", _GO_ON
 
 
 _REPLIES: Final[dict[str, tuple[bytes, Callable[[bytes, bool], Reply]]]] = {

@@ -36,18 +36,18 @@ class Implementation(Protocol):
         ...
 
 
-# Implementation → our module, and the package that it needs (None: part of Python).
+# Implementation → our module and class, and the package that it needs (None: part of Python).
 _MODULES: Final = {
-    "ssl": ("toolkit.lab.python_ssl", None),
-    "pyopenssl": ("toolkit.lab.pyopenssl", "OpenSSL"),
-    "tlslite": ("toolkit.lab.tlslite_ng", "tlslite"),
+    "ssl": ("toolkit.lab.python_ssl", "PythonSsl", None),
+    "pyopenssl": ("toolkit.lab.pyopenssl", "PyOpenSsl", "OpenSSL"),
+    "tlslite": ("toolkit.lab.tlslite_ng", "TlsliteNg", "tlslite"),
 }
 
 
 def check_installed(implementations: set[str]) -> None:
     """Raise `LabError` if an implementation is not installed."""
     for implementation in sorted(implementations):
-        package = _MODULES[implementation][1]
+        package = _MODULES[implementation][2]
         if package is not None and importlib.util.find_spec(package) is None:
             raise LabError(
                 f"This scenario needs {implementation}, which is not installed: pip install 'tls-toolkit[lab]'."
@@ -56,8 +56,8 @@ def check_installed(implementations: set[str]) -> None:
 
 def set_up(implementation: str, settings: str, issued: tuple[Issued, ...], hosts: Hosts) -> Implementation:
     """The implementation of that name, ready for handshakes."""
-    module = importlib.import_module(_MODULES[implementation][0])
-    made: Implementation = module.Implementation(TLS_SETTINGS[settings], issued, hosts)
+    module, name, _ = _MODULES[implementation]
+    made: Implementation = getattr(importlib.import_module(module), name)(TLS_SETTINGS[settings], issued, hosts)
     return made
 
 

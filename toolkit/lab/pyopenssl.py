@@ -15,7 +15,7 @@ from toolkit.lab.tls_settings import TlsSettings
 Failure = SSL.Error
 
 
-class Implementation:
+class PyOpenSsl:
     """A server context of pyOpenSSL; it accepts what its OpenSSL accepts by default."""
 
     def __init__(self, settings: TlsSettings, issued: tuple[Issued, ...], hosts: Hosts) -> None:

@@ -18,7 +18,7 @@ _PROTOCOLS = {0x301: "TLS 1.0", 0x302: "TLS 1.1", 0x303: "TLS 1.2", 0x304: "TLS 
 _HANDSHAKE, _CERTIFICATE = 22, 11
 
 
-class Implementation:
+class PythonSsl:
     """A server context of Python's `ssl`; it accepts what OpenSSL accepts by default."""
 
     def __init__(self, settings: TlsSettings, issued: tuple[Issued, ...], hosts: Hosts) -> None:

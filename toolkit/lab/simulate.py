@@ -213,8 +213,8 @@ def _admitted(offer: Offer) -> list[str]:
         return list(dict.fromkeys(signature_schemes()[code].key_type for code in offer.signature_schemes))
     # Before TLS 1.2 the suite alone decides (RFC 4346, section 7.4.2).
     names = {"RSA": "RSA", "ECDSA": "EC"}
-    told = (suites()[code].authentication for code in offer.suites)
-    return list(dict.fromkeys(names[name] for name in told if name in names))
+    algorithms = (suites()[code].authentication for code in offer.suites)
+    return list(dict.fromkeys(names[name] for name in algorithms if name in names))
 
 
 # Ending → outcome, stage, reason, as a collector writes them.

@@ -29,7 +29,7 @@ _VERSIONS = {name: (3, number) for number, name in enumerate(schema.PROTOCOLS[1:
 _PROTOCOLS = {version: name for name, version in _VERSIONS.items()}
 
 
-class Implementation:
+class TlsliteNg:
     """A server of tlslite-ng with one certificate; it accepts the suites of its settings, version by version."""
 
     def __init__(self, settings: TlsSettings, issued: tuple[Issued, ...], hosts: Hosts) -> None:

@@ -69,7 +69,7 @@ class Truth:
     """What a lab serves, as four frames: `serving`, `rotations`, `certificates` and `causes`.
 
     `certificates` holds leaves and CA certificates with the columns of the table of that name. Certificates whose
-    cause is `unrelated` have no part in `rotations`. The columns of the other frames stand below.
+    cause is `unrelated` have no part in `rotations`. The columns of the other frames follow.
 
     >>> from toolkit.lab import scenario, tell_truth
     >>> truth = tell_truth(scenario("slow-rollout", services=1, generations=2).schedule(seed=7), seed=7)

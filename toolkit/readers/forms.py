@@ -85,7 +85,6 @@ def _holds(words: str, pattern: str, advice: str, message: str = _NOT_A_CERTIFIC
 
 
 _CELLS: Final = r"(?:[^,\r\n]*,){2}"
-_EXIM_TIME: Final = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d "
 _SYSLOG: Final = r"(?:<\d+>\S* ?)?(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}|\d{4}-\d\d-\d\dT\S+) \S+ "
 
 FORMS: Final[tuple[Form, ...]] = (
@@ -141,11 +140,6 @@ FORMS: Final[tuple[Form, ...]] = (
     _text("an nmap report in text", r"# Nmap \d|Nmap scan report for "),
     _text("a transcript of openssl s_client", r"CONNECTED\([\dA-F]{8}\)"),
     _text("a transcript of gnutls-cli", r"- Certificate type: X\.509|- Peer's certificate"),
-    _text("a Postfix log", rf"{_SYSLOG}postfix[\w/-]*\["),
-    _text("a Dovecot log", rf"{_SYSLOG}dovecot(?:\[\d+\])?: "),
-    _text("a Sendmail log", rf"{_SYSLOG}(?:sendmail|sm-mta|sm-msp)[\w-]*\["),
-    _text("an OpenSMTPD log", rf"{_SYSLOG}smtpd\["),
-    _text("an Exim log", rf"{_EXIM_TIME}(?:\[\d+\] )?(?:exim |Start queue run|\w{{6}}-\w{{6,11}}-\w{{2,4}} )"),
     _text("a syslog file", rf"{_SYSLOG}[\w./-]+(?:\[\d+\])?: "),
     _text("a mailbox (mbox)", r"From \S+ +[A-Z][a-z]{2} [A-Z][a-z]{2} "),
     _text("a mail message", r"(?:Received|Return-Path|Delivered-To|DKIM-Signature): "),

@@ -13,7 +13,7 @@ _NOT_AN_OBJECT: Final = "it is not a JSON object, or is cut short"
 
 
 def read_objects(path: Path, scan: Scan) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Line and value of each object; a line that is none is left out of the scan's rows with its number.
+    """Line and value of each object; a line that is not an object is recorded as left out, with its number.
 
     Of a file whose first line is not an object by itself, the objects may go over several lines; such a file is read
     as a whole.

@@ -16,7 +16,7 @@ _MOST_TEXT: Final = 1 << 26
 """Characters of text and attributes within one record."""
 
 
-class Records:
+class XmlRecords:
     """The elements of a file with one of the tags, each whole, and what was wrong with the file.
 
     `root` holds the attributes of the outermost element. Where the file is cut short or damaged, `problem` says where,
@@ -101,7 +101,7 @@ class Records:
         )
 
     def _rest(self) -> Element:
-        """The open record with those open elements that are no unit and not the innermost."""
+        """The open record with its open elements that are neither a unit nor the innermost."""
         kept = next((at for at, one in enumerate(self._open) if at and one.tag in self._units), len(self._open) - 1)
         for parent, child in zip(self._open, self._open[1 : max(kept, 1)], strict=False):
             parent.append(child)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 from xml.etree.ElementTree import Element
 
-from toolkit.readers.markup import Records
+from toolkit.readers.markup import XmlRecords
 from toolkit.readers.scans import Scan, Server, Times, ders_of, make_server
 from toolkit.readers.spelling import (
     attribute_of,
@@ -38,7 +38,7 @@ def read_nmap(path: Path) -> Tables:
     file that declares entities.
     """
     scan = Scan(path, "nmap")
-    records = Records(path, {"host"}, units={"port"})
+    records = XmlRecords(path, {"host"}, units={"port"})
     for host in records:
         scan.tool = f"nmap {records.root['version']}" if records.root.get("version") else "nmap"
         _read_host(scan, host, records.root)

@@ -120,7 +120,7 @@ def read_file(path: Path) -> Kept:
 
 
 def _read_if_allowed(path: Path) -> Kept:
-    """A file of a folder: a key that only root may read does not hide the certificates beside it.
+    """A file of a folder: a key that only root may read does not hide the other certificates.
 
     Raises `ReadError` like `read_file`, also in place of `OSError`.
     """

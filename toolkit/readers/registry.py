@@ -19,6 +19,7 @@ from typing import Final, NamedTuple
 from toolkit import text
 from toolkit.errors import ReadWarning
 from toolkit.readers.cryptolyzer import read_cryptolyzer
+from toolkit.readers.mail_logs import read_mail_log
 from toolkit.readers.nmap import read_nmap
 from toolkit.readers.shodan import read_shodan
 from toolkit.readers.ssllabs import read_ssllabs
@@ -84,6 +85,18 @@ _ZEEK: Final = any_of(
     with_pattern(r"\A(?:#[^\n]*\n)*#path[ \t]+(?:ssl|x509)[\r\n]"),
 )
 
+_SYSLOG: Final = r"(?:<\d+>\S* ?)?(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}|\d{4}-\d\d-\d\dT\S+) \S+ "
+_MAIL_LOG: Final = any_of(
+    with_pattern(
+        rf"(?m:^{_SYSLOG}(?:postfix[\w/-]*\[|dovecot(?:\[\d+\])?: |(?:sendmail|sm-mta|sm-msp)[\w-]*\[|smtpd\[))"
+    ),
+    with_pattern(
+        r"(?m:^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (?:[+-]\d{4} )?(?:\[\d+\] )?"
+        r"(?:exim |Start queue run|\w{6}-\w{6,11}-\w{2,4} ))"
+    ),
+    with_pattern(r"(?m:^[^\n]{0,200}\w TLS connection established (?:to|from) [\w.-]+\[)"),
+)
+
 READERS: Final[Mapping[str, Reader]] = MappingProxyType(
     {
         "nmap": Reader("an nmap XML report", with_pattern(r"\A\s*<(?=.*<nmaprun)"), read_nmap),
@@ -103,6 +116,7 @@ READERS: Final[Mapping[str, Reader]] = MappingProxyType(
             read_zgrab2,
         ),
         "zeek": Reader("a Zeek log of TLS connections or certificates (ssl.log, x509.log)", _ZEEK, read_zeek),
+        "mail-log": Reader("a log of a mail server", _MAIL_LOG, read_mail_log),
     }
 )
 """Format → its reader; the first that recognises a file reads it."""

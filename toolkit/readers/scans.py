@@ -119,7 +119,7 @@ class Scan:
         self._observations: list[dict[str, object]] = []
         self._certificates: dict[str, dict[str, object]] = {}
         self._support: list[dict[str, object]] = []
-        self._samples: dict[tuple[Server, str], int] = {}
+        self._samples: dict[tuple[object, ...], int] = {}
         self._left_out: dict[str, None] = {}
         self._unnamed = 0
         self._is_damaged = False
@@ -144,25 +144,23 @@ class Scan:
         return identifier
 
     def look(self, server: Server, times: Times, *, outcome: object = "ok", **facts: object) -> None:
-        """Take a look: `facts` are columns of `observations`."""
-        round_ = self._round_at(times)
-        sample = self._samples[server, round_] = self._samples.get((server, round_), -1) + 1
-        self._observations.append(
-            {
-                **times.cells(),
-                "round": round_,
-                "sample": sample,
-                "source": text.storable(self._path.name),
-                "tool": self.tool,
-                "service": server.service,
-                "host": server.host,
-                "port": server.port,
-                "address": server.address,
-                "server_name": server.server_name,
-                "outcome": outcome,
-                **{name: _storable(value) for name, value in facts.items()},
-            }
-        )
+        """Take a look: `facts` are columns of `observations`, before what the server and the times say."""
+        row: dict[str, object] = {
+            **times.cells(),
+            "round": self._round_at(times),
+            "source": text.storable(self._path.name),
+            "tool": self.tool,
+            "service": server.service,
+            "host": server.host,
+            "port": server.port,
+            "address": server.address,
+            "server_name": server.server_name,
+            "outcome": outcome,
+            **{name: _storable(value) for name, value in facts.items()},
+        }
+        key = (row["round"], row["service"], row["address"], row["server_name"])
+        row["sample"] = self._samples[key] = self._samples.get(key, -1) + 1
+        self._observations.append(row)
 
     def answer(self, server: Server, times: Times, state: State, **facts: object) -> None:
         """Take the answer to a question: `facts` are columns of `support`."""
@@ -204,9 +202,9 @@ class Scan:
 
     def answer_rest(self, server: Server, times: Times, known: Iterable[str], reason: str) -> None:
         """Every version that is not among those `known` is untested, for that reason."""
-        told = set(known)
+        answered = set(known)
         for protocol in PROTOCOLS:
-            if protocol not in told:
+            if protocol not in answered:
                 self.answer(server, times, "untested", protocol=protocol, reason=reason)
 
     def leave_out(self, reason: str, *, line: int | None = None) -> None:

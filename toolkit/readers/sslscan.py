@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 from xml.etree.ElementTree import Element
 
-from toolkit.readers.markup import Records
+from toolkit.readers.markup import XmlRecords
 from toolkit.readers.scans import UNDATED, Scan, Server, ders_of, make_server, outcome_of
 from toolkit.readers.spelling import group_of, group_of_code, instant_of, protocol_of, serial_of_hex, suite_of
 from toolkit.tables import Tables
@@ -24,7 +24,7 @@ def read_sslscan(path: Path) -> Tables:
     under other versions are `untested` for it.
     """
     scan = Scan(path, "sslscan")
-    records = Records(path, {"ssltest", "error"})
+    records = XmlRecords(path, {"ssltest", "error"})
     for record in records:
         scan.tool = f"sslscan {records.root['version']}" if records.root.get("version") else "sslscan"
         if record.tag == "error":

@@ -93,7 +93,7 @@ def _read_result(scan: Scan, record: _Facts, module: str, result: _Facts, number
 
 
 def _logs(value: object) -> Iterator[_Facts]:
-    """Each handshake log within a result, wherever the module keeps it."""
+    """Each handshake log within a result, at any depth."""
     waiting = [value]
     while waiting:
         one = waiting.pop()

@@ -31,7 +31,7 @@ KEY_TYPES: Final[Mapping[str, tuple[str, int | None]]] = MappingProxyType({
     "1.2.643.7.1.1.1.1": ("GOST-256", 512),
     "1.2.643.7.1.1.1.2": ("GOST-512", 1024),
 })  # fmt: skip
-"""Key algorithm → its name and, where the algorithm alone tells, its size in bits."""
+"""Key algorithm → its name and, where the algorithm fixes it, its size in bits."""
 
 # SEC 2, RFC 5639 (Brainpool), GB/T 32918 (SM2): named as in the IANA TLS groups, with the bits of the field.
 CURVES: Final[Mapping[str, tuple[str, int]]] = MappingProxyType({
@@ -79,4 +79,4 @@ SIGNATURE_ALGORITHMS: Final[Mapping[str, str]] = MappingProxyType({
     "2.16.840.1.101.3.4.3.3": "dsa-with-sha384",
     "2.16.840.1.101.3.4.3.4": "dsa-with-sha512",
 })  # fmt: skip
-"""Signature algorithm → its name; beside these, a key type may name one (Ed25519), and RSASSA-PSS its hash."""
+"""Signature algorithm → its name; in addition, a key type may name one (Ed25519), and RSASSA-PSS its hash."""

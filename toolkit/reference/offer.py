@@ -15,7 +15,7 @@ COLUMNS = (
     "name", "alias", "since", "versions", "suites", "groups", "key_shares", "signature_schemes",
     "signature_schemes_cert", "meaning", "source", "date",
 )  # fmt: skip
-"""Of `offers.csv`; suites, groups and schemes stand there by name."""
+"""Of `offers.csv`; suites, groups and schemes are there by name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,7 +164,7 @@ _CERTIFICATES = (
 _SUPPORT = (
     Column("observed_at", "instant", "when the question was answered", _UNDATED),
     *_BOUNDS,
-    Column("date_basis", "text", _DATE_BASIS, "not recorded: the instants themselves tell"),
+    Column("date_basis", "text", _DATE_BASIS, "not recorded: the instants themselves show it"),
     Column("round", "text", "the collection round, or the recorded series"),
     _TOOL,
     Column("service", "text", "scheme://host:port"),
@@ -234,7 +234,7 @@ KEYS: Final[dict[TableName, tuple[str, ...]]] = {
     "support": SUPPORT_KEY,
     "rounds": ("round", "phase", "end_reason"),
 }
-"""Rows of a table with equal keys are repeats; the first one stands."""
+"""Rows of a table with equal keys are repeats; the first one is kept."""
 
 
 def dictionary() -> str:

@@ -40,7 +40,7 @@ INFO: Final = (
         "earliest instant or bound of an observation or answer, to the millisecond",
         "the table has no instants, no row is dated, or only a bound of an answer dates it",
     ),
-    Column("known_until", "instant", "latest instant or bound, likewise", "as `known_from`"),
+    Column("known_until", "instant", "latest instant or bound, to the millisecond", "as `known_from`"),
 )
 """The columns of `Store.info`."""
 
@@ -358,7 +358,7 @@ class Store:
         return with_parsed_columns(as_frame("certificates", self._read_certificates(where=where)))
 
     def _read_certificates(self, columns: Sequence[str] | None = None, where: ds.Expression = EVERYTHING) -> pa.Table:
-        """Rows with their DER first: of repeats the first stands, and a description says less than the DER."""
+        """Rows with their DER first: the first of repeats is kept, and a description holds less than the DER."""
         table = self._tables["certificates"]
         has_der = pc.field("der").is_valid()
         return pa.concat_tables(

@@ -105,7 +105,7 @@ def integers(column: pa.ChunkedArray, *, null: int) -> Integers:
 
 
 def codes(column: pa.ChunkedArray) -> tuple[Integers, pa.Array]:
-    """The codes of a dictionary column, -1 for null, and what they stand for. The dictionary must be unified."""
+    """The codes of a dictionary column, -1 for null, and their values. The dictionary must be unified."""
     if column.num_chunks == 0:
         return np.zeros(0, dtype=np.int32), pa.array([], pa.string())
     return integers(pa.chunked_array([chunk.indices for chunk in column.chunks]), null=-1), column.chunk(0).dictionary
@@ -164,7 +164,7 @@ def _tuples(column: pa.ChunkedArray) -> pd.Series:
     lengths = pc.list_value_length(column).cast(pa.string())
     names = pc.binary_join_element_wise(pc.binary_join(column, _SEPARATOR), lengths, _SEPARATOR)
     places, distinct = pd.factorize(names.to_pandas())
-    # The last of these stands for null, whose place is -1.
+    # The last one is null, whose place is -1.
     first = np.zeros(len(distinct) + 1, dtype=np.int64)
     first[places[::-1]] = np.arange(len(places))[::-1]
     tuples = np.empty(len(distinct) + 1, dtype=object)

@@ -60,7 +60,7 @@ _PURE: Final[dict[int, type[_PureKey]]] = {
     0x0906: mldsa.MLDSA87PublicKey,
 }
 
-# RFC 8734: ecdsa_brainpoolP256r1tls13_sha256 and the like.
+# RFC 8734: ecdsa_brainpoolP256r1tls13_sha256 and those of the larger curves.
 _BRAINPOOL: Final = {0x081A: hashes.SHA256(), 0x081B: hashes.SHA384(), 0x081C: hashes.SHA512()}
 
 # RFC 8446, 4.2.3 and RFC 8734: the curve to which TLS 1.3 binds a scheme.

@@ -1,4 +1,4 @@
-"""The cleartext dialogue before TLS: STARTTLS and the like.
+"""The cleartext dialogue before TLS: STARTTLS and similar commands.
 
 This module separates the bytes received into units (lines, messages); the commands and replies are in `dialogues`.
 """
@@ -28,7 +28,7 @@ class Upgrade:
     Usage: write what `start()` returns (nothing where the server speaks first), then for each piece read, write what
     `receive()` returns, until `is_done`. If `outcome` is `ok`, send the ClientHello now, before reading anything else.
     Otherwise it says why there is no TLS: `deferred`, `rejected`, `no_starttls`, `injected`, `not_tls` (the server does
-    not speak the protocol), `too_large`, `closed`, `reset`; the last bytes to send are then QUIT or the like.
+    not speak the protocol), `too_large`, `closed`, `reset`; the last bytes to send are then QUIT or similar.
 
     - `scheme`: one of `targets.UPGRADES`.
     - `host`: the name of the host (no dialogue sends it yet).

@@ -177,7 +177,7 @@ def _by_rollback(
 
 
 def _by_address(window: pd.DataFrame, leaf: str) -> Diagnosis | None:
-    """Whether the certificate shown depends on the address within rounds, whatever the time.
+    """Whether the certificate shown depends on the address within rounds, independently of time.
 
     For each address, the number of looks that showed the leaf minus the number expected from its rounds is summed over
     the rounds and standardised (Mantel and Haenszel 1959). The p-value is multiplied by the number of addresses

@@ -38,7 +38,7 @@ _CERTAIN_TREND: Final = 0.001
 """If the share falls significantly at this level, it is never a plateau."""
 
 _PLAUSIBLE: Final = 3.0
-"""A plateau may begin wherever the log-likelihood is at most this much below its maximum."""
+"""A plateau may begin where the log-likelihood is at most this much below its maximum."""
 
 _SEARCHED: Final = 5.0
 """By so much the log-likelihood of the best of all places exceeds that of a given one by chance (5 %; Andrews 1993)."""

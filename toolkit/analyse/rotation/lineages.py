@@ -1,4 +1,4 @@
-"""Lineages: the successive certificates of one deployment and key type, and what links each to the one before.
+"""Lineages: the successive certificates of one deployment and key type, and what links each to its predecessor.
 
 Method: certificates are the nodes of a graph; shared slots, names and keys are its edges; a lineage is a connected
 component.
@@ -37,7 +37,7 @@ LINEAGES: Final = (
            "(equal names), `key` (equal keys)", "the first generation, or linked only through other certificates"),
     Column("succession", "text", "`renewal`; `reissue_or_parallel`: over half of the predecessor's validity was left",
            "the first generation"),
-    Column("is_ambiguous", "boolean", "this generation or the one before has several certificates"),
+    Column("is_ambiguous", "boolean", "this generation or the previous one has several certificates"),
     Column("is_precertificate", "boolean", "only its pre-certificate is known", "not recorded"),
     Column("migrated_from", "text", "lineage of another key type that a service left for this one", "none"),
 )  # fmt: skip

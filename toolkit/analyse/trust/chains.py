@@ -289,7 +289,7 @@ class Chains:
         return self._certificates[sha256]
 
     def _is_in_order(self, served: list[Certificate | Unreadable]) -> bool | None:
-        """RFC 8446, section 4.4.2, and RFC 5246, section 7.4.2: each certificate certifies the one before."""
+        """RFC 8446, section 4.4.2, and RFC 5246, section 7.4.2: each certificate certifies the previous one."""
         certificates = readable(served)
         if len(certificates) < len(served):
             return None

@@ -31,7 +31,7 @@ TRUST: Final = (
     Column("server_name", "text", "of the looks", "the client sent no server name"),
     Column("leaf_sha256", "text", "the leaf"),
     Column("chain_sha256", "texts", "the certificates as served, the leaf first", "the chain was not recorded"),
-    Column("looks", "integer", "looks at this chain that the row stands for"),
+    Column("looks", "integer", "looks at this chain that the row covers"),
     Column("as_of_from_at", "instant", "first instant for which the verdict holds", "the looks are not dated"),
     Column("as_of_until_at", "instant", "last instant for which the verdict holds", "the looks are not dated"),
     Column(
@@ -64,7 +64,7 @@ TRUST: Final = (
     Column(
         "is_order_right",
         "boolean",
-        "each served certificate certifies the one before (RFC 8446, section 4.4.2); not part of the verdict",
+        "each served certificate certifies the previous one (RFC 8446, section 4.4.2); not part of the verdict",
         "no chain, or a certificate cannot be read",
     ),
     Column("missing_count", "integer", "intermediates of the path that were not served", "no path"),

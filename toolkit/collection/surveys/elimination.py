@@ -110,7 +110,7 @@ class Elimination:
 
     @property
     def is_waiting(self) -> bool:
-        """Silence was met before a control was known: call `resume` when one is."""
+        """A hello got no answer before a control was known: call `resume` when one is."""
         return bool(self._silences)
 
     @property
@@ -144,14 +144,14 @@ class Elimination:
         await self._reconcile()
 
     async def resume(self) -> None:
-        """Ask again about what was met with silence, now that another topic may have found a control."""
+        """Ask again about what got no answer, now that another topic may have found a control."""
         silences, self._silences = self._silences, []
         for remaining, places, asked in silences:
             await self._eliminate(remaining, places, asked)
         await self._reconcile()
 
     async def _eliminate(self, remaining: Codes, places: Codes, asked: _Asked | None = None) -> None:
-        """Run a series on the remaining items of `places`. `asked`: the silence that met its first hello before."""
+        """Run a series on the remaining items of `places`. `asked`: its first hello, which got no answer before."""
         splits = self.prober.splits
         splits.waiting.discard(remaining)
         weight = self._weigh(remaining)

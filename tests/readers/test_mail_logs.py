@@ -1,0 +1,127 @@
+"""What mail servers log about TLS, against the reading made without this program, and what must not be kept."""
+
+import csv
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import toolkit
+from tests.conftest import SHARED
+from toolkit import schema
+from toolkit.errors import ReadError, ReadWarning
+from toolkit.readers.mail_suites import read_suite
+from toolkit.readers.spelling import protocol_of
+
+LOGS = SHARED / "recorded" / "others" / "logs"
+EXTRA = {"dovecot-2.3.13.log": 1}
+"""Connections with TLS that ended without a log-in, which the reading does not count."""
+
+STAMP = "2026-11-28T04:27:58.295161+00:00 mx "
+PEER = "TLSv1.2 with cipher AES128-SHA (128/128 bits)"
+
+
+def readings() -> dict[str, Counter[tuple[str | None, str | None, int]]]:
+    found: dict[str, Counter[tuple[str | None, str | None, int]]] = {}
+    if LOGS.exists():
+        with (LOGS / "READING.csv").open(encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                if row["cipher_text"]:
+                    protocol = protocol_of(row["protocol_text"])
+                    suite, bits = read_suite(row["cipher_text"], protocol)[0], int(row["bits_text"].split("/")[0])
+                    found.setdefault(row["file"], Counter())[protocol, suite, bits] += int(row["lines"])
+    return found
+
+
+READINGS = readings()
+
+
+def read(folder: Path, *lines: str) -> pd.DataFrame:
+    (folder / "mail.log").write_text("".join(f"{line}\n" for line in lines))
+    return toolkit.read(folder / "mail.log").observations
+
+
+@pytest.mark.usefixtures("shared")
+@pytest.mark.parametrize("name", READINGS or ["(none)"])
+def test_a_log_is_read_as_it_was_by_others(name: str) -> None:
+    tables = toolkit.read(LOGS / name)
+    looks = tables.observations[tables.observations["outcome"] == "ok"]
+    counts = Counter(
+        (None if pd.isna(row["protocol"]) else str(row["protocol"]), str(row["suite"]), int(row["printed_bits"]))
+        for row in looks.to_dict("records")
+    )
+    wanted = Counter({(protocol, str(suite), bits): n for (protocol, suite, bits), n in READINGS[name].items()})
+    assert not wanted - counts
+    assert (counts - wanted).total() == EXTRA.get(name, 0)
+    assert looks["suite_code"].notna().all()
+    for table in schema.TABLES:
+        schema.check(table, getattr(tables, table))
+        kept = getattr(tables, table).to_csv()
+        for secret in ("alice", "bob", "@", "session", "1xXA1", "bd4014"):
+            assert secret not in kept
+
+
+def test_only_the_servers_that_were_connected_to_have_a_name(tmp_path: Path) -> None:
+    looks = read(
+        tmp_path,
+        f"{STAMP}postfix/smtp[1]: Verified TLS connection established to mx.a.test[192.0.2.1]:25: {PEER}",
+        f"{STAMP}postfix/smtpd[1]: Anonymous TLS connection established from client.b.test[198.51.100.7]: {PEER}",
+        f"{STAMP}sm-mta[1]: STARTTLS=server, relay=client.b.test [198.51.100.7], version=TLSv1.3, verify=NO, "
+        "cipher=TLS_AES_256_GCM_SHA384, bits=256/256",
+        f"{STAMP}sm-mta[1]: STARTTLS=client, relay=mx.a.test., version=TLSv1/SSLv3, verify=FAIL, cipher=DES-CBC3-SHA, "
+        "bits=112/168",
+        f"{STAMP}dovecot: imap-login: Login: user=<lip=203.0.113.9, TLSv1 with cipher X (1/1 bits)>, rip=198.51.100.7, "
+        "lip=192.0.2.2, TLS, session=<x>, TLSv1.3 with cipher TLS_AES_128_GCM_SHA256 (128/128 bits)",
+    )
+    assert looks["service"].dropna().tolist() == ["smtp://mx.a.test:25"]
+    assert looks["host"].tolist() == ["mx.a.test", "mx", "mx", "mx.a.test", "mx"]
+    assert looks["address"].dropna().tolist() == ["192.0.2.1", "192.0.2.2"]
+    assert looks["printed_bits"].tolist() == [128, 128, 256, 112, 128]
+    assert looks["reason"][3] == "112/168 bits; version: TLSv1/SSLv3; verification: FAIL"
+    assert "client.b.test" not in looks.to_csv()
+    assert "198.51.100.7" not in looks.to_csv()
+    assert set(looks["observed_at"]) == {pd.Timestamp("2026-11-28T04:27:58.295161Z")}
+
+
+def test_a_time_without_a_zone_bounds_and_one_without_a_year_does_not_date(tmp_path: Path) -> None:
+    looks = read(
+        tmp_path,
+        "2026-11-28 04:26:36 1xXA1D-00051R-Q8 => alice@a.test R=o T=smtp H=mx.a.test [192.0.2.1]:25 "
+        "X=TLS1.2:RSA_AES_256_CBC_SHA1:256 CV=no",
+        f"Nov 28 04:17:42 mx postfix/smtp[1]: Trusted TLS connection established to mx.a.test[192.0.2.1]:465: {PEER}",
+    )
+    assert looks["observed_at"].isna().all()
+    assert (looks["observed_until"][0] - looks["observed_from"][0]) == pd.Timedelta(hours=26)
+    assert looks["date_basis"].tolist() == [
+        "between: a local time, whose zone is not in the log",
+        "undated: Nov 28 04:17:42, without a year and a zone",
+    ]
+    assert looks["suite_code"].tolist() == [0x0035, 0x002F]
+    assert looks["service"].tolist() == ["smtp://mx.a.test:25", "smtps://mx.a.test:465"]
+
+
+def test_a_connection_that_failed_is_a_row(tmp_path: Path) -> None:
+    failed = f"{STAMP}postfix/smtp[1]: SSL_connect error to mx.a.test[192.0.2.1]:25: "
+    looks = read(
+        tmp_path, f"{failed}lost connection", f"{failed}Connection reset by peer", f"{failed}Connection timed out"
+    )
+    assert looks["outcome"].tolist() == ["closed", "reset", "timeout"]
+    assert looks["sample"].tolist() == [0, 1, 2]
+
+
+def test_a_line_that_almost_matches_is_named(tmp_path: Path) -> None:
+    good = f"{STAMP}postfix/smtp[1]: Trusted TLS connection established to mx.a.test[192.0.2.1]:25: "
+    with pytest.warns(ReadWarning, match="left out: line 2: its words about TLS"):
+        assert len(read(tmp_path, good + PEER, good + "TLSv1.2 with cipher (12")) == 1
+
+
+def test_a_log_without_tls_says_how_to_have_it(tmp_path: Path) -> None:
+    with pytest.raises(ReadError, match="smtp_tls_loglevel = 1"):
+        read(tmp_path, f"{STAMP}postfix/smtpd[62]: connect from x")
+
+
+def test_opensmtpd_names_the_certificate(shared: Path) -> None:
+    looks = toolkit.read(shared / "recorded" / "others" / "logs" / "opensmtpd-7.6.0.log").observations
+    assert looks["leaf_sha256"].dropna().str[:8].tolist() == ["d97cd6f5", "4a368188"]
+    assert looks["service"].dropna().tolist() == ["smtp://mx.tp.lab.example:25", "smtp://mx.bp.lab.example:25"]

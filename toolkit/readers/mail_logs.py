@@ -1,0 +1,231 @@
+"""What mail servers log about TLS: Postfix, Exim, Sendmail, Dovecot and OpenSMTPD.
+
+Of a connection that the server made, the row is a look at the other server. Of one that it took, the row is a look at
+the server itself, by a client that is not kept; port and service are null then. People's addresses, subjects and
+message ids are not kept.
+"""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from toolkit.errors import ReadError
+from toolkit.readers.mail_suites import read_suite
+from toolkit.readers.opening import read_lines
+from toolkit.readers.scans import Scan, Times, make_server
+from toolkit.readers.spelling import group_of, instant_of, protocol_of
+from toolkit.tables import Tables
+
+_MOST_OPEN: Final = 10_000
+"""Connections of OpenSMTPD that are waited for at a time."""
+
+_ZONES: Final = (timedelta(hours=-14), timedelta(hours=12))
+"""From a local time to the first and the last instant that it can mean (UTC+14 to UTC-12)."""
+
+_ISO: Final = re.compile(r"(?:<\d+>\d? ?)?(\d{4}-\d\d-\d\d[T ][\d:.]{8,15}) ?(Z|[+-]\d\d:?\d\d)?\s")
+_TRADITIONAL: Final = re.compile(r"(?:<\d+>)?([A-Z][a-z]{2} [ \d]\d [\d:]{8}) ")
+_WRITER: Final = re.compile(r"\s*([\w.-]{1,255}) [\w./-]+(?:\[\d+\])?: ")
+
+_HOST: Final = r"(?P<host>[\w.-]{1,255})"
+_ADDRESS: Final = r"\[(?:IPv6:)?(?P<address>[\da-fA-F.:]{2,45})\]"
+_BITS: Final = r"(?P<bits>\d{1,5}(?:/\d{1,5})?)"
+
+_POSTFIX: Final = re.compile(
+    rf"(?P<said>\w+) TLS connection established (?P<way>to|from) {_HOST}{_ADDRESS}(?::(?P<port>\d{{1,5}}))?: "
+    rf"(?P<version>\S+) with cipher (?P<suite>\S+) \({_BITS} bits\)(?: key-exchange (?P<group>[\w-]+))?"
+)
+_POSTFIX_FAILED: Final = re.compile(
+    rf"SSL_connect error to {_HOST}{_ADDRESS}:(?P<port>\d{{1,5}}): (?P<error>.{{1,200}})"
+)
+_SENDMAIL: Final = re.compile(
+    rf"STARTTLS=(?P<way>client|server), relay=(?:{_HOST})?(?:[^,\[]*?{_ADDRESS})?[^,]*, version=(?P<version>[^,]+), "
+    rf"verify=(?P<said>[^,]+), cipher=(?P<suite>[^,]+), bits={_BITS}"
+)
+_EXIM: Final = re.compile(
+    rf" (?P<way><=|=>|==|\*\*) \S+ .*?\bH=(?:{_HOST} )?(?:\([^)]*\) )?{_ADDRESS}(?::(?P<port>\d{{1,5}}))?.*? "
+    rf"X=(?P<version>[\w.]+):(?P<suite>[\w-]+):{_BITS}(?: CV=(?P<said>\w+))?"
+)
+_DOVECOT: Final = re.compile(
+    r"dovecot(?:\[\d+\])?: (?P<login>imap|pop3|managesieve|submission)-login: .*\blip=(?P<address>[\da-fA-F.:]{2,45})\b"
+    rf".*\b(?P<version>(?:TLS|SSL)v[\d.]+) with cipher (?P<suite>\S+) \({_BITS} bits\)"
+)
+_OPENSMTPD: Final = re.compile(
+    r"\bsmtpd\[\d+\]: (?P<session>[0-9a-f]{16}) (?P<way>mta|smtp) tls ciphers="
+    rf"(?P<version>[\w.]+):(?P<suite>[\w-]+):{_BITS}"
+)
+_OPENSMTPD_MTA: Final = re.compile(
+    r"\bsmtpd\[\d+\]: (?P<session>[0-9a-f]{16}) mta (?:connecting address=\S+://(?P<address>\[[\da-fA-F:.]+\]|[\d.]+):"
+    r'(?P<port>\d{1,5}) host=(?P<host>[\w.-]+)|cert-check result="\w+" fingerprint="SHA256:(?P<leaf>[0-9a-f]{64})")'
+)
+
+_FAILED: Final = (("timed out", "timeout"), ("reset", "reset"))
+_ANY_PORT: Final = 25
+"""Stands in a `Server` whose port is not known; the row has none."""
+
+_MARKS: Final = (b"TLS", b"SSL", b" mta ")
+_LONGEST: Final = 1 << 16
+_ALMOST: Final = re.compile(
+    r"TLS connection established (?:to|from) |STARTTLS=\w+, relay=\S+, version=|(?:mta|smtp) tls ciphers="
+)
+
+
+class Found(NamedTuple):
+    """A TLS line: the program, what its pattern found, and whether the server named is the other one."""
+
+    tool: str
+    match: re.Match[str]
+    is_other: bool
+
+
+def read_mail_log(path: Path) -> Tables:
+    """The tables of a log, of one program or of several.
+
+    `printed_bits` is the first number of `112/168`, the bits in use; `reason` has both. A time without a zone bounds
+    the instant; one without a year does not date it, and stands in `date_basis`. A line that almost is one of TLS is
+    left out with its number. Raises `ReadError` where no line is about TLS.
+    """
+    log = _Log(Scan(path, "a mail server"))
+    for number, line in read_lines(path):
+        if line is None or len(line) > _LONGEST:
+            log.scan.leave_out("a line that is too long", line=number)
+        elif any(mark in line for mark in _MARKS):
+            log.read(line.decode("utf-8", "replace").rstrip(), number)
+    log.flush()
+    tables = log.scan.tables()
+    if tables.observations.empty:
+        raise ReadError(
+            f"{path} has no line about a TLS connection. Postfix writes them with smtp_tls_loglevel = 1, Sendmail with "
+            "LogLevel 8, Exim with log_selector = +tls_cipher, Dovecot with %k in login_log_format_elements."
+        )
+    return tables
+
+
+class _Log:
+    """Reads lines, and keeps OpenSMTPD's connections until the line about their certificate."""
+
+    def __init__(self, scan: Scan) -> None:
+        self.scan = scan
+        self._servers: dict[str, re.Match[str]] = {}
+        self._waiting: dict[str, tuple[Found, Times, dict[str, object]]] = {}
+
+    def read(self, line: str, number: int) -> None:
+        """Take a line with a word about TLS."""
+        if match := _OPENSMTPD_MTA.search(line):
+            self._read_mta(match)
+        elif match := _POSTFIX_FAILED.search(line):
+            times, when = _time_of(line)
+            words = match["error"]
+            outcome = next((outcome for mark, outcome in _FAILED if mark in words), "closed")
+            self._look_at(
+                Found("Postfix", match, True),
+                match,
+                times,
+                when | {"outcome": outcome, "reason": f"SSL_connect: {words}"},
+            )
+        elif found := _find(line):
+            self._read_found(found, line)
+        elif _ALMOST.search(line):
+            self.scan.leave_out("its words about TLS are not those of a mail server that is known", line=number)
+
+    def flush(self) -> None:
+        """Take the connections whose certificate no line names."""
+        for found, times, facts in self._waiting.values():
+            self._look_at(found, self._servers.get(found.match["session"]), times, facts)
+        self._waiting.clear()
+
+    def _read_mta(self, match: re.Match[str]) -> None:
+        session = match["session"]
+        if match["host"]:
+            if len(self._servers) >= _MOST_OPEN:
+                self.flush()
+                self._servers.clear()
+            self._servers[session] = match
+        elif session in self._waiting:
+            found, times, facts = self._waiting.pop(session)
+            leaf = self.scan.describe({"cert_sha256": match["leaf"]})
+            self._look_at(
+                found, self._servers.get(session), times, facts | {"leaf_sha256": leaf, "stage": "certificate"}
+            )
+
+    def _read_found(self, found: Found, line: str) -> None:
+        match = found.match
+        cells = match.groupdict()
+        protocol = protocol_of(match["version"])
+        name, code, group = read_suite(match["suite"], protocol)
+        bits = match["bits"].split("/")
+        said = [f"{match['bits']} bits"] if len(set(bits)) > 1 else []
+        if protocol is None:
+            said.append(f"version: {match['version']}")
+        if cells.get("login"):
+            said.append(f"log-in by {match['login']}")
+        if cells.get("said"):
+            said.append(f"verification: {match['said']}")
+        times, when = _time_of(line)
+        facts: dict[str, object] = {
+            "stage": "hello", "protocol": protocol, "suite": name, "suite_code": code,
+            "group": group_of(cells.get("group")) or group, "printed_bits": int(bits[0]),
+            "reason": "; ".join(said) or None, **when,
+        }  # fmt: skip
+        if not found.is_other:
+            self._look_at(found, None, times, facts | {"host": _own_name(line, found)})
+        elif found.tool == "OpenSMTPD":
+            self._waiting[match["session"]] = found, times, facts
+        else:
+            self._look_at(found, match, times, facts)
+
+    def _look_at(self, found: Found, named: re.Match[str] | None, times: Times, facts: dict[str, object]) -> None:
+        cells = named.groupdict() if named else {}
+        address, port = cells.get("address"), cells.get("port")
+        host = (cells.get("host") or "").strip("[]") or address
+        if host == "unknown":
+            host = address
+        own = found.match.groupdict().get("address") if found.tool == "Dovecot" else None
+        server = make_server(
+            host or "unknown", port or _ANY_PORT, address=address or own, starttls="" if port == "465" else "smtp"
+        )
+        if server is None:
+            self.scan.leave_out("a server whose port cannot be one")
+            return
+        unknown = {} if port else {"service": None, "port": None}
+        if not host:
+            unknown["host"] = None
+        self.scan.look(server, times, **{**unknown, "tool": found.tool, **facts})
+
+
+def _find(line: str) -> Found | None:
+    """What the line says about TLS; null where it says nothing that is understood."""
+    if match := _POSTFIX.search(line):
+        return Found("Postfix", match, match["way"] == "to")
+    if match := _SENDMAIL.search(line):
+        return Found("Sendmail", match, match["way"] == "client")
+    if match := _OPENSMTPD.search(line):
+        return Found("OpenSMTPD", match, match["way"] == "mta")
+    if match := _DOVECOT.search(line):
+        return Found("Dovecot", match, False)
+    if match := _EXIM.search(line):
+        return Found("Exim", match, match["way"] != "<=")
+    return None
+
+
+def _own_name(line: str, found: Found) -> str | None:
+    """The name of the machine that wrote the line, as syslog has it."""
+    stamp = _ISO.match(line) or _TRADITIONAL.match(line)
+    writer = _WRITER.match(line, stamp.end()) if stamp and found.tool != "Exim" else None
+    return writer[1].lower() if writer else None
+
+
+def _time_of(line: str) -> tuple[Times, dict[str, object]]:
+    """When the line was written, and what is said about the date."""
+    if stamp := _ISO.match(line):
+        local = instant_of(stamp[1] + (stamp[2] or "Z"))
+        if local is not None and stamp[2]:
+            return Times(local), {}
+        if local is not None:
+            begins, ends = (local + zone for zone in _ZONES)
+            return Times(begins=begins, ends=ends), {
+                "date_basis": "between: a local time, whose zone is not in the log"
+            }
+    if stamp := _TRADITIONAL.match(line):
+        return Times(), {"date_basis": f"undated: {stamp[1]}, without a year and a zone"}
+    return Times(), {}

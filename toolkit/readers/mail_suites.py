@@ -1,0 +1,51 @@
+"""Suites as mail servers name them, where GnuTLS, BoringSSL and Exchange have spellings of their own."""
+
+import re
+from functools import lru_cache
+from typing import Final
+
+from toolkit.readers.spelling import group_of, suite_of
+
+# RFC 8446, appendix B.4: the cipher alone names a suite of TLS 1.3.
+_TLS_1_3: Final = {
+    "AES128GCM": "TLS_AES_128_GCM_SHA256", "AES256GCM": "TLS_AES_256_GCM_SHA384",
+    "CHACHA20POLY1305": "TLS_CHACHA20_POLY1305_SHA256", "AES128CCM": "TLS_AES_128_CCM_SHA256",
+    "AES128CCM8": "TLS_AES_128_CCM_8_SHA256",
+}  # fmt: skip
+
+_CIPHER: Final = re.compile(r"(?:AES_?-?(?:128|256)[_-](?:GCM|CCM(?:[_-]?8(?!\d))?)|CHACHA20[_-]POLY1305)")
+_PARTS: Final = re.compile(r"(?P<exchange>(?:ECDHE|DHE)(?:_[A-Z0-9]+)?|RSA)__(?P<signature>\w+?)__(?P<cipher>\w+)")
+_GNUTLS: Final = re.compile(
+    r"(?P<exchange>(?:(?:EC)?DHE_)?(?:RSA|ECDSA|DSS))_(?P<cipher>(?:AES|CAMELLIA|3DES|CHACHA).*)"
+)
+_CURVE_SUFFIX: Final = re.compile(r"_P(?:256|384|521)\Z")
+_PLAIN: Final = re.compile(r"[^A-Z0-9]")
+
+
+@lru_cache(maxsize=1024)
+def read_suite(spelling: str, protocol: str | None) -> tuple[str | None, int | None, str | None]:
+    """Name and code of the suite, and the group where the name says it; the spelling itself where it is not known.
+
+    >>> read_suite("ECDHE_X25519__ECDSA_SECP256R1_SHA256__AES_256_GCM", "TLS 1.3")
+    ('TLS_AES_256_GCM_SHA384', 4866, 'x25519')
+    >>> read_suite("RSA_AES_256_CBC_SHA1", "TLS 1.0")
+    ('TLS_RSA_WITH_AES_256_CBC_SHA', 53, None)
+    """
+    parts = _PARTS.fullmatch(spelling)
+    group = group_of(parts["exchange"].partition("_")[2]) if parts else None
+    cipher = _CIPHER.search(spelling)
+    if protocol == "TLS 1.3" and cipher:
+        return (*suite_of(_TLS_1_3.get(_PLAIN.sub("", cipher[0]), spelling)), group)
+    name, code = suite_of(_as_iana(spelling))
+    return (*(suite_of(spelling) if code is None else (name, code)), group)
+
+
+def _as_iana(spelling: str) -> str:
+    if parts := _PARTS.fullmatch(spelling):
+        exchange, _, cipher = parts["exchange"].partition("_")[0], None, parts["cipher"].replace("__", "_")
+        with_key = exchange if exchange == "RSA" else f"{exchange}_{parts['signature'].partition('_')[0]}"
+        digest = "" if "SHA" in cipher else "_SHA384" if "256_GCM" in cipher else "_SHA256"
+        spelling = f"{with_key}_{cipher}{digest}"
+    if gnutls := _GNUTLS.fullmatch(spelling):
+        return f"TLS_{gnutls['exchange']}_WITH_{re.sub(r'SHA1$', 'SHA', gnutls['cipher'])}"
+    return _CURVE_SUFFIX.sub("", spelling)
