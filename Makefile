@@ -12,6 +12,7 @@ help:
 	@echo 'make check       ruff, mypy and the import rules'
 	@echo 'make bench       measure speed beside what one would otherwise use'
 	@echo 'make bench-rotation  how often the claims on rotations hold, causes, and speed'
+	@echo 'make oldest      test with the oldest versions of the dependencies (Python 3.11)'
 	@echo 'make lock        pin both requirements files anew from pyproject.toml'
 
 .venv/bin/python:
@@ -80,6 +81,19 @@ bench: .venv/ready
 bench-rotation: .venv/ready
 	@$(BIN)/python -m tests.benchmarks.bench_rotation
 
+# The tests of analysis, charts, readers and the store, with the floors of pyproject.toml. Old releases call what newer
+# releases of their own dependencies deprecate (matplotlib 3.10 of pyparsing), so these warnings are not errors here.
+oldest:
+	@rm -rf build/oldest && mkdir -p build/oldest
+	@$(PYTHON) tests/oldest_versions.py > build/oldest/constraints.txt
+	@$(PYTHON) -m venv build/oldest/venv
+	@build/oldest/venv/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: \
+	  --constraint build/oldest/constraints.txt --editable ".[lab]" hypothesis pytest pytest-timeout
+	@build/oldest/venv/bin/python -m pytest -W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning $(OLDEST)
+
+OLDEST = tests/analyse tests/chart tests/readers tests/store $(addprefix tests/test_, \
+  checking.py comparing.py described.py instants.py sampling.py schema.py tables.py targets.py text.py)
+
 lock: .venv/ready
 	@$(LOCK) --extra checkout --extra lab --extra notebooks --output-file requirements.txt pyproject.toml
 	@$(LOCK) --extra checkout --extra lab --extra notebooks --extra lint --extra book --extra dev --constraint requirements.txt \
@@ -88,4 +102,4 @@ lock: .venv/ready
 LOCK = $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
   --no-header --no-annotate --strip-extras --allow-unsafe
 
-.PHONY: help demo test notebooks book check bench bench-rotation lock
+.PHONY: help demo test notebooks book check bench bench-rotation oldest lock

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from tests.conftest import ROOT
+from tests.oldest_versions import constraints
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 JOBS: dict[str, dict[str, Any]] = {
@@ -50,3 +52,21 @@ def test_what_pytest_runs_needs_every_extra_of_its_tests() -> None:
     for job in JOBS.values():
         if "pytest" in commands(job):
             assert all(extra in commands(job) for extra in ("lab", "notebooks", "book", "dev"))
+
+
+def test_the_oldest_versions_are_those_that_the_project_declares() -> None:
+    declared = [Requirement(one) for one in (*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["lab"])]
+    oldest = [Requirement(one) for one in constraints()]
+    assert len(oldest) == len(declared) > 10
+    for floor, exact in zip(declared, oldest, strict=True):
+        assert (exact.name, exact.marker) == (floor.name, floor.marker)
+        ((least,), (only,)) = floor.specifier, exact.specifier
+        assert (least.operator, only.operator, only.version) == (">=", "==", least.version)
+    assert "make oldest" in commands(JOBS["tests/oldest"])
+
+
+def test_no_pinned_version_is_older_than_its_floor() -> None:
+    pins = re.findall(r"(?m)^([\w.-]+)==([\w.]+)", (ROOT / "requirements-dev.txt").read_text(encoding="utf-8"))
+    pinned = {name.lower(): version for name, version in pins}
+    for floor in [Requirement(one) for one in (*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["lab"])]:
+        assert floor.specifier.contains(pinned[floor.name.lower()]), floor

@@ -7,11 +7,25 @@ import pandas as pd
 
 from toolkit import schema
 from toolkit.analyse.expiry.summary import find_thresholds
+from toolkit.columns import Column, dtypes, returns
 from toolkit.instants import DAY, SECOND
 from toolkit.tables import Tables
 
 FINDINGS: Final = ("expired", "not_yet_valid", "expiring", "unknown")
 """States of a certificate that need attention."""
+
+ENDINGS: Final = (
+    Column("subject", "text", "of the certificate", "it did not parse"),
+    Column("issuer", "text", "of the certificate", "it did not parse"),
+    Column("cert_sha256", "text", "SHA-256 of the certificate"),
+    Column("not_before", "instant", "start of its validity", "cannot be read"),
+    Column("not_after", "instant", "end of its validity", "cannot be read"),
+    Column("days_left", "number", "time to the end of its validity; negative where it has expired", "cannot be read",
+           "d"),
+    Column("state", "text", "`expired`, `not_yet_valid`, `expiring`, `valid` or `unknown` (dates that cannot be read)"),
+    Column("threshold", "text", "the tightest threshold that it has passed", "it is not `expiring`"),
+)  # fmt: skip
+"""The columns of `find_endings`."""
 
 
 def has_certificates_alone(tables: Tables) -> bool:
@@ -21,13 +35,9 @@ def has_certificates_alone(tables: Tables) -> bool:
     )
 
 
+@returns(ENDINGS)
 def find_endings(certificates: pd.DataFrame, now: datetime, thresholds: Literal["lifetime", "days"]) -> pd.DataFrame:
-    """One row per certificate, the first to expire first.
-
-    Columns: `subject`, `issuer`, `cert_sha256` (string), `not_before`, `not_after` (instant, null: cannot be read),
-    `days_left` (Float64 [d], negative: ended; null as the dates), `state` (string: `expired`, `not_yet_valid`,
-    `expiring`, `valid`, `unknown`), `threshold` (string, the tightest passed by what is `expiring`; null elsewhere).
-    """
+    """One row per certificate, the first to expire first; dates that cannot be read come before all others."""
     rows = certificates[["subject", "issuer", "cert_sha256", "not_before", "not_after"]]
     left = rows["not_after"] + SECOND - pd.Timestamp(now)
     lifetime = rows["not_after"] + SECOND - rows["not_before"]
@@ -40,4 +50,5 @@ def find_endings(certificates: pd.DataFrame, now: datetime, thresholds: Literal[
     state[(left <= pd.Timedelta(0)).fillna(False)] = "expired"
     state[rows[["not_before", "not_after"]].isna().any(axis=1)] = "unknown"
     rows = rows.assign(days_left=days, state=state, threshold=threshold.mask(state != "expiring"))
-    return rows.sort_values("not_after", na_position="first", kind="stable", ignore_index=True)
+    ordered = rows.sort_values("not_after", na_position="first", kind="stable", ignore_index=True)
+    return ordered.astype(dtypes(ENDINGS))

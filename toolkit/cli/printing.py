@@ -12,6 +12,7 @@ import pandas as pd
 
 import toolkit
 from toolkit import reference, text
+from toolkit.columns import Column, dtypes, returns
 from toolkit.tables import Tables
 
 if TYPE_CHECKING:
@@ -19,6 +20,16 @@ if TYPE_CHECKING:
 
 MOST_ENDINGS: Final = 20
 """Most rows that are printed."""
+
+SUPPORT_LINES: Final = (
+    Column("protocol", "text", "the version; empty in the rows of its answers"),
+    Column("what", "text", "the suite, group, signature scheme or certificate; empty in the row of the version"),
+    Column("state", "text", "`accepted`, `refused` or `untested`"),
+    Column("bits", "text", "key size and strength of a suite's cipher, joined by `/`; empty elsewhere", "", "bit"),
+    Column("rank", "text", "place in the server's order of preference; empty where unknown"),
+    Column("note", "text", "reason, and whether the answer is not sound", "no reason is known"),
+)
+"""The columns of `support_lines`."""
 
 
 def print_survey(tables: Tables) -> None:
@@ -31,12 +42,11 @@ def print_survey(tables: Tables) -> None:
     print(f"{end['connections']} connections; the questions and their controls need {end['connections_bound']}.")
 
 
+@returns(SUPPORT_LINES)
 def support_lines(asked: pd.DataFrame) -> pd.DataFrame:
     """The survey of one address as a frame to print: a row per version and per accepted answer, by preference.
 
     Untested questions are counted by reason; a version without any other answer has one row.
-    Columns, all text: `protocol`, `what` (suite, group, signature scheme or certificate; empty in the row of the
-    version), `state`, `bits` (of the cipher: key/strength), `rank`, `note`.
     """
     kinds = {"suite": "suite", "group": "group", "signature_scheme": "scheme", "key_type": "certificate"}
     lines: list[tuple[object, ...]] = []
@@ -58,7 +68,7 @@ def support_lines(asked: pd.DataFrame) -> pd.DataFrame:
             untested = of_kind[of_kind["state"] == "untested"]
             for reason, count in untested["reason"].value_counts().items():
                 lines.append(("", f"{count} × {word}", "untested", "", "", reason))
-    return pd.DataFrame(lines, columns=["protocol", "what", "state", "bits", "rank", "note"], dtype="string")
+    return pd.DataFrame(lines, columns=list(dtypes(SUPPORT_LINES)), dtype="string")
 
 
 def print_checks(

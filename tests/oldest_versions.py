@@ -1,0 +1,24 @@
+"""Prints the oldest version that each dependency may have, as constraints for pip: `make oldest` tests with them.
+
+The versions are the floors in `pyproject.toml`: of what the package needs, and of its extra `lab`.
+"""
+
+import re
+import tomllib
+from pathlib import Path
+
+PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def constraints() -> list[str]:
+    """A line `name==version` per dependency, with its marker. Raises `ValueError` for one that has no floor."""
+    lines = []
+    for requirement in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["lab"]]:
+        if not re.match(r"[\w-]+>=\d[\d.]*(;|$)", requirement):
+            raise ValueError(f"pyproject.toml: {requirement!r} is not name>=version. Write its oldest version.")
+        lines.append(requirement.replace(">=", "==", 1))
+    return lines
+
+
+if __name__ == "__main__":
+    print("\n".join(constraints()))
