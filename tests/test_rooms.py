@@ -34,6 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "reading": {"readers", "shipped", "store"},
     "shipped": set(),
     "analyse": {"certificates", "reference"},
+    "asking": {"analyse", "store"},
     "chart": {"analyse", "reference"},
     "checking": {"analyse", "certificates", "reference"},
     "comparing": {"analyse", "reference"},

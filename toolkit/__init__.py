@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from toolkit import (
         analyse,
+        asking,
         certificates,
         chart,
         checking,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
         summarise_support,
         verify_chains,
     )
+    from toolkit.asking import ask
     from toolkit.checking import check
     from toolkit.collection import Limits, collect, estimate_survey, observe, survey
     from toolkit.comparing import compare_verifiers
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES: Final = {
+    "ask": "toolkit.asking",
     "describe_rotations": "toolkit.analyse",
     "describe_usual_leads": "toolkit.analyse",
     "estimate_shares": "toolkit.analyse",
@@ -97,6 +100,8 @@ __all__ = [
     "Tables",
     "Target",
     "analyse",
+    "ask",
+    "asking",
     "certificates",
     "chart",
     "check",

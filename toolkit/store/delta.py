@@ -56,6 +56,11 @@ class KeptTable:
         self._writer: DeltaTable | None = None
         self._commits = 0
 
+    @property
+    def has_options(self) -> bool:
+        """Whether the table was opened with options of its own, which may hold credentials."""
+        return self._options is not None
+
     def __getstate__(self) -> dict[str, object]:
         # Another process opens the table itself.
         return self.__dict__ | {"_writer": None}
@@ -128,20 +133,11 @@ class KeptTable:
         `files` is a predicate in SQL that is evaluated on each file's statistics: what it rules out is not opened.
         """
         names = list(columns) if columns is not None else [column.name for column in schema.TABLES[self.name]]
-        texts = {column.name for column in schema.TABLES[self.name] if column.kind == "text"}
         if not self.exists():
-            return _as_read(schema.arrow_schema(self.name), names, texts).empty_table()
+            return _as_read(schema.arrow_schema(self.name), names, texts_of(self.name)).empty_table()
         while True:
             table = self.open()
-            with self._naming("read"):
-                dataset = table.to_pyarrow_dataset(
-                    parquet_read_options=ds.ParquetReadOptions(dictionary_columns=texts.intersection(names)),
-                    file_pruning_predicate=files,
-                )
-            lacking = self._lacking(table)
-            if lacking:
-                absent = _as_read(schema.arrow_schema(self.name), lacking, texts)
-                dataset = dataset.replace_schema(pa.unify_schemas([dataset.schema, absent]))
+            dataset = self.dataset(table, names, files=files)
             try:
                 return dataset.to_table(columns=names, filter=where)
             except (OSError, pa.ArrowException) as error:
@@ -152,6 +148,27 @@ class KeptTable:
                     f"{self._damaged(dataset) or self.uri} cannot be read ({_first_line(error)}). "
                     f"Restore it from a backup, or move {self.uri} away and read the rest."
                 ) from error
+
+    def dataset(
+        self, table: DeltaTable, names: Sequence[str] | None = None, *, files: str | None = None
+    ) -> ds.FileSystemDataset:
+        """The files of an opened version; the text columns among `names` (null: all) are dictionary-encoded.
+
+        A column that was added to the schema later is null. `files` as in `read`.
+        """
+        texts = texts_of(self.name)
+        with self._naming("read"):
+            dataset = table.to_pyarrow_dataset(
+                parquet_read_options=ds.ParquetReadOptions(
+                    dictionary_columns=texts if names is None else texts.intersection(names)
+                ),
+                file_pruning_predicate=files,
+            )
+        lacking = self._lacking(table)
+        if lacking:
+            absent = _as_read(schema.arrow_schema(self.name), lacking, texts)
+            dataset = dataset.replace_schema(pa.unify_schemas([dataset.schema, absent]))
+        return dataset
 
     def compact(self, *, exclusive: bool = False) -> None:
         """Delete what an earlier compaction replaced a week ago, then join small files; `exclusive` as in `Store`."""
@@ -296,6 +313,11 @@ def _drop_location(commit: Path) -> None:
     for action in actions:
         action.get("commitInfo", {}).get("operationParameters", {}).pop("location", None)
     commit.write_text("\n".join(json.dumps(action, separators=(",", ":")) for action in actions), encoding="utf-8")
+
+
+def texts_of(name: schema.TableName) -> set[str]:
+    """The text columns of the table, which are read dictionary-encoded."""
+    return {column.name for column in schema.TABLES[name] if column.kind == "text"}
 
 
 def _as_read(kept: pa.Schema, names: Iterable[str], texts: set[str]) -> pa.Schema:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 import pyarrow as pa
@@ -19,12 +19,16 @@ from toolkit.store.delta import KeptTable
 from toolkit.store.describing import ROUND_FACTS, describe_rounds, describe_table
 from toolkit.store.failures import explain
 from toolkit.store.limits import EVERYTHING, is_in, limits, quoted
+from toolkit.store.partitions import as_dask, require_no_options
 from toolkit.store.places import locate
 from toolkit.store.rows import as_frame
 from toolkit.store.sightings import FACTS, NEEDED, count_sightings
 from toolkit.store.versions import with_parsed_columns
 from toolkit.tables import Tables, named_certificates, require_tables
 from toolkit.targets import Target, service_names
+
+if TYPE_CHECKING:
+    from dask.dataframe import DataFrame
 
 _FEW_FILES: Final = 200
 """Of rounds, to be read by `repr`: a store that was never compacted has two files per round."""
@@ -184,14 +188,13 @@ class Store:
         begins, ends = zoned_limits(since, until)
         named = service_names(services)
         if begins is None and ends is None and named is None:
-            frames = {name: self._frame(name) for name in schema.TABLES if name != "certificates"}
-            return Tables(certificates=self._load_certificates(), **frames)
+            return Tables(**{name: self._frame(name) for name in schema.TABLES})
         observations = self._frame("observations", *limits("observations", begins, ends, named))
         support = self._frame("support", *limits("support", begins, ends, named))
         rounds = pd.concat([observations["round"], support["round"]]).unique()
         return Tables(
             observations=observations,
-            certificates=self._load_certificates(is_in("cert_sha256", named_certificates(observations))),
+            certificates=self._frame("certificates", is_in("cert_sha256", named_certificates(observations))),
             support=support,
             rounds=self._frame("rounds", is_in("round", set(rounds))),
         )
@@ -249,6 +252,31 @@ class Store:
         certificates = as_frame("certificates", self._read_certificates(FACTS))
         return count_sightings(self._tables["observations"].read(NEEDED), certificates)
 
+    def to_dask(self, table: schema.TableName) -> "DataFrame":
+        """One of the four tables as a Dask DataFrame: the rows of `load()`, one partition for each file.
+
+        The columns and dtypes are the schema's. The index has no meaning, and rows are in the order of `load()` within
+        a partition only. Repeats are dropped, also where they are in different files: before this returns, the key
+        columns of files that can share a key by their statistics are read. The frame is of the store as it is now; it
+        can be computed for a week after a compaction that replaced its files.
+
+        Workers open the files with the credentials of their own environment. Raises `UsageError` for an unknown table,
+        a store opened with `storage_options`, and where the extra `cluster` is not installed; `StoreError` as `load`.
+
+        >>> import toolkit
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     store = toolkit.Store(folder)
+        ...     store.append(toolkit.load_example("lab-sample"))
+        ...     looks = store.to_dask("observations")
+        ...     print(looks["outcome"].value_counts().compute().sort_index().to_dict())
+        {'closed': 6, 'deferred': 9, 'ok': 1503, 'reset': 2}
+        """
+        if table not in schema.TABLES:
+            raise UsageError(f"{table!r:.40} is not a table. Known: {', '.join(schema.TABLES)}.")
+        self._require()
+        return as_dask(self._tables[table])
+
     def compact(self, *, exclusive: bool = False) -> None:
         """Join small files, and delete those that an earlier call replaced a week ago.
 
@@ -297,6 +325,17 @@ class Store:
         self._require()
         rows = [table.info() for table in self._tables.values() if table.exists()]
         return pd.DataFrame(rows, columns=list(dtypes(INFO))).astype(dtypes(INFO))
+
+    def require_no_options(self) -> None:
+        """Raises `UsageError` where the store was opened with `storage_options`, which no other process may be sent.
+
+        >>> import toolkit
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     toolkit.Store(folder).require_no_options()
+        """
+        for table in self._tables.values():
+            require_no_options(table)
 
     def _describe(self) -> dict[str, str]:
         """What each table holds, in words, from the logs; and from the rounds where these are few files."""
@@ -354,9 +393,6 @@ class Store:
         if not self.exists():
             raise StoreError(f"{self.path} holds no store yet. Check the path, or append to it first.")
 
-    def _load_certificates(self, where: ds.Expression = EVERYTHING) -> pd.DataFrame:
-        return with_parsed_columns(as_frame("certificates", self._read_certificates(where=where)))
-
     def _read_certificates(self, columns: Sequence[str] | None = None, where: ds.Expression = EVERYTHING) -> pa.Table:
         """Rows with their DER first: the first of repeats is kept, and a description holds less than the DER."""
         table = self._tables["certificates"]
@@ -368,6 +404,8 @@ class Store:
     def _frame(
         self, name: schema.TableName, where: ds.Expression = EVERYTHING, files: str | None = None
     ) -> pd.DataFrame:
+        if name == "certificates":
+            return with_parsed_columns(as_frame(name, self._read_certificates(where=where)))
         return as_frame(name, self._tables[name].read(where=where, files=files))
 
 

@@ -45,7 +45,7 @@ _INSTANTS: Final[dict[schema.TableName, str]] = {
 def as_frame(name: schema.TableName, kept: pa.Table) -> pd.DataFrame:
     """The rows as a frame, with the columns that were read: in the order of their instants, of repeats the first."""
     kept = unified(kept)
-    order = _ordered(name, kept, rank_rows(kept, schema.KEYS[name]))
+    order = order_rows(name, kept, rank_rows(kept, schema.KEYS[name]))
     if not _is_sorted(order) or len(order) < len(kept):
         kept = kept.take(pa.array(order))
     lists = [column for column, values in zip(kept.column_names, kept.columns, strict=True) if _is_list(values.type)]
@@ -77,9 +77,9 @@ def _unified(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def without_repeats(name: schema.TableName, kept: pa.Table) -> pa.Table:
     """The same rows as `as_frame` keeps, in any order. Dictionaries must be unified."""
-    if not _has_repeats(tell_rows(kept, schema.KEYS[name])):
+    if not has_repeats(tell_rows(kept, schema.KEYS[name])):
         return kept
-    return kept.take(pa.array(_ordered(name, kept, rank_rows(kept, schema.KEYS[name]))))
+    return kept.take(pa.array(order_rows(name, kept, rank_rows(kept, schema.KEYS[name]))))
 
 
 def rank_rows(kept: pa.Table, columns: Iterable[str]) -> Integers:
@@ -126,12 +126,13 @@ def _combine(columns: Iterable[tuple[Integers, int]], rows: int) -> Integers:
     return combined
 
 
-def _ordered(name: schema.TableName, kept: pa.Table, ranks: Integers) -> npt.NDArray[np.intp]:
+def order_rows(name: schema.TableName, kept: pa.Table, ranks: Integers) -> npt.NDArray[np.intp]:
+    """The positions of the rows that are loaded, in the order in which they are: of equal `ranks` the first."""
     if name in _INSTANTS:
         order = np.lexsort((ranks, integers(kept[_INSTANTS[name]], null=_MOST)))
     else:
         order = np.argsort(ranks, kind="stable")
-    return order[~pd.Series(ranks[order]).duplicated().to_numpy()] if _has_repeats(ranks) else order
+    return order[~pd.Series(ranks[order]).duplicated().to_numpy()] if has_repeats(ranks) else order
 
 
 def _rank(column: pa.ChunkedArray) -> tuple[Integers, int]:
@@ -152,7 +153,8 @@ def _tell(column: pa.ChunkedArray) -> tuple[Integers, int]:
     return (numbers + 1, len(values) + 1) if column.null_count else (numbers, max(len(values), 1))
 
 
-def _has_repeats(ranks: Integers) -> bool:
+def has_repeats(ranks: Integers) -> bool:
+    """Whether a number occurs twice."""
     ascending = np.sort(ranks)
     return bool((ascending[1:] == ascending[:-1]).any())
 

@@ -1,0 +1,164 @@
+"""`ask`: the answer of the plain call, row for row, however the services are divided into groups."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal
+
+import toolkit
+from tests.store.tables import BEGIN, certificate, look
+from toolkit import analyse, asking, schema
+from toolkit.errors import StoreError, UsageError
+from toolkit.lab import Lab
+from toolkit.store.services import ServiceGroup, load_group
+from toolkit.tables import Tables
+
+NOW = "2026-01-24T00:00:00Z"
+
+QUESTIONS: list[tuple[Any, dict[str, Any]]] = [
+    (toolkit.find_sightings, {}),
+    (toolkit.find_rotations, {}),
+    (toolkit.find_rotations, {"min_share": 1, "sticky": True}),
+    (toolkit.estimate_shares, {"window": "30D"}),
+    (toolkit.estimate_shares, {"by": "address"}),
+    (toolkit.estimate_shares, {"by": "rotation"}),
+    (toolkit.explain_leaves, {"window": "30D"}),
+    (toolkit.summarise_expiry, {"now": NOW}),
+    (toolkit.summarise_expiry, {"now": "2025-09-01T00:00:00Z", "thresholds": "days"}),
+    (toolkit.describe_usual_leads, {"now": NOW}),
+    (toolkit.forecast_renewals, {"now": NOW}),
+    *((toolkit.summarise_support, {"now": NOW, "by": by}) for by in ("cipher", "protocol", "group")),
+    (toolkit.verify_chains, {"roots": Lab().roots}),
+    (toolkit.verify_chains, {"roots": Lab().roots, "intermediates": "held", "as_of": NOW}),
+    (toolkit.replay_trust, {"roots": Lab().roots, "since": "2025-01-01T00:00:00Z", "until": NOW}),
+]
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> toolkit.Store:
+    """The lab's year, a recorded series, sources that name no service, and certificates that were never observed."""
+    store = toolkit.Store(tmp_path_factory.mktemp("asking") / "store")
+    lab, mail = toolkit.load_example("lab-sample"), toolkit.load_example("google-mail")
+    store.append(lab.within(until="2025-09-01T00:00:00Z"))
+    store.append(lab.within(since="2025-09-01T00:00:00Z"))
+    toolkit.Store(store.path).append(lab.within(services="smtp://mx.lab.test:25"))
+    store.append(mail)
+    nameless = lab.observations.assign(service=pd.NA, round="nameless")[::9].astype({"service": "string"})
+    store.append(Tables.from_frames(nameless))
+    store.append(toolkit.load_example("web-series"))
+    return store
+
+
+@pytest.fixture(scope="module")
+def loaded(stored: toolkit.Store) -> Tables:
+    return stored.load()
+
+
+def divide(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """Let a group have at most that many rows."""
+    monkeypatch.setattr(asking, "_ROWS", most)
+
+
+def named(case: tuple[Any, dict[str, Any]]) -> str:
+    return f"{case[0].__name__} {sorted(set(case[1]) - {'roots'})}"
+
+
+@pytest.mark.parametrize("case", QUESTIONS, ids=named)
+def test_the_answer_is_that_of_the_plain_call(
+    stored: toolkit.Store, loaded: Tables, case: tuple[Any, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    divide(monkeypatch, 700)
+    question, options = case
+    assert len(asking._groups(stored, question, 1)) >= 3
+    expected = question(loaded, **options)
+    assert len(expected)
+    assert_frame_equal(toolkit.ask(stored, question, **options), expected)
+
+
+def test_every_question_that_can_be_split_is_compared() -> None:
+    split = (*asking._OF_SERVICES, *asking._OF_SUCCESSORS, *asking._OF_CHAINS)
+    assert {question for question, _ in QUESTIONS} == set(split)
+    frames = {getattr(analyse, name) for name in analyse.__all__}
+    assert frames == {*split, *asking._ACROSS}, "a new question is either split or refused"
+
+
+@pytest.fixture
+def entangled(tmp_path: Path) -> toolkit.Store:
+    """Services whose answers depend on certificates that only other services showed, some after `NOW`."""
+    later = pd.Timestamp(NOW) + pd.Timedelta(days=9)
+
+    def held(name: str, days: int) -> dict[str, object]:
+        begins = BEGIN + pd.Timedelta(days=days)
+        return certificate(name, names=("x.test",), not_before=begins, not_after=begins + pd.Timedelta(days=30))
+
+    certificates = [held("a", 0), held("elsewhere", 4), held("elsewhere, later", 2), held("never shown", 13)]
+    shown = [
+        ("smtp://a.test:25", "a", BEGIN + pd.Timedelta(days=1)),
+        ("smtp://b.test:25", "elsewhere", BEGIN + pd.Timedelta(days=5)),
+        ("smtp://c.test:25", "elsewhere, later", later),
+    ]
+    looks = [look(at, leaf, service=service, sample=n) for n, (service, leaf, at) in enumerate(shown)]
+    store = toolkit.Store(tmp_path / "store")
+    store.append(Tables.from_frames(schema.frame("observations", looks), schema.frame("certificates", certificates)))
+    return store
+
+
+def test_certificates_that_only_other_services_showed_count(
+    entangled: toolkit.Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    divide(monkeypatch, 1)
+    for question in (toolkit.summarise_expiry, toolkit.forecast_renewals, toolkit.describe_usual_leads):
+        assert_frame_equal(toolkit.ask(entangled, question, now=NOW), question(entangled.load(), now=NOW))
+    expected = toolkit.summarise_expiry(entangled.load(), now=NOW)
+    of_a = expected[expected["service"] == "smtp://a.test:25"]
+    alone = toolkit.summarise_expiry(load_group(entangled, ServiceGroup(frozenset({"smtp://a.test:25"}))), now=NOW)
+    assert of_a["successor_state"].tolist() == ["issued"]
+    assert alone["successor_state"].isna().all(), "the example would not need services in groups"
+
+
+@pytest.mark.parametrize("question", asking._ACROSS, ids=lambda question: question.__name__)
+def test_what_cannot_be_split_says_what_to_do(stored: toolkit.Store, question: Any) -> None:
+    with pytest.raises(UsageError, match=rf"{question.__name__} .*cannot be split by service: call it on store.load"):
+        toolkit.ask(stored, question)
+
+
+def test_wrong_arguments_are_refused_before_anything_is_read(stored: toolkit.Store, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="by host name across services"):
+        toolkit.ask(stored, toolkit.find_rotations, basis="names")
+    with pytest.raises(UsageError, match="'find_rotations' is not a question"):
+        toolkit.ask(stored, "find_rotations")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="min_share"):
+        toolkit.ask(stored, toolkit.find_rotations, min_share=2)
+    with pytest.raises(StoreError, match="holds no store yet"):
+        toolkit.ask(tmp_path / "none", toolkit.find_sightings)
+    secret = toolkit.Store(stored.path, storage_options={"AWS_SECRET_ACCESS_KEY": "not-to-be-seen"})
+    with pytest.raises(UsageError, match="storage_options") as caught:
+        toolkit.ask(secret, toolkit.find_sightings, client=object())  # type: ignore[arg-type]
+    assert "not-to-be-seen" not in str(caught.value)
+
+
+def test_a_store_without_rows_has_an_answer_without_rows(tmp_path: Path) -> None:
+    store = toolkit.Store(tmp_path / "store")
+    store.prepare()
+    assert_frame_equal(toolkit.ask(store, toolkit.find_rotations), toolkit.find_rotations(Tables.from_frames()))
+
+
+@pytest.fixture
+def client() -> Iterator[Any]:
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+def test_the_workers_of_a_cluster_give_the_same_answer(stored: toolkit.Store, loaded: Tables, client: Any) -> None:
+    expected = toolkit.find_rotations(loaded)
+    assert_frame_equal(toolkit.ask(stored, toolkit.find_rotations, client=client), expected)
+    assert len(stored.to_dask("observations")) == len(loaded.observations)

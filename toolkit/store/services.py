@@ -1,0 +1,71 @@
+"""The services of a store in groups: how much each service has, and the tables of one group."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from toolkit import schema
+from toolkit.store.keeping import Store
+from toolkit.store.limits import is_in, limits
+from toolkit.store.rows import as_frame, unified
+from toolkit.tables import Tables, named_certificates
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceGroup:
+    """Services that are analysed together; null stands for the rows that name no service.
+
+    `certificates`: hashes of certificates that belong to the group, observed or not, in addition to those that its
+    observations name. `has_issuers`: every certificate that may issue others belongs to it too.
+    """
+
+    services: frozenset[str | None]
+    certificates: frozenset[str] = frozenset()
+    has_issuers: bool = False
+
+
+def certificate_names(store: Store) -> pd.DataFrame:
+    """Each certificate with its set of names as one text: `cert_sha256`, `names` (string, null where it has none)."""
+    held = as_frame("certificates", store._read_certificates(["cert_sha256", "names"]))
+    held["names"] = pd.Series(
+        ["\n".join(sorted(set(names))) if names else None for names in held["names"]], dtype="string"
+    )
+    return held
+
+
+def count_shown(store: Store) -> pd.DataFrame:
+    """One row per service and leaf certificate: `service`, `leaf_sha256` (string, nullable) and `rows` (int64).
+
+    Answers of surveys count as rows without a leaf.
+    """
+    looks = store._tables["observations"].read(["service", "leaf_sha256"])
+    answers = store._tables["support"].read(["service"])
+    answers = answers.append_column("leaf_sha256", pa.nulls(len(answers), looks.schema.field("leaf_sha256").type))
+    rows = unified(pa.concat_tables([looks, answers]))
+    counted = rows.group_by(["service", "leaf_sha256"]).aggregate([([], "count_all")])
+    texts = {name: counted[name].cast(pa.string()).to_pandas().astype("string") for name in rows.column_names}
+    return pd.DataFrame(texts | {"rows": counted["count_all"].to_pandas()})
+
+
+def load_group(store: Store, group: ServiceGroup) -> Tables:
+    """The rows of the services, as `Store.load` returns them, with their rounds and the certificates of the group."""
+    named = {service for service in group.services if service is not None}
+    tables: tuple[schema.TableName, ...] = ("observations", "support")
+    frames = {}
+    for name in tables:
+        rows, files = limits(name, None, None, named)
+        if None in group.services:
+            rows, files = rows | pc.field("service").is_null(), None
+        frames[name] = store._frame(name, rows, files)
+    rounds = pd.concat([frame["round"] for frame in frames.values()])
+    wanted = is_in("cert_sha256", named_certificates(frames["observations"]) | group.certificates)
+    if group.has_issuers:
+        wanted |= pc.field("is_ca").is_null() | pc.field("is_ca")
+    return Tables(
+        observations=frames["observations"],
+        certificates=store._frame("certificates", wanted),
+        support=frames["support"],
+        rounds=store._frame("rounds", is_in("round", set(rounds))),
+    )
