@@ -41,7 +41,6 @@ TEXTS = {
     json.dumps({"organization-name": "x", "policies": []}): "an SMTP TLS report (RFC 8460)",
     "[]": "a JSON file of an unknown tool",
     f"{SYSLOG}sshd[2]: x": "a syslog file",
-    "From a@b.test  Sat Nov 28 04:26:09 2026\nReceived: x": "a mailbox (mbox)",
     "CONNECTED(00000003)\n---\n": "a transcript of openssl s_client",
     "version: STSv1\nmode: enforce\n": "an MTA-STS policy (RFC 8461)",
     "apiVersion: v1\nkind: Secret\n": "a Kubernetes manifest in YAML",

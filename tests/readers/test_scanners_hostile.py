@@ -97,9 +97,14 @@ MAIL = (
     "Nov 28 04:17:42 mx postfix/smtp[1]: Trusted TLS connection established to a.test[192.0.2.1]:25: "
     "TLSv1 with cipher DES-CBC3-SHA (112/168 bits)\n"
 )
+RECEIVED = (
+    "From x@c.test Thu Dec 14 05:56:22 2023\nReceived: from c.test ([198.51.100.7])\n\tby a.test with ESMTPS id 1\n"
+    "\t(version=TLS1_2 cipher=DES-CBC3-SHA bits=112/168);\n\tThu, 14 Dec 2023 05:56:22 -0800\nSubject: s\n\nbody\n"
+)
 GOOD = {
     "nmap": NMAP, "sslscan": SSLSCAN, "sslyze": SSLYZE, "testssl": FLAT, "cryptolyzer": CRYPTOLYZER, "ssllabs": LABS,
-    "tls-scan": TLS_SCAN, "tlsx": TLSX, "zgrab2": ZGRAB2, "shodan": SHODAN, "zeek": ZEEK, "mail-log": MAIL,
+    "tls-scan": TLS_SCAN, "tlsx": TLSX, "zgrab2": ZGRAB2, "shodan": SHODAN,
+    "zeek": ZEEK, "mail-log": MAIL, "mail": RECEIVED,
 }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from toolkit.errors import ReadError, UsageError
 from toolkit.readers import forms
 from toolkit.readers.folders import CSV_FILES, read_folder
 from toolkit.readers.pem import PEM_SUFFIXES, read_pem
+from toolkit.readers.received import list_messages
 from toolkit.readers.registry import READERS, Reader, find_format, readers
 from toolkit.readers.zeek import find_logs
 from toolkit.tables import UNFINISHED, Tables
@@ -83,6 +84,8 @@ def find_format_of(path: Path) -> str:
         return "pem"
     if any(find_format(forms.plain_head(forms.read_head(log))) == "zeek" for log in find_logs(path)[:_MOST_NAMED]):
         return "zeek"
+    if list_messages(path):
+        return "mail"
     raise ReadError(f"{path} holds neither {', '.join(CSV_FILES)} nor a PEM file: {_advice(path, entries)}")
 
 

@@ -141,7 +141,6 @@ FORMS: Final[tuple[Form, ...]] = (
     _text("a transcript of openssl s_client", r"CONNECTED\([\dA-F]{8}\)"),
     _text("a transcript of gnutls-cli", r"- Certificate type: X\.509|- Peer's certificate"),
     _text("a syslog file", rf"{_SYSLOG}[\w./-]+(?:\[\d+\])?: "),
-    _text("a mailbox (mbox)", r"From \S+ +[A-Z][a-z]{2} [A-Z][a-z]{2} "),
     _text("a mail message", r"(?:Received|Return-Path|Delivered-To|DKIM-Signature): "),
     _text("a CSV file of unknown columns", rf"\A{_CELLS}[^\r\n]*[\r\n]+{_CELLS}"),
     _text("an SSH public key", r"(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-\S+) AAAA", _KEY)._replace(

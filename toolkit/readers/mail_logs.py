@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from toolkit.errors import ReadError
-from toolkit.readers.mail_suites import read_suite
+from toolkit.readers.mail_suites import describe_handshake
 from toolkit.readers.opening import read_lines
 from toolkit.readers.scans import Scan, Times, make_server
-from toolkit.readers.spelling import group_of, instant_of, protocol_of
+from toolkit.readers.spelling import instant_of
 from toolkit.tables import Tables
 
 _MOST_OPEN: Final = 10_000
@@ -151,22 +151,12 @@ class _Log:
     def _read_found(self, found: Found, line: str) -> None:
         match = found.match
         cells = match.groupdict()
-        protocol = protocol_of(match["version"])
-        name, code, group = read_suite(match["suite"], protocol)
-        bits = match["bits"].split("/")
-        said = [f"{match['bits']} bits"] if len(set(bits)) > 1 else []
-        if protocol is None:
-            said.append(f"version: {match['version']}")
-        if cells.get("login"):
-            said.append(f"log-in by {match['login']}")
-        if cells.get("said"):
-            said.append(f"verification: {match['said']}")
         times, when = _time_of(line)
-        facts: dict[str, object] = {
-            "stage": "hello", "protocol": protocol, "suite": name, "suite_code": code,
-            "group": group_of(cells.get("group")) or group, "printed_bits": int(bits[0]),
-            "reason": "; ".join(said) or None, **when,
-        }  # fmt: skip
+        facts = when | describe_handshake(
+            match["version"], match["suite"], match["bits"], group=cells.get("group"), said=cells.get("said")
+        )
+        if cells.get("login"):
+            facts["reason"] = "; ".join(filter(None, (f"log-in by {match['login']}", str(facts["reason"] or ""))))
         if not found.is_other:
             self._look_at(found, None, times, facts | {"host": _own_name(line, found)})
         elif found.tool == "OpenSMTPD":

@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from toolkit.readers.spelling import group_of, suite_of
+from toolkit.readers.spelling import group_of, protocol_of, suite_of
 
 # RFC 8446, appendix B.4: the cipher alone names a suite of TLS 1.3.
 _TLS_1_3: Final = {
@@ -49,3 +49,24 @@ def _as_iana(spelling: str) -> str:
     if gnutls := _GNUTLS.fullmatch(spelling):
         return f"TLS_{gnutls['exchange']}_WITH_{re.sub(r'SHA1$', 'SHA', gnutls['cipher'])}"
     return _CURVE_SUFFIX.sub("", spelling)
+
+
+def describe_handshake(
+    version: str, suite: str | None, bits: str | None, *, group: str | None = None, said: str | None = None
+) -> dict[str, object]:
+    """Columns of `observations` from what a mail server writes: `said` is its word on the other side's certificate.
+
+    `printed_bits` is the first number of `112/168`, the bits in use; `reason` has both.
+    """
+    protocol = protocol_of(version)
+    name, code, named = read_suite(suite, protocol) if suite else (None, None, None)
+    numbers = bits.split("/") if bits else []
+    reasons = [f"{bits} bits"] if len(set(numbers)) > 1 else []
+    if protocol is None:
+        reasons.append(f"version: {version}")
+    if said:
+        reasons.append(f"verification: {said}")
+    return {
+        "stage": "hello", "protocol": protocol, "suite": name, "suite_code": code, "group": group_of(group) or named,
+        "printed_bits": int(numbers[0]) if numbers else None, "reason": "; ".join(reasons) or None,
+    }  # fmt: skip

@@ -21,6 +21,7 @@ from toolkit.errors import ReadWarning
 from toolkit.readers.cryptolyzer import read_cryptolyzer
 from toolkit.readers.mail_logs import read_mail_log
 from toolkit.readers.nmap import read_nmap
+from toolkit.readers.received import read_received
 from toolkit.readers.shodan import read_shodan
 from toolkit.readers.ssllabs import read_ssllabs
 from toolkit.readers.sslscan import read_sslscan
@@ -117,6 +118,15 @@ READERS: Final[Mapping[str, Reader]] = MappingProxyType(
         ),
         "zeek": Reader("a Zeek log of TLS connections or certificates (ssl.log, x509.log)", _ZEEK, read_zeek),
         "mail-log": Reader("a log of a mail server", _MAIL_LOG, read_mail_log),
+        "mail": Reader(
+            "a mailbox or a mail message",
+            with_pattern(
+                r"\A(?!.*-----BEGIN CERTIFICATE)(?:From \S+ +[A-Z][a-z]{2} [A-Z][a-z]{2} |"
+                r"(?=.{0,20000}(?m:^Received: ))"
+                r"(?:Received|Return-Path|Delivered-To|X-[\w-]+|DKIM-Signature|From|Date): )"
+            ),
+            read_received,
+        ),
     }
 )
 """Format → its reader; the first that recognises a file reads it."""

@@ -241,7 +241,10 @@ class Scan:
 
     @cached_property
     def _digest(self) -> str:
-        """Of the beginning of the file, and its size: files of one name are not taken for one another."""
+        """Of the beginning of the file and its size, or of the names in the folder: two files may have one name."""
+        if self._path.is_dir():
+            names = "\n".join(sorted(str(file.relative_to(self._path)) for file in self._path.glob("*/*")))
+            return hashlib.sha256(names.encode("utf-8", "surrogateescape")).hexdigest()[:8]
         with open_regular(self._path) as file:
             beginning = file.read(_DIGESTED)
             size = file.seek(0, 2)
