@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import nbformat
-import papermill
 import pytest
 
 import toolkit
@@ -42,7 +41,7 @@ def test_every_notebook_becomes_a_page_with_its_charts(demo: tuple[Path, str]) -
         assert text.count('src="data:image/png;base64,') == len(charts)
         assert charts, f"{notebook.name} draws nothing"
         assert all(chart.read_bytes().startswith(b"\x89PNG") for chart in charts)
-        assert 'class="output_error' not in text
+        assert 'data-mime-type="application/vnd.jupyter.stderr"' not in text, "an error, a warning or a message"
 
 
 def test_the_last_lines_are_computed_from_the_store(demo: tuple[Path, str]) -> None:
@@ -96,33 +95,12 @@ def test_the_last_lines_change_with_the_store(demo: tuple[Path, str], tmp_path: 
     assert describe(fewer)[0] != describe(kept)[0]
 
 
-def outputs(notebook: str, recorded: Path, output: Path) -> tuple[str, set[str]]:
-    """What an executed notebook says in its outputs, and its pictures."""
-    output.mkdir()
-    executed = output / notebook
-    papermill.execute_notebook(
-        str(ROOT / "notebooks" / notebook),
-        str(executed),
-        parameters={"RECORDED": str(recorded)},
-        cwd=str(ROOT / "notebooks"),
-        progress_bar=False,
-        extra_arguments=["--IPKernelApp.log_level=ERROR"],
-    )
-    words, pictures = [], set()
-    for cell in nbformat.read(executed, as_version=4).cells:
-        for shown in cell.get("outputs", ()):
-            data = shown.get("data", {})
-            words.append(data.get("text/markdown") or data.get("text/plain") or shown.get("text") or "")
-            pictures.add(data.get("image/png", ""))
-    return "\n".join(words), pictures - {""}
-
-
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     return Path(shutil.copytree(RECORDED, tmp_path / "google-mail"))
 
 
-def test_without_one_certificate_numbers_and_charts_are_others(copy: Path, tmp_path: Path) -> None:
+def test_without_one_certificate_the_numbers_are_others(copy: Path, tmp_path: Path) -> None:
     # smtp.gmail.com's certificate of 2016-04-07: one of the four recorded overlaps is between it and its successor.
     (lost,) = copy.glob("certificates/70251b402d3d*.pem")
     lost.unlink()
@@ -131,22 +109,14 @@ def test_without_one_certificate_numbers_and_charts_are_others(copy: Path, tmp_p
         toolkit.read(copy)
     with (copy / "certificates-not-held.txt").open("a", encoding="utf-8") as not_held:
         not_held.write(f"{lost.stem}\n")
-    before = outputs("02-rotation-overlaps.ipynb", RECORDED, tmp_path / "before")
-    after = outputs("02-rotation-overlaps.ipynb", copy, tmp_path / "after")
-    assert after[0] != before[0]
-    assert after[1] - before[1]
     assert describe_recorded(copy) != describe_recorded(RECORDED)
 
 
-def test_with_another_date_numbers_and_charts_are_others(copy: Path, tmp_path: Path) -> None:
+def test_with_another_date_the_numbers_are_others(copy: Path, tmp_path: Path) -> None:
     looks = copy / "observations.csv"
     text = looks.read_text(encoding="utf-8")
     assert "2007-07-23T20:54:53" in text
     looks.write_text(text.replace("2007-07-23T20:54:53", "2004-07-23T20:54:53"), encoding="utf-8")
-    before = outputs("04-ciphers-and-key-lengths.ipynb", RECORDED, tmp_path / "before")
-    after = outputs("04-ciphers-and-key-lengths.ipynb", copy, tmp_path / "after")
-    assert after[0] != before[0]
-    assert after[1] - before[1]
     assert describe_recorded(copy) != describe_recorded(RECORDED)
 
 

@@ -72,6 +72,17 @@ def tables(shown: str, *, per_round: int = 1, gap: float = 1, **changes: object)
     return Tables.from_frames(looks(shown, per_round=per_round, gap=gap), certificates(letters, **changes))
 
 
+def services(shown: Iterable[str], *, per_round: int = 1) -> Tables:
+    """Tables of one slot per string, at the services `service(0)`, `service(1)`, …"""
+    rows = [looks(letters, per_round=per_round, service=service(number)) for number, letters in enumerate(shown)]
+    return Tables.from_frames(pd.concat(rows), certificates("ABCD"))
+
+
+def service(number: int) -> str:
+    """The name of a service of `services`."""
+    return f"smtp://mx{number}.test:25"
+
+
 def described(given: Tables | pd.DataFrame, **asked: Any) -> pd.DataFrame:
     """The rotations with all columns."""
     return describe_rotations(find_rotations(given, **asked), given)

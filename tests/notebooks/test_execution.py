@@ -1,6 +1,7 @@
-"""Every lesson runs: on the data that ship, in a kernel; on a lab's store; and on data that lack something.
+"""Every lesson runs: on the data that ship, on a lab's store, and on data that lack something.
 
-A kernel costs seconds, so variations run in this process.
+A kernel costs seconds, so one lesson runs in a kernel here, and all others in this process. `tests/acceptance` runs the
+demo, which executes every lesson in a kernel.
 """
 
 import ast
@@ -8,13 +9,14 @@ import re
 import shutil
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import papermill
 import pytest
 
 import toolkit
-from tests.notebooks.pages import FOLDER, PATHS, is_check, run, walk
+from tests.notebooks.pages import FOLDER, PATHS, execute, is_check, run
 from toolkit.chart import check_answer
 from toolkit.lab import Lab, Plan, simulate
 from toolkit.tables import NOT_HELD
@@ -22,21 +24,27 @@ from toolkit.tables import NOT_HELD
 RECORDED = FOLDER.parent / "data" / "google-mail"
 
 on_source = [path for path in PATHS if not path.name.startswith("01-")]
-"""Lesson 01 makes its own data."""
+"""Lesson 01 makes its own data. Lesson 06 also repeats a lab run `SEEDS` times, on any source."""
 
 
-@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 @pytest.mark.timeout(180)
-def test_it_runs_in_a_kernel_on_the_data_of_the_repository(path: Path, tmp_path: Path) -> None:
+def test_a_lesson_runs_in_a_kernel_on_the_data_of_the_repository(tmp_path: Path) -> None:
+    path = FOLDER / "00-start-here.ipynb"
     executed = tmp_path / path.name
     papermill.execute_notebook(str(path), str(executed), cwd=str(path.parent), progress_bar=False)
     page = nbformat.read(executed, as_version=4)
     outputs = [output for cell in page.cells for output in cell.get("outputs", ())]
     assert [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"] == []
     charts = sum("image/png" in output.get("data", {}) for output in outputs)
-    plots = sum(cell.source.count("plot_") for cell in page.cells if cell.cell_type == "code")
-    assert charts >= 1
-    assert plots >= charts
+    assert charts == sum(len(step.pictures) for step in execute(path, draw=True)) >= 1
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_it_draws_its_charts_on_the_data_of_the_repository(path: Path) -> None:
+    steps = execute(path, draw=True)
+    charts = sum(len(step.pictures) for step in steps)
+    plots = sum(step.cell.source.count("plot_") for step in steps if step.cell.cell_type == "code")
+    assert 1 <= charts <= plots
 
 
 @pytest.fixture(scope="module")
@@ -53,18 +61,24 @@ def lab_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("path", on_source, ids=lambda path: path.stem)
 def test_it_runs_on_a_store_and_says_lab_where_lab_is_shown(path: Path, lab_store: Path) -> None:
-    said, titles = run(path, SOURCE=str(lab_store))
+    said, titles = run(path, SOURCE=str(lab_store), SEEDS=2)
     assert any(re.search(r"\blab\b", words) for words in said)
     assert any(title.endswith(("lab data", "simulated data")) for title in titles)
     assert all(re.search(r"(lab|simulated|recorded) data$", title) for title in titles if "·" in title)
 
 
-@pytest.mark.parametrize("path", on_source, ids=lambda path: path.stem)
-def test_it_runs_on_a_store_in_which_every_observation_failed(path: Path, tmp_path: Path) -> None:
-    store = toolkit.Store(tmp_path / "failed")
+@pytest.fixture(scope="module")
+def failed_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of one observation, which failed."""
+    folder = tmp_path_factory.mktemp("failed")
     target = toolkit.parse_target("smtp://nobody.test:25", connect_to="127.0.0.1:1")
-    toolkit.collect(target, store, progress=False)
-    said, titles = run(path, SOURCE=str(tmp_path / "failed"))
+    toolkit.collect(target, toolkit.Store(folder), progress=False)
+    return folder
+
+
+@pytest.mark.parametrize("path", on_source, ids=lambda path: path.stem)
+def test_it_runs_on_a_store_in_which_every_observation_failed(path: Path, failed_store: Path) -> None:
+    said, titles = run(path, SOURCE=str(failed_store), SEEDS=2)
     assert said
     assert titles
 
@@ -73,31 +87,32 @@ def test_it_runs_on_a_store_in_which_every_observation_failed(path: Path, tmp_pa
 def test_its_numbers_and_exercises_agree_with_the_data(path: Path) -> None:
     """A bold number of the prose was shown before it; right answers are right, and wrong ones get the hint."""
     shown: set[str] = set()
-    for cell, value, _, names in walk(path):
-        if cell.cell_type == "markdown":
-            bold = re.findall(r"\*\*(-?\d[\d.,]*)\*\*", cell.source)
+    for step in execute(path, draw=True):
+        if step.cell.cell_type == "markdown":
+            bold = re.findall(r"\*\*(-?\d[\d.,]*)\*\*", step.cell.source)
             assert {number.replace(",", "") for number in bold} <= shown
-        elif is_check(cell):
-            assert str(value) == "Not answered yet."
-            assert_checked(cell.source, names)
-        elif value is not None:
-            shown.update(word.replace(",", "") for word in re.findall(r"-?\d[\d.,]*", str(value)))
+        elif is_check(step.cell):
+            assert step.said == "Not answered yet."
+            assert_checked(step.asked)
+        elif step.said is not None:
+            shown.update(word.replace(",", "") for word in re.findall(r"-?\d[\d.,]*", step.said))
 
 
-def assert_checked(source: str, names: dict[str, object]) -> None:
+def assert_checked(asked: dict[str, Any]) -> None:
     """The check takes the expected value, written as a literal, and refuses another."""
-    *_, last = ast.parse(source).body
-    assert isinstance(last, ast.Expr)
-    assert isinstance(last.value, ast.Call)
-    keywords = {
-        word.arg: eval(compile(ast.Expression(word.value), "check", "eval"), names) for word in last.value.keywords
-    }
-    expected = keywords["expected"]
+    expected = asked["expected"]
     expected = expected.item() if hasattr(expected, "item") else expected
     right = ast.literal_eval(repr(expected))
     wrong = f"not {right}" if isinstance(right, str) else right + 1
-    assert str(check_answer(right, **keywords)).startswith("Right: ")
-    assert str(check_answer(wrong, **keywords)).endswith(f"Hint: {keywords['hint']}")
+    assert str(check_answer(right, **asked)).startswith("Right: ")
+    assert str(check_answer(wrong, **asked)).endswith(f"Hint: {asked['hint']}")
+
+
+def said_and_drawn(name: str, **parameters: str) -> tuple[str, set[bytes]]:
+    """What a lesson says, and its charts."""
+    path = FOLDER / f"{name}.ipynb"
+    pictures = {picture for step in execute(path, draw=True, **parameters) for picture in step.pictures}
+    return "\n".join(run(path, draw=True, **parameters)[0]), pictures
 
 
 def changed_copy(folder: Path, certificate: str) -> str:
@@ -113,28 +128,26 @@ def test_a_certificate_less_changes_numbers_and_charts(tmp_path: Path) -> None:
     # smtp.gmail.com's certificate of 2014-07-15, which overlaps with that of 2013-09-10.
     without = changed_copy(tmp_path / "copy", "9f5307dde514")
     for name in ("02-rotation-overlaps", "03-expiry-timelines", "04-ciphers-and-key-lengths"):
-        path = FOLDER / f"{name}.ipynb"
-        assert run(path)[0] != run(path, RECORDED=without)[0]
-    (pairs,) = [words for words in run(FOLDER / "02-rotation-overlaps.ipynb")[0] if "pairs overlap" in words]
-    (fewer,) = [
-        words for words in run(FOLDER / "02-rotation-overlaps.ipynb", RECORDED=without)[0] if "pairs overlap" in words
-    ]
-    assert pairs.startswith("4 of 11 pairs")
-    assert fewer.startswith("3 of 10 pairs")
+        (said, drawn), (said_without, drawn_without) = said_and_drawn(name), said_and_drawn(name, RECORDED=without)
+        assert said_without != said
+        # The charts of ciphers show observations, which are the same.
+        assert bool(drawn_without - drawn) == (name != "04-ciphers-and-key-lengths")
+    assert "4 of 11 pairs" in said_and_drawn("02-rotation-overlaps")[0]
+    assert "3 of 10 pairs" in said_and_drawn("02-rotation-overlaps", RECORDED=without)[0]
 
 
-def test_another_date_changes_the_numbers(tmp_path: Path) -> None:
+def test_another_date_changes_numbers_and_charts(tmp_path: Path) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(RECORDED, folder)
     looks = folder / "observations.csv"
     text = looks.read_text(encoding="utf-8")
     assert text.count("2007-08-10T23:16:41") == 1
     looks.write_text(text.replace("2007-08-10T23:16:41", "2005-08-10T23:16:41"), encoding="utf-8")
-    path = FOLDER / "04-ciphers-and-key-lengths.ipynb"
-    (before,) = [words for words in run(path)[0] if "first_year" in words]
-    (after,) = [words for words in run(path, RECORDED=str(folder))[0] if "first_year" in words]
+    name = "04-ciphers-and-key-lengths"
+    (before, drawn), (after, drawn_after) = said_and_drawn(name), said_and_drawn(name, RECORDED=str(folder))
     assert re.search(r"3DES\S+ +2007 ", before)
     assert re.search(r"3DES\S+ +2005 ", after)
+    assert drawn_after - drawn
 
 
 @pytest.mark.parametrize("name", ["00-start-here", "02-rotation-overlaps"])
@@ -150,6 +163,6 @@ def test_lessons_count_the_overlaps_that_are_certain(name: str, tmp_path: Path) 
         (count,) = re.findall(r"in (\d+) of them both certificates were certainly in service", words)
         return int(count)
 
-    assert certain() == 14, "the lab sample"
+    assert certain(draw=True) == 14, "the lab sample"
     assert certain(SOURCE=str(tmp_path / "observed")) > 0
     assert certain(SOURCE="../data/web-series") == 0

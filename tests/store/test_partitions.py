@@ -3,6 +3,8 @@
 import json
 import pickle
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -156,3 +158,8 @@ def test_credentials_are_never_put_into_a_graph(tmp_path: Path) -> None:
         store.to_dask("observations")
     assert secret not in str(caught.value)
     assert secret.encode() not in pickle.dumps(dict(plain.to_dask("observations").__dask_graph__()))
+
+
+def test_dask_is_imported_only_where_it_is_used() -> None:
+    lines = "import sys, toolkit; toolkit.Store, toolkit.ask, toolkit.collect; sys.exit('dask' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", lines], check=False).returncode == 0
