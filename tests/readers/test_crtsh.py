@@ -24,7 +24,7 @@ def test_a_precertificate_and_its_certificate_are_one_issuance(shared: Path) -> 
     schema.check("certificates", certificates)
     assert certificates["der"].isna().all()
     alone = [names for names in certificates["names"] if names == ("mail.python.org",)]
-    assert len(alone) == 23, "of 47 records"
+    assert len(alone) == 23, "of 36 records"
 
 
 def test_both_records_of_one_serial_number_are_one_row(tmp_path: Path) -> None:
