@@ -99,3 +99,19 @@ def test_the_scripts_of_other_shells_offer_the_same_names(
     script = capsys.readouterr().out
     assert begins in script
     assert all(name in script for name in ("observe", "compact", "--policy", *policies(), *bundles()))
+
+
+def test_the_lab_names_a_missing_extra_and_suggests_a_scenario(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["lab", "--scenario", "yaer"]) == 2
+    assert "The lab has no scenario 'yaer'. Did you mean 'year'?" in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "toolkit.lab", None)
+    assert main(["lab"]) == 2
+    assert "pip install 'tls-toolkit[lab]'" in capsys.readouterr().err
+
+
+def test_help_of_report_names_only_its_own_options(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["report", "--help"])
+    assert "--as-of" not in capsys.readouterr().out

@@ -24,6 +24,17 @@ DTYPES: Final[dict[Kind, str]] = {
 }
 """Kind → pandas dtype. `texts` holds tuples of str, `bytes` holds bytes; both use None for null."""
 
+FORMER_NAMES: Final = {
+    "first_seen": "first_seen_at", "last_seen": "last_seen_at", "not_seen_before": "previous_look_at",
+    "not_seen_after": "next_look_at", "line_looks": "slot_looks", "shelf_min_days": "deployment_delay_min_days",
+    "shelf_max_days": "deployment_delay_max_days", "tail_min_days": "margin_min_days",
+    "tail_max_days": "margin_max_days", "half_min_at": "midpoint_min_at", "half_max_at": "midpoint_max_at",
+    "is_half_contradicted": "is_midpoint_contradicted", "is_return": "is_rollback", "skipped": "unseen_sha256",
+    "kind": "succession", "late_days": "overdue_days", "habit_lead_days": "usual_lead_days",
+    "habit_lifetime_days": "usual_lifetime_days",
+}  # fmt: skip
+"""Former name of a column → its name now, for the message about a column that a frame does not have."""
+
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 

@@ -40,6 +40,7 @@ def test_every_notebook_becomes_a_page_with_its_charts(demo: tuple[Path, str]) -
         charts = list(output.glob(f"{notebook.stem}-*.png"))
         assert text.count('src="data:image/png;base64,') == len(charts)
         assert charts, f"{notebook.name} draws nothing"
+        assert "This page was executed on another source" in text
         assert all(chart.read_bytes().startswith(b"\x89PNG") for chart in charts)
         assert 'data-mime-type="application/vnd.jupyter.stderr"' not in text, "an error, a warning or a message"
 

@@ -73,6 +73,8 @@ def test_a_column_that_is_not_there_is_said_with_the_one_that_was_meant() -> Non
     frame = pd.DataFrame({"overlap_days": [1.0], "host": ["mx"]})
     with pytest.raises(UsageError, match=r"no column 'overlap_day'\. Did you mean 'overlap_days'\?"):
         tabulate(frame, columns=["host", "overlap_day"])
+    with pytest.raises(UsageError, match=r"no column 'tail_min_days'\. It is now called 'margin_min_days'\."):
+        tabulate(frame, columns=["tail_min_days"])
     with pytest.raises(UsageError, match=r"no column 'x'\. There are: overlap_days, host"):
         tabulate(frame, columns=["x"])
 

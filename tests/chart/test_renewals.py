@@ -145,6 +145,14 @@ def test_a_certificate_seen_in_many_slots_is_one_and_year_9999_stands_at_the_edg
     assert points(axes, "within") + points(axes, "above") == 2
 
 
+def test_certificates_of_cas_are_left_out() -> None:
+    both = certificates(("2026-01-01", "2026-04-01"), ("2020-01-01", "2035-01-01")).assign(
+        cert_sha256=["leaf", "ca"], is_ca=pd.array([False, True], dtype="boolean")
+    )
+    axes = plot_lifetimes(both)
+    assert (points(axes, "within"), points(axes, "above")) == (1, 0)
+
+
 def test_every_cap_in_force_is_in_the_chart_and_says_its_days() -> None:
     axes = plot_lifetimes(certificates(("2019-01-01", "2019-04-01"), ("2021-01-01", "2021-04-01")))
     (stairs,) = drawn(axes, "cap")
@@ -174,4 +182,4 @@ def test_of_many_slots_the_latest_are_left_out_and_counted() -> None:
 
 def test_no_dates_are_said() -> None:
     axes = plot_lifetimes(certificates(("2026-01-01", "2026-04-01")).iloc[:0])
-    assert "No certificate with dates." in words(axes)
+    assert "No leaf certificate with dates." in words(axes)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from toolkit import text
+from toolkit.columns import FORMER_NAMES
 from toolkit.errors import UsageError
 from toolkit.tables import Tables
 
@@ -117,6 +118,8 @@ def _known(columns: Sequence[str], frame: pd.DataFrame) -> list[str]:
         if name not in frame:
             known = [str(column) for column in frame]
             hint = text.did_you_mean(str(name), known) or f" There are: {', '.join(known)}."
+            if name in FORMER_NAMES:
+                hint = f" It is now called {FORMER_NAMES[name]!r}."
             raise UsageError(f"The frame has no column {name!r}.{hint}")
     return list(columns)
 

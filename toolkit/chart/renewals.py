@@ -123,12 +123,13 @@ def _plot_slots(rows: pd.DataFrame, ax: Axes | None) -> Axes:
 
 
 def plot_lifetimes(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
-    """The axes with a mark per certificate: its lifetime by the day on which its validity begins, and the caps.
+    """Draw a mark per leaf certificate: its lifetime by the day on which its validity begins, and the caps.
 
     `frame` has `not_before`, `not_after` (the table `certificates`, or what `find_sightings`, `summarise_expiry`
-    return); each certificate is drawn once. A cross is above the cap of the day on which its validity began, which
-    binds public CAs only; the dashed steps are the caps in force. The last second counts. Returns the axes. Raises
-    `UsageError` for a frame without validity.
+    return); each certificate is drawn once. Certificates of CAs (`is_ca`) are left out, because the caps are those of
+    leaf certificates. A cross is above the cap of the day on which its validity began, which binds public CAs only; the
+    dashed steps are the caps in force. The last second counts. Returns the axes. Raises `UsageError` for a frame
+    without validity.
 
     >>> import toolkit
     >>> ax = toolkit.chart.plot_lifetimes(toolkit.load_example("web-series").certificates)
@@ -139,8 +140,10 @@ def plot_lifetimes(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     key = next((name for name in ("cert_sha256", "leaf_sha256") if name in frame), None)
     dated = frame.dropna(subset=["not_before", "not_after"])
     dated = dated.drop_duplicates(key) if key else dated
+    if "is_ca" in dated:
+        dated = dated[~dated["is_ca"].fillna(value=False).astype(bool)]
     if dated.empty:
-        return canvas.say_nothing(ax, "Lifetimes of certificates", "No certificate with dates.")
+        return canvas.say_nothing(ax, "Lifetimes of certificates", "No leaf certificate with dates.")
     begin, end = canvas.days(dated["not_before"]), canvas.days(dated["not_after"])
     life = np.round((end - begin) * 86400 + 1) / 86400
     axes = canvas.open_axes(ax, inches=3.2)

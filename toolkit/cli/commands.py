@@ -29,6 +29,7 @@ from toolkit.reference.rules import Rule, load_policy
 from toolkit.shipped import copy_lessons
 from toolkit.tables import Tables, as_pem
 from toolkit.targets import Target
+from toolkit.text import did_you_mean
 
 if TYPE_CHECKING:
     from toolkit.checking import InService
@@ -316,7 +317,16 @@ def report(arguments: argparse.Namespace) -> int:
 
 def lab(arguments: argparse.Namespace) -> int:
     """`tls-toolkit lab`: run a lab until it is interrupted."""
-    with toolkit.lab.Lab(arguments.scenario, seed=arguments.seed) as running:
+    try:
+        from toolkit.lab import NAMES, Lab  # noqa: PLC0415  needs the extra `lab`
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"The lab needs {error.name}, which is not installed: pip install 'tls-toolkit[lab]'."
+        ) from error
+    if arguments.scenario not in NAMES:
+        hint = did_you_mean(arguments.scenario, NAMES) or f" There are: {', '.join(NAMES)}."
+        raise UsageError(f"The lab has no scenario {arguments.scenario!r}.{hint}")
+    with Lab(arguments.scenario, seed=arguments.seed) as running:
         if arguments.roots:
             arguments.roots.write_text("".join(as_pem(root) for root in running.roots), encoding="ascii")
         dialled = [(target.service, "{}:{}".format(*target.connect_to or ())) for target in running.targets]

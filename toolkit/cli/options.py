@@ -306,7 +306,7 @@ def _add_judging_options(parser: argparse.ArgumentParser, *, many_policies: bool
                         help=f"{', '.join(roots)}, or a PEM file (default: certifi)")  # fmt: skip
     parser.add_argument("--now", type=_instant, metavar="DATE",
                         help="the day from which days are counted; a date without a zone means midnight UTC "
-                        "(default: the present, or the day of --as-of)")  # fmt: skip
+                        f"(default: the present{', or the day of --as-of' if many_policies else ''})")  # fmt: skip
     parser.add_argument("--history", action="store_true",
                         help="judge every observation of the source (default: what is in service now, by the last "
                         "observations and the last survey of each service)")  # fmt: skip
