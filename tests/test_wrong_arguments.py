@@ -45,6 +45,7 @@ CALLS: dict[str, tuple[Call, str]] = {
     "tables as a target": (lambda t, s: toolkit.observe(t), "or preset, not Tables"),  # type: ignore[arg-type]
     "a number as services": (lambda t, s: t.within(services=5), "give names such as"),  # type: ignore[arg-type]
     "numbers as services": (lambda t, s: s.load(services=[5]), "give names such as"),  # type: ignore[list-item]
+    "text as a limit": (lambda t, s: toolkit.Limits(connect_seconds="x"), "must be a number"),  # type: ignore[arg-type]
     "a number as round": (lambda t, s: s.has_round(5), "A round is named by text"),  # type: ignore[arg-type]
 }
 

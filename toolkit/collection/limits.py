@@ -55,7 +55,11 @@ class Limits:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, int | float) and not 0 < value < inf:
+            if field.name == "blocked" or (value is None and field.default is None):
+                continue
+            if not isinstance(value, int | float):
+                raise UsageError(f"Limits({field.name}={value!r:.60}): must be a number.")
+            if not 0 < value < inf:
                 raise UsageError(f"Limits({field.name}={value}): must be greater than 0, and finite.")
         for entry in self.blocked:
             try:

@@ -58,6 +58,18 @@ def test_no_rotations_have_all_columns():
     assert {name: str(dtype) for name, dtype in described.dtypes.items()} == dtypes((*ROTATIONS, *DETAILS))
 
 
+def test_rotations_read_back_from_csv_are_described(tmp_path):
+    known = tables("AABBCC")
+    found = find_rotations(known, min_share=1)
+    found.to_csv(tmp_path / "rotations.csv", index=False)
+    again = describe_rotations(pd.read_csv(tmp_path / "rotations.csv"), known)
+    pd.testing.assert_frame_equal(again[list(dtypes(DETAILS))], describe_rotations(found, known)[list(dtypes(DETAILS))])
+    with pytest.raises(UsageError, match="2 of 4 rotations are not among those of the tables, or are repeated"):
+        describe_rotations(pd.concat([found, found]), known)
+    with pytest.raises(UsageError, match="a column does not fit"):
+        describe_rotations(found.astype(object).assign(start_max_at="some day"), known)
+
+
 def test_what_the_tables_do_not_hold_is_an_error():
     found = find_rotations(tables("AABB"))
     with pytest.raises(UsageError, match="1 of 1 rotations are not among those of the tables"):

@@ -140,6 +140,12 @@ def describe_rotations(rotations: pd.DataFrame, given: Tables | pd.DataFrame) ->
             f"describe_rotations reads rows of find_rotations; this is a {type(rotations).__name__} without "
             f"{', '.join(missing[:3])}."
         )
+    try:
+        rotations = rotations.astype({name: dtype for name, dtype in dtypes(ROTATIONS).items() if name in _KEY})
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"describe_rotations reads rows of find_rotations with their dtypes; a column does not fit: {error}"
+        ) from error
     methods = rotations[["basis", "min_share"]].drop_duplicates()
     found = [_all_columns(given, *method) for method in methods.itertuples(index=False)]
     known = pd.concat(found, ignore_index=True) if found else _all_columns(Tables.from_frames(), "looks", MIN_SHARE)
@@ -150,8 +156,8 @@ def describe_rotations(rotations: pd.DataFrame, given: Tables | pd.DataFrame) ->
     unknown = int((joined["_found"] == "left_only").sum())
     if unknown:
         raise UsageError(
-            f"{unknown} of {len(rotations)} rotations are not among those of the tables: give describe_rotations what "
-            "find_rotations was given."
+            f"{unknown} of {len(rotations)} rotations are not among those of the tables, or are repeated: give "
+            "describe_rotations what find_rotations was given, and each rotation once."
         )
     return joined.drop(columns=["_number", "_found"]).set_axis(rotations.index).astype(dtypes(DETAILS))
 
