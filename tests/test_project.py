@@ -222,5 +222,5 @@ def test_make_notebooks_works_as_root_and_asks_for_it_only_then(tmp_path: Path, 
     (tmp_path / ".venv" / "bin" / "python").touch()
     (tmp_path / ".venv" / "runs").touch()
     path = f"{tmp_path / 'programs'}{os.pathsep}{os.environ['PATH']}"
-    made = run(need("make"), "notebooks", "BIN=programs", cwd=tmp_path, PATH=path)
+    made = run(need("make"), "--no-print-directory", "notebooks", "BIN=programs", cwd=tmp_path, PATH=path)
     assert made.stdout.strip() == given, made.stderr

@@ -141,7 +141,9 @@ def test_keys_and_requests_are_named_and_never_shown(
         path.write_bytes(content)
         message = refusal(path)
         assert message.startswith(f"holds {words} and no certificate. Name the ")
-        assert not any(line and line in message.encode("utf-8", "replace") for line in content.splitlines()[1:-1])
+        assert not any(
+            len(line) > 3 and line in message.encode("utf-8", "replace") for line in content.splitlines()[1:-1]
+        )
 
 
 def test_a_pkcs12_file_says_how_it_becomes_pem(tmp_path: Path) -> None:

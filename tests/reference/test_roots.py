@@ -66,7 +66,7 @@ def test_a_file_of_the_users(tmp_path: Path) -> None:
             r"certificate 1 \(line 1\): it is cut short or not DER",
         ),
         (lambda _: as_pem(b"\x30\x03\x02\x01\x01").encode(), r"certificate 1 \(line 1\): it cannot be read \("),
-        (lambda pem: pem.replace(b"-----BEGIN CERTIFICATE-----", b"", 1), r".*ends here and does not begin"),
+        (lambda pem: pem.replace(b"-----BEGIN CERTIFICATE-----", b"", 1), r".*ends here without a line"),
     ],
 )
 def test_a_root_that_cannot_be_read_is_skipped_and_named(

@@ -326,7 +326,7 @@ def lab(arguments: argparse.Namespace) -> int:
     if arguments.scenario not in NAMES:
         hint = did_you_mean(arguments.scenario, NAMES) or f" There are: {', '.join(NAMES)}."
         raise UsageError(f"The lab has no scenario {arguments.scenario!r}.{hint}")
-    with Lab(arguments.scenario, seed=arguments.seed) as running:
+    with Lab(arguments.scenario, seed=arguments.seed, first_port=arguments.port) as running:
         if arguments.roots:
             arguments.roots.write_text("".join(as_pem(root) for root in running.roots), encoding="ascii")
         dialled = [(target.service, "{}:{}".format(*target.connect_to or ())) for target in running.targets]

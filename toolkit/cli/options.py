@@ -189,6 +189,9 @@ def _add_lab_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scenario", default="year", metavar="NAME",
                         help="what happens in the lab: a name of toolkit.lab.NAMES (default: year)")  # fmt: skip
     parser.add_argument("--seed", type=int, default=2026, metavar="N", help="seed of the scenario (default: 2026)")
+    parser.add_argument("--port", type=int, default=41025, metavar="N", choices=range(1, 65000),
+                        help="port of the first address, from 1 to 64999; the next ones have the next numbers, and a "
+                        "free port where that is in use (default: 41025)")  # fmt: skip
     parser.add_argument("--roots", type=Path, metavar="FILE",
                         help="write the lab's root certificates into this PEM file, for `check --roots`")  # fmt: skip
 

@@ -55,6 +55,9 @@ class Lab:
     `clock` starts at `begins_at`; after `ends_at` it can be turned on, but nothing changes. `schedule` is what the
     servers follow.
 
+    `first_port`: the port of the first address; the next ones have the next numbers, and a free port where that is in
+    use. Without it every port is a free one.
+
     Raises `LabError` for an unknown scenario, for a missing implementation (extra `lab`), and if the servers cannot
     start.
 
@@ -72,8 +75,11 @@ class Lab:
     smtp://mx.lab.test:25    2026-06-30     1
     """
 
-    def __init__(self, scenario: str | Scenario | Schedule = "year", seed: int = 0) -> None:
+    def __init__(
+        self, scenario: str | Scenario | Schedule = "year", seed: int = 0, *, first_port: int | None = None
+    ) -> None:
         self.seed = seed
+        self._first_port = first_port
         self.schedule = as_schedule(scenario, seed)
         self.begins_at: datetime = self.schedule.begins_at
         self.ends_at: datetime = self.schedule.ends_at
@@ -129,7 +135,7 @@ class Lab:
         if self._servers is not None:
             raise LabError("This lab is already running; create another one: Lab(scenario, seed).")
         check_installed({backend.implementation for s in self.schedule.services for backend in s.backends})
-        self._servers = _Servers(self.schedule, self.seed)
+        self._servers = _Servers(self.schedule, self.seed, self._first_port)
         return self
 
     def __exit__(
@@ -150,7 +156,7 @@ class Lab:
 class _Servers:
     """The server process and its standard error."""
 
-    def __init__(self, schedule: Schedule, seed: int) -> None:
+    def __init__(self, schedule: Schedule, seed: int, first_port: int | None) -> None:
         with ExitStack() as stack:
             self._complaints = stack.enter_context(tempfile.TemporaryFile())
             # Some libraries read certificates only from files; this folder is removed with the lab.
@@ -164,7 +170,7 @@ class _Servers:
                 env=os.environ | {"TMPDIR": folder},
             )
             stack.callback(self._end)
-            self.stations: list[tuple[int, str, int]] = self.ask(schedule, seed)
+            self.stations: list[tuple[int, str, int]] = self.ask(schedule, (seed, first_port))
             self._left = stack.pop_all()
 
     def ask(self, command: object, value: object) -> Any:

@@ -81,7 +81,7 @@ class _Station:
 class _Internet:
     """All services of the lab."""
 
-    def __init__(self, schedule: Schedule, seed: int) -> None:
+    def __init__(self, schedule: Schedule, seed: int, first_port: int | None) -> None:
         self._schedule, self._seed = schedule, seed
         self._issued = issue_all(schedule, seed)
         self._key_types = {certificate.sha256: certificate.row["key_type"] for certificate in self._issued}
@@ -96,10 +96,10 @@ class _Internet:
         self._failures = failures({m.implementation for s in schedule.services for m in s.backends})
         self._block = lru_cache(maxsize=1024)(self._draw_block)
         self._implementation = lru_cache(maxsize=None)(self._set_up)
+        places = [(n, address) for n, service in enumerate(schedule.services) for address in service.addresses]
         self._stations = [
-            _Station(number, address, _listen(address))
-            for number, service in enumerate(schedule.services)
-            for address in service.addresses
+            _Station(number, address, _listen(address, 0 if first_port is None else first_port + place))
+            for place, (number, address) in enumerate(places)
         ]
 
     def open(self) -> list[tuple[int, str, int]]:
@@ -200,8 +200,11 @@ class _Internet:
         return set_up(implementation, settings, default[1], {str(host): issued for host, issued in hosts})
 
 
-def _listen(address: str) -> socket.socket:
+def _listen(address: str, port: int) -> socket.socket:
+    """Listen on the port, or on a free one where it is 0 or in use."""
     try:
+        with contextlib.suppress(OSError):
+            return socket.create_server((address, port), backlog=512)
         return socket.create_server((address, 0), backlog=512)
     except OSError as error:
         raise LabError(
@@ -259,9 +262,9 @@ def serve(commands: BinaryIO, answers: BinaryIO) -> None:
         pickle.dump((False, broken[0]) if broken else (True, value), answers)
         answers.flush()
 
-    schedule, seed = pickle.load(commands)
+    schedule, (seed, first_port) = pickle.load(commands)
     try:
-        internet = _Internet(schedule, seed)
+        internet = _Internet(schedule, seed, first_port)
     except LabError as error:
         answer(None, [str(error)])
         return

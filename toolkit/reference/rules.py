@@ -143,8 +143,6 @@ def load_policy(policy: Policy) -> tuple[Rule, ...]:
     rules: dict[Rule, None] = {}
     for part in parts:
         rules.update(dict.fromkeys(_load(part)))
-    if not rules:
-        raise UsageError(f"policy is empty: give the name of a policy ({', '.join(sorted(policies()))}), or rules.")
     return tuple(rules)
 
 
