@@ -30,7 +30,7 @@ FORMER_NAMES: Final = {
     "shelf_max_days": "deployment_delay_max_days", "tail_min_days": "margin_min_days",
     "tail_max_days": "margin_max_days", "half_min_at": "midpoint_min_at", "half_max_at": "midpoint_max_at",
     "is_half_contradicted": "is_midpoint_contradicted", "is_return": "is_rollback", "skipped": "unseen_sha256",
-    "kind": "succession", "late_days": "overdue_days", "habit_lead_days": "usual_lead_days",
+    "late_days": "overdue_days", "habit_lead_days": "usual_lead_days",
     "habit_lifetime_days": "usual_lifetime_days",
 }  # fmt: skip
 """Former name of a column → its name now, for the message about a column that a frame does not have."""
