@@ -57,10 +57,11 @@ def lasting(length: timedelta) -> str:
     return counted(length // timedelta(seconds=1), "second")
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: str, known: Iterable[str], *, similarity: float = 0.6) -> str:
     """The known name that is closest to a misspelt one, as a sentence to append; empty where none is close.
 
-    Letter case does not count. At most the first 80 characters of `word` are compared.
+    Letter case does not count. At most the first 80 characters of `word` are compared. `similarity` is the least
+    ratio that `difflib` must find, from 0 to 1.
 
     >>> did_you_mean("ieft", ["ietf", "nist"])
     " Did you mean 'ietf'?"
@@ -68,7 +69,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     ''
     """
     by_folded = {name.casefold(): name for name in known}
-    close = difflib.get_close_matches(word[:_COMPARED].casefold(), by_folded, n=1)
+    close = difflib.get_close_matches(word[:_COMPARED].casefold(), by_folded, n=1, cutoff=similarity)
     return f" Did you mean {by_folded[close[0]]!r}?" if close else ""
 
 

@@ -28,7 +28,7 @@ from toolkit.reference.roots import load_roots
 from toolkit.reference.rules import Rule, load_policy
 from toolkit.shipped import copy_lessons
 from toolkit.tables import Tables, as_pem
-from toolkit.targets import Target
+from toolkit.targets import MailDomain, Target, expand_targets
 from toolkit.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -86,11 +86,20 @@ def observe(arguments: argparse.Namespace) -> int:
     return _reached(tables)
 
 
-def _targets(arguments: argparse.Namespace) -> list[str | Target]:
-    """The targets as given, or, with `--connect-to`, all of them at that address."""
-    if not arguments.connect_to:
-        return list(arguments.targets)
-    return [toolkit.parse_target(target, connect_to=arguments.connect_to) for target in arguments.targets]
+def _targets(arguments: argparse.Namespace) -> list[Target | MailDomain]:
+    """The targets of the command line and of `--targets`, with `--connect-to` all of them at that address."""
+    named: list[str] = list(arguments.targets)
+    if arguments.file is None and (arguments.column is not None or arguments.strict):
+        raise UsageError("--column and --strict say how to read a file of targets: name it with --targets FILE.")
+    if arguments.file is not None:
+        source = sys.stdin.buffer if arguments.file == "-" else arguments.file
+        listed = toolkit.read_targets(source, column=arguments.column, strict=arguments.strict)
+        named.extend(listed["target"])
+    if not named:
+        raise UsageError("No target given: name one, such as smtp://smtp.gmail.com:587, or a file with --targets FILE.")
+    if arguments.connect_to:
+        return [toolkit.parse_target(target, connect_to=arguments.connect_to) for target in named]
+    return expand_targets(named)
 
 
 def collect(arguments: argparse.Namespace) -> int:
