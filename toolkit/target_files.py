@@ -84,8 +84,8 @@ def read_targets(source: str | Path | BinaryIO, *, column: str | None = None, st
         try:
             for one in expand_targets(found.item):
                 service, host = (one.service, one.host) if isinstance(one, Target) else (None, one.name)
-                row = {"line": found.number, "target": str(one), "service": service, "host": host, **found.more}
-                rows.setdefault(str(one), row)
+                row: dict[str, object] = {"line": found.number, "target": str(one), "service": service, "host": host}
+                rows.setdefault(str(one), row | found.more)
         except UsageError as error:
             problems.append(f"line {found.number}: {error}")
     _report(name, problems, strict=strict, is_empty=not rows)

@@ -1,7 +1,7 @@
 """Frames that people bring: what follows from their columns is added, what the tables do not have is left out."""
 
 import warnings
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -51,7 +51,7 @@ def complete(table: TableName, given: pd.DataFrame) -> pd.DataFrame:
     return frame[[name for name in frame.columns if name in known]]
 
 
-def _report_extra(table: TableName, extra: list[Hashable], known: list[str]) -> None:
+def _report_extra(table: TableName, extra: Sequence[Hashable], known: list[str]) -> None:
     if not extra:
         return
     for name in extra:
