@@ -50,7 +50,7 @@ def test_the_report_is_about_the_lab_year(demo: tuple[Path, str]) -> None:
     assert f"Open: {report}" in said
     text = report.read_text(encoding="utf-8")
     services = toolkit.Store(output / "lab-year").load().observations["service"].unique()
-    assert [service for service in services if service not in text] == []
+    assert [service for service in services if service not in text.replace("<wbr/>", "")] == []
     assert "lab data" in text
 
 

@@ -64,9 +64,7 @@ def run_demo(output: Path, *, recorded: Path, seed: int, notebooks: Path | None 
     print("Writing the report on the lab year ...", flush=True)
     write_report(kept, report, now=year.ends_at, policy=POLICY, roots=roots, title="TLS report: a lab year")
     # Relative to the notebooks, because the pages show their parameters: no path of this machine belongs there.
-    documents = execute_notebooks(
-        found, output, parameters={"RECORDED": os.path.relpath(recorded, found[0].parent)}
-    )
+    documents = execute_notebooks(found, output, parameters={"RECORDED": os.path.relpath(recorded, found[0].parent)})
     if (notebooks / "glossary.md").is_file():
         write_markdown(notebooks / "glossary.md", output / "glossary.html")
     print("\n".join([*describe(store), describe_recorded(recorded)]))
