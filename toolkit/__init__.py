@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     )
     from toolkit.asking import ask
     from toolkit.checking import check
-    from toolkit.collection import Limits, collect, estimate_survey, observe, survey
+    from toolkit.collection import Limits, collect, estimate_survey, observe, survey, watch
     from toolkit.comparing import compare_verifiers
     from toolkit.dissection import dissect
     from toolkit.reading import load_example, read
@@ -83,6 +83,7 @@ _HOMES: Final = {
     "estimate_survey": "toolkit.collection",
     "observe": "toolkit.collection",
     "survey": "toolkit.collection",
+    "watch": "toolkit.collection",
     "compare_verifiers": "toolkit.comparing",
     "dissect": "toolkit.dissection",
     "load_example": "toolkit.reading",
@@ -143,6 +144,7 @@ __all__ = [
     "targets",
     "text",
     "verify_chains",
+    "watch",
     "wire",
 ]
 

@@ -82,7 +82,7 @@ def unit_files() -> dict[str, str]:
 
 def test_the_unit_files_are_valid(tmp_path: Path) -> None:
     units = unit_files()
-    assert len(units) == 2
+    assert set(units) == {"tls-collect.service", "tls-collect.timer", "tls-watch.service"}
     for name, text in units.items():
         # The program and the user of the page do not exist on this machine.
         (tmp_path / name).write_text(re.sub(r"/srv/tls/\S+/tls-toolkit", "/bin/true", text).replace("User=tls\n", ""))
@@ -94,9 +94,10 @@ def test_the_unit_files_are_valid(tmp_path: Path) -> None:
 def test_the_commands_of_cron_and_systemd_exist() -> None:
     text = (HERE / "pages" / "how-to" / "collect-every-day.md").read_text(encoding="utf-8")
     (cron,) = re.findall(r"(?m)^\d+ \d+ \* \* \* cd \S+ && \.venv/bin/tls-toolkit (.*?) > last-run.txt 2>&1$", text)
-    (unit,) = re.findall(r"(?m)^ExecStart=/srv/tls/.venv/bin/tls-toolkit (.*)$", text)
-    assert make_parser().parse_args(shlex.split(cron)).store == "observations"
-    assert make_parser().parse_args(shlex.split(unit)).store == "observations"
+    units = re.findall(r"(?m)^ExecStart=/srv/tls/.venv/bin/tls-toolkit (.*)$", text)
+    assert len(units) == 2
+    for line in (cron, *units):
+        assert make_parser().parse_args(shlex.split(line)).store == "observations"
 
 
 def test_every_link_leads_to_a_page() -> None:

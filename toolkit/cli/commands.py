@@ -1,19 +1,22 @@
 """Commands: one function each, from the arguments to an exit code."""
 
 import argparse
+import shlex
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import pandas as pd
 
 import toolkit
 from toolkit import text
-from toolkit.cli.codes import FINDINGS, FINE, NOTHING_REACHED
+from toolkit.cli.codes import FINDINGS, FINE, INTERRUPTED, NOTHING_REACHED
 from toolkit.cli.options import DEFAULT_POLICY
 from toolkit.cli.printing import (
+    as_json_line,
     print_checks,
     print_checks_as_json,
     print_endings,
@@ -96,18 +99,7 @@ def _targets(arguments: argparse.Namespace) -> list[str | Target]:
 def collect(arguments: argparse.Namespace) -> int:
     """`tls-toolkit collect`: each target observed once, kept in a store."""
     store = toolkit.Store(arguments.store)
-    end = toolkit.collect(
-        _targets(arguments),
-        store,
-        offers=tuple(arguments.offer or ("any",)),
-        samples=arguments.samples,
-        addresses=arguments.addresses,
-        limits=arguments.limits,
-        ehlo=arguments.ehlo,
-        progress=sys.stderr.isatty(),
-        resume=arguments.resume,
-        settle=arguments.settle,
-    )
+    end = toolkit.collect(_targets(arguments), store, progress=sys.stderr.isatty(), **_collecting(arguments))
     looks = store.load(services=list(end["services"])).observations
     looks = looks[looks["round"] == end["round"]]
     if arguments.json:
@@ -121,6 +113,61 @@ def collect(arguments: argparse.Namespace) -> int:
             print(f"  {count} × {text.for_terminal(reason)}", file=sys.stderr)
         return NOTHING_REACHED
     return FINE
+
+
+def watch(arguments: argparse.Namespace) -> int:
+    """`tls-toolkit watch`: a round again and again, a line for each, until interrupted."""
+    from toolkit.collection import WatchedRound  # noqa: PLC0415  other commands do not need the collector
+    from toolkit.collection.interrupt import RoundInterrupt  # noqa: PLC0415  likewise
+
+    looks = answered = 0
+
+    def show(done: WatchedRound) -> None:
+        nonlocal looks, answered
+        looks, answered = looks + done.observed, answered + done.observed - done.failed
+        print(as_json_line(asdict(done)) if arguments.json else done, flush=True)
+
+    try:
+        toolkit.watch(
+            _targets(arguments),
+            arguments.store,
+            every=arguments.every,
+            jitter=arguments.jitter,
+            rounds=arguments.rounds,
+            health=arguments.health,
+            each=show,
+            **_collecting(arguments),
+        )
+    except RoundInterrupt as interrupt:
+        _print_note(f"{interrupt} Go on with:")
+        print(f"  {_line_to_resume(arguments.words, interrupt.round)}", file=sys.stderr)
+        return INTERRUPTED
+    return FINE if answered or not looks else NOTHING_REACHED
+
+
+def _collecting(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The arguments of `toolkit.collect` that `collect` and `watch` have options for."""
+    return {
+        "offers": tuple(arguments.offer or ("any",)),
+        "samples": arguments.samples,
+        "addresses": arguments.addresses,
+        "limits": arguments.limits,
+        "ehlo": arguments.ehlo,
+        "resume": arguments.resume,
+        "settle": arguments.settle,
+    }
+
+
+def _line_to_resume(words: Sequence[str], round_: str | None) -> str:
+    """The command line again, with the round to resume in place of an earlier one."""
+    kept = list(words)
+    while "--resume" in kept:
+        place = kept.index("--resume")
+        del kept[place : place + 2]
+    kept = [word for word in kept if not word.startswith("--resume=")]
+    return text.for_terminal(
+        shlex.join(["tls-toolkit", *kept, *(["--resume", round_] if round_ else [])]), limit=10_000
+    )
 
 
 def survey(arguments: argparse.Namespace) -> int:

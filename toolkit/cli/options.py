@@ -88,6 +88,7 @@ def read_command(argv: Sequence[str] | None) -> Callable[[], int]:
     # Only the options of the command that is named are needed; `--help` and `--version` take no value.
     named = next((word for word in words if not word.startswith("-")), "")
     arguments = make_parser(only=named).parse_args(words)
+    arguments.words = tuple(words)
     from toolkit.cli import commands  # noqa: PLC0415  imports pandas
 
     if "ehlo" in arguments:
@@ -106,7 +107,7 @@ def make_parser(*, only: str | None = None) -> argparse.ArgumentParser:
         description="Observe TLS servers over time: keep what they show, judge it, and make reports of it.",
         epilog="A TARGET is a service URL (smtp://host:587, https://host), host:port, mx:domain, or a preset "
         "such as google-mail. Exit codes: 0 fine, 1 findings, 2 usage, 3 nothing could be reached, 4 a file could not "
-        "be read, 70 the command failed, 74 the output could not be written.",
+        "be read, 70 the command failed, 74 the output could not be written, 130 interrupted.",
     )
     parser.add_argument("--version", action="version", version=f"tls-toolkit {toolkit.__version__}")
     known = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -133,6 +134,25 @@ def _add_cert_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_collect_options(parser: argparse.ArgumentParser) -> None:
     _add_look_options(parser)
+    _add_keeping_options(parser)
+
+
+def _add_watch_options(parser: argparse.ArgumentParser) -> None:
+    _add_look_options(parser)
+    parser.add_argument("--every", required=True, metavar="LENGTH",
+                        help="from the beginning of one round to the beginning of the next, such as 30min, 1h or 1d",
+                        )  # fmt: skip
+    parser.add_argument("--jitter", type=float, default=0.1, metavar="SHARE",
+                        help="begin each round later by up to this share of the interval, at random (default: 0.1)",
+                        )  # fmt: skip
+    parser.add_argument("--rounds", type=int, metavar="N", help="end after this many rounds (default: never)")
+    parser.add_argument("--health", type=Path, metavar="FILE",
+                        help="replace this file after each round: when it was, what was observed, when the next begins",
+                        )  # fmt: skip
+    _add_keeping_options(parser)
+
+
+def _add_keeping_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--store", required=True, metavar="STORE", help="folder or URL (s3://…) of the store")
     parser.add_argument(
         "--resume", metavar="ROUND", help="make the observations that an interrupted round did not make"
@@ -334,6 +354,7 @@ _COMMANDS: Final[dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]
     "cert": ("print the certificate that a server presents, as PEM", _add_cert_options),
     "observe": ("observe each target once, and print the observations", _add_look_options),
     "collect": ("observe each target once, and keep the observations in a store", _add_collect_options),
+    "watch": ("collect again and again: a round every hour or day, until interrupted", _add_watch_options),
     "survey": ("find out what a server accepts: versions, cipher suites, groups, schemes", _add_survey_options),
     "read": ("read a file of another tool, and print what was understood of it", _add_read_options),
     "store": ("print what a store holds, or compact it", _add_store_options),
