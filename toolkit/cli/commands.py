@@ -419,7 +419,7 @@ def lessons(arguments: argparse.Namespace) -> int:
 
 
 def demo(arguments: argparse.Namespace) -> int:
-    """`tls-toolkit demo`: a lab year observed, and the notebooks executed on it."""
+    """`tls-toolkit demo`: a lab year observed and reported on, and the lessons executed."""
     try:
         from toolkit.report.demo import run_demo  # noqa: PLC0415  needs the extras `lab` and `notebooks`
     except ModuleNotFoundError as error:

@@ -387,7 +387,7 @@ _COMMANDS: Final[dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]
     "report": ("make one HTML file of a source: rotations, expiry, ciphers, findings", _add_report_options),
     "lab": ("run a small internet on loopback, to try the other commands on", _add_lab_options),
     "lessons": ("copy the notebooks and their data into a folder", _add_lessons_options),
-    "demo": ("observe a lab year, execute the notebooks, print which files to open", _add_demo_options),
+    "demo": ("observe a lab year, report on it, execute the lessons, print which files to open", _add_demo_options),
     "completion": ("print a script that completes command lines in a shell", _add_completion_options),
 }
 """Command → its summary, and what adds its options. The function in `cli/commands.py` has the command's name."""
