@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 help:
-	@echo 'make demo        set up, watch a lab year, execute the notebooks, say what to open'
+	@echo 'make demo        set up, observe a lab year, report on it, execute the lessons, say what to open'
 	@echo 'make test        set up, run every test'
 	@echo 'make notebooks   open the notebooks in JupyterLab'
 	@echo 'make book        build the documentation site into build/book'

@@ -14,10 +14,28 @@ from typing import TYPE_CHECKING, Final, TypeAlias, Union
 import idna
 
 from toolkit.errors import UsageError
+from toolkit.presets import PRESETS, presets
 from toolkit.text import did_you_mean, for_html, for_terminal
 
 if TYPE_CHECKING:
     import pandas as pd
+
+__all__ = [
+    "LAB_DOMAIN",
+    "PORTS",
+    "PRESETS",
+    "SCHEMES_OF_PORTS",
+    "UPGRADES",
+    "MailDomain",
+    "Target",
+    "Targets",
+    "canonical_host",
+    "compose_target",
+    "expand_targets",
+    "parse_target",
+    "presets",
+    "service_names",
+]
 
 PORTS: Final = {
     "smtp": 25,
@@ -58,16 +76,6 @@ SCHEMES_OF_PORTS: Final = {
     5432: "postgres",
 }
 """The scheme meant by `host:port` alone. RFC 8314 for 465, 587, 993 and 995."""
-
-PRESETS: Final = {
-    "google-mail": (
-        "smtp://aspmx.l.google.com:25",
-        "smtp://smtp-relay.gmail.com:587",
-        "smtp://smtp.gmail.com:587",
-        "smtps://smtp.gmail.com:465",
-    ),
-}
-"""Named lists of services. `google-mail`: the hosts of support.google.com/a/answer/6180220."""
 
 LAB_DOMAIN: Final = ".lab.test"
 """The parent domain of all hosts of the lab; no other host can have such a name (RFC 6761 reserves `.test`)."""
@@ -162,8 +170,6 @@ def parse_target(text: str, *, connect_to: str | None = None) -> Target:
     """
     if not isinstance(text, str):
         raise UsageError(f"parse_target takes text such as smtp://smtp.gmail.com:587, not {type(text).__name__}.")
-    if text.strip() in PRESETS:
-        raise UsageError(f"{text!r} is a preset; name one of its services: {', '.join(PRESETS[text.strip()])}.")
     scheme, separator, rest = text.strip().partition("://")
     if not separator:
         scheme, rest = "", text.strip()
@@ -177,7 +183,10 @@ def parse_target(text: str, *, connect_to: str | None = None) -> Target:
         if port is None:
             if rest in PORTS:
                 raise UsageError(f"{text!r} is a scheme: write it with a host, such as {rest}://mx.example.org.")
-            hint = did_you_mean(rest, PRESETS)
+            known = presets()
+            if rest in known:
+                raise UsageError(f"{text!r} is a preset; name one of its services: {', '.join(known[rest])}.")
+            hint = did_you_mean(rest, known)
             raise UsageError(f"{text!r}: name a port or a scheme, such as {rest}:25 or smtp://{rest}.{hint}")
         if port not in SCHEMES_OF_PORTS:
             raise UsageError(f"{text!r}: port {port} does not imply a protocol; write smtp://{rest}, tls://{rest}, ….")
@@ -255,17 +264,20 @@ def _as_series(frame: "pd.DataFrame") -> "pd.Series":
             f"It has: {columns}."
         )
     composed = frame.reindex(columns=["scheme", "host", "port"]).astype(object)
-    return composed.where(composed.notna(), None).apply(lambda row: _compose(*row), axis=1)
+    return composed.where(composed.notna(), None).apply(lambda row: compose_target(*row), axis=1)
 
 
-def _compose(scheme: object, host: object, port: object) -> object:
-    """The target as text; what is not a name is returned as it is, to be refused."""
+def compose_target(scheme: object, host: object, port: object) -> object:
+    """The target as text, of parts that may be null; a host that is not text is returned as it is, to be refused."""
     if not isinstance(host, str):
         return host
     prefix = "" if scheme is None else f"{scheme}://"
     if isinstance(port, float) and port.is_integer():
         port = int(port)  # from a column of integers with nulls
-    return f"{prefix}{_bracketed(host.strip())}" + ("" if port is None else f":{port}")
+    name = host.strip()
+    if name.count(":") > 1 and not name.startswith("["):
+        name = f"[{name}]"
+    return f"{prefix}{name}" + ("" if port is None else f":{port}")
 
 
 def _expand(item: object) -> list[Target | MailDomain]:
@@ -274,9 +286,8 @@ def _expand(item: object) -> list[Target | MailDomain]:
     if not isinstance(item, str):
         raise UsageError(f"A target is a service URL, host:port, mx:domain or preset, not {type(item).__name__}.")
     text = item.strip()
-    if text in PRESETS:
-        return [parse_target(service) for service in PRESETS[text]]
-    return [_parse_mail_domain(text) if text.startswith("mx:") else parse_target(text)]
+    named = [text] if ":" in text else presets().get(text, (text,))
+    return [_parse_mail_domain(one) if one.startswith("mx:") else parse_target(one) for one in named]
 
 
 def service_names(services: str | Target | Iterable[str | Target] | None) -> set[str] | None:

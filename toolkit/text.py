@@ -57,11 +57,12 @@ def lasting(length: timedelta) -> str:
     return counted(length // timedelta(seconds=1), "second")
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: str, known: Iterable[str], *, similarity: float = 0.6) -> str:
     """The known name that is closest to a misspelt one, as a sentence to append; empty where none is close.
 
     If no whole name is close, the parts that hyphens separate are compared, and all names with the closest part are
-    listed. Letter case does not count. At most the first 80 characters of `word` are compared.
+    listed. Letter case does not count. At most the first 80 characters of `word` are compared. `similarity` is the
+    least ratio that `difflib` must find, from 0 to 1.
 
     >>> did_you_mean("ieft", ["ietf", "nist"])
     " Did you mean 'ietf'?"
@@ -78,7 +79,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
         for part in name.casefold().split("-"):
             parts.setdefault(part, []).append(name)
     for candidates in (whole, parts):
-        if close := difflib.get_close_matches(compared, candidates, n=1):
+        if close := difflib.get_close_matches(compared, candidates, n=1, cutoff=similarity):
             return f" Did you mean {' or '.join(map(repr, candidates[close[0]]))}?"
     return ""
 

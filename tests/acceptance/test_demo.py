@@ -40,9 +40,18 @@ def test_every_notebook_becomes_a_page_with_its_charts(demo: tuple[Path, str]) -
         charts = list(output.glob(f"{notebook.stem}-*.png"))
         assert text.count('src="data:image/png;base64,') == len(charts)
         assert charts, f"{notebook.name} draws nothing"
-        assert "This page was executed on another source" in text
         assert all(chart.read_bytes().startswith(b"\x89PNG") for chart in charts)
         assert 'data-mime-type="application/vnd.jupyter.stderr"' not in text, "an error, a warning or a message"
+
+
+def test_the_report_is_about_the_lab_year(demo: tuple[Path, str]) -> None:
+    output, said = demo
+    report = output / "report.html"
+    assert f"Open: {report}" in said
+    text = report.read_text(encoding="utf-8")
+    services = toolkit.Store(output / "lab-year").load().observations["service"].unique()
+    assert [service for service in services if service not in text.replace("<wbr/>", "")] == []
+    assert "lab data" in text
 
 
 def test_the_last_lines_are_computed_from_the_store(demo: tuple[Path, str]) -> None:

@@ -4,7 +4,7 @@ import argparse
 import json
 import shutil
 import textwrap
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -135,6 +135,11 @@ def _for_reading(value: object) -> str:
 def print_json(frame: pd.DataFrame) -> None:
     """Print the rows as a JSON array; instants in ISO 8601, bytes in hex, null as null, ASCII only."""
     print(json.dumps(_json_rows(frame), indent=2))
+
+
+def as_json_line(values: Mapping[str, object]) -> str:
+    """One JSON object on one line, ASCII only."""
+    return json.dumps({name: _json_value(value) for name, value in values.items()})
 
 
 def _json_rows(frame: pd.DataFrame) -> list[dict[Hashable, object]]:
