@@ -83,14 +83,13 @@ def test_nothing_is_late_nor_expired_by_the_instant_of_a_commit(tables: Tables, 
     assert not forecast_renewals(tables, now=day)["is_overdue"].fillna(value=False).any()
 
 
-def test_hosts_that_replace_early_have_no_usual_lead_and_no_forecast(tables: Tables) -> None:
+def test_every_host_has_a_routine_also_where_leaves_are_replaced_early(tables: Tables) -> None:
     now = pd.Timestamp("2026-03-25", tz="UTC")
-    leads = describe_usual_leads(tables, now=now).groupby("host").first()
-    early = leads.index[leads["usual_lead_days"].isna()]
-    assert early.tolist() == ["google.com", "storage.googleapis.com"]
-    assert leads.loc["google.com", "usual_lead_reason"].startswith("only 6 of 37 rotations")
-    forecast = forecast_renewals(tables, now=now).groupby("host")["renewal"].count()
-    assert forecast.index[forecast == 0].tolist() == early.tolist()
+    leads = describe_usual_leads(tables, now=now).set_index("host")
+    assert leads["usual_spacing_days"].notna().all()
+    assert 14 < leads.loc["google.com", "usual_spacing_days"] < 28
+    assert leads.loc["fastly.com", "usual_spacing_days"] == pytest.approx(20, abs=0.1)
+    assert set(forecast_renewals(tables, now=now)["host"]) == set(leads.index)
 
 
 def test_successive_leaves_of_google_overlap_in_validity(tables: Tables) -> None:

@@ -90,14 +90,14 @@ def test_a_ninety_day_cadence_holds_until_the_last_cap() -> None:
 
 
 def test_a_lead_longer_than_the_lifetime_allowed_keeps_its_share() -> None:
-    begins = ("2025-01-01", "2025-11-01", "2026-09-01")
+    begins = ("2024-03-03", "2025-01-01", "2025-11-01", "2026-09-01")
     certificates = [served(day, 398, sha=f"c{n}") for n, day in enumerate(begins)]
     looks = [look(f"c{n}", at(day).isoformat()[:19]) for n, day in enumerate(begins)]
-    looks += [look("c0", "2025-10-31"), look("c1", "2026-08-31")]
+    looks += [look("c0", "2024-12-31"), look("c1", "2025-10-31"), look("c2", "2026-08-31")]
     frame = forecast_renewals(tables(looks, certificates), now=now("2026-09-02"), years=4)
     lead = 398 - 304
     assert frame["usual_lead_basis"].eq("seen").all()
-    assert frame["usual_lead_days"].iloc[0] == pytest.approx((398 - 304 + 398 - 304) / 2)
+    assert frame["usual_lead_days"].iloc[0] == pytest.approx(lead)
     under_47 = frame[frame["cap_days"] == 47].iloc[1:]
     assert under_47["is_lead_cut"].all()
     assert under_47["lead_days"].iloc[0] == pytest.approx(47 * lead / 398)
@@ -105,8 +105,8 @@ def test_a_lead_longer_than_the_lifetime_allowed_keeps_its_share() -> None:
 
 
 def with_lead(lead: float, *, lifetime: float = 398) -> Tables:
-    """A slot that renewed twice with that lead, in steps that end before the cap of 2026."""
-    begins = [at("2025-11-01") - n * timedelta(days=lifetime - lead) for n in (2, 1, 0)]
+    """A slot that renewed three times with that lead, in steps that end before the cap of 2026."""
+    begins = [at("2025-11-01") - n * timedelta(days=lifetime - lead) for n in (3, 2, 1, 0)]
     days = [begin.isoformat()[:19] for begin in begins]
     looks = [look(f"c{n}", day) for n, day in enumerate(days)]
     looks += [look(f"c{n}", (begin - timedelta(days=1)).isoformat()[:19]) for n, begin in enumerate(begins[1:])]
@@ -121,9 +121,9 @@ def test_a_little_more_lead_never_changes_the_number_of_renewals_a_lot(leads: tu
         assert frame["usual_lead_days"].iloc[0] == pytest.approx(lead)
         cut = frame[frame["is_lead_cut"]]
         previous = frame["lifetime_days"].shift()[cut.index]
-        assert (cut["lead_days"] / previous).tolist() == pytest.approx([lead / 398] * len(cut))
+        assert (cut["lead_days"] / previous).tolist() == pytest.approx([min(lead / 398, 1 / 3)] * len(cut))
         # A year of lifetimes, each shortened by the share that is left: no year has more.
-        assert frame.groupby("year").size().max() <= 366 / (47 * (1 - lead / 398)) + 1
+        assert frame.groupby("year").size().max() <= 366 / (47 * (1 - min(lead / 398, 1 / 3))) + 1
         counts.append(frame.groupby("year").size().reindex(range(2026, 2031), fill_value=0))
     assert (counts[1] - counts[0]).between(-1, 3).all()
 
@@ -137,18 +137,18 @@ def test_a_third_stays_a_third_under_each_cap() -> None:
     assert frame["cadence_ends_at"].eq(frame["renews_at"].iloc[0]).all()
 
 
-def test_a_lead_from_longer_certificates_is_at_most_half_of_the_lifetime() -> None:
+def test_a_lead_from_longer_certificates_keeps_its_share() -> None:
     given = with_lead(120)
     (last,) = given.observations["leaf_sha256"].drop_duplicates().tail(1)
     short = given.certificates["cert_sha256"] == last
     begins = given.certificates.loc[short, "not_before"]
     shortened = given.certificates.copy()
-    shortened.loc[short, "not_after"] = begins + timedelta(days=90) - timedelta(seconds=1)
+    shortened.loc[short, "not_after"] = begins + timedelta(days=300) - timedelta(seconds=1)
     today = (begins.item() + timedelta(days=1)).to_pydatetime()
     frame = forecast_renewals(Tables.from_frames(given.observations, shortened), now=today, years=1)
     assert frame["usual_lead_days"].iloc[0] == pytest.approx(120)
-    assert frame["lead_days"].eq(45).all()
-    assert frame["is_lead_cut"].all()
+    assert frame["lead_days"].iloc[0] == pytest.approx(300 * 120 / 398)
+    assert not frame["is_lead_cut"].iloc[0]
 
 
 def test_usual_leads_come_from_looks_that_were_close_enough() -> None:
@@ -156,29 +156,33 @@ def test_usual_leads_come_from_looks_that_were_close_enough() -> None:
         served("2026-01-01", 90, sha="a"),
         served("2026-02-20", 90, sha="b"),
         served("2026-04-15", 90, sha="c"),
+        served("2026-06-05", 90, sha="d"),
     ]
     close = [look("a", "2026-02-28"), look("b", "2026-03-02"), look("b", "2026-04-20"), look("c", "2026-04-22")]
-    usual = describe_usual_leads(tables(close, certificates), now=now("2026-04-23"))
-    assert usual[["usual_lead_basis", "usual_lead_rotations"]].to_numpy().tolist() == [["seen", 2]]
-    leads = [30.0, (at("2026-05-21") - at("2026-04-22")).days]
-    assert usual["usual_lead_days"].tolist() == pytest.approx([sum(leads) / 2])
-    assert usual["usual_lead_spread_days"].tolist() == pytest.approx([abs(leads[0] - leads[1])])
-    expiry = summarise_expiry(tables(close, certificates), now=now("2026-04-23"))
-    assert expiry["usual_lead_days"].tolist() == [usual["usual_lead_days"].iloc[0]] * 3
-    wide = [look("a", "2026-01-02"), look("b", "2026-03-02"), look("c", "2026-05-02")]
-    issued = describe_usual_leads(tables(wide, certificates), now=now("2026-05-03"))
+    close += [look("c", "2026-06-08"), look("d", "2026-06-10")]
+    usual = describe_usual_leads(tables(close, certificates), now=now("2026-06-11"))
+    assert usual[["usual_lead_basis", "usual_lead_rotations"]].to_numpy().tolist() == [["seen", 3]]
+    leads = [(at("2026-04-01") - at("2026-03-02")).days, (at("2026-05-21") - at("2026-04-22")).days, 34]
+    assert usual["usual_lead_days"].tolist() == pytest.approx([sorted(leads)[1]])
+    assert usual["usual_lead_spread_days"].tolist() == pytest.approx([max(leads) - min(leads)])
+    assert usual["usual_spacing_days"].tolist() == pytest.approx([90 - sorted(leads)[1]])
+    expiry = summarise_expiry(tables(close, certificates), now=now("2026-06-11"))
+    assert expiry["usual_lead_days"].tolist() == [usual["usual_lead_days"].iloc[0]] * 4
+    wide = [look("a", "2026-01-02"), look("b", "2026-03-02"), look("c", "2026-05-02"), look("d", "2026-06-30")]
+    issued = describe_usual_leads(tables(wide, certificates), now=now("2026-07-01"))
     assert issued["usual_lead_basis"].unique().tolist() == ["issued"]
-    assert issued["usual_lead_days"].iloc[0] == pytest.approx((40 + 36) / 2)
+    assert issued["usual_lead_days"].iloc[0] == pytest.approx(39)
 
 
-def test_overdue_is_counted_from_the_usual_lead_of_the_slot() -> None:
-    certificates = [served("2026-01-01", 90, sha="a"), served("2026-02-20", 90, sha="b")]
-    looks = [look("a", "2026-02-28"), look("b", "2026-03-02")]
-    frame = summarise_expiry(tables(looks, certificates), now=now("2026-05-01")).set_index("leaf_sha256")
-    assert frame.loc["b", "renew_by_at"] == at("2026-05-21") - timedelta(days=30)
-    assert frame.loc["b", "overdue_days"] == 10
-    assert pd.isna(frame.loc["a", "renew_by_at"])
-    assert summarise_expiry(tables(looks, certificates), now=now("2026-04-01"))["overdue_days"].iloc[1] == 0
+def test_overdue_is_counted_from_the_usual_routine_once_a_look_showed_that_it_was_not_kept() -> None:
+    given = replaced_after(60, 60, 60)  # the last certificate begins on 30 June, and is due on 29 August
+    late = replaced_after(60, 60, 60, last_look="2025-09-05")
+    for tables_, today, overdue in ((given, "2025-08-15", 0), (given, "2025-09-08", None), (late, "2025-09-08", 10)):
+        last = summarise_expiry(tables_, now=now(today)).iloc[-1]
+        assert last["renew_by_at"] == at("2025-08-29")
+        assert (None if pd.isna(last["overdue_days"]) else last["overdue_days"]) == overdue
+        (is_overdue,) = forecast_renewals(tables_, now=now(today))["is_overdue"].iloc[:1]
+        assert pd.isna(is_overdue) if overdue is None else is_overdue == (overdue > 0)
 
 
 def test_a_gap_gives_no_usual_lead_and_allows_an_assumption() -> None:
@@ -193,7 +197,7 @@ def test_a_gap_gives_no_usual_lead_and_allows_an_assumption() -> None:
     assert frame["is_overdue"].isna().all()  # an assumption does not make a slot overdue
 
 
-def replaced_after(*days: float, lifetime: float = 90, spacing: float = 1.0) -> Tables:
+def replaced_after(*days: float, lifetime: float = 90, spacing: float = 1.0, last_look: str | None = None) -> Tables:
     """Certificates that replace each other after so many days of their life; a look a day before and after each."""
     begins = [at("2025-01-01")]
     for span in days:
@@ -201,53 +205,64 @@ def replaced_after(*days: float, lifetime: float = 90, spacing: float = 1.0) -> 
     starts = [begin.isoformat()[:19] for begin in begins]
     looks = [look(f"c{n}", start) for n, start in enumerate(starts)]
     looks += [look(f"c{n}", (begin - timedelta(days=spacing)).isoformat()[:19]) for n, begin in enumerate(begins[1:])]
+    looks += [look(f"c{len(days)}", last_look)] if last_look else []
     return tables(looks, [served(start, lifetime, sha=f"c{n}") for n, start in enumerate(starts)])
 
 
 @pytest.mark.parametrize(
-    ("days", "rotations"),
-    [((60, 60, 20), 2), ((60, 20), 1), ((60, 20, 20), None), ((20,), None), ((7, 7, 7, 60), None), ((60,), 1)],
+    ("days", "renewals", "spacing"),
+    [((60, 60, 60), 3, 60), ((7, 7, 7, 7), 4, 7), ((60, 20, 20), 3, 20), ((60, 60, 4, 60), 3, 60), ((60, 60), 2, None)],
 )
-def test_a_usual_lead_needs_half_of_the_observed_rotations(days: tuple[float, ...], rotations: int | None) -> None:
+def test_a_routine_needs_three_renewals_however_early_they_came(
+    days: tuple[float, ...], renewals: int, spacing: float | None
+) -> None:
     given = replaced_after(*days)
-    today = (at("2025-01-01") + timedelta(days=sum(days) + 85)).to_pydatetime()
-    expiry = summarise_expiry(given, now=today)
-    leads = describe_usual_leads(given, now=today)
+    today = (at("2025-01-01") + timedelta(days=sum(days) + 1)).to_pydatetime()
+    (leads,) = describe_usual_leads(given, now=today).to_dict("records")
     forecast = forecast_renewals(given, now=today)
-    assert (~expiry["is_shown_last"]).sum() == len(days)
-    if rotations is None:
-        few = sum(span >= 45 for span in days)
-        reason = f"only {few} of {len(days)} rotations came in the second half of the predecessor's life"
-        nothing = ["usual_lead_basis", "usual_lead_rotations", "usual_lead_days", "usual_lead_spread_days"]
-        assert leads[nothing].isna().all(axis=None)
-        assert expiry[["usual_lead_days", "renew_by_at", "overdue_days"]].isna().all(axis=None)
-        assert leads["usual_lead_reason"].tolist() == [reason]
-        (row,) = forecast.to_dict("records")
-        assert row["usual_lead_reason"] == reason
-        assert forecast[["renewal", "year", "renews_at", "cadence_ends_at", "is_overdue"]].isna().all(axis=None)
+    if spacing is None:
+        assert pd.isna(leads["usual_lead_days"])
+        assert leads["usual_lead_reason"] == f"only {renewals} of 3 renewals that are needed were fully observed"
+        assert summarise_expiry(given, now=today)[["renew_by_at", "overdue_days"]].isna().all(axis=None)
+        assert forecast["usual_lead_basis"].eq("assumed").all()
+        assert forecast[["earliest_80_at", "latest_95_at"]].isna().all(axis=None)
     else:
-        assert leads["usual_lead_rotations"].tolist() == [rotations]
-        assert leads["usual_lead_reason"].isna().all()
-        assert expiry["overdue_days"].iloc[-1] == pytest.approx(25)
-        assert forecast["is_overdue"].iloc[0]
-        assert forecast["usual_lead_reason"].isna().all()
+        assert (leads["usual_lead_rotations"], leads["usual_spacing_days"]) == (renewals, spacing)
+        assert forecast["renews_at"].diff().dropna().eq(timedelta(days=spacing)).all()
+        first = forecast.iloc[0]
+        ends = [first[f"{name}_at"] for name in ("earliest_95", "earliest_80", "latest_80", "latest_95")]
+        assert ends == sorted(ends)
+        assert ends[0] < first["expected_at"] < ends[3]
+
+
+def test_a_parallel_certificate_and_a_reissue_are_not_renewals() -> None:
+    """`p` is shown while `c1` goes on; `r` replaces `c2` and ends with it."""
+    given = replaced_after(60, 60, 60)
+    more = tables(
+        [look("p", "2025-03-20"), look("c1", "2025-03-21"), look("r", "2025-05-11"), look("r", "2025-06-29")],
+        [served("2025-03-10", 90, sha="p"), served("2025-05-10", 81, sha="r")],
+    )
+    (leads,) = describe_usual_leads(Tables.concat([given, more]), now=now("2025-07-01")).to_dict("records")
+    assert leads["usual_lead_rotations"] == 3
+    assert leads["usual_spacing_days"] == 60
+    assert leads["usual_spacing_spread_days"] == 0
 
 
 def test_a_weekly_replacement_is_never_overdue() -> None:
     given = replaced_after(*[7] * 20, 50, *[7] * 5, lifetime=84)
-    for day in range(1, 280, 9):
+    for day in (1, 60, 140, 181, 190, 220, 279):
         today = (at("2025-01-01") + timedelta(days=day)).to_pydatetime()
         assert not (summarise_expiry(given, now=today)["overdue_days"] > 0).any()
         assert not forecast_renewals(given, now=today)["is_overdue"].fillna(value=False).any()
 
 
 def test_dates_alone_do_not_make_a_slot_overdue() -> None:
-    given = replaced_after(60, 60, spacing=30)  # looks too far apart to have seen the rotations
-    leads, frame = (ask(given, now=now("2025-07-29")) for ask in (describe_usual_leads, summarise_expiry))
+    given = replaced_after(60, 60, 60, spacing=30)  # looks too far apart to have seen the rotations
+    leads, frame = (ask(given, now=now("2025-09-20")) for ask in (describe_usual_leads, summarise_expiry))
     assert leads["usual_lead_basis"].unique().tolist() == ["issued"]
-    assert frame["renew_by_at"].iloc[-1] < at("2025-07-29")
+    assert frame["renew_by_at"].iloc[-1] < at("2025-09-20")
     assert frame["overdue_days"].isna().all()
-    assert forecast_renewals(given, now=now("2025-07-29"))["is_overdue"].isna().all()
+    assert forecast_renewals(given, now=now("2025-09-20"))["is_overdue"].isna().all()
 
 
 def test_a_slot_whose_last_certificate_lapsed_has_no_forecast() -> None:

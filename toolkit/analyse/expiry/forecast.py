@@ -5,8 +5,9 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from pandas.api.typing import NaTType
 
-from toolkit.analyse.expiry.leads import LARGEST_SHARE, NOT_OBSERVED
+from toolkit.analyse.expiry.routine import COVERAGES, FEW, Spread, planned_days, routine_of
 from toolkit.analyse.expiry.summary import assess_expiry
 from toolkit.analyse.slots import SLOT
 from toolkit.columns import Column, dtypes, returns
@@ -24,6 +25,12 @@ _LATEST: Final = pd.Timestamp("9999-12-31 23:59:59", tz="UTC").as_unit("us")
 _CURRENT: Final = ("valid", "expiring", "replacing", "expired", "not_yet_valid")
 _NONE: Final = "no forecast"
 
+_NO_END: Final = "the lead is assumed, outside of the years 1 to 9999, or no forecast"
+_ENDS: Final = tuple(f"{end}_{coverage * 100:.0f}_at" for coverage in COVERAGES for end in ("earliest", "latest"))
+
+_MOST_WAITING: Final = 0.9
+"""While more than this share of the certificates of a slot live as long, its plan stands as it is."""
+
 RENEWALS: Final = (
     Column("service", "text", "of the slot", "the source names no service"),
     Column("host", "text", "of the slot", "the source names no host"),
@@ -32,15 +39,20 @@ RENEWALS: Final = (
     Column("leaf_sha256", "text", "the certificate from which the forecast starts"),
     Column("renewal", "integer", "number of the renewal; 1 is the next", _NONE),
     Column("year", "integer", "year of `renews_at`", _NONE),
-    Column("renews_at", "instant", "day of issue of the new certificate", _NONE),
+    Column("renews_at", "instant", "day of issue of the new certificate, not before `now`", _NONE),
+    Column("expected_at", "instant", "`renews_at` by the usual routine, also where that is before `now`", _NONE),
+    *(
+        Column(name, "instant", f"{name.split('_')[0]} end of the {name[-5:-3]} % prediction interval", _NO_END)
+        for name in _ENDS
+    ),
     Column("not_after", "instant", "end of the new certificate, inclusive", _NONE),
     Column("usual_lifetime_days", "number", "lifetime of the certificate from which the forecast starts", _NONE, "d"),
     Column("usual_lead_days", "number", "the slot's usual lead time", _NONE, "d"),
     Column(
         "usual_lead_basis",
         "text",
-        "`seen`, `issued`: as in `describe_usual_leads`; `assumed`: a third of the lifetime, where no rotation of the "
-        "slot was fully observed",
+        "`seen`, `issued`: as in `describe_usual_leads`; `assumed`: a third of the lifetime, where fewer than three "
+        "renewals of the slot were fully observed",
         _NONE,
     ),
     Column("usual_lead_reason", "text", "why there is no usual lead", "there is one"),
@@ -51,14 +63,14 @@ RENEWALS: Final = (
     Column(
         "is_lead_cut",
         "boolean",
-        "`lead_days` is not the usual lead: the predecessor was capped, or the usual lead exceeds half of its lifetime",
+        "the predecessor was capped, so that `lead_days` is not the usual lead",
         _NONE,
     ),
     Column(
         "is_overdue",
         "boolean",
-        "the renewal was due before `now` by the usual lead",
-        "the basis is not `seen`, so that a successor may exist already; or no forecast",
+        "the renewal is later than 97.5 % of the slot's renewals (`overdue_days` of `summarise_expiry` is above 0)",
+        "a successor may exist already: the basis is not `seen`, or no look was made since it was due; or no forecast",
     ),
     Column(
         "cadence_ends_at",
@@ -75,17 +87,21 @@ RENEWALS: Final = (
 def forecast_renewals(tables: Tables, *, now: Instant, years: int = 3) -> pd.DataFrame:
     """The renewals of the next years by the usual cadence of each slot, under the caps of SC-081v3: one row each.
 
-    A slot is a (service, server_name, key_type). The forecast starts from the newest certificate that the slot still
-    shows (`summarise_expiry`); a slot whose last certificate ended without a look since has no rows, because it is not
-    known what it shows today. Each renewal falls `lead_days` before its predecessor ends, and not before `now`. The new
-    certificate lives as long as the last one did, or as long as the cap of its day of issue allows (CA/Browser
-    Forum, ballot SC-081v3: 398, 200, 100, 47 days; counted to the last second). The caps bind certificates of
-    publicly trusted CAs; for a private CA the rows say what a public one would have to do.
+    A slot is a (service, server_name, key_type). The forecast starts from the certificate that took over last of those
+    that the slot still shows (`summarise_expiry`); a slot whose last certificate ended without a look since has no
+    rows, because it is not known what it shows today. The slot keeps its usual routine (`describe_usual_leads`): it
+    replaces a certificate at the usual lead or after the usual spacing, whichever varied less. The new certificate
+    lives as long as the last one did, or as long as the cap of its day of issue allows (CA/Browser Forum, ballot
+    SC-081v3: 398, 200, 100, 47 days; counted to the last second). The caps bind certificates of publicly trusted CAs;
+    for a private CA the rows say what a public one would have to do.
 
-    The lead keeps its share of the lifetime: where a cap halves the lifetime, the lead of the certificates issued under
-    it is halved too. The share is at most one half, because an earlier replacement is not a renewal; a longer usual
-    lead comes from longer certificates. A slot gets at most 10,000 rows. A slot whose rotations are mostly not renewals
-    (`describe_usual_leads`) has no forecast: it has one row with `usual_lead_reason`.
+    Where a cap shortens the lifetime, the spacing keeps its share of the lifetime, or its length where that leaves at
+    least a third of the lifetime. With fewer than three fully observed renewals a third of the lifetime is assumed as
+    the lead. A slot gets at most 10,000 rows.
+
+    The intervals (`earliest_80_at` to `latest_95_at`) assume that spacings are independent and vary as in the past
+    (Student's t of their logarithms). They do not know of a change of routine. Where the basis is `issued`, the next
+    certificate may have been issued before `now`.
 
     `now` is ISO 8601 text, a datetime or a Timestamp, with a zone. Raises `UsageError` where `tables` is not `Tables`,
     `now` is not an instant with a zone, `years` is not a whole number from 1 to 30, or the forecast would go beyond the
@@ -108,15 +124,26 @@ def forecast_renewals(tables: Tables, *, now: Instant, years: int = 3) -> pd.Dat
         raise UsageError(f"years={years!r}: write a whole number from 1 to {MOST_YEARS}.")
     if today.year + years > _LAST_YEAR:
         raise UsageError(f"now={today.isoformat()}, years={years}: a forecast ends in {_LAST_YEAR} at the latest.")
-    expiry = assess_expiry(tables, today)
-    current = expiry[expiry["state"].isin(_CURRENT) & (expiry["lifetime_days"] > 0)]
-    starts = current.drop_duplicates(SLOT, keep="last")
+    starts = find_starts(tables, today)
     horizon = today + pd.DateOffset(years=int(years))
     rows = [row for start in starts.to_dict("records") for row in _renewals(start, today, horizon)]
     frame = pd.DataFrame(rows, columns=list(dtypes(RENEWALS)))
-    for column in ("renews_at", "not_after", "cadence_ends_at"):
-        frame[column] = pd.to_datetime(frame[column], utc=True)
+    for column in RENEWALS:
+        if column.kind == "instant":
+            frame[column.name] = pd.to_datetime(frame[column.name], utc=True)
     return frame.astype(dtypes(RENEWALS))
+
+
+def find_starts(tables: Tables, today: pd.Timestamp) -> pd.DataFrame:
+    """The certificate of each slot from which a forecast starts: of those it still shows, the one that took over last.
+
+    The rows of `assess_expiry`, with the slot's routine; at most one per slot, sorted by slot.
+    """
+    expiry = assess_expiry(tables, today)
+    current = expiry[expiry["state"].isin(_CURRENT) & (expiry["lifetime_days"] > 0)]
+    place = current["seen_by"].fillna(current["not_before"])
+    newest = current.assign(place=place).sort_values(["place", "not_before"], kind="stable")
+    return newest.drop_duplicates(SLOT, keep="last").sort_index()
 
 
 def cap_of(issued: pd.Timestamp) -> Cap | None:
@@ -133,20 +160,16 @@ def cap_of(issued: pd.Timestamp) -> Cap | None:
 def _renewals(start: dict[Hashable, Any], today: pd.Timestamp, horizon: pd.Timestamp) -> list[dict[str, object]]:
     """The rows of one slot, from the certificate that it starts with to the horizon."""
     named = {name: start[name] for name in (*SLOT, "leaf_sha256", "usual_lead_reason", "source")}
+    routine = routine_of(start)
     is_known = not pd.isna(start["usual_lead_basis"])
-    if not is_known and start["usual_lead_reason"] != NOT_OBSERVED:
-        return [named]
-    ends = start["not_after"] + SECOND
-    lifetime = ends - start["not_before"]
-    lead = float(start["usual_lead_days"]) * DAY if is_known else lifetime / 3
-    # A usual lead below zero counts too: the slot renews after the end.
-    share = min(lead / lifetime, LARGEST_SHARE)
-    valid = lifetime
+    begins, ends = start["not_before"], start["not_after"] + SECOND
+    lifetime = valid = ends - begins
+    bounds = _Bounds(start, today)
     rows: list[dict[str, object]] = []
     while len(rows) < MOST_RENEWALS:
-        is_cut = valid < lifetime or lead / lifetime > share
-        used = valid * share if is_cut else lead
-        wanted = ends - used
+        is_cut = valid < lifetime
+        planned = begins + _planned(valid, routine)
+        wanted = planned if rows else bounds.expect(planned, ends)
         issued = max(wanted, today).floor("s")
         if issued >= horizon:
             break
@@ -156,21 +179,76 @@ def _renewals(start: dict[Hashable, Any], today: pd.Timestamp, horizon: pd.Times
         rows.append(
             {
                 **named,
+                **bounds.around(planned, step=len(rows) + 1),
                 "renewal": len(rows) + 1,
                 "year": issued.year,
                 "renews_at": issued,
+                "expected_at": wanted.floor("s"),
                 "not_after": issued + valid.floor("s") - SECOND,
                 "usual_lifetime_days": lifetime / DAY,
-                "usual_lead_days": lead / DAY,
+                "usual_lead_days": start["usual_lead_days"] if is_known else lifetime / DAY / 3,
                 "usual_lead_basis": start["usual_lead_basis"] if is_known else "assumed",
                 "lifetime_days": valid / DAY,
-                "lead_days": used / DAY,
+                "lead_days": (ends - wanted) / DAY,
                 "cap_days": cap.days if cap else pd.NA,
                 "is_capped": lifetime > allowed,
                 "is_lead_cut": is_cut,
-                "is_overdue": wanted < today if start["usual_lead_basis"] == "seen" else pd.NA,
+                "is_overdue": pd.NA if pd.isna(start["overdue_days"]) else start["overdue_days"] > 0 and not rows,
             }
         )
-        ends = issued + valid.floor("s")
+        begins, ends = issued, issued + valid.floor("s")
     broken = next((row["renews_at"] for row in rows if row["is_capped"] or row["is_lead_cut"]), pd.NaT)
     return [row | {"cadence_ends_at": broken} for row in rows]
+
+
+def _planned(valid: pd.Timedelta, routine: dict[str, Any]) -> pd.Timedelta:
+    """The age at which the routine replaces a certificate that is valid for so long."""
+    age = float(planned_days(np.array(valid / DAY), **routine))
+    return pd.Timedelta(microseconds=round(age * 86_400e6))
+
+
+class _Bounds:
+    """When the renewals of one slot are expected, given that its certificate was not replaced yet."""
+
+    def __init__(self, start: dict[Hashable, Any], today: pd.Timestamp) -> None:
+        self._begins = start["not_before"]
+        self._spread: Spread | None = None
+        if pd.isna(start["usual_lead_basis"]):
+            return
+        in_service = min(start["watched_until"], today) - start["longest_delay"]
+        age = 0.0 if pd.isna(in_service) else (in_service - self._begins) / DAY
+        self._spread = Spread(start["routine_ratios"], blur=float(start["routine_blur"]), age=age)
+
+    def expect(self, planned: pd.Timestamp, ends: pd.Timestamp) -> pd.Timestamp:
+        """When the first renewal is expected: as planned, or later if a tenth would have come already.
+
+        Few spacings do not show how much later, so that the plan stands.
+        """
+        if self._spread is None or self._spread.count < FEW:
+            return planned
+        if self._spread.waiting(self._age(planned)) > _MOST_WAITING:
+            return planned
+        (age,) = self._spread.next_ages((0.5,), planned=self._age(planned))
+        middle = _after(self._begins, age)
+        return planned if pd.isna(middle) else max(min(middle, ends), planned)
+
+    def around(self, planned: pd.Timestamp, *, step: int) -> dict[str, object]:
+        """The ends of the intervals of the renewal number `step`."""
+        if self._spread is None:
+            return {}
+        age = self._age(planned)
+        if step == 1:
+            ages = self._spread.next_ages(self._spread.shares, planned=age)
+        else:
+            ages = self._spread.later_ages(planned=age, step=step)
+        return {name: _after(self._begins, age) for name, age in zip(_ENDS, ages, strict=True)}
+
+    def _age(self, at: pd.Timestamp) -> float:
+        return max(float((at - self._begins) / DAY), 1 / 86400)
+
+
+def _after(begins: pd.Timestamp, age: float) -> pd.Timestamp | NaTType:
+    """The instant at that age [d]; null beyond the calendar."""
+    if not age < (_LATEST - begins) / DAY:
+        return pd.NaT
+    return (begins + pd.Timedelta(microseconds=round(age * 86_400e6))).floor("s")

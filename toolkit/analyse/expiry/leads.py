@@ -1,95 +1,174 @@
-"""The usual lead time of a slot: how long before a certificate ends its successor usually takes over."""
+"""The usual routine of a slot: how old a certificate is, and how long it has left, when its successor takes over."""
 
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
+from toolkit.analyse.expiry.routine import planned_days
+from toolkit.analyse.expiry.sequence import find_renewals
 from toolkit.columns import Column, dtypes
-from toolkit.instants import DAY, SECOND, days, has_over_half_left
+from toolkit.instants import days
 
-LARGEST_SHARE: Final = 0.5
-"""Largest share of its lifetime that a certificate has left at a renewal; an earlier replacement is a re-issue."""
+LEAST_RENEWALS: Final = 3
+"""Fewest fully observed renewals that make a routine: below, the spread of two numbers would be taken for a habit."""
+
+_NONE: Final = "no usual lead"
 
 USUAL_LEAD: Final = (
     Column(
         "usual_lead_days",
         "number",
         "median time from the successor's start (first seen; for `issued`, valid) to the predecessor's end",
-        "no usual lead",
+        _NONE,
         "d",
     ),
-    Column("usual_lead_spread_days", "number", "longest lead less the shortest", "no usual lead", "d"),
-    Column("usual_lead_rotations", "integer", "renewals that it is the median of", "no usual lead"),
+    Column("usual_lead_spread_days", "number", "longest lead less the shortest", _NONE, "d"),
+    Column(
+        "usual_spacing_days",
+        "number",
+        "median time from the start of the predecessor's validity to the successor's start",
+        _NONE,
+        "d",
+    ),
+    Column("usual_spacing_spread_days", "number", "longest spacing less the shortest", _NONE, "d"),
+    Column("usual_lead_rotations", "integer", "fully observed renewals that they are the medians of", _NONE),
     Column(
         "usual_lead_basis",
         "text",
         "`seen`: from looks at rotations; `issued`: from the dates in the certificates of the slot",
-        "no usual lead",
+        _NONE,
     ),
-    Column(
-        "usual_lead_reason",
-        "text",
-        "why there is no usual lead: no rotation was fully observed, or fewer than half of them were renewals",
-        "there is one",
-    ),
+    Column("usual_lead_reason", "text", "why there is no usual lead: how many renewals were observed", "there is one"),
 )
-"""The columns that `with_usual_leads` adds."""
+"""The columns that `with_usual_leads` adds for readers; `ROUTINE` are those for the forecast."""
 
-NOT_OBSERVED: Final = "no rotation was fully observed"
-"""The reason for a missing usual lead that allows an assumption instead."""
+ROUTINE: Final = ("routine_lifetime_days", "is_led_by_end", "routine_ratios", "routine_blur")
+"""The columns of a slot's routine that only the forecast reads, as do `watched_until` and `longest_delay`.
+
+Median lifetime of the predecessors [d]; whether the leads vary less than the spacings; the logarithms of (spacing /
+spacing that `planned_days` gives), as a tuple; the least deviation of these that the looks allow to be seen.
+"""
+
+LATEST: Final = 24
+"""Renewals, the latest ones, that a routine is learned from: operators change it."""
+
+NOT_OBSERVED: Final = "no renewal was fully observed"
+"""The reason for a missing usual lead where there was nothing to learn from."""
+
+_STEADIER: Final = 0.9
+"""Leads vary less than spacings where their median deviation is below this share of the spacings'."""
+
+_LONGEST_LOOK: Final = 10
+"""Looks around a takeover are close enough at the predecessor's lifetime divided by this."""
 
 
 def with_usual_leads(frame: pd.DataFrame, slots: pd.Series) -> pd.DataFrame:
-    """The rows with the usual lead of their slot in the columns of `USUAL_LEAD`.
+    """The rows with the usual routine of their slot in the columns of `USUAL_LEAD` and `ROUTINE`.
 
-    `frame` has one row per certificate of a slot, sorted by `not_before` within the slot, with `not_before`,
-    `not_after`, `first_seen_at` and `previous_look_at`; `slots` numbers the slots. Each certificate and the next one
-    are a rotation with a lead:
+    `frame` is what `certificates_of_slots` returns; `slots` numbers the slots. `find_renewals` decides which pairs are
+    renewals. Each has a start, on which its lead and its spacing depend:
 
-    - `seen`: the predecessor's end less the successor's `first_seen_at`. Fully observed where the look before that was
-      at most a tenth of the predecessor's lifetime earlier.
-    - `issued`, where no rotation of the slot was fully observed by looks: the predecessor's end less the successor's
-      `not_before`. Fully observed where that is not negative; otherwise certificates between the two may be missing.
+    - `seen`: the successor's `first_seen_at`. Fully observed where the look before that was at most a tenth of the
+      predecessor's lifetime earlier.
+    - `issued`, where looks show fewer than three renewals: the successor's `not_before`. Fully observed where the
+      predecessor had not ended; otherwise certificates between the two may be missing.
 
-    A rotation is a renewal unless the successor is of the same generation (it begins within a day, or a tenth of the
-    lifetime) or begins with more than half of the lifetime left. The usual lead is the median lead of the renewals, if
-    at least half of the fully observed rotations are renewals. Otherwise the slot replaces its certificates for other
-    reasons than their end: the usual lead is null, and `usual_lead_reason` gives both counts.
+    With fewer than three fully observed renewals by both, the usual lead is null and `usual_lead_reason` says so.
     """
-    ends, begins = frame["not_after"] + SECOND, frame["not_before"]
-    lifetime = ends - begins
-    following = frame[["not_before", "first_seen_at", "previous_look_at"]].groupby(slots).shift(-1)
-    shift = following["not_before"] - begins
-    is_new = (shift > DAY) | (shift > lifetime / 10)
-    is_renewal = is_new & ~has_over_half_left(begins, frame["not_after"], following["not_before"])
-    is_pair = lifetime > pd.Timedelta(0)
-    is_timely = (following["first_seen_at"] - following["previous_look_at"]) <= lifetime / 10
-    seen = days(ends - following["first_seen_at"]).where(is_pair & is_timely & frame["first_seen_at"].notna())
-    issued = days(ends - following["not_before"]).where(is_pair)
-    by_looks = _of_slots(seen, is_renewal, slots, "seen")
-    by_dates = _of_slots(issued.where(issued >= 0), is_renewal, slots, "issued")
-    is_unseen = by_looks["usual_lead_reason"].eq(NOT_OBSERVED).fillna(value=False).astype(bool)
-    leads = by_dates.where(is_unseen, by_looks)
-    return frame.assign(**{name: leads[name].reindex(slots).set_axis(frame.index) for name in dtypes(USUAL_LEAD)})
+    renewals = find_renewals(frame, slots)
+    lifetime = renewals["ends_at"] - renewals["begins_at"]
+    gap = renewals["first_seen_at"] - renewals["previous_look_at"]
+    frame = _with_watch(frame, renewals, slots)
+    is_timely = renewals["is_dated"] & (gap <= lifetime / _LONGEST_LOOK)
+    by_looks = _routines(renewals[is_timely], "first_seen_at", gap, "seen")
+    is_overlapping = renewals["not_before"] <= renewals["ends_at"]
+    by_dates = _routines(renewals[is_overlapping], "not_before", gap * 0, "issued")
+    found = pd.concat([by_looks, by_dates[~by_dates.index.isin(by_looks.index)]])
+    observed = renewals[is_timely | is_overlapping].groupby("slot").size()
+    names = [*dtypes(USUAL_LEAD), *ROUTINE]
+    routines = found.reindex(pd.Index(slots.unique(), name="slot"))
+    routines["usual_lead_reason"] = _reasons(observed.reindex(routines.index).fillna(0)).mask(
+        routines["usual_lead_days"].notna()
+    )
+    routines = routines.astype(dtypes(USUAL_LEAD))
+    return frame.assign(**{name: routines[name].reindex(slots).set_axis(frame.index) for name in names})
 
 
-def _of_slots(leads: pd.Series, is_renewal: pd.Series, slots: pd.Series, basis: str) -> pd.DataFrame:
-    """The usual lead of each slot from its fully observed rotations, which are the rows with a lead."""
-    observed = leads.groupby(slots).count()
-    grouped = leads.where(is_renewal).groupby(slots)
-    count = grouped.count()
-    usual = pd.DataFrame(
+def _routines(renewals: pd.DataFrame, start: str, gap: pd.Series, basis: str) -> pd.DataFrame:
+    """The routine of each slot with enough renewals, indexed by slot."""
+    facts = pd.DataFrame(
         {
-            "usual_lead_days": grouped.median(),
-            "usual_lead_spread_days": grouped.max() - grouped.min(),
-            "usual_lead_rotations": count,
-            "usual_lead_basis": pd.Series(basis, index=count.index, dtype="string"),
+            "slot": renewals["slot"],
+            "lead": days(renewals["ends_at"] - renewals[start]).astype("float64"),
+            "spacing": days(renewals[start] - renewals["begins_at"]).astype("float64"),
+            "lifetime": days(renewals["ends_at"] - renewals["begins_at"]).astype("float64"),
+            "gap": days(gap).reindex(renewals.index).fillna(0).astype("float64"),
         }
     )
-    is_usual = (observed > 0) & (2 * count >= observed)
+    facts = facts[facts.groupby("slot")["lead"].transform("count") >= LEAST_RENEWALS].groupby("slot").tail(LATEST)
+    of_slot = facts.groupby("slot")
+    middle = of_slot[["lead", "spacing", "lifetime"]].median()
+    away = (facts[["lead", "spacing"]] - middle.loc[facts["slot"], ["lead", "spacing"]].to_numpy()).abs()
+    deviation = away.groupby(facts["slot"]).median()
+    is_led_by_end = deviation["lead"] < deviation["spacing"] * _STEADIER
+    spread = of_slot[["lead", "spacing"]].max() - of_slot[["lead", "spacing"]].min()
+    routine = pd.DataFrame(
+        {
+            "usual_lead_days": middle["lead"],
+            "usual_lead_spread_days": spread["lead"],
+            "usual_spacing_days": middle["spacing"],
+            "usual_spacing_spread_days": spread["spacing"],
+            "usual_lead_rotations": of_slot.size(),
+            "usual_lead_basis": pd.Series(basis, index=middle.index, dtype="string"),
+            "routine_lifetime_days": middle["lifetime"],
+            "is_led_by_end": is_led_by_end,
+        }
+    )
+    return _with_spread(routine, facts)
+
+
+def _with_spread(routine: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
+    """The routines with `routine_ratios` and `routine_blur`.
+
+    A job that runs once a day and a look that comes late move a start by up to a day and the gap between looks.
+    """
+    of = routine.loc[facts["slot"]]
+    planned = planned_days(
+        facts["lifetime"].to_numpy(),
+        lead=of["usual_lead_days"].to_numpy(),
+        spacing=of["usual_spacing_days"].to_numpy(),
+        usual=of["routine_lifetime_days"].to_numpy(),
+        by_lead=of["is_led_by_end"].to_numpy(),
+    )
+    expected = np.maximum(planned, 1 / 86400)
+    ratio = np.log(np.maximum(facts["spacing"].to_numpy() / expected, 1e-3))
+    blur = (facts["gap"].to_numpy() + 1) / np.sqrt(12) / expected
+    of_slot = pd.DataFrame({"ratio": ratio, "blur": blur}, index=facts.index).groupby(facts["slot"])
+    return routine.assign(routine_ratios=of_slot["ratio"].agg(tuple), routine_blur=of_slot["blur"].mean())
+
+
+def _with_watch(frame: pd.DataFrame, renewals: pd.DataFrame, slots: pd.Series) -> pd.DataFrame:
+    """The rows with `watched_until` and `longest_delay`: a successor issued so long before would have been seen.
+
+    With dated looks, the last of them and no delay. Without, the slot is taken to be looked at until its last look and
+    the longest time from one new certificate to the next, and a successor to be seen as soon after its issue as the
+    slowest one so far. Null with fewer than two renewals, which give no such time.
+    """
+    seen = renewals.sort_values(["slot", "seen_by"], kind="stable")
+    of_slot = seen.assign(delay=seen["seen_by"] - seen["not_before"], pause=seen.groupby("slot")["seen_by"].diff())
+    longest = of_slot.groupby("slot")[["delay", "pause"]].max().reindex(slots).set_axis(frame.index)
+    last = frame["last_seen_by"].groupby(slots).transform("max")
+    is_dated = frame["last_look_at"].notna()
+    return frame.assign(
+        watched_until=frame["last_look_at"].fillna(last + longest["pause"]),
+        longest_delay=longest["delay"].mask(is_dated, pd.Timedelta(0)),
+    )
+
+
+def _reasons(observed: pd.Series) -> pd.Series:
     words = [
-        f"only {few} of {all_} rotations came in the second half of the predecessor's life" if all_ else NOT_OBSERVED
-        for few, all_ in zip(count, observed, strict=True)
+        f"only {count:.0f} of {LEAST_RENEWALS} renewals that are needed were fully observed" if count else NOT_OBSERVED
+        for count in observed
     ]
-    reason = pd.Series(words, count.index, dtype="string").mask(is_usual)
-    return usual.where(is_usual).assign(usual_lead_reason=reason).astype(dtypes(USUAL_LEAD))
+    return pd.Series(words, index=observed.index, dtype="string")

@@ -49,6 +49,7 @@ def certificates_of_slots(tables: Tables) -> pd.DataFrame:
         last_seen_at=("observed_at", "max"),
         known_since=("known_since", "max"),
         known_until=("known_until", "max"),
+        seen_by=("known_until", "min"),
         is_bounded=("known_until", "count"),
         looks=("leaf_sha256", "size"),
         last_look_at=("last_look_at", "max"),
@@ -58,6 +59,7 @@ def certificates_of_slots(tables: Tables) -> pd.DataFrame:
     before = find_sightings(tables)[[*SLOT, "leaf_sha256", "previous_look_at", "source"]]
     frame = frame.merge(before, how="left", on=[*SLOT, "leaf_sha256"])
     frame["is_shown_last"] = frame["is_shown_last"].astype("boolean").where(frame["last_seen_at"].notna())
+    frame["last_seen_by"] = frame["known_until"]
     frame["known_until"] = frame["known_until"].where(frame["is_bounded"] == frame["looks"])
     return frame.sort_values([*SLOT, "not_before", "first_seen_at", "leaf_sha256"], ignore_index=True)
 

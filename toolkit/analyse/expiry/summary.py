@@ -1,10 +1,13 @@
 """Expiry: what ends when, what has been replaced already, and what is overdue by the usual lead time of its slot."""
 
+from itertools import zip_longest
 from typing import Final, Literal
 
+import numpy as np
 import pandas as pd
 
 from toolkit.analyse.expiry.leads import USUAL_LEAD, with_usual_leads
+from toolkit.analyse.expiry.routine import Floats, late_ratios, planned_days
 from toolkit.analyse.expiry.served import certificates_of_slots, known_at
 from toolkit.analyse.expiry.successors import with_successors
 from toolkit.analyse.slots import SLOT
@@ -20,6 +23,13 @@ OUT_OF_USE: Final = ("replaced", "withdrawn")
 
 _SHARES: Final = (("1/12", 1 / 12), ("1/6", 1 / 6), ("1/3", 1 / 3))
 _DAYS: Final = (("7 d", 7.0), ("14 d", 14.0), ("30 d", 30.0))
+
+_NUMBERS: Final = (
+    "lifetime_days", "usual_lead_days", "usual_spacing_days", "routine_lifetime_days", "is_led_by_end", "routine_blur",
+)  # fmt: skip
+
+_UNUSUAL: Final = 0.025
+"""A renewal is overdue where at most this share of the slot's renewals come as late."""
 
 _UNREADABLE: Final = "its dates cannot be read, or it is not in the tables"
 
@@ -70,14 +80,15 @@ EXPIRY: Final = (
     Column(
         "renew_by_at",
         "instant",
-        "its end less the usual lead",
+        "day on which the slot's usual routine replaces it: at the usual lead or spacing, whichever varies less",
         "no usual lead, no longer shown, `lapsed`, its successor is there, or outside of the years 1 to 9999",
     ),
     Column(
         "overdue_days",
         "number",
-        "from `renew_by_at` to `now`, 0 where it is not due yet",
-        "as `renew_by_at`, or the usual lead was not seen by looks, so that a successor may exist already",
+        "from `renew_by_at` to `now`; 0 where it is not due yet, or not later than 97.5 % of the slot's renewals",
+        "as `renew_by_at`, or a successor may exist already: the usual lead was not seen by looks, or no look was made "
+        "since it was due",
         "d",
     ),
     Column("source", "text", "sources of the looks, sorted, joined by `, `"),
@@ -124,23 +135,27 @@ def summarise_expiry(tables: Tables, *, now: Instant, thresholds: Thresholds = "
 
 @returns(USUAL_LEADS)
 def describe_usual_leads(tables: Tables, *, now: Instant) -> pd.DataFrame:
-    """The usual lead time of every slot, and how it was found: one row per slot.
+    """The usual routine of every slot: its lead and its spacing, their spread, and how they were found; a row per slot.
 
-    The lead of a rotation is how long before the predecessor's end the successor took over. Only what is known at
-    `now` counts, as in `summarise_expiry`. A rotation counts as fully observed where the look before the successor's
-    first one was at most a tenth of the predecessor's lifetime earlier. Where no rotation was fully observed, the dates
-    in the slot's certificates are used. A rotation is a renewal where the successor begins in the second half of the
-    predecessor's life. The usual lead is the median over the renewals, and null where fewer than half of the fully
-    observed rotations are renewals: then the slot replaces its certificates for other reasons than their end.
+    The lead of a renewal is how long before the predecessor's end the successor took over, the spacing how old the
+    predecessor was then. Only what is known at `now` counts, as in `summarise_expiry`. A slot's certificates are
+    followed in the order in which they were first seen. A certificate that was last seen before an earlier one was, or
+    that was issued together with it, is parallel and did not take over; one that took over but does not end later is a
+    re-issue; the others are renewals, however early they came.
+
+    A renewal counts as fully observed where the look before the successor's first one was at most a tenth of the
+    predecessor's lifetime earlier. Where looks show fewer than three, the dates in the slot's certificates are used.
+    The usual lead and spacing are medians; with fewer than three fully observed renewals they are null.
 
     Raises `UsageError` where `tables` is not `Tables`, or `now` is not an instant with a zone.
 
     >>> import toolkit
     >>> tables = toolkit.load_example("lab-sample").within(services="https://www.lab.test:443")
     >>> leads = toolkit.describe_usual_leads(tables, now="2026-01-24 00:00Z")
-    >>> print(toolkit.chart.tabulate(leads, columns=["key_type", *leads.columns[5:9]]))
-    key_type usual_lead_days usual_lead_spread_days usual_lead_rotations usual_lead_basis
-          EC            25.0                    6.0                    4             seen
+    >>> columns = ["usual_lead_days", "usual_lead_spread_days", "usual_spacing_days", "usual_lead_rotations"]
+    >>> print(toolkit.chart.tabulate(leads, columns=columns))
+    usual_lead_days usual_lead_spread_days usual_spacing_days usual_lead_rotations
+               25.0                    6.0               65.0                    4
     """
     require_tables(tables, "describe_usual_leads")
     frame = assess_expiry(tables, zoned(now, "now"))
@@ -180,15 +195,37 @@ def find_thresholds(share_left: pd.Series, days_left: pd.Series, thresholds: Thr
 
 
 def _with_renewal(frame: pd.DataFrame, today: pd.Timestamp) -> pd.DataFrame:
-    """When each current certificate is due by the usual lead of its slot, and for how long it has been overdue."""
+    """When each current certificate is due by the usual routine of its slot, and for how long it has been overdue."""
     is_done = (frame["successor_state"] == "seen").fillna(False) | (
         (frame["successor_state"] == "issued") & (frame["usual_lead_basis"] == "issued")
     ).fillna(False)
     is_current = frame["state"].isin(["valid", "expiring", "expired", "not_yet_valid"]) & ~is_done
-    renew_by = (frame["not_after"] + SECOND - as_spans(frame["usual_lead_days"])).where(is_current)
+    numbers = {name: frame[name].to_numpy(dtype="float64", na_value=np.nan) for name in _NUMBERS}
+    planned = planned_days(
+        numbers["lifetime_days"],
+        lead=numbers["usual_lead_days"],
+        spacing=numbers["usual_spacing_days"],
+        usual=numbers["routine_lifetime_days"],
+        by_lead=numbers["is_led_by_end"] == 1,
+    )
+    latest = planned * _latest_ratio(frame, numbers["routine_blur"])
+    renew_by = (frame["not_before"] + as_spans(pd.Series(planned, index=frame.index))).where(is_current)
+    is_unusual = days(today - frame["not_before"]) > latest
+    is_shown_since = (frame["last_look_at"] >= renew_by) | (renew_by >= today)
+    overdue = days(today - renew_by).clip(lower=0).where(is_unusual | renew_by.isna(), 0.0)
     frame["renew_by_at"] = within_calendar(renew_by)
-    frame["overdue_days"] = days(today - renew_by).clip(lower=0).where(frame["usual_lead_basis"] == "seen")
+    frame["overdue_days"] = overdue.where((frame["usual_lead_basis"] == "seen") & is_shown_since)
     return frame
+
+
+def _latest_ratio(frame: pd.DataFrame, blur: Floats) -> Floats:
+    """Age at replacement / planned age that 97.5 % of the renewals of a row's slot do not exceed; NaN: no routine."""
+    found = np.full(len(frame), np.nan)
+    rows = np.flatnonzero(frame["routine_ratios"].notna())
+    if len(rows):
+        ratios = np.array(list(zip_longest(*frame["routine_ratios"].iloc[rows], fillvalue=np.nan)), dtype="float64").T
+        found[rows] = np.exp(late_ratios(ratios, blur[rows], _UNUSUAL))
+    return found
 
 
 def _states(frame: pd.DataFrame, today: pd.Timestamp) -> pd.Series:

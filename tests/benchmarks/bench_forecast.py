@@ -1,0 +1,241 @@
+"""The forecast against what came: `python -m tests.benchmarks.bench_forecast`.
+
+From three days a year, with only what was observed by then, the forecast of each slot's next renewal and of the number
+of renewals until the next of these days is compared with the leaves that were seen later. The same days are given to
+two naive forecasts: the last interval again, and two thirds of the lifetime (a third left, as ACME clients do). Then
+slots whose routine is simulated, so that the truth is known. Exits with 1 if a limit is missed.
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+import toolkit
+from toolkit.analyse.expiry.routine import Floats, late_ratios
+from toolkit.analyse.slots import SLOT
+from toolkit.instants import DAY, SECOND
+from toolkit.tables import Tables
+
+COVERAGES = (0.8, 0.95)
+TOLERANCE = 1.0
+"""Days by which the mean error on a host may exceed that of the better naive forecast."""
+
+LEAST_COMPARED = 4
+"""On hosts with fewer days to compare, one re-issue decides which forecast is best: they are printed, not judged."""
+
+NAMES = ("ours", "last interval", "2/3 of lifetime")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One slot on one day: what was forecast and what came."""
+
+    host: str
+    basis: str
+    expected: tuple[float, ...]
+    """Days from the day of the forecast to the next renewal, by each forecast of `NAMES`."""
+    came: float
+    """Days to the next renewal that was seen; NaN: certificates between were not seen, or none came."""
+    held: tuple[bool | None, ...]
+    """Whether each interval held; None: there is no interval."""
+    foreseen: int
+    seen: int
+
+
+def main() -> int:
+    """Print the tables, and return the number of limits that were missed."""
+    missed = [
+        *judge("web series (recorded; issue of the next leaf seen)", toolkit.load_example("web-series")),
+        *judge("lab sample (lab; first sight of the next leaf)", toolkit.load_example("lab-sample")),
+        *simulated(),
+    ]
+    for limit in missed:
+        print("MISSED", limit)
+    return len(missed)
+
+
+def judge(title: str, tables: Tables) -> list[str]:
+    """The table of one series."""
+    looks = tables.observations
+    last = looks["observed_at"].fillna(looks["observed_until"])
+    days = [day for day in _days(last.min(), last.max()) if last.min() < day < last.max()]
+    ends = [*days[1:], last.max()]
+    cases = [case for day, end in zip(days, ends, strict=True) for case in forecast_on(tables, day, end)]
+    print(f"\n{title}: {', '.join(f'{day:%Y-%m-%d}' for day in days)}")
+    return _print(cases)
+
+
+def _days(first: pd.Timestamp, last: pd.Timestamp) -> list[pd.Timestamp]:
+    """Three days of each year."""
+    return [pd.Timestamp(year, month, 1, tz="UTC") for year in range(first.year, last.year + 1) for month in (1, 5, 9)]
+
+
+def known_on(tables: Tables, day: pd.Timestamp) -> Tables:
+    """What had certainly been observed by that day. An undated look with a later bound is not used."""
+    looks = tables.observations
+    by = looks["observed_at"].fillna(looks["observed_until"])
+    kept = looks[(by <= day).fillna(value=False)]
+    of_ca = tables.certificates["is_ca"].fillna(value=False).astype(bool)
+    shown = tables.certificates["cert_sha256"].isin(kept["leaf_sha256"])
+    return replace(tables, observations=kept, certificates=tables.certificates[shown | of_ca])
+
+
+def forecast_on(tables: Tables, day: pd.Timestamp, end: pd.Timestamp) -> list[Case]:
+    """A case per slot that has a forecast on that day."""
+    known = known_on(tables, day)
+    leaves, past = leaves_of(tables), leaves_of(known)
+    forecast = toolkit.forecast_renewals(known, now=day, years=3)
+    cases = []
+    for slot, rows in forecast.groupby(SLOT, dropna=False, sort=True):
+        mine, before = (frame[_is_slot(frame, slot)] for frame in (leaves, past))
+        start = before[before["leaf_sha256"] == rows["leaf_sha256"].iloc[0]].iloc[0]
+        new = mine[(mine["seen_by"] > day) & (mine["not_before"] > start["not_before"] + DAY)]
+        is_dated = bool(mine["first_seen_at"].notna().all())
+        at = new["first_seen_at"] if is_dated else new["not_before"]
+        came = at.min()
+        if not is_dated and len(new) and came > start["not_after"] + SECOND:
+            came = pd.NaT  # certificates between the two were not seen
+        first = rows.iloc[0]
+        expected = [first["renews_at" if is_dated else "expected_at"], *_naive(start, before, is_dated, day)]
+        held = tuple(
+            None
+            if pd.isna(first["earliest_95_at"]) or pd.isna(came)
+            else bool(first[f"earliest_{level}_at"] <= came <= first[f"latest_{level}_at"])
+            for level in (80, 95)
+        )
+        cases.append(
+            Case(
+                host=str(rows["host"].iloc[0]) + (f" {slot[3]}" if len(set(leaves["key_type"])) > 1 else ""),
+                basis=str(first["usual_lead_basis"]),
+                expected=tuple((when - day) / DAY for when in expected),
+                came=(came - day) / DAY if not pd.isna(came) else np.nan,
+                held=held,
+                foreseen=int((rows["renews_at"] < end).sum()),
+                seen=int((at < end).sum()),
+            )
+        )
+    return cases
+
+
+def _naive(start: pd.Series, before: pd.DataFrame, is_dated: bool, day: pd.Timestamp) -> list[pd.Timestamp]:
+    """The last interval again; two thirds of the lifetime."""
+    name = "first_seen_at" if is_dated else "not_before"
+    starts = before[before["not_before"] <= start["not_before"]][name].sort_values()
+    third = start["not_before"] + (start["not_after"] + SECOND - start["not_before"]) * 2 / 3
+    last = starts.iloc[-1] + (starts.iloc[-1] - starts.iloc[-2]) if len(starts) > 1 else third
+    return [max(when, day) for when in (last, third)] if is_dated else [last, third]
+
+
+def leaves_of(tables: Tables) -> pd.DataFrame:
+    """Each leaf of each slot: its validity, and when it was first seen."""
+    looks = tables.observations.dropna(subset=["leaf_sha256"])
+    facts = tables.certificates[["cert_sha256", "key_type", "not_before", "not_after"]]
+    looks = looks.merge(facts, left_on="leaf_sha256", right_on="cert_sha256")
+    looks["seen_by"] = looks["observed_at"].fillna(looks["observed_until"])
+    found = looks.groupby([*SLOT, "leaf_sha256"], dropna=False).agg(
+        not_before=("not_before", "first"), not_after=("not_after", "first"),
+        first_seen_at=("observed_at", "min"), seen_by=("seen_by", "min"),
+    )  # fmt: skip
+    return found.reset_index()
+
+
+def _is_slot(frame: pd.DataFrame, slot: object) -> pd.Series:
+    parts = zip(SLOT, slot, strict=True)  # type: ignore[call-overload]  # the key of a group
+    return pd.concat([frame[name].eq(part) | (frame[name].isna() & pd.isna(part)) for name, part in parts], axis=1).all(
+        axis=1
+    )
+
+
+def _print(cases: list[Case]) -> list[str]:
+    """One line per host, and all; the limits that were missed."""
+    print(f"{'':28}{'renewals':>9}{'':6}{'next':>8}{'':10} |{'mean error of the next [d]':>48} |  intervals")
+    heads = "".join(f"{name:>16}" for name in NAMES)
+    print(f"{'':28}{'foreseen':>9}{'seen':>6}{'seen':>8}{'compared':>10} |{heads} |    80 %    95 %")
+    missed = []
+    hosts = [(host, [case for case in cases if case.host == host]) for host in sorted({case.host for case in cases})]
+    learned = [case for case in cases if case.basis != "assumed"]
+    assumed = [case for case in cases if case.basis == "assumed"]
+    for host, mine in [*hosts, ("a routine was learned", learned), ("a third is assumed", assumed), ("all", cases)]:
+        scored = [case for case in mine if not np.isnan(case.came)]
+        is_host = host in {case.host for case in cases}
+        compared = [case for case in scored if case.basis != "assumed"] if is_host else scored
+        error = np.array([[abs(when - case.came) for when in case.expected] for case in compared]).reshape(-1, 3)
+        mean = error.mean(axis=0) if len(error) else np.full(3, np.nan)
+        held = np.array([case.held for case in compared if case.held[0] is not None], dtype=int).reshape(-1, 2)
+        shares = "".join(f"{held[:, n].sum():4}/{len(held):<3}" for n in (0, 1))
+        print(
+            f"{host:28}{sum(case.foreseen for case in mine):9}{sum(case.seen for case in mine):6}{len(scored):8}"
+            f"{len(compared):10} |" + "".join(f"{days:16.1f}" for days in mean) + f" |{shares}"
+        )
+        if is_host and len(error) >= LEAST_COMPARED and mean[0] > mean[1:].min() + TOLERANCE:
+            missed.append(f"{host}: {mean[0]:.1f} d, {NAMES[1 + int(mean[1:].argmin())]} {mean[1:].min():.1f} d")
+        if host == "all":
+            missed += _check_coverage(held)
+    return missed
+
+
+def _check_coverage(held: np.ndarray) -> list[str]:
+    """A coverage is missed where so few intervals hold that chance explains it with at most 5 %."""
+    return [
+        f"coverage {coverage:.0%}: only {held[:, n].sum()} of {len(held)}"
+        for n, coverage in enumerate(COVERAGES)
+        if stats.binom.cdf(held[:, n].sum(), len(held), coverage) < 0.05
+    ]
+
+
+def simulated() -> list[str]:
+    """How often the intervals hold for laws of the spacing that are known, by the number of spacings learned from."""
+    rng = np.random.default_rng(2026)
+    print(f"\nsimulated spacings, {RUNS:,} slots each: share of the next renewals in the intervals of 80 % and 95 %")
+    print(f"{'':24}" + "".join(f"{f'{count} spacings':>16}" for count in COUNTS))
+    missed = []
+    for name, (draw, is_limited) in LAWS.items():
+        line = f"{name:24}"
+        for count in COUNTS:
+            spacings = draw(rng, (RUNS, count + 1))
+            shares = [_share_held(spacings[:, :-1], spacings[:, -1], coverage) for coverage in COVERAGES]
+            line += f"{shares[0]:9.3f} {shares[1]:.3f} "
+            if is_limited:
+                missed += [
+                    f"{name}, {count} spacings: {coverage:.0%} holds for {share:.1%}"
+                    for share, coverage in zip(shares, COVERAGES, strict=True)
+                    if share < coverage - ALLOWED
+                ]
+        print(line)
+    return missed
+
+
+RUNS = 1_000
+COUNTS = (3, 5, 8, 12, 24)
+ALLOWED = 0.04
+"""Share of the intervals by which a coverage may be missed: three standard errors of 1,000 slots at 95 %, and the width
+by Silverman's rule, which is a little narrow for a normal law."""
+
+LAWS: dict[str, tuple[Callable[[np.random.Generator, tuple[int, int]], Floats], bool]] = {
+    "60 d, a daily job": (lambda rng, size: 60 + rng.uniform(0, 1, size), True),
+    "60 d, a monthly job": (lambda rng, size: 60 + rng.uniform(0, 30, size), True),
+    "normal, 55 ± 5 d": (lambda rng, size: np.maximum(rng.normal(55, 5, size), 1), True),
+    "log-normal, 23 d × 1.8": (lambda rng, size: 23 * np.exp(0.6 * rng.normal(0, 1, size)), True),
+    "one in ten early": (
+        lambda rng, size: np.where(rng.random(size) < 0.1, rng.uniform(3, 60, size), 60 + rng.uniform(0, 1, size)),
+        False,  # what comes once in ten times is not seen in five
+    ),
+}
+"""Law of the spacings [d] → how they are drawn, and whether the coverage is a limit."""
+
+
+def _share_held(past: Floats, following: Floats, coverage: float) -> float:
+    """The share of slots whose next spacing is in the interval that follows from its past ones."""
+    middle = np.median(past, axis=1)
+    ratios, blur = np.log(past / middle[:, None]), 1 / np.sqrt(12) / middle
+    early, late = (late_ratios(ratios, blur, (1 + side * coverage) / 2) for side in (1, -1))
+    reached = np.log(following / middle)
+    return float(((early <= reached) & (reached <= late)).mean())
+
+
+if __name__ == "__main__":
+    sys.exit(1 if main() else 0)
