@@ -1,6 +1,6 @@
 """Compare the verdicts of `verify_chains` with those of OpenSSL and `cryptography` on the same chains.
 
-Both get the same case: these certificates, this name, this instant, these roots, and nothing of the system's. Where a
+Both get the same case: certificates, name, instant and roots, without the system's store. Where a
 verifier cannot judge a case its verdict is null, with the reason. `openssl` is a program: it gets files in a folder of
 its own, a time limit, and a bounded number of bytes; `cryptography` bounds its own search.
 """
@@ -82,7 +82,7 @@ def compare_verifiers(
     """The verdicts of `verify_chains` next to those of two verifiers that are not part of this toolkit.
 
     One row for each row of `verify_chains` with the same parameters. The others are `openssl verify` (the program on
-    PATH, with `-attime`, `-purpose sslserver`, the name or the address, no partial chains and no store of the system)
+    PATH, with `-attime`, `-purpose sslserver`, the name or the address, without partial chains and the system's store)
     and `cryptography.x509.verification`. Both judge as TLS clients at `as_of_from_at`, with the same roots and
     certificates; with `intermediates="held"` both get the other CA certificates of the tables too.
 

@@ -11,7 +11,7 @@ from toolkit.checking.verdicts import CHECKS
 from toolkit.columns import dtypes
 
 DOWN_VISITS: Final = 3
-"""Visits in a row without an answer that make a service, or one of its addresses, a finding."""
+"""A service or an address that did not answer in this many consecutive visits is a finding."""
 
 _DTYPES: Final = {
     name: dtypes(CHECKS)[name]
@@ -26,13 +26,15 @@ _BEFORE_CONNECTED: Final = ("resolve", "connect")
 def judge_reachability(scope: InService) -> pd.DataFrame:
     """A row per service that was observed or surveyed in the window, with the columns of `check`.
 
-    A visit is what a round observed of a service on one UTC day; it has an answer where one observation has. A service
-    is a finding where the last `DOWN_VISITS` visits had none, or no visit in the window had one: `unreachable` where no
-    connection was made, `failing` where a connection was made but no handshake succeeded. It is `partly_reachable`
-    where an address that answered before did not answer in its last `DOWN_VISITS` visits, and others did. Observations
-    that were not made (block list, budget, an offer that this instrument cannot make) and refusals within a survey do
-    not count. An answer that was cut off at a limit of this program (`too_large`) is neither a failure nor an answer:
-    where the last visits have no other, the service is unknown.
+    A visit is what a round observed of a service on one UTC day. It is answered if at least one of its observations is.
+
+    - `unreachable` or `failing`: none of the last `DOWN_VISITS` visits was answered, or no visit in the window was.
+      `unreachable`: no connection was made. `failing`: connections were made, and no handshake succeeded
+    - `partly_reachable`: an address that answered before did not in its last `DOWN_VISITS` visits, and others did
+    - `unknown`: the last visits have only answers that were cut off at a limit of this program (`too_large`)
+
+    Observations that were not made (block list, budget, an offer that this program cannot make) and refusals within a
+    survey do not count.
     """
     looks = _visits(scope)
     near = looks if scope.since is None else looks[looks["at"] >= scope.since]

@@ -56,7 +56,7 @@ def estimate_survey(
         "connections_min": len(schema.PROTOCOLS),
         "connections_typical": sum(_TYPICAL[part] for part in asked),
         "connections_wide": sum(_WIDE[part] for part in asked),
-        # SSL 2.0 is one connection, whatever is accepted.
+        # SSL 2.0 takes one connection.
         "connections_max": 1 + sum(len(items) + 1 for items in listed[1:]) + _CONTROLS * len(listed),
     }
     fixed: dict[str, object] = {name: min(count, budget) for name, count in counts.items()}
