@@ -103,7 +103,8 @@ def _of_service(name: str, looks: pd.DataFrame, scope: InService) -> dict[Hashab
     near = looks if scope.since is None else looks[looks["at"] >= scope.since]
     last = looks.iloc[-1]
     row: dict[Hashable, Any] = {"name": name, "service": last["service"], "host": last["host"],
-           "evidence_count": len(near), "first_at": near["at"].min(), "last_at": near["at"].max(), "source": _joined(near["source"])}  # fmt: skip
+           "evidence_count": len(near), "first_at": near["at"].min(), "last_at": near["at"].max(),
+           "source": _joined(near["source"])}  # fmt: skip
     failed = _since_last(looks, "is_heard")
     if _is_down(failed, near["is_heard"]):
         last_ok = looks.loc[looks["is_heard"], "at"].max()
@@ -111,7 +112,8 @@ def _of_service(name: str, looks: pd.DataFrame, scope: InService) -> dict[Hashab
         is_connected = (failed["stage"].notna() & ~failed["stage"].isin(_BEFORE_CONNECTED)).any()
         found = f"no answer since {failed['at'].min():%Y-%m-%d %H:%M}, {_outcomes(failed)}; {before}"
         return row | {"verdict": "failing" if is_connected else "unreachable", "found": found,
-                      "evidence_count": len(failed), "first_at": failed["at"].min(), "reason": _last_reason(failed)}  # fmt: skip
+                      "evidence_count": len(failed), "first_at": failed["at"].min(),
+                      "reason": _last_reason(failed)}  # fmt: skip
     unread = _since_last(looks, "is_ok")
     if _is_down(unread, near["is_ok"]):
         limit = _last_reason(unread[unread["outcome"] == _CUT_SHORT])

@@ -64,8 +64,8 @@ def summarise_findings(findings: pd.DataFrame, *, by: By = "verdict") -> pd.Data
                 rc4   must              8
                ssl3   must              1
        strength-128 should              4
-              tls10   must    1
-              tls11   must    1
+              tls10   must              1
+              tls11   must              1
     """
     _require_findings(findings, by)
     reason = findings["reason"].astype("string")
