@@ -4,7 +4,8 @@ from typing import Literal
 
 import pandas as pd
 
-from toolkit.analyse import judge, summarise_expiry, summarise_findings, verify_chains
+from toolkit.analyse import summarise_expiry, summarise_findings, verify_chains
+from toolkit.analyse.policy.findings import judge_by_rules
 from toolkit.checking.expiry import judge_expiry, with_bytes_known
 from toolkit.checking.trust import trust_rows
 from toolkit.instants import Instant
@@ -32,5 +33,5 @@ def judge_held(
     return [
         judge_expiry(with_bytes_known(expiry, tables.certificates)),
         trust_rows(verify_chains(tables, roots=roots, as_of=day)),
-        summarise_findings(judge(tables, ruled, as_of=day), by="found").rename(columns={"policy": "check"}),
+        summarise_findings(judge_by_rules(tables, ruled, as_of=day), by="found").rename(columns={"policy": "check"}),
     ]
