@@ -92,8 +92,6 @@ _SYSLOG: Final = r"(?:<\d+>\S* ?)?(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}|\d{4}-\d\d-\
 
 FORMS: Final[tuple[Form, ...]] = (
     # Containers and captures, by their magic numbers.
-    _binary("a pcap capture", rb"\xa1\xb2[\xc3\x3c][\xd4\x4d]|[\xd4\x4d][\xc3\x3c]\xb2\xa1"),
-    _binary("a pcapng capture", rb"\n\r\r\n.{4}(?:\x1a\x2b\x3c\x4d|\x4d\x3c\x2b\x1a)"),
     _binary("an SQLite database", rb"SQLite format 3\0"),
     _binary("a Parquet file", rb"PAR1"),
     _binary("an Arrow or Feather file", rb"ARROW1|FEA1"),

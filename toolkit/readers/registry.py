@@ -18,12 +18,14 @@ from typing import Final, NamedTuple
 
 from toolkit import text
 from toolkit.errors import ReadWarning
+from toolkit.readers.captures import read_capture
 from toolkit.readers.crtsh import read_crtsh
 from toolkit.readers.cryptolyzer import read_cryptolyzer
 from toolkit.readers.ct import is_tile, read_entries, read_tile
 from toolkit.readers.gnutls_cli import read_gnutls_cli
 from toolkit.readers.mail_logs import read_mail_log
 from toolkit.readers.nmap import read_nmap
+from toolkit.readers.packets import PCAP, PCAPNG
 from toolkit.readers.received import read_received
 from toolkit.readers.s_client import read_s_client
 from toolkit.readers.shodan import read_shodan
@@ -149,6 +151,9 @@ READERS: Final[Mapping[str, Reader]] = MappingProxyType(
             "a transcript of gnutls-cli",
             with_pattern(r"(?m:^(?:Processed \d+ CA certificate|- Certificate type: X\.509|- Peer's certificate))"),
             read_gnutls_cli,
+        ),
+        "pcap": Reader(
+            "a packet capture (pcap, pcapng)", lambda head: head[:4] in PCAP or head[:4] == PCAPNG, read_capture
         ),
         "mail": Reader(
             "a mailbox or a mail message",
