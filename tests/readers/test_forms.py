@@ -42,9 +42,6 @@ TEXTS = {
     "a,b,c\n1,2,3\n": "a CSV file of unknown columns",
 }
 BINARIES = {
-    b"\xd4\xc3\xb2\xa1\x02\0\x04\0": "a pcap capture",
-    b"\x4d\x3c\xb2\xa1\x02\0\x04\0": "a pcap capture",
-    b"\n\r\r\n\x54\0\0\0\x4d\x3c\x2b\x1a": "a pcapng capture",
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "an Excel workbook",
     b"%PDF-1.7": "a PDF document",
 }

@@ -94,7 +94,7 @@ def find_format_of(path: Path) -> str:
         return "zeek"
     if list_messages(path):
         return "mail"
-    if list_files(path):
+    if not any(entry.name.startswith(UNFINISHED) for entry in entries) and list_files(path):
         return "pem"
     raise ReadError(f"{path} holds neither {', '.join(CSV_FILES)} nor a PEM file: {_advice(path, entries)}")
 
