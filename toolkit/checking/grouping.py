@@ -81,7 +81,12 @@ def group_findings(checks: pd.DataFrame) -> pd.DataFrame:
 
 
 def list_services(names: "pd.Series[str]") -> str:
-    """The number of services and the names of the first, such as `7 services: a, b, c, d, e and 2 more`."""
+    """The number of services and the names of the first five, in one text; null is left out.
+
+    >>> import pandas as pd
+    >>> list_services(pd.Series(["https://www:443", "smtp://mx:25", "https://www:443"]))
+    '2 services: https://www:443, smtp://mx:25'
+    """
     known = sorted(set(names.dropna().astype(str)))
     if not known:
         return "all services together"
