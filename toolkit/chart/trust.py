@@ -34,6 +34,11 @@ _KEYS: Final = ["service", "host", "server_name", "leaf_sha256"]
 _ROW: Final = [*_KEYS, "store"]
 """The columns that name a row."""
 
+_OUTSIDE: Final = ("not_yet_valid", "expired")
+"""Outside of the validity of the leaf: drawn as a thin bar."""
+_MARGIN: Final = 0.1
+"""Share of the time in which some leaf is valid that is drawn before and after it."""
+
 _ROW_INCHES: Final = 0.3
 _DIGITS: Final = 8
 """Digits shown of a leaf's SHA-256."""
@@ -43,11 +48,12 @@ def plot_trust(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """The axes with a row per service, server name, leaf and store, and its verdicts over time.
 
     Colour, hatch and marker show the verdict. `frame` is what `replay_trust` or `verify_chains` returns; the rows of a
-    chain in several stores are next to each other. A period is a bar, a single instant a marker. Outside of
-    the validity of the leaf the bar says "not valid yet" or "expired" instead of a verdict. Leaves that were untrusted
-    at some time come first, then those that were trusted, then the others, each by date. Verdicts on undated looks,
-    rows beyond 40, and rows of the others beyond ten are left out and counted below the chart. Row labels end with
-    the first 8 digits of the leaf's SHA-256 and the store. Of several stores only whole chains are drawn. Returns the axes. Raises `UsageError` for another frame.
+    chain in several stores are next to each other. A period is a bar, a single instant a marker. Outside of the
+    validity of the leaf a thin bar says "not valid yet" or "expired" instead of a verdict; time in which no leaf is
+    valid is cut off. Leaves that were untrusted at some time come first, then those that were trusted, then the others,
+    each by date. Verdicts on undated looks, chains beyond 40 rows, and chains of the others beyond ten are left out and
+    counted below the chart. Row labels have the first 8 digits of the leaf's SHA-256, and the store. Returns the axes.
+    Raises `UsageError` for another frame.
 
     >>> import toolkit
     >>> from toolkit.lab import Lab
@@ -63,9 +69,10 @@ def plot_trust(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         why = f"No verdict has a known instant ({text.counted(len(frame), 'verdict')})."
         return canvas.say_nothing(ax, "Trust over time", "No chain was judged." if frame.empty else why)
     dated["begin"], dated["end"] = canvas.days(dated["as_of_from_at"]), canvas.days(dated["as_of_until_at"])
-    is_outside = dated["leaf_validity"].isin(["not_yet_valid", "expired"])
+    is_outside = dated["leaf_validity"].isin(_OUTSIDE)
     dated["verdict"] = dated["verdict"].mask(is_outside, dated["leaf_validity"])
     dated, notes = _in_rows(_without_seams(dated))
+    dated = _cropped(dated)
     if undated := len(frame) - frame[["as_of_from_at", "as_of_until_at"]].notna().all(axis=1).sum():
         notes.append(f"not drawn: {text.counted(int(undated), 'verdict')} on undated observations")
     count = int(dated["row"].max()) + 1
@@ -78,10 +85,12 @@ def plot_trust(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     heads = dated.drop_duplicates("row").sort_values("row")
     shown = heads["service"].fillna(heads["host"]).fillna("unknown service")
     has_stores = heads["store"].notna().any()
+    is_same = heads.groupby(_KEYS, sort=False, dropna=False).cumcount() > 0
     labels = [
-        f"{canvas.label(name)}  {canvas.label(leaf[:_DIGITS])}" + (f"  {canvas.label(store)}" if has_stores else "")
-        for name, leaf, store in zip(
-            shown, heads["leaf_sha256"].astype(str), heads["store"].fillna("given roots"), strict=True
+        "  ".join([] if again else [canvas.label(name), canvas.label(leaf[:_DIGITS])])
+        + (f"  {canvas.label(store)}" if has_stores else "")
+        for again, name, leaf, store in zip(
+            is_same, shown, heads["leaf_sha256"].astype(str), heads["store"].fillna("given roots"), strict=True
         )
     ]
     corner = "service, leaf SHA-256" + (", store" if has_stores else "")
@@ -107,7 +116,8 @@ def _draw_verdicts(axes: Axes, dated: pd.DataFrame) -> list[Artist]:
         bars = mine[mine["end"] > mine["begin"]]
         drawn = axes.barh(
             bars["row"], bars["end"] - bars["begin"], left=bars["begin"],
-            height=0.6 if verdict == "trusted" else 0.3, zorder=2 if verdict == "trusted" else 2.5, **look,
+            height=0.6 if verdict == "trusted" else 0.12 if is_outside else 0.3,
+            zorder=2 if verdict == "trusted" else 2.5, **look,
         )  # fmt: skip
         for bar in drawn:
             bar.set_gid(f"bar-{verdict}")
@@ -126,6 +136,20 @@ def _draw_verdicts(axes: Axes, dated: pd.DataFrame) -> list[Artist]:
             mark.set_label(words)
             handles.append(mark)
     return handles
+
+
+def _cropped(dated: pd.DataFrame) -> pd.DataFrame:
+    """The periods, cut where no leaf that is drawn is valid any more, or yet; the first and last one stay visible."""
+    inside = dated[~dated["verdict"].isin(_OUTSIDE)]
+    if inside.empty:
+        return dated
+    first, last = inside["begin"].min(), inside["end"].max()
+    margin = max((last - first) * _MARGIN, 1.0)
+    is_period = dated["end"] > dated["begin"]
+    begin = dated["begin"].where(~is_period, dated["begin"].clip(first - margin, last + margin))
+    end = dated["end"].where(~is_period, dated["end"].clip(first - margin, last + margin))
+    cut = dated.assign(begin=begin, end=end)
+    return cut[~is_period | (end > begin)].reset_index(drop=True)
 
 
 def _without_seams(dated: pd.DataFrame) -> pd.DataFrame:
