@@ -11,5 +11,6 @@ already) make the same calls, and an interrupt reaches the calling thread, which
 from toolkit.collection.limits import Limits
 from toolkit.collection.rounds import collect, observe
 from toolkit.collection.surveys import estimate_survey, survey
+from toolkit.collection.watching import WatchedRound, watch
 
-__all__ = ["Limits", "collect", "estimate_survey", "observe", "survey"]
+__all__ = ["Limits", "WatchedRound", "collect", "estimate_survey", "observe", "survey", "watch"]

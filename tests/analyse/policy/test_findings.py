@@ -180,6 +180,8 @@ def test_surveys_of_other_bounds_are_other_surveys() -> None:
 
 def test_failed_looks_make_no_finding() -> None:
     assert judge(tables([look(None, "2026-01-01")], []), "ietf").empty
+    with pytest.raises(UsageError, match="there are no rules in it"):
+        judge(tables([look(None, "2026-01-01")], []), [])
 
 
 def shown(certificate_row: dict[str, object], when: str = "2026-04-01") -> Tables:
