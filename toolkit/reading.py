@@ -18,13 +18,13 @@ def read(
 ) -> Tables:
     """The observations and certificates at `path`, as `Tables`.
 
-    `path`: a store, a folder that `Tables.to_csv` wrote, certificates (PEM, DER, PKCS#7), or what other tools wrote,
-    also compressed by gzip: reports of nmap and sslscan (XML), SSLyze, cryptolyzer, SSL Labs, tls-scan, tlsx, zgrab2,
-    Shodan (JSON) and testssl.sh (JSON, CSV); Zeek's ssl.log and x509.log (TSV, JSON; one, or a folder of them); logs of
-    Postfix, Exim, Sendmail, Dovecot and OpenSMTPD; the Received headers of mailboxes and Maildirs; lists of
-    certificates by crt.sh (JSON, CSV). The rows name the file as `source` and the program as `tool`. What a tool did
-    not test is `untested`, and so is what it does not mention: silence is not a refusal. Of a file that is cut short,
-    what is whole is read.
+    `path`: a store, what `Tables.to_csv`, `to_parquet`, `to_json`, `to_sqlite` and `to_excel` wrote, certificates (PEM,
+    DER, PKCS#7), or what other tools wrote, also compressed by gzip: reports of nmap and sslscan (XML), SSLyze,
+    cryptolyzer, SSL Labs, tls-scan, tlsx, zgrab2, Shodan (JSON) and testssl.sh (JSON, CSV); Zeek's ssl.log and x509.log
+    (TSV, JSON; one, or a folder of them); logs of Postfix, Exim, Sendmail, Dovecot and OpenSMTPD; the Received headers
+    of mailboxes and Maildirs; lists of certificates by crt.sh (JSON, CSV). The rows name the file as `source` and the
+    program as `tool`. What a tool did not test is `untested`, and so is what it does not mention: silence is not a
+    refusal. Of a file that is cut short, what is whole is read.
 
     `format`: `store`, or one of `toolkit.readers.FORMATS`; by default it is recognised by content. `since` (inclusive)
     and `until` (exclusive) choose rows by their own instants or bounds, as in `Tables.within`. What is left out, such
