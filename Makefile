@@ -88,7 +88,7 @@ oldest:
 	@$(PYTHON) tests/oldest_versions.py > build/oldest/constraints.txt
 	@$(PYTHON) -m venv build/oldest/venv
 	@build/oldest/venv/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: \
-	  --constraint build/oldest/constraints.txt --editable ".[lab]" hypothesis pytest pytest-timeout
+	  --constraint build/oldest/constraints.txt --editable ".[cluster,lab,lint]" cryptography-vectors hypothesis pytest pytest-timeout
 	@build/oldest/venv/bin/python -m pytest -W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning $(OLDEST)
 
 OLDEST = tests/analyse tests/chart tests/readers tests/store $(addprefix tests/test_, \

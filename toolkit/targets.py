@@ -181,6 +181,8 @@ def parse_target(text: str, *, connect_to: str | None = None) -> Target:
     host, port = _split_port(rest.rstrip("/"), text)
     if not scheme:
         if port is None:
+            if rest in PORTS:
+                raise UsageError(f"{text!r} is a scheme: write it with a host, such as {rest}://mx.example.org.")
             known = presets()
             if rest in known:
                 raise UsageError(f"{text!r} is a preset; name one of its services: {', '.join(known[rest])}.")
@@ -206,7 +208,8 @@ def expand_targets(targets: Targets) -> list[Target | MailDomain]:
     """Every target named, with presets replaced by their services, without repeats, in order; `mx:` stays a domain.
 
     `targets`: one target, or any iterable of targets, which is read once: a list, a generator, a file of lines, a
-    Series. Or a frame: with a column `target`, or with a column `host` and one of `scheme` and `port`, or both.
+    Series. Or a frame: with a column `target`, with a column `host` and one of `scheme` and `port`, or both, or with a
+    column `service`, as the frames that this package returns have it.
 
     Raises `UsageError` as `parse_target` does, with the place of the wrong target (`target 3`, or the label of the row
     in a Series or frame), for an empty iterable, and for `mx:` without a domain name.
@@ -249,13 +252,16 @@ def _listed(targets: Targets) -> Iterator[tuple[str, object]]:
 
 
 def _as_series(frame: "pd.DataFrame") -> "pd.Series":
-    """The target of each row, from the column `target`, or composed from `host`, `scheme` and `port`."""
+    """The target of each row: from `target`, composed from `host`, `scheme` and `port`, or from `service`."""
     if "target" in frame:
         return frame["target"]
     if "host" not in frame or not ("scheme" in frame or "port" in frame):
+        if "service" in frame:
+            return frame["service"]
         columns = ", ".join(map(for_terminal, frame.columns)) or "none"
         raise UsageError(
-            f"A frame of targets needs a column `target`, or `host` with `scheme` or `port`. It has: {columns}."
+            "A frame of targets needs a column `target`, `host` with `scheme` or `port`, or `service`. "
+            f"It has: {columns}."
         )
     composed = frame.reindex(columns=["scheme", "host", "port"]).astype(object)
     return composed.where(composed.notna(), None).apply(lambda row: compose_target(*row), axis=1)

@@ -142,3 +142,9 @@ def test_a_notebook_that_fails_is_named_with_its_error(tmp_path: Path) -> None:
 def test_a_demo_without_notebooks_says_what_to_name(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="name a folder that holds them"):
         run_demo(tmp_path / "build", recorded=RECORDED, seed=1, notebooks=tmp_path)
+
+
+def test_recorded_data_that_cannot_be_read_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(ReadError, match="nope"):
+        run_demo(tmp_path / "build", recorded=tmp_path / "nope", seed=1)
+    assert not (tmp_path / "build").exists()

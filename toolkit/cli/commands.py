@@ -27,6 +27,7 @@ from toolkit.cli.printing import (
 )
 from toolkit.cli.reading import print_understood
 from toolkit.errors import LabError, ReadError, UsageError
+from toolkit.extras import require_extras
 from toolkit.reference.roots import load_roots
 from toolkit.reference.rules import Rule, load_policy
 from toolkit.shipped import copy_lessons
@@ -347,12 +348,8 @@ def read(arguments: argparse.Namespace) -> int:
 def report(arguments: argparse.Namespace) -> int:
     """`tls-toolkit report`: one page on a source."""
     _load_rules(arguments)
-    try:
-        from toolkit import report  # noqa: PLC0415  needs the extra `notebooks`, which other commands do not
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"A report needs {error.name}, which is not installed: pip install 'tls-toolkit[notebooks]'."
-        ) from error
+    with require_extras("A report", "notebooks"):
+        from toolkit import report  # noqa: PLC0415  other commands do not need it
     # Read here as well, so that a source that cannot be read, and what is left out of it, is reported at once.
     tables = toolkit.read(arguments.source, since=arguments.since, until=arguments.until)
     now = arguments.now or _find_present(tables)
@@ -373,12 +370,8 @@ def report(arguments: argparse.Namespace) -> int:
 
 def lab(arguments: argparse.Namespace) -> int:
     """`tls-toolkit lab`: run a lab until it is interrupted."""
-    try:
-        from toolkit.lab import NAMES, Lab  # noqa: PLC0415  needs the extra `lab`
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"The lab needs {error.name}, which is not installed: pip install 'tls-toolkit[lab]'."
-        ) from error
+    from toolkit.lab import NAMES, Lab  # noqa: PLC0415  other commands do not need it
+
     if arguments.scenario not in NAMES:
         hint = did_you_mean(arguments.scenario, NAMES) or f" There are: {', '.join(NAMES)}."
         raise UsageError(f"The lab has no scenario {arguments.scenario!r}.{hint}")
@@ -420,12 +413,8 @@ def lessons(arguments: argparse.Namespace) -> int:
 
 def demo(arguments: argparse.Namespace) -> int:
     """`tls-toolkit demo`: a lab year observed and reported on, and the lessons executed."""
-    try:
-        from toolkit.report.demo import run_demo  # noqa: PLC0415  needs the extras `lab` and `notebooks`
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"The demo needs {error.name}, which is not installed: pip install 'tls-toolkit[lab,notebooks]'."
-        ) from error
+    with require_extras("The demo", "lab", "notebooks"):
+        from toolkit.report.demo import run_demo  # noqa: PLC0415  other commands do not need it
 
     run_demo(arguments.output, recorded=arguments.recorded, seed=arguments.seed)
     return FINE

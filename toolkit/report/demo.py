@@ -45,13 +45,14 @@ def run_demo(output: Path, *, recorded: Path, seed: int, notebooks: Path | None 
     `recorded`: a folder of recorded data for the lessons. `seed`: of the lab. `notebooks`: the folder of the lessons;
     by default the one that comes with the package.
 
-    Raises `UsageError` where that folder has no notebooks, and `ToolkitError`, naming the notebook and its error, where
-    one of them fails.
+    Raises `UsageError` where that folder has no notebooks, the error of `toolkit.read` where `recorded` cannot be read
+    (both before the lab year is observed), and `ToolkitError`, naming the notebook and its error, where one fails.
     """
     notebooks = notebooks or notebook_folder()
     found = sorted(notebooks.glob("[0-9][0-9]-*.ipynb"))
     if not found:
         raise UsageError(f"{notebooks.resolve()} holds no notebooks: name a folder that holds them.")
+    recorded_summary = describe_recorded(recorded)  # raises where it cannot be read, before the year is observed
     output.mkdir(parents=True, exist_ok=True)
     kept = output / "lab-year"
     shutil.rmtree(kept, ignore_errors=True)
@@ -67,7 +68,7 @@ def run_demo(output: Path, *, recorded: Path, seed: int, notebooks: Path | None 
     documents = execute_notebooks(found, output, parameters={"RECORDED": os.path.relpath(recorded, found[0].parent)})
     if (notebooks / "glossary.md").is_file():
         write_markdown(notebooks / "glossary.md", output / "glossary.html")
-    print("\n".join([*describe(store), describe_recorded(recorded)]))
+    print("\n".join([*describe(store), recorded_summary]))
     print("Open: " + "\n      ".join(str(output / document.name) for document in [report, *documents]))
     print(f"Judge: tls-toolkit check {kept} --roots {roots} --policy {POLICY} --now {year.ends_at:%Y-%m-%d}")
 
