@@ -32,7 +32,7 @@ def test_an_empty_folder_asked_for_as_pem(tmp_path: Path) -> None:
 
 
 def test_an_unknown_format_lists_the_known(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"format='xml' is not known\. Known: store, csv, pem""):
+    with pytest.raises(UsageError, match=r"format='xml' is not known\. Known: store, csv, pem"):
         toolkit.read(tmp_path, format="xml")
 
 

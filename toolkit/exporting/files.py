@@ -16,6 +16,7 @@ from toolkit import schema
 from toolkit.columns import Kind
 from toolkit.errors import UsageError
 from toolkit.exporting.cells import WRITERS, is_null
+from toolkit.extras import require_extras
 
 if TYPE_CHECKING:
     from toolkit.tables import Tables
@@ -83,10 +84,8 @@ def write_sqlite(tables: "Tables", path: str | Path) -> None:
 
 def write_excel(tables: "Tables", path: str | Path) -> None:
     """What `Tables.to_excel` does."""
-    try:
-        from openpyxl import Workbook  # noqa: PLC0415  of the extra `excel`
-    except ModuleNotFoundError as error:
-        raise UsageError("to_excel needs openpyxl: pip install 'tls-toolkit[excel]'.") from error
+    with require_extras("Tables.to_excel", "excel"):
+        from openpyxl import Workbook  # noqa: PLC0415
 
     def write(part: Path) -> None:
         book = Workbook(write_only=True)

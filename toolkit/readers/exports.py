@@ -18,6 +18,7 @@ from toolkit.columns import Kind
 from toolkit.errors import ReadError, SchemaError, UsageError
 from toolkit.exporting.files import MARK
 from toolkit.exporting.folders import UNFINISHED
+from toolkit.extras import require_extras
 from toolkit.files import check_size, open_regular, read_regular
 from toolkit.readers.cells import PARSERS
 from toolkit.readers.registry import Reader, with_pattern
@@ -102,12 +103,11 @@ def read_excel(path: Path) -> Tables:
     """The tables of a workbook that `Tables.to_excel` wrote: the sheets of these names, the columns by the first row.
 
     Raises `ReadError` for a workbook without such a sheet, for a damaged one, for one that unpacks to more than
-    `LARGEST` bytes, and where openpyxl is not installed.
+    `LARGEST` bytes; `UsageError` where openpyxl is not installed.
     """
-    try:
-        from openpyxl import load_workbook  # noqa: PLC0415  of the extra `excel`
-    except ModuleNotFoundError as error:
-        raise ReadError(f"{path} needs openpyxl to be read: pip install 'tls-toolkit[excel]'.") from error
+    with require_extras("Reading a workbook", "excel"):
+        from openpyxl import load_workbook  # noqa: PLC0415
+
     frames = {}
     with open_regular(path) as opened:
         check_size(path, opened, most=LARGEST)
