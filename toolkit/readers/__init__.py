@@ -11,7 +11,7 @@ from toolkit.errors import ReadError, UsageError
 from toolkit.readers import forms
 from toolkit.readers.exports import EXPORTS, PARQUET_FILES
 from toolkit.readers.folders import CSV_FILES, read_folder
-from toolkit.readers.pem import PEM_SUFFIXES, read_pem
+from toolkit.readers.pem import PEM_SUFFIXES, list_files, read_pem
 from toolkit.readers.received import list_messages
 from toolkit.readers.registry import READERS, Reader, find_format, readers
 from toolkit.readers.zeek import find_logs
@@ -22,9 +22,9 @@ FORMATS: Final[dict[str, Callable[[Path], Tables]]] = {
     "pem": read_pem,
     **{name: reader.read for name, reader in (EXPORTS | dict(READERS)).items()},
 }
-"""Format → its reader. `csv`, `parquet`, `json`, `sqlite`, `excel`: what `Tables.to_csv`, … wrote.
-`pem`: certificates in PEM, DER or PKCS#7, in a file or in a folder of files. The others are what
-`toolkit.readers.registry` lists, to which other packages may add."""
+"""Format → its reader. `csv`, `parquet`, `json`, `sqlite`, `excel`: what `Tables.to_csv`, … wrote. `pem`: certificates
+in PEM, DER, PKCS#7, PKCS#12, JKS or a Kubernetes secret, in a file, a zip archive or a folder. The others are what the
+tools of that name write; other packages may add formats, see `toolkit.readers.registry`."""
 
 __all__ = ["EXPORTS", "FORMATS", "Reader", "find_format_of", "read", "require_path"]
 
@@ -37,8 +37,15 @@ _MARKS: Final = (*CSV_FILES, *PARQUET_FILES, "observations", "support")
 """Names in a folder of CSV files, and in a store."""
 
 
-def read(path: str | Path, *, format: str | None = None) -> Tables:  # noqa: A002  the public name, as in pandas
+def read(
+    path: str | Path,
+    *,
+    format: str | None = None,  # noqa: A002  the public name, as in pandas
+    password: str | None = None,
+) -> Tables:
     """The tables of a file or folder; without `format`, the format is recognised by content.
+
+    `password` is that of PKCS#12 files.
 
     Raises `ReadError` where the path does not exist, has an unknown form, is truncated or damaged, or is not a regular
     file: the message names file and line, what the file seems to be, and what to do. What is skipped, such as a private
@@ -51,7 +58,8 @@ def read(path: str | Path, *, format: str | None = None) -> Tables:  # noqa: A00
         raise UsageError(f"format={format!r:.60} is not known.{hint} Known: {', '.join(names)}.")
     where = Path(path)
     try:
-        return known[format or find_format_of(where)](where)
+        found = format or find_format_of(where)
+        return read_pem(where, password=password) if found == "pem" else known[found](where)
     except OSError as error:
         raise ReadError(f"{error.filename or where} cannot be read: {error.strerror}.") from error
 
@@ -91,6 +99,8 @@ def find_format_of(path: Path) -> str:
         return "zeek"
     if list_messages(path):
         return "mail"
+    if not any(entry.name.startswith(UNFINISHED) for entry in entries) and list_files(path):
+        return "pem"
     raise ReadError(f"{path} holds neither {', '.join(CSV_FILES)} nor a PEM file: {_advice(path, entries)}")
 
 
