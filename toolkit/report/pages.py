@@ -121,7 +121,7 @@ def run_notebook(
             parameters=parameters,
             progress_bar=False,
             # The kernel's own messages (its transport, its shutdown) would break our progress bar; an error in a cell
-            # is raised regardless. Charts are embedded in the page whatever MPLBACKEND says.
+            # is raised regardless. Charts are embedded in the page with any MPLBACKEND.
             extra_arguments=["--IPKernelApp.log_level=CRITICAL", "--matplotlib=inline"],
         )
     except DeadKernelError as error:
@@ -151,7 +151,7 @@ def load_exporter(*, has_code: bool) -> nbconvert.HTMLExporter:
 
 
 def render_page(document: nbformat.NotebookNode, exporter: nbconvert.HTMLExporter, *, title: str) -> str:
-    """The executed notebook as one HTML page that loads and runs nothing, whatever its outputs hold."""
+    """The executed notebook as one HTML page that loads and runs nothing, with outputs of any content."""
     document.metadata["title"] = text.plain(title)
     page, _ = exporter.from_notebook_node(document)
     return str(page)

@@ -145,7 +145,7 @@ class Store:
         `observed_from` and `observed_until` exclude it. With any limit, `certificates` holds those that the loaded
         observations name (leaf or chain), and `rounds` those that the loaded rows belong to; without, all.
 
-        Rows are in the order of their instants, of repeats the first stands (of certificates one with its DER), dtypes
+        Rows are in the order of their instants, the first of repeats is kept (of certificates one with its DER), dtypes
         are the schema's. Of certificates that an earlier version kept, the columns that it did not have are parsed from
         their DER.
         `services` are full names, `smtp://smtp.gmail.com:587`. Raises `UsageError` for an instant without a zone,

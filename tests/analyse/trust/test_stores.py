@@ -147,7 +147,7 @@ def test_a_replay_shows_each_change_with_its_cause_and_what_is_not_known(monkeyp
     replayed = replay(monkeypatch, made_store(root), [mint_leaf(middle), middle], root)
     steps = [
         (
-            f"{row.as_of_from_at:%m-%d}",
+            f"{row.verdict_from_at:%m-%d}",
             row.verdict,
             None if pd.isna(row.cause) else row.cause,
             not pd.isna(row.assumption),
@@ -171,7 +171,7 @@ def test_a_limit_is_compared_with_the_leaf(monkeypatch: pytest.MonkeyPatch) -> N
     for until, verdict in ((day("2025-12-31"), "untrusted"), (day("2026-01-02"), "trusted")):
         store = made_store(root, limit=Limit("not_before", until))
         replayed = replay(monkeypatch, store, [leaf], root)
-        row = replayed[replayed["as_of_from_at"] == day("2026-02-10")].iloc[0]
+        row = replayed[replayed["verdict_from_at"] == day("2026-02-10")].iloc[0]
         assert row["verdict"] == verdict, row["reason"]
 
 
