@@ -88,7 +88,7 @@ def execute_notebook(notebook: Path, output: Path, *, parameters: dict[str, obje
     try:
         document = run_notebook(notebook, parameters=parameters, executed=executed)
     except PapermillExecutionError as error:
-        raise ToolkitError(f"{notebook.name} failed: {error.ename}: {error.evalue}. See {executed}.") from error
+        raise ToolkitError(f"{notebook.name} failed: {error.ename}: {error.evalue.removesuffix(".")}. See {executed}.") from error
     written = executed.with_suffix(".html")
     page = render_page(document, exporter, title=notebook.stem)
     # Lessons link to notebooks and to the glossary; their pages link to each other.
