@@ -15,7 +15,7 @@ from toolkit.instants import zoned, zoned_limits
 from toolkit.reference.roots import root_sources
 from toolkit.reference.rules import policies
 from toolkit.report.layout import PAPERS
-from toolkit.report.pages import load_exporter, render_page, run_notebook
+from toolkit.report.pages import explain_failure, load_exporter, render_page, run_notebook
 from toolkit.report.printing import find_browser, print_page
 from toolkit.shipped import notebook_folder
 
@@ -100,7 +100,7 @@ def _error_of(error: PapermillExecutionError, notebook: Path) -> ToolkitError:
     kind = getattr(errors, error.ename, None)
     if isinstance(kind, type) and issubclass(kind, ToolkitError):
         return kind(error.evalue)
-    return ToolkitError(f"{notebook.name} failed: {error.ename}: {error.evalue}.")
+    return ToolkitError(explain_failure(notebook, error))
 
 
 def _absolute(named: str, *, known: Iterable[str]) -> str:
