@@ -55,10 +55,8 @@ def test_no_address_and_no_message_id_is_in_it(tables: Tables) -> None:
     assert "@" not in words
     assert not re.search(r"\b\d{1,3}(\.\d{1,3}){3}\b", words)
     assert looks[["address", "server_name", "vantage"]].isna().all(axis=None)
-    assert {source.partition(",")[0] for source in looks["source"]} == {
-        "public mailing-list archive",
-        "linux-mailinglist-archives on GitHub: kasan-dev.googlegroups.com.0@93a690373100 and linux-ext4.vger.kernel.org.0@934fee7b906a",
-    }
+    places = {source.partition(" ")[0] for source in looks["source"]}
+    assert places == {"public", "linux-mailinglist-archives"}
 
 
 def test_smtp_gmail_com_changed_from_rsa_to_ecdsa_in_ten_hours(archive: Tables) -> None:
@@ -103,5 +101,5 @@ def test_the_chart_stacks_shares_to_the_top_and_leaves_empty_months_blank(tables
     assert len(labels) == 9
     assert labels[-1] == "others"
     assert plot_negotiated(lines.head(0)).get_title("left") == "Negotiated by month"
-    with pytest.raises(UsageError, match="call toolkit.summarise_negotiated"):
+    with pytest.raises(UsageError, match=r"call toolkit\.summarise_negotiated"):
         plot_negotiated(tables.observations)
