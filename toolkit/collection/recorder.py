@@ -17,8 +17,8 @@ from toolkit import text
 from toolkit.collection.interrupt import interrupts
 from toolkit.collection.planning import RoundPlan
 from toolkit.collection.progress import Bar
+from toolkit.collection.reports import LooksAdded, LooksKept, PartFailed, RoundRunner, TargetsKnown
 from toolkit.collection.rows import Rows
-from toolkit.collection.runner import LooksAdded, Runner, TargetsKnown
 from toolkit.errors import StoreError
 from toolkit.tables import Tables
 
@@ -51,12 +51,15 @@ class RoundRecorder:
 
     _title, _unit = "Looking", "look"
 
-    def __init__(self, name: str, plan: RoundPlan, vantage: str | None, keep: Callable[[Tables], None]) -> None:
+    def __init__(
+        self, name: str, plan: RoundPlan, vantage: str | None, runner: RoundRunner, keep: Callable[[Tables], None]
+    ) -> None:
         self.row: dict[str, object] = {}
-        self._name, self._plan, self._vantage, self._keep = name, plan, vantage, keep
+        self._name, self._plan, self._vantage, self._runner, self._keep = name, plan, vantage, runner, keep
         self._rows = Rows(round_=name, vantage=vantage)
         self._kept_at = monotonic()
         self._described: dict[str, object] | None = None
+        self._failures: list[str] = []
         self._targets = self._unresolved = len(plan.targets)
         self._foreseen = self._looks = self._looks_ok = self._connections = 0
 
@@ -75,13 +78,13 @@ class RoundRecorder:
         end_reason = "interrupted"
         try:
             with (
-                self._make_runner() as runner,
+                self._runner as runner,
                 interrupts(runner.cancel) as interrupted,
                 Bar(desc=self._title, unit=self._unit, total=self._progress()[1], disable=not progress) as bar,
             ):
                 self._follow(runner, bar)
                 if not interrupted.is_set():
-                    end_reason = "finished"
+                    end_reason = "; ".join(["failed in part", *self._failures]) if self._failures else "finished"
         finally:
             self._finish(end_reason)
         if interrupted.is_set():
@@ -93,9 +96,6 @@ class RoundRecorder:
     def _progress(self) -> tuple[int, int]:
         """Looks made and looks in all. A target whose addresses are not known yet counts as one address."""
         return self._looks, self._foreseen + self._unresolved * len(self._plan.offers) * self._plan.samples
-
-    def _make_runner(self) -> Runner:
-        return Runner(self._plan)
 
     def _settings(self) -> dict[str, object]:
         """The arguments of the round, as `rounds.settings` keeps them."""
@@ -122,7 +122,7 @@ class RoundRecorder:
                 return None
         return len(known.targets) * len(self._plan.offers) * self._plan.samples
 
-    def _follow(self, runner: Runner, bar: Bar) -> None:
+    def _follow(self, runner: RoundRunner, bar: Bar) -> None:
         for report in runner.reports():
             if isinstance(report, TargetsKnown):
                 self._begin(report)
@@ -130,6 +130,11 @@ class RoundRecorder:
             elif isinstance(report, LooksAdded):
                 self._foreseen += report.looks
                 self._unresolved -= report.targets
+            elif isinstance(report, LooksKept):
+                self._looks += report.looks
+                self._draw(bar)
+            elif isinstance(report, PartFailed):
+                self._failures.append(report.reason)
             elif report is None:
                 bar.refresh()
             else:
@@ -140,8 +145,7 @@ class RoundRecorder:
                 self._draw(bar)
             is_full = len(self._rows) >= _BATCH_LOOKS or self._rows.size >= _BATCH_BYTES
             is_due = is_full or (len(self._rows) > 0 and monotonic() - self._kept_at > _BATCH_SECONDS)
-            # A domain whose mail servers are not found can be a look before the start row is kept; it waits for that.
-            if is_due and self._described is not None:
+            if is_due:
                 self._keep_batch()
 
     def _begin(self, known: TargetsKnown) -> None:

@@ -13,6 +13,7 @@ from toolkit.collection.limits import POLITE, Limits
 from toolkit.collection.names import Resolver
 from toolkit.collection.planning import LookKey, RoundPlan, make_plan
 from toolkit.collection.recorder import RoundRecorder, how_to_resume, new_round_name, now
+from toolkit.collection.runner import Runner
 from toolkit.collection.settling import Settling
 from toolkit.errors import UsageError
 from toolkit.reference import Offer
@@ -75,7 +76,7 @@ def observe(
         ehlo=ehlo,
     )
     kept: list[Tables] = []
-    recorder = RoundRecorder(new_round_name(clock), plan, vantage, kept.append)
+    recorder = RoundRecorder(new_round_name(clock), plan, vantage, Runner(plan), kept.append)
     # An interrupt returns what was seen, because the caller has no other way to get it.
     with suppress(KeyboardInterrupt):
         recorder.run(progress=progress)
@@ -145,7 +146,7 @@ def collect(
     name = resume or new_round_name(clock)
     if settle:
         plan = replace(plan, settling=_make_settling(name, min_share, store, plan))
-    recorder = RoundRecorder(name, plan, vantage, store.append)
+    recorder = RoundRecorder(name, plan, vantage, Runner(plan), store.append)
     try:
         recorder.run(progress=progress)
     except KeyboardInterrupt:
