@@ -11,7 +11,7 @@ import pandas as pd
 
 import toolkit
 from toolkit import text
-from toolkit.cli.codes import FINDINGS, FINE, NOTHING_REACHED
+from toolkit.cli.codes import FAILED, FINDINGS, FINE, NOTHING_REACHED
 from toolkit.cli.options import DEFAULT_POLICY
 from toolkit.cli.printing import (
     print_checks,
@@ -23,6 +23,7 @@ from toolkit.cli.printing import (
     print_survey,
 )
 from toolkit.cli.reading import print_understood
+from toolkit.collection.clients import open_cluster
 from toolkit.errors import LabError, ReadError, UsageError
 from toolkit.reference.roots import load_roots
 from toolkit.reference.rules import Rule, load_policy
@@ -96,18 +97,20 @@ def _targets(arguments: argparse.Namespace) -> list[str | Target]:
 def collect(arguments: argparse.Namespace) -> int:
     """`tls-toolkit collect`: each target observed once, kept in a store."""
     store = toolkit.Store(arguments.store)
-    end = toolkit.collect(
-        _targets(arguments),
-        store,
-        offers=tuple(arguments.offer or ("any",)),
-        samples=arguments.samples,
-        addresses=arguments.addresses,
-        limits=arguments.limits,
-        ehlo=arguments.ehlo,
-        progress=sys.stderr.isatty(),
-        resume=arguments.resume,
-        settle=arguments.settle,
-    )
+    with open_cluster(arguments.cluster, arguments.workers) as client:
+        end = toolkit.collect(
+            _targets(arguments),
+            store,
+            offers=tuple(arguments.offer or ("any",)),
+            samples=arguments.samples,
+            addresses=arguments.addresses,
+            limits=arguments.limits,
+            ehlo=arguments.ehlo,
+            progress=sys.stderr.isatty(),
+            resume=arguments.resume,
+            settle=arguments.settle,
+            client=client,
+        )
     looks = store.load(services=list(end["services"])).observations
     looks = looks[looks["round"] == end["round"]]
     if arguments.json:
@@ -115,6 +118,9 @@ def collect(arguments: argparse.Namespace) -> int:
     else:
         print_frame(looks.groupby(["service", "outcome"], dropna=False).size().to_frame("looks").reset_index())
         print(f"{end['looks']} looks, {end['looks_ok']} answered; kept in {arguments.store}, round {end['round']}.")
+    if end["end_reason"] != "finished":
+        _print_note(f"{end['end_reason']}. To make the rest, collect again with --resume {end['round']}.")
+        return FAILED
     if end["looks_ok"] == 0:
         print("tls-toolkit: nothing could be reached; each failed look is kept, with its reason:", file=sys.stderr)
         for reason, count in looks["reason"].value_counts().head(3).items():

@@ -25,6 +25,7 @@ class RoundPlan:
     """What a round asks.
 
     `known`: keys of looks that an earlier run of the round has made; they are left out.
+    `most_looks`: looks that are made; the rest are recorded as skipped. Null: no limit.
     `settling`: decides about looks beyond `samples`; null: none are made.
     `places`: where the targets are; null: names are looked up. `targets` then has no part in it.
     """
@@ -39,6 +40,7 @@ class RoundPlan:
     keep_bytes: bool = False
     ehlo: str | None = None
     known: Collection[LookKey] = ()
+    most_looks: int | None = None
     settling: Settling | None = None
     places: Sequence[Place] | None = None
 
@@ -87,6 +89,7 @@ def make_plan(
         keep_bytes=keep_bytes,
         ehlo=ehlo,
         known=known,
+        most_looks=limits.max_looks,
     )
 
 

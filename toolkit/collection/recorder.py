@@ -5,7 +5,9 @@ import ipaddress
 import json
 import platform
 import secrets
+import threading
 from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cache
@@ -18,6 +20,7 @@ from toolkit.collection.interrupt import interrupts
 from toolkit.collection.planning import RoundPlan
 from toolkit.collection.progress import Bar
 from toolkit.collection.reports import LooksAdded, LooksKept, PartFailed, RoundRunner, TargetsKnown
+from toolkit.collection.resuming import how_to_resume
 from toolkit.collection.rows import Rows
 from toolkit.errors import StoreError
 from toolkit.tables import Tables
@@ -26,6 +29,10 @@ _BATCH_LOOKS: Final = 2_000
 _BATCH_SECONDS: Final = 10.0
 _BATCH_BYTES: Final = 1 << 25
 """A batch is kept when it has this many looks, seconds or bytes: what a killed process loses at most."""
+
+
+_REASONS: Final = 3
+"""Failed parts of a round whose reasons the end row has."""
 
 
 def now() -> datetime:
@@ -38,24 +45,28 @@ def new_round_name(clock: Callable[[], datetime]) -> str:
     return f"{clock():%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
 
 
-def how_to_resume(name: str) -> str:
-    """The argument that resumes the round, in Python and in a shell."""
-    return f"resume={name!r} (--resume {name})"
-
-
 class RoundRecorder:
     """Runs a plan and gives `keep` the looks in batches, with a row of `rounds` at the start and at the end.
 
+    `requests`: a context in which a request to end soon calls a function and sets the event that it gives.
     `row`: the last row of `rounds` that was kept; empty before the start row.
     """
 
     _title, _unit = "Looking", "look"
 
     def __init__(
-        self, name: str, plan: RoundPlan, vantage: str | None, runner: RoundRunner, keep: Callable[[Tables], None]
+        self,
+        name: str,
+        plan: RoundPlan,
+        vantage: str | None,
+        runner: RoundRunner,
+        keep: Callable[[Tables], None],
+        *,
+        requests: Callable[[Callable[[], None]], AbstractContextManager[threading.Event]] = interrupts,
     ) -> None:
         self.row: dict[str, object] = {}
         self._name, self._plan, self._vantage, self._runner, self._keep = name, plan, vantage, runner, keep
+        self._requests = requests
         self._rows = Rows(round_=name, vantage=vantage)
         self._kept_at = monotonic()
         self._described: dict[str, object] | None = None
@@ -79,16 +90,24 @@ class RoundRecorder:
         try:
             with (
                 self._runner as runner,
-                interrupts(runner.cancel) as interrupted,
+                self._requests(runner.cancel) as interrupted,
                 Bar(desc=self._title, unit=self._unit, total=self._progress()[1], disable=not progress) as bar,
             ):
                 self._follow(runner, bar)
                 if not interrupted.is_set():
-                    end_reason = "; ".join(["failed in part", *self._failures]) if self._failures else "finished"
+                    end_reason = self._describe_failures() or "finished"
         finally:
             self._finish(end_reason)
         if interrupted.is_set():
             raise KeyboardInterrupt
+
+    def _describe_failures(self) -> str:
+        """The parts of the round that were not made, with the reasons of some; empty where all were."""
+        if not self._failures:
+            return ""
+        shown = "; ".join(self._failures[:_REASONS])
+        more = len(self._failures) - _REASONS
+        return f"failed: {shown}" + (f"; and {more} more parts of the round" if more > 0 else "")
 
     def _draw(self, bar: Bar) -> None:
         bar.show(*self._progress())

@@ -176,7 +176,7 @@ class Runner:
             host = self._ready.popleft()
             if host.waiting:
                 request = host.waiting.popleft()
-                if plan.limits.max_looks is not None and self._looks >= plan.limits.max_looks:
+                if plan.most_looks is not None and self._looks >= plan.most_looks:
                     spent = f"the budget of {plan.limits.max_looks} looks was spent"
                     self._queue.put(Look(request, plan.clock(), Answer("skipped", "connect", spent)))
                 else:
