@@ -48,12 +48,13 @@ if TYPE_CHECKING:
     )
     from toolkit.asking import ask
     from toolkit.checking import check
-    from toolkit.collection import Limits, collect, estimate_survey, observe, survey
+    from toolkit.collection import Limits, collect, estimate_survey, observe, survey, watch
     from toolkit.comparing import compare_verifiers
     from toolkit.dissection import dissect
     from toolkit.reading import load_example, read
     from toolkit.store import Store
     from toolkit.tables import Tables
+    from toolkit.target_files import read_targets
     from toolkit.targets import Target, parse_target
 
 __version__ = "0.1.0"
@@ -83,10 +84,12 @@ _HOMES: Final = {
     "estimate_survey": "toolkit.collection",
     "observe": "toolkit.collection",
     "survey": "toolkit.collection",
+    "watch": "toolkit.collection",
     "compare_verifiers": "toolkit.comparing",
     "dissect": "toolkit.dissection",
     "load_example": "toolkit.reading",
     "read": "toolkit.reading",
+    "read_targets": "toolkit.target_files",
     "Store": "toolkit.store",
     "Tables": "toolkit.tables",
     "Target": "toolkit.targets",
@@ -130,6 +133,7 @@ __all__ = [
     "observe",
     "parse_target",
     "read",
+    "read_targets",
     "readers",
     "reference",
     "replay_trust",
@@ -143,6 +147,7 @@ __all__ = [
     "targets",
     "text",
     "verify_chains",
+    "watch",
     "wire",
 ]
 

@@ -27,10 +27,12 @@ each_page = pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relativ
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty current folder with what a reader has: the project's data, and a list of hosts."""
+    """An empty current folder with what a reader has: the project's data, a list of hosts and an inventory."""
     monkeypatch.chdir(tmp_path)
     shutil.copytree(ROOT / "data" / "google-mail", tmp_path / "data" / "google-mail")
     (tmp_path / "hosts.txt").write_text(f"# comment\n{CLOSED}\nhttps://127.0.0.1:1\n")
+    inventory = "host,port,scheme,owner\n127.0.0.1,1,tls,mail team\n127.0.0.2,1,tls,web team\n"
+    (tmp_path / "inventory.csv").write_text(inventory)
     return tmp_path
 
 
@@ -82,7 +84,7 @@ def unit_files() -> dict[str, str]:
 
 def test_the_unit_files_are_valid(tmp_path: Path) -> None:
     units = unit_files()
-    assert len(units) == 2
+    assert set(units) == {"tls-collect.service", "tls-collect.timer", "tls-watch.service"}
     for name, text in units.items():
         # The program and the user of the page do not exist on this machine.
         (tmp_path / name).write_text(re.sub(r"/srv/tls/\S+/tls-toolkit", "/bin/true", text).replace("User=tls\n", ""))
@@ -94,9 +96,10 @@ def test_the_unit_files_are_valid(tmp_path: Path) -> None:
 def test_the_commands_of_cron_and_systemd_exist() -> None:
     text = (HERE / "pages" / "how-to" / "collect-every-day.md").read_text(encoding="utf-8")
     (cron,) = re.findall(r"(?m)^\d+ \d+ \* \* \* cd \S+ && \.venv/bin/tls-toolkit (.*?) > last-run.txt 2>&1$", text)
-    (unit,) = re.findall(r"(?m)^ExecStart=/srv/tls/.venv/bin/tls-toolkit (.*)$", text)
-    assert make_parser().parse_args(shlex.split(cron)).store == "observations"
-    assert make_parser().parse_args(shlex.split(unit)).store == "observations"
+    units = re.findall(r"(?m)^ExecStart=/srv/tls/.venv/bin/tls-toolkit (.*)$", text)
+    assert len(units) == 2
+    for line in (cron, *units):
+        assert make_parser().parse_args(shlex.split(line)).store == "observations"
 
 
 def test_every_link_leads_to_a_page() -> None:

@@ -108,7 +108,8 @@ def test_a_shard_that_fails_three_times_is_in_the_end_row(
 
 
 def test_an_interrupt_ends_the_shards(loopback: Loopback, store: Store, client: Any) -> None:
-    pausing = Pausing(5, lambda: os.kill(os.getpid(), signal.SIGINT))
+    once = iter([signal.SIGINT])
+    pausing = Pausing(5, lambda: os.kill(os.getpid(), next(once, 0)))
     port = loopback.serve(pausing, "0.0.0.0")
     targets = [f"smtp://127.0.1.{n}:{port}" for n in range(1, 5)]
     limits = Limits(concurrency=1, upgrade_seconds=20)

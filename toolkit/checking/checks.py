@@ -5,8 +5,9 @@ from typing import Literal
 
 import pandas as pd
 
-from toolkit.analyse import judge, verify_chains
+from toolkit.analyse import verify_chains
 from toolkit.analyse.expiry.summary import summarise_expiry
+from toolkit.analyse.policy.findings import judge_by_rules
 from toolkit.checking.endings import judge_issuers
 from toolkit.checking.expiry import find_in_use, judge_expiry
 from toolkit.checking.in_service import InService, find_in_service, name_services
@@ -94,9 +95,9 @@ def check(
         issuers,
         trust_rows(trust),
         key_proof_rows(scope.tables.observations),
-        judge_rules(scope, judge(scope.tables, ruled, as_of=as_of)),
+        judge_rules(scope, judge_by_rules(scope.tables, ruled, as_of=as_of)),
         find_outdated_surveys(scope, names[3:]),
-        judge_statements(scope, judge(scope.known if scope.since else tables, statements, as_of=as_of)),
+        judge_statements(scope, judge_by_rules(scope.known if scope.since else tables, statements, as_of=as_of)),
     ]
     judged = _conformed(frames)
     return _in_order(_conformed([judged, _unknown(scope, judged, names)]))

@@ -39,7 +39,7 @@ def judge_expiry(shown: pd.DataFrame) -> pd.DataFrame:
             "verdict": verdict,
             "severity": expiry_severity(shown["state"], shown["threshold"]),
             "found": [_time_left(row) for row in shown.to_dict("records")],
-            "rows": shown["looks"],
+            "evidence_count": shown["looks"],
             "first_at": shown["first_seen_at"],
             "last_at": shown["last_seen_at"],
             "reason": reason,

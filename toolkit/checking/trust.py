@@ -29,11 +29,11 @@ def with_instants_of_looks(trust: pd.DataFrame, looks: pd.DataFrame) -> pd.DataF
     keys = [*SLOT, "chain"]
     dated = looks[SLOT].assign(
         chain=_joined(looks["chain_sha256"]),
-        as_of_from_at=looks["observed_at"].fillna(looks["observed_from"]),
-        as_of_until_at=looks["observed_at"].fillna(looks["observed_until"]),
+        verdict_from_at=looks["observed_at"].fillna(looks["observed_from"]),
+        verdict_until_at=looks["observed_at"].fillna(looks["observed_until"]),
     )
-    when = dated.groupby(keys, dropna=False).agg({"as_of_from_at": "min", "as_of_until_at": "max"}).reset_index()
-    chained = trust.drop(columns=["as_of_from_at", "as_of_until_at"]).assign(chain=_joined(trust["chain_sha256"]))
+    when = dated.groupby(keys, dropna=False).agg({"verdict_from_at": "min", "verdict_until_at": "max"}).reset_index()
+    chained = trust.drop(columns=["verdict_from_at", "verdict_until_at"]).assign(chain=_joined(trust["chain_sha256"]))
     return chained.merge(when, how="left", on=keys)[trust.columns]
 
 
@@ -54,9 +54,9 @@ def trust_rows(trust: pd.DataFrame) -> pd.DataFrame:
             "check": "trust",
             **{name: trust[name] for name in [*SLOT, "verdict", "reason", "source"]},
             "found": "leaf " + trust["leaf_sha256"].str[:12] + ", " + pd.Series(served, trust.index, dtype="string"),
-            "rows": trust["looks"],
-            "first_at": trust["as_of_from_at"],
-            "last_at": trust["as_of_until_at"],
+            "evidence_count": trust["looks"],
+            "first_at": trust["verdict_from_at"],
+            "last_at": trust["verdict_until_at"],
         }
     )
 
@@ -69,7 +69,7 @@ def key_proof_rows(looks: pd.DataFrame) -> pd.DataFrame:
     rows = (
         wrong.assign(began=began, ended=ended, one=1)
         .groupby(SLOT, dropna=False, sort=False)
-        .agg(rows=("one", "size"), first_at=("began", "min"), last_at=("ended", "max"),
+        .agg(evidence_count=("one", "size"), first_at=("began", "min"), last_at=("ended", "max"),
              source=("source", _joined_words))
         .reset_index()
     )  # fmt: skip

@@ -21,7 +21,7 @@ CHECKS: Final = (
         "rule_from_at", "instant", "from when the rule holds; of a statement the first day on which it can have been "
         "published", "not a row of a rule, or not known",
     ),
-    Column("rows", "integer", "observations, or rows of evidence", "nothing was observed"),
+    Column("evidence_count", "integer", "observations or rows that the verdict rests on", "nothing was observed"),
     Column("first_at", "instant", "earliest instant of the evidence", "nothing bounds it"),
     Column("last_at", "instant", "latest instant of the evidence", "nothing bounds it"),
     Column("evidence", "text", "positions in the tables, such as `observations 3; support 7`", "not a row of a rule"),

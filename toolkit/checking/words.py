@@ -197,10 +197,11 @@ def _describe_statement(rows: pd.DataFrame) -> Iterator[str]:
             continue
         basis = f"by {row['evidence']}: {row['found']}{_marked(row['source'])}"
         if pd.isna(row["reason"]):
-            words = ("seen between ", " and ") if row["rows"] == 1 else ("seen from ", " to ")
+            words = ("seen between ", " and ") if row["evidence_count"] == 1 else ("seen from ", " to ")
             yield f"  {row['verdict']}, {_when(row['first_at'], row['last_at'], word=words[0], to=words[1])}, {basis}"
         else:
-            yield f"  {row['verdict']}, {text.counted(row['rows'], 'row')} left out ({row['reason']}), {basis}"
+            count = text.counted(row["evidence_count"], "row")
+            yield f"  {row['verdict']}, {count} left out ({row['reason']}), {basis}"
     if len(rows) > MOST_RUNS:
         yield f"  {len(rows) - MOST_RUNS:,} more runs; --json lists all"
 

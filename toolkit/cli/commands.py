@@ -1,19 +1,23 @@
 """Commands: one function each, from the arguments to an exit code."""
 
 import argparse
+import shlex
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import pandas as pd
 
 import toolkit
 from toolkit import text
-from toolkit.cli.codes import FAILED, FINDINGS, FINE, NOTHING_REACHED
+from toolkit.cli.codes import FAILED, FINDINGS, FINE, INTERRUPTED, NOTHING_REACHED
 from toolkit.cli.options import DEFAULT_POLICY
 from toolkit.cli.printing import (
+    as_json_line,
     print_checks,
     print_checks_as_json,
     print_endings,
@@ -25,11 +29,12 @@ from toolkit.cli.printing import (
 from toolkit.cli.reading import print_understood
 from toolkit.collection.clients import open_cluster
 from toolkit.errors import LabError, ReadError, UsageError
+from toolkit.extras import require_extras
 from toolkit.reference.roots import load_roots
 from toolkit.reference.rules import Rule, load_policy
 from toolkit.shipped import copy_lessons
 from toolkit.tables import Tables, as_pem
-from toolkit.targets import Target
+from toolkit.targets import MailDomain, Target, expand_targets
 from toolkit.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -87,30 +92,27 @@ def observe(arguments: argparse.Namespace) -> int:
     return _reached(tables)
 
 
-def _targets(arguments: argparse.Namespace) -> list[str | Target]:
-    """The targets as given, or, with `--connect-to`, all of them at that address."""
-    if not arguments.connect_to:
-        return list(arguments.targets)
-    return [toolkit.parse_target(target, connect_to=arguments.connect_to) for target in arguments.targets]
+def _targets(arguments: argparse.Namespace) -> list[Target | MailDomain]:
+    """The targets of the command line and of `--targets`, with `--connect-to` all of them at that address."""
+    named: list[str] = list(arguments.targets)
+    if arguments.file is None and (arguments.column is not None or arguments.strict):
+        raise UsageError("--column and --strict say how to read a file of targets: name it with --targets FILE.")
+    if arguments.file is not None:
+        source = sys.stdin.buffer if arguments.file == "-" else arguments.file
+        listed = toolkit.read_targets(source, column=arguments.column, strict=arguments.strict)
+        named.extend(listed["target"])
+    if not named:
+        raise UsageError("No target given: name one, such as smtp://smtp.gmail.com:587, or a file with --targets FILE.")
+    if arguments.connect_to:
+        return [toolkit.parse_target(target, connect_to=arguments.connect_to) for target in named]
+    return expand_targets(named)
 
 
 def collect(arguments: argparse.Namespace) -> int:
     """`tls-toolkit collect`: each target observed once, kept in a store."""
     store = toolkit.Store(arguments.store)
-    with open_cluster(arguments.cluster, arguments.workers) as client:
-        end = toolkit.collect(
-            _targets(arguments),
-            store,
-            offers=tuple(arguments.offer or ("any",)),
-            samples=arguments.samples,
-            addresses=arguments.addresses,
-            limits=arguments.limits,
-            ehlo=arguments.ehlo,
-            progress=sys.stderr.isatty(),
-            resume=arguments.resume,
-            settle=arguments.settle,
-            client=client,
-        )
+    with _collecting(arguments) as settings:
+        end = toolkit.collect(_targets(arguments), store, progress=sys.stderr.isatty(), **settings)
     looks = store.load(services=list(end["services"])).observations
     looks = looks[looks["round"] == end["round"]]
     if arguments.json:
@@ -127,6 +129,65 @@ def collect(arguments: argparse.Namespace) -> int:
             print(f"  {count} × {text.for_terminal(reason)}", file=sys.stderr)
         return NOTHING_REACHED
     return FINE
+
+
+def watch(arguments: argparse.Namespace) -> int:
+    """`tls-toolkit watch`: a round again and again, a line for each, until interrupted."""
+    from toolkit.collection import WatchedRound  # noqa: PLC0415  other commands do not need the collector
+    from toolkit.collection.interrupt import RoundInterrupt  # noqa: PLC0415  likewise
+
+    looks = answered = 0
+
+    def show(done: WatchedRound) -> None:
+        nonlocal looks, answered
+        looks, answered = looks + done.observed, answered + done.observed - done.failed
+        print(as_json_line(asdict(done)) if arguments.json else done, flush=True)
+
+    try:
+        with _collecting(arguments) as settings:
+            toolkit.watch(
+                _targets(arguments),
+                arguments.store,
+                every=arguments.every,
+                jitter=arguments.jitter,
+                rounds=arguments.rounds,
+                health=arguments.health,
+                each=show,
+                **settings,
+            )
+    except RoundInterrupt as interrupt:
+        _print_note(f"{interrupt} Go on with:")
+        print(f"  {_line_to_resume(arguments.words, interrupt.round)}", file=sys.stderr)
+        return INTERRUPTED
+    return FINE if answered or not looks else NOTHING_REACHED
+
+
+@contextmanager
+def _collecting(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """The arguments of `toolkit.collect` that `collect` and `watch` have options for."""
+    with open_cluster(arguments.cluster, arguments.workers) as client:
+        yield {
+            "offers": tuple(arguments.offer or ("any",)),
+            "samples": arguments.samples,
+            "addresses": arguments.addresses,
+            "limits": arguments.limits,
+            "ehlo": arguments.ehlo,
+            "resume": arguments.resume,
+            "settle": arguments.settle,
+            "client": client,
+        }
+
+
+def _line_to_resume(words: Sequence[str], round_: str | None) -> str:
+    """The command line again, with the round to resume in place of an earlier one."""
+    kept = list(words)
+    while "--resume" in kept:
+        place = kept.index("--resume")
+        del kept[place : place + 2]
+    kept = [word for word in kept if not word.startswith("--resume=")]
+    return text.for_terminal(
+        shlex.join(["tls-toolkit", *kept, *(["--resume", round_] if round_ else [])]), limit=10_000
+    )
 
 
 def survey(arguments: argparse.Namespace) -> int:
@@ -297,12 +358,8 @@ def read(arguments: argparse.Namespace) -> int:
 def report(arguments: argparse.Namespace) -> int:
     """`tls-toolkit report`: one page on a source."""
     _load_rules(arguments)
-    try:
-        from toolkit import report  # noqa: PLC0415  needs the extra `notebooks`, which other commands do not
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"A report needs {error.name}, which is not installed: pip install 'tls-toolkit[notebooks]'."
-        ) from error
+    with require_extras("A report", "notebooks"):
+        from toolkit import report  # noqa: PLC0415  other commands do not need it
     # Read here as well, so that a source that cannot be read, and what is left out of it, is reported at once.
     tables = toolkit.read(arguments.source, since=arguments.since, until=arguments.until)
     now = arguments.now or _find_present(tables)
@@ -323,12 +380,8 @@ def report(arguments: argparse.Namespace) -> int:
 
 def lab(arguments: argparse.Namespace) -> int:
     """`tls-toolkit lab`: run a lab until it is interrupted."""
-    try:
-        from toolkit.lab import NAMES, Lab  # noqa: PLC0415  needs the extra `lab`
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"The lab needs {error.name}, which is not installed: pip install 'tls-toolkit[lab]'."
-        ) from error
+    from toolkit.lab import NAMES, Lab  # noqa: PLC0415  other commands do not need it
+
     if arguments.scenario not in NAMES:
         hint = did_you_mean(arguments.scenario, NAMES) or f" There are: {', '.join(NAMES)}."
         raise UsageError(f"The lab has no scenario {arguments.scenario!r}.{hint}")
@@ -369,13 +422,9 @@ def lessons(arguments: argparse.Namespace) -> int:
 
 
 def demo(arguments: argparse.Namespace) -> int:
-    """`tls-toolkit demo`: a lab year observed, and the notebooks executed on it."""
-    try:
-        from toolkit.report.demo import run_demo  # noqa: PLC0415  needs the extras `lab` and `notebooks`
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"The demo needs {error.name}, which is not installed: pip install 'tls-toolkit[lab,notebooks]'."
-        ) from error
+    """`tls-toolkit demo`: a lab year observed and reported on, and the lessons executed."""
+    with require_extras("The demo", "lab", "notebooks"):
+        from toolkit.report.demo import run_demo  # noqa: PLC0415  other commands do not need it
 
     run_demo(arguments.output, recorded=arguments.recorded, seed=arguments.seed)
     return FINE

@@ -4,7 +4,7 @@ import argparse
 import json
 import shutil
 import textwrap
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -33,13 +33,14 @@ SUPPORT_LINES: Final = (
 
 
 def print_survey(tables: Tables) -> None:
-    """Print the survey of each address (see `support_lines`), and the number of connections."""
+    """Print the survey of each address (see `support_lines`), and the number of attempts and of connections."""
     for (service, address), asked in tables.support.groupby(["service", "address"], dropna=False, sort=False):
         print(f"{text.for_terminal(service)} at {text.for_terminal(address) or 'no address'}")
         print_frame(support_lines(asked))
         print()
     end = tables.rounds.iloc[-1]
-    print(f"{end['connections']} connections; the questions and their controls need {end['connections_bound']}.")
+    print(f"{text.counted(end['looks'], 'attempt')}, {end['connections']} connected; the questions and their controls "
+          f"need {end['connections_bound']}.")  # fmt: skip
 
 
 @returns(SUPPORT_LINES)
@@ -134,6 +135,11 @@ def _for_reading(value: object) -> str:
 def print_json(frame: pd.DataFrame) -> None:
     """Print the rows as a JSON array; instants in ISO 8601, bytes in hex, null as null, ASCII only."""
     print(json.dumps(_json_rows(frame), indent=2))
+
+
+def as_json_line(values: Mapping[str, object]) -> str:
+    """One JSON object on one line, ASCII only."""
+    return json.dumps({name: _json_value(value) for name, value in values.items()})
 
 
 def _json_rows(frame: pd.DataFrame) -> list[dict[Hashable, object]]:

@@ -1,6 +1,6 @@
 """Observe: sockets, limits, rounds, surveys.
 
-Rule 1: a failed look is a row. However a look ends is an outcome, at a stage, with a reason.
+Rule 1: a failed look is a row. Every look ends in an outcome, at a stage, with a reason.
 Rule 2: everything that another machine decides is bounded: seconds, bytes, connections in all and per host.
 Rule 3: what was kept is never lost: an interrupt, an error or a full disk ends a round, and the rows before it stay.
 
@@ -11,5 +11,6 @@ already) make the same calls, and an interrupt reaches the calling thread, which
 from toolkit.collection.limits import Limits
 from toolkit.collection.rounds import collect, observe
 from toolkit.collection.surveys import estimate_survey, survey
+from toolkit.collection.watching import WatchedRound, watch
 
-__all__ = ["Limits", "collect", "estimate_survey", "observe", "survey"]
+__all__ = ["Limits", "WatchedRound", "collect", "estimate_survey", "observe", "survey", "watch"]

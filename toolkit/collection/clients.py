@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from toolkit import text
 from toolkit.errors import ClusterError, UsageError
+from toolkit.extras import require_extras
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -45,11 +46,9 @@ def open_cluster(address: str | None, workers: int | None) -> "Iterator[Client |
         return
     if address is not None and workers is not None:
         raise UsageError("--cluster and --workers: give one of them.")
-    try:
+    with require_extras("A cluster", "cluster"):
         import dask  # noqa: PLC0415  an extra, and slow to import
         import distributed  # noqa: PLC0415
-    except ImportError as error:
-        raise UsageError("Dask is not installed: pip install 'tls-toolkit[cluster]'.") from error
     if workers is None:
         try:
             client = distributed.Client(address, timeout=10)

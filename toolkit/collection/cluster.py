@@ -7,6 +7,7 @@ credentials do not.
 """
 
 import asyncio
+import secrets
 import threading
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
@@ -44,7 +45,8 @@ class ClusterRunner(RoundRunner):
 
     def __init__(self, plan: RoundPlan, client: "Client", name: str, *, work: Work, most: int) -> None:
         self._plan, self._client, self._name, self._work, self._most = plan, client, name, work, most
-        self._link = ShardLink(f"tls-toolkit {name}")
+        # A resumed round has the same name, and no task or stop of an earlier run.
+        self._link = ShardLink(f"tls-toolkit {name} {secrets.token_hex(4)}")
         self._queue: SimpleQueue[Future[Any] | LooksKept] = SimpleQueue()
         self._is_cancelled = threading.Event()
 

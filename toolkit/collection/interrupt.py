@@ -7,6 +7,17 @@ from contextlib import contextmanager
 from types import FrameType
 
 
+class RoundInterrupt(KeyboardInterrupt):
+    """An interrupt that ended a round, or a watch, whose looks are kept in a store.
+
+    `round`: the identifier with which the round is resumed; None where no round is open. `looks`: how many were kept.
+    """
+
+    def __init__(self, words: str, *, round_: str | None, looks: int) -> None:
+        super().__init__(words)
+        self.round, self.looks = round_, looks
+
+
 @contextmanager
 def interrupts(end_soon: Callable[[], None]) -> Iterator[threading.Event]:
     """Within the context the first interrupt calls `end_soon` and sets the event; the next one raises as usual.

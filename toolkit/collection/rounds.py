@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from toolkit import schema, text
+from toolkit.collection.interrupt import RoundInterrupt
 from toolkit.collection.limits import POLITE, Limits
 from toolkit.collection.names import Resolver
 from toolkit.collection.planning import RoundPlan, make_plan
@@ -170,7 +171,7 @@ def collect(
     try:
         recorder.run(progress=progress)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(_describe_interrupt(recorder, name, store)) from None
+        raise _interrupted(recorder, name, store, resume) from None
     return schema.frame("rounds", [recorder.row]).iloc[0]
 
 
@@ -184,12 +185,15 @@ def _on_cluster(client: "Client", store: Store, name: str, plan: RoundPlan, vant
     return ClusterRecorder(name, plan, vantage, ClusterRunner(plan, client, name, work=work, most=_SHARD_LOOKS), store)
 
 
-def _describe_interrupt(recorder: RoundRecorder, name: str, store: Store) -> str:
-    """What an interrupt leaves in the store, and how to resume."""
+def _interrupted(recorder: RoundRecorder, name: str, store: Store, resume: str | None) -> RoundInterrupt:
+    """The interrupt that says what is kept in the store, and how to resume."""
     if not recorder.row:
-        return f"Interrupted before the round began: nothing of it is kept in {store.path}."
-    kept = text.counted(int(str(recorder.row.get("looks", 0))), "look")
-    return f"Interrupted: {kept} kept in {store.path}. To make the rest, collect again with {how_to_resume(name)}."
+        words = f"Interrupted before the round began: nothing of it is kept in {store.path}."
+        return RoundInterrupt(words, round_=resume, looks=0)
+    looks = int(str(recorder.row.get("looks", 0)))
+    rest = f"To make the rest, collect again with {how_to_resume(name)}."
+    words = f"Interrupted: {text.counted(looks, 'look')} kept in {store.path}. {rest}"
+    return RoundInterrupt(words, round_=name, looks=looks)
 
 
 def _make_settling(name: str, min_share: float, store: Store, plan: RoundPlan) -> Settling:

@@ -1,7 +1,7 @@
-"""Root certificates with dates: whom a client trusted, and when.
+"""Root certificates with dates: which roots a client trusted, and when.
 
 Google's bundle on two days and its roots lie in `bundles/*.csv` (made by `data/make_roots.py`); today's public roots
-come from the installed `certifi`, which is Mozilla's list; anything else from a file of the user's.
+come from the installed `certifi`, which is Mozilla's list; all others from a file of the user.
 """
 
 import base64
