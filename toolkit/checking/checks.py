@@ -7,9 +7,11 @@ import pandas as pd
 
 from toolkit.analyse import verify_chains
 from toolkit.analyse.expiry.summary import summarise_expiry
+from toolkit.analyse.held import is_held_alone
 from toolkit.analyse.policy.findings import judge_by_rules
 from toolkit.checking.endings import judge_issuers
 from toolkit.checking.expiry import find_in_use, judge_expiry
+from toolkit.checking.held import judge_held
 from toolkit.checking.in_service import InService, find_in_service, name_services
 from toolkit.checking.policies import find_outdated_surveys, judge_rules, judge_statements
 from toolkit.checking.reachability import judge_reachability
@@ -58,6 +60,9 @@ def check(
       they are compared with all rows known at `now`: a row per statement, for the last run of consecutive observations
       with one verdict; `unknown` where that run ended before the window. With `history`, a row per statement and run
 
+    Tables without observations, such as a folder of certificates, have rows for each leaf: its end, its trust, and the
+    rules about certificates, all of `now` (trust and rules of `as_of`, where it is given).
+
     Findings come first, the most severe first; then the rest, in the order above.
 
     Raises `UsageError` for an instant without a zone, an unknown policy or thresholds, missing or unreadable roots, and
@@ -78,6 +83,12 @@ def check(
     """
     require_tables(tables, "check")
     anchors, rules = load_roots(roots), load_policy(policy)
+    if is_held_alone(tables):
+        return _in_order(
+            _conformed(
+                judge_held(tables, now=now, as_of=as_of, roots=anchors, rules=list(rules), thresholds=thresholds)
+            )
+        )
     scope = find_in_service(tables, now=now, history=history)
     expiry = scope.expiry if thresholds == "lifetime" else summarise_expiry(tables, now=now, thresholds=thresholds)
     shown = find_in_use(expiry, scope)

@@ -14,8 +14,12 @@ def find_in_use(expiry: pd.DataFrame, scope: InService) -> pd.DataFrame:
     """The certificates that are judged and in use (`summarise_expiry`), with their `parse_error` and `has_der`."""
     in_use = expiry[~expiry["state"].isin(OUT_OF_USE)]
     judged = scope.tables.observations[SLOT].dropna(subset="leaf_sha256").drop_duplicates()
-    facts = scope.tables.certificates.drop_duplicates("cert_sha256").set_index("cert_sha256")[["parse_error", "der"]]
-    shown = in_use.merge(judged, on=SLOT)
+    return with_bytes_known(in_use.merge(judged, on=SLOT), scope.tables.certificates)
+
+
+def with_bytes_known(shown: pd.DataFrame, certificates: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `summarise_expiry` with `parse_error` and `has_der` of their certificates."""
+    facts = certificates.drop_duplicates("cert_sha256").set_index("cert_sha256")[["parse_error", "der"]]
     facts = facts.reindex(shown["leaf_sha256"]).reset_index(drop=True)
     has_der = [isinstance(der, bytes) and bool(der) for der in facts["der"]]
     return shown.assign(parse_error=facts["parse_error"], has_der=pd.Series(has_der, dtype=bool))

@@ -26,7 +26,7 @@ from toolkit.cli.printing import (
     print_json,
     print_survey,
 )
-from toolkit.cli.reading import print_understood
+from toolkit.cli.reading import print_understood, read_password
 from toolkit.collection.clients import open_cluster
 from toolkit.errors import LabError, ReadError, UsageError
 from toolkit.extras import require_extras
@@ -252,7 +252,12 @@ def check(arguments: argparse.Namespace) -> int:
     from toolkit.cli import endings  # noqa: PLC0415  needs scipy, which other commands do not
 
     roots, policy = _load_rules(arguments)
-    tables = toolkit.read(arguments.source, since=arguments.since, until=arguments.until)
+    tables = toolkit.read(
+        arguments.source,
+        since=arguments.since,
+        until=arguments.until,
+        password=read_password(arguments.password_file),
+    )
     now = arguments.now or arguments.as_of or _find_present(tables)
     if endings.has_certificates_alone(tables):
         return _check_endings(tables, arguments, now)
@@ -351,7 +356,8 @@ def _load_rules(arguments: argparse.Namespace) -> tuple[Sequence[bytes], Sequenc
 
 def read(arguments: argparse.Namespace) -> int:
     """`tls-toolkit read`: what a file of another tool, or anything else that is read, holds."""
-    print_understood(arguments.source, arguments.format, as_json=arguments.json)
+    password = read_password(arguments.password_file)
+    print_understood(arguments.source, arguments.format, password, as_json=arguments.json)
     return FINE
 
 

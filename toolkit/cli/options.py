@@ -187,7 +187,13 @@ def _add_read_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--format", metavar="NAME",
                         help="what it is, such as nmap or testssl (default: found out from the content)")  # fmt: skip
+    _add_password(parser)
     parser.add_argument("--json", action="store_true", help="print the services as JSON instead of a table")
+
+
+def _add_password(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--password-file", metavar="FILE", type=Path,
+                        help="a file whose first line is the password of a PKCS#12 file")  # fmt: skip
 
 
 def _add_store_options(parser: argparse.ArgumentParser) -> None:
@@ -208,6 +214,7 @@ def _add_store_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_check_options(parser: argparse.ArgumentParser) -> None:
     _add_judging_options(parser, many_policies=True)
+    _add_password(parser)
     parser.add_argument("--as-of", type=_instant, metavar="DATE",
                         help="judge everything by the rules of that day, and chains at that instant; a date without "
                         "a zone means midnight UTC (default: each row by its own day)")  # fmt: skip

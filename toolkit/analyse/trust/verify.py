@@ -10,6 +10,7 @@ import pandas as pd
 from pandas.api.types import pandas_dtype
 
 from toolkit.analyse.arrays import NULL, Ints
+from toolkit.analyse.held import is_held_alone, with_held
 from toolkit.analyse.slots import joined_sources
 from toolkit.analyse.trust.certificates import Unreadable, read_certificate
 from toolkit.analyse.trust.chains import Chains, JudgedChain, Outcome
@@ -102,6 +103,10 @@ def verify_chains(
     is not among `roots`, a certificate cannot be read, the look is not dated, or the search reached its limits.
     Without a path the checks cover the certificates up to the one whose issuer was not found. Revocation and
     certificate policies are not checked.
+
+    Tables without observations, such as a folder of certificates, have a row for each leaf. The name asked for is then
+    its common name or its first name, and the other CA certificates of the tables are used, as with
+    `intermediates="held"`. Give `as_of`: nothing dates such a row.
 
     Raises `UsageError` where `tables` is not `Tables`, an instant has no zone, there are no instants or no roots, or a
     root is not a certificate in DER.
@@ -200,7 +205,8 @@ def _chains(tables: Tables, roots: Roots, intermediates: Intermediates) -> Chain
         if isinstance(certificate, Unreadable):
             raise UsageError(f"roots: certificate {number + 1} cannot be read ({certificate.reason}). Remove it.")
         anchors.append(certificate)
-    return Chains(tables.certificates, anchors, uses_held=intermediates == "held")
+    uses_held = intermediates == "held" or is_held_alone(tables)
+    return Chains(tables.certificates, anchors, uses_held=uses_held)
 
 
 def _instants(as_of: Instant | Iterable[Instant]) -> list[datetime]:
@@ -212,7 +218,7 @@ def _instants(as_of: Instant | Iterable[Instant]) -> list[datetime]:
 
 def _groups(tables: Tables) -> Iterator[_ChainLooks]:
     """Each distinct chain of each service and server name, with the instants of its looks."""
-    looks = tables.observations
+    looks = with_held(tables).observations
     looks = looks[looks["leaf_sha256"].notna()]
     if looks.empty:
         return
