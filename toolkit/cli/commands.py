@@ -30,8 +30,9 @@ from toolkit.cli.reading import print_understood, read_password
 from toolkit.collection.clients import open_cluster
 from toolkit.errors import LabError, ReadError, UsageError
 from toolkit.extras import require_extras
-from toolkit.reference.roots import load_roots
+from toolkit.reference.roots import Roots, load_roots
 from toolkit.reference.rules import Rule, load_policy
+from toolkit.reference.stores import trust_stores
 from toolkit.shipped import copy_lessons
 from toolkit.tables import Tables, as_pem
 from toolkit.targets import MailDomain, Target, expand_targets
@@ -269,11 +270,12 @@ def check(arguments: argparse.Namespace) -> int:
         as_of=as_of,
         thresholds=arguments.thresholds,
         history=arguments.history,
+        intermediates=arguments.intermediates,
     )
     scope = toolkit.checking.find_in_service(tables, now=now, history=arguments.history)
     counts = toolkit.checking.count(checks)
     if arguments.json:
-        names = ("source", "since", "until", "policy", "roots", "thresholds", "history")
+        names = ("source", "since", "until", "policy", "roots", "intermediates", "thresholds", "history")
         asked = {name: getattr(arguments, name) for name in names}
         asked["policy"] = arguments.policy or [DEFAULT_POLICY]
         window = {
@@ -341,15 +343,19 @@ def _print_note(words: str) -> None:
     print(f"tls-toolkit: {text.for_terminal(words, limit=1000)}", file=sys.stderr)
 
 
-def _load_rules(arguments: argparse.Namespace) -> tuple[Sequence[bytes], Sequence[Rule]]:
-    """The roots and the policy of the options; raises `UsageError` where one of the options is wrong."""
+def _load_rules(arguments: argparse.Namespace) -> tuple[Roots, Sequence[Rule]]:
+    """The roots (the name of a trust store, or certificates) and the policy of the options.
+
+    Raises `UsageError` where one of the options is wrong.
+    """
     if arguments.since and arguments.until and arguments.since >= arguments.until:
         raise UsageError(
             f"--since {arguments.since.isoformat()} is not before --until {arguments.until.isoformat()}, so nothing "
             "can lie between them: swap them, or leave one out."
         )
     try:
-        return load_roots(arguments.roots), load_policy(arguments.policy or DEFAULT_POLICY)
+        roots = arguments.roots if arguments.roots in trust_stores() else load_roots(arguments.roots)
+        return roots, load_policy(arguments.policy or DEFAULT_POLICY)
     except ReadError as error:
         raise UsageError(str(error)) from error
 

@@ -88,7 +88,7 @@ def execute_notebook(notebook: Path, output: Path, *, parameters: dict[str, obje
     try:
         document = run_notebook(notebook, parameters=parameters, executed=executed)
     except PapermillExecutionError as error:
-        raise ToolkitError(f"{notebook.name} failed: {error.ename}: {error.evalue}. See {executed}.") from error
+        raise ToolkitError(f"{explain_failure(notebook, error)} See {executed}.") from error
     written = executed.with_suffix(".html")
     page = render_page(document, exporter, title=notebook.stem)
     # Lessons link to notebooks and to the glossary; their pages link to each other.
@@ -97,6 +97,11 @@ def execute_notebook(notebook: Path, output: Path, *, parameters: dict[str, obje
     for number, picture in enumerate(_pictures(document), 1):
         executed.with_name(f"{notebook.stem}-{number}.png").write_bytes(picture)
     return written
+
+
+def explain_failure(notebook: Path, error: PapermillExecutionError) -> str:
+    """The notebook that failed and the error of its cell, as a sentence."""
+    return f"{notebook.name} failed: {error.ename}: {error.evalue.removesuffix('.')}."
 
 
 def write_markdown(markdown: Path, output: Path) -> None:

@@ -12,9 +12,9 @@ from papermill.exceptions import PapermillExecutionError
 from toolkit import errors, readers
 from toolkit.errors import OutputError, ToolkitError, UsageError
 from toolkit.instants import zoned, zoned_limits
-from toolkit.reference.roots import bundles
+from toolkit.reference.roots import root_sources
 from toolkit.reference.rules import policies
-from toolkit.report.pages import load_exporter, render_page, run_notebook
+from toolkit.report.pages import explain_failure, load_exporter, render_page, run_notebook
 from toolkit.shipped import notebook_folder
 
 
@@ -59,7 +59,7 @@ def write_report(
         "SOURCE_NAME": source,
         "NOW": zoned(now, "now").isoformat(),
         "POLICY": _absolute(str(policy), known=policies()),
-        "ROOTS": _absolute(str(roots), known=("certifi", *bundles())),
+        "ROOTS": _absolute(str(roots), known=root_sources()),
         "SINCE": begins and begins.isoformat(),
         "UNTIL": ends and ends.isoformat(),
         "HISTORY": history,
@@ -81,7 +81,7 @@ def _error_of(error: PapermillExecutionError, notebook: Path) -> ToolkitError:
     kind = getattr(errors, error.ename, None)
     if isinstance(kind, type) and issubclass(kind, ToolkitError):
         return kind(error.evalue)
-    return ToolkitError(f"{notebook.name} failed: {error.ename}: {error.evalue}.")
+    return ToolkitError(explain_failure(notebook, error))
 
 
 def _absolute(named: str, *, known: Iterable[str]) -> str:
