@@ -385,6 +385,10 @@ def report(arguments: argparse.Namespace) -> int:
         roots=arguments.roots,
         history=arguments.history,
         title=arguments.title,
+        since_report=arguments.since_report,
+        tables=arguments.tables,
+        paper=arguments.paper,
+        progress=sys.stderr.isatty(),
     )
     print(f"Open: {arguments.output}")
     return FINE
