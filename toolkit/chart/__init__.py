@@ -13,6 +13,7 @@ from toolkit.chart.exercises import check_answer
 from toolkit.chart.expiry import plot_expiry
 from toolkit.chart.findings import plot_findings
 from toolkit.chart.lifelines import plot_rotations, plot_sightings
+from toolkit.chart.negotiated import plot_negotiated
 from toolkit.chart.renewals import plot_lifetimes, plot_renewals
 from toolkit.chart.rollout import plot_rollout
 from toolkit.chart.shares import plot_shares
@@ -27,6 +28,7 @@ __all__ = [
     "plot_expiry",
     "plot_findings",
     "plot_lifetimes",
+    "plot_negotiated",
     "plot_renewals",
     "plot_rollout",
     "plot_rotations",
