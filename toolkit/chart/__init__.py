@@ -18,6 +18,7 @@ from toolkit.chart.findings import plot_findings
 from toolkit.chart.issuers import plot_issuers
 from toolkit.chart.key_exchange import plot_key_exchange
 from toolkit.chart.lifelines import plot_rotations, plot_sightings
+from toolkit.chart.negotiated import plot_negotiated
 from toolkit.chart.renewals import plot_lifetimes, plot_renewals
 from toolkit.chart.rollout import plot_rollout
 from toolkit.chart.shares import plot_shares
@@ -37,6 +38,7 @@ __all__ = [
     "plot_issuers",
     "plot_key_exchange",
     "plot_lifetimes",
+    "plot_negotiated",
     "plot_renewals",
     "plot_rollout",
     "plot_rotations",

@@ -172,6 +172,13 @@ def _add_keeping_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--settle", action="store_true",
                         help="while a certificate is being replaced, go on until the old one is seen, or bounded below "
                         "5 %% of the machines")  # fmt: skip
+    _add_cluster_options(parser)
+
+
+def _add_cluster_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("cluster", "make the observations in other processes (needs Dask)")
+    group.add_argument("--cluster", metavar="ADDRESS", help="of a Dask scheduler, such as tcp://10.0.0.1:8786")
+    group.add_argument("--workers", type=int, metavar="N", help="start so many processes on this machine")
 
 
 def _add_read_options(parser: argparse.ArgumentParser) -> None:
@@ -291,6 +298,7 @@ def _add_survey_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--store", metavar="STORE", help="also keep the survey in this store")
     parser.add_argument("--dry-run", action="store_true", help="estimate the connections and the time, and open none")
     parser.add_argument("--json", action="store_true", help="print every question and its answer as JSON")
+    _add_cluster_options(parser)
     _add_limits(parser, without=_SURVEYS_OWN)
 
 
