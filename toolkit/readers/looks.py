@@ -28,6 +28,8 @@ class Times:
     at: datetime | None = None
     begins: datetime | None = None
     ends: datetime | None = None
+    words: str | None = None
+    """How the date is known, in place of what follows from the instants."""
 
     def cells(self) -> dict[str, object]:
         """The four columns that date a row."""
@@ -41,6 +43,7 @@ class Times:
             basis = "until" if begins is None else "between"
         elif begins is not None:
             basis = "between: no later bound is known"
+        basis = self.words or basis
         return {"observed_from": begins, "observed_until": ends, "date_basis": basis}
 
 
@@ -103,6 +106,10 @@ class Looks:
         if not self._times:
             return given if usual is None else given.fillna(usual)
         values: list[object] = [usual] * len(given)
+        said = {
+            times: round_of(times) if name == "round" else times.cells().get(name)
+            for times in set(self._times.values())
+        }
         for position, times in self._times.items():
-            values[position] = round_of(times) if name == "round" else times.cells().get(name)
+            values[position] = said[times]
         return given.where(given.notna(), pd.Series(values, dtype=object).astype(given.dtype))

@@ -131,9 +131,14 @@ class Scan:
             self._certificates[identifier] = row
         return identifier
 
-    def look(self, server: Server, times: Times, *, outcome: object = "ok", **facts: object) -> None:
-        """Take a look: `facts` are columns of `observations`, before what the server and the times say."""
-        self._looks.add(self.showing(server, outcome=outcome, **facts), times)
+    def look(self, server: Server, times: Times, *, outcome: object = "ok", **facts: object) -> int:
+        """Take a look: `facts` are columns of `observations`, before what the server and the times say.
+
+        The number is that of what it shows, for `look_again`.
+        """
+        shown = self.showing(server, outcome=outcome, **facts)
+        self._looks.add(shown, times)
+        return shown
 
     def showing(self, server: Server, *, outcome: object = "ok", **facts: object) -> int:
         """The number of what a look shows, which `look_again` takes for each look that shows the same."""
@@ -151,9 +156,12 @@ class Scan:
             row[name] = value if value is None else _storable(value)
         return self._looks.number(row)
 
-    def look_again(self, shown: int, at: int) -> None:
-        """Take a look that shows what an earlier one did; `at` in microseconds since 1970."""
-        self._looks.add_at(shown, at)
+    def look_again(self, shown: int, at: int | Times) -> None:
+        """Take a look that shows what an earlier one did; `at` in microseconds since 1970, or what is known of it."""
+        if isinstance(at, int):
+            self._looks.add_at(shown, at)
+        else:
+            self._looks.add(shown, at)
 
     def answer(self, server: Server, times: Times, state: State, **facts: object) -> None:
         """Take the answer to a question: `facts` are columns of `support`."""
