@@ -19,8 +19,9 @@ def read(
 ) -> Tables:
     """The observations and certificates at `path`, as `Tables`.
 
-    `path`: a store, a folder that `Tables.to_csv` wrote, certificates (PEM, DER, PKCS#7, PKCS#12, JKS, Kubernetes
-    secrets; a file, a folder or a zip archive), or what other tools wrote, also compressed by gzip: reports of nmap and
+    `path`: a store, what `Tables.to_csv`, `to_parquet`, `to_json`, `to_sqlite` and `to_excel` wrote, certificates (PEM,
+    DER, PKCS#7, PKCS#12, JKS, Kubernetes secrets; a file, a folder or a zip archive), or what other tools wrote, also
+    compressed by gzip: reports of nmap and
     sslscan (XML), SSLyze, cryptolyzer, SSL Labs, tls-scan, tlsx, zgrab2, Shodan (JSON) and testssl.sh (JSON, CSV);
     packet captures (pcap, pcapng); transcripts of openssl s_client and gnutls-cli; Zeek's ssl.log and x509.log (TSV,
     JSON; one, or a folder of them); logs of Postfix, Exim, Sendmail, Dovecot and OpenSMTPD; the Received headers of
@@ -56,9 +57,10 @@ def read(
 
 
 def load_example(name: str) -> Tables:
-    """A small set of observations that comes with the package: `google-mail`, `web-series` or `lab-sample`.
+    """A small set of observations that comes with the package: `google-mail`, `google-headers`, `web-series` or
+    `lab-sample`.
 
-    The first two were recorded on real servers, and `lab-sample` was made in a lab (`source` is `lab`). The project's
+    The first three were recorded on real servers, and `lab-sample` was made in a lab (`source` is `lab`). The project's
     `data/README.md` names the sources. Raises `UsageError` for another name.
 
     >>> load_example("google-mail").observations["source"].nunique() > 30

@@ -2,6 +2,7 @@
 
 from toolkit.checking.checks import check
 from toolkit.checking.counts import count, count_services
+from toolkit.checking.grouping import group_findings, list_services
 from toolkit.checking.in_service import (
     OBSERVED_DAYS,
     SURVEYED_DAYS,
@@ -42,6 +43,8 @@ __all__ = [
     "describe_scope",
     "describe_span",
     "find_in_service",
+    "group_findings",
+    "list_services",
     "name_services",
     "was_reached",
 ]

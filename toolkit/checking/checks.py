@@ -9,6 +9,7 @@ from toolkit.analyse import verify_chains
 from toolkit.analyse.expiry.summary import summarise_expiry
 from toolkit.analyse.held import is_held_alone
 from toolkit.analyse.policy.findings import judge_by_rules
+from toolkit.analyse.trust.verify import Intermediates
 from toolkit.checking.endings import judge_issuers
 from toolkit.checking.expiry import find_in_use, judge_expiry
 from toolkit.checking.held import judge_held
@@ -21,6 +22,7 @@ from toolkit.columns import dtypes, empty, returns
 from toolkit.instants import Instant
 from toolkit.reference.roots import Roots, load_roots
 from toolkit.reference.rules import STATEMENT, Policy, load_policy
+from toolkit.reference.stores import trust_stores
 from toolkit.tables import Tables, require_tables
 
 
@@ -34,6 +36,7 @@ def check(
     as_of: Instant = "observed",
     thresholds: Literal["lifetime", "days"] = "lifetime",
     history: bool = False,
+    intermediates: Intermediates = "served",
 ) -> pd.DataFrame:
     """Check what is in service at `now`: what is wrong, fine and unknown by reachability, expiry, trust and policies.
 
@@ -52,8 +55,9 @@ def check(
       its dates cannot be read. A certificate that expired and was not observed afterwards is `unknown`. An intermediate
       or a root that expires before the leaf has a row of its own once it has passed a threshold; its time left is
       compared with the lifetime of the leaf. `thresholds` as in `summarise_expiry`
-    - `trust`: a row per chain and outcome (`verify_chains` with `roots`: the name of a bundle such as `certifi`, a PEM
-      file, or certificates in DER). By default each observation is judged at its own instant, with `as_of` at that.
+    - `trust`: a row per chain and outcome (`verify_chains` with `roots`: the name of a trust store such as `certifi` or
+      `mozilla`, which is judged with its history, the name of a bundle, a PEM file, or certificates in DER; and with
+      `intermediates`). By default each observation is judged at its own instant, with `as_of` at that.
       `key_not_proven`: a row per leaf that was shown with a wrong handshake signature
     - each policy: a row per rule, service, verdict and thing found (`judge`; `policy` as there, several in a list), by
       the rules of the day of each row, or of `as_of`. Published statements are about all services and about time, so
@@ -93,7 +97,8 @@ def check(
     expiry = scope.expiry if thresholds == "lifetime" else summarise_expiry(tables, now=now, thresholds=thresholds)
     shown = find_in_use(expiry, scope)
     chains = scope.tables if as_of == "observed" else _observed_until(scope.tables, scope.now)
-    trust = verify_chains(chains, roots=anchors, as_of=as_of)
+    of_store = roots if isinstance(roots, str) and roots in trust_stores() else anchors
+    trust = verify_chains(chains, roots=of_store, as_of=as_of, intermediates=intermediates)
     issuers = judge_issuers(shown, trust, chains, roots=anchors, now=scope.now, thresholds=thresholds)
     if as_of != "observed":
         trust = with_instants_of_looks(keep_in_use(trust, expiry), chains.observations)

@@ -4,7 +4,8 @@ import argparse
 import shlex
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -13,7 +14,7 @@ import pandas as pd
 
 import toolkit
 from toolkit import text
-from toolkit.cli.codes import FINDINGS, FINE, INTERRUPTED, NOTHING_REACHED
+from toolkit.cli.codes import FAILED, FINDINGS, FINE, INTERRUPTED, NOTHING_REACHED
 from toolkit.cli.options import DEFAULT_POLICY
 from toolkit.cli.printing import (
     as_json_line,
@@ -26,10 +27,12 @@ from toolkit.cli.printing import (
     print_survey,
 )
 from toolkit.cli.reading import print_understood, read_password
+from toolkit.collection.clients import open_cluster
 from toolkit.errors import LabError, ReadError, UsageError
 from toolkit.extras import require_extras
-from toolkit.reference.roots import load_roots
+from toolkit.reference.roots import Roots, load_roots
 from toolkit.reference.rules import Rule, load_policy
+from toolkit.reference.stores import trust_stores
 from toolkit.shipped import copy_lessons
 from toolkit.tables import Tables, as_pem
 from toolkit.targets import MailDomain, Target, expand_targets
@@ -109,7 +112,8 @@ def _targets(arguments: argparse.Namespace) -> list[Target | MailDomain]:
 def collect(arguments: argparse.Namespace) -> int:
     """`tls-toolkit collect`: each target observed once, kept in a store."""
     store = toolkit.Store(arguments.store)
-    end = toolkit.collect(_targets(arguments), store, progress=sys.stderr.isatty(), **_collecting(arguments))
+    with _collecting(arguments) as settings:
+        end = toolkit.collect(_targets(arguments), store, progress=sys.stderr.isatty(), **settings)
     looks = store.load(services=list(end["services"])).observations
     looks = looks[looks["round"] == end["round"]]
     if arguments.json:
@@ -117,6 +121,9 @@ def collect(arguments: argparse.Namespace) -> int:
     else:
         print_frame(looks.groupby(["service", "outcome"], dropna=False).size().to_frame("looks").reset_index())
         print(f"{end['looks']} looks, {end['looks_ok']} answered; kept in {arguments.store}, round {end['round']}.")
+    if end["end_reason"] != "finished":
+        _print_note(f"{end['end_reason']}. To make the rest, collect again with --resume {end['round']}.")
+        return FAILED
     if end["looks_ok"] == 0:
         print("tls-toolkit: nothing could be reached; each failed look is kept, with its reason:", file=sys.stderr)
         for reason, count in looks["reason"].value_counts().head(3).items():
@@ -138,16 +145,17 @@ def watch(arguments: argparse.Namespace) -> int:
         print(as_json_line(asdict(done)) if arguments.json else done, flush=True)
 
     try:
-        toolkit.watch(
-            _targets(arguments),
-            arguments.store,
-            every=arguments.every,
-            jitter=arguments.jitter,
-            rounds=arguments.rounds,
-            health=arguments.health,
-            each=show,
-            **_collecting(arguments),
-        )
+        with _collecting(arguments) as settings:
+            toolkit.watch(
+                _targets(arguments),
+                arguments.store,
+                every=arguments.every,
+                jitter=arguments.jitter,
+                rounds=arguments.rounds,
+                health=arguments.health,
+                each=show,
+                **settings,
+            )
     except RoundInterrupt as interrupt:
         _print_note(f"{interrupt} Go on with:")
         print(f"  {_line_to_resume(arguments.words, interrupt.round)}", file=sys.stderr)
@@ -155,17 +163,20 @@ def watch(arguments: argparse.Namespace) -> int:
     return FINE if answered or not looks else NOTHING_REACHED
 
 
-def _collecting(arguments: argparse.Namespace) -> dict[str, Any]:
+@contextmanager
+def _collecting(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """The arguments of `toolkit.collect` that `collect` and `watch` have options for."""
-    return {
-        "offers": tuple(arguments.offer or ("any",)),
-        "samples": arguments.samples,
-        "addresses": arguments.addresses,
-        "limits": arguments.limits,
-        "ehlo": arguments.ehlo,
-        "resume": arguments.resume,
-        "settle": arguments.settle,
-    }
+    with open_cluster(arguments.cluster, arguments.workers) as client:
+        yield {
+            "offers": tuple(arguments.offer or ("any",)),
+            "samples": arguments.samples,
+            "addresses": arguments.addresses,
+            "limits": arguments.limits,
+            "ehlo": arguments.ehlo,
+            "resume": arguments.resume,
+            "settle": arguments.settle,
+            "client": client,
+        }
 
 
 def _line_to_resume(words: Sequence[str], round_: str | None) -> str:
@@ -259,11 +270,12 @@ def check(arguments: argparse.Namespace) -> int:
         as_of=as_of,
         thresholds=arguments.thresholds,
         history=arguments.history,
+        intermediates=arguments.intermediates,
     )
     scope = toolkit.checking.find_in_service(tables, now=now, history=arguments.history)
     counts = toolkit.checking.count(checks)
     if arguments.json:
-        names = ("source", "since", "until", "policy", "roots", "thresholds", "history")
+        names = ("source", "since", "until", "policy", "roots", "intermediates", "thresholds", "history")
         asked = {name: getattr(arguments, name) for name in names}
         asked["policy"] = arguments.policy or [DEFAULT_POLICY]
         window = {
@@ -331,15 +343,19 @@ def _print_note(words: str) -> None:
     print(f"tls-toolkit: {text.for_terminal(words, limit=1000)}", file=sys.stderr)
 
 
-def _load_rules(arguments: argparse.Namespace) -> tuple[Sequence[bytes], Sequence[Rule]]:
-    """The roots and the policy of the options; raises `UsageError` where one of the options is wrong."""
+def _load_rules(arguments: argparse.Namespace) -> tuple[Roots, Sequence[Rule]]:
+    """The roots (the name of a trust store, or certificates) and the policy of the options.
+
+    Raises `UsageError` where one of the options is wrong.
+    """
     if arguments.since and arguments.until and arguments.since >= arguments.until:
         raise UsageError(
             f"--since {arguments.since.isoformat()} is not before --until {arguments.until.isoformat()}, so nothing "
             "can lie between them: swap them, or leave one out."
         )
     try:
-        return load_roots(arguments.roots), load_policy(arguments.policy or DEFAULT_POLICY)
+        roots = arguments.roots if arguments.roots in trust_stores() else load_roots(arguments.roots)
+        return roots, load_policy(arguments.policy or DEFAULT_POLICY)
     except ReadError as error:
         raise UsageError(str(error)) from error
 
@@ -369,6 +385,10 @@ def report(arguments: argparse.Namespace) -> int:
         roots=arguments.roots,
         history=arguments.history,
         title=arguments.title,
+        since_report=arguments.since_report,
+        tables=arguments.tables,
+        paper=arguments.paper,
+        progress=sys.stderr.isatty(),
     )
     print(f"Open: {arguments.output}")
     return FINE

@@ -172,6 +172,13 @@ def _add_keeping_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--settle", action="store_true",
                         help="while a certificate is being replaced, go on until the old one is seen, or bounded below "
                         "5 %% of the machines")  # fmt: skip
+    _add_cluster_options(parser)
+
+
+def _add_cluster_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("cluster", "make the observations in other processes (needs Dask)")
+    group.add_argument("--cluster", metavar="ADDRESS", help="of a Dask scheduler, such as tcp://10.0.0.1:8786")
+    group.add_argument("--workers", type=int, metavar="N", help="start so many processes on this machine")
 
 
 def _add_read_options(parser: argparse.ArgumentParser) -> None:
@@ -214,14 +221,25 @@ def _add_check_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--thresholds", choices=("lifetime", "days"), default="lifetime",
                         help="when a certificate is expiring: with a third, a sixth, a twelfth of its lifetime left, "
                         "or with 30, 14, 7 days left (default: lifetime)")  # fmt: skip
+    parser.add_argument("--intermediates", choices=("served", "held"), default="served",
+                        help="with held, a chain may be completed with the other CA certificates of the source, as "
+                        "clients that fetch or cache intermediates do (default: served)")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print every verdict, and how it was reached, as JSON")
 
 
 def _add_report_options(parser: argparse.ArgumentParser) -> None:
     _add_judging_options(parser, many_policies=False)
     parser.add_argument("--output", type=Path, default=Path("report.html"), metavar="FILE",
-                        help="the file to write (default: report.html)")  # fmt: skip
+                        help="the file to write: HTML, or a PDF where its name ends in .pdf, which needs Chromium, "
+                        "Chrome or Edge (default: report.html)")  # fmt: skip
     parser.add_argument("--title", help="heading of the page (default: the source's name)")
+    parser.add_argument("--paper", choices=("a4", "letter"), default="a4",
+                        help="size of paper of the PDF, and of the page where it is printed (default: a4)")  # fmt: skip
+    parser.add_argument("--since-report", type=_instant, metavar="DATE",
+                        help="say what changed since that earlier day; a date without a zone means midnight UTC "
+                        "(default: no comparison)")  # fmt: skip
+    parser.add_argument("--tables", type=Path, metavar="FOLDER",
+                        help="also write every table into FOLDER, as CSV, Markdown and LaTeX")  # fmt: skip
 
 
 def _add_lab_options(parser: argparse.ArgumentParser) -> None:
@@ -347,18 +365,19 @@ def _limits(arguments: argparse.Namespace) -> "Limits":
 
 
 def _add_judging_options(parser: argparse.ArgumentParser, *, many_policies: bool) -> None:
-    from toolkit.reference.roots import bundles  # noqa: PLC0415  imports cryptography
+    from toolkit.reference.roots import root_sources  # noqa: PLC0415  imports cryptography
     from toolkit.reference.rules import policies  # noqa: PLC0415  imports pandas
 
     parser.add_argument("source", metavar="SOURCE", help="a store, or another path that toolkit.read reads")
-    known, roots = _Suggested(sorted(policies())), _Suggested(("certifi", *bundles()))
+    known, roots = _Suggested(sorted(policies())), _Suggested(root_sources())
     again = "; give the option again for several" if many_policies else ""
     parser.add_argument("--policy", default=None if many_policies else DEFAULT_POLICY, choices=known, metavar="NAME",
                         action="append" if many_policies else "store",
                         help=f"{', '.join(known)}, or a CSV file of rules like those in toolkit/reference/policies "
                         f"(default: {DEFAULT_POLICY}{again})")  # fmt: skip
     parser.add_argument("--roots", default="certifi", choices=roots, metavar="BUNDLE",
-                        help=f"{', '.join(roots)}, or a PEM file (default: certifi)")  # fmt: skip
+                        help=f"{', '.join(roots)}, or a PEM file (default: certifi); a trust store, such as "
+                        "mozilla, is judged with its history")  # fmt: skip
     parser.add_argument("--now", type=_instant, metavar="DATE",
                         help="the day from which days are counted; a date without a zone means midnight UTC "
                         f"(default: the present{', or the day of --as-of' if many_policies else ''})")  # fmt: skip
@@ -391,7 +410,7 @@ _COMMANDS: Final[dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]
     "read": ("read a file of another tool, and print what was understood of it", _add_read_options),
     "store": ("print what a store holds, or compact it", _add_store_options),
     "check": ("judge expiry, trust and a policy; exit code 1 where there are findings", _add_check_options),
-    "report": ("make one HTML file of a source: rotations, expiry, ciphers, findings", _add_report_options),
+    "report": ("make one HTML or PDF file of a source: findings, rotations, expiry, ciphers", _add_report_options),
     "lab": ("run a small internet on loopback, to try the other commands on", _add_lab_options),
     "lessons": ("copy the notebooks and their data into a folder", _add_lessons_options),
     "demo": ("observe a lab year, report on it, execute the lessons, print which files to open", _add_demo_options),

@@ -7,7 +7,7 @@ import toolkit
 from toolkit import text
 from toolkit.cli.printing import print_frame, print_json
 from toolkit.files import read_regular
-from toolkit.readers import find_format_of
+from toolkit.readers import EXPORTS, find_format_of
 from toolkit.readers.registry import readers
 from toolkit.reading import is_store
 from toolkit.tables import Tables
@@ -48,7 +48,7 @@ def _describe_format(source: str, named: str | None) -> str:
     if named == "store" or (named is None and is_store(source)):
         return "a store"
     name = named or find_format_of(Path(source))
-    return f"{_OURS.get(name) or readers()[name].words} (--format {name})"
+    return f"{_OURS.get(name) or (EXPORTS | dict(readers()))[name].words} (--format {name})"
 
 
 def _tools(tables: Tables) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Final
 from toolkit import text
 from toolkit.errors import ReadError, UsageError
 from toolkit.readers import forms
+from toolkit.readers.exports import EXPORTS, PARQUET_FILES
 from toolkit.readers.folders import CSV_FILES, read_folder
 from toolkit.readers.pem import PEM_SUFFIXES, list_files, read_pem
 from toolkit.readers.received import list_messages
@@ -19,20 +20,20 @@ from toolkit.tables import UNFINISHED, Tables
 FORMATS: Final[dict[str, Callable[[Path], Tables]]] = {
     "csv": read_folder,
     "pem": read_pem,
-    **{name: reader.read for name, reader in READERS.items()},
+    **{name: reader.read for name, reader in (EXPORTS | dict(READERS)).items()},
 }
-"""Format → its reader. `csv`: a folder that `Tables.to_csv` wrote. `pem`: certificates in PEM, DER, PKCS#7, PKCS#12,
-JKS or a Kubernetes secret, in a file, a zip archive or a folder. The others are what
-the tools of that name write; other packages may add formats, see `toolkit.readers.registry`."""
+"""Format → its reader. `csv`, `parquet`, `json`, `sqlite`, `excel`: what `Tables.to_csv`, … wrote. `pem`: certificates
+in PEM, DER, PKCS#7, PKCS#12, JKS or a Kubernetes secret, in a file, a zip archive or a folder. The others are what the
+tools of that name write; other packages may add formats, see `toolkit.readers.registry`."""
 
-__all__ = ["FORMATS", "Reader", "find_format_of", "read", "require_path"]
+__all__ = ["EXPORTS", "FORMATS", "Reader", "find_format_of", "read", "require_path"]
 
 _MOST_NAMED: Final = 3
 _DEEPEST: Final = 3
 _MOST_LISTED: Final = 1000
 """Folders of one level that are searched."""
 
-_MARKS: Final = (*CSV_FILES, "observations", "support")
+_MARKS: Final = (*CSV_FILES, *PARQUET_FILES, "observations", "support")
 """Names in a folder of CSV files, and in a store."""
 
 
@@ -82,11 +83,15 @@ def find_format_of(path: Path) -> str:
             raise ReadError(f"{path} is a symbolic link that leads to no file: correct it, or name the file itself.")
         if not path.exists():
             raise ReadError(f"{path} does not exist: check the spelling, and the folder it is relative to.")
-        if path.name in CSV_FILES:
+        if path.name in (*CSV_FILES, *PARQUET_FILES):
             raise ReadError(f"{path} is one file of several: name its folder, {path.parent}.")
-        return find_format(forms.plain_head(forms.read_head(path))) or "pem"
+        head = forms.plain_head(forms.read_head(path))
+        ours = next((name for name, export in EXPORTS.items() if export.recognises(head)), None)
+        return ours or find_format(head) or "pem"
     if any((path / name).is_file() for name in CSV_FILES):
         return "csv"
+    if any((path / name).is_file() for name in PARQUET_FILES):
+        return "parquet"
     entries = sorted(path.iterdir())
     if any(entry.suffix.lower() in PEM_SUFFIXES for entry in entries):
         return "pem"
