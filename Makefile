@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 help:
-	@echo 'make demo        set up, watch a lab year, execute the notebooks, say what to open'
+	@echo 'make demo        set up, observe a lab year, report on it, execute the lessons, say what to open'
 	@echo 'make test        set up, run every test'
 	@echo 'make notebooks   open the notebooks in JupyterLab'
 	@echo 'make book        build the documentation site into build/book'
@@ -88,7 +88,7 @@ oldest:
 	@$(PYTHON) tests/oldest_versions.py > build/oldest/constraints.txt
 	@$(PYTHON) -m venv build/oldest/venv
 	@build/oldest/venv/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: \
-	  --constraint build/oldest/constraints.txt --editable ".[lab]" hypothesis pytest pytest-timeout
+	  --constraint build/oldest/constraints.txt --editable ".[cluster,lab,lint]" cryptography-vectors hypothesis pytest pytest-timeout
 	@build/oldest/venv/bin/python -m pytest -W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning $(OLDEST)
 
 OLDEST = tests/analyse tests/chart tests/readers tests/store $(addprefix tests/test_, \

@@ -1,6 +1,6 @@
 """Prints the oldest version that each dependency may have, as constraints for pip: `make oldest` tests with them.
 
-The versions are the floors in `pyproject.toml`: of what the package needs, and of its extra `lab`.
+The versions are the floors in `pyproject.toml`: of what the package needs, and of the extras `EXTRAS`.
 """
 
 import re
@@ -9,14 +9,17 @@ from pathlib import Path
 
 PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
+EXTRAS = ("cluster", "lab", "lint")
+
 
 def constraints() -> list[str]:
     """A line `name==version` per dependency, with its marker. Raises `ValueError` for one that has no floor."""
     lines = []
-    for requirement in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["lab"]]:
-        if not re.match(r"[\w-]+>=\d[\d.]*(;|$)", requirement):
+    extras = [requirement for extra in EXTRAS for requirement in PROJECT["optional-dependencies"][extra]]
+    for requirement in [*PROJECT["dependencies"], *extras]:
+        if not re.match(r"[\w-]+(\[\w+\])?>=\d[\d.]*(;|$)", requirement):
             raise ValueError(f"pyproject.toml: {requirement!r} is not name>=version. Write its oldest version.")
-        lines.append(requirement.replace(">=", "==", 1))
+        lines.append(re.sub(r"(\[\w+\])?>=", "==", requirement, count=1))  # pip takes no extras in constraints
     return lines
 
 

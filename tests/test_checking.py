@@ -282,7 +282,7 @@ def test_a_wrong_handshake_signature_is_a_finding(is_key_proven: bool | None, ve
     assert of(found, "trust") == verdicts
     if is_key_proven is False:
         assert any("key not proven: " in line for line in checking.describe(found))
-        assert found["rows"].iloc[0] == 1
+        assert found["evidence_count"].iloc[0] == 1
 
 
 def test_no_root_mends_a_wrong_name_or_an_end() -> None:
@@ -309,7 +309,7 @@ def test_a_statement_is_judged_by_its_last_run_and_a_rotation_by_earlier_rows() 
     given = tables(looks, [VALID, theirs])
     found = checked(given, policy="google-help")
     rows = found[found["rule"] == "issuer-g2"]
-    assert rows[["verdict", "severity", "rows"]].to_numpy().tolist() == [["contradicted", "low", 1]]
+    assert rows[["verdict", "severity", "evidence_count"]].to_numpy().tolist() == [["contradicted", "low", 1]]
     assert rows["evidence"].tolist() == ["observations 1"]
     every = checked(given, policy="google-help", history=True)
     assert set(every.loc[every["rule"] == "issuer-g2", "verdict"]) == {"contradicted", "confirmed"}

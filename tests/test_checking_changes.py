@@ -35,7 +35,7 @@ def test_an_older_certificate_that_is_shown_again_is_a_roll_back() -> None:
     (row,) = shown(*["aa aa aa"] * 4, *["bb bb bb"] * 4, *["aa aa aa"] * 4).to_dict("records")
     assert (row["verdict"], row["severity"], row["is_finding"]) == ("rolled_back", "medium", True)
     assert row["found"] == "certificate aa is shown again, after the newer bb"
-    assert row["rows"] == 24
+    assert row["evidence_count"] == 24
     assert shown(*["aa aa aa"] * 4, *["bb bb bb"] * 4)["verdict"].tolist() == ["settled"]
 
 
@@ -121,7 +121,7 @@ def test_rows_dated_after_the_clock_are_a_finding() -> None:
     found = checked(given, clock=TODAY)
     assert of(found, "reachability") == [("dated_ahead", "medium"), ("reachable", "-")]
     assert found["found"].iloc[0] == "2 rows dated after 2026-02-01 00:00, the present"
-    assert found["rows"].iloc[0] == 2
+    assert found["evidence_count"].iloc[0] == 2
     assert of(checked(given), "reachability") == [("reachable", "-")], "now may be a past day"
 
 

@@ -9,19 +9,22 @@ import pytest
 from tests.conftest import ROOT
 
 PACKAGE = ROOT / "toolkit"
-OPEN = {"schema", "columns", "errors", "text", "files", "pem", "tables", "targets", "instants", "sampling"}
+OPEN = {"schema", "columns", "errors", "extras", "text", "files", "pem", "tables", "targets", "instants", "sampling"}
 """Open to every room."""
 
 MAY_IMPORT: dict[str, set[str]] = {
     "schema": {"columns", "errors"},
     "columns": set(),
     "errors": set(),
+    "extras": {"errors"},
     "text": set(),
     "files": {"errors"},
     "pem": set(),
     "tables": {"overview", "schema", "text", "errors"},
     "overview": {"schema", "columns", "instants"},
-    "targets": {"errors"},
+    "targets": {"errors", "presets"},
+    "presets": {"errors"},
+    "target_files": {"presets"},
     "instants": {"errors"},
     "sampling": {"errors"},
     "reference": set(),

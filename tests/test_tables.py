@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 from toolkit import Tables, schema
 from toolkit.certificates import parse_certificate
 from toolkit.columns import DTYPES
-from toolkit.errors import SchemaError, UsageError
+from toolkit.errors import ReadWarning, SchemaError, UsageError
 from toolkit.store import Store
 from toolkit.tables import as_pem
 
@@ -38,10 +38,46 @@ def test_nothing_is_four_empty_tables() -> None:
 def test_any_frame_will_do_if_its_columns_are_known() -> None:
     tables = Tables.from_frames(pd.DataFrame([LOOK | {"host": "a.test"}])[["host", *LOOK]])
     assert tables.observations["host"].tolist() == ["a.test"]
-    with pytest.raises(SchemaError, match="colour"):
-        Tables.from_frames(pd.DataFrame([LOOK | {"colour": "red"}]))
+    with pytest.warns(ReadWarning, match=r"no column colour: left out\. Keep such columns in a frame of their own"):
+        tables = Tables.from_frames(pd.DataFrame([LOOK | {"host": "a.test", "colour": "red"}]))
+    assert "colour" not in tables.observations
     with pytest.raises(SchemaError, match=r"source is null"):
         Tables.from_frames(pd.DataFrame([LOOK | {"source": None}]))
+
+
+def test_every_missing_column_is_named_at_once() -> None:
+    frame = pd.DataFrame({"host": ["a.test"], "port": [25]})
+    with pytest.raises(
+        SchemaError, match=r"^observations lacks date_basis, round, source, outcome, which are never null"
+    ):
+        Tables.from_frames(frame)
+    with pytest.raises(SchemaError, match=r"^support lacks round, state, "):
+        Tables.from_frames(support=frame)
+
+
+def test_what_follows_from_other_columns_is_filled() -> None:
+    given = pd.DataFrame(
+        {
+            "host": ["A.test", "b.test", "2001:db8::1", "c.test", None],
+            "port": [25, 443, 993, 4433, 25],
+            "observed_at": [at(1), at(1), None, None, None],
+            "observed_until": [None, None, at(2), None, None],
+            "round": "by hand", "source": "notes", "outcome": "ok",
+        }
+    )  # fmt: skip
+    looks = Tables.from_frames(given).observations
+    services = ["smtp://a.test:25", "https://b.test:443", "imaps://[2001:db8::1]:993", None, None]
+    assert looks["service"].astype(object).where(looks["service"].notna(), None).tolist() == services
+    assert looks["date_basis"].tolist() == ["observed", "observed", "until", "undated", "undated"]
+    assert looks["sample"].tolist() == [0, 0, 0, 0, 1]
+    named = Tables.from_frames(given.drop(columns=["host", "port"]).assign(service="smtp://a.test:25")).observations
+    assert (named["host"].unique().tolist(), named["port"].unique().tolist()) == (["a.test"], [25])
+    assert named["sample"].tolist() == [0, 1, 2, 3, 4]
+    answers = given[:3][["host"]].assign(scheme="tls", protocol="TLS 1.3", state="accepted", round="by hand")
+    assert Tables.from_frames(support=answers).support["service"].tolist()[:2] == [
+        "tls://a.test:443",
+        "tls://b.test:443",
+    ]
 
 
 @pytest.mark.parametrize("table", ["observations", "support"])

@@ -215,6 +215,7 @@ SERVICES = ["smtp://a.test:25", "https://b.test:443"]
         pd.DataFrame(
             {"host": ["a.test", "b.test"], "scheme": ["smtp", "https"], "port": ["25", "443"]}, dtype="string"
         ),
+        pd.DataFrame({"service": ["smtp://a.test:25", "b.test:443"], "host": ["c.test", "d.test"]}),
     ],
     ids=lambda targets: type(targets).__name__,
 )
@@ -243,6 +244,8 @@ def test_an_iterable_is_read_once_and_no_further_than_its_first_error() -> None:
         (pd.DataFrame({"host": ["a.test"], "port": [2.5]}), r"^row 0: .*'2\.5' is not a port"),
         (pd.DataFrame({"host": [None], "port": [25]}), "^row 0: A target is .*, not NoneType"),
         (pd.DataFrame({"hst": ["a.test"], "port": [25]}), r"needs a column `target`, .* It has: hst, port\.$"),
+        (pd.DataFrame({"service": ["smtp://a.test:25", "imaps"]}), "^row 1: 'imaps' is a scheme: write it with a host"),
+        (pd.DataFrame({"service": ["a.test"]}), r"^row 0: 'a\.test': name a port or a scheme, such as a\.test:25"),
         (pd.DataFrame({"host": [], "port": []}), "^No target given"),
         ({"a.test": 25}, "or preset, not dict"),
         (b"https://a.test", "or preset, not bytes"),

@@ -152,6 +152,7 @@ def test_storable_text_is_storable(value: str) -> None:
         ("ieft", " Did you mean 'ietf'?"),
         ("IETF", " Did you mean 'ietf'?"),
         ("Mozilla-Modren", " Did you mean 'mozilla-modern'?"),
+        ("moder", " Did you mean 'mozilla-modern'?"),
         ("", ""),
         ("baseball park", ""),
         ("x" * 1_000_000, ""),
@@ -159,6 +160,11 @@ def test_storable_text_is_storable(value: str) -> None:
 )
 def test_a_misspelt_name_gets_the_closest_known_one(word: str, hint: str) -> None:
     assert text.did_you_mean(word, ["ietf", "mozilla-modern"]) == hint
+
+
+def test_every_name_with_the_closest_part_is_suggested() -> None:
+    known = ["ietf", "web-modern", "mail-modern"]
+    assert text.did_you_mean("modr", known) == " Did you mean 'web-modern' or 'mail-modern'?"
 
 
 def test_without_known_names_there_is_no_suggestion() -> None:

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from toolkit.reading import load_example, read
     from toolkit.store import Store
     from toolkit.tables import Tables
+    from toolkit.target_files import read_targets
     from toolkit.targets import Target, parse_target
 
 __version__ = "0.1.0"
@@ -88,6 +89,7 @@ _HOMES: Final = {
     "dissect": "toolkit.dissection",
     "load_example": "toolkit.reading",
     "read": "toolkit.reading",
+    "read_targets": "toolkit.target_files",
     "Store": "toolkit.store",
     "Tables": "toolkit.tables",
     "Target": "toolkit.targets",
@@ -131,6 +133,7 @@ __all__ = [
     "observe",
     "parse_target",
     "read",
+    "read_targets",
     "readers",
     "reference",
     "replay_trust",

@@ -82,10 +82,13 @@ class Tables:
     ) -> Self:
         """Tables from any frames: columns ordered, dtypes set, missing columns null, repeats dropped.
 
-        The first of repeated rows is kept; of repeated certificates, the first that has its DER.
+        The first of repeated rows is kept; of repeated certificates, the first that has its DER. A missing column is
+        made where it follows from others: `service` from `host` with `port` or `scheme`, `host` and `port` from
+        `service`, `date_basis` from the instants, `sample` by counting. A column that the table does not have is left
+        out, and a `toolkit.errors.ReadWarning` names it.
 
-        Raises `SchemaError` for an unknown column, a value that does not fit, a null where none may be, or bounds
-        that end before they begin.
+        Raises `SchemaError` for missing columns that are never null (all of them at once), a misspelt column, a value
+        that does not fit, a null where none may be, or bounds that end before they begin.
 
         >>> import toolkit
         >>> given = toolkit.load_example("google-mail")
@@ -105,7 +108,10 @@ class Tables:
                     f"Tables.from_frames: {name} must be a DataFrame, not {type(frame).__name__}. toolkit.read(path) "
                     "reads files."
                 )
-            made[name] = schema.empty(name) if frame is None else _without_repeats(name, schema.conform(name, frame))
+            if frame is None:
+                made[name] = schema.empty(name)
+            else:
+                made[name] = _without_repeats(name, schema.conform(name, schema.complete(name, frame)))
             schema.check(name, made[name])
         return cls(**made)
 

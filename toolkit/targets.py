@@ -14,10 +14,28 @@ from typing import TYPE_CHECKING, Final, TypeAlias, Union
 import idna
 
 from toolkit.errors import UsageError
+from toolkit.presets import PRESETS, presets
 from toolkit.text import did_you_mean, for_html, for_terminal
 
 if TYPE_CHECKING:
     import pandas as pd
+
+__all__ = [
+    "LAB_DOMAIN",
+    "PORTS",
+    "PRESETS",
+    "SCHEMES_OF_PORTS",
+    "UPGRADES",
+    "MailDomain",
+    "Target",
+    "Targets",
+    "canonical_host",
+    "compose_target",
+    "expand_targets",
+    "parse_target",
+    "presets",
+    "service_names",
+]
 
 PORTS: Final = {
     "smtp": 25,
@@ -58,16 +76,6 @@ SCHEMES_OF_PORTS: Final = {
     5432: "postgres",
 }
 """The scheme meant by `host:port` alone. RFC 8314 for 465, 587, 993 and 995."""
-
-PRESETS: Final = {
-    "google-mail": (
-        "smtp://aspmx.l.google.com:25",
-        "smtp://smtp-relay.gmail.com:587",
-        "smtp://smtp.gmail.com:587",
-        "smtps://smtp.gmail.com:465",
-    ),
-}
-"""Named lists of services. `google-mail`: the hosts of support.google.com/a/answer/6180220."""
 
 LAB_DOMAIN: Final = ".lab.test"
 """The parent domain of all hosts of the lab; no other host can have such a name (RFC 6761 reserves `.test`)."""
@@ -162,8 +170,6 @@ def parse_target(text: str, *, connect_to: str | None = None) -> Target:
     """
     if not isinstance(text, str):
         raise UsageError(f"parse_target takes text such as smtp://smtp.gmail.com:587, not {type(text).__name__}.")
-    if text.strip() in PRESETS:
-        raise UsageError(f"{text!r} is a preset; name one of its services: {', '.join(PRESETS[text.strip()])}.")
     scheme, separator, rest = text.strip().partition("://")
     if not separator:
         scheme, rest = "", text.strip()
@@ -175,7 +181,12 @@ def parse_target(text: str, *, connect_to: str | None = None) -> Target:
     host, port = _split_port(rest.rstrip("/"), text)
     if not scheme:
         if port is None:
-            hint = did_you_mean(rest, PRESETS)
+            if rest in PORTS:
+                raise UsageError(f"{text!r} is a scheme: write it with a host, such as {rest}://mx.example.org.")
+            known = presets()
+            if rest in known:
+                raise UsageError(f"{text!r} is a preset; name one of its services: {', '.join(known[rest])}.")
+            hint = did_you_mean(rest, known)
             raise UsageError(f"{text!r}: name a port or a scheme, such as {rest}:25 or smtp://{rest}.{hint}")
         if port not in SCHEMES_OF_PORTS:
             raise UsageError(f"{text!r}: port {port} does not imply a protocol; write smtp://{rest}, tls://{rest}, ….")
@@ -197,7 +208,8 @@ def expand_targets(targets: Targets) -> list[Target | MailDomain]:
     """Every target named, with presets replaced by their services, without repeats, in order; `mx:` stays a domain.
 
     `targets`: one target, or any iterable of targets, which is read once: a list, a generator, a file of lines, a
-    Series. Or a frame: with a column `target`, or with a column `host` and one of `scheme` and `port`, or both.
+    Series. Or a frame: with a column `target`, with a column `host` and one of `scheme` and `port`, or both, or with a
+    column `service`, as the frames that this package returns have it.
 
     Raises `UsageError` as `parse_target` does, with the place of the wrong target (`target 3`, or the label of the row
     in a Series or frame), for an empty iterable, and for `mx:` without a domain name.
@@ -240,26 +252,32 @@ def _listed(targets: Targets) -> Iterator[tuple[str, object]]:
 
 
 def _as_series(frame: "pd.DataFrame") -> "pd.Series":
-    """The target of each row, from the column `target`, or composed from `host`, `scheme` and `port`."""
+    """The target of each row: from `target`, composed from `host`, `scheme` and `port`, or from `service`."""
     if "target" in frame:
         return frame["target"]
     if "host" not in frame or not ("scheme" in frame or "port" in frame):
+        if "service" in frame:
+            return frame["service"]
         columns = ", ".join(map(for_terminal, frame.columns)) or "none"
         raise UsageError(
-            f"A frame of targets needs a column `target`, or `host` with `scheme` or `port`. It has: {columns}."
+            "A frame of targets needs a column `target`, `host` with `scheme` or `port`, or `service`. "
+            f"It has: {columns}."
         )
     composed = frame.reindex(columns=["scheme", "host", "port"]).astype(object)
-    return composed.where(composed.notna(), None).apply(lambda row: _compose(*row), axis=1)
+    return composed.where(composed.notna(), None).apply(lambda row: compose_target(*row), axis=1)
 
 
-def _compose(scheme: object, host: object, port: object) -> object:
-    """The target as text; what is not a name is returned as it is, to be refused."""
+def compose_target(scheme: object, host: object, port: object) -> object:
+    """The target as text, of parts that may be null; a host that is not text is returned as it is, to be refused."""
     if not isinstance(host, str):
         return host
     prefix = "" if scheme is None else f"{scheme}://"
     if isinstance(port, float) and port.is_integer():
         port = int(port)  # from a column of integers with nulls
-    return f"{prefix}{_bracketed(host.strip())}" + ("" if port is None else f":{port}")
+    name = host.strip()
+    if name.count(":") > 1 and not name.startswith("["):
+        name = f"[{name}]"
+    return f"{prefix}{name}" + ("" if port is None else f":{port}")
 
 
 def _expand(item: object) -> list[Target | MailDomain]:
@@ -268,9 +286,8 @@ def _expand(item: object) -> list[Target | MailDomain]:
     if not isinstance(item, str):
         raise UsageError(f"A target is a service URL, host:port, mx:domain or preset, not {type(item).__name__}.")
     text = item.strip()
-    if text in PRESETS:
-        return [parse_target(service) for service in PRESETS[text]]
-    return [_parse_mail_domain(text) if text.startswith("mx:") else parse_target(text)]
+    named = [text] if ":" in text else presets().get(text, (text,))
+    return [_parse_mail_domain(one) if one.startswith("mx:") else parse_target(one) for one in named]
 
 
 def service_names(services: str | Target | Iterable[str | Target] | None) -> set[str] | None:

@@ -57,19 +57,31 @@ def lasting(length: timedelta) -> str:
     return counted(length // timedelta(seconds=1), "second")
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: str, known: Iterable[str], *, similarity: float = 0.6) -> str:
     """The known name that is closest to a misspelt one, as a sentence to append; empty where none is close.
 
-    Letter case does not count. At most the first 80 characters of `word` are compared.
+    If no whole name is close, the parts that hyphens separate are compared, and all names with the closest part are
+    listed. Letter case does not count. At most the first 80 characters of `word` are compared. `similarity` is the
+    least ratio that `difflib` must find, from 0 to 1.
 
     >>> did_you_mean("ieft", ["ietf", "nist"])
     " Did you mean 'ietf'?"
+    >>> did_you_mean("moder", ["mozilla-modern", "mozilla-old"])
+    " Did you mean 'mozilla-modern'?"
     >>> did_you_mean("something else", ["ietf", "nist"])
     ''
     """
-    by_folded = {name.casefold(): name for name in known}
-    close = difflib.get_close_matches(word[:_COMPARED].casefold(), by_folded, n=1)
-    return f" Did you mean {by_folded[close[0]]!r}?" if close else ""
+    compared = word[:_COMPARED].casefold()
+    whole: dict[str, list[str]] = {}
+    parts: dict[str, list[str]] = {}
+    for name in known:
+        whole[name.casefold()] = [name]
+        for part in name.casefold().split("-"):
+            parts.setdefault(part, []).append(name)
+    for candidates in (whole, parts):
+        if close := difflib.get_close_matches(compared, candidates, n=1, cutoff=similarity):
+            return f" Did you mean {' or '.join(map(repr, candidates[close[0]]))}?"
+    return ""
 
 
 def storable(text: str) -> str:

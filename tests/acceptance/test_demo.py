@@ -40,9 +40,18 @@ def test_every_notebook_becomes_a_page_with_its_charts(demo: tuple[Path, str]) -
         charts = list(output.glob(f"{notebook.stem}-*.png"))
         assert text.count('src="data:image/png;base64,') == len(charts)
         assert charts, f"{notebook.name} draws nothing"
-        assert "This page was executed on another source" in text
         assert all(chart.read_bytes().startswith(b"\x89PNG") for chart in charts)
         assert 'data-mime-type="application/vnd.jupyter.stderr"' not in text, "an error, a warning or a message"
+
+
+def test_the_report_is_about_the_lab_year(demo: tuple[Path, str]) -> None:
+    output, said = demo
+    report = output / "report.html"
+    assert f"Open: {report}" in said
+    text = report.read_text(encoding="utf-8")
+    services = toolkit.Store(output / "lab-year").load().observations["service"].unique()
+    assert [service for service in services if service not in text.replace("<wbr/>", "")] == []
+    assert "lab data" in text
 
 
 def test_the_last_lines_are_computed_from_the_store(demo: tuple[Path, str]) -> None:
@@ -133,3 +142,9 @@ def test_a_notebook_that_fails_is_named_with_its_error(tmp_path: Path) -> None:
 def test_a_demo_without_notebooks_says_what_to_name(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="name a folder that holds them"):
         run_demo(tmp_path / "build", recorded=RECORDED, seed=1, notebooks=tmp_path)
+
+
+def test_recorded_data_that_cannot_be_read_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(ReadError, match="nope"):
+        run_demo(tmp_path / "build", recorded=tmp_path / "nope", seed=1)
+    assert not (tmp_path / "build").exists()

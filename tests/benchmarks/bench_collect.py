@@ -3,7 +3,7 @@
 The fastest comparison is the standard library's `ssl` in 16 threads with one shared context, which fetches the leaf
 certificate and parses nothing. Ours reads the whole flight, verifies the handshake signature, parses the certificates
 and makes rows. Client and server share this machine's cores. Every look is at another address of 127.0.0.0/8, as when
-many hosts are observed; medians and ratios of alternating runs are printed.
+many hosts are observed; medians and ratios of alternating runs are printed. Last, services behind a delaying proxy.
 
     python tests/benchmarks/bench_collect.py [LOOKS]
 """
@@ -21,6 +21,7 @@ from time import perf_counter, process_time
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from tests.benchmarks.delaying import Delayed  # noqa: E402
 from tests.interop import daemons  # noqa: E402  the checkout is not on the path of a script
 from toolkit.collection import Limits, observe  # noqa: E402
 from toolkit.targets import parse_target  # noqa: E402
@@ -28,6 +29,13 @@ from toolkit.targets import parse_target  # noqa: E402
 ROUNDS = 5
 THREADS = 16
 OURS = Limits(concurrency=50)
+
+FAR = 2_000
+"""Services behind the proxy."""
+ROUND_TRIP_MS = 100
+AT_ONCE = 500
+FAR_SECONDS = 10.0
+"""The limit on the time for all of them."""
 
 
 def addresses(count: int) -> list[str]:
@@ -47,9 +55,9 @@ def with_ssl(hosts: list[str], port: int) -> int:
         return sum(der is not None for der in pool.map(fetch, hosts))
 
 
-def with_ours(hosts: list[str], port: int, offer: str) -> int:
+def with_ours(hosts: list[str], port: int, offer: str, limits: Limits = OURS) -> int:
     targets = [parse_target(f"https://{host}:{port}") for host in hosts]
-    tables = observe(targets, offers=(offer,), limits=OURS, progress=False)
+    tables = observe(targets, offers=(offer,), limits=limits, progress=False)
     return int((tables.observations["outcome"] == "ok").sum())
 
 
@@ -76,7 +84,7 @@ def serve(folder: Path, kind: str) -> tuple[list[str], int]:
     return ["nginx", "-e", f"{folder}/{kind}.log", "-c", str(configuration)], port
 
 
-def main(looks: int) -> None:
+def main(looks: int) -> bool:
     hosts = addresses(looks)
     print(f"{looks} looks, {ROUNDS} runs each, medians; Python {sys.version.split()[0]}")
     with daemons.state_folder() as folder:
@@ -85,6 +93,19 @@ def main(looks: int) -> None:
             command, port = serve(folder, kind)
             with daemons.guarded(command, [*command, "-s", "stop"], folder / "start.log"):
                 compare(kind, hosts, port)
+                is_fast = observe_far(port)
+    return is_fast
+
+
+def observe_far(port: int) -> bool:
+    """Whether `FAR` services, a round trip away, are observed within the limit."""
+    with Delayed(port, ROUND_TRIP_MS) as proxy:
+        limits = Limits(concurrency=AT_ONCE)
+        began = perf_counter()
+        answered = with_ours(addresses(FAR), proxy.port, "any", limits)
+        seconds = perf_counter() - began
+    print(f"\n{FAR:,} services at {ROUND_TRIP_MS} ms, {AT_ONCE} at once: {seconds:.1f} s (limit {FAR_SECONDS:.0f} s)")
+    return answered == FAR and seconds < FAR_SECONDS
 
 
 def compare(kind: str, hosts: list[str], port: int) -> None:
@@ -111,7 +132,7 @@ def compare(kind: str, hosts: list[str], port: int) -> None:
 
 if __name__ == "__main__":
     try:
-        main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
+        sys.exit(0 if main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000) else 1)
     except FileNotFoundError as error:
         sys.exit(f"{error.filename} is not installed: apt install nginx-light openssl")
     except subprocess.TimeoutExpired as error:

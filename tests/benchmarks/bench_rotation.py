@@ -163,7 +163,7 @@ def controls() -> list[str]:
             "done: failures by chance",
             usual["done"].coverage,
         ),
-        ("half: first rejection", first_rejection(), "half: all not rejected", usual["half"].coverage),
+        ("midpoint: first rejection", first_rejection(), "midpoint: all not rejected", usual["midpoint"].coverage),
         (
             "sequential, n fixed",
             1 - sequential_error(fixed=True),

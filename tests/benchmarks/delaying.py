@@ -77,7 +77,7 @@ class _Proxy:
 
 async def _serve(port: int, round_trip: float) -> None:
     loop, proxy = asyncio.get_running_loop(), _Proxy(port, round_trip)
-    server = await loop.create_server(proxy.accept, "127.0.0.1", 0, backlog=512)
+    server = await loop.create_server(proxy.accept, "0.0.0.0", 0, backlog=4096)  # on every address of loopback
     print(server.sockets[0].getsockname()[1], flush=True)
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)

@@ -27,10 +27,12 @@ each_page = pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relativ
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty current folder with what a reader has: the project's data, and a list of hosts."""
+    """An empty current folder with what a reader has: the project's data, a list of hosts and an inventory."""
     monkeypatch.chdir(tmp_path)
     shutil.copytree(ROOT / "data" / "google-mail", tmp_path / "data" / "google-mail")
     (tmp_path / "hosts.txt").write_text(f"# comment\n{CLOSED}\nhttps://127.0.0.1:1\n")
+    inventory = "host,port,scheme,owner\n127.0.0.1,1,tls,mail team\n127.0.0.2,1,tls,web team\n"
+    (tmp_path / "inventory.csv").write_text(inventory)
     return tmp_path
 
 

@@ -53,7 +53,7 @@ def test_whichever_are_fewer_are_the_columns() -> None:
 
 
 def test_a_summary_is_drawn_by_its_counts() -> None:
-    summary = frame(finding("smtp://a:25", "rc4", "falls short", rows=17)).drop(columns="evidence_row")
+    summary = frame(finding("smtp://a:25", "rc4", "falls short", evidence_count=17)).drop(columns="evidence_row")
     assert "× 17" in words(plot_findings(summary))
 
 

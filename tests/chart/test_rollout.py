@@ -61,6 +61,8 @@ def test_backends_of_a_servers_log_have_rows() -> None:
 
 
 def test_one_rotation_is_chosen_and_without_looks_nothing_is_drawn() -> None:
+    with pytest.raises(UsageError, match=r"A row is given as a frame, .*: write frame\.iloc\[\[0\]\], not"):
+        plot_rollout(SEEN, rotation=rotation().iloc[0])  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="one rotation"):
         plot_rollout(SEEN, rotation=rotation().iloc[:0])
     _, given = plt.subplots()

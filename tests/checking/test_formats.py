@@ -37,7 +37,7 @@ def frame(names: tuple[str, ...] = ("https://a.example:443",)) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for number, name in enumerate(names):
         facts = {"service": name, "host": name, "server_name": name, "found": name, "reason": name, "source": name,
-                 "rows": 3, "first_at": NOW - timedelta(days=2), "last_at": NOW}  # fmt: skip
+                 "evidence_count": 3, "first_at": NOW - timedelta(days=2), "last_at": NOW}  # fmt: skip
         cases: list[dict[str, Any]] = [
             {"check": "trust", "verdict": "untrusted", "severity": "critical"},
             {"check": "expiry", "verdict": "expiring", "severity": "medium", "ends_at": NOW + timedelta(days=9),

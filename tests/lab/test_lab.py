@@ -17,7 +17,7 @@ import pytest
 
 from tests.lab.client import CONTEXT, context, look
 from tests.lab.schedules import BEGIN, backend, day, issue, schedule
-from toolkit.errors import LabError
+from toolkit.errors import LabError, UsageError
 from toolkit.lab import Backend, Lab, Plan, Schedule, Service, Switch, draw_looks, scenario
 from toolkit.lab.authority import issue_all
 from toolkit.lab.balancer import CLOSED, DEFERRED, RESET
@@ -279,8 +279,9 @@ def test_servers_end_with_their_parent(tmp_path: Path) -> None:
 
 
 def test_a_lab_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(LabError, match=r"pip install 'tls-toolkit\[lab\]'"), Lab("year"):
+    monkeypatch.delitem(sys.modules, "toolkit.lab.tlslite_ng", raising=False)
+    monkeypatch.setitem(sys.modules, "tlslite", None)
+    with pytest.raises(UsageError, match=r"pip install 'tls-toolkit\[lab\]'"), Lab("year"):
         pass
     with Lab("steady") as lab:  # Python's own ssl is always there
         assert look(lab.targets[0])

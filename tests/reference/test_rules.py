@@ -190,6 +190,8 @@ def test_a_policy_is_a_name_a_path_or_rules(tmp_path: Path) -> None:
             load_policy(wrong)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=r"Did you mean 'ietf'\?"):
         load_policy("iefts")
+    with pytest.raises(UsageError, match=r"there are no rules in it\. Name a policy: baseline, "):
+        load_policy([])
 
 
 def test_several_policies_are_joined_without_repeats(tmp_path: Path) -> None:

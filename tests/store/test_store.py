@@ -1,7 +1,6 @@
 """What is appended is what is loaded: dtypes, order, repeats, limits."""
 
 import pickle
-import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from pandas.testing import assert_frame_equal
 
-import toolkit
 from tests.store.tables import BEGIN, SERVICES, certificate, look, tables_of_hour
 from toolkit import schema
 from toolkit.errors import SchemaError, StoreError, UsageError
@@ -317,37 +315,3 @@ def test_answers_known_by_bounds_are_kept_unless_these_put_them_outside(tmp_path
     store.append(Tables.from_frames(support=schema.frame("support", answers)))
     loaded = store.load(since=day(3), until=day(7)).support
     assert set(loaded["round"]) == {"unknown", "inside", "across"}
-
-
-def test_a_store_says_what_it_holds_from_logs_and_rounds(tmp_path: Path) -> None:
-    store = Store(tmp_path / "store")
-    assert repr(store).splitlines()[1:] == ["  empty  nothing was appended yet"]
-    store.append(toolkit.load_example("google-mail"))
-    toolkit.collect("tls://127.0.0.1:1", store, progress=False)
-    lines = repr(store).splitlines()
-    assert lines[0] == f"Store({str(tmp_path / 'store')!r})"
-    assert re.fullmatch(r"  observations  66 rows in 2 files, [\d.]+ kB; 2007-07-23 to 20\d\d-\d\d-\d\d", lines[1])
-    assert lines[-1].endswith("1 round, 0 unfinished; 1 of 1 looks failed")
-    shown = store._repr_html_()
-    assert shown.count("<tr>") == 4
-    assert "1 of 1 looks failed" in shown
-
-
-def test_a_store_whose_rounds_lie_in_many_files_does_not_open_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = Store(tmp_path / "store")
-    store.append(tables_of_hour(0))
-    assert "1 round, 1 unfinished" in repr(store)
-    monkeypatch.setattr("toolkit.store.keeping._FEW_FILES", 1)
-    monkeypatch.setattr("toolkit.store.delta.KeptTable.read", pytest.fail)
-    assert "rounds        2 rows in 2 files" in repr(store)
-
-
-def test_a_damaged_store_is_shown_as_such(tmp_path: Path) -> None:
-    store = Store(tmp_path / "<b>")
-    store.append(tables_of_hour(0))
-    for entry in (tmp_path / "<b>" / "observations" / "_delta_log").iterdir():
-        entry.write_text("{")
-    assert "cannot be read" in repr(store)
-    assert "<b>" not in store._repr_html_()

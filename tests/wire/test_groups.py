@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.wire.crafted import drip
 from toolkit.reference import groups
 from toolkit.wire.cursor import MalformedError
-from toolkit.wire.groups import can_share, finite_field, make_shares
+from toolkit.wire.groups import SharePool, can_share, finite_field, make_shares
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # it imports asyncore
@@ -110,3 +110,19 @@ def test_what_can_be_shared() -> None:
     }  # fmt: skip
     with pytest.raises(KeyError):
         make_shares([0x6399], drip(1))
+
+
+def test_a_pool_hands_out_the_same_shares_as_often_as_it_says() -> None:
+    pool, entropy = SharePool(uses=2), drip(1)
+    sets = [pool(groups, entropy) for groups in ([0x001D], [0x001D], [0x0017], [0x001D], [0x001D], [0x0017])]
+    public = [next(iter(shares.values())).public for shares in sets]
+    assert public[0] == public[1] != public[3] == public[4]
+    assert public[2] == public[5]
+    assert [list(shares) for shares in sets[2:4]] == [[0x0017], [0x001D]]
+
+
+def test_a_pool_holds_a_bounded_number_of_sets() -> None:
+    pool = SharePool()
+    for count in range(200):
+        pool((0x001D,) * (count + 1), drip(1))
+    assert len(pool._made) <= 64

@@ -1,7 +1,7 @@
 """Draw: a frame in, matplotlib's `Axes` out.
 
-Frame first, everything else by keyword; `ax=None` opens a figure whose height follows the rows. Whatever is shown is
-said by colour and by shape or hatch, text from servers is made harmless, and where data comes from the lab, or from
+Frame first, everything else by keyword; `ax=None` opens a figure whose height follows the rows. Everything is shown
+by colour and by shape or hatch, text from servers is made harmless, and where data comes from the lab, or from
 a simulation, the title says so. An empty frame gives axes that say so, too. `say` and `tabulate` put a sentence and a
 table to go with a chart, `check_answer` compares the answer to an exercise.
 """

@@ -58,6 +58,8 @@ Days = NDArray[np.float64]
 
 def check_frame(frame: object, *columns: str, what: str) -> None:
     """Raises `UsageError` where `frame` is not a frame with these columns; `what` names the frame that is needed."""
+    if isinstance(frame, pd.Series):
+        raise UsageError("A row is given as a frame, not as a Series: write frame.iloc[[0]], not frame.iloc[0].")
     if not isinstance(frame, pd.DataFrame):
         raise UsageError(f"This chart draws {what}, not {type(frame).__name__}: {_advice(what)}.")
     missing = [name for name in columns if name not in frame]

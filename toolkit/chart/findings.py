@@ -42,7 +42,7 @@ def plot_findings(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     if frame.empty:
         return canvas.say_nothing(ax, "Findings", "There is no finding: no rule applies to what was observed.")
     named = frame["service"].fillna(frame["host"]).fillna("service not said").astype(object)
-    counted = frame["rows"] if "rows" in frame else frame["evidence_row"].notna()
+    counted = frame["evidence_count"] if "evidence_count" in frame else frame["evidence_row"].notna()
     found = pd.DataFrame(
         {"service": named, "rule": frame["rule"].astype(object), "verdict": frame["verdict"], "rows": counted}
     )

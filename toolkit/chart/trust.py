@@ -54,16 +54,16 @@ def plot_trust(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     'Trust over time  ·  lab data'
     """
     what = "what `replay_trust` or `verify_chains` returns"
-    canvas.check_frame(frame, *_KEYS, "as_of_from_at", "as_of_until_at", "verdict", "leaf_validity", what=what)
-    dated = frame.dropna(subset=["as_of_from_at", "as_of_until_at"]).reset_index(drop=True)
+    canvas.check_frame(frame, *_KEYS, "verdict_from_at", "verdict_until_at", "verdict", "leaf_validity", what=what)
+    dated = frame.dropna(subset=["verdict_from_at", "verdict_until_at"]).reset_index(drop=True)
     if dated.empty:
         why = f"No verdict has a known instant ({text.counted(len(frame), 'verdict')})."
         return canvas.say_nothing(ax, "Trust over time", "No chain was judged." if frame.empty else why)
-    dated["begin"], dated["end"] = canvas.days(dated["as_of_from_at"]), canvas.days(dated["as_of_until_at"])
+    dated["begin"], dated["end"] = canvas.days(dated["verdict_from_at"]), canvas.days(dated["verdict_until_at"])
     is_outside = dated["leaf_validity"].isin(["not_yet_valid", "expired"])
     dated["verdict"] = dated["verdict"].mask(is_outside, dated["leaf_validity"])
     dated, notes = _in_rows(_without_seams(dated))
-    if undated := len(frame) - frame[["as_of_from_at", "as_of_until_at"]].notna().all(axis=1).sum():
+    if undated := len(frame) - frame[["verdict_from_at", "verdict_until_at"]].notna().all(axis=1).sum():
         notes.append(f"not drawn: {text.counted(int(undated), 'verdict')} on undated observations")
     count = int(dated["row"].max()) + 1
     axes = canvas.open_axes(ax, inches=count * _ROW_INCHES)

@@ -72,12 +72,14 @@ def write_baseline(checks: pd.DataFrame, file: str | Path, *, until: Instant, no
 
     >>> import tempfile
     >>> import toolkit
-    >>> checks = toolkit.check(toolkit.load_example("web-series"), now="2026-03-18T00:00Z", roots="certifi", policy=[])
+    >>> from toolkit.lab import Lab
+    >>> tables = toolkit.load_example("lab-sample").within(services="smtp://legacy.lab.test:25")
+    >>> checks = toolkit.check(tables, now="2026-01-24T00:00Z", roots=Lab().roots, policy="ietf")
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = Path(folder) / "baseline.json"
-    ...     toolkit.checking.write_baseline(checks, file, until="2026-05-01T00:00Z", now="2026-03-18T00:00Z")
-    ...     len(json.loads(file.read_text())["accepted"])
-    0
+    ...     toolkit.checking.write_baseline(checks, file, until="2026-05-01T00:00Z", now="2026-01-24T00:00Z")
+    ...     print(len(json.loads(file.read_text())["accepted"]))
+    4
     """
     ends, today = zoned(until, "until"), zoned(now, "now")
     if ends <= today:
@@ -104,12 +106,15 @@ def find_gone(checks: pd.DataFrame, baseline: str | Path) -> list[str]:
 
     >>> import tempfile
     >>> import toolkit
-    >>> checks = toolkit.check(toolkit.load_example("web-series"), now="2026-03-18T00:00Z", roots="certifi", policy=[])
+    >>> from toolkit.lab import Lab
+    >>> tables = toolkit.load_example("lab-sample").within(services="smtp://legacy.lab.test:25")
+    >>> checks = toolkit.check(tables, now="2026-01-24T00:00Z", roots=Lab().roots, policy="ietf")
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = Path(folder) / "baseline.json"
-    ...     toolkit.checking.write_baseline(checks, file, until="2026-05-01T00:00Z", now="2026-03-18T00:00Z")
-    ...     toolkit.checking.find_gone(checks, file)
-    []
+    ...     toolkit.checking.write_baseline(checks, file, until="2026-05-01T00:00Z", now="2026-01-24T00:00Z")
+    ...     gone = toolkit.checking.find_gone(checks[checks["check"] != "expiry"], file)
+    >>> gone[0][:44]
+    'expiry: expired: smtp://legacy.lab.test:25: '
     """
     entries = _read(Path(baseline))
     present = set(checks["finding_id"].dropna())

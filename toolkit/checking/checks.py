@@ -5,8 +5,9 @@ from typing import Literal
 
 import pandas as pd
 
-from toolkit.analyse import judge, verify_chains
+from toolkit.analyse import verify_chains
 from toolkit.analyse.expiry.summary import summarise_expiry
+from toolkit.analyse.policy.findings import judge_by_rules
 from toolkit.checking.advice import ADVICE, identify
 from toolkit.checking.endings import judge_issuers
 from toolkit.checking.expiry import find_in_use, judge_expiry
@@ -67,8 +68,8 @@ def check(
       they are compared with all rows known at `now`: a row per statement, for the last run of consecutive observations
       with one verdict; `unknown` where that run ended before the window. With `history`, a row per statement and run
 
-    Findings come first, the most severe first; then the rest, in the order above. `rows` says how many observations or
-    answers support a row. `finding_id` stays the same while the same thing is wrong at the same place.
+    Findings come first, the most severe first; then the rest, in the order above. `evidence_count` says how many
+    observations or answers support a row. `finding_id` stays the same while the same thing is wrong at the same place.
 
     Raises `UsageError` for an instant without a zone, an unknown policy or thresholds, missing or unreadable roots, and
     for anything but `Tables`.
@@ -109,9 +110,9 @@ def check(
         judge_rotation(scope, shown),
         trust_rows(trust),
         key_proof_rows(scope.tables.observations),
-        judge_rules(scope, judge(scope.tables, ruled, as_of=as_of)),
+        judge_rules(scope, judge_by_rules(scope.tables, ruled, as_of=as_of)),
         find_outdated_surveys(scope, names[4:]),
-        judge_statements(scope, judge(scope.known if scope.since else tables, statements, as_of=as_of)),
+        judge_statements(scope, judge_by_rules(scope.known if scope.since else tables, statements, as_of=as_of)),
     ]
     judged = _conformed(frames)
     return _in_order(_conformed([judged, _unknown(scope, judged, names)]))

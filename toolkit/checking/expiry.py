@@ -64,7 +64,7 @@ def judge_expiry(shown: pd.DataFrame) -> pd.DataFrame:
             "severity": expiry_severity(shown["state"], shown["threshold"]),
             "found": [_time_left(row) for row in shown.to_dict("records")],
             "ends_at": shown["not_after"],
-            "rows": shown["looks"],
+            "evidence_count": shown["looks"],
             "first_at": shown["first_seen_at"],
             "last_at": shown["last_seen_at"],
             "reason": reason,

@@ -41,7 +41,7 @@ def judge_rotation(scope: InService, shown: pd.DataFrame) -> pd.DataFrame:
             "verdict": verdict,
             "severity": near.where(verdict == "incomplete").fillna(severity),
             "found": found,
-            "rows": rows["looks"],
+            "evidence_count": rows["looks"],
             "first_at": rows["first_seen_at"],
             "last_at": rows["last_seen_at"],
             "reason": pd.Series(pd.NA, rows.index, dtype="string").mask(verdict == "unknown", _AGAIN),

@@ -33,11 +33,11 @@ def with_instants_of_looks(trust: pd.DataFrame, looks: pd.DataFrame) -> pd.DataF
     keys = [*SLOT, "chain"]
     dated = looks[SLOT].assign(
         chain=_joined(looks["chain_sha256"]),
-        as_of_from_at=looks["observed_at"].fillna(looks["observed_from"]),
-        as_of_until_at=looks["observed_at"].fillna(looks["observed_until"]),
+        verdict_from_at=looks["observed_at"].fillna(looks["observed_from"]),
+        verdict_until_at=looks["observed_at"].fillna(looks["observed_until"]),
     )
-    when = dated.groupby(keys, dropna=False).agg({"as_of_from_at": "min", "as_of_until_at": "max"}).reset_index()
-    chained = trust.drop(columns=["as_of_from_at", "as_of_until_at"]).assign(chain=_joined(trust["chain_sha256"]))
+    when = dated.groupby(keys, dropna=False).agg({"verdict_from_at": "min", "verdict_until_at": "max"}).reset_index()
+    chained = trust.drop(columns=["verdict_from_at", "verdict_until_at"]).assign(chain=_joined(trust["chain_sha256"]))
     return chained.merge(when, how="left", on=keys)[trust.columns]
 
 
@@ -53,10 +53,10 @@ def with_lost_trust(trust: pd.DataFrame, scope: InService, *, roots: tuple[bytes
     looks = scope.known.observations
     earlier = replace(scope.known, observations=looks[name_services(looks).isin(set(name_services(lost)))])
     chains = verify_chains(earlier, roots=roots)
-    trusted = chains[chains["verdict"] == "trusted"].groupby(_NAMED, dropna=False)["as_of_until_at"].max()
+    trusted = chains[chains["verdict"] == "trusted"].groupby(_NAMED, dropna=False)["verdict_until_at"].max()
     until = lost[_NAMED].merge(trusted.rename("until").reset_index(), how="left", on=_NAMED)["until"]
     until.index = lost.index
-    until = until[(until < lost["as_of_from_at"]).fillna(value=False)]
+    until = until[(until < lost["verdict_from_at"]).fillna(value=False)]
     if until.empty:
         return trust
     marked = trust.copy()
@@ -83,9 +83,9 @@ def trust_rows(trust: pd.DataFrame) -> pd.DataFrame:
             **{name: trust[name] for name in [*SLOT, "verdict", "reason", "source"]},
             "found": "leaf " + trust["leaf_sha256"].str[:12] + ", " + pd.Series(served, trust.index, dtype="string"),
             "about": _joined(trust["chain_sha256"]),
-            "rows": trust["looks"],
-            "first_at": trust["as_of_from_at"],
-            "last_at": trust["as_of_until_at"],
+            "evidence_count": trust["looks"],
+            "first_at": trust["verdict_from_at"],
+            "last_at": trust["verdict_until_at"],
         }
     )
 
@@ -98,7 +98,7 @@ def key_proof_rows(looks: pd.DataFrame) -> pd.DataFrame:
     rows = (
         wrong.assign(began=began, ended=ended, one=1)
         .groupby(SLOT, dropna=False, sort=False)
-        .agg(rows=("one", "size"), first_at=("began", "min"), last_at=("ended", "max"),
+        .agg(evidence_count=("one", "size"), first_at=("began", "min"), last_at=("ended", "max"),
              source=("source", _joined_words))
         .reset_index()
     )  # fmt: skip

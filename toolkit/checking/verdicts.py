@@ -25,7 +25,7 @@ CHECKS: Final = (
         "published", "not a row of a rule, or not known",
     ),
     Column("ends_at", "instant", "when the certificate ends, or the issuer that ends first", "not a row of `expiry`"),
-    Column("rows", "integer", "observations, or rows of evidence", "nothing was observed"),
+    Column("evidence_count", "integer", "observations or rows that the verdict rests on", "nothing was observed"),
     Column("first_at", "instant", "earliest instant of the evidence", "nothing bounds it"),
     Column("last_at", "instant", "latest instant of the evidence", "nothing bounds it"),
     Column("evidence", "text", "positions in the tables, such as `observations 3; support 7`", "not a row of a rule"),

@@ -232,10 +232,11 @@ def _describe_statement(rows: pd.DataFrame) -> Iterator[str]:
             continue
         basis = f"by {row['evidence']}: {row['found']}{_marked(row['source'])}"
         if pd.isna(row["reason"]):
-            words = ("seen between ", " and ") if row["rows"] == 1 else ("seen from ", " to ")
+            words = ("seen between ", " and ") if row["evidence_count"] == 1 else ("seen from ", " to ")
             yield f"  {row['verdict']}, {_when(row['first_at'], row['last_at'], word=words[0], to=words[1])}, {basis}"
         else:
-            yield f"  {row['verdict']}, {text.counted(row['rows'], 'row')} left out ({row['reason']}), {basis}"
+            count = text.counted(row["evidence_count"], "row")
+            yield f"  {row['verdict']}, {count} left out ({row['reason']}), {basis}"
     if len(rows) > MOST_RUNS:
         yield f"  {len(rows) - MOST_RUNS:,} more runs; --json lists all"
 
@@ -257,7 +258,11 @@ def _describe_findings(verdict: str, group: pd.DataFrame) -> Iterator[str]:
 
 def _evidence(row: dict[Hashable, Any]) -> Any:
     """Which rows a finding rests on, or, of a check without a policy, how many observations."""
-    return text.counted(row["rows"], "observation") if pd.isna(row["evidence"]) and row["rows"] else row["evidence"]
+    return (
+        text.counted(row["evidence_count"], "observation")
+        if pd.isna(row["evidence"]) and row["evidence_count"]
+        else row["evidence"]
+    )
 
 
 def _when(first_at: Any, last_at: Any, *, word: str = "seen ", to: str = " to ") -> str:

@@ -15,6 +15,7 @@ from toolkit.cli.codes import FINDINGS, FINE, NOTHING_REACHED
 from toolkit.cli.options import DEFAULT_POLICY
 from toolkit.cli.printing import print_checks, print_checks_as_json, print_endings, print_endings_as_json
 from toolkit.errors import ReadError, UsageError
+from toolkit.extras import require_extras
 from toolkit.reference.roots import load_roots
 from toolkit.reference.rules import Rule, load_policy
 from toolkit.tables import Tables
@@ -44,7 +45,8 @@ def check(arguments: argparse.Namespace) -> int:
         return _check_endings(tables, arguments)
     judgement = _judge(tables, arguments)
     if arguments.serve:
-        from toolkit.cli.serving import serve  # noqa: PLC0415  needs the extra `metrics`
+        with require_extras("--serve", "metrics"):
+            from toolkit.cli.serving import serve  # noqa: PLC0415  other commands do not need it
 
         return serve(arguments.serve, judgement, lambda: _judge(_read(arguments), arguments), arguments.source)
     _print(judgement, arguments)

@@ -23,9 +23,10 @@ from toolkit.cli.printing import (
 )
 from toolkit.cli.reading import print_understood
 from toolkit.errors import LabError, UsageError
+from toolkit.extras import require_extras
 from toolkit.shipped import copy_lessons
 from toolkit.tables import Tables, as_pem
-from toolkit.targets import Target
+from toolkit.targets import MailDomain, Target, expand_targets
 from toolkit.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -84,11 +85,20 @@ def observe(arguments: argparse.Namespace) -> int:
     return _reached(tables)
 
 
-def _targets(arguments: argparse.Namespace) -> list[str | Target]:
-    """The targets as given, or, with `--connect-to`, all of them at that address."""
-    if not arguments.connect_to:
-        return list(arguments.targets)
-    return [toolkit.parse_target(target, connect_to=arguments.connect_to) for target in arguments.targets]
+def _targets(arguments: argparse.Namespace) -> list[Target | MailDomain]:
+    """The targets of the command line and of `--targets`, with `--connect-to` all of them at that address."""
+    named: list[str] = list(arguments.targets)
+    if arguments.file is None and (arguments.column is not None or arguments.strict):
+        raise UsageError("--column and --strict say how to read a file of targets: name it with --targets FILE.")
+    if arguments.file is not None:
+        source = sys.stdin.buffer if arguments.file == "-" else arguments.file
+        listed = toolkit.read_targets(source, column=arguments.column, strict=arguments.strict)
+        named.extend(listed["target"])
+    if not named:
+        raise UsageError("No target given: name one, such as smtp://smtp.gmail.com:587, or a file with --targets FILE.")
+    if arguments.connect_to:
+        return [toolkit.parse_target(target, connect_to=arguments.connect_to) for target in named]
+    return expand_targets(named)
 
 
 def collect(arguments: argparse.Namespace) -> int:
@@ -230,12 +240,8 @@ def read(arguments: argparse.Namespace) -> int:
 def report(arguments: argparse.Namespace) -> int:
     """`tls-toolkit report`: one page on a source."""
     load_rules(arguments)
-    try:
-        from toolkit import report  # noqa: PLC0415  needs the extra `notebooks`, which other commands do not
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"A report needs {error.name}, which is not installed: pip install 'tls-toolkit[notebooks]'."
-        ) from error
+    with require_extras("A report", "notebooks"):
+        from toolkit import report  # noqa: PLC0415  other commands do not need it
     # Read here as well, so that a source that cannot be read, and what is left out of it, is reported at once.
     tables = toolkit.read(arguments.source, since=arguments.since, until=arguments.until)
     now = arguments.now or find_present(tables)
@@ -256,12 +262,8 @@ def report(arguments: argparse.Namespace) -> int:
 
 def lab(arguments: argparse.Namespace) -> int:
     """`tls-toolkit lab`: run a lab until it is interrupted."""
-    try:
-        from toolkit.lab import NAMES, Lab  # noqa: PLC0415  needs the extra `lab`
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"The lab needs {error.name}, which is not installed: pip install 'tls-toolkit[lab]'."
-        ) from error
+    from toolkit.lab import NAMES, Lab  # noqa: PLC0415  other commands do not need it
+
     if arguments.scenario not in NAMES:
         hint = did_you_mean(arguments.scenario, NAMES) or f" There are: {', '.join(NAMES)}."
         raise UsageError(f"The lab has no scenario {arguments.scenario!r}.{hint}")
@@ -302,13 +304,9 @@ def lessons(arguments: argparse.Namespace) -> int:
 
 
 def demo(arguments: argparse.Namespace) -> int:
-    """`tls-toolkit demo`: a lab year observed, and the notebooks executed on it."""
-    try:
-        from toolkit.report.demo import run_demo  # noqa: PLC0415  needs the extras `lab` and `notebooks`
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"The demo needs {error.name}, which is not installed: pip install 'tls-toolkit[lab,notebooks]'."
-        ) from error
+    """`tls-toolkit demo`: a lab year observed and reported on, and the lessons executed."""
+    with require_extras("The demo", "lab", "notebooks"):
+        from toolkit.report.demo import run_demo  # noqa: PLC0415  other commands do not need it
 
     run_demo(arguments.output, recorded=arguments.recorded, seed=arguments.seed)
     return FINE

@@ -6,19 +6,20 @@ mistyped command are answered at once. `cli/commands.py`, which carries the comm
 
 import argparse
 import sys
+import textwrap
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from functools import partial
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import toolkit
 from toolkit import text
 from toolkit.errors import UsageError
 from toolkit.shipped import example_folder
-from toolkit.targets import PORTS, PRESETS
+from toolkit.targets import PORTS, presets
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -48,8 +49,18 @@ _SURVEYS_OWN: Final = {"per_host", "max_looks"}
 _PATIENCE: Final = tuple(field for field in _LIMITS if field.endswith("_seconds"))
 
 
+class _Help(argparse.HelpFormatter):
+    """Help that does not break names such as google-mail over two lines."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser that suggests the closest choice, and raises `OSError` where help or version cannot be written."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(formatter_class=_Help, **settings)
 
     def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
         if file is sys.stdout:
@@ -109,8 +120,9 @@ def make_parser(*, only: str | None = None) -> argparse.ArgumentParser:
         prog="tls-toolkit",
         description="Observe TLS servers over time: keep what they show, judge it, and make reports of it.",
         epilog="A TARGET is a service URL (smtp://host:587, https://host), host:port, mx:domain, or a preset "
-        "such as google-mail. Exit codes: 0 fine, 1 findings, 2 usage, 3 nothing could be reached, 4 a file could not "
-        "be read, 70 the command failed, 74 the output could not be written, 130 interrupted.",
+        "such as google-mail (`observe --help` lists them). Exit codes: 0 fine, 1 findings, 2 usage, 3 nothing could "
+        "be reached, 4 a file could not be read, 70 the command failed, 74 the output could not be written, "
+        "130 interrupted.",
     )
     parser.add_argument("--version", action="version", version=f"tls-toolkit {toolkit.__version__}")
     known = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -127,7 +139,7 @@ def _add_command(known: "_Commands", name: str, summary: str) -> argparse.Argume
 
 
 def _add_cert_options(parser: argparse.ArgumentParser) -> None:
-    _add_targets(parser, "target")
+    _add_targets(parser, "target", nargs=None)
     parser.add_argument("--chain", action="store_true", help="print every certificate, as served, leaf first")
     parser.add_argument("--offer", default="any", choices=_offers(), metavar="NAME",
                         help="the ClientHello to send (default: any)")  # fmt: skip
@@ -251,7 +263,7 @@ def _add_completion_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_look_options(parser: argparse.ArgumentParser) -> None:
-    _add_targets(parser, "targets", nargs="+")
+    _add_lists_of_targets(parser)
     parser.add_argument("--offer", action="append", choices=_offers(), metavar="NAME",
                         help="a ClientHello to send (repeatable; default: any)")  # fmt: skip
     parser.add_argument("--samples", type=int, default=1, metavar="N",
@@ -262,7 +274,7 @@ def _add_look_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_survey_options(parser: argparse.ArgumentParser) -> None:
-    _add_targets(parser, "targets", nargs="+")
+    _add_lists_of_targets(parser)
     parser.add_argument("--parts", default="suites,groups,signature_schemes", metavar="LIST",
                         help="what to ask about besides versions (default: all of suites,groups,signature_schemes)",
                         )  # fmt: skip
@@ -280,9 +292,22 @@ def _add_survey_options(parser: argparse.ArgumentParser) -> None:
     _add_limits(parser, without=_SURVEYS_OWN)
 
 
-def _add_targets(parser: argparse.ArgumentParser, name: str, *, nargs: str | None = None) -> None:
-    parser.add_argument(name, nargs=nargs, choices=_Suggested((*PRESETS, *(f"{scheme}://" for scheme in PORTS))),
-                        metavar="TARGET", help="service URL, host:port, mx:domain or preset")  # fmt: skip
+def _add_lists_of_targets(parser: argparse.ArgumentParser) -> None:
+    _add_targets(parser, "targets", nargs="*")
+    parser.add_argument("--targets", dest="file", metavar="FILE",
+                        help="a file of targets, one a line, or CSV whose first line names its columns (target, or "
+                        "host with scheme or port); - is the standard input")  # fmt: skip
+    parser.add_argument("--column", metavar="NAME", help="the column of that file that names the targets")
+    parser.add_argument("--strict", action="store_true",
+                        help="do nothing where a line of that file is not a target (default: such a line is reported "
+                        "and left out)")  # fmt: skip
+
+
+def _add_targets(parser: argparse.ArgumentParser, name: str, *, nargs: str | None) -> None:
+    known = presets()
+    parser.add_argument(name, nargs=nargs, choices=_Suggested((*known, *(f"{scheme}://" for scheme in PORTS))),
+                        metavar="TARGET", help="service URL, host:port, mx:domain or preset ("
+                        f"{', '.join(known).replace('%', '%%')})")  # fmt: skip
     parser.add_argument("--connect-to", metavar="HOST:PORT", help="connect to this instead of the target's own host")
 
 
@@ -378,7 +403,7 @@ _COMMANDS: Final[dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]
     "report": ("make one HTML file of a source: rotations, expiry, ciphers, findings", _add_report_options),
     "lab": ("run a small internet on loopback, to try the other commands on", _add_lab_options),
     "lessons": ("copy the notebooks and their data into a folder", _add_lessons_options),
-    "demo": ("observe a lab year, execute the notebooks, print which files to open", _add_demo_options),
+    "demo": ("observe a lab year, report on it, execute the lessons, print which files to open", _add_demo_options),
     "completion": ("print a script that completes command lines in a shell", _add_completion_options),
 }
 """Command → its summary, and what adds its options. The function in `cli/commands.py` has the command's name."""

@@ -34,13 +34,14 @@ SUPPORT_LINES: Final = (
 
 
 def print_survey(tables: Tables) -> None:
-    """Print the survey of each address (see `support_lines`), and the number of connections."""
+    """Print the survey of each address (see `support_lines`), and the number of attempts and of connections."""
     for (service, address), asked in tables.support.groupby(["service", "address"], dropna=False, sort=False):
         print(f"{text.for_terminal(service)} at {text.for_terminal(address) or 'no address'}")
         print_frame(support_lines(asked))
         print()
     end = tables.rounds.iloc[-1]
-    print(f"{end['connections']} connections; the questions and their controls need {end['connections_bound']}.")
+    print(f"{text.counted(end['looks'], 'attempt')}, {end['connections']} connected; the questions and their controls "
+          f"need {end['connections_bound']}.")  # fmt: skip
 
 
 @returns(SUPPORT_LINES)

@@ -1,4 +1,4 @@
-"""What a file or a store holds, and what was understood of it, in print."""
+"""Printing what a file or a store holds, and what was read of it."""
 
 from pathlib import Path
 from typing import Final

@@ -5,21 +5,15 @@ from collections.abc import Callable, Iterator
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from toolkit.cli.codes import FINE
-from toolkit.errors import OutputError, ToolkitError, UsageError
-from toolkit.instants import zoned
-
-try:
-    from prometheus_client import CollectorRegistry, start_http_server
-    from prometheus_client.core import GaugeMetricFamily, Metric
-    from prometheus_client.registry import Collector
-except ModuleNotFoundError as missing:
-    raise UsageError(
-        f"--serve needs {missing.name}, which is not installed: pip install 'tls-toolkit[metrics]'."
-    ) from missing
+from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from toolkit.checking.formats.judged import Judged
 from toolkit.checking.formats.openmetrics import metrics
+from toolkit.cli.codes import FINE
+from toolkit.errors import OutputError, ToolkitError, UsageError
+from toolkit.instants import zoned
 
 if TYPE_CHECKING:
     from toolkit.cli.checks import Judgement

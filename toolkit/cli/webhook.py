@@ -21,7 +21,7 @@ MOST_FINDINGS: Final = 200
 _SECONDS: Final = 10
 _COLUMNS: Final = (
     "finding_id", "check", "rule", "level", "service", "server_name", "leaf_sha256", "verdict", "severity", "found",
-    "required", "ends_at", "rows", "first_at", "last_at", "reason", "advice",
+    "required", "ends_at", "evidence_count", "first_at", "last_at", "reason", "advice",
 )  # fmt: skip
 
 

@@ -77,6 +77,8 @@ class Limits:
         >>> limits.blocks("192.0.2.7"), limits.blocks("mx.example.org"), limits.blocks("example.org")
         (True, True, False)
         """
+        if not self.blocked:
+            return False
         try:
             address = ipaddress.ip_address(name)
         except ValueError:

@@ -1,4 +1,4 @@
-"""One look: connect, upgrade, send the ClientHello, read the server's flight, close. However it ends is an outcome."""
+"""One look: connect, upgrade, send the ClientHello, read the server's flight, close. Every end is an outcome."""
 
 import asyncio
 import errno
@@ -15,7 +15,7 @@ from toolkit.collection import last_resort
 from toolkit.collection.limits import Limits
 from toolkit.reference import Offer
 from toolkit.targets import UPGRADES, Target
-from toolkit.wire import Answer, Handshake, Upgrade
+from toolkit.wire import Answer, Handshake, SharePool, Upgrade
 
 # POSIX errno.h: errors of a connection that could not be made, or that broke.
 _OUTCOMES: Final = {
@@ -29,6 +29,9 @@ _OUTCOMES: Final = {
     errno.ENOBUFS: "skipped",
     errno.ENOMEM: "skipped",
 }
+_SHARES: Final = SharePool()
+"""The key shares of all looks of this process."""
+
 _SECOND_NAME: Final = "mail.example.com"
 """What EHLO gives where a server refuses our address: the name that `openssl s_client` gives. Servers accept it, and it
 discloses nothing about this machine."""
@@ -73,7 +76,7 @@ async def look(
     """
     target, loop = request.target, asyncio.get_running_loop()
     observed_at = clock()
-    handshake = Handshake(request.offer, server_name=target.server_name, limit=limits.answer_bytes)
+    handshake = Handshake(request.offer, server_name=target.server_name, limit=limits.answer_bytes, shares=_SHARES)
     hello = last_resort.contain(handshake.start, partial(_give_up, handshake))
     if handshake.is_done:
         return Look(request, observed_at, handshake.answer)

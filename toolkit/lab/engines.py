@@ -5,12 +5,11 @@ handshake. What is reported is what the implementation sends, not what it was co
 """
 
 import importlib
-import importlib.util
 import socket
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
-from toolkit.errors import LabError
+from toolkit.extras import require_extras
 from toolkit.lab.authority import Issued
 from toolkit.lab.dialogues import Stream
 from toolkit.lab.tls_settings import TLS_SETTINGS, TlsSettings
@@ -36,27 +35,24 @@ class Implementation(Protocol):
         ...
 
 
-# Implementation → our module and class, and the package that it needs (None: part of Python).
+# Implementation → our module and class. All but `ssl` need a package of the extra `lab`.
 _MODULES: Final = {
-    "ssl": ("toolkit.lab.python_ssl", "PythonSsl", None),
-    "pyopenssl": ("toolkit.lab.pyopenssl", "PyOpenSsl", "OpenSSL"),
-    "tlslite": ("toolkit.lab.tlslite_ng", "TlsliteNg", "tlslite"),
+    "ssl": ("toolkit.lab.python_ssl", "PythonSsl"),
+    "pyopenssl": ("toolkit.lab.pyopenssl", "PyOpenSsl"),
+    "tlslite": ("toolkit.lab.tlslite_ng", "TlsliteNg"),
 }
 
 
 def check_installed(implementations: set[str]) -> None:
-    """Raise `LabError` if an implementation is not installed."""
-    for implementation in sorted(implementations):
-        package = _MODULES[implementation][2]
-        if package is not None and importlib.util.find_spec(package) is None:
-            raise LabError(
-                f"This scenario needs {implementation}, which is not installed: pip install 'tls-toolkit[lab]'."
-            )
+    """Raise `UsageError` if an implementation is not installed."""
+    with require_extras("This scenario of the lab", "lab"):
+        for implementation in sorted(implementations):
+            importlib.import_module(_MODULES[implementation][0])
 
 
 def set_up(implementation: str, settings: str, issued: tuple[Issued, ...], hosts: Hosts) -> Implementation:
     """The implementation of that name, ready for handshakes."""
-    module, name, _ = _MODULES[implementation]
+    module, name = _MODULES[implementation]
     made: Implementation = getattr(importlib.import_module(module), name)(TLS_SETTINGS[settings], issued, hosts)
     return made
 

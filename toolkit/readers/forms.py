@@ -1,7 +1,6 @@
 """What a file seems to be, by its content, where no reader of `toolkit.readers.registry` recognises it.
 
-One table of forms, each with words and advice for the message that says that the form is not read yet, which ones are,
-and what to do.
+A table of forms, each with the text of the message for a form that is not read yet: what it is, and what to do.
 """
 
 import re

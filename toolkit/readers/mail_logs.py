@@ -1,7 +1,7 @@
 """What mail servers log about TLS: Postfix, Exim, Sendmail, Dovecot and OpenSMTPD.
 
-Of a connection that the server made, the row is a look at the other server. Of one that it took, the row is a look at
-the server itself, by a client that is not kept; port and service are null then. People's addresses, subjects and
+For an outgoing connection the row is a look at the other server. For an incoming one the row is a look at the logging
+server itself, by a client that is not kept; port and service are null then. People's addresses, subjects and
 message ids are not kept.
 """
 
@@ -61,7 +61,7 @@ _OPENSMTPD_MTA: Final = re.compile(
 
 _FAILED: Final = (("timed out", "timeout"), ("reset", "reset"))
 _ANY_PORT: Final = 25
-"""Stands in a `Server` whose port is not known; the row has none."""
+"""The port of a `Server` whose port is not known; the row has none."""
 
 _MARKS: Final = (b"TLS", b"SSL", b" mta ")
 _LONGEST: Final = 1 << 16
@@ -82,8 +82,8 @@ def read_mail_log(path: Path) -> Tables:
     """The tables of a log, of one program or of several.
 
     `printed_bits` is the first number of `112/168`, the bits in use; `reason` has both. A time without a zone bounds
-    the instant; one without a year does not date it, and stands in `date_basis`. A line that almost is one of TLS is
-    left out with its number. Raises `ReadError` where no line is about TLS.
+    the instant; one without a year does not date it, and is kept in `date_basis`. A line that looks like one about TLS
+    and cannot be read is left out, with its number in a warning. Raises `ReadError` where no line is about TLS.
     """
     log = _Log(Scan(path, "a mail server"))
     for number, line in read_lines(path):

@@ -1,4 +1,4 @@
-"""Files of other tools, opened without a surprise: decompressed within limits, by line, or as JSON."""
+"""Files of other tools, opened safely: decompressed within limits, by line, or as JSON."""
 
 import gzip
 import io

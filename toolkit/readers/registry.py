@@ -1,4 +1,4 @@
-"""The formats that are read: one table, which the packages of others may add to.
+"""The formats that are read: one table, to which other packages can add.
 
 A package adds a format by an entry point in the group `tls_toolkit.readers`, whose name is the format's and whose
 object is a `Reader`:

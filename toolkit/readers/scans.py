@@ -1,4 +1,4 @@
-"""What a scanner's file says, row by row: the same tables that looking makes, with source and tool."""
+"""What a scanner's file says, row by row: the tables that `observe` and `survey` make, with source and tool."""
 
 import base64
 import binascii
@@ -233,7 +233,7 @@ class Scan:
         )
 
     def _round_at(self, times: Times) -> str:
-        """Runs of one tool at one time are one round, whatever their file; undated ones are told by their content."""
+        """Runs of one tool at one time are one round, also from several files; undated ones are named by content."""
         instant = times.begins or times.ends
         if instant is None:
             return f"{self.tool}, {text.storable(self._path.name)} {self._digest}"
@@ -252,7 +252,7 @@ class Scan:
 
 
 def ders_of(pem_text: object) -> list[bytes]:
-    """The certificates of PEM in a field of a file, without what stands in place of one that was removed."""
+    """The certificates of PEM in a field of a file, without placeholders of removed ones."""
     if not isinstance(pem_text, str):
         return []
     # testssl.sh writes them in one line, with `\\n` or blanks where lines ended.

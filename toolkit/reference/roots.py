@@ -1,7 +1,7 @@
-"""Root certificates with dates: whom a client trusted, and when.
+"""Root certificates with dates: which roots a client trusted, and when.
 
 Google's bundle on two days and its roots lie in `bundles/*.csv` (made by `data/make_roots.py`); today's public roots
-come from the installed `certifi`, which is Mozilla's list; anything else from a file of the user's.
+come from the installed `certifi`, which is Mozilla's list; all others from a file of the user.
 """
 
 import base64
@@ -34,7 +34,7 @@ _MOST_NAMED: Final = 5
 # What a verifier needs of a root, and `cryptography` reads only when it is asked for; then it raises one of these.
 _READ_OF_A_ROOT: Final = ("subject", "issuer", "not_valid_before_utc", "not_valid_after_utc", "version", "extensions")
 _REFUSALS: Final = (
-    ValueError, TypeError, UnsupportedAlgorithm,
+    ValueError, TypeError, UnsupportedAlgorithm, KeyError,  # cryptography 48: a name of an unsupported string type
     x509.DuplicateExtension, x509.UnsupportedGeneralNameType, x509.InvalidVersion,
 )  # fmt: skip
 

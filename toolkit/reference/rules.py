@@ -133,8 +133,8 @@ def _read(path: Path | Traversable, *, is_ours: bool) -> tuple[Rule, ...]:
 def load_policy(policy: Policy) -> tuple[Rule, ...]:
     """The rules of a policy: by its name, by the path of a file (`read_rules`), as rules, or several of these.
 
-    Repeated rules are dropped. Raises `UsageError` for a name that is neither a policy nor a file, and for a value that
-    is none of these; `ReadError` as `read_rules`.
+    Repeated rules are dropped. Raises `UsageError` for a name that is neither a policy nor a file, for a value that is
+    not a policy, and where there are no rules; `ReadError` as `read_rules`.
 
     >>> len(load_policy(["ietf", "nist"])) == len(load_policy("ietf")) + len(load_policy("nist"))
     True
@@ -143,6 +143,8 @@ def load_policy(policy: Policy) -> tuple[Rule, ...]:
     rules: dict[Rule, None] = {}
     for part in parts:
         rules.update(dict.fromkeys(_load(part)))
+    if not rules:
+        raise UsageError(f"policy: there are no rules in it. Name a policy: {', '.join(sorted(policies()))}.")
     return tuple(rules)
 
 

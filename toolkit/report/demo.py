@@ -1,4 +1,4 @@
-"""The demo: a lab year, observed and kept, the notebooks executed on it, and what it shows in a few lines."""
+"""The demo: a lab year, observed, kept and reported on; the lessons as pages; and what was found in a few lines."""
 
 import os
 import shutil
@@ -15,6 +15,7 @@ from toolkit.collection import collect, survey
 from toolkit.errors import UsageError
 from toolkit.lab import Lab
 from toolkit.report.pages import execute_notebooks, write_markdown
+from toolkit.report.writing import write_report
 from toolkit.shipped import notebook_folder
 from toolkit.store import Store
 from toolkit.tables import Tables, as_pem
@@ -28,25 +29,30 @@ DEMO_SAMPLES: Final = 3
 DEMO_OFFERS: Final = ("any", "rsa")
 """A current client's offer, and one with RSA only: one of the lab's hosts has certificates of both key types."""
 
+POLICY: Final = "mozilla-intermediate"
+"""The policy by which the report judges the lab year."""
+
 DEMO_ROUNDS_PER_SURVEY: Final = 60
 """Rounds between two surveys of every service: four surveys in the year."""
 
 
 def run_demo(output: Path, *, recorded: Path, seed: int, notebooks: Path | None = None) -> None:
-    """Observe a lab year, execute the notebooks on it, print what was found and which files to open.
+    """Observe a lab year and report on it, execute the lessons, print what was found and which files to open.
 
-    Writes the store `output/lab-year`, the pages `output/NN-….html`, their charts `output/NN-…-K.png`, the glossary
-    `output/glossary.html`, and the lab's root certificates `output/lab-roots.pem`. `recorded`: a folder of recorded
-    data for the notebooks. `seed`: of the lab. `notebooks`: their folder; by default the one that comes with the
-    package.
+    Writes the store `output/lab-year`, the report on it `output/report.html`, the lessons as pages `output/NN-….html`
+    with their charts `output/NN-…-K.png`, the glossary `output/glossary.html`, and the lab's root certificates
+    `output/lab-roots.pem`. The lessons show the data that their prose describes, which come with the package.
+    `recorded`: a folder of recorded data for the lessons. `seed`: of the lab. `notebooks`: the folder of the lessons;
+    by default the one that comes with the package.
 
-    Raises `UsageError` where that folder has no notebooks, and `ToolkitError`, naming the notebook and its error, where
-    one of them fails.
+    Raises `UsageError` where that folder has no notebooks, the error of `toolkit.read` where `recorded` cannot be read
+    (both before the lab year is observed), and `ToolkitError`, naming the notebook and its error, where one fails.
     """
     notebooks = notebooks or notebook_folder()
     found = sorted(notebooks.glob("[0-9][0-9]-*.ipynb"))
     if not found:
         raise UsageError(f"{notebooks.resolve()} holds no notebooks: name a folder that holds them.")
+    recorded_summary = describe_recorded(recorded)  # raises where it cannot be read, before the year is observed
     output.mkdir(parents=True, exist_ok=True)
     kept = output / "lab-year"
     shutil.rmtree(kept, ignore_errors=True)
@@ -55,20 +61,16 @@ def run_demo(output: Path, *, recorded: Path, seed: int, notebooks: Path | None 
     roots = output / "lab-roots.pem"
     year = Lab("year", seed=seed)
     roots.write_text("".join(as_pem(root) for root in year.roots), encoding="ascii")
-    documents = execute_notebooks(
-        found,
-        output,
-        # Relative to the notebooks, because the pages show their parameters: no path of this machine belongs there.
-        parameters={
-            name: os.path.relpath(path, found[0].parent) for name, path in (("SOURCE", kept), ("RECORDED", recorded))
-        },
-    )
+    report = output / "report.html"
+    print("Writing the report on the lab year ...", flush=True)
+    write_report(kept, report, now=year.ends_at, policy=POLICY, roots=roots, title="TLS report: a lab year")
+    # Relative to the notebooks, because the pages show their parameters: no path of this machine belongs there.
+    documents = execute_notebooks(found, output, parameters={"RECORDED": os.path.relpath(recorded, found[0].parent)})
     if (notebooks / "glossary.md").is_file():
         write_markdown(notebooks / "glossary.md", output / "glossary.html")
-    print("\n".join([*describe(store), describe_recorded(recorded)]))
-    print("Open: " + "\n      ".join(str(output / document.name) for document in documents))
-    print(f"Judge: tls-toolkit check {kept} --roots {roots} --policy mozilla-intermediate "
-          f"--now {year.ends_at:%Y-%m-%d}")  # fmt: skip
+    print("\n".join([*describe(store), recorded_summary]))
+    print("Open: " + "\n      ".join(str(output / document.name) for document in [report, *documents]))
+    print(f"Judge: tls-toolkit check {kept} --roots {roots} --policy {POLICY} --now {year.ends_at:%Y-%m-%d}")
 
 
 def watch_lab_year(store: Store, *, seed: int) -> None:

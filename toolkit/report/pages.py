@@ -64,16 +64,8 @@ NOTEBOOKS_AT_ONCE: Final = 2
 """Notebooks executed at the same time, one kernel each."""
 
 
-_OTHER_SOURCE: Final = """\
-> **This page was executed on another source than the lesson's own.** Its prose describes the small sample that ships
-> with the lesson; its tables and charts show the source that is named below, so the two differ. To read both on the
-> same data, run the lesson as it is: `make notebooks`, or `tls-toolkit lessons FOLDER`.
-"""
-"""The second cell of a lesson's page in the demo."""
-
-
 def execute_notebooks(notebooks: Iterable[Path], output: Path, *, parameters: dict[str, object]) -> list[Path]:
-    """Execute the lessons of a folder on another source than their own; the HTML files, in the same order.
+    """Execute the lessons of a folder; the HTML files, in the same order.
 
     HTML and PNG files are written to `output`. The current folder of the process is the notebooks' folder meanwhile:
     kernels start in it, and the notebooks name their data relative to it.
@@ -98,7 +90,6 @@ def execute_notebook(notebook: Path, output: Path, *, parameters: dict[str, obje
     except PapermillExecutionError as error:
         raise ToolkitError(f"{notebook.name} failed: {error.ename}: {error.evalue}. See {executed}.") from error
     written = executed.with_suffix(".html")
-    document.cells.insert(1, nbformat.v4.new_markdown_cell(_OTHER_SOURCE))
     page = render_page(document, exporter, title=notebook.stem)
     # Lessons link to notebooks and to the glossary; their pages link to each other.
     written.write_text(re.sub(r'href="([\w-]+)\.(?:ipynb|md)"', r'href="\1.html"', page), encoding="utf-8")
@@ -130,7 +121,7 @@ def run_notebook(
             parameters=parameters,
             progress_bar=False,
             # The kernel's own messages (its transport, its shutdown) would break our progress bar; an error in a cell
-            # is raised regardless. Charts are embedded in the page whatever MPLBACKEND says.
+            # is raised regardless. Charts are embedded in the page with any MPLBACKEND.
             extra_arguments=["--IPKernelApp.log_level=CRITICAL", "--matplotlib=inline"],
         )
     except DeadKernelError as error:
@@ -160,7 +151,7 @@ def load_exporter(*, has_code: bool) -> nbconvert.HTMLExporter:
 
 
 def render_page(document: nbformat.NotebookNode, exporter: nbconvert.HTMLExporter, *, title: str) -> str:
-    """The executed notebook as one HTML page that loads and runs nothing, whatever its outputs hold."""
+    """The executed notebook as one HTML page that loads and runs nothing, with outputs of any content."""
     document.metadata["title"] = text.plain(title)
     page, _ = exporter.from_notebook_node(document)
     return str(page)

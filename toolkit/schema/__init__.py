@@ -5,6 +5,7 @@ microseconds (a real `not_after` can lie in year 9999, past nanoseconds). Units 
 lower-case hex. Delta has no unsigned integers, so integers are signed and nullable.
 """
 
+from toolkit.schema.completing import complete
 from toolkit.schema.described import (
     DATE_BASES,
     INSTANTS,
@@ -37,6 +38,7 @@ __all__ = [
     "TableName",
     "arrow_schema",
     "check",
+    "complete",
     "conform",
     "dictionary",
     "empty",

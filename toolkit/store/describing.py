@@ -1,4 +1,4 @@
-"""What a store holds, in words: for its `repr`, from the logs and the rounds."""
+"""What a store holds: the columns of `Store.info`, and its `repr` in words, from the logs and the rounds."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -6,12 +6,45 @@ from typing import Any, Final
 import pandas as pd
 
 from toolkit import text
+from toolkit.columns import Column
+from toolkit.errors import StoreError
+from toolkit.store.opening import KeptTables
 
-ROUND_FACTS: Final = ("round", "phase", "looks", "looks_ok", "end_reason")
+INFO: Final = (
+    Column("table", "text", "name of the table"),
+    Column("rows", "integer", "rows kept, including repeats", "a file of another program lacks its count"),
+    Column("files", "integer", "Parquet files"),
+    Column("size_bytes", "integer", "size of the Parquet files", unit="bytes"),
+    Column(
+        "known_from",
+        "instant",
+        "earliest instant or bound of an observation or answer, to the millisecond",
+        "the table has no instants, no row is dated, or only a bound of an answer dates it",
+    ),
+    Column("known_until", "instant", "latest instant or bound, to the millisecond", "as `known_from`"),
+)
+"""The columns of `Store.info`."""
+
+_FEW_FILES: Final = 200
+"""Of rounds, to be read by `repr`: a store that was never compacted has two files per round."""
+
+_ROUND_FACTS: Final = ("round", "phase", "looks", "looks_ok", "end_reason")
 """Columns of `rounds` that are read."""
 
 
-def describe_table(row: Mapping[str, Any]) -> str:
+def describe_store(tables: KeptTables) -> dict[str, str]:
+    """What each table holds, in words, from the logs; and from the rounds where these are few files."""
+    try:
+        held = [table.info() for table in tables.values() if table.exists()]
+        described = {str(table["table"]): _describe_table(table) for table in held}
+        if any(table["table"] == "rounds" and table["files"] <= _FEW_FILES for table in held):
+            described["rounds"] += f"; {_describe_rounds(tables['rounds'].read(_ROUND_FACTS).to_pandas())}"
+    except StoreError as error:
+        return {"cannot be read": str(error)}
+    return described or {"empty": "nothing was appended yet"}
+
+
+def _describe_table(row: Mapping[str, Any]) -> str:
     """Rows, files, size and span of one table, as `KeptTable.info` has them."""
     rows = "an unknown number of rows" if row["rows"] is None else text.counted(row["rows"], "row")
     size = row["size_bytes"]
@@ -22,7 +55,7 @@ def describe_table(row: Mapping[str, Any]) -> str:
     return f"{words}; {row['known_from']:%Y-%m-%d} to {row['known_until']:%Y-%m-%d}"
 
 
-def describe_rounds(rounds: pd.DataFrame) -> str:
+def _describe_rounds(rounds: pd.DataFrame) -> str:
     """How many rounds there are, how many did not finish, and how many of their looks failed."""
     rounds = rounds.drop_duplicates(["round", "phase", "end_reason"])
     ends = rounds[rounds["phase"] == "end"]

@@ -1,52 +1,31 @@
 """`Store`: the tables on disk or object storage."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import pandas as pd
-import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
 from toolkit import schema, text
-from toolkit.columns import Column, dtypes, returns
+from toolkit.columns import dtypes, returns
 from toolkit.errors import StoreError, UsageError
 from toolkit.instants import zoned_limits
 from toolkit.store.delta import KeptTable
-from toolkit.store.describing import ROUND_FACTS, describe_rounds, describe_table
-from toolkit.store.failures import explain
-from toolkit.store.limits import EVERYTHING, is_in, limits, quoted
+from toolkit.store.describing import INFO, describe_store
+from toolkit.store.limits import is_in, limits, quoted
+from toolkit.store.loading import load_table, read_certificates
+from toolkit.store.opening import check_place
 from toolkit.store.partitions import as_dask, require_no_options
 from toolkit.store.places import locate
 from toolkit.store.rows import as_frame
 from toolkit.store.sightings import FACTS, NEEDED, count_sightings
-from toolkit.store.versions import with_parsed_columns
 from toolkit.tables import Tables, named_certificates, require_tables
 from toolkit.targets import Target, service_names
 
 if TYPE_CHECKING:
     from dask.dataframe import DataFrame
-
-_FEW_FILES: Final = 200
-"""Of rounds, to be read by `repr`: a store that was never compacted has two files per round."""
-
-INFO: Final = (
-    Column("table", "text", "name of the table"),
-    Column("rows", "integer", "rows kept, including repeats", "a file of another program lacks its count"),
-    Column("files", "integer", "Parquet files"),
-    Column("size_bytes", "integer", "size of the Parquet files", unit="bytes"),
-    Column(
-        "known_from",
-        "instant",
-        "earliest instant or bound of an observation or answer, to the millisecond",
-        "the table has no instants, no row is dated, or only a bound of an answer dates it",
-    ),
-    Column("known_until", "instant", "latest instant or bound, to the millisecond", "as `known_from`"),
-)
-"""The columns of `Store.info`."""
 
 
 class Store:
@@ -81,13 +60,13 @@ class Store:
             raise UsageError(f"storage_options is a dict of text, not {type(storage_options).__name__}.")
         self._tables = {name: KeptTable(name, f"{self.path}/{name}", storage_options) for name in schema.TABLES}
         self._certificates: set[str] = set()
-        self._check()
+        check_place(self.path, self._tables)
 
     def __repr__(self) -> str:
-        return text.listing(f"Store({self.path!r})", self._describe())
+        return text.listing(f"Store({self.path!r})", describe_store(self._tables))
 
     def _repr_html_(self) -> str:
-        return text.html_listing(f"Store({self.path!r})", self._describe())
+        return text.html_listing(f"Store({self.path!r})", describe_store(self._tables))
 
     def exists(self) -> bool:
         """Whether anything was ever appended.
@@ -166,7 +145,7 @@ class Store:
         `observed_from` and `observed_until` exclude it. With any limit, `certificates` holds those that the loaded
         observations name (leaf or chain), and `rounds` those that the loaded rows belong to; without, all.
 
-        Rows are in the order of their instants, of repeats the first stands (of certificates one with its DER), dtypes
+        Rows are in the order of their instants, the first of repeats is kept (of certificates one with its DER), dtypes
         are the schema's. Of certificates that an earlier version kept, the columns that it did not have are parsed from
         their DER.
         `services` are full names, `smtp://smtp.gmail.com:587`. Raises `UsageError` for an instant without a zone,
@@ -188,15 +167,17 @@ class Store:
         begins, ends = zoned_limits(since, until)
         named = service_names(services)
         if begins is None and ends is None and named is None:
-            return Tables(**{name: self._frame(name) for name in schema.TABLES})
-        observations = self._frame("observations", *limits("observations", begins, ends, named))
-        support = self._frame("support", *limits("support", begins, ends, named))
+            return Tables(**{name: load_table(self._tables[name]) for name in schema.TABLES})
+        observations = load_table(self._tables["observations"], *limits("observations", begins, ends, named))
+        support = load_table(self._tables["support"], *limits("support", begins, ends, named))
         rounds = pd.concat([observations["round"], support["round"]]).unique()
         return Tables(
             observations=observations,
-            certificates=self._frame("certificates", is_in("cert_sha256", named_certificates(observations))),
+            certificates=load_table(
+                self._tables["certificates"], is_in("cert_sha256", named_certificates(observations))
+            ),
             support=support,
-            rounds=self._frame("rounds", is_in("round", set(rounds))),
+            rounds=load_table(self._tables["rounds"], is_in("round", set(rounds))),
         )
 
     def looks_of(self, round_: str) -> pd.DataFrame:
@@ -249,7 +230,7 @@ class Store:
         … and 32 more rows
         """
         self._require()
-        certificates = as_frame("certificates", self._read_certificates(FACTS))
+        certificates = as_frame("certificates", read_certificates(self._tables["certificates"], FACTS))
         return count_sightings(self._tables["observations"].read(NEEDED), certificates)
 
     def to_dask(self, table: schema.TableName) -> "DataFrame":
@@ -337,76 +318,13 @@ class Store:
         for table in self._tables.values():
             require_no_options(table)
 
-    def _describe(self) -> dict[str, str]:
-        """What each table holds, in words, from the logs; and from the rounds where these are few files."""
-        try:
-            if not self.exists():
-                return {"empty": "nothing was appended yet"}
-            held = [table.info() for table in self._tables.values() if table.exists()]
-            described = {str(table["table"]): describe_table(table) for table in held}
-            if any(table["table"] == "rounds" and table["files"] <= _FEW_FILES for table in held):
-                described["rounds"] += f"; {describe_rounds(self._tables['rounds'].read(ROUND_FACTS).to_pandas())}"
-        except StoreError as error:
-            return {"cannot be read": str(error)}
-        return described
-
     def _commit(self, name: schema.TableName, frame: pd.DataFrame) -> None:
         if len(frame):
             self._tables[name].append(frame)
 
-    def _check(self) -> None:
-        """Open each existing table, so that a wrong path is an error of the constructor, not of the first append."""
-        kept = [table for table in self._tables.values() if table.exists()]
-        for table in kept:
-            table.open()
-        if not self._tables["certificates"].exists() and self._names_certificates():
-            raise StoreError(
-                f"{self.path}/certificates is gone, but looks in {self.path}/observations name certificates. "
-                "Restore that folder from a backup."
-            )
-        if kept or "://" in self.path:
-            return
-        try:
-            self._check_folder(Path(self.path))
-        except OSError as error:
-            raise StoreError(f"{self.path} could not be opened {explain(error, self.path)}") from error
-
-    def _check_folder(self, folder: Path) -> None:
-        """Raises `StoreError` where the folder holds anything but a store."""
-        if folder.exists() and not folder.is_dir():
-            raise StoreError(f"{self.path} is a file, not a store. Name a folder.")
-        if any((folder / f"{name}.csv").is_file() for name in schema.TABLES):
-            raise StoreError(
-                f"{self.path} is not a store but a folder of CSV: toolkit.read({self.path!r}) reads it, and so does "
-                "`tls-toolkit check`. For a store, name a new or an empty folder."
-            )
-        strange = [entry.name for entry in folder.glob("*") if entry.name not in schema.TABLES]
-        if strange:
-            raise StoreError(f"{self.path} is not a store: it holds {min(strange)!r}. Name a new or an empty folder.")
-
-    def _names_certificates(self) -> bool:
-        """Whether a kept observation names a leaf certificate; certificates are committed first, so they must exist."""
-        looks = self._tables["observations"].read(["leaf_sha256"], where=pc.field("leaf_sha256").is_valid())
-        return len(looks) > 0
-
     def _require(self) -> None:
         if not self.exists():
             raise StoreError(f"{self.path} holds no store yet. Check the path, or append to it first.")
-
-    def _read_certificates(self, columns: Sequence[str] | None = None, where: ds.Expression = EVERYTHING) -> pa.Table:
-        """Rows with their DER first: the first of repeats is kept, and a description holds less than the DER."""
-        table = self._tables["certificates"]
-        has_der = pc.field("der").is_valid()
-        return pa.concat_tables(
-            [table.read(columns, where=where & has_der), table.read(columns, where=where & ~has_der)]
-        )
-
-    def _frame(
-        self, name: schema.TableName, where: ds.Expression = EVERYTHING, files: str | None = None
-    ) -> pd.DataFrame:
-        if name == "certificates":
-            return with_parsed_columns(as_frame(name, self._read_certificates(where=where)))
-        return as_frame(name, self._tables[name].read(where=where, files=files))
 
 
 def as_store(store: Store | str | os.PathLike[str]) -> Store:

@@ -20,14 +20,13 @@ from pyarrow.fs import PyFileSystem
 
 from toolkit import schema, text
 from toolkit.errors import StoreError, UsageError
+from toolkit.extras import require_extras
 from toolkit.store.delta import KeptTable, texts_of
 from toolkit.store.rows import as_frame, has_repeats, order_rows, rank_rows, tell_rows, unified
 from toolkit.store.versions import with_parsed_columns
 
 if TYPE_CHECKING:
     from dask.dataframe import DataFrame
-
-_NEEDS_DASK: Final = "Dask is not installed: pip install 'tls-toolkit[cluster]'."
 
 _RANGES: Final[dict[schema.TableName, tuple[str, ...]]] = {
     "observations": ("round", "service"),
@@ -50,11 +49,9 @@ class FilePart:
 
 def as_dask(table: KeptTable) -> "DataFrame":
     """The table as a Dask DataFrame with one partition for each file; what `Store.to_dask` returns."""
-    try:
+    with require_extras("A table for Dask", "cluster"):
         import dask  # noqa: PLC0415  an extra, and slow to import
         import dask.dataframe as dd  # noqa: PLC0415
-    except ImportError as error:
-        raise UsageError(_NEEDS_DASK) from error
     require_no_options(table)
     meta = schema.empty(table.name)
     # Dask would turn lists of text and DER into text.
@@ -81,7 +78,7 @@ def require_no_options(table: KeptTable) -> None:
 
 
 def certificates_with_der_first(kept: pa.Table) -> pa.Table:
-    """The rows with their DER first: of repeats the first stands, and a description says less than the DER."""
+    """The rows with their DER first: the first of repeats is kept, and a description holds less than the DER."""
     has_der = kept["der"].is_valid()
     return pa.concat_tables([kept.filter(has_der), kept.filter(pc.invert(has_der))])
 

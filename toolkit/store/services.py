@@ -9,13 +9,14 @@ import pyarrow.compute as pc
 from toolkit import schema
 from toolkit.store.keeping import Store
 from toolkit.store.limits import is_in, limits
+from toolkit.store.loading import load_table, read_certificates
 from toolkit.store.rows import as_frame, unified
 from toolkit.tables import Tables, named_certificates
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceGroup:
-    """Services that are analysed together; null stands for the rows that name no service.
+    """Services that are analysed together; null means the rows that name no service.
 
     `certificates`: hashes of certificates that belong to the group, observed or not, in addition to those that its
     observations name. `has_issuers`: every certificate that may issue others belongs to it too.
@@ -28,7 +29,7 @@ class ServiceGroup:
 
 def certificate_names(store: Store) -> pd.DataFrame:
     """Each certificate with its set of names as one text: `cert_sha256`, `names` (string, null where it has none)."""
-    held = as_frame("certificates", store._read_certificates(["cert_sha256", "names"]))
+    held = as_frame("certificates", read_certificates(store._tables["certificates"], ["cert_sha256", "names"]))
     held["names"] = pd.Series(
         ["\n".join(sorted(set(names))) if names else None for names in held["names"]], dtype="string"
     )
@@ -58,14 +59,14 @@ def load_group(store: Store, group: ServiceGroup) -> Tables:
         rows, files = limits(name, None, None, named)
         if None in group.services:
             rows, files = rows | pc.field("service").is_null(), None
-        frames[name] = store._frame(name, rows, files)
+        frames[name] = load_table(store._tables[name], rows, files)
     rounds = pd.concat([frame["round"] for frame in frames.values()])
     wanted = is_in("cert_sha256", named_certificates(frames["observations"]) | group.certificates)
     if group.has_issuers:
         wanted |= pc.field("is_ca").is_null() | pc.field("is_ca")
     return Tables(
         observations=frames["observations"],
-        certificates=store._frame("certificates", wanted),
+        certificates=load_table(store._tables["certificates"], wanted),
         support=frames["support"],
-        rounds=store._frame("rounds", is_in("round", set(rounds))),
+        rounds=load_table(store._tables["rounds"], is_in("round", set(rounds))),
     )

@@ -16,6 +16,9 @@ from toolkit.wire.cursor import MalformedError
 
 Entropy = Callable[[int], bytes]
 
+_MOST_SETS: Final = 64
+"""Sets of groups for which a pool holds shares."""
+
 X25519: Final = 0x001D
 X448: Final = 0x001E
 
@@ -91,6 +94,29 @@ def make_shares(groups: Iterable[int], entropy: Entropy) -> dict[int, Share]:
         else part(group)
         for group in groups
     }
+
+
+class SharePool:
+    """Makes key shares as `make_shares` does, and hands out each set `uses` times: a call costs less than a key pair.
+
+    Nothing secret is ever sent with the keys of a look, so reuse gives nothing away. The random and the session id of
+    every hello are new. A server can see that two hellos hold the same share.
+    """
+
+    def __init__(self, uses: int = 100) -> None:
+        self._uses = uses
+        self._made: dict[tuple[int, ...], tuple[dict[int, Share], int]] = {}
+
+    def __call__(self, groups: Iterable[int], entropy: Entropy) -> dict[int, Share]:
+        """The shares of `make_shares`, new or made before."""
+        wanted = tuple(groups)
+        shares, left = self._made.pop(wanted, ({}, 0))
+        if not left:
+            shares, left = make_shares(wanted, entropy), self._uses
+        if len(self._made) >= _MOST_SETS:
+            self._made.clear()
+        self._made[wanted] = (shares, left - 1)
+        return shares
 
 
 def is_usable(group: int, point: bytes) -> bool:

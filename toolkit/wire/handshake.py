@@ -6,7 +6,7 @@ read here, the messages after it in `flights`. Exceptions of the parsers become 
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -16,7 +16,7 @@ from toolkit.wire import alerts, messages, ssl2
 from toolkit.wire.answer import Answer
 from toolkit.wire.cursor import Cursor, MalformedError, TooLargeError
 from toolkit.wire.flights import ClassicFlight, Flight, Tls13Flight
-from toolkit.wire.groups import Share, can_share, make_shares
+from toolkit.wire.groups import Entropy, Share, can_share, make_shares
 from toolkit.wire.hello import (
     CODES,
     COOKIE,
@@ -65,6 +65,7 @@ class Handshake:
     - `entropy`: called for the client random (32 bytes; SSL 2.0: 16), then the session id (32 bytes, with TLS 1.3),
       then the private keys in the order of the offer's key shares. The same bytes give the same hello, so a recorded
       flight can be read again.
+    - `shares`: makes the key shares; a `SharePool` hands out the same ones to several handshakes.
 
     >>> from toolkit.reference import offers
     >>> handshake = Handshake(offers()["any"], server_name="mx.example.org")
@@ -81,11 +82,13 @@ class Handshake:
         *,
         server_name: str | None,
         limit: int = LIMIT,
-        entropy: Callable[[int], bytes] = os.urandom,
+        entropy: Entropy = os.urandom,
+        shares: Callable[[Iterable[int], Entropy], dict[int, Share]] = make_shares,
     ) -> None:
         if server_name is not None:
             check_server_name(server_name)
-        self._offer, self._server_name, self._limit, self._entropy = offer, server_name, limit, entropy
+        self._offer, self._server_name, self._limit = offer, server_name, limit
+        self._entropy, self._make_shares = entropy, shares
         self._answer = Answer()
         self._accepted = 0
         self._reply: list[bytes] = []
@@ -132,8 +135,8 @@ class Handshake:
         self._random = self._entropy(32)
         if "TLS 1.3" in offer.versions:
             self._session_id = self._entropy(32)  # RFC 8446, D.4
-            self._shares = make_shares([group for group in offer.key_shares if group in offer.groups], self._entropy)
-        # RFC 8446, 5.1 and RFC 5246, E.1: the first record has the oldest version, whatever the hello offers.
+            self._shares = self._make_shares([code for code in offer.key_shares if code in offer.groups], self._entropy)
+        # RFC 8446, 5.1 and RFC 5246, E.1: the first record has the oldest version, with any offer.
         return self._hello("SSL 3.0" if offer.versions == ("SSL 3.0",) else "TLS 1.0")
 
     def receive(self, data: bytes) -> bytes:
@@ -332,7 +335,7 @@ class Handshake:
                     "cannot_offer", f"the server asks for a key share of group 0x{group:04x}, which cannot be made here"
                 )
                 return
-            self._shares = make_shares([group], self._entropy)
+            self._shares = self._make_shares([group], self._entropy)
         elif COOKIE not in retry.extensions:
             raise MalformedError("a HelloRetryRequest that changes nothing")
         if not self._can_continue(retry.suite):

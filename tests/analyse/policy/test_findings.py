@@ -180,6 +180,8 @@ def test_surveys_of_other_bounds_are_other_surveys() -> None:
 
 def test_failed_looks_make_no_finding() -> None:
     assert judge(tables([look(None, "2026-01-01")], []), "ietf").empty
+    with pytest.raises(UsageError, match="there are no rules in it"):
+        judge(tables([look(None, "2026-01-01")], []), [])
 
 
 def shown(certificate_row: dict[str, object], when: str = "2026-04-01") -> Tables:
@@ -368,7 +370,7 @@ def test_runs_are_of_one_verdict_and_what_has_no_place_is_left_aside() -> None:
     ]  # fmt: skip
     findings = judge(tables(looks, []), "ietf")
     runs = summarise_findings(findings[findings["rule"] == "tls10"], by="run")
-    columns = ["verdict", "first_at", "last_at", "rows", "reason"]
+    columns = ["verdict", "first_at", "last_at", "evidence_count", "reason"]
     assert runs[columns].astype(object).fillna("").to_numpy().tolist() == [
         ["meets", at("2026-01-01"), at("2026-01-01"), 1, ""],
         ["falls short", at("2026-01-02"), at("2026-01-03"), 1, ""],

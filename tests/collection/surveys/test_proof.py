@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -201,3 +202,21 @@ def test_faults_at_random_only_make_untested_grow(seed: int, noise: float) -> No
         for code, result in each.results.items():
             expected = proven.get((each.topic.kind, each.topic.protocol, code))
             assert expected is None or result.state in {"untested", expected}, (each.topic.protocol, code, result)
+
+
+@pytest.mark.parametrize("ending", [refusal(40), SILENCE["closed"]()], ids=["alert", "silence"])
+def test_what_ends_every_handshake_after_the_suite_refuses_neither_schemes_nor_groups(ending: Answer) -> None:
+    class Breaking(Model):
+        def answer(self, offer: Offer) -> Answer:
+            given = super().answer(offer)
+            if given.suite_code is None:
+                return given
+            return replace(ending, stage="certificate", protocol=given.protocol, suite_code=given.suite_code)
+
+    survey = surveyed(Breaking({"TLS 1.2": (0xC02F,), "TLS 1.3": (0x1301,)}))
+    assert accepted(survey)["TLS 1.3"] == (0x1301,)
+    served = {"group": Model.groups, "signature_scheme": Model.schemes}
+    results = [topic.result(item) for topic in survey.further for item in served[topic.topic.kind]]
+    refused = [result.reason for result in results if result.state == "refused"]
+    assert results
+    assert set(refused) <= {"every suite that it could sign was refused"}

@@ -134,7 +134,7 @@ def test_four_connections_in_a_row_are_enough(concurrency: int) -> None:
     target = parse_target("https://mail.example", connect_to="127.0.0.1:9")
     tables = toolkit.survey(target, concurrency=concurrency, **SETTINGS)
     assert 4 <= len(tables.observations) < 4 + concurrency
-    assert tables.support["reason"].str.contains("given up: 4 connections in a row").any()
+    assert tables.support["reason"].str.contains("given up: 4 attempts in a row").any()
 
 
 def test_a_name_without_address_is_a_failed_look_and_every_question_is_untested(target: Target) -> None:
@@ -167,7 +167,7 @@ def test_the_command_prints_it(target: Target, capsys: pytest.CaptureFixture[str
     printed = capsys.readouterr().out
     assert "suite TLS_RSA_WITH_AES_256_CBC_SHA" in printed
     assert "256/256" in printed
-    assert "connections; the questions and their controls need" in printed
+    assert "connected; the questions and their controls need" in printed
     assert len(toolkit.Store(str(tmp_path / "s")).load().support) > 1400
     assert main([*command[:6], "--json"]) == 0
     assert {row["state"] for row in json.loads(capsys.readouterr().out)} == {"accepted", "refused"}

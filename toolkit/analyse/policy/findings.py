@@ -1,5 +1,6 @@
 """Observations judged by dated rules: each meets the rule, falls short of it, or is unknown."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -71,8 +72,8 @@ def judge(tables: Tables, policy: Policy, *, as_of: Instant = "observed") -> pd.
     `untested`. What a rule allows meets it where it is `accepted`, and otherwise makes no finding. Rules about issuing
     make one finding per certificate and service. Failed observations make no finding.
 
-    Raises `UsageError` for an unknown policy, for a value that is not a policy, and for an `as_of` that is not an
-    instant with a zone; `ReadError` for a file that does not hold a policy.
+    Raises `UsageError` for an unknown policy, a value that is not a policy, an empty list, and for an `as_of` that is
+    not an instant with a zone; `ReadError` for a file that does not hold a policy.
 
     >>> import toolkit
     >>> tables = toolkit.load_example("lab-sample")
@@ -87,7 +88,11 @@ def judge(tables: Tables, policy: Policy, *, as_of: Instant = "observed") -> pd.
     … and 37 more rows
     """
     require_tables(tables, "judge")
-    rules = load_policy(policy)
+    return judge_by_rules(tables, load_policy(policy), as_of=as_of)
+
+
+def judge_by_rules(tables: Tables, rules: Iterable[Rule], *, as_of: Instant) -> pd.DataFrame:
+    """The findings of `judge` by these rules; without rules there are none."""
     day = None if as_of == "observed" else zoned(as_of, "as_of")
     subjects = Subjects(tables)
     statements = [rule for rule in rules if rule.level == STATEMENT]

@@ -13,7 +13,7 @@ from typing import Any, Final
 import pandas as pd
 
 from toolkit.columns import Column, dtypes, returns
-from toolkit.errors import UsageError
+from toolkit.extras import require_extras
 from toolkit.tables import Tables, require_tables
 
 LINTED: Final = (
@@ -127,12 +127,8 @@ class _Linter:
 
 @cache
 def _linter() -> _Linter:
-    try:
+    with require_extras("Linting", "lint"):
         return _Linter()
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"Linting needs {error.name}, which is not installed: pip install 'tls-toolkit[lint]'."
-        ) from error
 
 
 def _findings(results: Any) -> Iterator[tuple[int, dict[str, object]]]:

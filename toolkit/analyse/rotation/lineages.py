@@ -50,7 +50,7 @@ def find_lineages(tables: Tables) -> pd.DataFrame:
 
     What makes certificates one lineage:
 
-    - One slot (service, server name, key type) showed them, whatever else changed: names, issuer, key.
+    - One slot (service, server name, key type) showed them. Names, issuer and key may differ.
     - Services that share a certificate share its lineage.
     - They have equal names and were seen on one host under different ports, or without a port.
     - A certificate that was never seen joins those of equal names and key type, or of the same key.

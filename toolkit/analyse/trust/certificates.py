@@ -51,7 +51,8 @@ _SERVER_PURPOSES: Final = frozenset(
 )
 
 _REFUSALS = (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, x509.InvalidVersion,
-             UnsupportedAlgorithm, BrokenError)  # fmt: skip
+             UnsupportedAlgorithm, BrokenError,
+             KeyError)  # cryptography 48: a name of an unsupported string type  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,6 +1,6 @@
 """Chains: the certificates served with one leaf, searched once and judged at any instant.
 
-A chain is searched and its signatures are verified once, whatever the number of looks. The outcome changes only at the
+A chain is searched and its signatures are verified once for all looks. The outcome changes only at the
 edges: where a certificate of a path begins or ends, and where a dated rule takes effect.
 """
 

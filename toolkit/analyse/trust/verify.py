@@ -32,8 +32,8 @@ TRUST: Final = (
     Column("leaf_sha256", "text", "the leaf"),
     Column("chain_sha256", "texts", "the certificates as served, the leaf first", "the chain was not recorded"),
     Column("looks", "integer", "looks at this chain that the row covers"),
-    Column("as_of_from_at", "instant", "first instant for which the verdict holds", "the looks are not dated"),
-    Column("as_of_until_at", "instant", "last instant for which the verdict holds", "the looks are not dated"),
+    Column("verdict_from_at", "instant", "first instant for which the verdict holds", "the looks are not dated"),
+    Column("verdict_until_at", "instant", "last instant for which the verdict holds", "the looks are not dated"),
     Column(
         "verdict",
         "text",
@@ -110,11 +110,11 @@ def verify_chains(
     >>> from toolkit.lab import Lab
     >>> tables = toolkit.load_example("lab-sample").within(services="smtp://relay.lab.test:587")
     >>> verdicts = toolkit.verify_chains(tables, roots=Lab().roots)
-    >>> print(toolkit.chart.tabulate(verdicts, columns=["as_of_from_at", "verdict", "reason"], rows=3))
-    as_of_from_at   verdict                            reason
-       2025-08-12 untrusted intermediate 1: it was not served
-       2025-07-19   trusted                                 –
-       2025-11-19   trusted                                 –
+    >>> print(toolkit.chart.tabulate(verdicts, columns=["verdict_from_at", "verdict", "reason"], rows=3))
+    verdict_from_at   verdict                            reason
+         2025-08-12 untrusted intermediate 1: it was not served
+         2025-07-19   trusted                                 –
+         2025-11-19   trusted                                 –
     … and 3 more rows
     """
     require_tables(tables, "verify_chains")
@@ -134,7 +134,7 @@ def verify_chains(
 def replay_trust(tables: Tables, *, roots: Roots, since: Instant, until: Instant) -> pd.DataFrame:
     """For each chain the periods from `since` to `until` in which it would have verified, and in which it would not.
 
-    Consecutive rows of a chain differ in a check. `as_of_from_at` and `as_of_until_at` bound the period, both
+    Consecutive rows of a chain differ in a check. `verdict_from_at` and `verdict_until_at` bound the period, both
     inclusive, exact to the second: a check changes only where a certificate begins or ends and where a dated rule takes
     effect. The other CA certificates of the tables serve as intermediates too, so that a chain can be replayed whose
     intermediates were not recorded. A check that fails only with a certificate that was not recorded as served leaves
@@ -148,12 +148,12 @@ def replay_trust(tables: Tables, *, roots: Roots, since: Instant, until: Instant
     >>> from toolkit.lab import Lab
     >>> tables = toolkit.load_example("lab-sample").within(services="smtp://legacy.lab.test:25")
     >>> trust = toolkit.replay_trust(tables, roots=Lab().roots, since="2025-01-01 00:00Z", until="2026-01-01 00:00Z")
-    >>> print(toolkit.chart.tabulate(trust, columns=["leaf_sha256", "as_of_from_at", "as_of_until_at", "verdict"]))
-      leaf_sha256 as_of_from_at   as_of_until_at   verdict
-    5d496aa41606…    2025-01-01 2025-06-23 23:59 untrusted
-    5d496aa41606…    2025-06-24       2026-01-01   trusted
-    82fbebc3ca14…    2025-01-01 2025-06-16 23:59   trusted
-    82fbebc3ca14…    2025-06-17       2026-01-01 untrusted
+    >>> print(toolkit.chart.tabulate(trust, columns=["leaf_sha256", "verdict_from_at", "verdict_until_at", "verdict"]))
+      leaf_sha256 verdict_from_at verdict_until_at   verdict
+    5d496aa41606…      2025-01-01 2025-06-23 23:59 untrusted
+    5d496aa41606…      2025-06-24       2026-01-01   trusted
+    82fbebc3ca14…      2025-01-01 2025-06-16 23:59   trusted
+    82fbebc3ca14…      2025-06-17       2026-01-01 untrusted
     """
     require_tables(tables, "replay_trust")
     first, last = zoned(since, "since").to_pydatetime(), zoned(until, "until").to_pydatetime()
@@ -254,7 +254,7 @@ def _as_observed(judged: JudgedChain, group: _ChainLooks) -> list[dict[str, Any]
         first, last = _instant(group.earliest[within].min()), _instant(group.latest[within].max())
         outcome, count = judged.at(first), int(within.sum())
         if outcomes and outcomes[-1] == outcome:
-            rows[-1] |= {"as_of_until_at": last, "looks": rows[-1]["looks"] + count}
+            rows[-1] |= {"verdict_until_at": last, "looks": rows[-1]["looks"] + count}
         else:
             rows.append(_row(outcome, first, last, count))
             outcomes.append(outcome)
@@ -280,8 +280,8 @@ def _merged(periods: list[tuple[Outcome, datetime, datetime]]) -> list[tuple[Out
 def _row(outcome: Outcome, first: datetime | None, last: datetime | None, looks: int) -> dict[str, Any]:
     return {
         **{name: getattr(outcome, name) for name in Outcome.__slots__},
-        "as_of_from_at": first,
-        "as_of_until_at": last,
+        "verdict_from_at": first,
+        "verdict_until_at": last,
         "looks": looks,
     }
 

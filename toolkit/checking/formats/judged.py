@@ -106,7 +106,7 @@ def _as_row(row: dict[str, Any]) -> Row:
         **words,
         kind=f"{words['check']}/{text.plain(row['rule'] or row['verdict'])}",
         state="accepted" if state == "finding" and row["accepted_until_at"] is not None else state,
-        rows=int(row["rows"] or 0),
+        rows=int(row["evidence_count"] or 0),
         **{name: row[name] for name in ("first_at", "last_at", "ends_at", "accepted_until_at")},
     )
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from toolkit.checking.formats.judged import Judged
 from toolkit.errors import UsageError
+from toolkit.extras import require_extras
 from toolkit.instants import Instant, zoned
 from toolkit.text import did_you_mean
 
@@ -21,7 +22,8 @@ FORMATS: Final = {
 }
 """Name of a format → what it is for. The module of the same name in this package writes it."""
 
-_EXTRAS: Final = {"junitparser": "formats", "icalendar": "formats", "prometheus_client": "metrics"}
+_EXTRAS: Final = {"openmetrics": "metrics"}
+"""Name of a format → the extra that brings what it imports, if that is not `formats`."""
 
 
 def render(checks: pd.DataFrame, format: str, *, now: Instant, source: str) -> str:  # noqa: A002  as in `read`
@@ -47,13 +49,6 @@ def render(checks: pd.DataFrame, format: str, *, now: Instant, source: str) -> s
         raise UsageError(
             f"{format!r:.60} is not a format.{did_you_mean(str(format), FORMATS)} Known: {', '.join(FORMATS)}."
         )
-    try:
+    with require_extras(f"The format {format}", _EXTRAS.get(format, "formats")):
         write: Callable[[Judged], str] = import_module(f"toolkit.checking.formats.{format}").write
-    except ModuleNotFoundError as error:
-        if error.name not in _EXTRAS:
-            raise
-        extra = _EXTRAS[str(error.name)]
-        raise UsageError(
-            f"The format {format} needs {error.name}, which is not installed: pip install 'tls-toolkit[{extra}]'."
-        ) from error
     return write(Judged(checks, zoned(now, "now"), source))

@@ -222,7 +222,17 @@ class Elimination:
     async def _ask(self, remaining: Codes, places: Codes, form: HelloForm, *, is_control: bool = False) -> _Asked:
         offer = put_in_form(self.topic, places, remaining, form)
         answer = await self.prober.send(offer, is_control=is_control)
-        return _Asked(form, judge(self.topic.kind, self.topic.protocol, remaining, answer), answer)
+        verdict = judge(self.topic.kind, self.topic.protocol, remaining, answer)
+        is_begun = answer.suite_code is not None and answer.protocol == self.topic.protocol
+        if is_begun and verdict.kind in ("refused", "silent") and not self._is_ever_chosen:
+            words = f"{verdict.reason} after the server had chosen a suite, as in every handshake that got this far"
+            verdict = Verdict("unproven", words)
+        return _Asked(form, verdict, answer)
+
+    @property
+    def _is_ever_chosen(self) -> bool:
+        """Whether any handshake of this version reached the point where such an item is chosen."""
+        return (self.topic.kind, self.topic.protocol) in self.prober.chosen
 
     async def _confirm_silence(self, remaining: Codes, places: Codes, silence: _Asked) -> _Asked:
         """Whether silence is a refusal: a control in another form is accepted, and two more forms meet the silence."""
@@ -262,7 +272,7 @@ class Elimination:
         self.results.update(dict.fromkeys(remaining, result))
 
     async def _end_without_required(self, remaining: Codes, offer: Offer, required: str) -> None:
-        """End after the required item was chosen. What stood before it was passed over.
+        """End after the required item was chosen. What was listed before it was not chosen.
 
         That is a refusal if the order of preference is the client's; else it is not known.
         """

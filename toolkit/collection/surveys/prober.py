@@ -20,7 +20,7 @@ Turn = Callable[[], AbstractAsyncContextManager[object]]
 _UNCONNECTED: Final = ("resolve", "connect")
 _BEFORE_HELLO: Final = (*_UNCONNECTED, "upgrade")
 _MOST_FAILURES: Final = 4
-"""After this many connections in a row that did not reach the ClientHello, nothing more is asked."""
+"""After this many attempts in a row that did not reach the ClientHello, nothing more is asked."""
 _CONFIRMATIONS: Final = 3
 """How often a refusal that contradicts another answer is asked again."""
 
@@ -115,7 +115,7 @@ class Prober:
         if self.connections >= self._budget:
             return f"the budget of {self._budget} connections was spent"
         if self._failures >= _MOST_FAILURES:
-            return f"given up: {_MOST_FAILURES} connections in a row did not reach TLS ({self._last_failure})"
+            return f"given up: {_MOST_FAILURES} attempts in a row did not reach TLS ({self._last_failure})"
         return None
 
     @property

@@ -23,7 +23,7 @@ from toolkit.tables import Tables
 from toolkit.targets import Targets
 
 _OFFER: Final = Offer("survey", None, date(2026, 11, 24), (), (), (), (), (), (), "each hello of a survey differs")
-"""Stands for the offers of a survey in the plan; rows of looks that could not be made have its name."""
+"""The placeholder for the offers of a survey in the plan; rows of looks that could not be made have its name."""
 
 
 def survey(

@@ -1,0 +1,116 @@
+"""Frames that people bring: what follows from their columns is added, what the tables do not have is left out."""
+
+import warnings
+from collections.abc import Callable, Hashable, Sequence
+from functools import lru_cache
+from typing import Final
+
+import pandas as pd
+
+from toolkit.errors import ReadWarning, SchemaError, UsageError
+from toolkit.schema.described import KEYS, TABLES, TableName
+from toolkit.targets import Target, compose_target, parse_target
+from toolkit.text import did_you_mean, plain
+
+_MISSPELT: Final = 0.8
+"""From this similarity to a column of the table on, an unknown column is taken for a misspelt one."""
+
+_MOST_NAMED: Final = 10
+
+
+def complete(table: TableName, given: pd.DataFrame) -> pd.DataFrame:
+    """The frame with the columns that follow from others, and without those that the table does not have.
+
+    Added where there is no such column: `service` from `host` with `port` or `scheme`; `host` and `port` from
+    `service`; `date_basis` from the instants; `sample` by counting the rows of one key. What does not follow is null.
+
+    Columns of other names are left out with a `ReadWarning` that names them all. Raises `SchemaError` for one that is
+    probably misspelt, and one error for all columns that are missing and never null.
+    """
+    if given.empty:
+        return given
+    known = {column.name: column for column in TABLES[table]}
+    if all(name in known for name in given.columns) and len(given.columns) == len(known):
+        return given
+    frame = given.copy(deep=False)
+    for name, made_of, follow in _FOLLOWING:
+        if name in known and name not in frame and any(one in frame for one in made_of):
+            frame[name] = follow(frame)
+    used = {*known, "scheme", "host", "port"} if "service" not in given else {*known}
+    extra = [name for name in frame.columns if name not in used]
+    _report_extra(table, extra, list(known))
+    if "sample" in known and "sample" not in frame:
+        key = [name for name in KEYS[table] if name in frame]
+        frame["sample"] = frame.astype(object).groupby(key, dropna=False).cumcount() if key else range(len(frame))
+    missing = [name for name, column in known.items() if not column.null and name not in frame]
+    if missing:
+        raise SchemaError(
+            f"{table} lacks {', '.join(missing)}, which are never null: add a column for each, such as "
+            f"frame.assign({missing[0]}=…). data/README.md says what they mean."
+        )
+    return frame[[name for name in frame.columns if name in known]]
+
+
+def _report_extra(table: TableName, extra: Sequence[Hashable], known: list[str]) -> None:
+    if not extra:
+        return
+    for name in extra:
+        if hint := did_you_mean(str(name), known, similarity=_MISSPELT):
+            raise SchemaError(f"{table} has no column {name!r:.60}.{hint} data/README.md lists the columns.")
+    shown = ", ".join(plain(name, limit=40) for name in extra[:_MOST_NAMED])
+    more = f" and {len(extra) - _MOST_NAMED} more" if len(extra) > _MOST_NAMED else ""
+    warnings.warn(
+        f"{table} has no column {shown}{more}: left out. Keep such columns in a frame of their own, and merge it by "
+        "`service` or `host`.",
+        ReadWarning,
+        stacklevel=4,
+    )
+
+
+def _find_services(frame: pd.DataFrame) -> pd.Series:
+    parts = frame.reindex(columns=["scheme", "host", "port"]).astype(object)
+    rows = parts.where(parts.notna(), None).itertuples(index=False, name=None)
+    return pd.Series([_service(*row) for row in rows], frame.index, dtype="string")
+
+
+def _find_hosts(frame: pd.DataFrame) -> pd.Series:
+    found = [_target(str(service)) for service in frame["service"]]
+    return pd.Series([None if one is None else one.host for one in found], frame.index, dtype="string")
+
+
+def _find_ports(frame: pd.DataFrame) -> pd.Series:
+    found = [_target(str(service)) for service in frame["service"]]
+    return pd.Series([None if one is None else one.port for one in found], frame.index, dtype="Int64")
+
+
+def _find_date_basis(frame: pd.DataFrame) -> pd.Series:
+    at, begin, end = (
+        frame[name].notna() if name in frame else pd.Series(False, frame.index)
+        for name in ("observed_at", "observed_from", "observed_until")
+    )
+    basis = pd.Series("undated", frame.index, dtype="string")
+    return basis.mask(end, "until").mask(begin & end, "between").mask(at, "observed")
+
+
+_FOLLOWING: Final[tuple[tuple[str, tuple[str, ...], Callable[[pd.DataFrame], pd.Series]], ...]] = (
+    ("service", ("host",), _find_services),
+    ("host", ("service",), _find_hosts),
+    ("port", ("service",), _find_ports),
+    ("date_basis", ("observed_at", "observed_from", "observed_until"), _find_date_basis),
+)
+"""Column, the columns of which one must be there, and what makes it of them, in this order."""
+
+
+def _service(scheme: object, host: object, port: object) -> str | None:
+    composed = compose_target(scheme, host, port)
+    target = _target(composed) if isinstance(composed, str) else None
+    return None if target is None else target.service
+
+
+@lru_cache(maxsize=4096)
+def _target(text: str) -> Target | None:
+    """The target; null where the text does not name one, such as a port that does not imply a protocol."""
+    try:
+        return parse_target(text)
+    except UsageError:
+        return None

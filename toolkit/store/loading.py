@@ -1,0 +1,28 @@
+"""Loading a table of a store as a frame of the schema."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+from toolkit.store.delta import KeptTable
+from toolkit.store.limits import EVERYTHING
+from toolkit.store.rows import as_frame
+from toolkit.store.versions import with_parsed_columns
+
+
+def load_table(table: KeptTable, where: ds.Expression = EVERYTHING, files: str | None = None) -> pd.DataFrame:
+    """The rows that `where` selects, without repeats. `files` selects files by their statistics, as `read` does."""
+    if table.name == "certificates":
+        return with_parsed_columns(as_frame(table.name, read_certificates(table, where=where)))
+    return as_frame(table.name, table.read(where=where, files=files))
+
+
+def read_certificates(
+    table: KeptTable, columns: Sequence[str] | None = None, where: ds.Expression = EVERYTHING
+) -> pa.Table:
+    """Rows with their DER first: the first of repeats is kept, and a description holds less than the DER."""
+    has_der = pc.field("der").is_valid()
+    return pa.concat_tables([table.read(columns, where=where & has_der), table.read(columns, where=where & ~has_der)])
