@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         collection,
         comparing,
         errors,
+        exporting,
         lab,
         readers,
         reference,
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from toolkit.collection import Limits, collect, estimate_survey, observe, survey, watch
     from toolkit.comparing import compare_verifiers
     from toolkit.dissection import dissect
+    from toolkit.exporting import flat
     from toolkit.reading import load_example, read
     from toolkit.store import Store
     from toolkit.tables import Tables
@@ -87,6 +89,7 @@ _HOMES: Final = {
     "watch": "toolkit.collection",
     "compare_verifiers": "toolkit.comparing",
     "dissect": "toolkit.dissection",
+    "flat": "toolkit.exporting",
     "load_example": "toolkit.reading",
     "read": "toolkit.reading",
     "read_targets": "toolkit.target_files",
@@ -120,11 +123,13 @@ __all__ = [
     "estimate_shares",
     "estimate_survey",
     "explain_leaves",
+    "exporting",
     "find_changes",
     "find_lineages",
     "find_rotations",
     "find_sharing",
     "find_sightings",
+    "flat",
     "forecast_renewals",
     "judge",
     "lab",

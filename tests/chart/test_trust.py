@@ -16,8 +16,8 @@ from toolkit.lab import Lab, Plan, simulate
 
 def judged(leaf: str, verdict: str, begin: str | None, end: str | None, **facts: object) -> dict:
     row = {"service": "smtp://mx.example:25", "host": "mx.example", "server_name": "mx.example", "leaf_sha256": leaf,
-           "verdict": verdict, "verdict_from_at": at(begin), "verdict_until_at": at(end), "leaf_validity": None,
-           "source": "lab"}  # fmt: skip
+           "store": None, "verdict": verdict, "verdict_from_at": at(begin), "verdict_until_at": at(end),
+           "leaf_validity": None, "source": "lab"}  # fmt: skip
     return row | facts
 
 

@@ -1,5 +1,6 @@
 """Reports that are damaged or made to do harm: a clear end, bounded work, and text that is harmless where shown."""
 
+import base64
 import gzip
 import json
 import warnings
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import toolkit
+from tests.certificates import der
 from toolkit import schema
 from toolkit.errors import ReadError, ReadWarning, UsageError
 from toolkit.readers import opening, registry
@@ -114,10 +116,25 @@ CRTSH = json.dumps(
         }
     ]
 )
+REPORT = json.dumps(
+    {
+        "organization-name": "c.test",
+        "date-range": {"start-datetime": "2026-04-01T00:00:00Z", "end-datetime": "2026-04-01T23:59:59Z"},
+        "policies": [{"policy": {"policy-domain": "a.test"}, "summary": {"total-successful-session-count": 5}}],
+    }
+)
+LEAF = der.certificate()
+ENTRY = bytes(12) + len(LEAF).to_bytes(3) + LEAF + bytes(2)
+ENTRIES = json.dumps(
+    {"entries": [{"leaf_input": base64.b64encode(ENTRY).decode(), "extra_data": base64.b64encode(bytes(3)).decode()}]}
+)
+S_CLIENT = "$ openssl s_client -connect a.test:443\nconnect:errno=111\n"
+GNUTLS = "Processed 1 CA certificate(s).\nResolving 'a.test:443'...\nConnecting to '192.0.2.1:443'...\n"
 GOOD = {
     "nmap": NMAP, "sslscan": SSLSCAN, "sslyze": SSLYZE, "testssl": FLAT, "cryptolyzer": CRYPTOLYZER, "ssllabs": LABS,
     "tls-scan": TLS_SCAN, "tlsx": TLSX, "zgrab2": ZGRAB2, "shodan": SHODAN,
-    "zeek": ZEEK, "mail-log": MAIL, "mail": RECEIVED, "crtsh": CRTSH,
+    "zeek": ZEEK, "mail-log": MAIL, "mail": RECEIVED, "crtsh": CRTSH, "tls-report": REPORT,
+    "ct-entries": ENTRIES, "s_client": S_CLIENT, "gnutls-cli": GNUTLS,
 }  # fmt: skip
 
 
@@ -129,7 +146,7 @@ def read(path: Path, content: str | bytes, **options: str) -> Tables:
 
 
 def test_there_is_a_small_report_of_each_format_here() -> None:
-    assert set(GOOD) == set(registry.READERS)
+    assert set(GOOD) | {"ct-tile", "pcap"} == set(registry.READERS), "those are binary, and have tests of their own"
 
 
 @pytest.mark.parametrize("name", GOOD)

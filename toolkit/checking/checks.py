@@ -7,10 +7,13 @@ import pandas as pd
 
 from toolkit.analyse import verify_chains
 from toolkit.analyse.expiry.summary import summarise_expiry
+from toolkit.analyse.held import is_held_alone
 from toolkit.analyse.policy.findings import judge_by_rules
+from toolkit.analyse.trust.verify import Intermediates
 from toolkit.checking.advice import ADVICE, identify
 from toolkit.checking.endings import judge_issuers
 from toolkit.checking.expiry import find_in_use, judge_expiry
+from toolkit.checking.held import judge_held
 from toolkit.checking.in_service import InService, find_in_service, name_services
 from toolkit.checking.policies import find_outdated_surveys, judge_rules, judge_statements
 from toolkit.checking.reachability import find_dated_ahead, judge_reachability
@@ -21,6 +24,7 @@ from toolkit.columns import dtypes, empty, returns
 from toolkit.instants import Instant, zoned
 from toolkit.reference.roots import Roots, load_roots
 from toolkit.reference.rules import STATEMENT, Policy, load_policy
+from toolkit.reference.stores import trust_stores
 from toolkit.tables import Tables, require_tables
 
 
@@ -34,6 +38,7 @@ def check(
     as_of: Instant = "observed",
     thresholds: Literal["lifetime", "days"] = "lifetime",
     history: bool = False,
+    intermediates: Intermediates = "served",
     clock: Instant | None = None,
 ) -> pd.DataFrame:
     """Check what is in service at `now`: what is wrong, fine and unknown by reachability, expiry, trust, policies.
@@ -58,8 +63,9 @@ def check(
     - `rotation`: a row per certificate in use. `rolled_back`: the slot showed a newer one before. `incomplete`: its
       successor is in service, and it is still shown although it has passed a threshold, or although the rest of the
       roll-out has settled (`explain_leaves`, `stuck machine`). Else `replacing` or `settled`
-    - `trust`: a row per chain and outcome (`verify_chains` with `roots`: the name of a bundle such as `certifi`, a PEM
-      file, or certificates in DER). By default each observation is judged at its own instant, with `as_of` at that.
+    - `trust`: a row per chain and outcome (`verify_chains` with `roots`: the name of a trust store such as `certifi` or
+      `mozilla`, which is judged with its history, the name of a bundle, a PEM file, or certificates in DER; and with
+      `intermediates`). By default each observation is judged at its own instant, with `as_of` at that.
       `trust_lost` in place of `untrusted`: the name was trusted when it was observed earlier, and the leaf has not
       ended. `key_not_proven`: a row per leaf that was shown with a wrong handshake signature
     - each policy: a row per rule, service, verdict and thing found (`judge`; `policy` as there, several in a list), by
@@ -67,6 +73,9 @@ def check(
       what the last one accepted. Published statements are about all services and about time, so
       they are compared with all rows known at `now`: a row per statement, for the last run of consecutive observations
       with one verdict; `unknown` where that run ended before the window. With `history`, a row per statement and run
+
+    Tables without observations, such as a folder of certificates, have rows for each leaf: its end, its trust, and the
+    rules about certificates, all of `now` (trust and rules of `as_of`, where it is given).
 
     Findings come first, the most severe first; then the rest, in the order above. `evidence_count` says how many
     observations or answers support a row. `finding_id` stays the same while the same thing is wrong at the same place.
@@ -89,13 +98,20 @@ def check(
     """
     require_tables(tables, "check")
     anchors, rules = load_roots(roots), load_policy(policy)
+    if is_held_alone(tables):
+        return _in_order(
+            _conformed(
+                judge_held(tables, now=now, as_of=as_of, roots=anchors, rules=list(rules), thresholds=thresholds)
+            )
+        )
     scope = find_in_service(tables, now=now, history=history)
     expiry = scope.expiry if thresholds == "lifetime" else summarise_expiry(tables, now=now, thresholds=thresholds)
     shown = find_in_use(expiry, scope)
     chains = scope.tables if as_of == "observed" else _observed_until(scope.tables, scope.now)
-    trust = verify_chains(chains, roots=anchors, as_of=as_of)
+    of_store = roots if isinstance(roots, str) and roots in trust_stores() else anchors
+    trust = verify_chains(chains, roots=of_store, as_of=as_of, intermediates=intermediates)
     if as_of == "observed":
-        trust = with_lost_trust(trust, scope, roots=anchors)
+        trust = with_lost_trust(trust, scope, roots=of_store)
     issuers = judge_issuers(shown, trust, chains, roots=anchors, now=scope.now, thresholds=thresholds)
     if as_of != "observed":
         trust = with_instants_of_looks(keep_in_use(trust, expiry), chains.observations)

@@ -19,11 +19,15 @@ def find_in_use(expiry: pd.DataFrame, scope: InService) -> pd.DataFrame:
     """
     in_use = expiry[~expiry["state"].isin(OUT_OF_USE)]
     judged = scope.tables.observations[SLOT].dropna(subset="leaf_sha256").drop_duplicates()
-    facts = scope.tables.certificates.drop_duplicates("cert_sha256").set_index("cert_sha256")[["parse_error", "der"]]
-    shown = in_use.merge(judged, on=SLOT)
+    shown = with_bytes_known(in_use.merge(judged, on=SLOT), scope.tables.certificates)
+    return shown.assign(usual_lead_spread_days=_spreads(shown, scope))
+
+
+def with_bytes_known(shown: pd.DataFrame, certificates: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `summarise_expiry` with `parse_error` and `has_der` of their certificates."""
+    facts = certificates.drop_duplicates("cert_sha256").set_index("cert_sha256")[["parse_error", "der"]]
     facts = facts.reindex(shown["leaf_sha256"]).reset_index(drop=True)
     has_der = [isinstance(der, bytes) and bool(der) for der in facts["der"]]
-    shown["usual_lead_spread_days"] = _spreads(shown, scope)
     return shown.assign(parse_error=facts["parse_error"], has_der=pd.Series(has_der, dtype=bool))
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 from toolkit.analyse import verify_chains
 from toolkit.analyse.expiry.summary import OUT_OF_USE
 from toolkit.checking.in_service import SLOT, InService, name_services
+from toolkit.reference.roots import Roots
 
 NO_CHAIN: Final = "no chain"
 """The end of `found` where the source did not record the chain."""
@@ -41,7 +42,7 @@ def with_instants_of_looks(trust: pd.DataFrame, looks: pd.DataFrame) -> pd.DataF
     return chained.merge(when, how="left", on=keys)[trust.columns]
 
 
-def with_lost_trust(trust: pd.DataFrame, scope: InService, *, roots: tuple[bytes, ...]) -> pd.DataFrame:
+def with_lost_trust(trust: pd.DataFrame, scope: InService, *, roots: Roots) -> pd.DataFrame:
     """The chains; `trust_lost` in place of `untrusted` where the same name of the service was trusted earlier.
 
     A leaf that has ended stays `untrusted`: its end is known, and is a finding of its own.

@@ -14,10 +14,12 @@ from toolkit import text
 from toolkit.cli.codes import FINDINGS, FINE, NOTHING_REACHED
 from toolkit.cli.options import DEFAULT_POLICY
 from toolkit.cli.printing import print_checks, print_checks_as_json, print_endings, print_endings_as_json
+from toolkit.cli.reading import read_password
 from toolkit.errors import ReadError, UsageError
 from toolkit.extras import require_extras
-from toolkit.reference.roots import load_roots
+from toolkit.reference.roots import Roots, load_roots
 from toolkit.reference.rules import Rule, load_policy
+from toolkit.reference.stores import trust_stores
 from toolkit.tables import Tables
 
 if TYPE_CHECKING:
@@ -71,7 +73,12 @@ def check(arguments: argparse.Namespace) -> int:
 
 def _read(arguments: argparse.Namespace) -> Tables:
     load_rules(arguments)
-    return toolkit.read(arguments.source, since=arguments.since, until=arguments.until)
+    return toolkit.read(
+        arguments.source,
+        since=arguments.since,
+        until=arguments.until,
+        password=read_password(arguments.password_file),
+    )
 
 
 def _judge(tables: Tables, arguments: argparse.Namespace) -> Judgement:
@@ -86,6 +93,7 @@ def _judge(tables: Tables, arguments: argparse.Namespace) -> Judgement:
         as_of=arguments.as_of or "observed",
         thresholds=arguments.thresholds,
         history=arguments.history,
+        intermediates=arguments.intermediates,
         clock=toolkit.checking.date_present(tables, clock=datetime.now(UTC)),
     )
     if arguments.baseline:
@@ -107,7 +115,7 @@ def _print(judgement: Judgement, arguments: argparse.Namespace) -> None:
     if arguments.format == "text":
         print_checks(judgement.tables, checks, scope, arguments, now)
     elif arguments.format == "json":
-        names = ("source", "since", "until", "policy", "roots", "thresholds", "history", "baseline")
+        names = ("source", "since", "until", "policy", "roots", "intermediates", "thresholds", "history", "baseline")
         asked = {name: getattr(arguments, name) for name in names}
         asked["policy"] = arguments.policy or [DEFAULT_POLICY]
         window = {
@@ -180,14 +188,18 @@ def print_note(words: str) -> None:
     print(f"tls-toolkit: {text.for_terminal(words, limit=1000)}", file=sys.stderr)
 
 
-def load_rules(arguments: argparse.Namespace) -> tuple[Sequence[bytes], Sequence[Rule]]:
-    """The roots and the policy of the options; raises `UsageError` where one of the options is wrong."""
+def load_rules(arguments: argparse.Namespace) -> tuple[Roots, Sequence[Rule]]:
+    """The roots (the name of a trust store, or certificates) and the policy of the options.
+
+    Raises `UsageError` where one of the options is wrong.
+    """
     if arguments.since and arguments.until and arguments.since >= arguments.until:
         raise UsageError(
             f"--since {arguments.since.isoformat()} is not before --until {arguments.until.isoformat()}, so nothing "
             "can lie between them: swap them, or leave one out."
         )
     try:
-        return load_roots(arguments.roots), load_policy(arguments.policy or DEFAULT_POLICY)
+        roots = arguments.roots if arguments.roots in trust_stores() else load_roots(arguments.roots)
+        return roots, load_policy(arguments.policy or DEFAULT_POLICY)
     except ReadError as error:
         raise UsageError(str(error)) from error

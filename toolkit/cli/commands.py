@@ -21,7 +21,7 @@ from toolkit.cli.printing import (
     print_json,
     print_survey,
 )
-from toolkit.cli.reading import print_understood
+from toolkit.cli.reading import print_understood, read_password
 from toolkit.errors import LabError, UsageError
 from toolkit.extras import require_extras
 from toolkit.shipped import copy_lessons
@@ -233,7 +233,8 @@ def store_compact(arguments: argparse.Namespace) -> int:
 
 def read(arguments: argparse.Namespace) -> int:
     """`tls-toolkit read`: what a file of another tool, or anything else that is read, holds."""
-    print_understood(arguments.source, arguments.format, as_json=arguments.json)
+    password = read_password(arguments.password_file)
+    print_understood(arguments.source, arguments.format, password, as_json=arguments.json)
     return FINE
 
 

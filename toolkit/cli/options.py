@@ -183,7 +183,13 @@ def _add_read_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--format", metavar="NAME",
                         help="what it is, such as nmap or testssl (default: found out from the content)")  # fmt: skip
+    _add_password(parser)
     parser.add_argument("--json", action="store_true", help="print the services as JSON instead of a table")
+
+
+def _add_password(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--password-file", metavar="FILE", type=Path,
+                        help="a file whose first line is the password of a PKCS#12 file")  # fmt: skip
 
 
 def _add_store_options(parser: argparse.ArgumentParser) -> None:
@@ -204,12 +210,16 @@ def _add_store_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_check_options(parser: argparse.ArgumentParser) -> None:
     _add_judging_options(parser, many_policies=True)
+    _add_password(parser)
     parser.add_argument("--as-of", type=_instant, metavar="DATE",
                         help="judge everything by the rules of that day, and chains at that instant; a date without "
                         "a zone means midnight UTC (default: each row by its own day)")  # fmt: skip
     parser.add_argument("--thresholds", choices=("lifetime", "days"), default="lifetime",
                         help="when a certificate is expiring: with a third, a sixth, a twelfth of its lifetime left, "
                         "or with 30, 14, 7 days left (default: lifetime)")  # fmt: skip
+    parser.add_argument("--intermediates", choices=("served", "held"), default="served",
+                        help="with held, a chain may be completed with the other CA certificates of the source, as "
+                        "clients that fetch or cache intermediates do (default: served)")  # fmt: skip
     formats = parser.add_argument_group("output")
     formats.add_argument("--format", default="text", choices=CHECK_FORMATS, metavar="NAME",
                          help=f"{', '.join(CHECK_FORMATS)} (default: text)")  # fmt: skip
@@ -356,18 +366,19 @@ def _limits(arguments: argparse.Namespace) -> "Limits":
 
 
 def _add_judging_options(parser: argparse.ArgumentParser, *, many_policies: bool) -> None:
-    from toolkit.reference.roots import bundles  # noqa: PLC0415  imports cryptography
+    from toolkit.reference.roots import root_sources  # noqa: PLC0415  imports cryptography
     from toolkit.reference.rules import policies  # noqa: PLC0415  imports pandas
 
     parser.add_argument("source", metavar="SOURCE", help="a store, or another path that toolkit.read reads")
-    known, roots = _Suggested(sorted(policies())), _Suggested(("certifi", *bundles()))
+    known, roots = _Suggested(sorted(policies())), _Suggested(root_sources())
     again = "; give the option again for several" if many_policies else ""
     parser.add_argument("--policy", default=None if many_policies else DEFAULT_POLICY, choices=known, metavar="NAME",
                         action="append" if many_policies else "store",
                         help=f"{', '.join(known)}, or a CSV file of rules like those in toolkit/reference/policies "
                         f"(default: {DEFAULT_POLICY}{again})")  # fmt: skip
     parser.add_argument("--roots", default="certifi", choices=roots, metavar="BUNDLE",
-                        help=f"{', '.join(roots)}, or a PEM file (default: certifi)")  # fmt: skip
+                        help=f"{', '.join(roots)}, or a PEM file (default: certifi); a trust store, such as "
+                        "mozilla, is judged with its history")  # fmt: skip
     parser.add_argument("--now", type=_instant, metavar="DATE",
                         help="the day from which days are counted; a date without a zone means midnight UTC "
                         f"(default: the present{', or the day of --as-of' if many_policies else ''})")  # fmt: skip

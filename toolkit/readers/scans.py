@@ -207,9 +207,9 @@ class Scan:
             if protocol not in answered:
                 self.answer(server, times, "untested", protocol=protocol, reason=reason)
 
-    def leave_out(self, reason: str, *, line: int | None = None) -> None:
-        """Note something of the file that is in no row; with its line, where the file is damaged."""
-        self._is_damaged |= line is not None
+    def leave_out(self, reason: str, *, line: int | None = None, is_damage: bool = False) -> None:
+        """Note something of the file that is in no row; with its line, or `is_damage`, where the file is damaged."""
+        self._is_damaged |= is_damage or line is not None
         if len(self._left_out) < _MOST_NAMED:
             self._left_out[reason if line is None else f"line {line}: {reason}"] = None
         else:
@@ -236,8 +236,13 @@ class Scan:
         """Runs of one tool at one time are one round, also from several files; undated ones are named by content."""
         instant = times.begins or times.ends
         if instant is None:
-            return f"{self.tool}, {text.storable(self._path.name)} {self._digest}"
+            return self.round_of_file
         return f"{self.tool}, {instant.isoformat()}"
+
+    @cached_property
+    def round_of_file(self) -> str:
+        """The round of rows that belong together because they are in one file."""
+        return f"{self.tool}, {text.storable(self._path.name)} {self._digest}"
 
     @cached_property
     def _digest(self) -> str:

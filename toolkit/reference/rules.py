@@ -26,7 +26,7 @@ TESTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "strength_bits": frozenset({"at_least"}),
         "key_exchange": frozenset({"not_among"}),
         "group": frozenset({"among"}),
-        "key_type": frozenset({"among"}),
+        "key_type": frozenset({"among", "not_among"}),
         "key_bits": frozenset({"at_least"}),
         "key_curve": frozenset({"among"}),
         "signature_hash": frozenset({"not_among"}),

@@ -12,7 +12,7 @@ from papermill.exceptions import PapermillExecutionError
 from toolkit import errors, readers
 from toolkit.errors import OutputError, ToolkitError, UsageError
 from toolkit.instants import zoned, zoned_limits
-from toolkit.reference.roots import bundles
+from toolkit.reference.roots import root_sources
 from toolkit.reference.rules import policies
 from toolkit.report.pages import load_exporter, render_page, run_notebook
 from toolkit.shipped import notebook_folder
@@ -59,7 +59,7 @@ def write_report(
         "SOURCE_NAME": source,
         "NOW": zoned(now, "now").isoformat(),
         "POLICY": _absolute(str(policy), known=policies()),
-        "ROOTS": _absolute(str(roots), known=("certifi", *bundles())),
+        "ROOTS": _absolute(str(roots), known=root_sources()),
         "SINCE": begins and begins.isoformat(),
         "UNTIL": ends and ends.isoformat(),
         "HISTORY": history,

@@ -34,12 +34,13 @@ OPENSSL_SAYS_OTHERWISE = {
     "MD5, today": "security level 0 of `openssl verify` takes every hash",
     "MD5, in 2014": "security level 0 of `openssl verify` takes every hash",
     "SHA-1 intermediate, today": "security level 0 of `openssl verify` takes every hash",
+    "RSA key of 1024 bits": "security level 0 of `openssl verify` takes every key",
+    "DSA": "security level 0 of `openssl verify` takes every key",
 }
 """Label → why `openssl verify` differs."""
 
 CRYPTOGRAPHY_SAYS_OTHERWISE = {
     "Ed25519": "it refuses Ed25519, which the CA/Browser Forum does not allow",
-    "DSA": "it refuses DSA, which the CA/Browser Forum does not allow",
     "issuer's name in capitals": "it compares names byte by byte",
     "wildcard of a top level": "it lets *.test match example.test; here two labels must follow, as in OpenSSL",
     "common name only, in 2014": "it knows no dates: no subjectAltName, no trust",
@@ -56,6 +57,7 @@ CRYPTOGRAPHY_SAYS_OTHERWISE = {
     "URI permitted": "it does not support constraints on URIs",
     "root of version 1": "it wants version 3",
     "negative serial number": "it refuses negative serial numbers; here that is a finding of its own",
+    "RSA key of 1024 bits": "it has no rule on the size of RSA keys",
 }
 """Label → why `cryptography.x509.verification` differs."""
 

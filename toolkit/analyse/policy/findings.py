@@ -70,7 +70,8 @@ def judge(tables: Tables, policy: Policy, *, as_of: Instant = "observed") -> pd.
     The evidence is a handshake (what it negotiated, the leaf that it showed) or an answer of a survey. What a rule
     forbids falls short where it is `accepted`, meets the rule where it is `refused`, and is unknown where it is
     `untested`. What a rule allows meets it where it is `accepted`, and otherwise makes no finding. Rules about issuing
-    make one finding per certificate and service. Failed observations make no finding.
+    make one finding per certificate and service. Failed observations make no finding. Of tables without observations,
+    such as a folder of certificates, each leaf is judged; nothing dates it but its issuance, so give `as_of`.
 
     Raises `UsageError` for an unknown policy, a value that is not a policy, an empty list, and for an `as_of` that is
     not an instant with a zone; `ReadError` for a file that does not hold a policy.

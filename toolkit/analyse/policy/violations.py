@@ -53,7 +53,7 @@ def breaks_certificate(rule: Rule, certificate: Certificate) -> bool | None:
     """Whether the certificate breaks the rule; null where the fact is missing."""
     if rule.subject in ("key_type", "key_curve", "signature_algorithm"):
         value = certificate[rule.subject]
-        return None if _is_null(value) else value not in rule.value
+        return None if _is_null(value) else (value in rule.value) == (rule.test == "not_among")
     if rule.subject == "key_bits":
         bits, key_type = certificate["key_bits"], certificate["key_type"]
         return None if _is_null(bits) or _is_null(key_type) else int(bits) < _sizes(rule)[key_type]
