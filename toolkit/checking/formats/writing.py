@@ -43,7 +43,7 @@ def render(checks: pd.DataFrame, format: str, *, now: Instant, source: str) -> s
     >>> checks = toolkit.check(tables, now="2026-01-24T00:00Z", roots=Lab().roots, policy="ietf")
     >>> lines = toolkit.checking.render(checks, "github", now="2026-01-24T00:00Z", source="lab-sample")
     >>> lines.splitlines()[1][:62]
-    '::error title=expiry%3A expired::smtp://legacy.lab.test:25: EC'
+    '::error title=expiry%3A expired::smtp://legacy.lab.test:25: RS'
     """
     if format not in FORMATS:
         raise UsageError(
