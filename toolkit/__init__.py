@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         replay_trust,
         summarise_expiry,
         summarise_findings,
+        summarise_negotiated,
         summarise_support,
         verify_chains,
     )
@@ -78,6 +79,7 @@ _HOMES: Final = {
     "replay_trust": "toolkit.analyse",
     "summarise_expiry": "toolkit.analyse",
     "summarise_findings": "toolkit.analyse",
+    "summarise_negotiated": "toolkit.analyse",
     "summarise_support": "toolkit.analyse",
     "verify_chains": "toolkit.analyse",
     "check": "toolkit.checking",
@@ -146,6 +148,7 @@ __all__ = [
     "store",
     "summarise_expiry",
     "summarise_findings",
+    "summarise_negotiated",
     "summarise_support",
     "survey",
     "tables",

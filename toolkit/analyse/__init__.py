@@ -2,6 +2,7 @@
 
 from toolkit.analyse.causes import explain_leaves
 from toolkit.analyse.expiry import describe_usual_leads, forecast_renewals, summarise_expiry
+from toolkit.analyse.negotiated import summarise_negotiated
 from toolkit.analyse.policy import judge, lint_certificates, summarise_findings
 from toolkit.analyse.rotation import describe_rotations, estimate_shares, find_lineages, find_rotations
 from toolkit.analyse.sharing import find_sharing
@@ -25,6 +26,7 @@ __all__ = [
     "replay_trust",
     "summarise_expiry",
     "summarise_findings",
+    "summarise_negotiated",
     "summarise_support",
     "verify_chains",
 ]

@@ -3,14 +3,17 @@
 Frame first, everything else by keyword; `ax=None` opens a figure whose height follows the rows. Everything is shown
 by colour and by shape or hatch, text from servers is made harmless, and where data comes from the lab, or from
 a simulation, the title says so. An empty frame gives axes that say so, too. `say` and `tabulate` put a sentence and a
-table to go with a chart, `check_answer` compares the answer to an exercise.
+table to go with a chart, `check_answer` compares the answer to an exercise, `describe_chart` writes the text
+alternative of a chart.
 """
 
 from toolkit.chart.captions import say, tabulate
+from toolkit.chart.describing import describe_chart
 from toolkit.chart.exercises import check_answer
 from toolkit.chart.expiry import plot_expiry
 from toolkit.chart.findings import plot_findings
 from toolkit.chart.lifelines import plot_rotations, plot_sightings
+from toolkit.chart.negotiated import plot_negotiated
 from toolkit.chart.renewals import plot_lifetimes, plot_renewals
 from toolkit.chart.rollout import plot_rollout
 from toolkit.chart.shares import plot_shares
@@ -21,9 +24,11 @@ from toolkit.chart.trust import plot_trust
 
 __all__ = [
     "check_answer",
+    "describe_chart",
     "plot_expiry",
     "plot_findings",
     "plot_lifetimes",
+    "plot_negotiated",
     "plot_renewals",
     "plot_rollout",
     "plot_rotations",

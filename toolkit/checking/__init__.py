@@ -4,6 +4,7 @@ from toolkit.checking.baseline import accept, find_gone, write_baseline
 from toolkit.checking.checks import check
 from toolkit.checking.counts import count, count_services
 from toolkit.checking.formats import FORMATS, render
+from toolkit.checking.grouping import group_findings, list_services
 from toolkit.checking.in_service import (
     OBSERVED_DAYS,
     SURVEYED_DAYS,
@@ -47,6 +48,8 @@ __all__ = [
     "describe_span",
     "find_gone",
     "find_in_service",
+    "group_findings",
+    "list_services",
     "name_services",
     "render",
     "was_reached",

@@ -4,7 +4,8 @@ import argparse
 import shlex
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +15,7 @@ import pandas as pd
 import toolkit
 from toolkit import text
 from toolkit.cli.checks import check, find_present, load_rules, print_note
-from toolkit.cli.codes import FINE, INTERRUPTED, NOTHING_REACHED
+from toolkit.cli.codes import FAILED, FINE, INTERRUPTED, NOTHING_REACHED
 from toolkit.cli.printing import (
     as_json_line,
     print_frame,
@@ -22,6 +23,7 @@ from toolkit.cli.printing import (
     print_survey,
 )
 from toolkit.cli.reading import print_understood, read_password
+from toolkit.collection.clients import open_cluster
 from toolkit.errors import LabError, UsageError
 from toolkit.extras import require_extras
 from toolkit.shipped import copy_lessons
@@ -104,7 +106,8 @@ def _targets(arguments: argparse.Namespace) -> list[Target | MailDomain]:
 def collect(arguments: argparse.Namespace) -> int:
     """`tls-toolkit collect`: each target observed once, kept in a store."""
     store = toolkit.Store(arguments.store)
-    end = toolkit.collect(_targets(arguments), store, progress=sys.stderr.isatty(), **_collecting(arguments))
+    with _collecting(arguments) as settings:
+        end = toolkit.collect(_targets(arguments), store, progress=sys.stderr.isatty(), **settings)
     looks = store.load(services=list(end["services"])).observations
     looks = looks[looks["round"] == end["round"]]
     if arguments.json:
@@ -112,6 +115,9 @@ def collect(arguments: argparse.Namespace) -> int:
     else:
         print_frame(looks.groupby(["service", "outcome"], dropna=False).size().to_frame("looks").reset_index())
         print(f"{end['looks']} looks, {end['looks_ok']} answered; kept in {arguments.store}, round {end['round']}.")
+    if end["end_reason"] != "finished":
+        print_note(f"{end['end_reason']}. To make the rest, collect again with --resume {end['round']}.")
+        return FAILED
     if end["looks_ok"] == 0:
         print("tls-toolkit: nothing could be reached; each failed look is kept, with its reason:", file=sys.stderr)
         for reason, count in looks["reason"].value_counts().head(3).items():
@@ -133,16 +139,17 @@ def watch(arguments: argparse.Namespace) -> int:
         print(as_json_line(asdict(done)) if arguments.json else done, flush=True)
 
     try:
-        toolkit.watch(
-            _targets(arguments),
-            arguments.store,
-            every=arguments.every,
-            jitter=arguments.jitter,
-            rounds=arguments.rounds,
-            health=arguments.health,
-            each=show,
-            **_collecting(arguments),
-        )
+        with _collecting(arguments) as settings:
+            toolkit.watch(
+                _targets(arguments),
+                arguments.store,
+                every=arguments.every,
+                jitter=arguments.jitter,
+                rounds=arguments.rounds,
+                health=arguments.health,
+                each=show,
+                **settings,
+            )
     except RoundInterrupt as interrupt:
         print_note(f"{interrupt} Go on with:")
         print(f"  {_line_to_resume(arguments.words, interrupt.round)}", file=sys.stderr)
@@ -150,17 +157,20 @@ def watch(arguments: argparse.Namespace) -> int:
     return FINE if answered or not looks else NOTHING_REACHED
 
 
-def _collecting(arguments: argparse.Namespace) -> dict[str, Any]:
+@contextmanager
+def _collecting(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """The arguments of `toolkit.collect` that `collect` and `watch` have options for."""
-    return {
-        "offers": tuple(arguments.offer or ("any",)),
-        "samples": arguments.samples,
-        "addresses": arguments.addresses,
-        "limits": arguments.limits,
-        "ehlo": arguments.ehlo,
-        "resume": arguments.resume,
-        "settle": arguments.settle,
-    }
+    with open_cluster(arguments.cluster, arguments.workers) as client:
+        yield {
+            "offers": tuple(arguments.offer or ("any",)),
+            "samples": arguments.samples,
+            "addresses": arguments.addresses,
+            "limits": arguments.limits,
+            "ehlo": arguments.ehlo,
+            "resume": arguments.resume,
+            "settle": arguments.settle,
+            "client": client,
+        }
 
 
 def _line_to_resume(words: Sequence[str], round_: str | None) -> str:
@@ -256,6 +266,10 @@ def report(arguments: argparse.Namespace) -> int:
         roots=arguments.roots,
         history=arguments.history,
         title=arguments.title,
+        since_report=arguments.since_report,
+        tables=arguments.tables,
+        paper=arguments.paper,
+        progress=sys.stderr.isatty(),
     )
     print(f"Open: {arguments.output}")
     return FINE

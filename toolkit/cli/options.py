@@ -175,6 +175,13 @@ def _add_keeping_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--settle", action="store_true",
                         help="while a certificate is being replaced, go on until the old one is seen, or bounded below "
                         "5 %% of the machines")  # fmt: skip
+    _add_cluster_options(parser)
+
+
+def _add_cluster_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("cluster", "make the observations in other processes (needs Dask)")
+    group.add_argument("--cluster", metavar="ADDRESS", help="of a Dask scheduler, such as tcp://10.0.0.1:8786")
+    group.add_argument("--workers", type=int, metavar="N", help="start so many processes on this machine")
 
 
 def _add_read_options(parser: argparse.ArgumentParser) -> None:
@@ -239,8 +246,16 @@ def _add_check_options(parser: argparse.ArgumentParser) -> None:
 def _add_report_options(parser: argparse.ArgumentParser) -> None:
     _add_judging_options(parser, many_policies=False)
     parser.add_argument("--output", type=Path, default=Path("report.html"), metavar="FILE",
-                        help="the file to write (default: report.html)")  # fmt: skip
+                        help="the file to write: HTML, or a PDF where its name ends in .pdf, which needs Chromium, "
+                        "Chrome or Edge (default: report.html)")  # fmt: skip
     parser.add_argument("--title", help="heading of the page (default: the source's name)")
+    parser.add_argument("--paper", choices=("a4", "letter"), default="a4",
+                        help="size of paper of the PDF, and of the page where it is printed (default: a4)")  # fmt: skip
+    parser.add_argument("--since-report", type=_instant, metavar="DATE",
+                        help="say what changed since that earlier day; a date without a zone means midnight UTC "
+                        "(default: no comparison)")  # fmt: skip
+    parser.add_argument("--tables", type=Path, metavar="FOLDER",
+                        help="also write every table into FOLDER, as CSV, Markdown and LaTeX")  # fmt: skip
 
 
 def _add_lab_options(parser: argparse.ArgumentParser) -> None:
@@ -411,7 +426,7 @@ _COMMANDS: Final[dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]
     "read": ("read a file of another tool, and print what was understood of it", _add_read_options),
     "store": ("print what a store holds, or compact it", _add_store_options),
     "check": ("judge expiry, trust and a policy; exit code 1 where there are findings", _add_check_options),
-    "report": ("make one HTML file of a source: rotations, expiry, ciphers, findings", _add_report_options),
+    "report": ("make one HTML or PDF file of a source: findings, rotations, expiry, ciphers", _add_report_options),
     "lab": ("run a small internet on loopback, to try the other commands on", _add_lab_options),
     "lessons": ("copy the notebooks and their data into a folder", _add_lessons_options),
     "demo": ("observe a lab year, report on it, execute the lessons, print which files to open", _add_demo_options),

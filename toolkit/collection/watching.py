@@ -24,7 +24,8 @@ from filelock import FileLock, Timeout
 
 from toolkit import text
 from toolkit.collection.interrupt import RoundInterrupt
-from toolkit.collection.recorder import how_to_resume, now
+from toolkit.collection.recorder import now
+from toolkit.collection.resuming import how_to_resume
 from toolkit.collection.rounds import collect
 from toolkit.columns import Column, dtypes, returns
 from toolkit.errors import OutputError, UsageError
