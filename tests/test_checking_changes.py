@@ -50,7 +50,9 @@ def test_a_roll_out_is_incomplete_once_the_old_certificate_is_about_to_end() -> 
     replacing = shown("aa", "aa bb", "aa bb")
     assert set(replacing["verdict"]) == {"replacing", "settled"}
     assert replacing["is_finding"].eq(False).all()
-    for ends, severity in (("2026-02-25", "medium"), ("2026-02-06", "high")):
+    usual = certificate("aa", "2025-12-01", "2026-02-25")
+    assert "incomplete" not in set(shown("aa", "aa bb", "aa bb", certificates=[usual, NEWER])["verdict"])
+    for ends, severity in (("2026-02-12", "medium"), ("2026-02-06", "high")):
         old = certificate("aa", "2025-12-01", ends)
         rows = shown("aa", "aa bb", "aa bb", certificates=[old, NEWER]).set_index("leaf_sha256")
         assert rows.loc["aa", ["verdict", "severity"]].tolist() == ["incomplete", severity]

@@ -10,6 +10,9 @@ from toolkit.checking.in_service import InService, name_services
 from toolkit.tables import Tables
 
 _PLACE: Final = ["service", "host", "server_name", "key_type"]
+_LATE: Final = ("1/6", "14 d", "1/12", "7 d")
+"""Thresholds by which a roll-out should have ended: the first is where renewals usually begin."""
+
 _AGAIN: Final = "an older certificate is shown again; too few observations tell a roll-back from a roll-out"
 
 
@@ -17,14 +20,15 @@ def judge_rotation(scope: InService, shown: pd.DataFrame) -> pd.DataFrame:
     """A row per certificate in use (`find_in_use`), with columns of `check`.
 
     `rolled_back`: the slot showed a newer certificate, and shows this older one again (`find_rotations`). `incomplete`:
-    this one is still shown, although its successor is, and it has passed a threshold, or stays on some backends for
-    longer than the roll-out took elsewhere (`explain_leaves`, `stuck machine`). `replacing`: the roll-out goes on.
+    this one is still shown, although its successor is, and at most a sixth of its lifetime or 14 days are left, or it
+    stays on some backends for longer than the roll-out took elsewhere (`explain_leaves`, `stuck machine`). `replacing`:
+    the roll-out goes on.
     `settled`: neither.
     """
     rows = shown[shown["is_shown_last"].fillna(value=False)].reset_index(drop=True)
     verdict = pd.Series("settled", rows.index, dtype="string").mask(rows["state"] == "replacing", "replacing")
     is_stuck = _is_stuck(scope, rows)
-    verdict = verdict.mask((rows["state"] == "replacing") & (rows["threshold"].notna() | is_stuck), "incomplete")
+    verdict = verdict.mask((rows["state"] == "replacing") & (rows["threshold"].isin(_LATE) | is_stuck), "incomplete")
     newer, is_certain = _find_taken_back(scope, rows)
     verdict = verdict.mask(newer.notna(), "unknown").mask(newer.notna() & is_certain, "rolled_back")
     successor = rows["successor_sha256"].str[:12]

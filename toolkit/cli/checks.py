@@ -42,15 +42,16 @@ def check(arguments: argparse.Namespace) -> int:
 
     if bool(arguments.write_baseline) != bool(arguments.accept_until):
         raise UsageError("--write-baseline FILE and --accept-until DATE belong together: give both.")
+    rules = load_rules(arguments)
     tables = _read(arguments)
     if endings.has_certificates_alone(tables):
         return _check_endings(tables, arguments)
-    judgement = _judge(tables, arguments)
+    judgement = _judge(tables, rules, arguments)
     if arguments.serve:
         with require_extras("--serve", "metrics"):
             from toolkit.cli.serving import serve  # noqa: PLC0415  other commands do not need it
 
-        return serve(arguments.serve, judgement, lambda: _judge(_read(arguments), arguments), arguments.source)
+        return serve(arguments.serve, judgement, lambda: _judge(_read(arguments), rules, arguments), arguments.source)
     _print(judgement, arguments)
     counts = toolkit.checking.count(judgement.checks)
     if arguments.webhook:
@@ -72,7 +73,6 @@ def check(arguments: argparse.Namespace) -> int:
 
 
 def _read(arguments: argparse.Namespace) -> Tables:
-    load_rules(arguments)
     return toolkit.read(
         arguments.source,
         since=arguments.since,
@@ -81,9 +81,9 @@ def _read(arguments: argparse.Namespace) -> Tables:
     )
 
 
-def _judge(tables: Tables, arguments: argparse.Namespace) -> Judgement:
+def _judge(tables: Tables, rules: tuple[Roots, Sequence[Rule]], arguments: argparse.Namespace) -> Judgement:
     """The verdicts, with what the baseline accepts; a new baseline is written first, and accepts what it holds."""
-    roots, policy = load_rules(arguments)
+    roots, policy = rules
     now = arguments.now or arguments.as_of or find_present(tables)
     checks = toolkit.checking.check(
         tables,
