@@ -197,25 +197,23 @@ def survey(arguments: argparse.Namespace) -> int:
         estimate = toolkit.estimate_survey(targets, **asked)
         (print_json if arguments.json else print_frame)(estimate)
         return FINE
-    store = toolkit.Store(arguments.store) if arguments.store else None
-    if store is not None:
-        store.prepare()
-    tables = toolkit.survey(
-        targets,
-        **asked,
-        concurrency=arguments.concurrency,
-        splits=arguments.splits,
-        addresses=arguments.addresses,
-        limits=arguments.limits,
-        ehlo=arguments.ehlo,
-        progress=sys.stderr.isatty(),
-    )
+    with open_cluster(arguments.cluster, arguments.workers) as client:
+        tables = toolkit.survey(
+            targets,
+            **asked,
+            concurrency=arguments.concurrency,
+            splits=arguments.splits,
+            addresses=arguments.addresses,
+            limits=arguments.limits,
+            ehlo=arguments.ehlo,
+            progress=sys.stderr.isatty(),
+            store=arguments.store,
+            client=client,
+        )
     if arguments.json:
         print_json(tables.support)
     else:
         print_survey(tables)
-    if store is not None:
-        store.append(tables)
     return _reached(tables)
 
 

@@ -314,6 +314,7 @@ def _add_survey_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--store", metavar="STORE", help="also keep the survey in this store")
     parser.add_argument("--dry-run", action="store_true", help="estimate the connections and the time, and open none")
     parser.add_argument("--json", action="store_true", help="print every question and its answer as JSON")
+    _add_cluster_options(parser)
     _add_limits(parser, without=_SURVEYS_OWN)
 
 

@@ -36,12 +36,15 @@ _NAMES: Final = 500
 
 Name = TypeVar("Name")
 Found = TypeVar("Found")
-Work = Callable[[RoundPlan, "ShardLink"], None]
-"""Makes a shard on a worker."""
+Work = Callable[[RoundPlan, "ShardLink"], int | None]
+"""Makes a shard on a worker; what it returns becomes one of `ClusterRunner.results`."""
 
 
 class ClusterRunner(RoundRunner):
-    """Makes a plan on the workers of a cluster. `most`: looks of a shard; `work` makes one."""
+    """Makes a plan on the workers of a cluster. `most`: looks of a shard; `work` makes one.
+
+    `results`: what each shard that was made returned.
+    """
 
     def __init__(self, plan: RoundPlan, client: "Client", name: str, *, work: Work, most: int) -> None:
         self._plan, self._client, self._name, self._work, self._most = plan, client, name, work, most
@@ -49,6 +52,7 @@ class ClusterRunner(RoundRunner):
         self._link = ShardLink(f"tls-toolkit {name} {secrets.token_hex(4)}")
         self._queue: SimpleQueue[Future[Any] | LooksKept] = SimpleQueue()
         self._is_cancelled = threading.Event()
+        self.results: list[int | None] = []
 
     def __enter__(self) -> Self:
         try:
@@ -129,7 +133,9 @@ class ClusterRunner(RoundRunner):
                 self._stop_shards()
             if report is None or isinstance(report, LooksKept):
                 yield report
-            elif report.status != "finished":
+            elif report.status == "finished":
+                self.results.append(report.result())
+            else:
                 yield PartFailed(f"{described[str(report.key)]}: {_explain(report)}")
 
     def _stop_shards(self) -> None:

@@ -31,6 +31,9 @@ _BATCH_BYTES: Final = 1 << 25
 """A batch is kept when it has this many looks, seconds or bytes: what a killed process loses at most."""
 
 
+Requests = Callable[[Callable[[], None]], AbstractContextManager[threading.Event]]
+"""A context in which a request to end soon calls a function and sets the event that the context gives."""
+
 _REASONS: Final = 3
 """Failed parts of a round whose reasons the end row has."""
 
@@ -48,7 +51,7 @@ def new_round_name(clock: Callable[[], datetime]) -> str:
 class RoundRecorder:
     """Runs a plan and gives `keep` the looks in batches, with a row of `rounds` at the start and at the end.
 
-    `requests`: a context in which a request to end soon calls a function and sets the event that it gives.
+    `requests`: how the round is asked to end soon.
     `row`: the last row of `rounds` that was kept; empty before the start row.
     """
 
@@ -62,7 +65,7 @@ class RoundRecorder:
         runner: RoundRunner,
         keep: Callable[[Tables], None],
         *,
-        requests: Callable[[Callable[[], None]], AbstractContextManager[threading.Event]] = interrupts,
+        requests: Requests = interrupts,
     ) -> None:
         self.row: dict[str, object] = {}
         self._name, self._plan, self._vantage, self._runner, self._keep = name, plan, vantage, runner, keep

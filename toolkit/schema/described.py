@@ -208,7 +208,7 @@ _ROUNDS = (
         "connections_bound",
         "integer",
         "the fewest that the questions allow, with the controls that were needed",
-        "not a survey, or start row",
+        "not a survey, or start row; on a cluster also where a part was kept by a worker that ended",
     ),
     Column(
         "end_reason",

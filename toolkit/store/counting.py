@@ -1,12 +1,13 @@
-"""How many looks a store has of one round, counted without loading them."""
+"""What a store has of one round: looks counted, and places surveyed, without loading them."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import pyarrow.compute as pc
 
 from toolkit import schema
 from toolkit.store.keeping import Store
-from toolkit.store.limits import quoted
+from toolkit.store.limits import is_in, quoted
 from toolkit.store.rows import unified, without_repeats
 
 
@@ -39,3 +40,11 @@ def count_round(store: Store, round_: str) -> LookCounts:
         looks_ok=pc.sum(pc.equal(looks["outcome"].cast("string"), "ok")).as_py() or 0,
         connections=len(looks) - looks["connect_ms"].null_count,
     )
+
+
+def surveyed_places(store: Store, round_: str, services: Collection[str]) -> set[tuple[str, str | None]]:
+    """Service and address of the surveys of these services that the store has of the round."""
+    where = (pc.field("round") == round_) & is_in("service", set(services))
+    kept = store._tables["support"].read(["service", "address"], where=where, files=f"round = {quoted(round_)}")
+    rows = kept.to_pandas().drop_duplicates().astype(object)
+    return set(rows.where(rows.notna(), None).itertuples(index=False, name=None))
