@@ -23,7 +23,7 @@ from toolkit.cli.printing import (
     print_survey,
 )
 from toolkit.cli.reading import print_understood, read_password
-from toolkit.collection.clients import open_cluster
+from toolkit.collection.clusters.clients import open_cluster
 from toolkit.errors import LabError, UsageError
 from toolkit.extras import require_extras
 from toolkit.shipped import copy_lessons
