@@ -41,6 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "asking": {"analyse", "store"},
     "chart": {"analyse", "reference"},
     "checking": {"analyse", "certificates", "reference"},
+    "settling": {"analyse", "collection"},
     "comparing": {"analyse", "reference"},
     "lab": {"reference"},
 }

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         wire,
     )
     from toolkit.analyse import (
+        compare_tools,
         describe_rotations,
         describe_usual_leads,
         estimate_shares,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from toolkit.dissection import dissect
     from toolkit.exporting import flat
     from toolkit.reading import load_example, read
+    from toolkit.settling import settle
     from toolkit.store import Store
     from toolkit.tables import Tables
     from toolkit.target_files import read_targets
@@ -64,6 +66,7 @@ __version__ = "0.1.0"
 
 _HOMES: Final = {
     "ask": "toolkit.asking",
+    "compare_tools": "toolkit.analyse",
     "describe_rotations": "toolkit.analyse",
     "describe_usual_leads": "toolkit.analyse",
     "estimate_shares": "toolkit.analyse",
@@ -95,6 +98,7 @@ _HOMES: Final = {
     "load_example": "toolkit.reading",
     "read": "toolkit.reading",
     "read_targets": "toolkit.target_files",
+    "settle": "toolkit.settling",
     "Store": "toolkit.store",
     "Tables": "toolkit.tables",
     "Target": "toolkit.targets",
@@ -116,6 +120,7 @@ __all__ = [
     "checking",
     "collect",
     "collection",
+    "compare_tools",
     "compare_verifiers",
     "comparing",
     "describe_rotations",
@@ -145,6 +150,7 @@ __all__ = [
     "reference",
     "replay_trust",
     "schema",
+    "settle",
     "store",
     "summarise_expiry",
     "summarise_findings",

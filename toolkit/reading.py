@@ -57,10 +57,10 @@ def read(
 
 
 def load_example(name: str) -> Tables:
-    """A small set of observations that comes with the package: `google-mail`, `google-headers`, `web-series` or
-    `lab-sample`.
+    """A small set of observations that comes with the package: `google-mail`, `google-headers`, `web-series`,
+    `tools-sample` or `lab-sample`.
 
-    The first three were recorded on real servers, and `lab-sample` was made in a lab (`source` is `lab`). The project's
+    The first three were recorded on real servers, the others in a lab (`source` is `lab`). The project's
     `data/README.md` names the sources. Raises `UsageError` for another name.
 
     >>> load_example("google-mail").observations["source"].nunique() > 30

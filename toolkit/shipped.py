@@ -10,6 +10,7 @@ from toolkit.text import did_you_mean
 EXAMPLES: Final = {
     "google-mail": "certificates and ciphers of Google's mail servers, 2007 to 2026 (recorded)",
     "google-headers": "what Google's mail servers negotiated, header by header, 2019 to 2026 (recorded)",
+    "tools-sample": "what six scanners answered about one server (lab)",
     "web-series": "certificates of eight web hosts, 2023 to 2026 (recorded)",
     "lab-sample": "seven services of a lab through eight months (lab)",
 }

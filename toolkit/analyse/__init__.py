@@ -7,10 +7,11 @@ from toolkit.analyse.policy import judge, lint_certificates, summarise_findings
 from toolkit.analyse.rotation import describe_rotations, estimate_shares, find_lineages, find_rotations
 from toolkit.analyse.sharing import find_sharing
 from toolkit.analyse.sightings import find_sightings
-from toolkit.analyse.support import find_changes, summarise_support
+from toolkit.analyse.support import compare_tools, find_changes, summarise_support
 from toolkit.analyse.trust import replay_trust, verify_chains
 
 __all__ = [
+    "compare_tools",
     "describe_rotations",
     "describe_usual_leads",
     "estimate_shares",
