@@ -1,6 +1,5 @@
 """Check: reachability, expiry, trust and policies of what is in service, in one frame."""
 
-from dataclasses import replace
 from typing import Literal
 
 import pandas as pd
@@ -14,7 +13,7 @@ from toolkit.checking.advice import ADVICE, identify
 from toolkit.checking.endings import judge_issuers
 from toolkit.checking.expiry import find_in_use, judge_expiry
 from toolkit.checking.held import judge_held
-from toolkit.checking.in_service import InService, find_in_service, name_services
+from toolkit.checking.in_service import InService, find_in_service, name_services, with_looks
 from toolkit.checking.policies import find_outdated_surveys, judge_rules, judge_statements
 from toolkit.checking.reachability import find_dated_ahead, judge_reachability
 from toolkit.checking.rotation import judge_rotation
@@ -194,4 +193,4 @@ def _reasons(scope: InService, missing: pd.DataFrame) -> pd.Series:
 def _observed_until(tables: Tables, now: pd.Timestamp) -> Tables:
     looks = tables.observations
     began = looks["observed_at"].fillna(looks["observed_from"])
-    return replace(tables, observations=looks[~(began > now).fillna(False)])
+    return with_looks(tables, looks[~(began > now).fillna(False)])
