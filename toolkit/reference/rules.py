@@ -33,6 +33,8 @@ TESTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "signature_algorithm": frozenset({"among"}),
         "lifetime": frozenset({"at_most"}),
         "names": frozenset({"present", "match", "match_san", "shared"}),
+        "purposes": frozenset({"only", "includes"}),
+        "scts": frozenset({"at_least"}),
         "serial": frozenset({"positive", "octets_at_most"}),
         "validity": frozenset({"ordered", "encoded"}),
         "host": frozenset({"answers"}),
@@ -50,8 +52,8 @@ OF_STATEMENTS: Final = frozenset(
 """Tests of published statements; all others are tests of rules."""
 
 OF_CERTIFICATES: Final = frozenset(
-    {"key_type", "key_bits", "key_curve", "signature_hash", "signature_algorithm", "lifetime", "names", "serial",
-     "validity"}
+    {"key_type", "key_bits", "key_curve", "signature_hash", "signature_algorithm", "lifetime", "names", "purposes",
+     "scts", "serial", "validity"}
 )  # fmt: skip
 """Subjects of rules about certificates, which can apply by the day of issue."""
 

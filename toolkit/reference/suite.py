@@ -13,7 +13,7 @@ COLUMNS = (
     "mac", "key_bits", "strength_bits", "block_bits", "has_forward_secrecy", "is_aead", "is_recommended", "source",
     "date",
 )  # fmt: skip
-"""Of `suites.csv`; `date` is that of the source."""
+"""Of `suites.csv`; `date` is that of the registry or other source."""
 
 
 @dataclass(frozen=True, slots=True)
