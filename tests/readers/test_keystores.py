@@ -202,3 +202,11 @@ def test_the_folders_of_certbot_are_read(tmp_path: Path) -> None:
     (tmp_path / "live" / "README").write_text("x")
     with pytest.warns(ReadWarning, match=r"skipped, and not kept: privkey\.pem"):
         assert list(toolkit.read(tmp_path / "live").certificates["der"]) == [DER]
+
+
+def test_values_that_almost_begin_like_pem_are_no_traceback(tmp_path: Path) -> None:
+    path = tmp_path / "given"
+    for value in ("LS0tLS1CRUdJTi", "LS0tLS1CRUdJTiA", "LS0tLS1CRUdJTiBDR=", f"{encoded(PEM)[:41]}=\n    AAAA"):
+        path.write_text(f"{MANIFEST}data:\n  tls.crt: {value}\n")
+        with pytest.raises(ReadError):
+            toolkit.read(path)

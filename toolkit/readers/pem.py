@@ -226,7 +226,9 @@ def _from_manifest(plain: bytes, path: Path) -> Kept:
     kept = Kept([], [])
     for match in _IN_BASE64.finditer(plain):
         encoded = b"".join(match[0].replace(b"\\n", b"").split())
-        label = pem.label_of(base64.b64decode(encoded[:_BEGINNING]))
+        beginning = encoded.partition(b"=")[0][:_BEGINNING]
+        # Four characters of base64 are three bytes.
+        label = pem.label_of(base64.b64decode(beginning[: len(beginning) // 4 * 4]))
         if label in pem.CERTIFICATE_LABELS | pem.PKCS7_LABELS:
             try:
                 decoded = base64.b64decode(encoded, validate=True)
