@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from toolkit.collection.clients import open_cluster
+from toolkit.collection.clusters.clients import open_cluster
 
 settings.register_profile("house", deadline=None)  # a busy machine is not a failure
 settings.load_profile("house")

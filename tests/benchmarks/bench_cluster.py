@@ -17,7 +17,7 @@ import pandas as pd
 
 from tests.collection.servers import Loopback, Reader, Writer
 from toolkit.collection import Limits, collect
-from toolkit.collection.clients import open_cluster
+from toolkit.collection.clusters.clients import open_cluster
 from toolkit.schema import OBSERVATION_KEY
 from toolkit.store import Store
 

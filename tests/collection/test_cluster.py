@@ -13,12 +13,13 @@ import pytest
 
 from tests.collection.servers import Loopback
 from tests.collection.test_rounds import Pausing, Reader, Writer, busy
-from toolkit.collection import Limits, collect, recorder, shard_work
-from toolkit.collection.cluster import ShardLink
+from toolkit.collection import Limits, collect, recorder
+from toolkit.collection.clusters import collecting
+from toolkit.collection.clusters.runner import ShardLink
+from toolkit.collection.clusters.shards import count_looks, make_shards
 from toolkit.collection.places import Place
 from toolkit.collection.planning import RoundPlan, make_plan
 from toolkit.collection.settling import Settling
-from toolkit.collection.sharding import count_looks, make_shards
 from toolkit.errors import StoreError, UsageError
 from toolkit.schema import OBSERVATION_KEY
 from toolkit.store import Store
@@ -133,7 +134,7 @@ def test_what_the_store_has_is_not_made_again(loopback: Loopback, store: Store) 
     (round_,) = store.load().observations["round"].unique()
     shard = replace(make(target, samples=5, limits=Limits(max_looks=4)), places=[Place((target,), "127.0.1.1")])
     for _ in range(2):
-        shard_work.collect_shard(shard, Counting("topic"), path=store.path, round_=round_, vantage=None)
+        collecting.collect_shard(shard, Counting("topic"), path=store.path, round_=round_, vantage=None)
     looks = store.load().observations
     assert looks["sample"].tolist() == [0, 1, 2, 3, 4]
     assert looks["outcome"].tolist() == ["deferred"] * 4 + ["skipped"], "the budget is that of the shard, not of a try"
@@ -142,7 +143,7 @@ def test_what_the_store_has_is_not_made_again(loopback: Loopback, store: Store) 
 
 def test_a_worker_with_another_folder_at_the_path_is_an_error(store: Store) -> None:
     with pytest.raises(StoreError, match="does not have the round r as this worker sees it"):
-        shard_work.open_store(store.path, "r")
+        collecting.open_store(store.path, "r")
 
 
 def test_a_store_with_options_is_refused_before_anything_is_asked(store: Store) -> None:

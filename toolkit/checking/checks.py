@@ -1,6 +1,5 @@
 """Check: reachability, expiry, trust and policies of what is in service, in one frame."""
 
-from dataclasses import replace
 from typing import Literal
 
 import pandas as pd
@@ -13,7 +12,7 @@ from toolkit.analyse.trust.verify import Intermediates
 from toolkit.checking.endings import judge_issuers
 from toolkit.checking.expiry import find_in_use, judge_expiry
 from toolkit.checking.held import judge_held
-from toolkit.checking.in_service import InService, find_in_service, name_services
+from toolkit.checking.in_service import InService, find_in_service, name_services, with_looks
 from toolkit.checking.policies import find_outdated_surveys, judge_rules, judge_statements
 from toolkit.checking.reachability import judge_reachability
 from toolkit.checking.trust import keep_in_use, key_proof_rows, trust_rows, with_instants_of_looks
@@ -175,4 +174,4 @@ def _reasons(scope: InService, missing: pd.DataFrame) -> pd.Series:
 def _observed_until(tables: Tables, now: pd.Timestamp) -> Tables:
     looks = tables.observations
     began = looks["observed_at"].fillna(looks["observed_from"])
-    return replace(tables, observations=looks[~(began > now).fillna(False)])
+    return with_looks(tables, looks[~(began > now).fillna(False)])

@@ -27,7 +27,7 @@ from toolkit.cli.printing import (
     print_survey,
 )
 from toolkit.cli.reading import print_understood, read_password
-from toolkit.collection.clients import open_cluster
+from toolkit.collection.clusters.clients import open_cluster
 from toolkit.errors import LabError, ReadError, UsageError
 from toolkit.extras import require_extras
 from toolkit.reference.roots import Roots, load_roots

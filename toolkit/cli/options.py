@@ -119,7 +119,7 @@ def make_parser(*, only: str | None = None) -> argparse.ArgumentParser:
         epilog="A TARGET is a service URL (smtp://host:587, https://host), host:port, mx:domain, or a preset "
         "such as google-mail (`observe --help` lists them). Exit codes: 0 fine, 1 findings, 2 usage, 3 nothing could "
         "be reached, 4 a file could not be read, 70 the command failed, 74 the output could not be written, "
-        "130 interrupted.",
+        "130 interrupted, 141 the reader of the output ended first (as `head` does).",
     )
     parser.add_argument("--version", action="version", version=f"tls-toolkit {toolkit.__version__}")
     known = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -246,7 +246,7 @@ def _add_lab_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scenario", default="year", metavar="NAME",
                         help="what happens in the lab: a name of toolkit.lab.NAMES (default: year)")  # fmt: skip
     parser.add_argument("--seed", type=int, default=2026, metavar="N", help="seed of the scenario (default: 2026)")
-    parser.add_argument("--port", type=int, default=41025, metavar="N", choices=range(1, 65000),
+    parser.add_argument("--port", type=_port, default=41025, metavar="N",
                         help="port of the first address, from 1 to 64999; the next ones have the next numbers, and a "
                         "free port where that is in use (default: 41025)")  # fmt: skip
     parser.add_argument("--roots", type=Path, metavar="FILE",
@@ -389,6 +389,13 @@ def _add_judging_options(parser: argparse.ArgumentParser, *, many_policies: bool
         parser.add_argument(option, type=_instant, metavar="DATE",
                             help=f"judge observations made {holds} that instant, and undated ones; a date without a "
                             "zone means midnight UTC (default: all)")  # fmt: skip
+
+
+def _port(words: str) -> int:
+    """The port of the lab's first address; the next ones need room above it."""
+    if not words.isdecimal() or not 1 <= int(words[:6]) < 65000:
+        raise argparse.ArgumentTypeError(f"{words!r:.20} is not a port from 1 to 64999")
+    return int(words)
 
 
 def _instant(words: str) -> datetime:

@@ -177,8 +177,8 @@ def collect(
 
 def _on_cluster(client: "Client", store: Store, name: str, plan: RoundPlan, vantage: str | None) -> RoundRecorder:
     """The recorder of a round that the workers of a cluster make."""
-    from toolkit.collection.cluster import ClusterRunner  # noqa: PLC0415  needed with a cluster alone
-    from toolkit.collection.shard_work import ClusterRecorder, collect_shard  # noqa: PLC0415  as above
+    from toolkit.collection.clusters.collecting import ClusterRecorder, collect_shard  # noqa: PLC0415  as above
+    from toolkit.collection.clusters.runner import ClusterRunner  # noqa: PLC0415  needed with a cluster alone
 
     store.require_no_options()
     work = partial(collect_shard, path=store.path, round_=name, vantage=vantage)

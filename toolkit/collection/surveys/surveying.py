@@ -2,18 +2,22 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import date, datetime
 from os import PathLike
 from typing import TYPE_CHECKING, Final, cast
 
 from toolkit import schema
+from toolkit.collection.interrupt import interrupts
 from toolkit.collection.limits import POLITE, Limits
 from toolkit.collection.names import Resolver
-from toolkit.collection.planning import make_plan
-from toolkit.collection.recorder import new_round_name, now
-from toolkit.collection.surveys.address import PARTS, Part, check_positive, chosen_parts
+from toolkit.collection.planning import RoundPlan, make_plan
+from toolkit.collection.progress import Bar
+from toolkit.collection.recorder import Requests, RoundRecorder, new_round_name, now
+from toolkit.collection.reports import TargetsKnown
+from toolkit.collection.surveys.address import PARTS, Part, check_positive, chosen_parts, count_topics
 from toolkit.collection.surveys.prober import Strategy
-from toolkit.collection.surveys.recorder import SurveyRecorder
+from toolkit.collection.surveys.rows import support_rows
 from toolkit.collection.surveys.runner import Pace, SurveyRunner
 from toolkit.errors import UsageError
 from toolkit.reference import Offer
@@ -122,7 +126,7 @@ def survey(
         if kept is None:
             raise UsageError("A survey on a cluster needs store=…: the workers keep what they find out in it.")
         kept.require_no_options()
-        from toolkit.collection.surveys.cluster import ClusterSurveyRecorder, SurveyTerms  # noqa: PLC0415  as needed
+        from toolkit.collection.clusters.surveying import ClusterSurveyRecorder, SurveyTerms  # noqa: PLC0415  as needed
 
         on_cluster = ClusterSurveyRecorder(
             name, plan, vantage, client=client, store=kept, terms=SurveyTerms(asked, strategy, pace)
@@ -153,3 +157,51 @@ def _of_round(store: Store, row: dict[str, object]) -> Tables:
         frames["rounds"] = schema.frame("rounds", [row])
     is_named = kept.certificates["cert_sha256"].isin(named_certificates(frames["observations"]))
     return Tables(certificates=kept.certificates[is_named].reset_index(drop=True), **frames)
+
+
+class SurveyRecorder(RoundRecorder):
+    """Records the round of a survey; `found` holds everything once the round has ended, and is empty before."""
+
+    _title, _unit = "Surveying", "topic"
+
+    def __init__(
+        self, name: str, plan: RoundPlan, vantage: str | None, runner: SurveyRunner, *, requests: Requests = interrupts
+    ) -> None:
+        super().__init__(name, plan, vantage, runner, keep=lambda _: None, requests=requests)
+        self.found = Tables.from_frames()
+        self._phases: list[dict[str, object]] = []
+        self._surveys = runner
+
+    def _progress(self) -> tuple[int, int]:
+        """Topics answered and topics in all. A target that is not asked yet counts as one address."""
+        surveyed = list(self._surveys.surveyed)
+        unknown = max(self._targets - len({each.target for each in surveyed}), 0)
+        topics = sum(each.survey.topics for each in surveyed) + unknown * count_topics(self._surveys.parts)
+        return sum(each.survey.answered_topics for each in surveyed), topics
+
+    def _draw(self, bar: Bar) -> None:
+        bar.show(*self._progress(), connections=self._connections)
+
+    def _settings(self) -> dict[str, object]:
+        surveys = self._surveys
+        return super()._settings() | {"parts": surveys.parts} | asdict(surveys.strategy) | asdict(surveys.pace)
+
+    def _looks_planned(self, known: TargetsKnown) -> int | None:
+        """Null: the number of handshakes depends on the answers."""
+        return None
+
+    def _counts(self) -> dict[str, object]:
+        fewest = sum(each.survey.fewest_connections for each in self._surveys.surveyed)
+        return super()._counts() | {"connections_bound": fewest}
+
+    def _keep_batch(self, phase: dict[str, object] | None = None) -> None:
+        """Keep nothing before the end: the results rest on all handshakes together."""
+        if phase is None or self._described is None:
+            return
+        self._phases.append(self._described | {"written_at": self._plan.clock()} | phase)
+        if phase["phase"] == "end":
+            rows = []
+            for each in self._surveys.surveyed:
+                rows += support_rows(each, round_=self._name, observed_at=each.ended_at or self._plan.clock())
+            # The rows have distinct keys, so `from_frames` need not look for repeats.
+            self.found = Tables(support=schema.frame("support", rows), **self._rows.frames(self._phases))

@@ -4,12 +4,12 @@ from contextlib import suppress
 from dataclasses import replace
 
 from toolkit import schema
-from toolkit.collection.cluster import ClusterRunner, ShardLink
+from toolkit.collection.clusters.runner import ClusterRunner, ShardLink
+from toolkit.collection.clusters.shards import with_known
 from toolkit.collection.planning import RoundPlan
 from toolkit.collection.recorder import RoundRecorder
 from toolkit.collection.resuming import looks_made
 from toolkit.collection.runner import Runner
-from toolkit.collection.sharding import with_known
 from toolkit.errors import StoreError
 from toolkit.store import Store
 from toolkit.store.counting import count_round

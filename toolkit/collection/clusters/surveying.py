@@ -6,14 +6,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from toolkit import schema
-from toolkit.collection.cluster import ClusterRunner, ShardLink
+from toolkit.collection.clusters.collecting import ClusterRecorder, open_store, services_of
+from toolkit.collection.clusters.runner import ClusterRunner, ShardLink
 from toolkit.collection.planning import RoundPlan
 from toolkit.collection.reports import TargetsKnown
-from toolkit.collection.shard_work import ClusterRecorder, open_store, services_of
 from toolkit.collection.surveys.address import Part
 from toolkit.collection.surveys.prober import Strategy
-from toolkit.collection.surveys.recorder import SurveyRecorder
 from toolkit.collection.surveys.runner import Pace, SurveyRunner
+from toolkit.collection.surveys.surveying import SurveyRecorder
 from toolkit.store import Store
 from toolkit.store.counting import surveyed_places
 

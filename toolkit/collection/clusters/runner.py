@@ -19,12 +19,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from toolkit import text
-from toolkit.collection.clients import RETRIES, WORKER_SECONDS
+from toolkit.collection.clusters.clients import RETRIES, WORKER_SECONDS
+from toolkit.collection.clusters.shards import count_looks, make_shards
 from toolkit.collection.names import NotResolvedError, find_addresses, find_each, find_mail_servers
 from toolkit.collection.places import blocked_place, expand_mail_domains, find_places, group_by_host
 from toolkit.collection.planning import RoundPlan
 from toolkit.collection.reports import LooksAdded, LooksKept, PartFailed, Report, RoundRunner, TargetsKnown
-from toolkit.collection.sharding import count_looks, make_shards
 from toolkit.errors import ClusterError, ToolkitError
 from toolkit.targets import MailDomain
 
