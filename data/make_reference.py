@@ -14,6 +14,7 @@ from pathlib import Path
 from extra_codes import EXTRA_SCHEMES, EXTRA_SUITES
 from group_rules import parse_group
 from offer_lists import OFFERS
+from published_drafts import published
 from scheme_rules import parse_scheme
 from suite_rules import parse_name
 from tool_names import gnutls_name, openssl_name
@@ -98,7 +99,8 @@ def _entries(registry: Path) -> list[dict[str, str]]:
 
 
 def _source(registry: str, entry: Mapping[str, str]) -> str:
-    references = re.findall(r"\[([^]]+)\]", entry["Reference"])
+    """The registry and its references; a draft that has become an RFC since is named by the RFC."""
+    references = [published(reference) for reference in re.findall(r"\[([^]]+)\]", entry["Reference"])]
     return " ".join([registry + ":", ", ".join(references)])
 
 

@@ -2,10 +2,14 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from toolkit.collection.clusters.clients import open_cluster
 
 settings.register_profile("house", deadline=None)  # a busy machine is not a failure
 settings.load_profile("house")
@@ -35,3 +39,11 @@ def need(program: str) -> str:
 @pytest.fixture(name="need", scope="session")
 def _need() -> object:
     return need
+
+
+@pytest.fixture(scope="session")
+def client() -> Iterator[Any]:
+    """A client of a Dask cluster of two processes on this machine, one for all tests: starting it takes seconds."""
+    pytest.importorskip("distributed")
+    with open_cluster(None, 2) as client:
+        yield client

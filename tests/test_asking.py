@@ -1,6 +1,5 @@
 """`ask`: the answer of the plain call, row for row, however the services are divided into groups."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -145,18 +144,6 @@ def test_a_store_without_rows_has_an_answer_without_rows(tmp_path: Path) -> None
     store = toolkit.Store(tmp_path / "store")
     store.prepare()
     assert_frame_equal(toolkit.ask(store, toolkit.find_rotations), toolkit.find_rotations(Tables.from_frames()))
-
-
-@pytest.fixture
-def client() -> Iterator[Any]:
-    distributed = pytest.importorskip("distributed")
-    with (
-        distributed.LocalCluster(
-            n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
-        ) as cluster,
-        distributed.Client(cluster) as client,
-    ):
-        yield client
 
 
 def test_the_workers_of_a_cluster_give_the_same_answer(stored: toolkit.Store, loaded: Tables, client: Any) -> None:

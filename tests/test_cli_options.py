@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import ROOT, need
 from toolkit import targets
 from toolkit.cli import main
-from toolkit.reference.roots import bundles
+from toolkit.reference.roots import root_sources
 from toolkit.reference.rules import policies
 
 HEAVY = ("pandas", "numpy", "pyarrow", "matplotlib", "scipy", "cryptography", "deltalake", "shtab")
@@ -80,7 +80,7 @@ def test_bash_completes_commands_options_and_names(bash_script: Path) -> None:
     assert complete(bash_script, "store", "") == {"info", "compact"}
     assert complete(bash_script, "check", "x", "--pol") == {"--policy"}
     assert complete(bash_script, "check", "x", "--policy", "") == set(policies())
-    assert complete(bash_script, "check", "x", "--roots", "") == {"certifi", *bundles()}
+    assert complete(bash_script, "check", "x", "--roots", "") == set(root_sources())
     assert set(targets.PRESETS) <= complete(bash_script, "observe", "")
     assert "any" in complete(bash_script, "observe", "x", "--offer", "")
 
@@ -98,7 +98,7 @@ def test_the_scripts_of_other_shells_offer_the_same_names(
     assert main(["completion", shell]) == 0
     script = capsys.readouterr().out
     assert begins in script
-    assert all(name in script for name in ("observe", "compact", "--policy", *policies(), *bundles()))
+    assert all(name in script for name in ("observe", "compact", "--policy", *policies(), *root_sources()))
 
 
 def test_the_lab_names_a_missing_extra_and_suggests_a_scenario(

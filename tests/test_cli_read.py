@@ -36,8 +36,8 @@ def test_a_store_certificates_and_what_is_not_read(tmp_path: Path, capsys: pytes
     Store(tmp_path / "store").append(load_example("web-series"))
     assert cli.main(["read", str(tmp_path / "store")]) == FINE
     assert capsys.readouterr().out.startswith("Read as: a store\n")
-    (tmp_path / "given").write_text("CONNECTED(00000003)\n---\n")
+    (tmp_path / "given").write_text("version: STSv1\nmode: none\n")
     assert cli.main(["read", str(tmp_path / "given")]) == UNREADABLE
-    assert "a transcript of openssl s_client, which is not read yet" in capsys.readouterr().err
+    assert "an MTA-STS policy (RFC 8461), which is not read yet" in capsys.readouterr().err
     assert cli.main(["read", str(tmp_path / "given"), "--format", "nmpa"]) == USAGE
     assert "Did you mean 'nmap'?" in capsys.readouterr().err

@@ -228,7 +228,7 @@ def test_recorded_chains_differ_where_sha_1_was_still_right() -> None:
     roots = tuple({der for bundle in bundles() for der in load_roots(bundle)})
     frame = compared(recorded, roots=roots, as_of="observed", intermediates="held")
     differs = frame[frame["is_agreed"].eq(False).fillna(False)]
-    assert sorted(differs["as_of_from_at"].dt.year) == [2014, 2014]
+    assert sorted(differs["verdict_from_at"].dt.year) == [2014, 2014]
     assert set(differs["verdict"]) == set(differs["openssl_verdict"]) == {"trusted"}
     assert differs["cryptography_reason"].str.contains("Forbidden signature algorithm").all()
     assert differs["cryptography_reason"].str.contains("RsaWithSha1").all()

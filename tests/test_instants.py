@@ -107,7 +107,7 @@ def test_the_last_second_counts_whole() -> None:
 
 def test_over_half_of_a_life_is_left_until_its_middle() -> None:
     begins = pd.Series([NOON] * 4)
-    at = NOON + pd.Series(pd.to_timedelta([44.999, 45, 46, None], unit="D"))
+    at = NOON + pd.Series([pd.Timedelta(days=days) for days in (44.999, 45, 46)] + [pd.NaT])
     assert has_over_half_left(begins, begins + pd.Timedelta(days=90), at).tolist() == [True, False, False, False]
     assert [has_over_half_left(0, 90, day) for day in (44, 45, 46)] == [True, False, False]
 

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,10 @@ def test_the_wheel_installed_elsewhere_works(tmp_path: Path) -> None:
 
 
 def test_a_users_type_checker_sees_the_types(tmp_path: Path) -> None:
+    # The stubs of pandas, without which mypy refuses `import pandas` in what it reads, come with the extra `types`.
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert [name.split(">=")[0] for name in extras["types"]] == ["pandas-stubs"]
+    assert "tls-toolkit[types]" in README
     script = tmp_path / "mine.py"
     script.write_text(
         "import toolkit\n"

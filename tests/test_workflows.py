@@ -9,9 +9,12 @@ import yaml
 from packaging.requirements import Requirement
 
 from tests.conftest import ROOT
-from tests.oldest_versions import constraints
+from tests.oldest_versions import EXTRAS, constraints
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+DECLARED = [*PROJECT["dependencies"], *(one for extra in EXTRAS for one in PROJECT["optional-dependencies"][extra])]
+"""What `make oldest` installs in its oldest version."""
+
 JOBS: dict[str, dict[str, Any]] = {
     f"{path.stem}/{name}": job
     for path in sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -55,7 +58,7 @@ def test_what_pytest_runs_needs_every_extra_of_its_tests() -> None:
 
 
 def test_the_oldest_versions_are_those_that_the_project_declares() -> None:
-    declared = [Requirement(one) for one in (*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["lab"])]
+    declared = [Requirement(one) for one in DECLARED]
     oldest = [Requirement(one) for one in constraints()]
     assert len(oldest) == len(declared) > 10
     for floor, exact in zip(declared, oldest, strict=True):
@@ -68,5 +71,5 @@ def test_the_oldest_versions_are_those_that_the_project_declares() -> None:
 def test_no_pinned_version_is_older_than_its_floor() -> None:
     pins = re.findall(r"(?m)^([\w.-]+)==([\w.]+)", (ROOT / "requirements-dev.txt").read_text(encoding="utf-8"))
     pinned = {name.lower(): version for name, version in pins}
-    for floor in [Requirement(one) for one in (*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["lab"])]:
+    for floor in map(Requirement, DECLARED):
         assert floor.specifier.contains(pinned[floor.name.lower()]), floor

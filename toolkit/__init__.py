@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         collection,
         comparing,
         errors,
+        exporting,
         lab,
         readers,
         reference,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         wire,
     )
     from toolkit.analyse import (
+        compare_tools,
         describe_rotations,
         describe_usual_leads,
         estimate_shares,
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
         replay_trust,
         summarise_expiry,
         summarise_findings,
+        summarise_negotiated,
         summarise_support,
         verify_chains,
     )
@@ -51,7 +54,9 @@ if TYPE_CHECKING:
     from toolkit.collection import Limits, collect, estimate_survey, observe, survey, watch
     from toolkit.comparing import compare_verifiers
     from toolkit.dissection import dissect
+    from toolkit.exporting import flat
     from toolkit.reading import load_example, read
+    from toolkit.settling import settle
     from toolkit.store import Store
     from toolkit.tables import Tables
     from toolkit.target_files import read_targets
@@ -61,6 +66,7 @@ __version__ = "0.1.0"
 
 _HOMES: Final = {
     "ask": "toolkit.asking",
+    "compare_tools": "toolkit.analyse",
     "describe_rotations": "toolkit.analyse",
     "describe_usual_leads": "toolkit.analyse",
     "estimate_shares": "toolkit.analyse",
@@ -76,6 +82,7 @@ _HOMES: Final = {
     "replay_trust": "toolkit.analyse",
     "summarise_expiry": "toolkit.analyse",
     "summarise_findings": "toolkit.analyse",
+    "summarise_negotiated": "toolkit.analyse",
     "summarise_support": "toolkit.analyse",
     "verify_chains": "toolkit.analyse",
     "check": "toolkit.checking",
@@ -87,9 +94,11 @@ _HOMES: Final = {
     "watch": "toolkit.collection",
     "compare_verifiers": "toolkit.comparing",
     "dissect": "toolkit.dissection",
+    "flat": "toolkit.exporting",
     "load_example": "toolkit.reading",
     "read": "toolkit.reading",
     "read_targets": "toolkit.target_files",
+    "settle": "toolkit.settling",
     "Store": "toolkit.store",
     "Tables": "toolkit.tables",
     "Target": "toolkit.targets",
@@ -111,6 +120,7 @@ __all__ = [
     "checking",
     "collect",
     "collection",
+    "compare_tools",
     "compare_verifiers",
     "comparing",
     "describe_rotations",
@@ -120,11 +130,13 @@ __all__ = [
     "estimate_shares",
     "estimate_survey",
     "explain_leaves",
+    "exporting",
     "find_changes",
     "find_lineages",
     "find_rotations",
     "find_sharing",
     "find_sightings",
+    "flat",
     "forecast_renewals",
     "judge",
     "lab",
@@ -138,9 +150,11 @@ __all__ = [
     "reference",
     "replay_trust",
     "schema",
+    "settle",
     "store",
     "summarise_expiry",
     "summarise_findings",
+    "summarise_negotiated",
     "summarise_support",
     "survey",
     "tables",

@@ -31,7 +31,9 @@ FORMER_NAMES: Final = {
     "tail_max_days": "margin_max_days", "half_min_at": "midpoint_min_at", "half_max_at": "midpoint_max_at",
     "is_half_contradicted": "is_midpoint_contradicted", "is_return": "is_rollback", "skipped": "unseen_sha256",
     "late_days": "overdue_days", "habit_lead_days": "usual_lead_days",
-    "habit_lifetime_days": "usual_lifetime_days",
+    "habit_lifetime_days": "usual_lifetime_days", "connections_wide": "connections_permissive",
+    "seconds_wide": "seconds_permissive", "as_of_from": "verdict_from_at", "as_of_until": "verdict_until_at",
+    "as_of_from_at": "verdict_from_at", "as_of_until_at": "verdict_until_at", "rows": "evidence_count",
 }  # fmt: skip
 """Former name of a column → its name now, for the message about a column that a frame does not have."""
 

@@ -1,6 +1,6 @@
 """Compare the verdicts of `verify_chains` with those of OpenSSL and `cryptography` on the same chains.
 
-Both get the same case: these certificates, this name, this instant, these roots, and nothing of the system's. Where a
+Both get the same case: certificates, name, instant and roots, without the system's store. Where a
 verifier cannot judge a case its verdict is null, with the reason. `openssl` is a program: it gets files in a folder of
 its own, a time limit, and a bounded number of bytes; `cryptography` bounds its own search.
 """
@@ -32,7 +32,7 @@ from toolkit.reference.roots import Roots, load_roots
 from toolkit.tables import Tables, as_pem, require_tables
 
 _OURS: Final = (
-    "service", "host", "server_name", "leaf_sha256", "chain_sha256", "as_of_from_at", "as_of_until_at", "verdict",
+    "service", "host", "server_name", "leaf_sha256", "chain_sha256", "verdict_from_at", "verdict_until_at", "verdict",
     "reason",
 )  # fmt: skip
 _NOT_JUDGED: Final = "it could not judge the chain; its reason says why"
@@ -82,8 +82,8 @@ def compare_verifiers(
     """The verdicts of `verify_chains` next to those of two verifiers that are not part of this toolkit.
 
     One row for each row of `verify_chains` with the same parameters. The others are `openssl verify` (the program on
-    PATH, with `-attime`, `-purpose sslserver`, the name or the address, no partial chains and no store of the system)
-    and `cryptography.x509.verification`. Both judge as TLS clients at `as_of_from_at`, with the same roots and
+    PATH, with `-attime`, `-purpose sslserver`, the name or the address, without partial chains and the system's store)
+    and `cryptography.x509.verification`. Both judge as TLS clients at `verdict_from_at`, with the same roots and
     certificates; with `intermediates="held"` both get the other CA certificates of the tables too.
 
     They differ by design. `openssl verify` accepts every hash (security level 0), accepts the common name where there
@@ -172,7 +172,7 @@ def _case_of(row: Mapping[Hashable, Any], held: _HeldCertificates, intermediates
     chain, asked = row["chain_sha256"], name_asked(row)
     if chain is None and intermediates == "served":
         return "the chain was not recorded as served"
-    if pd.isna(row["as_of_from_at"]):
+    if pd.isna(row["verdict_from_at"]):
         return "the look is not dated precisely enough"
     if not asked:
         return "no name was asked for"
@@ -180,7 +180,7 @@ def _case_of(row: Mapping[Hashable, Any], held: _HeldCertificates, intermediates
     if name is None:
         return "the name asked for is not a host name"
     # Whole seconds, as in `verify_chains`.
-    instant = row["as_of_from_at"].to_pydatetime().replace(microsecond=0)
+    instant = row["verdict_from_at"].to_pydatetime().replace(microsecond=0)
     served = tuple(dict.fromkeys([row["leaf_sha256"], *(chain or ())[1:]]))
     case = _ChainCase(served, name, is_address, instant)
     if not all(held.ders.get(sha256) for sha256 in served):

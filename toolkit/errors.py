@@ -29,6 +29,10 @@ class StoreWriteError(StoreError, OutputError):
     """A store cannot be written: missing permission or space, or the object store does not answer. It is unchanged."""
 
 
+class ClusterError(ToolkitError):
+    """A cluster cannot be reached, has no workers, or could not look up the names of a round."""
+
+
 class LabError(ToolkitError):
     """The lab could not be set up, or was asked for a scenario that it does not have."""
 

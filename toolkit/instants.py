@@ -10,7 +10,7 @@ from toolkit.errors import UsageError
 Instant: TypeAlias = datetime | pd.Timestamp | str
 """What `now`, `as_of`, `since` and `until` take: a datetime or Timestamp with a zone, or ISO 8601 text with an offset.
 
-In text a space may stand for the `T`. `zoned` reads it.
+In text a space may replace the `T`. `zoned` reads it.
 """
 
 SECOND: Final = pd.Timedelta(seconds=1)

@@ -57,6 +57,12 @@ def has_block(data: bytes) -> bool:
     return b"-----BEGIN " in data or _END in data
 
 
+def label_of(line: bytes) -> str:
+    """The label of the block that the line begins; empty where it begins none."""
+    match = _BEGIN.match(line)
+    return match[1].decode("utf-8", "replace") if match else ""
+
+
 def as_utf8(data: bytes) -> bytes:
     """Text in UTF-8 without a byte order mark. Only text that starts with a mark is changed."""
     if data.startswith(codecs.BOM_UTF8):

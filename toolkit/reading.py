@@ -15,17 +15,21 @@ def read(
     format: str | None = None,  # noqa: A002  as in pandas
     since: datetime | str | None = None,
     until: datetime | str | None = None,
+    password: str | None = None,
 ) -> Tables:
     """The observations and certificates at `path`, as `Tables`.
 
-    `path`: a store, a folder that `Tables.to_csv` wrote, certificates (PEM, DER, PKCS#7), or what other tools wrote,
-    also compressed by gzip: reports of nmap and sslscan (XML), SSLyze, cryptolyzer, SSL Labs, tls-scan, tlsx, zgrab2,
-    Shodan (JSON) and testssl.sh (JSON, CSV); Zeek's ssl.log and x509.log (TSV, JSON; one, or a folder of them); logs of
-    Postfix, Exim, Sendmail, Dovecot and OpenSMTPD; the Received headers of mailboxes and Maildirs; lists of
-    certificates by crt.sh (JSON, CSV). The rows name the file as `source` and the program as `tool`. What a tool did
-    not test is `untested`, and so is what it does not mention: silence is not a refusal. Of a file that is cut short,
-    what is whole is read.
+    `path`: a store, what `Tables.to_csv`, `to_parquet`, `to_json`, `to_sqlite` and `to_excel` wrote, certificates (PEM,
+    DER, PKCS#7, PKCS#12, JKS, Kubernetes secrets; a file, a folder or a zip archive), or what other tools wrote, also
+    compressed by gzip: reports of nmap and sslscan (XML), SSLyze (JSON, XML), cryptolyzer, SSL Labs, tls-scan, tlsx,
+    zgrab2, Shodan (JSON) and testssl.sh (JSON, CSV); packet captures (pcap, pcapng); transcripts of openssl s_client
+    and gnutls-cli; Zeek's ssl.log and x509.log (TSV, JSON; one, or a folder of them); logs of Postfix, Exim, Sendmail,
+    Dovecot and OpenSMTPD; the Received headers of mailboxes and Maildirs; SMTP TLS reports (RFC 8460); lists of
+    certificates by crt.sh (JSON, CSV); entries of Certificate Transparency logs. The rows name the file as `source` and
+    the program as `tool`. What a tool did not test is `untested`, and so is what it does not mention: silence is not a
+    refusal. Of a file that is cut short, what is whole is read.
 
+    `password` opens PKCS#12 files; it is used for nothing else.
     `format`: `store`, or one of `toolkit.readers.FORMATS`; by default it is recognised by content. `since` (inclusive)
     and `until` (exclusive) choose rows by their own instants or bounds, as in `Tables.within`. What is left out, such
     as a private key in a folder of certificates, is named by a `toolkit.errors.ReadWarning`.
@@ -48,13 +52,14 @@ def read(
     readers.require_path(path)
     if format == "store" or (format is None and is_store(path)):
         return Store(path).load(since=since, until=until)
-    return readers.read(path, format=format).within(since=since, until=until)
+    return readers.read(path, format=format, password=password).within(since=since, until=until)
 
 
 def load_example(name: str) -> Tables:
-    """A small set of observations that comes with the package: `google-mail`, `web-series` or `lab-sample`.
+    """A small set of observations that comes with the package: `google-mail`, `google-headers`, `web-series`,
+    `tools-sample` or `lab-sample`.
 
-    The first two were recorded on real servers, and `lab-sample` was made in a lab (`source` is `lab`). The project's
+    The first three were recorded on real servers, the others in a lab (`source` is `lab`). The project's
     `data/README.md` names the sources. Raises `UsageError` for another name.
 
     >>> load_example("google-mail").observations["source"].nunique() > 30

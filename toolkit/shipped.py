@@ -9,10 +9,15 @@ from toolkit.text import did_you_mean
 
 EXAMPLES: Final = {
     "google-mail": "certificates and ciphers of Google's mail servers, 2007 to 2026 (recorded)",
+    "google-headers": "what Google's mail servers negotiated, header by header, 2019 to 2026 (recorded)",
+    "tools-sample": "what six scanners answered about one server (lab)",
     "web-series": "certificates of eight web hosts, 2023 to 2026 (recorded)",
     "lab-sample": "seven services of a lab through eight months (lab)",
 }
 """Name → what it holds, and whether it was recorded or made in a lab. `data/README.md` names the sources."""
+
+LOGS: Final = "lab-logs"
+"""The folder of data with the log of a mail server in a lab, which lesson 10 reads as a file."""
 
 
 def notebook_folder() -> Path:
@@ -40,8 +45,8 @@ def copy_lessons(folder: Path) -> list[Path]:
     shutil.copytree(
         notebook_folder(), folder / "notebooks", ignore=shutil.ignore_patterns("*.py", ".*", "__pycache__", "book")
     )
-    for name in EXAMPLES:
-        shutil.copytree(example_folder(name), folder / "data" / name)
+    for name in (*EXAMPLES, LOGS):
+        shutil.copytree(_shipped("data") / name, folder / "data" / name)
     return sorted((folder / "notebooks").glob("[0-9][0-9]-*.ipynb"))
 
 

@@ -1,36 +1,31 @@
 """`Tables`: the four frames that the toolkit produces, keeps and analyses."""
 
-import base64
-import json
-import os
-import re
-import shutil
-import tempfile
-import textwrap
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 
 import pandas as pd
 
-from toolkit import schema, text
-from toolkit.columns import Kind, returns
+from toolkit import exporting, schema, text
+from toolkit.columns import returns
 from toolkit.errors import UsageError
+from toolkit.exporting import DESCRIBED, NOT_HELD, UNFINISHED, as_pem, named_certificates
 from toolkit.instants import zoned_limits
 from toolkit.overview import OVERVIEW, summarise_services
 from toolkit.targets import Target, service_names
 
-UNFINISHED: Final = "unfinished-export"
-"""Name of the subfolder that `Tables.to_csv` uses while it replaces files; while it writes them, a prefix of it."""
-
-NOT_HELD: Final = "certificates-not-held.txt"
-"""File of an export: a line per certificate that observations name and the tables do not hold."""
-
-
-DESCRIBED: Final = "certificates.csv"
-"""File of an export: certificates without their DER."""
+__all__ = [
+    "DESCRIBED",
+    "NOT_HELD",
+    "UNFINISHED",
+    "Tables",
+    "as_pem",
+    "describe_source",
+    "named_certificates",
+    "require_tables",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -218,33 +213,76 @@ class Tables:
         ['certificates', 'observations.csv', 'rounds.csv', 'support.csv']
         9
         """
-        if not isinstance(folder, str | os.PathLike):
-            raise UsageError(f"Tables.to_csv takes the path of a folder, not {type(folder).__name__}.")
-        path = Path(folder)
-        if any((path / name / "_delta_log").is_dir() for name in schema.TABLES):
-            raise UsageError(f"{path} is a store: name another folder for the export.")
-        path.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f"{UNFINISHED}-", dir=path))
-        try:
-            self._write(part)
-        except BaseException:
-            shutil.rmtree(part, ignore_errors=True)
-            raise
-        _replace_files(part, path)
+        exporting.write_csv(self, folder)
 
-    def _write(self, path: Path) -> None:
-        (path / "certificates").mkdir()
-        is_held = self.certificates["der"].notna()
-        for row in self.certificates[is_held].to_dict("records"):
-            (path / "certificates" / f"{row['cert_sha256']}.pem").write_text(_as_pem_with_facts(row), encoding="utf-8")
-        frames = {name: getattr(self, name) for name in schema.TABLES} | {"certificates": self.certificates[~is_held]}
-        not_held = named_certificates(self.observations) - set(self.certificates["cert_sha256"])
-        if not_held:
-            lines = [f"{text.for_spreadsheet(name)}\n" for name in sorted(not_held)]
-            (path / NOT_HELD).write_text("".join(lines), encoding="utf-8")
-        for name, frame in frames.items():
-            if name != "certificates" or len(frame):
-                as_cells(name, frame).to_csv(path / f"{name}.csv", index=False, lineterminator="\n")
+    def to_parquet(self, folder: str | Path) -> None:
+        """Write each table as a Parquet file (`observations.parquet`, …) that every engine reads; `read` reads it back.
+
+        Every value stays as it is: instants with microseconds and zone, lists, bytes, numbers. Files of an earlier
+        export are replaced as by `to_csv`. Raises `UsageError` for the folder of a store or of an export in CSV.
+
+        >>> import toolkit
+        >>> from tempfile import TemporaryDirectory
+        >>> tables = toolkit.load_example("google-mail")
+        >>> with TemporaryDirectory() as folder:
+        ...     tables.to_parquet(folder)
+        ...     toolkit.read(folder).observations.equals(tables.observations)
+        True
+        """
+        exporting.write_parquet(self, folder)
+
+    def to_json(self, path: str | Path) -> None:
+        """Write the tables as one file of JSON: a list of objects for each table; `toolkit.read(path)` reads it back.
+
+        Instants are ISO 8601, bytes hexadecimal; a key whose value is null is left out. A file of that name is replaced
+        when the new one is whole. Raises `UsageError` for a folder.
+
+        >>> import json, toolkit
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     toolkit.load_example("google-mail").to_json(Path(folder) / "mail.json")
+        ...     written = json.loads((Path(folder) / "mail.json").read_text())
+        >>> len(written["observations"]), written["observations"][0]["suite"]
+        (65, 'TLS_ECDHE_RSA_WITH_RC4_128_SHA')
+        """
+        exporting.write_json(self, path)
+
+    def to_sqlite(self, path: str | Path) -> None:
+        """Write the tables as one SQLite database, a table for each; `toolkit.read(path)` reads it back.
+
+        Instants are text in ISO 8601, which sorts by time, lists are JSON, bytes are blobs, booleans 0 and 1. A file of
+        that name is replaced when the new one is whole. Raises `UsageError` for a folder.
+
+        >>> import sqlite3, toolkit
+        >>> from contextlib import closing
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     toolkit.load_example("google-mail").to_sqlite(Path(folder) / "mail.sqlite")
+        ...     with closing(sqlite3.connect(Path(folder) / "mail.sqlite")) as database:
+        ...         print(database.execute("SELECT state, count(*) FROM support GROUP BY state").fetchall())
+        [('accepted', 48), ('refused', 503)]
+        """
+        exporting.write_sqlite(self, path)
+
+    def to_excel(self, path: str | Path) -> None:
+        """Write the tables as one Excel workbook, a sheet for each; `toolkit.read(path)` reads it back.
+
+        Numbers are numbers; everything else is text as in `to_csv`, so that nothing is executed. Empty text becomes
+        null. A file of that name is replaced when the new one is whole. Needs the extra `excel`. Raises `UsageError`
+        without it, for a folder, and for what Excel cannot hold: more than 1,048,575 rows in a table, a value of more
+        than 32,767 characters.
+
+        >>> import toolkit
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     toolkit.load_example("google-mail").to_excel(Path(folder) / "mail.xlsx")
+        ...     len(toolkit.read(Path(folder) / "mail.xlsx").support)
+        551
+        """
+        exporting.write_excel(self, path)
 
 
 def require_tables(given: object, name: str) -> None:
@@ -262,12 +300,6 @@ def require_tables(given: object, name: str) -> None:
     raise UsageError(f"{name} takes Tables, not {kind}: {advice}.")
 
 
-def named_certificates(looks: pd.DataFrame) -> set[str]:
-    """The SHA-256 of every certificate that the looks name, as leaf or in a chain."""
-    chains = looks["chain_sha256"].dropna().drop_duplicates().explode().dropna()
-    return {*looks["leaf_sha256"].dropna(), *chains}
-
-
 def describe_source(frame: pd.DataFrame) -> str:
     """The kinds of source of the rows, joined by ` + `: `lab`, `simulated`, `live`, `recorded`; empty where unknown."""
     if "source" not in frame:
@@ -278,41 +310,6 @@ def describe_source(frame: pd.DataFrame) -> str:
     parts = {part for source in named for part in source.split(", ")}
     kinds = sorted(parts & known) + (["recorded"] if parts - known else [])
     return " + ".join(kinds)
-
-
-def as_cells(table: schema.TableName, frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame as text cells, the way `Tables.to_csv` writes them (null: empty)."""
-    cells = {}
-    for column in schema.TABLES[table]:
-        values = frame[column.name]
-        cells[column.name] = [_cell(value, column.kind) for value in values]
-    return pd.DataFrame(cells, dtype="string")
-
-
-def as_pem(der: bytes) -> str:
-    """The bytes in the textual encoding of RFC 7468, section 5: 64 characters a line, as OpenSSL prints it."""
-    body = textwrap.fill(base64.b64encode(der).decode("ascii"), 64)
-    return f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"
-
-
-def _replace_files(part: Path, path: Path) -> None:
-    """Move an export to its place. While the folder `UNFINISHED` exists, `path` may hold files of two exports."""
-    for rest in path.glob(f"{UNFINISHED}*"):  # of exports that were killed
-        if rest != part:
-            shutil.rmtree(rest)
-    moving = path / UNFINISHED
-    part.rename(moving)
-    certificates = path / "certificates"
-    certificates.mkdir(exist_ok=True)
-    for file in certificates.glob("*.pem"):
-        if _OWN_PEM.fullmatch(file.name) and not (moving / "certificates" / file.name).exists():
-            file.unlink()
-    for name in (NOT_HELD, DESCRIBED):
-        if not (moving / name).exists():
-            (path / name).unlink(missing_ok=True)
-    for file in [*(moving / "certificates").iterdir(), *moving.glob("*.*")]:
-        file.replace(path / file.relative_to(moving))
-    shutil.rmtree(moving)
 
 
 def _rows_within(
@@ -326,40 +323,6 @@ def _rows_within(
     if services is not None:
         is_inside &= rows["service"].isin(services)
     return rows[is_inside].reset_index(drop=True)
-
-
-_OWN_PEM: Final = re.compile(r"[0-9a-f]{64}\.pem")
-
-
-def _cell(value: object, kind: Kind) -> str:
-    if value is None or value is pd.NA or value is pd.NaT:
-        return ""
-    if kind == "instant":
-        assert isinstance(value, pd.Timestamp)
-        return value.isoformat().replace("+00:00", "Z")
-    if kind == "texts":
-        assert isinstance(value, tuple)
-        return text.for_separators(json.dumps(list(value)))
-    if kind == "boolean":
-        return "true" if value else "false"
-    if kind == "bytes":
-        assert isinstance(value, bytes)
-        return value.hex()
-    return (
-        text.for_spreadsheet(value)
-        if isinstance(value, str)
-        else str(float(value))
-        if isinstance(value, float)
-        else str(value)
-    )
-
-
-def _as_pem_with_facts(row: Mapping[Hashable, object]) -> str:
-    shown = ("subject", "issuer", "not_before", "not_after", "parse_error")
-    facts = [f"{name}: {text.plain(row[name])}" for name in shown if text.plain(row[name])]
-    der = row["der"]
-    assert isinstance(der, bytes)
-    return "\n".join([*facts, as_pem(der)])
 
 
 def _without_repeats(table: schema.TableName, frame: pd.DataFrame) -> pd.DataFrame:

@@ -34,6 +34,7 @@ def build(output: Path, *, execute: bool) -> int:
     print("Building the site; lessons are executed where they or the code have changed ...", flush=True)
     write_source(source)
     os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
+    os.environ["IPYTHONDIR"] = str(_write_kernel_settings(output.with_name(f"{output.name}-kernel")))
     options = ["-c", HERE, "-b", "html", "-W", "--keep-going", "-q", "-d", source.with_name(f"{source.name}-read")]
     settings = {"nb_execution_mode": "cache" if execute else "off", "nb_execution_cache_path": executed}
     defined = [word for name, value in settings.items() for word in ("-D", f"{name}={value}")]
@@ -41,6 +42,18 @@ def build(output: Path, *, execute: bool) -> int:
     if code == 0:
         print(f"Open: {os.path.relpath(output / 'index.html')}")
     return code
+
+
+def _write_kernel_settings(folder: Path) -> Path:
+    """A folder of settings for the kernels of this build, in place of the user's own.
+
+    Each kernel warns that its connection is not encrypted; it is on loopback, and an error in a cell ends the build.
+    """
+    profile = folder / "profile_default"
+    profile.mkdir(parents=True, exist_ok=True)
+    settings = 'get_config().IPKernelApp.log_level = "CRITICAL"\n'
+    (profile / "ipython_kernel_config.py").write_text(settings, encoding="utf-8")
+    return folder
 
 
 if __name__ == "__main__":

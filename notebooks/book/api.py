@@ -188,7 +188,7 @@ def _is_protocol(value: type) -> bool:
 
 @cache
 def _attribute_docs(module: str) -> dict[tuple[str, str], list[str]]:
-    """(class or "", name) → the string that stands below the assignment."""
+    """(class or "", name) → the string below the assignment."""
     if not hasattr(sys.modules[module], "__file__"):
         return {}
     return ModuleAnalyzer.for_module(module).find_attr_docs()

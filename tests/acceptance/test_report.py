@@ -1,6 +1,8 @@
 """The report: one page that loads nothing, made of whatever a source holds."""
 
 import re
+import shutil
+import subprocess
 import sys
 from datetime import datetime, timedelta
 from html.parser import HTMLParser
@@ -20,11 +22,17 @@ from toolkit.cli import main
 from toolkit.errors import ReadError, UsageError
 from toolkit.lab import Lab
 from toolkit.report import execute_notebook, write_report
+from toolkit.report.comparison import find_differences
+from toolkit.report.layout import template
+from toolkit.report.printing import BROWSERS, find_browser, print_page
 from toolkit.tables import as_pem
 
 NOTEBOOK = ROOT / "notebooks" / "report.ipynb"
 GOOGLE, WEB = ROOT / "data" / "google-mail", ROOT / "data" / "web-series"
-SECTIONS = ["Findings", "Overview", "Services", "Rotations", "Expiry", "Ciphers", "Trust", "Rules"]
+SECTIONS = [
+    "Summary", "Findings", "Scope", "Services", "Rotations", "Expiry", "Ciphers", "Trust", "Rules", "Not tested",
+    "Method", "Fingerprints",
+]  # fmt: skip
 
 
 class Page(HTMLParser):
@@ -83,6 +91,11 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder / "store", folder / "roots.pem"
 
 
+def charts(said: list[str]) -> list[str]:
+    """The text alternatives of the charts."""
+    return [words for words in said if words.startswith("Chart: ")]
+
+
 def make_hostile(folder: Path) -> None:
     """Files that Python, IPython, matplotlib and nbconvert take from the current folder, if they are let."""
     for module in ("pandas", "certifi", "ipykernel_launcher", "IPython", "sitecustomize"):
@@ -100,7 +113,7 @@ def test_recorded_mail_becomes_one_page(tmp_path: Path, monkeypatch: pytest.Monk
     page = report(GOOGLE, tmp_path / "report.html", "--policy", "google-help", "--now", "2026-01-01")
     titles = [words.strip() for words in page.words if words.strip() in SECTIONS]
     assert list(dict.fromkeys(titles)) == SECTIONS
-    assert sum(tag == "img" for tag, _ in page.tags) == 5
+    assert sum(tag == "img" for tag, _ in page.tags) == 6
     assert "65 looks at 15 services" in page.text
     assert "TLS 1.2 is the highest version 2013-04-05 contradicted" in page.text
     services = re.search(r"smtp://smtp.gmail.com:587 (\S+) \S+ (\S+) \S+ TLS 1.3", page.text)
@@ -116,10 +129,11 @@ def test_a_lab_store_says_lab_and_is_trusted_with_its_roots(lab: tuple[Path, Pat
     store, roots = lab
     said, titles = run(NOTEBOOK, SOURCE=str(store), ROOTS=str(roots), NOW="2026-04-10T00:00:00+00:00", POLICY="ietf")
     text = " ".join(said)
+    assert titles == [], "each chart is a picture in the page, and its figure is closed"
     assert "(lab data)" in text
     assert "they say nothing about real servers" in text
-    assert titles
-    assert all(title.endswith("lab data") for title in titles if title)
+    assert charts(said)
+    assert all("lab data" in words for words in charts(said))
     assert re.search(r"rotations, seen in the looks", text)
     assert re.search(r"\btrusted\b", text)
     assert "untrusted" not in text
@@ -127,12 +141,13 @@ def test_a_lab_store_says_lab_and_is_trusted_with_its_roots(lab: tuple[Path, Pat
 
 @pytest.mark.parametrize("source", [GOOGLE, WEB], ids=lambda path: path.name)
 def test_recorded_sources_are_recognised_by_their_tables(source: Path) -> None:
-    said, titles = run(NOTEBOOK, SOURCE=str(source), POLICY="baseline", NOW="2026-03-22T00:00:00+00:00")
+    said, _ = run(NOTEBOOK, SOURCE=str(source), POLICY="baseline", NOW="2026-03-22T00:00:00+00:00")
     text = " ".join(said)
     kept = toolkit.read(source)
     assert f"{len(kept.observations)} looks at {name_services(kept.observations).nunique()} services" in text
     assert f"{len(toolkit.find_rotations(kept))} rotations, seen in the looks" in text
-    assert all(title.endswith("recorded data") for title in titles if title)
+    assert charts(said)
+    assert all("recorded data" in words for words in charts(said))
     assert "they say nothing about real servers" not in text
 
 
@@ -142,7 +157,7 @@ def test_a_report_on_a_time_is_about_that_time() -> None:
     text = " ".join(run(NOTEBOOK, SOURCE=str(GOOGLE), SINCE=since, UNTIL=until)[0])
     assert 0 < len(kept.observations) < len(toolkit.read(GOOGLE).observations)
     assert f"{len(kept.observations)} looks at {name_services(kept.observations).nunique()} service" in text
-    assert "Observations since 2013-01-01 00:00 UTC and before 2014-01-01 00:00 UTC. Days are counted" in text
+    assert "Observations since 2013-01-01 00:00 UTC and before 2014-01-01 00:00 UTC. In service" in text
     nothing = " ".join(run(NOTEBOOK, SOURCE=str(WEB), SINCE="2030-01-01T00:00:00+00:00")[0])
     assert re.search(r"\b0 looks at 0 services", nothing)
 
@@ -158,16 +173,16 @@ def test_a_store_of_failures_is_reported_as_such(tmp_path: Path) -> None:
     store = toolkit.Store(tmp_path / "failed")
     target = toolkit.parse_target("smtp://nobody.test:25", connect_to="127.0.0.1:1")
     toolkit.collect(target, store, progress=False)
-    said, titles = run(NOTEBOOK, SOURCE=str(tmp_path / "failed"))
+    said, _ = run(NOTEBOOK, SOURCE=str(tmp_path / "failed"))
     text = " ".join(said)
     assert "1 of 1 looks failed; 1 of 1 services never answered." in text
     assert "port_closed" in text
     assert "No rotation is on record." in text
-    assert titles == [], "there is nothing to draw"
+    assert charts(said) == [], "there is nothing to draw"
 
 
 @pytest.mark.timeout(180)
-def test_hostile_text_stays_text(tmp_path: Path) -> None:
+def test_hostile_text_stays_text_in_the_page_in_a_browser_and_in_the_tables(tmp_path: Path) -> None:
     script, escape = "<script>alert(1)</script>", chr(27) + "[2J"
     shown = tables(
         [look("aa", "2026-01-02", service=f"https://{script}:443", host=f"{escape}$x$", protocol="TLS 1.0")],
@@ -183,9 +198,70 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
         "2026-01-02",
         "--policy",
         "ietf",
+        "--tables",
+        str(tmp_path / "tables"),
     )
     assert script in page.text
     assert escape not in page.source
+    written = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "tables").iterdir()}
+    assert {Path(name).suffix for name in written} == {".csv", ".md", ".tex"}
+    assert script in written["certificates.csv"]
+    assert r"\<script\>alert\(1\)" in written["certificates.md"]
+    assert r"\textless{}script\textgreater{}" in written["certificates.tex"]
+    assert not [name for name, words in written.items() if escape in words]
+    if any(map(shutil.which, BROWSERS)):
+        assert print_page(page.source, browser=find_browser()).startswith(b"%PDF-")
+        assert set(tags_in_browser(tmp_path / "report.html")) <= {tag for tag, _ in page.tags} | {"tbody", "wbr"}
+
+
+def tags_in_browser(page: Path) -> list[str]:
+    """The tags of the page as a browser parsed it, after scripts had the chance to run."""
+    profile = page.with_name("profile")
+    command = [
+        find_browser(),
+        "--headless",
+        "--disable-gpu",
+        "--no-sandbox",
+        f"--user-data-dir={profile}",
+        "--dump-dom",
+    ]
+    done = subprocess.run([*command, page.as_uri()], capture_output=True, text=True, timeout=120, check=True)
+    seen = page.with_name("seen.html")
+    seen.write_text(done.stdout, encoding="utf-8")
+    assert "<h1" in done.stdout
+    return [tag for tag, _ in Page(seen).tags]
+
+
+def test_without_a_browser_a_pdf_is_refused_before_anything_is_executed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("toolkit.report.printing.shutil.which", lambda _: None)
+    monkeypatch.setattr("papermill.execute_notebook", pytest.fail)
+    assert main(["report", str(GOOGLE), "--output", str(tmp_path / "report.pdf")]) == 74
+    assert "A PDF is printed by Chromium, Chrome or Edge" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_page_is_printed_on_the_paper_that_was_asked_for() -> None:
+    assert "size: letter" in template("letter")
+    assert "size: A4" in template()
+    with pytest.raises(UsageError, match="write 'a4' or 'letter'"):
+        write_report(GOOGLE, "r.html", now="2026-01-01T00:00:00Z", policy="ietf", roots="certifi", paper="a5")
+
+
+def test_a_comparison_says_what_changed_and_a_later_day_is_refused() -> None:
+    kept = toolkit.load_example("lab-sample").within(services=["smtp://legacy.lab.test:25", "https://www.lab.test:443"])
+    since, rules = datetime.fromisoformat("2025-08-01T00:00:00+00:00"), {"roots": "certifi", "policy": "ietf"}
+    checks = toolkit.check(kept, now="2026-01-24T00:00:00Z", **rules)
+    changes = find_differences(kept, checks, since=since, **rules)
+    lost = changes[changes["change"] == "protocol lost"]
+    assert list(lost["what"]) == ["SSL 3.0, TLS 1.0, TLS 1.1"]
+    assert list(lost["services"]) == ["smtp://legacy.lab.test:25"]
+    assert "critical: expired (expiry)" in set(changes.loc[changes["change"] == "finding appeared", "what"])
+    same = toolkit.check(kept.within(until=since), now=since, **rules)
+    assert not find_differences(kept, same, since=since, **rules)["change"].str.startswith("finding").any()
+    with pytest.raises(UsageError, match="is not before now"):
+        write_report(GOOGLE, "r.html", now="2026-01-01T00:00:00Z", since_report="2026-01-01T00:00:00Z", **rules)
 
 
 def test_nothing_to_read_is_said_and_nothing_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -285,6 +361,9 @@ def test_the_lessons_pages_load_nothing_either(tmp_path: Path, monkeypatch: pyte
 def test_the_notebook_has_the_parameters_that_the_command_gives() -> None:
     (parameters,) = [cell for cell in code_cells(NOTEBOOK) if is_parameters(cell)]
     named = re.findall(r"^(\w+) =", parameters.source, re.M)
-    assert named == ["SOURCE", "SOURCE_NAME", "NOW", "POLICY", "ROOTS", "SINCE", "UNTIL", "HISTORY", "TITLE"]
+    assert named == [
+        "SOURCE", "SOURCE_NAME", "NOW", "POLICY", "ROOTS", "SINCE", "UNTIL", "HISTORY", "SINCE_REPORT", "TABLES",
+        "TITLE",
+    ]  # fmt: skip
     assert all(len(cell.source.splitlines()) <= 15 for cell in code_cells(NOTEBOOK))
     assert pd.Timestamp(re.findall(r'NOW = "([^"]+)"', parameters.source)[0]).tzinfo is not None

@@ -53,7 +53,7 @@ def test_whichever_are_fewer_are_the_columns() -> None:
 
 
 def test_a_summary_is_drawn_by_its_counts() -> None:
-    summary = frame(finding("smtp://a:25", "rc4", "falls short", rows=17)).drop(columns="evidence_row")
+    summary = frame(finding("smtp://a:25", "rc4", "falls short", evidence_count=17)).drop(columns="evidence_row")
     assert "× 17" in words(plot_findings(summary))
 
 
@@ -116,3 +116,8 @@ def test_turned_labels_keep_clear_of_the_legend_and_are_not_cut_where_there_is_r
     assert legend is not None
     below = [tick.label1 for tick in axes.xaxis.get_major_ticks() if tick.label1.get_visible()]
     assert not [text for text in below if text.get_window_extent().overlaps(legend.get_window_extent())]
+
+
+def test_what_a_check_calls_gained_is_drawn_as_what_falls_short() -> None:
+    axes = plot_findings(frame(finding("smtp://a:25", "rc4", "gained", level="must")))
+    assert len(drawn(axes, "cell-falls short")) == 1

@@ -16,14 +16,14 @@ from toolkit.lab import Lab, Plan, simulate
 
 def judged(leaf: str, verdict: str, begin: str | None, end: str | None, **facts: object) -> dict:
     row = {"service": "smtp://mx.example:25", "host": "mx.example", "server_name": "mx.example", "leaf_sha256": leaf,
-           "verdict": verdict, "as_of_from_at": at(begin), "as_of_until_at": at(end), "leaf_validity": None,
-           "source": "lab"}  # fmt: skip
+           "store": None, "verdict": verdict, "verdict_from_at": at(begin), "verdict_until_at": at(end),
+           "leaf_validity": None, "source": "lab"}  # fmt: skip
     return row | facts
 
 
 def frame(*rows: dict) -> pd.DataFrame:
     made = typed(pd.DataFrame(list(rows)))
-    for name in ("as_of_from_at", "as_of_until_at"):
+    for name in ("verdict_from_at", "verdict_until_at"):
         made[name] = pd.to_datetime(made[name], utc=True).astype("datetime64[us, UTC]")
     return made
 

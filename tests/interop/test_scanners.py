@@ -88,3 +88,30 @@ def test_nmap_sees_the_certificate_that_the_lab_serves(tmp_path: Path, need: Cal
     (look,) = tables.observations.to_dict("records")
     assert look["leaf_sha256"] in set(now["leaf_sha256"])
     assert look["source"] == "lab.xml"
+
+
+def test_transcripts_say_what_was_negotiated(
+    certificates: Path, leaf: str, tmp_path: Path, need: Callable[[str], str]
+) -> None:
+    """openssl s_client and gnutls-cli against one server; of gnutls-cli the certificate is described, or printed."""
+    suite = "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"
+    with daemons.s_server(certificates, *NARROW) as ports:
+        port = next(iter(ports.values()))
+        commands = {
+            "openssl": (need("openssl"), "s_client", "-connect", f"127.0.0.1:{port}", "-showcerts"),
+            "described": (need("gnutls-cli"), "--insecure", "-p", port, "127.0.0.1"),
+            "printed": (need("gnutls-cli"), "--insecure", "--print-cert", "-p", port, "127.0.0.1"),
+        }
+        for name, command in commands.items():
+            words = [str(word) for word in command]
+            ended = subprocess.run(words, input=b"", capture_output=True, timeout=60, check=False)
+            (tmp_path / name).write_bytes(ended.stdout)
+            looks = toolkit.read(tmp_path / name).observations
+            assert looks[["outcome", "protocol", "suite"]].to_numpy().tolist() == [["ok", "TLS 1.2", suite]]
+            assert (looks["leaf_sha256"][0] == leaf) == (name != "described")
+    assert looks["service"].tolist() == [f"tls://127.0.0.1:{port}"]
+    described = toolkit.read(tmp_path / "described").certificates.iloc[0]
+    parsed = parse_certificate(read_certificates(certificates / "rsa.crt")[0])
+    assert [described[name] for name in ("serial", "spki_sha256", "not_after", "subject")] == [
+        parsed[name] for name in ("serial", "spki_sha256", "not_after", "subject")
+    ]

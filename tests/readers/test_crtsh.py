@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import toolkit
-from toolkit import schema
+from toolkit import Tables, schema
 from toolkit.errors import ReadWarning
 
 ENTRY = {
@@ -25,6 +25,10 @@ def test_a_precertificate_and_its_certificate_are_one_issuance(shared: Path) -> 
     assert certificates["der"].isna().all()
     alone = [names for names in certificates["names"] if names == ("mail.python.org",)]
     assert len(alone) == 23, "of 36 records"
+    is_alone = [names == ("mail.python.org",) for names in certificates["names"]]
+    rotations = toolkit.find_rotations(Tables.from_frames(certificates=certificates[is_alone]), basis="names")
+    assert len(rotations) == 22
+    assert not rotations["is_ambiguous"].any()
 
 
 def test_both_records_of_one_serial_number_are_one_row(tmp_path: Path) -> None:

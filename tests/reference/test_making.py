@@ -92,3 +92,10 @@ def test_a_name_that_no_rule_knows_stops_the_script(
     parse = runpy.run_path(str(DATA / f"{module}.py"))[function]
     with pytest.raises(ValueError, match=complaint):
         parse(*arguments)
+
+
+def test_no_row_cites_a_draft_that_has_become_an_rfc(tmp_path: Path) -> None:
+    find_outdated = runpy.run_path(str(DATA / "published_drafts.py"))["find_outdated"]
+    assert find_outdated(REFERENCE) == []
+    (tmp_path / "groups.csv").write_text("code,source\n0x11EC,IANA: draft-kwiatkowski-tls-ecdhe-mlkem-03\n")
+    assert find_outdated(tmp_path) == [("groups.csv", 2, "draft-kwiatkowski-tls-ecdhe-mlkem-03", "RFC 10024")]

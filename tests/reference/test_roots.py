@@ -35,6 +35,18 @@ def test_the_tables_are_what_the_script_makes(shared: Path, tmp_path: Path) -> N
         assert (tmp_path / name).read_bytes() == (ROOT / "toolkit/reference/bundles" / name).read_bytes()
 
 
+def test_the_stores_are_what_the_script_makes(shared: Path, tmp_path: Path) -> None:
+    trust = shared / "recorded/others/trust"
+    subprocess.run([sys.executable, str(ROOT / "data/make_trust_stores.py"), str(trust), str(tmp_path)], check=True)
+    for name in ("roots.csv", "history.csv", "records.csv"):
+        assert (tmp_path / name).read_bytes() == (ROOT / "toolkit/reference/stores" / name).read_bytes()
+
+
+def test_roots_of_a_store_are_those_at_the_end_of_its_record() -> None:
+    assert len(load_roots("mozilla")) > 100
+    assert len(load_roots("chrome")) == 104
+
+
 def test_todays_roots_are_certifis() -> None:
     roots = load_roots("certifi")
     assert len(roots) == len(set(roots)) > 100

@@ -2,14 +2,16 @@
 
 from toolkit.analyse.causes import explain_leaves
 from toolkit.analyse.expiry import describe_usual_leads, forecast_renewals, summarise_expiry
+from toolkit.analyse.negotiated import summarise_negotiated
 from toolkit.analyse.policy import judge, lint_certificates, summarise_findings
 from toolkit.analyse.rotation import describe_rotations, estimate_shares, find_lineages, find_rotations
 from toolkit.analyse.sharing import find_sharing
 from toolkit.analyse.sightings import find_sightings
-from toolkit.analyse.support import find_changes, summarise_support
+from toolkit.analyse.support import compare_tools, find_changes, summarise_support
 from toolkit.analyse.trust import replay_trust, verify_chains
 
 __all__ = [
+    "compare_tools",
     "describe_rotations",
     "describe_usual_leads",
     "estimate_shares",
@@ -25,6 +27,7 @@ __all__ = [
     "replay_trust",
     "summarise_expiry",
     "summarise_findings",
+    "summarise_negotiated",
     "summarise_support",
     "verify_chains",
 ]

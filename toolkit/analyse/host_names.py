@@ -1,6 +1,6 @@
 """Host names: which names of a certificate match a host. One rule for trust, policies, causes and rotations.
 
-RFC 9525, section 6.3. An asterisk counts as the complete left-most label only, and stands for exactly one label of
+RFC 9525, section 6.3. An asterisk counts as the complete left-most label only, and matches exactly one label of
 letters, digits and hyphens. At least two labels follow it: directly below a top level (`*.test`) it matches
 nothing. Below other public suffixes (`*.co.uk`) it matches, as in OpenSSL: the list of public suffixes changes daily.
 

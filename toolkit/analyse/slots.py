@@ -1,7 +1,7 @@
 """Slots and the looks at them, as sorted arrays: what sightings, rotations, shares and causes are counted from.
 
 A *slot* is one place that holds a certificate at a time: (service, server name, key type). Its looks are the
-observations that returned a leaf certificate of that key type, whatever the offer, the address or the vantage.
+observations that returned a leaf certificate of that key type, with any offer, at any address, from any vantage.
 """
 
 from dataclasses import dataclass

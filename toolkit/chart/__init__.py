@@ -1,16 +1,24 @@
 """Draw: a frame in, matplotlib's `Axes` out.
 
-Frame first, everything else by keyword; `ax=None` opens a figure whose height follows the rows. Whatever is shown is
-said by colour and by shape or hatch, text from servers is made harmless, and where data comes from the lab, or from
+Frame first, everything else by keyword; `ax=None` opens a figure whose height follows the rows. Everything is shown
+by colour and by shape or hatch, text from servers is made harmless, and where data comes from the lab, or from
 a simulation, the title says so. An empty frame gives axes that say so, too. `say` and `tabulate` put a sentence and a
-table to go with a chart, `check_answer` compares the answer to an exercise.
+table to go with a chart, `check_answer` compares the answer to an exercise, `describe_chart` writes the text
+alternative of a chart.
 """
 
 from toolkit.chart.captions import say, tabulate
+from toolkit.chart.certificate_tree import plot_certificate_tree
+from toolkit.chart.changes import plot_changes
+from toolkit.chart.describing import describe_chart
 from toolkit.chart.exercises import check_answer
 from toolkit.chart.expiry import plot_expiry
+from toolkit.chart.expiry_weeks import plot_expiry_weeks
 from toolkit.chart.findings import plot_findings
+from toolkit.chart.issuers import plot_issuers
+from toolkit.chart.key_exchange import plot_key_exchange
 from toolkit.chart.lifelines import plot_rotations, plot_sightings
+from toolkit.chart.negotiated import plot_negotiated
 from toolkit.chart.renewals import plot_lifetimes, plot_renewals
 from toolkit.chart.rollout import plot_rollout
 from toolkit.chart.shares import plot_shares
@@ -21,9 +29,16 @@ from toolkit.chart.trust import plot_trust
 
 __all__ = [
     "check_answer",
+    "describe_chart",
+    "plot_certificate_tree",
+    "plot_changes",
     "plot_expiry",
+    "plot_expiry_weeks",
     "plot_findings",
+    "plot_issuers",
+    "plot_key_exchange",
     "plot_lifetimes",
+    "plot_negotiated",
     "plot_renewals",
     "plot_rollout",
     "plot_rotations",

@@ -27,7 +27,7 @@ CIPHER: Final = ["cipher", "key_bits", "strength_bits"]
 """The columns that identify a cipher."""
 
 _ORDER: Final = {"accepted": 0, "negotiated": 1, "untested": 2, "refused": 3}
-"""State → its place in a cell that stands for several answers."""
+"""State → its rank in a cell with several answers; the first wins."""
 
 
 def with_judgements(frame: pd.DataFrame, rules: Judge) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """Sentences and tables next to a chart; text from servers and certificates is made harmless."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
 from string import Formatter
@@ -22,6 +22,8 @@ _BREAK: Final = re.compile(r"(_(?=\w)|[./:,](?=[A-Za-z]))")
 """Characters after which a long word may be broken; none of them is part of an HTML entity."""
 
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d( \d\d:\d\d)?\Z")
+
+_CUT_HASH: Final = re.compile(rf"[0-9a-f]{{{_HASH}}}…\Z")
 
 _UNTYPESET: Final = "tex2jax_ignore mathjax_ignore"
 """The HTML classes that MathJax (versions 2 and 3) ignores, so that dollar signs stay as they are."""
@@ -71,11 +73,18 @@ def say(sentence: str, **values: object) -> Shown:
     return Shown(f'<p class="{_UNTYPESET}">{html}</p>', words)
 
 
-def tabulate(frame: pd.DataFrame, *, columns: Sequence[str] | None = None, rows: int = 20, width: int = 60) -> Shown:
+def tabulate(
+    frame: pd.DataFrame,
+    *,
+    columns: Sequence[str] | Mapping[str, str] | None = None,
+    rows: int = 20,
+    width: int = 60,
+) -> Shown:
     """The first `rows` rows of a frame, rounded for display: short dates, cut hashes, null as a dash, harmless text.
 
-    `columns` selects and orders the columns. The number of further rows is given below the table. A text of more than
-    `width` characters is cut and ends with an ellipsis. Raises `UsageError` for a column that the frame does not have,
+    `columns` selects and orders the columns; a mapping also gives each a heading (column → heading). The number of
+    further rows is given below the table. A text of more than `width` characters is cut and ends with an ellipsis.
+    Raises `UsageError` for a column that the frame does not have,
     and where `frame` is not a DataFrame.
 
     >>> print(tabulate(pd.DataFrame({"host": ["mx.example"], "days_left": [3.14159]})))
@@ -95,9 +104,14 @@ def tabulate(frame: pd.DataFrame, *, columns: Sequence[str] | None = None, rows:
         if not isinstance(number, int | np.integer) or number < least:
             raise UsageError(f"{name}={number!r:.60}: write a whole number from {least} on.")
     chosen = frame if columns is None else frame[_known(columns, frame)]
+    headings: Mapping[str, str] = columns if isinstance(columns, Mapping) else {}
     head = chosen.head(rows)
     cells = pd.DataFrame(
-        {text.plain(name): [_cell(str(name), value, width) for value in head[name]] for name in head}, dtype=object
+        {
+            text.plain(headings.get(str(name), name)): [_cell(str(name), value, width) for value in head[name]]
+            for name in head
+        },
+        dtype=object,
     )
     more = f"… and {len(frame) - rows:,} more rows" if len(frame) > rows else "" if len(frame) else "no rows"
     table = cells.map(_as_html).rename(columns=_as_html)
@@ -111,7 +125,7 @@ def _require_frame(frame: object) -> None:
         raise UsageError(f"tabulate takes a pandas DataFrame, not {type(frame).__name__}: give {advice}.")
 
 
-def _known(columns: Sequence[str], frame: pd.DataFrame) -> list[str]:
+def _known(columns: Sequence[str] | Mapping[str, str], frame: pd.DataFrame) -> list[str]:
     if isinstance(columns, str):
         raise UsageError(f"columns={columns!r:.60}: write a list of names, [{columns!r:.60}].")
     for name in columns:
@@ -125,7 +139,9 @@ def _known(columns: Sequence[str], frame: pd.DataFrame) -> list[str]:
 
 
 def _as_html(words: str) -> str:
-    """Text as HTML that may wrap within names and URLs but not within a date, so that a wide table fits."""
+    """Text as HTML that may wrap within names and URLs but not within a date or a hash, so that a wide table fits."""
+    if _CUT_HASH.match(words):
+        return f'<span style="white-space: nowrap">{words}</span>'
     if _DATE.match(words):
         return f'<span style="white-space: nowrap">{text.for_html(words[:10])}</span>{text.for_html(words[10:])}'
     return _BREAK.sub(r"\1<wbr>", text.for_html(words))

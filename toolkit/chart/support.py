@@ -37,7 +37,7 @@ _ITEMS: Final = {
 """Column that a frame can be about instead of ciphers → the chart's title."""
 
 _MOST_VISITS: Final = 12
-"""Visits side by side; where there are more, those that found what the one before found are left out."""
+"""Most visits side by side; of more, those with the same result as the visit before are left out."""
 
 _VIEWS: Final = ("versions", "services", "suites", "time")
 _ANSWERS: Final = ["service", "round", "protocol", "suite", "suite_code", "state", "rank", "is_sound"]

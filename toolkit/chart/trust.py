@@ -30,7 +30,14 @@ _MOST_OTHERS: Final = 10
 """Most rows of that rank; their number is given below the chart."""
 
 _KEYS: Final = ["service", "host", "server_name", "leaf_sha256"]
+"""The columns that name a chain."""
+_ROW: Final = [*_KEYS, "store"]
 """The columns that name a row."""
+
+_OUTSIDE: Final = ("not_yet_valid", "expired")
+"""Outside of the validity of the leaf: drawn as a thin bar."""
+_MARGIN: Final = 0.1
+"""Share of the time in which some leaf is valid that is drawn before and after it."""
 
 _ROW_INCHES: Final = 0.3
 _DIGITS: Final = 8
@@ -38,13 +45,15 @@ _DIGITS: Final = 8
 
 
 def plot_trust(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
-    """The axes with a row per service, server name and leaf, and its verdicts over time by colour, hatch and marker.
+    """The axes with a row per service, server name, leaf and store, and its verdicts over time.
 
-    `frame` is what `replay_trust` or `verify_chains` returns. A period is a bar, a single instant a marker. Outside of
-    the validity of the leaf the bar says "not valid yet" or "expired" instead of a verdict. Leaves that were untrusted
-    at some time come first, then those that were trusted, then the others, each by date. Verdicts on undated looks,
-    rows beyond 40, and rows of the others beyond ten are left out and counted below the chart. Row labels end with
-    the first 8 digits of the leaf's SHA-256. Returns the axes. Raises `UsageError` for another frame.
+    Colour, hatch and marker show the verdict. `frame` is what `replay_trust` or `verify_chains` returns; the rows of a
+    chain in several stores are next to each other. A period is a bar, a single instant a marker. Outside of the
+    validity of the leaf a thin bar says "not valid yet" or "expired" instead of a verdict; time in which no leaf is
+    valid is cut off. Leaves that were untrusted at some time come first, then those that were trusted, then the others,
+    each by date. Verdicts on undated looks, chains beyond 40 rows, and chains of the others beyond ten are left out and
+    counted below the chart. Row labels have the first 8 digits of the leaf's SHA-256, and the store. Returns the axes.
+    Raises `UsageError` for another frame.
 
     >>> import toolkit
     >>> from toolkit.lab import Lab
@@ -54,16 +63,17 @@ def plot_trust(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     'Trust over time  ·  lab data'
     """
     what = "what `replay_trust` or `verify_chains` returns"
-    canvas.check_frame(frame, *_KEYS, "as_of_from_at", "as_of_until_at", "verdict", "leaf_validity", what=what)
-    dated = frame.dropna(subset=["as_of_from_at", "as_of_until_at"]).reset_index(drop=True)
+    canvas.check_frame(frame, *_ROW, "verdict_from_at", "verdict_until_at", "verdict", "leaf_validity", what=what)
+    dated = frame.dropna(subset=["verdict_from_at", "verdict_until_at"]).reset_index(drop=True)
     if dated.empty:
         why = f"No verdict has a known instant ({text.counted(len(frame), 'verdict')})."
         return canvas.say_nothing(ax, "Trust over time", "No chain was judged." if frame.empty else why)
-    dated["begin"], dated["end"] = canvas.days(dated["as_of_from_at"]), canvas.days(dated["as_of_until_at"])
-    is_outside = dated["leaf_validity"].isin(["not_yet_valid", "expired"])
+    dated["begin"], dated["end"] = canvas.days(dated["verdict_from_at"]), canvas.days(dated["verdict_until_at"])
+    is_outside = dated["leaf_validity"].isin(_OUTSIDE)
     dated["verdict"] = dated["verdict"].mask(is_outside, dated["leaf_validity"])
     dated, notes = _in_rows(_without_seams(dated))
-    if undated := len(frame) - frame[["as_of_from_at", "as_of_until_at"]].notna().all(axis=1).sum():
+    dated = _cropped(dated)
+    if undated := len(frame) - frame[["verdict_from_at", "verdict_until_at"]].notna().all(axis=1).sum():
         notes.append(f"not drawn: {text.counted(int(undated), 'verdict')} on undated observations")
     count = int(dated["row"].max()) + 1
     axes = canvas.open_axes(ax, inches=count * _ROW_INCHES)
@@ -74,11 +84,17 @@ def plot_trust(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     handles = _draw_verdicts(axes, dated)
     heads = dated.drop_duplicates("row").sort_values("row")
     shown = heads["service"].fillna(heads["host"]).fillna("unknown service")
+    has_stores = heads["store"].notna().any()
+    is_same = heads.groupby(_KEYS, sort=False, dropna=False).cumcount() > 0
     labels = [
-        f"{canvas.label(name)}  {canvas.label(leaf[:_DIGITS])}"
-        for name, leaf in zip(shown, heads["leaf_sha256"].astype(str), strict=True)
+        "  ".join([] if again else [canvas.label(name), canvas.label(leaf[:_DIGITS])])
+        + (f"  {canvas.label(store)}" if has_stores else "")
+        for again, name, leaf, store in zip(
+            is_same, shown, heads["leaf_sha256"].astype(str), heads["store"].fillna("given roots"), strict=True
+        )
     ]
-    canvas.set_rows(axes, list(range(count)), labels, extent=(-0.6, count - 0.4), corner="service, leaf SHA-256")
+    corner = "service, leaf SHA-256" + (", store" if has_stores else "")
+    canvas.set_rows(axes, list(range(count)), labels, extent=(-0.6, count - 0.4), corner=corner)
     canvas.set_heading(axes, canvas.titled("Trust over time", frame), handles)
     canvas.set_notes(axes, notes)
     return axes
@@ -100,7 +116,8 @@ def _draw_verdicts(axes: Axes, dated: pd.DataFrame) -> list[Artist]:
         bars = mine[mine["end"] > mine["begin"]]
         drawn = axes.barh(
             bars["row"], bars["end"] - bars["begin"], left=bars["begin"],
-            height=0.6 if verdict == "trusted" else 0.3, zorder=2 if verdict == "trusted" else 2.5, **look,
+            height=0.6 if verdict == "trusted" else 0.12 if is_outside else 0.3,
+            zorder=2 if verdict == "trusted" else 2.5, **look,
         )  # fmt: skip
         for bar in drawn:
             bar.set_gid(f"bar-{verdict}")
@@ -121,10 +138,24 @@ def _draw_verdicts(axes: Axes, dated: pd.DataFrame) -> list[Artist]:
     return handles
 
 
+def _cropped(dated: pd.DataFrame) -> pd.DataFrame:
+    """The periods, cut where no leaf that is drawn is valid any more, or yet; the first and last one stay visible."""
+    inside = dated[~dated["verdict"].isin(_OUTSIDE)]
+    if inside.empty:
+        return dated
+    first, last = inside["begin"].min(), inside["end"].max()
+    margin = max((last - first) * _MARGIN, 1.0)
+    is_period = dated["end"] > dated["begin"]
+    begin = dated["begin"].where(~is_period, dated["begin"].clip(first - margin, last + margin))
+    end = dated["end"].where(~is_period, dated["end"].clip(first - margin, last + margin))
+    cut = dated.assign(begin=begin, end=end)
+    return cut[~is_period | (end > begin)].reset_index(drop=True)
+
+
 def _without_seams(dated: pd.DataFrame) -> pd.DataFrame:
     """The verdicts with adjacent periods of a chain as one where they are drawn alike and differ in other checks."""
-    ordered = dated.sort_values([*_KEYS, "begin"], kind="stable", ignore_index=True)
-    drawn = ordered.groupby([*_KEYS, "verdict"], sort=False, dropna=False).ngroup()
+    ordered = dated.sort_values([*_ROW, "begin"], kind="stable", ignore_index=True)
+    drawn = ordered.groupby([*_ROW, "verdict"], sort=False, dropna=False).ngroup()
     gap = ordered["begin"] - ordered["end"].shift()
     begins = (drawn != drawn.shift()) | ~gap.between(0, 1.5 / 86_400)
     run = begins.astype(int).cumsum()
@@ -133,16 +164,20 @@ def _without_seams(dated: pd.DataFrame) -> pd.DataFrame:
 
 
 def _in_rows(dated: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """The verdicts with their `row`, by rank and date; and the note about rows that are left out."""
-    rows = dated.groupby(_KEYS, sort=False, dropna=False).ngroup()
-    of_row = dated.assign(rank=dated["verdict"].map(_RANKS).fillna(_OTHERS)).groupby(rows)
-    order = of_row.agg(rank=("rank", "min"), begin=("begin", "min"))
+    """The verdicts with their `row`, by rank and date of the chain; and the note about chains that are left out."""
+    chains = dated.groupby(_KEYS, sort=False, dropna=False).ngroup()
+    rows = dated.groupby([*_KEYS, "store"], sort=False, dropna=False).ngroup()
+    of_chain = dated.assign(rank=dated["verdict"].map(_RANKS).fillna(_OTHERS)).groupby(chains)
+    order = of_chain.agg(rank=("rank", "min"), begin=("begin", "min"))
     is_shown = dated["verdict"].isin(["untrusted", "trusted"])
-    shown = dated.loc[is_shown, "begin"].groupby(rows[is_shown]).min()
+    shown = dated.loc[is_shown, "begin"].groupby(chains[is_shown]).min()
     order["begin"] = shown.reindex(order.index).fillna(order["begin"])
     order = order.sort_values(["rank", "begin"], kind="stable")
     ranked = int((order["rank"] < _OTHERS).sum())
-    kept, notes = canvas.keep_rows(range(len(order)), "chain", most=min(ranked + _MOST_OTHERS, canvas.MOST_ROWS))
-    place = {row: number for number, row in enumerate(order.index[kept])}
-    dated = dated.assign(row=rows.map(place)).dropna(subset=["row"])
-    return dated.astype({"row": int}), notes
+    per_chain = max(1, int(rows.groupby(chains).nunique().max()))
+    most = max(1, min(ranked + _MOST_OTHERS, canvas.MOST_ROWS // per_chain))
+    kept, notes = canvas.keep_rows(range(len(order)), "chain", most=most)
+    place = {chain: number for number, chain in enumerate(order.index[kept])}
+    dated = dated.assign(chain=chains.map(place), of_chain=rows).dropna(subset=["chain"])
+    dated = dated.sort_values(["chain", "of_chain"], kind="stable")
+    return dated.assign(row=pd.factorize(dated["of_chain"])[0]).drop(columns=["chain", "of_chain"]), notes

@@ -62,10 +62,12 @@ def judge_issuers(
         {
             "check": "expiry",
             **{name: rows[name] for name in [*SLOT, "source"]},
+            "about": rows["issuer_name"],
             "verdict": verdict,
             "severity": expiry_severity(verdict, rows["above_threshold"]),
             "found": [_in_words(row) for row in rows.to_dict("records")],
-            "rows": rows["looks"],
+            "ends_at": rows["ends"],
+            "evidence_count": rows["looks"],
             "first_at": rows["first_seen_at"],
             "last_at": rows["last_seen_at"],
             "reason": reason,
@@ -135,9 +137,10 @@ def _without_other_paths(rows: pd.DataFrame, tables: Tables, roots: tuple[bytes,
     later = verify_chains(
         Tables(looks, tables.certificates, tables.support, tables.rounds), roots=roots, as_of=instants
     )
-    lasting = later.loc[later["verdict"] == "trusted", [*SLOT, "as_of_from_at"]].drop_duplicates()
-    keyed = rows.assign(as_of_from_at=rows["ends"] + SECOND)
-    lasts = keyed.merge(lasting.assign(lasts=True), how="left", on=[*SLOT, "as_of_from_at"])["lasts"].notna().to_numpy()
+    lasting = later.loc[later["verdict"] == "trusted", [*SLOT, "verdict_from_at"]].drop_duplicates()
+    keyed = rows.assign(verdict_from_at=rows["ends"] + SECOND)
+    joined = keyed.merge(lasting.assign(lasts=True), how="left", on=[*SLOT, "verdict_from_at"])
+    lasts = joined["lasts"].notna().to_numpy()
     return rows[~lasts]
 
 

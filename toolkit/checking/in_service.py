@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from toolkit import schema
 from toolkit.analyse import summarise_expiry
 from toolkit.analyse.arrays import Bools
 from toolkit.analyse.expiry.served import LONGEST_ROUND
@@ -39,11 +40,11 @@ _KINDS: Final = ("suite", "group", "signature_scheme", "key_type")
 class InService:
     """What `check` judges.
 
-    `tables` holds the rows that are judged; a leaf that has been replaced in its slot is null there. `known` holds the
-    rows of any age that were known at `now`. The index of both is the position in the tables given. `since` and
-    `surveyed_since` are the starts of the windows of observations and surveys (None: everything is judged), `newest`
-    is the instant of the newest row of `known` (None: no row is dated), `expiry` is `summarise_expiry` of the tables
-    given.
+    - `tables`: the rows that are judged. The leaf of an observation is null where another certificate has replaced it
+    - `known`: all rows that were known at `now`, of any age. The index of both is the position in the tables given
+    - `since`, `surveyed_since`: where the windows of observations and of surveys begin (None: everything is judged)
+    - `newest`: the instant of the newest row of `known` (None: no row is dated)
+    - `expiry`: `summarise_expiry` of the tables given
 
     `services` has a row per (service, host): `last_at` (instant, last dated row until `now`), `observed_at` (instant,
     last observation until `now`), `surveyed_at` (instant, last answer of a survey until `now`), `later_at` (instant,
@@ -89,10 +90,10 @@ class InService:
 def find_in_service(tables: Tables, *, now: Instant, history: bool = False) -> InService:
     """Find the rows that show what is in service at `now`; with `history`, all rows.
 
-    A visit is what one round observed of a service within a day. An observation is in service if it is an answer in the
-    last visit with the same service, server name, offer, vantage and source; where an address did not answer in that
-    visit, its last answer is in service instead. An answer of a survey is in service if it belongs to the last survey
-    of the service that asked the same kind of question and got answers.
+    A *visit* is what one round observed of a service within a day. Observations count where they are answers in the
+    last visit, which is found separately for each service, server name, offer, vantage and source. For an address that
+    did not answer in that visit, its last earlier answer counts. Answers of a survey count where they belong to the
+    last survey of the service that asked the same kind of question and got an answer.
 
     Only rows within a window count: `OBSERVED_DAYS` (observations) and `SURVEYED_DAYS` (surveys) before the newest row
     that was known at `now`. A row known by bounds is dated by their end.
@@ -124,15 +125,13 @@ def find_in_service(tables: Tables, *, now: Instant, history: bool = False) -> I
         is_judged_answer = _is_last_survey(answers, surveyed_since)
     observations = numbered.observations[is_judged]
     return InService(
-        tables=replace(
-            numbered,
-            observations=observations if history else _without_replaced(observations, expiry),
-            support=numbered.support[is_judged_answer],
+        tables=with_looks(
+            replace(numbered, support=numbered.support[is_judged_answer]),
+            observations if history else _without_replaced(observations, expiry),
         ),
-        known=replace(
-            numbered,
-            observations=numbered.observations[~looks["is_later"]],
-            support=numbered.support[~answers["is_later"]],
+        known=with_looks(
+            replace(numbered, support=numbered.support[~answers["is_later"]]),
+            numbered.observations[~looks["is_later"]],
         ),
         now=today,
         newest=newest,
@@ -145,6 +144,15 @@ def find_in_service(tables: Tables, *, now: Instant, history: bool = False) -> I
             "answers": _left_out(answers, is_judged_answer, surveyed_since),
         },
     )
+
+
+def with_looks(tables: Tables, looks: pd.DataFrame) -> Tables:
+    """The tables with some of their looks; without looks, no certificate either.
+
+    Certificates without any look are judged as held. Those of looks that are left out must not be.
+    """
+    certificates = tables.certificates if len(looks) else schema.empty("certificates")
+    return replace(tables, observations=looks, certificates=certificates)
 
 
 def date_present(tables: Tables, *, clock: Instant) -> datetime:

@@ -5,17 +5,20 @@ from typing import Any, Final
 
 import pandas as pd
 
+from toolkit import text
 from toolkit.analyse.slots import joined_sources
+from toolkit.analyse.support.summary import hosts_of
 from toolkit.checking.in_service import NOT_ASKED, OBSERVED_DAYS, InService, name_services
 from toolkit.checking.verdicts import CHECKS
 from toolkit.columns import dtypes
+from toolkit.tables import Tables
 
 DOWN_VISITS: Final = 3
-"""Visits in a row without an answer that make a service, or one of its addresses, a finding."""
+"""A service or an address that did not answer in this many consecutive visits is a finding."""
 
 _DTYPES: Final = {
     name: dtypes(CHECKS)[name]
-    for name in ("service", "host", "verdict", "found", "reason", "source", "rows", "first_at", "last_at")
+    for name in ("service", "host", "verdict", "found", "reason", "source", "evidence_count", "first_at", "last_at")
 }
 _CUT_SHORT: Final = "too_large"
 """The outcome of an answer that was cut off at a limit of this program: the service answered, with unknown content."""
@@ -26,13 +29,15 @@ _BEFORE_CONNECTED: Final = ("resolve", "connect")
 def judge_reachability(scope: InService) -> pd.DataFrame:
     """A row per service that was observed or surveyed in the window, with the columns of `check`.
 
-    A visit is what a round observed of a service on one UTC day; it has an answer where one observation has. A service
-    is a finding where the last `DOWN_VISITS` visits had none, or no visit in the window had one: `unreachable` where no
-    connection was made, `failing` where a connection was made but no handshake succeeded. It is `partly_reachable`
-    where an address that answered before did not answer in its last `DOWN_VISITS` visits, and others did. Observations
-    that were not made (block list, budget, an offer that this instrument cannot make) and refusals within a survey do
-    not count. An answer that was cut off at a limit of this program (`too_large`) is neither a failure nor an answer:
-    where the last visits have no other, the service is unknown.
+    A visit is what a round observed of a service on one UTC day. It is answered if at least one of its observations is.
+
+    - `unreachable` or `failing`: none of the last `DOWN_VISITS` visits was answered, or no visit in the window was.
+      `unreachable`: no connection was made. `failing`: connections were made, and no handshake succeeded
+    - `partly_reachable`: an address that answered before did not in its last `DOWN_VISITS` visits, and others did
+    - `unknown`: the last visits have only answers that were cut off at a limit of this program (`too_large`)
+
+    Observations that were not made (block list, budget, an offer that this program cannot make) and refusals within a
+    survey do not count.
     """
     looks = _visits(scope)
     near = looks if scope.since is None else looks[looks["at"] >= scope.since]
@@ -51,6 +56,21 @@ def judge_reachability(scope: InService) -> pd.DataFrame:
     ]  # fmt: skip
     frame = pd.DataFrame(rows, columns=list(_DTYPES)).astype(_DTYPES).assign(check="reachability")
     return frame if scope.since is None else _aged(frame, scope)
+
+
+def find_dated_ahead(tables: Tables, present: pd.Timestamp) -> pd.DataFrame:
+    """A row per service with observations or answers that are dated after the present, which are not judged."""
+    looks, answers = tables.observations, tables.support
+    rows = pd.concat([looks, answers.assign(host=hosts_of(answers["service"]))], ignore_index=True)
+    began = rows["observed_at"].fillna(rows["observed_from"])
+    rows = rows.assign(at=began, name=name_services(rows))[(began > present).fillna(value=False)]
+    found = rows.groupby("name", sort=False, as_index=False).agg(
+        service=("service", "first"), host=("host", "first"), evidence_count=("at", "size"),
+        first_at=("at", "min"), last_at=("at", "max"), source=("source", _joined),
+    )  # fmt: skip
+    when = f"dated after {present:%Y-%m-%d %H:%M}, the present"
+    words = [f"{text.counted(count, 'row')} {when}" for count in found["evidence_count"]]
+    return found.assign(check="reachability", verdict="dated_ahead", found=pd.Series(words, dtype="string"))
 
 
 def _visits(scope: InService) -> pd.DataFrame:
@@ -87,7 +107,7 @@ def _reachable(near: pd.DataFrame) -> pd.DataFrame:
     """A row for each service, with the number of its addresses that answered."""
     near = near.assign(answering=near["address"].where(near["is_ok"]))
     found = near.groupby("name", sort=False).agg(
-        service=("service", "first"), host=("host", "first"), rows=("at", "size"), first_at=("at", "min"),
+        service=("service", "first"), host=("host", "first"), evidence_count=("at", "size"), first_at=("at", "min"),
         last_at=("at", "max"), asked=("address", "nunique"), answering=("answering", "nunique"),
     )  # fmt: skip
     words = found["answering"].astype("string") + " of " + found["asked"].astype("string") + " addresses answered"
@@ -100,21 +120,23 @@ def _reachable(near: pd.DataFrame) -> pd.DataFrame:
 def _of_service(name: str, looks: pd.DataFrame, scope: InService) -> dict[Hashable, Any]:
     near = looks if scope.since is None else looks[looks["at"] >= scope.since]
     last = looks.iloc[-1]
-    row: dict[Hashable, Any] = {"name": name, "service": last["service"], "host": last["host"], "rows": len(near),
-           "first_at": near["at"].min(), "last_at": near["at"].max(), "source": _joined(near["source"])}  # fmt: skip
+    row: dict[Hashable, Any] = {"name": name, "service": last["service"], "host": last["host"],
+           "evidence_count": len(near), "first_at": near["at"].min(), "last_at": near["at"].max(),
+           "source": _joined(near["source"])}  # fmt: skip
     failed = _since_last(looks, "is_heard")
     if _is_down(failed, near["is_heard"]):
         last_ok = looks.loc[looks["is_heard"], "at"].max()
         before = "it never answered" if pd.isna(last_ok) else f"the last answer was on {last_ok:%Y-%m-%d %H:%M}"
         is_connected = (failed["stage"].notna() & ~failed["stage"].isin(_BEFORE_CONNECTED)).any()
         found = f"no answer since {failed['at'].min():%Y-%m-%d %H:%M}, {_outcomes(failed)}; {before}"
-        return row | {"verdict": "failing" if is_connected else "unreachable", "found": found, "rows": len(failed),
-                      "first_at": failed["at"].min(), "reason": _last_reason(failed)}  # fmt: skip
+        return row | {"verdict": "failing" if is_connected else "unreachable", "found": found,
+                      "evidence_count": len(failed), "first_at": failed["at"].min(),
+                      "reason": _last_reason(failed)}  # fmt: skip
     unread = _since_last(looks, "is_ok")
     if _is_down(unread, near["is_ok"]):
         limit = _last_reason(unread[unread["outcome"] == _CUT_SHORT])
         why = "its answer is longer than this program reads" + ("" if limit is pd.NA else f": {limit}")
-        return row | {"verdict": "unknown", "found": _outcomes(unread), "rows": len(unread),
+        return row | {"verdict": "unknown", "found": _outcomes(unread), "evidence_count": len(unread),
                       "first_at": unread["at"].min(), "reason": why}  # fmt: skip
     silent = _silent_addresses(looks, near)
     asked = near["address"].dropna().nunique()

@@ -77,6 +77,9 @@ class _Parser(argparse.ArgumentParser):
             raise
 
 
+CHECK_FORMATS: Final = ("text", "json", "sarif", "junit", "openmetrics", "github", "ical", "defectdojo")
+"""What `check --format` takes: the last six are `toolkit.checking.FORMATS`."""
+
 DEFAULT_POLICY: Final = "mozilla-intermediate"
 """The policy of `check` and `report` where none is given."""
 
@@ -119,7 +122,7 @@ def make_parser(*, only: str | None = None) -> argparse.ArgumentParser:
         epilog="A TARGET is a service URL (smtp://host:587, https://host), host:port, mx:domain, or a preset "
         "such as google-mail (`observe --help` lists them). Exit codes: 0 fine, 1 findings, 2 usage, 3 nothing could "
         "be reached, 4 a file could not be read, 70 the command failed, 74 the output could not be written, "
-        "130 interrupted.",
+        "130 interrupted, 141 the reader of the output ended first (as `head` does).",
     )
     parser.add_argument("--version", action="version", version=f"tls-toolkit {toolkit.__version__}")
     known = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -172,6 +175,13 @@ def _add_keeping_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--settle", action="store_true",
                         help="while a certificate is being replaced, go on until the old one is seen, or bounded below "
                         "5 %% of the machines")  # fmt: skip
+    _add_cluster_options(parser)
+
+
+def _add_cluster_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("cluster", "make the observations in other processes (needs Dask)")
+    group.add_argument("--cluster", metavar="ADDRESS", help="of a Dask scheduler, such as tcp://10.0.0.1:8786")
+    group.add_argument("--workers", type=int, metavar="N", help="start so many processes on this machine")
 
 
 def _add_read_options(parser: argparse.ArgumentParser) -> None:
@@ -180,7 +190,13 @@ def _add_read_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--format", metavar="NAME",
                         help="what it is, such as nmap or testssl (default: found out from the content)")  # fmt: skip
+    _add_password(parser)
     parser.add_argument("--json", action="store_true", help="print the services as JSON instead of a table")
+
+
+def _add_password(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--password-file", metavar="FILE", type=Path,
+                        help="a file whose first line is the password of a PKCS#12 file")  # fmt: skip
 
 
 def _add_store_options(parser: argparse.ArgumentParser) -> None:
@@ -201,27 +217,52 @@ def _add_store_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_check_options(parser: argparse.ArgumentParser) -> None:
     _add_judging_options(parser, many_policies=True)
+    _add_password(parser)
     parser.add_argument("--as-of", type=_instant, metavar="DATE",
                         help="judge everything by the rules of that day, and chains at that instant; a date without "
                         "a zone means midnight UTC (default: each row by its own day)")  # fmt: skip
     parser.add_argument("--thresholds", choices=("lifetime", "days"), default="lifetime",
                         help="when a certificate is expiring: with a third, a sixth, a twelfth of its lifetime left, "
                         "or with 30, 14, 7 days left (default: lifetime)")  # fmt: skip
-    parser.add_argument("--json", action="store_true", help="print every verdict, and how it was reached, as JSON")
+    parser.add_argument("--intermediates", choices=("served", "held"), default="served",
+                        help="with held, a chain may be completed with the other CA certificates of the source, as "
+                        "clients that fetch or cache intermediates do (default: served)")  # fmt: skip
+    formats = parser.add_argument_group("output")
+    formats.add_argument("--format", default="text", choices=CHECK_FORMATS, metavar="NAME",
+                         help=f"{', '.join(CHECK_FORMATS)} (default: text)")  # fmt: skip
+    formats.add_argument("--json", action="store_const", const="json", dest="format", help="the same as --format json")
+    formats.add_argument("--webhook", metavar="URL", help="also send the counts and the findings to this URL, as JSON")
+    formats.add_argument("--serve", metavar="[HOST]:PORT",
+                         help="serve metrics for Prometheus until interrupted, judged again when they are a minute old "
+                         "(default host: 127.0.0.1)")  # fmt: skip
+    known = parser.add_argument_group("known findings")
+    known.add_argument("--baseline", type=Path, metavar="FILE",
+                       help="accept the findings of this file, each until its date")  # fmt: skip
+    known.add_argument("--write-baseline", type=Path, metavar="FILE",
+                       help="write the present findings into this file, and accept them")  # fmt: skip
+    known.add_argument("--accept-until", type=_instant, metavar="DATE", help="until when --write-baseline accepts")
 
 
 def _add_report_options(parser: argparse.ArgumentParser) -> None:
     _add_judging_options(parser, many_policies=False)
     parser.add_argument("--output", type=Path, default=Path("report.html"), metavar="FILE",
-                        help="the file to write (default: report.html)")  # fmt: skip
+                        help="the file to write: HTML, or a PDF where its name ends in .pdf, which needs Chromium, "
+                        "Chrome or Edge (default: report.html)")  # fmt: skip
     parser.add_argument("--title", help="heading of the page (default: the source's name)")
+    parser.add_argument("--paper", choices=("a4", "letter"), default="a4",
+                        help="size of paper of the PDF, and of the page where it is printed (default: a4)")  # fmt: skip
+    parser.add_argument("--since-report", type=_instant, metavar="DATE",
+                        help="say what changed since that earlier day; a date without a zone means midnight UTC "
+                        "(default: no comparison)")  # fmt: skip
+    parser.add_argument("--tables", type=Path, metavar="FOLDER",
+                        help="also write every table into FOLDER, as CSV, Markdown and LaTeX")  # fmt: skip
 
 
 def _add_lab_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scenario", default="year", metavar="NAME",
                         help="what happens in the lab: a name of toolkit.lab.NAMES (default: year)")  # fmt: skip
     parser.add_argument("--seed", type=int, default=2026, metavar="N", help="seed of the scenario (default: 2026)")
-    parser.add_argument("--port", type=int, default=41025, metavar="N", choices=range(1, 65000),
+    parser.add_argument("--port", type=_port, default=41025, metavar="N",
                         help="port of the first address, from 1 to 64999; the next ones have the next numbers, and a "
                         "free port where that is in use (default: 41025)")  # fmt: skip
     parser.add_argument("--roots", type=Path, metavar="FILE",
@@ -273,6 +314,7 @@ def _add_survey_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--store", metavar="STORE", help="also keep the survey in this store")
     parser.add_argument("--dry-run", action="store_true", help="estimate the connections and the time, and open none")
     parser.add_argument("--json", action="store_true", help="print every question and its answer as JSON")
+    _add_cluster_options(parser)
     _add_limits(parser, without=_SURVEYS_OWN)
 
 
@@ -340,18 +382,19 @@ def _limits(arguments: argparse.Namespace) -> "Limits":
 
 
 def _add_judging_options(parser: argparse.ArgumentParser, *, many_policies: bool) -> None:
-    from toolkit.reference.roots import bundles  # noqa: PLC0415  imports cryptography
+    from toolkit.reference.roots import root_sources  # noqa: PLC0415  imports cryptography
     from toolkit.reference.rules import policies  # noqa: PLC0415  imports pandas
 
     parser.add_argument("source", metavar="SOURCE", help="a store, or another path that toolkit.read reads")
-    known, roots = _Suggested(sorted(policies())), _Suggested(("certifi", *bundles()))
+    known, roots = _Suggested(sorted(policies())), _Suggested(root_sources())
     again = "; give the option again for several" if many_policies else ""
     parser.add_argument("--policy", default=None if many_policies else DEFAULT_POLICY, choices=known, metavar="NAME",
                         action="append" if many_policies else "store",
                         help=f"{', '.join(known)}, or a CSV file of rules like those in toolkit/reference/policies "
                         f"(default: {DEFAULT_POLICY}{again})")  # fmt: skip
     parser.add_argument("--roots", default="certifi", choices=roots, metavar="BUNDLE",
-                        help=f"{', '.join(roots)}, or a PEM file (default: certifi)")  # fmt: skip
+                        help=f"{', '.join(roots)}, or a PEM file (default: certifi); a trust store, such as "
+                        "mozilla, is judged with its history")  # fmt: skip
     parser.add_argument("--now", type=_instant, metavar="DATE",
                         help="the day from which days are counted; a date without a zone means midnight UTC "
                         f"(default: the present{', or the day of --as-of' if many_policies else ''})")  # fmt: skip
@@ -362,6 +405,13 @@ def _add_judging_options(parser: argparse.ArgumentParser, *, many_policies: bool
         parser.add_argument(option, type=_instant, metavar="DATE",
                             help=f"judge observations made {holds} that instant, and undated ones; a date without a "
                             "zone means midnight UTC (default: all)")  # fmt: skip
+
+
+def _port(words: str) -> int:
+    """The port of the lab's first address; the next ones need room above it."""
+    if not words.isdecimal() or not 1 <= int(words[:6]) < 65000:
+        raise argparse.ArgumentTypeError(f"{words!r:.20} is not a port from 1 to 64999")
+    return int(words)
 
 
 def _instant(words: str) -> datetime:
@@ -384,7 +434,7 @@ _COMMANDS: Final[dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]
     "read": ("read a file of another tool, and print what was understood of it", _add_read_options),
     "store": ("print what a store holds, or compact it", _add_store_options),
     "check": ("judge expiry, trust and a policy; exit code 1 where there are findings", _add_check_options),
-    "report": ("make one HTML file of a source: rotations, expiry, ciphers, findings", _add_report_options),
+    "report": ("make one HTML or PDF file of a source: findings, rotations, expiry, ciphers", _add_report_options),
     "lab": ("run a small internet on loopback, to try the other commands on", _add_lab_options),
     "lessons": ("copy the notebooks and their data into a folder", _add_lessons_options),
     "demo": ("observe a lab year, report on it, execute the lessons, print which files to open", _add_demo_options),

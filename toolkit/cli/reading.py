@@ -1,4 +1,4 @@
-"""What a file or a store holds, and what was understood of it, in print."""
+"""Printing what a file or a store holds, and what was read of it."""
 
 from pathlib import Path
 from typing import Final
@@ -6,21 +6,31 @@ from typing import Final
 import toolkit
 from toolkit import text
 from toolkit.cli.printing import print_frame, print_json
-from toolkit.readers import find_format_of
+from toolkit.files import read_regular
+from toolkit.readers import EXPORTS, find_format_of
 from toolkit.readers.registry import readers
 from toolkit.reading import is_store
 from toolkit.tables import Tables
 
 _COLUMNS: Final = ("service", "known_from", "known_until", "looks", "failures", "certificates", "questions")
-_OURS: Final = {"csv": "a folder that Tables.to_csv wrote", "pem": "certificates in PEM, DER or PKCS#7"}
+_OURS: Final = {"csv": "a folder that Tables.to_csv wrote", "pem": "certificates"}
+_LONGEST_PASSWORD: Final = 1 << 16
 
 
-def print_understood(source: str, named: str | None, *, as_json: bool) -> None:
+def read_password(file: Path | None) -> str | None:
+    """The first line of the file; null where no file is named. Raises `ReadError` and `OSError` like `read_regular`."""
+    if file is None:
+        return None
+    lines = read_regular(file, most=_LONGEST_PASSWORD).decode("utf-8", "surrogateescape").splitlines()
+    return lines[0] if lines else ""
+
+
+def print_understood(source: str, named: str | None, password: str | None, *, as_json: bool) -> None:
     """Print the format, the tools, the tables and a line for each service; as JSON, the services alone.
 
     What was left out of the file is a `ReadWarning`. Raises like `toolkit.read`.
     """
-    tables = toolkit.read(source, format=named)
+    tables = toolkit.read(source, format=named, password=password)
     overview = tables.overview()
     if as_json:
         print_json(overview)
@@ -38,7 +48,7 @@ def _describe_format(source: str, named: str | None) -> str:
     if named == "store" or (named is None and is_store(source)):
         return "a store"
     name = named or find_format_of(Path(source))
-    return f"{_OURS.get(name) or readers()[name].words} (--format {name})"
+    return f"{_OURS.get(name) or (EXPORTS | dict(readers()))[name].words} (--format {name})"
 
 
 def _tools(tables: Tables) -> list[str]:

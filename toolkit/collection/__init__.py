@@ -1,6 +1,6 @@
 """Observe: sockets, limits, rounds, surveys.
 
-Rule 1: a failed look is a row. However a look ends is an outcome, at a stage, with a reason.
+Rule 1: a failed look is a row. Every look ends in an outcome, at a stage, with a reason.
 Rule 2: everything that another machine decides is bounded: seconds, bytes, connections in all and per host.
 Rule 3: what was kept is never lost: an interrupt, an error or a full disk ends a round, and the rows before it stay.
 

@@ -8,8 +8,9 @@ import asyncio
 import ipaddress
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
+from typing import Final, TypeVar
 
 import dns.asyncresolver
 import dns.exception
@@ -21,6 +22,11 @@ from toolkit.errors import ToolkitError, UsageError
 from toolkit.targets import PORTS, MailDomain, Target, canonical_host, parse_target
 
 Resolver = dns.asyncresolver.Resolver
+
+RESOLVED_AT_A_TIME: Final = 32
+
+Name = TypeVar("Name")
+Found = TypeVar("Found")
 
 
 class NotResolvedError(ToolkitError):
@@ -71,6 +77,26 @@ async def find_mail_servers(
         reason = f"an MX of {domain.name}: {name} is an address, and an MX is a host name (RFC 5321, 5.1)"
         servers[parse_target(f"smtp://{name}")] = reason if is_address else None
     return servers
+
+
+async def find_each(
+    names: Iterable[Name], find: Callable[[Name], Awaitable[Found]]
+) -> dict[Name, Found | NotResolvedError]:
+    """What `find` finds for each name, or its `NotResolvedError`; several names are looked up at a time."""
+    waiting = iter(names)
+    found: dict[Name, Found | NotResolvedError] = {}
+
+    async def work() -> None:
+        for name in waiting:
+            try:
+                found[name] = await find(name)
+            except NotResolvedError as error:
+                found[name] = error
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(RESOLVED_AT_A_TIME):
+            group.create_task(work())
+    return found
 
 
 async def _ask_dns(host: str, seconds: float, resolver: Resolver | None) -> list[str]:

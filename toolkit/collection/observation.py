@@ -1,4 +1,4 @@
-"""One look: connect, upgrade, send the ClientHello, read the server's flight, close. However it ends is an outcome."""
+"""One look: connect, upgrade, send the ClientHello, read the server's flight, close. Every end is an outcome."""
 
 import asyncio
 import errno

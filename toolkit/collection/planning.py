@@ -1,11 +1,13 @@
 """The plan of a round: which targets are observed with which offers, how often and within which limits."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from toolkit.collection.limits import Limits
 from toolkit.collection.names import Resolver
+from toolkit.collection.observation import LookRequest
+from toolkit.collection.places import Place
 from toolkit.collection.settling import Settling
 from toolkit.errors import UsageError
 from toolkit.reference import Offer
@@ -23,7 +25,9 @@ class RoundPlan:
     """What a round asks.
 
     `known`: keys of looks that an earlier run of the round has made; they are left out.
+    `most_looks`: looks that are made; the rest are recorded as skipped. Null: no limit.
     `settling`: decides about looks beyond `samples`; null: none are made.
+    `places`: where the targets are; null: names are looked up. `targets` then has no part in it.
     """
 
     targets: Sequence[Target | MailDomain]
@@ -36,7 +40,18 @@ class RoundPlan:
     keep_bytes: bool = False
     ehlo: str | None = None
     known: Collection[LookKey] = ()
+    most_looks: int | None = None
     settling: Settling | None = None
+    places: Sequence[Place] | None = None
+
+    def requests(self, place: Place) -> Iterator[LookRequest]:
+        """The planned looks at a place, without those that are known; one of each offer where it is not asked."""
+        for sample in range(self.samples if place.outcome is None else 1):
+            for offer in self.offers:
+                for target in place.targets:
+                    request = LookRequest(target, place.address, offer, sample)
+                    if key_of(request) not in self.known:
+                        yield request
 
 
 def make_plan(
@@ -74,6 +89,7 @@ def make_plan(
         keep_bytes=keep_bytes,
         ehlo=ehlo,
         known=known,
+        most_looks=limits.max_looks,
     )
 
 
@@ -84,3 +100,9 @@ def _offer(offer: str | Offer) -> Offer:
     if offer not in known:
         raise UsageError(f"{offer!r} is not an offer.{did_you_mean(str(offer), known)} Known: {', '.join(known)}.")
     return known[offer]
+
+
+def key_of(request: LookRequest) -> LookKey:
+    """The key of the look among the looks of its round."""
+    target = request.target
+    return (target.service, request.address or None, target.server_name, request.offer.name, request.sample)

@@ -5,7 +5,9 @@ import ipaddress
 import json
 import platform
 import secrets
+import threading
 from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cache
@@ -17,8 +19,9 @@ from toolkit import text
 from toolkit.collection.interrupt import interrupts
 from toolkit.collection.planning import RoundPlan
 from toolkit.collection.progress import Bar
+from toolkit.collection.reports import LooksAdded, LooksKept, PartFailed, RoundRunner, TargetsKnown
+from toolkit.collection.resuming import how_to_resume
 from toolkit.collection.rows import Rows
-from toolkit.collection.runner import LooksAdded, Runner, TargetsKnown
 from toolkit.errors import StoreError
 from toolkit.tables import Tables
 
@@ -26,6 +29,13 @@ _BATCH_LOOKS: Final = 2_000
 _BATCH_SECONDS: Final = 10.0
 _BATCH_BYTES: Final = 1 << 25
 """A batch is kept when it has this many looks, seconds or bytes: what a killed process loses at most."""
+
+
+Requests = Callable[[Callable[[], None]], AbstractContextManager[threading.Event]]
+"""A context in which a request to end soon calls a function and sets the event that the context gives."""
+
+_REASONS: Final = 3
+"""Failed parts of a round whose reasons the end row has."""
 
 
 def now() -> datetime:
@@ -38,25 +48,32 @@ def new_round_name(clock: Callable[[], datetime]) -> str:
     return f"{clock():%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
 
 
-def how_to_resume(name: str) -> str:
-    """The argument that resumes the round, in Python and in a shell."""
-    return f"resume={name!r} (--resume {name})"
-
-
 class RoundRecorder:
     """Runs a plan and gives `keep` the looks in batches, with a row of `rounds` at the start and at the end.
 
+    `requests`: how the round is asked to end soon.
     `row`: the last row of `rounds` that was kept; empty before the start row.
     """
 
     _title, _unit = "Looking", "look"
 
-    def __init__(self, name: str, plan: RoundPlan, vantage: str | None, keep: Callable[[Tables], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        plan: RoundPlan,
+        vantage: str | None,
+        runner: RoundRunner,
+        keep: Callable[[Tables], None],
+        *,
+        requests: Requests = interrupts,
+    ) -> None:
         self.row: dict[str, object] = {}
-        self._name, self._plan, self._vantage, self._keep = name, plan, vantage, keep
+        self._name, self._plan, self._vantage, self._runner, self._keep = name, plan, vantage, runner, keep
+        self._requests = requests
         self._rows = Rows(round_=name, vantage=vantage)
         self._kept_at = monotonic()
         self._described: dict[str, object] | None = None
+        self._failures: list[str] = []
         self._targets = self._unresolved = len(plan.targets)
         self._foreseen = self._looks = self._looks_ok = self._connections = 0
 
@@ -75,17 +92,25 @@ class RoundRecorder:
         end_reason = "interrupted"
         try:
             with (
-                self._make_runner() as runner,
-                interrupts(runner.cancel) as interrupted,
+                self._runner as runner,
+                self._requests(runner.cancel) as interrupted,
                 Bar(desc=self._title, unit=self._unit, total=self._progress()[1], disable=not progress) as bar,
             ):
                 self._follow(runner, bar)
                 if not interrupted.is_set():
-                    end_reason = "finished"
+                    end_reason = self._describe_failures() or "finished"
         finally:
             self._finish(end_reason)
         if interrupted.is_set():
             raise KeyboardInterrupt
+
+    def _describe_failures(self) -> str:
+        """The parts of the round that were not made, with the reasons of some; empty where all were."""
+        if not self._failures:
+            return ""
+        shown = "; ".join(self._failures[:_REASONS])
+        more = len(self._failures) - _REASONS
+        return f"failed: {shown}" + (f"; and {more} more parts of the round" if more > 0 else "")
 
     def _draw(self, bar: Bar) -> None:
         bar.show(*self._progress())
@@ -93,9 +118,6 @@ class RoundRecorder:
     def _progress(self) -> tuple[int, int]:
         """Looks made and looks in all. A target whose addresses are not known yet counts as one address."""
         return self._looks, self._foreseen + self._unresolved * len(self._plan.offers) * self._plan.samples
-
-    def _make_runner(self) -> Runner:
-        return Runner(self._plan)
 
     def _settings(self) -> dict[str, object]:
         """The arguments of the round, as `rounds.settings` keeps them."""
@@ -122,7 +144,7 @@ class RoundRecorder:
                 return None
         return len(known.targets) * len(self._plan.offers) * self._plan.samples
 
-    def _follow(self, runner: Runner, bar: Bar) -> None:
+    def _follow(self, runner: RoundRunner, bar: Bar) -> None:
         for report in runner.reports():
             if isinstance(report, TargetsKnown):
                 self._begin(report)
@@ -130,6 +152,11 @@ class RoundRecorder:
             elif isinstance(report, LooksAdded):
                 self._foreseen += report.looks
                 self._unresolved -= report.targets
+            elif isinstance(report, LooksKept):
+                self._looks += report.looks
+                self._draw(bar)
+            elif isinstance(report, PartFailed):
+                self._failures.append(report.reason)
             elif report is None:
                 bar.refresh()
             else:
@@ -140,8 +167,7 @@ class RoundRecorder:
                 self._draw(bar)
             is_full = len(self._rows) >= _BATCH_LOOKS or self._rows.size >= _BATCH_BYTES
             is_due = is_full or (len(self._rows) > 0 and monotonic() - self._kept_at > _BATCH_SECONDS)
-            # A domain whose mail servers are not found can be a look before the start row is kept; it waits for that.
-            if is_due and self._described is not None:
+            if is_due:
                 self._keep_batch()
 
     def _begin(self, known: TargetsKnown) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
@@ -12,15 +14,22 @@ from toolkit import schema, text
 from toolkit.collection.interrupt import RoundInterrupt
 from toolkit.collection.limits import POLITE, Limits
 from toolkit.collection.names import Resolver
-from toolkit.collection.planning import LookKey, RoundPlan, make_plan
-from toolkit.collection.recorder import RoundRecorder, how_to_resume, new_round_name, now
+from toolkit.collection.planning import RoundPlan, make_plan
+from toolkit.collection.recorder import RoundRecorder, new_round_name, now
+from toolkit.collection.resuming import how_to_resume, looks_to_resume
+from toolkit.collection.runner import Runner
 from toolkit.collection.settling import Settling
-from toolkit.errors import UsageError
 from toolkit.reference import Offer
 from toolkit.sampling import check_share
 from toolkit.store import Store, as_store
 from toolkit.tables import Tables
 from toolkit.targets import Target, Targets
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+_SHARD_LOOKS: Final = 5_000
+"""Most looks of a shard of a cluster, unless one address has more."""
 
 
 def observe(
@@ -76,7 +85,7 @@ def observe(
         ehlo=ehlo,
     )
     kept: list[Tables] = []
-    recorder = RoundRecorder(new_round_name(clock), plan, vantage, kept.append)
+    recorder = RoundRecorder(new_round_name(clock), plan, vantage, Runner(plan), kept.append)
     # An interrupt returns what was seen, because the caller has no other way to get it.
     with suppress(KeyboardInterrupt):
         recorder.run(progress=progress)
@@ -100,6 +109,7 @@ def collect(
     resume: str | None = None,
     settle: bool = False,
     min_share: float = 0.05,
+    client: "Client | None" = None,
 ) -> pd.Series:
     """Observe the targets as `observe` does, keep every look in the store, and return the round's end row.
 
@@ -112,6 +122,11 @@ def collect(
       until this round shows the old certificate, or bounds its share below `min_share` with 95 % confidence. That takes
       72 looks at 0.05, and more in each later attempt (`toolkit.collection.settling`). A slot that is settled gets no
       further looks. The looks must be independent; a load balancer with source affinity breaks that.
+    - `client`: a `distributed.Client`. The looks are made on its workers, which keep them in the store themselves, so
+      they need its location and credentials in their own environment. All looks at one address are made by one worker
+      at a time; `concurrency` is for each thread of a worker. Looks whose worker ends are made again, unless they are
+      kept. A part of the round that fails three times is described in `end_reason`; `resume` makes it again. Null: this
+      process makes the looks.
 
     The start row is kept before the first look, so a store that cannot be written is an error before anything is
     observed. Looks are kept in batches as they are made: a process that is killed loses at most the last batch (2,000
@@ -119,8 +134,10 @@ def collect(
     says `interrupted`, and `KeyboardInterrupt` is raised again, with the number of looks kept and how to resume.
 
     The row has the columns of `rounds` (data dictionary: `data/README.md`). Raises `UsageError` as `observe` does, for
-    an unknown round and for something that is not a store; `StoreError` where the store cannot be written. If that
-    happens during a round, what was kept before stays, and the message says how many looks are not kept.
+    an unknown round and for something that is not a store, and with a client for a store opened with
+    `storage_options`; `StoreError` where the store cannot be written. If that happens during a round, what was kept
+    before stays, and the message says how many looks are not kept. Raises `ClusterError` where the cluster has no
+    workers or cannot look up names.
 
     >>> import toolkit
     >>> from tempfile import TemporaryDirectory
@@ -141,12 +158,16 @@ def collect(
         resolver=resolver,
         keep_bytes=keep_bytes,
         ehlo=ehlo,
-        known=set() if resume is None else _looks_made(store, resume),
+        known=set() if resume is None else looks_to_resume(store, resume),
     )
     name = resume or new_round_name(clock)
     if settle:
         plan = replace(plan, settling=_make_settling(name, min_share, store, plan))
-    recorder = RoundRecorder(name, plan, vantage, store.append)
+    recorder = (
+        RoundRecorder(name, plan, vantage, Runner(plan), store.append)
+        if client is None
+        else _on_cluster(client, store, name, plan, vantage)
+    )
     try:
         recorder.run(progress=progress)
     except KeyboardInterrupt:
@@ -154,13 +175,14 @@ def collect(
     return schema.frame("rounds", [recorder.row]).iloc[0]
 
 
-def _looks_made(store: Store, name: str) -> set[LookKey]:
-    """The keys of the looks that the store has of this round; `UsageError` where it has no such round."""
-    looks = store.looks_of(name).drop(columns="round").astype(object)
-    made: set[LookKey] = set(looks.where(looks.notna(), None).itertuples(index=False, name=None))
-    if not made and not store.has_round(name):
-        raise UsageError(f"resume={name!r} (--resume): {store.path} has no such round. Leave it out to begin anew.")
-    return made
+def _on_cluster(client: "Client", store: Store, name: str, plan: RoundPlan, vantage: str | None) -> RoundRecorder:
+    """The recorder of a round that the workers of a cluster make."""
+    from toolkit.collection.clusters.collecting import ClusterRecorder, collect_shard  # noqa: PLC0415  as above
+    from toolkit.collection.clusters.runner import ClusterRunner  # noqa: PLC0415  needed with a cluster alone
+
+    store.require_no_options()
+    work = partial(collect_shard, path=store.path, round_=name, vantage=vantage)
+    return ClusterRecorder(name, plan, vantage, ClusterRunner(plan, client, name, work=work, most=_SHARD_LOOKS), store)
 
 
 def _interrupted(recorder: RoundRecorder, name: str, store: Store, resume: str | None) -> RoundInterrupt:

@@ -4,18 +4,35 @@ import asyncio
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from queue import Empty, SimpleQueue
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
-from toolkit.collection.names import NotResolvedError, find_addresses, find_mail_servers
+from toolkit.collection.names import (
+    RESOLVED_AT_A_TIME,
+    NotResolvedError,
+    find_addresses,
+    find_each,
+    find_mail_servers,
+)
 from toolkit.collection.observation import Look, LookRequest, look
-from toolkit.collection.planning import LookKey, RoundPlan
+from toolkit.collection.places import (
+    MailServers,
+    Place,
+    blocked_place,
+    counted_host,
+    expand_mail_domains,
+    find_places,
+    group_by_host,
+)
+from toolkit.collection.planning import RoundPlan, key_of
+from toolkit.collection.reports import LooksAdded, Report, TargetsKnown
 from toolkit.collection.settling import Settling
-from toolkit.targets import MailDomain, Target, parse_target
+from toolkit.targets import MailDomain, Target
 from toolkit.wire import Answer
 
 if sys.platform == "win32":
@@ -24,30 +41,6 @@ else:
     import resource
 
     from uvloop import new_event_loop
-
-_RESOLVED_AT_A_TIME: Final = 32
-
-
-@dataclass(frozen=True, slots=True)
-class TargetsKnown:
-    """Reported once, before the first look: every `mx:` domain has been replaced by its mail servers.
-
-    Host names are not resolved yet. `services` has the services that cannot be asked as well.
-    """
-
-    targets: list[Target]
-    services: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class LooksAdded:
-    """`looks` more looks will be made; of `targets` more targets the addresses are known."""
-
-    looks: int
-    targets: int = 0
-
-
-Report = TargetsKnown | LooksAdded | Look
 
 
 class Runner:
@@ -117,94 +110,63 @@ class Runner:
             self._queue.put(None)
 
     async def _run(self) -> None:
-        targets = await self._expand()
-        await self._may_look.wait()
-        hosts: dict[str, list[Target]] = {}
-        for target in targets:
-            hosts.setdefault(target.connect_to[0] if target.connect_to else target.host, []).append(target)
-        waiting = iter(hosts.items())
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(_RESOLVED_AT_A_TIME, len(hosts))):
-                group.create_task(self._resolve(waiting, group))
-
-    async def _expand(self) -> list[Target]:
-        """The targets, with each domain replaced by its mail servers.
-
-        A domain without mail servers, and a mail server that cannot be asked, are reported as failed looks.
-        """
-        found = await self._find_mail_servers()
-        expanded: dict[Target, None] = {}
-        failed: dict[Target, str] = {}
-        services: dict[str, None] = {}
-        for listed in self._plan.targets:
-            for target, reason in ({listed: None} if isinstance(listed, Target) else found[listed]).items():
-                services[target.service] = None
-                if reason is None:
-                    expanded[target] = None
-                else:
-                    failed.setdefault(target, reason)
-        self._queue.put(TargetsKnown(list(expanded), tuple(services)))
-        for target, reason in failed.items():
-            self._fail([target], "", "not_resolved", reason)
-        return list(expanded)
-
-    async def _find_mail_servers(self) -> dict[MailDomain, dict[Target, str | None]]:
-        """The mail servers of each domain, each with the reason why it cannot be asked (null: it can)."""
         plan = self._plan
-        waiting = iter([target for target in plan.targets if isinstance(target, MailDomain)])
-        found: dict[MailDomain, dict[Target, str | None]] = {}
-
-        async def find() -> None:
-            for domain in waiting:
-                try:
-                    found[domain] = await find_mail_servers(
-                        domain, seconds=plan.limits.resolve_seconds, resolver=plan.resolver
-                    )
-                except NotResolvedError as error:
-                    found[domain] = {parse_target(domain.service): str(error)}
-
+        targets: list[Target] = []
+        places, services = plan.places, tuple[str, ...]()
+        if places is None:
+            targets, places, services = expand_mail_domains(plan.targets, await self._find_mail_servers())
+        self._queue.put(TargetsKnown(targets, services))
+        await self._may_look.wait()
+        hosts = iter(group_by_host(targets).items())
         async with asyncio.TaskGroup() as group:
-            for _ in range(_RESOLVED_AT_A_TIME):
-                group.create_task(find())
-        return found
+            for place in places:
+                self._take(place, group)
+            for _ in range(RESOLVED_AT_A_TIME):
+                group.create_task(self._resolve(hosts, group))
 
-    async def _resolve(self, hosts: Iterator[tuple[str, list[Target]]], group: asyncio.TaskGroup) -> None:
+    async def _find_mail_servers(self) -> Mapping[MailDomain, MailServers | NotResolvedError]:
+        plan = self._plan
+        domains = [target for target in plan.targets if isinstance(target, MailDomain)]
+        find = partial(find_mail_servers, seconds=plan.limits.resolve_seconds, resolver=plan.resolver)
+        return await find_each(domains, find)
+
+    async def _resolve(self, hosts: Iterator[tuple[str, tuple[Target, ...]]], group: asyncio.TaskGroup) -> None:
         plan, limits = self._plan, self._plan.limits
         for host, targets in hosts:
-            addresses: list[str] = []
             if limits.blocks(host):
-                self._fail(targets, "", "skipped", f"{host} is on the block list")
+                self._take(blocked_place(host, targets), group)
             else:
+                found: list[str] | NotResolvedError
                 try:
-                    addresses = await find_addresses(host, seconds=limits.resolve_seconds, resolver=plan.resolver)
+                    found = await find_addresses(host, seconds=limits.resolve_seconds, resolver=plan.resolver)
                 except NotResolvedError as error:
-                    self._fail(targets, "", "not_resolved", str(error))
-            for address in addresses[: plan.addresses]:
-                if limits.blocks(address):
-                    self._fail(targets, address, "skipped", f"{address} is on the block list")
-                else:
-                    self._add_looks(targets, address, group)
+                    found = error
+                for place in find_places(host, targets, found, limits=limits, most=plan.addresses):
+                    self._take(place, group)
             self._queue.put(LooksAdded(0, len(targets)))
 
-    def _add_looks(self, targets: list[Target], address: str, group: asyncio.TaskGroup) -> None:
-        """Queue the looks at the address, and start as many workers as they and the limits allow."""
-        plan, looks = self._plan, 0
-        for sample in range(plan.samples):
-            for offer in plan.offers:
-                for target in targets:
-                    request = LookRequest(target, address, offer, sample)
-                    if _key(request) in plan.known:
-                        continue
-                    looks += 1
-                    # A tunnel or a lab has one address for many hosts.
-                    host = self._hosts.setdefault(target.host if target.connect_to else address, _HostQueue())
-                    host.waiting.append(request)
-                    if host.active < plan.limits.per_host:
-                        host.active += 1
-                        self._ready.append(host)
-                        if self._workers < self._most_workers:
-                            self._workers += 1
-                            group.create_task(self._work())
+    def _take(self, place: Place, group: asyncio.TaskGroup) -> None:
+        """Ask the place, or report a failed look for each of its targets and offers, made without a connection."""
+        if place.outcome is None:
+            self._ask(place, group)
+            return
+        for request in self._plan.requests(place):
+            self._queue.put(LooksAdded(1))
+            self._queue.put(Look(request, self._plan.clock(), Answer(place.outcome, "resolve", place.reason)))
+
+    def _ask(self, place: Place, group: asyncio.TaskGroup) -> None:
+        """Queue the looks at the place, and start as many workers as they and the limits allow."""
+        looks = 0
+        for request in self._plan.requests(place):
+            looks += 1
+            host = self._hosts.setdefault(counted_host(request.target, place.address), _HostQueue())
+            host.waiting.append(request)
+            if host.active < self._plan.limits.per_host:
+                host.active += 1
+                self._ready.append(host)
+                if self._workers < self._most_workers:
+                    self._workers += 1
+                    group.create_task(self._work())
         self._queue.put(LooksAdded(looks))
 
     async def _work(self) -> None:
@@ -214,7 +176,7 @@ class Runner:
             host = self._ready.popleft()
             if host.waiting:
                 request = host.waiting.popleft()
-                if plan.limits.max_looks is not None and self._looks >= plan.limits.max_looks:
+                if plan.most_looks is not None and self._looks >= plan.most_looks:
                     spent = f"the budget of {plan.limits.max_looks} looks was spent"
                     self._queue.put(Look(request, plan.clock(), Answer("skipped", "connect", spent)))
                 else:
@@ -238,19 +200,10 @@ class Runner:
         request = made.request
         if request.sample >= self._plan.samples - 1 and settling.wants_more(request):
             request = replace(request, sample=request.sample + 1)
-            while _key(request) in self._plan.known:
+            while key_of(request) in self._plan.known:
                 request = replace(request, sample=request.sample + 1)
             host.waiting.append(request)
             self._queue.put(LooksAdded(1))
-
-    def _fail(self, targets: list[Target], address: str, outcome: str, reason: str) -> None:
-        """Report one failed look for each target and offer, made without a connection."""
-        plan = self._plan
-        requests = [LookRequest(target, address, offer, 0) for target in targets for offer in plan.offers]
-        for request in requests:
-            if _key(request) not in plan.known:
-                self._queue.put(LooksAdded(1))
-                self._queue.put(Look(request, plan.clock(), Answer(outcome, "resolve", reason)))
 
 
 def _most_connections() -> int:
@@ -270,8 +223,3 @@ class _HostQueue:
 
     waiting: deque[LookRequest] = field(default_factory=deque)
     active: int = 0
-
-
-def _key(request: LookRequest) -> LookKey:
-    target = request.target
-    return (target.service, request.address or None, target.server_name, request.offer.name, request.sample)

@@ -24,7 +24,8 @@ from filelock import FileLock, Timeout
 
 from toolkit import text
 from toolkit.collection.interrupt import RoundInterrupt
-from toolkit.collection.recorder import how_to_resume, now
+from toolkit.collection.recorder import now
+from toolkit.collection.resuming import how_to_resume
 from toolkit.collection.rounds import collect
 from toolkit.columns import Column, dtypes, returns
 from toolkit.errors import OutputError, UsageError
@@ -32,7 +33,7 @@ from toolkit.store import Store, as_store
 from toolkit.targets import Targets
 
 _LONGEST_WAIT_SECONDS: Final = 30.0
-"""How often the clock is read while waiting: waiting stands still while the machine sleeps, and its clock does not."""
+"""How often the clock is read while waiting: a wait is suspended while the machine sleeps, and the clock is not."""
 
 _MOST_JITTER: Final = 0.5
 _SHORTEST: Final = timedelta(seconds=1)
@@ -105,7 +106,7 @@ def watch(
     - `rounds`: how many rounds are made; null: no limit, and the frame is never returned.
     - `each`: called with each `WatchedRound` (`each=print` prints a line for each).
     - `health`: a file that is replaced after each round, with one JSON object: `round`, `began_at`, `ended_at`,
-      `observed`, `failed`, `missed`, `next_at`. A monitor can tell by `next_at` that a watch has stopped.
+      `observed`, `failed`, `missed`, `next_at`. A `next_at` in the past shows a monitor that a watch has stopped.
     - `resume`: the identifier of a round that was interrupted; the first round makes the looks that it lacks.
     - `clock`, `wait`: return the present, and wait for a number of seconds; a test or a lab has its own.
 

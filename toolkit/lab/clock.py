@@ -17,9 +17,9 @@ class Clock:
     2026-01-01 00:00:00+00:00
     """
 
-    def __init__(self, begins_at: datetime, tell: Callable[[datetime], None]) -> None:
+    def __init__(self, begins_at: datetime, set_servers: Callable[[datetime], None]) -> None:
         self._now = begins_at.astimezone(UTC)
-        self._tell = tell
+        self._set_servers = set_servers
 
     def __call__(self) -> datetime:
         """The lab's time."""
@@ -38,10 +38,10 @@ class Clock:
             raise LabError(f"{to.isoformat()} has no zone; add one, such as datetime(…, tzinfo=timezone.utc).")
         if to < self._now:
             raise LabError(
-                f"The lab's clock stands at {self._now.isoformat()} and cannot go back to {to.isoformat()}; "
+                f"The lab's clock shows {self._now.isoformat()} and cannot go back to {to.isoformat()}; "
                 "start another Lab with the same scenario and seed, which repeats the history."
             )
-        self._tell(to)
+        self._set_servers(to)
         self._now = to.astimezone(UTC)
         return self._now
 

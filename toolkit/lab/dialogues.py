@@ -1,7 +1,7 @@
 """The dialogues before and in TLS: small servers for SMTP, IMAP, POP3 and HTTP, sufficient for a client to continue.
 
-They accept no mail and no login. Whatever a client sent too early, behind its STARTTLS, is thrown away (RFC 3207,
-section 4.2; RFC 9051, section 11.2).
+They accept no mail and no login. What a client sent after its STARTTLS and before the handshake is thrown away
+(RFC 3207, section 4.2; RFC 9051, section 11.2).
 """
 
 from collections.abc import Callable, Iterator
@@ -35,7 +35,7 @@ class Stream(Protocol):
 def converse(scheme: str, host: str, stream: Stream, *, is_secure: bool, is_upgraded: bool = False) -> bool:
     """Serve the dialogue until the client leaves (False) or asks for TLS (True).
 
-    Through TLS no upgrade is offered; after an upgrade there is no second greeting, except none in HTTP at all.
+    No upgrade is offered through TLS. After an upgrade there is no second greeting, and HTTP has no greeting.
     """
     if _protocol(scheme) not in _REPLIES:
         _serve_page(stream)

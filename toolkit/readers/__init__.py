@@ -9,8 +9,9 @@ from typing import Final
 from toolkit import text
 from toolkit.errors import ReadError, UsageError
 from toolkit.readers import forms
+from toolkit.readers.exports import EXPORTS, PARQUET_FILES
 from toolkit.readers.folders import CSV_FILES, read_folder
-from toolkit.readers.pem import PEM_SUFFIXES, read_pem
+from toolkit.readers.pem import PEM_SUFFIXES, list_files, read_pem
 from toolkit.readers.received import list_messages
 from toolkit.readers.registry import READERS, Reader, find_format, readers
 from toolkit.readers.zeek import find_logs
@@ -19,25 +20,32 @@ from toolkit.tables import UNFINISHED, Tables
 FORMATS: Final[dict[str, Callable[[Path], Tables]]] = {
     "csv": read_folder,
     "pem": read_pem,
-    **{name: reader.read for name, reader in READERS.items()},
+    **{name: reader.read for name, reader in (EXPORTS | dict(READERS)).items()},
 }
-"""Format → its reader. `csv`: a folder that `Tables.to_csv` wrote. `pem`: certificates in PEM, DER or PKCS#7, in a file
-or in a folder of files. The others are reports of the scanners of that name; other packages may add formats, see
-`toolkit.readers.registry`."""
+"""Format → its reader. `csv`, `parquet`, `json`, `sqlite`, `excel`: what `Tables.to_csv`, … wrote. `pem`: certificates
+in PEM, DER, PKCS#7, PKCS#12, JKS or a Kubernetes secret, in a file, a zip archive or a folder. The others are what the
+tools of that name write; other packages may add formats, see `toolkit.readers.registry`."""
 
-__all__ = ["FORMATS", "Reader", "find_format_of", "read", "require_path"]
+__all__ = ["EXPORTS", "FORMATS", "Reader", "find_format_of", "read", "require_path"]
 
 _MOST_NAMED: Final = 3
 _DEEPEST: Final = 3
 _MOST_LISTED: Final = 1000
 """Folders of one level that are searched."""
 
-_MARKS: Final = (*CSV_FILES, "observations", "support")
+_MARKS: Final = (*CSV_FILES, *PARQUET_FILES, "observations", "support")
 """Names in a folder of CSV files, and in a store."""
 
 
-def read(path: str | Path, *, format: str | None = None) -> Tables:  # noqa: A002  the public name, as in pandas
+def read(
+    path: str | Path,
+    *,
+    format: str | None = None,  # noqa: A002  the public name, as in pandas
+    password: str | None = None,
+) -> Tables:
     """The tables of a file or folder; without `format`, the format is recognised by content.
+
+    `password` is that of PKCS#12 files.
 
     Raises `ReadError` where the path does not exist, has an unknown form, is truncated or damaged, or is not a regular
     file: the message names file and line, what the file seems to be, and what to do. What is skipped, such as a private
@@ -50,7 +58,8 @@ def read(path: str | Path, *, format: str | None = None) -> Tables:  # noqa: A00
         raise UsageError(f"format={format!r:.60} is not known.{hint} Known: {', '.join(names)}.")
     where = Path(path)
     try:
-        return known[format or find_format_of(where)](where)
+        found = format or find_format_of(where)
+        return read_pem(where, password=password) if found == "pem" else known[found](where)
     except OSError as error:
         raise ReadError(f"{error.filename or where} cannot be read: {error.strerror}.") from error
 
@@ -74,11 +83,15 @@ def find_format_of(path: Path) -> str:
             raise ReadError(f"{path} is a symbolic link that leads to no file: correct it, or name the file itself.")
         if not path.exists():
             raise ReadError(f"{path} does not exist: check the spelling, and the folder it is relative to.")
-        if path.name in CSV_FILES:
+        if path.name in (*CSV_FILES, *PARQUET_FILES):
             raise ReadError(f"{path} is one file of several: name its folder, {path.parent}.")
-        return find_format(forms.plain_head(forms.read_head(path))) or "pem"
+        head = forms.plain_head(forms.read_head(path))
+        ours = next((name for name, export in EXPORTS.items() if export.recognises(head)), None)
+        return ours or find_format(head) or "pem"
     if any((path / name).is_file() for name in CSV_FILES):
         return "csv"
+    if any((path / name).is_file() for name in PARQUET_FILES):
+        return "parquet"
     entries = sorted(path.iterdir())
     if any(entry.suffix.lower() in PEM_SUFFIXES for entry in entries):
         return "pem"
@@ -86,6 +99,8 @@ def find_format_of(path: Path) -> str:
         return "zeek"
     if list_messages(path):
         return "mail"
+    if not any(entry.name.startswith(UNFINISHED) for entry in entries) and list_files(path):
+        return "pem"
     raise ReadError(f"{path} holds neither {', '.join(CSV_FILES)} nor a PEM file: {_advice(path, entries)}")
 
 

@@ -1,9 +1,6 @@
 """Folders of CSV files and certificates, as `Tables.to_csv` writes them."""
 
 import codecs
-import json
-from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -13,9 +10,10 @@ import pyarrow.csv
 
 from toolkit import schema, text
 from toolkit.certificates import parse_certificate
-from toolkit.columns import Column, Kind
+from toolkit.columns import Column
 from toolkit.errors import ReadError, SchemaError
 from toolkit.files import check_size, open_regular, read_regular
+from toolkit.readers.cells import MEANT, PARSERS
 from toolkit.readers.pem import read_certificates
 from toolkit.tables import DESCRIBED, NOT_HELD, UNFINISHED, Tables, named_certificates
 
@@ -176,7 +174,7 @@ def _check_text(path: Path, file: BinaryIO) -> bool:
 
 
 def _values(cells: list[str], column: Column, path: Path) -> list[object]:
-    parse = _PARSERS[column.kind]
+    parse = PARSERS[column.kind]
     values: list[object] = []
     for line, cell in enumerate(cells, 2):
         try:
@@ -184,48 +182,6 @@ def _values(cells: list[str], column: Column, path: Path) -> list[object]:
         except (ValueError, RecursionError) as error:
             raise ReadError(
                 f"{path}, row {line}: {column.name} cannot be {text.plain(cell, limit=60)!r}, "
-                f"it is {_MEANT[column.kind]}. Correct the cell."
+                f"it is {MEANT[column.kind]}. Correct the cell."
             ) from error
     return values
-
-
-def _instant(cell: str) -> datetime:
-    instant = datetime.fromisoformat(cell)
-    if instant.tzinfo is None:
-        raise ValueError("an instant without a zone")
-    return instant
-
-
-def _boolean(cell: str) -> bool:
-    """True or false in any letter case, since spreadsheets write TRUE."""
-    if cell.lower() not in {"true", "false"}:
-        raise ValueError("neither true nor false")
-    return cell.lower() == "true"
-
-
-def _texts(cell: str) -> tuple[str, ...]:
-    listed = json.loads(cell)
-    if not isinstance(listed, list) or not all(isinstance(item, str) for item in listed):
-        raise ValueError("not a list of text")
-    return tuple(text.storable(item) for item in listed)
-
-
-_PARSERS: Final[dict[Kind, Callable[[str], object]]] = {
-    "instant": _instant,
-    "text": lambda cell: text.storable(text.from_spreadsheet(cell)),
-    "texts": _texts,
-    "integer": int,
-    "number": float,
-    "boolean": _boolean,
-    "bytes": bytes.fromhex,
-}
-
-_MEANT: Final[dict[Kind, str]] = {
-    "instant": "an instant with its zone, such as 2026-11-24T10:00:00Z",
-    "text": "text",
-    "texts": 'a JSON list of text, such as ["a.example", "b.example"]',
-    "integer": "an integer",
-    "number": "a number",
-    "boolean": "true or false",
-    "bytes": "hexadecimal digits",
-}

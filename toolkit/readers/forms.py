@@ -1,7 +1,6 @@
 """What a file seems to be, by its content, where no reader of `toolkit.readers.registry` recognises it.
 
-One table of forms, each with words and advice for the message that says that the form is not read yet, which ones are,
-and what to do.
+A table of forms, each with the text of the message for a form that is not read yet: what it is, and what to do.
 """
 
 import re
@@ -18,8 +17,9 @@ HEAD: Final = 1 << 16
 """Bytes from the beginning of a file that decide what it seems to be."""
 
 READ_FORMS: Final = (
-    "a store, a folder that Tables.to_csv wrote, certificates as PEM (-----BEGIN CERTIFICATE-----), DER or PKCS#7, in "
-    f"a file or in a folder of files, and what other tools write: {', '.join(READERS)}"
+    "a store, a folder that Tables.to_csv wrote, certificates as PEM (-----BEGIN CERTIFICATE-----), DER, PKCS#7, "
+    "PKCS#12, JKS or in a Kubernetes secret, in a file, a zip archive or a folder of files, and what other tools "
+    f"write: {', '.join(READERS)}"
 )
 
 _FOREIGN: Final = "seems to be {words}, which is not read yet. What is read: {read}."
@@ -29,8 +29,10 @@ _UNKNOWN: Final = "holds no certificate: it is {words}. What is read: {read}."
 
 _BUILD: Final = "To use it now, build frames from it for Tables.from_frames; data/README.md lists their columns."
 _UNPACK: Final = "Unpack it, and name the file or the folder that was in it."
+_NAMED_SO: Final = "Files of an archive are read by their suffix, such as .pem. Unpack it, and name the file."
 _KEY: Final = "Name the file of the certificate, such as cert.pem or fullchain.pem. The key is not kept."
 _REQUEST: Final = "Name the certificate that the CA issued for it."
+_SECRET: Final = "Name a secret with certificates, such as one of the type kubernetes.io/tls."
 _NAME_IT: Final = "Name this file, without a format."
 _RESAVE: Final = "Get the file again, or name another."
 
@@ -89,17 +91,16 @@ _SYSLOG: Final = r"(?:<\d+>\S* ?)?(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}|\d{4}-\d\d-\
 
 FORMS: Final[tuple[Form, ...]] = (
     # Containers and captures, by their magic numbers.
-    _binary("a pcap capture", rb"\xa1\xb2[\xc3\x3c][\xd4\x4d]|[\xd4\x4d][\xc3\x3c]\xb2\xa1"),
-    _binary("a pcapng capture", rb"\n\r\r\n.{4}(?:\x1a\x2b\x3c\x4d|\x4d\x3c\x2b\x1a)"),
     _binary("an SQLite database", rb"SQLite format 3\0"),
     _binary("a Parquet file", rb"PAR1"),
     _binary("an Arrow or Feather file", rb"ARROW1|FEA1"),
     _binary("an HDF5 file", rb"\x89HDF\r\n\x1a\n"),
-    _binary("a Java keystore (JKS)", rb"\xfe\xed\xfe\xed|\xce\xce\xce\xce",
-            "Its certificates become PEM with: keytool -list -rfc -keystore {name} > {stem}.pem"),
+    _binary("a Java keystore (JKS)", rb"\xfe\xed\xfe\xed|\xce\xce\xce\xce", _RESAVE)._replace(
+        message=_NOT_A_CERTIFICATE
+    ),
     _binary("an Excel workbook", rb"PK\x03\x04(?=.*(?:xl/|\[Content_Types\]))|\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
             "Save its sheet as CSV in UTF-8, separated by commas, named observations.csv in a folder of its own."),
-    _binary("a zip archive", rb"PK(?:\x03\x04|\x05\x06)", _UNPACK),
+    _binary("a zip archive", rb"PK(?:\x03\x04|\x05\x06)", _NAMED_SO)._replace(message=_NOT_A_CERTIFICATE),
     _binary("a tar archive", rb".{257}ustar", _UNPACK),
     _binary("a 7-Zip archive", rb"7z\xbc\xaf\x27\x1c", _UNPACK),
     _binary("a file compressed by bzip2", rb"BZh[1-9]1AY&SY", _UNPACK),
@@ -110,7 +111,6 @@ FORMS: Final[tuple[Form, ...]] = (
     _binary("a picture", rb"\x89PNG\r\n|GIF8|\xff\xd8\xff"),
     _binary("an executable program", rb"\x7fELF|MZ.{60}"),
     # Scanners.
-    _xml("an SSLyze XML report", r'<document\s[^>]{0,400}title="SSLyze'),
     _xml("a Nessus report", "<NessusClientData"),
     _xml("a web page (HTML)", r"<!doctype html|<html", is_report=False),
     _xml("an XML file of an unknown tool", r"<\?xml|<[a-z][\w:.-]*[\s/>]", is_report=False),
@@ -122,24 +122,20 @@ FORMS: Final[tuple[Form, ...]] = (
     _text("a Zeek log", r"#separator \\x"),
     # Certificate Transparency, policies, reports.
     _json("certificates that crt.sh lists, in JSON", "issuer_ca_id"),
-    _json("entries of a Certificate Transparency log (get-entries)", "leaf_input"),
     _json("a list of Certificate Transparency logs", "operators", "logs"),
-    _json("an SMTP TLS report (RFC 8460)", "organization-name", "policies"),
     _json("ACME renewal information (RFC 9773)", "suggestedWindow"),
-    _json("a Kubernetes secret in JSON", "apiVersion", "kind"),
+    _json("a Kubernetes manifest in JSON", "apiVersion", "kind", advice=_SECRET)._replace(message=_NOT_A_CERTIFICATE),
     _json("a Jupyter notebook", "nbformat"),
     _json("rows that tls-toolkit printed with --json", "leaf_sha256", "date_basis",
           advice="Name the store or the folder that they came from; --json is not read back."),
     _json("a JSON file of an unknown tool"),
     _text("an MTA-STS policy (RFC 8461)", r"version: *STSv1"),
-    _text("a Kubernetes manifest in YAML", r"apiVersion: \S"),
+    _text("a Kubernetes manifest in YAML", r"apiVersion: \S", _SECRET)._replace(message=_NOT_A_CERTIFICATE),
     _text("certificates that crt.sh lists, in CSV", r'"?(?:crt\.sh ID|issuer_ca_id)"?,'),
     # Transcripts and logs.
     _text("a testssl.sh report in text", r" *Start \d{4}-\d\d-\d\d .*-->>|.*Testing protocols via sockets"),
     _text("an sslscan report in text", r"(?:\x1b\[[\d;]*m)?Testing SSL server "),
     _text("an nmap report in text", r"# Nmap \d|Nmap scan report for "),
-    _text("a transcript of openssl s_client", r"CONNECTED\([\dA-F]{8}\)"),
-    _text("a transcript of gnutls-cli", r"- Certificate type: X\.509|- Peer's certificate"),
     _text("a syslog file", rf"{_SYSLOG}[\w./-]+(?:\[\d+\])?: "),
     _text("a mail message", r"(?:Received|Return-Path|Delivered-To|DKIM-Signature): "),
     _text("a CSV file of unknown columns", rf"\A{_CELLS}[^\r\n]*[\r\n]+{_CELLS}"),
@@ -151,12 +147,13 @@ FORMS: Final[tuple[Form, ...]] = (
 
 CERTIFICATE: Final = _holds("a certificate", "30(?:30(?:03)?)?/(?:a0)?023030303030.*", "")
 PKCS7: Final = _holds("a PKCS#7 bundle", "06a0.*/.*", "")
+PKCS12: Final = _holds("a PKCS#12 file", "0230(?:30)?/06a0", _KEY)
+PKCS12_KEY: Final = PKCS12._replace(words="a private key")
 
 DER_FORMS: Final = (
     CERTIFICATE,
     PKCS7,
-    _holds("a PKCS#12 file", "0230(?:30)?/06a0", "Its certificates become PEM with: "
-           "openssl pkcs12 -in {name} -nokeys -out {stem}.pem", _FOREIGN),
+    PKCS12,
     _holds("a certificate signing request", "303003/023030(?:a0)?", _REQUEST),
     _holds("a certificate revocation list", "303003/(?:02)?30301[78].*", _RESAVE),
     _holds("a private key", "02(?:02){5,9}(?:30)?/.*|0204(?:a0)?(?:a1)?/|023004.*/06.*", _KEY),

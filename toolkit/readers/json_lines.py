@@ -5,14 +5,48 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from toolkit.readers.looks import microseconds
 from toolkit.readers.opening import parse_json, read_lines, read_plain, read_value
 from toolkit.readers.scans import Scan
+from toolkit.readers.spelling import instant_of
 
 _BEGINS: Final = re.compile(r"^\s*[\[{]", re.MULTILINE)
+_MOST_SHOWN: Final = 50_000
 _NOT_AN_OBJECT: Final = "it is not a JSON object, or is cut short"
 
 
-def read_objects(path: Path, scan: Scan) -> Iterator[tuple[int, dict[str, Any]]]:
+class Repeats:
+    """Lines that show what an earlier line did: they differ in the instant alone, the value of their first key.
+
+    After each object that was read, `remember` is to be called.
+    """
+
+    def __init__(self, scan: Scan, key: str) -> None:
+        self._scan = scan
+        self._begins = re.compile(rf'\{{"{key}": ?"([^"\\]{{10,40}})",'.encode())
+        self._shown: dict[bytes, int] = {}
+        self._rest = b""
+
+    def take(self, line: bytes) -> bool:
+        """Take the look of a line that repeats an earlier one; false for any other line, which is to be read."""
+        match = self._begins.match(line)
+        self._rest = line[match.end() :] if match else b""
+        shown = self._shown.get(self._rest)
+        at = instant_of(match[1].decode("ascii", "replace")) if match and shown is not None else None
+        if shown is None or at is None:
+            return False
+        self._scan.look_again(shown, microseconds(at))
+        return True
+
+    def remember(self, shown: int | None) -> None:
+        """`shown`: what the line that was read last shows; null where it says more than that."""
+        if shown is not None and self._rest:
+            if len(self._shown) >= _MOST_SHOWN:
+                self._shown.clear()
+            self._shown[self._rest] = shown
+
+
+def read_objects(path: Path, scan: Scan, repeats: Repeats | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
     """Line and value of each object; a line that is not an object is recorded as left out, with its number.
 
     Of a file whose first line is not an object by itself, the objects may go over several lines; such a file is read
@@ -22,7 +56,7 @@ def read_objects(path: Path, scan: Scan) -> Iterator[tuple[int, dict[str, Any]]]
         if line is None:
             scan.leave_out("a line that is too long", line=number)
             continue
-        if not line.strip():
+        if (repeats and repeats.take(line)) or not line.strip():
             continue
         try:
             value = parse_json(line)

@@ -1,20 +1,20 @@
 """What mail servers log about TLS: Postfix, Exim, Sendmail, Dovecot and OpenSMTPD.
 
-Of a connection that the server made, the row is a look at the other server. Of one that it took, the row is a look at
-the server itself, by a client that is not kept; port and service are null then. People's addresses, subjects and
+For an outgoing connection the row is a look at the other server. For an incoming one the row is a look at the logging
+server itself, by a client that is not kept; port and service are null then. People's addresses, subjects and
 message ids are not kept.
 """
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from toolkit.errors import ReadError
 from toolkit.readers.mail_suites import describe_handshake
-from toolkit.readers.opening import read_lines
+from toolkit.readers.opening import read_marked_lines
 from toolkit.readers.scans import Scan, Times, make_server
-from toolkit.readers.spelling import instant_of
 from toolkit.tables import Tables
 
 _MOST_OPEN: Final = 10_000
@@ -25,6 +25,7 @@ _ZONES: Final = (timedelta(hours=-14), timedelta(hours=12))
 
 _ISO: Final = re.compile(r"(?:<\d+>\d? ?)?(\d{4}-\d\d-\d\d[T ][\d:.]{8,15}) ?(Z|[+-]\d\d:?\d\d)?\s")
 _TRADITIONAL: Final = re.compile(r"(?:<\d+>)?([A-Z][a-z]{2} [ \d]\d [\d:]{8}) ")
+_STAMP: Final = re.compile(f"(?:{_ISO.pattern}|{_TRADITIONAL.pattern})")
 _WRITER: Final = re.compile(r"\s*([\w.-]{1,255}) [\w./-]+(?:\[\d+\])?: ")
 
 _HOST: Final = r"(?P<host>[\w.-]{1,255})"
@@ -61,13 +62,29 @@ _OPENSMTPD_MTA: Final = re.compile(
 
 _FAILED: Final = (("timed out", "timeout"), ("reset", "reset"))
 _ANY_PORT: Final = 25
-"""Stands in a `Server` whose port is not known; the row has none."""
+"""The port of a `Server` whose port is not known; the row has none."""
 
 _MARKS: Final = (b"TLS", b"SSL", b" mta ")
 _LONGEST: Final = 1 << 16
 _ALMOST: Final = re.compile(
     r"TLS connection established (?:to|from) |STARTTLS=\w+, relay=\S+, version=|(?:mta|smtp) tls ciphers="
 )
+
+
+_WORDINGS: Final = (
+    ("Postfix", "TLS connection established", _POSTFIX),
+    ("Sendmail", "STARTTLS=", _SENDMAIL),
+    ("OpenSMTPD", " tls ciphers=", _OPENSMTPD),
+    ("Dovecot", "-login: ", _DOVECOT),
+    ("Exim", " X=", _EXIM),
+)
+"""The program, a word that each of its lines has, and its pattern."""
+
+_TO_OTHERS: Final = ("to", "client", "mta", "=>", "==", "**", "->")
+"""How programs say that they made the connection."""
+
+_TRADITIONAL_SIZE: Final = 16
+_MOST_SHOWN: Final = 50_000
 
 
 class Found(NamedTuple):
@@ -82,15 +99,15 @@ def read_mail_log(path: Path) -> Tables:
     """The tables of a log, of one program or of several.
 
     `printed_bits` is the first number of `112/168`, the bits in use; `reason` has both. A time without a zone bounds
-    the instant; one without a year does not date it, and stands in `date_basis`. A line that almost is one of TLS is
-    left out with its number. Raises `ReadError` where no line is about TLS.
+    the instant; one without a year does not date it, and is kept in `date_basis`. A line that looks like one about TLS
+    and cannot be read is left out, with its number in a warning. Raises `ReadError` where no line is about TLS.
     """
     log = _Log(Scan(path, "a mail server"))
-    for number, line in read_lines(path):
+    for number, line in read_marked_lines(path, _MARKS):
         if line is None or len(line) > _LONGEST:
             log.scan.leave_out("a line that is too long", line=number)
-        elif any(mark in line for mark in _MARKS):
-            log.read(line.decode("utf-8", "replace").rstrip(), number)
+        else:
+            log.take(line, number)
     log.flush()
     tables = log.scan.tables()
     if tables.observations.empty:
@@ -108,25 +125,39 @@ class _Log:
         self.scan = scan
         self._servers: dict[str, re.Match[str]] = {}
         self._waiting: dict[str, tuple[Found, Times, dict[str, object]]] = {}
+        self._shown: dict[bytes, int] = {}
+        """Lines without their time and process → what their look shows."""
 
-    def read(self, line: str, number: int) -> None:
+    def take(self, line: bytes, number: int) -> None:
         """Take a line with a word about TLS."""
-        if match := _OPENSMTPD_MTA.search(line):
+        end = line.find(b" ") + 1 if line[4:5] == b"-" else _TRADITIONAL_SIZE
+        begin = line.find(b"[", end)
+        key = line[end:begin] + line[line.find(b"]", begin) :]
+        if (shown := self._shown.get(key)) is not None:
+            self.scan.look_again(shown, _times_of(line[:end].decode("ascii", "replace")))
+            return
+        text = line.decode("utf-8", "replace").rstrip()
+        stamp = _STAMP.match(text)
+        shown = self._read(text, _times_of(stamp[0]) if stamp else Times(), number)
+        if shown is not None and stamp and stamp.end() == end < begin:
+            if len(self._shown) >= _MOST_SHOWN:
+                self._shown.clear()
+            self._shown[key] = shown
+
+    def _read(self, line: str, times: Times, number: int) -> int | None:
+        """What the look of the line shows; null where there is none yet, or none that another line could repeat."""
+        if (" mta " in line) and (match := _OPENSMTPD_MTA.search(line)):
             self._read_mta(match)
-        elif match := _POSTFIX_FAILED.search(line):
-            times, when = _time_of(line)
+        elif "SSL_connect" in line and (match := _POSTFIX_FAILED.search(line)):
             words = match["error"]
             outcome = next((outcome for mark, outcome in _FAILED if mark in words), "closed")
-            self._look_at(
-                Found("Postfix", match, True),
-                match,
-                times,
-                when | {"outcome": outcome, "reason": f"SSL_connect: {words}"},
-            )
+            facts: dict[str, object] = {"outcome": outcome, "reason": f"SSL_connect: {words}"}
+            return self._look_at(Found("Postfix", match, True), match, times, facts)
         elif found := _find(line):
-            self._read_found(found, line)
+            return self._read_found(found, line, times)
         elif _ALMOST.search(line):
             self.scan.leave_out("its words about TLS are not those of a mail server that is known", line=number)
+        return None
 
     def flush(self) -> None:
         """Take the connections whose certificate no line names."""
@@ -148,23 +179,22 @@ class _Log:
                 found, self._servers.get(session), times, facts | {"leaf_sha256": leaf, "stage": "certificate"}
             )
 
-    def _read_found(self, found: Found, line: str) -> None:
+    def _read_found(self, found: Found, line: str, times: Times) -> int | None:
         match = found.match
         cells = match.groupdict()
-        times, when = _time_of(line)
-        facts = when | describe_handshake(
+        facts = describe_handshake(
             match["version"], match["suite"], match["bits"], group=cells.get("group"), said=cells.get("said")
         )
         if cells.get("login"):
             facts["reason"] = "; ".join(filter(None, (f"log-in by {match['login']}", str(facts["reason"] or ""))))
         if not found.is_other:
-            self._look_at(found, None, times, facts | {"host": _own_name(line, found)})
-        elif found.tool == "OpenSMTPD":
+            return self._look_at(found, None, times, facts | {"host": _own_name(line, found)})
+        if found.tool == "OpenSMTPD":
             self._waiting[match["session"]] = found, times, facts
-        else:
-            self._look_at(found, match, times, facts)
+            return None
+        return self._look_at(found, match, times, facts)
 
-    def _look_at(self, found: Found, named: re.Match[str] | None, times: Times, facts: dict[str, object]) -> None:
+    def _look_at(self, found: Found, named: re.Match[str] | None, times: Times, facts: dict[str, object]) -> int | None:
         cells = named.groupdict() if named else {}
         address, port = cells.get("address"), cells.get("port")
         host = (cells.get("host") or "").strip("[]") or address
@@ -176,25 +206,18 @@ class _Log:
         )
         if server is None:
             self.scan.leave_out("a server whose port cannot be one")
-            return
+            return None
         unknown = {} if port else {"service": None, "port": None}
         if not host:
             unknown["host"] = None
-        self.scan.look(server, times, **{**unknown, "tool": found.tool, **facts})
+        return self.scan.look(server, times, **{**unknown, "tool": found.tool, **facts})
 
 
 def _find(line: str) -> Found | None:
     """What the line says about TLS; null where it says nothing that is understood."""
-    if match := _POSTFIX.search(line):
-        return Found("Postfix", match, match["way"] == "to")
-    if match := _SENDMAIL.search(line):
-        return Found("Sendmail", match, match["way"] == "client")
-    if match := _OPENSMTPD.search(line):
-        return Found("OpenSMTPD", match, match["way"] == "mta")
-    if match := _DOVECOT.search(line):
-        return Found("Dovecot", match, False)
-    if match := _EXIM.search(line):
-        return Found("Exim", match, match["way"] != "<=")
+    for tool, mark, pattern in _WORDINGS:
+        if mark in line and (match := pattern.search(line)):
+            return Found(tool, match, match.groupdict().get("way") in _TO_OTHERS)
     return None
 
 
@@ -205,17 +228,23 @@ def _own_name(line: str, found: Found) -> str | None:
     return writer[1].lower() if writer else None
 
 
-def _time_of(line: str) -> tuple[Times, dict[str, object]]:
-    """When the line was written, and what is said about the date."""
-    if stamp := _ISO.match(line):
-        local = instant_of(stamp[1] + (stamp[2] or "Z"))
-        if local is not None and stamp[2]:
-            return Times(local), {}
+def _instant(stamp: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(stamp).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _times_of(stamp: str) -> Times:
+    """When the line with that stamp was written."""
+    if match := _ISO.match(stamp):
+        local = _instant(match[1] + (match[2] or "Z"))
+        if local is not None and match[2]:
+            return Times(local)
         if local is not None:
             begins, ends = (local + zone for zone in _ZONES)
-            return Times(begins=begins, ends=ends), {
-                "date_basis": "between: a local time, whose zone is not in the log"
-            }
-    if stamp := _TRADITIONAL.match(line):
-        return Times(), {"date_basis": f"undated: {stamp[1]}, without a year and a zone"}
-    return Times(), {}
+            return Times(begins=begins, ends=ends, words="between: a local time, whose zone is not in the log")
+    if match := _TRADITIONAL.match(stamp):
+        return Times(words=f"undated: {match[1]}, without a year and a zone")
+    return Times()

@@ -1,4 +1,4 @@
-"""XML read record by record with expat: no entities, no external files, bounded depth; what is whole before a cut."""
+"""XML read record by record with expat: no entities, no external files, bounded depth; whole records of a cut file."""
 
 from collections.abc import Collection, Iterator
 from pathlib import Path

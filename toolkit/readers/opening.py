@@ -1,4 +1,4 @@
-"""Files of other tools, opened without a surprise: decompressed within limits, by line, or as JSON."""
+"""Files of other tools, opened safely: decompressed within limits, by line, or as JSON."""
 
 import gzip
 import io
@@ -98,6 +98,45 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes | None]]:
                 yield number, line
         if raw.damage:
             warnings.warn(f"{path}: after line {number}: {raw.damage}.", ReadWarning, stacklevel=2)
+
+
+def read_marked_lines(path: Path, marks: tuple[bytes, ...]) -> Iterator[tuple[int, bytes | None]]:
+    """Number and bytes of each line with one of the marks in it; else as `read_lines`, and several times as fast."""
+    with open_plain(path) as file:
+        number, rest, is_skipping = 1, b"", False
+        while chunk := file.read(1 << 20):
+            if is_skipping:
+                _, found, chunk = chunk.partition(b"\n")
+                if not found:
+                    continue
+                number, is_skipping = number + 1, False
+            data = rest + chunk
+            end = data.rfind(b"\n") + 1
+            if not end and len(data) > LONGEST_LINE:
+                yield number, None
+                rest, is_skipping = b"", True
+                continue
+            counted = 0
+            for start, stop in _marked(data, end, marks):
+                number, counted = number + data.count(b"\n", counted, start), start
+                yield number, data[start:stop]
+            number, rest = number + data.count(b"\n", counted, end), data[end:]
+        if any(mark in rest for mark in marks):
+            yield number, rest
+        if file.damage:
+            warnings.warn(f"{path}: after line {number}: {file.damage}.", ReadWarning, stacklevel=2)
+
+
+def _marked(data: bytes, end: int, marks: tuple[bytes, ...]) -> Iterator[tuple[int, int]]:
+    """Where the lines with a mark begin and end."""
+    places = [data.find(mark, 0, end) for mark in marks]
+    while (first := min((place for place in places if place >= 0), default=-1)) >= 0:
+        stop = data.find(b"\n", first)
+        yield data.rfind(b"\n", 0, first) + 1, stop
+        places = [
+            place if place < 0 or place > stop else data.find(mark, stop, end)
+            for place, mark in zip(places, marks, strict=True)
+        ]
 
 
 def parse_json(document: str | bytes) -> Any:

@@ -1,7 +1,7 @@
-"""`Received:` headers (RFC 5321, section 4.4) of a mailbox, a Maildir or a message: the TLS that a mail came in with.
+"""`Received:` headers (RFC 5321, section 4.4) of a mailbox, a Maildir or a message: the TLS of each delivery.
 
 The row is a look at the server that wrote the header, by the client that sent the mail, which is not kept: protocol and
-suite are the best that both had. Nothing else of a message is kept.
+suite depend on what both support. Nothing else of a message is kept.
 """
 
 import re
@@ -21,7 +21,7 @@ _LONGEST: Final = 1 << 14
 """Bytes of one header, unfolded."""
 
 _ANY_PORT: Final = 25
-"""Stands in a `Server`; the row has no port, because the header does not say it."""
+"""The port of a `Server`, which needs one; the row has none, because the header does not say it."""
 
 _COMMENT: Final = re.compile(r"\([^()]*\)")
 _BY: Final = re.compile(r"(?:^| )by ([\w-]{1,63}(?:\.[\w-]{1,63})*)", re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""The formats that are read: one table, which the packages of others may add to.
+"""The formats that are read: one table, to which other packages can add.
 
 A package adds a format by an entry point in the group `tls_toolkit.readers`, whose name is the format's and whose
 object is a `Reader`:
@@ -18,16 +18,23 @@ from typing import Final, NamedTuple
 
 from toolkit import text
 from toolkit.errors import ReadWarning
+from toolkit.readers.captures import read_capture
 from toolkit.readers.crtsh import read_crtsh
 from toolkit.readers.cryptolyzer import read_cryptolyzer
+from toolkit.readers.ct import is_tile, read_entries, read_tile
+from toolkit.readers.gnutls_cli import read_gnutls_cli
 from toolkit.readers.mail_logs import read_mail_log
 from toolkit.readers.nmap import read_nmap
+from toolkit.readers.packets import PCAP, PCAPNG
 from toolkit.readers.received import read_received
+from toolkit.readers.s_client import read_s_client
 from toolkit.readers.shodan import read_shodan
 from toolkit.readers.ssllabs import read_ssllabs
 from toolkit.readers.sslscan import read_sslscan
 from toolkit.readers.sslyze import read_sslyze
+from toolkit.readers.sslyze_xml import read_sslyze_xml
 from toolkit.readers.testssl import read_testssl
+from toolkit.readers.tls_reports import read_tls_report
 from toolkit.readers.tls_scan import read_tls_scan
 from toolkit.readers.tlsx import read_tlsx
 from toolkit.readers.zeek import read_zeek
@@ -105,6 +112,9 @@ READERS: Final[Mapping[str, Reader]] = MappingProxyType(
         "sslscan": Reader(
             "an sslscan XML report", with_pattern(r'\A\s*<.*?<document\s[^>]{0,400}title="SSLScan'), read_sslscan
         ),
+        "sslyze-xml": Reader(
+            "an SSLyze XML report", with_pattern(r'\A\s*<.*?<document\s[^>]{0,400}title="SSLyze'), read_sslyze_xml
+        ),
         "sslyze": Reader("an SSLyze JSON report", with_keys("server_scan_results"), read_sslyze),
         "testssl": Reader("a testssl.sh report in JSON or CSV", _TESTSSL, read_testssl),
         "cryptolyzer": Reader("a cryptolyzer JSON report", with_keys("target", "proto_version"), read_cryptolyzer),
@@ -126,6 +136,28 @@ READERS: Final[Mapping[str, Reader]] = MappingProxyType(
                 with_pattern(r"\A(?=[^\n]*issuer_name)(?=[^\n]*not_after)[\w\", ]+[\r\n]"),
             ),
             read_crtsh,
+        ),
+        "tls-report": Reader(
+            "an SMTP TLS report (RFC 8460)", with_keys("organization-name", "policies"), read_tls_report
+        ),
+        "ct-entries": Reader(
+            "entries of a Certificate Transparency log (get-entries)", with_keys("leaf_input"), read_entries
+        ),
+        "ct-tile": Reader("a data tile of a Certificate Transparency log", is_tile, read_tile),
+        "s_client": Reader(
+            "a transcript of openssl s_client",
+            with_pattern(
+                r"(?m:^(?:CONNECTED\([\dA-F]{8}\)|CONNECTION EST|connect:errno=|[^\n]{0,200}\bopenssl s_client ))"
+            ),
+            read_s_client,
+        ),
+        "gnutls-cli": Reader(
+            "a transcript of gnutls-cli",
+            with_pattern(r"(?m:^(?:Processed \d+ CA certificate|- Certificate type: X\.509|- Peer's certificate))"),
+            read_gnutls_cli,
+        ),
+        "pcap": Reader(
+            "a packet capture (pcap, pcapng)", lambda head: head[:4] in PCAP or head[:4] == PCAPNG, read_capture
         ),
         "mail": Reader(
             "a mailbox or a mail message",

@@ -1,4 +1,4 @@
-"""What a scanner's file says, row by row: the same tables that looking makes, with source and tool."""
+"""What a scanner's file says, row by row: the tables that `observe` and `survey` make, with source and tool."""
 
 import base64
 import binascii
@@ -7,7 +7,6 @@ import ipaddress
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Final, Literal
@@ -16,10 +15,15 @@ from toolkit import pem, schema, text
 from toolkit.certificates import describe_certificate, parse_certificate
 from toolkit.errors import ReadError, ReadWarning
 from toolkit.files import open_regular
+from toolkit.readers.looks import UNDATED, Looks, Times
 from toolkit.readers.spelling import group_of, suite_of
 from toolkit.schema import PROTOCOLS
 from toolkit.tables import Tables
 from toolkit.targets import SCHEMES_OF_PORTS, UPGRADES, Target
+
+__all__ = [
+    "UNDATED", "Scan", "Server", "State", "Times", "der_of", "ders_of", "make_server", "outcome_of",
+]  # fmt: skip
 
 State = Literal["accepted", "refused", "untested"]
 
@@ -50,32 +54,6 @@ class Server:
         return Target(self.scheme, self.host, self.port).service
 
 
-@dataclass(frozen=True, slots=True)
-class Times:
-    """When a tool looked: at an instant, between two, or it is not known."""
-
-    at: datetime | None = None
-    begins: datetime | None = None
-    ends: datetime | None = None
-
-    def cells(self) -> dict[str, object]:
-        """The four columns that date a row."""
-        if self.at is not None:
-            return {"observed_at": self.at, "date_basis": "observed"}
-        begins, ends = self.begins, self.ends
-        if begins is not None and ends is not None and begins > ends:
-            begins, ends = ends, begins
-        basis = "undated"
-        if ends is not None:
-            basis = "until" if begins is None else "between"
-        elif begins is not None:
-            basis = "between: no later bound is known"
-        return {"observed_from": begins, "observed_until": ends, "date_basis": basis}
-
-
-UNDATED: Final = Times()
-
-
 def make_server(
     host: object, port: object, *, address: object = None, server_name: object = None, starttls: object = None
 ) -> Server | None:
@@ -84,19 +62,29 @@ def make_server(
     `starttls`: the protocol that the tool upgraded (`smtp`), empty where it began with TLS, null where it does not say:
     then the port says it, as for `host:port` on the command line.
     """
-    name = text.storable(str(host).strip().rstrip(".").lower()) if isinstance(host, str) else ""
     number = _port(port)
-    if not name or number is None:
+    if number is None or not isinstance(host, str):
         return None
-    meant = SCHEMES_OF_PORTS.get(number, "tls")
-    upgraded = str(starttls).lower() if starttls else ""
-    scheme = meant
+    upgraded = None if starttls is None else str(starttls).lower()
+    return _server(host, number, _text(address), _text(server_name), upgraded)
+
+
+@lru_cache(maxsize=1 << 14)
+def _server(host: str, port: int, address: str | None, server_name: str | None, upgraded: str | None) -> Server | None:
+    name = text.storable(host.strip().rstrip(".").lower())
+    if not name:
+        return None
+    scheme = meant = SCHEMES_OF_PORTS.get(port, "tls")
     if upgraded in UPGRADES:
-        scheme = upgraded
-    elif starttls is not None and meant in UPGRADES:
+        scheme = str(upgraded)
+    elif upgraded is not None and meant in UPGRADES:
         scheme = "tls"
-    asked = server_name if isinstance(server_name, str) and server_name and not _address(server_name) else None
-    return Server(scheme, name, number, _address(address) or _address(name), asked and text.storable(asked.lower()))
+    asked = server_name if server_name and not _address(server_name) else None
+    return Server(scheme, name, port, _address(address) or _address(name), asked and text.storable(asked.lower()))
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def outcome_of(words: object) -> str:
@@ -115,11 +103,11 @@ class Scan:
     def __init__(self, path: Path, tool: str) -> None:
         self._path = path
         self.tool = text.storable(tool)
+        self._source = text.storable(path.name)
         self._round: str | None = None
-        self._observations: list[dict[str, object]] = []
+        self._looks = Looks()
         self._certificates: dict[str, dict[str, object]] = {}
         self._support: list[dict[str, object]] = []
-        self._samples: dict[tuple[object, ...], int] = {}
         self._left_out: dict[str, None] = {}
         self._unnamed = 0
         self._is_damaged = False
@@ -143,12 +131,19 @@ class Scan:
             self._certificates[identifier] = row
         return identifier
 
-    def look(self, server: Server, times: Times, *, outcome: object = "ok", **facts: object) -> None:
-        """Take a look: `facts` are columns of `observations`, before what the server and the times say."""
+    def look(self, server: Server, times: Times, *, outcome: object = "ok", **facts: object) -> int:
+        """Take a look: `facts` are columns of `observations`, before what the server and the times say.
+
+        The number is that of what it shows, for `look_again`.
+        """
+        shown = self.showing(server, outcome=outcome, **facts)
+        self._looks.add(shown, times)
+        return shown
+
+    def showing(self, server: Server, *, outcome: object = "ok", **facts: object) -> int:
+        """The number of what a look shows, which `look_again` takes for each look that shows the same."""
         row: dict[str, object] = {
-            **times.cells(),
-            "round": self._round_at(times),
-            "source": text.storable(self._path.name),
+            "source": self._source,
             "tool": self.tool,
             "service": server.service,
             "host": server.host,
@@ -156,11 +151,17 @@ class Scan:
             "address": server.address,
             "server_name": server.server_name,
             "outcome": outcome,
-            **{name: _storable(value) for name, value in facts.items()},
         }
-        key = (row["round"], row["service"], row["address"], row["server_name"])
-        row["sample"] = self._samples[key] = self._samples.get(key, -1) + 1
-        self._observations.append(row)
+        for name, value in facts.items():
+            row[name] = value if value is None else _storable(value)
+        return self._looks.number(row)
+
+    def look_again(self, shown: int, at: int | Times) -> None:
+        """Take a look that shows what an earlier one did; `at` in microseconds since 1970, or what is known of it."""
+        if isinstance(at, int):
+            self._looks.add_at(shown, at)
+        else:
+            self._looks.add(shown, at)
 
     def answer(self, server: Server, times: Times, state: State, **facts: object) -> None:
         """Take the answer to a question: `facts` are columns of `support`."""
@@ -207,9 +208,9 @@ class Scan:
             if protocol not in answered:
                 self.answer(server, times, "untested", protocol=protocol, reason=reason)
 
-    def leave_out(self, reason: str, *, line: int | None = None) -> None:
-        """Note something of the file that is in no row; with its line, where the file is damaged."""
-        self._is_damaged |= line is not None
+    def leave_out(self, reason: str, *, line: int | None = None, is_damage: bool = False) -> None:
+        """Note something of the file that is in no row; with its line, or `is_damage`, where the file is damaged."""
+        self._is_damaged |= is_damage or line is not None
         if len(self._left_out) < _MOST_NAMED:
             self._left_out[reason if line is None else f"line {line}: {reason}"] = None
         else:
@@ -223,21 +224,26 @@ class Scan:
         if self._left_out:
             words = "; ".join(self._left_out) + (f"; and {self._unnamed:,} more" if self._unnamed else "")
             words = text.plain(words, limit=2000)
-            if self._is_damaged and not (self._observations or self._support or self._certificates):
+            if self._is_damaged and not (len(self._looks) or self._support or self._certificates):
                 raise ReadError(f"{self._path}: nothing in it can be read ({words}). Get the file again.")
             warnings.warn(f"{self._path}: left out: {words}.", ReadWarning, stacklevel=5)
         return Tables.from_frames(
-            schema.frame("observations", self._observations),
+            self._looks.frame(self._round_at, self.round_of_file) if len(self._looks) else None,
             schema.frame("certificates", list(self._certificates.values())),
             schema.frame("support", self._support),
         )
 
     def _round_at(self, times: Times) -> str:
-        """Runs of one tool at one time are one round, whatever their file; undated ones are told by their content."""
+        """Runs of one tool at one time are one round, also from several files; undated ones are named by content."""
         instant = times.begins or times.ends
         if instant is None:
-            return f"{self.tool}, {text.storable(self._path.name)} {self._digest}"
+            return self.round_of_file
         return f"{self.tool}, {instant.isoformat()}"
+
+    @cached_property
+    def round_of_file(self) -> str:
+        """The round of rows that belong together because they are in one file."""
+        return f"{self.tool}, {text.storable(self._path.name)} {self._digest}"
 
     @cached_property
     def _digest(self) -> str:
@@ -252,7 +258,7 @@ class Scan:
 
 
 def ders_of(pem_text: object) -> list[bytes]:
-    """The certificates of PEM in a field of a file, without what stands in place of one that was removed."""
+    """The certificates of PEM in a field of a file, without placeholders of removed ones."""
     if not isinstance(pem_text, str):
         return []
     # testssl.sh writes them in one line, with `\\n` or blanks where lines ended.
@@ -275,6 +281,8 @@ def der_of(encoded: object) -> bytes | None:
 
 
 def _port(port: object) -> int | None:
+    if type(port) is int:
+        return port if 0 < port <= _HIGHEST_PORT else None
     digits = str(port).strip() if isinstance(port, int | str) and not isinstance(port, bool) else ""
     number = int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= 5 else 0
     return number if 0 < number <= _HIGHEST_PORT else None
@@ -284,7 +292,7 @@ def _address(address: object) -> str | None:
     return _read_address(address) if isinstance(address, str) else None
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1 << 14)
 def _read_address(address: str) -> str | None:
     try:
         return str(ipaddress.ip_address(address.strip("[] ")))
@@ -294,7 +302,7 @@ def _read_address(address: str) -> str | None:
 
 def _storable(value: object) -> object:
     if isinstance(value, str):
-        return text.storable(value)
+        return value if value.isascii() else text.storable(value)
     if isinstance(value, tuple):
         return tuple(text.storable(str(one)) for one in value)
     return value

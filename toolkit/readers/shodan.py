@@ -22,7 +22,7 @@ def read_shodan(path: Path) -> Tables:
     """The tables of a file of banners; those without TLS have no rows.
 
     A version that Shodan lists with a minus sign is `refused`. The version of the handshake is null unless its suite
-    belongs to one version only: what stands beside the suite is the version that the suite was introduced with.
+    belongs to one version only: the version printed next to the suite is the one that introduced the suite.
     """
     scan = Scan(path, "Shodan")
     without = 0

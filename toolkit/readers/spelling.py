@@ -45,7 +45,12 @@ def protocol_of(spelling: object) -> str | None:
     """
     if isinstance(spelling, int):
         return _CODES.get(spelling)
-    match = _VERSION.match(spelling.strip().lower()) if isinstance(spelling, str) else None
+    return _protocol(spelling) if isinstance(spelling, str) else None
+
+
+@lru_cache(maxsize=1024)
+def _protocol(spelling: str) -> str | None:
+    match = _VERSION.match(spelling.strip().lower())
     if match is None:
         return None
     name = f"{match[1].upper()} {match[2]}.{match[3] or '0'}"
@@ -68,8 +73,11 @@ def group_of(spelling: object) -> str | None:
     >>> group_of("prime256v1"), group_of("X25519_ML_KEM_768"), group_of("P-521"), group_of("Curve 9")
     ('secp256r1', 'X25519MLKEM768', 'secp521r1', None)
     """
-    if not isinstance(spelling, str):
-        return None
+    return _group(spelling) if isinstance(spelling, str) else None
+
+
+@lru_cache(maxsize=1024)
+def _group(spelling: str) -> str | None:
     folded = re.sub(r"[^a-z0-9]", "", spelling.partition("(")[0].lower())
     return _groups().get(_CURVES.get(folded, folded))
 

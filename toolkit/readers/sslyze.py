@@ -27,7 +27,7 @@ def read_sslyze(path: Path) -> Tables:
     """The tables of a report in JSON. A suite that was answered by an alert, or by another version, is `refused`.
 
     A suite whose connection ended otherwise, and a scan command that failed or was not run, is `untested`. Of a file
-    that is cut short, the servers that are whole are read; its version and date, which stand at the end, are missing.
+    that is cut short, the servers that are whole are read; its version and date, which come at the end, are missing.
     Raises `ReadError` where nothing can be read.
     """
     document, damage = read_plain(path)

@@ -27,7 +27,7 @@ _VALIDITY: Final = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d) --> (\d{4}-\d\d-\d\d
 _SAN: Final = re.compile(r"(?:subjectAltName \(SAN\) : *)?(.*)\Z")
 _GROUPS: Final = {"FS_ECDHE_curves", "FS_KEMs", "PFS_ECDHE_curves", "FS_curves", "pfs_ecdhe_curves", "ecdhe_curves"}
 
-# What is whole in damaged JSON: a finding, or the facts about a server that stand before its findings.
+# What is whole in damaged JSON: a finding, or the facts about a server that precede its findings.
 _BEGINS: Final = re.compile(r'\{\s*"(?:id|targetHost|service)"')
 _HEADER: Final = re.compile(r'\{(?:\s*"\w+"\s*:\s*"[^"]*"\s*,)+(?=\s*"\w+"\s*:\s*\[)')
 _PAIR: Final = re.compile(r'"(\w+)"\s*:\s*"([^"]*)"')

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from toolkit.readers.json_lines import read_objects
+from toolkit.readers.json_lines import Repeats, read_objects
 from toolkit.readers.scans import Scan, Server, Times, ders_of, make_server, outcome_of
 from toolkit.readers.spelling import group_of, instant_of, protocol_of, serial_of_hex, suite_of
 from toolkit.tables import Tables
@@ -19,29 +19,31 @@ def read_tlsx(path: Path) -> Tables:
     `-cipher-enum`); what it does not list has no row.
     """
     scan = Scan(path, "tlsx")
-    for number, record in read_objects(path, scan):
+    repeats = Repeats(scan, "timestamp")
+    for number, record in read_objects(path, scan, repeats):
         server = make_server(
             record.get("host"), record.get("port"), address=record.get("ip"), server_name=record.get("sni"), starttls=""
         )
         if server is None:
             scan.leave_out("an object without host or port", line=number)
+            repeats.remember(None)
         else:
-            _read_record(scan, record, server)
+            shown = _read_record(scan, record, server)
+            repeats.remember(None if "version_enum" in record or "cipher_enum" in record else shown)
     return scan.tables()
 
 
-def _read_record(scan: Scan, record: _Facts, server: Server) -> None:
+def _read_record(scan: Scan, record: _Facts, server: Server) -> int:
     times = Times(at=instant_of(record.get("timestamp")))
     if record.get("probe_status") is False or record.get("error"):
         said = str(record.get("error") or "probe_status: false")
-        scan.look(server, times, outcome=outcome_of(said), reason=said)
-        return
+        return scan.look(server, times, outcome=outcome_of(said), reason=said)
     chain = [_read_certificate(scan, record)]
     above = record.get("chain")
     chain += [_read_certificate(scan, one) for one in above if isinstance(one, dict)] if isinstance(above, list) else []
     known = tuple(one for one in chain if one is not None)
     name, code = suite_of(record.get("cipher"))
-    scan.look(
+    shown = scan.look(
         server, times, stage="certificate" if known else "hello", protocol=protocol_of(record.get("tls_version")),
         suite=name, suite_code=code, group=group_of(record.get("key_exchange")),
         leaf_sha256=chain[0], chain_sha256=known if isinstance(above, list) and chain[0] else None,
@@ -53,6 +55,7 @@ def _read_record(scan: Scan, record: _Facts, server: Server) -> None:
     suites = record.get("cipher_enum")
     for one in suites if isinstance(suites, list) else []:
         _answer_suites(scan, server, times, one)
+    return shown
 
 
 def _answer_suites(scan: Scan, server: Server, times: Times, listed: object) -> None:

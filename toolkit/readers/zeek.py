@@ -2,15 +2,16 @@
 
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from toolkit.errors import ReadError, ReadWarning
+from toolkit.readers.looks import microseconds
 from toolkit.readers.opening import parse_json, read_lines
-from toolkit.readers.scans import Scan, Server, Times, make_server
+from toolkit.readers.scans import Scan, Server, make_server
 from toolkit.readers.spelling import group_of, instant_of, instant_of_seconds, protocol_of, serial_of_hex, suite_of
 from toolkit.tables import Tables
 
@@ -21,6 +22,15 @@ _ESCAPED: Final = re.compile(r"\\(?:x([0-9a-fA-F]{2})|\\)")
 _HOST: Final = re.compile(r"(?=.*[a-z])[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})+", re.IGNORECASE)
 _SHA256: Final = 64
 _KEY_TYPES: Final = {"rsa": "RSA", "ecdsa": "EC", "dsa": "DSA"}
+
+_MOST_SHOWN: Final = 200_000
+"""Connections without their client that are remembered; of these, only the instant of a line is read."""
+
+_CLIENT: Final = ("ts", "uid", "id.orig_h", "id.orig_p")
+_JSON_CLIENT: Final = re.compile(
+    rb'\{"ts":(\d{1,11})\.(\d{1,6}),"uid":"\w{1,40}","id\.orig_h":"[\da-fA-F.:]{1,45}","id\.orig_p":\d{1,5},'
+)
+_MOST_DIGITS: Final = 17
 
 _Record = Mapping[str, object]
 """One line; what Zeek calls unset or empty is not in it."""
@@ -70,17 +80,36 @@ class Logs:
     def read(self, path: Path) -> Tables:
         """The tables of one log."""
         scan = Scan(path, "Zeek")
-        for number, record in _records_of(path, scan):
-            at = _instant(record.get("ts"))
-            if at is None:
-                scan.leave_out("it has no instant (ts)", line=number)
-            elif "id.resp_h" in record:
-                self._read_connection(scan, record, at, number)
-            elif "certificate.issuer" in record or "certificate.serial" in record:
-                self._read_certificate(scan, record)
-            else:
-                scan.leave_out("it describes neither a connection nor a certificate", line=number)
+        columns = Columns()
+        shown_by: dict[bytes, int] = {}
+        for number, line in read_lines(path):
+            found = columns.split_off_client(line) if line else None
+            shown = shown_by.get(found[1]) if found else None
+            if found and shown is None and (record := _record_of(line, columns, scan, number)):
+                shown = self._read_record(scan, record, number)
+                if len(shown_by) >= _MOST_SHOWN:
+                    shown_by.clear()
+                if shown is not None:
+                    shown_by[found[1]] = shown
+            if found and shown is not None:
+                scan.look_again(shown, found[0])
+            elif not found and (record := _record_of(line, columns, scan, number)):
+                at = _instant(record.get("ts"))
+                if at is None:
+                    scan.leave_out("it has no instant (ts)", line=number)
+                elif (shown := self._read_record(scan, record, number)) is not None:
+                    scan.look_again(shown, microseconds(at))
         return scan.tables()
+
+    def _read_record(self, scan: Scan, record: _Record, number: int) -> int | None:
+        """Take what a record says; of a connection the number of what its look shows."""
+        if "id.resp_h" in record:
+            return self._read_connection(scan, record, number)
+        if "certificate.issuer" in record or "certificate.serial" in record:
+            self._read_certificate(scan, record)
+        else:
+            scan.leave_out("it describes neither a connection nor a certificate", line=number)
+        return None
 
     def _read_certificate(self, scan: Scan, record: _Record) -> None:
         if record.get("client_cert") is True and record.get("host_cert") is not True:
@@ -107,15 +136,15 @@ class Logs:
             if name and identifier:
                 self.identifiers[name] = identifier
 
-    def _read_connection(self, scan: Scan, record: _Record, at: datetime, number: int) -> None:
+    def _read_connection(self, scan: Scan, record: _Record, number: int) -> int | None:
         printed = _text(record.get("version"))
         if printed and printed.startswith("DTLS"):
             scan.leave_out("connections of DTLS, which is not TLS over TCP")
-            return
+            return None
         server = _server_of(record)
         if server is None:
             scan.leave_out("it has no address or port of a server", line=number)
-            return
+            return None
         self.of_clients.update(self._name(scan, one) or "" for one in _chain(record, "client_cert_chain"))
         chain = [self._name(scan, one) for one in _chain(record, "cert_chain")]
         known = tuple(one for one in chain if one is not None)
@@ -127,13 +156,12 @@ class Logs:
         if printed is None:
             is_refused = alert is not None and "l" in (_text(record.get("ssl_history")) or "l")
             said.append("Zeek saw no hello of the server")
-            scan.look(server, Times(at), outcome="refused" if is_refused else "closed", reason="; ".join(said))
-            return
+            return scan.showing(server, outcome="refused" if is_refused else "closed", reason="; ".join(said))
         name, code = suite_of(_text(record.get("cipher")))
         leaf = chain[0] if chain else None
         stage = "finished" if record.get("established") is True else "certificate" if leaf else "hello"
-        scan.look(
-            server, Times(at), stage=stage, reason="; ".join(said) or None, protocol=protocol_of(printed), suite=name,
+        return scan.showing(
+            server, stage=stage, reason="; ".join(said) or None, protocol=protocol_of(printed), suite=name,
             suite_code=code, group=group_of(record.get("curve")), leaf_sha256=leaf,
             chain_sha256=known if chain and len(known) == len(chain) else None,
             **({} if leaf else _printed(record)),
@@ -147,8 +175,10 @@ class Logs:
 
 
 def _without_clients(logs: Logs, parts: list[Tables]) -> Tables:
-    together = Tables.concat(parts)
+    together = Tables.concat(parts) if len(parts) > 1 else parts[0]
     of_clients = logs.of_clients - logs.of_servers
+    if not of_clients:
+        return together
     described = together.certificates
     kept = described[~described["cert_sha256"].isin(of_clients)]
     return Tables.from_frames(together.observations, kept, together.support)
@@ -175,27 +205,25 @@ def _chain(record: _Record, name: str) -> list[str]:
     return _texts(record.get(f"{name}_fps")) or _texts(record.get(f"{name}_fuids"))
 
 
-def _records_of(path: Path, scan: Scan) -> Iterator[tuple[int, _Record]]:
-    """Line and content of each record, in TSV with the header of each part, or in JSON."""
-    columns = Columns()
-    for number, line in read_lines(path):
-        if line is None:
-            scan.leave_out("it is too long", line=number)
-        elif line.startswith(b"#"):
-            columns.read(line)
-        elif line.startswith(b"{"):
-            try:
-                value = parse_json(line)
-            except ValueError:
-                scan.leave_out("it is not a JSON object, or is cut short", line=number)
-            else:
-                yield number, {name: one for name, one in value.items() if one not in (None, "", [])}
-        elif line.strip():
-            record = columns.split(line)
-            if record is None:
-                scan.leave_out("its cells are not those of the header (#fields, #types)", line=number)
-            else:
-                yield number, record
+def _record_of(line: bytes | None, columns: "Columns", scan: Scan, number: int) -> _Record | None:
+    """The content of a line, in TSV with the header of its part, or in JSON; null where it is none."""
+    if line is None:
+        scan.leave_out("it is too long", line=number)
+    elif line.startswith(b"#"):
+        columns.read(line)
+    elif line.startswith(b"{"):
+        try:
+            value = parse_json(line)
+        except ValueError:
+            scan.leave_out("it is not a JSON object, or is cut short", line=number)
+        else:
+            return {name: one for name, one in value.items() if one not in (None, "", [])}
+    elif line.strip():
+        record = columns.split(line)
+        if record is not None:
+            return record
+        scan.leave_out("its cells are not those of the header (#fields, #types)", line=number)
+    return None
 
 
 class Columns:
@@ -205,6 +233,8 @@ class Columns:
         self.names: list[str] = []
         self._between, self._within, self._absent = "\t", ",", {"-", "(empty)"}
         self._types: list[str] = []
+        self._is_usual = False
+        """Whether the instant and the client are in the first four cells, as in Zeek's own scripts."""
 
     def read(self, line: bytes) -> None:
         """Take a line of the header; other comments are passed over."""
@@ -215,12 +245,26 @@ class Columns:
         name, *cells = header.split(self._between)
         if name == "#fields":
             self.names = cells
+            self._is_usual = self._between == "\t" and tuple(cells[:4]) == _CLIENT
         elif name == "#types":
             self._types = cells
         elif name == "#set_separator" and cells and cells[0]:
             self._within = cells[0]
         elif name in ("#empty_field", "#unset_field") and cells:
             self._absent.add(cells[0])
+
+    def split_off_client(self, line: bytes) -> tuple[int, bytes] | None:
+        """The instant of a connection in microseconds since 1970, and what follows its client; null for other lines."""
+        if line[:1] == b"{":
+            match = _JSON_CLIENT.match(line)
+            return (int(match[1] + match[2].ljust(6, b"0")), line[match.end() :]) if match else None
+        if not self._is_usual:
+            return None
+        cells = line.split(b"\t", 4)
+        digits = cells[0].replace(b".", b"", 1)
+        if len(cells) < 5 or cells[0][-7:-6] != b"." or not digits.isdigit() or len(digits) > _MOST_DIGITS:
+            return None
+        return int(digits), cells[4]
 
     def split(self, line: bytes) -> _Record | None:
         """The record of a line; null where its cells are not those of the header."""

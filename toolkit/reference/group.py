@@ -8,7 +8,7 @@ from types import MappingProxyType
 from toolkit.reference.rows import FOLDER, read_rows
 
 COLUMNS = ("code", "name", "kind", "bits", "strength_bits", "is_post_quantum", "versions", "source", "date")
-"""Of `groups.csv`; `date` is that of the source."""
+"""Of `groups.csv`; `date` is that of the registry or other source."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ COLUMNS: Final = ("protocol", "suite", "is_first", "source", "date")
 def museum() -> Mapping[str, tuple[str, ...]]:
     """Protocol → accepted suites by IANA name, the server's first choice first.
 
-    The order of the others was not recorded; here they stand as they were listed.
+    The order of the others was not recorded; they are in the order of the list.
 
     >>> {protocol: suites[0] for protocol, suites in museum().items()}["TLS 1.0"]
     'TLS_ECDHE_RSA_WITH_RC4_128_SHA'

@@ -1,4 +1,4 @@
-"""Offers: frozen, versioned ClientHellos. An answer means nothing without the question."""
+"""Offers: frozen, versioned ClientHellos. What an answer proves depends on the offer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,8 @@
-"""Root certificates with dates: whom a client trusted, and when.
+"""Root certificates: bundles, trust stores, today's public roots, and a user's file.
 
-Google's bundle on two days and its roots lie in `bundles/*.csv` (made by `data/make_roots.py`); today's public roots
-come from the installed `certifi`, which is Mozilla's list; anything else from a file of the user's.
+Google's bundle on two days and its roots lie in `bundles/*.csv` (made by `data/make_roots.py`), the stores with their
+history in `stores/` (`toolkit.reference.stores`); today's public roots come from the installed `certifi`, which is
+Mozilla's list; all others from a file of the user.
 """
 
 import base64
@@ -21,9 +22,9 @@ from toolkit import pem
 from toolkit.errors import ReadError, ReadWarning, UsageError
 from toolkit.files import read_regular
 from toolkit.reference.rows import FOLDER, read_rows
+from toolkit.reference.stores import CERTIFICATE_COLUMNS, stored_roots, trust_stores
 from toolkit.text import did_you_mean
 
-CERTIFICATE_COLUMNS: Final = ("cert_sha256", "subject", "not_before", "not_after", "der")
 BUNDLE_COLUMNS: Final = ("bundle", "date", "cert_sha256", "source")
 
 LARGEST: Final = 1 << 26
@@ -34,7 +35,7 @@ _MOST_NAMED: Final = 5
 # What a verifier needs of a root, and `cryptography` reads only when it is asked for; then it raises one of these.
 _READ_OF_A_ROOT: Final = ("subject", "issuer", "not_valid_before_utc", "not_valid_after_utc", "version", "extensions")
 _REFUSALS: Final = (
-    ValueError, TypeError, UnsupportedAlgorithm,
+    ValueError, TypeError, UnsupportedAlgorithm, KeyError,  # cryptography 48: a name of an unsupported string type
     x509.DuplicateExtension, x509.UnsupportedGeneralNameType, x509.InvalidVersion,
 )  # fmt: skip
 
@@ -56,14 +57,16 @@ def bundles() -> Mapping[str, tuple[bytes, ...]]:
 
 
 Roots = str | Path | Iterable[bytes]
-"""What a public function takes as `roots`: a bundle's name, a file, or certificates in DER."""
+"""What a public function takes as `roots`: a bundle's or store's name, a file, or certificates in DER."""
 
 
 def load_roots(roots: Roots) -> tuple[bytes, ...]:
     """The roots of a bundle, in DER: `certifi` (today's), one of `bundles()`, or a file in PEM or DER.
 
-    Certificates in DER are returned as they are. What cannot be read in a file is skipped, with a `ReadWarning` that
-    names it; repeats are dropped. Raises `UsageError` where there is neither such a bundle nor such a file, and for
+    Of another of the `trust_stores()`: the roots that it trusted at the end of its record and whose bytes are known,
+    without its limits; `verify_chains` and `replay_trust` take the store itself, with its history. Certificates in DER
+    are returned as they are. What cannot be read in a file is skipped, with a `ReadWarning` that names it; repeats are
+    dropped. Raises `UsageError` where there is neither such a bundle nor such a file, and for
     anything but some certificates; `ReadError` where the file holds no root that can be read.
 
     >>> len(load_roots("certifi")) > 100
@@ -75,9 +78,11 @@ def load_roots(roots: Roots) -> tuple[bytes, ...]:
         return split_pem(Path(certifi.where()).read_bytes(), f"certifi {version('certifi')}")
     if roots in bundles():
         return bundles()[str(roots)]
+    if roots in trust_stores():
+        return _last_trusted(str(roots))
     path = Path(roots)
     if not path.exists() or path.is_dir():
-        known = ["certifi", *bundles()]
+        known = root_sources()
         raise UsageError(
             f"{str(roots)!r} is neither a root bundle ({', '.join(known)}) nor a PEM file."
             + did_you_mean(str(roots), known)
@@ -86,6 +91,17 @@ def load_roots(roots: Roots) -> tuple[bytes, ...]:
         return split_pem(read_regular(path, most=LARGEST), str(path))
     except OSError as error:
         raise ReadError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def root_sources() -> list[str]:
+    """The names that `roots` accepts besides files: the bundles and the trust stores."""
+    return sorted({*bundles(), *trust_stores()})
+
+
+def _last_trusted(name: str) -> tuple[bytes, ...]:
+    known = stored_roots()
+    last = {sha256: periods[-1] for sha256, periods in trust_stores()[name].periods.items() if sha256 in known}
+    return tuple(known[sha256] for sha256, of in last.items() if of.state == "trusted" and of.until is None)
 
 
 def _listed(roots: object) -> tuple[bytes, ...]:

@@ -26,13 +26,15 @@ TESTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "strength_bits": frozenset({"at_least"}),
         "key_exchange": frozenset({"not_among"}),
         "group": frozenset({"among"}),
-        "key_type": frozenset({"among"}),
+        "key_type": frozenset({"among", "not_among"}),
         "key_bits": frozenset({"at_least"}),
         "key_curve": frozenset({"among"}),
         "signature_hash": frozenset({"not_among"}),
         "signature_algorithm": frozenset({"among"}),
         "lifetime": frozenset({"at_most"}),
         "names": frozenset({"present", "match", "match_san", "shared"}),
+        "purposes": frozenset({"only", "includes"}),
+        "scts": frozenset({"at_least"}),
         "serial": frozenset({"positive", "octets_at_most"}),
         "validity": frozenset({"ordered", "encoded"}),
         "host": frozenset({"answers"}),
@@ -50,8 +52,8 @@ OF_STATEMENTS: Final = frozenset(
 """Tests of published statements; all others are tests of rules."""
 
 OF_CERTIFICATES: Final = frozenset(
-    {"key_type", "key_bits", "key_curve", "signature_hash", "signature_algorithm", "lifetime", "names", "serial",
-     "validity"}
+    {"key_type", "key_bits", "key_curve", "signature_hash", "signature_algorithm", "lifetime", "names", "purposes",
+     "scts", "serial", "validity"}
 )  # fmt: skip
 """Subjects of rules about certificates, which can apply by the day of issue."""
 

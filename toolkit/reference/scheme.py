@@ -8,7 +8,7 @@ from types import MappingProxyType
 from toolkit.reference.rows import FOLDER, read_rows
 
 COLUMNS = ("code", "name", "key_type", "hash", "padding", "versions", "source", "date")
-"""Of `signature_schemes.csv`; `date` is that of the source."""
+"""Of `signature_schemes.csv`; `date` is that of the registry or other source."""
 
 
 @dataclass(frozen=True, slots=True)

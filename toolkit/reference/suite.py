@@ -13,7 +13,7 @@ COLUMNS = (
     "mac", "key_bits", "strength_bits", "block_bits", "has_forward_secrecy", "is_aead", "is_recommended", "source",
     "date",
 )  # fmt: skip
-"""Of `suites.csv`; `date` is that of the source."""
+"""Of `suites.csv`; `date` is that of the registry or other source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def find_suite(name: str) -> Suite | None:
 
 @cache
 def askable(protocol: str) -> tuple[int, ...]:
-    """The codes that a survey may put into a hello of that version, whatever their specifications say.
+    """The codes that a survey may put into a hello of that version, also against their specifications.
 
     TLS 1.3 and SSL 2.0 have suites of their own. Between them servers answer beyond the specifications (ECC under
     SSL 3.0, export under TLS 1.1), so every other suite is asked at every version. `TLS_NULL_WITH_NULL_NULL` is the

@@ -22,6 +22,9 @@ _MOST_NAMED: Final = 25
 _MOST: Final = {"days": 36_525, "months": 1_200}
 """The longest lifetime that a rule may name: a hundred years."""
 
+SCTS: Final = re.compile(r"(\d{1,2})(?: from (\d{1,4}) days)?")
+"""A number of SCTs, and from which validity on it is required; without one, for every certificate."""
+
 _OID: Final = re.compile(r"[0-2](?:\.[0-9]{1,40}){1,30}")
 
 
@@ -59,6 +62,10 @@ def _complain(subject: str, test: str, part: str) -> str | None:
         if unit in _MOST and _is_number(count, most=_MOST[unit]) and int(count):
             return None
         return f"{part!r} is not written like 398 days or 39 months, or is longer than a hundred years"
+    if subject == "scts":
+        return None if SCTS.fullmatch(part) else f"{part!r} is not written like 2, or 3 from 180 days"
+    if subject == "purposes":
+        return None if _OID.fullmatch(part) or part.isalnum() else f"{part!r} is not a purpose, like serverAuth"
     if test in ("at_least", "octets_at_most"):
         return None if _is_number(part, most=100_000) else f"{part!r} is not a number in its range"
     if test in ("issued_by", "rooted_in"):

@@ -4,6 +4,7 @@ This package needs the extra `notebooks`; `toolkit.report.demo` also needs the e
 """
 
 from toolkit.report.pages import execute_notebook, execute_notebooks
+from toolkit.report.parts import Parts
 from toolkit.report.writing import write_report
 
-__all__ = ["execute_notebook", "execute_notebooks", "write_report"]
+__all__ = ["Parts", "execute_notebook", "execute_notebooks", "write_report"]

@@ -17,48 +17,7 @@ from tqdm.auto import tqdm
 
 from toolkit import text
 from toolkit.errors import ToolkitError
-
-_OFFLINE: Final = """\
-{%- extends "lab/index.html.j2" -%}
-{%- block html_head_js -%}
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'" />
-{%- endblock -%}
-{%- block jupyter_widgets -%}{%- endblock -%}
-{%- block html_head_js_mathjax -%}{%- endblock -%}
-{%- block html_head_js_mermaidjs -%}{%- endblock -%}
-{%- block html_head_css -%}
-<style>
-  body.jp-Notebook { padding: 1rem; }
-  main { max-width: 74rem; margin: 0 auto; }
-  .jp-MarkdownOutput { padding-left: 0; }
-  .jp-RenderedHTMLCommon table { margin-left: 0; font-variant-numeric: tabular-nums; }
-  main .jp-RenderedHTMLCommon.jp-RenderedHTMLCommon :is(td, th) { text-align: left; vertical-align: top; }
-  .jp-OutputArea-output { overflow-x: auto; }
-  .celltag_hide-input .jp-Cell-inputWrapper { display: none; }
-  @page { size: A4; margin: 14mm 12mm; }
-  @media print {
-    html, body.jp-Notebook { padding: 0; height: auto; overflow: visible; }
-    main { max-width: none; }
-    body, main .jp-RenderedHTMLCommon { font-size: 9pt; line-height: 1.35; }
-    main .jp-RenderedHTMLCommon table { table-layout: auto; max-width: 100%; font-size: 7pt; }
-    main .jp-RenderedHTMLCommon.jp-RenderedHTMLCommon :is(td, th) { padding: 1.5pt 3pt; }
-    main .jp-Cell, main :is(.jp-Cell-inputWrapper, .jp-Cell-outputWrapper, .jp-InputArea, .jp-InputArea-editor,
-      .jp-OutputArea, .jp-OutputArea-child, .jp-OutputArea-output) {
-      display: block; overflow: visible; page-break-inside: auto; break-inside: auto; }
-    main .jp-Cell { padding: 1mm 0; }
-    main .jp-Cell-inputWrapper { break-inside: avoid; break-after: avoid; }
-    main :is(.jp-OutputPrompt, .jp-InputPrompt, .jp-Collapser) { display: none; }
-    main pre, main .highlight pre { font-size: 7.5pt; white-space: pre-wrap; overflow-wrap: anywhere; }
-    main :is(h1, h2, h3, .jp-MarkdownCell) { break-after: avoid; }
-    main :is(tr, img) { break-inside: avoid; }
-    main img { max-width: 100%; max-height: 120mm; }
-    main table + p { break-before: avoid; }
-    thead { display: table-header-group; }
-  }
-</style>
-{%- endblock -%}
-"""
-"""nbconvert's page without scripts, and with a policy that forbids browsers to load or run anything."""
+from toolkit.report.layout import template
 
 NOTEBOOKS_AT_ONCE: Final = 2
 """Notebooks executed at the same time, one kernel each."""
@@ -88,7 +47,7 @@ def execute_notebook(notebook: Path, output: Path, *, parameters: dict[str, obje
     try:
         document = run_notebook(notebook, parameters=parameters, executed=executed)
     except PapermillExecutionError as error:
-        raise ToolkitError(f"{notebook.name} failed: {error.ename}: {error.evalue}. See {executed}.") from error
+        raise ToolkitError(f"{explain_failure(notebook, error)} See {executed}.") from error
     written = executed.with_suffix(".html")
     page = render_page(document, exporter, title=notebook.stem)
     # Lessons link to notebooks and to the glossary; their pages link to each other.
@@ -99,6 +58,11 @@ def execute_notebook(notebook: Path, output: Path, *, parameters: dict[str, obje
     return written
 
 
+def explain_failure(notebook: Path, error: PapermillExecutionError) -> str:
+    """The notebook that failed and the error of its cell, as a sentence."""
+    return f"{notebook.name} failed: {error.ename}: {error.evalue.removesuffix('.')}."
+
+
 def write_markdown(markdown: Path, output: Path) -> None:
     """Write a Markdown file, such as the glossary, as the HTML file `output` in the style of the notebooks."""
     document = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(markdown.read_text(encoding="utf-8"))])
@@ -107,21 +71,21 @@ def write_markdown(markdown: Path, output: Path) -> None:
 
 
 def run_notebook(
-    notebook: Path, *, parameters: dict[str, object], executed: Path | None = None
+    notebook: Path, *, parameters: dict[str, object], executed: Path | None = None, progress: bool = False
 ) -> nbformat.NotebookNode:
     """The notebook with its outputs, executed in the current folder.
 
-    `executed`: a file to save it in, also where a cell fails. Raises papermill's `PapermillExecutionError` where a cell
-    fails, and `ToolkitError` where the kernel ends by itself.
+    `executed`: a file to save it in, also where a cell fails. `progress`: show a progress bar. Raises papermill's
+    `PapermillExecutionError` where a cell fails, and `ToolkitError` where the kernel ends by itself.
     """
     try:
         document: nbformat.NotebookNode = papermill.execute_notebook(
             str(notebook),
             str(executed) if executed else None,
             parameters=parameters,
-            progress_bar=False,
+            progress_bar={"desc": "Writing", "disable": not progress},
             # The kernel's own messages (its transport, its shutdown) would break our progress bar; an error in a cell
-            # is raised regardless. Charts are embedded in the page whatever MPLBACKEND says.
+            # is raised regardless. Charts are embedded in the page with any MPLBACKEND.
             extra_arguments=["--IPKernelApp.log_level=CRITICAL", "--matplotlib=inline"],
         )
     except DeadKernelError as error:
@@ -132,11 +96,11 @@ def run_notebook(
     return document
 
 
-def load_exporter(*, has_code: bool) -> nbconvert.HTMLExporter:
+def load_exporter(*, has_code: bool, paper: str = "a4") -> nbconvert.HTMLExporter:
     """The converter of notebooks to pages. Raises `ToolkitError` where nbconvert's templates are not found."""
     try:
         return nbconvert.HTMLExporter(
-            raw_template=_OFFLINE,
+            raw_template=template(paper),
             exclude_input=not has_code,
             exclude_input_prompt=not has_code,
             exclude_output_prompt=not has_code,
@@ -151,7 +115,7 @@ def load_exporter(*, has_code: bool) -> nbconvert.HTMLExporter:
 
 
 def render_page(document: nbformat.NotebookNode, exporter: nbconvert.HTMLExporter, *, title: str) -> str:
-    """The executed notebook as one HTML page that loads and runs nothing, whatever its outputs hold."""
+    """The executed notebook as one HTML page that loads and runs nothing, with outputs of any content."""
     document.metadata["title"] = text.plain(title)
     page, _ = exporter.from_notebook_node(document)
     return str(page)

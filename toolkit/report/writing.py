@@ -1,4 +1,4 @@
-"""The report on a source: `notebooks/report.ipynb`, executed on it and written as one HTML file."""
+"""The report on a source: `notebooks/report.ipynb`, executed on it and written as one HTML or PDF file."""
 
 import os
 import tempfile
@@ -12,9 +12,11 @@ from papermill.exceptions import PapermillExecutionError
 from toolkit import errors, readers
 from toolkit.errors import OutputError, ToolkitError, UsageError
 from toolkit.instants import zoned, zoned_limits
-from toolkit.reference.roots import bundles
+from toolkit.reference.roots import root_sources
 from toolkit.reference.rules import policies
-from toolkit.report.pages import load_exporter, render_page, run_notebook
+from toolkit.report.layout import PAPERS
+from toolkit.report.pages import explain_failure, load_exporter, render_page, run_notebook
+from toolkit.report.printing import find_browser, print_page
 from toolkit.shipped import notebook_folder
 
 
@@ -29,22 +31,30 @@ def write_report(
     until: datetime | str | None = None,
     history: bool = False,
     title: str | None = None,
+    since_report: datetime | str | None = None,
+    tables: str | Path | None = None,
+    paper: str = "a4",
+    progress: bool = False,
 ) -> None:
-    """Write the report on a source as one HTML file that loads nothing from elsewhere.
+    """Write the report on a source as one file: HTML that loads nothing from elsewhere, or PDF.
 
     The report is `notebooks/report.ipynb`, executed in an empty folder of its own: files of the current folder (a
     `pandas.py`, a `matplotlibrc`) do not become part of it.
 
-    `source`: a store, or a path that `toolkit.read` reads. `output`: the HTML file, replaced where it exists.
+    `source`: a store, or a path that `toolkit.read` reads. `output`: the file, replaced where it exists;
+    a PDF where its name ends in `.pdf`, which Chromium, Chrome or Edge prints.
     `now`: the day from which days are counted. `policy`: a policy's name, or a file of rules. `roots`: a root bundle's
     name, or a file of certificates. `since` (inclusive) and `until` (exclusive) choose the observations, as in
     `toolkit.read`. `history=True` judges every observation; by default only what is in service at `now` is judged.
-    `title`: the heading; by default the source's name.
+    `title`: the heading; by default the source's name. `since_report`: an earlier day; a section says what changed
+    since. `tables`: a folder into which every table is written as CSV (all columns, all rows), Markdown and LaTeX.
+    `paper`: `a4` or `letter`, for the PDF and for printing the page. `progress=True` shows a progress bar.
 
-    Raises `UsageError` where the folder of `output` does not exist, where `output` is a folder, and for an instant
-    without a zone; `OutputError` where the file cannot be written, before the notebook is executed if that is known
-    then; the error of `toolkit.read`, `load_policy` or `load_roots` where these cannot read what they are given; and
-    `ToolkitError` where the notebook fails, or nbconvert's templates are not found.
+    Raises `UsageError` where the folder of `output` does not exist, where `output` is a folder, for an unknown paper,
+    and for an instant without a zone; `OutputError` where the file cannot be written, or no browser prints a PDF,
+    before the notebook is executed if that is known then; the error of `toolkit.read`, `load_policy` or `load_roots`
+    where these cannot read what they are given; and `ToolkitError` where the notebook fails, the browser does not
+    print, or nbconvert's templates are not found.
     """
     readers.require_path(source)
     source, output = str(source), Path(output)
@@ -52,28 +62,37 @@ def write_report(
         raise UsageError(f"{output} is a folder: name a file in it, such as {output / 'report.html'}.")
     if not output.resolve().parent.is_dir():
         raise UsageError(f"{output.parent} is not a folder: create it, or choose another folder.")
+    if paper not in PAPERS:
+        raise UsageError(f"paper={paper!r:.60}: write {' or '.join(map(repr, PAPERS))}.")
+    browser = find_browser() if output.suffix.lower() == ".pdf" else None
     begins, ends = zoned_limits(since, until)
+    earlier = None if since_report is None else zoned(since_report, "since_report")
+    if earlier and earlier >= zoned(now, "now"):
+        raise UsageError(f"since_report={earlier.isoformat()} is not before now: name an earlier day.")
     shown = title or f"TLS report: {Path(source).name or source}"
     parameters: dict[str, object] = {
         "SOURCE": _absolute(source, known=()),
         "SOURCE_NAME": source,
         "NOW": zoned(now, "now").isoformat(),
         "POLICY": _absolute(str(policy), known=policies()),
-        "ROOTS": _absolute(str(roots), known=("certifi", *bundles())),
+        "ROOTS": _absolute(str(roots), known=root_sources()),
         "SINCE": begins and begins.isoformat(),
         "UNTIL": ends and ends.isoformat(),
         "HISTORY": history,
+        "SINCE_REPORT": earlier and earlier.isoformat(),
+        "TABLES": None if tables is None else str(Path(tables).resolve()),
         "TITLE": shown,
     }
-    exporter = load_exporter(has_code=False)
-    _write(output, "")  # a file that cannot be written is found out before the notebook is executed
+    exporter = load_exporter(has_code=False, paper=paper)
+    _write(output, b"")  # a file that cannot be written is found out before the notebook is executed
     notebook = notebook_folder() / "report.ipynb"
     with tempfile.TemporaryDirectory(prefix="report-") as empty, chdir(empty):
         try:
-            document = run_notebook(notebook, parameters=parameters)
+            document = run_notebook(notebook, parameters=parameters, progress=progress)
         except PapermillExecutionError as error:
             raise _error_of(error, notebook) from error
-    _write(output, render_page(document, exporter, title=shown))
+    page = render_page(document, exporter, title=shown)
+    _write(output, print_page(page, browser=browser) if browser else page.encode())
 
 
 def _error_of(error: PapermillExecutionError, notebook: Path) -> ToolkitError:
@@ -81,7 +100,7 @@ def _error_of(error: PapermillExecutionError, notebook: Path) -> ToolkitError:
     kind = getattr(errors, error.ename, None)
     if isinstance(kind, type) and issubclass(kind, ToolkitError):
         return kind(error.evalue)
-    return ToolkitError(f"{notebook.name} failed: {error.ename}: {error.evalue}.")
+    return ToolkitError(explain_failure(notebook, error))
 
 
 def _absolute(named: str, *, known: Iterable[str]) -> str:
@@ -89,13 +108,13 @@ def _absolute(named: str, *, known: Iterable[str]) -> str:
     return named if named in known or "://" in named else str(Path(named).resolve())
 
 
-def _write(output: Path, page: str) -> None:
+def _write(output: Path, page: bytes) -> None:
     """Write the page through a temporary file; with an empty page, only check that the file can be written."""
     target = output.resolve()
     is_plain = target.is_file() or not target.exists()
     path = target.with_name(f".{target.name}.{os.getpid()}") if is_plain else target
     try:
-        path.write_text(page, encoding="utf-8")
+        path.write_bytes(page)
         if is_plain and page:
             path.replace(target)
     except OSError as error:

@@ -208,9 +208,14 @@ _ROUNDS = (
         "connections_bound",
         "integer",
         "the fewest that the questions allow, with the controls that were needed",
-        "not a survey, or start row",
+        "not a survey, or start row; on a cluster also where a part was kept by a worker that ended",
     ),
-    Column("end_reason", "text", "`finished` or `interrupted`", "start row"),
+    Column(
+        "end_reason",
+        "text",
+        "`finished`, `interrupted`, or `failed: ` and which parts of a round on a cluster were not made, and why",
+        "start row",
+    ),
 )
 
 TABLES: Final[dict[TableName, tuple[Column, ...]]] = {

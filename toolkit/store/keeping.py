@@ -145,7 +145,7 @@ class Store:
         `observed_from` and `observed_until` exclude it. With any limit, `certificates` holds those that the loaded
         observations name (leaf or chain), and `rounds` those that the loaded rows belong to; without, all.
 
-        Rows are in the order of their instants, of repeats the first stands (of certificates one with its DER), dtypes
+        Rows are in the order of their instants, the first of repeats is kept (of certificates one with its DER), dtypes
         are the schema's. Of certificates that an earlier version kept, the columns that it did not have are parsed from
         their DER.
         `services` are full names, `smtp://smtp.gmail.com:587`. Raises `UsageError` for an instant without a zone,
@@ -180,8 +180,10 @@ class Store:
             rounds=load_table(self._tables["rounds"], is_in("round", set(rounds))),
         )
 
-    def looks_of(self, round_: str) -> pd.DataFrame:
+    def looks_of(self, round_: str, *, services: str | Target | Iterable[str | Target] | None = None) -> pd.DataFrame:
         """The observations of one round that are kept: only the columns of `schema.OBSERVATION_KEY`.
+
+        `services`: only the observations of these, as in `load`; null: of all.
 
         >>> import toolkit
         >>> from tempfile import TemporaryDirectory
@@ -192,9 +194,11 @@ class Store:
         17
         """
         _require_round(round_)
-        kept = self._tables["observations"].read(
-            schema.OBSERVATION_KEY, where=pc.field("round") == round_, files=f"round = {quoted(round_)}"
-        )
+        named = service_names(services)
+        where = pc.field("round") == round_
+        if named is not None:
+            where &= is_in("service", named)
+        kept = self._tables["observations"].read(schema.OBSERVATION_KEY, where=where, files=f"round = {quoted(round_)}")
         keys: pd.DataFrame = kept.to_pandas()
         return keys.astype({name: "Int64" if name == "sample" else "string" for name in schema.OBSERVATION_KEY})
 

@@ -78,7 +78,7 @@ def require_no_options(table: KeptTable) -> None:
 
 
 def certificates_with_der_first(kept: pa.Table) -> pa.Table:
-    """The rows with their DER first: of repeats the first stands, and a description says less than the DER."""
+    """The rows with their DER first: the first of repeats is kept, and a description holds less than the DER."""
     has_der = kept["der"].is_valid()
     return pa.concat_tables([kept.filter(has_der), kept.filter(pc.invert(has_der))])
 

@@ -16,7 +16,7 @@ from toolkit.tables import Tables, named_certificates
 
 @dataclass(frozen=True, slots=True)
 class ServiceGroup:
-    """Services that are analysed together; null stands for the rows that name no service.
+    """Services that are analysed together; null means the rows that name no service.
 
     `certificates`: hashes of certificates that belong to the group, observed or not, in addition to those that its
     observations name. `has_issuers`: every certificate that may issue others belongs to it too.

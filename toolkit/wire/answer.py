@@ -1,4 +1,4 @@
-"""The result of a handshake: the facts, the outcome, and the faults of a flight that could be read."""
+"""The result of a handshake: facts, outcome, and faults (rules that a readable flight broke)."""
 
 from dataclasses import dataclass
 from typing import Final

@@ -136,7 +136,7 @@ class Handshake:
         if "TLS 1.3" in offer.versions:
             self._session_id = self._entropy(32)  # RFC 8446, D.4
             self._shares = self._make_shares([code for code in offer.key_shares if code in offer.groups], self._entropy)
-        # RFC 8446, 5.1 and RFC 5246, E.1: the first record has the oldest version, whatever the hello offers.
+        # RFC 8446, 5.1 and RFC 5246, E.1: the first record has the oldest version, with any offer.
         return self._hello("SSL 3.0" if offer.versions == ("SSL 3.0",) else "TLS 1.0")
 
     def receive(self, data: bytes) -> bytes:

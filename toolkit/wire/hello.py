@@ -44,7 +44,7 @@ KEY_SHARE: Final = 51  # RFC 8446, 4.2.8
 RENEGOTIATION_INFO: Final = 0xFF01  # RFC 5746, 3.2
 
 EMPTY_RENEGOTIATION_INFO_SCSV: Final = 0x00FF
-"""RFC 5746, 3.3: stands for the extension in hellos to servers without extensions."""
+"""RFC 5746, 3.3: replaces the extension in hellos to servers without extensions."""
 
 _PADDED_FROM, _PADDED_TO = 256, 512  # RFC 7685, 4: some servers hang on hellos of 256 to 511 bytes.
 

@@ -112,7 +112,7 @@ class Upgrade:
         """The caller gives up, mostly with `timeout`; does nothing once the dialogue has ended."""
         if self.is_done:
             return
-        if self._state.refusal is not None:  # the server was asked once more, and its first refusal stands
+        if self._state.refusal is not None:  # the server was asked once more, and its first refusal counts
             outcome, words = self._state.refusal
             reason = f"{words}; then {reason}"
         self._end(outcome, reason)

@@ -62,7 +62,7 @@ def _summary(rows: list[Row]) -> Row:
         "rule_from_at": _extreme(rows, "rule_from_at", min),
         "first_at": _extreme(rows, "observed_from", min),
         "last_at": _extreme(rows, "observed_until", max),
-        "rows": sum(row["evidence_row"] is not None for row in rows),
+        "evidence_count": sum(row["evidence_row"] is not None for row in rows),
         "evidence": _evidence(rows),
         **{name: _named(rows, name, most) for name, most in MOST_NAMED.items()},
     }

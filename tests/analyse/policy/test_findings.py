@@ -272,7 +272,7 @@ def test_nothing_gives_an_empty_frame() -> None:
 
 
 def test_bad_questions_are_errors() -> None:
-    with pytest.raises(UsageError, match=r"neither a policy \(baseline, "):
+    with pytest.raises(UsageError, match=r"neither a policy \(apple, baseline, "):
         judge(Tables.from_frames(), "ietv")
     with pytest.raises(UsageError, match="no zone"):
         judge(Tables.from_frames(), "ietf", as_of=dt.datetime(2026, 1, 1))  # noqa: DTZ001  # it is the point
@@ -370,7 +370,7 @@ def test_runs_are_of_one_verdict_and_what_has_no_place_is_left_aside() -> None:
     ]  # fmt: skip
     findings = judge(tables(looks, []), "ietf")
     runs = summarise_findings(findings[findings["rule"] == "tls10"], by="run")
-    columns = ["verdict", "first_at", "last_at", "rows", "reason"]
+    columns = ["verdict", "first_at", "last_at", "evidence_count", "reason"]
     assert runs[columns].astype(object).fillna("").to_numpy().tolist() == [
         ["meets", at("2026-01-01"), at("2026-01-01"), 1, ""],
         ["falls short", at("2026-01-02"), at("2026-01-03"), 1, ""],

@@ -8,7 +8,6 @@ import datetime as dt
 from importlib.resources import files
 
 import pandas as pd
-import pytest
 
 from tests.analyse.trust.minted import served
 from toolkit import Tables
@@ -32,8 +31,7 @@ DIFFERS = {
 }
 
 
-@pytest.fixture(scope="module")
-def verdicts() -> "pd.Series[bool]":
+def judge_paths() -> "pd.Series[bool]":
     """Whether the path, its validity and its usages are right, by the name of the end certificate."""
     certificates = {
         entry.name.removesuffix(".crt"): entry.read_bytes()
@@ -50,12 +48,14 @@ def verdicts() -> "pd.Series[bool]":
     return frame[checks].fillna(False).all(axis=1)
 
 
-def test_paths_are_valid_or_not_as_nist_says(verdicts: "pd.Series[bool]") -> None:
-    judged = [
-        name
-        for name in verdicts.index
-        if name.startswith(("Valid", "Invalid")) and not any(part in name for part in NEEDS_OTHER_THINGS)
-    ]
+def is_judged(name: str) -> bool:
+    """Whether the validity of the path follows from what is judged here."""
+    return name.startswith(("Valid", "Invalid")) and not any(part in name for part in NEEDS_OTHER_THINGS)
+
+
+def test_paths_are_valid_or_not_as_nist_says() -> None:
+    verdicts = judge_paths()
+    judged = [name for name in verdicts.index if is_judged(name)]
     assert len(judged) >= 90
     wrong = [name for name in judged if verdicts[name] != name.startswith("Valid")]
     assert sorted(wrong) == sorted(DIFFERS)

@@ -34,12 +34,13 @@ OPENSSL_SAYS_OTHERWISE = {
     "MD5, today": "security level 0 of `openssl verify` takes every hash",
     "MD5, in 2014": "security level 0 of `openssl verify` takes every hash",
     "SHA-1 intermediate, today": "security level 0 of `openssl verify` takes every hash",
+    "RSA key of 1024 bits": "security level 0 of `openssl verify` takes every key",
+    "DSA": "security level 0 of `openssl verify` takes every key",
 }
 """Label → why `openssl verify` differs."""
 
 CRYPTOGRAPHY_SAYS_OTHERWISE = {
     "Ed25519": "it refuses Ed25519, which the CA/Browser Forum does not allow",
-    "DSA": "it refuses DSA, which the CA/Browser Forum does not allow",
     "issuer's name in capitals": "it compares names byte by byte",
     "wildcard of a top level": "it lets *.test match example.test; here two labels must follow, as in OpenSSL",
     "common name only, in 2014": "it knows no dates: no subjectAltName, no trust",
@@ -56,6 +57,7 @@ CRYPTOGRAPHY_SAYS_OTHERWISE = {
     "URI permitted": "it does not support constraints on URIs",
     "root of version 1": "it wants version 3",
     "negative serial number": "it refuses negative serial numbers; here that is a finding of its own",
+    "RSA key of 1024 bits": "it has no rule on the size of RSA keys",
 }
 """Label → why `cryptography.x509.verification` differs."""
 
@@ -180,8 +182,8 @@ def test_each_look_is_judged_at_its_own_instant_and_equal_ones_share_a_row() -> 
     frame = verdicts(Tables.from_frames(looks, parts[0].certificates))
     assert frame["verdict"].tolist() == ["untrusted", "trusted", "untrusted"]
     assert frame["looks"].tolist() == [1, 4, 2]
-    assert frame["as_of_from_at"].tolist()[1:] == [BEGINS, ENDS + dt.timedelta(seconds=1)]
-    assert frame["as_of_until_at"].tolist()[1] == ENDS + dt.timedelta(milliseconds=500)
+    assert frame["verdict_from_at"].tolist()[1:] == [BEGINS, ENDS + dt.timedelta(seconds=1)]
+    assert frame["verdict_until_at"].tolist()[1] == ENDS + dt.timedelta(milliseconds=500)
 
 
 def test_an_undated_look_is_judged_only_where_its_bounds_lie_in_one_period() -> None:
@@ -227,7 +229,7 @@ def test_an_intermediate_that_was_not_seen_served_makes_nothing_untrusted() -> N
     assert verdicts(was_served, intermediates="held").iloc[0]["verdict"] == "untrusted"
     periods = replay_trust(was_served, roots=[ROOT.der], since=TODAY - dt.timedelta(days=1), until=TODAY)
     assert periods["verdict"].tolist() == ["trusted", "untrusted"]
-    assert periods["as_of_from_at"].tolist()[1] == TODAY, "what was served ends to the second"
+    assert periods["verdict_from_at"].tolist()[1] == TODAY, "what was served ends to the second"
     for changes in ({"host": "other.example.test"}, {"when": ENDS + dt.timedelta(seconds=1)}):
         given = served([LEAF.der], is_recorded=False, held=[ended.der], **changes)
         row = verdicts(given, intermediates="held").iloc[0]
@@ -240,7 +242,7 @@ def test_the_leaves_of_2015_under_a_renewed_intermediate_are_unknown() -> None:
     frame = verify_chains(given, roots=load_roots("google-2017-09-08"), intermediates="held")
     assert set(frame["verdict"]) == {"trusted", "unknown"}
     doubted = frame[frame["reason"].str.contains("2015-04-04", na=False)]
-    assert doubted["as_of_from_at"].dt.date.astype(str).tolist() == ["2016-04-13", "2015-12-17"]
+    assert doubted["verdict_from_at"].dt.date.astype(str).tolist() == ["2016-04-13", "2015-12-17"]
 
 
 def test_a_leaf_that_is_missing_or_broken_is_unknown() -> None:
@@ -261,15 +263,15 @@ def test_without_a_name_nothing_is_trusted() -> None:
 def test_several_instants_give_a_row_each() -> None:
     frame = verdicts(served([LEAF.der, MIDDLE.der]), as_of=[BEGINS, TODAY, ENDS + dt.timedelta(seconds=1)])
     assert frame["verdict"].tolist() == ["trusted", "trusted", "untrusted"]
-    assert frame["as_of_from_at"].tolist() == [BEGINS, TODAY, ENDS + dt.timedelta(seconds=1)]
+    assert frame["verdict_from_at"].tolist() == [BEGINS, TODAY, ENDS + dt.timedelta(seconds=1)]
 
 
 def test_replay_bounds_each_period_to_the_second() -> None:
     frame = replay_trust(served([LEAF.der], is_recorded=False, held=[MIDDLE.der]), roots=[ROOT.der],
                          since=now("2025-12-01"), until=now("2026-12-01"))  # fmt: skip
     assert frame["verdict"].tolist() == ["untrusted", "trusted", "untrusted"]
-    assert frame["as_of_from_at"].tolist() == [now("2025-12-01"), BEGINS, ENDS + dt.timedelta(seconds=1)]
-    assert frame["as_of_until_at"].tolist() == [BEGINS - dt.timedelta(seconds=1), ENDS, now("2026-12-01")]
+    assert frame["verdict_from_at"].tolist() == [now("2025-12-01"), BEGINS, ENDS + dt.timedelta(seconds=1)]
+    assert frame["verdict_until_at"].tolist() == [BEGINS - dt.timedelta(seconds=1), ENDS, now("2026-12-01")]
 
 
 @pytest.mark.parametrize(
@@ -317,8 +319,8 @@ def test_the_chain_of_2014_stopped_on_2015_04_04(shared: Path) -> None:
     frame = replay_trust(served(chain, host="smtp.gmail.com", when=None), roots=load_roots("google-2017-09-08"),
                          since=now("2014-01-01"), until=now("2016-01-01"))  # fmt: skip
     trusted = frame[frame["verdict"] == "trusted"].iloc[0]
-    assert trusted["as_of_from_at"] == now("2014-07-15T08:40:38")
-    assert trusted["as_of_until_at"] == now("2015-04-04T15:15:55")
+    assert trusted["verdict_from_at"] == now("2014-07-15T08:40:38")
+    assert trusted["verdict_until_at"] == now("2015-04-04T15:15:55")
     after = frame.iloc[-1]
     assert after["verdict"] == "untrusted"
     assert "intermediate 1: it ended on 2015-04-04T15:15:55Z" in after["reason"]
@@ -329,7 +331,7 @@ def test_gs_root_r2_ended_on_2021_12_15(shared: Path) -> None:
     root = load_roots("google-2018-12-03")
     frame = replay_trust(served(chain, host="smtp.gmail.com", when=None), roots=root,
                          since=now("2021-12-14"), until=now("2021-12-16"))  # fmt: skip
-    ends = [row["as_of_until_at"] for _, row in frame.iterrows()][:-1]
+    ends = [row["verdict_until_at"] for _, row in frame.iterrows()][:-1]
     assert ends == [now("2021-12-15T00:00:42"), now("2021-12-15T08:00:00")]
     assert "root: it ended on 2021-12-15T08:00:00Z" in frame.iloc[-1]["reason"]
     assert "root" not in frame.iloc[1]["reason"]
@@ -370,16 +372,16 @@ def test_the_web_series_is_as_openssl_says() -> None:
     roots = load_roots("certifi")
     replayed = replay_trust(series, roots=roots, since=now("2023-01-01"), until=now("2028-01-01"))
     observed = verify_chains(series, roots=roots, intermediates="held")
-    observed = observed.dropna(subset="as_of_from_at").drop_duplicates("leaf_sha256")
+    observed = observed.dropna(subset="verdict_from_at").drop_duplicates("leaf_sha256")
     der = dict(zip(series.certificates["cert_sha256"], series.certificates["der"], strict=True))
     others = tuple(series.certificates.loc[series.certificates["is_ca"], "der"])
     said = []
     chosen = observed.groupby("host").sample(n=4, random_state=1, replace=True).drop_duplicates("leaf_sha256")
     for _, row in chosen.iterrows():
         ends = x509.load_der_x509_certificate(der[row["leaf_sha256"]]).not_valid_after_utc
-        for when in (row["as_of_from_at"].to_pydatetime(), ends + dt.timedelta(seconds=1)):
-            period = replayed[(replayed["leaf_sha256"] == row["leaf_sha256"]) & (replayed["as_of_from_at"] <= when)]
-            mine = period[period["as_of_until_at"] >= when]["verdict"].iloc[0] == "trusted"
+        for when in (row["verdict_from_at"].to_pydatetime(), ends + dt.timedelta(seconds=1)):
+            period = replayed[(replayed["leaf_sha256"] == row["leaf_sha256"]) & (replayed["verdict_from_at"] <= when)]
+            mine = period[period["verdict_until_at"] >= when]["verdict"].iloc[0] == "trusted"
             case = Case("series", (der[row["leaf_sha256"]], *others), roots, "", host=row["host"], when=when)
             assert mine == (compared(case)["openssl_verdict"] == "trusted"), (row["host"], when)
             said.append(mine)
@@ -393,4 +395,4 @@ def test_the_scts_in_a_leaf_bound_its_undated_looks_from_below() -> None:
     judged = verify_chains(series, roots=load_roots("certifi"), intermediates="held")
     trusted = judged[judged["verdict"] == "trusted"]
     assert trusted["looks"].sum() > 150
-    assert (trusted["as_of_from_at"] >= trusted["leaf_sha256"].map(signed)).all()
+    assert (trusted["verdict_from_at"] >= trusted["leaf_sha256"].map(signed)).all()

@@ -4,6 +4,7 @@ import json
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -202,3 +203,27 @@ def test_accidents_on_the_way_only_make_untested_grow(
     # Of a version that is refused when all is well, more may be asked, and stays open.
     changed = both[both["state"].fillna("") != both["state_shaken"]]
     assert set(changed["state_shaken"]) <= {"untested"}
+
+
+def test_a_cluster_finds_what_one_process_finds(
+    target: Target, surveyed: toolkit.Tables, tmp_path: Path, client: Any
+) -> None:
+    store = toolkit.Store(tmp_path / "store")
+    found = toolkit.survey(target, vantage="here", store=store, client=client, **SETTINGS)
+    assert found.observations["sample"].tolist() == sorted(surveyed.observations["sample"])
+    changing = {"observed_at", "round", "written_at"}
+    for name in ("support", "rounds"):
+        left, right = (
+            frame.drop(columns=[column for column in frame if column in changing])
+            for frame in (getattr(found, name), getattr(surveyed, name))
+        )
+        key = [column for column in schema.KEYS[name] if column in left]  # type: ignore[index]
+        pd.testing.assert_frame_equal(
+            left.sort_values(key, ignore_index=True), right.sort_values(key, ignore_index=True)
+        )
+    assert len(store.load().support) == len(found.support)
+
+
+def test_a_survey_on_a_cluster_needs_a_store() -> None:
+    with pytest.raises(UsageError, match="needs store="):
+        toolkit.survey("tls://127.0.0.1:1", client=object(), progress=False)  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ from toolkit.analyse.expiry.leads import USUAL_LEAD, with_usual_leads
 from toolkit.analyse.expiry.routine import Floats, late_ratios, planned_days
 from toolkit.analyse.expiry.served import certificates_of_slots, known_at
 from toolkit.analyse.expiry.successors import with_successors
+from toolkit.analyse.held import is_held_alone, with_held
 from toolkit.analyse.slots import SLOT
 from toolkit.columns import Column, dtypes, returns
 from toolkit.errors import UsageError
@@ -115,6 +116,9 @@ def summarise_expiry(tables: Tables, *, now: Instant, thresholds: Thresholds = "
     section 4.1.2.5). Rows are sorted by service, host, server name, key type and `not_before`. Looks without a leaf
     have no row.
 
+    Tables without observations, such as a folder of certificates, have a row for each leaf. `host` is then the common
+    name or the first name of the certificate, and every column about looks is null, `looks` 0.
+
     Raises `UsageError` where `tables` is not `Tables`, `now` is not an instant with a zone, or `thresholds` is neither.
 
     >>> import toolkit
@@ -170,10 +174,15 @@ def assess_expiry(tables: Tables, today: pd.Timestamp, thresholds: Thresholds = 
     """The rows of `summarise_expiry` with all columns that lead to them, those of `USUAL_LEAD` included."""
     if thresholds not in ("lifetime", "days"):
         raise UsageError(f"thresholds={thresholds!r}: write 'lifetime' or 'days'.")
-    tables = known_at(tables, today)
+    is_held = is_held_alone(tables)
+    tables = with_held(tables) if is_held else known_at(tables, today)
     frame = certificates_of_slots(tables)
+    if is_held:
+        frame = frame.assign(looks=0, known_since=pd.Series(pd.NaT, frame.index, frame["known_since"].dtype))
     slots = frame.groupby(SLOT, dropna=False, sort=False).ngroup()
     frame = with_successors(with_usual_leads(frame, slots), slots, tables.certificates)
+    if is_held:
+        frame = frame.assign(successor_state=frame["successor_state"].replace("seen", "issued"))
     ends = frame["not_after"] + SECOND
     lifetime = ends - frame["not_before"]
     frame["lifetime_days"] = days(lifetime)

@@ -55,9 +55,11 @@ def judge(tables: Tables, policy: Policy, *, as_of: Instant = "observed") -> pd.
     """Judge observations by the rules of a policy: one finding per rule and row of evidence.
 
     `policy` is the name of a policy, the path of a file of rules, rules (`toolkit.reference.rules.read_rules`), or a
-    list of these. The names (`toolkit.reference.rules.policies()`): `ietf` (RFC 6176, 7465, 7568, 8996, BCP 195),
+    list of these. The names (`toolkit.reference.rules.policies()`): `ietf` (RFC 6176, 7465, 7568, 8996, BCP 195
+    with RFC 10015),
     `mozilla-modern`, `mozilla-intermediate`, `mozilla-old` (editions 4.0 to 6.0), `nist` (SP 800-52r2, 800-131A),
-    `baseline` (certificates: RFC 5280, CA/Browser Forum with SC-081v3), `clients`, and `google-help`, the published
+    `baseline` (certificates: RFC 5280, CA/Browser Forum with SC-081v3), `clients`, `chrome` and `apple` (purposes,
+    SCTs), `lets-encrypt` (its own lifetimes), `gmail` (what a sender may use), and `google-help`, the published
     statements of Google's help page (`toolkit.analyse.policy.statements`).
 
     `as_of` chooses the rules, not the evidence. With `"observed"` each row is judged by the rules of its own day, so a
@@ -70,7 +72,8 @@ def judge(tables: Tables, policy: Policy, *, as_of: Instant = "observed") -> pd.
     The evidence is a handshake (what it negotiated, the leaf that it showed) or an answer of a survey. What a rule
     forbids falls short where it is `accepted`, meets the rule where it is `refused`, and is unknown where it is
     `untested`. What a rule allows meets it where it is `accepted`, and otherwise makes no finding. Rules about issuing
-    make one finding per certificate and service. Failed observations make no finding.
+    make one finding per certificate and service. Failed observations make no finding. Of tables without observations,
+    such as a folder of certificates, each leaf is judged; nothing dates it but its issuance, so give `as_of`.
 
     Raises `UsageError` for an unknown policy, a value that is not a policy, an empty list, and for an `as_of` that is
     not an instant with a zone; `ReadError` for a file that does not hold a policy.

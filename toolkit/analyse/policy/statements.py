@@ -220,5 +220,5 @@ def _findings(statement: Rule, compared: pd.DataFrame, as_of: pd.Timestamp | Non
 
 
 def _parts(name: object) -> frozenset[str]:
-    """The attributes of a distinguished name, whatever their order and spacing."""
+    """The attributes of a distinguished name, without their order and spacing."""
     return frozenset(part.strip() for part in _SPLIT.split(str(name)))

@@ -23,7 +23,7 @@ SUMMARY: Final = (
     Column("required", "text", "what the rule asks for, in words"),
     Column("authority", "text", "documents and sections of the rule, at most three named"),
     Column("rule_from_at", "instant", "from when the rule holds, the earliest of the findings", "not known"),
-    Column("rows", "integer", "findings with evidence"),
+    Column("evidence_count", "integer", "number of findings with evidence"),
     Column("first_at", "instant", "earliest instant of the evidence", "nothing bounds it"),
     Column("last_at", "instant", "latest instant of the evidence", "nothing bounds it"),
     Column(
@@ -58,14 +58,14 @@ def summarise_findings(findings: pd.DataFrame, *, by: By = "verdict") -> pd.Data
     >>> tables = tables.within(until="2025-06-15T00:00:00Z", services="smtp://legacy.lab.test:25")
     >>> summary = toolkit.summarise_findings(toolkit.judge(tables, "ietf"))
     >>> short = summary[summary["verdict"] == "falls short"]
-    >>> print(toolkit.chart.tabulate(short, columns=["rule", "level", "rows"]))
-               rule  level rows
-    forward-secrecy should   25
-                rc4   must    8
-               ssl3   must    1
-       strength-128 should    4
-              tls10   must    1
-              tls11   must    1
+    >>> print(toolkit.chart.tabulate(short, columns=["rule", "level", "evidence_count"]))
+               rule  level evidence_count
+    forward-secrecy should             25
+                rc4   must              8
+               ssl3   must              1
+       strength-128 should              4
+              tls10   must              1
+              tls11   must              1
     """
     _require_findings(findings, by)
     reason = findings["reason"].astype("string")
@@ -78,7 +78,7 @@ def summarise_findings(findings: pd.DataFrame, *, by: By = "verdict") -> pd.Data
     frame = findings.iloc[np.unique(group, return_index=True)[1]][keys].reset_index(drop=True)
     of_group = findings.assign(is_row=findings["evidence_row"].notna()).groupby(group)
     frame["rule_from_at"] = of_group["rule_from_at"].min()
-    frame["rows"] = of_group["is_row"].sum()
+    frame["evidence_count"] = of_group["is_row"].sum()
     frame["first_at"] = of_group["observed_from"].min()
     frame["last_at"] = of_group["observed_until"].max()
     for name, most in _MOST_NAMED.items():

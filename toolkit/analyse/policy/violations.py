@@ -16,6 +16,7 @@ from toolkit.certificates import is_encoded_as_required, show_validity
 from toolkit.instants import DAY, SECOND
 from toolkit.reference import Suite
 from toolkit.reference.rules import Rule
+from toolkit.reference.values import SCTS
 
 Certificate = Mapping[Hashable, Any]
 """A row of `certificates`, with `asked` for the name that was asked for."""
@@ -53,7 +54,7 @@ def breaks_certificate(rule: Rule, certificate: Certificate) -> bool | None:
     """Whether the certificate breaks the rule; null where the fact is missing."""
     if rule.subject in ("key_type", "key_curve", "signature_algorithm"):
         value = certificate[rule.subject]
-        return None if _is_null(value) else value not in rule.value
+        return None if _is_null(value) else (value in rule.value) == (rule.test == "not_among")
     if rule.subject == "key_bits":
         bits, key_type = certificate["key_bits"], certificate["key_type"]
         return None if _is_null(bits) or _is_null(key_type) else int(bits) < _sizes(rule)[key_type]
@@ -64,6 +65,10 @@ def breaks_certificate(rule: Rule, certificate: Certificate) -> bool | None:
         return _breaks_names(rule, certificate)
     if rule.subject == "serial":
         return _breaks_serial(rule, certificate["serial"])
+    if rule.subject == "purposes":
+        return _breaks_purposes(rule, certificate)
+    if rule.subject == "scts":
+        return _breaks_scts(rule, certificate)
     return _breaks_validity(rule, certificate)
 
 
@@ -85,9 +90,13 @@ def describe_certificate(rule: Rule, certificate: Certificate) -> str:
     if rule.subject in ("signature_hash", "signature_algorithm"):
         return str(certificate["signature_algorithm"])
     if rule.subject == "lifetime":
-        return f"{(certificate['not_after'] - certificate['not_before'] + SECOND) / DAY:.10g} days"
+        return f"{_days(certificate):.10g} days"
     if rule.subject == "serial":
         return str(certificate["serial"])
+    if rule.subject == "purposes":
+        return ", ".join(certificate["extended_key_usage"] or ()) or "no extendedKeyUsage"
+    if rule.subject == "scts":
+        return f"{len(certificate['scts'] or ())} SCTs, {_days(certificate):.10g} days"
     if rule.test == "encoded":
         return show_validity(certificate["der"] or b"")
     if rule.subject == "validity":
@@ -95,6 +104,11 @@ def describe_certificate(rule: Rule, certificate: Certificate) -> str:
     names = certificate["names"] or ()
     listed = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
     return listed or f"no subjectAltName; {certificate['subject']}"
+
+
+def _days(certificate: Certificate) -> float:
+    """The validity in days, both ends included (RFC 5280, section 4.1.2.5)."""
+    return float((certificate["not_after"] - certificate["not_before"] + SECOND) / DAY)
 
 
 def _is_null(value: object) -> bool:
@@ -124,6 +138,28 @@ def _breaks_names(rule: Rule, certificate: Certificate) -> bool | None:
 
 def _is_address(name: str) -> bool:
     return ":" in name or name.replace(".", "").isdigit()
+
+
+def _is_unread(certificate: Certificate) -> bool:
+    """Whether the extensions of the certificate are not known."""
+    return certificate["der"] is None or not _is_null(certificate["parse_error"])
+
+
+def _breaks_purposes(rule: Rule, certificate: Certificate) -> bool | None:
+    """Without extendedKeyUsage every purpose is allowed (RFC 5280, section 4.2.1.12)."""
+    purposes = certificate["extended_key_usage"]
+    if purposes is None:
+        return None if _is_unread(certificate) else rule.test == "only"
+    return set(purposes) != set(rule.value) if rule.test == "only" else not set(rule.value) <= set(purposes)
+
+
+def _breaks_scts(rule: Rule, certificate: Certificate) -> bool | None:
+    """The SCTs inside the certificate; without any, they may come in the handshake or with OCSP: not known."""
+    if not certificate["scts"]:
+        return None
+    parts = [match for part in rule.value if (match := SCTS.fullmatch(part))]
+    least = max(int(part[1]) for part in parts if math.ceil(_days(certificate)) >= int(part[2] or 0))
+    return len(certificate["scts"]) < least
 
 
 def _breaks_serial(rule: Rule, serial: object) -> bool | None:

@@ -101,7 +101,8 @@ def overlap_bound(edges: Edges, min_share: float) -> Ints:
     """The longest time for which both were in service [µs], `NULL` with too few looks.
 
     The greatest of the k − 1 differences (j-th look after the predecessor's last sighting) − (i-th look before the
-    successor's first), i + j = k: whatever the two shares do, k looks that miss both have a probability of 5 %.
+    successor's first), i + j = k: for any course of the two shares, k looks that
+    miss both have a probability of at most 5 %.
     """
     k = looks_needed_in_all(min_share)
     longest = np.zeros(len(edges.lo), np.int64)

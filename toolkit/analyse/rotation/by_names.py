@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from toolkit.analyse.host_names import comparable, names_for
+from toolkit.analyse.issuances import find_issuances
 from toolkit.analyse.rotation.issued import generations, issued_certificates
 from toolkit.analyse.rotation.pairs import FACTS, INSTANT, describe_pairs
 from toolkit.analyse.slots import SLOT, certificate_facts, joined_sources
@@ -21,6 +22,10 @@ def pair_by_names(tables: Tables) -> pd.DataFrame:
     Certificates that start together are one generation (`issued.generations`). Each certificate of a generation is
     paired with the latest of the generation before, and each of that with the earliest of this one. If either
     generation has several certificates, all pairs between the two are `is_ambiguous`.
+
+    A source may describe certificates without their key type. Where the certificates of a host have at most one known
+    type, they form one group, whose `key_type` is null; where they have several, those of unknown type form a group of
+    their own.
     """
     pairs = _pairs(tables)
     unseen = pd.Series(pd.NaT, pairs.index, INSTANT)
@@ -37,10 +42,10 @@ def _pairs(tables: Tables) -> pd.DataFrame:
     """One row per pair: `SLOT`, hashes `old` and `new`, `is_ambiguous`, `unseen_sha256` and `source`."""
     issued = issued_certificates(tables)
     members = _members(tables, issued)
-    rows = members.merge(issued, on="cert_sha256").sort_values(
-        ["host", "key_type", "not_before", "cert_sha256"], ignore_index=True
-    )
-    group = rows.groupby(["host", "key_type"], sort=False).ngroup()
+    rows = members.merge(issued, on="cert_sha256")
+    rows["key_type"] = _comparable_types(rows)
+    rows = rows.sort_values(["host", "key_type", "not_before", "cert_sha256"], ignore_index=True)
+    group = rows.groupby(["host", "key_type"], sort=False, dropna=False).ngroup()
     rows["group"], rows["generation"] = group, generations(rows, group)
     pairs = _neighbouring_generations(rows)
     old, new = rows.iloc[pairs["old"]].reset_index(drop=True), rows.iloc[pairs["new"]].reset_index(drop=True)
@@ -59,10 +64,21 @@ def _pairs(tables: Tables) -> pd.DataFrame:
     )
 
 
+def _comparable_types(rows: pd.DataFrame) -> pd.Series:
+    """The key type that groups each row: null in a host with one known type where that of some rows is not known."""
+    types = rows.groupby("host")["key_type"]
+    is_partly_known = types.transform("count") < types.transform("size")
+    return rows["key_type"].mask(is_partly_known & (types.transform("nunique") <= 1))
+
+
 def _members(tables: Tables, issued: pd.DataFrame) -> pd.DataFrame:
     """Which certificate belongs to which host: columns `host` and `cert_sha256`."""
     seen = tables.observations[["host", "leaf_sha256"]].dropna().drop_duplicates()
     seen = seen.rename(columns={"leaf_sha256": "cert_sha256"}).astype(object)
+    # A tool may describe a certificate that another source holds.
+    issuances = find_issuances(tables.certificates)
+    seen["cert_sha256"] = seen["cert_sha256"].map(issuances).fillna(seen["cert_sha256"])
+    seen = seen.drop_duplicates()
     unseen = issued[~issued["cert_sha256"].isin(seen["cert_sha256"])]
     named = pd.DataFrame(
         [

@@ -1,33 +1,29 @@
 """Issued certificates: leaf certificates that exist, observed or not, each once; which of them a slot never showed."""
 
-from typing import Final
-
 import numpy as np
 import pandas as pd
 
 from toolkit.analyse.arrays import concatenated_ranges, instants
+from toolkit.analyse.issuances import find_issuances
 from toolkit.analyse.slots import SLOT
 from toolkit.instants import DAY
 from toolkit.tables import Tables
 
-_SAME: Final = ["serial", "spki_sha256", "not_before", "not_after"]
-"""A pre-certificate and its final certificate have these in common (RFC 6962, section 3.1)."""
-
 
 def issued_certificates(tables: Tables) -> pd.DataFrame:
-    """The rows of `certificates` that are leaves with a key type and a validity, without repeated pre-certificates.
+    """The rows of `certificates` that are leaves with a validity, each issuance once (`toolkit.analyse.issuances`).
 
-    CA certificates are left out unless an observation shows them as a leaf. A pre-certificate is dropped if its final
-    certificate, or another pre-certificate of it, is present; otherwise it represents its final certificate.
+    CA certificates are left out unless an observation shows them as a leaf. The key type is null where the source does
+    not say it. A pre-certificate whose final certificate is not among the rows represents it.
     """
     rows = tables.certificates.drop(columns="der")
     shown = rows["cert_sha256"].isin(tables.observations["leaf_sha256"].dropna().unique())
     is_leaf = ~rows["is_ca"].fillna(value=False).astype(bool) | shown
-    rows = rows[is_leaf & rows[["key_type", "not_before", "not_after"]].notna().all(axis=1)]
+    rows = rows[is_leaf & rows[["not_before", "not_after"]].notna().all(axis=1)]
+    rows = rows[rows["cert_sha256"].isin(find_issuances(rows))]
     is_pre = rows["is_precertificate"].fillna(value=False).astype(bool)
     ordered = rows.assign(is_pre=is_pre).sort_values(["is_pre", "cert_sha256"])
-    repeats = ordered.duplicated(_SAME) & ordered["is_pre"] & ordered[["serial", "spki_sha256"]].notna().all(axis=1)
-    return ordered[~repeats].drop(columns="is_pre").reset_index(drop=True)
+    return ordered.drop(columns="is_pre").reset_index(drop=True)
 
 
 def name_key(rows: pd.DataFrame) -> pd.Series:
@@ -58,7 +54,7 @@ def find_unseen(tables: Tables, slot: pd.DataFrame, old: pd.DataFrame, new: pd.D
     that `certificates` has a row, whether from another service, from a pre-certificate or from a log.
     """
     unseen = pd.Series([()] * len(slot), dtype=object)
-    candidates = _started_between(issued_certificates(tables), slot, old, new)
+    candidates = _started_between(issued_certificates(tables).dropna(subset="key_type"), slot, old, new)
     hashes = candidates["cert_sha256"]
     of_pair = [part["leaf_sha256"].to_numpy(object)[candidates["pair"]] for part in (old, new)]
     candidates = candidates[(hashes != of_pair[0]) & (hashes != of_pair[1])].drop_duplicates()

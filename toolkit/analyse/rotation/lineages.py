@@ -50,7 +50,7 @@ def find_lineages(tables: Tables) -> pd.DataFrame:
 
     What makes certificates one lineage:
 
-    - One slot (service, server name, key type) showed them, whatever else changed: names, issuer, key.
+    - One slot (service, server name, key type) showed them. Names, issuer and key may differ.
     - Services that share a certificate share its lineage.
     - They have equal names and were seen on one host under different ports, or without a port.
     - A certificate that was never seen joins those of equal names and key type, or of the same key.
@@ -70,7 +70,11 @@ def find_lineages(tables: Tables) -> pd.DataFrame:
           EC 2025-07-05          3    renewal
     """
     require_tables(tables, "find_lineages")
-    issued = issued_certificates(tables).assign(name_key=lambda rows: name_key(rows).array)
+    issued = (
+        issued_certificates(tables)
+        .dropna(subset="key_type", ignore_index=True)
+        .assign(name_key=lambda rows: name_key(rows).array)
+    )
     seen = find_sightings(tables)
     issued = issued.assign(component=_components(issued, seen))
     rows = issued.sort_values(["component", "not_before", "cert_sha256"], ignore_index=True)

@@ -54,12 +54,13 @@ def find_rotations(
     - `basis="names"`: no looks are needed. Certificates are grouped by host name and key type across ports and ordered
       by `not_before`; every column about seeing is null.
 
-    **Certain bounds** hold on one clock. `overlap_min_days` counts only the time that one backend which was switched to
-    B and back does not explain (`toolkit.analyse.rotation.overlaps`): while one address showed A before and after a
-    time at which another showed B before and after; or while several backends answered at one address, which both
-    at one instant show, or both in several of its rounds. It is 0 where looks alternate and show neither;
-    `done_min_at` minus `start_max_at` is then the overlap if no backend was switched back. Where A was first seen
-    after B (`is_ambiguous`), nothing shows that A was in service before; the overlap is counted from A's first look.
+    **Certain bounds** follow from the instants of looks, all by one clock. `overlap_min_days` counts only time in which
+    two backends must have served different certificates; looks that alternate could also come from one backend that was
+    switched to B and back to A (`toolkit.analyse.rotation.overlaps`). Two backends are certain in two cases: one
+    address showed A, before and after, while another showed B; or one address showed both at one instant, or both in
+    several rounds. In all other cases it is 0; `done_min_at` minus `start_max_at` is then the overlap if no backend was
+    switched back. Where A was first seen after B (`is_ambiguous`), the overlap is counted from A's first look, because
+    nothing shows that A was in service before.
 
     **Confidence bounds** (95 %, each one-sided) assume independent looks, failures unrelated to the certificate, and a
     share of B that never falls. Backends may hold less than `min_share` indefinitely, so a bound never says that a
@@ -84,7 +85,7 @@ def find_rotations(
     types that are in service side by side. Slots that have only undated looks are paired by `not_before`: the upper
     bounds of their looks give `start_max_at`, the lower bounds `done_min_at`, and flags are null unless the bounds make
     them certain. Looks are ordered by their instants alone: rounds may overlap. A validity that ends before it begins
-    is computed as it stands. From sightings only what needs no single looks is known: the certain bounds and, with
+    is used unchanged. From sightings only what needs no single looks is known: the certain bounds and, with
     `min_share=1`, all bounds of start, end and overlap; no roll-back is found.
 
     Raises `UsageError` for a `min_share` outside [1e-9, 1], an unknown `basis`, sightings with `basis="names"`, and

@@ -7,8 +7,8 @@ Signatures are verified here and nowhere else.
 import hashlib
 import warnings
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Final
+from datetime import UTC, datetime
+from typing import Any, Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
+from toolkit.certificates import parse_certificate
 from toolkit.certificates.der import BITS, OID, SEQUENCE, BrokenError, Der
 from toolkit.reference.algorithms import EC
 
@@ -51,7 +52,8 @@ _SERVER_PURPOSES: Final = frozenset(
 )
 
 _REFUSALS = (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, x509.InvalidVersion,
-             UnsupportedAlgorithm, BrokenError)  # fmt: skip
+             UnsupportedAlgorithm, BrokenError,
+             KeyError)  # cryptography 48: a name of an unsupported string type  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +66,8 @@ class Certificate:
     the authorityKeyIdentifier (null: not named). `has_explicit_curve`: the key spells out its curve parameters instead
     of naming the curve (forbidden by RFC 5480, section 2.1.1). `has_bounded_constraints`: its name constraints have a
     minimum or maximum (forbidden by RFC 5280, section 4.2.1.10). `has_resources`: it lists addresses or AS numbers
-    (RFC 3779).
+    (RFC 3779). `earliest_sct` is that of the SCTs inside the certificate (null: it holds none). `key_type`, `key_curve`
+    and `key_bits` are as in the table `certificates`.
     """
 
     sha256: str
@@ -96,6 +99,10 @@ class Certificate:
     has_explicit_curve: bool
     has_resources: bool
     hash_name: str | None
+    earliest_sct: datetime | None
+    key_type: str | None
+    key_curve: str | None
+    key_bits: int | None
 
     @property
     def is_self_issued(self) -> bool:
@@ -122,7 +129,7 @@ def read_certificate(der: bytes) -> Certificate | Unreadable:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # odd serial numbers and country codes are acceptable
-            return _read(x509.load_der_x509_certificate(der), sha256)
+            return _read(x509.load_der_x509_certificate(der), sha256, parse_certificate(der))
     except _REFUSALS as error:
         return Unreadable(sha256, str(error) or type(error).__name__)
 
@@ -172,7 +179,7 @@ def is_signed_by(child: Certificate, issuer: Certificate) -> bool | None:
     return True
 
 
-def _read(parsed: x509.Certificate, sha256: str) -> Certificate:
+def _read(parsed: x509.Certificate, sha256: str, facts: dict[str, Any]) -> Certificate:
     found = {extension.oid: extension for extension in parsed.extensions}
     values = {oid: extension.value for oid, extension in found.items()}
     basic = values.get(ExtensionOID.BASIC_CONSTRAINTS)
@@ -223,7 +230,18 @@ def _read(parsed: x509.Certificate, sha256: str) -> Certificate:
         has_explicit_curve=_has_explicit_curve(parsed),
         has_resources=_ADDRESSES in found or _NUMBERS in found,
         hash_name=_hash_name(parsed),
+        earliest_sct=_earliest_sct(values.get(ExtensionOID.PRECERT_SIGNED_CERTIFICATE_TIMESTAMPS)),
+        key_type=facts["key_type"],
+        key_curve=facts["key_curve"],
+        key_bits=facts["key_bits"],
     )
+
+
+def _earliest_sct(extension: x509.ExtensionType | None) -> datetime | None:
+    """The earliest timestamp among the embedded SCTs (RFC 6962, section 3.3); null: there is none."""
+    if not isinstance(extension, x509.PrecertificateSignedCertificateTimestamps):
+        return None
+    return min((stamp.timestamp.replace(tzinfo=UTC) for stamp in extension), default=None)
 
 
 def _is_netscape_server(extension: x509.ExtensionType | None) -> bool | None:

@@ -1,6 +1,6 @@
 """Chains: the certificates served with one leaf, searched once and judged at any instant.
 
-A chain is searched and its signatures are verified once, whatever the number of looks. The outcome changes only at the
+A chain is searched and its signatures are verified once for all looks. The outcome changes only at the
 edges: where a certificate of a path begins or ends, and where a dated rule takes effect.
 """
 
@@ -8,20 +8,21 @@ from bisect import bisect_right
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import pandas as pd
 
+from toolkit.analyse.trust.anchors import Anchors, Cause, Standing
 from toolkit.analyse.trust.certificates import Certificate, Unreadable, read_certificate
 from toolkit.analyse.trust.paths import Index, Search, Signatures, find_paths, readable
 from toolkit.analyse.trust.problems import (
     KINDS,
     Problem,
-    common_name_ends,
     find_dated_problems,
     find_name_problem,
     find_usage_problems,
-    hash_rules,
+    find_weak_keys,
+    rule_dates,
     title,
 )
 
@@ -29,6 +30,8 @@ MOST_SERVED: Final = 20_000
 """Most certificates of one chain; a longer chain is not judged."""
 
 LeafValidity = Literal["not_yet_valid", "valid", "expired"]
+
+_CAUSES_OF_STORES: Final = frozenset(get_args(Cause))
 
 _LATEST: Final = datetime.max.replace(tzinfo=UTC)
 
@@ -38,6 +41,9 @@ class Outcome:
     """The checks of one chain at one instant: the columns of `verify_chains` of the same names."""
 
     verdict: Literal["trusted", "untrusted", "unknown"]
+    store: str | None = None
+    cause: str | None = None
+    assumption: str | None = None
     is_path_found: bool | None = None
     is_within_validity: bool | None = None
     is_name_match: bool | None = None
@@ -62,7 +68,7 @@ class Candidate:
     `flaw` is a reason that rules out trust at any instant: the broken certificate, its SHA-256 and why.
     `is_flaw_certain`: it makes the chain untrusted instead of unknown. `unseen` are the positions of certificates that
     the tables hold and that were not recorded as served: the server may have sent a renewed one instead. `unjudged`
-    says what could not be judged; None: nothing.
+    says what could not be judged; None: nothing. `flaw_cause` is the cause of the flaw.
     """
 
     path: tuple[Certificate, ...]
@@ -72,6 +78,7 @@ class Candidate:
     missing_count: int | None
     unneeded_count: int | None
     flaw: tuple[str, str, str] | None
+    flaw_cause: str | None
     is_flaw_certain: bool
     unseen: frozenset[int] = frozenset()
 
@@ -83,12 +90,16 @@ class JudgedChain:
         self,
         candidates: list[Candidate],
         host: str | None,
+        anchors: Anchors,
         *,
         is_order_right: bool | None = None,
         is_exhausted: bool = False,
+        has_dead_ends: bool = False,
         fixed: Outcome | None = None,
     ) -> None:
         self._candidates = candidates
+        self._anchors = anchors
+        self._may_end_elsewhere = has_dead_ends and anchors.has_unknown_roots
         self._host = host
         self._is_order_right = is_order_right
         self._fixed = fixed
@@ -96,7 +107,8 @@ class JudgedChain:
         paths = [certificate for candidate in candidates for certificate in candidate.path]
         edges = {certificate.not_before for certificate in paths}
         edges |= {_second_after(certificate.not_after) for certificate in paths}
-        edges |= {since for since, _ in hash_rules()} | {common_name_ends()} if candidates else set()
+        edges |= rule_dates() if candidates else set()
+        edges |= {edge for candidate in candidates if candidate.has_root for edge in anchors.edges(candidate.path[-1])}
         self.edges = sorted(edges)
         self._outcomes: dict[int, Outcome] = {}
 
@@ -113,6 +125,9 @@ class JudgedChain:
         best = min((self._outcome(candidate, instant) for candidate in self._candidates), key=_rank)
         if best.verdict == "untrusted" and self._is_exhausted and not self._leaf_problems(instant):
             return replace(best, verdict="unknown", reason=f"{best.reason}; there are more paths than were tried")
+        if best.verdict == "untrusted" and self._may_end_elsewhere and best.cause in _CAUSES_OF_STORES:
+            words = "a path may lead to a root of the store whose bytes are not known"
+            return replace(best, verdict="unknown", reason=f"{best.reason}; {words}")
         return best
 
     def _leaf_problems(self, instant: datetime) -> list[Problem]:
@@ -131,6 +146,7 @@ class JudgedChain:
         known = self.at(self.edges[-1])
         return Outcome(
             "unknown",
+            store=known.store,
             is_path_found=known.is_path_found,
             is_order_right=known.is_order_right,
             is_key_usage_right=known.is_key_usage_right,
@@ -145,8 +161,16 @@ class JudgedChain:
     def _outcome(self, candidate: Candidate, instant: datetime) -> Outcome:
         path, has_root = candidate.path, candidate.has_root
         problems = find_dated_problems(path, instant, has_root=has_root) + list(candidate.usage)
+        # A store decides about its roots itself.
+        problems += find_weak_keys(path[:-1] if has_root and self._anchors.store else path, instant)
         of_leaf = self._leaf_problems(instant)
         problems += [problem for problem in of_leaf if problem.kind == "name"]
+        # Outside of the validity of the leaf nothing depends on the store.
+        is_asked = has_root and _leaf_validity(path[0], instant) == "valid"
+        standing = self._anchors.standing(path[-1], path[0], instant) if is_asked else Standing(None)
+        if standing.is_trusted is False:
+            problems.append(Problem("root", len(path) - 1, standing.reason or "", standing.cause or ""))
+        unjudged = standing.reason if is_asked and standing.is_trusted is None else candidate.unjudged
         certain = [problem for problem in problems if problem.position not in candidate.unseen]
         wrong, doubtful = {problem.kind for problem in certain}, {problem.kind for problem in problems}
         right = {kind: False if kind in wrong else None if kind in doubtful else True for kind in KINDS}
@@ -157,7 +181,7 @@ class JudgedChain:
         if candidate.flaw is not None:
             # The problem that decides the verdict comes first.
             broken.insert(0 if candidate.is_flaw_certain or not of_leaf else len(broken), candidate.flaw)
-        is_unknown = candidate.unjudged is not None or self._host is None
+        is_unknown = unjudged is not None or self._host is None
         valid_from_at, valid_until_at = max(e.not_before for e in path), min(e.not_after for e in path)
         is_ever_valid = has_root and valid_from_at <= valid_until_at
         verdict: Literal["trusted", "untrusted", "unknown"] = "trusted"
@@ -170,12 +194,19 @@ class JudgedChain:
         reasons = [f"{certificate}: {reason}" for certificate, _, reason in broken]
         if problems and not certain:
             reasons.append("it was not recorded as served, and a renewed one may have been served")
-        if candidate.unjudged is not None:
-            reasons.append(candidate.unjudged)
+        if unjudged is not None:
+            reasons.append(unjudged)
         if self._host is None:
             reasons.append("no name was asked for")
+        deciding = next(iter(certain or problems), None)
+        cause = None if deciding is None else deciding.cause or deciding.kind
+        if is_flawed and (candidate.is_flaw_certain or not of_leaf):
+            cause = candidate.flaw_cause
         return Outcome(
             verdict,
+            store=self._anchors.store.name if self._anchors.store else None,
+            cause=cause,
+            assumption=standing.assumption,
             is_path_found=has_root and not is_flawed,
             is_within_validity=right["validity"],
             is_name_match=None if self._host is None else right["name"],
@@ -201,11 +232,12 @@ class Chains:
     so that a check that fails only with such a certificate leaves the chain unknown.
     """
 
-    def __init__(self, certificates: pd.DataFrame, roots: list[Certificate], *, uses_held: bool) -> None:
+    def __init__(self, certificates: pd.DataFrame, anchors: Anchors, *, uses_held: bool) -> None:
         self._ders: dict[str, bytes] = dict(zip(certificates["cert_sha256"], certificates["der"], strict=True))
         self._certificates: dict[str, Certificate | Unreadable] = {}
         self._signatures = Signatures()
-        self._roots = Index(roots)
+        self._anchors = anchors
+        self._roots = Index(anchors.certificates)
         self._uses_held = uses_held
         may_issue = certificates.loc[certificates["is_ca"].fillna(True).astype(bool), "cert_sha256"]
         self._held = Index(readable(self._certificate(sha256) for sha256 in may_issue))
@@ -220,15 +252,15 @@ class Chains:
 
     def _judge(self, leaf_sha256: str, chain: tuple[str, ...] | None, host: str | None) -> JudgedChain:
         if chain is None and not self._uses_held:
-            return _fixed("the chain was not recorded as served", host)
+            return self._fixed("the chain was not recorded as served", host)
         served_sha256 = chain or (leaf_sha256,)
         if len(served_sha256) > MOST_SERVED:
-            return _fixed(
+            return self._fixed(
                 f"the chain has {len(served_sha256)} certificates, more than the {MOST_SERVED} that are judged", host
             )
         leaf = self._certificate(leaf_sha256)
         if isinstance(leaf, Unreadable):
-            return _fixed(f"leaf: it cannot be read ({leaf.reason})", host, "leaf", leaf_sha256)
+            return self._fixed(f"leaf: it cannot be read ({leaf.reason})", host, "leaf", leaf_sha256)
         served = [self._certificate(sha256) for sha256 in served_sha256]
         order = self._is_in_order(served) if chain else None
         offered = Index(readable(served[1:]))
@@ -241,7 +273,18 @@ class Chains:
         candidates = [self._with_root(path, chain, is_completed=is_completed) for path in search.paths]
         if not candidates:
             candidates = [self._without_root(leaf, search, served)]
-        return JudgedChain(candidates, host, is_order_right=order, is_exhausted=search.is_exhausted)
+        return JudgedChain(
+            candidates, host, self._anchors, is_order_right=order, is_exhausted=search.is_exhausted,
+            has_dead_ends=bool(search.dead_ends),
+        )  # fmt: skip
+
+    def _fixed(
+        self, reason: str, host: str | None, broken: str | None = None, sha256: str | None = None
+    ) -> JudgedChain:
+        """A chain whose outcome does not depend on the instant."""
+        store = self._anchors.store.name if self._anchors.store else None
+        fixed = Outcome("unknown", store=store, reason=reason, broken_certificate=broken, broken_sha256=sha256)
+        return JudgedChain([], host, self._anchors, fixed=fixed)
 
     def _with_root(
         self, path: tuple[Certificate, ...], served: tuple[str, ...] | None, *, is_completed: bool
@@ -250,14 +293,16 @@ class Chains:
         absent = [certificate for certificate in path[1:-1] if certificate.sha256 not in (served or ())]
         unseen = frozenset(path.index(certificate) for certificate in absent if self._uses_held)
         if served is None:
-            return Candidate(path, True, tuple(usage), unjudged, None, None, None, True, unseen)
+            return Candidate(path, True, tuple(usage), unjudged, None, None, None, None, True, unseen)
         on_path = {certificate.sha256 for certificate in path}
         flaw = None
         if is_completed and absent:
             name = title(path.index(absent[0]), len(path), has_root=True)
             flaw = (name, absent[0].sha256, "it was not served")
         needed = len({sha256 for sha256 in served if sha256 in on_path})
-        return Candidate(path, True, tuple(usage), unjudged, len(absent), len(served) - needed, flaw, True, unseen)
+        return Candidate(
+            path, True, tuple(usage), unjudged, len(absent), len(served) - needed, flaw, "not_served", True, unseen
+        )
 
     def _without_root(self, leaf: Certificate, search: Search, served: list[Certificate | Unreadable]) -> Candidate:
         """The longest path that the search reached, and why it ended there."""
@@ -279,7 +324,8 @@ class Chains:
             is_certain = False
         else:
             flaw, is_certain = (name, sha256, ends[0].reason if ends else "it was not searched"), is_forged
-        return Candidate(path, False, tuple(usage), unjudged, None, None, flaw, is_certain)
+        cause = "forged" if is_certain else "no_path"
+        return Candidate(path, False, tuple(usage), unjudged, None, None, flaw, cause, is_certain)
 
     def _certificate(self, sha256: str) -> Certificate | Unreadable:
         if sha256 not in self._certificates:
@@ -308,12 +354,6 @@ class _Both(Index):
     def issuers(self, child: Certificate) -> list[Certificate]:
         found = {issuer.sha256: issuer for part in self._parts for issuer in part.issuers(child)}
         return list(found.values())
-
-
-def _fixed(reason: str, host: str | None, broken: str | None = None, sha256: str | None = None) -> JudgedChain:
-    """A chain whose outcome does not depend on the instant."""
-    outcome = Outcome("unknown", reason=reason, broken_certificate=broken, broken_sha256=sha256)
-    return JudgedChain([], host, fixed=outcome)
 
 
 def _rank(outcome: Outcome) -> tuple[int, int]:

@@ -65,7 +65,7 @@ def find_forbidden_name(path: tuple[Certificate, ...]) -> tuple[Certificate, str
 
 
 def _names_of(certificate: Certificate, *, is_leaf: bool) -> Iterator[x509.GeneralName]:
-    """What constraints apply to: the subject, the alternative names, and a common name that stands for them."""
+    """What constraints apply to: the subject, the alternative names, and, without those, the common name."""
     names = certificate.names or ()
     if certificate.subject:
         yield x509.DirectoryName(certificate.subject_name)

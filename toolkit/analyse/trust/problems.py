@@ -11,19 +11,23 @@ from typing import Final, Literal, get_args
 
 from toolkit.analyse.trust.certificates import Certificate
 from toolkit.analyse.trust.names import find_forbidden_name, match_host
-from toolkit.reference.rules import policies
+from toolkit.reference.rules import Rule, policies
 
-Kind = Literal["validity", "name", "usage", "signature"]
+Kind = Literal["validity", "name", "usage", "signature", "key", "root"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A failed check: its kind, the position of the certificate in the path (0 is the leaf), and why."""
+    """A failed check: its kind, the position of the certificate in the path (0 is the leaf), why, and the cause.
+
+    The cause is a word of the column `cause` of `verify_chains`; by default it is the kind.
+    """
 
     kind: Kind
     position: int
     reason: str
+    cause: str = ""
 
 
 def title(position: int, length: int, *, has_root: bool) -> str:
@@ -78,15 +82,46 @@ def find_dated_problems(path: tuple[Certificate, ...], instant: datetime, *, has
     found = []
     for position, certificate in enumerate(path):
         if instant < certificate.not_before:
-            found.append(Problem("validity", position, f"it is valid only from {_shown(certificate.not_before)}"))
+            reason = f"it is valid only from {_shown(certificate.not_before)}"
+            found.append(Problem("validity", position, reason, "not_yet_valid"))
         elif instant > certificate.not_after:
-            found.append(Problem("validity", position, f"it ended on {_shown(certificate.not_after)}"))
+            found.append(Problem("validity", position, f"it ended on {_shown(certificate.not_after)}", "expiry"))
     below_root = path[:-1] if has_root else path
     for position, certificate in enumerate(below_root):
         for since, hashes in hash_rules():
             if instant >= since and certificate.hash_name in hashes:
                 reason = f"its signature over {certificate.hash_name} is refused since {since:%Y-%m-%d}"
                 found.append(Problem("signature", position, reason))
+    return found
+
+
+def find_weak_keys(path: tuple[Certificate, ...], instant: datetime) -> list[Problem]:
+    """The certificates whose key clients refused by that instant."""
+    return [
+        Problem("key", position, reason)
+        for position, certificate in enumerate(path)
+        for reason in _weak_keys(certificate, instant)
+    ]
+
+
+def _weak_keys(certificate: Certificate, instant: datetime) -> list[str]:
+    """Why clients refuse the key of a certificate at that instant."""
+    found = []
+    for rule in _rules("key_type", "key_curve", "key_bits"):
+        if rule.since is None or instant < rule.since:
+            continue
+        if rule.subject == "key_type":
+            is_refused = certificate.key_type in rule.value
+        elif rule.subject == "key_curve":
+            is_refused = certificate.key_curve is not None and certificate.key_curve not in rule.value
+        else:
+            least = dict(part.split("=") for part in rule.value).get(certificate.key_type or "")
+            is_refused = bool(least and certificate.key_bits and certificate.key_bits < int(least))
+        if is_refused:
+            key = certificate.key_curve or " ".join(
+                str(part) for part in (certificate.key_type, certificate.key_bits) if part
+            )
+            found.append(f"its key ({key}) is refused since {rule.since:%Y-%m-%d}: {rule.required}")
     return found
 
 
@@ -98,15 +133,23 @@ def find_name_problem(leaf: Certificate, host: str, instant: datetime) -> Proble
     return None if where else Problem("name", 0, f"it does not name {host}")
 
 
+def rule_dates() -> set[datetime]:
+    """The dates of the rules of clients: what is refused may change there."""
+    return {rule.since for rule in policies()["clients"] if rule.since}
+
+
+def _rules(*subjects: str) -> list[Rule]:
+    return [rule for rule in policies()["clients"] if rule.subject in subjects]
+
+
 def hash_rules() -> list[tuple[datetime, tuple[str, ...]]]:
     """Dates, each with the hashes that clients refuse in signatures from then on."""
-    rules = policies()["clients"]
-    return [(rule.since, rule.value) for rule in rules if rule.subject == "signature_hash" and rule.since]
+    return [(rule.since, rule.value) for rule in _rules("signature_hash") if rule.since]
 
 
 def common_name_ends() -> datetime:
     """The date from which clients ignore the common name."""
-    return next(rule.since for rule in policies()["clients"] if rule.subject == "names" and rule.since)
+    return next(rule.since for rule in _rules("names") if rule.since)
 
 
 def _shown(instant: datetime) -> str:

@@ -10,14 +10,17 @@ import pandas as pd
 from pandas.api.types import pandas_dtype
 
 from toolkit.analyse.arrays import NULL, Ints
+from toolkit.analyse.held import is_held_alone, with_held
 from toolkit.analyse.slots import joined_sources
-from toolkit.analyse.trust.certificates import Unreadable, read_certificate
+from toolkit.analyse.trust.anchors import find_anchors
 from toolkit.analyse.trust.chains import Chains, JudgedChain, Outcome
 from toolkit.columns import DTYPES, Column, dtypes, returns
 from toolkit.errors import UsageError
 from toolkit.instants import Instant, zoned
-from toolkit.reference.roots import Roots, load_roots
+from toolkit.reference.roots import Roots
+from toolkit.reference.stores import trust_stores
 from toolkit.tables import Tables, require_tables
+from toolkit.text import did_you_mean
 
 Intermediates = Literal["served", "held"]
 
@@ -29,17 +32,26 @@ TRUST: Final = (
     Column("service", "text", "of the looks", "the source names no service"),
     Column("host", "text", "of the looks", "the source names no host"),
     Column("server_name", "text", "of the looks", "the client sent no server name"),
+    Column("store", "text", "the trust store that decides about roots", "the roots were given"),
     Column("leaf_sha256", "text", "the leaf"),
     Column("chain_sha256", "texts", "the certificates as served, the leaf first", "the chain was not recorded"),
     Column("looks", "integer", "looks at this chain that the row covers"),
-    Column("as_of_from_at", "instant", "first instant for which the verdict holds", "the looks are not dated"),
-    Column("as_of_until_at", "instant", "last instant for which the verdict holds", "the looks are not dated"),
+    Column("verdict_from_at", "instant", "first instant for which the verdict holds", "the looks are not dated"),
+    Column("verdict_until_at", "instant", "last instant for which the verdict holds", "the looks are not dated"),
     Column(
         "verdict",
         "text",
         "`trusted`: path, validity, name, usage and signatures are right; `untrusted`: a path to a root exists and one "
         "of these checks fails, or an intermediate was not served, or a signature is forged, or the leaf is not valid "
         "or does not name the host; `unknown`: everything else",
+    ),
+    Column(
+        "cause",
+        "text",
+        "the failed check that decides: `expiry`, `not_yet_valid`, `name`, `usage`, `signature`, `key`; of the root in "
+        "a store `not_included`, `removal`, `distrust`, `distrust_after` (by the leaf's date), `key_age`; "
+        "`not_served`, `no_path`, `forged`",
+        "nothing failed",
     ),
     Column("reason", "text", "every failed check, in words, joined by `; `", "nothing failed"),
     Column(
@@ -72,6 +84,7 @@ TRUST: Final = (
     Column("path_sha256", "texts", "the path, from leaf to root", "no path"),
     Column("valid_from_at", "instant", "start of the time in which the whole path is valid", "no path, or never valid"),
     Column("valid_until_at", "instant", "end of that time, inclusive", "no path, or never valid"),
+    Column("assumption", "text", "what the verdict supposes beyond the record of the store", "nothing"),
     Column("source", "text", "sources of the looks, sorted, joined by `, `"),
 )
 """The columns of `verify_chains` and `replay_trust`."""
@@ -93,15 +106,28 @@ def verify_chains(
     several instants there is one row per chain and instant. An instant is ISO 8601 text, a datetime or a Timestamp,
     with a zone. The name asked for is `server_name`, else `host`.
 
-    `roots` is the name of a bundle, a PEM file, or certificates in DER (`toolkit.reference.load_roots`, `Lab.roots`).
+    `roots` is the name of a trust store, which is judged with its history, or the name of a bundle, a PEM file, or
+    certificates in DER (`toolkit.reference.load_roots`, `Lab.roots`). The stores are `mozilla` (since 2000), `certifi`
+    (since 2011), `apple`, `microsoft`, `android`, `java` and `oracle-java` (since 2017 or 2018), `chrome` (version 36,
+    with what Chrome announced). A store decides by the leaf's date where it says so: Mozilla by `not_before`, Chrome by
+    the earliest SCT. Before the record of a store, and between two looks at it, the verdict is `unknown`; after the
+    record the store is taken as unchanged but for what it announced, and `assumption` says so.
     A path ends only at a self-issued root whose authorityKeyIdentifier does not name another certificate.
     `intermediates="held"` also uses the other CA certificates of the tables, like a client that fetches or caches
     intermediates, and can judge a leaf whose chain was not recorded. A check that fails only with such a certificate,
     for example because it has expired, leaves the verdict `unknown`: the CA may have renewed it with the same key, and
     the server may have sent the renewed one. The verdict is also `unknown` where the chain was not recorded, the root
     is not among `roots`, a certificate cannot be read, the look is not dated, or the search reached its limits.
-    Without a path the checks cover the certificates up to the one whose issuer was not found. Revocation and
-    certificate policies are not checked.
+    Without a path the checks cover the certificates up to the one whose issuer was not found.
+
+    Not part of the verdict are revocation, certificate policies, a limit on the length of the chain, public suffixes,
+    and the profile that a CA has to follow when it issues (RFC 5280, section 4; Baseline Requirements, section 7.1):
+    key identifiers, serial numbers, criticality, the syntax of names, a common name that the subjectAltName does not
+    repeat, keyUsage and EKU beyond what serving needs. `judge` with `baseline` and `lint_certificates` judge these.
+
+    Tables without observations, such as a folder of certificates, have a row for each leaf. The name asked for is then
+    its common name or its first name, and the other CA certificates of the tables are used, as with
+    `intermediates="held"`. Give `as_of`: nothing dates such a row.
 
     Raises `UsageError` where `tables` is not `Tables`, an instant has no zone, there are no instants or no roots, or a
     root is not a certificate in DER.
@@ -110,11 +136,11 @@ def verify_chains(
     >>> from toolkit.lab import Lab
     >>> tables = toolkit.load_example("lab-sample").within(services="smtp://relay.lab.test:587")
     >>> verdicts = toolkit.verify_chains(tables, roots=Lab().roots)
-    >>> print(toolkit.chart.tabulate(verdicts, columns=["as_of_from_at", "verdict", "reason"], rows=3))
-    as_of_from_at   verdict                            reason
-       2025-08-12 untrusted intermediate 1: it was not served
-       2025-07-19   trusted                                 –
-       2025-11-19   trusted                                 –
+    >>> print(toolkit.chart.tabulate(verdicts, columns=["verdict_from_at", "verdict", "reason"], rows=3))
+    verdict_from_at   verdict                            reason
+         2025-08-12 untrusted intermediate 1: it was not served
+         2025-07-19   trusted                                 –
+         2025-11-19   trusted                                 –
     … and 3 more rows
     """
     require_tables(tables, "verify_chains")
@@ -131,10 +157,17 @@ def verify_chains(
 
 
 @returns(TRUST)
-def replay_trust(tables: Tables, *, roots: Roots, since: Instant, until: Instant) -> pd.DataFrame:
+def replay_trust(
+    tables: Tables,
+    *,
+    roots: Roots | None = None,
+    stores: str | Iterable[str] | None = None,
+    since: Instant,
+    until: Instant,
+) -> pd.DataFrame:
     """For each chain the periods from `since` to `until` in which it would have verified, and in which it would not.
 
-    Consecutive rows of a chain differ in a check. `as_of_from_at` and `as_of_until_at` bound the period, both
+    Consecutive rows of a chain differ in a check. `verdict_from_at` and `verdict_until_at` bound the period, both
     inclusive, exact to the second: a check changes only where a certificate begins or ends and where a dated rule takes
     effect. The other CA certificates of the tables serve as intermediates too, so that a chain can be replayed whose
     intermediates were not recorded. A check that fails only with a certificate that was not recorded as served leaves
@@ -142,32 +175,57 @@ def replay_trust(tables: Tables, *, roots: Roots, since: Instant, until: Instant
     chain into `chain_sha256` of the observation. `since` and `until` are ISO 8601 text, datetimes or Timestamps, with a
     zone.
 
-    Raises `UsageError` as `verify_chains`, and where `until` is before `since`.
+    `stores` are the names of trust stores (`verify_chains`), each judged with its history: a row then has the store,
+    and `cause` says why a period of trust ends. Give either `roots` or `stores`. "Which of these chains lose trust in
+    Chrome on 2027-04-15" is one call:
+    `replay_trust(tables, stores="chrome", since="2027-04-14T00:00Z", until="2027-04-16T00:00Z")`.
+
+    Raises `UsageError` as `verify_chains`, where `until` is before `since`, for an unknown store, and where both or
+    neither of `roots` and `stores` are given.
 
     >>> import toolkit
     >>> from toolkit.lab import Lab
     >>> tables = toolkit.load_example("lab-sample").within(services="smtp://legacy.lab.test:25")
     >>> trust = toolkit.replay_trust(tables, roots=Lab().roots, since="2025-01-01 00:00Z", until="2026-01-01 00:00Z")
-    >>> print(toolkit.chart.tabulate(trust, columns=["leaf_sha256", "as_of_from_at", "as_of_until_at", "verdict"]))
-      leaf_sha256 as_of_from_at   as_of_until_at   verdict
-    5d496aa41606…    2025-01-01 2025-06-23 23:59 untrusted
-    5d496aa41606…    2025-06-24       2026-01-01   trusted
-    82fbebc3ca14…    2025-01-01 2025-06-16 23:59   trusted
-    82fbebc3ca14…    2025-06-17       2026-01-01 untrusted
+    >>> print(toolkit.chart.tabulate(trust, columns=["leaf_sha256", "verdict_from_at", "verdict_until_at", "verdict"]))
+      leaf_sha256 verdict_from_at verdict_until_at   verdict
+    5d496aa41606…      2025-01-01 2025-06-23 23:59 untrusted
+    5d496aa41606…      2025-06-24       2026-01-01   trusted
+    82fbebc3ca14…      2025-01-01 2025-06-16 23:59   trusted
+    82fbebc3ca14…      2025-06-17       2026-01-01 untrusted
     """
     require_tables(tables, "replay_trust")
     first, last = zoned(since, "since").to_pydatetime(), zoned(until, "until").to_pydatetime()
     if last < first:
         raise UsageError(f"until={last.isoformat()} is before since={first.isoformat()}.")
-    chains = _chains(tables, roots, "held")
+    groups = list(_groups(tables))
     rows: list[dict[str, Any]] = []
-    for group in _groups(tables):
-        judged = chains.judge(group.leaf, group.chain, group.asked)
-        edges = [first, *(edge for edge in judged.edges if first < edge <= last)]
-        ends = [*(edge - timedelta(seconds=1) for edge in edges[1:]), last]
-        periods = [(judged.at(begin), begin, end) for begin, end in zip(edges, ends, strict=True)]
-        rows += [group.identity | _row(*period, group.looks) for period in _merged(periods)]
+    for anchors in _sources(roots, stores):
+        chains = _chains(tables, anchors, "held")
+        for group in groups:
+            judged = chains.judge(group.leaf, group.chain, group.asked)
+            edges = [first, *(edge for edge in judged.edges if first < edge <= last)]
+            ends = [*(edge - timedelta(seconds=1) for edge in edges[1:]), last]
+            periods = [(judged.at(begin), begin, end) for begin, end in zip(edges, ends, strict=True)]
+            rows += [group.identity | _row(*period, group.looks) for period in _merged(periods)]
     return _frame(rows)
+
+
+def _sources(roots: Roots | None, stores: str | Iterable[str] | None) -> list[Roots]:
+    """The roots, or the names of stores, in the order given and without repeats."""
+    if (roots is None) == (stores is None):
+        raise UsageError("replay_trust: give either roots= or stores=.")
+    if stores is None:
+        return [roots] if roots is not None else []
+    named = [stores] if isinstance(stores, str) else list(stores)
+    for name in named:
+        if name not in trust_stores():
+            known = sorted(trust_stores())
+            hint = did_you_mean(str(name), known)
+            raise UsageError(f"stores: {str(name)[:80]!r} is not a trust store ({', '.join(known)}).{hint}")
+    if not named:
+        raise UsageError("stores: at least one store is needed.")
+    return list(dict.fromkeys(named))
 
 
 def name_asked(look: Mapping[Hashable, Any]) -> str | None:
@@ -194,13 +252,8 @@ class _ChainLooks:
 def _chains(tables: Tables, roots: Roots, intermediates: Intermediates) -> Chains:
     if intermediates not in ("served", "held"):
         raise UsageError(f"intermediates={intermediates!r}: write 'served' or 'held'.")
-    anchors = []
-    for number, der in enumerate(load_roots(roots)):
-        certificate = read_certificate(der)
-        if isinstance(certificate, Unreadable):
-            raise UsageError(f"roots: certificate {number + 1} cannot be read ({certificate.reason}). Remove it.")
-        anchors.append(certificate)
-    return Chains(tables.certificates, anchors, uses_held=intermediates == "held")
+    uses_held = intermediates == "held" or is_held_alone(tables)
+    return Chains(tables.certificates, find_anchors(roots, tables.certificates), uses_held=uses_held)
 
 
 def _instants(as_of: Instant | Iterable[Instant]) -> list[datetime]:
@@ -212,7 +265,7 @@ def _instants(as_of: Instant | Iterable[Instant]) -> list[datetime]:
 
 def _groups(tables: Tables) -> Iterator[_ChainLooks]:
     """Each distinct chain of each service and server name, with the instants of its looks."""
-    looks = tables.observations
+    looks = with_held(tables).observations
     looks = looks[looks["leaf_sha256"].notna()]
     if looks.empty:
         return
@@ -254,7 +307,7 @@ def _as_observed(judged: JudgedChain, group: _ChainLooks) -> list[dict[str, Any]
         first, last = _instant(group.earliest[within].min()), _instant(group.latest[within].max())
         outcome, count = judged.at(first), int(within.sum())
         if outcomes and outcomes[-1] == outcome:
-            rows[-1] |= {"as_of_until_at": last, "looks": rows[-1]["looks"] + count}
+            rows[-1] |= {"verdict_until_at": last, "looks": rows[-1]["looks"] + count}
         else:
             rows.append(_row(outcome, first, last, count))
             outcomes.append(outcome)
@@ -280,8 +333,8 @@ def _merged(periods: list[tuple[Outcome, datetime, datetime]]) -> list[tuple[Out
 def _row(outcome: Outcome, first: datetime | None, last: datetime | None, looks: int) -> dict[str, Any]:
     return {
         **{name: getattr(outcome, name) for name in Outcome.__slots__},
-        "as_of_from_at": first,
-        "as_of_until_at": last,
+        "verdict_from_at": first,
+        "verdict_until_at": last,
         "looks": looks,
     }
 

@@ -262,7 +262,7 @@ def chosen_parts(parts: Sequence[Part]) -> tuple[Part, ...]:
 
 
 def check_positive(**numbers: float | None) -> None:
-    """`UsageError` for a number that is not above 0; null stands for no limit."""
+    """`UsageError` for a number that is not above 0; null means no limit."""
     for name, number in numbers.items():
         if number is not None and not number > 0:
             raise UsageError(f"{name}={number}: must be greater than 0.")

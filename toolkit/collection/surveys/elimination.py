@@ -272,7 +272,7 @@ class Elimination:
         self.results.update(dict.fromkeys(remaining, result))
 
     async def _end_without_required(self, remaining: Codes, offer: Offer, required: str) -> None:
-        """End after the required item was chosen. What stood before it was passed over.
+        """End after the required item was chosen. What was listed before it was not chosen.
 
         That is a refusal if the order of preference is the client's; else it is not known.
         """

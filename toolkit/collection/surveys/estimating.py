@@ -20,15 +20,15 @@ SURVEY_ESTIMATES: Final = (
     ),
     Column("connections_min", "integer", "connections to each address where nothing is accepted"),
     Column("connections_typical", "integer", "connections to each address with a configuration of today (nginx)"),
-    Column("connections_wide", "integer", "connections to each address with everything switched on (JSSE)"),
+    Column("connections_permissive", "integer", "connections to each address with everything switched on (JSSE)"),
     Column("connections_max", "integer", "connections to each address where every question is accepted"),
     Column("seconds_typical", "number", "time for the typical connections at `rate`", "`rate` is null", "s"),
-    Column("seconds_wide", "number", "time for the wide connections at `rate`", "`rate` is null", "s"),
+    Column("seconds_permissive", "number", "time for the permissive connections at `rate`", "`rate` is null", "s"),
 )
 """The columns of `estimate_survey`."""
 
 _TYPICAL: Final = {"suites": 18, "groups": 18, "signature_schemes": 24}
-_WIDE: Final = {"suites": 170, "groups": 25, "signature_schemes": 25}
+_PERMISSIVE: Final = {"suites": 170, "groups": 25, "signature_schemes": 25}
 """Handshakes measured: nginx with two kinds of certificate as configured today; JSSE with everything switched on."""
 
 _CONTROLS: Final = 4
@@ -55,13 +55,13 @@ def estimate_survey(
     counts = {
         "connections_min": len(schema.PROTOCOLS),
         "connections_typical": sum(_TYPICAL[part] for part in asked),
-        "connections_wide": sum(_WIDE[part] for part in asked),
-        # SSL 2.0 is one connection, whatever is accepted.
+        "connections_permissive": sum(_PERMISSIVE[part] for part in asked),
+        # SSL 2.0 takes one connection.
         "connections_max": 1 + sum(len(items) + 1 for items in listed[1:]) + _CONTROLS * len(listed),
     }
     fixed: dict[str, object] = {name: min(count, budget) for name, count in counts.items()}
     fixed["questions"] = sum(map(len, listed))
-    for kind in ("typical", "wide"):
+    for kind in ("typical", "permissive"):
         fixed[f"seconds_{kind}"] = None if rate is None else min(counts[f"connections_{kind}"], budget) / rate
     rows = [{"service": target.service} | fixed for target in expand_targets(targets)]
     return pd.DataFrame(rows, columns=list(dtypes(SURVEY_ESTIMATES))).astype(dtypes(SURVEY_ESTIMATES))

@@ -38,7 +38,7 @@ class HelloForm:
 
     `order`: as in the topic, backwards, or with the popular ones first. `length`: of the hello, in bytes.
     `has_fillers`: an item that is not asked about any more leaves a filler in its place. `has_room`: one filler more
-    stands first, in the place where a control has an item that is known to be accepted.
+    comes first, in the place where a control has an item that is known to be accepted.
     """
 
     order: Literal["listed", "backwards", "popular"]

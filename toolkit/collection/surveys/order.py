@@ -47,7 +47,7 @@ class Order:
     async def _find(self, topic: Topic) -> None:
         """Compare the first two choices with the order in which they were offered.
 
-        If the second choice stood before the first, the order is the server's. Otherwise a control offers the two
+        If the second choice was listed before the first, the order is the server's. Otherwise a control offers the two
         backwards.
         """
         first, second = self.choices[:2]

@@ -6,8 +6,10 @@ from datetime import datetime
 from typing import Final
 
 from toolkit.collection.observation import Look, LookRequest
+from toolkit.collection.places import Place, counted_host
 from toolkit.collection.planning import RoundPlan
-from toolkit.collection.runner import LooksAdded, Runner
+from toolkit.collection.reports import LooksAdded
+from toolkit.collection.runner import Runner
 from toolkit.collection.surveys.address import AddressSurvey, Part
 from toolkit.collection.surveys.prober import Prober, Strategy
 from toolkit.reference import Offer
@@ -72,19 +74,18 @@ class SurveyRunner(Runner):
             self._loop.call_later(_REPORT_SECONDS, self._report)
         self._unreported.append(report)
 
-    def _add_looks(self, targets: list[Target], address: str, group: asyncio.TaskGroup) -> None:
-        for target in targets:
-            # A tunnel or a lab has one address for many hosts.
-            name = target.host if target.connect_to else address
-            host = self._paced.setdefault(name, _PacedHost(self.pace))
-            group.create_task(self._survey(target, address, host))
+    def _take(self, place: Place, group: asyncio.TaskGroup) -> None:
+        super()._take(place, group)
+        if place.outcome is not None:
+            for target in place.targets:
+                survey = AddressSurvey(Prober(_ask_nobody, self.strategy), self.parts)
+                survey.skip(f"{place.outcome}: {place.reason}")
+                self.surveyed.append(Surveyed(target, place.address, survey, self._plan.clock()))
 
-    def _fail(self, targets: list[Target], address: str, outcome: str, reason: str) -> None:
-        super()._fail(targets, address, outcome, reason)
-        for target in targets:
-            survey = AddressSurvey(Prober(_ask_nobody, self.strategy), self.parts)
-            survey.skip(f"{outcome}: {reason}")
-            self.surveyed.append(Surveyed(target, address, survey, self._plan.clock()))
+    def _ask(self, place: Place, group: asyncio.TaskGroup) -> None:
+        for target in place.targets:
+            host = self._paced.setdefault(counted_host(target, place.address), _PacedHost(self.pace))
+            group.create_task(self._survey(target, place.address, host))
 
     async def _survey(self, target: Target, address: str, host: "_PacedHost") -> None:
         plan, asked = self._plan, 0

@@ -4,26 +4,32 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import date, datetime
-from typing import Final
+from os import PathLike
+from typing import TYPE_CHECKING, Final, cast
 
 from toolkit import schema
+from toolkit.collection.interrupt import interrupts
 from toolkit.collection.limits import POLITE, Limits
 from toolkit.collection.names import Resolver
 from toolkit.collection.planning import RoundPlan, make_plan
 from toolkit.collection.progress import Bar
-from toolkit.collection.recorder import RoundRecorder, new_round_name, now
-from toolkit.collection.runner import Runner, TargetsKnown
+from toolkit.collection.recorder import Requests, RoundRecorder, new_round_name, now
+from toolkit.collection.reports import TargetsKnown
 from toolkit.collection.surveys.address import PARTS, Part, check_positive, chosen_parts, count_topics
 from toolkit.collection.surveys.prober import Strategy
 from toolkit.collection.surveys.rows import support_rows
 from toolkit.collection.surveys.runner import Pace, SurveyRunner
 from toolkit.errors import UsageError
 from toolkit.reference import Offer
-from toolkit.tables import Tables
+from toolkit.store import Store, as_store
+from toolkit.tables import Tables, named_certificates
 from toolkit.targets import Targets
 
+if TYPE_CHECKING:
+    from distributed import Client
+
 _OFFER: Final = Offer("survey", None, date(2026, 11, 24), (), (), (), (), (), (), "each hello of a survey differs")
-"""Stands for the offers of a survey in the plan; rows of looks that could not be made have its name."""
+"""The placeholder for the offers of a survey in the plan; rows of looks that could not be made have its name."""
 
 
 def survey(
@@ -43,6 +49,8 @@ def survey(
     progress: bool = True,
     keep_bytes: bool = False,
     ehlo: str | None = None,
+    store: Store | str | PathLike[str] | None = None,
+    client: "Client | None" = None,
 ) -> Tables:
     """Find out what each target accepts: versions, suites, groups, signature schemes, certificates, preferences.
 
@@ -60,6 +68,12 @@ def survey(
       That saves time; each split costs one refusal more, and the rank beyond the first choice is then null.
     - `pause_seconds`: the pause after a 421, a 4xx or a reset; doubled each time, up to a minute.
     - `limits`: as in `observe`, except `per_host` and `max_looks`, which `concurrency` and `budget` replace.
+
+    - `store`: where the survey is kept as well: a `Store`, or the path or URL of one. Null: it is only returned.
+    - `client`: a `distributed.Client`. Its workers survey a part of the addresses each and keep what they find out in
+      the store, which must be given and which they open with the credentials of their own environment. What is
+      returned is then read from the store. An address is surveyed by one worker; if that ends, by another. A part that
+      fails three times is described in `end_reason`. Null: this process makes the handshakes.
 
     `support` has one row per address and question: one for each version, and one for each version and suite, group,
     signature scheme and key type. A target that could not be asked (blocked, or a name without an address) has these
@@ -104,14 +118,45 @@ def survey(
         keep_bytes=keep_bytes,
         ehlo=ehlo,
     )
-    runner = SurveyRunner(
-        plan, parts=asked, strategy=Strategy(budget, splits), pace=Pace(concurrency, rate, pause_seconds)
-    )
-    recorder = SurveyRecorder(new_round_name(clock), plan, vantage, runner)
+    strategy, pace, name = Strategy(budget, splits), Pace(concurrency, rate, pause_seconds), new_round_name(clock)
+    kept = None if store is None else as_store(store)
+    if kept is not None:
+        kept.prepare()
+    if client is not None:
+        if kept is None:
+            raise UsageError("A survey on a cluster needs store=…: the workers keep what they find out in it.")
+        kept.require_no_options()
+        from toolkit.collection.clusters.surveying import ClusterSurveyRecorder, SurveyTerms  # noqa: PLC0415  as needed
+
+        on_cluster = ClusterSurveyRecorder(
+            name, plan, vantage, client=client, store=kept, terms=SurveyTerms(asked, strategy, pace)
+        )
+        with suppress(KeyboardInterrupt):
+            on_cluster.run(progress=progress)
+        return _of_round(kept, on_cluster.row)
+    runner = SurveyRunner(plan, parts=asked, strategy=strategy, pace=pace)
+    recorder = SurveyRecorder(name, plan, vantage, runner)
     # An interrupt returns what was found out, because the caller has no other way to get it.
     with suppress(KeyboardInterrupt):
         recorder.run(progress=progress)
+    if kept is not None:
+        kept.append(recorder.found)
     return recorder.found
+
+
+def _of_round(store: Store, row: dict[str, object]) -> Tables:
+    """What the store has of the round with this end row; empty where the round was not begun."""
+    if not row:
+        return Tables.from_frames()
+    kept = store.load(services=cast("tuple[str, ...]", row["services"]))
+    frames = {
+        name: frame[frame["round"] == row["round"]].reset_index(drop=True)
+        for name, frame in (("observations", kept.observations), ("support", kept.support), ("rounds", kept.rounds))
+    }
+    if frames["rounds"].empty:  # a round without rows: its end row says why
+        frames["rounds"] = schema.frame("rounds", [row])
+    is_named = kept.certificates["cert_sha256"].isin(named_certificates(frames["observations"]))
+    return Tables(certificates=kept.certificates[is_named].reset_index(drop=True), **frames)
 
 
 class SurveyRecorder(RoundRecorder):
@@ -119,35 +164,34 @@ class SurveyRecorder(RoundRecorder):
 
     _title, _unit = "Surveying", "topic"
 
-    def __init__(self, name: str, plan: RoundPlan, vantage: str | None, runner: SurveyRunner) -> None:
-        super().__init__(name, plan, vantage, keep=lambda _: None)
+    def __init__(
+        self, name: str, plan: RoundPlan, vantage: str | None, runner: SurveyRunner, *, requests: Requests = interrupts
+    ) -> None:
+        super().__init__(name, plan, vantage, runner, keep=lambda _: None, requests=requests)
         self.found = Tables.from_frames()
         self._phases: list[dict[str, object]] = []
-        self._runner = runner
+        self._surveys = runner
 
     def _progress(self) -> tuple[int, int]:
         """Topics answered and topics in all. A target that is not asked yet counts as one address."""
-        surveyed = list(self._runner.surveyed)
+        surveyed = list(self._surveys.surveyed)
         unknown = max(self._targets - len({each.target for each in surveyed}), 0)
-        topics = sum(each.survey.topics for each in surveyed) + unknown * count_topics(self._runner.parts)
+        topics = sum(each.survey.topics for each in surveyed) + unknown * count_topics(self._surveys.parts)
         return sum(each.survey.answered_topics for each in surveyed), topics
 
     def _draw(self, bar: Bar) -> None:
         bar.show(*self._progress(), connections=self._connections)
 
-    def _make_runner(self) -> Runner:
-        return self._runner
-
     def _settings(self) -> dict[str, object]:
-        runner = self._runner
-        return super()._settings() | {"parts": runner.parts} | asdict(runner.strategy) | asdict(runner.pace)
+        surveys = self._surveys
+        return super()._settings() | {"parts": surveys.parts} | asdict(surveys.strategy) | asdict(surveys.pace)
 
     def _looks_planned(self, known: TargetsKnown) -> int | None:
         """Null: the number of handshakes depends on the answers."""
         return None
 
     def _counts(self) -> dict[str, object]:
-        fewest = sum(each.survey.fewest_connections for each in self._runner.surveyed)
+        fewest = sum(each.survey.fewest_connections for each in self._surveys.surveyed)
         return super()._counts() | {"connections_bound": fewest}
 
     def _keep_batch(self, phase: dict[str, object] | None = None) -> None:
@@ -157,7 +201,7 @@ class SurveyRecorder(RoundRecorder):
         self._phases.append(self._described | {"written_at": self._plan.clock()} | phase)
         if phase["phase"] == "end":
             rows = []
-            for each in self._runner.surveyed:
+            for each in self._surveys.surveyed:
                 rows += support_rows(each, round_=self._name, observed_at=each.ended_at or self._plan.clock())
             # The rows have distinct keys, so `from_frames` need not look for repeats.
             self.found = Tables(support=schema.frame("support", rows), **self._rows.frames(self._phases))

@@ -211,7 +211,7 @@ def _signature(reader: FieldReader) -> None:
 
 
 def _lacks_scheme(reader: FieldReader) -> bool:
-    """Before TLS 1.2 a signature stands without its scheme."""
+    """Whether the signature has no scheme in front of it, as before TLS 1.2."""
     left = reader.data[reader.at : reader.end]
     return len(left) < 4 or int.from_bytes(left[2:4]) != len(left) - 4
 

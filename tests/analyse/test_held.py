@@ -1,0 +1,86 @@
+"""Certificates that no observation shows can be judged."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import toolkit
+from tests.analyse.made import certificate, tables
+from toolkit import Tables
+
+NOW = "2026-03-01T00:00Z"
+
+
+@pytest.fixture
+def held() -> Tables:
+    """Two certificates of one name, and the CA that issued them."""
+    facts = {"names": ("www.test", "a.test"), "subject": "CN=www.test", "issuer": "CN=ca", "is_ca": False}
+    ca = certificate("ca", "2020-01-01", "2030-01-01", subject="CN=ca", issuer="CN=root", is_ca=True)
+    old = certificate("old", "2025-12-01", "2026-03-02", serial="02", **facts)
+    return tables([], [ca, old, certificate("new", "2026-02-01", "2026-05-02", serial="03", **facts)])
+
+
+def test_expiry_has_a_row_for_each_leaf(held: Tables) -> None:
+    frame = toolkit.summarise_expiry(held, now=NOW)
+    assert frame["leaf_sha256"].tolist() == ["old", "new"]
+    assert frame["host"].tolist() == ["www.test"] * 2
+    assert frame["state"].tolist() == ["expiring", "valid"]
+    assert frame["successor_state"].fillna("").tolist() == ["issued", ""]
+    assert frame["looks"].tolist() == [0, 0]
+    assert frame["first_seen_at"].isna().all()
+
+
+def test_a_certificate_of_the_future_is_not_a_replacement(held: Tables) -> None:
+    states = toolkit.summarise_expiry(held, now="2026-01-15T00:00Z")["state"].tolist()
+    assert states == ["valid", "not_yet_valid"]
+    assert toolkit.summarise_expiry(held, now="2027-01-15T00:00Z")["state"].tolist() == ["lapsed", "lapsed"]
+
+
+def test_a_forecast_starts_from_the_newest(held: Tables) -> None:
+    frame = toolkit.forecast_renewals(held, now=NOW, years=1)
+    assert frame["leaf_sha256"].unique().tolist() == ["new"]
+    assert frame["host"].unique().tolist() == ["www.test"]
+    assert (frame["usual_lead_basis"] == "issued").all()
+
+
+def test_rules_name_the_certificate_as_their_evidence(held: Tables) -> None:
+    frame = toolkit.judge(held, "baseline", as_of=NOW)
+    assert set(frame["leaf_sha256"]) == {"old", "new"}
+    assert set(frame["evidence_table"]) == {"certificates"}
+    named = held.certificates["cert_sha256"].iloc[frame["evidence_row"].astype("int64")]
+    assert named.tolist() == frame["leaf_sha256"].tolist()
+
+
+def test_a_folder_is_judged_as_a_whole(shared: Path) -> None:
+    folder = shared / "recorded" / "google_mail"
+    held = Tables.concat([toolkit.read(folder / name) for name in ("certificates", "issuers")])
+    roots = "certifi"
+    trust = toolkit.verify_chains(held, roots=roots, as_of="2022-12-01T00:00Z").set_index("leaf_sha256")
+    of_2022 = next(sha for sha in trust.index if sha.startswith("9a7a5432d79c"))
+    assert trust["verdict"][of_2022] == "trusted"
+    assert trust["is_name_match"][of_2022]
+    assert len(trust) == 17
+    checks = toolkit.check(held, now="2022-12-01T00:00Z", roots=roots, policy="baseline")
+    states = checks[checks["check"] == "expiry"].set_index("leaf_sha256")["verdict"]
+    assert states[of_2022] == "valid"
+    assert (states == "expired").sum() == 14
+
+
+def test_observed_tables_are_judged_by_their_observations() -> None:
+    given = toolkit.load_example("web-series")
+    frame = toolkit.summarise_expiry(given, now="2026-03-20T00:00Z")
+    assert set(frame["leaf_sha256"]) <= set(given.observations["leaf_sha256"])
+
+
+def test_a_description_is_one_with_the_certificate_that_it_describes() -> None:
+    facts = {"names": ("www.test",), "issuer": "CN=ca", "is_ca": False}
+    whole = certificate("whole", "2026-01-01", "2026-04-01", serial="5", spki_sha256="k", **facts)
+    by_serial = certificate("b.serial", "2026-01-01", "2026-04-01", serial="5", key_type=None, **facts)
+    by_facts = certificate("c.facts", "2026-01-01", "2026-04-01", key_type=None, serial=None, **facts)
+    later = certificate("d.facts", "2026-03-01", "2026-06-01", key_type=None, serial=None, **facts)
+    frame = toolkit.find_rotations(tables([], [whole, by_serial, by_facts, later]), basis="names")
+    assert list(zip(frame["predecessor_sha256"], frame["successor_sha256"], strict=True)) == [("whole", "d.facts")]
+    assert frame["key_type"].isna().all(), "that of one is not known"
+    assert not frame["is_ambiguous"].any()
+    assert isinstance(frame["predecessor_not_before"][0], pd.Timestamp)

@@ -1,0 +1,208 @@
+"""Trust stores: what each decided about a root and a leaf on a day, and the documented dates of known removals."""
+
+import datetime as dt
+from dataclasses import replace
+from importlib.resources import files
+
+import pandas as pd
+import pytest
+
+import toolkit
+from tests.analyse.trust.minted import Minted, mint_ca, mint_leaf, served
+from toolkit.analyse.trust.anchors import Anchors, find_anchors
+from toolkit.analyse.trust.certificates import Certificate, read_certificate
+from toolkit.errors import UsageError
+from toolkit.reference.roots import split_pem
+from toolkit.reference.stores import (
+    Announcement,
+    Limit,
+    Period,
+    TrustStore,
+    stored_roots,
+    trust_stores,
+    with_release,
+)
+
+pytestmark = pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
+
+DST_X3 = "0687260331a72403d909f105e69bcf0d32e1bd2493ffc6d9206d11bcd6770739"
+ENTRUST_G2 = "43df5774b03e7fef5fe40d931a7bedf1bb2e6b42738c4e6d3841103d3aa7f339"
+GEOTRUST = "ff856a2d251dcd88d36656f450126798cfabaade40799c722de4d2b5db36a73a"
+GLOBALSIGN_R3 = "cbb522d7b7f127ad6a0113865bdf1cd4102e7d0759af635a7cf4720dc963c53b"
+GTS_R2 = "8d25cd97229dbf70356bda4eb3cc734031e24cf00fafcfd32dc76eb5841c7ea8"
+
+VECTORS = files("cryptography_vectors") / "x509"
+
+
+def day(text: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC)
+
+
+def known(sha256: str) -> Certificate:
+    read = read_certificate(stored_roots()[sha256])
+    assert isinstance(read, Certificate)
+    return read
+
+
+def standing(store: str, sha256: str, instant: str, *, issued: str = "2020-01-01", sct: str | None = None) -> tuple:
+    """Whether the store trusts the root on that day for a leaf of those dates, and the cause where it does not."""
+    anchors = find_anchors(store, toolkit.load_example("lab-sample").certificates)
+    leaf = replace(known(sha256), not_before=day(issued), earliest_sct=day(sct) if sct else None)
+    found = anchors.standing(known(sha256), leaf, day(instant))
+    return found.is_trusted, found.cause
+
+
+def test_dst_root_x3_left_the_stores_when_their_records_say() -> None:
+    # NSS 3.74, Bug 1733560, committed on 2021-12-13; certifi 2022.5.18; OpenJDK between two looks of 2021.
+    assert standing("mozilla", DST_X3, "2021-12-13") == (True, None)
+    assert standing("mozilla", DST_X3, "2021-12-14") == (False, "removal")
+    assert standing("certifi", DST_X3, "2022-05-18") == (True, None)
+    assert standing("certifi", DST_X3, "2022-05-19") == (False, "removal")
+    assert standing("java", DST_X3, "2021-10-01") == (None, None), "between two looks"
+    assert standing("java", DST_X3, "2021-11-01") == (False, "removal")
+    assert standing("mozilla", DST_X3, "1999-01-01") == (None, None), "before the record"
+    assert standing("mozilla", DST_X3, "2005-01-01") == (False, "not_included")
+    assert standing("java", DST_X3, "2018-01-01") == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("issued", "is_trusted"), [("2024-11-30", True), ("2024-12-01", False)], ids=["on the last day", "a day later"]
+)
+def test_entrust_is_distrusted_by_the_date_of_the_leaf(issued: str, is_trusted: bool) -> None:
+    cause = None if is_trusted else "distrust_after"
+    assert standing("mozilla", ENTRUST_G2, "2025-06-01", issued=issued) == (is_trusted, cause)
+    assert standing("mozilla", ENTRUST_G2, "2024-11-01", issued=issued) == (True, None), "not yet set"
+    assert standing("certifi", ENTRUST_G2, "2025-06-01", issued=issued)[0] is not None
+
+
+def test_chrome_goes_by_the_earliest_sct() -> None:
+    # Google's security blog: SCTs after 2024-11-11 11:59:59 PM UTC. What Chrome's store held then is not recorded.
+    assert standing("chrome", ENTRUST_G2, "2025-06-01", sct="2024-11-12") == (False, "distrust_after")
+    assert standing("chrome", ENTRUST_G2, "2025-06-01", sct="2024-11-11") == (None, None)
+    assert standing("chrome", ENTRUST_G2, "2025-06-01") == (None, None), "no SCT in the leaf"
+    assert standing("chrome", ENTRUST_G2, "2024-11-01", sct="2024-11-12") == (None, None), "announced for later"
+
+
+def test_symantecs_roots_are_limited_and_then_removed_in_mozillas_store() -> None:
+    # Bug 1618404 (NSS 3.53), removed in NSS 3.60.
+    assert standing("mozilla", GEOTRUST, "2020-05-01", issued="2020-02-01") == (True, None)
+    assert standing("mozilla", GEOTRUST, "2020-06-01", issued="2020-02-01") == (False, "distrust_after")
+    assert standing("mozilla", GEOTRUST, "2020-06-01", issued="2019-12-31") == (True, None)
+    assert standing("mozilla", GEOTRUST, "2020-12-02", issued="2019-12-31") == (False, "removal")
+
+
+def test_what_is_announced_counts_from_its_day() -> None:
+    anchors = find_anchors("chrome", toolkit.load_example("lab-sample").certificates)
+    root = known(GLOBALSIGN_R3)  # its key is of 2009-03-18
+    before, after = (anchors.standing(root, root, day(text)) for text in ("2027-04-14", "2027-04-15"))
+    assert (before.is_trusted, before.assumption) == (
+        True,
+        "chrome has not changed since its record ended on 2026-11-29",
+    )
+    assert (after.is_trusted, after.cause) == (False, "key_age")
+    assert "Root CA Term-Limit" in str(after.reason)
+    assert standing("mozilla", GTS_R2, "2026-04-09")[0] is True
+    assert standing("mozilla", GTS_R2, "2026-04-10") == (False, "removal")
+    assert standing("chrome", GTS_R2, "2026-11-28") == (True, None)
+
+
+def test_a_symantec_era_chain_across_stores() -> None:
+    chain = split_pem((VECTORS / "cryptography.io.chain.pem").read_bytes(), "chain")
+    tables = served(chain, host="www.cryptography.io", when=day("2015-01-01"))
+    replayed = toolkit.replay_trust(
+        tables, stores=["mozilla", "certifi", "apple"], since="2014-01-01T00:00Z", until="2019-01-01T00:00Z"
+    )
+    assert set(replayed["store"]) == {"mozilla", "certifi", "apple"}
+    inside = replayed[replayed["leaf_validity"] == "valid"].set_index("store")
+    assert inside.loc["mozilla", "verdict"] == inside.loc["certifi", "verdict"] == "trusted"
+    assert list(inside.loc[["apple"], "verdict"]) == ["unknown", "trusted"]
+    assert "the record of apple begins on 2017-12-26" in inside.loc[["apple"], "reason"].iloc[0]
+    outside = replayed[replayed["leaf_validity"] != "valid"]
+    assert set(outside["cause"]) == {"expiry", "not_yet_valid"}, "never a question for the store"
+
+
+def test_a_chain_to_dst_root_x3_across_stores() -> None:
+    chain = [
+        split_pem((VECTORS / name).read_bytes(), name)[0] for name in ("cryptography-scts.pem", "letsencryptx3.pem")
+    ]
+    tables = served(chain, host="cryptography.io", when=day("2018-10-01"))
+    for store in ("mozilla", "certifi", "apple", "microsoft", "android"):
+        row = toolkit.verify_chains(tables, roots=store, as_of="2018-12-01T00:00Z").iloc[0]
+        assert (row["verdict"], row["path_sha256"][-1]) == ("trusted", DST_X3), row["reason"]
+
+
+def made_store(root: Minted, *, limit: Limit | None = None, announced: tuple[Announcement, ...] = ()) -> TrustStore:
+    """A store with a record of 2026-02 and 2026-03 that trusted the root from 2026-02-10 until 2026-02-20 or later."""
+    period = Period(
+        "trusted", day("2026-02-05"), day("2026-02-10"), day("2026-02-20"), day("2026-02-25"), limit, "a", "b"
+    )
+    sha256 = read_certificate(root.der).sha256
+    return TrustStore("made", "made", day("2026-02-01"), day("2026-03-01"), {sha256: (period,)}, announced, "", "")
+
+
+def replay(monkeypatch: pytest.MonkeyPatch, store: TrustStore, chain: list[Minted], root: Minted) -> pd.DataFrame:
+    read = read_certificate(root.der)
+    assert isinstance(read, Certificate)
+    monkeypatch.setattr("toolkit.analyse.trust.verify.find_anchors", lambda *_: Anchors([read], store))
+    return toolkit.replay_trust(
+        served([minted.der for minted in chain]), roots=[root.der], since="2026-01-01T00:00Z", until="2026-03-20T00:00Z"
+    )
+
+
+def test_a_replay_shows_each_change_with_its_cause_and_what_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = mint_ca("Root")
+    middle = mint_ca("Middle", root)
+    replayed = replay(monkeypatch, made_store(root), [mint_leaf(middle), middle], root)
+    steps = [
+        (
+            f"{row.verdict_from_at:%m-%d}",
+            row.verdict,
+            None if pd.isna(row.cause) else row.cause,
+            not pd.isna(row.assumption),
+        )
+        for row in replayed.itertuples()
+    ]
+    assert steps == [
+        ("01-01", "unknown", None, False),  # before the record
+        ("02-01", "untrusted", "not_included", False),
+        ("02-05", "unknown", None, False),  # added on a day that is not recorded
+        ("02-10", "trusted", None, False),
+        ("02-20", "unknown", None, False),  # removed on a day that is not recorded
+        ("02-25", "untrusted", "removal", False),
+        ("03-01", "untrusted", "removal", True),  # the record has ended
+    ]
+
+
+def test_a_limit_is_compared_with_the_leaf(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = mint_ca("Root")
+    leaf = mint_leaf(root)
+    for until, verdict in ((day("2025-12-31"), "untrusted"), (day("2026-01-02"), "trusted")):
+        store = made_store(root, limit=Limit("not_before", until))
+        replayed = replay(monkeypatch, store, [leaf], root)
+        row = replayed[replayed["verdict_from_at"] == day("2026-02-10")].iloc[0]
+        assert row["verdict"] == verdict, row["reason"]
+
+
+def test_wrong_stores_are_refused() -> None:
+    tables = toolkit.load_example("lab-sample")
+    span = {"since": "2026-01-01T00:00Z", "until": "2026-02-01T00:00Z"}
+    with pytest.raises(UsageError, match="either roots= or stores="):
+        toolkit.replay_trust(tables, **span)
+    with pytest.raises(UsageError, match="either roots= or stores="):
+        toolkit.replay_trust(tables, roots="certifi", stores="certifi", **span)
+    with pytest.raises(UsageError, match=r"'mozila' is not a trust store .* Did you mean 'mozilla'"):
+        toolkit.replay_trust(tables, stores=["mozila"], **span)
+    with pytest.raises(UsageError, match="at least one store"):
+        toolkit.replay_trust(tables, stores=[], **span)
+
+
+def test_a_newer_certifi_is_one_more_look_at_its_store() -> None:
+    store = trust_stores()["certifi"]
+    last = {sha256 for sha256, periods in store.periods.items() if periods[-1].until is None}
+    gone, new = sorted(last)[0], "f" * 64
+    newer = with_release(store, "2027.3.1", (last - {gone}) | {new})
+    assert newer.until == day("2027-03-01")
+    assert (newer.periods[gone][-1].until, newer.periods[gone][-1].until_before) == (store.until, day("2027-03-01"))
+    assert (newer.periods[new][-1].since_after, newer.periods[new][-1].since) == (store.until, day("2027-03-01"))
+    for release in ("2020.1.1", "unknown", "3"):
+        assert with_release(store, release, ()) is store

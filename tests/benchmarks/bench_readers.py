@@ -1,0 +1,180 @@
+"""Rates of the readers: Zeek rows, JSON lines, lines of mail logs, captures; beside other tools on the same files.
+
+Run: python tests/benchmarks/bench_readers.py [ROWS]
+"""
+
+import importlib.util
+import itertools
+import json
+import os
+import random
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+
+import toolkit
+
+SUITES = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256")
+CURVES = ("x25519", "secp256r1", "X25519MLKEM768")
+SERVICES = 2_000
+FIELDS = (
+    "ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "version", "cipher", "curve", "server_name",
+    "resumed", "last_alert", "next_protocol", "established", "ssl_history", "cert_chain_fps", "client_cert_chain_fps",
+    "sni_matches_cert",
+)  # fmt: skip
+TYPES = (
+    "time", "string", "addr", "port", "addr", "port", "string", "string", "string", "string", "bool", "string",
+    "string", "bool", "string", "vector[string]", "vector[string]", "bool",
+)  # fmt: skip
+
+
+def zeek(rows: int) -> Iterator[str]:
+    """Lines of an ssl.log as Zeek 6 writes it."""
+    chance = random.Random(1)
+    yield "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tssl\n"
+    yield "#fields\t" + "\t".join(FIELDS) + "\n"
+    yield "#types\t" + "\t".join(TYPES) + "\n"
+    for number in range(rows):
+        service = chance.randrange(SERVICES)
+        leaf = f"{service:064x}"
+        yield (
+            f"{1_784_818_803 + number / 50:.6f}\tC{number:017d}\t198.51.100.{number % 250}\t{1024 + number % 60000}\t"
+            f"192.0.2.{service % 250}\t443\tTLSv13\t{SUITES[service % 3]}\t{CURVES[service % 3]}\twww{service}.test\t"
+            f"F\t-\th2\tT\tCsiI\t{leaf},{'c' * 64}\t(empty)\tT\n"
+        )
+
+
+def tlsx(rows: int) -> Iterator[str]:
+    """JSON lines of tlsx."""
+    chance = random.Random(1)
+    for number in range(rows):
+        service = chance.randrange(SERVICES)
+        at = pd.Timestamp(1_784_818_803 + number // 50, unit="s", tz="UTC").isoformat()
+        yield json.dumps(
+            {
+                "timestamp": at, "host": f"www{service}.test", "ip": f"192.0.2.{service % 250}", "port": "443",
+                "probe_status": True, "tls_version": "tls13", "cipher": SUITES[service % 3],
+                "not_before": "2026-06-01T00:00:00Z", "not_after": "2026-08-30T00:00:00Z",
+                "subject_dn": f"CN=www{service}.test", "subject_cn": f"www{service}.test",
+                "subject_an": [f"www{service}.test", f"alt{service}.test"], "serial": f"0A:{service % 256:02X}",
+                "issuer_dn": "CN=R3, O=Let's Encrypt, C=US", "issuer_cn": "R3", "issuer_org": ["Let's Encrypt"],
+                "fingerprint_hash": {"md5": "0" * 32, "sha1": "0" * 40, "sha256": f"{service:064x}"},
+                "wildcard_certificate": False, "tls_connection": "ctls", "sni": f"www{service}.test",
+            }
+        ) + "\n"  # fmt: skip
+
+
+def mail_log(rows: int) -> Iterator[str]:
+    """Lines of Postfix, of which one in four is about TLS."""
+    chance = random.Random(1)
+    for number in range(rows):
+        day, minute, second = 1 + number * 27 // rows, number // 60 % 60, number % 60
+        stamp = f"2026-11-{day:02d}T10:{minute:02d}:{second:02d}.{number % 1_000_000:06d}+00:00 mx "
+        service = chance.randrange(SERVICES)
+        host = f"mx{service}.test"
+        if number % 4:
+            yield f"{stamp}postfix/smtp[{number % 30000}]: {number:010X}: to=<x@{host}>, status=sent (250 OK)\n"
+        else:
+            yield (
+                f"{stamp}postfix/smtp[{number % 30000}]: Trusted TLS connection established to {host}"
+                f"[192.0.2.{service % 250}]:25: TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits) "
+                "key-exchange X25519 server-signature RSA-PSS (2048 bits) server-digest SHA256\n"
+            )
+
+
+def capture(path: Path, flight: list[tuple[bool, bytes]], megabytes: int) -> None:
+    """A capture of connections that repeat a real handshake, each followed by 60 packets of data."""
+    header = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101)
+    data = b"\x17\x03\x03\x05\x00" + bytes(1280)
+    with path.open("wb") as file:
+        file.write(header)
+        for connection in itertools.count():
+            client = struct.pack(">I", 0xC6336400 + connection % 250)
+            server = struct.pack(">I", 0xC0000200 + connection % 200)
+            port = 1024 + connection % 60000
+            sequence = {True: 1, False: 1}
+            for is_client, payload in [(True, b""), *flight, *[(False, data)] * 60]:
+                addresses = client + server if is_client else server + client
+                ports = struct.pack(">HH", *((port, 25) if is_client else (25, port)))
+                first = is_client and not payload
+                at = 0 if first else sequence[is_client]
+                tcp = ports + struct.pack(">IIBBHHH", at, 0, 0x50, 2 if first else 16, 65535, 0, 0)
+                sequence[is_client] += len(payload)
+                ip = struct.pack(">BBHHHBBH", 0x45, 0, 40 + len(payload), 0, 0, 64, 6, 0) + addresses
+                size = 40 + len(payload)
+                file.write(struct.pack("<IIII", 1_784_818_803 + connection, 0, size, size) + ip + tcp + payload)
+            if file.tell() > megabytes << 20:
+                return
+
+
+def flight_of(shared: Path) -> list[tuple[bool, bytes]]:
+    """The payloads of the real handshake with a Google MX, and whether the client sent them."""
+    whole = (shared / "recorded" / "captures" / "smtp-starttls.pcap").read_bytes()
+    at, found = 24, []
+    while at < len(whole):
+        size = struct.unpack_from("<I", whole, at + 8)[0]
+        packet = whole[at + 16 : at + 16 + size]
+        at += 16 + size
+        tcp = 14 + (packet[14] & 15) * 4
+        payload = packet[tcp + (packet[tcp + 12] >> 4) * 4 : 14 + int.from_bytes(packet[16:18])]
+        if payload:
+            found.append((int.from_bytes(packet[tcp + 2 : tcp + 4]) == 25, payload))
+    return found
+
+
+def measure(words: str, count: float, unit: str, read: Callable[[], object]) -> None:
+    """Print the best rate of two runs, per second of CPU time."""
+    best = min(_seconds(read) for _ in range(2))
+    print(f"{words:42} {count / best:>12,.0f} {unit}/s")
+
+
+def _cpu_seconds() -> float:
+    """CPU time of this process and of those that it started, so that a busy machine does not count."""
+    return sum(os.times()[:4])
+
+
+def _seconds(read: Callable[[], object]) -> float:
+    began = _cpu_seconds()
+    read()
+    return _cpu_seconds() - began
+
+
+def main() -> None:
+    """Write the files, read each with ours and with others, and print the rates."""
+    rows = int(sys.argv[1]) if len(sys.argv) > 1 else 200_000
+    warnings.simplefilter("ignore")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        files = {"ssl.log": zeek(rows), "tlsx.jsonl": tlsx(rows // 4), "mail.log": mail_log(2 * rows)}
+        for file, lines in files.items():
+            with (folder / file).open("w") as opened:
+                opened.writelines(lines)
+        measure("Zeek ssl.log, TSV", rows, "rows", lambda: toolkit.read(folder / "ssl.log"))
+        if importlib.util.find_spec("zat"):
+            from zat.log_to_dataframe import LogToDataFrame  # noqa: PLC0415
+
+            log = str(folder / "ssl.log")
+            measure("  zat.LogToDataFrame", rows, "rows", lambda: LogToDataFrame().create_dataframe(log))
+        measure("  pandas.read_csv", rows, "rows", lambda: pd.read_csv(folder / "ssl.log", sep="\t", comment="#"))
+        measure("tlsx, JSON lines", rows // 4, "records", lambda: toolkit.read(folder / "tlsx.jsonl"))
+        measure("  pandas.read_json", rows // 4, "records", lambda: pd.read_json(folder / "tlsx.jsonl", lines=True))
+        measure("Postfix log", 2 * rows, "lines", lambda: toolkit.read(folder / "mail.log"))
+        shared = Path(__file__).parents[3] / "shared"
+        if shared.exists():
+            size = max(rows // 2000, 10)
+            capture(folder / "smtp.pcap", flight_of(shared), size)
+            measure("pcap", size, "MB", lambda: toolkit.read(folder / "smtp.pcap"))
+            if tshark := shutil.which("tshark"):
+                command = [tshark, "-r", str(folder / "smtp.pcap"), "-Y", "tls.handshake", "-T", "json"]
+                measure("  tshark", size, "MB", lambda: subprocess.run(command, check=True, capture_output=True))
+
+
+if __name__ == "__main__":
+    main()

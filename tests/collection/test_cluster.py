@@ -1,0 +1,206 @@
+"""A round on a cluster: the rows of one process, whatever happens to the workers."""
+
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from tests.collection.servers import Loopback
+from tests.collection.test_rounds import Pausing, Reader, Writer, busy
+from toolkit.collection import Limits, collect, recorder
+from toolkit.collection.clusters import collecting
+from toolkit.collection.clusters.runner import ShardLink
+from toolkit.collection.clusters.shards import count_looks, make_shards
+from toolkit.collection.places import Place
+from toolkit.collection.planning import RoundPlan, make_plan
+from toolkit.collection.settling import Settling
+from toolkit.errors import StoreError, UsageError
+from toolkit.schema import OBSERVATION_KEY
+from toolkit.store import Store
+from toolkit.targets import Target, parse_target
+
+CHANGING = ["observed_at", "round", "connect_ms", "written_at"]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
+
+
+def make(targets: Any, **settings: Any) -> RoundPlan:
+    limits = settings.pop("limits", Limits())
+    usual = {"samples": 1, "addresses": None, "clock": recorder.now, "resolver": None, "keep_bytes": False}
+    return make_plan(targets, ("any",), limits=limits, ehlo=None, **(usual | settings))
+
+
+def rows(store: Store) -> pd.DataFrame:
+    looks = store.load().observations.sort_values(list(OBSERVATION_KEY[1:]), ignore_index=True)
+    return looks.drop(columns=[name for name in CHANGING if name in looks])
+
+
+def test_a_cluster_keeps_the_rows_of_one_process(loopback: Loopback, tmp_path: Path, client: Any) -> None:
+    port = loopback.serve(busy, "0.0.0.0")
+    targets = [
+        *(f"smtp://127.0.1.{n}:{port}" for n in range(1, 9)),
+        f"smtp://two.test:{port}",
+        "mx:a.test",
+        "mx:b.test",
+    ]
+    settings: dict[str, Any] = {
+        "samples": 2,
+        "limits": Limits(blocked=("127.0.1.3",), resolve_seconds=5),
+        "resolver": loopback.answer_dns(
+            {("two.test", "A"): ["127.0.1.1", "127.0.2.1"], ("a.test", "MX"): ["10 127.0.0.1."], ("b.test", "MX"): []}
+        ),
+        "progress": False,
+    }
+    here, there = Store(tmp_path / "here"), Store(tmp_path / "there")
+    alone = collect(targets, here, **settings)
+    together = collect(targets, there, client=client, **settings)
+    pd.testing.assert_frame_equal(rows(there), rows(here))
+    assert set(rows(here)["outcome"]) == {"deferred", "skipped", "not_resolved"}
+    names = [name for name in alone.index if name not in CHANGING]
+    pd.testing.assert_series_equal(together[names], alone[names], check_names=False)
+
+
+def test_the_shard_of_a_killed_worker_is_made_again(loopback: Loopback, store: Store, client: Any) -> None:
+    victim = next(iter(client.run(os.getpid).values()))
+
+    async def kill_once(reader: Reader, writer: Writer) -> None:
+        if loopback.connections == 40:
+            os.kill(victim, signal.SIGKILL)
+        await busy(reader, writer)
+
+    port = loopback.serve(kill_once, "0.0.0.0")
+    targets = [f"smtp://127.0.1.{n}:{port}" for n in range(1, 31)]
+    end = collect(targets, store, samples=5, client=client, progress=False)
+    assert (end["looks"], end["connections"], end["end_reason"]) == (150, 150, "finished")
+    looks = store.load().observations
+    assert len(looks) == 150
+    assert not looks.duplicated(["service", "address", "sample"]).any()
+    assert victim not in client.run(os.getpid).values()
+
+
+def test_a_shard_that_fails_three_times_is_in_the_end_row(
+    loopback: Loopback, store: Store, client: Any, tmp_path: Path
+) -> None:
+    port, ours, attempts = loopback.serve(busy, "0.0.0.0"), os.getpid(), tmp_path / "attempts"
+
+    def clock() -> datetime:
+        if os.getpid() != ours and not attempts.with_name("mended").exists():
+            with attempts.open("a") as file:
+                file.write("x")
+            raise OSError("this machine has no clock")
+        return datetime.now(UTC)
+
+    url = f"smtp://127.0.1.1:{port}"
+    end = collect(url, store, client=client, clock=clock, progress=False)
+    assert end["end_reason"] == "failed: 1 look at 127.0.1.1: OSError: this machine has no clock"
+    assert (attempts.read_text(), end["looks"], loopback.connections) == ("xx" * 3, 0, 0), "each try asks twice"
+    attempts.with_name("mended").touch()
+    end = collect(url, store, client=client, clock=clock, resume=end["round"], progress=False)
+    assert (end["end_reason"], end["looks"]) == ("finished", 1)
+
+
+def test_an_interrupt_ends_the_shards(loopback: Loopback, store: Store, client: Any) -> None:
+    once = iter([signal.SIGINT])
+    pausing = Pausing(5, lambda: os.kill(os.getpid(), next(once, 0)))
+    port = loopback.serve(pausing, "0.0.0.0")
+    targets = [f"smtp://127.0.1.{n}:{port}" for n in range(1, 5)]
+    limits = Limits(concurrency=1, upgrade_seconds=20)
+    with pytest.raises(KeyboardInterrupt, match=r"[345] looks kept .*resume="):
+        collect(targets, store, samples=4, limits=limits, client=client, progress=False)
+    kept = store.load()
+    assert list(kept.rounds["end_reason"].dropna()) == ["interrupted"]
+    assert list(kept.rounds["looks"].dropna()) == [len(kept.observations)]
+
+
+class Counting(ShardLink):
+    """A link of a shard that is made in this process."""
+
+    def count_kept(self, looks: int) -> None:
+        pass
+
+
+def test_what_the_store_has_is_not_made_again(loopback: Loopback, store: Store) -> None:
+    target = parse_target(f"smtp://127.0.1.1:{loopback.serve(busy, '0.0.0.0')}")
+    collect(target, store, samples=3, progress=False)
+    (round_,) = store.load().observations["round"].unique()
+    shard = replace(make(target, samples=5, limits=Limits(max_looks=4)), places=[Place((target,), "127.0.1.1")])
+    for _ in range(2):
+        collecting.collect_shard(shard, Counting("topic"), path=store.path, round_=round_, vantage=None)
+    looks = store.load().observations
+    assert looks["sample"].tolist() == [0, 1, 2, 3, 4]
+    assert looks["outcome"].tolist() == ["deferred"] * 4 + ["skipped"], "the budget is that of the shard, not of a try"
+    assert loopback.connections == 4
+
+
+def test_a_worker_with_another_folder_at_the_path_is_an_error(store: Store) -> None:
+    with pytest.raises(StoreError, match="does not have the round r as this worker sees it"):
+        collecting.open_store(store.path, "r")
+
+
+def test_a_store_with_options_is_refused_before_anything_is_asked(store: Store) -> None:
+    secret = Store(store.path, storage_options={"AWS_SECRET_ACCESS_KEY": "not-to-be-seen"})
+    with pytest.raises(UsageError, match="storage_options"):
+        collect("tls://127.0.0.1:1", secret, client=object(), progress=False)  # type: ignore[arg-type]
+    assert not secret.exists()
+
+
+def places_of(shards: list[RoundPlan]) -> list[list[str]]:
+    return [[place.address for place in shard.places or ()] for shard in shards]
+
+
+def place(address: str, *services: str, **more: Any) -> Place:
+    return Place(tuple(map(parse_target, services)), address, **more)
+
+
+def shards_of(places: list[Place], most: int = 2, **settings: Any) -> list[RoundPlan]:
+    settle: Callable[[RoundPlan], RoundPlan] = settings.pop("settle", lambda plan: plan)
+    return make_shards(settle(make("tls://a.test", **settings)), places, threads=1, most=most)
+
+
+def test_hosts_that_share_an_address_are_in_one_shard() -> None:
+    shared = [place("192.0.2.1", f"tls://h{n}.test") for n in range(5)]
+    others = [place(f"192.0.2.{n}", "tls://other.test") for n in range(2, 6)]
+    shards = places_of(shards_of([*others, *shared]))
+    assert shards[0] == ["192.0.2.1"] * 5, "the longest first, although it has more than the most"
+    assert sorted(map(len, shards[1:])) == [2, 2]
+    assert sorted(address for shard in shards[1:] for address in shard) == [f"192.0.2.{n}" for n in range(2, 6)]
+
+
+def test_a_tunnel_is_counted_by_host() -> None:
+    tunnelled = [parse_target(f"tls://{name}.test", connect_to="127.0.0.1:9") for name in "ab"]
+    shards = shards_of([Place(tuple(tunnelled), "127.0.0.1")], most=1)
+    assert [[target.host for place in shard.places or () for target in place.targets] for shard in shards] == [
+        ["a.test"], ["b.test"],
+    ]  # fmt: skip
+
+
+def test_a_round_that_settles_has_a_service_in_one_shard() -> None:
+    both = [place("192.0.2.1", "tls://a.test"), place("192.0.2.2", "tls://a.test"), place("192.0.2.3", "tls://b.test")]
+    assert sorted(map(len, places_of(shards_of(both, most=1)))) == [1, 1, 1]
+    settling = shards_of(both, most=1, settle=lambda plan: replace(plan, settling=Settling("r", 0.05)))
+    assert sorted(map(len, places_of(settling))) == [1, 2]
+
+
+def test_the_budget_is_spent_once() -> None:
+    asked = [place(f"192.0.2.{n}", "tls://a.test") for n in range(4)]
+    failed = place("", "tls://b.test", outcome="not_resolved", reason="no")
+    shards = shards_of([*asked, failed], samples=3, most=3, limits=Limits(max_looks=7))
+    assert [shard.most_looks for shard in shards] == [3, 3, 1, 0, 0]
+    assert sum(map(count_looks, shards)) == 13
+
+
+def test_a_shard_without_looks_is_not_made() -> None:
+    target: Target = parse_target("tls://a.test")
+    known = {(target.service, "192.0.2.1", "a.test", "any-2026", 0)}
+    assert places_of(
+        shards_of([place("192.0.2.1", "tls://a.test"), place("192.0.2.2", "tls://a.test")], known=known)
+    ) == [["192.0.2.2"]]

@@ -1,0 +1,69 @@
+"""SMTP TLS reports: what senders met, as observations of theirs."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import toolkit
+from toolkit import Tables, schema
+
+
+@pytest.fixture
+def reports(shared: Path) -> Path:
+    return shared / "recorded" / "others" / "tlsrpt"
+
+
+def test_the_example_of_the_rfc(reports: Path, tmp_path: Path) -> None:
+    looks = toolkit.read(reports / "rfc8460.json").observations
+    schema.check("observations", looks)
+    assert looks["host"].tolist() == [
+        "company-y.example", "mx1.mail.company-y.example", "mx2.mail.company-y.example",
+        "mx-backup.mail.company-y.example",
+    ]  # fmt: skip
+    assert looks["outcome"].tolist() == ["ok", "ok", "no_starttls", "closed"]
+    assert looks["reason"][0].startswith("5,326 sessions succeeded")
+    assert looks["reason"][1].startswith("certificate-expired: 100 sessions")
+    assert looks["reason"][2].startswith("starttls-not-supported: 200 sessions")
+    assert looks["reason"][3].startswith("validation-failure: 3 sessions")
+    assert looks["service"].isna().tolist() == [True, False, False, False]
+    assert looks["address"][2] == "203.0.113.56"
+    assert set(looks["vantage"]) == {"Company-X"}
+    assert set(looks["observed_until"]) == {pd.Timestamp("2016-04-01T23:59:59Z")}
+    (tmp_path / "a.json.gz").write_bytes(gzip.compress((reports / "rfc8460.json").read_bytes()))
+    packed = toolkit.read(tmp_path / "a.json.gz").observations
+    assert packed["reason"].tolist() == looks["reason"].tolist()
+
+
+def test_no_address_of_a_person_or_a_sender_is_kept(reports: Path) -> None:
+    for file in reports.glob("*.json"):
+        kept = toolkit.read(file).observations.to_csv()
+        report = json.loads(file.read_text())
+        assert report["contact-info"] not in kept
+        assert all(word not in kept for word in ("sending-mta", "2001:db8:abcd:0012::1", "@"))
+
+
+def test_a_failure_of_the_policy_is_not_one_of_a_server(reports: Path) -> None:
+    looks = toolkit.read(reports / "mail.ru.json").observations
+    assert looks["outcome"].tolist() == ["skipped", "skipped"]
+    assert "bad https response code: 404" in looks["reason"][0]
+
+
+def test_reports_of_one_day_stay_apart(reports: Path) -> None:
+    parts = [toolkit.read(file) for file in sorted(reports.glob("*.json"))]
+    together = Tables.concat(parts)
+    assert len(together.observations) == sum(len(part.observations) for part in parts)
+
+
+def test_what_is_missing_stays_unknown(reports: Path, tmp_path: Path) -> None:
+    looks = toolkit.read(reports / "stalwart-rpt03.json").observations
+    assert looks["host"].isna().all()
+    path = tmp_path / "given"
+    path.write_text(
+        json.dumps({"organization-name": 5, "policies": [{}, 7, {"failure-details": [{"result-type": []}]}]})
+    )
+    looks = toolkit.read(path).observations
+    assert looks[["outcome", "host"]].fillna("").to_numpy().tolist() == [["closed", ""]]
+    assert "an unknown number of sessions" in looks["reason"][0]

@@ -1,0 +1,189 @@
+"""Anchors: the roots at which a path may end, given as certificates or as a trust store with its history."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Final, Literal
+
+import pandas as pd
+
+from toolkit.analyse.trust.certificates import Certificate, read_certificate
+from toolkit.errors import UsageError
+from toolkit.reference.roots import Roots, load_roots
+from toolkit.reference.stores import Announcement, Limit, Period, TrustStore, stored_roots, trust_stores
+
+Cause = Literal["not_included", "removal", "distrust", "distrust_after", "key_age"]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a store says about a root, for one leaf at one instant; `is_trusted` is None where that is not known.
+
+    `cause` and `reason` say why the root is not trusted, or not known to be. `assumption` is what the answer supposes
+    beyond the record of the store.
+    """
+
+    is_trusted: bool | None
+    cause: Cause | None = None
+    reason: str | None = None
+    assumption: str | None = None
+
+
+_TRUSTED: Final = Standing(True)
+
+
+class Anchors:
+    """The roots, and the store that decides about them; without a store every root is trusted at every instant."""
+
+    def __init__(self, certificates: list[Certificate], store: TrustStore | None = None) -> None:
+        self.certificates = certificates
+        self.store = store
+        self._created: dict[bytes, datetime] = {}
+        for certificate in certificates:
+            known = self._created.get(certificate.key)
+            self._created[certificate.key] = min(known or certificate.not_before, certificate.not_before)
+
+    @property
+    def has_unknown_roots(self) -> bool:
+        """Whether the store trusted roots whose bytes are not known: a path to one of them cannot be found."""
+        held = {certificate.sha256 for certificate in self.certificates}
+        return self.store is not None and not held.issuperset(self.store.periods)
+
+    def edges(self, root: Certificate) -> set[datetime]:
+        """The instants at which the standing of a root may change."""
+        if self.store is None:
+            return set()
+        found = {self.store.since, self.store.until}
+        for period in self.store.periods.get(root.sha256, ()):
+            found |= {edge for edge in (period.since_after, period.since, period.until, period.until_before) if edge}
+        return found | {announced.since for announced in self._announced(root)}
+
+    def standing(self, root: Certificate, leaf: Certificate, instant: datetime) -> Standing:
+        """Whether the store trusted the root for that leaf at that instant."""
+        store = self.store
+        if store is None:
+            return _TRUSTED
+        if instant < store.since:
+            known = self._as_announced(root, leaf, instant, until=store.since)
+            return known or Standing(None, None, f"the record of {store.name} begins on {_day(store.since)}")
+        if instant < store.until:
+            return self._recorded(root, leaf, instant)
+        announced = self._as_announced(root, leaf, instant, since=store.until)
+        if announced is not None:
+            return announced
+        last = self._recorded(root, leaf, instant)
+        assumption = f"{store.name} has not changed since its record ended on {_day(store.until)}"
+        return Standing(last.is_trusted, last.cause, last.reason, assumption)
+
+    def _recorded(self, root: Certificate, leaf: Certificate, instant: datetime) -> Standing:
+        assert self.store is not None
+        periods = self.store.periods.get(root.sha256, ())
+        certain = [period for period in periods if _holds(period, instant)]
+        for period in sorted(certain, key=lambda period: period.state):  # distrust is stated, trust then ends
+            if period.state == "distrusted":
+                words = f"{self.store.name} lists it as distrusted since {_day(period.since)}{_by(period.source)}"
+                return Standing(False, "distrust", words)
+            if period.limit is None:
+                return _TRUSTED
+            return _limited(self.store.name, period.limit, leaf, period.source)
+        for period in periods:
+            if period.until and period.until_before and period.until <= instant < period.until_before:
+                return Standing(
+                    None, None, _between("removed from", self.store.name, period.until, period.until_before)
+                )
+            if period.since_after and period.since_after <= instant < period.since:
+                words = _between("added to", self.store.name, period.since_after, period.since)
+                return Standing(None, None, words)
+        earlier = [period for period in periods if period.until_before and period.until_before <= instant]
+        if earlier:
+            ended = earlier[-1]
+            words = (
+                f"it was removed from {self.store.name} by {_day(ended.until_before or ended.since)}{_by(ended.then)}"
+            )
+            return Standing(False, "removal", words)
+        later = f"until {_day(periods[0].since)}" if periods else "at any time of its record"
+        return Standing(False, "not_included", f"it is not in {self.store.name} {later}")
+
+    def _announced(self, root: Certificate) -> list[Announcement]:
+        assert self.store is not None
+        created = self._created.get(root.key, root.not_before)
+        return [announced for announced in self.store.announced if announced.concerns(root.sha256, created)]
+
+    def _as_announced(
+        self, root: Certificate, leaf: Certificate, instant: datetime, *, since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Standing | None:  # fmt: skip
+        """What was announced for a time outside of the record, where it rules out trust; None: nothing does."""
+        assert self.store is not None
+        for announced in self._announced(root):
+            if instant < announced.since or (since and announced.since < since) or (until and announced.since >= until):
+                continue
+            if announced.limit is not None:
+                if (found := _limited(self.store.name, announced.limit, leaf, announced.authority)).is_trusted is False:
+                    return found
+                continue
+            words = (
+                f"{self.store.name} announced for {_day(announced.since)}: {announced.words}{_by(announced.authority)}"
+            )
+            cause: Cause = "removal" if announced.cert_sha256 else "key_age"
+            return Standing(False, cause, words, f"{self.store.name} does on that day what it announced")
+        return None
+
+
+def find_anchors(roots: Roots, certificates: pd.DataFrame) -> Anchors:
+    """The anchors that `roots` names; those of a store include self-issued certificates of the tables that it lists.
+
+    Raises `UsageError` where a root cannot be read, and as `load_roots`.
+    """
+    if isinstance(roots, str) and roots in trust_stores():
+        store = trust_stores()[roots]
+        known = _known_roots()
+        held = certificates["cert_sha256"].isin(store.periods.keys() - known.keys())
+        return Anchors([*known.values(), *_readable(certificates.loc[held, "der"].dropna())], store)
+    anchors = []
+    for number, der in enumerate(load_roots(roots)):
+        certificate = read_certificate(der)
+        if not isinstance(certificate, Certificate):
+            raise UsageError(f"roots: certificate {number + 1} cannot be read ({certificate.reason}). Remove it.")
+        anchors.append(certificate)
+    return Anchors(anchors)
+
+
+@cache
+def _known_roots() -> dict[str, Certificate]:
+    """The roots of all stores that can be read, by SHA-256."""
+    return {certificate.sha256: certificate for certificate in _readable(stored_roots().values())}
+
+
+def _readable(ders: Iterable[bytes]) -> list[Certificate]:
+    read = (read_certificate(der) for der in ders)
+    return [certificate for certificate in read if isinstance(certificate, Certificate)]
+
+
+def _holds(period: Period, instant: datetime) -> bool:
+    return period.since <= instant and (period.until is None or instant < period.until)
+
+
+def _limited(store: str, limit: Limit, leaf: Certificate, source: str) -> Standing:
+    """Trust that depends on the leaf's `not_before`, or on its earliest SCT."""
+    stamp = leaf.not_before if limit.of == "not_before" else leaf.earliest_sct
+    name = "notBefore" if limit.of == "not_before" else "earliest SCT"
+    if stamp is None:
+        return Standing(None, None, f"{store} trusts its root by the earliest SCT, and the leaf holds none")
+    if stamp <= limit.until:
+        return _TRUSTED
+    words = f"{store} trusts it for leaves with {limit}, and the leaf's {name} is {_day(stamp)}{_by(source)}"
+    return Standing(False, "distrust_after", words)
+
+
+def _between(verb: str, store: str, first: datetime, last: datetime) -> str:
+    return f"the root was {verb} {store} between {_day(first)} and {_day(last)}, on a day that is not recorded"
+
+
+def _by(source: str) -> str:
+    return f" ({source})" if source else ""
+
+
+def _day(instant: datetime) -> str:
+    return f"{instant:%Y-%m-%d}"

@@ -1,0 +1,76 @@
+"""Clients of Dask clusters for the command line: of a scheduler that runs, or of a cluster on this machine."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from toolkit import text
+from toolkit.errors import ClusterError, UsageError
+from toolkit.extras import require_extras
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+RETRIES: Final = 2
+"""A shard is made at most three times."""
+
+WORKER_SECONDS: Final = 120
+"""How long a cluster without workers is waited for."""
+
+_OF_LOCAL_CLUSTER: Final = {
+    "distributed.scheduler.allowed-failures": RETRIES,
+    "distributed.scheduler.no-workers-timeout": f"{WORKER_SECONDS}s",
+    "distributed.deploy.lost-worker-timeout": "1h",
+    "distributed.worker.preload": [__name__],
+}
+"""Settings of a cluster of this machine: a shard whose worker ended three times fails, and so does one that no worker
+can make. A worker is given up an hour after it ended: by default that is 15 s, and a restart may take longer.
+Each worker calls `dask_setup`."""
+
+
+def dask_setup(worker: object) -> None:
+    """Leave interrupts to the process that started this worker: a terminal sends Ctrl-C to all of them."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
+@contextmanager
+def open_cluster(address: str | None, workers: int | None) -> "Iterator[Client | None]":
+    """A client of the scheduler at that address, or of a new cluster of so many processes here; null without either.
+
+    Raises `ClusterError` where the scheduler cannot be reached.
+    """
+    if address is None and workers is None:
+        yield None
+        return
+    if address is not None and workers is not None:
+        raise UsageError("--cluster and --workers: give one of them.")
+    with require_extras("A cluster", "cluster"):
+        import dask  # noqa: PLC0415  an extra, and slow to import
+        import distributed  # noqa: PLC0415
+    if workers is None:
+        try:
+            client = distributed.Client(address, timeout=10)
+        except (OSError, ValueError) as error:
+            raise ClusterError(
+                f"No scheduler answers at {address}: {text.plain(str(error))}. Start one with `dask scheduler`, and "
+                "give its address, such as tcp://10.0.0.1:8786."
+            ) from error
+        with client:
+            yield client
+        return
+    if workers < 1:
+        raise UsageError(f"--workers {workers}: must be at least 1.")
+    with (
+        dask.config.set(_OF_LOCAL_CLUSTER),
+        distributed.LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
+            silence_logs="CRITICAL",
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client

@@ -1,0 +1,234 @@
+"""Trust stores with their history: which roots a program trusted, from when until when, and with which limits.
+
+The tables of `stores/` are made by `data/make_trust_stores.py`; `announced.csv` is written by hand and holds what a
+program has announced, with the page that says so. A store is only known for the time of its record.
+"""
+
+import base64
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, Literal
+
+import certifi
+
+from toolkit import pem
+from toolkit.reference.rows import FOLDER, Row, read_rows
+
+CERTIFICATE_COLUMNS: Final = ("cert_sha256", "subject", "not_before", "not_after", "der")
+HISTORY_COLUMNS: Final = (
+    "store", "cert_sha256", "state", "since_after", "since", "until", "until_before", "condition", "source", "then",
+)  # fmt: skip
+RECORD_COLUMNS: Final = ("store", "title", "since", "until", "source", "url", "licence")
+ANNOUNCED_COLUMNS: Final = (
+    "store", "cert_sha256", "key_from", "key_until", "effect", "since", "condition", "words", "authority", "url",
+)  # fmt: skip
+
+State = Literal["trusted", "distrusted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The last instant that a leaf may bear: of its `not_before`, or of its earliest SCT (`sct`)."""
+
+    of: Literal["not_before", "sct"]
+    until: datetime
+
+    def __str__(self) -> str:
+        words = "notBefore" if self.of == "not_before" else "earliest SCT"
+        return f"{words} at the latest {self.until:%Y-%m-%d}"
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A time in which a root certainly had a state: from `since` (inclusive) until `until` (exclusive).
+
+    `since_after`: the end of the last look without this state (None: the start is exact, or lies before the record).
+    Between `until` and `until_before` the state is not known; they are equal where the change is dated, and None where
+    the state still held at the end of the record. `source` and `then` say what shows the start and the end.
+    """
+
+    state: State
+    since_after: datetime | None
+    since: datetime
+    until: datetime | None
+    until_before: datetime | None
+    limit: Limit | None
+    source: str
+    then: str
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """What a program has announced for one root (`cert_sha256`), or for roots whose key was created in a time.
+
+    `effect` is `removed`, or `limited` by `limit`. `key_from` and `key_until` bound the creation of the key, both
+    inclusive.
+    """
+
+    cert_sha256: str | None
+    key_from: datetime | None
+    key_until: datetime | None
+    effect: Literal["removed", "limited"]
+    since: datetime
+    limit: Limit | None
+    words: str
+    authority: str
+    url: str
+
+    def concerns(self, cert_sha256: str, key_created: datetime) -> bool:
+        """Whether the announcement is about that root, whose key was created by then."""
+        if self.cert_sha256 is not None:
+            return self.cert_sha256 == cert_sha256
+        after = self.key_from is None or self.key_from <= key_created
+        return after and self.key_until is not None and key_created <= self.key_until
+
+
+@dataclass(frozen=True, slots=True)
+class TrustStore:
+    """A store; its record goes from `since` until `until` (exclusive). `periods` are by SHA-256, in order of time."""
+
+    name: str
+    title: str
+    since: datetime
+    until: datetime
+    periods: Mapping[str, tuple[Period, ...]]
+    announced: tuple[Announcement, ...]
+    source: str
+    url: str
+
+
+@cache
+def trust_stores() -> Mapping[str, TrustStore]:
+    """The stores by name.
+
+    >>> sorted(trust_stores())
+    ['android', 'apple', 'certifi', 'chrome', 'java', 'microsoft', 'mozilla', 'oracle-java']
+    >>> [f"{trust_stores()[name].since:%Y-%m-%d}" for name in ("mozilla", "certifi", "apple")]
+    ['2000-09-06', '2011-12-28', '2017-12-26']
+    """
+    periods: dict[str, dict[str, list[Period]]] = {}
+    for row in read_rows(FOLDER / "stores" / "history.csv", HISTORY_COLUMNS):
+        periods.setdefault(row.text("store"), {}).setdefault(row.text("cert_sha256"), []).append(_period(row))
+    announced: dict[str, list[Announcement]] = {}
+    for row in read_rows(FOLDER / "stores" / "announced.csv", ANNOUNCED_COLUMNS):
+        announced.setdefault(row.text("store"), []).append(_announcement(row))
+    found = {}
+    for row in read_rows(FOLDER / "stores" / "records.csv", RECORD_COLUMNS):
+        name = row.text("store")
+        found[name] = TrustStore(
+            name=name,
+            title=row.text("title"),
+            since=_instant(row, "since"),
+            until=_instant(row, "until"),
+            periods=MappingProxyType({sha256: tuple(of_root) for sha256, of_root in periods[name].items()}),
+            announced=tuple(announced.get(name, ())),
+            source=row.text("source"),
+            url=row.text("url"),
+        )
+    found["certifi"] = with_release(found["certifi"], version("certifi"), _installed_roots().keys())
+    return MappingProxyType(found)
+
+
+def with_release(store: TrustStore, release: str, roots: Collection[str]) -> TrustStore:
+    """The store of certifi with a release that is newer than its record, as one more look at it.
+
+    `roots` are the SHA-256 of the roots of the release, which is named by its date (`2026.10.19`).
+    """
+    parts = release.split(".")[:3]
+    if len(parts) < 3 or not all(part.isdecimal() for part in parts):
+        return store
+    day = datetime(int(parts[0]), int(parts[1]), int(parts[2]), tzinfo=UTC)
+    if day <= store.until:
+        return store
+    name, periods = f"certifi {release}", dict(store.periods)
+    last = {sha256 for sha256, of_root in periods.items() if of_root[-1].until is None}
+    for sha256 in last.difference(roots):
+        ended = replace(periods[sha256][-1], until=store.until, until_before=day, then=name)
+        periods[sha256] = (*periods[sha256][:-1], ended)
+    for sha256 in set(roots) - last:
+        added = Period("trusted", store.until, day, None, None, None, name, "")
+        periods[sha256] = (*periods.get(sha256, ()), added)
+    return replace(store, until=day, periods=MappingProxyType(periods))
+
+
+@cache
+def _installed_roots() -> Mapping[str, bytes]:
+    """The roots of the installed certifi, in DER, by SHA-256."""
+    blocks = pem.split_blocks(pem.split_lines(Path(certifi.where()).read_bytes()))
+    return {hashlib.sha256(block.content).hexdigest(): block.content for block in blocks if block.content}
+
+
+@cache
+def stored_roots() -> Mapping[str, bytes]:
+    """The roots of stores, bundles and the installed certifi, in DER, by SHA-256; of others the bytes are not known."""
+    found = dict(_installed_roots())
+    for path in (FOLDER / "stores" / "roots.csv", FOLDER / "bundles" / "certificates.csv"):
+        for row in read_rows(path, CERTIFICATE_COLUMNS):
+            found[row.text("cert_sha256")] = base64.b64decode(row.text("der"), validate=True)
+    return MappingProxyType(found)
+
+
+def _period(row: Row) -> Period:
+    state = row.text("state")
+    if state not in ("trusted", "distrusted"):
+        raise row.error("state", "is neither trusted nor distrusted")
+    return Period(
+        state="trusted" if state == "trusted" else "distrusted",
+        since_after=_optional_instant(row, "since_after"),
+        since=_instant(row, "since"),
+        until=_optional_instant(row, "until"),
+        until_before=_optional_instant(row, "until_before"),
+        limit=_limit(row),
+        source=row.optional_text("source") or "",
+        then=row.optional_text("then") or "",
+    )
+
+
+def _announcement(row: Row) -> Announcement:
+    effect = row.text("effect")
+    if effect not in ("removed", "limited"):
+        raise row.error("effect", "is neither removed nor limited")
+    return Announcement(
+        cert_sha256=row.optional_text("cert_sha256"),
+        key_from=_optional_instant(row, "key_from"),
+        key_until=_optional_instant(row, "key_until"),
+        effect="removed" if effect == "removed" else "limited",
+        since=_instant(row, "since"),
+        limit=_limit(row),
+        words=row.text("words"),
+        authority=row.text("authority"),
+        url=row.text("url"),
+    )
+
+
+def _limit(row: Row) -> Limit | None:
+    text = row.optional_text("condition")
+    if text is None:
+        return None
+    of, _, until = text.partition(" <= ")
+    if of not in ("not_before", "sct") or not until:
+        raise row.error("condition", "is not written like not_before <= 2024-11-30T23:59:59Z")
+    return Limit("not_before" if of == "not_before" else "sct", _parsed(row, "condition", until))
+
+
+def _instant(row: Row, column: str) -> datetime:
+    return _parsed(row, column, row.text(column))
+
+
+def _optional_instant(row: Row, column: str) -> datetime | None:
+    text = row.optional_text(column)
+    return None if text is None else _parsed(row, column, text)
+
+
+def _parsed(row: Row, column: str, text: str) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise row.error(column, "is not an instant such as 2024-11-30T23:59:59Z") from error
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)

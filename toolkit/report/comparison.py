@@ -1,0 +1,75 @@
+"""What changed since an earlier day: findings, services, certificates, and what the servers accept."""
+
+from datetime import datetime
+from typing import Any, Final
+
+import pandas as pd
+
+from toolkit import checking
+from toolkit.analyse import find_changes, find_rotations
+from toolkit.tables import Tables
+
+_WHAT: Final = ["check", "rule", "verdict", "name"]
+
+
+def find_differences(tables: Tables, checks: pd.DataFrame, *, since: datetime, **rules: Any) -> pd.DataFrame:
+    """What changed after `since`, one row each: `change`, `what`, `services`, `service_count`.
+
+    Findings are compared by check, rule, verdict and service: the earlier ones are those of `check` at `since`, with
+    the same rules, on what had been observed then. `checks` are the present ones. Services are compared by their first
+    and last observation. Rotations are those whose successor was first observed after `since`.
+    """
+    earlier = tables.within(until=since)
+    before, after = _findings(checking.check(earlier, now=since, **rules)), _findings(checks)
+    rows = [
+        *_moved("finding appeared", after, before),
+        *_moved("finding ended", before, after),
+        *_services(earlier, tables),
+    ]
+    rotations = find_rotations(tables)
+    recent = rotations[rotations["start_max_at"] >= since]
+    if len(recent):
+        rows.append(_row("certificate rotated", "successor observed", checking.name_services(recent)))
+    if len(earlier.support):
+        changes = find_changes(earlier, tables.within(since=since))
+        names = checking.name_services(changes)
+        items = changes.groupby([names, "question", "change"], sort=False)["item"].agg(_listed)
+        for (question, change, what), of in items.reset_index().groupby(["question", "change", "item"], sort=False):
+            rows.append(_row(f"{question} {change}".replace("_", " "), str(what), of.iloc[:, 0]))
+    return pd.DataFrame(rows, columns=["change", "what", "service_count", "services"])
+
+
+def _findings(checks: pd.DataFrame) -> pd.DataFrame:
+    found = checks[checks["is_finding"].eq(True).fillna(value=False)]
+    named = found.assign(name=checking.name_services(found).fillna("all services together"))
+    return named[[*_WHAT, "severity"]].drop_duplicates(_WHAT)
+
+
+def _moved(words: str, here: pd.DataFrame, there: pd.DataFrame) -> list[dict[str, object]]:
+    """The findings of one frame that the other does not have, grouped over services."""
+    known = set(there[_WHAT].astype(object).itertuples(index=False, name=None))
+    is_new = [row not in known for row in here[_WHAT].astype(object).itertuples(index=False, name=None)]
+    return [
+        _row(words, _named(keys), of["name"])
+        for keys, of in here[is_new].groupby(["severity", "check", "rule", "verdict"], sort=False, dropna=False)
+    ]
+
+
+def _listed(items: "pd.Series[str]") -> str:
+    return ", ".join(dict.fromkeys(items))
+
+
+def _named(keys: tuple[Any, ...]) -> str:
+    severity, check, rule, verdict = keys
+    what = check if pd.isna(rule) else f"{check}, {rule}"
+    return f"{severity}: {verdict.replace('_', ' ')} ({what})"
+
+
+def _services(earlier: Tables, tables: Tables) -> list[dict[str, object]]:
+    known, now = (set(checking.name_services(of.observations).dropna()) for of in (earlier, tables))
+    return [_row("service first observed", "", pd.Series(sorted(now - known)))] if now - known else []
+
+
+def _row(change: str, what: str, names: "pd.Series[str]") -> dict[str, object]:
+    services = names.dropna().nunique()
+    return {"change": change, "what": what, "service_count": services, "services": checking.list_services(names)}

@@ -1,0 +1,111 @@
+"""The tables and charts of a report, each with what it was made from: rows, time, share inconclusive, and the call."""
+
+import base64
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import Final, cast
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from toolkit import schema, text
+from toolkit.chart import describe_chart, tabulate
+from toolkit.chart.captions import Shown
+from toolkit.report.formats import write_table
+
+MOST_ROWS: Final = 15
+"""Rows of a table in a section; a longer table is in the appendix as well."""
+
+MOST_IN_APPENDIX: Final = 150
+"""Rows of a table in the appendix. The files next to a report (`--tables`) have every row."""
+
+_DPI: Final = 150
+_NOUNS: Final = {"outcome": "observation", "cert_sha256": "certificate", "rank": "answer of surveys"}
+"""A column that one of the stored tables has alone → what its rows are."""
+
+
+class Parts:
+    """Makes the tables and charts of one report. `folder`: where every table is also written, or `None`."""
+
+    def __init__(self, folder: str | None = None) -> None:
+        self._folder = Path(folder) if folder else None
+        self._long: list[tuple[str, Shown]] = []
+
+    def table(
+        self,
+        frame: pd.DataFrame,
+        title: str,
+        *,
+        columns: Mapping[str, str],
+        call: str,
+        used: pd.DataFrame,
+        unknown: "pd.Series[bool] | None" = None,
+        rows: int = MOST_ROWS,
+        width: int = 60,
+    ) -> Shown | None:
+        """The first rows as a table, with the trace below it; `None` for an empty frame.
+
+        `columns`: column → heading. `used`: the rows from which it was made, `unknown`: those of `frame` that are
+        inconclusive. `title` names the table in the appendix and its file.
+        """
+        if frame.empty:
+            return None
+        if self._folder:
+            write_table(self._folder, title, frame, columns=columns)
+        origin = trace(used, call=call, unknown=unknown)
+        if len(frame) > rows:
+            whole = tabulate(frame, columns=columns, rows=MOST_IN_APPENDIX, width=width)
+            self._long.append((title, _joined(whole, origin)))
+            where = f"The appendix has {'all' if len(frame) <= MOST_IN_APPENDIX else f'{MOST_IN_APPENDIX:,}'} rows. "
+            origin = Shown(origin.html.replace('">', f'">{where}', 1), where + origin.words)
+        return _joined(tabulate(frame, columns=columns, rows=rows, width=width), origin)
+
+    def chart(self, axes: Axes, *, call: str, used: pd.DataFrame, unknown: "pd.Series[bool] | None" = None) -> Shown:
+        """The chart as a picture with its text alternative, and the trace below it. Closes the figure."""
+        words, origin = describe_chart(axes), trace(used, call=call, unknown=unknown)
+        figure = cast(Figure, axes.get_figure(root=True))
+        picture = BytesIO()
+        # Without the version of matplotlib in it, the same data give the same page.
+        figure.savefig(picture, format="png", dpi=_DPI, bbox_inches="tight", metadata={"Software": None})
+        plt.close(figure)
+        source = base64.b64encode(picture.getvalue()).decode("ascii")
+        html = (
+            f'<figure><img src="data:image/png;base64,{source}" alt="{text.for_html(words, limit=2000)}" '
+            f'style="width: {figure.get_size_inches()[0]:.2f}in"><figcaption>{origin.html}</figcaption></figure>'
+        )
+        return Shown(html, f"{words}\n{origin.words}")
+
+    def appendix(self) -> Shown | None:
+        """The tables that were too long for their section; `None` where none was."""
+        if not self._long:
+            return None
+        html = "".join(f"<h3>{text.for_html(title)}</h3>{table.html}" for title, table in self._long)
+        words = "\n\n".join(f"{title}\n{table.words}" for title, table in self._long)
+        return Shown(f'<h2 id="Appendix">Appendix: tables in full</h2>{html}', words)
+
+
+def trace(used: pd.DataFrame, *, call: str, unknown: "pd.Series[bool] | None" = None) -> Shown:
+    """What a table or chart was made from, in one line: rows, time, the share that is inconclusive, and the call."""
+    noun = next((noun for column, noun in _NOUNS.items() if column in used), "row")
+    parts = [f"Made from {_counted(len(used), noun)}"]
+    dated = used[[name for name in schema.INSTANTS if name in used]].stack().dropna()
+    if len(dated):
+        parts.append(f"{dated.min():%Y-%m-%d} to {dated.max():%Y-%m-%d}")
+    if unknown is not None and len(unknown):
+        share = float(unknown.astype("boolean").fillna(value=True).mean())
+        parts.append(f"{'under 1 %' if 0 < share < 0.01 else f'{share:.0%}'.replace('%', ' %')} inconclusive")
+    words = "; ".join(parts)
+    html = f'<p class="trace">{text.for_html(words)}. <code>{text.for_html(call)}</code></p>'
+    return Shown(html, f"{words}. {call}")
+
+
+def _counted(number: int, noun: str) -> str:
+    first, *rest = noun.split(" ", 1)
+    return " ".join([text.counted(number, first), *rest])
+
+
+def _joined(*parts: Shown) -> Shown:
+    return Shown("".join(part.html for part in parts), "\n".join(part.words for part in parts))

@@ -1,0 +1,94 @@
+"""The first page of a report: what is wrong, what is known, and what to do first, for readers who do not know TLS."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+import pandas as pd
+
+from toolkit import text
+from toolkit.chart.captions import Shown, say
+from toolkit.checking import SEVERITIES, count_services, name_services
+from toolkit.schema import PROTOCOLS
+from toolkit.tables import Tables
+
+_SOON: Final = timedelta(days=30)
+_MOST_LINES: Final = 6
+_CLASSES: Final = {"critical": "serious", "high": "serious", "medium": "minor", "low": "minor"}
+_IN_USE: Final = ("valid", "expiring", "expired", "replacing")
+
+
+def contents(sections: list[str]) -> Shown:
+    """Links to the sections, which are headings of the page."""
+    items = "".join(f'<li><a href="#{text.for_html(name.replace(" ", "-"))}">{text.for_html(name)}</a></li>'
+                    for name in sections)  # fmt: skip
+    return Shown(f'<ul class="contents">{items}</ul>', "Contents: " + ", ".join(sections))
+
+
+def heading(words: str) -> Shown:
+    """A heading of a section, with the anchor to which the contents link."""
+    return Shown(f'<h2 id="{text.for_html(words.replace(" ", "-"))}">{text.for_html(words)}</h2>', words)
+
+
+def summarise(
+    checks: pd.DataFrame, grouped: pd.DataFrame, tables: Tables, expiry: pd.DataFrame, now: datetime
+) -> Shown:
+    """Findings counted by severity, a few sentences, and the most severe findings, each in a line."""
+    counts = grouped["severity"].value_counts()
+    tiles = [(int(counts.get(word, 0)), word, _CLASSES[word] if word in counts else "") for word in SEVERITIES]
+    services = _count_services(checks)
+    tiles += [(services["fine"], "services without a finding", "fine"), (services["unknown"], "services not known", "")]
+    html = "".join(f'<li class="{style}"><b>{number:,}</b>{words}</li>' for number, words, style in tiles)
+    said = "; ".join(f"{number:,} {words}" for number, words, _ in tiles)
+    sentences = [*_sentences(checks, tables, expiry, now)]
+    first = list(_first(grouped))
+    return Shown(
+        f'<ul class="tiles">{html}</ul>'
+        + "".join(sentence.html for sentence in sentences)
+        + (f"<p><b>Most severe:</b></p><ol>{''.join(f'<li>{line.html}</li>' for line in first)}</ol>" if first else ""),
+        "\n".join([said, *(sentence.words for sentence in [*sentences, *first])]),
+    )
+
+
+def _count_services(checks: pd.DataFrame) -> dict[str, int]:
+    """Services with a finding, without one, and of which something is unknown: each counts once."""
+    one = checks[checks["level"].ne("statement").fillna(value=True)].assign(check="all")
+    counted = count_services(one)
+    row = counted.iloc[0].to_dict() if len(counted) else {}
+    return {kind: int(row.get(kind, 0)) for kind in ("findings", "fine", "unknown")}
+
+
+def _sentences(checks: pd.DataFrame, tables: Tables, expiry: pd.DataFrame, now: datetime) -> Iterator[Shown]:
+    looks, support = tables.observations, tables.support
+    services = {*name_services(looks), *support["service"].dropna()}
+    reached = {*name_services(looks)[looks["outcome"] == "ok"],
+               *support.loc[support["state"] != "untested", "service"].dropna()}  # fmt: skip
+    yield say("{reached} of {n:# service} answered at least once. {with_findings} have a finding.",
+              reached=len(reached), n=len(services), with_findings=_count_services(checks)["findings"])  # fmt: skip
+    in_use = expiry[expiry["state"].isin(_IN_USE)]
+    ended = in_use[in_use["not_after"] <= now]
+    soon = in_use[(in_use["not_after"] > now) & (in_use["not_after"] <= now + _SOON)]
+    yield say(
+        "{n:# certificate} in use on {now:%Y-%m-%d}: {ended} ended, {soon} end within 30 days.",
+        n=in_use["leaf_sha256"].nunique(), now=now, ended=ended["leaf_sha256"].nunique(),
+        soon=soon["leaf_sha256"].nunique(),
+    )  # fmt: skip
+    accepted = support[support["state"] == "accepted"]
+    versions = [*accepted["protocol"].dropna(), *looks["protocol"].dropna()]
+    if versions:
+        oldest = min(versions, key=list(PROTOCOLS).index)
+        at = {*accepted.loc[accepted["protocol"] == oldest, "service"],
+              *name_services(looks)[(looks["protocol"] == oldest).fillna(value=False)]}  # fmt: skip
+        yield say("The oldest protocol version on record is {oldest}, at {n:# service}.", oldest=oldest, n=len(at))
+
+
+def _first(grouped: pd.DataFrame) -> Iterator[Shown]:
+    for row in grouped.head(_MOST_LINES).to_dict("records"):
+        what = row["check"] if pd.isna(row["rule"]) else f"{row['check']}, {row['rule']}"
+        yield say(
+            "{severity}: {verdict} ({what}), {services}." + (" {advice}" if row.get("advice") else ""),
+            severity=row["severity"], verdict=str(row["verdict"]).replace("_", " "), what=what,
+            services=row["services"], advice=row.get("advice"),
+        )  # fmt: skip
+    if len(grouped) > _MOST_LINES:
+        yield say("and {n:# further finding}.", n=len(grouped) - _MOST_LINES)

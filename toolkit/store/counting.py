@@ -1,0 +1,50 @@
+"""What a store has of one round: looks counted, and places surveyed, without loading them."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import pyarrow.compute as pc
+
+from toolkit import schema
+from toolkit.store.keeping import Store
+from toolkit.store.limits import is_in, quoted
+from toolkit.store.rows import unified, without_repeats
+
+
+@dataclass(frozen=True, slots=True)
+class LookCounts:
+    """Looks of a round, those that ended `ok`, and those that opened a connection."""
+
+    looks: int = 0
+    looks_ok: int = 0
+    connections: int = 0
+
+    def since(self, before: "LookCounts") -> dict[str, object]:
+        """What was added since `before`, as columns of `rounds`."""
+        return {
+            "looks": self.looks - before.looks,
+            "looks_ok": self.looks_ok - before.looks_ok,
+            "connections": self.connections - before.connections,
+        }
+
+
+def count_round(store: Store, round_: str) -> LookCounts:
+    """The looks that the store has of the round, repeats counted once."""
+    columns = [*schema.OBSERVATION_KEY, "observed_at", "outcome", "connect_ms"]
+    kept = store._tables["observations"].read(
+        columns, where=pc.field("round") == round_, files=f"round = {quoted(round_)}"
+    )
+    looks = without_repeats("observations", unified(kept))
+    return LookCounts(
+        looks=len(looks),
+        looks_ok=pc.sum(pc.equal(looks["outcome"].cast("string"), "ok")).as_py() or 0,
+        connections=len(looks) - looks["connect_ms"].null_count,
+    )
+
+
+def surveyed_places(store: Store, round_: str, services: Collection[str]) -> set[tuple[str, str | None]]:
+    """Service and address of the surveys of these services that the store has of the round."""
+    where = (pc.field("round") == round_) & is_in("service", set(services))
+    kept = store._tables["support"].read(["service", "address"], where=where, files=f"round = {quoted(round_)}")
+    rows = kept.to_pandas().drop_duplicates().astype(object)
+    return set(rows.where(rows.notna(), None).itertuples(index=False, name=None))
