@@ -15,7 +15,7 @@ from toolkit.errors import UsageError
 
 ROOT = mint_ca("root")
 TODAY = now("2026-02-01")
-CHECKS = {"reachability", "expiry", "trust", "ietf"}
+CHECKS = {"reachability", "expiry", "rotation", "trust", "ietf"}
 
 
 def checked(given: Tables, **asked: Any) -> pd.DataFrame:
@@ -105,7 +105,7 @@ def test_a_service_outside_of_the_window_is_unknown_in_each_check(
     given = tables([look("aa", "2026-01-31", **NEW), look("aa", when, **other, **facts)], [VALID])
     found = checked(given)
     of_other = found[found["service"] == "https://other.example:443"]
-    assert of_other["check"].tolist() == ["reachability", "expiry", "trust", "ietf"]
+    assert of_other["check"].tolist() == ["reachability", "expiry", "rotation", "trust", "ietf"]
     assert set(of_other["verdict"]) == {"unknown"}
     assert set(of_other["reason"]) == {reason}
     assert of_other["is_finding"].isna().all()

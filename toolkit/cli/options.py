@@ -77,6 +77,9 @@ class _Parser(argparse.ArgumentParser):
             raise
 
 
+CHECK_FORMATS: Final = ("text", "json", "sarif", "junit", "openmetrics", "github", "ical", "defectdojo")
+"""What `check --format` takes: the last six are `toolkit.checking.FORMATS`."""
+
 DEFAULT_POLICY: Final = "mozilla-intermediate"
 """The policy of `check` and `report` where none is given."""
 
@@ -224,7 +227,20 @@ def _add_check_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--intermediates", choices=("served", "held"), default="served",
                         help="with held, a chain may be completed with the other CA certificates of the source, as "
                         "clients that fetch or cache intermediates do (default: served)")  # fmt: skip
-    parser.add_argument("--json", action="store_true", help="print every verdict, and how it was reached, as JSON")
+    formats = parser.add_argument_group("output")
+    formats.add_argument("--format", default="text", choices=CHECK_FORMATS, metavar="NAME",
+                         help=f"{', '.join(CHECK_FORMATS)} (default: text)")  # fmt: skip
+    formats.add_argument("--json", action="store_const", const="json", dest="format", help="the same as --format json")
+    formats.add_argument("--webhook", metavar="URL", help="also send the counts and the findings to this URL, as JSON")
+    formats.add_argument("--serve", metavar="[HOST]:PORT",
+                         help="serve metrics for Prometheus until interrupted, judged again when they are a minute old "
+                         "(default host: 127.0.0.1)")  # fmt: skip
+    known = parser.add_argument_group("known findings")
+    known.add_argument("--baseline", type=Path, metavar="FILE",
+                       help="accept the findings of this file, each until its date")  # fmt: skip
+    known.add_argument("--write-baseline", type=Path, metavar="FILE",
+                       help="write the present findings into this file, and accept them")  # fmt: skip
+    known.add_argument("--accept-until", type=_instant, metavar="DATE", help="until when --write-baseline accepts")
 
 
 def _add_report_options(parser: argparse.ArgumentParser) -> None:
