@@ -17,7 +17,16 @@ from typing import Any, Final
 
 from toolkit import text
 from toolkit.cli.codes import FAILED, INTERRUPTED, NOT_READ, UNREADABLE, UNWRITABLE, USAGE
-from toolkit.errors import OutputError, ReadError, ReadWarning, SchemaError, StoreError, ToolkitError, UsageError
+from toolkit.errors import (
+    InterruptWarning,
+    OutputError,
+    ReadError,
+    ReadWarning,
+    SchemaError,
+    StoreError,
+    ToolkitError,
+    UsageError,
+)
 
 _CODES: Final = (
     (UsageError, USAGE),
@@ -57,13 +66,14 @@ def run() -> None:
 
 @contextmanager
 def _warnings_as_lines() -> Iterator[None]:
-    """Print a `ReadWarning` as one line on standard error, in the form of the other messages."""
+    """Print a warning of this package as one line on standard error, in the form of the other messages."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("default", category=ReadWarning)
+        for ours in (InterruptWarning, ReadWarning):
+            warnings.filterwarnings("default", category=ours)
         show = warnings.showwarning
 
         def print_line(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
-            if issubclass(category, ReadWarning):
+            if issubclass(category, (InterruptWarning, ReadWarning)):
                 _report(str(message))
             else:
                 show(message, category, *place, **more)
