@@ -96,7 +96,7 @@ OLDEST = tests/analyse tests/chart tests/readers tests/store $(addprefix tests/t
 
 lock: .venv/ready
 	@$(LOCK) --extra checkout --extra lab --extra notebooks --output-file requirements.txt pyproject.toml
-	@$(LOCK) --extra checkout --extra lab --extra notebooks --extra lint --extra cluster --extra book --extra dev --constraint requirements.txt \
+	@$(LOCK) --extra checkout --extra lab --extra notebooks --extra lint --extra cluster --extra formats --extra metrics --extra book --extra dev --constraint requirements.txt \
 	  --output-file requirements-dev.txt pyproject.toml
 
 LOCK = $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \

@@ -15,7 +15,7 @@ from toolkit.errors import UsageError
 
 ROOT = mint_ca("root")
 TODAY = now("2026-02-01")
-CHECKS = {"reachability", "expiry", "trust", "ietf"}
+CHECKS = {"reachability", "expiry", "rotation", "trust", "ietf"}
 
 
 def checked(given: Tables, **asked: Any) -> pd.DataFrame:
@@ -105,10 +105,20 @@ def test_a_service_outside_of_the_window_is_unknown_in_each_check(
     given = tables([look("aa", "2026-01-31", **NEW), look("aa", when, **other, **facts)], [VALID])
     found = checked(given)
     of_other = found[found["service"] == "https://other.example:443"]
-    assert of_other["check"].tolist() == ["reachability", "expiry", "trust", "ietf"]
+    assert of_other["check"].tolist() == ["reachability", "expiry", "rotation", "trust", "ietf"]
     assert set(of_other["verdict"]) == {"unknown"}
     assert set(of_other["reason"]) == {reason}
     assert of_other["is_finding"].isna().all()
+
+
+@pytest.mark.parametrize("as_of", ["observed", now("2026-01-20")])
+@pytest.mark.parametrize("day", ["2026-02-01", "2027-02-01"], ids=["before the first observation", "long after"])
+def test_a_certificate_that_is_not_in_service_is_not_judged_as_held(day: str, as_of: Any) -> None:
+    failed = look(None, "2027-01-30", outcome="port_closed")
+    given = tables([look("aa", "2026-03-02", **NEW), failed], [VALID])
+    found = checked(given, now=now(day), as_of=as_of)
+    assert set(checking.name_services(found)) == {"smtp://mx.example:25"}
+    assert set(found.loc[found["check"] == "trust", "verdict"]) == {"unknown"}
 
 
 def test_each_service_is_counted_once_in_each_check() -> None:

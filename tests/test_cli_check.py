@@ -88,7 +88,7 @@ def test_recorded_mail_in_words_and_in_the_readme(
     assert re.search(
         r"expiring: smtp://smtp.gmail.com:587 \(medium\) RSA certificate \w{12} ends 2016-03-09 00:00, 27.0 days", text
     )
-    assert text.count("unknown, 6 services: last observed before 2015-11-12") == 4
+    assert text.count("unknown, 6 services: last observed before 2015-11-12") == 5
 
 
 def test_without_as_of_each_row_has_its_own_day(capsys: pytest.CaptureFixture[str]) -> None:
@@ -282,7 +282,7 @@ def test_a_policy_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     rules = (ROOT / "toolkit/reference/policies/ietf.csv").read_text(encoding="utf-8")
     own.write_text(rules.replace("\nietf,", "\nhouse,"), encoding="utf-8")
     _, said = asked(["check", GOOGLE, "--policy", str(own), "--now", "2026-01-01"], capsys)
-    assert {row["check"] for row in said["checks"]} == {"reachability", "expiry", "trust", "house"}
+    assert {row["check"] for row in said["checks"]} == {"reachability", "expiry", "rotation", "trust", "house"}
 
 
 def test_statements_of_ones_own_need_no_day(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -404,7 +404,7 @@ def test_nothing_at_all_gives_an_empty_frame() -> None:
     found = checking.check(tables([], []), now=TODAY, roots=[mint_ca("root").der], policy="ietf")
     assert found.empty
     assert list(found.columns) == list(dtypes(checking.CHECKS))
-    assert checking.count(found) == {"findings": 0, "fine": 0, "unknown": 0}
+    assert checking.count(found) == {"findings": 0, "accepted": 0, "fine": 0, "unknown": 0}
     assert not checking.was_reached(tables([], []))
 
 
@@ -522,4 +522,11 @@ def test_several_policies_are_judged_in_one_run(capsys: pytest.CaptureFixture[st
     assert main(asked) == 1
     said = json.loads(capsys.readouterr().out)
     assert said["policy"] == ["ietf", "baseline"]
-    assert {row["check"] for row in said["checks"]} == {"reachability", "expiry", "trust", "ietf", "baseline"}
+    assert {row["check"] for row in said["checks"]} == {
+        "reachability",
+        "expiry",
+        "rotation",
+        "trust",
+        "ietf",
+        "baseline",
+    }

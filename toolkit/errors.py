@@ -37,5 +37,9 @@ class LabError(ToolkitError):
     """The lab could not be set up, or was asked for a scenario that it does not have."""
 
 
+class InterruptWarning(UserWarning):
+    """A call was interrupted and returns what was seen until then. The message says how many looks that are."""
+
+
 class ReadWarning(UserWarning):
     """Something in a file was left out of what was read: a private key, an unreadable root. The message names it."""

@@ -21,14 +21,13 @@ def read(
 
     `path`: a store, what `Tables.to_csv`, `to_parquet`, `to_json`, `to_sqlite` and `to_excel` wrote, certificates (PEM,
     DER, PKCS#7, PKCS#12, JKS, Kubernetes secrets; a file, a folder or a zip archive), or what other tools wrote, also
-    compressed by gzip: reports of nmap and
-    sslscan (XML), SSLyze, cryptolyzer, SSL Labs, tls-scan, tlsx, zgrab2, Shodan (JSON) and testssl.sh (JSON, CSV);
-    packet captures (pcap, pcapng); transcripts of openssl s_client and gnutls-cli; Zeek's ssl.log and x509.log (TSV,
-    JSON; one, or a folder of them); logs of Postfix, Exim, Sendmail, Dovecot and OpenSMTPD; the Received headers of
-    mailboxes and Maildirs; SMTP TLS reports (RFC 8460); lists of certificates by crt.sh (JSON, CSV); entries of
-    Certificate Transparency logs. The rows name the file as `source` and the program as `tool`. What a tool did not
-    test is `untested`, and so is what it does not mention: silence is not a refusal. Of a file that is cut short, what
-    is whole is read.
+    compressed by gzip: reports of nmap and sslscan (XML), SSLyze (JSON, XML), cryptolyzer, SSL Labs, tls-scan, tlsx,
+    zgrab2, Shodan (JSON) and testssl.sh (JSON, CSV); packet captures (pcap, pcapng); transcripts of openssl s_client
+    and gnutls-cli; Zeek's ssl.log and x509.log (TSV, JSON; one, or a folder of them); logs of Postfix, Exim, Sendmail,
+    Dovecot and OpenSMTPD; the Received headers of mailboxes and Maildirs; SMTP TLS reports (RFC 8460); lists of
+    certificates by crt.sh (JSON, CSV); entries of Certificate Transparency logs. The rows name the file as `source` and
+    the program as `tool`. What a tool did not test is `untested`, and so is what it does not mention: silence is not a
+    refusal. Of a file that is cut short, what is whole is read.
 
     `password` opens PKCS#12 files; it is used for nothing else.
     `format`: `store`, or one of `toolkit.readers.FORMATS`; by default it is recognised by content. `since` (inclusive)

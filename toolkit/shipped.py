@@ -16,6 +16,9 @@ EXAMPLES: Final = {
 }
 """Name → what it holds, and whether it was recorded or made in a lab. `data/README.md` names the sources."""
 
+LOGS: Final = "lab-logs"
+"""The folder of data with the log of a mail server in a lab, which lesson 10 reads as a file."""
+
 
 def notebook_folder() -> Path:
     """The folder of the notebooks: of the checkout, or of the installed package."""
@@ -42,8 +45,8 @@ def copy_lessons(folder: Path) -> list[Path]:
     shutil.copytree(
         notebook_folder(), folder / "notebooks", ignore=shutil.ignore_patterns("*.py", ".*", "__pycache__", "book")
     )
-    for name in EXAMPLES:
-        shutil.copytree(example_folder(name), folder / "data" / name)
+    for name in (*EXAMPLES, LOGS):
+        shutil.copytree(_shipped("data") / name, folder / "data" / name)
     return sorted((folder / "notebooks").glob("[0-9][0-9]-*.ipynb"))
 
 

@@ -116,3 +116,8 @@ def test_turned_labels_keep_clear_of_the_legend_and_are_not_cut_where_there_is_r
     assert legend is not None
     below = [tick.label1 for tick in axes.xaxis.get_major_ticks() if tick.label1.get_visible()]
     assert not [text for text in below if text.get_window_extent().overlaps(legend.get_window_extent())]
+
+
+def test_what_a_check_calls_gained_is_drawn_as_what_falls_short() -> None:
+    axes = plot_findings(frame(finding("smtp://a:25", "rc4", "gained", level="must")))
+    assert len(drawn(axes, "cell-falls short")) == 1

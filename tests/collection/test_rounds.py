@@ -18,7 +18,7 @@ from tests.conftest import ROOT
 from toolkit.collection import Limits, collect, observe, recorder
 from toolkit.collection.observation import Look, LookRequest
 from toolkit.collection.rows import Rows
-from toolkit.errors import StoreError, UsageError
+from toolkit.errors import InterruptWarning, StoreError, UsageError
 from toolkit.reference import offers
 from toolkit.store import Store
 from toolkit.tables import Tables
@@ -98,7 +98,8 @@ def test_an_interrupt_keeps_what_was_seen_and_comes_through(
 
 def test_an_interrupted_observe_returns_what_was_seen(loopback: Loopback, one_by_one: Limits) -> None:
     url = f"smtp://127.0.0.1:{loopback.serve(Pausing(2, interrupt))}"
-    tables = observe(url, samples=9, limits=one_by_one, progress=False)
+    with pytest.warns(InterruptWarning, match=r"rests on 2 looks; the others were not made\."):
+        tables = observe(url, samples=9, limits=one_by_one, progress=False)
     assert list(tables.observations["sample"]) == [0, 1]
     assert tables.rounds["end_reason"].iloc[1] == "interrupted"
 

@@ -51,8 +51,10 @@ def test_parameters_are_the_third_cell_and_their_data_exists(path: Path) -> None
     assert [is_parameters(cell) for cell in cells] == [number == 2 for number in range(len(cells))]
     names: dict[str, str] = {}
     exec(cells[2].source, names)
-    assert (FOLDER / names["SOURCE"] / "observations.csv").is_file()
     assert (FOLDER / names["RECORDED"] / "observations.csv").is_file()
+    paths = [value for value in names.values() if isinstance(value, str) and value.startswith("../")]
+    assert names["SOURCE"] in paths
+    assert all((FOLDER / value).exists() for value in paths)
 
 
 @pages

@@ -31,7 +31,7 @@ from toolkit.tables import as_pem
 SYSLOG = "Nov 28 04:17:42 mx "
 
 TEXTS = {
-    '<?xml version="1.0"?>\n<document SSLyzeVersion="2.0.6" title="SSLyze Scan Results">': "an SSLyze XML report",
+    '<?xml version="1.0"?>\n<NessusClientData_v2>': "a Nessus report",
     "\n<!DOCTYPE html>\n<html><body>": "a web page (HTML)",
     '<?xml version="1.0"?><feed/>': "an XML file of an unknown tool",
     "#separator \\x09\n#path\tconn\n": "a Zeek log",
@@ -173,5 +173,5 @@ def test_a_folder_of_folders_says_which_there_are(tmp_path: Path) -> None:
 
 def test_a_report_with_certificates_in_it_is_not_read_in_part(tmp_path: Path) -> None:
     path = tmp_path / "sslscan.xml"
-    path.write_text(f'<document title="SSLyze Results">\n<certificate-blob>\n{as_pem(der.certificate())}')
-    assert refusal(path).startswith("seems to be an SSLyze XML report")
+    path.write_text(f"<NessusClientData_v2>\n<certificate-blob>\n{as_pem(der.certificate())}")
+    assert refusal(path).startswith("seems to be a Nessus report")

@@ -17,7 +17,6 @@ from toolkit.errors import ReadError
 from toolkit.readers.spelling import instant_of, protocol_of
 
 FOLDER = SHARED / "recorded" / "others" / "scanners"
-NOT_READ = {"sslyze/defectdojo-report_one_target_one_vuln.xml", "sslyze/defectdojo-report_one_target_three_vuln.xml"}
 """SSLyze's XML, which ended with version 2."""
 
 LEFT_OUT = {
@@ -39,7 +38,7 @@ def readings() -> dict[str, list[dict[str, str]]]:
     with (FOLDER / "READING.csv").open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
             found.setdefault(row["file"], []).append(row)
-    return {name: rows for name, rows in found.items() if name not in NOT_READ}
+    return found
 
 
 READINGS = readings()

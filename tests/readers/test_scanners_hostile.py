@@ -130,8 +130,18 @@ ENTRIES = json.dumps(
 )
 S_CLIENT = "$ openssl s_client -connect a.test:443\nconnect:errno=111\n"
 GNUTLS = "Processed 1 CA certificate(s).\nResolving 'a.test:443'...\nConnecting to '192.0.2.1:443'...\n"
+SSLYZE_XML = """<?xml version="1.0" encoding="utf-8"?>
+<document SSLyzeVersion="2.0.6" title="SSLyze Scan Results"><results><target host="a.test" ip="192.0.2.1" port="25"
+ tlsWrappedProtocol="smtp"><tlsv1_2 isProtocolSupported="True"><preferredCipherSuite/><acceptedCipherSuites>
+<cipherSuite connectionStatus="OK" name="TLS_RSA_WITH_AES_128_CBC_SHA"/></acceptedCipherSuites><rejectedCipherSuites>
+<cipherSuite connectionStatus="TLS / No ciphers available" name="TLS_RSA_WITH_NULL_MD5"/></rejectedCipherSuites>
+</tlsv1_2><sslv3 isProtocolSupported="False"><acceptedCipherSuites/><rejectedCipherSuites>
+<cipherSuite connectionStatus="TLS / No ciphers available" name="TLS_RSA_WITH_NULL_MD5"/></rejectedCipherSuites>
+</sslv3></target></results><invalidTargets><invalidTarget error="Could not resolve hostname">a.test:443</invalidTarget>
+</invalidTargets></document>"""
 GOOD = {
-    "nmap": NMAP, "sslscan": SSLSCAN, "sslyze": SSLYZE, "testssl": FLAT, "cryptolyzer": CRYPTOLYZER, "ssllabs": LABS,
+    "nmap": NMAP, "sslscan": SSLSCAN, "sslyze-xml": SSLYZE_XML,
+    "sslyze": SSLYZE, "testssl": FLAT, "cryptolyzer": CRYPTOLYZER, "ssllabs": LABS,
     "tls-scan": TLS_SCAN, "tlsx": TLSX, "zgrab2": ZGRAB2, "shodan": SHODAN,
     "zeek": ZEEK, "mail-log": MAIL, "mail": RECEIVED, "crtsh": CRTSH, "tls-report": REPORT,
     "ct-entries": ENTRIES, "s_client": S_CLIENT, "gnutls-cli": GNUTLS,
@@ -177,6 +187,17 @@ def test_what_failed_is_a_row_with_its_outcome(tmp_path: Path) -> None:
     assert outcomes["nmap"] == ["ok", "port_closed"]
     assert (outcomes["tlsx"], outcomes["zgrab2"]) == (["port_closed"], ["timeout"])
     assert outcomes["ssllabs"] == ["unreachable"]
+
+
+def test_what_the_client_could_not_offer_is_untested(tmp_path: Path) -> None:
+    tables = read(tmp_path / "given", SSLYZE_XML)
+    answers = tables.support[tables.support["suite"].isna()].set_index("protocol")["state"]
+    assert (answers["TLS 1.2"], answers["SSL 3.0"], answers["TLS 1.3"]) == ("accepted", "untested", "untested")
+    null = tables.support[tables.support["suite"] == "TLS_RSA_WITH_NULL_MD5"]
+    assert set(null["state"]) == {"untested"}
+    assert set(null["reason"]) == {"TLS / No ciphers available"}
+    assert tables.observations["outcome"].tolist() == ["not_resolved"]
+    assert set(tables.support["service"]) == {"smtp://a.test:25"}
 
 
 ENTITY = '<!DOCTYPE nmaprun [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]>'

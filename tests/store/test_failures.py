@@ -192,3 +192,10 @@ def test_a_panic_of_the_library_is_an_error_of_the_store(tmp_path: Path, monkeyp
     monkeypatch.setattr("toolkit.store.delta.DeltaTable.is_deltatable", panic)
     with pytest.raises(StoreError, match="index out of bounds"):
         Store(tmp_path)
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a file system in which no folder can be made")
+def test_a_place_where_no_folder_can_be_made_is_not_called_damaged() -> None:
+    with pytest.raises(StoreWriteError, match=r"could not be created .*name another one") as caught:
+        Store("/proc/store").append(tables_of_hour(0))
+    assert "backup" not in str(caught.value)

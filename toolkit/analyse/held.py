@@ -14,8 +14,8 @@ SOURCE: Final = "certificates"
 
 
 def is_held_alone(tables: Tables) -> bool:
-    """Whether the tables have certificates, and no observation."""
-    return tables.observations.empty and not tables.certificates.empty
+    """Whether the tables have certificates, and neither an observation nor an answer of a survey."""
+    return tables.observations.empty and tables.support.empty and not tables.certificates.empty
 
 
 def find_leaves(certificates: pd.DataFrame) -> pd.DataFrame:

@@ -8,10 +8,15 @@ alternative of a chart.
 """
 
 from toolkit.chart.captions import say, tabulate
+from toolkit.chart.certificate_tree import plot_certificate_tree
+from toolkit.chart.changes import plot_changes
 from toolkit.chart.describing import describe_chart
 from toolkit.chart.exercises import check_answer
 from toolkit.chart.expiry import plot_expiry
+from toolkit.chart.expiry_weeks import plot_expiry_weeks
 from toolkit.chart.findings import plot_findings
+from toolkit.chart.issuers import plot_issuers
+from toolkit.chart.key_exchange import plot_key_exchange
 from toolkit.chart.lifelines import plot_rotations, plot_sightings
 from toolkit.chart.negotiated import plot_negotiated
 from toolkit.chart.renewals import plot_lifetimes, plot_renewals
@@ -25,8 +30,13 @@ from toolkit.chart.trust import plot_trust
 __all__ = [
     "check_answer",
     "describe_chart",
+    "plot_certificate_tree",
+    "plot_changes",
     "plot_expiry",
+    "plot_expiry_weeks",
     "plot_findings",
+    "plot_issuers",
+    "plot_key_exchange",
     "plot_lifetimes",
     "plot_negotiated",
     "plot_renewals",

@@ -27,7 +27,8 @@ _WIDEST: Final = 48
 def plot_findings(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """The axes with a matrix of services and rules: the worst verdict, and the number of rows of evidence for it.
 
-    `frame` is what `judge` or `summarise_findings` returns, of one policy or several. The columns are the services or
+    `frame` is what `judge` or `summarise_findings` returns, of one policy or several; or the rows of rules of `check`
+    with `check` renamed to `policy`, where `gained` counts as `falls short`. The columns are the services or
     the rules, whichever are fewer; those with the most findings come first. A filled cell is a finding, of a rule that
     binds (must) or advises (should). A blank cell has no evidence to judge. Rows beyond 40 are left out, and their
     number is given below the chart. Returns the axes. Raises `UsageError` for another frame.
@@ -43,13 +44,12 @@ def plot_findings(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         return canvas.say_nothing(ax, "Findings", "There is no finding: no rule applies to what was observed.")
     named = frame["service"].fillna(frame["host"]).fillna("service not said").astype(object)
     counted = frame["evidence_count"] if "evidence_count" in frame else frame["evidence_row"].notna()
-    found = pd.DataFrame(
-        {"service": named, "rule": frame["rule"].astype(object), "verdict": frame["verdict"], "rows": counted}
-    )
+    verdict = frame["verdict"].replace({"gained": "falls short"})
+    found = pd.DataFrame({"service": named, "rule": frame["rule"].astype(object), "verdict": verdict, "rows": counted})
     if frame["policy"].nunique() > 1:
         found["rule"] = frame["policy"].astype(object) + ": " + found["rule"]
     if "level" in frame:
-        is_advice = ((frame["verdict"] == "falls short") & (frame["level"] == "should")).fillna(value=False)
+        is_advice = ((verdict == "falls short") & (frame["level"] == "should")).fillna(value=False)
         found["verdict"] = found["verdict"].mask(is_advice, "falls short of advice")
     worst_first = list(VERDICTS)
     found["worst"] = found["verdict"].map(worst_first.index)

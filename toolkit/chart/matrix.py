@@ -40,13 +40,15 @@ def draw_matrix(
     what: tuple[str, str],
     notes: Sequence[str] = (),
     corner: str = "",
+    blank: Cell = BLANK,
     title: str,
 ) -> Axes:
     """The axes with `rows` × `columns`; `cells` has `row`, `column` (positions), `state` and `words`.
 
     Rows and columns that do not fit a page are left out from the end, and their number is given below the chart; `what`
     is the noun for a row and for a column, in the singular. Row and column labels must be harmless (`canvas.label`).
-    `notes` are written below the legend, `corner` above the row labels.
+    `notes` are written below the legend, `corner` above the row labels; `blank` is how a cell without a
+    row looks.
     """
     notes = list(notes)
     for axis, listed, most in (("row", rows, canvas.MOST_ROWS), ("column", columns, _MOST_COLUMNS)):
@@ -62,7 +64,7 @@ def draw_matrix(
     is_turned = _longest(columns) * 0.08 > width_of_column
     handles: list[Patch] = [_key(style) for name, style in styles.items() if (cells["state"] == name).any()]
     if len(cells) < len(rows) * len(columns):
-        handles.append(_key(BLANK))
+        handles.append(_key(blank))
     inches = len(rows) * (_FLEET_ROW_INCHES if is_tall else _ROW_INCHES) + 0.15 * (len(handles) / 2 + len(notes))
     axes = canvas.open_axes(ax, inches=inches + (0.06 * _longest(columns) if is_turned else 0), width=width)
     size = 7 if is_tall or width_of_column < 0.55 else 8

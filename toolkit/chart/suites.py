@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, Rectangle
 from matplotlib.transforms import blended_transform_factory
 
 from toolkit.chart import canvas
 from toolkit.chart.canvas import BITS
 from toolkit.chart.judgement import JUDGEMENTS, Judge
-from toolkit.chart.palette import FAINT, INK, MARKERS, NO_PROTOCOL
+from toolkit.chart.palette import FAINT, INK, MARKERS, NO_PROTOCOL, PAPER
 from toolkit.reference import Suite, suites
 from toolkit.reference.rules import Policy
 
@@ -188,7 +188,13 @@ def _draw_undated(ax: Axes, answers: pd.DataFrame) -> bool:
     if undated.empty:
         return False
     right_of_axes = blended_transform_factory(ax.transAxes, ax.transData)
-    for number, (marker, colour, part) in enumerate(_alike(undated)):
+    kinds = list(_alike(undated))
+    # A strip of its own, so that the marks do not look like ones that left the axis.
+    strip = Rectangle((1.01, 0), 0.03 + 0.022 * (len(kinds) - 1), 1, transform=ax.transAxes, facecolor=PAPER,
+                      linewidth=0, clip_on=False, zorder=0.5)  # fmt: skip
+    strip.set_gid("strip")
+    ax.add_patch(strip)
+    for number, (marker, colour, part) in enumerate(kinds):
         rows = part.drop_duplicates("row")["row"]
         marks = ax.scatter(
             np.full(len(rows), 1.025 + 0.022 * number), rows, marker=marker, s=26, facecolor="white",

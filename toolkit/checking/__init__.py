@@ -1,7 +1,9 @@
 """Check: what is in service, judged by reachability, expiry, trust and a policy, in one frame, and in words."""
 
+from toolkit.checking.baseline import accept, find_gone, write_baseline
 from toolkit.checking.checks import check
 from toolkit.checking.counts import count, count_services
+from toolkit.checking.formats import FORMATS, render
 from toolkit.checking.grouping import group_findings, list_services
 from toolkit.checking.in_service import (
     OBSERVED_DAYS,
@@ -26,6 +28,7 @@ from toolkit.checking.words import (
 
 __all__ = [
     "CHECKS",
+    "FORMATS",
     "MOST_FOUND",
     "MOST_RUNS",
     "MOST_SERVICES",
@@ -34,6 +37,7 @@ __all__ = [
     "SEVERITIES",
     "SURVEYED_DAYS",
     "InService",
+    "accept",
     "check",
     "count",
     "count_services",
@@ -42,9 +46,12 @@ __all__ = [
     "describe_in_service",
     "describe_scope",
     "describe_span",
+    "find_gone",
     "find_in_service",
     "group_findings",
     "list_services",
     "name_services",
+    "render",
     "was_reached",
+    "write_baseline",
 ]

@@ -1,6 +1,5 @@
 """Check: reachability, expiry, trust and policies of what is in service, in one frame."""
 
-from dataclasses import replace
 from typing import Literal
 
 import pandas as pd
@@ -10,16 +9,18 @@ from toolkit.analyse.expiry.summary import summarise_expiry
 from toolkit.analyse.held import is_held_alone
 from toolkit.analyse.policy.findings import judge_by_rules
 from toolkit.analyse.trust.verify import Intermediates
+from toolkit.checking.advice import ADVICE, identify
 from toolkit.checking.endings import judge_issuers
 from toolkit.checking.expiry import find_in_use, judge_expiry
 from toolkit.checking.held import judge_held
-from toolkit.checking.in_service import InService, find_in_service, name_services
+from toolkit.checking.in_service import InService, find_in_service, name_services, with_looks
 from toolkit.checking.policies import find_outdated_surveys, judge_rules, judge_statements
-from toolkit.checking.reachability import judge_reachability
-from toolkit.checking.trust import keep_in_use, key_proof_rows, trust_rows, with_instants_of_looks
+from toolkit.checking.reachability import find_dated_ahead, judge_reachability
+from toolkit.checking.rotation import judge_rotation
+from toolkit.checking.trust import keep_in_use, key_proof_rows, trust_rows, with_instants_of_looks, with_lost_trust
 from toolkit.checking.verdicts import CHECKS, FINE, SEVERITIES, SEVERITY_OF
 from toolkit.columns import dtypes, empty, returns
-from toolkit.instants import Instant
+from toolkit.instants import Instant, zoned
 from toolkit.reference.roots import Roots, load_roots
 from toolkit.reference.rules import STATEMENT, Policy, load_policy
 from toolkit.reference.stores import trust_stores
@@ -37,8 +38,9 @@ def check(
     thresholds: Literal["lifetime", "days"] = "lifetime",
     history: bool = False,
     intermediates: Intermediates = "served",
+    clock: Instant | None = None,
 ) -> pd.DataFrame:
-    """Check what is in service at `now`: what is wrong, fine and unknown by reachability, expiry, trust and policies.
+    """Check what is in service at `now`: what is wrong, fine and unknown by reachability, expiry, trust, policies.
 
     In service is what was observed last (`toolkit.checking.find_in_service`): the last visit of each service that got
     an answer (a visit is what one round observed of a service within a day), and its last survey. They count if they
@@ -50,24 +52,32 @@ def check(
 
     - `reachability`: a row per service. `unreachable` (no connection) or `failing` (no handshake): the last 3 visits
       had no answer, or no visit in the window had one. `partly_reachable`: some addresses no longer answer. Else
-      `reachable`
+      `reachable`. `dated_ahead`: rows dated after `clock`, the present; without `clock` they are not looked for,
+      because `now` may be a past day
     - `expiry`: a row per certificate in use (`summarise_expiry`); replaced and withdrawn ones have none. `unreadable`:
       its dates cannot be read. A certificate that expired and was not observed afterwards is `unknown`. An intermediate
       or a root that expires before the leaf has a row of its own once it has passed a threshold; its time left is
-      compared with the lifetime of the leaf. `thresholds` as in `summarise_expiry`
+      compared with the lifetime of the leaf. `overdue`: past no threshold, but renewed later than the slot's earlier
+      certificates were, by more than those differed and by more than a day. `thresholds` as in `summarise_expiry`
+    - `rotation`: a row per certificate in use. `rolled_back`: the slot showed a newer one before. `incomplete`: its
+      successor is in service, and it is still shown although a sixth of its lifetime or 14 days are left, or although
+      the rest of the roll-out has settled (`explain_leaves`, `stuck machine`). Else `replacing` or `settled`
     - `trust`: a row per chain and outcome (`verify_chains` with `roots`: the name of a trust store such as `certifi` or
       `mozilla`, which is judged with its history, the name of a bundle, a PEM file, or certificates in DER; and with
       `intermediates`). By default each observation is judged at its own instant, with `as_of` at that.
-      `key_not_proven`: a row per leaf that was shown with a wrong handshake signature
+      `trust_lost` in place of `untrusted`: the name was trusted when it was observed earlier, and the leaf has not
+      ended. `key_not_proven`: a row per leaf that was shown with a wrong handshake signature
     - each policy: a row per rule, service, verdict and thing found (`judge`; `policy` as there, several in a list), by
-      the rules of the day of each row, or of `as_of`. Published statements are about all services and about time, so
+      the rules of the day of each row, or of `as_of`. `gained` in place of `falls short`: an earlier survey refused
+      what the last one accepted. Published statements are about all services and about time, so
       they are compared with all rows known at `now`: a row per statement, for the last run of consecutive observations
       with one verdict; `unknown` where that run ended before the window. With `history`, a row per statement and run
 
     Tables without observations, such as a folder of certificates, have rows for each leaf: its end, its trust, and the
     rules about certificates, all of `now` (trust and rules of `as_of`, where it is given).
 
-    Findings come first, the most severe first; then the rest, in the order above.
+    Findings come first, the most severe first; then the rest, in the order above. `evidence_count` says how many
+    observations or answers support a row. `finding_id` stays the same while the same thing is wrong at the same place.
 
     Raises `UsageError` for an instant without a zone, an unknown policy or thresholds, missing or unreadable roots, and
     for anything but `Tables`.
@@ -83,7 +93,7 @@ def check(
      trust               –   untrusted critical
       ietf forward-secrecy falls short      low
       ietf forward-secrecy falls short      low
-    … and 40 more rows
+    … and 41 more rows
     """
     require_tables(tables, "check")
     anchors, rules = load_roots(roots), load_policy(policy)
@@ -99,20 +109,24 @@ def check(
     chains = scope.tables if as_of == "observed" else _observed_until(scope.tables, scope.now)
     of_store = roots if isinstance(roots, str) and roots in trust_stores() else anchors
     trust = verify_chains(chains, roots=of_store, as_of=as_of, intermediates=intermediates)
+    if as_of == "observed":
+        trust = with_lost_trust(trust, scope, roots=of_store)
     issuers = judge_issuers(shown, trust, chains, roots=anchors, now=scope.now, thresholds=thresholds)
     if as_of != "observed":
         trust = with_instants_of_looks(keep_in_use(trust, expiry), chains.observations)
     statements = [rule for rule in rules if rule.level == STATEMENT]
     ruled = [rule for rule in rules if rule.level != STATEMENT]
-    names = ["reachability", "expiry", "trust", *dict.fromkeys(rule.policy for rule in ruled)]
+    names = ["reachability", "expiry", "rotation", "trust", *dict.fromkeys(rule.policy for rule in ruled)]
     frames = [
         judge_reachability(scope),
+        find_dated_ahead(tables, zoned(clock, "clock")) if clock is not None else empty(CHECKS),
         judge_expiry(shown),
         issuers,
+        judge_rotation(scope, shown),
         trust_rows(trust),
         key_proof_rows(scope.tables.observations),
         judge_rules(scope, judge_by_rules(scope.tables, ruled, as_of=as_of)),
-        find_outdated_surveys(scope, names[3:]),
+        find_outdated_surveys(scope, names[4:]),
         judge_statements(scope, judge_by_rules(scope.known if scope.since else tables, statements, as_of=as_of)),
     ]
     judged = _conformed(frames)
@@ -120,22 +134,26 @@ def check(
 
 
 def _conformed(frames: list[pd.DataFrame]) -> pd.DataFrame:
-    """The rows of all frames, with the columns of `check`."""
-    types = dtypes(CHECKS)
+    """The rows of all frames, with the columns of `check`, and `about` (see `identify`)."""
+    types = dtypes(CHECKS) | {"about": "string"}
     held = [frame.reindex(columns=list(types)).astype(types) for frame in frames if not frame.empty]
-    return pd.concat(held, ignore_index=True) if held else empty(CHECKS)
+    return pd.concat(held, ignore_index=True) if held else empty(CHECKS).assign(about=pd.Series(dtype="string"))
 
 
 def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
     """The rows with `is_finding` and `severity`, the most severe findings first."""
     severity = frame["severity"].fillna(frame["verdict"].map(SEVERITY_OF).astype("string"))
-    severity = severity.mask((frame["verdict"] == "falls short") & (frame["level"] == "should"), "low")
+    severity = severity.mask(frame["verdict"].isin(["falls short", "gained"]) & (frame["level"] == "should"), "low")
     is_finding = pd.Series(pd.NA, frame.index, dtype="boolean")
     is_finding[severity.notna()] = True
     is_finding[frame["verdict"].isin(FINE)] = False
+    is_wrong = is_finding.fillna(value=False)
+    frame = frame.assign(about=frame["about"].mask(frame["rule"].notna(), frame["found"]))
+    frame["finding_id"] = identify(frame).where(is_wrong)
+    frame["advice"] = frame["verdict"].map(ADVICE).where(is_wrong)
     rank = severity.map({word: rank for rank, word in enumerate(SEVERITIES)})
     ordered = frame.assign(is_finding=is_finding, severity=severity, rank=rank).sort_values("rank", kind="stable")
-    return ordered.drop(columns="rank").reset_index(drop=True).astype(dtypes(CHECKS))
+    return ordered[list(dtypes(CHECKS))].reset_index(drop=True).astype(dtypes(CHECKS))
 
 
 def _unknown(scope: InService, judged: pd.DataFrame, names: list[str]) -> pd.DataFrame:
@@ -157,7 +175,7 @@ def _reasons(scope: InService, missing: pd.DataFrame) -> pd.Series:
     """Why a check cannot judge a service; the last reason that applies is given."""
     since = scope.since
     nothing = {"expiry": "no certificate was observed", "trust": "no certificate was observed",
-               "reachability": "it was not asked"}  # fmt: skip
+               "rotation": "no dated observation shows a certificate", "reachability": "it was not asked"}  # fmt: skip
     reason = missing["check"].map(nothing).astype("string").fillna("no rule applies to what was observed")
     later = f"first observed after now, {scope.now:%Y-%m-%d %H:%M}"
     is_before = ~missing["is_judged"] & missing["last_at"].notna()
@@ -175,4 +193,4 @@ def _reasons(scope: InService, missing: pd.DataFrame) -> pd.Series:
 def _observed_until(tables: Tables, now: pd.Timestamp) -> Tables:
     looks = tables.observations
     began = looks["observed_at"].fillna(looks["observed_from"])
-    return replace(tables, observations=looks[~(began > now).fillna(False)])
+    return with_looks(tables, looks[~(began > now).fillna(False)])

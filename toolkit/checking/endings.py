@@ -62,9 +62,11 @@ def judge_issuers(
         {
             "check": "expiry",
             **{name: rows[name] for name in [*SLOT, "source"]},
+            "about": rows["issuer_name"],
             "verdict": verdict,
             "severity": expiry_severity(verdict, rows["above_threshold"]),
             "found": [_in_words(row) for row in rows.to_dict("records")],
+            "ends_at": rows["ends"],
             "evidence_count": rows["looks"],
             "first_at": rows["first_seen_at"],
             "last_at": rows["last_seen_at"],

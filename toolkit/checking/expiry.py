@@ -1,20 +1,26 @@
 """The ends of the certificates in use, as rows of a check."""
 
 from collections.abc import Hashable
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
+from toolkit.analyse import describe_usual_leads
 from toolkit.analyse.expiry.summary import OUT_OF_USE
 from toolkit.checking.endings import end_in_words, expiry_severity
-from toolkit.checking.in_service import SLOT, InService
+from toolkit.checking.in_service import SLOT, InService, name_services
 
 
 def find_in_use(expiry: pd.DataFrame, scope: InService) -> pd.DataFrame:
-    """The certificates that are judged and in use (`summarise_expiry`), with their `parse_error` and `has_der`."""
+    """The certificates that are judged and in use (`summarise_expiry`), with `parse_error` and `has_der`.
+
+    `usual_lead_spread_days` is there for those that are overdue (`describe_usual_leads`).
+    """
     in_use = expiry[~expiry["state"].isin(OUT_OF_USE)]
     judged = scope.tables.observations[SLOT].dropna(subset="leaf_sha256").drop_duplicates()
-    return with_bytes_known(in_use.merge(judged, on=SLOT), scope.tables.certificates)
+    shown = with_bytes_known(in_use.merge(judged, on=SLOT), scope.tables.certificates)
+    return shown.assign(usual_lead_spread_days=_spreads(shown, scope))
 
 
 def with_bytes_known(shown: pd.DataFrame, certificates: pd.DataFrame) -> pd.DataFrame:
@@ -25,8 +31,24 @@ def with_bytes_known(shown: pd.DataFrame, certificates: pd.DataFrame) -> pd.Data
     return shown.assign(parse_error=facts["parse_error"], has_der=pd.Series(has_der, dtype=bool))
 
 
+def _spreads(shown: pd.DataFrame, scope: InService) -> pd.Series:
+    """By how many days the lead times of the slot differed; null for certificates that are not overdue."""
+    late = shown[(shown["overdue_days"] > 0).fillna(value=False)]
+    if late.empty:
+        return pd.Series(pd.NA, shown.index, dtype="Float64")
+    looks = scope.known.observations
+    tables = replace(scope.known, observations=looks[name_services(looks).isin(set(name_services(late)))])
+    slot = ["service", "host", "server_name", "key_type"]
+    leads = describe_usual_leads(tables, now=scope.now)[[*slot, "usual_lead_spread_days"]]
+    return shown[slot].merge(leads, how="left", on=slot)["usual_lead_spread_days"]
+
+
 def judge_expiry(shown: pd.DataFrame) -> pd.DataFrame:
-    """A row per certificate in use (`find_in_use`), with columns of `check`."""
+    """A row per certificate in use (`find_in_use`), with columns of `check`.
+
+    `overdue`: not renewed, although the slot's earlier certificates were renewed sooner before their end. That is so
+    once it is late by more than the lead times of the slot differ from each other, and by more than a day.
+    """
     is_unread = (shown["state"] == "unknown").astype(bool)
     is_unreadable = is_unread & shown["has_der"]
     verdict = shown["state"].where(shown["is_shown_last"].notna() | is_unread, "unknown")
@@ -36,6 +58,8 @@ def judge_expiry(shown: pd.DataFrame) -> pd.DataFrame:
     reason[is_unread] = "the tables do not hold its dates"
     reason[is_unreadable] = shown["parse_error"].fillna("its dates cannot be read")
     verdict = verdict.mask(verdict == "lapsed", "unknown").mask(is_unreadable, "unreadable")
+    is_overdue = (shown["overdue_days"] > shown["usual_lead_spread_days"].clip(lower=1)).fillna(value=False)
+    verdict = verdict.mask((verdict == "valid") & is_overdue & shown["successor_state"].isna(), "overdue")
     return pd.DataFrame(
         {
             "check": "expiry",
@@ -43,6 +67,7 @@ def judge_expiry(shown: pd.DataFrame) -> pd.DataFrame:
             "verdict": verdict,
             "severity": expiry_severity(shown["state"], shown["threshold"]),
             "found": [_time_left(row) for row in shown.to_dict("records")],
+            "ends_at": shown["not_after"],
             "evidence_count": shown["looks"],
             "first_at": shown["first_seen_at"],
             "last_at": shown["last_seen_at"],

@@ -13,7 +13,7 @@ from toolkit.reference.rules import STATEMENT
 
 GROUPS: Final = (
     Column("severity", "text", "`critical`, `high`, `medium` or `low`, see `SEVERITIES`"),
-    Column("check", "text", "`reachability`, `expiry`, `trust`, or the name of the policy"),
+    Column("check", "text", "`reachability`, `expiry`, `rotation`, `trust`, or the name of the policy"),
     Column("rule", "text", "name of the rule", "not a check by a policy"),
     Column("verdict", "text", "the word of the check, see `toolkit.check`"),
     Column("found", "text", "what was found at these services, the most frequent first", "nothing was observed"),
@@ -49,8 +49,10 @@ def group_findings(checks: pd.DataFrame) -> pd.DataFrame:
     severity   rule service_count                               found
     critical      –             1 RSA certificate 5d496aa41606 ends …
     critical      –             1         leaf 5d496aa41606, 2 served
-        high suites             3 TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA…
-        high curves             2 X25519MLKEM768, secp521r1, x448, S…
+        high suites             3 TLS_ECDHE_ECDSA_WITH_AES_128_CBC_S…
+        high curves             2 X25519MLKEM768, SecP256r1MLKEM768,…
+        high curves             2                     secp521r1, x448
+        high suites             2 TLS_ECDHE_ECDSA_WITH_AES_128_CBC_S…
     """
     found = checks[checks["is_finding"].eq(True).fillna(value=False)]
     if found.empty:

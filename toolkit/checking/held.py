@@ -29,6 +29,7 @@ def judge_held(
     day = now if as_of == "observed" else as_of
     expiry = summarise_expiry(tables, now=now, thresholds=thresholds)
     expiry = expiry.assign(state=expiry["state"].replace("lapsed", "expired"), is_shown_last=True)
+    expiry["usual_lead_spread_days"] = pd.Series(pd.NA, expiry.index, dtype="Float64")  # no slot was observed
     ruled = [rule for rule in rules if rule.level != STATEMENT]
     return [
         judge_expiry(with_bytes_known(expiry, tables.certificates)),

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from toolkit import schema
 from toolkit.analyse import summarise_expiry
 from toolkit.analyse.arrays import Bools
 from toolkit.analyse.expiry.served import LONGEST_ROUND
@@ -124,15 +125,13 @@ def find_in_service(tables: Tables, *, now: Instant, history: bool = False) -> I
         is_judged_answer = _is_last_survey(answers, surveyed_since)
     observations = numbered.observations[is_judged]
     return InService(
-        tables=replace(
-            numbered,
-            observations=observations if history else _without_replaced(observations, expiry),
-            support=numbered.support[is_judged_answer],
+        tables=with_looks(
+            replace(numbered, support=numbered.support[is_judged_answer]),
+            observations if history else _without_replaced(observations, expiry),
         ),
-        known=replace(
-            numbered,
-            observations=numbered.observations[~looks["is_later"]],
-            support=numbered.support[~answers["is_later"]],
+        known=with_looks(
+            replace(numbered, support=numbered.support[~answers["is_later"]]),
+            numbered.observations[~looks["is_later"]],
         ),
         now=today,
         newest=newest,
@@ -145,6 +144,15 @@ def find_in_service(tables: Tables, *, now: Instant, history: bool = False) -> I
             "answers": _left_out(answers, is_judged_answer, surveyed_since),
         },
     )
+
+
+def with_looks(tables: Tables, looks: pd.DataFrame) -> Tables:
+    """The tables with some of their looks; without looks, no certificate either.
+
+    Certificates without any look are judged as held. Those of looks that are left out must not be.
+    """
+    certificates = tables.certificates if len(looks) else schema.empty("certificates")
+    return replace(tables, observations=looks, certificates=certificates)
 
 
 def date_present(tables: Tables, *, clock: Instant) -> datetime:

@@ -1,19 +1,55 @@
 """Rules and published statements, as rows of a check."""
 
+from typing import Final
+
 import pandas as pd
 
 from toolkit.analyse import summarise_findings
 from toolkit.checking.in_service import InService
 from toolkit.tables import Tables
 
+_QUESTION: Final = ["service", "protocol", "suite", "group", "signature_scheme", "key_type"]
+
 
 def judge_rules(scope: InService, findings: pd.DataFrame) -> pd.DataFrame:
-    """The findings of rules (`judge`), a row per rule, service, verdict and thing found."""
+    """The findings of rules (`judge`), a row per rule, service, verdict and thing found.
+
+    `gained` in place of `falls short`: an earlier survey refused what the last one accepted.
+    """
     rules = _with_rows_of(scope.tables, findings)
     refused = scope.tables.support.index[scope.tables.support["state"] == "refused"]
     is_refused = (rules["evidence_table"] == "support") & rules["evidence_row"].isin(refused)
     rules = rules.assign(found=rules["found"].mask(is_refused.fillna(False), rules["found"] + " refused"))
-    return summarise_findings(rules, by="found").rename(columns={"policy": "check"})
+    judged = summarise_findings(rules, by="found").rename(columns={"policy": "check"})
+    things = rules[["service", "rule", "found"]].assign(refused_at=rules["evidence_row"].map(_find_gained(scope)))
+    things = things[(rules["evidence_table"] == "support").fillna(value=False) & (rules["verdict"] == "falls short")]
+    gained = things.dropna(subset="refused_at").groupby(["service", "rule", "found"])["refused_at"].max().reset_index()
+    at = judged[["service", "rule", "found"]].merge(gained, how="left")["refused_at"]
+    is_gained = (judged["verdict"] == "falls short") & at.notna()
+    reason = at.map(lambda instant: f"refused by the survey of {instant:%Y-%m-%d %H:%M}", na_action="ignore")
+    return judged.assign(
+        verdict=judged["verdict"].mask(is_gained, "gained"),
+        reason=judged["reason"].mask(is_gained, reason.astype("string")),
+    )
+
+
+def _find_gained(scope: InService) -> dict[int, pd.Timestamp]:
+    """Position of an accepted answer → when the last earlier survey refused it, at every address that it asked."""
+    known = scope.known.support
+    answers = known[known["state"].isin(["accepted", "refused"])]
+    answers = answers.assign(question=answers.groupby(_QUESTION, dropna=False, sort=False).ngroup(),
+                             at=answers["observed_at"].fillna(answers["observed_until"]),
+                             is_accepted=answers["state"] == "accepted")  # fmt: skip
+    surveys = answers.groupby(["question", "round"], as_index=False).agg(
+        at=("at", "max"), is_any=("is_accepted", "any")
+    )
+    refused = surveys[~surveys["is_any"]].dropna(subset="at").sort_values("at")
+    accepted = answers.loc[answers.index.isin(scope.tables.support.index) & answers["is_accepted"]]
+    accepted = accepted.dropna(subset="at").sort_values("at").reset_index()
+    before = pd.merge_asof(accepted, refused[["question", "at"]].assign(refused_at=refused["at"]), on="at",
+                           by="question", allow_exact_matches=False)  # fmt: skip
+    gained = before.dropna(subset="refused_at")
+    return dict(zip(gained["index"], gained["refused_at"], strict=True))
 
 
 def find_outdated_surveys(scope: InService, names: list[str]) -> pd.DataFrame:

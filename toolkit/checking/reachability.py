@@ -5,10 +5,13 @@ from typing import Any, Final
 
 import pandas as pd
 
+from toolkit import text
 from toolkit.analyse.slots import joined_sources
+from toolkit.analyse.support.summary import hosts_of
 from toolkit.checking.in_service import NOT_ASKED, OBSERVED_DAYS, InService, name_services
 from toolkit.checking.verdicts import CHECKS
 from toolkit.columns import dtypes
+from toolkit.tables import Tables
 
 DOWN_VISITS: Final = 3
 """A service or an address that did not answer in this many consecutive visits is a finding."""
@@ -53,6 +56,21 @@ def judge_reachability(scope: InService) -> pd.DataFrame:
     ]  # fmt: skip
     frame = pd.DataFrame(rows, columns=list(_DTYPES)).astype(_DTYPES).assign(check="reachability")
     return frame if scope.since is None else _aged(frame, scope)
+
+
+def find_dated_ahead(tables: Tables, present: pd.Timestamp) -> pd.DataFrame:
+    """A row per service with observations or answers that are dated after the present, which are not judged."""
+    looks, answers = tables.observations, tables.support
+    rows = pd.concat([looks, answers.assign(host=hosts_of(answers["service"]))], ignore_index=True)
+    began = rows["observed_at"].fillna(rows["observed_from"])
+    rows = rows.assign(at=began, name=name_services(rows))[(began > present).fillna(value=False)]
+    found = rows.groupby("name", sort=False, as_index=False).agg(
+        service=("service", "first"), host=("host", "first"), evidence_count=("at", "size"),
+        first_at=("at", "min"), last_at=("at", "max"), source=("source", _joined),
+    )  # fmt: skip
+    when = f"dated after {present:%Y-%m-%d %H:%M}, the present"
+    words = [f"{text.counted(count, 'row')} {when}" for count in found["evidence_count"]]
+    return found.assign(check="reachability", verdict="dated_ahead", found=pd.Series(words, dtype="string"))
 
 
 def _visits(scope: InService) -> pd.DataFrame:

@@ -1,14 +1,19 @@
 """Trust and proofs of keys, as rows of a check."""
 
+from dataclasses import replace
 from typing import Final
 
 import pandas as pd
 
+from toolkit.analyse import verify_chains
 from toolkit.analyse.expiry.summary import OUT_OF_USE
-from toolkit.checking.in_service import SLOT
+from toolkit.checking.in_service import SLOT, InService, name_services
+from toolkit.reference.roots import Roots
 
 NO_CHAIN: Final = "no chain"
 """The end of `found` where the source did not record the chain."""
+
+_NAMED: Final = ["service", "host", "server_name"]
 
 
 def keep_in_use(trust: pd.DataFrame, expiry: pd.DataFrame) -> pd.DataFrame:
@@ -37,6 +42,30 @@ def with_instants_of_looks(trust: pd.DataFrame, looks: pd.DataFrame) -> pd.DataF
     return chained.merge(when, how="left", on=keys)[trust.columns]
 
 
+def with_lost_trust(trust: pd.DataFrame, scope: InService, *, roots: Roots) -> pd.DataFrame:
+    """The chains; `trust_lost` in place of `untrusted` where the same name of the service was trusted earlier.
+
+    A leaf that has ended stays `untrusted`: its end is known, and is a finding of its own.
+    """
+    ended = scope.expiry.loc[scope.expiry["state"].isin(["expired", "lapsed"]), "leaf_sha256"]
+    lost = trust[(trust["verdict"] == "untrusted") & ~trust["leaf_sha256"].isin(ended)]
+    if lost.empty:
+        return trust
+    looks = scope.known.observations
+    earlier = replace(scope.known, observations=looks[name_services(looks).isin(set(name_services(lost)))])
+    chains = verify_chains(earlier, roots=roots)
+    trusted = chains[chains["verdict"] == "trusted"].groupby(_NAMED, dropna=False)["verdict_until_at"].max()
+    until = lost[_NAMED].merge(trusted.rename("until").reset_index(), how="left", on=_NAMED)["until"]
+    until.index = lost.index
+    until = until[(until < lost["verdict_from_at"]).fillna(value=False)]
+    if until.empty:
+        return trust
+    marked = trust.copy()
+    marked.loc[until.index, "verdict"] = "trust_lost"
+    marked.loc[until.index, "reason"] += until.map(lambda at: f"; trusted when observed on {at:%Y-%m-%d %H:%M}")
+    return marked
+
+
 def _joined(chains: pd.Series) -> pd.Series:
     """Each chain as one text; null where none is recorded."""
     return pd.Series([" ".join(c) if isinstance(c, tuple) else None for c in chains], chains.index, dtype="string")
@@ -54,6 +83,7 @@ def trust_rows(trust: pd.DataFrame) -> pd.DataFrame:
             "check": "trust",
             **{name: trust[name] for name in [*SLOT, "verdict", "reason", "source"]},
             "found": "leaf " + trust["leaf_sha256"].str[:12] + ", " + pd.Series(served, trust.index, dtype="string"),
+            "about": _joined(trust["chain_sha256"]),
             "evidence_count": trust["looks"],
             "first_at": trust["verdict_from_at"],
             "last_at": trust["verdict_until_at"],

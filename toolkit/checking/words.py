@@ -34,8 +34,9 @@ _THINGS: Final = {"expiry": "certificate", "trust": "chain"}
 def describe(checks: pd.DataFrame) -> Iterator[str]:
     """Describe the rows of `check`, line by line: each finding, and the number of fine and unknown rows.
 
-    Checks and rules with the most severe findings come first. The lines contain text from servers as it is: neutralise
-    it where you show it (`toolkit.text`).
+    Findings come first, the most severe first, each with what to do; then the rest of each check. Published statements
+    are described in the order of time, with the rest. The lines contain text from servers as it is: neutralise it where
+    you show it (`toolkit.text`).
 
     >>> import toolkit
     >>> from datetime import UTC, datetime
@@ -43,29 +44,64 @@ def describe(checks: pd.DataFrame) -> Iterator[str]:
     >>> tables = toolkit.load_example("lab-sample")
     >>> tables = tables.within(since="2026-01-01T00:00:00Z", services="smtp://legacy.lab.test:25")
     >>> checks = toolkit.check(tables, now=datetime(2026, 1, 24, tzinfo=UTC), roots=Lab().roots, policy="ietf")
-    >>> for line in list(toolkit.checking.describe(checks))[:4]:
+    >>> for line in list(toolkit.checking.describe(checks))[:5]:
     ...     print(line)
     4 findings: 2 critical, 2 low
     <BLANKLINE>
-    expiry: 1 service: 1 with findings, 0 fine, 0 unknown
-      expired: smtp://legacy.lab.test:25 (critical)
+    critical: clients cannot use the service now
+      expiry
+        expired: smtp://legacy.lab.test:25 (critical)
     """
-    by_severity = checks["severity"].value_counts()
+    accepted = checks[checks["accepted_until_at"].notna()]
+    found = checks[checks["accepted_until_at"].isna()]
+    by_severity = found["severity"].value_counts()
     shares = [f"{by_severity[word]:,} {word}" for word in SEVERITIES if word in by_severity]
     yield text.counted(count(checks)["findings"], "finding") + (f": {', '.join(shares)}" if shares else "")
+    is_statement = (found["level"] == STATEMENT).fillna(value=False)
+    for severity, rows in found[~is_statement].groupby("severity", sort=False):
+        yield ""
+        yield f"{severity}: {SEVERITIES[str(severity)]}"
+        yield from _describe_severity(rows)
+    if len(accepted):
+        yield ""
+        yield f"accepted: {text.counted(len(accepted), 'finding')}"
+        yield from _describe_accepted(accepted)
     services = {row["check"]: row for row in count_services(checks).to_dict("records")}
     for name, rows in checks.groupby("check", sort=False):
         yield ""
         yield f"{name}: {_counted(services[name])}"
         yield from _describe_verdicts(rows[rows["rule"].isna()])
-        for rule, of_rule in rows.groupby("rule", sort=False):
-            first = of_rule.iloc[0]
-            is_statement = first["level"] == STATEMENT
-            has_day = is_statement and pd.notna(first["rule_from_at"])
-            dated = f"; published {first['rule_from_at']:%Y-%m-%d} at the earliest" if has_day else ""
-            yield f"  {rule} ({first['level']}): {first['required']} [{first['authority']}{dated}]"
-            lines = _describe_statement if is_statement else _describe_verdicts
-            yield from (f"  {line}" for line in lines(of_rule))
+        for _, of_rule in rows.groupby("rule", sort=False):
+            lines = _describe_statement if of_rule["level"].iloc[0] == STATEMENT else _describe_verdicts
+            described = list(lines(of_rule))
+            if described:
+                yield f"  {_named_rule(of_rule)}"
+                yield from (f"  {line}" for line in described)
+
+
+def _describe_severity(rows: pd.DataFrame) -> Iterator[str]:
+    """The findings of one severity, by check and rule, and what to do about each verdict."""
+    for _, group in rows.groupby(["check", "rule"], sort=False, dropna=False):
+        name = group["check"].iloc[0]
+        yield f"  {name}, {_named_rule(group)}" if group["rule"].notna().all() else f"  {name}"
+        for verdict, of_verdict in group.groupby("verdict", sort=False):
+            yield from (f"  {line}" for line in _describe_findings(str(verdict).replace("_", " "), of_verdict))
+            yield f"      What to do: {of_verdict['advice'].iloc[0]}"
+
+
+def _describe_accepted(rows: pd.DataFrame) -> Iterator[str]:
+    for row, name in zip(rows[:MOST_SERVICES].to_dict("records"), name_services(rows), strict=False):
+        until = f"{row['accepted_until_at']:%Y-%m-%d}"
+        yield f"  until {until}: {str(row['verdict']).replace('_', ' ')}: {name} ({row['severity']}): {row['found']}"
+    if len(rows) > MOST_SERVICES:
+        yield f"  {len(rows) - MOST_SERVICES:,} more; --json lists all"
+
+
+def _named_rule(rows: pd.DataFrame) -> str:
+    first = rows.iloc[0]
+    has_day = first["level"] == STATEMENT and pd.notna(first["rule_from_at"])
+    dated = f"; published {first['rule_from_at']:%Y-%m-%d} at the earliest" if has_day else ""
+    return f"{first['rule']} ({first['level']}): {first['required']} [{first['authority']}{dated}]"
 
 
 def describe_in_service(scope: InService) -> str:
@@ -155,8 +191,9 @@ def _counted(counts: dict[Hashable, Any]) -> str:
         for kind in ("service_count", "statement_count")
         if counts[kind]
     ]
+    accepted = f", {counts['accepted']:,} accepted" if counts["accepted"] else ""
     return (
-        f"{' and '.join(things)}: {counts['findings']:,} with findings, {counts['fine']:,} fine, "
+        f"{' and '.join(things)}: {counts['findings']:,} with findings{accepted}, {counts['fine']:,} fine, "
         f"{counts['unknown']:,} unknown"
     )
 
@@ -174,8 +211,6 @@ def _counted_things(rows: pd.DataFrame) -> str:
 
 
 def _describe_verdicts(rows: pd.DataFrame) -> Iterator[str]:
-    for verdict, group in rows[rows["is_finding"].eq(True).fillna(False)].groupby("verdict", sort=False):
-        yield from _describe_findings(str(verdict).replace("_", " "), group)
     for verdict, group in rows[rows["is_finding"].eq(False).fillna(False)].groupby("verdict", sort=False):
         yield (
             f"  {verdict}: {_listed(group['found'])}"
@@ -215,10 +250,19 @@ def _describe_findings(verdict: str, group: pd.DataFrame) -> Iterator[str]:
         yield f"  {verdict}: {name} ({rows['severity'].iloc[0]}{rule})"
         for row in rows.to_dict("records"):
             when = _when(row["first_at"], row["last_at"])
-            details = "; ".join(str(part) for part in (row["reason"], when, row["evidence"]) if not pd.isna(part))
+            details = "; ".join(str(part) for part in (row["reason"], when, _evidence(row)) if not pd.isna(part))
             yield f"    {row['found']} ({details}){_marked(row['source'])}"
     if len(services) > MOST_SERVICES:
         yield f"  {verdict}: {len(services) - MOST_SERVICES:,} more services; --json lists all"
+
+
+def _evidence(row: dict[Hashable, Any]) -> Any:
+    """Which rows a finding rests on, or, of a check without a policy, how many observations."""
+    return (
+        text.counted(row["evidence_count"], "observation")
+        if pd.isna(row["evidence"]) and row["evidence_count"]
+        else row["evidence"]
+    )
 
 
 def _when(first_at: Any, last_at: Any, *, word: str = "seen ", to: str = " to ") -> str:

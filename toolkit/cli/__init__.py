@@ -1,7 +1,7 @@
 """The command line: a thin layer over the public functions.
 
 Exit codes: 0 fine, 1 findings, 2 usage, 3 nothing could be reached, 4 a file could not be read, 70 the command failed,
-74 the output could not be written, 130 interrupted.
+74 the output could not be written, 130 interrupted, 141 the reader of the output ended first.
 """
 
 import errno
@@ -16,8 +16,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from toolkit import text
-from toolkit.cli.codes import FAILED, FINE, INTERRUPTED, UNREADABLE, UNWRITABLE, USAGE
-from toolkit.errors import OutputError, ReadError, ReadWarning, SchemaError, StoreError, ToolkitError, UsageError
+from toolkit.cli.codes import FAILED, INTERRUPTED, NOT_READ, UNREADABLE, UNWRITABLE, USAGE
+from toolkit.errors import (
+    InterruptWarning,
+    OutputError,
+    ReadError,
+    ReadWarning,
+    SchemaError,
+    StoreError,
+    ToolkitError,
+    UsageError,
+)
 
 _CODES: Final = (
     (UsageError, USAGE),
@@ -57,13 +66,14 @@ def run() -> None:
 
 @contextmanager
 def _warnings_as_lines() -> Iterator[None]:
-    """Print a `ReadWarning` as one line on standard error, in the form of the other messages."""
+    """Print a warning of this package as one line on standard error, in the form of the other messages."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("default", category=ReadWarning)
+        for ours in (InterruptWarning, ReadWarning):
+            warnings.filterwarnings("default", category=ours)
         show = warnings.showwarning
 
         def print_line(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
-            if issubclass(category, ReadWarning):
+            if issubclass(category, (InterruptWarning, ReadWarning)):
                 _report(str(message))
             else:
                 show(message, category, *place, **more)
@@ -91,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _report(str(interrupt) or "interrupted.")
         return INTERRUPTED
     except BrokenPipeError:
-        return FINE  # the reader of the output has ended (`| head`)
+        return NOT_READ
     except OSError as error:
         if isinstance(error, FileNotFoundError) and error.filename is None:
             _report("the current folder no longer exists. Change to another folder, and run the command again.")

@@ -17,3 +17,6 @@ UNWRITABLE: Final = 74
 
 INTERRUPTED: Final = 130
 """128 + SIGINT, as in shells."""
+
+NOT_READ: Final = 141
+"""The reader of the output ended before all of it was written (`| head`): 128 + SIGPIPE, as in shells."""

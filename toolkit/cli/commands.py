@@ -7,40 +7,34 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
 import toolkit
 from toolkit import text
-from toolkit.cli.codes import FAILED, FINDINGS, FINE, INTERRUPTED, NOTHING_REACHED
-from toolkit.cli.options import DEFAULT_POLICY
+from toolkit.cli.checks import check, find_present, load_rules, print_note
+from toolkit.cli.codes import FAILED, FINE, INTERRUPTED, NOTHING_REACHED
 from toolkit.cli.printing import (
     as_json_line,
-    print_checks,
-    print_checks_as_json,
-    print_endings,
-    print_endings_as_json,
     print_frame,
     print_json,
     print_survey,
 )
 from toolkit.cli.reading import print_understood, read_password
 from toolkit.collection.clusters.clients import open_cluster
-from toolkit.errors import LabError, ReadError, UsageError
+from toolkit.errors import LabError, UsageError
 from toolkit.extras import require_extras
-from toolkit.reference.roots import Roots, load_roots
-from toolkit.reference.rules import Rule, load_policy
-from toolkit.reference.stores import trust_stores
 from toolkit.shipped import copy_lessons
 from toolkit.tables import Tables, as_pem
 from toolkit.targets import MailDomain, Target, expand_targets
 from toolkit.text import did_you_mean
 
 if TYPE_CHECKING:
-    from toolkit.checking import InService
     from toolkit.lab import Clock  # the lab is imported when it is used
+
+__all__ = ["check"]  # the other commands are defined here
 
 _LOOK_COLUMNS: Final = (
     "service", "address", "offer", "outcome", "protocol", "suite", "group", "is_key_proven", "leaf", "reason",
@@ -122,7 +116,7 @@ def collect(arguments: argparse.Namespace) -> int:
         print_frame(looks.groupby(["service", "outcome"], dropna=False).size().to_frame("looks").reset_index())
         print(f"{end['looks']} looks, {end['looks_ok']} answered; kept in {arguments.store}, round {end['round']}.")
     if end["end_reason"] != "finished":
-        _print_note(f"{end['end_reason']}. To make the rest, collect again with --resume {end['round']}.")
+        print_note(f"{end['end_reason']}. To make the rest, collect again with --resume {end['round']}.")
         return FAILED
     if end["looks_ok"] == 0:
         print("tls-toolkit: nothing could be reached; each failed look is kept, with its reason:", file=sys.stderr)
@@ -157,7 +151,7 @@ def watch(arguments: argparse.Namespace) -> int:
                 **settings,
             )
     except RoundInterrupt as interrupt:
-        _print_note(f"{interrupt} Go on with:")
+        print_note(f"{interrupt} Go on with:")
         print(f"  {_line_to_resume(arguments.words, interrupt.round)}", file=sys.stderr)
         return INTERRUPTED
     return FINE if answered or not looks else NOTHING_REACHED
@@ -245,119 +239,6 @@ def store_compact(arguments: argparse.Namespace) -> int:
     return FINE
 
 
-def check(arguments: argparse.Namespace) -> int:
-    """`tls-toolkit check`: findings of expiry, trust and a policy."""
-    as_of: datetime | Literal["observed"] = arguments.as_of or "observed"
-    from toolkit.cli import endings  # noqa: PLC0415  needs scipy, which other commands do not
-
-    roots, policy = _load_rules(arguments)
-    tables = toolkit.read(
-        arguments.source,
-        since=arguments.since,
-        until=arguments.until,
-        password=read_password(arguments.password_file),
-    )
-    now = arguments.now or arguments.as_of or _find_present(tables)
-    if endings.has_certificates_alone(tables):
-        return _check_endings(tables, arguments, now)
-    checks = toolkit.checking.check(
-        tables,
-        now=now,
-        roots=roots,
-        policy=policy,
-        as_of=as_of,
-        thresholds=arguments.thresholds,
-        history=arguments.history,
-        intermediates=arguments.intermediates,
-    )
-    scope = toolkit.checking.find_in_service(tables, now=now, history=arguments.history)
-    counts = toolkit.checking.count(checks)
-    if arguments.json:
-        names = ("source", "since", "until", "policy", "roots", "intermediates", "thresholds", "history")
-        asked = {name: getattr(arguments, name) for name in names}
-        asked["policy"] = arguments.policy or [DEFAULT_POLICY]
-        window = {
-            "newest": scope.newest, "observed_since": scope.since, "surveyed_since": scope.surveyed_since,
-            "left_out": scope.left_out,
-        }  # fmt: skip
-        print_checks_as_json(checks, {**asked, "now": now, "as_of": as_of, **window, **counts})
-    else:
-        print_checks(tables, checks, scope, arguments, now)
-    if scope.is_outdated and scope.newest is not None:
-        _print_note(f"{arguments.source}: the newest observation is of {scope.newest:%Y-%m-%d %H:%M} UTC, "
-             f"{text.lasting(scope.now - scope.newest)} before {now:%Y-%m-%d}, and says little about that day. Run "
-             "`tls-toolkit collect`, or give the day to judge with --now.")  # fmt: skip
-    if counts["findings"]:
-        return FINDINGS
-    why = _find_why_nothing_is_judged(tables, scope, counts, is_limited=bool(arguments.since or arguments.until))
-    if why is None:
-        return FINE
-    _print_note(f"{arguments.source}: {why}")
-    return NOTHING_REACHED
-
-
-def _find_why_nothing_is_judged(
-    tables: Tables, scope: "InService", counts: dict[str, int], *, is_limited: bool
-) -> str | None:
-    """Why a check without findings proves nothing about the services; null where some verdict is fine."""
-    if not toolkit.checking.was_reached(tables):
-        return (
-            f"no look{' in that time' if is_limited else ''} came to an answer, so there is nothing to judge; "
-            "`tls-toolkit store info` counts the failures of a store."
-        )
-    if not toolkit.checking.was_reached(scope.tables):
-        return (
-            f"nothing is known to be in service on {scope.now:%Y-%m-%d}, so there is nothing to judge; --now judges as "
-            "of another day, --history everything."
-        )
-    return None if counts["fine"] else "every verdict is unknown, so nothing is known to be fine; each has its reason."
-
-
-def _check_endings(tables: Tables, arguments: argparse.Namespace, now: datetime) -> int:
-    """Judge certificates by their dates alone, where no service was observed."""
-    from toolkit.cli import endings  # noqa: PLC0415  as in `check`
-
-    found = endings.find_endings(tables.certificates, now, arguments.thresholds)
-    if arguments.json:
-        asked = {"source": arguments.source, "now": now, "thresholds": arguments.thresholds}
-        print_endings_as_json(found, asked)
-    else:
-        print_endings(found, arguments.source, now)
-    return FINDINGS if found["state"].isin(endings.FINDINGS).any() else FINE
-
-
-def _find_present(tables: Tables) -> datetime:
-    """The day from which `check` and `report` count by default; warns where the clock is behind."""
-    clock = datetime.now(UTC)
-    present = toolkit.checking.date_present(tables, clock=clock)
-    if present > clock:
-        _print_note(f"days are counted from {present:%Y-%m-%d %H:%M} UTC, the newest row, which is dated "
-             f"{text.lasting(present - clock)} after this machine's clock: set one of the two clocks "
-             "(NTP).")  # fmt: skip
-    return present
-
-
-def _print_note(words: str) -> None:
-    print(f"tls-toolkit: {text.for_terminal(words, limit=1000)}", file=sys.stderr)
-
-
-def _load_rules(arguments: argparse.Namespace) -> tuple[Roots, Sequence[Rule]]:
-    """The roots (the name of a trust store, or certificates) and the policy of the options.
-
-    Raises `UsageError` where one of the options is wrong.
-    """
-    if arguments.since and arguments.until and arguments.since >= arguments.until:
-        raise UsageError(
-            f"--since {arguments.since.isoformat()} is not before --until {arguments.until.isoformat()}, so nothing "
-            "can lie between them: swap them, or leave one out."
-        )
-    try:
-        roots = arguments.roots if arguments.roots in trust_stores() else load_roots(arguments.roots)
-        return roots, load_policy(arguments.policy or DEFAULT_POLICY)
-    except ReadError as error:
-        raise UsageError(str(error)) from error
-
-
 def read(arguments: argparse.Namespace) -> int:
     """`tls-toolkit read`: what a file of another tool, or anything else that is read, holds."""
     password = read_password(arguments.password_file)
@@ -367,12 +248,12 @@ def read(arguments: argparse.Namespace) -> int:
 
 def report(arguments: argparse.Namespace) -> int:
     """`tls-toolkit report`: one page on a source."""
-    _load_rules(arguments)
+    load_rules(arguments)
     with require_extras("A report", "notebooks"):
         from toolkit import report  # noqa: PLC0415  other commands do not need it
     # Read here as well, so that a source that cannot be read, and what is left out of it, is reported at once.
     tables = toolkit.read(arguments.source, since=arguments.since, until=arguments.until)
-    now = arguments.now or _find_present(tables)
+    now = arguments.now or find_present(tables)
     report.write_report(
         arguments.source,
         arguments.output,

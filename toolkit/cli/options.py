@@ -77,6 +77,9 @@ class _Parser(argparse.ArgumentParser):
             raise
 
 
+CHECK_FORMATS: Final = ("text", "json", "sarif", "junit", "openmetrics", "github", "ical", "defectdojo")
+"""What `check --format` takes: the last six are `toolkit.checking.FORMATS`."""
+
 DEFAULT_POLICY: Final = "mozilla-intermediate"
 """The policy of `check` and `report` where none is given."""
 
@@ -119,7 +122,7 @@ def make_parser(*, only: str | None = None) -> argparse.ArgumentParser:
         epilog="A TARGET is a service URL (smtp://host:587, https://host), host:port, mx:domain, or a preset "
         "such as google-mail (`observe --help` lists them). Exit codes: 0 fine, 1 findings, 2 usage, 3 nothing could "
         "be reached, 4 a file could not be read, 70 the command failed, 74 the output could not be written, "
-        "130 interrupted.",
+        "130 interrupted, 141 the reader of the output ended first (as `head` does).",
     )
     parser.add_argument("--version", action="version", version=f"tls-toolkit {toolkit.__version__}")
     known = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -224,7 +227,20 @@ def _add_check_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--intermediates", choices=("served", "held"), default="served",
                         help="with held, a chain may be completed with the other CA certificates of the source, as "
                         "clients that fetch or cache intermediates do (default: served)")  # fmt: skip
-    parser.add_argument("--json", action="store_true", help="print every verdict, and how it was reached, as JSON")
+    formats = parser.add_argument_group("output")
+    formats.add_argument("--format", default="text", choices=CHECK_FORMATS, metavar="NAME",
+                         help=f"{', '.join(CHECK_FORMATS)} (default: text)")  # fmt: skip
+    formats.add_argument("--json", action="store_const", const="json", dest="format", help="the same as --format json")
+    formats.add_argument("--webhook", metavar="URL", help="also send the counts and the findings to this URL, as JSON")
+    formats.add_argument("--serve", metavar="[HOST]:PORT",
+                         help="serve metrics for Prometheus until interrupted, judged again when they are a minute old "
+                         "(default host: 127.0.0.1)")  # fmt: skip
+    known = parser.add_argument_group("known findings")
+    known.add_argument("--baseline", type=Path, metavar="FILE",
+                       help="accept the findings of this file, each until its date")  # fmt: skip
+    known.add_argument("--write-baseline", type=Path, metavar="FILE",
+                       help="write the present findings into this file, and accept them")  # fmt: skip
+    known.add_argument("--accept-until", type=_instant, metavar="DATE", help="until when --write-baseline accepts")
 
 
 def _add_report_options(parser: argparse.ArgumentParser) -> None:
@@ -246,7 +262,7 @@ def _add_lab_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scenario", default="year", metavar="NAME",
                         help="what happens in the lab: a name of toolkit.lab.NAMES (default: year)")  # fmt: skip
     parser.add_argument("--seed", type=int, default=2026, metavar="N", help="seed of the scenario (default: 2026)")
-    parser.add_argument("--port", type=int, default=41025, metavar="N", choices=range(1, 65000),
+    parser.add_argument("--port", type=_port, default=41025, metavar="N",
                         help="port of the first address, from 1 to 64999; the next ones have the next numbers, and a "
                         "free port where that is in use (default: 41025)")  # fmt: skip
     parser.add_argument("--roots", type=Path, metavar="FILE",
@@ -389,6 +405,13 @@ def _add_judging_options(parser: argparse.ArgumentParser, *, many_policies: bool
         parser.add_argument(option, type=_instant, metavar="DATE",
                             help=f"judge observations made {holds} that instant, and undated ones; a date without a "
                             "zone means midnight UTC (default: all)")  # fmt: skip
+
+
+def _port(words: str) -> int:
+    """The port of the lab's first address; the next ones need room above it."""
+    if not words.isdecimal() or not 1 <= int(words[:6]) < 65000:
+        raise argparse.ArgumentTypeError(f"{words!r:.20} is not a port from 1 to 64999")
+    return int(words)
 
 
 def _instant(words: str) -> datetime:

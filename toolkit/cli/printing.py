@@ -6,6 +6,7 @@ import shutil
 import textwrap
 from collections.abc import Hashable, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pandas as pd
@@ -96,8 +97,8 @@ def print_checks(
 def print_checks_as_json(checks: pd.DataFrame, judged: dict[str, object]) -> None:
     """Print what was judged, by which rules, and every verdict, as one JSON object."""
     shown = {name: _json_value(value) for name, value in judged.items()}
-    services = _json_rows(toolkit.checking.count_services(checks))
-    print(json.dumps({**shown, "services": services, "checks": _json_rows(checks)}, indent=2))
+    services = json_rows(toolkit.checking.count_services(checks))
+    print(json.dumps({**shown, "services": services, "checks": json_rows(checks)}, indent=2))
 
 
 def print_endings(endings: pd.DataFrame, source: str, now: datetime) -> None:
@@ -114,7 +115,7 @@ def print_endings(endings: pd.DataFrame, source: str, now: datetime) -> None:
 def print_endings_as_json(endings: pd.DataFrame, judged: dict[str, object]) -> None:
     """Print from which day days are counted, and every certificate, as one JSON object."""
     shown = {name: _json_value(value) for name, value in judged.items()}
-    print(json.dumps({**shown, "certificates": _json_rows(endings)}, indent=2))
+    print(json.dumps({**shown, "certificates": json_rows(endings)}, indent=2))
 
 
 def print_frame(frame: pd.DataFrame) -> None:
@@ -134,7 +135,7 @@ def _for_reading(value: object) -> str:
 
 def print_json(frame: pd.DataFrame) -> None:
     """Print the rows as a JSON array; instants in ISO 8601, bytes in hex, null as null, ASCII only."""
-    print(json.dumps(_json_rows(frame), indent=2))
+    print(json.dumps(json_rows(frame), indent=2))
 
 
 def as_json_line(values: Mapping[str, object]) -> str:
@@ -142,7 +143,8 @@ def as_json_line(values: Mapping[str, object]) -> str:
     return json.dumps({name: _json_value(value) for name, value in values.items()})
 
 
-def _json_rows(frame: pd.DataFrame) -> list[dict[Hashable, object]]:
+def json_rows(frame: pd.DataFrame) -> list[dict[Hashable, object]]:
+    """The rows as JSON has them: instants in ISO 8601, bytes in hex, null as null."""
     return [{name: _json_value(value) for name, value in row.items()} for row in frame.to_dict("records")]
 
 
@@ -155,4 +157,4 @@ def _json_value(value: object) -> object:
         return None
     if isinstance(value, datetime):
         return value.isoformat()
-    return value
+    return str(value) if isinstance(value, Path) else value

@@ -2,9 +2,13 @@
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
+
+from toolkit import text
+from toolkit.errors import InterruptWarning
 
 
 class RoundInterrupt(KeyboardInterrupt):
@@ -16,6 +20,20 @@ class RoundInterrupt(KeyboardInterrupt):
     def __init__(self, words: str, *, round_: str | None, looks: int) -> None:
         super().__init__(words)
         self.round, self.looks = round_, looks
+
+
+@contextmanager
+def warns_of_interrupt(end_row: Callable[[], Mapping[str, object]]) -> Iterator[None]:
+    """Within the context an interrupt becomes an `InterruptWarning`, for calls that return what was seen until then.
+
+    `end_row` returns the end row of the round, or an empty one if the round was not begun.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        looks = text.counted(int(str(end_row().get("looks", 0))), "look")
+        words = f"Interrupted: what is returned rests on {looks}; the others were not made."
+        warnings.warn(words, InterruptWarning, stacklevel=4)
 
 
 @contextmanager

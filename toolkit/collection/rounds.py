@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from toolkit import schema, text
-from toolkit.collection.interrupt import RoundInterrupt
+from toolkit.collection.interrupt import RoundInterrupt, warns_of_interrupt
 from toolkit.collection.limits import POLITE, Limits
 from toolkit.collection.names import Resolver
 from toolkit.collection.planning import RoundPlan, make_plan
@@ -66,7 +65,7 @@ def observe(
       then `mail.example.com` where a server refuses the address; neither discloses a name of yours.
 
     `rounds` has one row for the start of the round and one for its end. Ctrl-C (in a notebook: interrupt) ends the
-    round early and returns what was seen; `rounds.end_reason` is then `interrupted`.
+    round early and returns what was seen, with an `InterruptWarning`; `rounds.end_reason` is then `interrupted`.
     Raises `UsageError` for targets, offers or numbers that make no sense; never for what a server or network does.
 
     >>> looks = observe("https://127.0.0.1:1", progress=False).observations
@@ -87,7 +86,7 @@ def observe(
     kept: list[Tables] = []
     recorder = RoundRecorder(new_round_name(clock), plan, vantage, Runner(plan), kept.append)
     # An interrupt returns what was seen, because the caller has no other way to get it.
-    with suppress(KeyboardInterrupt):
+    with warns_of_interrupt(lambda: recorder.row):
         recorder.run(progress=progress)
     return Tables.concat(kept)
 

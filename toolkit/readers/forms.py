@@ -111,7 +111,6 @@ FORMS: Final[tuple[Form, ...]] = (
     _binary("a picture", rb"\x89PNG\r\n|GIF8|\xff\xd8\xff"),
     _binary("an executable program", rb"\x7fELF|MZ.{60}"),
     # Scanners.
-    _xml("an SSLyze XML report", r'<document\s[^>]{0,400}title="SSLyze'),
     _xml("a Nessus report", "<NessusClientData"),
     _xml("a web page (HTML)", r"<!doctype html|<html", is_report=False),
     _xml("an XML file of an unknown tool", r"<\?xml|<[a-z][\w:.-]*[\s/>]", is_report=False),

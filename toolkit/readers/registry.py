@@ -32,6 +32,7 @@ from toolkit.readers.shodan import read_shodan
 from toolkit.readers.ssllabs import read_ssllabs
 from toolkit.readers.sslscan import read_sslscan
 from toolkit.readers.sslyze import read_sslyze
+from toolkit.readers.sslyze_xml import read_sslyze_xml
 from toolkit.readers.testssl import read_testssl
 from toolkit.readers.tls_reports import read_tls_report
 from toolkit.readers.tls_scan import read_tls_scan
@@ -110,6 +111,9 @@ READERS: Final[Mapping[str, Reader]] = MappingProxyType(
         "nmap": Reader("an nmap XML report", with_pattern(r"\A\s*<(?=.*<nmaprun)"), read_nmap),
         "sslscan": Reader(
             "an sslscan XML report", with_pattern(r'\A\s*<.*?<document\s[^>]{0,400}title="SSLScan'), read_sslscan
+        ),
+        "sslyze-xml": Reader(
+            "an SSLyze XML report", with_pattern(r'\A\s*<.*?<document\s[^>]{0,400}title="SSLyze'), read_sslyze_xml
         ),
         "sslyze": Reader("an SSLyze JSON report", with_keys("server_scan_results"), read_sslyze),
         "testssl": Reader("a testssl.sh report in JSON or CSV", _TESTSSL, read_testssl),

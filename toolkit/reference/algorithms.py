@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+_COMPOSITE: Final = "draft-ietf-lamps-pq-composite-sigs-19"
+
 RSA, RSA_PSS, EC, DSA = "1.2.840.113549.1.1.1", "1.2.840.113549.1.1.10", "1.2.840.10045.2.1", "1.2.840.10040.4.1"
 
 # RFC 3279 (RSA, DSA, DH, EC), 4055 (PSS), 8410 (Edwards and Montgomery), 9881 (ML-DSA), 9909 (SLH-DSA), 9215 (GOST).
@@ -27,6 +29,17 @@ KEY_TYPES: Final[Mapping[str, tuple[str, int | None]]] = MappingProxyType({
     "2.16.840.1.101.3.4.3.23": ("SLH-DSA-SHA2-192f", None),
     "2.16.840.1.101.3.4.3.24": ("SLH-DSA-SHA2-256s", None),
     "2.16.840.1.101.3.4.3.25": ("SLH-DSA-SHA2-256f", None),
+    "2.16.840.1.101.3.4.3.26": ("SLH-DSA-SHAKE-128s", None),
+    "2.16.840.1.101.3.4.3.27": ("SLH-DSA-SHAKE-128f", None),
+    "2.16.840.1.101.3.4.3.28": ("SLH-DSA-SHAKE-192s", None),
+    "2.16.840.1.101.3.4.3.29": ("SLH-DSA-SHAKE-192f", None),
+    "2.16.840.1.101.3.4.3.30": ("SLH-DSA-SHAKE-256s", None),
+    "2.16.840.1.101.3.4.3.31": ("SLH-DSA-SHAKE-256f", None),
+    # Composite keys of ML-DSA and a traditional algorithm, of a draft whose number is in the name.
+    "1.3.6.1.5.5.7.6.37": (f"MLDSA44-RSA2048-PSS-SHA256 ({_COMPOSITE})", None),
+    "1.3.6.1.5.5.7.6.40": (f"MLDSA44-ECDSA-P256-SHA256 ({_COMPOSITE})", None),
+    "1.3.6.1.5.5.7.6.45": (f"MLDSA65-ECDSA-P256-SHA512 ({_COMPOSITE})", None),
+    "1.3.6.1.5.5.7.6.49": (f"MLDSA87-ECDSA-P384-SHA512 ({_COMPOSITE})", None),
     "1.2.643.2.2.19": ("GOST-2001", 512),
     "1.2.643.7.1.1.1.1": ("GOST-256", 512),
     "1.2.643.7.1.1.1.2": ("GOST-512", 1024),
@@ -59,6 +72,7 @@ HASHES: Final[Mapping[str, str]] = MappingProxyType({
 
 # RFC 3279, 4055, 5758: the names that these give. sha1WithRSA is OIW's older identifier for the same.
 SIGNATURE_ALGORITHMS: Final[Mapping[str, str]] = MappingProxyType({
+    "1.3.6.1.4.1.44363.47.0": "mtcProof (draft-davidben-tls-merkle-tree-certs-08)",  # a proof, not a signature
     "1.2.840.113549.1.1.2": "md2WithRSAEncryption",
     "1.2.840.113549.1.1.3": "md4WithRSAEncryption",
     "1.2.840.113549.1.1.4": "md5WithRSAEncryption",

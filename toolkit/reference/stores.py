@@ -5,13 +5,19 @@ program has announced, with the page that says so. A store is only known for the
 """
 
 import base64
-from collections.abc import Mapping
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
+from importlib.metadata import version
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Literal
 
+import certifi
+
+from toolkit import pem
 from toolkit.reference.rows import FOLDER, Row, read_rows
 
 CERTIFICATE_COLUMNS: Final = ("cert_sha256", "subject", "not_before", "not_after", "der")
@@ -125,13 +131,43 @@ def trust_stores() -> Mapping[str, TrustStore]:
             source=row.text("source"),
             url=row.text("url"),
         )
+    found["certifi"] = with_release(found["certifi"], version("certifi"), _installed_roots().keys())
     return MappingProxyType(found)
+
+
+def with_release(store: TrustStore, release: str, roots: Collection[str]) -> TrustStore:
+    """The store of certifi with a release that is newer than its record, as one more look at it.
+
+    `roots` are the SHA-256 of the roots of the release, which is named by its date (`2026.10.19`).
+    """
+    parts = release.split(".")[:3]
+    if len(parts) < 3 or not all(part.isdecimal() for part in parts):
+        return store
+    day = datetime(int(parts[0]), int(parts[1]), int(parts[2]), tzinfo=UTC)
+    if day <= store.until:
+        return store
+    name, periods = f"certifi {release}", dict(store.periods)
+    last = {sha256 for sha256, of_root in periods.items() if of_root[-1].until is None}
+    for sha256 in last.difference(roots):
+        ended = replace(periods[sha256][-1], until=store.until, until_before=day, then=name)
+        periods[sha256] = (*periods[sha256][:-1], ended)
+    for sha256 in set(roots) - last:
+        added = Period("trusted", store.until, day, None, None, None, name, "")
+        periods[sha256] = (*periods.get(sha256, ()), added)
+    return replace(store, until=day, periods=MappingProxyType(periods))
+
+
+@cache
+def _installed_roots() -> Mapping[str, bytes]:
+    """The roots of the installed certifi, in DER, by SHA-256."""
+    blocks = pem.split_blocks(pem.split_lines(Path(certifi.where()).read_bytes()))
+    return {hashlib.sha256(block.content).hexdigest(): block.content for block in blocks if block.content}
 
 
 @cache
 def stored_roots() -> Mapping[str, bytes]:
-    """The roots of the stores and bundles whose bytes are known, in DER, by SHA-256; others are known by name alone."""
-    found = {}
+    """The roots of stores, bundles and the installed certifi, in DER, by SHA-256; of others the bytes are not known."""
+    found = dict(_installed_roots())
     for path in (FOLDER / "stores" / "roots.csv", FOLDER / "bundles" / "certificates.csv"):
         for row in read_rows(path, CERTIFICATE_COLUMNS):
             found[row.text("cert_sha256")] = base64.b64decode(row.text("der"), validate=True)

@@ -53,6 +53,9 @@ _COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 _DAMAGED: Final = "Check that folder and its _delta_log: restore what is damaged from a backup."
 """What to do where nothing more specific is known about a folder."""
 
+_NO_PLACE: Final = "No folder can be made there: name another one."
+"""The same about a folder that did not exist before."""
+
 _WRITING: Final = frozenset({"written", "created", "widened", "compacted"})
 
 
@@ -61,13 +64,13 @@ def failure(error: BaseException, uri: str, done: str) -> StoreError:
 
     A `StoreWriteError` where it was to be written and is not damaged.
     """
-    explained = explain(error, uri)
+    explained = explain(error, uri, otherwise=_NO_PLACE if done == "created" else _DAMAGED)
     kind = StoreWriteError if done in _WRITING and not explained.endswith(_DAMAGED) else StoreError
     return kind(f"{uri} could not be {done} {explained}")
 
 
-def explain(error: BaseException, uri: str) -> str:
-    """The cause in brackets, and what to do next about the table at `uri`."""
+def explain(error: BaseException, uri: str, *, otherwise: str = _DAMAGED) -> str:
+    """The cause in brackets, and what to do next about the table at `uri`; `otherwise` where no step is known."""
     said = _COLOUR.sub("", str(error))
     lines = [line.strip(" \t↳") for line in said.splitlines() if line.strip(" \t↳")] or [type(error).__name__]
     shown = lines[0] if len(lines) == 1 else f"{lines[0]}: {lines[-1]}"
@@ -80,6 +83,6 @@ def explain(error: BaseException, uri: str) -> str:
         step = (
             "Check the URL, its credentials (storage_options, or the environment) and the network."
             if "://" in uri
-            else _DAMAGED
+            else otherwise
         )
     return f"({text.plain(shown)}). {step}"

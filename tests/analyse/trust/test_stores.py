@@ -13,7 +13,15 @@ from toolkit.analyse.trust.anchors import Anchors, find_anchors
 from toolkit.analyse.trust.certificates import Certificate, read_certificate
 from toolkit.errors import UsageError
 from toolkit.reference.roots import split_pem
-from toolkit.reference.stores import Announcement, Limit, Period, TrustStore, stored_roots
+from toolkit.reference.stores import (
+    Announcement,
+    Limit,
+    Period,
+    TrustStore,
+    stored_roots,
+    trust_stores,
+    with_release,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
 
@@ -186,3 +194,15 @@ def test_wrong_stores_are_refused() -> None:
         toolkit.replay_trust(tables, stores=["mozila"], **span)
     with pytest.raises(UsageError, match="at least one store"):
         toolkit.replay_trust(tables, stores=[], **span)
+
+
+def test_a_newer_certifi_is_one_more_look_at_its_store() -> None:
+    store = trust_stores()["certifi"]
+    last = {sha256 for sha256, periods in store.periods.items() if periods[-1].until is None}
+    gone, new = sorted(last)[0], "f" * 64
+    newer = with_release(store, "2027.3.1", (last - {gone}) | {new})
+    assert newer.until == day("2027-03-01")
+    assert (newer.periods[gone][-1].until, newer.periods[gone][-1].until_before) == (store.until, day("2027-03-01"))
+    assert (newer.periods[new][-1].since_after, newer.periods[new][-1].since) == (store.until, day("2027-03-01"))
+    for release in ("2020.1.1", "unknown", "3"):
+        assert with_release(store, release, ()) is store

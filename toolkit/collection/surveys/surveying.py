@@ -1,14 +1,13 @@
 """`survey`: what each server accepts, proven handshake by handshake."""
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from datetime import date, datetime
 from os import PathLike
 from typing import TYPE_CHECKING, Final, cast
 
 from toolkit import schema
-from toolkit.collection.interrupt import interrupts
+from toolkit.collection.interrupt import interrupts, warns_of_interrupt
 from toolkit.collection.limits import POLITE, Limits
 from toolkit.collection.names import Resolver
 from toolkit.collection.planning import RoundPlan, make_plan
@@ -95,7 +94,7 @@ def survey(
     `connections_bound`, the fewest connections that the questions and their controls allow.
 
     Raises `UsageError` for arguments that make no sense; never for what a server or network does. Ctrl-C ends the
-    survey early and returns what was found out; the rest is `untested`.
+    survey early and returns what was found out, with an `InterruptWarning`; the rest is `untested`.
 
     >>> import toolkit
     >>> found = toolkit.survey("tls://127.0.0.1:1", progress=False)
@@ -131,13 +130,13 @@ def survey(
         on_cluster = ClusterSurveyRecorder(
             name, plan, vantage, client=client, store=kept, terms=SurveyTerms(asked, strategy, pace)
         )
-        with suppress(KeyboardInterrupt):
+        with warns_of_interrupt(lambda: on_cluster.row):
             on_cluster.run(progress=progress)
         return _of_round(kept, on_cluster.row)
     runner = SurveyRunner(plan, parts=asked, strategy=strategy, pace=pace)
     recorder = SurveyRecorder(name, plan, vantage, runner)
     # An interrupt returns what was found out, because the caller has no other way to get it.
-    with suppress(KeyboardInterrupt):
+    with warns_of_interrupt(lambda: recorder.row):
         recorder.run(progress=progress)
     if kept is not None:
         kept.append(recorder.found)

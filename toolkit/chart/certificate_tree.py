@@ -1,0 +1,154 @@
+"""Certificates as a tree: leaves on the left, their issuers to the right, up to what is not on record."""
+
+from collections import defaultdict
+from typing import Any, Final
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from toolkit import text
+from toolkit.chart import canvas
+from toolkit.chart.palette import BLUE, FAINT, GREEN, INK, ORANGE, PAPER
+
+_ROW_INCHES: Final = 0.42
+_MOST_LEAVES: Final = 24
+_LABEL: Final = 30
+_MOST_DEPTH: Final = 8
+_KINDS: Final = {"leaf": BLUE, "intermediate": ORANGE, "root": GREEN}
+
+Edges = list[tuple[str, str]]
+
+
+def plot_certificate_tree(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """The axes with a box per certificate, and a line from each to the certificates that can have issued it.
+
+    `frame` is the table `certificates`, or rows of it, such as those of one chain. A certificate can have issued
+    another where its subject is that one's issuer and the key identifiers agree, as far as both are recorded (RFC 5280,
+    4.2.1.1); signatures are not verified. Several lines to the right of a box are cross-signatures. A dashed box is an
+    issuer that is not on record, such as a root that no server sends. Of more than 24 leaves, those that end last are
+    drawn, and the others are counted below the chart. Returns the axes. Raises `UsageError` for another frame.
+
+    >>> import toolkit
+    >>> certificates = toolkit.load_example("lab-sample").certificates
+    >>> ax = toolkit.chart.plot_certificate_tree(certificates[certificates["subject"] != "CN=mx.lab.test,O=lab"])
+    >>> ax.get_title(loc="left")
+    'Certificates and their issuers'
+    """
+    needed = ("cert_sha256", "subject", "issuer", "is_ca", "not_after", "authority_key_id", "subject_key_id")
+    canvas.check_frame(frame, *needed, what="the table `certificates`")
+    known = frame.dropna(subset=["subject", "issuer"]).drop_duplicates("cert_sha256")
+    if known.empty:
+        return canvas.say_nothing(ax, "Certificates and their issuers", "No certificate with a subject and an issuer.")
+    is_ca = known["is_ca"].fillna(value=False).astype(bool)
+    leaves = known[~is_ca].sort_values("not_after", ascending=False, kind="stable")
+    kept = pd.concat([leaves.head(_MOST_LEAVES), known[is_ca]]) if len(leaves) else known
+    rows = {str(row["cert_sha256"]): row for row in kept.to_dict("records")}
+    edges, missing = _find_edges(list(rows.values()))
+    lowest = {key: int(len(leaves) > 0 and _kind(row) != "leaf") for key, row in rows.items()}
+    depth = _depths(lowest | dict.fromkeys(missing, 0), edges)
+    reached = {end for edge in edges for end in edge} | {key for key in rows if depth[key] == 0}
+    nodes = [key for key in [*rows, *missing] if key in reached]
+    height = _heights(nodes, edges, depth)
+    axes = canvas.open_axes(ax, inches=max(max(height.values()) + 1, 2) * _ROW_INCHES)
+    for child, parent in edges:
+        line = axes.plot([depth[child], depth[parent]], [height[child], height[parent]], color=FAINT, linewidth=1)[0]
+        line.set(zorder=1, gid="issued")
+    for key in nodes:
+        _draw_box(axes, (depth[key], height[key]), rows.get(key), missing.get(key))
+    axes.set_xlim(-0.45, max(depth.values()) + 0.5)
+    axes.set_ylim(max(height.values()) + 0.7, min(height.values()) - 0.7)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    handles: list[Patch | Line2D] = [Patch(facecolor=PAPER, edgecolor=colour, label=name)
+                                     for name, colour in _KINDS.items()
+                                     if any(_kind(rows[key]) == name for key in nodes if key in rows)]  # fmt: skip
+    if missing:
+        handles.append(Patch(facecolor="white", edgecolor=FAINT, linestyle="--", label="not on record"))
+    canvas.set_heading(axes, "Certificates and their issuers", handles)
+    left_out = len(leaves) - _MOST_LEAVES
+    canvas.set_notes(axes, [f"and {text.counted(left_out, 'leaf certificate')} more, left out"] if left_out > 0 else [])
+    return axes
+
+
+def _find_edges(rows: list[dict[Any, Any]]) -> tuple[Edges, dict[str, str]]:
+    """Each certificate with each that can have issued it, and the issuers that are not on record (key → name)."""
+    by_subject = defaultdict(list)
+    for row in rows:
+        by_subject[row["subject"]].append(row)
+    edges: Edges = []
+    missing: dict[str, str] = {}
+    for row in rows:
+        if row["subject"] == row["issuer"]:
+            continue
+        issuers = [other for other in by_subject[row["issuer"]] if other is not row and _keys_agree(row, other)]
+        edges += [(row["cert_sha256"], other["cert_sha256"]) for other in issuers]
+        if not issuers:
+            key = f"issuer {row['issuer']}"
+            missing[key] = row["issuer"]
+            edges.append((row["cert_sha256"], key))
+    return edges, missing
+
+
+def _keys_agree(row: dict[Any, Any], issuer: dict[Any, Any]) -> bool:
+    wanted, held = row["authority_key_id"], issuer["subject_key_id"]
+    return bool(pd.isna(wanted) or pd.isna(held) or wanted == held)
+
+
+def _depths(lowest: dict[str, int], edges: Edges) -> dict[str, int]:
+    """Steps from the farthest certificate below; at most eight, so that certificates that issue each other end."""
+    depth = dict(lowest)
+    for _ in range(_MOST_DEPTH):
+        for child, parent in edges:
+            depth[parent] = min(max(depth[parent], depth[child] + 1), _MOST_DEPTH)
+    return depth
+
+
+def _heights(nodes: list[str], edges: Edges, depth: dict[str, int]) -> dict[str, float]:
+    """Leaves one below the other, grouped by issuer; an issuer in the middle of what it issued, without overlaps.
+
+    An issuer of nothing that is drawn is placed below the leaves.
+    """
+    parents = defaultdict(list)
+    for child, parent in edges:
+        parents[child].append(parent)
+    first = sorted(
+        (key for key in nodes if depth[key] == 0),
+        key=lambda key: (sorted(last for parent in parents[key] for last in parents[parent]), sorted(parents[key])),
+    )
+    height = {key: float(place) for place, key in enumerate(first)}
+    for level in range(1, max(depth.values()) + 1):
+        below = -1e9
+        wanted = {}
+        for key in (key for key in nodes if depth[key] == level):
+            issued = [height[child] for child, parent in edges if parent == key and child in height]
+            wanted[key] = sum(issued) / len(issued) if issued else float(len(first))
+        for key in sorted(wanted, key=lambda key: wanted[key]):
+            height[key] = below = max(wanted[key], below + 1)
+    return height
+
+
+def _kind(row: dict[Any, Any]) -> str:
+    if pd.isna(row["is_ca"]) or not row["is_ca"]:
+        return "leaf"
+    return "root" if row["subject"] == row["issuer"] else "intermediate"
+
+
+def _draw_box(ax: Axes, at: tuple[float, float], row: dict[Any, Any] | None, name: str | None) -> None:
+    words = _common_name(row["subject"] if row else str(name))
+    if row and not pd.isna(row["not_after"]):
+        words += f"\nuntil {row['not_after']:%Y-%m-%d}"
+    colour = _KINDS[_kind(row)] if row else FAINT
+    box = {"boxstyle": "round,pad=0.3", "facecolor": PAPER if row else "white", "edgecolor": colour,
+           "linestyle": "-" if row else "--", "linewidth": 1.3}  # fmt: skip
+    drawn = ax.text(*at, words, ha="center", va="center", fontsize=7, color=INK, bbox=box, zorder=3)
+    drawn.set_gid(_kind(row) if row else "missing")
+
+
+def _common_name(subject: str) -> str:
+    """The common name where there is one, else the whole name, as a label."""
+    first = next((part for part in subject.split(",") if part.startswith("CN=")), subject)
+    return canvas.label(first.removeprefix("CN="), width=_LABEL)

@@ -1,0 +1,51 @@
+"""What to do about a finding, and the identifier by which it is known again."""
+
+import hashlib
+import json
+from typing import Final
+
+import pandas as pd
+
+ADVICE: Final = {
+    "unreachable": "See whether the service runs and whether a firewall blocks this machine. Remove the target if "
+    "it was switched off.",
+    "failing": "Run `tls-toolkit observe` and read the reason: the server accepts connections, but ends the handshake.",
+    "partly_reachable": "Repair the addresses that no longer answer, or remove them from DNS.",
+    "dated_ahead": "Set the clock of the machine that observes (NTP), and observe again: rows dated after the present "
+    "are not judged.",
+    "expired": "Renew the certificate now, and reload it on every backend.",
+    "expiring": "Renew the certificate, and reload it on every backend, before it ends.",
+    "overdue": "See whether automatic renewal still runs: earlier certificates were replaced sooner before their end.",
+    "not_yet_valid": "Serve the previous certificate until this one begins, or issue it again with the right dates.",
+    "unreadable": "Replace the certificate: clients cannot read it either.",
+    "untrusted": "Serve the whole chain to a root that clients trust, for the name they ask for.",
+    "trust_lost": "Undo the last change of certificate or chain, or serve a chain to a root that clients still trust.",
+    "key_not_proven": "Install the private key that belongs to the certificate.",
+    "rolled_back": "Install the newer certificate again on every backend, or find out why it was taken back.",
+    "incomplete": "Reload the new certificate on the backends that still show the old one.",
+    "falls short": "Change the server's configuration so that the rule is met.",
+    "gained": "Undo the change of configuration that allowed this.",
+    "contradicted": "Correct the published statement, or the servers.",
+}
+"""Verdict of a finding → what to do."""
+
+_SAME: Final = {"trust_lost": "untrusted", "gained": "falls short"}
+"""Verdicts that differ from another only by what was before: the finding stays the same one."""
+
+_PARTS: Final = ("check", "rule", "verdict", "service", "host", "server_name", "leaf_sha256", "about")
+
+
+def identify(rows: pd.DataFrame) -> pd.Series:
+    """An identifier for each row (string), which stays the same as long as the same thing is wrong at the same place.
+
+    It does not depend on counts, instants, the order of rows, or other findings. `about` is what distinguishes rows
+    that are equal otherwise, such as the suite that a rule forbids.
+    """
+    parts = rows.assign(verdict=rows["verdict"].replace(_SAME))[list(_PARTS)].astype(object)
+    parts = parts.where(parts.notna(), None)
+    identifiers = [_digest(values) for values in parts.itertuples(index=False, name=None)]
+    return pd.Series(identifiers, rows.index, dtype="string")
+
+
+def _digest(values: tuple[object, ...]) -> str:
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:16]

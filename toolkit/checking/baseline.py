@@ -1,0 +1,146 @@
+"""Baselines: known findings that are accepted until a date."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from toolkit import text
+from toolkit.checking.in_service import name_services
+from toolkit.checking.verdicts import CHECKS, SEVERITIES
+from toolkit.columns import dtypes, returns
+from toolkit.errors import OutputError, ReadError, UsageError
+from toolkit.files import read_regular
+from toolkit.instants import Instant, zoned
+
+_MOST_BYTES: Final = 1 << 26
+_RANKS: Final = {word: rank for rank, word in enumerate(SEVERITIES)}
+
+
+@returns(CHECKS)
+def accept(checks: pd.DataFrame, baseline: str | Path, *, now: Instant) -> pd.DataFrame:
+    """The rows of `check`; known findings have `accepted_until_at`, and come after the others.
+
+    `baseline` is a file that `write_baseline` wrote. A finding is accepted where its `finding_id` is in the file, `now`
+    is before the date on which that acceptance ends, and the finding is not more severe than it was when it was
+    accepted. Otherwise it is a finding again, and `reason` says why.
+
+    Raises `ReadError` for a file that is not a baseline, and `UsageError` for an instant without a zone.
+
+    >>> import tempfile
+    >>> import toolkit
+    >>> from toolkit.lab import Lab
+    >>> tables = toolkit.load_example("lab-sample")
+    >>> tables = tables.within(since="2026-01-01T00:00:00Z", services="smtp://legacy.lab.test:25")
+    >>> checks = toolkit.check(tables, now="2026-01-24T00:00Z", roots=Lab().roots, policy="ietf")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "baseline.json"
+    ...     toolkit.checking.write_baseline(checks, file, until="2026-03-01T00:00Z", now="2026-01-24T00:00Z")
+    ...     later = toolkit.checking.accept(checks, file, now="2026-02-01T00:00Z")
+    ...     ended = toolkit.checking.accept(checks, file, now="2026-03-01T00:00Z")
+    >>> toolkit.checking.count(later)["findings"], toolkit.checking.count(ended)["findings"]
+    (0, 4)
+    >>> ended["reason"].iloc[0]
+    'its acceptance ended on 2026-03-01 00:00'
+    """
+    today, entries = zoned(now, "now"), _read(Path(baseline))
+    until, reasons = [], []
+    for row in checks[["finding_id", "severity", "reason", "accepted_until_at"]].to_dict("records"):
+        entry = None if pd.isna(row["finding_id"]) else entries.get(row["finding_id"])
+        ended = None if entry is None else _why_not(entry, str(row["severity"]), today)
+        until.append(entry["until"] if entry is not None and ended is None else row["accepted_until_at"])
+        known = [] if pd.isna(row["reason"]) else [row["reason"]]
+        reasons.append("; ".join([*known, ended]) if ended else row["reason"])
+    types = dtypes(CHECKS)
+    marked = checks.assign(
+        accepted_until_at=pd.Series(until, checks.index, dtype=types["accepted_until_at"]),
+        reason=pd.Series(reasons, checks.index, dtype=types["reason"]),
+    )
+    rank = marked["severity"].map(_RANKS).fillna(math.inf) + len(_RANKS) * marked["accepted_until_at"].notna()
+    order = rank.sort_values(kind="stable").index
+    return marked.loc[order].reset_index(drop=True)
+
+
+def write_baseline(checks: pd.DataFrame, file: str | Path, *, until: Instant, now: Instant) -> None:
+    """Write the findings of `check` into a JSON file, accepted until the instant `until`.
+
+    Findings that are accepted already keep their date. Each entry of the file may get a `why`, and a date of its own.
+    Raises `UsageError` where `until` is not after `now`, and `OutputError` where the file cannot be written. `accept`
+    has an example.
+
+    >>> import tempfile
+    >>> import toolkit
+    >>> from toolkit.lab import Lab
+    >>> tables = toolkit.load_example("lab-sample").within(services="smtp://legacy.lab.test:25")
+    >>> checks = toolkit.check(tables, now="2026-01-24T00:00Z", roots=Lab().roots, policy="ietf")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "baseline.json"
+    ...     toolkit.checking.write_baseline(checks, file, until="2026-05-01T00:00Z", now="2026-01-24T00:00Z")
+    ...     print(len(json.loads(file.read_text())["accepted"]))
+    4
+    """
+    ends, today = zoned(until, "until"), zoned(now, "now")
+    if ends <= today:
+        raise UsageError(f"until={ends.isoformat()} is not after {today.isoformat()}: give a later date.")
+    found = checks[checks["is_finding"].eq(True).fillna(value=False)].drop_duplicates("finding_id")
+    entries = [
+        {
+            "finding_id": row["finding_id"],
+            "until": (ends if pd.isna(row["accepted_until_at"]) else row["accepted_until_at"]).isoformat(),
+            "severity": row["severity"],
+            "what": text.plain(f"{row['check']}: {row['verdict']}: {row['name']}: {row['found']}"),
+            "why": "",
+        }
+        for row in found.assign(name=name_services(found)).to_dict("records")
+    ]
+    try:
+        Path(file).write_text(json.dumps({"accepted": entries}, indent=2) + "\n", encoding="ascii")
+    except OSError as error:
+        raise OutputError(f"The baseline {file} cannot be written: {error.strerror}. Name another file.") from error
+
+
+def find_gone(checks: pd.DataFrame, baseline: str | Path) -> list[str]:
+    """What the baseline accepts and `check` no longer finds, in words: entries that can be deleted.
+
+    >>> import tempfile
+    >>> import toolkit
+    >>> from toolkit.lab import Lab
+    >>> tables = toolkit.load_example("lab-sample").within(services="smtp://legacy.lab.test:25")
+    >>> checks = toolkit.check(tables, now="2026-01-24T00:00Z", roots=Lab().roots, policy="ietf")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "baseline.json"
+    ...     toolkit.checking.write_baseline(checks, file, until="2026-05-01T00:00Z", now="2026-01-24T00:00Z")
+    ...     gone = toolkit.checking.find_gone(checks[checks["check"] != "expiry"], file)
+    >>> gone[0][:44]
+    'expiry: expired: smtp://legacy.lab.test:25: '
+    """
+    entries = _read(Path(baseline))
+    present = set(checks["finding_id"].dropna())
+    return [str(entry.get("what", name)) for name, entry in entries.items() if name not in present]
+
+
+def _why_not(entry: dict[str, Any], severity: str, today: pd.Timestamp) -> str | None:
+    """Why the acceptance does not hold; None where it does."""
+    if today >= entry["until"]:
+        return f"its acceptance ended on {entry['until']:%Y-%m-%d %H:%M}"
+    if _RANKS[severity] < _RANKS[entry["severity"]]:
+        return f"it was accepted as {entry['severity']}, and is {severity} now"
+    return None
+
+
+def _read(file: Path) -> dict[str, dict[str, Any]]:
+    """`finding_id` → the entry, `until` as an instant."""
+    advice = "Write it with `tls-toolkit check --write-baseline`."
+    try:
+        entries = json.loads(read_regular(file, most=_MOST_BYTES))["accepted"]
+        read = {str(entry["finding_id"]): entry | {"until": zoned(entry["until"], "until")} for entry in entries}
+        wrong = [entry["severity"] for entry in read.values() if entry["severity"] not in _RANKS]
+    except OSError as error:
+        raise ReadError(f"The baseline {file} cannot be read: {error.strerror}. {advice}") from error
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ReadError(f"{file} is not a baseline: {error!r:.200}. {advice}") from error
+    if wrong:
+        raise ReadError(f"{file}: {wrong[0]!r:.60} is not a severity: write one of {', '.join(SEVERITIES)}.")
+    return read
