@@ -24,5 +24,7 @@ def test_a_table_for_dask_names_the_extra(tmp_path: object, monkeypatch: pytest.
     store = toolkit.Store(str(tmp_path))
     store.append(toolkit.load_example("google-mail"))
     monkeypatch.setitem(sys.modules, "dask", None)
-    with pytest.raises(UsageError, match=r"needs dask, which is not installed: pip install 'tls-toolkit\[cluster\]'"):
+    with pytest.raises(
+        UsageError, match=r"needs the module dask, which is not installed: pip install 'tls-toolkit\[cluster\]'"
+    ):
         store.to_dask("observations")

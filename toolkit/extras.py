@@ -15,12 +15,11 @@ def require_extras(what: str, *extras: str) -> Iterator[None]:
     >>> with require_extras("A table for Dask", "cluster"):
     ...     import a_module_that_is_missing
     Traceback (most recent call last):
-    toolkit.errors.UsageError: A table for Dask needs a_module_that_is_missing, which is not installed: \
+    toolkit.errors.UsageError: A table for Dask needs the module a_module_that_is_missing, which is not installed: \
 pip install 'tls-toolkit[cluster]'.
     """
     try:
         yield
     except ModuleNotFoundError as error:
-        raise UsageError(
-            f"{what} needs {error.name}, which is not installed: pip install 'tls-toolkit[{','.join(extras)}]'."
-        ) from error
+        missing = f"{what} needs the module {error.name}, which is not installed"
+        raise UsageError(f"{missing}: pip install 'tls-toolkit[{','.join(extras)}]'.") from error

@@ -1,6 +1,6 @@
 """The survey of one address: versions and suites first, then groups and signature schemes of what was accepted.
 
-The topics of one step are asked at the same time. Controls run between the steps: topics that met silence are asked
+The topics of one step are asked at the same time. Controls run between the steps: topics that got no answer are asked
 again when something is known to be accepted, long hellos are checked, and the order of preference is found out.
 """
 

@@ -83,7 +83,7 @@ def survey(
       Silence that depends on the length of the hello, its order, its number of suites, or the number of connections is
       not a refusal. `reason` says what the state rests on.
     - `is_sound` says whether everything in the server's first flight was right, because a server may choose what it
-      does not master. Null: the flight could not be read or checked to its end.
+      does not implement correctly. Null: the flight could not be read or checked to its end.
     - `rank` is null where the order of preference is the client's or not known. Schemes are ranked per key type.
 
     Where several backends answer at one address, the rows are the answers of those that happened to answer. If the same
