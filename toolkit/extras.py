@@ -2,8 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from toolkit.errors import UsageError
+
+_DISTRIBUTIONS: Final = {"OpenSSL": "pyOpenSSL"}
+"""Module → the distribution that has it, where the two have different names."""
 
 
 @contextmanager
@@ -21,6 +25,7 @@ pip install 'tls-toolkit[cluster]'.
     try:
         yield
     except ModuleNotFoundError as error:
+        missing = _DISTRIBUTIONS.get(str(error.name), error.name)
         raise UsageError(
-            f"{what} needs {error.name}, which is not installed: pip install 'tls-toolkit[{','.join(extras)}]'."
+            f"{what} needs {missing}, which is not installed: pip install 'tls-toolkit[{','.join(extras)}]'."
         ) from error

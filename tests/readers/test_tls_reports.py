@@ -1,4 +1,4 @@
-"""SMTP TLS reports: what senders met, as observations of theirs."""
+"""SMTP TLS reports: what senders observed, as observations of theirs."""
 
 import gzip
 import json

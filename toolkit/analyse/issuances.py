@@ -14,7 +14,7 @@ _FACTS: Final = ["issuer", "not_before", "not_after", "names"]
 
 
 def find_issuances(certificates: pd.DataFrame) -> pd.Series:
-    """For each `cert_sha256` (the index) the one that stands for its issuance: itself, where it is the only one.
+    """For each `cert_sha256` (the index) the representative row of its issuance: itself, where it is the only one.
 
     One issuance are a pre-certificate and its certificate; a certificate and its description by another source, by
     issuer and serial number; and descriptions without a serial number that agree in issuer, validity and names.

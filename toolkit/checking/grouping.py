@@ -15,7 +15,7 @@ GROUPS: Final = (
     Column("severity", "text", "`critical`, `high`, `medium` or `low`, see `SEVERITIES`"),
     Column("check", "text", "`reachability`, `expiry`, `rotation`, `trust`, or the name of the policy"),
     Column("rule", "text", "name of the rule", "not a check by a policy"),
-    Column("verdict", "text", "the word of the check, see `toolkit.check`"),
+    Column("verdict", "text", "result of the check, see `toolkit.check`"),
     Column("found", "text", "what was found at these services, the most frequent first", "nothing was observed"),
     Column("required", "text", "what the rule asks for, in words", "not a row of a rule"),
     Column("service_count", "integer", "services with this finding; 0: a published statement, which is about all"),

@@ -12,7 +12,7 @@ CHECKS: Final = (
     Column("host", "text", "its host", "the source does not say, or a published statement"),
     Column("server_name", "text", "server name that was asked for", "not about a certificate, or not known"),
     Column("leaf_sha256", "text", "the leaf", "not about a certificate"),
-    Column("verdict", "text", "the word of the check, see `toolkit.check`, or `unknown`"),
+    Column("verdict", "text", "result of the check, see `toolkit.check`, or `unknown`"),
     Column("is_finding", "boolean", "true: something is wrong; false: it is fine", "unknown"),
     Column("severity", "text", "`critical`, `high`, `medium` or `low`, see `SEVERITIES`", "not a finding"),
     Column("finding_id", "text", "identifies the finding: the same for as long as the same thing is wrong at the same "

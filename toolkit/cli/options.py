@@ -34,11 +34,11 @@ _LIMITS: Final = {
     "upgrade_seconds": ("--upgrade-seconds", "for the dialogue before TLS, including the server's greeting"),
     "answer_seconds": ("--answer-seconds", "from the ClientHello until the server's first flight is read"),
     "total_seconds": ("--total-seconds", "for a whole observation, however slowly the server sends"),
-    "upgrade_bytes": ("--upgrade-bytes", "most bytes read from a server before TLS"),
-    "answer_bytes": ("--answer-bytes", "most bytes read from a server after the ClientHello"),
-    "concurrency": ("--connections", "most simultaneous connections"),
-    "per_host": ("--per-host", "most simultaneous connections to one address"),
-    "max_looks": ("--max-looks", "most observations; the rest become rows with the outcome skipped"),
+    "upgrade_bytes": ("--upgrade-bytes", "maximum number of bytes read from a server before TLS"),
+    "answer_bytes": ("--answer-bytes", "maximum number of bytes read from a server after the ClientHello"),
+    "concurrency": ("--connections", "maximum number of simultaneous connections, in all"),
+    "per_host": ("--per-host", "maximum number of simultaneous connections to one address"),
+    "max_looks": ("--max-looks", "maximum number of observations; the rest become rows with the outcome skipped"),
     "blocked": ("--block", "a host name or a network that is never contacted (repeatable)"),
 }
 """Field of `Limits` → its option and what that sets."""
@@ -46,7 +46,7 @@ _LIMITS: Final = {
 _SURVEYS_OWN: Final = {"per_host", "max_looks"}
 """Fields that do not apply to a survey, which has `--concurrency` and `--budget`."""
 
-_PATIENCE: Final = tuple(field for field in _LIMITS if field.endswith("_seconds"))
+_TIME_LIMITS: Final = tuple(field for field in _LIMITS if field.endswith("_seconds"))
 
 
 class _Help(argparse.HelpFormatter):
@@ -174,7 +174,7 @@ def _add_keeping_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--settle", action="store_true",
                         help="while a certificate is being replaced, go on until the old one is seen, or bounded below "
-                        "5 %% of the machines")  # fmt: skip
+                        "5 %% of the backends")  # fmt: skip
     _add_cluster_options(parser)
 
 
@@ -303,11 +303,12 @@ def _add_survey_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--parts", default="suites,groups,signature_schemes", metavar="LIST",
                         help="what to ask about besides versions (default: all of suites,groups,signature_schemes)",
                         )  # fmt: skip
-    parser.add_argument("--concurrency", type=int, default=2, metavar="N", help="simultaneous connections (default: 2)")
+    parser.add_argument("--concurrency", type=int, default=2, metavar="N",
+                        help="maximum number of simultaneous connections to one address (default: 2)")  # fmt: skip
     parser.add_argument("--rate", type=float, default=20.0, metavar="N",
                         help="connections per second to one address, 0 for no limit (default: 20)")  # fmt: skip
     parser.add_argument("--budget", type=int, default=500, metavar="N",
-                        help="most connections to one address (default: 500)")  # fmt: skip
+                        help="maximum number of connections to one address (default: 500)")  # fmt: skip
     parser.add_argument("--splits", type=int, default=0, metavar="N",
                         help="how often to split long chains of questions, which saves time (default: 0)")  # fmt: skip
     parser.add_argument("--addresses", type=int, metavar="N", help="addresses of each host (default: all)")
@@ -362,7 +363,7 @@ def _add_limits(parser: argparse.ArgumentParser, *, without: Collection[str] = (
             continue
         default = defaults[field]
         known = "no limit" if default is None else f"{default:g}"
-        is_time = field in _PATIENCE
+        is_time = field in _TIME_LIMITS
         group.add_argument(option, dest=field, type=float if is_time else int, metavar="SECONDS" if is_time else "N",
                            help=f"{meaning} (default: {known})")  # fmt: skip
 
@@ -374,7 +375,7 @@ def _limits(arguments: argparse.Namespace) -> "Limits":
         value = getattr(arguments, field, None)
         if isinstance(value, int | float) and not 0 < value < inf:
             raise UsageError(f"{option} {value:g}: must be greater than 0, and finite.")
-    given = dict.fromkeys(_PATIENCE, arguments.timeout) | {
+    given = dict.fromkeys(_TIME_LIMITS, arguments.timeout) | {
         field: getattr(arguments, field) for field in _LIMITS if getattr(arguments, field, None) is not None
     }
     given = {field: tuple(value) if isinstance(value, list) else value for field, value in given.items()}

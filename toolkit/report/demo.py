@@ -117,7 +117,7 @@ def describe(store: Store) -> list[str]:
     caught = rotations.loc[(rotations["overlap_min_days"] > 0) & ~rotations["is_ambiguous"], "overlap_min_days"]
     if len(caught):
         lines.append(
-            f"Old and new certificate were both caught being served in {len(caught)} rotations, for at least "
+            f"Old and new certificate were both observed in service in {len(caught)} rotations, for at least "
             f"{caught.min():.1f} to {caught.max():.1f} days (median {caught.median():.1f})."
         )
     bounded = rotations["overlap_max_days"].dropna()

@@ -66,7 +66,7 @@ _OBSERVATIONS = (
     Column("date_basis", "text", _DATE_BASIS),
     Column("round", "text", "the collection round, or the recorded series, that the look belongs to"),
     Column("sample", "integer", "number of the look within round, service, address and offer, from 0"),
-    Column("vantage", "text", "from where it was looked", "not known"),
+    Column("vantage", "text", "place from which the observation was made", "not known"),
     Column("source", "text", "`live`, `lab`, `simulated`, or where the record was published"),
     _TOOL,
     Column("service", "text", "scheme://host:port", "the source names no port or no protocol"),
@@ -93,7 +93,7 @@ _OBSERVATIONS = (
     ),
     Column("has_ocsp_staple", "boolean", "an OCSP response came with the flight", _NO_ANSWER),
     Column("has_sct", "boolean", "signed certificate timestamps came by extension (RFC 6962)", _NO_ANSWER),
-    Column("connect_ms", "number", "from dialling to connected", "not connected, or not measured", "ms"),
+    Column("connect_ms", "number", "duration of the TCP connect", "not connected, or not measured", "ms"),
     Column("answer_ms", "number", "from the hello sent to the flight read", "no flight, or not measured", "ms"),
     Column("sent_bytes", "bytes", "what was sent from the hello on", "not kept (see `keep_bytes`)"),
     Column("answer_bytes", "bytes", "what was received from the hello on", "not kept (see `keep_bytes`)"),
@@ -193,10 +193,12 @@ _SUPPORT = (
 
 _ROUNDS = (
     Column("round", "text", "identifier of the round"),
-    Column("phase", "text", "`start` or `end`; no end row: killed; continued after an interrupt: two end rows"),
+    Column(
+        "phase", "text", "`start` or `end`; an interrupted and resumed round has two `end` rows; a killed one has none"
+    ),
     Column("written_at", "instant", "when the row was written"),
     Column("source", "text", "`live`, `lab`, `simulated`, or where the record was published"),
-    Column("vantage", "text", "from where it was looked", "not known"),
+    Column("vantage", "text", "place from which the observation was made", "not known"),
     Column("services", "texts", "services of the plan"),
     Column("settings", "text", "offers, samples, limits (count and digest of the block list), as JSON", "not recorded"),
     Column("versions", "text", "of this package, Python and cryptography, as JSON", "not recorded"),

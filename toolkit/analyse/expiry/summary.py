@@ -45,7 +45,8 @@ EXPIRY: Final = (
         "state",
         "text",
         "`replaced`: no longer shown, and a newer one is; `replacing`: still shown, and so is a newer one; `expired`: "
-        "shown after its end; `lapsed`: ended, and not looked at since; `withdrawn`: not shown last, and what is shown "
+        "shown after its end; `lapsed`: expired after its last observation; "
+        "`withdrawn`: not shown last, and what is shown "
         "is older; `not_yet_valid`: it begins after `now`; `expiring`: past a threshold; `valid`; `unknown`: its dates "
         "are not known, and no look shows that it was replaced",
     ),

@@ -54,7 +54,7 @@ POPULAR: Final = HelloForm("popular", 1251, has_fillers=False)
 bytes (SSL 2.0) can reach 1303 bytes."""
 
 OTHERS: Final = {LISTED: (BACKWARDS, POPULAR), BACKWARDS: (LISTED, POPULAR), POPULAR: (BACKWARDS, LISTED)}
-"""Form that met silence → forms in which the items are asked about again."""
+"""Form that got no answer → forms in which the items are asked about again."""
 
 _SSL_SIZES: Final = {"SSL 2.0": (25, 3), "SSL 3.0": (45, 2)}
 """Bytes of a hello without suites, and of each suite (draft-hickman-netscape-ssl-00, with a challenge of 16 bytes;

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final, cast
 
 from toolkit import schema
 from toolkit.collection.interrupt import interrupts, warns_of_interrupt
-from toolkit.collection.limits import POLITE, Limits
+from toolkit.collection.limits import POLITE, Limits, check_not_negative, check_positive
 from toolkit.collection.names import Resolver
 from toolkit.collection.planning import RoundPlan, make_plan
 from toolkit.collection.progress import Bar
 from toolkit.collection.recorder import Requests, RoundRecorder, new_round_name, now
 from toolkit.collection.reports import TargetsKnown
-from toolkit.collection.surveys.address import PARTS, Part, check_positive, chosen_parts, count_topics
+from toolkit.collection.surveys.address import PARTS, Part, chosen_parts, count_topics
 from toolkit.collection.surveys.prober import Strategy
 from toolkit.collection.surveys.rows import support_rows
 from toolkit.collection.surveys.runner import Pace, SurveyRunner
@@ -83,7 +83,7 @@ def survey(
       Silence that depends on the length of the hello, its order, its number of suites, or the number of connections is
       not a refusal. `reason` says what the state rests on.
     - `is_sound` says whether everything in the server's first flight was right, because a server may choose what it
-      does not master. Null: the flight could not be read or checked to its end.
+      does not implement correctly. Null: the flight could not be read or checked to its end.
     - `rank` is null where the order of preference is the client's or not known. Schemes are ranked per key type.
 
     Where several backends answer at one address, the rows are the answers of those that happened to answer. If the same
@@ -103,9 +103,7 @@ def survey(
     """
     asked = chosen_parts(parts)
     check_positive(concurrency=concurrency, budget=budget, rate=rate)
-    for name, number in (("splits", splits), ("pause_seconds", pause_seconds)):
-        if number < 0:
-            raise UsageError(f"{name}={number}: must not be negative.")
+    check_not_negative(splits=splits, pause_seconds=pause_seconds)
     plan = make_plan(
         targets,
         (_OFFER,),

@@ -7,7 +7,7 @@
   in one code. For the first hello of a version, `protocol_version` is enough; after any other alert shorter hellos are
   tried, unless one as long was accepted in another version;
 - the same silence in three forms of the hello, with a control between them (the same hello with one accepted suite
-  more) and another control at the end. If one hello is answered that met silence before, in any form, silence proves
+  more) and another control at the end. If one hello is answered that got no answer before, in any form, silence proves
   nothing at that address.
 
 Everything else is `untested`.
