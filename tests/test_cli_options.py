@@ -109,7 +109,7 @@ def test_the_lab_names_a_missing_extra_and_suggests_a_scenario(
     monkeypatch.delitem(sys.modules, "toolkit.lab.pyopenssl", raising=False)
     monkeypatch.setitem(sys.modules, "OpenSSL", None)
     assert main(["lab"]) == 2
-    assert "needs pyOpenSSL, which is not installed: pip install 'tls-toolkit[lab]'" in capsys.readouterr().err
+    assert "needs the module OpenSSL, which is not installed: pip install 'tls-toolkit[lab]'" in capsys.readouterr().err
 
 
 def test_help_of_report_names_only_its_own_options(capsys: pytest.CaptureFixture[str]) -> None:

@@ -52,17 +52,17 @@ import textwrap
     "An upgrade protocol": """
         import toolkit
         from toolkit.wire import Upgrade
-        target = toolkit.parse_target("nntp://news.example.org")
-        assert (target.scheme, target.port) == ("nntp", 119)
-        upgrade = Upgrade("nntp", host="news.example.org", client_name="client.example")
+        target = toolkit.parse_target("acap://box.example.org")
+        assert (target.scheme, target.port) == ("acap", 674)
+        upgrade = Upgrade("acap", host="box.example.org", client_name="client.example")
         assert upgrade.start() == b""
-        assert upgrade.receive(b"200 ready\\r\\n") == b"STARTTLS\\r\\n"
-        upgrade.receive(b"382 go ahead\\r\\n")
+        assert upgrade.receive(b"* ACAP ready\\r\\n") == b"a1 STARTTLS\\r\\n"
+        upgrade.receive(b"a1 OK go ahead\\r\\n")
         assert upgrade.outcome == "ok"
-        upgrade = Upgrade("nntp", host="news.example.org", client_name="client.example")
+        upgrade = Upgrade("acap", host="box.example.org", client_name="client.example")
         upgrade.start()
-        upgrade.receive(b"200 ready\\r\\n")
-        upgrade.receive(b"502 not here\\r\\n")
+        upgrade.receive(b"* ACAP ready\\r\\n")
+        upgrade.receive(b"a1 BAD not here\\r\\n")
         assert upgrade.outcome == "no_starttls", upgrade.outcome
     """,
     "A chart": """

@@ -9,7 +9,9 @@ from toolkit.extras import require_extras
 
 def test_a_missing_module_is_named_with_each_extra_that_brings_it() -> None:
     with (
-        pytest.raises(UsageError, match=r"^It needs a_missing_one, .*: pip install 'tls-toolkit\[lab,notebooks\]'\.$"),
+        pytest.raises(
+            UsageError, match=r"^It needs the module a_missing_one, .*: pip install 'tls-toolkit\[lab,notebooks\]'\.$"
+        ),
         require_extras("It", "lab", "notebooks"),
     ):
         import a_missing_one  # noqa: F401, PLC0415
@@ -24,5 +26,7 @@ def test_a_table_for_dask_names_the_extra(tmp_path: object, monkeypatch: pytest.
     store = toolkit.Store(str(tmp_path))
     store.append(toolkit.load_example("google-mail"))
     monkeypatch.setitem(sys.modules, "dask", None)
-    with pytest.raises(UsageError, match=r"needs dask, which is not installed: pip install 'tls-toolkit\[cluster\]'"):
+    with pytest.raises(
+        UsageError, match=r"needs the module dask, which is not installed: pip install 'tls-toolkit\[cluster\]'"
+    ):
         store.to_dask("observations")

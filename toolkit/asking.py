@@ -42,6 +42,8 @@ _ACROSS: Final[dict[object, str]] = {
     analyse.judge: "numbers its evidence by the rows of all tables",
     analyse.lint_certificates: "is about certificates, not services",
     analyse.describe_rotations: "adds columns to rotations that were found",
+    analyse.compare_tools: "joins the services that its aliases name",
+    analyse.summarise_negotiated: "counts the observations of all services",
     analyse.summarise_findings: "summarises findings that were made",
 }
 """Questions that cannot be split by service, and why."""

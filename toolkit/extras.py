@@ -2,12 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
 
 from toolkit.errors import UsageError
-
-_DISTRIBUTIONS: Final = {"OpenSSL": "pyOpenSSL"}
-"""Module → the distribution that has it, where the two have different names."""
 
 
 @contextmanager
@@ -19,13 +15,11 @@ def require_extras(what: str, *extras: str) -> Iterator[None]:
     >>> with require_extras("A table for Dask", "cluster"):
     ...     import a_module_that_is_missing
     Traceback (most recent call last):
-    toolkit.errors.UsageError: A table for Dask needs a_module_that_is_missing, which is not installed: \
+    toolkit.errors.UsageError: A table for Dask needs the module a_module_that_is_missing, which is not installed: \
 pip install 'tls-toolkit[cluster]'.
     """
     try:
         yield
     except ModuleNotFoundError as error:
-        missing = _DISTRIBUTIONS.get(str(error.name), error.name)
-        raise UsageError(
-            f"{what} needs {missing}, which is not installed: pip install 'tls-toolkit[{','.join(extras)}]'."
-        ) from error
+        missing = f"{what} needs the module {error.name}, which is not installed"
+        raise UsageError(f"{missing}: pip install 'tls-toolkit[{','.join(extras)}]'.") from error

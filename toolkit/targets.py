@@ -51,12 +51,22 @@ PORTS: Final = {
     "ftp": 21,
     "ldap": 389,
     "postgres": 5432,
+    "nntp": 119,
+    "irc": 6667,
+    "xmpp": 5222,
+    "xmpp-server": 5269,
+    "mysql": 3306,
+    "rdp": 3389,
 }
 """Scheme → its registered port (IANA Service Name and Transport Protocol Port Number Registry; `tls` is bare TLS)."""
 
-UPGRADES: Final = frozenset({"smtp", "imap", "pop3", "lmtp", "sieve", "ftp", "ldap", "postgres"})
+UPGRADES: Final = frozenset({
+    "smtp", "imap", "pop3", "lmtp", "sieve", "ftp", "ldap", "postgres", "nntp", "irc", "xmpp", "xmpp-server", "mysql",
+    "rdp",
+})  # fmt: skip
 """Schemes that begin in clear text and upgrade: RFC 3207 (SMTP, LMTP), RFC 9051 (IMAP), RFC 2595 (POP3), RFC 5804
-(ManageSieve), RFC 4217 (FTP), RFC 4511 (LDAP), and PostgreSQL's SSLRequest."""
+(ManageSieve), RFC 4217 (FTP), RFC 4511 (LDAP), RFC 4642 (NNTP), RFC 6120 (XMPP, of clients and of servers), IRCv3's
+`tls`, MS-RDPBCGR (RDP), and the requests of PostgreSQL and of MySQL and MariaDB."""
 
 SCHEMES_OF_PORTS: Final = {
     25: "smtp",
@@ -74,6 +84,12 @@ SCHEMES_OF_PORTS: Final = {
     21: "ftp",
     389: "ldap",
     5432: "postgres",
+    119: "nntp",
+    6667: "irc",
+    5222: "xmpp",
+    5269: "xmpp-server",
+    3306: "mysql",
+    3389: "rdp",
 }
 """The scheme meant by `host:port` alone. RFC 8314 for 465, 587, 993 and 995."""
 

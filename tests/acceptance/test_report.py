@@ -340,9 +340,14 @@ def test_without_the_extra_it_says_what_to_install(
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.delattr(toolkit, "report")
     assert main(["report", str(GOOGLE)]) == 2
-    assert "needs papermill, which is not installed: pip install 'tls-toolkit[notebooks]'" in capsys.readouterr().err
+    assert (
+        "needs the module papermill, which is not installed: pip install 'tls-toolkit[notebooks]'"
+        in capsys.readouterr().err
+    )
     assert main(["demo"]) == 2
-    assert "needs papermill, which is not installed: pip install 'tls-toolkit[lab,n" in capsys.readouterr().err
+    assert (
+        "needs the module papermill, which is not installed: pip install 'tls-toolkit[lab,n" in capsys.readouterr().err
+    )
 
 
 @pytest.mark.timeout(180)

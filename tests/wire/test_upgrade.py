@@ -26,6 +26,19 @@ def ldap(code: int, words: bytes = b"", *, kind: int = 0x78, message_id: int = 1
 # More digits than Python turns into text.
 LONG_CODE = bytes.fromhex("30820718 020101 78820711 0a820709 7f") + bytes(1800) + b"\x04\x00\x04\x00"
 
+STREAM = b"<?xml version='1.0'?><stream:stream id='1' version='1.0' xmlns='jabber:client' xmlns:stream='s'>"
+FEATURES = STREAM + b"<stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:features>"
+OPENED = (
+    b"<?xml version='1.0'?><stream:stream to='mx.lab.test' version='1.0' xmlns='jabber:client' "
+    b"xmlns:stream='http://etherx.jabber.org/streams'>"
+)
+XMPP_TLS = b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
+
+MYSQL = b"\x31\0\0\0\x0a5.5.5-10.11.6-MariaDB\0" + bytes(range(1, 13)) + b"\0\xff\xff" + bytes(11)
+"""A greeting with every flag, TLS among them."""
+MYSQL_TLS = bytes.fromhex("20000001008a00000000000121") + bytes(23)
+RDP = bytes.fromhex("030000130ee000000000000100080003000000")
+
 # Scheme, what the server says turn by turn, outcome, words of the reason, what we send turn by turn.
 CASES: list[tuple[str, Said, str, str | None, Said]] = [
     ("smtp", [b"220 mx ESMTP\r\n", EHLO_REPLY, b"220 2.0.0 go\r\n"], "ok", None, [b"", EHLO, b"STARTTLS\r\n", b""]),
@@ -146,6 +159,44 @@ CASES: list[tuple[str, Said, str, str | None, Said]] = [
     ("postgres", [b"E"], "rejected", "an error", [bytes.fromhex("0000000804d2162f"), b""]),
     ("postgres", [b"Sx"], "injected", "x", [bytes.fromhex("0000000804d2162f"), b""]),
     ("postgres", [b"H"], "not_tls", "b'H'", [bytes.fromhex("0000000804d2162f"), b""]),
+    ("nntp", [b"201 no posting\r\n", b"382 go\r\n"], "ok", None, [b"", b"STARTTLS\r\n", b""]),
+    ("nntp", [b"200 ready\r\n", b"502 no\r\n"], "no_starttls", "502", [b"", b"STARTTLS\r\n", b"QUIT\r\n"]),
+    ("nntp", [b"200 ready\r\n", b"580 no\r\n"], "rejected", "580", [b"", b"STARTTLS\r\n", b"QUIT\r\n"]),
+    ("nntp", [b"400 later\r\n"], "deferred", "400", [b"", b"QUIT\r\n"]),
+    ("nntp", [b"220 mx\r\n"], "not_tls", "not NNTP", [b"", b""]),
+    ("irc", [b":s 670 * :go\r\n"], "ok", None, [b"STARTTLS\r\n", b""]),
+    ("irc", [b"NOTICE AUTH :x\r\n", b"PING :abc\r\n", b":s 670 n :go\r\n"], "ok", None,
+     [b"STARTTLS\r\n", b"", b"PONG :abc\r\n", b""]),
+    ("irc", [b":s 451 * :You have not registered\r\n"], "no_starttls", "451", [b"STARTTLS\r\n", b"QUIT\r\n"]),
+    ("irc", [b":s 691 * :no\r\n"], "rejected", "691", [b"STARTTLS\r\n", b"QUIT\r\n"]),
+    ("irc", [b"220 mx\r\n"], "not_tls", "not IRC: 220", [b"STARTTLS\r\n", b""]),
+    ("irc", [b":s 670 * :go\r\n:s x\r\n"], "injected", ":s x", [b"STARTTLS\r\n", b""]),
+    ("xmpp", [FEATURES, b"<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"], "ok", None, [OPENED, XMPP_TLS, b""]),
+    ("xmpp", [STREAM + b"<stream:features/>", b"<proceed xmlns='x'></proceed>"], "ok", "did not list starttls",
+     [OPENED, XMPP_TLS, b""]),
+    ("xmpp", [STREAM + b"<stream:features/>", b"<failure xmlns='x'/></stream:stream>"], "no_starttls", "did not list",
+     [OPENED, XMPP_TLS, b"</stream:stream>"]),
+    ("xmpp", [STREAM + b"<stream:error><host-unknown xmlns='e'/></stream:error>"], "rejected", "host-unknown",
+     [OPENED, b"</stream:stream>"]),
+    ("xmpp", [STREAM + b"<stream:error><system-shutdown xmlns='e'/></stream:error>"], "deferred", "system-shutdown",
+     [OPENED, b"</stream:stream>"]),
+    ("xmpp", [b"HTTP/1.1 400"], "not_tls", "not XMPP: H", [OPENED, b""]),
+    ("xmpp", [FEATURES, b"<proceed xmlns='x'/><a/>"], "injected", "<a/>", [OPENED, XMPP_TLS, b""]),
+    ("xmpp-server", [FEATURES, b"<proceed xmlns='x'/>"], "ok", None,
+     [OPENED.replace(b"jabber:client", b"jabber:server"), XMPP_TLS, b""]),
+    ("mysql", [MYSQL], "ok", None,
+     [b"", MYSQL_TLS]),
+    ("mysql", [MYSQL.replace(b"\xff\xff", b"\xff\xf7")], "no_starttls", "5.5.5-10.11.6-MariaDB does not offer TLS",
+     [b"", b""]),
+    ("mysql", [b"\x17\0\0\0\xff\x10\x04Too many connections"], "deferred", "1040: Too many", [b"", b""]),
+    ("mysql", [b"\x0c\0\0\0\xff\x6a\x04not here!"], "rejected", "1130: not here!", [b"", b""]),
+    ("mysql", [b"220 mx\r\n"], "not_tls", "not MySQL", [b"", b""]),
+    ("mysql", [MYSQL + b"x"], "injected", "x", [b"", b""]),
+    ("rdp", [bytes.fromhex("030000130ed000001234000209080002000000")], "ok", None, [RDP, b""]),
+    ("rdp", [bytes.fromhex("0300000b06d00000123400")], "no_starttls", "without negotiating", [RDP, b""]),
+    ("rdp", [bytes.fromhex("030000130ed000001234000300080002000000")], "no_starttls", "failure 2", [RDP, b""]),
+    ("rdp", [bytes.fromhex("030000130ed000001234000300080005000000")], "rejected", "failure 5", [RDP, b""]),
+    ("rdp", [b"SSH-2.0-x\r\n"], "not_tls", "not RDP: SSH-", [RDP, b""]),
 ]  # fmt: skip
 
 

@@ -24,6 +24,7 @@ GROUPS: Final = (
     Column("first_at", "instant", "earliest instant of the evidence", "nothing bounds it"),
     Column("last_at", "instant", "latest instant of the evidence", "nothing bounds it"),
     Column("reason", "text", "why the verdict is what it is", "nothing to add"),
+    Column("advice", "text", "what to do about it"),
 )
 """The columns of `group_findings`."""
 
@@ -70,6 +71,7 @@ def group_findings(checks: pd.DataFrame) -> pd.DataFrame:
             "first_at": of["first_at"].min(),
             "last_at": of["last_at"].max(),
             "reason": join(of["reason"], most=_MOST_REASONS),
+            "advice": of["advice"].iloc[0],
         }
         for keys, of in named.groupby(_KEYS, sort=False, dropna=False)
     ]

@@ -13,6 +13,9 @@ _PLACE: Final = ["service", "host", "server_name", "key_type"]
 _LATE: Final = ("1/6", "14 d", "1/12", "7 d")
 """Thresholds by which a roll-out should have ended: the first is where renewals usually begin."""
 
+_LONG: Final = pd.Timedelta(days=14)
+"""No backend is stuck in the first two windows of `explain_leaves` after the successor appeared."""
+
 _AGAIN: Final = "an older certificate is shown again; too few observations tell a roll-back from a roll-out"
 
 
@@ -55,7 +58,11 @@ def judge_rotation(scope: InService, shown: pd.DataFrame) -> pd.DataFrame:
 
 def _is_stuck(scope: InService, rows: pd.DataFrame) -> pd.Series:
     """Whether backends keep a certificate that the rest of the roll-out has left."""
-    replacing = rows[rows["state"] == "replacing"]
+    newer = scope.expiry[[*_PLACE, "leaf_sha256", "first_seen_at"]]
+    newer = newer.rename(columns={"leaf_sha256": "successor_sha256", "first_seen_at": "succeeded_at"})
+    began = rows[[*_PLACE, "successor_sha256"]].merge(newer, how="left")["succeeded_at"]
+    is_long = (rows["last_seen_at"] - began > _LONG).fillna(value=False)
+    replacing = rows[(rows["state"] == "replacing") & is_long]
     none = pd.Series(False, rows.index)
     if replacing.empty:
         return none

@@ -314,6 +314,7 @@ def lessons(arguments: argparse.Namespace) -> int:
     """`tls-toolkit lessons`: copy the notebooks and their data."""
     copied = copy_lessons(arguments.folder)
     print(f"Copied {len(copied)} lessons and their data. Open them: jupyter lab {copied[0].parent}")
+    print("JupyterLab comes with an extra: pip install 'tls-toolkit[lab,notebooks]'.")
     return FINE
 
 

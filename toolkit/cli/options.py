@@ -36,7 +36,7 @@ _LIMITS: Final = {
     "total_seconds": ("--total-seconds", "for a whole observation, however slowly the server sends"),
     "upgrade_bytes": ("--upgrade-bytes", "maximum number of bytes read from a server before TLS"),
     "answer_bytes": ("--answer-bytes", "maximum number of bytes read from a server after the ClientHello"),
-    "concurrency": ("--connections", "maximum number of simultaneous connections, in all"),
+    "concurrency": ("--connections", "maximum number of simultaneous connections in all"),
     "per_host": ("--per-host", "maximum number of simultaneous connections to one address"),
     "max_looks": ("--max-looks", "maximum number of observations; the rest become rows with the outcome skipped"),
     "blocked": ("--block", "a host name or a network that is never contacted (repeatable)"),
@@ -304,7 +304,7 @@ def _add_survey_options(parser: argparse.ArgumentParser) -> None:
                         help="what to ask about besides versions (default: all of suites,groups,signature_schemes)",
                         )  # fmt: skip
     parser.add_argument("--concurrency", type=int, default=2, metavar="N",
-                        help="maximum number of simultaneous connections to one address (default: 2)")  # fmt: skip
+                        help="simultaneous connections to one address (default: 2)")  # fmt: skip
     parser.add_argument("--rate", type=float, default=20.0, metavar="N",
                         help="connections per second to one address, 0 for no limit (default: 20)")  # fmt: skip
     parser.add_argument("--budget", type=int, default=500, metavar="N",

@@ -98,7 +98,7 @@ def watch(
     progress: bool = False,
     **collecting: Any,
 ) -> pd.DataFrame:
-    """Collect one round at once, then one per interval, until it is interrupted; a row for each round.
+    """Collect a round at once, then one per interval, until it is interrupted; a row for each round.
 
     - `targets`, `store` and `collecting`: as in `collect`, which makes each round.
     - `every`: the interval between the beginnings of two rounds: `"1h"`, `"30min"`, `"1d"`, or a timedelta; at least a

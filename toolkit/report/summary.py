@@ -45,7 +45,11 @@ def summarise(
     return Shown(
         f'<ul class="tiles">{html}</ul>'
         + "".join(sentence.html for sentence in sentences)
-        + (f"<p><b>Most severe:</b></p><ol>{''.join(f'<li>{line.html}</li>' for line in first)}</ol>" if first else ""),
+        + (
+            f"<p><b>Most severe, and what to do:</b></p><ol>{''.join(f'<li>{line.html}</li>' for line in first)}</ol>"
+            if first
+            else ""
+        ),
         "\n".join([said, *(sentence.words for sentence in [*sentences, *first])]),
     )
 
@@ -86,9 +90,9 @@ def _first(grouped: pd.DataFrame) -> Iterator[Shown]:
     for row in grouped.head(_MOST_LINES).to_dict("records"):
         what = row["check"] if pd.isna(row["rule"]) else f"{row['check']}, {row['rule']}"
         yield say(
-            "{severity}: {verdict} ({what}), {services}." + (" {advice}" if row.get("advice") else ""),
+            "{severity}: {verdict} ({what}), {services}. {advice}",
             severity=row["severity"], verdict=str(row["verdict"]).replace("_", " "), what=what,
-            services=row["services"], advice=row.get("advice"),
+            services=row["services"], advice=row["advice"],
         )  # fmt: skip
     if len(grouped) > _MOST_LINES:
         yield say("and {n:# further finding}.", n=len(grouped) - _MOST_LINES)

@@ -193,9 +193,7 @@ _SUPPORT = (
 
 _ROUNDS = (
     Column("round", "text", "identifier of the round"),
-    Column(
-        "phase", "text", "`start` or `end`; an interrupted and resumed round has two `end` rows; a killed one has none"
-    ),
+    Column("phase", "text", "`start` or `end`; an interrupted and resumed round has two `end` rows, a killed one none"),
     Column("written_at", "instant", "when the row was written"),
     Column("source", "text", "`live`, `lab`, `simulated`, or where the record was published"),
     Column("vantage", "text", "place from which the observation was made", "not known"),

@@ -144,6 +144,8 @@ class KeptTable:
                 if self.open().version() != table.version():
                     # Another process has compacted the table and deleted the replaced files: read the new version.
                     continue
+                if not self._is_local:
+                    raise failure(error, self.uri, "read") from error
                 raise StoreError(
                     f"{self._damaged(dataset) or self.uri} cannot be read ({_first_line(error)}). "
                     f"Restore it from a backup, or move {self.uri} away and read the rest."

@@ -40,6 +40,11 @@ def locate(path: str | os.PathLike[str]) -> str:
     elif "://" in name:
         if not urlsplit(name).netloc:
             raise UsageError(f"{text.plain(name)!r} names no bucket: write a URL such as s3://bucket/looks.")
+        if "@" in urlsplit(name).netloc or "?" in name:
+            raise UsageError(
+                "The URL of a store holds no credentials, since it is written into messages: give them in the "
+                "environment, or as storage_options."
+            )
         return name.rstrip("/")
     try:
         folder = str(Path(name).expanduser().absolute()) if name.startswith("~") else str(Path(name).absolute())

@@ -26,12 +26,16 @@ class DialogueState:
     """State that a dialogue shares with `Upgrade`.
 
     `names`: the names that EHLO and LHLO give, in the order in which they are tried.
+    `host`: the name of the host, which XMPP sends.
+    `last_words`: sent with the outcome `ok`, where the server does not answer the request before TLS (MySQL).
     `remark`: begins the reason, however the dialogue ends, also with `ok`. Null: no remark.
     `refusal`: the ending if the server does not reply any more, because it has refused and was asked once more. Null:
         it has not refused.
     """
 
     names: tuple[str, ...]
+    host: str = ""
+    last_words: bytes = b""
     remark: str | None = None
     refusal: Ending | None = None
 
@@ -219,6 +223,147 @@ def postgres(state: DialogueState) -> Dialogue:
     }.get(answer, ("not_tls", f"the server answered SSLRequest with {answer!r}"))
 
 
+def nntp(state: DialogueState) -> Dialogue:
+    """RFC 4642, section 2.2."""
+    code, lines = yield from _reply(b"")
+    if code not in {b"200", b"201"}:  # RFC 3977, 5.1.1: ready, with or without the right to post
+        return _judge(code, lines, "NNTP")
+    code, lines = yield from _reply(b"STARTTLS\r\n")
+    is_known = code not in {b"500", b"502"}  # RFC 3977, 3.2.1: unknown command; not permitted, or TLS runs already
+    return _GO_AHEAD if code == b"382" else _refused(_judge(code, lines, "NNTP"), is_listed=is_known)
+
+
+def irc(state: DialogueState) -> Dialogue:
+    """The command STARTTLS of IRCv3 (specification `tls`), sent before anything else; notices may come first."""
+    line = yield b"STARTTLS\r\n"
+    while True:
+        words = line.split()
+        words = words[1:] if words and words[0].startswith(b":") else words
+        command = words[0].upper() if words else b""
+        if command == b"670":  # RPL_STARTTLS
+            return _GO_AHEAD
+        if command == b"691":  # ERR_STARTTLS
+            return "rejected", shown(line)
+        if command in {b"421", b"451"}:  # unknown command; not registered
+            return "no_starttls", shown(line)
+        if command == b"ERROR":
+            return ("deferred" if b"throttl" in line.lower() else "rejected"), shown(line)
+        if command not in {b"NOTICE", b"PING", b"020"}:
+            return "not_tls", f"not IRC: {shown(line)}"
+        line = yield (b"PONG " + words[-1] + b"\r\n" if command == b"PING" else b"")
+
+
+def xmpp(state: DialogueState) -> Dialogue:
+    """RFC 6120, section 5.4, as a client."""
+    return _xmpp(state, "jabber:client")
+
+
+def xmpp_server(state: DialogueState) -> Dialogue:
+    """RFC 6120, section 5.4, as another server."""
+    return _xmpp(state, "jabber:server")
+
+
+def _xmpp(state: DialogueState, namespace: str) -> Dialogue:
+    opened = (
+        f"<?xml version='1.0'?><stream:stream to='{state.host}' version='1.0' xmlns='{namespace}' "
+        "xmlns:stream='http://etherx.jabber.org/streams'>"
+    )
+    said = yield from _until(opened.encode("utf-8"), _XMPP_FEATURES)
+    if _XMPP_FEATURES.search(said) is None or _XMPP_ERROR.search(said):
+        return _judge_xmpp(said)
+    is_listed = b"<starttls" in said
+    if not is_listed:
+        state.remark = "the stream features did not list starttls"
+    said = yield from _until(b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", _XMPP_ANSWER)
+    if re.search(rb"<proceed\b", said):
+        return _GO_AHEAD
+    if re.search(rb"<failure\b", said):
+        return _refused(("rejected", shown(said)), is_listed=is_listed)
+    return _judge_xmpp(said) if is_listed else _refused(_judge_xmpp(said), is_listed=False)
+
+
+def _until(command: bytes, end: re.Pattern[bytes]) -> Generator[bytes, bytes, bytes]:
+    """What the server says after the command: up to a tag that ends it, or up to what is not XML."""
+    said = bytearray((yield command))
+    while said[0] in b"< \t\r\n" and not (said.endswith(b">") and end.search(said, max(len(said) - _LONGEST_TAG, 0))):
+        said += yield b""
+    return bytes(said)
+
+
+_LONGEST_TAG: Final = 256
+"""Bytes of a tag that ends an answer of XMPP, with its attributes."""
+
+
+def _judge_xmpp(said: bytes) -> Ending:
+    """RFC 6120, 4.9.3: two of the conditions of a stream error are temporary."""
+    if not said.lstrip().startswith(b"<") or _XMPP_ERROR.search(said) is None:
+        return "not_tls", f"not XMPP: {shown(said[:80])}"
+    is_temporary = any(condition in said for condition in (b"<resource-constraint", b"<system-shutdown"))
+    return "deferred" if is_temporary else "rejected", shown(said[-300:])
+
+
+_XMPP_ERROR: Final = re.compile(rb"</(?:\w+:)?error\s*>|</(?:\w+:)?stream\s*>")
+_XMPP_FEATURES: Final = re.compile(rb"</(?:\w+:)?features\s*>|<(?:\w+:)?features\s*/>|" + _XMPP_ERROR.pattern)
+_XMPP_ANSWER: Final = re.compile(
+    rb"<proceed\b[^>]*/>|</proceed\s*>|<failure\b[^>]*/>|</failure\s*>|" + _XMPP_ERROR.pattern
+)
+
+
+def mysql(state: DialogueState) -> Dialogue:
+    """MySQL documentation, Connection Phase: a greeting with flags, then SSLRequest, which has no answer."""
+    head = yield from _take(4)
+    size = int.from_bytes(head[:3], "little")
+    if head[3] != 0 or not 4 < size < 1024:
+        return "not_tls", f"not MySQL: {shown(head)}"
+    greeting = yield from _take(size)
+    if greeting[0] == 0xFF:
+        number = int.from_bytes(greeting[1:3], "little")
+        words = f"MySQL error {number}: {shown(greeting[3:])}"
+        return ("deferred" if number in _MYSQL_BUSY else "rejected"), words
+    version, _, rest = greeting[1:].partition(b"\0")
+    if greeting[0] != 10 or len(rest) < 15:  # thread id, 8 bytes of salt, a filler, the lower flags
+        return "not_tls", f"not MySQL: {shown(greeting[:40])}"
+    if not int.from_bytes(rest[13:15], "little") & _CLIENT_SSL:
+        return "no_starttls", f"MySQL {shown(version)} does not offer TLS: its greeting lacks the flag CLIENT_SSL"
+    flags = _CLIENT_SSL | 0x0200 | 0x8000  # CLIENT_PROTOCOL_41, CLIENT_SECURE_CONNECTION
+    body = flags.to_bytes(4, "little") + (1 << 24).to_bytes(4, "little") + b"\x21" + bytes(23)
+    state.last_words = len(body).to_bytes(3, "little") + b"\x01" + body
+    return _GO_AHEAD
+
+
+_CLIENT_SSL: Final = 0x0800
+_MYSQL_BUSY: Final = {1040, 1041, 1053, 1203}
+"""ER_CON_COUNT_ERROR, ER_OUT_OF_RESOURCES, ER_SERVER_SHUTDOWN, ER_TOO_MANY_USER_CONNECTIONS."""
+
+
+def rdp(state: DialogueState) -> Dialogue:
+    """MS-RDPBCGR, section 2.2.1: an X.224 connection request that asks for TLS, alone or under CredSSP."""
+    negotiation = b"\x01\x00\x08\x00" + (0x01 | 0x02).to_bytes(4, "little")
+    head = yield from _take(4, b"\x03\x00\x00\x13\x0e\xe0\x00\x00\x00\x00\x00" + negotiation)
+    size = int.from_bytes(head[2:4])
+    if head[:2] != b"\x03\x00" or not 11 <= size <= 512:
+        return "not_tls", f"not RDP: {shown(head)}"
+    confirm = yield from _take(size - 4)
+    if confirm[1] & 0xF0 != 0xD0:
+        return "not_tls", f"an X.224 answer of type 0x{confirm[1]:02x}, not a connection confirm"
+    if len(confirm) < 15:
+        return "no_starttls", "the server confirmed the connection without negotiating: it has RDP's own security only"
+    kind, value = confirm[7], int.from_bytes(confirm[11:15], "little")
+    if kind == 0x02:
+        return _GO_AHEAD if value in {1, 2, 8} else ("no_starttls", f"the server chose security protocol {value}")
+    if kind != 0x03:
+        return "not_tls", f"an RDP negotiation of type 0x{kind:02x}"
+    return ("no_starttls" if value in {2, 3} else "rejected"), f"RDP negotiation failure {value}"
+
+
+def _take(count: int, command: bytes = b"") -> Generator[bytes, bytes, bytes]:
+    """The next `count` bytes of the server, after the command."""
+    taken = yield command
+    while len(taken) < count:
+        taken += yield b""
+    return taken
+
+
 def _reply(command: bytes, *, is_ftp: bool = False) -> Generator[bytes, bytes, tuple[bytes, list[bytes]]]:
     """Code and lines of one reply (RFC 5321, 4.2.1; RFC 959, 4.2, which allows any text in the lines between).
 
@@ -280,5 +425,11 @@ DIALOGUES: Final[dict[str, tuple[Callable[[DialogueState], Dialogue], str, bytes
     "ftp": (ftp, "line", b"QUIT\r\n"),
     "ldap": (ldap, "message", b"\x30\x05\x02\x01\x02\x42\x00"),
     "postgres": (postgres, "byte", b""),
+    "nntp": (nntp, "line", b"QUIT\r\n"),
+    "irc": (irc, "line", b"QUIT\r\n"),
+    "xmpp": (xmpp, "byte", b"</stream:stream>"),
+    "xmpp-server": (xmpp_server, "byte", b"</stream:stream>"),
+    "mysql": (mysql, "byte", b""),
+    "rdp": (rdp, "byte", b""),
 }
 """Scheme → dialogue, its unit, and the command that ends the session without TLS (QUIT)."""

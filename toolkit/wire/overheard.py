@@ -182,12 +182,19 @@ class Overheard:
             if kind in (messages.HELLO_REQUEST, _NEW_SESSION_TICKET):
                 continue
             if self.flight is not None:
-                if self.flight.read(kind, message):
-                    self.end("ok")
+                is_last = self.flight.read(kind, message)
+                if not self._random:
+                    self._forget_checks()
+                if is_last:
+                    self.end("ok", None if self._random else "the hello of the client is not known")
             elif kind == messages.SERVER_HELLO:
                 self._read_server_hello(message[4:])
             else:
                 raise MalformedError(f"{messages.name(kind)} where the ServerHello was due")
+
+    def _forget_checks(self) -> None:
+        """Without the hello of the client neither its random, which is signed, nor what it offered is known."""
+        self.answer.is_key_proven, self.answer.faults, self.answer.reason = None, (), None
 
     def _read_server_hello(self, body: bytes) -> None:
         answer = self.answer

@@ -33,7 +33,7 @@ class Upgrade:
     not speak the protocol), `too_large`, `closed`, `reset`; the last bytes to send are then QUIT or similar.
 
     - `scheme`: one of `targets.UPGRADES`.
-    - `host`: the name of the host (no dialogue sends it yet).
+    - `host`: the name of the host, which XMPP sends.
     - `client_name`: the name that EHLO and LHLO give: a host name or an address literal (RFC 5321, 4.1.1.1).
     - `second_name`: given in the same session where the first name is refused; null: none.
     - `limit`: bytes accepted before the outcome is `too_large`.
@@ -59,7 +59,7 @@ class Upgrade:
             check_client_name(name)
         dialogue, self._unit, self._quit = DIALOGUES[scheme]
         self.host = host
-        self._state = DialogueState(names)
+        self._state = DialogueState(names, host)
         self._dialogue = dialogue(self._state)
         self._buffer = bytearray()
         self._limit, self._accepted = limit, 0
@@ -144,6 +144,8 @@ class Upgrade:
         if outcome == "ok" and self._buffer:  # bytes injected before TLS must not be read as part of TLS
             outcome, reason = "injected", f"cleartext after the go-ahead: {shown(bytes(self._buffer[:80]))}"
         self._end(outcome, reason)
+        if outcome == "ok":
+            return self._state.last_words
         return self._quit if outcome in {"deferred", "rejected", "no_starttls"} else b""
 
     def _end(self, outcome: str, reason: str | None) -> None:

@@ -177,7 +177,9 @@ def test_a_long_message_is_cut() -> None:
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     lint._linter.cache_clear()
     monkeypatch.setitem(sys.modules, "pkilint", None)
-    with pytest.raises(UsageError, match=r"needs pkilint, which is not installed: pip install 'tls-toolkit\[lint\]'"):
+    with pytest.raises(
+        UsageError, match=r"needs the module pkilint, which is not installed: pip install 'tls-toolkit\[lint\]'"
+    ):
         lint_certificates(Tables.from_frames())
 
 

@@ -98,7 +98,7 @@ def test_an_estimate_bounds_what_a_survey_needs(target: Target, surveyed: toolki
 def test_an_estimate_stays_within_the_budget() -> None:
     (row,) = toolkit.estimate_survey("https://mail.invalid", rate=10, budget=100).to_dict("records")
     assert row["service"] == "https://mail.invalid:443"
-    counts = [row[f"connections_{kind}"] for kind in ("min", "typical", "wide", "max")]
+    counts = [row[f"connections_{kind}"] for kind in ("min", "typical", "permissive", "max")]
     assert counts == sorted(counts)
     assert counts[-1] == 100
     assert row["seconds_typical"] == row["connections_typical"] / 10

@@ -29,6 +29,10 @@ class Visit:
         # RFC 8446, D.4: a ChangeCipherSpec stands before the second hello.
         return await self.hello() if head[0] == 20 else head + content
 
+    async def skip(self, count: int) -> None:
+        """Read that many bytes of the client."""
+        await self._reader.readexactly(count)
+
     async def send(self, data: bytes) -> None:
         self._writer.write(data)
         await self._writer.drain()

@@ -15,6 +15,7 @@ class Script:
     - `later`: per turn, a reply that puts the client off.
     - `never`: a last reply that refuses the upgrade, and its outcome.
     - `endless`: the turn that never comes to its end, and the piece that it repeats.
+    - `unanswered`: bytes of a request between the last turn and the hello, which has no answer.
     """
 
     turns: tuple[bytes, ...]
@@ -22,6 +23,32 @@ class Script:
     never: tuple[tuple[bytes, str], ...]
     endless: tuple[tuple[int, bytes], ...]
     greets: bool = True
+    unanswered: int = 0
+
+
+MYSQL = b"\x0a8.0.36\0" + bytes(range(1, 13)) + b"\0\xff\xff" + bytes(4)
+"""The payload of a greeting: version, thread, salt, filler, flags (TLS among them)."""
+
+
+def _mysql(payload: bytes) -> bytes:
+    return len(payload).to_bytes(3, "little") + b"\0" + payload
+
+
+def _rdp(kind: int, value: int) -> bytes:
+    """MS-RDPBCGR, 2.2.1.2: a connection confirm with the result of the negotiation."""
+    return b"\x03\0\0\x13\x0e\xd0\0\0\0\0\0" + bytes((kind, 0, 8, 0, value, 0, 0, 0))
+
+
+_STREAM = b"<?xml version='1.0'?><stream:stream id='1' version='1.0' xmlns='jabber:client' xmlns:stream='s'>"
+_FEATURES = _STREAM + b"<stream:features><starttls xmlns='t'/></stream:features>"
+_BUSY = b"<stream:error><resource-constraint xmlns='e'/></stream:error>"
+_XMPP = Script(
+    (_FEATURES, b"<proceed xmlns='t'/>"),
+    ((0, _STREAM + _BUSY), (1, _BUSY)),
+    ((b"<failure xmlns='t'/>", "rejected"),),
+    ((0, _STREAM + b"<stream:features><x a='1'/>" * 99), (1, b"<y/>" * 99)),
+    greets=False,
+)
 
 
 def _mail(verb_reply: bytes) -> Script:
@@ -75,6 +102,34 @@ SCRIPTS = {
         greets=False,
     ),
     "postgres": Script((b"S",), (), ((b"N", "no_starttls"), (b"E", "rejected")), (), greets=False),
+    "nntp": Script(
+        (b"200 ready\r\n", b"382 go ahead\r\n"),
+        ((0, b"400 later\r\n"), (1, b"400 later\r\n")),
+        ((b"580 no\r\n", "rejected"), (b"500 what?\r\n", "no_starttls")),
+        ((0, b"200-\x1b[2J\r\n" * 99), (1, b"382" * 999)),
+    ),
+    "irc": Script(
+        (b":zoo NOTICE * :*** Looking up\r\n:zoo 670 * :STARTTLS successful\r\n",),
+        ((0, b"ERROR :Closing link (Throttled)\r\n"),),
+        ((b":zoo 691 * :no\r\n", "rejected"), (b":zoo 421 * STARTTLS :Unknown command\r\n", "no_starttls"),
+         (b"ERROR :Closing link\r\n", "rejected")),
+        ((0, b":zoo NOTICE * :wait\r\n" * 99),),
+        greets=False,
+    ),
+    "xmpp": _XMPP,
+    "xmpp-server": _XMPP,
+    "mysql": Script(
+        (_mysql(MYSQL),),
+        ((0, _mysql(b"\xff\x10\x04Too many connections")),),
+        ((_mysql(b"\xff\x6a\x04Host is not allowed"), "rejected"),
+         (_mysql(MYSQL.replace(b"\xff\xff", b"\xff\xf7")), "no_starttls")),
+        (),
+        unanswered=36,
+    ),
+    "rdp": Script(
+        (_rdp(2, 1),), (), ((_rdp(3, 2), "no_starttls"), (_rdp(3, 5), "rejected"), (_rdp(2, 0), "no_starttls")), (),
+        greets=False,
+    ),
 }  # fmt: skip
 
 _TLS12 = context("RSA", ciphers="ECDHE-RSA-AES128-GCM-SHA256")
@@ -132,6 +187,7 @@ def _slow(turns: tuple[bytes, ...], script: Script) -> Behaviour:
             if at or not script.greets:
                 await visit.command()
             await visit.drip(said)
+        await visit.skip(script.unanswered)
         await visit.send(InMemory(_TLS12)(await visit.hello()))
         await visit.wait()
 
@@ -160,7 +216,7 @@ def _animals(scheme: str, script: Script) -> Iterator[Animal]:
     for at, (turn, said) in enumerate(script.later):
         yield animal(f"puts off in turn {turn} ({at})", _at(script, turn, said), "deferred at upgrade")
     for said, outcome in script.never:
-        yield animal(f"refuses with {said[:12]!r}", _at(script, last, said), f"{outcome} at upgrade")
+        yield animal(f"refuses with {said[:20]!r}", _at(script, last, said), f"{outcome} at upgrade")
     for name, said in {
         "HTTP": b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n",
         "NUL bytes": bytes(500) + b"\r\n",
@@ -180,6 +236,7 @@ def _animals(scheme: str, script: Script) -> Iterator[Animal]:
     async def without_tls(visit: Visit) -> None:
         await _until(visit, script, last)
         await visit.send(go_ahead)
+        await visit.skip(script.unanswered)
         await visit.hello()
         await visit.send(b"500 5.5.1 what?\r\n")
         await visit.wait()
@@ -187,6 +244,7 @@ def _animals(scheme: str, script: Script) -> Iterator[Animal]:
     async def closes_after_go_ahead(visit: Visit) -> None:
         await _until(visit, script, last)
         await visit.send(go_ahead)
+        await visit.skip(script.unanswered)
         await visit.hello()
 
     yield animal("goes ahead without TLS", without_tls, "not_tls at hello")

@@ -45,10 +45,9 @@ EXPIRY: Final = (
         "state",
         "text",
         "`replaced`: no longer shown, and a newer one is; `replacing`: still shown, and so is a newer one; `expired`: "
-        "shown after its end; `lapsed`: expired after its last observation; "
-        "`withdrawn`: not shown last, and what is shown "
-        "is older; `not_yet_valid`: it begins after `now`; `expiring`: past a threshold; `valid`; `unknown`: its dates "
-        "are not known, and no look shows that it was replaced",
+        "shown after its end; `lapsed`: expired after its last observation; `withdrawn`: not shown last, and what is "
+        "shown is older; `not_yet_valid`: it begins after `now`; `expiring`: past a threshold; `valid`; `unknown`: its "
+        "dates are not known, and no look shows that it was replaced",
     ),
     Column(
         "threshold",
