@@ -116,3 +116,13 @@ def test_help_of_report_names_only_its_own_options(capsys: pytest.CaptureFixture
     with pytest.raises(SystemExit):
         main(["report", "--help"])
     assert "--as-of" not in capsys.readouterr().out
+
+
+def test_the_name_of_an_example_is_a_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["read", "google-mail"]) == 0
+    assert "65 rows of" in capsys.readouterr().out
+    (tmp_path / "google-mail").mkdir()
+    assert main(["read", "google-mail"]) == 4, "a path of that name is read instead"

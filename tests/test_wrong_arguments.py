@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import toolkit
-from toolkit.errors import SchemaError, UsageError
+from toolkit.errors import LabError, OutputError, SchemaError, UsageError
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +46,59 @@ CALLS: dict[str, tuple[Call, str]] = {
     "a number as services": (lambda t, s: t.within(services=5), "give names such as"),  # type: ignore[arg-type]
     "numbers as services": (lambda t, s: s.load(services=[5]), "give names such as"),  # type: ignore[list-item]
     "text as a limit": (lambda t, s: toolkit.Limits(connect_seconds="x"), "must be a number"),  # type: ignore[arg-type]
+    "text as limits": (
+        lambda t, s: toolkit.observe("tls://127.0.0.1:1", progress=False, limits="x"),
+        r"give toolkit\.Limits",
+    ),  # type: ignore[arg-type]
+    "text as samples": (
+        lambda t, s: toolkit.observe("tls://127.0.0.1:1", progress=False, samples="2"),
+        r"samples='2': must be a whole number",
+    ),  # type: ignore[arg-type]
+    "a number as offers": (
+        lambda t, s: toolkit.observe("tls://127.0.0.1:1", progress=False, offers=5),
+        r"offers=5: give the name of an offer",
+    ),  # type: ignore[arg-type]
+    "a misspelt offer": (
+        lambda t, s: toolkit.observe("tls://127.0.0.1:1", progress=False, offers="any2"),
+        r"Did you mean 'any'",
+    ),
+    "a number as ehlo": (
+        lambda t, s: toolkit.observe("tls://127.0.0.1:1", progress=False, ehlo=5),
+        r"cannot be given by EHLO",
+    ),  # type: ignore[arg-type]
+    "text as clock": (
+        lambda t, s: toolkit.observe("tls://127.0.0.1:1", progress=False, clock="now"),
+        r"clock='now': give a function",
+    ),  # type: ignore[arg-type]
+    "a number as parts": (
+        lambda t, s: toolkit.survey("tls://127.0.0.1:1", parts=5, progress=False),
+        r"give a list of some of",
+    ),  # type: ignore[arg-type]
+    "text as budget": (
+        lambda t, s: toolkit.estimate_survey("tls://127.0.0.1:1", budget="x"),
+        r"budget='x': must be a number",
+    ),  # type: ignore[arg-type]
+    "text as rounds": (
+        lambda t, s: toolkit.watch("tls://127.0.0.1:1", s, every="1h", rounds="1"),
+        r"rounds='1': must be a whole number",
+    ),  # type: ignore[arg-type]
+    "numbers as frames": (lambda t, s: toolkit.Tables(1, 2, 3, 4), r"observations must be a DataFrame, not int"),  # type: ignore[arg-type]
+    "text as history": (
+        lambda t, s: toolkit.check(t, now="2026-01-01T00:00Z", roots="certifi", policy="ietf", history="no"),
+        r"history='no': must be True or False",
+    ),  # type: ignore[arg-type]
+    "a window that ends first": (
+        lambda t, s: t.within(since="2026-01-01T00:00Z", until="2025-01-01T00:00Z"),
+        r"exchange the two",
+    ),
+    "a store's window that ends first": (
+        lambda t, s: s.load(since="2026-01-01T00:00Z", until="2025-01-01T00:00Z"),
+        r"exchange the two",
+    ),
+    "a misspelt service": (
+        lambda t, s: t.within(services="https://akamia.com:443"),
+        r"Did you mean 'https://akamai.com:443'",
+    ),
     "a number as round": (lambda t, s: s.has_round(5), "A round is named by text"),  # type: ignore[arg-type]
 }
 
@@ -74,3 +127,27 @@ def test_targets_limit_like_their_names(tables: toolkit.Tables, store: toolkit.S
         assert len(store.load(services=services).observations) == expected
     ended = toolkit.collect("tls://127.0.0.1:1", tmp_path / "by-path", progress=False)
     assert toolkit.Store(tmp_path / "by-path").has_round(str(ended["round"]))
+
+
+def test_a_misspelt_scenario_or_parameter_gets_a_suggestion() -> None:
+    for call in (lambda: toolkit.lab.Lab("yaer"), lambda: toolkit.lab.scenario("yaer", backends=2)):
+        with pytest.raises(LabError, match="Did you mean 'year'"):
+            call()
+    with pytest.raises(LabError, match="Did you mean 'backends'"):
+        toolkit.lab.scenario("year", bakends=2)
+
+
+def test_a_chart_names_the_column_that_a_frame_lacks(tables: toolkit.Tables) -> None:
+    rotations = toolkit.find_rotations(tables)
+    for column in ("key_type", "successor_not_after", "is_ambiguous"):
+        with pytest.raises(UsageError, match=f"has no column {column}: call toolkit.find_rotations"):
+            toolkit.chart.plot_rotations(rotations.drop(columns=column))
+
+
+def test_an_export_that_cannot_be_written_is_an_output_error(tables: toolkit.Tables, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file", tmp_path / "file" / "x"):
+        with pytest.raises(OutputError, match="cannot be written"):
+            tables.to_csv(path)
+    with pytest.raises(OutputError, match="cannot be written"):
+        tables.to_json(tmp_path / "file" / "x.json")

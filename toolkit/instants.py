@@ -51,8 +51,15 @@ def zoned(instant: Instant, name: str) -> pd.Timestamp:
 
 
 def zoned_limits(since: Instant | None, until: Instant | None) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
-    """Both ends of a window as `zoned` reads them; None: open on that side."""
-    return None if since is None else zoned(since, "since"), None if until is None else zoned(until, "until")
+    """Both ends of a window as `zoned` reads them; None: open on that side.
+
+    Raises `UsageError` as `zoned` does, and where the window ends before it begins.
+    """
+    begins = None if since is None else zoned(since, "since")
+    ends = None if until is None else zoned(until, "until")
+    if begins is not None and ends is not None and begins > ends:
+        raise UsageError(f"since={begins.isoformat()} is after until={ends.isoformat()}: exchange the two.")
+    return begins, ends
 
 
 def has_ended(not_after: pd.Series, instant: "pd.Series | pd.Timestamp") -> pd.Series:

@@ -46,6 +46,10 @@ class Tables:
     support: pd.DataFrame
     rounds: pd.DataFrame
 
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            _require_frame(getattr(self, field.name), "Tables", field.name)
+
     def __repr__(self) -> str:
         return text.listing("Tables", self._describe())
 
@@ -98,14 +102,10 @@ class Tables:
         given = dict(zip(schema.TABLES, (observations, certificates, support, rounds), strict=True))
         made = {}
         for name, frame in given.items():
-            if not isinstance(frame, pd.DataFrame | None):
-                raise UsageError(
-                    f"Tables.from_frames: {name} must be a DataFrame, not {type(frame).__name__}. toolkit.read(path) "
-                    "reads files."
-                )
             if frame is None:
                 made[name] = schema.empty(name)
             else:
+                _require_frame(frame, "Tables.from_frames", name)
                 made[name] = _without_repeats(name, schema.conform(name, schema.complete(name, frame)))
             schema.check(name, made[name])
         return cls(**made)
@@ -143,7 +143,7 @@ class Tables:
         The same rows as `Store.load` with these limits: a look or an answer without an instant is kept unless its
         `observed_from` and `observed_until` put it outside. With any limit, `certificates` holds those that the looks
         name (leaf or chain), and `rounds` those that the rows belong to; without, all. Raises `UsageError` for an
-        instant without a zone.
+        instant without a zone, a `since` after `until`, and a service without a row in the tables.
 
         >>> import toolkit
         >>> tables = toolkit.load_example("lab-sample")
@@ -156,6 +156,8 @@ class Tables:
         """
         begins, ends = zoned_limits(since, until)
         named = service_names(services)
+        if named is not None:
+            _require_known(named, self)
         if begins is None and ends is None and named is None:
             return self
         looks, answers = (_rows_within(rows, begins, ends, named) for rows in (self.observations, self.support))
@@ -198,7 +200,7 @@ class Tables:
         are listed in `certificates-not-held.txt`. Empty text becomes null.
 
         These files of an earlier export are replaced, its certificates included; other files in the folder stay. Until
-        everything is written, the folder is as it was: an error such as a full disk (`OSError`) changes nothing.
+        everything is written, the folder is as it was: an error such as a full disk (`OutputError`) changes nothing.
         `toolkit.read` refuses a folder in which the process was killed while it replaced the files. Raises `UsageError`
         for the folder of a store.
 
@@ -285,6 +287,12 @@ class Tables:
         exporting.write_excel(self, path)
 
 
+def _require_frame(given: object, call: str, name: str) -> None:
+    if not isinstance(given, pd.DataFrame):
+        kind = type(given).__name__
+        raise UsageError(f"{call}: {name} must be a DataFrame, not {kind}. toolkit.read(path) reads files.")
+
+
 def require_tables(given: object, name: str) -> None:
     """Raises `UsageError` where the argument of the function `name` is not `Tables`."""
     if isinstance(given, Tables):
@@ -310,6 +318,14 @@ def describe_source(frame: pd.DataFrame) -> str:
     parts = {part for source in named for part in source.split(", ")}
     kinds = sorted(parts & known) + (["recorded"] if parts - known else [])
     return " + ".join(kinds)
+
+
+def _require_known(named: set[str], tables: Tables) -> None:
+    """Raises `UsageError` for a service that has neither a look nor an answer in the tables."""
+    known = {*tables.observations["service"].dropna(), *tables.support["service"].dropna()}
+    for service in sorted(named - known):
+        hint = text.did_you_mean(service, known)
+        raise UsageError(f"{service!r:.100} is not a service of these tables.{hint} Tables.overview lists them.")
 
 
 def _rows_within(

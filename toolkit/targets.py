@@ -187,6 +187,8 @@ def parse_target(text: str, *, connect_to: str | None = None) -> Target:
     if not isinstance(text, str):
         raise UsageError(f"parse_target takes text such as smtp://smtp.gmail.com:587, not {type(text).__name__}.")
     scheme, separator, rest = text.strip().partition("://")
+    if "@" in rest:  # the text is not shown, because it may hold a password
+        raise UsageError("A target has no user name or password: write scheme://host:port.")
     if not separator:
         scheme, rest = "", text.strip()
     scheme = scheme.lower()
@@ -203,6 +205,8 @@ def parse_target(text: str, *, connect_to: str | None = None) -> Target:
             if rest in known:
                 raise UsageError(f"{text!r} is a preset; name one of its services: {', '.join(known[rest])}.")
             hint = did_you_mean(rest, known)
+            if not rest or rest.endswith(":") or "/" in rest:
+                raise UsageError(f"{text!r} is not a target: write host:port or scheme://host.{hint}")
             raise UsageError(f"{text!r}: name a port or a scheme, such as {rest}:25 or smtp://{rest}.{hint}")
         if port not in SCHEMES_OF_PORTS:
             raise UsageError(f"{text!r}: port {port} does not imply a protocol; write smtp://{rest}, tls://{rest}, ….")
@@ -334,7 +338,9 @@ def _split_port(text: str, whole: str) -> tuple[str, int | None]:
             raise UsageError(f"{whole!r}: an IPv6 address is written [address]:port.")
         port = port[1:]
     elif text.count(":") > 1:
-        raise UsageError(f"{whole!r}: an IPv6 address is written in brackets, [{text}]:port.")
+        if all(character in "0123456789abcdefABCDEF:." for character in text.partition("%")[0]):
+            raise UsageError(f"{whole!r}: an IPv6 address is written in brackets, [{text}]:port.")
+        raise UsageError(f"{whole!r}: has more than one colon after the scheme; write scheme://host:port.")
     else:
         host, _, port = text.partition(":")
     if not port:

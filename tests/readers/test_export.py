@@ -14,7 +14,7 @@ import toolkit
 from tests.certificates import der
 from toolkit import Tables, schema
 from toolkit.certificates import parse_certificate
-from toolkit.errors import ReadError, UsageError
+from toolkit.errors import OutputError, ReadError, UsageError
 
 KILLABLE = [
     (Path, "mkdir"), (Path, "write_text"), (Path, "rename"), (Path, "replace"), (Path, "unlink"),
@@ -114,7 +114,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.M
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(pd.DataFrame, "to_csv", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OutputError, match="No space left"):
         made(3).to_csv(tmp_path)
     assert sorted(tmp_path.rglob("*")) == files
     assert is_equal(toolkit.read(tmp_path), before)

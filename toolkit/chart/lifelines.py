@@ -68,6 +68,14 @@ def plot_sightings(frame: pd.DataFrame, *, ax: Axes | None = None, now: datetime
     return axes
 
 
+_OF_PAIRS: Final = (
+    "predecessor_sha256", "predecessor_not_before", "predecessor_not_after", "predecessor_first_seen_at",
+    "successor_sha256", "successor_not_before", "successor_not_after", "successor_last_seen_at", "start_max_at",
+    "done_min_at", "overlap_min_days", "is_rollback", "is_ambiguous",
+)  # fmt: skip
+"""Columns of `find_rotations` that `plot_rotations` draws, in addition to those of the slot."""
+
+
 def plot_rotations(frame: pd.DataFrame, *, ax: Axes | None = None, now: datetime | str | None = None) -> Axes:
     """Draw a row per slot (service, server name, key type), with its certificates as lifelines and their overlaps.
 
@@ -93,7 +101,7 @@ def plot_rotations(frame: pd.DataFrame, *, ax: Axes | None = None, now: datetime
     >>> ax.get_title(loc="left")
     'Certificate rotations  ·  lab data'
     """
-    canvas.check_frame(frame, "predecessor_sha256", "start_max_at", what="what `find_rotations` returns")
+    canvas.check_frame(frame, *SLOT, *_OF_PAIRS, what="what `find_rotations` returns")
     if frame.empty:
         why = "No rotation: no slot had a second certificate."
         return canvas.say_nothing(ax, "Certificate rotations", why)

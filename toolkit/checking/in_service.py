@@ -16,6 +16,7 @@ from toolkit.analyse.arrays import Bools
 from toolkit.analyse.expiry.served import LONGEST_ROUND
 from toolkit.analyse.expiry.summary import OUT_OF_USE
 from toolkit.analyse.support.summary import hosts_of
+from toolkit.errors import UsageError
 from toolkit.instants import FIRST, Instant, zoned
 from toolkit.reference import offers
 from toolkit.tables import Tables
@@ -107,6 +108,8 @@ def find_in_service(tables: Tables, *, now: Instant, history: bool = False) -> I
     >>> len(scope.tables.observations), len(scope.known.observations), f"{scope.since:%Y-%m-%d}"
     (19, 1520, '2025-12-20')
     """
+    if not isinstance(history, bool):
+        raise UsageError(f"history={history!r:.60}: must be True or False.")
     today = zoned(now, "now")
     expiry = summarise_expiry(tables, now=now)
     numbered = replace(

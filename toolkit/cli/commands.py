@@ -114,7 +114,8 @@ def collect(arguments: argparse.Namespace) -> int:
         print_json(pd.DataFrame([end]))
     else:
         print_frame(looks.groupby(["service", "outcome"], dropna=False).size().to_frame("looks").reset_index())
-        print(f"{end['looks']} looks, {end['looks_ok']} answered; kept in {arguments.store}, round {end['round']}.")
+        looked = text.counted(int(end["looks"]), "look")
+        print(f"{looked}, {end['looks_ok']} answered; kept in {arguments.store}, round {end['round']}.")
     if end["end_reason"] != "finished":
         print_note(f"{end['end_reason']}. To make the rest, collect again with --resume {end['round']}.")
         return FAILED

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import toolkit
 from toolkit import text
 from toolkit.errors import UsageError
-from toolkit.shipped import example_folder
+from toolkit.shipped import EXAMPLES, example_folder
 from toolkit.targets import PORTS, presets
 
 if TYPE_CHECKING:
@@ -105,6 +105,8 @@ def read_command(argv: Sequence[str] | None) -> Callable[[], int]:
     arguments.words = tuple(words)
     from toolkit.cli import commands  # noqa: PLC0415  imports pandas
 
+    if "source" in arguments and arguments.source in EXAMPLES and not Path(arguments.source).exists():
+        arguments.source = str(example_folder(arguments.source))
     if "ehlo" in arguments:
         arguments.limits = _limits(arguments)
     command: Callable[[argparse.Namespace], int] = getattr(commands, arguments.command)
@@ -186,7 +188,9 @@ def _add_cluster_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_read_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "source", metavar="SOURCE", help="a scanner's report, certificates, a store, or a folder of CSV"
+        "source",
+        metavar="SOURCE",
+        help="a scanner's report, certificates, a store, a folder of CSV, or an example, such as google-mail",
     )
     parser.add_argument("--format", metavar="NAME",
                         help="what it is, such as nmap or testssl (default: found out from the content)")  # fmt: skip
@@ -386,7 +390,8 @@ def _add_judging_options(parser: argparse.ArgumentParser, *, many_policies: bool
     from toolkit.reference.roots import root_sources  # noqa: PLC0415  imports cryptography
     from toolkit.reference.rules import policies  # noqa: PLC0415  imports pandas
 
-    parser.add_argument("source", metavar="SOURCE", help="a store, or another path that toolkit.read reads")
+    parser.add_argument("source", metavar="SOURCE", help="a store, another path that toolkit.read reads, or an "
+                        "example, such as google-mail")  # fmt: skip
     known, roots = _Suggested(sorted(policies())), _Suggested(root_sources())
     again = "; give the option again for several" if many_policies else ""
     parser.add_argument("--policy", default=None if many_policies else DEFAULT_POLICY, choices=known, metavar="NAME",

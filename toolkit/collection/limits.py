@@ -4,7 +4,8 @@ import ipaddress
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from math import inf
-from typing import Final
+from numbers import Integral, Real
+from typing import Any, Final
 
 from toolkit.errors import UsageError
 from toolkit.targets import canonical_host
@@ -88,6 +89,33 @@ class Limits:
 
 POLITE: Final = Limits()
 """The default limits."""
+
+
+def check_counts(**numbers: Any) -> None:
+    """`UsageError` for a number that is not whole and at least 1; null means no limit."""
+    for name, number in numbers.items():
+        if number is not None and not isinstance(number, Integral):
+            raise UsageError(f"{name}={number!r:.60}: must be a whole number, such as {name}=1.")
+        if number is not None and float(number) < 1:
+            raise UsageError(f"{name}={number}: must be at least 1.")
+
+
+def check_positive(**numbers: Any) -> None:
+    """`UsageError` for a number that is not above 0; null means no limit."""
+    for name, number in numbers.items():
+        if number is not None and not isinstance(number, Real):
+            raise UsageError(f"{name}={number!r:.60}: must be a number, such as {name}=20.")
+        if number is not None and not float(number) > 0:
+            raise UsageError(f"{name}={number}: must be greater than 0.")
+
+
+def check_not_negative(**numbers: Any) -> None:
+    """`UsageError` for a number below 0."""
+    for name, number in numbers.items():
+        if not isinstance(number, Real):
+            raise UsageError(f"{name}={number!r:.60}: must be a number, such as {name}=2.")
+        if not float(number) >= 0:
+            raise UsageError(f"{name}={number}: must not be negative.")
 
 
 @lru_cache(maxsize=8)

@@ -1,10 +1,10 @@
 """The plan of a round: which targets are observed with which offers, how often and within which limits."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from toolkit.collection.limits import Limits
+from toolkit.collection.limits import Limits, check_counts
 from toolkit.collection.names import Resolver
 from toolkit.collection.observation import LookRequest
 from toolkit.collection.places import Place
@@ -56,7 +56,7 @@ class RoundPlan:
 
 def make_plan(
     targets: Targets,
-    offers: Sequence[str | Offer],
+    offers: str | Sequence[str | Offer],
     *,
     samples: int,
     addresses: int | None,
@@ -68,14 +68,15 @@ def make_plan(
     known: Collection[LookKey] = (),
 ) -> RoundPlan:
     """The plan of a round; `UsageError` for an argument that makes no sense."""
-    if isinstance(offers, str):
-        raise UsageError(f"offers={offers!r}: write a tuple, offers=({offers!r},).")
-    for name, number in (("samples", samples), ("addresses", addresses)):
-        if number is not None and number < 1:
-            raise UsageError(f"{name}={number}: must be at least 1.")
+    if not isinstance(offers, Iterable):
+        raise UsageError(f"offers={offers!r:.60}: give the name of an offer, such as 'any', or several in a list.")
+    if not isinstance(limits, Limits):
+        raise UsageError(f"limits={limits!r:.60}: give toolkit.Limits, such as toolkit.Limits(connect_seconds=5).")
+    check_counts(samples=samples, addresses=addresses)
+    check_clock(clock)
     if ehlo is not None:
         check_client_name(ehlo)
-    named = {offer.name: offer for offer in map(_offer, offers)}
+    named = {offer.name: offer for offer in map(_offer, [offers] if isinstance(offers, str) else offers)}
     if not named:
         raise UsageError("No offer given: name at least one, such as offers=('any',).")
     return RoundPlan(
@@ -93,12 +94,18 @@ def make_plan(
     )
 
 
+def check_clock(clock: object) -> None:
+    """`UsageError` for a clock that cannot be called."""
+    if not callable(clock):
+        raise UsageError(f"clock={clock!r:.60}: give a function that returns an instant, such as the clock of a lab.")
+
+
 def _offer(offer: str | Offer) -> Offer:
     if isinstance(offer, Offer):
         return offer
     known = known_offers()
-    if offer not in known:
-        raise UsageError(f"{offer!r} is not an offer.{did_you_mean(str(offer), known)} Known: {', '.join(known)}.")
+    if not isinstance(offer, str) or offer not in known:
+        raise UsageError(f"{offer!r:.60} is not an offer.{did_you_mean(str(offer), known)} Known: {', '.join(known)}.")
     return known[offer]
 
 

@@ -34,7 +34,7 @@ _SHARD_LOOKS: Final = 5_000
 def observe(
     targets: Targets,
     *,
-    offers: Sequence[str | Offer] = ("any",),
+    offers: str | Sequence[str | Offer] = ("any",),
     samples: int = 1,
     addresses: int | None = None,
     limits: Limits = POLITE,
@@ -50,7 +50,7 @@ def observe(
     - `targets`: service URLs, `host:port`, presets, `mx:domain` (its mail servers), or `Target`s: one, or any iterable
       of them, such as a list, a generator or a Series. Or a frame with a column `target`, or `host` with `scheme` or
       `port`.
-    - `offers`: names of frozen ClientHellos (`toolkit.reference.offers`), or `Offer`s.
+    - `offers`: the name of a frozen ClientHello (`toolkit.reference.offers`), or several names or `Offer`s in a list.
     - `samples`: looks at each address with each offer.
     - `addresses`: how many of a host's addresses are observed; null: all A and AAAA addresses.
     - `limits`: time, bytes and connections allowed (`Limits`).
@@ -95,7 +95,7 @@ def collect(
     targets: Targets,
     store: Store | str | os.PathLike[str],
     *,
-    offers: Sequence[str | Offer] = ("any",),
+    offers: str | Sequence[str | Offer] = ("any",),
     samples: int = 1,
     addresses: int | None = None,
     limits: Limits = POLITE,

@@ -24,6 +24,8 @@ from filelock import FileLock, Timeout
 
 from toolkit import text
 from toolkit.collection.interrupt import RoundInterrupt
+from toolkit.collection.limits import check_counts
+from toolkit.collection.planning import check_clock
 from toolkit.collection.recorder import now
 from toolkit.collection.resuming import how_to_resume
 from toolkit.collection.rounds import collect
@@ -132,8 +134,8 @@ def watch(
     >>> made[["observed", "failed", "missed"]].values.tolist()
     [[1, 1, 0], [1, 1, 0]]
     """
-    if rounds is not None and rounds < 1:
-        raise UsageError(f"rounds={rounds}: must be at least 1.")
+    check_counts(rounds=rounds)
+    check_clock(clock)
     schedule = _Schedule(_interval(every), jitter, clock, wait)
     store = as_store(store)
     made: list[WatchedRound] = []

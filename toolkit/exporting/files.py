@@ -16,6 +16,7 @@ from toolkit import schema
 from toolkit.columns import Kind
 from toolkit.errors import UsageError
 from toolkit.exporting.cells import WRITERS, is_null
+from toolkit.exporting.errors import writing
 from toolkit.extras import require_extras
 
 if TYPE_CHECKING:
@@ -147,13 +148,14 @@ def _write_file(method: str, path: str | Path, write: Callable[[Path], None]) ->
     whole = Path(path)
     if whole.is_dir():
         raise UsageError(f"{whole} is a folder: name a file in it for Tables.{method}.")
-    whole.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{whole.name}-", dir=whole.parent))
-    try:
-        write(folder / whole.name)
-        (folder / whole.name).replace(whole)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with writing(whole):
+        whole.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{whole.name}-", dir=whole.parent))
+        try:
+            write(folder / whole.name)
+            (folder / whole.name).replace(whole)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _rows(frame: pd.DataFrame) -> Iterator[tuple[object, ...]]:

@@ -17,6 +17,7 @@ import pyarrow.parquet
 from toolkit import schema, text
 from toolkit.errors import UsageError
 from toolkit.exporting.cells import as_cells
+from toolkit.exporting.errors import writing
 
 if TYPE_CHECKING:
     from toolkit.tables import Tables
@@ -102,14 +103,15 @@ def _write_folder(method: str, folder: str | Path, write: Callable[[Path], None]
         raise UsageError(f"{path} is a store: name another folder for the export.")
     if any((path / f"{name}{other}").exists() for name in schema.TABLES):
         raise UsageError(f"{path} holds an export in {other[1:]} files: name another folder for this one.")
-    path.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=f"{UNFINISHED}-", dir=path))
-    try:
-        write(part)
-    except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
-        raise
-    _replace_files(part, path)
+    with writing(path):
+        path.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix=f"{UNFINISHED}-", dir=path))
+        try:
+            write(part)
+        except BaseException:
+            shutil.rmtree(part, ignore_errors=True)
+            raise
+        _replace_files(part, path)
 
 
 def _replace_files(part: Path, path: Path) -> None:

@@ -12,6 +12,7 @@ from toolkit.lab.issuance import Draft, roll_out_times
 from toolkit.lab.schedule import CHAINS, LOOPBACK, Backend, Cause, Schedule, Service, Switch
 from toolkit.lab.steady_scenarios import STILLS, draw_still
 from toolkit.lab.year import draw_year
+from toolkit.text import did_you_mean
 
 NAMES: Final[dict[str, str]] = {
     "year": "three mail hosts share certificates that rotate every 60 to 90 days; one host is old",
@@ -78,7 +79,8 @@ class Scenario:
 
     def __post_init__(self) -> None:
         if self.name not in NAMES:
-            raise LabError(f"Unknown scenario {self.name!r}; choose one of {', '.join(NAMES)}.")
+            hint = did_you_mean(str(self.name), NAMES)
+            raise LabError(f"Unknown scenario {self.name!r:.60}.{hint} Choose one of {', '.join(NAMES)}.")
         if min(self.services, self.backends, self.addresses, self.generations) < 1:
             raise LabError("A scenario needs at least one service, backend, address and generation.")
         if self.addresses > 250:
@@ -149,9 +151,9 @@ def scenario(name: str, **changes: Any) -> Scenario:
     """
     known = {field.name for field in fields(Scenario)} - {"name"}
     if not known.issuperset(changes):
-        raise LabError(
-            f"A scenario has no parameter {sorted(set(changes) - known)[0]!r}; choose from {', '.join(sorted(known))}."
-        )
+        unknown = min(set(changes) - known)
+        hint = did_you_mean(unknown, known)
+        raise LabError(f"A scenario has no parameter {unknown!r:.60}.{hint} Choose from {', '.join(sorted(known))}.")
     return Scenario(name, **(_DEFAULTS.get(name, {}) | changes))
 
 

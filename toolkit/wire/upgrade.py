@@ -18,8 +18,10 @@ _NAME = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}\Z")
 
 def check_client_name(name: str) -> None:
     """Raises `UsageError` for a name that EHLO cannot give."""
-    if not _NAME.match(name):
-        raise UsageError(f"{name!r} cannot be given by EHLO: write a host name or an address literal such as [::1].")
+    if not isinstance(name, str) or not _NAME.match(name):
+        raise UsageError(
+            f"ehlo={name!r:.300} cannot be given by EHLO: write a host name or an address literal such as [::1]."
+        )
 
 
 class Upgrade:

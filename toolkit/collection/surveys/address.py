@@ -256,16 +256,9 @@ def count_topics(parts: tuple[Part, ...]) -> int:
 
 def chosen_parts(parts: Sequence[Part]) -> tuple[Part, ...]:
     """The parts in the order in which they are asked, always with `suites`; `UsageError` for an unknown part."""
-    if isinstance(parts, str) or any(part not in PARTS for part in parts):
-        raise UsageError(f"parts={parts!r}: give a list of some of {', '.join(map(repr, PARTS))}.")
+    if isinstance(parts, str) or not isinstance(parts, Iterable) or any(part not in PARTS for part in parts):
+        raise UsageError(f"parts={parts!r:.60}: give a list of some of {', '.join(map(repr, PARTS))}.")
     return tuple(part for part in PARTS if part == "suites" or part in parts)
-
-
-def check_positive(**numbers: float | None) -> None:
-    """`UsageError` for a number that is not above 0; null means no limit."""
-    for name, number in numbers.items():
-        if number is not None and not number > 0:
-            raise UsageError(f"{name}={number}: must be greater than 0.")
 
 
 def _build_schemes(protocol: str, accepted: Codes, shape: Shape, asked: Codes) -> Offer:

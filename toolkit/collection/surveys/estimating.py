@@ -6,7 +6,8 @@ from typing import Final
 import pandas as pd
 
 from toolkit import schema
-from toolkit.collection.surveys.address import PARTS, Part, check_positive, chosen_parts
+from toolkit.collection.limits import check_positive
+from toolkit.collection.surveys.address import PARTS, Part, chosen_parts
 from toolkit.collection.surveys.offers import asked_groups, asked_schemes, asked_suites
 from toolkit.columns import Column, dtypes, returns
 from toolkit.targets import Targets, expand_targets

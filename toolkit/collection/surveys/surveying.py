@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final, cast
 
 from toolkit import schema
 from toolkit.collection.interrupt import interrupts, warns_of_interrupt
-from toolkit.collection.limits import POLITE, Limits
+from toolkit.collection.limits import POLITE, Limits, check_not_negative, check_positive
 from toolkit.collection.names import Resolver
 from toolkit.collection.planning import RoundPlan, make_plan
 from toolkit.collection.progress import Bar
 from toolkit.collection.recorder import Requests, RoundRecorder, new_round_name, now
 from toolkit.collection.reports import TargetsKnown
-from toolkit.collection.surveys.address import PARTS, Part, check_positive, chosen_parts, count_topics
+from toolkit.collection.surveys.address import PARTS, Part, chosen_parts, count_topics
 from toolkit.collection.surveys.prober import Strategy
 from toolkit.collection.surveys.rows import support_rows
 from toolkit.collection.surveys.runner import Pace, SurveyRunner
@@ -103,9 +103,7 @@ def survey(
     """
     asked = chosen_parts(parts)
     check_positive(concurrency=concurrency, budget=budget, rate=rate)
-    for name, number in (("splits", splits), ("pause_seconds", pause_seconds)):
-        if number < 0:
-            raise UsageError(f"{name}={number}: must not be negative.")
+    check_not_negative(splits=splits, pause_seconds=pause_seconds)
     plan = make_plan(
         targets,
         (_OFFER,),
