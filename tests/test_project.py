@@ -229,3 +229,11 @@ def test_make_notebooks_works_as_root_and_asks_for_it_only_then(tmp_path: Path, 
     path = f"{tmp_path / 'programs'}{os.pathsep}{os.environ['PATH']}"
     made = run(need("make"), "--no-print-directory", "notebooks", "BIN=programs", cwd=tmp_path, PATH=path)
     assert made.stdout.strip() == given, made.stderr
+
+
+def test_each_change_is_in_the_changelog_once() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    entries = [line for line in text.splitlines() if line.startswith(("- ", "| ")) and line != "| frame | old | new |"]
+    assert sorted(set(entries)) == sorted(entries)
+    renamed = text.index("### Renamed columns")
+    assert "\n- " not in text[renamed : text.index("\n## 0.1.0")]
