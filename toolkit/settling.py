@@ -9,7 +9,7 @@ from toolkit.analyse.support.tools import QUESTION, compare_tools
 from toolkit.collection import survey
 from toolkit.collection.surveys.address import Part
 from toolkit.errors import UsageError
-from toolkit.tables import Tables
+from toolkit.tables import Tables, require_tables
 from toolkit.targets import Targets, expand_targets
 
 _PARTS: Final[dict[str, Part]] = {
@@ -41,6 +41,7 @@ def settle(
     >>> settled.support[["protocol", "state"]].values.tolist()
     [['TLS 1.2', 'untested']]
     """
+    require_tables(tables, "settle")
     compared = compare_tools(tables, aliases=aliases)
     disputed = compared.loc[compared["agreement"] == "disputed", list(QUESTION)].drop_duplicates()
     services = set(disputed["service"])

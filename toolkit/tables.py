@@ -246,7 +246,7 @@ class Tables:
         ...     toolkit.load_example("google-mail").to_json(Path(folder) / "mail.json")
         ...     written = json.loads((Path(folder) / "mail.json").read_text())
         >>> len(written["observations"]), written["observations"][0]["suite"]
-        (65, 'TLS_ECDHE_RSA_WITH_RC4_128_SHA')
+        (65, 'TLS_RSA_WITH_3DES_EDE_CBC_SHA')
         """
         exporting.write_json(self, path)
 
@@ -264,7 +264,7 @@ class Tables:
         ...     toolkit.load_example("google-mail").to_sqlite(Path(folder) / "mail.sqlite")
         ...     with closing(sqlite3.connect(Path(folder) / "mail.sqlite")) as database:
         ...         print(database.execute("SELECT state, count(*) FROM support GROUP BY state").fetchall())
-        [('accepted', 48), ('refused', 503)]
+        [('accepted', 42), ('refused', 509)]
         """
         exporting.write_sqlite(self, path)
 

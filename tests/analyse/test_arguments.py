@@ -13,7 +13,7 @@ from toolkit.errors import UsageError
 
 REQUIRED: dict[str, Any] = {
     "now": "2026-01-01T00:00Z", "since": "2026-01-01T00:00Z", "until": "2026-01-02T00:00Z", "roots": "certifi",
-    "policy": "ietf",
+    "policy": "ietf", "options": {},
 }  # fmt: skip
 """A value for each parameter without a default."""
 

@@ -41,7 +41,7 @@ def test_a_forecast_starts_from_the_newest(held: Tables) -> None:
     frame = toolkit.forecast_renewals(held, now=NOW, years=1)
     assert frame["leaf_sha256"].unique().tolist() == ["new"]
     assert frame["host"].unique().tolist() == ["www.test"]
-    assert (frame["usual_lead_basis"] == "issued").all()
+    assert (frame["usual_lead_basis"] == "assumed").all()
 
 
 def test_rules_name_the_certificate_as_their_evidence(held: Tables) -> None:

@@ -58,7 +58,11 @@ def test_instants_as_days_reach_year_9999_and_null_is_nan() -> None:
 @pytest.mark.parametrize("name", sorted(name for name in dir(chart) if name.startswith("plot_")))
 def test_another_frame_or_tables_are_refused_with_what_the_chart_draws(name):
     plot = getattr(chart, name)
-    others = {"rotation": pd.DataFrame()} if name == "plot_rollout" else {}
+    needed: dict[str, dict[str, object]] = {
+        "plot_rollout": {"rotation": pd.DataFrame()},
+        "plot_expiry_weeks": {"now": "2026-01-01T00:00Z"},
+    }
+    others = needed.get(name, {})
     with pytest.raises(UsageError, match=r"This chart draws .*, not Tables"):
         plot(Tables.from_frames(), **others)
     with pytest.raises(UsageError, match=r"This chart draws .* has no column"):

@@ -215,5 +215,5 @@ def test_an_unknown_format_gets_a_suggestion_and_a_missing_extra_a_command(monke
 
     assert find_spec("icalendar")
     monkeypatch.setattr("toolkit.checking.formats.writing.import_module", missing)
-    with pytest.raises(UsageError, match=r"needs icalendar, .* pip install 'tls-toolkit\[formats\]'"):
+    with pytest.raises(UsageError, match=r"needs the module icalendar, .* pip install 'tls-toolkit\[formats\]'"):
         rendered("ical", frame())

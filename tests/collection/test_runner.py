@@ -155,7 +155,7 @@ def test_the_bytes_are_kept_where_asked(loopback: Loopback, brief: Limits) -> No
         ({"targets": 5}, "or preset, not int"),
         ({"offers": ()}, "No offer"),
         ({"offers": ("none",)}, "is not an offer. Known: "),
-        ({"offers": "any"}, "write a tuple"),
+        ({"offers": "anu"}, "Did you mean 'any'"),
         ({"samples": 0}, "samples=0"),
         ({"addresses": 0}, "addresses=0"),
     ],

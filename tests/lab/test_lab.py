@@ -280,7 +280,8 @@ def test_servers_end_with_their_parent(tmp_path: Path) -> None:
 
 def test_a_lab_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "toolkit.lab.tlslite_ng", raising=False)
-    monkeypatch.setitem(sys.modules, "tlslite", None)
+    for name in {"tlslite", *(name for name in sys.modules if name.startswith("tlslite."))}:
+        monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(UsageError, match=r"pip install 'tls-toolkit\[lab\]'"), Lab("year"):
         pass
     with Lab("steady") as lab:  # Python's own ssl is always there

@@ -270,5 +270,5 @@ def test_parameters_that_cannot_be_are_named(changes: dict[str, object], said: s
 
 
 def test_an_unknown_scenario_is_named_with_those_that_exist() -> None:
-    with pytest.raises(LabError, match="Unknown scenario 'rolback'; choose one of year, steady"):
+    with pytest.raises(LabError, match=r"Unknown scenario 'rolback'\. Did you mean 'rollback'"):
         Scenario("rolback")

@@ -35,7 +35,7 @@ def names() -> Iterator[str]:
     frames = (
         *(getattr(tables, name) for name in schema.TABLES),
         toolkit.find_sightings(tables), toolkit.describe_rotations(toolkit.find_rotations(tables), tables),
-        toolkit.find_sharing(tables),
+        toolkit.find_sharing(tables), toolkit.describe_usual_leads(tables, now=now),
         toolkit.summarise_expiry(tables, now=now), toolkit.summarise_support(tables, now=now),
         findings, analyse.summarise_findings(findings), analyse.explain_leaves(tables),
     )  # fmt: skip

@@ -93,7 +93,7 @@ def check(
      trust               –   untrusted critical
       ietf forward-secrecy falls short      low
       ietf forward-secrecy falls short      low
-    … and 41 more rows
+    … and 45 more rows
     """
     require_tables(tables, "check")
     anchors, rules = load_roots(roots), load_policy(policy)

@@ -29,7 +29,7 @@ def count(checks: pd.DataFrame) -> dict[str, int]:
     >>> tables = tables.within(since="2026-01-01T00:00:00Z", services="smtp://legacy.lab.test:25")
     >>> checks = toolkit.check(tables, now="2026-01-24T00:00Z", roots=Lab().roots, policy="ietf")
     >>> toolkit.checking.count(checks)
-    {'findings': 4, 'accepted': 0, 'fine': 41, 'unknown': 0}
+    {'findings': 4, 'accepted': 0, 'fine': 41, 'unknown': 4}
     """
     is_finding = checks["is_finding"]
     is_accepted = is_finding.eq(True) & checks["accepted_until_at"].notna()

@@ -35,7 +35,7 @@ def flat(frame: pd.DataFrame) -> pd.DataFrame:
     >>> rotations = toolkit.find_rotations(toolkit.load_example("lab-sample"))
     >>> with TemporaryDirectory() as folder:
     ...     toolkit.flat(rotations).to_parquet(Path(folder) / "rotations.parquet")
-    >>> print(toolkit.flat(rotations)["last_seen_at"].dtype)
+    >>> print(toolkit.flat(rotations)["start_max_at"].dtype)
     datetime64[us]
     """
     if not isinstance(frame, pd.DataFrame):
