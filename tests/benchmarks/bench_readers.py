@@ -1,6 +1,6 @@
-"""Rates of the readers: Zeek rows, JSON lines, lines of mail logs, captures; beside other tools on the same files.
+"""Rates of the readers: Zeek rows, JSON lines, lines of mail logs, captures; next to other tools on the same files.
 
-Run: python tests/benchmarks/bench_readers.py [ROWS]
+Run: python -m tests.benchmarks.bench_readers [ROWS]
 """
 
 import importlib.util
@@ -20,6 +20,7 @@ from pathlib import Path
 import pandas as pd
 
 import toolkit
+from tests.wire.recorded import read_conversation
 
 SUITES = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256")
 CURVES = ("x25519", "secp256r1", "X25519MLKEM768")
@@ -114,21 +115,6 @@ def capture(path: Path, flight: list[tuple[bool, bytes]], megabytes: int) -> Non
                 return
 
 
-def flight_of(shared: Path) -> list[tuple[bool, bytes]]:
-    """The payloads of the real handshake with a Google MX, and whether the client sent them."""
-    whole = (shared / "recorded" / "captures" / "smtp-starttls.pcap").read_bytes()
-    at, found = 24, []
-    while at < len(whole):
-        size = struct.unpack_from("<I", whole, at + 8)[0]
-        packet = whole[at + 16 : at + 16 + size]
-        at += 16 + size
-        tcp = 14 + (packet[14] & 15) * 4
-        payload = packet[tcp + (packet[tcp + 12] >> 4) * 4 : 14 + int.from_bytes(packet[16:18])]
-        if payload:
-            found.append((int.from_bytes(packet[tcp + 2 : tcp + 4]) == 25, payload))
-    return found
-
-
 def measure(words: str, count: float, unit: str, read: Callable[[], object]) -> None:
     """Print the best rate of two runs, per second of CPU time."""
     best = min(_seconds(read) for _ in range(2))
@@ -169,7 +155,7 @@ def main() -> None:
         shared = Path(__file__).parents[3] / "shared"
         if shared.exists():
             size = max(rows // 2000, 10)
-            capture(folder / "smtp.pcap", flight_of(shared), size)
+            capture(folder / "smtp.pcap", read_conversation(shared), size)
             measure("pcap", size, "MB", lambda: toolkit.read(folder / "smtp.pcap"))
             if tshark := shutil.which("tshark"):
                 command = [tshark, "-r", str(folder / "smtp.pcap"), "-Y", "tls.handshake", "-T", "json"]

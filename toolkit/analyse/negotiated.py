@@ -5,6 +5,7 @@ from typing import Final, Literal
 
 import pandas as pd
 
+from toolkit.analyse.slots import all_sources
 from toolkit.columns import Column, dtypes, returns
 from toolkit.errors import UsageError
 from toolkit.reference import Suite, suites
@@ -56,7 +57,7 @@ def summarise_negotiated(tables: Tables, *, by: Quantity = "protocol") -> pd.Dat
     named = looks.assign(value=values).dropna(subset=["observed_at", "value"])
     month = named["observed_at"].dt.tz_localize(None).dt.to_period("M").dt.start_time.dt.tz_localize("UTC")
     grouped = named.groupby([month.rename("month_from_at"), "value"], sort=True)
-    found = grouped.agg(handshakes=("value", "size"), source=("source", _joined)).reset_index()
+    found = grouped.agg(handshakes=("value", "size"), source=("source", all_sources)).reset_index()
     total = found.groupby("month_from_at")["handshakes"].transform("sum")
     found = found.assign(quantity=by, known=total, share=found["handshakes"] / total)
     return found.reindex(columns=list(dtypes(NEGOTIATED))).astype(dtypes(NEGOTIATED))
@@ -64,7 +65,3 @@ def summarise_negotiated(tables: Tables, *, by: Quantity = "protocol") -> pd.Dat
 
 def _values_of_suites(by: str) -> dict[int, str | None]:
     return {code: _OF_SUITE[by](suite) for code, suite in suites().items()}
-
-
-def _joined(sources: pd.Series) -> str:
-    return ", ".join(sorted(sources.unique()))

@@ -5,6 +5,7 @@ from typing import Final
 import pandas as pd
 
 from toolkit.analyse.sightings import find_sightings
+from toolkit.analyse.slots import all_sources
 from toolkit.columns import Column, dtypes, returns
 from toolkit.tables import Tables, require_tables
 
@@ -65,15 +66,11 @@ def _shared(seen: pd.DataFrame, kind: str, column: str) -> pd.DataFrame:
         first_seen_at=("first_seen_at", "min"),
         last_seen_at=("last_seen_at", "max"),
         looks=("looks", "sum"),
-        source=("source", _joined),
+        source=("source", all_sources),
     )
     return per_service.assign(
         shared_from_at=_begin_of_overlap(per_service), shared_until_at=_end_of_overlap(per_service)
     )
-
-
-def _joined(sources: pd.Series) -> str:
-    return ", ".join(sorted(sources.unique()))
 
 
 def _begin_of_overlap(spans: pd.DataFrame) -> pd.Series:

@@ -105,6 +105,11 @@ def certificate_facts(tables: Tables, hashes: pd.Index | pd.Series, columns: lis
     return found
 
 
+def all_sources(sources: pd.Series) -> str:
+    """The distinct sources, sorted, joined by `, `; `joined_sources` is faster for many groups."""
+    return ", ".join(sorted(sources.unique()))
+
+
 def joined_sources(keys: pd.DataFrame, source: pd.Series) -> pd.Series:
     """For each distinct row of `keys`: its sources, sorted, joined by `, `; indexed by the keys."""
     named = keys.assign(source=source.to_numpy()).drop_duplicates().sort_values("source")

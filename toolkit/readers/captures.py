@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from toolkit.readers.packets import read_packets
 from toolkit.readers.scans import UNDATED, Scan, Times, make_server
 from toolkit.readers.segments import FIN, RST, SYN, Direction, parse_segment, receiver_of, reversed_key
+from toolkit.readers.spelling import HOST_NAME
 from toolkit.reference import groups, signature_schemes, suites
 from toolkit.tables import Tables
 from toolkit.wire.overheard import Overheard, is_client_hello, is_old_client_hello, is_server_hello
@@ -22,7 +23,6 @@ _MOST_CONNECTIONS: Final = 200_000
 
 _ACK: Final = 0x10
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_HOST: Final = re.compile(r"(?=.*[a-z])[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})+", re.IGNORECASE)
 
 _UPGRADES: Final = (
     ("ftp", re.compile(rb"^AUTH (?:TLS|SSL)", re.IGNORECASE | re.MULTILINE)),
@@ -154,7 +154,7 @@ def _look_at(scan: Scan, connection: _Connection) -> None:
     overheard, answer = connection.overheard, connection.overheard.answer
     raw, port = receiver_of(connection.client)
     address, name = str(ipaddress.ip_address(raw)), overheard.server_name
-    host = name if name and _HOST.fullmatch(name) else address
+    host = name if name and HOST_NAME.fullmatch(name) else address
     server = make_server(host, port, address=address, server_name=name, starttls=_upgrade_of(connection))
     if server is None:
         scan.leave_out("a connection whose port cannot be one")

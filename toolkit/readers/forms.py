@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from toolkit import pem
 from toolkit.files import open_regular
-from toolkit.readers.registry import READERS, find_format, readers
+from toolkit.readers.registry import READERS, SYSLOG, find_format, readers
 
 HEAD: Final = 1 << 16
 """Bytes from the beginning of a file that decide what it seems to be."""
@@ -87,7 +87,6 @@ def _holds(words: str, pattern: str, advice: str, message: str = _NOT_A_CERTIFIC
 
 
 _CELLS: Final = r"(?:[^,\r\n]*,){2}"
-_SYSLOG: Final = r"(?:<\d+>\S* ?)?(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}|\d{4}-\d\d-\d\dT\S+) \S+ "
 
 FORMS: Final[tuple[Form, ...]] = (
     # Containers and captures, by their magic numbers.
@@ -136,7 +135,7 @@ FORMS: Final[tuple[Form, ...]] = (
     _text("a testssl.sh report in text", r" *Start \d{4}-\d\d-\d\d .*-->>|.*Testing protocols via sockets"),
     _text("an sslscan report in text", r"(?:\x1b\[[\d;]*m)?Testing SSL server "),
     _text("an nmap report in text", r"# Nmap \d|Nmap scan report for "),
-    _text("a syslog file", rf"{_SYSLOG}[\w./-]+(?:\[\d+\])?: "),
+    _text("a syslog file", rf"{SYSLOG}[\w./-]+(?:\[\d+\])?: "),
     _text("a mail message", r"(?:Received|Return-Path|Delivered-To|DKIM-Signature): "),
     _text("a CSV file of unknown columns", rf"\A{_CELLS}[^\r\n]*[\r\n]+{_CELLS}"),
     _text("an SSH public key", r"(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-\S+) AAAA", _KEY)._replace(

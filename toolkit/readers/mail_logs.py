@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from toolkit.errors import ReadError
-from toolkit.readers.mail_suites import describe_handshake
+from toolkit.readers.mail_suites import BITS, describe_handshake
 from toolkit.readers.opening import read_marked_lines
 from toolkit.readers.scans import Scan, Times, make_server
 from toolkit.tables import Tables
@@ -30,30 +30,29 @@ _WRITER: Final = re.compile(r"\s*([\w.-]{1,255}) [\w./-]+(?:\[\d+\])?: ")
 
 _HOST: Final = r"(?P<host>[\w.-]{1,255})"
 _ADDRESS: Final = r"\[(?:IPv6:)?(?P<address>[\da-fA-F.:]{2,45})\]"
-_BITS: Final = r"(?P<bits>\d{1,5}(?:/\d{1,5})?)"
 
 _POSTFIX: Final = re.compile(
     rf"(?P<said>\w+) TLS connection established (?P<way>to|from) {_HOST}{_ADDRESS}(?::(?P<port>\d{{1,5}}))?: "
-    rf"(?P<version>\S+) with cipher (?P<suite>\S+) \({_BITS} bits\)(?: key-exchange (?P<group>[\w-]+))?"
+    rf"(?P<version>\S+) with cipher (?P<suite>\S+) \({BITS} bits\)(?: key-exchange (?P<group>[\w-]+))?"
 )
 _POSTFIX_FAILED: Final = re.compile(
     rf"SSL_connect error to {_HOST}{_ADDRESS}:(?P<port>\d{{1,5}}): (?P<error>.{{1,200}})"
 )
 _SENDMAIL: Final = re.compile(
     rf"STARTTLS=(?P<way>client|server), relay=(?:{_HOST})?(?:[^,\[]*?{_ADDRESS})?[^,]*, version=(?P<version>[^,]+), "
-    rf"verify=(?P<said>[^,]+), cipher=(?P<suite>[^,]+), bits={_BITS}"
+    rf"verify=(?P<said>[^,]+), cipher=(?P<suite>[^,]+), bits={BITS}"
 )
 _EXIM: Final = re.compile(
     rf" (?P<way><=|=>|==|\*\*) \S+ .*?\bH=(?:{_HOST} )?(?:\([^)]*\) )?{_ADDRESS}(?::(?P<port>\d{{1,5}}))?.*? "
-    rf"X=(?P<version>[\w.]+):(?P<suite>[\w-]+):{_BITS}(?: CV=(?P<said>\w+))?"
+    rf"X=(?P<version>[\w.]+):(?P<suite>[\w-]+):{BITS}(?: CV=(?P<said>\w+))?"
 )
 _DOVECOT: Final = re.compile(
     r"dovecot(?:\[\d+\])?: (?P<login>imap|pop3|managesieve|submission)-login: .*\blip=(?P<address>[\da-fA-F.:]{2,45})\b"
-    rf".*\b(?P<version>(?:TLS|SSL)v[\d.]+) with cipher (?P<suite>\S+) \({_BITS} bits\)"
+    rf".*\b(?P<version>(?:TLS|SSL)v[\d.]+) with cipher (?P<suite>\S+) \({BITS} bits\)"
 )
 _OPENSMTPD: Final = re.compile(
     r"\bsmtpd\[\d+\]: (?P<session>[0-9a-f]{16}) (?P<way>mta|smtp) tls ciphers="
-    rf"(?P<version>[\w.]+):(?P<suite>[\w-]+):{_BITS}"
+    rf"(?P<version>[\w.]+):(?P<suite>[\w-]+):{BITS}"
 )
 _OPENSMTPD_MTA: Final = re.compile(
     r"\bsmtpd\[\d+\]: (?P<session>[0-9a-f]{16}) mta (?:connecting address=\S+://(?P<address>\[[\da-fA-F:.]+\]|[\d.]+):"

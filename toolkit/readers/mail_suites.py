@@ -21,6 +21,9 @@ _GNUTLS: Final = re.compile(
 _CURVE_SUFFIX: Final = re.compile(r"_P(?:256|384|521)\Z")
 _PLAIN: Final = re.compile(r"[^A-Z0-9]")
 
+BITS: Final = r"(?P<bits>\d{1,5}(?:/\d{1,5})?)"
+"""Key length as mail servers print it: `256`, `256/256`, `112/168`."""
+
 
 @lru_cache(maxsize=1024)
 def read_suite(spelling: str, protocol: str | None) -> tuple[str | None, int | None, str | None]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from toolkit.errors import ReadError
-from toolkit.readers.mail_suites import describe_handshake
+from toolkit.readers.mail_suites import BITS, describe_handshake
 from toolkit.readers.opening import read_lines
 from toolkit.readers.scans import Scan, Times, make_server
 from toolkit.tables import Tables
@@ -27,17 +27,16 @@ _COMMENT: Final = re.compile(r"\([^()]*\)")
 _BY: Final = re.compile(r"(?:^| )by ([\w-]{1,63}(?:\.[\w-]{1,63})*)", re.IGNORECASE)
 
 _NAMED: Final = r"\(version=(?P<version>[\w./]+),? cipher=(?P<suite>[\w-]+)"
-_BITS: Final = r"(?P<bits>\d{1,5}(?:/\d{1,5})?)"
 
 _WORDINGS: Final = (
     ("Microsoft Exchange", re.compile(rf"Microsoft SMTP Server {_NAMED}\)")),
-    ("Sendmail", re.compile(rf"{_NAMED} bits={_BITS} verify=(?P<said>\w+)")),
-    ("Google", re.compile(rf"{_NAMED}(?: bits={_BITS})?")),
+    ("Sendmail", re.compile(rf"{_NAMED} bits={BITS} verify=(?P<said>\w+)")),
+    ("Google", re.compile(rf"{_NAMED}(?: bits={BITS})?")),
     ("Postfix", re.compile(
         r"\(using (?P<version>[\w.]+) with cipher (?P<suite>[\w-]+) \((?P<bits>\d{1,5}/\d{1,5}) bits\)"
         r"(?: key-exchange (?P<group>[\w-]+))?")),
     ("OpenSMTPD", re.compile(
-        rf"\(OpenSMTPD\) .*\((?P<version>[\w.]+):(?P<suite>[\w-]+):{_BITS}:(?P<said>\w+)")),
+        rf"\(OpenSMTPD\) .*\((?P<version>[\w.]+):(?P<suite>[\w-]+):{BITS}:(?P<said>\w+)")),
     ("Exim", re.compile(r"\((?P<version>(?:TLS|SSL)[\w.]+)\) tls (?P<suite>[\w-]+)")),
     ("Exim", re.compile(r"\((?P<version>(?:TLS|SSL)[\w.]+):(?P<suite>[\w-]+)(?::(?P<bits>\d{1,5}))?")),
     ("Microsoft Exchange", re.compile(r"Microsoft SMTP Server \((?P<version>TLS)\)")),

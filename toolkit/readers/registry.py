@@ -94,10 +94,12 @@ _ZEEK: Final = any_of(
     with_pattern(r"\A(?:#[^\n]*\n)*#path[ \t]+(?:ssl|x509)[\r\n]"),
 )
 
-_SYSLOG: Final = r"(?:<\d+>\S* ?)?(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}|\d{4}-\d\d-\d\dT\S+) \S+ "
+SYSLOG: Final = r"(?:<\d+>\S* ?)?(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}|\d{4}-\d\d-\d\dT\S+) \S+ "
+"""What begins a line of syslog, up to the name of the program."""
+
 _MAIL_LOG: Final = any_of(
     with_pattern(
-        rf"(?m:^{_SYSLOG}(?:postfix[\w/-]*\[|dovecot(?:\[\d+\])?: |(?:sendmail|sm-mta|sm-msp)[\w-]*\[|smtpd\[))"
+        rf"(?m:^{SYSLOG}(?:postfix[\w/-]*\[|dovecot(?:\[\d+\])?: |(?:sendmail|sm-mta|sm-msp)[\w-]*\[|smtpd\[))"
     ),
     with_pattern(
         r"(?m:^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (?:[+-]\d{4} )?(?:\[\d+\] )?"

@@ -37,6 +37,10 @@ _ATTRIBUTES: Final = {
 }  # fmt: skip
 
 
+HOST_NAME: Final = re.compile(r"(?=.*[a-z])[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})+", re.IGNORECASE)
+"""A host name of two labels or more, which is not an IPv4 address."""
+
+
 def protocol_of(spelling: object) -> str | None:
     """`TLSv1.2`, `tls1_2`, `TLS_1_2`, `tls12`, `SSLv3` or a code as `TLS 1.2`, …; null for anything else.
 
@@ -130,6 +134,11 @@ def serial_of_hex(digits: object) -> str | None:
     """A serial number in hex, with or without colons, as lower-case hex without leading zeros; null otherwise."""
     plain = _BETWEEN_DIGITS.sub("", digits).lower() if isinstance(digits, str) else ""
     return plain.lstrip("0") or "0" if _HEX.fullmatch(plain) else None
+
+
+def name_of_rfc4514(printed: object) -> str | None:
+    """A name that Go or Java printed: as RFC 4514 writes it, but with a blank after each comma that separates."""
+    return printed.replace(", ", ",") if isinstance(printed, str) and printed else None
 
 
 def attribute_of(long_name: str) -> str:

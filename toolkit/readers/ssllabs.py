@@ -8,7 +8,15 @@ from toolkit import text
 from toolkit.errors import ReadError
 from toolkit.readers.opening import as_list, as_object, line_of, parse_json, read_plain, read_values
 from toolkit.readers.scans import Scan, Server, Times, ders_of, make_server, outcome_of
-from toolkit.readers.spelling import group_of, group_of_code, instant_of_seconds, protocol_of, serial_of_hex, suite_of
+from toolkit.readers.spelling import (
+    group_of,
+    group_of_code,
+    instant_of_seconds,
+    name_of_rfc4514,
+    protocol_of,
+    serial_of_hex,
+    suite_of,
+)
 from toolkit.tables import Tables
 
 _SILENT: Final = "SSL Labs lists the versions that are supported; it does not list this one, nor say why"
@@ -114,8 +122,8 @@ def _certificate(scan: Scan, identifier: str, certificates: Mapping[str, _Facts]
     names, size = as_list(shown.get("altNames")), shown.get("keySize")
     facts = {
         "cert_sha256": shown.get("sha256Hash") or identifier,
-        "subject": _name(shown.get("subject")),
-        "issuer": _name(shown.get("issuerSubject")),
+        "subject": name_of_rfc4514(shown.get("subject")),
+        "issuer": name_of_rfc4514(shown.get("issuerSubject")),
         "names": tuple(map(str, names)) or None,
         "serial": serial_of_hex(shown.get("serialNumber")),
         "not_before": _instant(shown.get("notBefore")),
@@ -124,11 +132,6 @@ def _certificate(scan: Scan, identifier: str, certificates: Mapping[str, _Facts]
         "key_bits": size if isinstance(size, int) else None,
     }
     return str(scan.describe(facts, sha1=shown.get("sha1Hash")))
-
-
-def _name(printed: object) -> str | None:
-    """Java prints a name as RFC 4514 does, with a blank after each comma that separates."""
-    return printed.replace(", ", ",") if isinstance(printed, str) and printed else None
 
 
 def _instant(milliseconds: object) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 from toolkit.readers.json_lines import Repeats, read_objects
 from toolkit.readers.scans import Scan, Server, Times, ders_of, make_server, outcome_of
-from toolkit.readers.spelling import group_of, instant_of, protocol_of, serial_of_hex, suite_of
+from toolkit.readers.spelling import group_of, instant_of, name_of_rfc4514, protocol_of, serial_of_hex, suite_of
 from toolkit.tables import Tables
 
 _Facts = Mapping[str, Any]
@@ -75,16 +75,11 @@ def _read_certificate(scan: Scan, shown: _Facts) -> str | None:
     names = shown.get("subject_an")
     facts = {
         "cert_sha256": prints.get("sha256"),
-        "subject": _name(shown.get("subject_dn")),
-        "issuer": _name(shown.get("issuer_dn")),
+        "subject": name_of_rfc4514(shown.get("subject_dn")),
+        "issuer": name_of_rfc4514(shown.get("issuer_dn")),
         "names": tuple(map(str, names)) if isinstance(names, list) else None,
         "serial": serial_of_hex(shown.get("serial")),
         "not_before": instant_of(shown.get("not_before")),
         "not_after": instant_of(shown.get("not_after")),
     }
     return scan.describe(facts, sha1=prints.get("sha1"))
-
-
-def _name(printed: object) -> str | None:
-    """Go prints a name as RFC 4514 does, with a blank after each comma that separates."""
-    return printed.replace(", ", ",") if isinstance(printed, str) and printed else None

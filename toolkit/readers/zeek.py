@@ -12,14 +12,21 @@ from toolkit.errors import ReadError, ReadWarning
 from toolkit.readers.looks import microseconds
 from toolkit.readers.opening import parse_json, read_lines
 from toolkit.readers.scans import Scan, Server, make_server
-from toolkit.readers.spelling import group_of, instant_of, instant_of_seconds, protocol_of, serial_of_hex, suite_of
+from toolkit.readers.spelling import (
+    HOST_NAME,
+    group_of,
+    instant_of,
+    instant_of_seconds,
+    protocol_of,
+    serial_of_hex,
+    suite_of,
+)
 from toolkit.tables import Tables
 
 NAMES: Final = re.compile(r"(?:ssl|x509)\b.*\.log")
 """Names of the files of a folder that are read: `ssl.log`, `x509.00:00:00-01:00:00.log.gz`, …"""
 
 _ESCAPED: Final = re.compile(r"\\(?:x([0-9a-fA-F]{2})|\\)")
-_HOST: Final = re.compile(r"(?=.*[a-z])[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})+", re.IGNORECASE)
 _SHA256: Final = 64
 _KEY_TYPES: Final = {"rsa": "RSA", "ecdsa": "EC", "dsa": "DSA"}
 
@@ -187,7 +194,7 @@ def _without_clients(logs: Logs, parts: list[Tables]) -> Tables:
 def _server_of(record: _Record) -> Server | None:
     """The server: by the name that the client asked for, where it can be one, else by its address."""
     address, name = _text(record.get("id.resp_h")), _text(record.get("server_name"))
-    host = name if name and _HOST.fullmatch(name) else address
+    host = name if name and HOST_NAME.fullmatch(name) else address
     return make_server(host, record.get("id.resp_p"), address=address, server_name=name)
 
 

@@ -11,7 +11,7 @@ from toolkit.analyse.expiry.routine import Floats, late_ratios, planned_days
 from toolkit.analyse.expiry.served import certificates_of_slots, known_at
 from toolkit.analyse.expiry.successors import with_successors
 from toolkit.analyse.held import is_held_alone, with_held
-from toolkit.analyse.slots import SLOT
+from toolkit.analyse.slots import SLOT, all_sources
 from toolkit.columns import Column, dtypes, returns
 from toolkit.errors import UsageError
 from toolkit.instants import SECOND, Instant, as_spans, days, has_ended, within_calendar, zoned
@@ -166,7 +166,7 @@ def describe_usual_leads(tables: Tables, *, now: Instant) -> pd.DataFrame:
     of_slot = frame.groupby(SLOT, dropna=False, sort=True)
     facts = [_LAST_LOOK, *USUAL_LEAD]
     slots = of_slot[[column.name for column in facts]].first()
-    slots["source"] = of_slot["source"].agg(lambda sources: ", ".join(sorted(sources.unique())))
+    slots["source"] = of_slot["source"].agg(all_sources)
     return slots.reset_index()[list(dtypes(USUAL_LEADS))].astype(dtypes(USUAL_LEADS))
 
 
