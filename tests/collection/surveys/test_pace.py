@@ -7,6 +7,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from datetime import datetime
+from types import SimpleNamespace
 
 import pytest
 
@@ -26,7 +27,10 @@ def target() -> Iterator[Target]:
 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The waits that were asked for; none is waited for."""
+    """The waits that the survey asked for; none is waited for.
+
+    Only the survey's own name of asyncio is replaced: event loops that other tests left running sleep as well.
+    """
     asked: list[float] = []
     sleep = asyncio.sleep
 
@@ -35,7 +39,8 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
             asked.append(seconds)
         await sleep(0)
 
-    monkeypatch.setattr("asyncio.sleep", noted)
+    replaced = SimpleNamespace(**vars(asyncio) | {"sleep": noted})
+    monkeypatch.setattr("toolkit.collection.surveys.runner.asyncio", replaced)
     return asked
 
 
