@@ -16,8 +16,8 @@ LONGEST_ROUND: Final = pd.Timedelta(days=1)
 def known_at(tables: Tables, today: pd.Timestamp) -> Tables:
     """The looks that are not certainly later than `today`, and the certificates that they show or that had begun."""
     looks, held = tables.observations, tables.certificates
-    known_since = _known_since(looks, held)
-    is_later = (known_since > today).fillna(False) & ~(looks["observed_until"] <= today).fillna(False)
+    known_since_at = _known_since(looks, held)
+    is_later = (known_since_at > today).fillna(False) & ~(looks["observed_until"] <= today).fillna(False)
     is_shown = held["cert_sha256"].isin(looks.loc[~is_later, "leaf_sha256"])
     is_shown_later = held["cert_sha256"].isin(looks.loc[is_later, "leaf_sha256"])
     begins_later = (held["not_before"] > today).fillna(False)
@@ -42,15 +42,15 @@ def certificates_of_slots(tables: Tables) -> pd.DataFrame:
     looks["is_shown_last"] = looks["is_last_round"].notna() & (
         (looks["last_look_at"] - looks["observed_at"]) <= LONGEST_ROUND
     ).fillna(False)
-    looks["known_since"] = _known_since(looks, tables.certificates)
-    looks["known_until"] = looks["observed_at"].fillna(looks["observed_until"])
+    looks["known_since_at"] = _known_since(looks, tables.certificates)
+    looks["known_until_at"] = looks["observed_at"].fillna(looks["observed_until"])
     seen = looks.groupby([*SLOT, "leaf_sha256"], dropna=False, sort=False).agg(
         first_seen_at=("observed_at", "min"),
         last_seen_at=("observed_at", "max"),
-        known_since=("known_since", "max"),
-        known_until=("known_until", "max"),
-        seen_by=("known_until", "min"),
-        is_bounded=("known_until", "count"),
+        known_since_at=("known_since_at", "max"),
+        known_until_at=("known_until_at", "max"),
+        seen_by=("known_until_at", "min"),
+        is_bounded=("known_until_at", "count"),
         looks=("leaf_sha256", "size"),
         last_look_at=("last_look_at", "max"),
         is_shown_last=("is_shown_last", "any"),
@@ -59,8 +59,8 @@ def certificates_of_slots(tables: Tables) -> pd.DataFrame:
     before = find_sightings(tables)[[*SLOT, "leaf_sha256", "previous_look_at", "source"]]
     frame = frame.merge(before, how="left", on=[*SLOT, "leaf_sha256"])
     frame["is_shown_last"] = frame["is_shown_last"].astype("boolean").where(frame["last_seen_at"].notna())
-    frame["last_seen_by"] = frame["known_until"]
-    frame["known_until"] = frame["known_until"].where(frame["is_bounded"] == frame["looks"])
+    frame["last_seen_by"] = frame["known_until_at"]
+    frame["known_until_at"] = frame["known_until_at"].where(frame["is_bounded"] == frame["looks"])
     return frame.sort_values([*SLOT, "not_before", "first_seen_at", "leaf_sha256"], ignore_index=True)
 
 

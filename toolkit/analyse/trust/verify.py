@@ -296,7 +296,7 @@ def _groups(tables: Tables) -> Iterator[_ChainLooks]:
 
 def _as_observed(judged: JudgedChain, group: _ChainLooks) -> list[dict[str, Any]]:
     """Each look at its own instant; looks with the same outcome share a row, period by period."""
-    edges = np.array([int(edge.timestamp()) * 1_000_000 for edge in judged.edges], dtype=np.int64)
+    edges = judged.edge_numbers
     begins = np.searchsorted(edges, group.earliest, side="right")
     ends = np.searchsorted(edges, group.latest, side="right")
     is_placed = (group.earliest != NULL) & (group.latest != NULL) & (begins == ends)
