@@ -13,7 +13,7 @@ import numpy as np
 from scipy import stats
 
 from toolkit.analyse.arrays import Bools, Floats, Ints
-from toolkit.analyse.rotation.bounds import share_interval
+from toolkit.analyse.intervals import share_interval
 from toolkit.sampling import MISS, chance_of_seeing, looks_needed
 
 _SETTLED: Final = 0.25

@@ -43,11 +43,18 @@ USUAL_LEAD: Final = (
 )
 """The columns that `with_usual_leads` adds for readers; `ROUTINE` are those for the forecast."""
 
-ROUTINE: Final = ("routine_lifetime_days", "is_led_by_end", "routine_ratios", "routine_blur")
-"""The columns of a slot's routine that only the forecast reads, as do `watched_until` and `longest_delay`.
+ROUTINE: Final = ("routine_lifetime_days", "is_led_by_end", "routine_plans", "routine_ratios", "routine_blur")
+"""The columns of a slot's routine for the forecast and the rehearsal, as are `watched_until` and `longest_delay`.
 
-Median lifetime of the predecessors [d]; whether the leads vary less than the spacings; the logarithms of (spacing /
-spacing that `planned_days` gives), as a tuple; the least deviation of these that the looks allow to be seen.
+Median lifetime of the predecessors [d]; whether the leads vary less than the spacings; the plans that the renewals do
+not tell apart, as a tuple of `PLANS`; the logarithms of (spacing / spacing that `planned_days` gives), as a tuple; the
+least deviation of these that the looks allow to be seen.
+"""
+
+PLANS: Final = ("spacing", "lead", "share")
+"""What a routine may keep: days after the issue, days before the end, or a share of the lifetime.
+
+While all certificates of a slot live equally long, the three are the same.
 """
 
 LATEST: Final = 24
@@ -123,9 +130,25 @@ def _routines(renewals: pd.DataFrame, start: str, gap: pd.Series, basis: str) ->
             "usual_lead_basis": pd.Series(basis, index=middle.index, dtype="string"),
             "routine_lifetime_days": middle["lifetime"],
             "is_led_by_end": is_led_by_end,
+            "routine_plans": _plans(facts),
         }
     )
     return _with_spread(routine, facts)
+
+
+def _plans(facts: pd.DataFrame) -> pd.Series:
+    """The plans of each slot from which its renewals deviate least, or hardly more.
+
+    Deviations are mean distances from the median [d]. What a daily job and the gap between looks add is not compared.
+    """
+    kept = facts[["spacing", "lead"]].assign(share=facts["spacing"] / facts["lifetime"])[list(PLANS)]
+    away = (kept - kept.groupby(facts["slot"]).transform("median")).abs()
+    away["share"] *= facts["lifetime"]
+    deviation = away.groupby(facts["slot"]).mean()
+    blur = (facts["gap"] + 1).groupby(facts["slot"]).mean() / np.sqrt(12)
+    most = deviation.min(axis=1).clip(lower=blur) / _STEADIER
+    plans = [tuple(np.array(PLANS)[row].tolist()) for row in deviation.le(most, axis=0).to_numpy()]
+    return pd.Series(plans, index=deviation.index, dtype="object")
 
 
 def _with_spread(routine: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
