@@ -105,10 +105,16 @@ def rehearse(
     values, and where `tables` is not `Tables`.
 
     >>> import toolkit
-    >>> tables = toolkit.load_example("web-series").within(hosts="docs.python.org")
-    >>> rehearsal = toolkit.rehearse(tables, now="2026-04-01 00:00Z", outage_days=14)
+    >>> tables = toolkit.load_example("web-series").within(services="https://docs.python.org:443")
+    >>> rehearsal = toolkit.rehearse(tables, now="2026-04-01 00:00Z", job_days=30)
     >>> columns = ["plan", "change", "probability", "expired_days", "is_best"]
     >>> print(toolkit.chart.tabulate(rehearsal[rehearsal["year"] == 2029], columns=columns))
+       plan    change probability expired_days is_best
+      share      none           1         45.4      no
+    spacing      plan           1         58.2      no
+       lead      plan           0          0.0      no
+        ari      plan           1         47.9      no
+      share daily_job           0          0.0     yes
     """
     require_tables(tables, "rehearse")
     today = zoned(now, "now")

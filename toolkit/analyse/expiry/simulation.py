@@ -23,6 +23,9 @@ of it, or around the middle where the lifetime is below ten days."""
 _LEAST_AGE: Final = 1e-6
 """A certificate is never replaced at the instant of its issue."""
 
+_ROUNDING: Final = 1e-9
+"""A run of the job that is as much earlier, in intervals of the job, is taken for the same instant."""
+
 
 @dataclass(frozen=True, slots=True)
 class Course:
@@ -65,11 +68,12 @@ def simulate(start: Start, courses: list[Course], *, years: Floats, runs: int, r
     shape = (len(courses), runs)
     job = np.array([[course.job_days] for course in courses])
     outage = np.array([[course.outage_days] for course in courses])
-    phase = rng.random(runs) * job
+    phase: Floats = rng.random(runs) * job
     periods = int(np.ceil(years[-1] / _YEAR))
     outages = (np.arange(periods)[:, None] + rng.random((periods, runs))) * _YEAR
     expired = np.zeros((*shape, len(years) - 1))
-    begins, ends = np.full(shape, start.begins), np.full(shape, start.ends)
+    begins: Floats = np.full(shape, start.begins)
+    ends: Floats = np.full(shape, start.ends)
     for ratio in start.spread.draw(rng, runs, planned=start.planned(start.ends - start.begins)):
         window = rng.uniform(-_HALF_WINDOW, _HALF_WINDOW, runs)
         ages = [_ages(start, courses[n].plan, ends[n] - begins[n], ratio, window) for n in range(len(courses))]
@@ -104,4 +108,4 @@ def _ages(start: Start, plan: str, lifetimes: Floats, ratio: Floats, window: Flo
 
 def _next_run(at: Floats, phase: Floats, job: Floats) -> Floats:
     """The first run of the job that is not before `at`."""
-    return phase + np.ceil((at - phase) / job) * job
+    return phase + np.ceil((at - phase) / job - _ROUNDING) * job
