@@ -37,8 +37,8 @@ def cells(ax: Axes) -> list[str]:
 @pytest.mark.parametrize(
     ("chances", "state", "shown"),
     [
-        ([0.0], "seldom", "0 %"), ([0.004], "seldom", "< 1 %"), ([0.01], "sometimes", "1 %"),
-        ([0.1], "often", "10 %"), ([0.999], "often", "> 99 %"), ([1.0], "often", "100 %"),
+        ([0.0], "seldom", "0 %"), ([0.004], "seldom", "<1 %"), ([0.01], "sometimes", "1 %"),
+        ([0.1], "often", "10 %"), ([0.999], "often", ">99 %"), ([1.0], "often", "100 %"),
         ([0.2, 0.6], "often", "20 to 60 %"), ([0.0, 1.0, 0.2], "open", "0 to 100 %"), ([None], "unknown", "?"),
     ],
 )  # fmt: skip
@@ -49,19 +49,21 @@ def test_a_cell_shows_the_plans_of_today(chances: list[float | None], state: str
     assert shown in words(ax)
 
 
-def test_the_best_courses_stand_at_the_row_with_what_they_leave() -> None:
+def test_the_best_courses_of_the_worst_year_stand_at_the_row_with_what_they_leave() -> None:
     ax = plot_rehearsal(
         frame(
-            course(),
+            course(is_best=None),
             course(year=2028, probability=1.0),
             course(plan="ari", change="plan", is_best=True, probability=0.0),
             course(plan="ari", change="plan", is_best=True, year=2028, probability=0.3),
-            *(course(change="second_ca", is_best=True, year=y, probability=0.1) for y in (2027, 2028)),
+            course(change="second_ca", is_best=True, year=2028, probability=0.31),
             course("smtp://b:25", is_best=None, probability=0.5),
+            *(course("smtp://d:25", plan=plan, is_best=True, probability=0.02) for plan in ("lead", "share", "ari")),
             course("smtp://c:25", is_best=None, probability=0.0),
+            course("smtp://c:25", plan="ari", change="plan", is_best=None, probability=0.5),
         )
-    )  # fmt: skip
-    assert best(ax) == ["ARI or second CA: 30 %", "no change is better", ""]
+    )
+    assert best(ax) == ["2028: ARI or second CA, 31 %", "2027: no change is better", "2027: lead or 2 others, 2 %", ""]
 
 
 def test_the_worst_slots_come_first_and_those_not_rehearsed_last() -> None:

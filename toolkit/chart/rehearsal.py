@@ -6,6 +6,7 @@ from typing import Final
 import pandas as pd
 from matplotlib.axes import Axes
 
+from toolkit import text
 from toolkit.chart import canvas
 from toolkit.chart.matrix import Cell, draw_matrix
 from toolkit.chart.palette import BAD, CAUTION, FAINT, FINE, GRID, INK
@@ -22,14 +23,15 @@ STATES: Final = {
 }
 """Probability of an expired certificate → how a cell looks; `open` where the plans differ in this."""
 
-_PLANS: Final = {
-    "spacing": "fixed spacing", "lead": "fixed lead", "share": "share of the lifetime", "ari": "ARI",
-}  # fmt: skip
-_CHANGES: Final = {"daily_job": "daily job", "second_ca": "second CA"}
+_COURSES: Final = {"ari": "ARI", "daily_job": "daily job", "second_ca": "second CA"}
+"""Plan or change → its words, where they are others."""
+
+_MOST_NAMED: Final = 2
+"""Most courses that are named at a row."""
 
 _COLUMNS: Final = (*SLOT, "year", "plan", "change", "probability", "is_best")
 _TITLE: Final = "Chance of an expired certificate"
-_HEAD: Final = "best course: its worst year"
+_HEAD: Final = "best in the worst year"
 
 
 def plot_rehearsal(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
@@ -37,8 +39,8 @@ def plot_rehearsal(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
     `frame` is what `rehearse` returns. A cell is about what the slot does today (`change` is `none`). Where its plan is
     not known, the cell has the lowest and the highest probability of the plans; it is framed where they fall into
-    different classes (1 %, 10 %). On the right are the rows that are best (`is_best`), and the probability that they
-    leave in their worst year. Slots with the highest probabilities come first, those that were not rehearsed last;
+    different classes (1 %, 10 %). On the right is what is best (`is_best`) in the worst year of the slot, and the
+    probability that it leaves. Slots with the highest probabilities come first, those that were not rehearsed last;
     those beyond 40 are left out and counted below the chart. Returns the axes. Raises `UsageError` for another frame.
 
     >>> import toolkit
@@ -69,6 +71,9 @@ def plot_rehearsal(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         ax, cells, rows=label_slots(heads.loc[order]), columns=[str(year) for year in years], styles=STATES,
         what=("slot", "year"), title=canvas.titled(_TITLE, frame),
     )  # fmt: skip
+    figure = axes.get_figure(root=True)
+    if ax is None and figure is not None:
+        figure.set_figwidth(canvas.WIDTH)  # room for the words on the right
     shown = order[: canvas.MOST_ROWS]
     size = 7.5 if len(shown) <= canvas.MOST_ROWS / 2 else 7
     for place, slot in enumerate(shown):
@@ -96,17 +101,21 @@ def _range(low: float, high: float) -> str:
 def _percent(probability: float) -> str:
     """In per cent; what is not 0 or 1 is not rounded to it."""
     if 0 < probability < 0.005:
-        return "< 1 %"
-    return "> 99 %" if 0.995 < probability < 1 else f"{100 * probability:.0f} %"
+        return "<1 %"
+    return ">99 %" if 0.995 < probability < 1 else f"{100 * probability:.0f} %"
 
 
 def _advice(rows: pd.DataFrame) -> str:
-    """The best courses of a slot in words, and the highest probability that they leave in a year."""
-    best = rows[rows["is_best"].fillna(value=False)]
+    """The best courses of a slot in words, in its worst year, and the probability that they leave."""
+    chances = rows[rows["change"] == "none"].groupby("year")["probability"].max().dropna()
+    if chances.empty or chances.max() < _SELDOM:
+        return ""
+    worst = chances.index[chances == chances.max()].max()
+    best = rows[rows["is_best"].fillna(value=False) & (rows["year"] == worst)]
     if best.empty:
-        return "no change is better" if (rows["probability"] >= _SELDOM).any() else ""
-    names = [
-        _CHANGES.get(change) or _PLANS[plan]
-        for plan, change in best[["plan", "change"]].drop_duplicates().itertuples(index=False)
-    ]
-    return f"{' or '.join(names)}: {_percent(best.groupby('year')['probability'].max().max())}"
+        return f"{worst}: no change is better"
+    named = best["change"].where(best["change"].isin(list(_COURSES)), best["plan"])
+    names = [_COURSES.get(name, name) for name in named]
+    if len(names) > _MOST_NAMED:
+        names = [names[0], text.counted(len(names) - 1, "other")]
+    return f"{worst}: {' or '.join(names)}, {_percent(float(best['probability'].max()))}"

@@ -134,8 +134,9 @@ def test_a_fixed_spacing_of_60_days_fails_under_47_days_and_another_plan_helps()
     assert spacing["lifetime_days"].tolist() == [90] * 5 + [47, 47]
     late = spacing.loc[2030, "expired_days"]
     assert late == pytest.approx(365 * 13 / 60, abs=5)
-    assert lead["is_best"].all()
-    assert not spacing["is_best"].any()
+    for plan, is_best in ((lead, True), (spacing, False)):
+        assert plan["is_best"].isna().tolist() == [True] * 5 + [False] * 2, "nothing is better than 0"
+        assert plan["is_best"].dropna().eq(is_best).all()
 
 
 def test_lets_encrypt_shortens_earlier() -> None:

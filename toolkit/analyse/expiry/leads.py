@@ -4,6 +4,7 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
 from toolkit.analyse.expiry.routine import planned_days
 from toolkit.analyse.expiry.sequence import find_renewals
@@ -65,6 +66,9 @@ NOT_OBSERVED: Final = "no renewal was fully observed"
 
 _STEADIER: Final = 0.9
 """Leads vary less than spacings where their median deviation is below this share of the spacings'."""
+
+_CLEARLY: Final = 0.95
+"""Confidence with which a plan is ruled out."""
 
 _LONGEST_LOOK: Final = 10
 """Looks around a takeover are close enough at the predecessor's lifetime divided by this."""
@@ -137,16 +141,18 @@ def _routines(renewals: pd.DataFrame, start: str, gap: pd.Series, basis: str) ->
 
 
 def _plans(facts: pd.DataFrame) -> pd.Series:
-    """The plans of each slot from which its renewals deviate least, or hardly more.
+    """The plans of each slot that its renewals do not tell apart: those from which they do not deviate clearly more.
 
-    Deviations are mean distances from the median [d]. What a daily job and the gap between looks add is not compared.
+    Deviations are mean distances from the median [d]; what a daily job and the gap between looks add is not compared.
+    Clearly more is what an F test of as many renewals finds at 5 %.
     """
     kept = facts[["spacing", "lead"]].assign(share=facts["spacing"] / facts["lifetime"])[list(PLANS)]
     away = (kept - kept.groupby(facts["slot"]).transform("median")).abs()
     away["share"] *= facts["lifetime"]
     deviation = away.groupby(facts["slot"]).mean()
     blur = (facts["gap"] + 1).groupby(facts["slot"]).mean() / np.sqrt(12)
-    most = deviation.min(axis=1).clip(lower=blur) / _STEADIER
+    free = facts.groupby("slot").size() - 1
+    most = deviation.min(axis=1).clip(lower=blur) * np.sqrt(special.fdtri(free, free, _CLEARLY))
     plans = [tuple(np.array(PLANS)[row].tolist()) for row in deviation.le(most, axis=0).to_numpy()]
     return pd.Series(plans, index=deviation.index, dtype="object")
 

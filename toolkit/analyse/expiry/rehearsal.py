@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from toolkit.analyse.arrays import Bools
 from toolkit.analyse.expiry.forecast import find_starts, spread_of
 from toolkit.analyse.expiry.leads import PLANS
 from toolkit.analyse.expiry.routine import Floats, routine_of
@@ -62,7 +63,7 @@ REHEARSAL: Final = (
     Column(
         "is_best",
         "boolean",
-        "no row of the slot has a lower probability over all years; the same in all years",
+        "no row of the slot has a lower probability in that year",
         "no row is better than the worst of those without a change, or not rehearsed",
     ),
     Column("lifetime_days", "number", "lifetime of certificates that are issued at the end of the year", _NONE, "d"),
@@ -110,9 +111,9 @@ def rehearse(
     >>> columns = ["plan", "change", "probability", "expired_days", "is_best"]
     >>> print(toolkit.chart.tabulate(rehearsal[rehearsal["year"] == 2029], columns=columns))
        plan    change probability expired_days is_best
+       lead      none           0          0.0     yes
       share      none           1         45.4      no
     spacing      plan           1         58.2      no
-       lead      plan           0          0.0      no
         ari      plan           1         47.9      no
       share daily_job           0          0.0     yes
     """
@@ -156,7 +157,7 @@ def _rehearse_slot(
     rng = np.random.default_rng(int.from_bytes(hashlib.sha256(repr([slot[name] for name in SLOT]).encode()).digest()))
     expired = simulate(start, [course for course, _ in courses], years=edges, runs=runs, rng=rng)
     kept = _kept(courses, expired)
-    best = _best([courses[n][1] for n in kept], expired[kept])
+    changes = [courses[n][1] for n in kept]
     lifetimes = start.lifetimes(edges[1:] - _SECOND_DAYS)
     return [
         named
@@ -171,7 +172,7 @@ def _rehearse_slot(
             "runs": runs,
         }
         for column, year in enumerate(each_year)
-        for n, is_best in zip(kept, best, strict=True)
+        for n, is_best in zip(kept, _best(changes, expired[kept, :, column] > _SECOND_DAYS), strict=True)
     ]
 
 
@@ -191,30 +192,24 @@ def _courses(plans: tuple[str, ...], usual: Course) -> list[tuple[Course, str]]:
 def _kept(courses: list[tuple[Course, str]], expired: Floats) -> list[int]:
     """The positions of the courses that get rows: a change of the job or the CA only for the worst plan of today."""
     present = [n for n, (_, change) in enumerate(courses) if change == "none"]
-    worst = max(present, key=lambda n: (_years(expired[n]).mean(), expired[n].mean()))
+    worst = max(present, key=lambda n: ((expired[n] > _SECOND_DAYS).mean(), expired[n].mean()))
     of_plan = courses[worst][0].plan
     return [n for n, (course, change) in enumerate(courses) if change in ("none", "plan") or course.plan == of_plan]
 
 
-def _best(changes: list[str], expired: Floats) -> list[bool | None]:
-    """Whether no course has a lower probability than each one; None: none is lower than the worst of today's."""
-    counts = _years(expired)
-    worst = max((n for n, change in enumerate(changes) if change == "none"), key=lambda n: counts[n].mean())
-    lowest = int(counts.mean(axis=1).argmin())
-    if not _is_above(counts[worst], counts[lowest]):
+def _best(changes: list[str], is_expired: Bools) -> list[bool | None]:
+    """Whether each course [course, run] has the lowest probability; None: none is better than the worst of today's."""
+    chances = is_expired.mean(axis=1)
+    worst = max((n for n, change in enumerate(changes) if change == "none"), key=lambda n: chances[n])
+    lowest = int(chances.argmin())
+    if not _is_above(is_expired[worst], is_expired[lowest]):
         return [None] * len(changes)
-    return [not _is_above(own, counts[lowest]) for own in counts]
+    return [not _is_above(own, is_expired[lowest]) for own in is_expired]
 
 
-def _years(expired: Floats) -> Floats:
-    """In how many years of each run an expired certificate was in service."""
-    found: Floats = (expired > _SECOND_DAYS).sum(axis=-1).astype("float64")
-    return found
-
-
-def _is_above(one: Floats, other: Floats) -> bool:
-    """Whether the mean of the first is higher, by more than chance explains; both are of the same runs."""
-    differences = one - other
+def _is_above(one: Bools, other: Bools) -> bool:
+    """Whether the first is more probable, by more than chance explains; both are of the same runs."""
+    differences = one.astype(int) - other
     return bool(differences.mean() > _CERTAIN * differences.std(ddof=1) / np.sqrt(len(differences)))
 
 
