@@ -94,12 +94,15 @@ oldest:
 OLDEST = tests/analyse tests/chart tests/readers tests/store $(addprefix tests/test_, \
   checking.py comparing.py described.py instants.py sampling.py schema.py tables.py targets.py text.py)
 
-lock: .venv/ready
-	@$(LOCK) --extra checkout --extra lab --extra notebooks --output-file requirements.txt pyproject.toml
-	@$(LOCK) --extra checkout --extra lab --extra notebooks --extra lint --extra cluster --extra formats --extra metrics --extra book --extra dev --constraint requirements.txt \
-	  --output-file requirements-dev.txt pyproject.toml
+# The versions in both files are kept where they fit; `make lock UPGRADE=--upgrade` takes the newest ones.
+lock:
+	@$(PYTHON) -m venv build/lock
+	@build/lock/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
+	@$(LOCK) --all-extras --output-file requirements-dev.txt pyproject.toml
+	@$(LOCK) --extra checkout --extra lab --extra notebooks --constraint requirements-dev.txt \
+	  --output-file requirements.txt pyproject.toml
 
-LOCK = $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-  --no-header --no-annotate --strip-extras --allow-unsafe
+LOCK = build/lock/bin/uv pip compile --quiet $(UPGRADE) --generate-hashes --no-header --no-annotate \
+  --no-strip-markers --python-version 3.11
 
 .PHONY: help demo test notebooks book check bench bench-rotation oldest lock

@@ -47,10 +47,10 @@ def test_requirements_are_pinned_hashed_and_name_no_index(name: str) -> None:
 
 
 def test_every_dependency_is_pinned_and_has_its_reason() -> None:
-    declared = set(re.findall(r'^ *"([\w.-]+)[>=]', (ROOT / "pyproject.toml").read_text(), re.M))
+    declared = set(re.findall(r'^ *"([\w.-]+)[>=\[]', (ROOT / "pyproject.toml").read_text(), re.M))
     declared |= {
         name for line in re.findall(r"^\w+ = \[(.+)\]$", (ROOT / "pyproject.toml").read_text(), re.M)
-        for name in re.findall(r'"([\w.-]+)[>=]', line)
+        for name in re.findall(r'"([\w.-]+)[>=\[]', line)
     }  # fmt: skip
     assert {"cryptography", "tlslite-ng", "jupyterlab"} <= declared
     pinned = {name.lower() for name in re.findall(r"(?m)^([\w.-]+)==", (ROOT / "requirements-dev.txt").read_text())}

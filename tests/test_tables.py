@@ -138,8 +138,8 @@ def test_bounds_tell_of_looks_and_answers_without_an_instant() -> None:
     assert overview["looks"].tolist() == [3, 0, 0]
     assert overview["questions"].tolist() == [1, 1, 1]
     assert overview["undated"].tolist() == [1, 0, 1]
-    assert overview.loc[0, ["known_from", "known_until"]].tolist() == [at(2), at(9)]
-    assert overview["known_until"].isna().tolist() == [False, False, True]
+    assert overview.loc[0, ["known_from_at", "known_until_at"]].tolist() == [at(2), at(9)]
+    assert overview["known_until_at"].isna().tolist() == [False, False, True]
     assert overview.loc[0, "first_look_at"] == at(5)
 
 

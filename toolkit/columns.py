@@ -34,6 +34,11 @@ FORMER_NAMES: Final = {
     "habit_lifetime_days": "usual_lifetime_days", "connections_wide": "connections_permissive",
     "seconds_wide": "seconds_permissive", "as_of_from": "verdict_from_at", "as_of_until": "verdict_until_at",
     "as_of_from_at": "verdict_from_at", "as_of_until_at": "verdict_until_at", "rows": "evidence_count",
+    "known_from": "known_from_at", "known_until": "known_until_at", "changed_from": "changed_from_at",
+    "changed_until": "changed_until_at", "valid_from": "valid_from_at", "valid_until": "valid_until_at",
+    "broken_element": "broken_certificate", "habit_spread_days": "usual_lead_spread_days",
+    "habit_basis": "usual_lead_basis", "habit_rotations": "usual_lead_rotations", "habit_reason": "usual_lead_reason",
+    "habit_breaks_at": "cadence_ends_at",
 }  # fmt: skip
 """Former name of a column → its name now, for the message about a column that a frame does not have."""
 

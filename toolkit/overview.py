@@ -21,8 +21,8 @@ OVERVIEW: Final = (
            "fewer than two are", unit="d"),
     Column("questions", "integer", "answers of surveys"),
     Column("undated", "integer", "looks and answers without an instant and without bounds"),
-    Column("known_from", "instant", "earliest instant or bound of a look or an answer", "there is none"),
-    Column("known_until", "instant", "latest instant or bound of a look or an answer", "there is none"),
+    Column("known_from_at", "instant", "earliest instant or bound of a look or an answer", "there is none"),
+    Column("known_until_at", "instant", "latest instant or bound of a look or an answer", "there is none"),
 )  # fmt: skip
 """The columns of `Tables.overview`."""
 
@@ -52,8 +52,8 @@ def summarise_services(looks: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFra
             "longest_gap_days": days(gaps.groupby(dated["service"], dropna=False).max()),
             "questions": answers.groupby("service", dropna=False).size(),
             "undated": is_undated.groupby(rows["service"], dropna=False).sum(),
-            "known_from": bounds.min().min(axis=1),
-            "known_until": bounds.max().max(axis=1),
+            "known_from_at": bounds.min().min(axis=1),
+            "known_until_at": bounds.max().max(axis=1),
         }
     )
     counts = ["looks", "looks_ok", "certificates", "questions"]

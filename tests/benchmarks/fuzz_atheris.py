@@ -1,7 +1,9 @@
-"""Fuzzes `wire` and `certificates` by coverage, from the kept corpus: `python -m tests.benchmarks.fuzz_atheris NAME`.
+"""Fuzzes `wire`, `certificates` and `readers` by coverage, from the kept corpus.
 
-NAME is one of `tests.fuzzing.promises.PROMISES`; what follows goes to libFuzzer, such as `-max_total_time=300`. Needs
-`atheris`, which is not among the requirements. A finding is written to the working folder: mend what it shows, then add
+    python -m tests.benchmarks.fuzz_atheris NAME -max_total_time=300
+
+NAME is one of `tests.fuzzing.promises.PROMISES`; what follows goes to libFuzzer. Needs `atheris`, which is
+not among the requirements. A finding is written to the working folder: mend what it shows, then add
 it in hex to `tests/fuzzing/corpus/NAME.hex`, which `tests/fuzzing/test_corpus.py` replays from then on.
 
 The inputs are in `build/fuzzing/NAME`, where the kept corpus is put first.
@@ -11,9 +13,9 @@ import sys
 
 import atheris
 
-from tests.conftest import ROOT
-
-with atheris.instrument_imports(include=["toolkit.wire", "toolkit.certificates"]):
+# Before anything else of the project: what is imported already is not instrumented.
+with atheris.instrument_imports(include=["toolkit.wire", "toolkit.certificates", "toolkit.readers"]):
+    from tests.conftest import ROOT
     from tests.fuzzing.promises import PROMISES, read_corpus
 
 

@@ -74,6 +74,8 @@ def test_a_column_that_is_not_there_is_said_with_the_one_that_was_meant() -> Non
     with pytest.raises(UsageError, match=r"no column 'overlap_day'\. Did you mean 'overlap_days'\?"):
         tabulate(frame, columns=["host", "overlap_day"])
     with pytest.raises(UsageError, match=r"no column 'tail_min_days'\. It is now called 'margin_min_days'\."):
+        tabulate(frame.assign(margin_min_days=1.0), columns=["tail_min_days"])
+    with pytest.raises(UsageError, match=r"no column 'tail_min_days'\. There are: overlap_days, host"):
         tabulate(frame, columns=["tail_min_days"])
     with pytest.raises(UsageError, match=r"no column 'x'\. There are: overlap_days, host"):
         tabulate(frame, columns=["x"])

@@ -1,7 +1,11 @@
-"""What `wire` and `certificates` promise for any bytes: one function for each entry, which fails where it is broken."""
+"""What `wire`, `certificates` and `readers` promise for any bytes: a function for each entry, which fails where it is
+broken.
+"""
 
 import hashlib
 import random
+import tempfile
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -9,14 +13,18 @@ from functools import cache
 from pathlib import Path
 
 from tests.collection.zoo.thirteen import Server
-from toolkit import schema
+from toolkit import readers, schema
 from toolkit.certificates import parse_certificate
+from toolkit.errors import ReadError, ReadWarning
 from toolkit.reference import Offer, offers
+from toolkit.tables import Tables
 from toolkit.wire import Answer, Handshake, Upgrade
 from toolkit.wire.answer import FAULTS
 from toolkit.wire.dialogues import DIALOGUES
 
 SCHEMES = sorted(DIALOGUES)
+FORMATS = (None, *sorted(set(readers.FORMATS) - {"csv"}))
+"""Null: the format is recognised. `csv` is a folder."""
 KINDS = {"text": str, "texts": tuple, "instant": datetime, "integer": int, "boolean": bool, "bytes": bytes}
 
 
@@ -89,6 +97,23 @@ def certificate(data: bytes) -> None:
             assert not isinstance(text, str) or text.encode("utf-8") is not None  # no lone surrogates
 
 
+def reading(data: bytes) -> None:
+    """The first byte chooses the format, the rest is a file: tables of the schema, or a `ReadError`."""
+    if not data:
+        return
+    with tempfile.TemporaryDirectory(prefix="tls-toolkit-") as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore", ReadWarning)
+        path = Path(folder, "given")
+        path.write_bytes(data[1:])
+        try:
+            tables, refusal = readers.read(path, format=FORMATS[data[0] % len(FORMATS)]), None
+        except ReadError as error:
+            tables, refusal = Tables.from_frames(), str(error)
+    assert refusal is None or (str(path) in refusal and refusal.isprintable() and len(refusal) < 1200)
+    for name in schema.TABLES:
+        schema.check(name, getattr(tables, name))
+
+
 def check(answer: Answer) -> None:
     assert answer.outcome in schema.OUTCOMES
     assert answer.stage in schema.STAGES
@@ -102,6 +127,7 @@ PROMISES: dict[str, Callable[[bytes], None]] = {
     "encrypted": encrypted,
     "upgrade": upgrade,
     "certificate": certificate,
+    "reading": reading,
 }
 
 

@@ -1,4 +1,4 @@
-"""The kept corpus, as it is and damaged: what `wire` and `certificates` promise holds for all of it.
+"""The kept corpus, as it is and damaged: what `wire`, `certificates` and `readers` promise holds for all of it.
 
 `tests/benchmarks/fuzz_atheris.py` searches further by coverage.
 """

@@ -132,7 +132,7 @@ def _known(columns: Sequence[str] | Mapping[str, str], frame: pd.DataFrame) -> l
         if name not in frame:
             known = [str(column) for column in frame]
             hint = text.did_you_mean(str(name), known) or f" There are: {', '.join(known)}."
-            if name in FORMER_NAMES:
+            if FORMER_NAMES.get(name) in known:
                 hint = f" It is now called {FORMER_NAMES[name]!r}."
             raise UsageError(f"The frame has no column {name!r}.{hint}")
     return list(columns)

@@ -12,7 +12,7 @@ from toolkit.readers.registry import readers
 from toolkit.reading import is_store
 from toolkit.tables import Tables
 
-_COLUMNS: Final = ("service", "known_from", "known_until", "looks", "failures", "certificates", "questions")
+_COLUMNS: Final = ("service", "known_from_at", "known_until_at", "looks", "failures", "certificates", "questions")
 _OURS: Final = {"csv": "a folder that Tables.to_csv wrote", "pem": "certificates"}
 _LONGEST_PASSWORD: Final = 1 << 16
 

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Final
 
+from toolkit import text
 from toolkit.errors import ReadError
 
 MAGIC: Final = (b"PK\x03\x04", b"PK\x05\x06")
@@ -33,22 +34,23 @@ def read_members(data: bytes, where: str, suffixes: tuple[str, ...]) -> Iterator
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
     except _DAMAGED as error:
-        raise ReadError(f"{where}: the zip archive is damaged ({error}). Get the file again.") from error
+        raise ReadError(f"{where}: the zip archive is damaged ({text.plain(error)}). Get the file again.") from error
     left = LARGEST_ALL
     with archive:
         for member in archive.infolist():
-            if member.is_dir() or not member.filename.lower().endswith(suffixes):
+            if not member.filename.lower().endswith(suffixes):
                 continue
+            shown = f"{where}: {text.plain(member.filename)}"
             try:
                 with archive.open(member) as file:
                     content = file.read(min(LARGEST_MEMBER, left) + 1)
             except _DAMAGED as error:
-                yield member.filename, ReadError(f"{where}: {member.filename} cannot be read ({error}).")
+                yield member.filename, ReadError(f"{shown} cannot be read ({text.plain(error)}).")
                 continue
             left -= len(content)
             if left < 0:
                 raise ReadError(f"{where}: its files hold more than {LARGEST_ALL:,} bytes. Unpack it, and split it.")
             if len(content) > LARGEST_MEMBER:
-                yield member.filename, ReadError(f"{where}: {member.filename} has more than {LARGEST_MEMBER:,} bytes.")
+                yield member.filename, ReadError(f"{shown} has more than {LARGEST_MEMBER:,} bytes.")
             else:
                 yield member.filename, content

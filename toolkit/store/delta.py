@@ -208,8 +208,8 @@ class KeptTable:
             "rows": None if None in counts else sum(counts),
             "files": adds.num_rows,
             "size_bytes": sum(adds["size_bytes"].to_pylist()),
-            "known_from": min(first, default=None),
-            "known_until": max(last, default=None),
+            "known_from_at": min(first, default=None),
+            "known_until_at": max(last, default=None),
         }
 
     def _create(self) -> None:

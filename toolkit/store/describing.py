@@ -16,12 +16,12 @@ INFO: Final = (
     Column("files", "integer", "Parquet files"),
     Column("size_bytes", "integer", "size of the Parquet files", unit="bytes"),
     Column(
-        "known_from",
+        "known_from_at",
         "instant",
         "earliest instant or bound of an observation or answer, to the millisecond",
         "the table has no instants, no row is dated, or only a bound of an answer dates it",
     ),
-    Column("known_until", "instant", "latest instant or bound, to the millisecond", "as `known_from`"),
+    Column("known_until_at", "instant", "latest instant or bound, to the millisecond", "as `known_from_at`"),
 )
 """The columns of `Store.info`."""
 
@@ -50,9 +50,9 @@ def _describe_table(row: Mapping[str, Any]) -> str:
     size = row["size_bytes"]
     shown = f"{size / 1e6:,.1f} MB" if size >= 1e6 else f"{size / 1e3:,.1f} kB"
     words = f"{rows} in {text.counted(row['files'], 'file')}, {shown}"
-    if row["known_from"] is None:
+    if row["known_from_at"] is None:
         return words
-    return f"{words}; {row['known_from']:%Y-%m-%d} to {row['known_until']:%Y-%m-%d}"
+    return f"{words}; {row['known_from_at']:%Y-%m-%d} to {row['known_until_at']:%Y-%m-%d}"
 
 
 def _describe_rounds(rounds: pd.DataFrame) -> str:

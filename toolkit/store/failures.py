@@ -27,19 +27,30 @@ _BY_NUMBER: Final = {
 """Number of an operating system's error → the next step."""
 
 _BY_WORDS: Final = (
-    (r"scheme is not allowed", "The endpoint is plain HTTP: allow that with AWS_ALLOW_HTTP=true."),
+    (
+        r"scheme is not allowed",
+        "The endpoint is plain HTTP: allow that with AWS_ALLOW_HTTP=true or AZURE_ALLOW_HTTP=true.",
+    ),
     (
         r"no credentials|credential provider|token request|169\.254\.|Account must be specified",
         (
-            "No credentials for that URL were found. Give them as storage_options or in the environment, as the Delta "
-            "library takes them: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for s3://, for example."
+            "No credentials for that URL were found. Give them as storage_options or in the environment: "
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for s3://, AZURE_STORAGE_ACCOUNT_NAME and "
+            "AZURE_STORAGE_ACCOUNT_KEY for az://, GOOGLE_APPLICATION_CREDENTIALS (the path of a file) for gs://."
         ),
     ),
     (
         r"InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied|ExpiredToken|InvalidToken|necessary privileges|40[13] ",
         "The credentials are wrong, or do not allow this: correct them in storage_options or in the environment.",
     ),
-    (r"NoSuchBucket|ContainerNotFound", "There is no such bucket: create it, or correct the URL."),
+    (
+        r"Unable to (?:open|decode) service account|Error reading pem|Error decoding key|Invalid symbol",
+        "The credentials cannot be read: correct them in storage_options or in the environment.",
+    ),
+    (
+        r"NoSuchBucket|ContainerNotFound|ResourceNotFound",
+        "There is no such bucket: create it, or correct the URL.",
+    ),
     (r"Unknown scheme|recognise URL", "Write a folder, or a URL that begins with s3://, az:// or gs://."),
     (r"error sending request|timed out|dns error", "Check the endpoint and the network."),
     (r"SlowDown|\b(429|50[0-9]) [A-Z]", "The object store is overloaded or unavailable: try again later."),
@@ -48,7 +59,8 @@ _BY_WORDS: Final = (
 
 _NUMBER: Final = re.compile(r"os error (\d+)|Os \{ code: (\d+)")
 _COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
-
+_XML: Final = re.compile(r"<Error>.*?<Code>([^<]+)</Code>.*", re.DOTALL)
+"""What an object store answers; other elements hold identifiers of the request, and Azure's the signed text."""
 
 _DAMAGED: Final = "Check that folder and its _delta_log: restore what is damaged from a backup."
 """What to do where nothing more specific is known about a folder."""
@@ -71,14 +83,16 @@ def failure(error: BaseException, uri: str, done: str) -> StoreError:
 
 def explain(error: BaseException, uri: str, *, otherwise: str = _DAMAGED) -> str:
     """The cause in brackets, and what to do next about the table at `uri`; `otherwise` where no step is known."""
-    said = _COLOUR.sub("", str(error))
+    said = _XML.sub(r"\1", _COLOUR.sub("", str(error)))
     lines = [line.strip(" \t↳") for line in said.splitlines() if line.strip(" \t↳")] or [type(error).__name__]
     shown = lines[0] if len(lines) == 1 else f"{lines[0]}: {lines[-1]}"
     found = _NUMBER.search(said)
     number = int(found[1] or found[2]) if found else getattr(error, "errno", None)
-    step = _BY_NUMBER.get(number) if number is not None else None
-    if step is None and "://" in uri:
+    step = None
+    if "://" in uri:
         step = next((step for words, step in _BY_WORDS if re.search(words, said)), None)
+    if step is None and number is not None:
+        step = _BY_NUMBER.get(number)
     if step is None:
         step = (
             "Check the URL, its credentials (storage_options, or the environment) and the network."

@@ -301,8 +301,8 @@ class Store:
         >>> with TemporaryDirectory() as folder:
         ...     store = toolkit.Store(folder)
         ...     store.append(toolkit.load_example("lab-sample"))
-        ...     print(toolkit.chart.tabulate(store.info(), columns=["table", "rows", "files", "known_from"]))
-               table rows files known_from
+        ...     print(toolkit.chart.tabulate(store.info(), columns=["table", "rows", "files", "known_from_at"]))
+               table rows files known_from_at
         observations 1520     1 2025-06-01
         certificates   23     1          –
              support 1304     1 2025-06-10

@@ -1,23 +1,20 @@
 """The certificates that each slot showed, as far as they were known at an instant."""
 
 from dataclasses import replace
-from typing import Final
 
 import pandas as pd
 
+from toolkit.analyse.rounds import is_last_visit
 from toolkit.analyse.sightings import find_sightings
 from toolkit.analyse.slots import SLOT
 from toolkit.tables import Tables
-
-LONGEST_ROUND: Final = pd.Timedelta(days=1)
-"""Looks of one round that are further apart are not simultaneous: a recorded series may call many years one round."""
 
 
 def known_at(tables: Tables, today: pd.Timestamp) -> Tables:
     """The looks that are not certainly later than `today`, and the certificates that they show or that had begun."""
     looks, held = tables.observations, tables.certificates
-    known_since = _known_since(looks, held)
-    is_later = (known_since > today).fillna(False) & ~(looks["observed_until"] <= today).fillna(False)
+    known_since_at = _known_since(looks, held)
+    is_later = (known_since_at > today).fillna(False) & ~(looks["observed_until"] <= today).fillna(False)
     is_shown = held["cert_sha256"].isin(looks.loc[~is_later, "leaf_sha256"])
     is_shown_later = held["cert_sha256"].isin(looks.loc[is_later, "leaf_sha256"])
     begins_later = (held["not_before"] > today).fillna(False)
@@ -35,22 +32,18 @@ def certificates_of_slots(tables: Tables) -> pd.DataFrame:
         ["cert_sha256", "subject", "issuer", "names", "key_type", "not_before", "not_after"]
     ].rename(columns={"cert_sha256": "leaf_sha256"})
     looks = looks.merge(facts[["leaf_sha256", "key_type"]], how="left", on="leaf_sha256")
-    of_slot = looks.groupby(SLOT, dropna=False, sort=False)["observed_at"]
-    looks["last_look_at"] = of_slot.transform("max")
-    last_round = looks.loc[looks["observed_at"] == looks["last_look_at"], [*SLOT, "round"]].drop_duplicates()
-    looks = looks.merge(last_round.assign(is_last_round=True), how="left", on=[*SLOT, "round"])
-    looks["is_shown_last"] = looks["is_last_round"].notna() & (
-        (looks["last_look_at"] - looks["observed_at"]) <= LONGEST_ROUND
-    ).fillna(False)
-    looks["known_since"] = _known_since(looks, tables.certificates)
-    looks["known_until"] = looks["observed_at"].fillna(looks["observed_until"])
+    of_slot = looks.groupby(SLOT, dropna=False, sort=False)
+    looks["last_look_at"] = of_slot["observed_at"].transform("max")
+    looks["is_shown_last"] = is_last_visit(looks["observed_at"], of_slot.ngroup(), looks["round"])
+    looks["known_since_at"] = _known_since(looks, tables.certificates)
+    looks["known_until_at"] = looks["observed_at"].fillna(looks["observed_until"])
     seen = looks.groupby([*SLOT, "leaf_sha256"], dropna=False, sort=False).agg(
         first_seen_at=("observed_at", "min"),
         last_seen_at=("observed_at", "max"),
-        known_since=("known_since", "max"),
-        known_until=("known_until", "max"),
-        seen_by=("known_until", "min"),
-        is_bounded=("known_until", "count"),
+        known_since_at=("known_since_at", "max"),
+        known_until_at=("known_until_at", "max"),
+        seen_by=("known_until_at", "min"),
+        is_bounded=("known_until_at", "count"),
         looks=("leaf_sha256", "size"),
         last_look_at=("last_look_at", "max"),
         is_shown_last=("is_shown_last", "any"),
@@ -59,8 +52,8 @@ def certificates_of_slots(tables: Tables) -> pd.DataFrame:
     before = find_sightings(tables)[[*SLOT, "leaf_sha256", "previous_look_at", "source"]]
     frame = frame.merge(before, how="left", on=[*SLOT, "leaf_sha256"])
     frame["is_shown_last"] = frame["is_shown_last"].astype("boolean").where(frame["last_seen_at"].notna())
-    frame["last_seen_by"] = frame["known_until"]
-    frame["known_until"] = frame["known_until"].where(frame["is_bounded"] == frame["looks"])
+    frame["last_seen_by"] = frame["known_until_at"]
+    frame["known_until_at"] = frame["known_until_at"].where(frame["is_bounded"] == frame["looks"])
     return frame.sort_values([*SLOT, "not_before", "first_seen_at", "leaf_sha256"], ignore_index=True)
 
 

@@ -14,7 +14,7 @@ def with_successors(frame: pd.DataFrame, slots: pd.Series, certificates: pd.Data
     frame["successor_state"] = pd.Series("seen", index=frame.index, dtype="string").where(
         frame["successor_sha256"].notna()
     )
-    frame["newer_seen"] = _latest_below(frame["known_since"], slots)
+    frame["newer_seen"] = _latest_below(frame["known_since_at"], slots)
     is_overtaken = (frame["newer_seen"] > frame["last_look_at"]).fillna(False)
     shown_last = frame["last_seen_at"].where(frame["is_shown_last"].fillna(False).astype(bool))
     frame["is_newer_shown_last"] = _latest_below(shown_last, slots).notna() | is_overtaken

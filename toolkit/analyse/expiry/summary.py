@@ -178,7 +178,7 @@ def assess_expiry(tables: Tables, today: pd.Timestamp, thresholds: Thresholds = 
     tables = with_held(tables) if is_held else known_at(tables, today)
     frame = certificates_of_slots(tables)
     if is_held:
-        frame = frame.assign(looks=0, known_since=pd.Series(pd.NaT, frame.index, frame["known_since"].dtype))
+        frame = frame.assign(looks=0, known_since_at=pd.Series(pd.NaT, frame.index, frame["known_since_at"].dtype))
     slots = frame.groupby(SLOT, dropna=False, sort=False).ngroup()
     frame = with_successors(with_usual_leads(frame, slots), slots, tables.certificates)
     if is_held:
@@ -242,9 +242,8 @@ def _states(frame: pd.DataFrame, today: pd.Timestamp) -> pd.Series:
     shown = frame["is_shown_last"]
     is_shown = shown.fillna(False).astype(bool)
     is_gone = (~shown).fillna(False).astype(bool)
-    undated_replaced = shown.isna() & (
-        (frame["newer_seen"] > frame["known_until"]).fillna(False) | has_ended(frame["not_after"], frame["newer_seen"])
-    )
+    is_newer_later = (frame["newer_seen"] > frame["known_until_at"]).fillna(False)
+    undated_replaced = shown.isna() & (is_newer_later | has_ended(frame["not_after"], frame["newer_seen"]))
     state = pd.Series("valid", index=frame.index, dtype="string")
     words = (
         ("replaced", (is_gone & frame["is_newer_shown_last"]) | undated_replaced),

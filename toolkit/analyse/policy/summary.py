@@ -155,12 +155,13 @@ def _count_until(group: Ints, at: Ints, asked: Ints, until: Ints, side: Literal[
 
 def _listed(values: pd.Series, group: Ints, most: int) -> pd.Series:
     """By number of the group: its distinct values, at most `most` of them named; null where there are none."""
-    codes, names = pd.factorize(values)
-    pairs = pd.unique(group[codes >= 0] * max(len(names), 1) + codes[codes >= 0])
+    codes, distinct = pd.factorize(values)
+    texts = [str(value) for value in distinct.tolist()]
+    pairs = pd.unique(group[codes >= 0] * max(len(texts), 1) + codes[codes >= 0])
     listed: dict[int, list[str]] = {}
     for pair in pairs.tolist():
-        number, code = divmod(pair, len(names))
-        listed.setdefault(number, []).append(str(names[code]))
+        number, code = divmod(pair, len(texts))
+        listed.setdefault(number, []).append(texts[code])
     words = {
         number: ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
         for number, names in listed.items()
@@ -171,7 +172,8 @@ def _listed(values: pd.Series, group: Ints, most: int) -> pd.Series:
 def _ranges(findings: pd.DataFrame, group: Ints) -> pd.Series:
     """By number of the group: its rows of evidence by table, consecutive ones as a range; null where there are none."""
     has_row = findings["evidence_row"].notna().to_numpy(dtype=bool)
-    table, names = pd.factorize(findings["evidence_table"][has_row], sort=True)
+    table, distinct = pd.factorize(findings["evidence_table"][has_row], sort=True)
+    texts = [str(value) for value in distinct.tolist()]
     position = findings["evidence_row"][has_row].to_numpy(dtype=np.int64)
     rows = np.unique(np.column_stack((group[has_row], table, position)), axis=0)
     numbers, tables, positions = rows.T
@@ -180,9 +182,9 @@ def _ranges(findings: pd.DataFrame, group: Ints) -> pd.Series:
     firsts = np.flatnonzero(is_first)
     lasts = np.append(firsts[1:], len(rows))[: len(firsts)] - 1
     ranges: dict[int, dict[str, list[tuple[int, int]]]] = {}
-    for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
-        of_table = ranges.setdefault(int(numbers[first]), {}).setdefault(str(names[tables[first]]), [])
-        of_table.append((int(positions[first]), int(positions[last])))
+    bounds = (numbers[firsts], tables[firsts], positions[firsts], positions[lasts])
+    for number, code, first, last in zip(*(bound.tolist() for bound in bounds), strict=True):
+        ranges.setdefault(number, {}).setdefault(texts[code], []).append((first, last))
     return pd.Series(
         {
             number: "; ".join(f"{table} {_in_words(of_table)}" for table, of_table in by_table.items())

@@ -5,13 +5,15 @@ edges: where a certificate of a path begins or ends, and where a dated rule take
 """
 
 from bisect import bisect_right
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Final, Literal, get_args
 
+import numpy as np
 import pandas as pd
 
+from toolkit.analyse.arrays import Ints
 from toolkit.analyse.trust.anchors import Anchors, Cause, Standing
 from toolkit.analyse.trust.certificates import Certificate, Unreadable, read_certificate
 from toolkit.analyse.trust.paths import Index, Search, Signatures, find_paths, readable
@@ -83,56 +85,65 @@ class Candidate:
     unseen: frozenset[int] = frozenset()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SearchedChain:
+    """One chain and its candidate paths: what does not depend on the host.
+
+    `edges` are the instants at which the outcome may change; `edge_numbers` gives them in µs since 1970. `fixed` is the
+    outcome where there is nothing to judge; there are no candidates then.
+    """
+
+    candidates: tuple[Candidate, ...] = ()
+    edges: tuple[datetime, ...] = ()
+    edge_numbers: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    is_order_right: bool | None = None
+    is_exhausted: bool = False
+    has_dead_ends: bool = False
+    fixed: Outcome | None = None
+
+
 class JudgedChain:
     """One chain for one host; `edges` are the instants at which the outcome may change."""
 
-    def __init__(
-        self,
-        candidates: list[Candidate],
-        host: str | None,
-        anchors: Anchors,
-        *,
-        is_order_right: bool | None = None,
-        is_exhausted: bool = False,
-        has_dead_ends: bool = False,
-        fixed: Outcome | None = None,
-    ) -> None:
-        self._candidates = candidates
-        self._anchors = anchors
-        self._may_end_elsewhere = has_dead_ends and anchors.has_unknown_roots
+    def __init__(self, searched: SearchedChain, host: str | None, anchors: Anchors) -> None:
+        self._searched = searched
         self._host = host
-        self._is_order_right = is_order_right
-        self._fixed = fixed
-        self._is_exhausted = is_exhausted
-        paths = [certificate for candidate in candidates for certificate in candidate.path]
-        edges = {certificate.not_before for certificate in paths}
-        edges |= {_second_after(certificate.not_after) for certificate in paths}
-        edges |= rule_dates() if candidates else set()
-        edges |= {edge for candidate in candidates if candidate.has_root for edge in anchors.edges(candidate.path[-1])}
-        self.edges = sorted(edges)
+        self._anchors = anchors
         self._outcomes: dict[int, Outcome] = {}
+
+    @property
+    def edges(self) -> tuple[datetime, ...]:
+        """The instants at which the outcome may change."""
+        return self._searched.edges
+
+    @property
+    def edge_numbers(self) -> Ints:
+        """The same instants, in µs since 1970."""
+        return self._searched.edge_numbers
 
     def at(self, instant: datetime) -> Outcome:
         """The outcome at that instant, in whole seconds; it is the same for every instant between two edges."""
         instant = instant.replace(microsecond=0)
         period = bisect_right(self.edges, instant)
         if period not in self._outcomes:
-            self._outcomes[period] = self._fixed or self._best(instant)
+            self._outcomes[period] = self._searched.fixed or self._best(instant)
         return self._outcomes[period]
 
     def _best(self, instant: datetime) -> Outcome:
         """The outcome of the best path found; unknown where it fails and further paths were not tried."""
-        best = min((self._outcome(candidate, instant) for candidate in self._candidates), key=_rank)
-        if best.verdict == "untrusted" and self._is_exhausted and not self._leaf_problems(instant):
+        searched = self._searched
+        best = min((self._outcome(candidate, instant) for candidate in searched.candidates), key=_rank)
+        if best.verdict == "untrusted" and searched.is_exhausted and not self._leaf_problems(instant):
             return replace(best, verdict="unknown", reason=f"{best.reason}; there are more paths than were tried")
-        if best.verdict == "untrusted" and self._may_end_elsewhere and best.cause in _CAUSES_OF_STORES:
+        may_end_elsewhere = searched.has_dead_ends and self._anchors.has_unknown_roots
+        if best.verdict == "untrusted" and may_end_elsewhere and best.cause in _CAUSES_OF_STORES:
             words = "a path may lead to a root of the store whose bytes are not known"
             return replace(best, verdict="unknown", reason=f"{best.reason}; {words}")
         return best
 
     def _leaf_problems(self, instant: datetime) -> list[Problem]:
         """Problems of the leaf that hold on every path to every root: its validity and its names."""
-        leaf = self._candidates[0].path[0]
+        leaf = self._searched.candidates[0].path[0]
         dated = find_dated_problems((leaf,), instant, has_root=False)
         problems = [problem for problem in dated if problem.kind == "validity"]
         if self._host is not None and (problem := find_name_problem(leaf, self._host, instant)):
@@ -141,8 +152,8 @@ class JudgedChain:
 
     def undated(self) -> Outcome:
         """The outcome for a look whose instant is not known precisely enough."""
-        if self._fixed:
-            return self._fixed
+        if self._searched.fixed:
+            return self._searched.fixed
         known = self.at(self.edges[-1])
         return Outcome(
             "unknown",
@@ -212,7 +223,7 @@ class JudgedChain:
             is_name_match=None if self._host is None else right["name"],
             is_key_usage_right=None if candidate.unjudged and right["usage"] else right["usage"],
             is_signature_acceptable=right["signature"],
-            is_order_right=self._is_order_right,
+            is_order_right=self._searched.is_order_right,
             missing_count=candidate.missing_count,
             unneeded_count=candidate.unneeded_count,
             leaf_validity=_leaf_validity(path[0], instant),
@@ -241,26 +252,29 @@ class Chains:
         self._uses_held = uses_held
         may_issue = certificates.loc[certificates["is_ca"].fillna(True).astype(bool), "cert_sha256"]
         self._held = Index(readable(self._certificate(sha256) for sha256 in may_issue))
+        self._searched: dict[tuple[str, tuple[str, ...] | None], SearchedChain] = {}
         self._judged: dict[tuple[str, tuple[str, ...] | None, str | None], JudgedChain] = {}
 
     def judge(self, leaf: str, chain: tuple[str, ...] | None, host: str | None) -> JudgedChain:
         """Judge the chain as served for that host; `chain` is None where it was not recorded."""
         key = (leaf, chain, host)
         if key not in self._judged:
-            self._judged[key] = self._judge(leaf, chain, host)
+            if (leaf, chain) not in self._searched:
+                self._searched[leaf, chain] = self._search(leaf, chain)
+            self._judged[key] = JudgedChain(self._searched[leaf, chain], host, self._anchors)
         return self._judged[key]
 
-    def _judge(self, leaf_sha256: str, chain: tuple[str, ...] | None, host: str | None) -> JudgedChain:
+    def _search(self, leaf_sha256: str, chain: tuple[str, ...] | None) -> SearchedChain:
         if chain is None and not self._uses_held:
-            return self._fixed("the chain was not recorded as served", host)
+            return self._fixed("the chain was not recorded as served")
         served_sha256 = chain or (leaf_sha256,)
         if len(served_sha256) > MOST_SERVED:
             return self._fixed(
-                f"the chain has {len(served_sha256)} certificates, more than the {MOST_SERVED} that are judged", host
+                f"the chain has {len(served_sha256)} certificates, more than the {MOST_SERVED} that are judged"
             )
         leaf = self._certificate(leaf_sha256)
         if isinstance(leaf, Unreadable):
-            return self._fixed(f"leaf: it cannot be read ({leaf.reason})", host, "leaf", leaf_sha256)
+            return self._fixed(f"leaf: it cannot be read ({leaf.reason})", "leaf", leaf_sha256)
         served = [self._certificate(sha256) for sha256 in served_sha256]
         order = self._is_in_order(served) if chain else None
         offered = Index(readable(served[1:]))
@@ -273,18 +287,27 @@ class Chains:
         candidates = [self._with_root(path, chain, is_completed=is_completed) for path in search.paths]
         if not candidates:
             candidates = [self._without_root(leaf, search, served)]
-        return JudgedChain(
-            candidates, host, self._anchors, is_order_right=order, is_exhausted=search.is_exhausted,
+        edges = self._edges(candidates)
+        numbers = np.array([int(edge.timestamp()) * 1_000_000 for edge in edges], dtype=np.int64)
+        return SearchedChain(
+            tuple(candidates), edges, numbers, is_order_right=order, is_exhausted=search.is_exhausted,
             has_dead_ends=bool(search.dead_ends),
         )  # fmt: skip
 
-    def _fixed(
-        self, reason: str, host: str | None, broken: str | None = None, sha256: str | None = None
-    ) -> JudgedChain:
+    def _edges(self, candidates: list[Candidate]) -> tuple[datetime, ...]:
+        """The instants at which a certificate begins or ends, a rule takes effect or a store decides anew."""
+        paths = [certificate for candidate in candidates for certificate in candidate.path]
+        edges = {certificate.not_before for certificate in paths} | rule_dates()
+        edges |= {_second_after(certificate.not_after) for certificate in paths}
+        with_root = [candidate.path[-1] for candidate in candidates if candidate.has_root]
+        return tuple(sorted(edges.union(*(self._anchors.edges(root) for root in with_root))))
+
+    def _fixed(self, reason: str, broken: str | None = None, sha256: str | None = None) -> SearchedChain:
         """A chain whose outcome does not depend on the instant."""
         store = self._anchors.store.name if self._anchors.store else None
-        fixed = Outcome("unknown", store=store, reason=reason, broken_certificate=broken, broken_sha256=sha256)
-        return JudgedChain([], host, self._anchors, fixed=fixed)
+        return SearchedChain(
+            fixed=Outcome("unknown", store=store, reason=reason, broken_certificate=broken, broken_sha256=sha256)
+        )
 
     def _with_root(
         self, path: tuple[Certificate, ...], served: tuple[str, ...] | None, *, is_completed: bool

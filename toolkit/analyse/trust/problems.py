@@ -7,6 +7,7 @@ certificates below it), the root must be valid too, and hashes and names follow 
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Final, Literal, get_args
 
 from toolkit.analyse.trust.certificates import Certificate
@@ -133,20 +134,24 @@ def find_name_problem(leaf: Certificate, host: str, instant: datetime) -> Proble
     return None if where else Problem("name", 0, f"it does not name {host}")
 
 
-def rule_dates() -> set[datetime]:
+@cache
+def rule_dates() -> frozenset[datetime]:
     """The dates of the rules of clients: what is refused may change there."""
-    return {rule.since for rule in policies()["clients"] if rule.since}
+    return frozenset(rule.since for rule in policies()["clients"] if rule.since)
 
 
-def _rules(*subjects: str) -> list[Rule]:
-    return [rule for rule in policies()["clients"] if rule.subject in subjects]
+@cache
+def _rules(*subjects: str) -> tuple[Rule, ...]:
+    return tuple(rule for rule in policies()["clients"] if rule.subject in subjects)
 
 
-def hash_rules() -> list[tuple[datetime, tuple[str, ...]]]:
+@cache
+def hash_rules() -> tuple[tuple[datetime, tuple[str, ...]], ...]:
     """Dates, each with the hashes that clients refuse in signatures from then on."""
-    return [(rule.since, rule.value) for rule in _rules("signature_hash") if rule.since]
+    return tuple((rule.since, rule.value) for rule in _rules("signature_hash") if rule.since)
 
 
+@cache
 def common_name_ends() -> datetime:
     """The date from which clients ignore the common name."""
     return next(rule.since for rule in _rules("names") if rule.since)
