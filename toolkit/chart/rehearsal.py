@@ -7,10 +7,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from toolkit import text
+from toolkit.analyse.slots import SLOT
 from toolkit.chart import canvas
 from toolkit.chart.matrix import Cell, draw_matrix
 from toolkit.chart.palette import BAD, CAUTION, FAINT, FINE, GRID, INK
-from toolkit.chart.slots import SLOT, in_natural_order, label_slots
+from toolkit.chart.slots import in_natural_order, label_slots
 
 _SELDOM, _OFTEN = 0.01, 0.1
 

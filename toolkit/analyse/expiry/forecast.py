@@ -103,6 +103,10 @@ def forecast_renewals(tables: Tables, *, now: Instant, years: int = 3) -> pd.Dat
     (Student's t of their logarithms). They do not know of a change of routine. Where the basis is `issued`, the next
     certificate may have been issued before `now`.
 
+    They also assume that the present certificate was still in service when a successor would have been seen. With dated
+    looks that is the last of them. Undated looks are taken to go on after the last one for as long as the longest time
+    between two new certificates so far, and to show a successor as soon after its issue as the slowest one so far.
+
     `now` is ISO 8601 text, a datetime or a Timestamp, with a zone. Raises `UsageError` where `tables` is not `Tables`,
     `now` is not an instant with a zone, `years` is not a whole number from 1 to 30, or the forecast would go beyond the
     year 9998 (instants end with 9999).
