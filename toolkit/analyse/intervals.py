@@ -1,7 +1,7 @@
 """Intervals of shares that were counted in independent draws: looks at a service, or runs of a simulation."""
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from toolkit.analyse.arrays import Floats, Ints
 from toolkit.sampling import MISS
@@ -14,6 +14,6 @@ def share_interval(shown: Ints, looks: Ints) -> tuple[Floats, Floats]:
     [0.0, 0.265]
     """
     half = MISS / 2
-    low = np.where(shown == 0, 0.0, stats.beta.ppf(half, np.maximum(shown, 1), looks - shown + 1))
-    high = np.where(shown == looks, 1.0, stats.beta.isf(half, shown + 1, np.maximum(looks - shown, 1)))
+    low = np.where(shown == 0, 0.0, special.betaincinv(np.maximum(shown, 1), looks - shown + 1, half))
+    high = np.where(shown == looks, 1.0, special.betainccinv(shown + 1, np.maximum(looks - shown, 1), half))
     return low, high
