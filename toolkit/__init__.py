@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     )
     from toolkit.asking import ask
     from toolkit.checking import check
-    from toolkit.collection import Limits, collect, estimate_survey, observe, survey, watch
+    from toolkit.collection import Limits, collect, estimate_round, estimate_survey, observe, survey, watch
     from toolkit.comparing import compare_verifiers
     from toolkit.dissection import dissect
     from toolkit.exporting import flat
@@ -88,6 +88,7 @@ _HOMES: Final = {
     "check": "toolkit.checking",
     "Limits": "toolkit.collection",
     "collect": "toolkit.collection",
+    "estimate_round": "toolkit.collection",
     "estimate_survey": "toolkit.collection",
     "observe": "toolkit.collection",
     "survey": "toolkit.collection",
@@ -127,6 +128,7 @@ __all__ = [
     "describe_usual_leads",
     "dissect",
     "errors",
+    "estimate_round",
     "estimate_shares",
     "estimate_survey",
     "explain_leaves",

@@ -39,12 +39,18 @@ _LIMITS: Final = {
     "concurrency": ("--connections", "maximum number of simultaneous connections in all"),
     "per_host": ("--per-host", "maximum number of simultaneous connections to one address"),
     "max_looks": ("--max-looks", "maximum number of observations; the rest become rows with the outcome skipped"),
-    "blocked": ("--block", "a host name or a network that is never contacted (repeatable)"),
+    "blocked": ("--block", "a host name or a network that is never contacted, or @FILE with one a line (repeatable)"),
+    "allowed": ("--allow", "a host name or a network, or @FILE: nothing else is contacted (repeatable)"),
+    "address_rate": ("--address-rate", "connections that begin in a second to one address"),
+    "host_rate": ("--host-rate", "connections that begin in a second to one host name"),
+    "provider_rate": ("--provider-rate", "the same to one IPv4 /24 or IPv6 /48, and to the hosts below one name"),
+    "rate_jitter": ("--rate-jitter", "begin each connection later than the rates allow by up to this share, at random"),
+    "max_planned": ("--max-planned", "refuse a round that would make more observations"),
 }
 """Field of `Limits` → its option and what that sets."""
 
-_SURVEYS_OWN: Final = {"per_host", "max_looks"}
-"""Fields that do not apply to a survey, which has `--concurrency` and `--budget`."""
+_SURVEYS_OWN: Final = {"per_host", "max_looks", "address_rate", "max_planned"}
+"""Fields that do not apply to a survey, which has `--concurrency`, `--budget` and `--rate`."""
 
 _TIME_LIMITS: Final = tuple(field for field in _LIMITS if field.endswith("_seconds"))
 
@@ -174,6 +180,9 @@ def _add_keeping_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume", metavar="ROUND", help="make the observations that an interrupted round did not make"
     )
+    parser.add_argument("--back-off", action="store_true",
+                        help="ask a service that the last 5 rounds did not reach in every 2nd round, later in every "
+                        "4th, 8th and 16th; in the others it is a row that says so")  # fmt: skip
     parser.add_argument("--settle", action="store_true",
                         help="while a certificate is being replaced, go on until the old one is seen, or bounded below "
                         "5 %% of the backends")  # fmt: skip
@@ -298,6 +307,8 @@ def _add_look_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--samples", type=int, default=1, metavar="N",
                         help="observations of each address and offer (default: 1)")  # fmt: skip
     parser.add_argument("--addresses", type=int, metavar="N", help="addresses of each host (default: all)")
+    parser.add_argument("--dry-run", action="store_true",
+                        help="estimate the observations and the time of a round, and make none")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     _add_limits(parser)
 
@@ -362,13 +373,14 @@ def _add_limits(parser: argparse.ArgumentParser, *, without: Collection[str] = (
     for field, (option, meaning) in _LIMITS.items():
         if field in without:
             continue
-        if field == "blocked":
+        if field in ("blocked", "allowed"):
             group.add_argument(option, dest=field, action="append", metavar="NAME", help=meaning)
             continue
         default = defaults[field]
         known = "no limit" if default is None else f"{default:g}"
         is_time = field in _TIME_LIMITS
-        group.add_argument(option, dest=field, type=float if is_time else int, metavar="SECONDS" if is_time else "N",
+        kind = float if is_time or field.startswith("rate_") or field.endswith("_rate") else int
+        group.add_argument(option, dest=field, type=kind, metavar="SECONDS" if is_time else "N",
                            help=f"{meaning} (default: {known})")  # fmt: skip
 
 
