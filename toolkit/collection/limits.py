@@ -188,10 +188,12 @@ class HostList(tuple[str, ...]):
         return found
 
 
-def _listed(name: str, entries: Iterable[str]) -> Iterator[str]:
+def _listed(name: str, entries: object) -> Iterator[str]:
     """The entries with files replaced by their lines; `UsageError` for what is neither a network nor a host name."""
-    for entry in (entries,) if isinstance(entries, str) else entries:
-        if not entry.startswith("@"):
+    if isinstance(entries, str) or not isinstance(entries, Iterable):
+        raise UsageError(f"Limits({name}={entries!r:.60}): give a tuple of names and networks, ('a.test',).")
+    for entry in entries:
+        if not str(entry).startswith("@"):
             _check_entry(f"Limits({name}=…)", entry)
             yield entry
             continue
