@@ -62,7 +62,7 @@ def check_frame(frame: object, *columns: str, what: str) -> None:
     if isinstance(frame, pd.Series):
         raise UsageError("A row is given as a frame, not as a Series: write frame.iloc[[0]], not frame.iloc[0].")
     if not isinstance(frame, pd.DataFrame):
-        raise UsageError(f"This chart draws {what}, not {type(frame).__name__}: {_advice(what)}.")
+        raise UsageError(f"This chart draws {what}, not {text.type_name(frame)}: {_advice(what)}.")
     missing = [name for name in columns if name not in frame]
     if missing:
         raise UsageError(f"This chart draws {what}; this frame has no column {', '.join(missing)}: {_advice(what)}.")
@@ -77,7 +77,7 @@ def open_axes(ax: Axes | None, *, inches: float, width: float = WIDTH) -> Axes:
     """The given axes, or those of a new figure whose rows need `inches` of height in addition to title and legend."""
     if not isinstance(ax, Axes | None):
         raise UsageError(
-            f"ax takes matplotlib's Axes, not {type(ax).__name__}: give one of plt.subplots(), or leave ax out."
+            f"ax takes matplotlib's Axes, not {text.type_name(ax)}: give one of plt.subplots(), or leave ax out."
         )
     if ax is None:
         height = inches + 1.3

@@ -239,8 +239,10 @@ def _add_report_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_lab_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--scenario", default="year", metavar="NAME",
-                        help="what happens in the lab: a name of toolkit.lab.NAMES (default: year)")  # fmt: skip
+    from toolkit.lab import NAMES  # noqa: PLC0415  imports numpy
+
+    parser.add_argument("--scenario", default="year", choices=_Suggested(NAMES), metavar="NAME",
+                        help=f"what happens in the lab: {', '.join(NAMES)} (default: year)")  # fmt: skip
     parser.add_argument("--seed", type=int, default=2026, metavar="N", help="seed of the scenario (default: 2026)")
     parser.add_argument("--port", type=_port, default=41025, metavar="N",
                         help="port of the first address, from 1 to 64999; the next ones have the next numbers, and a "

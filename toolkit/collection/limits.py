@@ -1,6 +1,7 @@
 """Limits of a round: time, bytes, connections."""
 
 import ipaddress
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from math import inf
@@ -62,6 +63,9 @@ class Limits:
                 raise UsageError(f"Limits({field.name}={value!r:.60}): must be a number.")
             if not 0 < value < inf:
                 raise UsageError(f"Limits({field.name}={value}): must be greater than 0, and finite.")
+        blocked: object = self.blocked
+        if isinstance(blocked, str) or not isinstance(blocked, Iterable):
+            raise UsageError(f"Limits(blocked={self.blocked!r:.60}): give a tuple of names and networks, ('a.test',).")
         for entry in self.blocked:
             try:
                 _ = ipaddress.ip_network(entry) if "/" in entry else canonical_host(entry)

@@ -78,6 +78,8 @@ def make_plan(
         raise UsageError(f"offers={offers!r:.60}: give the name of an offer, such as 'any', or several in a list.")
     if not isinstance(limits, Limits):
         raise UsageError(f"limits={limits!r:.60}: give toolkit.Limits, such as toolkit.Limits(connect_seconds=5).")
+    if samples is None:
+        raise UsageError("samples=None: must be a whole number, such as samples=1.")
     check_counts(samples=samples, addresses=addresses)
     check_clock(clock)
     if ehlo is not None:

@@ -113,6 +113,8 @@ class Runner:
             pass  # requested by `cancel`
         except BaseExceptionGroup as group:
             self._queue.put(group.exceptions[0])
+        except Exception as error:  # noqa: BLE001  raised again where the reports are read
+            self._queue.put(error)
         finally:
             # Aborted connections close in the next iteration of the loop.
             self._loop.run_until_complete(asyncio.sleep(0))

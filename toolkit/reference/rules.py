@@ -16,7 +16,7 @@ from typing import Final
 from toolkit.errors import ReadError, UsageError
 from toolkit.reference.rows import FOLDER, Row, read_rows
 from toolkit.reference.values import find_mistake
-from toolkit.text import did_you_mean
+from toolkit.text import did_you_mean, type_name
 
 TESTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
@@ -156,7 +156,7 @@ def _load(policy: object) -> tuple[Rule, ...]:
     known = sorted(policies())
     if not isinstance(policy, str | Path):
         raise UsageError(
-            f"policy: {str(policy)[:80]!r} is not a rule. Give the name of a policy ({', '.join(known)}), the path of "
+            f"policy: {type_name(policy)} is not a rule. Give the name of a policy ({', '.join(known)}), the path of "
             "a file, rules as read_rules returns them, or a list of these."
         )
     if str(policy) in policies():

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from toolkit.analyse.arrays import NULL, Bools, Floats, Ints, concatenated_ranges
 from toolkit.sampling import MISS, looks_needed, looks_needed_in_all
@@ -39,8 +39,8 @@ def share_interval(shown: Ints, looks: Ints) -> tuple[Floats, Floats]:
     [0.0, 0.265]
     """
     half = MISS / 2
-    low = np.where(shown == 0, 0.0, stats.beta.ppf(half, np.maximum(shown, 1), looks - shown + 1))
-    high = np.where(shown == looks, 1.0, stats.beta.isf(half, shown + 1, np.maximum(looks - shown, 1)))
+    low = np.where(shown == 0, 0.0, special.betaincinv(np.maximum(shown, 1), looks - shown + 1, half))
+    high = np.where(shown == looks, 1.0, special.betainccinv(shown + 1, np.maximum(looks - shown, 1), half))
     return low, high
 
 
