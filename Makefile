@@ -81,7 +81,7 @@ bench: .venv/ready
 bench-rotation: .venv/ready
 	@$(BIN)/python -m tests.benchmarks.bench_rotation
 
-# The tests of analysis, charts, readers and the store, with the floors of pyproject.toml. Old releases call what newer
+# The tests of analysis, charts, readers, the store and its lock, with the floors of pyproject.toml. Old releases call what newer
 # releases of their own dependencies deprecate (matplotlib 3.10 of pyparsing), so these warnings are not errors here.
 oldest:
 	@rm -rf build/oldest && mkdir -p build/oldest
@@ -91,7 +91,7 @@ oldest:
 	  --constraint build/oldest/constraints.txt --editable ".[cluster,lab,lint]" cryptography-vectors hypothesis pytest pytest-timeout
 	@build/oldest/venv/bin/python -m pytest -W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning $(OLDEST)
 
-OLDEST = tests/analyse tests/chart tests/readers tests/store $(addprefix tests/test_, \
+OLDEST = tests/analyse tests/chart tests/readers tests/store tests/collection/test_watching.py $(addprefix tests/test_, \
   checking.py comparing.py described.py instants.py sampling.py schema.py tables.py targets.py text.py)
 
 # The versions in both files are kept where they fit; `make lock UPGRADE=--upgrade` takes the newest ones.

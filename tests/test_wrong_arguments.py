@@ -99,7 +99,7 @@ CALLS: dict[str, tuple[Call, str]] = {
         lambda t, s: t.within(services="https://akamia.com:443"),
         r"Did you mean 'https://akamai.com:443'",
     ),
-    "tables as roots": (lambda t, s: toolkit.verify_chains(t, roots=t), r"roots: Tables cannot be used; give the name"),
+    "tables as roots": (lambda t, s: toolkit.verify_chains(t, roots=t), r"roots=Tables: give the name"),
     "tables as a policy": (lambda t, s: toolkit.judge(t, t), r"policy: Tables is not a rule\. Give the name"),
     "no policy": (lambda t, s: toolkit.judge(t, None), r"policy: None is not a rule"),
     "no tables to ask": (lambda t, s: toolkit.find_sightings(None), r"takes Tables, not None:"),

@@ -42,9 +42,7 @@ def read_nmap(path: Path) -> Tables:
     for host in records:
         scan.tool = f"nmap {records.root['version']}" if records.root.get("version") else "nmap"
         _read_host(scan, host, records.root)
-    if records.problem:
-        line, problem = records.problem
-        scan.leave_out(f"{problem}; what is whole before it was read", line=line)
+    scan.leave_out_rest(records.problem)
     return scan.tables()
 
 

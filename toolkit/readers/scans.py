@@ -216,6 +216,12 @@ class Scan:
         else:
             self._unnamed += 1
 
+    def leave_out_rest(self, problem: tuple[int, str] | None) -> None:
+        """Note the line from which a file could not be read, and why; null: all of it was."""
+        if problem is not None:
+            line, words = problem
+            self.leave_out(f"{words}; what is whole before it was read", line=line)
+
     def tables(self) -> Tables:
         """What was taken. What was left out is named by one `ReadWarning`.
 

@@ -35,9 +35,7 @@ def read_sslscan(path: Path) -> Tables:
             scan.leave_out("a test without host or port")
         else:
             _read_test(scan, record, server)
-    if records.problem:
-        line, problem = records.problem
-        scan.leave_out(f"{problem}; what is whole before it was read", line=line)
+    scan.leave_out_rest(records.problem)
     return scan.tables()
 
 

@@ -44,9 +44,7 @@ def read_sslyze_xml(path: Path) -> Tables:
             scan.leave_out("a target without host or port")
         else:
             _read_target(scan, record, server)
-    if records.problem:
-        line, problem = records.problem
-        scan.leave_out(f"{problem}; what is whole before it was read", line=line)
+    scan.leave_out_rest(records.problem)
     return scan.tables()
 
 

@@ -1,6 +1,7 @@
 """Forecast: the renewals of the coming years, and the day from which today's cadence can no longer be kept."""
 
 from collections.abc import Hashable
+from datetime import timedelta
 from typing import Any, Final
 
 import numpy as np
@@ -208,7 +209,7 @@ def _renewals(start: dict[Hashable, Any], today: pd.Timestamp, horizon: pd.Times
 def _planned(valid: pd.Timedelta, routine: dict[str, Any]) -> pd.Timedelta:
     """The age at which the routine replaces a certificate that is valid for so long."""
     age = float(planned_days(np.array(valid / DAY), **routine))
-    return pd.Timedelta(microseconds=round(age * 86_400e6))
+    return pd.Timedelta(timedelta(microseconds=round(age * 86_400e6)))
 
 
 def spread_of(start: dict[Hashable, Any], today: pd.Timestamp) -> Spread | None:
@@ -259,4 +260,4 @@ def _after(begins: pd.Timestamp, age: float) -> pd.Timestamp | NaTType:
     """The instant at that age [d]; null beyond the calendar."""
     if not age < (_LATEST - begins) / DAY:
         return pd.NaT
-    return (begins + pd.Timedelta(microseconds=round(age * 86_400e6))).floor("s")
+    return (begins + timedelta(microseconds=round(age * 86_400e6))).floor("s")
