@@ -14,7 +14,7 @@ In text a space may replace the `T`. `zoned` reads it.
 """
 
 SECOND: Final = pd.Timedelta(seconds=1)
-"""Validity includes `not_after` (RFC 5280, section 4.1.2.5): a certificate has ended one second after it."""
+"""Validity includes `not_after` (RFC 5280, section 4.1.2.5): a certificate has expired one second after it."""
 
 DAY: Final = pd.Timedelta(days=1)
 
@@ -66,7 +66,7 @@ def zoned_limits(since: Instant | None, until: Instant | None) -> tuple[pd.Times
 
 
 def has_ended(not_after: pd.Series, instant: "pd.Series | pd.Timestamp") -> pd.Series:
-    """Whether a certificate had ended at the instant, one second after `not_after`; false where either is null."""
+    """Whether a certificate had expired at the instant, one second after `not_after`; false where either is null."""
     ended: pd.Series = (not_after + SECOND <= instant).fillna(value=False).astype(bool)
     return ended
 

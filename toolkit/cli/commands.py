@@ -30,7 +30,6 @@ from toolkit.shipped import copy_lessons
 from toolkit.store.counting import count_outcomes
 from toolkit.tables import Tables, as_pem
 from toolkit.targets import MailDomain, Target, expand_targets
-from toolkit.text import did_you_mean
 
 if TYPE_CHECKING:
     from toolkit.lab import Clock  # the lab is imported when it is used
@@ -280,12 +279,13 @@ def report(arguments: argparse.Namespace) -> int:
 
 def lab(arguments: argparse.Namespace) -> int:
     """`tls-toolkit lab`: run a lab until it is interrupted."""
-    from toolkit.lab import NAMES, Lab  # noqa: PLC0415  other commands do not need it
+    from toolkit.lab import Lab, scenario  # noqa: PLC0415  other commands do not need it
 
-    if arguments.scenario not in NAMES:
-        hint = did_you_mean(arguments.scenario, NAMES) or f" There are: {', '.join(NAMES)}."
-        raise UsageError(f"The lab has no scenario {arguments.scenario!r}.{hint}")
-    with Lab(arguments.scenario, seed=arguments.seed, first_port=arguments.port) as running:
+    try:
+        asked = scenario(arguments.scenario)
+    except LabError as error:
+        raise UsageError(str(error)) from error
+    with Lab(asked, seed=arguments.seed, first_port=arguments.port) as running:
         if arguments.roots:
             arguments.roots.write_text("".join(as_pem(root) for root in running.roots), encoding="ascii")
         dialled = [(target.service, "{}:{}".format(*target.connect_to or ())) for target in running.targets]

@@ -46,7 +46,7 @@ ROTATIONS: Final = (
 """Columns of `Truth.rotations`: one row per change of the certificate of a slot (service, server name, key type)."""
 
 CAUSE_NAMES: Final = (
-    "rotation", "rollback", "key_types", "stuck_machine", "addresses", "default_certificate", "other_chain", "reissue",
+    "rotation", "rollback", "key_types", "stuck_backend", "addresses", "default_certificate", "other_chain", "reissue",
     "unrelated",
 )  # fmt: skip
 """Why a service may show several certificates."""

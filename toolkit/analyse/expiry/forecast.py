@@ -1,4 +1,4 @@
-"""Forecast: the renewals of the coming years, and the day from which today's cadence can no longer be kept."""
+"""Forecast: the renewals of the coming years, and the day from which today's routine can no longer be kept."""
 
 from collections.abc import Hashable
 from typing import Any, Final
@@ -73,7 +73,7 @@ RENEWALS: Final = (
         "a successor may exist already: the basis is not `seen`, or no look was made since it was due; or no forecast",
     ),
     Column(
-        "cadence_ends_at",
+        "routine_ends_at",
         "instant",
         "first renewal of the slot that is capped or whose lead is cut; the same in all rows of the slot",
         "the usual lifetime and lead hold to the end of the forecast, or no forecast",
@@ -85,7 +85,7 @@ RENEWALS: Final = (
 
 @returns(RENEWALS)
 def forecast_renewals(tables: Tables, *, now: Instant, years: int = 3) -> pd.DataFrame:
-    """The renewals of the next years by the usual cadence of each slot, under the caps of SC-081v3: one row each.
+    """The renewals of the next years by the usual routine of each slot, under the caps of SC-081v3: one row each.
 
     A slot is a (service, server_name, key_type). The forecast starts from the certificate that took over last of those
     that the slot still shows (`summarise_expiry`); a slot whose last certificate ended without a look since has no
@@ -198,7 +198,7 @@ def _renewals(start: dict[Hashable, Any], today: pd.Timestamp, horizon: pd.Times
         )
         begins, ends = issued, issued + valid.floor("s")
     broken = next((row["renews_at"] for row in rows if row["is_capped"] or row["is_lead_cut"]), pd.NaT)
-    return [row | {"cadence_ends_at": broken} for row in rows]
+    return [row | {"routine_ends_at": broken} for row in rows]
 
 
 def _planned(valid: pd.Timedelta, routine: dict[str, Any]) -> pd.Timedelta:

@@ -11,7 +11,7 @@ from toolkit.columns import Column, dtypes
 from toolkit.instants import days
 
 LEAST_RENEWALS: Final = 3
-"""Fewest fully observed renewals that make a routine: below, the spread of two numbers would be taken for a habit."""
+"""Fewest fully observed renewals that make a routine: below, the spread of two numbers would be taken for a routine."""
 
 _NONE: Final = "no usual lead"
 
