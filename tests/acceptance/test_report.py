@@ -15,7 +15,7 @@ from nbclient.exceptions import DeadKernelError
 
 import toolkit
 from tests.analyse.made import certificate, look, tables
-from tests.conftest import ROOT
+from tests.conftest import ROOT, not_on_windows
 from tests.notebooks.pages import code_cells, is_parameters, run
 from toolkit.checking.in_service import name_services
 from toolkit.cli import main
@@ -293,6 +293,7 @@ def test_without_templates_it_says_what_to_do_before_it_executes_anything(
     assert "JUPYTER_PATH" in said
 
 
+@not_on_windows("/proc, where nothing can be written")
 def test_a_place_that_cannot_be_written_is_said_before_anything_is_executed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -301,6 +302,7 @@ def test_a_place_that_cannot_be_written_is_said_before_anything_is_executed(
     assert "/proc/report.html cannot be written" in capsys.readouterr().err
 
 
+@not_on_windows("/dev/full")
 def test_a_full_disk_and_a_kernel_that_dies_are_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -27,8 +27,8 @@ def plot_expiry_weeks(frame: pd.DataFrame, *, now: Instant, ax: Axes | None = No
     `frame` is what `summarise_expiry` returns, for the same `now`. The first row counts all services, also those that
     are not drawn; a leaf that several services show counts once in it. The column before the first week, in another
     colour, counts what has expired and is still in use. A darker cell counts more. Services whose certificate expires
-    first come first; those beyond 40, and those with no end within 26 weeks, are counted below the chart. Returns the axes.
-    Raises `UsageError` for another frame, and for a `now` without a zone.
+    first come first; those beyond 40, and those with no end within 26 weeks, are counted below the chart. Returns the
+    axes. Raises `UsageError` for another frame, and for a `now` without a zone.
 
     >>> import toolkit
     >>> expiry = toolkit.summarise_expiry(toolkit.load_example("lab-sample"), now="2026-01-24T00:00:00Z")
@@ -64,7 +64,8 @@ def plot_expiry_weeks(frame: pd.DataFrame, *, now: Instant, ax: Axes | None = No
     axes.set_xlim(-1, WEEKS)
     first = pd.Timestamp(zoned(now, "now"))
     weeks = [-1, *range(2, WEEKS, 4)]
-    labels = ["expired", *(f"{first + pd.Timedelta(weeks=week):%-d %b\n%Y}" for week in weeks[1:])]
+    begins = [first + pd.Timedelta(weeks=week) for week in weeks[1:]]
+    labels = ["expired", *(f"{canvas.short_day(day)}\n{day:%Y}" for day in begins)]
     axes.set_xticks([week + 0.5 if week < 0 else week for week in weeks], labels=labels)
     canvas.set_rows(axes, [row + 0.5 for row in range(len(names))], [canvas.label(name) for name in names],
                     extent=(0, len(names)))  # fmt: skip

@@ -16,7 +16,7 @@ from typing import Final
 from toolkit.errors import ReadError, UsageError
 from toolkit.reference.rows import FOLDER, Row, read_rows
 from toolkit.reference.values import find_mistake
-from toolkit.text import did_you_mean
+from toolkit.text import did_you_mean, type_name
 
 TESTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
@@ -156,7 +156,7 @@ def _load(policy: object) -> tuple[Rule, ...]:
     known = sorted(policies())
     if not isinstance(policy, str | Path):
         raise UsageError(
-            f"policy: {str(policy)[:80]!r} is not a rule. Give the name of a policy ({', '.join(known)}), the path of "
+            f"policy: {type_name(policy)} is not a rule. Give the name of a policy ({', '.join(known)}), the path of "
             "a file, rules as read_rules returns them, or a list of these."
         )
     if str(policy) in policies():
@@ -177,15 +177,19 @@ class Cap:
 
 
 @functools.cache
-def validity_caps() -> tuple[Cap, ...]:
-    """The caps on validity of the CA/Browser Forum that are in days, oldest first (ballots 193, SC31 and SC-081v3).
+def validity_caps(policy: str = "baseline") -> tuple[Cap, ...]:
+    """The caps on validity of a policy that are in days, oldest first.
+
+    `baseline`: those of the CA/Browser Forum (ballots 193, SC31 and SC-081v3).
 
     >>> [cap.days for cap in validity_caps()]
     [825, 398, 200, 100, 47]
+    >>> [cap.days for cap in validity_caps("lets-encrypt")]
+    [64, 45]
     """
     return tuple(
         Cap(int(rule.value[0].removesuffix(" days")), rule.since, rule.until)
-        for rule in policies()["baseline"]
+        for rule in policies()[policy]
         if rule.subject == "lifetime" and rule.since is not None and rule.value[0].endswith(" days")
     )
 
