@@ -34,7 +34,8 @@ TESTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "lifetime": frozenset({"at_most"}),
         "names": frozenset({"present", "match", "match_san", "shared"}),
         "purposes": frozenset({"only", "includes"}),
-        "scts": frozenset({"at_least"}),
+        "scts": frozenset({"at_least", "operators_at_least"}),
+        "revocation": frozenset({"named_above"}),
         "serial": frozenset({"positive", "octets_at_most"}),
         "validity": frozenset({"ordered", "encoded"}),
         "host": frozenset({"answers"}),
@@ -53,7 +54,7 @@ OF_STATEMENTS: Final = frozenset(
 
 OF_CERTIFICATES: Final = frozenset(
     {"key_type", "key_bits", "key_curve", "signature_hash", "signature_algorithm", "lifetime", "names", "purposes",
-     "scts", "serial", "validity"}
+     "scts", "revocation", "serial", "validity"}
 )  # fmt: skip
 """Subjects of rules about certificates, which can apply by the day of issue."""
 

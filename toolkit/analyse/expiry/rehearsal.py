@@ -94,8 +94,9 @@ def rehearse(
     `spacing` and `lead`, in proportion for `share`. A renewal that is due waits for the next run of the job, every
     `job_days` days from a random instant on. It fails during an outage of the CA, and is tried again at the next run.
     In each 365 days from `now` one outage of `outage_days` days begins at a random instant. A new certificate is in
-    service when it is issued. A client with ARI (RFC 9773) renews at a random instant of the window that Let's Encrypt
-    suggests: two thirds of the lifetime, half below ten days, ± 1 %.
+    service a minute after its issue, so that a run at the very end of the old one is late. A client with ARI (RFC 9773)
+    renews at a random instant of the window that Let's Encrypt suggests: two thirds of the lifetime, half below ten
+    days, ± 1 %.
 
     The interval of the probability (Clopper and Pearson) is that of the simulation. What the slot never did is not
     foreseen: after n renewals, up to 1 − 0.05^(1/n) of the next ones may come later than any before (12 % for 24, at

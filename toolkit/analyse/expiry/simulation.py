@@ -23,6 +23,9 @@ of it, or around the middle where the lifetime is below ten days."""
 _LEAST_AGE: Final = 1e-6
 """A certificate is never replaced at the instant of its issue."""
 
+_INSTALLATION: Final = 1 / 1440
+"""From the issue of a certificate until it is in service: a minute, so that a renewal at the very end is late."""
+
 _ROUNDING: Final = 1e-9
 """A run of the job that is as much earlier, in intervals of the job, is taken for the same instant."""
 
@@ -82,8 +85,9 @@ def simulate(start: Start, courses: list[Course], *, years: Floats, runs: int, r
             is_out = (began <= renewed) & (renewed < began + outage)
             if is_out.any():
                 renewed = np.where(is_out, _next_run(began + outage, phase, job), renewed)
-        late = (renewed > ends) & (ends < years[-1])
-        from_, until = ends[late][:, None], renewed[late][:, None]
+        installed = renewed + _INSTALLATION
+        late = (installed > ends) & (ends < years[-1])
+        from_, until = ends[late][:, None], installed[late][:, None]
         expired[late] += np.maximum(np.minimum(until, years[1:]) - np.maximum(from_, years[:-1]), 0)
         if renewed.min() >= years[-1]:
             break
