@@ -18,6 +18,9 @@ SECOND: Final = pd.Timedelta(seconds=1)
 
 DAY: Final = pd.Timedelta(days=1)
 
+DAY_IN_MICROS: Final = 86_400_000_000
+"""Microseconds of a day, for arithmetic with numbers."""
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -104,7 +107,7 @@ def days(lengths: pd.Series) -> pd.Series:
 
 def as_spans(numbers: pd.Series) -> pd.Series:
     """Days (Float64 or float64) as lengths of time (timedelta64[us]); null for null; the inverse of `days`."""
-    microseconds = numbers.astype("float64") * 86_400e6
+    microseconds = numbers.astype("float64") * DAY_IN_MICROS
     return microseconds.round().astype("timedelta64[us]")
 
 

@@ -92,7 +92,7 @@ Truth.__doc__ = "\n\n".join(
 
 @dataclass(frozen=True, slots=True)
 class _Period:
-    """A backend serves an issue of a slot from `begins` to `ends` (None: on and on).
+    """A backend serves an issue of a slot from `begins` to `ends` (None: without an end).
 
     `certificate` is the first issue of the same certificate: others differ in their chain.
     """

@@ -12,7 +12,7 @@ from toolkit.analyse.expiry.summary import assess_expiry
 from toolkit.analyse.slots import SLOT
 from toolkit.columns import Column, dtypes, returns
 from toolkit.errors import UsageError
-from toolkit.instants import DAY, SECOND, Instant, zoned
+from toolkit.instants import DAY, DAY_IN_MICROS, SECOND, Instant, zoned
 from toolkit.reference.rules import Cap, validity_caps
 from toolkit.tables import Tables, require_tables
 
@@ -208,7 +208,7 @@ def _renewals(start: dict[Hashable, Any], today: pd.Timestamp, horizon: pd.Times
 def _planned(valid: pd.Timedelta, routine: dict[str, Any]) -> pd.Timedelta:
     """The age at which the routine replaces a certificate that is valid for so long."""
     age = float(planned_days(np.array(valid / DAY), **routine))
-    return pd.Timedelta(microseconds=round(age * 86_400e6))
+    return pd.Timedelta(microseconds=round(age * DAY_IN_MICROS))
 
 
 def spread_of(start: dict[Hashable, Any], today: pd.Timestamp) -> Spread | None:
@@ -252,11 +252,11 @@ class _Bounds:
         return {name: _after(self._begins, age) for name, age in zip(_ENDS, ages, strict=True)}
 
     def _age(self, at: pd.Timestamp) -> float:
-        return max(float((at - self._begins) / DAY), 1 / 86400)
+        return max(float((at - self._begins) / DAY), SECOND / DAY)
 
 
 def _after(begins: pd.Timestamp, age: float) -> pd.Timestamp | NaTType:
     """The instant at that age [d]; null beyond the calendar."""
     if not age < (_LATEST - begins) / DAY:
         return pd.NaT
-    return (begins + pd.Timedelta(microseconds=round(age * 86_400e6))).floor("s")
+    return (begins + pd.Timedelta(microseconds=round(age * DAY_IN_MICROS))).floor("s")
