@@ -10,7 +10,7 @@ negotiates.
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +21,7 @@ import toolkit
 from toolkit.collection import Limits
 from toolkit.lab import Backend, Lab, Schedule, Service, Switch
 from toolkit.lab.issuance import Draft, roll_out_times
+from toolkit.lab.schedule import DAY
 from toolkit.tables import Tables
 
 FOLDER: Final = Path(__file__).resolve().parent / "lab-sample"
@@ -38,7 +39,6 @@ SURVEYS: Final = (9, 90, 171, 234)
 
 SURVEYED: Final = ("legacy.lab.test", "www.lab.test", "imap.lab.test")
 
-_DAY: Final = timedelta(days=1)
 
 _IN_ORDER: Final = Limits(per_host=1)
 """One connection at a time, so that each connection gets the same backend in every run."""
@@ -80,31 +80,31 @@ def draw_schedule(era: int) -> Schedule:
         for family in families:
             key_type, _, _, begins = _FAMILIES[family]
             for number, (issue, day) in enumerate(zip(issues[family], begins, strict=True)):
-                at = BEGINS_AT + (day + float(chance.uniform(0, 1))) * _DAY
-                times = roll_out_times(chance, at, count, float(chance.uniform(7, 13)) * _DAY)
+                at = BEGINS_AT + (day + float(chance.uniform(0, 1))) * DAY
+                times = roll_out_times(chance, at, count, float(chance.uniform(7, 13)) * DAY)
                 if host == "submit.lab.test" and number == 2:
-                    times[0] = max(times) + 16 * _DAY  # one backend is updated 16 days later
+                    times[0] = max(times) + 16 * DAY  # one backend is updated 16 days later
                 for own, time in zip(switches, times, strict=True):
                     own.append(Switch(max(time, BEGINS_AT), key_type, issue))
                 if host == "imap.lab.test" and number == 2:
-                    back, again = max(times) + 15 * _DAY, max(times) + 35 * _DAY
+                    back, again = max(times) + 15 * DAY, max(times) + 35 * DAY
                     for own in switches:
                         own += [Switch(back, key_type, issue - 1), Switch(again, key_type, issue)]
         if host == "relay.lab.test":
-            switches[1] = _without_chain(draft, switches[1], BEGINS_AT + 70 * _DAY, BEGINS_AT + 95 * _DAY)
+            switches[1] = _without_chain(draft, switches[1], BEGINS_AT + 70 * DAY, BEGINS_AT + 95 * DAY)
         implementation, settings = software[era]
         backends = tuple(
             Backend(tuple(sorted(own, key=lambda switch: switch.at)), implementation=implementation, settings=settings)
             for own in switches
         )
-        affinity = _DAY if host == _STICKY else None
+        affinity = DAY if host == _STICKY else None
         services.append(Service(scheme, host, backends, port, affinity=affinity, **_RATES.get(host, {})))
-    return Schedule("sample", BEGINS_AT, BEGINS_AT + DAYS * _DAY, tuple(draft.issues), tuple(services))
+    return Schedule("sample", BEGINS_AT, BEGINS_AT + DAYS * DAY, tuple(draft.issues), tuple(services))
 
 
 def _issue_family(draft: Draft, name: str) -> list[int]:
     key_type, names, life, begins = _FAMILIES[name]
-    return [draft.issue(names, key_type, BEGINS_AT + (day - 2) * _DAY, life * _DAY) for day in begins]
+    return [draft.issue(names, key_type, BEGINS_AT + (day - 2) * DAY, life * DAY) for day in begins]
 
 
 def _without_chain(draft: Draft, own: list[Switch], begins: datetime, ends: datetime) -> list[Switch]:
@@ -126,7 +126,7 @@ def _watched() -> Iterator[Tables]:
         last = ERAS[era + 1] if era + 1 < len(ERAS) else DAYS
         with Lab(draw_schedule(era), seed=SEED) as lab:
             for day in range(first, last, STEP):
-                lab.clock.turn(BEGINS_AT + day * _DAY)
+                lab.clock.turn(BEGINS_AT + day * DAY)
                 for target in lab.targets:
                     _, _, _, _, _, samples, offers, _ = _SERVICES[[row[1] for row in _SERVICES].index(target.host)]
                     yield toolkit.observe(

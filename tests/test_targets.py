@@ -258,3 +258,11 @@ def test_an_iterable_is_read_once_and_no_further_than_its_first_error() -> None:
 def test_what_is_wrong_with_a_row_is_said_with_its_label(targets: Targets, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         expand_targets(targets)
+
+
+@pytest.mark.parametrize("text", ["-h:25", "smtp://-h", "mx:-h.test", "-a.test:25"])
+def test_a_host_that_begins_with_a_hyphen_is_a_mistyped_option(text: str) -> None:
+    with pytest.raises(UsageError, match="host names do not begin with a hyphen; options do"):
+        expand_targets(text)
+    with pytest.raises(UsageError, match="do not begin with a hyphen"):
+        parse_target("a.test:25", connect_to="-h:25")

@@ -14,6 +14,9 @@ from toolkit.errors import UsageError
 MISS: Final = 0.05
 """The probability that a bound does not hold: every bound is one-sided at 95 %."""
 
+STRICT: Final = 0.001
+"""The significance level of a test whose result is stated as certain, or decides whether the bounds hold at all."""
+
 MIN_SHARE: Final = 0.05
 """The default of `min_share`: a certificate with a smaller share may stay unseen."""
 

@@ -4,16 +4,12 @@ A *service* is `scheme://host:port`. Like `schema/`, every package may import th
 `collection` observes them.
 """
 
-import ipaddress
-import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Final, TypeAlias, Union
 
-import idna
-
 from toolkit.errors import UsageError
+from toolkit.hosts import address_of, bracketed, canonical_host
 from toolkit.presets import PRESETS, presets
 from toolkit.text import did_you_mean, for_html, for_terminal
 
@@ -96,16 +92,6 @@ SCHEMES_OF_PORTS: Final = {
 LAB_DOMAIN: Final = ".lab.test"
 """The parent domain of all hosts of the lab; no other host can have such a name (RFC 6761 reserves `.test`)."""
 
-_LABEL = re.compile(r"[a-z0-9_-]{1,63}\Z")
-"""A label of a name in DNS (RFC 2181): also with underscores, and hyphens at either end, which RFC 1123 forbids."""
-
-_NUMBER = re.compile(r"([0-9]+|0x[0-9a-f]*)\Z")
-
-_ZONE = re.compile(r"[A-Za-z0-9._~-]+\Z")
-
-_LONGEST: Final = 1000
-"""Characters of a host as it is given. A name in DNS has 253, and Unicode mapped by UTS 46 becomes hardly shorter."""
-
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Target:
@@ -131,14 +117,14 @@ class Target:
     @property
     def service(self) -> str:
         """`scheme://host:port`, an IPv6 address in brackets."""
-        return f"{self.scheme}://{_bracketed(self.host)}:{self.port}"
+        return f"{self.scheme}://{bracketed(self.host)}:{self.port}"
 
     def __str__(self) -> str:
         return self.service
 
     def __repr__(self) -> str:
         """The service, and the fields that differ from those `parse_target` would set."""
-        usual = Target(self.scheme, self.host, self.port, None if _address(self.host) else self.host)
+        usual = Target(self.scheme, self.host, self.port, None if address_of(self.host) else self.host)
         unusual = [
             f", {field.name}={getattr(self, field.name)!r}"
             for field in fields(self)
@@ -152,7 +138,12 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class MailDomain:
-    """The mail servers of a domain, written `mx:example.org`; they are looked up when a round starts."""
+    """The mail servers of a domain, written `mx:example.org`; they are looked up when a round starts.
+
+    >>> domain = MailDomain("example.org")
+    >>> str(domain), domain.service
+    ('mx:example.org', 'smtp://example.org:25')
+    """
 
     name: str
 
@@ -211,7 +202,7 @@ def parse_target(text: str, *, connect_to: str | None = None) -> Target:
         if port not in SCHEMES_OF_PORTS:
             raise UsageError(f"{text!r}: port {port} does not imply a protocol; write smtp://{rest}, tls://{rest}, ….")
         scheme = SCHEMES_OF_PORTS[port]
-    host, is_address = _checked_host(host, text)
+    host, is_address = _named_host(host, text)
     source = "lab" if host.endswith(LAB_DOMAIN) else "live"
     target = Target(scheme, host, PORTS[scheme] if port is None else port, None if is_address else host, None, source)
     if connect_to is None:
@@ -221,7 +212,7 @@ def parse_target(text: str, *, connect_to: str | None = None) -> Target:
     other_host, other_port = _split_port(connect_to, connect_to)
     if other_port is None:
         raise UsageError(f"connect_to={connect_to!r}: write host:port.")
-    return replace(target, connect_to=(_checked_host(other_host, connect_to)[0], other_port))
+    return replace(target, connect_to=(_named_host(other_host, connect_to)[0], other_port))
 
 
 def expand_targets(targets: Targets) -> list[Target | MailDomain]:
@@ -288,7 +279,11 @@ def _as_series(frame: "pd.DataFrame") -> "pd.Series":
 
 
 def compose_target(scheme: object, host: object, port: object) -> object:
-    """The target as text, of parts that may be null; a host that is not text is returned as it is, to be refused."""
+    """The target as text, of parts that may be null; a host that is not text is returned as it is, to be refused.
+
+    >>> compose_target("smtp", "mx.example.org", 25.0), compose_target(None, "2001:db8::1", 443)
+    ('smtp://mx.example.org:25', '[2001:db8::1]:443')
+    """
     if not isinstance(host, str):
         return host
     prefix = "" if scheme is None else f"{scheme}://"
@@ -314,6 +309,9 @@ def service_names(services: str | Target | Iterable[str | Target] | None) -> set
     """The full names (`smtp://host:25`) of the services that limit a selection; null: no limit.
 
     Raises `UsageError` for anything but text, a `Target`, or several of them.
+
+    >>> service_names(parse_target("https://a.test"))
+    {'https://a.test:443'}
     """
     if services is None:
         return None
@@ -325,10 +323,17 @@ def service_names(services: str | Target | Iterable[str | Target] | None) -> set
 
 
 def _parse_mail_domain(text: str) -> MailDomain:
-    name, is_address = _checked_host(text.removeprefix("mx:"), text)
+    name, is_address = _named_host(text.removeprefix("mx:"), text)
     if is_address:
         raise UsageError(f"{text!r}: an address has no MX; write smtp://{name}.")
     return MailDomain(name)
+
+
+def _named_host(host: str, given: str) -> tuple[str, bool]:
+    """The host of a target as `canonical_host` returns it. A leading hyphen is a mistyped option, so it is refused."""
+    if host.startswith("-"):
+        raise UsageError(f"{given[:100]!r} is not a target: host names do not begin with a hyphen; options do.")
+    return canonical_host(host, given=given)
 
 
 def _split_port(text: str, whole: str) -> tuple[str, int | None]:
@@ -348,70 +353,3 @@ def _split_port(text: str, whole: str) -> tuple[str, int | None]:
     if not (port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) < 65536):
         raise UsageError(f"{whole!r}: {port!r} is not a port (1 to 65535).")
     return host, int(port)
-
-
-def canonical_host(host: str) -> tuple[str, bool]:
-    """The name as DNS is asked for it, or the address; and whether it is an address.
-
-    A name is lower case, without the trailing dot, in A-labels: UTS 46 (non-transitional) and IDNA 2008, with symbols
-    such as emoji, which IDNA 2008 disallows and UTS 46 does not. What is ASCII is kept as it is, since what DNS answers
-    can be asked: underscores, hyphens anywhere, A-labels that IDNA 2008 disallows. Raises `UsageError` for what is not
-    a host name: an empty or overlong label, other characters, a last label that is a number, as in `127.1`, which an
-    operating system reads as an address.
-
-    >>> canonical_host("faß.de."), canonical_host("2001:DB8::1")
-    (('xn--fa-hia.de', False), ('2001:db8::1', True))
-    """
-    return _checked_host(host, host)
-
-
-def _checked_host(host: str, whole: str) -> tuple[str, bool]:
-    if (address := _address(host)) is not None:  # before anything is made lower case: a zone is not
-        return address, True
-    shown = f"{whole[:100]!r}: {host[:100]!r}" if whole != host else repr(host[:100])
-    if len(host) > _LONGEST:
-        raise UsageError(f"{shown}… is not a host name: it has {len(host)} characters.")
-    name = host.lower()
-    if not host.isascii():
-        try:
-            name = ".".join(map(_a_label, idna.uts46_remap(host, std3_rules=False, transitional=False).split(".")))
-        except idna.IDNAError as error:
-            advice = "If DNS has this name, write it in A-labels (xn--…)."
-            raise UsageError(f"{shown} is not a host name ({error}). {advice}") from error
-    name = name.removesuffix(".")
-    if (address := _address(name)) is not None:  # written with a trailing dot, or in fullwidth digits
-        return address, True
-    labels = name.split(".")
-    if len(name) > 253 or not all(_LABEL.match(label) for label in labels):
-        raise UsageError(f"{shown} is not a host name.")
-    if _NUMBER.match(labels[-1]):
-        raise UsageError(f"{shown} is not a host name: it ends in a number, and is not an address written in full.")
-    return name, False
-
-
-def _address(host: str) -> str | None:
-    """The address in its usual form (RFC 5952), a zone as it is given (`%25` as in a URL: RFC 6874); null: a name."""
-    address, percent, zone = host.replace("%25", "%", 1).partition("%")
-    if percent and not _ZONE.match(zone):
-        return None
-    try:
-        return str(ipaddress.ip_address(address + percent + zone))
-    except ValueError:
-        return None
-
-
-def _a_label(label: str) -> str:
-    """A label that UTS 46 has mapped, as A-label; raises `IDNAError`."""
-    if label.isascii():
-        return label
-    try:
-        return idna.alabel(label).decode("ascii")
-    except idna.InvalidCodepoint:  # a symbol; joiners and what is written from the right are for IDNA 2008 alone
-        idna.check_initial_combiner(label)
-        if {"\u200c", "\u200d"} & set(label) or any(unicodedata.bidirectional(one) in {"R", "AL"} for one in label):
-            raise
-        return "xn--" + label.encode("punycode").decode("ascii")
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

@@ -11,7 +11,7 @@ import pytest
 from tests.collection.servers import Loopback, closed_port
 from tests.conftest import ROOT
 from toolkit import schema
-from toolkit.collection import Limits, observe
+from toolkit.collection import Limits, observe, runner
 from toolkit.errors import UsageError
 from toolkit.targets import Target, canonical_host, parse_target
 
@@ -76,6 +76,31 @@ def test_a_slow_host_does_not_delay_the_others(loopback: Loopback, brief: Limits
     assert sorted(seen) == [("fast.test", "deferred")] * 5 + [("slow.test", "timeout")] * 5
     # The last of the fast ones was made before the second of the slow ones began.
     assert [host for host, _ in seen][:6].count("fast.test") == 5
+
+
+def test_targets_are_taken_no_faster_than_looks_are_made(brief: Limits, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many targets there are, few looks wait at a time; otherwise memory would grow with their number."""
+    taken = made = most = 0
+
+    async def find(host: str, **_: object) -> list[str]:
+        nonlocal taken, most
+        taken += 1
+        most = max(most, taken - made)
+        return [host]
+
+    def clock() -> datetime:
+        nonlocal made
+        made += 1
+        return datetime.now(UTC)
+
+    monkeypatch.setattr(runner, "find_addresses", find)
+    monkeypatch.setattr(runner, "_MOST_READY", 20)
+    port = closed_port()
+    targets = [f"tls://127.0.{number // 200}.{number % 200 + 1}:{port}" for number in range(600)]
+    looks = observe(targets, limits=replace(brief, concurrency=5), clock=clock, progress=False).observations
+    assert looks["service"].nunique() == 600
+    assert set(looks["outcome"]) == {"port_closed"}
+    assert 20 <= most <= 20 + 5 + runner.RESOLVED_AT_A_TIME
 
 
 def test_what_the_budget_does_not_reach_is_a_row(loopback: Loopback, brief: Limits) -> None:
@@ -204,7 +229,7 @@ def test_progress_is_drawn_to_standard_error(
 
 _FEW_FILES = """
 import resource, sys
-from toolkit.collection import Limits, observe
+from toolkit.collection import Limits, observe, runner
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 limits = Limits(upgrade_seconds=0.2, concurrency=500, per_host=500)
 looks = observe(sys.argv[1], samples=80, limits=limits, progress=False).observations

@@ -7,7 +7,8 @@ import pytest
 from scipy import stats
 
 from tests.lab.schedules import BEGIN, backend, schedule
-from toolkit.lab.balancer import CLOSED, DEFERRED, RESET, SERVED, SOURCE, balance, draw, in_micros
+from toolkit.instants import microseconds
+from toolkit.lab.balancer import CLOSED, DEFERRED, RESET, SERVED, SOURCE, balance, draw
 from toolkit.lab.schedule import Schedule
 
 N = 40_000
@@ -19,7 +20,7 @@ def fleet(backends: int = 5, **options: object) -> Schedule:
 
 
 def hours(count: int) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
-    return in_micros(BEGIN) + np.arange(count, dtype=np.int64) * 3_600_000_000
+    return microseconds(BEGIN) + np.arange(count, dtype=np.int64) * 3_600_000_000
 
 
 def test_draws_are_uniform_and_repeat() -> None:

@@ -391,3 +391,12 @@ def test_damage_everywhere_costs_bounded_work_and_a_bounded_message(tmp_path: Pa
     with pytest.warns(ReadWarning, match=r"line 2: .*; and 49,995 more\.") as caught:
         assert len(toolkit.read(tmp_path / "lines").observations) == 1
     assert len(str(caught[0].message)) < 2500
+
+
+@pytest.mark.parametrize("code", ["47", [47], 1.5, True, -5, 1 << 70])
+def test_a_suite_code_that_cannot_be_one_is_null(code: object, tmp_path: Path) -> None:
+    hello = {"version": {"name": "TLSv1.2", "value": 771}, "cipher_suite": {"value": code}}
+    result = {"status": "success", "protocol": "tls", "result": {"handshake_log": {"server_hello": hello}}}
+    (tmp_path / "z.json").write_text(json.dumps({"ip": "192.0.2.1", "data": {"tls": result}}))
+    observations = toolkit.read(tmp_path / "z.json", format="zgrab2").observations
+    assert observations[["suite", "suite_code"]].isna().all(axis=None)

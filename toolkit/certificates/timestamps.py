@@ -2,12 +2,12 @@
 
 import base64
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from toolkit.certificates.der import OCTETS, BrokenError, Der
+from toolkit.instants import from_microseconds
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _AFTER_YEAR_9999: Final = 253_402_300_800_000
 _SHORTEST: Final = 41
 
@@ -45,4 +45,4 @@ def _split(listed: bytes) -> Iterator[Timestamp]:
             milliseconds = int.from_bytes(listed[begin + 33 : begin + 41], "big")
             if milliseconds >= _AFTER_YEAR_9999:
                 raise BrokenError("one is after year 9999")
-            yield Timestamp(listed[begin + 1 : begin + 33], _EPOCH + timedelta(milliseconds=milliseconds))
+            yield Timestamp(listed[begin + 1 : begin + 33], from_microseconds(1000 * milliseconds))

@@ -9,9 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from toolkit.analyse.slots import SLOT
 from toolkit.chart import canvas
 from toolkit.chart.palette import BAD, BLACK, CAUTION, FAINT, FINE, INK, NEUTRAL, SKY, Style
-from toolkit.chart.slots import SLOT, label_slots
+from toolkit.chart.slots import label_slots
 from toolkit.errors import UsageError
 
 STATES: Final = {

@@ -15,9 +15,10 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.path import Path
 from numpy.typing import NDArray
 
+from toolkit.analyse.slots import SLOT
 from toolkit.chart import canvas
 from toolkit.chart.palette import FAINT, INK, LIVES, PAPER, PURPLE, RED
-from toolkit.chart.slots import SLOT, in_natural_order, label_slots
+from toolkit.chart.slots import in_natural_order, label_slots
 
 LIFE: Final = ["not_before", "not_after", "first_seen_at", "last_seen_at"]
 """The instants of a certificate that are drawn."""

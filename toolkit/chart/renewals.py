@@ -8,10 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from toolkit import text
+from toolkit.analyse.slots import SLOT
 from toolkit.chart import canvas
 from toolkit.chart.palette import BAD, BLUE, CAUTION, FINE, GRID, INK, PURPLE, Style
 from toolkit.chart.renewal_calendar import draw_calendar
-from toolkit.chart.slots import SLOT, label_slots
+from toolkit.chart.slots import label_slots
 from toolkit.errors import UsageError
 from toolkit.reference.rules import validity_caps
 

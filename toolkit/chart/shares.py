@@ -9,9 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from toolkit.analyse.slots import SLOT
 from toolkit.chart import canvas
 from toolkit.chart.palette import FAINT, GRID, INK, LIVES, PAPER
-from toolkit.chart.slots import SLOT, label_slots
+from toolkit.chart.slots import label_slots
 
 _ROW_INCHES, _FLEET_ROW_INCHES, _FEW_ROWS = 0.75, 0.3, 12
 _MOST_ROWS: Final = 24

@@ -1,14 +1,11 @@
 """Slots (service, server name, key type): their natural order, and the labels of their rows."""
 
 import re
-from typing import Final
 
 import pandas as pd
 
+from toolkit.analyse.slots import SLOT
 from toolkit.chart import canvas
-
-SLOT: Final = ["service", "host", "server_name", "key_type"]
-"""The columns that identify a slot; `host` where a source names no service."""
 
 
 def in_natural_order(slots: pd.DataFrame) -> list[int]:

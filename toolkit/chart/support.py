@@ -70,7 +70,7 @@ def plot_support(
     - `services` (the default for several): service × cipher that at least one accepts; the numbers are the versions.
       Services that accept what is prohibited come first.
     - `time` (one service): cipher × visit, oldest first; the numbers are the versions. A visit is what one round
-      observed of the service on one day; visits without a survey are drawn only where there is no survey. A visit that
+      observed of the service within a day; visits without a survey are drawn only where there is no survey. One that
       is known by bounds is ordered by their end, and labelled with both.
     - by group, signature scheme or version (what `summarise_support(…, by=…)` returns): item × service, post-quantum
       groups and new versions first; service × item for more than eight services.

@@ -12,12 +12,12 @@ from toolkit.analyse.trust.verify import Intermediates
 from toolkit.checking.advice import ADVICE, identify
 from toolkit.checking.endings import judge_issuers
 from toolkit.checking.expiry import find_in_use, judge_expiry
-from toolkit.checking.held import judge_held
 from toolkit.checking.in_service import InService, find_in_service, name_services, with_looks
 from toolkit.checking.policies import find_outdated_surveys, judge_rules, judge_statements
 from toolkit.checking.reachability import find_dated_ahead, judge_reachability
 from toolkit.checking.rotation import judge_rotation
 from toolkit.checking.trust import keep_in_use, key_proof_rows, trust_rows, with_instants_of_looks, with_lost_trust
+from toolkit.checking.unobserved import judge_unobserved
 from toolkit.checking.verdicts import CHECKS, FINE, SEVERITIES, SEVERITY_OF
 from toolkit.columns import dtypes, empty, returns
 from toolkit.instants import Instant, zoned
@@ -100,7 +100,7 @@ def check(
     if is_held_alone(tables):
         return _in_order(
             _conformed(
-                judge_held(tables, now=now, as_of=as_of, roots=anchors, rules=list(rules), thresholds=thresholds)
+                judge_unobserved(tables, now=now, as_of=as_of, roots=anchors, rules=list(rules), thresholds=thresholds)
             )
         )
     scope = find_in_service(tables, now=now, history=history)

@@ -9,7 +9,7 @@ from toolkit import schema
 from toolkit.analyse import verify_chains
 from toolkit.analyse.expiry.summary import find_thresholds
 from toolkit.certificates import parse_certificate
-from toolkit.checking.in_service import SLOT
+from toolkit.checking.in_service import SERVED
 from toolkit.instants import DAY, SECOND
 from toolkit.tables import Tables
 
@@ -37,8 +37,8 @@ def judge_issuers(
     that has another path which lasts longer has no row.
     """
     facts = _facts(tables, trust, roots)
-    above = trust.drop_duplicates(SLOT, keep="last")[[*SLOT, "chain_sha256", "path_sha256"]]
-    rows = shown[shown["state"].isin(["valid", "expiring", "replacing"])].merge(above, on=SLOT)
+    above = trust.drop_duplicates(SERVED, keep="last")[[*SERVED, "chain_sha256", "path_sha256"]]
+    rows = shown[shown["state"].isin(["valid", "expiring", "replacing"])].merge(above, on=SERVED)
     first = [_first_to_end(row, facts) for row in rows.to_dict("records")]
     rows = rows.assign(
         issuer_name=pd.Series([found and found[0] for found in first], rows.index, dtype="string"),
@@ -61,7 +61,7 @@ def judge_issuers(
     return pd.DataFrame(
         {
             "check": "expiry",
-            **{name: rows[name] for name in [*SLOT, "source"]},
+            **{name: rows[name] for name in [*SERVED, "source"]},
             "about": rows["issuer_name"],
             "verdict": verdict,
             "severity": expiry_severity(verdict, rows["above_threshold"]),
@@ -137,9 +137,9 @@ def _without_other_paths(rows: pd.DataFrame, tables: Tables, roots: tuple[bytes,
     later = verify_chains(
         Tables(looks, tables.certificates, tables.support, tables.rounds), roots=roots, as_of=instants
     )
-    lasting = later.loc[later["verdict"] == "trusted", [*SLOT, "verdict_from_at"]].drop_duplicates()
+    lasting = later.loc[later["verdict"] == "trusted", [*SERVED, "verdict_from_at"]].drop_duplicates()
     keyed = rows.assign(verdict_from_at=rows["ends"] + SECOND)
-    joined = keyed.merge(lasting.assign(lasts=True), how="left", on=[*SLOT, "verdict_from_at"])
+    joined = keyed.merge(lasting.assign(lasts=True), how="left", on=[*SERVED, "verdict_from_at"])
     lasts = joined["lasts"].notna().to_numpy()
     return rows[~lasts]
 

@@ -9,7 +9,7 @@ import pandas as pd
 from toolkit.analyse import describe_usual_leads
 from toolkit.analyse.expiry.summary import OUT_OF_USE
 from toolkit.checking.endings import end_in_words, expiry_severity
-from toolkit.checking.in_service import SLOT, InService, name_services
+from toolkit.checking.in_service import SERVED, InService, name_services
 
 
 def find_in_use(expiry: pd.DataFrame, scope: InService) -> pd.DataFrame:
@@ -18,8 +18,8 @@ def find_in_use(expiry: pd.DataFrame, scope: InService) -> pd.DataFrame:
     `usual_lead_spread_days` is there for those that are overdue (`describe_usual_leads`).
     """
     in_use = expiry[~expiry["state"].isin(OUT_OF_USE)]
-    judged = scope.tables.observations[SLOT].dropna(subset="leaf_sha256").drop_duplicates()
-    shown = with_bytes_known(in_use.merge(judged, on=SLOT), scope.tables.certificates)
+    judged = scope.tables.observations[SERVED].dropna(subset="leaf_sha256").drop_duplicates()
+    shown = with_bytes_known(in_use.merge(judged, on=SERVED), scope.tables.certificates)
     return shown.assign(usual_lead_spread_days=_spreads(shown, scope))
 
 
@@ -63,7 +63,7 @@ def judge_expiry(shown: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "check": "expiry",
-            **{name: shown[name] for name in [*SLOT, "source"]},
+            **{name: shown[name] for name in [*SERVED, "source"]},
             "verdict": verdict,
             "severity": expiry_severity(shown["state"], shown["threshold"]),
             "found": [_time_left(row) for row in shown.to_dict("records")],

@@ -13,8 +13,8 @@ import pandas as pd
 from toolkit import schema
 from toolkit.analyse import summarise_expiry
 from toolkit.analyse.arrays import Bools
-from toolkit.analyse.expiry.served import LONGEST_ROUND
 from toolkit.analyse.expiry.summary import OUT_OF_USE
+from toolkit.analyse.rounds import LONGEST_VISIT, is_last_visit
 from toolkit.analyse.support.summary import hosts_of
 from toolkit.errors import UsageError
 from toolkit.instants import FIRST, Instant, zoned
@@ -27,8 +27,8 @@ OBSERVED_DAYS: Final = 35
 SURVEYED_DAYS: Final = 100
 """The same for answers of surveys: a quarter, because surveys are made less often."""
 
-SLOT: Final = ["service", "host", "server_name", "leaf_sha256"]
-"""The columns that identify a certificate in service."""
+SERVED: Final = ["service", "host", "server_name", "leaf_sha256"]
+"""The columns that identify a certificate in service. In place of a slot's key type they have its certificate."""
 
 NOT_ASKED: Final = ("skipped", "cannot_offer")
 """Outcomes that say nothing about a service."""
@@ -172,7 +172,7 @@ def date_present(tables: Tables, *, clock: Instant) -> datetime:
     """
     present = zoned(clock, "clock")
     instants = pd.concat([tables.observations["observed_at"], tables.support["observed_at"]])
-    ahead = instants[(instants > present) & (instants - present <= LONGEST_ROUND)].max()
+    ahead = instants[(instants > present) & (instants - present <= LONGEST_VISIT)].max()
     return present if pd.isna(ahead) else ahead
 
 
@@ -236,11 +236,7 @@ def _is_last_survey(answers: pd.DataFrame, since: pd.Timestamp) -> Bools:
 
 
 def _is_last_visit(rows: pd.DataFrame, group: pd.Series) -> pd.Series:
-    """Whether each row belongs to the last visit of its group: the rows of its last round, within a day."""
-    last = rows["at"].groupby(group).transform("max")
-    of_round = _numbers(rows.assign(group=group), ["group", "round"])
-    is_last_round = (rows["at"] == last).groupby(of_round).transform("any")
-    return is_last_round & ((last - rows["at"]) <= LONGEST_ROUND)
+    return is_last_visit(rows["at"], group, rows["round"])
 
 
 def _numbers(rows: pd.DataFrame, columns: list[str]) -> pd.Series:
@@ -249,8 +245,8 @@ def _numbers(rows: pd.DataFrame, columns: list[str]) -> pd.Series:
 
 def _without_replaced(looks: pd.DataFrame, expiry: pd.DataFrame) -> pd.DataFrame:
     """The observations; the leaf and the chain are null where the slot no longer serves the leaf."""
-    gone = expiry.loc[expiry["state"].isin(OUT_OF_USE), SLOT].drop_duplicates()
-    is_gone = looks[SLOT].merge(gone.assign(is_gone=True), how="left", on=SLOT)["is_gone"].notna().to_numpy()
+    gone = expiry.loc[expiry["state"].isin(OUT_OF_USE), SERVED].drop_duplicates()
+    is_gone = looks[SERVED].merge(gone.assign(is_gone=True), how="left", on=SERVED)["is_gone"].notna().to_numpy()
     chain = looks["chain_sha256"].copy()
     chain[is_gone] = None
     return looks.assign(leaf_sha256=looks["leaf_sha256"].mask(is_gone), chain_sha256=chain)

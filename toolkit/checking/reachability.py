@@ -6,6 +6,7 @@ from typing import Any, Final
 import pandas as pd
 
 from toolkit import text
+from toolkit.analyse.rounds import days_of_visits
 from toolkit.analyse.slots import joined_sources
 from toolkit.analyse.support.summary import hosts_of
 from toolkit.checking.in_service import NOT_ASKED, OBSERVED_DAYS, InService, name_services
@@ -29,7 +30,8 @@ _BEFORE_CONNECTED: Final = ("resolve", "connect")
 def judge_reachability(scope: InService) -> pd.DataFrame:
     """A row per service that was observed or surveyed in the window, with the columns of `check`.
 
-    A visit is what a round observed of a service on one UTC day. It is answered if at least one of its observations is.
+    A visit is what one round observed of a service within a day. It is answered if at least one of its observations
+    is.
 
     - `unreachable` or `failing`: none of the last `DOWN_VISITS` visits was answered, or no visit in the window was.
       `unreachable`: no connection was made. `failing`: connections were made, and no handshake succeeded
@@ -81,8 +83,8 @@ def _visits(scope: InService) -> pd.DataFrame:
     looks = looks.assign(is_heard=looks["is_ok"] | (looks["outcome"] == _CUT_SHORT))
     is_asked = ~looks["outcome"].isin(NOT_ASKED) & (looks["is_ok"] | (looks["offer"] != "survey").fillna(True))
     looks = looks[is_asked & looks["at"].notna()].sort_values("at", kind="stable")
-    visit = looks.assign(day=looks["at"].dt.floor("D")).groupby(["name", "round", "day"], dropna=False).ngroup()
-    return looks.assign(visit=visit)
+    days = days_of_visits(looks["at"], looks["name"], looks["round"])
+    return looks.assign(visit=looks.groupby(["name", "round", days], dropna=False).ngroup())
 
 
 def _find_failing(looks: pd.DataFrame, near: pd.DataFrame) -> set[str]:

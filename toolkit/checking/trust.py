@@ -7,7 +7,7 @@ import pandas as pd
 
 from toolkit.analyse import verify_chains
 from toolkit.analyse.expiry.summary import OUT_OF_USE
-from toolkit.checking.in_service import SLOT, InService, name_services
+from toolkit.checking.in_service import SERVED, InService, name_services
 from toolkit.reference.roots import Roots
 
 NO_CHAIN: Final = "no chain"
@@ -18,8 +18,8 @@ _NAMED: Final = ["service", "host", "server_name"]
 
 def keep_in_use(trust: pd.DataFrame, expiry: pd.DataFrame) -> pd.DataFrame:
     """The chains of certificates that are in use, or may be."""
-    state = expiry[[*SLOT, "state", "is_shown_last"]]
-    frame = trust.merge(state, how="left", on=SLOT)
+    state = expiry[[*SERVED, "state", "is_shown_last"]]
+    frame = trust.merge(state, how="left", on=SERVED)
     frame = frame[~frame["state"].isin(OUT_OF_USE)]
     is_lapsed = (frame["state"] == "lapsed").fillna(False)
     is_undated = frame["state"].notna() & frame["is_shown_last"].isna()
@@ -31,8 +31,8 @@ def keep_in_use(trust: pd.DataFrame, expiry: pd.DataFrame) -> pd.DataFrame:
 
 def with_instants_of_looks(trust: pd.DataFrame, looks: pd.DataFrame) -> pd.DataFrame:
     """The chains with the instants of their observations in place of the one at which all were judged."""
-    keys = [*SLOT, "chain"]
-    dated = looks[SLOT].assign(
+    keys = [*SERVED, "chain"]
+    dated = looks[SERVED].assign(
         chain=_joined(looks["chain_sha256"]),
         verdict_from_at=looks["observed_at"].fillna(looks["observed_from"]),
         verdict_until_at=looks["observed_at"].fillna(looks["observed_until"]),
@@ -81,7 +81,7 @@ def trust_rows(trust: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "check": "trust",
-            **{name: trust[name] for name in [*SLOT, "verdict", "reason", "source"]},
+            **{name: trust[name] for name in [*SERVED, "verdict", "reason", "source"]},
             "found": "leaf " + trust["leaf_sha256"].str[:12] + ", " + pd.Series(served, trust.index, dtype="string"),
             "about": _joined(trust["chain_sha256"]),
             "evidence_count": trust["looks"],
@@ -98,7 +98,7 @@ def key_proof_rows(looks: pd.DataFrame) -> pd.DataFrame:
     ended = wrong["observed_at"].fillna(wrong["observed_until"])
     rows = (
         wrong.assign(began=began, ended=ended, one=1)
-        .groupby(SLOT, dropna=False, sort=False)
+        .groupby(SERVED, dropna=False, sort=False)
         .agg(evidence_count=("one", "size"), first_at=("began", "min"), last_at=("ended", "max"),
              source=("source", _joined_words))
         .reset_index()

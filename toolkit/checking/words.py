@@ -11,6 +11,7 @@ from toolkit.checking.counts import count, count_services
 from toolkit.checking.in_service import InService, name_services
 from toolkit.checking.trust import NO_CHAIN
 from toolkit.checking.verdicts import SEVERITIES
+from toolkit.instants import DAY
 from toolkit.reference.rules import STATEMENT
 from toolkit.tables import Tables, describe_source
 
@@ -120,7 +121,7 @@ def describe_in_service(scope: InService) -> str:
         f"In service: the last observations since {scope.since:%Y-%m-%d}, and the last surveys since "
         f"{scope.surveyed_since:%Y-%m-%d}."
     )
-    if scope.newest is not None and scope.now - scope.newest > pd.Timedelta(days=1):
+    if scope.newest is not None and scope.now - scope.newest > DAY:
         words += f" The newest row is of {scope.newest:%Y-%m-%d}, {text.lasting(scope.now - scope.newest)} earlier."
     reasons = {
         "superseded": "superseded",

@@ -27,6 +27,7 @@ from toolkit.collection.clusters.clients import open_cluster
 from toolkit.errors import LabError, UsageError
 from toolkit.extras import require_extras
 from toolkit.shipped import copy_lessons
+from toolkit.store.counting import count_outcomes
 from toolkit.tables import Tables, as_pem
 from toolkit.targets import MailDomain, Target, expand_targets
 from toolkit.text import did_you_mean
@@ -39,6 +40,9 @@ __all__ = ["check"]  # the other commands are defined here
 _LOOK_COLUMNS: Final = (
     "service", "address", "offer", "outcome", "protocol", "suite", "group", "is_key_proven", "leaf", "reason",
 )  # fmt: skip
+
+_MOST_SERVICES: Final = 200
+"""Services of a round that are printed one by one; of more, the outcomes are printed."""
 
 
 def cert(arguments: argparse.Namespace) -> int:
@@ -108,12 +112,12 @@ def collect(arguments: argparse.Namespace) -> int:
     store = toolkit.Store(arguments.store)
     with _collecting(arguments) as settings:
         end = toolkit.collect(_targets(arguments), store, progress=sys.stderr.isatty(), **settings)
-    looks = store.load(services=list(end["services"])).observations
-    looks = looks[looks["round"] == end["round"]]
+    outcomes = count_outcomes(store, end["round"])
     if arguments.json:
         print_json(pd.DataFrame([end]))
     else:
-        print_frame(looks.groupby(["service", "outcome"], dropna=False).size().to_frame("looks").reset_index())
+        by = ["service", "outcome"] if len(end["services"]) <= _MOST_SERVICES else ["outcome"]
+        print_frame(outcomes.groupby(by, dropna=False)["looks"].sum().reset_index())
         looked = text.counted(int(end["looks"]), "look")
         print(f"{looked}, {end['looks_ok']} answered; kept in {arguments.store}, round {end['round']}.")
     if end["end_reason"] != "finished":
@@ -121,7 +125,7 @@ def collect(arguments: argparse.Namespace) -> int:
         return FAILED
     if end["looks_ok"] == 0:
         print("tls-toolkit: nothing could be reached; each failed look is kept, with its reason:", file=sys.stderr)
-        for reason, count in looks["reason"].value_counts().head(3).items():
+        for reason, count in outcomes.groupby("reason")["looks"].sum().nlargest(3).items():
             print(f"  {count} × {text.for_terminal(reason)}", file=sys.stderr)
         return NOTHING_REACHED
     return FINE

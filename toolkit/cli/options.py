@@ -7,46 +7,22 @@ mistyped command are answered at once. `cli/commands.py`, which carries the comm
 import argparse
 import sys
 import textwrap
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import toolkit
 from toolkit import text
-from toolkit.errors import UsageError
+from toolkit.cli.limits import SURVEYS_OWN, add_limits, read_limits
 from toolkit.shipped import EXAMPLES, example_folder
 from toolkit.targets import PORTS, presets
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
-    from toolkit.collection import Limits
-
     _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
-
-_LIMITS: Final = {
-    "resolve_seconds": ("--resolve-seconds", "to resolve a host name"),
-    "connect_seconds": ("--connect-seconds", "to connect"),
-    "upgrade_seconds": ("--upgrade-seconds", "for the dialogue before TLS, including the server's greeting"),
-    "answer_seconds": ("--answer-seconds", "from the ClientHello until the server's first flight is read"),
-    "total_seconds": ("--total-seconds", "for a whole observation, however slowly the server sends"),
-    "upgrade_bytes": ("--upgrade-bytes", "maximum number of bytes read from a server before TLS"),
-    "answer_bytes": ("--answer-bytes", "maximum number of bytes read from a server after the ClientHello"),
-    "concurrency": ("--connections", "maximum number of simultaneous connections in all"),
-    "per_host": ("--per-host", "maximum number of simultaneous connections to one address"),
-    "max_looks": ("--max-looks", "maximum number of observations; the rest become rows with the outcome skipped"),
-    "blocked": ("--block", "a host name or a network that is never contacted (repeatable)"),
-}
-"""Field of `Limits` → its option and what that sets."""
-
-_SURVEYS_OWN: Final = {"per_host", "max_looks"}
-"""Fields that do not apply to a survey, which has `--concurrency` and `--budget`."""
-
-_TIME_LIMITS: Final = tuple(field for field in _LIMITS if field.endswith("_seconds"))
 
 
 class _Help(argparse.HelpFormatter):
@@ -108,7 +84,7 @@ def read_command(argv: Sequence[str] | None) -> Callable[[], int]:
     if "source" in arguments and arguments.source in EXAMPLES and not Path(arguments.source).exists():
         arguments.source = str(example_folder(arguments.source))
     if "ehlo" in arguments:
-        arguments.limits = _limits(arguments)
+        arguments.limits = read_limits(arguments)
     command: Callable[[argparse.Namespace], int] = getattr(commands, arguments.command)
     return partial(command, arguments)
 
@@ -146,7 +122,7 @@ def _add_cert_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--offer", default="any", choices=_offers(), metavar="NAME",
                         help="the ClientHello to send (default: any)")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print rows of `certificates` as JSON instead of PEM")
-    _add_limits(parser, without={"concurrency", *_SURVEYS_OWN})
+    add_limits(parser, without={"concurrency", *SURVEYS_OWN})
 
 
 def _add_collect_options(parser: argparse.ArgumentParser) -> None:
@@ -299,7 +275,7 @@ def _add_look_options(parser: argparse.ArgumentParser) -> None:
                         help="observations of each address and offer (default: 1)")  # fmt: skip
     parser.add_argument("--addresses", type=int, metavar="N", help="addresses of each host (default: all)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    _add_limits(parser)
+    add_limits(parser)
 
 
 def _add_survey_options(parser: argparse.ArgumentParser) -> None:
@@ -320,7 +296,7 @@ def _add_survey_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="estimate the connections and the time, and open none")
     parser.add_argument("--json", action="store_true", help="print every question and its answer as JSON")
     _add_cluster_options(parser)
-    _add_limits(parser, without=_SURVEYS_OWN)
+    add_limits(parser, without=SURVEYS_OWN)
 
 
 def _add_lists_of_targets(parser: argparse.ArgumentParser) -> None:
@@ -346,44 +322,6 @@ def _offers() -> _Suggested:
     from toolkit import reference  # noqa: PLC0415  reads CSV files
 
     return _Suggested(reference.offers())
-
-
-def _add_limits(parser: argparse.ArgumentParser, *, without: Collection[str] = ()) -> None:
-    """`--ehlo`, and an option for each limit."""
-    from toolkit.collection import Limits  # noqa: PLC0415  imports pandas
-
-    group = parser.add_argument_group("limits")
-    group.add_argument("--ehlo", metavar="NAME",
-                       help="host name or address literal to send in EHLO and LHLO (default: this machine's address, "
-                       "or mail.example.com where a server refuses that)")  # fmt: skip
-    group.add_argument("--timeout", type=float, metavar="SECONDS",
-                       help="set every limit in seconds that is not set on its own")  # fmt: skip
-    defaults = {field.name: field.default for field in fields(Limits)}
-    for field, (option, meaning) in _LIMITS.items():
-        if field in without:
-            continue
-        if field == "blocked":
-            group.add_argument(option, dest=field, action="append", metavar="NAME", help=meaning)
-            continue
-        default = defaults[field]
-        known = "no limit" if default is None else f"{default:g}"
-        is_time = field in _TIME_LIMITS
-        group.add_argument(option, dest=field, type=float if is_time else int, metavar="SECONDS" if is_time else "N",
-                           help=f"{meaning} (default: {known})")  # fmt: skip
-
-
-def _limits(arguments: argparse.Namespace) -> "Limits":
-    from toolkit.collection import Limits  # noqa: PLC0415  imports pandas
-
-    for option, field in (("--timeout", "timeout"), *((option, field) for field, (option, _) in _LIMITS.items())):
-        value = getattr(arguments, field, None)
-        if isinstance(value, int | float) and not 0 < value < inf:
-            raise UsageError(f"{option} {value:g}: must be greater than 0, and finite.")
-    given = dict.fromkeys(_TIME_LIMITS, arguments.timeout) | {
-        field: getattr(arguments, field) for field in _LIMITS if getattr(arguments, field, None) is not None
-    }
-    given = {field: tuple(value) if isinstance(value, list) else value for field, value in given.items()}
-    return Limits(**{field: value for field, value in given.items() if value is not None})
 
 
 def _add_judging_options(parser: argparse.ArgumentParser, *, many_policies: bool) -> None:

@@ -71,11 +71,12 @@ async def find_mail_servers(
     for host in hosts:
         try:
             name, is_address = canonical_host(host)
+            server = parse_target(f"smtp://{name}")
         except UsageError as error:
             servers[Target("smtp", host, PORTS["smtp"])] = f"an MX of {domain.name}: {error}"
             continue
         reason = f"an MX of {domain.name}: {name} is an address, and an MX is a host name (RFC 5321, 5.1)"
-        servers[parse_target(f"smtp://{name}")] = reason if is_address else None
+        servers[server] = reason if is_address else None
     return servers
 
 

@@ -53,6 +53,12 @@ class RoundPlan:
                     if key_of(request) not in self.known:
                         yield request
 
+    def count(self, place: Place) -> int:
+        """The number of `requests`."""
+        if self.known:
+            return sum(1 for _ in self.requests(place))
+        return len(place.targets) * len(self.offers) * (self.samples if place.outcome is None else 1)
+
 
 def make_plan(
     targets: Targets,

@@ -1,9 +1,8 @@
 """Turns looks into rows of `observations` and `certificates`."""
 
 import hashlib
-from collections.abc import Mapping
 from importlib.metadata import version
-from typing import Final, Protocol
+from typing import Final
 
 import pandas as pd
 
@@ -11,6 +10,7 @@ from toolkit import schema, text
 from toolkit.collection.last_resort import read_certificate
 from toolkit.collection.observation import Look
 from toolkit.reference import groups, signature_schemes, suites
+from toolkit.reference.codes import name_of_code
 from toolkit.tables import Tables
 
 TOOL: Final = f"tls-toolkit {version('tls-toolkit')}"
@@ -18,11 +18,6 @@ TOOL: Final = f"tls-toolkit {version('tls-toolkit')}"
 
 _MOST_PARSED: Final = 100_000
 """Hashes of parsed certificates that are remembered; beyond this number all are forgotten and parsed again."""
-
-
-class _Named(Protocol):
-    @property
-    def name(self) -> str: ...
 
 
 class Rows:
@@ -66,10 +61,10 @@ class Rows:
                 "stage": answer.stage,
                 "reason": text.storable(reason) or None,
                 "protocol": answer.protocol,
-                "suite": _name(suites(), answer.suite_code),
+                "suite": name_of_code(suites(), answer.suite_code),
                 "suite_code": answer.suite_code,
-                "group": _name(groups(), answer.group_code),
-                "signature_scheme": _name(signature_schemes(), answer.signature_scheme_code),
+                "group": name_of_code(groups(), answer.group_code),
+                "signature_scheme": name_of_code(signature_schemes(), answer.signature_scheme_code),
                 "leaf_sha256": chain[0] if chain else None,
                 "chain_sha256": chain or None,
                 "is_key_proven": answer.is_key_proven,
@@ -114,11 +109,3 @@ class Rows:
             if problem is not None:
                 self._unread[sha256] = problem
         return sha256
-
-
-def _name(known: Mapping[int, _Named], code: int | None) -> str | None:
-    """The name of a code point; the code in hex where the registry has no name."""
-    if code is None:
-        return None
-    entry = known.get(code)
-    return f"0x{code:04x}" if entry is None else entry.name

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from queue import Empty, SimpleQueue
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from toolkit.collection.names import (
     RESOLVED_AT_A_TIME,
@@ -43,6 +43,15 @@ else:
     from uvloop import new_event_loop
 
 
+_MOST_READY: Final = 256
+"""Looks that wait for a connection at a time: targets are resolved no faster than looks are made."""
+
+_MOST_UNREAD: Final = 4_000
+"""Reports that wait at a time for the thread that keeps them; while there are more, no look is made."""
+
+_UNREAD_SECONDS: Final = 0.05
+
+
 class Runner:
     """Runs a plan in a thread: `with Runner(plan) as runner`, then read `runner.reports()` to the end.
 
@@ -52,8 +61,9 @@ class Runner:
     def __init__(self, plan: RoundPlan) -> None:
         self._plan = plan
         self._queue: SimpleQueue[Report | BaseException | None] = SimpleQueue()
-        self._ready: deque[_HostQueue] = deque()
+        self._ready: deque[tuple[_HostQueue, LookRequest]] = deque()
         self._hosts: dict[str, _HostQueue] = {}
+        self._has_room = asyncio.Event()
         self._workers = 0
         self._most_workers = min(plan.limits.concurrency, _most_connections())
         self._looks = 0
@@ -118,11 +128,13 @@ class Runner:
         self._queue.put(TargetsKnown(targets, services))
         await self._may_look.wait()
         hosts = iter(group_by_host(targets).items())
-        async with asyncio.TaskGroup() as group:
+        async with asyncio.TaskGroup() as self._group:
             for place in places:
-                self._take(place, group)
-            for _ in range(RESOLVED_AT_A_TIME):
-                group.create_task(self._resolve(hosts, group))
+                await self._take(place)
+            await asyncio.gather(*(self._resolve(hosts) for _ in range(RESOLVED_AT_A_TIME)))
+            while self._hosts:
+                self._has_room.clear()
+                await self._has_room.wait()
 
     async def _find_mail_servers(self) -> Mapping[MailDomain, MailServers | NotResolvedError]:
         plan = self._plan
@@ -130,11 +142,12 @@ class Runner:
         find = partial(find_mail_servers, seconds=plan.limits.resolve_seconds, resolver=plan.resolver)
         return await find_each(domains, find)
 
-    async def _resolve(self, hosts: Iterator[tuple[str, tuple[Target, ...]]], group: asyncio.TaskGroup) -> None:
+    async def _resolve(self, hosts: Iterator[tuple[str, tuple[Target, ...]]]) -> None:
+        """Take one host after the other, as fast as looks are made, so that few looks wait at a time."""
         plan, limits = self._plan, self._plan.limits
         for host, targets in hosts:
             if limits.blocks(host):
-                self._take(blocked_place(host, targets), group)
+                await self._take(blocked_place(host, targets))
             else:
                 found: list[str] | NotResolvedError
                 try:
@@ -142,53 +155,70 @@ class Runner:
                 except NotResolvedError as error:
                     found = error
                 for place in find_places(host, targets, found, limits=limits, most=plan.addresses):
-                    self._take(place, group)
+                    await self._take(place)
             self._queue.put(LooksAdded(0, len(targets)))
 
-    def _take(self, place: Place, group: asyncio.TaskGroup) -> None:
+    async def _take(self, place: Place) -> None:
         """Ask the place, or report a failed look for each of its targets and offers, made without a connection."""
         if place.outcome is None:
-            self._ask(place, group)
+            await self._ask(place)
             return
         for request in self._plan.requests(place):
+            await self._wait_for_reader()
             self._queue.put(LooksAdded(1))
             self._queue.put(Look(request, self._plan.clock(), Answer(place.outcome, "resolve", place.reason)))
 
-    def _ask(self, place: Place, group: asyncio.TaskGroup) -> None:
-        """Queue the looks at the place, and start as many workers as they and the limits allow."""
-        looks = 0
+    async def _ask(self, place: Place) -> None:
+        """Queue the looks at the place; waits while as many others are ready as can be made soon."""
+        self._queue.put(LooksAdded(self._plan.count(place)))
         for request in self._plan.requests(place):
-            looks += 1
-            host = self._hosts.setdefault(counted_host(request.target, place.address), _HostQueue())
+            await self._wait_for_reader()
+            while len(self._ready) >= _MOST_READY:
+                self._has_room.clear()
+                await self._has_room.wait()
+            name = counted_host(request.target, place.address)
+            host = self._hosts.setdefault(name, _HostQueue(name))
             host.waiting.append(request)
             if host.active < self._plan.limits.per_host:
                 host.active += 1
-                self._ready.append(host)
-                if self._workers < self._most_workers:
-                    self._workers += 1
-                    group.create_task(self._work())
-        self._queue.put(LooksAdded(looks))
+                self._take_turn(host)
+
+    def _take_turn(self, host: "_HostQueue") -> None:
+        """Make the next look at the host ready, or end this one of its turns where none waits."""
+        if host.waiting:
+            self._ready.append((host, host.waiting.popleft()))
+            if self._workers < self._most_workers:
+                self._workers += 1
+                self._group.create_task(self._work())
+            return
+        host.active -= 1
+        if not host.active:
+            del self._hosts[host.name]
+            self._has_room.set()
 
     async def _work(self) -> None:
-        """Make looks while a host is ready. A host is in `_ready` once for each look that may run at the same time."""
+        """Make looks while some are ready."""
         plan = self._plan
         while self._ready:
-            host = self._ready.popleft()
-            if host.waiting:
-                request = host.waiting.popleft()
-                if plan.most_looks is not None and self._looks >= plan.most_looks:
-                    spent = f"the budget of {plan.limits.max_looks} looks was spent"
-                    self._queue.put(Look(request, plan.clock(), Answer("skipped", "connect", spent)))
-                else:
-                    self._looks += 1
-                    made = await self._look(request)
-                    self._queue.put(made)
-                    if plan.settling is not None:
-                        self._extend(made, plan.settling, host)
-                self._ready.append(host)
+            host, request = self._ready.popleft()
+            self._has_room.set()
+            await self._wait_for_reader()
+            if plan.most_looks is not None and self._looks >= plan.most_looks:
+                spent = f"the budget of {plan.limits.max_looks} looks was spent"
+                self._queue.put(Look(request, plan.clock(), Answer("skipped", "connect", spent)))
             else:
-                host.active -= 1
+                self._looks += 1
+                made = await self._look(request)
+                self._queue.put(made)
+                if plan.settling is not None:
+                    self._extend(made, plan.settling, host)
+            self._take_turn(host)
         self._workers -= 1
+
+    async def _wait_for_reader(self) -> None:
+        """Wait while `reports()` is not read: what was seen and is not kept yet takes memory."""
+        while self._queue.qsize() >= _MOST_UNREAD:
+            await asyncio.sleep(_UNREAD_SECONDS)
 
     async def _look(self, request: LookRequest) -> Look:
         plan = self._plan
@@ -221,5 +251,6 @@ def _most_connections() -> int:
 class _HostQueue:
     """The looks that wait for one host; `active` counts the turns taken of its `per_host`."""
 
+    name: str
     waiting: deque[LookRequest] = field(default_factory=deque)
     active: int = 0

@@ -5,12 +5,13 @@ The servers and the simulation use it, so they agree for every connection. A dra
 next value of a generator: each draw is independent of the others, and an array of them takes one call.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from toolkit.instants import microseconds
 from toolkit.lab.schedule import Schedule
 
 SERVED, REFUSED, RESET, CLOSED, DEFERRED = range(5)
@@ -24,7 +25,6 @@ _BACKEND, _ENDING, AT_OBSERVER = range(3)
 
 _GOLDEN, _FIRST, _SECOND = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Numbers = NDArray[np.int64]
 
@@ -57,7 +57,7 @@ def balance(
     if asked.affinity is None:
         chance = draw(seed, _BACKEND, *place, connection)
     else:
-        window = (at - in_micros(schedule.begins_at)) // (asked.affinity // timedelta(microseconds=1))
+        window = (at - microseconds(schedule.begins_at)) // (asked.affinity // timedelta(microseconds=1))
         chance = draw(seed, _BACKEND, *place, source, window)
     backend = behind[(chance * len(behind)).astype(np.int64)]
     luck = draw(seed, _ENDING, *place, connection)
@@ -68,11 +68,6 @@ def balance(
     ending[luck < asked.drop_rate / 2] = RESET
     backend[ending != SERVED] = -1
     return backend, ending
-
-
-def in_micros(instant: datetime) -> int:
-    """The instant in microseconds since 1970."""
-    return (instant - _EPOCH) // timedelta(microseconds=1)
 
 
 def _mixed(state: NDArray[np.uint64]) -> NDArray[np.uint64]:

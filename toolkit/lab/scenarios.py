@@ -9,7 +9,7 @@ import numpy as np
 
 from toolkit.errors import LabError
 from toolkit.lab.issuance import Draft, roll_out_times
-from toolkit.lab.schedule import CHAINS, LOOPBACK, Backend, Cause, Schedule, Service, Switch
+from toolkit.lab.schedule import CHAINS, DAY, LOOPBACK, Backend, Cause, Schedule, Service, Switch
 from toolkit.lab.steady_scenarios import STILLS, draw_still
 from toolkit.lab.year import draw_year
 from toolkit.text import did_you_mean
@@ -116,27 +116,25 @@ class Scenario:
         return replace(drawn, services=services)
 
 
-_DAY = timedelta(days=1)
-
 _EARLY: Final = ("emergency", "re-issue")
 """Scenarios in which one successor is served long before its predecessor ends."""
 
 _DEFAULTS: Final[dict[str, dict[str, Any]]] = {
-    "steady": {"roll_out": _DAY},
-    "slow-rollout": {"backends": 10, "roll_out": 14 * _DAY, "period": 65 * _DAY},
-    "stuck-machine": {"backends": 10, "lifetime": 120 * _DAY, "delay": 30 * _DAY},
-    "rollback": {"roll_out": 2 * _DAY},
+    "steady": {"roll_out": DAY},
+    "slow-rollout": {"backends": 10, "roll_out": 14 * DAY, "period": 65 * DAY},
+    "stuck-machine": {"backends": 10, "lifetime": 120 * DAY, "delay": 30 * DAY},
+    "rollback": {"roll_out": 2 * DAY},
     "dual-keys": {"key_types": ("RSA", "EC")},
-    "emergency": {"delay": 10 * _DAY},
+    "emergency": {"delay": 10 * DAY},
     "short-lived": {
-        "lifetime": 6 * _DAY, "period": 3 * _DAY, "roll_out": timedelta(hours=12), "generations": 12,
+        "lifetime": 6 * DAY, "period": 3 * DAY, "roll_out": timedelta(hours=12), "generations": 12,
         "key_types": ("EC",),
     },
     "anycast": {"addresses": 3, "backends": 3},
-    "sticky": {"affinity": _DAY},
-    "other-chain": {"delay": 20 * _DAY},
-    "re-issue": {"delay": 10 * _DAY},
-    "unrelated": {"delay": 10 * _DAY},
+    "sticky": {"affinity": DAY},
+    "other-chain": {"delay": 20 * DAY},
+    "re-issue": {"delay": 10 * DAY},
+    "unrelated": {"delay": 10 * DAY},
     "museum": {"begins_at": datetime(2015, 11, 25, tzinfo=UTC)},
 }  # fmt: skip
 
@@ -215,7 +213,7 @@ def _disturbed(
     ends = begins + asked.delay
     if asked.name == "unrelated":
         key_type = str(chance.choice(("RSA", "EC")))
-        stranger = draft.issue(("elsewhere.lab.test",), key_type, begins - 9 * _DAY, asked.lifetime, pair=2)
+        stranger = draft.issue(("elsewhere.lab.test",), key_type, begins - 9 * DAY, asked.lifetime, pair=2)
         place = int(chance.integers(len(switches)))
         switches[place] = _replaced(switches[place], begins, ends, Switch(begins, key_type, stranger))
         return Cause(number, None, "unrelated", begins, ends, stranger)

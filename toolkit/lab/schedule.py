@@ -13,6 +13,8 @@ from toolkit.targets import PORTS
 
 LOOPBACK: Final = "127.0.0.1"
 
+DAY: Final = timedelta(days=1)
+
 IMPLEMENTATIONS: Final = ("ssl", "pyopenssl", "tlslite")
 """TLS implementations: Python's `ssl`, pyOpenSSL with its bundled OpenSSL, tlslite-ng."""
 

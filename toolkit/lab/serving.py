@@ -26,8 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.errors import LabError
+from toolkit.instants import microseconds
 from toolkit.lab.authority import issue_all
-from toolkit.lab.balancer import CLOSED, DEFERRED, RESET, SERVED, Numbers, balance, in_micros
+from toolkit.lab.balancer import CLOSED, DEFERRED, RESET, SERVED, Numbers, balance
 from toolkit.lab.dialogues import converse, greet
 from toolkit.lab.engines import Implementation, failures, set_up
 from toolkit.lab.schedule import Backend, Schedule, Service
@@ -179,7 +180,7 @@ class _Internet:
             block, place = divmod(row.connection, _BLOCK)
             backend, ending = self._block(row.service, row.address, block)
             return int(backend[place]), int(ending[place])
-        number, at = np.array([row.connection]), np.array([in_micros(row.served_at)])
+        number, at = np.array([row.connection]), np.array([microseconds(row.served_at)])
         backend, ending = balance(
             self._schedule, self._seed, row.service, row.address, connection=number, at=at, source=source
         )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from toolkit import schema
 from toolkit.errors import LabError
+from toolkit.instants import microseconds
 from toolkit.lab.authority import authorities, issue_all
 from toolkit.lab.balancer import (
     AT_OBSERVER,
@@ -23,7 +24,6 @@ from toolkit.lab.balancer import (
     Numbers,
     balance,
     draw,
-    in_micros,
 )
 from toolkit.lab.scenarios import Scenario
 from toolkit.lab.scenarios import scenario as scenario_named
@@ -175,7 +175,7 @@ def _looks_at(schedule: Schedule, seed: int, plan: Plan, number: int, address: s
     per_round = len(plan.offers) * plan.samples * names
     rounds = np.repeat(np.arange(len(plan.rounds)), per_round)
     within = np.tile(np.arange(per_round), len(plan.rounds))
-    starts = np.array([in_micros(instant) for instant in plan.rounds], dtype=np.int64)
+    starts = np.array([microseconds(instant) for instant in plan.rounds], dtype=np.int64)
     moved = (draw(seed, _ROUND_MOVED, np.arange(len(starts))) * 2 - 1) * (plan.jitter / timedelta(microseconds=1))
     at = (starts + moved.astype(np.int64))[rounds] + within * (plan.spacing // timedelta(microseconds=1))
     place = (number, service.addresses.index(address))
@@ -201,7 +201,7 @@ def _served(switches: tuple[Switch, ...], admitted: list[str], at: Numbers) -> N
     for key_type in admitted:
         own = [switch for switch in switches if switch.key_type == key_type]
         issues = np.array([-1] + [-1 if switch.issue is None else switch.issue for switch in own])
-        times = np.array([in_micros(switch.at) for switch in own], dtype=np.int64)
+        times = np.array([microseconds(switch.at) for switch in own], dtype=np.int64)
         shown = issues[np.searchsorted(times, at, side="right")]
         served = np.where(served < 0, shown, served)
     return served

@@ -5,9 +5,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from toolkit.lab.issuance import Draft, roll_out_times
-from toolkit.lab.schedule import Backend, Schedule, Service, Switch
-
-_DAY = timedelta(days=1)
+from toolkit.lab.schedule import DAY, Backend, Schedule, Service, Switch
 
 # Service → backends (at least, at most), implementation, settings, and the families of certificates that it serves.
 _SERVICES = (
@@ -36,7 +34,7 @@ def draw_year(chance: np.random.Generator, begins_at: datetime) -> Schedule:
     Several services serve one family; each rolls it out to its own backends within its own days. The one backend of
     `legacy.lab.test` runs tlslite-ng with SSL 3.0 to TLS 1.2, RC4 and 3DES.
     """
-    ends_at = begins_at + 365 * _DAY
+    ends_at = begins_at + 365 * DAY
     draft = Draft()
     families = {name: _draw_family(chance, draft, name, begins_at, ends_at) for name in _FAMILIES}
     services = []
@@ -72,16 +70,16 @@ def _draw_family(
     """Issues of a family, with start and length of each roll-out; the first is done when the year begins."""
     key_type, names, (shortest, longest), life = _FAMILIES[name]
     drawn = []
-    starts_at = begins_at - float(chance.uniform(15, shortest - 15)) * _DAY
-    while starts_at + 14 * _DAY < ends_at:
+    starts_at = begins_at - float(chance.uniform(15, shortest - 15)) * DAY
+    while starts_at + 14 * DAY < ends_at:
         # A successor is issued some days before it is first served.
-        issue = draft.issue(names, key_type, starts_at - float(chance.uniform(1, 5)) * _DAY, life * _DAY)
-        drawn.append((issue, starts_at, float(chance.uniform(2, 8)) * _DAY))
-        starts_at += float(chance.uniform(shortest, longest)) * _DAY
+        issue = draft.issue(names, key_type, starts_at - float(chance.uniform(1, 5)) * DAY, life * DAY)
+        drawn.append((issue, starts_at, float(chance.uniform(2, 8)) * DAY))
+        starts_at += float(chance.uniform(shortest, longest)) * DAY
     return drawn
 
 
 def _own_times(chance: np.random.Generator, backends: int, starts_at: datetime, roll_out: timedelta) -> list[datetime]:
     """The switch times of one service within a family's roll-out; it starts within the first day."""
-    delay = float(chance.uniform(0, 1)) * _DAY
-    return roll_out_times(chance, starts_at + delay, backends, roll_out - _DAY)
+    delay = float(chance.uniform(0, 1)) * DAY
+    return roll_out_times(chance, starts_at + delay, backends, roll_out - DAY)

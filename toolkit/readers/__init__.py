@@ -50,6 +50,10 @@ def read(
     Raises `ReadError` where the path does not exist, has an unknown form, is truncated or damaged, or is not a regular
     file: the message names file and line, what the file seems to be, and what to do. What is skipped, such as a private
     key, is named by a `ReadWarning`. Raises `UsageError` for an unknown format.
+
+    >>> from toolkit.shipped import example_folder
+    >>> len(read(example_folder("web-series")).certificates)
+    170
     """
     known = FORMATS | {name: reader.read for name, reader in readers().items() if name not in FORMATS}
     if format is not None and format not in known:
@@ -65,7 +69,13 @@ def read(
 
 
 def require_path(path: object) -> None:
-    """Raises `UsageError` where `path` is empty, or neither text nor a `Path`."""
+    """Raises `UsageError` where `path` is empty, or neither text nor a `Path`.
+
+    >>> require_path("scan.xml")
+    >>> require_path(["a.xml", "b.xml"])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    toolkit.errors.UsageError: toolkit.read takes one path (str or Path), not list. Read them one by one, ...
+    """
     if not isinstance(path, str | Path):
         many = " Read them one by one, and join them: toolkit.Tables.concat(map(toolkit.read, paths))."
         advice = many if isinstance(path, list | tuple | set) else ""
@@ -77,7 +87,12 @@ def require_path(path: object) -> None:
 
 
 def find_format_of(path: Path) -> str:
-    """The format of a file or folder, by its content. Raises `ReadError` and `OSError` like `read`."""
+    """The format of a file or folder, by its content. Raises `ReadError` and `OSError` like `read`.
+
+    >>> from toolkit.shipped import example_folder
+    >>> find_format_of(example_folder("google-mail"))
+    'csv'
+    """
     if not path.is_dir():
         if path.is_symlink() and not path.exists():
             raise ReadError(f"{path} is a symbolic link that leads to no file: correct it, or name the file itself.")

@@ -5,16 +5,16 @@ The addresses and certificates of clients, and what is sent in clear text before
 
 import ipaddress
 import re
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
+from toolkit.instants import from_microseconds
 from toolkit.readers.packets import read_packets
 from toolkit.readers.scans import UNDATED, Scan, Times, make_server
 from toolkit.readers.segments import FIN, RST, SYN, Direction, parse_segment, receiver_of, reversed_key
 from toolkit.readers.spelling import HOST_NAME
 from toolkit.reference import groups, signature_schemes, suites
+from toolkit.reference.codes import name_of_code
 from toolkit.tables import Tables
 from toolkit.wire.overheard import Overheard, is_client_hello, is_old_client_hello, is_server_hello
 
@@ -22,7 +22,6 @@ _MOST_CONNECTIONS: Final = 200_000
 """Connections that are followed at a time; beyond, those that began first end where they are."""
 
 _ACK: Final = 0x10
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 _UPGRADES: Final = (
     ("ftp", re.compile(rb"^AUTH (?:TLS|SSL)", re.IGNORECASE | re.MULTILINE)),
@@ -34,11 +33,6 @@ _UPGRADES: Final = (
     ("ldap", re.compile(rb"1\.3\.6\.1\.4\.1\.1466\.20037")),
 )
 """Protocol → how a client asks for the upgrade."""
-
-
-class _Named(Protocol):
-    @property
-    def name(self) -> str: ...
 
 
 def read_capture(path: Path) -> Tables:
@@ -161,11 +155,11 @@ def _look_at(scan: Scan, connection: _Connection) -> None:
         return
     chain = tuple(map(scan.add_certificate, answer.chain))
     scan.look(
-        server, UNDATED if connection.at < 0 else Times(_EPOCH + timedelta(microseconds=connection.at)),
+        server, UNDATED if connection.at < 0 else Times(from_microseconds(connection.at)),
         outcome=answer.outcome or "closed", stage=answer.stage, reason=answer.reason, protocol=answer.protocol,
-        suite=_name(suites(), answer.suite_code), suite_code=answer.suite_code,
-        group=_name(groups(), answer.group_code),
-        signature_scheme=_name(signature_schemes(), answer.signature_scheme_code),
+        suite=name_of_code(suites(), answer.suite_code), suite_code=answer.suite_code,
+        group=name_of_code(groups(), answer.group_code),
+        signature_scheme=name_of_code(signature_schemes(), answer.signature_scheme_code),
         leaf_sha256=chain[0] if chain else None, chain_sha256=chain or None, is_key_proven=answer.is_key_proven,
         has_ocsp_staple=answer.has_ocsp_staple, has_sct=answer.has_sct,
     )  # fmt: skip
@@ -176,10 +170,3 @@ def _upgrade_of(connection: _Connection) -> str | None:
     said = connection.overheard.clear_text
     found = next((protocol for protocol, pattern in _UPGRADES if pattern.search(said)), None)
     return found or (None if said or not connection.has_start else "")
-
-
-def _name(known: Mapping[int, _Named], code: int | None) -> str | None:
-    if code is None:
-        return None
-    entry = known.get(code)
-    return f"0x{code:04X}" if entry is None else entry.name

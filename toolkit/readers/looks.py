@@ -6,17 +6,16 @@ Most looks of a log show what an earlier one did, so a row costs two integers un
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from toolkit import schema
+from toolkit.instants import microseconds
 
 _NULL: Final = -(2**63)
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 _SHOWN_BY: Final = ["round", "service", "address", "server_name"]
 """Columns within which `sample` counts the looks of a file."""
 
@@ -48,11 +47,6 @@ class Times:
 
 
 UNDATED: Final = Times()
-
-
-def microseconds(instant: datetime) -> int:
-    """Microseconds since 1970."""
-    return (instant - _EPOCH) // _MICROSECOND
 
 
 class Looks:

@@ -9,6 +9,7 @@ from typing import Final
 
 from toolkit import text
 from toolkit.reference import find_suite, groups, suites
+from toolkit.reference.codes import name_of_code
 
 _VERSION: Final = re.compile(r"(ssl|tls)[ _-]?v?(\d)(?:[._]?(\d))?\Z")
 
@@ -61,12 +62,17 @@ def _protocol(spelling: str) -> str | None:
     return name if name in _CODES.values() else None
 
 
-def suite_of(spelling: object, code: int | None = None) -> tuple[str | None, int | None]:
-    """Name and code of a suite: by its code, else by any name that a tool gives it; the spelling itself if unknown."""
+def suite_of(spelling: object, code: object = None) -> tuple[str | None, int | None]:
+    """Name and code of a suite: by its code, else by any name that a tool gives it; the spelling itself if unknown.
+
+    >>> suite_of("AES128-SHA"), suite_of(None, 0x0A0A), suite_of(None, "0x0A0A")
+    (('TLS_RSA_WITH_AES_128_CBC_SHA', 47), ('0x0a0a', 2570), (None, None))
+    """
+    code = _as_code(code)
     if code is not None and code in suites():
         return suites()[code].name, code
     if not isinstance(spelling, str) or not spelling:
-        return (None if code is None else f"0x{code:04X}"), code
+        return name_of_code(suites(), code), code
     found = find_suite(spelling) or find_suite(spelling.replace("TLS_AKE_WITH_", "TLS_", 1))
     return (text.storable(spelling), code) if found is None else (found.name, found.code)
 
@@ -88,8 +94,14 @@ def _group(spelling: str) -> str | None:
 
 def group_of_code(code: object) -> str | None:
     """The IANA name of a group by its code; null where none is known."""
-    found = groups().get(code) if isinstance(code, int) else None
+    number = _as_code(code)
+    found = None if number is None else groups().get(number)
     return None if found is None else found.name
+
+
+def _as_code(code: object) -> int | None:
+    """The code, where it is a whole number of at most three bytes (SSL 2.0's suites have three); else null."""
+    return code if isinstance(code, int) and not isinstance(code, bool) and 0 <= code < 1 << 24 else None
 
 
 def instant_of(spelling: object, *, zone: str = "") -> datetime | None:

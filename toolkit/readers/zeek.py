@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from toolkit.errors import ReadError, ReadWarning
-from toolkit.readers.looks import microseconds
+from toolkit.instants import microseconds
 from toolkit.readers.opening import parse_json, read_lines
 from toolkit.readers.scans import Scan, Server, make_server
 from toolkit.readers.spelling import (

@@ -243,7 +243,11 @@ KEYS: Final[dict[TableName, tuple[str, ...]]] = {
 
 
 def dictionary() -> str:
-    """The data dictionary as Markdown: every table, column, dtype, unit, meaning, and what null means."""
+    """The data dictionary as Markdown: every table, column, dtype, unit, meaning, and what null means.
+
+    >>> "| `leaf_sha256` |" in dictionary()
+    True
+    """
     lines = []
     for table, columns in TABLES.items():
         lines += [f"### `{table}`", "", described(columns), ""]

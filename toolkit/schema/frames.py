@@ -36,17 +36,30 @@ _EXTENSIONS: Final = {
 
 
 def arrow_schema(table: TableName) -> pa.Schema:
-    """The Arrow schema of a table, as it is stored."""
+    """The Arrow schema of a table, as it is stored.
+
+    >>> arrow_schema("observations").field("observed_at").type
+    TimestampType(timestamp[us, tz=UTC])
+    """
     return pa.schema([pa.field(column.name, _ARROW[column.kind]) for column in TABLES[table]])
 
 
 def empty(table: TableName) -> pd.DataFrame:
-    """A frame of the table without rows, every column with its dtype."""
+    """A frame of the table without rows, every column with its dtype.
+
+    >>> len(empty("rounds")), str(empty("rounds")["looks"].dtype)
+    (0, 'Int64')
+    """
     return _blank(table).copy()
 
 
 def frame(table: TableName, rows: list[dict[str, object]]) -> pd.DataFrame:
-    """The rows as a frame of the table; keys that a row lacks are null, unknown keys raise `SchemaError`."""
+    """The rows as a frame of the table; keys that a row lacks are null, unknown keys raise `SchemaError`.
+
+    >>> made = frame("certificates", [{"cert_sha256": "00" * 32, "subject": "CN=a.test"}])
+    >>> made.loc[0, "subject"], made.loc[0, "not_after"]
+    ('CN=a.test', NaT)
+    """
     named: set[str] = set().union(*rows)
     _refuse_unknown(table, sorted(named))
     if not rows:
@@ -63,6 +76,10 @@ def conform(table: TableName, given: pd.DataFrame) -> pd.DataFrame:
     """The frame with the table's columns in order and with their dtypes; missing columns become null.
 
     Raises `SchemaError` where a column is unknown or a value does not fit its dtype.
+
+    >>> given = pd.DataFrame({"cert_sha256": ["00" * 32], "key_bits": [2048.0]})
+    >>> conform("certificates", given)["key_bits"].dtype, conform("certificates", given)["issuer"].isna().all()
+    (Int64Dtype(), np.True_)
     """
     _refuse_unknown(table, given.columns)
     if given.empty:
@@ -75,7 +92,13 @@ def conform(table: TableName, given: pd.DataFrame) -> pd.DataFrame:
 
 
 def check(table: TableName, given: pd.DataFrame) -> None:
-    """Raise `SchemaError` unless the frame has the table's columns, dtypes, nulls, vocabularies and ordered bounds."""
+    """Raise `SchemaError` unless the frame has the table's columns, dtypes, nulls, vocabularies and ordered bounds.
+
+    >>> check("certificates", empty("certificates"))
+    >>> check("certificates", pd.DataFrame({"subject": ["CN=a.test"]}))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    toolkit.errors.SchemaError: certificates must have the columns cert_sha256, ...
+    """
     columns = TABLES[table]
     if list(given.columns) != [column.name for column in columns]:
         raise SchemaError(f"{table} must have the columns {', '.join(c.name for c in columns)}.")

@@ -3,6 +3,8 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from toolkit import schema
@@ -40,6 +42,20 @@ def count_round(store: Store, round_: str) -> LookCounts:
         looks_ok=pc.sum(pc.equal(looks["outcome"].cast("string"), "ok")).as_py() or 0,
         connections=len(looks) - looks["connect_ms"].null_count,
     )
+
+
+def count_outcomes(store: Store, round_: str) -> pd.DataFrame:
+    """The looks of the round by service, outcome and reason (string, nullable), with their number `looks` (int64)."""
+    texts = ["service", "outcome", "reason"]
+    kept = store._tables["observations"].read(
+        [*dict.fromkeys([*schema.OBSERVATION_KEY, "observed_at", *texts])],
+        where=pc.field("round") == round_,
+        files=f"round = {quoted(round_)}",
+    )
+    looks = without_repeats("observations", unified(kept)).select(texts)
+    counted = looks.group_by(texts).aggregate([([], "count_all")])
+    frame = pd.DataFrame({name: counted[name].cast(pa.string()).to_pandas().astype("string") for name in texts})
+    return frame.assign(looks=counted["count_all"].to_pandas()).sort_values(texts, ignore_index=True)
 
 
 def surveyed_places(store: Store, round_: str, services: Collection[str]) -> set[tuple[str, str | None]]:

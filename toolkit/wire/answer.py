@@ -51,6 +51,9 @@ class Answer:
     `exchange_bits`: size of the finite-field prime, or of the temporary RSA key of an export suite; null: neither.
     `suites`: SSL 2.0 only: the cipher kinds that the server lists (24 bit codes); the client would choose.
     `faults`: keys of `FAULTS`, in order of occurrence.
+
+    >>> Answer(), Answer(outcome="ok").is_sound  # doctest: +ELLIPSIS
+    (Answer(outcome=None, stage='hello', ...), True)
     """
 
     outcome: str | None = None
@@ -77,11 +80,23 @@ class Answer:
         return self.outcome == "ok" and not self.faults
 
     def note(self, words: str) -> None:
-        """Append to the reason."""
+        """Append to the reason.
+
+        >>> answer = Answer(reason="one record was empty")
+        >>> answer.note("the alert came late")
+        >>> answer.reason
+        'one record was empty; the alert came late'
+        """
         self.reason = (words if self.reason is None else f"{self.reason}; {words}")[:REASON_LIMIT]
 
     def add_fault(self, fault: str, detail: str = "") -> None:
-        """Add a fault, once."""
+        """Add a fault, once.
+
+        >>> answer = Answer()
+        >>> answer.add_fault("suite_not_offered", " (0x0005)")
+        >>> answer.faults, answer.reason
+        (('suite_not_offered',), 'the server answered with a suite that was not offered (0x0005)')
+        """
         if fault not in self.faults:
             self.faults += (fault,)
             self.note(f"{FAULTS[fault]}{detail}")

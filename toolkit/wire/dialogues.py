@@ -11,43 +11,13 @@ a firewall that hides it, some have no command that lists capabilities. Only a r
 
 import re
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from typing import Final
 
-from toolkit.wire.cursor import Cursor, MalformedError
-from toolkit.wire.der import element
+from toolkit.wire.binary_dialogues import ldap, mysql, postgres, rdp
+from toolkit.wire.dialogue_state import GO_AHEAD, Dialogue, DialogueState, Ending, shown
 
-Ending = tuple[str, str | None]
-Dialogue = Generator[bytes, bytes, Ending]
-
-
-@dataclass(slots=True)
-class DialogueState:
-    """State that a dialogue shares with `Upgrade`.
-
-    `names`: the names that EHLO and LHLO give, in the order in which they are tried.
-    `host`: the name of the host, which XMPP sends.
-    `last_words`: sent with the outcome `ok`, where the server does not answer the request before TLS (MySQL).
-    `remark`: begins the reason, however the dialogue ends, also with `ok`. Null: no remark.
-    `refusal`: the ending if the server does not reply any more, because it has refused and was asked once more. Null:
-        it has not refused.
-    """
-
-    names: tuple[str, ...]
-    host: str = ""
-    last_words: bytes = b""
-    remark: str | None = None
-    refusal: Ending | None = None
-
-
-_GO_AHEAD: Final[Ending] = ("ok", None)
 _REPLY: Final = re.compile(rb"[1-5]\d\d(?:[ -]|\Z)")
 _CAPABILITIES: Final = re.compile(rb"(?:\A\* |\[)CAPABILITY ([^\]]*)")
-
-
-def shown(line: bytes) -> str:
-    """The server's bytes as text; bytes that are not UTF-8 are escaped."""
-    return line.decode("utf-8", "backslashreplace")
 
 
 def smtp(state: DialogueState) -> Dialogue:
@@ -80,7 +50,7 @@ def _mail(state: DialogueState, verb: str) -> Dialogue:
             state.remark = f"{verb} did not list STARTTLS"
     answer, words = yield from _reply(b"STARTTLS\r\n")
     if answer == b"220":
-        return _GO_AHEAD
+        return GO_AHEAD
     if state.refusal is not None and code not in {b"500", b"502"}:  # other than: not known, not implemented
         return state.refusal
     return _refused(_judge(answer, words, "SMTP"), is_listed=is_listed)
@@ -104,7 +74,7 @@ def ftp(state: DialogueState) -> Dialogue:
         state.remark = "AUTH TLS was refused"
         code, lines = yield from _reply(b"AUTH SSL\r\n", is_ftp=True)
     if code in {b"234", b"334"}:  # RFC 2228, 3: both accept; 334 asks for security data, which TLS does not use
-        return _GO_AHEAD
+        return GO_AHEAD
     return state.refusal or _judge(code, lines, "FTP")
 
 
@@ -130,7 +100,7 @@ def imap(state: DialogueState) -> Dialogue:
             state.remark += f" ({shown(lines[-1])})"
     answer, lines = yield from _tagged(b"a2", b"STARTTLS")
     if answer[0] == b"OK":
-        return _GO_AHEAD
+        return GO_AHEAD
     return state.refusal or _refused(_temporary_or_not(lines[-1]), is_listed=is_listed or answer[0] == b"BYE")
 
 
@@ -162,7 +132,7 @@ def pop3(state: DialogueState) -> Dialogue:
         state.remark = f"CAPA did not list STLS ({shown(answer)})"
     answer = yield b"STLS\r\n"
     if answer.startswith(b"+OK"):
-        return _GO_AHEAD
+        return GO_AHEAD
     return _refused(_temporary_or_not(answer), is_listed=is_listed or not answer.startswith(b"-ERR"))
 
 
@@ -183,44 +153,8 @@ def sieve(state: DialogueState) -> Dialogue:
     answer = yield b"STARTTLS\r\n"
     status = answer.upper().split()[:1]
     if status == [b"OK"]:
-        return _GO_AHEAD
+        return GO_AHEAD
     return _refused(_temporary_or_not(answer), is_listed=is_listed or status != [b"NO"])
-
-
-def ldap(state: DialogueState) -> Dialogue:
-    """RFC 4511, section 4.14: an ExtendedRequest, answered by an ExtendedResponse; each is one unit."""
-    oid = b"1.3.6.1.4.1.1466.20037"
-    request = b"\x77" + bytes((len(oid) + 2,)) + b"\x80" + bytes((len(oid),)) + oid
-    answer = yield b"\x30" + bytes((len(request) + 3,)) + b"\x02\x01\x01" + request
-    what = "the LDAP answer"
-    try:
-        _, at, end = element(answer, 0, len(answer), what)
-        at = element(answer, at, end, what)[2]  # messageID; a notice of disconnection has 0 (4.4.1)
-        tag, at, end = element(answer, at, end, what)
-        if tag != 0x78:
-            return "not_tls", f"an LDAP answer of type 0x{tag:02x}, not an ExtendedResponse"
-        _, at, stop = element(answer, at, end, what)
-        if stop - at > 4:
-            raise MalformedError(f"an LDAP answer with a result code of {stop - at} bytes")
-        code = int.from_bytes(answer[at:stop])
-        stop = element(answer, stop, end, what)[2]  # matchedDN
-        _, at, stop = element(answer, stop, end, what)
-    except MalformedError as error:
-        return "not_tls", str(error)
-    words = f"LDAP result {code}: {shown(answer[at:stop])}"
-    # RFC 4511, 4.14.2 and appendix A.2: protocolError where StartTLS is not known; busy, unavailable.
-    outcome = {0: "ok", 2: "no_starttls", 51: "deferred", 52: "deferred"}.get(code, "rejected")
-    return outcome, None if outcome == "ok" else words
-
-
-def postgres(state: DialogueState) -> Dialogue:
-    """SSLRequest, answered by one byte (PostgreSQL documentation, Message Flow, SSL Session Encryption)."""
-    answer = yield (8).to_bytes(4) + (80877103).to_bytes(4)
-    return {
-        b"S": _GO_AHEAD,
-        b"N": ("no_starttls", "the server answered N to SSLRequest"),
-        b"E": ("rejected", "the server answered SSLRequest with an error"),
-    }.get(answer, ("not_tls", f"the server answered SSLRequest with {answer!r}"))
 
 
 def nntp(state: DialogueState) -> Dialogue:
@@ -230,7 +164,7 @@ def nntp(state: DialogueState) -> Dialogue:
         return _judge(code, lines, "NNTP")
     code, lines = yield from _reply(b"STARTTLS\r\n")
     is_known = code not in {b"500", b"502"}  # RFC 3977, 3.2.1: unknown command; not permitted, or TLS runs already
-    return _GO_AHEAD if code == b"382" else _refused(_judge(code, lines, "NNTP"), is_listed=is_known)
+    return GO_AHEAD if code == b"382" else _refused(_judge(code, lines, "NNTP"), is_listed=is_known)
 
 
 def irc(state: DialogueState) -> Dialogue:
@@ -241,7 +175,7 @@ def irc(state: DialogueState) -> Dialogue:
         words = words[1:] if words and words[0].startswith(b":") else words
         command = words[0].upper() if words else b""
         if command == b"670":  # RPL_STARTTLS
-            return _GO_AHEAD
+            return GO_AHEAD
         if command == b"691":  # ERR_STARTTLS
             return "rejected", shown(line)
         if command in {b"421", b"451"}:  # unknown command; not registered
@@ -276,7 +210,7 @@ def _xmpp(state: DialogueState, namespace: str) -> Dialogue:
         state.remark = "the stream features did not list starttls"
     said = yield from _until(b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", _XMPP_ANSWER)
     if re.search(rb"<proceed\b", said):
-        return _GO_AHEAD
+        return GO_AHEAD
     if re.search(rb"<failure\b", said):
         return _refused(("rejected", shown(said)), is_listed=is_listed)
     return _judge_xmpp(said) if is_listed else _refused(_judge_xmpp(said), is_listed=False)
@@ -307,61 +241,6 @@ _XMPP_FEATURES: Final = re.compile(rb"</(?:\w+:)?features\s*>|<(?:\w+:)?features
 _XMPP_ANSWER: Final = re.compile(
     rb"<proceed\b[^>]*/>|</proceed\s*>|<failure\b[^>]*/>|</failure\s*>|" + _XMPP_ERROR.pattern
 )
-
-
-def mysql(state: DialogueState) -> Dialogue:
-    """MySQL documentation, Connection Phase: a greeting with flags, then SSLRequest, which has no answer."""
-    head = yield from _take(4)
-    size = int.from_bytes(head[:3], "little")
-    if head[3] != 0 or not 4 < size < 1024:
-        return "not_tls", f"not MySQL: {shown(head)}"
-    greeting = yield from _take(size)
-    if greeting[0] == 0xFF:
-        number = int.from_bytes(greeting[1:3], "little")
-        words = f"MySQL error {number}: {shown(greeting[3:])}"
-        return ("deferred" if number in _MYSQL_BUSY else "rejected"), words
-    version, _, rest = greeting[1:].partition(b"\0")
-    if greeting[0] != 10 or len(rest) < 15:  # thread id, 8 bytes of salt, a filler, the lower flags
-        return "not_tls", f"not MySQL: {shown(greeting[:40])}"
-    if not int.from_bytes(rest[13:15], "little") & _CLIENT_SSL:
-        return "no_starttls", f"MySQL {shown(version)} does not offer TLS: its greeting lacks the flag CLIENT_SSL"
-    flags = _CLIENT_SSL | 0x0200 | 0x8000  # CLIENT_PROTOCOL_41, CLIENT_SECURE_CONNECTION
-    body = flags.to_bytes(4, "little") + (1 << 24).to_bytes(4, "little") + b"\x21" + bytes(23)
-    state.last_words = len(body).to_bytes(3, "little") + b"\x01" + body
-    return _GO_AHEAD
-
-
-_CLIENT_SSL: Final = 0x0800
-_MYSQL_BUSY: Final = {1040, 1041, 1053, 1203}
-"""ER_CON_COUNT_ERROR, ER_OUT_OF_RESOURCES, ER_SERVER_SHUTDOWN, ER_TOO_MANY_USER_CONNECTIONS."""
-
-
-def rdp(state: DialogueState) -> Dialogue:
-    """MS-RDPBCGR, section 2.2.1: an X.224 connection request that asks for TLS, alone or under CredSSP."""
-    negotiation = b"\x01\x00\x08\x00" + (0x01 | 0x02).to_bytes(4, "little")
-    head = yield from _take(4, b"\x03\x00\x00\x13\x0e\xe0\x00\x00\x00\x00\x00" + negotiation)
-    size = int.from_bytes(head[2:4])
-    if head[:2] != b"\x03\x00" or not 11 <= size <= 512:
-        return "not_tls", f"not RDP: {shown(head)}"
-    confirm = yield from _take(size - 4)
-    if confirm[1] & 0xF0 != 0xD0:
-        return "not_tls", f"an X.224 answer of type 0x{confirm[1]:02x}, not a connection confirm"
-    if len(confirm) < 15:
-        return "no_starttls", "the server confirmed the connection without negotiating: it has RDP's own security only"
-    kind, value = confirm[7], int.from_bytes(confirm[11:15], "little")
-    if kind == 0x02:
-        return _GO_AHEAD if value in {1, 2, 8} else ("no_starttls", f"the server chose security protocol {value}")
-    if kind != 0x03:
-        return "not_tls", f"an RDP negotiation of type 0x{kind:02x}"
-    return ("no_starttls" if value in {2, 3} else "rejected"), f"RDP negotiation failure {value}"
-
-
-def _take(count: int, command: bytes = b"") -> Generator[bytes, bytes, bytes]:
-    """The next `count` bytes of the server, after the command."""
-    taken = yield command
-    while len(taken) < count:
-        taken += yield b""
-    return taken
 
 
 def _reply(command: bytes, *, is_ftp: bool = False) -> Generator[bytes, bytes, tuple[bytes, list[bytes]]]:
@@ -398,22 +277,6 @@ def _temporary_or_not(line: bytes) -> Ending:
     """A refusal, temporary by its response code: RFC 5530 (IMAP), RFC 3206 (POP3), RFC 5804 (ManageSieve)."""
     temporary = (b"[UNAVAILABLE]", b"[INUSE]", b"[SYS/TEMP]", b"[IN-USE]", b"(TRYLATER)")
     return ("deferred" if any(code in line.upper() for code in temporary) else "rejected"), shown(line)
-
-
-def ldap_message(buffer: bytearray) -> int | None:
-    """Length of the LDAP message at the start of the buffer (RFC 4511, 5.1); null: incomplete, 0: not LDAP."""
-    if len(buffer) < 2:
-        return None
-    cursor = Cursor(bytes(buffer[:6]), "the LDAP message", 1)
-    length = cursor.number(1)
-    if length >= 0x80:
-        size = length & 0x7F
-        if not 0 < size <= 4 or buffer[0] != 0x30:
-            return 0
-        if len(buffer) < 2 + size:
-            return None
-        length = cursor.number(size)
-    return cursor.at + length if buffer[0] == 0x30 else 0
 
 
 DIALOGUES: Final[dict[str, tuple[Callable[[DialogueState], Dialogue], str, bytes]]] = {

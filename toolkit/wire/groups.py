@@ -101,6 +101,12 @@ class SharePool:
 
     Nothing secret is ever sent with the keys of a look, so reuse gives nothing away. The random and the session id of
     every hello are new. A server can see that two hellos hold the same share.
+
+    >>> import os
+    >>> pool = SharePool(uses=2)
+    >>> first, again, new = (pool([29], os.urandom) for _ in range(3))
+    >>> again is first, new is first
+    (True, False)
     """
 
     def __init__(self, uses: int = 100) -> None:

@@ -74,6 +74,11 @@ class Handshake:
     b''
     >>> handshake.answer.outcome, handshake.answer.reason
     ('refused', 'alert protocol_version (70)')
+    >>> late, reset, ended = (Handshake(offers()["any"], server_name=None) for _ in range(3))
+    >>> late.abandon("timeout", "no answer within 10 s"), reset.receive_reset(), ended.receive_eof()
+    (None, None, None)
+    >>> late.answer.outcome, reset.answer.outcome, ended.answer.outcome
+    ('timeout', 'reset', 'closed')
     """
 
     def __init__(

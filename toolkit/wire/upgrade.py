@@ -8,7 +8,9 @@ from typing import Final
 
 from toolkit.errors import UsageError
 from toolkit.wire.answer import REASON_LIMIT
-from toolkit.wire.dialogues import DIALOGUES, DialogueState, ldap_message, shown
+from toolkit.wire.binary_dialogues import ldap_message
+from toolkit.wire.dialogue_state import DialogueState, shown
+from toolkit.wire.dialogues import DIALOGUES
 
 LIMIT: Final = 1 << 16
 """Bytes accepted from a server, unless the caller says otherwise."""
@@ -17,7 +19,13 @@ _NAME = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}\Z")
 
 
 def check_client_name(name: str) -> None:
-    """Raises `UsageError` for a name that EHLO cannot give."""
+    """Raises `UsageError` for a name that EHLO cannot give.
+
+    >>> check_client_name("client.example")
+    >>> check_client_name("two words")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    toolkit.errors.UsageError: ehlo='two words' cannot be given by EHLO: write a host name or an address literal ...
+    """
     if not isinstance(name, str) or not _NAME.match(name):
         raise UsageError(
             f"ehlo={name!r:.300} cannot be given by EHLO: write a host name or an address literal such as [::1]."
@@ -103,15 +111,33 @@ class Upgrade:
         return reply
 
     def receive_eof(self) -> None:
-        """The server closed the stream."""
+        """The server closed the stream.
+
+        >>> upgrade = Upgrade("imap", host="mx.example.org", client_name="client.example")
+        >>> upgrade.receive_eof()
+        >>> upgrade.outcome, upgrade.reason
+        ('closed', 'the connection ended after 0 bytes, before TLS')
+        """
         self.abandon("closed", f"the connection ended after {self._accepted} bytes, before TLS")
 
     def receive_reset(self) -> None:
-        """The connection was reset."""
+        """The connection was reset.
+
+        >>> upgrade = Upgrade("imap", host="mx.example.org", client_name="client.example")
+        >>> upgrade.receive_reset()
+        >>> upgrade.outcome
+        'reset'
+        """
         self.abandon("reset", f"the connection was reset after {self._accepted} bytes, before TLS")
 
     def abandon(self, outcome: str, reason: str) -> None:
-        """The caller gives up, mostly with `timeout`; does nothing once the dialogue has ended."""
+        """The caller gives up, mostly with `timeout`; does nothing once the dialogue has ended.
+
+        >>> upgrade = Upgrade("imap", host="mx.example.org", client_name="client.example")
+        >>> upgrade.abandon("timeout", "no greeting within 10 s")
+        >>> upgrade.outcome, upgrade.reason
+        ('timeout', 'no greeting within 10 s')
+        """
         if self.is_done:
             return
         if self._state.refusal is not None:  # the server was asked once more, and its first refusal counts

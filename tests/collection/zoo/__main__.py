@@ -10,26 +10,26 @@ from collections import Counter
 
 from tests.collection.servers import Handler, Loopback, Reader, Writer
 from tests.collection.zoo import ANIMALS
-from tests.collection.zoo.animals import Animal, Visit
+from tests.collection.zoo.animals import Animal, Connection
 
 
-def cage(animal: Animal, visits: Counter[str]) -> Handler:
+def cage(animal: Animal, connections: Counter[str]) -> Handler:
     """The handler of the animal's port."""
 
     async def handle(reader: Reader, writer: Writer) -> None:
-        visits[animal.name] += 1
-        await animal.behaviour(Visit(reader, writer))
+        connections[animal.name] += 1
+        await animal.behaviour(Connection(reader, writer))
 
     return handle
 
 
 def main() -> None:
-    visits: Counter[str] = Counter()
+    connections: Counter[str] = Counter()
     with Loopback() as loopback:
-        say({animal.name: loopback.serve(cage(animal, visits)) for animal in ANIMALS})
+        say({animal.name: loopback.serve(cage(animal, connections)) for animal in ANIMALS})
         for _ in sys.stdin:
-            say(dict(visits))
-            visits.clear()
+            say(dict(connections))
+            connections.clear()
 
 
 def say(numbers: dict[str, int]) -> None:

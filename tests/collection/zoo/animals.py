@@ -1,4 +1,4 @@
-"""What an animal of the zoo is, and how it talks to its visitor. No code of `toolkit` makes what it sends."""
+"""What an animal of the zoo is, and how it talks to a client. No code of `toolkit` makes what it sends."""
 
 import asyncio
 import socket
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
 
 
-class Visit:
+class Connection:
     """One connection, seen from the server."""
 
     def __init__(self, reader: Reader, writer: Writer) -> None:
@@ -59,7 +59,7 @@ class Visit:
         self._writer.transport.abort()
 
 
-Behaviour = Callable[[Visit], Awaitable[None]]
+Behaviour = Callable[[Connection], Awaitable[None]]
 """What an animal does on one connection; when it returns, the connection is closed."""
 
 
@@ -97,9 +97,9 @@ def silent(*said: bytes) -> Behaviour:
 def replying(reply: Reply) -> Behaviour:
     """Answers the hello, then nothing."""
 
-    async def behave(visit: Visit) -> None:
-        await visit.send(reply(await visit.hello()))
-        await visit.wait()
+    async def behave(connection: Connection) -> None:
+        await connection.send(reply(await connection.hello()))
+        await connection.wait()
 
     return behave
 
@@ -107,8 +107,8 @@ def replying(reply: Reply) -> Behaviour:
 def closing(reply: Reply) -> Behaviour:
     """Answers the hello and closes."""
 
-    async def behave(visit: Visit) -> None:
-        await visit.send(reply(await visit.hello()))
+    async def behave(connection: Connection) -> None:
+        await connection.send(reply(await connection.hello()))
 
     return behave
 
@@ -116,9 +116,9 @@ def closing(reply: Reply) -> Behaviour:
 def resetting(reply: Reply) -> Behaviour:
     """Answers the hello and resets the connection; what was received before a reset can still be read."""
 
-    async def behave(visit: Visit) -> None:
-        await visit.send(reply(await visit.hello()))
-        visit.reset()
+    async def behave(connection: Connection) -> None:
+        await connection.send(reply(await connection.hello()))
+        connection.reset()
 
     return behave
 
@@ -126,9 +126,9 @@ def resetting(reply: Reply) -> Behaviour:
 def dripping(reply: Reply, seconds: float = 0.0) -> Behaviour:
     """Answers the hello a byte at a time."""
 
-    async def behave(visit: Visit) -> None:
-        await visit.drip(reply(await visit.hello()), seconds)
-        await visit.wait()
+    async def behave(connection: Connection) -> None:
+        await connection.drip(reply(await connection.hello()), seconds)
+        await connection.wait()
 
     return behave
 
@@ -136,9 +136,9 @@ def dripping(reply: Reply, seconds: float = 0.0) -> Behaviour:
 def flooding(piece: bytes, before: Reply = lambda _: b"") -> Behaviour:
     """Answers the hello, and then repeats the piece without end."""
 
-    async def behave(visit: Visit) -> None:
-        await visit.send(before(await visit.hello()))
-        await visit.flood(piece)
+    async def behave(connection: Connection) -> None:
+        await connection.send(before(await connection.hello()))
+        await connection.flood(piece)
 
     return behave
 
@@ -146,10 +146,10 @@ def flooding(piece: bytes, before: Reply = lambda _: b"") -> Behaviour:
 def streaming(reply: Callable[[bytes], Iterable[bytes]]) -> Behaviour:
     """Answers the hello with pieces that are made as they are sent."""
 
-    async def behave(visit: Visit) -> None:
-        for piece in reply(await visit.hello()):
-            await visit.send(piece)
+    async def behave(connection: Connection) -> None:
+        for piece in reply(await connection.hello()):
+            await connection.send(piece)
             await asyncio.sleep(0)
-        await visit.wait()
+        await connection.wait()
 
     return behave

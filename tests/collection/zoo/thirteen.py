@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa, x25519
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from tlslite.utils.cryptomath import HKDF_expand_label, secureHMAC
 
-from tests.collection.zoo.animals import Animal, Behaviour, Reply, Visit, closing, flooding, replying, streaming
+from tests.collection.zoo.animals import Animal, Behaviour, Connection, Reply, closing, flooding, replying, streaming
 from tests.wire.crafted import (
     TLS13,
     certificate_13,
@@ -160,16 +160,16 @@ def _retrying(*extensions: bytes) -> Reply:
 
 
 def _retrying_without_end(*extensions: bytes) -> Behaviour:
-    async def behave(visit: Visit) -> None:
+    async def behave(connection: Connection) -> None:
         while True:
-            await visit.send(retry(await visit.hello(), *extensions))
+            await connection.send(retry(await connection.hello(), *extensions))
 
     return behave
 
 
-async def _retries_and_closes(visit: Visit) -> None:
-    await visit.send(retry(await visit.hello(), extension(51, b"\x00\x17")))
-    await visit.hello()
+async def _retries_and_closes(connection: Connection) -> None:
+    await connection.send(retry(await connection.hello(), extension(51, b"\x00\x17")))
+    await connection.hello()
 
 
 def _sets_another_version(hello: bytes) -> bytes:
@@ -241,14 +241,14 @@ RETRIES = {
 }
 
 
-async def _point_off_the_curve(visit: Visit) -> None:
+async def _point_off_the_curve(connection: Connection) -> None:
     """Asks for a share of P-256, and answers it with a point that is not on the curve."""
-    hello = await visit.hello()
-    await visit.send(retry(hello, extension(51, b"\x00\x17")))
-    await visit.hello()
+    hello = await connection.hello()
+    await connection.send(retry(hello, extension(51, b"\x00\x17")))
+    await connection.hello()
     share = extension(51, b"\x00\x17" + vector(2, b"\x04" + bytes(63) + b"\x01"))
-    await visit.send(record(server_hello(SUITE, TLS13, share, session_id=session_id(hello))))
-    await visit.wait()
+    await connection.send(record(server_hello(SUITE, TLS13, share, session_id=session_id(hello))))
+    await connection.wait()
 
 
 def _animals() -> Iterator[Animal]:

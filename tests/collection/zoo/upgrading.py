@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from tests.collection.zoo.animals import Animal, Behaviour, Visit
+from tests.collection.zoo.animals import Animal, Behaviour, Connection
 from tests.wire.peers import InMemory, context
 
 
@@ -136,45 +136,45 @@ _TLS12 = context("RSA", ciphers="ECDHE-RSA-AES128-GCM-SHA256")
 _TLS12.maximum_version = _TLS12.maximum_version.TLSv1_2
 
 
-async def _until(visit: Visit, script: Script, turn: int) -> None:
+async def _until(connection: Connection, script: Script, turn: int) -> None:
     """Play the script up to that turn, and read the command before it."""
     for at in range(turn + 1):
         if at or not script.greets:
-            await visit.command()
+            await connection.command()
         if at < turn:
-            await visit.send(script.turns[at])
+            await connection.send(script.turns[at])
 
 
 def _at(script: Script, turn: int, said: bytes) -> Behaviour:
     """Says that in that turn, then nothing."""
 
-    async def behave(visit: Visit) -> None:
-        await _until(visit, script, turn)
-        await visit.send(said)
-        await visit.wait()
+    async def behave(connection: Connection) -> None:
+        await _until(connection, script, turn)
+        await connection.send(said)
+        await connection.wait()
 
     return behave
 
 
 def _closing_at(script: Script, turn: int) -> Behaviour:
-    async def behave(visit: Visit) -> None:
-        await _until(visit, script, turn)
+    async def behave(connection: Connection) -> None:
+        await _until(connection, script, turn)
 
     return behave
 
 
 def _resetting_at(script: Script, turn: int) -> Behaviour:
-    async def behave(visit: Visit) -> None:
-        await _until(visit, script, turn)
-        visit.reset()
+    async def behave(connection: Connection) -> None:
+        await _until(connection, script, turn)
+        connection.reset()
 
     return behave
 
 
 def _endless_at(script: Script, turn: int, piece: bytes) -> Behaviour:
-    async def behave(visit: Visit) -> None:
-        await _until(visit, script, turn)
-        await visit.flood(piece)
+    async def behave(connection: Connection) -> None:
+        await _until(connection, script, turn)
+        await connection.flood(piece)
 
     return behave
 
@@ -182,14 +182,14 @@ def _endless_at(script: Script, turn: int, piece: bytes) -> Behaviour:
 def _slow(turns: tuple[bytes, ...], script: Script) -> Behaviour:
     """Everything right, a byte at a time, and TLS 1.2 by OpenSSL at the end."""
 
-    async def behave(visit: Visit) -> None:
+    async def behave(connection: Connection) -> None:
         for at, said in enumerate(turns):
             if at or not script.greets:
-                await visit.command()
-            await visit.drip(said)
-        await visit.skip(script.unanswered)
-        await visit.send(InMemory(_TLS12)(await visit.hello()))
-        await visit.wait()
+                await connection.command()
+            await connection.drip(said)
+        await connection.skip(script.unanswered)
+        await connection.send(InMemory(_TLS12)(await connection.hello()))
+        await connection.wait()
 
     return behave
 
@@ -233,19 +233,19 @@ def _animals(scheme: str, script: Script) -> Iterator[Animal]:
     if b"\r" in go_ahead:
         yield real("right, with bare LF", tuple(turn.replace(b"\r", b"") for turn in script.turns))
 
-    async def without_tls(visit: Visit) -> None:
-        await _until(visit, script, last)
-        await visit.send(go_ahead)
-        await visit.skip(script.unanswered)
-        await visit.hello()
-        await visit.send(b"500 5.5.1 what?\r\n")
-        await visit.wait()
+    async def without_tls(connection: Connection) -> None:
+        await _until(connection, script, last)
+        await connection.send(go_ahead)
+        await connection.skip(script.unanswered)
+        await connection.hello()
+        await connection.send(b"500 5.5.1 what?\r\n")
+        await connection.wait()
 
-    async def closes_after_go_ahead(visit: Visit) -> None:
-        await _until(visit, script, last)
-        await visit.send(go_ahead)
-        await visit.skip(script.unanswered)
-        await visit.hello()
+    async def closes_after_go_ahead(connection: Connection) -> None:
+        await _until(connection, script, last)
+        await connection.send(go_ahead)
+        await connection.skip(script.unanswered)
+        await connection.hello()
 
     yield animal("goes ahead without TLS", without_tls, "not_tls at hello")
     yield animal("goes ahead and closes", closes_after_go_ahead, "closed at hello")

@@ -16,10 +16,7 @@ from toolkit.analyse.arrays import NULL, instants
 from toolkit.analyse.causes.stuck import Stay, chance_of_order, find_plateau, find_stay
 from toolkit.analyse.host_names import common_names, names_host
 from toolkit.instants import has_over_half_left
-from toolkit.sampling import MISS
-
-_BY_ADDRESS: Final = 0.001
-"""Significance level at which the certificate shown depends on the address."""
+from toolkit.sampling import MISS, STRICT
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +197,7 @@ def _by_address(window: pd.DataFrame, leaf: str) -> Diagnosis | None:
         return None
     score = float((np.abs(beyond[tried]) / deviation[tried]).max())
     chance = min(2 * float(stats.norm.sf(score)) * int(tried.sum()), 1.0)
-    if chance > _BY_ADDRESS:
+    if chance > STRICT:
         return None
     return Diagnosis("addresses differ", 1 - chance, "within rounds, the certificate depends on the address")
 

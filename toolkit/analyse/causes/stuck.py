@@ -14,7 +14,7 @@ from scipy import stats
 
 from toolkit.analyse.arrays import Bools, Floats, Ints
 from toolkit.analyse.rotation.bounds import share_interval
-from toolkit.sampling import MISS, chance_of_seeing, looks_needed
+from toolkit.sampling import MISS, STRICT, chance_of_seeing, looks_needed
 
 _SETTLED: Final = 0.25
 """The other addresses have settled when the old certificate holds less than this share there. A convention."""
@@ -28,13 +28,10 @@ _SLOW_ADDRESS: Final = 8
 _MAY_BE_SLOW: Final = 4
 """Between this and `_SLOW_ADDRESS`, an address that stays and one that follows are indistinguishable, so unclear."""
 
-_BY_ADDRESS: Final = 0.001
-"""Significance level at which an address that stays differs from the others."""
-
 _TREND: Final = MISS
 """If the share falls significantly at this level, a later plateau is searched for."""
 
-_CERTAIN_TREND: Final = 0.001
+_CERTAIN_TREND: Final = STRICT
 """If the share falls significantly at this level, it is never a plateau."""
 
 _PLAUSIBLE: Final = 3.0
@@ -127,7 +124,7 @@ def find_stay(at: Ints, is_old: Bools, address: Ints, long: int) -> Stay | None:
     during = (at > ended) & (at <= lasts)
     counts = [[int(np.sum(during & side & old)) for old in (is_old, ~is_old)] for side in (stays, ~stays)]
     chance = float(stats.fisher_exact(counts, alternative="greater")[1])
-    if lasts - settled <= 2 * long or lasts - settled < _SLOW_ADDRESS * (settled - started) or chance > _BY_ADDRESS:
+    if lasts - settled <= 2 * long or lasts - settled < _SLOW_ADDRESS * (settled - started) or chance > STRICT:
         return Stay(ended, None, "a stuck backend, or an address that follows the others")
     days = (lasts - settled) / _DAY_IN_MICROS
     return Stay(

@@ -1,16 +1,13 @@
 """The certificates that each slot showed, as far as they were known at an instant."""
 
 from dataclasses import replace
-from typing import Final
 
 import pandas as pd
 
+from toolkit.analyse.rounds import is_last_visit
 from toolkit.analyse.sightings import find_sightings
 from toolkit.analyse.slots import SLOT
 from toolkit.tables import Tables
-
-LONGEST_ROUND: Final = pd.Timedelta(days=1)
-"""Looks of one round that are further apart are not simultaneous: a recorded series may call many years one round."""
 
 
 def known_at(tables: Tables, today: pd.Timestamp) -> Tables:
@@ -35,13 +32,9 @@ def certificates_of_slots(tables: Tables) -> pd.DataFrame:
         ["cert_sha256", "subject", "issuer", "names", "key_type", "not_before", "not_after"]
     ].rename(columns={"cert_sha256": "leaf_sha256"})
     looks = looks.merge(facts[["leaf_sha256", "key_type"]], how="left", on="leaf_sha256")
-    of_slot = looks.groupby(SLOT, dropna=False, sort=False)["observed_at"]
-    looks["last_look_at"] = of_slot.transform("max")
-    last_round = looks.loc[looks["observed_at"] == looks["last_look_at"], [*SLOT, "round"]].drop_duplicates()
-    looks = looks.merge(last_round.assign(is_last_round=True), how="left", on=[*SLOT, "round"])
-    looks["is_shown_last"] = looks["is_last_round"].notna() & (
-        (looks["last_look_at"] - looks["observed_at"]) <= LONGEST_ROUND
-    ).fillna(False)
+    of_slot = looks.groupby(SLOT, dropna=False, sort=False)
+    looks["last_look_at"] = of_slot["observed_at"].transform("max")
+    looks["is_shown_last"] = is_last_visit(looks["observed_at"], of_slot.ngroup(), looks["round"])
     looks["known_since_at"] = _known_since(looks, tables.certificates)
     looks["known_until_at"] = looks["observed_at"].fillna(looks["observed_until"])
     seen = looks.groupby([*SLOT, "leaf_sha256"], dropna=False, sort=False).agg(

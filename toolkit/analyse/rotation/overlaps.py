@@ -7,17 +7,13 @@ where the looks rule out that reading.
 Method: intervals between equal looks at one address; and a binomial test of how many rounds showed both certificates.
 """
 
-from typing import Final
-
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from toolkit.analyse.arrays import Bools, Ints, concatenated_ranges
 from toolkit.analyse.rotation.succession import Succession
-
-_SIGNIFICANCE: Final = 0.001
-"""Probability below which rounds that showed both certificates rule out one backend that was switched meanwhile."""
+from toolkit.sampling import STRICT
 
 _OLD, _NEW, _OTHER = 0, 1, 2
 
@@ -122,7 +118,7 @@ def _has_several_backends(either: pd.DataFrame, begins: Ints, ends: Ints) -> tup
     caught = either.assign(place=number).iloc[1:][is_within].drop_duplicates(["place", "round"])["place"]
     within = np.bincount(caught, minlength=len(places))
     chance = stats.binom.sf(within - 1, switches, share)
-    return places, at_once | ((within >= 2) & (chance < _SIGNIFICANCE))
+    return places, at_once | ((within >= 2) & (chance < STRICT))
 
 
 def _time_of_both(served: pd.DataFrame) -> tuple[Ints, Ints]:

@@ -15,9 +15,7 @@ from scipy import stats
 
 from toolkit.analyse.arrays import Floats, Ints, concatenated_ranges, first_and_last
 from toolkit.analyse.slots import SlotLooks
-
-_SIGNIFICANCE: Final = 0.001
-"""Probability below which independence is rejected: lower than the bounds' 5 %, because they then do not hold."""
+from toolkit.sampling import STRICT
 
 _FEWEST: Final = 3
 """Comparisons of rounds below which the result is null."""
@@ -59,7 +57,7 @@ def compare_rounds(shown: Ints, rounds: Ints, old: Ints, new: Ints) -> pd.DataFr
     count = by_pair.size().reindex(range(len(old)), fill_value=0).to_numpy()
     rest = (by_pair.sum() - by_pair.max()).reindex(range(len(old)), fill_value=0.0).to_numpy(float)
     chance = stats.chi2.sf(rest, np.maximum(count - 1, 1))
-    suspected = (chance <= _SIGNIFICANCE) & (count >= _FEWEST) | (_chance_of_falls(counts, len(old)) <= _SIGNIFICANCE)
+    suspected = (chance <= STRICT) & (count >= _FEWEST) | (_chance_of_falls(counts, len(old)) <= STRICT)
     return pd.DataFrame(
         {
             "is_sticky_suspected": pd.Series(suspected, dtype="boolean").where(suspected | (count >= _FEWEST)),

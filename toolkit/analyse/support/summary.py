@@ -8,10 +8,11 @@ import pandas as pd
 from pandas.api.types import pandas_dtype
 
 from toolkit import schema
+from toolkit.analyse.rounds import days_of_visits
 from toolkit.analyse.slots import joined_sources
 from toolkit.columns import Column, dtypes, returns
 from toolkit.errors import UsageError
-from toolkit.instants import DAY, Instant, days, zoned
+from toolkit.instants import Instant, days, zoned
 from toolkit.reference import Suite, find_suite, groups, suites
 from toolkit.tables import Tables, require_tables
 
@@ -34,7 +35,7 @@ QUESTION: Final = ["protocol", "suite", "group", "signature_scheme", "key_type"]
 
 _ROUND: Final = ["service", "host", "round", "basis"]
 VISIT: Final = [*_ROUND, "begins", "ends"]
-"""The columns of `by_visit` that identify a visit: what a round observed of a service on one day."""
+"""The columns of `by_visit` that identify a visit (`toolkit.analyse.rounds`)."""
 
 _BOUNDS: Final = ["observed_at", "observed_from", "observed_until"]
 
@@ -230,10 +231,8 @@ def by_visit(answers: pd.DataFrame) -> pd.DataFrame:
     In a round of more than a day both are the UTC day of the answer. For an answer that is known by bounds they are its
     bounds. Otherwise they are null, and the round is one visit.
     """
-    instants = answers.groupby(_ROUND, dropna=False, sort=False)["observed_at"]
-    is_long = (instants.transform("max") - instants.transform("min")) > DAY
     is_dated = answers["observed_at"].notna()
-    day = answers["observed_at"].dt.floor("D").where(is_long)
+    day = days_of_visits(answers["observed_at"], *(answers[key] for key in _ROUND))
     return answers.assign(
         begins=day.where(is_dated, answers["observed_from"]), ends=day.where(is_dated, answers["observed_until"])
     )

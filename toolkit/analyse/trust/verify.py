@@ -16,7 +16,7 @@ from toolkit.analyse.trust.anchors import find_anchors
 from toolkit.analyse.trust.chains import Chains, JudgedChain, Outcome
 from toolkit.columns import DTYPES, Column, dtypes, returns
 from toolkit.errors import UsageError
-from toolkit.instants import Instant, zoned
+from toolkit.instants import Instant, from_microseconds, zoned
 from toolkit.reference.roots import Roots
 from toolkit.reference.stores import trust_stores
 from toolkit.tables import Tables, require_tables
@@ -25,7 +25,6 @@ from toolkit.text import did_you_mean
 Intermediates = Literal["served", "held"]
 
 _NAMES: Final = ["service", "host", "server_name"]
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _UNCHECKED: Final = "not checked, or wrong only with an intermediate that was not recorded as served"
 
 TRUST: Final = (
@@ -304,7 +303,8 @@ def _as_observed(judged: JudgedChain, group: _ChainLooks) -> list[dict[str, Any]
     outcomes: list[Outcome] = []
     for period in np.unique(begins[is_placed]):
         within = is_placed & (begins == period)
-        first, last = _instant(group.earliest[within].min()), _instant(group.latest[within].max())
+        first = from_microseconds(int(group.earliest[within].min()))
+        last = from_microseconds(int(group.latest[within].max()))
         outcome, count = judged.at(first), int(within.sum())
         if outcomes and outcomes[-1] == outcome:
             rows[-1] |= {"verdict_until_at": last, "looks": rows[-1]["looks"] + count}
@@ -314,10 +314,6 @@ def _as_observed(judged: JudgedChain, group: _ChainLooks) -> list[dict[str, Any]
     if not is_placed.all():
         rows.append(_row(judged.undated(), None, None, int((~is_placed).sum())))
     return rows
-
-
-def _instant(microseconds: np.int64) -> datetime:
-    return _EPOCH + timedelta(microseconds=int(microseconds))
 
 
 def _merged(periods: list[tuple[Outcome, datetime, datetime]]) -> list[tuple[Outcome, datetime, datetime]]:

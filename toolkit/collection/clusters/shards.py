@@ -24,7 +24,7 @@ def make_shards(plan: RoundPlan, places: Sequence[Place], *, threads: int, most:
     in one shard as well, because they depend on each other. The round's `max_looks` is spent on the first shards.
     """
     units = _units(plan, [part for place in places for part in _by_counted_host(place)])
-    sized = [(sum(_count(plan, place) for place in unit), unit) for unit in units]
+    sized = [(sum(plan.count(place) for place in unit), unit) for unit in units]
     sized = sorted((pair for pair in sized if pair[0]), key=lambda pair: -pair[0])
     most = max(1, min(most, ceil(sum(size for size, _ in sized) / (threads * _SHARDS_PER_THREAD))))
     filled: list[list[Place]] = []
@@ -40,7 +40,7 @@ def make_shards(plan: RoundPlan, places: Sequence[Place], *, threads: int, most:
 
 def count_looks(plan: RoundPlan, *, asked: bool = False) -> int:
     """The looks of a shard that are not known; `asked`: without those that are recorded as not asked."""
-    return sum(_count(plan, place) for place in plan.places or () if not asked or place.outcome is None)
+    return sum(plan.count(place) for place in plan.places or () if not asked or place.outcome is None)
 
 
 def with_known(shard: RoundPlan, known: Collection[LookKey]) -> RoundPlan:
@@ -98,9 +98,3 @@ def _units(plan: RoundPlan, places: Sequence[Place]) -> list[list[Place]]:
     for label, place in zip(labels.tolist(), places, strict=False):
         units.setdefault(label, []).append(place)
     return list(units.values())
-
-
-def _count(plan: RoundPlan, place: Place) -> int:
-    if plan.known:
-        return sum(1 for _ in plan.requests(place))
-    return len(place.targets) * len(plan.offers) * (plan.samples if place.outcome is None else 1)

@@ -74,18 +74,18 @@ class SurveyRunner(Runner):
             self._loop.call_later(_REPORT_SECONDS, self._report)
         self._unreported.append(report)
 
-    def _take(self, place: Place, group: asyncio.TaskGroup) -> None:
-        super()._take(place, group)
+    async def _take(self, place: Place) -> None:
+        await super()._take(place)
         if place.outcome is not None:
             for target in place.targets:
                 survey = AddressSurvey(Prober(_ask_nobody, self.strategy), self.parts)
                 survey.skip(f"{place.outcome}: {place.reason}")
                 self.surveyed.append(Surveyed(target, place.address, survey, self._plan.clock()))
 
-    def _ask(self, place: Place, group: asyncio.TaskGroup) -> None:
+    async def _ask(self, place: Place) -> None:
         for target in place.targets:
             host = self._paced.setdefault(counted_host(target, place.address), _PacedHost(self.pace))
-            group.create_task(self._survey(target, place.address, host))
+            self._group.create_task(self._survey(target, place.address, host))
 
     async def _survey(self, target: Target, address: str, host: "_PacedHost") -> None:
         plan, asked = self._plan, 0

@@ -20,6 +20,7 @@ from typing import Final, Literal
 from toolkit import schema
 from toolkit.collection.surveys.offers import FILLERS
 from toolkit.reference import Group, Offer, SignatureScheme, Suite, groups, signature_schemes, suites
+from toolkit.reference.codes import name_of_code
 from toolkit.wire import Answer
 
 ItemKind = Literal["suite", "group", "signature_scheme"]
@@ -114,5 +115,4 @@ _KNOWN: Final[Mapping[ItemKind, Callable[[], Mapping[int, Suite | Group | Signat
 
 def name_of(kind: ItemKind, code: int) -> str:
     """The item's name in the registry, else its code."""
-    known = _KNOWN[kind]()
-    return known[code].name if code in known else f"0x{code:04x}"
+    return name_of_code(_KNOWN[kind](), code)

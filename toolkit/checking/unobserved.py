@@ -13,7 +13,7 @@ from toolkit.reference.rules import STATEMENT, Rule
 from toolkit.tables import Tables
 
 
-def judge_held(
+def judge_unobserved(
     tables: Tables,
     *,
     now: Instant,

@@ -1,0 +1,71 @@
+"""The options for `Limits`: one for each limit, `--ehlo`, and `--timeout` for all that are in seconds."""
+
+import argparse
+from collections.abc import Collection
+from dataclasses import fields
+from math import inf
+from typing import TYPE_CHECKING, Final
+
+from toolkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from toolkit.collection import Limits
+
+_LIMITS: Final = {
+    "resolve_seconds": ("--resolve-seconds", "to resolve a host name"),
+    "connect_seconds": ("--connect-seconds", "to connect"),
+    "upgrade_seconds": ("--upgrade-seconds", "for the dialogue before TLS, including the server's greeting"),
+    "answer_seconds": ("--answer-seconds", "from the ClientHello until the server's first flight is read"),
+    "total_seconds": ("--total-seconds", "for a whole observation, however slowly the server sends"),
+    "upgrade_bytes": ("--upgrade-bytes", "maximum number of bytes read from a server before TLS"),
+    "answer_bytes": ("--answer-bytes", "maximum number of bytes read from a server after the ClientHello"),
+    "concurrency": ("--connections", "maximum number of simultaneous connections in all"),
+    "per_host": ("--per-host", "maximum number of simultaneous connections to one address"),
+    "max_looks": ("--max-looks", "maximum number of observations; the rest become rows with the outcome skipped"),
+    "blocked": ("--block", "a host name or a network that is never contacted (repeatable)"),
+}
+"""Field of `Limits` → its option and what that sets."""
+
+SURVEYS_OWN: Final = {"per_host", "max_looks"}
+"""Fields that do not apply to a survey, which has `--concurrency` and `--budget`."""
+
+_TIME_LIMITS: Final = tuple(field for field in _LIMITS if field.endswith("_seconds"))
+
+
+def add_limits(parser: argparse.ArgumentParser, *, without: Collection[str] = ()) -> None:
+    """`--ehlo`, and an option for each limit."""
+    from toolkit.collection import Limits  # noqa: PLC0415  imports pandas
+
+    group = parser.add_argument_group("limits")
+    group.add_argument("--ehlo", metavar="NAME",
+                       help="host name or address literal to send in EHLO and LHLO (default: this machine's address, "
+                       "or mail.example.com where a server refuses that)")  # fmt: skip
+    group.add_argument("--timeout", type=float, metavar="SECONDS",
+                       help="set every limit in seconds that is not set on its own")  # fmt: skip
+    defaults = {field.name: field.default for field in fields(Limits)}
+    for field, (option, meaning) in _LIMITS.items():
+        if field in without:
+            continue
+        if field == "blocked":
+            group.add_argument(option, dest=field, action="append", metavar="NAME", help=meaning)
+            continue
+        default = defaults[field]
+        known = "no limit" if default is None else f"{default:g}"
+        is_time = field in _TIME_LIMITS
+        group.add_argument(option, dest=field, type=float if is_time else int, metavar="SECONDS" if is_time else "N",
+                           help=f"{meaning} (default: {known})")  # fmt: skip
+
+
+def read_limits(arguments: argparse.Namespace) -> "Limits":
+    """The limits that the arguments set. Raises `UsageError` for a number that is not positive and finite."""
+    from toolkit.collection import Limits  # noqa: PLC0415  imports pandas
+
+    for option, field in (("--timeout", "timeout"), *((option, field) for field, (option, _) in _LIMITS.items())):
+        value = getattr(arguments, field, None)
+        if isinstance(value, int | float) and not 0 < value < inf:
+            raise UsageError(f"{option} {value:g}: must be greater than 0, and finite.")
+    given = dict.fromkeys(_TIME_LIMITS, arguments.timeout) | {
+        field: getattr(arguments, field) for field in _LIMITS if getattr(arguments, field, None) is not None
+    }
+    given = {field: tuple(value) if isinstance(value, list) else value for field, value in given.items()}
+    return Limits(**{field: value for field, value in given.items() if value is not None})
