@@ -14,7 +14,7 @@ from toolkit.errors import StoreError, UsageError
 from toolkit.instants import zoned_limits
 from toolkit.store.delta import KeptTable
 from toolkit.store.describing import INFO, describe_store
-from toolkit.store.limits import is_in, limits, quoted
+from toolkit.store.limits import between, is_in, limits, quoted
 from toolkit.store.loading import load_table, read_certificates
 from toolkit.store.opening import check_place
 from toolkit.store.partitions import as_dask, require_no_options
@@ -195,10 +195,12 @@ class Store:
         """
         _require_round(round_)
         named = service_names(services)
-        where = pc.field("round") == round_
+        where, files = pc.field("round") == round_, f"round = {quoted(round_)}"
         if named is not None:
             where &= is_in("service", named)
-        kept = self._tables["observations"].read(schema.OBSERVATION_KEY, where=where, files=f"round = {quoted(round_)}")
+        if named:
+            files += f" AND {between(named)}"
+        kept = self._tables["observations"].read(schema.OBSERVATION_KEY, where=where, files=files)
         keys: pd.DataFrame = kept.to_pandas()
         return keys.astype({name: "Int64" if name == "sample" else "string" for name in schema.OBSERVATION_KEY})
 
