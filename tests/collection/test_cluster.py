@@ -90,6 +90,7 @@ def test_the_shard_of_a_killed_worker_is_made_again(loopback: Loopback, store: S
 
 def test_the_shard_of_a_worker_that_hangs_is_made_again(loopback: Loopback, store: Store, client: Any) -> None:
     psutil = pytest.importorskip("psutil", reason="psutil comes with distributed")
+    client.wait_for_workers(2)  # another test may have ended one
     addresses = {pid: address for address, pid in client.run(os.getpid).items()}
 
     async def give_up(address: str, dask_scheduler: Any) -> None:
