@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,11 @@ def need(program: str) -> str:
             pytest.fail(f"{program} is not installed, and .ci/run must install it")
         pytest.skip(f"{program} is not installed")
     return found
+
+
+def not_on_windows(missing: str) -> pytest.MarkDecorator:
+    """The mark of a test that needs what Windows does not have; `missing` names it, in the reason of the skip."""
+    return pytest.mark.skipif(sys.platform == "win32", reason=f"Windows has no {missing}")
 
 
 @pytest.fixture(name="need", scope="session")

@@ -185,9 +185,9 @@ def read_limits(*words: str) -> toolkit.Limits:
 def test_every_limit_is_an_option() -> None:
     assert read_limits() == toolkit.Limits()
     for field in fields(toolkit.Limits):
-        option = {"concurrency": "--connections", "blocked": "--block"}.get(field.name)
+        option = {"concurrency": "--connections", "blocked": "--block", "allowed": "--allow"}.get(field.name)
         option = option or f"--{field.name.replace('_', '-')}"
-        said, limit = ("mx.test", ("mx.test",)) if option == "--block" else ("7", 7)
+        said, limit = ("mx.test", ("mx.test",)) if option in ("--block", "--allow") else ("7", 7)
         assert read_limits(option, said) == replace(toolkit.Limits(), **{field.name: limit})
 
 
@@ -213,6 +213,16 @@ def test_a_name_and_a_limit_that_make_no_sense_are_refused(
         assert re.match(rf"tls-toolkit: {option} \w+: must be greater than 0, and finite", capsys.readouterr().err)
     assert main([*command, CLOSED, "--ehlo", "two words"]) == 2
     assert "'two words' cannot be given by EHLO" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command", [["observe"], ["collect", "--store", "unused"], ["watch", "--store", "unused", "--every", "1h"]]
+)
+def test_a_dry_run_estimates_and_asks_nothing(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*command, CLOSED, "--samples", "6", "--provider-rate", "0.5", "--dry-run", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["looks"], row["seconds_min"], row["limited_by"]) == (6, 10, "127.0.0.0/24")
+    assert not Path("unused").exists()
 
 
 def test_limits_reach_the_look(capsys: pytest.CaptureFixture[str]) -> None:

@@ -83,6 +83,7 @@ def test_bash_completes_commands_options_and_names(bash_script: Path) -> None:
     assert complete(bash_script, "check", "x", "--roots", "") == set(root_sources())
     assert set(targets.PRESETS) <= complete(bash_script, "observe", "")
     assert "any" in complete(bash_script, "observe", "x", "--offer", "")
+    assert {"year", "slow-rollout"} <= complete(bash_script, "lab", "--scenario", "")
 
 
 def test_bash_completes_paths(bash_script: Path) -> None:

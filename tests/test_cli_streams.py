@@ -12,7 +12,7 @@ import pytest
 
 import toolkit
 from tests.certificates import der
-from tests.conftest import ROOT
+from tests.conftest import ROOT, not_on_windows
 from toolkit.cli import main
 from toolkit.tables import as_pem
 
@@ -33,6 +33,7 @@ def in_shell(words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@not_on_windows("POSIX shell and no /dev/full")
 @pytest.mark.parametrize(
     ("redirected", "code"),
     [(">&-", 3), (">&- 2>&-", 3), ("<&- >&- 2>&-", 3), (">/dev/full", 74), (">/dev/full 2>/dev/full", 74)],
@@ -45,6 +46,7 @@ def test_streams_that_cannot_be_written_leave_a_clear_exit_code(redirected: str,
         assert "No space left on device" in ended.stderr
 
 
+@not_on_windows("POSIX shell and no /dev/full")
 def test_help_that_cannot_be_written_leaves_a_clear_exit_code() -> None:
     for words in ("--help", "check --help", "--version"):
         ended = in_shell(f"tls-toolkit {words} >/dev/full")
@@ -52,6 +54,7 @@ def test_help_that_cannot_be_written_leaves_a_clear_exit_code() -> None:
         assert "No space left on device. Free some space" in ended.stderr
 
 
+@not_on_windows("way to delete the current folder")
 def test_a_current_folder_that_was_deleted_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -81,6 +84,7 @@ def test_the_advice_fits_the_error(
     assert said.startswith(expected + advice) if advice else said == f"{expected}\n"
 
 
+@not_on_windows("POSIX shell")
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_what_the_terminal_cannot_show_is_escaped(encoding: str, tmp_path: Path) -> None:
     file = tmp_path / "site\u2013new.pem"  # a dash that neither encoding has
@@ -120,6 +124,7 @@ def test_a_source_that_cannot_be_read_ends_with_4(tmp_path: Path, capsys: pytest
         assert capsys.readouterr().err.startswith("tls-toolkit: ")
 
 
+@not_on_windows("signal that is Ctrl-C for one process")
 @pytest.mark.timeout(120)
 def test_a_lab_runs_and_says_what_to_try(tmp_path: Path) -> None:
     lab = subprocess.Popen(

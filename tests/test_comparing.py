@@ -18,7 +18,7 @@ import toolkit
 from tests.analyse.trust.broken_chains import LEAF, MIDDLE, OTHER_ROOT, ROOT, all_cases, mesh
 from tests.analyse.trust.minted import BEGINS, ENDS, HOST, TODAY, mint_ca, mint_leaf, served
 from tests.conftest import ROOT as ROOT_FOLDER
-from tests.conftest import need
+from tests.conftest import need, not_on_windows
 from toolkit import Tables, comparing
 from toolkit.columns import dtypes
 from toolkit.comparing import COMPARED, compare_verifiers
@@ -177,6 +177,7 @@ def test_without_openssl_cryptography_still_judges(monkeypatch: pytest.MonkeyPat
     assert (row["verdict"], row["cryptography_verdict"], row["is_agreed"]) == ("trusted", "trusted", True)
 
 
+@not_on_windows("scripts that run as programs by their first line")
 def test_another_program_of_that_name_gives_no_verdict(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     program = tmp_path / "openssl"
     program.write_text('#!/bin/sh\nfor last; do :; done\necho "verify: unknown option -purpose $last" >&2\nexit 1\n')

@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "wire": {"reference"},
     "dissection": {"wire"},
     "certificates": {"reference"},
-    "collection": {"wire", "certificates", "store", "reference"},
+    "collection": {"wire", "certificates", "store", "reference", "presets"},
     "readers": {"wire", "certificates", "reference", "exporting"},
     "store": {"certificates"},
     "reading": {"readers", "shipped", "store"},

@@ -242,10 +242,10 @@ def test_an_iterable_is_read_once_and_no_further_than_its_first_error() -> None:
 @pytest.mark.parametrize(
     ("targets", "message"),
     [
-        (pd.Series(["https://a.test", None], index=["x", "y"]), "^row y: A target is .*, not NoneType"),
+        (pd.Series(["https://a.test", None], index=["x", "y"]), "^row y: A target is .*, not None"),
         (pd.DataFrame({"host": ["a.test", "b.test"], "port": [25, None]}), r"^row 1: 'b\.test': name a port"),
         (pd.DataFrame({"host": ["a.test"], "port": [2.5]}), r"^row 0: .*'2\.5' is not a port"),
-        (pd.DataFrame({"host": [None], "port": [25]}), "^row 0: A target is .*, not NoneType"),
+        (pd.DataFrame({"host": [None], "port": [25]}), "^row 0: A target is .*, not None"),
         (pd.DataFrame({"hst": ["a.test"], "port": [25]}), r"needs a column `target`, .* It has: hst, port\.$"),
         (pd.DataFrame({"service": ["smtp://a.test:25", "imaps"]}), "^row 1: 'imaps' is a scheme: write it with a host"),
         (pd.DataFrame({"service": ["a.test"]}), r"^row 0: 'a\.test': name a port or a scheme, such as a\.test:25"),

@@ -51,10 +51,16 @@ def test_a_job_names_extras_and_targets_that_exist(name: str) -> None:
         assert (ROOT / script).is_file()
 
 
-def test_what_pytest_runs_needs_every_extra_of_its_tests() -> None:
-    for job in JOBS.values():
-        if "pytest" in commands(job):
-            assert all(extra in commands(job) for extra in ("lab", "notebooks", "book", "dev"))
+def test_a_job_that_runs_every_test_installs_every_extra() -> None:
+    """Tests and examples import what each extra brings, except `checkout`, by which the Makefile installs."""
+    needed = set(PROJECT["optional-dependencies"]) - {"checkout"}
+    running = [job for job in JOBS.values() if "-m pytest" in commands(job)]
+    assert running
+    for job in running:
+        (extras,) = re.findall(r"\.\[([\w,-]+)\]", commands(job))
+        assert set(extras.split(",")) == needed
+    lock = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert "--all-extras --output-file requirements-dev.txt" in lock, "what the Linux jobs install by `make test`"
 
 
 def test_the_oldest_versions_are_those_that_the_project_declares() -> None:

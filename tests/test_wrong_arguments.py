@@ -24,40 +24,40 @@ def store(tmp_path_factory: pytest.TempPathFactory, tables: toolkit.Tables) -> t
 Call = Callable[[toolkit.Tables, toolkit.Store], object]
 
 CALLS: dict[str, tuple[Call, str]] = {
-    "a path for a frame": (lambda t, s: toolkit.Tables.from_frames("x.csv"), r"observations must be a DataFrame"),  # type: ignore[arg-type]
-    "paths for tables": (lambda t, s: toolkit.Tables.concat(["x"]), r"read it first: toolkit\.read\('x'\)"),  # type: ignore[list-item]
-    "tables that are not listed": (lambda t, s: toolkit.Tables.concat(t), r"in a list"),  # type: ignore[arg-type]
-    "a frame to append": (lambda t, s: s.append(t.observations), r"Tables\.from_frames\(observations="),  # type: ignore[arg-type]
-    "a path to append": (lambda t, s: s.append("x"), r"read it first"),  # type: ignore[arg-type]
-    "a frame for a store": (lambda t, s: toolkit.Store(t.observations), r"or a URL .*, not DataFrame"),  # type: ignore[arg-type]
-    "tables for a store": (lambda t, s: toolkit.collect("tls://127.0.0.1:1", t), r"not Tables"),  # type: ignore[arg-type]
-    "options that are text": (lambda t, s: toolkit.Store(s.path, storage_options="x"), "is a dict"),  # type: ignore[arg-type]
-    "a store to read": (lambda t, s: toolkit.read(s), r"store\.load\(\)"),  # type: ignore[arg-type]
-    "a store to ask": (lambda t, s: toolkit.find_sightings(s), r"store\.load\(\)"),  # type: ignore[arg-type]
-    "a path to ask": (lambda t, s: toolkit.find_sightings("x"), r"toolkit\.read\('x'\)"),  # type: ignore[arg-type]
+    "a path for a frame": (lambda t, s: toolkit.Tables.from_frames("x.csv"), r"observations must be a DataFrame"),
+    "paths for tables": (lambda t, s: toolkit.Tables.concat(["x"]), r"read it first: toolkit\.read\('x'\)"),
+    "tables that are not listed": (lambda t, s: toolkit.Tables.concat(t), r"in a list"),
+    "a frame to append": (lambda t, s: s.append(t.observations), r"Tables\.from_frames\(observations="),
+    "a path to append": (lambda t, s: s.append("x"), r"read it first"),
+    "a frame for a store": (lambda t, s: toolkit.Store(t.observations), r"or a URL .*, not DataFrame"),
+    "tables for a store": (lambda t, s: toolkit.collect("tls://127.0.0.1:1", t), r"not Tables"),
+    "options that are text": (lambda t, s: toolkit.Store(s.path, storage_options="x"), "is a dict"),
+    "a store to read": (lambda t, s: toolkit.read(s), r"store\.load\(\)"),
+    "a store to ask": (lambda t, s: toolkit.find_sightings(s), r"store\.load\(\)"),
+    "a path to ask": (lambda t, s: toolkit.find_sightings("x"), r"toolkit\.read\('x'\)"),
     "a format": (lambda t, s: toolkit.read("x", format="pen"), "Did you mean 'pem'"),
-    "a store as a folder": (lambda t, s: t.to_csv(s), "takes the path of a folder, not Store"),  # type: ignore[arg-type]
+    "a store as a folder": (lambda t, s: t.to_csv(s), "takes the path of a folder, not Store"),
     "an example": (lambda t, s: toolkit.load_example("google-mial"), "Did you mean 'google-mail'"),
-    "a target that is null": (lambda t, s: toolkit.parse_target(None), "takes text such as"),  # type: ignore[arg-type]
-    "a pair to connect to": (lambda t, s: toolkit.parse_target("a.test:25", connect_to=("b", 1)), "is text, host:port"),  # type: ignore[arg-type]
+    "a target that is null": (lambda t, s: toolkit.parse_target(None), "takes text such as"),
+    "a pair to connect to": (lambda t, s: toolkit.parse_target("a.test:25", connect_to=("b", 1)), "is text, host:port"),
     "a scheme": (lambda t, s: toolkit.parse_target("htps://a.test"), "Did you mean 'https'"),
     "a preset": (lambda t, s: toolkit.observe("google-mial"), "Did you mean 'google-mail'"),
-    "tables as a target": (lambda t, s: toolkit.observe(t), "or preset, not Tables"),  # type: ignore[arg-type]
-    "a number as services": (lambda t, s: t.within(services=5), "give names such as"),  # type: ignore[arg-type]
-    "numbers as services": (lambda t, s: s.load(services=[5]), "give names such as"),  # type: ignore[list-item]
-    "text as a limit": (lambda t, s: toolkit.Limits(connect_seconds="x"), "must be a number"),  # type: ignore[arg-type]
+    "tables as a target": (lambda t, s: toolkit.observe(t), "or preset, not Tables"),
+    "a number as services": (lambda t, s: t.within(services=5), "give names such as"),
+    "numbers as services": (lambda t, s: s.load(services=[5]), "give names such as"),
+    "text as a limit": (lambda t, s: toolkit.Limits(connect_seconds="x"), "must be a number"),
     "text as limits": (
         lambda t, s: toolkit.observe("tls://127.0.0.1:1", progress=False, limits="x"),
         r"give toolkit\.Limits",
-    ),  # type: ignore[arg-type]
+    ),
     "text as samples": (
         lambda t, s: toolkit.observe("tls://127.0.0.1:1", progress=False, samples="2"),
         r"samples='2': must be a whole number",
-    ),  # type: ignore[arg-type]
+    ),
     "a number as offers": (
         lambda t, s: toolkit.observe("tls://127.0.0.1:1", progress=False, offers=5),
         r"offers=5: give the name of an offer",
-    ),  # type: ignore[arg-type]
+    ),
     "a misspelt offer": (
         lambda t, s: toolkit.observe("tls://127.0.0.1:1", progress=False, offers="any2"),
         r"Did you mean 'any'",
@@ -65,28 +65,28 @@ CALLS: dict[str, tuple[Call, str]] = {
     "a number as ehlo": (
         lambda t, s: toolkit.observe("tls://127.0.0.1:1", progress=False, ehlo=5),
         r"cannot be given by EHLO",
-    ),  # type: ignore[arg-type]
+    ),
     "text as clock": (
         lambda t, s: toolkit.observe("tls://127.0.0.1:1", progress=False, clock="now"),
         r"clock='now': give a function",
-    ),  # type: ignore[arg-type]
+    ),
     "a number as parts": (
         lambda t, s: toolkit.survey("tls://127.0.0.1:1", parts=5, progress=False),
         r"give a list of some of",
-    ),  # type: ignore[arg-type]
+    ),
     "text as budget": (
         lambda t, s: toolkit.estimate_survey("tls://127.0.0.1:1", budget="x"),
         r"budget='x': must be a number",
-    ),  # type: ignore[arg-type]
+    ),
     "text as rounds": (
         lambda t, s: toolkit.watch("tls://127.0.0.1:1", s, every="1h", rounds="1"),
         r"rounds='1': must be a whole number",
-    ),  # type: ignore[arg-type]
-    "numbers as frames": (lambda t, s: toolkit.Tables(1, 2, 3, 4), r"observations must be a DataFrame, not int"),  # type: ignore[arg-type]
+    ),
+    "numbers as frames": (lambda t, s: toolkit.Tables(1, 2, 3, 4), r"observations must be a DataFrame, not int"),
     "text as history": (
         lambda t, s: toolkit.check(t, now="2026-01-01T00:00Z", roots="certifi", policy="ietf", history="no"),
         r"history='no': must be True or False",
-    ),  # type: ignore[arg-type]
+    ),
     "a window that ends first": (
         lambda t, s: t.within(since="2026-01-01T00:00Z", until="2025-01-01T00:00Z"),
         r"exchange the two",
@@ -99,7 +99,29 @@ CALLS: dict[str, tuple[Call, str]] = {
         lambda t, s: t.within(services="https://akamia.com:443"),
         r"Did you mean 'https://akamai.com:443'",
     ),
-    "a number as round": (lambda t, s: s.has_round(5), "A round is named by text"),  # type: ignore[arg-type]
+    "tables as roots": (lambda t, s: toolkit.verify_chains(t, roots=t), r"roots: Tables cannot be used; give the name"),
+    "tables as a policy": (lambda t, s: toolkit.judge(t, t), r"policy: Tables is not a rule\. Give the name"),
+    "no policy": (lambda t, s: toolkit.judge(t, None), r"policy: None is not a rule"),
+    "no tables to ask": (lambda t, s: toolkit.find_sightings(None), r"takes Tables, not None:"),
+    "no tables to join": (lambda t, s: toolkit.Tables.concat(None), r"in a list"),
+    "text for rotations": (lambda t, s: toolkit.describe_rotations("x", t), r"what find_rotations returns, not str"),
+    "another frame for rotations": (
+        lambda t, s: toolkit.describe_rotations(t.certificates, t),
+        r"what find_rotations returns; this frame has no column service",
+    ),
+    "text for checks": (lambda t, s: toolkit.checking.count_services("x"), r"takes what check returns, not str"),
+    "a store of a store": (lambda t, s: toolkit.Store(s), r"is a Store already"),
+    "a target without a host": (lambda t, s: toolkit.Target("smtp", None, 25), r"host=None\): give a host name"),
+    "a target whose port is text": (lambda t, s: toolkit.Target("smtp", "a.test", "25"), r"port='25'\): give a whole"),
+    "a target of a misspelt scheme": (lambda t, s: toolkit.Target("smpt", "a.test", 25), r"Did you mean 'smtp'"),
+    "text as blocked hosts": (lambda t, s: toolkit.Limits(blocked="a.test"), r"give a tuple of names and networks"),
+    "no samples": (
+        lambda t, s: toolkit.observe("tls://127.0.0.1:1", progress=False, samples=None),
+        r"samples=None: must be a whole number",
+    ),
+    "a number as columns": (lambda t, s: toolkit.chart.tabulate(t.observations, columns=5), r"write a list of names"),
+    "no facts of a certificate": (lambda t, s: toolkit.certificates.describe_certificate(None), r"a dict of columns"),
+    "a number as round": (lambda t, s: s.has_round(5), "A round is named by text"),
 }
 
 
@@ -133,6 +155,10 @@ def test_a_misspelt_scenario_or_parameter_gets_a_suggestion() -> None:
     for call in (lambda: toolkit.lab.Lab("yaer"), lambda: toolkit.lab.scenario("yaer", backends=2)):
         with pytest.raises(LabError, match="Did you mean 'year'"):
             call()
+    with pytest.raises(LabError, match="its name or a Schedule, not None: write Lab"):
+        toolkit.lab.Lab(None)
+    with pytest.raises(LabError, match="seed='x': must be a whole number"):
+        toolkit.lab.Lab("year", seed="x")
     with pytest.raises(LabError, match="Did you mean 'backends'"):
         toolkit.lab.scenario("year", bakends=2)
 

@@ -9,24 +9,58 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from toolkit import (
-        analyse,
-        asking,
-        certificates,
-        chart,
-        checking,
-        collection,
-        comparing,
-        errors,
-        exporting,
-        lab,
-        readers,
-        reference,
-        schema,
-        store,
-        tables,
-        targets,
-        text,
-        wire,
+        analyse as analyse,
+    )
+    from toolkit import (
+        asking as asking,
+    )
+    from toolkit import (
+        certificates as certificates,
+    )
+    from toolkit import (
+        chart as chart,
+    )
+    from toolkit import (
+        checking as checking,
+    )
+    from toolkit import (
+        collection as collection,
+    )
+    from toolkit import (
+        comparing as comparing,
+    )
+    from toolkit import (
+        errors as errors,
+    )
+    from toolkit import (
+        exporting as exporting,
+    )
+    from toolkit import (
+        lab as lab,
+    )
+    from toolkit import (
+        readers as readers,
+    )
+    from toolkit import (
+        reference as reference,
+    )
+    from toolkit import (
+        schema as schema,
+    )
+    from toolkit import (
+        store as store,
+    )
+    from toolkit import (
+        tables as tables,
+    )
+    from toolkit import (
+        targets as targets,
+    )
+    from toolkit import (
+        text as text,
+    )
+    from toolkit import (
+        wire as wire,
     )
     from toolkit.analyse import (
         compare_tools,
@@ -42,6 +76,7 @@ if TYPE_CHECKING:
         forecast_renewals,
         judge,
         lint_certificates,
+        rehearse,
         replay_trust,
         summarise_expiry,
         summarise_findings,
@@ -51,7 +86,7 @@ if TYPE_CHECKING:
     )
     from toolkit.asking import ask
     from toolkit.checking import check
-    from toolkit.collection import Limits, collect, estimate_survey, observe, survey, watch
+    from toolkit.collection import Limits, collect, estimate_round, estimate_survey, observe, survey, watch
     from toolkit.comparing import compare_verifiers
     from toolkit.dissection import dissect
     from toolkit.exporting import flat
@@ -79,6 +114,7 @@ _HOMES: Final = {
     "forecast_renewals": "toolkit.analyse",
     "judge": "toolkit.analyse",
     "lint_certificates": "toolkit.analyse",
+    "rehearse": "toolkit.analyse",
     "replay_trust": "toolkit.analyse",
     "summarise_expiry": "toolkit.analyse",
     "summarise_findings": "toolkit.analyse",
@@ -88,6 +124,7 @@ _HOMES: Final = {
     "check": "toolkit.checking",
     "Limits": "toolkit.collection",
     "collect": "toolkit.collection",
+    "estimate_round": "toolkit.collection",
     "estimate_survey": "toolkit.collection",
     "observe": "toolkit.collection",
     "survey": "toolkit.collection",
@@ -106,31 +143,45 @@ _HOMES: Final = {
 }
 """Public name → the module that defines it."""
 
+MODULES: Final = (
+    "analyse",
+    "asking",
+    "certificates",
+    "chart",
+    "checking",
+    "collection",
+    "comparing",
+    "errors",
+    "exporting",
+    "lab",
+    "readers",
+    "reference",
+    "schema",
+    "store",
+    "tables",
+    "targets",
+    "text",
+    "wire",
+)
+"""The public packages and modules. `from toolkit import *` leaves them out: users have variables `store` and `text`."""
+
 __all__ = [
     "Limits",
     "Store",
     "Tables",
     "Target",
-    "analyse",
     "ask",
-    "asking",
-    "certificates",
-    "chart",
     "check",
-    "checking",
     "collect",
-    "collection",
     "compare_tools",
     "compare_verifiers",
-    "comparing",
     "describe_rotations",
     "describe_usual_leads",
     "dissect",
-    "errors",
+    "estimate_round",
     "estimate_shares",
     "estimate_survey",
     "explain_leaves",
-    "exporting",
     "find_changes",
     "find_lineages",
     "find_rotations",
@@ -139,45 +190,43 @@ __all__ = [
     "flat",
     "forecast_renewals",
     "judge",
-    "lab",
     "lint_certificates",
     "load_example",
     "observe",
     "parse_target",
     "read",
     "read_targets",
-    "readers",
-    "reference",
+    "rehearse",
     "replay_trust",
-    "schema",
     "settle",
-    "store",
     "summarise_expiry",
     "summarise_findings",
     "summarise_negotiated",
     "summarise_support",
     "survey",
-    "tables",
-    "targets",
-    "text",
     "verify_chains",
     "watch",
-    "wire",
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """A public name, imported from the module that defines it; or a package or module of the toolkit."""
-    if name in _HOMES:
-        value = getattr(import_module(_HOMES[name]), name)
-    elif name in __all__:
-        value = import_module(f"toolkit.{name}")
-    else:
-        raise AttributeError(f"module 'toolkit' has no attribute {name!r}")
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # a type checker would take any name for one of the toolkit
+
+    def __getattr__(name: str) -> Any:
+        """A public name, imported from the module that defines it; or a package or module of the toolkit."""
+        if name in _HOMES:
+            value = getattr(import_module(_HOMES[name]), name)
+        elif name in MODULES:
+            value = import_module(f"toolkit.{name}")
+        else:
+            from toolkit.text import did_you_mean  # noqa: PLC0415  only a misspelt name needs it
+
+            known = [each for each in __dir__() if not each.startswith("_")]
+            reason = f"module 'toolkit' has no attribute {name!r}.{did_you_mean(name, known)}"
+            raise AttributeError(reason, name=name, obj=None)  # without `obj`, Python adds no second suggestion
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:
     """Every public name, also those that are not imported yet."""
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *MODULES})

@@ -11,6 +11,9 @@ from typing import Any, Final, Literal, TypeVar
 
 import pandas as pd
 
+from toolkit.errors import UsageError
+from toolkit.text import type_name
+
 Kind = Literal["instant", "text", "texts", "integer", "number", "boolean", "bytes"]
 
 DTYPES: Final[dict[Kind, str]] = {
@@ -41,6 +44,10 @@ FORMER_NAMES: Final = {
     "habit_breaks_at": "cadence_ends_at",
 }  # fmt: skip
 """Former name of a column → its name now, for the message about a column that a frame does not have."""
+
+
+_MOST_NAMED: Final = 3
+"""Missing columns that a message names."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -78,6 +85,22 @@ def described(columns: Iterable[Column]) -> str:
         meaning = f"{column.meaning} [{column.unit}]" if column.unit else column.meaning
         lines.append(f"| `{column.name}` | {column.dtype} | {meaning} | {column.null or 'never null'} |")
     return "\n".join(lines)
+
+
+def require_columns(given: object, names: Iterable[str], *, call: str, source: str) -> None:
+    """Raises `UsageError` unless `given` is a frame with these columns: what `source` returns, for the function `call`.
+
+    >>> require_columns(None, ["service"], call="describe_rotations", source="find_rotations")
+    Traceback (most recent call last):
+    toolkit.errors.UsageError: describe_rotations takes what find_rotations returns, not None.
+    """
+    if not isinstance(given, pd.DataFrame):
+        raise UsageError(f"{call} takes what {source} returns, not {type_name(given)}.")
+    missing = [name for name in names if name not in given]
+    if missing:
+        raise UsageError(
+            f"{call} takes what {source} returns; this frame has no column {', '.join(missing[:_MOST_NAMED])}."
+        )
 
 
 def returns(columns: Iterable[Column]) -> Callable[[_Function], _Function]:

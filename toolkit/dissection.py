@@ -7,6 +7,7 @@ import pandas as pd
 
 from toolkit.columns import Column, dtypes, returns
 from toolkit.errors import UsageError
+from toolkit.text import type_name
 from toolkit.wire.anatomy.dissect import dissect as fields_of
 
 MESSAGE_FIELDS: Final = (
@@ -37,7 +38,7 @@ def dissect(data: bytes) -> pd.DataFrame:
     """
     if not isinstance(data, bytes):
         raise UsageError(
-            f"dissect takes bytes, not {type(data).__name__}: bytes.fromhex(…) makes bytes from hex digits, and "
+            f"dissect takes bytes, not {type_name(data)}: bytes.fromhex(…) makes bytes from hex digits, and "
             "observe(keep_bytes=True) keeps the bytes of a look."
         )
     rows = [astuple(field) for field in fields_of(data)]

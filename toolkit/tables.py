@@ -120,7 +120,7 @@ class Tables:
         >>> len(mail.certificates), len(web.certificates), len(both.certificates)
         (24, 170, 192)
         """
-        if isinstance(parts, Tables):
+        if isinstance(parts, Tables) or not isinstance(parts, Iterable):
             raise UsageError("Tables.concat takes several Tables in a list: Tables.concat([one, other]).")
         listed = list(parts)
         for part in listed:
@@ -289,7 +289,7 @@ class Tables:
 
 def _require_frame(given: object, call: str, name: str) -> None:
     if not isinstance(given, pd.DataFrame):
-        kind = type(given).__name__
+        kind = text.type_name(given)
         raise UsageError(f"{call}: {name} must be a DataFrame, not {kind}. toolkit.read(path) reads files.")
 
 
@@ -300,11 +300,11 @@ def require_tables(given: object, name: str) -> None:
     if isinstance(given, str | Path):
         kind, advice = f"the path {str(given)!r:.60}", f"read it first: toolkit.read({str(given)!r:.60})"
     elif hasattr(given, "load"):
-        kind, advice = f"a {type(given).__name__}", "load it first: store.load()"
+        kind, advice = f"a {text.type_name(given)}", "load it first: store.load()"
     elif isinstance(given, pd.DataFrame):
         kind, advice = "a DataFrame", "Tables.from_frames(observations=…, certificates=…) makes them of frames"
     else:
-        kind, advice = type(given).__name__, "toolkit.read, toolkit.observe and Store.load return them"
+        kind, advice = text.type_name(given), "toolkit.read, toolkit.observe and Store.load return them"
     raise UsageError(f"{name} takes Tables, not {kind}: {advice}.")
 
 

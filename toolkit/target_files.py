@@ -13,7 +13,7 @@ from toolkit.errors import ReadError, ReadWarning, UsageError
 from toolkit.files import read_regular
 from toolkit.presets import without_comment
 from toolkit.targets import Target, compose_target, expand_targets
-from toolkit.text import did_you_mean, plain
+from toolkit.text import did_you_mean, plain, type_name
 
 LISTED: Final = (
     Column("line", "integer", "number of the line in the file, from 1"),
@@ -110,7 +110,7 @@ def _read_lines(source: str | Path | BinaryIO) -> tuple[str, list[bytes]]:
         if len(data) > _MOST_BYTES:
             raise ReadError(f"{name} has more than {_MOST_BYTES:,} bytes. Split it.")
     else:
-        raise UsageError(f"read_targets takes a path or a binary file, not {type(source).__name__}.")
+        raise UsageError(f"read_targets takes a path or a binary file, not {type_name(source)}.")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):  # byte order marks of UTF-16, which spreadsheets write
         data = data.decode("utf-16", "replace").encode()
     return name, data.removeprefix(b"\xef\xbb\xbf").splitlines()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, Union
 from toolkit.errors import UsageError
 from toolkit.hosts import address_of, bracketed, canonical_host
 from toolkit.presets import PRESETS, presets
-from toolkit.text import did_you_mean, for_html, for_terminal
+from toolkit.text import did_you_mean, for_html, for_terminal, type_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,6 +114,15 @@ class Target:
     connect_to: tuple[str, int] | None = None
     source: str = "live"
 
+    def __post_init__(self) -> None:
+        if self.scheme not in PORTS:
+            hint = did_you_mean(str(self.scheme), PORTS)
+            raise UsageError(f"Target(scheme={self.scheme!r:.60}): unknown scheme.{hint} Known: {', '.join(PORTS)}.")
+        if not isinstance(self.host, str) or not self.host:
+            raise UsageError(f"Target(host={self.host!r:.60}): give a host name or an address as text.")
+        if not isinstance(self.port, int) or not 0 < self.port < 65536:
+            raise UsageError(f"Target(port={self.port!r:.60}): give a whole number from 1 to 65535.")
+
     @property
     def service(self) -> str:
         """`scheme://host:port`, an IPv6 address in brackets."""
@@ -176,7 +185,7 @@ def parse_target(text: str, *, connect_to: str | None = None) -> Target:
     Target('smtp://mx.lab.test:25', connect_to=('127.0.0.1', 2525), source='lab')
     """
     if not isinstance(text, str):
-        raise UsageError(f"parse_target takes text such as smtp://smtp.gmail.com:587, not {type(text).__name__}.")
+        raise UsageError(f"parse_target takes text such as smtp://smtp.gmail.com:587, not {type_name(text)}.")
     scheme, separator, rest = text.strip().partition("://")
     if "@" in rest:  # the text is not shown, because it may hold a password
         raise UsageError("A target has no user name or password: write scheme://host:port.")
@@ -208,7 +217,7 @@ def parse_target(text: str, *, connect_to: str | None = None) -> Target:
     if connect_to is None:
         return target
     if not isinstance(connect_to, str):
-        raise UsageError(f"connect_to is text, host:port, not {type(connect_to).__name__}.")
+        raise UsageError(f"connect_to is text, host:port, not {type_name(connect_to)}.")
     other_host, other_port = _split_port(connect_to, connect_to)
     if other_port is None:
         raise UsageError(f"connect_to={connect_to!r}: write host:port.")
@@ -299,7 +308,7 @@ def _expand(item: object) -> list[Target | MailDomain]:
     if isinstance(item, Target | MailDomain):
         return [item]
     if not isinstance(item, str):
-        raise UsageError(f"A target is a service URL, host:port, mx:domain or preset, not {type(item).__name__}.")
+        raise UsageError(f"A target is a service URL, host:port, mx:domain or preset, not {type_name(item)}.")
     text = item.strip()
     named = [text] if ":" in text else presets().get(text, (text,))
     return [_parse_mail_domain(one) if one.startswith("mx:") else parse_target(one) for one in named]

@@ -36,6 +36,15 @@ _FORMULA_AFTER_SEPARATOR = re.compile(
 _ESCAPE = re.compile(r"\\(?:(\\)|([nrt])|x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8}))")
 
 
+def type_name(value: object) -> str:
+    """What a value is, for a message about a wrong argument: the name of its type, and `None` for None.
+
+    >>> type_name(None), type_name("a"), type_name([])
+    ('None', 'str', 'list')
+    """
+    return "None" if value is None else type(value).__name__
+
+
 def counted(number: int, word: str) -> str:
     """The number and the word, in the plural where it is due.
 

@@ -32,8 +32,7 @@ argument is positional, the others are given by keyword.
 
 def modules() -> dict[str, ModuleType]:
     """The public packages and modules by their name in `toolkit`, in the order of the alphabet."""
-    exported = {name: getattr(toolkit, name) for name in sorted(toolkit.__all__)}
-    return {name: value for name, value in exported.items() if isinstance(value, ModuleType)}
+    return {name: getattr(toolkit, name) for name in sorted(toolkit.MODULES)}
 
 
 def public_names(module: ModuleType) -> list[str]:
@@ -51,7 +50,6 @@ def public_names(module: ModuleType) -> list[str]:
 def own_pages() -> dict[str, Any]:
     """The functions and classes that have a page of their own, by the name under which they are called."""
     found = {name: getattr(toolkit, name) for name in sorted(toolkit.__all__)}
-    found = {name: value for name, value in found.items() if not isinstance(value, ModuleType)}
     return found | {f"chart.{name}": getattr(toolkit.chart, name) for name in public_names(toolkit.chart)}
 
 

@@ -30,6 +30,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty current folder with what a reader has: the project's data, a list of hosts and an inventory."""
     monkeypatch.chdir(tmp_path)
     shutil.copytree(ROOT / "data" / "google-mail", tmp_path / "data" / "google-mail")
+    (tmp_path / "blocked.txt").write_text("192.0.2.0/24\n")
     (tmp_path / "hosts.txt").write_text(f"# comment\n{CLOSED}\nhttps://127.0.0.1:1\n")
     inventory = "host,port,scheme,owner\n127.0.0.1,1,tls,mail team\n127.0.0.2,1,tls,web team\n"
     (tmp_path / "inventory.csv").write_text(inventory)

@@ -14,6 +14,7 @@ import pytest
 
 from tests.collection.servers import Loopback
 from tests.collection.test_rounds import Pausing, Reader, Writer, busy
+from tests.conftest import not_on_windows
 from toolkit.collection import Limits, collect, recorder
 from toolkit.collection.clusters import collecting
 from toolkit.collection.clusters.runner import ShardLink
@@ -70,6 +71,7 @@ def test_a_cluster_keeps_the_rows_of_one_process(loopback: Loopback, tmp_path: P
     pd.testing.assert_series_equal(together[names], alone[names], check_names=False)
 
 
+@not_on_windows("SIGKILL")
 def test_the_shard_of_a_killed_worker_is_made_again(loopback: Loopback, store: Store, client: Any) -> None:
     victim = next(iter(client.run(os.getpid).values()))
 
@@ -88,6 +90,7 @@ def test_the_shard_of_a_killed_worker_is_made_again(loopback: Loopback, store: S
     assert victim not in client.run(os.getpid).values()
 
 
+@not_on_windows("signal that a process sends to itself or another")
 def test_the_shard_of_a_worker_that_hangs_is_made_again(loopback: Loopback, store: Store, client: Any) -> None:
     psutil = pytest.importorskip("psutil", reason="psutil comes with distributed")
     client.wait_for_workers(2)  # another test may have ended one
@@ -137,6 +140,7 @@ def test_a_shard_that_fails_three_times_is_in_the_end_row(
     assert (end["end_reason"], end["looks"]) == ("finished", 1)
 
 
+@not_on_windows("signal that a process sends to itself or another")
 def test_a_shard_that_ends_its_worker_three_times_is_in_the_end_row(
     loopback: Loopback, store: Store, client: Any
 ) -> None:
@@ -152,6 +156,7 @@ def test_a_shard_that_ends_its_worker_three_times_is_in_the_end_row(
     assert (end["end_reason"], end["looks"]) == ("failed: 1 look at 127.0.1.1: its worker ended 3 times", 0)
 
 
+@not_on_windows("signal that a process sends to itself or another")
 def test_an_interrupt_ends_the_shards(loopback: Loopback, store: Store, client: Any) -> None:
     once = iter([signal.SIGINT])
     pausing = Pausing(5, lambda: os.kill(os.getpid(), next(once, 0)))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.collection.servers import Loopback, Reader, Writer
-from tests.conftest import ROOT
+from tests.conftest import ROOT, not_on_windows
 from toolkit.cli import main
 from toolkit.cli.codes import INTERRUPTED, NOTHING_REACHED
 from toolkit.store import Store
@@ -34,6 +34,7 @@ class Pausing:
         await reader.read(-1)
 
 
+@not_on_windows("signal that a process sends to itself or another")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_keeps_what_was_seen_and_says_how_to_resume(
     loopback: Loopback, tmp_path: Path, capsys: pytest.CaptureFixture[str], number: signal.Signals

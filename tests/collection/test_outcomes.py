@@ -5,15 +5,15 @@ import errno
 import os
 import socket
 import struct
+from contextlib import closing
 from dataclasses import replace
 
 import pandas as pd
 import pytest
-import uvloop
 
 from tests.collection.servers import Handler, Loopback, closed_port
 from toolkit import schema
-from toolkit.collection import Limits, observe
+from toolkit.collection import Limits, observe, runner
 from toolkit.errors import UsageError
 from toolkit.reference import offers
 
@@ -207,6 +207,12 @@ def test_ipv6_is_asked_and_named_in_brackets(loopback: Loopback, brief: Limits) 
     assert pd.isna(look["server_name"])
 
 
+def _loop_class() -> type[asyncio.AbstractEventLoop]:
+    """The class of event loop that makes the looks: uvloop's where there is one."""
+    with closing(runner.new_event_loop()) as loop:
+        return type(loop)
+
+
 def test_what_the_machine_says_of_a_connection(monkeypatch: pytest.MonkeyPatch, brief: Limits) -> None:
     cases = {
         errno.ENETUNREACH: "unreachable",
@@ -223,7 +229,7 @@ def test_what_the_machine_says_of_a_connection(monkeypatch: pytest.MonkeyPatch, 
         async def fail(*_: object, number: int = number, **__: object) -> None:
             raise OSError(number, os.strerror(number))
 
-        monkeypatch.setattr(uvloop.Loop, "create_connection", fail)
+        monkeypatch.setattr(_loop_class(), "create_connection", fail)
         look = see("https://127.0.0.1:443", brief)
         assert (look["outcome"], look["stage"]) == (outcome, "connect")
         assert os.strerror(number) in look["reason"]
@@ -233,7 +239,7 @@ def test_connecting_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     async def wait(*_: object, **__: object) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(uvloop.Loop, "create_connection", wait)
+    monkeypatch.setattr(_loop_class(), "create_connection", wait)
     look = see("https://127.0.0.1:443", Limits(connect_seconds=0.1))
     assert (look["outcome"], look["stage"]) == ("timeout", "connect")
     assert look["reason"] == "not connected within 0.1 s"

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from tests.collection.servers import Loopback
-from tests.conftest import ROOT
+from tests.conftest import ROOT, not_on_windows
 from toolkit.collection import Limits, collect, observe, recorder
 from toolkit.collection.observation import Look, LookRequest
 from toolkit.collection.rows import Rows
@@ -79,6 +79,7 @@ def test_what_is_collected_is_what_is_observed(loopback: Loopback, store: Store,
         pd.testing.assert_frame_equal(*(f.drop(columns=changing, errors="ignore") for f in (left, right)))
 
 
+@not_on_windows("signal that a process sends to itself or another")
 def test_an_interrupt_keeps_what_was_seen_and_comes_through(
     loopback: Loopback, store: Store, one_by_one: Limits
 ) -> None:
@@ -96,6 +97,7 @@ def test_an_interrupt_keeps_what_was_seen_and_comes_through(
     assert list(kept.rounds["looks"].dropna()) == [3]
 
 
+@not_on_windows("signal that a process sends to itself or another")
 def test_an_interrupted_observe_returns_what_was_seen(loopback: Loopback, one_by_one: Limits) -> None:
     url = f"smtp://127.0.0.1:{loopback.serve(Pausing(2, interrupt))}"
     with pytest.warns(InterruptWarning, match=r"rests on 2 looks; the others were not made\."):
@@ -104,6 +106,7 @@ def test_an_interrupted_observe_returns_what_was_seen(loopback: Loopback, one_by
     assert tables.rounds["end_reason"].iloc[1] == "interrupted"
 
 
+@not_on_windows("signal that a process sends to itself or another")
 def test_an_interrupted_round_continues_where_it_stopped(loopback: Loopback, store: Store, one_by_one: Limits) -> None:
     server = Pausing(3, interrupt)
     url = f"smtp://127.0.0.1:{loopback.serve(server)}"

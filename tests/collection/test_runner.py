@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.collection.servers import Loopback, closed_port
-from tests.conftest import ROOT
+from tests.conftest import ROOT, not_on_windows
 from toolkit import schema
 from toolkit.collection import Limits, observe, runner
 from toolkit.errors import UsageError
@@ -237,6 +237,7 @@ print(len(looks), *sorted(set(looks["outcome"])))
 """
 
 
+@not_on_windows("limit on open files to set")
 def test_a_process_that_may_open_few_files_sees_as_much(loopback: Loopback) -> None:
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(-1)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import toolkit
+from tests.conftest import not_on_windows
 from toolkit import schema
 from toolkit.cli import main
 from toolkit.cli.codes import INTERRUPTED, NOTHING_REACHED, USAGE
@@ -160,6 +161,7 @@ def _signals_interrupt() -> Iterator[None]:
     signal.signal(signal.SIGTERM, before)
 
 
+@not_on_windows("signal that a process sends to itself or another")
 @pytest.mark.usefixtures("_signals_interrupt")
 def test_two_hours_of_a_lab_with_a_sigterm_and_a_resume_lose_and_double_nothing(lab: Lab, tmp_path: Path) -> None:
     """A round every 10 minutes; SIGTERM comes during the fifth, between its looks; then the watch is resumed."""

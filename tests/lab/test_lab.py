@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tests.conftest import not_on_windows
 from tests.lab.client import CONTEXT, context, look
 from tests.lab.schedules import BEGIN, backend, day, issue, schedule
 from toolkit.errors import LabError, UsageError
@@ -252,6 +253,7 @@ def test_servers_that_died_are_named_with_what_they_said() -> None:
             lab.log()
 
 
+@not_on_windows("SIGKILL")
 def test_servers_end_with_their_parent(tmp_path: Path) -> None:
     """A parent that is killed cannot clean up; its servers notice."""
     script = tmp_path / "parent.py"
@@ -310,6 +312,7 @@ def test_a_lab_starts_once() -> None:
         pass
 
 
+@not_on_windows("signal that a process sends to itself or another")
 def test_ctrl_c_is_for_the_parent_to_decide() -> None:
     with Lab("steady") as lab:
         os.kill(lab._servers._process.pid, signal.SIGINT)  # type: ignore[union-attr]

@@ -1,7 +1,7 @@
 """Every lesson runs: on the data that ship, on a lab's store, and on data that lack something.
 
-A kernel costs seconds, so one lesson runs in a kernel here, and all others in this process. `tests/acceptance` runs the
-demo, which executes every lesson in a kernel.
+A kernel costs seconds, so lessons run in this process. `tests/acceptance` runs the demo, which executes every lesson in
+a kernel.
 """
 
 import ast
@@ -11,8 +11,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import nbformat
-import papermill
 import pytest
 
 import toolkit
@@ -28,24 +26,23 @@ on_source = [path for path in PATHS if not path.name.startswith(("01-", "10-", "
 times, on any source."""
 
 
-@pytest.mark.timeout(180)
-def test_a_lesson_runs_in_a_kernel_on_the_data_of_the_repository(tmp_path: Path) -> None:
-    path = FOLDER / "00-start-here.ipynb"
-    executed = tmp_path / path.name
-    papermill.execute_notebook(str(path), str(executed), cwd=str(path.parent), progress_bar=False)
-    page = nbformat.read(executed, as_version=4)
-    outputs = [output for cell in page.cells for output in cell.get("outputs", ())]
-    assert [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"] == []
-    charts = sum("image/png" in output.get("data", {}) for output in outputs)
-    assert charts == sum(len(step.pictures) for step in execute(path, draw=True)) >= 1
-
-
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
-def test_it_draws_its_charts_on_the_data_of_the_repository(path: Path) -> None:
+def test_its_charts_numbers_and_exercises_agree_with_the_data_of_the_repository(path: Path) -> None:
+    """Charts are drawn, a bold number of the prose was shown before it, and answers are checked rightly."""
     steps = execute(path, draw=True)
     charts = sum(len(step.pictures) for step in steps)
     plots = sum(step.cell.source.count("plot_") for step in steps if step.cell.cell_type == "code")
     assert 1 <= charts <= plots
+    shown: set[str] = set()
+    for step in steps:
+        if step.cell.cell_type == "markdown":
+            bold = re.findall(r"\*\*(-?\d[\d.,]*)\*\*", step.cell.source)
+            assert {number.replace(",", "") for number in bold} <= shown
+        elif is_check(step.cell):
+            assert step.said == "Not answered yet."
+            assert_checked(step.asked)
+        elif step.said is not None:
+            shown.update(word.replace(",", "") for word in re.findall(r"-?\d[\d.,]*", step.said))
 
 
 @pytest.fixture(scope="module")
@@ -84,21 +81,6 @@ def test_it_runs_on_a_store_in_which_every_observation_failed(path: Path, failed
     assert titles
 
 
-@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
-def test_its_numbers_and_exercises_agree_with_the_data(path: Path) -> None:
-    """A bold number of the prose was shown before it; right answers are right, and wrong ones get the hint."""
-    shown: set[str] = set()
-    for step in execute(path, draw=True):
-        if step.cell.cell_type == "markdown":
-            bold = re.findall(r"\*\*(-?\d[\d.,]*)\*\*", step.cell.source)
-            assert {number.replace(",", "") for number in bold} <= shown
-        elif is_check(step.cell):
-            assert step.said == "Not answered yet."
-            assert_checked(step.asked)
-        elif step.said is not None:
-            shown.update(word.replace(",", "") for word in re.findall(r"-?\d[\d.,]*", step.said))
-
-
 def assert_checked(asked: dict[str, Any]) -> None:
     """The check takes the expected value, written as a literal, and refuses another."""
     expected = asked["expected"]
@@ -128,7 +110,7 @@ def changed_copy(folder: Path, certificate: str) -> str:
 def test_a_certificate_less_changes_numbers_and_charts(tmp_path: Path) -> None:
     # smtp.gmail.com's certificate of 2014-07-15, which overlaps with that of 2013-09-10.
     without = changed_copy(tmp_path / "copy", "9f5307dde514")
-    for name in ("02-rotation-overlaps", "03-expiry-timelines", "04-ciphers-and-key-lengths"):
+    for name in ("02-rotation-overlaps", "04-ciphers-and-key-lengths"):
         (said, drawn), (said_without, drawn_without) = said_and_drawn(name), said_and_drawn(name, RECORDED=without)
         assert said_without != said
         # The charts of ciphers show observations, which are the same.

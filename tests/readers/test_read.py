@@ -10,7 +10,7 @@ import pytest
 
 import toolkit
 from tests.certificates import der
-from tests.conftest import ROOT
+from tests.conftest import ROOT, not_on_windows
 from toolkit.errors import ReadError, StoreError, UsageError
 from toolkit.tables import as_pem
 
@@ -36,6 +36,7 @@ def test_an_unknown_format_lists_the_known(tmp_path: Path) -> None:
         toolkit.read(tmp_path, format="!")
 
 
+@not_on_windows("named pipes and no /dev/zero")
 def test_what_is_not_a_regular_file_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.pem")
     with socket.socket(socket.AF_UNIX) as bound:

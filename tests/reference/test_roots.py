@@ -10,7 +10,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, not_on_windows
 from toolkit.errors import ReadError, ReadWarning, UsageError
 from toolkit.reference.roots import bundles, load_roots, split_pem
 from toolkit.tables import as_pem
@@ -134,6 +134,7 @@ def test_a_root_with_trust_settings_of_openssl_is_skipped(tmp_path: Path, settin
         assert load_roots(path) == (first,)
 
 
+@not_on_windows("named pipes and no /dev/zero")
 def test_roots_come_from_a_regular_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ReadError, match="is a named pipe"):

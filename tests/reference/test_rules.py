@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, not_on_windows
 from toolkit.errors import ReadError, UsageError
 from toolkit.reference import find_suite, suites
 from toolkit.reference.rules import COLUMNS, load_policy, policies, read_rules, validity_caps
@@ -200,6 +200,7 @@ def test_several_policies_are_joined_without_repeats(tmp_path: Path) -> None:
     assert joined == (*policies()["ietf"], *read_rules(path))
 
 
+@not_on_windows("named pipes")
 def test_rules_come_from_a_regular_file_of_bounded_size(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.csv")
     with pytest.raises(ReadError, match="is a named pipe, and only regular files are read"):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, not_on_windows
 from tests.store.tables import tables_of_hour
 from toolkit.cli import main
 from toolkit.errors import OutputError, StoreError, StoreWriteError
@@ -35,6 +35,7 @@ except StoreError as error:
 """
 
 
+@not_on_windows("limit on the size of files to set")
 def test_a_file_that_cannot_grow_loses_nothing_that_was_kept(tmp_path: Path) -> None:
     """A limit on the size of files stands for a full disk, which a test cannot have without being root."""
     run = subprocess.run(

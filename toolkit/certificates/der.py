@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from toolkit.errors import UsageError
+from toolkit.text import type_name
 
 # ITU-T X.690, section 8: universal tags, and the context tags of RFC 5280.
 BOOLEAN, INTEGER, BITS, OCTETS, OID = 0x01, 0x02, 0x03, 0x04, 0x06
@@ -73,7 +74,7 @@ def check_der(given: object, name: str) -> None:
     """Raises `UsageError` where the function called `name` was given something else than bytes."""
     if not isinstance(given, bytes):
         advice = "toolkit.read reads files; give one value of its certificates['der']"
-        raise UsageError(f"{name} takes the bytes of one certificate in DER, not {type(given).__name__}: {advice}.")
+        raise UsageError(f"{name} takes the bytes of one certificate in DER, not {type_name(given)}: {advice}.")
 
 
 def attempt(name: str, problems: list[str], read: Callable[[], _Read]) -> _Read | None:

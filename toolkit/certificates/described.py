@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Final
 
 from toolkit import schema
-from toolkit.errors import SchemaError
+from toolkit.errors import SchemaError, UsageError
+from toolkit.text import type_name
 
 _BETWEEN_DIGITS: Final = re.compile(r"[:\s]")
 _HEX: Final = re.compile(r"[0-9a-f]+")
@@ -30,6 +31,8 @@ def describe_certificate(facts: Mapping[str, object], *, sha1: str | None = None
     >>> described["cert_sha256"].partition(".")[2], described["der"] is None
     ('serial', True)
     """
+    if not isinstance(facts, Mapping):
+        raise UsageError(f"describe_certificate takes a dict of columns of `certificates`, not {type_name(facts)}.")
     row: dict[str, object] = dict.fromkeys(_COLUMNS)
     said = {name: value for name, value in facts.items() if value is not None}
     strange = sorted(said.keys() - row.keys() | said.keys() & {"der"})

@@ -3,6 +3,7 @@
 import re
 import textwrap
 from collections.abc import Sequence
+from datetime import datetime
 from functools import cache
 from typing import Final
 
@@ -61,7 +62,7 @@ def check_frame(frame: object, *columns: str, what: str) -> None:
     if isinstance(frame, pd.Series):
         raise UsageError("A row is given as a frame, not as a Series: write frame.iloc[[0]], not frame.iloc[0].")
     if not isinstance(frame, pd.DataFrame):
-        raise UsageError(f"This chart draws {what}, not {type(frame).__name__}: {_advice(what)}.")
+        raise UsageError(f"This chart draws {what}, not {text.type_name(frame)}: {_advice(what)}.")
     missing = [name for name in columns if name not in frame]
     if missing:
         raise UsageError(f"This chart draws {what}; this frame has no column {', '.join(missing)}: {_advice(what)}.")
@@ -76,7 +77,7 @@ def open_axes(ax: Axes | None, *, inches: float, width: float = WIDTH) -> Axes:
     """The given axes, or those of a new figure whose rows need `inches` of height in addition to title and legend."""
     if not isinstance(ax, Axes | None):
         raise UsageError(
-            f"ax takes matplotlib's Axes, not {type(ax).__name__}: give one of plt.subplots(), or leave ax out."
+            f"ax takes matplotlib's Axes, not {text.type_name(ax)}: give one of plt.subplots(), or leave ax out."
         )
     if ax is None:
         height = inches + 1.3
@@ -241,6 +242,11 @@ def set_dates(ax: Axes, first: float, last: float, *, is_tall: bool = False) -> 
         ax.tick_params(axis="x", top=True, labeltop=True)
 
 
+def short_day(instant: datetime) -> str:
+    """The day and month as `3 Feb`; the code of `strftime` for a day without a zero is an error on Windows."""
+    return f"{instant.day} {instant:%b}"
+
+
 class _Dates(Formatter):
     """Short dates; the part that neighbouring ticks share (the year, the day) is written below the first of them."""
 
@@ -253,16 +259,17 @@ class _Dates(Formatter):
         dates = [mdates.num2date(value) for value in values]
         if all((date.month, date.day, date.hour, date.minute) == (1, 1, 0, 0) for date in dates):
             return [f"{date:%Y}" for date in dates]
+        years, days = [f"{date:%Y}" for date in dates], [short_day(date) for date in dates]
         if all((date.day, date.hour, date.minute) == (1, 0, 0) for date in dates):
-            above, below = "%b", "%Y"
+            above, below = [f"{date:%b}" for date in dates], years
         elif all((date.hour, date.minute) == (0, 0) for date in dates):
-            above, below = "%-d %b", "%Y"
+            above, below = days, years
         else:
-            above, below = "%H:%M", "%-d %b %Y"
-        under = ["", *(format(date, below) for date in dates)]
+            above = [f"{date:%H:%M}" for date in dates]
+            below = [f"{day} {year}" for day, year in zip(days, years, strict=True)]
         return [
-            format(date, above) + (f"\n{now}" if now != before else "")
-            for date, before, now in zip(dates, under, under[1:], strict=False)
+            label + (f"\n{now}" if now != before else "")
+            for label, before, now in zip(above, ["", *below], below, strict=False)
         ]
 
 

@@ -1,7 +1,7 @@
 """Sentences and tables next to a chart; text from servers and certificates is made harmless."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
 from string import Formatter
@@ -122,11 +122,11 @@ def tabulate(
 def _require_frame(frame: object) -> None:
     if not isinstance(frame, pd.DataFrame):
         advice = "one of its frames, such as tables.observations" if isinstance(frame, Tables) else "a frame"
-        raise UsageError(f"tabulate takes a pandas DataFrame, not {type(frame).__name__}: give {advice}.")
+        raise UsageError(f"tabulate takes a pandas DataFrame, not {text.type_name(frame)}: give {advice}.")
 
 
 def _known(columns: Sequence[str] | Mapping[str, str], frame: pd.DataFrame) -> list[str]:
-    if isinstance(columns, str):
+    if isinstance(columns, str) or not isinstance(columns, Iterable):
         raise UsageError(f"columns={columns!r:.60}: write a list of names, [{columns!r:.60}].")
     for name in columns:
         if name not in frame:

@@ -25,7 +25,9 @@ def describe_chart(ax: Axes) -> str:
     'Chart: Certificate rotations  ·  lab data. Rows: smtp://relay.lab.test:587. Fr'
     """
     if not isinstance(ax, Axes):
-        raise UsageError(f"describe_chart takes matplotlib's Axes, not {type(ax).__name__}: give what plot_… returned.")
+        raise UsageError(
+            f"describe_chart takes matplotlib's Axes, not {text.type_name(ax)}: give what plot_… returned."
+        )
     rows = [_plain(tick.get_text()) for tick in ax.get_yticklabels() if tick.get_text()]
     parts = [f"Chart: {_plain(ax.get_title(loc='left')) or 'without a title'}"]
     if rows:

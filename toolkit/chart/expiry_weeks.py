@@ -64,7 +64,8 @@ def plot_expiry_weeks(frame: pd.DataFrame, *, now: Instant, ax: Axes | None = No
     axes.set_xlim(-1, WEEKS)
     first = pd.Timestamp(zoned(now, "now"))
     weeks = [-1, *range(2, WEEKS, 4)]
-    labels = ["ended", *(f"{first + pd.Timedelta(weeks=week):%-d %b\n%Y}" for week in weeks[1:])]
+    begins = [first + pd.Timedelta(weeks=week) for week in weeks[1:]]
+    labels = ["ended", *(f"{canvas.short_day(day)}\n{day:%Y}" for day in begins)]
     axes.set_xticks([week + 0.5 if week < 0 else week for week in weeks], labels=labels)
     canvas.set_rows(axes, [row + 0.5 for row in range(len(names))], [canvas.label(name) for name in names],
                     extent=(0, len(names)))  # fmt: skip

@@ -8,8 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PatchCollection
 from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import leaves_list, linkage
-from scipy.spatial.distance import squareform
 
 from toolkit.chart import canvas
 from toolkit.chart.palette import BLUE, FAINT, INK
@@ -78,6 +76,9 @@ def _order(alike: Matrix) -> list[int]:
     """The services in an order in which similar ones are neighbours."""
     if len(alike) < 3:
         return list(range(len(alike)))
+    from scipy.cluster.hierarchy import leaves_list, linkage  # noqa: PLC0415  slow to import, and few charts need it
+    from scipy.spatial.distance import squareform  # noqa: PLC0415  as above
+
     distances = 1.0 - alike
     np.fill_diagonal(distances, 0.0)
     tree = linkage(squareform(distances, checks=False), method="average", optimal_ordering=len(alike) <= 200)

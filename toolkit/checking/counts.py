@@ -5,7 +5,7 @@ from typing import Final
 import pandas as pd
 
 from toolkit.checking.in_service import name_services
-from toolkit.columns import Column, dtypes, returns
+from toolkit.columns import Column, dtypes, require_columns, returns
 from toolkit.reference.rules import STATEMENT
 
 COUNTS: Final = (
@@ -19,6 +19,8 @@ COUNTS: Final = (
 )
 """The columns of `count_services`."""
 
+_COUNTED: Final = ("check", "level", "is_finding", "accepted_until_at")
+
 
 def count(checks: pd.DataFrame) -> dict[str, int]:
     """Count the rows of `check`: `findings` (without accepted ones), `accepted`, `fine`, `unknown`.
@@ -31,6 +33,7 @@ def count(checks: pd.DataFrame) -> dict[str, int]:
     >>> toolkit.checking.count(checks)
     {'findings': 4, 'accepted': 0, 'fine': 41, 'unknown': 4}
     """
+    require_columns(checks, _COUNTED, call="count", source="check")
     is_finding = checks["is_finding"]
     is_accepted = is_finding.eq(True) & checks["accepted_until_at"].notna()
     return {
@@ -62,6 +65,7 @@ def count_services(checks: pd.DataFrame) -> pd.DataFrame:
     reachability              1         0         0     1        0                0
         rotation              1         0         0     1        0                0
     """
+    require_columns(checks, _COUNTED, call="count_services", source="check")
     is_statement = (checks["level"] == STATEMENT).fillna(False)
     names = name_services(checks).mask(is_statement, checks["rule"])
     state = checks["is_finding"].map({True: 3, False: 0}).astype("Int64").fillna(1)

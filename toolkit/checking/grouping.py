@@ -8,7 +8,7 @@ import pandas as pd
 from toolkit import text
 from toolkit.checking.in_service import name_services
 from toolkit.checking.verdicts import SEVERITIES
-from toolkit.columns import Column, dtypes, empty, returns
+from toolkit.columns import Column, dtypes, empty, require_columns, returns
 from toolkit.reference.rules import STATEMENT
 
 GROUPS: Final = (
@@ -55,6 +55,7 @@ def group_findings(checks: pd.DataFrame) -> pd.DataFrame:
         high curves             2                     secp521r1, x448
         high suites             2 TLS_ECDHE_ECDSA_WITH_AES_128_CBC_S…
     """
+    require_columns(checks, [*_KEYS, "is_finding", "service"], call="group_findings", source="check")
     found = checks[checks["is_finding"].eq(True).fillna(value=False)]
     if found.empty:
         return empty(GROUPS)

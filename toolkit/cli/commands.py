@@ -74,6 +74,8 @@ def cert(arguments: argparse.Namespace) -> int:
 
 def observe(arguments: argparse.Namespace) -> int:
     """`tls-toolkit observe`: each target observed once, printed."""
+    if arguments.dry_run:
+        return _estimate(arguments)
     tables = toolkit.observe(
         _targets(arguments),
         offers=tuple(arguments.offer or ("any",)),
@@ -107,8 +109,22 @@ def _targets(arguments: argparse.Namespace) -> list[Target | MailDomain]:
     return expand_targets(named)
 
 
+def _estimate(arguments: argparse.Namespace) -> int:
+    """Print what a round would make, and make nothing."""
+    estimate = toolkit.estimate_round(
+        _targets(arguments),
+        offers=tuple(arguments.offer or ("any",)),
+        samples=arguments.samples,
+        limits=arguments.limits,
+    )
+    (print_json if arguments.json else print_frame)(estimate)
+    return FINE
+
+
 def collect(arguments: argparse.Namespace) -> int:
     """`tls-toolkit collect`: each target observed once, kept in a store."""
+    if arguments.dry_run:
+        return _estimate(arguments)
     store = toolkit.Store(arguments.store)
     with _collecting(arguments) as settings:
         end = toolkit.collect(_targets(arguments), store, progress=sys.stderr.isatty(), **settings)
@@ -133,6 +149,8 @@ def collect(arguments: argparse.Namespace) -> int:
 
 def watch(arguments: argparse.Namespace) -> int:
     """`tls-toolkit watch`: a round again and again, a line for each, until interrupted."""
+    if arguments.dry_run:
+        return _estimate(arguments)
     from toolkit.collection import WatchedRound  # noqa: PLC0415  other commands do not need the collector
     from toolkit.collection.interrupt import RoundInterrupt  # noqa: PLC0415  likewise
 
@@ -174,6 +192,7 @@ def _collecting(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
             "ehlo": arguments.ehlo,
             "resume": arguments.resume,
             "settle": arguments.settle,
+            "back_off": arguments.back_off,
             "client": client,
         }
 

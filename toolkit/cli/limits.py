@@ -22,12 +22,18 @@ _LIMITS: Final = {
     "concurrency": ("--connections", "maximum number of simultaneous connections in all"),
     "per_host": ("--per-host", "maximum number of simultaneous connections to one address"),
     "max_looks": ("--max-looks", "maximum number of observations; the rest become rows with the outcome skipped"),
-    "blocked": ("--block", "a host name or a network that is never contacted (repeatable)"),
+    "blocked": ("--block", "a host name or a network that is never contacted, or @FILE with one a line (repeatable)"),
+    "allowed": ("--allow", "a host name or a network, or @FILE: nothing else is contacted (repeatable)"),
+    "address_rate": ("--address-rate", "connections that begin in a second to one address"),
+    "host_rate": ("--host-rate", "connections that begin in a second to one host name"),
+    "provider_rate": ("--provider-rate", "the same to one IPv4 /24 or IPv6 /48, and to the hosts below one name"),
+    "rate_jitter": ("--rate-jitter", "begin each connection later than the rates allow by up to this share, at random"),
+    "max_planned": ("--max-planned", "refuse a round that would make more observations"),
 }
 """Field of `Limits` → its option and what that sets."""
 
-SURVEYS_OWN: Final = {"per_host", "max_looks"}
-"""Fields that do not apply to a survey, which has `--concurrency` and `--budget`."""
+SURVEYS_OWN: Final = {"per_host", "max_looks", "address_rate", "max_planned"}
+"""Fields that do not apply to a survey, which has `--concurrency`, `--budget` and `--rate`."""
 
 _TIME_LIMITS: Final = tuple(field for field in _LIMITS if field.endswith("_seconds"))
 
@@ -46,13 +52,14 @@ def add_limits(parser: argparse.ArgumentParser, *, without: Collection[str] = ()
     for field, (option, meaning) in _LIMITS.items():
         if field in without:
             continue
-        if field == "blocked":
+        if field in ("blocked", "allowed"):
             group.add_argument(option, dest=field, action="append", metavar="NAME", help=meaning)
             continue
         default = defaults[field]
         known = "no limit" if default is None else f"{default:g}"
         is_time = field in _TIME_LIMITS
-        group.add_argument(option, dest=field, type=float if is_time else int, metavar="SECONDS" if is_time else "N",
+        kind = float if is_time or "rate" in field.split("_") else int
+        group.add_argument(option, dest=field, type=kind, metavar="SECONDS" if is_time else "N",
                            help=f"{meaning} (default: {known})")  # fmt: skip
 
 

@@ -150,6 +150,9 @@ def _add_keeping_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume", metavar="ROUND", help="make the observations that an interrupted round did not make"
     )
+    parser.add_argument("--back-off", action="store_true",
+                        help="ask a service that the last 5 rounds did not reach in every 2nd round, later in every "
+                        "4th, 8th and 16th; in the others it is a row that says so")  # fmt: skip
     parser.add_argument("--settle", action="store_true",
                         help="while a certificate is being replaced, go on until the old one is seen, or bounded below "
                         "5 %% of the backends")  # fmt: skip
@@ -239,8 +242,10 @@ def _add_report_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_lab_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--scenario", default="year", metavar="NAME",
-                        help="what happens in the lab: a name of toolkit.lab.NAMES (default: year)")  # fmt: skip
+    from toolkit.lab import NAMES  # noqa: PLC0415  imports numpy
+
+    parser.add_argument("--scenario", default="year", choices=_Suggested(NAMES), metavar="NAME",
+                        help=f"what happens in the lab: {', '.join(NAMES)} (default: year)")  # fmt: skip
     parser.add_argument("--seed", type=int, default=2026, metavar="N", help="seed of the scenario (default: 2026)")
     parser.add_argument("--port", type=_port, default=41025, metavar="N",
                         help="port of the first address, from 1 to 64999; the next ones have the next numbers, and a "
@@ -274,6 +279,8 @@ def _add_look_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--samples", type=int, default=1, metavar="N",
                         help="observations of each address and offer (default: 1)")  # fmt: skip
     parser.add_argument("--addresses", type=int, metavar="N", help="addresses of each host (default: all)")
+    parser.add_argument("--dry-run", action="store_true",
+                        help="estimate the observations and the time of a round, and make none")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     add_limits(parser)
 

@@ -8,9 +8,10 @@ A runner makes the looks on an event loop in its own thread. So a script and a n
 already) make the same calls, and an interrupt reaches the calling thread, which keeps what was seen.
 """
 
+from toolkit.collection.estimating import estimate_round
 from toolkit.collection.limits import Limits
 from toolkit.collection.rounds import collect, observe
 from toolkit.collection.surveys import estimate_survey, survey
 from toolkit.collection.watching import WatchedRound, watch
 
-__all__ = ["Limits", "WatchedRound", "collect", "estimate_survey", "observe", "survey", "watch"]
+__all__ = ["Limits", "WatchedRound", "collect", "estimate_round", "estimate_survey", "observe", "survey", "watch"]

@@ -1,14 +1,23 @@
 """Limits of a round: time, bytes, connections."""
 
 import ipaddress
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
-from functools import lru_cache
+from functools import cached_property
 from math import inf
 from numbers import Integral, Real
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, cast
 
 from toolkit.errors import UsageError
+from toolkit.files import read_regular
+from toolkit.presets import without_comment
 from toolkit.targets import canonical_host
+
+LISTS: Final = ("blocked", "allowed")
+"""The fields of `Limits` that are lists of host names and networks."""
+
+_MOST_BYTES: Final = 1 << 26
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +35,17 @@ class Limits:
       behind one tunnel.
     - `max_looks`: looks made in a round; the rest are rows with the outcome `skipped`. Null: no limit.
     - `blocked`: host names and networks (`192.0.2.0/24`) that are never asked: rows with the outcome `skipped`.
+    - `allowed`: host names and networks; where there are any, others are not asked. Of a target, the name or the
+      address must be among them.
+    - `address_rate`, `host_rate`, `provider_rate`: connections that begin in a second to one address, to one host name,
+      and to one provider: the addresses of one IPv4 /24 or IPv6 /48, and the host names below one name of three labels
+      or more, such as `mail.protection.outlook.com`. Null: no limit. On a cluster the last two hold for each worker.
+    - `rate_jitter`: by up to this share, at random, a connection begins later than the rates allow.
+    - `max_planned`: looks that a round may plan, with one address for each host; a larger round is a `UsageError`, so
+      that a mistyped number does not become a flood. Null: no limit.
+
+    An entry `@blocked.txt` of `blocked` or `allowed` stands for the lines of that file; what follows a `#` is a
+    comment.
 
     Some mail servers greet only after 20 or 30 seconds, to deter spam (RFC 5321, 4.5.3.2.1 asks clients to wait for
     five minutes). The default of `upgrade_seconds` includes those. It costs nothing where a host is down, because
@@ -52,23 +72,25 @@ class Limits:
     per_host: int = 2
     max_looks: int | None = None
     blocked: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
+    address_rate: float | None = None
+    host_rate: float | None = None
+    provider_rate: float | None = None
+    rate_jitter: float = 0.1
+    max_planned: int | None = 1_000_000
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.name == "blocked" or (value is None and field.default is None):
+            if field.name in LISTS:
+                object.__setattr__(self, field.name, HostList(_listed(field.name, value)))
+                continue
+            if value is None and "None" in str(field.type):
                 continue
             if not isinstance(value, int | float):
                 raise UsageError(f"Limits({field.name}={value!r:.60}): must be a number.")
             if not 0 < value < inf:
                 raise UsageError(f"Limits({field.name}={value}): must be greater than 0, and finite.")
-        for entry in self.blocked:
-            try:
-                _ = ipaddress.ip_network(entry) if "/" in entry else canonical_host(entry)
-            except ValueError as error:
-                raise UsageError(
-                    f"Limits(blocked=…): {entry!r} is neither a network nor a host name: {error}"
-                ) from error
 
     def blocks(self, name: str) -> bool:
         """Whether the host name or address must not be asked.
@@ -78,17 +100,25 @@ class Limits:
         >>> limits.blocks("192.0.2.7"), limits.blocks("mx.example.org"), limits.blocks("example.org")
         (True, True, False)
         """
-        if not self.blocked:
-            return False
-        try:
-            address = ipaddress.ip_address(name)
-        except ValueError:
-            return canonical_host(name)[0] in _names(self.blocked)
-        return any(_covers(entry, address) for entry in self.blocked)
+        return cast("HostList", self.blocked).covers(name)
 
+    def why_skipped(self, host: str, address: str | None = None) -> str | None:
+        """Why the lists forbid to ask the host, or the host at this address; null: they do not.
 
-POLITE: Final = Limits()
-"""The default limits."""
+        >>> import toolkit
+        >>> limits = toolkit.Limits(allowed=("192.0.2.0/24", "mx.example.org"))
+        >>> limits.why_skipped("www.example.org"), limits.why_skipped("www.example.org", "198.51.100.1")
+        (None, 'neither www.example.org nor 198.51.100.1 is on the allow list')
+        """
+        if self.blocks(address or host):
+            return f"{address or host} is on the block list"
+        allowed = cast("HostList", self.allowed)
+        if not allowed or allowed.covers(host) or (address is not None and allowed.covers(address)):
+            return None
+        if address is not None and address != host:
+            return f"neither {host} nor {address} is on the allow list"
+        # The address of a name, which is not known yet, may be on the list.
+        return None if allowed.has_addresses and not canonical_host(host)[1] else f"{host} is not on the allow list"
 
 
 def check_counts(**numbers: Any) -> None:
@@ -118,14 +148,72 @@ def check_not_negative(**numbers: Any) -> None:
             raise UsageError(f"{name}={number}: must not be negative.")
 
 
-@lru_cache(maxsize=8)
-def _names(blocked: tuple[str, ...]) -> frozenset[str]:
-    """The blocked host names, in the form in which DNS has them."""
-    return frozenset(canonical_host(entry)[0] for entry in blocked if "/" not in entry)
+class HostList(tuple[str, ...]):
+    """Host names and networks; a search takes the same time however many there are.
+
+    Names are compared in the form in which DNS has them.
+    """
+
+    def covers(self, name: str) -> bool:
+        """Whether the host name or address is among the names, or in one of the networks."""
+        if not self:
+            return False
+        try:
+            address = ipaddress.ip_address(name)
+        except ValueError:
+            return canonical_host(name)[0] in self._names
+        number, width = int(address), address.max_prefixlen
+        return str(address) in self._names or any(
+            number >> (width - bits) in numbers
+            for (version, bits), numbers in self._networks.items()
+            if version == address.version
+        )
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(canonical_host(entry)[0] for entry in self if "/" not in entry)
+
+    @cached_property
+    def has_addresses(self) -> bool:
+        """Whether there are networks, or addresses."""
+        return any("/" in entry or canonical_host(entry)[1] for entry in self)
+
+    @cached_property
+    def _networks(self) -> dict[tuple[int, int], set[int]]:
+        """IP version and prefix length → the prefixes as integers."""
+        found: dict[tuple[int, int], set[int]] = {}
+        for network in (ipaddress.ip_network(entry) for entry in self if "/" in entry):
+            shift = network.max_prefixlen - network.prefixlen
+            found.setdefault((network.version, network.prefixlen), set()).add(int(network.network_address) >> shift)
+        return found
 
 
-def _covers(entry: str, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+def _listed(name: str, entries: object) -> Iterator[str]:
+    """The entries with files replaced by their lines; `UsageError` for what is neither a network nor a host name."""
+    if isinstance(entries, str) or not isinstance(entries, Iterable):
+        raise UsageError(f"Limits({name}={entries!r:.60}): give a tuple of names and networks, ('a.test',).")
+    for entry in entries:
+        if not str(entry).startswith("@"):
+            _check_entry(f"Limits({name}=…)", entry)
+            yield entry
+            continue
+        try:
+            lines = read_regular(Path(entry[1:]), most=_MOST_BYTES).decode().splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise UsageError(f"Limits({name}=…): {entry[1:]} cannot be read ({why}). Name a text file.") from error
+        for number, line in enumerate(lines, 1):
+            if word := without_comment(line):
+                _check_entry(f"{entry[1:]}, line {number}", word)
+                yield word
+
+
+def _check_entry(where: str, entry: str) -> None:
     try:
-        return address in ipaddress.ip_network(entry)
-    except ValueError:
-        return False
+        _ = ipaddress.ip_network(entry) if "/" in entry else canonical_host(entry)
+    except ValueError as error:
+        raise UsageError(f"{where}: {entry!r:.60} is neither a network nor a host name: {error}") from error
+
+
+POLITE: Final = Limits()
+"""The default limits."""

@@ -26,23 +26,29 @@ MailServers = Mapping[Target, str | None]
 
 
 def expand_mail_domains(
-    targets: Sequence[Target | MailDomain], found: Mapping[MailDomain, MailServers | NotResolvedError]
+    targets: Sequence[Target | MailDomain],
+    found: Mapping[MailDomain, MailServers | NotResolvedError],
+    resting: Mapping[str, str],
 ) -> tuple[list[Target], list[Place], tuple[str, ...]]:
-    """The targets with each domain replaced by its mail servers, the places that cannot be asked, and all services.
+    """The targets with each domain replaced by its mail servers, the places that are not asked, and all services.
 
-    A domain without mail servers, and a mail server that cannot be asked, are places that cannot be asked.
+    A domain without mail servers, and a mail server that cannot be asked, are places that are not asked. So are the
+    services of `resting`, for the reasons there.
     """
     expanded: dict[Target, None] = {}
-    failed: dict[Target, str] = {}
+    failed: dict[Target, tuple[str, str]] = {}
     services: dict[str, None] = {}
     for listed in targets:
         for target, reason in _servers(listed, found).items():
             services[target.service] = None
-            if reason is None:
-                expanded[target] = None
+            rests = resting.get(target.service)
+            if reason is not None:
+                failed.setdefault(target, ("not_resolved", reason))
+            elif rests is not None:
+                failed.setdefault(target, ("skipped", rests))
             else:
-                failed.setdefault(target, reason)
-    places = [Place((target,), "", "not_resolved", reason) for target, reason in failed.items()]
+                expanded[target] = None
+    places = [Place((target,), "", *why) for target, why in failed.items()]
     return list(expanded), places, tuple(services)
 
 
@@ -64,7 +70,7 @@ def group_by_host(targets: Sequence[Target]) -> dict[str, tuple[Target, ...]]:
 def find_places(
     host: str, targets: tuple[Target, ...], found: Sequence[str] | NotResolvedError, *, limits: Limits, most: int | None
 ) -> Iterator[Place]:
-    """The places of the targets of one host, which is not blocked; `found`: its addresses, or why there are none.
+    """The places of the targets of one host that may be asked; `found`: its addresses, or why there are none.
 
     `most`: addresses that are asked; null: all.
     """
@@ -72,13 +78,14 @@ def find_places(
         yield Place(targets, "", "not_resolved", str(found))
         return
     for address in found[:most]:
-        is_blocked = limits.blocks(address)
-        yield Place(targets, address, *(("skipped", f"{address} is on the block list") if is_blocked else ()))
+        reason = limits.why_skipped(host, address)
+        yield Place(targets, address) if reason is None else Place(targets, address, "skipped", reason)
 
 
-def blocked_place(host: str, targets: tuple[Target, ...]) -> Place:
-    """The place of the targets of a host that is on the block list: its name is not looked up."""
-    return Place(targets, "", "skipped", f"{host} is on the block list")
+def skipped_place(host: str, targets: tuple[Target, ...], limits: Limits) -> Place | None:
+    """The place of the targets of a host that the lists forbid to ask: its name is not looked up. Null: it is."""
+    reason = limits.why_skipped(host)
+    return None if reason is None else Place(targets, "", "skipped", reason)
 
 
 def counted_host(target: Target, address: str) -> str:

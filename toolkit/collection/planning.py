@@ -1,7 +1,7 @@
 """The plan of a round: which targets are observed with which offers, how often and within which limits."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from toolkit.collection.limits import Limits, check_counts
@@ -27,6 +27,7 @@ class RoundPlan:
     `known`: keys of looks that an earlier run of the round has made; they are left out.
     `most_looks`: looks that are made; the rest are recorded as skipped. Null: no limit.
     `settling`: decides about looks beyond `samples`; null: none are made.
+    `resting`: services that are not asked in this round, and why.
     `places`: where the targets are; null: names are looked up. `targets` then has no part in it.
     """
 
@@ -42,6 +43,7 @@ class RoundPlan:
     known: Collection[LookKey] = ()
     most_looks: int | None = None
     settling: Settling | None = None
+    resting: Mapping[str, str] = field(default_factory=dict)
     places: Sequence[Place] | None = None
 
     def requests(self, place: Place) -> Iterator[LookRequest]:
@@ -78,6 +80,8 @@ def make_plan(
         raise UsageError(f"offers={offers!r:.60}: give the name of an offer, such as 'any', or several in a list.")
     if not isinstance(limits, Limits):
         raise UsageError(f"limits={limits!r:.60}: give toolkit.Limits, such as toolkit.Limits(connect_seconds=5).")
+    if samples is None:
+        raise UsageError("samples=None: must be a whole number, such as samples=1.")
     check_counts(samples=samples, addresses=addresses)
     check_clock(clock)
     if ehlo is not None:
@@ -85,8 +89,16 @@ def make_plan(
     named = {offer.name: offer for offer in map(_offer, [offers] if isinstance(offers, str) else offers)}
     if not named:
         raise UsageError("No offer given: name at least one, such as offers=('any',).")
+    expanded = expand_targets(targets)
+    looks = len(expanded) * len(named) * samples
+    if limits.max_planned is not None and looks > limits.max_planned:
+        raise UsageError(
+            f"This round would make {looks:,} looks, with one address for each host, and max_planned is "
+            f"{limits.max_planned:,}. Ask for less, or raise the limit: Limits(max_planned={looks}), "
+            f"--max-planned {looks}."
+        )
     return RoundPlan(
-        expand_targets(targets),
+        expanded,
         list(named.values()),
         samples=samples,
         addresses=addresses,

@@ -17,6 +17,7 @@ from typing import Final
 
 from toolkit import text
 from toolkit.collection.interrupt import interrupts
+from toolkit.collection.limits import LISTS
 from toolkit.collection.planning import RoundPlan
 from toolkit.collection.progress import Bar
 from toolkit.collection.reports import LooksAdded, LooksKept, PartFailed, RoundRunner, TargetsKnown
@@ -128,7 +129,8 @@ class RoundRecorder:
             "settle": plan.settling is not None,
             "min_share": None if plan.settling is None else plan.settling.min_share,
             "addresses": plan.addresses,
-            "limits": asdict(plan.limits) | {"blocked": _count_and_digest(plan.limits.blocked)},
+            "resting": len(plan.resting),
+            "limits": asdict(plan.limits) | {name: _count_and_digest(getattr(plan.limits, name)) for name in LISTS},
         }
 
     def _counts(self) -> dict[str, object]:

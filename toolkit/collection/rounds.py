@@ -15,6 +15,7 @@ from toolkit.collection.limits import POLITE, Limits
 from toolkit.collection.names import Resolver
 from toolkit.collection.planning import RoundPlan, make_plan
 from toolkit.collection.recorder import RoundRecorder, new_round_name, now
+from toolkit.collection.resting import find_resting
 from toolkit.collection.resuming import how_to_resume, looks_to_resume
 from toolkit.collection.runner import Runner
 from toolkit.collection.settling import Settling
@@ -108,6 +109,7 @@ def collect(
     resume: str | None = None,
     settle: bool = False,
     min_share: float = 0.05,
+    back_off: bool = False,
     client: "Client | None" = None,
 ) -> pd.Series:
     """Observe the targets as `observe` does, keep every look in the store, and return the round's end row.
@@ -121,6 +123,9 @@ def collect(
       until this round shows the old certificate, or bounds its share below `min_share` with 95 % confidence. That takes
       72 looks at 0.05, and more in each later attempt (`toolkit.collection.settling`). A slot that is settled gets no
       further looks. The looks must be independent; a load balancer with source affinity breaks that.
+    - `back_off`: ask a service that the last 5 rounds of the store or more did not reach (its name did not resolve, its
+      port was closed, or it did not answer in time) in every 2nd round, later in every 4th, 8th and 16th
+      (`toolkit.collection.resting`). In the other rounds it has a row with the outcome `skipped` and this reason.
     - `client`: a `distributed.Client`. The looks are made on its workers, which keep them in the store themselves, so
       they need its location and credentials in their own environment. All looks at one address are made by one worker
       at a time; `concurrency` is for each thread of a worker. Looks whose worker ends are made again, unless they are
@@ -160,6 +165,8 @@ def collect(
         known=set() if resume is None else looks_to_resume(store, resume),
     )
     name = resume or new_round_name(clock)
+    if back_off:
+        plan = replace(plan, resting=find_resting(store))
     if settle:
         plan = replace(plan, settling=_make_settling(name, min_share, store, plan))
     recorder = (

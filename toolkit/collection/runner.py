@@ -20,14 +20,15 @@ from toolkit.collection.names import (
     find_mail_servers,
 )
 from toolkit.collection.observation import Look, LookRequest, look
+from toolkit.collection.pacing import Pacing
 from toolkit.collection.places import (
     MailServers,
     Place,
-    blocked_place,
     counted_host,
     expand_mail_domains,
     find_places,
     group_by_host,
+    skipped_place,
 )
 from toolkit.collection.planning import RoundPlan, key_of
 from toolkit.collection.reports import LooksAdded, Report, TargetsKnown
@@ -64,6 +65,7 @@ class Runner:
         self._ready: deque[tuple[_HostQueue, LookRequest]] = deque()
         self._hosts: dict[str, _HostQueue] = {}
         self._has_room = asyncio.Event()
+        self._pacing = Pacing(plan.limits)
         self._workers = 0
         self._most_workers = min(plan.limits.concurrency, _most_connections())
         self._looks = 0
@@ -113,6 +115,8 @@ class Runner:
             pass  # requested by `cancel`
         except BaseExceptionGroup as group:
             self._queue.put(group.exceptions[0])
+        except Exception as error:  # noqa: BLE001  raised again where the reports are read
+            self._queue.put(error)
         finally:
             # Aborted connections close in the next iteration of the loop.
             self._loop.run_until_complete(asyncio.sleep(0))
@@ -124,17 +128,20 @@ class Runner:
         targets: list[Target] = []
         places, services = plan.places, tuple[str, ...]()
         if places is None:
-            targets, places, services = expand_mail_domains(plan.targets, await self._find_mail_servers())
+            targets, places, services = expand_mail_domains(plan.targets, await self._find_mail_servers(), plan.resting)
         self._queue.put(TargetsKnown(targets, services))
         await self._may_look.wait()
         hosts = iter(group_by_host(targets).items())
-        async with asyncio.TaskGroup() as self._group:
-            for place in places:
-                await self._take(place)
-            await asyncio.gather(*(self._resolve(hosts) for _ in range(RESOLVED_AT_A_TIME)))
-            while self._hosts:
-                self._has_room.clear()
-                await self._has_room.wait()
+        try:
+            async with asyncio.TaskGroup() as self._group:
+                for place in places:
+                    await self._take(place)
+                await asyncio.gather(*(self._resolve(hosts) for _ in range(RESOLVED_AT_A_TIME)))
+                while self._hosts:
+                    self._has_room.clear()
+                    await self._has_room.wait()
+        finally:
+            self._pacing.close()
 
     async def _find_mail_servers(self) -> Mapping[MailDomain, MailServers | NotResolvedError]:
         plan = self._plan
@@ -146,8 +153,8 @@ class Runner:
         """Take one host after the other, as fast as looks are made, so that few looks wait at a time."""
         plan, limits = self._plan, self._plan.limits
         for host, targets in hosts:
-            if limits.blocks(host):
-                await self._take(blocked_place(host, targets))
+            if (skipped := skipped_place(host, targets, limits)) is not None:
+                await self._take(skipped)
             else:
                 found: list[str] | NotResolvedError
                 try:
@@ -184,8 +191,13 @@ class Runner:
                 self._take_turn(host)
 
     def _take_turn(self, host: "_HostQueue") -> None:
-        """Make the next look at the host ready, or end this one of its turns where none waits."""
+        """Make the next look at the host ready when it may begin, or end this one of its turns where none waits."""
         if host.waiting:
+            first = host.waiting[0]
+            if not self._is_spent() and not self._pacing.may_begin(
+                first.target, first.address, partial(self._take_turn, host)
+            ):
+                return
             self._ready.append((host, host.waiting.popleft()))
             if self._workers < self._most_workers:
                 self._workers += 1
@@ -203,7 +215,7 @@ class Runner:
             host, request = self._ready.popleft()
             self._has_room.set()
             await self._wait_for_reader()
-            if plan.most_looks is not None and self._looks >= plan.most_looks:
+            if self._is_spent():
                 spent = f"the budget of {plan.limits.max_looks} looks was spent"
                 self._queue.put(Look(request, plan.clock(), Answer("skipped", "connect", spent)))
             else:
@@ -214,6 +226,10 @@ class Runner:
                     self._extend(made, plan.settling, host)
             self._take_turn(host)
         self._workers -= 1
+
+    def _is_spent(self) -> bool:
+        """Whether the budget is spent: the looks that are left are rows, and open no connection."""
+        return self._plan.most_looks is not None and self._looks >= self._plan.most_looks
 
     async def _wait_for_reader(self) -> None:
         """Wait while `reports()` is not read: what was seen and is not kept yet takes memory."""

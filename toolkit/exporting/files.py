@@ -18,6 +18,7 @@ from toolkit.errors import UsageError
 from toolkit.exporting.cells import WRITERS, is_null
 from toolkit.exporting.errors import writing
 from toolkit.extras import require_extras
+from toolkit.text import type_name
 
 if TYPE_CHECKING:
     from toolkit.tables import Tables
@@ -144,7 +145,7 @@ def _as_excel(value: object, kind: Kind, column: str) -> object:
 def _write_file(method: str, path: str | Path, write: Callable[[Path], None]) -> None:
     """Let `write` make a file next to `path`, then give it that name; an earlier file of that name is replaced."""
     if not isinstance(path, str | os.PathLike):
-        raise UsageError(f"Tables.{method} takes the path of a file, not {type(path).__name__}.")
+        raise UsageError(f"Tables.{method} takes the path of a file, not {type_name(path)}.")
     whole = Path(path)
     if whole.is_dir():
         raise UsageError(f"{whole} is a folder: name a file in it for Tables.{method}.")

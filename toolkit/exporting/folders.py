@@ -97,7 +97,7 @@ def _write_folder(method: str, folder: str | Path, write: Callable[[Path], None]
     `suffix` is that of the tables' files, `other` that of an export of another form, which is not written over.
     """
     if not isinstance(folder, str | os.PathLike):
-        raise UsageError(f"Tables.{method} takes the path of a folder, not {type(folder).__name__}.")
+        raise UsageError(f"Tables.{method} takes the path of a folder, not {text.type_name(folder)}.")
     path = Path(folder)
     if any((path / name / "_delta_log").is_dir() for name in schema.TABLES):
         raise UsageError(f"{path} is a store: name another folder for the export.")

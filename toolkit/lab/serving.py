@@ -142,7 +142,7 @@ class _Internet:
                 # Errors caused by the client are suppressed: the log holds what it was sent until then. The timeout is
                 # the kernel's: one set by Python would make the socket non-blocking, which pyOpenSSL does not support.
                 for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
-                    connection.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", _CLIENT_TIMEOUT_S, 0))
+                    connection.setsockopt(socket.SOL_SOCKET, option, _timeout(_CLIENT_TIMEOUT_S))
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._serve(connection, source, row)
         finally:
@@ -231,13 +231,18 @@ def _turn_away(connection: socket.socket, service: Service, ending: int, row: Lo
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
+def _timeout(seconds: int) -> bytes:
+    """The value of SO_RCVTIMEO and SO_SNDTIMEO: milliseconds on Windows, a `struct timeval` elsewhere."""
+    return struct.pack("L", 1000 * seconds) if sys.platform == "win32" else struct.pack("ll", seconds, 0)
+
+
 def _close(connection: socket.socket) -> None:
     """Shut down writing, then read what the client still sends (a lingering close, as in nginx).
 
     Closing with unread data sends a reset, which may discard an alert that was sent before it (RFC 1122, section
     4.2.2.13).
     """
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 1, 0))
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeout(1))
     with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_WR)
         for _ in range(16):

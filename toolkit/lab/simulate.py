@@ -32,6 +32,7 @@ from toolkit.reference import Offer, signature_schemes, suites
 from toolkit.reference import offers as known_offers
 from toolkit.tables import Tables
 from toolkit.targets import UPGRADES
+from toolkit.text import type_name
 
 _ROUND_LOST, _LOOK_LOST, _ROUND_MOVED = range(AT_OBSERVER, AT_OBSERVER + 3)
 
@@ -164,9 +165,14 @@ def simulate(scenario: str | Scenario | Schedule, seed: int, plan: Plan) -> Tabl
 
 def as_schedule(scenario: str | Scenario | Schedule, seed: int) -> Schedule:
     """The schedule of a scenario under the seed; the scenario is a name, a `Scenario` or already a `Schedule`."""
+    if not isinstance(seed, int):
+        raise LabError(f"seed={seed!r:.60}: must be a whole number, such as seed=2026.")
     if isinstance(scenario, Schedule):
         return scenario
-    return (scenario_named(scenario) if isinstance(scenario, str) else scenario).schedule(seed)
+    named = scenario_named(scenario) if isinstance(scenario, str) else scenario
+    if not isinstance(named, Scenario):
+        raise LabError(f"A lab follows a scenario, its name or a Schedule, not {type_name(named)}: write Lab('year').")
+    return named.schedule(seed)
 
 
 def _looks_at(schedule: Schedule, seed: int, plan: Plan, number: int, address: str) -> DrawnLooks:

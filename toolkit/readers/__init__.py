@@ -81,7 +81,7 @@ def require_path(path: object) -> None:
         advice = many if isinstance(path, list | tuple | set) else ""
         if hasattr(path, "load"):
             advice = " A store is loaded: store.load()."
-        raise UsageError(f"toolkit.read takes one path (str or Path), not {type(path).__name__}.{advice}")
+        raise UsageError(f"toolkit.read takes one path (str or Path), not {text.type_name(path)}.{advice}")
     if not str(path).strip():
         raise UsageError("SOURCE is empty: name a store, a file or a folder; the current folder is '.'.")
 

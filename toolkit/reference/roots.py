@@ -23,7 +23,7 @@ from toolkit.errors import ReadError, ReadWarning, UsageError
 from toolkit.files import read_regular
 from toolkit.reference.rows import FOLDER, read_rows
 from toolkit.reference.stores import CERTIFICATE_COLUMNS, stored_roots, trust_stores
-from toolkit.text import did_you_mean
+from toolkit.text import did_you_mean, type_name
 
 BUNDLE_COLUMNS: Final = ("bundle", "date", "cert_sha256", "source")
 
@@ -107,14 +107,14 @@ def _last_trusted(name: str) -> tuple[bytes, ...]:
 def _listed(roots: object) -> tuple[bytes, ...]:
     advice = "give the name of a bundle, a PEM file, or certificates in DER"
     if not isinstance(roots, Iterable) or isinstance(roots, bytes):
-        shown = f"{type(roots).__name__} of {len(roots)} bytes" if isinstance(roots, bytes) else f"{roots!r:.100}"
-        raise UsageError(f"roots={shown}: {advice}.")
+        size = f" of {len(roots)} bytes" if isinstance(roots, bytes) else ""
+        raise UsageError(f"roots: {type_name(roots)}{size} cannot be used; {advice}.")
     listed = tuple(roots)
     if not listed:
         raise UsageError(f"roots: at least one certificate is needed; {advice}.")
     for number, der in enumerate(listed):
         if not isinstance(der, bytes):
-            raise UsageError(f"roots: element {number + 1} is of type {type(der).__name__}; {advice}.")
+            raise UsageError(f"roots: element {number + 1} is of type {type_name(der)}; {advice}.")
     return listed
 
 

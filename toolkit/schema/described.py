@@ -26,7 +26,7 @@ OUTCOMES: Final[dict[str, str]] = {
     "port_closed": "the connection was refused",
     "unreachable": "no route to the address, or the network forbade it",
     "not_resolved": "the name has no address, or asking for it failed",
-    "skipped": "not asked: the budget was spent, or the target is on the block list",
+    "skipped": "not asked: the budget was spent, a block or allow list forbids it, or it backs off",
     "cannot_offer": "this instrument cannot make the offer, or cannot read the answer to it",
 }
 """The closed vocabulary of `observations.outcome`."""
@@ -198,7 +198,7 @@ _ROUNDS = (
     Column("source", "text", "`live`, `lab`, `simulated`, or where the record was published"),
     Column("vantage", "text", "place from which the observation was made", "not known"),
     Column("services", "texts", "services of the plan"),
-    Column("settings", "text", "offers, samples, limits (count and digest of the block list), as JSON", "not recorded"),
+    Column("settings", "text", "offers, samples, limits (count and digest of the lists), as JSON", "not recorded"),
     Column("versions", "text", "of this package, Python and cryptography, as JSON", "not recorded"),
     Column("looks_planned", "integer", "looks that the plan foresees for known addresses", "names not yet resolved"),
     Column("looks", "integer", "looks made", "start row"),

@@ -58,6 +58,21 @@ def count_outcomes(store: Store, round_: str) -> pd.DataFrame:
     return frame.assign(looks=counted["count_all"].to_pandas()).sort_values(texts, ignore_index=True)
 
 
+def latest_outcomes(store: Store, rounds: int) -> pd.DataFrame:
+    """Which outcomes each service had in the latest rounds: `service`, `round`, `outcome` (string), `number` (int64).
+
+    `number` orders the rounds by when they began.
+    """
+    begun = store._tables["rounds"].read(["round", "written_at"], where=pc.field("phase") == "start").to_pandas()
+    latest = begun.sort_values("written_at")["round"].astype("string").drop_duplicates().tail(rounds)
+    texts = ["service", "round", "outcome"]
+    files = f"round >= {quoted(min(latest))} AND round <= {quoted(max(latest))}" if len(latest) else None
+    kept = unified(store._tables["observations"].read(texts, where=is_in("round", set(latest)), files=files))
+    distinct = kept.group_by(texts).aggregate([])
+    frame = pd.DataFrame({name: distinct[name].cast(pa.string()).to_pandas().astype("string") for name in texts})
+    return frame.assign(number=frame["round"].map({name: number for number, name in enumerate(latest)}))
+
+
 def surveyed_places(store: Store, round_: str, services: Collection[str]) -> set[tuple[str, str | None]]:
     """Service and address of the surveys of these services that the store has of the round."""
     named = set(services)

@@ -57,7 +57,7 @@ class Store:
     def __init__(self, path: str | os.PathLike[str], *, storage_options: Mapping[str, str] | None = None) -> None:
         self.path = locate(path)
         if not isinstance(storage_options, Mapping | None):
-            raise UsageError(f"storage_options is a dict of text, not {type(storage_options).__name__}.")
+            raise UsageError(f"storage_options is a dict of text, not {text.type_name(storage_options)}.")
         self._tables = {name: KeptTable(name, f"{self.path}/{name}", storage_options) for name in schema.TABLES}
         self._certificates: set[str] = set()
         check_place(self.path, self._tables)
@@ -347,4 +347,4 @@ def as_store(store: Store | str | os.PathLike[str]) -> Store:
 
 def _require_round(round_: object) -> None:
     if not isinstance(round_, str):
-        raise UsageError(f"A round is named by text, as the column `round` has it, not by {type(round_).__name__}.")
+        raise UsageError(f"A round is named by text, as the column `round` has it, not by {text.type_name(round_)}.")

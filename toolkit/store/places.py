@@ -24,10 +24,12 @@ def locate(path: str | os.PathLike[str]) -> str:
 
     Raises `UsageError` for what is not a path, and for a path that the Delta library cannot open.
     """
+    if hasattr(path, "load"):
+        raise UsageError("This is a Store already: use it as it is, or give its path.")
     if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str):
         raise UsageError(
             f"A store is a toolkit.Store, the path of a folder, or a URL such as s3://bucket/looks, not "
-            f"{type(path).__name__}."
+            f"{text.type_name(path)}."
         )
     name = os.fspath(path)
     if not name.strip():

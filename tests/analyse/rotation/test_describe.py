@@ -76,5 +76,5 @@ def test_what_the_tables_do_not_hold_is_an_error():
         describe_rotations(found, tables("AAAA"))
     with pytest.raises(UsageError, match="rotations by looks: give Tables"):
         describe_rotations(found, find_sightings(tables("AABB")))
-    with pytest.raises(UsageError, match="reads rows of find_rotations"):
+    with pytest.raises(UsageError, match="takes what find_rotations returns"):
         describe_rotations(found[["service"]], tables("AABB"))

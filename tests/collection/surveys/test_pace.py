@@ -14,6 +14,7 @@ import pytest
 import toolkit
 from tests.collection.servers import Loopback
 from tests.collection.surveys.serving import serving
+from tests.conftest import not_on_windows
 from toolkit.collection.recorder import now
 from toolkit.errors import InterruptWarning
 from toolkit.targets import Target, parse_target
@@ -77,6 +78,7 @@ def test_a_host_that_says_come_back_later_is_left_alone(loopback: Loopback, wait
     assert len(waits) == len(tables.observations) - 1 <= 10
 
 
+@not_on_windows("signal that a process sends to itself or another")
 def test_an_interrupt_returns_what_was_found_out(target: Target) -> None:
     """The clock is read at each look: at the eighth reading an interrupt is sent."""
     read = 0

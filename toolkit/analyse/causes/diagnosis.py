@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from toolkit.analyse.arrays import NULL, instants
 from toolkit.analyse.causes.stuck import Stay, chance_of_order, find_plateau, find_stay
@@ -196,7 +196,7 @@ def _by_address(window: pd.DataFrame, leaf: str) -> Diagnosis | None:
     if not tried.any():
         return None
     score = float((np.abs(beyond[tried]) / deviation[tried]).max())
-    chance = min(2 * float(stats.norm.sf(score)) * int(tried.sum()), 1.0)
+    chance = min(2 * float(special.ndtr(-score)) * int(tried.sum()), 1.0)
     if chance > STRICT:
         return None
     return Diagnosis("addresses differ", 1 - chance, "within rounds, the certificate depends on the address")

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy import stats
 
 from toolkit.analyse.arrays import Bools, Floats, Ints
-from toolkit.analyse.rotation.bounds import share_interval
+from toolkit.analyse.intervals import share_interval
 from toolkit.sampling import MISS, STRICT, chance_of_seeing, looks_needed
 
 _SETTLED: Final = 0.25
@@ -123,6 +122,8 @@ def find_stay(at: Ints, is_old: Bools, address: Ints, long: int) -> Stay | None:
     settled = int(after[needed - 1]) if len(after) >= needed else lasts
     during = (at > ended) & (at <= lasts)
     counts = [[int(np.sum(during & side & old)) for old in (is_old, ~is_old)] for side in (stays, ~stays)]
+    from scipy import stats  # noqa: PLC0415  takes most of a second to import
+
     chance = float(stats.fisher_exact(counts, alternative="greater")[1])
     if lasts - settled <= 2 * long or lasts - settled < _SLOW_ADDRESS * (settled - started) or chance > STRICT:
         return Stay(ended, None, "a stuck backend, or an address that follows the others")
@@ -137,6 +138,8 @@ def find_stay(at: Ints, is_old: Bools, address: Ints, long: int) -> Stay | None:
 
 def chance_of_order(old: Ints, new: Ints) -> float:
     """The probability that looks of the new certificate come as late as they do by chance (Mann and Whitney 1947)."""
+    from scipy import stats  # noqa: PLC0415  takes most of a second to import
+
     is_small = len(old) * len(new) <= 400 and not np.intersect1d(old, new).size
     test = stats.mannwhitneyu(new, old, alternative="greater", method="exact" if is_small else "asymptotic")
     return float(test.pvalue)
@@ -163,6 +166,8 @@ def _trend(is_old: Bools) -> float:
     place = np.arange(len(is_old))
     if is_old.all() or not is_old.any():
         return 1.0
+    from scipy import stats  # noqa: PLC0415  takes most of a second to import
+
     test = stats.mannwhitneyu(place[~is_old], place[is_old], method="asymptotic")
     rises = test.statistic < is_old.sum() * (~is_old).sum() / 2
     return -float(test.pvalue) if rises else float(test.pvalue)

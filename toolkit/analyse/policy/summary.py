@@ -7,7 +7,7 @@ import pandas as pd
 
 from toolkit.analyse.arrays import Bools, Ints, instants
 from toolkit.analyse.policy.findings import FINDINGS
-from toolkit.columns import Column, dtypes, returns
+from toolkit.columns import Column, dtypes, require_columns, returns
 from toolkit.errors import UsageError
 
 By = Literal["verdict", "found", "run"]
@@ -88,12 +88,7 @@ def summarise_findings(findings: pd.DataFrame, *, by: By = "verdict") -> pd.Data
 
 
 def _require_findings(findings: pd.DataFrame, by: By) -> None:
-    missing = set(dtypes(FINDINGS)) - set(getattr(findings, "columns", ()))
-    if missing:
-        raise UsageError(
-            f"summarise_findings reads the frame of judge; this is a {type(findings).__name__} without "
-            f"{', '.join(sorted(missing)[:3])}. Give what judge returns."
-        )
+    require_columns(findings, dtypes(FINDINGS), call="summarise_findings", source="judge")
     if by not in get_args(By):
         raise UsageError(f"by={by!r}: write one of {', '.join(get_args(By))}.")
 

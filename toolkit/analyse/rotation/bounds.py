@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy import stats
 
 from toolkit.analyse.arrays import NULL, Bools, Floats, Ints, concatenated_ranges
 from toolkit.sampling import MISS, looks_needed, looks_needed_in_all
@@ -30,18 +29,6 @@ def share_below(looks: Ints) -> Floats:
     [0.221, 0.05]
     """
     return 1 - MISS ** (1 / np.asarray(looks, np.float64))
-
-
-def share_interval(shown: Ints, looks: Ints) -> tuple[Floats, Floats]:
-    """Two-sided 95 % interval of a mean share (Clopper and Pearson 1934), from `shown` of `looks` looks.
-
-    >>> [round(float(end[0]), 3) for end in share_interval(np.array([0]), np.array([12]))]
-    [0.0, 0.265]
-    """
-    half = MISS / 2
-    low = np.where(shown == 0, 0.0, stats.beta.ppf(half, np.maximum(shown, 1), looks - shown + 1))
-    high = np.where(shown == looks, 1.0, stats.beta.isf(half, shown + 1, np.maximum(looks - shown, 1)))
-    return low, high
 
 
 @dataclass(frozen=True, slots=True, eq=False)

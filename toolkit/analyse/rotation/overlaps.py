@@ -9,7 +9,7 @@ Method: intervals between equal looks at one address; and a binomial test of how
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from toolkit.analyse.arrays import Bools, Ints, concatenated_ranges
 from toolkit.analyse.rotation.succession import Succession
@@ -117,7 +117,7 @@ def _has_several_backends(either: pd.DataFrame, begins: Ints, ends: Ints) -> tup
     is_within = is_switch & (np.diff(either["round"].to_numpy()) == 0)
     caught = either.assign(place=number).iloc[1:][is_within].drop_duplicates(["place", "round"])["place"]
     within = np.bincount(caught, minlength=len(places))
-    chance = stats.binom.sf(within - 1, switches, share)
+    chance = special.bdtrc(within - 1, switches, share)
     return places, at_once | ((within >= 2) & (chance < STRICT))
 
 

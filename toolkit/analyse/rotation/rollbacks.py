@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from toolkit.analyse.arrays import Bools, Ints, concatenated_ranges, first_and_last
 from toolkit.sampling import MISS, looks_needed
@@ -115,6 +115,8 @@ def _significant_falls(new: Bools, level: float) -> list[int]:
 
 
 def _steepest_fall(new: Bools, level: float) -> int | None:
+    from scipy import stats  # noqa: PLC0415  takes most of a second to import
+
     best, found = level, None
     count = np.concatenate([[0], np.cumsum(new)])
     for window in _WINDOWS:
@@ -209,7 +211,7 @@ def _suspects(is_new: Bools, owner: Ints, lo: Ints, hi: Ints, count: int, *, one
     suspected = (falls > 0) & one_backend | (falls == 1)
     shown = np.concatenate([[0], np.cumsum(is_new)])
     # Half of the normal quantile: a much weaker condition than the exact test that follows.
-    needed = stats.norm.isf(_SIGNIFICANCE / np.maximum(hi - lo, 1) / len(_WINDOWS)) / 2 if count else np.zeros(0)
+    needed = -special.ndtri(_SIGNIFICANCE / np.maximum(hi - lo, 1) / len(_WINDOWS)) / 2 if count else np.zeros(0)
     moments = np.arange(len(is_new))
     for window in _WINDOWS:
         fits = moments[(moments - window >= lo[owner]) & (moments + window <= hi[owner])] if len(owner) else moments

@@ -19,11 +19,12 @@ from toolkit.analyse.rotation.stickiness import suspect_stickiness
 from toolkit.analyse.rotation.succession import Succession, find_succession
 from toolkit.analyse.rotation.undated import pair_undated
 from toolkit.analyse.slots import SLOT, certificate_facts, joined_sources
-from toolkit.columns import dtypes, returns
+from toolkit.columns import dtypes, require_columns, returns
 from toolkit.errors import UsageError
 from toolkit.instants import days
 from toolkit.sampling import MIN_SHARE, check_share, looks_needed, looks_needed_in_all
 from toolkit.tables import Tables
+from toolkit.text import type_name
 
 _SIGHTING: Final = {
     *SLOT, *FACTS, "leaf_sha256", "first_seen_at", "last_seen_at", "previous_look_at", "next_look_at", "source",
@@ -135,12 +136,7 @@ def describe_rotations(rotations: pd.DataFrame, given: Tables | pd.DataFrame) ->
                           5.0            19.0           no                      no
                           7.0            19.0           no                      no
     """
-    missing = [name for name in _KEY if name not in getattr(rotations, "columns", ())]
-    if missing:
-        raise UsageError(
-            f"describe_rotations reads rows of find_rotations; this is a {type(rotations).__name__} without "
-            f"{', '.join(missing[:3])}."
-        )
+    require_columns(rotations, _KEY, call="describe_rotations", source="find_rotations")
     try:
         rotations = rotations.astype({name: dtype for name, dtype in dtypes(ROTATIONS).items() if name in _KEY})
     except (TypeError, ValueError) as error:
@@ -172,7 +168,7 @@ def _all_columns(given: Tables | pd.DataFrame, basis: str, min_share: float) -> 
     """The rotations with the columns `ROTATIONS` and `DETAILS`; `basis` as in the column of that name."""
     if isinstance(given, Tables) == (basis == "sightings"):
         wanted = "the frame of find_sightings" if basis == "sightings" else "Tables"
-        raise UsageError(f"These are rotations by {basis}: give {wanted}, not a {type(given).__name__}.")
+        raise UsageError(f"These are rotations by {basis}: give {wanted}, not {type_name(given)}.")
     if not isinstance(given, Tables):
         found = _from_sightings(given, min_share)
     elif basis == "names":
@@ -267,12 +263,8 @@ def _ranges_without_rollback(found: Succession) -> tuple[Ints, Ints]:
 
 
 def _from_sightings(sightings: pd.DataFrame, min_share: float) -> pd.DataFrame:
-    missing = _SIGHTING - set(getattr(sightings, "columns", ()))
-    if missing:
-        raise UsageError(
-            f"find_rotations reads Tables, or a frame of find_sightings; this is a {type(sightings).__name__} without "
-            f"{', '.join(sorted(missing)[:3])}. Give what toolkit.read, Store.load or find_sightings returns."
-        )
+    source = "toolkit.read, Store.load or find_sightings"
+    require_columns(sightings, sorted(_SIGHTING), call="find_rotations", source=source)
     kept = sightings[sightings["key_type"].notna() & sightings["first_seen_at"].notna()]
     kept = kept.sort_values([*SLOT, "not_before", "first_seen_at", "leaf_sha256"], ignore_index=True)
     kept = kept.assign(sct_at=pd.Series(pd.NaT, kept.index, INSTANT))

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from toolkit.analyse.arrays import Ints, as_instants, concatenated_ranges
-from toolkit.analyse.rotation.bounds import share_below, share_interval
+from toolkit.analyse.intervals import share_interval
+from toolkit.analyse.rotation.bounds import share_below
 from toolkit.analyse.rotation.succession import Succession, find_succession
 from toolkit.analyse.slots import SLOT, SlotLooks, find_slot_looks, joined_sources
 from toolkit.columns import Column, dtypes, returns

@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from toolkit.analyse.arrays import Floats, Ints, concatenated_ranges, first_and_last
 from toolkit.analyse.slots import SlotLooks
@@ -56,7 +56,7 @@ def compare_rounds(shown: Ints, rounds: Ints, old: Ints, new: Ints) -> pd.DataFr
     by_pair = square.groupby(one.loc[mixed, "pair"])
     count = by_pair.size().reindex(range(len(old)), fill_value=0).to_numpy()
     rest = (by_pair.sum() - by_pair.max()).reindex(range(len(old)), fill_value=0.0).to_numpy(float)
-    chance = stats.chi2.sf(rest, np.maximum(count - 1, 1))
+    chance = special.chdtrc(np.maximum(count - 1, 1), np.maximum(rest, 0.0))
     suspected = (chance <= STRICT) & (count >= _FEWEST) | (_chance_of_falls(counts, len(old)) <= STRICT)
     return pd.DataFrame(
         {
@@ -77,7 +77,7 @@ def _chance_of_falls(counts: pd.DataFrame, pairs: int) -> Floats:
     number = falls.groupby(steps["pair"]).sum().reindex(range(pairs), fill_value=0).to_numpy()
     tries = steps.groupby("pair").size().reindex(range(pairs), fill_value=0).to_numpy()
     looks = steps["least"].groupby(steps["pair"]).min().reindex(range(pairs), fill_value=1).to_numpy(float)
-    return np.asarray(stats.binom.sf(number - 1, tries, 0.25**looks), np.float64)
+    return np.asarray(special.bdtrc(number - 1, tries, 0.25**looks), np.float64)
 
 
 def suspect_stickiness(looks: SlotLooks, shown: Ints, old: Ints, new: Ints) -> pd.Series:

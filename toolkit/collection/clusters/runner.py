@@ -22,7 +22,7 @@ from toolkit import text
 from toolkit.collection.clusters.clients import RETRIES, WORKER_SECONDS
 from toolkit.collection.clusters.shards import count_looks, make_shards
 from toolkit.collection.names import NotResolvedError, find_addresses, find_each, find_mail_servers
-from toolkit.collection.places import blocked_place, expand_mail_domains, find_places, group_by_host
+from toolkit.collection.places import expand_mail_domains, find_places, group_by_host, skipped_place
 from toolkit.collection.planning import RoundPlan
 from toolkit.collection.reports import LooksAdded, LooksKept, PartFailed, Report, RoundRunner, TargetsKnown
 from toolkit.errors import ClusterError, ToolkitError
@@ -85,18 +85,20 @@ class ClusterRunner(RoundRunner):
         servers = yield from self._look_up(domains, partial(find_mail_servers, seconds=seconds, resolver=resolver))
         if self._is_cancelled.is_set():
             return
-        targets, places, services = expand_mail_domains(plan.targets, servers)
+        targets, places, services = expand_mail_domains(plan.targets, servers, plan.resting)
         yield TargetsKnown(targets, services)
         hosts = group_by_host(targets)
-        asked = [host for host in hosts if not plan.limits.blocks(host)]
+        skipped = {host: skipped_place(host, together, plan.limits) for host, together in hosts.items()}
+        asked = [host for host, place in skipped.items() if place is None]
         found = yield from self._look_up(asked, partial(find_addresses, seconds=seconds, resolver=resolver))
         if self._is_cancelled.is_set():
             return
         for host, together in hosts.items():
-            if host in found:
+            place = skipped[host]
+            if place is None:
                 places += find_places(host, together, found[host], limits=plan.limits, most=plan.addresses)
             else:
-                places.append(blocked_place(host, together))
+                places.append(place)
         threads = sum(self._client.nthreads().values())
         shards = make_shards(plan, places, threads=max(1, threads), most=self._most)
         yield LooksAdded(sum(map(count_looks, shards)), len(targets))

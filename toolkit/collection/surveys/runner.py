@@ -96,6 +96,7 @@ class SurveyRunner(Runner):
             asked += 1
             self._report_soon(LooksAdded(1))
             await host.pace()
+            await self._pacing.begin(target, address)
             async with self._everywhere:
                 made = await self._look(request)
             host.adapt(made.answer)
