@@ -44,6 +44,14 @@ _STATISTICS: Final[dict[schema.TableName, str]] = {
     "rounds": "written_at,round",
 }
 
+_ORDER: Final[dict[schema.TableName, tuple[str, ...]]] = {
+    "observations": ("service", "observed_at"),
+    "certificates": ("cert_sha256",),
+    "support": ("service", "observed_at"),
+    "rounds": ("written_at",),
+}
+"""The columns by which the rows of a compacted file are sorted: those by which a part of the table is loaded."""
+
 
 class KeptTable:
     """A table of a store. `uri` is its folder or URL; the constructor does not access it."""
@@ -184,7 +192,7 @@ class KeptTable:
                 full=exclusive,
                 post_commithook_properties=_NO_CLEANUP,
             )
-            join_files(self.open())
+            join_files(self.open(), sort_by=_ORDER[self.name])
             table = self.open()
             table.create_checkpoint()
             if exclusive:
