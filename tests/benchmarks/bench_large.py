@@ -80,7 +80,7 @@ class Simulation:
                 "der": [str(number).encode() for number in numbers],
             }
         )
-        return Tables.from_frames(certificates=facts)
+        return Tables.from_frames(certificates=facts.sort_values("cert_sha256", ignore_index=True))
 
     def looks(self, first: int, last: int) -> pa.Table:
         """The looks of the rounds from `first` to before `last`, sorted by service."""
@@ -125,15 +125,20 @@ def fill(store: Store, looks: int) -> None:
     """Keep so many looks: whole rounds, in files such as a compaction makes."""
     simulation = Simulation(looks // SERVICES)
     store.prepare()
-    store.append(simulation.certificates())
+    certificates = simulation.certificates().certificates
+    for half in (certificates[::2], certificates[1::2]):
+        store.append(Tables.from_frames(certificates=half))
+    store.compact()
     folder = Path(store.path, "observations")
     each = compacting._ENOUGH_ROWS // SERVICES
     actions = []
     for first in range(0, simulation.rounds, each):
         rows = simulation.looks(first, min(first + each, simulation.rounds))
         path = folder / f"part-{first:06}.zstd.parquet"
-        with pq.ParquetWriter(path, rows.schema, compression="zstd", store_schema=False) as writer:
-            writer.write_table(rows, row_group_size=compacting._GROUP_ROWS)
+        plain = schema.arrow_schema("observations")
+        with pq.ParquetWriter(path, plain, compression="zstd") as writer:
+            for begin in range(0, len(rows), compacting._GROUP_ROWS):
+                writer.write_table(rows.slice(begin, compacting._GROUP_ROWS).cast(plain))
         actions.append(AddAction(path.name, path.stat().st_size, {}, 0, True, bounds_of(rows)))
     table = DeltaTable(str(folder))
     table.create_write_transaction(actions, "append", table.schema())

@@ -16,9 +16,10 @@ from deltalake.exceptions import CommitFailedError
 from tests.store.tables import BEGIN, SERVICES, look, tables_of_hour
 from toolkit import schema
 from toolkit.errors import StoreError
-from toolkit.store import Store, compacting
+from toolkit.store import Store, compacting, delta
 from toolkit.store.compacting import join_files
 from toolkit.store.delta import KeptTable
+from toolkit.store.limits import is_in
 from toolkit.tables import Tables
 
 SORT_BY = ("service", "observed_at")
@@ -134,6 +135,22 @@ def test_a_joined_file_is_sorted_by_service_and_equal_rows_keep_their_order(
     assert file.schema_arrow.field("service").type == pa.string(), "other programs read text"
     for table in schema.TABLES:
         assert getattr(store.load(), table).equals(getattr(loaded, table))
+
+
+def test_of_a_compacted_file_only_the_row_groups_of_a_service_are_read(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compacting, "_GROUP_ROWS", 2)
+    loaded = store.load(services=SERVICES[0])
+    store.compact()
+    assert store.load(services=SERVICES[0]).observations.equals(loaded.observations)
+    table = KeptTable("observations", f"{store.path}/observations", None)
+    dataset = delta._without_row_groups(table.dataset(table.open()), is_in("service", {SERVICES[0]}))
+    (fragment,) = dataset.get_fragments()
+    assert len(fragment.row_groups) == pytest.approx(len(loaded.observations) / 2, abs=1)
+    assert fragment.metadata.num_row_groups == 6
+    nothing = delta._without_row_groups(table.dataset(table.open()), is_in("service", {"https://z.test:443"}))
+    assert nothing.to_table().num_rows == 0
 
 
 def test_a_file_with_many_rows_is_not_joined(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
