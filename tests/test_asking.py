@@ -29,6 +29,7 @@ QUESTIONS: list[tuple[Any, dict[str, Any]]] = [
     (toolkit.summarise_expiry, {"now": "2025-09-01T00:00:00Z", "thresholds": "days"}),
     (toolkit.describe_usual_leads, {"now": NOW}),
     (toolkit.forecast_renewals, {"now": NOW}),
+    (toolkit.rehearse, {"now": NOW, "years": 1, "runs": 100}),
     *((toolkit.summarise_support, {"now": NOW, "by": by}) for by in ("cipher", "protocol")),
     (toolkit.verify_chains, {"roots": Lab().roots}),
     (toolkit.verify_chains, {"roots": Lab().roots, "intermediates": "held", "as_of": NOW}),

@@ -51,6 +51,7 @@ QUESTIONS: dict[str, Callable[[Tables], pd.DataFrame]] = {
     "explain_leaves": toolkit.explain_leaves,
     "summarise_expiry": lambda tables: toolkit.summarise_expiry(tables, now=NOW),
     "forecast_renewals": lambda tables: toolkit.forecast_renewals(tables, now=NOW),
+    "rehearse": lambda tables: toolkit.rehearse(tables, now=NOW, runs=100),
     "verify_chains": lambda tables: toolkit.verify_chains(tables, roots="certifi"),
     "judge": lambda tables: toolkit.judge(tables, policy="baseline"),
     "check": lambda tables: toolkit.check(tables, now=NOW, roots="certifi", policy="baseline"),

@@ -78,6 +78,7 @@ ROOTS = [mint_ca("root").der]
     [
         (lambda at: toolkit.summarise_expiry(TABLES, now=at), "now"),
         (lambda at: toolkit.forecast_renewals(TABLES, now=at), "now"),
+        (lambda at: toolkit.rehearse(TABLES, now=at), "now"),
         (lambda at: toolkit.summarise_support(TABLES, now=at), "now"),
         (lambda at: toolkit.judge(TABLES, "baseline", as_of=at), "as_of"),
         (lambda at: toolkit.verify_chains(TABLES, roots=ROOTS, as_of=at), "as_of"),

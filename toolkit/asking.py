@@ -29,7 +29,12 @@ _OF_SERVICES: Final = (
 )  # fmt: skip
 """Questions about the observations of a service and the certificates that they name."""
 
-_OF_SUCCESSORS: Final = (analyse.summarise_expiry, analyse.describe_usual_leads, analyse.forecast_renewals)
+_OF_SUCCESSORS: Final = (
+    analyse.summarise_expiry,
+    analyse.describe_usual_leads,
+    analyse.forecast_renewals,
+    analyse.rehearse,
+)
 """Questions that also look for certificates issued for the same names, whichever service showed them."""
 
 _OF_CHAINS: Final = (analyse.verify_chains, analyse.replay_trust)
@@ -67,7 +72,7 @@ def ask(
 
     - `store`: a `Store`, or the path or URL of one.
     - `question`: `find_sightings`, `find_rotations`, `estimate_shares`, `explain_leaves`, `summarise_expiry`,
-      `describe_usual_leads`, `forecast_renewals`, `summarise_support`, `verify_chains` or `replay_trust`.
+      `describe_usual_leads`, `forecast_renewals`, `rehearse`, `summarise_support`, `verify_chains` or `replay_trust`.
     - `client`: a `distributed.Client`. The groups are read and analysed on its workers, which need the store's location
       and credentials in their own environment. Null: one group after another in this process.
     - `options`: the arguments of the question. Paths among them must exist on the workers.

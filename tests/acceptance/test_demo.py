@@ -11,6 +11,7 @@ import nbformat
 import pytest
 
 import toolkit
+from tests.acceptance.pages import Page, assert_it_loads_nothing
 from tests.conftest import ROOT
 from toolkit.errors import ReadError, ToolkitError, UsageError
 from toolkit.report import execute_notebook
@@ -42,6 +43,10 @@ def test_every_notebook_becomes_a_page_with_its_charts(demo: tuple[Path, str]) -
         assert charts, f"{notebook.name} draws nothing"
         assert all(chart.read_bytes().startswith(b"\x89PNG") for chart in charts)
         assert 'data-mime-type="application/vnd.jupyter.stderr"' not in text, "an error, a warning or a message"
+        parsed = Page(page)
+        assert_it_loads_nothing(parsed)
+        assert "import toolkit" in parsed.text, "a lesson shows its code"
+        assert not [a for tag, a in parsed.tags if tag == "a" and str(a.get("href")).endswith(".ipynb")]
 
 
 def test_the_report_is_about_the_lab_year(demo: tuple[Path, str]) -> None:

@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import sys
 from datetime import datetime, timedelta
-from html.parser import HTMLParser
 from pathlib import Path
 
 import nbformat
@@ -14,6 +13,7 @@ import pytest
 from nbclient.exceptions import DeadKernelError
 
 import toolkit
+from tests.acceptance.pages import Page, assert_it_loads_nothing
 from tests.analyse.made import certificate, look, tables
 from tests.conftest import ROOT, not_on_windows
 from tests.notebooks.pages import code_cells, is_parameters, run
@@ -21,7 +21,7 @@ from toolkit.checking.in_service import name_services
 from toolkit.cli import main
 from toolkit.errors import ReadError, UsageError
 from toolkit.lab import Lab
-from toolkit.report import execute_notebook, write_report
+from toolkit.report import write_report
 from toolkit.report.comparison import find_differences
 from toolkit.report.layout import template
 from toolkit.report.printing import BROWSERS, find_browser, print_page
@@ -33,40 +33,6 @@ SECTIONS = [
     "Summary", "Findings", "Scope", "Services", "Rotations", "Expiry", "Ciphers", "Trust", "Rules", "Not tested",
     "Method", "Fingerprints",
 ]  # fmt: skip
-
-
-class Page(HTMLParser):
-    """The tags of a page with their attributes, and its text."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.source = path.read_text(encoding="utf-8")
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
-        self.feed(self.source.replace("<wbr/>", ""))
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
-
-
-def assert_it_loads_nothing(page: Page) -> None:
-    names = [tag for tag, _ in page.tags]
-    assert not {"script", "link", "iframe", "object", "embed", "base", "form"} & set(names)
-    for tag, attributes in page.tags:
-        assert not [name for name in attributes if name.startswith("on")], tag
-        if "src" in attributes:
-            assert str(attributes["src"]).startswith("data:image/png;base64,"), tag
-    assert "@import" not in page.source
-    assert all(target.startswith("data:") for target in re.findall(r"url\(['\"]?([^)'\"]+)", page.source))
-    (policy,) = [a["content"] for tag, a in page.tags if a.get("http-equiv") == "Content-Security-Policy"]
-    assert str(policy).startswith("default-src 'none'")
 
 
 def report(source: Path, output: Path, *words: str) -> Page:
@@ -353,18 +319,6 @@ def test_without_the_extra_it_says_what_to_install(
 
 
 @pytest.mark.timeout(180)
-def test_the_lessons_pages_load_nothing_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT / "notebooks")
-    written = execute_notebook(ROOT / "notebooks" / "00-start-here.ipynb", tmp_path, parameters={})
-    page = Page(written)
-    assert_it_loads_nothing(page)
-    assert "import toolkit" in page.text, "a lesson shows its code"
-    links = [str(attributes.get("href")) for tag, attributes in page.tags if tag == "a"]
-    assert "01-collect-observations.html" in links
-    assert not [link for link in links if link.endswith(".ipynb")]
-    assert list(tmp_path.glob("00-start-here-*.png"))
-
-
 def test_the_notebook_has_the_parameters_that_the_command_gives() -> None:
     (parameters,) = [cell for cell in code_cells(NOTEBOOK) if is_parameters(cell)]
     named = re.findall(r"^(\w+) =", parameters.source, re.M)

@@ -49,6 +49,7 @@ def test_every_question_answers(today: str, validities: list[tuple[str, str]]) -
     written(toolkit.summarise_expiry(asked, now=now))
     if now.year < 9990:
         written(toolkit.forecast_renewals(asked, now=now))
+        written(toolkit.rehearse(asked, now=now, runs=100))
     written(toolkit.judge(asked, "baseline"))
     written(toolkit.judge(asked, "baseline", as_of=now))
     written(toolkit.verify_chains(asked, roots=ROOTS))

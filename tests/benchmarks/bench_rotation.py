@@ -15,6 +15,7 @@ from tests.benchmarks.rotation_causes import DEVELOPED, KEPT, causes
 from tests.benchmarks.rotation_speed import speed
 from toolkit import sampling
 from toolkit.analyse.arrays import NULL, Bools, Floats, Ints
+from toolkit.analyse.intervals import share_interval
 from toolkit.analyse.rotation import bounds
 
 RUNS = 4000
@@ -141,7 +142,7 @@ def shares(runs: Runs, rng: np.random.Generator) -> tuple[Bools, Floats]:
     """Clopper–Pearson for the mean share over a window of 12 looks begun at random in each run."""
     begins = runs.lo + (rng.random(len(runs.lo)) * (runs.hi - runs.lo - 12)).astype(np.int64)
     window = begins[:, None] + np.arange(12)
-    low, high = bounds.share_interval(runs.new[window].sum(axis=1), np.full(len(begins), 12))
+    low, high = share_interval(runs.new[window].sum(axis=1), np.full(len(begins), 12))
     mean = runs.share[window].mean(axis=1)
     # The width of an interval of shares, in shares.
     return (low <= mean + 1e-12) & (mean - 1e-12 <= high), high - low

@@ -197,7 +197,7 @@ def test_an_estimate_names_what_limits_a_round() -> None:
     many = [f"tls://127.0.{number}.1:1" for number in range(200)]
     (row,) = toolkit.estimate_round(many, samples=4, limits=Limits(concurrency=10)).to_dict("records")
     assert row == {
-        "services": 200, "hosts": 200, "looks": 800, "seconds_min": pytest.approx(16), "limited_by": "concurrency"
+        "service_count": 200, "hosts": 200, "looks": 800, "seconds_min": pytest.approx(16), "limited_by": "concurrency"
     }  # fmt: skip
     (row,) = toolkit.estimate_round([*many, "smtp://127.0.0.1:1"], samples=4, limits=Limits(host_rate=0.1)).to_dict(
         "records"

@@ -99,3 +99,9 @@ def test_no_row_cites_a_draft_that_has_become_an_rfc(tmp_path: Path) -> None:
     assert find_outdated(REFERENCE) == []
     (tmp_path / "groups.csv").write_text("code,source\n0x11EC,IANA: draft-kwiatkowski-tls-ecdhe-mlkem-03\n")
     assert find_outdated(tmp_path) == [("groups.csv", 2, "draft-kwiatkowski-tls-ecdhe-mlkem-03", "RFC 10024")]
+
+
+def test_the_logs_are_those_of_the_recorded_lists(shared: Path) -> None:
+    make_rows = runpy.run_path(str(DATA / "make_ct_logs.py"))["make_rows"]
+    with (REFERENCE / "ct_logs.csv").open(encoding="utf-8", newline="") as file:
+        assert list(csv.DictReader(file)) == make_rows(shared / "recorded/others/ct/ct_logs_history.csv")

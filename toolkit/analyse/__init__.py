@@ -1,7 +1,7 @@
 """Analysis: `Tables` in, frames out. No files, no network, no clock."""
 
 from toolkit.analyse.causes import explain_leaves
-from toolkit.analyse.expiry import describe_usual_leads, forecast_renewals, summarise_expiry
+from toolkit.analyse.expiry import describe_usual_leads, forecast_renewals, rehearse, summarise_expiry
 from toolkit.analyse.negotiated import summarise_negotiated
 from toolkit.analyse.policy import judge, lint_certificates, summarise_findings
 from toolkit.analyse.rotation import describe_rotations, estimate_shares, find_lineages, find_rotations
@@ -24,6 +24,7 @@ __all__ = [
     "forecast_renewals",
     "judge",
     "lint_certificates",
+    "rehearse",
     "replay_trust",
     "summarise_expiry",
     "summarise_findings",

@@ -19,6 +19,7 @@ from toolkit.chart.issuers import plot_issuers
 from toolkit.chart.key_exchange import plot_key_exchange
 from toolkit.chart.lifelines import plot_rotations, plot_sightings
 from toolkit.chart.negotiated import plot_negotiated
+from toolkit.chart.rehearsal import plot_rehearsal
 from toolkit.chart.renewals import plot_lifetimes, plot_renewals
 from toolkit.chart.rollout import plot_rollout
 from toolkit.chart.shares import plot_shares
@@ -39,6 +40,7 @@ __all__ = [
     "plot_key_exchange",
     "plot_lifetimes",
     "plot_negotiated",
+    "plot_rehearsal",
     "plot_renewals",
     "plot_rollout",
     "plot_rotations",

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from toolkit import text
-from toolkit.analyse.rotation.bounds import share_interval
+from toolkit.analyse.intervals import share_interval
 from toolkit.chart import canvas
 from toolkit.chart.palette import BAD, BLUE, CAUTION, GRID, INK, NEUTRAL, PURPLE, Style
 from toolkit.reference import groups, suites

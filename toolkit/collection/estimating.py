@@ -17,7 +17,7 @@ from toolkit.reference import Offer
 from toolkit.targets import MailDomain, Target, Targets
 
 ROUND_ESTIMATES: Final = (
-    Column("services", "integer", "services; each `mx:` counts as one, since no name is resolved"),
+    Column("service_count", "integer", "services; each `mx:` counts as one, since no name is resolved"),
     Column("hosts", "integer", "host names and addresses to connect to"),
     Column("looks", "integer", "looks, with one address for each host; at most `max_looks` of them are made"),
     Column("seconds_min", "number", "least time of the round, with the limits on connections and rates", unit="s"),
@@ -68,7 +68,7 @@ def estimate_round(
             times |= {provider: (count - 1) / limits.provider_rate for provider, count in providers.items()}
     limited_by = max(times, key=times.__getitem__)
     row = {
-        "services": len(plan.targets),
+        "service_count": len(plan.targets),
         "hosts": len({target.name if isinstance(target, MailDomain) else _host(target) for target in plan.targets}),
         "looks": looks,
         "seconds_min": times[limited_by],

@@ -34,7 +34,8 @@ TESTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "lifetime": frozenset({"at_most"}),
         "names": frozenset({"present", "match", "match_san", "shared"}),
         "purposes": frozenset({"only", "includes"}),
-        "scts": frozenset({"at_least"}),
+        "scts": frozenset({"at_least", "operators_at_least"}),
+        "revocation": frozenset({"named_above"}),
         "serial": frozenset({"positive", "octets_at_most"}),
         "validity": frozenset({"ordered", "encoded"}),
         "host": frozenset({"answers"}),
@@ -53,7 +54,7 @@ OF_STATEMENTS: Final = frozenset(
 
 OF_CERTIFICATES: Final = frozenset(
     {"key_type", "key_bits", "key_curve", "signature_hash", "signature_algorithm", "lifetime", "names", "purposes",
-     "scts", "serial", "validity"}
+     "scts", "revocation", "serial", "validity"}
 )  # fmt: skip
 """Subjects of rules about certificates, which can apply by the day of issue."""
 
@@ -177,15 +178,19 @@ class Cap:
 
 
 @functools.cache
-def validity_caps() -> tuple[Cap, ...]:
-    """The caps on validity of the CA/Browser Forum that are in days, oldest first (ballots 193, SC31 and SC-081v3).
+def validity_caps(policy: str = "baseline") -> tuple[Cap, ...]:
+    """The caps on validity of a policy that are in days, oldest first.
+
+    `baseline`: those of the CA/Browser Forum (ballots 193, SC31 and SC-081v3).
 
     >>> [cap.days for cap in validity_caps()]
     [825, 398, 200, 100, 47]
+    >>> [cap.days for cap in validity_caps("lets-encrypt")]
+    [64, 45]
     """
     return tuple(
         Cap(int(rule.value[0].removesuffix(" days")), rule.since, rule.until)
-        for rule in policies()["baseline"]
+        for rule in policies()[policy]
         if rule.subject == "lifetime" and rule.since is not None and rule.value[0].endswith(" days")
     )
 

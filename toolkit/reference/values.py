@@ -16,7 +16,18 @@ WITHOUT_VALUE: Final = frozenset(
     {"present", "match", "match_san", "shared", "positive", "ordered", "encoded", "begins_before_end", "interleaved"}
 )
 _OF_ONE: Final = frozenset(
-    {"highest", "accepted", "answers", "issued_by", "rooted_in", "bundled", "at_most", "octets_at_most"}
+    {
+        "highest",
+        "accepted",
+        "answers",
+        "issued_by",
+        "rooted_in",
+        "bundled",
+        "at_most",
+        "octets_at_most",
+        "operators_at_least",
+        "named_above",
+    }
 )
 _MOST_NAMED: Final = 25
 _MOST: Final = {"days": 36_525, "months": 1_200}
@@ -57,16 +68,16 @@ def _complain(subject: str, test: str, part: str) -> str | None:
         if not sign or not _is_number(bits, most=1_000_000):
             return f"{part!r} is not written like RSA=2048"
         return _unknown("key type", key_type, _known("key_type"))
-    if subject == "lifetime":
+    if subject in ("lifetime", "revocation"):
         count, _, unit = part.partition(" ")
         if unit in _MOST and _is_number(count, most=_MOST[unit]) and int(count):
             return None
         return f"{part!r} is not written like 398 days or 39 months, or is longer than a hundred years"
-    if subject == "scts":
+    if (subject, test) == ("scts", "at_least"):
         return None if SCTS.fullmatch(part) else f"{part!r} is not written like 2, or 3 from 180 days"
     if subject == "purposes":
         return None if _OID.fullmatch(part) or part.isalnum() else f"{part!r} is not a purpose, like serverAuth"
-    if test in ("at_least", "octets_at_most"):
+    if test in ("at_least", "octets_at_most", "operators_at_least"):
         return None if _is_number(part, most=100_000) else f"{part!r} is not a number in its range"
     if test in ("issued_by", "rooted_in"):
         return None if "=" in part else f"{part!r} is not an attribute of a name, like CN=Example CA"

@@ -12,13 +12,25 @@ from toolkit.reference.rules import load_policy
 LEAF = "a" * 64
 
 
-def issued(on: str, *, days: int = 90, purposes: tuple[str, ...] | None = ("serverAuth",), scts: int = 2) -> Tables:
+CLOUDFLARE = "zPsPaoVxCWX+lZtTzumyfCLphVwNl422qX5UwP5MDbA="
+GOOGLE = "TnWjJ1yaEMM4W2zU3z9S6x3w4I4bjWnAsfpksWKaOd8="
+GOOGLE_TOO = "6D7Q2j71BjUy51covIlryQPTy9ERa+zraeF3fW0GvW4="
+
+
+def issued(
+    on: str,
+    *,
+    days: int = 90,
+    purposes: tuple[str, ...] | None = ("serverAuth",),
+    scts: int = 2,
+    logs: tuple[str, ...] = (),
+) -> Tables:
     """A leaf of those days, seen on its first one; without purposes it has no extendedKeyUsage."""
     begins = pd.Timestamp(on, tz="UTC")
     leaf = {
         "cert_sha256": LEAF, "der": b"0", "not_before": begins, "extended_key_usage": purposes,
         "not_after": begins + pd.Timedelta(days=days) - pd.Timedelta(seconds=1),
-        "scts": tuple(f"log{number} {on}T00:00:00Z" for number in range(scts)) or None,
+        "scts": tuple(f"{log} {on}T00:00:00Z" for log in logs or [f"log{n}" for n in range(scts)]) or None,
     }  # fmt: skip
     look = {
         "observed_at": begins, "date_basis": "observed", "round": "r", "sample": 0, "source": "lab", "offer": "any",
@@ -66,8 +78,52 @@ def test_longer_certificates_need_three_scts(policy: str, days: int, scts: int, 
     assert verdict(issued("2025-01-01", days=days, scts=scts), policy, "scts") == expected
 
 
+@pytest.mark.parametrize("policy", ["chrome", "apple"])
+@pytest.mark.parametrize(
+    ("logs", "expected"),
+    [
+        ((CLOUDFLARE, GOOGLE), "meets"), ((GOOGLE, GOOGLE_TOO), "falls short"), ((GOOGLE, "log0"), "unknown"),
+        ((GOOGLE, CLOUDFLARE, "log0"), "meets"), (("log0", "log1"), "unknown"),
+    ],
+)  # fmt: skip
+def test_two_operators_are_needed_and_an_unknown_log_may_be_another_one(
+    policy: str, logs: tuple[str, ...], expected: str
+) -> None:
+    assert verdict(issued("2025-01-01", logs=logs), policy, "sct-operators") == expected
+
+
+def test_the_evidence_names_the_operators() -> None:
+    findings = judge(issued("2025-01-01", logs=(GOOGLE, GOOGLE_TOO, "log0")), "chrome").set_index("rule")
+    assert findings.loc["sct-operators", "found"] == "Google, an unknown log"
+
+
+@pytest.mark.parametrize(("day", "edition"), [("2026-09-14", "BR 1.2.1"), ("2026-09-15", "SC-097")])
+def test_sha1_is_forbidden_by_the_edition_of_the_day_of_issue(day: str, edition: str) -> None:
+    tables = issued(day)
+    leaf = tables.certificates.assign(signature_algorithm="sha1WithRSAEncryption")
+    found = judge(Tables.from_frames(tables.observations, leaf), "baseline").set_index("rule").loc["signature-sha1"]
+    assert (found["edition"], found["verdict"]) == (edition, "falls short")
+
+
+@pytest.mark.parametrize(
+    ("on", "days", "urls", "expected"),
+    [
+        ("2026-03-14", 10, (), "meets"), ("2026-03-14", 11, (), "falls short"), ("2026-03-15", 7, (), "meets"),
+        ("2026-03-15", 8, (), "falls short"), ("2026-03-15", 90, ("http://c.example/1.crl",), "meets"),
+        ("2024-03-14", 90, (), "unknown"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("where", ["crl_urls", "ocsp_urls"])
+def test_only_short_lived_certificates_may_do_without_a_place_to_ask_for_revocation(
+    on: str, days: int, urls: tuple[str, ...], expected: str, where: str
+) -> None:
+    tables = issued(on, days=days)
+    leaf = tables.certificates.assign(**{where: [urls or None]})
+    assert verdict(Tables.from_frames(tables.observations, leaf), "revocation", "revocation") == expected
+
+
 def test_a_value_that_is_not_a_number_of_scts_is_refused(tmp_path: Path) -> None:
-    (rule,) = load_policy("apple")
+    rule = next(rule for rule in load_policy("apple") if rule.rule == "scts")
     row = {name: getattr(rule, name) for name in ("policy", "edition", "rule", "level", "subject", "test")}
     row |= {"value": "many", "since": "2026-01-01", "until": "", "dated_by": "issued", "required": "x",
             "authority": "x", "url": "https://x", "date_basis": "x"}  # fmt: skip

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from toolkit.analyse.arrays import NULL
+from toolkit.analyse.intervals import share_interval
 from toolkit.analyse.rotation import bounds
 
 
@@ -17,13 +18,13 @@ def test_share_below(looks, below):
 
 @pytest.mark.parametrize(("shown", "looks"), [(0, 12), (0, 59), (1, 1), (3, 12), (12, 12), (500, 1000)])
 def test_share_interval_is_clopper_and_pearsons(shown, looks):
-    low, high = bounds.share_interval(np.array([shown]), np.array([looks]))
+    low, high = share_interval(np.array([shown]), np.array([looks]))
     expected = stats.binomtest(shown, looks).proportion_ci(0.95, "exact")
     assert (low[0], high[0]) == pytest.approx((expected.low, expected.high))
 
 
 def test_two_sided_interval_of_a_share_that_was_not_seen():
-    _, high = bounds.share_interval(np.array([0, 0]), np.array([12, 59]))
+    _, high = share_interval(np.array([0, 0]), np.array([12, 59]))
     assert high == pytest.approx([0.265, 0.061], abs=0.0005)
 
 

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from toolkit.analyse.arrays import Bools, Floats, Ints
-from toolkit.analyse.rotation.bounds import share_interval
+from toolkit.analyse.intervals import share_interval
 from toolkit.sampling import MISS, STRICT, chance_of_seeing, looks_needed
 
 _SETTLED: Final = 0.25

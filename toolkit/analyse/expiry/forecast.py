@@ -103,6 +103,10 @@ def forecast_renewals(tables: Tables, *, now: Instant, years: int = 3) -> pd.Dat
     (Student's t of their logarithms). They do not know of a change of routine. Where the basis is `issued`, the next
     certificate may have been issued before `now`.
 
+    They also assume that the present certificate was still in service when a successor would have been seen. With dated
+    looks that is the last of them. Undated looks are taken to go on after the last one for as long as the longest time
+    between two new certificates so far, and to show a successor as soon after its issue as the slowest one so far.
+
     `now` is ISO 8601 text, a datetime or a Timestamp, with a zone. Raises `UsageError` where `tables` is not `Tables`,
     `now` is not an instant with a zone, `years` is not a whole number from 1 to 30, or the forecast would go beyond the
     year 9998 (instants end with 9999).
@@ -207,17 +211,21 @@ def _planned(valid: pd.Timedelta, routine: dict[str, Any]) -> pd.Timedelta:
     return pd.Timedelta(microseconds=round(age * 86_400e6))
 
 
+def spread_of(start: dict[Hashable, Any], today: pd.Timestamp) -> Spread | None:
+    """How the renewals of a slot vary, given how long its certificate was seen in service; None: no routine."""
+    if pd.isna(start["usual_lead_basis"]):
+        return None
+    in_service = min(start["watched_until"], today) - start["longest_delay"]
+    age = 0.0 if pd.isna(in_service) else (in_service - start["not_before"]) / DAY
+    return Spread(start["routine_ratios"], blur=float(start["routine_blur"]), age=age)
+
+
 class _Bounds:
     """When the renewals of one slot are expected, given that its certificate was not replaced yet."""
 
     def __init__(self, start: dict[Hashable, Any], today: pd.Timestamp) -> None:
         self._begins = start["not_before"]
-        self._spread: Spread | None = None
-        if pd.isna(start["usual_lead_basis"]):
-            return
-        in_service = min(start["watched_until"], today) - start["longest_delay"]
-        age = 0.0 if pd.isna(in_service) else (in_service - self._begins) / DAY
-        self._spread = Spread(start["routine_ratios"], blur=float(start["routine_blur"]), age=age)
+        self._spread = spread_of(start, today)
 
     def expect(self, planned: pd.Timestamp, ends: pd.Timestamp) -> pd.Timestamp:
         """When the first renewal is expected: as planned, or later if a tenth would have come already.

@@ -4,6 +4,7 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
 from toolkit.analyse.expiry.routine import planned_days
 from toolkit.analyse.expiry.sequence import find_renewals
@@ -43,11 +44,18 @@ USUAL_LEAD: Final = (
 )
 """The columns that `with_usual_leads` adds for readers; `ROUTINE` are those for the forecast."""
 
-ROUTINE: Final = ("routine_lifetime_days", "is_led_by_end", "routine_ratios", "routine_blur")
-"""The columns of a slot's routine that only the forecast reads, as do `watched_until` and `longest_delay`.
+ROUTINE: Final = ("routine_lifetime_days", "is_led_by_end", "routine_plans", "routine_ratios", "routine_blur")
+"""The columns of a slot's routine for the forecast and the rehearsal, as are `watched_until` and `longest_delay`.
 
-Median lifetime of the predecessors [d]; whether the leads vary less than the spacings; the logarithms of (spacing /
-spacing that `planned_days` gives), as a tuple; the least deviation of these that the looks allow to be seen.
+Median lifetime of the predecessors [d]; whether the leads vary less than the spacings; the plans that the renewals do
+not tell apart, as a tuple of `PLANS`; the logarithms of (spacing / spacing that `planned_days` gives), as a tuple; the
+least deviation of these that the looks allow to be seen.
+"""
+
+PLANS: Final = ("spacing", "lead", "share")
+"""What a routine may keep: days after the issue, days before the end, or a share of the lifetime.
+
+While all certificates of a slot live equally long, the three are the same.
 """
 
 LATEST: Final = 24
@@ -58,6 +66,9 @@ NOT_OBSERVED: Final = "no renewal was fully observed"
 
 _STEADIER: Final = 0.9
 """Leads vary less than spacings where their median deviation is below this share of the spacings'."""
+
+_CLEARLY: Final = 0.95
+"""Confidence with which a plan is ruled out."""
 
 _LONGEST_LOOK: Final = 10
 """Looks around a takeover are close enough at the predecessor's lifetime divided by this."""
@@ -123,9 +134,27 @@ def _routines(renewals: pd.DataFrame, start: str, gap: pd.Series, basis: str) ->
             "usual_lead_basis": pd.Series(basis, index=middle.index, dtype="string"),
             "routine_lifetime_days": middle["lifetime"],
             "is_led_by_end": is_led_by_end,
+            "routine_plans": _plans(facts),
         }
     )
     return _with_spread(routine, facts)
+
+
+def _plans(facts: pd.DataFrame) -> pd.Series:
+    """The plans of each slot that its renewals do not tell apart: those from which they do not deviate clearly more.
+
+    Deviations are mean distances from the median [d]; what a daily job and the gap between looks add is not compared.
+    Clearly more is what an F test of as many renewals finds at 5 %.
+    """
+    kept = facts[["spacing", "lead"]].assign(share=facts["spacing"] / facts["lifetime"])[list(PLANS)]
+    away = (kept - kept.groupby(facts["slot"]).transform("median")).abs()
+    away["share"] *= facts["lifetime"]
+    deviation = away.groupby(facts["slot"]).mean()
+    blur = (facts["gap"] + 1).groupby(facts["slot"]).mean() / np.sqrt(12)
+    free = facts.groupby("slot").size() - 1
+    most = deviation.min(axis=1).clip(lower=blur) * np.sqrt(special.fdtri(free, free, _CLEARLY))
+    plans = [tuple(np.array(PLANS)[row].tolist()) for row in deviation.le(most, axis=0).to_numpy()]
+    return pd.Series(plans, index=deviation.index, dtype="object")
 
 
 def _with_spread(routine: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:

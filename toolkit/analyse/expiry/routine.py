@@ -1,6 +1,6 @@
 """What follows from a slot's routine: the age at which it replaces a certificate, and how certain that is."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -132,6 +132,18 @@ class Spread:
         even = np.sqrt((1 / step + 1 / self.count) / (1 + 1 / self.count))
         ages: Floats = planned * np.exp(self._unconditional * even)
         return ages
+
+    def draw(self, rng: np.random.Generator, runs: int, *, planned: float) -> Iterator[Floats]:
+        """Endlessly: logarithms of (spacing / planned spacing) as they were in the past, one per run and renewal.
+
+        `planned` is the planned age of the first renewal [d]. It has not come at `age`; if all renewals of the past
+        would have, nothing is known of it.
+        """
+        past = self._ratios[0]
+        late = past[past > np.log(self._age / planned)] if self._age > 0 else past
+        yield rng.choice(late if len(late) else past, runs)
+        while True:
+            yield rng.choice(past, runs)
 
     def _found(self, shares: Sequence[float], *, waiting: float) -> Floats:
         found: Floats = _quantiles(self._ratios, self._blur, waiting * (1 - np.array([shares])))[0]

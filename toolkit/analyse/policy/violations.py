@@ -15,6 +15,7 @@ from toolkit.analyse.host_names import common_names, names_host
 from toolkit.certificates import is_encoded_as_required, show_validity
 from toolkit.instants import DAY, SECOND
 from toolkit.reference import Suite
+from toolkit.reference.ct_logs import log_operators
 from toolkit.reference.rules import Rule
 from toolkit.reference.values import SCTS
 
@@ -69,6 +70,10 @@ def breaks_certificate(rule: Rule, certificate: Certificate) -> bool | None:
         return _breaks_purposes(rule, certificate)
     if rule.subject == "scts":
         return _breaks_scts(rule, certificate)
+    if rule.subject == "revocation" and (certificate["crl_urls"] or certificate["ocsp_urls"]):
+        return False
+    if rule.subject == "revocation" and _is_unread(certificate):
+        return None
     return _breaks_validity(rule, certificate)
 
 
@@ -91,10 +96,15 @@ def describe_certificate(rule: Rule, certificate: Certificate) -> str:
         return str(certificate["signature_algorithm"])
     if rule.subject == "lifetime":
         return f"{_days(certificate):.10g} days"
+    if rule.subject == "revocation":
+        urls = (*(certificate["crl_urls"] or ()), *(certificate["ocsp_urls"] or ()))
+        return ", ".join(urls) or f"no URL of a CRL or of OCSP, {_days(certificate):.10g} days"
     if rule.subject == "serial":
         return str(certificate["serial"])
     if rule.subject == "purposes":
         return ", ".join(certificate["extended_key_usage"] or ()) or "no extendedKeyUsage"
+    if rule.test == "operators_at_least":
+        return ", ".join(sorted(name or "an unknown log" for name in _operators(certificate))) or "0 SCTs"
     if rule.subject == "scts":
         return f"{len(certificate['scts'] or ())} SCTs, {_days(certificate):.10g} days"
     if rule.test == "encoded":
@@ -157,9 +167,20 @@ def _breaks_scts(rule: Rule, certificate: Certificate) -> bool | None:
     """The SCTs inside the certificate; without any, they may come in the handshake or with OCSP: not known."""
     if not certificate["scts"]:
         return None
+    if rule.test == "operators_at_least":
+        operators = _operators(certificate)
+        known = operators - {None}
+        if len(known) >= int(rule.value[0]):
+            return False
+        return None if None in operators else True
     parts = [match for part in rule.value if (match := SCTS.fullmatch(part))]
     least = max(int(part[1]) for part in parts if math.ceil(_days(certificate)) >= int(part[2] or 0))
     return len(certificate["scts"]) < least
+
+
+def _operators(certificate: Certificate) -> set[str | None]:
+    """Who operates the logs of the SCTs inside the certificate; None stands for logs that are not known."""
+    return {log_operators().get(str(sct).split(" ")[0]) for sct in certificate["scts"] or ()}
 
 
 def _breaks_serial(rule: Rule, serial: object) -> bool | None:
