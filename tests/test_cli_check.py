@@ -70,7 +70,7 @@ def test_recorded_mail_in_words_and_in_the_readme(
 ) -> None:
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("COLUMNS", "100")
-    words = "check data/google-mail --as-of 2016-02-11 --policy mozilla-intermediate"
+    words = "check google-mail --as-of 2016-02-11 --policy mozilla-intermediate"
     assert main(words.split()) == 1
     out = capsys.readouterr().out
     (sample,) = re.findall(rf"\$ \S*tls-toolkit {words}\n(.*?)```", README, re.S)

@@ -17,6 +17,7 @@ import pytest
 import toolkit
 from tests.conftest import ROOT, need, not_on_windows
 from toolkit.cli import main
+from toolkit.shipped import EXAMPLES, LOGS
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -110,11 +111,13 @@ def test_the_wheel_installed_elsewhere_works(tmp_path: Path) -> None:
     looked = run(scripts / "tls-toolkit", "observe", "tls://127.0.0.1:1", cwd=tmp_path)
     assert looked.returncode == 3, looked.stderr
     assert "port_closed" in looked.stdout
-    # It carries the lessons and the report's notebook as well.
+    # It carries the lessons and the report's notebook as well, and nothing else of `notebooks/`.
+    carried = {path.suffix for path in (packages / "toolkit" / "_shipped" / "notebooks").iterdir()}
+    assert carried == {".ipynb", ".md"}
     copied = run(scripts / "tls-toolkit", "lessons", "mine", cwd=tmp_path)
     assert copied.returncode == 0, copied.stderr
     assert (tmp_path / "mine" / "notebooks" / "00-start-here.ipynb").is_file()
-    assert (tmp_path / "mine" / "data" / "lab-sample" / "observations.csv").is_file()
+    assert {path.name for path in (tmp_path / "mine" / "data").iterdir()} == {*EXAMPLES, LOGS}
     again = run(scripts / "tls-toolkit", "lessons", "mine", cwd=tmp_path)
     assert (again.returncode, "exists already" in again.stderr) == (2, True)
     # nbconvert's templates are among the dependencies.

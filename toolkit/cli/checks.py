@@ -74,7 +74,7 @@ def check(arguments: argparse.Namespace) -> int:
 
 def _read(arguments: argparse.Namespace) -> Tables:
     return toolkit.read(
-        arguments.source,
+        arguments.path,
         since=arguments.since,
         until=arguments.until,
         password=read_password(arguments.password_file),

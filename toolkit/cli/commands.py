@@ -266,7 +266,7 @@ def store_compact(arguments: argparse.Namespace) -> int:
 def read(arguments: argparse.Namespace) -> int:
     """`tls-toolkit read`: what a file of another tool, or anything else that is read, holds."""
     password = read_password(arguments.password_file)
-    print_understood(arguments.source, arguments.format, password, as_json=arguments.json)
+    print_understood(arguments.path, arguments.format, password, as_json=arguments.json)
     return FINE
 
 
@@ -276,10 +276,10 @@ def report(arguments: argparse.Namespace) -> int:
     with require_extras("A report", "notebooks"):
         from toolkit import report  # noqa: PLC0415  other commands do not need it
     # Read here as well, so that a source that cannot be read, and what is left out of it, is reported at once.
-    tables = toolkit.read(arguments.source, since=arguments.since, until=arguments.until)
+    tables = toolkit.read(arguments.path, since=arguments.since, until=arguments.until)
     now = arguments.now or find_present(tables)
     report.write_report(
-        arguments.source,
+        arguments.path,
         arguments.output,
         now=now,
         since=arguments.since,

@@ -81,8 +81,9 @@ def read_command(argv: Sequence[str] | None) -> Callable[[], int]:
     arguments.words = tuple(words)
     from toolkit.cli import commands  # noqa: PLC0415  imports pandas
 
-    if "source" in arguments and arguments.source in EXAMPLES and not Path(arguments.source).exists():
-        arguments.source = str(example_folder(arguments.source))
+    if "source" in arguments:
+        is_example = arguments.source in EXAMPLES and not Path(arguments.source).exists()
+        arguments.path = str(example_folder(arguments.source)) if is_example else arguments.source
     if "ehlo" in arguments:
         arguments.limits = read_limits(arguments)
     command: Callable[[argparse.Namespace], int] = getattr(commands, arguments.command)

@@ -55,51 +55,6 @@ def find_rotations(
 ) -> pd.DataFrame:
     """Each rotation: a certificate A and the next certificate B of its slot, one row per pair.
 
-    `given` is `Tables`, or the frame of `find_sightings` or `Store.sightings`. `describe_rotations` adds the columns
-    that are needed less often.
-
-    - `basis="looks"`: the certificates of a slot (service, server name, key type) are ordered by `not_before`,
-      `first_seen_at` and hash; B is the next certificate that was *seen*.
-    - `basis="names"`: no looks are needed. Certificates are grouped by host name and key type across ports and ordered
-      by `not_before`; every column about seeing is null.
-
-    **Certain bounds** follow from the instants of looks, all by one clock. `overlap_min_days` counts only time in which
-    two backends must have served different certificates; looks that alternate could also come from one backend that was
-    switched to B and back to A (`toolkit.analyse.rotation.overlaps`). Two backends are certain in two cases: one
-    address showed A, before and after, while another showed B; or one address showed both at one instant, or both in
-    several rounds. In all other cases it is 0; `done_min_at` minus `start_max_at` is then the overlap if no backend was
-    switched back. Where A was first seen after B (`is_ambiguous`), the overlap is counted from A's first look, because
-    nothing shows that A was in service before.
-
-    **Confidence bounds** (95 %, each one-sided) assume independent looks, failures unrelated to the certificate, and a
-    share of B that never falls. Backends may hold less than `min_share` indefinitely, so a bound never says that a
-    certificate is gone. `min_share=1` states that one backend answers: the bounds are then exactly the gap between two
-    sightings. `sticky=True` counts rounds instead of looks, for load balancers with source affinity.
-
-    **`is_sticky_suspected`** is true where rounds agree more often than independent looks would: the confidence bounds
-    then do not hold; pass `sticky=True`. It is decided from all rotations of a service
-    (`toolkit.analyse.rotation.stickiness`; below 2.5 % of services without affinity are suspected). It is null where
-    each round has one look, or where every certificate of the service was replaced in one step, which a service of one
-    backend does as well. One backend that was rolled back for too short a time to be recognised is suspected too;
-    `min_share=1` treats it correctly.
-
-    **Roll-backs** (A-B-A) are rows of their own: the slot went back, which is more than looks that alternate during a
-    roll-out (`toolkit.analyse.rotation.rollbacks` has the rules). A certificate has a separate period before and after
-    it, with separate bounds. If the looks are too few to distinguish a roll-back from a roll-out, there is no row for
-    it, and `is_interleaved` (`describe_rotations`) says that looks alternated. `is_ambiguous` marks a roll-back that
-    may be a roll-out overtaken by the next one; a successor by validity that was seen before its predecessor; and, by
-    names, several certificates of one generation.
-
-    Certificates whose row is missing, or whose key type is not known, are in no rotation: they may be one of two key
-    types that are in service side by side. Slots that have only undated looks are paired by `not_before`: the upper
-    bounds of their looks give `start_max_at`, the lower bounds `done_min_at`, and flags are null unless the bounds make
-    them certain. Looks are ordered by their instants alone: rounds may overlap. A validity that ends before it begins
-    is used unchanged. From sightings only what needs no single looks is known: the certain bounds and, with
-    `min_share=1`, all bounds of start, end and overlap; no roll-back is found.
-
-    Raises `UsageError` for a `min_share` outside [1e-9, 1], an unknown `basis`, sightings with `basis="names"`, and
-    anything that is neither tables nor sightings.
-
     >>> import toolkit
     >>> tables = toolkit.load_example("lab-sample").within(services="smtps://submit.lab.test:465")
     >>> rotations = toolkit.find_rotations(tables)
@@ -110,6 +65,38 @@ def find_rotations(
       2025-09-17  2025-10-11             24.0          22.0
       2025-11-19  2025-11-22              3.0          22.0
       2026-01-21  2026-01-24              3.0          22.0
+
+    `given` is `Tables`, or the frame of `find_sightings` or `Store.sightings`. `describe_rotations` adds the columns
+    that are needed less often.
+
+    - `basis="looks"`: the certificates of a slot are ordered by `not_before`, `first_seen_at` and hash; B is the next
+      certificate that was seen. `basis="names"` needs no looks: certificates are grouped by host name and key type
+      across ports and ordered by `not_before`; every column about seeing is null.
+    - `min_share`: the smallest share of a service's backends that the confidence bounds consider. `1` states that one
+      backend answers; the bounds are then exactly the gap between two sightings.
+    - `sticky=True` counts rounds instead of looks, for load balancers with source affinity. Where rounds agree more
+      often than independent looks would, `is_sticky_suspected` is true, and the confidence bounds hold only so.
+
+    **Certain bounds** follow from the instants of looks, all by one clock. An overlap is certain only where two
+    backends must have served different certificates: one address showed A, before and after, while another showed B; or
+    one address showed both at one instant, or in several rounds. Otherwise one backend that was switched to B and back
+    explains looks that alternate (`toolkit.analyse.rotation.overlaps`).
+
+    **Confidence bounds** (95 %, each one-sided) assume independent looks, failures unrelated to the certificate, and a
+    share of B that never falls. Backends may hold less than `min_share` indefinitely, so a bound never says that a
+    certificate is gone.
+
+    **Roll-backs** (A-B-A) are rows of their own (`toolkit.analyse.rotation.rollbacks` has the rules). A certificate has
+    a separate period before and after one, with separate bounds. If the looks are too few to distinguish a roll-back
+    from a roll-out, there is no row for it.
+
+    In no rotation are certificates whose row is missing or whose key type is not known: they may be one of two that are
+    in service side by side. Slots that have only undated looks are paired by `not_before`, with the bounds of their
+    looks. A validity that ends before it begins is used unchanged. From sightings only what needs no single looks is
+    known: the certain bounds, and with `min_share=1` all bounds; no roll-back is found.
+
+    Raises `UsageError` for a `min_share` outside [1e-9, 1], an unknown `basis`, sightings with `basis="names"`, and
+    anything that is neither tables nor sightings.
     """
     check_share(min_share)
     if basis not in ("looks", "names"):
