@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
@@ -123,7 +124,9 @@ class Store:
         is_end = tables.rounds["phase"] == "end"
         if self._certificates and not self._tables["certificates"].exists():
             self._certificates.clear()
-        fresh = tables.certificates[~tables.certificates["cert_sha256"].isin(self._certificates)]
+        # `isin` would go through all certificates that were ever appended.
+        is_new = (sha256 not in self._certificates for sha256 in tables.certificates["cert_sha256"])
+        fresh = tables.certificates[np.fromiter(is_new, bool)]
         held = fresh[fresh["der"].notna()]
         self._commit("rounds", tables.rounds[~is_end])
         self._commit("certificates", fresh)
