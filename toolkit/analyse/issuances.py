@@ -28,8 +28,9 @@ def find_issuances(certificates: pd.DataFrame) -> pd.Series:
     )
     rows = rows.sort_values(["has_no_key", "has_no_serial", "is_pre", "cert_sha256"])
     first = rows["cert_sha256"].astype(object)
-    is_whole = rows[["serial", "spki_sha256"]].notna().all(axis=1)
-    first = first.where(~(rows["is_pre"] & is_whole), _first_of(rows, _SAME))
+    is_whole_pre = rows["is_pre"] & rows[["serial", "spki_sha256"]].notna().all(axis=1)
+    if is_whole_pre.any():
+        first = first.where(~is_whole_pre, _first_of(rows, _SAME))
     if rows["has_no_key"].any():
         names = ["\n".join(sorted(set(names))) if names else None for names in rows["names"]]
         rows = rows.assign(names=pd.Series(names, rows.index, dtype="string"))

@@ -9,13 +9,10 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from toolkit.analyse.arrays import NULL, Ints, as_instants, first_and_last
-from toolkit.analyse.slots import SLOT, certificate_facts, find_slot_looks, joined_sources
+from toolkit.analyse.arrays import first_and_last
+from toolkit.analyse.slots import SLOT, describe_certificates, find_slot_looks
 from toolkit.columns import Column, dtypes, returns
 from toolkit.tables import Tables, require_tables
-
-FACTS: Final = ["subject", "issuer", "names", "spki_sha256", "not_before", "not_after"]
-"""Columns of `certificates` that sightings repeat."""
 
 _NO_ROW: Final = "the certificate's row is missing, or did not parse"
 
@@ -78,30 +75,13 @@ def find_sightings(tables: Tables) -> pd.DataFrame:
     dated, undated = numbers[: len(looks.at)], numbers[len(looks.at) :]
     slot, leaf = np.asarray(shown) // leaves, np.asarray(shown) % leaves
     first, last = first_and_last(dated, len(shown))
-    sources = joined_sources(
-        pd.DataFrame({"number": numbers}),
-        tables.observations["source"].iloc[np.concatenate([looks.row, looks.undated_row])],
+    source = pd.concat([looks.source, looks.undated_source])
+    found = describe_certificates(
+        looks, slot=slot, leaf=leaf, first=first, last=last, row=numbers, source=source
+    ).assign(
+        looks=np.bincount(dated, minlength=len(shown)),
+        undated_looks=np.bincount(undated, minlength=len(shown)),
+        slot_looks=np.bincount(looks.slot, minlength=len(looks.slots))[slot],
     )
-    found = pd.DataFrame(
-        {
-            **looks.slots.iloc[slot].reset_index(drop=True),
-            "leaf_sha256": looks.leaves.take(leaf),
-            **certificate_facts(tables, looks.leaves.take(leaf), FACTS),
-            "first_seen_at": as_instants(_take(looks.at, first)),
-            "last_seen_at": as_instants(_take(looks.at, last)),
-            "previous_look_at": as_instants(_take(looks.previous_at, first)),
-            "next_look_at": as_instants(_take(looks.next_at, last)),
-            "looks": np.bincount(dated, minlength=len(shown)),
-            "undated_looks": np.bincount(undated, minlength=len(shown)),
-            "slot_looks": np.bincount(looks.slot, minlength=len(looks.slots))[slot],
-            "source": sources.reindex(range(len(shown))).array,
-        }
-    ).astype(dtypes(SIGHTINGS))
+    found = found[list(dtypes(SIGHTINGS))].astype(dtypes(SIGHTINGS))
     return found.sort_values([*SLOT, "not_before", "first_seen_at", "leaf_sha256"], ignore_index=True)
-
-
-def _take(values: Ints, positions: Ints) -> Ints:
-    """The values at the positions, `NULL` for −1."""
-    if not len(values):
-        return np.full(len(positions), NULL)
-    return np.where(positions < 0, NULL, values[positions])

@@ -10,11 +10,14 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from toolkit.analyse.arrays import NULL, Bools, Ints, first_and_last, instants
+from toolkit.analyse.arrays import NULL, Bools, Ints, as_instants, first_and_last, instants
 from toolkit.tables import Tables
 
 SLOT: Final = ["service", "host", "server_name", "key_type"]
 """The columns that identify a slot. `host` is part of `service`; it separates slots whose source names no port."""
+
+FACTS: Final = ["subject", "issuer", "names", "spki_sha256", "not_before", "not_after", "sct_at"]
+"""Columns of `certificates` that the certificates of slots are described by."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,28 +26,36 @@ class SlotLooks:
 
     Looks at the same instant are ordered by round, sample, address and offer, so that the order favours no leaf.
 
-    Per slot a row of `slots` (columns `SLOT`), and `is_type_known`: without a key type, its certificates may be of
-    several. Per leaf certificate an entry of `leaves` (its hash).
+    Per slot a row of `slots` (columns `SLOT`); `is_type_known`: without a key type, its certificates may be of several;
+    `slot_first` and `slot_last` (positions of its first and last dated look; −1: it has none).
+    Per leaf certificate an entry of `leaves` (its hash) and a row of `facts` (columns `FACTS`, null without a row in
+    `certificates`).
 
     Per dated look, arrays of equal length: `slot` and `leaf` (positions in `slots` and `leaves`), `at` (int64
     [µs since 1970]), `round` and `address` (equal numbers: equal values), `row` (position in `observations`),
-    `round_first` (position of the first look of its slot and round), `instant_first` and `instant_end` (positions of
-    the first look of its slot at the same instant, and after the last), `previous_at` and `next_at` (instants of its
-    slot's last look that is earlier, and of the first that is later; `NULL` where there is none).
+    `source`, `round_first` and `round_last` (positions of the first and last look of its slot and round),
+    `instant_first` and `instant_end` (positions of the first look of its slot at the same instant, and after the last),
+    `previous_at` and `next_at` (instants of its slot's last look that is earlier, and of the first that is later;
+    `NULL` where there is none).
 
-    Per undated look: `undated_row`, `undated_slot`, `undated_leaf`.
+    Per undated look: `undated_row`, `undated_slot`, `undated_leaf`, `undated_source`.
     """
 
     slots: pd.DataFrame
     is_type_known: Bools
+    slot_first: Ints
+    slot_last: Ints
     leaves: pd.Index
+    facts: pd.DataFrame
     slot: Ints
     leaf: Ints
     at: Ints
     round: Ints
     address: Ints
     row: Ints
+    source: pd.Series
     round_first: Ints
+    round_last: Ints
     instant_first: Ints
     instant_end: Ints
     previous_at: Ints
@@ -52,6 +63,7 @@ class SlotLooks:
     undated_row: Ints
     undated_slot: Ints
     undated_leaf: Ints
+    undated_source: pd.Series
 
 
 def find_slot_looks(tables: Tables) -> SlotLooks:
@@ -62,8 +74,8 @@ def find_slot_looks(tables: Tables) -> SlotLooks:
     rows = np.flatnonzero(tables.observations["leaf_sha256"].notna().to_numpy())
     seen = tables.observations.iloc[rows]
     leaf, leaves = _numbered(seen["leaf_sha256"])
-    key_types = tables.certificates.set_index("cert_sha256")["key_type"].reindex(leaves)
-    key_type, key_type_names = _numbered(key_types)
+    certificates = tables.certificates.set_index("cert_sha256")[["key_type", *FACTS]].reindex(leaves)
+    key_type, key_type_names = _numbered(certificates["key_type"])
     slot, slots = _slot_numbers(seen, key_type[leaf], key_type_names)
     at, rounds, address = instants(seen["observed_at"]), _numbered(seen["round"])[0], _numbered(seen["address"])[0]
     dated = at != NULL
@@ -76,17 +88,24 @@ def find_slot_looks(tables: Tables) -> SlotLooks:
     slot_of_look, at, rounds, undated = slot[order], at[order], rounds[order], np.flatnonzero(~dated)
     instant_first, instant_end = _same_instant(slot_of_look, at)
     previous_at, next_at = _neighbouring_instants(slot_of_look, at, instant_first, instant_end)
+    slot_first, slot_last = first_and_last(slot_of_look, len(slots))
+    round_first, round_last = _first_and_last_of_rounds(slot_of_look, rounds)
     return SlotLooks(
         slots=slots,
         is_type_known=slots["key_type"].notna().to_numpy(bool),
+        slot_first=slot_first,
+        slot_last=slot_last,
         leaves=leaves,
+        facts=certificates[FACTS].assign(names=certificates["names"].where(certificates["names"].notna(), None)),
         slot=slot_of_look,
         leaf=leaf[order],
         at=at,
         round=rounds,
         address=address[order],
         row=rows[order],
-        round_first=_first_of_rounds(slot_of_look, rounds),
+        source=seen["source"].iloc[order],
+        round_first=round_first,
+        round_last=round_last,
         instant_first=instant_first,
         instant_end=instant_end,
         previous_at=previous_at,
@@ -94,15 +113,32 @@ def find_slot_looks(tables: Tables) -> SlotLooks:
         undated_row=rows[undated],
         undated_slot=slot[undated],
         undated_leaf=leaf[undated],
+        undated_source=seen["source"].iloc[undated],
     )
 
 
-def certificate_facts(tables: Tables, hashes: pd.Index | pd.Series, columns: list[str]) -> pd.DataFrame:
-    """Columns of `certificates` for each hash, in order; null where there is no row."""
-    found = tables.certificates.set_index("cert_sha256")[columns].reindex(hashes).reset_index(drop=True)
-    for name in {"names", "der"}.intersection(columns):
-        found[name] = found[name].where(found[name].notna(), None)
-    return found
+def describe_certificates(
+    looks: SlotLooks, *, slot: Ints, leaf: Ints, first: Ints, last: Ints, row: Ints, source: pd.Series
+) -> pd.DataFrame:
+    """Certificates of slots, one row each: `SLOT`, `leaf_sha256`, `FACTS`, the instants of the sighting, and `source`.
+
+    `first` and `last` are the positions of the first and the last dated look that showed the certificate in the slot;
+    −1 without one, and the instants are then null. `row` and `source` have an entry for each look: the row that it
+    counts for, and its source.
+    """
+    sources = joined_sources(pd.DataFrame({"row": row}), source)
+    return pd.DataFrame(
+        {
+            **looks.slots.iloc[slot].reset_index(drop=True),
+            "leaf_sha256": looks.leaves.take(leaf),
+            **looks.facts.iloc[leaf].reset_index(drop=True),
+            "first_seen_at": as_instants(_take(looks.at, first)),
+            "last_seen_at": as_instants(_take(looks.at, last)),
+            "previous_look_at": as_instants(_take(looks.previous_at, first)),
+            "next_look_at": as_instants(_take(looks.next_at, last)),
+            "source": sources.reindex(range(len(slot))).array,
+        }
+    )
 
 
 def all_sources(sources: pd.Series) -> str:
@@ -123,10 +159,18 @@ def joined_sources(keys: pd.DataFrame, source: pd.Series) -> pd.Series:
     return first
 
 
-def _first_of_rounds(slot: Ints, rounds: Ints) -> Ints:
-    """For each look the position of the first look of its slot and round."""
+def _take(values: Ints, positions: Ints) -> Ints:
+    """The values at the positions, `NULL` for −1."""
+    if not len(values):
+        return np.full(len(positions), NULL)
+    return np.where(positions < 0, NULL, values[positions])
+
+
+def _first_and_last_of_rounds(slot: Ints, rounds: Ints) -> tuple[Ints, Ints]:
+    """For each look the positions of the first and the last look of its slot and round."""
     numbers, codes = pd.factorize(slot * (int(rounds.max(initial=0)) + 1) + rounds)
-    return first_and_last(numbers, len(codes))[0][numbers]
+    first, last = first_and_last(numbers, len(codes))
+    return first[numbers], last[numbers]
 
 
 def _same_instant(slot: Ints, at: Ints) -> tuple[Ints, Ints]:

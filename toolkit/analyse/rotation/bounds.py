@@ -4,18 +4,21 @@ Looks are independent draws from the backends of a service; a look shows a certi
 the share of the backends that serve it. The bounds invert exact binomial tests: n looks that all miss a share of at
 least x have a probability of at most (1 − x)^n (`toolkit.sampling`).
 
-All functions take plain numbers and arrays, so that `find_rotations` and the simulation that checks the coverage of
-the bounds (`tests/benchmarks/bench_rotation.py`) use the same code. Arrays of looks hold one slot after another, each
-in time order; each rotation refers to a range of them, `lo` to `hi` (exclusive). Instants are int64 microseconds;
-`NULL` is the bit pattern of NaT.
+All functions but `bound_pairs` take plain numbers and arrays, so that `find_rotations` and the simulation that checks
+the coverage of the bounds (`tests/benchmarks/bench_rotation.py`) use the same code. Arrays of looks hold one slot after
+another, each in time order; each rotation refers to a range of them, `lo` to `hi` (exclusive). Instants are int64
+microseconds; `NULL` is the bit pattern of NaT.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import pandas as pd
 
-from toolkit.analyse.arrays import NULL, Bools, Floats, Ints, concatenated_ranges
+from toolkit.analyse.arrays import NULL, Bools, Floats, Ints, as_instants, concatenated_ranges
+from toolkit.analyse.rotation.succession import Succession
+from toolkit.instants import days
 from toolkit.sampling import MISS, looks_needed, looks_needed_in_all
 
 MIDPOINT_WINDOWS: Final = {8: 0, 16: 2, 32: 8, 64: 21, 128: 48}
@@ -59,6 +62,47 @@ class Bounds:
     midpoint_min_at: Ints
     midpoint_max_at: Ints
     is_midpoint_contradicted: Bools
+
+
+def bound_pairs(found: Succession, min_share: float, *, sticky: bool) -> dict[str, pd.Series]:
+    """Columns of rotations: the confidence bounds, and the number of looks (`sticky`: rounds) on either side."""
+    looks, old, new = found.looks, found.old, found.new
+    counted = np.unique(looks.round_first) if sticky else np.arange(len(looks.at))
+    lo, hi = _ranges_without_rollback(found)
+    first = looks.round_first[found.first[new]] if sticky else found.first[new]
+    edges = Edges(
+        at=looks.at[counted],
+        lo=np.searchsorted(counted, lo),
+        hi=np.searchsorted(counted, hi),
+        before=np.searchsorted(counted, looks.instant_first[first]),
+        after=np.searchsorted(counted, looks.instant_end[found.last[old]]),
+    )
+    bounds = confidence_bounds(edges, found.shown[counted], old, new, min_share)
+    return {
+        "start_min_at": as_instants(bounds.start_min_at),
+        "done_max_at": as_instants(bounds.done_max_at),
+        "overlap_max_days": days(pd.Series(bounds.overlap_max.view("timedelta64[us]"))),
+        "midpoint_min_at": as_instants(bounds.midpoint_min_at),
+        "midpoint_max_at": as_instants(bounds.midpoint_max_at),
+        "is_midpoint_contradicted": pd.Series(bounds.is_midpoint_contradicted),
+        "looks_before": pd.Series(np.maximum(edges.before - edges.lo, 0)),
+        "looks_after": pd.Series(np.maximum(edges.hi - edges.after, 0)),
+    }
+
+
+def _ranges_without_rollback(found: Succession) -> tuple[Ints, Ints]:
+    """The looks that count for each pair: its slot's, after an earlier period of B and before a later one of A."""
+    slot = found.slot[found.old]
+    lo, hi = found.looks.slot_first[slot], found.looks.slot_last[slot] + 1
+    if not found.ordinal.any():
+        return lo, hi
+    periods = {key: number for number, key in enumerate(zip(found.slot, found.leaf, found.ordinal, strict=True))}
+    for pair, (old, new) in enumerate(zip(found.old, found.new, strict=True)):
+        earlier = periods.get((found.slot[new], found.leaf[new], found.ordinal[new] - 1))
+        later = periods.get((found.slot[old], found.leaf[old], found.ordinal[old] + 1))
+        lo[pair] = lo[pair] if earlier is None else found.last[earlier] + 1
+        hi[pair] = hi[pair] if later is None else found.first[later]
+    return lo, hi
 
 
 def confidence_bounds(edges: Edges, shown: Ints, old: Ints, new: Ints, min_share: float) -> Bounds:

@@ -4,15 +4,14 @@ import numpy as np
 import pandas as pd
 
 from toolkit.analyse.host_names import comparable, names_for
-from toolkit.analyse.issuances import find_issuances
-from toolkit.analyse.rotation.issued import generations, issued_certificates
-from toolkit.analyse.rotation.pairs import FACTS, INSTANT, describe_pairs
-from toolkit.analyse.slots import SLOT, certificate_facts, joined_sources
+from toolkit.analyse.rotation.issued import Issued, generations
+from toolkit.analyse.rotation.pairs import INSTANT, Pairs, pairs_of
+from toolkit.analyse.slots import joined_sources
 from toolkit.tables import Tables
 
 
-def pair_by_names(tables: Tables) -> pd.DataFrame:
-    """One row per pair of successive certificates of a host name and key type, as `describe_pairs` returns them.
+def pair_by_names(tables: Tables, issued: Issued) -> Pairs:
+    """Successive certificates of a host name and key type.
 
     A certificate belongs to the hosts that observations (dated or not, on any port) show it for. A certificate that
     was never observed belongs to the observed hosts that its names match (`toolkit.analyse.host_names`). If they match
@@ -27,41 +26,22 @@ def pair_by_names(tables: Tables) -> pd.DataFrame:
     type, they form one group, whose `key_type` is null; where they have several, those of unknown type form a group of
     their own.
     """
-    pairs = _pairs(tables)
-    unseen = pd.Series(pd.NaT, pairs.index, INSTANT)
-    never = dict.fromkeys(["first_seen_at", "last_seen_at", "previous_look_at", "next_look_at"], unseen)
-    old, new = (
-        certificate_facts(tables, pairs[side], FACTS).assign(leaf_sha256=pairs[side], source=pairs["source"], **never)
-        for side in ("old", "new")
-    )
-    known = pairs[["is_ambiguous", "unseen_sha256"]].assign(is_rollback=False)
-    return describe_pairs(pairs[SLOT], old, new, known)
-
-
-def _pairs(tables: Tables) -> pd.DataFrame:
-    """One row per pair: `SLOT`, hashes `old` and `new`, `is_ambiguous`, `unseen_sha256` and `source`."""
-    issued = issued_certificates(tables)
     members = _members(tables, issued)
-    rows = members.merge(issued, on="cert_sha256")
+    rows = members.merge(issued.certificates, on="cert_sha256")
     rows["key_type"] = _comparable_types(rows)
     rows = rows.sort_values(["host", "key_type", "not_before", "cert_sha256"], ignore_index=True)
     group = rows.groupby(["host", "key_type"], sort=False, dropna=False).ngroup()
-    rows["group"], rows["generation"] = group, generations(rows, group)
-    pairs = _neighbouring_generations(rows)
-    old, new = rows.iloc[pairs["old"]].reset_index(drop=True), rows.iloc[pairs["new"]].reset_index(drop=True)
-    none = pd.Series(pd.NA, old.index, "string")
-    return pd.DataFrame(
-        {
-            **dict.fromkeys(SLOT, none),
-            "host": old["host"].astype("string"),
-            "key_type": old["key_type"],
-            "old": old["cert_sha256"],
-            "new": new["cert_sha256"],
-            "is_ambiguous": pairs["is_ambiguous"],
-            "unseen_sha256": pd.Series([()] * len(old), dtype=object),
-            "source": _sources(tables, old["cert_sha256"], new["cert_sha256"]),
-        }
+    neighbours = _neighbouring_generations(rows.assign(group=group, generation=generations(rows, group)))
+    unasked, unseen = pd.Series(pd.NA, rows.index, "string"), pd.Series(pd.NaT, rows.index, INSTANT)
+    rows = rows.rename(columns={"cert_sha256": "leaf_sha256"}).assign(
+        **dict.fromkeys(["service", "server_name"], unasked),
+        **dict.fromkeys(["first_seen_at", "last_seen_at", "previous_look_at", "next_look_at"], unseen),
     )
+    pairs = pairs_of(rows, neighbours["old"].to_numpy(), neighbours["new"].to_numpy())
+    pairs.old["source"] = pairs.new["source"] = _sources(tables, pairs)
+    pairs.known["is_rollback"], pairs.known["is_ambiguous"] = False, neighbours["is_ambiguous"]
+    pairs.known["unseen_sha256"] = pd.Series([()] * len(neighbours), dtype=object)
+    return pairs
 
 
 def _comparable_types(rows: pd.DataFrame) -> pd.Series:
@@ -71,15 +51,14 @@ def _comparable_types(rows: pd.DataFrame) -> pd.Series:
     return rows["key_type"].mask(is_partly_known & (types.transform("nunique") <= 1))
 
 
-def _members(tables: Tables, issued: pd.DataFrame) -> pd.DataFrame:
+def _members(tables: Tables, issued: Issued) -> pd.DataFrame:
     """Which certificate belongs to which host: columns `host` and `cert_sha256`."""
     seen = tables.observations[["host", "leaf_sha256"]].dropna().drop_duplicates()
     seen = seen.rename(columns={"leaf_sha256": "cert_sha256"}).astype(object)
     # A tool may describe a certificate that another source holds.
-    issuances = find_issuances(tables.certificates)
-    seen["cert_sha256"] = seen["cert_sha256"].map(issuances).fillna(seen["cert_sha256"])
+    seen["cert_sha256"] = seen["cert_sha256"].map(issued.issuances).fillna(seen["cert_sha256"])
     seen = seen.drop_duplicates()
-    unseen = issued[~issued["cert_sha256"].isin(seen["cert_sha256"])]
+    unseen = issued.certificates[~issued.certificates["cert_sha256"].isin(seen["cert_sha256"])]
     named = pd.DataFrame(
         [
             (name, cert)
@@ -122,9 +101,9 @@ def _neighbouring_generations(rows: pd.DataFrame) -> pd.DataFrame:
     return pairs.assign(is_ambiguous=several[pairs["old"]] | several[pairs["new"]])
 
 
-def _sources(tables: Tables, old: pd.Series, new: pd.Series) -> pd.Series:
+def _sources(tables: Tables, pairs: Pairs) -> pd.Series:
     """For each pair the sources of the observations that show either certificate; null if no observation does."""
-    observed = tables.observations.dropna(subset="leaf_sha256")
-    pairs = pd.concat([pd.DataFrame({"pair": side.index, "cert": side}) for side in (old, new)])
-    named = pairs.merge(observed[["leaf_sha256", "source"]].drop_duplicates(), left_on="cert", right_on="leaf_sha256")
-    return joined_sources(named[["pair"]], named["source"]).reindex(old.index).astype("string")
+    observed = tables.observations[["leaf_sha256", "source"]].dropna(subset="leaf_sha256").drop_duplicates()
+    either = pd.concat([side[["leaf_sha256"]].assign(pair=side.index) for side in (pairs.old, pairs.new)])
+    named = either.merge(observed, on="leaf_sha256")
+    return joined_sources(named[["pair"]], named["source"]).reindex(pairs.old.index).astype("string")

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from toolkit.analyse.rotation.issued import generations, issued_certificates, name_key
+from toolkit.analyse.rotation.issued import find_issued, generations, name_key
 from toolkit.analyse.rotation.pairs import kind_of_succession
 from toolkit.analyse.sightings import find_sightings
 from toolkit.analyse.slots import SLOT
@@ -71,8 +71,8 @@ def find_lineages(tables: Tables) -> pd.DataFrame:
     """
     require_tables(tables, "find_lineages")
     issued = (
-        issued_certificates(tables)
-        .dropna(subset="key_type", ignore_index=True)
+        find_issued(tables)
+        .certificates.dropna(subset="key_type", ignore_index=True)
         .assign(name_key=lambda rows: name_key(rows).array)
     )
     seen = find_sightings(tables)

@@ -1,18 +1,17 @@
 """A predecessor and a successor as one row: every column of a rotation that follows from two certificates' rows."""
 
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
+from toolkit.analyse.arrays import Ints
 from toolkit.analyse.slots import SLOT
 from toolkit.columns import DTYPES, Column, dtypes
 from toolkit.instants import SECOND, days, has_ended, has_over_half_left
 
 INSTANT: Final = DTYPES["instant"]
-
-FACTS: Final = ["subject", "issuer", "names", "spki_sha256", "not_before", "not_after", "sct_at"]
-"""Columns of `certificates` that pairs are described by."""
 
 CONFIDENCE_BOUNDS: Final = ["start_min_at", "done_max_at", "overlap_max_days", "midpoint_min_at", "midpoint_max_at"]
 """The columns that hold with 95 % confidence. The other bounds are certain."""
@@ -101,13 +100,28 @@ DETAILS: Final = (
 _ALL: Final = dtypes((*ROTATIONS, *DETAILS))
 
 
-def describe_pairs(slot: pd.DataFrame, old: pd.DataFrame, new: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
-    """The columns `ROTATIONS` and `DETAILS` from parts with one row per pair.
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """Predecessors (`old`) and successors (`new`), one row per pair in each frame.
 
-    `slot` has the columns `SLOT`; `old` and `new` have `leaf_sha256`, `FACTS`, `first_seen_at`, `last_seen_at`,
-    `previous_look_at`, `next_look_at` and `source`; `known` has what only the caller knows (confidence bounds,
-    flags). A column that it lacks is null.
+    Both have `SLOT`, `FACTS`, `leaf_sha256`, `first_seen_at`, `last_seen_at`, `previous_look_at`, `next_look_at` and
+    `source`. `known` has the columns of a rotation that do not follow from them (confidence bounds, flags), by name.
     """
+
+    old: pd.DataFrame
+    new: pd.DataFrame
+    known: dict[str, Any]
+
+
+def pairs_of(rows: pd.DataFrame, old: Ints, new: Ints) -> Pairs:
+    """The rows at the positions `old` and `new`; nothing else is known yet."""
+    return Pairs(rows.iloc[old].reset_index(drop=True), rows.iloc[new].reset_index(drop=True), {})
+
+
+def describe_pairs(pairs: Pairs) -> pd.DataFrame:
+    """The columns `ROTATIONS` and `DETAILS` of each pair; null where neither `known` nor the rows give a column."""
+    old, new, known = pairs.old, pairs.new, pairs.known
+    slot = new[SLOT]
     row = {name: slot[name] for name in SLOT}
     for name in CONFIDENCE_BOUNDS:
         row[name] = pd.Series(None, slot.index, _ALL[name])
@@ -123,14 +137,14 @@ def describe_pairs(slot: pd.DataFrame, old: pd.DataFrame, new: pd.DataFrame, kno
     row["overlap_min_days"] = pd.Series(0.0, slot.index).where(
         old["last_seen_at"].notna() & new["first_seen_at"].notna()
     )
-    is_known = old["last_seen_at"].notna() & old["not_after"].notna()
-    row["is_expired_while_served"] = has_ended(old["not_after"], old["last_seen_at"]).astype("boolean").where(is_known)
     row["is_served_before_valid"] = _later(new["not_before"], new["first_seen_at"])
     row["is_interleaved"] = _later(old["last_seen_at"], new["first_seen_at"])
     row["unseen_sha256"] = pd.Series([None] * len(slot), slot.index, object)
     row["source"] = _both_sources(old["source"], new["source"])
     row |= _comparison(old, new)
-    row |= {str(name): column for name, column in known.items()}
+    is_known = old["last_seen_at"].notna() & old["not_after"].notna()
+    row["is_expired_while_served"] = has_ended(old["not_after"], old["last_seen_at"]).astype("boolean").where(is_known)
+    row |= known
     frame = pd.DataFrame(row, index=slot.index)
     _add_distances(frame)
     return frame.reindex(columns=list(_ALL)).astype(_ALL)
@@ -148,12 +162,12 @@ def _comparison(old: pd.DataFrame, new: pd.DataFrame) -> dict[str, pd.Series]:
     lifetimes = [part["not_after"] - part["not_before"] for part in (old, new)]
     return {
         "validity_overlap_days": _validity_overlap_days(old, new),
-        "succession": kind_of_succession(old, new),
         "has_same_key": old["spki_sha256"].eq(new["spki_sha256"]),
         "is_issuer_changed": old["issuer"].ne(new["issuer"]),
         "names_added": _difference(new["names"], old["names"]),
         "names_removed": _difference(old["names"], new["names"]),
         "lifetime_change_days": days(lifetimes[1] - lifetimes[0]),
+        "succession": kind_of_succession(old, new),
     }
 
 

@@ -2,20 +2,23 @@
 
 During a roll-out looks alternate between A and B, because some backends serve one and some the other. In a roll-back
 B's share falls. The confidence bounds on a rotation assume that B's share never falls, so the looks at a slot are
-first divided into *periods* of each certificate (`toolkit.analyse.rotation.succession`).
+first divided into *periods* of each certificate.
 
 Method: Fisher's exact test (hypergeometric distribution) of B's share before and after each moment.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
 import numpy as np
+import pandas as pd
 from scipy import special
 
-from toolkit.analyse.arrays import Bools, Ints, concatenated_ranges, first_and_last
+from toolkit.analyse.arrays import Bools, Ints, first_and_last
+from toolkit.analyse.rotation.stickiness import compare_rounds
+from toolkit.analyse.rotation.succession import Alternation, Succession, link_periods
 from toolkit.sampling import MISS, looks_needed
 
 _WINDOWS: Final = (8, 16, 32, 64, 128)
@@ -53,6 +56,33 @@ class Split:
     old_from: Ints
     new_from: Ints
     is_ambiguous: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Periods:
+    """For each look the ordinal of the period in its certificate, from 0; the split pairs (old, new → ambiguous)."""
+
+    ordinal: Ints
+    splits: dict[tuple[int, int], bool]
+
+
+def divide_at_rollbacks(found: Succession, min_share: float, *, sticky: bool) -> tuple[Succession, pd.DataFrame]:
+    """The succession of periods, and its rounds compared (`compare_rounds`).
+
+    Roll-backs are decided by single looks in pairs of which some round showed both certificates. Otherwise, with
+    `sticky`, and where stickiness is suspected, only the first look of each round counts: looks of a round that always
+    agree may all have reached one backend.
+    """
+    rounds, both = compare_rounds(found), found.alternation
+    is_suspected = rounds["is_sticky_suspected"].fillna(value=False).to_numpy(bool)
+    by_round = is_suspected | ~rounds["has_mixed_rounds"].to_numpy(bool) | sticky
+    counts = (found.looks.round_first[both.position] == both.position) | ~by_round[both.pair]
+    independent = Alternation(both.position[counts], both.pair[counts], both.is_new[counts])
+    periods = number_periods(found, independent, min_share)
+    if not periods.splits:
+        return found, rounds
+    divided = _split_certificates(found, periods)
+    return divided, compare_rounds(divided)
 
 
 def find_split(pair: Pair, min_share: float) -> Split | None:
@@ -136,60 +166,29 @@ def _longest_run(values: Bools, lo: int, hi: int, *, wanted: bool) -> int:
     return lo + int(begins[np.argmax(ends - begins)]) if len(begins) else lo
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Periods:
-    """For each look the ordinal of the period in its certificate, from 0; the split pairs (old, new → ambiguous)."""
+def number_periods(found: Succession, both: Alternation, min_share: float) -> Periods:
+    """Number the periods of each certificate of a slot: 0 until a roll-back begins the next one.
 
-    ordinal: Ints
-    splits: dict[tuple[int, int], bool]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Neighbours:
-    """Looks, and the pairs to examine. Per look: `shown` (number of the certificate in its slot) and `slot`."""
-
-    shown: Ints
-    slot: Ints
-    old: Ints
-    new: Ints
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ByRound:
-    """Which looks are the first of their round, and in which pairs only those count as independent."""
-
-    is_first: Bools
-    pairs: Bools
-
-
-def number_periods(given: Neighbours, by_round: ByRound, min_share: float) -> Periods:
-    """Number the periods of each certificate of a slot: 0 until a roll-back begins the next one."""
-    shown, slot = given.shown, given.slot
-    first, last = first_and_last(shown, int(shown.max(initial=-1)) + 1)
-    mixed = last[given.old] > first[given.new]
-    old, new, only_first = given.old[mixed], given.new[mixed], by_round.pairs[mixed]
-    positions, owner = concatenated_ranges(first[new], last[old] + 1)
-    counts = (shown[positions] == old[owner]) | (shown[positions] == new[owner])
-    counts &= by_round.is_first[positions] | ~only_first[owner]
-    positions, owner = positions[counts], owner[counts]
-    is_new = shown[positions] == new[owner]
-    lo, hi = np.searchsorted(owner, np.arange(len(old))), np.searchsorted(owner, np.arange(len(old)), "right")
-    slot_first, slot_last = first_and_last(slot, int(slot.max(initial=-1)) + 1)
-    latest = np.full(len(slot_first), -1)
-    np.maximum.at(latest, slot[first], first)
+    `both` has the looks of each pair that count as independent.
+    """
+    looks, shown, first, last = found.looks, found.shown, found.first, found.last
+    pairs = np.arange(len(found.old))
+    lo, hi = np.searchsorted(both.pair, pairs), np.searchsorted(both.pair, pairs, "right")
+    latest = np.full(len(looks.slots), -1)
+    np.maximum.at(latest, found.slot, first)
     boundaries: dict[int, list[Ints]] = {}
     splits = {}
-    for number in _suspects(is_new, owner, lo, hi, len(old), one_backend=min_share == 1):
-        a, b = int(old[number]), int(new[number])
-        of_slot = slot[first[b]]
+    for number in _suspects(both, lo, hi, one_backend=min_share == 1):
+        a, b = int(found.old[number]), int(found.new[number])
+        of_slot = found.slot[b]
         pair = Pair(
-            positions=positions[lo[number] : hi[number]],
-            new=is_new[lo[number] : hi[number]],
+            positions=both.position[lo[number] : hi[number]],
+            new=both.is_new[lo[number] : hi[number]],
             has_old_before=bool(first[a] < first[b]),
             has_new_after=bool(last[b] > last[a]),
             is_superseded=bool(latest[of_slot] > last[b]),
-            is_preceded=bool(slot_first[of_slot] < first[b]),
-            looks_after=int(slot_last[of_slot] - last[b]),
+            is_preceded=bool(looks.slot_first[of_slot] < first[b]),
+            looks_after=int(looks.slot_last[of_slot] - last[b]),
         )
         split = find_split(pair, min_share)
         if split is not None:
@@ -197,16 +196,17 @@ def number_periods(given: Neighbours, by_round: ByRound, min_share: float) -> Pe
             boundaries.setdefault(b, []).append(split.new_from)
             splits[a, b] = split.is_ambiguous
     ordinal = np.zeros(len(shown), np.int64)
-    for certificate, found in boundaries.items():
+    for certificate, limits in boundaries.items():
         begin, end = first[certificate], last[certificate] + 1
         own = begin + np.flatnonzero(shown[begin:end] == certificate)
-        period = np.searchsorted(np.unique(np.concatenate(found)), own, "right")
+        period = np.searchsorted(np.unique(np.concatenate(limits)), own, "right")
         ordinal[own] = np.unique(period, return_inverse=True)[1]
     return Periods(ordinal, splits)
 
 
-def _suspects(is_new: Bools, owner: Ints, lo: Ints, hi: Ints, count: int, *, one_backend: bool) -> list[int]:
+def _suspects(both: Alternation, lo: Ints, hi: Ints, *, one_backend: bool) -> list[int]:
     """The pairs that may hold a roll-back, found for all pairs at once, so that few are tested one by one."""
+    is_new, owner, count = both.is_new, both.pair, len(lo)
     falls = np.bincount(owner[1:][is_new[:-1] & ~is_new[1:] & (owner[1:] == owner[:-1])], minlength=count)
     suspected = (falls > 0) & one_backend | (falls == 1)
     shown = np.concatenate([[0], np.cumsum(is_new)])
@@ -220,3 +220,55 @@ def _suspects(is_new: Bools, owner: Ints, lo: Ints, hi: Ints, count: int, *, one
         steep = before - after > needed[owner[fits]] * np.sqrt(2 * window * share * (1 - share))
         suspected[owner[fits][steep]] = True
     return [int(number) for number in np.flatnonzero(suspected)]
+
+
+def _split_certificates(found: Succession, periods: Periods) -> Succession:
+    """The succession of periods instead of certificates. Slots without a roll-back keep their order."""
+    most = int(periods.ordinal.max()) + 1
+    shown, codes = pd.factorize(found.shown * most + periods.ordinal)
+    certificate, ordinal = np.asarray(codes) // most, np.asarray(codes) % most
+    first, last = first_and_last(shown, len(certificate))
+    slot = found.slot[certificate]
+    first_period = {int(c): n for n, (c, k) in enumerate(zip(certificate, ordinal, strict=True)) if k == 0}
+    is_newer_first = {pair for pair in periods.splits if first[first_period[pair[1]]] < first[first_period[pair[0]]]}
+    in_order = _in_order_of_service([first_period[int(one)] for one in found.order], certificate, is_newer_first)
+    # A later period follows the period that the slot showed just before it.
+    follower = dict(pairwise(in_order))
+    again = np.flatnonzero(ordinal > 0)
+    for one in again[np.argsort(first[again])].tolist():
+        before = int(shown[first[one] - 1])
+        if before in follower:
+            follower[one] = follower[before]
+        follower[before] = one
+    sequence = in_order[:1]
+    while sequence[-1] in follower:
+        sequence.append(follower[sequence[-1]])
+    order, leaf = np.array(sequence), found.leaf[certificate]
+    divided = link_periods(
+        found.looks, order, shown=shown, slot=slot, leaf=leaf, ordinal=ordinal, first=first, last=last
+    )
+    is_unclear = _is_unclear_rollback(divided, certificate, periods)
+    return replace(divided, is_ambiguous=divided.is_ambiguous | is_unclear)
+
+
+def _is_unclear_rollback(divided: Succession, certificate: Ints, periods: Periods) -> Bools:
+    """Whether a pair is at an ambiguous roll-back: it is the pair that was split, or the step back, or leads to it."""
+    unclear = {pair for pair, is_ambiguous in periods.splits.items() if is_ambiguous}
+    unclear |= {(b, a) for a, b in unclear}
+    involved = {one for pair in unclear for one in pair}
+    old, new = certificate[divided.old].tolist(), certificate[divided.new].tolist()
+    is_again = (divided.ordinal[divided.new] > 0).tolist()
+    is_unclear = [
+        (a, b) in unclear or (again and b in involved) for a, b, again in zip(old, new, is_again, strict=True)
+    ]
+    return np.array(is_unclear, bool)
+
+
+def _in_order_of_service(
+    first_periods: list[int], certificate: Ints, is_newer_first: set[tuple[int, int]]
+) -> list[int]:
+    """Neighbours swapped where the newer certificate was in service first and the older one came in between."""
+    for i in range(len(first_periods) - 1):
+        if (int(certificate[first_periods[i]]), int(certificate[first_periods[i + 1]])) in is_newer_first:
+            first_periods[i], first_periods[i + 1] = first_periods[i + 1], first_periods[i]
+    return first_periods

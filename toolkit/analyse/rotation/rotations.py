@@ -9,16 +9,24 @@ from typing import Final, Literal
 import numpy as np
 import pandas as pd
 
-from toolkit.analyse.arrays import Ints, as_instants, first_and_last
-from toolkit.analyse.rotation.bounds import Edges, confidence_bounds
+from toolkit.analyse.rotation.bounds import bound_pairs
 from toolkit.analyse.rotation.by_names import pair_by_names
-from toolkit.analyse.rotation.issued import find_unseen
+from toolkit.analyse.rotation.issued import Issued, find_issued, find_unseen
 from toolkit.analyse.rotation.overlaps import certain_overlaps
-from toolkit.analyse.rotation.pairs import CONFIDENCE_BOUNDS, DETAILS, FACTS, INSTANT, ROTATIONS, describe_pairs
+from toolkit.analyse.rotation.pairs import (
+    CONFIDENCE_BOUNDS,
+    DETAILS,
+    INSTANT,
+    ROTATIONS,
+    Pairs,
+    describe_pairs,
+    pairs_of,
+)
+from toolkit.analyse.rotation.rollbacks import divide_at_rollbacks
 from toolkit.analyse.rotation.stickiness import suspect_stickiness
-from toolkit.analyse.rotation.succession import Succession, find_succession
+from toolkit.analyse.rotation.succession import order_certificates
 from toolkit.analyse.rotation.undated import pair_undated
-from toolkit.analyse.slots import SLOT, certificate_facts, joined_sources
+from toolkit.analyse.slots import FACTS, SLOT, describe_certificates, find_slot_looks
 from toolkit.columns import dtypes, require_columns, returns
 from toolkit.errors import UsageError
 from toolkit.instants import days
@@ -116,14 +124,14 @@ def find_rotations(
 
 
 @returns((*ROTATIONS, *DETAILS))
-def describe_rotations(rotations: pd.DataFrame, given: Tables | pd.DataFrame) -> pd.DataFrame:
+def describe_rotations(rotations: pd.DataFrame, tables: Tables | pd.DataFrame) -> pd.DataFrame:
     """The rotations with every further column: certificates, sightings, numbers of looks, midpoints, flags.
 
-    `rotations` are rows of `find_rotations`, all or some of them, in any order; `given` is what `find_rotations` was
-    given. Rows, order, index and other columns stay as they are. The further columns are computed again from `given`,
+    `rotations` are rows of `find_rotations`, all or some of them, in any order; `tables` is what `find_rotations` was
+    given. Rows, order, index and other columns stay as they are. The further columns are computed again from `tables`,
     with the `basis` and `min_share` of each row.
 
-    Raises `UsageError` for another frame, and for rotations that are not among those of `given`.
+    Raises `UsageError` for another frame, and for rotations that are not among those of `tables`.
 
     >>> import toolkit
     >>> tables = toolkit.load_example("lab-sample").within(services="smtps://submit.lab.test:465")
@@ -144,7 +152,7 @@ def describe_rotations(rotations: pd.DataFrame, given: Tables | pd.DataFrame) ->
             f"describe_rotations reads rows of find_rotations with their dtypes; a column does not fit: {error}"
         ) from error
     methods = rotations[["basis", "min_share"]].drop_duplicates()
-    found = [_all_columns(given, *method) for method in methods.itertuples(index=False)]
+    found = [_all_columns(tables, *method) for method in methods.itertuples(index=False)]
     known = pd.concat(found, ignore_index=True) if found else _all_columns(Tables.from_frames(), "looks", MIN_SHARE)
     added = list(dtypes(DETAILS))
     keys = [*_KEY, "_number"]
@@ -170,11 +178,14 @@ def _all_columns(given: Tables | pd.DataFrame, basis: str, min_share: float) -> 
         wanted = "the frame of find_sightings" if basis == "sightings" else "Tables"
         raise UsageError(f"These are rotations by {basis}: give {wanted}, not {type_name(given)}.")
     if not isinstance(given, Tables):
-        found = _from_sightings(given, min_share)
-    elif basis == "names":
-        found = pair_by_names(given)
+        parts = [_pair_sightings(given, min_share)]
     else:
-        found = _from_looks(given, min_share, sticky=basis == "rounds")
+        issued = find_issued(given)
+        if basis == "names":
+            parts = [pair_by_names(given, issued)]
+        else:
+            parts = _pair_looks(given, issued, min_share, sticky=basis == "rounds")
+    found = pd.concat([describe_pairs(pairs) for pairs in parts]).sort_values(SLOT, kind="stable", ignore_index=True)
     found["basis"], found["min_share"] = basis, min_share
     found["looks_needed"] = looks_needed(min_share)
     found["overlap_looks_needed"] = looks_needed_in_all(min_share) - 1
@@ -185,95 +196,40 @@ def _all_columns(given: Tables | pd.DataFrame, basis: str, min_share: float) -> 
     return found.astype(dtypes((*ROTATIONS, *DETAILS)))
 
 
-def _from_looks(tables: Tables, min_share: float, *, sticky: bool) -> pd.DataFrame:
-    found = find_succession(tables, min_share, sticky=sticky)
-    looks, old, new = found.looks, found.old, found.new
-    periods = _describe_periods(tables, found)
-    slot = looks.slots.iloc[found.slot[old]].reset_index(drop=True)
-    old_rows, new_rows = (periods.iloc[side].reset_index(drop=True) for side in (old, new))
-    known = _bounds(found, min_share, sticky=sticky)
-    known["is_rollback"] = found.ordinal[new] > 0
-    known["is_ambiguous"] = found.is_ambiguous
-    known["overlap_min_days"] = days(pd.Series(certain_overlaps(found).view("timedelta64[us]")))
-    known["is_sticky_suspected"] = suspect_stickiness(looks, found.shown, old, new)
-    known["unseen_sha256"] = find_unseen(tables, slot, old_rows, new_rows)
-    dated = describe_pairs(slot, old_rows, new_rows, known)
-    return pd.concat([dated, pair_undated(tables, looks)]).sort_values(SLOT, kind="stable", ignore_index=True)
+def _pair_looks(tables: Tables, issued: Issued, min_share: float, *, sticky: bool) -> list[Pairs]:
+    """The pairs of slots with dated looks, and of those without."""
+    looks = find_slot_looks(tables)
+    certificates = order_certificates(looks)
+    found, rounds = divide_at_rollbacks(certificates, min_share, sticky=sticky)
+    is_sticky_suspected = suspect_stickiness(found, rounds)
+    periods = describe_certificates(
+        looks,
+        slot=found.slot, leaf=found.leaf, first=found.first, last=found.last,
+        row=found.shown, source=looks.source,
+    )  # fmt: skip
+    dated = pairs_of(periods, found.old, found.new)
+    dated.known.update(bound_pairs(found, min_share, sticky=sticky))
+    dated.known["is_rollback"], dated.known["is_ambiguous"] = found.ordinal[found.new] > 0, found.is_ambiguous
+    dated.known["is_sticky_suspected"] = is_sticky_suspected
+    dated.known["overlap_min_days"] = days(pd.Series(certain_overlaps(found).view("timedelta64[us]")))
+    parts = [dated, pair_undated(tables, looks)]
+    for pairs in parts:
+        pairs.known["unseen_sha256"] = find_unseen(tables, issued, pairs)
+    return parts
 
 
-def _describe_periods(tables: Tables, found: Succession) -> pd.DataFrame:
-    """One row per period, with the columns that `describe_pairs` reads."""
-    looks = found.looks
-    hashes = looks.leaves.take(found.leaf)
-    sources = joined_sources(
-        pd.DataFrame({"period": found.shown}), tables.observations["source"].iloc[looks.row].reset_index(drop=True)
-    )
-    facts = certificate_facts(tables, hashes, FACTS)
-    return facts.assign(
-        leaf_sha256=hashes,
-        first_seen_at=as_instants(looks.at[found.first]),
-        last_seen_at=as_instants(looks.at[found.last]),
-        previous_look_at=as_instants(looks.previous_at[found.first]),
-        next_look_at=as_instants(looks.next_at[found.last]),
-        source=sources.reindex(range(len(facts))).array,
-    )
-
-
-def _bounds(found: Succession, min_share: float, *, sticky: bool) -> pd.DataFrame:
-    """The confidence bounds of each pair, and the number of looks (`sticky`: rounds) on either side."""
-    looks, old, new = found.looks, found.old, found.new
-    counted = np.unique(looks.round_first) if sticky else np.arange(len(looks.at))
-    lo, hi = _ranges_without_rollback(found)
-    first = looks.round_first[found.first[new]] if sticky else found.first[new]
-    edges = Edges(
-        at=looks.at[counted],
-        lo=np.searchsorted(counted, lo),
-        hi=np.searchsorted(counted, hi),
-        before=np.searchsorted(counted, looks.instant_first[first]),
-        after=np.searchsorted(counted, looks.instant_end[found.last[old]]),
-    )
-    bounds = confidence_bounds(edges, found.shown[counted], old, new, min_share)
-    return pd.DataFrame(
-        {
-            "start_min_at": as_instants(bounds.start_min_at),
-            "done_max_at": as_instants(bounds.done_max_at),
-            "overlap_max_days": days(pd.Series(bounds.overlap_max.view("timedelta64[us]"))),
-            "midpoint_min_at": as_instants(bounds.midpoint_min_at),
-            "midpoint_max_at": as_instants(bounds.midpoint_max_at),
-            "is_midpoint_contradicted": bounds.is_midpoint_contradicted,
-            "looks_before": np.maximum(edges.before - edges.lo, 0),
-            "looks_after": np.maximum(edges.hi - edges.after, 0),
-        }
-    )
-
-
-def _ranges_without_rollback(found: Succession) -> tuple[Ints, Ints]:
-    """The looks that count for each pair: its slot's, after an earlier period of B and before a later one of A."""
-    first, last = first_and_last(found.looks.slot, len(found.looks.slots))
-    lo, hi = first[found.slot[found.old]], last[found.slot[found.old]] + 1
-    if not found.ordinal.any():
-        return lo, hi
-    periods = {key: number for number, key in enumerate(zip(found.slot, found.leaf, found.ordinal, strict=True))}
-    for pair, (old, new) in enumerate(zip(found.old, found.new, strict=True)):
-        earlier = periods.get((found.slot[new], found.leaf[new], found.ordinal[new] - 1))
-        later = periods.get((found.slot[old], found.leaf[old], found.ordinal[old] + 1))
-        lo[pair] = lo[pair] if earlier is None else found.last[earlier] + 1
-        hi[pair] = hi[pair] if later is None else found.first[later]
-    return lo, hi
-
-
-def _from_sightings(sightings: pd.DataFrame, min_share: float) -> pd.DataFrame:
+def _pair_sightings(sightings: pd.DataFrame, min_share: float) -> Pairs:
     source = "toolkit.read, Store.load or find_sightings"
     require_columns(sightings, sorted(_SIGHTING), call="find_rotations", source=source)
     kept = sightings[sightings["key_type"].notna() & sightings["first_seen_at"].notna()]
     kept = kept.sort_values([*SLOT, "not_before", "first_seen_at", "leaf_sha256"], ignore_index=True)
     kept = kept.assign(sct_at=pd.Series(pd.NaT, kept.index, INSTANT))
     slot = kept.groupby(SLOT, dropna=False, sort=False).ngroup().to_numpy()
-    pairs = np.flatnonzero(slot[1:] == slot[:-1])
-    old, new = (kept.iloc[side].reset_index(drop=True) for side in (pairs, pairs + 1))
-    known = pd.DataFrame({"is_rollback": np.zeros(len(pairs), bool)})
-    known["is_ambiguous"] = new["first_seen_at"] < old["first_seen_at"]
+    first = np.flatnonzero(slot[1:] == slot[:-1])
+    pairs = pairs_of(kept, first, first + 1)
+    old, new, known = pairs.old, pairs.new, pairs.known
+    known["is_rollback"], known["is_ambiguous"] = False, new["first_seen_at"] < old["first_seen_at"]
     if min_share == 1:
         known["start_min_at"], known["done_max_at"] = new["previous_look_at"], old["next_look_at"]
         known["overlap_max_days"] = days(known["done_max_at"] - known["start_min_at"])
-    return describe_pairs(new[SLOT], old, new, known)
+    return pairs

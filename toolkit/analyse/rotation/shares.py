@@ -8,7 +8,8 @@ import pandas as pd
 from toolkit.analyse.arrays import Ints, as_instants, concatenated_ranges
 from toolkit.analyse.intervals import share_interval
 from toolkit.analyse.rotation.bounds import share_below
-from toolkit.analyse.rotation.succession import Succession, find_succession
+from toolkit.analyse.rotation.rollbacks import divide_at_rollbacks
+from toolkit.analyse.rotation.succession import Succession, order_certificates
 from toolkit.analyse.slots import SLOT, SlotLooks, find_slot_looks, joined_sources
 from toolkit.columns import Column, dtypes, returns
 from toolkit.errors import UsageError
@@ -75,8 +76,9 @@ def estimate_shares(
     require_tables(tables, "estimate_shares")
     length = window_length(window)
     if by == "rotation":
-        found = find_succession(tables, MIN_SHARE, sticky=sticky)
-        looks, counted = found.looks, _count_rotations(found, length, sticky=sticky)
+        looks = find_slot_looks(tables)
+        found, _ = divide_at_rollbacks(order_certificates(looks), MIN_SHARE, sticky=sticky)
+        counted = _count_rotations(found, length, sticky=sticky)
     elif by in ("slot", "address"):
         looks = find_slot_looks(tables)
         address = _addresses(tables, looks, by_address=by == "address")
@@ -85,7 +87,7 @@ def estimate_shares(
         raise UsageError(f'by={by!r} is not known: give "slot", "address" or "rotation".')
     shown, of = counted["leaf_looks"].to_numpy(np.int64), counted["looks"].to_numpy(np.int64)
     low, high = share_interval(shown, of)
-    sources = joined_sources(pd.DataFrame({"slot": looks.slot}), tables.observations["source"].iloc[looks.row])
+    sources = joined_sources(pd.DataFrame({"slot": looks.slot}), looks.source)
     frame = pd.DataFrame(
         {
             **looks.slots.iloc[counted["slot"]].reset_index(drop=True),

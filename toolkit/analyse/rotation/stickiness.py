@@ -13,16 +13,16 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from toolkit.analyse.arrays import Floats, Ints, concatenated_ranges, first_and_last
-from toolkit.analyse.slots import SlotLooks
+from toolkit.analyse.arrays import Floats
+from toolkit.analyse.rotation.succession import Succession
 from toolkit.sampling import STRICT
 
 _FEWEST: Final = 3
 """Comparisons of rounds below which the result is null."""
 
 
-def compare_rounds(shown: Ints, rounds: Ints, old: Ints, new: Ints) -> pd.DataFrame:
-    """Test each pair (`old`, `new`, numbers in `shown`) by the rounds between B's first and A's last look.
+def compare_rounds(found: Succession) -> pd.DataFrame:
+    """Test each pair by the rounds between B's first and A's last look.
 
     `is_sticky_suspected` (boolean): looks of one round agree more often than independent looks would; null with too
     few rounds that show it. `has_mixed_rounds` (bool): some round showed both, so its looks did not all reach one
@@ -33,11 +33,9 @@ def compare_rounds(shown: Ints, rounds: Ints, old: Ints, new: Ints) -> pd.DataFr
     are summed (chi-square), without the greatest one, which a share that changes at once would explain. If no round
     showed both, rounds that showed only B before a round that showed only A are counted instead.
     """
-    first, last = first_and_last(shown, int(shown.max(initial=-1)) + 1)
-    positions, owner = concatenated_ranges(first[new], last[old] + 1)
-    is_new = shown[positions] == new[owner]
-    either = is_new | (shown[positions] == old[owner])
-    table = pd.DataFrame({"pair": owner, "round": rounds[positions], "new": is_new, "at": positions})[either]
+    pairs, both = len(found.old), found.alternation
+    rounds = found.looks.round[both.position]
+    table = pd.DataFrame({"pair": both.pair, "round": rounds, "new": both.is_new, "at": both.position})
     counts = table.groupby(["pair", "round"], sort=False).agg(
         looks=("new", "size"), new=("new", "sum"), at=("at", "min")
     )
@@ -54,14 +52,14 @@ def compare_rounds(shown: Ints, rounds: Ints, old: Ints, new: Ints) -> pd.DataFr
     mixed = spread > 0
     square = ((one["new"] - one["looks"] * of_both / looks) ** 2)[mixed] / spread[mixed]
     by_pair = square.groupby(one.loc[mixed, "pair"])
-    count = by_pair.size().reindex(range(len(old)), fill_value=0).to_numpy()
-    rest = (by_pair.sum() - by_pair.max()).reindex(range(len(old)), fill_value=0.0).to_numpy(float)
+    count = by_pair.size().reindex(range(pairs), fill_value=0).to_numpy()
+    rest = (by_pair.sum() - by_pair.max()).reindex(range(pairs), fill_value=0.0).to_numpy(float)
     chance = special.chdtrc(np.maximum(count - 1, 1), np.maximum(rest, 0.0))
-    suspected = (chance <= STRICT) & (count >= _FEWEST) | (_chance_of_falls(counts, len(old)) <= STRICT)
+    suspected = (chance <= STRICT) & (count >= _FEWEST) | (_chance_of_falls(counts, pairs) <= STRICT)
     return pd.DataFrame(
         {
             "is_sticky_suspected": pd.Series(suspected, dtype="boolean").where(suspected | (count >= _FEWEST)),
-            "has_mixed_rounds": np.isin(np.arange(len(old)), mixed_rounds),
+            "has_mixed_rounds": np.isin(np.arange(pairs), mixed_rounds),
         }
     )
 
@@ -80,8 +78,8 @@ def _chance_of_falls(counts: pd.DataFrame, pairs: int) -> Floats:
     return np.asarray(special.bdtrc(number - 1, tries, 0.25**looks), np.float64)
 
 
-def suspect_stickiness(looks: SlotLooks, shown: Ints, old: Ints, new: Ints) -> pd.Series:
-    """`is_sticky_suspected` (boolean) of each pair (`old`, `new`, numbers in `shown`), from all pairs of its service.
+def suspect_stickiness(found: Succession, rounds: pd.DataFrame) -> pd.Series:
+    """`is_sticky_suspected` (boolean) of each pair, from all pairs of its service; `rounds` is by `compare_rounds`.
 
     The result of `compare_rounds`, and two more inferences from all pairs of a service:
 
@@ -98,41 +96,38 @@ def suspect_stickiness(looks: SlotLooks, shown: Ints, old: Ints, new: Ints) -> p
     Null where the looks do not decide: single looks, or each certificate replaced in one step in every rotation of the
     service, which a service of one backend does as well.
     """
-    suspected = compare_rounds(shown, looks.round, old, new)["is_sticky_suspected"]
-    if not len(old):
+    suspected, pairs = rounds["is_sticky_suspected"], len(found.old)
+    if not pairs:
         return suspected
-    counts = _count_at_addresses(looks, shown, old, new)
-    first, _ = first_and_last(shown, int(shown.max()) + 1)
-    by_service = looks.slots.groupby(["service", "host"], dropna=False).ngroup().to_numpy()
-    service = pd.Series(by_service[looks.slot[first[old]]])
+    counts = _count_at_addresses(found)
+    by_service = found.looks.slots.groupby(["service", "host"], dropna=False).ngroup().to_numpy()
+    service = pd.Series(by_service[found.slot[found.old]])
     is_mixed = (counts["new"] > 0) & (counts["new"] < counts["looks"])
-    mixed = pd.Series(np.isin(np.arange(len(old)), counts.loc[is_mixed, "pair"]))
-    falls = _falls(counts, len(old)).groupby(service).transform("sum") >= 2
-    falls |= _falls(counts[counts["looks"] >= 3], len(old)).groupby(service).transform("sum") >= 1
+    mixed = pd.Series(np.isin(np.arange(pairs), counts.loc[is_mixed, "pair"]))
+    falls = _falls(counts, pairs).groupby(service).transform("sum") >= 2
+    falls |= _falls(counts[counts["looks"] >= 3], pairs).groupby(service).transform("sum") >= 1
     suspected = suspected.mask(falls & ~mixed.groupby(service).transform("any"), other=True)
     suspected = suspected.mask(suspected.isna() & mixed, other=False)
     return suspected.fillna(suspected.groupby(service).transform("max"))
 
 
-def _count_at_addresses(looks: SlotLooks, shown: Ints, old: Ints, new: Ints) -> pd.DataFrame:
+def _count_at_addresses(found: Succession) -> pd.DataFrame:
     """Looks at A or B (`looks`) and at B (`new`) of each `pair`, `address` and round of two or more of them, in order.
 
     Whole rounds, from the one that showed B first to the one that showed A last: the looks before B's first and after
     A's last in those rounds count, otherwise such a round would seem to agree.
     """
-    periods = int(shown.max()) + 1
-    first, last = first_and_last(shown, periods)
-    begins = looks.round_first
-    _, ends = first_and_last(begins, len(begins))
-    since, until = begins[first[new]], ends[begins[last[old]]]
+    looks, old, new = found.looks, found.old, found.new
+    since, until = looks.round_first[found.first[new]], looks.round_last[found.last[old]]
     parts = []
     for side, is_new in ((old, False), (new, True)):
-        pair_of = np.full(periods, -1)
+        pair_of = np.full(len(found.slot), -1)
         pair_of[side] = np.arange(len(side))
-        pair = pair_of[shown]
+        pair = pair_of[found.shown]
         at = np.flatnonzero(pair >= 0)
         at = at[(since[pair[at]] <= at) & (at <= until[pair[at]])]
-        parts.append(pd.DataFrame({"pair": pair[at], "address": looks.address[at], "round": begins[at], "new": is_new}))
+        place = {"address": looks.address[at], "round": looks.round_first[at]}
+        parts.append(pd.DataFrame({"pair": pair[at], **place, "new": is_new}))
     counts = pd.concat(parts).groupby(["pair", "address", "round"])["new"].agg(looks="size", new="sum").reset_index()
     return counts[counts["looks"] >= 2]
 

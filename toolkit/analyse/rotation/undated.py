@@ -3,15 +3,14 @@
 import numpy as np
 import pandas as pd
 
-from toolkit.analyse.rotation.issued import find_unseen
-from toolkit.analyse.rotation.pairs import FACTS, INSTANT, describe_pairs
-from toolkit.analyse.slots import SLOT, SlotLooks, certificate_facts, joined_sources
+from toolkit.analyse.rotation.pairs import Pairs, pairs_of
+from toolkit.analyse.slots import SLOT, SlotLooks, describe_certificates
 from toolkit.instants import has_ended
 from toolkit.tables import Tables
 
 
-def pair_undated(tables: Tables, looks: SlotLooks) -> pd.DataFrame:
-    """One row per pair, as `describe_pairs` returns them; certificates by `not_before`, then hash.
+def pair_undated(tables: Tables, looks: SlotLooks) -> Pairs:
+    """Successive certificates of a slot, by `not_before`, then hash.
 
     A look that was made by some instant at the latest shows that its certificate was in service then or earlier; a look
     that was made at some instant at the earliest, that it was in service then or later. So `start_max_at` is the
@@ -20,24 +19,23 @@ def pair_undated(tables: Tables, looks: SlotLooks) -> pd.DataFrame:
     """
     seen = _certificates_with_bounds(tables, looks)
     slot = seen.groupby(SLOT, dropna=False, sort=False).ngroup().to_numpy()
-    pairs = np.flatnonzero(slot[1:] == slot[:-1])
-    old, new = (seen.iloc[side].reset_index(drop=True) for side in (pairs, pairs + 1))
+    first = np.flatnonzero(slot[1:] == slot[:-1])
+    pairs = pairs_of(seen, first, first + 1)
+    old, new, known = pairs.old, pairs.new, pairs.known
     start, done = new["served_by"], old["served_from"]
-    known = pd.DataFrame({"start_max_at": start, "done_min_at": done})
+    known["start_max_at"], known["done_min_at"] = start, done
     known["is_rollback"] = False
     known["is_ambiguous"] = (new["served_by"] < old["served_from"]).fillna(value=False)
     known["is_expired_while_served"] = _true_or_null(has_ended(old["not_after"], done))
     known["is_served_before_valid"] = _true_or_null(start < new["not_before"])
     known["is_interleaved"] = _true_or_null(done > start)
     known["overlap_min_days"] = 0.0
-    known["unseen_sha256"] = find_unseen(tables, new[SLOT], old, new)
-    return describe_pairs(new[SLOT], old, new, known)
+    return pairs
 
 
 def _certificates_with_bounds(tables: Tables, looks: SlotLooks) -> pd.DataFrame:
-    """One row per slot and certificate: what `describe_pairs` reads, with `served_by` and `served_from`."""
-    has_no_dated_look = ~np.isin(np.arange(len(looks.slots)), looks.slot)
-    kept = (looks.is_type_known & has_no_dated_look)[looks.undated_slot]
+    """One row per slot and certificate: as `Pairs` has them, with `served_by` and `served_from`."""
+    kept = (looks.is_type_known & (looks.slot_first < 0))[looks.undated_slot]
     rows = tables.observations.iloc[looks.undated_row[kept]]
     shown = pd.DataFrame(
         {
@@ -47,24 +45,13 @@ def _certificates_with_bounds(tables: Tables, looks: SlotLooks) -> pd.DataFrame:
             "served_from": rows["observed_from"].array,
         }
     )
-    sources = joined_sources(shown[["slot", "leaf"]], rows["source"])
-    seen = shown.groupby(["slot", "leaf"], sort=False).agg({"served_by": "min", "served_from": "max"})
-    numbers = seen.index.to_frame(index=False)
-    hashes = looks.leaves.take(numbers["leaf"].to_numpy(np.int64))
-    facts = certificate_facts(tables, hashes, FACTS)
-    unseen = pd.Series(pd.NaT, facts.index, INSTANT)
-    never = dict.fromkeys(["first_seen_at", "last_seen_at", "previous_look_at", "next_look_at"], unseen)
-    found = pd.DataFrame(
-        {
-            **looks.slots.iloc[numbers["slot"]].reset_index(drop=True),
-            **facts,
-            **never,
-            "leaf_sha256": hashes,
-            "served_by": seen["served_by"].array,
-            "served_from": seen["served_from"].array,
-            "source": sources.reindex(seen.index).array,
-        }
-    )
+    certificates = shown.groupby(["slot", "leaf"], sort=False)
+    seen = certificates.agg({"served_by": "min", "served_from": "max"})
+    slot, leaf = (seen.index.get_level_values(name).to_numpy(np.int64) for name in ("slot", "leaf"))
+    never = np.full(len(seen), -1)
+    row, source = np.asarray(certificates.ngroup(), np.int64), looks.undated_source[kept]
+    found = describe_certificates(looks, slot=slot, leaf=leaf, first=never, last=never, row=row, source=source)
+    found = found.assign(served_by=seen["served_by"].array, served_from=seen["served_from"].array)
     return found.sort_values([*SLOT, "not_before", "leaf_sha256"], ignore_index=True)
 
 
