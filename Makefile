@@ -48,10 +48,11 @@ names = set()
 for line in sys.stdin:
     if found := re.search(r"\(from -r \S+ \(line (\d+)\)\)", line):
         names.add(found[1])
-    print(f"\r  {len(names)} packages found", end=", installing ..." if line.startswith("Installing") else "", flush=True)
+    if sys.stdout.isatty():
+        print(f"\r  {len(names)} packages found", end="", flush=True)
     if "error" in line.lower():
         print(f"\n{line.strip()}")
-print()
+print(f"\r  {len(names)} packages installed")
 endef
 export COUNT
 
