@@ -248,4 +248,4 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--ask"]:
         print(json.dumps(put(*sys.argv[2:])))
     else:
-        sys.exit(0 if main([int(size) for size in sys.argv[1:]] or [1, 10, 100]) else 1)
+        sys.exit(0 if main([int(size) for size in sys.argv[1:]] or [1, 10]) else 1)
