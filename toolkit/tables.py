@@ -95,7 +95,7 @@ class Tables:
         >>> encrypted = given.observations[given.observations["protocol"] == "TLS 1.3"]
         >>> toolkit.Tables.from_frames(encrypted, given.certificates)
         Tables
-          observations  17 rows of 7 services, 0 failed; 2019-09-08 to 2026-09-23; recorded data
+          observations  17 rows of 7 services, 2 without a service, 0 failed; 2019-09-08 to 2026-09-23; recorded data
           certificates  24 rows
           support       0 rows
           rounds        0 rows

@@ -308,9 +308,9 @@ class Store:
         ...     store.append(toolkit.load_example("lab-sample"))
         ...     print(toolkit.chart.tabulate(store.info(), columns=["table", "rows", "files", "known_from_at"]))
                table rows files known_from_at
-        observations 1520     1 2025-06-01
-        certificates   23     1          –
-             support 1304     1 2025-06-10
+        observations 1520     1    2025-06-01
+        certificates   23     1             –
+             support 1304     1    2025-06-10
         """
         self._require()
         rows = [table.info() for table in self._tables.values() if table.exists()]
