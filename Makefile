@@ -48,10 +48,11 @@ names = set()
 for line in sys.stdin:
     if found := re.search(r"\(from -r \S+ \(line (\d+)\)\)", line):
         names.add(found[1])
-    print(f"\r  {len(names)} packages found", end=", installing ..." if line.startswith("Installing") else "", flush=True)
+    if sys.stdout.isatty():
+        print(f"\r  {len(names)} packages found", end="", flush=True)
     if "error" in line.lower():
         print(f"\n{line.strip()}")
-print()
+print(f"\r  {len(names)} packages installed")
 endef
 export COUNT
 
@@ -81,8 +82,9 @@ bench: .venv/ready
 bench-rotation: .venv/ready
 	@$(BIN)/python -m tests.benchmarks.bench_rotation
 
-# The tests of analysis, charts, readers, the store and its lock, with the floors of pyproject.toml. Old releases call what newer
-# releases of their own dependencies deprecate (matplotlib 3.10 of pyparsing), so these warnings are not errors here.
+# The tests of analysis, charts, readers, the store and its lock, with the floors of pyproject.toml. Old releases call
+# what newer releases of their own dependencies deprecate (matplotlib 3.10 of pyparsing), so these warnings are not
+# errors here.
 oldest:
 	@rm -rf build/oldest && mkdir -p build/oldest
 	@$(PYTHON) tests/oldest_versions.py > build/oldest/constraints.txt

@@ -18,7 +18,7 @@ from toolkit.tables import Tables
 NOW = "2025-11-20T00:00:00Z"
 TODAY = "2026-01-24T00:00:00Z"
 
-QUESTIONS: list[tuple[Any, dict[str, Any]]] = [
+ANALYSES: list[tuple[Any, dict[str, Any]]] = [
     (toolkit.find_sightings, {}),
     (toolkit.find_rotations, {}),
     (toolkit.estimate_shares, {"window": "30D"}),
@@ -67,23 +67,23 @@ def named(case: tuple[Any, dict[str, Any]]) -> str:
     return f"{case[0].__name__} {sorted(set(case[1]) - {'roots'})}"
 
 
-@pytest.mark.parametrize("case", QUESTIONS, ids=named)
+@pytest.mark.parametrize("case", ANALYSES, ids=named)
 def test_the_answer_is_that_of_the_plain_call(
     stored: toolkit.Store, loaded: Tables, case: tuple[Any, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     divide(monkeypatch, 600)
-    question, options = case
-    assert len(asking._groups(stored, question, 1)) >= 3
-    expected = question(loaded, **options)
+    analysis, options = case
+    assert len(asking._groups(stored, analysis, 1)) >= 3
+    expected = analysis(loaded, **options)
     assert len(expected)
-    assert_frame_equal(toolkit.ask(stored, question, **options), expected)
+    assert_frame_equal(toolkit.ask(stored, analysis, **options), expected)
 
 
-def test_every_question_that_can_be_split_is_compared() -> None:
+def test_every_analysis_that_can_be_split_is_compared() -> None:
     split = (*asking._OF_SERVICES, *asking._OF_SUCCESSORS, *asking._OF_CHAINS)
-    assert {question for question, _ in QUESTIONS} == set(split)
+    assert {analysis for analysis, _ in ANALYSES} == set(split)
     frames = {getattr(analyse, name) for name in analyse.__all__}
-    assert frames == {*split, *asking._ACROSS}, "a new question is either split or refused"
+    assert frames == {*split, *asking._ACROSS}, "a new analysis is either split or refused"
 
 
 @pytest.fixture
@@ -111,8 +111,8 @@ def test_certificates_that_only_other_services_showed_count(
     entangled: toolkit.Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     divide(monkeypatch, 1)
-    for question in (toolkit.summarise_expiry, toolkit.forecast_renewals, toolkit.describe_usual_leads):
-        assert_frame_equal(toolkit.ask(entangled, question, now=TODAY), question(entangled.load(), now=TODAY))
+    for analysis in (toolkit.summarise_expiry, toolkit.forecast_renewals, toolkit.describe_usual_leads):
+        assert_frame_equal(toolkit.ask(entangled, analysis, now=TODAY), analysis(entangled.load(), now=TODAY))
     expected = toolkit.summarise_expiry(entangled.load(), now=TODAY)
     of_a = expected[expected["service"] == "smtp://a.test:25"]
     alone = toolkit.summarise_expiry(load_group(entangled, ServiceGroup(frozenset({"smtp://a.test:25"}))), now=TODAY)
@@ -120,16 +120,16 @@ def test_certificates_that_only_other_services_showed_count(
     assert alone["successor_state"].isna().all(), "the example would not need services in groups"
 
 
-@pytest.mark.parametrize("question", asking._ACROSS, ids=lambda question: question.__name__)
-def test_what_cannot_be_split_says_what_to_do(stored: toolkit.Store, question: Any) -> None:
-    with pytest.raises(UsageError, match=rf"{question.__name__} .*cannot be split by service: call it on store.load"):
-        toolkit.ask(stored, question)
+@pytest.mark.parametrize("analysis", asking._ACROSS, ids=lambda analysis: analysis.__name__)
+def test_what_cannot_be_split_says_what_to_do(stored: toolkit.Store, analysis: Any) -> None:
+    with pytest.raises(UsageError, match=rf"{analysis.__name__} .*cannot be split by service: call it on store.load"):
+        toolkit.ask(stored, analysis)
 
 
 def test_wrong_arguments_are_refused_before_anything_is_read(stored: toolkit.Store, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="by host name across services"):
         toolkit.ask(stored, toolkit.find_rotations, basis="names")
-    with pytest.raises(UsageError, match="'find_rotations' is not a question"):
+    with pytest.raises(UsageError, match="'find_rotations' is not an analysis"):
         toolkit.ask(stored, "find_rotations")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="min_share"):
         toolkit.ask(stored, toolkit.find_rotations, min_share=2)

@@ -184,12 +184,12 @@ def test_metrics_are_judged_again_when_they_are_old_and_stay_where_that_fails(
 ) -> None:
     time, judged = [0.0], []
     given = tables([look("aa", "2026-01-31", **OLD)], [VALID])
-    first = checks.Judgement(
+    first = checks.CheckRun(
         given, checking.find_in_service(given, now=now("2026-02-01")),
         checking.check(given, now=now("2026-02-01"), roots=[mint_ca("root").der], policy="ietf"), now("2026-02-01"),
     )  # fmt: skip
 
-    def judge() -> checks.Judgement:
+    def judge() -> checks.CheckRun:
         judged.append(time[0])
         if len(judged) == 2:
             raise ReadError("the file is gone")

@@ -413,7 +413,7 @@ def test_where_only_undated_looks_are_left_the_scope_says_so(since: str, capsys:
     words = ["check", GOOGLE, "--since", since, "--now", "2026-01-01"]
     assert main(words) == 3
     said = capsys.readouterr()
-    assert "20 looks at 10 services; 0 dated by bounds, 20 undated" in " ".join(said.out.split())
+    assert "20 looks at 8 services, 2 without a service; 0 dated by bounds, 20 undated" in " ".join(said.out.split())
     assert "Left out: 20 undated (observations)" in " ".join(said.out.split())
     assert "nothing is known to be in service on 2026-01-01" in said.err
     assert main([*words, "--history"]) == 3

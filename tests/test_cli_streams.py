@@ -139,6 +139,9 @@ def test_a_lab_runs_and_says_what_to_try(tmp_path: Path) -> None:
         if "Ctrl-C" in line:
             break
     (tried,) = re.findall(r"  tls-toolkit observe (\S+) --connect-to (\S+)", "".join(said))
+    store, roots = str(tmp_path / "store"), str(tmp_path / "roots.pem")
+    assert main(["collect", tried[0], "--connect-to", tried[1], "--store", store]) == 0
+    assert main(["check", store, "--roots", roots, "--policy", "baseline"]) == 0, "nothing is wrong with a lab of today"
     assert main(["observe", tried[0], "--connect-to", tried[1]]) == 0
     assert toolkit.observe(toolkit.parse_target(tried[0], connect_to=tried[1])).observations["source"].eq("lab").all()
     lab.stdin.write("\n30\nnan\n")

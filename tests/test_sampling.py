@@ -38,7 +38,7 @@ def test_chance_of_seeing(share, looks):
     assert sampling.chance_of_seeing(share, looks) == pytest.approx(1 - (1 - share) ** looks)
 
 
-def test_a_single_stuck_machine_of_a_thousand_stays_unseen():
+def test_a_single_stuck_backend_of_a_thousand_stays_unseen():
     assert 1 - sampling.chance_of_seeing(0.001, 12) == pytest.approx(0.988, abs=0.0005)
 
 

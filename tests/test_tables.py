@@ -235,7 +235,10 @@ def test_tables_are_described_in_a_few_lines() -> None:
     described = repr(toolkit.read(ROOT / "data" / "google-mail"))
     assert described.splitlines() == [
         "Tables",
-        "  observations  65 rows of 12 services, 0 failed; 2007-07-23 to 2026-09-23; recorded data",
+        (
+            "  observations  65 rows of 12 services, 4 without a service, 0 failed; "
+            "2007-07-23 to 2026-09-23; recorded data"
+        ),
         "  certificates  24 rows",
         "  support       551 rows (509 refused, 42 accepted)",
         "  rounds        0 rows",

@@ -99,7 +99,7 @@ CALLS: dict[str, tuple[Call, str]] = {
         lambda t, s: t.within(services="https://akamia.com:443"),
         r"Did you mean 'https://akamai.com:443'",
     ),
-    "tables as roots": (lambda t, s: toolkit.verify_chains(t, roots=t), r"roots=Tables: give the name"),
+    "tables as roots": (lambda t, s: toolkit.verify_chains(t, roots=t), r"roots: Tables cannot be used; give the name"),
     "tables as a policy": (lambda t, s: toolkit.judge(t, t), r"policy: Tables is not a rule\. Give the name"),
     "no policy": (lambda t, s: toolkit.judge(t, None), r"policy: None is not a rule"),
     "no tables to ask": (lambda t, s: toolkit.find_sightings(None), r"takes Tables, not None:"),
@@ -110,6 +110,14 @@ CALLS: dict[str, tuple[Call, str]] = {
         r"what find_rotations returns; this frame has no column service",
     ),
     "text for checks": (lambda t, s: toolkit.checking.count_services("x"), r"takes what check returns, not str"),
+    "text for a baseline": (
+        lambda t, s: toolkit.checking.write_baseline("x", "b.json", until="2027-01-01T00:00Z", now="2026-01-01T00:00Z"),
+        r"write_baseline takes what check returns, not str",
+    ),
+    "a number for aliases": (
+        lambda t, s: toolkit.compare_tools(toolkit.load_example("tools-sample"), aliases=3),
+        r"aliases=3: give a dict",
+    ),
     "a store of a store": (lambda t, s: toolkit.Store(s), r"is a Store already"),
     "a target without a host": (lambda t, s: toolkit.Target("smtp", None, 25), r"host=None\): give a host name"),
     "a target whose port is text": (lambda t, s: toolkit.Target("smtp", "a.test", "25"), r"port='25'\): give a whole"),

@@ -1,8 +1,8 @@
-"""`ask`: a question about a store, put to one group of services after another, here or on the workers of a cluster.
+"""`ask`: an analysis of a whole store, one group of services after another, here or on the workers of a cluster.
 
-The result is that of the question on `Store.load()`, row for row. A question may be split by service because its rows
-are about one service each and are sorted by service first. Where a question looks for certificates issued for the
-same names, whichever service showed them, services with such certificates are in one group.
+The result is that of the analysis of `Store.load()`, row for row. An analysis may be split by service because each of
+its rows is about one service, and its rows are sorted by service first. Where an analysis looks for certificates issued
+for the same names, whichever service showed them, services with such certificates are in one group.
 """
 
 from collections.abc import Callable, Hashable, Iterable
@@ -27,7 +27,7 @@ _OF_SERVICES: Final = (
     analyse.find_sightings, analyse.find_rotations, analyse.estimate_shares, analyse.explain_leaves,
     analyse.summarise_support,
 )  # fmt: skip
-"""Questions about the observations of a service and the certificates that they name."""
+"""Analyses of the observations of a service and the certificates that they name."""
 
 _OF_SUCCESSORS: Final = (
     analyse.summarise_expiry,
@@ -35,10 +35,10 @@ _OF_SUCCESSORS: Final = (
     analyse.forecast_renewals,
     analyse.rehearse,
 )
-"""Questions that also look for certificates issued for the same names, whichever service showed them."""
+"""Analyses that also look for certificates issued for the same names, whichever service showed them."""
 
 _OF_CHAINS: Final = (analyse.verify_chains, analyse.replay_trust)
-"""Questions that also look for CA certificates."""
+"""Analyses that also look for CA certificates."""
 
 _ACROSS: Final[dict[object, str]] = {
     analyse.find_lineages: "follows certificates from service to service",
@@ -51,7 +51,7 @@ _ACROSS: Final[dict[object, str]] = {
     analyse.summarise_negotiated: "counts the observations of all services",
     analyse.summarise_findings: "summarises findings that were made",
 }
-"""Questions that cannot be split by service, and why."""
+"""Analyses that cannot be split by service, and why."""
 
 _ROWS: Final = 2_000_000
 """Rows of a group, unless services that belong together have more."""
@@ -59,29 +59,29 @@ _ROWS: Final = 2_000_000
 _GROUPS_PER_THREAD: Final = 4
 """Groups for each thread of a cluster, so that one long group does not leave the others idle."""
 
-Question = Callable[..., pd.DataFrame]
+Analysis = Callable[..., pd.DataFrame]
 
 
 def ask(
-    store: Store | str | PathLike[str], question: Question, *, client: "Client | None" = None, **options: Any
+    store: Store | str | PathLike[str], analysis: Analysis, *, client: "Client | None" = None, **options: Any
 ) -> pd.DataFrame:
-    """The answer to a question about the whole store, without loading the whole store: `question(store.load(), …)`.
+    """The result of an analysis of the whole store, without loading the whole store: `analysis(store.load(), …)`.
 
-    The services are divided into groups. The tables of each group are read from the store's files and the question is
-    put to them; the answers are joined. The result equals that of the plain call row for row.
+    The services are divided into groups. The tables of each group are read from the store's files and analysed, and
+    the results are joined. The result equals that of the plain call row for row.
 
     - `store`: a `Store`, or the path or URL of one.
     - `question`: `find_sightings`, `find_rotations`, `estimate_shares`, `explain_leaves`, `summarise_expiry`,
       `describe_usual_leads`, `forecast_renewals`, `rehearse`, `summarise_support`, `verify_chains` or `replay_trust`.
     - `client`: a `distributed.Client`. The groups are read and analysed on its workers, which need the store's location
       and credentials in their own environment. Null: one group after another in this process.
-    - `options`: the arguments of the question. Paths among them must exist on the workers.
+    - `options`: the arguments of the analysis. Paths among them must exist on the workers.
 
-    Services that show certificates for the same names are in one group where the question looks for successors, so many
+    Services that show certificates for the same names are in one group where the analysis looks for successors, so many
     services that show one default certificate need as much memory as the plain call.
 
-    Raises `UsageError` for a question that cannot be split by service (it says what to do), and with a client for a
-    store opened with `storage_options`; `StoreError` as `Store.load`; and what the question raises.
+    Raises `UsageError` for an analysis that cannot be split by service (it says what to do), and with a client for a
+    store opened with `storage_options`; `StoreError` as `Store.load`; and what the analysis raises.
 
     >>> import toolkit
     >>> from tempfile import TemporaryDirectory
@@ -93,60 +93,60 @@ def ask(
     True
     """
     store = as_store(store)
-    _require_splittable(question, options)
+    _require_splittable(analysis, options)
     if not store.exists():
         raise StoreError(f"{store.path} holds no store yet. Check the path, or append to it first.")
-    # Wrong options are an error here, before anything is read; and this is the answer about a store without services.
-    nothing = question(Tables.from_frames(), **options)
+    # Wrong options are an error here, before anything is read; and this is the result for a store without services.
+    nothing = analysis(Tables.from_frames(), **options)
     if client is None:
-        answers = [question(load_group(store, group), **options) for group in _groups(store, question, 1)]
+        results = [analysis(load_group(store, group), **options) for group in _groups(store, analysis, 1)]
     else:
-        answers = _ask_workers(client, store, question, options)
-    answers = [answer for answer in answers if len(answer)]
-    if not answers:
+        results = _ask_workers(client, store, analysis, options)
+    results = [result for result in results if len(result)]
+    if not results:
         return nothing
-    return pd.concat(answers, ignore_index=True).sort_values("service", kind="stable", ignore_index=True)
+    return pd.concat(results, ignore_index=True).sort_values("service", kind="stable", ignore_index=True)
 
 
-def _ask_workers(client: "Client", store: Store, question: Question, options: dict[str, Any]) -> list[pd.DataFrame]:
+def _ask_workers(client: "Client", store: Store, analysis: Analysis, options: dict[str, Any]) -> list[pd.DataFrame]:
     store.require_no_options()
     threads = sum(client.nthreads().values())
-    groups = _groups(store, question, threads * _GROUPS_PER_THREAD)
-    futures = client.map(_answer, groups, path=store.path, question=question, options=options, pure=False)
-    answers: list[pd.DataFrame] = client.gather(futures)
-    return answers
+    groups = _groups(store, analysis, threads * _GROUPS_PER_THREAD)
+    futures = client.map(_analyse_group, groups, path=store.path, analysis=analysis, options=options, pure=False)
+    results: list[pd.DataFrame] = client.gather(futures)
+    return results
 
 
-def _answer(group: ServiceGroup, *, path: str, question: Question, options: dict[str, Any]) -> pd.DataFrame:
-    """The answer about one group; runs on a worker, which opens the store itself."""
-    return question(load_group(Store(path), group), **options)
+def _analyse_group(group: ServiceGroup, *, path: str, analysis: Analysis, options: dict[str, Any]) -> pd.DataFrame:
+    """The result for one group; runs on a worker, which opens the store itself."""
+    return analysis(load_group(Store(path), group), **options)
 
 
-def _require_splittable(question: object, options: dict[str, Any]) -> None:
-    name = getattr(question, "__name__", repr(question))
+def _require_splittable(analysis: object, options: dict[str, Any]) -> None:
+    name = getattr(analysis, "__name__", repr(analysis))
     known = (*_OF_SERVICES, *_OF_SUCCESSORS, *_OF_CHAINS)
-    why = _ACROSS.get(question) if isinstance(question, Hashable) else None
-    if question is analyse.find_rotations and options.get("basis") == "names":
+    why = _ACROSS.get(analysis) if isinstance(analysis, Hashable) else None
+    if analysis is analyse.find_rotations and options.get("basis") == "names":
         name, why = 'find_rotations(basis="names")', "groups certificates by host name across services"
     if why is not None:
         raise UsageError(
             f"{name} {why}, so it cannot be split by service: call it on store.load(), if need be with since=, until= "
             "or services=."
         )
-    if question not in known:
+    if analysis not in known:
         raise UsageError(
-            f"{name:.60} is not a question that ask can split. Give one of the functions "
+            f"{name:.60} is not an analysis that ask can split. Give one of the functions "
             f"{', '.join(one.__name__ for one in known)}, or call it on store.load()."
         )
 
 
-def _groups(store: Store, question: Question, least: int) -> list[ServiceGroup]:
+def _groups(store: Store, analysis: Analysis, least: int) -> list[ServiceGroup]:
     """The services in at least `least` groups, if there are so many that do not belong together."""
     shown = count_shown(store)
     services, distinct = pd.factorize(shown["service"], use_na_sentinel=False)
     names = [None if pd.isna(name) else str(name) for name in distinct]
     unit, members = np.arange(len(names)), pd.DataFrame({"unit": [], "cert_sha256": []})
-    if question in _OF_SUCCESSORS:
+    if analysis in _OF_SUCCESSORS:
         unit, members = _units_by_names(store, services, shown["leaf_sha256"], len(names))
     rows = np.bincount(unit[services], weights=shown["rows"], minlength=int(unit.max(initial=-1)) + 1)
     most = min(_ROWS, max(1, int(rows.sum()) // least))
@@ -156,7 +156,7 @@ def _groups(store: Store, question: Question, least: int) -> list[ServiceGroup]:
     for several in _filled(rows, of_unit, most):
         held = [name for number in several for name in of_unit[number]]
         certificates = [sha256 for number in several for sha256 in named.get(number, ())]
-        groups.append(ServiceGroup(frozenset(held), frozenset(certificates), has_issuers=question in _OF_CHAINS))
+        groups.append(ServiceGroup(frozenset(held), frozenset(certificates), has_issuers=analysis in _OF_CHAINS))
     return groups
 
 

@@ -41,7 +41,7 @@ FORMER_NAMES: Final = {
     "changed_until": "changed_until_at", "valid_from": "valid_from_at", "valid_until": "valid_until_at",
     "broken_element": "broken_certificate", "habit_spread_days": "usual_lead_spread_days",
     "habit_basis": "usual_lead_basis", "habit_rotations": "usual_lead_rotations", "habit_reason": "usual_lead_reason",
-    "habit_breaks_at": "cadence_ends_at",
+    "habit_breaks_at": "routine_ends_at",
 }  # fmt: skip
 """Former name of a column → its name now, for the message about a column that a frame does not have."""
 

@@ -14,9 +14,12 @@ In text a space may replace the `T`. `zoned` reads it.
 """
 
 SECOND: Final = pd.Timedelta(seconds=1)
-"""Validity includes `not_after` (RFC 5280, section 4.1.2.5): a certificate has ended one second after it."""
+"""Validity includes `not_after` (RFC 5280, section 4.1.2.5): a certificate has expired one second after it."""
 
 DAY: Final = pd.Timedelta(days=1)
+
+DAY_IN_MICROS: Final = 86_400_000_000
+"""Microseconds of a day, for arithmetic with numbers."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -66,7 +69,7 @@ def zoned_limits(since: Instant | None, until: Instant | None) -> tuple[pd.Times
 
 
 def has_ended(not_after: pd.Series, instant: "pd.Series | pd.Timestamp") -> pd.Series:
-    """Whether a certificate had ended at the instant, one second after `not_after`; false where either is null."""
+    """Whether a certificate had expired at the instant, one second after `not_after`; false where either is null."""
     ended: pd.Series = (not_after + SECOND <= instant).fillna(value=False).astype(bool)
     return ended
 
@@ -104,7 +107,7 @@ def days(lengths: pd.Series) -> pd.Series:
 
 def as_spans(numbers: pd.Series) -> pd.Series:
     """Days (Float64 or float64) as lengths of time (timedelta64[us]); null for null; the inverse of `days`."""
-    microseconds = numbers.astype("float64") * 86_400e6
+    microseconds = numbers.astype("float64") * DAY_IN_MICROS
     return microseconds.round().astype("timedelta64[us]")
 
 

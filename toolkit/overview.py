@@ -9,7 +9,7 @@ from toolkit.columns import Column, dtypes
 from toolkit.instants import days
 
 OVERVIEW: Final = (
-    Column("service", "text", "the service", "the source does not name it"),
+    Column("service", "text", "the service", "the row of all looks whose source does not name it"),
     Column("source", "text", "sources of its looks; their number where there are more than three", "it has no look"),
     Column("first_look_at", "instant", "first look that is dated to the instant", "there is none"),
     Column("last_look_at", "instant", "last look that is dated to the instant", "there is none"),
@@ -28,7 +28,7 @@ OVERVIEW: Final = (
 
 
 def summarise_services(looks: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
-    """One row per service of `observations` and `support`, with the columns `OVERVIEW`."""
+    """One row per service of `observations` and `support`, and one for rows without a service; columns `OVERVIEW`."""
     by_service = looks.groupby("service", dropna=False)
     held = [frame for frame in (looks, answers) if len(frame)] or [looks]
     rows = pd.concat([frame[["service", *schema.INSTANTS]] for frame in held])

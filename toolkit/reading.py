@@ -44,7 +44,7 @@ def read(
     ...     tables.to_csv(folder)
     ...     toolkit.read(folder, since="2020-01-01T00:00:00Z")
     Tables
-      observations  32 rows of 10 services, 0 failed; 2020-02-04 to 2026-09-23; recorded data
+      observations  32 rows of 10 services, 3 without a service, 0 failed; 2020-02-04 to 2026-09-23; recorded data
       certificates  9 rows
       support       0 rows
       rounds        0 rows

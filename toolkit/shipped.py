@@ -34,7 +34,9 @@ def example_folder(name: str) -> Path:
 
 
 def copy_lessons(folder: Path) -> list[Path]:
-    """Copy the notebooks into `folder/notebooks` and the examples into `folder/data`; the notebooks are returned.
+    """Copy the notebooks into `folder/notebooks`, and the examples with their description into `folder/data`.
+
+    The notebooks are returned.
 
     Raises `UsageError` where one of the two exists already, so that your files are never replaced.
     """
@@ -47,6 +49,7 @@ def copy_lessons(folder: Path) -> list[Path]:
     )
     for name in (*EXAMPLES, LOGS):
         shutil.copytree(_shipped("data") / name, folder / "data" / name)
+    shutil.copy(_shipped("data") / "README.md", folder / "data" / "README.md")
     return sorted((folder / "notebooks").glob("[0-9][0-9]-*.ipynb"))
 
 

@@ -22,6 +22,7 @@ __all__ = [
     "UNFINISHED",
     "Tables",
     "as_pem",
+    "describe_services",
     "describe_source",
     "named_certificates",
     "require_tables",
@@ -64,7 +65,7 @@ class Tables:
             failed = int((looks["outcome"] != "ok").sum())
             instants = looks[schema.INSTANTS].stack().dropna()
             span = f"{instants.min():%Y-%m-%d} to {instants.max():%Y-%m-%d}" if len(instants) else "undated"
-            services = text.counted(looks["service"].nunique(), "service")
+            services = describe_services(looks["service"])
             described["observations"] += f" of {services}, {failed:,} failed; {span}; {describe_source(looks)} data"
         if len(answers):
             states = answers["state"].value_counts()
@@ -94,7 +95,7 @@ class Tables:
         >>> encrypted = given.observations[given.observations["protocol"] == "TLS 1.3"]
         >>> toolkit.Tables.from_frames(encrypted, given.certificates)
         Tables
-          observations  17 rows of 7 services, 0 failed; 2019-09-08 to 2026-09-23; recorded data
+          observations  17 rows of 7 services, 2 without a service, 0 failed; 2019-09-08 to 2026-09-23; recorded data
           certificates  24 rows
           support       0 rows
           rounds        0 rows
@@ -174,6 +175,8 @@ class Tables:
     @returns(OVERVIEW)
     def overview(self) -> pd.DataFrame:
         """Summarise the looks and the answers of surveys: one row per service.
+
+        Looks whose source does not name the service are one more row, with a null `service`.
 
         >>> import toolkit
         >>> overview = toolkit.load_example("lab-sample").overview()
@@ -306,6 +309,16 @@ def require_tables(given: object, name: str) -> None:
     else:
         kind, advice = text.type_name(given), "toolkit.read, toolkit.observe and Store.load return them"
     raise UsageError(f"{name} takes Tables, not {kind}: {advice}.")
+
+
+def describe_services(services: "pd.Series[str]") -> str:
+    """The number of distinct services, and of the rows whose source does not name the service.
+
+    >>> describe_services(pd.Series(["smtp://mx.example:25", "smtp://mx.example:25", None], dtype="string"))
+    '1 service, 1 without a service'
+    """
+    words, unnamed = text.counted(services.nunique(), "service"), int(services.isna().sum())
+    return f"{words}, {unnamed:,} without a service" if unnamed else words
 
 
 def describe_source(frame: pd.DataFrame) -> str:

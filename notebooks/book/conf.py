@@ -42,7 +42,7 @@ html_theme_options = {
     "navigation_with_keys": False,
     "show_prev_next": True,
     "secondary_sidebar_items": {
-        section: ["page-toc"] for section in ("index", "tutorials", "data/*", "explanation/*", "how-to/*", "lessons/*")
+        section: ["page-toc"] for section in ("index", "lessons", "data/*", "explanation/*", "how-to/*", "lessons/*")
     },
     "footer_start": ["copyright"],
     "footer_end": [],

@@ -17,7 +17,6 @@ from tests.acceptance.pages import Page, assert_it_loads_nothing
 from tests.analyse.made import certificate, look, tables
 from tests.conftest import ROOT, not_on_windows
 from tests.notebooks.pages import code_cells, is_parameters, run
-from toolkit.checking.in_service import name_services
 from toolkit.cli import main
 from toolkit.errors import ReadError, UsageError
 from toolkit.lab import Lab
@@ -80,7 +79,7 @@ def test_recorded_mail_becomes_one_page(tmp_path: Path, monkeypatch: pytest.Monk
     titles = [words.strip() for words in page.words if words.strip() in SECTIONS]
     assert list(dict.fromkeys(titles)) == SECTIONS
     assert sum(tag == "img" for tag, _ in page.tags) == 6
-    assert "65 looks at 15 services" in page.text
+    assert "65 looks at 12 services, 4 without a service" in page.text
     assert "TLS 1.2 is the highest version 2013-04-05 contradicted" in page.text
     services = re.search(r"smtp://smtp.gmail.com:587 (\S+) \S+ (\S+) \S+ TLS 1.3", page.text)
     assert services, "the latest look is dated by bounds"
@@ -110,7 +109,7 @@ def test_recorded_sources_are_recognised_by_their_tables(source: Path) -> None:
     said, _ = run(NOTEBOOK, SOURCE=str(source), POLICY="baseline", NOW="2026-03-22T00:00:00+00:00")
     text = " ".join(said)
     kept = toolkit.read(source)
-    assert f"{len(kept.observations)} looks at {name_services(kept.observations).nunique()} services" in text
+    assert f"{len(kept.observations)} looks at {kept.observations['service'].nunique()} services" in text
     assert f"{len(toolkit.find_rotations(kept))} rotations, seen in the looks" in text
     assert charts(said)
     assert all("recorded data" in words for words in charts(said))
@@ -122,7 +121,7 @@ def test_a_report_on_a_time_is_about_that_time() -> None:
     kept = toolkit.read(GOOGLE, since=datetime.fromisoformat(since), until=datetime.fromisoformat(until))
     text = " ".join(run(NOTEBOOK, SOURCE=str(GOOGLE), SINCE=since, UNTIL=until)[0])
     assert 0 < len(kept.observations) < len(toolkit.read(GOOGLE).observations)
-    assert f"{len(kept.observations)} looks at {name_services(kept.observations).nunique()} service" in text
+    assert f"{len(kept.observations)} looks at {kept.observations['service'].nunique()} service" in text
     assert "Observations since 2013-01-01 00:00 UTC and before 2014-01-01 00:00 UTC. In service" in text
     nothing = " ".join(run(NOTEBOOK, SOURCE=str(WEB), SINCE="2030-01-01T00:00:00+00:00")[0])
     assert re.search(r"\b0 looks at 0 services", nothing)

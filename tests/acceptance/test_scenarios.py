@@ -13,7 +13,7 @@ from toolkit.lab import Plan, scenario, simulate, tell_truth
 
 ROW = ["service", "server_name", "key_type", "predecessor_sha256", "successor_sha256", "is_rollback"]
 SCENARIOS = (
-    "steady", "slow-rollout", "stuck-machine", "rollback", "dual-keys", "late", "emergency", "issuer-move",
+    "steady", "slow-rollout", "stuck-backend", "rollback", "dual-keys", "late", "emergency", "issuer-move",
     "short-lived", "anycast", "sticky", "default-certificate", "other-chain", "re-issue",
 )  # fmt: skip
 SEED = 91_000

@@ -25,14 +25,14 @@ _AT_WORK = 2
 """Scenarios at a time: the cores that the benchmarks reckon with."""
 
 LEAST, LEAST_FOUND = 0.95, 0.90
-"""At least this share of the causes found is right, and this share of the decidable causes is found: a stuck machine
+"""At least this share of the causes found is right, and this share of the decidable causes is found: a stuck backend
 and the slow end of a roll-out have some windows in common."""
 
 WINDOW = pd.Timedelta(days=7)
 _NEVER = pd.Timestamp.max.tz_localize("UTC")
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
-SPECIFIC = {"stuck_machine": "stuck machine", "addresses": "addresses differ", "rollback": "rollback"}
+SPECIFIC = {"stuck_backend": "stuck backend", "addresses": "addresses differ", "rollback": "rollback"}
 """Causes in the truth → in the frame; a rotation lies under each of them."""
 
 Table = Counter[tuple[str, str]]
@@ -53,7 +53,7 @@ DEVELOPED: Parameters = {
         {"backends": 20},
         {"backends": 7, "roll_out": 20 * DAY},
     ),
-    "stuck-machine": (
+    "stuck-backend": (
         {},
         {"backends": 20},
         {"affinity": DAY},
@@ -129,7 +129,7 @@ DEVELOPED: Parameters = {
 KEPT: Parameters = {
     "steady": ({"backends": 12, "roll_out": 2 * DAY}, {"backends": 1}),
     "slow-rollout": ({"backends": 12}, {"backends": 6, "roll_out": 16 * DAY}),
-    "stuck-machine": (
+    "stuck-backend": (
         {"backends": 10, "delay": 28 * DAY},
         {"backends": 6, "roll_out": 3 * DAY, "delay": 38 * DAY},
         {"backends": 14, "affinity": 5 * HOUR, "sticky": True, "delay": 32 * DAY},
@@ -340,7 +340,7 @@ class _Judge:
         right = [SPECIFIC[cause] for cause in dict.fromkeys(cause.cause for cause in [*whole, *during])]
         if whole:
             return right
-        return [*right, *(usual if "stuck machine" not in right else ["rotation"])]
+        return [*right, *(usual if "stuck backend" not in right else ["rotation"])]
 
     def _do_addresses_differ(self, row: Any) -> bool:
         """Whether at some instant of the window the addresses' shares of the leaf differed."""

@@ -13,7 +13,7 @@ def renewal(when: str, **facts: object) -> dict:
     row = {
         "service": "smtp://mx.example:25", "host": "mx.example", "server_name": "mx.example", "key_type": "RSA",
         "renews_at": at(when), "not_after": at(when) + pd.Timedelta(days=90), "year": int(when[:4]), "is_capped": False,
-        "is_overdue": False, "cadence_ends_at": pd.NaT, "source": "lab",
+        "is_overdue": False, "routine_ends_at": pd.NaT, "source": "lab",
     }  # fmt: skip
     return row | facts
 
@@ -27,7 +27,7 @@ def test_each_renewal_has_a_mark_of_its_kind_and_years_are_counted() -> None:
         frame(
             renewal("2026-11-01", is_overdue=True),
             renewal("2027-02-01"),
-            renewal("2027-05-01", is_capped=True, cadence_ends_at=at("2027-05-01")),
+            renewal("2027-05-01", is_capped=True, routine_ends_at=at("2027-05-01")),
         ),
         view="slots",
     )
@@ -69,13 +69,13 @@ def test_the_calendar_darkens_with_the_number_and_counts_what_is_special() -> No
     axes = plot_renewals(
         frame(
             renewal("2026-11-01", is_overdue=True),
-            *(renewal("2027-05-01", is_capped=True, cadence_ends_at=at("2027-05-01")) for _ in range(3)),
+            *(renewal("2027-05-01", is_capped=True, routine_ends_at=at("2027-05-01")) for _ in range(3)),
         )
     )
     few, many = sorted(drawn(axes, "month"), key=lambda cell: cell.get_y())
     assert few.get_alpha() < many.get_alpha()
-    assert {"✕1", "▲3  ★1"} <= set(words(axes)), "the three are of one slot, whose cadence ends once"
-    assert {"of these overdue", "of these shortened by a cap", "slots whose usual cadence ends"} <= set(words(axes))
+    assert {"✕1", "▲3  ★1"} <= set(words(axes)), "the three are of one slot, whose routine ends once"
+    assert {"of these overdue", "of these shortened by a cap", "slots whose usual routine ends"} <= set(words(axes))
     plain = plot_renewals(frame(renewal("2025-02-01")))
     assert not {"of these overdue", "a cap on validity takes effect"} & set(words(plain))
 

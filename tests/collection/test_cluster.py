@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -89,6 +90,35 @@ def test_the_shard_of_a_killed_worker_is_made_again(loopback: Loopback, store: S
     assert victim not in client.run(os.getpid).values()
 
 
+@not_on_windows("signal that a process sends to itself or another")
+def test_the_shard_of_a_worker_that_hangs_is_made_again(loopback: Loopback, store: Store, client: Any) -> None:
+    psutil = pytest.importorskip("psutil", reason="psutil comes with distributed")
+    client.wait_for_workers(2)  # another test may have ended one
+    addresses = {pid: address for address, pid in client.run(os.getpid).items()}
+
+    async def give_up(address: str, dask_scheduler: Any) -> None:
+        # Instead of waiting until it has been silent for too long.
+        dask_scheduler.workers[address].last_seen = 0
+        await dask_scheduler.check_worker_ttl()
+
+    async def hang_once(reader: Reader, writer: Writer) -> None:
+        if loopback.connections == 40:
+            peer = writer.get_extra_info("peername")
+            victim = next(made.pid for made in psutil.net_connections("tcp4") if made.laddr == peer)
+            os.kill(victim, signal.SIGSTOP)
+            threading.Thread(target=client.run_on_scheduler, args=[give_up, addresses[victim]]).start()
+        await busy(reader, writer)
+
+    port = loopback.serve(hang_once, "0.0.0.0")
+    targets = [f"smtp://127.0.1.{n}:{port}" for n in range(1, 31)]
+    end = collect(targets, store, samples=5, client=client, progress=False)
+    assert (end["looks"], end["connections"], end["end_reason"]) == (150, 150, "finished")
+    looks = store.load().observations
+    assert len(looks) == 150
+    assert not looks.duplicated(["service", "address", "sample"]).any()
+    assert loopback.connections > 150, "the looks that it had not kept are made again"
+
+
 def test_a_shard_that_fails_three_times_is_in_the_end_row(
     loopback: Loopback, store: Store, client: Any, tmp_path: Path
 ) -> None:
@@ -108,6 +138,22 @@ def test_a_shard_that_fails_three_times_is_in_the_end_row(
     attempts.with_name("mended").touch()
     end = collect(url, store, client=client, clock=clock, resume=end["round"], progress=False)
     assert (end["end_reason"], end["looks"]) == ("finished", 1)
+
+
+@not_on_windows("signal that a process sends to itself or another")
+def test_a_shard_that_ends_its_worker_three_times_is_in_the_end_row(
+    loopback: Loopback, store: Store, client: Any
+) -> None:
+    ours = os.getpid()
+
+    def clock() -> datetime:
+        if os.getpid() != ours:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return datetime.now(UTC)
+
+    url = f"smtp://127.0.1.1:{loopback.serve(busy, '0.0.0.0')}"
+    end = collect(url, store, client=client, clock=clock, progress=False)
+    assert (end["end_reason"], end["looks"]) == ("failed: 1 look at 127.0.1.1: its worker ended 3 times", 0)
 
 
 @not_on_windows("signal that a process sends to itself or another")

@@ -11,7 +11,7 @@ from tests.collection.surveys.model import Model
 from tests.collection.surveys.serving import serving
 from toolkit.collection.progress import Bar
 from toolkit.collection.surveys.address import AddressSurvey
-from toolkit.collection.surveys.prober import Prober, Strategy
+from toolkit.collection.surveys.prober import Effort, Prober
 from toolkit.reference import Offer
 from toolkit.targets import parse_target
 from toolkit.wire import Answer
@@ -62,7 +62,7 @@ def test_half_of_the_connections_are_about_half_of_the_topics() -> None:
             return super().answer(offer)
 
     model = Watched({"TLS 1.2": (0xC030, 0xC02F, 0xC02B, 0xC013), "TLS 1.3": (0x1302, 0x1301)})
-    survey = AddressSurvey(Prober(model.ask, Strategy()))
+    survey = AddressSurvey(Prober(model.ask, Effort()))
     asyncio.run(survey.run())
     assert shares[0] == 0
     assert 0.2 < shares[len(shares) // 2] < 0.8

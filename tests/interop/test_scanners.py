@@ -1,4 +1,4 @@
-"""nmap and sslscan, run against servers of known configuration: their reports say what the servers accept."""
+"""Other tools, run against servers of known configuration: their reports say what the servers accept."""
 
 import subprocess
 from collections.abc import Callable
@@ -75,6 +75,65 @@ def test_sslscan_reports_versions_suites_and_the_certificate(
     (refused,) = toolkit.read(report).observations.to_dict("records")
     says_why = "refused" in refused["reason"]  # since version 2.1
     assert (refused["outcome"], refused["port"]) == ("port_closed" if says_why else "unreachable", closed)
+
+
+SCANNERS = {
+    "sslyze": "--json_out={report} --certinfo --sslv3 --tlsv1 --tlsv1_1 --tlsv1_2 --tlsv1_3 {peer}",
+    "testssl": "--jsonfile-pretty={report} --quiet -p -E -S {peer}",
+}
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("scanner", SCANNERS)
+def test_scanners_report_versions_suites_and_the_certificate(
+    scanner: str, certificates: Path, leaf: str, tmp_path: Path, need: Callable[[str], str]
+) -> None:
+    report = tmp_path / f"{scanner}.json"
+    with daemons.s_server(certificates, *NARROW, "-www") as ports:
+        peer = f"127.0.0.1:{next(iter(ports.values()))}"
+        words = SCANNERS[scanner].format(report=report, peer=peer).split()
+        # Exit codes count findings.
+        subprocess.run([need(scanner), *words], capture_output=True, timeout=280, check=False)
+    tables = toolkit.read(report)
+    assert accepted_suites(tables) == {("TLS 1.2", suite) for suite in SUITES}
+    rows = tables.support[tables.support["suite"].isna() & tables.support["group"].isna()]
+    states = dict(zip(rows["protocol"], rows["state"], strict=True))
+    assert states.pop("TLS 1.2") == "accepted"
+    assert {"SSL 3.0", "TLS 1.0", "TLS 1.1", "TLS 1.3"} <= set(states)
+    # A busy machine ends some of a scanner's connections: what it could not test is untested.
+    assert "refused" in set(states.values()) <= {"refused", "untested"}
+    assert tables.observations[["service", "outcome", "leaf_sha256"]].to_numpy().tolist() == [
+        [f"tls://{peer}", "ok", leaf]
+    ]
+
+
+def test_a_capture_made_by_tshark_shows_the_handshakes_that_we_made(
+    certificates: Path, leaf: str, tmp_path: Path, need: Callable[[str], str]
+) -> None:
+    capture = tmp_path / "made.pcapng"
+    with daemons.s_server(certificates, *NARROW) as ports:
+        port = next(iter(ports.values()))
+        command = [need("tshark"), "-i", "lo", "-f", f"tcp port {port}", "-w", str(capture), "-a", "packets:12"]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as sniffer:
+            assert sniffer.stderr is not None
+            said = ""
+            while "Capturing on" not in said:
+                line = sniffer.stderr.readline()
+                said += line
+                if not line:
+                    pytest.skip(f"tshark cannot capture here: {said.strip()[-200:]}")
+            target = toolkit.parse_target(f"tls://tls.example:{port}", connect_to=f"127.0.0.1:{port}")
+            for _ in range(100):  # the first packets may pass before the capture has begun
+                (look,) = toolkit.observe(target, progress=False).observations.to_dict("records")
+                if sniffer.poll() is not None:
+                    break
+            sniffer.terminate()
+    looks = toolkit.read(capture).observations
+    looks = looks[looks["outcome"] == "ok"]
+    assert len(looks) >= 1
+    for name in ("protocol", "suite", "leaf_sha256", "chain_sha256"):
+        assert set(looks[name]) == {look[name]}, name
+    assert set(looks["port"]) == {port}
 
 
 def test_nmap_sees_the_certificate_that_the_lab_serves(tmp_path: Path, need: Callable[[str], str]) -> None:

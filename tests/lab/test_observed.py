@@ -22,7 +22,7 @@ TOLD = [
 SAMPLE = {
     "steady": scenario("steady", backends=3, generations=3, drop_rate=0.1, defer_rate=0.1),
     "slow-rollout": scenario("slow-rollout", generations=2),
-    "stuck-machine": scenario("stuck-machine", generations=3, scheme="smtps"),
+    "stuck-backend": scenario("stuck-backend", generations=3, scheme="smtps"),
     "rollback": scenario("rollback", generations=3, scheme="imap"),
     "dual-keys": scenario("dual-keys", generations=2),
     "late": scenario("late", generations=3, scheme="https", drop_rate=0.2),
@@ -41,7 +41,7 @@ SAMPLE = {
 HELD_OUT = {
     "steady": scenario("steady", backends=7, generations=2, defer_rate=0.3, key_types=("EC",)),
     "slow-rollout": scenario("slow-rollout", backends=25, generations=3, shape="bind", drop_rate=0.05),
-    "stuck-machine": scenario("stuck-machine", backends=4, delay=45 * DAY, reuse_key=True),
+    "stuck-backend": scenario("stuck-backend", backends=4, delay=45 * DAY, reuse_key=True),
     "rollback": scenario("rollback", backends=3, roll_out=4 * DAY, delay=8 * DAY, defer_rate=0.1),
     "dual-keys": scenario("dual-keys", backends=2, generations=3, scheme="imaps", drop_rate=0.1),
     "late": scenario("late", backends=2, delay=12 * DAY, key_types=("RSA", "EC")),

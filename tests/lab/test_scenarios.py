@@ -50,7 +50,7 @@ def test_the_truth_is_well_formed(name: str) -> None:
         assert not (truth.serving["served_until_at"] <= truth.serving["served_from_at"]).any()
 
 
-@pytest.mark.parametrize("name", sorted(set(NAMES) - {"late", "stuck-machine"}))
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"late", "stuck-backend"}))
 def test_nothing_is_served_outside_its_validity(name: str) -> None:
     for truth in truths(name):
         served = truth.serving.merge(truth.certificates, left_on="leaf_sha256", right_on="cert_sha256")
@@ -67,8 +67,8 @@ def test_steady_takes_a_day_and_slow_takes_two_weeks() -> None:
 
 
 def test_one_backend_stays_behind_by_the_delay() -> None:
-    for truth in truths("stuck-machine", delay=timedelta(days=40)):
-        (stuck,) = truth.causes[truth.causes["cause"] == "stuck_machine"].itertuples()
+    for truth in truths("stuck-backend", delay=timedelta(days=40)):
+        (stuck,) = truth.causes[truth.causes["cause"] == "stuck_backend"].itertuples()
         assert stuck.ends_at in set(truth.rotations["done_at"])
         (late,) = took(truth.rotations)[took(truth.rotations) > timedelta(days=4)]
         assert late == timedelta(days=43)
@@ -270,5 +270,7 @@ def test_parameters_that_cannot_be_are_named(changes: dict[str, object], said: s
 
 
 def test_an_unknown_scenario_is_named_with_those_that_exist() -> None:
+    with pytest.warns(FutureWarning, match="now called 'stuck-backend'"):
+        assert scenario("stuck-machine") == scenario("stuck-backend")
     with pytest.raises(LabError, match=r"Unknown scenario 'rolback'\. Did you mean 'rollback'"):
         Scenario("rolback")

@@ -28,7 +28,7 @@ def test_it_opens_with_a_question_and_what_one_does_learns_and_needs(path: Path)
     first = read(path).cells[0]
     assert first.cell_type == "markdown"
     title = first.source.splitlines()[0]
-    assert title.startswith("# ")
+    assert title.startswith(f"# {path.name[:2]} ")
     assert title.endswith("?")
     for part in ("**You will** ", "**You will learn** ", "**You need** ", "**Time:** ", "**Data:** "):
         assert part in first.source
@@ -130,4 +130,17 @@ def test_a_link_says_the_question_of_the_lesson_it_leads_to(path: Path) -> None:
         if cell.cell_type == "markdown":
             for words, target in re.findall(r"\[(\d\d [^\]]+)\]\(([\w-]+\.ipynb)\)", cell.source):
                 title = read(FOLDER / target).cells[0].source.splitlines()[0].removeprefix("# ")
-                assert " ".join(words.split()) == f"{target[:2]} {title}"
+                assert " ".join(words.split()) == title
+
+
+def test_each_lesson_leads_to_the_next_and_the_first_to_all() -> None:
+    for path, following in zip(PATHS, [*PATHS[1:], PATHS[0]], strict=True):
+        assert f"]({following.name})" in read(path).cells[-1].source
+    first = read(PATHS[0]).cells[-1].source
+    assert all(f"]({path.name})" in first for path in PATHS[1:])
+
+
+@pages
+def test_the_lessons_that_one_needs_are_links(path: Path) -> None:
+    (needs,) = re.findall(r"\*\*You need\*\* (.*?)\. ", read(path).cells[0].source, re.DOTALL)
+    assert not re.search(r"(?<!\[)\b\d\d\b(?!-)", needs), needs

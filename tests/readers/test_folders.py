@@ -133,6 +133,13 @@ def write(folder: Path, header: str, *lines: str) -> None:
 NEEDED = "date_basis,round,sample,source,outcome"
 
 
+def test_a_name_that_looks_like_pem_stays_a_name(tmp_path: Path) -> None:
+    row = parse_certificate(der.certificate(subject=der.name(b"-----BEGIN CERTIFICATE-----")))
+    made = toolkit.Tables.from_frames(certificates=schema.frame("certificates", [row]))
+    made.to_csv(tmp_path / "made")
+    assert_equal(toolkit.read(tmp_path / "made"), made)
+
+
 def test_columns_that_are_not_there_are_null(folder: Path) -> None:
     write(folder, NEEDED, "undated,r,0,test,ok")
     look = toolkit.read(folder).observations.iloc[0]

@@ -4,9 +4,11 @@ import json
 import os
 import threading
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
@@ -14,10 +16,13 @@ from deltalake.exceptions import CommitFailedError
 from tests.store.tables import BEGIN, SERVICES, look, tables_of_hour
 from toolkit import schema
 from toolkit.errors import StoreError
-from toolkit.store import Store
+from toolkit.store import Store, compacting, delta
 from toolkit.store.compacting import join_files
 from toolkit.store.delta import KeptTable
+from toolkit.store.limits import is_in
 from toolkit.tables import Tables
+
+SORT_BY = ("service", "observed_at")
 
 LONG_AGO = 946_684_800
 """1 January 2000, in seconds since 1970."""
@@ -46,9 +51,9 @@ def parquet(store: Store) -> set[str]:
 
 def test_of_two_compactions_of_one_version_one_does_nothing(store: Store) -> None:
     first, second = opened(store), opened(store)
-    join_files(first)
+    join_files(first, sort_by=SORT_BY)
     files = parquet(store)
-    join_files(second)
+    join_files(second, sort_by=SORT_BY)
     assert (rows(store), len(store.load().observations)) == (12, 12)
     assert parquet(store) == files
 
@@ -56,7 +61,7 @@ def test_of_two_compactions_of_one_version_one_does_nothing(store: Store) -> Non
 def test_rows_that_were_appended_meanwhile_stay(store: Store) -> None:
     table = opened(store)
     store.append(tables_of_hour(4))
-    join_files(table)
+    join_files(table, sort_by=SORT_BY)
     assert (rows(store), len(store.load().observations)) == (15, 15)
 
 
@@ -65,7 +70,7 @@ def test_rows_that_were_deleted_meanwhile_do_not_come_back(store: Store) -> None
     DeltaTable(f"{store.path}/observations").delete(f"service = '{SERVICES[0]}'")
     files = parquet(store)
     with pytest.raises(CommitFailedError):
-        join_files(table)
+        join_files(table, sort_by=SORT_BY)
     assert rows(store) == 8
     assert parquet(store) == files
 
@@ -110,6 +115,48 @@ def test_a_joined_file_keeps_the_bounds_of_its_parts(store: Store) -> None:
     assert (joined["null_count.observed_at"], joined["null_count.observed_until"]) == (1, 12)
     assert len(store.load(since=BEGIN + timedelta(days=2)).observations) == 1
     assert store.load(since=BEGIN + timedelta(days=10)).observations.empty
+
+
+def test_a_joined_file_is_sorted_by_service_and_equal_rows_keep_their_order(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One service is then in few row groups, which their statistics show; what is loaded stays the same."""
+    monkeypatch.setattr(compacting, "_GROUP_ROWS", 4)
+    loaded = store.load()
+    store.compact()
+    (name,) = opened(store).file_uris()
+    file = pq.ParquetFile(name)
+    service = file.schema_arrow.get_field_index("service")
+    found = [file.metadata.row_group(number).column(service).statistics for number in range(file.num_row_groups)]
+    assert len(found) == 3
+    assert all(before.max <= after.min for before, after in pairwise(found))
+    kept = file.read(["service", "observed_at"]).to_pylist()
+    assert kept == sorted(kept, key=lambda row: (row["service"], row["observed_at"]))
+    assert file.schema_arrow.field("service").type == pa.string(), "other programs read text"
+    for table in schema.TABLES:
+        assert getattr(store.load(), table).equals(getattr(loaded, table))
+
+
+def test_of_a_compacted_file_only_the_row_groups_of_a_service_are_read(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compacting, "_GROUP_ROWS", 2)
+    loaded = store.load(services=SERVICES[0])
+    store.compact()
+    assert store.load(services=SERVICES[0]).observations.equals(loaded.observations)
+    table = KeptTable("observations", f"{store.path}/observations", None)
+    dataset = delta._without_row_groups(table.dataset(table.open()), is_in("service", {SERVICES[0]}))
+    (fragment,) = dataset.get_fragments()
+    assert len(fragment.row_groups) == pytest.approx(len(loaded.observations) / 2, abs=1)
+    assert fragment.metadata.num_row_groups == 6
+    nothing = delta._without_row_groups(table.dataset(table.open()), is_in("service", {"https://z.test:443"}))
+    assert nothing.to_table().num_rows == 0
+
+
+def test_a_file_with_many_rows_is_not_joined(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compacting, "_ENOUGH_ROWS", 7)
+    store.compact()
+    assert sorted(pa.table(opened(store).get_add_actions())["num_records"].to_pylist()) == [6, 6]
 
 
 def test_a_file_that_no_commit_names_stays_however_old_it_looks(store: Store) -> None:

@@ -29,6 +29,7 @@ from toolkit.columns import dtypes
 from toolkit.dissection import MESSAGE_FIELDS
 from toolkit.errors import UsageError
 from toolkit.reference import offers
+from toolkit.text import type_name
 from toolkit.wire import Handshake
 from toolkit.wire.anatomy.dissect import dissect
 from toolkit.wire.anatomy.fields import Field
@@ -241,5 +242,5 @@ def test_the_frame() -> None:
 
 @pytest.mark.parametrize("wrong", [None, pd.NA, 5, "1603", bytearray(b"x")])
 def test_a_value_that_is_not_bytes_is_refused(wrong: object) -> None:
-    with pytest.raises(UsageError, match=rf"not {type(wrong).__name__}"):
+    with pytest.raises(UsageError, match=rf"not {type_name(wrong)}"):
         toolkit.dissect(wrong)  # type: ignore[arg-type]  # that is the test

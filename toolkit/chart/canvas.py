@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from toolkit import text
 from toolkit.chart.palette import FAINT, GRID, INK, PAPER
 from toolkit.errors import UsageError
-from toolkit.instants import Instant, zoned
+from toolkit.instants import DAY_IN_MICROS, Instant, zoned
 from toolkit.tables import describe_source
 
 WIDTH: Final = 8.2
@@ -294,7 +294,7 @@ def mark_day(ax: Axes, at: float) -> Line2D:
 def days(instants: "pd.Series[pd.Timestamp]") -> Days:
     """Instants (UTC) as days since 1970, up to year 9999; null is NaN."""
     values = pd.to_datetime(instants, utc=True).dt.tz_localize(None).to_numpy("datetime64[us]")
-    counted = values.astype("int64") / 86_400e6
+    counted = values.astype("int64") / DAY_IN_MICROS
     counted[np.isnat(values)] = np.nan
     return np.asarray(counted, dtype=np.float64)
 

@@ -21,7 +21,7 @@ STATES: Final = {
     "expired": Style("expired, still shown", BAD, "X", "xx"),
     "replacing": Style("successor is rolling out", SKY, "D", "\\\\"),
     "not_yet_valid": Style("not valid yet", NEUTRAL, "s", "//"),
-    "lapsed": Style("ended, not observed since", NEUTRAL, "P", ".."),
+    "lapsed": Style("expired, not observed since", NEUTRAL, "P", ".."),
     "withdrawn": Style("withdrawn", NEUTRAL, "v", "--"),
     "replaced": Style("replaced", FAINT, "|", ""),
 }
@@ -50,7 +50,7 @@ def plot_expiry(
     `frame` is what `summarise_expiry` returns; the dashed line is its `now`. A bar is the validity, the marker at its
     end the state, followed by the days left. A black tick is the day on which the renewal is due by the slot's usual
     lead time (`renew_by_at`). Thin lines below a bar are certificates of the same slot that were replaced, withdrawn,
-    or have ended without an observation since; a slot that has only such certificates gets a row for the latest one.
+    or have expired without an observation since; a slot that has only such certificates gets a row for the latest one.
     Validity is cut off 800 days before and 1,200 days after `now`. Certificates without dates have no row. With
     `forecast`, what `forecast_renewals` returns for the same day, the next certificate of each slot is a dotted line
     above the bar, from its day of issue to its end. Rows beyond 40, those that end last, are left out and counted

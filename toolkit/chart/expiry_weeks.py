@@ -26,9 +26,9 @@ def plot_expiry_weeks(frame: pd.DataFrame, *, now: Instant, ax: Axes | None = No
 
     `frame` is what `summarise_expiry` returns, for the same `now`. The first row counts all services, also those that
     are not drawn; a leaf that several services show counts once in it. The column before the first week, in another
-    colour, counts what has ended and is still in use. A darker cell counts more. Services whose certificate ends first
-    come first; those beyond 40, and those with no end within 26 weeks, are counted below the chart. Returns the axes.
-    Raises `UsageError` for another frame, and for a `now` without a zone.
+    colour, counts what has expired and is still in use. A darker cell counts more. Services whose certificate expires
+    first come first; those beyond 40, and those with no end within 26 weeks, are counted below the chart. Returns the
+    axes. Raises `UsageError` for another frame, and for a `now` without a zone.
 
     >>> import toolkit
     >>> expiry = toolkit.summarise_expiry(toolkit.load_example("lab-sample"), now="2026-01-24T00:00:00Z")
@@ -65,15 +65,15 @@ def plot_expiry_weeks(frame: pd.DataFrame, *, now: Instant, ax: Axes | None = No
     first = pd.Timestamp(zoned(now, "now"))
     weeks = [-1, *range(2, WEEKS, 4)]
     begins = [first + pd.Timedelta(weeks=week) for week in weeks[1:]]
-    labels = ["ended", *(f"{canvas.short_day(day)}\n{day:%Y}" for day in begins)]
+    labels = ["expired", *(f"{canvas.short_day(day)}\n{day:%Y}" for day in begins)]
     axes.set_xticks([week + 0.5 if week < 0 else week for week in weeks], labels=labels)
     canvas.set_rows(axes, [row + 0.5 for row in range(len(names))], [canvas.label(name) for name in names],
                     extent=(0, len(names)))  # fmt: skip
     for spine in axes.spines.values():
         spine.set_visible(False)
-    handles = [Patch(facecolor=BLUE, alpha=0.6, label="certificates that end in the week")]
+    handles = [Patch(facecolor=BLUE, alpha=0.6, label="certificates that expire in the week")]
     if (near["week"] < 0).any():
-        handles.append(Patch(facecolor=BAD, alpha=0.6, label="ended, still in use"))
+        handles.append(Patch(facecolor=BAD, alpha=0.6, label="expired, still in use"))
     canvas.set_heading(axes, canvas.titled(title, frame), handles)
     canvas.set_notes(axes, notes)
     return axes
@@ -87,7 +87,7 @@ def _draw_row(ax: Axes, row: int, counts: "pd.Series[int]") -> None:
         share = _FAINTEST + (_DARKEST - _FAINTEST) * number / max(int(counts.max()), 3)
         colour = BAD if at < 0 else BLUE
         cell = Rectangle((at + 0.03, row + 0.05), 0.94, 0.9, facecolor=colour, alpha=share, linewidth=0, zorder=2)
-        cell.set_gid("ended" if at < 0 else "week")
+        cell.set_gid("expired" if at < 0 else "week")
         ax.add_patch(cell)
         ink = "#FFFFFF" if share > 0.55 else INK
         ax.text(at + 0.5, row + 0.5, f"{number:,}", ha="center", va="center", fontsize=7, color=ink, zorder=3)

@@ -21,10 +21,10 @@ _ROW_INCHES, _FLEET_ROW_INCHES, _FEW_ROWS = 0.32, 0.2, 24
 _MOST_MARKS, _MOST_TOUCHING = 70, 3
 """Most marks next to each other in a row; up to this many touching marks are drawn one by one."""
 
-_COLUMNS: Final = (*SLOT, "year", "renews_at", "is_capped", "is_overdue", "cadence_ends_at")
+_COLUMNS: Final = (*SLOT, "year", "renews_at", "is_capped", "is_overdue", "routine_ends_at")
 
 RENEWALS: Final = {
-    "usual": Style("at the usual cadence", FINE, "o", ""),
+    "usual": Style("by the usual routine", FINE, "o", ""),
     "capped": Style("shortened by a cap", CAUTION, "^", ""),
     "overdue": Style("overdue", BAD, "X", ""),
 }
@@ -36,7 +36,7 @@ _DAYS: Final = (1, 2, 4, 7, 14, 30, 60, 90, 180, 365, 730, 1_825, 3_650, 9_125, 
 _SIGNS: Final = {
     "capped": ("▲", "of these shortened by a cap"),
     "overdue": ("✕", "of these overdue"),
-    "ends": ("★", "slots whose usual cadence ends"),
+    "ends": ("★", "slots whose usual routine ends"),
 }
 
 
@@ -49,9 +49,9 @@ def plot_renewals(
 
     - `calendar`: months across, years down. The number in a cell, and its colour, show how many renewals fall into that
       month (UTC); below it, how many of them a cap shortens, how many are overdue, and for how many slots the usual
-      cadence ends there (`cadence_ends_at`). The total of each year is on the right.
+      routine ends there (`routine_ends_at`). The total of each year is on the right.
     - `slots`: a row per slot and a mark per renewal, soonest first. Shape and colour show whether the renewal follows
-      the usual cadence, is shortened by a cap, or is overdue; a star marks the end of the usual cadence. Marks that
+      the usual routine, is shortened by a cap, or is overdue; a star marks the end of the usual routine. Marks that
       would overlap are one bar with their number. Slots beyond 40, the latest, are left out and counted below.
 
     Slots without a forecast are not drawn. Returns the axes. Raises `UsageError` for another view or frame.
@@ -79,7 +79,7 @@ def plot_renewals(
 
 def _plot_calendar(rows: pd.DataFrame, ax: Axes | None) -> Axes:
     is_overdue = rows["is_overdue"].fillna(value=False).astype(bool)
-    ends = rows.dropna(subset=["cadence_ends_at"]).drop_duplicates("slot")["cadence_ends_at"]
+    ends = rows.dropna(subset=["routine_ends_at"]).drop_duplicates("slot")["routine_ends_at"]
     counted = pd.concat(
         [
             _by_month(rows["renews_at"], "total"),
@@ -210,14 +210,14 @@ def _draw_marks(ax: Axes, rows: pd.DataFrame, *, gap: float) -> list[Line2D]:
         )  # fmt: skip
         marks.set_gid(kind)
         handles.append(Line2D([], [], linestyle="", marker=style.marker, color=style.colour, label=style.words))
-    ends = rows.dropna(subset=["cadence_ends_at"]).drop_duplicates("slot")
+    ends = rows.dropna(subset=["routine_ends_at"]).drop_duplicates("slot")
     if len(ends):
         stars = ax.scatter(
-            canvas.days(ends["cadence_ends_at"]), ends["y"], marker="*", s=150, color=PURPLE, edgecolor=INK,
+            canvas.days(ends["routine_ends_at"]), ends["y"], marker="*", s=150, color=PURPLE, edgecolor=INK,
             linewidth=0.6, zorder=4,
         )  # fmt: skip
         stars.set_gid("ends")
-        words = "usual cadence ends"
+        words = "usual routine ends"
         star = Line2D([], [], linestyle="", marker="*", markersize=10, color=PURPLE, markeredgecolor=INK, label=words)
         handles.append(star)
     return handles

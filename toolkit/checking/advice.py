@@ -1,4 +1,4 @@
-"""What to do about a finding, and the identifier by which it is known again."""
+"""What to do about a finding, and the identifier that stays the same from run to run."""
 
 import hashlib
 import json

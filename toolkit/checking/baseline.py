@@ -10,7 +10,7 @@ import pandas as pd
 from toolkit import text
 from toolkit.checking.in_service import name_services
 from toolkit.checking.verdicts import CHECKS, SEVERITIES
-from toolkit.columns import dtypes, returns
+from toolkit.columns import dtypes, require_columns, returns
 from toolkit.errors import OutputError, ReadError, UsageError
 from toolkit.files import read_regular
 from toolkit.instants import Instant, zoned
@@ -45,6 +45,7 @@ def accept(checks: pd.DataFrame, baseline: str | Path, *, now: Instant) -> pd.Da
     >>> ended["reason"].iloc[0]
     'its acceptance ended on 2026-03-01 00:00'
     """
+    require_columns(checks, dtypes(CHECKS), call="accept", source="check")
     today, entries = zoned(now, "now"), _read(Path(baseline))
     until, reasons = [], []
     for row in checks[["finding_id", "severity", "reason", "accepted_until_at"]].to_dict("records"):
@@ -81,6 +82,7 @@ def write_baseline(checks: pd.DataFrame, file: str | Path, *, until: Instant, no
     ...     print(len(json.loads(file.read_text())["accepted"]))
     4
     """
+    require_columns(checks, dtypes(CHECKS), call="write_baseline", source="check")
     ends, today = zoned(until, "until"), zoned(now, "now")
     if ends <= today:
         raise UsageError(f"until={ends.isoformat()} is not after {today.isoformat()}: give a later date.")

@@ -61,7 +61,7 @@ def check(
       certificates were, by more than those differed and by more than a day. `thresholds` as in `summarise_expiry`
     - `rotation`: a row per certificate in use. `rolled_back`: the slot showed a newer one before. `incomplete`: its
       successor is in service, and it is still shown although a sixth of its lifetime or 14 days are left, or although
-      the rest of the roll-out has settled (`explain_leaves`, `stuck machine`). Else `replacing` or `settled`
+      the rest of the roll-out has settled (`explain_leaves`, `stuck backend`). Else `replacing` or `settled`
     - `trust`: a row per chain and outcome (`verify_chains` with `roots`: the name of a trust store such as `certifi` or
       `mozilla`, which is judged with its history, the name of a bundle, a PEM file, or certificates in DER; and with
       `intermediates`). By default each observation is judged at its own instant, with `as_of` at that.

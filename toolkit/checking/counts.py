@@ -10,7 +10,11 @@ from toolkit.reference.rules import STATEMENT
 
 COUNTS: Final = (
     Column("check", "text", "`reachability`, `expiry`, `rotation`, `trust`, or the name of the policy"),
-    Column("service_count", "integer", "services; 0 where the check is about published statements"),
+    Column(
+        "service_count",
+        "integer",
+        "services, and hosts whose service is not named; 0 where the check is about published statements",
+    ),
     Column("findings", "integer", "services or statements with a finding"),
     Column("accepted", "integer", "services or statements whose findings are all accepted (`accept`)"),
     Column("fine", "integer", "services or statements of which every row is fine"),

@@ -177,7 +177,7 @@ def _silent_addresses(looks: pd.DataFrame, near: pd.DataFrame) -> list[tuple[str
 
 
 def _aged(frame: pd.DataFrame, scope: InService) -> pd.DataFrame:
-    """The rows, unknown where the service was not observed of late: whether it answers today is not known."""
+    """The rows, unknown where the service was not observed recently: whether it answers today is not known."""
     is_old = (scope.now - frame["last_at"]) > pd.Timedelta(days=OBSERVED_DAYS)
     frame.loc[is_old, "verdict"] = "unknown"
     frame.loc[is_old, "reason"] = f"not observed in the {OBSERVED_DAYS} days before {scope.now:%Y-%m-%d}"

@@ -24,7 +24,7 @@ def judge_rotation(scope: InService, shown: pd.DataFrame) -> pd.DataFrame:
 
     `rolled_back`: the slot showed a newer certificate, and shows this older one again (`find_rotations`). `incomplete`:
     this one is still shown, although its successor is, and at most a sixth of its lifetime or 14 days are left, or it
-    stays on some backends for longer than the roll-out took elsewhere (`explain_leaves`, `stuck machine`). `replacing`:
+    stays on some backends for longer than the roll-out took elsewhere (`explain_leaves`, `stuck backend`). `replacing`:
     the roll-out goes on.
     `settled`: neither.
     """
@@ -68,7 +68,7 @@ def _is_stuck(scope: InService, rows: pd.DataFrame) -> pd.Series:
         return none
     causes = explain_leaves(_of_services(scope.known, replacing))
     last = causes.groupby(["service", "host"], dropna=False)["window_until_at"].transform("max")
-    stuck = causes[(causes["cause"] == "stuck machine") & (causes["window_until_at"] == last)]
+    stuck = causes[(causes["cause"] == "stuck backend") & (causes["window_until_at"] == last)]
     keys = {(*place, leaf) for column in ("leaf_sha256", "other_sha256")
             for *place, leaf in stuck[["service", "host", column]].itertuples(index=False)}  # fmt: skip
     own = rows[["service", "host", "leaf_sha256"]].itertuples(index=False, name=None)

@@ -45,7 +45,7 @@ def with_instants_of_looks(trust: pd.DataFrame, looks: pd.DataFrame) -> pd.DataF
 def with_lost_trust(trust: pd.DataFrame, scope: InService, *, roots: Roots) -> pd.DataFrame:
     """The chains; `trust_lost` in place of `untrusted` where the same name of the service was trusted earlier.
 
-    A leaf that has ended stays `untrusted`: its end is known, and is a finding of its own.
+    A leaf that has expired stays `untrusted`: its end is known, and is a finding of its own.
     """
     ended = scope.expiry.loc[scope.expiry["state"].isin(["expired", "lapsed"]), "leaf_sha256"]
     lost = trust[(trust["verdict"] == "untrusted") & ~trust["leaf_sha256"].isin(ended)]

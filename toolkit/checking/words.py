@@ -13,7 +13,7 @@ from toolkit.checking.trust import NO_CHAIN
 from toolkit.checking.verdicts import SEVERITIES
 from toolkit.instants import DAY
 from toolkit.reference.rules import STATEMENT
-from toolkit.tables import Tables, describe_source
+from toolkit.tables import Tables, describe_services, describe_source
 
 MOST_SERVICES: Final = 20
 """Services that are listed one by one for one verdict."""
@@ -156,8 +156,7 @@ def describe_scope(tables: Tables) -> str:
     '189 looks at 8 services; 2023-11-15 to 2026-03-17; 189 dated by bounds, 0 undated, 0 failed (recorded data)'
     """
     looks = tables.observations
-    names = {*name_services(looks), *tables.support["service"]}
-    parts = [f"{text.counted(len(looks), 'look')} at {text.counted(len(names), 'service')}"]
+    parts = [f"{text.counted(len(looks), 'look')} at {describe_services(looks['service'])}"]
     bounds = looks[schema.INSTANTS]
     instants = bounds.stack().dropna()
     if len(instants):
@@ -168,7 +167,8 @@ def describe_scope(tables: Tables) -> str:
     parts.append(f"{int(is_bounded.sum()):,} dated by bounds, {int(is_undated.sum()):,} undated, {failed:,} failed")
     if len(tables.support):
         untested = int((tables.support["state"] == "untested").sum())
-        parts.append(f"{text.counted(len(tables.support), 'question')} of surveys, {untested:,} untested")
+        asked = f"{text.counted(len(tables.support), 'question')} of surveys"
+        parts.append(f"{asked} at {describe_services(tables.support['service'])}, {untested:,} untested")
     kinds = describe_source(looks)
     return "; ".join(parts) + (f" ({kinds} data)" if kinds else "")
 

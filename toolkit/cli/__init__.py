@@ -68,12 +68,12 @@ def run() -> None:
 def _warnings_as_lines() -> Iterator[None]:
     """Print a warning of this package as one line on standard error, in the form of the other messages."""
     with warnings.catch_warnings():
-        for ours in (InterruptWarning, ReadWarning):
+        for ours in (InterruptWarning, ReadWarning, FutureWarning):
             warnings.filterwarnings("default", category=ours)
         show = warnings.showwarning
 
         def print_line(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
-            if issubclass(category, (InterruptWarning, ReadWarning)):
+            if issubclass(category, (InterruptWarning, ReadWarning, FutureWarning)):
                 _report(str(message))
             else:
                 show(message, category, *place, **more)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class CheckRun:
     """One run of `check`: the tables, the rows that were judged, the verdicts, and the instant that was judged."""
 
     tables: Tables
@@ -46,22 +46,22 @@ def check(arguments: argparse.Namespace) -> int:
     tables = _read(arguments)
     if endings.has_certificates_alone(tables):
         return _check_endings(tables, arguments)
-    judgement = _judge(tables, rules, arguments)
+    run = _judge(tables, rules, arguments)
     if arguments.serve:
         with require_extras("--serve", "metrics"):
             from toolkit.cli.serving import serve  # noqa: PLC0415  other commands do not need it
 
-        return serve(arguments.serve, judgement, lambda: _judge(_read(arguments), rules, arguments), arguments.source)
-    _print(judgement, arguments)
-    counts = toolkit.checking.count(judgement.checks)
+        return serve(arguments.serve, run, lambda: _judge(_read(arguments), rules, arguments), arguments.source)
+    _print(run, arguments)
+    counts = toolkit.checking.count(run.checks)
     if arguments.webhook:
         from toolkit.cli.webhook import post  # noqa: PLC0415  the other commands do not need urllib
 
-        post(arguments.webhook, judgement.checks, now=judgement.now, source=arguments.source)
-    scope = judgement.scope
+        post(arguments.webhook, run.checks, now=run.now, source=arguments.source)
+    scope = run.scope
     if scope.is_outdated and scope.newest is not None:
         print_note(f"{arguments.source}: the newest observation is of {scope.newest:%Y-%m-%d %H:%M} UTC, "
-             f"{text.lasting(scope.now - scope.newest)} before {judgement.now:%Y-%m-%d}, and says little about that "
+             f"{text.lasting(scope.now - scope.newest)} before {run.now:%Y-%m-%d}, and says little about that "
              "day. Run `tls-toolkit collect`, or give the day to judge with --now.")  # fmt: skip
     if counts["findings"]:
         return FINDINGS
@@ -81,7 +81,7 @@ def _read(arguments: argparse.Namespace) -> Tables:
     )
 
 
-def _judge(tables: Tables, rules: tuple[Roots, Sequence[Rule]], arguments: argparse.Namespace) -> Judgement:
+def _judge(tables: Tables, rules: tuple[Roots, Sequence[Rule]], arguments: argparse.Namespace) -> CheckRun:
     """The verdicts, with what the baseline accepts; a new baseline is written first, and accepts what it holds."""
     roots, policy = rules
     now = arguments.now or arguments.as_of or find_present(tables)
@@ -107,13 +107,13 @@ def _judge(tables: Tables, rules: tuple[Roots, Sequence[Rule]], arguments: argpa
         toolkit.checking.write_baseline(checks, file, until=arguments.accept_until, now=now)
         checks = toolkit.checking.accept(checks, file, now=now)
     scope = toolkit.checking.find_in_service(tables, now=now, history=arguments.history)
-    return Judgement(tables, scope, checks, now)
+    return CheckRun(tables, scope, checks, now)
 
 
-def _print(judgement: Judgement, arguments: argparse.Namespace) -> None:
-    scope, checks, now = judgement.scope, judgement.checks, judgement.now
+def _print(run: CheckRun, arguments: argparse.Namespace) -> None:
+    scope, checks, now = run.scope, run.checks, run.now
     if arguments.format == "text":
-        print_checks(judgement.tables, checks, scope, arguments, now)
+        print_checks(run.tables, checks, scope, arguments, now)
     elif arguments.format == "json":
         names = ("source", "since", "until", "policy", "roots", "intermediates", "thresholds", "history", "baseline")
         asked = {name: getattr(arguments, name) for name in names}

@@ -6,8 +6,8 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
-from datetime import timedelta
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
@@ -30,7 +30,6 @@ from toolkit.shipped import copy_lessons
 from toolkit.store.counting import count_outcomes
 from toolkit.tables import Tables, as_pem
 from toolkit.targets import MailDomain, Target, expand_targets
-from toolkit.text import did_you_mean
 
 if TYPE_CHECKING:
     from toolkit.lab import Clock  # the lab is imported when it is used
@@ -298,13 +297,19 @@ def report(arguments: argparse.Namespace) -> int:
 
 
 def lab(arguments: argparse.Namespace) -> int:
-    """`tls-toolkit lab`: run a lab until it is interrupted."""
-    from toolkit.lab import NAMES, Lab  # noqa: PLC0415  other commands do not need it
+    """`tls-toolkit lab`: run a lab until it is interrupted.
 
-    if arguments.scenario not in NAMES:
-        hint = did_you_mean(arguments.scenario, NAMES) or f" There are: {', '.join(NAMES)}."
-        raise UsageError(f"The lab has no scenario {arguments.scenario!r}.{hint}")
-    with Lab(arguments.scenario, seed=arguments.seed, first_port=arguments.port) as running:
+    Its year begins now, so that what is collected from it can be checked today. The museum shows servers of 2015.
+    """
+    from toolkit.lab import Lab, scenario  # noqa: PLC0415  other commands do not need it
+
+    try:
+        asked = scenario(arguments.scenario)
+    except LabError as error:
+        raise UsageError(str(error)) from error
+    if asked.name != "museum":
+        asked = replace(asked, begins_at=datetime.now(UTC).replace(microsecond=0))
+    with Lab(asked, seed=arguments.seed, first_port=arguments.port) as running:
         if arguments.roots:
             arguments.roots.write_text("".join(as_pem(root) for root in running.roots), encoding="ascii")
         dialled = [(target.service, "{}:{}".format(*target.connect_to or ())) for target in running.targets]
@@ -314,6 +319,10 @@ def lab(arguments: argparse.Namespace) -> int:
               "Try in another terminal:")  # fmt: skip
         for words in ("cert", "observe", "survey"):
             print(f"  tls-toolkit {words} {service} --connect-to {address}")
+        if arguments.roots:
+            print(f"  tls-toolkit collect {service} --connect-to {address} --store lab-observations")
+            print(f"  tls-toolkit check lab-observations --roots {arguments.roots}")
+        print("Observations are dated by the clock of this computer, which the lab's clock shows until you turn it.")
         print("Type a number of days to turn the clock (Enter: one day). Ctrl-C ends the lab.", flush=True)
         try:
             for line in sys.stdin:

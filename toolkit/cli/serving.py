@@ -16,7 +16,7 @@ from toolkit.errors import OutputError, ToolkitError, UsageError
 from toolkit.instants import zoned
 
 if TYPE_CHECKING:
-    from toolkit.cli.checks import Judgement
+    from toolkit.cli.checks import CheckRun
 
 FRESH_SECONDS: Final = 60.0
 """How long verdicts are served before they are judged again, when they are asked for."""
@@ -30,8 +30,8 @@ class Judging(Collector):
 
     def __init__(
         self,
-        judgement: "Judgement",
-        judge: Callable[[], "Judgement"],
+        judgement: "CheckRun",
+        judge: Callable[[], "CheckRun"],
         source: str,
         clock: Callable[[], float] = monotonic,
     ) -> None:
@@ -59,7 +59,7 @@ class Judging(Collector):
             print_note(f"{self._source} could not be judged again: {error}")
 
 
-def serve(place: str, judgement: "Judgement", judge: Callable[[], "Judgement"], source: str) -> int:
+def serve(place: str, judgement: "CheckRun", judge: Callable[[], "CheckRun"], source: str) -> int:
     """Serve the metrics at `[HOST]:PORT` until interrupted."""
     host, port = _read_place(place)
     registry = CollectorRegistry()

@@ -88,7 +88,8 @@ def _as_pem_with_facts(row: Mapping[Hashable, object]) -> str:
     facts = [f"{name}: {text.plain(row[name])}" for name in shown if text.plain(row[name])]
     der = row["der"]
     assert isinstance(der, bytes)
-    return "\n".join([*facts, as_pem(der)])
+    # Names may contain anything, such as the line that begins a certificate.
+    return "\n".join([*(fact.replace("-----", "- - -") for fact in facts), as_pem(der)])
 
 
 def _write_folder(method: str, folder: str | Path, write: Callable[[Path], None], suffix: str, other: str) -> None:

@@ -1,5 +1,6 @@
 """Scenarios: what can happen to the certificates of a service, as functions of a seed and parameters."""
 
+import warnings
 import zlib
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,7 @@ NAMES: Final[dict[str, str]] = {
     "year": "three mail hosts share certificates that rotate every 60 to 90 days; one host is old",
     "steady": "one certificate after another, rolled out in a day",
     "slow-rollout": "a roll-out takes two weeks",
-    "stuck-machine": "one backend keeps the old certificate long after the rest",
+    "stuck-backend": "one backend keeps the old certificate long after the rest",
     "rollback": "a roll-out is rolled back, and repeated later",
     "dual-keys": "RSA and ECDSA certificates, each slot with its own rotations",
     "late": "the successor is served only after the predecessor has expired",
@@ -36,6 +37,9 @@ NAMES: Final[dict[str, str]] = {
     "mixed": "one backend of three is left over from 2015",
 }
 """Scenario → what happens in it."""
+
+_FORMER_NAMES: Final = {"stuck-machine": "stuck-backend"}
+"""Former name of a scenario → its name. A seed still draws what it drew under the former name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,10 @@ class Scenario:
     begins_at: datetime = datetime(2026, 1, 1, tzinfo=UTC)
 
     def __post_init__(self) -> None:
+        if self.name in _FORMER_NAMES:
+            name = _FORMER_NAMES[self.name]
+            warnings.warn(f"The scenario {self.name!r} is now called {name!r}.", FutureWarning, stacklevel=4)
+            object.__setattr__(self, "name", name)
         if self.name not in NAMES:
             hint = did_you_mean(str(self.name), NAMES)
             raise LabError(f"Unknown scenario {self.name!r:.60}.{hint} Choose one of {', '.join(NAMES)}.")
@@ -102,7 +110,8 @@ class Scenario:
         >>> f"{schedule.begins_at:%Y-%m-%d}", f"{schedule.ends_at:%Y-%m-%d}", len(schedule.issues)
         ('2026-01-01', '2026-09-04', 4)
         """
-        chance = np.random.default_rng([seed % 2**64, zlib.crc32(self.name.encode())])
+        drawn_as = next((former for former, name in _FORMER_NAMES.items() if name == self.name), self.name)
+        chance = np.random.default_rng([seed % 2**64, zlib.crc32(drawn_as.encode())])
         if self.name == "year":
             drawn = draw_year(chance, self.begins_at)
         elif self.name in STILLS:
@@ -122,7 +131,7 @@ _EARLY: Final = ("emergency", "re-issue")
 _DEFAULTS: Final[dict[str, dict[str, Any]]] = {
     "steady": {"roll_out": DAY},
     "slow-rollout": {"backends": 10, "roll_out": 14 * DAY, "period": 65 * DAY},
-    "stuck-machine": {"backends": 10, "lifetime": 120 * DAY, "delay": 30 * DAY},
+    "stuck-backend": {"backends": 10, "lifetime": 120 * DAY, "delay": 30 * DAY},
     "rollback": {"roll_out": 2 * DAY},
     "dual-keys": {"key_types": ("RSA", "EC")},
     "emergency": {"delay": 10 * DAY},
@@ -152,7 +161,7 @@ def scenario(name: str, **changes: Any) -> Scenario:
         unknown = min(set(changes) - known)
         hint = did_you_mean(unknown, known)
         raise LabError(f"A scenario has no parameter {unknown!r:.60}.{hint} Choose from {', '.join(sorted(known))}.")
-    return Scenario(name, **(_DEFAULTS.get(name, {}) | changes))
+    return Scenario(name, **(_DEFAULTS.get(_FORMER_NAMES.get(name, name), {}) | changes))
 
 
 def _draw(asked: Scenario, chance: np.random.Generator) -> Schedule:
@@ -303,11 +312,11 @@ class _DrawnSlot:
     def _roll_out(self, begins: datetime, issue: int, is_special: bool) -> None:
         asked = self.asked
         times = self._times(begins, asked.roll_out)
-        if asked.name == "stuck-machine" and is_special:
+        if asked.name == "stuck-backend" and is_special:
             stuck = int(np.argmax([time.timestamp() for time in times]))
             last_but_one = max(time for backend, time in enumerate(times) if backend != stuck or len(times) == 1)
             times[stuck] += asked.delay
-            self.causes.append(("stuck_machine", last_but_one, times[stuck], None))
+            self.causes.append(("stuck_backend", last_but_one, times[stuck], None))
         self.moves.append((times, issue))
         if asked.name == "rollback" and is_special:
             back = self._times(max(times) + asked.delay, asked.roll_out / 8)

@@ -46,7 +46,7 @@ ROTATIONS: Final = (
 """Columns of `Truth.rotations`: one row per change of the certificate of a slot (service, server name, key type)."""
 
 CAUSE_NAMES: Final = (
-    "rotation", "rollback", "key_types", "stuck_machine", "addresses", "default_certificate", "other_chain", "reissue",
+    "rotation", "rollback", "key_types", "stuck_backend", "addresses", "default_certificate", "other_chain", "reissue",
     "unrelated",
 )  # fmt: skip
 """Why a service may show several certificates."""
@@ -92,7 +92,7 @@ Truth.__doc__ = "\n\n".join(
 
 @dataclass(frozen=True, slots=True)
 class _Period:
-    """A backend serves an issue of a slot from `begins` to `ends` (None: on and on).
+    """A backend serves an issue of a slot from `begins` to `ends` (None: without an end).
 
     `certificate` is the first issue of the same certificate: others differ in their chain.
     """

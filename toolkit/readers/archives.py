@@ -28,7 +28,7 @@ def read_members(data: bytes, where: str, suffixes: tuple[str, ...]) -> Iterator
     Raises `ReadError` where the archive is damaged, has too many files, or holds more than `LARGEST_ALL` bytes.
     """
     end = data.rfind(_END)
-    # Python's zipfile keeps an object for each entry of the directory, whose size stands here.
+    # Python's zipfile keeps an object for each entry of the directory; this is the directory's size.
     if end < 0 or int.from_bytes(data[end + 12 : end + 16], "little") > _LARGEST_DIRECTORY:
         raise ReadError(f"{where}: the zip archive is cut short, or has too many files. Unpack it.")
     try:

@@ -53,7 +53,7 @@ def read_capture(path: Path) -> Tables:
     return scan.tables()
 
 
-class _Connection:
+class _CapturedConnection:
     """A connection that may be one of TLS; `client` is the key of what the client sends."""
 
     __slots__ = ("at", "client", "directions", "has_start", "overheard")
@@ -69,7 +69,7 @@ class _Connections:
 
     def __init__(self, scan: Scan) -> None:
         self._scan = scan
-        self._open: dict[bytes, _Connection | None] = {}
+        self._open: dict[bytes, _CapturedConnection | None] = {}
 
     def take(self, at: int, key: bytes, sequence: int, flags: int, payload: bytes) -> None:
         """Take a segment."""
@@ -105,7 +105,7 @@ class _Connections:
             if connection is not None and key == connection.client:
                 self._close(connection)
 
-    def _begin(self, key: bytes, at: int, flags: int) -> _Connection:
+    def _begin(self, key: bytes, at: int, flags: int) -> _CapturedConnection:
         if (old := self._open.get(key)) is not None:
             self._close(old)
         if len(self._open) >= 2 * _MOST_CONNECTIONS:
@@ -113,13 +113,13 @@ class _Connections:
                 if (oldest := self._open.pop(first)) is not None:
                     self._close(oldest)
         client = reversed_key(key) if flags & (SYN | _ACK) == SYN | _ACK else key
-        connection = _Connection(client, at, has_start=bool(flags & SYN))
+        connection = _CapturedConnection(client, at, has_start=bool(flags & SYN))
         for one in connection.directions:
             self._open.pop(one, None)
             self._open[one] = connection
         return connection
 
-    def _feed(self, connection: _Connection, key: bytes, piece: bytes, at: int) -> None:
+    def _feed(self, connection: _CapturedConnection, key: bytes, piece: bytes, at: int) -> None:
         overheard = connection.overheard
         if not overheard.has_hello:
             if is_client_hello(piece) or is_old_client_hello(piece):
@@ -131,20 +131,20 @@ class _Connections:
         else:
             overheard.from_server(piece)
 
-    def _close(self, connection: _Connection) -> None:
+    def _close(self, connection: _CapturedConnection) -> None:
         is_waiting = any(direction.is_waiting for direction in connection.directions.values())
         reason = "the capture lacks bytes" if is_waiting else "the capture ends before the answer was complete"
         connection.overheard.end("closed", reason)
         self._finish(connection)
 
-    def _finish(self, connection: _Connection) -> None:
+    def _finish(self, connection: _CapturedConnection) -> None:
         for key in connection.directions:
             self._open[key] = None
         if connection.overheard.has_hello:
             _look_at(self._scan, connection)
 
 
-def _look_at(scan: Scan, connection: _Connection) -> None:
+def _look_at(scan: Scan, connection: _CapturedConnection) -> None:
     overheard, answer = connection.overheard, connection.overheard.answer
     raw, port = receiver_of(connection.client)
     address, name = str(ipaddress.ip_address(raw)), overheard.server_name
@@ -165,7 +165,7 @@ def _look_at(scan: Scan, connection: _Connection) -> None:
     )  # fmt: skip
 
 
-def _upgrade_of(connection: _Connection) -> str | None:
+def _upgrade_of(connection: _CapturedConnection) -> str | None:
     """The protocol that was upgraded, empty where TLS began at once; null where the capture does not say."""
     said = connection.overheard.clear_text
     found = next((protocol for protocol, pattern in _UPGRADES if pattern.search(said)), None)

@@ -106,7 +106,7 @@ def _describe(scan: Scan, shown: _Facts) -> str | None:
 
 
 def _name(attributes: object) -> str | None:
-    """The attributes from the most special on: their order is not kept in the banner."""
+    """The attributes, the most specific first: the banner does not keep their order."""
     given = as_object(attributes)
     order = sorted(given, key=lambda name: _SHORT.index(name) if name in _SHORT else -1)
     return ",".join(f"{name}={given[name]}" for name in order) or None

@@ -18,7 +18,7 @@ _STATES: Final = {"accepted": "accepted", "preferred": "accepted", "rejected": "
 
 
 def read_sslscan(path: Path) -> Tables:
-    """The tables of a report in XML. It is not dated, so neither are they.
+    """The tables of a report in XML. The report has no date, so the rows are undated.
 
     A version that is enabled and of which no suite is listed was asked without its suites: those that are listed
     under other versions are `untested` for it.

@@ -23,7 +23,7 @@ _TARGET: Final = re.compile(r"\s*\[?([^\]\s]+?)\]?:(\d{1,5})\s*\Z")
 
 
 def read_sslyze_xml(path: Path) -> Tables:
-    """The tables of a report in XML. It is not dated, so neither are they.
+    """The tables of a report in XML. The report has no date, so the rows are undated.
 
     A suite that SSLyze's OpenSSL could not offer is `untested`, and so is one whose connection ended in an error.
     """

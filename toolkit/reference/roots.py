@@ -108,7 +108,7 @@ def _listed(roots: object) -> tuple[bytes, ...]:
     advice = "give the name of a bundle, a PEM file, or certificates in DER"
     if not isinstance(roots, Iterable) or isinstance(roots, bytes):
         size = f" of {len(roots)} bytes" if isinstance(roots, bytes) else ""
-        raise UsageError(f"roots={type_name(roots)}{size}: {advice}.")
+        raise UsageError(f"roots: {type_name(roots)}{size} cannot be used; {advice}.")
     listed = tuple(roots)
     if not listed:
         raise UsageError(f"roots: at least one certificate is needed; {advice}.")

@@ -13,10 +13,10 @@ from toolkit.tables import Tables
 def describe_untested(tables: Tables) -> Shown:
     """What no observation of this package tests, and how much of this source was not surveyed."""
     looks, support = tables.observations, tables.support
-    services = {*name_services(looks), *support["service"].dropna()}
+    services = {*looks["service"].dropna(), *support["service"].dropna()}
     surveyed = support["service"].nunique()
     failed, untested = int((looks["outcome"] != "ok").sum()), int((support["state"] == "untested").sum())
-    never = services - {*name_services(looks)[looks["outcome"] == "ok"],
+    never = services - {*looks.loc[looks["outcome"] == "ok", "service"].dropna(),
                         *support.loc[support["state"] != "untested", "service"].dropna()}  # fmt: skip
     return say(
         "Not tested by this method: revocation (OCSP, CRL), client certificates, session resumption, flaws in an "

@@ -8,7 +8,7 @@ import pandas as pd
 
 from toolkit import text
 from toolkit.chart.captions import Shown, say
-from toolkit.checking import SEVERITIES, count_services, name_services
+from toolkit.checking import SEVERITIES, count_services
 from toolkit.schema import PROTOCOLS
 from toolkit.tables import Tables
 
@@ -64,17 +64,17 @@ def _count_services(checks: pd.DataFrame) -> dict[str, int]:
 
 def _sentences(checks: pd.DataFrame, tables: Tables, expiry: pd.DataFrame, now: datetime) -> Iterator[Shown]:
     looks, support = tables.observations, tables.support
-    services = {*name_services(looks), *support["service"].dropna()}
-    reached = {*name_services(looks)[looks["outcome"] == "ok"],
+    services = {*looks["service"].dropna(), *support["service"].dropna()}
+    reached = {*looks.loc[looks["outcome"] == "ok", "service"].dropna(),
                *support.loc[support["state"] != "untested", "service"].dropna()}  # fmt: skip
     yield say("{reached} of {n:# service} answered at least once. {with_findings} have a finding.",
               reached=len(reached), n=len(services), with_findings=_count_services(checks)["findings"])  # fmt: skip
     in_use = expiry[expiry["state"].isin(_IN_USE)]
-    ended = in_use[in_use["not_after"] <= now]
+    expired = in_use[in_use["not_after"] <= now]
     soon = in_use[(in_use["not_after"] > now) & (in_use["not_after"] <= now + _SOON)]
     yield say(
-        "{n:# certificate} in use on {now:%Y-%m-%d}: {ended} ended, {soon} end within 30 days.",
-        n=in_use["leaf_sha256"].nunique(), now=now, ended=ended["leaf_sha256"].nunique(),
+        "{n:# certificate} in use on {now:%Y-%m-%d}: {expired} expired, {soon} expire within 30 days.",
+        n=in_use["leaf_sha256"].nunique(), now=now, expired=expired["leaf_sha256"].nunique(),
         soon=soon["leaf_sha256"].nunique(),
     )  # fmt: skip
     accepted = support[support["state"] == "accepted"]
@@ -82,7 +82,7 @@ def _sentences(checks: pd.DataFrame, tables: Tables, expiry: pd.DataFrame, now: 
     if versions:
         oldest = min(versions, key=list(PROTOCOLS).index)
         at = {*accepted.loc[accepted["protocol"] == oldest, "service"],
-              *name_services(looks)[(looks["protocol"] == oldest).fillna(value=False)]}  # fmt: skip
+              *looks.loc[(looks["protocol"] == oldest).fillna(value=False), "service"].dropna()}  # fmt: skip
         yield say("The oldest protocol version on record is {oldest}, at {n:# service}.", oldest=oldest, n=len(at))
 
 

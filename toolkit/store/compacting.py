@@ -4,9 +4,12 @@ The library's own `optimize.compact` is not used: since delta-rs 1.3 (its pull r
 data conflicts with nothing, so two compactions of the same files both commit and every row is there twice. The commit
 here carries an application transaction (Delta protocol, "Transaction Identifiers"): of two that read the same version
 one fails. Appends conflict with neither.
+
+Files are joined with their neighbours in time, and the rows of a joined file are sorted by service. So a span of time
+is in few files, and one service in few row groups of each file: the statistics of both rule out the rest.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from json import dumps
@@ -14,10 +17,13 @@ from typing import Any, Final
 from uuid import uuid4
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
 from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, RemoveAction
+
+from toolkit.store.rows import unified
 
 _APPLICATION: Final = "tls-toolkit.compaction"
 """The application whose transactions exclude each other; the number of each is the version that it read."""
@@ -25,15 +31,21 @@ _APPLICATION: Final = "tls-toolkit.compaction"
 _ENOUGH_BYTES: Final = 100 << 20
 """A file of this size is not joined with others."""
 
-_GROUP_ROWS: Final = 1 << 16
-"""Fewest rows in a row group, where a file has as many."""
+_ENOUGH_ROWS: Final = 2_000_000
+"""Neither is one with so many rows: those of one file are sorted in memory."""
+
+_GROUP_ROWS: Final = 1 << 15
+"""Rows in a row group: what is read of a file for one service."""
 
 _File = Mapping[str, Any]
 """A row of `DeltaTable.get_add_actions(flatten=True)`."""
 
 
-def join_files(table: DeltaTable) -> None:
-    """Join the table's small files in one commit; does nothing where there are none, or another process compacted."""
+def join_files(table: DeltaTable, *, sort_by: Sequence[str]) -> None:
+    """Join the table's small files in one commit; does nothing where there are none, or another process compacted.
+
+    The rows of a joined file are sorted by the columns `sort_by`, nulls last, equal ones in their order.
+    """
     dataset = table.to_pyarrow_dataset()
     fragments = {fragment.path: fragment for fragment in dataset.get_fragments()}
     known = pa.table(table.get_add_actions(flatten=True)).to_pylist()
@@ -48,7 +60,7 @@ def join_files(table: DeltaTable) -> None:
             source = ds.FileSystemDataset(
                 [fragments[file["path"]] for file in several], dataset.schema, dataset.format, dataset.filesystem
             )
-            joined = _write(source)
+            joined = _write(source, sort_by)
             written += [file.path for file in joined]
             if sum(file.metadata.num_rows for file in joined) != sum(file["num_records"] for file in several):
                 raise OSError(f"{several[0]['path']} and the files after it do not hold the rows that the log says")
@@ -88,24 +100,26 @@ def _delete(written: Iterable[str], dataset: ds.FileSystemDataset) -> None:
 
 
 def _bins(files: Iterable[_File]) -> list[list[_File]]:
-    """Groups of neighbouring files, each to become one file: two or more, together at most `_ENOUGH_BYTES`."""
+    """Groups of neighbouring files, each to become one file: two or more, together within both limits."""
     bins: list[list[_File]] = [[]]
-    size = 0
+    size = rows = 0
     for file in files:
-        if size + file["size_bytes"] > _ENOUGH_BYTES:
+        if size + file["size_bytes"] > _ENOUGH_BYTES or rows + file["num_records"] > _ENOUGH_ROWS:
             bins.append([])
-            size = 0
+            size = rows = 0
         bins[-1].append(file)
         size += file["size_bytes"]
+        rows += file["num_records"]
     return [several for several in bins if len(several) > 1]
 
 
-def _write(source: ds.FileSystemDataset) -> list[Any]:
-    """Write the rows in their order; the files written, each with `path`, `size` and `metadata`."""
+def _write(source: ds.FileSystemDataset, sort_by: Sequence[str]) -> list[Any]:
+    """Write the rows, sorted; the files written, each with `path`, `size` and `metadata`."""
     written: list[Any] = []
     ds.write_dataset(
-        source,
+        _sorted(source, sort_by),
         "",
+        schema=source.schema,
         basename_template=f"part-{{i}}-{uuid4()}-c000.zstd.parquet",
         format=source.format,
         filesystem=source.filesystem,
@@ -115,9 +129,26 @@ def _write(source: ds.FileSystemDataset) -> list[Any]:
         create_dir=False,
         preserve_order=True,
         min_rows_per_group=_GROUP_ROWS,
-        max_rows_per_group=_GROUP_ROWS * 4,
+        max_rows_per_group=_GROUP_ROWS,
     )
     return written
+
+
+def _sorted(source: ds.FileSystemDataset, sort_by: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """The rows, sorted, in batches of a row group. Text is held dictionary-encoded, which takes a fraction of it."""
+    texts = [field.name for field in source.schema if pa.types.is_string(field.type)]
+    format_ = ds.ParquetFileFormat(read_options=ds.ParquetReadOptions(dictionary_columns=texts))
+    held = pa.schema(
+        [pa.field(each.name, pa.dictionary(pa.int32(), pa.string())) if each.name in texts else each
+         for each in source.schema]
+    )  # fmt: skip
+    files = [format_.make_fragment(file.path, filesystem=source.filesystem) for file in source.get_fragments()]
+    rows = ds.FileSystemDataset(files, held, format_, source.filesystem).to_table()
+    keys = rows.select(list(sort_by)).cast(pa.schema([source.schema.field(name) for name in sort_by]))
+    order = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in sort_by])
+    rows = unified(rows).combine_chunks()
+    for begin in range(0, len(order), _GROUP_ROWS):
+        yield from rows.take(order[begin : begin + _GROUP_ROWS]).cast(source.schema).combine_chunks().to_batches()
 
 
 def _statistics(files: list[_File], rows: int) -> str:

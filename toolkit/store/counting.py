@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from toolkit import schema
 from toolkit.store.keeping import Store
-from toolkit.store.limits import is_in, quoted
+from toolkit.store.limits import between, is_in, quoted
 from toolkit.store.rows import unified, without_repeats
 
 
@@ -75,7 +75,11 @@ def latest_outcomes(store: Store, rounds: int) -> pd.DataFrame:
 
 def surveyed_places(store: Store, round_: str, services: Collection[str]) -> set[tuple[str, str | None]]:
     """Service and address of the surveys of these services that the store has of the round."""
-    where = (pc.field("round") == round_) & is_in("service", set(services))
-    kept = store._tables["support"].read(["service", "address"], where=where, files=f"round = {quoted(round_)}")
+    named = set(services)
+    if not named:
+        return set()
+    where = (pc.field("round") == round_) & is_in("service", named)
+    files = f"round = {quoted(round_)} AND {between(named)}"
+    kept = store._tables["support"].read(["service", "address"], where=where, files=files)
     rows = kept.to_pandas().drop_duplicates().astype(object)
     return set(rows.where(rows.notna(), None).itertuples(index=False, name=None))

@@ -44,6 +44,14 @@ _STATISTICS: Final[dict[schema.TableName, str]] = {
     "rounds": "written_at,round",
 }
 
+_ORDER: Final[dict[schema.TableName, tuple[str, ...]]] = {
+    "observations": ("service", "observed_at"),
+    "certificates": ("cert_sha256",),
+    "support": ("service", "observed_at"),
+    "rounds": ("written_at",),
+}
+"""The columns by which the rows of a compacted file are sorted: those by which a part of the table is loaded."""
+
 
 class KeptTable:
     """A table of a store. `uri` is its folder or URL; the constructor does not access it."""
@@ -139,6 +147,8 @@ class KeptTable:
             table = self.open()
             dataset = self.dataset(table, names, files=files)
             try:
+                if where is not None:
+                    dataset = _without_row_groups(dataset, where)
                 return dataset.to_table(columns=names, filter=where)
             except (OSError, pa.ArrowException) as error:
                 if self.open().version() != table.version():
@@ -184,7 +194,7 @@ class KeptTable:
                 full=exclusive,
                 post_commithook_properties=_NO_CLEANUP,
             )
-            join_files(self.open())
+            join_files(self.open(), sort_by=_ORDER[self.name])
             table = self.open()
             table.create_checkpoint()
             if exclusive:
@@ -325,6 +335,24 @@ def texts_of(name: schema.TableName) -> set[str]:
 def _as_read(kept: pa.Schema, names: Iterable[str], texts: set[str]) -> pa.Schema:
     encoded = pa.dictionary(pa.int32(), pa.string())
     return pa.schema([pa.field(name, encoded) if name in texts else kept.field(name) for name in names])
+
+
+def _without_row_groups(dataset: ds.FileSystemDataset, where: ds.Expression) -> ds.FileSystemDataset:
+    """The data set without the row groups that the statistics in the files rule out.
+
+    Arrow leaves these out itself, but not by the statistics of a column that is read dictionary-encoded.
+    """
+    kept = [
+        pa.field(field.name, pa.string()) if pa.types.is_dictionary(field.type) else field for field in dataset.schema
+    ]
+    plain = ds.ParquetFileFormat()
+    fragments = []
+    for file in dataset.get_fragments():
+        groups = plain.make_fragment(file.path, dataset.filesystem).subset(filter=where, schema=pa.schema(kept))
+        numbers = [group.id for group in groups.row_groups]
+        if numbers:
+            fragments.append(dataset.format.make_fragment(file.path, dataset.filesystem, row_groups=numbers))
+    return ds.FileSystemDataset(fragments, dataset.schema, dataset.format, dataset.filesystem)
 
 
 def _first_line(error: Exception) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
@@ -14,7 +15,7 @@ from toolkit.errors import StoreError, UsageError
 from toolkit.instants import zoned_limits
 from toolkit.store.delta import KeptTable
 from toolkit.store.describing import INFO, describe_store
-from toolkit.store.limits import is_in, limits, quoted
+from toolkit.store.limits import between, is_in, limits, quoted
 from toolkit.store.loading import load_table, read_certificates
 from toolkit.store.opening import check_place
 from toolkit.store.partitions import as_dask, require_no_options
@@ -123,7 +124,9 @@ class Store:
         is_end = tables.rounds["phase"] == "end"
         if self._certificates and not self._tables["certificates"].exists():
             self._certificates.clear()
-        fresh = tables.certificates[~tables.certificates["cert_sha256"].isin(self._certificates)]
+        # `isin` would go through all certificates that were ever appended.
+        is_new = (sha256 not in self._certificates for sha256 in tables.certificates["cert_sha256"])
+        fresh = tables.certificates[np.fromiter(is_new, bool)]
         held = fresh[fresh["der"].notna()]
         self._commit("rounds", tables.rounds[~is_end])
         self._commit("certificates", fresh)
@@ -195,10 +198,12 @@ class Store:
         """
         _require_round(round_)
         named = service_names(services)
-        where = pc.field("round") == round_
+        where, files = pc.field("round") == round_, f"round = {quoted(round_)}"
         if named is not None:
             where &= is_in("service", named)
-        kept = self._tables["observations"].read(schema.OBSERVATION_KEY, where=where, files=f"round = {quoted(round_)}")
+        if named:
+            files += f" AND {between(named)}"
+        kept = self._tables["observations"].read(schema.OBSERVATION_KEY, where=where, files=files)
         keys: pd.DataFrame = kept.to_pandas()
         return keys.astype({name: "Int64" if name == "sample" else "string" for name in schema.OBSERVATION_KEY})
 
@@ -303,9 +308,9 @@ class Store:
         ...     store.append(toolkit.load_example("lab-sample"))
         ...     print(toolkit.chart.tabulate(store.info(), columns=["table", "rows", "files", "known_from_at"]))
                table rows files known_from_at
-        observations 1520     1 2025-06-01
-        certificates   23     1          –
-             support 1304     1 2025-06-10
+        observations 1520     1    2025-06-01
+        certificates   23     1             –
+             support 1304     1    2025-06-10
         """
         self._require()
         rows = [table.info() for table in self._tables.values() if table.exists()]

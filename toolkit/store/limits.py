@@ -31,13 +31,18 @@ def limits(
     if services is not None:
         rows &= is_in("service", services)
         if services:
-            files.append(f"service >= {quoted(min(services))} AND service <= {quoted(max(services))}")
+            files.append(between(services))
     return rows, " AND ".join(files) or None
 
 
 def is_in(column: str, values: set[str]) -> ds.Expression:
     """A filter of the rows whose column has one of the values."""
     return pc.field(column).isin(pa.array(sorted(values), pa.string()))
+
+
+def between(services: set[str]) -> str:
+    """A predicate in SQL on the statistics of files that may have rows of the services; there must be a service."""
+    return f"service >= {quoted(min(services))} AND service <= {quoted(max(services))}"
 
 
 def quoted(literal: str) -> str:

@@ -160,16 +160,16 @@ def test_a_stuck_backend():
     roll_out = "AAAB" + "AABB" + "ABBB"
     stuck = "BBBBBBBB" + "BBBABBBB"
     found = explain_leaves(tables("A" * 60 + roll_out + stuck * 40 + "B" * 60, per_round=4, gap=6), window="7D")
-    assert "stuck machine" in found["cause"].tolist()
-    assert "kept" in found.loc[found["cause"] == "stuck machine", "explanation"].iloc[0]
+    assert "stuck backend" in found["cause"].tolist()
+    assert "kept" in found.loc[found["cause"] == "stuck backend", "explanation"].iloc[0]
 
 
 def test_a_stuck_backend_that_looks_stick_to_is_unclear():
     shown = "AAAA" * 60 + "".join(letter * 4 for letter in "AAABAABABABB" + "BBBBBBBA" * 40) + "BBBB" * 60
     found = explain_leaves(tables(shown, per_round=4, gap=6))
-    assert "stuck machine" not in set(found["cause"])
+    assert "stuck backend" not in set(found["cause"])
     assert found.loc[found["explanation"].str.contains("stuck"), "cause"].eq("unclear").all()
-    assert "stuck machine" in set(explain_leaves(tables(shown, per_round=4, gap=6), sticky=True)["cause"])
+    assert "stuck backend" in set(explain_leaves(tables(shown, per_round=4, gap=6), sticky=True)["cause"])
 
 
 @pytest.mark.parametrize("known", ["", "A", "B"])
@@ -204,8 +204,8 @@ def _plateau(machines: int, rise: int, last: int) -> str:
 @pytest.mark.parametrize("machines", [3, 4, 5])
 def test_a_stuck_backend_of_few(machines: int):
     causes = dict.fromkeys(cause for _, cause in _causes(tables(_plateau(machines, 4, 200), per_round=6, gap=6)))
-    assert "stuck machine" in causes
-    assert set(causes) <= {"stuck machine", "rotation"}
+    assert "stuck backend" in causes
+    assert set(causes) <= {"stuck backend", "rotation"}
     assert _causes(tables(_plateau(machines, 4, 200), per_round=6, gap=6))[1:-1].count(("AB", "rotation")) == 0
 
 
@@ -215,7 +215,7 @@ def test_each_roll_out_of_two_backends_has_one_plateau():
     assert {cause for _, cause in _causes(tables(shown, per_round=6, gap=6))} == {"unclear"}
 
 
-@pytest.mark.parametrize(("last", "cause"), [(324, "stuck machine"), (104, "addresses differ")])
+@pytest.mark.parametrize(("last", "cause"), [(324, "stuck backend"), (104, "addresses differ")])
 def test_an_address_that_stays_behind(last: int, cause: str):
     shown = "".join("AB"[number >= 84] + "AB"[number >= last] for number in range(400))
     given = looks(shown, per_round=2, gap=6).assign(address=["::1", "::2"] * 400)

@@ -1,4 +1,4 @@
-"""Forecasts against SC-081v3: each cap and each date to the second, and cadences that end on a known day."""
+"""Forecasts against SC-081v3: each cap and each date to the second, and routines that end on a known day."""
 
 from datetime import datetime, timedelta
 
@@ -61,7 +61,7 @@ def test_the_cap_is_that_of_the_second_of_issue(second: str, cap: int) -> None:
     assert (row["renews_at"], row["cap_days"]) == (at(second), cap)
 
 
-def test_a_yearly_cadence_ends_at_the_first_renewal_under_the_new_cap() -> None:
+def test_a_yearly_routine_ends_at_the_first_renewal_under_the_new_cap() -> None:
     given = alone("2025-06-01", 365)
     frame = forecast_renewals(given, now=now("2025-06-02"), years=5)
     first = at("2025-06-01") + timedelta(days=365) - timedelta(days=365) / 3
@@ -70,12 +70,12 @@ def test_a_yearly_cadence_ends_at_the_first_renewal_under_the_new_cap() -> None:
     assert frame["is_capped"].tolist()[:1] == [first >= at("2026-03-15")]
     broken = frame.loc[frame["is_capped"] | frame["is_lead_cut"], "renews_at"].iloc[0]
     assert broken == at("2027-02-01").floor("s") or broken > at("2026-03-15")
-    assert frame["cadence_ends_at"].eq(broken).all()
+    assert frame["routine_ends_at"].eq(broken).all()
 
 
-def test_a_ninety_day_cadence_holds_until_the_last_cap() -> None:
+def test_a_ninety_day_routine_holds_until_the_last_cap() -> None:
     frame = forecast_renewals(alone("2026-01-01", 90), now=now("2026-01-02"), years=5)
-    assert frame["cadence_ends_at"].iloc[0] >= at("2029-03-15")
+    assert frame["routine_ends_at"].iloc[0] >= at("2029-03-15")
     before = frame[frame["renews_at"] < at("2029-03-15")]
     assert not before["is_capped"].any()
     assert before["renews_at"].diff().dropna().eq(pd.Timedelta(days=60)).all()
@@ -134,7 +134,7 @@ def test_a_third_stays_a_third_under_each_cap() -> None:
     replaced = [398.0, *frame["lifetime_days"][:-1]]
     assert frame["lead_days"].tolist() == pytest.approx([days / 3 for days in replaced])
     assert frame["is_lead_cut"].tolist() == [False] + [True] * (len(frame) - 1)
-    assert frame["cadence_ends_at"].eq(frame["renews_at"].iloc[0]).all()
+    assert frame["routine_ends_at"].eq(frame["renews_at"].iloc[0]).all()
 
 
 def test_a_lead_from_longer_certificates_keeps_its_share() -> None:

@@ -216,7 +216,7 @@ def test_an_intermediate_that_was_not_seen_served_makes_nothing_untrusted() -> N
         row = verdicts(given, intermediates="held").iloc[0]
         assert row["verdict"] == "unknown"
         assert row[["broken_certificate", "broken_sha256"]].tolist() == ["intermediate 1", ended.sha256]
-        assert row["reason"].startswith("intermediate 1: it ended on")
+        assert row["reason"].startswith("intermediate 1: it expired on")
         assert "a renewed one may have been served" in row["reason"]
         assert pd.isna(row["is_within_validity"])
         assert row["is_path_found"]
@@ -281,8 +281,8 @@ def test_replay_bounds_each_period_to_the_second() -> None:
         ({"roots": [b"no certificate"]}, "certificate 1 cannot be read"),
         ({"roots": [ROOT.der, ROOT.der[:-9]]}, "certificate 2 cannot be read"),
         ({"roots": "certify"}, "'certify' is neither a root bundle"),
-        ({"roots": b"no list"}, "bytes of 7 bytes: give the name of a bundle"),
-        ({"roots": None}, "roots=None: give the name of a bundle"),
+        ({"roots": b"no list"}, "bytes of 7 bytes cannot be used; give the name of a bundle"),
+        ({"roots": None}, "None cannot be used; give the name of a bundle"),
         ({"roots": ["certifi"]}, "element 1 is of type str"),
         ({"as_of": TODAY.replace(tzinfo=None)}, "no zone"),
         ({"as_of": []}, "at least one instant"),
@@ -323,7 +323,7 @@ def test_the_chain_of_2014_stopped_on_2015_04_04(shared: Path) -> None:
     assert trusted["verdict_until_at"] == now("2015-04-04T15:15:55")
     after = frame.iloc[-1]
     assert after["verdict"] == "untrusted"
-    assert "intermediate 1: it ended on 2015-04-04T15:15:55Z" in after["reason"]
+    assert "intermediate 1: it expired on 2015-04-04T15:15:55Z" in after["reason"]
 
 
 def test_gs_root_r2_ended_on_2021_12_15(shared: Path) -> None:
@@ -333,7 +333,7 @@ def test_gs_root_r2_ended_on_2021_12_15(shared: Path) -> None:
                          since=now("2021-12-14"), until=now("2021-12-16"))  # fmt: skip
     ends = [row["verdict_until_at"] for _, row in frame.iterrows()][:-1]
     assert ends == [now("2021-12-15T00:00:42"), now("2021-12-15T08:00:00")]
-    assert "root: it ended on 2021-12-15T08:00:00Z" in frame.iloc[-1]["reason"]
+    assert "root: it expired on 2021-12-15T08:00:00Z" in frame.iloc[-1]["reason"]
     assert "root" not in frame.iloc[1]["reason"]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from toolkit.collection.surveys.address import PARTS, AddressSurvey, Part
-from toolkit.collection.surveys.prober import Prober, Strategy
+from toolkit.collection.surveys.prober import Effort, Prober
 from toolkit.reference import Offer, signature_schemes, suites
 from toolkit.schema import PROTOCOLS
 from toolkit.wire import Answer, Handshake
@@ -117,7 +117,7 @@ def surveyed(
             finally:
                 asking -= 1
 
-        survey = AddressSurvey(Prober(ask, Strategy(budget, splits), idle=lambda: concurrency - asking), parts)
+        survey = AddressSurvey(Prober(ask, Effort(budget, splits), idle=lambda: concurrency - asking), parts)
         await survey.run()
         return survey
 

@@ -221,7 +221,7 @@ def _by_succession(
             "unclear", None, "a stuck backend, or looks that all reached one backend: never both in a round"
         )
     if stay is not None and stay.certainty is not None:
-        return Diagnosis("stuck machine", stay.certainty, stay.explanation)
+        return Diagnosis("stuck backend", stay.certainty, stay.explanation)
     old, new = context.certificate(older), context.certificate(newer)
     is_dated = NULL not in (old.begins, old.ends, new.begins)
     is_early = is_dated and has_over_half_left(old.begins, old.ends, new.begins)

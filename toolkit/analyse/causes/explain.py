@@ -15,7 +15,7 @@ from toolkit.sampling import MIN_SHARE
 from toolkit.tables import Tables, require_tables
 
 CAUSES: Final = (
-    "rotation", "key-type pair", "addresses differ", "stuck machine", "rollback", "default certificate",
+    "rotation", "key-type pair", "addresses differ", "stuck backend", "rollback", "default certificate",
     "names differ", "other chain", "re-issue", "unrelated", "unclear",
 )  # fmt: skip
 """The closed vocabulary of `explain_leaves`."""
@@ -54,7 +54,7 @@ def explain_leaves(
     - `unrelated`: asked for the same name, they have no name in common, and not both cover the one asked for; if no
       name was asked for, `unclear`;
     - `rollback`: the slot went from one back to the other within the window (`find_rotations`, `is_rollback`);
-    - `stuck machine`: the older one stayed in service for longer than two windows after the roll-out had settled
+    - `stuck backend`: the older one stayed in service for longer than two windows after the roll-out had settled
       elsewhere. Either on a share that fell no further, for three times as long as the fall before it, and longer than
       the last of several backends that switch at random times would (p ≤ 0.05); or on one address, for eight times as
       long as all the others took. A roll-out of two backends always looks like that, so it is `unclear`, as is an older

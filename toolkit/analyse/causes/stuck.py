@@ -13,6 +13,7 @@ import numpy as np
 
 from toolkit.analyse.arrays import Bools, Floats, Ints
 from toolkit.analyse.intervals import share_interval
+from toolkit.instants import DAY_IN_MICROS
 from toolkit.sampling import MISS, STRICT, chance_of_seeing, looks_needed
 
 _SETTLED: Final = 0.25
@@ -38,8 +39,6 @@ _PLAUSIBLE: Final = 3.0
 
 _SEARCHED: Final = 5.0
 """By so much the log-likelihood of the best of all places exceeds that of a given one by chance (5 %; Andrews 1993)."""
-
-_DAY_IN_MICROS: Final = 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +97,7 @@ def _as_stay(at: Ints, is_old: Bools, first_new: int, begin: Ints, long: int) ->
     chance = max(fraction ** (math.ceil(1 / most) - 2), 1 - chance_of_seeing(share, looks))
     if first_new == 0 or lasts - latest <= 2 * long or fraction > 1 / (1 + _SLOW) or chance > MISS:
         return Stay(begins, None, f"a stuck backend, or the slow end of a roll-out ({looks} looks)")
-    days = (lasts - latest) / _DAY_IN_MICROS
+    days = (lasts - latest) / DAY_IN_MICROS
     return Stay(
         latest,
         1 - chance,
@@ -127,7 +126,7 @@ def find_stay(at: Ints, is_old: Bools, address: Ints, long: int) -> Stay | None:
     chance = float(stats.fisher_exact(counts, alternative="greater")[1])
     if lasts - settled <= 2 * long or lasts - settled < _SLOW_ADDRESS * (settled - started) or chance > STRICT:
         return Stay(ended, None, "a stuck backend, or an address that follows the others")
-    days = (lasts - settled) / _DAY_IN_MICROS
+    days = (lasts - settled) / DAY_IN_MICROS
     return Stay(
         settled,
         1 - MISS,

@@ -1,4 +1,4 @@
-"""Forecast: the renewals of the coming years, and the day from which today's cadence can no longer be kept."""
+"""Forecast: the renewals of the coming years, and the day from which today's routine can no longer be kept."""
 
 from collections.abc import Hashable
 from datetime import timedelta
@@ -13,7 +13,7 @@ from toolkit.analyse.expiry.summary import assess_expiry
 from toolkit.analyse.slots import SLOT
 from toolkit.columns import Column, dtypes, returns
 from toolkit.errors import UsageError
-from toolkit.instants import DAY, SECOND, Instant, zoned
+from toolkit.instants import DAY, DAY_IN_MICROS, SECOND, Instant, zoned
 from toolkit.reference.rules import Cap, validity_caps
 from toolkit.tables import Tables, require_tables
 
@@ -74,7 +74,7 @@ RENEWALS: Final = (
         "a successor may exist already: the basis is not `seen`, or no look was made since it was due; or no forecast",
     ),
     Column(
-        "cadence_ends_at",
+        "routine_ends_at",
         "instant",
         "first renewal of the slot that is capped or whose lead is cut; the same in all rows of the slot",
         "the usual lifetime and lead hold to the end of the forecast, or no forecast",
@@ -86,7 +86,7 @@ RENEWALS: Final = (
 
 @returns(RENEWALS)
 def forecast_renewals(tables: Tables, *, now: Instant, years: int = 3) -> pd.DataFrame:
-    """The renewals of the next years by the usual cadence of each slot, under the caps of SC-081v3: one row each.
+    """The renewals of the next years by the usual routine of each slot, under the caps of SC-081v3: one row each.
 
     A slot is a (service, server_name, key_type). The forecast starts from the certificate that took over last of those
     that the slot still shows (`summarise_expiry`); a slot whose last certificate ended without a look since has no
@@ -203,13 +203,13 @@ def _renewals(start: dict[Hashable, Any], today: pd.Timestamp, horizon: pd.Times
         )
         begins, ends = issued, issued + valid.floor("s")
     broken = next((row["renews_at"] for row in rows if row["is_capped"] or row["is_lead_cut"]), pd.NaT)
-    return [row | {"cadence_ends_at": broken} for row in rows]
+    return [row | {"routine_ends_at": broken} for row in rows]
 
 
 def _planned(valid: pd.Timedelta, routine: dict[str, Any]) -> pd.Timedelta:
     """The age at which the routine replaces a certificate that is valid for so long."""
     age = float(planned_days(np.array(valid / DAY), **routine))
-    return pd.Timedelta(timedelta(microseconds=round(age * 86_400e6)))
+    return pd.Timedelta(timedelta(microseconds=round(age * DAY_IN_MICROS)))
 
 
 def spread_of(start: dict[Hashable, Any], today: pd.Timestamp) -> Spread | None:
@@ -253,11 +253,11 @@ class _Bounds:
         return {name: _after(self._begins, age) for name, age in zip(_ENDS, ages, strict=True)}
 
     def _age(self, at: pd.Timestamp) -> float:
-        return max(float((at - self._begins) / DAY), 1 / 86400)
+        return max(float((at - self._begins) / DAY), SECOND / DAY)
 
 
 def _after(begins: pd.Timestamp, age: float) -> pd.Timestamp | NaTType:
     """The instant at that age [d]; null beyond the calendar."""
     if not age < (_LATEST - begins) / DAY:
         return pd.NaT
-    return (begins + timedelta(microseconds=round(age * 86_400e6))).floor("s")
+    return (begins + timedelta(microseconds=round(age * DAY_IN_MICROS))).floor("s")

@@ -9,10 +9,10 @@ from scipy import special
 from toolkit.analyse.expiry.routine import planned_days
 from toolkit.analyse.expiry.sequence import find_renewals
 from toolkit.columns import Column, dtypes
-from toolkit.instants import days
+from toolkit.instants import DAY, SECOND, days
 
 LEAST_RENEWALS: Final = 3
-"""Fewest fully observed renewals that make a routine: below, the spread of two numbers would be taken for a habit."""
+"""Fewest fully observed renewals that make a routine: below, the spread of two numbers would be taken for a routine."""
 
 _NONE: Final = "no usual lead"
 
@@ -170,7 +170,7 @@ def _with_spread(routine: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
         usual=of["routine_lifetime_days"].to_numpy(),
         by_lead=of["is_led_by_end"].to_numpy(),
     )
-    expected = np.maximum(planned, 1 / 86400)
+    expected = np.maximum(planned, SECOND / DAY)
     ratio = np.log(np.maximum(facts["spacing"].to_numpy() / expected, 1e-3))
     blur = (facts["gap"].to_numpy() + 1) / np.sqrt(12) / expected
     of_slot = pd.DataFrame({"ratio": ratio, "blur": blur}, index=facts.index).groupby(facts["slot"])

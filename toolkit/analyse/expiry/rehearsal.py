@@ -30,7 +30,7 @@ _OF_LETS_ENCRYPT: Final = "O=Let's Encrypt"
 _LEAST_SPACING: Final = 1.0
 _TOO_OFTEN: Final = "the slot renews more than once a day"
 
-_SECOND_DAYS: Final = 1 / 86400
+_SECOND_DAYS: Final = SECOND / DAY
 _CERTAIN: Final = 1.96
 """Standard errors by which two rows of a slot must differ."""
 

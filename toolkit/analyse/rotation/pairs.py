@@ -83,7 +83,7 @@ DETAILS: Final = (
     Column("overlap_looks_needed", "integer", "looks before and as many after that bound the overlap at 95 %"),
     Column("looks_before", "integer", "looks (`basis` `rounds`: rounds) before B's first", _NO_LOOKS),
     Column("looks_after", "integer", "looks (`basis` `rounds`: rounds) after A's last", _NO_LOOKS),
-    Column("has_too_few_looks", "boolean", "one of the five 95 % bounds is null for want of dated looks"),
+    Column("has_too_few_looks", "boolean", "one of the five 95 % bounds is null because there are too few dated looks"),
     Column("is_interleaved", "boolean", "A was seen after B was first seen", "not known"),
     Column("has_same_key", "boolean", "B has A's key", "a key is not known"),
     Column("is_issuer_changed", "boolean", "the issuers' names differ", "an issuer is not known"),

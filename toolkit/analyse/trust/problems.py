@@ -86,7 +86,7 @@ def find_dated_problems(path: tuple[Certificate, ...], instant: datetime, *, has
             reason = f"it is valid only from {_shown(certificate.not_before)}"
             found.append(Problem("validity", position, reason, "not_yet_valid"))
         elif instant > certificate.not_after:
-            found.append(Problem("validity", position, f"it ended on {_shown(certificate.not_after)}", "expiry"))
+            found.append(Problem("validity", position, f"it expired on {_shown(certificate.not_after)}", "expiry"))
     below_root = path[:-1] if has_root else path
     for position, certificate in enumerate(below_root):
         for since, hashes in hash_rules():

@@ -3,7 +3,7 @@
 import json
 from typing import Any, Final
 
-from toolkit.checking.formats.judged import Judged, Row
+from toolkit.checking.formats.judged import CheckRow, Judged
 from toolkit.errors import UsageError
 from toolkit.targets import parse_target
 
@@ -19,7 +19,7 @@ def write(judged: Judged) -> str:
     return json.dumps(test, indent=2) + "\n"
 
 
-def _finding(row: Row, judged: Judged) -> dict[str, Any]:
+def _finding(row: CheckRow, judged: Judged) -> dict[str, Any]:
     return {
         "title": f"{row.title}: {row.service}"[:_LONGEST_TITLE],
         "description": row.message,

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from icalendar import Calendar, Event
 
-from toolkit.checking.formats.judged import Judged, Row
+from toolkit.checking.formats.judged import CheckRow, Judged
 
 
 def write(judged: Judged) -> str:
@@ -24,7 +24,7 @@ def write(judged: Judged) -> str:
     return str(calendar.to_ical().decode())
 
 
-def _event(row: Row, uid: str, judged: Judged) -> Event:
+def _event(row: CheckRow, uid: str, judged: Judged) -> Event:
     event = Event()
     day = (row.ends_at or judged.now).date()
     event.add("uid", f"{uid}@tls-toolkit")
@@ -41,7 +41,7 @@ def _event(row: Row, uid: str, judged: Judged) -> Event:
     return event
 
 
-def _uid(row: Row) -> str:
+def _uid(row: CheckRow) -> str:
     """The certificate and its place, or, of a row without an end, the finding."""
     if row.ends_at is None:
         return row.finding_id

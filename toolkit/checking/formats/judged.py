@@ -14,7 +14,7 @@ _LONGEST: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CheckRow:
     """One row of a check. All text is one line of visible characters; empty where the column is null.
 
     `kind` names the rule or verdict among all kinds of findings: `ietf/rc4`, `expiry/expired`. `state` is `finding`,
@@ -74,7 +74,7 @@ class Judged:
         object.__setattr__(self, "counts", count(self.checks))
 
     @property
-    def findings(self) -> list[Row]:
+    def findings(self) -> list[CheckRow]:
         """Findings and accepted findings, in the order of the check."""
         return [row for row in self.rows() if row.state in ("finding", "accepted")]
 
@@ -88,13 +88,13 @@ class Judged:
         """The name of what was judged, as one line of visible characters."""
         return text.plain(self.source, limit=_LONGEST)
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[CheckRow]:
         """Every row."""
         for row in self.checks.assign(service=name_services(self.checks)).to_dict("records"):
             yield _as_row({str(name): None if _is_null(value) else value for name, value in row.items()})
 
 
-def _as_row(row: dict[str, Any]) -> Row:
+def _as_row(row: dict[str, Any]) -> CheckRow:
     words: dict[str, Any] = {
         name: text.plain(row[name], limit=_LONGEST) if row[name] is not None else ""
         for name in ("check", "verdict", "severity", "finding_id", "service", "server_name", "leaf_sha256", "found",
@@ -102,7 +102,7 @@ def _as_row(row: dict[str, Any]) -> Row:
     }  # fmt: skip
     is_finding = row["is_finding"]
     state = "unknown" if is_finding is None else "finding" if is_finding else "fine"
-    return Row(
+    return CheckRow(
         **words,
         kind=f"{words['check']}/{text.plain(row['rule'] or row['verdict'])}",
         state="accepted" if state == "finding" and row["accepted_until_at"] is not None else state,

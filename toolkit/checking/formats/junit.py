@@ -2,7 +2,7 @@
 
 from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
 
-from toolkit.checking.formats.judged import Judged, Row
+from toolkit.checking.formats.judged import CheckRow, Judged
 
 
 def write(judged: Judged) -> str:
@@ -18,7 +18,7 @@ def write(judged: Judged) -> str:
     return bytes(report.tostring()).decode() + "\n"
 
 
-def _case(row: Row) -> TestCase:
+def _case(row: CheckRow) -> TestCase:
     case = TestCase(f"{row.kind}: {row.found}" if row.found else row.kind, classname=row.service)
     if row.state == "finding":
         failure = Failure(f"{row.severity}: {row.title}", row.finding_id)

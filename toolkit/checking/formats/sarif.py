@@ -5,7 +5,7 @@ from importlib.metadata import version
 from typing import Any, Final
 from urllib.parse import quote
 
-from toolkit.checking.formats.judged import Judged, Row
+from toolkit.checking.formats.judged import CheckRow, Judged
 from toolkit.checking.verdicts import SEVERITIES
 
 _SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -33,7 +33,7 @@ def write(judged: Judged) -> str:
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
 
 
-def _rule(kind: str, row: Row) -> dict[str, Any]:
+def _rule(kind: str, row: CheckRow) -> dict[str, Any]:
     rule: dict[str, Any] = {
         "id": kind,
         "shortDescription": {"text": row.required or row.title},
@@ -46,7 +46,7 @@ def _rule(kind: str, row: Row) -> dict[str, Any]:
     return rule
 
 
-def _result(row: Row, place: int) -> dict[str, Any]:
+def _result(row: CheckRow, place: int) -> dict[str, Any]:
     is_unknown = row.state == "unknown"
     result: dict[str, Any] = {
         "ruleId": row.kind,

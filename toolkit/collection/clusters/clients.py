@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 RETRIES: Final = 2
 """A shard is made at most three times."""
 
+_SILENT_SECONDS: Final = 60
+"""A worker that has not answered the scheduler for so long is given up: its shard is made by another."""
+
 WORKER_SECONDS: Final = 120
 """How long a cluster without workers is waited for."""
 
 _OF_LOCAL_CLUSTER: Final = {
     "distributed.scheduler.allowed-failures": RETRIES,
+    "distributed.scheduler.worker-ttl": f"{_SILENT_SECONDS}s",
     "distributed.scheduler.no-workers-timeout": f"{WORKER_SECONDS}s",
     "distributed.deploy.lost-worker-timeout": "1h",
     "distributed.worker.preload": [__name__],

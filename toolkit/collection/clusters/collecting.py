@@ -1,7 +1,9 @@
 """What a worker of a cluster does with a shard: the ordinary loop, whose looks go into the store from here."""
 
+import threading
 from contextlib import suppress
 from dataclasses import replace
+from typing import Final
 
 from toolkit import schema
 from toolkit.collection.clusters.runner import ClusterRunner, ShardLink
@@ -38,14 +40,27 @@ def collect_shard(shard: RoundPlan, link: ShardLink, *, path: str, round_: str, 
         recorder.run(progress=False)
 
 
+class _Opened(threading.local):
+    """The store that a thread of a worker has open: the next shard of the round goes into it too."""
+
+    store: Store | None = None
+    round_ = ""
+
+
+_OPENED: Final = _Opened()
+
+
 def open_store(path: str, round_: str) -> Store:
     """The store that the round has begun in, opened with the credentials of this process."""
+    if _OPENED.store is not None and (_OPENED.store.path, _OPENED.round_) == (path, round_):
+        return _OPENED.store
     store = Store(path)
     if not store.has_round(round_):
         raise StoreError(
             f"{path} does not have the round {round_} as this worker sees it. Use a folder that every machine has at "
             "that path, or a URL such as s3://bucket/looks."
         )
+    _OPENED.store, _OPENED.round_ = store, round_
     return store
 
 

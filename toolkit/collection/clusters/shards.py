@@ -6,8 +6,6 @@ from math import ceil
 from typing import Final
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from toolkit.collection.places import Place, counted_host
 from toolkit.collection.planning import LookKey, RoundPlan
@@ -20,12 +18,14 @@ _SHARDS_PER_THREAD: Final = 4
 def make_shards(plan: RoundPlan, places: Sequence[Place], *, threads: int, most: int) -> list[RoundPlan]:
     """The plan of each shard, largest first: at most `most` looks, or all looks at one address.
 
-    All looks at one address are in one shard, so that `per_host` holds. A round that settles has all looks at a service
-    in one shard as well, because they depend on each other. The round's `max_looks` is spent on the first shards.
+    Among units of one size, services that are neighbours in the alphabet are in one shard, so that few files of the
+    store can hold looks of it. All looks at one address are in one shard, so that `per_host` holds. A round that
+    settles has all looks at a service in one shard as well, because they depend on each other. The round's `max_looks`
+    is spent on the first shards.
     """
     units = _units(plan, [part for place in places for part in _by_counted_host(place)])
     sized = [(sum(plan.count(place) for place in unit), unit) for unit in units]
-    sized = sorted((pair for pair in sized if pair[0]), key=lambda pair: -pair[0])
+    sized = sorted((pair for pair in sized if pair[0]), key=lambda pair: (-pair[0], _first_service(pair[1])))
     most = max(1, min(most, ceil(sum(size for size, _ in sized) / (threads * _SHARDS_PER_THREAD))))
     filled: list[list[Place]] = []
     sizes: list[int] = []
@@ -80,6 +80,10 @@ def _by_counted_host(place: Place) -> Iterator[Place]:
 
 def _units(plan: RoundPlan, places: Sequence[Place]) -> list[list[Place]]:
     """The places in groups that must be in one shard."""
+    # Slow to import, and workers do not need it.
+    from scipy.sparse import coo_array  # noqa: PLC0415
+    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
+
     numbers: dict[tuple[str, str], int] = {}
     edges: list[tuple[int, int]] = []
     for number, place in enumerate(places):
@@ -98,3 +102,7 @@ def _units(plan: RoundPlan, places: Sequence[Place]) -> list[list[Place]]:
     for label, place in zip(labels.tolist(), places, strict=False):
         units.setdefault(label, []).append(place)
     return list(units.values())
+
+
+def _first_service(unit: Sequence[Place]) -> str:
+    return min(target.service for place in unit for target in place.targets)

@@ -11,7 +11,7 @@ from toolkit.collection.clusters.runner import ClusterRunner, ShardLink
 from toolkit.collection.planning import RoundPlan
 from toolkit.collection.reports import TargetsKnown
 from toolkit.collection.surveys.address import Part
-from toolkit.collection.surveys.prober import Strategy
+from toolkit.collection.surveys.prober import Effort
 from toolkit.collection.surveys.runner import Pace, SurveyRunner
 from toolkit.collection.surveys.surveying import SurveyRecorder
 from toolkit.store import Store
@@ -29,7 +29,7 @@ class SurveyTerms:
     """How each address of a survey is asked."""
 
     parts: tuple[Part, ...]
-    strategy: Strategy
+    effort: Effort
     pace: Pace
 
 
@@ -47,7 +47,7 @@ def survey_shard(
         left = tuple(target for target in place.targets if (target.service, place.address or None) not in done)
         if left:
             places.append(replace(place, targets=left))
-    runner = SurveyRunner(replace(shard, places=places), parts=terms.parts, strategy=terms.strategy, pace=terms.pace)
+    runner = SurveyRunner(replace(shard, places=places), parts=terms.parts, effort=terms.effort, pace=terms.pace)
     recorder = SurveyRecorder(round_, shard, vantage, runner, requests=link.stopping)
     with suppress(KeyboardInterrupt):
         recorder.run(progress=False)
@@ -72,7 +72,7 @@ class ClusterSurveyRecorder(ClusterRecorder):
 
     def _settings(self) -> dict[str, object]:
         terms = self._terms
-        return super()._settings() | {"parts": terms.parts} | asdict(terms.strategy) | asdict(terms.pace)
+        return super()._settings() | {"parts": terms.parts} | asdict(terms.effort) | asdict(terms.pace)
 
     def _looks_planned(self, known: TargetsKnown) -> int | None:
         """Null: the number of handshakes depends on the answers."""

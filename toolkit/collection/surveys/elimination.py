@@ -235,7 +235,7 @@ class Elimination:
         return (self.topic.kind, self.topic.protocol) in self.prober.chosen
 
     async def _confirm_silence(self, remaining: Codes, places: Codes, silence: _Asked) -> _Asked:
-        """Whether silence is a refusal: a control in another form is accepted, and two more forms meet the silence."""
+        """Whether silence is a refusal: a control in another form is accepted, and two more forms get no answer."""
         prober, forms, words = self.prober, OTHERS[silence.form], silence.verdict.reason
         if not await prober.accepts(self._control(remaining, places, forms[0])):
             return replace(silence, verdict=Verdict("unproven", f"{words}; a control offer after it failed"))

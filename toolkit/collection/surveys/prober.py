@@ -26,7 +26,7 @@ _CONFIRMATIONS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Strategy:
+class Effort:
     """How an address is surveyed.
 
     `budget`: connections at most. `splits`: how often a series of hellos may be split into two that run at the same
@@ -44,13 +44,13 @@ class Prober:
     """
 
     def __init__(
-        self, ask: Ask, strategy: Strategy, *, turn: Turn = nullcontext, idle: Callable[[], int] = lambda: 0
+        self, ask: Ask, effort: Effort, *, turn: Turn = nullcontext, idle: Callable[[], int] = lambda: 0
     ) -> None:
-        self._ask, self._turn, self._budget = ask, turn, strategy.budget
+        self._ask, self._turn, self._budget = ask, turn, effort.budget
         self._group: asyncio.TaskGroup | None = None
         self._failures = 0
         self._last_failure: str | None = None
-        self.splits = Splits(strategy.splits, idle)
+        self.splits = Splits(effort.splits, idle)
         self.connections = 0
         self.controls = 0
         """Handshakes beyond the fewest that the questions need, counted where a connection was made."""

@@ -11,7 +11,7 @@ from toolkit.collection.planning import RoundPlan
 from toolkit.collection.reports import LooksAdded
 from toolkit.collection.runner import Runner
 from toolkit.collection.surveys.address import AddressSurvey, Part
-from toolkit.collection.surveys.prober import Prober, Strategy
+from toolkit.collection.surveys.prober import Effort, Prober
 from toolkit.reference import Offer
 from toolkit.targets import Target
 from toolkit.wire import Answer
@@ -49,10 +49,10 @@ class Surveyed:
 class SurveyRunner(Runner):
     """Runs surveys in a thread; `reports()` gives the handshakes, `surveyed` has the surveys so far."""
 
-    def __init__(self, plan: RoundPlan, *, parts: tuple[Part, ...], strategy: Strategy, pace: Pace) -> None:
+    def __init__(self, plan: RoundPlan, *, parts: tuple[Part, ...], effort: Effort, pace: Pace) -> None:
         super().__init__(plan)
         self.surveyed: list[Surveyed] = []
-        self.parts, self.strategy, self.pace = parts, strategy, pace
+        self.parts, self.effort, self.pace = parts, effort, pace
         self._paced: dict[str, _PacedHost] = {}
         self._everywhere = asyncio.Semaphore(plan.limits.concurrency)
         self._unreported: list[LooksAdded | Look] = []
@@ -78,7 +78,7 @@ class SurveyRunner(Runner):
         await super()._take(place)
         if place.outcome is not None:
             for target in place.targets:
-                survey = AddressSurvey(Prober(_ask_nobody, self.strategy), self.parts)
+                survey = AddressSurvey(Prober(_ask_nobody, self.effort), self.parts)
                 survey.skip(f"{place.outcome}: {place.reason}")
                 self.surveyed.append(Surveyed(target, place.address, survey, self._plan.clock()))
 
@@ -103,7 +103,7 @@ class SurveyRunner(Runner):
             self._report_soon(made)
             return made.answer
 
-        prober = Prober(ask, self.strategy, turn=lambda: host, idle=lambda: host.idle)
+        prober = Prober(ask, self.effort, turn=lambda: host, idle=lambda: host.idle)
         surveyed = Surveyed(target, address, AddressSurvey(prober, self.parts))
         self.surveyed.append(surveyed)
         await surveyed.survey.run()

@@ -15,7 +15,7 @@ from toolkit.collection.progress import Bar
 from toolkit.collection.recorder import Requests, RoundRecorder, new_round_name, now
 from toolkit.collection.reports import TargetsKnown
 from toolkit.collection.surveys.address import PARTS, Part, chosen_parts, count_topics
-from toolkit.collection.surveys.prober import Strategy
+from toolkit.collection.surveys.prober import Effort
 from toolkit.collection.surveys.rows import support_rows
 from toolkit.collection.surveys.runner import Pace, SurveyRunner
 from toolkit.errors import UsageError
@@ -115,7 +115,7 @@ def survey(
         keep_bytes=keep_bytes,
         ehlo=ehlo,
     )
-    strategy, pace, name = Strategy(budget, splits), Pace(concurrency, rate, pause_seconds), new_round_name(clock)
+    effort, pace, name = Effort(budget, splits), Pace(concurrency, rate, pause_seconds), new_round_name(clock)
     kept = None if store is None else as_store(store)
     if kept is not None:
         kept.prepare()
@@ -126,12 +126,12 @@ def survey(
         from toolkit.collection.clusters.surveying import ClusterSurveyRecorder, SurveyTerms  # noqa: PLC0415  as needed
 
         on_cluster = ClusterSurveyRecorder(
-            name, plan, vantage, client=client, store=kept, terms=SurveyTerms(asked, strategy, pace)
+            name, plan, vantage, client=client, store=kept, terms=SurveyTerms(asked, effort, pace)
         )
         with warns_of_interrupt(lambda: on_cluster.row):
             on_cluster.run(progress=progress)
         return _of_round(kept, on_cluster.row)
-    runner = SurveyRunner(plan, parts=asked, strategy=strategy, pace=pace)
+    runner = SurveyRunner(plan, parts=asked, effort=effort, pace=pace)
     recorder = SurveyRecorder(name, plan, vantage, runner)
     # An interrupt returns what was found out, because the caller has no other way to get it.
     with warns_of_interrupt(lambda: recorder.row):
@@ -181,7 +181,7 @@ class SurveyRecorder(RoundRecorder):
 
     def _settings(self) -> dict[str, object]:
         surveys = self._surveys
-        return super()._settings() | {"parts": surveys.parts} | asdict(surveys.strategy) | asdict(surveys.pace)
+        return super()._settings() | {"parts": surveys.parts} | asdict(surveys.effort) | asdict(surveys.pace)
 
     def _looks_planned(self, known: TargetsKnown) -> int | None:
         """Null: the number of handshakes depends on the answers."""
