@@ -213,7 +213,7 @@ def test_certificates_are_written_as_pem_that_says_what_is_in_it(tmp_path: Path)
     tables.to_csv(tmp_path)
     (path,) = (tmp_path / "certificates").iterdir()
     lines = path.read_text(encoding="utf-8").splitlines()
-    assert lines[0] == r"subject: CN=a\n-----BEGIN CERTIFICATE-----\x1b[2J"
+    assert lines[0] == r"subject: CN=a\n- - -BEGIN CERTIFICATE- - -\x1b[2J"
     assert lines[1] == "issuer: CN=Issuer"
     assert lines[2:4] == ["not_before: 2026-01-01 00:00:00+00:00", "not_after: 2027-01-01 00:00:00+00:00"]
     assert "\n".join(lines[4:]) + "\n" == as_pem(made)

@@ -60,7 +60,7 @@ OURS = [line for _, line in COMMANDS if line.startswith("tls-toolkit ")]
 
 def test_other_programs_are_few() -> None:
     others = {line for _, line in COMMANDS} - set(OURS)
-    assert others == {"jupyter lab mine/notebooks", 'python -m pip install ".[notebooks]"'}
+    assert others == {"jupyter lab mine/notebooks", 'python -m pip install ".[lab,notebooks]"'}
 
 
 @pytest.mark.parametrize("line", OURS)
