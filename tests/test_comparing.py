@@ -17,8 +17,7 @@ from cryptography import x509
 import toolkit
 from tests.analyse.trust.broken_chains import LEAF, MIDDLE, OTHER_ROOT, ROOT, all_cases, mesh
 from tests.analyse.trust.minted import BEGINS, ENDS, HOST, TODAY, mint_ca, mint_leaf, served
-from tests.conftest import ROOT as ROOT_FOLDER
-from tests.conftest import need, not_on_windows
+from tests.conftest import ROOT as ROOT_FOLDER, need, not_on_windows
 from toolkit import Tables, comparing
 from toolkit.columns import dtypes
 from toolkit.comparing import COMPARED, compare_verifiers

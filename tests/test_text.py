@@ -7,8 +7,7 @@ import re
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from toolkit import text
 

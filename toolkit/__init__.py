@@ -10,56 +10,22 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from toolkit import (
         analyse as analyse,
-    )
-    from toolkit import (
         asking as asking,
-    )
-    from toolkit import (
         certificates as certificates,
-    )
-    from toolkit import (
         chart as chart,
-    )
-    from toolkit import (
         checking as checking,
-    )
-    from toolkit import (
         collection as collection,
-    )
-    from toolkit import (
         comparing as comparing,
-    )
-    from toolkit import (
         errors as errors,
-    )
-    from toolkit import (
         exporting as exporting,
-    )
-    from toolkit import (
         lab as lab,
-    )
-    from toolkit import (
         readers as readers,
-    )
-    from toolkit import (
         reference as reference,
-    )
-    from toolkit import (
         schema as schema,
-    )
-    from toolkit import (
         store as store,
-    )
-    from toolkit import (
         tables as tables,
-    )
-    from toolkit import (
         targets as targets,
-    )
-    from toolkit import (
         text as text,
-    )
-    from toolkit import (
         wire as wire,
     )
     from toolkit.analyse import (

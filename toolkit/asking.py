@@ -71,7 +71,7 @@ def ask(
     the results are joined. The result equals that of the plain call row for row.
 
     - `store`: a `Store`, or the path or URL of one.
-    - `question`: `find_sightings`, `find_rotations`, `estimate_shares`, `explain_leaves`, `summarise_expiry`,
+    - `analysis`: `find_sightings`, `find_rotations`, `estimate_shares`, `explain_leaves`, `summarise_expiry`,
       `describe_usual_leads`, `forecast_renewals`, `rehearse`, `summarise_support`, `verify_chains` or `replay_trust`.
     - `client`: a `distributed.Client`. The groups are read and analysed on its workers, which need the store's location
       and credentials in their own environment. Null: one group after another in this process.

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.x509.oid import AuthorityInformationAccessOID as Access
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.certificates import der
 from tests.conftest import ROOT

@@ -11,8 +11,7 @@ from pathlib import Path
 import cryptography_vectors
 import pytest
 from cryptography import x509
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.certificates import der
 from toolkit import schema

@@ -71,6 +71,12 @@ def test_a_cluster_keeps_the_rows_of_one_process(loopback: Loopback, tmp_path: P
     pd.testing.assert_series_equal(together[names], alone[names], check_names=False)
 
 
+def assert_each_look_is_kept_once(store: Store, count: int) -> None:
+    looks = store.load().observations
+    assert len(looks) == count
+    assert not looks.duplicated(["service", "address", "sample"]).any()
+
+
 @not_on_windows("SIGKILL")
 def test_the_shard_of_a_killed_worker_is_made_again(loopback: Loopback, store: Store, client: Any) -> None:
     victim = next(iter(client.run(os.getpid).values()))
@@ -84,9 +90,7 @@ def test_the_shard_of_a_killed_worker_is_made_again(loopback: Loopback, store: S
     targets = [f"smtp://127.0.1.{n}:{port}" for n in range(1, 31)]
     end = collect(targets, store, samples=5, client=client, progress=False)
     assert (end["looks"], end["connections"], end["end_reason"]) == (150, 150, "finished")
-    looks = store.load().observations
-    assert len(looks) == 150
-    assert not looks.duplicated(["service", "address", "sample"]).any()
+    assert_each_look_is_kept_once(store, 150)
     assert victim not in client.run(os.getpid).values()
 
 
@@ -113,9 +117,7 @@ def test_the_shard_of_a_worker_that_hangs_is_made_again(loopback: Loopback, stor
     targets = [f"smtp://127.0.1.{n}:{port}" for n in range(1, 31)]
     end = collect(targets, store, samples=5, client=client, progress=False)
     assert (end["looks"], end["connections"], end["end_reason"]) == (150, 150, "finished")
-    looks = store.load().observations
-    assert len(looks) == 150
-    assert not looks.duplicated(["service", "address", "sample"]).any()
+    assert_each_look_is_kept_once(store, 150)
     assert loopback.connections > 150, "the looks that it had not kept are made again"
 
 

@@ -7,8 +7,7 @@ from typing import get_args
 
 import pandas as pd
 import pytest
-from hypothesis import Phase, given, settings
-from hypothesis import strategies as st
+from hypothesis import Phase, given, settings, strategies as st
 from pandas.testing import assert_frame_equal
 
 import toolkit

@@ -4,8 +4,7 @@ import warnings
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.wire.crafted import drip
 from toolkit.errors import UsageError

@@ -1,8 +1,7 @@
 """Clear-text dialogues: each a table of what the server says and what comes of it, whole and byte by byte."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from toolkit.errors import UsageError
 from toolkit.schema import OUTCOMES

@@ -4,6 +4,7 @@ from typing import Final, Literal
 
 import numpy as np
 import pandas as pd
+import scipy  # loads what the order of many services needs when it is first used
 from matplotlib.axes import Axes
 from matplotlib.collections import PatchCollection
 from matplotlib.patches import Patch, Rectangle
@@ -76,13 +77,11 @@ def _order(alike: Matrix) -> list[int]:
     """The services in an order in which similar ones are neighbours."""
     if len(alike) < 3:
         return list(range(len(alike)))
-    from scipy.cluster.hierarchy import leaves_list, linkage  # noqa: PLC0415  slow to import, and few charts need it
-    from scipy.spatial.distance import squareform  # noqa: PLC0415  as above
-
     distances = 1.0 - alike
     np.fill_diagonal(distances, 0.0)
-    tree = linkage(squareform(distances, checks=False), method="average", optimal_ordering=len(alike) <= 200)
-    return [int(number) for number in leaves_list(tree)]
+    condensed = scipy.spatial.distance.squareform(distances, checks=False)
+    tree = scipy.cluster.hierarchy.linkage(condensed, method="average", optimal_ordering=len(alike) <= 200)
+    return [int(number) for number in scipy.cluster.hierarchy.leaves_list(tree)]
 
 
 def _draw_squares(ax: Axes, common: Matrix, alike: Matrix, *, has_numbers: bool) -> None:

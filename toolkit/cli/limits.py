@@ -40,7 +40,7 @@ _TIME_LIMITS: Final = tuple(field for field in _LIMITS if field.endswith("_secon
 
 def add_limits(parser: argparse.ArgumentParser, *, without: Collection[str] = ()) -> None:
     """`--ehlo`, and an option for each limit."""
-    from toolkit.collection import Limits  # noqa: PLC0415  imports pandas
+    from toolkit.collection.limits import LISTS, Limits  # noqa: PLC0415  imports pandas
 
     group = parser.add_argument_group("limits")
     group.add_argument("--ehlo", metavar="NAME",
@@ -52,7 +52,7 @@ def add_limits(parser: argparse.ArgumentParser, *, without: Collection[str] = ()
     for field, (option, meaning) in _LIMITS.items():
         if field in without:
             continue
-        if field in ("blocked", "allowed"):
+        if field in LISTS:
             group.add_argument(option, dest=field, action="append", metavar="NAME", help=meaning)
             continue
         default = defaults[field]

@@ -10,8 +10,7 @@ from toolkit.collection.observation import LookRequest
 from toolkit.collection.places import Place
 from toolkit.collection.settling import Settling
 from toolkit.errors import UsageError
-from toolkit.reference import Offer
-from toolkit.reference import offers as known_offers
+from toolkit.reference import Offer, offers as known_offers
 from toolkit.targets import MailDomain, Target, Targets, expand_targets
 from toolkit.text import did_you_mean
 from toolkit.wire import check_client_name

@@ -25,11 +25,9 @@ from toolkit.lab.balancer import (
     balance,
     draw,
 )
-from toolkit.lab.scenarios import Scenario
-from toolkit.lab.scenarios import scenario as scenario_named
+from toolkit.lab.scenarios import Scenario, scenario as scenario_named
 from toolkit.lab.schedule import Schedule, Switch
-from toolkit.reference import Offer, signature_schemes, suites
-from toolkit.reference import offers as known_offers
+from toolkit.reference import Offer, offers as known_offers, signature_schemes, suites
 from toolkit.tables import Tables
 from toolkit.targets import UPGRADES
 from toolkit.text import type_name

@@ -5,8 +5,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Final
 
-from toolkit.reference.algorithms import CURVES as KEY_CURVES
-from toolkit.reference.algorithms import HASHES, KEY_TYPES, SIGNATURE_ALGORITHMS
+from toolkit.reference.algorithms import CURVES as KEY_CURVES, HASHES, KEY_TYPES, SIGNATURE_ALGORITHMS
 from toolkit.reference.group import groups
 from toolkit.reference.suite import suites
 from toolkit.schema import PROTOCOLS

@@ -11,8 +11,7 @@ import pandas as pd
 import pyarrow as pa
 from pandas.api.types import pandas_dtype
 
-from toolkit.columns import Column, Kind
-from toolkit.columns import empty as empty_frame
+from toolkit.columns import Column, Kind, empty as empty_frame
 from toolkit.errors import SchemaError
 from toolkit.schema.described import OUTCOMES, PROTOCOLS, STAGES, STATES, TABLES, TableName
 from toolkit.text import did_you_mean

@@ -3,8 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tests.analyse.drawn import BEGIN, DAY, at, certificates, described, looks, pairs, service, services, tables
 from tests.benchmarks import fleet

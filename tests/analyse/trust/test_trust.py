@@ -11,8 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from tests.analyse.made import now
 from tests.analyse.trust.broken_chains import LEAF, MIDDLE, ROOT, Case, all_cases, mesh
 from tests.analyse.trust.minted import BEGINS, ENDS, TODAY, Minted, mint_ca, mint_leaf, served
-from tests.conftest import ROOT as ROOT_FOLDER
-from tests.conftest import need
+from tests.conftest import ROOT as ROOT_FOLDER, need
 from toolkit import Tables
 from toolkit.analyse.trust.verify import replay_trust, verify_chains
 from toolkit.comparing import compare_verifiers

@@ -3,8 +3,7 @@
 import random
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tests.collection.surveys.model import Fleet, Model, accepted, by_code, states, surveyed
 from toolkit.collection.surveys.elimination import MIXED, Result

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import scipy  # loads scipy.stats, which takes most of a second, when it is first used
 
 from toolkit.analyse.arrays import Bools, Floats, Ints
 from toolkit.analyse.intervals import share_interval
@@ -121,9 +122,7 @@ def find_stay(at: Ints, is_old: Bools, address: Ints, long: int) -> Stay | None:
     settled = int(after[needed - 1]) if len(after) >= needed else lasts
     during = (at > ended) & (at <= lasts)
     counts = [[int(np.sum(during & side & old)) for old in (is_old, ~is_old)] for side in (stays, ~stays)]
-    from scipy import stats  # noqa: PLC0415  takes most of a second to import
-
-    chance = float(stats.fisher_exact(counts, alternative="greater")[1])
+    chance = float(scipy.stats.fisher_exact(counts, alternative="greater")[1])
     if lasts - settled <= 2 * long or lasts - settled < _SLOW_ADDRESS * (settled - started) or chance > STRICT:
         return Stay(ended, None, "a stuck backend, or an address that follows the others")
     days = (lasts - settled) / DAY_IN_MICROS
@@ -137,10 +136,8 @@ def find_stay(at: Ints, is_old: Bools, address: Ints, long: int) -> Stay | None:
 
 def chance_of_order(old: Ints, new: Ints) -> float:
     """The probability that looks of the new certificate come as late as they do by chance (Mann and Whitney 1947)."""
-    from scipy import stats  # noqa: PLC0415  takes most of a second to import
-
     is_small = len(old) * len(new) <= 400 and not np.intersect1d(old, new).size
-    test = stats.mannwhitneyu(new, old, alternative="greater", method="exact" if is_small else "asymptotic")
+    test = scipy.stats.mannwhitneyu(new, old, alternative="greater", method="exact" if is_small else "asymptotic")
     return float(test.pvalue)
 
 
@@ -165,8 +162,6 @@ def _trend(is_old: Bools) -> float:
     place = np.arange(len(is_old))
     if is_old.all() or not is_old.any():
         return 1.0
-    from scipy import stats  # noqa: PLC0415  takes most of a second to import
-
-    test = stats.mannwhitneyu(place[~is_old], place[is_old], method="asymptotic")
+    test = scipy.stats.mannwhitneyu(place[~is_old], place[is_old], method="asymptotic")
     rises = test.statistic < is_old.sum() * (~is_old).sum() / 2
     return -float(test.pvalue) if rises else float(test.pvalue)

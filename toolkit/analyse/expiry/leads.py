@@ -141,7 +141,7 @@ def _routines(renewals: pd.DataFrame, start: str, gap: pd.Series, basis: str) ->
 
 
 def _plans(facts: pd.DataFrame) -> pd.Series:
-    """The plans of each slot that its renewals do not tell apart: those from which they do not deviate clearly more.
+    """The plans of each slot that its renewals do not distinguish: those from which they do not deviate clearly more.
 
     Deviations are mean distances from the median [d]; what a daily job and the gap between looks add is not compared.
     Clearly more is what an F test of as many renewals finds at 5 %.

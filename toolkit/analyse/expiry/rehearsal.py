@@ -87,7 +87,7 @@ def rehearse(
     to do), and by Let's Encrypt's own steps where it is the issuer (64, 45 days).
 
     The routine is that of `describe_usual_leads`, replayed as it is. While all certificates of a slot lived equally
-    long, a fixed spacing, a fixed lead and a fixed share of the lifetime cannot be told apart: then each of them has
+    long, a fixed spacing, a fixed lead and a fixed share of the lifetime cannot be distinguished: then each of them has
     rows with `change` `none`, and the truth is one of them. `daily_job` and `second_ca` change the worst of these.
 
     Each renewal of a run deviates from the plan as one of the past renewals did, drawn at random: by as many days for

@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from scipy import special
+import scipy  # loads scipy.stats, which takes most of a second, when it is first used
 
 from toolkit.analyse.arrays import Bools, Ints, first_and_last
 from toolkit.analyse.rotation.stickiness import compare_rounds
@@ -145,15 +145,13 @@ def _significant_falls(new: Bools, level: float) -> list[int]:
 
 
 def _steepest_fall(new: Bools, level: float) -> int | None:
-    from scipy import stats  # noqa: PLC0415  takes most of a second to import
-
     best, found = level, None
     count = np.concatenate([[0], np.cumsum(new)])
     for window in _WINDOWS:
         fits = np.arange(window, len(new) - window + 1)
         before, after = count[fits] - count[fits - window], count[fits + window] - count[fits]
         steep = before - after >= (before - after).max(initial=1)
-        chance = stats.hypergeom.sf(before[steep] - 1, 2 * window, before[steep] + after[steep], window)
+        chance = scipy.stats.hypergeom.sf(before[steep] - 1, 2 * window, before[steep] + after[steep], window)
         if len(chance) and chance.min() <= best:
             best, found = float(chance.min()), int(fits[steep][np.argmin(chance)])
     return found
@@ -211,7 +209,7 @@ def _suspects(both: Alternation, lo: Ints, hi: Ints, *, one_backend: bool) -> li
     suspected = (falls > 0) & one_backend | (falls == 1)
     shown = np.concatenate([[0], np.cumsum(is_new)])
     # Half of the normal quantile: a much weaker condition than the exact test that follows.
-    needed = -special.ndtri(_SIGNIFICANCE / np.maximum(hi - lo, 1) / len(_WINDOWS)) / 2 if count else np.zeros(0)
+    needed = -scipy.special.ndtri(_SIGNIFICANCE / np.maximum(hi - lo, 1) / len(_WINDOWS)) / 2 if count else np.zeros(0)
     moments = np.arange(len(is_new))
     for window in _WINDOWS:
         fits = moments[(moments - window >= lo[owner]) & (moments + window <= hi[owner])] if len(owner) else moments

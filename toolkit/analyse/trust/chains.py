@@ -27,6 +27,7 @@ from toolkit.analyse.trust.problems import (
     rule_dates,
     title,
 )
+from toolkit.instants import microseconds
 
 MOST_SERVED: Final = 20_000
 """Most certificates of one chain; a longer chain is not judged."""
@@ -288,7 +289,7 @@ class Chains:
         if not candidates:
             candidates = [self._without_root(leaf, search, served)]
         edges = self._edges(candidates)
-        numbers = np.array([int(edge.timestamp()) * 1_000_000 for edge in edges], dtype=np.int64)
+        numbers = np.array([microseconds(edge) for edge in edges], dtype=np.int64)
         return SearchedChain(
             tuple(candidates), edges, numbers, is_order_right=order, is_exhausted=search.is_exhausted,
             has_dead_ends=bool(search.dead_ends),
