@@ -1,6 +1,7 @@
 """A panel for a notebook that drives a lab: turn its clock, observe its services, and see the charts follow."""
 
 import base64
+import warnings
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import timedelta
@@ -17,7 +18,7 @@ from toolkit.analyse import find_sightings, summarise_expiry
 from toolkit.chart import describe_chart, plot_expiry, plot_sightings, say, tabulate
 from toolkit.collection import observe
 from toolkit.columns import Column, returns
-from toolkit.errors import ToolkitError, UsageError
+from toolkit.errors import InterruptWarning, ToolkitError, UsageError
 from toolkit.extras import require_extras
 from toolkit.lab import Lab, Scenario, Schedule
 from toolkit.tables import Tables
@@ -42,6 +43,12 @@ _STEPS: Final = {
     "30 days": timedelta(days=30),
 }
 """What the panel offers as a step of the clock."""
+
+_HEADINGS: Final = {
+    "service": "service", "server_name": "asked for", "backend": "backend", "key_type": "key type",
+    "leaf_sha256": "certificate", "served_from_at": "served since", "not_after": "valid until",
+}  # fmt: skip
+"""Columns of `SERVED` that the panel shows → their headings."""
 
 _MOST_ROWS: Final = 40
 
@@ -192,8 +199,9 @@ class _Widgets:
             scenario=panel.lab.schedule.scenario,
             ends=f"{panel.lab.ends_at:%Y-%m-%d}",
         ).html
-        self._served.value = "<b>What each backend serves</b>" + tabulate(panel.served(), rows=_MOST_ROWS).html
-        self._charts.value = "".join(_as_image(axes) for axes in panel.charts())
+        table = tabulate(panel.served(), columns=_HEADINGS, rows=_MOST_ROWS)
+        self._served.value = f"<b>What each backend serves</b>{table.html}"
+        self._charts.value = "".join(_as_image(axes) for axes in panel.charts()) if looks else "Nothing observed yet."
 
     def as_html(self) -> str:
         """What the widgets show now, without the buttons."""
@@ -202,10 +210,18 @@ class _Widgets:
     def _calling(self, call: Callable[[], object]) -> Callable[[object], None]:
         def press(button: object) -> None:
             self._message.value = ""
-            try:
-                call()
-            except ToolkitError as error:
-                self._message.value = say("{error}", error=str(error)).html
+            words = []
+            with warnings.catch_warnings(record=True) as noticed:
+                warnings.simplefilter("always", InterruptWarning)
+                try:
+                    call()
+                except ToolkitError as error:
+                    words.append(str(error))
+                except KeyboardInterrupt:  # between two observations
+                    words.append("Interrupted: what was seen until then is kept.")
+                    self.draw()
+            words += [str(warning.message) for warning in noticed]
+            self._message.value = "".join(say("{words}", words=each).html for each in words)
 
         return press
 
