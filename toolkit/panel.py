@@ -67,10 +67,15 @@ class LabPanel:
 
     >>> from datetime import timedelta
     >>> from toolkit.lab import scenario
-    >>> with LabPanel(scenario("slow-rollout", backends=2), seed=7) as panel:
-    ...     panel.run(3, step=timedelta(days=30))
-    ...     panel.served()["leaf_sha256"].nunique(), len(panel.tables.observations)
-    (1, 9)
+    >>> panel = LabPanel(scenario("slow-rollout", backends=2), seed=7, samples=1)
+    >>> seen = panel.observe()
+    >>> seen = panel.advance(timedelta(days=10))
+    >>> panel.run(2, step=timedelta(days=30))
+    >>> panel.served()["leaf_sha256"].nunique(), len(panel.tables.observations)
+    (2, 4)
+    >>> [axes.get_title(loc="left") for axes in panel.charts()]
+    ['Certificates seen  ·  lab data', 'What expires when  ·  lab data']
+    >>> panel.close()
     """
 
     def __init__(
