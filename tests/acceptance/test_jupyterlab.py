@@ -79,7 +79,7 @@ def run_all(page: Page, address: str, notebook: str) -> Locator:
     expect(page.get_by_role("button", name="Python 3 (ipykernel) | Idle")).to_be_visible(timeout=PATIENCE_MS)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
-    # Each code cell gets a number when it has run; before it has [ ], meanwhile [*]. That of a folded cell stays as it is.
+    # Each code cell gets a number when it has run: before it has [ ], meanwhile [*]. A folded cell shows no prompt.
     prompts = lesson.locator(".jp-CodeCell:not(:has(.jp-InputPlaceholder)) .jp-InputPrompt")
     expect(prompts.filter(has_text=re.compile(r"\[\d+\]"))).to_have_count(prompts.count(), timeout=PATIENCE_MS)
     expect(lesson.locator(".jp-OutputArea-output[data-mime-type*=error]")).to_have_count(0)
