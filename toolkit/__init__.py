@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from toolkit.analyse import (
         compare_tools,
+        describe_chains,
         describe_rotations,
         describe_usual_leads,
         estimate_shares,
@@ -68,6 +69,7 @@ __version__ = "0.1.0"
 _HOMES: Final = {
     "ask": "toolkit.asking",
     "compare_tools": "toolkit.analyse",
+    "describe_chains": "toolkit.analyse",
     "describe_rotations": "toolkit.analyse",
     "describe_usual_leads": "toolkit.analyse",
     "estimate_shares": "toolkit.analyse",
@@ -141,6 +143,7 @@ __all__ = [
     "collect",
     "compare_tools",
     "compare_verifiers",
+    "describe_chains",
     "describe_rotations",
     "describe_usual_leads",
     "dissect",
