@@ -34,7 +34,6 @@ _SHAPES: Final = {
 _OF_LIFE: Final = ("fingerprint", "valid from", "valid until", "first seen", "last seen")
 _OF_PAIR: Final = (
     "predecessor", "successor", "new one by", "old one until", "overlap at least [days]", "overlap at most [days]",
-    "succession",
 )  # fmt: skip
 _OF_END: Final = (
     "state", "days left", "fingerprint", "subject", "issuer", "valid from", "valid until", "last seen", "looks",
@@ -206,7 +205,7 @@ def _pair_rows(frame: pd.DataFrame, lives: pd.DataFrame, labels: dict[Any, str])
         shared = {
             "row": place, "label": labels[place], "first": start, "predecessor": as_words(pair["predecessor_sha256"]),
             "successor": as_words(pair["successor_sha256"]), "new one by": as_words(pair["start_max_at"]),
-            "old one until": as_words(pair["done_min_at"]), "succession": as_words(pair["succession"]),
+            "old one until": as_words(pair["done_min_at"]),
             "overlap at least [days]": as_words(pair["overlap_min_days"]),
             "overlap at most [days]": as_words(pair["overlap_max_days"]),
         }  # fmt: skip
