@@ -220,10 +220,10 @@ def test_the_openmetrics_format_is_what_the_server_serves(source: str, capsys: p
 
 
 @pytest.mark.parametrize("words", [["--format", "sarif"], ["--webhook", "http://127.0.0.1:1"], ["--serve", ":0"]])
-def test_certificates_alone_have_no_findings_to_give_out(
+def test_certificates_alone_are_given_out_only_with_a_policy(
     tmp_path: Path, words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "leaf.der").write_bytes(mint_leaf(mint_ca("root")).der)
     code, _, complaint = run(capsys, str(tmp_path / "leaf.der"), *TODAY, *words)
     assert code == USAGE
-    assert f"{words[0]} needs observations" in complaint
+    assert f"{words[0]} needs the rules" in complaint
