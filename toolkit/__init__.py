@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from toolkit.analyse import (
         compare_tools,
+        describe_chains,
         describe_rotations,
         describe_usual_leads,
         estimate_shares,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from toolkit.comparing import compare_verifiers
     from toolkit.dissection import dissect
     from toolkit.exporting import flat
+    from toolkit.panel import LabPanel
     from toolkit.reading import load_example, read
     from toolkit.settling import settle
     from toolkit.store import Store
@@ -68,6 +70,7 @@ __version__ = "0.1.0"
 _HOMES: Final = {
     "ask": "toolkit.asking",
     "compare_tools": "toolkit.analyse",
+    "describe_chains": "toolkit.analyse",
     "describe_rotations": "toolkit.analyse",
     "describe_usual_leads": "toolkit.analyse",
     "estimate_shares": "toolkit.analyse",
@@ -98,6 +101,7 @@ _HOMES: Final = {
     "compare_verifiers": "toolkit.comparing",
     "dissect": "toolkit.dissection",
     "flat": "toolkit.exporting",
+    "LabPanel": "toolkit.panel",
     "load_example": "toolkit.reading",
     "read": "toolkit.reading",
     "read_targets": "toolkit.target_files",
@@ -132,6 +136,7 @@ MODULES: Final = (
 """The public packages and modules. `from toolkit import *` leaves them out: users have variables `store` and `text`."""
 
 __all__ = [
+    "LabPanel",
     "Limits",
     "Store",
     "Tables",
@@ -141,6 +146,7 @@ __all__ = [
     "collect",
     "compare_tools",
     "compare_verifiers",
+    "describe_chains",
     "describe_rotations",
     "describe_usual_leads",
     "dissect",
