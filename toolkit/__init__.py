@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     from toolkit.target_files import read_targets
     from toolkit.targets import Target, parse_target
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 _HOMES: Final = {
     "ask": "toolkit.asking",
