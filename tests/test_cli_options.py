@@ -106,7 +106,7 @@ def test_the_lab_names_a_missing_extra_and_suggests_a_scenario(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert main(["lab", "--scenario", "yaer"]) == 2
-    assert "Unknown scenario 'yaer'. Did you mean 'year'?" in capsys.readouterr().err
+    assert "scenario 'yaer' is not known. Did you mean 'year'?" in capsys.readouterr().err
     monkeypatch.delitem(sys.modules, "toolkit.lab.pyopenssl", raising=False)
     monkeypatch.setitem(sys.modules, "OpenSSL", None)
     assert main(["lab"]) == 2

@@ -69,14 +69,16 @@ def lasting(length: timedelta) -> str:
 def did_you_mean(word: str, known: Iterable[str], *, similarity: float = 0.6) -> str:
     """The known name that is closest to a misspelt one, as a sentence to append; empty where none is close.
 
-    If no whole name is close, the parts that hyphens separate are compared, and all names with the closest part are
-    listed. Letter case does not count. At most the first 80 characters of `word` are compared. `similarity` is the
-    least ratio that `difflib` must find, from 0 to 1.
+    The word is compared with the names and with the parts of them that hyphens separate; where a part is closer than
+    any whole name, all names with that part are listed. Letter case does not count. At most the first 80 characters of
+    `word` are compared. `similarity` is the least ratio that `difflib` must find, from 0 to 1.
 
     >>> did_you_mean("ieft", ["ietf", "nist"])
     " Did you mean 'ietf'?"
     >>> did_you_mean("moder", ["mozilla-modern", "mozilla-old"])
     " Did you mean 'mozilla-modern'?"
+    >>> did_you_mean("mozila", ["mozilla-modern", "mozilla-old"])
+    " Did you mean 'mozilla-modern' or 'mozilla-old'?"
     >>> did_you_mean("something else", ["ietf", "nist"])
     ''
     """
@@ -87,10 +89,21 @@ def did_you_mean(word: str, known: Iterable[str], *, similarity: float = 0.6) ->
         whole[name.casefold()] = [name]
         for part in name.casefold().split("-"):
             parts.setdefault(part, []).append(name)
-    for candidates in (whole, parts):
-        if close := difflib.get_close_matches(compared, candidates, n=1, cutoff=similarity):
-            return f" Did you mean {' or '.join(map(repr, candidates[close[0]]))}?"
+    # A name comes before a part of the same spelling, and before a part that is as close.
+    candidates = parts | whole
+    for close in difflib.get_close_matches(compared, [*whole, *parts], n=1, cutoff=similarity):
+        return f" Did you mean {' or '.join(map(repr, candidates[close]))}?"
     return ""
+
+
+def not_known(what: str, given: object, known: Iterable[str]) -> str:
+    """The message for a name that is none of the known ones. `what` ends with `=` or a blank.
+
+    >>> not_known("offer ", "anny", ["any", "rsa"])
+    "offer 'anny' is not known. Did you mean 'any'? Known: any, rsa."
+    """
+    names = list(known)
+    return f"{what}{given!r:.60} is not known.{did_you_mean(str(given), names)} Known: {', '.join(names)}."
 
 
 def storable(text: str) -> str:

@@ -210,7 +210,7 @@ def test_without_a_browser_a_pdf_is_refused_before_anything_is_executed(
 def test_the_page_is_printed_on_the_paper_that_was_asked_for() -> None:
     assert "size: letter" in template("letter")
     assert "size: A4" in template()
-    with pytest.raises(UsageError, match="write 'a4' or 'letter'"):
+    with pytest.raises(UsageError, match="Known: a4, letter"):
         write_report(GOOGLE, "r.html", now="2026-01-01T00:00:00Z", policy="ietf", roots="certifi", paper="a5")
 
 

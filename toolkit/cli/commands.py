@@ -8,12 +8,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
 import toolkit
-from toolkit import text
+from toolkit import reference, text
 from toolkit.cli.checks import check, find_present, load_rules, print_note
 from toolkit.cli.codes import FAILED, FINE, INTERRUPTED, NOTHING_REACHED
 from toolkit.cli.printing import (
@@ -75,21 +76,31 @@ def observe(arguments: argparse.Namespace) -> int:
     """`tls-toolkit observe`: each target observed once, printed."""
     if arguments.dry_run:
         return _estimate(arguments)
+    offers = tuple(arguments.offer or ("any",))
     tables = toolkit.observe(
         _targets(arguments),
-        offers=tuple(arguments.offer or ("any",)),
+        offers=offers,
         samples=arguments.samples,
         addresses=arguments.addresses,
         limits=arguments.limits,
         ehlo=arguments.ehlo,
         progress=sys.stderr.isatty(),
     )
-    looks = tables.observations
+    looks = _in_order(tables, offers)
     if arguments.json:
         print_json(looks.drop(columns=["sent_bytes", "answer_bytes"]))
     else:
         print_frame(looks.assign(leaf=looks["leaf_sha256"].str[:12])[list(_LOOK_COLUMNS)])
     return _reached(tables)
+
+
+def _in_order(tables: Tables, offers: Sequence[str]) -> pd.DataFrame:
+    """The observations by service and offer in the order of the command line, then by sample; not by completion."""
+    looks = tables.observations
+    services = {name: place for place, name in enumerate(tables.rounds["services"].iloc[-1])}
+    names = {reference.offers()[name].name: place for place, name in enumerate(offers)}
+    places = looks.assign(service=looks["service"].map(services), offer=looks["offer"].map(names))
+    return looks.loc[places.sort_values(["service", "address", "offer", "sample"]).index]
 
 
 def _targets(arguments: argparse.Namespace) -> list[Target | MailDomain]:
@@ -346,7 +357,8 @@ def lessons(arguments: argparse.Namespace) -> int:
     """`tls-toolkit lessons`: copy the notebooks and their data."""
     copied = copy_lessons(arguments.folder)
     print(f"Copied {len(copied)} lessons and their data. Open them: jupyter lab {copied[0].parent}")
-    print("JupyterLab comes with an extra: pip install 'tls-toolkit[lab,notebooks]'.")
+    if find_spec("jupyterlab") is None:
+        print("JupyterLab is not installed: pip install 'tls-toolkit[lab,notebooks]'.")
     return FINE
 
 

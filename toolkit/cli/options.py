@@ -33,10 +33,22 @@ class _Help(argparse.HelpFormatter):
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that suggests the closest choice, and raises `OSError` where help or version cannot be written."""
+    """A parser that suggests the closest choice or option.
+
+    It raises `OSError` where help or version cannot be written.
+    """
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(formatter_class=_Help, **settings)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """The parsed arguments. A command reports what it does not know itself, with the option that is closest."""
+        parsed, strange = super().parse_known_args(args, namespace)
+        if strange:
+            options = [option for action in self._actions for option in action.option_strings]
+            hint = text.did_you_mean(strange[0].partition("=")[0], options) if strange[0].startswith("-") else ""
+            self.error(f"unrecognized arguments: {' '.join(strange)}{hint and '.'}{hint}")
+        return parsed, strange
 
     def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
         if file is sys.stdout:
@@ -368,8 +380,10 @@ def _port(words: str) -> int:
 
 def _instant(words: str) -> datetime:
     """A date or an instant in ISO 8601; without a zone it is UTC, a date alone is its midnight."""
+    from toolkit.instants import read_iso  # noqa: PLC0415  imports pandas
+
     try:
-        instant = datetime.fromisoformat(words)
+        instant = read_iso(words)
     except ValueError:
         raise argparse.ArgumentTypeError(
             f"{words!r} is not a date: write 2016-02-11 or 2016-02-11T09:30+01:00"

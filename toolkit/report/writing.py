@@ -10,6 +10,7 @@ from pathlib import Path
 from papermill.exceptions import PapermillExecutionError
 
 from toolkit import errors, readers
+from toolkit.arguments import require_choice
 from toolkit.errors import OutputError, ToolkitError, UsageError
 from toolkit.instants import zoned, zoned_limits
 from toolkit.reference.roots import root_sources
@@ -62,8 +63,7 @@ def write_report(
         raise UsageError(f"{output} is a folder: name a file in it, such as {output / 'report.html'}.")
     if not output.resolve().parent.is_dir():
         raise UsageError(f"{output.parent} is not a folder: create it, or choose another folder.")
-    if paper not in PAPERS:
-        raise UsageError(f"paper={paper!r:.60}: write {' or '.join(map(repr, PAPERS))}.")
+    require_choice("paper", paper, PAPERS)
     browser = find_browser() if output.suffix.lower() == ".pdf" else None
     begins, ends = zoned_limits(since, until)
     earlier = None if since_report is None else zoned(since_report, "since_report")
