@@ -13,8 +13,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from tests.analyse.made import look, now, tables
 from tests.analyse.trust.minted import mint_ca, mint_leaf
+from tests.checking.test_checks import OLD, VALID
 from tests.checking.test_formats import CHECKS
-from tests.test_checking import OLD, VALID
 from toolkit import checking
 from toolkit.certificates import parse_certificate
 from toolkit.cli import checks, main, serving

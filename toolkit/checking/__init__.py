@@ -13,7 +13,7 @@ from toolkit.checking.in_service import (
     find_in_service,
     name_services,
 )
-from toolkit.checking.trust import NO_CHAIN
+from toolkit.checking.judgements.trust import NO_CHAIN
 from toolkit.checking.verdicts import CHECKS, SEVERITIES
 from toolkit.checking.words import (
     MOST_FOUND,

@@ -10,14 +10,20 @@ from toolkit.analyse.held import is_held_alone
 from toolkit.analyse.policy.findings import judge_by_rules
 from toolkit.analyse.trust.verify import Intermediates
 from toolkit.checking.advice import ADVICE, identify
-from toolkit.checking.endings import judge_issuers
-from toolkit.checking.expiry import find_in_use, judge_expiry
 from toolkit.checking.in_service import InService, find_in_service, name_services, with_looks
-from toolkit.checking.policies import find_outdated_surveys, judge_rules, judge_statements
-from toolkit.checking.reachability import find_dated_ahead, judge_reachability
-from toolkit.checking.rotation import judge_rotation
-from toolkit.checking.trust import keep_in_use, key_proof_rows, trust_rows, with_instants_of_looks, with_lost_trust
-from toolkit.checking.unobserved import judge_unobserved
+from toolkit.checking.judgements.endings import judge_issuers
+from toolkit.checking.judgements.expiry import find_in_use, judge_expiry
+from toolkit.checking.judgements.policies import find_outdated_surveys, judge_rules, judge_statements
+from toolkit.checking.judgements.reachability import find_dated_ahead, judge_reachability
+from toolkit.checking.judgements.rotation import judge_rotation
+from toolkit.checking.judgements.trust import (
+    keep_in_use,
+    key_proof_rows,
+    trust_rows,
+    with_instants_of_looks,
+    with_lost_trust,
+)
+from toolkit.checking.judgements.unobserved import judge_unobserved
 from toolkit.checking.verdicts import CHECKS, FINE, SEVERITIES, SEVERITY_OF
 from toolkit.columns import dtypes, empty, returns
 from toolkit.instants import Instant, zoned

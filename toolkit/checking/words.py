@@ -10,7 +10,7 @@ from toolkit import schema, text
 from toolkit.arguments import require_type
 from toolkit.checking.counts import count, count_services
 from toolkit.checking.in_service import InService, name_services
-from toolkit.checking.trust import NO_CHAIN
+from toolkit.checking.judgements.trust import NO_CHAIN
 from toolkit.checking.verdicts import SEVERITIES
 from toolkit.instants import DAY
 from toolkit.reference.rules import STATEMENT

@@ -8,8 +8,8 @@ import pandas as pd
 
 from toolkit.analyse import describe_usual_leads
 from toolkit.analyse.expiry.summary import OUT_OF_USE
-from toolkit.checking.endings import end_in_words, expiry_severity
 from toolkit.checking.in_service import SERVED, InService, name_services
+from toolkit.checking.judgements.endings import end_in_words, expiry_severity
 
 
 def find_in_use(expiry: pd.DataFrame, scope: InService) -> pd.DataFrame:

@@ -5,8 +5,8 @@ from typing import Final
 import pandas as pd
 
 from toolkit.analyse import explain_leaves, find_rotations
-from toolkit.checking.endings import expiry_severity
 from toolkit.checking.in_service import InService, name_services
+from toolkit.checking.judgements.endings import expiry_severity
 from toolkit.tables import Tables
 
 _PLACE: Final = ["service", "host", "server_name", "key_type"]

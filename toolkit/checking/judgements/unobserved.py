@@ -6,8 +6,8 @@ import pandas as pd
 
 from toolkit.analyse import summarise_expiry, summarise_findings, verify_chains
 from toolkit.analyse.policy.findings import judge_by_rules
-from toolkit.checking.expiry import judge_expiry, with_bytes_known
-from toolkit.checking.trust import trust_rows
+from toolkit.checking.judgements.expiry import judge_expiry, with_bytes_known
+from toolkit.checking.judgements.trust import trust_rows
 from toolkit.instants import Instant
 from toolkit.reference.rules import STATEMENT, Rule
 from toolkit.tables import Tables

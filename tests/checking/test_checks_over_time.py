@@ -8,7 +8,7 @@ from cryptography import x509
 
 from tests.analyse.made import certificate, look, now, tables
 from tests.analyse.trust.minted import mint_leaf, served
-from tests.test_checking import NEW, OLD, ROOT, TODAY, VALID, answers, checked, of, surveyed
+from tests.checking.test_checks import NEW, OLD, ROOT, TODAY, VALID, answers, checked, of, surveyed
 from toolkit import Tables, checking
 from toolkit.checking.advice import ADVICE
 from toolkit.checking.verdicts import SEVERITY_OF
