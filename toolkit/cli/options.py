@@ -140,7 +140,19 @@ def _add_cert_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_collect_options(parser: argparse.ArgumentParser) -> None:
     _add_look_options(parser)
+    _add_clock(parser)
     _add_keeping_options(parser)
+
+
+def _add_observe_options(parser: argparse.ArgumentParser) -> None:
+    _add_look_options(parser)
+    _add_clock(parser)
+
+
+def _add_clock(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--clock", type=Path, metavar="FILE",
+                        help="date observations by the clock of a lab, which `lab --clock FILE` writes; for targets of "
+                        "the lab alone (default: this computer's clock)")  # fmt: skip
 
 
 def _add_watch_options(parser: argparse.ArgumentParser) -> None:
@@ -265,6 +277,9 @@ def _add_lab_options(parser: argparse.ArgumentParser) -> None:
                         "free port where that is in use (default: 41025)")  # fmt: skip
     parser.add_argument("--roots", type=Path, metavar="FILE",
                         help="write the lab's root certificates into this PEM file, for `check --roots`")  # fmt: skip
+    parser.add_argument("--clock", type=Path, metavar="FILE",
+                        help="write the instant that the lab's clock shows into this file, and again when it is "
+                        "turned, for `collect --clock`")  # fmt: skip
 
 
 def _add_lessons_options(parser: argparse.ArgumentParser) -> None:
@@ -393,7 +408,7 @@ def _instant(words: str) -> datetime:
 
 _COMMANDS: Final[dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]]] = {
     "cert": ("print the certificate that a server presents, as PEM", _add_cert_options),
-    "observe": ("observe each target once, and print the observations", _add_look_options),
+    "observe": ("observe each target once, and print the observations", _add_observe_options),
     "collect": ("observe each target once, and keep the observations in a store", _add_collect_options),
     "watch": ("collect again and again: a round every hour or day, until interrupted", _add_watch_options),
     "survey": ("find out what a server accepts: versions, cipher suites, groups, schemes", _add_survey_options),
