@@ -49,6 +49,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "settling": {"analyse", "collection"},
     "comparing": {"analyse", "reference"},
     "lab": {"reference"},
+    "panel": {"analyse", "chart", "collection", "lab"},
 }
 """Room → the other rooms that it may import, in addition to the open ones. `report` and `cli` may import everything."""
 

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from toolkit.comparing import compare_verifiers
     from toolkit.dissection import dissect
     from toolkit.exporting import flat
+    from toolkit.panel import LabPanel
     from toolkit.reading import load_example, read
     from toolkit.settling import settle
     from toolkit.store import Store
@@ -98,6 +99,7 @@ _HOMES: Final = {
     "compare_verifiers": "toolkit.comparing",
     "dissect": "toolkit.dissection",
     "flat": "toolkit.exporting",
+    "LabPanel": "toolkit.panel",
     "load_example": "toolkit.reading",
     "read": "toolkit.reading",
     "read_targets": "toolkit.target_files",
@@ -132,6 +134,7 @@ MODULES: Final = (
 """The public packages and modules. `from toolkit import *` leaves them out: users have variables `store` and `text`."""
 
 __all__ = [
+    "LabPanel",
     "Limits",
     "Store",
     "Tables",

@@ -14,10 +14,14 @@ import papermill
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 from tqdm.auto import tqdm
+from traitlets.config import Config
 
 from toolkit import text
 from toolkit.errors import ToolkitError
 from toolkit.report.layout import template
+
+_SHOWN: Final = ["text/html", "image/svg+xml", "image/png", "image/jpeg", "text/markdown", "text/plain"]
+"""The forms of an output that a page without scripts shows, the first one that there is."""
 
 NOTEBOOKS_AT_ONCE: Final = 2
 """Notebooks executed at the same time, one kernel each."""
@@ -100,6 +104,7 @@ def load_exporter(*, has_code: bool, paper: str = "a4") -> nbconvert.HTMLExporte
     """The converter of notebooks to pages. Raises `ToolkitError` where nbconvert's templates are not found."""
     try:
         return nbconvert.HTMLExporter(
+            config=Config({"NbConvertBase": {"display_data_priority": _SHOWN}}),
             raw_template=template(paper),
             exclude_input=not has_code,
             exclude_input_prompt=not has_code,
