@@ -187,7 +187,7 @@ def _add_keeping_options(parser: argparse.ArgumentParser) -> None:
 def _add_cluster_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("cluster", "make the observations in other processes (needs Dask)")
     group.add_argument("--cluster", metavar="ADDRESS", help="of a Dask scheduler, such as tcp://10.0.0.1:8786")
-    group.add_argument("--workers", type=int, metavar="N", help="start so many processes on this machine")
+    group.add_argument("--workers", type=int, metavar="N", help="start N worker processes on this machine")
 
 
 def _add_read_options(parser: argparse.ArgumentParser) -> None:
@@ -283,7 +283,9 @@ def _add_lab_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_lessons_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", type=Path, metavar="FOLDER")
+    parser.add_argument(
+        "folder", type=Path, metavar="FOLDER", help="the folder to copy to; it is created where missing"
+    )
 
 
 def _add_demo_options(parser: argparse.ArgumentParser) -> None:
