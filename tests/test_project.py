@@ -258,5 +258,17 @@ def test_each_change_is_in_the_changelog_once() -> None:
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     entries = [line for line in text.splitlines() if line.startswith(("- ", "| ")) and line != "| frame | old | new |"]
     assert sorted(set(entries)) == sorted(entries)
-    renamed = text.index("### Renamed columns")
+    renamed = text.index("### Renamed and moved columns")
     assert "\n- " not in text[renamed : text.index("\n## 0.1.0")]
+
+
+def test_one_version_is_named_everywhere() -> None:
+    """A version in preparation is `X.dev0`, and `X (unreleased)` in the changelog; a release has its date there."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == toolkit.__version__
+    assert f"\nversion: {toolkit.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    heading = next(line for line in changelog.splitlines() if line.startswith("## "))
+    released = toolkit.__version__.removesuffix(".dev0")
+    date = r"\d{4}-\d\d-\d\d" if released == toolkit.__version__ else "unreleased"
+    assert re.fullmatch(rf"## {re.escape(released)} \({date}\)", heading)

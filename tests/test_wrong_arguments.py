@@ -109,6 +109,14 @@ CALLS: dict[str, tuple[Call, str]] = {
         lambda t, s: toolkit.describe_rotations(t.certificates, t),
         r"what find_rotations returns; this frame has no column service",
     ),
+    "text for verdicts": (
+        lambda t, s: toolkit.describe_chains("x", t, roots="certifi"),
+        r"what verify_chains or replay_trust returns, not str",
+    ),
+    "verdicts without their roots": (
+        lambda t, s: toolkit.describe_chains(toolkit.verify_chains(t, roots=toolkit.lab.Lab().roots), t),
+        r"give roots=",
+    ),
     "text for checks": (lambda t, s: toolkit.checking.count_services("x"), r"takes what check returns, not str"),
     "text for a baseline": (
         lambda t, s: toolkit.checking.write_baseline("x", "b.json", until="2027-01-01T00:00Z", now="2026-01-01T00:00Z"),

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from toolkit.analyse import (
         compare_tools,
+        describe_chains,
         describe_rotations,
         describe_usual_leads,
         estimate_shares,
@@ -64,11 +65,12 @@ if TYPE_CHECKING:
     from toolkit.target_files import read_targets
     from toolkit.targets import Target, parse_target
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 _HOMES: Final = {
     "ask": "toolkit.asking",
     "compare_tools": "toolkit.analyse",
+    "describe_chains": "toolkit.analyse",
     "describe_rotations": "toolkit.analyse",
     "describe_usual_leads": "toolkit.analyse",
     "estimate_shares": "toolkit.analyse",
@@ -144,6 +146,7 @@ __all__ = [
     "collect",
     "compare_tools",
     "compare_verifiers",
+    "describe_chains",
     "describe_rotations",
     "describe_usual_leads",
     "dissect",

@@ -46,6 +46,7 @@ _ACROSS: Final[dict[object, str]] = {
     analyse.find_changes: "compares two collections of tables",
     analyse.judge: "numbers its evidence by the rows of all tables",
     analyse.lint_certificates: "is about certificates, not services",
+    analyse.describe_chains: "adds columns to verdicts that were made",
     analyse.describe_rotations: "adds columns to rotations that were found",
     analyse.compare_tools: "joins the services that its aliases name",
     analyse.summarise_negotiated: "counts the observations of all services",

@@ -18,8 +18,9 @@ SECOND: Final = pd.Timedelta(seconds=1)
 
 DAY: Final = pd.Timedelta(days=1)
 
-DAY_IN_MICROS: Final = 86_400_000_000
-"""Microseconds of a day, for arithmetic with numbers."""
+DAY_IN_SECONDS: Final = 86_400
+DAY_IN_MICROS: Final = DAY_IN_SECONDS * 1_000_000
+"""Seconds and microseconds of a day, for arithmetic with numbers."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -113,7 +114,7 @@ def from_microseconds(count: int) -> datetime:
 
 def days(lengths: pd.Series) -> pd.Series:
     """Lengths of time in days (Float64, null for NaT)."""
-    return (lengths.astype("timedelta64[us]").dt.total_seconds() / 86400).astype("Float64")
+    return (lengths.astype("timedelta64[us]").dt.total_seconds() / DAY_IN_SECONDS).astype("Float64")
 
 
 def as_spans(numbers: pd.Series) -> pd.Series:

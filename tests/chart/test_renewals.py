@@ -12,7 +12,7 @@ from toolkit.errors import UsageError
 def renewal(when: str, **facts: object) -> dict:
     row = {
         "service": "smtp://mx.example:25", "host": "mx.example", "server_name": "mx.example", "key_type": "RSA",
-        "renews_at": at(when), "not_after": at(when) + pd.Timedelta(days=90), "year": int(when[:4]), "is_capped": False,
+        "renews_at": at(when), "not_after": at(when) + pd.Timedelta(days=90), "is_capped": False,
         "is_overdue": False, "routine_ends_at": pd.NaT, "source": "lab",
     }  # fmt: skip
     return row | facts
@@ -42,7 +42,7 @@ def test_a_slot_without_a_forecast_is_left_out() -> None:
     for view in ("slots", "calendar"):
         axes = plot_renewals(frame(renewal("2026-12-01"), none), view=view)
         assert not any("b:25" in word for word in words(axes))
-    assert "usual_lead_reason" in " ".join(words(plot_renewals(frame(none))))
+    assert "No slot has a forecast." in " ".join(words(plot_renewals(frame(none))))
 
 
 def cells(axes: plt.Axes, gid: str) -> dict[tuple[int, int], str]:

@@ -381,8 +381,8 @@ def test_what_is_counted_is_named() -> None:
 # What is given first
 
 
-# `describe_rotations` takes rotations first (tests/analyse/rotation/test_describe.py).
-QUESTIONS = sorted({*toolkit.analyse.__all__, "compare_verifiers"} - {"describe_rotations"})
+# These take rotations and verdicts first (tests/test_wrong_arguments.py).
+QUESTIONS = sorted({*toolkit.analyse.__all__, "compare_verifiers"} - {"describe_chains", "describe_rotations"})
 
 
 @pytest.mark.parametrize("name", [*QUESTIONS, "check"])

@@ -8,10 +8,11 @@ from toolkit.analyse.rotation import describe_rotations, estimate_shares, find_l
 from toolkit.analyse.sharing import find_sharing
 from toolkit.analyse.sightings import find_sightings
 from toolkit.analyse.support import compare_tools, find_changes, summarise_support
-from toolkit.analyse.trust import replay_trust, verify_chains
+from toolkit.analyse.trust import describe_chains, replay_trust, verify_chains
 
 __all__ = [
     "compare_tools",
+    "describe_chains",
     "describe_rotations",
     "describe_usual_leads",
     "estimate_shares",

@@ -14,6 +14,7 @@ from toolkit.chart import canvas
 from toolkit.chart.palette import BAD, BLUE, CAUTION, FINE, GRID, INK, PURPLE, Style
 from toolkit.chart.renewal_calendar import draw_calendar
 from toolkit.chart.slots import label_slots
+from toolkit.instants import DAY_IN_SECONDS
 from toolkit.reference.rules import validity_caps
 
 _ROW_INCHES, _FLEET_ROW_INCHES, _FEW_ROWS = 0.32, 0.2, 24
@@ -21,7 +22,7 @@ _ROW_INCHES, _FLEET_ROW_INCHES, _FEW_ROWS = 0.32, 0.2, 24
 _MOST_MARKS, _MOST_TOUCHING = 70, 3
 """Most marks next to each other in a row; up to this many touching marks are drawn one by one."""
 
-_COLUMNS: Final = (*SLOT, "year", "renews_at", "is_capped", "is_overdue", "routine_ends_at")
+_COLUMNS: Final = (*SLOT, "renews_at", "is_capped", "is_overdue", "routine_ends_at")
 
 RENEWALS: Final = {
     "usual": Style("by the usual routine", FINE, "o", ""),
@@ -69,8 +70,7 @@ def plot_renewals(
         return canvas.say_nothing(ax, "Forecast renewals", "No slot shows a certificate from which to forecast.")
     rows = frame.dropna(subset=["renews_at"]).reset_index(drop=True)
     if rows.empty:
-        why = "No slot has a forecast; the column usual_lead_reason says why."
-        return canvas.say_nothing(ax, "Forecast renewals", why)
+        return canvas.say_nothing(ax, "Forecast renewals", "No slot has a forecast.")
     rows["at"] = canvas.days(rows["renews_at"])
     rows["slot"] = rows.groupby(SLOT, sort=False, dropna=False).ngroup()
     return _plot_slots(rows, ax) if view == "slots" else _plot_calendar(rows, ax)
@@ -103,7 +103,7 @@ def _by_month(instants: pd.Series, name: str) -> pd.Series:
 def _plot_slots(rows: pd.DataFrame, ax: Axes | None) -> Axes:
     soonest = rows.groupby("slot")["at"].min().sort_values(kind="stable")
     kept, more = canvas.keep_rows(range(len(soonest)), "slot")
-    years = rows.groupby("year").size()
+    years = rows.groupby(rows["renews_at"].dt.tz_convert("UTC").dt.year).size()
     rows["y"] = rows["slot"].map({slot: place for place, slot in enumerate(soonest.index[kept])})
     rows = rows.dropna(subset=["y"])
     heads = rows.sort_values("y").drop_duplicates("y")
@@ -145,7 +145,7 @@ def plot_lifetimes(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     if dated.empty:
         return canvas.say_nothing(ax, "Lifetimes of certificates", "No leaf certificate with dates.")
     begin, end = canvas.days(dated["not_before"]), canvas.days(dated["not_after"])
-    life = np.round((end - begin) * 86400 + 1) / 86400
+    life = np.round((end - begin) * DAY_IN_SECONDS + 1) / DAY_IN_SECONDS
     axes = canvas.open_axes(ax, inches=3.2)
     span = float(begin.max() - begin.min())
     first, last = float(begin.min()) - max(span * 0.03, 20), float(begin.max()) + max(span * 0.03, 20)

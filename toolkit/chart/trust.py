@@ -11,6 +11,7 @@ from matplotlib.patches import Patch
 from toolkit import text
 from toolkit.chart import canvas
 from toolkit.chart.palette import BAD, FINE, GRID, NEUTRAL, Style
+from toolkit.instants import DAY_IN_SECONDS
 
 VERDICTS: Final = {
     "untrusted": Style("untrusted", BAD, "X", "xxx"),
@@ -157,7 +158,7 @@ def _without_seams(dated: pd.DataFrame) -> pd.DataFrame:
     ordered = dated.sort_values([*_ROW, "begin"], kind="stable", ignore_index=True)
     drawn = ordered.groupby([*_ROW, "verdict"], sort=False, dropna=False).ngroup()
     gap = ordered["begin"] - ordered["end"].shift()
-    begins = (drawn != drawn.shift()) | ~gap.between(0, 1.5 / 86_400)
+    begins = (drawn != drawn.shift()) | ~gap.between(0, 1.5 / DAY_IN_SECONDS)
     run = begins.astype(int).cumsum()
     ends = ordered.groupby(run)["end"].transform("max")
     return ordered.assign(end=ends)[~run.duplicated()].reset_index(drop=True)

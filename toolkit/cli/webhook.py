@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from importlib.metadata import version
 from typing import Final
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
@@ -11,6 +10,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 import pandas as pd
 
+from toolkit import __version__
 from toolkit.checking import count
 from toolkit.cli.printing import json_rows
 from toolkit.errors import OutputError, UsageError
@@ -41,7 +41,7 @@ def post(url: str, checks: pd.DataFrame, *, now: datetime, source: str) -> None:
     """
     host = _host_of(url)
     request = Request(url, data=_body(checks, now=now, source=source), method="POST", headers={
-        "Content-Type": "application/json", "User-Agent": f"tls-toolkit/{version('tls-toolkit')}",
+        "Content-Type": "application/json", "User-Agent": f"tls-toolkit/{__version__}",
     })  # fmt: skip
     try:
         with build_opener(_NoRedirects).open(request, timeout=_SECONDS):

@@ -15,7 +15,7 @@ from importlib.metadata import version
 from time import monotonic
 from typing import Final
 
-from toolkit import text
+from toolkit import __version__, text
 from toolkit.collection.interrupt import interrupts
 from toolkit.collection.limits import LISTS
 from toolkit.collection.planning import RoundPlan
@@ -226,7 +226,7 @@ def _count_and_digest(entries: Collection[str]) -> dict[str, object]:
 @cache
 def _versions() -> dict[str, str]:
     return {
-        "tls-toolkit": version("tls-toolkit"),
+        "tls-toolkit": __version__,
         "python": platform.python_version(),
         "cryptography": version("cryptography"),
     }

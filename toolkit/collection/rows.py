@@ -1,19 +1,18 @@
 """Turns looks into rows of `observations` and `certificates`."""
 
 import hashlib
-from importlib.metadata import version
 from typing import Final
 
 import pandas as pd
 
-from toolkit import schema, text
+from toolkit import __version__, schema, text
 from toolkit.collection.last_resort import read_certificate
 from toolkit.collection.observation import Look
 from toolkit.reference import groups, signature_schemes, suites
 from toolkit.reference.codes import name_of_code
 from toolkit.tables import Tables
 
-TOOL: Final = f"tls-toolkit {version('tls-toolkit')}"
+TOOL: Final = f"tls-toolkit {__version__}"
 """What recorded the rows that are made here."""
 
 _MOST_PARSED: Final = 100_000

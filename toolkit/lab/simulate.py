@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from importlib.metadata import version
 from itertools import product
 from typing import Final
 
@@ -10,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from toolkit import schema
+from toolkit import __version__, schema
 from toolkit.arguments import require_type
 from toolkit.errors import LabError
 from toolkit.instants import microseconds
@@ -259,7 +258,7 @@ def _observed(schedule: Schedule, seed: int, plan: Plan, drawn: DrawnLooks) -> p
             "sample": drawn.sample,
             "vantage": "simulated",
             "source": "simulated",
-            "tool": f"tls-toolkit {version('tls-toolkit')}",
+            "tool": f"tls-toolkit {__version__}",
             "service": service.service,
             "host": service.host,
             "port": service.number,

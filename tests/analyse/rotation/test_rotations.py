@@ -160,7 +160,7 @@ def test_certificates_of_unknown_type_are_in_no_rotation():
 
 
 def test_a_validity_that_ends_before_it_begins_is_computed_as_it_stands():
-    row = find_rotations(tables("AABB", not_after={"B": BEGIN - 300 * DAY})).iloc[0]
+    row = described(tables("AABB", not_after={"B": BEGIN - 300 * DAY})).iloc[0]
     assert row["validity_overlap_days"] < 0
     assert row["succession"] == "reissue_or_parallel"
 

@@ -13,6 +13,7 @@ from tests.analyse.trust.broken_chains import LEAF, MIDDLE, ROOT, Case, all_case
 from tests.analyse.trust.minted import BEGINS, ENDS, TODAY, Minted, mint_ca, mint_leaf, served
 from tests.conftest import ROOT as ROOT_FOLDER, need
 from toolkit import Tables
+from toolkit.analyse.trust.details import describe_chains
 from toolkit.analyse.trust.verify import replay_trust, verify_chains
 from toolkit.comparing import compare_verifiers
 from toolkit.errors import UsageError
@@ -79,6 +80,7 @@ def judge(case: Case) -> "pd.Series[object]":
     tables = served(case.chain, host=case.host, held=case.held)
     frame = verify_chains(tables, roots=case.roots, as_of=case.when)
     assert len(frame) == 1
+    frame = describe_chains(frame, tables, roots=case.roots)
     return frame.iloc[0]
 
 
@@ -134,7 +136,8 @@ def test_ten_thousand_intermediates_are_bounded() -> None:
     others = [mint_ca(f"CA {n}", ROOT, key_name="shared").der for n in range(50)]
     chain = [LEAF.der, *(others * 100), *(junk * 20), MIDDLE.der]
     assert len(chain) > 10_000
-    row = verdicts(served(chain), as_of=TODAY).iloc[0]
+    given = served(chain)
+    row = describe_chains(verdicts(given, as_of=TODAY), given, roots=[ROOT.der]).iloc[0]
     assert row["verdict"] == "trusted"
     assert row["unneeded_count"] == len(chain) - 2
 

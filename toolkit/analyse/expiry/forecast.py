@@ -40,7 +40,6 @@ RENEWALS: Final = (
     Column("key_type", "text", "of the slot", "the certificate did not parse"),
     Column("leaf_sha256", "text", "the certificate from which the forecast starts"),
     Column("renewal", "integer", "number of the renewal; 1 is the next", _NONE),
-    Column("year", "integer", "year of `renews_at`", _NONE),
     Column("renews_at", "instant", "day of issue of the new certificate, not before `now`", _NONE),
     Column("expected_at", "instant", "`renews_at` by the usual routine, also where that is before `now`", _NONE),
     *(
@@ -53,11 +52,10 @@ RENEWALS: Final = (
     Column(
         "usual_lead_basis",
         "text",
-        "`seen`, `issued`: as in `describe_usual_leads`; `assumed`: a third of the lifetime, where fewer than three "
-        "renewals of the slot were fully observed",
+        "`seen`, `issued`: as in `describe_usual_leads`; `assumed`: a third of the lifetime, for the reason in "
+        "`usual_lead_reason` there",
         _NONE,
     ),
-    Column("usual_lead_reason", "text", "why there is no usual lead", "there is one"),
     Column("lifetime_days", "number", "lifetime of the new certificate", _NONE, "d"),
     Column("lead_days", "number", "from `renews_at` to the end of the certificate that is replaced", _NONE, "d"),
     Column("cap_days", "integer", "longest validity allowed on the day of issue", "no cap holds, or no forecast", "d"),
@@ -164,7 +162,7 @@ def cap_of(issued: pd.Timestamp) -> Cap | None:
 
 def _renewals(start: dict[Hashable, Any], today: pd.Timestamp, horizon: pd.Timestamp) -> list[dict[str, object]]:
     """The rows of one slot, from the certificate that it starts with to the horizon."""
-    named = {name: start[name] for name in (*SLOT, "leaf_sha256", "usual_lead_reason", "source")}
+    named = {name: start[name] for name in (*SLOT, "leaf_sha256", "source")}
     routine = routine_of(start)
     is_known = not pd.isna(start["usual_lead_basis"])
     begins, ends = start["not_before"], start["not_after"] + SECOND
@@ -186,7 +184,6 @@ def _renewals(start: dict[Hashable, Any], today: pd.Timestamp, horizon: pd.Times
                 **named,
                 **bounds.around(planned, step=len(rows) + 1),
                 "renewal": len(rows) + 1,
-                "year": issued.year,
                 "renews_at": issued,
                 "expected_at": wanted.floor("s"),
                 "not_after": issued + valid.floor("s") - SECOND,

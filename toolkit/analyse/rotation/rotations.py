@@ -59,13 +59,13 @@ def find_rotations(
     >>> import toolkit
     >>> tables = toolkit.load_example("lab-sample").within(services="smtps://submit.lab.test:465")
     >>> rotations = toolkit.find_rotations(tables)
-    >>> columns = ["start_max_at", "done_min_at", "overlap_min_days", "lead_min_days"]
+    >>> columns = ["start_max_at", "done_min_at", "overlap_min_days", "predecessor_not_after"]
     >>> print(toolkit.chart.tabulate(rotations, columns=columns))
-    start_max_at done_min_at overlap_min_days lead_min_days
-      2025-07-16  2025-07-22              6.0          23.0
-      2025-09-17  2025-10-11             24.0          22.0
-      2025-11-19  2025-11-22              3.0          22.0
-      2026-01-21  2026-01-24              3.0          22.0
+    start_max_at done_min_at overlap_min_days predecessor_not_after
+      2025-07-16  2025-07-22              6.0      2025-08-07 23:59
+      2025-09-17  2025-10-11             24.0      2025-10-08 23:59
+      2025-11-19  2025-11-22              3.0      2025-12-10 23:59
+      2026-01-21  2026-01-24              3.0      2026-02-11 23:59
 
     `given` is `Tables`, or the frame of `find_sightings` or `Store.sightings`. `describe_rotations` adds the columns
     that are needed less often.
@@ -112,7 +112,7 @@ def find_rotations(
 
 @returns((*ROTATIONS, *DETAILS))
 def describe_rotations(rotations: pd.DataFrame, tables: Tables | pd.DataFrame) -> pd.DataFrame:
-    """The rotations with every further column: certificates, sightings, numbers of looks, midpoints, flags.
+    """The rotations with every further column: certificates, sightings, lead and margin, numbers of looks, flags.
 
     `rotations` are rows of `find_rotations`, all or some of them, in any order; `tables` is what `find_rotations` was
     given. Rows, order, index and other columns stay as they are. The further columns are computed again from `tables`,
@@ -123,13 +123,13 @@ def describe_rotations(rotations: pd.DataFrame, tables: Tables | pd.DataFrame) -
     >>> import toolkit
     >>> tables = toolkit.load_example("lab-sample").within(services="smtps://submit.lab.test:465")
     >>> details = toolkit.describe_rotations(toolkit.find_rotations(tables), tables)
-    >>> columns = ["deployment_delay_max_days", "margin_max_days", "has_same_key", "is_expired_while_served"]
+    >>> columns = ["lead_min_days", "margin_max_days", "succession", "is_expired_while_served"]
     >>> print(toolkit.chart.tabulate(details, columns=columns))
-    deployment_delay_max_days margin_max_days has_same_key is_expired_while_served
-                          5.0            17.0           no                      no
-                          5.0            -2.0           no                     yes
-                          5.0            19.0           no                      no
-                          7.0            19.0           no                      no
+    lead_min_days margin_max_days succession is_expired_while_served
+             23.0            17.0    renewal                      no
+             22.0            -2.0    renewal                     yes
+             22.0            19.0    renewal                      no
+             22.0            19.0    renewal                      no
     """
     require_columns(rotations, _KEY, call="describe_rotations", source="find_rotations")
     try:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import pandas_dtype
 
-from toolkit.analyse.arrays import NULL, Ints
+from toolkit.analyse.arrays import NULL, Ints, instants
 from toolkit.analyse.held import is_held_alone, with_held
 from toolkit.analyse.slots import joined_sources
 from toolkit.analyse.trust.anchors import find_anchors
@@ -73,17 +73,7 @@ TRUST: Final = (
         _UNCHECKED,
     ),
     Column("is_signature_acceptable", "boolean", "no signature uses a hash that clients refused by then", _UNCHECKED),
-    Column(
-        "is_order_right",
-        "boolean",
-        "each served certificate certifies the previous one (RFC 8446, section 4.4.2); not part of the verdict",
-        "no chain, or a certificate cannot be read",
-    ),
-    Column("missing_count", "integer", "intermediates of the path that were not served", "no path"),
-    Column("unneeded_count", "integer", "served certificates that the path does not need, repeats included", "no path"),
     Column("path_sha256", "texts", "the path, from leaf to root", "no path"),
-    Column("valid_from_at", "instant", "start of the time in which the whole path is valid", "no path, or never valid"),
-    Column("valid_until_at", "instant", "end of that time, inclusive", "no path, or never valid"),
     Column("assumption", "text", "what the verdict supposes beyond the record of the store", "nothing"),
     Column("source", "text", "sources of the looks, sorted, joined by `, `"),
 )
@@ -100,7 +90,8 @@ def verify_chains(
 ) -> pd.DataFrame:
     """Each served chain, verified as a TLS client would at each instant asked for, check by check.
 
-    One row per service, server name, chain and period in which no check changes. With `as_of="observed"` each look is
+    One row per service, server name, chain and period in which no check changes. `describe_chains` adds the columns
+    that are needed less often. With `as_of="observed"` each look is
     judged at its own instant, and looks of a chain share a row while every check comes out the same; an undated look is
     judged where the bounds of its instant (such as the latest SCT in its leaf) lie in one such period. With one or
     several instants there is one row per chain and instant. An instant is ISO 8601 text, a datetime or a Timestamp,
@@ -144,16 +135,16 @@ def verify_chains(
     … and 3 more rows
     """
     require_tables(tables, "verify_chains")
-    chains = _chains(tables, roots, intermediates)
-    instants = None if isinstance(as_of, str) and as_of == "observed" else _instants(as_of)
+    chains = chains_of(tables, roots, intermediates)
+    asked = None if isinstance(as_of, str) and as_of == "observed" else _instants(as_of)
     rows: list[dict[str, Any]] = []
     for group in _groups(tables):
         judged = chains.judge(group.leaf, group.chain, group.asked)
-        if instants is None:
+        if asked is None:
             rows += [group.identity | row for row in _as_observed(judged, group)]
         else:
-            rows += [group.identity | _row(judged.at(instant), instant, instant, group.looks) for instant in instants]
-    return _frame(rows)
+            rows += [group.identity | _row(judged.at(instant), instant, instant, group.looks) for instant in asked]
+    return as_frame(rows, TRUST)
 
 
 @returns(TRUST)
@@ -201,14 +192,14 @@ def replay_trust(
     groups = list(_groups(tables))
     rows: list[dict[str, Any]] = []
     for anchors in _sources(roots, stores):
-        chains = _chains(tables, anchors, "held")
+        chains = chains_of(tables, anchors, "held")
         for group in groups:
             judged = chains.judge(group.leaf, group.chain, group.asked)
             edges = [first, *(edge for edge in judged.edges if first < edge <= last)]
             ends = [*(edge - timedelta(seconds=1) for edge in edges[1:]), last]
             periods = [(judged.at(begin), begin, end) for begin, end in zip(edges, ends, strict=True)]
             rows += [group.identity | _row(*period, group.looks) for period in _merged(periods)]
-    return _frame(rows)
+    return as_frame(rows, TRUST)
 
 
 def _sources(roots: Roots | None, stores: str | Iterable[str] | None) -> list[Roots]:
@@ -247,7 +238,8 @@ class _ChainLooks:
         return len(self.earliest)
 
 
-def _chains(tables: Tables, roots: Roots, intermediates: Intermediates) -> Chains:
+def chains_of(tables: Tables, roots: Roots, intermediates: Intermediates) -> Chains:
+    """The certificates of the tables, to be judged with these roots."""
     require_choice("intermediates", intermediates, get_args(Intermediates))
     uses_held = intermediates == "held" or is_held_alone(tables)
     return Chains(tables.certificates, find_anchors(roots, tables.certificates), uses_held=uses_held)
@@ -274,8 +266,8 @@ def _groups(tables: Tables) -> Iterator[_ChainLooks]:
     # Embedded SCTs are issued before the certificate (RFC 6962, section 3.3), so it was shown after the latest of them.
     signed = looks["leaf_sha256"].map(tables.certificates.set_index("cert_sha256")["sct_at"])
     since = looks["observed_from"].where(~(looks["observed_from"].isna() | (looks["observed_from"] < signed)), signed)
-    earliest = _microseconds(looks["observed_at"].fillna(since))[order]
-    latest = _microseconds(looks["observed_at"].fillna(looks["observed_until"]))[order]
+    earliest = instants(looks["observed_at"].fillna(since))[order]
+    latest = instants(looks["observed_at"].fillna(looks["observed_until"]))[order]
     firsts = looks.iloc[order[starts]]
     sources = joined_sources(pd.DataFrame({"group": codes}), looks["source"])
     named = firsts[[*_NAMES, "leaf_sha256", "chain_sha256"]].to_dict("records")
@@ -333,12 +325,13 @@ def _row(outcome: Outcome, first: datetime | None, last: datetime | None, looks:
     }
 
 
-def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    columns = {}
-    for name, dtype in dtypes(TRUST).items():
+def as_frame(rows: list[dict[str, Any]], columns: Iterable[Column]) -> pd.DataFrame:
+    """The rows as a frame with these columns; null where a row has no value."""
+    found = {}
+    for name, dtype in dtypes(columns).items():
         values = pd.Series([row.get(name) for row in rows], dtype=object)
-        columns[name] = _as_instants(values) if dtype == DTYPES["instant"] else values.astype(pandas_dtype(dtype))
-    return pd.DataFrame(columns)
+        found[name] = _as_instants(values) if dtype == DTYPES["instant"] else values.astype(pandas_dtype(dtype))
+    return pd.DataFrame(found)
 
 
 def _as_instants(values: pd.Series) -> pd.Series:
@@ -348,8 +341,3 @@ def _as_instants(values: pd.Series) -> pd.Series:
 
 def _utc(instant: datetime) -> datetime:
     return instant.astimezone(UTC).replace(tzinfo=None)
-
-
-def _microseconds(instants: pd.Series) -> Ints:
-    """µs since 1970, `NULL` for null."""
-    return np.asarray(instants.dt.tz_localize(None).to_numpy("datetime64[us]").astype(np.int64))

@@ -1,10 +1,10 @@
 """SARIF 2.1.0 (OASIS, 2020): one run with a result for each finding and for each unknown row."""
 
 import json
-from importlib.metadata import version
 from typing import Any, Final
 from urllib.parse import quote
 
+from toolkit import __version__
 from toolkit.checking.formats.judged import CheckRow, Judged
 from toolkit.checking.verdicts import SEVERITIES
 
@@ -21,7 +21,7 @@ def write(judged: Judged) -> str:
     places = {kind: place for place, kind in enumerate(kinds)}
     driver = {
         "name": "tls-toolkit",
-        "semanticVersion": version("tls-toolkit"),
+        "version": __version__,
         "rules": [_rule(kind, row) for kind, row in kinds.items()],
     }
     run = {
