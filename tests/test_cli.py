@@ -74,6 +74,12 @@ def test_observe_prints_every_look(capsys: pytest.CaptureFixture[str]) -> None:
     assert "nothing could be reached" in said.err
 
 
+def test_observe_prints_rows_in_the_order_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["observe", "tls://127.0.0.1:2", CLOSED, "--offer", "rsa", "--offer", "any"]) == 3
+    rows = [line.split()[::2][:2] for line in capsys.readouterr().out.splitlines()[1:]]
+    assert rows == [[target, offer] for target in ("tls://127.0.0.1:2", CLOSED) for offer in ("rsa-2026", "any-2026")]
+
+
 def test_observe_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["observe", CLOSED, "--json"]) == 3
     (row,) = json.loads(capsys.readouterr().out)

@@ -251,7 +251,7 @@ def test_roll_outs_have_the_shape_that_they_are_asked_for() -> None:
     [
         ({"backends": 0}, "at least one"),
         ({"addresses": 251}, r"127\.0\.0\.250"),
-        ({"speed": 3}, "no parameter 'speed'"),
+        ({"speed": 3}, "parameter 'speed' is not known"),
         ({"shape": "cubic"}, "linear or bind"),
         ({"key_types": ("DSA",)}, "no DSA keys"),
         ({"drop_rate": 0.8, "defer_rate": 0.3}, "together at most 1"),
