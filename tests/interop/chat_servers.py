@@ -40,7 +40,7 @@ def inspircd(folder: Path) -> Iterator[dict[str, int]]:
     (state / "inspircd.conf").write_text(
         '<server name="irc.interop.test" description="interop" network="Interop">\n<admin name="a" email="a@b.test">\n'
         '<module name="ssl_gnutls">\n<module name="starttls">\n'
-        f'<sslprofile name="rsa" provider="gnutls" certfile="{state}/rsa.pem" keyfile="{state}/rsa.key" hash="sha256">\n'
+        f'<sslprofile name="rsa" provider="gnutls" certfile="{state}/rsa.pem" keyfile="{state}/rsa.key">\n'
         f'<bind address="127.0.0.1" port="{port}" type="clients">\n<connect allow="*" timeout="60">\n'
         f'<dns timeout="1">\n<path datadir="{state}" logdir="{state}">\n<pid file="{state}/pid">\n'
     )
