@@ -109,9 +109,10 @@ def guarded(start: list[str], stop: list[str], log: Path) -> Iterator[None]:
 def running(command: list[str], port: int, log: Path) -> Iterator[None]:
     """A program that stays in the foreground; from when it listens on the port, until it is stopped.
 
-    It is stopped with the test process too: a guard that waits for the end of its standard input stops it.
+    It is stopped with the test process too: a guard that waits for the end of its standard input stops it. A server
+    that crashes when it is stopped, as InspIRCd does, leaves no memory dump.
     """
-    script = '"$@" & child=$!; cat >/dev/null; kill "$child"; wait "$child"'
+    script = 'ulimit -c 0; "$@" & child=$!; cat >/dev/null; kill "$child"; wait "$child"'
     with (
         log.open("w") as output,
         subprocess.Popen(
