@@ -19,6 +19,9 @@ LIMIT = 300
 _COMPARED = 80
 """Characters of a misspelt name that are compared with the known names: the comparison takes quadratic time."""
 
+_CLOSER = 0.01
+"""By how much more similar a part of a name must be than any whole name."""
+
 # Cc control, Cf format (bidirectional overrides, zero width), Cs surrogates, Co private use, Cn unassigned,
 # Zl and Zp line and paragraph separators: Unicode general categories, UAX #44 section 5.7.1.
 _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -89,11 +92,13 @@ def did_you_mean(word: str, known: Iterable[str], *, similarity: float = 0.6) ->
         whole[name.casefold()] = [name]
         for part in name.casefold().split("-"):
             parts.setdefault(part, []).append(name)
-    # A name comes before a part of the same spelling, and before a part that is as close.
-    candidates = parts | whole
-    for close in difflib.get_close_matches(compared, [*whole, *parts], n=1, cutoff=similarity):
-        return f" Did you mean {' or '.join(map(repr, candidates[close]))}?"
-    return ""
+    suggested: list[str] = []
+    for name in difflib.get_close_matches(compared, whole, n=1, cutoff=similarity):
+        suggested = whole[name]
+        similarity = difflib.SequenceMatcher(None, name, compared).ratio() + _CLOSER
+    for part in difflib.get_close_matches(compared, parts, n=1, cutoff=similarity):
+        suggested = parts[part]
+    return f" Did you mean {' or '.join(map(repr, suggested))}?" if suggested else ""
 
 
 def not_known(what: str, given: object, known: Iterable[str]) -> str:
