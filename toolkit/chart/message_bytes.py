@@ -25,8 +25,8 @@ def plot_bytes(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """The axes with a bar per part of a message, in the order of the message: the number of its bytes.
 
     `frame` is what `dissect` returns. A part is a field of a handshake message, or one of its extensions; the headers
-    of all records are one part, and what is encrypted is another. The colour and the hatch show what is sent in the clear.
-    Of more than 40 parts the largest are drawn. Returns the axes. Raises `UsageError` for another frame.
+    of all records are one part, and what is encrypted is another. Colour and hatch show what is sent in the clear. Of
+    more than 40 parts the largest are drawn. Returns the axes. Raises `UsageError` for another frame.
 
     >>> import toolkit
     >>> ax = toolkit.chart.plot_bytes(toolkit.dissect(bytes.fromhex("15030300020228")))
