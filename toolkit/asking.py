@@ -75,7 +75,7 @@ def ask(
     - `analysis`: `find_sightings`, `find_rotations`, `estimate_shares`, `explain_leaves`, `summarise_expiry`,
       `describe_usual_leads`, `forecast_renewals`, `rehearse`, `summarise_support`, `verify_chains` or `replay_trust`.
     - `client`: a `distributed.Client`. The groups are read and analysed on its workers, which need the store's location
-      and credentials in their own environment. Null: one group after another in this process.
+      and credentials in their own environment. None: one group after another in this process.
     - `options`: the arguments of the analysis. Paths among them must exist on the workers.
 
     Services that show certificates for the same names are in one group where the analysis looks for successors, so many

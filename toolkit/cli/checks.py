@@ -131,7 +131,7 @@ def _print(run: CheckRun, arguments: argparse.Namespace) -> None:
 def _find_why_nothing_is_judged(
     tables: Tables, scope: "InService", counts: dict[str, int], *, is_limited: bool
 ) -> str | None:
-    """Why a check without findings proves nothing about the services; null where some verdict is fine."""
+    """Why a check without findings proves nothing about the services; None where some verdict is fine."""
     if not toolkit.checking.was_reached(tables):
         return (
             f"no look{' in that time' if is_limited else ''} came to an answer, so there is nothing to judge; "

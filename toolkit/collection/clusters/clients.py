@@ -41,7 +41,7 @@ def dask_setup(worker: object) -> None:
 
 @contextmanager
 def open_cluster(address: str | None, workers: int | None) -> "Iterator[Client | None]":
-    """A client of the scheduler at that address, or of a new cluster of so many processes here; null without either.
+    """A client of the scheduler at that address, or of a new cluster of so many processes here; None without either.
 
     Raises `ClusterError` where the scheduler cannot be reached.
     """
