@@ -1,5 +1,6 @@
 """What every test shares: where outside truth lies, which programs it needs."""
 
+import gc
 import os
 import shutil
 import sys
@@ -53,3 +54,10 @@ def client() -> Iterator[Any]:
     pytest.importorskip("distributed")
     with open_cluster(None, 2) as client:
         yield client
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage less often: searching what the suite holds after collection took a fifth of its time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)

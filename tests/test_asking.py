@@ -33,6 +33,8 @@ ANALYSES: list[tuple[Any, dict[str, Any]]] = [
     *((toolkit.summarise_support, {"now": NOW, "by": by}) for by in ("cipher", "protocol")),
     (toolkit.verify_chains, {"roots": Lab().roots}),
     (toolkit.verify_chains, {"roots": Lab().roots, "intermediates": "held", "as_of": NOW}),
+    (toolkit.find_lineages, {}),
+    (toolkit.find_sharing, {}),
     (toolkit.replay_trust, {"roots": Lab().roots, "since": "2025-01-01T00:00:00Z", "until": NOW}),
 ]
 
@@ -80,7 +82,7 @@ def test_the_answer_is_that_of_the_plain_call(
 
 
 def test_every_analysis_that_can_be_split_is_compared() -> None:
-    split = (*asking._OF_SERVICES, *asking._OF_SUCCESSORS, *asking._OF_CHAINS)
+    split = (*asking._OF_SERVICES, *asking._OF_SUCCESSORS, *asking._OF_CHAINS, *asking._OF_SIGHTINGS)
     assert {analysis for analysis, _ in ANALYSES} == set(split)
     frames = {getattr(analyse, name) for name in analyse.__all__}
     assert frames == {*split, *asking._ACROSS}, "a new analysis is either split or refused"

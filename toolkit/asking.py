@@ -3,6 +3,9 @@
 The result is that of the analysis of `Store.load()`, row for row. An analysis may be split by service because each of
 its rows is about one service, and its rows are sorted by service first. Where an analysis looks for certificates issued
 for the same names, whichever service showed them, services with such certificates are in one group.
+
+`find_lineages` and `find_sharing` compare services with each other. They need the looks only as sightings, which are
+few: these are counted group by group, and the comparison is made in this process.
 """
 
 from collections.abc import Callable, Hashable, Iterable
@@ -15,13 +18,24 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from toolkit import analyse
+from toolkit.analyse.rotation.lineages import lineages_of
+from toolkit.analyse.sharing import sharing_of
 from toolkit.errors import StoreError, UsageError
 from toolkit.store import Store, as_store
-from toolkit.store.services import ServiceGroup, certificate_names, count_shown, load_group
+from toolkit.store.services import (
+    ServiceGroup,
+    certificate_names,
+    count_group,
+    count_shown,
+    load_certificates,
+    load_group,
+)
 from toolkit.tables import Tables
 
 if TYPE_CHECKING:
     from distributed import Client
+
+Analysis = Callable[..., pd.DataFrame]
 
 _OF_SERVICES: Final = (
     analyse.find_sightings, analyse.find_rotations, analyse.estimate_shares, analyse.explain_leaves,
@@ -40,9 +54,13 @@ _OF_SUCCESSORS: Final = (
 _OF_CHAINS: Final = (analyse.verify_chains, analyse.replay_trust)
 """Analyses that also look for CA certificates."""
 
+_OF_SIGHTINGS: Final[dict[Analysis, Callable[[Store, pd.DataFrame], pd.DataFrame]]] = {
+    analyse.find_lineages: lambda store, seen: lineages_of(seen, load_certificates(store)),
+    analyse.find_sharing: lambda _, seen: sharing_of(seen),
+}
+"""Analyses across services: of the sightings of all groups, in this process."""
+
 _ACROSS: Final[dict[object, str]] = {
-    analyse.find_lineages: "follows certificates from service to service",
-    analyse.find_sharing: "compares services with each other",
     analyse.find_changes: "compares two collections of tables",
     analyse.judge: "numbers its evidence by the rows of all tables",
     analyse.lint_certificates: "is about certificates, not services",
@@ -60,8 +78,6 @@ _ROWS: Final = 2_000_000
 _GROUPS_PER_THREAD: Final = 4
 """Groups for each thread of a cluster, so that one long group does not leave the others idle."""
 
-Analysis = Callable[..., pd.DataFrame]
-
 
 def ask(
     store: Store | str | PathLike[str], analysis: Analysis, *, client: "Client | None" = None, **options: Any
@@ -73,7 +89,8 @@ def ask(
 
     - `store`: a `Store`, or the path or URL of one.
     - `analysis`: `find_sightings`, `find_rotations`, `estimate_shares`, `explain_leaves`, `summarise_expiry`,
-      `describe_usual_leads`, `forecast_renewals`, `rehearse`, `summarise_support`, `verify_chains` or `replay_trust`.
+      `describe_usual_leads`, `forecast_renewals`, `rehearse`, `summarise_support`, `verify_chains` or `replay_trust`;
+      or `find_lineages` or `find_sharing`, for which the groups give sightings and this process does the rest.
     - `client`: a `distributed.Client`. The groups are read and analysed on its workers, which need the store's location
       and credentials in their own environment. None: one group after another in this process.
     - `options`: the arguments of the analysis. Paths among them must exist on the workers.
@@ -99,8 +116,10 @@ def ask(
         raise StoreError(f"{store.path} holds no store yet. Check the path, or append to it first.")
     # Wrong options are an error here, before anything is read; and this is the result for a store without services.
     nothing = analysis(Tables.from_frames(), **options)
+    if analysis in _OF_SIGHTINGS:
+        return _OF_SIGHTINGS[analysis](store, ask(store, analyse.find_sightings, client=client))
     if client is None:
-        results = [analysis(load_group(store, group), **options) for group in _groups(store, analysis, 1)]
+        results = [_analyse(store, group, analysis, options) for group in _groups(store, analysis, 1)]
     else:
         results = _ask_workers(client, store, analysis, options)
     results = [result for result in results if len(result)]
@@ -120,12 +139,18 @@ def _ask_workers(client: "Client", store: Store, analysis: Analysis, options: di
 
 def _analyse_group(group: ServiceGroup, *, path: str, analysis: Analysis, options: dict[str, Any]) -> pd.DataFrame:
     """The result for one group; runs on a worker, which opens the store itself."""
-    return analysis(load_group(Store(path), group), **options)
+    return _analyse(Store(path), group, analysis, options)
+
+
+def _analyse(store: Store, group: ServiceGroup, analysis: Analysis, options: dict[str, Any]) -> pd.DataFrame:
+    if analysis is analyse.find_sightings:
+        return count_group(store, group)
+    return analysis(load_group(store, group), **options)
 
 
 def _require_splittable(analysis: object, options: dict[str, Any]) -> None:
     name = getattr(analysis, "__name__", repr(analysis))
-    known = (*_OF_SERVICES, *_OF_SUCCESSORS, *_OF_CHAINS)
+    known = (*_OF_SERVICES, *_OF_SUCCESSORS, *_OF_CHAINS, *_OF_SIGHTINGS)
     why = _ACROSS.get(analysis) if isinstance(analysis, Hashable) else None
     if analysis is analyse.find_rotations and options.get("basis") == "names":
         name, why = 'find_rotations(basis="names")', "groups certificates by host name across services"

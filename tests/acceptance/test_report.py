@@ -322,8 +322,8 @@ def test_the_notebook_has_the_parameters_that_the_command_gives() -> None:
     (parameters,) = [cell for cell in code_cells(NOTEBOOK) if is_parameters(cell)]
     named = re.findall(r"^(\w+) =", parameters.source, re.M)
     assert named == [
-        "SOURCE", "SOURCE_NAME", "NOW", "POLICY", "ROOTS", "SINCE", "UNTIL", "HISTORY", "SINCE_REPORT", "TABLES",
-        "TITLE",
+        "SOURCE", "SOURCE_NAME", "NOW", "POLICY", "ROOTS", "SINCE", "UNTIL", "HISTORY", "SINCE_REPORT",
+        "INTERACTIVE", "TABLES", "TITLE",
     ]  # fmt: skip
     assert all(len(cell.source.splitlines()) <= 15 for cell in code_cells(NOTEBOOK))
     assert pd.Timestamp(re.findall(r'NOW = "([^"]+)"', parameters.source)[0]).tzinfo is not None

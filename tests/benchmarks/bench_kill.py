@@ -8,6 +8,10 @@ resumed. In the end the store is compared with what each process said was kept b
 - doubled: rows of one key, in the files as they are, before loading drops repeats.
 - torn: appends that are there in part, certificates and rounds that are named and missing, and processes that failed.
 
+Then come the faults of `tests.benchmarks.faults`, each KILLS / 10 times: a full disk, no more descriptors or memory,
+the servers gone, the DNS server gone, the clock stepping back, workers of a cluster killed. Of these, "kills" counts
+how often the fault ended the process or changed a row, and "lost" includes looks that are missing after a resume.
+
 Ends with exit code 1 unless all three are 0.
 """
 
@@ -21,7 +25,8 @@ from pathlib import Path
 
 from deltalake import DeltaTable
 
-from tests.collection.servers import Loopback, Reader, Writer
+from tests.benchmarks.faults import Losses, find_losses, refuse
+from tests.collection.servers import Loopback
 from tests.conftest import ROOT
 from tests.store.tables import tables_of_hour
 from toolkit import schema
@@ -130,13 +135,6 @@ class Worker:
             self._round = None
 
 
-async def refuse(reader: Reader, writer: Writer) -> None:
-    """Answer each hello with an alert."""
-    await reader.read(5)
-    writer.write(b"\x15\x03\x03\x00\x02\x02\x28")
-    await reader.read(-1)
-
-
 def main() -> int:
     """Print the table; the exit code says whether something was lost, doubled or torn."""
     kills = int(sys.argv[1]) if sys.argv[1:] else KILLS
@@ -160,10 +158,13 @@ def main() -> int:
                 worker.finish()
             else:
                 worker.kill()
-        return _report(workers, killed, store)
+        is_bad = _report(workers, killed, store)
+        for losses in find_losses(Path(folder, "faults"), max(1, kills // 10), dice):
+            is_bad |= _print_line(losses)
+        return int(is_bad)
 
 
-def _report(workers: list[Worker], killed: Counter[str], store: Path) -> int:
+def _report(workers: list[Worker], killed: Counter[str], store: Path) -> bool:
     raw = DeltaTable(str(store / "observations")).to_pyarrow_table(columns=list(schema.OBSERVATION_KEY)).to_pandas()
     doubled = raw[raw.duplicated()].groupby("round").size()
     tables = Store(store).load()
@@ -171,24 +172,35 @@ def _report(workers: list[Worker], killed: Counter[str], store: Path) -> int:
     named = set(tables.observations["chain_sha256"].dropna().explode())
     missing = len(named - set(tables.certificates["cert_sha256"]))
     missing += len(set(tables.observations["round"]) - set(tables.rounds["round"]))
-    bad = False
-    print(f"{'process':10} {'kills':>6} {'kept':>8} {'lost':>6} {'doubled':>8} {'torn':>6}")
+    is_bad = False
+    print(f"{'process':11} {'kills':>6} {'kept':>8} {'lost':>6} {'doubled':>8} {'torn':>6}")
     for kind in ("write", "collect", "compact", "read"):
         mine = [worker for worker in workers if worker.kind == kind]
         kept = sum((worker.kept for worker in mine), Counter[str]())
-        lost = sum(max(0, count - int(there.get(name, 0))) for name, count in kept.items())
+        losses = Losses(kind, kills=killed[kind], kept=kept.total())
+        losses.lost = sum(max(0, count - int(there.get(name, 0))) for name, count in kept.items())
         rounds = [name for name in there.index if str(name).startswith("write-") == (kind == "write")]
-        twice = sum(int(doubled.get(name, 0)) for name in rounds) if kind in ("write", "collect") else 0
-        torn = sum(len(worker.failures) for worker in mine)
+        if kind in ("write", "collect"):
+            losses.doubled = sum(int(doubled.get(name, 0)) for name in rounds)
+        losses.failures = [failure for worker in mine for failure in worker.failures]
+        losses.torn = len(losses.failures)
         if kind == "write":
-            torn += missing + sum(int(there[name]) != LOOKS_OF_AN_APPEND for name in rounds)
+            losses.torn += missing + sum(int(there[name]) != LOOKS_OF_AN_APPEND for name in rounds)
         if kind == "collect":
-            torn += sum(int(there[name]) > SAMPLES for name in rounds)
-        bad |= bool(lost or twice or torn)
-        print(f"{kind:10} {killed[kind]:6} {kept.total():8} {lost:6} {twice:8} {torn:6}")
-        for failure in (failure for worker in mine for failure in worker.failures):
-            print(failure, file=sys.stderr)
-    return int(bad)
+            losses.torn += sum(int(there[name]) > SAMPLES for name in rounds)
+        is_bad |= _print_line(losses)
+    return is_bad
+
+
+def _print_line(losses: Losses) -> bool:
+    """Print the line, and what failed; whether anything is lost, doubled or torn."""
+    print(
+        f"{losses.name:11} {losses.kills:6} {losses.kept:8} {losses.lost:6} {losses.doubled:8} {losses.torn:6}",
+        flush=True,
+    )
+    for failure in losses.failures:
+        print(failure, file=sys.stderr)
+    return bool(losses.lost or losses.doubled or losses.torn)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
+Texts = NDArray[np.object_]
 
 NULL: Final = int(np.iinfo(np.int64).min)
 """The null of arrays of instants or lengths of time."""

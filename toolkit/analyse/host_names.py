@@ -36,7 +36,7 @@ def comparable(name: str) -> str:
     return name.lower() if name.isascii() else name
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1 << 16)
 def names_for(host: str) -> tuple[str, ...]:
     """All names that match the host, in lower case: itself, and the wildcard for its left-most label.
 

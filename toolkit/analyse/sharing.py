@@ -43,7 +43,12 @@ def find_sharing(tables: Tables) -> pd.DataFrame:
     … and 43 more rows
     """
     require_tables(tables, "find_sharing")
-    seen = find_sightings(tables).dropna(subset="service")
+    return sharing_of(find_sightings(tables))
+
+
+def sharing_of(sightings: pd.DataFrame) -> pd.DataFrame:
+    """The certificates and keys that at least two services show, from all sightings (`find_sightings`)."""
+    seen = sightings.dropna(subset="service")
     found = pd.concat([_shared(seen, kind, column) for kind, column in _IDENTITIES.items()], ignore_index=True)
     found = found.astype(dtypes(SHARING)).sort_values(
         ["shared", "service_count", "shared_sha256", "service"], ascending=[True, False, True, True], ignore_index=True

@@ -103,17 +103,16 @@ def check(
     """
     require_tables(tables, "check")
     anchors, rules = load_roots(roots), load_policy(policy)
+    of_store = roots if isinstance(roots, str) and roots in trust_stores() else anchors
     if is_held_alone(tables):
-        return _in_order(
-            _conformed(
-                judge_unobserved(tables, now=now, as_of=as_of, roots=anchors, rules=list(rules), thresholds=thresholds)
-            )
+        judged = judge_unobserved(
+            tables, now=now, as_of=as_of, roots=of_store, rules=list(rules), thresholds=thresholds
         )
+        return _in_order(_conformed(judged))
     scope = find_in_service(tables, now=now, history=history)
     expiry = scope.expiry if thresholds == "lifetime" else summarise_expiry(tables, now=now, thresholds=thresholds)
     shown = find_in_use(expiry, scope)
     chains = scope.tables if as_of == "observed" else _observed_until(scope.tables, scope.now)
-    of_store = roots if isinstance(roots, str) and roots in trust_stores() else anchors
     trust = verify_chains(chains, roots=of_store, as_of=as_of, intermediates=intermediates)
     if as_of == "observed":
         trust = with_lost_trust(trust, scope, roots=of_store)
@@ -135,8 +134,8 @@ def check(
         find_outdated_surveys(scope, names[4:]),
         judge_statements(scope, judge_by_rules(scope.known if scope.since else tables, statements, as_of=as_of)),
     ]
-    judged = _conformed(frames)
-    return _in_order(_conformed([judged, _unknown(scope, judged, names)]))
+    known = _conformed(frames)
+    return _in_order(_conformed([known, _unknown(scope, known, names)]))
 
 
 def _conformed(frames: list[pd.DataFrame]) -> pd.DataFrame:

@@ -250,7 +250,7 @@ def _describe_findings(verdict: str, group: pd.DataFrame) -> Iterator[str]:
         rule = "" if pd.isna(since) else f"; a rule since {since:%Y-%m-%d}"
         yield f"  {verdict}: {name} ({rows['severity'].iloc[0]}{rule})"
         for row in rows.to_dict("records"):
-            when = _when(row["first_at"], row["last_at"])
+            when = _when(row["first_at"], row["last_at"]) if row["evidence_count"] else "not observed"
             details = "; ".join(str(part) for part in (row["reason"], when, _evidence(row)) if not pd.isna(part))
             yield f"    {row['found']} ({details}){_marked(row['source'])}"
     if len(services) > MOST_SERVICES:

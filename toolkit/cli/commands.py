@@ -290,6 +290,7 @@ def report(arguments: argparse.Namespace) -> int:
         since_report=arguments.since_report,
         tables=arguments.tables,
         paper=arguments.paper,
+        interactive=arguments.interactive,
         progress=sys.stderr.isatty(),
     )
     print(f"Open: {arguments.output}")

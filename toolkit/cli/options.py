@@ -238,6 +238,9 @@ def _add_report_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--since-report", type=_instant, metavar="DATE",
                         help="say what changed since that earlier day; a date without a zone means midnight UTC "
                         "(default: no comparison)")  # fmt: skip
+    parser.add_argument("--interactive", action="store_true",
+                        help="charts of rotations, expiry and ciphers that can be hovered, zoomed and filtered; the "
+                        "page is 1 MB larger, and still needs no network")  # fmt: skip
     parser.add_argument("--tables", type=Path, metavar="FOLDER",
                         help="also write every table into FOLDER, as CSV, Markdown and LaTeX")  # fmt: skip
 

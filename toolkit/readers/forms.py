@@ -114,7 +114,6 @@ FORMS: Final[tuple[Form, ...]] = (
     _xml("a web page (HTML)", r"<!doctype html|<html", is_report=False),
     _xml("an XML file of an unknown tool", r"<\?xml|<[a-z][\w:.-]*[\s/>]", is_report=False),
     _json("an SSLyze JSON report", "accepted_targets"),
-    _json("a Censys record in JSON", "services", "service_name"),
     # Passive observation.
     _json("a Zeek log in JSON", "id.orig_h"),
     _json("a Suricata log in JSON", "event_type", "src_ip"),

@@ -28,6 +28,7 @@ _OPENSSL_TIME: Final = re.compile(r"([A-Z][a-z]{2}) +(\d{1,2}) (\d{1,2}:\d{2}:\d
 
 _NANOSECONDS: Final = re.compile(r"(\.\d{6})\d+")
 _BETWEEN_DIGITS: Final = re.compile(r"[:\s]")
+_BETWEEN_PARTS: Final = re.compile(r"(?<!\\), (?=[A-Za-z0-9.]+=)")
 _HEX: Final = re.compile(r"[0-9a-f]+")
 
 # RFC 4514, section 3, with the long names of OpenSSL.
@@ -151,6 +152,15 @@ def serial_of_hex(digits: object) -> str | None:
 def name_of_rfc4514(printed: object) -> str | None:
     """A name that Go or Java printed: as RFC 4514 writes it, but with a blank after each comma that separates."""
     return printed.replace(", ", ",") if isinstance(printed, str) and printed else None
+
+
+def name_from_the_root(printed: object) -> str | None:
+    """A name that is printed from its most general part on, in the order of RFC 4514.
+
+    >>> name_from_the_root("C=US, O=A\\\\, Inc., CN=b")
+    'CN=b,O=A\\\\, Inc.,C=US'
+    """
+    return ",".join(reversed(_BETWEEN_PARTS.split(printed))) if isinstance(printed, str) and printed else None
 
 
 def attribute_of(long_name: str) -> str:

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as ds
 
 from toolkit import schema
 from toolkit.store.keeping import Store
 from toolkit.store.limits import is_in, limits
 from toolkit.store.loading import load_table, read_certificates
 from toolkit.store.rows import as_frame, unified
+from toolkit.store.sightings import FACTS, NEEDED, count_sightings
 from toolkit.tables import Tables, named_certificates
 
 
@@ -52,14 +54,8 @@ def count_shown(store: Store) -> pd.DataFrame:
 
 def load_group(store: Store, group: ServiceGroup) -> Tables:
     """The rows of the services, as `Store.load` returns them, with their rounds and the certificates of the group."""
-    named = {service for service in group.services if service is not None}
     tables: tuple[schema.TableName, ...] = ("observations", "support")
-    frames = {}
-    for name in tables:
-        rows, files = limits(name, None, None, named)
-        if None in group.services:
-            rows, files = rows | pc.field("service").is_null(), None
-        frames[name] = load_table(store._tables[name], rows, files)
+    frames = {name: load_table(store._tables[name], *_limits(name, group)) for name in tables}
     rounds = pd.concat([frame["round"] for frame in frames.values()])
     wanted = is_in("cert_sha256", named_certificates(frames["observations"]) | group.certificates)
     if group.has_issuers:
@@ -70,3 +66,24 @@ def load_group(store: Store, group: ServiceGroup) -> Tables:
         support=frames["support"],
         rounds=load_table(store._tables["rounds"], is_in("round", set(rounds))),
     )
+
+
+def count_group(store: Store, group: ServiceGroup) -> pd.DataFrame:
+    """The sightings of the services, as `Store.sightings` returns them."""
+    where, files = _limits("observations", group)
+    looks = store._tables["observations"].read(NEEDED, where=where, files=files)
+    leaves = set(pc.unique(unified(looks)["leaf_sha256"]).drop_null().to_pylist())
+    certificates = read_certificates(store._tables["certificates"], FACTS, is_in("cert_sha256", leaves))
+    return count_sightings(looks, as_frame("certificates", certificates))
+
+
+def load_certificates(store: Store) -> pd.DataFrame:
+    """Every certificate, as `Store.load` returns them."""
+    return load_table(store._tables["certificates"])
+
+
+def _limits(name: schema.TableName, group: ServiceGroup) -> tuple[ds.Expression, str | None]:
+    rows, files = limits(name, None, None, {service for service in group.services if service is not None})
+    if None not in group.services:
+        return rows, files
+    return rows | pc.field("service").is_null(), None

@@ -1,8 +1,7 @@
 """Rehearsal: each slot's own routine under the coming limits, with outages of its CA and a job that runs seldom."""
 
 import hashlib
-from collections.abc import Hashable
-from datetime import datetime
+from collections.abc import Hashable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -11,6 +10,7 @@ import pandas as pd
 from toolkit.analyse.arrays import Bools
 from toolkit.analyse.expiry.forecast import find_starts, spread_of
 from toolkit.analyse.expiry.leads import PLANS
+from toolkit.analyse.expiry.limits import cap_on, caps_of
 from toolkit.analyse.expiry.routine import Floats, routine_of
 from toolkit.analyse.expiry.simulation import ARI, Course, Start, simulate
 from toolkit.analyse.intervals import share_interval
@@ -18,14 +18,10 @@ from toolkit.analyse.slots import SLOT
 from toolkit.columns import Column, dtypes, returns
 from toolkit.errors import UsageError
 from toolkit.instants import DAY, SECOND, Instant, zoned
-from toolkit.reference.rules import validity_caps
 from toolkit.tables import Tables, require_tables
 
 MOST_YEARS: Final = 10
 _LAST_YEAR: Final = 9998
-
-_OF_LETS_ENCRYPT: Final = "O=Let's Encrypt"
-"""In an issuer: its own limits (the policy `lets-encrypt`) hold as well."""
 
 _LEAST_SPACING: Final = 1.0
 _TOO_OFTEN: Final = "the slot renews more than once a day"
@@ -151,7 +147,7 @@ def _rehearse_slot(
     begins_at, ends_at = slot["not_before"], slot["not_after"] + SECOND
     start = Start(
         begins=(begins_at - today) / DAY, ends=(ends_at - today) / DAY, routine=routine_of(slot), spread=spread,
-        limits=_limits(slot["issuer"], today),
+        limits=_limits(slot, today),
     )  # fmt: skip
     edges = np.array([0.0, *((pd.Timestamp(year + 1, 1, 1, tz="UTC") - today) / DAY for year in each_year)])
     courses = _courses(slot["routine_plans"], usual)
@@ -214,17 +210,13 @@ def _is_above(one: Bools, other: Bools) -> bool:
     return bool(differences.mean() > _CERTAIN * differences.std(ddof=1) / np.sqrt(len(differences)))
 
 
-def _limits(issuer: object, today: pd.Timestamp) -> tuple[Floats, Floats]:
-    """The limits on lifetimes as `Start` takes them, for certificates of that issuer."""
-    is_lets_encrypt = isinstance(issuer, str) and _OF_LETS_ENCRYPT in issuer
-    caps = [cap for name in ("baseline", *(["lets-encrypt"] * is_lets_encrypt)) for cap in validity_caps(name)]
-
-    def longest(day: datetime) -> float:
-        return min(cap.days for cap in caps if cap.since <= day and (cap.until is None or day < cap.until))
-
+def _limits(certificate: Mapping[Hashable, Any], today: pd.Timestamp) -> tuple[Floats, Floats]:
+    """The limits on lifetimes as `Start` takes them, for the successors of that certificate."""
+    caps = caps_of(certificate)
     edges = sorted({cap.since for cap in caps})
     since = [-np.inf, *((edge - today) / DAY for edge in edges)]
-    return np.array(since), np.array([np.inf, *(longest(edge) for edge in edges)])
+    held = (cap_on(edge, caps) for edge in edges)
+    return np.array(since), np.array([np.inf, *(cap.days if cap else np.inf for cap in held)])
 
 
 def _whole(value: object, name: str, least: int, most: int) -> int:

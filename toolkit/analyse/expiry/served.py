@@ -15,8 +15,8 @@ def known_at(tables: Tables, today: pd.Timestamp) -> Tables:
     looks, held = tables.observations, tables.certificates
     known_since_at = _known_since(looks, held)
     is_later = (known_since_at > today).fillna(False) & ~(looks["observed_until"] <= today).fillna(False)
-    is_shown = held["cert_sha256"].isin(looks.loc[~is_later, "leaf_sha256"])
-    is_shown_later = held["cert_sha256"].isin(looks.loc[is_later, "leaf_sha256"])
+    is_shown = held["cert_sha256"].isin(looks.loc[~is_later, "leaf_sha256"].unique())
+    is_shown_later = held["cert_sha256"].isin(looks.loc[is_later, "leaf_sha256"].unique())
     begins_later = (held["not_before"] > today).fillna(False)
     known = held[is_shown | ~(is_shown_later | begins_later)]
     return replace(tables, observations=looks[~is_later], certificates=known)

@@ -1,16 +1,19 @@
 """Observations judged by dated rules: each meets the rule, falls short of it, or is unknown."""
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
+import numpy as np
 import pandas as pd
 
+from toolkit.analyse.arrays import NULL, Bools, Ints, Texts, as_instants
+from toolkit.analyse.policy.evidence import IDENTITY
 from toolkit.analyse.policy.statements import judge_statements
-from toolkit.analyse.policy.subjects import OF_SUITES, RuledRows, Subjects
+from toolkit.analyse.policy.subjects import OF_SUITES, EvidenceRows, RuledRows, Subjects
 from toolkit.columns import Column, dtypes, empty, returns
-from toolkit.instants import Instant, zoned
+from toolkit.instants import Instant, microseconds, zoned
 from toolkit.reference.rules import OF_CERTIFICATES, STATEMENT, Policy, Rule, load_policy
 from toolkit.tables import Tables, require_tables
 
@@ -47,7 +50,10 @@ FINDINGS: Final = (
 )  # fmt: skip
 """The columns of `judge`. The evidence of a finding is the row of the tables that it rests on."""
 
-_OF_EVIDENCE: Final = ("observed_at", "observed_from", "observed_until", "evidence_table", "evidence_row")
+_OF_RULE: Final = ("policy", "rule", "level", "subject", "required", "authority")
+_OF_EVIDENCE: Final = (
+    *IDENTITY, "observed_at", "observed_from", "observed_until", "evidence_table", "evidence_row", "source",
+)  # fmt: skip
 
 
 @returns(FINDINGS)
@@ -56,12 +62,11 @@ def judge(tables: Tables, policy: Policy, *, as_of: Instant = "observed") -> pd.
 
     `policy` is the name of a policy, the path of a file of rules, rules (`toolkit.reference.rules.read_rules`), or a
     list of these. The names (`toolkit.reference.rules.policies()`): `ietf` (RFC 6176, 7465, 7568, 8996, BCP 195
-    with RFC 10015),
-    `mozilla-modern`, `mozilla-intermediate`, `mozilla-old` (editions 4.0 to 6.0), `nist` (SP 800-52r2, 800-131A),
-    `baseline` (certificates: RFC 5280, CA/Browser Forum with SC-081v3 and SC-097), `revocation` (short-lived
-    certificates), `clients`, `chrome` and `apple` (purposes, SCTs), `lets-encrypt` (its own lifetimes), `gmail` (what a
-    sender may use), and `google-help`, the published statements of Google's help page
-    (`toolkit.analyse.policy.statements`).
+    with RFC 10015), `mozilla-modern`, `mozilla-intermediate`, `mozilla-old` (editions 4.0 to 6.0), `nist`
+    (SP 800-52r2, 800-131A), `baseline` (certificates: RFC 5280, CA/Browser Forum with SC-081v3 and SC-097),
+    `revocation` (short-lived certificates), `clients`, `chrome` and `apple` (purposes, SCTs), `lets-encrypt` and
+    `lets-encrypt-tlsserver` (lifetimes by the profile of its certificates), `gmail` (what a sender may use), and
+    `google-help`, the published statements of Google's help page (`toolkit.analyse.policy.statements`).
 
     `as_of` chooses the rules, not the evidence. With `"observed"` each row is judged by the rules of its own day, so a
     scan of 2015 is not judged by the rules of 2026. With an instant every row is judged by the rules of that day. Rules
@@ -100,123 +105,172 @@ def judge_by_rules(tables: Tables, rules: Iterable[Rule], *, as_of: Instant) -> 
     day = None if as_of == "observed" else zoned(as_of, "as_of")
     subjects = Subjects(tables)
     statements = [rule for rule in rules if rule.level == STATEMENT]
-    frames = [judge_statements(tables, subjects.shown, statements, day)] if statements else []
+    found = judge_statements(tables, subjects.shown, statements, day) if statements else empty(FINDINGS)
     by_policy: dict[str, list[Rule]] = {}
     for rule in rules:
         if rule.level != STATEMENT:
             by_policy.setdefault(rule.policy, []).append(rule)
-    for of_policy in by_policy.values():
-        frames += _judge_rules(subjects, of_policy, day)
-    found = [frame for frame in frames if not frame.empty]
-    if not found:
+    judged = [part for of_policy in by_policy.values() for part in _judge_rules(subjects, of_policy, day)]
+    frames = [frame for frame in (found, _as_frame(judged)) if not frame.empty]
+    if not frames:
         return empty(FINDINGS)
-    return pd.concat(found, ignore_index=True).reindex(columns=list(dtypes(FINDINGS))).astype(dtypes(FINDINGS))
+    return pd.concat(frames, ignore_index=True).reindex(columns=list(dtypes(FINDINGS))).astype(dtypes(FINDINGS))
 
 
-def _judge_rules(subjects: Subjects, rules: list[Rule], day: pd.Timestamp | None) -> list[pd.DataFrame]:
+class _Days(NamedTuple):
+    """The bounds of the day whose rules apply to each row, both inclusive."""
+
+    earliest: Ints
+    latest: Ints
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Judged:
+    """Findings of a rule: `positions` in `rows`, and arrays of the same length. `is_dated`: by its own edition."""
+
+    rule: Rule
+    rows: EvidenceRows
+    positions: Ints
+    days: _Days
+    found: Texts
+    verdict: Texts
+    reason: Texts
+    is_dated: bool
+
+
+def _judge_rules(subjects: Subjects, rules: list[Rule], day: pd.Timestamp | None) -> Iterator[_Judged]:
     """The findings of the rules of a policy, edition by edition, and of the rows that no edition covers."""
     by_name: dict[str, list[Rule]] = {}
     for rule in rules:
         by_name.setdefault(rule.rule, []).append(rule)
     ends = [rule.until for rule in rules]
     policy_until = max((end for end in ends if end), default=None) if None not in ends else None
-    frames = []
     for editions in by_name.values():
-        judged = [_dated_by(rule, subjects.judge(rule), day) for rule in editions]
-        frames += [_in_force(rule, part) for rule, part in zip(editions, judged, strict=True)]
-        frames.append(_outside(editions, judged[0], policy_until))
-    return frames
+        judged = [subjects.judge(rule) for rule in editions]
+        for rule, ruled in zip(editions, judged, strict=True):
+            yield _in_force(rule, ruled, _days_of(rule, ruled, day))
+        yield _outside(editions, judged[0], _days_of(editions[0], judged[0], day), policy_until)
 
 
-def _dated_by(rule: Rule, judged: RuledRows, day: pd.Timestamp | None) -> RuledRows:
-    """The rows with `earliest` and `latest`, the bounds of the day whose rules apply: that of the row, or `day`."""
+def _days_of(rule: Rule, ruled: RuledRows, day: pd.Timestamp | None) -> _Days:
+    """The day whose rules apply to each row: that of the row, or `day`."""
+    earliest, latest = ruled.rows.earliest[ruled.positions], ruled.rows.latest[ruled.positions]
     if day is None:
-        return judged
-    rows = judged.rows
+        return _Days(earliest, latest)
+    asked = microseconds(day)
     if rule.dated_by == "observed":
-        return replace(judged, rows=rows.assign(earliest=day, latest=day))
+        return _Days(np.full_like(earliest, asked), np.full_like(latest, asked))
     # A rule about issuing applies by the day of issue, or by the day asked for where that is earlier.
-    issued = rows["earliest"].mask(rows["earliest"] > day, day)
-    return replace(judged, rows=rows.assign(earliest=issued, latest=issued))
+    issued = np.minimum(earliest, asked)
+    return _Days(issued, issued)
 
 
-def _within(rule: Rule, rows: pd.DataFrame) -> pd.Series:
+def _within(rule: Rule, days: _Days) -> Bools:
     """Whether the day of each row is known to lie within the edition."""
-    within = rows["earliest"].notna() & rows["latest"].notna()
+    within: Bools = (days.earliest != NULL) & (days.latest != NULL)
     if rule.since is not None:
-        within &= rows["earliest"] >= rule.since
+        within &= days.earliest >= microseconds(rule.since)
     if rule.until is not None:
-        within &= rows["latest"] < rule.until
+        within &= days.latest < microseconds(rule.until)
     return within
 
 
-def _in_force(rule: Rule, judged: RuledRows) -> pd.DataFrame:
+def _in_force(rule: Rule, ruled: RuledRows, days: _Days) -> _Judged:
     """The findings of the rows whose day lies within the edition."""
-    within = _within(rule, judged.rows)
-    rows, is_broken, found = judged.rows[within], judged.is_broken[within], judged.found[within]
-    if rows.empty:
-        return pd.DataFrame()
-    is_accepted = rows["state"] == "accepted"
-    breaks = is_broken.fillna(False).astype(bool)
-    verdict = pd.Series(pd.NA, rows.index, dtype="string")
+    state = ruled.rows.state[ruled.positions]
+    is_accepted = state == "accepted"
+    verdict, reason = np.full(len(state), None, dtype=object), np.full(len(state), None, dtype=object)
     verdict[is_accepted] = "meets"
-    verdict[is_accepted & breaks] = "falls short"
-    verdict[is_accepted & is_broken.isna()] = "unknown"
-    verdict[(rows["state"] == "refused") & breaks] = "meets"
-    verdict[(rows["state"] == "untested") & breaks] = "unknown"
-    reason = pd.Series(pd.NA, rows.index, dtype="string")
-    reason[verdict == "unknown"] = "the fact is not known"
+    verdict[is_accepted & ruled.is_broken] = "falls short"
+    verdict[is_accepted & ruled.is_unknown] = "unknown"
+    verdict[(state == "refused") & ruled.is_broken] = "meets"
+    verdict[(state == "untested") & ruled.is_broken] = "unknown"
+    reason[(verdict == "unknown") & is_accepted] = "the fact is not known"
     reason[(verdict == "unknown") & ~is_accepted] = "the survey could not test it"
-    has_verdict = verdict.notna()
-    frame = _findings(rule, rows[has_verdict], found[has_verdict], verdict[has_verdict], reason[has_verdict])
-    return frame.assign(edition=rule.edition, rule_from_at=rule.since)
+    chosen = np.flatnonzero(_within(rule, days) & (verdict != None))  # noqa: E711  element by element
+    return _chosen(chosen, ruled, days, rule=rule, verdict=verdict, reason=reason, is_dated=True)
 
 
-def _outside(editions: list[Rule], judged: RuledRows, policy_until: datetime | None) -> pd.DataFrame:
+def _outside(editions: list[Rule], ruled: RuledRows, days: _Days, policy_until: datetime | None) -> _Judged:
     """Accepted before the first edition, after the end of the policy, or on a day that is not known well enough."""
-    rows = judged.rows
-    judged_rows = pd.Series(False, rows.index)
+    earliest, latest = days
+    is_judged = np.zeros(len(earliest), dtype=bool)
     for rule in editions:
-        judged_rows |= _within(rule, rows)
-    reason = pd.Series("its day is not known well enough", rows.index, dtype="string")
-    reason[rows["earliest"].notna() & rows["latest"].notna()] = "a rule's date lies within the bounds of its day"
+        is_judged |= _within(rule, days)
+    is_known = (earliest != NULL) & (latest != NULL)
+    reason = np.full(len(earliest), "its day is not known well enough", dtype=object)
+    reason[is_known] = "a rule's date lies within the bounds of its day"
     first = min((rule.since for rule in editions if rule.since), default=None)
     if first is not None:
-        reason[rows["latest"] < first] = f"no such rule before {first:%Y-%m-%d}"
-    ends = [rule.until for rule in editions if rule.until]
+        reason[(latest != NULL) & (latest < microseconds(first))] = f"no such rule before {first:%Y-%m-%d}"
+    ends = [microseconds(rule.until) for rule in editions if rule.until]
     if len(ends) == len(editions):
         if policy_until is not None:
-            reason[rows["earliest"] >= policy_until] = f"no edition since {policy_until:%Y-%m-%d}"
-            judged_rows |= (rows["earliest"] >= max(ends)) & ~(rows["earliest"] >= policy_until)
+            is_after = earliest >= microseconds(policy_until)
+            reason[is_after] = f"no edition since {policy_until:%Y-%m-%d}"
+            is_judged |= (earliest >= max(ends)) & ~is_after
         else:
-            judged_rows |= rows["earliest"] >= max(ends)  # superseded by rules of other names
-    chosen = (rows["state"] == "accepted") & ~judged_rows
-    if not chosen.any():
-        return pd.DataFrame()
-    verdict = pd.Series("unknown", rows.index, dtype="string")
-    return _findings(editions[0], rows[chosen], judged.found[chosen], verdict[chosen], reason[chosen])
+            is_judged |= earliest >= max(ends)  # superseded by rules of other names
+    chosen = np.flatnonzero((ruled.rows.state[ruled.positions] == "accepted") & ~is_judged)
+    verdict = np.full(len(earliest), "unknown", dtype=object)
+    return _chosen(chosen, ruled, days, rule=editions[0], verdict=verdict, reason=reason, is_dated=False)
 
 
-def _findings(rule: Rule, rows: pd.DataFrame, found: pd.Series, verdict: pd.Series, reason: pd.Series) -> pd.DataFrame:
-    is_suite, is_leaf = rule.subject in OF_SUITES, rule.subject in OF_CERTIFICATES
-    nothing = pd.Series(pd.NA, rows.index, dtype="string")
+def _chosen(
+    chosen: Ints, ruled: RuledRows, days: _Days, *, rule: Rule, verdict: Texts, reason: Texts, is_dated: bool
+) -> _Judged:
+    """The findings of the chosen rows, of those that the rule applies to."""
+    of_chosen = _Days(days.earliest[chosen], days.latest[chosen])
+    return _Judged(
+        rule, ruled.rows, ruled.positions[chosen], of_chosen, ruled.found[chosen], verdict[chosen], reason[chosen],
+        is_dated,
+    )  # fmt: skip
+
+
+def _as_frame(judged: list[_Judged]) -> pd.DataFrame:
+    """The findings as a frame, in the given order. The rows of each subject are taken at once."""
+    judged = [part for part in judged if len(part.positions)]
+    by_rows: dict[int, list[int]] = {}
+    for number, part in enumerate(judged):
+        by_rows.setdefault(id(part.rows), []).append(number)
+    frames = [_frame_of([judged[number] for number in numbers]) for numbers in by_rows.values()]
+    if not frames:
+        return empty(FINDINGS)
+    numbers = np.concatenate([np.repeat(n, len(judged[n].positions)) for of in by_rows.values() for n in of])
+    return pd.concat(frames, ignore_index=True).iloc[np.argsort(numbers, kind="stable")]
+
+
+def _frame_of(judged: list[_Judged]) -> pd.DataFrame:
+    """The findings about the rows of one subject."""
+    rows = judged[0].rows.frame.take(np.concatenate([part.positions for part in judged])).reset_index(drop=True)
+    lengths = [len(part.positions) for part in judged]
+
+    def of_rule(values: Iterable[object]) -> Texts:
+        return np.repeat(np.array([*values], dtype=object), lengths)
+
+    is_suite = of_rule(part.rule.subject in OF_SUITES for part in judged).astype(bool)
+    is_leaf = of_rule(part.rule.subject in OF_CERTIFICATES for part in judged).astype(bool)
+    earliest = np.concatenate([part.days.earliest for part in judged])
+    latest = np.concatenate([part.days.latest for part in judged])
     return pd.DataFrame(
         {
-            "policy": rule.policy,
-            "rule": rule.rule,
-            "level": rule.level,
-            "verdict": verdict,
-            **{name: rows[name] for name in ("service", "host", "server_name")},
-            "subject": rule.subject,
-            "found": found,
-            "required": rule.required,
-            "protocol": nothing if is_leaf else rows["protocol"],
-            "suite": rows["suite"] if is_suite else nothing,
-            "leaf_sha256": rows["leaf_sha256"] if is_leaf else nothing,
-            "judged_at": rows["earliest"].where(rows["earliest"] == rows["latest"]),
+            **{name: of_rule(getattr(part.rule, name) for part in judged) for name in _OF_RULE},
+            "edition": of_rule(part.rule.edition if part.is_dated else None for part in judged),
+            "rule_from_at": as_instants(
+                np.repeat([_since(part.rule) if part.is_dated else NULL for part in judged], lengths)
+            ),
+            **{
+                name: np.concatenate([getattr(part, name) for part in judged])
+                for name in ("found", "verdict", "reason")
+            },
             **{name: rows[name] for name in _OF_EVIDENCE},
-            "reason": reason,
-            "authority": rule.authority,
-            "source": rows["source"],
+            "protocol": rows["protocol"].mask(is_leaf),
+            "suite": rows["suite"].where(is_suite),
+            "leaf_sha256": rows["leaf_sha256"].where(is_leaf),
+            "judged_at": as_instants(np.where(earliest == latest, earliest, NULL)),
         }
     )
+
+
+def _since(rule: Rule) -> int:
+    return NULL if rule.since is None else microseconds(rule.since)

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from toolkit.analyse.arrays import Ints
+from toolkit.analyse.arrays import Bools, Ints, Texts, instants
 from toolkit.analyse.policy.evidence import find_certificates, find_shown, find_versions
 from toolkit.analyse.policy.violations import (
     applies_to_certificate,
@@ -28,22 +28,34 @@ OF_NAMES: Final = frozenset({"match", "match_san"})
 """Tests that compare a certificate with the name that was asked for."""
 
 
+class EvidenceRows:
+    """Rows of evidence, and as arrays what decides about a rule: their state and the bounds of their day."""
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self.frame = frame
+        self.state = frame["state"].to_numpy(dtype=object)
+        self.earliest, self.latest = instants(frame["earliest"]), instants(frame["latest"])
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class NumberedRows:
     """Rows with the number of the fact that each shows: `facts[codes[n]]` is the fact of row n."""
 
-    rows: pd.DataFrame
+    rows: EvidenceRows
     codes: Ints
     facts: list[Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RuledRows:
-    """The rows that a rule applies to, whether what they show breaks it (null: not known), and what they show."""
+    """The rows that a rule applies to: their positions in `rows`, and for each whether it breaks the rule, and how."""
 
-    rows: pd.DataFrame
-    is_broken: pd.Series
-    found: pd.Series
+    rows: EvidenceRows
+    positions: Ints
+    is_broken: Bools
+    is_unknown: Bools
+    """Whether it is not known if the row breaks the rule."""
+    found: Texts
 
 
 class Subjects:
@@ -63,12 +75,12 @@ class Subjects:
         numbered = self._numbered(rule)
         verdicts = [self._verdict(rule, fact) for fact in numbered.facts]
         applies = np.array([verdict is not None for verdict in verdicts], dtype=bool)
-        broken = np.array([verdict[0] if verdict else None for verdict in verdicts], dtype=object)
+        broken = np.array([verdict is not None and verdict[0] is True for verdict in verdicts], dtype=bool)
+        unknown = np.array([verdict is not None and verdict[0] is None for verdict in verdicts], dtype=bool)
         words = np.array([verdict[1] if verdict else None for verdict in verdicts], dtype=object)
-        chosen = applies[numbered.codes]
-        rows, codes = numbered.rows[chosen], numbered.codes[chosen]
-        is_broken = pd.Series(broken[codes], rows.index).astype("boolean")
-        return RuledRows(rows, is_broken, pd.Series(words[codes], rows.index).astype("string"))
+        positions = np.flatnonzero(applies[numbered.codes])
+        codes = numbered.codes[positions]
+        return RuledRows(numbered.rows, positions, broken[codes], unknown[codes], words[codes])
 
     def _numbered(self, rule: Rule) -> NumberedRows:
         if rule.subject == "protocol":
@@ -97,48 +109,52 @@ class Subjects:
     @cached_property
     def _versions(self) -> NumberedRows:
         rows = find_versions(self.shown)
-        return _number(rows, rows["protocol"])
+        return _number(EvidenceRows(rows), rows["protocol"])
 
     @cached_property
     def _groups(self) -> NumberedRows:
         # Rules about curves do not apply to finite-field groups, which have sizes.
         curves = [group.name for group in groups().values() if group.kind != "FFDHE"]
         rows = self.shown[self.shown["group"].isin(curves)]
-        return _number(rows, rows["group"])
+        return _number(EvidenceRows(rows), rows["group"])
 
     @cached_property
     def _suites(self) -> NumberedRows:
         rows = self.shown[self.shown["suite"].notna()]
-        pairs = pd.Series(
-            list(zip(rows["suite"], rows["suite_code"].fillna(-1), strict=True)), rows.index, dtype=object
-        )
-        return _number(rows, pairs)
+        pairs = list(zip(rows["suite"], rows["suite_code"].fillna(-1), strict=True))
+        return _number(EvidenceRows(rows), _as_objects(pairs))
 
     @cached_property
-    def _served(self) -> pd.DataFrame:
-        return self.shown[self.shown["leaf_sha256"].isin(self._certificates["cert_sha256"])]
+    def _served(self) -> EvidenceRows:
+        return EvidenceRows(self.shown[self.shown["leaf_sha256"].isin(self._certificates["cert_sha256"])])
 
     @cached_property
-    def _issued(self) -> pd.DataFrame:
-        return find_certificates(self.shown, self._certificates)
+    def _issued(self) -> EvidenceRows:
+        return EvidenceRows(find_certificates(self.shown, self._certificates))
 
     @cached_property
     def _by_sha256(self) -> dict[str, dict[Hashable, Any]]:
         return {str(record["cert_sha256"]): record for record in self._certificates.to_dict("records")}
 
-    def _with_facts(self, rows: pd.DataFrame, *, is_named: bool) -> NumberedRows:
+    def _with_facts(self, rows: EvidenceRows, *, is_named: bool) -> NumberedRows:
         """The rows by certificate, and where `is_named` also by the name that was asked for."""
+        leaves = rows.frame["leaf_sha256"]
         if not is_named:
-            numbered = _number(rows, rows["leaf_sha256"])
+            numbered = _number(rows, leaves)
             return replace(numbered, facts=[self._by_sha256[sha256] for sha256 in numbered.facts])
-        asked = rows["server_name"].fillna(rows["host"]).fillna("")
-        numbered = _number(
-            rows, pd.Series(list(zip(rows["leaf_sha256"], asked, strict=True)), rows.index, dtype=object)
-        )
+        asked = rows.frame["server_name"].fillna(rows.frame["host"]).fillna("")
+        numbered = _number(rows, _as_objects(list(zip(leaves, asked, strict=True))))
         facts = [self._by_sha256[sha256] | {"asked": name or None} for sha256, name in numbered.facts]
         return replace(numbered, facts=facts)
 
 
-def _number(rows: pd.DataFrame, facts: pd.Series) -> NumberedRows:
+def _number(rows: EvidenceRows, facts: "pd.Series | Texts") -> NumberedRows:
     codes, distinct = pd.factorize(facts)
     return NumberedRows(rows, np.asarray(codes, dtype=np.int64), list(distinct))
+
+
+def _as_objects(values: list[Any]) -> Texts:
+    """The values as an array of objects, also where they are tuples."""
+    objects = np.empty(len(values), dtype=object)
+    objects[:] = values
+    return objects

@@ -1,8 +1,10 @@
 """Summaries of findings: one row per policy, rule, service and verdict, in time linear in the number of findings."""
 
+from collections.abc import Callable
 from typing import Final, Literal, get_args
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from toolkit.analyse.arrays import Bools, Ints, instants
@@ -11,6 +13,8 @@ from toolkit.columns import Column, dtypes, require_columns, returns
 from toolkit.errors import UsageError
 
 By = Literal["verdict", "found", "run"]
+
+Texts = npt.NDArray[np.object_]
 
 SUMMARY: Final = (
     Column("policy", "text", "name of the policy"),
@@ -151,46 +155,48 @@ def _count_until(group: Ints, at: Ints, asked: Ints, until: Ints, side: Literal[
 def _listed(values: pd.Series, group: Ints, most: int) -> pd.Series:
     """By number of the group: its distinct values, at most `most` of them named; null where there are none."""
     codes, distinct = pd.factorize(values)
-    texts = [str(value) for value in distinct.tolist()]
+    texts = np.array([str(value) for value in distinct.tolist()], dtype=object)
     pairs = pd.unique(group[codes >= 0] * max(len(texts), 1) + codes[codes >= 0])
-    listed: dict[int, list[str]] = {}
-    for pair in pairs.tolist():
-        number, code = divmod(pair, len(texts))
-        listed.setdefault(number, []).append(texts[code])
-    words = {
-        number: ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-        for number, names in listed.items()
-    }
-    return pd.Series(words, dtype="string")
+    numbers, shown = np.divmod(pairs, max(len(texts), 1))
+    order = np.argsort(numbers, kind="stable")
+    names = texts[shown[order]]
+
+    def in_words(part: slice) -> str:
+        unnamed = part.stop - part.start - most
+        return ", ".join(names[part][:most]) + (f" and {unnamed} more" if unnamed > 0 else "")
+
+    return _of_groups(names, numbers[order], in_words)
 
 
 def _ranges(findings: pd.DataFrame, group: Ints) -> pd.Series:
     """By number of the group: its rows of evidence by table, consecutive ones as a range; null where there are none."""
     has_row = findings["evidence_row"].notna().to_numpy(dtype=bool)
     table, distinct = pd.factorize(findings["evidence_table"][has_row], sort=True)
-    texts = [str(value) for value in distinct.tolist()]
+    of_table = group[has_row] * max(len(distinct), 1) + table
     position = findings["evidence_row"][has_row].to_numpy(dtype=np.int64)
-    rows = np.unique(np.column_stack((group[has_row], table, position)), axis=0)
-    numbers, tables, positions = rows.T
-    is_first = np.ones(len(rows), dtype=bool)
-    is_first[1:] = (numbers[1:] != numbers[:-1]) | (tables[1:] != tables[:-1]) | (np.diff(positions) != 1)
-    firsts = np.flatnonzero(is_first)
-    lasts = np.append(firsts[1:], len(rows))[: len(firsts)] - 1
-    ranges: dict[int, dict[str, list[tuple[int, int]]]] = {}
-    bounds = (numbers[firsts], tables[firsts], positions[firsts], positions[lasts])
-    for number, code, first, last in zip(*(bound.tolist() for bound in bounds), strict=True):
-        ranges.setdefault(number, {}).setdefault(texts[code], []).append((first, last))
-    return pd.Series(
-        {
-            number: "; ".join(f"{table} {_in_words(of_table)}" for table, of_table in by_table.items())
-            for number, by_table in ranges.items()
-        },
-        dtype="string",
-    )
+    order = np.lexsort((position, of_table))
+    of_table, position = of_table[order], position[order]
+    firsts = np.flatnonzero((np.diff(of_table, prepend=-1) != 0) | (np.diff(position, prepend=0) > 1))
+    first, last = position[firsts], position[np.append(firsts[1:], len(position))[: len(firsts)] - 1]
+    bounds = zip(first.tolist(), last.tolist(), strict=True)
+    ranges = np.array([str(one) if one == other else f"{one}–{other}" for one, other in bounds], dtype=object)
+
+    def in_words(part: slice) -> str:
+        words = ", ".join(ranges[part][:_MOST_RANGES])
+        has_more = part.stop - part.start > _MOST_RANGES
+        return words + (f", … ({int((last[part] - first[part] + 1).sum())} rows)" if has_more else "")
+
+    found = _of_groups(ranges, of_table[firsts], in_words)
+    numbers, codes = np.divmod(found.index.to_numpy(), max(len(distinct), 1))
+    by_table = distinct.to_numpy(dtype=object)[codes] + " " + found.to_numpy(dtype=object)
+    return _of_groups(by_table, numbers, lambda part: "; ".join(by_table[part]))
 
 
-def _in_words(ranges: list[tuple[int, int]]) -> str:
-    words = ", ".join(str(first) if first == last else f"{first}–{last}" for first, last in ranges[:_MOST_RANGES])
-    if len(ranges) <= _MOST_RANGES:
-        return words
-    return f"{words}, … ({sum(last - first + 1 for first, last in ranges)} rows)"
+def _of_groups(words: Texts, numbers: Ints, in_words: Callable[[slice], str]) -> pd.Series:
+    """By number of the group: its word, or its words joined by `in_words`. `numbers` is sorted."""
+    starts = np.flatnonzero(np.diff(numbers, prepend=-1))
+    ends = np.append(starts[1:], len(numbers))
+    found = words[starts]
+    for place in np.flatnonzero(ends - starts > 1).tolist():
+        found[place] = in_words(slice(int(starts[place]), int(ends[place])))
+    return pd.Series(found, numbers[starts], dtype="string")

@@ -1,5 +1,6 @@
 """Issued certificates: leaf certificates that exist, observed or not, each once; which of them a slot never showed."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,20 +26,20 @@ class Issued:
     issuances: pd.Series
 
 
-def find_issued(tables: Tables) -> Issued:
-    """The certificates of the tables, observed or not, each issuance once.
+def find_issued(certificates: pd.DataFrame, leaves: Iterable[str]) -> Issued:
+    """The certificates, observed or not, each issuance once; `leaves` are the hashes that observations show as leaf.
 
     CA certificates are left out unless an observation shows them as a leaf. The key type is null where the source does
     not say it. A pre-certificate whose final certificate is not among the rows represents it.
     """
-    rows = tables.certificates.drop(columns="der")
-    shown = rows["cert_sha256"].isin(tables.observations["leaf_sha256"].dropna().unique())
+    rows = certificates.drop(columns="der")
+    shown = rows["cert_sha256"].isin(set(leaves))
     is_leaf = ~rows["is_ca"].fillna(value=False).astype(bool) | shown
     rows = rows[is_leaf & rows[["not_before", "not_after"]].notna().all(axis=1)]
     rows = rows[rows["cert_sha256"].isin(find_issuances(rows))]
     is_pre = rows["is_precertificate"].fillna(value=False).astype(bool)
     ordered = rows.assign(is_pre=is_pre).sort_values(["is_pre", "cert_sha256"])
-    return Issued(ordered.drop(columns="is_pre").reset_index(drop=True), find_issuances(tables.certificates))
+    return Issued(ordered.drop(columns="is_pre").reset_index(drop=True), find_issuances(certificates))
 
 
 def name_key(rows: pd.DataFrame) -> pd.Series:

@@ -70,12 +70,16 @@ def find_lineages(tables: Tables) -> pd.DataFrame:
           EC 2025-07-05          3    renewal
     """
     require_tables(tables, "find_lineages")
+    return lineages_of(find_sightings(tables), tables.certificates)
+
+
+def lineages_of(seen: pd.DataFrame, certificates: pd.DataFrame) -> pd.DataFrame:
+    """The lineages of the certificates, from all sightings (`find_sightings`)."""
     issued = (
-        find_issued(tables)
+        find_issued(certificates, seen["leaf_sha256"].unique())
         .certificates.dropna(subset="key_type", ignore_index=True)
         .assign(name_key=lambda rows: name_key(rows).array)
     )
-    seen = find_sightings(tables)
     issued = issued.assign(component=_components(issued, seen))
     rows = issued.sort_values(["component", "not_before", "cert_sha256"], ignore_index=True)
     first = rows.groupby("component")["cert_sha256"].transform("first")

@@ -167,7 +167,7 @@ def _all_columns(given: Tables | pd.DataFrame, basis: str, min_share: float) -> 
     if not isinstance(given, Tables):
         parts = [_pair_sightings(given, min_share)]
     else:
-        issued = find_issued(given)
+        issued = find_issued(given.certificates, given.observations["leaf_sha256"].dropna().unique())
         if basis == "names":
             parts = [pair_by_names(given, issued)]
         else:

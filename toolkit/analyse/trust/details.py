@@ -5,7 +5,8 @@ from typing import Any, Final
 
 import pandas as pd
 
-from toolkit.analyse.trust.chains import Chains, Outcome
+from toolkit.analyse.trust.chains import Chains
+from toolkit.analyse.trust.outcomes import Outcome
 from toolkit.analyse.trust.verify import TRUST, Intermediates, as_frame, chains_of, name_asked
 from toolkit.columns import Column, dtypes, require_columns, returns
 from toolkit.errors import UsageError

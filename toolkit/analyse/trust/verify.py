@@ -13,7 +13,8 @@ from toolkit.analyse.arrays import NULL, Ints, instants
 from toolkit.analyse.held import is_held_alone, with_held
 from toolkit.analyse.slots import joined_sources
 from toolkit.analyse.trust.anchors import find_anchors
-from toolkit.analyse.trust.chains import Chains, JudgedChain, Outcome
+from toolkit.analyse.trust.chains import Chains
+from toolkit.analyse.trust.outcomes import JudgedChain, Outcome
 from toolkit.columns import DTYPES, Column, dtypes, returns
 from toolkit.errors import UsageError
 from toolkit.instants import Instant, from_microseconds, zoned

@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
@@ -66,7 +66,7 @@ def judge_expiry(shown: pd.DataFrame) -> pd.DataFrame:
             **{name: shown[name] for name in [*SERVED, "source"]},
             "verdict": verdict,
             "severity": expiry_severity(shown["state"], shown["threshold"]),
-            "found": [_time_left(row) for row in shown.to_dict("records")],
+            "found": [_time_left(row) for row in shown[_TIME_LEFT].to_dict("records")],
             "ends_at": shown["not_after"],
             "evidence_count": shown["looks"],
             "first_at": shown["first_seen_at"],
@@ -74,6 +74,12 @@ def judge_expiry(shown: pd.DataFrame) -> pd.DataFrame:
             "reason": reason,
         }
     )
+
+
+_TIME_LEFT: Final = [
+    "leaf_sha256", "key_type", "has_der", "not_after", "not_before", "days_left", "threshold", "state", "overdue_days",
+    "successor_state",
+]  # fmt: skip
 
 
 def _time_left(row: dict[Hashable, Any]) -> str:
