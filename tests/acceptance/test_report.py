@@ -210,7 +210,7 @@ def test_without_a_browser_a_pdf_is_refused_before_anything_is_executed(
 def test_the_page_is_printed_on_the_paper_that_was_asked_for() -> None:
     assert "size: letter" in template("letter")
     assert "size: A4" in template()
-    with pytest.raises(UsageError, match="write 'a4' or 'letter'"):
+    with pytest.raises(UsageError, match="Known: a4, letter"):
         write_report(GOOGLE, "r.html", now="2026-01-01T00:00:00Z", policy="ietf", roots="certifi", paper="a5")
 
 
@@ -289,8 +289,8 @@ def test_a_full_disk_and_a_kernel_that_dies_are_said(
 
 def test_wrong_use_is_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for words, said in (
-        (["--policy", "everything"], "neither a policy"),
-        (["--roots", "nothing.pem"], "neither a root bundle"),
+        (["--policy", "everything"], "policy or file of rules 'everything' is not known"),
+        (["--roots", "nothing.pem"], "root bundle or PEM file 'nothing.pem' is not known"),
         (["--output", str(tmp_path / "nowhere" / "report.html")], "is not a folder"),
         (["--output", str(tmp_path)], "is a folder: name a file in it"),
         (["--since", "2020-01-01", "--until", "2019-01-01"], "is not before --until"),

@@ -16,10 +16,10 @@ RETRIES: Final = 2
 """A shard is made at most three times."""
 
 _SILENT_SECONDS: Final = 60
-"""A worker that has not answered the scheduler for so long is given up: its shard is made by another."""
+"""After this time without an answer, the scheduler gives up a worker, and another one makes its shard."""
 
 WORKER_SECONDS: Final = 120
-"""How long a cluster without workers is waited for."""
+"""How long to wait for the workers of a cluster that has none."""
 
 _OF_LOCAL_CLUSTER: Final = {
     "distributed.scheduler.allowed-failures": RETRIES,
@@ -41,7 +41,7 @@ def dask_setup(worker: object) -> None:
 
 @contextmanager
 def open_cluster(address: str | None, workers: int | None) -> "Iterator[Client | None]":
-    """A client of the scheduler at that address, or of a new cluster of so many processes here; None without either.
+    """A client of the scheduler at that address, or of a new cluster of `workers` processes here; else None.
 
     Raises `ClusterError` where the scheduler cannot be reached.
     """
