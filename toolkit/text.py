@@ -96,8 +96,8 @@ def did_you_mean(word: str, known: Iterable[str], *, similarity: float = 0.6) ->
     for name in difflib.get_close_matches(compared, whole, n=1, cutoff=similarity):
         suggested = whole[name]
         similarity = difflib.SequenceMatcher(None, name, compared).ratio() + _CLOSER
-    for part in difflib.get_close_matches(compared, parts, n=1, cutoff=similarity):
-        suggested = parts[part]
+    for part in difflib.get_close_matches(compared, parts, n=1, cutoff=min(similarity, 1)):
+        suggested = suggested if part in whole else parts[part]
     return f" Did you mean {' or '.join(map(repr, suggested))}?" if suggested else ""
 
 

@@ -27,10 +27,11 @@ _OF_LOCAL_CLUSTER: Final = {
     "distributed.scheduler.no-workers-timeout": f"{WORKER_SECONDS}s",
     "distributed.deploy.lost-worker-timeout": "1h",
     "distributed.worker.preload": [__name__],
+    "distributed.worker.profile.enabled": False,
 }
 """Settings of a cluster of this machine: a shard whose worker ended three times fails, and so does one that no worker
 can make. A worker is given up an hour after it ended: by default that is 15 s, and a restart may take longer.
-Each worker calls `dask_setup`."""
+Each worker calls `dask_setup`, and is not profiled, which costs as much as all else that an idle worker does."""
 
 
 def dask_setup(worker: object) -> None:
