@@ -19,6 +19,7 @@ from tests.conftest import ROOT
 from toolkit.errors import ReadError, ToolkitError, UsageError
 from toolkit.report import execute_notebook
 from toolkit.report.demo import DEMO_STEP, describe, describe_recorded, run_demo
+from toolkit.report.pages import load_exporter, render_page
 
 RECORDED = ROOT / "data" / "google-mail"
 
@@ -154,6 +155,11 @@ def test_a_notebook_that_fails_is_named_with_its_error(tmp_path: Path) -> None:
     (tmp_path / "build").mkdir()
     with pytest.raises(ToolkitError, match=r"99-broken\.ipynb failed: ZeroDivisionError"):
         execute_notebook(tmp_path / "99-broken.ipynb", tmp_path / "build", parameters={})
+
+
+def test_the_state_of_widgets_is_left_out_of_a_page() -> None:
+    document = nbformat.v4.new_notebook(metadata={"widgets": {"application/vnd.jupyter.widget-state+json": {}}})
+    assert "<script" not in render_page(document, load_exporter(has_code=True), title="a panel")
 
 
 def test_a_demo_without_notebooks_says_what_to_name(tmp_path: Path) -> None:

@@ -127,8 +127,12 @@ def render_page(
     title: str,
     scripts: Scripts = Scripts("", ""),  # noqa: B008  it cannot be changed
 ) -> str:
-    """The executed notebook as one HTML page that loads nothing and runs `scripts` alone, whatever its outputs are."""
+    """The executed notebook as one HTML page that loads nothing and runs `scripts` alone, whatever its outputs are.
+
+    Widgets need a running kernel: their state is left out, and what they show as text or HTML stays.
+    """
     document.metadata["title"] = text.plain(title)
+    document.metadata.pop("widgets", None)
     resources = {"scripts": scripts.html, "script_policy": scripts.policy}
     page, _ = exporter.from_notebook_node(document, resources)
     return str(page)
