@@ -220,10 +220,12 @@ def test_the_openmetrics_format_is_what_the_server_serves(source: str, capsys: p
 
 
 @pytest.mark.parametrize("words", [["--format", "sarif"], ["--webhook", "http://127.0.0.1:1"], ["--serve", ":0"]])
-def test_certificates_alone_have_no_findings_to_give_out(
+def test_certificates_alone_are_given_out_only_with_a_policy(
     tmp_path: Path, words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "leaf.der").write_bytes(mint_leaf(mint_ca("root")).der)
-    code, _, complaint = run(capsys, str(tmp_path / "leaf.der"), *TODAY, *words)
+    code, _, complaint = run(capsys, str(tmp_path / "leaf.der"), "--now", "2026-02-01", *words)
     assert code == USAGE
-    assert f"{words[0]} needs observations" in complaint
+    assert f"{words[0]} needs the rules" in complaint
+    _, written, _ = run(capsys, str(tmp_path / "leaf.der"), *TODAY, "--format", "sarif")
+    assert {result["ruleId"].split("/")[0] for result in json.loads(written)["runs"][0]["results"]} >= {"trust"}

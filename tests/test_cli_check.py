@@ -265,9 +265,9 @@ def test_wrong_use_is_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[
     rules = (ROOT / "toolkit/reference/policies/google-help.csv").read_text(encoding="utf-8")
     unknown_rule.write_text(rules.replace(",host,answers,", ",host,smiles,", 1), encoding="utf-8")
     for words, said in (
-        (["--policy", "everything"], "neither a policy"),
+        (["--policy", "everything"], "policy or file of rules 'everything' is not known"),
         (["--policy", str(unknown_rule)], "is not a test of host"),
-        (["--roots", "nothing.pem"], "neither a root bundle"),
+        (["--roots", "nothing.pem"], "root bundle or PEM file 'nothing.pem' is not known"),
         (["--roots", str(broken)], "certificate 1 (line 1): the certificate's base64 is damaged"),
     ):
         assert main(["check", GOOGLE, *words]) == 2
@@ -494,6 +494,40 @@ def test_certificates_without_an_observation_are_judged_by_their_ends(
     assert re.search(r": 3 certificates, and no observation of a service\. Judged by their ends; days", shown.out)
     assert re.search(r"^CN=subject\.test +2027-01-01 00:00:00\+00:00 +2 +expiring +1/12$", shown.out, re.MULTILINE)
     assert shown.err == ""
+
+
+def test_certificates_without_an_observation_are_judged_by_a_policy_that_is_given(
+    live: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["check", f"{live}/1.pem", "--policy", "baseline", "--policy", "chrome", "--now", "2027-03-01"]
+    code, said = asked(words, capsys)
+    assert code == 1
+    assert {row["check"] for row in said["checks"]} == {"expiry", "trust", "baseline", "chrome"}
+    (broken,) = (row for row in said["checks"] if row["rule"] == "validity")
+    assert (broken["verdict"], broken["evidence"]) == ("falls short", "certificates 0")
+    assert broken["found"] == "3653 days"
+    assert said["as_of"] == said["now"]
+    assert main(words) == 1
+    shown = " ".join(capsys.readouterr().out.split())
+    assert ": 1 certificate, and no observation of a service Judged by the rules of 2027-03-01" in shown
+    assert "In service" not in shown
+    assert "not observed" in shown
+    assert "looks" not in shown
+
+
+def test_intermediates_are_not_judged_as_leaves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = mint_ca("root")
+    middle = mint_ca("middle", root)
+    (tmp_path / "root.pem").write_text(as_pem(root.der))
+    (tmp_path / "chain.pem").write_text(as_pem(mint_leaf(middle).der) + as_pem(middle.der))
+    (tmp_path / "middle.pem").write_text(as_pem(middle.der))
+    given = ["--policy", "clients", "--roots", str(tmp_path / "root.pem"), "--now", f"{TODAY:%Y-%m-%d}"]
+    code, said = asked(["check", str(tmp_path / "chain.pem"), *given], capsys)
+    assert code == 0
+    (trust,) = (row for row in said["checks"] if row["check"] == "trust")
+    assert (trust["verdict"], trust["evidence_count"], trust["first_at"]) == ("trusted", 0, None)
+    assert main(["check", str(tmp_path / "middle.pem"), *given]) == 3
+    assert "no certificate in it is a leaf" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("now_", "thresholds", "code"), [

@@ -8,7 +8,7 @@ from matplotlib.colors import to_rgb
 
 from toolkit.chart.expiry import STATES
 from toolkit.chart.judgement import JUDGEMENTS
-from toolkit.chart.palette import BAD, CAUTION, FAINT, FINE, LIVES, NEUTRAL
+from toolkit.chart.palette import BAD, CAUTION, DARK, FAINT, FINE, INK, LIVES, NEUTRAL, PAPER, WHITE
 
 # G. M. Machado, M. M. Oliveira, L. A. F. Fernandes, "A Physiologically-based Model for Simulation of Color Vision
 # Deficiency" (2009), table 1, severity 1.0; linear RGB.
@@ -42,19 +42,32 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
+LIGHT = {colour: colour for colour in DARK}
+on_both_pages = pytest.mark.parametrize("page", [LIGHT, DARK], ids=["light", "dark"])
+
+
+@on_both_pages
 @pytest.mark.parametrize("sight", SIMULATED)
 @pytest.mark.parametrize("colours", [(FINE, CAUTION, BAD, NEUTRAL), LIVES], ids=["judgements", "lives"])
-def test_colours_are_apart_however_they_are_seen(sight: str, colours: tuple[str, ...]) -> None:
-    seen = {colour: lab(SIMULATED[sight] @ linear(colour)) for colour in colours}
+def test_colours_are_apart_however_they_are_seen(sight: str, colours: tuple[str, ...], page: dict[str, str]) -> None:
+    seen = {colour: lab(SIMULATED[sight] @ linear(page[colour])) for colour in colours}
     for one, other in itertools.combinations(colours, 2):
         # A difference of 2.3 is just noticeable; ten times that is another colour.
         assert np.linalg.norm(seen[one] - seen[other]) > 23, (one, other)
 
 
-def test_what_is_written_on_a_judgement_can_be_read() -> None:
+@on_both_pages
+def test_what_is_written_can_be_read(page: dict[str, str]) -> None:
     for name, look in JUDGEMENTS.items():
-        assert contrast(look.colour, look.ink) > 3.8, name
-    assert contrast(FAINT, "#FFFFFF") > 4.5
+        assert contrast(page[look.colour], page[look.ink]) > 3.8, name
+    for words, below in ((INK, WHITE), (INK, PAPER), (FAINT, WHITE)):
+        assert contrast(page[words], page[below]) > 4.5
+
+
+@on_both_pages
+def test_every_mark_stands_out_from_the_page(page: dict[str, str]) -> None:
+    for colour in (FINE, BAD, INK, FAINT):
+        assert contrast(page[colour], page[WHITE]) > 3
 
 
 def test_only_what_is_fine_has_the_colour_of_fine() -> None:

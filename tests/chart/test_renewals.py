@@ -12,14 +12,16 @@ from toolkit.errors import UsageError
 def renewal(when: str, **facts: object) -> dict:
     row = {
         "service": "smtp://mx.example:25", "host": "mx.example", "server_name": "mx.example", "key_type": "RSA",
-        "renews_at": at(when), "not_after": at(when) + pd.Timedelta(days=90), "is_capped": False,
-        "is_overdue": False, "routine_ends_at": pd.NaT, "source": "lab",
+        "renews_at": at(when), "not_after": at(when) + pd.Timedelta(days=90), "cap_days": pd.NA,
+        "is_capped": False, "is_overdue": False, "routine_ends_at": pd.NaT, "source": "lab",
     }  # fmt: skip
     return row | facts
 
 
 def frame(*rows: dict) -> pd.DataFrame:
-    return typed(pd.DataFrame(list(rows)).astype({"is_capped": "boolean", "is_overdue": "boolean"}))
+    return typed(
+        pd.DataFrame(list(rows)).astype({"cap_days": "Int64", "is_capped": "boolean", "is_overdue": "boolean"})
+    )
 
 
 def test_each_renewal_has_a_mark_of_its_kind_and_years_are_counted() -> None:
@@ -86,6 +88,13 @@ def test_the_calendar_marks_the_days_of_sc_081() -> None:
     places = [(2026 + int(mark.get_ydata()[0]), mark.get_xdata()[0]) for mark in marks]
     assert places == [(year, pytest.approx(2 + 14 / 31)) for year in (2026, 2027, 2029)], "15 March of each"
     assert {"200 d", "100 d", "47 d"} <= set(words(axes))
+
+
+def test_the_steps_of_lets_encrypt_are_marked_where_they_bind_a_renewal() -> None:
+    given = frame(renewal("2026-11-01", cap_days=200), renewal("2027-06-01", cap_days=64), renewal("2029-06-01"))
+    for view, marks in (("calendar", ["200 d", "64 d", "100 d", "47 d"]), ("slots", ["64 d", "100 d", "47 d"])):
+        axes = plot_renewals(given, view=view)
+        assert [text for text in words(axes) if text.endswith(" d")] == marks
 
 
 def test_a_hundred_slots_take_no_more_room_than_one() -> None:

@@ -106,6 +106,30 @@ def guarded(start: list[str], stop: list[str], log: Path) -> Iterator[None]:
 
 
 @contextmanager
+def running(command: list[str], port: int, log: Path) -> Iterator[None]:
+    """A program that stays in the foreground; from when it listens on the port, until it is stopped.
+
+    It is stopped with the test process too: a guard that waits for the end of its standard input stops it. A server
+    that crashes when it is stopped, as InspIRCd does, leaves no memory dump.
+    """
+    script = 'ulimit -c 0; "$@" & child=$!; cat >/dev/null; kill "$child"; wait "$child"'
+    with (
+        log.open("w") as output,
+        subprocess.Popen(
+            ["sh", "-c", script, "sh", *command], stdin=subprocess.PIPE, stdout=output, stderr=output,
+            start_new_session=True,
+        ) as guard,
+    ):  # fmt: skip
+        assert guard.stdin is not None
+        try:
+            wait_until_listening(port)
+            yield
+        finally:
+            guard.stdin.close()
+            guard.wait(SECONDS)
+
+
+@contextmanager
 def nginx(folder: Path, settings: str = "") -> Iterator[dict[str, int]]:
     """Scheme → port; `settings` of the server come after those here."""
     program, state = need("nginx"), folder / "nginx"

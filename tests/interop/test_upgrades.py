@@ -1,4 +1,4 @@
-"""Every upgrade beyond SMTP, IMAP and POP3 against a real server, with `openssl s_client -starttls` as the judge."""
+"""Upgrades beyond SMTP, IMAP and POP3 against real servers, with `openssl s_client -starttls` as the judge."""
 
 import re
 import subprocess
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import need
-from tests.interop import upgrading
+from tests.interop import chat_servers, upgrading
 from tests.interop.daemons import NAME, SECONDS
 from toolkit.collection import observe
 from toolkit.reference import offers
@@ -23,21 +23,32 @@ Server = Callable[..., AbstractContextManager[dict[str, int]]]
 
 
 def as_openssl_sees(scheme: str, port: int) -> str:
-    command = [need("openssl"), "s_client", "-connect", f"127.0.0.1:{port}", "-starttls", scheme, "-showcerts"]
+    upgrade = [] if scheme == "tls" else ["-starttls", scheme, "-xmpphost", NAME]
+    command = [need("openssl"), "s_client", "-connect", f"127.0.0.1:{port}", *upgrade, "-showcerts"]
     done = subprocess.run(command, input="", capture_output=True, text=True, timeout=SECONDS, check=False)
     return "".join(re.findall(r"-----BEGIN CERTIFICATE-----\n.*?-----END CERTIFICATE-----\n", done.stdout, re.DOTALL))
 
 
-SERVERS = {
-    server.__name__: server for server in (upgrading.dovecot, upgrading.vsftpd, upgrading.slapd, upgrading.postgres)
-}
+SPEAKING: list[Server] = [
+    upgrading.dovecot, upgrading.vsftpd, upgrading.slapd, upgrading.postgres, upgrading.mariadb, chat_servers.prosody,
+]  # fmt: skip
+"""Servers that answer a request for TLS that they do not know."""
+
+SILENT: list[Server] = [chat_servers.inspircd, chat_servers.ngircd]
+"""Servers of IRC that ignore a command that they do not know before the client has registered."""
 
 
-@pytest.mark.parametrize("server", SERVERS.values(), ids=SERVERS)
+def name_of(server: Server) -> str:
+    return server.__name__
+
+
+@pytest.mark.parametrize("server", [*SPEAKING, *SILENT], ids=name_of)
 def test_the_upgrade_and_the_chain(server: Server, certificates: Path) -> None:
     with server(certificates) as ports:
         for scheme, port in ports.items():
-            theirs = as_openssl_sees(scheme, port)
+            served = (certificates / "rsa.pem").read_text()
+            if scheme != "irc":  # s_client gives up at the notice that InspIRCd sends first
+                assert as_openssl_sees(scheme, port) == served
             target = parse_target(f"{scheme}://{NAME}:{port}", connect_to=f"127.0.0.1:{port}")
             tls12 = replace(offers()["any"], name="only TLS 1.2", versions=("TLS 1.2",))
             tables = observe(target, offers=("any", tls12), progress=False)
@@ -47,10 +58,10 @@ def test_the_upgrade_and_the_chain(server: Server, certificates: Path) -> None:
             assert looks["is_key_proven"].all()
             for chain in looks["chain_sha256"]:
                 shown = tables.certificates.set_index("cert_sha256").loc[list(chain), "der"]
-                assert "".join(map(as_pem, shown)) == theirs == (certificates / "rsa.pem").read_text()
+                assert "".join(map(as_pem, shown)) == served
 
 
-@pytest.mark.parametrize("server", SERVERS.values(), ids=SERVERS)
+@pytest.mark.parametrize("server", SPEAKING, ids=name_of)
 def test_without_tls_each_says_so_in_its_own_words(server: Server, certificates: Path) -> None:
     with server(certificates, is_tls=False) as ports:
         for scheme, port in ports.items():

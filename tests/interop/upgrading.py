@@ -1,4 +1,5 @@
-"""Servers from Debian for the upgrades beyond mail: Dovecot's LMTP and ManageSieve, vsftpd, slapd, PostgreSQL.
+"""Servers from Debian for the upgrades beyond mail: Dovecot's LMTP and ManageSieve, vsftpd, slapd, PostgreSQL,
+MariaDB.
 
 Each has the RSA certificate of `daemons.make_certificates`, with its intermediate.
 """
@@ -16,7 +17,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import need
-from tests.interop.daemons import free_ports, guarded, run, wait_until_listening
+from tests.interop.daemons import free_ports, guarded, run, running, wait_until_listening
+
+UNPRIVILEGED = "nobody"
+"""The user as whom a server runs that gives up root."""
 
 
 def need_root(program: str) -> None:
@@ -126,3 +130,30 @@ def postgres(folder: Path, *, is_tls: bool = True) -> Iterator[dict[str, int]]:
     start = [*control, "-w", "-l", f"{state}/log", "start"]
     with guarded(start, [*control, "-m", "immediate", "stop"], folder / "postgres.log"):
         yield {"postgres": port}
+
+
+@contextmanager
+def mariadb(folder: Path, *, is_tls: bool = True) -> Iterator[dict[str, int]]:
+    """Scheme → port."""
+    program, state = need("mariadbd"), folder / f"mariadb-{is_tls}"
+    (port,) = free_ports(1)
+    make_state(state, folder)
+    # TLS comes before the tables of users and before any table: the server starts in an empty folder without both.
+    settings = [
+        f"--user={UNPRIVILEGED}", f"--datadir={state}/data", "--skip-grant-tables", "--skip-innodb",
+        "--default-storage-engine=MyISAM", f"--socket={state}/socket", f"--port={port}", "--bind-address=127.0.0.1",
+        f"--pid-file={state}/pid", "--skip-name-resolve",
+    ]  # fmt: skip
+    tls = [f"--ssl-cert={state}/rsa.pem", f"--ssl-key={state}/rsa.key"] if is_tls else ["--skip-ssl"]
+    with running([program, "--no-defaults", *settings, *tls], port, state / "log"):
+        yield {"mysql": port}
+
+
+def make_state(state: Path, certificates: Path) -> None:
+    """The folder of a server that is started as root, with `data` and the RSA certificate, of an unprivileged user."""
+    need_root(state.name)
+    (state / "data").mkdir(parents=True)
+    for name in ("rsa.pem", "rsa.key"):
+        shutil.copy(certificates / name, state / name)
+    for path in (state, *state.rglob("*")):
+        shutil.chown(path, UNPRIVILEGED)

@@ -82,6 +82,15 @@ SHODAN = json.dumps(
              "cert": {"fingerprint": {"sha256": "ab" * 32}, "serial": 5, "expires": "20201126235959Z",
                       "subject": {"CN": "a.test"}}}}
 )  # fmt: skip
+CENSYS = json.dumps(
+    {
+        "ip": "192.0.2.1",
+        "services": [
+            {"port": 443, "service_name": "HTTP", "transport_protocol": "TCP", "observed_at": "2026-01-02T03:04:05Z",
+             "tls": {"version_selected": "TLSv1_2", "certificates": {"leaf_fp_sha_256": "ab" * 32}}}
+        ],
+    }
+)  # fmt: skip
 ZEEK = json.dumps(
     {
         "ts": 1784818803.5,
@@ -141,7 +150,7 @@ SSLYZE_XML = """<?xml version="1.0" encoding="utf-8"?>
 GOOD = {
     "nmap": NMAP, "sslscan": SSLSCAN, "sslyze-xml": SSLYZE_XML,
     "sslyze": SSLYZE, "testssl": FLAT, "cryptolyzer": CRYPTOLYZER, "ssllabs": LABS,
-    "tls-scan": TLS_SCAN, "tlsx": TLSX, "zgrab2": ZGRAB2, "shodan": SHODAN,
+    "tls-scan": TLS_SCAN, "tlsx": TLSX, "zgrab2": ZGRAB2, "shodan": SHODAN, "censys": CENSYS,
     "zeek": ZEEK, "mail-log": MAIL, "mail": RECEIVED, "crtsh": CRTSH, "tls-report": REPORT,
     "ct-entries": ENTRIES, "s_client": S_CLIENT, "gnutls-cli": GNUTLS,
 }  # fmt: skip

@@ -186,7 +186,7 @@ def test_a_policy_is_a_name_a_path_or_rules(tmp_path: Path) -> None:
     path = _written(tmp_path, ROW)
     assert load_policy(path) == load_policy(str(path)) == load_policy(read_rules(path))
     for wrong in (None, 3, ["ietf", 3], [["ietf"]], tmp_path / "nothing.csv", "nothing"):
-        with pytest.raises(UsageError, match="ietf, lets-encrypt, mozilla-intermediate"):
+        with pytest.raises(UsageError, match="ietf, lets-encrypt, lets-encrypt-tlsserver, mozilla-intermediate"):
             load_policy(wrong)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=r"Did you mean 'ietf'\?"):
         load_policy("iefts")

@@ -19,10 +19,14 @@ def is_held_alone(tables: Tables) -> bool:
 
 
 def find_leaves(certificates: pd.DataFrame) -> pd.DataFrame:
-    """The rows that are judged by themselves, each issuance once: all but the CA certificates that issued another."""
+    """The rows that are judged by themselves, each issuance once: all but intermediates and roots that issued another.
+
+    A self-signed certificate of a server is often marked as a CA's; it is kept where it issued no other.
+    """
     issuances = find_issuances(certificates)
-    issuers = certificates.loc[certificates["subject"] != certificates["issuer"], "issuer"].dropna()
-    is_above = certificates["is_ca"].fillna(value=False).astype(bool) & certificates["subject"].isin(issuers)
+    is_issued = (certificates["subject"] != certificates["issuer"]).fillna(value=False)
+    has_issued = certificates["subject"].isin(certificates.loc[is_issued, "issuer"].dropna())
+    is_above = certificates["is_ca"].fillna(value=False).astype(bool) & (is_issued | has_issued)
     is_first = certificates["cert_sha256"].isin(issuances)
     return certificates[is_first & ~is_above]
 

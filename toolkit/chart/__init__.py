@@ -10,15 +10,19 @@ alternative of a chart.
 from toolkit.chart.captions import say, tabulate
 from toolkit.chart.certificate_tree import plot_certificate_tree
 from toolkit.chart.changes import plot_changes
+from toolkit.chart.dark import darken
 from toolkit.chart.describing import describe_chart
 from toolkit.chart.exercises import check_answer
 from toolkit.chart.expiry import plot_expiry
 from toolkit.chart.expiry_weeks import plot_expiry_weeks
+from toolkit.chart.exploring import explore_expiry, explore_rotations, explore_support
 from toolkit.chart.findings import plot_findings
+from toolkit.chart.interactive import InteractiveChart
 from toolkit.chart.issuers import plot_issuers
 from toolkit.chart.key_exchange import plot_key_exchange
 from toolkit.chart.lifelines import plot_rotations, plot_sightings
 from toolkit.chart.negotiated import plot_negotiated
+from toolkit.chart.paging import split_pages
 from toolkit.chart.rehearsal import plot_rehearsal
 from toolkit.chart.renewals import plot_lifetimes, plot_renewals
 from toolkit.chart.rollout import plot_rollout
@@ -29,8 +33,13 @@ from toolkit.chart.support import plot_support
 from toolkit.chart.trust import plot_trust
 
 __all__ = [
+    "InteractiveChart",
     "check_answer",
+    "darken",
     "describe_chart",
+    "explore_expiry",
+    "explore_rotations",
+    "explore_support",
     "plot_certificate_tree",
     "plot_changes",
     "plot_expiry",
@@ -51,5 +60,6 @@ __all__ = [
     "plot_support",
     "plot_trust",
     "say",
+    "split_pages",
     "tabulate",
 ]

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from toolkit import text
-from toolkit.columns import FORMER_NAMES
+from toolkit.arguments import require_whole
+from toolkit.columns import FORMER_NAMES, MOVED
 from toolkit.errors import UsageError
 from toolkit.tables import Tables
 
@@ -101,8 +102,7 @@ def tabulate(
     """
     _require_frame(frame)
     for name, number, least in (("rows", rows, 0), ("width", width, 1)):
-        if not isinstance(number, int | np.integer) or number < least:
-            raise UsageError(f"{name}={number!r:.60}: write a whole number from {least} on.")
+        require_whole(name, number, least=least)
     chosen = frame if columns is None else frame[_known(columns, frame)]
     headings: Mapping[str, str] = columns if isinstance(columns, Mapping) else {}
     head = chosen.head(rows)
@@ -134,6 +134,8 @@ def _known(columns: Sequence[str] | Mapping[str, str], frame: pd.DataFrame) -> l
             hint = text.did_you_mean(str(name), known) or f" There are: {', '.join(known)}."
             if FORMER_NAMES.get(name) in known:
                 hint = f" It is now called {FORMER_NAMES[name]!r}."
+            elif name in MOVED:
+                hint = f" It is among the columns of {MOVED[name]}."
             raise UsageError(f"The frame has no column {name!r}.{hint}")
     return list(columns)
 

@@ -10,10 +10,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from toolkit.analyse.slots import SLOT
+from toolkit.arguments import require_choice
 from toolkit.chart import canvas
 from toolkit.chart.palette import BAD, BLACK, CAUTION, FAINT, FINE, INK, NEUTRAL, SKY, Style
 from toolkit.chart.slots import label_slots
-from toolkit.errors import UsageError
 
 STATES: Final = {
     "valid": Style("valid", FINE, "o", ""),
@@ -30,7 +30,9 @@ STATES: Final = {
 _UNKNOWN: Final = {"issuer": "unknown issuer", "service": "unknown service"}
 """Column that rows may be grouped by → the heading of rows where it is null."""
 
-_COLUMNS: Final = (*SLOT, "leaf_sha256", "not_before", "not_after", "days_left", "state", "renew_by_at")
+COLUMNS: Final = (*SLOT, "leaf_sha256", "not_before", "not_after", "days_left", "state", "renew_by_at")
+"""Columns of `summarise_expiry` that are drawn."""
+
 _NEXT: Final = (*SLOT, "leaf_sha256", "renewal", "renews_at", "not_after")
 
 _IN_USE: Final = ("valid", "expiring", "expired", "replacing", "not_yet_valid")
@@ -66,15 +68,15 @@ def plot_expiry(
     >>> ax.get_title(loc="left")
     'What expires when  ·  lab data'
     """
-    if by not in (None, *_UNKNOWN):
-        raise UsageError(f"by={by!r}: write one of {', '.join(_UNKNOWN)}, or leave it out.")
-    canvas.check_frame(frame, *_COLUMNS, *([by] if by else []), what="what `summarise_expiry` returns")
+    if by is not None:
+        require_choice("by", by, _UNKNOWN)
+    canvas.check_frame(frame, *COLUMNS, *([by] if by else []), what="what `summarise_expiry` returns")
     if forecast is not None:
         canvas.check_frame(forecast, *_NEXT, what="what `forecast_renewals` returns as its forecast")
     dated = frame.dropna(subset=["not_before", "not_after", "days_left"])
     if dated.empty:
         return canvas.say_nothing(ax, "Expiry", "No certificate with dates was seen.")
-    rows, headings, more = _placed(dated, by)
+    rows, headings, more = place_rows(dated, by)
     coming = _coming(rows, forecast)
     now = float((rows["end"] - rows["days_left"].astype(float)).iloc[0])
     first, last = _window(rows, coming, now)
@@ -97,10 +99,13 @@ def plot_expiry(
     return axes
 
 
-def _placed(
-    frame: pd.DataFrame, by: Literal["issuer", "service"] | None
+def place_rows(
+    frame: pd.DataFrame, by: Literal["issuer", "service"] | None, *, most: int = canvas.MOST_ROWS
 ) -> tuple[pd.DataFrame, dict[float, str], list[str]]:
-    """The rows with `begin`, `end` in days, `is_front` (drawn as a bar), `label`, `y`; the headings by `y`; notes."""
+    """The rows with `begin`, `end` in days, `is_front` (drawn as a bar), `slot` (its number), `label`, `y`.
+
+    Also the headings by `y`, and the notes. `most`: bars that are kept, those that end first.
+    """
     rows = frame.reset_index(drop=True)
     rows["begin"], rows["end"] = canvas.days(rows["not_before"]), canvas.days(rows["not_after"])
     rows["slot"] = rows.groupby(SLOT, sort=False, dropna=False).ngroup()
@@ -114,7 +119,7 @@ def _placed(
     fronts = rows[rows["is_front"]].sort_values(["end", "slot", "leaf_sha256"], kind="stable")
     # Slots with a certificate in use come first.
     fronts = fronts.sort_values("state", key=lambda state: ~state.isin(_IN_USE), kind="stable")
-    kept, more = canvas.keep_rows(range(len(fronts)), "row")
+    kept, more = canvas.keep_rows(range(len(fronts)), "row", most=most)
     rows["y"], headings = _in_groups(fronts.iloc[kept], by)
     behind = rows["slot"].map(rows.groupby("slot")["y"].max()).mask(rows["is_front"])
     rows["y"] = rows["y"].fillna(behind)

@@ -63,13 +63,13 @@ def plot_sightings(frame: pd.DataFrame, *, ax: Axes | None = None, now: datetime
     lives["is_open_start"] = frame["previous_look_at"].isna().to_numpy() & lives["first_seen_at"].notna()
     lives["is_open_end"] = frame["next_look_at"].isna().to_numpy() & lives["last_seen_at"].notna()
     lives, more = _kept(lives, lives["last_seen_at"])
-    rows = _placed(lives)
+    rows = place_lives(lives)
     axes = _draw(rows, ax, now)
     _finish(axes, rows, title=canvas.titled("Certificates seen", frame), now=now, marks=[], notes=more)
     return axes
 
 
-_OF_PAIRS: Final = (
+OF_PAIRS: Final = (
     "predecessor_sha256", "predecessor_not_before", "predecessor_not_after", "predecessor_first_seen_at",
     "successor_sha256", "successor_not_before", "successor_not_after", "successor_last_seen_at", "start_max_at",
     "done_min_at", "overlap_min_days", "is_rollback", "is_ambiguous",
@@ -102,14 +102,14 @@ def plot_rotations(frame: pd.DataFrame, *, ax: Axes | None = None, now: datetime
     >>> ax.get_title(loc="left")
     'Certificate rotations  ·  lab data'
     """
-    canvas.check_frame(frame, *SLOT, *_OF_PAIRS, what="what `find_rotations` returns")
+    canvas.check_frame(frame, *SLOT, *OF_PAIRS, what="what `find_rotations` returns")
     if frame.empty:
         why = "No rotation: no slot had a second certificate."
         return canvas.say_nothing(ax, "Certificate rotations", why)
-    is_special = frame["is_rollback"].fillna(value=False) | (_served_both(frame) > 0)
+    is_special = frame["is_rollback"].fillna(value=False) | (served_both(frame) > 0)
     at = frame["start_max_at"].fillna(frame["successor_not_before"])
     shown, more = _kept(frame, at.where(is_special), at)
-    rows = _placed(_lives_of_pairs(shown))
+    rows = place_lives(lives_of_pairs(shown))
     axes = _draw(rows, ax, now)
     marks = _draw_overlaps(axes, shown, rows)
     _finish(axes, rows, title=canvas.titled("Certificate rotations", frame), now=now, marks=marks, notes=more)
@@ -125,7 +125,7 @@ def _kept(frame: pd.DataFrame, *instants: pd.Series) -> tuple[pd.DataFrame, list
     return frame[slots.isin(ranks.index[kept])], more
 
 
-def _served_both(frame: pd.DataFrame) -> NDArray[np.float64]:
+def served_both(frame: pd.DataFrame) -> NDArray[np.float64]:
     """Days for which both certificates of each pair were certainly in service; 0 if that is not certain."""
     days = frame["overlap_min_days"].fillna(value=0).to_numpy(dtype=float)
     return np.where(frame["is_ambiguous"].fillna(value=False).to_numpy(dtype=bool), 0.0, days)
@@ -139,7 +139,7 @@ def _lives(frame: pd.DataFrame, hashes: pd.Series, prefix: str = "") -> pd.DataF
     return lives
 
 
-def _lives_of_pairs(frame: pd.DataFrame) -> pd.DataFrame:
+def lives_of_pairs(frame: pd.DataFrame) -> pd.DataFrame:
     """One row per certificate of each slot and period: a certificate that was rolled back to has two rows."""
     frame = frame.assign(
         predecessor_last_seen_at=frame["done_min_at"].where(frame["predecessor_first_seen_at"].notna()),
@@ -158,7 +158,7 @@ def _lives_of_pairs(frame: pd.DataFrame) -> pd.DataFrame:
     return lives
 
 
-def _placed(lives: pd.DataFrame) -> pd.DataFrame:
+def place_lives(lives: pd.DataFrame) -> pd.DataFrame:
     """The lives with `row` (number of the slot), `lanes` of the row, `y` of the lane's middle, `turn` in the row."""
     lives = lives.copy()
     for name in LIFE:
@@ -189,7 +189,7 @@ def _lanes_needed(lives: pd.DataFrame) -> int:
     return max(int(at_once.max(initial=1)), min(2, len(lives)))
 
 
-def _window(rows: pd.DataFrame, now: datetime | str | None) -> tuple[float, float]:
+def find_window(rows: pd.DataFrame, now: datetime | str | None) -> tuple[float, float]:
     """The dates that are drawn: all lives, unless one reaches far beyond what was seen or started."""
     seen = rows[["first_seen_at", "last_seen_at"]].to_numpy(dtype=float)
     begun = rows["not_before"].to_numpy(dtype=float)
@@ -210,7 +210,7 @@ def _draw(rows: pd.DataFrame, ax: Axes | None, now: datetime | str | None) -> Ax
     lanes = float((rows.groupby("row")["lanes"].first() + 0.6).sum())
     pitch = _LANE_INCHES["few" if lanes <= _FEW_LANES else "some" if lanes <= _MANY_LANES else "many"]
     axes = canvas.open_axes(ax, inches=lanes * pitch)
-    first, last = _window(rows, now)
+    first, last = find_window(rows, now)
     canvas.set_dates(axes, first, last, is_tall=rows["row"].nunique() > _TALL_ROWS)
     for row, group in rows.groupby("row"):
         if int(str(row)) % 2:
@@ -282,7 +282,7 @@ def _draw_overlaps(ax: Axes, frame: pd.DataFrame, rows: pd.DataFrame) -> list[Pa
     end = np.fmin(former["not_after"].to_numpy(), latter["not_after"].to_numpy())
     both = (end > begin) & former["not_after"].notna().to_numpy() & latter["not_after"].notna().to_numpy()
     start, done = canvas.days(frame["start_max_at"]), canvas.days(frame["done_min_at"])
-    both_days = _served_both(frame)
+    both_days = served_both(frame)
     served = both_days > 0
     marks: list[Patch | Line2D] = []
     if both.any():

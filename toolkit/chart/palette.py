@@ -30,6 +30,28 @@ CAUTION: Final = ORANGE
 BAD: Final = "#B2182B"  # from ColorBrewer: with deuteranopia the red of Okabe and Ito is too close to their orange
 NEUTRAL: Final = "#9AA0A6"
 
+WHITE: Final = "#FFFFFF"
+"""The page, and what is written on dark colours."""
+
+DARK: Final = {
+    WHITE: "#16181D",
+    BLACK: WHITE,
+    INK: "#E8E8E8",
+    FAINT: "#A3A7AC",
+    PAPER: "#24272D",
+    GRID: "#3B3F46",
+    NEUTRAL: "#5F656B",
+    BLUE: "#5AA9E6",
+    SKY: "#B5E0FF",
+    ORANGE: "#B36B00",
+    BAD: "#FF9AA2",
+    RED: "#FF9955",
+    GREEN: "#3CC79B",
+    PURPLE: "#E3A3C8",
+    YELLOW: "#8A7F00",
+}
+"""Colour on a white page → its counterpart on a dark one. What is written on a colour is exchanged with it."""
+
 LIVES: Final = (BLUE, ORANGE)
 """Successive certificates of a slot alternate between these; their vertical position shows the same."""
 

@@ -10,7 +10,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from toolkit.chart import canvas
 from toolkit.chart.palette import BLUE, INK, PAPER
-from toolkit.reference.rules import validity_caps
+from toolkit.reference.rules import Cap
 
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _ROW_INCHES: Final = 0.62
@@ -19,13 +19,13 @@ _FAINTEST, _DARKEST = 0.12, 0.6
 
 
 def draw_calendar(
-    ax: Axes | None, counts: pd.DataFrame, *, signs: dict[str, tuple[str, str]], title: str, what: str
+    ax: Axes | None, counts: pd.DataFrame, *, signs: dict[str, tuple[str, str]], caps: list[Cap], title: str, what: str
 ) -> Axes:
     """The axes with a cell per month from the first year to the last, and the total of each year on the right.
 
     `counts` has `year`, `month` (1 to 12), `total` and a column for each of `signs` (name → sign and words). Their
-    numbers are drawn below the total where they are not 0. A dotted line in a cell is the day on which a cap on
-    validity takes effect (SC-081v3). `what` names the events, in the plural.
+    numbers are drawn below the total where they are not 0. A dotted line in a cell is the day on which one of `caps`
+    takes effect. `what` names the events, in the plural.
     """
     years = list(range(int(counts["year"].min()), int(counts["year"].max()) + 1))
     axes = canvas.open_axes(ax, inches=len(years) * _ROW_INCHES)
@@ -47,7 +47,7 @@ def draw_calendar(
     for year, total in counts.groupby("year")["total"].sum().items():
         axes.text(12.5, int(str(year)) - years[0] + 0.5, f"{int(total):,}", ha="center", va="center", fontsize=10,
                   fontweight="bold", color=INK, gid="year")  # fmt: skip
-    caps = _draw_caps(axes, years)
+    lines = _draw_caps(axes, caps, years)
     axes.set_xlim(0, 13)
     axes.set_xticks([column + 0.5 for column in range(13)], labels=[*_MONTHS, "year"])
     axes.tick_params(axis="x", length=0, top=False, bottom=False, labeltop=True, labelbottom=False)
@@ -59,7 +59,7 @@ def draw_calendar(
     for name, (sign, words) in signs.items():
         if counts[name].any():
             handles.append(Line2D([], [], linestyle="", marker=f"${sign}$", color=INK, markersize=7, label=words))
-    canvas.set_footing(axes, [*handles, *caps], [])
+    canvas.set_footing(axes, [*handles, *lines], [])
     canvas.set_title(axes, title, points_above=14)
     return axes
 
@@ -68,9 +68,9 @@ def _cell(column: int, row: int, colour: str, share: float) -> Rectangle:
     return Rectangle((column + 0.02, row + 0.03), 0.96, 0.94, facecolor=colour, alpha=share, linewidth=0, zorder=2)
 
 
-def _draw_caps(ax: Axes, years: list[int]) -> list[Line2D]:
+def _draw_caps(ax: Axes, caps: list[Cap], years: list[int]) -> list[Line2D]:
     handles = []
-    for cap in validity_caps():
+    for cap in caps:
         if cap.since.year not in years:
             continue
         row, column = cap.since.year - years[0], cap.since.month - 1

@@ -9,20 +9,20 @@ from matplotlib.lines import Line2D
 
 from toolkit import text
 from toolkit.analyse.slots import SLOT
+from toolkit.arguments import require_choice
 from toolkit.chart import canvas
 from toolkit.chart.palette import BAD, BLUE, CAUTION, FINE, GRID, INK, PURPLE, Style
 from toolkit.chart.renewal_calendar import draw_calendar
 from toolkit.chart.slots import label_slots
-from toolkit.errors import UsageError
 from toolkit.instants import DAY_IN_SECONDS
-from toolkit.reference.rules import validity_caps
+from toolkit.reference.rules import Cap, validity_caps
 
 _ROW_INCHES, _FLEET_ROW_INCHES, _FEW_ROWS = 0.32, 0.2, 24
 
 _MOST_MARKS, _MOST_TOUCHING = 70, 3
 """Most marks next to each other in a row; up to this many touching marks are drawn one by one."""
 
-_COLUMNS: Final = (*SLOT, "renews_at", "is_capped", "is_overdue", "routine_ends_at")
+_COLUMNS: Final = (*SLOT, "renews_at", "cap_days", "is_capped", "is_overdue", "routine_ends_at")
 
 RENEWALS: Final = {
     "usual": Style("by the usual routine", FINE, "o", ""),
@@ -46,7 +46,8 @@ def plot_renewals(
 ) -> Axes:
     """The axes with the forecast renewals: how many in each month, or when in each slot.
 
-    `frame` is what `forecast_renewals` returns. Dotted lines are the days on which a cap begins (SC-081v3).
+    `frame` is what `forecast_renewals` returns. Dotted lines are the days on which a cap begins: those of
+    SC-081v3, and those of Let's Encrypt where they bind a renewal.
 
     - `calendar`: months across, years down. The number in a cell, and its colour, show how many renewals fall into that
       month (UTC); below it, how many of them a cap shortens, how many are overdue, and for how many slots the usual
@@ -64,8 +65,7 @@ def plot_renewals(
     >>> ax.get_title(loc="left")
     'Forecast renewals of 1 slot  ·  lab data'
     """
-    if view not in ("calendar", "slots"):
-        raise UsageError(f"view={view!r}: write 'calendar' or 'slots'.")
+    require_choice("view", view, ("calendar", "slots"))
     canvas.check_frame(frame, *_COLUMNS, what="what `forecast_renewals` returns")
     if frame.empty:
         return canvas.say_nothing(ax, "Forecast renewals", "No slot shows a certificate from which to forecast.")
@@ -91,9 +91,18 @@ def _plot_calendar(rows: pd.DataFrame, ax: Axes | None) -> Axes:
     )
     counts = counted.fillna(0).astype("int64").rename_axis(["year", "month"]).reset_index()
     slots = text.counted(rows["slot"].nunique(), "slot")
-    return draw_calendar(
-        ax, counts, signs=_SIGNS, title=canvas.titled(f"Forecast renewals of {slots}", rows), what="renewals"
-    )
+    title = canvas.titled(f"Forecast renewals of {slots}", rows)
+    return draw_calendar(ax, counts, signs=_SIGNS, caps=_caps_on(rows), title=title, what="renewals")
+
+
+def _caps_on(rows: pd.DataFrame) -> list[Cap]:
+    """The caps of SC-081v3, and those of Let's Encrypt that bind one of the renewals."""
+    own = [
+        cap
+        for cap in validity_caps("lets-encrypt")
+        if (rows["cap_days"].eq(cap.days) & rows["renews_at"].ge(cap.since)).fillna(value=False).any()
+    ]
+    return sorted([*validity_caps(), *own], key=lambda cap: cap.since)
 
 
 def _by_month(instants: pd.Series, name: str) -> pd.Series:
@@ -115,7 +124,7 @@ def _plot_slots(rows: pd.DataFrame, ax: Axes | None) -> Axes:
     canvas.set_dates(axes, first - margin, last + margin, is_tall=count > _FEW_ROWS)
     canvas.shade_rows(axes, count)
     handles = _draw_marks(axes, rows, gap=(last - first) / _MOST_MARKS)
-    handles += _draw_caps(axes, first - margin, last + margin)
+    handles += _draw_caps(axes, _caps_on(rows), first - margin, last + margin)
     canvas.set_rows(axes, list(range(count)), label_slots(heads), extent=(-0.6, count - 0.4))
     canvas.set_heading(axes, canvas.titled("Forecast renewals", rows), handles)
     words = "renewals: " + ", ".join(f"{size:,} in {year}" for year, size in years.items())
@@ -223,9 +232,9 @@ def _draw_marks(ax: Axes, rows: pd.DataFrame, *, gap: float) -> list[Line2D]:
     return handles
 
 
-def _draw_caps(ax: Axes, first: float, last: float) -> list[Line2D]:
+def _draw_caps(ax: Axes, caps: list[Cap], first: float, last: float) -> list[Line2D]:
     handles = []
-    for cap in validity_caps():
+    for cap in caps:
         at = canvas.day(cap.since)
         if first < at < last:
             ax.axvline(at, color=INK, linewidth=1, linestyle=":", zorder=1, gid="cap")

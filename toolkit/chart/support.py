@@ -5,6 +5,7 @@ from typing import Final, Literal
 import pandas as pd
 from matplotlib.axes import Axes
 
+from toolkit.arguments import require_choice
 from toolkit.chart import canvas
 from toolkit.chart.answers import (
     ACCEPTED,
@@ -41,7 +42,8 @@ _MOST_VISITS: Final = 12
 
 _VIEWS: Final = ("versions", "services", "suites", "time")
 _ANSWERS: Final = ["service", "round", "protocol", "suite", "suite_code", "state", "rank", "is_sound"]
-_CELLS: Final = ["service", "host", "round", "basis", "is_latest", "protocol", "state", "accepted", "first_choice"]
+CELLS: Final = ["service", "host", "round", "basis", "is_latest", "protocol", "state", "accepted", "first_choice"]
+"""Columns of `summarise_support` that every view draws."""
 """Columns that the view `suites` reads, and that the other views read."""
 
 _MOST_ACROSS: Final = 8
@@ -89,11 +91,11 @@ def plot_support(
     'What smtp://legacy.lab.test:25 accepts, 2026-01-21'
     """
     rules = Judge(policy)
-    if view is not None and view not in _VIEWS:
-        raise UsageError(f"view={view!r}: one of {', '.join(_VIEWS)}.")
+    if view is not None:
+        require_choice("view", view, _VIEWS)
     is_table = view == "suites" or (view is None and isinstance(frame, pd.DataFrame) and "rank" in frame)
     what = "the table `support`" if is_table else "what `summarise_support` returns"
-    canvas.check_frame(frame, *(_ANSWERS if is_table else _CELLS), what=what if view is None else f"as {view!r} {what}")
+    canvas.check_frame(frame, *(_ANSWERS if is_table else CELLS), what=what if view is None else f"as {view!r} {what}")
     if frame.empty:
         return canvas.say_nothing(
             ax, "Support", "There is no answer of a survey, and no handshake that negotiated anything."
@@ -108,11 +110,7 @@ def plot_support(
         return _plot_items(frame, next((item for item in _ITEMS if item in frame), "protocol"), rules, ax)
     if chosen == "time":
         return _plot_time(frame, rules, ax)
-    latest = frame[frame["is_latest"].fillna(value=False).astype(bool)]
-    is_survey = latest["basis"] == "survey"
-    # Handshakes of other days would mix two times in one matrix, so they are drawn only where there is no survey.
-    has_survey = is_survey.groupby(latest["service"], dropna=False).transform("any")
-    cells = latest.assign(state=latest["state"].where(is_survey, "negotiated"))[is_survey | ~has_survey]
+    cells = latest_answers(frame)
     return _plot_versions(cells, rules, ax) if chosen == "versions" else _plot_services(cells, rules, ax)
 
 
@@ -137,17 +135,24 @@ def _plot_versions(frame: pd.DataFrame, rules: Judge, ax: Axes | None) -> Axes:
     )  # fmt: skip
 
 
-def _plot_services(frame: pd.DataFrame, rules: Judge, ax: Axes | None) -> Axes:
+def latest_answers(frame: pd.DataFrame) -> pd.DataFrame:
+    """The answers of each service's latest survey, or, where it has none, of its latest handshakes: `negotiated`."""
+    latest = frame[frame["is_latest"].fillna(value=False).astype(bool)]
+    is_survey = latest["basis"] == "survey"
+    # Handshakes of other days would mix two times in one matrix, so they are drawn only where there is no survey.
+    has_survey = is_survey.groupby(latest["service"], dropna=False).transform("any")
+    return latest.assign(state=latest["state"].where(is_survey, "negotiated"))[is_survey | ~has_survey]
+
+
+def place_services(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str], list[str]]:
+    """Services × ciphers that at least one accepts: the cells with `row`, `column`, `words`, and the labels of both.
+
+    `words` are the versions in which the cipher was accepted. Services that accept the worst come first.
+    """
     # A source that names no port names no service: use its host.
     named = frame["service"].fillna(frame["host"]).fillna("service not said").astype(object)
-    frame = frame.assign(service=named)
-    per_version = keep_best(frame, ["service", *CIPHER, "protocol"])
-    is_accepted = per_version["state"].isin(ACCEPTED)
-    everywhere, ciphers = list_ciphers(per_version), list_ciphers(per_version[is_accepted])
-    rest = len(everywhere) - len(ciphers)
-    notes = [f"{rest} more ciphers accepted by none (refused or untested)"] if rest else []
-    if ciphers.empty:
-        return canvas.say_nothing(ax, "What each service accepts", say_none_accepted(per_version, CIPHER, "cipher"))
+    per_version = keep_best(frame.assign(service=named), ["service", *CIPHER, "protocol"])
+    ciphers = list_ciphers(per_version[per_version["state"].isin(ACCEPTED)])
     per_version = per_version.merge(ciphers, on=CIPHER)
     cells = keep_best(per_version, ["service", "row"]).rename(columns={"row": "column"})
     is_accepted = per_version["state"].isin(ACCEPTED)
@@ -156,9 +161,19 @@ def _plot_services(frame: pd.DataFrame, rules: Judge, ax: Axes | None) -> Axes:
     cells["words"] = versions.reindex(keys).fillna("").to_numpy()
     services = _services_worst_first(cells)
     cells["row"] = cells["service"].map({name: row for row, name in enumerate(services)})
+    return cells, [canvas.label(name) for name in services], ciphers["label"].to_list()
+
+
+def _plot_services(frame: pd.DataFrame, rules: Judge, ax: Axes | None) -> Axes:
+    everywhere = len(list_ciphers(frame))
+    cells, services, ciphers = place_services(frame)
+    if not ciphers:
+        return canvas.say_nothing(ax, "What each service accepts", say_none_accepted(frame, CIPHER, "cipher"))
+    rest = everywhere - len(ciphers)
+    notes = [f"{rest} more ciphers accepted by none (refused or untested)"] if rest else []
     return draw_matrix(
-        ax, cells.assign(state=cell_states(cells)), rows=[canvas.label(name) for name in services],
-        columns=[name.replace("  ", "\n") for name in ciphers["label"]], styles=STATES, what=("service", "cipher"),
+        ax, cells.assign(state=cell_states(cells)), rows=services,
+        columns=[name.replace("  ", "\n") for name in ciphers], styles=STATES, what=("service", "cipher"),
         notes=[*note_colours(cells, rules), "numbers: the TLS versions in which it was accepted", *notes],
         title=canvas.titled("What each service accepts", frame),
     )  # fmt: skip

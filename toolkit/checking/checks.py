@@ -58,8 +58,8 @@ def check(
 
     - `reachability`: a row per service. `unreachable` (no connection) or `failing` (no handshake): the last 3 visits
       had no answer, or no visit in the window had one. `partly_reachable`: some addresses no longer answer. Else
-      `reachable`. `dated_ahead`: rows dated after `clock`, the present; without `clock` they are not looked for,
-      because `now` may be a past day
+      `reachable`. `dated_ahead`: rows dated after `clock`, the present, except those of a lab; without `clock` they
+      are not looked for, because `now` may be a past day
     - `expiry`: a row per certificate in use (`summarise_expiry`); replaced and withdrawn ones have none. `unreadable`:
       its dates cannot be read. A certificate that expired and was not observed afterwards is `unknown`. An intermediate
       or a root that expires before the leaf has a row of its own once it has passed a threshold; its time left is
@@ -103,17 +103,16 @@ def check(
     """
     require_tables(tables, "check")
     anchors, rules = load_roots(roots), load_policy(policy)
+    of_store = roots if isinstance(roots, str) and roots in trust_stores() else anchors
     if is_held_alone(tables):
-        return _in_order(
-            _conformed(
-                judge_unobserved(tables, now=now, as_of=as_of, roots=anchors, rules=list(rules), thresholds=thresholds)
-            )
+        judged = judge_unobserved(
+            tables, now=now, as_of=as_of, roots=of_store, rules=list(rules), thresholds=thresholds
         )
+        return _in_order(_conformed(judged))
     scope = find_in_service(tables, now=now, history=history)
     expiry = scope.expiry if thresholds == "lifetime" else summarise_expiry(tables, now=now, thresholds=thresholds)
     shown = find_in_use(expiry, scope)
     chains = scope.tables if as_of == "observed" else _observed_until(scope.tables, scope.now)
-    of_store = roots if isinstance(roots, str) and roots in trust_stores() else anchors
     trust = verify_chains(chains, roots=of_store, as_of=as_of, intermediates=intermediates)
     if as_of == "observed":
         trust = with_lost_trust(trust, scope, roots=of_store)
@@ -135,8 +134,8 @@ def check(
         find_outdated_surveys(scope, names[4:]),
         judge_statements(scope, judge_by_rules(scope.known if scope.since else tables, statements, as_of=as_of)),
     ]
-    judged = _conformed(frames)
-    return _in_order(_conformed([judged, _unknown(scope, judged, names)]))
+    known = _conformed(frames)
+    return _in_order(_conformed([known, _unknown(scope, known, names)]))
 
 
 def _conformed(frames: list[pd.DataFrame]) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import pandas as pd
 
 import toolkit
 from toolkit import text
+from toolkit.analyse.held import is_held_alone
 from toolkit.cli.codes import FINDINGS, FINE, NOTHING_REACHED
 from toolkit.cli.options import DEFAULT_POLICY
 from toolkit.cli.printing import print_checks, print_checks_as_json, print_endings, print_endings_as_json
@@ -38,13 +39,11 @@ class CheckRun:
 
 def check(arguments: argparse.Namespace) -> int:
     """`tls-toolkit check`: findings of reachability, expiry, rotation, trust and policies."""
-    from toolkit.cli import endings  # noqa: PLC0415  needs scipy, which other commands do not
-
     if bool(arguments.write_baseline) != bool(arguments.accept_until):
         raise UsageError("--write-baseline FILE and --accept-until DATE belong together: give both.")
     rules = load_rules(arguments)
     tables = _read(arguments)
-    if endings.has_certificates_alone(tables):
+    if is_held_alone(tables) and not arguments.policy:
         return _check_endings(tables, arguments)
     run = _judge(tables, rules, arguments)
     if arguments.serve:
@@ -118,12 +117,13 @@ def _print(run: CheckRun, arguments: argparse.Namespace) -> None:
         names = ("source", "since", "until", "policy", "roots", "intermediates", "thresholds", "history", "baseline")
         asked = {name: getattr(arguments, name) for name in names}
         asked["policy"] = arguments.policy or [DEFAULT_POLICY]
+        as_of = arguments.as_of or (now if is_held_alone(run.tables) else "observed")
         window = {
             "newest": scope.newest, "observed_since": scope.since, "surveyed_since": scope.surveyed_since,
             "left_out": scope.left_out,
         }  # fmt: skip
         counts = toolkit.checking.count(checks)
-        print_checks_as_json(checks, {**asked, "now": now, "as_of": arguments.as_of or "observed", **window, **counts})
+        print_checks_as_json(checks, {**asked, "now": now, "as_of": as_of, **window, **counts})
     else:
         sys.stdout.write(toolkit.checking.render(checks, arguments.format, now=now, source=arguments.source))
 
@@ -131,13 +131,18 @@ def _print(run: CheckRun, arguments: argparse.Namespace) -> None:
 def _find_why_nothing_is_judged(
     tables: Tables, scope: "InService", counts: dict[str, int], *, is_limited: bool
 ) -> str | None:
-    """Why a check without findings proves nothing about the services; null where some verdict is fine."""
-    if not toolkit.checking.was_reached(tables):
+    """Why a check without findings proves nothing about the services; None where some verdict is fine."""
+    if is_held_alone(tables):
+        if not any(counts[kind] for kind in ("fine", "accepted", "unknown")):
+            return (
+                "no certificate in it is a leaf, so there is nothing to judge by a policy; without --policy, ends are."
+            )
+    elif not toolkit.checking.was_reached(tables):
         return (
             f"no look{' in that time' if is_limited else ''} came to an answer, so there is nothing to judge; "
             "`tls-toolkit store info` counts the failures of a store."
         )
-    if not toolkit.checking.was_reached(scope.tables):
+    elif not toolkit.checking.was_reached(scope.tables):
         return (
             f"nothing is known to be in service on {scope.now:%Y-%m-%d}, so there is nothing to judge; --now judges as "
             "of another day, --history everything."
@@ -150,8 +155,8 @@ def _find_why_nothing_is_judged(
 
 
 def _check_endings(tables: Tables, arguments: argparse.Namespace) -> int:
-    """Judge certificates by their dates alone, where no service was observed."""
-    from toolkit.cli import endings  # noqa: PLC0415  as in `check`
+    """Judge certificates by their dates alone, where no service was observed and no policy is given."""
+    from toolkit.cli import endings  # noqa: PLC0415  needs scipy, which other commands do not
 
     given = [option for option, value in (
         ("--format", arguments.format not in ("text", "json")), ("--serve", arguments.serve),
@@ -160,7 +165,8 @@ def _check_endings(tables: Tables, arguments: argparse.Namespace) -> int:
     ) if value]  # fmt: skip
     if given:
         raise UsageError(
-            f"{arguments.source} holds certificates and no observation of a service; {given[0]} needs observations."
+            f"{arguments.source} holds certificates and no observation of a service; {given[0]} needs the rules "
+            "by which to judge them, such as --policy baseline."
         )
     now = arguments.now or arguments.as_of or find_present(tables)
     found = endings.find_endings(tables.certificates, now, arguments.thresholds)

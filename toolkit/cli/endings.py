@@ -5,11 +5,9 @@ from typing import Final, Literal
 
 import pandas as pd
 
-from toolkit import schema
 from toolkit.analyse.expiry.summary import find_thresholds
 from toolkit.columns import Column, dtypes, returns
 from toolkit.instants import DAY, SECOND
-from toolkit.tables import Tables
 
 FINDINGS: Final = ("expired", "not_yet_valid", "expiring", "unknown")
 """States of a certificate that need attention."""
@@ -26,13 +24,6 @@ ENDINGS: Final = (
     Column("threshold", "text", "the tightest threshold that it has passed", "it is not `expiring`"),
 )  # fmt: skip
 """The columns of `find_endings`."""
-
-
-def has_certificates_alone(tables: Tables) -> bool:
-    """Whether the tables hold certificates and nothing else."""
-    return len(tables.certificates) > 0 and not any(
-        len(getattr(tables, name)) for name in schema.TABLES if name != "certificates"
-    )
 
 
 @returns(ENDINGS)

@@ -13,6 +13,7 @@ import pandas as pd
 
 import toolkit
 from toolkit import reference, text
+from toolkit.analyse.held import is_held_alone
 from toolkit.columns import Column, dtypes, returns
 from toolkit.tables import Tables
 
@@ -77,14 +78,18 @@ def print_checks(
     tables: Tables, checks: pd.DataFrame, scope: "InService", arguments: argparse.Namespace, now: datetime
 ) -> None:
     """Print what was judged, by which rules, and the findings, wrapped to the width of the terminal."""
-    by = f"by the rules of {arguments.as_of:%Y-%m-%d %H:%M %Z}" if arguments.as_of else "each row by its own day"
+    day = arguments.as_of or (now if is_held_alone(tables) else None)
+    by = f"by the rules of {day:%Y-%m-%d %H:%M %Z}" if day else "each row by its own day"
     how = f"Judged {by}; days counted from {now:%Y-%m-%d %H:%M %Z}; roots: {arguments.roots}."
     if arguments.thresholds == "days":
         how += " Expiring: 30, 14 and 7 days before the end."
+    what, *where = toolkit.checking.describe_scope(tables), toolkit.checking.describe_in_service(scope)
+    if is_held_alone(tables):
+        what, where = describe_held(tables.certificates), []
     lines = [
-        f"{arguments.source}: {toolkit.checking.describe_scope(tables)}",
+        f"{arguments.source}: {what}",
         f"{toolkit.checking.describe_span(arguments.since, arguments.until)}{how}",
-        toolkit.checking.describe_in_service(scope),
+        *where,
         *toolkit.checking.describe(checks),
     ]
     width = shutil.get_terminal_size((100, 24)).columns
@@ -101,11 +106,15 @@ def print_checks_as_json(checks: pd.DataFrame, judged: dict[str, object]) -> Non
     print(json.dumps({**shown, "services": services, "checks": json_rows(checks)}, indent=2))
 
 
+def describe_held(certificates: pd.DataFrame) -> str:
+    """How many certificates are judged that no observation shows."""
+    return f"{text.counted(len(certificates), 'certificate')}, and no observation of a service"
+
+
 def print_endings(endings: pd.DataFrame, source: str, now: datetime) -> None:
     """Print when certificates expire that no service was observed to serve; the first `MOST_ENDINGS`."""
-    number = text.counted(len(endings), "certificate")
-    print(f"{text.for_terminal(source, limit=4000)}: {number}, and no observation of a service. Judged by their "
-          f"ends; days counted from {now:%Y-%m-%d %H:%M %Z}.")  # fmt: skip
+    print(f"{text.for_terminal(source, limit=4000)}: {describe_held(endings)}. Judged by their ends; days counted "
+          f"from {now:%Y-%m-%d %H:%M %Z}.")  # fmt: skip
     shown = endings.assign(days_left=endings["days_left"].round(1))
     print_frame(shown.head(MOST_ENDINGS)[["subject", "not_after", "days_left", "state", "threshold"]])
     if len(endings) > MOST_ENDINGS:
@@ -130,7 +139,18 @@ def print_frame(frame: pd.DataFrame) -> None:
 def _for_reading(value: object) -> str:
     if isinstance(value, datetime) and not pd.isna(value):
         return value.isoformat(sep=" ", timespec="seconds")
-    return f"{value:.4g}" if isinstance(value, float) else text.for_terminal(value)
+    return _rounded(value) if isinstance(value, float) else text.for_terminal(value)
+
+
+def _rounded(number: float) -> str:
+    """The number with about four digits, of which at most three are decimals, and without an exponent.
+
+    >>> [_rounded(number) for number in (27.04166, 1.5, 0.000061, 0.0, 1234567.0)]
+    ['27.04', '1.5', '0.000', '0', '1234567']
+    """
+    whole = len(f"{abs(number):.0f}")
+    shown = f"{number:.{max(0, min(3, 4 - whole))}f}"
+    return shown.rstrip("0").rstrip(".") if "." in shown and (float(shown) or not number) else shown
 
 
 def print_json(frame: pd.DataFrame) -> None:

@@ -2,7 +2,7 @@
 
 Rule 1: a connection begins when each rate that concerns it allows it, and then counts for all of them.
 Rule 2: what must wait is asked again when the rate that kept it waiting allows the next connection, first come first
-served. Nothing is remembered of an address or name that was not connected to lately.
+served. Nothing is remembered of an address or name that was not connected to recently.
 """
 
 import asyncio
@@ -84,7 +84,7 @@ def find_providers(target: Target, address: str | None) -> tuple[str, ...]:
 
     The network is an IPv4 /24 or an IPv6 /48. The name is that of the host without its first label, where three
     labels or more are left: the mail servers of many customers have names below `mail.protection.outlook.com`. With
-    `connect_to` the address is that of a tunnel, and has no part in it, nor has one that is not known (null).
+    `connect_to` the address is that of a tunnel, and has no part in it, nor has one that is not known (None).
 
     >>> from toolkit.targets import parse_target
     >>> find_providers(parse_target("smtp://a-org.mail.protection.outlook.com"), "192.0.2.7")

@@ -114,7 +114,6 @@ FORMS: Final[tuple[Form, ...]] = (
     _xml("a web page (HTML)", r"<!doctype html|<html", is_report=False),
     _xml("an XML file of an unknown tool", r"<\?xml|<[a-z][\w:.-]*[\s/>]", is_report=False),
     _json("an SSLyze JSON report", "accepted_targets"),
-    _json("a Censys record in JSON", "services", "service_name"),
     # Passive observation.
     _json("a Zeek log in JSON", "id.orig_h"),
     _json("a Suricata log in JSON", "event_type", "src_ip"),
@@ -209,7 +208,7 @@ def recognise_label(label: str) -> Form:
 
 
 def recognise_der(data: bytes | memoryview) -> Form | None:
-    """The form of DER, whole or cut short; null where the bytes are of none that is known."""
+    """The form of DER, whole or cut short; None where the bytes are of none that is known."""
     tags = _tags(data)
     return next((form for form in DER_FORMS if form.pattern.search(tags)), None)
 

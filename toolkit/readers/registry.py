@@ -19,6 +19,7 @@ from typing import Final, NamedTuple
 from toolkit import text
 from toolkit.errors import ReadWarning
 from toolkit.readers.captures import read_capture
+from toolkit.readers.censys import read_censys
 from toolkit.readers.crtsh import read_crtsh
 from toolkit.readers.cryptolyzer import read_cryptolyzer
 from toolkit.readers.ct import is_tile, read_entries, read_tile
@@ -90,6 +91,13 @@ _TESTSSL: Final = any_of(
     with_pattern(r'\A\s*"?id"?,"?fqdn/ip"?,"?port"?,'),
 )
 
+_CENSYS: Final = any_of(
+    with_keys("services", "service_name"),
+    with_keys("autonomous_system", "bgp_prefix"),
+    with_keys("cipher_selected", "version_selected"),
+    with_pattern(r'\A\s*[\[{].{0,2000}"(?:host|webproperty|certificate)_v1"\s*:\s*\{\s*"'),
+)
+
 _ZEEK: Final = any_of(
     with_keys("id.orig_h", "established"),
     with_keys("id.orig_h", "cert_chain_fps"),
@@ -128,6 +136,7 @@ READERS: Final[Mapping[str, Reader]] = MappingProxyType(
         "tls-scan": Reader("a tls-scan JSON report", with_keys("tlsVersion", "elapsedTime"), read_tls_scan),
         "tlsx": Reader("tlsx JSON lines", with_keys("probe_status"), read_tlsx),
         "shodan": Reader("banners of Shodan in JSON", with_keys("_shodan"), read_shodan),
+        "censys": Reader("records of Censys in JSON", _CENSYS, read_censys),
         "zgrab2": Reader(
             "zgrab2 JSON lines",
             with_pattern(r'\A\s*[\[{].*"data"\s*:\s*\{\s*"[\w-]+"\s*:\s*\{\s*"(?:status|protocol|port|error)"'),
@@ -202,5 +211,5 @@ def readers() -> Mapping[str, Reader]:
 
 
 def find_format(head: bytes) -> str | None:
-    """The format that the beginning of a file, decompressed, shows; null where it is none of `readers`."""
+    """The format that the beginning of a file, decompressed, shows; None where it is none of `readers`."""
     return next((name for name, reader in readers().items() if reader.recognises(head)), None)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 
+from toolkit.arguments import require_type
 from toolkit.errors import ReadError
 from toolkit.reference.rows import FOLDER, read_rows
 
@@ -21,7 +22,7 @@ class Suite:
     """One cipher suite.
 
     `code` has 16 bits, in SSL 2.0 24. `name` is IANA's, else that of its specification (`SSL_CK_…` for SSL 2.0).
-    `openssl_name` and `gnutls_name` are null where the tool never had the suite. `versions` are those in which its
+    `openssl_name` and `gnutls_name` are None where the tool never had the suite. `versions` are those in which its
     specification lets it be negotiated, oldest first; servers go beyond that, and `askable` says what to ask.
 
     `key_exchange` as in the name (`RSA`, `DHE`, `ECDHE`, `DH`, `ECDH`, `PSK`, `ECDHE_PSK`, `RSA_EXPORT`, …), with
@@ -30,8 +31,8 @@ class Suite:
     `mode` how it is used (`CBC`, `GCM`, `CCM_8`, `stream`, …), `mac` the hash of the HMAC, `AEAD` where there is none.
 
     `key_bits` is the size of the cipher's key, `strength_bits` its nominal strength (NIST SP 800-57 part 1, table 2,
-    else as OpenSSL prints): 3DES is 168 and 112. `block_bits` is null where the cipher has no blocks.
-    `is_recommended` is IANA's column: true for Y, false for N and D (discouraged), null outside the registry.
+    else as OpenSSL prints): 3DES is 168 and 112. `block_bits` is None where the cipher has no blocks.
+    `is_recommended` is IANA's column: true for Y, false for N and D (discouraged), None outside the registry.
 
     >>> from toolkit.reference import suites
     >>> suite = suites()[0xC02F]
@@ -93,7 +94,7 @@ def suites() -> Mapping[int, Suite]:
 
 
 def find_suite(name: str) -> Suite | None:
-    """The suite of that name, null where none has it: IANA's, OpenSSL's, GnuTLS's, or an older spelling.
+    """The suite of that name, None where no suite has it: IANA's, OpenSSL's, GnuTLS's, or an older spelling.
 
     Older spellings: `SSL_…` for `TLS_…` (JSSE, SSL 3.0) and OpenSSL's `EDH-` for `DHE-`. SSL 2.0 shares names with
     SSL 3.0 in OpenSSL (`RC4-MD5`); the suite of SSL 3.0 and TLS is meant then.
@@ -101,6 +102,7 @@ def find_suite(name: str) -> Suite | None:
     >>> find_suite("EDH-RSA-DES-CBC3-SHA") is find_suite("TLS_DHE_RSA_WITH_3DES_EDE_CBC_SHA")
     True
     """
+    require_type("find_suite", name, str)
     names = _names()
     for spelling in (name, name.replace("EDH-", "DHE-", 1), name.replace("DHE-", "EDH-", 1)):
         if spelling in names:

@@ -9,14 +9,15 @@ from toolkit import checking
 from toolkit.analyse import find_changes, find_rotations
 from toolkit.tables import Tables
 
-_WHAT: Final = ["check", "rule", "verdict", "name"]
+_WHAT: Final = ["severity", "check", "rule", "verdict"]
+"""Columns by which findings are grouped into one row."""
 
 
 def find_differences(tables: Tables, checks: pd.DataFrame, *, since: datetime, **rules: Any) -> pd.DataFrame:
     """What changed after `since`, one row each: `change`, `what`, `services`, `service_count`.
 
-    Findings are compared by check, rule, verdict and service: the earlier ones are those of `check` at `since`, with
-    the same rules, on what had been observed then. `checks` are the present ones. Services are compared by their first
+    Findings are compared by their `finding_id`: the earlier ones are those of `check` at `since`, with the same rules,
+    on what had been observed then. `checks` are the present ones. Services are compared by their first
     and last observation. Rotations are those whose successor was first observed after `since`.
     """
     earlier = tables.within(until=since)
@@ -40,19 +41,14 @@ def find_differences(tables: Tables, checks: pd.DataFrame, *, since: datetime, *
 
 
 def _findings(checks: pd.DataFrame) -> pd.DataFrame:
-    found = checks[checks["is_finding"].eq(True).fillna(value=False)]
-    named = found.assign(name=checking.name_services(found).fillna("all services together"))
-    return named[[*_WHAT, "severity"]].drop_duplicates(_WHAT)
+    found = checks[checks["is_finding"].eq(True).fillna(value=False)].drop_duplicates("finding_id")
+    return found.assign(name=checking.name_services(found).fillna("all services together"))
 
 
 def _moved(words: str, here: pd.DataFrame, there: pd.DataFrame) -> list[dict[str, object]]:
     """The findings of one frame that the other does not have, grouped over services."""
-    known = set(there[_WHAT].astype(object).itertuples(index=False, name=None))
-    is_new = [row not in known for row in here[_WHAT].astype(object).itertuples(index=False, name=None)]
-    return [
-        _row(words, _named(keys), of["name"])
-        for keys, of in here[is_new].groupby(["severity", "check", "rule", "verdict"], sort=False, dropna=False)
-    ]
+    moved = here[~here["finding_id"].isin(there["finding_id"])]
+    return [_row(words, _named(keys), of["name"]) for keys, of in moved.groupby(_WHAT, sort=False, dropna=False)]
 
 
 def _listed(items: "pd.Series[str]") -> str:

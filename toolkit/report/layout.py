@@ -1,4 +1,4 @@
-"""The page of a notebook: nbconvert's template without scripts, and the style on screen and on paper."""
+"""The page of a notebook: nbconvert's template without its scripts, and the style on screen and on paper."""
 
 from typing import Final
 
@@ -8,7 +8,9 @@ PAPERS: Final = {"a4": "A4", "letter": "letter"}
 _HEAD: Final = """\
 {%- extends "lab/index.html.j2" -%}
 {%- block html_head_js -%}
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'" />
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; \
+style-src 'unsafe-inline'; {{ resources.get('script_policy', '') }}" />
+{{- resources.get('scripts', '') -}}
 {%- endblock -%}
 {%- block jupyter_widgets -%}{%- endblock -%}
 {%- block html_head_js_mathjax -%}{%- endblock -%}
@@ -23,10 +25,11 @@ _SCREEN: Final = """\
   .jp-MarkdownOutput { padding-left: 0; }
   .jp-RenderedHTMLCommon table { margin-left: 0; font-variant-numeric: tabular-nums; }
   main .jp-RenderedHTMLCommon.jp-RenderedHTMLCommon :is(td, th) { text-align: left; vertical-align: top; }
-  main .jp-RenderedHTMLCommon td { overflow-wrap: anywhere; min-width: 5em; }
+  main .jp-RenderedHTMLCommon td { overflow-wrap: anywhere; min-width: 7em; }
   .jp-OutputArea-output { overflow-x: auto; }
   .celltag_hide-input .jp-Cell-inputWrapper { display: none; }
   .jp-RenderedHTMLCommon figure { margin: 0; }
+  @media screen { figure.on-screen > img { display: none; } }
   .jp-RenderedHTMLCommon :is(.trace, figcaption) { color: #595959; font-size: 0.85em; margin: 0.3em 0 1.2em; }
   .jp-RenderedHTMLCommon :is(.trace, figcaption) code { background: none; padding: 0; overflow-wrap: anywhere; }
   .jp-RenderedHTMLCommon ul.contents { columns: 3 12rem; list-style: none; padding: 0; margin: 0 0 1em; }
@@ -60,6 +63,7 @@ _PRINT: Final = """\
     main .jp-RenderedHTMLCommon p { orphans: 3; widows: 3; }
     main img { max-width: 100%; max-height: 120mm; }
     main figure img { max-height: 190mm; }
+    main figure .interactive { display: none; }
     main :is(table + p, .trace, figcaption) { break-before: avoid; }
     thead { display: table-header-group; }
   }
@@ -69,5 +73,8 @@ _PRINT: Final = """\
 
 
 def template(paper: str = "a4") -> str:
-    """The template of nbconvert for pages on that paper: no scripts, and a policy that forbids to load or run any."""
+    """The template of nbconvert for pages on that paper: no scripts, and a policy that forbids to load or run any.
+
+    The resource `scripts` is put into the head, and `script_policy`, a directive, allows it.
+    """
     return _HEAD + _SCREEN + _PRINT.replace("PAPER", PAPERS[paper])

@@ -17,6 +17,7 @@ from tqdm.auto import tqdm
 from traitlets.config import Config
 
 from toolkit import text
+from toolkit.chart.interactive import Scripts
 from toolkit.errors import ToolkitError
 from toolkit.report.layout import template
 
@@ -119,10 +120,17 @@ def load_exporter(*, has_code: bool, paper: str = "a4") -> nbconvert.HTMLExporte
         ) from error
 
 
-def render_page(document: nbformat.NotebookNode, exporter: nbconvert.HTMLExporter, *, title: str) -> str:
-    """The executed notebook as one HTML page that loads and runs nothing, with outputs of any content."""
+def render_page(
+    document: nbformat.NotebookNode,
+    exporter: nbconvert.HTMLExporter,
+    *,
+    title: str,
+    scripts: Scripts = Scripts("", ""),  # noqa: B008  it cannot be changed
+) -> str:
+    """The executed notebook as one HTML page that loads nothing and runs `scripts` alone, whatever its outputs are."""
     document.metadata["title"] = text.plain(title)
-    page, _ = exporter.from_notebook_node(document)
+    resources = {"scripts": scripts.html, "script_policy": scripts.policy}
+    page, _ = exporter.from_notebook_node(document, resources)
     return str(page)
 
 

@@ -1,7 +1,7 @@
 """The tables and charts of a report, each with what it was made from: rows, time, share inconclusive, and the call."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Final, cast
@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from toolkit import schema, text
-from toolkit.chart import describe_chart, tabulate
+from toolkit.chart import InteractiveChart, describe_chart, tabulate
 from toolkit.chart.captions import Shown
 from toolkit.report.formats import write_table
 
@@ -28,10 +28,15 @@ _NOUNS: Final = {"outcome": "observation", "cert_sha256": "certificate", "rank":
 
 
 class Parts:
-    """Makes the tables and charts of one report. `folder`: where every table is also written, or `None`."""
+    """Makes the tables and charts of one report.
 
-    def __init__(self, folder: str | None = None) -> None:
+    `folder`: where every table is also written, or `None`. `is_interactive`: whether charts that have an interactive
+    form are shown in it on a screen.
+    """
+
+    def __init__(self, folder: str | None = None, *, is_interactive: bool = False) -> None:
         self._folder = Path(folder) if folder else None
+        self._is_interactive = is_interactive
         self._long: list[tuple[str, Shown]] = []
 
     def table(
@@ -63,8 +68,20 @@ class Parts:
             origin = Shown(origin.html.replace('">', f'">{where}', 1), where + origin.words)
         return _joined(tabulate(frame, columns=columns, rows=rows, width=width), origin)
 
-    def chart(self, axes: Axes, *, call: str, used: pd.DataFrame, unknown: "pd.Series[bool] | None" = None) -> Shown:
-        """The chart as a picture with its text alternative, and the trace below it. Closes the figure."""
+    def chart(
+        self,
+        axes: Axes,
+        *,
+        call: str,
+        used: pd.DataFrame,
+        unknown: "pd.Series[bool] | None" = None,
+        explore: Callable[[], InteractiveChart] | None = None,
+    ) -> Shown:
+        """The chart as a picture with its text alternative, and the trace below it. Closes the figure.
+
+        `explore` makes the interactive form, which is shown on a screen where the report is interactive; the picture is
+        printed.
+        """
         words, origin = describe_chart(axes), trace(used, call=call, unknown=unknown)
         figure = cast(Figure, axes.get_figure(root=True))
         picture = BytesIO()
@@ -72,9 +89,12 @@ class Parts:
         figure.savefig(picture, format="png", dpi=_DPI, bbox_inches="tight", metadata={"Software": None})
         plt.close(figure)
         source = base64.b64encode(picture.getvalue()).decode("ascii")
+        explored = explore().as_part() if self._is_interactive and explore else ""
+        kind = ' class="on-screen"' if explored else ""
         html = (
-            f'<figure><img src="data:image/png;base64,{source}" alt="{text.for_html(words, limit=2000)}" '
-            f'style="width: {figure.get_size_inches()[0]:.2f}in"><figcaption>{origin.html}</figcaption></figure>'
+            f'<figure{kind}><img src="data:image/png;base64,{source}" alt="{text.for_html(words, limit=2000)}" '
+            f'style="width: {figure.get_size_inches()[0]:.2f}in">{explored}<figcaption>{origin.html}</figcaption>'
+            "</figure>"
         )
         return Shown(html, f"{words}\n{origin.words}")
 

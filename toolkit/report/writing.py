@@ -10,6 +10,8 @@ from pathlib import Path
 from papermill.exceptions import PapermillExecutionError
 
 from toolkit import errors, readers
+from toolkit.arguments import require_choice
+from toolkit.chart.interactive import Scripts, vega_scripts
 from toolkit.errors import OutputError, ToolkitError, UsageError
 from toolkit.instants import zoned, zoned_limits
 from toolkit.reference.roots import root_sources
@@ -34,6 +36,7 @@ def write_report(
     since_report: datetime | str | None = None,
     tables: str | Path | None = None,
     paper: str = "a4",
+    interactive: bool = False,
     progress: bool = False,
 ) -> None:
     """Write the report on a source as one file: HTML that loads nothing from elsewhere, or PDF.
@@ -48,7 +51,10 @@ def write_report(
     `toolkit.read`. `history=True` judges every observation; by default only what is in service at `now` is judged.
     `title`: the heading; by default the source's name. `since_report`: an earlier day; a section says what changed
     since. `tables`: a folder into which every table is written as CSV (all columns, all rows), Markdown and LaTeX.
-    `paper`: `a4` or `letter`, for the PDF and for printing the page. `progress=True` shows a progress bar.
+    `paper`: `a4` or `letter`, for the PDF and for printing the page. `interactive=True`: the charts of rotations,
+    expiry and ciphers can be hovered, zoomed and filtered on a screen; the page is 1 MB larger, and needs no network. A
+    PDF has the pictures.
+    `progress=True` shows a progress bar.
 
     Raises `UsageError` where the folder of `output` does not exist, where `output` is a folder, for an unknown paper,
     and for an instant without a zone; `OutputError` where the file cannot be written, or no browser prints a PDF,
@@ -62,9 +68,10 @@ def write_report(
         raise UsageError(f"{output} is a folder: name a file in it, such as {output / 'report.html'}.")
     if not output.resolve().parent.is_dir():
         raise UsageError(f"{output.parent} is not a folder: create it, or choose another folder.")
-    if paper not in PAPERS:
-        raise UsageError(f"paper={paper!r:.60}: write {' or '.join(map(repr, PAPERS))}.")
+    require_choice("paper", paper, PAPERS)
     browser = find_browser() if output.suffix.lower() == ".pdf" else None
+    is_interactive = interactive and browser is None
+    scripts = vega_scripts() if is_interactive else Scripts("", "")
     begins, ends = zoned_limits(since, until)
     earlier = None if since_report is None else zoned(since_report, "since_report")
     if earlier and earlier >= zoned(now, "now"):
@@ -80,6 +87,7 @@ def write_report(
         "UNTIL": ends and ends.isoformat(),
         "HISTORY": history,
         "SINCE_REPORT": earlier and earlier.isoformat(),
+        "INTERACTIVE": is_interactive,
         "TABLES": None if tables is None else str(Path(tables).resolve()),
         "TITLE": shown,
     }
@@ -91,7 +99,7 @@ def write_report(
             document = run_notebook(notebook, parameters=parameters, progress=progress)
         except PapermillExecutionError as error:
             raise _error_of(error, notebook) from error
-    page = render_page(document, exporter, title=shown)
+    page = render_page(document, exporter, title=shown, scripts=scripts)
     _write(output, print_page(page, browser=browser) if browser else page.encode())
 
 

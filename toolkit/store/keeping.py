@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from toolkit import schema, text
+from toolkit.arguments import require_choice
 from toolkit.columns import dtypes, returns
 from toolkit.errors import StoreError, UsageError
 from toolkit.instants import zoned_limits
@@ -186,7 +187,7 @@ class Store:
     def looks_of(self, round_: str, *, services: str | Target | Iterable[str | Target] | None = None) -> pd.DataFrame:
         """The observations of one round that are kept: only the columns of `schema.OBSERVATION_KEY`.
 
-        `services`: only the observations of these, as in `load`; null: of all.
+        `services`: only the observations of these, as in `load`; None: of all.
 
         >>> import toolkit
         >>> from tempfile import TemporaryDirectory
@@ -262,8 +263,7 @@ class Store:
         ...     print(looks["outcome"].value_counts().compute().sort_index().to_dict())
         {'closed': 6, 'deferred': 9, 'ok': 1503, 'reset': 2}
         """
-        if table not in schema.TABLES:
-            raise UsageError(f"{table!r:.40} is not a table. Known: {', '.join(schema.TABLES)}.")
+        require_choice("table", table, schema.TABLES)
         self._require()
         return as_dask(self._tables[table])
 

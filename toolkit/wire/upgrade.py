@@ -7,6 +7,7 @@ import re
 from typing import Final
 
 from toolkit.errors import UsageError
+from toolkit.text import not_known
 from toolkit.wire.answer import REASON_LIMIT
 from toolkit.wire.binary_dialogues import ldap_message
 from toolkit.wire.dialogue_state import DialogueState, shown
@@ -43,7 +44,7 @@ class Upgrade:
     - `scheme`: one of `targets.UPGRADES`.
     - `host`: the name of the host, which XMPP sends.
     - `client_name`: the name that EHLO and LHLO give: a host name or an address literal (RFC 5321, 4.1.1.1).
-    - `second_name`: given in the same session where the first name is refused; null: none.
+    - `second_name`: given in the same session where the first name is refused; None: none.
     - `limit`: bytes accepted before the outcome is `too_large`.
 
     Raises `UsageError` for another scheme and for a name that does not fit into a command.
@@ -61,7 +62,7 @@ class Upgrade:
         self, scheme: str, *, host: str, client_name: str, second_name: str | None = None, limit: int = LIMIT
     ) -> None:
         if scheme not in DIALOGUES:
-            raise UsageError(f"{scheme!r} has no upgrade to TLS. Known: {', '.join(DIALOGUES)}.")
+            raise UsageError(not_known("scheme with an upgrade to TLS ", scheme, DIALOGUES))
         names = (client_name,) if second_name is None else (client_name, second_name)
         for name in names:
             check_client_name(name)
@@ -81,12 +82,12 @@ class Upgrade:
 
     @property
     def outcome(self) -> str | None:
-        """`ok`, or why there is no TLS (`schema.OUTCOMES`); null until the dialogue has ended."""
+        """`ok`, or why there is no TLS (`schema.OUTCOMES`); None until the dialogue has ended."""
         return self._outcome
 
     @property
     def reason(self) -> str | None:
-        """The reply that explains the outcome, at most 400 characters; with `ok`, a remark. Null: nothing to add."""
+        """The reply that explains the outcome, at most 400 characters; with `ok`, a remark. None: nothing to add."""
         return self._reason
 
     def start(self) -> bytes:
@@ -146,7 +147,7 @@ class Upgrade:
         self._end(outcome, reason)
 
     def _next(self) -> bytes | None:
-        """The next unit, removed from the buffer; null until it is complete."""
+        """The next unit, removed from the buffer; None until it is complete."""
         size: int | None
         if self._unit == "line":
             size = self._buffer.find(b"\n") + 1 or None

@@ -8,11 +8,13 @@ import pytest
 
 from tests.analyse.made import at, certificate, look, now, tables
 from toolkit import Tables
-from toolkit.analyse.expiry.forecast import RENEWALS, cap_of, forecast_renewals
+from toolkit.analyse.expiry.forecast import RENEWALS, forecast_renewals
 from toolkit.analyse.expiry.leads import NOT_OBSERVED
+from toolkit.analyse.expiry.limits import cap_on
 from toolkit.analyse.expiry.summary import describe_usual_leads, summarise_expiry
 from toolkit.columns import dtypes
 from toolkit.errors import UsageError
+from toolkit.reference.rules import validity_caps
 
 
 def served(begins: str, days: float, *, sha: str = "a", extra_seconds: int = 0) -> dict[str, object]:
@@ -34,7 +36,7 @@ def alone(begins: str, days: float, *, extra_seconds: int = 0) -> Tables:
     ],
 )  # fmt: skip
 def test_each_cap_holds_from_its_first_second(instant: str, days: int | None) -> None:
-    cap = cap_of(at(instant))
+    cap = cap_on(at(instant), validity_caps())
     assert (cap.days if cap else None) == days
 
 
@@ -266,6 +268,28 @@ def test_dates_alone_do_not_make_a_slot_overdue() -> None:
 
 def test_a_slot_whose_last_certificate_lapsed_has_no_forecast() -> None:
     assert forecast_renewals(alone("2020-01-01", 90), now=now("2026-01-01")).empty
+
+
+def issued_by_lets_encrypt(begins: str, **facts: object) -> pd.DataFrame:
+    given = served(begins, 90) | {"issuer": "CN=E8,O=Let's Encrypt,C=US"} | facts
+    return forecast_renewals(tables([look("a", begins)], [given]), now=now(begins), years=3)
+
+
+def test_lets_encrypt_binds_before_sc_081() -> None:
+    frame = issued_by_lets_encrypt("2026-12-01")
+    lifetimes = frame.groupby(frame["cap_days"])["lifetime_days"].unique().map(list).to_dict()
+    assert lifetimes == {200: [90], 64: [64], 45: [45]}
+    first = frame.groupby("cap_days")["renews_at"].min()
+    assert at("2027-02-10") <= first[64] < first[45]
+    assert at("2028-02-16") <= first[45]
+    assert frame["routine_ends_at"].iloc[0] == first[64]
+
+
+def test_the_profile_tlsserver_of_lets_encrypt_was_shortened_first() -> None:
+    before = issued_by_lets_encrypt("2026-04-01", subject="")
+    assert before["cap_days"].tolist() == [45] * len(before), "the first renewal is on 2026-05-31"
+    too_long = issued_by_lets_encrypt("2026-06-01", subject="")
+    assert too_long["cap_days"].iloc[0] == 200, "after 2026-05-13 the profile does not give 90 days"
 
 
 def test_odd_lifetimes_stay_bounded() -> None:

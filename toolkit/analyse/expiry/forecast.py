@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 from pandas.api.typing import NaTType
 
+from toolkit.analyse.expiry.limits import cap_on, caps_of
 from toolkit.analyse.expiry.routine import COVERAGES, FEW, Spread, planned_days, routine_of
 from toolkit.analyse.expiry.summary import assess_expiry
 from toolkit.analyse.slots import SLOT
+from toolkit.arguments import require_whole
 from toolkit.columns import Column, dtypes, returns
 from toolkit.errors import UsageError
 from toolkit.instants import DAY, DAY_IN_MICROS, SECOND, Instant, zoned
-from toolkit.reference.rules import Cap, validity_caps
 from toolkit.tables import Tables, require_tables
 
 MOST_YEARS: Final = 30
@@ -84,7 +85,7 @@ RENEWALS: Final = (
 
 @returns(RENEWALS)
 def forecast_renewals(tables: Tables, *, now: Instant, years: int = 3) -> pd.DataFrame:
-    """The renewals of the next years by the usual routine of each slot, under the caps of SC-081v3: one row each.
+    """The renewals of the next years by the usual routine of each slot, under the coming caps: one row each.
 
     A slot is a (service, server_name, key_type). The forecast starts from the certificate that took over last of those
     that the slot still shows (`summarise_expiry`); a slot whose last certificate ended without a look since has no
@@ -92,7 +93,10 @@ def forecast_renewals(tables: Tables, *, now: Instant, years: int = 3) -> pd.Dat
     replaces a certificate at the usual lead or after the usual spacing, whichever varied less. The new certificate
     lives as long as the last one did, or as long as the cap of its day of issue allows (CA/Browser Forum, ballot
     SC-081v3: 398, 200, 100, 47 days; counted to the last second). The caps bind certificates of publicly trusted CAs;
-    for a private CA the rows say what a public one would have to do.
+    for a private CA the rows say what a public one would have to do. Let's Encrypt issues for shorter: where it is the
+    issuer, the caps of the policy `lets-encrypt` hold as well (64 days from 2027-02-10, 45 days from 2028-02-16), or
+    those of `lets-encrypt-tlsserver` (45 days since 2026-05-13) where the certificate has no common name, as in the
+    profile `tlsserver`.
 
     Where a cap shortens the lifetime, the spacing keeps its share of the lifetime, or its length where that leaves at
     least a third of the lifetime. With fewer than three fully observed renewals a third of the lifetime is assumed as
@@ -123,8 +127,7 @@ def forecast_renewals(tables: Tables, *, now: Instant, years: int = 3) -> pd.Dat
     """
     require_tables(tables, "forecast_renewals")
     today = zoned(now, "now")
-    if not isinstance(years, int | np.integer) or isinstance(years, bool) or not 1 <= years <= MOST_YEARS:
-        raise UsageError(f"years={years!r}: write a whole number from 1 to {MOST_YEARS}.")
+    require_whole("years", years, most=MOST_YEARS)
     if today.year + years > _LAST_YEAR:
         raise UsageError(f"now={today.isoformat()}, years={years}: a forecast ends in {_LAST_YEAR} at the latest.")
     starts = find_starts(tables, today)
@@ -149,17 +152,6 @@ def find_starts(tables: Tables, today: pd.Timestamp) -> pd.DataFrame:
     return newest.drop_duplicates(SLOT, keep="last").sort_index()
 
 
-def cap_of(issued: pd.Timestamp) -> Cap | None:
-    """The cap for a certificate issued at that instant; None before the first cap that is counted in days.
-
-    >>> [cap_of(pd.Timestamp(day, tz="UTC")).days for day in ("2026-03-14 23:59:59", "2026-03-15")]
-    [398, 200]
-    """
-    return next(
-        (cap for cap in validity_caps() if cap.since <= issued and (cap.until is None or issued < cap.until)), None
-    )
-
-
 def _renewals(start: dict[Hashable, Any], today: pd.Timestamp, horizon: pd.Timestamp) -> list[dict[str, object]]:
     """The rows of one slot, from the certificate that it starts with to the horizon."""
     named = {name: start[name] for name in (*SLOT, "leaf_sha256", "source")}
@@ -167,7 +159,7 @@ def _renewals(start: dict[Hashable, Any], today: pd.Timestamp, horizon: pd.Times
     is_known = not pd.isna(start["usual_lead_basis"])
     begins, ends = start["not_before"], start["not_after"] + SECOND
     lifetime = valid = ends - begins
-    bounds = _Bounds(start, today)
+    bounds, caps = _Bounds(start, today), caps_of(start)
     rows: list[dict[str, object]] = []
     while len(rows) < MOST_RENEWALS:
         is_cut = valid < lifetime
@@ -176,7 +168,7 @@ def _renewals(start: dict[Hashable, Any], today: pd.Timestamp, horizon: pd.Times
         issued = max(wanted, today).floor("s")
         if issued >= horizon:
             break
-        cap = cap_of(issued)
+        cap = cap_on(issued, caps)
         allowed = cap.days * DAY if cap else lifetime
         valid = min(lifetime, allowed, _LATEST - issued)
         rows.append(

@@ -1,8 +1,7 @@
 """Rehearsal: each slot's own routine under the coming limits, with outages of its CA and a job that runs seldom."""
 
 import hashlib
-from collections.abc import Hashable
-from datetime import datetime
+from collections.abc import Hashable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -11,21 +10,19 @@ import pandas as pd
 from toolkit.analyse.arrays import Bools
 from toolkit.analyse.expiry.forecast import find_starts, spread_of
 from toolkit.analyse.expiry.leads import PLANS
+from toolkit.analyse.expiry.limits import cap_on, caps_of
 from toolkit.analyse.expiry.routine import Floats, routine_of
 from toolkit.analyse.expiry.simulation import ARI, Course, Start, simulate
 from toolkit.analyse.intervals import share_interval
 from toolkit.analyse.slots import SLOT
+from toolkit.arguments import require_whole
 from toolkit.columns import Column, dtypes, returns
 from toolkit.errors import UsageError
 from toolkit.instants import DAY, SECOND, Instant, zoned
-from toolkit.reference.rules import validity_caps
 from toolkit.tables import Tables, require_tables
 
 MOST_YEARS: Final = 10
 _LAST_YEAR: Final = 9998
-
-_OF_LETS_ENCRYPT: Final = "O=Let's Encrypt"
-"""In an issuer: its own limits (the policy `lets-encrypt`) hold as well."""
 
 _LEAST_SPACING: Final = 1.0
 _TOO_OFTEN: Final = "the slot renews more than once a day"
@@ -120,8 +117,8 @@ def rehearse(
     """
     require_tables(tables, "rehearse")
     today = zoned(now, "now")
-    years = _whole(years, "years", 1, MOST_YEARS)
-    runs = _whole(runs, "runs", 100, 100_000)
+    require_whole("years", years, most=MOST_YEARS)
+    require_whole("runs", runs, least=100, most=100_000)
     job_days, outage_days = _number(job_days, "job_days", 1, 366), _number(outage_days, "outage_days", 0, 366)
     if today.year + years > _LAST_YEAR:
         raise UsageError(f"now={today.isoformat()}, years={years}: a rehearsal ends in {_LAST_YEAR} at the latest.")
@@ -151,7 +148,7 @@ def _rehearse_slot(
     begins_at, ends_at = slot["not_before"], slot["not_after"] + SECOND
     start = Start(
         begins=(begins_at - today) / DAY, ends=(ends_at - today) / DAY, routine=routine_of(slot), spread=spread,
-        limits=_limits(slot["issuer"], today),
+        limits=_limits(slot, today),
     )  # fmt: skip
     edges = np.array([0.0, *((pd.Timestamp(year + 1, 1, 1, tz="UTC") - today) / DAY for year in each_year)])
     courses = _courses(slot["routine_plans"], usual)
@@ -214,26 +211,16 @@ def _is_above(one: Bools, other: Bools) -> bool:
     return bool(differences.mean() > _CERTAIN * differences.std(ddof=1) / np.sqrt(len(differences)))
 
 
-def _limits(issuer: object, today: pd.Timestamp) -> tuple[Floats, Floats]:
-    """The limits on lifetimes as `Start` takes them, for certificates of that issuer."""
-    is_lets_encrypt = isinstance(issuer, str) and _OF_LETS_ENCRYPT in issuer
-    caps = [cap for name in ("baseline", *(["lets-encrypt"] * is_lets_encrypt)) for cap in validity_caps(name)]
-
-    def longest(day: datetime) -> float:
-        return min(cap.days for cap in caps if cap.since <= day and (cap.until is None or day < cap.until))
-
+def _limits(certificate: Mapping[Hashable, Any], today: pd.Timestamp) -> tuple[Floats, Floats]:
+    """The limits on lifetimes as `Start` takes them, for the successors of that certificate."""
+    caps = caps_of(certificate)
     edges = sorted({cap.since for cap in caps})
     since = [-np.inf, *((edge - today) / DAY for edge in edges)]
-    return np.array(since), np.array([np.inf, *(longest(edge) for edge in edges)])
-
-
-def _whole(value: object, name: str, least: int, most: int) -> int:
-    if not isinstance(value, int | np.integer) or isinstance(value, bool) or not least <= value <= most:
-        raise UsageError(f"{name}={value!r}: write a whole number from {least} to {most:,}.")
-    return int(value)
+    held = (cap_on(edge, caps) for edge in edges)
+    return np.array(since), np.array([np.inf, *(cap.days if cap else np.inf for cap in held)])
 
 
 def _number(value: object, name: str, least: float, most: float) -> float:
     if not isinstance(value, int | float | np.number) or isinstance(value, bool) or not least <= value <= most:
-        raise UsageError(f"{name}={value!r}: write a number of days from {least} to {most}.")
+        raise UsageError(f"{name}={value!r}: must be a number of days from {least} to {most}.")
     return float(value)

@@ -10,8 +10,8 @@ from pandas.api.types import pandas_dtype
 from toolkit import schema
 from toolkit.analyse.rounds import days_of_visits
 from toolkit.analyse.slots import joined_sources
+from toolkit.arguments import require_choice
 from toolkit.columns import Column, dtypes, returns
-from toolkit.errors import UsageError
 from toolkit.instants import Instant, days, zoned
 from toolkit.reference import Suite, find_suite, groups, suites
 from toolkit.tables import Tables, require_tables
@@ -107,8 +107,7 @@ def summarise_support(tables: Tables, *, now: Instant, by: By = "cipher") -> pd.
     """
     require_tables(tables, "summarise_support")
     today = zoned(now, "now")
-    if by not in _KEYS:
-        raise UsageError(f"by={by!r}: write one of {', '.join(_KEYS)}.")
+    require_choice("by", by, _KEYS)
     answers = pd.concat([surveyed(tables), _negotiated(tables)], ignore_index=True)
     answers = by_visit(answers[~(answers["observed_from"] > today).fillna(False)])
     item = "suite" if by in ("cipher", "protocol") else by
@@ -214,7 +213,7 @@ def _with_facts(questions: pd.DataFrame) -> pd.DataFrame:
 
 
 def suite_of(name: object, code: object) -> Suite | None:
-    """The suite of a row, by its code, else by its name; null where the reference has neither."""
+    """The suite of a row, by its code, else by its name; None where the reference has neither."""
     if isinstance(code, Integral) and int(code) in suites():
         return suites()[int(code)]
     return find_suite(name) if isinstance(name, str) else None

@@ -9,6 +9,7 @@ from toolkit.analyse.policy.findings import judge_by_rules
 from toolkit.checking.judgements.expiry import judge_expiry, with_bytes_known
 from toolkit.checking.judgements.trust import trust_rows
 from toolkit.instants import Instant
+from toolkit.reference.roots import Roots
 from toolkit.reference.rules import STATEMENT, Rule
 from toolkit.tables import Tables
 
@@ -18,21 +19,23 @@ def judge_unobserved(
     *,
     now: Instant,
     as_of: Instant,
-    roots: tuple[bytes, ...],
+    roots: Roots,
     rules: list[Rule],
     thresholds: Literal["lifetime", "days"],
 ) -> list[pd.DataFrame]:
     """Frames with columns of `check`: a row per leaf for its end and its trust, and rows of the rules.
 
-    Nothing dates a certificate that is not observed, so trust and rules are those of `as_of`, or of `now`.
+    Nothing dates a certificate that is not observed, so trust and rules are those of `as_of`, or of `now`; rows about
+    trust rest on no observation.
     """
     day = now if as_of == "observed" else as_of
     expiry = summarise_expiry(tables, now=now, thresholds=thresholds)
     expiry = expiry.assign(state=expiry["state"].replace("lapsed", "expired"), is_shown_last=True)
     expiry["usual_lead_spread_days"] = pd.Series(pd.NA, expiry.index, dtype="Float64")  # no slot was observed
     ruled = [rule for rule in rules if rule.level != STATEMENT]
+    trust = trust_rows(verify_chains(tables, roots=roots, as_of=day))
     return [
         judge_expiry(with_bytes_known(expiry, tables.certificates)),
-        trust_rows(verify_chains(tables, roots=roots, as_of=day)),
+        trust.drop(columns=["first_at", "last_at"]).assign(evidence_count=0),
         summarise_findings(judge_by_rules(tables, ruled, as_of=day), by="found").rename(columns={"policy": "check"}),
     ]
