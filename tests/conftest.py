@@ -48,9 +48,9 @@ def _need() -> object:
     return need
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def client() -> Iterator[Any]:
-    """A client of a Dask cluster of two processes on this machine, one for all tests: starting it takes seconds."""
+    """A client of a Dask cluster of two processes here, which costs seconds to start, and as much again while idle."""
     pytest.importorskip("distributed")
     with open_cluster(None, 2) as client:
         yield client

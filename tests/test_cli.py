@@ -74,6 +74,12 @@ def test_observe_prints_every_look(capsys: pytest.CaptureFixture[str]) -> None:
     assert "nothing could be reached" in said.err
 
 
+def test_observe_prints_rows_in_the_order_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["observe", "tls://127.0.0.1:2", CLOSED, "--offer", "rsa", "--offer", "any"]) == 3
+    rows = [line.split()[::2][:2] for line in capsys.readouterr().out.splitlines()[1:]]
+    assert rows == [[target, offer] for target in ("tls://127.0.0.1:2", CLOSED) for offer in ("rsa-2026", "any-2026")]
+
+
 def test_observe_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["observe", CLOSED, "--json"]) == 3
     (row,) = json.loads(capsys.readouterr().out)
@@ -122,12 +128,12 @@ def test_store_compact_says_what_it_joined(tmp_path: Path, capsys: pytest.Captur
     ("words", "said"),
     [
         (["cert", "nonsense"], "name a port or a scheme"),
-        (["cert", "gopher://example.org"], "unknown scheme"),
+        (["cert", "gopher://example.org"], "scheme 'gopher' is not known"),
         (["cert", "example.org:4711"], "does not imply a protocol"),
         (["cert", "google-mail"], "is a preset; name one of its services: smtp://aspmx.l.google.com:25"),
         (["collect", CLOSED, "--store", ""], "a folder, or a URL"),
-        (["observe", CLOSED, "--offer", "everything"], "is not an offer"),
-        (["observe", CLOSED, "--samples", "0"], "must be at least 1"),
+        (["observe", CLOSED, "--offer", "everything"], "offer 'everything' is not known"),
+        (["observe", CLOSED, "--samples", "0"], "must be a whole number of at least 1"),
         (["cert", "tls://127.0.0.1:1", "--connect-to", "nowhere"], "write host:port"),
     ],
 )

@@ -265,9 +265,9 @@ def test_wrong_use_is_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[
     rules = (ROOT / "toolkit/reference/policies/google-help.csv").read_text(encoding="utf-8")
     unknown_rule.write_text(rules.replace(",host,answers,", ",host,smiles,", 1), encoding="utf-8")
     for words, said in (
-        (["--policy", "everything"], "neither a policy"),
+        (["--policy", "everything"], "policy or file of rules 'everything' is not known"),
         (["--policy", str(unknown_rule)], "is not a test of host"),
-        (["--roots", "nothing.pem"], "neither a root bundle"),
+        (["--roots", "nothing.pem"], "root bundle or PEM file 'nothing.pem' is not known"),
         (["--roots", str(broken)], "certificate 1 (line 1): the certificate's base64 is damaged"),
     ):
         assert main(["check", GOOGLE, *words]) == 2

@@ -106,11 +106,43 @@ def test_the_lab_names_a_missing_extra_and_suggests_a_scenario(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert main(["lab", "--scenario", "yaer"]) == 2
-    assert "Unknown scenario 'yaer'. Did you mean 'year'?" in capsys.readouterr().err
+    assert "scenario 'yaer' is not known. Did you mean 'year'?" in capsys.readouterr().err
     monkeypatch.delitem(sys.modules, "toolkit.lab.pyopenssl", raising=False)
     monkeypatch.setitem(sys.modules, "OpenSSL", None)
     assert main(["lab"]) == 2
     assert "needs the module OpenSSL, which is not installed: pip install 'tls-toolkit[lab]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["observe", "tls://127.0.0.1:1", "--clock", "x"], 2, "tls://127.0.0.1:1 is not in a lab"),
+        (["observe", "smtp://mx.lab.test", "mx:lab.test", "--clock", "x"], 2, "mx:lab.test is not in a lab"),
+        (["observe", "smtp://mx.lab.test", "--clock", "none"], 4, "start the lab with `tls-toolkit lab --clock "),
+        (["observe", "smtp://mx.lab.test", "--clock", "notes"], 4, "is not the clock of a lab"),
+    ],
+)
+def test_only_a_lab_dates_observations_by_its_clock(
+    words: list[str], code: int, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "notes").write_text("not an instant")
+    assert main([*words[:-1], str(tmp_path / words[-1])]) == code
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["observe", "a.test:25", "--offr", "any"], "Did you mean '--offer'?"),
+        (["store", "info", "x", "--jsn=1"], "Did you mean '--json'?"),
+        (["check", "x", "y"], "unrecognized arguments: y\n"),
+    ],
+)
+def test_a_misspelt_option_gets_a_suggestion(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
 
 
 def test_help_of_report_names_only_its_own_options(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -126,9 +127,10 @@ def test_a_source_that_cannot_be_read_ends_with_4(tmp_path: Path, capsys: pytest
 
 @not_on_windows("signal that is Ctrl-C for one process")
 @pytest.mark.timeout(120)
-def test_a_lab_runs_and_says_what_to_try(tmp_path: Path) -> None:
+def test_a_lab_runs_and_says_what_to_try(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clock = tmp_path / "clock"
     lab = subprocess.Popen(
-        [*RUN, "lab", "--scenario", "steady", "--roots", str(tmp_path / "roots.pem")],
+        [*RUN, "lab", "--scenario", "steady", "--roots", str(tmp_path / "roots.pem"), "--clock", str(clock)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, text=True,
     )  # fmt: skip
     assert lab.stdin is not None
@@ -146,11 +148,22 @@ def test_a_lab_runs_and_says_what_to_try(tmp_path: Path) -> None:
     assert toolkit.observe(toolkit.parse_target(tried[0], connect_to=tried[1])).observations["source"].eq("lab").all()
     lab.stdin.write("\n30\nnan\n")
     lab.stdin.flush()
-    answers = [lab.stdout.readline() for _ in range(3)]
-    days = [line.split()[4] for line in answers[:2]]
+    answers = [lab.stdout.readline() for _ in range(7)]
+    days = [line.split()[4] for line in (answers[0], answers[3])]
     assert days[0] < days[1]
-    assert "is not a positive number of days" in answers[2]
+    assert "is not a positive number of days" in answers[6]
+    assert main(["collect", tried[0], "--connect-to", tried[1], "--store", store, "--clock", str(clock)]) == 0
+    turned_to = toolkit.read(store).observations["observed_at"].max()
+    assert f"{turned_to:%Y-%m-%d}" == days[1], "the observation is dated by the clock of the lab"
+    (checked,) = re.findall(r"  tls-toolkit (check .*)", answers[5])
+    assert shlex.split(checked)[-2:] == ["--now", f"{turned_to:%Y-%m-%d %H:%M:%S} UTC"]
+    capsys.readouterr()
+    assert main(["check", store, "--policy", "baseline", *shlex.split(checked)[2:]]) in {0, 1}
+    judged = capsys.readouterr().out
+    assert "reachable, 1 service" in judged
+    assert "dated ahead" not in judged, "the clock of the lab is turned on purpose"
     assert "BEGIN CERTIFICATE" in (tmp_path / "roots.pem").read_text()
     lab.send_signal(signal.SIGINT)
     assert lab.communicate(timeout=60) == ("The lab has ended.\n", "")
     assert lab.returncode == 0
+    assert not clock.exists()

@@ -63,6 +63,14 @@ def test_every_dependency_is_pinned_and_has_its_reason() -> None:
         assert name in reasons, f"{name} has no reason in CONTRIBUTING.md"
 
 
+def test_the_hooks_before_a_commit_have_the_pinned_versions() -> None:
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text()
+    named = set(re.findall(r"additional_dependencies: \[([\w.=-]+)\]", hooks))
+    assert len(named) == 3
+    pinned = set(re.findall(r"(?m)^([\w.-]+==[\w.]+) ", (ROOT / "requirements-dev.txt").read_text()))
+    assert named <= pinned, "write the versions of requirements-dev.txt into .pre-commit-config.yaml"
+
+
 def test_nothing_names_a_registry_or_a_machine() -> None:
     # Written so that this file does not name them either.
     words = [

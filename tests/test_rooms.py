@@ -11,7 +11,7 @@ from tests.conftest import ROOT
 PACKAGE = ROOT / "toolkit"
 OPEN = {
     "schema", "columns", "errors", "extras", "text", "files", "hosts", "pem", "tables", "targets", "instants",
-    "sampling",
+    "sampling", "arguments",
 }  # fmt: skip
 """Open to every room."""
 
@@ -21,6 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "extras": {"errors"},
     "text": set(),
+    "arguments": {"errors"},
     "files": {"errors"},
     "pem": set(),
     "hosts": {"errors"},

@@ -54,7 +54,7 @@ def test_what_is_a_target(text: str, service: str, server_name: str | None) -> N
         ("mx.test", "name a port or a scheme, such as mx.test:25 or smtp://mx.test"),
         ("mx.test:4433", "port 4433 does not imply a protocol; write smtp://mx.test:4433"),
         ("google-mail", "is a preset; name one of its services: smtp://aspmx.l.google.com:25, "),
-        ("gopher://mx.test", "unknown scheme 'gopher'"),
+        ("gopher://mx.test", "scheme 'gopher' is not known"),
         ("mx.test:0", "'0' is not a port"),
         ("mx.test:65536", "'65536' is not a port"),
         ("mx.test:٢٥", "is not a port"),

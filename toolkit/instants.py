@@ -10,7 +10,7 @@ from toolkit.errors import UsageError
 Instant: TypeAlias = datetime | pd.Timestamp | str
 """What `now`, `as_of`, `since` and `until` take: a datetime or Timestamp with a zone, or ISO 8601 text with an offset.
 
-In text a space may replace the `T`. `zoned` reads it.
+In text a space may replace the `T`, and ` UTC` the offset 0. `zoned` reads it.
 """
 
 SECOND: Final = pd.Timedelta(seconds=1)
@@ -30,6 +30,17 @@ _LAST: Final = pd.Timestamp("9999-12-31 23:59:59.999999", tz="UTC").as_unit("us"
 _ADVICE: Final = "write 2026-01-31T12:00:00Z, or give a datetime with a zone"
 
 
+def read_iso(words: str) -> datetime:
+    """The instant that ISO 8601 text names. At its end ` UTC` means the offset 0: `tls-toolkit` prints instants so.
+
+    Raises `ValueError` for other text.
+
+    >>> read_iso("2016-02-11 09:30 UTC").isoformat()
+    '2016-02-11T09:30:00+00:00'
+    """
+    return datetime.fromisoformat(f"{words.removesuffix(' UTC')}+00:00" if words.endswith(" UTC") else words)
+
+
 def zoned(instant: Instant, name: str) -> pd.Timestamp:
     """The instant that the parameter `name` was given, in UTC [µs]: ISO 8601 text, a datetime or a Timestamp.
 
@@ -41,7 +52,7 @@ def zoned(instant: Instant, name: str) -> pd.Timestamp:
     """
     shown = f"{name}={instant.isoformat()}" if isinstance(instant, datetime) else f"{name}={instant!r:.60}"
     try:
-        read = datetime.fromisoformat(instant) if isinstance(instant, str) else instant
+        read = read_iso(instant) if isinstance(instant, str) else instant
     except ValueError as error:
         raise UsageError(f"{shown} is not an instant: {_ADVICE}.") from error
     if not isinstance(read, datetime) or pd.isna(read):

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from toolkit.errors import UsageError
-from toolkit.text import did_you_mean
+from toolkit.text import not_known
 
 EXAMPLES: Final = {
     "google-mail": "certificates and ciphers of Google's mail servers, 2007 to 2026 (recorded)",
@@ -28,8 +28,7 @@ def notebook_folder() -> Path:
 def example_folder(name: str) -> Path:
     """The folder of an example, as `toolkit.read` reads it. Raises `UsageError` for a name not in `EXAMPLES`."""
     if name not in EXAMPLES:
-        hint = did_you_mean(str(name), EXAMPLES)
-        raise UsageError(f"There is no example {name!r:.60}.{hint} Known: {', '.join(EXAMPLES)}.")
+        raise UsageError(not_known("example ", name, EXAMPLES))
     return _shipped("data") / name
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, Union
 from toolkit.errors import UsageError
 from toolkit.hosts import address_of, bracketed, canonical_host
 from toolkit.presets import PRESETS, presets
-from toolkit.text import did_you_mean, for_html, for_terminal, type_name
+from toolkit.text import did_you_mean, for_html, for_terminal, not_known, type_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,8 +116,7 @@ class Target:
 
     def __post_init__(self) -> None:
         if self.scheme not in PORTS:
-            hint = did_you_mean(str(self.scheme), PORTS)
-            raise UsageError(f"Target(scheme={self.scheme!r:.60}): unknown scheme.{hint} Known: {', '.join(PORTS)}.")
+            raise UsageError(not_known("Target: scheme=", self.scheme, PORTS))
         if not isinstance(self.host, str) or not self.host:
             raise UsageError(f"Target(host={self.host!r:.60}): give a host name or an address as text.")
         if not isinstance(self.port, int) or not 0 < self.port < 65536:
@@ -193,9 +192,7 @@ def parse_target(text: str, *, connect_to: str | None = None) -> Target:
         scheme, rest = "", text.strip()
     scheme = scheme.lower()
     if scheme and scheme not in PORTS:
-        raise UsageError(
-            f"{text!r}: unknown scheme {scheme!r}.{did_you_mean(scheme, PORTS)} Known: {', '.join(PORTS)}."
-        )
+        raise UsageError(not_known(f"{text!r}: scheme ", scheme, PORTS))
     host, port = _split_port(rest.rstrip("/"), text)
     if not scheme:
         if port is None:
@@ -240,7 +237,7 @@ def expand_targets(targets: Targets) -> list[Target | MailDomain]:
     ['smtp://mx.example.org:25', 'smtps://[2001:db8::1]:465']
     >>> expand_targets(["https://a.test", "htps://b.test"])  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    toolkit.errors.UsageError: target 2: 'htps://b.test': unknown scheme 'htps'. Did you mean 'https'? ...
+    toolkit.errors.UsageError: target 2: 'htps://b.test': scheme 'htps' is not known. Did you mean 'https'? ...
     """
     expanded: dict[Target | MailDomain, None] = {}
     for place, item in _listed(targets):

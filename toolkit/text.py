@@ -19,6 +19,9 @@ LIMIT = 300
 _COMPARED = 80
 """Characters of a misspelt name that are compared with the known names: the comparison takes quadratic time."""
 
+_CLOSER = 0.01
+"""By how much more similar a part of a name must be than any whole name."""
+
 # Cc control, Cf format (bidirectional overrides, zero width), Cs surrogates, Co private use, Cn unassigned,
 # Zl and Zp line and paragraph separators: Unicode general categories, UAX #44 section 5.7.1.
 _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -69,14 +72,16 @@ def lasting(length: timedelta) -> str:
 def did_you_mean(word: str, known: Iterable[str], *, similarity: float = 0.6) -> str:
     """The known name that is closest to a misspelt one, as a sentence to append; empty where none is close.
 
-    If no whole name is close, the parts that hyphens separate are compared, and all names with the closest part are
-    listed. Letter case does not count. At most the first 80 characters of `word` are compared. `similarity` is the
-    least ratio that `difflib` must find, from 0 to 1.
+    The word is compared with the names and with the parts of them that hyphens separate; where a part is closer than
+    any whole name, all names with that part are listed. Letter case does not count. At most the first 80 characters of
+    `word` are compared. `similarity` is the least ratio that `difflib` must find, from 0 to 1.
 
     >>> did_you_mean("ieft", ["ietf", "nist"])
     " Did you mean 'ietf'?"
     >>> did_you_mean("moder", ["mozilla-modern", "mozilla-old"])
     " Did you mean 'mozilla-modern'?"
+    >>> did_you_mean("mozila", ["mozilla-modern", "mozilla-old"])
+    " Did you mean 'mozilla-modern' or 'mozilla-old'?"
     >>> did_you_mean("something else", ["ietf", "nist"])
     ''
     """
@@ -87,10 +92,23 @@ def did_you_mean(word: str, known: Iterable[str], *, similarity: float = 0.6) ->
         whole[name.casefold()] = [name]
         for part in name.casefold().split("-"):
             parts.setdefault(part, []).append(name)
-    for candidates in (whole, parts):
-        if close := difflib.get_close_matches(compared, candidates, n=1, cutoff=similarity):
-            return f" Did you mean {' or '.join(map(repr, candidates[close[0]]))}?"
-    return ""
+    suggested: list[str] = []
+    for name in difflib.get_close_matches(compared, whole, n=1, cutoff=similarity):
+        suggested = whole[name]
+        similarity = difflib.SequenceMatcher(None, name, compared).ratio() + _CLOSER
+    for part in difflib.get_close_matches(compared, parts, n=1, cutoff=min(similarity, 1)):
+        suggested = suggested if part in whole else parts[part]
+    return f" Did you mean {' or '.join(map(repr, suggested))}?" if suggested else ""
+
+
+def not_known(what: str, given: object, known: Iterable[str]) -> str:
+    """The message for a name that is none of the known ones. `what` ends with `=` or a blank.
+
+    >>> not_known("offer ", "anny", ["any", "rsa"])
+    "offer 'anny' is not known. Did you mean 'any'? Known: any, rsa."
+    """
+    names = list(known)
+    return f"{what}{given!r:.60} is not known.{did_you_mean(str(given), names)} Known: {', '.join(names)}."
 
 
 def storable(text: str) -> str:

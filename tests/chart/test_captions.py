@@ -104,7 +104,7 @@ def test_a_sentence_without_its_values_is_an_error() -> None:
     ("asked", "message"),
     [
         ({"columns": "a"}, r"write a list of names, \['a'\]"),
-        ({"rows": -1}, "rows=-1: write a whole number from 0"),
+        ({"rows": -1}, "rows=-1: must be a whole number of at least 0"),
         ({"width": "60"}, "width='60': "),
     ],
 )

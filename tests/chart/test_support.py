@@ -143,7 +143,7 @@ def test_a_view_is_given_the_frame_that_it_draws() -> None:
             plot_support(table, view=view)
     with pytest.raises(UsageError, match="summarise_support"):
         plot_support(table[["service", "state"]])
-    with pytest.raises(UsageError, match="one of versions, services, suites, time"):
+    with pytest.raises(UsageError, match="Known: versions, services, suites, time"):
         plot_support(frame(*MATRIX), view="ciphers")  # type: ignore[arg-type]  # what a user may type
 
 

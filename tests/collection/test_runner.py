@@ -179,7 +179,7 @@ def test_the_bytes_are_kept_where_asked(loopback: Loopback, brief: Limits) -> No
         ({"targets": "mx:192.0.2.1"}, "an address has no MX"),
         ({"targets": 5}, "or preset, not int"),
         ({"offers": ()}, "No offer"),
-        ({"offers": ("none",)}, "is not an offer. Known: "),
+        ({"offers": ("none",)}, "offer 'none' is not known. Known: "),
         ({"offers": "anu"}, "Did you mean 'any'"),
         ({"samples": 0}, "samples=0"),
         ({"addresses": 0}, "addresses=0"),

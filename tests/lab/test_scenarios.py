@@ -251,7 +251,7 @@ def test_roll_outs_have_the_shape_that_they_are_asked_for() -> None:
     [
         ({"backends": 0}, "at least one"),
         ({"addresses": 251}, r"127\.0\.0\.250"),
-        ({"speed": 3}, "no parameter 'speed'"),
+        ({"speed": 3}, "parameter 'speed' is not known"),
         ({"shape": "cubic"}, "linear or bind"),
         ({"key_types": ("DSA",)}, "no DSA keys"),
         ({"drop_rate": 0.8, "defer_rate": 0.3}, "together at most 1"),
@@ -259,7 +259,7 @@ def test_roll_outs_have_the_shape_that_they_are_asked_for() -> None:
         ({"period": timedelta(0)}, "must be positive"),
         ({"delay": timedelta(days=-1)}, "not be negative"),
         ({"affinity": timedelta(0)}, "without affinity"),
-        ({"chain": "whole"}, "not another chain; choose one of bare"),
+        ({"chain": "whole"}, "chain='whole' is not known. Known: bare"),
         ({"name": "re-issue", "delay": timedelta(days=60)}, "over half of the lifetime left"),
         ({"begins_at": datetime(2026, 1, 1)}, "has no zone"),  # noqa: DTZ001 - the error is about this
     ],
@@ -272,5 +272,5 @@ def test_parameters_that_cannot_be_are_named(changes: dict[str, object], said: s
 def test_an_unknown_scenario_is_named_with_those_that_exist() -> None:
     with pytest.warns(FutureWarning, match="now called 'stuck-backend'"):
         assert scenario("stuck-machine") == scenario("stuck-backend")
-    with pytest.raises(LabError, match=r"Unknown scenario 'rolback'\. Did you mean 'rollback'"):
+    with pytest.raises(LabError, match=r"scenario 'rolback' is not known\. Did you mean 'rollback'"):
         Scenario("rolback")

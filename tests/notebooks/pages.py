@@ -118,7 +118,7 @@ def _find_asked(source: str, names: dict[str, Any]) -> dict[str, Any]:
 
 def _as_png(figure: Figure) -> bytes:
     picture = BytesIO()
-    figure.savefig(picture, format="png", dpi=72, bbox_inches="tight")
+    figure.savefig(picture, format="png", dpi=72)
     return picture.getvalue()
 
 

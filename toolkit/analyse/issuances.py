@@ -1,4 +1,4 @@
-"""Issuances: rows of `certificates` that are one certificate, told apart by what their sources say of them."""
+"""Issuances: rows of `certificates` that are one certificate, distinguished by what their sources say about them."""
 
 from typing import Final
 

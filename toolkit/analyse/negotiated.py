@@ -6,11 +6,10 @@ from typing import Final, Literal
 import pandas as pd
 
 from toolkit.analyse.slots import all_sources
+from toolkit.arguments import require_choice
 from toolkit.columns import Column, dtypes, returns
-from toolkit.errors import UsageError
 from toolkit.reference import Suite, suites
 from toolkit.tables import Tables, require_tables
-from toolkit.text import did_you_mean
 
 NEGOTIATED: Final = (
     Column("month_from_at", "instant", "first instant of the month (UTC)"),
@@ -50,8 +49,7 @@ def summarise_negotiated(tables: Tables, *, by: Quantity = "protocol") -> pd.Dat
     """
     require_tables(tables, "summarise_negotiated")
     known = ("protocol", "suite", *_OF_SUITE)
-    if by not in known:
-        raise UsageError(f"by={by!r:.60}: choose one of {', '.join(known)}.{did_you_mean(str(by), known)}")
+    require_choice("by", by, known)
     looks = tables.observations
     values = looks[by] if by in looks else looks["suite_code"].map(_values_of_suites(by)).astype("string")
     named = looks.assign(value=values).dropna(subset=["observed_at", "value"])

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from toolkit import text
+from toolkit.arguments import require_whole
 from toolkit.columns import FORMER_NAMES
 from toolkit.errors import UsageError
 from toolkit.tables import Tables
@@ -101,8 +102,7 @@ def tabulate(
     """
     _require_frame(frame)
     for name, number, least in (("rows", rows, 0), ("width", width, 1)):
-        if not isinstance(number, int | np.integer) or number < least:
-            raise UsageError(f"{name}={number!r:.60}: write a whole number from {least} on.")
+        require_whole(name, number, least=least)
     chosen = frame if columns is None else frame[_known(columns, frame)]
     headings: Mapping[str, str] = columns if isinstance(columns, Mapping) else {}
     head = chosen.head(rows)

@@ -10,10 +10,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from toolkit.analyse.slots import SLOT
+from toolkit.arguments import require_choice
 from toolkit.chart import canvas
 from toolkit.chart.palette import BAD, BLACK, CAUTION, FAINT, FINE, INK, NEUTRAL, SKY, Style
 from toolkit.chart.slots import label_slots
-from toolkit.errors import UsageError
 
 STATES: Final = {
     "valid": Style("valid", FINE, "o", ""),
@@ -68,8 +68,8 @@ def plot_expiry(
     >>> ax.get_title(loc="left")
     'What expires when  ·  lab data'
     """
-    if by not in (None, *_UNKNOWN):
-        raise UsageError(f"by={by!r}: write one of {', '.join(_UNKNOWN)}, or leave it out.")
+    if by is not None:
+        require_choice("by", by, _UNKNOWN)
     canvas.check_frame(frame, *COLUMNS, *([by] if by else []), what="what `summarise_expiry` returns")
     if forecast is not None:
         canvas.check_frame(forecast, *_NEXT, what="what `forecast_renewals` returns as its forecast")

@@ -60,7 +60,7 @@ def plot_key_exchange(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         style, total = KINDS[kind], counts.sum(axis=1).to_numpy()
         low, high = share_interval(counts[kind].to_numpy(), total)
         share = counts[kind].to_numpy() / total
-        at = middles + (place - (len(present) - 1) / 2) * 2.5  # days apart, so that the intervals can be told apart
+        at = middles + (place - (len(present) - 1) / 2) * 2.5  # days apart, so that the intervals can be distinguished
         axes.vlines(at, low, high, color=style.colour, linewidth=1.4, zorder=2).set_gid(f"interval-{kind}")
         line = axes.plot(at, share, color=style.colour, marker=style.marker, markersize=5, linewidth=1, zorder=3)[0]
         line.set_gid(kind)

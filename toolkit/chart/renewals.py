@@ -9,11 +9,11 @@ from matplotlib.lines import Line2D
 
 from toolkit import text
 from toolkit.analyse.slots import SLOT
+from toolkit.arguments import require_choice
 from toolkit.chart import canvas
 from toolkit.chart.palette import BAD, BLUE, CAUTION, FINE, GRID, INK, PURPLE, Style
 from toolkit.chart.renewal_calendar import draw_calendar
 from toolkit.chart.slots import label_slots
-from toolkit.errors import UsageError
 from toolkit.instants import DAY_IN_SECONDS
 from toolkit.reference.rules import Cap, validity_caps
 
@@ -65,8 +65,7 @@ def plot_renewals(
     >>> ax.get_title(loc="left")
     'Forecast renewals of 1 slot  ·  lab data'
     """
-    if view not in ("calendar", "slots"):
-        raise UsageError(f"view={view!r}: write 'calendar' or 'slots'.")
+    require_choice("view", view, ("calendar", "slots"))
     canvas.check_frame(frame, *_COLUMNS, what="what `forecast_renewals` returns")
     if frame.empty:
         return canvas.say_nothing(ax, "Forecast renewals", "No slot shows a certificate from which to forecast.")

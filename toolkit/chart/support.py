@@ -5,6 +5,7 @@ from typing import Final, Literal
 import pandas as pd
 from matplotlib.axes import Axes
 
+from toolkit.arguments import require_choice
 from toolkit.chart import canvas
 from toolkit.chart.answers import (
     ACCEPTED,
@@ -90,8 +91,8 @@ def plot_support(
     'What smtp://legacy.lab.test:25 accepts, 2026-01-21'
     """
     rules = Judge(policy)
-    if view is not None and view not in _VIEWS:
-        raise UsageError(f"view={view!r}: one of {', '.join(_VIEWS)}.")
+    if view is not None:
+        require_choice("view", view, _VIEWS)
     is_table = view == "suites" or (view is None and isinstance(frame, pd.DataFrame) and "rank" in frame)
     what = "the table `support`" if is_table else "what `summarise_support` returns"
     canvas.check_frame(frame, *(_ANSWERS if is_table else CELLS), what=what if view is None else f"as {view!r} {what}")

@@ -46,7 +46,7 @@ def accept(checks: pd.DataFrame, baseline: str | Path, *, now: Instant) -> pd.Da
     'its acceptance ended on 2026-03-01 00:00'
     """
     require_columns(checks, dtypes(CHECKS), call="accept", source="check")
-    today, entries = zoned(now, "now"), _read(Path(baseline))
+    today, entries = zoned(now, "now"), _read(baseline)
     until, reasons = [], []
     for row in checks[["finding_id", "severity", "reason", "accepted_until_at"]].to_dict("records"):
         entry = None if pd.isna(row["finding_id"]) else entries.get(row["finding_id"])
@@ -118,7 +118,8 @@ def find_gone(checks: pd.DataFrame, baseline: str | Path) -> list[str]:
     >>> gone[0][:44]
     'expiry: expired: smtp://legacy.lab.test:25: '
     """
-    entries = _read(Path(baseline))
+    require_columns(checks, dtypes(CHECKS), call="find_gone", source="check")
+    entries = _read(baseline)
     present = set(checks["finding_id"].dropna())
     return [str(entry.get("what", name)) for name, entry in entries.items() if name not in present]
 
@@ -132,8 +133,11 @@ def _why_not(entry: dict[str, Any], severity: str, today: pd.Timestamp) -> str |
     return None
 
 
-def _read(file: Path) -> dict[str, dict[str, Any]]:
+def _read(baseline: str | Path) -> dict[str, dict[str, Any]]:
     """`finding_id` → the entry, `until` as an instant."""
+    if not isinstance(baseline, str | Path):
+        raise UsageError(f"baseline: name a file that write_baseline wrote, not {text.type_name(baseline)}.")
+    file = Path(baseline)
     advice = "Write it with `tls-toolkit check --write-baseline`."
     try:
         entries = json.loads(read_regular(file, most=_MOST_BYTES))["accepted"]
@@ -144,5 +148,5 @@ def _read(file: Path) -> dict[str, dict[str, Any]]:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ReadError(f"{file} is not a baseline: {error!r:.200}. {advice}") from error
     if wrong:
-        raise ReadError(f"{file}: {wrong[0]!r:.60} is not a severity: write one of {', '.join(SEVERITIES)}.")
+        raise ReadError(text.not_known(f"{file}: severity ", wrong[0], SEVERITIES))
     return read

@@ -6,6 +6,7 @@ from typing import Final
 import pandas as pd
 
 from toolkit import text
+from toolkit.arguments import require_type
 from toolkit.checking.in_service import name_services
 from toolkit.checking.verdicts import SEVERITIES
 from toolkit.columns import Column, dtypes, empty, require_columns, returns
@@ -92,6 +93,7 @@ def list_services(names: "pd.Series[str]") -> str:
     >>> list_services(pd.Series(["https://www:443", "smtp://mx:25", "https://www:443"]))
     '2 services: https://www:443, smtp://mx:25'
     """
+    require_type("list_services", names, pd.Series)
     known = sorted(set(names.dropna().astype(str)))
     if not known:
         return "all services together"

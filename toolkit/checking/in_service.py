@@ -16,6 +16,7 @@ from toolkit.analyse.arrays import Bools
 from toolkit.analyse.expiry.summary import OUT_OF_USE
 from toolkit.analyse.rounds import LONGEST_VISIT, is_last_visit
 from toolkit.analyse.support.summary import hosts_of
+from toolkit.columns import require_columns
 from toolkit.errors import UsageError
 from toolkit.instants import FIRST, Instant, zoned
 from toolkit.reference import offers
@@ -183,6 +184,7 @@ def name_services(rows: pd.DataFrame) -> pd.Series:
     >>> list(name_services(rows))
     ['https://mx:443', 'www', 'service not said']
     """
+    require_columns(rows, ("service", "host"), call="name_services", source="check, or the table `observations`,")
     return rows["service"].fillna(rows["host"]).fillna("service not said")
 
 

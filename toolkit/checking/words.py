@@ -7,13 +7,14 @@ from typing import Any, Final
 import pandas as pd
 
 from toolkit import schema, text
+from toolkit.arguments import require_type
 from toolkit.checking.counts import count, count_services
 from toolkit.checking.in_service import InService, name_services
 from toolkit.checking.judgements.trust import NO_CHAIN
 from toolkit.checking.verdicts import SEVERITIES
 from toolkit.instants import DAY
 from toolkit.reference.rules import STATEMENT
-from toolkit.tables import Tables, describe_services, describe_source
+from toolkit.tables import Tables, describe_services, describe_source, require_tables
 
 MOST_SERVICES: Final = 20
 """Services that are listed one by one for one verdict."""
@@ -115,6 +116,7 @@ def describe_in_service(scope: InService) -> str:
     >>> print(toolkit.checking.describe_in_service(scope).split(". ")[0])
     In service: the last observations since 2025-12-20, and the last surveys since 2025-10-16
     """
+    require_type("describe_in_service", scope, InService)
     if scope.since is None or scope.surveyed_since is None:
         return "Judged: all rows (history)."
     words = (
@@ -145,6 +147,7 @@ def was_reached(tables: Tables) -> bool:
     >>> toolkit.checking.was_reached(toolkit.observe("tls://127.0.0.1:1", progress=False))
     False
     """
+    require_tables(tables, "was_reached")
     return bool((tables.observations["outcome"] == "ok").any() or (tables.support["state"] != "untested").any())
 
 
@@ -155,6 +158,7 @@ def describe_scope(tables: Tables) -> str:
     >>> toolkit.checking.describe_scope(toolkit.load_example("web-series"))
     '189 looks at 8 services; 2023-11-15 to 2026-03-17; 189 dated by bounds, 0 undated, 0 failed (recorded data)'
     """
+    require_tables(tables, "describe_scope")
     looks = tables.observations
     parts = [f"{text.counted(len(looks), 'look')} at {describe_services(looks['service'])}"]
     bounds = looks[schema.INSTANTS]

@@ -3,19 +3,19 @@
 import argparse
 import shlex
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
 import toolkit
-from toolkit import text
+from toolkit import reference, text
 from toolkit.cli.checks import check, find_present, load_rules, print_note
 from toolkit.cli.codes import FAILED, FINE, INTERRUPTED, NOTHING_REACHED
+from toolkit.cli.labs import find_clock, lab
 from toolkit.cli.printing import (
     as_json_line,
     print_frame,
@@ -24,7 +24,7 @@ from toolkit.cli.printing import (
 )
 from toolkit.cli.reading import print_understood, read_password
 from toolkit.collection.clusters.clients import open_cluster
-from toolkit.errors import LabError, UsageError
+from toolkit.errors import UsageError
 from toolkit.extras import require_extras
 from toolkit.shipped import copy_lessons
 from toolkit.store.counting import count_outcomes
@@ -32,9 +32,9 @@ from toolkit.tables import Tables, as_pem
 from toolkit.targets import MailDomain, Target, expand_targets
 
 if TYPE_CHECKING:
-    from toolkit.lab import Clock  # the lab is imported when it is used
+    pass  # the lab is imported when it is used
 
-__all__ = ["check"]  # the other commands are defined here
+__all__ = ["check", "lab"]  # the other commands are defined here
 
 _LOOK_COLUMNS: Final = (
     "service", "address", "offer", "outcome", "protocol", "suite", "group", "is_key_proven", "leaf", "reason",
@@ -75,21 +75,32 @@ def observe(arguments: argparse.Namespace) -> int:
     """`tls-toolkit observe`: each target observed once, printed."""
     if arguments.dry_run:
         return _estimate(arguments)
+    targets, offers = _targets(arguments), tuple(arguments.offer or ("any",))
     tables = toolkit.observe(
-        _targets(arguments),
-        offers=tuple(arguments.offer or ("any",)),
+        targets,
+        offers=offers,
         samples=arguments.samples,
         addresses=arguments.addresses,
         limits=arguments.limits,
         ehlo=arguments.ehlo,
+        clock=find_clock(arguments.clock, targets),
         progress=sys.stderr.isatty(),
     )
-    looks = tables.observations
+    looks = _in_order(tables, offers)
     if arguments.json:
         print_json(looks.drop(columns=["sent_bytes", "answer_bytes"]))
     else:
         print_frame(looks.assign(leaf=looks["leaf_sha256"].str[:12])[list(_LOOK_COLUMNS)])
     return _reached(tables)
+
+
+def _in_order(tables: Tables, offers: Sequence[str]) -> pd.DataFrame:
+    """The observations by service and offer in the order of the command line, then by sample; not by completion."""
+    looks = tables.observations
+    services = {name: place for place, name in enumerate(tables.rounds["services"].iloc[-1])}
+    names = {reference.offers()[name].name: place for place, name in enumerate(offers)}
+    places = looks.assign(service=looks["service"].map(services), offer=looks["offer"].map(names))
+    return looks.loc[places.sort_values(["service", "address", "offer", "sample"]).index]
 
 
 def _targets(arguments: argparse.Namespace) -> list[Target | MailDomain]:
@@ -124,9 +135,10 @@ def collect(arguments: argparse.Namespace) -> int:
     """`tls-toolkit collect`: each target observed once, kept in a store."""
     if arguments.dry_run:
         return _estimate(arguments)
-    store = toolkit.Store(arguments.store)
+    store, targets = toolkit.Store(arguments.store), _targets(arguments)
+    clock = find_clock(arguments.clock, targets)
     with _collecting(arguments) as settings:
-        end = toolkit.collect(_targets(arguments), store, progress=sys.stderr.isatty(), **settings)
+        end = toolkit.collect(targets, store, clock=clock, progress=sys.stderr.isatty(), **settings)
     outcomes = count_outcomes(store, end["round"])
     if arguments.json:
         print_json(pd.DataFrame([end]))
@@ -297,57 +309,12 @@ def report(arguments: argparse.Namespace) -> int:
     return FINE
 
 
-def lab(arguments: argparse.Namespace) -> int:
-    """`tls-toolkit lab`: run a lab until it is interrupted.
-
-    Its year begins now, so that what is collected from it can be checked today. The museum shows servers of 2015.
-    """
-    from toolkit.lab import Lab, scenario  # noqa: PLC0415  other commands do not need it
-
-    try:
-        asked = scenario(arguments.scenario)
-    except LabError as error:
-        raise UsageError(str(error)) from error
-    if asked.name != "museum":
-        asked = replace(asked, begins_at=datetime.now(UTC).replace(microsecond=0))
-    with Lab(asked, seed=arguments.seed, first_port=arguments.port) as running:
-        if arguments.roots:
-            arguments.roots.write_text("".join(as_pem(root) for root in running.roots), encoding="ascii")
-        dialled = [(target.service, "{}:{}".format(*target.connect_to or ())) for target in running.targets]
-        service, address = dialled[0]
-        print_frame(pd.DataFrame(dialled, columns=["service", "connect-to"]))
-        print(f"\nThe lab {arguments.scenario!r} runs; its clock shows {running.clock():%Y-%m-%d %H:%M %Z}. "
-              "Try in another terminal:")  # fmt: skip
-        for words in ("cert", "observe", "survey"):
-            print(f"  tls-toolkit {words} {service} --connect-to {address}")
-        if arguments.roots:
-            print(f"  tls-toolkit collect {service} --connect-to {address} --store lab-observations")
-            print(f"  tls-toolkit check lab-observations --roots {arguments.roots}")
-        print("Observations are dated by the clock of this computer, which the lab's clock shows until you turn it.")
-        print("Type a number of days to turn the clock (Enter: one day). Ctrl-C ends the lab.", flush=True)
-        try:
-            for line in sys.stdin:
-                _turn_clock(running.clock, line.strip() or "1")
-            threading.Event().wait()  # without standard input, until the process is ended
-        except KeyboardInterrupt:
-            print("The lab has ended.")
-    return FINE
-
-
-def _turn_clock(clock: "Clock", days: str) -> None:
-    try:
-        now = clock.advance(timedelta(days=float(days)))
-    except (ValueError, OverflowError, LabError):
-        print(f"{text.for_terminal(days)!r} is not a positive number of days: write 1, 30 or 0.5.", flush=True)
-    else:
-        print(f"The lab's clock shows {now:%Y-%m-%d %H:%M %Z}.", flush=True)
-
-
 def lessons(arguments: argparse.Namespace) -> int:
     """`tls-toolkit lessons`: copy the notebooks and their data."""
     copied = copy_lessons(arguments.folder)
     print(f"Copied {len(copied)} lessons and their data. Open them: jupyter lab {copied[0].parent}")
-    print("JupyterLab comes with an extra: pip install 'tls-toolkit[lab,notebooks]'.")
+    if find_spec("jupyterlab") is None:
+        print("JupyterLab is not installed: pip install 'tls-toolkit[lab,notebooks]'.")
     return FINE
 
 

@@ -24,11 +24,11 @@ _LIMITS: Final = {
     "max_looks": ("--max-looks", "maximum number of observations; the rest become rows with the outcome skipped"),
     "blocked": ("--block", "a host name or a network that is never contacted, or @FILE with one a line (repeatable)"),
     "allowed": ("--allow", "a host name or a network, or @FILE: nothing else is contacted (repeatable)"),
-    "address_rate": ("--address-rate", "connections that begin in a second to one address"),
-    "host_rate": ("--host-rate", "connections that begin in a second to one host name"),
-    "provider_rate": ("--provider-rate", "the same to one IPv4 /24 or IPv6 /48, and to the hosts below one name"),
+    "address_rate": ("--address-rate", "maximum number of connections that begin per second to one address"),
+    "host_rate": ("--host-rate", "maximum number of connections that begin per second to one host name"),
+    "provider_rate": ("--provider-rate", "the same to one IPv4 /24 or IPv6 /48, and to all hosts below one name"),
     "rate_jitter": ("--rate-jitter", "begin each connection later than the rates allow by up to this share, at random"),
-    "max_planned": ("--max-planned", "refuse a round that would make more observations"),
+    "max_planned": ("--max-planned", "refuse a round that would make more observations than this"),
 }
 """Field of `Limits` → its option and what that sets."""
 
@@ -56,7 +56,7 @@ def add_limits(parser: argparse.ArgumentParser, *, without: Collection[str] = ()
             group.add_argument(option, dest=field, action="append", metavar="NAME", help=meaning)
             continue
         default = defaults[field]
-        known = "no limit" if default is None else f"{default:g}"
+        known = "no limit" if default is None else f"{default:,}".removesuffix(".0")
         is_time = field in _TIME_LIMITS
         kind = float if is_time or "rate" in field.split("_") else int
         group.add_argument(option, dest=field, type=kind, metavar="SECONDS" if is_time else "N",

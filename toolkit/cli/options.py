@@ -33,10 +33,22 @@ class _Help(argparse.HelpFormatter):
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that suggests the closest choice, and raises `OSError` where help or version cannot be written."""
+    """A parser that suggests the closest choice or option.
+
+    It raises `OSError` where help or version cannot be written.
+    """
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(formatter_class=_Help, **settings)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """The parsed arguments. A command reports what it does not know itself, with the option that is closest."""
+        parsed, strange = super().parse_known_args(args, namespace)
+        if strange:
+            options = [option for action in self._actions for option in action.option_strings]
+            hint = text.did_you_mean(strange[0].partition("=")[0], options) if strange[0].startswith("-") else ""
+            self.error(f"unrecognized arguments: {' '.join(strange)}{hint and '.'}{hint}")
+        return parsed, strange
 
     def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
         if file is sys.stdout:
@@ -128,7 +140,19 @@ def _add_cert_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_collect_options(parser: argparse.ArgumentParser) -> None:
     _add_look_options(parser)
+    _add_clock(parser)
     _add_keeping_options(parser)
+
+
+def _add_observe_options(parser: argparse.ArgumentParser) -> None:
+    _add_look_options(parser)
+    _add_clock(parser)
+
+
+def _add_clock(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--clock", type=Path, metavar="FILE",
+                        help="date observations by the clock of a lab, which `lab --clock FILE` writes; for targets of "
+                        "the lab alone (default: this computer's clock)")  # fmt: skip
 
 
 def _add_watch_options(parser: argparse.ArgumentParser) -> None:
@@ -163,7 +187,7 @@ def _add_keeping_options(parser: argparse.ArgumentParser) -> None:
 def _add_cluster_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("cluster", "make the observations in other processes (needs Dask)")
     group.add_argument("--cluster", metavar="ADDRESS", help="of a Dask scheduler, such as tcp://10.0.0.1:8786")
-    group.add_argument("--workers", type=int, metavar="N", help="start so many processes on this machine")
+    group.add_argument("--workers", type=int, metavar="N", help="start N worker processes on this machine")
 
 
 def _add_read_options(parser: argparse.ArgumentParser) -> None:
@@ -256,10 +280,15 @@ def _add_lab_options(parser: argparse.ArgumentParser) -> None:
                         "free port where that is in use (default: 41025)")  # fmt: skip
     parser.add_argument("--roots", type=Path, metavar="FILE",
                         help="write the lab's root certificates into this PEM file, for `check --roots`")  # fmt: skip
+    parser.add_argument("--clock", type=Path, metavar="FILE",
+                        help="write the instant that the lab's clock shows into this file, and again when it is "
+                        "turned, for `collect --clock`")  # fmt: skip
 
 
 def _add_lessons_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", type=Path, metavar="FOLDER")
+    parser.add_argument(
+        "folder", type=Path, metavar="FOLDER", help="the folder to copy to; it is created where missing"
+    )
 
 
 def _add_demo_options(parser: argparse.ArgumentParser) -> None:
@@ -371,8 +400,10 @@ def _port(words: str) -> int:
 
 def _instant(words: str) -> datetime:
     """A date or an instant in ISO 8601; without a zone it is UTC, a date alone is its midnight."""
+    from toolkit.instants import read_iso  # noqa: PLC0415  imports pandas
+
     try:
-        instant = datetime.fromisoformat(words)
+        instant = read_iso(words)
     except ValueError:
         raise argparse.ArgumentTypeError(
             f"{words!r} is not a date: write 2016-02-11 or 2016-02-11T09:30+01:00"
@@ -382,7 +413,7 @@ def _instant(words: str) -> datetime:
 
 _COMMANDS: Final[dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]]] = {
     "cert": ("print the certificate that a server presents, as PEM", _add_cert_options),
-    "observe": ("observe each target once, and print the observations", _add_look_options),
+    "observe": ("observe each target once, and print the observations", _add_observe_options),
     "collect": ("observe each target once, and keep the observations in a store", _add_collect_options),
     "watch": ("collect again and again: a round every hour or day, until interrupted", _add_watch_options),
     "survey": ("find out what a server accepts: versions, cipher suites, groups, schemes", _add_survey_options),

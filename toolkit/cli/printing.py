@@ -139,7 +139,18 @@ def print_frame(frame: pd.DataFrame) -> None:
 def _for_reading(value: object) -> str:
     if isinstance(value, datetime) and not pd.isna(value):
         return value.isoformat(sep=" ", timespec="seconds")
-    return f"{value:.4g}" if isinstance(value, float) else text.for_terminal(value)
+    return _rounded(value) if isinstance(value, float) else text.for_terminal(value)
+
+
+def _rounded(number: float) -> str:
+    """The number with about four digits, of which at most three are decimals, and without an exponent.
+
+    >>> [_rounded(number) for number in (27.04166, 1.5, 0.000061, 0.0, 1234567.0)]
+    ['27.04', '1.5', '0.000', '0', '1234567']
+    """
+    whole = len(f"{abs(number):.0f}")
+    shown = f"{number:.{max(0, min(3, 4 - whole))}f}"
+    return shown.rstrip("0").rstrip(".") if "." in shown and (float(shown) or not number) else shown
 
 
 def print_json(frame: pd.DataFrame) -> None:

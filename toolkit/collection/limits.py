@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from functools import cached_property
 from math import inf
-from numbers import Integral, Real
+from numbers import Real
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -119,15 +119,6 @@ class Limits:
             return f"neither {host} nor {address} is on the allow list"
         # The address of a name, which is not known yet, may be on the list.
         return None if allowed.has_addresses and not canonical_host(host)[1] else f"{host} is not on the allow list"
-
-
-def check_counts(**numbers: Any) -> None:
-    """`UsageError` for a number that is not whole and at least 1; null means no limit."""
-    for name, number in numbers.items():
-        if number is not None and not isinstance(number, Integral):
-            raise UsageError(f"{name}={number!r:.60}: must be a whole number, such as {name}=1.")
-        if number is not None and float(number) < 1:
-            raise UsageError(f"{name}={number}: must be at least 1.")
 
 
 def check_positive(**numbers: Any) -> None:

@@ -2,7 +2,7 @@
 
 Rule 1: a connection begins when each rate that concerns it allows it, and then counts for all of them.
 Rule 2: what must wait is asked again when the rate that kept it waiting allows the next connection, first come first
-served. Nothing is remembered of an address or name that was not connected to lately.
+served. Nothing is remembered of an address or name that was not connected to recently.
 """
 
 import asyncio

@@ -4,7 +4,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from toolkit.collection.limits import Limits, check_counts
+from toolkit.arguments import require_whole
+from toolkit.collection.limits import Limits
 from toolkit.collection.names import Resolver
 from toolkit.collection.observation import LookRequest
 from toolkit.collection.places import Place
@@ -12,7 +13,7 @@ from toolkit.collection.settling import Settling
 from toolkit.errors import UsageError
 from toolkit.reference import Offer, offers as known_offers
 from toolkit.targets import MailDomain, Target, Targets, expand_targets
-from toolkit.text import did_you_mean
+from toolkit.text import not_known
 from toolkit.wire import check_client_name
 
 LookKey = tuple[str, str | None, str | None, str, int]
@@ -79,9 +80,9 @@ def make_plan(
         raise UsageError(f"offers={offers!r:.60}: give the name of an offer, such as 'any', or several in a list.")
     if not isinstance(limits, Limits):
         raise UsageError(f"limits={limits!r:.60}: give toolkit.Limits, such as toolkit.Limits(connect_seconds=5).")
-    if samples is None:
-        raise UsageError("samples=None: must be a whole number, such as samples=1.")
-    check_counts(samples=samples, addresses=addresses)
+    require_whole("samples", samples)
+    if addresses is not None:
+        require_whole("addresses", addresses)
     check_clock(clock)
     if ehlo is not None:
         check_client_name(ehlo)
@@ -122,7 +123,7 @@ def _offer(offer: str | Offer) -> Offer:
         return offer
     known = known_offers()
     if not isinstance(offer, str) or offer not in known:
-        raise UsageError(f"{offer!r:.60} is not an offer.{did_you_mean(str(offer), known)} Known: {', '.join(known)}.")
+        raise UsageError(not_known("offer ", offer, known))
     return known[offer]
 
 

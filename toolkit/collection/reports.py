@@ -30,7 +30,7 @@ class LooksAdded:
 
 @dataclass(frozen=True, slots=True)
 class LooksKept:
-    """A worker of a cluster has made and kept so many looks."""
+    """A worker of a cluster has made and kept this number of looks."""
 
     looks: int
 

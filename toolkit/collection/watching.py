@@ -23,8 +23,8 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from toolkit import text
+from toolkit.arguments import require_whole
 from toolkit.collection.interrupt import RoundInterrupt
-from toolkit.collection.limits import check_counts
 from toolkit.collection.planning import check_clock
 from toolkit.collection.recorder import now
 from toolkit.collection.resuming import how_to_resume
@@ -134,7 +134,8 @@ def watch(
     >>> made[["observed", "failed", "missed"]].values.tolist()
     [[1, 1, 0], [1, 1, 0]]
     """
-    check_counts(rounds=rounds)
+    if rounds is not None:
+        require_whole("rounds", rounds)
     check_clock(clock)
     schedule = _Schedule(_interval(every), jitter, clock, wait)
     store = as_store(store)

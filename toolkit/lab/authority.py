@@ -22,6 +22,7 @@ from toolkit.errors import LabError
 from toolkit.lab.keys import PrivateKey, ec_key, rsa_key
 from toolkit.lab.schedule import Issue, Schedule
 from toolkit.tables import as_pem
+from toolkit.text import not_known
 
 _CA_BEGINS, _CA_ENDS = datetime(2010, 1, 1, tzinfo=UTC), datetime(2049, 12, 31, 23, 59, 59, tzinfo=UTC)
 
@@ -103,7 +104,7 @@ def roots() -> list[bytes]:
 
 def _issue(issue: Issue, label: str) -> Issued:
     if issue.issuer not in ISSUERS:
-        raise LabError(f"Unknown issuer {issue.issuer!r}; choose one of {', '.join(ISSUERS)}.")
+        raise LabError(not_known("issuer ", issue.issuer, ISSUERS))
     signer = authorities()[issue.issuer]
     key = _leaf_key(issue)
     usage = {"digital_signature": True, "key_encipherment": issue.key_type == "RSA", "key_cert_sign": False}

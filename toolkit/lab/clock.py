@@ -2,8 +2,32 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
 
-from toolkit.errors import LabError
+from toolkit.errors import LabError, ReadError
+from toolkit.files import read_regular
+
+_MOST_BYTES: Final = 100
+
+
+def write_clock(file: Path, instant: datetime) -> None:
+    """Replace the file by the instant, for processes that date their observations by the lab's clock."""
+    part = file.with_name(f"{file.name}.part")
+    part.write_text(instant.isoformat(), encoding="ascii")
+    part.replace(file)
+
+
+def read_clock(file: Path) -> datetime:
+    """The instant that `write_clock` wrote. Raises `ReadError` for another file, and where no lab writes it."""
+    try:
+        instant = datetime.fromisoformat(read_regular(file, most=_MOST_BYTES).decode("ascii"))
+    except OSError as error:
+        advice = f"start the lab with `tls-toolkit lab --clock {file}`"
+        raise ReadError(f"{file}, the clock of a lab, cannot be read: {error.strerror}; {advice}.") from error
+    except ValueError as error:
+        raise ReadError(f"{file} is not the clock of a lab: name the file of `tls-toolkit lab --clock`.") from error
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
 class Clock:

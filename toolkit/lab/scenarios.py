@@ -13,7 +13,7 @@ from toolkit.lab.issuance import Draft, roll_out_times
 from toolkit.lab.schedule import CHAINS, DAY, LOOPBACK, Backend, Cause, Schedule, Service, Switch
 from toolkit.lab.steady_scenarios import STILLS, draw_still
 from toolkit.lab.year import draw_year
-from toolkit.text import did_you_mean
+from toolkit.text import not_known
 
 NAMES: Final[dict[str, str]] = {
     "year": "three mail hosts share certificates that rotate every 60 to 90 days; one host is old",
@@ -87,8 +87,7 @@ class Scenario:
             warnings.warn(f"The scenario {self.name!r} is now called {name!r}.", FutureWarning, stacklevel=4)
             object.__setattr__(self, "name", name)
         if self.name not in NAMES:
-            hint = did_you_mean(str(self.name), NAMES)
-            raise LabError(f"Unknown scenario {self.name!r:.60}.{hint} Choose one of {', '.join(NAMES)}.")
+            raise LabError(not_known("scenario ", self.name, NAMES))
         if min(self.services, self.backends, self.addresses, self.generations) < 1:
             raise LabError("A scenario needs at least one service, backend, address and generation.")
         if self.addresses > 250:
@@ -96,7 +95,7 @@ class Scenario:
         if min(self.lifetime, self.period) <= timedelta(0) or min(self.roll_out, self.delay) < timedelta(0):
             raise LabError("lifetime and period must be positive; roll_out and delay must not be negative.")
         if self.chain not in CHAINS or self.chain == "whole":
-            raise LabError(f"chain={self.chain!r} is not another chain; choose one of {', '.join(list(CHAINS)[1:])}.")
+            raise LabError(not_known("chain=", self.chain, list(CHAINS)[1:]))
         if self.affinity is not None and self.affinity <= timedelta(0):
             raise LabError("affinity must be positive; None means a load balancer without affinity.")
         if self.begins_at.tzinfo is None:
@@ -158,9 +157,7 @@ def scenario(name: str, **changes: Any) -> Scenario:
     """
     known = {field.name for field in fields(Scenario)} - {"name"}
     if not known.issuperset(changes):
-        unknown = min(set(changes) - known)
-        hint = did_you_mean(unknown, known)
-        raise LabError(f"A scenario has no parameter {unknown!r:.60}.{hint} Choose from {', '.join(sorted(known))}.")
+        raise LabError(not_known("parameter ", min(set(changes) - known), sorted(known)))
     return Scenario(name, **(_DEFAULTS.get(_FORMER_NAMES.get(name, name), {}) | changes))
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from toolkit.errors import LabError
 from toolkit.targets import PORTS
+from toolkit.text import not_known
 
 LOOPBACK: Final = "127.0.0.1"
 
@@ -228,21 +229,18 @@ class Schedule:
             raise LabError(f"Scenario {self.scenario!r} has a service without a backend; add at least one.")
         for service in self.services:
             if service.scheme not in SCHEMES:
-                raise LabError(f"The lab does not serve {service.scheme!r}; choose one of {', '.join(SCHEMES)}.")
+                raise LabError(not_known("scheme ", service.scheme, SCHEMES))
             for backend in service.backends:
                 self._check(service, backend)
             if min(service.drop_rate, service.defer_rate) < 0 or service.drop_rate + service.defer_rate > 1:
                 raise LabError(f"{service.service}: drop_rate and defer_rate are shares; together at most 1.")
 
         if unknown := {issue.chain for issue in self.issues}.difference(CHAINS):
-            raise LabError(f"The lab has no chain {sorted(unknown)[0]!r}; choose one of {', '.join(CHAINS)}.")
+            raise LabError(not_known("chain ", min(unknown), CHAINS))
 
     def _check(self, service: Service, backend: Backend) -> None:
         if backend.implementation not in IMPLEMENTATIONS:
-            raise LabError(
-                f"{service.service}: unknown implementation {backend.implementation!r}; choose one of "
-                f"{', '.join(IMPLEMENTATIONS)}."
-            )
+            raise LabError(not_known(f"{service.service}: implementation ", backend.implementation, IMPLEMENTATIONS))
         if backend.implementation == "tlslite" and backend.hosts:
             raise LabError(f"{service.service}: tlslite serves one certificate to all clients; use ssl or pyopenssl.")
         if list(backend.switches) != sorted(backend.switches, key=lambda switch: switch.at):

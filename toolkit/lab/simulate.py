@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from toolkit import __version__, schema
+from toolkit.arguments import require_type
 from toolkit.errors import LabError
 from toolkit.instants import microseconds
 from toolkit.lab.authority import authorities, issue_all
@@ -29,7 +30,7 @@ from toolkit.lab.schedule import Schedule, Switch
 from toolkit.reference import Offer, offers as known_offers, signature_schemes, suites
 from toolkit.tables import Tables
 from toolkit.targets import UPGRADES
-from toolkit.text import type_name
+from toolkit.text import not_known, type_name
 
 _ROUND_LOST, _LOOK_LOST, _ROUND_MOVED = range(AT_OBSERVER, AT_OBSERVER + 3)
 
@@ -63,7 +64,7 @@ class Plan:
         if not self.rounds or self.samples < 1 or not self.offers:
             raise LabError("A plan needs at least one round, one sample and one offer.")
         if unknown := [name for name in self.offers if name not in known_offers()]:
-            raise LabError(f"Unknown offer {unknown[0]!r}; choose one of {', '.join(known_offers())}.")
+            raise LabError(not_known("offer ", unknown[0], known_offers()))
         if any(instant.tzinfo is None for instant in self.rounds):
             raise LabError("The rounds of a plan need a time zone, such as datetime(…, tzinfo=timezone.utc).")
 
@@ -122,6 +123,8 @@ def draw_looks(schedule: Schedule, seed: int, plan: Plan) -> list[DrawnLooks]:
     >>> [len(looks.at) for looks in draw_looks(schedule, 7, plan)]
     [6]
     """
+    require_type("draw_looks", schedule, Schedule)
+    require_type("draw_looks", plan, Plan)
     return [
         _looks_at(schedule, seed, plan, number, address)
         for number, service in enumerate(schedule.services)

@@ -11,6 +11,7 @@ import pandas as pd
 from pandas.api.types import pandas_dtype
 
 from toolkit import schema
+from toolkit.arguments import require_type
 from toolkit.columns import DTYPES, Column, described, dtypes
 from toolkit.lab.authority import authorities, issue_all
 from toolkit.lab.schedule import Schedule, Service
@@ -113,6 +114,7 @@ def tell_truth(schedule: Schedule, seed: int = 0) -> Truth:
                   service key_type  backend_count  is_rollback
     smtp://mx.lab.test:25      RSA             10        False
     """
+    require_type("tell_truth", schedule, Schedule)
     issued = issue_all(schedule, seed)
     hashes = [certificate.sha256 for certificate in issued]
     serving: list[dict[str, object]] = []

@@ -57,9 +57,8 @@ def read(
     """
     known = FORMATS | {name: reader.read for name, reader in readers().items() if name not in FORMATS}
     if format is not None and format not in known:
-        names = ("store", *known)
-        hint = text.did_you_mean(str(format), names)
-        raise UsageError(f"format={format!r:.60} is not known.{hint} Known: {', '.join(names)}.")
+        raise UsageError(text.not_known("format=", format, ("store", *known)))
+    require_path(path)
     where = Path(path)
     try:
         found = format or find_format_of(where)
@@ -93,6 +92,7 @@ def find_format_of(path: Path) -> str:
     >>> find_format_of(example_folder("google-mail"))
     'csv'
     """
+    require_path(path)
     if not path.is_dir():
         if path.is_symlink() and not path.exists():
             raise ReadError(f"{path} is a symbolic link that leads to no file: correct it, or name the file itself.")

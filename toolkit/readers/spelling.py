@@ -24,6 +24,7 @@ _CURVES: Final = {
     "25519": "x25519", "curve25519": "x25519", "curve448": "x448", "ecdhx25519": "x25519", "ecdhx448": "x448",
 }  # fmt: skip
 
+_CODED_GROUP: Final = re.compile(r"0x([0-9a-fA-F]{1,4})|unknown-([0-9]{1,5})")
 _OPENSSL_TIME: Final = re.compile(r"([A-Z][a-z]{2}) +(\d{1,2}) (\d{1,2}:\d{2}:\d{2}) (\d{4}) GMT\Z")
 
 _NANOSECONDS: Final = re.compile(r"(\.\d{6})\d+")
@@ -78,26 +79,28 @@ def suite_of(spelling: object, code: object = None) -> tuple[str | None, int | N
     return (text.storable(spelling), code) if found is None else (found.name, found.code)
 
 
-def group_of(spelling: object) -> str | None:
-    """The IANA name of a group by any of its names; null where none is known.
+def group_of(spelling: object, code: object = None) -> str | None:
+    """The IANA name of a group: by its code, else by any name that a tool gives it; the code where it has no name.
+
+    A spelling may also be the code: `0x4588`, or Zeek's `unknown-17800`. Null where neither says which group it is.
 
     >>> group_of("prime256v1"), group_of("X25519_ML_KEM_768"), group_of("P-521"), group_of("Curve 9")
     ('secp256r1', 'X25519MLKEM768', 'secp521r1', None)
+    >>> group_of(None, 29), group_of("Curve 9", 0x4588), group_of("0x4588"), group_of("unknown-17800")
+    ('x25519', '0x4588', '0x4588', '0x4588')
     """
-    return _group(spelling) if isinstance(spelling, str) else None
+    named = _group(spelling) if isinstance(spelling, str) else None
+    number = _as_code(code)
+    is_code = number is not None and 0 < number < 1 << 16  # 0 is reserved: some tools print it for no group
+    return name_of_code(groups(), number) if is_code and (number in groups() or named is None) else named
 
 
 @lru_cache(maxsize=1024)
 def _group(spelling: str) -> str | None:
+    if coded := _CODED_GROUP.fullmatch(spelling):
+        return group_of(None, int(coded[1], 16) if coded[1] else int(coded[2]))
     folded = re.sub(r"[^a-z0-9]", "", spelling.partition("(")[0].lower())
     return _groups().get(_CURVES.get(folded, folded))
-
-
-def group_of_code(code: object) -> str | None:
-    """The IANA name of a group by its code; null where none is known."""
-    number = _as_code(code)
-    found = None if number is None else groups().get(number)
-    return None if found is None else found.name
 
 
 def _as_code(code: object) -> int | None:

@@ -10,7 +10,6 @@ from toolkit.readers.opening import as_list, as_object, line_of, parse_json, rea
 from toolkit.readers.scans import Scan, Server, Times, ders_of, make_server, outcome_of
 from toolkit.readers.spelling import (
     group_of,
-    group_of_code,
     instant_of_seconds,
     name_of_rfc4514,
     protocol_of,
@@ -92,7 +91,7 @@ def _read_endpoint(
     for listed in map(as_object, as_list(details.get("suites"))):
         _answer_suites(scan, server, times, listed)
     for group in map(as_object, as_list(as_object(details.get("namedGroups")).get("list"))):
-        found = group_of_code(group.get("id")) or group_of(group.get("name"))
+        found = group_of(group.get("name"), group.get("id"))
         if found is not None:
             scan.answer(server, times, "accepted", group=found)
     scan.answer_rest(server, times, known, _SILENT)

@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 
 from toolkit.readers.markup import XmlRecords
 from toolkit.readers.scans import UNDATED, Scan, Server, ders_of, make_server, outcome_of
-from toolkit.readers.spelling import group_of, group_of_code, instant_of, protocol_of, serial_of_hex, suite_of
+from toolkit.readers.spelling import group_of, instant_of, protocol_of, serial_of_hex, suite_of
 from toolkit.tables import Tables
 
 _NO_LIST: Final = "this version of sslscan prints no list of versions, and lists no suite of this one"
@@ -69,7 +69,7 @@ def _read_test(scan: Scan, test: Element, server: Server) -> None:
             reason=cipher.get("status"),
         )  # fmt: skip
     for group in test.findall("group"):
-        found = group_of_code(_hex(group.get("id"))) or group_of(group.get("name"))
+        found = group_of(group.get("name"), _hex(group.get("id")))
         if found is None:
             scan.leave_out(f"the group {group.get('name')!r} is not known")
         else:

@@ -8,7 +8,7 @@ from toolkit import text
 from toolkit.readers.json_lines import read_objects
 from toolkit.readers.opening import as_list, as_object
 from toolkit.readers.scans import Scan, Times, der_of, make_server
-from toolkit.readers.spelling import group_of, group_of_code, instant_of, protocol_of, suite_of
+from toolkit.readers.spelling import group_of, instant_of, protocol_of, suite_of
 from toolkit.tables import Tables
 
 # Module → port that it asks where no other is given, and the protocol that it upgrades: empty for TLS from the start.
@@ -107,4 +107,4 @@ def _group(log: _Facts, hello: _Facts) -> str | None:
     curve = as_object(as_object(as_object(log.get("server_key_exchange")).get("ecdh_params")).get("curve_id"))
     share = as_object(hello.get("key_share") or hello.get("server_share"))
     found = curve or as_object(share.get("group"))
-    return group_of_code(found.get("id")) or group_of(found.get("name"))
+    return group_of(found.get("name"), found.get("id"))

@@ -23,7 +23,7 @@ from toolkit.errors import ReadError, ReadWarning, UsageError
 from toolkit.files import read_regular
 from toolkit.reference.rows import FOLDER, read_rows
 from toolkit.reference.stores import CERTIFICATE_COLUMNS, stored_roots, trust_stores
-from toolkit.text import did_you_mean, type_name
+from toolkit.text import not_known, type_name
 
 BUNDLE_COLUMNS: Final = ("bundle", "date", "cert_sha256", "source")
 
@@ -82,11 +82,7 @@ def load_roots(roots: Roots) -> tuple[bytes, ...]:
         return _last_trusted(str(roots))
     path = Path(roots)
     if not path.exists() or path.is_dir():
-        known = root_sources()
-        raise UsageError(
-            f"{str(roots)!r} is neither a root bundle ({', '.join(known)}) nor a PEM file."
-            + did_you_mean(str(roots), known)
-        )
+        raise UsageError(not_known("root bundle or PEM file ", str(roots), root_sources()))
     try:
         return split_pem(read_regular(path, most=LARGEST), str(path))
     except OSError as error:

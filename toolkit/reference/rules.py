@@ -16,7 +16,7 @@ from typing import Final
 from toolkit.errors import ReadError, UsageError
 from toolkit.reference.rows import FOLDER, Row, read_rows
 from toolkit.reference.values import find_mistake
-from toolkit.text import did_you_mean, type_name
+from toolkit.text import not_known, type_name
 
 TESTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
@@ -164,8 +164,7 @@ def _load(policy: object) -> tuple[Rule, ...]:
         return policies()[str(policy)]
     if Path(policy).is_file():
         return read_rules(Path(policy))
-    hint = did_you_mean(str(policy), known)
-    raise UsageError(f"{str(policy)!r} is neither a policy ({', '.join(known)}) nor a file of rules.{hint}")
+    raise UsageError(not_known("policy or file of rules ", str(policy), known))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 
+from toolkit.arguments import require_type
 from toolkit.errors import ReadError
 from toolkit.reference.rows import FOLDER, read_rows
 
@@ -93,7 +94,7 @@ def suites() -> Mapping[int, Suite]:
 
 
 def find_suite(name: str) -> Suite | None:
-    """The suite of that name, null where none has it: IANA's, OpenSSL's, GnuTLS's, or an older spelling.
+    """The suite of that name, None where no suite has it: IANA's, OpenSSL's, GnuTLS's, or an older spelling.
 
     Older spellings: `SSL_…` for `TLS_…` (JSSE, SSL 3.0) and OpenSSL's `EDH-` for `DHE-`. SSL 2.0 shares names with
     SSL 3.0 in OpenSSL (`RC4-MD5`); the suite of SSL 3.0 and TLS is meant then.
@@ -101,6 +102,7 @@ def find_suite(name: str) -> Suite | None:
     >>> find_suite("EDH-RSA-DES-CBC3-SHA") is find_suite("TLS_DHE_RSA_WITH_3DES_EDE_CBC_SHA")
     True
     """
+    require_type("find_suite", name, str)
     names = _names()
     for spelling in (name, name.replace("EDH-", "DHE-", 1), name.replace("DHE-", "EDH-", 1)):
         if spelling in names:

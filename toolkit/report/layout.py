@@ -25,7 +25,7 @@ _SCREEN: Final = """\
   .jp-MarkdownOutput { padding-left: 0; }
   .jp-RenderedHTMLCommon table { margin-left: 0; font-variant-numeric: tabular-nums; }
   main .jp-RenderedHTMLCommon.jp-RenderedHTMLCommon :is(td, th) { text-align: left; vertical-align: top; }
-  main .jp-RenderedHTMLCommon td { overflow-wrap: anywhere; min-width: 5em; }
+  main .jp-RenderedHTMLCommon td { overflow-wrap: anywhere; min-width: 7em; }
   .jp-OutputArea-output { overflow-x: auto; }
   .celltag_hide-input .jp-Cell-inputWrapper { display: none; }
   .jp-RenderedHTMLCommon figure { margin: 0; }

@@ -10,6 +10,7 @@ from pathlib import Path
 from papermill.exceptions import PapermillExecutionError
 
 from toolkit import errors, readers
+from toolkit.arguments import require_choice
 from toolkit.chart.interactive import Scripts, vega_scripts
 from toolkit.errors import OutputError, ToolkitError, UsageError
 from toolkit.instants import zoned, zoned_limits
@@ -67,8 +68,7 @@ def write_report(
         raise UsageError(f"{output} is a folder: name a file in it, such as {output / 'report.html'}.")
     if not output.resolve().parent.is_dir():
         raise UsageError(f"{output.parent} is not a folder: create it, or choose another folder.")
-    if paper not in PAPERS:
-        raise UsageError(f"paper={paper!r:.60}: write {' or '.join(map(repr, PAPERS))}.")
+    require_choice("paper", paper, PAPERS)
     browser = find_browser() if output.suffix.lower() == ".pdf" else None
     is_interactive = interactive and browser is None
     scripts = vega_scripts() if is_interactive else Scripts("", "")

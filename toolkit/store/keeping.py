@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from toolkit import schema, text
+from toolkit.arguments import require_choice
 from toolkit.columns import dtypes, returns
 from toolkit.errors import StoreError, UsageError
 from toolkit.instants import zoned_limits
@@ -262,8 +263,7 @@ class Store:
         ...     print(looks["outcome"].value_counts().compute().sort_index().to_dict())
         {'closed': 6, 'deferred': 9, 'ok': 1503, 'reset': 2}
         """
-        if table not in schema.TABLES:
-            raise UsageError(f"{table!r:.40} is not a table. Known: {', '.join(schema.TABLES)}.")
+        require_choice("table", table, schema.TABLES)
         self._require()
         return as_dask(self._tables[table])
 

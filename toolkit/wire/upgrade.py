@@ -7,6 +7,7 @@ import re
 from typing import Final
 
 from toolkit.errors import UsageError
+from toolkit.text import not_known
 from toolkit.wire.answer import REASON_LIMIT
 from toolkit.wire.binary_dialogues import ldap_message
 from toolkit.wire.dialogue_state import DialogueState, shown
@@ -61,7 +62,7 @@ class Upgrade:
         self, scheme: str, *, host: str, client_name: str, second_name: str | None = None, limit: int = LIMIT
     ) -> None:
         if scheme not in DIALOGUES:
-            raise UsageError(f"{scheme!r} has no upgrade to TLS. Known: {', '.join(DIALOGUES)}.")
+            raise UsageError(not_known("scheme with an upgrade to TLS ", scheme, DIALOGUES))
         names = (client_name,) if second_name is None else (client_name, second_name)
         for name in names:
             check_client_name(name)

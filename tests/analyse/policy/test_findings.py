@@ -272,7 +272,7 @@ def test_nothing_gives_an_empty_frame() -> None:
 
 
 def test_bad_questions_are_errors() -> None:
-    with pytest.raises(UsageError, match=r"neither a policy \(apple, baseline, "):
+    with pytest.raises(UsageError, match=r"is not known\..* Known: apple, baseline, "):
         judge(Tables.from_frames(), "ietv")
     with pytest.raises(UsageError, match="no zone"):
         judge(Tables.from_frames(), "ietf", as_of=dt.datetime(2026, 1, 1))  # noqa: DTZ001  # it is the point

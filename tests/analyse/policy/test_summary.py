@@ -41,7 +41,7 @@ def test_an_index_with_repeats_changes_nothing(findings: pd.DataFrame) -> None:
 
 
 def test_an_unknown_way_to_count_is_refused(findings: pd.DataFrame) -> None:
-    with pytest.raises(UsageError, match=r"by='stretch': write one of verdict, found, run"):
+    with pytest.raises(UsageError, match=r"by='stretch' is not known\. Known: verdict, found, run"):
         summarise_findings(findings, by="stretch")  # type: ignore[arg-type]
 
 

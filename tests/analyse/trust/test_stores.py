@@ -190,7 +190,7 @@ def test_wrong_stores_are_refused() -> None:
         toolkit.replay_trust(tables, **span)
     with pytest.raises(UsageError, match="either roots= or stores="):
         toolkit.replay_trust(tables, roots="certifi", stores="certifi", **span)
-    with pytest.raises(UsageError, match=r"'mozila' is not a trust store .* Did you mean 'mozilla'"):
+    with pytest.raises(UsageError, match=r"stores: 'mozila' is not known\. Did you mean 'mozilla'"):
         toolkit.replay_trust(tables, stores=["mozila"], **span)
     with pytest.raises(UsageError, match="at least one store"):
         toolkit.replay_trust(tables, stores=[], **span)

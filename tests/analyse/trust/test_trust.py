@@ -282,7 +282,7 @@ def test_replay_bounds_each_period_to_the_second() -> None:
         ({"roots": []}, "at least one certificate"),
         ({"roots": [b"no certificate"]}, "certificate 1 cannot be read"),
         ({"roots": [ROOT.der, ROOT.der[:-9]]}, "certificate 2 cannot be read"),
-        ({"roots": "certify"}, "'certify' is neither a root bundle"),
+        ({"roots": "certify"}, "root bundle or PEM file 'certify' is not known"),
         ({"roots": b"no list"}, "bytes of 7 bytes cannot be used; give the name of a bundle"),
         ({"roots": None}, "None cannot be used; give the name of a bundle"),
         ({"roots": ["certifi"]}, "element 1 is of type str"),

@@ -12,6 +12,7 @@ from toolkit.analyse.expiry.limits import cap_on, caps_of
 from toolkit.analyse.expiry.routine import COVERAGES, FEW, Spread, planned_days, routine_of
 from toolkit.analyse.expiry.summary import assess_expiry
 from toolkit.analyse.slots import SLOT
+from toolkit.arguments import require_whole
 from toolkit.columns import Column, dtypes, returns
 from toolkit.errors import UsageError
 from toolkit.instants import DAY, DAY_IN_MICROS, SECOND, Instant, zoned
@@ -126,8 +127,7 @@ def forecast_renewals(tables: Tables, *, now: Instant, years: int = 3) -> pd.Dat
     """
     require_tables(tables, "forecast_renewals")
     today = zoned(now, "now")
-    if not isinstance(years, int | np.integer) or isinstance(years, bool) or not 1 <= years <= MOST_YEARS:
-        raise UsageError(f"years={years!r}: write a whole number from 1 to {MOST_YEARS}.")
+    require_whole("years", years, most=MOST_YEARS)
     if today.year + years > _LAST_YEAR:
         raise UsageError(f"now={today.isoformat()}, years={years}: a forecast ends in {_LAST_YEAR} at the latest.")
     starts = find_starts(tables, today)

@@ -15,6 +15,7 @@ from toolkit.analyse.expiry.routine import Floats, routine_of
 from toolkit.analyse.expiry.simulation import ARI, Course, Start, simulate
 from toolkit.analyse.intervals import share_interval
 from toolkit.analyse.slots import SLOT
+from toolkit.arguments import require_whole
 from toolkit.columns import Column, dtypes, returns
 from toolkit.errors import UsageError
 from toolkit.instants import DAY, SECOND, Instant, zoned
@@ -116,8 +117,8 @@ def rehearse(
     """
     require_tables(tables, "rehearse")
     today = zoned(now, "now")
-    years = _whole(years, "years", 1, MOST_YEARS)
-    runs = _whole(runs, "runs", 100, 100_000)
+    require_whole("years", years, most=MOST_YEARS)
+    require_whole("runs", runs, least=100, most=100_000)
     job_days, outage_days = _number(job_days, "job_days", 1, 366), _number(outage_days, "outage_days", 0, 366)
     if today.year + years > _LAST_YEAR:
         raise UsageError(f"now={today.isoformat()}, years={years}: a rehearsal ends in {_LAST_YEAR} at the latest.")
@@ -219,13 +220,7 @@ def _limits(certificate: Mapping[Hashable, Any], today: pd.Timestamp) -> tuple[F
     return np.array(since), np.array([np.inf, *(cap.days if cap else np.inf for cap in held)])
 
 
-def _whole(value: object, name: str, least: int, most: int) -> int:
-    if not isinstance(value, int | np.integer) or isinstance(value, bool) or not least <= value <= most:
-        raise UsageError(f"{name}={value!r}: write a whole number from {least} to {most:,}.")
-    return int(value)
-
-
 def _number(value: object, name: str, least: float, most: float) -> float:
     if not isinstance(value, int | float | np.number) or isinstance(value, bool) or not least <= value <= most:
-        raise UsageError(f"{name}={value!r}: write a number of days from {least} to {most}.")
+        raise UsageError(f"{name}={value!r}: must be a number of days from {least} to {most}.")
     return float(value)

@@ -13,7 +13,7 @@ def find_renewals(frame: pd.DataFrame, slots: pd.Series) -> pd.DataFrame:
 
     `frame` has one row per certificate of a slot, with `not_before`, `not_after`, `first_seen_at`, `previous_look_at`,
     `seen_by` and `last_seen_by`; `slots` numbers the slots. A slot's certificates are put in the order in which they
-    were first seen. What a certificate does to that sequence tells three cases apart:
+    were first seen. What a certificate does to that sequence distinguishes three cases:
 
     - *parallel*: an earlier certificate of the sequence was still seen after it was last seen, or it was issued with
       the one before it (within a day, or a tenth of the lifetime where that is shorter). It did not take over, and is

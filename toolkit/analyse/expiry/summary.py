@@ -1,7 +1,7 @@
 """Expiry: what ends when, what has been replaced already, and what is overdue by the usual lead time of its slot."""
 
 from itertools import zip_longest
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -12,8 +12,8 @@ from toolkit.analyse.expiry.served import certificates_of_slots, known_at
 from toolkit.analyse.expiry.successors import with_successors
 from toolkit.analyse.held import is_held_alone, with_held
 from toolkit.analyse.slots import SLOT, all_sources
+from toolkit.arguments import require_choice
 from toolkit.columns import Column, dtypes, returns
-from toolkit.errors import UsageError
 from toolkit.instants import SECOND, Instant, as_spans, days, has_ended, within_calendar, zoned
 from toolkit.tables import Tables, require_tables
 
@@ -172,8 +172,7 @@ def describe_usual_leads(tables: Tables, *, now: Instant) -> pd.DataFrame:
 
 def assess_expiry(tables: Tables, today: pd.Timestamp, thresholds: Thresholds = "lifetime") -> pd.DataFrame:
     """The rows of `summarise_expiry` with all columns that lead to them, those of `USUAL_LEAD` included."""
-    if thresholds not in ("lifetime", "days"):
-        raise UsageError(f"thresholds={thresholds!r}: write 'lifetime' or 'days'.")
+    require_choice("thresholds", thresholds, get_args(Thresholds))
     is_held = is_held_alone(tables)
     tables = with_held(tables) if is_held else known_at(tables, today)
     frame = certificates_of_slots(tables)

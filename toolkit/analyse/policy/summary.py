@@ -9,8 +9,8 @@ import pandas as pd
 
 from toolkit.analyse.arrays import Bools, Ints, instants
 from toolkit.analyse.policy.findings import FINDINGS
+from toolkit.arguments import require_choice
 from toolkit.columns import Column, dtypes, require_columns, returns
-from toolkit.errors import UsageError
 
 By = Literal["verdict", "found", "run"]
 
@@ -93,8 +93,7 @@ def summarise_findings(findings: pd.DataFrame, *, by: By = "verdict") -> pd.Data
 
 def _require_findings(findings: pd.DataFrame, by: By) -> None:
     require_columns(findings, dtypes(FINDINGS), call="summarise_findings", source="judge")
-    if by not in get_args(By):
-        raise UsageError(f"by={by!r}: write one of {', '.join(get_args(By))}.")
+    require_choice("by", by, get_args(By))
 
 
 def _in_order(frame: pd.DataFrame, by: By) -> pd.DataFrame:

@@ -27,6 +27,7 @@ from toolkit.analyse.rotation.stickiness import suspect_stickiness
 from toolkit.analyse.rotation.succession import order_certificates
 from toolkit.analyse.rotation.undated import pair_undated
 from toolkit.analyse.slots import FACTS, SLOT, describe_certificates, find_slot_looks
+from toolkit.arguments import require_choice
 from toolkit.columns import dtypes, require_columns, returns
 from toolkit.errors import UsageError
 from toolkit.instants import days
@@ -99,8 +100,7 @@ def find_rotations(
     anything that is neither tables nor sightings.
     """
     check_share(min_share)
-    if basis not in ("looks", "names"):
-        raise UsageError(f'basis={basis!r} is not known: give "looks" or "names".')
+    require_choice("basis", basis, ("looks", "names"))
     if basis == "names":
         found_by = "names"
     elif isinstance(given, Tables):

@@ -11,6 +11,7 @@ from toolkit.analyse.rotation.bounds import share_below
 from toolkit.analyse.rotation.rollbacks import divide_at_rollbacks
 from toolkit.analyse.rotation.succession import Succession, order_certificates
 from toolkit.analyse.slots import SLOT, SlotLooks, find_slot_looks, joined_sources
+from toolkit.arguments import require_choice
 from toolkit.columns import Column, dtypes, returns
 from toolkit.errors import UsageError
 from toolkit.sampling import MIN_SHARE
@@ -75,16 +76,15 @@ def estimate_shares(
     """
     require_tables(tables, "estimate_shares")
     length = window_length(window)
+    require_choice("by", by, ("slot", "address", "rotation"))
     if by == "rotation":
         looks = find_slot_looks(tables)
         found, _ = divide_at_rollbacks(order_certificates(looks), MIN_SHARE, sticky=sticky)
         counted = _count_rotations(found, length, sticky=sticky)
-    elif by in ("slot", "address"):
+    else:
         looks = find_slot_looks(tables)
         address = _addresses(tables, looks, by_address=by == "address")
         counted = _count_leaves(looks, address, length, sticky=sticky)
-    else:
-        raise UsageError(f'by={by!r} is not known: give "slot", "address" or "rotation".')
     shown, of = counted["leaf_looks"].to_numpy(np.int64), counted["looks"].to_numpy(np.int64)
     low, high = share_interval(shown, of)
     sources = joined_sources(pd.DataFrame({"slot": looks.slot}), looks.source)

@@ -10,8 +10,8 @@ from pandas.api.types import pandas_dtype
 from toolkit import schema
 from toolkit.analyse.rounds import days_of_visits
 from toolkit.analyse.slots import joined_sources
+from toolkit.arguments import require_choice
 from toolkit.columns import Column, dtypes, returns
-from toolkit.errors import UsageError
 from toolkit.instants import Instant, days, zoned
 from toolkit.reference import Suite, find_suite, groups, suites
 from toolkit.tables import Tables, require_tables
@@ -107,8 +107,7 @@ def summarise_support(tables: Tables, *, now: Instant, by: By = "cipher") -> pd.
     """
     require_tables(tables, "summarise_support")
     today = zoned(now, "now")
-    if by not in _KEYS:
-        raise UsageError(f"by={by!r}: write one of {', '.join(_KEYS)}.")
+    require_choice("by", by, _KEYS)
     answers = pd.concat([surveyed(tables), _negotiated(tables)], ignore_index=True)
     answers = by_visit(answers[~(answers["observed_from"] > today).fillna(False)])
     item = "suite" if by in ("cipher", "protocol") else by

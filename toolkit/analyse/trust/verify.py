@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -15,13 +15,14 @@ from toolkit.analyse.slots import joined_sources
 from toolkit.analyse.trust.anchors import find_anchors
 from toolkit.analyse.trust.chains import Chains
 from toolkit.analyse.trust.outcomes import JudgedChain, Outcome
+from toolkit.arguments import require_choice
 from toolkit.columns import DTYPES, Column, dtypes, returns
 from toolkit.errors import UsageError
 from toolkit.instants import Instant, from_microseconds, zoned
 from toolkit.reference.roots import Roots
 from toolkit.reference.stores import trust_stores
 from toolkit.tables import Tables, require_tables
-from toolkit.text import did_you_mean
+from toolkit.text import not_known
 
 Intermediates = Literal["served", "held"]
 
@@ -211,9 +212,7 @@ def _sources(roots: Roots | None, stores: str | Iterable[str] | None) -> list[Ro
     named = [stores] if isinstance(stores, str) else list(stores)
     for name in named:
         if name not in trust_stores():
-            known = sorted(trust_stores())
-            hint = did_you_mean(str(name), known)
-            raise UsageError(f"stores: {str(name)[:80]!r} is not a trust store ({', '.join(known)}).{hint}")
+            raise UsageError(not_known("stores: ", name, sorted(trust_stores())))
     if not named:
         raise UsageError("stores: at least one store is needed.")
     return list(dict.fromkeys(named))
@@ -242,8 +241,7 @@ class _ChainLooks:
 
 def chains_of(tables: Tables, roots: Roots, intermediates: Intermediates) -> Chains:
     """The certificates of the tables, to be judged with these roots."""
-    if intermediates not in ("served", "held"):
-        raise UsageError(f"intermediates={intermediates!r}: write 'served' or 'held'.")
+    require_choice("intermediates", intermediates, get_args(Intermediates))
     uses_held = intermediates == "held" or is_held_alone(tables)
     return Chains(tables.certificates, find_anchors(roots, tables.certificates), uses_held=uses_held)
 

@@ -6,11 +6,10 @@ from typing import Final
 
 import pandas as pd
 
+from toolkit.arguments import require_choice
 from toolkit.checking.formats.judged import Judged
-from toolkit.errors import UsageError
 from toolkit.extras import require_extras
 from toolkit.instants import Instant, zoned
-from toolkit.text import did_you_mean
 
 FORMATS: Final = {
     "sarif": "results for code scanning (SARIF 2.1.0)",
@@ -45,10 +44,7 @@ def render(checks: pd.DataFrame, format: str, *, now: Instant, source: str) -> s
     >>> lines.splitlines()[1][:62]
     '::error title=expiry%3A expired::smtp://legacy.lab.test:25: RS'
     """
-    if format not in FORMATS:
-        raise UsageError(
-            f"{format!r:.60} is not a format.{did_you_mean(str(format), FORMATS)} Known: {', '.join(FORMATS)}."
-        )
+    require_choice("format", format, FORMATS)
     with require_extras(f"The format {format}", _EXTRAS.get(format, "formats")):
         write: Callable[[Judged], str] = import_module(f"toolkit.checking.formats.{format}").write
     return write(Judged(checks, zoned(now, "now"), source))

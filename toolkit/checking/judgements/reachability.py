@@ -61,11 +61,15 @@ def judge_reachability(scope: InService) -> pd.DataFrame:
 
 
 def find_dated_ahead(tables: Tables, present: pd.Timestamp) -> pd.DataFrame:
-    """A row per service with observations or answers that are dated after the present, which are not judged."""
+    """A row per service with observations or answers that are dated after the present, which are not judged.
+
+    Those of a lab are left out: its clock is turned on purpose.
+    """
     looks, answers = tables.observations, tables.support
     rows = pd.concat([looks, answers.assign(host=hosts_of(answers["service"]))], ignore_index=True)
     began = rows["observed_at"].fillna(rows["observed_from"])
-    rows = rows.assign(at=began, name=name_services(rows))[(began > present).fillna(value=False)]
+    is_ahead = (began > present).fillna(value=False) & ~rows["source"].isin(["lab", "simulated"])
+    rows = rows.assign(at=began, name=name_services(rows))[is_ahead]
     found = rows.groupby("name", sort=False, as_index=False).agg(
         service=("service", "first"), host=("host", "first"), evidence_count=("at", "size"),
         first_at=("at", "min"), last_at=("at", "max"), source=("source", _joined),

@@ -16,10 +16,10 @@ RETRIES: Final = 2
 """A shard is made at most three times."""
 
 _SILENT_SECONDS: Final = 60
-"""A worker that has not answered the scheduler for so long is given up: its shard is made by another."""
+"""After this time without an answer, the scheduler gives up a worker, and another one makes its shard."""
 
 WORKER_SECONDS: Final = 120
-"""How long a cluster without workers is waited for."""
+"""How long to wait for the workers of a cluster that has none."""
 
 _OF_LOCAL_CLUSTER: Final = {
     "distributed.scheduler.allowed-failures": RETRIES,
@@ -27,10 +27,11 @@ _OF_LOCAL_CLUSTER: Final = {
     "distributed.scheduler.no-workers-timeout": f"{WORKER_SECONDS}s",
     "distributed.deploy.lost-worker-timeout": "1h",
     "distributed.worker.preload": [__name__],
+    "distributed.worker.profile.enabled": False,
 }
 """Settings of a cluster of this machine: a shard whose worker ended three times fails, and so does one that no worker
 can make. A worker is given up an hour after it ended: by default that is 15 s, and a restart may take longer.
-Each worker calls `dask_setup`."""
+Each worker calls `dask_setup`, and is not profiled, which costs as much as all else that an idle worker does."""
 
 
 def dask_setup(worker: object) -> None:
@@ -41,7 +42,7 @@ def dask_setup(worker: object) -> None:
 
 @contextmanager
 def open_cluster(address: str | None, workers: int | None) -> "Iterator[Client | None]":
-    """A client of the scheduler at that address, or of a new cluster of so many processes here; null without either.
+    """A client of the scheduler at that address, or of a new cluster of `workers` processes here; else null.
 
     Raises `ClusterError` where the scheduler cannot be reached.
     """
