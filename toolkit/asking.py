@@ -92,7 +92,7 @@ def ask(
       `describe_usual_leads`, `forecast_renewals`, `rehearse`, `summarise_support`, `verify_chains` or `replay_trust`;
       or `find_lineages` or `find_sharing`, for which the groups give sightings and this process does the rest.
     - `client`: a `distributed.Client`. The groups are read and analysed on its workers, which need the store's location
-      and credentials in their own environment. `None`: one group after another in this process.
+      and credentials in their own environment. None: one group after another in this process.
     - `options`: the arguments of the analysis. Paths among them must exist on the workers.
 
     Services that show certificates for the same names are in one group where the analysis looks for successors, so many

@@ -45,6 +45,14 @@ FORMER_NAMES: Final = {
 }  # fmt: skip
 """Former name of a column → its name now, for the message about a column that a frame does not have."""
 
+MOVED: Final = {
+    **dict.fromkeys(("lead_min_days", "succession"), "describe_rotations"),
+    **dict.fromkeys(
+        ("is_order_right", "missing_count", "unneeded_count", "valid_from_at", "valid_until_at"), "describe_chains"
+    ),
+    "usual_lead_reason": "describe_usual_leads",
+}
+"""Column that a frame no longer has → the function whose frame has it, for the same message."""
 
 _MOST_NAMED: Final = 3
 """Missing columns that a message names."""

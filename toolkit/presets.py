@@ -50,7 +50,7 @@ def presets() -> dict[str, tuple[str, ...]]:
 def presets_file() -> Path | None:
     """The user's file of presets: the one that `TLS_TOOLKIT_PRESETS` names, else `~/.config/tls-toolkit/presets.txt`.
 
-    Null: the variable is not set, and the second does not exist. `XDG_CONFIG_HOME` replaces `~/.config`.
+    None: the variable is not set, and the second does not exist. `XDG_CONFIG_HOME` replaces `~/.config`.
     """
     if named := os.environ.get(VARIABLE):
         return Path(named)

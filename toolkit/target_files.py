@@ -152,7 +152,7 @@ def _decode(line: bytes) -> str:
 
 
 def _find_table(name: str, number: int, words: str, column: str | None) -> _Table | None:
-    """How to split the lines, where the first line names columns; null: it is a target, as every other line."""
+    """How to split the lines, where the first line names columns; None: it is a target, as every other line."""
     separator = max(_SEPARATORS, key=words.count)
     known = {*_WHOLE, *_PARTS}
     cells = [cell.strip() for cell in _cells(words, separator)]

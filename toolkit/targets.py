@@ -97,8 +97,8 @@ LAB_DOMAIN: Final = ".lab.test"
 class Target:
     """One service to observe.
 
-    - `server_name`: sent as SNI; null for an IP address, because RFC 6066 allows host names only.
-    - `connect_to`: host and port to connect to instead of the service's own; null: the service's own.
+    - `server_name`: sent as SNI; None for an IP address, because RFC 6066 allows host names only.
+    - `connect_to`: host and port to connect to instead of the service's own; None: the service's own.
     - `source`: written into each row; `live`, or `lab` for the lab's services.
 
     >>> import toolkit
@@ -285,7 +285,7 @@ def _as_series(frame: "pd.DataFrame") -> "pd.Series":
 
 
 def compose_target(scheme: object, host: object, port: object) -> object:
-    """The target as text, of parts that may be null; a host that is not text is returned as it is, to be refused.
+    """The target as text, of parts that may be None; a host that is not text is returned as it is, to be refused.
 
     >>> compose_target("smtp", "mx.example.org", 25.0), compose_target(None, "2001:db8::1", 443)
     ('smtp://mx.example.org:25', '[2001:db8::1]:443')
@@ -312,7 +312,7 @@ def _expand(item: object) -> list[Target | MailDomain]:
 
 
 def service_names(services: str | Target | Iterable[str | Target] | None) -> set[str] | None:
-    """The full names (`smtp://host:25`) of the services that limit a selection; null: no limit.
+    """The full names (`smtp://host:25`) of the services that limit a selection; None: no limit.
 
     Raises `UsageError` for anything but text, a `Target`, or several of them.
 

@@ -56,7 +56,7 @@ def _identify(said: Mapping[str, object], sha1: str | None) -> str:
 
 
 def _digits(fingerprint: object, length: int) -> str | None:
-    """A fingerprint as lower-case hex without separators; null where it is not one of that length."""
+    """A fingerprint as lower-case hex without separators; None where it is not one of that length."""
     if not isinstance(fingerprint, str):
         return None
     plain = _BETWEEN_DIGITS.sub("", fingerprint).lower()

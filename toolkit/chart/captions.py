@@ -12,7 +12,7 @@ import pandas as pd
 
 from toolkit import text
 from toolkit.arguments import require_whole
-from toolkit.columns import FORMER_NAMES
+from toolkit.columns import FORMER_NAMES, MOVED
 from toolkit.errors import UsageError
 from toolkit.tables import Tables
 
@@ -134,6 +134,8 @@ def _known(columns: Sequence[str] | Mapping[str, str], frame: pd.DataFrame) -> l
             hint = text.did_you_mean(str(name), known) or f" There are: {', '.join(known)}."
             if FORMER_NAMES.get(name) in known:
                 hint = f" It is now called {FORMER_NAMES[name]!r}."
+            elif name in MOVED:
+                hint = f" It is among the columns of {MOVED[name]}."
             raise UsageError(f"The frame has no column {name!r}.{hint}")
     return list(columns)
 

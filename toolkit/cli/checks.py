@@ -131,7 +131,7 @@ def _print(run: CheckRun, arguments: argparse.Namespace) -> None:
 def _find_why_nothing_is_judged(
     tables: Tables, scope: "InService", counts: dict[str, int], *, is_limited: bool
 ) -> str | None:
-    """Why a check without findings proves nothing about the services; null where some verdict is fine."""
+    """Why a check without findings proves nothing about the services; None where some verdict is fine."""
     if is_held_alone(tables):
         if not any(counts[kind] for kind in ("fine", "accepted", "unknown")):
             return (

@@ -18,7 +18,7 @@ _LONGEST_PASSWORD: Final = 1 << 16
 
 
 def read_password(file: Path | None) -> str | None:
-    """The first line of the file; null where no file is named. Raises `ReadError` and `OSError` like `read_regular`."""
+    """The first line of the file; None where no file is named. Raises `ReadError` and `OSError` like `read_regular`."""
     if file is None:
         return None
     lines = read_regular(file, most=_LONGEST_PASSWORD).decode("utf-8", "surrogateescape").splitlines()

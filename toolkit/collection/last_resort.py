@@ -38,7 +38,7 @@ def explain(error: BaseException) -> str:
 
 
 def read_certificate(der: bytes) -> tuple[dict[str, object], str | None]:
-    """The certificate as a row, and null; where an error of this program prevents that, a bare row and the reason.
+    """The certificate as a row, and None; where an error of this program prevents that, a bare row and the reason.
 
     A bare row holds the DER, its hash, and the reason as `parse_error`.
     """

@@ -33,16 +33,16 @@ class Limits:
     - `concurrency`: connections at a time, at most a quarter of the files that a process may open (`ulimit -n`).
     - `per_host`: connections at a time to one address; with `connect_to` to one host name, because many services may be
       behind one tunnel.
-    - `max_looks`: looks made in a round; the rest are rows with the outcome `skipped`. Null: no limit.
+    - `max_looks`: looks made in a round; the rest are rows with the outcome `skipped`. None: no limit.
     - `blocked`: host names and networks (`192.0.2.0/24`) that are never asked: rows with the outcome `skipped`.
     - `allowed`: host names and networks; where there are any, others are not asked. Of a target, the name or the
       address must be among them.
     - `address_rate`, `host_rate`, `provider_rate`: connections that begin in a second to one address, to one host name,
       and to one provider: the addresses of one IPv4 /24 or IPv6 /48, and the host names below one name of three labels
-      or more, such as `mail.protection.outlook.com`. Null: no limit. On a cluster the last two hold for each worker.
+      or more, such as `mail.protection.outlook.com`. None: no limit. On a cluster the last two hold for each worker.
     - `rate_jitter`: by up to this share, at random, a connection begins later than the rates allow.
     - `max_planned`: looks that a round may plan, with one address for each host; a larger round is a `UsageError`, so
-      that a mistyped number does not become a flood. Null: no limit.
+      that a mistyped number does not become a flood. None: no limit.
 
     An entry `@blocked.txt` of `blocked` or `allowed` stands for the lines of that file; what follows a `#` is a
     comment.
@@ -103,7 +103,7 @@ class Limits:
         return cast("HostList", self.blocked).covers(name)
 
     def why_skipped(self, host: str, address: str | None = None) -> str | None:
-        """Why the lists forbid to ask the host, or the host at this address; null: they do not.
+        """Why the lists forbid to ask the host, or the host at this address; None: they do not.
 
         >>> import toolkit
         >>> limits = toolkit.Limits(allowed=("192.0.2.0/24", "mx.example.org"))

@@ -53,7 +53,7 @@ async def find_mail_servers(
 ) -> dict[Target, str | None]:
     """The domain's mail servers, most preferred first: its MX records, else the domain itself (RFC 5321, 5.1).
 
-    Each has a reason why it cannot be asked (an MX must be a host name), or null. Raises `NotResolvedError`, also for a
+    Each has a reason why it cannot be asked (an MX must be a host name), or None. Raises `NotResolvedError`, also for a
     domain that declares that it accepts no mail (RFC 7505).
     """
     try:

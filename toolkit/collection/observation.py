@@ -53,8 +53,8 @@ class LookRequest:
 class Look:
     """A look that was made, or could not be made. `request.address` is empty where no address is known.
 
-    `answer`: how it ended, even if TLS was not reached. `connect_ms`, `answer_ms`: null as in the schema.
-    `sent`, `received`: null unless bytes are kept.
+    `answer`: how it ended, even if TLS was not reached. `connect_ms`, `answer_ms`: None as in the schema.
+    `sent`, `received`: None unless bytes are kept.
     """
 
     request: LookRequest
@@ -72,7 +72,7 @@ async def look(
 ) -> Look:
     """Make the look. Nothing that a server or a network does raises an error.
 
-    `ehlo`: the name that EHLO and LHLO give. Null: our address, then a fixed name where a server refuses it.
+    `ehlo`: the name that EHLO and LHLO give. None: our address, then a fixed name where a server refuses it.
     """
     target, loop = request.target, asyncio.get_running_loop()
     observed_at = clock()

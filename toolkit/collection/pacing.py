@@ -84,7 +84,7 @@ def find_providers(target: Target, address: str | None) -> tuple[str, ...]:
 
     The network is an IPv4 /24 or an IPv6 /48. The name is that of the host without its first label, where three
     labels or more are left: the mail servers of many customers have names below `mail.protection.outlook.com`. With
-    `connect_to` the address is that of a tunnel, and has no part in it, nor has one that is not known (null).
+    `connect_to` the address is that of a tunnel, and has no part in it, nor has one that is not known (None).
 
     >>> from toolkit.targets import parse_target
     >>> find_providers(parse_target("smtp://a-org.mail.protection.outlook.com"), "192.0.2.7")

@@ -10,7 +10,7 @@ from toolkit.targets import MailDomain, Target, parse_target
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Targets at one address. Where `outcome` is not null they are not asked, for the `reason`.
+    """Targets at one address. Where `outcome` is not None they are not asked, for the `reason`.
 
     `address` is empty where none is known.
     """
@@ -22,7 +22,7 @@ class Place:
 
 
 MailServers = Mapping[Target, str | None]
-"""The mail servers of a domain, each with the reason why it cannot be asked (null: it can)."""
+"""The mail servers of a domain, each with the reason why it cannot be asked (None: it can)."""
 
 
 def expand_mail_domains(
@@ -72,7 +72,7 @@ def find_places(
 ) -> Iterator[Place]:
     """The places of the targets of one host that may be asked; `found`: its addresses, or why there are none.
 
-    `most`: addresses that are asked; null: all.
+    `most`: addresses that are asked; None: all.
     """
     if isinstance(found, NotResolvedError):
         yield Place(targets, "", "not_resolved", str(found))
@@ -83,7 +83,7 @@ def find_places(
 
 
 def skipped_place(host: str, targets: tuple[Target, ...], limits: Limits) -> Place | None:
-    """The place of the targets of a host that the lists forbid to ask: its name is not looked up. Null: it is."""
+    """The place of the targets of a host that the lists forbid to ask: its name is not looked up. None: it is."""
     reason = limits.why_skipped(host)
     return None if reason is None else Place(targets, "", "skipped", reason)
 

@@ -25,10 +25,10 @@ class RoundPlan:
     """What a round asks.
 
     `known`: keys of looks that an earlier run of the round has made; they are left out.
-    `most_looks`: looks that are made; the rest are recorded as skipped. Null: no limit.
-    `settling`: decides about looks beyond `samples`; null: none are made.
+    `most_looks`: looks that are made; the rest are recorded as skipped. None: no limit.
+    `settling`: decides about looks beyond `samples`; None: none are made.
     `resting`: services that are not asked in this round, and why.
-    `places`: where the targets are; null: names are looked up. `targets` then has no part in it.
+    `places`: where the targets are; None: names are looked up. `targets` then has no part in it.
     """
 
     targets: Sequence[Target | MailDomain]

@@ -138,7 +138,7 @@ class RoundRecorder:
         return {"looks": self._looks, "looks_ok": self._looks_ok, "connections": self._connections}
 
     def _looks_planned(self, known: TargetsKnown) -> int | None:
-        """The number of looks planned; null where a name must be resolved first."""
+        """The number of looks planned; None where a name must be resolved first."""
         for target in known.targets:
             try:
                 ipaddress.ip_address(target.connect_to[0] if target.connect_to else target.host)

@@ -55,7 +55,7 @@ class RoundRunner(Protocol):
         """Cancel what is left."""
 
     def reports(self) -> Iterator[Report | None]:
-        """Every report until the round is done or cancelled; null after each second without a report."""
+        """Every report until the round is done or cancelled; None after each second without a report."""
 
     def start_looking(self) -> None:
         """Resolve host names and make looks; until this is called, only mail servers are looked up."""

@@ -8,7 +8,7 @@ from toolkit.store import Store
 
 
 def looks_made(store: Store, name: str, services: Collection[str] | None = None) -> set[LookKey]:
-    """The keys of the looks that the store has of this round and these services; null: of all services."""
+    """The keys of the looks that the store has of this round and these services; None: of all services."""
     looks = store.looks_of(name, services=services).drop(columns="round").astype(object)
     return set(looks.where(looks.notna(), None).itertuples(index=False, name=None))
 

@@ -53,16 +53,16 @@ def observe(
       `port`.
     - `offers`: the name of a frozen ClientHello (`toolkit.reference.offers`), or several names or `Offer`s in a list.
     - `samples`: looks at each address with each offer.
-    - `addresses`: how many of a host's addresses are observed; null: all A and AAAA addresses.
+    - `addresses`: how many of a host's addresses are observed; None: all A and AAAA addresses.
     - `limits`: time, bytes and connections allowed (`Limits`).
-    - `vantage`: where this machine is, for the column `vantage`. It is null by default, because a host name in a
+    - `vantage`: where this machine is, for the column `vantage`. It is None by default, because a host name in a
       published table may disclose more than you want.
     - `clock`: returns the instant of each look.
-    - `resolver`: resolves addresses and mail servers; null: the operating system resolves addresses, and the servers
+    - `resolver`: resolves addresses and mail servers; None: the operating system resolves addresses, and the servers
       in `/etc/resolv.conf` resolve mail servers.
     - `progress`: draw a progress bar on standard error.
     - `keep_bytes`: keep the bytes sent and received from the ClientHello on.
-    - `ehlo`: the host name or address literal that SMTP's EHLO and LMTP's LHLO give. Null: this machine's address,
+    - `ehlo`: the host name or address literal that SMTP's EHLO and LMTP's LHLO give. None: this machine's address,
       then `mail.example.com` where a server refuses the address; neither discloses a name of yours.
 
     `rounds` has one row for the start of the round and one for its end. Ctrl-C (in a notebook: interrupt) ends the
@@ -129,7 +129,7 @@ def collect(
     - `client`: a `distributed.Client`. The looks are made on its workers, which keep them in the store themselves, so
       they need its location and credentials in their own environment. All looks at one address are made by one worker
       at a time; `concurrency` is for each thread of a worker. Looks whose worker ends are made again, unless they are
-      kept. A part of the round that fails three times is described in `end_reason`; `resume` makes it again. Null: this
+      kept. A part of the round that fails three times is described in `end_reason`; `resume` makes it again. None: this
       process makes the looks.
 
     The start row is kept before the first look, so a store that cannot be written is an error before anything is

@@ -81,7 +81,7 @@ class Runner:
         self.cancel()
 
     def reports(self) -> Iterator[Report | None]:
-        """Every report until the plan is done or cancelled; null after each second without a report.
+        """Every report until the plan is done or cancelled; None after each second without a report.
 
         An error of the runner itself is raised at its place, after the reports before it.
         """

@@ -52,7 +52,7 @@ class Settling:
         self._facts: dict[str, tuple[str | None, datetime]] = {}
 
     def add_stored(self, store: Store, services: Iterable[str] | None) -> None:
-        """Add the looks that the store has of these services; null: of all."""
+        """Add the looks that the store has of these services; None: of all."""
         tables = store.load(services=services)
         for certificate in tables.certificates.to_dict("records"):
             self._add_facts(str(certificate["cert_sha256"]), certificate["key_type"], certificate["not_before"])

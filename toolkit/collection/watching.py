@@ -105,7 +105,7 @@ def watch(
       second, at most 366 days.
     - `jitter`: each round after the first begins later by up to this share of the interval, at random, so that many
       watches do not observe at the same second; from 0 to 0.5.
-    - `rounds`: how many rounds are made; null: no limit, and the frame is never returned.
+    - `rounds`: how many rounds are made; None: no limit, and the frame is never returned.
     - `each`: called with each `WatchedRound` (`each=print` prints a line for each).
     - `health`: a file that is replaced after each round, with one JSON object: `round`, `began_at`, `ended_at`,
       `observed`, `failed`, `missed`, `next_at`. A `next_at` in the past shows a monitor that a watch has stopped.

@@ -65,7 +65,7 @@ class _CapturedConnection:
 
 
 class _Connections:
-    """The connections that are open, by both keys; a finished one is null there, so that its rest is passed over."""
+    """The connections that are open, by both keys; a finished one is None there, so that its rest is passed over."""
 
     def __init__(self, scan: Scan) -> None:
         self._scan = scan
@@ -166,7 +166,7 @@ def _look_at(scan: Scan, connection: _CapturedConnection) -> None:
 
 
 def _upgrade_of(connection: _CapturedConnection) -> str | None:
-    """The protocol that was upgraded, empty where TLS began at once; null where the capture does not say."""
+    """The protocol that was upgraded, empty where TLS began at once; None where the capture does not say."""
     said = connection.overheard.clear_text
     found = next((protocol for protocol, pattern in _UPGRADES if pattern.search(said)), None)
     return found or (None if said or not connection.has_start else "")

@@ -100,7 +100,7 @@ def _read_entry(scan: Scan, entry: dict[str, object]) -> None:
 
 
 def _timestamped(entry: _Bytes) -> bytes | None:
-    """The certificate of a TimestampedEntry (RFC 6962, section 3.4); null for a pre-certificate, which is elsewhere."""
+    """The certificate of a TimestampedEntry (RFC 6962, section 3.4); None for a pre-certificate, which is elsewhere."""
     entry.take(8)
     kind = entry.number(2)
     if kind not in (_X509, _PRECERT):

@@ -208,7 +208,7 @@ def recognise_label(label: str) -> Form:
 
 
 def recognise_der(data: bytes | memoryview) -> Form | None:
-    """The form of DER, whole or cut short; null where the bytes are of none that is known."""
+    """The form of DER, whole or cut short; None where the bytes are of none that is known."""
     tags = _tags(data)
     return next((form for form in DER_FORMS if form.pattern.search(tags)), None)
 

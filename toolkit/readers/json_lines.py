@@ -39,7 +39,7 @@ class Repeats:
         return True
 
     def remember(self, shown: int | None) -> None:
-        """`shown`: what the line that was read last shows; null where it says more than that."""
+        """`shown`: what the line that was read last shows; None where it says more than that."""
         if shown is not None and self._rest:
             if len(self._shown) >= _MOST_SHOWN:
                 self._shown.clear()

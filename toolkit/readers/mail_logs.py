@@ -144,7 +144,7 @@ class _Log:
             self._shown[key] = shown
 
     def _read(self, line: str, times: Times, number: int) -> int | None:
-        """What the look of the line shows; null where there is none yet, or none that another line could repeat."""
+        """What the look of the line shows; None where there is none yet, or none that another line could repeat."""
         if (" mta " in line) and (match := _OPENSMTPD_MTA.search(line)):
             self._read_mta(match)
         elif "SSL_connect" in line and (match := _POSTFIX_FAILED.search(line)):
@@ -213,7 +213,7 @@ class _Log:
 
 
 def _find(line: str) -> Found | None:
-    """What the line says about TLS; null where it says nothing that is understood."""
+    """What the line says about TLS; None where it says nothing that is understood."""
     for tool, mark, pattern in _WORDINGS:
         if mark in line and (match := pattern.search(line)):
             return Found(tool, match, match.groupdict().get("way") in _TO_OTHERS)

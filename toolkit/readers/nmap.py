@@ -64,7 +64,7 @@ def _read_host(scan: Scan, host: Element, root: dict[str, str]) -> None:
 
 
 def _upgraded(port: Element) -> str | None:
-    """The protocol that the scripts upgraded: empty for TLS from the start, null where the port decides."""
+    """The protocol that the scripts upgraded: empty for TLS from the start, None where the port decides."""
     service = port.find("service")
     if service is None or service.get("method") == "table":
         return None

@@ -39,7 +39,7 @@ class Bounded(io.RawIOBase):
         plain = cast("io.BufferedReader", self._kept)
         self._file: io.BufferedIOBase = gzip.GzipFile(fileobj=self._kept) if is_gzip else plain
         self.damage: str | None = None
-        """What is wrong with the compression; null where nothing was noticed."""
+        """What is wrong with the compression; None where nothing was noticed."""
 
     def readable(self) -> bool:
         """As every file that is read."""
@@ -82,7 +82,7 @@ def read_plain(path: Path) -> tuple[str, str | None]:
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, bytes | None]]:
-    """Number and bytes of each line; null for one of more than `LONGEST_LINE` bytes, which is skipped.
+    """Number and bytes of each line; None for one of more than `LONGEST_LINE` bytes, which is skipped.
 
     Where the compression is damaged, a `ReadWarning` says so after the last line that could be had.
     """
@@ -148,7 +148,7 @@ def parse_json(document: str | bytes) -> Any:
 
 
 def read_value(document: str, start: int) -> tuple[Any, int] | None:
-    """The JSON value that begins there and where it ends; null where it is none, or is cut short."""
+    """The JSON value that begins there and where it ends; None where it is none, or is cut short."""
     try:
         return json.JSONDecoder(parse_int=_integer).raw_decode(document, start)
     except (ValueError, RecursionError):
@@ -169,7 +169,7 @@ def read_values(document: str, start: int = 0) -> Iterator[tuple[int, Any]]:
 
 
 def find_array(document: str, key: str) -> int | None:
-    """The position behind the bracket of the first array with that key; null where there is none."""
+    """The position behind the bracket of the first array with that key; None where there is none."""
     match = re.search(rf'"{re.escape(key)}"\s*:\s*\[', document)
     return match.end() if match else None
 

@@ -211,5 +211,5 @@ def readers() -> Mapping[str, Reader]:
 
 
 def find_format(head: bytes) -> str | None:
-    """The format that the beginning of a file, decompressed, shows; null where it is none of `readers`."""
+    """The format that the beginning of a file, decompressed, shows; None where it is none of `readers`."""
     return next((name for name, reader in readers().items() if reader.recognises(head)), None)

@@ -57,9 +57,9 @@ class Server:
 def make_server(
     host: object, port: object, *, address: object = None, server_name: object = None, starttls: object = None
 ) -> Server | None:
-    """The server that a tool names; null where host or port cannot be one.
+    """The server that a tool names; None where host or port cannot be one.
 
-    `starttls`: the protocol that the tool upgraded (`smtp`), empty where it began with TLS, null where it does not say:
+    `starttls`: the protocol that the tool upgraded (`smtp`), empty where it began with TLS, None where it does not say:
     then the port says it, as for `host:port` on the command line.
     """
     number = _port(port)
@@ -118,7 +118,7 @@ class Scan:
         return self._keep(row)
 
     def describe(self, facts: Mapping[str, object], *, sha1: str | None = None) -> str | None:
-        """Take what the tool says about a certificate; its identifier, null where it says nothing."""
+        """Take what the tool says about a certificate; its identifier, None where it says nothing."""
         said = {name: _storable(value) for name, value in facts.items() if value is not None}
         if not said and sha1 is None:
             return None
@@ -217,7 +217,7 @@ class Scan:
             self._unnamed += 1
 
     def leave_out_rest(self, problem: tuple[int, str] | None) -> None:
-        """Note the line from which a file could not be read, and why; null: all of it was."""
+        """Note the line from which a file could not be read, and why; None: all of it was."""
         if problem is not None:
             line, words = problem
             self.leave_out(f"{words}; what is whole before it was read", line=line)
@@ -277,7 +277,7 @@ def ders_of(pem_text: object) -> list[bytes]:
 
 
 def der_of(encoded: object) -> bytes | None:
-    """The DER in base64; null where it is not."""
+    """The DER in base64; None where it is not."""
     if not isinstance(encoded, str) or not encoded:
         return None
     try:

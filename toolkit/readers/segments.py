@@ -34,7 +34,7 @@ class Segment(NamedTuple):
 
 
 def parse_segment(link: int, packet: bytes) -> Segment | None:
-    """The TCP segment of a packet; null for everything else, and for fragments of IP."""
+    """The TCP segment of a packet; None for everything else, and for fragments of IP."""
     if link == _ETHERNET:
         if len(packet) < 34:
             return None
@@ -91,7 +91,7 @@ class Direction:
 
     def __init__(self) -> None:
         self.next: int | None = None
-        """The sequence number of the next byte; null before the first segment."""
+        """The sequence number of the next byte; None before the first segment."""
         self._waiting: dict[int, bytes] = {}
         self._size = 0
 

@@ -45,7 +45,7 @@ HOST_NAME: Final = re.compile(r"(?=.*[a-z])[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}
 
 
 def protocol_of(spelling: object) -> str | None:
-    """`TLSv1.2`, `tls1_2`, `TLS_1_2`, `tls12`, `SSLv3` or a code as `TLS 1.2`, …; null for anything else.
+    """`TLSv1.2`, `tls1_2`, `TLS_1_2`, `tls12`, `SSLv3` or a code as `TLS 1.2`, …; None for anything else.
 
     >>> protocol_of("TLSv1"), protocol_of("ssl_3_0"), protocol_of(769), protocol_of("TLS 4")
     ('TLS 1.0', 'SSL 3.0', 'TLS 1.0', None)
@@ -82,7 +82,7 @@ def suite_of(spelling: object, code: object = None) -> tuple[str | None, int | N
 def group_of(spelling: object, code: object = None) -> str | None:
     """The IANA name of a group: by its code, else by any name that a tool gives it; the code where it has no name.
 
-    A spelling may also be the code: `0x4588`, or Zeek's `unknown-17800`. Null where neither says which group it is.
+    A spelling may also be the code: `0x4588`, or Zeek's `unknown-17800`. None where neither says which group it is.
 
     >>> group_of("prime256v1"), group_of("X25519_ML_KEM_768"), group_of("P-521"), group_of("Curve 9")
     ('secp256r1', 'X25519MLKEM768', 'secp521r1', None)
@@ -104,12 +104,12 @@ def _group(spelling: str) -> str | None:
 
 
 def _as_code(code: object) -> int | None:
-    """The code, where it is a whole number of at most three bytes (SSL 2.0's suites have three); else null."""
+    """The code, where it is a whole number of at most three bytes (SSL 2.0's suites have three); else None."""
     return code if isinstance(code, int) and not isinstance(code, bool) and 0 <= code < 1 << 24 else None
 
 
 def instant_of(spelling: object, *, zone: str = "") -> datetime | None:
-    """An instant in ISO 8601, with `zone` appended where it has none, or as OpenSSL prints it; null for anything else.
+    """An instant in ISO 8601, with `zone` appended where it has none, or as OpenSSL prints it; None for anything else.
 
     >>> instant_of("Dec 15 00:00:00 2026 GMT").isoformat()
     '2026-12-15T00:00:00+00:00'
@@ -131,7 +131,7 @@ def _read_instant(spelling: str, zone: str) -> datetime | None:
 
 
 def instant_of_seconds(seconds: object) -> datetime | None:
-    """An instant from seconds since 1970; null for anything else."""
+    """An instant from seconds since 1970; None for anything else."""
     try:
         return datetime.fromtimestamp(float(seconds), UTC)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError, OSError):
@@ -139,7 +139,7 @@ def instant_of_seconds(seconds: object) -> datetime | None:
 
 
 def serial_of(decimal: object) -> str | None:
-    """A serial number in decimal digits as lower-case hex; null for anything else."""
+    """A serial number in decimal digits as lower-case hex; None for anything else."""
     try:
         return format(int(str(decimal)), "x")
     except ValueError:
@@ -147,7 +147,7 @@ def serial_of(decimal: object) -> str | None:
 
 
 def serial_of_hex(digits: object) -> str | None:
-    """A serial number in hex, with or without colons, as lower-case hex without leading zeros; null otherwise."""
+    """A serial number in hex, with or without colons, as lower-case hex without leading zeros; None otherwise."""
     plain = _BETWEEN_DIGITS.sub("", digits).lower() if isinstance(digits, str) else ""
     return plain.lstrip("0") or "0" if _HEX.fullmatch(plain) else None
 

@@ -65,5 +65,5 @@ def text_lines(path: Path, scan: Scan) -> Iterator[tuple[int, str | bytes]]:
 
 
 def outcome_of_error(words: str, known: Iterable[tuple[str, str]]) -> str | None:
-    """The outcome of the first mark that is in the words; null where none is."""
+    """The outcome of the first mark that is in the words; None where none is."""
     return next((outcome for mark, outcome in known if mark in words), None)

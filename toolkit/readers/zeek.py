@@ -213,7 +213,7 @@ def _chain(record: _Record, name: str) -> list[str]:
 
 
 def _record_of(line: bytes | None, columns: "Columns", scan: Scan, number: int) -> _Record | None:
-    """The content of a line, in TSV with the header of its part, or in JSON; null where it is none."""
+    """The content of a line, in TSV with the header of its part, or in JSON; None where it is none."""
     if line is None:
         scan.leave_out("it is too long", line=number)
     elif line.startswith(b"#"):
@@ -261,7 +261,7 @@ class Columns:
             self._absent.add(cells[0])
 
     def split_off_client(self, line: bytes) -> tuple[int, bytes] | None:
-        """The instant of a connection in microseconds since 1970, and what follows its client; null for other lines."""
+        """The instant of a connection in microseconds since 1970, and what follows its client; None for other lines."""
         if line[:1] == b"{":
             match = _JSON_CLIENT.match(line)
             return (int(match[1] + match[2].ljust(6, b"0")), line[match.end() :]) if match else None
@@ -274,7 +274,7 @@ class Columns:
         return int(digits), cells[4]
 
     def split(self, line: bytes) -> _Record | None:
-        """The record of a line; null where its cells are not those of the header."""
+        """The record of a line; None where its cells are not those of the header."""
         cells = line.decode("utf-8", "replace").rstrip("\r\n").split(self._between)
         if len(cells) != len(self.names) or len(self._types) != len(cells):
             return None

@@ -17,7 +17,7 @@ def name_of_code(registry: Mapping[int, Named], code: int) -> str: ...
 @overload
 def name_of_code(registry: Mapping[int, Named], code: int | None) -> str | None: ...
 def name_of_code(registry: Mapping[int, Named], code: int | None) -> str | None:
-    """The name of the code in the registry; `0x` and four lower-case hex digits where it has none; null for null.
+    """The name of the code in the registry; `0x` and four lower-case hex digits where it has none; None for None.
 
     >>> from toolkit.reference import suites
     >>> name_of_code(suites(), 0x1301), name_of_code(suites(), 0x0A0A), name_of_code(suites(), None)

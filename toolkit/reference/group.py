@@ -15,10 +15,10 @@ COLUMNS = ("code", "name", "kind", "bits", "strength_bits", "is_post_quantum", "
 class Group:
     """One group.
 
-    `kind` is `ECDHE`, `FFDHE`, `KEM` (ML-KEM alone) or `hybrid`. `bits` is the size of the field, null for KEMs and
+    `kind` is `ECDHE`, `FFDHE`, `KEM` (ML-KEM alone) or `hybrid`. `bits` is the size of the field, None for KEMs and
     hybrids, whose names carry a parameter set and no size. `strength_bits` is nominal: NIST SP 800-57 part 1, table 2
     by size; SP 800-186 (Curve25519 128, Curve448 224); SP 800-56A rev. 3, appendix D (ffdhe); for ML-KEM the category
-    of FIPS 203, also in a hybrid; null where the code point names no group. `is_post_quantum`: ML-KEM or Kyber takes
+    of FIPS 203, also in a hybrid; None where the code point names no group. `is_post_quantum`: ML-KEM or Kyber takes
     part. `versions` are those whose specifications let it be negotiated, oldest first.
 
     >>> from toolkit.reference import groups

@@ -22,11 +22,11 @@ COLUMNS = (
 class Offer:
     """What a ClientHello offers, in the client's order; frozen under its `name` from the day `since`.
 
-    `alias` is the short name that means the newest of its kind, null where there is none. `versions` are protocol
+    `alias` is the short name that means the newest of its kind, None where there is none. `versions` are protocol
     names, oldest first; the rest are code points. `key_shares` are the groups for which TLS 1.3 sends a share; empty,
     the server must answer with a HelloRetryRequest. `signature_schemes_cert` always lists everything, since some
     servers refuse an ECDSA leaf signed by an RSA CA otherwise (RFC 8446 section 4.2.3). `length`: bytes to which the
-    message is padded (RFC 7685); null, and where the version has no extensions: as long as it is.
+    message is padded (RFC 7685); None, and where the version has no extensions: as long as it is.
 
     >>> from toolkit.reference import offers
     >>> offer = offers()["any"]

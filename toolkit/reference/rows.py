@@ -41,7 +41,7 @@ class Row:
         return cell
 
     def optional_text(self, column: str) -> str | None:
-        """The cell, null where it is empty."""
+        """The cell, None where it is empty."""
         return self._cells[column] or None
 
     def texts(self, column: str) -> tuple[str, ...]:
@@ -54,7 +54,7 @@ class Row:
         return self._converted(column, lambda cell: int(cell, 0), "a whole number")
 
     def optional_integer(self, column: str) -> int | None:
-        """The whole number in the cell, null where it is empty."""
+        """The whole number in the cell, None where it is empty."""
         return self.integer(column) if self._cells[column] else None
 
     def boolean(self, column: str) -> bool:
@@ -62,7 +62,7 @@ class Row:
         return self._converted(column, lambda cell: {"true": True, "false": False}[cell], "true or false")
 
     def optional_boolean(self, column: str) -> bool | None:
-        """`true` or `false`, null where the cell is empty."""
+        """`true` or `false`, None where the cell is empty."""
         return self.boolean(column) if self._cells[column] else None
 
     def date(self, column: str) -> date:

@@ -235,7 +235,7 @@ def _rule(row: Row) -> Rule:
 
 
 def _instant(row: Row, column: str) -> datetime | None:
-    """Midnight UTC of the day in the cell; null where it is empty."""
+    """Midnight UTC of the day in the cell; None where it is empty."""
     if row.optional_text(column) is None:
         return None
     day = row.date(column)

@@ -15,8 +15,8 @@ COLUMNS = ("code", "name", "key_type", "hash", "padding", "versions", "source", 
 class SignatureScheme:
     """One signature scheme.
 
-    `key_type` is that of the certificate (`RSA`, `EC`, `DSA`, `Ed25519`, `ML-DSA-44`, …). `hash` is null where the
-    scheme has one of its own; `padding` (`PKCS1`, `PSS`) is null where the key is not RSA. `versions` are those in
+    `key_type` is that of the certificate (`RSA`, `EC`, `DSA`, `Ed25519`, `ML-DSA-44`, …). `hash` is None where the
+    scheme has one of its own; `padding` (`PKCS1`, `PSS`) is None where the key is not RSA. `versions` are those in
     which a handshake may be signed with it, oldest first: PKCS #1 signs TLS 1.2 handshakes only (RFC 8446 section
     4.2.3), although TLS 1.3 still takes it in certificates.
 

@@ -22,7 +22,7 @@ class Suite:
     """One cipher suite.
 
     `code` has 16 bits, in SSL 2.0 24. `name` is IANA's, else that of its specification (`SSL_CK_…` for SSL 2.0).
-    `openssl_name` and `gnutls_name` are null where the tool never had the suite. `versions` are those in which its
+    `openssl_name` and `gnutls_name` are None where the tool never had the suite. `versions` are those in which its
     specification lets it be negotiated, oldest first; servers go beyond that, and `askable` says what to ask.
 
     `key_exchange` as in the name (`RSA`, `DHE`, `ECDHE`, `DH`, `ECDH`, `PSK`, `ECDHE_PSK`, `RSA_EXPORT`, …), with
@@ -31,8 +31,8 @@ class Suite:
     `mode` how it is used (`CBC`, `GCM`, `CCM_8`, `stream`, …), `mac` the hash of the HMAC, `AEAD` where there is none.
 
     `key_bits` is the size of the cipher's key, `strength_bits` its nominal strength (NIST SP 800-57 part 1, table 2,
-    else as OpenSSL prints): 3DES is 168 and 112. `block_bits` is null where the cipher has no blocks.
-    `is_recommended` is IANA's column: true for Y, false for N and D (discouraged), null outside the registry.
+    else as OpenSSL prints): 3DES is 168 and 112. `block_bits` is None where the cipher has no blocks.
+    `is_recommended` is IANA's column: true for Y, false for N and D (discouraged), None outside the registry.
 
     >>> from toolkit.reference import suites
     >>> suite = suites()[0xC02F]

@@ -39,7 +39,7 @@ _OID: Final = re.compile(r"[0-2](?:\.[0-9]{1,40}){1,30}")
 
 
 def find_mistake(subject: str, test: str, value: tuple[str, ...]) -> str | None:
-    """What is wrong with the value of a test, as the end of a message about it, with the known names; null: nothing.
+    """What is wrong with the value of a test, as the end of a message about it, with the known names; None: nothing.
 
     >>> find_mistake("cipher", "not_among", ("rc4",)).split(" Known")[0]
     "cannot be used: 'rc4' is not a known cipher. Did you mean 'RC4'?"

@@ -114,7 +114,7 @@ def _service(scheme: object, host: object, port: object) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _target(text: str) -> Target | None:
-    """The target; null where the text does not name one, such as a port that does not imply a protocol."""
+    """The target; None where the text does not name one, such as a port that does not imply a protocol."""
     try:
         return parse_target(text)
     except UsageError:

@@ -207,7 +207,8 @@ _ROUNDS = (
     Column(
         "connections_bound",
         "integer",
-        "the fewest that the questions allow, with the controls that were needed",
+        "the fewest connections that give these answers, with the controls that were needed; `connections_min` of "
+        "`estimate_survey` is this number for one address that accepts nothing",
         "not a survey, or start row; on a cluster also where a part was kept by a worker that ended",
     ),
     Column(

@@ -164,7 +164,7 @@ class KeptTable:
     def dataset(
         self, table: DeltaTable, names: Sequence[str] | None = None, *, files: str | None = None
     ) -> ds.FileSystemDataset:
-        """The files of an opened version; the text columns among `names` (null: all) are dictionary-encoded.
+        """The files of an opened version; the text columns among `names` (None: all) are dictionary-encoded.
 
         A column that was added to the schema later is null. `files` as in `read`.
         """
@@ -204,7 +204,7 @@ class KeptTable:
     def info(self) -> dict[str, Any]:
         """Rows, files, bytes, and the span of the rows' instants and bounds, from the log alone.
 
-        Null where the log lacks the number of rows of a file (another program wrote it), and where no row is dated.
+        None where the log lacks the number of rows of a file (another program wrote it), and where no row is dated.
         """
         adds = pa.table(self.open().get_add_actions(flatten=True))
         counts = adds["num_records"].to_pylist()
@@ -280,7 +280,7 @@ class KeptTable:
         return bool(self._lacking(table)) or _kept_version(table) != str(schema.VERSION)
 
     def _damaged(self, dataset: ds.FileSystemDataset) -> str | None:
-        """The first file of the data set that cannot be read; null where each can."""
+        """The first file of the data set that cannot be read; None where each can."""
         for fragment in dataset.get_fragments():
             try:
                 fragment.to_table()
@@ -308,7 +308,7 @@ class KeptTable:
 
 
 def _kept_version(table: DeltaTable) -> str | None:
-    """The schema version that the table keeps; null where it is not one of ours."""
+    """The schema version that the table keeps; None where it is not one of ours."""
     return table.metadata().configuration.get(VERSION_PROPERTY)
 
 

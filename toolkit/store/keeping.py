@@ -187,7 +187,7 @@ class Store:
     def looks_of(self, round_: str, *, services: str | Target | Iterable[str | Target] | None = None) -> pd.DataFrame:
         """The observations of one round that are kept: only the columns of `schema.OBSERVATION_KEY`.
 
-        `services`: only the observations of these, as in `load`; null: of all.
+        `services`: only the observations of these, as in `load`; None: of all.
 
         >>> import toolkit
         >>> from tempfile import TemporaryDirectory

@@ -15,7 +15,7 @@ EVERYTHING: Final = ds.scalar(True)
 def limits(
     table: schema.TableName, since: pd.Timestamp | None, until: pd.Timestamp | None, services: set[str] | None
 ) -> tuple[ds.Expression, str | None]:
-    """The limits as a filter of rows, and as a predicate in SQL on the statistics of files; null: every file."""
+    """The limits as a filter of rows, and as a predicate in SQL on the statistics of files; None: every file."""
     rows, files = EVERYTHING, []
     # The log has no statistics on the bounds of answers, so files of answers are not ruled out by their bounds.
     has_statistics = table == "observations"

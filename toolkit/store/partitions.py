@@ -41,7 +41,7 @@ _Bits = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
-    """One file of a table. `kept` has one bit for each row, set where the row is loaded; null: every row is."""
+    """One file of a table. `kept` has one bit for each row, set where the row is loaded; None: every row is."""
 
     path: str
     kept: _Bits | None
@@ -150,11 +150,11 @@ def _first_of_keys(
 
 
 _Range = tuple[str, str] | None
-"""Least and greatest text of a column in a file; null where it is not known."""
+"""Least and greatest text of a column in a file; None where it is not known."""
 
 
 def _ranges(name: schema.TableName, statistics: Sequence[dict[str, Any]]) -> dict[str, list[_Range]]:
-    """Path of a file → the range of each column in `_RANGES`; null too where the column has nulls."""
+    """Path of a file → the range of each column in `_RANGES`; None too where the column has nulls."""
     return {
         file["path"]: [
             None

@@ -29,26 +29,26 @@ REASON_LIMIT: Final = 400
 class Answer:
     """What is known of a server's first flight. It grows while the flight is read, and is final once `outcome` is set.
 
-    `outcome`: one of `schema.OUTCOMES`; null until the handshake has ended.
+    `outcome`: one of `schema.OUTCOMES`; None until the handshake has ended.
     `stage`: the message awaited last: `hello` until the ServerHello, `certificate` until the Certificate, `finished`
         after it.
-    `reason`: why, in at most 400 characters; may quote hostile text. Null: nothing to add.
-    `protocol`: as `schema.PROTOCOLS` writes it; null before the ServerHello.
-    `suite_code`: code point of the chosen suite; null before the ServerHello and for SSL 2.0.
+    `reason`: why, in at most 400 characters; may quote hostile text. None: nothing to add.
+    `protocol`: as `schema.PROTOCOLS` writes it; None before the ServerHello.
+    `suite_code`: code point of the chosen suite; None before the ServerHello and for SSL 2.0.
     `group_code`: code point of the key exchange's group, also when only a HelloRetryRequest named it, and for
-        finite-field parameters that equal a group of RFC 7919. Null: static RSA, other parameters, or not reached.
-    `signature_scheme_code`: code point of the handshake signature's scheme. Null: none, or before TLS 1.2, where
+        finite-field parameters that equal a group of RFC 7919. None: static RSA, other parameters, or not reached.
+    `signature_scheme_code`: code point of the handshake signature's scheme. None: none, or before TLS 1.2, where
         the key's type decides (RSA: MD5 and SHA-1, others: SHA-1).
     `chain`: DER of each certificate as served, leaf first; empty: none was sent. Of a chain with more than 1,000, the
         first 1,000, and the outcome is `too_large`.
-    `is_key_proven`: true: a handshake signature was verified with the leaf's key; false: it was wrong; null: the
+    `is_key_proven`: true: a handshake signature was verified with the leaf's key; false: it was wrong; None: the
         exchange has none (static RSA, anonymous), it was not reached, or it `is_unchecked`.
     `is_unchecked`: the handshake signature has a key or a scheme that cannot be checked here (see `reason`).
     `has_ocsp_staple`: the server sent an OCSP response. `has_sct`: it sent certificate timestamps in an extension.
-        Null: not reached.
-    `alert`: code of the last alert (RFC 8446, 6); null: none was sent.
+        None: not reached.
+    `alert`: code of the last alert (RFC 8446, 6); None: none was sent.
     `is_retried`: the server sent a HelloRetryRequest.
-    `exchange_bits`: size of the finite-field prime, or of the temporary RSA key of an export suite; null: neither.
+    `exchange_bits`: size of the finite-field prime, or of the temporary RSA key of an export suite; None: neither.
     `suites`: SSL 2.0 only: the cipher kinds that the server lists (24 bit codes); the client would choose.
     `faults`: keys of `FAULTS`, in order of occurrence.
 

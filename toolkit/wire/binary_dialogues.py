@@ -48,7 +48,7 @@ def postgres(state: DialogueState) -> Dialogue:
 
 
 def ldap_message(buffer: bytearray) -> int | None:
-    """Length of the LDAP message at the start of the buffer (RFC 4511, 5.1); null: incomplete, 0: not LDAP."""
+    """Length of the LDAP message at the start of the buffer (RFC 4511, 5.1); None: incomplete, 0: not LDAP."""
     if len(buffer) < 2:
         return None
     cursor = Cursor(bytes(buffer[:6]), "the LDAP message", 1)

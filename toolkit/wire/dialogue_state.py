@@ -15,8 +15,8 @@ class DialogueState:
     `names`: the names that EHLO and LHLO give, in the order in which they are tried.
     `host`: the name of the host, which XMPP sends.
     `last_words`: sent with the outcome `ok`, where the server does not answer the request before TLS (MySQL).
-    `remark`: begins the reason, however the dialogue ends, also with `ok`. Null: no remark.
-    `refusal`: the ending if the server does not reply any more, because it has refused and was asked once more. Null:
+    `remark`: begins the reason, however the dialogue ends, also with `ok`. None: no remark.
+    `refusal`: the ending if the server does not reply any more, because it has refused and was asked once more. None:
         it has not refused.
     """
 

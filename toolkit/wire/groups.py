@@ -145,7 +145,7 @@ def _trial(group: int) -> Share:
 
 
 def finite_field(prime: int) -> int | None:
-    """The code point of RFC 7919's group with this prime; null: another prime."""
+    """The code point of RFC 7919's group with this prime; None: another prime."""
     code = {bits: code for code, (bits, _) in _FINITE_FIELDS.items()}.get(prime.bit_length())
     return code if code is not None and _prime(code) == prime else None
 

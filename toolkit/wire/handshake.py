@@ -60,7 +60,7 @@ class Handshake:
       shares of groups that are not offered are left out. `versions=("SSL 2.0",)` sends an SSL 2.0 CLIENT-HELLO. For an
       offer that cannot be made, `start()` returns nothing and the outcome is `cannot_offer`. So is the outcome of a
       TLS 1.3 answer that needs a key share or a suite that is not available here.
-    - `server_name`: host name for SNI; null: no SNI. An address is a `UsageError` (RFC 6066, 3).
+    - `server_name`: host name for SNI; None: no SNI. An address is a `UsageError` (RFC 6066, 3).
     - `limit`: bytes accepted before the outcome is `too_large`.
     - `entropy`: called for the client random (32 bytes; SSL 2.0: 16), then the session id (32 bytes, with TLS 1.3),
       then the private keys in the order of the offer's key shares. The same bytes give the same hello, so a recorded

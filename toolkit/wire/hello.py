@@ -86,7 +86,7 @@ def client_hello(
 
 
 def obstacle(offer: Offer) -> str | None:
-    """Why the offer cannot be made; null: it can be made."""
+    """Why the offer cannot be made; None: it can be made."""
     unknown = [version for version in offer.versions if version not in CODES]
     if unknown or not offer.versions:
         return f"no such version: {', '.join(unknown) or 'none given'}"

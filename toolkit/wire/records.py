@@ -43,7 +43,7 @@ class Records:
         self._buffer += data
 
     def next(self) -> tuple[int, bytes] | None:
-        """Content type and content of the next record; null until it is complete."""
+        """Content type and content of the next record; None until it is complete."""
         buffer, at = self._buffer, self._at
         available = len(buffer) - at
         if self._is_first and available:

@@ -35,7 +35,7 @@ def is_record(first: int) -> bool:
 
 
 def parse_answer(data: bytes | bytearray) -> OldServerHello | str | None:
-    """The SERVER-HELLO, or the text of an ERROR; null until it is complete."""
+    """The SERVER-HELLO, or the text of an ERROR; None until it is complete."""
     if len(data) < 2:
         return None
     size = (data[0] & 0x7F) << 8 | data[1]

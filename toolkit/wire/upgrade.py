@@ -44,7 +44,7 @@ class Upgrade:
     - `scheme`: one of `targets.UPGRADES`.
     - `host`: the name of the host, which XMPP sends.
     - `client_name`: the name that EHLO and LHLO give: a host name or an address literal (RFC 5321, 4.1.1.1).
-    - `second_name`: given in the same session where the first name is refused; null: none.
+    - `second_name`: given in the same session where the first name is refused; None: none.
     - `limit`: bytes accepted before the outcome is `too_large`.
 
     Raises `UsageError` for another scheme and for a name that does not fit into a command.
@@ -82,12 +82,12 @@ class Upgrade:
 
     @property
     def outcome(self) -> str | None:
-        """`ok`, or why there is no TLS (`schema.OUTCOMES`); null until the dialogue has ended."""
+        """`ok`, or why there is no TLS (`schema.OUTCOMES`); None until the dialogue has ended."""
         return self._outcome
 
     @property
     def reason(self) -> str | None:
-        """The reply that explains the outcome, at most 400 characters; with `ok`, a remark. Null: nothing to add."""
+        """The reply that explains the outcome, at most 400 characters; with `ok`, a remark. None: nothing to add."""
         return self._reason
 
     def start(self) -> bytes:
@@ -147,7 +147,7 @@ class Upgrade:
         self._end(outcome, reason)
 
     def _next(self) -> bytes | None:
-        """The next unit, removed from the buffer; null until it is complete."""
+        """The next unit, removed from the buffer; None until it is complete."""
         size: int | None
         if self._unit == "line":
             size = self._buffer.find(b"\n") + 1 or None

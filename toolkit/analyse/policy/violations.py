@@ -26,7 +26,7 @@ _HASH = re.compile(r"(MD2|MD4|MD5|SHA-?\d+)", re.I)
 
 
 def breaks_suite(rule: Rule, suite: Suite | None) -> bool | None:
-    """Whether accepting the suite breaks the rule; null for an unknown suite."""
+    """Whether accepting the suite breaks the rule; None for an unknown suite."""
     if suite is None:
         return None
     if rule.subject == "suite":
@@ -52,7 +52,7 @@ def applies_to_certificate(rule: Rule, certificate: Certificate) -> bool:
 
 
 def breaks_certificate(rule: Rule, certificate: Certificate) -> bool | None:
-    """Whether the certificate breaks the rule; null where the fact is missing."""
+    """Whether the certificate breaks the rule; None where the fact is missing."""
     if rule.subject in ("key_type", "key_curve", "signature_algorithm"):
         value = certificate[rule.subject]
         return None if _is_null(value) else (value in rule.value) == (rule.test == "not_among")
@@ -78,7 +78,7 @@ def breaks_certificate(rule: Rule, certificate: Certificate) -> bool | None:
 
 
 def hash_of(algorithm: object) -> str | None:
-    """The hash in the name of a signature algorithm; null where the name has none.
+    """The hash in the name of a signature algorithm; None where the name has none.
 
     >>> hash_of("sha256WithRSAEncryption"), hash_of("Ed25519")
     ('SHA256', None)

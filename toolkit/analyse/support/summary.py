@@ -213,7 +213,7 @@ def _with_facts(questions: pd.DataFrame) -> pd.DataFrame:
 
 
 def suite_of(name: object, code: object) -> Suite | None:
-    """The suite of a row, by its code, else by its name; null where the reference has neither."""
+    """The suite of a row, by its code, else by its name; None where the reference has neither."""
     if isinstance(code, Integral) and int(code) in suites():
         return suites()[int(code)]
     return find_suite(name) if isinstance(name, str) else None

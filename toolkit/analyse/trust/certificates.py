@@ -58,15 +58,15 @@ _REFUSALS = (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGen
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Certificate:
-    """A parsed certificate. `is_ca` and `path_length` are null without basicConstraints (RFC 5280, section 4.2.1.9).
+    """A parsed certificate. `is_ca` and `path_length` are None without basicConstraints (RFC 5280, section 4.2.1.9).
 
     `may_sign` and `may_serve` (keyUsage), `is_for_servers` (extendedKeyUsage) and `is_netscape_server`
-    (netscape-cert-type) are null where the extension is absent, which allows every use. `unknown_critical` are the
+    (netscape-cert-type) are None where the extension is absent, which allows every use. `unknown_critical` are the
     OIDs of critical extensions that are not processed here. `issuer_id_name` is the issuer's own issuer according to
-    the authorityKeyIdentifier (null: not named). `has_explicit_curve`: the key spells out its curve parameters instead
+    the authorityKeyIdentifier (None: not named). `has_explicit_curve`: the key spells out its curve parameters instead
     of naming the curve (forbidden by RFC 5480, section 2.1.1). `has_bounded_constraints`: its name constraints have a
     minimum or maximum (forbidden by RFC 5280, section 4.2.1.10). `has_resources`: it lists addresses or AS numbers
-    (RFC 3779). `earliest_sct` is that of the SCTs inside the certificate (null: it holds none). `key_type`, `key_curve`
+    (RFC 3779). `earliest_sct` is that of the SCTs inside the certificate (None: it holds none). `key_type`, `key_curve`
     and `key_bits` are as in the table `certificates`.
     """
 
@@ -147,7 +147,7 @@ def may_have_issued(child: Certificate, issuer: Certificate) -> bool:
 
 
 def is_signed_by(child: Certificate, issuer: Certificate) -> bool | None:
-    """Whether the issuer's key made the child's signature; null: `cryptography` does not support the algorithm."""
+    """Whether the issuer's key made the child's signature; None: `cryptography` does not support the algorithm."""
     parsed = child.parsed
     signature, signed = parsed.signature, parsed.tbs_certificate_bytes
     try:
@@ -238,14 +238,14 @@ def _read(parsed: x509.Certificate, sha256: str, facts: dict[str, Any]) -> Certi
 
 
 def _earliest_sct(extension: x509.ExtensionType | None) -> datetime | None:
-    """The earliest timestamp among the embedded SCTs (RFC 6962, section 3.3); null: there is none."""
+    """The earliest timestamp among the embedded SCTs (RFC 6962, section 3.3); None: there is none."""
     if not isinstance(extension, x509.PrecertificateSignedCertificateTimestamps):
         return None
     return min((stamp.timestamp.replace(tzinfo=UTC) for stamp in extension), default=None)
 
 
 def _is_netscape_server(extension: x509.ExtensionType | None) -> bool | None:
-    """Whether netscape-cert-type allows a server; null without the extension."""
+    """Whether netscape-cert-type allows a server; None without the extension."""
     if not isinstance(extension, x509.UnrecognizedExtension):
         return None
     flags = Der(extension.value).take(BITS).content()[1:2]
@@ -282,7 +282,7 @@ def _spki(parsed: x509.Certificate) -> bytes:
 
 
 def _hash_name(parsed: x509.Certificate) -> str | None:
-    """SHA256, SHA1, MD5, …; null where the scheme has no separate hash or is unknown."""
+    """SHA256, SHA1, MD5, …; None where the scheme has no separate hash or is unknown."""
     try:
         digest = parsed.signature_hash_algorithm
     except UnsupportedAlgorithm:

@@ -81,7 +81,7 @@ def _names_of(certificate: Certificate, *, is_leaf: bool) -> Iterator[x509.Gener
 
 
 def _check(name: x509.GeneralName, constraints: x509.NameConstraints) -> str | None:
-    """Why the name is forbidden; `unjudged`; null where it is allowed."""
+    """Why the name is forbidden; `unjudged`; None where it is allowed."""
     permitted = [tree for tree in constraints.permitted_subtrees or () if type(tree) is type(name)]
     excluded = [tree for tree in constraints.excluded_subtrees or () if type(tree) is type(name)]
     if not permitted and not excluded:

@@ -107,7 +107,7 @@ class SearchedChain:
 @dataclass(frozen=True, slots=True, eq=False)
 class DatedCandidate:
     """A path at an instant, for any host: its problems, those of the validity of its leaf, and whether the store
-    trusts its root (`standing`; null: there is no root, or the leaf is not valid, so that nothing depends on it).
+    trusts its root (`standing`; None: there is no root, or the leaf is not valid, so that nothing depends on it).
     """
 
     candidate: Candidate

@@ -42,7 +42,7 @@ def dask_setup(worker: object) -> None:
 
 @contextmanager
 def open_cluster(address: str | None, workers: int | None) -> "Iterator[Client | None]":
-    """A client of the scheduler at that address, or of a new cluster of `workers` processes here; else null.
+    """A client of the scheduler at that address, or of a new cluster of `workers` processes here; else None.
 
     Raises `ClusterError` where the scheduler cannot be reached.
     """

@@ -107,7 +107,7 @@ class ClusterRunner(RoundRunner):
     def _look_up(
         self, names: Sequence[Name], find: Callable[[Name], Awaitable[Found]]
     ) -> Generator[None, None, dict[Name, Found | NotResolvedError]]:
-        """What the workers find for each name; null is yielded after each second without an answer."""
+        """What the workers find for each name; None is yielded after each second without an answer."""
         parts = [names[begin : begin + _NAMES] for begin in range(0, len(names), _NAMES)]
         futures = [self._client.submit(_look_up, part, find, pure=False, retries=RETRIES) for part in parts]
         found: dict[Name, Found | NotResolvedError] = {}
@@ -146,7 +146,7 @@ class ClusterRunner(RoundRunner):
             self._client.run(_stop, self._link.topic, wait=False, on_error="ignore")
 
     def _follow(self, futures: "Sequence[Future[Any]]") -> "Iterator[Future[Any] | LooksKept | None]":
-        """Each future when it is done, what workers keep meanwhile, and null after each second without either."""
+        """Each future when it is done, what workers keep meanwhile, and None after each second without either."""
         for future in futures:
             future.add_done_callback(self._queue.put)
         left = len(futures)

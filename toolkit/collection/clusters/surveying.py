@@ -38,7 +38,7 @@ def survey_shard(
 ) -> int | None:
     """Make the surveys of a shard that the store does not have, and keep them; the fewest connections they allow.
 
-    Null where an earlier worker has kept some of them. Raises `StoreError` as `open_store`.
+    None where an earlier worker has kept some of them. Raises `StoreError` as `open_store`.
     """
     store = open_store(path, round_)
     done = surveyed_places(store, round_, services_of(shard))
@@ -75,7 +75,7 @@ class ClusterSurveyRecorder(ClusterRecorder):
         return super()._settings() | {"parts": terms.parts} | asdict(terms.effort) | asdict(terms.pace)
 
     def _looks_planned(self, known: TargetsKnown) -> int | None:
-        """Null: the number of handshakes depends on the answers."""
+        """None: the number of handshakes depends on the answers."""
         return None
 
     def _counts(self) -> dict[str, object]:

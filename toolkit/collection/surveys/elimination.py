@@ -134,7 +134,7 @@ class Elimination:
         await self._reconcile()
 
     async def retry(self, pieces: Sequence[Codes], build: Callable[[Codes], Offer], most: int | None = None) -> None:
-        """Ask again, piece by piece: in lists of `most` places; null: in a list as long as before."""
+        """Ask again, piece by piece: in lists of `most` places; None: in a list as long as before."""
         self.topic = replace(self.topic, build=build)
         self.ends, self._silences = [], []
         self.order.stop_ranking()

@@ -19,12 +19,14 @@ SURVEY_ESTIMATES: Final = (
         "integer",
         "most questions to each address: suites, groups and signature schemes",
     ),
-    Column("connections_min", "integer", "connections to each address where nothing is accepted"),
+    Column(
+        "connections_min", "integer", "connections to each address where nothing is accepted: the fewest of any server"
+    ),
     Column("connections_typical", "integer", "connections to each address with a configuration of today (nginx)"),
     Column("connections_permissive", "integer", "connections to each address with everything switched on (JSSE)"),
     Column("connections_max", "integer", "connections to each address where every question is accepted"),
-    Column("seconds_typical", "number", "time for the typical connections at `rate`", "`rate` is null", "s"),
-    Column("seconds_permissive", "number", "time for the permissive connections at `rate`", "`rate` is null", "s"),
+    Column("seconds_typical", "number", "time for the typical connections at `rate`", "`rate` is None", "s"),
+    Column("seconds_permissive", "number", "time for the permissive connections at `rate`", "`rate` is None", "s"),
 )
 """The columns of `estimate_survey`."""
 

@@ -21,7 +21,7 @@ class Topic:
     """Questions that are asked together: which of these items does the server accept in this version?
 
     `kind`: what the items are. `items`: in the order in which they are offered. `build`: makes the offer of some items.
-    `required`: the last item, where an offer without it would be refused for another reason; null: there is none.
+    `required`: the last item, where an offer without it would be refused for another reason; None: there is none.
     Before TLS 1.3 that is the curve of an EC certificate, which must be among the groups (RFC 8422, section 5.1).
     """
 

@@ -38,7 +38,7 @@ LENGTH: Final = 1200
 @dataclass(frozen=True, slots=True)
 class Shape:
     """The size of a hello. `most_suites`: at most in one hello. `is_lean`: few groups and schemes, below 256 bytes.
-    `length`: padded to so many bytes; null: not padded."""
+    `length`: padded to so many bytes; None: not padded."""
 
     most_suites: int
     is_lean: bool = False

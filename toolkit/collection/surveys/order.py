@@ -11,7 +11,7 @@ from toolkit.collection.surveys.verdicts import judge
 class Order:
     """The choices of one topic in the order in which they were made.
 
-    `whose`: `server`, `client`, or null: not found out.
+    `whose`: `server`, `client`, or None: not found out.
     """
 
     def __init__(self, prober: Prober) -> None:

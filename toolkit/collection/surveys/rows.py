@@ -99,7 +99,7 @@ def _of_keys(survey: AddressSurvey, protocol: str) -> Iterator[Row]:
 
 
 def _key_type(leaf: bytes) -> str | None:
-    """Null: the key cannot be read."""
+    """None: the key cannot be read."""
     key_type = read_certificate(leaf)[0]["key_type"]
     return None if key_type is None else str(key_type)
 

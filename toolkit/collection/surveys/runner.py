@@ -24,7 +24,7 @@ _REPORT_SECONDS: Final = 0.1
 class Pace:
     """The pace of connections to one host.
 
-    `concurrency`: connections at a time. `rate`: connections started per second; null: no limit. `pause_seconds`: the
+    `concurrency`: connections at a time. `rate`: connections started per second; None: no limit. `pause_seconds`: the
     pause after a 421, a 4xx or a reset; doubled each time, up to a minute.
     """
 
@@ -37,7 +37,7 @@ class Pace:
 class Surveyed:
     """One service at one address, and its survey.
 
-    `address` is empty where the name has none; `ended_at` is null while the survey runs.
+    `address` is empty where the name has none; `ended_at` is None while the survey runs.
     """
 
     target: Target

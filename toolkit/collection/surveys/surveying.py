@@ -61,18 +61,18 @@ def survey(
     - `parts`: what is asked besides the versions: `suites` (always), `groups`, `signature_schemes` (from which the key
       types of the server's certificates follow).
     - `concurrency`: connections at a time to one address.
-    - `rate`: connections started per second at one address; null: no limit.
+    - `rate`: connections started per second at one address; None: no limit.
     - `budget`: connections to one address at most; questions beyond it are `untested`.
     - `splits`: how often the longest series of handshakes at an address may be split in two where connections are free.
       That saves time; each split costs one refusal more, and the rank beyond the first choice is then null.
     - `pause_seconds`: the pause after a 421, a 4xx or a reset; doubled each time, up to a minute.
     - `limits`: as in `observe`, except `per_host` and `max_looks`, which `concurrency` and `budget` replace.
 
-    - `store`: where the survey is kept as well: a `Store`, or the path or URL of one. Null: it is only returned.
+    - `store`: where the survey is kept as well: a `Store`, or the path or URL of one. None: it is only returned.
     - `client`: a `distributed.Client`. Its workers survey a part of the addresses each and keep what they find out in
       the store, which must be given and which they open with the credentials of their own environment. What is
       returned is then read from the store. An address is surveyed by one worker; if that ends, by another. A part that
-      fails three times is described in `end_reason`. Null: this process makes the handshakes.
+      fails three times is described in `end_reason`. None: this process makes the handshakes.
 
     `support` has one row per address and question: one for each version, and one for each version and suite, group,
     signature scheme and key type. A target that could not be asked (blocked, or a name without an address) has these
@@ -83,7 +83,7 @@ def survey(
       Silence that depends on the length of the hello, its order, its number of suites, or the number of connections is
       not a refusal. `reason` says what the state rests on.
     - `is_sound` says whether everything in the server's first flight was right, because a server may choose what it
-      does not implement correctly. Null: the flight could not be read or checked to its end.
+      does not implement correctly. None: the flight could not be read or checked to its end.
     - `rank` is null where the order of preference is the client's or not known. Schemes are ranked per key type.
 
     Where several backends answer at one address, the rows are the answers of those that happened to answer. If the same
@@ -91,7 +91,7 @@ def survey(
     answers never contradict each other are indistinguishable from one.
 
     `observations` has one row per handshake, with the offer `survey`. The end row of `rounds` has `connections` and
-    `connections_bound`, the fewest connections that the questions and their controls allow.
+    `connections_bound`, the fewest connections that give these answers, controls included.
 
     Raises `UsageError` for arguments that make no sense; never for what a server or network does. Ctrl-C ends the
     survey early and returns what was found out, with an `InterruptWarning`; the rest is `untested`.
@@ -184,7 +184,7 @@ class SurveyRecorder(RoundRecorder):
         return super()._settings() | {"parts": surveys.parts} | asdict(surveys.effort) | asdict(surveys.pace)
 
     def _looks_planned(self, known: TargetsKnown) -> int | None:
-        """Null: the number of handshakes depends on the answers."""
+        """None: the number of handshakes depends on the answers."""
         return None
 
     def _counts(self) -> dict[str, object]:

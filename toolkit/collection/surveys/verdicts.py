@@ -98,7 +98,7 @@ def is_accepted(offer: Offer, answer: Answer) -> bool:
 
 
 def soundness(answer: Answer) -> bool | None:
-    """`support.is_sound` of an accepted offer: null where its flight was cut short or cannot be checked."""
+    """`support.is_sound` of an accepted offer: None where its flight was cut short or cannot be checked."""
     if answer.is_unchecked and answer.is_sound:
         return None
     if answer.outcome in ("ok", "malformed", "refused"):

@@ -35,7 +35,7 @@ class FieldReader:
         self.at, self.end = 0, len(data)
         self.fields: list[Field] = []
         self.suite: int | None = None
-        """The suite of the last ServerHello, which decides the format of later messages. Null: none was read."""
+        """The suite of the last ServerHello, which decides the format of later messages. None: none was read."""
         self._path: list[str] = []
         self._section = ""
 

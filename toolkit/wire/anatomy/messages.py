@@ -124,7 +124,7 @@ def _server_key_exchange(reader: FieldReader) -> None:
 
 
 def _chosen(reader: FieldReader) -> Suite | None:
-    """The suite of the ServerHello before; null: none was read, or it is not known."""
+    """The suite of the ServerHello before; None: none was read, or it is not known."""
     return None if reader.suite is None else suites().get(reader.suite)
 
 
