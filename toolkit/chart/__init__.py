@@ -21,6 +21,7 @@ from toolkit.chart.interactive import InteractiveChart
 from toolkit.chart.issuers import plot_issuers
 from toolkit.chart.key_exchange import plot_key_exchange
 from toolkit.chart.lifelines import plot_rotations, plot_sightings
+from toolkit.chart.message_bytes import plot_bytes
 from toolkit.chart.negotiated import plot_negotiated
 from toolkit.chart.paging import split_pages
 from toolkit.chart.rehearsal import plot_rehearsal
@@ -40,6 +41,7 @@ __all__ = [
     "explore_expiry",
     "explore_rotations",
     "explore_support",
+    "plot_bytes",
     "plot_certificate_tree",
     "plot_changes",
     "plot_expiry",
