@@ -1,4 +1,6 @@
-"""Memory of the readers on large files: `python -m tests.benchmarks.bench_memory [GIGABYTES]` (default 5).
+"""Memory of the readers on large files: `python -m tests.benchmarks.bench_memory [GIGABYTES]` (default 1).
+
+Five gigabytes take over five minutes.
 
 Each file is made of one compressed part, repeated: gzip allows it, and nothing large is written. It is read in a
 process of its own, whose peak of memory is printed, less what `import toolkit` takes. A file without a look is to stay
@@ -40,7 +42,7 @@ ROWS = 20_000
 
 def main() -> int:
     """Print a line per file, and return the number of limits that were missed."""
-    gigabytes = float(sys.argv[1]) if len(sys.argv) > 1 else 5.0
+    gigabytes = float(sys.argv[1]) if len(sys.argv) > 1 else 1.0
     quiet = [f"Nov 28 10:00:00 mx postfix/qmgr[{number}]: {number:010X}: removed\n" for number in range(ROWS)]
     other = [f"198.51.100.1 - - [28/Nov/2026] GET /{number} 200 {'x' * 80}\n" for number in range(ROWS)]
     few = [*itertools.islice(tlsx(ROWS), 5)]
