@@ -13,11 +13,12 @@ import pandas as pd
 from toolkit import text
 from toolkit.chart.palette import FAINT, GRID, INK
 from toolkit.extras import require_extras
+from toolkit.instants import DAY_IN_SECONDS
 
 if TYPE_CHECKING:
     import altair as alt
 
-DAY_MS: Final = 86_400_000.0
+DAY_MS: Final = 1000.0 * DAY_IN_SECONDS
 """Milliseconds of a day; Vega counts instants in milliseconds since 1970, `canvas.days` in days."""
 
 _SCHEMA: Final = "https://vega.github.io/schema/vega-lite/v5.json"
