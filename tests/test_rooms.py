@@ -1,6 +1,7 @@
 """The layout: which package may import which, and what none may import. Imports are read, not run."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -214,6 +215,11 @@ def test_no_file_stands_at_its_former_place() -> None:
 def test_every_room_is_known() -> None:
     known = set(MAY_IMPORT) | {"__init__", "__main__", "report", "cli"}
     assert {room_of(path) for path in sources()} <= known
+
+
+def test_the_length_of_a_day_is_written_once() -> None:
+    named = {ids(path) for path in sources() if re.search(r"\b86_?400", path.read_text(encoding="utf-8"))}
+    assert named == {"instants.py"}
 
 
 def test_no_room_is_a_drawer() -> None:

@@ -8,7 +8,8 @@ for the same names, whichever service showed them, services with such certificat
 few: these are counted group by group, and the comparison is made in this process.
 """
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
+from itertools import pairwise
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +18,7 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from toolkit import analyse
+from toolkit import analyse, schema
 from toolkit.analyse.rotation.lineages import lineages_of
 from toolkit.analyse.sharing import sharing_of
 from toolkit.errors import StoreError, UsageError
@@ -42,6 +43,14 @@ _OF_SERVICES: Final = (
     analyse.summarise_support,
 )  # fmt: skip
 """Analyses of the observations of a service and the certificates that they name."""
+
+_COLUMNS: Final[dict[Analysis, tuple[str, ...]]] = {
+    analyse.find_rotations: (
+        *schema.OBSERVATION_KEY, "host", "leaf_sha256", "chain_sha256", "observed_at", "observed_from",
+        "observed_until", "source",
+    )
+}  # fmt: skip
+"""Columns of observations that an analysis uses, where these are few; of the others, reading all takes longer."""
 
 _OF_SUCCESSORS: Final = (
     analyse.summarise_expiry,
@@ -145,7 +154,7 @@ def _analyse_group(group: ServiceGroup, *, path: str, analysis: Analysis, option
 def _analyse(store: Store, group: ServiceGroup, analysis: Analysis, options: dict[str, Any]) -> pd.DataFrame:
     if analysis is analyse.find_sightings:
         return count_group(store, group)
-    return analysis(load_group(store, group), **options)
+    return analysis(load_group(store, group, _COLUMNS.get(analysis)), **options)
 
 
 def _require_splittable(analysis: object, options: dict[str, Any]) -> None:
@@ -169,7 +178,8 @@ def _require_splittable(analysis: object, options: dict[str, Any]) -> None:
 def _groups(store: Store, analysis: Analysis, least: int) -> list[ServiceGroup]:
     """The services in at least `least` groups, if there are so many that do not belong together."""
     shown = count_shown(store)
-    services, distinct = pd.factorize(shown["service"], use_na_sentinel=False)
+    # Sorted, so that a group is a range of names, as the rows of a compacted file are.
+    services, distinct = pd.factorize(shown["service"], sort=True, use_na_sentinel=False)
     names = [None if pd.isna(name) else str(name) for name in distinct]
     unit, members = np.arange(len(names)), pd.DataFrame({"unit": [], "cert_sha256": []})
     if analysis in _OF_SUCCESSORS:
@@ -177,25 +187,27 @@ def _groups(store: Store, analysis: Analysis, least: int) -> list[ServiceGroup]:
     rows = np.bincount(unit[services], weights=shown["rows"], minlength=int(unit.max(initial=-1)) + 1)
     most = min(_ROWS, max(1, int(rows.sum()) // least))
     groups: list[ServiceGroup] = []
-    of_unit = dict(iter(pd.Series(names, dtype=object).groupby(unit)))
+    in_order = np.argsort(unit, kind="stable")
+    begins = np.searchsorted(unit[in_order], np.arange(len(rows) + 1))
+    of_unit = [in_order[begin:end].tolist() for begin, end in pairwise(begins.tolist())]
     named = members.groupby("unit")["cert_sha256"].agg(list).to_dict()
-    for several in _filled(rows, of_unit, most):
-        held = [name for number in several for name in of_unit[number]]
+    for several in _filled(rows, most):
+        held = [names[service] for number in several for service in of_unit[number]]
         certificates = [sha256 for number in several for sha256 in named.get(number, ())]
         groups.append(ServiceGroup(frozenset(held), frozenset(certificates), has_issuers=analysis in _OF_CHAINS))
     return groups
 
 
-def _filled(rows: np.ndarray[Any, Any], units: Iterable[int], most: int) -> list[list[int]]:
-    """The units in lists of at most `most` rows, or of one unit."""
+def _filled(rows: np.ndarray[Any, Any], most: int) -> list[list[int]]:
+    """The units, numbered as in `rows`, in lists of at most `most` rows, or of one unit."""
     lists: list[list[int]] = []
     size = 0
-    for number in units:
-        if not lists or size + rows[number] > most:
+    for number, of_unit in enumerate(rows.tolist()):
+        if not lists or size + of_unit > most:
             lists.append([])
             size = 0
         lists[-1].append(number)
-        size += int(rows[number])
+        size += int(of_unit)
     return lists
 
 

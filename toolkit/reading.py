@@ -4,7 +4,7 @@ from datetime import datetime
 from pathlib import Path
 
 from toolkit import readers, schema
-from toolkit.shipped import example_folder
+from toolkit.shipped import example_folder, find_source
 from toolkit.store import Store
 from toolkit.tables import Tables
 
@@ -27,7 +27,8 @@ def read(
     Dovecot and OpenSMTPD; the Received headers of mailboxes and Maildirs; SMTP TLS reports (RFC 8460); lists of
     certificates by crt.sh (JSON, CSV); entries of Certificate Transparency logs. The rows name the file as `source` and
     the program as `tool`. What a tool did not test is `untested`, and so is what it does not mention: silence is not a
-    refusal. Of a file that is cut short, what is whole is read.
+    refusal. Of a file that is cut short, what is whole is read. The name of an example (`load_example`) is read as
+    well, where no such path exists.
 
     `password` opens PKCS#12 files; it is used for nothing else.
     `format`: `store`, or one of `toolkit.readers.FORMATS`; by default it is recognised by content. `since` (inclusive)
@@ -50,6 +51,7 @@ def read(
       rounds        0 rows
     """
     readers.require_path(path)
+    path = find_source(path) if isinstance(path, str) else path
     if format == "store" or (format is None and is_store(path)):
         return Store(path).load(since=since, until=until)
     return readers.read(path, format=format, password=password).within(since=since, until=until)

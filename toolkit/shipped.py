@@ -25,6 +25,11 @@ def notebook_folder() -> Path:
     return _shipped("notebooks")
 
 
+def find_source(named: str) -> str:
+    """The folder of an example where the text is its name and no such path exists; else the text itself."""
+    return str(example_folder(named)) if named in EXAMPLES and not Path(named).exists() else named
+
+
 def example_folder(name: str) -> Path:
     """The folder of an example, as `toolkit.read` reads it. Raises `UsageError` for a name not in `EXAMPLES`."""
     if name not in EXAMPLES:

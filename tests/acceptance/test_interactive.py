@@ -63,6 +63,7 @@ def test_a_reader_hovers_zooms_and_filters_and_nothing_else_is_run(report: Path)
         expect(tooltip).to_contain_text("<img src=x")
 
         width = bars.first.bounding_box()["width"]  # type: ignore[index]
+        page.keyboard.down("Control")
         page.mouse.wheel(0, -500)
         page.wait_for_function(
             "w => document.querySelector('.interactive .mark-rect path').getBoundingClientRect().width > w", arg=width

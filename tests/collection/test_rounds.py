@@ -15,7 +15,9 @@ import pytest
 
 from tests.collection.servers import Loopback
 from tests.conftest import ROOT, not_on_windows
-from toolkit.collection import Limits, collect, observe, recorder
+from toolkit import load_example
+from toolkit.certificates import parse_certificate
+from toolkit.collection import Limits, collect, last_resort, observe, recorder
 from toolkit.collection.observation import Look, LookRequest
 from toolkit.collection.rows import Rows
 from toolkit.errors import InterruptWarning, StoreError, UsageError
@@ -326,3 +328,25 @@ def test_what_is_remembered_of_a_certificate_is_its_hash() -> None:
     assert (rows.size, [sys.getrefcount(der) for der in chain]) == (0, held)
     rows.add(Look(request, datetime(2026, 1, 1, tzinfo=UTC), Answer("ok", "finished", chain=chain)))
     assert len(rows.frames()["certificates"]) == 0
+
+
+def test_a_chain_seen_before_is_not_parsed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[bytes] = []
+
+    def counting(der: bytes) -> dict[str, object]:
+        parsed.append(der)
+        return parse_certificate(der)
+
+    monkeypatch.setattr(last_resort, "parse_certificate", counting)
+    ders = load_example("lab-sample").certificates["der"].head(12).tolist()
+    chains = [(ders[n], ders[10], ders[11]) for n in range(10)]
+    rows = Rows(round_="r", vantage=None)
+    request = LookRequest(parse_target("https://a.test"), "192.0.2.1", offers()["any"], 0)
+    for number in range(200):
+        answer = Answer("ok", "finished", chain=chains[number % 10])
+        rows.add(Look(replace(request, sample=number), datetime(2026, 1, 1, tzinfo=UTC), answer))
+        if number % 50 == 49:
+            store.append(rows.tables())
+            rows.clear()
+    assert sorted(parsed) == sorted(ders)
+    assert len(store.load().observations) == 200

@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable
 
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, x25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, x25519
 
 from tests.wire.peers import credentials
 from toolkit.reference import Offer, offers, signature_schemes
@@ -116,7 +116,7 @@ class Server13:
         return message(20, self.keys.finished(self.transcript.digest()))
 
 
-def leaf_with(key: rsa.RSAPublicKey) -> bytes:
+def leaf_with(key: rsa.RSAPublicKey | ed25519.Ed25519PublicKey) -> bytes:
     """A certificate (RFC 5280, 4.1) of which only the key is real, of whatever size."""
     spki = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return _sequence(_sequence(b"\x02\x01\x01" + b"\x30\x00" * 4 + spki))

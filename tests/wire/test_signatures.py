@@ -140,3 +140,18 @@ def test_a_certificate_without_a_readable_key(damage: bytes) -> None:
     for size in range(0, len(credentials("EC").der) - 120, 9):
         with pytest.raises(UnverifiableError):
             load_key(credentials("EC").der[:size])
+
+
+def test_the_key_of_a_leaf_seen_before_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[bytes] = []
+
+    def counting(encoded: bytes) -> object:
+        loaded.append(encoded)
+        return serialization.load_der_public_key(encoded)
+
+    monkeypatch.setattr(signatures, "load_der_public_key", counting)
+    keys = [ed25519.Ed25519PrivateKey.generate().public_key() for _ in range(1000)]
+    leaves = [leaf_with(key) for key in keys]
+    for leaf in leaves * 3:
+        load_key(leaf)
+    assert len(loaded) == len(leaves)

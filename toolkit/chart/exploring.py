@@ -46,8 +46,8 @@ def explore_rotations(frame: pd.DataFrame, *, now: datetime | str | None = None)
     """Rotations as `plot_rotations` draws them, of every slot: hover for fingerprints, dates and bounds of the overlap.
 
     `frame` is what `find_rotations` returns. A thin line: valid. A thick bar, or a dot: seen. A red box: both
-    certificates were certainly in service. A star: a roll-back. The wheel zooms the time axis, dragging moves it; the
-    field below the chart chooses services by a part of their name. `now` adds a dashed line.
+    certificates were certainly in service. A star: a roll-back. Ctrl and the wheel zoom the time axis, dragging moves
+    it; the field chooses services by a part of their name. `now` adds a dashed line.
 
     Raises `UsageError` for another frame, and where the extra `interactive` is not installed.
 
@@ -96,8 +96,8 @@ def explore_expiry(frame: pd.DataFrame) -> InteractiveChart:
     """What expires when, as `plot_expiry` draws it, of every slot: hover for fingerprint, subject, dates and evidence.
 
     `frame` is what `summarise_expiry` returns; the dashed line is its `now`. A bar is the validity, the marker at its
-    end the state, also shown by its colour. Thin lines are certificates that are not in use. The wheel zooms, dragging
-    moves; the field below the chart chooses services by a part of their name. Certificates without dates have no row;
+    end the state, also shown by its colour. Thin lines are certificates that are not in use. Ctrl and the wheel
+    zoom, dragging moves; the field chooses services by a part of their name. Certificates without dates have no row;
     of more than 2,000 bars those that end first are drawn.
 
     Raises `UsageError` for another frame, and where the extra `interactive` is not installed.
@@ -145,7 +145,7 @@ def explore_support(frame: pd.DataFrame, *, policy: Policy = "ietf") -> Interact
     """Services × ciphers as `plot_support` draws them, of every service: hover for versions, answer, day and evidence.
 
     `frame` is what `summarise_support` returns by cipher. Cells have the colours and signs of `plot_support`. The field
-    below the chart chooses services by a part of their name.
+    chooses services by a part of their name.
 
     Raises `UsageError` for another frame or policy, and where the extra `interactive` is not installed.
 
@@ -255,7 +255,7 @@ def _time(first: float, last: float) -> Any:
     """Makes the encoding of a field on the time axis (UTC); the first one sets the axis, from day `first` to `last`."""
     alt = load_altair()
     domains = iter([[as_ms(first), as_ms(last)]])
-    axis = alt.Axis(title=None, grid=True, tickCount=8)
+    axis = alt.Axis(title=None, grid=True, tickCount=8, orient="top")
 
     def encode(field: str) -> Any:
         domain = next(domains, alt.Undefined)

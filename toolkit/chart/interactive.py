@@ -13,11 +13,12 @@ import pandas as pd
 from toolkit import text
 from toolkit.chart.palette import FAINT, GRID, INK
 from toolkit.extras import require_extras
+from toolkit.instants import DAY_IN_SECONDS
 
 if TYPE_CHECKING:
     import altair as alt
 
-DAY_MS: Final = 86_400_000.0
+DAY_MS: Final = 1000.0 * DAY_IN_SECONDS
 """Milliseconds of a day; Vega counts instants in milliseconds since 1970, `canvas.days` in days."""
 
 _SCHEMA: Final = "https://vega.github.io/schema/vega-lite/v5.json"
@@ -79,7 +80,8 @@ class InteractiveChart:
 
 _STYLE: Final = """
 .interactive { font: 13px sans-serif; }
-.interactive .vega-bind { padding: 6px 0 0 6px; }
+.interactive .vega-bind { padding: 6px; }
+.interactive .vega-embed { display: block; max-height: 80vh; overflow: auto; }
 #vg-tooltip-element table tr td.value { max-width: none !important; max-height: none !important; }
 """
 
@@ -87,7 +89,9 @@ _DRAW: Final = """
 document.addEventListener("DOMContentLoaded", () => {
   for (const element of document.querySelectorAll(".interactive")) {
     const specification = JSON.parse(element.nextElementSibling.textContent);
-    vegaEmbed(element, specification, {ast: true, actions: false, renderer: "svg"});
+    const bind = element.appendChild(document.createElement("div"));
+    const chart = element.appendChild(document.createElement("div"));
+    vegaEmbed(chart, specification, {ast: true, actions: false, renderer: "svg", bind: bind});
   }
 });
 """
@@ -154,7 +158,8 @@ def assemble(
         .configure_view(stroke=None)
     )
     if is_zoomable:
-        zoom = alt.selection_interval(bind="scales", encodings=["x"], name="zoom")
+        # The wheel alone scrolls the page.
+        zoom = alt.selection_interval(bind="scales", encodings=["x"], name="zoom", zoom="wheel![event.ctrlKey]")
         chart = chart.add_params(zoom)
     names = list(dict.fromkeys(str(row["label"]) for row in listed))
     more = f" and {len(names) - 8:,} more" if len(names) > 8 else ""

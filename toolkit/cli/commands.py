@@ -290,7 +290,7 @@ def report(arguments: argparse.Namespace) -> int:
     tables = toolkit.read(arguments.path, since=arguments.since, until=arguments.until)
     now = arguments.now or find_present(tables)
     report.write_report(
-        arguments.path,
+        arguments.source,
         arguments.output,
         now=now,
         since=arguments.since,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import toolkit
 from toolkit import text
 from toolkit.cli.limits import SURVEYS_OWN, add_limits, read_limits
-from toolkit.shipped import EXAMPLES, example_folder
+from toolkit.shipped import example_folder, find_source
 from toolkit.targets import PORTS, presets
 
 if TYPE_CHECKING:
@@ -94,8 +94,7 @@ def read_command(argv: Sequence[str] | None) -> Callable[[], int]:
     from toolkit.cli import commands  # noqa: PLC0415  imports pandas
 
     if "source" in arguments:
-        is_example = arguments.source in EXAMPLES and not Path(arguments.source).exists()
-        arguments.path = str(example_folder(arguments.source)) if is_example else arguments.source
+        arguments.path = find_source(arguments.source)
     if "ehlo" in arguments:
         arguments.limits = read_limits(arguments)
     command: Callable[[argparse.Namespace], int] = getattr(commands, arguments.command)

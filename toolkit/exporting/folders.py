@@ -74,7 +74,7 @@ def write_parquet(tables: "Tables", folder: str | Path) -> None:
 def named_certificates(looks: pd.DataFrame) -> set[str]:
     """The SHA-256 of every certificate that the looks name, as leaf or in a chain."""
     chains = looks["chain_sha256"].dropna().drop_duplicates().explode().dropna()
-    return {*looks["leaf_sha256"].dropna(), *chains}
+    return {*looks["leaf_sha256"].dropna().unique(), *chains}
 
 
 def as_pem(der: bytes) -> str:

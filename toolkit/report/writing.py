@@ -19,7 +19,7 @@ from toolkit.reference.rules import policies
 from toolkit.report.layout import PAPERS
 from toolkit.report.pages import explain_failure, load_exporter, render_page, run_notebook
 from toolkit.report.printing import find_browser, print_page
-from toolkit.shipped import notebook_folder
+from toolkit.shipped import find_source, notebook_folder
 
 
 def write_report(
@@ -78,7 +78,7 @@ def write_report(
         raise UsageError(f"since_report={earlier.isoformat()} is not before now: name an earlier day.")
     shown = title or f"TLS report: {Path(source).name or source}"
     parameters: dict[str, object] = {
-        "SOURCE": _absolute(source, known=()),
+        "SOURCE": _absolute(find_source(source), known=()),
         "SOURCE_NAME": source,
         "NOW": zoned(now, "now").isoformat(),
         "POLICY": _absolute(str(policy), known=policies()),

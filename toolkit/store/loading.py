@@ -7,17 +7,30 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from toolkit import schema
 from toolkit.store.delta import KeptTable
 from toolkit.store.limits import EVERYTHING
 from toolkit.store.rows import as_frame
 from toolkit.store.versions import with_parsed_columns
 
 
-def load_table(table: KeptTable, where: ds.Expression = EVERYTHING, files: str | None = None) -> pd.DataFrame:
-    """The rows that `where` selects, without repeats. `files` selects files by their statistics, as `read` does."""
+def load_table(
+    table: KeptTable,
+    where: ds.Expression = EVERYTHING,
+    files: str | None = None,
+    columns: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """The rows that `where` selects, without repeats. `files` selects files by their statistics, as `read` does.
+
+    `columns`: those that are read, of observations, with the key and what orders the rows; the others are null.
+    """
     if table.name == "certificates":
         return with_parsed_columns(as_frame(table.name, read_certificates(table, where=where)))
-    return as_frame(table.name, table.read(where=where, files=files))
+    rows = table.read(columns, where=where, files=files)
+    for field in schema.arrow_schema(table.name):
+        if field.name not in rows.column_names:
+            rows = rows.append_column(field, pa.nulls(len(rows), field.type))
+    return as_frame(table.name, rows)[[column.name for column in schema.TABLES[table.name]]]
 
 
 def read_certificates(

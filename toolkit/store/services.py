@@ -1,5 +1,6 @@
 """The services of a store in groups: how much each service has, and the tables of one group."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -52,11 +53,14 @@ def count_shown(store: Store) -> pd.DataFrame:
     return pd.DataFrame(texts | {"rows": counted["count_all"].to_pandas()})
 
 
-def load_group(store: Store, group: ServiceGroup) -> Tables:
-    """The rows of the services, as `Store.load` returns them, with their rounds and the certificates of the group."""
-    tables: tuple[schema.TableName, ...] = ("observations", "support")
-    frames = {name: load_table(store._tables[name], *_limits(name, group)) for name in tables}
-    rounds = pd.concat([frame["round"] for frame in frames.values()])
+def load_group(store: Store, group: ServiceGroup, looks: Sequence[str] | None = None) -> Tables:
+    """The rows of the services, as `Store.load` returns them, with their rounds and the certificates of the group.
+
+    `looks`: the columns of observations that are read; the others are null. `None`: all.
+    """
+    read: dict[schema.TableName, Sequence[str] | None] = {"observations": looks, "support": None}
+    frames = {name: load_table(store._tables[name], *_limits(name, group), columns) for name, columns in read.items()}
+    rounds = {name for frame in frames.values() for name in frame["round"].unique()}
     wanted = is_in("cert_sha256", named_certificates(frames["observations"]) | group.certificates)
     if group.has_issuers:
         wanted |= pc.field("is_ca").is_null() | pc.field("is_ca")
@@ -64,7 +68,7 @@ def load_group(store: Store, group: ServiceGroup) -> Tables:
         observations=frames["observations"],
         certificates=load_table(store._tables["certificates"], wanted),
         support=frames["support"],
-        rounds=load_table(store._tables["rounds"], is_in("round", set(rounds))),
+        rounds=load_table(store._tables["rounds"], is_in("round", rounds)),
     )
 
 

@@ -111,9 +111,9 @@ def load_key(certificate: bytes) -> PublicKeyTypes:
     return _load_encoded_key(encoded)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)
 def _load_encoded_key(encoded: bytes) -> PublicKeyTypes:
-    """Cached, because a server shows the same key again and again."""
+    """Cached, because a server shows the same key again and again; the keys held are of `_KEY_LIMIT` bytes at most."""
     try:
         if any(name in encoded[:32] for name in _FINITE_FIELD_KEYS):
             raise ValueError("a Diffie-Hellman key, which cannot sign")

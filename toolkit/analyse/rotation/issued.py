@@ -33,10 +33,12 @@ def find_issued(certificates: pd.DataFrame, leaves: Iterable[str]) -> Issued:
     not say it. A pre-certificate whose final certificate is not among the rows represents it.
     """
     rows = certificates.drop(columns="der")
-    shown = rows["cert_sha256"].isin(set(leaves))
+    # As objects: a search among strings of Arrow converts each value of the set on its own.
+    sha256 = rows["cert_sha256"].astype(object)
+    shown = sha256.isin(list(leaves))
     is_leaf = ~rows["is_ca"].fillna(value=False).astype(bool) | shown
     rows = rows[is_leaf & rows[["not_before", "not_after"]].notna().all(axis=1)]
-    rows = rows[rows["cert_sha256"].isin(find_issuances(rows))]
+    rows = rows[sha256[rows.index].isin(find_issuances(rows))]
     is_pre = rows["is_precertificate"].fillna(value=False).astype(bool)
     ordered = rows.assign(is_pre=is_pre).sort_values(["is_pre", "cert_sha256"])
     return Issued(ordered.drop(columns="is_pre").reset_index(drop=True), find_issuances(certificates))
