@@ -1,6 +1,6 @@
 """Instants and lengths of time of the years 1 to 9999, in microseconds (nanoseconds span 292 years only)."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias, overload
 
 import pandas as pd
@@ -21,9 +21,6 @@ DAY: Final = pd.Timedelta(days=1)
 DAY_IN_SECONDS: Final = 86_400
 DAY_IN_MICROS: Final = DAY_IN_SECONDS * 1_000_000
 """Seconds and microseconds of a day, for arithmetic with numbers."""
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 
 FIRST: Final = pd.Timestamp("0001-01-01", tz="UTC").as_unit("us")
 _LAST: Final = pd.Timestamp("9999-12-31 23:59:59.999999", tz="UTC").as_unit("us")
@@ -96,20 +93,6 @@ def has_over_half_left(not_before: Any, not_after: Any, instant: Any) -> Any:
     Takes instants, or microseconds without a null; false where an instant is null.
     """
     return 2 * (not_after - instant) > not_after - not_before
-
-
-def microseconds(instant: datetime) -> int:
-    """Microseconds since 1970-01-01 UTC, exactly (a float of seconds is not exact)."""
-    return (instant - _EPOCH) // _MICROSECOND
-
-
-def from_microseconds(count: int) -> datetime:
-    """The instant in UTC that is `count` microseconds after 1970-01-01; the inverse of `microseconds`.
-
-    >>> from_microseconds(1_000_000).isoformat()
-    '1970-01-01T00:00:01+00:00'
-    """
-    return _EPOCH + count * _MICROSECOND
 
 
 def days(lengths: pd.Series) -> pd.Series:

@@ -11,6 +11,7 @@ import base64
 import binascii
 import codecs
 import re
+import textwrap
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
@@ -133,6 +134,12 @@ def first_element(der: bytes | memoryview) -> int:
     octets = der[1] & 0x7F if der[1] & 0x80 else 0
     length = 2 + octets + (int.from_bytes(der[2 : 2 + octets]) if octets else der[1])
     return length if length <= len(der) else 0
+
+
+def as_pem(der: bytes) -> str:
+    """The bytes in the textual encoding of RFC 7468, section 5: 64 characters a line, as OpenSSL prints it."""
+    body = textwrap.fill(base64.b64encode(der).decode("ascii"), 64)
+    return f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"
 
 
 def _label_of_end(line: bytes) -> str:

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from tests.lab.schedules import BEGIN, backend, schedule
-from toolkit.instants import microseconds
+from toolkit.epoch import microseconds
 from toolkit.lab.balancer import CLOSED, DEFERRED, RESET, SERVED, SOURCE, balance, draw
 from toolkit.lab.schedule import Schedule
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from toolkit.certificates.der import OCTETS, BrokenError, Der
-from toolkit.instants import from_microseconds
+from toolkit.epoch import from_microseconds
 
 _AFTER_YEAR_9999: Final = 253_402_300_800_000
 _SHORTEST: Final = 41

@@ -6,11 +6,11 @@ from toolkit.exporting.folders import (
     DESCRIBED,
     NOT_HELD,
     UNFINISHED,
-    as_pem,
     named_certificates,
     write_csv,
     write_parquet,
 )
+from toolkit.pem import as_pem
 
 __all__ = [
     "DESCRIBED",

@@ -1,11 +1,9 @@
 """Exports that are a folder of files: CSV with PEM files, and Parquet. Until one is whole, the folder is as it was."""
 
-import base64
 import os
 import re
 import shutil
 import tempfile
-import textwrap
 from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,6 +16,7 @@ from toolkit import schema, text
 from toolkit.errors import UsageError
 from toolkit.exporting.cells import as_cells
 from toolkit.exporting.errors import writing
+from toolkit.pem import as_pem
 
 if TYPE_CHECKING:
     from toolkit.tables import Tables
@@ -75,12 +74,6 @@ def named_certificates(looks: pd.DataFrame) -> set[str]:
     """The SHA-256 of every certificate that the looks name, as leaf or in a chain."""
     chains = looks["chain_sha256"].dropna().drop_duplicates().explode().dropna()
     return {*looks["leaf_sha256"].dropna().unique(), *chains}
-
-
-def as_pem(der: bytes) -> str:
-    """The bytes in the textual encoding of RFC 7468, section 5: 64 characters a line, as OpenSSL prints it."""
-    body = textwrap.fill(base64.b64encode(der).decode("ascii"), 64)
-    return f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"
 
 
 def _as_pem_with_facts(row: Mapping[Hashable, object]) -> str:

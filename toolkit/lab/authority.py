@@ -21,7 +21,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from toolkit.errors import LabError
 from toolkit.lab.keys import PrivateKey, ec_key, rsa_key
 from toolkit.lab.schedule import Issue, Schedule
-from toolkit.tables import as_pem
+from toolkit.pem import as_pem
 from toolkit.text import not_known
 
 _CA_BEGINS, _CA_ENDS = datetime(2010, 1, 1, tzinfo=UTC), datetime(2049, 12, 31, 23, 59, 59, tzinfo=UTC)

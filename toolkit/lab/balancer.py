@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.instants import microseconds
+from toolkit.epoch import microseconds
 from toolkit.lab.schedule import Schedule
 
 SERVED, REFUSED, RESET, CLOSED, DEFERRED = range(5)

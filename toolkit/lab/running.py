@@ -20,7 +20,7 @@ from toolkit.lab.clock import Clock
 from toolkit.lab.engines import check_installed
 from toolkit.lab.scenarios import Scenario
 from toolkit.lab.schedule import Schedule
-from toolkit.lab.simulate import as_schedule
+from toolkit.lab.simulation import as_schedule
 from toolkit.lab.truth import Truth, framed, tell_truth
 from toolkit.targets import Target
 

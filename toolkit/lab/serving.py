@@ -25,8 +25,8 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from toolkit.epoch import microseconds
 from toolkit.errors import LabError
-from toolkit.instants import microseconds
 from toolkit.lab.authority import issue_all
 from toolkit.lab.balancer import CLOSED, DEFERRED, RESET, SERVED, Numbers, balance
 from toolkit.lab.dialogues import converse, greet

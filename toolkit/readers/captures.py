@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from toolkit.instants import from_microseconds
+from toolkit.epoch import from_microseconds
 from toolkit.readers.packets import read_packets
 from toolkit.readers.scans import UNDATED, Scan, Times, make_server
 from toolkit.readers.segments import FIN, RST, SYN, Direction, parse_segment, receiver_of, reversed_key

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from toolkit.instants import microseconds
+from toolkit.epoch import microseconds
 from toolkit.readers.opening import parse_json, read_lines, read_plain, read_value
 from toolkit.readers.scans import Scan
 from toolkit.readers.spelling import instant_of

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from toolkit import schema
-from toolkit.instants import microseconds
+from toolkit.epoch import microseconds
 
 _NULL: Final = -(2**63)
 _SHOWN_BY: Final = ["round", "service", "address", "server_name"]

@@ -8,8 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from toolkit.epoch import microseconds
 from toolkit.errors import ReadError, ReadWarning
-from toolkit.instants import microseconds
 from toolkit.readers.opening import parse_json, read_lines
 from toolkit.readers.scans import Scan, Server, make_server
 from toolkit.readers.spelling import (

@@ -13,7 +13,8 @@ from toolkit.analyse.policy.evidence import IDENTITY
 from toolkit.analyse.policy.statements import judge_statements
 from toolkit.analyse.policy.subjects import OF_SUITES, EvidenceRows, RuledRows, Subjects
 from toolkit.columns import Column, dtypes, empty, returns
-from toolkit.instants import Instant, microseconds, zoned
+from toolkit.epoch import microseconds
+from toolkit.instants import Instant, zoned
 from toolkit.reference.rules import OF_CERTIFICATES, STATEMENT, Policy, Rule, load_policy
 from toolkit.tables import Tables, require_tables
 

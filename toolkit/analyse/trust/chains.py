@@ -12,7 +12,7 @@ from toolkit.analyse.trust.certificates import Certificate, Unreadable, read_cer
 from toolkit.analyse.trust.outcomes import Candidate, JudgedChain, Outcome, SearchedChain
 from toolkit.analyse.trust.paths import Index, Search, Signatures, find_paths, readable
 from toolkit.analyse.trust.problems import find_usage_problems, rule_dates, title
-from toolkit.instants import microseconds
+from toolkit.epoch import microseconds
 
 MOST_SERVED: Final = 20_000
 """Most certificates of one chain; a longer chain is not judged."""

@@ -17,8 +17,9 @@ from toolkit.analyse.trust.chains import Chains
 from toolkit.analyse.trust.outcomes import JudgedChain, Outcome
 from toolkit.arguments import require_choice
 from toolkit.columns import DTYPES, Column, dtypes, returns
+from toolkit.epoch import from_microseconds
 from toolkit.errors import UsageError
-from toolkit.instants import Instant, from_microseconds, zoned
+from toolkit.instants import Instant, zoned
 from toolkit.reference.roots import Roots
 from toolkit.reference.stores import trust_stores
 from toolkit.tables import Tables, require_tables

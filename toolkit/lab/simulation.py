@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from toolkit import __version__, schema
 from toolkit.arguments import require_type
+from toolkit.epoch import microseconds
 from toolkit.errors import LabError
-from toolkit.instants import microseconds
 from toolkit.lab.authority import authorities, issue_all
 from toolkit.lab.balancer import (
     AT_OBSERVER,
