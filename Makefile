@@ -52,7 +52,7 @@ for line in sys.stdin:
         print(f"\r  {len(names)} packages found", end="", flush=True)
     if "error" in line.lower():
         print(f"\n{line.strip()}")
-print(f"\r  {len(names)} packages installed")
+print("\r" * sys.stdout.isatty() + f"  {len(names)} packages installed")
 endef
 export COUNT
 

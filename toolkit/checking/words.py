@@ -11,7 +11,8 @@ from toolkit.arguments import require_type
 from toolkit.checking.counts import count, count_services
 from toolkit.checking.in_service import InService, name_services
 from toolkit.checking.judgements.trust import NO_CHAIN
-from toolkit.checking.verdicts import SEVERITIES
+from toolkit.checking.verdicts import CHECKS, SEVERITIES
+from toolkit.columns import dtypes, require_columns
 from toolkit.instants import DAY
 from toolkit.reference.rules import STATEMENT
 from toolkit.tables import Tables, describe_services, describe_source, require_tables
@@ -38,7 +39,7 @@ def describe(checks: pd.DataFrame) -> Iterator[str]:
 
     Findings come first, the most severe first, each with what to do; then the rest of each check. Published statements
     are described in the order of time, with the rest. The lines contain text from servers as it is: neutralise it where
-    you show it (`toolkit.text`).
+    you show it (`toolkit.text`). Raises `UsageError` for what is not a frame of `check`.
 
     >>> import toolkit
     >>> from datetime import UTC, datetime
@@ -54,6 +55,11 @@ def describe(checks: pd.DataFrame) -> Iterator[str]:
       expiry
         expired: smtp://legacy.lab.test:25 (critical)
     """
+    require_columns(checks, dtypes(CHECKS), call="describe", source="check")
+    return _describe_checks(checks)
+
+
+def _describe_checks(checks: pd.DataFrame) -> Iterator[str]:
     accepted = checks[checks["accepted_until_at"].notna()]
     found = checks[checks["accepted_until_at"].isna()]
     by_severity = found["severity"].value_counts()

@@ -72,13 +72,24 @@ def write_parquet(tables: "Tables", folder: str | Path) -> None:
 
 
 def named_certificates(looks: pd.DataFrame) -> set[str]:
-    """The SHA-256 of every certificate that the looks name, as leaf or in a chain."""
+    """The SHA-256 of every certificate that the looks name, as leaf or in a chain.
+
+    >>> looks = pd.DataFrame({"leaf_sha256": ["aa", None], "chain_sha256": [("aa", "bb"), None]})
+    >>> sorted(named_certificates(looks))
+    ['aa', 'bb']
+    """
     chains = looks["chain_sha256"].dropna().drop_duplicates().explode().dropna()
     return {*looks["leaf_sha256"].dropna().unique(), *chains}
 
 
 def as_pem(der: bytes) -> str:
-    """The bytes in the textual encoding of RFC 7468, section 5: 64 characters a line, as OpenSSL prints it."""
+    """The bytes in the textual encoding of RFC 7468, section 5: 64 characters a line, as OpenSSL prints it.
+
+    >>> print(as_pem(b"DER of a certificate"), end="")
+    -----BEGIN CERTIFICATE-----
+    REVSIG9mIGEgY2VydGlmaWNhdGU=
+    -----END CERTIFICATE-----
+    """
     body = textwrap.fill(base64.b64encode(der).decode("ascii"), 64)
     return f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"
 

@@ -1,7 +1,8 @@
 """The columns of the four tables, their keys, and the closed vocabularies of their values."""
 
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
+from toolkit.arguments import require_choice
 from toolkit.columns import Column, described
 
 VERSION: Final = 2
@@ -225,6 +226,13 @@ TABLES: Final[dict[TableName, tuple[Column, ...]]] = {
     "support": _SUPPORT,
     "rounds": _ROUNDS,
 }
+
+
+def columns_of(table: str) -> tuple[Column, ...]:
+    """The columns of a table, in order. Raises `UsageError` for a name that is not one of `TABLES`."""
+    require_choice("table", table, TABLES)
+    return TABLES[cast("TableName", table)]
+
 
 OBSERVATION_KEY: Final = ("round", "service", "address", "server_name", "offer", "sample")
 """Two observations with the same key are one look written twice."""
