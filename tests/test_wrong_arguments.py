@@ -166,7 +166,10 @@ CALLS: dict[str, tuple[Call, str]] = {
     "a table to check": (lambda t, s: toolkit.schema.check("round", t.rounds), "Did you mean 'rounds'"),
     "a table to complete": (lambda t, s: toolkit.schema.complete("round", t.rounds), "Did you mean 'rounds'"),
     "text for a frame": (lambda t, s: toolkit.schema.conform("rounds", "x"), "schema.conform takes DataFrame, not str"),
-    "text for rows": (lambda t, s: toolkit.schema.frame("rounds", "x"), "takes a list of dicts"),
+    "text for rows": (
+        lambda t, s: toolkit.schema.frame("rounds", "x"),
+        r"schema.frame takes list such as \[\{column: value\}\], not str",
+    ),
     "text to describe": (lambda t, s: toolkit.checking.describe("x"), "describe takes what check returns, not str"),
     "checks that lack a column": (
         lambda t, s: toolkit.checking.describe(t.observations),

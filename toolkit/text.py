@@ -171,7 +171,7 @@ def listing(title: str, entries: Mapping[str, str]) -> str:
 def html_listing(title: str, entries: Mapping[str, str]) -> str:
     """The same as an HTML table, for notebooks.
 
-    >>> html_listing("Store", {"rows": "<5"})[-62:]
+    >>> html_listing("Store", {"rows": "<5"})[-54:]
     '</caption><tr><th>rows</th><td>&lt;5</td></tr></table>'
     """
     rows = "".join(f"<tr><th>{for_html(name)}</th><td>{for_html(words)}</td></tr>" for name, words in entries.items())

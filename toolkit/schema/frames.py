@@ -13,9 +13,9 @@ from pandas.api.types import pandas_dtype
 
 from toolkit.arguments import require_type
 from toolkit.columns import Column, Kind, empty as empty_frame
-from toolkit.errors import SchemaError, UsageError
+from toolkit.errors import SchemaError
 from toolkit.schema.described import OUTCOMES, PROTOCOLS, STAGES, STATES, TableName, columns_of
-from toolkit.text import did_you_mean, type_name
+from toolkit.text import did_you_mean
 
 _ARROW: Final[dict[Kind, pa.DataType]] = {
     "instant": pa.timestamp("us", tz="UTC"),
@@ -63,8 +63,7 @@ def frame(table: TableName, rows: list[dict[str, object]]) -> pd.DataFrame:
     ('CN=a.test', NaT)
     """
     columns_of(table)
-    if isinstance(rows, str) or not all(isinstance(row, dict) for row in rows):
-        raise UsageError(f"schema.frame takes a list of dicts, one for each row, not {type_name(rows)}.")
+    require_type("schema.frame", rows, list, such_as="[{column: value}]")
     named: set[str] = set().union(*rows)
     _refuse_unknown(table, sorted(named))
     if not rows:
