@@ -12,6 +12,7 @@ from toolkit.checking.counts import count, count_services
 from toolkit.checking.in_service import InService, name_services
 from toolkit.checking.judgements.trust import NO_CHAIN
 from toolkit.checking.verdicts import SEVERITIES
+from toolkit.columns import require_columns
 from toolkit.instants import DAY
 from toolkit.reference.rules import STATEMENT
 from toolkit.tables import Tables, describe_services, describe_source, require_tables
@@ -117,8 +118,9 @@ def describe_in_service(scope: InService) -> str:
     In service: the last observations since 2025-12-20, and the last surveys since 2025-10-16
     """
     require_type("describe_in_service", scope, InService)
+    counted = describe_counted(scope.services)
     if scope.since is None or scope.surveyed_since is None:
-        return "Judged: all rows (history)."
+        return f"Judged: all rows (history).{counted}"
     words = (
         f"In service: the last observations since {scope.since:%Y-%m-%d}, and the last surveys since "
         f"{scope.surveyed_since:%Y-%m-%d}."
@@ -137,7 +139,27 @@ def describe_in_service(scope: InService) -> str:
         for table, counts in scope.left_out.items()
         if any(counts.values())
     ]
-    return words + (f" Left out: {'; '.join(left)}; --history judges them too." if left else "")
+    return words + (f" Left out: {'; '.join(left)}; --history judges them too." if left else "") + counted
+
+
+def describe_counted(rows: pd.DataFrame) -> str:
+    """Describe what counts as a service where rows lack one: a space and a sentence; empty where every row has one.
+
+    `rows` are those of `check`, or another frame with the columns `service` and `host`. Raises `UsageError` for a frame
+    without them.
+
+    >>> rows = pd.DataFrame({"service": ["https://mx:443", None, None], "host": ["mx", "www", "www"]})
+    >>> describe_counted(rows)
+    ' Counted as 2 services: 1 service, and 1 host of rows without a service.'
+    """
+    require_columns(rows, ("service", "host"), call="describe_counted", source="check, or `find_in_service`,")
+    names = rows.assign(name=name_services(rows)).drop_duplicates("name")
+    lacks = names["service"].isna()
+    hosts, rest = int((lacks & names["host"].notna()).sum()), int((lacks & names["host"].isna()).sum())
+    parts = [text.counted(int((~lacks).sum()), "service")]
+    parts += [f"{text.counted(hosts, 'host')} of rows without a service"] if hosts else []
+    parts += ["the rows that name neither a service nor a host"] if rest else []
+    return f" Counted as {text.counted(len(names), 'service')}: {', and '.join(parts)}." if lacks.any() else ""
 
 
 def was_reached(tables: Tables) -> bool:
@@ -227,7 +249,8 @@ def _describe_verdicts(rows: pd.DataFrame) -> Iterator[str]:
         yield f"  unknown, {_counted_things(group)}: {reason}"
     if len(reasons) > MOST_REASONS:
         more = pd.concat([group for _, group in reasons[MOST_REASONS:]])
-        yield f"  unknown, {_counted_things(more)}: {len(reasons) - MOST_REASONS:,} more reasons; --json lists all"
+        number = text.counted(len(reasons) - MOST_REASONS, "more reason")
+        yield f"  unknown, {_counted_things(more)}: {number}; --json lists all"
 
 
 def _describe_statement(rows: pd.DataFrame) -> Iterator[str]:
@@ -243,7 +266,7 @@ def _describe_statement(rows: pd.DataFrame) -> Iterator[str]:
             count = text.counted(row["evidence_count"], "row")
             yield f"  {row['verdict']}, {count} left out ({row['reason']}), {basis}"
     if len(rows) > MOST_RUNS:
-        yield f"  {len(rows) - MOST_RUNS:,} more runs; --json lists all"
+        yield f"  {text.counted(len(rows) - MOST_RUNS, 'more run')}; --json lists all"
 
 
 def _describe_findings(verdict: str, group: pd.DataFrame) -> Iterator[str]:
@@ -258,7 +281,7 @@ def _describe_findings(verdict: str, group: pd.DataFrame) -> Iterator[str]:
             details = "; ".join(str(part) for part in (row["reason"], when, _evidence(row)) if not pd.isna(part))
             yield f"    {row['found']} ({details}){_marked(row['source'])}"
     if len(services) > MOST_SERVICES:
-        yield f"  {verdict}: {len(services) - MOST_SERVICES:,} more services; --json lists all"
+        yield f"  {verdict}: {text.counted(len(services) - MOST_SERVICES, 'more service')}; --json lists all"
 
 
 def _evidence(row: dict[Hashable, Any]) -> Any:
