@@ -158,8 +158,9 @@ def describe_counted(rows: pd.DataFrame) -> str:
     hosts, rest = int((lacks & names["host"].notna()).sum()), int((lacks & names["host"].isna()).sum())
     parts = [text.counted(int((~lacks).sum()), "service")]
     parts += [f"{text.counted(hosts, 'host')} of rows without a service"] if hosts else []
-    parts += ["the rows that name neither a service nor a host"] if rest else []
-    return f" Counted as {text.counted(len(names), 'service')}: {', and '.join(parts)}." if lacks.any() else ""
+    parts += ["the rows that name neither"] if rest else []
+    listed = f"{', '.join(parts[:-1])}, and {parts[-1]}"
+    return f" Counted as {text.counted(len(names), 'service')}: {listed}." if lacks.any() else ""
 
 
 def was_reached(tables: Tables) -> bool:
