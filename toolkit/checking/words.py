@@ -118,9 +118,8 @@ def describe_in_service(scope: InService) -> str:
     In service: the last observations since 2025-12-20, and the last surveys since 2025-10-16
     """
     require_type("describe_in_service", scope, InService)
-    counted = describe_counted(scope.services)
     if scope.since is None or scope.surveyed_since is None:
-        return f"Judged: all rows (history).{counted}"
+        return "Judged: all rows (history)."
     words = (
         f"In service: the last observations since {scope.since:%Y-%m-%d}, and the last surveys since "
         f"{scope.surveyed_since:%Y-%m-%d}."
@@ -139,7 +138,7 @@ def describe_in_service(scope: InService) -> str:
         for table, counts in scope.left_out.items()
         if any(counts.values())
     ]
-    return words + (f" Left out: {'; '.join(left)}; --history judges them too." if left else "") + counted
+    return words + (f" Left out: {'; '.join(left)}; --history judges them too." if left else "")
 
 
 def describe_counted(rows: pd.DataFrame) -> str:
