@@ -36,13 +36,14 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     for name in (*LESSONS, "glossary.md"):
         shutil.copy(ROOT / "notebooks" / name, folder / "notebooks")
     run = "from pathlib import Path; from toolkit.report.demo import run_demo; run_demo"
-    arguments = f"Path('build'), recorded=Path({str(RECORDED)!r}), seed=2026, notebooks=Path('notebooks')"
+    output = folder / "build"
+    arguments = f"Path({str(output)!r}), recorded=Path({str(RECORDED)!r}), seed=2026, notebooks=Path('notebooks')"
     done = subprocess.run(
         [sys.executable, "-c", f"{run}({arguments})"],
         cwd=folder, capture_output=True, text=True, timeout=900, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    return folder / "build", done.stdout
+    return output, done.stdout
 
 
 def test_every_notebook_becomes_a_page_with_its_charts(demo: tuple[Path, str]) -> None:

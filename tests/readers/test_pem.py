@@ -312,3 +312,11 @@ def test_what_openssl_writes_is_read_back(need: Callable[[str], str], tmp_path: 
     (tmp_path / "printed.pem").write_text(done.stdout)
     assert read_certificates(tmp_path / "printed.pem") == read_certificates(path)
     assert as_pem(read_certificates(path)[0]) in done.stdout
+
+
+def test_a_name_that_looks_like_pem_in_base64_does_not_make_the_file_a_manifest(tmp_path: Path) -> None:
+    """Of three names with one more letter each, one is aligned so that its base64 begins as that of PEM does."""
+    for letters in (b"", b"x", b"xx"):
+        odd = der.certificate(subject=der.name(letters + b"-----BEGIN CERTIFICATE-----"))
+        (tmp_path / "x.pem").write_text(as_pem(odd))
+        assert read_certificates(tmp_path / "x.pem") == [odd]

@@ -31,9 +31,12 @@ _MOST_FILES: Final = 100_000
 
 _BEGINNING: Final = 64
 _IN_BASE64: Final = re.compile(
+    rb"(?<![A-Za-z0-9+/])(?<![A-Za-z0-9+/-]\n)(?<![A-Za-z0-9+/-]\r\n)"
     rb"LS0tLS1CRUdJTi[A-Za-z0-9+/]*={0,2}(?:(?:\\n|\r?\n[ \t]+)[A-Za-z0-9+/]+={0,2}(?=[ \t]*(?:\\n|[\r\n\"]|\Z)))*"
 )
-"""`-----BEGIN ` in base64, to the end of the value, which may go over several lines."""
+"""`-----BEGIN ` in base64, to the end of the value, which may go over several lines.
+
+It begins the value: a name in a certificate may hold the same text, in the middle of the certificate's own base64."""
 
 _IN_STRING: Final = b"-----BEGIN CERTIFICATE-----\\n"
 _END_LINE: Final = re.compile(rb"-----END [A-Z0-9 ]{1,64}-----")
