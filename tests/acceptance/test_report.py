@@ -141,7 +141,7 @@ def test_a_store_of_failures_is_reported_as_such(tmp_path: Path) -> None:
     toolkit.collect(target, store, progress=False)
     said, _ = run(NOTEBOOK, SOURCE=str(tmp_path / "failed"))
     text = " ".join(said)
-    assert "1 of 1 looks failed; 1 of 1 services never answered." in text
+    assert "1 of 1 look failed; 1 of 1 service never answered." in text
     assert "port_closed" in text
     assert "No rotation is on record." in text
     assert charts(said) == [], "there is nothing to draw"

@@ -146,6 +146,27 @@ def describe_in_service(scope: InService) -> str:
     return words + (f" Left out: {'; '.join(left)}; --history judges them too." if left else "")
 
 
+def describe_counted(rows: pd.DataFrame) -> str:
+    """Describe what counts as a service where rows lack one: a space and a sentence; empty where every row has one.
+
+    `rows` are those of `check`, or another frame with the columns `service` and `host`. Raises `UsageError` for a frame
+    without them.
+
+    >>> rows = pd.DataFrame({"service": ["https://mx:443", None, None], "host": ["mx", "www", "www"]})
+    >>> describe_counted(rows)
+    ' Counted as 2 services: 1 service, and 1 host of rows without a service.'
+    """
+    require_columns(rows, ("service", "host"), call="describe_counted", source="check, or `find_in_service`,")
+    names = rows.assign(name=name_services(rows)).drop_duplicates("name")
+    lacks = names["service"].isna()
+    hosts, rest = int((lacks & names["host"].notna()).sum()), int((lacks & names["host"].isna()).sum())
+    parts = [text.counted(int((~lacks).sum()), "service")]
+    parts += [f"{text.counted(hosts, 'host')} of rows without a service"] if hosts else []
+    parts += ["the rows that name neither"] if rest else []
+    listed = f"{', '.join(parts[:-1])}, and {parts[-1]}"
+    return f" Counted as {text.counted(len(names), 'service')}: {listed}." if lacks.any() else ""
+
+
 def was_reached(tables: Tables) -> bool:
     """Whether a server answered at all: an observation, or a question of a survey.
 
@@ -233,7 +254,8 @@ def _describe_verdicts(rows: pd.DataFrame) -> Iterator[str]:
         yield f"  unknown, {_counted_things(group)}: {reason}"
     if len(reasons) > MOST_REASONS:
         more = pd.concat([group for _, group in reasons[MOST_REASONS:]])
-        yield f"  unknown, {_counted_things(more)}: {len(reasons) - MOST_REASONS:,} more reasons; --json lists all"
+        number = text.counted(len(reasons) - MOST_REASONS, "more reason")
+        yield f"  unknown, {_counted_things(more)}: {number}; --json lists all"
 
 
 def _describe_statement(rows: pd.DataFrame) -> Iterator[str]:
@@ -249,7 +271,7 @@ def _describe_statement(rows: pd.DataFrame) -> Iterator[str]:
             count = text.counted(row["evidence_count"], "row")
             yield f"  {row['verdict']}, {count} left out ({row['reason']}), {basis}"
     if len(rows) > MOST_RUNS:
-        yield f"  {len(rows) - MOST_RUNS:,} more runs; --json lists all"
+        yield f"  {text.counted(len(rows) - MOST_RUNS, 'more run')}; --json lists all"
 
 
 def _describe_findings(verdict: str, group: pd.DataFrame) -> Iterator[str]:
@@ -264,7 +286,7 @@ def _describe_findings(verdict: str, group: pd.DataFrame) -> Iterator[str]:
             details = "; ".join(str(part) for part in (row["reason"], when, _evidence(row)) if not pd.isna(part))
             yield f"    {row['found']} ({details}){_marked(row['source'])}"
     if len(services) > MOST_SERVICES:
-        yield f"  {verdict}: {len(services) - MOST_SERVICES:,} more services; --json lists all"
+        yield f"  {verdict}: {text.counted(len(services) - MOST_SERVICES, 'more service')}; --json lists all"
 
 
 def _evidence(row: dict[Hashable, Any]) -> Any:

@@ -327,7 +327,8 @@ def _add_survey_options(parser: argparse.ArgumentParser) -> None:
                         help="what to ask about besides versions (default: all of suites,groups,signature_schemes)",
                         )  # fmt: skip
     parser.add_argument("--per-host", "--concurrency", dest="concurrency", type=int, default=2, metavar="N",
-                        help="maximum number of simultaneous connections to one address (default: 2)")  # fmt: skip
+                        help="maximum number of simultaneous connections to one address (default: 2; in Python: "
+                        "`concurrency`)")  # fmt: skip
     parser.add_argument("--rate", type=float, default=20.0, metavar="N",
                         help="connections per second to one address, 0 for no limit (default: 20)")  # fmt: skip
     parser.add_argument("--budget", type=int, default=500, metavar="N",
