@@ -14,7 +14,7 @@ EXTRAS = ("cluster", "formats", "lab", "lint", "metrics")
 """The extras that `make oldest` installs, in their oldest versions."""
 
 UNTESTED = ("book", "checkout", "dev", "excel", "interactive", "notebooks", "types")
-"""The extras whose floors no test installs: their packages make pages, or check and test this project."""
+"""The extras whose floors no test installs."""
 
 
 def constraints() -> list[str]:
