@@ -10,8 +10,8 @@ help:
 	@echo 'make notebooks   open the notebooks in JupyterLab'
 	@echo 'make book        build the documentation site into build/book'
 	@echo 'make check       ruff, mypy and the import rules'
-	@echo 'make bench       measure speed beside what one would otherwise use'
-	@echo 'make bench-rotation  how often the claims on rotations hold, causes, and speed'
+	@echo 'make bench       measure speed, and compare it with the usual alternatives'
+	@echo 'make bench-rotation  how often the bounds on rotations hold, causes, and speed'
 	@echo 'make oldest      test with the oldest versions of the dependencies (Python 3.11)'
 	@echo 'make lock        pin both requirements files anew from pyproject.toml'
 
@@ -52,7 +52,7 @@ for line in sys.stdin:
         print(f"\r  {len(names)} packages found", end="", flush=True)
     if "error" in line.lower():
         print(f"\n{line.strip()}")
-print(f"\r  {len(names)} packages installed")
+print("\r" * sys.stdout.isatty() + f"  {len(names)} packages installed")
 endef
 export COUNT
 
@@ -82,8 +82,7 @@ bench: .venv/ready
 bench-rotation: .venv/ready
 	@$(BIN)/python -m tests.benchmarks.bench_rotation
 
-# The tests of analysis, charts, readers, the store and its lock, with the floors of pyproject.toml. Old releases call
-# what newer releases of their own dependencies deprecate (matplotlib 3.10 of pyparsing), so these warnings are not
+# The tests in OLDEST, with the floors of pyproject.toml. Old releases call what newer releases of their own dependencies deprecate (matplotlib 3.10 of pyparsing), so these warnings are not
 # errors here.
 oldest:
 	@rm -rf build/oldest && mkdir -p build/oldest

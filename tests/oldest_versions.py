@@ -1,6 +1,7 @@
 """Prints the oldest version that each dependency may have, as constraints for pip: `make oldest` tests with them.
 
-The versions are the floors in `pyproject.toml`: of what the package needs, and of the extras `EXTRAS`.
+The versions are the floors in `pyproject.toml`: of what the package needs, and of the extras `EXTRAS`. The floors of
+the extras `UNTESTED` are not tested.
 """
 
 import re
@@ -9,7 +10,11 @@ from pathlib import Path
 
 PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
-EXTRAS = ("cluster", "lab", "lint")
+EXTRAS = ("cluster", "formats", "lab", "lint", "metrics")
+"""The extras that `make oldest` installs, in their oldest versions."""
+
+UNTESTED = ("book", "checkout", "dev", "excel", "interactive", "notebooks", "types")
+"""The extras whose floors no test installs."""
 
 
 def constraints() -> list[str]:

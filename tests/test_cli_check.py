@@ -128,7 +128,7 @@ def test_the_evidence_is_chosen_by_since_and_until_and_the_rules_by_as_of(
     assert seen("--since", "2026-01-01", "--until", "2026-02-01") == [days[1], days[2], "falls short"]
     assert seen("--until", "2026-01-01") == [days[0], days[0], "falls short"]
     assert main([*words, "--since", "2026-02-02"]) == 3
-    assert "no look in that time came to an answer" in capsys.readouterr().err
+    assert "no look in that time got an answer" in capsys.readouterr().err
     assert main([*words, "--since", "2026-02-01"]) == 1
     assert "Observations since 2026-02-01 00:00 UTC. Judged" in " ".join(capsys.readouterr().out.split())
 
@@ -329,7 +329,7 @@ def test_nothing_read_or_reached_is_exit_code_3(tmp_path: Path, capsys: pytest.C
         "1 look at 1 service; 2026-01-01 to 2026-01-01; 0 dated by bounds, 0 undated, 1 failed (live data)"
         in " ".join(said.out.split())
     )
-    assert "no look came to an answer" in said.err
+    assert "no look got an answer" in said.err
     assert main(["check", str(ROOT / "data/google-mail/certificates")]) == 1, "certificates alone are judged by dates"
     assert "2025-01-13" in capsys.readouterr().out
 

@@ -118,6 +118,7 @@ def test_the_lab_names_a_missing_extra_and_suggests_a_scenario(
     [
         (["observe", "tls://127.0.0.1:1", "--clock", "x"], 2, "tls://127.0.0.1:1 is not in a lab"),
         (["observe", "smtp://mx.lab.test", "mx:lab.test", "--clock", "x"], 2, "mx:lab.test is not in a lab"),
+        (["survey", "tls://127.0.0.1:1", "--clock", "x"], 2, "tls://127.0.0.1:1 is not in a lab"),
         (["observe", "smtp://mx.lab.test", "--clock", "none"], 4, "start the lab with `tls-toolkit lab --clock "),
         (["observe", "smtp://mx.lab.test", "--clock", "notes"], 4, "is not the clock of a lab"),
     ],
@@ -159,3 +160,20 @@ def test_the_name_of_an_example_is_a_source(
     assert "65 rows of" in capsys.readouterr().out
     (tmp_path / "google-mail").mkdir()
     assert main(["read", "google-mail"]) == 4, "a path of that name is read instead"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--versoin"], "unrecognized arguments: --versoin. Did you mean '--version'?"),
+        ([], "a command is missing: tls-toolkit --help lists them"),
+        (
+            ["survey", "tls://127.0.0.1:1", "--parts", "suits"],
+            "--parts: part 'suits' is not known. Did you",
+        ),
+    ],
+)
+def test_a_misspelt_option_or_part_is_named(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(words)
+    assert said in capsys.readouterr().err

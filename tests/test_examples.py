@@ -8,20 +8,18 @@ from types import ModuleType
 import pytest
 
 import toolkit
+from notebooks.book.api import public_names
 
-WINGS = (
-    "analyse", "certificates", "chart", "checking", "collection", "lab", "readers", "reference", "schema", "store",
-    "targets", "wire",
-)  # fmt: skip
-"""The packages and modules whose `__all__` is public, in addition to `toolkit`."""
+CALLED = sorted({*toolkit.MODULES} - {"errors"})
+"""The public packages and modules, without the one of errors, which are raised and not called."""
 
 
 def public_callables() -> Iterator[tuple[str, object]]:
     """Functions and classes by their public name, each once, and the methods that a class defines itself."""
-    homes = {"toolkit": toolkit, **{f"toolkit.{wing}": getattr(toolkit, wing) for wing in WINGS}}
+    homes = {"toolkit": toolkit, **{f"toolkit.{name}": getattr(toolkit, name) for name in CALLED}}
     seen = set()
     for home, module in homes.items():
-        for name in module.__all__:
+        for name in public_names(module):
             value = getattr(module, name)
             if isinstance(value, ModuleType) or not _is_documented(value) or id(value) in seen:
                 continue

@@ -17,6 +17,7 @@ import pytest
 import toolkit
 from tests.conftest import ROOT, need, not_on_windows
 from toolkit.cli import main
+from toolkit.reference.rules import policies
 from toolkit.shipped import EXAMPLES, LOGS
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -167,13 +168,18 @@ def test_every_public_name_can_be_imported() -> None:
     assert set(names) - {"__builtins__"} == set(toolkit.__all__)
     assert not [name for name, value in names.items() if isinstance(value, ModuleType)], "`store` is a user's variable"
     public = {*toolkit.__all__, *toolkit.MODULES}
-    assert public <= set(dir(toolkit))
+    assert {name for name in dir(toolkit) if not name.startswith("_")} == public
     source = ast.parse((ROOT / "toolkit" / "__init__.py").read_text())
     typed = next(node for node in source.body if isinstance(node, ast.If))
     seen = {alias.name for node in typed.body if isinstance(node, ast.ImportFrom) for alias in node.names}
     assert seen == public, "what type checkers see is what there is"
     with pytest.raises(AttributeError, match=r"no attribute 'find_rotation'\. Did you mean 'find_rotations'\?$"):
         toolkit.find_rotation  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_the_readme_lists_every_policy() -> None:
+    (listed,) = re.findall(r"Policies are (.*?), or a file of your own rules", README, re.S)
+    assert re.findall(r"`([\w-]+)`", listed) == sorted(policies())
 
 
 def test_the_python_of_the_readme_runs() -> None:

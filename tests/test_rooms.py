@@ -11,8 +11,8 @@ from tests.conftest import ROOT
 
 PACKAGE = ROOT / "toolkit"
 OPEN = {
-    "schema", "columns", "errors", "extras", "text", "files", "hosts", "pem", "tables", "targets", "instants",
-    "sampling", "arguments",
+    "schema", "columns", "errors", "extras", "text", "files", "hosts", "pem", "tables", "targets", "epoch",
+    "instants", "sampling", "arguments",
 }  # fmt: skip
 """Open to every room."""
 
@@ -32,6 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "targets": {"errors", "presets"},
     "presets": {"errors"},
     "target_files": {"presets"},
+    "epoch": set(),
     "instants": {"errors"},
     "sampling": {"errors"},
     "reference": set(),

@@ -9,7 +9,7 @@ import yaml
 from packaging.requirements import Requirement
 
 from tests.conftest import ROOT
-from tests.oldest_versions import EXTRAS, constraints
+from tests.oldest_versions import EXTRAS, UNTESTED, constraints
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 DECLARED = [*PROJECT["dependencies"], *(one for extra in EXTRAS for one in PROJECT["optional-dependencies"][extra])]
@@ -72,6 +72,13 @@ def test_the_oldest_versions_are_those_that_the_project_declares() -> None:
         ((least,), (only,)) = floor.specifier, exact.specifier
         assert (least.operator, only.operator, only.version) == (">=", "==", least.version)
     assert "make oldest" in commands(JOBS["tests/oldest"])
+
+
+def test_what_make_oldest_installs_is_constrained() -> None:
+    recipe = (ROOT / "Makefile").read_text(encoding="utf-8").partition("\noldest:\n")[2].partition("\n\n")[0]
+    (installed,) = re.findall(r'--editable "\.\[([\w,]+)\]"', recipe)
+    assert installed.split(",") == list(EXTRAS)
+    assert sorted([*EXTRAS, *UNTESTED]) == sorted(PROJECT["optional-dependencies"])
 
 
 def test_no_pinned_version_is_older_than_its_floor() -> None:

@@ -201,4 +201,4 @@ if not TYPE_CHECKING:  # a type checker would take any name for one of the toolk
 
 def __dir__() -> list[str]:
     """Every public name, also those that are not imported yet."""
-    return sorted({*globals(), *__all__, *MODULES})
+    return sorted({*__all__, *MODULES, *(name for name in globals() if name.startswith("__"))})

@@ -3,6 +3,8 @@
 from collections.abc import Collection
 from numbers import Integral
 
+import numpy as np
+
 from toolkit.errors import UsageError
 from toolkit.text import not_known, type_name
 
@@ -18,15 +20,27 @@ def require_choice(name: str, given: object, known: Collection[str]) -> None:
         raise UsageError(not_known(f"{name}=", given, known))
 
 
-def require_type(call: str, given: object, kind: type) -> None:
-    """Raises `UsageError` unless the argument of the function `call` is of the type.
+def require_boolean(name: str, given: object) -> None:
+    """Raises `UsageError` unless `given` is True or False (Python's, or NumPy's).
+
+    >>> require_boolean("sticky", "no")
+    Traceback (most recent call last):
+    toolkit.errors.UsageError: sticky='no': must be True or False.
+    """
+    if not isinstance(given, bool | np.bool_):
+        raise UsageError(f"{name}={given!r:.60}: must be True or False.")
+
+
+def require_type(call: str, given: object, kind: type, *, such_as: str = "") -> None:
+    """Raises `UsageError` unless the argument of the function `call` is of the type. `such_as`: an example of one.
 
     >>> require_type("find_suite", None, str)
     Traceback (most recent call last):
     toolkit.errors.UsageError: find_suite takes str, not None.
     """
     if not isinstance(given, kind):
-        raise UsageError(f"{call} takes {kind.__name__}, not {type_name(given)}.")
+        example = f" such as {such_as}" if such_as else ""
+        raise UsageError(f"{call} takes {kind.__name__}{example}, not {type_name(given)}.")
 
 
 def require_whole(name: str, given: object, *, least: int = 1, most: int | None = None) -> None:

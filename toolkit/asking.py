@@ -77,7 +77,7 @@ _ACROSS: Final[dict[object, str]] = {
     analyse.describe_rotations: "adds columns to rotations that were found",
     analyse.compare_tools: "joins the services that its aliases name",
     analyse.summarise_negotiated: "counts the observations of all services",
-    analyse.summarise_findings: "summarises findings that were made",
+    analyse.summarise_findings: "summarises verdicts that were given",
 }
 """Analyses that cannot be split by service, and why."""
 

@@ -34,7 +34,11 @@ class ClusterError(ToolkitError):
 
 
 class LabError(ToolkitError):
-    """The lab could not be set up, or was asked for a scenario that it does not have."""
+    """The lab could not be set up, or is not running."""
+
+
+class LabUsageError(LabError, UsageError):
+    """The lab cannot do what it is asked: an unknown scenario, a parameter or a plan that makes no sense."""
 
 
 class InterruptWarning(UserWarning):

@@ -98,7 +98,7 @@ class LabPanel:
         return seen
 
     def advance(self, step: timedelta = timedelta(days=1)) -> Tables:
-        """Turn the lab's clock forward by `step`, then `observe`. Raises `LabError` for a negative step."""
+        """Turn the lab's clock forward by `step`, then `observe`. Raises `LabUsageError` for a negative step."""
         self.lab.clock.advance(step)
         return self.observe()
 

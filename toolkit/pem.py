@@ -137,7 +137,13 @@ def first_element(der: bytes | memoryview) -> int:
 
 
 def as_pem(der: bytes) -> str:
-    """The bytes in the textual encoding of RFC 7468, section 5: 64 characters a line, as OpenSSL prints it."""
+    """The bytes in the textual encoding of RFC 7468, section 5: 64 characters a line, as OpenSSL prints it.
+
+    >>> print(as_pem(b"DER of a certificate"), end="")
+    -----BEGIN CERTIFICATE-----
+    REVSIG9mIGEgY2VydGlmaWNhdGU=
+    -----END CERTIFICATE-----
+    """
     body = textwrap.fill(base64.b64encode(der).decode("ascii"), 64)
     return f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"
 

@@ -4,9 +4,11 @@ from datetime import datetime
 from pathlib import Path
 
 from toolkit import readers, schema
-from toolkit.shipped import example_folder, find_source
+from toolkit.errors import ReadError
+from toolkit.shipped import EXAMPLES, example_folder, find_source
 from toolkit.store import Store
 from toolkit.tables import Tables
+from toolkit.text import did_you_mean, plain
 
 
 def read(
@@ -51,9 +53,13 @@ def read(
       rounds        0 rows
     """
     readers.require_path(path)
+    if str(path).startswith(("http:", "https:")):
+        raise ReadError(f"{plain(path)}: a web address is not read. Download the file, and name it here.")
     path = find_source(path) if isinstance(path, str) else path
     if format == "store" or (format is None and is_store(path)):
         return Store(path).load(since=since, until=until)
+    if isinstance(path, str) and (hint := did_you_mean(path, EXAMPLES)) and not Path(path).exists():
+        raise ReadError(f"{plain(path)} does not exist, and is not the name of an example.{hint}")
     return readers.read(path, format=format, password=password).within(since=since, until=until)
 
 

@@ -8,10 +8,12 @@ from typing import Self
 
 import pandas as pd
 
-from toolkit import exporting, schema, text
+from toolkit import schema, text
 from toolkit.columns import returns
 from toolkit.errors import UsageError
 from toolkit.exporting import DESCRIBED, NOT_HELD, UNFINISHED, as_pem, named_certificates
+from toolkit.exporting.files import write_excel, write_json, write_sqlite
+from toolkit.exporting.folders import write_csv, write_parquet
 from toolkit.instants import zoned_limits
 from toolkit.overview import OVERVIEW, summarise_services
 from toolkit.targets import Target, service_names
@@ -218,7 +220,7 @@ class Tables:
         ['certificates', 'observations.csv', 'rounds.csv', 'support.csv']
         9
         """
-        exporting.write_csv(self, folder)
+        write_csv(self, folder)
 
     def to_parquet(self, folder: str | Path) -> None:
         """Write each table as a Parquet file (`observations.parquet`, …) that every engine reads; `read` reads it back.
@@ -234,7 +236,7 @@ class Tables:
         ...     toolkit.read(folder).observations.equals(tables.observations)
         True
         """
-        exporting.write_parquet(self, folder)
+        write_parquet(self, folder)
 
     def to_json(self, path: str | Path) -> None:
         """Write the tables as one file of JSON: a list of objects for each table; `toolkit.read(path)` reads it back.
@@ -251,7 +253,7 @@ class Tables:
         >>> len(written["observations"]), written["observations"][0]["suite"]
         (65, 'TLS_RSA_WITH_3DES_EDE_CBC_SHA')
         """
-        exporting.write_json(self, path)
+        write_json(self, path)
 
     def to_sqlite(self, path: str | Path) -> None:
         """Write the tables as one SQLite database, a table for each; `toolkit.read(path)` reads it back.
@@ -269,7 +271,7 @@ class Tables:
         ...         print(database.execute("SELECT state, count(*) FROM support GROUP BY state").fetchall())
         [('accepted', 42), ('refused', 509)]
         """
-        exporting.write_sqlite(self, path)
+        write_sqlite(self, path)
 
     def to_excel(self, path: str | Path) -> None:
         """Write the tables as one Excel workbook, a sheet for each; `toolkit.read(path)` reads it back.
@@ -287,7 +289,7 @@ class Tables:
         ...     len(toolkit.read(Path(folder) / "mail.xlsx").support)
         551
         """
-        exporting.write_excel(self, path)
+        write_excel(self, path)
 
 
 def _require_frame(given: object, call: str, name: str) -> None:
@@ -297,7 +299,13 @@ def _require_frame(given: object, call: str, name: str) -> None:
 
 
 def require_tables(given: object, name: str) -> None:
-    """Raises `UsageError` where the argument of the function `name` is not `Tables`."""
+    """Raises `UsageError` where the argument of the function `name` is not `Tables`.
+
+    >>> require_tables("looks.csv", "find_sightings")
+    Traceback (most recent call last):
+    toolkit.errors.UsageError: find_sightings takes Tables, not the path 'looks.csv': read it first: \
+toolkit.read('looks.csv').
+    """
     if isinstance(given, Tables):
         return
     if isinstance(given, str | Path):
@@ -322,7 +330,11 @@ def describe_services(services: "pd.Series[str]") -> str:
 
 
 def describe_source(frame: pd.DataFrame) -> str:
-    """The kinds of source of the rows, joined by ` + `: `lab`, `simulated`, `live`, `recorded`; empty where unknown."""
+    """The kinds of source of the rows, joined by ` + `: `lab`, `simulated`, `live`, `recorded`; empty where unknown.
+
+    >>> describe_source(pd.DataFrame({"source": ["lab", "live", "lab"]}))
+    'lab + live'
+    """
     if "source" not in frame:
         return ""
     known = {"lab", "simulated", "live"}

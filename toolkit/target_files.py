@@ -8,6 +8,7 @@ from typing import BinaryIO, Final, NamedTuple
 
 import pandas as pd
 
+from toolkit.arguments import require_boolean
 from toolkit.columns import Column, dtypes, returns
 from toolkit.errors import ReadError, ReadWarning, UsageError
 from toolkit.files import read_regular
@@ -77,6 +78,7 @@ def read_targets(source: str | Path | BinaryIO, *, column: str | None = None, st
     >>> looks.merge(owners, on="service", how="left")[["service", "outcome", "owner"]].values.tolist()
     [['tls://127.0.0.1:1', 'port_closed', 'nobody']]
     """
+    require_boolean("strict", strict)
     name, lines = _read_lines(source)
     rows: dict[str, dict[str, object]] = {}
     problems: list[str] = []

@@ -112,7 +112,11 @@ def not_known(what: str, given: object, known: Iterable[str]) -> str:
 
 
 def storable(text: str) -> str:
-    """Text that UTF-8 can encode: lone surrogates become U+FFFD; everything else is unchanged."""
+    """Text that UTF-8 can encode: lone surrogates become U+FFFD; everything else is unchanged.
+
+    >>> storable("a\\ud800b") == "a\\ufffdb"
+    True
+    """
     return (
         text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         if not text.isascii() and _has_surrogates(text)
@@ -134,7 +138,11 @@ def plain(value: object, *, limit: int = LIMIT) -> str:
 
 
 def for_terminal(value: object, *, limit: int = LIMIT) -> str:
-    """The value as one line that moves no cursor and starts no escape sequence."""
+    r"""The value as one line that moves no cursor and starts no escape sequence.
+
+    >>> print(for_terminal("red: \x1b[31m"))
+    red: \x1b[31m
+    """
     return plain(value, limit=limit)
 
 
@@ -161,7 +169,11 @@ def listing(title: str, entries: Mapping[str, str]) -> str:
 
 
 def html_listing(title: str, entries: Mapping[str, str]) -> str:
-    """The same as an HTML table, for notebooks."""
+    """The same as an HTML table, for notebooks.
+
+    >>> html_listing("Store", {"rows": "<5"})[-54:]
+    '</caption><tr><th>rows</th><td>&lt;5</td></tr></table>'
+    """
     rows = "".join(f"<tr><th>{for_html(name)}</th><td>{for_html(words)}</td></tr>" for name, words in entries.items())
     return f'<table style="text-align: left"><caption>{for_html(title)}</caption>{rows}</table>'
 
@@ -193,12 +205,19 @@ def for_separators(cell: str) -> str:
     r"""The cell with `\u003d` for `=`, and so on, where a formula would start after a separator of cells.
 
     JSON that goes through it still means the same.
+
+    >>> print(for_separators('["a","=1"]'))
+    ["a","\u003d1"]
     """
     return _FORMULA_AFTER_SEPARATOR.sub(lambda match: f"{match[1]}\\u{ord(match[2]):04x}", cell)
 
 
 def from_spreadsheet(cell: str) -> str:
-    """The text that `for_spreadsheet` was given."""
+    """The text that `for_spreadsheet` was given.
+
+    >>> from_spreadsheet(for_spreadsheet("=HYPERLINK(1)"))
+    '=HYPERLINK(1)'
+    """
     return _ESCAPE.sub(_unescaped, cell[1:] if cell.startswith("'") and len(cell) > 1 else cell)
 
 

@@ -25,8 +25,8 @@ _LONGEST_VALUE: Final = 400
 _INTRODUCTION: Final = """\
 # Python
 
-Everything on this page is importable from `toolkit`; what begins with `chart.` from `toolkit.chart`. The first
-argument is positional, the others are given by keyword.
+Everything on this page is importable from `toolkit`; what begins with `chart.` from `toolkit.chart`. What a
+function works on comes first, by position; options are given by keyword. Each page shows the signature.
 """
 
 

@@ -141,7 +141,7 @@ def test_a_store_of_failures_is_reported_as_such(tmp_path: Path) -> None:
     toolkit.collect(target, store, progress=False)
     said, _ = run(NOTEBOOK, SOURCE=str(tmp_path / "failed"))
     text = " ".join(said)
-    assert "1 of 1 looks failed; 1 of 1 services never answered." in text
+    assert "1 of 1 look failed; 1 of 1 service never answered." in text
     assert "port_closed" in text
     assert "No rotation is on record." in text
     assert charts(said) == [], "there is nothing to draw"
@@ -294,6 +294,7 @@ def test_wrong_use_is_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[
         (["--roots", "nothing.pem"], "root bundle or PEM file 'nothing.pem' is not known"),
         (["--output", str(tmp_path / "nowhere" / "report.html")], "is not a folder"),
         (["--output", str(tmp_path)], "is a folder: name a file in it"),
+        (["--output", str(tmp_path / "report.docx")], "Name a file that ends in .html or .pdf"),
         (["--since", "2020-01-01", "--until", "2019-01-01"], "is not before --until"),
     ):
         assert main(["report", str(GOOGLE), *words]) == 2

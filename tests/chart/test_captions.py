@@ -53,7 +53,7 @@ def test_a_table_is_cut_and_says_so() -> None:
     assert "1,234.6" in words
     assert "6.0" in words
     assert "yes" in words
-    assert "… and 1 more rows" in words
+    assert "… and 1 more row" in words
     assert "a, b" in words
 
 

@@ -71,7 +71,7 @@ def test_every_verdict_looks_different() -> None:
 def test_no_findings_are_said() -> None:
     _, given = plt.subplots()
     assert plot_findings(frame(*MIXED).iloc[:0], ax=given) is given
-    assert "There is no finding: no rule applies to what was observed." in words(given)
+    assert "There is no verdict: no rule applies to what was observed." in words(given)
 
 
 @pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE.keys())

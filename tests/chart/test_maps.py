@@ -104,7 +104,7 @@ def test_weeks_count_a_shared_leaf_once_for_all_services_and_the_soonest_comes_f
     assert rows(ax) == ["all services", "c", "a", "b"]
     assert [words.get_text() for words in ax.texts if words.get_gid() is None] == ["1"] * 5
     assert ids(ax).count("expired") == 2
-    assert "1 service without an end within 26 weeks" in notes(ax)
+    assert "1 service without a certificate that expires within 26 weeks" in notes(ax)
     with pytest.raises(UsageError, match="has no zone"):
         plot_expiry_weeks(frame, now="2026-01-01")
 

@@ -242,7 +242,7 @@ def test_roll_outs_have_the_shape_that_they_are_asked_for() -> None:
     bind = sorted(roll_out_times(chance, begins, 20, timedelta(hours=168), "bind"))
     assert bind == [begins] + [begins + timedelta(hours=84)] * 18 + [begins + timedelta(hours=168)]
     assert roll_out_times(chance, begins, 1, timedelta(days=7), "bind") == [begins]
-    with pytest.raises(LabError, match="linear or bind"):
+    with pytest.raises(LabError, match="Known: linear, bind"):
         roll_out_times(chance, begins, 5, timedelta(days=7), "cubic")
 
 
@@ -252,7 +252,7 @@ def test_roll_outs_have_the_shape_that_they_are_asked_for() -> None:
         ({"backends": 0}, "at least one"),
         ({"addresses": 251}, r"127\.0\.0\.250"),
         ({"speed": 3}, "parameter 'speed' is not known"),
-        ({"shape": "cubic"}, "linear or bind"),
+        ({"shape": "cubic"}, "Known: linear, bind"),
         ({"key_types": ("DSA",)}, "no DSA keys"),
         ({"drop_rate": 0.8, "defer_rate": 0.3}, "together at most 1"),
         ({"drop_rate": -0.1, "defer_rate": 0.3}, "together at most 1"),

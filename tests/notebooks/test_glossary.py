@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import toolkit
 from tests.notebooks.pages import FOLDER
-from toolkit import analyse, chart, lab, sampling, schema
+from toolkit import analyse, chart, checking, lab, sampling, schema
 from toolkit.reference import groups, offers
 from toolkit.reference.rules import policies
 from toolkit.targets import PRESETS
@@ -41,10 +41,12 @@ def names() -> Iterator[str]:
     )  # fmt: skip
     for frame in frames:
         yield from frame.columns
+    yield from (column.name for column in checking.CHECKS)
     yield from (*schema.TABLES, *schema.OUTCOMES, *schema.STAGES, *schema.STATES, *schema.DATE_BASES)
     yield from (*PRESETS, *policies(), *offers(), *(offer.name for offer in offers().values()))
     yield from (group.name for group in groups().values())
-    yield from ("live", "lab", "simulated", "meets", "falls short", "trusted", "untrusted", "unknown", "unclear")
+    yield from ("live", "lab", "simulated")
+    yield from ("settled", "meets", "falls short", "trusted", "untrusted", "unknown", "unclear")
 
 
 def test_names_in_code_style_exist() -> None:

@@ -66,7 +66,9 @@ def test_a_file_of_another_tool_is_named(content: str | bytes, words: str, tmp_p
     message = refusal(path)
     assert message.startswith(f"seems to be {words}, which is not read yet. What is read: a store, a folder that ")
     assert "openssl x509" not in message
-    assert message.endswith(("Tables.from_frames; data/README.md lists their columns.", "given.pem", "own."))
+    assert message.endswith(
+        ("Tables.from_frames; toolkit.schema.dictionary() lists their columns.", "given.pem", "own.")
+    )
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])

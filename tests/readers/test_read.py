@@ -20,6 +20,16 @@ def test_nothing_there(tmp_path: Path) -> None:
         toolkit.read(tmp_path / "nowhere")
 
 
+def test_a_misspelt_example_is_suggested() -> None:
+    with pytest.raises(ReadError, match=r"is not the name of an example\. Did you mean 'google-mail'\?"):
+        toolkit.read("google-mial")
+
+
+def test_a_web_address_is_not_a_store() -> None:
+    with pytest.raises(ReadError, match=r"a web address is not read\. Download the file"):
+        toolkit.read("https://looks.example/")
+
+
 def test_a_folder_without_anything_known(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
     with pytest.raises(ReadError, match=r"holds neither observations\.csv, support\.csv, rounds\.csv nor a PEM file"):

@@ -185,9 +185,12 @@ def test_a_file_that_is_not_text_is_named_with_its_folder(tmp_path: Path) -> Non
 def test_a_policy_is_a_name_a_path_or_rules(tmp_path: Path) -> None:
     path = _written(tmp_path, ROW)
     assert load_policy(path) == load_policy(str(path)) == load_policy(read_rules(path))
-    for wrong in (None, 3, ["ietf", 3], [["ietf"]], tmp_path / "nothing.csv", "nothing"):
+    for wrong in (None, 3, ["ietf", 3], [["ietf"]], "nothing"):
         with pytest.raises(UsageError, match="ietf, lets-encrypt, lets-encrypt-tlsserver, mozilla-intermediate"):
             load_policy(wrong)  # type: ignore[arg-type]
+    for missing in (tmp_path / "nothing.csv", "nothing.csv", "rules/nothing"):
+        with pytest.raises(UsageError, match=r"policy: the file .*nothing.* does not exist"):
+            load_policy(missing)
     with pytest.raises(UsageError, match=r"Did you mean 'ietf'\?"):
         load_policy("iefts")
     with pytest.raises(UsageError, match=r"there are no rules in it\. Name a policy: apple, baseline, "):

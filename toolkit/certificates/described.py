@@ -37,7 +37,9 @@ def describe_certificate(facts: Mapping[str, object], *, sha1: str | None = None
     said = {name: value for name, value in facts.items() if value is not None}
     strange = sorted(said.keys() - row.keys() | said.keys() & {"der"})
     if strange:
-        raise SchemaError(f"{strange[0]!r} does not describe a certificate; data/README.md lists the columns.")
+        raise SchemaError(
+            f"{strange[0]!r} does not describe a certificate; toolkit.schema.dictionary() lists the columns."
+        )
     if not said and sha1 is None:
         raise SchemaError("nothing is said about the certificate: give at least one fact.")
     return row | said | {"cert_sha256": _identify(said, sha1)}

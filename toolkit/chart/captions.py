@@ -113,7 +113,8 @@ def tabulate(
         },
         dtype=object,
     )
-    more = f"… and {len(frame) - rows:,} more rows" if len(frame) > rows else "" if len(frame) else "no rows"
+    rest = len(frame) - rows
+    more = f"… and {text.counted(rest, 'more row')}" if rest > 0 else "" if len(frame) else "no rows"
     table = cells.map(_as_html).rename(columns=_as_html)
     html = table.to_html(escape=False, index=False, border=0, classes=_UNTYPESET)
     return Shown(html + (f"<p>{more}</p>" if more else ""), "\n".join([cells.to_string(index=False), more]).rstrip())

@@ -1,4 +1,4 @@
-"""A heat map of expiry: how many certificates in use end in each week, by service."""
+"""A heat map of expiry: how many certificates in use expire in each week, by service."""
 
 from typing import Final
 
@@ -22,23 +22,23 @@ _ALL: Final = "all services"
 
 
 def plot_expiry_weeks(frame: pd.DataFrame, *, now: Instant, ax: Axes | None = None) -> Axes:
-    """The axes with a row per service and a column per week from `now` on: how many certificates in use end in it.
+    """The axes with a row per service and a column per week from `now` on: how many certificates in use expire in it.
 
     `frame` is what `summarise_expiry` returns, for the same `now`. The first row counts all services, also those that
     are not drawn; a leaf that several services show counts once in it. The column before the first week, in another
     colour, counts what has expired and is still in use. A darker cell counts more. Services whose certificate expires
-    first come first; those beyond 40, and those with no end within 26 weeks, are counted below the chart. Returns the
-    axes. Raises `UsageError` for another frame, and for a `now` without a zone.
+    first come first; those beyond 40, and those of which none expires within 26 weeks, are counted below the chart.
+    Returns the axes. Raises `UsageError` for another frame, and for a `now` without a zone.
 
     >>> import toolkit
     >>> expiry = toolkit.summarise_expiry(toolkit.load_example("lab-sample"), now="2026-01-24T00:00:00Z")
     >>> ax = toolkit.chart.plot_expiry_weeks(expiry, now="2026-01-24T00:00:00Z")
     >>> ax.get_title(loc="left")
-    'Certificates that end in each week  ·  lab data'
+    'Certificates that expire in each week  ·  lab data'
     """
     what = "what `summarise_expiry` returns"
     canvas.check_frame(frame, "state", "not_after", "leaf_sha256", "service", "host", what=what)
-    begin, title = canvas.day(now), "Certificates that end in each week"
+    begin, title = canvas.day(now), "Certificates that expire in each week"
     used = frame[frame["state"].isin(_IN_USE).fillna(value=False)].dropna(subset=["not_after"])
     if used.empty:
         return canvas.say_nothing(ax, title, "No certificate is in use.")
@@ -50,11 +50,11 @@ def plot_expiry_weeks(frame: pd.DataFrame, *, now: Instant, ax: Axes | None = No
     )
     near = named[named["week"] < WEEKS]
     if near.empty:
-        return canvas.say_nothing(ax, title, f"No certificate in use ends within {WEEKS} weeks.")
+        return canvas.say_nothing(ax, title, f"No certificate in use expires within {WEEKS} weeks.")
     soonest = near.groupby("name")["end"].min().sort_values(kind="stable")
     kept, notes = canvas.keep_rows(range(len(soonest)), "service")
     if later := named["name"].nunique() - len(soonest):
-        notes.append(f"{text.counted(later, 'service')} without an end within {WEEKS} weeks")
+        notes.append(f"{text.counted(later, 'service')} without a certificate that expires within {WEEKS} weeks")
     names = [_ALL, *(str(soonest.index[place]) for place in kept)]
     axes = canvas.open_axes(ax, inches=len(names) * _ROW_INCHES)
     _draw_row(axes, 0, near.groupby("week")["leaf_sha256"].nunique())

@@ -1,4 +1,4 @@
-"""Findings by service and rule: the worst verdict of each, and the number of rows of evidence."""
+"""Verdicts by service and rule: the worst of each, and the number of rows of evidence."""
 
 from typing import Final
 
@@ -29,9 +29,10 @@ def plot_findings(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
     `frame` is what `judge` or `summarise_findings` returns, of one policy or several; or the rows of rules of `check`
     with `check` renamed to `policy`, where `gained` counts as `falls short`. The columns are the services or
-    the rules, whichever are fewer; those with the most findings come first. A filled cell is a finding, of a rule that
-    binds (must) or advises (should). A blank cell has no evidence to judge. Rows beyond 40 are left out, and their
-    number is given below the chart. Returns the axes. Raises `UsageError` for another frame.
+    the rules, whichever are fewer; those with the most cells of the worst verdicts come first. A filled cell falls
+    short of a rule that binds (must) or advises (should), or is contradicted. A blank cell has no evidence to judge.
+    Rows beyond 40 are left out, and their number is given below the chart. Returns the axes.
+    Raises `UsageError` for another frame.
 
     >>> import toolkit
     >>> tables = toolkit.load_example("lab-sample").within(since="2026-01-15T00:00:00Z")
@@ -41,7 +42,7 @@ def plot_findings(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """
     canvas.check_frame(frame, "policy", "rule", "verdict", what="what `judge` or `summarise_findings` returns")
     if frame.empty:
-        return canvas.say_nothing(ax, "Findings", "There is no finding: no rule applies to what was observed.")
+        return canvas.say_nothing(ax, "Findings", "There is no verdict: no rule applies to what was observed.")
     named = frame["service"].fillna(frame["host"]).fillna("service not said").astype(object)
     counted = frame["evidence_count"] if "evidence_count" in frame else frame["evidence_row"].notna()
     verdict = frame["verdict"].replace({"gained": "falls short"})

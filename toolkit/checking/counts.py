@@ -13,7 +13,7 @@ COUNTS: Final = (
     Column(
         "service_count",
         "integer",
-        "services, and hosts whose service is not named; 0 where the check is about published statements",
+        "services, and hosts of rows without a service; 0 where the check is about published statements",
     ),
     Column("findings", "integer", "services or statements with a finding"),
     Column("accepted", "integer", "services or statements whose findings are all accepted (`accept`)"),
@@ -53,8 +53,8 @@ def count_services(checks: pd.DataFrame) -> pd.DataFrame:
     """Count the services of each check: with findings, fine, unknown.
 
     A service counts once in each check: with `findings` where it has one that is not accepted, else as `accepted` where
-    it has one, else as `unknown` where a row is unknown, else as `fine`. Published statements are about all services,
-    so they are counted one by one.
+    it has one, else as `unknown` where a row is unknown, else as `fine`. Rows without a service count by their host.
+    Published statements are about all services, so they are counted one by one.
 
     >>> import toolkit
     >>> from toolkit.lab import Lab

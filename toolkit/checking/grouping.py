@@ -93,7 +93,7 @@ def list_services(names: "pd.Series[str]") -> str:
     >>> list_services(pd.Series(["https://www:443", "smtp://mx:25", "https://www:443"]))
     '2 services: https://www:443, smtp://mx:25'
     """
-    require_type("list_services", names, pd.Series)
+    require_type("list_services", names, pd.Series, such_as="name_services(checks)")
     known = sorted(set(names.dropna().astype(str)))
     if not known:
         return "all services together"

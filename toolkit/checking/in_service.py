@@ -16,11 +16,11 @@ from toolkit.analyse.arrays import Bools
 from toolkit.analyse.expiry.summary import OUT_OF_USE
 from toolkit.analyse.rounds import LONGEST_VISIT, is_last_visit
 from toolkit.analyse.support.summary import hosts_of
+from toolkit.arguments import require_boolean
 from toolkit.columns import require_columns
-from toolkit.errors import UsageError
 from toolkit.instants import FIRST, Instant, zoned
 from toolkit.reference import offers
-from toolkit.tables import Tables
+from toolkit.tables import Tables, require_tables
 
 OBSERVED_DAYS: Final = 35
 """Days before the newest row of the tables in which an observation counts: a month, for monthly observations."""
@@ -109,8 +109,8 @@ def find_in_service(tables: Tables, *, now: Instant, history: bool = False) -> I
     >>> len(scope.tables.observations), len(scope.known.observations), f"{scope.since:%Y-%m-%d}"
     (19, 1520, '2025-12-20')
     """
-    if not isinstance(history, bool):
-        raise UsageError(f"history={history!r:.60}: must be True or False.")
+    require_tables(tables, "find_in_service")
+    require_boolean("history", history)
     today = zoned(now, "now")
     expiry = summarise_expiry(tables, now=now)
     numbered = replace(

@@ -11,7 +11,8 @@ from toolkit.arguments import require_type
 from toolkit.checking.counts import count, count_services
 from toolkit.checking.in_service import InService, name_services
 from toolkit.checking.judgements.trust import NO_CHAIN
-from toolkit.checking.verdicts import SEVERITIES
+from toolkit.checking.verdicts import CHECKS, SEVERITIES
+from toolkit.columns import dtypes, require_columns
 from toolkit.instants import DAY
 from toolkit.reference.rules import STATEMENT
 from toolkit.tables import Tables, describe_services, describe_source, require_tables
@@ -38,7 +39,7 @@ def describe(checks: pd.DataFrame) -> Iterator[str]:
 
     Findings come first, the most severe first, each with what to do; then the rest of each check. Published statements
     are described in the order of time, with the rest. The lines contain text from servers as it is: neutralise it where
-    you show it (`toolkit.text`).
+    you show it (`toolkit.text`). Raises `UsageError` for what is not a frame of `check`.
 
     >>> import toolkit
     >>> from datetime import UTC, datetime
@@ -54,6 +55,11 @@ def describe(checks: pd.DataFrame) -> Iterator[str]:
       expiry
         expired: smtp://legacy.lab.test:25 (critical)
     """
+    require_columns(checks, dtypes(CHECKS), call="describe", source="check")
+    return _describe_checks(checks)
+
+
+def _describe_checks(checks: pd.DataFrame) -> Iterator[str]:
     accepted = checks[checks["accepted_until_at"].notna()]
     found = checks[checks["accepted_until_at"].isna()]
     by_severity = found["severity"].value_counts()
@@ -138,6 +144,27 @@ def describe_in_service(scope: InService) -> str:
         if any(counts.values())
     ]
     return words + (f" Left out: {'; '.join(left)}; --history judges them too." if left else "")
+
+
+def describe_counted(rows: pd.DataFrame) -> str:
+    """Describe what counts as a service where rows lack one: a space and a sentence; empty where every row has one.
+
+    `rows` are those of `check`, or another frame with the columns `service` and `host`. Raises `UsageError` for a frame
+    without them.
+
+    >>> rows = pd.DataFrame({"service": ["https://mx:443", None, None], "host": ["mx", "www", "www"]})
+    >>> describe_counted(rows)
+    ' Counted as 2 services: 1 service, and 1 host of rows without a service.'
+    """
+    require_columns(rows, ("service", "host"), call="describe_counted", source="check, or `find_in_service`,")
+    names = rows.assign(name=name_services(rows)).drop_duplicates("name")
+    lacks = names["service"].isna()
+    hosts, rest = int((lacks & names["host"].notna()).sum()), int((lacks & names["host"].isna()).sum())
+    parts = [text.counted(int((~lacks).sum()), "service")]
+    parts += [f"{text.counted(hosts, 'host')} of rows without a service"] if hosts else []
+    parts += ["the rows that name neither"] if rest else []
+    listed = f"{', '.join(parts[:-1])}, and {parts[-1]}"
+    return f" Counted as {text.counted(len(names), 'service')}: {listed}." if lacks.any() else ""
 
 
 def was_reached(tables: Tables) -> bool:
@@ -227,7 +254,8 @@ def _describe_verdicts(rows: pd.DataFrame) -> Iterator[str]:
         yield f"  unknown, {_counted_things(group)}: {reason}"
     if len(reasons) > MOST_REASONS:
         more = pd.concat([group for _, group in reasons[MOST_REASONS:]])
-        yield f"  unknown, {_counted_things(more)}: {len(reasons) - MOST_REASONS:,} more reasons; --json lists all"
+        number = text.counted(len(reasons) - MOST_REASONS, "more reason")
+        yield f"  unknown, {_counted_things(more)}: {number}; --json lists all"
 
 
 def _describe_statement(rows: pd.DataFrame) -> Iterator[str]:
@@ -243,7 +271,7 @@ def _describe_statement(rows: pd.DataFrame) -> Iterator[str]:
             count = text.counted(row["evidence_count"], "row")
             yield f"  {row['verdict']}, {count} left out ({row['reason']}), {basis}"
     if len(rows) > MOST_RUNS:
-        yield f"  {len(rows) - MOST_RUNS:,} more runs; --json lists all"
+        yield f"  {text.counted(len(rows) - MOST_RUNS, 'more run')}; --json lists all"
 
 
 def _describe_findings(verdict: str, group: pd.DataFrame) -> Iterator[str]:
@@ -258,7 +286,7 @@ def _describe_findings(verdict: str, group: pd.DataFrame) -> Iterator[str]:
             details = "; ".join(str(part) for part in (row["reason"], when, _evidence(row)) if not pd.isna(part))
             yield f"    {row['found']} ({details}){_marked(row['source'])}"
     if len(services) > MOST_SERVICES:
-        yield f"  {verdict}: {len(services) - MOST_SERVICES:,} more services; --json lists all"
+        yield f"  {verdict}: {text.counted(len(services) - MOST_SERVICES, 'more service')}; --json lists all"
 
 
 def _evidence(row: dict[Hashable, Any]) -> Any:

@@ -135,17 +135,18 @@ def _find_why_nothing_is_judged(
     if is_held_alone(tables):
         if not any(counts[kind] for kind in ("fine", "accepted", "unknown")):
             return (
-                "no certificate in it is a leaf, so there is nothing to judge by a policy; without --policy, ends are."
+                "no certificate in it is a leaf, so there is nothing to judge by a policy; without --policy, the end "
+                "of each certificate is judged."
             )
     elif not toolkit.checking.was_reached(tables):
         return (
-            f"no look{' in that time' if is_limited else ''} came to an answer, so there is nothing to judge; "
+            f"no look{' in that time' if is_limited else ''} got an answer, so there is nothing to judge; "
             "`tls-toolkit store info` counts the failures of a store."
         )
     elif not toolkit.checking.was_reached(scope.tables):
         return (
             f"nothing is known to be in service on {scope.now:%Y-%m-%d}, so there is nothing to judge; --now judges as "
-            "of another day, --history everything."
+            "of another day, --history judges all rows."
         )
     return (
         None

@@ -10,7 +10,7 @@ UNREADABLE: Final = 4
 """A source, a store or another file could not be read."""
 
 FAILED: Final = 70
-"""The command failed, expectedly or not; EX_SOFTWARE of BSD's sysexits."""
+"""The command failed: a round did not finish, or an internal error; EX_SOFTWARE of BSD's sysexits."""
 
 UNWRITABLE: Final = 74
 """The output could not be written; EX_IOERR of BSD's sysexits."""

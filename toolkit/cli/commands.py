@@ -224,7 +224,7 @@ def survey(arguments: argparse.Namespace) -> int:
     """`tls-toolkit survey`: what each target accepts."""
     targets = _targets(arguments)
     asked = {
-        "parts": tuple(arguments.parts.split(",")),
+        "parts": arguments.parts,
         "budget": arguments.budget,
         "rate": arguments.rate or None,
     }
@@ -241,6 +241,7 @@ def survey(arguments: argparse.Namespace) -> int:
             addresses=arguments.addresses,
             limits=arguments.limits,
             ehlo=arguments.ehlo,
+            clock=find_clock(arguments.clock, targets),
             progress=sys.stderr.isatty(),
             store=arguments.store,
             client=client,

@@ -46,10 +46,7 @@ def lab(arguments: argparse.Namespace) -> int:
     from toolkit.lab import Lab, scenario  # noqa: PLC0415  other commands do not need it
     from toolkit.lab.clock import write_clock  # noqa: PLC0415  likewise
 
-    try:
-        asked = scenario(arguments.scenario)
-    except LabError as error:
-        raise UsageError(str(error)) from error
+    asked = scenario(arguments.scenario)
     if asked.name != "museum":
         asked = replace(asked, begins_at=datetime.now(UTC).replace(microsecond=0))
     with Lab(asked, seed=arguments.seed, first_port=arguments.port) as running:

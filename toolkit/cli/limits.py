@@ -19,7 +19,7 @@ _LIMITS: Final = {
     "total_seconds": ("--total-seconds", "for a whole observation, however slowly the server sends"),
     "upgrade_bytes": ("--upgrade-bytes", "maximum number of bytes read from a server before TLS"),
     "answer_bytes": ("--answer-bytes", "maximum number of bytes read from a server after the ClientHello"),
-    "concurrency": ("--connections", "maximum number of simultaneous connections in all"),
+    "concurrency": ("--connections", "maximum number of simultaneous connections in all (in Python: `concurrency`)"),
     "per_host": ("--per-host", "maximum number of simultaneous connections to one address"),
     "max_looks": ("--max-looks", "maximum number of observations; the rest become rows with the outcome skipped"),
     "blocked": ("--block", "a host name or a network that is never contacted, or @FILE with one a line (repeatable)"),

@@ -89,7 +89,10 @@ def read_command(argv: Sequence[str] | None) -> Callable[[], int]:
     words = sys.argv[1:] if argv is None else argv
     # Only the options of the command that is named are needed; `--help` and `--version` take no value.
     named = next((word for word in words if not word.startswith("-")), "")
-    arguments = make_parser(only=named).parse_args(words)
+    parser = make_parser(only=named)
+    arguments = parser.parse_args(words)
+    if "command" not in arguments:
+        parser.error("a command is missing: tls-toolkit --help lists them")
     arguments.words = tuple(words)
     from toolkit.cli import commands  # noqa: PLC0415  imports pandas
 
@@ -115,7 +118,8 @@ def make_parser(*, only: str | None = None) -> argparse.ArgumentParser:
         "130 interrupted, 141 the reader of the output ended first (as `head` does).",
     )
     parser.add_argument("--version", action="version", version=f"tls-toolkit {toolkit.__version__}")
-    known = parser.add_subparsers(required=True, metavar="COMMAND")
+    # Not required: a misspelt option before it is reported first, with a suggestion.
+    known = parser.add_subparsers(required=False, metavar="COMMAND")
     for name, (summary, add_options) in _COMMANDS.items():
         command = _add_command(known, name, summary)
         if only in (None, name):
@@ -319,11 +323,12 @@ def _add_look_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_survey_options(parser: argparse.ArgumentParser) -> None:
     _add_lists_of_targets(parser)
-    parser.add_argument("--parts", default="suites,groups,signature_schemes", metavar="LIST",
+    parser.add_argument("--parts", type=_parts, default="suites,groups,signature_schemes", metavar="LIST",
                         help="what to ask about besides versions (default: all of suites,groups,signature_schemes)",
                         )  # fmt: skip
     parser.add_argument("--per-host", "--concurrency", dest="concurrency", type=int, default=2, metavar="N",
-                        help="maximum number of simultaneous connections to one address (default: 2)")  # fmt: skip
+                        help="maximum number of simultaneous connections to one address (default: 2; in Python: "
+                        "`concurrency`)")  # fmt: skip
     parser.add_argument("--rate", type=float, default=20.0, metavar="N",
                         help="connections per second to one address, 0 for no limit (default: 20)")  # fmt: skip
     parser.add_argument("--budget", type=int, default=500, metavar="N",
@@ -334,6 +339,7 @@ def _add_survey_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--store", metavar="STORE", help="also keep the survey in this store")
     parser.add_argument("--dry-run", action="store_true", help="estimate the connections and the time, and open none")
     parser.add_argument("--json", action="store_true", help="print every question and its answer as JSON")
+    _add_clock(parser)
     _add_cluster_options(parser)
     add_limits(parser, without=SURVEYS_OWN)
 
@@ -395,6 +401,17 @@ def _port(words: str) -> int:
     if not words.isdecimal() or not 1 <= int(words[:6]) < 65000:
         raise argparse.ArgumentTypeError(f"{words!r:.20} is not a port from 1 to 64999")
     return int(words)
+
+
+def _parts(words: str) -> tuple[str, ...]:
+    """The parts of a survey, in a list with commas."""
+    from toolkit.collection.surveys.address import PARTS  # noqa: PLC0415  imports pandas
+
+    parts = tuple(part.strip() for part in words.split(","))
+    for part in parts:
+        if part not in PARTS:
+            raise argparse.ArgumentTypeError(text.not_known("part ", part, PARTS))
+    return parts
 
 
 def _instant(words: str) -> datetime:

@@ -83,7 +83,8 @@ def print_checks(
     how = f"Judged {by}; days counted from {now:%Y-%m-%d %H:%M %Z}; roots: {arguments.roots}."
     if arguments.thresholds == "days":
         how += " Expiring: 30, 14 and 7 days before the end."
-    what, *where = toolkit.checking.describe_scope(tables), toolkit.checking.describe_in_service(scope)
+    in_service = toolkit.checking.describe_in_service(scope) + toolkit.checking.describe_counted(scope.services)
+    what, *where = toolkit.checking.describe_scope(tables), in_service
     if is_held_alone(tables):
         what, where = describe_held(tables.certificates), []
     lines = [

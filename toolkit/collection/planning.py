@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from toolkit.arguments import require_whole
+from toolkit.arguments import require_boolean, require_whole
 from toolkit.collection.limits import Limits
 from toolkit.collection.names import Resolver
 from toolkit.collection.observation import LookRequest
@@ -84,6 +84,7 @@ def make_plan(
     if addresses is not None:
         require_whole("addresses", addresses)
     check_clock(clock)
+    require_boolean("keep_bytes", keep_bytes)
     if ehlo is not None:
         check_client_name(ehlo)
     named = {offer.name: offer for offer in map(_offer, [offers] if isinstance(offers, str) else offers)}

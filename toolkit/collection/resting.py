@@ -1,8 +1,8 @@
 """Back-off across rounds: a service that was not reached for several rounds in a row is asked in fewer of them.
 
-Of the last 40 rounds, those are counted that did not reach the service, up to the newest: it was asked in vain, or not
-asked. From 5 of them on it is asked in every 2nd round, from 10 in every 4th, from 20 in every 8th, with 40 in every
-16th. Once it is reached, it is asked in every round again.
+Of the last 40 rounds, those are counted that did not reach the service, up to the newest: it was asked and did not
+answer, or it was not asked. From 5 of them on it is asked in every 2nd round, from 10 in every 4th, from 20 in every
+8th, with 40 in every 16th. Once it is reached, it is asked in every round again.
 """
 
 from typing import Final

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from toolkit import schema, text
+from toolkit.arguments import require_boolean
 from toolkit.collection.interrupt import RoundInterrupt, warns_of_interrupt
 from toolkit.collection.limits import POLITE, Limits
 from toolkit.collection.names import Resolver
@@ -151,6 +152,8 @@ def collect(
     >>> ended["end_reason"], looks["outcome"].tolist()
     ('finished', ['port_closed', 'port_closed'])
     """
+    require_boolean("settle", settle)
+    require_boolean("back_off", back_off)
     store = as_store(store)
     plan = make_plan(
         targets,

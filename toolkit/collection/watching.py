@@ -10,11 +10,12 @@ import os
 import random
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from inspect import signature
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any, Final
@@ -137,6 +138,7 @@ def watch(
     if rounds is not None:
         require_whole("rounds", rounds)
     check_clock(clock)
+    _check_names(collecting)
     schedule = _Schedule(_interval(every), jitter, clock, wait)
     store = as_store(store)
     made: list[WatchedRound] = []
@@ -161,6 +163,14 @@ def watch(
     except KeyboardInterrupt as interrupt:
         raise _interrupted(interrupt, store, count, looks) from None
     return pd.DataFrame(map(asdict, made), columns=list(dtypes(WATCHED))).astype(dtypes(WATCHED))
+
+
+def _check_names(collecting: Iterable[str]) -> None:
+    """`UsageError` for a parameter that neither `watch` nor `collect` has."""
+    known = {*signature(watch).parameters, *signature(collect).parameters} - {"collecting"}
+    for name in collecting:
+        if name not in known:
+            raise UsageError(text.not_known("watch: parameter ", name, sorted(known)))
 
 
 class _Schedule:

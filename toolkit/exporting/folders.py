@@ -71,7 +71,12 @@ def write_parquet(tables: "Tables", folder: str | Path) -> None:
 
 
 def named_certificates(looks: pd.DataFrame) -> set[str]:
-    """The SHA-256 of every certificate that the looks name, as leaf or in a chain."""
+    """The SHA-256 of every certificate that the looks name, as leaf or in a chain.
+
+    >>> looks = pd.DataFrame({"leaf_sha256": ["aa", None], "chain_sha256": [("aa", "bb"), None]})
+    >>> sorted(named_certificates(looks))
+    ['aa', 'bb']
+    """
     chains = looks["chain_sha256"].dropna().drop_duplicates().explode().dropna()
     return {*looks["leaf_sha256"].dropna().unique(), *chains}
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from toolkit.errors import LabError
+from toolkit.errors import LabUsageError
 from toolkit.lab.keys import PrivateKey, ec_key, rsa_key
 from toolkit.lab.schedule import Issue, Schedule
 from toolkit.pem import as_pem
@@ -64,7 +64,7 @@ class Issued:
 
 @lru_cache(maxsize=16)
 def issue_all(schedule: Schedule, seed: int) -> tuple[Issued, ...]:
-    """The certificates of a schedule, in its order. Raises `LabError` for an unknown issuer or key type."""
+    """The certificates of a schedule, in its order. Raises `LabUsageError` for an unknown issuer or key type."""
     # Issues that differ only in their chain are one certificate, with the serial number of the first.
     first: dict[Issue, int] = {}
     numbers = [first.setdefault(replace(issue, chain="whole"), n) for n, issue in enumerate(schedule.issues)]
@@ -104,7 +104,7 @@ def roots() -> list[bytes]:
 
 def _issue(issue: Issue, label: str) -> Issued:
     if issue.issuer not in ISSUERS:
-        raise LabError(not_known("issuer ", issue.issuer, ISSUERS))
+        raise LabUsageError(not_known("issuer ", issue.issuer, ISSUERS))
     signer = authorities()[issue.issuer]
     key = _leaf_key(issue)
     usage = {"digital_signature": True, "key_encipherment": issue.key_type == "RSA", "key_cert_sign": False}
@@ -247,4 +247,4 @@ def _leaf_key(issue: Issue) -> PrivateKey:
         return rsa_key(issue.key + len(ISSUERS))
     if issue.key_type == "EC":
         return ec_key("leaf", issue.key)
-    raise LabError(f"The lab has no {issue.key_type} keys; choose RSA or EC.")
+    raise LabUsageError(f"The lab has no {issue.key_type} keys; choose RSA or EC.")

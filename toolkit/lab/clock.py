@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from toolkit.errors import LabError, ReadError
+from toolkit.errors import LabUsageError, ReadError
 from toolkit.files import read_regular
 
 _MOST_BYTES: Final = 100
@@ -50,7 +50,7 @@ class Clock:
         return self._now
 
     def turn(self, to: datetime) -> datetime:
-        """Set the lab's time and return it. Raises `LabError` for an earlier time and for one without a time zone.
+        """Set the lab's time and return it. Raises `LabUsageError` for an earlier time and for one without a time zone.
 
         >>> from datetime import UTC, datetime
         >>> from toolkit.lab import Lab
@@ -59,9 +59,9 @@ class Clock:
         2026-02-01 12:00:00+00:00
         """
         if to.tzinfo is None:
-            raise LabError(f"{to.isoformat()} has no zone; add one, such as datetime(…, tzinfo=timezone.utc).")
+            raise LabUsageError(f"{to.isoformat()} has no zone; add one, such as datetime(…, tzinfo=timezone.utc).")
         if to < self._now:
-            raise LabError(
+            raise LabUsageError(
                 f"The lab's clock shows {self._now.isoformat()} and cannot go back to {to.isoformat()}; "
                 "start another Lab with the same scenario and seed, which repeats the history."
             )

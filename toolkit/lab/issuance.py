@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from toolkit.errors import LabError
+from toolkit.errors import LabUsageError
 from toolkit.lab.schedule import Issue
+from toolkit.text import not_known
 
 
 class Draft:
@@ -51,7 +52,7 @@ def roll_out_times(
 ) -> list[datetime]:
     """When each backend switches, to the second: the first at `begins`, the last `roll_out` later.
 
-    Raises `LabError` for an unknown shape.
+    Raises `LabUsageError` for an unknown shape.
     """
     if shape == "linear":
         drawn = chance.uniform(size=backends)
@@ -60,6 +61,6 @@ def roll_out_times(
     elif shape == "bind":
         shares = chance.permutation([0.0, 1.0, *[0.5] * backends][:backends] if backends > 1 else [0.0])
     else:
-        raise LabError(f"Unknown shape of a roll-out {shape!r}; choose linear or bind.")
+        raise LabUsageError(not_known("shape=", shape, ("linear", "bind")))
     first = begins.replace(microsecond=0)
     return [first + timedelta(seconds=round(roll_out.total_seconds() * float(share))) for share in shares]

@@ -58,8 +58,8 @@ class Lab:
     `first_port`: the port of the first address; the next ones have the next numbers, and a free port where that is in
     use. Without it every port is a free one.
 
-    Raises `LabError` for an unknown scenario and if the servers cannot start, `UsageError` where the extra `lab` is not
-    installed.
+    Raises `LabUsageError` for an unknown scenario, `LabError` if the servers cannot start, and `UsageError` where the
+    extra `lab` is not installed.
 
     >>> import toolkit
     >>> from datetime import timedelta

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from toolkit.errors import LabError
+from toolkit.errors import LabUsageError
 from toolkit.lab.issuance import Draft, roll_out_times
 from toolkit.lab.schedule import CHAINS, DAY, LOOPBACK, Backend, Cause, Schedule, Service, Switch
 from toolkit.lab.steady_scenarios import STILLS, draw_still
@@ -87,22 +87,22 @@ class Scenario:
             warnings.warn(f"The scenario {self.name!r} is now called {name!r}.", FutureWarning, stacklevel=4)
             object.__setattr__(self, "name", name)
         if self.name not in NAMES:
-            raise LabError(not_known("scenario ", self.name, NAMES))
+            raise LabUsageError(not_known("scenario ", self.name, NAMES))
         if min(self.services, self.backends, self.addresses, self.generations) < 1:
-            raise LabError("A scenario needs at least one service, backend, address and generation.")
+            raise LabUsageError("A scenario needs at least one service, backend, address and generation.")
         if self.addresses > 250:
-            raise LabError(f"{self.addresses} addresses are too many: 127.0.0.1 to 127.0.0.250 can be used.")
+            raise LabUsageError(f"{self.addresses} addresses are too many: 127.0.0.1 to 127.0.0.250 can be used.")
         if min(self.lifetime, self.period) <= timedelta(0) or min(self.roll_out, self.delay) < timedelta(0):
-            raise LabError("lifetime and period must be positive; roll_out and delay must not be negative.")
+            raise LabUsageError("lifetime and period must be positive; roll_out and delay must not be negative.")
         if self.chain not in CHAINS or self.chain == "whole":
-            raise LabError(not_known("chain=", self.chain, list(CHAINS)[1:]))
+            raise LabUsageError(not_known("chain=", self.chain, list(CHAINS)[1:]))
         if self.affinity is not None and self.affinity <= timedelta(0):
-            raise LabError("affinity must be positive; None means a load balancer without affinity.")
+            raise LabUsageError("affinity must be positive; None means a load balancer without affinity.")
         if self.begins_at.tzinfo is None:
-            raise LabError(f"begins_at={self.begins_at.isoformat()} has no zone; add one, such as tzinfo=UTC.")
+            raise LabUsageError(f"begins_at={self.begins_at.isoformat()} has no zone; add one, such as tzinfo=UTC.")
 
     def schedule(self, seed: int) -> Schedule:
-        """The schedule under this seed. Raises `LabError` if the parameters contradict each other.
+        """The schedule under this seed. Raises `LabUsageError` if the parameters contradict each other.
 
         >>> from toolkit.lab import scenario
         >>> schedule = scenario("slow-rollout", services=1).schedule(seed=7)
@@ -150,14 +150,14 @@ _DEFAULTS: Final[dict[str, dict[str, Any]]] = {
 def scenario(name: str, **changes: Any) -> Scenario:
     """The scenario of that name with its defaults and the given changes.
 
-    Raises `LabError` for an unknown name or parameter.
+    Raises `LabUsageError` for an unknown name or parameter.
 
     >>> scenario("slow-rollout", backends=20).roll_out.days
     14
     """
     known = {field.name for field in fields(Scenario)} - {"name"}
     if not known.issuperset(changes):
-        raise LabError(not_known("parameter ", min(set(changes) - known), sorted(known)))
+        raise LabUsageError(not_known("parameter ", min(set(changes) - known), sorted(known)))
     return Scenario(name, **(_DEFAULTS.get(_FORMER_NAMES.get(name, name), {}) | changes))
 
 
@@ -290,7 +290,9 @@ class _DrawnSlot:
                 key=key if is_again or (asked.reuse_key and not is_emergency) else None,
             )
             if is_again and 2 * (not_after - self.draft.issues[issue].not_before) <= asked.lifetime:
-                raise LabError("A re-issue needs over half of the lifetime left: choose a shorter delay or roll_out.")
+                raise LabUsageError(
+                    "A re-issue needs over half of the lifetime left: choose a shorter delay or roll_out."
+                )
             key, not_after = self.draft.issues[issue].key, self.draft.issues[issue].not_after
             if generation == 0:
                 self.moves.append(([asked.begins_at] * (asked.backends * asked.addresses), issue))

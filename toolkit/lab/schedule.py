@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from toolkit.errors import LabError
+from toolkit.errors import LabUsageError
 from toolkit.targets import PORTS
 from toolkit.text import not_known
 
@@ -209,7 +209,7 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Everything that a lab serves between two instants. Raises `LabError` if it contradicts itself.
+    """Everything that a lab serves between two instants. Raises `LabUsageError` if it contradicts itself.
 
     >>> from toolkit.lab import scenario
     >>> schedule = scenario("slow-rollout", services=2, backends=3).schedule(seed=7)
@@ -226,25 +226,29 @@ class Schedule:
 
     def __post_init__(self) -> None:
         if not self.services or any(not service.backends for service in self.services):
-            raise LabError(f"Scenario {self.scenario!r} has a service without a backend; add at least one.")
+            raise LabUsageError(f"Scenario {self.scenario!r} has a service without a backend; add at least one.")
         for service in self.services:
             if service.scheme not in SCHEMES:
-                raise LabError(not_known("scheme ", service.scheme, SCHEMES))
+                raise LabUsageError(not_known("scheme ", service.scheme, SCHEMES))
             for backend in service.backends:
                 self._check(service, backend)
             if min(service.drop_rate, service.defer_rate) < 0 or service.drop_rate + service.defer_rate > 1:
-                raise LabError(f"{service.service}: drop_rate and defer_rate are shares; together at most 1.")
+                raise LabUsageError(f"{service.service}: drop_rate and defer_rate are shares; together at most 1.")
 
         if unknown := {issue.chain for issue in self.issues}.difference(CHAINS):
-            raise LabError(not_known("chain ", min(unknown), CHAINS))
+            raise LabUsageError(not_known("chain ", min(unknown), CHAINS))
 
     def _check(self, service: Service, backend: Backend) -> None:
         if backend.implementation not in IMPLEMENTATIONS:
-            raise LabError(not_known(f"{service.service}: implementation ", backend.implementation, IMPLEMENTATIONS))
+            raise LabUsageError(
+                not_known(f"{service.service}: implementation ", backend.implementation, IMPLEMENTATIONS)
+            )
         if backend.implementation == "tlslite" and backend.hosts:
-            raise LabError(f"{service.service}: tlslite serves one certificate to all clients; use ssl or pyopenssl.")
+            raise LabUsageError(
+                f"{service.service}: tlslite serves one certificate to all clients; use ssl or pyopenssl."
+            )
         if list(backend.switches) != sorted(backend.switches, key=lambda switch: switch.at):
-            raise LabError(f"{service.service}: a backend's switches are not in time order.")
+            raise LabUsageError(f"{service.service}: a backend's switches are not in time order.")
         for switch in backend.switches:
             if switch.issue is not None and self.issues[switch.issue].key_type != switch.key_type:
-                raise LabError(f"{service.service}: issue {switch.issue} is not of key type {switch.key_type}.")
+                raise LabUsageError(f"{service.service}: issue {switch.issue} is not of key type {switch.key_type}.")

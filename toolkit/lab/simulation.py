@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from toolkit import __version__, schema
 from toolkit.arguments import require_type
 from toolkit.epoch import microseconds
-from toolkit.errors import LabError
+from toolkit.errors import LabUsageError
 from toolkit.lab.authority import authorities, issue_all
 from toolkit.lab.balancer import (
     AT_OBSERVER,
@@ -42,7 +42,7 @@ class Plan:
     `rounds` are the instants of the rounds (see `Plan.every`), each shifted by a uniform ±`jitter`. In each round,
     every address of every service is observed `samples` times with each of the `offers` (`toolkit.reference.offers`)
     and server names, `spacing` apart. `look_loss` and `round_loss` are the shares of observations and rounds that the
-    observer loses: they leave no row. Raises `LabError` for a plan without observations, an unknown offer, and an
+    observer loses: they leave no row. Raises `LabUsageError` for a plan without observations, an unknown offer, and an
     instant without a time zone.
 
     >>> from datetime import UTC, datetime
@@ -62,11 +62,11 @@ class Plan:
 
     def __post_init__(self) -> None:
         if not self.rounds or self.samples < 1 or not self.offers:
-            raise LabError("A plan needs at least one round, one sample and one offer.")
+            raise LabUsageError("A plan needs at least one round, one sample and one offer.")
         if unknown := [name for name in self.offers if name not in known_offers()]:
-            raise LabError(not_known("offer ", unknown[0], known_offers()))
+            raise LabUsageError(not_known("offer ", unknown[0], known_offers()))
         if any(instant.tzinfo is None for instant in self.rounds):
-            raise LabError("The rounds of a plan need a time zone, such as datetime(…, tzinfo=timezone.utc).")
+            raise LabUsageError("The rounds of a plan need a time zone, such as datetime(…, tzinfo=timezone.utc).")
 
     @classmethod
     def every(cls, gap: timedelta, begins_at: datetime, ends_at: datetime, samples: int = 1) -> "Plan":
@@ -166,12 +166,14 @@ def simulate(scenario: str | Scenario | Schedule, seed: int, plan: Plan) -> Tabl
 def as_schedule(scenario: str | Scenario | Schedule, seed: int) -> Schedule:
     """The schedule of a scenario under the seed; the scenario is a name, a `Scenario` or already a `Schedule`."""
     if not isinstance(seed, int):
-        raise LabError(f"seed={seed!r:.60}: must be a whole number, such as seed=2026.")
+        raise LabUsageError(f"seed={seed!r:.60}: must be a whole number, such as seed=2026.")
     if isinstance(scenario, Schedule):
         return scenario
     named = scenario_named(scenario) if isinstance(scenario, str) else scenario
     if not isinstance(named, Scenario):
-        raise LabError(f"A lab follows a scenario, its name or a Schedule, not {type_name(named)}: write Lab('year').")
+        raise LabUsageError(
+            f"A lab follows a scenario, its name or a Schedule, not {type_name(named)}: write Lab('year')."
+        )
     return named.schedule(seed)
 
 

@@ -137,7 +137,8 @@ def _check_header(table: schema.TableName, path: Path, names: list[str]) -> None
             separator = next((mark for mark in ";\t|" if len(known & set(name.split(mark))) > 1), "")
             advice = f"Save the file with commas in place of {separator!r}." if separator else "Rename or delete it;"
             raise ReadError(
-                f"{path}, line 1: {table} has no column {text.plain(name)!r}. {advice} data/README.md lists them all."
+                f"{path}, line 1: {table} has no column {text.plain(name)!r}. {advice} "
+                "toolkit.schema.dictionary() lists them all."
             )
         if names.count(name) > 1:
             raise ReadError(f"{path}, line 1: the column {name!r} occurs twice. Delete one of them.")

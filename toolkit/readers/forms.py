@@ -27,7 +27,9 @@ _BY_ITSELF: Final = "is {words}, which is read as a file by itself."
 _NOT_A_CERTIFICATE: Final = "holds {words} and no certificate."
 _UNKNOWN: Final = "holds no certificate: it is {words}. What is read: {read}."
 
-_BUILD: Final = "To use it now, build frames from it for Tables.from_frames; data/README.md lists their columns."
+_BUILD: Final = (
+    "To use it now, build frames from it for Tables.from_frames; toolkit.schema.dictionary() lists their columns."
+)
 _UNPACK: Final = "Unpack it, and name the file or the folder that was in it."
 _NAMED_SO: Final = "Files of an archive are read by their suffix, such as .pem. Unpack it, and name the file."
 _KEY: Final = "Name the file of the certificate, such as cert.pem or fullchain.pem. The key is not kept."

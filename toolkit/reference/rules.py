@@ -5,7 +5,7 @@ Each row names the section of the document and how its date is known.
 """
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources.abc import Traversable
@@ -16,7 +16,7 @@ from typing import Final
 from toolkit.errors import ReadError, UsageError
 from toolkit.reference.rows import FOLDER, Row, read_rows
 from toolkit.reference.values import find_mistake
-from toolkit.text import not_known, type_name
+from toolkit.text import did_you_mean, not_known, plain, type_name
 
 TESTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
@@ -157,13 +157,15 @@ def _load(policy: object) -> tuple[Rule, ...]:
     known = sorted(policies())
     if not isinstance(policy, str | Path):
         raise UsageError(
-            f"policy: {type_name(policy)} is not a rule. Give the name of a policy ({', '.join(known)}), the path of "
-            "a file, rules as read_rules returns them, or a list of these."
+            f"policy: give the name of a policy ({', '.join(known)}), the path of a file, rules as read_rules returns "
+            f"them, or a list of these, not {type_name(policy)}."
         )
     if str(policy) in policies():
         return policies()[str(policy)]
     if Path(policy).is_file():
         return read_rules(Path(policy))
+    if isinstance(policy, Path) or Path(policy).name != policy or Path(policy).suffix:
+        raise UsageError(f"policy: the file {plain(policy)} does not exist: check the spelling, and its folder.")
     raise UsageError(not_known("policy or file of rules ", str(policy), known))
 
 
@@ -197,15 +199,15 @@ def validity_caps(policy: str = "baseline") -> tuple[Cap, ...]:
 def _rule(row: Row) -> Rule:
     subject, test, value = row.text("subject"), row.text("test"), row.texts("value")
     if subject not in TESTS:
-        raise row.error("subject", f"is not known; known: {', '.join(TESTS)}")
+        raise _not_known(row, "subject", TESTS)
     if test not in TESTS[subject]:
         raise row.error("test", f"is not a test of {subject}; its tests: {', '.join(sorted(TESTS[subject]))}")
     if row.text("level") == "claim":
         raise row.error("level", f"is now called {STATEMENT!r}: write that word")
     if row.text("level") not in LEVELS:
-        raise row.error("level", f"is not known; known: {', '.join(LEVELS)}")
+        raise _not_known(row, "level", LEVELS)
     if row.text("dated_by") not in DATED_BY:
-        raise row.error("dated_by", f"is not known; known: {', '.join(DATED_BY)}")
+        raise _not_known(row, "dated_by", DATED_BY)
     if (row.text("level") == STATEMENT) != (test in OF_STATEMENTS):
         kind = "published statements" if test in OF_STATEMENTS else "rules (must, should)"
         raise row.error("level", f"does not go with {test}, which is a test of {kind}")
@@ -232,6 +234,11 @@ def _rule(row: Row) -> Rule:
         url=row.text("url"),
         date_basis=row.text("date_basis"),
     )
+
+
+def _not_known(row: Row, column: str, known: Collection[str]) -> ReadError:
+    hint = did_you_mean(row.text(column), known)
+    return row.error(column, f"is not known.{hint} Known: {', '.join(known)}")
 
 
 def _instant(row: Row, column: str) -> datetime | None:

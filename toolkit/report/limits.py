@@ -20,8 +20,8 @@ def describe_untested(tables: Tables) -> Shown:
                         *support.loc[support["state"] != "untested", "service"].dropna()}  # fmt: skip
     return say(
         "Not tested by this method: revocation (OCSP, CRL), client certificates, session resumption, flaws in an "
-        "implementation, and how the service looks from another place. {failed} of {looks} looks failed; {never} of "
-        "{services} services never answered. "
+        "implementation, and how the service looks from another place. {failed} of {looks:# look} failed; {never} of "
+        "{services:# service} never answered. "
         + ("Surveys asked {asked} questions of {surveyed:# service}; {untested} of them stayed untested."
            if len(support) else "No survey is on record: only what the servers negotiated is known."),
         failed=failed, looks=len(looks), never=len(never), services=len(services), asked=len(support),

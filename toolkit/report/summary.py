@@ -8,14 +8,14 @@ import pandas as pd
 
 from toolkit import text
 from toolkit.chart.captions import Shown, say
-from toolkit.checking import SEVERITIES, count_services
+from toolkit.checking import SEVERITIES, count_services, describe_counted
 from toolkit.schema import PROTOCOLS
 from toolkit.tables import Tables
 
 _SOON: Final = timedelta(days=30)
 _MOST_LINES: Final = 6
 _CLASSES: Final = {"critical": "serious", "high": "serious", "medium": "minor", "low": "minor"}
-_IN_USE: Final = ("valid", "expiring", "expired", "replacing")
+_IN_USE: Final = ("valid", "expiring", "expired", "replacing", "not_yet_valid")
 
 
 def contents(sections: list[str]) -> Shown:
@@ -37,7 +37,8 @@ def summarise(
     counts = grouped["severity"].value_counts()
     tiles = [(int(counts.get(word, 0)), word, _CLASSES[word] if word in counts else "") for word in SEVERITIES]
     services = _count_services(checks)
-    tiles += [(services["fine"], "services without a finding", "fine"), (services["unknown"], "services not known", "")]
+    tiles += [(services["fine"], f"{_service(services['fine'])} without a finding", "fine"),
+              (services["unknown"], f"{_service(services['unknown'])} not known", "")]  # fmt: skip
     html = "".join(f'<li class="{style}"><b>{number:,}</b>{words}</li>' for number, words, style in tiles)
     said = "; ".join(f"{number:,} {words}" for number, words, _ in tiles)
     sentences = [*_sentences(checks, tables, expiry, now)]
@@ -54,10 +55,18 @@ def summarise(
     )
 
 
+def _service(number: int) -> str:
+    return "service" if number == 1 else "services"
+
+
+def _about_services(checks: pd.DataFrame) -> pd.DataFrame:
+    """The rows that are not about published statements, which are about all services."""
+    return checks[checks["level"].ne("statement").fillna(value=True)]
+
+
 def _count_services(checks: pd.DataFrame) -> dict[str, int]:
     """Services with a finding, without one, and of which something is unknown: each counts once."""
-    one = checks[checks["level"].ne("statement").fillna(value=True)].assign(check="all")
-    counted = count_services(one)
+    counted = count_services(_about_services(checks).assign(check="all"))
     row = counted.iloc[0].to_dict() if len(counted) else {}
     return {kind: int(row.get(kind, 0)) for kind in ("findings", "fine", "unknown")}
 
@@ -67,15 +76,18 @@ def _sentences(checks: pd.DataFrame, tables: Tables, expiry: pd.DataFrame, now: 
     services = {*looks["service"].dropna(), *support["service"].dropna()}
     reached = {*looks.loc[looks["outcome"] == "ok", "service"].dropna(),
                *support.loc[support["state"] != "untested", "service"].dropna()}  # fmt: skip
-    yield say("{reached} of {n:# service} answered at least once. {with_findings} have a finding.",
-              reached=len(reached), n=len(services), with_findings=_count_services(checks)["findings"])  # fmt: skip
+    yield say("{reached} of {n:# service} answered at least once. Services with a finding: {with_findings}.{counted}",
+              reached=len(reached), n=len(services), with_findings=_count_services(checks)["findings"],
+              counted=describe_counted(_about_services(checks)))  # fmt: skip
     in_use = expiry[expiry["state"].isin(_IN_USE)]
     expired = in_use[in_use["not_after"] <= now]
     soon = in_use[(in_use["not_after"] > now) & (in_use["not_after"] <= now + _SOON)]
     yield say(
-        "{n:# certificate} in use on {now:%Y-%m-%d}: {expired} expired, {soon} expire within 30 days.",
+        "{n:# certificate} in use on {now:%Y-%m-%d}: {expired} expired, {soon} expiring within 30 days. "
+        "{lapsed:# certificate} lapsed: expired, and not observed afterwards.",
         n=in_use["leaf_sha256"].nunique(), now=now, expired=expired["leaf_sha256"].nunique(),
         soon=soon["leaf_sha256"].nunique(),
+        lapsed=expiry.loc[expiry["state"] == "lapsed", "leaf_sha256"].nunique(),
     )  # fmt: skip
     accepted = support[support["state"] == "accepted"]
     versions = [*accepted["protocol"].dropna(), *looks["protocol"].dropna()]

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from contextlib import chdir, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from papermill.exceptions import PapermillExecutionError
 
@@ -20,6 +21,9 @@ from toolkit.report.layout import PAPERS
 from toolkit.report.pages import explain_failure, load_exporter, render_page, run_notebook
 from toolkit.report.printing import find_browser, print_page
 from toolkit.shipped import find_source, notebook_folder
+
+_ENDINGS: Final = ("", ".html", ".htm", ".pdf")
+"""What the name of a report may end in."""
 
 
 def write_report(
@@ -56,7 +60,8 @@ def write_report(
     PDF has the pictures.
     `progress=True` shows a progress bar.
 
-    Raises `UsageError` where the folder of `output` does not exist, where `output` is a folder, for an unknown paper,
+    Raises `UsageError` where the folder of `output` does not exist, where `output` is a folder or ends in anything but
+    `.html`, `.htm` or `.pdf`, for an unknown paper,
     and for an instant without a zone; `OutputError` where the file cannot be written, or no browser prints a PDF,
     before the notebook is executed if that is known then; the error of `toolkit.read`, `load_policy` or `load_roots`
     where these cannot read what they are given; and `ToolkitError` where the notebook fails, the browser does not
@@ -68,6 +73,8 @@ def write_report(
         raise UsageError(f"{output} is a folder: name a file in it, such as {output / 'report.html'}.")
     if not output.resolve().parent.is_dir():
         raise UsageError(f"{output.parent} is not a folder: create it, or choose another folder.")
+    if output.suffix.lower() not in _ENDINGS:
+        raise UsageError(f"{output}: a report is HTML or PDF. Name a file that ends in .html or .pdf.")
     require_choice("paper", paper, PAPERS)
     browser = find_browser() if output.suffix.lower() == ".pdf" else None
     is_interactive = interactive and browser is None

@@ -7,8 +7,9 @@ from typing import Final
 
 import pandas as pd
 
+from toolkit.arguments import require_type
 from toolkit.errors import ReadWarning, SchemaError, UsageError
-from toolkit.schema.described import KEYS, TABLES, TableName
+from toolkit.schema.described import KEYS, TableName, columns_of
 from toolkit.targets import Target, compose_target, parse_target
 from toolkit.text import did_you_mean, plain
 
@@ -32,9 +33,10 @@ def complete(table: TableName, given: pd.DataFrame) -> pd.DataFrame:
     >>> made.loc[0, "service"], made.loc[0, "date_basis"]
     ('https://a.test:443', 'observed')
     """
+    known = {column.name: column for column in columns_of(table)}
+    require_type("schema.complete", given, pd.DataFrame)
     if given.empty:
         return given
-    known = {column.name: column for column in TABLES[table]}
     if all(name in known for name in given.columns) and len(given.columns) == len(known):
         return given
     frame = given.copy(deep=False)
@@ -51,7 +53,7 @@ def complete(table: TableName, given: pd.DataFrame) -> pd.DataFrame:
     if missing:
         raise SchemaError(
             f"{table} lacks {', '.join(missing)}, which are never null: add a column for each, such as "
-            f"frame.assign({missing[0]}=…). data/README.md says what they mean."
+            f"frame.assign({missing[0]}=…). toolkit.schema.dictionary() says what they mean."
         )
     return frame[[name for name in frame.columns if name in known]]
 
@@ -61,7 +63,7 @@ def _report_extra(table: TableName, extra: Sequence[Hashable], known: list[str])
         return
     for name in extra:
         if hint := did_you_mean(str(name), known, similarity=_MISSPELT):
-            raise SchemaError(f"{table} has no column {name!r:.60}.{hint} data/README.md lists the columns.")
+            raise SchemaError(f"{table} has no column {name!r:.60}.{hint} toolkit.schema.dictionary() lists them.")
     shown = ", ".join(plain(name, limit=40) for name in extra[:_MOST_NAMED])
     more = f" and {len(extra) - _MOST_NAMED} more" if len(extra) > _MOST_NAMED else ""
     warnings.warn(

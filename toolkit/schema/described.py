@@ -1,7 +1,8 @@
 """The columns of the four tables, their keys, and the closed vocabularies of their values."""
 
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
+from toolkit.arguments import require_choice
 from toolkit.columns import Column, described
 
 VERSION: Final = 2
@@ -197,10 +198,10 @@ _ROUNDS = (
     Column("written_at", "instant", "when the row was written"),
     Column("source", "text", "`live`, `lab`, `simulated`, or where the record was published"),
     Column("vantage", "text", "place from which the observation was made", "not known"),
-    Column("services", "texts", "services of the plan"),
+    Column("services", "texts", "services to observe"),
     Column("settings", "text", "offers, samples, limits (count and digest of the lists), as JSON", "not recorded"),
     Column("versions", "text", "of this package, Python and cryptography, as JSON", "not recorded"),
-    Column("looks_planned", "integer", "looks that the plan foresees for known addresses", "names not yet resolved"),
+    Column("looks_planned", "integer", "looks to make at the addresses known so far", "names not yet resolved"),
     Column("looks", "integer", "looks made", "start row"),
     Column("looks_ok", "integer", "looks that ended `ok`", "start row"),
     Column("connections", "integer", "connections opened", "start row"),
@@ -225,6 +226,13 @@ TABLES: Final[dict[TableName, tuple[Column, ...]]] = {
     "support": _SUPPORT,
     "rounds": _ROUNDS,
 }
+
+
+def columns_of(table: str) -> tuple[Column, ...]:
+    """The columns of a table, in order. Raises `UsageError` for a name that is not one of `TABLES`."""
+    require_choice("table", table, TABLES)
+    return TABLES[cast("TableName", table)]
+
 
 OBSERVATION_KEY: Final = ("round", "service", "address", "server_name", "offer", "sample")
 """Two observations with the same key are one look written twice."""

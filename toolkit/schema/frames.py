@@ -11,9 +11,10 @@ import pandas as pd
 import pyarrow as pa
 from pandas.api.types import pandas_dtype
 
+from toolkit.arguments import require_type
 from toolkit.columns import Column, Kind, empty as empty_frame
 from toolkit.errors import SchemaError
-from toolkit.schema.described import OUTCOMES, PROTOCOLS, STAGES, STATES, TABLES, TableName
+from toolkit.schema.described import OUTCOMES, PROTOCOLS, STAGES, STATES, TableName, columns_of
 from toolkit.text import did_you_mean
 
 _ARROW: Final[dict[Kind, pa.DataType]] = {
@@ -40,7 +41,7 @@ def arrow_schema(table: TableName) -> pa.Schema:
     >>> arrow_schema("observations").field("observed_at").type
     TimestampType(timestamp[us, tz=UTC])
     """
-    return pa.schema([pa.field(column.name, _ARROW[column.kind]) for column in TABLES[table]])
+    return pa.schema([pa.field(column.name, _ARROW[column.kind]) for column in columns_of(table)])
 
 
 def empty(table: TableName) -> pd.DataFrame:
@@ -55,10 +56,14 @@ def empty(table: TableName) -> pd.DataFrame:
 def frame(table: TableName, rows: list[dict[str, object]]) -> pd.DataFrame:
     """The rows as a frame of the table; keys that a row lacks are null, unknown keys raise `SchemaError`.
 
+    Raises `UsageError` for an unknown table, and for what is not a list of rows.
+
     >>> made = frame("certificates", [{"cert_sha256": "00" * 32, "subject": "CN=a.test"}])
     >>> made.loc[0, "subject"], made.loc[0, "not_after"]
     ('CN=a.test', NaT)
     """
+    columns_of(table)
+    require_type("schema.frame", rows, list, such_as="[{column: value}]")
     named: set[str] = set().union(*rows)
     _refuse_unknown(table, sorted(named))
     if not rows:
@@ -74,17 +79,18 @@ def frame(table: TableName, rows: list[dict[str, object]]) -> pd.DataFrame:
 def conform(table: TableName, given: pd.DataFrame) -> pd.DataFrame:
     """The frame with the table's columns in order and with their dtypes; missing columns become null.
 
-    Raises `SchemaError` where a column is unknown or a value does not fit its dtype.
+    Raises `SchemaError` where a column is unknown or a value does not fit its dtype, `UsageError` for an unknown table.
 
     >>> given = pd.DataFrame({"cert_sha256": ["00" * 32], "key_bits": [2048.0]})
     >>> conform("certificates", given)["key_bits"].dtype, conform("certificates", given)["issuer"].isna().all()
     (Int64Dtype(), np.True_)
     """
+    require_type("schema.conform", given, pd.DataFrame)
     _refuse_unknown(table, given.columns)
     if given.empty:
         return empty(table)
     series = {}
-    for column in TABLES[table]:
+    for column in columns_of(table):
         values = given[column.name] if column.name in given else pd.Series([None] * len(given), given.index, object)
         series[column.name] = _fitted(table, column, values)
     return pd.DataFrame(series).reset_index(drop=True)
@@ -98,7 +104,8 @@ def check(table: TableName, given: pd.DataFrame) -> None:
     Traceback (most recent call last):
     toolkit.errors.SchemaError: certificates must have the columns cert_sha256, ...
     """
-    columns = TABLES[table]
+    columns = columns_of(table)
+    require_type("schema.check", given, pd.DataFrame)
     if list(given.columns) != [column.name for column in columns]:
         raise SchemaError(f"{table} must have the columns {', '.join(c.name for c in columns)}.")
     for column, dtype in zip(columns, given.dtypes, strict=True):
@@ -126,21 +133,21 @@ def check(table: TableName, given: pd.DataFrame) -> None:
 
 @cache
 def _blank(table: TableName) -> pd.DataFrame:
-    return empty_frame(TABLES[table])
+    return empty_frame(columns_of(table))
 
 
 def _refuse_unknown(table: TableName, names: Iterable[Hashable]) -> None:
-    known = {column.name for column in TABLES[table]}
+    known = {column.name for column in columns_of(table)}
     for name in names:
         if name not in known:
             hint = did_you_mean(str(name), known)
-            raise SchemaError(f"{table} has no column {name!r:.60}.{hint} data/README.md lists the columns.")
+            raise SchemaError(f"{table} has no column {name!r:.60}.{hint} toolkit.schema.dictionary() lists them.")
 
 
 def _frame_through_arrow(table: TableName, values: dict[str, list[object]], length: int) -> pd.DataFrame:
     """The values as a frame, several times as fast as by `_fitted`; raises where one does not fit, without its name."""
     arrays, objects = {}, {}
-    for column in TABLES[table]:
+    for column in columns_of(table):
         given = values.get(column.name)
         if column.kind in {"texts", "bytes"} and given is not None:
             objects[column.name] = _cast(pd.Series(given, dtype=object), column)

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from toolkit import schema, text
-from toolkit.arguments import require_choice
+from toolkit.arguments import require_boolean, require_choice
 from toolkit.columns import dtypes, returns
 from toolkit.errors import StoreError, UsageError
 from toolkit.instants import zoned_limits
@@ -292,6 +292,7 @@ class Store:
         ...     print(before, store.info()["files"].tolist())
         [2, 2, 2] [1, 1, 1]
         """
+        require_boolean("exclusive", exclusive)
         self._require()
         for table in self._tables.values():
             if table.exists():

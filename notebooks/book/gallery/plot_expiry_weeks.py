@@ -1,4 +1,4 @@
-"""How many certificates end in each week, by service."""
+"""How many certificates expire in each week, by service."""
 
 import toolkit
 

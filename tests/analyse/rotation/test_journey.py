@@ -9,8 +9,8 @@ import toolkit
 from toolkit.analyse import find_rotations
 
 PACKAGE = Path(toolkit.__file__).parent
-GENERAL = {"instants.py", "sampling.py", "columns.py", "__init__.py"}
-"""Operations on instants and shares, understood by their names, as those of pandas are."""
+GENERAL = {"instants.py", "sampling.py", "columns.py", "arguments.py", "__init__.py"}
+"""Operations on instants and shares, and checks of arguments, understood by their names, as those of pandas are."""
 
 ON_ARRAYS = "arrays.py"
 """Operations on arrays, understood by their names, as those of NumPy are."""

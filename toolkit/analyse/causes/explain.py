@@ -10,6 +10,7 @@ from toolkit.analyse.causes.diagnosis import Context, Diagnosis, diagnose
 from toolkit.analyse.rotation.rotations import find_rotations
 from toolkit.analyse.rotation.shares import window_length
 from toolkit.analyse.slots import find_slot_looks, joined_sources
+from toolkit.arguments import require_boolean
 from toolkit.columns import Column, dtypes, returns
 from toolkit.sampling import MIN_SHARE
 from toolkit.tables import Tables, require_tables
@@ -88,6 +89,7 @@ def explain_leaves(
         2025-10-09    20           9 rollback       0.95
     """
     require_tables(tables, "explain_leaves")
+    require_boolean("sticky", sticky)
     length = window_length(window)
     shown = _looks_by_service(tables, length)
     pairs = pd.concat([_chains(shown), _leaves(shown)], ignore_index=True)

@@ -25,9 +25,7 @@ MOST_RENEWALS: Final = 10_000
 _LAST_YEAR: Final = 9998
 _LATEST: Final = pd.Timestamp("9999-12-31 23:59:59", tz="UTC").as_unit("us")
 _CURRENT: Final = ("valid", "expiring", "replacing", "expired", "not_yet_valid")
-_NONE: Final = "no forecast"
-
-_NO_END: Final = "the lead is assumed, outside of the years 1 to 9999, or no forecast"
+_NO_END: Final = "the lead is assumed, or it is outside of the years 1 to 9999"
 _ENDS: Final = tuple(f"{end}_{coverage * 100:.0f}_at" for coverage in COVERAGES for end in ("earliest", "latest"))
 
 _MOST_WAITING: Final = 0.9
@@ -39,44 +37,42 @@ RENEWALS: Final = (
     Column("server_name", "text", "of the slot", "the client sent no server name"),
     Column("key_type", "text", "of the slot", "the certificate did not parse"),
     Column("leaf_sha256", "text", "the certificate from which the forecast starts"),
-    Column("renewal", "integer", "number of the renewal; 1 is the next", _NONE),
-    Column("renews_at", "instant", "day of issue of the new certificate, not before `now`", _NONE),
-    Column("expected_at", "instant", "`renews_at` by the usual routine, also where that is before `now`", _NONE),
+    Column("renewal", "integer", "number of the renewal; 1 is the next"),
+    Column("renews_at", "instant", "day of issue of the new certificate, not before `now`"),
+    Column("expected_at", "instant", "`renews_at` by the usual routine, also where that is before `now`"),
     *(
         Column(name, "instant", f"{name.split('_')[0]} end of the {name[-5:-3]} % prediction interval", _NO_END)
         for name in _ENDS
     ),
-    Column("not_after", "instant", "end of the new certificate, inclusive", _NONE),
-    Column("usual_lifetime_days", "number", "lifetime of the certificate from which the forecast starts", _NONE, "d"),
-    Column("usual_lead_days", "number", "the slot's usual lead time", _NONE, "d"),
+    Column("not_after", "instant", "end of the new certificate, inclusive"),
+    Column("usual_lifetime_days", "number", "lifetime of the certificate from which the forecast starts", unit="d"),
+    Column("usual_lead_days", "number", "the slot's usual lead time", unit="d"),
     Column(
         "usual_lead_basis",
         "text",
         "`seen`, `issued`: as in `describe_usual_leads`; `assumed`: a third of the lifetime, for the reason in "
         "`usual_lead_reason` there",
-        _NONE,
     ),
-    Column("lifetime_days", "number", "lifetime of the new certificate", _NONE, "d"),
-    Column("lead_days", "number", "from `renews_at` to the end of the certificate that is replaced", _NONE, "d"),
-    Column("cap_days", "integer", "longest validity allowed on the day of issue", "no cap holds, or no forecast", "d"),
-    Column("is_capped", "boolean", "the usual lifetime is longer than the cap allows", _NONE),
+    Column("lifetime_days", "number", "lifetime of the new certificate", unit="d"),
+    Column("lead_days", "number", "from `renews_at` to the end of the certificate that is replaced", unit="d"),
+    Column("cap_days", "integer", "longest validity allowed on the day of issue", "no cap holds", "d"),
+    Column("is_capped", "boolean", "the usual lifetime is longer than the cap allows"),
     Column(
         "is_lead_cut",
         "boolean",
         "the predecessor was capped, so that `lead_days` is not the usual lead",
-        _NONE,
     ),
     Column(
         "is_overdue",
         "boolean",
         "the renewal is later than 97.5 % of the slot's renewals (`overdue_days` of `summarise_expiry` is above 0)",
-        "a successor may exist already: the basis is not `seen`, or no look was made since it was due; or no forecast",
+        "a successor may exist already: the basis is not `seen`, or no look was made since it was due",
     ),
     Column(
         "routine_ends_at",
         "instant",
         "first renewal of the slot that is capped or whose lead is cut; the same in all rows of the slot",
-        "the usual lifetime and lead hold to the end of the forecast, or no forecast",
+        "the usual lifetime and lead hold to the end of the forecast",
     ),
     Column("source", "text", "sources of the looks at the certificate, sorted, joined by `, `"),
 )

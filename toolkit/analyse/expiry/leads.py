@@ -48,7 +48,7 @@ ROUTINE: Final = ("routine_lifetime_days", "is_led_by_end", "routine_plans", "ro
 """The columns of a slot's routine for the forecast and the rehearsal, as are `watched_until` and `longest_delay`.
 
 Median lifetime of the predecessors [d]; whether the leads vary less than the spacings; the plans that the renewals do
-not tell apart, as a tuple of `PLANS`; the logarithms of (spacing / spacing that `planned_days` gives), as a tuple; the
+not distinguish, as a tuple of `PLANS`; the logarithms of (spacing / spacing that `planned_days` gives), as a tuple; the
 least deviation of these that the looks allow to be seen.
 """
 

@@ -49,7 +49,7 @@ FINDINGS: Final = (
     Column("authority", "text", "document and section of the rule"),
     Column("source", "text", "source of the evidence", "the tables do not say"),
 )  # fmt: skip
-"""The columns of `judge`. The evidence of a finding is the row of the tables that it rests on."""
+"""The columns of `judge`. The evidence of a verdict is the row of the tables that it rests on."""
 
 _OF_RULE: Final = ("policy", "rule", "level", "subject", "required", "authority")
 _OF_EVIDENCE: Final = (
@@ -59,7 +59,7 @@ _OF_EVIDENCE: Final = (
 
 @returns(FINDINGS)
 def judge(tables: Tables, policy: Policy, *, as_of: Instant = "observed") -> pd.DataFrame:
-    """Judge observations by the rules of a policy: one finding per rule and row of evidence.
+    """Judge observations by the rules of a policy: one row with a verdict per rule and row of evidence.
 
     `policy` is the name of a policy, the path of a file of rules, rules (`toolkit.reference.rules.read_rules`), or a
     list of these. The names (`toolkit.reference.rules.policies()`): `ietf` (RFC 6176, 7465, 7568, 8996, BCP 195
@@ -78,8 +78,8 @@ def judge(tables: Tables, policy: Policy, *, as_of: Instant = "observed") -> pd.
 
     The evidence is a handshake (what it negotiated, the leaf that it showed) or an answer of a survey. What a rule
     forbids falls short where it is `accepted`, meets the rule where it is `refused`, and is unknown where it is
-    `untested`. What a rule allows meets it where it is `accepted`, and otherwise makes no finding. Rules about issuing
-    make one finding per certificate and service. Failed observations make no finding. Of tables without observations,
+    `untested`. What a rule allows meets it where it is `accepted`, and otherwise gets no verdict. Rules about issuing
+    give one verdict per certificate and service. Failed observations get none. Of tables without observations,
     such as a folder of certificates, each leaf is judged; nothing dates it but its issuance, so give `as_of`.
 
     Raises `UsageError` for an unknown policy, a value that is not a policy, an empty list, and for an `as_of` that is
@@ -88,8 +88,8 @@ def judge(tables: Tables, policy: Policy, *, as_of: Instant = "observed") -> pd.
     >>> import toolkit
     >>> tables = toolkit.load_example("lab-sample")
     >>> tables = tables.within(until="2025-06-15T00:00:00Z", services="smtp://legacy.lab.test:25")
-    >>> findings = toolkit.judge(tables, "ietf")
-    >>> short = findings[findings["verdict"] == "falls short"]
+    >>> verdicts = toolkit.judge(tables, "ietf")
+    >>> short = verdicts[verdicts["verdict"] == "falls short"]
     >>> print(toolkit.chart.tabulate(short, columns=["service", "rule", "found", "rule_from_at"], rows=3))
                       service rule                    found rule_from_at
     smtp://legacy.lab.test:25  rc4 TLS_RSA_WITH_RC4_128_MD5   2015-02-01
@@ -102,7 +102,7 @@ def judge(tables: Tables, policy: Policy, *, as_of: Instant = "observed") -> pd.
 
 
 def judge_by_rules(tables: Tables, rules: Iterable[Rule], *, as_of: Instant) -> pd.DataFrame:
-    """The findings of `judge` by these rules; without rules there are none."""
+    """The verdicts of `judge` by these rules; without rules there are none."""
     day = None if as_of == "observed" else zoned(as_of, "as_of")
     subjects = Subjects(tables)
     statements = [rule for rule in rules if rule.level == STATEMENT]
@@ -127,7 +127,7 @@ class _Days(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Judged:
-    """Findings of a rule: `positions` in `rows`, and arrays of the same length. `is_dated`: by its own edition."""
+    """Verdicts of a rule: `positions` in `rows`, and arrays of the same length. `is_dated`: by its own edition."""
 
     rule: Rule
     rows: EvidenceRows
@@ -140,7 +140,7 @@ class _Judged:
 
 
 def _judge_rules(subjects: Subjects, rules: list[Rule], day: pd.Timestamp | None) -> Iterator[_Judged]:
-    """The findings of the rules of a policy, edition by edition, and of the rows that no edition covers."""
+    """The verdicts of the rules of a policy, edition by edition, and of the rows that no edition covers."""
     by_name: dict[str, list[Rule]] = {}
     for rule in rules:
         by_name.setdefault(rule.rule, []).append(rule)
@@ -177,7 +177,7 @@ def _within(rule: Rule, days: _Days) -> Bools:
 
 
 def _in_force(rule: Rule, ruled: RuledRows, days: _Days) -> _Judged:
-    """The findings of the rows whose day lies within the edition."""
+    """The verdicts on the rows whose day lies within the edition."""
     state = ruled.rows.state[ruled.positions]
     is_accepted = state == "accepted"
     verdict, reason = np.full(len(state), None, dtype=object), np.full(len(state), None, dtype=object)
@@ -220,7 +220,7 @@ def _outside(editions: list[Rule], ruled: RuledRows, days: _Days, policy_until: 
 def _chosen(
     chosen: Ints, ruled: RuledRows, days: _Days, *, rule: Rule, verdict: Texts, reason: Texts, is_dated: bool
 ) -> _Judged:
-    """The findings of the chosen rows, of those that the rule applies to."""
+    """The verdicts on the chosen rows, on those that the rule applies to."""
     of_chosen = _Days(days.earliest[chosen], days.latest[chosen])
     return _Judged(
         rule, ruled.rows, ruled.positions[chosen], of_chosen, ruled.found[chosen], verdict[chosen], reason[chosen],
@@ -229,7 +229,7 @@ def _chosen(
 
 
 def _as_frame(judged: list[_Judged]) -> pd.DataFrame:
-    """The findings as a frame, in the given order. The rows of each subject are taken at once."""
+    """The verdicts as a frame, in the given order. The rows of each subject are taken at once."""
     judged = [part for part in judged if len(part.positions)]
     by_rows: dict[int, list[int]] = {}
     for number, part in enumerate(judged):
@@ -242,7 +242,7 @@ def _as_frame(judged: list[_Judged]) -> pd.DataFrame:
 
 
 def _frame_of(judged: list[_Judged]) -> pd.DataFrame:
-    """The findings about the rows of one subject."""
+    """The verdicts on the rows of one subject."""
     rows = judged[0].rows.frame.take(np.concatenate([part.positions for part in judged])).reset_index(drop=True)
     lengths = [len(part.positions) for part in judged]
 

@@ -1,6 +1,6 @@
 """Published statements of an operator about its servers, compared with observations of them.
 
-A statement has one finding per row that supports it (`confirmed`) or contradicts it (`contradicted`), or one finding
+A statement has one verdict per row that supports it (`confirmed`) or contradicts it (`contradicted`), or one verdict
 `unknown` where there is no such row. It is dated by the first day on which it can have been published; rows of every
 day are used. The statements are Google's, so only rows of Google's hosts are used, and rows of a lab or a simulation,
 which are marked in `source`. A failed observation does not contradict a statement.
@@ -35,7 +35,7 @@ _UNKNOWN: Final[Mapping[str, str]] = MappingProxyType(
 def judge_statements(
     tables: Tables, shown: pd.DataFrame, statements: list[Rule], as_of: pd.Timestamp | None = None
 ) -> pd.DataFrame:
-    """The findings about the statements, with columns of `judge`; `shown` is what `find_shown` returns.
+    """The verdicts on the statements, with columns of `judge`; `shown` is what `find_shown` returns.
 
     A statement that cannot have been published by `as_of` is unknown.
     """

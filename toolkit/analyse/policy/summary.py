@@ -1,4 +1,4 @@
-"""Summaries of findings: one row per policy, rule, service and verdict, in time linear in the number of findings."""
+"""Summaries of what `judge` returns: one row per policy, rule, service and verdict, in time linear in the rows."""
 
 from collections.abc import Callable
 from typing import Final, Literal, get_args
@@ -26,8 +26,8 @@ SUMMARY: Final = (
     Column("found", "text", "the distinct things found, at most five named", "there is no evidence"),
     Column("required", "text", "what the rule asks for, in words"),
     Column("authority", "text", "documents and sections of the rule, at most three named"),
-    Column("rule_from_at", "instant", "from when the rule holds, the earliest of the findings", "not known"),
-    Column("evidence_count", "integer", "number of findings with evidence"),
+    Column("rule_from_at", "instant", "from when the rule holds, the earliest of the rows", "not known"),
+    Column("evidence_count", "integer", "number of rows with evidence"),
     Column("first_at", "instant", "earliest instant of the evidence", "nothing bounds it"),
     Column("last_at", "instant", "latest instant of the evidence", "nothing bounds it"),
     Column(
@@ -47,13 +47,12 @@ _MOST_RANGES: Final = 8
 
 @returns(SUMMARY)
 def summarise_findings(findings: pd.DataFrame, *, by: By = "verdict") -> pd.DataFrame:
-    """Count the findings of `judge`: one row per policy, rule, service and verdict, the worst first.
+    """Count the verdicts of `judge`: one row per policy, rule, service and verdict, the worst first.
 
     `by="found"` gives one row per distinct thing found as well. `by="run"` gives one row per run: consecutive dated
-    findings with the same verdict, by time, sorted by policy, rule and service. `first_at` and `last_at` are then those
-    of the first and the last finding of the run; what held between two runs is not known. Findings whose evidence lacks
-    a bound, or whose bounds overlap those of a finding with another verdict, cannot be ordered: they come last, with a
-    `reason`.
+    rows with the same verdict, by time, sorted by policy, rule and service. `first_at` and `last_at` are then those of
+    the first and the last row of the run; what held between two runs is not known. Rows whose evidence lacks a bound,
+    or whose bounds overlap those of a row with another verdict, cannot be ordered: they come last, with a `reason`.
 
     Raises `UsageError` for another frame and for an unknown `by`.
 
@@ -111,7 +110,7 @@ def _numbers(frame: pd.DataFrame, keys: list[str]) -> Ints:
 
 
 def _runs(findings: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    """The number of the run of each finding (null: it cannot be ordered in time), and the reason why it cannot."""
+    """The number of the run of each row (null: it cannot be ordered in time), and the reason why it cannot."""
     group, verdict = _numbers(findings, _GROUP), _numbers(findings, [*_GROUP, "verdict"])
     is_dated = (findings["observed_from"].notna() & findings["observed_until"].notna()).to_numpy(dtype=bool)
     begins, ends = (instants(findings[name]) for name in ("observed_from", "observed_until"))
@@ -126,10 +125,10 @@ def _runs(findings: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
 
 
 def _overlap_others(group: Ints, verdict: Ints, begins: Ints, ends: Ints, is_dated: Bools) -> Bools:
-    """Whether the bounds of each finding overlap those of a finding of its group with another verdict.
+    """Whether the bounds of each row overlap those of a row of its group with another verdict.
 
-    Such a finding begins until this one ends, and has not ended before this one begins. `verdict` numbers the verdicts
-    of all groups. It is false for findings that are dated to the instant.
+    Such a row begins until this one ends, and has not ended before this one begins. `verdict` numbers the verdicts
+    of all groups. It is false for rows that are dated to the instant.
     """
     is_wide = is_dated & (begins < ends)
     others = np.zeros(len(group), dtype=np.int64)

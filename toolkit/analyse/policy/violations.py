@@ -1,6 +1,6 @@
 """Whether a version, a suite or a certificate breaks a rule: true, false, or None where the facts are not known.
 
-A rule that does not apply makes no finding: a minimum size of RSA keys does not apply to an EC key.
+A rule that does not apply gives no verdict: a minimum size of RSA keys does not apply to an EC key.
 """
 
 import math

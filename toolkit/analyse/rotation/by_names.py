@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 
 from toolkit.analyse.host_names import comparable, names_for
-from toolkit.analyse.rotation.issued import Issued, generations
+from toolkit.analyse.rotation.issued import IssuedLeaves, generations
 from toolkit.analyse.rotation.pairs import INSTANT, Pairs, pairs_of
 from toolkit.analyse.slots import joined_sources
 from toolkit.tables import Tables
 
 
-def pair_by_names(tables: Tables, issued: Issued) -> Pairs:
+def pair_by_names(tables: Tables, issued: IssuedLeaves) -> Pairs:
     """Successive certificates of a host name and key type.
 
     A certificate belongs to the hosts that observations (dated or not, on any port) show it for. A certificate that
@@ -51,7 +51,7 @@ def _comparable_types(rows: pd.DataFrame) -> pd.Series:
     return rows["key_type"].mask(is_partly_known & (types.transform("nunique") <= 1))
 
 
-def _members(tables: Tables, issued: Issued) -> pd.DataFrame:
+def _members(tables: Tables, issued: IssuedLeaves) -> pd.DataFrame:
     """Which certificate belongs to which host: columns `host` and `cert_sha256`."""
     seen = tables.observations[["host", "leaf_sha256"]].dropna().drop_duplicates()
     seen = seen.rename(columns={"leaf_sha256": "cert_sha256"}).astype(object)

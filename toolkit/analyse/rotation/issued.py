@@ -15,7 +15,7 @@ from toolkit.tables import Tables
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Issued:
+class IssuedLeaves:
     """The certificates that were issued.
 
     `certificates`: the rows that are leaves with a validity, each issuance once (`toolkit.analyse.issuances`), without
@@ -26,7 +26,7 @@ class Issued:
     issuances: pd.Series
 
 
-def find_issued(certificates: pd.DataFrame, leaves: Iterable[str]) -> Issued:
+def find_issued(certificates: pd.DataFrame, leaves: Iterable[str]) -> IssuedLeaves:
     """The certificates, observed or not, each issuance once; `leaves` are the hashes that observations show as leaf.
 
     CA certificates are left out unless an observation shows them as a leaf. The key type is null where the source does
@@ -41,7 +41,7 @@ def find_issued(certificates: pd.DataFrame, leaves: Iterable[str]) -> Issued:
     rows = rows[sha256[rows.index].isin(find_issuances(rows))]
     is_pre = rows["is_precertificate"].fillna(value=False).astype(bool)
     ordered = rows.assign(is_pre=is_pre).sort_values(["is_pre", "cert_sha256"])
-    return Issued(ordered.drop(columns="is_pre").reset_index(drop=True), find_issuances(certificates))
+    return IssuedLeaves(ordered.drop(columns="is_pre").reset_index(drop=True), find_issuances(certificates))
 
 
 def name_key(rows: pd.DataFrame) -> pd.Series:
@@ -65,7 +65,7 @@ def generations(rows: pd.DataFrame, group: pd.Series) -> pd.Series:
     return begins.astype("int64").groupby(group).cumsum() - 1
 
 
-def find_unseen(tables: Tables, issued: Issued, pairs: Pairs) -> pd.Series:
+def find_unseen(tables: Tables, issued: IssuedLeaves, pairs: Pairs) -> pd.Series:
     """For each pair a tuple of the certificates issued between the two that the slot never showed.
 
     They have the names and the key type of either, and start from the old one's start to the new one's. Certificates

@@ -11,7 +11,7 @@ import pandas as pd
 
 from toolkit.analyse.rotation.bounds import bound_pairs
 from toolkit.analyse.rotation.by_names import pair_by_names
-from toolkit.analyse.rotation.issued import Issued, find_issued, find_unseen
+from toolkit.analyse.rotation.issued import IssuedLeaves, find_issued, find_unseen
 from toolkit.analyse.rotation.overlaps import certain_overlaps
 from toolkit.analyse.rotation.pairs import (
     CONFIDENCE_BOUNDS,
@@ -27,7 +27,7 @@ from toolkit.analyse.rotation.stickiness import suspect_stickiness
 from toolkit.analyse.rotation.succession import order_certificates
 from toolkit.analyse.rotation.undated import pair_undated
 from toolkit.analyse.slots import FACTS, SLOT, describe_certificates, find_slot_looks
-from toolkit.arguments import require_choice
+from toolkit.arguments import require_boolean, require_choice
 from toolkit.columns import dtypes, require_columns, returns
 from toolkit.errors import UsageError
 from toolkit.instants import days
@@ -101,6 +101,7 @@ def find_rotations(
     """
     check_share(min_share)
     require_choice("basis", basis, ("looks", "names"))
+    require_boolean("sticky", sticky)
     if basis == "names":
         found_by = "names"
     elif isinstance(given, Tables):
@@ -183,7 +184,7 @@ def _all_columns(given: Tables | pd.DataFrame, basis: str, min_share: float) -> 
     return found.astype(dtypes((*ROTATIONS, *DETAILS)))
 
 
-def _pair_looks(tables: Tables, issued: Issued, min_share: float, *, sticky: bool) -> list[Pairs]:
+def _pair_looks(tables: Tables, issued: IssuedLeaves, min_share: float, *, sticky: bool) -> list[Pairs]:
     """The pairs of slots with dated looks, and of those without."""
     looks = find_slot_looks(tables)
     certificates = order_certificates(looks)

@@ -11,7 +11,7 @@ from toolkit.analyse.rotation.bounds import share_below
 from toolkit.analyse.rotation.rollbacks import divide_at_rollbacks
 from toolkit.analyse.rotation.succession import Succession, order_certificates
 from toolkit.analyse.slots import SLOT, SlotLooks, find_slot_looks, joined_sources
-from toolkit.arguments import require_choice
+from toolkit.arguments import require_boolean, require_choice
 from toolkit.columns import Column, dtypes, returns
 from toolkit.errors import UsageError
 from toolkit.sampling import MIN_SHARE
@@ -77,6 +77,7 @@ def estimate_shares(
     require_tables(tables, "estimate_shares")
     length = window_length(window)
     require_choice("by", by, ("slot", "address", "rotation"))
+    require_boolean("sticky", sticky)
     if by == "rotation":
         looks = find_slot_looks(tables)
         found, _ = divide_at_rollbacks(order_certificates(looks), MIN_SHARE, sticky=sticky)

@@ -8,6 +8,8 @@ import pandas as pd
 
 from toolkit.arguments import require_choice
 from toolkit.checking.formats.judged import Judged
+from toolkit.checking.verdicts import CHECKS
+from toolkit.columns import dtypes, require_columns
 from toolkit.extras import require_extras
 from toolkit.instants import Instant, zoned
 
@@ -33,7 +35,8 @@ def render(checks: pd.DataFrame, format: str, *, now: Instant, source: str) -> s
     or listed.
     The result ends with a line break, and is the same for the same rows.
 
-    Raises `UsageError` for an unknown format, and where the extra is not installed that it needs.
+    Raises `UsageError` for what is not a frame of `check`, for an unknown format, and where the extra is not installed
+    that it needs.
 
     >>> import toolkit
     >>> from toolkit.lab import Lab
@@ -44,6 +47,7 @@ def render(checks: pd.DataFrame, format: str, *, now: Instant, source: str) -> s
     >>> lines.splitlines()[1][:62]
     '::error title=expiry%3A expired::smtp://legacy.lab.test:25: RS'
     """
+    require_columns(checks, dtypes(CHECKS), call="render", source="check")
     require_choice("format", format, FORMATS)
     with require_extras(f"The format {format}", _EXTRAS.get(format, "formats")):
         write: Callable[[Judged], str] = import_module(f"toolkit.checking.formats.{format}").write

@@ -12,7 +12,7 @@ _QUESTION: Final = ["service", "protocol", "suite", "group", "signature_scheme",
 
 
 def judge_rules(scope: InService, findings: pd.DataFrame) -> pd.DataFrame:
-    """The findings of rules (`judge`), a row per rule, service, verdict and thing found.
+    """The verdicts of rules (`judge`), a row per rule, service, verdict and thing found.
 
     `gained` in place of `falls short`: an earlier survey refused what the last one accepted.
     """
@@ -69,13 +69,13 @@ def find_outdated_surveys(scope: InService, names: list[str]) -> pd.DataFrame:
 
 
 def judge_statements(scope: InService, findings: pd.DataFrame) -> pd.DataFrame:
-    """The findings of published statements, a row per run of one verdict; without history, the last of each."""
+    """The verdicts on published statements, a row per run of one verdict; without history, the last of each."""
     held = _with_rows_of(scope.known, findings) if scope.since is not None else findings
     runs = summarise_findings(held.assign(service=None, host=None), by="run")
     runs = runs.rename(columns={"policy": "check"})
     if scope.surveyed_since is None:
         return runs
-    # Findings without a place in the order of time come last, with a reason.
+    # Rows without a place in the order of time come last, with a reason.
     is_dated = runs["reason"].isna()
     has_dated = is_dated.groupby([runs["check"], runs["rule"]]).transform("any")
     last = runs[is_dated | ~has_dated].drop_duplicates(["check", "rule"], keep="last")
@@ -87,7 +87,7 @@ def judge_statements(scope: InService, findings: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_rows_of(tables: Tables, findings: pd.DataFrame) -> pd.DataFrame:
-    """The findings with the positions of their evidence in the tables that were given to `check`."""
+    """The verdicts with the positions of their evidence in the tables that were given to `check`."""
     rows = findings["evidence_row"].copy()
     for name in ("observations", "support"):
         is_of = (findings["evidence_table"] == name).fillna(False).astype(bool)

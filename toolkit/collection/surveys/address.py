@@ -32,6 +32,7 @@ from toolkit.collection.surveys.verdicts import judge
 from toolkit.errors import UsageError
 from toolkit.reference import Offer, groups, suites
 from toolkit.schema import PROTOCOLS
+from toolkit.text import not_known
 
 Part = Literal["suites", "groups", "signature_schemes"]
 
@@ -256,9 +257,13 @@ def count_topics(parts: tuple[Part, ...]) -> int:
 
 def chosen_parts(parts: Sequence[Part]) -> tuple[Part, ...]:
     """The parts in the order in which they are asked, always with `suites`; `UsageError` for an unknown part."""
-    if isinstance(parts, str) or not isinstance(parts, Iterable) or any(part not in PARTS for part in parts):
+    if isinstance(parts, str) or not isinstance(parts, Iterable):
         raise UsageError(f"parts={parts!r:.60}: give a list of some of {', '.join(map(repr, PARTS))}.")
-    return tuple(part for part in PARTS if part == "suites" or part in parts)
+    asked = list(parts)
+    for part in asked:
+        if part not in PARTS:
+            raise UsageError(not_known("part ", part, PARTS))
+    return tuple(part for part in PARTS if part == "suites" or part in asked)
 
 
 def _build_schemes(protocol: str, accepted: Codes, shape: Shape, asked: Codes) -> Offer:
