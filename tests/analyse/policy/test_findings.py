@@ -394,7 +394,10 @@ def test_a_statement_is_unknown_on_a_day_before_it_can_have_been_published(googl
 
 
 def test_a_value_that_is_not_a_policy_is_refused(google: Tables, tmp_path: Path) -> None:
-    for wrong in (None, [None], ["ietf", "everything"], "everything", tmp_path / "nothing.csv"):
+    missing = tmp_path / "nothing.csv"
+    with pytest.raises(UsageError, match=r"nothing\.csv does not exist"):
+        judge(google, missing)
+    for wrong in (None, [None], ["ietf", "everything"], "everything"):
         with pytest.raises(UsageError, match="mozilla-intermediate"):
             judge(google, wrong)  # type: ignore[arg-type]
     own = ROOT / "toolkit/reference/policies/nist.csv"
