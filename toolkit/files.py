@@ -1,4 +1,7 @@
-"""Files of unknown origin, opened safely: regular files only, and at most as many bytes as the caller allows."""
+"""Files of unknown origin, opened safely: regular files only, and at most as many bytes as the caller allows.
+
+Also the replacement of a small file that other processes read.
+"""
 
 import errno
 import os
@@ -45,6 +48,16 @@ def read_regular(path: Path, *, most: int) -> bytes:
     if len(data) > most:  # it grew, or it is a file of /proc, which has no size
         raise ReadError(_too_long(path, len(data), most))
     return data
+
+
+def replace_text(path: Path, words: str) -> None:
+    """Replace the file by these words (ASCII) in one step, so that a reader never sees a part of it.
+
+    Raises `OSError` where the folder cannot be written.
+    """
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(words, encoding="ascii")
+    part.replace(path)
 
 
 def check_size(path: Path, file: BinaryIO, *, most: int) -> None:

@@ -15,10 +15,11 @@ from matplotlib.axes import Axes
 
 from toolkit import text
 from toolkit.analyse import find_sightings, summarise_expiry
+from toolkit.arguments import require_whole
 from toolkit.chart import describe_chart, plot_expiry, plot_sightings, say, tabulate
 from toolkit.collection import observe
 from toolkit.columns import Column, returns
-from toolkit.errors import InterruptWarning, ToolkitError, UsageError
+from toolkit.errors import InterruptWarning, ToolkitError
 from toolkit.extras import require_extras
 from toolkit.lab import Lab, Scenario, Schedule
 from toolkit.tables import Tables
@@ -104,8 +105,7 @@ class LabPanel:
 
     def run(self, rounds: int, *, step: timedelta = timedelta(days=1)) -> None:
         """`advance` as many times as `rounds`. An interrupt ends it early; what was seen until then is kept."""
-        if rounds < 1:
-            raise UsageError(f"rounds={rounds!r:.60}: write a whole number from 1 on.")
+        require_whole("rounds", rounds)
         for _ in range(rounds):
             ends = self.advance(step).rounds["end_reason"]
             if (ends == "interrupted").any():

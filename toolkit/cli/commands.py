@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import pandas as pd
 
@@ -30,9 +30,6 @@ from toolkit.shipped import copy_lessons
 from toolkit.store.counting import count_outcomes
 from toolkit.tables import Tables, as_pem
 from toolkit.targets import MailDomain, Target, expand_targets
-
-if TYPE_CHECKING:
-    pass  # the lab is imported when it is used
 
 __all__ = ["check", "lab"]  # the other commands are defined here
 

@@ -6,63 +6,21 @@ mistyped command are answered at once. `cli/commands.py`, which carries the comm
 
 import argparse
 import sys
-import textwrap
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import toolkit
 from toolkit import text
 from toolkit.cli.limits import SURVEYS_OWN, add_limits, read_limits
+from toolkit.cli.parsing import Parser, Suggested
 from toolkit.shipped import example_folder, find_source
 from toolkit.targets import PORTS, presets
 
 if TYPE_CHECKING:
-    from _typeshed import SupportsWrite
-
     _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
-
-
-class _Help(argparse.HelpFormatter):
-    """Help that does not break names such as google-mail over two lines."""
-
-    def _split_lines(self, text: str, width: int) -> list[str]:
-        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser that suggests the closest choice or option.
-
-    It raises `OSError` where help or version cannot be written.
-    """
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(formatter_class=_Help, **settings)
-
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """The parsed arguments. A command reports what it does not know itself, with the option that is closest."""
-        parsed, strange = super().parse_known_args(args, namespace)
-        if strange:
-            options = [option for action in self._actions for option in action.option_strings]
-            hint = text.did_you_mean(strange[0].partition("=")[0], options) if strange[0].startswith("-") else ""
-            self.error(f"unrecognized arguments: {' '.join(strange)}{hint and '.'}{hint}")
-        return parsed, strange
-
-    def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
-        if file is sys.stdout:
-            file.write(message)
-        else:
-            super()._print_message(message, file)
-
-    def _check_value(self, action: argparse.Action, value: object) -> None:
-        try:
-            super()._check_value(action, value)
-        except argparse.ArgumentError as error:
-            if hint := text.did_you_mean(str(value), map(str, action.choices or ())):
-                error.message += f".{hint}"
-            raise
 
 
 CHECK_FORMATS: Final = ("text", "json", "sarif", "junit", "openmetrics", "github", "ical", "defectdojo")
@@ -70,15 +28,6 @@ CHECK_FORMATS: Final = ("text", "json", "sarif", "junit", "openmetrics", "github
 
 DEFAULT_POLICY: Final = "mozilla-intermediate"
 """The policy of `check` and `report` where none is given."""
-
-
-class _Suggested(tuple[str, ...]):
-    """Names that completion offers for an option; any other word, such as the path of a file, is accepted as well."""
-
-    __slots__ = ()
-
-    def __contains__(self, word: object) -> bool:
-        return True
 
 
 def read_command(argv: Sequence[str] | None) -> Callable[[], int]:
@@ -109,7 +58,7 @@ def make_parser(*, only: str | None = None) -> argparse.ArgumentParser:
 
     `only`: the command whose options are needed; by default every command has its options.
     """
-    parser: argparse.ArgumentParser = _Parser(
+    parser: argparse.ArgumentParser = Parser(
         prog="tls-toolkit",
         description="Observe TLS servers over time: keep what they show, judge it, and make reports of it.",
         epilog="A TARGET is a service URL (smtp://host:587, https://host), host:port, mx:domain, or a preset "
@@ -275,7 +224,7 @@ def _add_report_options(parser: argparse.ArgumentParser) -> None:
 def _add_lab_options(parser: argparse.ArgumentParser) -> None:
     from toolkit.lab import NAMES  # noqa: PLC0415  imports numpy
 
-    parser.add_argument("--scenario", default="year", choices=_Suggested(NAMES), metavar="NAME",
+    parser.add_argument("--scenario", default="year", choices=Suggested(NAMES), metavar="NAME",
                         help=f"what happens in the lab: {', '.join(NAMES)} (default: year)")  # fmt: skip
     parser.add_argument("--seed", type=int, default=2026, metavar="N", help="seed of the scenario (default: 2026)")
     parser.add_argument("--port", type=_port, default=41025, metavar="N",
@@ -357,16 +306,16 @@ def _add_lists_of_targets(parser: argparse.ArgumentParser) -> None:
 
 def _add_targets(parser: argparse.ArgumentParser, name: str, *, nargs: str | None) -> None:
     known = presets()
-    parser.add_argument(name, nargs=nargs, choices=_Suggested((*known, *(f"{scheme}://" for scheme in PORTS))),
+    parser.add_argument(name, nargs=nargs, choices=Suggested((*known, *(f"{scheme}://" for scheme in PORTS))),
                         metavar="TARGET", help="service URL, host:port, mx:domain or preset ("
                         f"{', '.join(known).replace('%', '%%')})")  # fmt: skip
     parser.add_argument("--connect-to", metavar="HOST:PORT", help="connect to this instead of the target's own host")
 
 
-def _offers() -> _Suggested:
+def _offers() -> Suggested:
     from toolkit import reference  # noqa: PLC0415  reads CSV files
 
-    return _Suggested(reference.offers())
+    return Suggested(reference.offers())
 
 
 def _add_judging_options(parser: argparse.ArgumentParser, *, many_policies: bool) -> None:
@@ -375,7 +324,7 @@ def _add_judging_options(parser: argparse.ArgumentParser, *, many_policies: bool
 
     parser.add_argument("source", metavar="SOURCE", help="a store, another path that toolkit.read reads, or an "
                         "example, such as google-mail")  # fmt: skip
-    known, roots = _Suggested(sorted(policies())), _Suggested(root_sources())
+    known, roots = Suggested(sorted(policies())), Suggested(root_sources())
     again = "; give the option again for several" if many_policies else ""
     parser.add_argument("--policy", default=None if many_policies else DEFAULT_POLICY, choices=known, metavar="NAME",
                         action="append" if many_policies else "store",

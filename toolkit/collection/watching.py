@@ -32,6 +32,7 @@ from toolkit.collection.resuming import how_to_resume
 from toolkit.collection.rounds import collect
 from toolkit.columns import Column, dtypes, returns
 from toolkit.errors import OutputError, UsageError
+from toolkit.files import replace_text
 from toolkit.store import Store, as_store
 from toolkit.targets import Targets
 
@@ -241,12 +242,10 @@ def _only_watch_of(store: Store) -> Iterator[None]:
 
 
 def _write_health(file: Path, done: WatchedRound) -> None:
-    """Replace the file in one step, so that a reader never sees a part of it."""
+    """Replace the health file by the facts of the round that was done."""
     values = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(done).items()}
-    part = file.with_name(f"{file.name}.part")
     try:
-        part.write_text(json.dumps(values) + "\n", encoding="ascii")
-        part.replace(file)
+        replace_text(file, json.dumps(values) + "\n")
     except OSError as error:
         raise OutputError(
             f"The health file {file} cannot be written: {error.strerror}. Name a file in a folder that can be written."

@@ -6,16 +6,14 @@ from pathlib import Path
 from typing import Final
 
 from toolkit.errors import LabUsageError, ReadError
-from toolkit.files import read_regular
+from toolkit.files import read_regular, replace_text
 
 _MOST_BYTES: Final = 100
 
 
 def write_clock(file: Path, instant: datetime) -> None:
     """Replace the file by the instant, for processes that date their observations by the lab's clock."""
-    part = file.with_name(f"{file.name}.part")
-    part.write_text(instant.isoformat(), encoding="ascii")
-    part.replace(file)
+    replace_text(file, instant.isoformat())
 
 
 def read_clock(file: Path) -> datetime:

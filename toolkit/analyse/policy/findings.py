@@ -188,7 +188,7 @@ def _in_force(rule: Rule, ruled: RuledRows, days: _Days) -> _Judged:
     verdict[(state == "untested") & ruled.is_broken] = "unknown"
     reason[(verdict == "unknown") & is_accepted] = "the fact is not known"
     reason[(verdict == "unknown") & ~is_accepted] = "the survey could not test it"
-    chosen = np.flatnonzero(_within(rule, days) & (verdict != None))  # noqa: E711  element by element
+    chosen = np.flatnonzero(_within(rule, days) & pd.notna(verdict))
     return _chosen(chosen, ruled, days, rule=rule, verdict=verdict, reason=reason, is_dated=True)
 
 

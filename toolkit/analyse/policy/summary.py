@@ -4,17 +4,14 @@ from collections.abc import Callable
 from typing import Final, Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from toolkit.analyse.arrays import Bools, Ints, instants
+from toolkit.analyse.arrays import Bools, Ints, Texts, instants
 from toolkit.analyse.policy.findings import FINDINGS
 from toolkit.arguments import require_choice
 from toolkit.columns import Column, dtypes, require_columns, returns
 
 By = Literal["verdict", "found", "run"]
-
-Texts = npt.NDArray[np.object_]
 
 SUMMARY: Final = (
     Column("policy", "text", "name of the policy"),
