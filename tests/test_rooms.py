@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 PACKAGE = ROOT / "toolkit"
 OPEN = {
     "schema", "columns", "errors", "extras", "text", "files", "hosts", "pem", "tables", "targets", "epoch",
-    "instants", "sampling", "arguments",
+    "instants", "sampling", "arguments", "lazy",
 }  # fmt: skip
 """Open to every room."""
 
@@ -33,6 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "presets": {"errors"},
     "target_files": {"presets"},
     "epoch": set(),
+    "lazy": set(),
     "instants": {"errors"},
     "sampling": {"errors"},
     "reference": set(),
