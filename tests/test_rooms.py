@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,7 @@ def sources() -> Iterator[Path]:
     return PACKAGE.rglob("*.py")
 
 
+@cache
 def imported_modules(path: Path) -> set[str]:
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -146,7 +148,12 @@ def imported_modules(path: Path) -> set[str]:
 
 def rooms_imported(path: Path) -> set[str]:
     parts = [name.split(".") for name in imported_modules(path) if name.startswith("toolkit.")]
-    return {part[1] for part in parts} & {room_of(source) for source in sources()}
+    return {part[1] for part in parts} & rooms()
+
+
+@cache
+def rooms() -> set[str]:
+    return {room_of(source) for source in sources()}
 
 
 def wings_imported(path: Path) -> set[str]:
