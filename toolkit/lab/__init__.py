@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from toolkit.lab.clock import Clock
+    from toolkit.lab.relay import Relay
     from toolkit.lab.running import Lab
     from toolkit.lab.scenarios import NAMES, Scenario, scenario
     from toolkit.lab.schedule import CHAINS, Backend, Cause, Issue, Schedule, Service, Switch
@@ -27,6 +28,7 @@ __all__ = [
     "Issue",
     "Lab",
     "Plan",
+    "Relay",
     "Scenario",
     "Schedule",
     "Service",
@@ -40,6 +42,7 @@ __all__ = [
 
 _HOMES: Final = {
     "clock": ("Clock",),
+    "relay": ("Relay",),
     "running": ("Lab",),
     "scenarios": ("NAMES", "Scenario", "scenario"),
     "schedule": ("CHAINS", "Backend", "Cause", "Issue", "Schedule", "Service", "Switch"),
