@@ -1,6 +1,7 @@
 """`read` makes `Tables` of stores, folders and files; `load_example` of the examples that come with the package."""
 
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 from toolkit import readers, schema
@@ -75,7 +76,13 @@ def load_example(name: str) -> Tables:
     >>> set(load_example("lab-sample").observations["source"])
     {'lab'}
     """
-    return readers.read(example_folder(name))
+    kept = _read_example(example_folder(name))
+    return Tables(**{table: getattr(kept, table).copy(deep=False) for table in schema.TABLES})  # copied where changed
+
+
+@cache
+def _read_example(folder: Path) -> Tables:
+    return readers.read(folder)
 
 
 def is_store(path: str | Path) -> bool:
