@@ -27,15 +27,6 @@ def test_how_much_there_is(tables: Tables) -> None:
     assert tables.observations["chain_sha256"].map(len, na_action="ignore").tolist()[0] == 3
 
 
-def test_each_leaf_leads_to_a_root_of_its_time_by_valid_signatures(tables: Tables) -> None:
-    """Paths are built through every certificate of the data and end at roots that the stores held."""
-    replayed = toolkit.replay_trust(
-        tables, roots=stored_roots().values(), since="2015-06-01T00:00Z", until="2021-09-15T00:00Z"
-    )
-    trusted = replayed[replayed["verdict"] == "trusted"]
-    assert sorted(trusted["service"]) == ["https://www.google.com:443", "https://www.howsmyssl.com:443"]
-
-
 @pytest.mark.parametrize(
     ("root", "host", "at", "served"),
     [
