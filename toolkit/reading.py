@@ -66,9 +66,9 @@ def read(
 
 def load_example(name: str) -> Tables:
     """A small set of observations that comes with the package: `google-mail`, `google-headers`, `web-series`,
-    `tools-sample` or `lab-sample`.
+    `cross-signatures`, `tools-sample` or `lab-sample`.
 
-    The first three were recorded on real servers, the others in a lab (`source` is `lab`). The project's
+    The first four were recorded on real servers, the others in a lab (`source` is `lab`). The project's
     `data/README.md` names the sources. Raises `UsageError` for another name.
 
     >>> load_example("google-mail").observations["source"].nunique() > 30

@@ -12,6 +12,7 @@ from toolkit.lazy import importer, renamed
 
 if TYPE_CHECKING:
     from toolkit.lab.clock import Clock
+    from toolkit.lab.relay import Relay
     from toolkit.lab.running import Lab
     from toolkit.lab.scenarios import NAMES, Scenario, scenario
     from toolkit.lab.schedule import CHAINS, Backend, Cause, Issue, Schedule, Service, Switch
@@ -28,6 +29,7 @@ __all__ = [
     "Issue",
     "Lab",
     "Plan",
+    "Relay",
     "Scenario",
     "Schedule",
     "Service",
@@ -41,6 +43,7 @@ __all__ = [
 
 _HOMES: Final = {
     "toolkit.lab.clock": ("Clock",),
+    "toolkit.lab.relay": ("Relay",),
     "toolkit.lab.running": ("Lab",),
     "toolkit.lab.scenarios": ("NAMES", "Scenario", "scenario"),
     "toolkit.lab.schedule": ("CHAINS", "Backend", "Cause", "Issue", "Schedule", "Service", "Switch"),
