@@ -210,9 +210,13 @@ def _sources(roots: Roots | None, stores: str | Iterable[str] | None) -> list[Ro
         raise UsageError("replay_trust: give either roots= or stores=.")
     if stores is None:
         return [roots] if roots is not None else []
+    if isinstance(stores, bytes) or not isinstance(stores, Iterable):
+        raise UsageError(
+            f"stores={stores!r:.100} cannot be used; give names of stores: {', '.join(sorted(trust_stores()))}."
+        )
     named = [stores] if isinstance(stores, str) else list(stores)
     for name in named:
-        if name not in trust_stores():
+        if not isinstance(name, str) or name not in trust_stores():
             raise UsageError(not_known("stores: ", name, sorted(trust_stores())))
     if not named:
         raise UsageError("stores: at least one store is needed.")
