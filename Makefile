@@ -3,6 +3,8 @@
 .DELETE_ON_ERROR:
 PYTHON ?= python3
 BIN := .venv/bin
+# Bytecode is written, whatever the environment says: else each process that the tests start compiles everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 help:
 	@echo 'make demo        set up, observe a lab year, report on it, execute the lessons, say what to open'

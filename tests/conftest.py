@@ -3,6 +3,7 @@
 import gc
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,6 +55,11 @@ def client() -> Iterator[Any]:
     pytest.importorskip("distributed")
     with open_cluster(None, 2) as client:
         yield client
+
+
+def pytest_configure() -> None:
+    """Handle SIGINT as a program in the foreground does: what `nohup` or a script starts with `&` ignores it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from tests.conftest import ROOT
 PACKAGE = ROOT / "toolkit"
 OPEN = {
     "schema", "columns", "errors", "extras", "text", "files", "hosts", "pem", "tables", "targets", "epoch",
-    "instants", "sampling", "arguments",
+    "instants", "sampling", "arguments", "lazy",
 }  # fmt: skip
 """Open to every room."""
 
@@ -33,6 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "presets": {"errors"},
     "target_files": {"presets"},
     "epoch": set(),
+    "lazy": set(),
     "instants": {"errors"},
     "sampling": {"errors"},
     "reference": set(),
@@ -131,6 +133,7 @@ def sources() -> Iterator[Path]:
     return PACKAGE.rglob("*.py")
 
 
+@cache
 def imported_modules(path: Path) -> set[str]:
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -145,7 +148,12 @@ def imported_modules(path: Path) -> set[str]:
 
 def rooms_imported(path: Path) -> set[str]:
     parts = [name.split(".") for name in imported_modules(path) if name.startswith("toolkit.")]
-    return {part[1] for part in parts} & {room_of(source) for source in sources()}
+    return {part[1] for part in parts} & rooms()
+
+
+@cache
+def rooms() -> set[str]:
+    return {room_of(source) for source in sources()}
 
 
 def wings_imported(path: Path) -> set[str]:

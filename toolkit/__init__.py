@@ -4,8 +4,9 @@ Every public name is imported when it is first used (PEP 562), so `import toolki
 neither scipy nor matplotlib. Type checkers see the imports below.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from toolkit.lazy import importer
 
 if TYPE_CHECKING:
     from toolkit import (
@@ -68,50 +69,58 @@ if TYPE_CHECKING:
 __version__ = "0.2.0.dev0"
 
 _HOMES: Final = {
-    "ask": "toolkit.asking",
-    "compare_tools": "toolkit.analyse",
-    "describe_chains": "toolkit.analyse",
-    "describe_rotations": "toolkit.analyse",
-    "describe_usual_leads": "toolkit.analyse",
-    "estimate_shares": "toolkit.analyse",
-    "explain_leaves": "toolkit.analyse",
-    "find_changes": "toolkit.analyse",
-    "find_lineages": "toolkit.analyse",
-    "find_rotations": "toolkit.analyse",
-    "find_sharing": "toolkit.analyse",
-    "find_sightings": "toolkit.analyse",
-    "forecast_renewals": "toolkit.analyse",
-    "judge": "toolkit.analyse",
-    "lint_certificates": "toolkit.analyse",
-    "rehearse": "toolkit.analyse",
-    "replay_trust": "toolkit.analyse",
-    "summarise_expiry": "toolkit.analyse",
-    "summarise_findings": "toolkit.analyse",
-    "summarise_negotiated": "toolkit.analyse",
-    "summarise_support": "toolkit.analyse",
-    "verify_chains": "toolkit.analyse",
-    "check": "toolkit.checking",
-    "Limits": "toolkit.collection",
-    "collect": "toolkit.collection",
-    "estimate_round": "toolkit.collection",
-    "estimate_survey": "toolkit.collection",
-    "observe": "toolkit.collection",
-    "survey": "toolkit.collection",
-    "watch": "toolkit.collection",
-    "compare_verifiers": "toolkit.comparing",
-    "dissect": "toolkit.dissection",
-    "flat": "toolkit.exporting",
-    "LabPanel": "toolkit.panel",
-    "load_example": "toolkit.reading",
-    "read": "toolkit.reading",
-    "read_targets": "toolkit.target_files",
-    "settle": "toolkit.settling",
-    "Store": "toolkit.store",
-    "Tables": "toolkit.tables",
-    "Target": "toolkit.targets",
-    "parse_target": "toolkit.targets",
+    "toolkit.asking": ("ask",),
+    "toolkit.analyse": (
+        "compare_tools",
+        "describe_chains",
+        "describe_rotations",
+        "describe_usual_leads",
+        "estimate_shares",
+        "explain_leaves",
+        "find_changes",
+        "find_lineages",
+        "find_rotations",
+        "find_sharing",
+        "find_sightings",
+        "forecast_renewals",
+        "judge",
+        "lint_certificates",
+        "rehearse",
+        "replay_trust",
+        "summarise_expiry",
+        "summarise_findings",
+        "summarise_negotiated",
+        "summarise_support",
+        "verify_chains",
+    ),
+    "toolkit.checking": ("check",),
+    "toolkit.collection": (
+        "Limits",
+        "collect",
+        "estimate_round",
+        "estimate_survey",
+        "observe",
+        "survey",
+        "watch",
+    ),
+    "toolkit.comparing": ("compare_verifiers",),
+    "toolkit.dissection": ("dissect",),
+    "toolkit.exporting": ("flat",),
+    "toolkit.panel": ("LabPanel",),
+    "toolkit.reading": (
+        "load_example",
+        "read",
+    ),
+    "toolkit.target_files": ("read_targets",),
+    "toolkit.settling": ("settle",),
+    "toolkit.store": ("Store",),
+    "toolkit.tables": ("Tables",),
+    "toolkit.targets": (
+        "Target",
+        "parse_target",
+    ),
 }
-"""Public name → the module that defines it."""
+"""Module → the public names that it defines."""
 
 MODULES: Final = (
     "analyse",
@@ -182,21 +191,7 @@ __all__ = [
 
 
 if not TYPE_CHECKING:  # a type checker would take any name for one of the toolkit
-
-    def __getattr__(name: str) -> Any:
-        """A public name, imported from the module that defines it; or a package or module of the toolkit."""
-        if name in _HOMES:
-            value = getattr(import_module(_HOMES[name]), name)
-        elif name in MODULES:
-            value = import_module(f"toolkit.{name}")
-        else:
-            from toolkit.text import did_you_mean  # noqa: PLC0415  only a misspelt name needs it
-
-            known = [each for each in __dir__() if not each.startswith("_")]
-            reason = f"module 'toolkit' has no attribute {name!r}.{did_you_mean(name, known)}"
-            raise AttributeError(reason, name=name, obj=None)  # without `obj`, Python adds no second suggestion
-        globals()[name] = value
-        return value
+    __getattr__ = importer(__name__, _HOMES, MODULES)
 
 
 def __dir__() -> list[str]:

@@ -7,6 +7,7 @@ table in the docstring (`returns`) and the reference page follow from them.
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, Literal, TypeVar
 
 import pandas as pd
@@ -83,6 +84,11 @@ def dtypes(columns: Iterable[Column]) -> dict[str, str]:
 
 def empty(columns: Iterable[Column]) -> pd.DataFrame:
     """A frame without rows, every column with its dtype."""
+    return _blank(tuple(columns)).copy()
+
+
+@cache
+def _blank(columns: tuple[Column, ...]) -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series([], dtype=dtype) for name, dtype in dtypes(columns).items()})
 
 

@@ -1,6 +1,7 @@
 """`read` makes `Tables` of stores, folders and files; `load_example` of the examples that come with the package."""
 
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 from toolkit import readers, schema
@@ -65,9 +66,9 @@ def read(
 
 def load_example(name: str) -> Tables:
     """A small set of observations that comes with the package: `google-mail`, `google-headers`, `web-series`,
-    `tools-sample` or `lab-sample`.
+    `cross-signatures`, `tools-sample` or `lab-sample`.
 
-    The first three were recorded on real servers, the others in a lab (`source` is `lab`). The project's
+    The first four were recorded on real servers, the others in a lab (`source` is `lab`). The project's
     `data/README.md` names the sources. Raises `UsageError` for another name.
 
     >>> load_example("google-mail").observations["source"].nunique() > 30
@@ -75,7 +76,13 @@ def load_example(name: str) -> Tables:
     >>> set(load_example("lab-sample").observations["source"])
     {'lab'}
     """
-    return readers.read(example_folder(name))
+    kept = _read_example(example_folder(name))
+    return Tables(**{table: getattr(kept, table).copy(deep=False) for table in schema.TABLES})  # copied where changed
+
+
+@cache
+def _read_example(folder: Path) -> Tables:
+    return readers.read(folder)
 
 
 def is_store(path: str | Path) -> bool:

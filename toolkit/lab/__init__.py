@@ -6,11 +6,13 @@ tlslite-ng. `NAMES` lists the scenarios: rotations that succeed or fail, and oth
 time (key types, addresses, a default certificate, other chains, a re-issue, an unrelated server).
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from toolkit.lazy import importer
 
 if TYPE_CHECKING:
     from toolkit.lab.clock import Clock
+    from toolkit.lab.relay import Relay
     from toolkit.lab.running import Lab
     from toolkit.lab.scenarios import NAMES, Scenario, scenario
     from toolkit.lab.schedule import CHAINS, Backend, Cause, Issue, Schedule, Service, Switch
@@ -27,6 +29,7 @@ __all__ = [
     "Issue",
     "Lab",
     "Plan",
+    "Relay",
     "Scenario",
     "Schedule",
     "Service",
@@ -39,24 +42,18 @@ __all__ = [
 ]
 
 _HOMES: Final = {
-    "clock": ("Clock",),
-    "running": ("Lab",),
-    "scenarios": ("NAMES", "Scenario", "scenario"),
-    "schedule": ("CHAINS", "Backend", "Cause", "Issue", "Schedule", "Service", "Switch"),
-    "simulation": ("DrawnLooks", "Plan", "draw_looks", "simulate"),
-    "truth": ("Truth", "tell_truth"),
+    "toolkit.lab.clock": ("Clock",),
+    "toolkit.lab.relay": ("Relay",),
+    "toolkit.lab.running": ("Lab",),
+    "toolkit.lab.scenarios": ("NAMES", "Scenario", "scenario"),
+    "toolkit.lab.schedule": ("CHAINS", "Backend", "Cause", "Issue", "Schedule", "Service", "Switch"),
+    "toolkit.lab.simulation": ("DrawnLooks", "Plan", "draw_looks", "simulate"),
+    "toolkit.lab.truth": ("Truth", "tell_truth"),
 }
 """Module → its public names. They are imported when first used: the process of the servers needs few of them."""
 
 if not TYPE_CHECKING:  # a type checker would take any name for one of the lab
-
-    def __getattr__(name: str) -> Any:
-        """A public name, imported from the module that defines it."""
-        for module, names in _HOMES.items():
-            if name in names:
-                globals()[name] = getattr(import_module(f"toolkit.lab.{module}"), name)
-                return globals()[name]
-        raise AttributeError(f"module 'toolkit.lab' has no attribute {name!r}", name=name, obj=None)
+    __getattr__ = importer(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

@@ -75,7 +75,7 @@ def load_roots(roots: Roots) -> tuple[bytes, ...]:
     if not isinstance(roots, str | Path):
         return _listed(roots)
     if roots == "certifi":
-        return split_pem(Path(certifi.where()).read_bytes(), f"certifi {version('certifi')}")
+        return _certifi(Path(certifi.where()))
     if roots in bundles():
         return bundles()[str(roots)]
     if roots in trust_stores():
@@ -87,6 +87,11 @@ def load_roots(roots: Roots) -> tuple[bytes, ...]:
         return split_pem(read_regular(path, most=LARGEST), str(path))
     except OSError as error:
         raise ReadError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+@cache
+def _certifi(path: Path) -> tuple[bytes, ...]:
+    return split_pem(path.read_bytes(), f"certifi {version('certifi')}")
 
 
 def root_sources() -> list[str]:

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Hashable, Iterable
 from datetime import datetime
-from functools import cache
 from typing import Final
 
 import numpy as np
@@ -50,7 +49,7 @@ def empty(table: TableName) -> pd.DataFrame:
     >>> len(empty("rounds")), str(empty("rounds")["looks"].dtype)
     (0, 'Int64')
     """
-    return _blank(table).copy()
+    return empty_frame(columns_of(table))
 
 
 def frame(table: TableName, rows: list[dict[str, object]]) -> pd.DataFrame:
@@ -129,11 +128,6 @@ def check(table: TableName, given: pd.DataFrame) -> None:
                 f"{table}.observed_from ({row['observed_from'].isoformat()}) is after observed_until "
                 f"({row['observed_until'].isoformat()}): bounds go from the earlier to the later."
             )
-
-
-@cache
-def _blank(table: TableName) -> pd.DataFrame:
-    return empty_frame(columns_of(table))
 
 
 def _refuse_unknown(table: TableName, names: Iterable[Hashable]) -> None:

@@ -92,10 +92,10 @@ def with_usual_leads(frame: pd.DataFrame, slots: pd.Series) -> pd.DataFrame:
     gap = renewals["first_seen_at"] - renewals["previous_look_at"]
     frame = _with_watch(frame, renewals, slots)
     is_timely = renewals["is_dated"] & (gap <= lifetime / _LONGEST_LOOK)
-    by_looks = _routines(renewals[is_timely], "first_seen_at", gap, "seen")
+    seen = _latest_renewals(renewals[is_timely], "first_seen_at", gap, "seen")
     is_overlapping = renewals["not_before"] <= renewals["ends_at"]
-    by_dates = _routines(renewals[is_overlapping], "not_before", gap * 0, "issued")
-    found = pd.concat([by_looks, by_dates[~by_dates.index.isin(by_looks.index)]])
+    issued = _latest_renewals(renewals[is_overlapping], "not_before", gap * 0, "issued")
+    found = _routines(pd.concat([seen, issued[~issued["slot"].isin(seen["slot"])]]))
     observed = renewals[is_timely | is_overlapping].groupby("slot").size()
     names = [*dtypes(USUAL_LEAD), *ROUTINE]
     routines = found.reindex(pd.Index(slots.unique(), name="slot"))
@@ -106,8 +106,8 @@ def with_usual_leads(frame: pd.DataFrame, slots: pd.Series) -> pd.DataFrame:
     return frame.assign(**{name: routines[name].reindex(slots).set_axis(frame.index) for name in names})
 
 
-def _routines(renewals: pd.DataFrame, start: str, gap: pd.Series, basis: str) -> pd.DataFrame:
-    """The routine of each slot with enough renewals, indexed by slot."""
+def _latest_renewals(renewals: pd.DataFrame, start: str, gap: pd.Series, basis: str) -> pd.DataFrame:
+    """The latest renewals of each slot with enough of them: their lead, spacing and predecessor's lifetime [d]."""
     facts = pd.DataFrame(
         {
             "slot": renewals["slot"],
@@ -115,9 +115,16 @@ def _routines(renewals: pd.DataFrame, start: str, gap: pd.Series, basis: str) ->
             "spacing": days(renewals[start] - renewals["begins_at"]).astype("float64"),
             "lifetime": days(renewals["ends_at"] - renewals["begins_at"]).astype("float64"),
             "gap": days(gap).reindex(renewals.index).fillna(0).astype("float64"),
+            "basis": pd.Series(basis, index=renewals.index, dtype="string"),
         }
     )
-    facts = facts[facts.groupby("slot")["lead"].transform("count") >= LEAST_RENEWALS].groupby("slot").tail(LATEST)
+    return facts[facts.groupby("slot")["lead"].transform("count") >= LEAST_RENEWALS].groupby("slot").tail(LATEST)
+
+
+def _routines(facts: pd.DataFrame) -> pd.DataFrame:
+    """The routine of each slot that the renewals are of, indexed by slot."""
+    if facts.empty:
+        return pd.DataFrame(columns=[*dtypes(USUAL_LEAD), *ROUTINE])
     of_slot = facts.groupby("slot")
     middle = of_slot[["lead", "spacing", "lifetime"]].median()
     away = (facts[["lead", "spacing"]] - middle.loc[facts["slot"], ["lead", "spacing"]].to_numpy()).abs()
@@ -131,7 +138,7 @@ def _routines(renewals: pd.DataFrame, start: str, gap: pd.Series, basis: str) ->
             "usual_spacing_days": middle["spacing"],
             "usual_spacing_spread_days": spread["spacing"],
             "usual_lead_rotations": of_slot.size(),
-            "usual_lead_basis": pd.Series(basis, index=middle.index, dtype="string"),
+            "usual_lead_basis": of_slot["basis"].first(),
             "routine_lifetime_days": middle["lifetime"],
             "is_led_by_end": is_led_by_end,
             "routine_plans": _plans(facts),

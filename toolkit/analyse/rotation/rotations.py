@@ -28,7 +28,7 @@ from toolkit.analyse.rotation.succession import order_certificates
 from toolkit.analyse.rotation.undated import pair_undated
 from toolkit.analyse.slots import FACTS, SLOT, describe_certificates, find_slot_looks
 from toolkit.arguments import require_boolean, require_choice
-from toolkit.columns import dtypes, require_columns, returns
+from toolkit.columns import dtypes, empty, require_columns, returns
 from toolkit.errors import UsageError
 from toolkit.instants import days
 from toolkit.sampling import MIN_SHARE, check_share, looks_needed, looks_needed_in_all
@@ -173,6 +173,8 @@ def _all_columns(given: Tables | pd.DataFrame, basis: str, min_share: float) -> 
             parts = [pair_by_names(given, issued)]
         else:
             parts = _pair_looks(given, issued, min_share, sticky=basis == "rounds")
+    if not any(len(pairs.new) for pairs in parts):
+        return empty((*ROTATIONS, *DETAILS))
     found = pd.concat([describe_pairs(pairs) for pairs in parts]).sort_values(SLOT, kind="stable", ignore_index=True)
     found["basis"], found["min_share"] = basis, min_share
     found["looks_needed"] = looks_needed(min_share)
@@ -200,7 +202,7 @@ def _pair_looks(tables: Tables, issued: IssuedLeaves, min_share: float, *, stick
     dated.known["is_rollback"], dated.known["is_ambiguous"] = found.ordinal[found.new] > 0, found.is_ambiguous
     dated.known["is_sticky_suspected"] = is_sticky_suspected
     dated.known["overlap_min_days"] = days(pd.Series(certain_overlaps(found).view("timedelta64[us]")))
-    parts = [dated, pair_undated(tables, looks)]
+    parts = [dated, pair_undated(tables, looks)] if len(looks.undated_row) else [dated]
     for pairs in parts:
         pairs.known["unseen_sha256"] = find_unseen(tables, issued, pairs)
     return parts
