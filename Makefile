@@ -84,8 +84,8 @@ bench: .venv/ready
 bench-rotation: .venv/ready
 	@$(BIN)/python -m tests.benchmarks.bench_rotation
 
-# The tests in OLDEST, with the floors of pyproject.toml. Old releases call what newer releases of their own dependencies deprecate (matplotlib 3.10 of pyparsing), so these warnings are not
-# errors here.
+# The tests in OLDEST, with the floors of pyproject.toml. Old releases call what newer releases of their own dependencies
+# deprecate (matplotlib 3.10 of pyparsing), so these warnings are not errors here.
 oldest:
 	@rm -rf build/oldest && mkdir -p build/oldest
 	@$(PYTHON) tests/oldest_versions.py > build/oldest/constraints.txt

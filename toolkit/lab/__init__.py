@@ -8,7 +8,7 @@ time (key types, addresses, a default certificate, other chains, a re-issue, an 
 
 from typing import TYPE_CHECKING, Final
 
-from toolkit.lazy import importer
+from toolkit.lazy import importer, renamed
 
 if TYPE_CHECKING:
     from toolkit.lab.clock import Clock
@@ -53,7 +53,11 @@ _HOMES: Final = {
 """Module → its public names. They are imported when first used: the process of the servers needs few of them."""
 
 if not TYPE_CHECKING:  # a type checker would take any name for one of the lab
-    __getattr__ = importer(__name__, _HOMES)
+    __getattr__ = renamed(
+        __name__,
+        {"Machine": "toolkit.lab.schedule.Backend", "Looks": "toolkit.lab.simulation.DrawnLooks"},
+        importer(__name__, _HOMES),
+    )
 
 
 def __dir__() -> list[str]:

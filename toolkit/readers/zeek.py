@@ -109,7 +109,7 @@ class Logs:
         return scan.tables()
 
     def _read_record(self, scan: Scan, record: _Record, number: int) -> int | None:
-        """Take what a record says; of a connection the number of what its look shows."""
+        """Take what a record says. For a connection, return the number of what its look shows."""
         if "id.resp_h" in record:
             return self._read_connection(scan, record, number)
         if "certificate.issuer" in record or "certificate.serial" in record:
@@ -175,7 +175,7 @@ class Logs:
         )  # fmt: skip
 
     def _name(self, scan: Scan, named: str) -> str | None:
-        """The identifier of a certificate; one that only its fingerprint is known of is described by it."""
+        """The identifier of a certificate. Where only its fingerprint is known, that describes it."""
         if named not in self.identifiers and len(named) == _SHA256 and (found := scan.describe({"cert_sha256": named})):
             self.identifiers[named] = found
         return self.identifiers.get(named)
@@ -213,7 +213,7 @@ def _chain(record: _Record, name: str) -> list[str]:
 
 
 def _record_of(line: bytes | None, columns: "Columns", scan: Scan, number: int) -> _Record | None:
-    """The content of a line, in TSV with the header of its part, or in JSON; None where it is none."""
+    """The content of a line, in TSV with the header of its part, or in JSON; None where it is not a record."""
     if line is None:
         scan.leave_out("it is too long", line=number)
     elif line.startswith(b"#"):

@@ -210,9 +210,9 @@ def _sources(roots: Roots | None, stores: str | Iterable[str] | None) -> list[Ro
         raise UsageError("replay_trust: give either roots= or stores=.")
     if stores is None:
         return [roots] if roots is not None else []
-    named = [stores] if isinstance(stores, str) else list(stores)
+    named: list[Any] = list(stores) if hasattr(stores, "__iter__") and not isinstance(stores, str) else [stores]
     for name in named:
-        if name not in trust_stores():
+        if not isinstance(name, str) or name not in trust_stores():
             raise UsageError(not_known("stores: ", name, sorted(trust_stores())))
     if not named:
         raise UsageError("stores: at least one store is needed.")
