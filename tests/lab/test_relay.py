@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 import toolkit
-from toolkit.errors import LabUsageError
+from toolkit.errors import LabError, LabUsageError
 from toolkit.lab import Lab, Relay
 
 
@@ -67,3 +67,11 @@ def test_it_relays_to_a_lab_only(lab: Lab) -> None:
         Relay(toolkit.parse_target("smtp://mx.lab.test", connect_to="192.0.2.1:25"), "strip-starttls")
     with pytest.raises(LabUsageError, match="attack 'strip'"):
         Relay(lab.targets[0], "strip")
+
+
+def test_it_runs_as_a_context_manager_only(lab: Lab) -> None:
+    relay = Relay(lab.targets[0], "strip-starttls")
+    with pytest.raises(LabError, match="not running"):
+        _ = relay.target
+    with relay, pytest.raises(LabError, match="already running"):
+        relay.__enter__()

@@ -14,7 +14,7 @@ from socketserver import BaseRequestHandler, ThreadingTCPServer
 from types import TracebackType
 from typing import Final, Self
 
-from toolkit.errors import LabUsageError
+from toolkit.errors import LabError, LabUsageError
 from toolkit.lab.schedule import LOOPBACK
 from toolkit.targets import Target
 from toolkit.text import not_known
@@ -23,6 +23,11 @@ Change = Callable[[bytes], bytes | None]
 """Bytes that one side sent at once → the bytes to pass on; None ends the connection."""
 
 _TIMEOUT_S: Final = 10
+"""Seconds without a byte after which a connection ends."""
+
+_POLL_S: Final = 0.02
+"""Seconds after which a relay that was stopped ends, at most."""
+
 _OFFERS_TLS13: Final = re.compile(rb"\A\x16\x03.{30,}?(\x00\x2b)(?=\x00..(?:..){0,9}?\x03\x04)", re.DOTALL)
 """A ClientHello with the extension `supported_versions` (type 43: RFC 8446, 4.2.1) that lists TLS 1.3."""
 
@@ -94,18 +99,32 @@ class Relay:
             raise LabUsageError(not_known("attack ", attack, _ATTACKS))
         if target.source != "lab" or target.connect_to is None or not target.connect_to[0].startswith("127."):
             raise LabUsageError(f"{target.service} is not a service of a lab: choose one of Lab.targets.")
-        self._server = _Server(target.connect_to, _ATTACKS[attack])
-        self.target: Target = replace(target, connect_to=(LOOPBACK, self._server.server_address[1]))
+        self._behind, self._there, self._attack = target, target.connect_to, _ATTACKS[attack]
+        self._server: _Server | None = None
+
+    @property
+    def target(self) -> Target:
+        """The same service through the relay. Raises `LabError` while the relay is not running."""
+        return replace(self._behind, connect_to=(LOOPBACK, self._running().server_address[1]))
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        if self._server is not None:
+            raise LabError("This relay is already running; create another one: Relay(target, attack).")
+        self._server = _Server(self._there, self._attack)
+        threading.Thread(target=self._server.serve_forever, args=(_POLL_S,), daemon=True).start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        server, self._server = self._running(), None
+        server.shutdown()
+        server.server_close()
+
+    def _running(self) -> "_Server":
+        if self._server is None:
+            raise LabError("This relay is not running; use it as a context manager: with Relay(…) as relay: …")
+        return self._server
 
 
 class _Server(ThreadingTCPServer):
