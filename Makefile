@@ -3,6 +3,8 @@
 .DELETE_ON_ERROR:
 PYTHON ?= python3
 BIN := .venv/bin
+# Bytecode is written, whatever the environment says: else each process that the tests start compiles everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 help:
 	@echo 'make demo        set up, observe a lab year, report on it, execute the lessons, say what to open'
@@ -82,8 +84,8 @@ bench: .venv/ready
 bench-rotation: .venv/ready
 	@$(BIN)/python -m tests.benchmarks.bench_rotation
 
-# The tests in OLDEST, with the floors of pyproject.toml. Old releases call what newer releases of their own dependencies deprecate (matplotlib 3.10 of pyparsing), so these warnings are not
-# errors here.
+# The tests in OLDEST, with the floors of pyproject.toml. Old releases call what newer releases of their own dependencies
+# deprecate (matplotlib 3.10 of pyparsing), so these warnings are not errors here.
 oldest:
 	@rm -rf build/oldest && mkdir -p build/oldest
 	@$(PYTHON) tests/oldest_versions.py > build/oldest/constraints.txt

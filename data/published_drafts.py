@@ -1,7 +1,7 @@
 """Drafts that have become RFCs, and the rows that still cite one: `python data/published_drafts.py`.
 
-The script prints file, line and draft of each such row of toolkit/reference, and ends with 1 where there is one. The
-RFCs were looked up at rfc-editor.org and datatracker.ietf.org.
+The script prints file, line and draft of each such row of toolkit/reference, and ends with 1 where there is one. Rows
+are those of the tables and of `algorithms.py`. The RFCs were looked up at rfc-editor.org and datatracker.ietf.org.
 """
 
 import re
@@ -34,7 +34,7 @@ def published(reference: str) -> str:
 def find_outdated(folder: Path) -> list[tuple[str, int, str, str]]:
     """File, line, draft and RFC of each row that cites a draft which has become an RFC."""
     found = []
-    for path in sorted(folder.rglob("*.csv")):
+    for path in sorted([*folder.rglob("*.csv"), *folder.rglob("*.py")]):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             drafts = [draft for draft in _DRAFT.findall(line) if published(draft) != draft]
             found += [(str(path.relative_to(folder)), number, draft, published(draft)) for draft in drafts]

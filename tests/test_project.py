@@ -120,9 +120,9 @@ def test_the_wheel_installed_elsewhere_works(tmp_path: Path) -> None:
     looked = run(scripts / "tls-toolkit", "observe", "tls://127.0.0.1:1", cwd=tmp_path)
     assert looked.returncode == 3, looked.stderr
     assert "port_closed" in looked.stdout
-    # It carries the lessons and the report's notebook as well, and nothing else of `notebooks/`.
-    carried = {path.suffix for path in (packages / "toolkit" / "_shipped" / "notebooks").iterdir()}
-    assert carried == {".ipynb", ".md"}
+    # It carries the lessons, the report's notebook and the slides' template, and nothing else of `notebooks/`.
+    carried = {path.suffix or path.name for path in (packages / "toolkit" / "_shipped" / "notebooks").iterdir()}
+    assert carried == {".ipynb", ".md", "slides"}
     copied = run(scripts / "tls-toolkit", "lessons", "mine", cwd=tmp_path)
     assert copied.returncode == 0, copied.stderr
     assert (tmp_path / "mine" / "notebooks" / "00-start-here.ipynb").is_file()

@@ -1,6 +1,7 @@
-"""Packages whose public names are imported when they are first used (PEP 562)."""
+"""Packages whose public names are imported when they are first used (PEP 562), and names that they had before."""
 
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from typing import Any
@@ -31,3 +32,29 @@ def importer(package: str, homes: Mapping[str, Iterable[str]], modules: Iterable
         return value
 
     return import_name
+
+
+def renamed(
+    module: str, names: Mapping[str, str], otherwise: Callable[[str], Any] | None = None
+) -> Callable[[str], Any]:
+    """The `__getattr__` of a module that had other names: they still work, with a `DeprecationWarning`.
+
+    `names`: former name → where it is now, such as `"toolkit.columns.Column"`. `otherwise` is asked for other names.
+
+    >>> find = renamed("toolkit.lab", {"Machine": "toolkit.lab.schedule.Backend"})
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore")
+    ...     find("Machine").__name__
+    'Backend'
+    """
+
+    def find_name(name: str) -> Any:
+        if name in names:
+            home, _, new = names[name].rpartition(".")
+            warnings.warn(f"{module}.{name} is now {names[name]}.", DeprecationWarning, stacklevel=2)
+            return getattr(import_module(home), new)
+        if otherwise is not None:
+            return otherwise(name)
+        raise AttributeError(f"module {module!r} has no attribute {name!r}", name=name)
+
+    return find_name

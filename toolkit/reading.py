@@ -30,7 +30,7 @@ def read(
     Dovecot and OpenSMTPD; the Received headers of mailboxes and Maildirs; SMTP TLS reports (RFC 8460); lists of
     certificates by crt.sh (JSON, CSV); entries of Certificate Transparency logs. The rows name the file as `source` and
     the program as `tool`. What a tool did not test is `untested`, and so is what it does not mention: silence is not a
-    refusal. Of a file that is cut short, what is whole is read. The name of an example (`load_example`) is read as
+    refusal. Of a file that is cut short, the complete part is read. The name of an example (`load_example`) is read as
     well, where no such path exists.
 
     `password` opens PKCS#12 files; it is used for nothing else.
@@ -66,9 +66,9 @@ def read(
 
 def load_example(name: str) -> Tables:
     """A small set of observations that comes with the package: `google-mail`, `google-headers`, `web-series`,
-    `tools-sample` or `lab-sample`.
+    `cross-signatures`, `tools-sample` or `lab-sample`.
 
-    The first three were recorded on real servers, the others in a lab (`source` is `lab`). The project's
+    The first four were recorded on real servers, the others in a lab (`source` is `lab`). The project's
     `data/README.md` names the sources. Raises `UsageError` for another name.
 
     >>> load_example("google-mail").observations["source"].nunique() > 30

@@ -12,6 +12,7 @@ EXAMPLES: Final = {
     "google-headers": "what Google's mail servers negotiated, header by header, 2019 to 2026 (recorded)",
     "tools-sample": "what six scanners answered about one server (lab)",
     "web-series": "certificates of eight web hosts, 2023 to 2026 (recorded)",
+    "cross-signatures": "two chains whose issuers have several certificates, 2015 and 2021 (recorded)",
     "lab-sample": "seven services of a lab through eight months (lab)",
 }
 """Name → what it holds, and whether it was recorded or made in a lab. `data/README.md` names the sources."""

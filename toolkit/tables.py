@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import pandas as pd
 
@@ -15,6 +15,7 @@ from toolkit.exporting import DESCRIBED, NOT_HELD, UNFINISHED, as_pem, named_cer
 from toolkit.exporting.files import write_excel, write_json, write_sqlite
 from toolkit.exporting.folders import write_csv, write_parquet
 from toolkit.instants import zoned_limits
+from toolkit.lazy import renamed
 from toolkit.overview import OVERVIEW, summarise_services
 from toolkit.targets import Target, service_names
 
@@ -372,3 +373,9 @@ def _without_repeats(table: schema.TableName, frame: pd.DataFrame) -> pd.DataFra
         has_der = frame["cert_sha256"].isin(frame.loc[frame["der"].notna(), "cert_sha256"])
         frame = frame[frame["der"].notna() | ~has_der]
     return frame.drop_duplicates(list(schema.KEYS[table]), ignore_index=True)
+
+
+if not TYPE_CHECKING:  # a type checker would take any name for one of the module
+    __getattr__ = renamed(
+        __name__, {"as_instant": "toolkit.instants.zoned", "as_cells": "toolkit.exporting.cells.as_cells"}
+    )

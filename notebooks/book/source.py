@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 import toolkit
-from notebooks.book import api, charts, columns, command_line, facts
+from notebooks.book import api, charts, columns, command_line, facts, teaching
 
 HERE: Final = Path(__file__).resolve().parent
 NOTEBOOKS: Final = HERE.parent
@@ -34,13 +34,14 @@ def lesson_paths() -> list[Path]:
 
 
 def made_pages() -> dict[str, str]:
-    """Path in the source → the text of each page that is made from the code."""
+    """Path in the source → the text of each page that is made from the code and the lessons."""
     return {
         **api.pages(),
         **columns.pages(),
         **command_line.pages(),
         **facts.pages(),
         **charts.pages(),
+        **teaching.pages(lesson_paths()),
     }
 
 

@@ -1,5 +1,6 @@
 """The report: one page that loads nothing, made of whatever a source holds."""
 
+import html
 import re
 import shutil
 import subprocess
@@ -7,9 +8,11 @@ import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import nbformat
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
 from nbclient.exceptions import DeadKernelError
 
 import toolkit
@@ -20,7 +23,7 @@ from tests.notebooks.pages import code_cells, is_parameters, run
 from toolkit.cli import main
 from toolkit.errors import ReadError, UsageError
 from toolkit.lab import Lab
-from toolkit.report import write_report
+from toolkit.report import summary, write_report
 from toolkit.report.comparison import find_differences
 from toolkit.report.layout import template
 from toolkit.report.printing import BROWSERS, find_browser, print_page
@@ -56,6 +59,15 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder / "store", folder / "roots.pem"
 
 
+def run_calls(page: Page) -> list[object]:
+    """What the calls below the figures and tables of a report give, after the lines of its section on method."""
+    (lines,) = re.findall(r"<p>To make a figure again.*?<pre>(.*?)</pre>", page.source, re.DOTALL)
+    names: dict[str, object] = {}
+    exec(html.unescape(lines), names)
+    calls = dict.fromkeys(re.findall(r'<p class="trace">.*?<code>(.*?)</code>', page.source))
+    return [eval(html.unescape(call), names) for call in calls]
+
+
 def charts(said: list[str]) -> list[str]:
     """The text alternatives of the charts."""
     return [words for words in said if words.startswith("Chart: ")]
@@ -87,6 +99,12 @@ def test_recorded_mail_becomes_one_page(tmp_path: Path, monkeypatch: pytest.Monk
     assert "tabulate(" not in page.text, "code is hidden"
     assert "TLS report: google-mail" in page.text
     assert not (tmp_path / "ran").exists(), "a file of the current folder was executed"
+    made = run_calls(page)
+    assert sum(isinstance(one, Axes) for one in made) == 6
+    assert all(len(one) for one in made if isinstance(one, pd.DataFrame))
+    assert {type(one) for one in made} <= {pd.DataFrame, Axes}
+    assert len(summary.find_latest(toolkit.load_example("google-mail"))) == 10
+    plt.close("all")
 
 
 @pytest.mark.timeout(180)

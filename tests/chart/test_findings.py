@@ -1,4 +1,4 @@
-"""Findings: the worst verdict of each service and rule, and how many rows gave it."""
+"""Verdicts of rules: the worst verdict of each service and rule, and how many rows gave it."""
 
 import matplotlib.pyplot as plt
 import pandas as pd

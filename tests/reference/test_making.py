@@ -98,7 +98,11 @@ def test_no_row_cites_a_draft_that_has_become_an_rfc(tmp_path: Path) -> None:
     find_outdated = runpy.run_path(str(DATA / "published_drafts.py"))["find_outdated"]
     assert find_outdated(REFERENCE) == []
     (tmp_path / "groups.csv").write_text("code,source\n0x11EC,IANA: draft-kwiatkowski-tls-ecdhe-mlkem-03\n")
-    assert find_outdated(tmp_path) == [("groups.csv", 2, "draft-kwiatkowski-tls-ecdhe-mlkem-03", "RFC 10024")]
+    (tmp_path / "algorithms.py").write_text('OID = "ML-DSA-44 (draft-ietf-lamps-dilithium-certificates-13)"\n')
+    assert find_outdated(tmp_path) == [
+        ("algorithms.py", 1, "draft-ietf-lamps-dilithium-certificates-13", "RFC 9881"),
+        ("groups.csv", 2, "draft-kwiatkowski-tls-ecdhe-mlkem-03", "RFC 10024"),
+    ]
 
 
 def test_the_logs_are_those_of_the_recorded_lists(shared: Path) -> None:

@@ -38,7 +38,7 @@ def plot_findings(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     >>> tables = toolkit.load_example("lab-sample").within(since="2026-01-15T00:00:00Z")
     >>> ax = toolkit.chart.plot_findings(toolkit.judge(tables, "ietf"))
     >>> ax.get_title(loc="left")
-    'Findings: ietf  ·  lab data'
+    'Verdicts: ietf  ·  lab data'
     """
     canvas.check_frame(frame, "policy", "rule", "verdict", what="what `judge` or `summarise_findings` returns")
     if frame.empty:
@@ -66,7 +66,7 @@ def plot_findings(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         ax, cells, rows=[canvas.label(name) for name in places[down]],
         columns=[canvas.label(name, width=_WIDEST) for name in places[across]], styles=VERDICTS, what=(down, across),
         notes=["the worst verdict of each; number: rows of evidence that gave it"],
-        title=canvas.titled(f"Findings: {policies}", frame),
+        title=canvas.titled(f"Verdicts: {policies}", frame),
     )  # fmt: skip
 
 

@@ -1,5 +1,7 @@
 """Check: what is in service, judged by reachability, expiry, trust and a policy, in one frame, and in words."""
 
+from typing import TYPE_CHECKING
+
 from toolkit.checking.baseline import accept, find_gone, write_baseline
 from toolkit.checking.checks import check
 from toolkit.checking.counts import count, count_services
@@ -26,6 +28,7 @@ from toolkit.checking.words import (
     describe_span,
     was_reached,
 )
+from toolkit.lazy import renamed
 
 __all__ = [
     "CHECKS",
@@ -57,3 +60,6 @@ __all__ = [
     "was_reached",
     "write_baseline",
 ]
+
+if not TYPE_CHECKING:  # a type checker would take any name for one of the module
+    __getattr__ = renamed(__name__, {"MOST_STRETCHES": "toolkit.checking.MOST_RUNS"})

@@ -132,8 +132,10 @@ def check(
         key_proof_rows(scope.tables.observations),
         judge_rules(scope, judge_by_rules(scope.tables, ruled, as_of=as_of)),
         find_outdated_surveys(scope, names[4:]),
-        judge_statements(scope, judge_by_rules(scope.known if scope.since else tables, statements, as_of=as_of)),
     ]
+    if statements:
+        of_all = scope.known if scope.since else tables
+        frames.append(judge_statements(scope, judge_by_rules(of_all, statements, as_of=as_of)))
     known = _conformed(frames)
     return _in_order(_conformed([known, _unknown(scope, known, names)]))
 

@@ -320,6 +320,6 @@ def _listed(found: pd.Series) -> str:
     distinct = found.value_counts().index.to_series().astype("string")
     is_refused = distinct.str.endswith(" refused")
     shown, refused = [text.plain(thing, limit=60) for thing in distinct[~is_refused]], int(is_refused.sum())
-    words = ", ".join(shown[:MOST_FOUND])
+    words = ("; " if any(", " in thing for thing in shown) else ", ").join(shown[:MOST_FOUND])
     words += f" and {len(shown) - MOST_FOUND:,} more" if len(shown) > MOST_FOUND else ""
     return "; ".join(filter(None, (words, f"{refused:,} refused, as the rule asks" if refused else "")))

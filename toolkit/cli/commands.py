@@ -286,11 +286,11 @@ def report(arguments: argparse.Namespace) -> int:
     """`tls-toolkit report`: one page on a source."""
     load_rules(arguments)
     with require_extras("A report", "notebooks"):
-        from toolkit import report  # noqa: PLC0415  other commands do not need it
+        from toolkit.report import write_report  # noqa: PLC0415  other commands do not need it
     # Read here as well, so that a source that cannot be read, and what is left out of it, is reported at once.
     tables = toolkit.read(arguments.path, since=arguments.since, until=arguments.until)
     now = arguments.now or find_present(tables)
-    report.write_report(
+    write_report(
         arguments.source,
         arguments.output,
         now=now,

@@ -8,10 +8,11 @@ time (key types, addresses, a default certificate, other chains, a re-issue, an 
 
 from typing import TYPE_CHECKING, Final
 
-from toolkit.lazy import importer
+from toolkit.lazy import importer, renamed
 
 if TYPE_CHECKING:
     from toolkit.lab.clock import Clock
+    from toolkit.lab.relay import Relay
     from toolkit.lab.running import Lab
     from toolkit.lab.scenarios import NAMES, Scenario, scenario
     from toolkit.lab.schedule import CHAINS, Backend, Cause, Issue, Schedule, Service, Switch
@@ -28,6 +29,7 @@ __all__ = [
     "Issue",
     "Lab",
     "Plan",
+    "Relay",
     "Scenario",
     "Schedule",
     "Service",
@@ -41,6 +43,7 @@ __all__ = [
 
 _HOMES: Final = {
     "toolkit.lab.clock": ("Clock",),
+    "toolkit.lab.relay": ("Relay",),
     "toolkit.lab.running": ("Lab",),
     "toolkit.lab.scenarios": ("NAMES", "Scenario", "scenario"),
     "toolkit.lab.schedule": ("CHAINS", "Backend", "Cause", "Issue", "Schedule", "Service", "Switch"),
@@ -50,7 +53,11 @@ _HOMES: Final = {
 """Module → its public names. They are imported when first used: the process of the servers needs few of them."""
 
 if not TYPE_CHECKING:  # a type checker would take any name for one of the lab
-    __getattr__ = importer(__name__, _HOMES)
+    __getattr__ = renamed(
+        __name__,
+        {"Machine": "toolkit.lab.schedule.Backend", "Looks": "toolkit.lab.simulation.DrawnLooks"},
+        importer(__name__, _HOMES),
+    )
 
 
 def __dir__() -> list[str]:

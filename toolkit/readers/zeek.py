@@ -123,7 +123,7 @@ class Logs:
         return Tables.from_frames(certificates=schema.frame("certificates", rows))
 
     def _read_record(self, scan: Scan, record: _Record, number: int) -> Shown | None:
-        """Take what a record says; of a connection what its look shows."""
+        """Take what a record says. For a connection, return what its look shows."""
         if "id.resp_h" in record:
             return self._read_connection(scan, record, number)
         if "certificate.issuer" in record or "certificate.serial" in record:
@@ -230,7 +230,7 @@ def _chain(record: _Record, name: str) -> list[str]:
 
 
 def _record_of(line: bytes | None, columns: "Columns", scan: Scan, number: int) -> _Record | None:
-    """The content of a line, in TSV with the header of its part, or in JSON; None where it is none."""
+    """The content of a line, in TSV with the header of its part, or in JSON; None where it is not a record."""
     if line is None:
         scan.leave_out("it is too long", line=number)
     elif line.startswith(b"#"):

@@ -6,7 +6,7 @@ This package needs the extra `notebooks`; `toolkit.report.demo` also needs the e
 
 from typing import TYPE_CHECKING, Final
 
-from toolkit.lazy import importer
+from toolkit.lazy import importer, renamed
 
 if TYPE_CHECKING:
     from toolkit.report.pages import execute_notebook, execute_notebooks
@@ -22,7 +22,7 @@ _HOMES: Final = {
 }
 
 if not TYPE_CHECKING:  # a type checker would take any name for one of the package
-    __getattr__ = importer(__name__, _HOMES)
+    __getattr__ = renamed(__name__, {"run_demo": "toolkit.report.demo.run_demo"}, importer(__name__, _HOMES))
 
 
 def __dir__() -> list[str]:

@@ -15,6 +15,9 @@ from toolkit.tables import Tables
 _SOON: Final = timedelta(days=30)
 _MOST_LINES: Final = 6
 _CLASSES: Final = {"critical": "serious", "high": "serious", "medium": "minor", "low": "minor"}
+OWN_CHECKS: Final = ("reachability", "expiry", "rotation", "trust")
+"""The checks that are not policies."""
+
 _IN_USE: Final = ("valid", "expiring", "expired", "replacing", "not_yet_valid")
 
 
@@ -23,6 +26,28 @@ def contents(sections: list[str]) -> Shown:
     items = "".join(f'<li><a href="#{text.for_html(name.replace(" ", "-"))}">{text.for_html(name)}</a></li>'
                     for name in sections)  # fmt: skip
     return Shown(f'<ul class="contents">{items}</ul>', "Contents: " + ", ".join(sections))
+
+
+def find_latest(tables: Tables) -> pd.DataFrame:
+    """The last observation of each service in which a version was negotiated, by service.
+
+    `observed_from` and `observed_until` are its instant, or the bounds of it.
+    """
+    looks = tables.observations
+    answered = looks[looks["protocol"].notna() & looks["service"].notna()]
+    answered = answered.assign(
+        observed_from=answered["observed_at"].fillna(answered["observed_from"]),
+        observed_until=answered["observed_at"].fillna(answered["observed_until"]),
+    )
+    answered = answered.sort_values(["observed_from", "observed_until"], na_position="first", kind="stable")
+    return answered.drop_duplicates("service", keep="last").sort_values("service")
+
+
+def find_judged(checks: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `check` that a rule or a published statement gave, with the columns of `judge`."""
+    judged = checks[~checks["check"].isin(OWN_CHECKS) & checks["rule"].notna()].rename(columns={"check": "policy"})
+    is_statement = judged["level"].eq("statement").fillna(value=False)
+    return judged.assign(service=judged["service"].mask(is_statement, "all services together"))
 
 
 def heading(words: str) -> Shown:
@@ -37,7 +62,7 @@ def summarise(
     counts = grouped["severity"].value_counts()
     tiles = [(int(counts.get(word, 0)), word, _CLASSES[word] if word in counts else "") for word in SEVERITIES]
     services = _count_services(checks)
-    tiles += [(services["fine"], f"{_service(services['fine'])} without a finding", "fine"),
+    tiles += [(services["fine"], f"{_service(services['fine'])} fine", "fine"),
               (services["unknown"], f"{_service(services['unknown'])} not known", "")]  # fmt: skip
     html = "".join(f'<li class="{style}"><b>{number:,}</b>{words}</li>' for number, words, style in tiles)
     said = "; ".join(f"{number:,} {words}" for number, words, _ in tiles)

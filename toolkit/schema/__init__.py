@@ -5,6 +5,9 @@ microseconds (a real `not_after` can lie in year 9999, past nanoseconds). Units 
 lower-case hex. Delta has no unsigned integers, so integers are signed and nullable.
 """
 
+from typing import TYPE_CHECKING
+
+from toolkit.lazy import renamed
 from toolkit.schema.completing import complete
 from toolkit.schema.described import (
     DATE_BASES,
@@ -44,3 +47,6 @@ __all__ = [
     "empty",
     "frame",
 ]
+
+if not TYPE_CHECKING:  # a type checker would take any name for one of the module
+    __getattr__ = renamed(__name__, {"Column": "toolkit.columns.Column", "DTYPES": "toolkit.columns.DTYPES"})

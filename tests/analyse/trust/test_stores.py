@@ -194,6 +194,9 @@ def test_wrong_stores_are_refused() -> None:
         toolkit.replay_trust(tables, stores=["mozila"], **span)
     with pytest.raises(UsageError, match="at least one store"):
         toolkit.replay_trust(tables, stores=[], **span)
+    for stores in (5, b"mozilla", [["mozilla"]]):
+        with pytest.raises(UsageError, match="oracle-java"):
+            toolkit.replay_trust(tables, stores=stores, **span)
 
 
 def test_a_newer_certifi_is_one_more_look_at_its_store() -> None:

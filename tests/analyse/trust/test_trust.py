@@ -378,7 +378,7 @@ def test_the_web_series_is_as_openssl_says() -> None:
     der = dict(zip(series.certificates["cert_sha256"], series.certificates["der"], strict=True))
     others = tuple(series.certificates.loc[series.certificates["is_ca"], "der"])
     said = []
-    chosen = observed.groupby("host").sample(n=4, random_state=1, replace=True).drop_duplicates("leaf_sha256")
+    chosen = observed.groupby("host").sample(n=2, random_state=1, replace=True).drop_duplicates("leaf_sha256")
     for _, row in chosen.iterrows():
         ends = x509.load_der_x509_certificate(der[row["leaf_sha256"]]).not_valid_after_utc
         for when in (row["verdict_from_at"].to_pydatetime(), ends + dt.timedelta(seconds=1)):
@@ -387,7 +387,7 @@ def test_the_web_series_is_as_openssl_says() -> None:
             case = Case("series", (der[row["leaf_sha256"]], *others), roots, "", host=row["host"], when=when)
             assert mine == (compared(case)["openssl_verdict"] == "trusted"), (row["host"], when)
             said.append(mine)
-    assert min(said.count(True), said.count(False)) > 15
+    assert min(said.count(True), said.count(False)) > 7
 
 
 def test_the_scts_in_a_leaf_bound_its_undated_looks_from_below() -> None:

@@ -123,6 +123,8 @@ def _latest_renewals(renewals: pd.DataFrame, start: str, gap: pd.Series, basis: 
 
 def _routines(facts: pd.DataFrame) -> pd.DataFrame:
     """The routine of each slot that the renewals are of, indexed by slot."""
+    if facts.empty:
+        return pd.DataFrame(columns=[*dtypes(USUAL_LEAD), *ROUTINE])
     of_slot = facts.groupby("slot")
     middle = of_slot[["lead", "spacing", "lifetime"]].median()
     away = (facts[["lead", "spacing"]] - middle.loc[facts["slot"], ["lead", "spacing"]].to_numpy()).abs()

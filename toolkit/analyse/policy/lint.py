@@ -46,12 +46,12 @@ MOST_TEXT: Final = 1_000
 
 @returns(LINTED)
 def lint_certificates(tables: Tables) -> pd.DataFrame:
-    """Lint the certificates of the tables with pkilint: one row per finding, or one where a certificate was not linted.
+    """Lint the certificates of the tables with pkilint: one row per problem, or one where a certificate was not linted.
 
     pkilint detects what each certificate is: root (self-issued), intermediate, subscriber certificate (domain,
     organisation, individual or extended validation by its policy, domain where it names none), precertificate or OCSP
-    responder. The Baseline Requirements bind public CAs; of a certificate of a private CA, a finding says only that it
-    differs from them. A certificate without a row was linted without a finding.
+    responder. The Baseline Requirements bind public CAs; of a certificate of a private CA, a row says only that it
+    differs from them. A certificate without a row has no problem that pkilint finds.
 
     It takes about 10 ms a certificate, and a second for the first of each profile. Certificates of more than 32 KiB are
     not linted. Needs the extra `lint`; raises `UsageError` where pkilint is not installed.

@@ -104,7 +104,8 @@ def verify_chains(
     (since 2011), `apple`, `microsoft`, `android`, `java` and `oracle-java` (since 2017 or 2018), `chrome` (version 36,
     with what Chrome announced). A store decides by the leaf's date where it says so: Mozilla by `not_before`, Chrome by
     the earliest SCT. Before the record of a store, and between two looks at it, the verdict is `unknown`; after the
-    record the store is taken as unchanged except for what it announced, and `assumption` says so.
+    record the store is taken as unchanged except for what it announced, and `assumption` says so. A root that has ended
+    is not trusted; Android does not check this (Let's Encrypt, 2020-12-21), and is judged as if it did.
     A path ends only at a self-issued root whose authorityKeyIdentifier does not name another certificate.
     `intermediates="held"` also uses the other CA certificates of the tables, like a client that fetches or caches
     intermediates, and can judge a leaf whose chain was not recorded. A check that fails only with such a certificate,
@@ -210,9 +211,9 @@ def _sources(roots: Roots | None, stores: str | Iterable[str] | None) -> list[Ro
         raise UsageError("replay_trust: give either roots= or stores=.")
     if stores is None:
         return [roots] if roots is not None else []
-    named = [stores] if isinstance(stores, str) else list(stores)
+    named: list[Any] = list(stores) if hasattr(stores, "__iter__") and not isinstance(stores, str) else [stores]
     for name in named:
-        if name not in trust_stores():
+        if not isinstance(name, str) or name not in trust_stores():
             raise UsageError(not_known("stores: ", name, sorted(trust_stores())))
     if not named:
         raise UsageError("stores: at least one store is needed.")

@@ -37,6 +37,8 @@ def _find_gained(scope: InService) -> dict[int, pd.Timestamp]:
     """Position of an accepted answer → when the last earlier survey refused it, at every address that it asked."""
     known = scope.known.support
     answers = known[known["state"].isin(["accepted", "refused"])]
+    if not (answers["state"] == "refused").any():
+        return {}
     answers = answers.assign(question=answers.groupby(_QUESTION, dropna=False, sort=False).ngroup(),
                              at=answers["observed_at"].fillna(answers["observed_until"]),
                              is_accepted=answers["state"] == "accepted")  # fmt: skip

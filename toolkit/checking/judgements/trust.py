@@ -94,6 +94,8 @@ def trust_rows(trust: pd.DataFrame) -> pd.DataFrame:
 def key_proof_rows(looks: pd.DataFrame) -> pd.DataFrame:
     """A row per leaf that was shown with a wrong handshake signature; without a signature there is no row."""
     wrong = looks[looks["is_key_proven"].eq(False).fillna(False)]
+    if wrong.empty:
+        return wrong
     began = wrong["observed_at"].fillna(wrong["observed_from"])
     ended = wrong["observed_at"].fillna(wrong["observed_until"])
     rows = (

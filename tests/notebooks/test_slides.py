@@ -1,0 +1,38 @@
+"""Each lesson says where its slides begin, and its slides are one file that loads nothing."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from nbconvert.exporters import SlidesExporter
+
+from notebooks.make_slides import slide_types
+from tests.notebooks.pages import FOLDER, PATHS
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_its_cells_say_where_slides_begin(path: Path) -> None:
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    said = [cell["metadata"].get("slideshow", {}).get("slide_type") for cell in cells]
+    assert said == slide_types(cells), "run notebooks/make_slides.py"
+    assert said[0] == "slide"
+    assert said.count("skip") == 2 + sum("check" in cell["metadata"].get("tags", []) for cell in cells)
+
+
+def test_slides_load_nothing_and_show_no_solution(tmp_path: Path) -> None:
+    """With a reveal.js of two lines in place of the real one, which is not part of the project."""
+    shutil.copytree(FOLDER / "slides", tmp_path / "slides", ignore=shutil.ignore_patterns("package"))
+    (tmp_path / "slides" / "package" / "dist").mkdir(parents=True)
+    (tmp_path / "slides" / "package" / "dist" / "reveal.js").write_text("var Reveal = {};")
+    (tmp_path / "slides" / "package" / "dist" / "reveal.css").write_text(".reveal {}")
+    exporter = SlidesExporter(template_name="slides", extra_template_basedirs=[str(tmp_path)])
+    page, _ = exporter.from_filename(str(FOLDER / "02-rotation-overlaps.ipynb"))
+    assert "var Reveal = {};" in page
+    assert re.findall(r"""(?:src|import|<link[^>]*href)\s*=?\s*["'](?:https?:)?//[^"']+""", page) == []
+    assert re.findall(r"@import[^;]*//|url\([\"']?(?:https?:)?//", page) == []
+    assert "expected" not in page
+    cells = json.loads((FOLDER / "02-rotation-overlaps.ipynb").read_text(encoding="utf-8"))["cells"]
+    headings = slide_types(cells).count("slide")
+    assert len(re.findall(r"<section>\s*<section>", page)) == headings > 3
