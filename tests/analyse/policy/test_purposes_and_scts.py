@@ -60,6 +60,19 @@ def test_chrome_wants_server_auth_alone_from_its_day_on(
     assert verdict(issued(on, purposes=purposes), "chrome", "server-auth-only") == expected
 
 
+@pytest.mark.parametrize(
+    ("on", "purposes", "expected"),
+    [
+        ("2023-09-15", ("serverAuth", "clientAuth"), "meets"), ("2023-09-15", ("clientAuth",), "falls short"),
+        ("2023-09-15", None, "falls short"), ("2023-09-14", ("clientAuth",), "unknown"),
+    ],
+)  # fmt: skip
+def test_who_lacks_server_auth_falls_short_of_the_baseline(
+    on: str, purposes: tuple[str, ...] | None, expected: str
+) -> None:
+    assert verdict(issued(on, purposes=purposes), "baseline", "server-auth") == expected
+
+
 def test_who_still_has_client_auth_is_found_before() -> None:
     tables = issued("2026-01-10", purposes=("serverAuth", "clientAuth"))
     assert verdict(tables, "chrome", "client-auth") == "unknown", "the version of the policy is of February"

@@ -156,10 +156,10 @@ def _is_unread(certificate: Certificate) -> bool:
 
 
 def _breaks_purposes(rule: Rule, certificate: Certificate) -> bool | None:
-    """Without extendedKeyUsage every purpose is allowed (RFC 5280, section 4.2.1.12)."""
+    """Without extendedKeyUsage a client allows every purpose (RFC 5280, section 4.2.1.12), but none is named."""
     purposes = certificate["extended_key_usage"]
     if purposes is None:
-        return None if _is_unread(certificate) else rule.test == "only"
+        return None if _is_unread(certificate) else True
     return set(purposes) != set(rule.value) if rule.test == "only" else not set(rule.value) <= set(purposes)
 
 

@@ -104,7 +104,8 @@ def verify_chains(
     (since 2011), `apple`, `microsoft`, `android`, `java` and `oracle-java` (since 2017 or 2018), `chrome` (version 36,
     with what Chrome announced). A store decides by the leaf's date where it says so: Mozilla by `not_before`, Chrome by
     the earliest SCT. Before the record of a store, and between two looks at it, the verdict is `unknown`; after the
-    record the store is taken as unchanged except for what it announced, and `assumption` says so.
+    record the store is taken as unchanged except for what it announced, and `assumption` says so. A root that has ended
+    is not trusted; Android does not check this (Let's Encrypt, 2020-12-21), and is judged as if it did.
     A path ends only at a self-issued root whose authorityKeyIdentifier does not name another certificate.
     `intermediates="held"` also uses the other CA certificates of the tables, like a client that fetches or caches
     intermediates, and can judge a leaf whose chain was not recorded. A check that fails only with such a certificate,
