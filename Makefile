@@ -91,7 +91,7 @@ oldest:
 	@$(PYTHON) tests/oldest_versions.py > build/oldest/constraints.txt
 	@$(PYTHON) -m venv build/oldest/venv
 	@build/oldest/venv/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: \
-	  --constraint build/oldest/constraints.txt --editable ".[cluster,formats,lab,lint,metrics]" \
+	  --constraint build/oldest/constraints.txt --editable ".[cluster,formats,interactive,lab,lint,metrics]" \
 	  cryptography-vectors hypothesis pydantic-sarif pytest pytest-timeout
 	@build/oldest/venv/bin/python -m pytest -W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning $(OLDEST)
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
-EXTRAS = ("cluster", "formats", "lab", "lint", "metrics")
+EXTRAS = ("cluster", "formats", "interactive", "lab", "lint", "metrics")
 """The extras that `make oldest` installs, in their oldest versions."""
 
-UNTESTED = ("book", "checkout", "dev", "excel", "interactive", "notebooks", "types")
+UNTESTED = ("book", "checkout", "dev", "excel", "notebooks", "types")
 """The extras whose floors no test installs."""
 
 
