@@ -45,6 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "readers": {"wire", "certificates", "reference", "exporting"},
     "store": {"certificates"},
     "reading": {"readers", "shipped", "store"},
+    "streaming": {"reading", "readers", "store"},
     "shipped": set(),
     "analyse": {"certificates", "reference"},
     "asking": {"analyse", "store"},

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from toolkit.reading import load_example, read
     from toolkit.settling import settle
     from toolkit.store import Store
+    from toolkit.streaming import read_into
     from toolkit.tables import Tables
     from toolkit.target_files import read_targets
     from toolkit.targets import Target, parse_target
@@ -114,6 +115,7 @@ _HOMES: Final = {
     "toolkit.target_files": ("read_targets",),
     "toolkit.settling": ("settle",),
     "toolkit.store": ("Store",),
+    "toolkit.streaming": ("read_into",),
     "toolkit.tables": ("Tables",),
     "toolkit.targets": (
         "Target",
@@ -176,6 +178,7 @@ __all__ = [
     "observe",
     "parse_target",
     "read",
+    "read_into",
     "read_targets",
     "rehearse",
     "replay_trust",

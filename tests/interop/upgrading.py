@@ -1,5 +1,5 @@
 """Servers from Debian for the upgrades beyond mail: Dovecot's LMTP and ManageSieve, vsftpd, slapd, PostgreSQL,
-MariaDB.
+MariaDB, xrdp.
 
 Each has the RSA certificate of `daemons.make_certificates`, with its intermediate.
 """
@@ -147,6 +147,22 @@ def mariadb(folder: Path, *, is_tls: bool = True) -> Iterator[dict[str, int]]:
     tls = [f"--ssl-cert={state}/rsa.pem", f"--ssl-key={state}/rsa.key"] if is_tls else ["--skip-ssl"]
     with running([program, "--no-defaults", *settings, *tls], port, state / "log"):
         yield {"mysql": port}
+
+
+@contextmanager
+def xrdp(folder: Path, *, is_tls: bool = True) -> Iterator[dict[str, int]]:
+    """Scheme → port. Its sessions need another daemon; the negotiation of TLS does not."""
+    program, state = need("xrdp"), folder / f"xrdp-{is_tls}"
+    need_root("xrdp")
+    (port,) = free_ports(1)
+    state.mkdir()
+    (state / "xrdp.ini").write_text(
+        f"[Globals]\nport=tcp://.:{port}\nsecurity_layer={'tls' if is_tls else 'rdp'}\n"
+        f"certificate={folder}/rsa.pem\nkey_file={folder}/rsa.key\nssl_protocols=TLSv1.2, TLSv1.3\n"
+        f"[Logging]\nLogFile={state}/log\nLogLevel=INFO\n"
+    )
+    with running([program, "--nodaemon", "--config", f"{state}/xrdp.ini"], port, state / "output"):
+        yield {"rdp": port}
 
 
 def make_state(state: Path, certificates: Path) -> None:

@@ -22,7 +22,7 @@ from toolkit.cli.printing import (
     print_json,
     print_survey,
 )
-from toolkit.cli.reading import print_understood, read_password
+from toolkit.cli.reading import keep_understood, print_understood, read_password
 from toolkit.collection.clusters.clients import open_cluster
 from toolkit.errors import UsageError
 from toolkit.extras import require_extras
@@ -273,8 +273,11 @@ def store_compact(arguments: argparse.Namespace) -> int:
 
 
 def read(arguments: argparse.Namespace) -> int:
-    """`tls-toolkit read`: what a file of another tool, or anything else that is read, holds."""
+    """`tls-toolkit read`: what a file of another tool, or anything else that is read, holds; `--store` keeps it."""
     password = read_password(arguments.password_file)
+    if arguments.store:
+        keep_understood(arguments.path, arguments.format, password, arguments.store, as_json=arguments.json)
+        return FINE
     print_understood(arguments.path, arguments.format, password, as_json=arguments.json)
     return FINE
 

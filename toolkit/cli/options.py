@@ -151,7 +151,9 @@ def _add_read_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", metavar="NAME",
                         help="what it is, such as nmap or testssl (default: found out from the content)")  # fmt: skip
     _add_password(parser)
-    parser.add_argument("--json", action="store_true", help="print the services as JSON instead of a table")
+    parser.add_argument("--store", metavar="STORE",
+                        help="append the rows to this store while SOURCE is read, and print how many")  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="print the services, or the numbers of rows, as JSON")
 
 
 def _add_password(parser: argparse.ArgumentParser) -> None:

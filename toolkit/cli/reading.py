@@ -1,11 +1,12 @@
 """Printing what a file or a store holds, and what was read of it."""
 
+import sys
 from pathlib import Path
 from typing import Final
 
 import toolkit
 from toolkit import text
-from toolkit.cli.printing import print_frame, print_json
+from toolkit.cli.printing import as_json_line, print_frame, print_json
 from toolkit.files import read_regular
 from toolkit.readers import EXPORTS, find_format_of
 from toolkit.readers.registry import readers
@@ -42,6 +43,20 @@ def print_understood(source: str, named: str | None, password: str | None, *, as
     if len(overview):
         print()
         print_frame(overview[list(_COLUMNS)])
+
+
+def keep_understood(source: str, named: str | None, password: str | None, store: str, *, as_json: bool) -> None:
+    """Append what is read to the store, and print the format and the number of rows; as JSON, the numbers alone.
+
+    Raises like `toolkit.read_into`.
+    """
+    appended = toolkit.read_into(source, store, format=named, password=password, progress=sys.stderr.isatty())
+    if as_json:
+        print(as_json_line(appended))
+        return
+    print(f"Read as: {_describe_format(source, named)}")
+    rows = ", ".join(f"{count:,} {table}" for table, count in appended.items() if count)
+    print(text.for_terminal(f"Appended to {store}: {rows or 'nothing'}."))
 
 
 def _describe_format(source: str, named: str | None) -> str:

@@ -1,5 +1,6 @@
 """JSON lines as scanners write them: an object a line, or objects over several lines, with text between them."""
 
+import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any, Final
 
 from toolkit.epoch import microseconds
 from toolkit.readers.opening import parse_json, read_lines, read_plain, read_value
-from toolkit.readers.scans import Scan
+from toolkit.readers.scans import Scan, Shown
 from toolkit.readers.spelling import instant_of
 
 _BEGINS: Final = re.compile(r"^\s*[\[{]", re.MULTILINE)
@@ -24,13 +25,14 @@ class Repeats:
     def __init__(self, scan: Scan, key: str) -> None:
         self._scan = scan
         self._begins = re.compile(rf'\{{"{key}": ?"([^"\\]{{10,40}})",'.encode())
-        self._shown: dict[bytes, int] = {}
+        self._shown: dict[bytes, Shown] = {}
+        """Digest of the rest of a line, which may be long, → what its look shows."""
         self._rest = b""
 
     def take(self, line: bytes) -> bool:
         """Take the look of a line that repeats an earlier one; false for any other line, which is to be read."""
         match = self._begins.match(line)
-        self._rest = line[match.end() :] if match else b""
+        self._rest = hashlib.blake2b(line[match.end() :], digest_size=16).digest() if match else b""
         shown = self._shown.get(self._rest)
         at = instant_of(match[1].decode("ascii", "replace")) if match and shown is not None else None
         if shown is None or at is None:
@@ -38,7 +40,7 @@ class Repeats:
         self._scan.look_again(shown, microseconds(at))
         return True
 
-    def remember(self, shown: int | None) -> None:
+    def remember(self, shown: Shown | None) -> None:
         """`shown`: what the line that was read last shows; None where it says more than that."""
         if shown is not None and self._rest:
             if len(self._shown) >= _MOST_SHOWN:

@@ -1,6 +1,7 @@
-"""The looks of a file in columns: what a look shows is kept once, each look as its number and its instant.
+"""The looks of a file in columns: what a look shows is kept once, each look as its place and its instant.
 
-Most looks of a log show what an earlier one did, so a row costs two integers until the frame is made.
+Most looks of a log show what an earlier one did, so a row costs two integers until the frame is made. A frame holds the
+looks since the last one: all looks of the file, or a batch of them.
 """
 
 from array import array
@@ -10,6 +11,7 @@ from datetime import datetime
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from toolkit import schema
@@ -49,10 +51,28 @@ class Times:
 UNDATED: Final = Times()
 
 
+class Shown:
+    """What a look shows, as columns of `observations`; later looks of the file may show the same."""
+
+    __slots__ = ("batch", "place", "row")
+
+    def __init__(self, row: dict[str, object]) -> None:
+        self.row = row
+        self.batch = -1
+        """The last batch that holds it."""
+        self.place = 0
+        """Its place among the rows of that batch."""
+
+
 class Looks:
-    """The looks of one file, in order."""
+    """The looks of one file, in order, since the last frame."""
 
     def __init__(self) -> None:
+        self._batch = 0
+        self._counts = _Counts()
+        self._begin()
+
+    def _begin(self) -> None:
         self._rows: list[dict[str, object]] = []
         self._shown = array("q")
         self._at = array("q")
@@ -62,12 +82,7 @@ class Looks:
     def __len__(self) -> int:
         return len(self._shown)
 
-    def number(self, row: dict[str, object]) -> int:
-        """Keep what a look shows, as columns of `observations`; its number."""
-        self._rows.append(row)
-        return len(self._rows) - 1
-
-    def add(self, shown: int, times: Times) -> None:
+    def add(self, shown: Shown, times: Times) -> None:
         """Add a look."""
         if times.at is not None:
             self.add_at(shown, microseconds(times.at))
@@ -75,13 +90,25 @@ class Looks:
             self._times[len(self._shown)] = times
             self.add_at(shown, _NULL)
 
-    def add_at(self, shown: int, at: int) -> None:
+    def add_at(self, shown: Shown, at: int) -> None:
         """Add a look at an instant, in microseconds since 1970."""
-        self._shown.append(shown)
+        if shown.batch != self._batch:
+            shown.batch, shown.place = self._batch, len(self._rows)
+            self._rows.append(shown.row)
+        self._shown.append(shown.place)
         self._at.append(at)
 
-    def frame(self, round_of: Callable[[Times], str], round_of_file: str) -> pd.DataFrame:
-        """The rows of `observations`. `round_of` names the round of looks without an instant."""
+    def take_frame(self, round_of: Callable[[Times], str], round_of_file: str) -> pd.DataFrame:
+        """The rows of `observations`, which are forgotten here. `round_of` names the round of looks without an instant.
+
+        `sample` goes on counting from frame to frame.
+        """
+        frame = self._frame(round_of, round_of_file)
+        self._batch += 1
+        self._begin()
+        return frame
+
+    def _frame(self, round_of: Callable[[Times], str], round_of_file: str) -> pd.DataFrame:
         shown = np.frombuffer(self._shown, np.int64)
         frame = schema.frame("observations", self._rows)
         if len(shown) != len(self._rows) or not (shown == np.arange(len(shown))).all():
@@ -91,8 +118,7 @@ class Looks:
         cells = {"observed_from": None, "observed_until": None, "date_basis": "observed", "round": round_of_file}
         for name, usual in cells.items():
             frame[name] = self._filled(frame[name], name, usual, round_of)
-        keys = [pd.factorize(frame[name], use_na_sentinel=False)[0] for name in _SHOWN_BY]
-        frame["sample"] = frame.groupby(keys, sort=False).cumcount().astype("Int64")
+        frame["sample"] = self._counts.number(frame)
         return frame
 
     def _filled(self, given: pd.Series, name: str, usual: str | None, round_of: Callable[[Times], str]) -> pd.Series:
@@ -107,3 +133,40 @@ class Looks:
         for position, times in self._times.items():
             values[position] = said[times]
         return given.where(given.notna(), pd.Series(values, dtype=object).astype(given.dtype))
+
+
+class _Counts:
+    """How many looks of each key (`_SHOWN_BY`) there were. A key takes 16 bytes, because a scan can have millions.
+
+    A key is kept as its hash. Two keys with one hash are counted together: then a number is left out, and none is
+    given twice.
+    """
+
+    def __init__(self) -> None:
+        self._hashes = np.zeros(0, np.uint64)
+        """In ascending order."""
+        self._counts = np.zeros(0, np.int64)
+
+    def number(self, frame: pd.DataFrame) -> pd.Series:
+        """For each row how many looks of its key were before it, in this frame and in earlier ones."""
+        keys = [pd.factorize(frame[name], use_na_sentinel=False)[0] for name in _SHOWN_BY]
+        groups = frame.groupby(keys, sort=False)
+        sample, group = groups.cumcount(), groups.ngroup().to_numpy()
+        first = frame.loc[(sample == 0).to_numpy(), _SHOWN_BY]
+        hashes = np.asarray(pd.util.hash_pandas_object(first, index=False), np.uint64)
+        numbers = sample.to_numpy() + self._known(hashes)[group]
+        self._add(hashes, np.bincount(group))
+        return pd.Series(numbers, frame.index, "Int64")
+
+    def _known(self, hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+        places = np.searchsorted(self._hashes, hashes)
+        is_known = np.isin(hashes, self._hashes)
+        counts = np.zeros(len(hashes), np.int64)
+        counts[is_known] = self._counts[places[is_known]]
+        return counts
+
+    def _add(self, hashes: npt.NDArray[np.uint64], counts: npt.NDArray[np.int64]) -> None:
+        together, places = np.unique(np.concatenate([self._hashes, hashes]), return_inverse=True)
+        summed = np.zeros(len(together), np.int64)
+        np.add.at(summed, places, np.concatenate([self._counts, counts]))
+        self._hashes, self._counts = together, summed

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from toolkit.errors import ReadError
 from toolkit.readers.mail_suites import BITS, describe_handshake
 from toolkit.readers.opening import read_marked_lines
-from toolkit.readers.scans import Scan, Times, make_server
+from toolkit.readers.scans import Scan, Shown, Times, make_server
 from toolkit.tables import Tables
 
 _MOST_OPEN: Final = 10_000
@@ -109,7 +109,7 @@ def read_mail_log(path: Path) -> Tables:
             log.take(line, number)
     log.flush()
     tables = log.scan.tables()
-    if tables.observations.empty:
+    if not log.scan.has_looks:
         raise ReadError(
             f"{path} has no line about a TLS connection. Postfix writes them with smtp_tls_loglevel = 1, Sendmail with "
             "LogLevel 8, Exim with log_selector = +tls_cipher, Dovecot with %k in login_log_format_elements."
@@ -124,7 +124,7 @@ class _Log:
         self.scan = scan
         self._servers: dict[str, re.Match[str]] = {}
         self._waiting: dict[str, tuple[Found, Times, dict[str, object]]] = {}
-        self._shown: dict[bytes, int] = {}
+        self._shown: dict[bytes, Shown] = {}
         """Lines without their time and process → what their look shows."""
 
     def take(self, line: bytes, number: int) -> None:
@@ -143,7 +143,7 @@ class _Log:
                 self._shown.clear()
             self._shown[key] = shown
 
-    def _read(self, line: str, times: Times, number: int) -> int | None:
+    def _read(self, line: str, times: Times, number: int) -> Shown | None:
         """What the look of the line shows; None where there is none yet, or none that another line could repeat."""
         if (" mta " in line) and (match := _OPENSMTPD_MTA.search(line)):
             self._read_mta(match)
@@ -178,7 +178,7 @@ class _Log:
                 found, self._servers.get(session), times, facts | {"leaf_sha256": leaf, "stage": "certificate"}
             )
 
-    def _read_found(self, found: Found, line: str, times: Times) -> int | None:
+    def _read_found(self, found: Found, line: str, times: Times) -> Shown | None:
         match = found.match
         cells = match.groupdict()
         facts = describe_handshake(
@@ -193,7 +193,9 @@ class _Log:
             return None
         return self._look_at(found, match, times, facts)
 
-    def _look_at(self, found: Found, named: re.Match[str] | None, times: Times, facts: dict[str, object]) -> int | None:
+    def _look_at(
+        self, found: Found, named: re.Match[str] | None, times: Times, facts: dict[str, object]
+    ) -> Shown | None:
         cells = named.groupdict() if named else {}
         address, port = cells.get("address"), cells.get("port")
         host = (cells.get("host") or "").strip("[]") or address

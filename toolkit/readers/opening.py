@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 from toolkit import pem, text
 from toolkit.errors import ReadError, ReadWarning
 from toolkit.files import open_regular
+from toolkit.readers.batches import find_recipient
 
 LARGEST_WHOLE: Final = 1 << 28
 """Bytes of a document that is read as a whole, decompressed."""
@@ -38,6 +39,7 @@ class Bounded(io.RawIOBase):
         self._kept.seek(0)
         plain = cast("io.BufferedReader", self._kept)
         self._file: io.BufferedIOBase = gzip.GzipFile(fileobj=self._kept) if is_gzip else plain
+        self._recipient, self._counted = find_recipient(), 0
         self.damage: str | None = None
         """What is wrong with the compression; None where nothing was noticed."""
 
@@ -52,6 +54,10 @@ class Bounded(io.RawIOBase):
         except _DAMAGED as error:
             self.damage = f"the compressed data is damaged or cut short ({text.plain(error)})"
             return 0
+        if self._recipient:
+            at = self._kept.tell()
+            self._recipient.advance(at - self._counted)
+            self._counted = at
         self._left -= len(data)
         if self._left < 0:
             raise ReadError(f"{self._path} holds more than {self._most:,} bytes, decompressed. Split it.")

@@ -51,7 +51,7 @@ def read_received(path: Path) -> Tables:
         for number, header in _headers_of(file):
             _read_header(scan, header, number)
     tables = scan.tables()
-    if tables.observations.empty:
+    if not scan.has_looks:
         raise ReadError(f"{path} has no Received header that names TLS: name a mailbox or a message that has.")
     return tables
 

@@ -4,6 +4,7 @@ import base64
 import binascii
 import hashlib
 import ipaddress
+import sys
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,17 +16,21 @@ from toolkit import pem, schema, text
 from toolkit.certificates import describe_certificate, parse_certificate
 from toolkit.errors import ReadError, ReadWarning
 from toolkit.files import open_regular
-from toolkit.readers.looks import UNDATED, Looks, Times
+from toolkit.readers.batches import find_recipient
+from toolkit.readers.looks import UNDATED, Looks, Shown, Times
 from toolkit.readers.spelling import group_of, suite_of
 from toolkit.schema import PROTOCOLS
 from toolkit.tables import Tables
 from toolkit.targets import SCHEMES_OF_PORTS, UPGRADES, Target
 
 __all__ = [
-    "UNDATED", "Scan", "Server", "State", "Times", "der_of", "ders_of", "make_server", "outcome_of",
+    "UNDATED", "Scan", "Server", "Shown", "State", "Times", "der_of", "ders_of", "make_server", "outcome_of",
 ]  # fmt: skip
 
 State = Literal["accepted", "refused", "untested"]
+
+BATCH: Final = 50_000
+"""Rows of a table that are handed over together, where a file is read in batches."""
 
 _MOST_NAMED: Final = 5
 _DIGESTED: Final = 1 << 20
@@ -98,13 +103,21 @@ def outcome_of(words: object) -> str:
 
 
 class Scan:
-    """Collects what one file of a tool says; `tables` gives it, with one warning about everything left out."""
+    """Collects what one file of a tool says; `tables` gives it, with one warning about everything left out.
+
+    Within `toolkit.readers.batches.handing_over`, full batches of rows go to the recipient; `tables` gives the rest.
+    """
 
     def __init__(self, path: Path, tool: str) -> None:
         self._path = path
         self.tool = text.storable(tool)
         self._source = text.storable(path.name)
-        self._round: str | None = None
+        self._recipient = find_recipient()
+        self._most = BATCH if self._recipient else sys.maxsize
+        self.has_looks = False
+        """Whether a look was taken."""
+        self.has_rows = False
+        """Whether anything was taken."""
         self._looks = Looks()
         self._certificates: dict[str, dict[str, object]] = {}
         self._support: list[dict[str, object]] = []
@@ -114,34 +127,43 @@ class Scan:
 
     def add_certificate(self, der: bytes) -> str:
         """Take a certificate; its identifier."""
-        row = parse_certificate(der)
-        return self._keep(row)
+        return self.keep(parse_certificate(der))
 
     def describe(self, facts: Mapping[str, object], *, sha1: str | None = None) -> str | None:
         """Take what the tool says about a certificate; its identifier, None where it says nothing."""
+        described = self.description(facts, sha1=sha1)
+        return None if described is None else self.keep(described)
+
+    def description(self, facts: Mapping[str, object], *, sha1: str | None = None) -> dict[str, object] | None:
+        """The row of a certificate by what the tool says about it, for `keep`; None where it says nothing."""
         said = {name: _storable(value) for name, value in facts.items() if value is not None}
         if not said and sha1 is None:
             return None
-        return self._keep(describe_certificate({**said, "tool": self.tool}, sha1=sha1))
+        self.has_rows = True
+        return describe_certificate({**said, "tool": self.tool}, sha1=sha1)
 
-    def _keep(self, row: dict[str, object]) -> str:
-        identifier = str(row["cert_sha256"])
+    def keep(self, certificate: dict[str, object]) -> str:
+        """Take a row of `certificates`; its identifier. Of repeats the first is kept, or the first with its DER."""
+        identifier = str(certificate["cert_sha256"])
         held = self._certificates.get(identifier)
-        if held is None or held["der"] is None:
-            self._certificates[identifier] = row
+        if held is None or (held["der"] is None and certificate["der"] is not None):
+            self._certificates[identifier] = certificate
+            self.has_rows = True
+            if len(self._certificates) >= self._most:
+                self._hand_over()
         return identifier
 
-    def look(self, server: Server, times: Times, *, outcome: object = "ok", **facts: object) -> int:
+    def look(self, server: Server, times: Times, *, outcome: object = "ok", **facts: object) -> Shown:
         """Take a look: `facts` are columns of `observations`, before what the server and the times say.
 
-        The number is that of what it shows, for `look_again`.
+        Returns what it shows, for `look_again`.
         """
         shown = self.showing(server, outcome=outcome, **facts)
-        self._looks.add(shown, times)
+        self.look_again(shown, times)
         return shown
 
-    def showing(self, server: Server, *, outcome: object = "ok", **facts: object) -> int:
-        """The number of what a look shows, which `look_again` takes for each look that shows the same."""
+    def showing(self, server: Server, *, outcome: object = "ok", **facts: object) -> Shown:
+        """What a look shows, which `look_again` takes for each look that shows the same."""
         row: dict[str, object] = {
             "source": self._source,
             "tool": self.tool,
@@ -154,14 +176,17 @@ class Scan:
         }
         for name, value in facts.items():
             row[name] = value if value is None else _storable(value)
-        return self._looks.number(row)
+        self.has_looks = self.has_rows = True
+        return Shown(row)
 
-    def look_again(self, shown: int, at: int | Times) -> None:
+    def look_again(self, shown: Shown, at: int | Times) -> None:
         """Take a look that shows what an earlier one did; `at` in microseconds since 1970, or what is known of it."""
         if isinstance(at, int):
             self._looks.add_at(shown, at)
         else:
             self._looks.add(shown, at)
+        if len(self._looks) >= self._most:
+            self._hand_over()
 
     def answer(self, server: Server, times: Times, state: State, **facts: object) -> None:
         """Take the answer to a question: `facts` are columns of `support`."""
@@ -176,6 +201,9 @@ class Scan:
                 **{name: _storable(value) for name, value in facts.items()},
             }
         )
+        self.has_rows = True
+        if len(self._support) >= self._most:
+            self._hand_over()
 
     def answer_suites(
         self, server: Server, times: Times, protocol: str | None, spellings: Iterable[object], *, is_ranked: bool
@@ -223,20 +251,31 @@ class Scan:
             self.leave_out(f"{words}; what is whole before it was read", line=line)
 
     def tables(self) -> Tables:
-        """What was taken. What was left out is named by one `ReadWarning`.
+        """What was taken and not handed over. What was left out is named by one `ReadWarning`.
 
         Raises `ReadError` where the file is damaged and nothing was taken.
         """
         if self._left_out:
             words = "; ".join(self._left_out) + (f"; and {self._unnamed:,} more" if self._unnamed else "")
             words = text.plain(words, limit=2000)
-            if self._is_damaged and not (len(self._looks) or self._support or self._certificates):
+            if self._is_damaged and not self.has_rows:
                 raise ReadError(f"{self._path}: nothing in it can be read ({words}). Get the file again.")
             warnings.warn(f"{self._path}: left out: {words}.", ReadWarning, stacklevel=5)
+        return self._rest()
+
+    def _hand_over(self) -> None:
+        """Give the recipient a batch."""
+        if self._recipient:
+            self._recipient.take(self._rest())
+
+    def _rest(self) -> Tables:
+        """What was taken since the last batch, which is forgotten here."""
+        certificates, self._certificates = list(self._certificates.values()), {}
+        support, self._support = self._support, []
         return Tables.from_frames(
-            self._looks.frame(self._round_at, self.round_of_file) if len(self._looks) else None,
-            schema.frame("certificates", list(self._certificates.values())),
-            schema.frame("support", self._support),
+            self._looks.take_frame(self._round_at, self.round_of_file) if len(self._looks) else None,
+            schema.frame("certificates", certificates),
+            schema.frame("support", support),
         )
 
     def _round_at(self, times: Times) -> str:

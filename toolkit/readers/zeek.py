@@ -8,10 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from toolkit import schema
 from toolkit.epoch import microseconds
 from toolkit.errors import ReadError, ReadWarning
 from toolkit.readers.opening import parse_json, read_lines
-from toolkit.readers.scans import Scan, Server, make_server
+from toolkit.readers.scans import Scan, Server, Shown, make_server
 from toolkit.readers.spelling import (
     HOST_NAME,
     group_of,
@@ -30,7 +31,7 @@ _ESCAPED: Final = re.compile(r"\\(?:x([0-9a-fA-F]{2})|\\)")
 _SHA256: Final = 64
 _KEY_TYPES: Final = {"rsa": "RSA", "ecdsa": "EC", "dsa": "DSA"}
 
-_MOST_SHOWN: Final = 200_000
+_MOST_SHOWN: Final = 100_000
 """Connections without their client that are remembered; of these, only the instant of a line is read."""
 
 _CLIENT: Final = ("ts", "uid", "id.orig_h", "id.orig_p")
@@ -50,10 +51,7 @@ def read_zeek(path: Path) -> Tables:
     them. Without it, what `ssl.log` prints itself is in the `printed_` columns. The clients' addresses, names and
     certificates are not kept. A line that cannot be read, or has no instant, is left out with its number.
     """
-    if not path.is_dir():
-        logs = Logs()
-        return _without_clients(logs, [logs.read(path)])
-    files = find_logs(path)
+    files = find_logs(path) if path.is_dir() else [path]
     if not files:
         raise ReadError(f"{path} holds no ssl.log or x509.log: name the folder that does.")
     logs, parts, unreadable = Logs(), [], []
@@ -66,7 +64,8 @@ def read_zeek(path: Path) -> Tables:
         raise unreadable[0]
     for reason in unreadable:
         warnings.warn(f"left out: {reason}", ReadWarning, stacklevel=4)
-    return _without_clients(logs, parts)
+    with_rows = [part for part in (*parts, logs.rest()) if len(part.observations) or len(part.certificates)]
+    return with_rows[0] if len(with_rows) == 1 else Tables.concat(with_rows)
 
 
 def find_logs(folder: Path) -> list[Path]:
@@ -82,13 +81,19 @@ class Logs:
     identifiers: dict[str, str] = field(default_factory=dict)
     """File or fingerprint by which Zeek names a certificate → its `cert_sha256`."""
     of_servers: set[str] = field(default_factory=set)
+    """The `cert_sha256` of certificates that a server showed."""
     of_clients: set[str] = field(default_factory=set)
+    """File or fingerprint of those that a client showed."""
+    waiting: dict[str, dict[str, object]] = field(default_factory=dict)
+    """`cert_sha256` → the row of a certificate that no server has shown yet: it may be a client's."""
+    undescribed: dict[str, str] = field(default_factory=dict)
+    """`cert_sha256` → the fingerprint of a certificate that a server showed, and no log describes yet."""
 
     def read(self, path: Path) -> Tables:
         """The tables of one log."""
         scan = Scan(path, "Zeek")
         columns = Columns()
-        shown_by: dict[bytes, int] = {}
+        shown_by: dict[bytes, Shown] = {}
         for number, line in read_lines(path):
             found = columns.split_off_client(line) if line else None
             shown = shown_by.get(found[1]) if found else None
@@ -106,10 +111,19 @@ class Logs:
                     scan.leave_out("it has no instant (ts)", line=number)
                 elif (shown := self._read_record(scan, record, number)) is not None:
                     scan.look_again(shown, microseconds(at))
+        for fingerprint in self.undescribed.values():
+            scan.describe({"cert_sha256": fingerprint})
+        self.undescribed.clear()
         return scan.tables()
 
-    def _read_record(self, scan: Scan, record: _Record, number: int) -> int | None:
-        """Take what a record says. For a connection, return the number of what its look shows."""
+    def rest(self) -> Tables:
+        """The certificates that neither a server nor a client showed."""
+        of_clients = {self.identifiers.get(named, named) for named in self.of_clients}
+        rows = [row for identifier, row in self.waiting.items() if identifier not in of_clients]
+        return Tables.from_frames(certificates=schema.frame("certificates", rows))
+
+    def _read_record(self, scan: Scan, record: _Record, number: int) -> Shown | None:
+        """Take what a record says. For a connection, return what its look shows."""
         if "id.resp_h" in record:
             return self._read_connection(scan, record, number)
         if "certificate.issuer" in record or "certificate.serial" in record:
@@ -138,12 +152,19 @@ class Logs:
             "signature_algorithm": _text(record.get("certificate.sig_alg")),
             "is_ca": value if isinstance(value := record.get("basic_constraints.ca"), bool) else None,
         }
-        identifier = scan.describe(facts, sha1=fingerprint)
+        described = scan.description(facts, sha1=fingerprint)
+        if described is None:
+            return
+        identifier = str(described["cert_sha256"])
         for name in (fingerprint, file):
-            if name and identifier:
+            if name:
                 self.identifiers[name] = identifier
+        if identifier not in self.of_servers:
+            self.waiting[identifier] = described
+        elif self.undescribed.pop(identifier, None):
+            scan.keep(described)
 
-    def _read_connection(self, scan: Scan, record: _Record, number: int) -> int | None:
+    def _read_connection(self, scan: Scan, record: _Record, number: int) -> Shown | None:
         printed = _text(record.get("version"))
         if printed and printed.startswith("DTLS"):
             scan.leave_out("connections of DTLS, which is not TLS over TCP")
@@ -152,10 +173,9 @@ class Logs:
         if server is None:
             scan.leave_out("it has no address or port of a server", line=number)
             return None
-        self.of_clients.update(self._name(scan, one) or "" for one in _chain(record, "client_cert_chain"))
+        self.of_clients.update(_chain(record, "client_cert_chain"))
         chain = [self._name(scan, one) for one in _chain(record, "cert_chain")]
         known = tuple(one for one in chain if one is not None)
-        self.of_servers.update(known)
         alert = _text(record.get("last_alert"))
         said = [f"last alert: {alert}"] if alert else []
         if printed and protocol_of(printed) is None:
@@ -175,20 +195,17 @@ class Logs:
         )  # fmt: skip
 
     def _name(self, scan: Scan, named: str) -> str | None:
-        """The identifier of a certificate. Where only its fingerprint is known, that describes it."""
-        if named not in self.identifiers and len(named) == _SHA256 and (found := scan.describe({"cert_sha256": named})):
-            self.identifiers[named] = found
-        return self.identifiers.get(named)
-
-
-def _without_clients(logs: Logs, parts: list[Tables]) -> Tables:
-    together = Tables.concat(parts) if len(parts) > 1 else parts[0]
-    of_clients = logs.of_clients - logs.of_servers
-    if not of_clients:
-        return together
-    described = together.certificates
-    kept = described[~described["cert_sha256"].isin(of_clients)]
-    return Tables.from_frames(together.observations, kept, together.support)
+        """The identifier of a certificate that a server showed; of one without a description its fingerprint."""
+        identifier = self.identifiers.get(named)
+        if identifier is None and len(named) == _SHA256 and (row := scan.description({"cert_sha256": named})):
+            identifier = self.identifiers[named] = str(row["cert_sha256"])
+        if identifier is not None and identifier not in self.of_servers:
+            self.of_servers.add(identifier)
+            if described := self.waiting.pop(identifier, None):
+                scan.keep(described)
+            else:
+                self.undescribed[identifier] = named
+        return identifier
 
 
 def _server_of(record: _Record) -> Server | None:

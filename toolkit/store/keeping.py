@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
@@ -28,6 +28,9 @@ from toolkit.targets import Target, service_names
 
 if TYPE_CHECKING:
     from dask.dataframe import DataFrame
+
+_MOST_REMEMBERED: Final = 500_000
+"""Certificates that are remembered, so that they are not appended again; loading drops what is appended twice."""
 
 
 class Store:
@@ -61,7 +64,9 @@ class Store:
         if not isinstance(storage_options, Mapping | None):
             raise UsageError(f"storage_options is a dict of text, not {text.type_name(storage_options)}.")
         self._tables = {name: KeptTable(name, f"{self.path}/{name}", storage_options) for name in schema.TABLES}
-        self._certificates: set[str] = set()
+        self._certificates: dict[str, bool] = {}
+        """Certificates that this object appended → whether with their DER."""
+        self._appended: dict[schema.TableName, int] = dict.fromkeys(schema.TABLES, 0)
         check_place(self.path, self._tables)
 
     def __repr__(self) -> str:
@@ -123,18 +128,38 @@ class Store:
         for name in schema.TABLES:
             schema.check(name, getattr(tables, name))
         is_end = tables.rounds["phase"] == "end"
-        if self._certificates and not self._tables["certificates"].exists():
+        is_full = len(self._certificates) > _MOST_REMEMBERED
+        if is_full or (self._certificates and not self._tables["certificates"].exists()):
             self._certificates.clear()
+        given = tables.certificates
         # `isin` would go through all certificates that were ever appended.
-        is_new = (sha256 not in self._certificates for sha256 in tables.certificates["cert_sha256"])
-        fresh = tables.certificates[np.fromiter(is_new, bool)]
-        held = fresh[fresh["der"].notna()]
+        is_new = (
+            sha256 not in self._certificates or (has_der and not self._certificates[sha256])
+            for sha256, has_der in zip(given["cert_sha256"], given["der"].notna(), strict=True)
+        )
+        fresh = given[np.fromiter(is_new, bool)]
         self._commit("rounds", tables.rounds[~is_end])
         self._commit("certificates", fresh)
-        self._certificates.update(held["cert_sha256"])
+        for sha256, has_der in zip(fresh["cert_sha256"], fresh["der"].notna(), strict=True):
+            self._certificates[sha256] = self._certificates.get(sha256, False) or has_der
         self._commit("observations", tables.observations)
         self._commit("support", tables.support)
         self._commit("rounds", tables.rounds[is_end])
+
+    @property
+    def appended(self) -> dict[str, int]:
+        """Table → number of rows that this object has committed; certificates that it remembers are not repeated.
+
+        >>> import toolkit
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     store = toolkit.Store(folder)
+        ...     store.append(toolkit.load_example("google-mail"))
+        ...     store.append(toolkit.load_example("google-mail"))
+        ...     print(store.appended)
+        {'observations': 130, 'certificates': 24, 'support': 1102, 'rounds': 0}
+        """
+        return {str(name): rows for name, rows in self._appended.items()}
 
     def load(
         self,
@@ -331,6 +356,7 @@ class Store:
     def _commit(self, name: schema.TableName, frame: pd.DataFrame) -> None:
         if len(frame):
             self._tables[name].append(frame)
+            self._appended[name] += len(frame)
 
     def _require(self) -> None:
         if not self.exists():
