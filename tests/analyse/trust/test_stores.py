@@ -131,6 +131,48 @@ def test_a_chain_to_dst_root_x3_across_stores() -> None:
         assert (row["verdict"], row["path_sha256"][-1]) == ("trusted", DST_X3), row["reason"]
 
 
+@pytest.mark.parametrize(
+    ("store", "at", "verdict", "cause"),
+    [
+        ("mozilla", "2021-09-30", "trusted", None),
+        ("mozilla", "2021-10-01", "untrusted", "expiry"),
+        ("android", "2021-10-01", "trusted", None),
+        ("android", "2021-11-21", "untrusted", "expiry"),  # the leaf has expired
+    ],
+)
+def test_android_alone_trusts_dst_root_x3_after_its_end(
+    monkeypatch: pytest.MonkeyPatch, store: str, at: str, verdict: str, cause: str | None
+) -> None:
+    """A client that does not hold ISRG Root X1, with Let's Encrypt's default chain since 2021-05-04."""
+    ders = toolkit.load_example("cross-signatures").certificates.set_index("cert_sha256")["der"]
+    leaf, middle, cross_sign = (
+        next(der for sha256, der in ders.items() if sha256.startswith(start))
+        for start in ("e5e2b93e", "67add116", "6d99")
+    )
+    tables = served([leaf, middle, cross_sign], host="www.howsmyssl.com", when=day(at))
+    anchors = Anchors([known(DST_X3)], trust_stores()[store])
+    monkeypatch.setattr("toolkit.analyse.trust.verify.find_anchors", lambda *_: anchors)
+    verdicts = toolkit.verify_chains(tables, roots=store, as_of=day(at))
+    (row,) = toolkit.describe_chains(verdicts, tables).to_dict("records")
+    assert (row["verdict"], None if pd.isna(row["cause"]) else row["cause"]) == (verdict, cause), row["reason"]
+    assert (len(row["path_sha256"]), row["path_sha256"][-1]) == (4, DST_X3)
+    ends = {"mozilla": "2021-09-30T14:01:15Z", "android": "2021-11-20T01:09:17Z"}  # of the root, of the leaf
+    assert row["valid_until_at"] == pd.Timestamp(ends[store])
+
+
+def test_only_the_end_of_the_root_may_go_unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    expired = {"begins": day("2025-01-01"), "ends": day("2026-01-15")}
+    for root, middle_dates, verdict in (
+        (mint_ca("Root", **expired), {}, "trusted"),
+        (mint_ca("Root"), expired, "untrusted"),
+    ):
+        middle = mint_ca("Middle", root, **middle_dates)
+        store = replace(made_store(root), checks_root_expiry=False)
+        replayed = replay(monkeypatch, store, [mint_leaf(middle), middle], root)
+        row = replayed[replayed["verdict_from_at"] == day("2026-02-10")].iloc[0]
+        assert row["verdict"] == verdict, row["reason"]
+
+
 def made_store(root: Minted, *, limit: Limit | None = None, announced: tuple[Announcement, ...] = ()) -> TrustStore:
     """A store with a record of 2026-02 and 2026-03 that trusted the root from 2026-02-10 until 2026-02-20 or later."""
     period = Period(

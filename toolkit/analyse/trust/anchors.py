@@ -50,6 +50,11 @@ class Anchors:
         held = {certificate.sha256 for certificate in self.certificates}
         return self.store is not None and not held.issuperset(self.store.periods)
 
+    def bounding(self, path: tuple[Certificate, ...], *, has_root: bool) -> tuple[Certificate, ...]:
+        """The certificates whose end is the end of the path: all, except for a root whose expiry is not checked."""
+        is_root_exempt = self.store is not None and not self.store.checks_root_expiry
+        return path[:-1] if is_root_exempt and has_root and len(path) > 1 else path
+
     def edges(self, root: Certificate) -> set[datetime]:
         """The instants at which the standing of a root may change."""
         if self.store is None:
