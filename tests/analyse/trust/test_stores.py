@@ -251,3 +251,18 @@ def test_a_newer_certifi_is_one_more_look_at_its_store() -> None:
     assert (newer.periods[new][-1].since_after, newer.periods[new][-1].since) == (store.until, day("2027-03-01"))
     for release in ("2020.1.1", "unknown", "3"):
         assert with_release(store, release, ()) is store
+
+
+@pytest.mark.parametrize("sha256", ["8290cc3f", "9532e8b5", "4bf6bb83"])  # mail.google.com, www.google.com, addons
+def test_a_certificate_that_mozilla_lists_as_distrusted_is_not_trusted_below_a_trusted_root(sha256: str) -> None:
+    """The certificates forged in March 2011 (Bug 642503), until then trusted through their authority."""
+    (der,) = (der for known, der in stored_roots().items() if known.startswith(sha256))
+    held = toolkit.Tables.from_frames(
+        certificates=toolkit.schema.frame("certificates", [toolkit.certificates.parse_certificate(der)])
+    )
+    listed = pd.Timestamp("2011-04-13T00:10:27Z")
+    days = [listed - pd.Timedelta(seconds=1), listed, pd.Timestamp("2012-02-01T00:00Z")]
+    judged = pd.concat([toolkit.verify_chains(held, roots="mozilla", as_of=day) for day in days])
+    assert judged["verdict"].tolist() == ["trusted", "untrusted", "untrusted"]
+    assert judged["cause"].tolist()[1:] == ["distrust", "distrust"]
+    assert judged["broken_sha256"].tolist()[1:] == [held.certificates["cert_sha256"][0]] * 2

@@ -125,7 +125,8 @@ def _dated(candidate: Candidate, instant: datetime, anchors: Anchors) -> DatedCa
     of_leaf = tuple(problem for problem in dated if problem.kind == "validity" and problem.position == 0)
     validity = _leaf_validity(path[0], instant)
     standing = anchors.standing(path[-1], path[0], instant) if has_root and validity == "valid" else None
-    return DatedCandidate(candidate, (*dated, *candidate.usage, *weak), of_leaf, standing, validity)
+    distrusted = anchors.find_distrusted(path[:-1] if has_root else path, instant)
+    return DatedCandidate(candidate, (*dated, *distrusted, *candidate.usage, *weak), of_leaf, standing, validity)
 
 
 class JudgedChain:
