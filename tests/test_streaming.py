@@ -15,8 +15,10 @@ from toolkit import cli
 from toolkit.cli.codes import FINE, UNREADABLE
 from toolkit.errors import ReadError
 from toolkit.readers import scans
+from toolkit.readers.batches import Recipient, handing_over
 from toolkit.readers.opening import open_plain
 from toolkit.schema import KEYS, TABLES
+from toolkit.tables import named_certificates
 
 SERVER = "192.0.2.1"
 OTHER = "e" * 64
@@ -94,6 +96,28 @@ def test_the_store_loads_the_rows_that_read_gives(make: Callable[[Path], Path], 
 
 def _in_order(table: str, rows: pd.DataFrame) -> pd.DataFrame:
     return rows.sort_values(list(KEYS[table]), ignore_index=True)  # type: ignore[index]
+
+
+@pytest.mark.parametrize("make", FILES)
+@pytest.mark.filterwarnings("ignore::toolkit.errors.ReadWarning")
+def test_no_look_is_handed_over_before_its_certificates(make: Callable[[Path], Path], tmp_path: Path) -> None:
+    batches: list[toolkit.Tables] = []
+    with handing_over(Recipient(batches.append, lambda _: None)):
+        rest = toolkit.read(make(tmp_path))
+    held: set[str] = set()
+    for batch in (*batches, rest):
+        held |= set(batch.certificates["cert_sha256"])
+        assert named_certificates(batch.observations) <= held
+        assert max(len(batch.observations), len(batch.support)) <= 3
+    assert len(batches) > 0
+
+
+def test_a_certificate_is_described_by_the_line_that_says_more(tmp_path: Path) -> None:
+    """A file of both logs: the connection, which names the certificate, comes before its description."""
+    (row,) = toolkit.read(
+        json_lines(tmp_path / "both.log", CONNECTION | {"cert_chain_fps": [LEAF]}, CERTIFICATE)
+    ).certificates.to_dict("records")
+    assert (row["cert_sha256"], row["subject"]) == (LEAF, "CN=www.a.test")
 
 
 def test_batches_are_committed_while_the_file_is_read(tmp_path: Path) -> None:

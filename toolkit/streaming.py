@@ -56,7 +56,7 @@ def read_into(
             if not looks:
                 raise
             raise type(error)(
-                f"{error or 'interrupted.'} {text.counted(looks, 'look')} that were read before are kept in "
+                f"{str(error) or 'interrupted.'} {text.counted(looks, 'look')} that were read before are kept in "
                 f"{kept.path}. Read the file again: rows that are kept are not doubled."
             ) from error
     return {table: rows - before[table] for table, rows in kept.appended.items()}

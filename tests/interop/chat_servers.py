@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.conftest import need
-from tests.interop.daemons import NAME, free_ports, running
+from tests.interop.daemons import NAME, free_ports, running, wait_until_listening
 from tests.interop.upgrading import UNPRIVILEGED, make_state
 
 
@@ -28,6 +28,7 @@ def prosody(folder: Path, *, is_tls: bool = True) -> Iterator[dict[str, int]]:
         f'ssl = {{ certificate = "{state}/rsa.pem", key = "{state}/rsa.key" }}\nVirtualHost "{NAME}"\n'
     )
     with running([program, "-F", "--config", f"{state}/prosody.cfg.lua"], servers, state / "output"):
+        wait_until_listening(clients)  # it opens its ports in no fixed order
         yield {"xmpp": clients, "xmpp-server": servers}
 
 

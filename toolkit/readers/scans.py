@@ -143,10 +143,13 @@ class Scan:
         return describe_certificate({**said, "tool": self.tool}, sha1=sha1)
 
     def keep(self, certificate: dict[str, object]) -> str:
-        """Take a row of `certificates`; its identifier. Of repeats the first is kept, or the first with its DER."""
+        """Take a row of `certificates`; its identifier.
+
+        Of repeats in a batch, the first with its DER is kept, else the first that says more than the identifier.
+        """
         identifier = str(certificate["cert_sha256"])
         held = self._certificates.get(identifier)
-        if held is None or (held["der"] is None and certificate["der"] is not None):
+        if held is None or (held["der"] is None and (certificate["der"] is not None or _is_bare(held))):
             self._certificates[identifier] = certificate
             self.has_rows = True
             if len(self._certificates) >= self._most:
@@ -300,6 +303,11 @@ class Scan:
             beginning = file.read(_DIGESTED)
             size = file.seek(0, 2)
         return hashlib.sha256(beginning + str(size).encode()).hexdigest()[:8]
+
+
+def _is_bare(certificate: Mapping[str, object]) -> bool:
+    """Whether the row says no more than the identifier and the tool."""
+    return sum(value is not None for value in certificate.values()) <= 2
 
 
 def ders_of(pem_text: object) -> list[bytes]:

@@ -86,8 +86,6 @@ class Logs:
     """File or fingerprint of those that a client showed."""
     waiting: dict[str, dict[str, object]] = field(default_factory=dict)
     """`cert_sha256` → the row of a certificate that no server has shown yet: it may be a client's."""
-    undescribed: dict[str, str] = field(default_factory=dict)
-    """`cert_sha256` → the fingerprint of a certificate that a server showed, and no log describes yet."""
 
     def read(self, path: Path) -> Tables:
         """The tables of one log."""
@@ -111,9 +109,6 @@ class Logs:
                     scan.leave_out("it has no instant (ts)", line=number)
                 elif (shown := self._read_record(scan, record, number)) is not None:
                     scan.look_again(shown, microseconds(at))
-        for fingerprint in self.undescribed.values():
-            scan.describe({"cert_sha256": fingerprint})
-        self.undescribed.clear()
         return scan.tables()
 
     def rest(self) -> Tables:
@@ -161,7 +156,7 @@ class Logs:
                 self.identifiers[name] = identifier
         if identifier not in self.of_servers:
             self.waiting[identifier] = described
-        elif self.undescribed.pop(identifier, None):
+        else:
             scan.keep(described)
 
     def _read_connection(self, scan: Scan, record: _Record, number: int) -> Shown | None:
@@ -204,7 +199,7 @@ class Logs:
             if described := self.waiting.pop(identifier, None):
                 scan.keep(described)
             else:
-                self.undescribed[identifier] = named
+                scan.describe({"cert_sha256": named})
         return identifier
 
 
