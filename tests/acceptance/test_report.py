@@ -248,6 +248,17 @@ def test_a_comparison_says_what_changed_and_a_later_day_is_refused() -> None:
         write_report(GOOGLE, "r.html", now="2026-01-01T00:00:00Z", since_report="2026-01-01T00:00:00Z", **rules)
 
 
+def test_a_finding_about_a_service_that_was_not_observed_since_has_not_ended() -> None:
+    """Until 2025-08-01 two services were observed, afterwards only the one without a finding."""
+    legacy, submit = "smtp://legacy.lab.test:25", "smtps://submit.lab.test:465"
+    kept = toolkit.load_example("lab-sample").within(services=[legacy, submit])
+    since, rules = datetime.fromisoformat("2025-08-01T00:00:00+00:00"), {"roots": "certifi", "policy": "ietf"}
+    later = toolkit.Tables.concat([kept.within(until=since), kept.within(since=since, services=submit)])
+    checks = toolkit.check(later, now="2026-01-24T00:00:00Z", **rules)
+    changes = find_differences(later, checks, since=since, **rules)
+    assert set(changes.loc[changes["services"].str.contains("legacy"), "change"]) == {"finding not judged again"}
+
+
 def test_nothing_to_read_is_said_and_nothing_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "empty").mkdir()
     for source, said in (("empty", "holds neither"), ("nowhere", "does not exist")):

@@ -15,7 +15,8 @@ def check_answer(answer: object, *, expected: object, hint: str) -> Shown:
     """Whether `answer` is the expected one, in a sentence; for a wrong answer with the hint, for `None` without it.
 
     A number with decimals may differ by 1 %; whole numbers, truth values and words must be equal, words up to case and
-    surrounding space. The types must agree: 1 is not an answer where true is expected.
+    surrounding space. The types must agree: 1 is not an answer where true is expected, and neither is a column or a
+    frame where a number is.
 
     >>> from toolkit.chart import check_answer
     >>> check_answer(112, expected=112, hint="Look at strength_bits.")
@@ -40,4 +41,5 @@ def _is_right(answer: object, expected: object) -> bool:
         return math.isclose(answer, expected, rel_tol=_CLOSE)
     if isinstance(expected, str) and isinstance(answer, str):
         return answer.strip().casefold() == expected.strip().casefold()
-    return answer == expected
+    is_number = isinstance(expected, int | float) and isinstance(answer, int | float)
+    return (is_number or type(answer) is type(expected)) and bool(answer == expected)

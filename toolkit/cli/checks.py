@@ -103,6 +103,10 @@ def _judge(tables: Tables, rules: tuple[Roots, Sequence[Rule]], arguments: argpa
                        f"--write-baseline writes it without them. The first: {gone[0]}")  # fmt: skip
     if arguments.write_baseline:
         file = arguments.write_baseline
+        if not checks["is_finding"].notna().any():
+            raise UsageError(
+                f"Nothing could be judged, so the baseline {file} is not written: it would accept nothing."
+            )
         toolkit.checking.write_baseline(checks, file, until=arguments.accept_until, now=now)
         checks = toolkit.checking.accept(checks, file, now=now)
     scope = toolkit.checking.find_in_service(tables, now=now, history=arguments.history)

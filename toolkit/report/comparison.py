@@ -17,14 +17,18 @@ def find_differences(tables: Tables, checks: pd.DataFrame, *, since: datetime, *
     """What changed after `since`, one row each: `change`, `what`, `services`, `service_count`.
 
     Findings are compared by their `finding_id`: the earlier ones are those of `check` at `since`, with the same rules,
-    on what had been observed then. `checks` are the present ones. Services are compared by their first
-    and last observation. Rotations are those whose successor was first observed after `since`.
+    on what had been observed then. `checks` are the present ones. An earlier finding has ended where the same check of
+    the same service (of a policy: by the same rule) judges something now; else it is `finding not judged again`, as
+    where the service was not observed since. Services are compared by their first and last observation. Rotations are
+    those whose successor was first observed after `since`.
     """
     earlier = tables.within(until=since)
     before, after = _findings(checking.check(earlier, now=since, **rules)), _findings(checks)
+    is_judged = pd.Series(_keys(before).isin(_keys(_named_rows(checks[checks["is_finding"].notna()]))), before.index)
     rows = [
         *_moved("finding appeared", after, before),
-        *_moved("finding ended", before, after),
+        *_moved("finding ended", before[is_judged], after),
+        *_moved("finding not judged again", before[~is_judged], after),
         *_services(earlier, tables),
     ]
     rotations = find_rotations(tables)
@@ -41,8 +45,16 @@ def find_differences(tables: Tables, checks: pd.DataFrame, *, since: datetime, *
 
 
 def _findings(checks: pd.DataFrame) -> pd.DataFrame:
-    found = checks[checks["is_finding"].eq(True).fillna(value=False)].drop_duplicates("finding_id")
-    return found.assign(name=checking.name_services(found).fillna("all services together"))
+    return _named_rows(checks[checks["is_finding"].eq(True).fillna(value=False)].drop_duplicates("finding_id"))
+
+
+def _named_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.assign(name=checking.name_services(rows).fillna("all services together"))
+
+
+def _keys(rows: pd.DataFrame) -> pd.MultiIndex:
+    """What a verdict is about: the check, of a policy its rule, and the service."""
+    return pd.MultiIndex.from_frame(rows[["check", "rule", "name"]].fillna(""))
 
 
 def _moved(words: str, here: pd.DataFrame, there: pd.DataFrame) -> list[dict[str, object]]:
