@@ -1,7 +1,8 @@
 """Trust stores with their history: which roots a program trusted, from when until when, and with which limits.
 
-The tables of `stores/` are made by `data/make_trust_stores.py`; `announced.csv` is written by hand and holds what a
-program has announced, with the page that says so. A store is only known for the time of its record.
+The tables of `stores/` are made by `data/make_trust_stores.py`. Two are written by hand: `announced.csv` holds what a
+program has announced, `behaviour.csv` what its clients do differently from others, both with the page that says so. A
+store is only known for the time of its record.
 """
 
 import base64
@@ -28,6 +29,7 @@ RECORD_COLUMNS: Final = ("store", "title", "since", "until", "source", "url", "l
 ANNOUNCED_COLUMNS: Final = (
     "store", "cert_sha256", "key_from", "key_until", "effect", "since", "condition", "words", "authority", "url",
 )  # fmt: skip
+BEHAVIOUR_COLUMNS: Final = ("store", "checks_root_expiry", "stated_on", "words", "authority", "url")
 
 State = Literal["trusted", "distrusted"]
 
@@ -91,7 +93,10 @@ class Announcement:
 
 @dataclass(frozen=True, slots=True)
 class TrustStore:
-    """A store; its record goes from `since` until `until` (exclusive). `periods` are by SHA-256, in order of time."""
+    """A store; its record goes from `since` until `until` (exclusive). `periods` are by SHA-256, in order of time.
+
+    `checks_root_expiry`: clients with this store reject a path whose root has expired.
+    """
 
     name: str
     title: str
@@ -101,6 +106,7 @@ class TrustStore:
     announced: tuple[Announcement, ...]
     source: str
     url: str
+    checks_root_expiry: bool = True
 
 
 @cache
@@ -111,6 +117,8 @@ def trust_stores() -> Mapping[str, TrustStore]:
     ['android', 'apple', 'certifi', 'chrome', 'java', 'microsoft', 'mozilla', 'oracle-java']
     >>> [f"{trust_stores()[name].since:%Y-%m-%d}" for name in ("mozilla", "certifi", "apple")]
     ['2000-09-06', '2011-12-28', '2017-12-26']
+    >>> [name for name, store in trust_stores().items() if not store.checks_root_expiry]
+    ['android']
     """
     periods: dict[str, dict[str, list[Period]]] = {}
     for row in read_rows(FOLDER / "stores" / "history.csv", HISTORY_COLUMNS):
@@ -118,6 +126,10 @@ def trust_stores() -> Mapping[str, TrustStore]:
     announced: dict[str, list[Announcement]] = {}
     for row in read_rows(FOLDER / "stores" / "announced.csv", ANNOUNCED_COLUMNS):
         announced.setdefault(row.text("store"), []).append(_announcement(row))
+    checks_root_expiry = {
+        row.text("store"): row.boolean("checks_root_expiry")
+        for row in read_rows(FOLDER / "stores" / "behaviour.csv", BEHAVIOUR_COLUMNS)
+    }
     found = {}
     for row in read_rows(FOLDER / "stores" / "records.csv", RECORD_COLUMNS):
         name = row.text("store")
@@ -130,6 +142,7 @@ def trust_stores() -> Mapping[str, TrustStore]:
             announced=tuple(announced.get(name, ())),
             source=row.text("source"),
             url=row.text("url"),
+            checks_root_expiry=checks_root_expiry.get(name, True),
         )
     found["certifi"] = with_release(found["certifi"], version("certifi"), _installed_roots().keys())
     return MappingProxyType(found)

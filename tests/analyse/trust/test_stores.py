@@ -131,6 +131,48 @@ def test_a_chain_to_dst_root_x3_across_stores() -> None:
         assert (row["verdict"], row["path_sha256"][-1]) == ("trusted", DST_X3), row["reason"]
 
 
+@pytest.mark.parametrize(
+    ("store", "at", "verdict", "cause"),
+    [
+        ("mozilla", "2021-09-30", "trusted", None),
+        ("mozilla", "2021-10-01", "untrusted", "expiry"),
+        ("android", "2021-10-01", "trusted", None),
+        ("android", "2021-11-21", "untrusted", "expiry"),  # the leaf has expired
+    ],
+)
+def test_android_alone_trusts_dst_root_x3_after_its_end(
+    monkeypatch: pytest.MonkeyPatch, store: str, at: str, verdict: str, cause: str | None
+) -> None:
+    """A client that does not hold ISRG Root X1, with Let's Encrypt's default chain since 2021-05-04."""
+    ders = toolkit.load_example("cross-signatures").certificates.set_index("cert_sha256")["der"]
+    leaf, middle, cross_sign = (
+        next(der for sha256, der in ders.items() if sha256.startswith(start))
+        for start in ("e5e2b93e", "67add116", "6d99")
+    )
+    tables = served([leaf, middle, cross_sign], host="www.howsmyssl.com", when=day(at))
+    anchors = Anchors([known(DST_X3)], trust_stores()[store])
+    monkeypatch.setattr("toolkit.analyse.trust.verify.find_anchors", lambda *_: anchors)
+    verdicts = toolkit.verify_chains(tables, roots=store, as_of=day(at))
+    (row,) = toolkit.describe_chains(verdicts, tables).to_dict("records")
+    assert (row["verdict"], None if pd.isna(row["cause"]) else row["cause"]) == (verdict, cause), row["reason"]
+    assert (len(row["path_sha256"]), row["path_sha256"][-1]) == (4, DST_X3)
+    ends = {"mozilla": "2021-09-30T14:01:15Z", "android": "2021-11-20T01:09:17Z"}  # of the root, of the leaf
+    assert row["valid_until_at"] == pd.Timestamp(ends[store])
+
+
+def test_only_the_end_of_the_root_may_go_unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    expired = {"begins": day("2025-01-01"), "ends": day("2026-01-15")}
+    for root, middle_dates, verdict in (
+        (mint_ca("Root", **expired), {}, "trusted"),
+        (mint_ca("Root"), expired, "untrusted"),
+    ):
+        middle = mint_ca("Middle", root, **middle_dates)
+        store = replace(made_store(root), checks_root_expiry=False)
+        replayed = replay(monkeypatch, store, [mint_leaf(middle), middle], root)
+        row = replayed[replayed["verdict_from_at"] == day("2026-02-10")].iloc[0]
+        assert row["verdict"] == verdict, row["reason"]
+
+
 def made_store(root: Minted, *, limit: Limit | None = None, announced: tuple[Announcement, ...] = ()) -> TrustStore:
     """A store with a record of 2026-02 and 2026-03 that trusted the root from 2026-02-10 until 2026-02-20 or later."""
     period = Period(
@@ -209,3 +251,18 @@ def test_a_newer_certifi_is_one_more_look_at_its_store() -> None:
     assert (newer.periods[new][-1].since_after, newer.periods[new][-1].since) == (store.until, day("2027-03-01"))
     for release in ("2020.1.1", "unknown", "3"):
         assert with_release(store, release, ()) is store
+
+
+@pytest.mark.parametrize("sha256", ["8290cc3f", "9532e8b5", "4bf6bb83"])  # mail.google.com, www.google.com, addons
+def test_a_certificate_that_mozilla_lists_as_distrusted_is_not_trusted_below_a_trusted_root(sha256: str) -> None:
+    """The certificates forged in March 2011 (Bug 642503), until then trusted through their authority."""
+    (der,) = (der for known, der in stored_roots().items() if known.startswith(sha256))
+    held = toolkit.Tables.from_frames(
+        certificates=toolkit.schema.frame("certificates", [toolkit.certificates.parse_certificate(der)])
+    )
+    listed = pd.Timestamp("2011-04-13T00:10:27Z")
+    days = [listed - pd.Timedelta(seconds=1), listed, pd.Timestamp("2012-02-01T00:00Z")]
+    judged = pd.concat([toolkit.verify_chains(held, roots="mozilla", as_of=day) for day in days])
+    assert judged["verdict"].tolist() == ["trusted", "untrusted", "untrusted"]
+    assert judged["cause"].tolist()[1:] == ["distrust", "distrust"]
+    assert judged["broken_sha256"].tolist()[1:] == [held.certificates["cert_sha256"][0]] * 2

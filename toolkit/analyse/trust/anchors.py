@@ -9,6 +9,7 @@ from typing import Final, Literal
 import pandas as pd
 
 from toolkit.analyse.trust.certificates import Certificate, read_certificate
+from toolkit.analyse.trust.problems import Problem
 from toolkit.errors import UsageError
 from toolkit.reference.roots import Roots, load_roots
 from toolkit.reference.stores import Announcement, Limit, Period, TrustStore, stored_roots, trust_stores
@@ -50,6 +51,11 @@ class Anchors:
         held = {certificate.sha256 for certificate in self.certificates}
         return self.store is not None and not held.issuperset(self.store.periods)
 
+    def bounding(self, path: tuple[Certificate, ...], *, has_root: bool) -> tuple[Certificate, ...]:
+        """The certificates whose end is the end of the path: all, except for a root whose expiry is not checked."""
+        is_root_exempt = self.store is not None and not self.store.checks_root_expiry
+        return path[:-1] if is_root_exempt and has_root and len(path) > 1 else path
+
     def edges(self, root: Certificate) -> set[datetime]:
         """The instants at which the standing of a root may change."""
         if self.store is None:
@@ -58,6 +64,12 @@ class Anchors:
         for period in self.store.periods.get(root.sha256, ()):
             found |= {edge for edge in (period.since_after, period.since, period.until, period.until_before) if edge}
         return found | {announced.since for announced in self._announced(root)}
+
+    def edges_of_distrust(self, certificate: Certificate) -> set[datetime]:
+        """The instants at which the store begins and ends to list the certificate as distrusted."""
+        periods = self.store.periods.get(certificate.sha256, ()) if self.store else ()
+        distrusted = [period for period in periods if period.state == "distrusted"]
+        return {edge for period in distrusted for edge in (period.since, period.until) if edge}
 
     def standing(self, root: Certificate, leaf: Certificate, instant: datetime) -> Standing:
         """Whether the store trusted the root for that leaf at that instant."""
@@ -76,14 +88,31 @@ class Anchors:
         assumption = f"{store.name} has not changed since its record ended on {_day(store.until)}"
         return Standing(last.is_trusted, last.cause, last.reason, assumption)
 
+    def find_distrusted(self, path: tuple[Certificate, ...], instant: datetime) -> list[Problem]:
+        """The certificates below the root that the store lists as distrusted, such as forged ones."""
+        if self.store is None:
+            return []
+        return [
+            Problem("root", position, words, "distrust")
+            for position, certificate in enumerate(path)
+            if (words := self._distrust(certificate, instant))
+        ]
+
+    def _distrust(self, certificate: Certificate, instant: datetime) -> str | None:
+        assert self.store is not None
+        for period in self.store.periods.get(certificate.sha256, ()):
+            if period.state == "distrusted" and _holds(period, instant):
+                return f"{self.store.name} lists it as distrusted since {_day(period.since)}{_by(period.source)}"
+        return None
+
     def _recorded(self, root: Certificate, leaf: Certificate, instant: datetime) -> Standing:
         assert self.store is not None
         periods = self.store.periods.get(root.sha256, ())
-        certain = [period for period in periods if _holds(period, instant)]
-        for period in sorted(certain, key=lambda period: period.state):  # distrust is stated, trust then ends
-            if period.state == "distrusted":
-                words = f"{self.store.name} lists it as distrusted since {_day(period.since)}{_by(period.source)}"
-                return Standing(False, "distrust", words)
+        if words := self._distrust(root, instant):
+            return Standing(False, "distrust", words)
+        for period in periods:
+            if not _holds(period, instant):
+                continue
             if period.limit is None:
                 return _TRUSTED
             return _limited(self.store.name, period.limit, leaf, period.source)

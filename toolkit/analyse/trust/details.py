@@ -23,7 +23,12 @@ DETAILS: Final = (
     Column("missing_count", "integer", "intermediates of the path that were not served", "no path"),
     Column("unneeded_count", "integer", "served certificates that the path does not need, repeats included", "no path"),
     Column("valid_from_at", "instant", "start of the time in which the whole path is valid", "no path, or never valid"),
-    Column("valid_until_at", "instant", "end of that time, inclusive", "no path, or never valid"),
+    Column(
+        "valid_until_at",
+        "instant",
+        "end of that time, inclusive; it does not depend on a root whose expiry the store does not check",
+        "no path, or never valid",
+    ),
 )
 """The columns that `describe_chains` adds."""
 

@@ -119,13 +119,14 @@ class DatedCandidate:
 
 def _dated(candidate: Candidate, instant: datetime, anchors: Anchors) -> DatedCandidate:
     path, has_root = candidate.path, candidate.has_root
-    dated = find_dated_problems(path, instant, has_root=has_root)
+    dated = find_dated_problems(path, instant, has_root=has_root, bounding=anchors.bounding(path, has_root=has_root))
     # A store decides about its roots itself.
     weak = find_weak_keys(path[:-1] if has_root and anchors.store else path, instant)
     of_leaf = tuple(problem for problem in dated if problem.kind == "validity" and problem.position == 0)
     validity = _leaf_validity(path[0], instant)
     standing = anchors.standing(path[-1], path[0], instant) if has_root and validity == "valid" else None
-    return DatedCandidate(candidate, (*dated, *candidate.usage, *weak), of_leaf, standing, validity)
+    distrusted = anchors.find_distrusted(path[:-1] if has_root else path, instant)
+    return DatedCandidate(candidate, (*dated, *distrusted, *candidate.usage, *weak), of_leaf, standing, validity)
 
 
 class JudgedChain:
@@ -212,7 +213,9 @@ class JudgedChain:
             # The problem that decides the verdict comes first.
             broken.insert(0 if candidate.is_flaw_certain or not has_leaf_problem else len(broken), candidate.flaw)
         is_unknown = unjudged is not None or self._host is None
-        valid_from_at, valid_until_at = max(e.not_before for e in path), min(e.not_after for e in path)
+        valid_from_at = max(certificate.not_before for certificate in path)
+        bounding = self._anchors.bounding(path, has_root=has_root)
+        valid_until_at = min(certificate.not_after for certificate in bounding)
         is_ever_valid = has_root and valid_from_at <= valid_until_at
         verdict: Literal["trusted", "untrusted", "unknown"] = "trusted"
         if is_flawed:

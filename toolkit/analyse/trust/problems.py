@@ -1,8 +1,8 @@
 """Checks of a path at an instant, certificate by certificate.
 
 RFC 5280, section 6.1, and what TLS clients require in addition: purposes are nested (a CA's extendedKeyUsage binds the
-certificates below it), the root must be valid too, and hashes and names follow dated rules
-(`reference/policies/clients.csv`).
+certificates below it), the root must be valid too (`reference/stores/behaviour.csv` has the exceptions), and hashes and
+names follow dated rules (`reference/policies/clients.csv`).
 """
 
 from dataclasses import dataclass
@@ -78,14 +78,19 @@ def find_usage_problems(path: tuple[Certificate, ...], *, has_root: bool) -> tup
     return found, "addresses or AS numbers (RFC 3779), which are not compared here" if path[0].has_resources else None
 
 
-def find_dated_problems(path: tuple[Certificate, ...], instant: datetime, *, has_root: bool) -> list[Problem]:
-    """The problems at that instant: not yet or no longer valid, or a hash that clients refused by then."""
+def find_dated_problems(
+    path: tuple[Certificate, ...], instant: datetime, *, has_root: bool, bounding: tuple[Certificate, ...]
+) -> list[Problem]:
+    """The problems at that instant: not yet or no longer valid, or a hash that clients refused by then.
+
+    `bounding` are the certificates of the path whose end is checked.
+    """
     found = []
     for position, certificate in enumerate(path):
         if instant < certificate.not_before:
             reason = f"it is valid only from {_shown(certificate.not_before)}"
             found.append(Problem("validity", position, reason, "not_yet_valid"))
-        elif instant > certificate.not_after:
+        elif instant > certificate.not_after and certificate in bounding:
             found.append(Problem("validity", position, f"it expired on {_shown(certificate.not_after)}", "expiry"))
     below_root = path[:-1] if has_root else path
     for position, certificate in enumerate(below_root):

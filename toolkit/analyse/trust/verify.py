@@ -65,7 +65,12 @@ TRUST: Final = (
     Column("broken_certificate", "text", "`leaf`, `intermediate 1` (next to the leaf), `root`: where it fails", "none"),
     Column("broken_sha256", "text", "SHA-256 of that certificate", "none"),
     Column("is_path_found", "boolean", "a path leads from the leaf to a root", "no chain to search"),
-    Column("is_within_validity", "boolean", "every certificate of the path is valid, the root included", _UNCHECKED),
+    Column(
+        "is_within_validity",
+        "boolean",
+        "every certificate of the path is valid, also the root where the store checks its expiry",
+        _UNCHECKED,
+    ),
     Column("is_name_match", "boolean", "the leaf names the host", "no name was asked for, or not checked"),
     Column(
         "is_key_usage_right",
@@ -104,8 +109,8 @@ def verify_chains(
     (since 2011), `apple`, `microsoft`, `android`, `java` and `oracle-java` (since 2017 or 2018), `chrome` (version 36,
     with what Chrome announced). A store decides by the leaf's date where it says so: Mozilla by `not_before`, Chrome by
     the earliest SCT. Before the record of a store, and between two looks at it, the verdict is `unknown`; after the
-    record the store is taken as unchanged except for what it announced, and `assumption` says so. A root that has ended
-    is not trusted; Android does not check this (Let's Encrypt, 2020-12-21), and is judged as if it did.
+    record the store is taken as unchanged except for what it announced, and `assumption` says so. A root that has
+    expired is not trusted, except by Android, which does not check this (Let's Encrypt, 2020-12-21).
     A path ends only at a self-issued root whose authorityKeyIdentifier does not name another certificate.
     `intermediates="held"` also uses the other CA certificates of the tables, like a client that fetches or caches
     intermediates, and can judge a leaf whose chain was not recorded. A check that fails only with such a certificate,
