@@ -31,7 +31,7 @@ _ESCAPED: Final = re.compile(r"\\(?:x([0-9a-fA-F]{2})|\\)")
 _SHA256: Final = 64
 _KEY_TYPES: Final = {"rsa": "RSA", "ecdsa": "EC", "dsa": "DSA"}
 
-_MOST_SHOWN: Final = 100_000
+_MOST_SHOWN: Final = 50_000
 """Connections without their client that are remembered; of these, only the instant of a line is read."""
 
 _CLIENT: Final = ("ts", "uid", "id.orig_h", "id.orig_p")
@@ -193,7 +193,8 @@ class Logs:
         """The identifier of a certificate that a server showed; of one without a description its fingerprint."""
         identifier = self.identifiers.get(named)
         if identifier is None and len(named) == _SHA256 and (row := scan.description({"cert_sha256": named})):
-            identifier = self.identifiers[named] = str(row["cert_sha256"])
+            identifier = named if named == row["cert_sha256"] else str(row["cert_sha256"])  # one text for both
+            self.identifiers[named] = identifier
         if identifier is not None and identifier not in self.of_servers:
             self.of_servers.add(identifier)
             if described := self.waiting.pop(identifier, None):
