@@ -161,7 +161,7 @@ def _find_why_nothing_is_judged(
 
 
 def _check_endings(tables: Tables, arguments: argparse.Namespace) -> int:
-    """Judge certificates by their dates alone, where no service was observed, and neither policy nor roots are given."""
+    """Judge certificates by their dates alone, where no service was observed and no rules are given."""
     from toolkit.cli import endings  # noqa: PLC0415  needs scipy, which other commands do not
 
     given = [option for option, value in (
