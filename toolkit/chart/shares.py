@@ -157,7 +157,7 @@ def _draw_curve(ax: Axes, curve: pd.DataFrame, *, top: float, turn: int) -> None
 
 
 def _handles(curves: pd.DataFrame) -> list[Any]:
-    names = ("first, third, … certificate", "second, fourth, …")
+    names = ("certificate", "its successor")
     used = sorted(set((curves["turn"] % len(LIVES)).astype(int)))
     lines = [Line2D([], [], color=LIVES[turn], marker=_MARKERS[turn], markersize=4, label=names[turn]) for turn in used]
     return [*lines, Patch(facecolor=INK, alpha=0.2, label="95 % interval")]

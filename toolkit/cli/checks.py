@@ -41,9 +41,10 @@ def check(arguments: argparse.Namespace) -> int:
     """`tls-toolkit check`: findings of reachability, expiry, rotation, trust and policies."""
     if bool(arguments.write_baseline) != bool(arguments.accept_until):
         raise UsageError("--write-baseline FILE and --accept-until DATE belong together: give both.")
+    is_by_rules = bool(arguments.policy or arguments.roots)
     rules = load_rules(arguments)
     tables = _read(arguments)
-    if is_held_alone(tables) and not arguments.policy:
+    if is_held_alone(tables) and not is_by_rules:
         return _check_endings(tables, arguments)
     run = _judge(tables, rules, arguments)
     if arguments.serve:
@@ -160,7 +161,7 @@ def _find_why_nothing_is_judged(
 
 
 def _check_endings(tables: Tables, arguments: argparse.Namespace) -> int:
-    """Judge certificates by their dates alone, where no service was observed and no policy is given."""
+    """Judge certificates by their dates alone, where no service was observed and no rules are given."""
     from toolkit.cli import endings  # noqa: PLC0415  needs scipy, which other commands do not
 
     given = [option for option, value in (
@@ -209,6 +210,7 @@ def load_rules(arguments: argparse.Namespace) -> tuple[Roots, Sequence[Rule]]:
             f"--since {arguments.since.isoformat()} is not before --until {arguments.until.isoformat()}, so nothing "
             "can lie between them: swap them, or leave one out."
         )
+    arguments.roots = arguments.roots or "certifi"
     try:
         roots = arguments.roots if arguments.roots in trust_stores() else load_roots(arguments.roots)
         return roots, load_policy(arguments.policy or DEFAULT_POLICY)

@@ -332,7 +332,7 @@ def _add_judging_options(parser: argparse.ArgumentParser, *, many_policies: bool
                         action="append" if many_policies else "store",
                         help=f"{', '.join(known)}, or a CSV file of rules like those in toolkit/reference/policies "
                         f"(default: {DEFAULT_POLICY}{again})")  # fmt: skip
-    parser.add_argument("--roots", default="certifi", choices=roots, metavar="BUNDLE",
+    parser.add_argument("--roots", choices=roots, metavar="BUNDLE",
                         help=f"{', '.join(roots)}, or a PEM file (default: certifi); a trust store, such as "
                         "mozilla, is judged with its history")  # fmt: skip
     parser.add_argument("--now", type=_instant, metavar="DATE",

@@ -89,8 +89,9 @@ class Relay:
     >>> import toolkit
     >>> from toolkit.lab import Lab, Relay
     >>> with Lab("modern", seed=1) as lab, Relay(lab.targets[0], "strip-starttls") as relay:
-    ...     looks = toolkit.observe([lab.targets[0], relay.target], clock=lab.clock, progress=False).observations
-    >>> looks["outcome"].tolist()
+    ...     direct = toolkit.observe(lab.targets[0], clock=lab.clock, progress=False).observations
+    ...     relayed = toolkit.observe(relay.target, clock=lab.clock, progress=False).observations
+    >>> [*direct["outcome"], *relayed["outcome"]]
     ['ok', 'no_starttls']
     """
 

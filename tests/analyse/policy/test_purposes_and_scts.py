@@ -79,6 +79,12 @@ def test_who_still_has_client_auth_is_found_before() -> None:
     assert verdict(tables, "chrome", "client-auth", as_of="2026-03-01T00:00Z") == "falls short"
 
 
+@pytest.mark.parametrize("policy", ["chrome", "apple"])
+def test_two_scts_of_one_log_count_once(policy: str) -> None:
+    assert verdict(issued("2025-01-01", days=190, logs=["one", "one", "other"]), policy, "scts") == "falls short"
+    assert verdict(issued("2025-01-01", days=190, logs=["one", "third", "other"]), policy, "scts") == "meets"
+
+
 @pytest.mark.parametrize(
     ("policy", "days", "scts", "expected"),
     [

@@ -175,12 +175,17 @@ def _breaks_scts(rule: Rule, certificate: Certificate) -> bool | None:
         return None if None in operators else True
     parts = [match for part in rule.value if (match := SCTS.fullmatch(part))]
     least = max(int(part[1]) for part in parts if math.ceil(_days(certificate)) >= int(part[2] or 0))
-    return len(certificate["scts"]) < least
+    return len(_logs(certificate)) < least
 
 
 def _operators(certificate: Certificate) -> set[str | None]:
     """Who operates the logs of the SCTs inside the certificate; None stands for logs that are not known."""
-    return {log_operators().get(str(sct).split(" ")[0]) for sct in certificate["scts"] or ()}
+    return {log_operators().get(log) for log in _logs(certificate)}
+
+
+def _logs(certificate: Certificate) -> set[str]:
+    """The distinct logs of the SCTs inside the certificate: a second SCT of one log does not count."""
+    return {str(sct).split(" ")[0] for sct in certificate["scts"] or ()}
 
 
 def _breaks_serial(rule: Rule, serial: object) -> bool | None:

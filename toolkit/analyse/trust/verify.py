@@ -121,8 +121,9 @@ def verify_chains(
     is not among `roots`, a certificate cannot be read, the look is not dated, or the search reached its limits.
     Without a path the checks cover the certificates up to the one whose issuer was not found.
 
-    Not part of the verdict are revocation, certificate policies, a limit on the length of the chain, public suffixes,
-    and the profile that a CA has to follow when it issues (RFC 5280, section 4; Baseline Requirements, section 7.1):
+    Not part of the verdict are revocation, certificate policies, Certificate Transparency and limits on lifetimes
+    (`judge` with `chrome` or `apple` judges these two), a limit on the length of the chain, public suffixes, and the
+    profile that a CA has to follow when it issues (RFC 5280, section 4; Baseline Requirements, section 7.1):
     key identifiers, serial numbers, criticality, the syntax of names, a common name that the subjectAltName does not
     repeat, keyUsage and EKU beyond what serving needs. `judge` with `baseline` and `lint_certificates` judge these.
 
