@@ -69,8 +69,8 @@ class Period:
 class Announcement:
     """What a program has announced for one root (`cert_sha256`), or for roots whose key was created in a time.
 
-    `effect` is `removed`, or `limited` by `limit`. `key_from` and `key_until` bound the creation of the key, both
-    inclusive.
+    From `since` on, the `effect` is `removed`, or `limited` by `limit`. `key_from` and `key_until` bound the creation
+    of the key, both inclusive.
     """
 
     cert_sha256: str | None

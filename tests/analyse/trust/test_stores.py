@@ -28,7 +28,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::cryptography.utils.Cryptography
 DST_X3 = "0687260331a72403d909f105e69bcf0d32e1bd2493ffc6d9206d11bcd6770739"
 ENTRUST_G2 = "43df5774b03e7fef5fe40d931a7bedf1bb2e6b42738c4e6d3841103d3aa7f339"
 GEOTRUST = "ff856a2d251dcd88d36656f450126798cfabaade40799c722de4d2b5db36a73a"
+CNNIC = "e28393773da845a679f2080cc7fb44a3b7a1c3792cb7eb7729fdcb6a8d99aea7"
 GLOBALSIGN_R3 = "cbb522d7b7f127ad6a0113865bdf1cd4102e7d0759af635a7cf4720dc963c53b"
+STARTCOM = "c766a9bef2d4071c863a31aa4920e813b2d198608cb7b7cfe21143b836df09ea"
 GTS_R2 = "8d25cd97229dbf70356bda4eb3cc734031e24cf00fafcfd32dc76eb5841c7ea8"
 
 VECTORS = files("cryptography_vectors") / "x509"
@@ -73,6 +75,50 @@ def test_entrust_is_distrusted_by_the_date_of_the_leaf(issued: str, is_trusted: 
     assert standing("mozilla", ENTRUST_G2, "2025-06-01", issued=issued) == (is_trusted, cause)
     assert standing("mozilla", ENTRUST_G2, "2024-11-01", issued=issued) == (True, None), "not yet set"
     assert standing("certifi", ENTRUST_G2, "2025-06-01", issued=issued)[0] is not None
+
+
+@pytest.mark.parametrize(
+    ("store", "last", "later", "from_"),
+    [
+        ("apple", "2024-11-15", "2024-11-16", "2024-11-16"),
+        ("java", "2024-11-11", "2024-11-12", "2024-11-12"),
+        ("oracle-java", "2024-11-11", "2024-11-12", "2024-11-12"),
+        ("microsoft", "2025-04-16", "2025-04-17", "2025-04-17"),
+    ],
+)
+def test_entrust_is_distrusted_where_only_an_announcement_says_so(
+    store: str, last: str, later: str, from_: str
+) -> None:
+    assert standing(store, ENTRUST_G2, "2025-08-01", issued="2025-06-01") == (False, "distrust_after")
+    assert standing(store, ENTRUST_G2, "2025-08-01", issued="2024-06-01") == (True, None)
+    assert standing(store, ENTRUST_G2, "2025-08-01", issued=last) == (True, None)
+    assert standing(store, ENTRUST_G2, from_, issued=later) == (False, "distrust_after")
+    assert standing(store, ENTRUST_G2, "2024-11-01", issued=later) == (True, None), "not yet in effect"
+
+
+@pytest.mark.parametrize("store", ["java", "oracle-java"])
+def test_java_limits_the_roots_of_symantec(store: str) -> None:
+    assert standing(store, GEOTRUST, "2019-08-01", issued="2019-06-01") == (False, "distrust_after")
+    assert standing(store, GEOTRUST, "2019-08-01", issued="2019-04-16") == (True, None)
+    assert standing(store, GEOTRUST, "2019-04-16", issued="2019-06-01") == (True, None), "not yet in effect"
+
+
+def test_firefox_limited_roots_of_which_certdata_did_not_show_it() -> None:
+    assert standing("mozilla", STARTCOM, "2017-03-01", issued="2016-12-01") == (False, "distrust_after")
+    assert standing("mozilla", STARTCOM, "2017-03-01", issued="2016-10-20") == (True, None)
+    assert standing("mozilla", STARTCOM, "2016-12-02", issued="2016-12-01") == (True, None), "before Firefox 51"
+    assert standing("mozilla", STARTCOM, "2017-11-01", issued="2016-12-01") == (False, "removal")
+    assert standing("mozilla", CNNIC, "2016-01-01", issued="2015-04-01") == (False, "distrust_after")
+    assert standing("mozilla", CNNIC, "2016-01-01", issued="2015-03-31") == (True, None)
+
+
+@pytest.mark.parametrize("store", sorted(trust_stores().keys() - {"chrome"}))  # which held Entrust before its record
+def test_an_announcement_names_a_root_that_the_store_trusted(store: str) -> None:
+    periods = trust_stores()[store].periods
+    for announced in trust_stores()[store].announced:
+        if announced.cert_sha256 is not None:
+            states = [period.state for period in periods[announced.cert_sha256] if period.since <= announced.since]
+            assert "trusted" in states, announced
 
 
 def test_chrome_goes_by_the_earliest_sct() -> None:
@@ -223,6 +269,43 @@ def test_a_limit_is_compared_with_the_leaf(monkeypatch: pytest.MonkeyPatch) -> N
         replayed = replay(monkeypatch, store, [leaf], root)
         row = replayed[replayed["verdict_from_at"] == day("2026-02-10")].iloc[0]
         assert row["verdict"] == verdict, row["reason"]
+
+
+LIMIT = Limit("not_before", day("2025-12-31"))
+
+
+@pytest.mark.parametrize(
+    ("since", "is_named", "limit", "verdicts"),
+    [
+        ("2026-02-15", True, LIMIT, ["trusted", "untrusted"]),
+        ("2026-02-15", True, None, ["trusted", "untrusted"]),
+        ("2026-02-07", True, LIMIT, ["trusted", "trusted"]),  # the root was added after the announcement
+        ("2026-02-15", False, None, ["trusted", "trusted"]),  # the record shows that the key was not removed
+        ("2026-02-15", True, Limit("not_before", day("2026-01-02")), ["trusted", "trusted"]),
+    ],
+    ids=["a limit", "a removal", "put back", "by key age", "an older leaf"],
+)
+def test_an_announcement_counts_within_the_record_unless_this_contradicts_it(
+    monkeypatch: pytest.MonkeyPatch, since: str, is_named: bool, limit: Limit | None, verdicts: list[str]
+) -> None:
+    root = mint_ca("Root")
+    announced = Announcement(
+        cert_sha256=read_certificate(root.der).sha256 if is_named else None,
+        key_from=None,
+        key_until=day("2026-12-31"),
+        effect="limited" if limit else "removed",
+        since=day(since),
+        limit=limit,
+        words="words",
+        authority="source",
+        url="",
+    )
+    replayed = replay(monkeypatch, made_store(root, announced=(announced,)), [mint_leaf(root)], root)
+    shown = [
+        replayed[(replayed["verdict_from_at"] <= at) & (at < replayed["verdict_until_at"])]["verdict"].item()
+        for at in (day("2026-02-14"), day("2026-02-16"))
+    ]
+    assert shown == verdicts
 
 
 def test_wrong_stores_are_refused() -> None:

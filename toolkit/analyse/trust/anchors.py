@@ -77,13 +77,13 @@ class Anchors:
         if store is None:
             return _TRUSTED
         if instant < store.since:
-            known = self._as_announced(root, leaf, instant, until=store.since)
+            known = self._as_announced(leaf, instant, self._announced(root))
             return known or Standing(None, None, f"the record of {store.name} begins on {_day(store.since)}")
         if instant < store.until:
             return self._recorded(root, leaf, instant)
-        announced = self._as_announced(root, leaf, instant, since=store.until)
-        if announced is not None:
-            return announced
+        later = [announced for announced in self._announced(root) if announced.since >= store.until]
+        if (found := self._as_announced(leaf, instant, later)) is not None:
+            return found
         last = self._recorded(root, leaf, instant)
         assumption = f"{store.name} has not changed since its record ended on {_day(store.until)}"
         return Standing(last.is_trusted, last.cause, last.reason, assumption)
@@ -113,9 +113,9 @@ class Anchors:
         for period in periods:
             if not _holds(period, instant):
                 continue
-            if period.limit is None:
-                return _TRUSTED
-            return _limited(self.store.name, period.limit, leaf, period.source)
+            if period.limit is not None:
+                return _limited(self.store.name, period.limit, leaf, period.source)
+            return self._as_announced(leaf, instant, self._unrecorded(root, period)) or _TRUSTED
         for period in periods:
             if period.until and period.until_before and period.until <= instant < period.until_before:
                 return Standing(
@@ -139,14 +139,25 @@ class Anchors:
         created = self._created.get(root.key, root.not_before)
         return [announced for announced in self.store.announced if announced.concerns(root.sha256, created)]
 
-    def _as_announced(
-        self, root: Certificate, leaf: Certificate, instant: datetime, *, since: datetime | None = None,
-        until: datetime | None = None,
-    ) -> Standing | None:  # fmt: skip
-        """What was announced for a time outside of the record, where it rules out trust; None: nothing does."""
+    def _unrecorded(self, root: Certificate, period: Period) -> list[Announcement]:
+        """What was announced for this root, and a period of trust without a limit does not contradict.
+
+        Most lists of roots show no limit by the leaf's date, nor a rule that clients have built in. A root that was
+        added after the announcement is trusted again. The record itself shows whether keys were removed for their age.
+        """
         assert self.store is not None
-        for announced in self._announced(root):
-            if instant < announced.since or (since and announced.since < since) or (until and announced.since >= until):
+        begins = self.store.since
+        return [
+            announced
+            for announced in self._announced(root)
+            if announced.cert_sha256 is not None and period.since <= max(announced.since, begins)
+        ]
+
+    def _as_announced(self, leaf: Certificate, instant: datetime, among: list[Announcement]) -> Standing | None:
+        """The first announcement in effect that rules out trust; None: nothing does."""
+        assert self.store is not None
+        for announced in among:
+            if instant < announced.since:
                 continue
             if announced.limit is not None:
                 if (found := _limited(self.store.name, announced.limit, leaf, announced.authority)).is_trusted is False:

@@ -107,9 +107,11 @@ def verify_chains(
     `roots` is the name of a trust store, which is judged with its history, or the name of a bundle, a PEM file, or
     certificates in DER (`toolkit.reference.load_roots`, `Lab.roots`). The stores are `mozilla` (since 2000), `certifi`
     (since 2011), `apple`, `microsoft`, `android`, `java` and `oracle-java` (since 2017 or 2018), `chrome` (version 36,
-    with what Chrome announced). A store decides by the leaf's date where it says so: Mozilla by `not_before`, Chrome by
-    the earliest SCT. Before the record of a store, and between two looks at it, the verdict is `unknown`; after the
-    record the store is taken as unchanged except for what it announced, and `assumption` says so. A root that has
+    with what Chrome announced). A store decides by the leaf's date where it says so: Chrome by the earliest SCT, the
+    others by `not_before`. The lists of Apple, Microsoft and Java do not show this, so it is known for what they have
+    announced about Entrust, Camerfirma and Symantec only (`toolkit/reference/stores/announced.csv`). Before the record
+    of a store, and between two looks at it, the verdict is `unknown`; after the record the store is taken as unchanged
+    except for what it announced, and `assumption` says so. A root that has
     expired is not trusted, except by Android, which does not check this (Let's Encrypt, 2020-12-21).
     A path ends only at a self-issued root whose authorityKeyIdentifier does not name another certificate.
     `intermediates="held"` also uses the other CA certificates of the tables, like a client that fetches or caches
