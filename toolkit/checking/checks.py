@@ -24,7 +24,7 @@ from toolkit.checking.judgements.trust import (
     with_lost_trust,
 )
 from toolkit.checking.judgements.unobserved import judge_unobserved
-from toolkit.checking.verdicts import CHECKS, FINE, SEVERITIES, SEVERITY_OF
+from toolkit.checking.verdicts import CHECKS, FINE, OWN_CHECKS, SEVERITIES, SEVERITY_OF
 from toolkit.columns import dtypes, empty, returns
 from toolkit.instants import Instant, zoned
 from toolkit.reference.roots import Roots, load_roots
@@ -121,7 +121,7 @@ def check(
         trust = with_instants_of_looks(keep_in_use(trust, expiry), chains.observations)
     statements = [rule for rule in rules if rule.level == STATEMENT]
     ruled = [rule for rule in rules if rule.level != STATEMENT]
-    names = ["reachability", "expiry", "rotation", "trust", *dict.fromkeys(rule.policy for rule in ruled)]
+    policies = list(dict.fromkeys(rule.policy for rule in ruled))
     frames = [
         judge_reachability(scope),
         find_dated_ahead(tables, zoned(clock, "clock")) if clock is not None else empty(CHECKS),
@@ -131,13 +131,13 @@ def check(
         trust_rows(trust),
         key_proof_rows(scope.tables.observations),
         judge_rules(scope, judge_by_rules(scope.tables, ruled, as_of=as_of)),
-        find_outdated_surveys(scope, names[4:]),
+        find_outdated_surveys(scope, policies),
     ]
     if statements:
         of_all = scope.known if scope.since else tables
         frames.append(judge_statements(scope, judge_by_rules(of_all, statements, as_of=as_of)))
     known = _conformed(frames)
-    return _in_order(_conformed([known, _unknown(scope, known, names)]))
+    return _in_order(_conformed([known, _unknown(scope, known, [*OWN_CHECKS, *policies])]))
 
 
 def _conformed(frames: list[pd.DataFrame]) -> pd.DataFrame:

@@ -36,6 +36,9 @@ CHECKS: Final = (
 )  # fmt: skip
 """The columns of `check`. The evidence of a row is the observations, or rows of the tables, that it rests on."""
 
+OWN_CHECKS: Final = ("reachability", "expiry", "rotation", "trust")
+"""The checks that are not policies."""
+
 SEVERITIES: Final = {
     "critical": "clients cannot use the service now",
     "high": "it breaks within days, or it breaks a rule that binds (must)",

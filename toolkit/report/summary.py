@@ -9,15 +9,13 @@ import pandas as pd
 from toolkit import text
 from toolkit.chart.captions import Shown, say
 from toolkit.checking import SEVERITIES, count_services, describe_counted
+from toolkit.checking.verdicts import OWN_CHECKS
 from toolkit.schema import PROTOCOLS
 from toolkit.tables import Tables
 
 _SOON: Final = timedelta(days=30)
 _MOST_LINES: Final = 6
 _CLASSES: Final = {"critical": "serious", "high": "serious", "medium": "minor", "low": "minor"}
-OWN_CHECKS: Final = ("reachability", "expiry", "rotation", "trust")
-"""The checks that are not policies."""
-
 _IN_USE: Final = ("valid", "expiring", "expired", "replacing", "not_yet_valid")
 
 
