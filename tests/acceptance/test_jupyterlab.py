@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import urllib3
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from tests.conftest import ROOT, need
@@ -29,6 +30,9 @@ SETTINGS = {
 
 PATIENCE_MS = 120_000
 """Limit of each wait; a busy machine is not a failure."""
+
+ANSWERS = urllib3.Retry(total=30, backoff_factor=0.1, backoff_max=2)
+"""How often to connect to a server that starts."""
 
 
 @pytest.fixture
@@ -50,7 +54,9 @@ def jupyterlab(page: Page, tmp_path: Path) -> Iterator[str]:
         try:
             assert server.stderr is not None
             found = (re.search(r"http://127\.0\.0\.1:\d+/lab", line) for line in server.stderr)
-            yield next(match.group() for match in found if match)
+            address = next(match.group() for match in found if match)
+            urllib3.request("GET", address, retries=ANSWERS)  # It prints the address before it listens there.
+            yield address
         finally:
             server.terminate()
             server.communicate(timeout=60)
