@@ -23,7 +23,7 @@ from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
 from toolkit.analyse.host_names import compared_host
-from toolkit.analyse.trust.certificates import Certificate, Unreadable, read_certificate
+from toolkit.analyse.trust.certificates import Certificate, Unreadable, read_certificate, read_root
 from toolkit.analyse.trust.paths import readable
 from toolkit.analyse.trust.verify import TRUST, Intermediates, name_asked, verify_chains
 from toolkit.columns import Column, dtypes, returns
@@ -252,7 +252,7 @@ class _Cryptography:
     """`cryptography.x509.verification`, in this process; it limits the signatures that it checks."""
 
     def __init__(self, roots: Iterable[bytes], held: _HeldCertificates) -> None:
-        self._store = Store([root.parsed for root in readable(read_certificate(der) for der in roots)])
+        self._store = Store([root.parsed for root in readable(read_root(der) for der in roots)])
         self._held = held
 
     def judge(self, case: _ChainCase) -> _Answer:

@@ -5,14 +5,18 @@ It is named after the function, with a dash and a word where a function has seve
 
 import ast
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
 
 from notebooks.book import api
 
 SCRIPTS: Final = Path(__file__).resolve().parent / "gallery"
 _DPI: Final = 110
+
+_LEAST: Final = 4
+"""Marks of a chart that shows something."""
 
 
 def scripts() -> list[Path]:
@@ -43,11 +47,19 @@ def pages() -> dict[str, str]:
 
 
 def draw(folder: Path) -> None:
-    """Run every script and write the chart that it leaves as `ax` into the folder, as PNG."""
+    """Run every script and write the chart that it leaves as `ax` into the folder, as PNG.
+
+    Raises `ValueError` for a chart without a title or with hardly anything in it.
+    """
     for script in scripts():
-        names: dict[str, object] = {}
+        names: dict[str, Any] = {}
         exec(compile(script.read_text(encoding="utf-8"), str(script), "exec"), names)
-        names["ax"].figure.savefig(folder / f"{script.stem}.png", dpi=_DPI, bbox_inches="tight")  # type: ignore[attr-defined]
+        ax: Axes = names["ax"]
+        title = ax.get_title("left")
+        marks = [*ax.lines, *ax.patches, *ax.collections, *ax.texts]
+        if not title or title.lower().startswith("no ") or len(marks) < _LEAST:
+            raise ValueError(f"{script.name} draws an empty chart ({title!r}): show data that fill it.")
+        ax.figure.savefig(folder / f"{script.stem}.png", dpi=_DPI, bbox_inches="tight")
         plt.close("all")
 
 

@@ -1,6 +1,6 @@
 """The main job, end to end: what the demo says and draws is computed from what was kept, and changes with it.
 
-Two lessons and a year of fewer rounds stand for all here, since kernels and rounds cost seconds: `.ci/run` runs
+One lesson and a year of fewer rounds stand for all here, since kernels and rounds cost seconds: `.ci/run` runs
 `make demo` itself.
 """
 
@@ -27,18 +27,18 @@ from toolkit.report.pages import load_exporter, render_page
 RECORDED = ROOT / "data" / "google-mail"
 
 
-STEP = timedelta(days=24)
+STEP = timedelta(days=36)
 """Between two rounds of the demo here."""
 
-ROUNDS_PER_SURVEY = 4
+ROUNDS_PER_SURVEY = 3
 SEED = 2026
 
-LESSONS = ("00-start-here.ipynb", "02-rotation-overlaps.ipynb")
+LESSONS = ("02-rotation-overlaps.ipynb",)
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The demo with two lessons, into a folder of its own: the folder, and what it printed."""
+    """The demo with one lesson, into a folder of its own: the folder, and what it printed."""
     folder = tmp_path_factory.mktemp("demo")
     shutil.copytree(ROOT / "data" / "lab-sample", folder / "data" / "lab-sample")
     (folder / "notebooks").mkdir()

@@ -83,8 +83,8 @@ def watched(asked: Scenario, seed: int, plan: Plan) -> Tables:
 @pytest.mark.parametrize(("asked", "seed"), CASES, ids=IDS)
 def test_served_equals_simulated(asked: Scenario, seed: int) -> None:
     drawn = asked.schedule(seed)
-    gap = (drawn.ends_at - drawn.begins_at) / 6
-    rounds = tuple((drawn.begins_at + n * gap).replace(microsecond=0) for n in range(7))
+    gap = (drawn.ends_at - drawn.begins_at) / 4
+    rounds = tuple((drawn.begins_at + n * gap).replace(microsecond=0) for n in range(5))
     plan = Plan(rounds, samples=2, offers=("any", "rsa", "ecdsa"))
     served, simulated = watched(asked, seed, plan), simulate(asked, seed, plan)
     order = ["observed_at", "service", "address", "sample", "offer", "server_name"]

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 import pandas as pd
 
-from toolkit.analyse.trust.certificates import Certificate, read_certificate
+from toolkit.analyse.trust.certificates import Certificate, read_certificate, read_root
 from toolkit.analyse.trust.problems import Problem
 from toolkit.errors import UsageError
 from toolkit.reference.ct_logs import log_operators
@@ -197,7 +197,7 @@ def find_anchors(roots: Roots, certificates: pd.DataFrame) -> Anchors:
         return Anchors([*known.values(), *_readable(certificates.loc[held, "der"].dropna())], store)
     anchors = []
     for number, der in enumerate(load_roots(roots)):
-        certificate = read_certificate(der)
+        certificate = read_root(der)
         if not isinstance(certificate, Certificate):
             raise UsageError(f"roots: certificate {number + 1} cannot be read ({certificate.reason}). Remove it.")
         anchors.append(certificate)

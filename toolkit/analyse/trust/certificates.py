@@ -9,6 +9,7 @@ import hashlib
 import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from cryptography import x509
@@ -133,6 +134,12 @@ def read_certificate(der: bytes) -> Certificate | Unreadable:
             return _read(x509.load_der_x509_certificate(der), sha256, parse_certificate(der))
     except _REFUSALS as error:
         return Unreadable(sha256, str(error) or type(error).__name__)
+
+
+@lru_cache(maxsize=1024)
+def read_root(der: bytes) -> Certificate | Unreadable:
+    """`read_certificate` of a root; the roots are the same in each call, and a store has more than a hundred."""
+    return read_certificate(der)
 
 
 def may_have_issued(child: Certificate, issuer: Certificate) -> bool:
