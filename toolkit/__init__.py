@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from toolkit.checking import check
     from toolkit.collection import Limits, collect, estimate_round, estimate_survey, observe, survey, watch
     from toolkit.comparing import compare_verifiers
-    from toolkit.dissection import dissect
+    from toolkit.dissection import decrypt_answer, derive_keys, dissect
     from toolkit.exporting import flat
     from toolkit.panel import LabPanel
     from toolkit.reading import load_example, read
@@ -105,7 +105,7 @@ _HOMES: Final = {
         "watch",
     ),
     "toolkit.comparing": ("compare_verifiers",),
-    "toolkit.dissection": ("dissect",),
+    "toolkit.dissection": ("decrypt_answer", "derive_keys", "dissect"),
     "toolkit.exporting": ("flat",),
     "toolkit.panel": ("LabPanel",),
     "toolkit.reading": (
@@ -157,6 +157,8 @@ __all__ = [
     "collect",
     "compare_tools",
     "compare_verifiers",
+    "decrypt_answer",
+    "derive_keys",
     "describe_chains",
     "describe_rotations",
     "describe_usual_leads",

@@ -59,7 +59,7 @@ def draw(folder: Path) -> None:
         marks = [*ax.lines, *ax.patches, *ax.collections, *ax.texts]
         if not title or title.lower().startswith("no ") or len(marks) < _LEAST:
             raise ValueError(f"{script.name} draws an empty chart ({title!r}): show data that fill it.")
-        ax.figure.savefig(folder / f"{script.stem}.png", dpi=_DPI, bbox_inches="tight")
+        plt.figure(ax.get_figure(root=True)).savefig(folder / f"{script.stem}.png", dpi=_DPI, bbox_inches="tight")
         plt.close("all")
 
 

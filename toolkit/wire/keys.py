@@ -25,24 +25,27 @@ def _ccm_8(key: bytes) -> AESCCM:
 
 _SHA256, _SHA384 = hashes.SHA256(), hashes.SHA384()
 
-# RFC 8446, B.4: suite → AEAD, key bytes, hash.
-_SUITES: Final[dict[int, tuple[Callable[[bytes], _Aead], int, hashes.HashAlgorithm]]] = {
+SUITES: Final[dict[int, tuple[Callable[[bytes], _Aead], int, hashes.HashAlgorithm]]] = {
     0x1301: (AESGCM, 16, _SHA256),
     0x1302: (AESGCM, 32, _SHA384),
     0x1303: (ChaCha20Poly1305, 32, _SHA256),
     0x1304: (AESCCM, 16, _SHA256),
     0x1305: (_ccm_8, 16, _SHA256),
 }
+"""RFC 8446, B.4: suite → AEAD, length of its key in bytes, hash."""
+
+IV_SIZE: Final = 12
+"""RFC 8446, 5.3: bytes of the IV of each of these suites."""
 
 
 def can_decrypt(suite: int) -> bool:
     """Whether the records of this TLS 1.3 suite can be decrypted."""
-    return suite in _SUITES
+    return suite in SUITES
 
 
 def hash_name(suite: int) -> str:
     """The suite's hash, as `hashlib` names it."""
-    return _SUITES[suite][2].name
+    return SUITES[suite][2].name
 
 
 class Protection:
@@ -91,23 +94,29 @@ class HandshakeKeys:
         return hmac.digest(self.finished_key, transcript_hash, self.hash_name)
 
 
+def protection(suite: int, key: bytes, iv: bytes) -> Protection:
+    """The protection of one direction with the key and the IV of this suite."""
+    make = SUITES[suite][0]
+    return Protection(make(key), iv, 8 if make is _ccm_8 else 16)
+
+
 def derive(suite: int, shared: bytes, transcript_hash: bytes) -> HandshakeKeys:
     """The keys of the suite, from the transcript hash up to the ServerHello (RFC 8446, 7.1)."""
-    make, key_size, algorithm = _SUITES[suite]
+    _, key_size, algorithm = SUITES[suite]
     secret = HKDF.extract(algorithm, _DERIVED[algorithm.name], shared)
 
-    def protection(traffic: bytes) -> Protection:
-        key = _expand(traffic, b"key", b"", key_size, algorithm)
-        return Protection(make(key), _expand(traffic, b"iv", b"", 12, algorithm), 8 if make is _ccm_8 else 16)
+    def protected_by(traffic: bytes) -> Protection:
+        key, iv = (expand_label(traffic, *part, algorithm) for part in ((b"key", b"", key_size), (b"iv", b"", IV_SIZE)))
+        return protection(suite, key, iv)
 
     size = algorithm.digest_size
-    server = _expand(secret, b"s hs traffic", transcript_hash, size, algorithm)
-    client = _expand(secret, b"c hs traffic", transcript_hash, size, algorithm)
-    finished_key = _expand(server, b"finished", b"", size, algorithm)
-    return HandshakeKeys(protection(server), protection(client), finished_key, algorithm.name)
+    server = expand_label(secret, b"s hs traffic", transcript_hash, size, algorithm)
+    client = expand_label(secret, b"c hs traffic", transcript_hash, size, algorithm)
+    finished_key = expand_label(server, b"finished", b"", size, algorithm)
+    return HandshakeKeys(protected_by(server), protected_by(client), finished_key, algorithm.name)
 
 
-def _expand(secret: bytes, label: bytes, context: bytes, size: int, algorithm: hashes.HashAlgorithm) -> bytes:
+def expand_label(secret: bytes, label: bytes, context: bytes, size: int, algorithm: hashes.HashAlgorithm) -> bytes:
     """HKDF-Expand-Label (RFC 8446, 7.1)."""
     label = b"tls13 " + label
     info = b"".join((size.to_bytes(2), bytes((len(label),)), label, bytes((len(context),)), context))
@@ -118,7 +127,7 @@ def _derived(algorithm: hashes.HashAlgorithm) -> bytes:
     """Derive-Secret(Early Secret, "derived", "") without a pre-shared key: a constant for each hash."""
     zeros = bytes(algorithm.digest_size)
     nothing = hashes.Hash(algorithm).finalize()
-    return _expand(HKDF.extract(algorithm, zeros, zeros), b"derived", nothing, algorithm.digest_size, algorithm)
+    return expand_label(HKDF.extract(algorithm, zeros, zeros), b"derived", nothing, algorithm.digest_size, algorithm)
 
 
 _DERIVED: Final = {algorithm.name: _derived(algorithm) for algorithm in (_SHA256, _SHA384)}

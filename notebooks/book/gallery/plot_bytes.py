@@ -1,4 +1,4 @@
-"""Where the bytes of a ClientHello are.
+"""The bytes of a ClientHello, field by field.
 
 This one is what the offer `any` sends to `www.example`. Almost all of it is the key share of the post-quantum group.
 """
