@@ -11,6 +11,7 @@ import toolkit
 from tests.analyse.made import certificate, look, now, tables
 from tests.analyse.trust.minted import ENDS, Minted, mint_ca, mint_leaf, replace_bytes, served
 from toolkit import Tables, checking, schema
+from toolkit.checking.judgements.endings import judge_issuers
 from toolkit.errors import UsageError
 
 ROOT = mint_ca("root")
@@ -250,6 +251,16 @@ def test_an_intermediate_that_ends_before_its_leaf_is_expiring(
         (row,) = found[found["verdict"] == "expiring"].to_dict("records")
         assert row["found"].startswith("intermediate 1, CN=middle,O=Example (")
         assert f"{days}.0 days left" in row["found"]
+
+
+@pytest.mark.parametrize(("store", "rows"), [("mozilla", 1), ("android", 0)])
+def test_the_end_of_a_root_counts_only_where_the_store_checks_it(store: str, rows: int) -> None:
+    given, root = chain(ENDS, root_ends=TODAY + timedelta(days=5))
+    at, roots = pd.Timestamp(TODAY), (root.der,)
+    shown = toolkit.summarise_expiry(given, now=at)
+    trust = toolkit.verify_chains(given, roots=roots).assign(store=store)
+    judged = judge_issuers(shown, trust, given, roots=roots, of_store=roots, now=at, thresholds="lifetime")
+    assert len(judged) == rows
 
 
 def test_a_root_that_ends_first_and_an_issuer_without_its_root_are_found_too() -> None:

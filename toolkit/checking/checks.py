@@ -116,7 +116,9 @@ def check(
     trust = verify_chains(chains, roots=of_store, as_of=as_of, intermediates=intermediates)
     if as_of == "observed":
         trust = with_lost_trust(trust, scope, roots=of_store)
-    issuers = judge_issuers(shown, trust, chains, roots=anchors, now=scope.now, thresholds=thresholds)
+    issuers = judge_issuers(
+        shown, trust, chains, roots=anchors, of_store=of_store, now=scope.now, thresholds=thresholds
+    )
     if as_of != "observed":
         trust = with_instants_of_looks(keep_in_use(trust, expiry), chains.observations)
     statements = [rule for rule in rules if rule.level == STATEMENT]

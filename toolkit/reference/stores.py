@@ -8,7 +8,7 @@ store is only known for the time of its record.
 import base64
 import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
@@ -29,7 +29,7 @@ RECORD_COLUMNS: Final = ("store", "title", "since", "until", "source", "url", "l
 ANNOUNCED_COLUMNS: Final = (
     "store", "cert_sha256", "key_from", "key_until", "effect", "since", "condition", "words", "authority", "url",
 )  # fmt: skip
-BEHAVIOUR_COLUMNS: Final = ("store", "checks_root_expiry", "stated_on", "words", "authority", "url")
+BEHAVIOUR_COLUMNS: Final = ("store", "behaviour", "value", "since", "words", "authority", "url")
 
 State = Literal["trusted", "distrusted"]
 
@@ -95,7 +95,9 @@ class Announcement:
 class TrustStore:
     """A store; its record goes from `since` until `until` (exclusive). `periods` are by SHA-256, in order of time.
 
-    `checks_root_expiry`: clients with this store reject a path whose root has expired.
+    `checks_root_expiry`: clients with this store reject a path whose root has expired. `accepts` are the key types and
+    hashes that web clients refuse and clients with this store accept, each with the date since when (None: always).
+    `requires_scts_since`: a leaf issued on that day or later is trusted with SCTs only.
     """
 
     name: str
@@ -107,6 +109,8 @@ class TrustStore:
     source: str
     url: str
     checks_root_expiry: bool = True
+    accepts: Mapping[str, datetime | None] = field(default_factory=dict)
+    requires_scts_since: datetime | None = None
 
 
 @cache
@@ -126,10 +130,9 @@ def trust_stores() -> Mapping[str, TrustStore]:
     announced: dict[str, list[Announcement]] = {}
     for row in read_rows(FOLDER / "stores" / "announced.csv", ANNOUNCED_COLUMNS):
         announced.setdefault(row.text("store"), []).append(_announcement(row))
-    checks_root_expiry = {
-        row.text("store"): row.boolean("checks_root_expiry")
-        for row in read_rows(FOLDER / "stores" / "behaviour.csv", BEHAVIOUR_COLUMNS)
-    }
+    behaviours: dict[str, list[Row]] = {}
+    for row in read_rows(FOLDER / "stores" / "behaviour.csv", BEHAVIOUR_COLUMNS):
+        behaviours.setdefault(row.text("store"), []).append(row)
     found = {}
     for row in read_rows(FOLDER / "stores" / "records.csv", RECORD_COLUMNS):
         name = row.text("store")
@@ -142,8 +145,9 @@ def trust_stores() -> Mapping[str, TrustStore]:
             announced=tuple(announced.get(name, ())),
             source=row.text("source"),
             url=row.text("url"),
-            checks_root_expiry=checks_root_expiry.get(name, True),
         )
+        for behaviour in behaviours.get(name, ()):
+            found[name] = _with_behaviour(found[name], behaviour)
     found["certifi"] = with_release(found["certifi"], version("certifi"), _installed_roots().keys())
     return MappingProxyType(found)
 
@@ -185,6 +189,19 @@ def stored_roots() -> Mapping[str, bytes]:
         for row in read_rows(path, CERTIFICATE_COLUMNS):
             found[row.text("cert_sha256")] = base64.b64decode(row.text("der"), validate=True)
     return MappingProxyType(found)
+
+
+def _with_behaviour(store: TrustStore, row: Row) -> TrustStore:
+    """The store with what a row says about its clients."""
+    behaviour = row.text("behaviour")
+    if behaviour == "checks_root_expiry":
+        return replace(store, checks_root_expiry=row.boolean("value"))
+    if behaviour == "requires_scts":
+        return replace(store, requires_scts_since=_instant(row, "since"))
+    if behaviour != "accepts":
+        raise row.error("behaviour", "is none of checks_root_expiry, requires_scts, accepts")
+    since = _optional_instant(row, "since")
+    return replace(store, accepts=MappingProxyType({**store.accepts, **dict.fromkeys(row.texts("value"), since)}))
 
 
 def _period(row: Row) -> Period:

@@ -163,7 +163,7 @@ def right() -> Iterator[Case]:
         is_order_right=False,
     )
     edwards = mint_ca("Edwards", ROOT, kind="Ed25519")
-    yield case("Ed25519", "trusted", mint_leaf(edwards, kind="Ed25519"), edwards)
+    yield case("Ed25519", "untrusted", mint_leaf(edwards, kind="Ed25519"), edwards, place="leaf")
     rsa_ca = mint_ca("RSA", ROOT, kind="RSA")
     yield case("RSA-PSS", "trusted", mint_leaf(rsa_ca, kind="RSA", is_pss=True), rsa_ca)
     yield case("RSA PKCS#1", "trusted", mint_leaf(rsa_ca, kind="RSA"), rsa_ca)

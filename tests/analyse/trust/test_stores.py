@@ -6,12 +6,14 @@ from importlib.resources import files
 
 import pandas as pd
 import pytest
+from cryptography.hazmat.primitives import hashes
 
 import toolkit
 from tests.analyse.trust.minted import Minted, mint_ca, mint_leaf, served
 from toolkit.analyse.trust.anchors import Anchors, find_anchors
 from toolkit.analyse.trust.certificates import Certificate, read_certificate
 from toolkit.errors import UsageError
+from toolkit.reference.ct_logs import log_operators
 from toolkit.reference.roots import split_pem
 from toolkit.reference.stores import (
     Announcement,
@@ -46,10 +48,21 @@ def known(sha256: str) -> Certificate:
     return read
 
 
-def standing(store: str, sha256: str, instant: str, *, issued: str = "2020-01-01", sct: str | None = None) -> tuple:
+KNOWN_LOG = next(iter(log_operators()))
+
+
+def standing(
+    store: str,
+    sha256: str,
+    instant: str,
+    *,
+    issued: str = "2020-01-01",
+    sct: str | None = "2020-01-01",
+    log: str = KNOWN_LOG,
+) -> tuple:
     """Whether the store trusts the root on that day for a leaf of those dates, and the cause where it does not."""
     anchors = find_anchors(store, toolkit.load_example("lab-sample").certificates)
-    leaf = replace(known(sha256), not_before=day(issued), earliest_sct=day(sct) if sct else None)
+    leaf = replace(known(sha256), not_before=day(issued), scts=((log, day(sct)),) if sct else ())
     found = anchors.standing(known(sha256), leaf, day(instant))
     return found.is_trusted, found.cause
 
@@ -125,8 +138,58 @@ def test_chrome_goes_by_the_earliest_sct() -> None:
     # Google's security blog: SCTs after 2024-11-11 11:59:59 PM UTC. What Chrome's store held then is not recorded.
     assert standing("chrome", ENTRUST_G2, "2025-06-01", sct="2024-11-12") == (False, "distrust_after")
     assert standing("chrome", ENTRUST_G2, "2025-06-01", sct="2024-11-11") == (None, None)
-    assert standing("chrome", ENTRUST_G2, "2025-06-01") == (None, None), "no SCT in the leaf"
+    assert standing("chrome", ENTRUST_G2, "2025-06-01", sct=None) == (None, None), "no SCT in the leaf"
     assert standing("chrome", ENTRUST_G2, "2024-11-01", sct="2024-11-12") == (None, None), "announced for later"
+
+
+def test_a_limit_by_scts_is_not_passed_over_without_an_sct_of_a_known_log() -> None:
+    # Chromium's SCTNotAfter asks for one SCT of a known log in time (its tests: SctNotAfterLogUnknown).
+    root = known(ENTRUST_G2)
+    held = Period("trusted", None, day("2020-01-01"), None, None, Limit("sct", day("2024-11-11")), "made", "")
+    store = replace(trust_stores()["chrome"], since=day("2020-01-01"), announced=(), periods={ENTRUST_G2: (held,)})
+    anchors = Anchors([root], store)
+    for scts, is_trusted in [
+        ((), None),
+        (((KNOWN_LOG, day("2024-11-12")),), False),
+        ((("unknown", day("2024-11-12")),), False),
+        ((("unknown", day("2024-11-10")), (KNOWN_LOG, day("2024-11-12"))), None),
+        ((("unknown", day("2024-11-12")), (KNOWN_LOG, day("2024-11-10"))), True),
+    ]:
+        leaf = replace(root, not_before=day("2024-11-10"), scts=scts)
+        assert anchors.standing(root, leaf, day("2025-06-01")).is_trusted is is_trusted, scts
+
+
+def test_an_announced_limit_by_scts_leaves_a_leaf_without_them_unknown() -> None:
+    root = known(GLOBALSIGN_R3)
+    limit = Limit("sct", day("2026-12-01"))
+    announced = Announcement(root.sha256, None, None, "limited", day("2026-12-01"), limit, "made", "made", "")
+    store = replace(trust_stores()["chrome"], announced=(announced,))
+    leaf = replace(root, not_before=day("2026-11-01"), scts=())
+    found = Anchors([root], store).standing(root, leaf, day("2027-01-01"))
+    assert (found.is_trusted, "holds none" in str(found.reason)) == (None, True)
+
+
+@pytest.mark.parametrize(("store", "first"), [("chrome", "2018-05-01"), ("apple", "2018-10-16")])
+def test_a_leaf_without_scts_is_not_said_to_be_trusted(store: str, first: str) -> None:
+    at = f"{trust_stores()[store].until:%Y-%m-%d}"
+    before = f"{day(first) - dt.timedelta(days=1):%Y-%m-%d}"
+    assert standing(store, GLOBALSIGN_R3, at, issued=before, sct=None) == (True, None)
+    assert standing(store, GLOBALSIGN_R3, at, issued=first, sct=None) == (None, None)
+    assert standing(store, GLOBALSIGN_R3, at, issued=first, sct=first) == (True, None)
+
+
+@pytest.mark.parametrize(("kind", "digest"), [("Ed25519", None), ("EC", hashes.SHA224())], ids=["Ed25519", "SHA-224"])
+def test_only_some_clients_accept_ed25519_and_sha224(
+    monkeypatch: pytest.MonkeyPatch, kind: str, digest: hashes.HashAlgorithm | None
+) -> None:
+    root = mint_ca("Root")
+    leaf = mint_leaf(root, kind=kind, digest=digest)
+    for name, verdict in (("mozilla", "untrusted"), ("java", "trusted"), ("certifi", "trusted")):
+        store = replace(made_store(root), accepts=trust_stores()[name].accepts)
+        replayed = replay(monkeypatch, store, [leaf], root)
+        row = replayed[replayed["verdict_from_at"] == day("2026-02-10")].iloc[0]
+        assert row["verdict"] == verdict, (name, row["reason"])
+    assert Anchors([], trust_stores()["java"]).accepted(day("2020-09-14")) == {"SHA224"}, "before JDK 15"
 
 
 def test_symantecs_roots_are_limited_and_then_removed_in_mozillas_store() -> None:

@@ -36,11 +36,11 @@ OPENSSL_SAYS_OTHERWISE = {
     "SHA-1 intermediate, today": "security level 0 of `openssl verify` takes every hash",
     "RSA key of 1024 bits": "security level 0 of `openssl verify` takes every key",
     "DSA": "security level 0 of `openssl verify` takes every key",
+    "Ed25519": "it accepts Ed25519, which web clients do not",
 }
 """Label → why `openssl verify` differs."""
 
 CRYPTOGRAPHY_SAYS_OTHERWISE = {
-    "Ed25519": "it refuses Ed25519, which the CA/Browser Forum does not allow",
     "issuer's name in capitals": "it compares names byte by byte",
     "wildcard of a top level": "it lets *.test match example.test; here two labels must follow, as in OpenSSL",
     "common name only, in 2014": "it knows no dates: no subjectAltName, no trust",

@@ -99,8 +99,9 @@ def forecast_renewals(tables: Tables, *, now: Instant, years: int = 3) -> pd.Dat
     the lead. A slot gets at most 10,000 rows.
 
     The intervals (`earliest_80_at` to `latest_95_at`) assume that spacings are independent and vary as in the past
-    (Student's t of their logarithms). They do not know of a change of routine. Where the basis is `issued`, the next
-    certificate may have been issued before `now`.
+    (Student's t of their logarithms), and that the next renewal is outside of the routine, such as a re-issue, with a
+    chance of 0.5 / (renewals learned from + 1). They do not know of a change of routine. Where the basis is `issued`,
+    the next certificate may have been issued before `now`.
 
     They also assume that the present certificate was still in service when a successor would have been seen. With dated
     looks that is the last of them. Undated looks are taken to go on after the last one for as long as the longest time

@@ -17,6 +17,9 @@ _DEVIATION: Final = 0.6745
 FEW: Final = 8
 """Fewer ratios do not show the shape of their distribution."""
 
+_WHOLE_LIFE: Final = 1.5
+"""The lifetime of a certificate in planned spacings where a third of it is left, as with ACME clients."""
+
 _FARTHEST: Final = 12.0
 """Largest logarithm of a ratio that is looked for: 160,000 times the planned spacing."""
 
@@ -47,25 +50,27 @@ def planned_days(lifetime: Floats, *, lead: Floats, spacing: Floats, usual: Floa
     return planned
 
 
-def late_ratios(ratios: Floats, blur: Floats, share: float) -> Floats:
+def late_ratios(ratios: Floats, blur: Floats, share: float, *, has_exceptions: bool) -> Floats:
     """Per slot the logarithm of (spacing / planned spacing) that only that share of the spacings exceeds.
 
     `ratios` has a row per slot with the logarithms of the past, NaN where there are no more; `blur` [row] is the least
     deviation that the looks allow to be seen. Spacings are taken to be independent and to vary as before. With fewer
     than eight, the distribution is Student's t around their median; with more it is that of the past itself, whatever
-    its shape, each value spread by Student's t with a width by Silverman's rule. `tests/benchmarks/bench_forecast.py`
-    measures the coverage.
+    its shape, each value spread by Student's t with a width by Silverman's rule. `has_exceptions`: the next
+    renewal may also be outside of the routine, such as a re-issue, at any age up to `_WHOLE_LIFE`. Its chance is
+    0.5 / (number + 1), Jeffreys' rule for what did not happen yet. `tests/benchmarks/bench_forecast.py` measures the
+    coverage.
 
     >>> steady = np.array([[-0.01, 0.0, 0.0, 0.01]])
-    >>> late_ratios(steady, np.array([0.005]), 0.1).round(3).tolist()
+    >>> late_ratios(steady, np.array([0.005]), 0.1, has_exceptions=False).round(3).tolist()
     [0.016]
     """
-    return _quantiles(ratios, blur, np.full((len(ratios), 1), share))[:, 0]
+    kernels = _kernels(ratios, blur, has_exceptions=has_exceptions)
+    return _quantiles(kernels, np.full((len(ratios), 1), share))[:, 0]
 
 
-def _quantiles(ratios: Floats, blur: Floats, survivals: Floats) -> Floats:
+def _quantiles(kernels: tuple[Floats, ...], survivals: Floats) -> Floats:
     """The logarithms that the next one exceeds with those probabilities [row, probability]."""
-    kernels = _kernels(ratios, blur)
     low, high = np.full(survivals.shape, -_FARTHEST), np.full(survivals.shape, _FARTHEST)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
@@ -75,8 +80,12 @@ def _quantiles(ratios: Floats, blur: Floats, survivals: Floats) -> Floats:
     return found
 
 
-def _kernels(ratios: Floats, blur: Floats) -> tuple[Floats, Floats, Floats]:
-    """The centres of the kernels of each row (NaN where there are no more), their width, and the number of ratios."""
+def _kernels(ratios: Floats, blur: Floats, *, has_exceptions: bool = True) -> tuple[Floats, ...]:
+    """The arguments of `_survival`, per row.
+
+    The centres of the kernels (NaN where there are no more), their width, the number of ratios, and the chance of a
+    renewal outside of the routine.
+    """
     count = (~np.isnan(ratios)).sum(axis=1)
     centre = np.nanmedian(ratios, axis=1)
     robust = np.nanmedian(np.abs(ratios - centre[:, None]), axis=1) / _DEVIATION
@@ -85,14 +94,16 @@ def _kernels(ratios: Floats, blur: Floats) -> tuple[Floats, Floats, Floats]:
     kernel = np.where(is_few, deviation, 1.1 * count**-0.2 * np.minimum(deviation, robust))
     width: Floats = np.maximum(kernel, blur) * np.sqrt(1 + np.pi / 2 / count)
     centres: Floats = np.where(is_few[:, None] & ~np.isnan(ratios), centre[:, None], ratios)
-    return centres, width, count.astype("float64")
+    return centres, width, count.astype("float64"), has_exceptions * 0.5 / (count + 1)
 
 
-def _survival(at: Floats, centres: Floats, width: Floats, count: Floats) -> Floats:
+def _survival(at: Floats, centres: Floats, width: Floats, count: Floats, outside: Floats) -> Floats:
     """The probability of a logarithm above `at` [row, place]."""
     away = (centres[:, None, :] - at[:, :, None]) / width[:, None, None]
     chances = special.stdtr((count - 1)[:, None, None], away)
-    found: Floats = np.where(np.isnan(chances), 0.0, chances).sum(axis=2) / count[:, None]
+    by_routine: Floats = np.where(np.isnan(chances), 0.0, chances).sum(axis=2) / count[:, None]
+    at_any_age = 1 - np.minimum(np.exp(at) / _WHOLE_LIFE, 1)
+    found: Floats = by_routine + outside[:, None] * (at_any_age - by_routine)
     return found
 
 
@@ -110,7 +121,8 @@ class Spread:
 
     def __init__(self, ratios: Sequence[float], *, blur: float, age: float) -> None:
         self.count = len(ratios)
-        self._ratios, self._blur, self._age = np.array([ratios]), np.array([blur]), age
+        self._past, self._age = np.array(ratios), age
+        self._kernels = _kernels(self._past[None, :], np.array([blur]))
         shares = [(1 + side * coverage) / 2 for coverage in COVERAGES for side in (-1, 1)]
         self.shares: Final = tuple(shares)
         self._unconditional = self._found(shares, waiting=1.0)
@@ -120,7 +132,7 @@ class Spread:
         if self._age <= 0:
             return 1.0
         at = np.array([[np.log(self._age / planned)]])
-        return float(_survival(at, *_kernels(self._ratios, self._blur))[0, 0])
+        return float(_survival(at, *self._kernels)[0, 0])
 
     def next_ages(self, shares: Sequence[float], *, planned: float) -> Floats:
         """The ages [d] by which those shares of the next renewals have come, planned for that age [d]."""
@@ -139,14 +151,14 @@ class Spread:
         `planned` is the planned age of the first renewal [d]. It has not come at `age`; if all renewals of the past
         would have, nothing is known of it.
         """
-        past = self._ratios[0]
+        past = self._past
         late = past[past > np.log(self._age / planned)] if self._age > 0 else past
         yield rng.choice(late if len(late) else past, runs)
         while True:
             yield rng.choice(past, runs)
 
     def _found(self, shares: Sequence[float], *, waiting: float) -> Floats:
-        found: Floats = _quantiles(self._ratios, self._blur, waiting * (1 - np.array([shares])))[0]
+        found: Floats = _quantiles(self._kernels, waiting * (1 - np.array([shares])))[0]
         return found
 
 

@@ -232,7 +232,7 @@ def _latest_ratio(frame: pd.DataFrame, blur: Floats) -> Floats:
     rows = np.flatnonzero(frame["routine_ratios"].notna())
     if len(rows):
         ratios = np.array(list(zip_longest(*frame["routine_ratios"].iloc[rows], fillvalue=np.nan)), dtype="float64").T
-        found[rows] = np.exp(late_ratios(ratios, blur[rows], _UNUSUAL))
+        found[rows] = np.exp(late_ratios(ratios, blur[rows], _UNUSUAL, has_exceptions=False))
     return found
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from toolkit.analyse.trust.certificates import Certificate, read_certificate, read_root
 from toolkit.analyse.trust.problems import Problem
 from toolkit.errors import UsageError
+from toolkit.reference.ct_logs import log_operators
 from toolkit.reference.roots import Roots, load_roots
 from toolkit.reference.stores import Announcement, Limit, Period, TrustStore, stored_roots, trust_stores
 
@@ -32,6 +33,7 @@ class Standing:
 
 
 _TRUSTED: Final = Standing(True)
+_NO_SCTS: Final = "the leaf holds none (those of the handshake or of an OCSP response are not recorded)"
 
 
 class Anchors:
@@ -63,6 +65,7 @@ class Anchors:
         found = {self.store.since, self.store.until}
         for period in self.store.periods.get(root.sha256, ()):
             found |= {edge for edge in (period.since_after, period.since, period.until, period.until_before) if edge}
+        found |= {since for since in self.store.accepts.values() if since}
         return found | {announced.since for announced in self._announced(root)}
 
     def edges_of_distrust(self, certificate: Certificate) -> set[datetime]:
@@ -71,11 +74,22 @@ class Anchors:
         distrusted = [period for period in periods if period.state == "distrusted"]
         return {edge for period in distrusted for edge in (period.since, period.until) if edge}
 
+    def accepted(self, instant: datetime) -> frozenset[str]:
+        """The key types and hashes that clients with the store accept at that instant though web clients do not."""
+        accepts = self.store.accepts if self.store else {}
+        return frozenset(name for name, since in accepts.items() if since is None or instant >= since)
+
     def standing(self, root: Certificate, leaf: Certificate, instant: datetime) -> Standing:
         """Whether the store trusted the root for that leaf at that instant."""
-        store = self.store
-        if store is None:
+        if self.store is None:
             return _TRUSTED
+        found, since = self._of_root(self.store, root, leaf, instant), self.store.requires_scts_since
+        if not found.is_trusted or leaf.scts or since is None or leaf.not_before < since:
+            return found
+        words = f"{self.store.name} requires SCTs of leaves issued since {_day(since)}, and {_NO_SCTS}"
+        return Standing(None, None, words, found.assumption)
+
+    def _of_root(self, store: TrustStore, root: Certificate, leaf: Certificate, instant: datetime) -> Standing:
         if instant < store.since:
             known = self._as_announced(leaf, instant, self._announced(root))
             return known or Standing(None, None, f"the record of {store.name} begins on {_day(store.since)}")
@@ -154,13 +168,13 @@ class Anchors:
         ]
 
     def _as_announced(self, leaf: Certificate, instant: datetime, among: list[Announcement]) -> Standing | None:
-        """The first announcement in effect that rules out trust; None: nothing does."""
+        """The first announcement in effect that rules out trust, or leaves it unknown; None: nothing does."""
         assert self.store is not None
         for announced in among:
             if instant < announced.since:
                 continue
             if announced.limit is not None:
-                if (found := _limited(self.store.name, announced.limit, leaf, announced.authority)).is_trusted is False:
+                if not (found := _limited(self.store.name, announced.limit, leaf, announced.authority)).is_trusted:
                     return found
                 continue
             words = (
@@ -206,11 +220,16 @@ def _holds(period: Period, instant: datetime) -> bool:
 
 
 def _limited(store: str, limit: Limit, leaf: Certificate, source: str) -> Standing:
-    """Trust that depends on the leaf's `not_before`, or on its earliest SCT."""
-    stamp = leaf.not_before if limit.of == "not_before" else leaf.earliest_sct
-    name = "notBefore" if limit.of == "not_before" else "earliest SCT"
-    if stamp is None:
-        return Standing(None, None, f"{store} trusts its root by the earliest SCT, and the leaf holds none")
+    """Trust that depends on the leaf's `not_before`, or on an SCT of a known log (SCTNotAfter in Chromium)."""
+    name, stamp = "notBefore", leaf.not_before
+    if limit.of == "sct":
+        if not leaf.scts:
+            return Standing(None, None, f"{store} trusts its root by the earliest SCT, and {_NO_SCTS}")
+        name, stamp = "earliest SCT", min(stamp for _, stamp in leaf.scts)
+        is_known = any(stamp <= limit.until for log, stamp in leaf.scts if log in log_operators())
+        if stamp <= limit.until and not is_known:
+            words = f"no SCT of a known log is from {_day(limit.until)} or earlier, and others are"
+            return Standing(None, None, f"{store} trusts its root by the earliest SCT: {words}")
     if stamp <= limit.until:
         return _TRUSTED
     words = f"{store} trusts it for leaves with {limit}, and the leaf's {name} is {_day(stamp)}{_by(source)}"

@@ -119,9 +119,10 @@ class DatedCandidate:
 
 def _dated(candidate: Candidate, instant: datetime, anchors: Anchors) -> DatedCandidate:
     path, has_root = candidate.path, candidate.has_root
-    dated = find_dated_problems(path, instant, has_root=has_root, bounding=anchors.bounding(path, has_root=has_root))
+    accepted, bounding = anchors.accepted(instant), anchors.bounding(path, has_root=has_root)
+    dated = find_dated_problems(path, instant, has_root=has_root, bounding=bounding, accepted=accepted)
     # A store decides about its roots itself.
-    weak = find_weak_keys(path[:-1] if has_root and anchors.store else path, instant)
+    weak = find_weak_keys(path[:-1] if has_root and anchors.store else path, instant, accepted=accepted)
     of_leaf = tuple(problem for problem in dated if problem.kind == "validity" and problem.position == 0)
     validity = _leaf_validity(path[0], instant)
     standing = anchors.standing(path[-1], path[0], instant) if has_root and validity == "valid" else None

@@ -79,11 +79,17 @@ def find_usage_problems(path: tuple[Certificate, ...], *, has_root: bool) -> tup
 
 
 def find_dated_problems(
-    path: tuple[Certificate, ...], instant: datetime, *, has_root: bool, bounding: tuple[Certificate, ...]
+    path: tuple[Certificate, ...],
+    instant: datetime,
+    *,
+    has_root: bool,
+    bounding: tuple[Certificate, ...],
+    accepted: frozenset[str],
 ) -> list[Problem]:
     """The problems at that instant: not yet or no longer valid, or a hash that clients refused by then.
 
-    `bounding` are the certificates of the path whose end is checked.
+    `bounding` are the certificates of the path whose end is checked, `accepted` the hashes that the store's clients
+    accept though other clients refuse them.
     """
     found = []
     for position, certificate in enumerate(path):
@@ -95,17 +101,18 @@ def find_dated_problems(
     below_root = path[:-1] if has_root else path
     for position, certificate in enumerate(below_root):
         for since, hashes in hash_rules():
-            if instant >= since and certificate.hash_name in hashes:
+            if instant >= since and certificate.hash_name in hashes and certificate.hash_name not in accepted:
                 reason = f"its signature over {certificate.hash_name} is refused since {since:%Y-%m-%d}"
                 found.append(Problem("signature", position, reason))
     return found
 
 
-def find_weak_keys(path: tuple[Certificate, ...], instant: datetime) -> list[Problem]:
-    """The certificates whose key clients refused by that instant."""
+def find_weak_keys(path: tuple[Certificate, ...], instant: datetime, *, accepted: frozenset[str]) -> list[Problem]:
+    """The certificates whose key clients refused by that instant; `accepted` are key types that are not refused."""
     return [
         Problem("key", position, reason)
         for position, certificate in enumerate(path)
+        if certificate.key_type not in accepted
         for reason in _weak_keys(certificate, instant)
     ]
 

@@ -108,8 +108,12 @@ def verify_chains(
     certificates in DER (`toolkit.reference.load_roots`, `Lab.roots`). The stores are `mozilla` (since 2000), `certifi`
     (since 2011), `apple`, `microsoft`, `android`, `java` and `oracle-java` (since 2017 or 2018), `chrome` (version 36,
     with what Chrome announced). A store decides by the leaf's date where it says so: Chrome by the earliest SCT, the
-    others by `not_before`. The lists of Apple, Microsoft and Java do not show this, so it is known for what they have
-    announced about Entrust, Camerfirma and Symantec only (`toolkit/reference/stores/announced.csv`). Before the record
+    others by `not_before`. Chrome and Apple require SCTs of leaves issued since 2018-05-01 and 2018-10-16: without one
+    in the leaf the verdict is `unknown`, because those of the handshake are not recorded. Keys and hashes that web
+    clients refuse (`toolkit/reference/policies/clients.csv`) are refused for every store and for roots that are given;
+    Java and OpenSSL (`certifi`) accept EdDSA and SHA-224 (`toolkit/reference/stores/behaviour.csv`). The lists of
+    Apple, Microsoft and Java do not show this, so it is known for what they have announced about Entrust, Camerfirma
+    and Symantec only (`toolkit/reference/stores/announced.csv`). Before the record
     of a store, and between two looks at it, the verdict is `unknown`; after the record the store is taken as unchanged
     except for what it announced, and `assumption` says so. A root that has
     expired is not trusted, except by Android, which does not check this (Let's Encrypt, 2020-12-21).
@@ -121,7 +125,7 @@ def verify_chains(
     is not among `roots`, a certificate cannot be read, the look is not dated, or the search reached its limits.
     Without a path the checks cover the certificates up to the one whose issuer was not found.
 
-    Not part of the verdict are revocation, certificate policies, Certificate Transparency and limits on lifetimes
+    Not part of the verdict are revocation, certificate policies, the number of SCTs and limits on lifetimes
     (`judge` with `chrome` or `apple` judges these two), a limit on the length of the chain, public suffixes, and the
     profile that a CA has to follow when it issues (RFC 5280, section 4; Baseline Requirements, section 7.1):
     key identifiers, serial numbers, criticality, the syntax of names, a common name that the subjectAltName does not

@@ -11,6 +11,8 @@ from toolkit.analyse.expiry.summary import find_thresholds
 from toolkit.certificates import parse_certificate
 from toolkit.checking.in_service import SERVED
 from toolkit.instants import DAY, SECOND
+from toolkit.reference.roots import Roots
+from toolkit.reference.stores import trust_stores
 from toolkit.tables import Tables
 
 _FACTS: Final = ["cert_sha256", "subject", "issuer", "not_after"]
@@ -26,18 +28,21 @@ def judge_issuers(
     tables: Tables,
     *,
     roots: tuple[bytes, ...],
+    of_store: Roots,
     now: pd.Timestamp,
     thresholds: Literal["lifetime", "days"],
 ) -> pd.DataFrame:
     """A row, with columns of `check`, for each leaf whose issuers expire before it and have passed a threshold.
 
-    `shown` are rows of `summarise_expiry`, `trust` those of `verify_chains`. The issuers are the other certificates of
+    `shown` are rows of `summarise_expiry`, `trust` those of `verify_chains` with `of_store`, a trust store or the
+    `roots`. The issuers are the other certificates of
     the leaf's path to a root; without a path, the served certificates, linked by the names of issuer and subject. The
     time left is compared with the lifetime of the leaf, which has to be renewed under another issuer by then. A leaf
-    that has another path which lasts longer has no row.
+    that has another path which lasts longer has no row. The end of a root does not count for a store whose clients do
+    not check it.
     """
     facts = _facts(tables, trust, roots)
-    above = trust.drop_duplicates(SERVED, keep="last")[[*SERVED, "chain_sha256", "path_sha256"]]
+    above = trust.drop_duplicates(SERVED, keep="last")[[*SERVED, "store", "chain_sha256", "path_sha256"]]
     rows = shown[shown["state"].isin(["valid", "expiring", "replacing"])].merge(above, on=SERVED)
     first = [_first_to_end(row, facts) for row in rows.to_dict("records")]
     rows = rows.assign(
@@ -50,7 +55,7 @@ def judge_issuers(
     share = left / (rows["not_after"] + SECOND - rows["not_before"])
     rows = rows.assign(above_threshold=find_thresholds(share, rows["above_left"], thresholds))
     rows = rows[rows["above_threshold"].notna()]
-    rows = _without_other_paths(rows, tables, roots)
+    rows = _without_other_paths(rows, tables, of_store)
     is_over = rows["above_left"] <= 0
     was_shown = (rows["ends"] + SECOND <= rows["last_seen_at"]).fillna(False)
     verdict = pd.Series("expiring", rows.index, dtype="string")
@@ -101,12 +106,14 @@ def _first_to_end(row: dict[Any, Any], facts: dict[str, _Facts]) -> tuple[str, p
     """The issuer that expires first, in words, and its end; None where no end is known."""
     path, chain = row["path_sha256"], row["chain_sha256"]
     above = path[1:] if path is not None else _climb(row["leaf_sha256"], chain or (), facts)
+    if path is not None and not pd.isna(row["store"]) and not trust_stores()[row["store"]].checks_root_expiry:
+        above = path[1:-1]
     ends = [(facts[sha256]["not_after"], place) for place, sha256 in enumerate(above) if sha256 in facts]
     known = [(end, place) for end, place in ends if not pd.isna(end)]
     if not known:
         return None
     end, place = min(known)
-    is_root = path is not None and place == len(above) - 1
+    is_root = path is not None and place == len(path) - 2
     kind = "root" if is_root else f"intermediate {place + 1}"
     return f"{kind}, {facts[above[place]]['subject']} ({above[place][:12]})", end
 
@@ -127,7 +134,7 @@ def _climb(leaf: str, chain: tuple[str, ...], facts: dict[str, _Facts]) -> list[
     return climbed
 
 
-def _without_other_paths(rows: pd.DataFrame, tables: Tables, roots: tuple[bytes, ...]) -> pd.DataFrame:
+def _without_other_paths(rows: pd.DataFrame, tables: Tables, roots: Roots) -> pd.DataFrame:
     """The rows whose chain is no longer trusted one second after the issuer's end."""
     with_path = rows[rows["path_sha256"].notna()]
     if with_path.empty:
