@@ -58,12 +58,17 @@ def client() -> Iterator[Any]:
 
 
 def pytest_configure() -> None:
-    """Handle SIGINT as a program in the foreground does: what `nohup` or a script starts with `&` ignores it."""
+    """Handle SIGINT as a program in the foreground does: what `nohup` or a script starts with `&` ignores it.
+
+    What is collected stays until the end, so that searching it for garbage finds little.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    gc.disable()
 
 
 def pytest_collection_finish() -> None:
     """Collect garbage less often: searching what the suite holds after collection took a fifth of its time."""
+    gc.enable()
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)

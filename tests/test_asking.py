@@ -73,7 +73,7 @@ def named(case: tuple[Any, dict[str, Any]]) -> str:
 def test_the_answer_is_that_of_the_plain_call(
     stored: toolkit.Store, loaded: Tables, case: tuple[Any, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    divide(monkeypatch, 600)
+    divide(monkeypatch, 1000)
     analysis, options = case
     assert len(asking._groups(stored, analysis, 1)) >= 3
     expected = analysis(loaded, **options)

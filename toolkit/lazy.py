@@ -26,7 +26,8 @@ def importer(package: str, homes: Mapping[str, Iterable[str]], modules: Iterable
         else:
             from toolkit.text import did_you_mean  # noqa: PLC0415  only a misspelt name needs it
 
-            reason = f"module {package!r} has no attribute {name!r}.{did_you_mean(name, public)}"
+            suggestion = "" if name.startswith("_") else did_you_mean(name, public)  # pytest and pickle ask for many
+            reason = f"module {package!r} has no attribute {name!r}.{suggestion}"
             raise AttributeError(reason, name=name, obj=None)  # without `obj`, Python adds no second suggestion
         setattr(sys.modules[package], name, value)
         return value

@@ -4,7 +4,7 @@ Frame first, everything else by keyword; `ax=None` opens a figure whose height f
 by colour and by shape or hatch, text from servers is made harmless, and where data comes from the lab, or from
 a simulation, the title says so. An empty frame gives axes that say so, too. `say` and `tabulate` put a sentence and a
 table to go with a chart, `check_answer` compares the answer to an exercise, `describe_chart` writes the text
-alternative of a chart.
+alternative of a chart, `style_axes` gives a chart of your own the same style.
 """
 
 from toolkit.chart.captions import say, tabulate
@@ -29,6 +29,7 @@ from toolkit.chart.renewals import plot_lifetimes, plot_renewals
 from toolkit.chart.rollout import plot_rollout
 from toolkit.chart.shares import plot_shares
 from toolkit.chart.sharing import plot_sharing
+from toolkit.chart.styling import style_axes
 from toolkit.chart.suites import plot_suites
 from toolkit.chart.support import plot_support
 from toolkit.chart.trust import plot_trust
@@ -63,5 +64,6 @@ __all__ = [
     "plot_trust",
     "say",
     "split_pages",
+    "style_axes",
     "tabulate",
 ]

@@ -92,18 +92,17 @@ EDITIONS = [rule for (policy, name) in BREAKS for rule in policies()[policy] if 
 @pytest.mark.parametrize("rule", EDITIONS, ids=lambda rule: f"{rule.policy} {rule.rule} {rule.edition}")
 def test_each_edition_holds_from_its_first_second_to_its_last(rule: Rule) -> None:
     assert rule.since is not None
-    editions = [other for other in policies()[rule.policy] if other.rule == rule.rule]
-
-    def findings(instant: dt.datetime) -> pd.DataFrame:
-        given = negotiated(instant.isoformat()[:19], **BREAKS[rule.policy, rule.rule])  # type: ignore[arg-type]
-        return judge(given, editions).fillna({"edition": "none"})
-
-    row = findings(rule.since).iloc[0]
-    assert (row["verdict"], row["edition"], row["rule_from_at"]) == ("falls short", rule.edition, rule.since)
-    assert findings(rule.since - SECOND)["edition"].tolist() != [rule.edition]
+    instants = {"before": rule.since - SECOND, "first": rule.since}
     if rule.until:
-        assert findings(rule.until - SECOND)["edition"].tolist() == [rule.edition]
-        assert findings(rule.until)["edition"].tolist() != [rule.edition]
+        instants |= {"last": rule.until - SECOND, "after": rule.until}
+    facts = {"outcome": "ok", "protocol": "TLS 1.2", "suite": AES, **BREAKS[rule.policy, rule.rule]}
+    given = tables([look(None, when.isoformat()[:19], service=name, **facts) for name, when in instants.items()], [])
+    editions = [other for other in policies()[rule.policy] if other.rule == rule.rule]
+    found = judge(given, editions).fillna({"edition": "none"}).set_index("service")
+    assert found.index.is_unique
+    row = found.loc["first"]
+    assert (row["verdict"], row["edition"], row["rule_from_at"]) == ("falls short", rule.edition, rule.since)
+    assert found["edition"].eq(rule.edition).to_dict() == {name: name in {"first", "last"} for name in instants}
 
 
 def test_rows_before_the_first_edition_are_unknown() -> None:
