@@ -229,3 +229,9 @@ def test_certificates_alone_are_given_out_only_with_a_policy(
     assert f"{words[0]} needs the rules" in complaint
     _, written, _ = run(capsys, str(tmp_path / "leaf.der"), *TODAY, "--format", "sarif")
     assert {result["ruleId"].split("/")[0] for result in json.loads(written)["runs"][0]["results"]} >= {"trust"}
+
+
+def test_a_wrong_webhook_is_refused_before_anything_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, said, complaint = run(capsys, str(tmp_path / "missing"), "--webhook", "ftp://example.org/hook")
+    assert said == ""
+    assert "--webhook needs a URL" in complaint

@@ -86,6 +86,12 @@ def test_a_file_that_is_not_a_baseline_is_refused(checks: pd.DataFrame, tmp_path
         checking.accept(checks, tmp_path / "wrong", now=NOW)
 
 
+def test_broken_json_is_named_with_its_line(checks: pd.DataFrame, tmp_path: Path) -> None:
+    (tmp_path / "wrong").write_text('{"accepted": [\n oops')
+    with pytest.raises(ReadError, match="line 2 is not JSON.*--write-baseline"):
+        checking.accept(checks, tmp_path / "wrong", now=NOW)
+
+
 def test_wrong_dates_and_places_are_errors(checks: pd.DataFrame, tmp_path: Path) -> None:
     with pytest.raises(ReadError, match="cannot be read"):
         checking.accept(checks, tmp_path / "missing", now=NOW)

@@ -145,6 +145,8 @@ def _read(baseline: str | Path) -> dict[str, dict[str, Any]]:
         wrong = [entry["severity"] for entry in read.values() if entry["severity"] not in _RANKS]
     except OSError as error:
         raise ReadError(f"The baseline {file} cannot be read: {error.strerror}. {advice}") from error
+    except json.JSONDecodeError as error:
+        raise ReadError(f"{file} is not a baseline: line {error.lineno} is not JSON ({error.msg}). {advice}") from error
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ReadError(f"{file} is not a baseline: {error!r:.200}. {advice}") from error
     if wrong:

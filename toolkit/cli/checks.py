@@ -41,6 +41,10 @@ def check(arguments: argparse.Namespace) -> int:
     """`tls-toolkit check`: findings of reachability, expiry, rotation, trust and policies."""
     if bool(arguments.write_baseline) != bool(arguments.accept_until):
         raise UsageError("--write-baseline FILE and --accept-until DATE belong together: give both.")
+    if arguments.webhook:
+        from toolkit.cli.webhook import host_of, post  # noqa: PLC0415  the other commands do not need urllib
+
+        host_of(arguments.webhook)
     is_by_rules = bool(arguments.policy or arguments.roots)
     rules = load_rules(arguments)
     tables = _read(arguments)
@@ -55,8 +59,6 @@ def check(arguments: argparse.Namespace) -> int:
     _print(run, arguments)
     counts = toolkit.checking.count(run.checks)
     if arguments.webhook:
-        from toolkit.cli.webhook import post  # noqa: PLC0415  the other commands do not need urllib
-
         post(arguments.webhook, run.checks, now=run.now, source=arguments.source)
     scope = run.scope
     if scope.is_outdated and scope.newest is not None:

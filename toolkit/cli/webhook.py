@@ -39,7 +39,7 @@ def post(url: str, checks: pd.DataFrame, *, now: datetime, source: str) -> None:
     the server does not answer with 2xx within 10 seconds. No message holds more of the URL than its host: the path may
     be a secret.
     """
-    host = _host_of(url)
+    host = host_of(url)
     request = Request(url, data=_body(checks, now=now, source=source), method="POST", headers={
         "Content-Type": "application/json", "User-Agent": f"tls-toolkit/{__version__}",
     })  # fmt: skip
@@ -54,7 +54,8 @@ def post(url: str, checks: pd.DataFrame, *, now: datetime, source: str) -> None:
         raise OutputError(f"The webhook at {host} cannot be reached: {type(reason).__name__}. Try it again.") from None
 
 
-def _host_of(url: str) -> str:
+def host_of(url: str) -> str:
+    """The host and port of a URL that can be posted to; `UsageError` for any other URL."""
     wrong = "--webhook needs a URL such as https://example.org/hook"
     try:
         parts = urlsplit(url)
