@@ -88,7 +88,7 @@ def test_a_file_that_is_not_a_baseline_is_refused(checks: pd.DataFrame, tmp_path
 
 def test_broken_json_is_named_with_its_line(checks: pd.DataFrame, tmp_path: Path) -> None:
     (tmp_path / "wrong").write_text('{"accepted": [\n oops')
-    with pytest.raises(ReadError, match="line 2 is not JSON.*--write-baseline"):
+    with pytest.raises(ReadError, match=r"line 2 is not JSON.*--write-baseline"):
         checking.accept(checks, tmp_path / "wrong", now=NOW)
 
 
