@@ -278,3 +278,13 @@ def test_one_version_is_named_everywhere() -> None:
     released = toolkit.__version__.removesuffix(".dev0")
     date = r"\d{4}-\d\d-\d\d" if released == toolkit.__version__ else "unreleased"
     assert re.fullmatch(rf"## {re.escape(released)} \({date}\)", heading)
+
+
+def test_binder_installs_extras_that_exist_with_a_python_that_is_supported() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    (wanted,) = (ROOT / ".binder" / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    extras = re.fullmatch(r"\.\[([a-z,]+)\]", wanted)
+    assert extras
+    assert {"lab", "notebooks"} <= set(extras[1].split(",")) <= set(project["optional-dependencies"])
+    python = (ROOT / ".binder" / "runtime.txt").read_text(encoding="utf-8").strip()
+    assert project["requires-python"] == ">=" + python.removeprefix("python-")

@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
 from notebooks.book import api
+from toolkit.chart import darken
 
 SCRIPTS: Final = Path(__file__).resolve().parent / "gallery"
 _DPI: Final = 110
@@ -33,8 +34,7 @@ def pages() -> dict[str, str]:
     """Path → text: the page with all pictures, and a page for each."""
     made = {f"gallery/{script.stem}.md": _page(script) for script in scripts()}
     cards = "\n".join(
-        f":::{{container}} card\n[![{_title(script)}]({script.stem}.png)]({script.stem}.md)\n\n"
-        f"[{_title(script)}]({script.stem}.md)\n:::\n"
+        f":::{{container}} card\n[{_pictures(script)}]({script.stem}.md)\n\n[{_title(script)}]({script.stem}.md)\n:::\n"
         for script in scripts()
     )
     entries = "\n".join(script.stem for script in scripts())
@@ -47,7 +47,7 @@ def pages() -> dict[str, str]:
 
 
 def draw(folder: Path) -> None:
-    """Run every script and write the chart that it leaves as `ax` into the folder, as PNG.
+    """Run every script and write the chart that it leaves as `ax` into the folder, as PNG for light and dark pages.
 
     Raises `ValueError` for a chart without a title or with hardly anything in it.
     """
@@ -59,8 +59,17 @@ def draw(folder: Path) -> None:
         marks = [*ax.lines, *ax.patches, *ax.collections, *ax.texts]
         if not title or title.lower().startswith("no ") or len(marks) < _LEAST:
             raise ValueError(f"{script.name} draws an empty chart ({title!r}): show data that fill it.")
-        plt.figure(ax.get_figure(root=True)).savefig(folder / f"{script.stem}.png", dpi=_DPI, bbox_inches="tight")
+        figure = plt.figure(ax.get_figure(root=True))
+        figure.savefig(folder / f"{script.stem}.png", dpi=_DPI, bbox_inches="tight")
+        darken(ax)
+        figure.savefig(folder / f"{script.stem}-dark.png", dpi=_DPI, bbox_inches="tight")
         plt.close("all")
+
+
+def _pictures(script: Path) -> str:
+    """The picture of each theme; the theme hides the other one."""
+    title = _title(script)
+    return f"![{title}]({script.stem}.png){{.only-light}}![{title}]({script.stem}-dark.png){{.only-dark}}"
 
 
 def _title(script: Path) -> str:
@@ -79,7 +88,7 @@ def _page(script: Path) -> str:
     title, words, code = _parts(script)
     name = f"chart.{function_of(script)}"
     return (
-        f"# {title}\n\n{words}\n\n```{{image}} {script.stem}.png\n:alt: {title}\n```\n\n"
+        f"# {title}\n\n{words}\n\n{_pictures(script)}\n\n"
         f"```python\n{code}\n```\n\n"
         f"[`toolkit.{name}`](/{api.FOLDER}/{name}.md) describes the frame and the options.\n"
     )

@@ -17,7 +17,7 @@ exclude_patterns = ["README.md"]
 suppress_warnings: list[str] = []
 language = "en"
 
-myst_enable_extensions = ["colon_fence", "deflist"]
+myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 nb_execution_timeout = 300
 nb_execution_show_tb = True

@@ -10,7 +10,7 @@ from notebooks.book.docstrings import in_cell
 
 COURSES: Final = {
     "90 minutes: certificates that rotate": (0, 2, 13, 3),
-    "90 minutes: what an attacker on the path sees and changes": (1, 14, 15),
+    "Two hours: what an attacker on the path sees and changes": (1, 14, 15),
     "A day on certificates": (0, 2, 3, 13, 6, 9, 16, 17, 12),
     "A day on protocols and ciphers": (0, 1, 4, 14, 15, 5, 18, 11, 8),
 }
@@ -19,7 +19,7 @@ COURSES: Final = {
 _BEFORE: Final = """\
 # For instructors
 
-Each lesson stands alone after those that it needs, runs without a network, and has exercises that check themselves.
+Each lesson needs only those that the table names, runs without a network, and has exercises that check themselves.
 Participants need a computer with Python 3.11 or newer, no account and no server. Install before the course:
 
 ```console
@@ -35,14 +35,14 @@ $ jupyter lab mine/notebooks
 """
 
 _AFTER: Final = """
-The minutes are for reading, running the cells and solving the exercises alone. In a group, add a third.
+The minutes are for reading, running the cells and solving the exercises alone. In a group, add a quarter.
 
 ## Exercises and their answers
 
 An exercise is a cell with `answer = None`. The folded cell below it checks the answer: a right one is confirmed, a
 wrong one gets a hint. The solution is the expression `expected=…` in that cell; open it with a click on the three
-dots. Answers are computed from the data. If you set `SOURCE` to observations of your own, the exercises have other
-answers, and the cells check those.
+dots. Answers that depend on the data are computed from it. If you set `SOURCE` to observations of your own, the
+exercises that read it have other answers, and the cells check those.
 
 Good questions after an exercise: What would have to be observed for another answer? Which of the numbers is a bound,
 and which was observed? What is not known?
@@ -64,9 +64,9 @@ $ tar -xzf reveal.js-4.0.2.tgz -C slides
 $ jupyter nbconvert --to slides --execute --template slides --TemplateExporter.extra_template_basedirs=. 02-*.ipynb
 ```
 
-The second and the third command put the files into `slides/package`; from another machine, copy this folder. Without
-`--template`, nbconvert writes a page that loads reveal.js, RequireJS, jQuery and MathJax from the network whenever it
-is shown.
+The second and the third command put the files into `slides/package`. On a machine without a network, copy this folder
+from another one. Without `--template`, nbconvert writes a page that loads reveal.js, RequireJS, jQuery and MathJax from
+the network whenever it is shown.
 """
 
 

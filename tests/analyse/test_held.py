@@ -1,5 +1,6 @@
 """Certificates that no observation shows can be judged."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -7,7 +8,9 @@ import pytest
 
 import toolkit
 from tests.analyse.made import certificate, tables
+from tests.analyse.trust.minted import TODAY, mint_ca, mint_leaf
 from toolkit import Tables
+from toolkit.certificates import parse_certificate
 
 NOW = "2026-03-01T00:00Z"
 
@@ -29,6 +32,23 @@ def test_expiry_has_a_row_for_each_leaf(held: Tables) -> None:
     assert frame["successor_state"].fillna("").tolist() == ["issued", ""]
     assert frame["looks"].tolist() == [0, 0]
     assert frame["first_seen_at"].isna().all()
+
+
+def test_a_server_certificate_that_says_it_is_a_ca_is_judged() -> None:
+    facts = {"subject": "CN=www.test", "issuer": "CN=ca", "is_ca": True}
+    middle = certificate(
+        "middle", "2020-01-01", "2030-01-01", subject="CN=ca", issuer="CN=root", is_ca=True, names=None
+    )
+    leaf = certificate("leaf", "2026-01-01", "2026-05-02", names=("www.test",), **facts)
+    assert toolkit.summarise_expiry(tables([], [leaf, middle]), now=NOW)["leaf_sha256"].tolist() == ["leaf"]
+
+
+def test_an_expired_intermediate_of_the_same_file_is_not_in_doubt() -> None:
+    root = mint_ca("Root")
+    middle = mint_ca("Middle", root, ends=TODAY - timedelta(days=1))
+    rows = [parse_certificate(minted.der) for minted in (mint_leaf(middle), middle)]
+    (row,) = toolkit.verify_chains(tables([], rows), roots=[root.der], as_of=TODAY).to_dict("records")
+    assert (row["verdict"], row["cause"], row["broken_certificate"]) == ("untrusted", "expiry", "intermediate 1")
 
 
 def test_a_certificate_of_the_future_is_not_a_replacement(held: Tables) -> None:

@@ -115,7 +115,10 @@ def test_a_script_of_the_gallery_is_named_after_what_it_draws(script: Path) -> N
     """The site's build draws them and refuses an empty chart."""
     line = f"ax = toolkit.chart.{charts.function_of(script)}("
     assert line in script.read_text(encoding="utf-8")
-    assert line in charts.pages()[f"gallery/{script.stem}.md"]
+    page = charts.pages()[f"gallery/{script.stem}.md"]
+    assert line in page
+    assert f"({script.stem}.png){{.only-light}}" in page
+    assert f"({script.stem}-dark.png){{.only-dark}}" in page
 
 
 def test_an_empty_chart_ends_the_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

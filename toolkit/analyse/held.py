@@ -21,12 +21,15 @@ def is_held_alone(tables: Tables) -> bool:
 def find_leaves(certificates: pd.DataFrame) -> pd.DataFrame:
     """The rows that are judged by themselves, each issuance once: all but intermediates and roots that issued another.
 
-    A self-signed certificate of a server is often marked as a CA's; it is kept where it issued no other.
+    A server's certificate may be marked as a CA's by mistake. It is kept where it issued no other and is self-signed or
+    names hosts.
     """
     issuances = find_issuances(certificates)
     is_issued = (certificates["subject"] != certificates["issuer"]).fillna(value=False)
     has_issued = certificates["subject"].isin(certificates.loc[is_issued, "issuer"].dropna())
-    is_above = certificates["is_ca"].fillna(value=False).astype(bool) & (is_issued | has_issued)
+    has_names = certificates["names"].str.len().fillna(0) > 0
+    is_ca = certificates["is_ca"].fillna(value=False).astype(bool)
+    is_above = is_ca & (has_issued | (is_issued & ~has_names))
     is_first = certificates["cert_sha256"].isin(issuances)
     return certificates[is_first & ~is_above]
 

@@ -10,13 +10,16 @@ from toolkit.chart.captions import Shown, say
 _CLOSE: Final = 0.01
 """Relative difference up to which a number with decimals counts as right, since answers are rounded."""
 
+_DIGITS: Final = 6
+"""Significant digits of a number that is shown."""
+
 
 def check_answer(answer: object, *, expected: object, hint: str) -> Shown:
     """Whether `answer` is the expected one, in a sentence; for a wrong answer with the hint, for `None` without it.
 
-    A number with decimals may differ by 1 %; whole numbers, truth values and words must be equal, words up to case and
-    surrounding space. The types must agree: 1 is not an answer where true is expected, and neither is a column or a
-    frame where a number is.
+    A number with decimals may differ by 1 %, and is shown with six digits. Whole numbers, truth values and words must
+    be equal, words up to case and surrounding space. The types must agree: 1 is not an answer where true is expected,
+    and neither is a column or a frame where a number is.
 
     >>> from toolkit.chart import check_answer
     >>> check_answer(112, expected=112, hint="Look at strength_bits.")
@@ -29,9 +32,10 @@ def check_answer(answer: object, *, expected: object, hint: str) -> Shown:
     answer, expected = (value.item() if isinstance(value, np.generic) else value for value in (answer, expected))
     if answer is None:
         return say("Not answered yet.")
+    shown = float(f"{answer:.{_DIGITS}g}") if isinstance(answer, float) else answer
     if _is_right(answer, expected):
-        return say("Right: {answer}.", answer=answer)
-    return say("Not yet: {answer}. Hint: {hint}", answer=answer, hint=hint)
+        return say("Right: {answer}.", answer=shown)
+    return say("Not yet: {answer}. Hint: {hint}", answer=shown, hint=hint)
 
 
 def _is_right(answer: object, expected: object) -> bool:

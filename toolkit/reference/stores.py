@@ -70,7 +70,7 @@ class Announcement:
     """What a program has announced for one root (`cert_sha256`), or for roots whose key was created in a time.
 
     From `since` on, the `effect` is `removed`, or `limited` by `limit`. `key_from` and `key_until` bound the creation
-    of the key, both inclusive.
+    of the key, both inclusive. `key_years`: a root is removed when its key is so old, from `since` on at the earliest.
     """
 
     cert_sha256: str | None
@@ -82,13 +82,21 @@ class Announcement:
     words: str
     authority: str
     url: str
+    key_years: int | None = None
 
     def concerns(self, cert_sha256: str, key_created: datetime) -> bool:
         """Whether the announcement is about that root, whose key was created by then."""
         if self.cert_sha256 is not None:
             return self.cert_sha256 == cert_sha256
         after = self.key_from is None or self.key_from <= key_created
-        return after and self.key_until is not None and key_created <= self.key_until
+        return after and (self.key_until is None or key_created <= self.key_until)
+
+    def of_key(self, key_created: datetime) -> "Announcement":
+        """The announcement for a root whose key was created by then: with the day on which it takes effect."""
+        if self.key_years is None:
+            return self
+        aged = key_created.replace(year=key_created.year + self.key_years, day=min(key_created.day, 28))
+        return replace(self, since=max(self.since, aged + (key_created - key_created.replace(day=aged.day))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,17 +232,29 @@ def _announcement(row: Row) -> Announcement:
     effect = row.text("effect")
     if effect not in ("removed", "limited"):
         raise row.error("effect", "is neither removed nor limited")
+    years = _key_years(row)
     return Announcement(
         cert_sha256=row.optional_text("cert_sha256"),
         key_from=_optional_instant(row, "key_from"),
         key_until=_optional_instant(row, "key_until"),
         effect="removed" if effect == "removed" else "limited",
         since=_instant(row, "since"),
-        limit=_limit(row),
+        limit=None if years else _limit(row),
         words=row.text("words"),
         authority=row.text("authority"),
         url=row.text("url"),
+        key_years=years,
     )
+
+
+def _key_years(row: Row) -> int | None:
+    """The years in a condition such as `key_age <= 15 years`; None: the condition is another."""
+    of, _, years = (row.optional_text("condition") or "").partition(" <= ")
+    if of != "key_age":
+        return None
+    if not years.removesuffix(" years").isdecimal():
+        raise row.error("condition", "is not written like key_age <= 15 years")
+    return int(years.removesuffix(" years"))
 
 
 def _limit(row: Row) -> Limit | None:

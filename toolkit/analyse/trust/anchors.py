@@ -151,7 +151,9 @@ class Anchors:
     def _announced(self, root: Certificate) -> list[Announcement]:
         assert self.store is not None
         created = self._created.get(root.key, root.not_before)
-        return [announced for announced in self.store.announced if announced.concerns(root.sha256, created)]
+        return [
+            announced.of_key(created) for announced in self.store.announced if announced.concerns(root.sha256, created)
+        ]
 
     def _unrecorded(self, root: Certificate, period: Period) -> list[Announcement]:
         """What was announced for this root, and a period of trust without a limit does not contradict.

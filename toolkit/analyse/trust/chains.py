@@ -24,16 +24,18 @@ class Chains:
     """The certificates of the tables and the roots, each parsed once; `judge` judges each distinct chain once.
 
     `uses_held`: the CA certificates of the tables may complete a path. The server may have sent a renewed one instead,
-    so that a check that fails only with such a certificate leaves the chain unknown.
+    so that a check that fails only with such a certificate leaves the chain unknown. `is_all_held`: nothing was
+    observed, and the certificates are judged as if they were served together.
     """
 
-    def __init__(self, certificates: pd.DataFrame, anchors: Anchors, *, uses_held: bool) -> None:
+    def __init__(self, certificates: pd.DataFrame, anchors: Anchors, *, uses_held: bool, is_all_held: bool) -> None:
         self._ders: dict[str, bytes] = dict(zip(certificates["cert_sha256"], certificates["der"], strict=True))
         self._certificates: dict[str, Certificate | Unreadable] = {}
         self._signatures = Signatures()
         self._anchors = anchors
         self._roots = Index(anchors.certificates)
         self._uses_held = uses_held
+        self._is_all_held = is_all_held
         may_issue = certificates.loc[certificates["is_ca"].fillna(True).astype(bool), "cert_sha256"]
         self._held = Index(readable(self._certificate(sha256) for sha256 in may_issue))
         self._searched: dict[tuple[str, tuple[str, ...] | None], SearchedChain] = {}
@@ -99,7 +101,8 @@ class Chains:
     ) -> Candidate:
         usage, unjudged = find_usage_problems(path, has_root=True)
         absent = [certificate for certificate in path[1:-1] if certificate.sha256 not in (served or ())]
-        unseen = frozenset(path.index(certificate) for certificate in absent if self._uses_held)
+        is_doubtful = self._uses_held and not self._is_all_held
+        unseen = frozenset(path.index(certificate) for certificate in absent if is_doubtful)
         if served is None:
             return Candidate(path, True, tuple(usage), unjudged, None, None, None, None, True, unseen)
         on_path = {certificate.sha256 for certificate in path}

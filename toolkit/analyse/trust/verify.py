@@ -132,8 +132,8 @@ def verify_chains(
     repeat, keyUsage and EKU beyond what serving needs. `judge` with `baseline` and `lint_certificates` judge these.
 
     Tables without observations, such as a folder of certificates, have a row for each leaf. The name asked for is then
-    its common name or its first name, and the other CA certificates of the tables are used, as with
-    `intermediates="held"`. Give `as_of`: nothing dates such a row.
+    its common name or its first name, and the other CA certificates of the tables are used, as if
+    they were served with it. Give `as_of`: nothing dates such a row.
 
     Raises `UsageError` where `tables` is not `Tables`, an instant has no zone, there are no instants or no roots, or a
     root is not a certificate in DER.
@@ -256,8 +256,10 @@ class _ChainLooks:
 def chains_of(tables: Tables, roots: Roots, intermediates: Intermediates) -> Chains:
     """The certificates of the tables, to be judged with these roots."""
     require_choice("intermediates", intermediates, get_args(Intermediates))
-    uses_held = intermediates == "held" or is_held_alone(tables)
-    return Chains(tables.certificates, find_anchors(roots, tables.certificates), uses_held=uses_held)
+    is_all_held = is_held_alone(tables)
+    uses_held = intermediates == "held" or is_all_held
+    anchors = find_anchors(roots, tables.certificates)
+    return Chains(tables.certificates, anchors, uses_held=uses_held, is_all_held=is_all_held)
 
 
 def _instants(as_of: Instant | Iterable[Instant]) -> list[datetime]:
