@@ -125,3 +125,16 @@ def test_opensmtpd_names_the_certificate(shared: Path) -> None:
     looks = toolkit.read(shared / "recorded" / "others" / "logs" / "opensmtpd-7.6.0.log").observations
     assert looks["leaf_sha256"].dropna().str[:8].tolist() == ["d97cd6f5", "4a368188"]
     assert looks["service"].dropna().tolist() == ["smtp://mx.tp.lab.example:25", "smtp://mx.bp.lab.example:25"]
+
+
+def test_dovecot_may_write_a_file_of_its_own(tmp_path: Path) -> None:
+    """`log_path`: no name of the machine and of the program, and a level."""
+    looks = read(
+        tmp_path,
+        "Jan 01 00:00:00 imap-login: Info: Login: user=<bob>, method=PLAIN, rip=198.51.100.7, lip=192.0.2.1, mpid=2, "
+        "TLS, session=<x>, TLSv1.2 with cipher ECDHE-RSA-AES256-GCM-SHA384 (256/256 bits)",
+    )
+    assert looks["suite"].tolist() == ["TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"]
+    assert looks["address"].tolist() == ["192.0.2.1"]
+    assert looks["host"].isna().all()
+    assert "bob" not in looks.to_csv()

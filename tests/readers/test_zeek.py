@@ -166,3 +166,8 @@ def test_a_log_cut_short_is_read_as_far_as_it_is_whole(tmp_path: Path) -> None:
         tables = toolkit.read(path)
     assert caught
     assert 0 < len(tables.observations) < 500
+
+
+def test_instants_may_be_in_milliseconds(tmp_path: Path) -> None:
+    looks = toolkit.read(json_lines(tmp_path / "ssl.log", CONNECTION | {"ts": 1784818803500})).observations
+    assert looks["observed_at"].tolist() == [pd.Timestamp(1784818803.5, unit="s", tz="UTC")]

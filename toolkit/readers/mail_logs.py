@@ -47,7 +47,8 @@ _EXIM: Final = re.compile(
     rf"X=(?P<version>[\w.]+):(?P<suite>[\w-]+):{BITS}(?: CV=(?P<said>\w+))?"
 )
 _DOVECOT: Final = re.compile(
-    r"dovecot(?:\[\d+\])?: (?P<login>imap|pop3|managesieve|submission)-login: .*\blip=(?P<address>[\da-fA-F.:]{2,45})\b"
+    r"(?:dovecot(?:\[\d+\])?: |\A[A-Z][a-z]{2} [ \d]\d [\d:]{8} )(?P<login>imap|pop3|managesieve|submission)-login: "
+    r".*\blip=(?P<address>[\da-fA-F.:]{2,45})\b"
     rf".*\b(?P<version>(?:TLS|SSL)v[\d.]+) with cipher (?P<suite>\S+) \({BITS} bits\)"
 )
 _OPENSMTPD: Final = re.compile(

@@ -117,6 +117,7 @@ _MAIL_LOG: Final = any_of(
         r"(?m:^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (?:[+-]\d{4} )?(?:\[\d+\] )?"
         r"(?:exim |Start queue run|\w{6}-\w{6,11}-\w{2,4} ))"
     ),
+    with_pattern(r"(?m:^[A-Z][a-z]{2} [ \d]\d [\d:]{8} (?:imap|pop3|managesieve|submission)-login: )"),  # log_path
     with_pattern(r"(?m:^[^\n]{0,200}\w TLS connection established (?:to|from) [\w.-]+\[)"),
 )
 

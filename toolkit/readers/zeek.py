@@ -39,6 +39,8 @@ _JSON_CLIENT: Final = re.compile(
     rb'\{"ts":(\d{1,11})\.(\d{1,6}),"uid":"\w{1,40}","id\.orig_h":"[\da-fA-F.:]{1,45}","id\.orig_p":\d{1,5},'
 )
 _MOST_DIGITS: Final = 17
+_LEAST_MILLISECONDS: Final = 10**11
+"""Of 1973 in milliseconds; in seconds, of the year 5138."""
 
 _Record = Mapping[str, object]
 """One line; what Zeek calls unset or empty is not in it."""
@@ -316,7 +318,9 @@ def _unescaped(cell: str) -> str:
 
 
 def _instant(value: object) -> datetime | None:
-    """Seconds since 1970, or ISO 8601 as Zeek writes it on request."""
+    """Seconds since 1970; or milliseconds (`JSON::TS_MILLIS`) or ISO 8601, as Zeek writes them on request."""
+    if isinstance(value, int) and value >= _LEAST_MILLISECONDS:
+        return instant_of_seconds(value / 1000)
     return instant_of_seconds(value) or instant_of(value)
 
 
