@@ -96,13 +96,14 @@ def test_days_of_rotated_logs_are_read_together_by_fingerprint(tmp_path: Path) -
     (day / "x509.00:00:00-01:00:00.log.gz").write_bytes(
         gzip.compress("\n".join(map(json.dumps, (CERTIFICATE, person, other))).encode())
     )
-    for hour, name in enumerate(("ssl.00:00:00-01:00:00.log.gz", "ssl.01:00:00-02:00:00.log.gz")):
+    for hour, name in enumerate(("ssl.00:00:00-01:00:00.log.gz", "sensor-ssl.01:00:00-02:00:00.log.gz")):
         line = json.dumps(CONNECTION | {"ts": 1784818803.5 + 3600 * hour})
         (day / name).write_bytes(gzip.compress(line.encode()))
     (day / "conn.log").write_text(json.dumps({"ts": 1, "id.orig_h": CLIENT}))
     tables = toolkit.read(tmp_path)
     assert tables.observations["leaf_sha256"].tolist() == [LEAF, LEAF]
-    assert sorted(tables.observations["source"]) == ["ssl.00:00:00-01:00:00.log.gz", "ssl.01:00:00-02:00:00.log.gz"]
+    sources = ["sensor-ssl.01:00:00-02:00:00.log.gz", "ssl.00:00:00-01:00:00.log.gz"]
+    assert sorted(tables.observations["source"]) == sources
     assert set(tables.certificates["cert_sha256"]) == {LEAF, ABOVE}
     assert tables.certificates.set_index("cert_sha256").loc[LEAF, "key_curve"] == "secp256r1"
 

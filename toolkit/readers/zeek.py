@@ -24,8 +24,8 @@ from toolkit.readers.spelling import (
 )
 from toolkit.tables import Tables
 
-NAMES: Final = re.compile(r"(?:ssl|x509)\b.*\.log")
-"""Names of the files of a folder that are read: `ssl.log`, `x509.00:00:00-01:00:00.log.gz`, …"""
+NAMES: Final = re.compile(r"(?:.*[-_.])?(ssl|x509)\b.*\.log")
+"""Names of the files of a folder that are read: `ssl.log`, `x509.00:00:00-01:00:00.log.gz`, `sensor-ssl.log`, …"""
 
 _ESCAPED: Final = re.compile(r"\\(?:x([0-9a-fA-F]{2})|\\)")
 _SHA256: Final = 64
@@ -72,8 +72,9 @@ def read_zeek(path: Path) -> Tables:
 
 def find_logs(folder: Path) -> list[Path]:
     """The logs of certificates, then those of connections, in the folder and in the folders in it."""
-    files = {file for pattern in ("*.log*", "*/*.log*") for file in folder.glob(pattern) if NAMES.match(file.name)}
-    return sorted((file for file in files if file.is_file()), key=lambda file: (file.name.startswith("ssl"), str(file)))
+    found = {file: NAMES.match(file.name) for pattern in ("*.log*", "*/*.log*") for file in folder.glob(pattern)}
+    logs = {file: match[1] for file, match in found.items() if match and file.is_file()}
+    return sorted(logs, key=lambda file: (logs[file] == "ssl", str(file)))
 
 
 @dataclass
