@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tests.chart.frames import HOSTILE, at, drawn, points, segments, typed, words
-from toolkit.chart import plot_expiry
+from toolkit.chart import plot_expiry, split_pages
 from toolkit.chart.expiry import STATES
 from toolkit.errors import UsageError
 
@@ -185,3 +185,16 @@ def test_hostile_names_are_drawn_harmless(name: str) -> None:
     axes = plot_expiry(frame(row_of_it), by="issuer")
     axes.figure.draw_without_rendering()
     assert all("$" not in text.replace(r"\$", "") for text in words(axes))
+
+
+def test_what_was_not_seen_for_long_comes_after_what_is_in_service_on_pages_too() -> None:
+    held = frame(
+        row("a", ("2025-01-01", "2026-03-01"), "expired", service="smtp://gone:25", last_seen_at=at("2026-03-02")),
+        row("b", ("2025-01-01", "2026-05-20"), "expired", service="smtp://late:25", last_seen_at=at("2026-05-31")),
+        row("c", ("2025-01-01", "2026-07-20"), "valid", service="smtp://fine:25", last_seen_at=at("2026-05-31")),
+        row("d", ("2024-01-01", "2025-01-20"), "lapsed", service="smtp://early:25", last_seen_at=at("2025-01-01")),
+        row("e", ("2024-01-01", "2025-07-20"), "lapsed", service="smtp://later:25", last_seen_at=at("2025-07-01")),
+    )
+    expected = [f"smtp://{name}:25" for name in ("late", "fine", "gone", "later", "early")]
+    assert labels(plot_expiry(held)) == expected
+    assert [page["service"].item() for page in split_pages(held, rows=1)] == expected

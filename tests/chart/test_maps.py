@@ -1,9 +1,11 @@
 """Charts of changes, key exchange, issuers, weeks of expiry and certificates: what they count, order and leave out."""
 
+import itertools
 from io import BytesIO
 from xml.etree import ElementTree
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
@@ -84,6 +86,18 @@ def test_each_service_counts_once_in_a_month_with_its_last_look() -> None:
     assert sum(name.startswith("interval-") for name in ids(ax)) == 2
 
 
+def test_a_line_breaks_where_nothing_was_observed() -> None:
+    months = ["2020-01-02", "2020-02-02", "2020-03-02", "2023-01-02"]
+    ax = plot_key_exchange(pd.DataFrame([look("a", when, group="x25519") for when in months]))
+    (line,) = ax.lines
+    assert list(pd.isna(line.get_xdata())) == [False, False, False, True, False]
+    assert "lines break at gaps" in notes(ax)
+    yearly = plot_key_exchange(pd.DataFrame([look("a", f"{year}-01-02", group="x25519") for year in (2021, 2022)]))
+    assert "lines break" not in notes(yearly)
+    far = plot_key_exchange(pd.DataFrame([look("a", f"{year}-01-02", group="x25519") for year in (2011, 2022)]))
+    assert "lines break" in notes(far)
+
+
 def test_issuers_are_counted_by_certificate_in_use() -> None:
     many = [expiring(f"s{n}", "2026-05-01", issuer=f"CN=ca{n:02d}") for n in range(30)]
     frame = pd.DataFrame([*many, expiring("x", "2026-05-01"), expiring("y", "2026-05-02"),
@@ -129,6 +143,23 @@ def test_a_tree_shows_cross_signatures_other_keys_and_what_is_not_on_record() ->
     assert ids(ax).count("root") == 1
     # leaf to both CAs with its issuer's key; these to their roots; the CA with another key to the root.
     assert ids(ax).count("issued") == 5
+
+
+def test_lines_of_a_tree_do_not_run_behind_boxes() -> None:
+    """Also the line of a leaf that the root issued, past the column of the intermediate."""
+    frame = pd.DataFrame([
+        *(certificate(f"leaf{n}", "root" if n == 2 else "ca") | {"cert_sha256": f"{n}"} for n in range(20)),
+        certificate("ca", "root", key="1"), certificate("root", "root", key="2"),
+    ])  # fmt: skip
+    ax = plot_certificate_tree(frame)
+    boxes = {words.get_position() for words in ax.texts if words.get_gid() in {"leaf", "intermediate", "root"}}
+    lines = [line.get_xydata() for line in ax.lines if line.get_gid() == "issued"]
+    assert len(boxes) == 22
+    assert len(lines) == 21
+    for line in lines:
+        points = np.concatenate([np.linspace(*ends, 30) for ends in itertools.pairwise(line)])
+        for box in boxes - {tuple(line[0]), tuple(line[-1])}:
+            assert not (np.abs(points - box) < (0.3, 0.4)).all(axis=1).any()
 
 
 def test_certificates_that_issue_each_other_end() -> None:

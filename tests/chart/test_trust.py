@@ -111,3 +111,16 @@ def test_hostile_names_are_drawn_harmless(name: str) -> None:
     axes = plot_trust(frame(judged(name, "trusted", "2015-01-01", "2015-04-04", service=name)))
     axes.figure.draw_without_rendering()
     assert all("$" not in text.replace(r"\$", "") for text in words(axes))
+
+
+def test_what_is_valid_on_the_last_day_comes_before_what_ended() -> None:
+    axes = plot_trust(
+        frame(
+            judged("a" * 8, "untrusted", "2014-01-01", "2014-04-04"),
+            judged("a" * 8, "untrusted", "2014-04-05", "2016-01-01", leaf_validity="expired"),
+            judged("b" * 8, "trusted", "2015-01-01", "2016-01-01"),
+            judged("c" * 8, "trusted", "2015-01-01", "2015-04-04"),
+            judged("d" * 8, "untrusted", "2015-01-01", "2015-12-31T12:00"),
+        )
+    )
+    assert [tick.get_text()[-8:-7] for tick in axes.get_yticklabels()] == ["d", "b", "c", "a"]

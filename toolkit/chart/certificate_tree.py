@@ -1,5 +1,6 @@
 """Certificates as a tree: leaves on the left, their issuers to the right, up to what is not on record."""
 
+import itertools
 from collections import defaultdict
 from typing import Any, Final
 
@@ -16,6 +17,10 @@ _ROW_INCHES: Final = 0.42
 _MOST_LEAVES: Final = 24
 _LABEL: Final = 30
 _MOST_DEPTH: Final = 8
+_BOX: Final = 0.34
+"""Most of the space between two columns that half a box fills; lines change their height outside of it."""
+_CHARACTER_INCHES: Final = 0.062
+"""Approximate width of a character of a label."""
 _KINDS: Final = {"leaf": BLUE, "intermediate": ORANGE, "root": GREEN}
 
 Edges = list[tuple[str, str]]
@@ -51,12 +56,13 @@ def plot_certificate_tree(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axe
     reached = {end for edge in edges for end in edge} | {key for key in rows if depth[key] == 0}
     nodes = [key for key in [*rows, *missing] if key in reached]
     height = _heights(nodes, edges, depth)
+    label = min(_LABEL, int(canvas.WIDTH / (max(depth.values()) + 0.95) * 2 * _BOX / _CHARACTER_INCHES))
     axes = canvas.open_axes(ax, inches=max(max(height.values()) + 1, 2) * _ROW_INCHES)
     for child, parent in edges:
-        line = axes.plot([depth[child], depth[parent]], [height[child], height[parent]], color=FAINT, linewidth=1)[0]
+        line = axes.plot(*_route(child, parent, height, depth), color=FAINT, linewidth=1)[0]
         line.set(zorder=1, gid="issued")
     for key in nodes:
-        _draw_box(axes, (depth[key], height[key]), rows.get(key), missing.get(key))
+        _draw_box(axes, (depth[key], height[key]), rows.get(key), missing.get(key), label)
     axes.set_xlim(-0.45, max(depth.values()) + 0.5)
     axes.set_ylim(max(height.values()) + 0.7, min(height.values()) - 0.7)
     axes.set_xticks([])
@@ -110,7 +116,8 @@ def _depths(lowest: dict[str, int], edges: Edges) -> dict[str, int]:
 def _heights(nodes: list[str], edges: Edges, depth: dict[str, int]) -> dict[str, float]:
     """Leaves one below the other, grouped by issuer; an issuer in the middle of what it issued, without overlaps.
 
-    An issuer of nothing that is drawn is placed below the leaves.
+    An issuer of nothing that is drawn is placed below the leaves. A line that passes a column has a place of its own
+    there (`_passing`), so that it does not run behind a box.
     """
     parents = defaultdict(list)
     for child, parent in edges:
@@ -120,15 +127,40 @@ def _heights(nodes: list[str], edges: Edges, depth: dict[str, int]) -> dict[str,
         key=lambda key: (sorted(last for parent in parents[key] for last in parents[parent]), sorted(parents[key])),
     )
     height = {key: float(place) for place, key in enumerate(first)}
+    steps: Edges = []
+    for child, parent in edges:
+        stops = [child, *_passing(child, parent, depth), parent]
+        steps += itertools.pairwise(stops)
+        depth = depth | {stop: depth[child] + place for place, stop in enumerate(stops[1:-1], 1)}
+    nodes = list(dict.fromkeys([*nodes, *(end for step in steps for end in step)]))
     for level in range(1, max(depth.values()) + 1):
         below = -1e9
         wanted = {}
         for key in (key for key in nodes if depth[key] == level):
-            issued = [height[child] for child, parent in edges if parent == key and child in height]
+            issued = [height[child] for child, parent in steps if parent == key and child in height]
             wanted[key] = sum(issued) / len(issued) if issued else float(len(first))
         for key in sorted(wanted, key=lambda key: wanted[key]):
             height[key] = below = max(wanted[key], below + 1)
     return height
+
+
+def _passing(child: str, parent: str, depth: dict[str, int]) -> list[str]:
+    """A key for each column between the two, shared by all lines to that parent."""
+    return [f"to {parent} in {level}" for level in range(depth[child] + 1, depth[parent])]
+
+
+def _route(child: str, parent: str, height: dict[str, float], depth: dict[str, int]) -> tuple[list[float], list[float]]:
+    """The line from the child to the parent: level in each column, and from height to height between the columns."""
+    if depth[parent] <= depth[child]:  # they issue each other
+        side = depth[child] + _BOX + 0.06
+        return [depth[child], side, side, depth[parent]], [height[child]] * 2 + [height[parent]] * 2
+    stops = [child, *_passing(child, parent, depth), parent]
+    across, down = [float(depth[child])], [height[child]]
+    for place, (here, there) in enumerate(itertools.pairwise(stops)):
+        column = depth[child] + place
+        across += [column + _BOX, column + 1 - _BOX]
+        down += [height[here], height[there]]
+    return [*across, float(depth[parent])], [*down, height[parent]]
 
 
 def _kind(row: dict[Any, Any]) -> str:
@@ -137,8 +169,8 @@ def _kind(row: dict[Any, Any]) -> str:
     return "root" if row["subject"] == row["issuer"] else "intermediate"
 
 
-def _draw_box(ax: Axes, at: tuple[float, float], row: dict[Any, Any] | None, name: str | None) -> None:
-    words = _common_name(row["subject"] if row else str(name))
+def _draw_box(ax: Axes, at: tuple[float, float], row: dict[Any, Any] | None, name: str | None, width: int) -> None:
+    words = _common_name(row["subject"] if row else str(name), width)
     if row and not pd.isna(row["not_after"]):
         words += f"\nuntil {row['not_after']:%Y-%m-%d}"
     colour = _KINDS[_kind(row)] if row else FAINT
@@ -148,7 +180,7 @@ def _draw_box(ax: Axes, at: tuple[float, float], row: dict[Any, Any] | None, nam
     drawn.set_gid(_kind(row) if row else "missing")
 
 
-def _common_name(subject: str) -> str:
+def _common_name(subject: str, width: int) -> str:
     """The common name where there is one, else the whole name, as a label."""
     first = next((part for part in subject.split(",") if part.startswith("CN=")), subject)
-    return canvas.label(first.removeprefix("CN="), width=_LABEL)
+    return canvas.label(first.removeprefix("CN="), width=width)

@@ -36,6 +36,9 @@ COLUMNS: Final = (*SLOT, "leaf_sha256", "not_before", "not_after", "days_left", 
 _NEXT: Final = (*SLOT, "leaf_sha256", "renewal", "renews_at", "not_after")
 
 _IN_USE: Final = ("valid", "expiring", "expired", "replacing", "not_yet_valid")
+_SEEN_DAYS: Final = 35.0
+"""A certificate that was not seen for longer, up to the newest look of the frame, is drawn after those in service."""
+
 _BACK_DAYS, _AHEAD_DAYS = 800.0, 1200.0
 _ROW_INCHES, _FLEET_ROW_INCHES, _FEW_ROWS = 0.32, 0.2, 24
 
@@ -47,7 +50,7 @@ def plot_expiry(
     forecast: pd.DataFrame | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """The axes with a row per certificate in use, soonest end first, its state shown by colour, hatch and marker.
+    """The axes with a row per certificate in use, its state shown by colour, hatch and marker.
 
     `frame` is what `summarise_expiry` returns; the dashed line is its `now`. A bar is the validity, the marker at its
     end the state, followed by the days left. A black tick is the day on which the renewal is due by the slot's usual
@@ -55,8 +58,11 @@ def plot_expiry(
     or have expired without an observation since; a slot that has only such certificates gets a row for the latest one.
     Validity is cut off 800 days before and 1,200 days after `now`. Certificates without dates have no row. With
     `forecast`, what `forecast_renewals` returns for the same day, the next certificate of each slot is a dotted line
-    above the bar, from its day of issue to its end. Rows beyond 40, those that end last, are left out and counted
-    below the chart.
+    above the bar, from its day of issue to its end.
+
+    Certificates in service come first, soonest end first. Those that were last seen more than 35 days before the newest
+    sighting in the frame follow, then slots without a certificate in use, both with the latest end first. Rows beyond
+    40 are left out and counted below the chart; `split_pages` splits the frame in the same order.
 
     `by` groups the rows, the group with the soonest end first: under a heading for each issuer, or for each service
     that has several rows. Returns the axes. Raises `UsageError` for another `by`, frame or forecast.
@@ -104,7 +110,7 @@ def place_rows(
 ) -> tuple[pd.DataFrame, dict[float, str], list[str]]:
     """The rows with `begin`, `end` in days, `is_front` (drawn as a bar), `slot` (its number), `label`, `y`.
 
-    Also the headings by `y`, and the notes. `most`: bars that are kept, those that end first.
+    Also the headings by `y`, and the notes. `most`: bars that are kept, the first ones.
     """
     rows = frame.reset_index(drop=True)
     rows["begin"], rows["end"] = canvas.days(rows["not_before"]), canvas.days(rows["not_after"])
@@ -116,14 +122,23 @@ def place_rows(
     rows.loc[latest.groupby("slot").tail(1).index, "is_front"] = True
     labels = label_slots(rows.groupby("slot")[SLOT].first())
     rows["label"] = [labels[slot] for slot in rows["slot"]]
-    fronts = rows[rows["is_front"]].sort_values(["end", "slot", "leaf_sha256"], kind="stable")
-    # Slots with a certificate in use come first.
-    fronts = fronts.sort_values("state", key=lambda state: ~state.isin(_IN_USE), kind="stable")
+    fronts = _in_order(rows[rows["is_front"]])
     kept, more = canvas.keep_rows(range(len(fronts)), "row", most=most)
     rows["y"], headings = _in_groups(fronts.iloc[kept], by)
     behind = rows["slot"].map(rows.groupby("slot")["y"].max()).mask(rows["is_front"])
     rows["y"] = rows["y"].fillna(behind)
     return rows.dropna(subset=["y"]), headings, more
+
+
+def _in_order(fronts: pd.DataFrame) -> pd.DataFrame:
+    """The bars in the order in which they are drawn, see `plot_expiry`."""
+    rank = (~fronts["state"].isin(_IN_USE)).astype(int) * 2
+    if "last_seen_at" in fronts:
+        seen = pd.Series(canvas.days(fronts["last_seen_at"]), index=fronts.index)
+        rank = rank.mask((rank == 0) & (seen < seen.max() - _SEEN_DAYS), 1)
+    urgency = fronts["end"].where(rank == 0, -fronts["end"])
+    ordered = fronts.assign(rank=rank, urgency=urgency).sort_values(["rank", "urgency", "slot", "leaf_sha256"])
+    return ordered.drop(columns=["rank", "urgency"])
 
 
 def _in_groups(fronts: pd.DataFrame, by: Literal["issuer", "service"] | None) -> tuple[pd.Series, dict[float, str]]:

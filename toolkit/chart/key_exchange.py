@@ -2,9 +2,11 @@
 
 from typing import Final
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from numpy.typing import NDArray
 
 from toolkit import text
 from toolkit.analyse.intervals import share_interval
@@ -22,6 +24,10 @@ KINDS: Final = {
 }
 """Kind of key exchange → how it is drawn."""
 
+_USUAL_GAPS: Final = 3
+_LONGEST_GAP: Final = 366.0
+"""A line breaks between months that are farther apart than this many days, or than three times the median spacing."""
+
 _EPHEMERAL: Final = {"DHE": "FFDHE", "ECDHE": "ECDHE", "RSA": "static"}
 
 
@@ -31,7 +37,9 @@ def plot_key_exchange(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     `frame` is the table `observations`. A service counts once in a month and kind: with the key exchange of its last
     dated look with an answer in that month, so the shares of a month add up to 1. The kind is that of the negotiated
     group; without a group on record, that of the suite. A vertical line is the two-sided 95 % Clopper-Pearson interval,
-    which holds if the services are a random sample of those that you speak about. Looks that are dated by bounds, or
+    which holds if the services are a random sample of those that you speak about. Points are not joined where the
+    months between them have no look and are more than three times the usual (median) spacing, or more than 366 days,
+    apart. Looks that are dated by bounds, or
     not at all, are counted below the chart. Returns the axes. Raises `UsageError` for another frame.
 
     >>> import toolkit
@@ -54,6 +62,7 @@ def plot_key_exchange(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     axes = canvas.open_axes(ax, inches=2.8)
     middles = canvas.days(pd.Series(pd.to_datetime(counts.index, utc=True)))
     canvas.set_dates(axes, float(middles.min()) - 16, float(middles.max()) + 16)
+    breaks = _find_breaks(middles)
     present = [kind for kind in KINDS if kind in counts]
     handles = []
     for place, kind in enumerate(present):
@@ -62,7 +71,15 @@ def plot_key_exchange(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         share = counts[kind].to_numpy() / total
         at = middles + (place - (len(present) - 1) / 2) * 2.5  # days apart, so that the intervals can be distinguished
         axes.vlines(at, low, high, color=style.colour, linewidth=1.4, zorder=2).set_gid(f"interval-{kind}")
-        line = axes.plot(at, share, color=style.colour, marker=style.marker, markersize=5, linewidth=1, zorder=3)[0]
+        line = axes.plot(
+            np.insert(at, breaks, np.nan),
+            np.insert(share, breaks, np.nan),
+            color=style.colour,
+            marker=style.marker,
+            markersize=5,
+            linewidth=1,
+            zorder=3,
+        )[0]
         line.set_gid(kind)
         handles.append(Line2D([], [], color=style.colour, marker=style.marker, markersize=5, label=style.words))
     axes.set_ylim(-0.03, 1.03)
@@ -73,10 +90,19 @@ def plot_key_exchange(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     title = f"Key exchange of {services}"
     canvas.set_heading(axes, canvas.titled(title, frame) if describe_source(frame) else title, handles)
     notes = ["last look of each service in each month; vertical lines: 95 % intervals"]
+    if len(breaks):
+        notes.append(f"lines break at gaps longer than {_USUAL_GAPS} times the usual spacing of months, or than a year")
     undated = len(answered) - len(dated)
     notes += [f"not drawn: {text.counted(undated, 'look')} without an exact date"] if undated else []
     canvas.set_notes(axes, notes)
     return axes
+
+
+def _find_breaks(middles: canvas.Days) -> NDArray[np.intp]:
+    """The positions of the months before which the line breaks."""
+    gaps = np.diff(middles)
+    longest = min(_USUAL_GAPS * float(np.median(gaps)), _LONGEST_GAP) if len(gaps) else _LONGEST_GAP
+    return np.flatnonzero(gaps > longest) + 1
 
 
 def _kind_of(group: object, code: object) -> str:

@@ -1,10 +1,12 @@
 """A frame in parts whose charts fit a page each."""
 
+import numpy as np
 import pandas as pd
 
 from toolkit import text
 from toolkit.analyse.slots import SLOT
 from toolkit.chart.canvas import MOST_ROWS
+from toolkit.chart.expiry import COLUMNS as EXPIRY, place_rows
 from toolkit.chart.slots import in_natural_order, natural
 from toolkit.errors import UsageError
 
@@ -12,7 +14,8 @@ from toolkit.errors import UsageError
 def split_pages(frame: pd.DataFrame, *, rows: int = MOST_ROWS) -> list[pd.DataFrame]:
     """The frame in parts of at most `rows` slots each, in the order of their names, for a chart on each page.
 
-    A slot (service, server name, key type) stays whole; a frame without the columns of a slot is split by service. An
+    What `summarise_expiry` returns is split in the order of `plot_expiry`; slots without dates are on the last page. A
+    slot (service, server name, key type) stays whole; a frame without the columns of a slot is split by service. An
     empty frame is one part. Raises `UsageError` where `rows` is not a number from 1 on, and for a frame that has
     neither.
 
@@ -29,7 +32,12 @@ def split_pages(frame: pd.DataFrame, *, rows: int = MOST_ROWS) -> list[pd.DataFr
     keys = list(SLOT) if frame.columns.isin(SLOT).sum() == len(SLOT) else ["service"]
     numbers = frame.groupby(keys, sort=False, dropna=False).ngroup()
     heads = frame.assign(number=numbers).drop_duplicates("number")
-    if keys == ["service"]:
+    if frame.columns.isin(EXPIRY).sum() == len(EXPIRY):
+        dated = frame.assign(number=numbers).dropna(subset=["not_before", "not_after", "days_left"])
+        rows_of_chart, _, _ = place_rows(dated, None, most=len(dated))
+        places = rows_of_chart.groupby("number")["y"].min()
+        order = list(np.argsort(heads["number"].map(places).fillna(np.inf).to_numpy(float), kind="stable"))
+    elif keys == ["service"]:
         order = sorted(range(len(heads)), key=lambda place: natural(str(heads["service"].iloc[place])))
     else:
         order = in_natural_order(heads)

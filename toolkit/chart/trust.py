@@ -24,6 +24,8 @@ VERDICTS: Final = {
 
 _RANKS: Final = {"untrusted": 0, "trusted": 1}
 """Rows with these verdicts come first."""
+_NOW_DAYS: Final = 1.0
+"""A chain with a verdict within this many days of the last instant of the frame is drawn before the others."""
 _OTHERS: Final = 2
 """The rank of rows that are unknown, or outside of the validity of their leaf."""
 
@@ -51,9 +53,11 @@ def plot_trust(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     Colour, hatch and marker show the verdict. `frame` is what `replay_trust` or `verify_chains` returns; the rows of a
     chain in several stores are next to each other. A period is a bar, a single instant a marker. Outside of the
     validity of the leaf a thin bar says "not valid yet" or "expired" instead of a verdict; time in which no leaf is
-    valid is cut off. Leaves that were untrusted at some time come first, then those that were trusted, then the others,
-    each by date. Verdicts on undated looks, chains beyond 40 rows, and chains of the others beyond ten are left out and
-    counted below the chart. Row labels have the first 8 digits of the leaf's SHA-256, and the store. Returns the axes.
+    valid is cut off. Leaves that were judged within their validity on the last day of the frame come first, then those
+    whose last verdict is newest; among them those untrusted at last before the trusted ones, then by the first
+    verdict. Leaves that are unknown, or were judged outside of their validity only, come last. Verdicts on undated
+    looks, chains beyond 40 rows, and chains of the last kind beyond ten are left out and counted below the chart.
+    Row labels have the first 8 digits of the leaf's SHA-256, and the store. Returns the axes.
     Raises `UsageError` for another frame.
 
     >>> import toolkit
@@ -165,15 +169,10 @@ def _without_seams(dated: pd.DataFrame) -> pd.DataFrame:
 
 
 def _in_rows(dated: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """The verdicts with their `row`, by rank and date of the chain; and the note about chains that are left out."""
+    """The verdicts with their `row`, in the order of `_in_order`; and the note about chains that are left out."""
     chains = dated.groupby(_KEYS, sort=False, dropna=False).ngroup()
     rows = dated.groupby([*_KEYS, "store"], sort=False, dropna=False).ngroup()
-    of_chain = dated.assign(rank=dated["verdict"].map(_RANKS).fillna(_OTHERS)).groupby(chains)
-    order = of_chain.agg(rank=("rank", "min"), begin=("begin", "min"))
-    is_shown = dated["verdict"].isin(["untrusted", "trusted"])
-    shown = dated.loc[is_shown, "begin"].groupby(chains[is_shown]).min()
-    order["begin"] = shown.reindex(order.index).fillna(order["begin"])
-    order = order.sort_values(["rank", "begin"], kind="stable")
+    order = _in_order(dated, chains)
     ranked = int((order["rank"] < _OTHERS).sum())
     per_chain = max(1, int(rows.groupby(chains).nunique().max()))
     most = max(1, min(ranked + _MOST_OTHERS, canvas.MOST_ROWS // per_chain))
@@ -182,3 +181,17 @@ def _in_rows(dated: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     dated = dated.assign(chain=chains.map(place), of_chain=rows).dropna(subset=["chain"])
     dated = dated.sort_values(["chain", "of_chain"], kind="stable")
     return dated.assign(row=pd.factorize(dated["of_chain"])[0]).drop(columns=["chain", "of_chain"]), notes
+
+
+def _in_order(dated: pd.DataFrame, chains: "pd.Series[int]") -> pd.DataFrame:
+    """The `rank` of each chain, a row per chain (the index), in the order in which they are drawn."""
+    order = dated.groupby(chains).agg(begin=("begin", "min"), end=("end", "max")).assign(rank=_OTHERS)
+    judged = dated[dated["verdict"].isin(list(_RANKS))].assign(chain=chains)
+    # The last verdict of each store counts, the worst of them for the chain.
+    last = judged.sort_values("end", kind="stable").drop_duplicates(["chain", "store"], keep="last")
+    found = last.assign(rank=last["verdict"].map(_RANKS)).groupby("chain").agg(rank=("rank", "min"), end=("end", "max"))
+    order.update(found)
+    order.update(judged.groupby("chain")["begin"].min())
+    order["age"] = (dated["end"].max() - order["end"]).where(lambda age: age > _NOW_DAYS, 0.0)
+    order["is_other"] = order["rank"] == _OTHERS
+    return order.sort_values(["is_other", "age", "rank", "begin"], kind="stable")
