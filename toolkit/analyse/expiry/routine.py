@@ -114,7 +114,7 @@ class Spread:
 
     >>> spread = Spread((-0.05, 0.0, 0.0, 0.05), blur=0.01, age=0.0)
     >>> spread.next_ages((0.1, 0.9), planned=60).round().tolist()
-    [55.0, 65.0]
+    [53.0, 66.0]
     >>> spread.later_ages(planned=240, step=4).round().tolist()
     [228.0, 252.0, 218.0, 264.0]
     """
