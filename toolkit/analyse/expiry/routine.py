@@ -116,7 +116,7 @@ class Spread:
     >>> spread.next_ages((0.1, 0.9), planned=60).round().tolist()
     [53.0, 66.0]
     >>> spread.later_ages(planned=240, step=4).round().tolist()
-    [228.0, 252.0, 218.0, 264.0]
+    [223.0, 254.0, 129.0, 277.0]
     """
 
     def __init__(self, ratios: Sequence[float], *, blur: float, age: float) -> None:
