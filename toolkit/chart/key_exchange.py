@@ -39,8 +39,8 @@ def plot_key_exchange(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     group; without a group on record, that of the suite. A vertical line is the two-sided 95 % Clopper-Pearson interval,
     which holds if the services are a random sample of those that you speak about. Points are not joined where the
     months between them have no look and are more than three times the usual (median) spacing, or more than 366 days,
-    apart. Looks that are dated by bounds, or
-    not at all, are counted below the chart. Returns the axes. Raises `UsageError` for another frame.
+    apart. Looks that are dated by bounds, or not at all, are counted below the chart. Returns the axes. Raises
+    `UsageError` for another frame.
 
     >>> import toolkit
     >>> ax = toolkit.chart.plot_key_exchange(toolkit.load_example("lab-sample").observations)

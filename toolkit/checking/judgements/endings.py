@@ -35,11 +35,10 @@ def judge_issuers(
     """A row, with columns of `check`, for each leaf whose issuers expire before it and have passed a threshold.
 
     `shown` are rows of `summarise_expiry`, `trust` those of `verify_chains` with `of_store`, a trust store or the
-    `roots`. The issuers are the other certificates of
-    the leaf's path to a root; without a path, the served certificates, linked by the names of issuer and subject. The
-    time left is compared with the lifetime of the leaf, which has to be renewed under another issuer by then. A leaf
-    that has another path which lasts longer has no row. The end of a root does not count for a store whose clients do
-    not check it.
+    `roots`. The issuers are the other certificates of the leaf's path to a root; without a path, the served
+    certificates, linked by the names of issuer and subject. The time left is compared with the lifetime of the leaf,
+    which has to be renewed under another issuer by then. A leaf that has another path which lasts longer has no row.
+    The end of a root does not count for a store whose clients do not check it.
     """
     facts = _facts(tables, trust, roots)
     above = trust.drop_duplicates(SERVED, keep="last")[[*SERVED, "store", "chain_sha256", "path_sha256"]]
