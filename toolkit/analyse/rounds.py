@@ -9,6 +9,9 @@ import pandas as pd
 
 from toolkit.instants import DAY
 
+OBSERVED_DAYS: Final = 35
+"""Days before the newest row in which an observation shows what is in service: a month, for monthly observations."""
+
 LONGEST_VISIT: Final = DAY
 """Looks of one round that are further apart belong to different visits."""
 

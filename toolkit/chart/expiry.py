@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from toolkit.analyse.expiry.summary import IN_USE
+from toolkit.analyse.rounds import OBSERVED_DAYS
 from toolkit.analyse.slots import SLOT
 from toolkit.arguments import require_choice
 from toolkit.chart import canvas
@@ -34,10 +36,6 @@ COLUMNS: Final = (*SLOT, "leaf_sha256", "not_before", "not_after", "days_left", 
 """Columns of `summarise_expiry` that are drawn."""
 
 _NEXT: Final = (*SLOT, "leaf_sha256", "renewal", "renews_at", "not_after")
-
-_IN_USE: Final = ("valid", "expiring", "expired", "replacing", "not_yet_valid")
-_SEEN_DAYS: Final = 35.0
-"""A certificate that was not seen for longer, up to the newest look of the frame, is drawn after those in service."""
 
 _BACK_DAYS, _AHEAD_DAYS = 800.0, 1200.0
 _ROW_INCHES, _FLEET_ROW_INCHES, _FEW_ROWS = 0.32, 0.2, 24
@@ -115,7 +113,7 @@ def place_rows(
     rows = frame.reset_index(drop=True)
     rows["begin"], rows["end"] = canvas.days(rows["not_before"]), canvas.days(rows["not_after"])
     rows["slot"] = rows.groupby(SLOT, sort=False, dropna=False).ngroup()
-    rows["is_front"] = rows["state"].isin(_IN_USE)
+    rows["is_front"] = rows["state"].isin(IN_USE)
     idle = ~rows.groupby("slot")["is_front"].transform("any")
     # A slot without a certificate in use is represented by its latest one, preferably one that is not `replaced`.
     latest = rows[idle].sort_values(["end", "leaf_sha256"]).sort_values("state", key=_is_open, kind="stable")
@@ -132,10 +130,10 @@ def place_rows(
 
 def _in_order(fronts: pd.DataFrame) -> pd.DataFrame:
     """The bars in the order in which they are drawn, see `plot_expiry`."""
-    rank = (~fronts["state"].isin(_IN_USE)).astype(int) * 2
+    rank = (~fronts["state"].isin(IN_USE)).astype(int) * 2
     if "last_seen_at" in fronts:
         seen = pd.Series(canvas.days(fronts["last_seen_at"]), index=fronts.index)
-        rank = rank.mask((rank == 0) & (seen < seen.max() - _SEEN_DAYS), 1)
+        rank = rank.mask((rank == 0) & (seen < seen.max() - OBSERVED_DAYS), 1)
     urgency = fronts["end"].where(rank == 0, -fronts["end"])
     ordered = fronts.assign(rank=rank, urgency=urgency).sort_values(["rank", "urgency", "slot", "leaf_sha256"])
     return ordered.drop(columns=["rank", "urgency"])

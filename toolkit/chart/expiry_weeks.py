@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch, Rectangle
 
 from toolkit import text
+from toolkit.analyse.expiry.summary import IN_USE
 from toolkit.chart import canvas
 from toolkit.chart.palette import BAD, BLUE, INK, PAPER
 from toolkit.instants import Instant, zoned
@@ -16,7 +17,6 @@ WEEKS: Final = 26
 """Weeks after `now` that are drawn."""
 
 _ROW_INCHES: Final = 0.2
-_IN_USE: Final = ("valid", "expiring", "expired", "replacing", "not_yet_valid")
 _FAINTEST, _DARKEST = 0.25, 0.9
 _ALL: Final = "all services"
 
@@ -39,7 +39,7 @@ def plot_expiry_weeks(frame: pd.DataFrame, *, now: Instant, ax: Axes | None = No
     what = "what `summarise_expiry` returns"
     canvas.check_frame(frame, "state", "not_after", "leaf_sha256", "service", "host", what=what)
     begin, title = canvas.day(now), "Certificates that expire in each week"
-    used = frame[frame["state"].isin(_IN_USE).fillna(value=False)].dropna(subset=["not_after"])
+    used = frame[frame["state"].isin(IN_USE).fillna(value=False)].dropna(subset=["not_after"])
     if used.empty:
         return canvas.say_nothing(ax, title, "No certificate is in use.")
     ends = canvas.days(used["not_after"])

@@ -100,19 +100,13 @@ def _draw(axes: Axes, row: int, field: _Field) -> None:
     _, colour, hatch = _KINDS[field.kind]
     data, rows = field.data, _row_count(field)
     is_folded = len(data) > _MOST_WHOLE * _IN_ROW
+    tint = (colour, _TINT)
+    box = {"boxstyle": "square,pad=0.15", "facecolor": tint, "edgecolor": tint, "hatch": hatch, "linewidth": 0}
     for place in range(rows - is_folded):
         start = place * _IN_ROW
         _write(axes, _POINTS - 9, row + place, f"{field.offset + start:,}", color=FAINT, fontsize=7.5, ha="right")
-        box = {
-            "boxstyle": "square,pad=0.15",
-            "facecolor": (colour, _TINT),
-            "edgecolor": (colour, _TINT),
-            "linewidth": 0,
-        }
         digits = data[start : start + _IN_ROW].hex(" ")
-        _write(
-            axes, _POINTS, row + place, digits, family="monospace", fontsize=9, color=INK, bbox=box | {"hatch": hatch}
-        )
+        _write(axes, _POINTS, row + place, digits, family="monospace", fontsize=9, color=INK, bbox=box)
     if is_folded:
         words = f"… {text.counted(len(data) - (rows - 1) * _IN_ROW, 'more byte')}"
         _write(axes, _POINTS, row + rows - 1, words, color=FAINT, fontsize=7.5)

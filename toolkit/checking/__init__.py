@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING
 
+from toolkit.analyse.rounds import OBSERVED_DAYS
 from toolkit.checking.baseline import accept, find_gone, write_baseline
 from toolkit.checking.checks import check
 from toolkit.checking.counts import count, count_services
 from toolkit.checking.formats import FORMATS, render
 from toolkit.checking.grouping import group_findings, list_services
 from toolkit.checking.in_service import (
-    OBSERVED_DAYS,
     SURVEYED_DAYS,
     InService,
     date_present,

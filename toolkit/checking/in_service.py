@@ -14,7 +14,7 @@ from toolkit import schema
 from toolkit.analyse import summarise_expiry
 from toolkit.analyse.arrays import Bools
 from toolkit.analyse.expiry.summary import OUT_OF_USE
-from toolkit.analyse.rounds import LONGEST_VISIT, is_last_visit
+from toolkit.analyse.rounds import LONGEST_VISIT, OBSERVED_DAYS, is_last_visit
 from toolkit.analyse.support.summary import hosts_of
 from toolkit.arguments import require_boolean
 from toolkit.columns import require_columns
@@ -22,11 +22,8 @@ from toolkit.instants import FIRST, Instant, zoned
 from toolkit.reference import offers
 from toolkit.tables import Tables, require_tables
 
-OBSERVED_DAYS: Final = 35
-"""Days before the newest row of the tables in which an observation counts: a month, for monthly observations."""
-
 SURVEYED_DAYS: Final = 100
-"""The same for answers of surveys: a quarter, because surveys are made less often."""
+"""As `OBSERVED_DAYS`, for answers of surveys: a quarter, because surveys are made less often."""
 
 SERVED: Final = ["service", "host", "server_name", "leaf_sha256"]
 """The columns that identify a certificate in service. In place of a slot's key type they have its certificate."""

@@ -46,9 +46,13 @@ _EXIM: Final = re.compile(
     rf" (?P<way><=|=>|==|\*\*) \S+ .*?\bH=(?:{_HOST} )?(?:\([^)]*\) )?{_ADDRESS}(?::(?P<port>\d{{1,5}}))?.*? "
     rf"X=(?P<version>[\w.]+):(?P<suite>[\w-]+):{BITS}(?: CV=(?P<said>\w+))?"
 )
+_OWN_STAMP: Final = r"[A-Z][a-z]{2} [ \d]\d [\d:]{8} "
+_LOGIN: Final = r"(?P<login>imap|pop3|managesieve|submission)-login: "
+DOVECOT_FILE: Final = _OWN_STAMP + _LOGIN
+"""What begins a line of the file that Dovecot writes itself (`log_path`): no machine and no program."""
+
 _DOVECOT: Final = re.compile(
-    r"(?:dovecot(?:\[\d+\])?: |\A[A-Z][a-z]{2} [ \d]\d [\d:]{8} )(?P<login>imap|pop3|managesieve|submission)-login: "
-    r".*\blip=(?P<address>[\da-fA-F.:]{2,45})\b"
+    rf"(?:dovecot(?:\[\d+\])?: |\A{_OWN_STAMP}){_LOGIN}.*\blip=(?P<address>[\da-fA-F.:]{{2,45}})\b"
     rf".*\b(?P<version>(?:TLS|SSL)v[\d.]+) with cipher (?P<suite>\S+) \({BITS} bits\)"
 )
 _OPENSMTPD: Final = re.compile(

@@ -24,7 +24,7 @@ from toolkit.readers.crtsh import read_crtsh
 from toolkit.readers.cryptolyzer import read_cryptolyzer
 from toolkit.readers.ct import is_tile, read_entries, read_tile
 from toolkit.readers.gnutls_cli import read_gnutls_cli
-from toolkit.readers.mail_logs import read_mail_log
+from toolkit.readers.mail_logs import DOVECOT_FILE, read_mail_log
 from toolkit.readers.nmap import read_nmap
 from toolkit.readers.packets import PCAP, PCAPNG
 from toolkit.readers.received import read_received
@@ -117,7 +117,7 @@ _MAIL_LOG: Final = any_of(
         r"(?m:^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (?:[+-]\d{4} )?(?:\[\d+\] )?"
         r"(?:exim |Start queue run|\w{6}-\w{6,11}-\w{2,4} ))"
     ),
-    with_pattern(r"(?m:^[A-Z][a-z]{2} [ \d]\d [\d:]{8} (?:imap|pop3|managesieve|submission)-login: )"),  # log_path
+    with_pattern(rf"(?m:^{DOVECOT_FILE})"),
     with_pattern(r"(?m:^[^\n]{0,200}\w TLS connection established (?:to|from) [\w.-]+\[)"),
 )
 

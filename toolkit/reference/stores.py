@@ -9,7 +9,7 @@ import base64
 import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -95,8 +95,10 @@ class Announcement:
         """The announcement for a root whose key was created by then: with the day on which it takes effect."""
         if self.key_years is None:
             return self
-        aged = key_created.replace(year=key_created.year + self.key_years, day=min(key_created.day, 28))
-        return replace(self, since=max(self.since, aged + (key_created - key_created.replace(day=aged.day))))
+        is_leap_day = (key_created.month, key_created.day) == (2, 29)
+        counted_from = key_created + timedelta(days=1) if is_leap_day else key_created
+        aged = counted_from.replace(year=counted_from.year + self.key_years)
+        return replace(self, since=max(self.since, aged))
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +209,7 @@ def _with_behaviour(store: TrustStore, row: Row) -> TrustStore:
     if behaviour == "requires_scts":
         return replace(store, requires_scts_since=_instant(row, "since"))
     if behaviour != "accepts":
-        raise row.error("behaviour", "is none of checks_root_expiry, requires_scts, accepts")
+        raise row.error("behaviour", "must be checks_root_expiry, requires_scts or accepts")
     since = _optional_instant(row, "since")
     return replace(store, accepts=MappingProxyType({**store.accepts, **dict.fromkeys(row.texts("value"), since)}))
 

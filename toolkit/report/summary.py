@@ -7,6 +7,7 @@ from typing import Final
 import pandas as pd
 
 from toolkit import text
+from toolkit.analyse.expiry.summary import IN_USE
 from toolkit.chart.captions import Shown, say
 from toolkit.checking import SEVERITIES, count_services, describe_counted
 from toolkit.checking.verdicts import OWN_CHECKS
@@ -16,7 +17,6 @@ from toolkit.tables import Tables
 _SOON: Final = timedelta(days=30)
 _MOST_LINES: Final = 6
 _CLASSES: Final = {"critical": "serious", "high": "serious", "medium": "minor", "low": "minor"}
-_IN_USE: Final = ("valid", "expiring", "expired", "replacing", "not_yet_valid")
 
 
 def contents(sections: list[str]) -> Shown:
@@ -102,7 +102,7 @@ def _sentences(checks: pd.DataFrame, tables: Tables, expiry: pd.DataFrame, now: 
     yield say("{reached} of {n:# service} answered at least once. Services with a finding: {with_findings}.{counted}",
               reached=len(reached), n=len(services), with_findings=_count_services(checks)["findings"],
               counted=describe_counted(_about_services(checks)))  # fmt: skip
-    in_use = expiry[expiry["state"].isin(_IN_USE)]
+    in_use = expiry[expiry["state"].isin(IN_USE)]
     expired = in_use[in_use["not_after"] <= now]
     soon = in_use[(in_use["not_after"] > now) & (in_use["not_after"] <= now + _SOON)]
     yield say(

@@ -22,6 +22,9 @@ Thresholds = Literal["lifetime", "days"]
 OUT_OF_USE: Final = ("replaced", "withdrawn")
 """States of certificates that are no longer served."""
 
+IN_USE: Final = ("valid", "expiring", "expired", "replacing", "not_yet_valid")
+"""States of certificates that the last look showed, with known dates."""
+
 _SHARES: Final = (("1/12", 1 / 12), ("1/6", 1 / 6), ("1/3", 1 / 3))
 _DAYS: Final = (("7 d", 7.0), ("14 d", 14.0), ("30 d", 30.0))
 

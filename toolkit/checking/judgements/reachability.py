@@ -6,10 +6,10 @@ from typing import Any, Final
 import pandas as pd
 
 from toolkit import text
-from toolkit.analyse.rounds import days_of_visits
+from toolkit.analyse.rounds import OBSERVED_DAYS, days_of_visits
 from toolkit.analyse.slots import joined_sources
 from toolkit.analyse.support.summary import hosts_of
-from toolkit.checking.in_service import NOT_ASKED, OBSERVED_DAYS, InService, name_services
+from toolkit.checking.in_service import NOT_ASKED, InService, name_services
 from toolkit.checking.verdicts import CHECKS
 from toolkit.columns import dtypes
 from toolkit.tables import Tables
