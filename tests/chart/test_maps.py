@@ -86,6 +86,24 @@ def test_each_service_counts_once_in_a_month_with_its_last_look() -> None:
     assert sum(name.startswith("interval-") for name in ids(ax)) == 2
 
 
+def test_many_months_are_quarters_or_years() -> None:
+    def drawn(months: int) -> tuple[int, str]:
+        days = pd.date_range("2008-01-01", periods=months, freq="MS")
+        ax = plot_key_exchange(pd.DataFrame([look("a", str(day), group="x25519") for day in days]))
+        return len(ax.lines[0].get_xdata()), notes(ax)
+
+    assert drawn(36) == (36, "last look of each service in each month")
+    assert drawn(60) == (20, "last look of each service in each quarter")
+    assert drawn(240) == (20, "last look of each service in each year")
+
+
+def test_a_kind_is_drawn_from_the_period_before_its_first_look_to_the_one_after_its_last() -> None:
+    groups = ["x25519", "x25519", "X25519MLKEM768", "x25519", "x25519", "x25519"]
+    ax = plot_key_exchange(pd.DataFrame([look("a", f"2026-0{n + 1}-02", group=name) for n, name in enumerate(groups)]))
+    shares = {str(line.get_gid()): list(line.get_ydata()) for line in ax.lines}
+    assert shares == {"post-quantum": [0, 1, 0], "ECDHE": [1, 1, 0, 1, 1, 1]}
+
+
 def test_a_line_breaks_where_nothing_was_observed() -> None:
     months = ["2020-01-02", "2020-02-02", "2020-03-02", "2023-01-02"]
     ax = plot_key_exchange(pd.DataFrame([look("a", when, group="x25519") for when in months]))
