@@ -65,11 +65,35 @@ def test_a_finding_that_got_worse_is_a_finding_again(checks: pd.DataFrame, basel
 
 def test_what_is_gone_is_named_and_a_new_baseline_keeps_the_dates(checks: pd.DataFrame, baseline: Path) -> None:
     assert checking.find_gone(checks, baseline) == []
-    assert len(checking.find_gone(checks[2:], baseline)) == 2
+    assert len(checking.find_gone(checks[2:], baseline)) == 2, "other rows of these checks and services are judged"
     accepted = checking.accept(checks, edited(baseline, until="2026-12-01T00:00:00+00:00"), now=NOW)
     checking.write_baseline(accepted, baseline, until=UNTIL + timedelta(days=1), now=NOW)
     dates = {entry["until"][:10] for entry in json.loads(baseline.read_text())["accepted"]}
     assert dates == {"2026-12-01", "2026-03-03"}
+
+
+def test_entries_about_what_is_not_judged_are_not_gone_and_stay_until_their_date(
+    checks: pd.DataFrame, baseline: Path, tmp_path: Path
+) -> None:
+    whole = json.loads(edited(baseline, why="known").read_text())["accepted"]
+    is_of_first = checking.name_services(checks) == checking.name_services(checks)[0]
+    rest = checks[~is_of_first]
+    unknown = checks.assign(is_finding=checks["is_finding"].mask(is_of_first), finding_id=rest["finding_id"])
+    for partial in (rest, unknown):
+        assert checking.find_gone(partial, baseline) == []
+        checking.write_baseline(partial, tmp_path / "next.json", until=UNTIL, now=NOW, earlier=baseline)
+        kept = json.loads((tmp_path / "next.json").read_text())["accepted"]
+        assert sorted(kept, key=str) == sorted(whole, key=str)
+    checking.write_baseline(rest, baseline, until=UNTIL + timedelta(days=1), now=UNTIL)
+    assert len(json.loads(baseline.read_text())["accepted"]) == rest["is_finding"].eq(True).sum() < len(whole)
+
+
+def test_an_entry_that_does_not_say_what_it_is_about_stays(checks: pd.DataFrame, baseline: Path) -> None:
+    held = {"accepted": [{"finding_id": "0", "until": UNTIL.isoformat(), "severity": "low", "service": ["a"]}]}
+    baseline.write_text(json.dumps(held))
+    assert checking.find_gone(checks, baseline) == []
+    checking.write_baseline(checks, baseline, until=UNTIL, now=NOW)
+    assert json.loads(baseline.read_text())["accepted"][-1]["finding_id"] == "0"
 
 
 @pytest.mark.parametrize("held", [

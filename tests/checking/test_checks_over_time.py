@@ -151,6 +151,25 @@ def test_an_identifier_depends_on_the_thing_and_not_on_when_or_how_often() -> No
     assert not once & ids([look("aa", "2026-01-30", service="smtp://other:25", host="other", **OLD)])
 
 
+def test_an_identifier_stays_when_the_certificate_is_renewed() -> None:
+    """Two certificates in turn, each for another name, without a purpose, and about to end; then both at once."""
+    leaves = [
+        mint_leaf(ROOT, begins=now("2026-01-01"), ends=now(f"2026-02-{day}"), purposes=None,
+                  names=[x509.DNSName(f"{day}.test")])
+        for day in (10, 11)
+    ]  # fmt: skip
+    shown = [served([leaf.der, ROOT.der], when=now("2026-01-30")) for leaf in leaves]
+    looks = [part.observations.assign(round=str(number)) for number, part in enumerate(shown)]
+    both = Tables.concat([Tables.from_frames(of, part.certificates) for of, part in zip(looks, shown, strict=True)])
+    first, second = (checked(part, policy="baseline") for part in shown)
+    found = [set(frame["finding_id"].dropna()) for frame in (first, second)]
+    assert {"trust", "expiry", "baseline"} <= set(first.loc[first["finding_id"].notna(), "check"])
+    assert found[0] == found[1]
+    of_both = checked(both, policy="baseline")["finding_id"].dropna()
+    assert of_both.is_unique
+    assert found[0] < set(of_both)
+
+
 def test_recommendations_never_come_before_what_is_broken() -> None:
     """The lines are ordered by severity across checks, whatever the order of the policies."""
     looks = [look("aa", "2026-01-31", **OLD), look(None, "2026-01-31", service="smtp://b:25", host="b")]

@@ -32,19 +32,22 @@ ADVICE: Final = {
 _SAME: Final = {"trust_lost": "untrusted", "gained": "falls short"}
 """Verdicts that differ from another only by what was before: the finding stays the same one."""
 
-_PARTS: Final = ("check", "rule", "verdict", "service", "host", "server_name", "leaf_sha256", "about")
+_PARTS: Final = ("check", "rule", "verdict", "service", "host", "server_name", "number", "about")
 
 
 def identify(rows: pd.DataFrame) -> pd.Series:
     """An identifier for each row (string), which stays the same as long as the same thing is wrong at the same place.
 
-    It does not depend on counts, instants, the order of rows, or other findings. `about` is what distinguishes rows
-    that are equal otherwise, such as the suite that a rule forbids.
+    It does not depend on the certificate, so that a renewal does not change it, nor on counts and the order of rows.
+    `about` is what distinguishes rows of one place, such as the suite that a rule forbids. Rows that are equal in all
+    of this, such as two expiring certificates of one slot, are numbered, those observed first before the others.
     """
-    parts = rows.assign(verdict=rows["verdict"].replace(_SAME))[list(_PARTS)].astype(object)
+    placed = rows.assign(verdict=rows["verdict"].replace(_SAME)).sort_values(["first_at", "leaf_sha256"])
+    number = placed.groupby([part for part in _PARTS if part != "number"], dropna=False).cumcount()
+    parts = placed.assign(number=number.astype("Int64").mask(number == 0))[list(_PARTS)].astype(object)
     parts = parts.where(parts.notna(), None)
     identifiers = [_digest(values) for values in parts.itertuples(index=False, name=None)]
-    return pd.Series(identifiers, rows.index, dtype="string")
+    return pd.Series(identifiers, placed.index, dtype="string").reindex(rows.index)
 
 
 def _digest(values: tuple[object, ...]) -> str:

@@ -18,6 +18,9 @@ from toolkit.instants import Instant, zoned
 _MOST_BYTES: Final = 1 << 26
 _RANKS: Final = {word: rank for rank, word in enumerate(SEVERITIES)}
 
+_ABOUT: Final = ("check", "rule", "service")
+"""What an entry is about, where it says so. `service` is a name of `name_services`."""
+
 
 @returns(CHECKS)
 def accept(checks: pd.DataFrame, baseline: str | Path, *, now: Instant) -> pd.DataFrame:
@@ -64,12 +67,17 @@ def accept(checks: pd.DataFrame, baseline: str | Path, *, now: Instant) -> pd.Da
     return marked.loc[order].reset_index(drop=True)
 
 
-def write_baseline(checks: pd.DataFrame, file: str | Path, *, until: Instant, now: Instant) -> None:
+def write_baseline(
+    checks: pd.DataFrame, file: str | Path, *, until: Instant, now: Instant, earlier: str | Path | None = None
+) -> None:
     """Write the findings of `check` into a JSON file, accepted until the instant `until`.
 
     Findings that are accepted already keep their date. Each entry of the file may get a `why`, and a date of its own.
-    Raises `UsageError` where `until` is not after `now`, and `OutputError` where the file cannot be written. `accept`
-    has an example.
+    Of the baseline `earlier` (by default of `file`, where it exists) the entries that `checks` does not judge are kept
+    until their date, such as those of a service that was not observed, and so is each `why`.
+
+    Raises `UsageError` where `until` is not after `now`, `ReadError` where `earlier` is not a baseline, and
+    `OutputError` where the file cannot be written. `accept` has an example.
 
     >>> import tempfile
     >>> import toolkit
@@ -86,16 +94,25 @@ def write_baseline(checks: pd.DataFrame, file: str | Path, *, until: Instant, no
     ends, today = zoned(until, "until"), zoned(now, "now")
     if ends <= today:
         raise UsageError(f"until={ends.isoformat()} is not after {today.isoformat()}: give a later date.")
-    found = checks[checks["is_finding"].eq(True).fillna(value=False)].drop_duplicates("finding_id")
+    known = _read(file if earlier is None else earlier) if earlier is not None or Path(file).exists() else {}
+    found = checks[checks["is_finding"].eq(True).fillna(value=False)]
     entries = [
         {
             "finding_id": row["finding_id"],
             "until": (ends if pd.isna(row["accepted_until_at"]) else row["accepted_until_at"]).isoformat(),
             "severity": row["severity"],
+            "check": row["check"],
+            "rule": None if pd.isna(row["rule"]) else row["rule"],
+            "service": row["name"],
             "what": text.plain(f"{row['check']}: {row['verdict']}: {row['name']}: {row['found']}"),
-            "why": "",
+            "why": known.get(row["finding_id"], {}).get("why", ""),
         }
         for row in found.assign(name=name_services(found)).to_dict("records")
+    ]
+    entries += [
+        entry | {"until": entry["until"].isoformat()}
+        for entry, is_judged in _missing(known, checks)
+        if entry["until"] > today and not is_judged
     ]
     try:
         Path(file).write_text(json.dumps({"accepted": entries}, indent=2) + "\n", encoding="ascii")
@@ -104,7 +121,9 @@ def write_baseline(checks: pd.DataFrame, file: str | Path, *, until: Instant, no
 
 
 def find_gone(checks: pd.DataFrame, baseline: str | Path) -> list[str]:
-    """What the baseline accepts and `check` no longer finds, in words: entries that can be deleted.
+    """What the baseline accepts and `check` judges and no longer finds, in words: entries that can be deleted.
+
+    Entries about what `check` did not judge, such as a service that was not observed, are not among them.
 
     >>> import tempfile
     >>> import toolkit
@@ -114,14 +133,32 @@ def find_gone(checks: pd.DataFrame, baseline: str | Path) -> list[str]:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = Path(folder) / "baseline.json"
     ...     toolkit.checking.write_baseline(checks, file, until="2026-05-01T00:00Z", now="2026-01-24T00:00Z")
-    ...     gone = toolkit.checking.find_gone(checks[checks["check"] != "expiry"], file)
+    ...     renewed = checks.assign(finding_id=checks["finding_id"].mask(checks["verdict"] == "expired"))
+    ...     gone = toolkit.checking.find_gone(renewed, file)
     >>> gone[0][:44]
     'expiry: expired: smtp://legacy.lab.test:25: '
     """
     require_columns(checks, dtypes(CHECKS), call="find_gone", source="check")
-    entries = _read(baseline)
+    missing = _missing(_read(baseline), checks)
+    return [str(entry.get("what", entry["finding_id"])) for entry, is_judged in missing if is_judged]
+
+
+def are_judged(earlier: pd.DataFrame, checks: pd.DataFrame) -> "pd.Series[bool]":
+    """Whether `checks` judges what each earlier row is about: the same check of the same service, by the same rule."""
+    judged = checks[checks["is_finding"].notna()]
+    return pd.Series(_subjects(earlier).isin(_subjects(judged)), earlier.index)
+
+
+def _subjects(rows: pd.DataFrame) -> pd.MultiIndex:
+    return pd.MultiIndex.from_frame(rows[["check", "rule"]].assign(name=name_services(rows)).fillna(""))
+
+
+def _missing(entries: dict[str, dict[str, Any]], checks: pd.DataFrame) -> list[tuple[dict[str, Any], bool]]:
+    """The entries that `checks` does not find, each with whether it judges what they are about."""
     present = set(checks["finding_id"].dropna())
-    return [str(entry.get("what", name)) for name, entry in entries.items() if name not in present]
+    missing = [entry for name, entry in entries.items() if name not in present]
+    about = pd.DataFrame(missing, columns=[*_ABOUT, "host"], dtype="string")
+    return list(zip(missing, are_judged(about, checks), strict=True))
 
 
 def _why_not(entry: dict[str, Any], severity: str, today: pd.Timestamp) -> str | None:
@@ -141,7 +178,7 @@ def _read(baseline: str | Path) -> dict[str, dict[str, Any]]:
     advice = "Write it with `tls-toolkit check --write-baseline`."
     try:
         entries = json.loads(read_regular(file, most=_MOST_BYTES))["accepted"]
-        read = {str(entry["finding_id"]): entry | {"until": zoned(entry["until"], "until")} for entry in entries}
+        read = {str(entry["finding_id"]): _as_entry(entry) for entry in entries}
         wrong = [entry["severity"] for entry in read.values() if entry["severity"] not in _RANKS]
     except OSError as error:
         raise ReadError(f"The baseline {file} cannot be read: {error.strerror}. {advice}") from error
@@ -152,3 +189,8 @@ def _read(baseline: str | Path) -> dict[str, dict[str, Any]]:
     if wrong:
         raise ReadError(text.not_known(f"{file}: severity ", wrong[0], SEVERITIES))
     return read
+
+
+def _as_entry(entry: dict[str, Any]) -> dict[str, Any]:
+    about = {name: str(entry[name]) for name in _ABOUT if entry.get(name) is not None}
+    return entry | about | {"until": zoned(entry["until"], "until")}

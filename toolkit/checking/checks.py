@@ -157,7 +157,6 @@ def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
     is_finding[severity.notna()] = True
     is_finding[frame["verdict"].isin(FINE)] = False
     is_wrong = is_finding.fillna(value=False)
-    frame = frame.assign(about=frame["about"].mask(frame["rule"].notna(), frame["found"]))
     frame["finding_id"] = identify(frame[is_wrong]).reindex(frame.index)
     frame["advice"] = frame["verdict"].map(ADVICE).where(is_wrong)
     rank = severity.map({word: rank for rank, word in enumerate(SEVERITIES)})

@@ -110,7 +110,7 @@ def _judge(tables: Tables, rules: tuple[Roots, Sequence[Rule]], arguments: argpa
             raise UsageError(
                 f"Nothing could be judged, so the baseline {file} is not written: it would accept nothing."
             )
-        toolkit.checking.write_baseline(checks, file, until=arguments.accept_until, now=now)
+        toolkit.checking.write_baseline(checks, file, until=arguments.accept_until, now=now, earlier=arguments.baseline)
         checks = toolkit.checking.accept(checks, file, now=now)
     scope = toolkit.checking.find_in_service(tables, now=now, history=arguments.history)
     return CheckRun(tables, scope, checks, now)

@@ -201,7 +201,8 @@ def _add_check_options(parser: argparse.ArgumentParser) -> None:
     known.add_argument("--baseline", type=Path, metavar="FILE",
                        help="accept the findings of this file, each until its date")  # fmt: skip
     known.add_argument("--write-baseline", type=Path, metavar="FILE",
-                       help="write the present findings into this file, and accept them")  # fmt: skip
+                       help="write the present findings into this file, and accept them; entries of --baseline, or of "
+                       "the file where it exists, that this run does not judge are kept until their date")  # fmt: skip
     known.add_argument("--accept-until", type=_instant, metavar="DATE", help="until when --write-baseline accepts")
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from toolkit import checking
 from toolkit.analyse import find_changes, find_rotations
+from toolkit.checking.baseline import are_judged
 from toolkit.tables import Tables
 
 _WHAT: Final = ["severity", "check", "rule", "verdict"]
@@ -24,7 +25,7 @@ def find_differences(tables: Tables, checks: pd.DataFrame, *, since: datetime, *
     """
     earlier = tables.within(until=since)
     before, after = _findings(checking.check(earlier, now=since, **rules)), _findings(checks)
-    is_judged = pd.Series(_keys(before).isin(_keys(_named_rows(checks[checks["is_finding"].notna()]))), before.index)
+    is_judged = are_judged(before, checks)
     rows = [
         *_moved("finding appeared", after, before),
         *_moved("finding ended", before[is_judged], after),
@@ -45,16 +46,8 @@ def find_differences(tables: Tables, checks: pd.DataFrame, *, since: datetime, *
 
 
 def _findings(checks: pd.DataFrame) -> pd.DataFrame:
-    return _named_rows(checks[checks["is_finding"].eq(True).fillna(value=False)].drop_duplicates("finding_id"))
-
-
-def _named_rows(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows.assign(name=checking.name_services(rows).fillna("all services together"))
-
-
-def _keys(rows: pd.DataFrame) -> pd.MultiIndex:
-    """What a verdict is about: the check, of a policy its rule, and the service."""
-    return pd.MultiIndex.from_frame(rows[["check", "rule", "name"]].fillna(""))
+    found = checks[checks["is_finding"].eq(True).fillna(value=False)]
+    return found.assign(name=checking.name_services(found))
 
 
 def _moved(words: str, here: pd.DataFrame, there: pd.DataFrame) -> list[dict[str, object]]:

@@ -46,7 +46,8 @@ def judge_issuers(
     first = [_first_to_end(row, facts) for row in rows.to_dict("records")]
     rows = rows.assign(
         issuer_name=pd.Series([found and found[0] for found in first], rows.index, dtype="string"),
-        ends=pd.Series([found and found[1] for found in first], rows.index, dtype=shown["not_after"].dtype),
+        issuer_sha256=pd.Series([found and found[1] for found in first], rows.index, dtype="string"),
+        ends=pd.Series([found and found[2] for found in first], rows.index, dtype=shown["not_after"].dtype),
     )
     rows = rows[(rows["ends"] < rows["not_after"]).fillna(False)]
     left = rows["ends"] + SECOND - now
@@ -101,8 +102,8 @@ def _facts(tables: Tables, trust: pd.DataFrame, roots: tuple[bytes, ...]) -> dic
     return {str(row["cert_sha256"]): dict(row) for row in facts.to_dict("records")}
 
 
-def _first_to_end(row: dict[Any, Any], facts: dict[str, _Facts]) -> tuple[str, pd.Timestamp] | None:
-    """The issuer that expires first, in words, and its end; None where no end is known."""
+def _first_to_end(row: dict[Any, Any], facts: dict[str, _Facts]) -> tuple[str, str, pd.Timestamp] | None:
+    """The issuer that expires first, in words, its SHA-256, and its end; None where no end is known."""
     path, chain = row["path_sha256"], row["chain_sha256"]
     above = path[1:] if path is not None else _climb(row["leaf_sha256"], chain or (), facts)
     if path is not None and not pd.isna(row["store"]) and not trust_stores()[row["store"]].checks_root_expiry:
@@ -114,7 +115,7 @@ def _first_to_end(row: dict[Any, Any], facts: dict[str, _Facts]) -> tuple[str, p
     end, place = min(known)
     is_root = path is not None and place == len(path) - 2
     kind = "root" if is_root else f"intermediate {place + 1}"
-    return f"{kind}, {facts[above[place]]['subject']} ({above[place][:12]})", end
+    return f"{kind}, {facts[above[place]]['subject']}", above[place], end
 
 
 def _climb(leaf: str, chain: tuple[str, ...], facts: dict[str, _Facts]) -> list[str]:
@@ -151,7 +152,7 @@ def _without_other_paths(rows: pd.DataFrame, tables: Tables, roots: Roots) -> pd
 
 
 def _in_words(row: dict[Any, Any]) -> str:
-    words = f"{row['issuer_name']} ends {end_in_words(row['ends'], row['above_left'])}"
+    words = f"{row['issuer_name']} ({row['issuer_sha256'][:12]}) ends {end_in_words(row['ends'], row['above_left'])}"
     if row["above_left"] > 0:
         of_leaf = " of the leaf's lifetime" if "/" in row["above_threshold"] else ""
         words += f", at most {row['above_threshold']}{of_leaf}"

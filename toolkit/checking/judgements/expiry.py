@@ -64,6 +64,7 @@ def judge_expiry(shown: pd.DataFrame) -> pd.DataFrame:
         {
             "check": "expiry",
             **{name: shown[name] for name in [*SERVED, "source"]},
+            "about": shown["key_type"],
             "verdict": verdict,
             "severity": expiry_severity(shown["state"], shown["threshold"]),
             "found": [_time_left(row) for row in shown[_TIME_LEFT].to_dict("records")],

@@ -8,6 +8,9 @@ from toolkit.analyse import summarise_findings
 from toolkit.checking.in_service import InService
 from toolkit.tables import Tables
 
+_OF_ONE_CERTIFICATE: Final = frozenset({"lifetime", "names", "revocation", "scts", "serial", "validity"})
+"""Subjects of rules by which what is found differs from one certificate to its successor."""
+
 _QUESTION: Final = ["service", "protocol", "suite", "group", "signature_scheme", "key_type"]
 
 
@@ -20,7 +23,7 @@ def judge_rules(scope: InService, findings: pd.DataFrame) -> pd.DataFrame:
     refused = scope.tables.support.index[scope.tables.support["state"] == "refused"]
     is_refused = (rules["evidence_table"] == "support") & rules["evidence_row"].isin(refused)
     rules = rules.assign(found=rules["found"].mask(is_refused.fillna(False), rules["found"] + " refused"))
-    judged = summarise_findings(rules, by="found").rename(columns={"policy": "check"})
+    judged = summarise_rules(rules)
     things = rules[["service", "rule", "found"]].assign(refused_at=rules["evidence_row"].map(_find_gained(scope)))
     things = things[(rules["evidence_table"] == "support").fillna(value=False) & (rules["verdict"] == "falls short")]
     gained = things.dropna(subset="refused_at").groupby(["service", "rule", "found"])["refused_at"].max().reset_index()
@@ -31,6 +34,14 @@ def judge_rules(scope: InService, findings: pd.DataFrame) -> pd.DataFrame:
         verdict=judged["verdict"].mask(is_gained, "gained"),
         reason=judged["reason"].mask(is_gained, reason.astype("string")),
     )
+
+
+def summarise_rules(findings: pd.DataFrame) -> pd.DataFrame:
+    """The verdicts of rules, a row per rule, service, verdict and thing found, with columns of `check`."""
+    judged = summarise_findings(findings, by="found").rename(columns={"policy": "check"})
+    subjects = findings.drop_duplicates(["policy", "rule"]).set_index(["policy", "rule"])["subject"]
+    subject = subjects.reindex(pd.MultiIndex.from_frame(judged[["check", "rule"]])).set_axis(judged.index)
+    return judged.assign(about=judged["found"].mask(subject.isin(_OF_ONE_CERTIFICATE)))
 
 
 def _find_gained(scope: InService) -> dict[int, pd.Timestamp]:

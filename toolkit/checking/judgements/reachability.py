@@ -20,7 +20,7 @@ DOWN_VISITS: Final = 3
 _DTYPES: Final = {
     name: dtypes(CHECKS)[name]
     for name in ("service", "host", "verdict", "found", "reason", "source", "evidence_count", "first_at", "last_at")
-}
+} | {"about": "string"}
 _CUT_SHORT: Final = "too_large"
 """The outcome of an answer that was cut off at a limit of this program: the service answered, with unknown content."""
 
@@ -148,7 +148,8 @@ def _of_service(name: str, looks: pd.DataFrame, scope: InService) -> dict[Hashab
     asked = near["address"].dropna().nunique()
     if silent:
         words = [f"{address} has not answered since {since:%Y-%m-%d %H:%M}" for address, since in silent]
-        return row | {"verdict": "partly_reachable", "found": "; ".join(words)}
+        about = ", ".join(sorted(address for address, _ in silent))
+        return row | {"verdict": "partly_reachable", "found": "; ".join(words), "about": about}
     answering = near.loc[near["is_ok"], "address"].dropna().nunique()
     found = f"{answering} of {asked} addresses answered" if asked > 1 else "answered"
     return row | {"verdict": "reachable", "found": found}

@@ -45,6 +45,7 @@ def judge_rotation(scope: InService, shown: pd.DataFrame) -> pd.DataFrame:
         {
             "check": "rotation",
             **{column: rows[column] for column in ["service", "host", "server_name", "leaf_sha256", "source"]},
+            "about": rows["key_type"],
             "verdict": verdict,
             "severity": near.where(verdict == "incomplete").fillna(severity),
             "found": found,

@@ -77,13 +77,14 @@ def _joined_words(words: pd.Series) -> str:
 
 def trust_rows(trust: pd.DataFrame) -> pd.DataFrame:
     """The verdicts of `verify_chains`, with the columns of `check` as far as they have a value."""
+    of_root = trust["broken_certificate"] == "root"
     served = [NO_CHAIN if chain is None else f"{len(chain)} served" for chain in trust["chain_sha256"]]
     return pd.DataFrame(
         {
             "check": "trust",
             **{name: trust[name] for name in [*SERVED, "verdict", "reason", "source"]},
             "found": "leaf " + trust["leaf_sha256"].str[:12] + ", " + pd.Series(served, trust.index, dtype="string"),
-            "about": _joined(trust["chain_sha256"]),
+            "about": trust["cause"] + ", " + trust["broken_certificate"].mask(of_root, trust["broken_sha256"]),
             "evidence_count": trust["looks"],
             "first_at": trust["verdict_from_at"],
             "last_at": trust["verdict_until_at"],

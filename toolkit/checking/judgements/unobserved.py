@@ -4,9 +4,10 @@ from typing import Literal
 
 import pandas as pd
 
-from toolkit.analyse import summarise_expiry, summarise_findings, verify_chains
+from toolkit.analyse import summarise_expiry, verify_chains
 from toolkit.analyse.policy.findings import judge_by_rules
 from toolkit.checking.judgements.expiry import judge_expiry, with_bytes_known
+from toolkit.checking.judgements.policies import summarise_rules
 from toolkit.checking.judgements.trust import trust_rows
 from toolkit.instants import Instant
 from toolkit.reference.roots import Roots
@@ -37,5 +38,5 @@ def judge_unobserved(
     return [
         judge_expiry(with_bytes_known(expiry, tables.certificates)),
         trust.drop(columns=["first_at", "last_at"]).assign(evidence_count=0),
-        summarise_findings(judge_by_rules(tables, ruled, as_of=day), by="found").rename(columns={"policy": "check"}),
+        summarise_rules(judge_by_rules(tables, ruled, as_of=day)),
     ]
