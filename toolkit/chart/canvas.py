@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.lines import Line2D
 from matplotlib.ticker import Formatter
+from matplotlib.transforms import offset_copy
 from numpy.typing import NDArray
 
 from toolkit import text
@@ -160,13 +161,14 @@ def _add_legend(ax: Axes, handles: Sequence[Artist], *, is_above: bool) -> int:
     widths = [0.45 + 0.066 * len(str(handle.get_label())) for handle in handles]
     columns = max((n for n in range(1, len(handles) + 1) if _width_of(widths, n) <= _room(ax)), default=1)
     lines = -(-len(handles) // columns)
-    labelled = _points_of_labels(ax, "labeltop" if is_above else "labelbottom")
+    labelled = _points_of_labels(ax, "labeltop") if is_above else -_points_of_labels(ax, "labelbottom")
     legend = ax.legend(
         handles=list(handles),
         loc="lower left" if is_above else "upper left",
         bbox_to_anchor=(0, 1 if is_above else 0),
+        bbox_transform=offset_copy(ax.transAxes, ax.get_figure(root=True), y=labelled, units="points"),
         ncols=max(-(-len(handles) // max(lines, 1)), 1),
-        borderaxespad=0.4 + labelled / _LEGEND_SIZE,
+        borderaxespad=0.4,
         borderpad=0,
         frameon=False,
         fontsize=_LEGEND_SIZE,

@@ -10,11 +10,17 @@ from matplotlib.collections import PatchCollection
 from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
+from toolkit import text
 from toolkit.chart import canvas
-from toolkit.chart.palette import BLUE, FAINT, INK
+from toolkit.chart.palette import BLUE, FAINT, GRID
 
-_CELL_INCHES, _FLEET_CELL_INCHES, _MOST_NUMBERED = 0.38, 0.135, 16
-_FULL: Final = "full square: everything shared"
+_CELL_INCHES: Final = 0.3
+_FLEET_CELL_INCHES: Final = 0.16
+_MOST_NUMBERED: Final = 16
+_MOST_COMPARED: Final = 1_000
+"""Most services that are compared with each other to find groups."""
+_GROUP: Final = 0.5
+"""Services of a group are similar to each other by this, on average."""
 
 Matrix = NDArray[np.float64]
 
@@ -27,7 +33,8 @@ def plot_sharing(
     `frame` is what `find_sharing` returns. The area of a square is the Jaccard similarity of the shared certificates
     that the two services showed; with up to 16 services a number counts those that both showed. The diagonal counts
     the shared certificates of the service itself. Services are ordered by similarity (average linkage), so that
-    groups are visible; of more than 40 services those that share the most are drawn.
+    groups are visible; the columns are in the order of the rows. Of more than 40 services those of the largest groups
+    are drawn; a group has an average similarity of at least a half.
 
     Returns the axes. Raises `UsageError` for another frame.
 
@@ -40,55 +47,78 @@ def plot_sharing(
     shown = frame[frame["shared"] == kind]
     if shown.empty:
         return canvas.say_nothing(ax, f"Shared {kind}s", f"No {kind} was shown by two services.")
-    held = pd.crosstab(shown["service"].astype(object), shown["shared_sha256"].astype(object)).clip(upper=1)
-    # Services that share the most, with each other or with services that are not drawn.
-    kept, more = canvas.keep_rows([-number for number in held.sum(axis=1)], "service")
-    held = held.iloc[kept]
-    common = held.to_numpy(dtype=float) @ held.to_numpy(dtype=float).T
-    alike = common / (np.diag(common)[:, None] + np.diag(common)[None, :] - common)
-    order = _order(alike)
-    services = [str(held.index[number]) for number in order]
+    total = shown["service"].nunique()
+    held = _held(shown)
+    if total > canvas.MOST_ROWS:
+        held = held.iloc[_largest_groups(held)]
+    common, alike = _compare(held)
+    order = scipy.cluster.hierarchy.leaves_list(_tree(alike)) if len(held) > 1 else [0]
     common, alike = common[np.ix_(order, order)], alike[np.ix_(order, order)]
-    count = len(services)
+    count = len(held)
     is_fleet = count > _MOST_NUMBERED
+    labels = [f"{canvas.label(held.index[place])}  {number}" for number, place in enumerate(order, 1)]
     side = count * (_FLEET_CELL_INCHES if is_fleet else _CELL_INCHES)
-    labels = [canvas.label(name) for name in services]
-    width_of_labels = 0.085 * max(len(name) for name in labels)
-    axes = canvas.open_axes(ax, inches=side + width_of_labels + 0.3, width=max(side + width_of_labels + 0.8, 6.0))
+    width = side + 0.085 * max(len(name) for name in labels) + 0.8
+    axes = canvas.open_axes(ax, inches=side, width=max(width, canvas.WIDTH))
     _draw_squares(axes, common, alike, has_numbers=not is_fleet)
     axes.set_xlim(0, count)
-    axes.set_xticks([n + 0.5 for n in range(count)], labels=labels, rotation=90, fontsize=7 if count > 12 else 8.5)
-    axes.tick_params(axis="x", length=0)
+    axes.set_xticks([n + 0.5 for n in range(count)], labels=[str(number) for number in range(1, count + 1)])
+    axes.tick_params(axis="x", length=0, top=False, labeltop=True, bottom=False, labelbottom=False,
+                     labelsize=7 if is_fleet else 9)  # fmt: skip
     canvas.set_rows(axes, [n + 0.5 for n in range(count)], labels, extent=(0, count))
-    axes.set_aspect("equal")
+    axes.set_aspect("equal", anchor="W")
     for spine in axes.spines.values():
         spine.set_visible(False)
-    words = [f"number: {kind}s that both have shown", _FULL, "grey: all that the service shares"]
-    handles = [Patch(facecolor=BLUE, label=words[1]), Patch(facecolor=FAINT, alpha=0.35, label=words[2])]
-    if not is_fleet:
-        handles.insert(0, Patch(facecolor="none", edgecolor="none", label=words[0]))
+    handles = [
+        Patch(facecolor=BLUE, alpha=0.9, label="shared by both; a full square: everything"),
+        Patch(facecolor=FAINT, alpha=0.35, label="what the service itself shares"),
+    ]
     canvas.set_heading(axes, canvas.titled(f"Shared {kind}s", shown), handles)
-    if more:
-        axes.text(0, 0, more[0], transform=axes.figure.transFigure, fontsize=8.5, color=INK, gid="notes")
+    notes = [] if is_fleet else [f"numbers: shared {kind}s"]
+    notes += [f"and {text.counted(total - count, 'service')} more, left out"] if total > count else []
+    canvas.set_notes(axes, notes)
     return axes
 
 
-def _order(alike: Matrix) -> list[int]:
-    """The services in an order in which similar ones are neighbours."""
-    if len(alike) < 3:
-        return list(range(len(alike)))
+def _held(shown: pd.DataFrame) -> pd.DataFrame:
+    """Services × what they share, 1 where a service showed it; the services that share something most widely."""
+    spread = shown.groupby("shared_sha256")["service"].transform("nunique")
+    widest = spread.groupby(shown["service"]).max()
+    kept, _ = canvas.keep_rows([-number for number in widest], "service", most=_MOST_COMPARED)
+    near = shown[shown["service"].isin(widest.index[kept])]
+    return pd.crosstab(near["service"].astype(object), near["shared_sha256"].astype(object)).clip(upper=1)
+
+
+def _largest_groups(held: pd.DataFrame) -> list[int]:
+    """The positions of the services of the largest groups of similar ones, as many as a chart has rows."""
+    groups = scipy.cluster.hierarchy.fcluster(_tree(_compare(held)[1]), 1 - _GROUP, criterion="distance")
+    sizes = np.bincount(groups)
+    kept, _ = canvas.keep_rows([(-sizes[group], group) for group in groups], "service")
+    return kept
+
+
+def _compare(held: pd.DataFrame) -> tuple[Matrix, Matrix]:
+    """Services × services: the number of what both share, and their Jaccard similarity."""
+    shown = held.to_numpy(dtype=float)
+    common = shown @ shown.T
+    own = np.diag(common)
+    return common, common / (own[:, None] + own[None, :] - common)
+
+
+def _tree(alike: Matrix) -> Matrix:
+    """The services, clustered by average linkage; similar ones are neighbours among its leaves."""
     distances = 1.0 - alike
     np.fill_diagonal(distances, 0.0)
     condensed = scipy.spatial.distance.squareform(distances, checks=False)
-    tree = scipy.cluster.hierarchy.linkage(condensed, method="average", optimal_ordering=len(alike) <= 200)
-    return [int(number) for number in scipy.cluster.hierarchy.leaves_list(tree)]
+    is_few = len(alike) <= canvas.MOST_ROWS
+    return np.asarray(scipy.cluster.hierarchy.linkage(condensed, method="average", optimal_ordering=is_few))
 
 
 def _draw_squares(ax: Axes, common: Matrix, alike: Matrix, *, has_numbers: bool) -> None:
     count = len(common)
     for line in range(count + 1):
-        ax.axhline(line, color="#E3E3E3", linewidth=0.6, zorder=0)
-        ax.axvline(line, color="#E3E3E3", linewidth=0.6, zorder=0)
+        ax.axhline(line, color=GRID, linewidth=0.6, zorder=0)
+        ax.axvline(line, color=GRID, linewidth=0.6, zorder=0)
     squares, own = [], []
     for row in range(count):
         for column in range(count):
