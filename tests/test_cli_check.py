@@ -564,3 +564,10 @@ def test_several_policies_are_judged_in_one_run(capsys: pytest.CaptureFixture[st
         "ietf",
         "baseline",
     }
+
+
+@pytest.mark.parametrize("words", [["--format", "sarif", "--json"], ["--json", "--format", "text"]])
+def test_two_formats_are_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["check", GOOGLE, *words])
+    assert "not allowed with argument" in capsys.readouterr().err

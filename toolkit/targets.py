@@ -229,7 +229,8 @@ def expand_targets(targets: Targets) -> list[Target | MailDomain]:
     column `service`, as the frames that this package returns have it.
 
     Raises `UsageError` as `parse_target` does, with the place of the wrong target (`target 3`, or the label of the row
-    in a Series or frame), for an empty iterable, and for `mx:` without a domain name.
+    in a Series or frame), for an empty iterable, for `mx:` without a domain name, and for one service by two ways
+    (`connect_to`), whose observations could not be told apart.
 
     >>> import pandas as pd
     >>> inventory = pd.DataFrame({"host": ["mx.example.org", "2001:db8::1"], "port": [25, 465], "owner": ["a", "b"]})
@@ -247,7 +248,20 @@ def expand_targets(targets: Targets) -> list[Target | MailDomain]:
             raise UsageError(f"{place}{error}") from error
     if not expanded:
         raise UsageError("No target given: name at least one, such as smtp://smtp.gmail.com:587 or google-mail.")
+    _require_one_way(target for target in expanded if isinstance(target, Target))
     return list(expanded)
+
+
+def _require_one_way(targets: Iterable[Target]) -> None:
+    """`UsageError` where a service is to be asked by two ways under one name: rows do not say the way."""
+    ways: dict[tuple[str, str | None], Target] = {}
+    for target in targets:
+        other = ways.setdefault((target.service, target.server_name), target)
+        if other != target:
+            raise UsageError(
+                f"{other!r} and {target!r} are one service by two ways, and observations do not say which: observe "
+                "each in a call of its own."
+            )
 
 
 def _listed(targets: Targets) -> Iterator[tuple[str, object]]:

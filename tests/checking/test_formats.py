@@ -205,6 +205,13 @@ def test_metrics_are_bounded_and_say_what_they_do_not_list() -> None:
     assert families["tls_toolkit_findings_not_listed"].samples[0].value == 5 * 300 - MOST_SERIES
 
 
+def test_the_newest_row_is_not_one_that_is_dated_after_the_instant_judged() -> None:
+    checks = frame()
+    checks.loc[0, "last_at"] = NOW + timedelta(days=300)
+    newest = rendered("openmetrics", checks).partition("\ntls_toolkit_newest_row_timestamp_seconds ")[2]
+    assert float(newest.split()[0]) == NOW.timestamp()
+
+
 def test_an_unknown_format_gets_a_suggestion_and_a_missing_extra_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="Did you mean 'sarif'"):
         rendered("sariff", frame())

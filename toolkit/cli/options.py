@@ -189,14 +189,15 @@ def _add_check_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--intermediates", choices=("served", "held"), default="served",
                         help="with held, a chain may be completed with the other CA certificates of the source, as "
                         "clients that fetch or cache intermediates do (default: served)")  # fmt: skip
-    formats = parser.add_argument_group("output")
-    formats.add_argument("--format", default="text", choices=CHECK_FORMATS, metavar="NAME",
+    output = parser.add_argument_group("output")
+    formats = output.add_mutually_exclusive_group()
+    formats.add_argument("--format", choices=CHECK_FORMATS, metavar="NAME",
                          help=f"{', '.join(CHECK_FORMATS)} (default: text)")  # fmt: skip
     formats.add_argument("--json", action="store_const", const="json", dest="format", help="the same as --format json")
-    formats.add_argument("--webhook", metavar="URL", help="also send the counts and the findings to this URL, as JSON")
-    formats.add_argument("--serve", metavar="[HOST]:PORT",
-                         help="serve metrics for Prometheus until interrupted, judged again when they are a minute old "
-                         "(default host: 127.0.0.1)")  # fmt: skip
+    output.add_argument("--webhook", metavar="URL", help="also send the counts and the findings to this URL, as JSON")
+    output.add_argument("--serve", metavar="[HOST]:PORT",
+                        help="serve metrics for Prometheus until interrupted, judged again when they are a minute old "
+                        "(default host: 127.0.0.1)")  # fmt: skip
     known = parser.add_argument_group("known findings")
     known.add_argument("--baseline", type=Path, metavar="FILE",
                        help="accept the findings of this file, each until its date")  # fmt: skip

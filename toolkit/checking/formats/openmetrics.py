@@ -47,10 +47,13 @@ def metrics(judged: Judged) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "tls_toolkit_judged_timestamp_seconds", "The instant that was judged", value=judged.now.timestamp()
     )
-    newest = judged.checks["last_at"].max()
+    dated = judged.checks["last_at"]
+    newest = dated[dated <= judged.now].max()
     if newest == newest:  # not NaT  # noqa: PLR0124
         yield GaugeMetricFamily(
-            "tls_toolkit_newest_row_timestamp_seconds", "The newest evidence", value=newest.timestamp()
+            "tls_toolkit_newest_row_timestamp_seconds",
+            "The newest evidence until that instant",
+            value=newest.timestamp(),
         )
 
 
