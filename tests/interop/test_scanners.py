@@ -1,4 +1,9 @@
-"""Other tools, run against servers of known configuration: their reports say what the servers accept."""
+"""Other tools, run against servers of known configuration: their reports say what the servers accept.
+
+nmap is run against JSSE, in `tests.collection.surveys.test_interop`. cryptolyzer 1.6.1 is read and not run: it does
+not start with OpenSSL 3.0.10 and newer, because oscrypto 1.3.0, which it needs, does not take "3.0.10" for a version
+(https://github.com/wbond/oscrypto/issues/78; no release since).
+"""
 
 import subprocess
 from collections.abc import Callable
@@ -8,6 +13,7 @@ import pytest
 
 import toolkit
 from tests.interop import daemons
+from tests.interop.scanners import accepted_suites, scan_with_nmap, scan_with_sslscan
 from toolkit.certificates import parse_certificate
 from toolkit.lab import Lab
 from toolkit.readers.pem import read_certificates
@@ -17,41 +23,9 @@ NARROW_NGINX = "ssl_protocols TLSv1.2; ssl_ciphers ECDHE-RSA-AES256-GCM-SHA384:E
 NARROW = ("-tls1_2", "-cipher", "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-AES128-GCM-SHA256")
 
 
-def run(*command: object) -> None:
-    subprocess.run([str(word) for word in command], check=True, capture_output=True, timeout=120)
-
-
-def scan_with_nmap(program: str, report: Path, host: str, *ports: int) -> toolkit.Tables:
-    listed = ",".join(map(str, ports))
-    run(program, "-Pn", "-n", "-sT", "-p", listed, "--script", "ssl-cert,ssl-enum-ciphers", "-oX", report, host)
-    return toolkit.read(report)
-
-
-def accepted_suites(tables: toolkit.Tables) -> set[tuple[str, str]]:
-    rows = tables.support[(tables.support["state"] == "accepted") & tables.support["suite"].notna()]
-    return set(zip(rows["protocol"], rows["suite"], strict=True))
-
-
 @pytest.fixture(scope="module")
 def leaf(certificates: Path) -> str:
     return str(parse_certificate(read_certificates(certificates / "rsa.crt")[0])["cert_sha256"])
-
-
-def test_nmap_reports_the_suites_and_the_certificate(
-    certificates: Path, leaf: str, tmp_path: Path, need: Callable[[str], str]
-) -> None:
-    (closed,) = daemons.free_ports(1)
-    with daemons.s_server(certificates, *NARROW) as ports:
-        port = next(iter(ports.values()))
-        tables = scan_with_nmap(need("nmap"), tmp_path / "n.xml", "127.0.0.1", port, closed)
-    assert accepted_suites(tables) == {("TLS 1.2", suite) for suite in SUITES}
-    looks = tables.observations.set_index("port")
-    assert looks.loc[port, ["outcome", "leaf_sha256"]].tolist() == ["ok", leaf]
-    assert looks.loc[closed, "outcome"] == "port_closed"
-    assert tables.certificates.set_index("cert_sha256").loc[leaf, "der"] is not None
-    assert looks["tool"].str.match(r"nmap \d+\.\d+").all()
-    others = tables.support[tables.support["suite"].isna() & (tables.support["protocol"] != "TLS 1.2")]
-    assert set(others["state"]) == {"untested"}
 
 
 def test_sslscan_reports_versions_suites_and_the_certificate(
@@ -60,8 +34,7 @@ def test_sslscan_reports_versions_suites_and_the_certificate(
     report = tmp_path / "s.xml"
     with daemons.s_server(certificates, *NARROW) as ports:
         port = next(iter(ports.values()))
-        run(need("sslscan"), "--show-certificate", "--no-colour", f"--xml={report}", f"127.0.0.1:{port}")
-    tables = toolkit.read(report)
+        tables = scan_with_sslscan(need("sslscan"), report, port, "--show-certificate")
     assert accepted_suites(tables) == {("TLS 1.2", suite) for suite in SUITES}
     versions = tables.support[tables.support["suite"].isna() & tables.support["group"].isna()]
     states = dict(zip(versions["protocol"], versions["state"], strict=True))

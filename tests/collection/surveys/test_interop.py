@@ -18,9 +18,12 @@ import pytest
 from tests.collection.surveys import daemons
 from tests.collection.surveys.serving import dropping
 from tests.conftest import need
-from tests.interop import daemons as common
+from tests.interop import daemons as common, scanners
+from toolkit.analyse.support.tools import QUESTION, compare_tools
+from toolkit.certificates import parse_certificate
 from toolkit.collection.surveys.surveying import survey
 from toolkit.dissection import dissect
+from toolkit.readers.pem import read_certificates
 from toolkit.reference import askable, find_suite, suites
 from toolkit.schema import PROTOCOLS
 from toolkit.tables import Tables
@@ -40,6 +43,7 @@ NSS_SUITES = (
     0xC030, 0xCCA8, 0xC009, 0xC00A, 0xC02B, 0xC02C, 0xCCA9, 0xC011, 0xC012, 0xC007, 0xC008,
 )  # fmt: skip
 _UPGRADES = {"smtp": (b"", b"EHLO me\r\n", b"STARTTLS\r\n"), "imap": (b"", b"a STARTTLS\r\n")}
+_SUITES_ALONE = ("--no-groups", "--no-compression", "--no-fallback", "--no-heartbleed", "--no-renegotiation")
 EVERYTHING = "ALL:!aNULL:!PSK:!SRP:@SECLEVEL=0"
 
 
@@ -299,6 +303,9 @@ def test_jsse_suite_for_suite_as_its_own_client_gets_them(folder: Path, tmp_path
         printed = subprocess.run(
             [*daemons.java(state), "JsseAlone", str(port)], capture_output=True, text=True, check=True, timeout=120
         ).stdout
+        (closed,) = common.free_ports(1)
+        nmap = scanners.scan_with_nmap(need("nmap"), tmp_path / "nmap.xml", "127.0.0.1", port, closed)
+        sslscan = scanners.scan_with_sslscan(need("sslscan"), tmp_path / "sslscan.xml", port, *_SUITES_ALONE)
     truth: Pairs = set()
     for line in printed.splitlines():
         version, name = line.split()
@@ -314,6 +321,38 @@ def test_jsse_suite_for_suite_as_its_own_client_gets_them(folder: Path, tmp_path
     assert unsound
     assert accepted(tables, is_sound=True) == truth - unsound
     _can_take_apart(tables)
+    _looks_of_nmap(nmap, port, closed, folder)
+    compared = compare_tools(
+        Tables.concat([tables, nmap, sslscan]), aliases={tables.support["service"][0]: f"tls://127.0.0.1:{port}"}
+    )
+    _side_by_side(compared, {(protocol, suites()[code].name) for protocol, code in truth})
+
+
+def _looks_of_nmap(nmap: Tables, port: int, closed: int, folder: Path) -> None:
+    looks = nmap.observations.set_index("port")
+    assert looks["outcome"].to_dict() == {port: "ok", closed: "port_closed"}
+    leaves = {parse_certificate(read_certificates(folder / f"{kind}.crt")[0])["cert_sha256"] for kind in ("rsa", "ec")}
+    assert looks.loc[port, "leaf_sha256"] in leaves
+    assert nmap.certificates.set_index("cert_sha256").loc[looks.loc[port, "leaf_sha256"], "der"] is not None
+    assert looks["tool"].str.match(r"nmap \d+\.\d+").all()
+
+
+def _side_by_side(compared: pd.DataFrame, truth: set[tuple[str, str]]) -> None:
+    """The survey and nmap name every suite; sslscan all but those of SSL 3.0, which it sees and could not ask for."""
+    assert "disputed" not in set(compared["agreement"])
+    of = {tool.partition(" ")[0]: rows for tool, rows in compared.groupby("tool")}
+    assert sorted(of) == ["nmap", "sslscan", "tls-toolkit"]
+    for tool, rows in of.items():
+        named = rows[rows["suite"].notna() & (rows["state"] == "accepted")]
+        could_know = truth if tool != "sslscan" else {pair for pair in truth if pair[0] != "SSL 3.0"}
+        assert set(zip(named["protocol"], named["suite"], strict=True)) == could_know
+        versions = rows[rows[list(QUESTION[2:])].isna().all(axis=1)].set_index("protocol")
+        assert set(versions.index[versions["state"] == "accepted"]) == set(PROTOCOLS[1:])
+        assert versions["is_backed"].dropna().to_dict() == {
+            protocol: tool != "sslscan" or protocol != "SSL 3.0" for protocol in PROTOCOLS[1:]
+        }
+    untold = of["sslscan"].query("protocol == 'SSL 3.0' and suite.notna()")
+    assert set(untold["state"]) == {"untested"}
 
 
 def _can_take_apart(tables: Tables) -> None:
