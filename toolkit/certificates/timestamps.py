@@ -13,14 +13,20 @@ _SHORTEST: Final = 41
 
 
 class Timestamp(NamedTuple):
-    """The identifier of a log, and the instant at which it received the certificate."""
+    """The identifier of a log in base64, and the instant at which it received the certificate."""
 
-    log_id: bytes
+    log: str
     at: datetime
 
     def __str__(self) -> str:
-        instant = self.at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        return f"{base64.b64encode(self.log_id).decode('ascii')} {instant}"
+        """As in the column `scts`; `parse_timestamp` reads it."""
+        return f"{self.log} {self.at.isoformat(timespec='milliseconds').replace('+00:00', 'Z')}"
+
+
+def parse_timestamp(text: str) -> Timestamp:
+    """A timestamp as the column `scts` has it."""
+    log, _, at = text.partition(" ")
+    return Timestamp(log, datetime.fromisoformat(at))
 
 
 def read_timestamps(value: Der) -> list[Timestamp]:
@@ -45,4 +51,5 @@ def _split(listed: bytes) -> Iterator[Timestamp]:
             milliseconds = int.from_bytes(listed[begin + 33 : begin + 41], "big")
             if milliseconds >= _AFTER_YEAR_9999:
                 raise BrokenError("one is after year 9999")
-            yield Timestamp(listed[begin + 1 : begin + 33], from_microseconds(1000 * milliseconds))
+            log = base64.b64encode(listed[begin + 1 : begin + 33]).decode("ascii")
+            yield Timestamp(log, from_microseconds(1000 * milliseconds))

@@ -13,7 +13,7 @@ import toolkit
 from toolkit import text
 from toolkit.analyse.held import is_held_alone
 from toolkit.cli.codes import FINDINGS, FINE, NOTHING_REACHED
-from toolkit.cli.options import DEFAULT_POLICY
+from toolkit.cli.options import DEFAULT_POLICY, DEFAULT_ROOTS
 from toolkit.cli.printing import print_checks, print_checks_as_json, print_endings, print_endings_as_json
 from toolkit.cli.reading import read_password
 from toolkit.errors import ReadError, UsageError
@@ -213,9 +213,8 @@ def load_rules(arguments: argparse.Namespace) -> tuple[Roots, Sequence[Rule]]:
             f"--since {arguments.since.isoformat()} is not before --until {arguments.until.isoformat()}, so nothing "
             "can lie between them: swap them, or leave one out."
         )
-    arguments.roots = arguments.roots or "certifi"
+    named = arguments.roots or DEFAULT_ROOTS
     try:
-        roots = arguments.roots if arguments.roots in trust_stores() else load_roots(arguments.roots)
-        return roots, load_policy(arguments.policy or DEFAULT_POLICY)
+        return named if named in trust_stores() else load_roots(named), load_policy(arguments.policy or DEFAULT_POLICY)
     except ReadError as error:
         raise UsageError(str(error)) from error

@@ -16,6 +16,7 @@ from toolkit import reference, text
 from toolkit.cli.checks import check, find_present, load_rules, print_note
 from toolkit.cli.codes import FAILED, FINE, INTERRUPTED, NOTHING_REACHED
 from toolkit.cli.labs import find_clock, lab
+from toolkit.cli.options import DEFAULT_ROOTS
 from toolkit.cli.printing import (
     as_json_line,
     print_frame,
@@ -297,7 +298,7 @@ def report(arguments: argparse.Namespace) -> int:
         since=arguments.since,
         until=arguments.until,
         policy=arguments.policy,
-        roots=arguments.roots,
+        roots=arguments.roots or DEFAULT_ROOTS,
         history=arguments.history,
         title=arguments.title,
         since_report=arguments.since_report,

@@ -29,6 +29,9 @@ CHECK_FORMATS: Final = ("text", "json", "sarif", "junit", "openmetrics", "github
 DEFAULT_POLICY: Final = "mozilla-intermediate"
 """The policy of `check` and `report` where none is given."""
 
+DEFAULT_ROOTS: Final = "certifi"
+"""The roots of `check` and `report` where none are given."""
+
 
 def read_command(argv: Sequence[str] | None) -> Callable[[], int]:
     """The command that the arguments (by default the process's own) ask for, ready to be carried out.
@@ -335,7 +338,7 @@ def _add_judging_options(parser: argparse.ArgumentParser, *, many_policies: bool
                         help=f"{', '.join(known)}, or a CSV file of rules like those in toolkit/reference/policies "
                         f"(default: {DEFAULT_POLICY}{again})")  # fmt: skip
     parser.add_argument("--roots", choices=roots, metavar="BUNDLE",
-                        help=f"{', '.join(roots)}, or a PEM file (default: certifi); a trust store, such as "
+                        help=f"{', '.join(roots)}, or a PEM file (default: {DEFAULT_ROOTS}); a trust store, such as "
                         "mozilla, is judged with its history")  # fmt: skip
     parser.add_argument("--now", type=_instant, metavar="DATE",
                         help="the day from which days are counted; a date without a zone means midnight UTC "

@@ -14,6 +14,7 @@ import pandas as pd
 import toolkit
 from toolkit import reference, text
 from toolkit.analyse.held import is_held_alone
+from toolkit.cli.options import DEFAULT_ROOTS
 from toolkit.columns import Column, dtypes, returns
 from toolkit.tables import Tables
 
@@ -80,7 +81,7 @@ def print_checks(
     """Print what was judged, by which rules, and the findings, wrapped to the width of the terminal."""
     day = arguments.as_of or (now if is_held_alone(tables) else None)
     by = f"by the rules of {day:%Y-%m-%d %H:%M %Z}" if day else "each row by its own day"
-    how = f"Judged {by}; days counted from {now:%Y-%m-%d %H:%M %Z}; roots: {arguments.roots}."
+    how = f"Judged {by}; days counted from {now:%Y-%m-%d %H:%M %Z}; roots: {arguments.roots or DEFAULT_ROOTS}."
     if arguments.thresholds == "days":
         how += " Expiring: 30, 14 and 7 days before the end."
     in_service = toolkit.checking.describe_in_service(scope) + toolkit.checking.describe_counted(scope.services)

@@ -12,6 +12,7 @@ import toolkit
 from tests.analyse.trust.minted import Minted, mint_ca, mint_leaf, served
 from toolkit.analyse.trust.anchors import Anchors, find_anchors
 from toolkit.analyse.trust.certificates import Certificate, read_certificate
+from toolkit.certificates.timestamps import Timestamp
 from toolkit.errors import UsageError
 from toolkit.reference.ct_logs import log_operators
 from toolkit.reference.roots import split_pem
@@ -62,7 +63,7 @@ def standing(
 ) -> tuple:
     """Whether the store trusts the root on that day for a leaf of those dates, and the cause where it does not."""
     anchors = find_anchors(store, toolkit.load_example("lab-sample").certificates)
-    leaf = replace(known(sha256), not_before=day(issued), scts=((log, day(sct)),) if sct else ())
+    leaf = replace(known(sha256), not_before=day(issued), scts=(Timestamp(log, day(sct)),) if sct else ())
     found = anchors.standing(known(sha256), leaf, day(instant))
     return found.is_trusted, found.cause
 
@@ -150,10 +151,10 @@ def test_a_limit_by_scts_is_not_passed_over_without_an_sct_of_a_known_log() -> N
     anchors = Anchors([root], store)
     for scts, is_trusted in [
         ((), None),
-        (((KNOWN_LOG, day("2024-11-12")),), False),
-        ((("unknown", day("2024-11-12")),), False),
-        ((("unknown", day("2024-11-10")), (KNOWN_LOG, day("2024-11-12"))), None),
-        ((("unknown", day("2024-11-12")), (KNOWN_LOG, day("2024-11-10"))), True),
+        ((Timestamp(KNOWN_LOG, day("2024-11-12")),), False),
+        ((Timestamp("unknown", day("2024-11-12")),), False),
+        ((Timestamp("unknown", day("2024-11-10")), Timestamp(KNOWN_LOG, day("2024-11-12"))), None),
+        ((Timestamp("unknown", day("2024-11-12")), Timestamp(KNOWN_LOG, day("2024-11-10"))), True),
     ]:
         leaf = replace(root, not_before=day("2024-11-10"), scts=scts)
         assert anchors.standing(root, leaf, day("2025-06-01")).is_trusted is is_trusted, scts

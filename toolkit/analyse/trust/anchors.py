@@ -227,8 +227,8 @@ def _limited(store: str, limit: Limit, leaf: Certificate, source: str) -> Standi
     if limit.of == "sct":
         if not leaf.scts:
             return Standing(None, None, f"{store} trusts its root by the earliest SCT, and {_NO_SCTS}")
-        name, stamp = "earliest SCT", min(stamp for _, stamp in leaf.scts)
-        is_known = any(stamp <= limit.until for log, stamp in leaf.scts if log in log_operators())
+        name, stamp = "earliest SCT", min(sct.at for sct in leaf.scts)
+        is_known = any(sct.at <= limit.until for sct in leaf.scts if sct.log in log_operators())
         if stamp <= limit.until and not is_known:
             words = f"no SCT of a known log is from {_day(limit.until)} or earlier, and others are"
             return Standing(None, None, f"{store} trusts its root by the earliest SCT: {words}")

@@ -4,11 +4,10 @@ Parsed with `cryptography`, which refuses some odd certificates; such a certific
 Signatures are verified here and nowhere else.
 """
 
-import base64
 import hashlib
 import warnings
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
@@ -21,6 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
 from toolkit.certificates import parse_certificate
 from toolkit.certificates.der import BITS, OID, SEQUENCE, BrokenError, Der
+from toolkit.certificates.timestamps import Timestamp, parse_timestamp
 from toolkit.reference.algorithms import EC
 
 Name = tuple[frozenset[tuple[str, str]], ...]
@@ -68,8 +68,8 @@ class Certificate:
     the authorityKeyIdentifier (None: not named). `has_explicit_curve`: the key spells out its curve parameters instead
     of naming the curve (forbidden by RFC 5480, section 2.1.1). `has_bounded_constraints`: its name constraints have a
     minimum or maximum (forbidden by RFC 5280, section 4.2.1.10). `has_resources`: it lists addresses or AS numbers
-    (RFC 3779). `scts` are the SCTs inside the certificate, each the id of its log in base64 and its instant.
-    `key_type`, `key_curve` and `key_bits` are as in the table `certificates`.
+    (RFC 3779). `scts` are the SCTs inside the certificate.
+    They, `key_type`, `key_curve` and `key_bits` are as in the table `certificates`.
     """
 
     sha256: str
@@ -101,7 +101,7 @@ class Certificate:
     has_explicit_curve: bool
     has_resources: bool
     hash_name: str | None
-    scts: tuple[tuple[str, datetime], ...]
+    scts: tuple[Timestamp, ...]
     key_type: str | None
     key_curve: str | None
     key_bits: int | None
@@ -238,19 +238,10 @@ def _read(parsed: x509.Certificate, sha256: str, facts: dict[str, Any]) -> Certi
         has_explicit_curve=_has_explicit_curve(parsed),
         has_resources=_ADDRESSES in found or _NUMBERS in found,
         hash_name=_hash_name(parsed),
-        scts=_scts(values.get(ExtensionOID.PRECERT_SIGNED_CERTIFICATE_TIMESTAMPS)),
+        scts=tuple(map(parse_timestamp, facts["scts"] or ())),
         key_type=facts["key_type"],
         key_curve=facts["key_curve"],
         key_bits=facts["key_bits"],
-    )
-
-
-def _scts(extension: x509.ExtensionType | None) -> tuple[tuple[str, datetime], ...]:
-    """The embedded SCTs (RFC 6962, section 3.3), each the id of its log in base64 and its instant."""
-    if not isinstance(extension, x509.PrecertificateSignedCertificateTimestamps):
-        return ()
-    return tuple(
-        (base64.b64encode(stamp.log_id).decode("ascii"), stamp.timestamp.replace(tzinfo=UTC)) for stamp in extension
     )
 
 
