@@ -107,7 +107,8 @@ class TrustStore:
 
     `checks_root_expiry`: clients with this store reject a path whose root has expired. `accepts` are the key types and
     hashes that web clients refuse and clients with this store accept, each with the date since when (None: always).
-    `requires_scts_since`: a leaf issued on that day or later is trusted with SCTs only.
+    `requires_scts_since`: a leaf is trusted with SCTs only if it was issued on that day or later; where
+    `is_sct_required_by_issue` is false, every leaf is from that day on.
     """
 
     name: str
@@ -121,6 +122,7 @@ class TrustStore:
     checks_root_expiry: bool = True
     accepts: Mapping[str, datetime | None] = field(default_factory=dict)
     requires_scts_since: datetime | None = None
+    is_sct_required_by_issue: bool = True
 
 
 @cache
@@ -207,7 +209,10 @@ def _with_behaviour(store: TrustStore, row: Row) -> TrustStore:
     if behaviour == "checks_root_expiry":
         return replace(store, checks_root_expiry=row.boolean("value"))
     if behaviour == "requires_scts":
-        return replace(store, requires_scts_since=_instant(row, "since"))
+        if row.text("value") not in ("issued", "observed"):
+            raise row.error("value", "is neither issued nor observed")
+        is_at_issue = row.text("value") == "issued"
+        return replace(store, requires_scts_since=_instant(row, "since"), is_sct_required_by_issue=is_at_issue)
     if behaviour != "accepts":
         raise row.error("behaviour", "must be checks_root_expiry, requires_scts or accepts")
     since = _optional_instant(row, "since")

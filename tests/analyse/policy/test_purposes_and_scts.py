@@ -141,6 +141,13 @@ def test_only_short_lived_certificates_may_do_without_a_place_to_ask_for_revocat
     assert verdict(Tables.from_frames(tables.observations, leaf), "revocation", "revocation") == expected
 
 
+@pytest.mark.parametrize(("as_of", "expected"), [("2025-02-03", "unknown"), ("2025-02-04", "falls short")])
+def test_firefox_asks_for_scts_from_a_day_on_whenever_the_leaf_was_issued(as_of: str, expected: str) -> None:
+    tables = issued("2024-12-01", days=190, logs=(GOOGLE, GOOGLE_TOO))
+    for rule in ("scts", "sct-operators"):
+        assert verdict(tables, "firefox", rule, as_of=f"{as_of}T00:00Z") == expected
+
+
 def test_a_value_that_is_not_a_number_of_scts_is_refused(tmp_path: Path) -> None:
     rule = next(rule for rule in load_policy("apple") if rule.rule == "scts")
     row = {name: getattr(rule, name) for name in ("policy", "edition", "rule", "level", "subject", "test")}

@@ -179,6 +179,13 @@ def test_a_leaf_without_scts_is_not_said_to_be_trusted(store: str, first: str) -
     assert standing(store, GLOBALSIGN_R3, at, issued=first, sct=first) == (True, None)
 
 
+def test_firefox_requires_scts_from_a_day_on_whenever_the_leaf_was_issued() -> None:
+    assert standing("mozilla", GLOBALSIGN_R3, "2025-02-03", issued="2024-12-01", sct=None) == (True, None)
+    assert standing("mozilla", GLOBALSIGN_R3, "2025-02-04", issued="2024-12-01", sct=None) == (None, None)
+    assert standing("mozilla", GLOBALSIGN_R3, "2025-02-04", issued="2024-12-01") == (True, None)
+    assert day("2025-02-04") in Anchors([], trust_stores()["mozilla"]).edges(known(GLOBALSIGN_R3))
+
+
 @pytest.mark.parametrize(("kind", "digest"), [("Ed25519", None), ("EC", hashes.SHA224())], ids=["Ed25519", "SHA-224"])
 def test_only_some_clients_accept_ed25519_and_sha224(
     monkeypatch: pytest.MonkeyPatch, kind: str, digest: hashes.HashAlgorithm | None

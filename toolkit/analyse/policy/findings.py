@@ -62,10 +62,10 @@ def judge(tables: Tables, policy: Policy, *, as_of: Instant = "observed") -> pd.
     """Judge observations by the rules of a policy: one row with a verdict per rule and row of evidence.
 
     `policy` is the name of a policy, the path of a file of rules, rules (`toolkit.reference.rules.read_rules`), or a
-    list of these. The names (`toolkit.reference.rules.policies()`): `ietf` (RFC 6176, 7465, 7568, 8996, BCP 195
-    with RFC 10015), `mozilla-modern`, `mozilla-intermediate`, `mozilla-old` (editions 4.0 to 6.0), `nist`
-    (SP 800-52r2, 800-131A), `baseline` (certificates: RFC 5280, CA/Browser Forum with SC-081v3 and SC-097),
-    `revocation` (short-lived certificates), `clients`, `chrome` and `apple` (purposes, SCTs), `lets-encrypt` and
+    list of these. The names (`toolkit.reference.rules.policies()`): `ietf` (RFC 6176, 7465, 7568, 8996, BCP 195 with
+    RFC 10015), `mozilla-modern`, `mozilla-intermediate`, `mozilla-old` (editions 4.0 to 6.0), `nist` (SP 800-52r2,
+    800-131A), `baseline` (certificates: RFC 5280, CA/Browser Forum with SC-081v3 and SC-097), `revocation` (short-lived
+    certificates), `clients`, `chrome`, `apple` and `firefox` (purposes, SCTs), `lets-encrypt` and
     `lets-encrypt-tlsserver` (lifetimes by the profile of its certificates), `gmail` (what a sender may use), and
     `google-help`, the published statements of Google's help page (`toolkit.analyse.policy.statements`).
 

@@ -66,6 +66,8 @@ class Anchors:
         for period in self.store.periods.get(root.sha256, ()):
             found |= {edge for edge in (period.since_after, period.since, period.until, period.until_before) if edge}
         found |= {since for since in self.store.accepts.values() if since}
+        if self.store.requires_scts_since is not None and not self.store.is_sct_required_by_issue:
+            found.add(self.store.requires_scts_since)
         return found | {announced.since for announced in self._announced(root)}
 
     def edges_of_distrust(self, certificate: Certificate) -> set[datetime]:
@@ -84,9 +86,11 @@ class Anchors:
         if self.store is None:
             return _TRUSTED
         found, since = self._of_root(self.store, root, leaf, instant), self.store.requires_scts_since
-        if not found.is_trusted or leaf.scts or since is None or leaf.not_before < since:
+        by_issue = self.store.is_sct_required_by_issue
+        if not found.is_trusted or leaf.scts or since is None or (leaf.not_before if by_issue else instant) < since:
             return found
-        words = f"{self.store.name} requires SCTs of leaves issued since {_day(since)}, and {_NO_SCTS}"
+        of = "of leaves issued since" if by_issue else "since"
+        words = f"{self.store.name} requires SCTs {of} {_day(since)}, and {_NO_SCTS}"
         return Standing(None, None, words, found.assumption)
 
     def _of_root(self, store: TrustStore, root: Certificate, leaf: Certificate, instant: datetime) -> Standing:

@@ -110,26 +110,26 @@ def verify_chains(
     with what Chrome announced). A store decides by the leaf's date where it says so: Chrome by the earliest SCT, the
     others by `not_before`. The lists of Apple, Microsoft and Java do not show this, so it is known for what they have
     announced about Entrust, Camerfirma and Symantec only (`toolkit/reference/stores/announced.csv`). Chrome and Apple
-    require SCTs of leaves issued since 2018-05-01 and 2018-10-16: without one in the leaf the verdict is `unknown`,
-    because those of the handshake are not recorded. Keys and hashes that web clients refuse
-    (`toolkit/reference/policies/clients.csv`) are refused for every store and for roots that are given; Java and
-    OpenSSL (`certifi`) accept EdDSA and SHA-224 (`toolkit/reference/stores/behaviour.csv`). Before the record of a
-    store, and between two looks at it, the verdict is `unknown`; after the record the store is taken as unchanged
-    except for what it announced, and `assumption` says so. A root that has expired is not trusted, except by Android,
-    which does not check this (Let's Encrypt, 2020-12-21). A path ends only at a self-issued root whose
-    authorityKeyIdentifier does not name another certificate. `intermediates="held"` also uses the other CA certificates
-    of the tables, like a client that fetches or caches intermediates, and can judge a leaf whose chain was not
-    recorded. A check that fails only with such a certificate, for example because it has expired, leaves the verdict
-    `unknown`: the CA may have renewed it with the same key, and the server may have sent the renewed one. The verdict
-    is also `unknown` where the chain was not recorded, the root is not among `roots`, a certificate cannot be read, the
-    look is not dated, or the search reached its limits. Without a path the checks cover the certificates up to the one
-    whose issuer was not found.
+    require SCTs of leaves issued since 2018-05-01 and 2018-10-16, and Firefox of every leaf since 2025-02-04 (on
+    desktops): without one in the leaf the verdict is `unknown`, because those of the handshake are not recorded. Keys
+    and hashes that web clients refuse (`toolkit/reference/policies/clients.csv`) are refused for every store and for
+    roots that are given; Java and OpenSSL (`certifi`) accept EdDSA and SHA-224
+    (`toolkit/reference/stores/behaviour.csv`). Before the record of a store, and between two looks at it, the verdict
+    is `unknown`; after the record the store is taken as unchanged except for what it announced, and `assumption` says
+    so. A root that has expired is not trusted, except by Android, which does not check this (Let's Encrypt,
+    2020-12-21). A path ends only at a self-issued root whose authorityKeyIdentifier does not name another certificate.
+    `intermediates="held"` also uses the other CA certificates of the tables, like a client that fetches or caches
+    intermediates, and can judge a leaf whose chain was not recorded. A check that fails only with such a certificate,
+    for example because it has expired, leaves the verdict `unknown`: the CA may have renewed it with the same key, and
+    the server may have sent the renewed one. The verdict is also `unknown` where the chain was not recorded, the root
+    is not among `roots`, a certificate cannot be read, the look is not dated, or the search reached its limits. Without
+    a path the checks cover the certificates up to the one whose issuer was not found.
 
-    Not part of the verdict are revocation, certificate policies, the number of SCTs and limits on lifetimes
-    (`judge` with `chrome` or `apple` judges these two), a limit on the length of the chain, public suffixes, and the
-    profile that a CA has to follow when it issues (RFC 5280, section 4; Baseline Requirements, section 7.1):
-    key identifiers, serial numbers, criticality, the syntax of names, a common name that the subjectAltName does not
-    repeat, keyUsage and EKU beyond what serving needs. `judge` with `baseline` and `lint_certificates` judge these.
+    Not part of the verdict are revocation, certificate policies, the number of SCTs (`judge` with `chrome`, `apple` or
+    `firefox` judges it), limits on lifetimes, a limit on the length of the chain, public suffixes, and the profile that
+    a CA has to follow when it issues (RFC 5280, section 4; Baseline Requirements, section 7.1): key identifiers, serial
+    numbers, criticality, the syntax of names, a common name that the subjectAltName does not repeat, keyUsage and EKU
+    beyond what serving needs. `judge` with `baseline` and `lint_certificates` judge lifetimes and the profile.
 
     Tables without observations, such as a folder of certificates, have a row for each leaf. The name asked for is then
     its common name or its first name, and the other CA certificates of the tables are used, as if they were served with
