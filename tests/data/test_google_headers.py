@@ -93,13 +93,17 @@ def test_shares_of_a_month_add_up_and_tls_1_3_grows(archive: Tables) -> None:
 def test_the_chart_stacks_shares_to_the_top_and_leaves_empty_months_blank(tables: Tables) -> None:
     lines = toolkit.summarise_negotiated(tables.within(until="2008-04-01T00:00Z"), by="suite")
     axes = plot_negotiated(lines)
+    many = toolkit.summarise_negotiated(tables, by="suite")
     heights = {round(bar.get_y() + bar.get_height(), 6) for bar in axes.patches if bar.get_height()}
     assert heights == {1.0}
     assert "months without one are blank" in "".join(text.get_text() for text in axes.texts)
-    many = toolkit.summarise_negotiated(tables, by="suite")
-    labels = [text.get_text() for text in plot_negotiated(many).get_legend().get_texts()]
+    all_suites = plot_negotiated(many)
+    looks = {(bar.get_facecolor(), bar.get_hatch()) for bar in all_suites.patches}
+    assert len(looks) == 9, "each value can be distinguished"
+    labels = [text.get_text() for text in all_suites.get_legend().get_texts()]
     assert len(labels) == 9
     assert labels[-1] == "others"
+    assert labels[0] == "RSA_WITH_RC4_128_MD5 (prohibited)"
     assert plot_negotiated(lines.head(0)).get_title("left") == "Negotiated by month"
     with pytest.raises(UsageError, match=r"call toolkit\.summarise_negotiated"):
         plot_negotiated(tables.observations)

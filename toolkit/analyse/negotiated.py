@@ -24,10 +24,11 @@ NEGOTIATED: Final = (
 
 Quantity = Literal["protocol", "suite", "bits", "signature"]
 
-_OF_SUITE: Final[dict[str, Callable[[Suite], str | None]]] = {
+OF_SUITE: Final[dict[str, Callable[[Suite], str | None]]] = {
     "bits": lambda suite: None if suite.key_bits is None else f"{suite.strength_bits}/{suite.key_bits}",
     "signature": lambda suite: None if suite.authentication == "any" else suite.authentication,
 }
+"""Quantity that follows from the suite → how."""
 
 
 @returns(NEGOTIATED)
@@ -48,7 +49,7 @@ def summarise_negotiated(tables: Tables, *, by: Quantity = "protocol") -> pd.Dat
     2021-02-01 00:00:00+00:00           1    448
     """
     require_tables(tables, "summarise_negotiated")
-    known = ("protocol", "suite", *_OF_SUITE)
+    known = ("protocol", "suite", *OF_SUITE)
     require_choice("by", by, known)
     looks = tables.observations
     values = looks[by] if by in looks else looks["suite_code"].map(_values_of_suites(by)).astype("string")
@@ -62,4 +63,4 @@ def summarise_negotiated(tables: Tables, *, by: Quantity = "protocol") -> pd.Dat
 
 
 def _values_of_suites(by: str) -> dict[int, str | None]:
-    return {code: _OF_SUITE[by](suite) for code, suite in suites().items()}
+    return {code: OF_SUITE[by](suite) for code, suite in suites().items()}

@@ -15,6 +15,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.lines import Line2D
+from matplotlib.textpath import text_to_path
 from matplotlib.ticker import Formatter
 from matplotlib.transforms import offset_copy
 from numpy.typing import NDArray
@@ -158,7 +159,9 @@ def set_notes(ax: Axes, notes: Sequence[str], *, points_below: float = 0) -> Non
 
 def _add_legend(ax: Axes, handles: Sequence[Artist], *, is_above: bool) -> int:
     """Add a legend outside of the axes, aligned with their left edge; returns its number of lines."""
-    widths = [0.45 + 0.066 * len(str(handle.get_label())) for handle in handles]
+    font = FontProperties(size=_LEGEND_SIZE)
+    labels = [str(handle.get_label()) for handle in handles]
+    widths = [0.5 + text_to_path.get_text_width_height_descent(label, font, ismath=False)[0] / 72 for label in labels]
     columns = max((n for n in range(1, len(handles) + 1) if _width_of(widths, n) <= _room(ax)), default=1)
     lines = -(-len(handles) // columns)
     labelled = _points_of_labels(ax, "labeltop") if is_above else -_points_of_labels(ax, "labelbottom")
