@@ -119,6 +119,11 @@ def test_the_lab_names_a_missing_extra_and_suggests_a_scenario(
         (["observe", "tls://127.0.0.1:1", "--clock", "x"], 2, "tls://127.0.0.1:1 is not in a lab"),
         (["observe", "smtp://mx.lab.test", "mx:lab.test", "--clock", "x"], 2, "mx:lab.test is not in a lab"),
         (["survey", "tls://127.0.0.1:1", "--clock", "x"], 2, "tls://127.0.0.1:1 is not in a lab"),
+        (
+            ["watch", "a.test:25", "--every", "1h", "--store", "s", "--clock", "x"],
+            2,
+            "smtp://a.test:25 is not in a lab",
+        ),
         (["observe", "smtp://mx.lab.test", "--clock", "none"], 4, "start the lab with `tls-toolkit lab --clock "),
         (["observe", "smtp://mx.lab.test", "--clock", "notes"], 4, "is not the clock of a lab"),
     ],

@@ -152,6 +152,8 @@ def test_a_lab_runs_and_says_what_to_try(tmp_path: Path, capsys: pytest.CaptureF
     days = [line.split()[4] for line in (answers[0], answers[3])]
     assert days[0] < days[1]
     assert "is not a positive number of days" in answers[6]
+    watched = ["watch", tried[0], "--connect-to", tried[1], "--store", store, "--every", "1h", "--rounds", "1"]
+    assert main([*watched, "--clock", str(clock)]) == 0
     assert main(["collect", tried[0], "--connect-to", tried[1], "--store", store, "--clock", str(clock)]) == 0
     turned_to = toolkit.read(store).observations["observed_at"].max()
     assert f"{turned_to:%Y-%m-%d}" == days[1], "the observation is dated by the clock of the lab"

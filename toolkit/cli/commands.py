@@ -3,6 +3,7 @@
 import argparse
 import shlex
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -15,7 +16,7 @@ import toolkit
 from toolkit import reference, text
 from toolkit.cli.checks import check, find_present, load_rules, print_note
 from toolkit.cli.codes import FAILED, FINE, INTERRUPTED, NOTHING_REACHED
-from toolkit.cli.labs import find_clock, lab
+from toolkit.cli.labs import find_clock, lab, wait_for_lab
 from toolkit.cli.options import DEFAULT_ROOTS
 from toolkit.cli.printing import (
     as_json_line,
@@ -164,6 +165,8 @@ def watch(arguments: argparse.Namespace) -> int:
     from toolkit.collection.interrupt import RoundInterrupt  # noqa: PLC0415  likewise
 
     looks = answered = 0
+    targets = _targets(arguments)
+    clock = find_clock(arguments.clock, targets)
 
     def show(done: WatchedRound) -> None:
         nonlocal looks, answered
@@ -173,13 +176,15 @@ def watch(arguments: argparse.Namespace) -> int:
     try:
         with _collecting(arguments) as settings:
             toolkit.watch(
-                _targets(arguments),
+                targets,
                 arguments.store,
                 every=arguments.every,
                 jitter=arguments.jitter,
                 rounds=arguments.rounds,
                 health=arguments.health,
                 each=show,
+                clock=clock,
+                wait=time.sleep if arguments.clock is None else wait_for_lab,
                 **settings,
             )
     except RoundInterrupt as interrupt:

@@ -1,8 +1,9 @@
-"""`tls-toolkit lab`, and the clock of a lab in another process, by which `observe` and `collect` date observations."""
+"""`tls-toolkit lab`, and its clock in another process, by which the commands that observe date observations."""
 
 import argparse
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -36,6 +37,11 @@ def find_clock(file: Path | None, targets: Iterable[Target | MailDomain]) -> Cal
     if real := [str(target) for target in targets if isinstance(target, MailDomain) or target.source != "lab"]:
         raise UsageError(f"--clock dates observations of a lab alone, and {real[0]} is not in a lab: leave it out.")
     return partial(read_clock, file)
+
+
+def wait_for_lab(seconds: float) -> None:
+    """Wait for the clock of a lab, which may be turned at any moment: a second at most."""
+    time.sleep(min(seconds, 1.0))
 
 
 def lab(arguments: argparse.Namespace) -> int:

@@ -112,6 +112,7 @@ def _add_clock(parser: argparse.ArgumentParser) -> None:
 
 def _add_watch_options(parser: argparse.ArgumentParser) -> None:
     _add_look_options(parser)
+    _add_clock(parser)
     parser.add_argument("--every", required=True, metavar="LENGTH",
                         help="from the beginning of one round to the beginning of the next, such as 30min, 1h or 1d",
                         )  # fmt: skip
