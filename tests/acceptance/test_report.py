@@ -225,6 +225,34 @@ def test_the_page_is_printed_on_the_paper_that_was_asked_for() -> None:
         write_report(GOOGLE, "r.html", now="2026-01-01T00:00:00Z", policy="ietf", roots="certifi", paper="a5")
 
 
+def test_the_summary_counts_findings_and_the_certificates_that_were_judged() -> None:
+    """Two services observed now, and one whose certificate was already expired when last observed, a year ago."""
+    new = {"service": "smtp://a:25", "host": "a", "server_name": "a"}
+    old = {name: value.replace("a", "old") for name, value in new.items()}
+    looks = [look("aa", "2026-01-31", **new), look("aa", "2026-01-31", **new | {"service": "smtp://a:465"}),
+             look("bb", "2025-01-31", **old)]  # fmt: skip
+    given = tables(
+        looks, [certificate("aa", "2025-11-01", "2026-02-10"), certificate("bb", "2024-01-01", "2025-01-01")]
+    )
+    now = pd.Timestamp("2026-02-01T00:00Z")
+    checks = toolkit.check(given, now=now, roots="certifi", policy="ietf")
+    expiry, grouped = toolkit.summarise_expiry(given, now=now), toolkit.checking.group_findings(checks)
+    assert expiry["state"].tolist().count("expired") == 1, "of the service that was not observed since"
+    said = summary.summarise(checks, grouped, given, expiry, now).words
+    assert said.startswith("0 critical; 0 high; 2 medium; 0 low; ")
+    assert "2 findings of 1 kind, at 2 services." in said
+    assert "1 certificate in service on 2026-02-01, by the last looks: 0 expired, 1 expiring within 30 days." in said
+    assert grouped["findings"].tolist() == [2]
+
+
+def test_chains_that_fail_alike_are_one_row() -> None:
+    reasons = ["leaf: it expired on 2026-09-05T23:07:08Z", "leaf: it expired on 2026-09-06T01:00:00Z", None]
+    trust = pd.DataFrame({"verdict": ["untrusted", "untrusted", "trusted"], "reason": reasons, "evidence_count": 1})
+    rows = summary.group_trust(trust.astype({"reason": "string"}))
+    assert rows["reason"].fillna("-").tolist() == ["leaf: it expired on …", "-"]
+    assert rows["chains"].tolist() == [2, 1]
+
+
 def test_a_comparison_says_what_changed_and_a_later_day_is_refused() -> None:
     kept = toolkit.load_example("lab-sample").within(services=["smtp://legacy.lab.test:25", "https://www.lab.test:443"])
     since, rules = datetime.fromisoformat("2025-08-01T00:00:00+00:00"), {"roots": "certifi", "policy": "ietf"}

@@ -114,6 +114,14 @@ def say_when(frame: pd.DataFrame) -> str:
     return f", {say_day(*frame[INSTANTS].iloc[known.argmax()])}" if known.notna().any() else ", undated"
 
 
+def say_days(frame: pd.DataFrame) -> str:
+    """The days of the first and the last answer, as the end of a title."""
+    known = known_at(frame)
+    if known.isna().all():
+        return ", undated"
+    return ", " + " to ".join(dict.fromkeys(f"{at:%Y-%m-%d}" for at in (known.min(), known.max())))
+
+
 def known_at(frame: pd.DataFrame) -> pd.Series:
     """The instant by which rows are ordered, as in `summarise_support`: their own, else the end of its bounds."""
     return frame["observed_at"].fillna(frame["observed_until"]).fillna(frame["observed_from"])

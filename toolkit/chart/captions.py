@@ -24,7 +24,8 @@ _BREAK: Final = re.compile(r"(_(?=\w)|[./:,](?=[A-Za-z]))")
 
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d( \d\d:\d\d)?\Z")
 
-_CUT_HASH: Final = re.compile(rf"[0-9a-f]{{{_HASH}}}…\Z")
+_SHORT: Final = re.compile(rf"[0-9a-f]{{{_HASH}}}…\Z|[a-z_]{{1,16}}\Z")
+"""A cut hash, or a word such as `partly_reachable`."""
 
 _UNTYPESET: Final = "tex2jax_ignore mathjax_ignore"
 """The HTML classes that MathJax (versions 2 and 3) ignores, so that dollar signs stay as they are."""
@@ -142,8 +143,11 @@ def _known(columns: Sequence[str] | Mapping[str, str], frame: pd.DataFrame) -> l
 
 
 def _as_html(words: str) -> str:
-    """Text as HTML that may wrap within names and URLs but not within a date or a hash, so that a wide table fits."""
-    if _CUT_HASH.match(words):
+    """Text as HTML that may wrap within names and URLs but not within a date, a hash or a short word.
+
+    So a wide table fits, and stays legible.
+    """
+    if _SHORT.match(words):
         return f'<span style="white-space: nowrap">{words}</span>'
     if _DATE.match(words):
         return f'<span style="white-space: nowrap">{text.for_html(words[:10])}</span>{text.for_html(words[10:])}'

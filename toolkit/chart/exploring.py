@@ -9,7 +9,7 @@ from matplotlib.dates import num2date
 
 from toolkit.analyse.slots import SLOT
 from toolkit.chart import canvas
-from toolkit.chart.answers import STATES as ANSWERS, cell_states, note_colours, say_day, with_judgements
+from toolkit.chart.answers import STATES as ANSWERS, cell_states, note_colours, say_day, say_days, with_judgements
 from toolkit.chart.expiry import COLUMNS, STATES, place_rows
 from toolkit.chart.interactive import DAY_MS, InteractiveChart, as_ms, as_words, assemble, load_altair, unique
 from toolkit.chart.judgement import Judge
@@ -152,12 +152,12 @@ def explore_support(frame: pd.DataFrame, *, policy: Policy = "ietf") -> Interact
     >>> import toolkit
     >>> tables = toolkit.load_example("lab-sample")
     >>> toolkit.chart.explore_support(toolkit.summarise_support(tables, now="2026-01-24 00:00Z")).title
-    'What each service accepts  ·  lab data'
+    'What each service accepted, 2026-01-21  ·  lab data'
     """
     rules = Judge(policy)
     canvas.check_frame(frame, *CELLS, "cipher", what="what `summarise_support` returns")
-    title = canvas.titled("What each service accepts", frame)
     answers = latest_answers(with_judgements(frame, rules))
+    title = canvas.titled(f"What each service accepted{say_days(answers)}", frame)
     cells, services, ciphers = place_services(answers)
     if cells.empty:
         return _nothing(title, "No cipher was accepted, or nothing was asked.")

@@ -17,6 +17,7 @@ from toolkit.chart.answers import (
     list_ciphers,
     note_colours,
     say_day,
+    say_days,
     say_none_accepted,
     say_when,
     span_of_versions,
@@ -168,14 +169,14 @@ def _plot_services(frame: pd.DataFrame, rules: Judge, ax: Axes | None) -> Axes:
     everywhere = len(list_ciphers(frame))
     cells, services, ciphers = place_services(frame)
     if not ciphers:
-        return canvas.say_nothing(ax, "What each service accepts", say_none_accepted(frame, CIPHER, "cipher"))
+        return canvas.say_nothing(ax, "What each service accepted", say_none_accepted(frame, CIPHER, "cipher"))
     rest = everywhere - len(ciphers)
     notes = [f"{rest} more ciphers accepted by none (refused or untested)"] if rest else []
     return draw_matrix(
         ax, cells.assign(state=cell_states(cells)), rows=services,
         columns=[name.replace("  ", "\n") for name in ciphers], styles=STATES, what=("service", "cipher"),
         notes=[*note_colours(cells, rules), "numbers: the TLS versions in which it was accepted", *notes],
-        title=canvas.titled("What each service accepts", frame),
+        title=canvas.titled(f"What each service accepted{say_days(frame)}", frame),
     )  # fmt: skip
 
 

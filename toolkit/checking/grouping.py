@@ -1,6 +1,7 @@
 """Findings grouped: one row for what is wrong, with the services at which it is wrong."""
 
 from collections.abc import Iterable
+from itertools import accumulate
 from typing import Final
 
 import pandas as pd
@@ -19,6 +20,7 @@ GROUPS: Final = (
     Column("verdict", "text", "result of the check, see `toolkit.check`"),
     Column("found", "text", "what was found at these services, the most frequent first", "nothing was observed"),
     Column("required", "text", "what the rule asks for, in words", "not a row of a rule"),
+    Column("findings", "integer", "findings of `check` that are one row here"),
     Column("service_count", "integer", "services with this finding; 0: a published statement, which is about all"),
     Column("services", "text", "their number and the names of the first, by name"),
     Column("rule_from_at", "instant", "first day on which the rule holds", "no rule, or always"),
@@ -33,6 +35,8 @@ _KEYS: Final = ["severity", "check", "rule", "verdict"]
 _MOST_FOUND: Final = 4
 _MOST_REASONS: Final = 2
 _MOST_NAMED: Final = 5
+_MOST_CHARACTERS: Final = 160
+"""Of joined values, unless the first is longer."""
 
 
 @returns(GROUPS)
@@ -65,6 +69,7 @@ def group_findings(checks: pd.DataFrame) -> pd.DataFrame:
     rows = [
         dict(zip(_KEYS, keys, strict=True))
         | {
+            "findings": len(of),
             "found": join(of["found"], most=_MOST_FOUND),
             "required": of["required"].iloc[0],
             "service_count": of["name"].nunique(),
@@ -103,7 +108,8 @@ def list_services(names: "pd.Series[str]") -> str:
 def join(values: "pd.Series[str]", *, most: int) -> str | None:
     """The distinct values, the most frequent first, and the number of those beyond `most`; `None` without values."""
     distinct = list(values.dropna().astype(str).value_counts(sort=True).index)
-    return _cut(distinct, most) if distinct else None
+    fitting = sum(length <= _MOST_CHARACTERS for length in accumulate(map(len, distinct)))
+    return _cut(distinct, max(min(most, fitting), 1)) if distinct else None
 
 
 def _cut(names: Iterable[str], most: int) -> str:

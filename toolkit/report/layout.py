@@ -25,7 +25,7 @@ _SCREEN: Final = """\
   .jp-MarkdownOutput { padding-left: 0; }
   .jp-RenderedHTMLCommon table { margin-left: 0; font-variant-numeric: tabular-nums; }
   main .jp-RenderedHTMLCommon.jp-RenderedHTMLCommon :is(td, th) { text-align: left; vertical-align: top; }
-  main .jp-RenderedHTMLCommon td { overflow-wrap: anywhere; min-width: 7em; }
+  main .jp-RenderedHTMLCommon td { overflow-wrap: anywhere; min-width: 4em; }
   .jp-OutputArea-output { overflow-x: auto; }
   .celltag_hide-input .jp-Cell-inputWrapper { display: none; }
   .jp-RenderedHTMLCommon figure { margin: 0; }
@@ -57,14 +57,15 @@ _PRINT: Final = """\
     main .jp-Cell { padding: 1mm 0; }
     main .jp-Cell-inputWrapper { break-inside: avoid; break-after: avoid; }
     main :is(.jp-OutputPrompt, .jp-InputPrompt, .jp-Collapser) { display: none; }
-    main pre, main .highlight pre { font-size: 7.5pt; white-space: pre-wrap; overflow-wrap: anywhere; }
+    main :is(.jp-RenderedHTMLCommon, .highlight) pre {
+      font: 7.5pt monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
     main :is(h1, h2, h3, .jp-MarkdownCell, .jp-mod-noOutputs) { break-after: avoid; }
     main :is(tr, img, figure) { break-inside: avoid; }
     main .jp-RenderedHTMLCommon p { orphans: 3; widows: 3; }
     main img { max-width: 100%; max-height: 120mm; }
-    main figure img { max-height: 190mm; }
+    main figure img { max-height: 190mm; object-fit: contain; object-position: left; }
     main figure .interactive { display: none; }
-    main :is(table + p, .trace, figcaption) { break-before: avoid; }
+    main :is(table + p, p + pre, .trace, figcaption) { break-before: avoid; }
     thead { display: table-header-group; }
   }
 </style>

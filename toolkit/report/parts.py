@@ -64,7 +64,8 @@ class Parts:
         if len(frame) > rows:
             whole = tabulate(frame, columns=columns, rows=MOST_IN_APPENDIX, width=width)
             self._long.append((title, _joined(whole, origin)))
-            where = f"The appendix has {'all' if len(frame) <= MOST_IN_APPENDIX else f'{MOST_IN_APPENDIX:,}'} rows. "
+            held = "all" if len(frame) <= MOST_IN_APPENDIX else f"the first {MOST_IN_APPENDIX:,}"
+            where = f"The appendix has {held} rows. "
             origin = Shown(origin.html.replace('">', f'">{where}', 1), where + origin.words)
         return _joined(tabulate(frame, columns=columns, rows=rows, width=width), origin)
 
@@ -104,7 +105,7 @@ class Parts:
             return None
         html = "".join(f"<h3>{text.for_html(title)}</h3>{table.html}" for title, table in self._long)
         words = "\n\n".join(f"{title}\n{table.words}" for title, table in self._long)
-        return Shown(f'<h2 id="Appendix">Appendix: tables in full</h2>{html}', words)
+        return Shown(f'<h2 id="Appendix">Appendix: long tables</h2>{html}', words)
 
 
 def trace(used: pd.DataFrame, *, call: str, unknown: "pd.Series[bool] | None" = None) -> Shown:

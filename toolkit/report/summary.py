@@ -11,11 +11,12 @@ from toolkit.analyse.expiry.summary import IN_USE
 from toolkit.chart.captions import Shown, say
 from toolkit.checking import SEVERITIES, count_services, describe_counted
 from toolkit.checking.verdicts import OWN_CHECKS
-from toolkit.schema import PROTOCOLS
+from toolkit.schema import INSTANTS, PROTOCOLS
 from toolkit.tables import Tables
 
 _SOON: Final = timedelta(days=30)
 _MOST_LINES: Final = 6
+_INSTANT: Final = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?Z?"
 _CLASSES: Final = {"critical": "serious", "high": "serious", "medium": "minor", "low": "minor"}
 
 
@@ -53,18 +54,36 @@ def heading(words: str) -> Shown:
     return Shown(f'<h2 id="{text.for_html(words.replace(" ", "-"))}">{text.for_html(words)}</h2>', words)
 
 
+def find_judged_certificates(checks: pd.DataFrame, expiry: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `summarise_expiry` that `check` judged: certificates in service, as far as the last looks show."""
+    judged = checks.loc[checks["check"] == "expiry", "leaf_sha256"].dropna()
+    return expiry[expiry["state"].isin(IN_USE) & expiry["leaf_sha256"].isin(judged)]
+
+
+def group_trust(trust: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `check` about trust by verdict and reason, with the number of `chains` and `looks`.
+
+    Instants in a reason are left out, so that chains that fail alike are one row.
+    """
+    alike = trust.assign(reason=trust["reason"].str.replace(_INSTANT, "…", regex=True))
+    grouped = alike.groupby(["verdict", "reason"], dropna=False).agg(
+        chains=("verdict", "size"), looks=("evidence_count", "sum")
+    )
+    return grouped.reset_index().sort_values("chains", ascending=False, kind="stable")
+
+
 def summarise(
     checks: pd.DataFrame, grouped: pd.DataFrame, tables: Tables, expiry: pd.DataFrame, now: datetime
 ) -> Shown:
-    """Findings counted by severity, a few sentences, and the most severe findings, each in a line."""
-    counts = grouped["severity"].value_counts()
+    """Findings counted by severity, a few sentences, and the most severe kinds of finding, each in a line."""
+    counts = grouped.groupby("severity")["findings"].sum()
     tiles = [(int(counts.get(word, 0)), word, _CLASSES[word] if word in counts else "") for word in SEVERITIES]
     services = _count_services(checks)
     tiles += [(services["fine"], f"{_service(services['fine'])} fine", "fine"),
               (services["unknown"], f"{_service(services['unknown'])} not known", "")]  # fmt: skip
     html = "".join(f'<li class="{style}"><b>{number:,}</b>{words}</li>' for number, words, style in tiles)
     said = "; ".join(f"{number:,} {words}" for number, words, _ in tiles)
-    sentences = [*_sentences(checks, tables, expiry, now)]
+    sentences = [*_sentences(checks, grouped, tables, expiry, now)]
     first = list(_first(grouped))
     return Shown(
         f'<ul class="tiles">{html}</ul>'
@@ -94,19 +113,26 @@ def _count_services(checks: pd.DataFrame) -> dict[str, int]:
     return {kind: int(row.get(kind, 0)) for kind in ("findings", "fine", "unknown")}
 
 
-def _sentences(checks: pd.DataFrame, tables: Tables, expiry: pd.DataFrame, now: datetime) -> Iterator[Shown]:
+def _sentences(
+    checks: pd.DataFrame, grouped: pd.DataFrame, tables: Tables, expiry: pd.DataFrame, now: datetime
+) -> Iterator[Shown]:
     looks, support = tables.observations, tables.support
     services = {*looks["service"].dropna(), *support["service"].dropna()}
     reached = {*looks.loc[looks["outcome"] == "ok", "service"].dropna(),
                *support.loc[support["state"] != "untested", "service"].dropna()}  # fmt: skip
-    yield say("{reached} of {n:# service} answered at least once. Services with a finding: {with_findings}.{counted}",
-              reached=len(reached), n=len(services), with_findings=_count_services(checks)["findings"],
+    yield say("{reached} of {n:# service} answered at least once. {findings:# finding} of {kinds:# kind}, at "
+              "{with_findings:# service}.{counted}",
+              reached=len(reached), n=len(services), findings=int(grouped["findings"].sum()), kinds=len(grouped),
+              with_findings=_count_services(checks)["findings"],
               counted=describe_counted(_about_services(checks)))  # fmt: skip
-    in_use = expiry[expiry["state"].isin(IN_USE)]
+    if not any(_count_services(checks)[kind] for kind in ("findings", "fine")):
+        yield say("What is in service on {now:%Y-%m-%d} is not known: Scope says which looks count.", now=now)
+    in_use = find_judged_certificates(checks, expiry)
     expired = in_use[in_use["not_after"] <= now]
     soon = in_use[(in_use["not_after"] > now) & (in_use["not_after"] <= now + _SOON)]
     yield say(
-        "{n:# certificate} in use on {now:%Y-%m-%d}: {expired} expired, {soon} expiring within 30 days. "
+        "{n:# certificate} in service on {now:%Y-%m-%d}, by the last looks: {expired} expired, {soon} expiring within "
+        "30 days. "
         "{lapsed:# certificate} lapsed: expired, and not observed afterwards.",
         n=in_use["leaf_sha256"].nunique(), now=now, expired=expired["leaf_sha256"].nunique(),
         soon=soon["leaf_sha256"].nunique(),
@@ -116,9 +142,12 @@ def _sentences(checks: pd.DataFrame, tables: Tables, expiry: pd.DataFrame, now: 
     versions = [*accepted["protocol"].dropna(), *looks["protocol"].dropna()]
     if versions:
         oldest = min(versions, key=list(PROTOCOLS).index)
-        at = {*accepted.loc[accepted["protocol"] == oldest, "service"],
-              *looks.loc[(looks["protocol"] == oldest).fillna(value=False), "service"].dropna()}  # fmt: skip
-        yield say("The oldest protocol version on record is {oldest}, at {n:# service}.", oldest=oldest, n=len(at))
+        rows = pd.concat([of.loc[(of["protocol"] == oldest).fillna(value=False), ["service", *INSTANTS]]
+                          for of in (accepted, looks)])  # fmt: skip
+        last = rows[INSTANTS].max().max()
+        yield say("The oldest protocol version on record is {oldest}, at {n:# service}, " + (
+            "not dated." if pd.isna(last) else "last on {last:%Y-%m-%d}."), oldest=oldest,
+            n=rows["service"].nunique(), last=last)  # fmt: skip
 
 
 def _first(grouped: pd.DataFrame) -> Iterator[Shown]:
@@ -130,4 +159,4 @@ def _first(grouped: pd.DataFrame) -> Iterator[Shown]:
             services=row["services"], advice=row["advice"],
         )  # fmt: skip
     if len(grouped) > _MOST_LINES:
-        yield say("and {n:# further finding}.", n=len(grouped) - _MOST_LINES)
+        yield say("and {n:# further kind} of finding.", n=len(grouped) - _MOST_LINES)
