@@ -152,7 +152,7 @@ def explore_support(frame: pd.DataFrame, *, policy: Policy = "ietf") -> Interact
     >>> import toolkit
     >>> tables = toolkit.load_example("lab-sample")
     >>> toolkit.chart.explore_support(toolkit.summarise_support(tables, now="2026-01-24 00:00Z")).title
-    'What each service accepted, 2026-01-21  ·  lab data'
+    'What each service accepted, 2026-01-21 to 2026-01-24  ·  lab data'
     """
     rules = Judge(policy)
     canvas.check_frame(frame, *CELLS, "cipher", what="what `summarise_support` returns")
