@@ -24,8 +24,8 @@ _BREAK: Final = re.compile(r"(_(?=\w)|[./:,](?=[A-Za-z]))")
 
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d( \d\d:\d\d)?\Z")
 
-_SHORT: Final = re.compile(rf"[0-9a-f]{{{_HASH}}}…\Z|[a-z_]{{1,16}}\Z")
-"""A cut hash, or a word such as `partly_reachable`."""
+_SHORT: Final = re.compile(rf"[0-9a-f]{{{_HASH}}}…\Z|[a-z]{{1,16}}\Z")
+"""A cut hash, or a word such as `untrusted`."""
 
 _UNTYPESET: Final = "tex2jax_ignore mathjax_ignore"
 """The HTML classes that MathJax (versions 2 and 3) ignores, so that dollar signs stay as they are."""
