@@ -110,6 +110,42 @@ def test_a_connection_that_failed_is_a_row(tmp_path: Path) -> None:
     assert looks["sample"].tolist() == [0, 1, 2]
 
 
+DOVECOT = f"{STAMP}dovecot: imap-login: Disconnected: user=<>, rip=198.51.100.7, lip=192.0.2.2, TLS handshaking"
+EXIM = "2026-11-28 04:26:36 TLS error on connection from c.b.test (me) [198.51.100.7]:5 I=[192.0.2.2]:25"
+POSTFIX = f"{STAMP}postfix/smtpd[1]: SSL_accept error from"
+SENDMAIL = f"{STAMP}sm-mta[1]: STARTTLS=server, error: accept failed=0, reason"
+
+
+@pytest.mark.parametrize(
+    ("line", "outcome", "reason"),
+    [
+        (f"{POSTFIX} c.b.test[198.51.100.7]: -1", "closed", "SSL_accept: -1"),
+        (f"{POSTFIX} unknown[unknown]: Connection timed out", "timeout", "SSL_accept: Connection timed out"),
+        (f"{SENDMAIL}=no shared cipher, SSL_error=1, relay=c.b.test", "refused", "accept: no shared cipher"),
+        (f"{EXIM} (SSL_accept): unsupported protocol", "refused", "SSL_accept: unsupported protocol"),
+        (f"{EXIM} (gnutls_handshake): timed out", "timeout", "gnutls_handshake: timed out"),
+        (f"{DOVECOT}, session=<x>", "closed", "log-in by imap; TLS handshaking"),
+        (f"{DOVECOT}: SSL_accept() failed: error:0A000418:SSL routines::tlsv1 alert unknown ca, session=<x>", "closed",
+         "log-in by imap; TLS handshaking: SSL_accept() failed: error:0A000418:SSL routines::tlsv1 alert unknown ca"),
+    ],
+)  # fmt: skip
+def test_a_client_whose_handshake_failed_is_a_row_without_the_client(
+    tmp_path: Path, line: str, outcome: str, reason: str
+) -> None:
+    looks = read(tmp_path, line)
+    assert looks[["outcome", "reason"]].to_numpy().tolist() == [[outcome, reason]]
+    assert looks["service"].isna().all()
+    assert looks["host"].fillna("").tolist() == ["" if line.startswith(EXIM) else "mx"]
+    assert "198.51.100.7" not in looks.to_csv()
+    assert "c.b.test" not in looks.to_csv()
+
+
+def test_what_is_no_failed_handshake_is_no_row(tmp_path: Path) -> None:
+    good = f"{STAMP}postfix/smtp[1]: Trusted TLS connection established to mx.a.test[192.0.2.1]:25: {PEER}"
+    after = "2026-11-28 04:26:36 TLS error on connection from [198.51.100.7] (recv): The TLS connection was terminated."
+    assert len(read(tmp_path, good, after)) == 1
+
+
 def test_a_line_that_almost_matches_is_named(tmp_path: Path) -> None:
     good = f"{STAMP}postfix/smtp[1]: Trusted TLS connection established to mx.a.test[192.0.2.1]:25: "
     with pytest.warns(ReadWarning, match="left out: line 2: its words about TLS"):

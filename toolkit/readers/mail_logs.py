@@ -1,8 +1,8 @@
 """What mail servers log about TLS: Postfix, Exim, Sendmail, Dovecot and OpenSMTPD.
 
 For an outgoing connection the row is a look at the other server. For an incoming one the row is a look at the logging
-server itself, by a client that is not kept; port and service are null then. People's addresses, subjects and
-message ids are not kept.
+server itself, by a client that is not kept; port and service are null then. A handshake that failed is a row as well.
+People's addresses, subjects and message ids are not kept.
 """
 
 import re
@@ -35,9 +35,6 @@ _POSTFIX: Final = re.compile(
     rf"(?P<said>\w+) TLS connection established (?P<way>to|from) {_HOST}{_ADDRESS}(?::(?P<port>\d{{1,5}}))?: "
     rf"(?P<version>\S+) with cipher (?P<suite>\S+) \({BITS} bits\)(?: key-exchange (?P<group>[\w-]+))?"
 )
-_POSTFIX_FAILED: Final = re.compile(
-    rf"SSL_connect error to {_HOST}{_ADDRESS}:(?P<port>\d{{1,5}}): (?P<error>.{{1,200}})"
-)
 _SENDMAIL: Final = re.compile(
     rf"STARTTLS=(?P<way>client|server), relay=(?:{_HOST})?(?:[^,\[]*?{_ADDRESS})?[^,]*, version=(?P<version>[^,]+), "
     rf"verify=(?P<said>[^,]+), cipher=(?P<suite>[^,]+), bits={BITS}"
@@ -51,9 +48,9 @@ _LOGIN: Final = r"(?P<login>imap|pop3|managesieve|submission)-login: "
 DOVECOT_FILE: Final = _OWN_STAMP + _LOGIN
 """What begins a line of the file that Dovecot writes itself (`log_path`): no machine and no program."""
 
+_DOVECOT_LOGIN: Final = rf"(?:dovecot(?:\[\d+\])?: |\A{_OWN_STAMP}){_LOGIN}.*\blip=(?P<address>[\da-fA-F.:]{{2,45}})\b"
 _DOVECOT: Final = re.compile(
-    rf"(?:dovecot(?:\[\d+\])?: |\A{_OWN_STAMP}){_LOGIN}.*\blip=(?P<address>[\da-fA-F.:]{{2,45}})\b"
-    rf".*\b(?P<version>(?:TLS|SSL)v[\d.]+) with cipher (?P<suite>\S+) \({BITS} bits\)"
+    rf"{_DOVECOT_LOGIN}.*\b(?P<version>(?:TLS|SSL)v[\d.]+) with cipher (?P<suite>\S+) \({BITS} bits\)"
 )
 _OPENSMTPD: Final = re.compile(
     r"\bsmtpd\[\d+\]: (?P<session>[0-9a-f]{16}) (?P<way>mta|smtp) tls ciphers="
@@ -64,7 +61,42 @@ _OPENSMTPD_MTA: Final = re.compile(
     r'(?P<port>\d{1,5}) host=(?P<host>[\w.-]+)|cert-check result="\w+" fingerprint="SHA256:(?P<leaf>[0-9a-f]{64})")'
 )
 
-_FAILED: Final = (("timed out", "timeout"), ("reset", "reset"))
+_ERROR: Final = r"(?P<error>[^@<>\[\]]{1,200})"
+"""What a library says; no address, and none of people."""
+
+_FAILURES: Final = tuple(
+    (tool, mark, re.compile(pattern))
+    for tool, mark, pattern in (
+        (
+            "Postfix",
+            "SSL_connect error",
+            rf"(?P<call>SSL_connect) error (?P<way>to) {_HOST}{_ADDRESS}:(?P<port>\d{{1,5}}): {_ERROR}",
+        ),
+        ("Postfix", "SSL_accept error", rf"(?P<call>SSL_accept) error from \S{{1,300}}: {_ERROR}"),
+        ("Sendmail", "STARTTLS=server, error: ", rf"error: (?P<call>accept) failed=-?\d+, reason={_ERROR}, SSL_error="),
+        ("Exim", "TLS error on connection from ", rf" \((?P<call>SSL_accept|gnutls_handshake)\): {_ERROR}"),
+        (
+            "Dovecot",
+            "TLS handshaking",
+            rf"{_DOVECOT_LOGIN}, (?P<call>TLS handshaking)(?:: {_ERROR})?(?:, session=|\Z)",
+        ),
+    )
+)
+"""A handshake that failed: the program, words that each of its lines has, and its pattern."""
+
+_ENDS: Final = (("timed out", "timeout"), ("reset", "reset"))
+_REFUSED: Final = {
+    True: ("alert",),
+    False: (
+        "no shared cipher",
+        "No supported cipher",
+        "unsupported protocol",
+        "version too low",
+        "inappropriate fallback",
+    ),
+}
+"""Whether the server is the other one → words by which a library says that the server refused the hello."""
+
 _ANY_PORT: Final = 25
 """The port of a `Server` whose port is not known; the row has none."""
 
@@ -72,6 +104,7 @@ _MARKS: Final = (b"TLS", b"SSL", b" mta ")
 _LONGEST: Final = 1 << 16
 _ALMOST: Final = re.compile(
     r"TLS connection established (?:to|from) |STARTTLS=\w+, relay=\S+, version=|(?:mta|smtp) tls ciphers="
+    r"|SSL_(?:connect|accept) error |, TLS handshaking"
 )
 
 
@@ -152,12 +185,9 @@ class _Log:
         """What the look of the line shows; None where there is none yet, or none that another line could repeat."""
         if (" mta " in line) and (match := _OPENSMTPD_MTA.search(line)):
             self._read_mta(match)
-        elif "SSL_connect" in line and (match := _POSTFIX_FAILED.search(line)):
-            words = match["error"]
-            outcome = next((outcome for mark, outcome in _FAILED if mark in words), "closed")
-            facts: dict[str, object] = {"outcome": outcome, "reason": f"SSL_connect: {words}"}
-            return self._look_at(Found("Postfix", match, True), match, times, facts)
-        elif found := _find(line):
+        elif found := _find(line, _FAILURES):
+            return self._look_by(found, line, times, _describe_failure(found))
+        elif found := _find(line, _WORDINGS):
             return self._read_found(found, line, times)
         elif _ALMOST.search(line):
             self.scan.leave_out("its words about TLS are not those of a mail server that is known", line=number)
@@ -189,14 +219,18 @@ class _Log:
         facts = describe_handshake(
             match["version"], match["suite"], match["bits"], group=cells.get("group"), said=cells.get("said")
         )
-        if cells.get("login"):
-            facts["reason"] = "; ".join(filter(None, (f"log-in by {match['login']}", str(facts["reason"] or ""))))
-        if not found.is_other:
-            return self._look_at(found, None, times, facts | {"host": _own_name(line, found)})
-        if found.tool == "OpenSMTPD":
+        if found.is_other and found.tool == "OpenSMTPD":
             self._waiting[match["session"]] = found, times, facts
             return None
-        return self._look_at(found, match, times, facts)
+        return self._look_by(found, line, times, facts)
+
+    def _look_by(self, found: Found, line: str, times: Times, facts: dict[str, object]) -> Shown | None:
+        """Take a look at the server that the line names, or at the one that wrote it."""
+        if login := found.match.groupdict().get("login"):
+            facts["reason"] = "; ".join(filter(None, (f"log-in by {login}", str(facts["reason"] or ""))))
+        if not found.is_other:
+            return self._look_at(found, None, times, facts | {"host": _own_name(line, found)})
+        return self._look_at(found, found.match, times, facts)
 
     def _look_at(
         self, found: Found, named: re.Match[str] | None, times: Times, facts: dict[str, object]
@@ -219,12 +253,21 @@ class _Log:
         return self.scan.look(server, times, **{**unknown, "tool": found.tool, **facts})
 
 
-def _find(line: str) -> Found | None:
+def _find(line: str, wordings: tuple[tuple[str, str, re.Pattern[str]], ...]) -> Found | None:
     """What the line says about TLS; None where it says nothing that is understood."""
-    for tool, mark, pattern in _WORDINGS:
+    for tool, mark, pattern in wordings:
         if mark in line and (match := pattern.search(line)):
             return Found(tool, match, match.groupdict().get("way") in _TO_OTHERS)
     return None
+
+
+def _describe_failure(found: Found) -> dict[str, object]:
+    """Columns of `observations` about a handshake that failed."""
+    words = found.match["error"] or ""
+    ended = next((outcome for mark, outcome in _ENDS if mark in words), "closed")
+    is_refused = any(mark in words for mark in _REFUSED[found.is_other])
+    reason = ": ".join(filter(None, (found.match["call"], words)))
+    return {"outcome": "refused" if is_refused else ended, "reason": reason}
 
 
 def _own_name(line: str, found: Found) -> str | None:

@@ -115,7 +115,7 @@ _MAIL_LOG: Final = any_of(
     ),
     with_pattern(
         r"(?m:^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (?:[+-]\d{4} )?(?:\[\d+\] )?"
-        r"(?:exim |Start queue run|\w{6}-\w{6,11}-\w{2,4} ))"
+        r"(?:exim |Start queue run|TLS error on |\w{6}-\w{6,11}-\w{2,4} ))"
     ),
     with_pattern(rf"(?m:^{DOVECOT_FILE})"),
     with_pattern(r"(?m:^[^\n]{0,200}\w TLS connection established (?:to|from) [\w.-]+\[)"),
