@@ -30,7 +30,8 @@ def read(
     Dovecot and OpenSMTPD; the Received headers of mailboxes and Maildirs; SMTP TLS reports (RFC 8460); lists of
     certificates by crt.sh (JSON, CSV); entries of Certificate Transparency logs. The rows name the file as `source` and
     the program as `tool`. What a tool did not test is `untested`, and so is what it does not mention: silence is not a
-    refusal. Of a file that is cut short, the complete part is read. The name of an example (`load_example`) is read as
+    refusal. Only SSL 3.0 to TLS 1.2 are `refused` where nmap or SSL Labs, who list all that is accepted, do not list
+    them. Of a file that is cut short, the complete part is read. The name of an example (`load_example`) is read as
     well, where no such path exists.
 
     `password` opens PKCS#12 files; it is used for nothing else.

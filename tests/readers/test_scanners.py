@@ -140,6 +140,27 @@ def test_a_contradiction_within_a_report_is_kept_and_shown(scanners: Path) -> No
     assert set(answers["state"]) == {"untested"}
 
 
+def versions_of(tables: toolkit.Tables, service: str) -> dict[str, str]:
+    answers = tables.support[(tables.support["service"] == service) & tables.support["suite"].isna()]
+    versions = answers[answers["group"].isna()]
+    return dict(zip(versions["protocol"], versions["state"], strict=True))
+
+
+def test_a_list_that_is_complete_by_its_own_word_refuses_the_rest(scanners: Path, tmp_path: Path) -> None:
+    report = scanners / "nmap" / "lab-7.80-three.xml"
+    said = versions_of(toolkit.read(report), "tls://127.0.0.1:4433")
+    others = dict.fromkeys(("SSL 3.0", "TLS 1.0", "TLS 1.1"), "refused")
+    assert said == {"TLS 1.2": "accepted", **others, "SSL 2.0": "untested", "TLS 1.3": "untested"}
+    (tmp_path / "old.xml").write_bytes(report.read_bytes().replace(b'version="7.80"', b'version="7.12"'))
+    said = versions_of(toolkit.read(tmp_path / "old.xml"), "tls://127.0.0.1:4433")
+    assert {version for version, state in said.items() if state == "untested"} == {*said} - {"TLS 1.2"}
+    said = versions_of(
+        toolkit.read(scanners / "ssllabs" / "defectdojo-ssl_labs_3des_v1.5.0.json"), "https://3des.badssl.com:443"
+    )
+    accepted = dict.fromkeys(("TLS 1.0", "TLS 1.1", "TLS 1.2"), "accepted")
+    assert said == {**accepted, "SSL 2.0": "refused", "SSL 3.0": "refused", "TLS 1.3": "untested"}
+
+
 def test_tools_that_looked_at_one_server_agree_on_its_certificate(scanners: Path) -> None:
     files = [
         "nmap/lab-7.80-three.xml", "sslyze/lab-5.2.0-three-and-refused.json.gz", "testssl/lab-3.2.3-mail.json",

@@ -18,7 +18,17 @@ from toolkit.readers.spelling import (
 )
 from toolkit.tables import Tables
 
-_SILENT: Final = "nmap lists the versions that it found; it asked about this one or does not know it, and does not say"
+_ASKED: Final = ("SSL 3.0", "TLS 1.0", "TLS 1.1", "TLS 1.2")
+"""What `ssl-enum-ciphers` asks for, in any release, version by version."""
+
+_LISTS_ALL: Final = (7, 30)
+"""The release from which it lists each of them that is accepted; before, it missed TLS 1.2 (nmap's changelog)."""
+
+_NOT_LISTED: Final = "nmap asks for this version, lists all that are accepted, and not this one"
+_SILENT: Final = (
+    "nmap does not ask for SSL 2.0, nor before 7.92 for TLS 1.3, which it misses at some servers "
+    "(https://github.com/nmap/nmap/issues/3147); before 7.30 it missed TLS 1.2"
+)
 _CUT: Final = "the file is cut short"
 
 # Reasons of nmap for a port that is not open → outcome.
@@ -34,8 +44,10 @@ _KEY_TYPES: Final = {"rsa": "RSA", "ec": "EC", "dsa": "DSA"}
 def read_nmap(path: Path) -> Tables:
     """The tables of a report in XML; ports without a result of the TLS scripts and open ports of UDP have no rows.
 
-    A version that nmap does not list is `untested`: it prints neither refusals nor failures. Raises `ReadError` for a
-    file that declares entities.
+    The list of `ssl-enum-ciphers` is complete by its own word: it asks for SSL 3.0 to TLS 1.2, each by itself, and
+    prints nothing before it has asked for all. Of a port with a list, those that are not in it are `refused` (since
+    nmap 7.30); a connection that failed meanwhile would look the same. SSL 2.0 and TLS 1.3 are `untested` where they
+    are not listed, and so is everything where no version is. Raises `ReadError` for a file that declares entities.
     """
     scan = Scan(path, "nmap")
     records = XmlRecords(path, {"host"}, units={"port"})
@@ -97,7 +109,15 @@ def _read_port(scan: Scan, port: Element, server: Server, times: Times) -> None:
         return
     for version in versions:
         _read_version(scan, version, server, times)
-    scan.answer_rest(server, times, [str(protocol_of(one.get("key"))) for one in versions], _SILENT)
+    listed = {str(protocol_of(one.get("key"))) for one in versions}
+    refused = [one for one in _ASKED if one not in listed] if listed and _lists_all(scan.tool) else []
+    scan.answer_versions(server, times, refused, "refused", _NOT_LISTED)
+    scan.answer_rest(server, times, {*listed, *refused}, _SILENT)
+
+
+def _lists_all(tool: str) -> bool:
+    release = re.match(r"nmap (\d{1,4})\.(\d{1,4})", tool)
+    return release is not None and (int(release[1]), int(release[2])) >= _LISTS_ALL
 
 
 def _read_version(scan: Scan, version: Element, server: Server, times: Times) -> None:

@@ -232,12 +232,18 @@ class Scan:
             else:
                 self.answer(server, times, "accepted", protocol=protocol, group=group)
 
+    def answer_versions(
+        self, server: Server, times: Times, protocols: Iterable[str], state: State, reason: str
+    ) -> None:
+        """The same answer about each of the versions."""
+        for protocol in protocols:
+            self.answer(server, times, state, protocol=protocol, reason=reason)
+
     def answer_rest(self, server: Server, times: Times, known: Iterable[str], reason: str) -> None:
         """Every version that is not among those `known` is untested, for that reason."""
         answered = set(known)
-        for protocol in PROTOCOLS:
-            if protocol not in answered:
-                self.answer(server, times, "untested", protocol=protocol, reason=reason)
+        rest = (protocol for protocol in PROTOCOLS if protocol not in answered)
+        self.answer_versions(server, times, rest, "untested", reason)
 
     def leave_out(self, reason: str, *, line: int | None = None, is_damage: bool = False) -> None:
         """Note something of the file that is in no row; with its line, or `is_damage`, where the file is damaged."""

@@ -18,7 +18,14 @@ from toolkit.readers.spelling import (
 )
 from toolkit.tables import Tables
 
-_SILENT: Final = "SSL Labs lists the versions that are supported; it does not list this one, nor say why"
+_ASKED: Final = ("SSL 2.0", "SSL 3.0", "TLS 1.0", "TLS 1.1", "TLS 1.2")
+"""Of these, its report says "No" where they are not listed."""
+
+_NOT_LISTED: Final = "SSL Labs asks for this version and lists those that are supported"
+_SILENT: Final = (
+    "SSL Labs does not list it. It asks for TLS 1.3 since 2018, and misses it at some servers "
+    "(https://github.com/ssllabs/ssllabs-scan/issues/1005); of an assessment that is not ready, nothing follows"
+)
 _READY: Final = "Ready"
 
 _Facts = Mapping[str, Any]
@@ -27,6 +34,7 @@ _Facts = Mapping[str, Any]
 def read_ssllabs(path: Path) -> Tables:
     """The tables of an assessment, one or several hosts; each endpoint is an address of the service.
 
+    SSL 2.0 to TLS 1.2 are `refused` where an endpoint that is ready lists other versions; TLS 1.3 is `untested` then.
     Of a file that is cut short, the hosts that are whole are read. Raises `ReadError` where there is none.
     """
     document, damage = read_plain(path)
@@ -94,7 +102,9 @@ def _read_endpoint(
         found = group_of(group.get("name"), group.get("id"))
         if found is not None:
             scan.answer(server, times, "accepted", group=found)
-    scan.answer_rest(server, times, known, _SILENT)
+    refused = [one for one in _ASKED if one not in known] if known and said == _READY else []
+    scan.answer_versions(server, times, refused, "refused", _NOT_LISTED)
+    scan.answer_rest(server, times, {*known, *refused}, _SILENT)
 
 
 def _protocol(listed: _Facts) -> str | None:

@@ -50,6 +50,7 @@ def test_the_new_testssl_accepts_tls_1_2_without_a_suite(compared: pd.DataFrame)
     of_1_2 = compared[compared["suite"].isna() & (compared["protocol"] == "TLS 1.2")]
     assert set(of_1_2["agreement"]) == {"disputed"}
     assert set(of_1_2.loc[of_1_2["state"] == "refused", "tool"]) == {
+        "nmap 7.80",
         "sslyze 5.2.0",
         "sslscan 2.1.5",
         "testssl.sh 2.9.5",

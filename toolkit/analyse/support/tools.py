@@ -56,7 +56,7 @@ def compare_tools(tables: Tables, *, aliases: Mapping[str, str] | None = None) -
     >>> print(toolkit.chart.tabulate(versions, columns=["tool", "state", "is_backed", "agreement"]))
                  tool    state is_backed agreement
     cryptolyzer 1.6.1 untested         –  disputed
-            nmap 7.80 untested         –  disputed
+            nmap 7.80  refused         –  disputed
         sslscan 2.1.5  refused         –  disputed
          sslyze 5.2.0  refused         –  disputed
      testssl.sh 2.9.5  refused         –  disputed
