@@ -124,6 +124,17 @@ class TrustStore:
     requires_scts_since: datetime | None = None
     is_sct_required_by_issue: bool = True
 
+    def announced_for(self, cert_sha256: str, key_created: datetime) -> list[Announcement]:
+        """What is announced for that root, whose key was created by then, each with the day on which it takes effect.
+
+        >>> from datetime import UTC, datetime
+        >>> isrg_root_x1 = "96bcec06264976f37460779acf28c5a7cfe8a3c0aae11a8ffcee05c0bddf08c6"
+        >>> rules = trust_stores()["chrome"].announced_for(isrg_root_x1, datetime(2015, 6, 4, tzinfo=UTC))
+        >>> [(rule.effect, f"{rule.since:%Y-%m-%d}") for rule in rules]
+        [('removed', '2030-06-04')]
+        """
+        return [rule.of_key(key_created) for rule in self.announced if rule.concerns(cert_sha256, key_created)]
+
 
 @cache
 def trust_stores() -> Mapping[str, TrustStore]:

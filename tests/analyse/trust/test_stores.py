@@ -200,11 +200,12 @@ def test_only_some_clients_accept_ed25519_and_sha224(
     assert Anchors([], trust_stores()["java"]).accepted(day("2020-09-14")) == {"SHA224"}, "before JDK 15"
 
 
-def test_mozilla_removes_younger_keys_fifteen_years_after_their_creation() -> None:
+@pytest.mark.parametrize("store", ["mozilla", "chrome"])
+def test_younger_keys_are_removed_fifteen_years_after_their_creation(store: str) -> None:
     x1 = "96bcec06264976f37460779acf28c5a7cfe8a3c0aae11a8ffcee05c0bddf08c6"  # valid from 2015-06-04 11:04:38
-    assert standing("mozilla", x1, "2030-06-04") == (True, None)
-    assert standing("mozilla", x1, "2030-06-05") == (False, "key_age")
-    (rule,) = [one for one in trust_stores()["mozilla"].announced if one.key_years]
+    assert standing(store, x1, "2030-06-04") == (True, None)
+    assert standing(store, x1, "2030-06-05") == (False, "key_age")
+    (rule,) = [one for one in trust_stores()[store].announced if one.key_years]
     assert rule.of_key(day("2016-02-29")).since == day("2031-03-01")
     assert not rule.concerns(x1, day("2014-04-14"))
 

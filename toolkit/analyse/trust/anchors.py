@@ -154,10 +154,7 @@ class Anchors:
 
     def _announced(self, root: Certificate) -> list[Announcement]:
         assert self.store is not None
-        created = self._created.get(root.key, root.not_before)
-        return [
-            announced.of_key(created) for announced in self.store.announced if announced.concerns(root.sha256, created)
-        ]
+        return self.store.announced_for(root.sha256, self._created.get(root.key, root.not_before))
 
     def _unrecorded(self, root: Certificate, period: Period) -> list[Announcement]:
         """What was announced for this root, and a period of trust without a limit does not contradict.
