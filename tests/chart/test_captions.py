@@ -89,6 +89,10 @@ def test_names_may_be_broken_and_numbers_and_entities_may_not() -> None:
     assert "a_<wbr>b" in html
     assert "smtp://<wbr>mx.<wbr>lab.<wbr>test:25" in html
     assert "1,234.6" in html
+    assert (
+        '<span style="white-space: nowrap">X25519MLKEM768</span>'
+        in tabulate(pd.DataFrame({"a": ["X25519MLKEM768"]})).html
+    )
     assert '<span style="white-space: nowrap">2026-05-01</span> 10:30' in html
     assert "a.&lt;b" in html
 

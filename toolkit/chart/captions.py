@@ -24,8 +24,8 @@ _BREAK: Final = re.compile(r"(_(?=\w)|[./:,](?=[A-Za-z]))")
 
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d( \d\d:\d\d)?\Z")
 
-_SHORT: Final = re.compile(rf"[0-9a-f]{{{_HASH}}}…\Z|[a-z]{{1,16}}\Z")
-"""A cut hash, or a word such as `untrusted`."""
+_SHORT: Final = re.compile(rf"[0-9a-f]{{{_HASH}}}…\Z|[A-Za-z0-9-]{{1,20}}\Z")
+"""A cut hash, or a name such as `X25519MLKEM768` or `mozilla-intermediate`."""
 
 _UNTYPESET: Final = "tex2jax_ignore mathjax_ignore"
 """The HTML classes that MathJax (versions 2 and 3) ignores, so that dollar signs stay as they are."""
@@ -143,7 +143,7 @@ def _known(columns: Sequence[str] | Mapping[str, str], frame: pd.DataFrame) -> l
 
 
 def _as_html(words: str) -> str:
-    """Text as HTML that may wrap within names and URLs but not within a date, a hash or a short word.
+    """Text as HTML that may wrap within names and URLs but not within a date, a hash or a short name.
 
     So a wide table fits, and stays legible.
     """

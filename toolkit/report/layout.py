@@ -25,7 +25,8 @@ _SCREEN: Final = """\
   .jp-MarkdownOutput { padding-left: 0; }
   .jp-RenderedHTMLCommon table { margin-left: 0; font-variant-numeric: tabular-nums; }
   main .jp-RenderedHTMLCommon.jp-RenderedHTMLCommon :is(td, th) { text-align: left; vertical-align: top; }
-  main .jp-RenderedHTMLCommon td { overflow-wrap: anywhere; min-width: 4em; }
+  main .jp-RenderedHTMLCommon :is(td, p, li, h1) { overflow-wrap: anywhere; }
+  main .jp-RenderedHTMLCommon td { min-width: 4em; }
   .jp-OutputArea-output { overflow-x: auto; }
   .celltag_hide-input .jp-Cell-inputWrapper { display: none; }
   .jp-RenderedHTMLCommon figure { margin: 0; }
