@@ -56,6 +56,8 @@ def certain_overlaps(found: Succession) -> Ints:
     ).iloc[order]
     shown["place"] = shown.groupby(["pair", "address"], sort=False).ngroup()
     served = pd.concat([_between_equal_looks(shown), _at_several_backends(shown, begins, ends)], ignore_index=True)
+    # Most time lies before the successor's first sighting or after the predecessor's last: one of the two is missing.
+    served = served[_meets(served, begins, ends)]
     np.add.at(overlaps, *_time_of_both(served))
     return overlaps
 
@@ -70,6 +72,12 @@ def both_shown(old_first: Ints, old_last: Ints, new_first: Ints, new_last: Ints)
     is_against = old_first > new_first
     begins = np.where(is_against, old_first, new_first)
     return begins, np.where(is_against, np.minimum(old_last, new_last), old_last)
+
+
+def _meets(spans: pd.DataFrame, begins: Ints, ends: Ints) -> Bools:
+    """Whether each span of a pair (`pair`, `begin`, `end`) has an instant from `begins` to `ends` of its pair."""
+    pair = spans["pair"].to_numpy()
+    return (spans["end"].to_numpy() >= begins[pair]) & (spans["begin"].to_numpy() <= ends[pair])
 
 
 def _between_equal_looks(shown: pd.DataFrame) -> pd.DataFrame:
@@ -101,19 +109,17 @@ def _has_several_backends(either: pd.DataFrame, begins: Ints, ends: Ints) -> tup
     is binomial with the share of the time that rounds take.
     """
     places, number = np.unique(either["place"], return_inverse=True)
-    same_instant = either.groupby(["place", "at"])["what"].nunique() > 1
-    at_once = np.isin(places, same_instant.index[same_instant].get_level_values("place"))
     rounds = either.assign(place=number).groupby(["place", "round", "pair"], sort=False)
-    spans = rounds["at"].agg(["min", "max"]).reset_index()
-    pair = spans["pair"].to_numpy()
-    spans = spans[(spans["max"] >= begins[pair]) & (spans["min"] <= ends[pair])]
+    spans = rounds["at"].agg(begin="min", end="max").reset_index()
+    spans = spans[_meets(spans, begins, ends)]
     of_place = spans.groupby("place")
-    whole = (of_place["max"].max() - of_place["min"].min()).reindex(range(len(places)), fill_value=0).to_numpy(float)
-    taken = (of_place["max"].sum() - of_place["min"].sum()).reindex(range(len(places)), fill_value=0).to_numpy(float)
+    whole = (of_place["end"].max() - of_place["begin"].min()).reindex(range(len(places)), fill_value=0).to_numpy(float)
+    taken = (of_place["end"].sum() - of_place["begin"].sum()).reindex(range(len(places)), fill_value=0).to_numpy(float)
     share = np.clip(np.divide(taken, whole, out=np.ones(len(places)), where=whole > 0), 0, 1)
     is_switch = np.diff(either["what"].to_numpy()) != 0
     is_switch &= np.diff(number) == 0
     switches = np.bincount(number[1:][is_switch], minlength=len(places))
+    at_once = np.isin(range(len(places)), number[1:][is_switch & (np.diff(either["at"].to_numpy()) == 0)])
     is_within = is_switch & (np.diff(either["round"].to_numpy()) == 0)
     caught = either.assign(place=number).iloc[1:][is_within].drop_duplicates(["place", "round"])["place"]
     within = np.bincount(caught, minlength=len(places))
