@@ -76,8 +76,11 @@ def test_after_the_servers_stopped_the_button_says_what_to_do() -> None:
     with LabPanel(seed=7) as panel:
         panel._repr_mimebundle_()
         assert press(panel, "Stop the servers") == ""
-        assert "not running" in press(panel, "Turn the clock")
-        with pytest.raises(LabError, match="not running"):
+        assert "servers stopped" in panel._repr_mimebundle_()["text/html"]
+        before = panel.lab.clock()
+        assert "are stopped: make another" in press(panel, "Turn the clock")
+        assert panel.lab.clock() == before
+        with pytest.raises(LabError, match="are stopped"):
             panel.observe()
         with pytest.raises(UsageError, match="rounds=0"):
             panel.run(0)

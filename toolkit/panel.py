@@ -19,7 +19,7 @@ from toolkit.arguments import require_whole
 from toolkit.chart import describe_chart, plot_expiry, plot_sightings, say, tabulate
 from toolkit.collection import observe
 from toolkit.columns import Column, returns
-from toolkit.errors import InterruptWarning, ToolkitError
+from toolkit.errors import InterruptWarning, LabUsageError, ToolkitError
 from toolkit.extras import require_extras
 from toolkit.lab import Lab, Scenario, Schedule
 from toolkit.tables import Tables
@@ -64,7 +64,7 @@ class LabPanel:
     `scenario`, `seed`: those of `toolkit.lab.Lab`, whose servers run until `close`, or until this process ends.
     `samples`: looks at each address in one round. `now` in the charts is the lab's time.
 
-    Attributes: `lab`, the `Lab`; `tables`, all observations so far as `Tables`.
+    Attributes: `lab`, the `Lab`; `tables`, all observations so far as `Tables`; `is_running`, until `close`.
 
     >>> from datetime import timedelta
     >>> from toolkit.lab import scenario
@@ -87,19 +87,26 @@ class LabPanel:
         self.lab = self._open.enter_context(Lab(scenario, seed))
         self.tables = Tables.concat([])
         self._widgets: _Widgets | None = None
+        self.is_running = True
 
     def observe(self) -> Tables:
         """Observe every service of the lab once (`samples` looks at each address); returns the new observations.
 
         They are added to `tables`, and the charts are drawn again. An interrupt keeps what was seen.
+        Raises `LabUsageError` after `close`.
         """
+        self._require_servers()
         seen = observe(self.lab.targets, samples=self.samples, clock=self.lab.clock, progress=False)
         self.tables = Tables.concat([self.tables, seen])
         self._follow()
         return seen
 
     def advance(self, step: timedelta = timedelta(days=1)) -> Tables:
-        """Turn the lab's clock forward by `step`, then `observe`. Raises `LabUsageError` for a negative step."""
+        """Turn the lab's clock forward by `step`, then `observe`.
+
+        Raises `LabUsageError` for a negative step, and after `close`.
+        """
+        self._require_servers()
         self.lab.clock.advance(step)
         return self.observe()
 
@@ -132,6 +139,12 @@ class LabPanel:
     def close(self) -> None:
         """Stop the servers. What was observed stays in `tables`."""
         self._open.close()
+        self.is_running = False
+        self._follow()
+
+    def _require_servers(self) -> None:
+        if not self.is_running:
+            raise LabUsageError("The servers of this panel are stopped: make another, such as panel = LabPanel().")
 
     def __enter__(self) -> Self:
         return self
@@ -198,11 +211,13 @@ class _Widgets:
         panel = self._panel
         looks = len(panel.tables.observations)
         self._clock.value = say(
-            "<b>Lab time {now} UTC</b> · {n:# look} so far · the scenario {scenario} ends {ends}",
+            "<b>Lab time {now} UTC</b> · {n:# look} · servers {state} · scenario {scenario}, {begin} to {end}",
             now=f"{panel.lab.clock():%Y-%m-%d %H:%M}",
             n=looks,
+            state="running" if panel.is_running else "stopped",
             scenario=panel.lab.schedule.scenario,
-            ends=f"{panel.lab.ends_at:%Y-%m-%d}",
+            begin=f"{panel.lab.begins_at:%Y-%m-%d}",
+            end=f"{panel.lab.ends_at:%Y-%m-%d}",
         ).html
         table = tabulate(panel.served(), columns=_HEADINGS, rows=_MOST_ROWS)
         self._served.value = f"<b>What each backend serves</b>{table.html}"

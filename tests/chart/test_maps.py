@@ -163,6 +163,19 @@ def test_a_tree_shows_cross_signatures_other_keys_and_what_is_not_on_record() ->
     assert ids(ax).count("issued") == 5
 
 
+def test_of_many_leaves_only_the_issuers_of_those_that_are_drawn_are_drawn() -> None:
+    leaves = [certificate(f"leaf{n}", "ca") | {"cert_sha256": f"{n}"} for n in range(30)]
+    others = [
+        certificate("old leaf", "old ca") | {"not_after": at("2020-01-01")},
+        certificate("old ca", "root", key="2"),
+    ]
+    ax = plot_certificate_tree(pd.DataFrame([*leaves, *others, certificate("ca", "root", key="1")]))
+    assert ids(ax).count("leaf") == 24
+    assert ids(ax).count("intermediate") == 1
+    assert "and 7 leaf certificates more" in notes(ax)
+    assert "and 1 CA certificate that issued none of these" in notes(ax)
+
+
 def test_lines_of_a_tree_do_not_run_behind_boxes() -> None:
     """Also the line of a leaf that the root issued, past the column of the intermediate."""
     frame = pd.DataFrame([

@@ -8,7 +8,7 @@ import pytest
 
 from tests.chart.frames import HOSTILE, at, drawn, points, typed, words
 from toolkit.analyse import replay_trust
-from toolkit.chart import plot_trust
+from toolkit.chart import plot_trust, split_pages
 from toolkit.chart.palette import NEUTRAL
 from toolkit.chart.trust import VERDICTS
 from toolkit.lab import Lab, Plan, simulate
@@ -53,6 +53,19 @@ def test_adjacent_periods_that_are_drawn_alike_are_one_bar() -> None:
         )
     )
     assert [bar.get_width() for bar in drawn(axes, "bar-trusted")] == [120, 29]
+
+
+def test_pages_are_in_the_order_of_the_chart_and_leave_nothing_out() -> None:
+    chains = [judged(f"old{n}", "trusted", "2015-01-01", "2015-02-01") for n in range(3)]
+    chains += [judged("new", "untrusted", "2015-01-01", "2016-01-01", store=store) for store in ("a", "b")]
+    chains += [judged(f"unknown{n}", "unknown", "2015-01-01", "2016-01-01") for n in range(23)]
+    pages = split_pages(frame(*chains, judged("undated", "unknown", None, None)), rows=40)
+    assert [page["leaf_sha256"].nunique() for page in pages] == [4, 20, 4]
+    assert "undated" in set(pages[-1]["leaf_sha256"])
+    assert not any("left out" in said for page in pages for said in words(plot_trust(page)))
+    first, *_ = split_pages(frame(*chains), rows=2)
+    assert list(first["store"]) == ["a", "b"], "what is untrusted now comes first, in all stores"
+    assert len(split_pages(frame(judged("a", "unknown", None, None)))) == 1
 
 
 def test_undated_verdicts_are_counted_and_not_placed() -> None:

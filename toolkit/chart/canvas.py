@@ -2,6 +2,7 @@
 
 import re
 import textwrap
+import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
@@ -47,9 +48,6 @@ BITS: Final = "key bits / strength bits"
 _LONGEST: Final = 4096
 """Characters of a value that are processed for a label."""
 
-_STACKED: Final = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{3,}")
-"""Stacked combining marks (Unicode's combining blocks), which would overlap other rows."""
-
 _DOT: Final = "  ·  "
 """Separates the title from the kind of data."""
 
@@ -94,8 +92,8 @@ def open_axes(ax: Axes | None, *, inches: float, width: float = WIDTH) -> Axes:
 
 def label(value: object, *, width: int = LABEL) -> str:
     """A value as a label of at most `width` characters, harmless (`text.for_matplotlib`), without missing glyphs."""
-    shown = _STACKED.sub(lambda marks: _spelt(marks.group()), text.plain(value, limit=_LONGEST))
-    shown = "".join(character if _has_glyph(character) else _spelt(character) for character in shown)
+    shown = unicodedata.normalize("NFC", text.plain(value, limit=_LONGEST))
+    shown = "".join(character if _can_be_drawn(character) else _spelt(character) for character in shown)
     if len(shown) > width:
         tail = (width - 1) // 3
         shown = f"{shown[: width - 1 - tail]}…{shown[-tail:]}"
@@ -110,8 +108,11 @@ def titled(words: str, frame: pd.DataFrame) -> str:
 
 def set_title(ax: Axes, title: str, *, points_above: float = 0) -> None:
     """The title, left-aligned, in as many lines as it needs; `points_above` keeps room between it and the axes."""
-    width = max(int(_room(ax) / 0.09), 24)
-    if len(title) > width:
+    inches = (
+        text_to_path.get_text_width_height_descent(title, FontProperties(size=11, weight="bold"), ismath=False)[0] / 72
+    )
+    if inches > _room(ax):
+        width = max(int(_room(ax) / inches * len(title)), 24)
         words, dot, source = title.rpartition(_DOT)
         lines = textwrap.wrap(words or source, width, break_long_words=False, break_on_hyphens=False)
         # The kind of data is never wrapped.
@@ -314,5 +315,8 @@ def _spelt(characters: str) -> str:
 
 
 @cache
-def _has_glyph(character: str) -> bool:
+def _can_be_drawn(character: str) -> bool:
+    """Whether the font has the character, and it does not combine with others, which matplotlib draws on each other."""
+    if unicodedata.category(character) in ("Mn", "Me"):
+        return False
     return get_font(findfont(FontProperties())).get_char_index(ord(character)) != 0

@@ -33,7 +33,8 @@ def plot_certificate_tree(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axe
     another where its subject is that one's issuer and the key identifiers agree, as far as both are recorded (RFC 5280,
     4.2.1.1); signatures are not verified. Several lines to the right of a box are cross-signatures. A dashed box is an
     issuer that is not on record, such as a root that no server sends. Of more than 24 leaves, those that end last are
-    drawn, and the others are counted below the chart. Returns the axes. Raises `UsageError` for another frame.
+    drawn with what issued them; the other certificates are counted below the chart. Returns the axes. Raises
+    `UsageError` for another frame.
 
     >>> import toolkit
     >>> certificates = toolkit.load_example("lab-sample").certificates
@@ -53,7 +54,11 @@ def plot_certificate_tree(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axe
     edges, missing = _find_edges(list(rows.values()))
     lowest = {key: int(len(leaves) > 0 and _kind(row) != "leaf") for key, row in rows.items()}
     depth = _depths(lowest | dict.fromkeys(missing, 0), edges)
-    reached = {end for edge in edges for end in edge} | {key for key in rows if depth[key] == 0}
+    if len(leaves) > _MOST_LEAVES:
+        reached = _reachable([key for key, row in rows.items() if _kind(row) == "leaf"], edges)
+    else:
+        reached = {end for edge in edges for end in edge} | {key for key in rows if depth[key] == 0}
+    edges = [edge for edge in edges if edge[0] in reached]
     nodes = [key for key in [*rows, *missing] if key in reached]
     height = _heights(nodes, edges, depth)
     label = min(_LABEL, int(canvas.WIDTH / (max(depth.values()) + 0.95) * 2 * _BOX / _CHARACTER_INCHES))
@@ -72,11 +77,14 @@ def plot_certificate_tree(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axe
     handles: list[Patch | Line2D] = [Patch(facecolor=PAPER, edgecolor=colour, label=name)
                                      for name, colour in _KINDS.items()
                                      if any(_kind(rows[key]) == name for key in nodes if key in rows)]  # fmt: skip
-    if missing:
+    if any(key in missing for key in nodes):
         handles.append(Patch(facecolor="white", edgecolor=FAINT, linestyle="--", label="not on record"))
     canvas.set_heading(axes, "Certificates and their issuers", handles)
     left_out = len(leaves) - _MOST_LEAVES
-    canvas.set_notes(axes, [f"and {text.counted(left_out, 'leaf certificate')} more, left out"] if left_out > 0 else [])
+    unused = sum(key not in reached for key in rows)
+    notes = [f"and {text.counted(left_out, 'leaf certificate')} more, left out"] if left_out > 0 else []
+    notes += [f"and {text.counted(unused, 'CA certificate')} that issued none of these"] if notes and unused else []
+    canvas.set_notes(axes, notes)
     return axes
 
 
@@ -97,6 +105,18 @@ def _find_edges(rows: list[dict[Any, Any]]) -> tuple[Edges, dict[str, str]]:
             missing[key] = row["issuer"]
             edges.append((row["cert_sha256"], key))
     return edges, missing
+
+
+def _reachable(starts: list[str], edges: Edges) -> set[str]:
+    """The keys of these certificates, and of all above them."""
+    above = defaultdict(list)
+    for child, parent in edges:
+        above[child].append(parent)
+    reached, found = set(starts), starts
+    while found:
+        found = [parent for key in found for parent in above[key] if parent not in reached]
+        reached.update(found)
+    return reached
 
 
 def _keys_agree(row: dict[Any, Any], issuer: dict[Any, Any]) -> bool:

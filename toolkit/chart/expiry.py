@@ -205,7 +205,7 @@ def _window(rows: pd.DataFrame, coming: pd.DataFrame, now: float) -> tuple[float
         high = float(shown["begin"].max()) + 20
     margin = (high - low) * 0.015
     # Keep room on the right for the days left.
-    return low - margin, high + margin * 6
+    return low - margin, high + margin * 8
 
 
 def _draw_behind(ax: Axes, rows: pd.DataFrame, window: tuple[float, float]) -> None:

@@ -20,13 +20,16 @@ from toolkit.chart.support import CELLS, latest_answers, place_services
 from toolkit.reference.rules import Policy
 from toolkit.schema import INSTANTS
 
-_LANE_PIXELS: Final = 15
+_LANE_PIXELS: Final = 13
 _GAP_PIXELS: Final = 8
 _MOST_ROWS: Final = 2_000
 """Most bars of an expiry chart; a browser draws as many within a second or two."""
 
+_SALTIRE: Final = "M0,.35L.65,1L1,.65L.35,0L1,-.65L.65,-1L0,-.35L-.65,-1L-1,-.65L-.35,0L-1,.65L-.65,1Z"
+"""A filled X, as an SVG path from -1 to 1; Vega's own `cross` is a plus sign."""
+
 _SHAPES: Final = {
-    "o": "circle", "^": "triangle-up", "X": "cross", "D": "diamond", "s": "square", "P": "cross", "v": "triangle-down",
+    "o": "circle", "^": "triangle-up", "X": _SALTIRE, "D": "diamond", "s": "square", "P": "cross", "v": "triangle-down",
     "|": "stroke",
 }  # fmt: skip
 """Marker of matplotlib → shape of Vega."""
@@ -45,7 +48,7 @@ _OF_CELL: Final = ("cipher", "answer", "versions", "first choice", "on", "eviden
 def explore_rotations(frame: pd.DataFrame, *, now: datetime | str | None = None) -> InteractiveChart:
     """Rotations as `plot_rotations` draws them, of every slot: hover for fingerprints, dates and bounds of the overlap.
 
-    `frame` is what `find_rotations` returns. A thin line: valid. A thick bar, or a dot: seen. A red box: both
+    `frame` is what `find_rotations` returns. A thin line: valid. A thick bar, or a dot: seen. A box: both
     certificates were certainly in service. A star: a roll-back. Ctrl and the wheel zoom the time axis, dragging moves
     it; the field chooses services by a part of their name. `now` adds a dashed line.
 
@@ -88,7 +91,7 @@ def explore_rotations(frame: pd.DataFrame, *, now: datetime | str | None = None)
         title=title,
         noun="service",
         row_pixels=int(lives["lanes"].max()) * _LANE_PIXELS + _GAP_PIXELS,
-        notes=["thin: valid; thick: seen; red box: both certainly in service; ★ roll-back"],
+        notes=["thin: valid; thick: seen; box: both certainly in service; ★ roll-back"],
     )
 
 
@@ -135,7 +138,8 @@ def explore_expiry(frame: pd.DataFrame) -> InteractiveChart:
         _kind("front").mark_tick(thickness=2, color=INK, clip=True).encode(x=x("due"), y=y, yOffset=lane),
         *_mark_now(now),
     ]
-    lanes = int(rows[rows["is_front"]].groupby("slot").size().max())
+    rows["lane"] = _lanes(rows)
+    lanes = int(rows["lane"].max()) + 1
     pixels = lanes * _LANE_PIXELS + _GAP_PIXELS
     notes = ["thick: in use; thin: not in use; black tick: renewal due by the slot's usual lead time", *notes]
     return assemble(layers, list(_end_rows(rows)), title=title, noun="service", row_pixels=pixels, notes=notes)
@@ -215,17 +219,23 @@ def _pair_rows(frame: pd.DataFrame, lives: pd.DataFrame, labels: dict[Any, str])
             yield shared | {"kind": "rollback"}
 
 
+def _lanes(rows: pd.DataFrame) -> "pd.Series[int]":
+    """The lane of each certificate in its slot: those in use one below the other, and all others in the one below."""
+    fronts = rows[rows["is_front"]].sort_values("y").groupby("slot")
+    return fronts.cumcount().reindex(rows.index).fillna(rows["slot"].map(fronts.size())).astype(int)
+
+
 def _end_rows(rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """A row for each certificate, `front` in use or `behind`; the slot that ends first comes first."""
     fronts = rows[rows["is_front"]]
     heads = rows.drop_duplicates("slot")
     labels = dict(zip(heads["slot"], unique(label_slots(heads)), strict=True))
-    order, lanes = fronts.groupby("slot")["y"].min(), fronts.sort_values("y").groupby("slot").cumcount()
+    order = fronts.groupby("slot")["y"].min()
     due = canvas.days(rows["renew_by_at"])
-    for number, (place, row) in enumerate(zip(rows.index, rows.to_dict("records"), strict=True)):
+    for number, row in enumerate(rows.to_dict("records")):
         yield {
             "kind": "front" if row["is_front"] else "behind", "row": float(order[row["slot"]]),
-            "lane": int(lanes.get(place, 0)), "label": labels[row["slot"]], "state": STATES[row["state"]].words,
+            "lane": row["lane"], "label": labels[row["slot"]], "state": STATES[row["state"]].words,
             "begin": as_ms(row["begin"]), "end": as_ms(row["end"]), "due": as_ms(due[number]),
             "days left": as_words(row["days_left"]), "fingerprint": as_words(row["leaf_sha256"]),
             "subject": as_words(row.get("subject")), "issuer": as_words(row.get("issuer")),

@@ -85,7 +85,7 @@ def plot_rotations(frame: pd.DataFrame, *, ax: Axes | None = None, now: datetime
     - A thin line: valid; a filled arrow at the edge: valid beyond the chart.
     - A thick line, or a dot: seen, from the first look to the last. A certificate without a dated look has a thin line
       only. A hollow arrow: there is no earlier, or later, look in the slot.
-    - A hatched red box across two lanes, from `start_max_at` to `done_min_at`: both were certainly in service, for
+    - A hatched box across two lanes, from `start_max_at` to `done_min_at`: both were certainly in service, for
       the number of days at its side (`overlap_min_days`); not for pairs that are `is_ambiguous`.
     - Grey below the successor's line: both were valid.
     - A star: a roll-back to this certificate.

@@ -8,14 +8,16 @@ from toolkit.analyse.slots import SLOT
 from toolkit.chart.canvas import MOST_ROWS
 from toolkit.chart.expiry import COLUMNS as EXPIRY, place_rows
 from toolkit.chart.slots import in_natural_order, natural
+from toolkit.chart.trust import COLUMNS as TRUST, place_chains
 from toolkit.errors import UsageError
 
 
 def split_pages(frame: pd.DataFrame, *, rows: int = MOST_ROWS) -> list[pd.DataFrame]:
     """The frame in parts of at most `rows` slots each, in the order of their names, for a chart on each page.
 
-    What `summarise_expiry` returns is split in the order of `plot_expiry`; slots without dates are on the last page. A
-    slot (service, server name, key type) stays whole; a frame without the columns of a slot is split by service. An
+    What `summarise_expiry` returns is split in the order of `plot_expiry`; slots without dates are on the last page;
+    what `verify_chains` or `replay_trust` returns, in the order of `plot_trust`, at most `rows` chains and stores each.
+    A slot (service, server name, key type) stays whole; a frame without the columns of a slot is split by service. An
     empty frame is one part. Raises `UsageError` where `rows` is not a number from 1 on, and for a frame that has
     neither.
 
@@ -29,6 +31,10 @@ def split_pages(frame: pd.DataFrame, *, rows: int = MOST_ROWS) -> list[pd.DataFr
         raise UsageError(f"split_pages takes a frame with the column `service`, not {text.type_name(frame)}.")
     if not isinstance(rows, int) or rows < 1:
         raise UsageError(f"rows={rows!r:.60}: write a whole number from 1 on.")
+    if frame.columns.isin(TRUST).sum() == len(TRUST):
+        pages = place_chains(frame, rows=rows).reindex(range(len(frame)))
+        pages = pages.fillna(0 if pages.isna().all() else pages.max())
+        return [part for _, part in frame.groupby(pages.to_numpy(), sort=True)] or [frame]
     keys = list(SLOT) if frame.columns.isin(SLOT).sum() == len(SLOT) else ["service"]
     numbers = frame.groupby(keys, sort=False, dropna=False).ngroup()
     heads = frame.assign(number=numbers).drop_duplicates("number")

@@ -37,6 +37,9 @@ _KEYS: Final = ["service", "host", "server_name", "leaf_sha256"]
 _ROW: Final = [*_KEYS, "store"]
 """The columns that name a row."""
 
+COLUMNS: Final = (*_ROW, "verdict_from_at", "verdict_until_at", "verdict", "leaf_validity")
+"""Columns that are drawn."""
+
 _OUTSIDE: Final = ("not_yet_valid", "expired")
 """Outside of the validity of the leaf: drawn as a thin bar."""
 _MARGIN: Final = 0.1
@@ -54,11 +57,11 @@ def plot_trust(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     chain in several stores are next to each other. A period is a bar, a single instant a marker. Outside of the
     validity of the leaf a thin bar says "not valid yet" or "expired" instead of a verdict; time in which no leaf is
     valid is cut off. Leaves that were judged within their validity on the last day of the frame come first, then those
-    whose last verdict is newest; among them those untrusted at last before the trusted ones, then by the first
-    verdict. Leaves that are unknown, or were judged outside of their validity only, come last. Verdicts on undated
-    looks, chains beyond 40 rows, and chains of the last kind beyond ten are left out and counted below the chart.
-    Row labels have the first 8 digits of the leaf's SHA-256, and the store. Returns the axes.
-    Raises `UsageError` for another frame.
+    whose last verdict is newest; among them those untrusted at last before the trusted ones, then by the first verdict.
+    Leaves that are unknown, or were judged outside of their validity only, come last. Verdicts on undated looks, chains
+    beyond 40 rows, and chains of the last kind beyond ten are left out and counted below the chart; where all are of
+    that kind, up to 40 rows are drawn. Row labels have the first 8 digits of the leaf's SHA-256, and the store. Returns
+    the axes. Raises `UsageError` for another frame.
 
     >>> import toolkit
     >>> from toolkit.lab import Lab
@@ -68,14 +71,11 @@ def plot_trust(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     'Trust over time  ·  lab data'
     """
     what = "what `replay_trust` or `verify_chains` returns"
-    canvas.check_frame(frame, *_ROW, "verdict_from_at", "verdict_until_at", "verdict", "leaf_validity", what=what)
-    dated = frame.dropna(subset=["verdict_from_at", "verdict_until_at"]).reset_index(drop=True)
+    canvas.check_frame(frame, *COLUMNS, what=what)
+    dated = _dated(frame)
     if dated.empty:
         why = f"No verdict has a known instant ({text.counted(len(frame), 'verdict')})."
         return canvas.say_nothing(ax, "Trust over time", "No chain was judged." if frame.empty else why)
-    dated["begin"], dated["end"] = canvas.days(dated["verdict_from_at"]), canvas.days(dated["verdict_until_at"])
-    is_outside = dated["leaf_validity"].isin(_OUTSIDE)
-    dated["verdict"] = dated["verdict"].mask(is_outside, dated["leaf_validity"])
     dated, notes = _in_rows(_without_seams(dated))
     dated = _cropped(dated)
     if undated := len(frame) - frame[["verdict_from_at", "verdict_until_at"]].notna().all(axis=1).sum():
@@ -103,6 +103,39 @@ def plot_trust(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     canvas.set_heading(axes, canvas.titled("Trust over time", frame), handles)
     canvas.set_notes(axes, notes)
     return axes
+
+
+def place_chains(frame: pd.DataFrame, *, rows: int) -> "pd.Series[int]":
+    """The number of the page of each dated verdict, by its position in the frame; a page has at most so many rows.
+
+    Pages are in the order of `plot_trust`; the chains that it draws last have pages of their own.
+    """
+    dated = _dated(frame)
+    if dated.empty:
+        return pd.Series(dtype=int)
+    chains = _number(dated, _KEYS)
+    order = _in_order(dated, chains)
+    per_page = max(1, rows // _rows_per_chain(dated, chains))
+    page = order.groupby("is_other").cumcount() // per_page + order["is_other"] * len(order)
+    return chains.map(page)
+
+
+def _dated(frame: pd.DataFrame) -> pd.DataFrame:
+    """The verdicts whose instants are known, with `begin` and `end` in days, and what is drawn as `verdict`."""
+    dated = frame.reset_index(drop=True).dropna(subset=["verdict_from_at", "verdict_until_at"])
+    return dated.assign(
+        begin=canvas.days(dated["verdict_from_at"]),
+        end=canvas.days(dated["verdict_until_at"]),
+        verdict=dated["verdict"].mask(dated["leaf_validity"].isin(_OUTSIDE), dated["leaf_validity"]),
+    )
+
+
+def _number(dated: pd.DataFrame, keys: list[str]) -> "pd.Series[int]":
+    return dated.groupby(keys, sort=False, dropna=False).ngroup()
+
+
+def _rows_per_chain(dated: pd.DataFrame, chains: "pd.Series[int]") -> int:
+    return max(1, int(_number(dated, _ROW).groupby(chains).nunique().max()))
 
 
 def _draw_verdicts(axes: Axes, dated: pd.DataFrame) -> list[Artist]:
@@ -170,12 +203,12 @@ def _without_seams(dated: pd.DataFrame) -> pd.DataFrame:
 
 def _in_rows(dated: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """The verdicts with their `row`, in the order of `_in_order`; and the note about chains that are left out."""
-    chains = dated.groupby(_KEYS, sort=False, dropna=False).ngroup()
-    rows = dated.groupby([*_KEYS, "store"], sort=False, dropna=False).ngroup()
+    chains, rows = _number(dated, _KEYS), _number(dated, _ROW)
     order = _in_order(dated, chains)
-    ranked = int((order["rank"] < _OTHERS).sum())
-    per_chain = max(1, int(rows.groupby(chains).nunique().max()))
-    most = max(1, min(ranked + _MOST_OTHERS, canvas.MOST_ROWS // per_chain))
+    ranked = int((~order["is_other"]).sum())
+    most = max(1, canvas.MOST_ROWS // _rows_per_chain(dated, chains))
+    if ranked:
+        most = min(ranked + _MOST_OTHERS, most)
     kept, notes = canvas.keep_rows(range(len(order)), "chain", most=most)
     place = {chain: number for number, chain in enumerate(order.index[kept])}
     dated = dated.assign(chain=chains.map(place), of_chain=rows).dropna(subset=["chain"])
