@@ -1,11 +1,9 @@
 """Check: reachability, expiry, trust and policies of what is in service, in one frame."""
 
-from typing import Literal
-
 import pandas as pd
 
 from toolkit.analyse import verify_chains
-from toolkit.analyse.expiry.summary import summarise_expiry
+from toolkit.analyse.expiry.summary import Thresholds, summarise_expiry
 from toolkit.analyse.held import is_held_alone
 from toolkit.analyse.policy.findings import judge_by_rules
 from toolkit.analyse.trust.verify import Intermediates
@@ -41,7 +39,7 @@ def check(
     roots: Roots,
     policy: Policy,
     as_of: Instant = "observed",
-    thresholds: Literal["lifetime", "days"] = "lifetime",
+    thresholds: Thresholds = "lifetime",
     history: bool = False,
     intermediates: Intermediates = "served",
     clock: Instant | None = None,
@@ -102,15 +100,37 @@ def check(
     … and 45 more rows
     """
     require_tables(tables, "check")
+    return judge_in_service(
+        find_in_service(tables, now=now, history=history),
+        tables,
+        roots=roots,
+        policy=policy,
+        as_of=as_of,
+        thresholds=thresholds,
+        intermediates=intermediates,
+        clock=clock,
+    )
+
+
+def judge_in_service(
+    scope: InService,
+    tables: Tables,
+    *,
+    roots: Roots,
+    policy: Policy,
+    as_of: Instant,
+    thresholds: Thresholds,
+    intermediates: Intermediates,
+    clock: Instant | None,
+) -> pd.DataFrame:
+    """`check`, where `find_in_service` of the tables is there already."""
     anchors, rules = load_roots(roots), load_policy(policy)
     of_store = roots if isinstance(roots, str) and roots in trust_stores() else anchors
+    is_usual = thresholds == "lifetime"
+    expiry = scope.expiry if is_usual else summarise_expiry(tables, now=scope.now, thresholds=thresholds)
     if is_held_alone(tables):
-        judged = judge_unobserved(
-            tables, now=now, as_of=as_of, roots=of_store, rules=list(rules), thresholds=thresholds
-        )
+        judged = judge_unobserved(tables, expiry, now=scope.now, as_of=as_of, roots=of_store, rules=list(rules))
         return _in_order(_conformed(judged))
-    scope = find_in_service(tables, now=now, history=history)
-    expiry = scope.expiry if thresholds == "lifetime" else summarise_expiry(tables, now=now, thresholds=thresholds)
     shown = find_in_use(expiry, scope)
     chains = scope.tables if as_of == "observed" else _observed_until(scope.tables, scope.now)
     trust = verify_chains(chains, roots=of_store, as_of=as_of, intermediates=intermediates)

@@ -86,16 +86,18 @@ def _read(arguments: argparse.Namespace) -> Tables:
 
 def _judge(tables: Tables, rules: tuple[Roots, Sequence[Rule]], arguments: argparse.Namespace) -> CheckRun:
     """The verdicts, with what the baseline accepts; a new baseline is written first, and accepts what it holds."""
+    from toolkit.checking.checks import judge_in_service  # noqa: PLC0415  slow to import
+
     roots, policy = rules
     now = arguments.now or arguments.as_of or find_present(tables)
-    checks = toolkit.checking.check(
+    scope = toolkit.checking.find_in_service(tables, now=now, history=arguments.history)
+    checks = judge_in_service(
+        scope,
         tables,
-        now=now,
         roots=roots,
         policy=policy,
         as_of=arguments.as_of or "observed",
         thresholds=arguments.thresholds,
-        history=arguments.history,
         intermediates=arguments.intermediates,
         clock=toolkit.checking.date_present(tables, clock=datetime.now(UTC)),
     )
@@ -113,7 +115,6 @@ def _judge(tables: Tables, rules: tuple[Roots, Sequence[Rule]], arguments: argpa
             )
         toolkit.checking.write_baseline(checks, file, until=arguments.accept_until, now=now, earlier=arguments.baseline)
         checks = toolkit.checking.accept(checks, file, now=now)
-    scope = toolkit.checking.find_in_service(tables, now=now, history=arguments.history)
     return CheckRun(tables, scope, checks, now)
 
 

@@ -1,10 +1,8 @@
 """Certificates that no observation shows, judged at an instant by their ends, trust and policies."""
 
-from typing import Literal
-
 import pandas as pd
 
-from toolkit.analyse import summarise_expiry, verify_chains
+from toolkit.analyse import verify_chains
 from toolkit.analyse.policy.findings import judge_by_rules
 from toolkit.checking.judgements.expiry import judge_expiry, with_bytes_known
 from toolkit.checking.judgements.policies import summarise_rules
@@ -17,20 +15,19 @@ from toolkit.tables import Tables
 
 def judge_unobserved(
     tables: Tables,
+    expiry: pd.DataFrame,
     *,
     now: Instant,
     as_of: Instant,
     roots: Roots,
     rules: list[Rule],
-    thresholds: Literal["lifetime", "days"],
 ) -> list[pd.DataFrame]:
-    """Frames with columns of `check`: a row per leaf for its end and its trust, and rows of the rules.
+    """Frames with columns of `check`: a row per leaf for its end (`expiry`) and its trust, and rows of the rules.
 
     Nothing dates a certificate that is not observed, so trust and rules are those of `as_of`, or of `now`; rows about
     trust rest on no observation.
     """
     day = now if as_of == "observed" else as_of
-    expiry = summarise_expiry(tables, now=now, thresholds=thresholds)
     expiry = expiry.assign(state=expiry["state"].replace("lapsed", "expired"), is_shown_last=True)
     expiry["usual_lead_spread_days"] = pd.Series(pd.NA, expiry.index, dtype="Float64")  # no slot was observed
     ruled = [rule for rule in rules if rule.level != STATEMENT]
