@@ -14,32 +14,37 @@ from toolkit.analyse.rotation.pairs import CONFIDENCE_BOUNDS, ROTATIONS
 from toolkit.columns import dtypes
 from toolkit.errors import UsageError
 
+ROWS = [
+    ("", []),
+    ("A", []),
+    ("AAA", []),
+    ("AAABBB", ["A>B"]),
+    ("AABABBABBB", ["A>B"]),  # a roll-out: looks alternate
+    ("AB.BAB..B", ["A>B"]),
+    ("ABC", ["A>B", "B>C"]),
+    ("ACCC", ["A>C"]),  # the next one seen
+    ("AABBAA", ["A>B"]),  # too few looks to distinguish a roll-back from a roll-out
+    ("AAABBBAAA", ["A>B?", "B>A!?"]),
+    ("AAAABBBBBAAAAA", ["A>B", "B>A!"]),
+    ("AABB" + "A" * 59, ["A>B", "B>A!"]),
+    ("ABAC", ["A>B?", "B>A!?", "A>C"]),
+    ("ABCA", ["A>B?", "B>C", "C>A!?"]),
+    ("ACBCD", ["A>C", "C>B?", "B>C!?", "C>D"]),  # as google.com in March 2024
+    ("BABB", ["A>B?"]),  # the older one seen after the newer one
+    ("A" * 5 + "B" * 20 + "A" * 20 + "B" * 20, ["A>B", "B>A!", "A>B!"]),
+    ("A" * 9 + "AB" * 20 + "A" * 100 + "B" * 100, ["A>B", "B>A!", "A>B!"]),  # a canary, taken back
+]
 
-@pytest.mark.parametrize(
-    ("shown", "rows"),
-    [
-        ("", []),
-        ("A", []),
-        ("AAA", []),
-        ("AAABBB", ["A>B"]),
-        ("AABABBABBB", ["A>B"]),  # a roll-out: looks alternate
-        ("AB.BAB..B", ["A>B"]),
-        ("ABC", ["A>B", "B>C"]),
-        ("ACCC", ["A>C"]),  # the next one seen
-        ("AABBAA", ["A>B"]),  # too few looks to distinguish a roll-back from a roll-out
-        ("AAABBBAAA", ["A>B?", "B>A!?"]),
-        ("AAAABBBBBAAAAA", ["A>B", "B>A!"]),
-        ("AABB" + "A" * 59, ["A>B", "B>A!"]),
-        ("ABAC", ["A>B?", "B>A!?", "A>C"]),
-        ("ABCA", ["A>B?", "B>C", "C>A!?"]),
-        ("ACBCD", ["A>C", "C>B?", "B>C!?", "C>D"]),  # as google.com in March 2024
-        ("BABB", ["A>B?"]),  # the older one seen after the newer one
-        ("A" * 5 + "B" * 20 + "A" * 20 + "B" * 20, ["A>B", "B>A!", "A>B!"]),
-        ("A" * 9 + "AB" * 20 + "A" * 100 + "B" * 100, ["A>B", "B>A!", "A>B!"]),  # a canary, taken back
-    ],
-)
-def test_rows(shown, rows):
-    assert pairs(find_rotations(tables(shown))) == rows
+
+@pytest.fixture(scope="module")
+def found_in_each() -> pd.DataFrame:
+    """The rotations of one service per string of `ROWS`: a call costs much more than a service does."""
+    return find_rotations(services(shown for shown, _ in ROWS))
+
+
+@pytest.mark.parametrize("number", range(len(ROWS)), ids=[shown for shown, _ in ROWS])
+def test_rows(number, found_in_each):
+    assert pairs(found_in_each[found_in_each["service"] == service(number)]) == ROWS[number][1]
 
 
 def test_with_one_backend_every_change_back_is_a_rollback():
@@ -282,22 +287,21 @@ def test_the_benchmarks_bounds_are_those_of_the_function(plan):
     """The coverage that `make bench-rotation` prints is that of the function users call: same looks, same ends."""
     runs = fleet.run(plan, 3, np.random.default_rng(11))
     simulated = fleet.bound(runs, plan.min_share)
-    rows = [_as_tables(runs, number) for number in range(3)]
-    found = pd.concat([described(one, min_share=plan.min_share) for one in rows], ignore_index=True)
+    shown = schema.conform("observations", pd.concat([_observed(runs, number) for number in range(3)]))
+    found = described(Tables.from_frames(shown, certificates("AB")), min_share=plan.min_share)
     assert pairs(found) == ["A>B"] * 3
     for name in ("start_min_at", "start_max_at", "done_min_at", "done_max_at", "midpoint_min_at", "midpoint_max_at"):
         assert found[name].tolist() == as_instants(getattr(simulated, name)).tolist(), name
     assert found["overlap_max_days"].tolist() == pytest.approx((simulated.overlap_max / (24 * fleet.HOUR)).tolist())
 
 
-def _as_tables(runs: fleet.Runs, number: int) -> Tables:
+def _observed(runs: fleet.Runs, number: int) -> pd.DataFrame:
     run = slice(runs.lo[number], runs.hi[number])
     observed_at = as_instants(runs.at[run])
     rows = pd.DataFrame({"observed_at": observed_at, "leaf_sha256": np.where(runs.new[run], "B", "A")})
     rows["round"] = runs.round[run].astype(str)
     rows["sample"] = rows.groupby("round").cumcount()
-    same = {"date_basis": "observed", "source": "simulated", "service": "smtp://mx.test:25", "outcome": "ok"}
-    return Tables.from_frames(schema.conform("observations", rows.assign(**same)), certificates("AB"))
+    return rows.assign(date_basis="observed", source="simulated", service=service(number), outcome="ok")
 
 
 def test_rounds_that_overlap_are_ordered_by_instants():

@@ -97,7 +97,8 @@ DETAILS: Final = (
 )  # fmt: skip
 """The columns that `describe_rotations` adds."""
 
-_ALL: Final = dtypes((*ROTATIONS, *DETAILS))
+ALL: Final = dtypes((*ROTATIONS, *DETAILS))
+"""Name → dtype of both."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,7 +125,7 @@ def describe_pairs(pairs: Pairs) -> pd.DataFrame:
     slot = new[SLOT]
     row = {name: slot[name] for name in SLOT}
     for name in CONFIDENCE_BOUNDS:
-        row[name] = pd.Series(None, slot.index, _ALL[name])
+        row[name] = pd.Series(None, slot.index, ALL[name])
     for side, part in (("predecessor", old), ("successor", new)):
         row[f"{side}_sha256"] = part["leaf_sha256"]
         for name in ("subject", "not_before", "not_after", "first_seen_at", "last_seen_at"):
@@ -147,7 +148,7 @@ def describe_pairs(pairs: Pairs) -> pd.DataFrame:
     row |= known
     frame = pd.DataFrame(row, index=slot.index)
     _add_distances(frame)
-    return frame.reindex(columns=list(_ALL)).astype(_ALL)
+    return frame.reindex(columns=list(ALL)).astype(ALL)
 
 
 def kind_of_succession(old: pd.DataFrame, new: pd.DataFrame) -> pd.Series:

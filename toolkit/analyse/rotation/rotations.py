@@ -14,6 +14,7 @@ from toolkit.analyse.rotation.by_names import pair_by_names
 from toolkit.analyse.rotation.issued import IssuedLeaves, find_issued, find_unseen
 from toolkit.analyse.rotation.overlaps import certain_overlaps
 from toolkit.analyse.rotation.pairs import (
+    ALL,
     CONFIDENCE_BOUNDS,
     DETAILS,
     INSTANT,
@@ -176,14 +177,19 @@ def _all_columns(given: Tables | pd.DataFrame, basis: str, min_share: float) -> 
     if not any(len(pairs.new) for pairs in parts):
         return empty((*ROTATIONS, *DETAILS))
     found = pd.concat([describe_pairs(pairs) for pairs in parts]).sort_values(SLOT, kind="stable", ignore_index=True)
-    found["basis"], found["min_share"] = basis, min_share
-    found["looks_needed"] = looks_needed(min_share)
-    found["overlap_looks_needed"] = looks_needed_in_all(min_share) - 1
     is_explained = found["is_midpoint_contradicted"].fillna(value=False).astype(bool)
     is_missing = found[CONFIDENCE_BOUNDS].isna()
     is_missing.loc[is_explained, ["midpoint_min_at", "midpoint_max_at"]] = False
-    found["has_too_few_looks"] = is_missing.any(axis=1)
-    return found.astype(dtypes((*ROTATIONS, *DETAILS)))
+    added = {
+        "basis": basis,
+        "min_share": min_share,
+        "looks_needed": looks_needed(min_share),
+        "overlap_looks_needed": looks_needed_in_all(min_share) - 1,
+        "has_too_few_looks": is_missing.any(axis=1),
+    }
+    for name, value in added.items():
+        found[name] = pd.Series(value, found.index, ALL[name])
+    return found
 
 
 def _pair_looks(tables: Tables, issued: IssuedLeaves, min_share: float, *, sticky: bool) -> list[Pairs]:
