@@ -2,8 +2,10 @@
 
 import hashlib
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from toolkit import schema
+from toolkit.store import Store
 from toolkit.tables import Tables
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -49,3 +51,11 @@ def tables_of_hour(hour: int, *, writer: str = "w") -> Tables:
         certificates=schema.frame("certificates", [certificate(f"leaf {writer} {hour // 4}")]),
         rounds=schema.frame("rounds", rounds),
     )
+
+
+def make_store(folder: Path, *, hours: int) -> Path:
+    """A store of that many rounds, one append each. Tests that change it take a copy, which costs much less."""
+    store = Store(folder)
+    for hour in range(hours):
+        store.append(tables_of_hour(hour))
+    return folder

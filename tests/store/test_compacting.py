@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import threading
 from datetime import timedelta
 from itertools import pairwise
@@ -13,7 +14,7 @@ import pytest
 from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
 
-from tests.store.tables import BEGIN, SERVICES, look, tables_of_hour
+from tests.store.tables import BEGIN, SERVICES, look, make_store, tables_of_hour
 from toolkit import schema
 from toolkit.errors import StoreError
 from toolkit.store import Store, compacting, delta
@@ -28,12 +29,14 @@ LONG_AGO = 946_684_800
 """1 January 2000, in seconds since 1970."""
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_store(tmp_path_factory.mktemp("made") / "store", hours=4)
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    store = Store(tmp_path / "store")
-    for hour in range(4):
-        store.append(tables_of_hour(hour))
-    return store
+def store(made: Path, tmp_path: Path) -> Store:
+    return Store(shutil.copytree(made, tmp_path / "store"))
 
 
 def rows(store: Store) -> int:
@@ -170,23 +173,25 @@ def test_a_file_that_no_commit_names_stays_however_old_it_looks(store: Store) ->
     assert len(store.load().observations) == 12
 
 
-def test_entries_of_the_log_stay_however_old_they_look(store: Store) -> None:
+def test_entries_of_the_log_stay_however_old_they_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delta, "_REOPEN_AFTER", 4)  # commits between two checkpoints
+    store = Store(tmp_path / "store")
     log = Path(store.path, "observations", "_delta_log")
 
     def append(hours: range) -> None:
         for hour in hours:
             store.append(Tables.from_frames(observations=tables_of_hour(hour).observations))
 
-    append(range(4, 24))
+    append(range(6))
     for path in log.iterdir():
         os.utime(path, (LONG_AGO, LONG_AGO))
-    append(range(24, 44))
+    append(range(6, 12))
     store.compact()
     assert len(list(log.glob("*.checkpoint.parquet"))) > 1
     assert (log / f"{0:020d}.json").exists()
     store.compact(exclusive=True)
     assert not (log / f"{0:020d}.json").exists()
-    assert len(store.load().observations) == 44 * 3
+    assert len(store.load().observations) == 12 * 3
 
 
 def test_files_that_a_compaction_replaced_stay_until_another(store: Store) -> None:

@@ -167,6 +167,7 @@ def test_the_workers_of_a_cluster_append_at_once(
     moto: dict[str, str], client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(monkeypatch, moto)
+    client.wait_for_workers(2)
     client.run(os.environ.update, moto)
     with Loopback() as loopback:
         port = loopback.serve(busy, "0.0.0.0")

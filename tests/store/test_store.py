@@ -1,6 +1,7 @@
 """What is appended is what is loaded: dtypes, order, repeats, limits."""
 
 import pickle
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from pandas.testing import assert_frame_equal
 
-from tests.store.tables import BEGIN, SERVICES, certificate, look, tables_of_hour
+from tests.store.tables import BEGIN, SERVICES, certificate, look, make_store, tables_of_hour
 from toolkit import schema
 from toolkit.errors import SchemaError, StoreError, UsageError
 from toolkit.store import Store
@@ -18,13 +19,15 @@ from toolkit.store.delta import VERSION_PROPERTY
 from toolkit.tables import Tables
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twelve rounds, an hour apart, one append each."""
-    store = Store(tmp_path / "store")
-    for hour in range(12):
-        store.append(tables_of_hour(hour))
-    return store
+    return make_store(tmp_path_factory.mktemp("made") / "store", hours=12)
+
+
+@pytest.fixture
+def store(made: Path, tmp_path: Path) -> Store:
+    return Store(shutil.copytree(made, tmp_path / "store"))
 
 
 def equal(left: Tables, right: Tables) -> None:
