@@ -49,9 +49,12 @@ def _need() -> object:
     return need
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def client() -> Iterator[Any]:
-    """A client of a Dask cluster of two processes here, which costs seconds to start, and as much again while idle."""
+    """A client of a Dask cluster of two processes here, which costs seconds to start, and as much again while idle.
+
+    A test may have ended a worker, and another one takes its place after a while: `wait_for_workers(2)`.
+    """
     pytest.importorskip("distributed")
     with open_cluster(None, 2) as client:
         yield client
@@ -64,6 +67,11 @@ def pytest_configure() -> None:
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.disable()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave the tests of a cluster until the end, so that it is started once and is never idle."""
+    items.sort(key=lambda item: "client" in getattr(item, "fixturenames", ()))
 
 
 def pytest_collection_finish() -> None:
