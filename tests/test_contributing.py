@@ -38,7 +38,6 @@ USES = {
     """,
     "An offer": """
         import sys
-import textwrap
         from pathlib import Path
         sys.path.insert(0, "data")
         import make_reference
@@ -81,8 +80,9 @@ import textwrap
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
+    """The project without its notebooks; with its bytecode, or each recipe would compile everything anew."""
     for name in ("toolkit", "notebooks", "data"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "*.ipynb"))
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("*.ipynb"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
 
