@@ -1,6 +1,7 @@
 """Each scenario does what it is named after, whatever the seed."""
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ ROTATING = sorted(set(NAMES) - set(STILLS))
 SEEDS = (0, 1, 2, 3, 4, 5, 6, 7, -1, 2**70 + 9)
 
 
+@cache
 def truths(name: str, **changes: object) -> list[Truth]:
     return [tell_truth(scenario(name, **changes).schedule(seed), seed) for seed in SEEDS]
 
