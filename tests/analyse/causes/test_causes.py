@@ -105,8 +105,9 @@ def test_a_reissue_with_the_same_key():
 
 def test_a_rollback():
     shown = "A" * 20 + "B" * 40 + "A" * 40 + "B" * 40
-    assert ("AB", "rollback") in _causes(tables(shown), "1D")
-    assert _causes(tables(shown), "1D")[0] == ("AB", "rotation")
+    causes = _causes(tables(shown), "1D")
+    assert ("AB", "rollback") in causes
+    assert causes[0] == ("AB", "rotation")
 
 
 def test_a_rollback_that_may_be_a_rollout_is_unclear():
@@ -117,8 +118,9 @@ def test_a_rollback_that_may_be_a_rollout_is_unclear():
 def test_repeat_hits_on_one_backend_are_unclear(per_round: int):
     shown = "".join(letter * per_round for letter in "A" * 20 + "B" * 40 + "A" * 40 + "B" * 40)
     given = tables(shown, per_round=per_round)
-    assert ("AB", "unclear") in _causes(given, "1D")
-    assert ("AB", "rollback") not in _causes(given, "1D")
+    causes = _causes(given, "1D")
+    assert ("AB", "unclear") in causes
+    assert ("AB", "rollback") not in causes
     assert ("AB", "rollback") in _causes(given, "1D", sticky=True)
     assert ("AB", "rollback") in _causes(given, "1D", min_share=1)
     # A round that showed both reached several backends: its looks do not stick to one.
@@ -203,10 +205,10 @@ def _plateau(machines: int, rise: int, last: int) -> str:
 
 @pytest.mark.parametrize("machines", [3, 4, 5])
 def test_a_stuck_backend_of_few(machines: int):
-    causes = dict.fromkeys(cause for _, cause in _causes(tables(_plateau(machines, 4, 200), per_round=6, gap=6)))
+    causes = [cause for _, cause in _causes(tables(_plateau(machines, 4, 200), per_round=6, gap=6))]
     assert "stuck backend" in causes
     assert set(causes) <= {"stuck backend", "rotation"}
-    assert _causes(tables(_plateau(machines, 4, 200), per_round=6, gap=6))[1:-1].count(("AB", "rotation")) == 0
+    assert "rotation" not in causes[1:-1]
 
 
 def test_each_roll_out_of_two_backends_has_one_plateau():
@@ -219,8 +221,8 @@ def test_each_roll_out_of_two_backends_has_one_plateau():
 def test_an_address_that_stays_behind(last: int, cause: str):
     shown = "".join("AB"[number >= 84] + "AB"[number >= last] for number in range(400))
     given = looks(shown, per_round=2, gap=6).assign(address=["::1", "::2"] * 400)
-    assert {named for _, named in _causes(Tables.from_frames(given, certificates("AB")))} <= {cause, "rotation"}
-    assert cause in {named for _, named in _causes(Tables.from_frames(given, certificates("AB")))}
+    causes = {named for _, named in _causes(Tables.from_frames(given, certificates("AB")))}
+    assert {cause} <= causes <= {cause, "rotation"}
 
 
 def test_addresses_that_always_differ():
