@@ -9,7 +9,7 @@ import pytest
 from tests.store.tables import tables_of_hour
 from toolkit.collection import collect
 from toolkit.errors import StoreError, UsageError
-from toolkit.store import Store, as_store
+from toolkit.store import Store, as_store, delta
 
 REFUSED = [
     "mail [prod]", "[", "]", "a^b", "a|b", "a\\b", "a%20b", "a%2Fb", "a%5bb", "100%25", "a\nb", "a\tb", "a\x7fb",
@@ -105,16 +105,18 @@ def test_nothing_that_is_kept_names_the_path(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("_creating*"))
 
 
-def test_files_have_the_rights_that_the_umask_leaves(tmp_path: Path) -> None:
+def test_files_have_the_rights_that_the_umask_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delta, "_REOPEN_AFTER", 3)  # commits between two checkpoints
     before = os.umask(0o077)
     try:
         store = Store(tmp_path / "s")
-        for hour in range(25):
+        for hour in range(4):
             store.append(tables_of_hour(hour))
         store.compact()
         store.load().to_csv(tmp_path / "csv")
     finally:
         os.umask(before)
+    assert list((tmp_path / "s").rglob("*.checkpoint.parquet"))
     made = [path for folder in ("s", "csv") for path in [tmp_path / folder, *(tmp_path / folder).rglob("*")]]
     assert {stat.S_IMODE(path.stat().st_mode) & 0o077 for path in made} == {0}
 
