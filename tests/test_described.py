@@ -120,8 +120,8 @@ FACTS = st.fixed_dictionaries(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
-@given(st.lists(FACTS, max_size=4))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=10)
+@given(st.lists(FACTS, max_size=12))
 def test_all_facts_read_back_equal(tmp_path: Path, facts: list[dict[str, object]]) -> None:
     rows = [describe_certificate(one) for one in facts]
     tables = Tables.from_frames(certificates=schema.frame("certificates", rows))

@@ -229,14 +229,14 @@ def test_a_certificate_without_its_beginning_is_named(tmp_path: Path) -> None:
 def test_blank_lines_and_headers_do_not_add_up_in_memory() -> None:
     def lines() -> Iterator[bytes]:
         yield b"-----BEGIN CERTIFICATE-----\n"
-        yield from (b"A: b\n", b"\n") * 100_000
+        yield from (b"A: b\n", b"\n") * 20_000
 
     tracemalloc.start()
     (block,) = split_blocks(lines())
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert "cut short" in block.error
-    assert peak < 4 << 20
+    assert peak < 1 << 19
 
 
 @pytest.mark.parametrize("line", ["-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----", "-----BEGIN CERTIFICATE"])
