@@ -16,7 +16,7 @@ import toolkit
 from tests.certificates import der
 from toolkit import schema
 from toolkit.errors import ReadError, ReadWarning, UsageError
-from toolkit.readers import opening, registry
+from toolkit.readers import forms, opening, registry
 from toolkit.tables import Tables, as_pem
 
 NMAP = """<?xml version="1.0"?>
@@ -249,6 +249,21 @@ def test_a_line_without_end_is_left_out_and_the_next_one_read(tmp_path: Path, mo
     with pytest.warns(ReadWarning, match="line 2: a line that is too long"):
         tables = toolkit.read(tmp_path / "given")
     assert tables.observations["host"].tolist() == ["a.test", "b.test"]
+
+
+@pytest.mark.parametrize("first", ["INF starting tlsx", "\x1b[34mINF\x1b[0m 1 of 2", "x" * (forms.HEAD + 9), "[WRN] {"])
+@pytest.mark.parametrize("name", ["tlsx", "zgrab2", "shodan", "zeek"])
+def test_a_first_line_of_text_does_not_hide_the_rest(name: str, first: str, tmp_path: Path) -> None:
+    (tmp_path / "given").write_text(f"{first}\n{GOOD[name]}")
+    with pytest.warns(ReadWarning, match="line 1: "):
+        found = toolkit.read(tmp_path / "given")
+    assert len(found.observations) == len(read(tmp_path / "plain", GOOD[name]).observations) > 0
+
+
+def test_lines_of_text_before_an_object_over_several_lines(tmp_path: Path) -> None:
+    spread = json.dumps(json.loads(TLSX), indent=1)
+    tables = read(tmp_path / "given", f"INF starting\n[INF] 1 target\n{spread}\n[INF] 1 left\n{spread}")
+    assert len(tables.observations) == 2
 
 
 @pytest.mark.parametrize("name", ["sslyze", "testssl", "cryptolyzer", "ssllabs", "tlsx", "zgrab2"])

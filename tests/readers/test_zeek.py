@@ -50,6 +50,23 @@ def zeek(shared: Path) -> Path:
     return shared / "recorded" / "others" / "zeek"
 
 
+@pytest.mark.parametrize(("between", "escaped"), [("|", "\\x7c"), (";;", "\\x3b\\x3b"), (" ", "\\x20")])
+def test_the_header_declares_how_cells_are_separated_and_what_is_absent(
+    tmp_path: Path, between: str, escaped: str
+) -> None:
+    header = HEADER.replace("\t", between).replace("\\x09", escaped)
+    header = header.replace(f"#set_separator{between},", f"#set_separator{between}+")
+    header = header.replace(f"#unset_field{between}-", f"#unset_field{between}NULL").replace("(empty)", "none")
+    line = between.join(["1784818803.5", SERVER, "443", "TLSv12", "NULL", "T", "-", f"{LEAF}+{ABOVE}"])
+    other = between.join(["1784818804.5", SERVER, "443", "TLSv12", f"a{escaped}b", "F", "NULL", "none"])
+    (tmp_path / "ssl.log").write_text(f"{header}{line}\n{other}\n")
+    looks = toolkit.read(tmp_path / "ssl.log").observations
+    assert looks["host"].tolist() == [SERVER, SERVER]
+    assert looks["server_name"].fillna("").tolist() == ["", f"a{between}b"]
+    assert looks["reason"].fillna("").tolist() == ["last alert: -", ""]
+    assert looks["chain_sha256"].dropna().tolist() == [(LEAF, ABOVE)]
+
+
 def test_the_logs_of_a_folder_are_joined_by_file(zeek: Path) -> None:
     tables = toolkit.read(zeek / "v2.6-smtp-starttls")
     (look,) = tables.observations.to_dict("records")

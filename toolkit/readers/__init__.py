@@ -100,7 +100,7 @@ def find_format_of(path: Path) -> str:
             raise ReadError(f"{path} does not exist: check the spelling, and the folder it is relative to.")
         if path.name in (*CSV_FILES, *PARQUET_FILES):
             raise ReadError(f"{path} is one file of several: name its folder, {path.parent}.")
-        head = forms.plain_head(forms.read_head(path))
+        head = forms.telling_head(path)
         ours = next((name for name, export in EXPORTS.items() if export.recognises(head)), None)
         return ours or find_format(head) or "pem"
     if any((path / name).is_file() for name in CSV_FILES):

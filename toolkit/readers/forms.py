@@ -3,6 +3,7 @@
 A table of forms, each with the text of the message for a form that is not read yet: what it is, and what to do.
 """
 
+import io
 import re
 import shlex
 import zlib
@@ -11,6 +12,7 @@ from typing import Final, NamedTuple
 
 from toolkit import pem
 from toolkit.files import open_regular
+from toolkit.readers.opening import LONGEST_LINE, open_plain
 from toolkit.readers.registry import READERS, SYSLOG, find_format, readers
 
 HEAD: Final = 1 << 16
@@ -213,6 +215,19 @@ def recognise_der(data: bytes | memoryview) -> Form | None:
     """The form of DER, whole or cut short; None where the bytes are of none that is known."""
     tags = _tags(data)
     return next((form for form in DER_FORMS if form.pattern.search(tags)), None)
+
+
+def telling_head(path: Path) -> bytes:
+    """The beginning of a file in UTF-8, decompressed; of its second line where the first is long and tells nothing.
+
+    Raises `ReadError` and `OSError` like `open_regular`.
+    """
+    head = plain_head(read_head(path))
+    if len(head) < HEAD or b"\n" in head or find_format(head):
+        return head
+    with open_plain(path) as raw, io.BufferedReader(raw) as file:
+        line = file.readline(4 * LONGEST_LINE)
+        return (line.endswith(b"\n") and pem.as_utf8(file.read(HEAD))) or head
 
 
 def plain_head(head: bytes) -> bytes:

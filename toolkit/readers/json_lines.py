@@ -11,7 +11,10 @@ from toolkit.readers.opening import parse_json, read_lines, read_plain, read_val
 from toolkit.readers.scans import Scan, Shown
 from toolkit.readers.spelling import instant_of
 
-_BEGINS: Final = re.compile(r"^\s*[\[{]", re.MULTILINE)
+_BEGINS: Final = re.compile(r"^\s*(?:\{|\[(?=\s*[\[{\]]))", re.MULTILINE)
+"""Where an object or a list of them begins; `[INF]` is text."""
+
+_BEGUN: Final = re.compile(rb"\s*(?:\{|\[\s*(?:[\[{]|\Z))")
 _MOST_SHOWN: Final = 50_000
 _NOT_AN_OBJECT: Final = "it is not a JSON object, or is cut short"
 
@@ -51,9 +54,10 @@ class Repeats:
 def read_objects(path: Path, scan: Scan, repeats: Repeats | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
     """Line and value of each object; a line that is not an object is recorded as left out, with its number.
 
-    Of a file whose first line is not an object by itself, the objects may go over several lines; such a file is read
-    as a whole.
+    Of a file that begins with an object over several lines, after lines of text or without, all may go over several
+    lines; such a file is read as a whole.
     """
+    is_text = True
     for number, line in read_lines(path):
         if line is None:
             scan.leave_out("a line that is too long", line=number)
@@ -63,11 +67,12 @@ def read_objects(path: Path, scan: Scan, repeats: Repeats | None = None) -> Iter
         try:
             value = parse_json(line)
         except ValueError:
-            if number == 1 and _is_begun(line):
+            if is_text and _is_begun(line):
                 yield from _objects_of(path, scan)
                 return
             scan.leave_out(_NOT_AN_OBJECT, line=number)
             continue
+        is_text = False
         for one in value if isinstance(value, list) else [value]:
             if isinstance(one, dict):
                 yield number, one
@@ -77,7 +82,7 @@ def read_objects(path: Path, scan: Scan, repeats: Repeats | None = None) -> Iter
 
 def _is_begun(line: bytes) -> bool:
     """Whether the line is the first of an object over several lines, not one that is cut short."""
-    return line.rstrip().endswith((b"{", b"[", b","))
+    return _BEGUN.match(line) is not None and line.rstrip().endswith((b"{", b"[", b","))
 
 
 def _objects_of(path: Path, scan: Scan) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -103,7 +103,7 @@ _ZEEK: Final = any_of(
     with_keys("id.orig_h", "cert_chain_fps"),
     with_keys("id.orig_h", "cert_chain_fuids"),
     with_keys("certificate.subject", "certificate.serial"),
-    with_pattern(r"\A(?:#[^\n]*\n)*#path[ \t]+(?:ssl|x509)[\r\n]"),
+    with_pattern(r"\A(?:#[^\n]*\n)*#path[^\w\n]{1,8}(?:ssl|x509)[\r\n]"),
 )
 
 SYSLOG: Final = r"(?:<\d+>\S* ?)?(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}|\d{4}-\d\d-\d\dT\S+) \S+ "
@@ -189,6 +189,9 @@ READERS: Final[Mapping[str, Reader]] = MappingProxyType(
 """Format → its reader; the first that recognises a file reads it."""
 
 
+_OBJECT: Final = re.compile(rb'^[ \t]*\{\s*"', re.MULTILINE)
+
+
 @cache
 def readers() -> Mapping[str, Reader]:
     """Format → its reader: ours, then those that other packages add. One that cannot be loaded is left out.
@@ -212,5 +215,13 @@ def readers() -> Mapping[str, Reader]:
 
 
 def find_format(head: bytes) -> str | None:
-    """The format that the beginning of a file, decompressed, shows; None where it is none of `readers`."""
-    return next((name for name, reader in readers().items() if reader.recognises(head)), None)
+    """The format that the beginning of a file, decompressed, shows; None where it is none of `readers`.
+
+    Lines of text before a JSON object, such as those that a program writes when it starts, do not hide it.
+    """
+    objects = _OBJECT.search(head)
+    for shown in (head, head[objects.start() :]) if objects else (head,):
+        for name, reader in readers().items():
+            if reader.recognises(shown):
+                return name
+    return None

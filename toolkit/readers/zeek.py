@@ -254,7 +254,8 @@ class Columns:
 
     def __init__(self) -> None:
         self.names: list[str] = []
-        self._between, self._within, self._absent = "\t", ",", {"-", "(empty)"}
+        self._between, self._within = "\t", ","
+        self._absent = {"#unset_field": "-", "#empty_field": "(empty)"}
         self._types: list[str] = []
         self._is_usual = False
         """Whether the instant and the client are in the first four cells, as in Zeek's own scripts."""
@@ -273,8 +274,8 @@ class Columns:
             self._types = cells
         elif name == "#set_separator" and cells and cells[0]:
             self._within = cells[0]
-        elif name in ("#empty_field", "#unset_field") and cells:
-            self._absent.add(cells[0])
+        elif name in self._absent and cells:
+            self._absent[name] = cells[0]
 
     def split_off_client(self, line: bytes) -> tuple[int, bytes] | None:
         """The instant of a connection in microseconds since 1970, and what follows its client; None for other lines."""
@@ -295,8 +296,9 @@ class Columns:
         if len(cells) != len(self.names) or len(self._types) != len(cells):
             return None
         record: dict[str, object] = {}
+        absent = self._absent.values()
         for name, kind, cell in zip(self.names, self._types, cells, strict=True):
-            if cell in self._absent:
+            if cell in absent:
                 continue
             if kind == "bool":
                 record[name] = cell == "T"
