@@ -28,7 +28,8 @@ def read(
     zgrab2, Shodan (JSON) and testssl.sh (JSON, CSV); packet captures (pcap, pcapng); transcripts of openssl s_client
     and gnutls-cli; Zeek's ssl.log and x509.log (TSV, JSON; one, or a folder of them); logs of Postfix, Exim, Sendmail,
     Dovecot and OpenSMTPD; the Received headers of mailboxes and Maildirs; SMTP TLS reports (RFC 8460); lists of
-    certificates by crt.sh (JSON, CSV); entries of Certificate Transparency logs. The rows name the file as `source` and
+    certificates by crt.sh (JSON, CSV); entries of Certificate Transparency logs (files, or the folder of a log with its
+    data tiles); or a folder with any of these files. The rows name the file as `source` and
     the program as `tool`. What a tool did not test is `untested`, and so is what it does not mention: silence is not a
     refusal. Only SSL 3.0 to TLS 1.2 are `refused` where nmap or SSL Labs, who list all that is accepted, do not list
     them. Of a file that is cut short, the complete part is read. The name of an example (`load_example`) is read as

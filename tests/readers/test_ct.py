@@ -27,6 +27,12 @@ def test_entries_give_certificates_and_their_chains(ct: Path) -> None:
     assert tables.certificates["parse_error"].isna().all()
 
 
+def test_the_folder_of_a_log_is_read_by_its_data_tiles(ct: Path) -> None:
+    tree = ct / "navigli2025h2"
+    tile = toolkit.read(tree / "tile" / "data" / "003.p" / "10")
+    assert toolkit.read(tree).certificates["cert_sha256"].tolist() == tile.certificates["cert_sha256"].tolist()
+
+
 def test_a_tile_gives_precertificates(ct: Path) -> None:
     tables = toolkit.read(ct / "navigli2025h2" / "tile" / "data" / "003.p" / "10")
     assert tables.certificates["is_precertificate"].tolist() == [True] * 10

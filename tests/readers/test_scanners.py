@@ -206,7 +206,24 @@ def test_a_report_cut_in_half_is_read_as_far_as_it_is_whole(
     assert len(accepted.merge(known)) == len(accepted), "a part says nothing that the whole does not"
 
 
-def test_a_folder_of_reports_names_them(scanners: Path, tmp_path: Path) -> None:
-    shutil.copy(scanners / "nmap" / "lab-7.80-three.xml", tmp_path)
-    with pytest.raises(ReadError, match=r"name one of its files, such as lab-7\.80-three\.xml"):
-        toolkit.read(tmp_path)
+def test_a_folder_of_reports_is_read_file_by_file(scanners: Path, tmp_path: Path) -> None:
+    others = scanners.parent
+    files = [
+        scanners / "nmap" / "lab-7.80-three.xml", scanners / "tls-scan" / "rsa-scan.out",
+        others / "tlsrpt" / "mail.ru.json",
+        others / "logs" / "exim-4.94.2-mainlog", others / "captures" / "zeek-dhe.pcap", others / "lab" / "rsa.pem",
+        others / "zeek" / "v2.6-basic" / "ssl.log", others / "zeek" / "v2.6-basic" / "x509.log",
+    ]  # fmt: skip
+    for file in files:
+        shutil.copy(file, tmp_path)
+    single = toolkit.Tables.concat([*map(toolkit.read, files[:-2]), toolkit.read(others / "zeek" / "v2.6-basic")])
+    (tmp_path / "notes").write_text("hello\n")
+    (tmp_path / "cut.xml").write_text('<?xml version="1.0"?><nmaprun scanner="nmap" version="7.80"><host')
+    (tmp_path / "more").mkdir()
+    tables, said = read(tmp_path)
+    assert "left out: " in said
+    assert "cut.xml: nothing in it can be read" in said
+    assert "skipped, and not kept: more (a folder), notes (text of an unknown form)" in said
+    for name in ("observations", "certificates", "support"):
+        assert len(getattr(tables, name)) == len(getattr(single, name)) > 0
+    assert set(tables.observations["source"]) == set(single.observations["source"])

@@ -14,7 +14,7 @@ from toolkit.reading import is_store
 from toolkit.tables import Tables
 
 _COLUMNS: Final = ("service", "known_from_at", "known_until_at", "looks", "failures", "certificates", "questions")
-_OURS: Final = {"csv": "a folder that Tables.to_csv wrote", "pem": "certificates"}
+_OURS: Final = {"csv": "a folder that Tables.to_csv wrote", "pem": "certificates", "reports": "a folder of files"}
 _LONGEST_PASSWORD: Final = 1 << 16
 
 

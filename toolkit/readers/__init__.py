@@ -1,5 +1,6 @@
 """Read files into the four tables. One function per format; the format is recognised by content."""
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import islice
@@ -7,24 +8,58 @@ from pathlib import Path
 from typing import Final
 
 from toolkit import text
-from toolkit.errors import ReadError, UsageError
+from toolkit.errors import ReadError, ReadWarning, UsageError
 from toolkit.readers import forms
+from toolkit.readers.ct import is_tree
 from toolkit.readers.exports import EXPORTS, PARQUET_FILES
 from toolkit.readers.folders import CSV_FILES, read_folder
-from toolkit.readers.pem import PEM_SUFFIXES, list_files, read_pem
+from toolkit.readers.pem import PEM_SUFFIXES, list_files, listed, read_pem
 from toolkit.readers.received import list_messages
 from toolkit.readers.registry import READERS, Reader, find_format, readers
-from toolkit.readers.zeek import find_logs
+from toolkit.readers.zeek import find_logs, read_zeek
 from toolkit.tables import UNFINISHED, Tables
+
+
+def read_reports(path: Path, *, password: str | None = None) -> Tables:
+    """The tables of the files of a folder, each by its own format; `password` is that of PKCS#12 files.
+
+    Zeek's logs are read together. A file that cannot be read, and what has no known format, is named by a
+    `ReadWarning`; the folders in it are not read. Raises the `ReadError` of the first file where none can be read.
+    """
+    parts, unreadable, skipped = [], [], []
+    logs = find_logs(path)
+    for entry in sorted(path.iterdir()):
+        try:
+            if not entry.is_file():
+                skipped.append(f"{text.plain(entry.name)} (a folder)" if entry.is_dir() else text.plain(entry.name))
+            elif (found := _find_format_of_file(entry)) or entry.suffix.lower() in PEM_SUFFIXES:
+                if found != "zeek" or entry not in logs:
+                    parts.append(read(entry, password=password))
+            else:
+                skipped.append(f"{text.plain(entry.name)} ({forms.recognise(forms.read_head(entry)).words})")
+        except (ReadError, OSError) as error:
+            unreadable.append(error if isinstance(error, ReadError) else _not_readable(entry, error))
+    if any(_find_format_of_file(log) == "zeek" for log in logs[:_MOST_NAMED]):
+        parts.append(read_zeek(path))
+    if not parts:
+        raise unreadable[0]
+    for reason in unreadable:
+        warnings.warn(f"left out: {reason}", ReadWarning, stacklevel=3)
+    if skipped:
+        warnings.warn(f"{path}: skipped, and not kept: {listed(skipped)}.", ReadWarning, stacklevel=3)
+    return Tables.concat(parts)
+
 
 FORMATS: Final[dict[str, Callable[[Path], Tables]]] = {
     "csv": read_folder,
     "pem": read_pem,
+    "reports": read_reports,
     **{name: reader.read for name, reader in (EXPORTS | dict(READERS)).items()},
 }
 """Format → its reader. `csv`, `parquet`, `json`, `sqlite`, `excel`: what `Tables.to_csv`, … wrote. `pem`: certificates
 in PEM, DER, PKCS#7, PKCS#12, JKS or a Kubernetes secret, in a file, a zip archive or a folder. The others are what the
-tools of that name write; other packages may add formats, see `toolkit.readers.registry`."""
+tools of that name write, and `reports` is a folder of such files; other packages may add formats, see
+`toolkit.readers.registry`."""
 
 __all__ = ["EXPORTS", "FORMATS", "Reader", "find_format_of", "read", "require_path"]
 
@@ -33,8 +68,8 @@ _DEEPEST: Final = 3
 _MOST_LISTED: Final = 1000
 """Folders of one level that are searched."""
 
-_MARKS: Final = (*CSV_FILES, *PARQUET_FILES, "observations", "support")
-"""Names in a folder of CSV files, and in a store."""
+_MARKS: Final = (*CSV_FILES, *PARQUET_FILES, "observations", "support", "tile")
+"""Names in a folder of CSV files, in a store, and in a log of Certificate Transparency."""
 
 
 def read(
@@ -62,9 +97,15 @@ def read(
     where = Path(path)
     try:
         found = format or find_format_of(where)
-        return read_pem(where, password=password) if found == "pem" else known[found](where)
+        if found in ("pem", "reports"):
+            return (read_pem if found == "pem" else read_reports)(where, password=password)
+        return known[found](where)
     except OSError as error:
-        raise ReadError(f"{error.filename or where} cannot be read: {error.strerror}.") from error
+        raise _not_readable(where, error) from error
+
+
+def _not_readable(path: Path, error: OSError) -> ReadError:
+    return ReadError(f"{error.filename or path} cannot be read: {error.strerror}.")
 
 
 def require_path(path: object) -> None:
@@ -100,23 +141,40 @@ def find_format_of(path: Path) -> str:
             raise ReadError(f"{path} does not exist: check the spelling, and the folder it is relative to.")
         if path.name in (*CSV_FILES, *PARQUET_FILES):
             raise ReadError(f"{path} is one file of several: name its folder, {path.parent}.")
-        head = forms.telling_head(path)
-        ours = next((name for name, export in EXPORTS.items() if export.recognises(head)), None)
-        return ours or find_format(head) or "pem"
+        return _find_format_of_file(path) or "pem"
     if any((path / name).is_file() for name in CSV_FILES):
         return "csv"
     if any((path / name).is_file() for name in PARQUET_FILES):
         return "parquet"
+    if is_tree(path):
+        return "ct-tile"
     entries = sorted(path.iterdir())
-    if any(entry.suffix.lower() in PEM_SUFFIXES for entry in entries):
+    logs = [log for log in find_logs(path)[:_MOST_NAMED] if _find_format_of_file(log) == "zeek"]
+    has_certificates = any(entry.suffix.lower() in PEM_SUFFIXES for entry in entries)
+    if any(map(_is_report, set(entries).difference(logs))) or (logs and has_certificates):
+        return "reports"
+    if has_certificates:
         return "pem"
-    if any(find_format(forms.plain_head(forms.read_head(log))) == "zeek" for log in find_logs(path)[:_MOST_NAMED]):
+    if logs:
         return "zeek"
     if list_messages(path):
         return "mail"
     if not any(entry.name.startswith(UNFINISHED) for entry in entries) and list_files(path):
         return "pem"
     raise ReadError(f"{path} holds neither {', '.join(CSV_FILES)} nor a PEM file: {_advice(path, entries)}")
+
+
+def _find_format_of_file(path: Path) -> str | None:
+    """The format of a file, except that of certificates; None where it is not known."""
+    head = forms.telling_head(path)
+    return next((name for name, export in EXPORTS.items() if export.recognises(head)), None) or find_format(head)
+
+
+def _is_report(file: Path) -> bool:
+    """Whether it is a file of a known format that is not named as one of certificates."""
+    with suppress(ReadError, OSError):  # such as one that this user may not read
+        return file.suffix.lower() not in PEM_SUFFIXES and file.is_file() and _find_format_of_file(file) is not None
+    return False
 
 
 def _advice(path: Path, entries: list[Path]) -> str:

@@ -5,10 +5,14 @@ import binascii
 from pathlib import Path
 from typing import Final
 
+from toolkit import text
 from toolkit.readers.json_lines import read_objects
 from toolkit.readers.opening import LARGEST_WHOLE, open_plain
 from toolkit.readers.scans import Scan
 from toolkit.tables import Tables
+
+_DATA: Final = "tile/data"
+"""Where a log keeps its data tiles (C2SP static-ct-api)."""
 
 _X509: Final = 0
 _PRECERT: Final = 1
@@ -39,11 +43,19 @@ def read_entries(path: Path) -> Tables:
 
 
 def read_tile(path: Path) -> Tables:
-    """The certificates and pre-certificates of a data tile (C2SP static-ct-api); it names issuers by hash alone.
+    """The certificates and pre-certificates of a data tile (C2SP static-ct-api), or of all in the folder of a log.
 
-    What follows an entry that cannot be read is left out. Raises `ReadError` where none can.
+    It names issuers by hash alone. What follows an entry that cannot be read is left out. Raises `ReadError` where none
+    can.
     """
     scan = Scan(path, "a Certificate Transparency log")
+    for tile in sorted(path.glob(f"{_DATA}/**/*")) if path.is_dir() else [path]:
+        if tile.is_file():
+            _read_tile(scan, tile, "the tile" if tile == path else text.plain(tile.relative_to(path)))
+    return scan.tables()
+
+
+def _read_tile(scan: Scan, path: Path, name: str) -> None:
     with open_plain(path, most=LARGEST_WHOLE) as file:
         entries = _Bytes(file.readall() or b"")
     number = 0
@@ -54,9 +66,13 @@ def read_tile(path: Path) -> Tables:
             scan.add_certificate(entries.vector(3) if leaf is None else leaf)
             entries.vector(2)
         except _ShortError as error:
-            scan.leave_out(f"the tile ends in entry {number}: {error}", is_damage=True)
+            scan.leave_out(f"{name} ends in entry {number}: {error}", is_damage=True)
             break
-    return scan.tables()
+
+
+def is_tree(folder: Path) -> bool:
+    """Whether the folder is that of a log, with its data tiles."""
+    return (folder / _DATA).is_dir()
 
 
 def is_tile(head: bytes) -> bool:

@@ -77,7 +77,7 @@ def read_pem(path: Path, *, password: str | None = None) -> Tables:
     ]
     skipped = [_named(file, found) for file, found in kept.items() if not found.ders]
     if skipped:
-        sentences.append(f"skipped, and not kept: {_listed(skipped)}")
+        sentences.append(f"skipped, and not kept: {listed(skipped)}")
     if sentences:
         warnings.warn(f"{path}: {'; '.join(sentences)}.", ReadWarning, stacklevel=4)
     rows = [parse_certificate(der) for der in dict.fromkeys(ders)]
@@ -134,14 +134,15 @@ def _nothing_read(path: Path, kept: dict[Path, Kept], unreadable: dict[Path, Rea
             *(_together(found.others).describe(file) for file, found in kept.items())
         )
     named = [*(str(error).rstrip(".") for error in unreadable.values()), *(_named(*item) for item in kept.items())]
-    return ReadError(f"{path}: none of its {len(named)} files holds a certificate that can be read: {_listed(named)}.")
+    return ReadError(f"{path}: none of its {len(named)} files holds a certificate that can be read: {listed(named)}.")
 
 
 def _named(file: Path, found: Kept) -> str:
     return f"{text.plain(file.name)} ({_together(found.others).words})"
 
 
-def _listed(named: list[str]) -> str:
+def listed(named: list[str]) -> str:
+    """The first names, and how many more there are."""
     more = len(named) - _MOST_NAMED
     return ", ".join(named[:_MOST_NAMED]) + (f" and {text.counted(more, 'more file')}" if more > 0 else "")
 
