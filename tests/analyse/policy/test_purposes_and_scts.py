@@ -148,6 +148,15 @@ def test_firefox_asks_for_scts_from_a_day_on_whenever_the_leaf_was_issued(as_of:
         assert verdict(tables, "firefox", rule, as_of=f"{as_of}T00:00Z") == expected
 
 
+@pytest.mark.parametrize(("signed", "expected"), [("2025-02-04", "meets"), ("2025-02-03", "unknown")])
+def test_an_undated_look_came_after_the_scts_in_its_leaf(signed: str, expected: str) -> None:
+    tables = issued("2025-02-01", logs=(GOOGLE, CLOUDFLARE))
+    at = {"observed_at": pd.NaT, "observed_until": pd.Timestamp("2025-03-01", tz="UTC")}
+    leaf = tables.certificates.assign(sct_at=pd.Timestamp(signed, tz="UTC"))
+    undated = Tables.from_frames(tables.observations.assign(**at), leaf)
+    assert verdict(undated, "firefox", "sct-operators") == expected
+
+
 def test_a_value_that_is_not_a_number_of_scts_is_refused(tmp_path: Path) -> None:
     rule = next(rule for rule in load_policy("apple") if rule.rule == "scts")
     row = {name: getattr(rule, name) for name in ("policy", "edition", "rule", "level", "subject", "test")}

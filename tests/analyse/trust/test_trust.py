@@ -305,6 +305,11 @@ def test_nothing_gives_an_empty_frame() -> None:
     assert verify_chains(Tables.from_frames(), roots=[ROOT.der]).empty
 
 
+def test_a_look_whose_certificates_are_not_in_the_tables_is_unknown() -> None:
+    looks = served([LEAF.der, MIDDLE.der]).observations
+    assert verify_chains(Tables.from_frames(looks), roots=[ROOT.der])["verdict"].tolist() == ["unknown"]
+
+
 def recorded(shared: Path, *, leaf: str, issuer: str) -> tuple[bytes, bytes]:
     folder = shared / "recorded/google_mail"
     (file,) = (folder / "certificates").glob(f"{leaf}_*.pem")

@@ -4,6 +4,7 @@ from typing import Final
 
 import pandas as pd
 
+from toolkit.analyse.dating import find_bounds
 from toolkit.analyse.held import is_held_alone, with_held
 from toolkit.analyse.support.summary import surveyed
 from toolkit.tables import Tables
@@ -20,9 +21,9 @@ def find_shown(tables: Tables) -> pd.DataFrame:
     """The rows that show what a service accepts or serves: handshakes and the answers of surveys.
 
     `state` is `accepted` for a handshake. `observed_from` and `observed_until` bound the instant of the row, both
-    inclusive (null: nothing bounds it). `earliest` and `latest` bound the day whose rules apply; here they are equal.
-    Of tables without observations, each leaf certificate is such a row, and its own evidence.
-    Handshakes of a survey are left out where its answers are in `support`, which hold the same facts.
+    inclusive (null: nothing bounds it). `earliest` and `latest` bound the day whose rules apply: the same, but a leaf
+    was shown after its latest SCT. Of tables without observations, each leaf certificate is such a row, and its own
+    evidence. Handshakes of a survey are left out where its answers are in `support`, which hold the same facts.
     """
     looks = with_held(tables).observations.reset_index(drop=True)
     shows = looks[["protocol", "suite", "group", "leaf_sha256"]].notna().any(axis=1)
@@ -37,9 +38,8 @@ def find_shown(tables: Tables) -> pd.DataFrame:
         observed_from=looks["observed_at"].fillna(looks["observed_from"]),
         observed_until=looks["observed_at"].fillna(looks["observed_until"]),
     )
-    handshakes = handshakes.assign(
-        earliest=handshakes["observed_from"], latest=handshakes["observed_until"], evidence_row=handshakes.index
-    )
+    earliest, latest = find_bounds(looks, tables.certificates)
+    handshakes = handshakes.assign(earliest=earliest, latest=latest, evidence_row=handshakes.index)
     if is_held_alone(tables):
         rows = pd.Index(tables.certificates["cert_sha256"]).get_indexer(handshakes["leaf_sha256"])
         handshakes = handshakes.assign(evidence_table="certificates", evidence_row=rows)

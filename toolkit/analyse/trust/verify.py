@@ -10,6 +10,7 @@ import pandas as pd
 from pandas.api.types import pandas_dtype
 
 from toolkit.analyse.arrays import NULL, Ints, instants
+from toolkit.analyse.dating import find_bounds
 from toolkit.analyse.held import is_held_alone, with_held
 from toolkit.analyse.slots import joined_sources
 from toolkit.analyse.trust.anchors import find_anchors
@@ -280,11 +281,7 @@ def _groups(tables: Tables) -> Iterator[_ChainLooks]:
     codes = keys.groupby(list(keys.columns), dropna=False, sort=True).ngroup()
     order = np.argsort(codes.to_numpy(), kind="stable")
     starts = np.flatnonzero(np.diff(codes.to_numpy()[order], prepend=-1))
-    # Embedded SCTs are issued before the certificate (RFC 6962, section 3.3), so it was shown after the latest of them.
-    signed = looks["leaf_sha256"].map(tables.certificates.set_index("cert_sha256")["sct_at"])
-    since = looks["observed_from"].where(~(looks["observed_from"].isna() | (looks["observed_from"] < signed)), signed)
-    earliest = instants(looks["observed_at"].fillna(since))[order]
-    latest = instants(looks["observed_at"].fillna(looks["observed_until"]))[order]
+    earliest, latest = (instants(bound)[order] for bound in find_bounds(looks, tables.certificates))
     firsts = looks.iloc[order[starts]]
     sources = joined_sources(pd.DataFrame({"group": codes}), looks["source"])
     named = firsts[[*_NAMES, "leaf_sha256", "chain_sha256"]].to_dict("records")
