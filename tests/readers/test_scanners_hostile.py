@@ -260,6 +260,52 @@ def test_a_first_line_of_text_does_not_hide_the_rest(name: str, first: str, tmp_
     assert len(found.observations) == len(read(tmp_path / "plain", GOOD[name]).observations) > 0
 
 
+@pytest.mark.parametrize(
+    ("module", "url", "service", "address"),
+    [
+        ("mysql", None, "mysql://a.test:3306", "192.0.2.1"),
+        ("rdp", None, "rdp://a.test:3389", "192.0.2.1"),
+        ("http", {"scheme": "https", "host": "a.test:8443"}, "https://a.test:8443", "192.0.2.1"),
+        ("http", {"scheme": "https", "host": "www.b.test"}, "https://www.b.test:443", None),
+        ("http", {"scheme": "http", "host": "a.test:8080"}, "https://a.test:443", "192.0.2.1"),
+        ("http", {"scheme": "https", "host": "a:b:c"}, "https://a.test:443", "192.0.2.1"),
+    ],
+)
+def test_zgrab2_names_the_service_that_it_asked(
+    module: str, url: object, service: str, address: str | None, tmp_path: Path
+) -> None:
+    log = {"handshake_log": {"server_hello": {"version": {"value": 771}}}}
+    result = {"response": {"request": {"url": url, "tls_log": log}}} if url else {"tls": log}
+    record = {
+        "ip": "192.0.2.1",
+        "domain": "a.test",
+        "data": {module: {"status": "success", "protocol": module, "result": result}},
+    }
+    (look,) = read(tmp_path / "given", json.dumps(record)).observations.to_dict("records")
+    assert (look["service"], look["address"] if address else None) == (service, address)
+    assert look["server_name"] == look["host"]
+
+
+def test_bytes_that_are_not_utf_8_are_said(tmp_path: Path) -> None:
+    (tmp_path / "given").write_bytes(SSLYZE.encode().replace(b"a.test", b"a\xff\xfe.test"))
+    with pytest.warns(ReadWarning, match="line 1: bytes that are not UTF-8 are read as"):
+        toolkit.read(tmp_path / "given")
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        '"id","fqdn/ip","port","severity","finding"\n"TLS1_2","a.test/192.0.2.1","443","OK","offered"\n',
+        "id,issuer_ca_id,issuer_name,not_before,not_after,serial_number\n1,2,CN=a,2024-01-01T00:00:00,2024-02-01T00:00:00,0a\n",
+    ],
+    ids=["testssl", "crtsh"],
+)
+@pytest.mark.parametrize("end", ["\r", "\r\n"])
+def test_lines_of_csv_may_end_with_a_carriage_return(whole: str, end: str, tmp_path: Path) -> None:
+    tables, other = read(tmp_path / "given", whole), read(tmp_path / "given", whole.replace("\n", end))
+    assert (len(tables.support), len(tables.certificates)) == (len(other.support), len(other.certificates)) != (0, 0)
+
+
 def test_lines_of_text_before_an_object_over_several_lines(tmp_path: Path) -> None:
     spread = json.dumps(json.loads(TLSX), indent=1)
     tables = read(tmp_path / "given", f"INF starting\n[INF] 1 target\n{spread}\n[INF] 1 left\n{spread}")

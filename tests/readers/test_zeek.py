@@ -50,6 +50,30 @@ def zeek(shared: Path) -> Path:
     return shared / "recorded" / "others" / "zeek"
 
 
+def test_nested_objects_are_read_like_dotted_names(tmp_path: Path) -> None:
+    def nested(record: dict[str, object]) -> dict[str, object]:
+        found: dict[str, object] = {}
+        for name, value in record.items():
+            outer, dot, inner = name.partition(".")
+            if dot:
+                found.setdefault(outer, {})[inner] = value  # type: ignore[index]  # a dict, made here
+            else:
+                found[name] = value
+        return found
+
+    for folder, change in (("flat", dict), ("nested", nested)):
+        (tmp_path / folder).mkdir()
+        json_lines(tmp_path / folder / "ssl.log", change(CONNECTION))
+        json_lines(
+            tmp_path / folder / "x509.log",
+            change(CERTIFICATE | {"certificate.sig_alg": "a", "certificate.key_alg": "b"}),
+        )
+    flat, other = toolkit.read(tmp_path / "flat"), toolkit.read(tmp_path / "nested")
+    pd.testing.assert_frame_equal(flat.certificates, other.certificates)
+    pd.testing.assert_frame_equal(flat.observations.drop(columns="round"), other.observations.drop(columns="round"))
+    assert len(flat.observations) == 1
+
+
 @pytest.mark.parametrize(("between", "escaped"), [("|", "\\x7c"), (";;", "\\x3b\\x3b"), (" ", "\\x20")])
 def test_the_header_declares_how_cells_are_separated_and_what_is_absent(
     tmp_path: Path, between: str, escaped: str

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Final
 
+from toolkit import text
 from toolkit.epoch import from_microseconds
 from toolkit.readers.packets import read_packets
 from toolkit.readers.scans import UNDATED, Scan, Times, make_server
@@ -22,6 +23,12 @@ _MOST_CONNECTIONS: Final = 200_000
 """Connections that are followed at a time; beyond, those that began first end where they are."""
 
 _ACK: Final = 0x10
+
+_DTLS: Final = re.compile(rb"\x16\xfe[\xff\xfd]\0\0")
+"""A handshake before encryption (RFC 6347, section 4.1): its type, the version, epoch 0."""
+
+_MOST_HEADERS: Final = 100
+"""Bytes before the content of a datagram."""
 
 _UPGRADES: Final = (
     ("ftp", re.compile(rb"^AUTH (?:TLS|SSL)", re.IGNORECASE | re.MULTILINE)),
@@ -41,15 +48,23 @@ def read_capture(path: Path) -> Tables:
     TLS is recognised by its hello, on any port, at once or after an upgrade (STARTTLS). Of TLS 1.3 the certificate is
     encrypted, and of a resumed session none is sent: the leaf is null, and `reason` says so. `is_key_proven` rests on
     the signature in the handshake (TLS 1.2 and older, ephemeral key exchange). A handshake that the capture does not
-    hold to its end is `closed`, with the reason. DTLS and QUIC are not read. What follows damage is left out.
+    hold to its end is `closed`, with the reason. DTLS and QUIC are not read: a warning counts packets of DTLS, and
+    says where no connection shows a hello. What follows damage is left out.
     """
     scan = Scan(path, "packet capture")
     connections = _Connections(scan)
+    datagrams = 0
     for at, link, packet in read_packets(path, scan):
         segment = parse_segment(link, packet)
         if segment is not None:
             connections.take(at, *segment)
+        elif _DTLS.search(packet, 0, _MOST_HEADERS):
+            datagrams += 1
     connections.finish()
+    if datagrams:
+        scan.leave_out(f"{text.counted(datagrams, 'packet')} of DTLS, which is not TLS over TCP")
+    if not scan.has_looks:
+        scan.leave_out("no TCP connection shows a hello of TLS")
     return scan.tables()
 
 

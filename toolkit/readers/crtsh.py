@@ -13,6 +13,7 @@ from toolkit.readers.spelling import instant_of, serial_of_hex
 from toolkit.tables import Tables
 
 _BETWEEN: Final = re.compile(r", (?=[A-Za-z][\w.]*=)")
+_LINE: Final = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 _SPECIAL: Final = re.compile(r'[\\",+<>;]')
 
 _Record = Mapping[str, Any]
@@ -57,8 +58,8 @@ def _records_of(path: Path, scan: Scan) -> Iterator[tuple[int, _Record]]:
     if first.lstrip()[:1] in (b"[", b"{"):
         yield from read_objects(path, scan)
         return
-    lines = ((line or b"").decode("utf-8-sig", "replace") for _, line in read_lines(path))
-    rows = csv.DictReader(lines, strict=True)
+    texts = ((line or b"").decode("utf-8-sig", "replace") for _, line in read_lines(path))
+    rows = csv.DictReader((line for text in texts for line in _LINE.findall(text)), strict=True)
     try:
         for row in rows:
             yield rows.line_num, {name: cell for name, cell in row.items() if name}

@@ -120,6 +120,8 @@ FORMS: Final[tuple[Form, ...]] = (
     _json("an SSLyze JSON report", "accepted_targets"),
     # Passive observation.
     _json("a Zeek log in JSON", "id.orig_h"),
+    _json("a Zeek log in the Elastic Common Schema", "zeek", "session_id",
+          advice="Name ssl.log and x509.log as Zeek wrote them."),
     _json("a Suricata log in JSON", "event_type", "src_ip"),
     _text("a Zeek log", r"#separator \\x"),
     # Certificate Transparency, policies, reports.

@@ -77,14 +77,22 @@ def open_plain(path: Path, *, most: int = LARGEST_STREAM) -> Bounded:
 
 
 def read_plain(path: Path) -> tuple[str, str | None]:
-    """The whole text of a document in UTF-8 or UTF-16, and what is wrong with it; bad bytes become U+FFFD.
+    """The whole text of a document in UTF-8 or UTF-16, and what is wrong with it.
 
+    Bytes that are not UTF-8 become U+FFFD, which a `ReadWarning` says.
     Raises `ReadError` for more than `LARGEST_WHOLE` bytes.
     """
     with open_plain(path, most=LARGEST_WHOLE) as file:
         data = file.readall() or b""
         damage = file.damage
-    return pem.as_utf8(data).decode("utf-8-sig", "replace"), damage
+    plain = pem.as_utf8(data)
+    try:
+        return plain.decode("utf-8-sig"), damage
+    except UnicodeDecodeError as error:
+        line = plain.count(b"\n", 0, error.start) + 1
+        said = f"{path}, line {line}: bytes that are not UTF-8 are read as U+FFFD, also in names."
+        warnings.warn(said, ReadWarning, stacklevel=2)
+    return plain.decode("utf-8-sig", "replace"), damage
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, bytes | None]]:

@@ -45,7 +45,10 @@ _WORDINGS: Final = (
 
 
 def read_received(path: Path) -> Tables:
-    """The tables of a mailbox (mbox), a message, or a Maildir. Raises `ReadError` where no header names TLS."""
+    """The tables of a mailbox (mbox), a message, or a Maildir. Raises `ReadError` where no header names TLS.
+
+    `service` and `port` are null: a header names the server and not the port, which may be 25, 465 or 587.
+    """
     scan = Scan(path, "a mail server")
     for file in list_messages(path) if path.is_dir() else [path]:
         for number, header in _headers_of(file):

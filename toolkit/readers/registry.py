@@ -103,6 +103,8 @@ _ZEEK: Final = any_of(
     with_keys("id.orig_h", "cert_chain_fps"),
     with_keys("id.orig_h", "cert_chain_fuids"),
     with_keys("certificate.subject", "certificate.serial"),
+    with_keys("orig_h", "resp_h", "established"),
+    with_keys("not_valid_before", "not_valid_after", "key_alg", "sig_alg"),
     with_pattern(r"\A(?:#[^\n]*\n)*#path[^\w\n]{1,8}(?:ssl|x509)[\r\n]"),
 )
 

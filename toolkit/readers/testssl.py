@@ -146,7 +146,7 @@ def _row(one: dict[str, Any], host: str, address: str, port: str, starttls: str 
 
 
 def _of_csv(document: str, scan: Scan) -> Iterator[_Finding]:
-    reader = csv.reader(io.StringIO(document), strict=True)
+    reader = csv.reader(io.StringIO(document, newline=None), strict=True)
     number = 0
     try:
         for number, cells in enumerate(reader, 1):

@@ -240,13 +240,21 @@ def _record_of(line: bytes | None, columns: "Columns", scan: Scan, number: int) 
         except ValueError:
             scan.leave_out("it is not a JSON object, or is cut short", line=number)
         else:
-            return {name: one for name, one in value.items() if one not in (None, "", [])}
+            return {name: one for name, one in _flat(value).items() if one not in (None, "", [])}
     elif line.strip():
         record = columns.split(line)
         if record is not None:
             return record
         scan.leave_out("its cells are not those of the header (#fields, #types)", line=number)
     return None
+
+
+def _flat(record: Mapping[str, object]) -> dict[str, object]:
+    """`{"id": {"orig_h": …}}`, as programs that pass logs on write it, becomes `{"id.orig_h": …}`."""
+    flat: dict[str, object] = {}
+    for name, value in record.items():
+        flat |= {f"{name}.{inner}": one for inner, one in value.items()} if isinstance(value, dict) else {name: value}
+    return flat
 
 
 class Columns:

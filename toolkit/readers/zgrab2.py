@@ -1,5 +1,6 @@
 """zgrab2's JSON lines: the TLS handshake in the result of any of its modules."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -14,8 +15,8 @@ from toolkit.tables import Tables
 # Module → port that it asks where no other is given, and the protocol that it upgrades: empty for TLS from the start.
 _MODULES: Final = {
     "tls": (443, ""), "http": (443, ""), "smtp": (25, "smtp"), "imap": (143, "imap"), "pop3": (110, "pop3"),
-    "ftp": (21, "ftp"), "postgres": (5432, "postgres"), "mysql": (3306, ""), "mssql": (1433, ""),
-    "mongodb": (27017, ""), "redis": (6379, ""), "rdp": (3389, ""), "ldap": (389, "ldap"),
+    "ftp": (21, "ftp"), "postgres": (5432, "postgres"), "mysql": (3306, "mysql"), "mssql": (1433, ""),
+    "mongodb": (27017, ""), "redis": (6379, ""), "rdp": (3389, "rdp"), "ldap": (389, "ldap"),
     "amqp091": (5671, ""), "mqtt": (8883, ""),
 }  # fmt: skip
 
@@ -24,6 +25,8 @@ _FAILURES: Final = {
     "connection-closed": ("closed", None), "io-timeout": ("timeout", None), "protocol-error": ("not_tls", None),
     "unknown-error": ("unreachable", None), "connection-reset": ("reset", None),
 }  # fmt: skip
+
+_HOST_AND_PORT: Final = re.compile(r"(\[[\da-fA-F:.]{2,45}\]|[^:\[\]/]{1,255})(?::(\d{1,5}))?")
 
 _Facts = Mapping[str, Any]
 
@@ -51,11 +54,14 @@ def read_zgrab2(path: Path) -> Tables:
 def _read_result(scan: Scan, record: _Facts, module: str, result: _Facts, number: int) -> bool:
     """Whether it is about TLS."""
     port, starttls = _MODULES.get(str(result.get("protocol") or module), (None, ""))
+    name, named_port = _requested(result)
+    is_redirected = name not in (None, record.get("domain"), record.get("ip"))
+    domain = name if is_redirected else record.get("domain")
     server = make_server(
-        record.get("domain") or record.get("ip"),
-        result.get("port") or record.get("port") or port,
-        address=record.get("ip"),
-        server_name=record.get("domain"),
+        domain or record.get("ip"),
+        named_port or result.get("port") or record.get("port") or port,
+        address=None if is_redirected else record.get("ip"),
+        server_name=domain,
         starttls=starttls,
     )
     if server is None:
@@ -90,6 +96,16 @@ def _read_result(scan: Scan, record: _Facts, module: str, result: _Facts, number
         reason=None if status == "success" else f"{status}: {result.get('error')}",
     )  # fmt: skip
     return True
+
+
+def _requested(result: _Facts) -> tuple[str | None, int | None]:
+    """Host and port of the request whose handshake the result of `http` holds, after redirections."""
+    response = as_object(as_object(result.get("result")).get("response"))
+    url = as_object(as_object(response.get("request")).get("url"))
+    if url.get("scheme") != "https" or not isinstance(url.get("host"), str):
+        return None, None
+    match = _HOST_AND_PORT.fullmatch(url["host"])
+    return (match[1].strip("[]"), int(match[2]) if match[2] else None) if match else (None, None)
 
 
 def _logs(value: object) -> Iterator[_Facts]:
