@@ -85,15 +85,14 @@ def summarise(
     said = "; ".join(f"{number:,} {words}" for number, words, _ in tiles)
     sentences = [*_sentences(checks, grouped, tables, expiry, now)]
     first = list(_first(grouped))
+    rest = [say("And {n:# further kind} of finding.", n=len(grouped) - len(first))] if len(grouped) > len(first) else []
+    listed = "".join(f"<li>{line.html}</li>" for line in first)
     return Shown(
         f'<ul class="tiles">{html}</ul>'
         + "".join(sentence.html for sentence in sentences)
-        + (
-            f"<p><b>Most severe, and what to do:</b></p><ol>{''.join(f'<li>{line.html}</li>' for line in first)}</ol>"
-            if first
-            else ""
-        ),
-        "\n".join([said, *(sentence.words for sentence in [*sentences, *first])]),
+        + (f"<p><b>Most severe, and what to do:</b></p><ol>{listed}</ol>" if first else "")
+        + "".join(sentence.html for sentence in rest),
+        "\n".join([said, *(sentence.words for sentence in [*sentences, *first, *rest])]),
     )
 
 
@@ -158,5 +157,3 @@ def _first(grouped: pd.DataFrame) -> Iterator[Shown]:
             severity=row["severity"], verdict=str(row["verdict"]).replace("_", " "), what=what,
             services=row["services"], advice=row["advice"],
         )  # fmt: skip
-    if len(grouped) > _MOST_LINES:
-        yield say("and {n:# further kind} of finding.", n=len(grouped) - _MOST_LINES)
