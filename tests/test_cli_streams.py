@@ -40,11 +40,13 @@ def in_shell(words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     [(">&-", 3), (">&- 2>&-", 3), ("<&- >&- 2>&-", 3), (">/dev/full", 74), (">/dev/full 2>/dev/full", 74)],
 )
 def test_streams_that_cannot_be_written_leave_a_clear_exit_code(redirected: str, code: int) -> None:
-    ended = in_shell(f"tls-toolkit observe tls://127.0.0.1:1 {redirected}")
+    ended = in_shell(f"tls-toolkit observe tls://127.0.0.1:1 {redirected}", PYTHONPROFILEIMPORTTIME="1")
     assert ended.returncode == code
     assert "Traceback" not in ended.stderr
     if redirected == ">/dev/full":
         assert "No space left on device" in ended.stderr
+        assert "pandas" in ended.stderr
+        assert not re.search("scipy|toolkit.analyse", ended.stderr), "what observes does not import what analyses"
 
 
 @not_on_windows("POSIX shell and no /dev/full")

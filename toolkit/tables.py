@@ -299,6 +299,11 @@ def _require_frame(given: object, call: str, name: str) -> None:
         raise UsageError(f"{call}: {name} must be a DataFrame, not {kind}. toolkit.read(path) reads files.")
 
 
+def is_held_alone(tables: Tables) -> bool:
+    """Whether the tables have certificates, and neither an observation nor an answer of a survey."""
+    return tables.observations.empty and tables.support.empty and not tables.certificates.empty
+
+
 def require_tables(given: object, name: str) -> None:
     """Raises `UsageError` where the argument of the function `name` is not `Tables`.
 

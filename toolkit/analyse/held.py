@@ -7,15 +7,10 @@ import pandas as pd
 from toolkit import schema
 from toolkit.analyse.host_names import common_names
 from toolkit.analyse.issuances import find_issuances
-from toolkit.tables import Tables
+from toolkit.tables import Tables, is_held_alone
 
 SOURCE: Final = "certificates"
 """The `source` of the rows: what is said rests on the certificates alone."""
-
-
-def is_held_alone(tables: Tables) -> bool:
-    """Whether the tables have certificates, and neither an observation nor an answer of a survey."""
-    return tables.observations.empty and tables.support.empty and not tables.certificates.empty
 
 
 def find_leaves(certificates: pd.DataFrame) -> pd.DataFrame:

@@ -4,7 +4,6 @@ import pandas as pd
 
 from toolkit.analyse import verify_chains
 from toolkit.analyse.expiry.summary import Thresholds, summarise_expiry
-from toolkit.analyse.held import is_held_alone
 from toolkit.analyse.policy.findings import judge_by_rules
 from toolkit.analyse.trust.verify import Intermediates
 from toolkit.checking.advice import ADVICE, identify
@@ -28,7 +27,7 @@ from toolkit.instants import Instant, zoned
 from toolkit.reference.roots import Roots, load_roots
 from toolkit.reference.rules import STATEMENT, Policy, load_policy
 from toolkit.reference.stores import trust_stores
-from toolkit.tables import Tables, require_tables
+from toolkit.tables import Tables, is_held_alone, require_tables
 
 
 @returns(CHECKS)

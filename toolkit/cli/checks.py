@@ -11,7 +11,6 @@ import pandas as pd
 
 import toolkit
 from toolkit import text
-from toolkit.analyse.held import is_held_alone
 from toolkit.cli.codes import FINDINGS, FINE, NOTHING_REACHED
 from toolkit.cli.options import DEFAULT_POLICY, DEFAULT_ROOTS
 from toolkit.cli.printing import print_checks, print_checks_as_json, print_endings, print_endings_as_json
@@ -21,7 +20,7 @@ from toolkit.extras import require_extras
 from toolkit.reference.roots import Roots, load_roots
 from toolkit.reference.rules import Rule, load_policy
 from toolkit.reference.stores import trust_stores
-from toolkit.tables import Tables
+from toolkit.tables import Tables, is_held_alone
 
 if TYPE_CHECKING:
     from toolkit.checking import InService

@@ -13,10 +13,9 @@ import pandas as pd
 
 import toolkit
 from toolkit import reference, text
-from toolkit.analyse.held import is_held_alone
 from toolkit.cli.options import DEFAULT_ROOTS
 from toolkit.columns import Column, dtypes, returns
-from toolkit.tables import Tables
+from toolkit.tables import Tables, is_held_alone
 
 if TYPE_CHECKING:
     from toolkit.checking import InService  # imports scipy

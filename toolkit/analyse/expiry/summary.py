@@ -10,12 +10,12 @@ from toolkit.analyse.expiry.leads import USUAL_LEAD, with_usual_leads
 from toolkit.analyse.expiry.routine import Floats, late_ratios, planned_days
 from toolkit.analyse.expiry.served import certificates_of_slots, known_at
 from toolkit.analyse.expiry.successors import with_successors
-from toolkit.analyse.held import is_held_alone, with_held
+from toolkit.analyse.held import with_held
 from toolkit.analyse.slots import SLOT, all_sources
 from toolkit.arguments import require_choice
 from toolkit.columns import Column, dtypes, returns
 from toolkit.instants import SECOND, Instant, as_spans, days, has_ended, within_calendar, zoned
-from toolkit.tables import Tables, require_tables
+from toolkit.tables import Tables, is_held_alone, require_tables
 
 Thresholds = Literal["lifetime", "days"]
 

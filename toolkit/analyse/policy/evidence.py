@@ -5,9 +5,9 @@ from typing import Final
 import pandas as pd
 
 from toolkit.analyse.dating import find_bounds
-from toolkit.analyse.held import is_held_alone, with_held
+from toolkit.analyse.held import with_held
 from toolkit.analyse.support.summary import surveyed
-from toolkit.tables import Tables
+from toolkit.tables import Tables, is_held_alone
 
 IDENTITY: Final = ["service", "host", "server_name"]
 

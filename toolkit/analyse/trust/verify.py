@@ -11,7 +11,7 @@ from pandas.api.types import pandas_dtype
 
 from toolkit.analyse.arrays import NULL, Ints, instants
 from toolkit.analyse.dating import find_bounds
-from toolkit.analyse.held import is_held_alone, with_held
+from toolkit.analyse.held import with_held
 from toolkit.analyse.slots import joined_sources
 from toolkit.analyse.trust.anchors import find_anchors
 from toolkit.analyse.trust.chains import Chains
@@ -23,7 +23,7 @@ from toolkit.errors import UsageError
 from toolkit.instants import Instant, zoned
 from toolkit.reference.roots import Roots
 from toolkit.reference.stores import trust_stores
-from toolkit.tables import Tables, require_tables
+from toolkit.tables import Tables, is_held_alone, require_tables
 from toolkit.text import not_known
 
 Intermediates = Literal["served", "held"]
