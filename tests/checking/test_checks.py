@@ -162,29 +162,31 @@ def test_findings_come_first_and_the_most_severe_of_them() -> None:
 # Reachability
 
 
-def down(*shown: str | None, **facts: object) -> pd.DataFrame:
-    """A look a day up to the last of January; null: it had no answer."""
-    days = [f"2026-01-{31 - len(shown) + 1 + number:02d}" for number in range(len(shown))]
-    looks = [look(sha, day, **({} if sha else facts)) for sha, day in zip(shown, days, strict=True)]
+def down(*shown: list[str | None], **facts: object) -> list[dict[Any, Any]]:
+    """For each list what is said of a service with a look a day up to the last of January; null: it had no answer."""
+    looks = [
+        look(sha, f"2026-01-{32 - len(one) + day:02d}", service=f"smtp://mx{number}:25", **({} if sha else facts))
+        for number, one in enumerate(shown) for day, sha in enumerate(one)
+    ]  # fmt: skip
     found = checked(tables(looks, [VALID]))
-    return found[found["check"] == "reachability"]
+    rows = found[found["check"] == "reachability"].set_index("service")
+    return rows.loc[[f"smtp://mx{number}:25" for number in range(len(shown))]].to_dict("records")
 
 
 def test_a_host_that_has_been_down_is_a_finding_with_since_when() -> None:
-    (row,) = down("aa", "aa", None, None, None, stage="connect").to_dict("records")
+    row, never = down(["aa", "aa", None, None, None], [None], stage="connect")
     assert (row["verdict"], row["severity"], row["first_at"]) == ("unreachable", "critical", now("2026-01-29"))
     assert "no answer since 2026-01-29 00:00, 3 × timeout; the last answer was on 2026-01-28 00:00" in row["found"]
-    (row,) = down(None, stage="connect").to_dict("records")
-    assert (row["verdict"], "it never answered" in row["found"]) == ("unreachable", True)
-    (row,) = down("aa", None, None, None, outcome="refused", stage="hello").to_dict("records")
+    assert (never["verdict"], "it never answered" in never["found"]) == ("unreachable", True)
+    (row,) = down(["aa", None, None, None], outcome="refused", stage="hello")
     assert row["verdict"] == "failing"
 
 
 def test_one_miss_is_not_a_finding_nor_what_was_not_asked() -> None:
-    assert down("aa", None, None)["verdict"].tolist() == ["reachable"]
-    assert down("aa", None, "aa")["verdict"].tolist() == ["reachable"]
-    assert down("aa", None, None, None, outcome="skipped")["verdict"].tolist() == ["reachable"]
-    assert down(None, outcome="skipped")["verdict"].tolist() == ["unknown"]
+    missed = down(["aa", None, None], ["aa", None, "aa"])
+    assert [row["verdict"] for row in missed] == ["reachable", "reachable"]
+    unasked = down(["aa", None, None, None], [None], outcome="skipped")
+    assert [row["verdict"] for row in unasked] == ["reachable", "unknown"]
 
 
 def test_an_address_that_no_longer_answers_is_a_finding_of_its_own() -> None:
@@ -199,12 +201,12 @@ def test_an_address_that_no_longer_answers_is_a_finding_of_its_own() -> None:
 
 def test_an_answer_that_our_limit_ended_is_neither_a_failure_nor_an_answer() -> None:
     cut = {"outcome": "too_large", "stage": "certificate", "reason": "more than 262144 bytes"}
-    for shown in ((None,), ("aa", None, None, None)):
-        (row,) = down(*shown, **cut).to_dict("records")
+    *unknown, reachable = down([None], ["aa", None, None, None], ["aa", None, None], **cut)
+    for row in unknown:
         assert row["verdict"] == "unknown"
         assert row["reason"] == "its answer is longer than this program reads: more than 262144 bytes"
         assert "never answered" not in row["found"]
-    assert down("aa", None, None, **cut)["verdict"].tolist() == ["reachable"]
+    assert reachable["verdict"] == "reachable"
     looks = [look(None, "2026-01-20", **cut), *(look(None, f"2026-01-2{day}", stage="connect") for day in range(1, 4))]
     (row,) = checked(tables(looks, [VALID])).query("check == 'reachability'").to_dict("records")
     assert row["verdict"] == "unreachable", "it has been silent since"
