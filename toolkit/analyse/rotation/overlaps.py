@@ -77,7 +77,8 @@ def both_shown(old_first: Ints, old_last: Ints, new_first: Ints, new_last: Ints)
 def _meets(spans: pd.DataFrame, begins: Ints, ends: Ints) -> Bools:
     """Whether each span of a pair (`pair`, `begin`, `end`) has an instant from `begins` to `ends` of its pair."""
     pair = spans["pair"].to_numpy()
-    return (spans["end"].to_numpy() >= begins[pair]) & (spans["begin"].to_numpy() <= ends[pair])
+    is_met: Bools = (spans["end"].to_numpy() >= begins[pair]) & (spans["begin"].to_numpy() <= ends[pair])
+    return is_met
 
 
 def _between_equal_looks(shown: pd.DataFrame) -> pd.DataFrame:
