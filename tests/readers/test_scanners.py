@@ -206,6 +206,17 @@ def test_a_report_cut_in_half_is_read_as_far_as_it_is_whole(
     assert len(accepted.merge(known)) == len(accepted), "a part says nothing that the whole does not"
 
 
+def test_a_folder_of_folders_of_reports_names_them(scanners: Path) -> None:
+    with pytest.raises(ReadError, match=r"name one of its folders, such as cryptolyzer, nmap, ssllabs\."):
+        toolkit.read(scanners)
+
+
+def test_logs_of_zeek_and_the_folders_of_others_are_read_together(scanners: Path) -> None:
+    tables, said = read(scanners.parent / "zeek")
+    assert (len(tables.observations), len(tables.certificates)) == (4, 8)
+    assert "skipped" not in said
+
+
 def test_a_folder_of_reports_is_read_file_by_file(scanners: Path, tmp_path: Path) -> None:
     others = scanners.parent
     files = [

@@ -23,12 +23,13 @@ from toolkit.tables import UNFINISHED, Tables
 def read_reports(path: Path, *, password: str | None = None) -> Tables:
     """The tables of the files of a folder, each by its own format; `password` is that of PKCS#12 files.
 
-    Zeek's logs are read together. A file that cannot be read, and what has no known format, is named by a
-    `ReadWarning`; the folders in it are not read. Raises the `ReadError` of the first file where none can be read.
+    Zeek's logs are read together, also those in its folders. A file that cannot be read, and what has no known format,
+    is named by a `ReadWarning`, and so are the other folders in it, which are not read. Raises the `ReadError` of the
+    first file where none can be read.
     """
     parts, unreadable, skipped = [], [], []
     logs = find_logs(path)
-    for entry in sorted(path.iterdir()):
+    for entry in sorted(set(path.iterdir()).difference(log.parent for log in logs)):
         try:
             if not entry.is_file():
                 skipped.append(f"{text.plain(entry.name)} (a folder)" if entry.is_dir() else text.plain(entry.name))
@@ -67,6 +68,9 @@ _MOST_NAMED: Final = 3
 _DEEPEST: Final = 3
 _MOST_LISTED: Final = 1000
 """Folders of one level that are searched."""
+
+_MOST_TRIED: Final = 5
+"""Files of a folder by whose content it is recognised, to name it."""
 
 _MARKS: Final = (*CSV_FILES, *PARQUET_FILES, "observations", "support", "tile")
 """Names in a folder of CSV files, in a store, and in a log of Certificate Transparency."""
@@ -149,13 +153,14 @@ def find_format_of(path: Path) -> str:
     if is_tree(path):
         return "ct-tile"
     entries = sorted(path.iterdir())
-    logs = [log for log in find_logs(path)[:_MOST_NAMED] if _find_format_of_file(log) == "zeek"]
+    logs = find_logs(path)
+    is_zeek = any(_find_format_of_file(log) == "zeek" for log in logs[:_MOST_NAMED])
     has_certificates = any(entry.suffix.lower() in PEM_SUFFIXES for entry in entries)
-    if any(map(_is_report, set(entries).difference(logs))) or (logs and has_certificates):
+    if any(map(_is_report, set(entries).difference(logs if is_zeek else []))) or (is_zeek and has_certificates):
         return "reports"
     if has_certificates:
         return "pem"
-    if logs:
+    if is_zeek:
         return "zeek"
     if list_messages(path):
         return "mail"
@@ -181,6 +186,9 @@ def _advice(path: Path, entries: list[Path]) -> str:
     """What to do about a folder without a known form."""
     if any(entry.name.startswith(UNFINISHED) for entry in entries):
         return "Tables.to_csv was cut off while it wrote here. Write the folder again."
+    folders = [text.plain(folder.relative_to(path)) for folder in islice(_folders_below(path), _MOST_NAMED)]
+    if folders:
+        return f"name one of its folders, such as {', '.join(folders)}."
     seen = ((entry, forms.recognise(forms.read_head(entry))) for entry in entries if entry.is_file())
     few = list(islice(seen, 20))
     reports = [f"{text.plain(entry.name)} ({form.words})" for entry, form in few if form.is_report]
@@ -189,9 +197,6 @@ def _advice(path: Path, entries: list[Path]) -> str:
     foreign = [f"{text.plain(entry.name)} seems to be {form.words}" for entry, form in few if form.is_foreign]
     if foreign:
         return f"{', '.join(foreign[:_MOST_NAMED])}, which is not read yet. What is read: {forms.READ_FORMS}."
-    folders = [text.plain(folder.relative_to(path)) for folder in islice(_folders_below(path), _MOST_NAMED)]
-    if folders:
-        return f"name one of its folders, such as {', '.join(folders)}."
     return "name the folder that does."
 
 
@@ -206,5 +211,8 @@ def _folders_below(path: Path) -> Iterator[Path]:
         level = below[:_MOST_LISTED]
         for folder in level:
             with suppress(OSError):
-                if any(entry.name in _MARKS or entry.suffix.lower() in PEM_SUFFIXES for entry in folder.iterdir()):
+                entries = list(folder.iterdir())
+                if any(entry.name in _MARKS or entry.suffix.lower() in PEM_SUFFIXES for entry in entries) or any(
+                    map(_is_report, entries[:_MOST_TRIED])
+                ):
                     yield folder
