@@ -83,7 +83,8 @@ def copy(tmp_path: Path) -> Path:
     """The project without its notebooks; with its bytecode, or each recipe would compile everything anew."""
     for name in ("toolkit", "notebooks", "data"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("*.ipynb"))
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy(ROOT / name, tmp_path)
     return tmp_path
 
 
@@ -107,11 +108,12 @@ def test_the_recipe_works(section: str, copy: Path) -> None:
         check=False,
     )
     assert used.returncode == 0, used.stderr
-    checked = subprocess.run(
-        [sys.executable, "-m", "ruff", "check", "--no-cache", "toolkit"],
-        cwd=copy, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-    assert checked.returncode == 0, checked.stdout + checked.stderr
+    for command in (("check",), ("format", "--check")):
+        checked = subprocess.run(
+            [sys.executable, "-m", "ruff", *command, "--no-cache", "."],
+            cwd=copy, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 def apply(block: str, folder: Path) -> None:

@@ -9,10 +9,14 @@ import subprocess
 import sys
 import sysconfig
 import tomllib
+from copy import deepcopy
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
+import nbformat
 import pytest
+from nbstripout import strip_output
 
 import toolkit
 from tests.conftest import ROOT, need, not_on_windows
@@ -72,6 +76,20 @@ def test_the_hooks_before_a_commit_have_the_pinned_versions() -> None:
     assert named <= pinned, "write the versions of requirements-dev.txt into .pre-commit-config.yaml"
 
 
+def test_the_hooks_before_a_commit_leave_the_project_as_it_is() -> None:
+    """Spelling and notebooks; ruff is part of `make check`. They are called as .pre-commit-config.yaml says."""
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text()
+    assert "entry: nbstripout --keep-id\n" in hooks
+    written = [str(path) for path in tracked() if path.suffix in {".py", ".md", ".ipynb"}]
+    spelled = run(sys.executable, "-m", "codespell_lib", "--toml", ROOT / "pyproject.toml", *written)
+    assert spelled.returncode == 0, spelled.stdout
+    for path in written:
+        if path.endswith(".ipynb"):
+            before = nbformat.read(path, as_version=4)
+            stripped = strip_output(deepcopy(before), keep_output=False, keep_count=False, keep_id=True)
+            assert stripped == before, f"{path}: nbstripout would change it"
+
+
 def test_nothing_names_a_registry_or_a_machine() -> None:
     # Written so that this file does not name them either.
     words = [
@@ -93,58 +111,74 @@ def test_the_package_carries_code_and_reference_data_only(tmp_path: Path) -> Non
     assert kinds <= {".py", ".csv", ".pem", ".json", ".typed"}
 
 
-def test_the_wheel_installed_elsewhere_works(tmp_path: Path) -> None:
-    built = run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path)
+class Installed(NamedTuple):
+    """A virtual environment with the wheel, and a folder beside it."""
+
+    folder: Path
+    scripts: Path
+    packages: Path
+    python: Path
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    folder = tmp_path_factory.mktemp("wheel")
+    built = run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder)
     assert built.returncode == 0, built.stderr
-    (wheel,) = tmp_path.glob("*.whl")
-    made = run(sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv")
+    (wheel,) = folder.glob("*.whl")
+    made = run(sys.executable, "-m", "venv", "--without-pip", folder / "venv")
     assert made.returncode == 0, made.stderr
     scripts, packages = (
-        Path(sysconfig.get_path(kind, "venv", {"base": str(tmp_path / "venv")})) for kind in ("scripts", "purelib")
+        Path(sysconfig.get_path(kind, "venv", {"base": str(folder / "venv")})) for kind in ("scripts", "purelib")
     )
-    elsewhere = scripts / "python"
-    installed = run(sys.executable, "-m", "pip", "--python", elsewhere, "install", "--no-deps", "--no-index", wheel)
-    assert installed.returncode == 0, installed.stderr
+    python = scripts / "python"
+    done = run(sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--no-index", wheel)
+    assert done.returncode == 0, done.stderr
     # The dependencies come from this environment. A path added so does not run its editable hooks.
     (packages / "dependencies.pth").write_text("\n".join(path for path in sys.path if path.endswith("site-packages")))
+    return Installed(folder, scripts, packages, python)
+
+
+def test_the_wheel_installed_elsewhere_works(installed: Installed) -> None:
+    folder, scripts, packages, elsewhere = installed
     # The wheel carries the reference data and the examples.
     code = (
         "import toolkit; from toolkit import reference; print(toolkit.__file__, len(reference.suites()) > 300, "
         "'any' in reference.offers(), len(toolkit.load_example('lab-sample').observations) > 1000)"
     )
-    imported = run(elsewhere, "-c", code, cwd=tmp_path)
-    assert imported.stdout.startswith(str(tmp_path)), imported.stdout + imported.stderr
+    imported = run(elsewhere, "-c", code, cwd=folder)
+    assert imported.stdout.startswith(str(folder)), imported.stdout + imported.stderr
     assert imported.stdout.split()[1:] == ["True"] * 3
-    version = run(scripts / "tls-toolkit", "--version", cwd=tmp_path)
+    version = run(scripts / "tls-toolkit", "--version", cwd=folder)
     assert version.stdout.startswith("tls-toolkit "), version.stderr
-    looked = run(scripts / "tls-toolkit", "observe", "tls://127.0.0.1:1", cwd=tmp_path)
+    looked = run(scripts / "tls-toolkit", "observe", "tls://127.0.0.1:1", cwd=folder)
     assert looked.returncode == 3, looked.stderr
     assert "port_closed" in looked.stdout
     # It carries the lessons, the report's notebook and the slides' template, and nothing else of `notebooks/`.
     carried = {path.suffix or path.name for path in (packages / "toolkit" / "_shipped" / "notebooks").iterdir()}
     assert carried == {".ipynb", ".md", "slides"}
-    copied = run(scripts / "tls-toolkit", "lessons", "mine", cwd=tmp_path)
+    copied = run(scripts / "tls-toolkit", "lessons", "mine", cwd=folder)
     assert copied.returncode == 0, copied.stderr
-    assert (tmp_path / "mine" / "notebooks" / "00-start-here.ipynb").is_file()
-    assert {path.name for path in (tmp_path / "mine" / "data").iterdir()} == {*EXAMPLES, LOGS, "README.md"}
-    again = run(scripts / "tls-toolkit", "lessons", "mine", cwd=tmp_path)
+    assert (folder / "mine" / "notebooks" / "00-start-here.ipynb").is_file()
+    assert {path.name for path in (folder / "mine" / "data").iterdir()} == {*EXAMPLES, LOGS, "README.md"}
+    again = run(scripts / "tls-toolkit", "lessons", "mine", cwd=folder)
     assert (again.returncode, "exists already" in again.stderr) == (2, True)
     # nbconvert's templates are among the dependencies.
-    page, source = tmp_path / "report.html", ROOT / "data" / "web-series"
+    page, source = folder / "report.html", ROOT / "data" / "web-series"
     result = run(
         scripts / "tls-toolkit", "report", source, "--output", page,
-        cwd=tmp_path, JUPYTER_PATH=str(Path(sys.prefix) / "share" / "jupyter"),
+        cwd=folder, JUPYTER_PATH=str(Path(sys.prefix) / "share" / "jupyter"),
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert "8 services" in page.read_text(encoding="utf-8")
 
 
-def test_a_users_type_checker_sees_the_types(tmp_path: Path) -> None:
+def test_a_users_type_checker_sees_the_types_of_the_wheel(installed: Installed) -> None:
     # The stubs of pandas, without which mypy refuses `import pandas` in what it reads, come with the extra `types`.
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert [name.split(">=")[0] for name in extras["types"]] == ["pandas-stubs"]
     assert ".[types]" in README
-    script = tmp_path / "mine.py"
+    script = installed.folder / "mine.py"
     script.write_text(
         "import toolkit\n"
         "from toolkit import *\n"
@@ -154,7 +188,12 @@ def test_a_users_type_checker_sees_the_types(tmp_path: Path) -> None:
         "toolkit.find_sightings('folder')\n"
         "toolkit.chart.plot_rotations(toolkit.find_rotation(tables))\n"
     )
-    checked = run(sys.executable, "-m", "mypy", "--strict", "--cache-dir", ROOT / ".mypy_cache", script)
+    cache = installed.folder / "cache"  # with what `make check` knows of the dependencies
+    shutil.copytree(ROOT / ".mypy_cache", cache) if (ROOT / ".mypy_cache").exists() else cache.mkdir()
+    checked = run(
+        sys.executable, "-m", "mypy", "--strict", "--python-executable", installed.python,
+        "--config-file", ROOT / "pyproject.toml", "--cache-dir", cache, script, cwd=installed.folder,
+    )  # fmt: skip
     assert 'Revealed type is "pandas' in checked.stdout, checked.stdout
     assert 'Revealed type is "int"' in checked.stdout or 'Revealed type is "builtins.int"' in checked.stdout
     assert 'Argument 1 to "find_sightings" has incompatible type "str"; expected "Tables"' in checked.stdout

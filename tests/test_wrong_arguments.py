@@ -72,7 +72,7 @@ CALLS: dict[str, tuple[Call, str]] = {
     ),
     "a number as parts": (
         lambda t, s: toolkit.survey("tls://127.0.0.1:1", parts=5, progress=False),
-        r"give a list of some of",
+        r"give one or a list of",
     ),
     "text as budget": (
         lambda t, s: toolkit.estimate_survey("tls://127.0.0.1:1", budget="x"),

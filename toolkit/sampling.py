@@ -21,7 +21,7 @@ MIN_SHARE: Final = 0.05
 """The default of `min_share`: a certificate with a smaller share may stay unseen."""
 
 LEAST_SHARE: Final = 1e-9
-"""The smallest `min_share`: it takes three thousand million looks."""
+"""The smallest `min_share`: it needs 3 billion looks."""
 
 
 def chance_of_seeing(share: float, looks: int) -> float:
@@ -71,7 +71,7 @@ def looks_needed_in_all(min_share: float) -> int:
     if min_share == 1:
         return 2
     too_few = looks_needed(min_share) - 1
-    enough = 3 * looks_needed(min_share)  # two of three thirds would have to miss: at most 3 · 0.05²
+    enough = 3 * looks_needed(min_share)  # at least two of the three thirds would have to miss: at most 3 · 0.05²
     while enough - too_few > 1:
         looks = (too_few + enough) // 2
         # (1 − x)^k + k x (1 − x)^(k − 1), computed so that a small x is not lost next to 1.

@@ -7,6 +7,8 @@ table to go with a chart, `check_answer` compares the answer to an exercise, `de
 alternative of a chart, `style_axes` gives a chart of your own the same style.
 """
 
+from typing import TYPE_CHECKING
+
 from toolkit.chart.captions import say, tabulate
 from toolkit.chart.certificate_tree import plot_certificate_tree
 from toolkit.chart.changes import plot_changes
@@ -33,6 +35,7 @@ from toolkit.chart.styling import style_axes
 from toolkit.chart.suites import plot_suites
 from toolkit.chart.support import plot_support
 from toolkit.chart.trust import plot_trust
+from toolkit.lazy import importer
 
 __all__ = [
     "InteractiveChart",
@@ -67,3 +70,6 @@ __all__ = [
     "style_axes",
     "tabulate",
 ]
+
+if not TYPE_CHECKING:  # a type checker would take any name for a chart
+    __getattr__ = importer(__name__, {__name__: __all__})  # which suggests a name for a misspelt one

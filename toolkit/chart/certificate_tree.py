@@ -30,10 +30,10 @@ def plot_certificate_tree(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axe
     """The axes with a box per certificate, and a line from each to the certificates that can have issued it.
 
     `frame` is the table `certificates`, or rows of it, such as those of one chain. A certificate can have issued
-    another where its subject is that one's issuer and the key identifiers agree, as far as both are recorded (RFC 5280,
-    4.2.1.1); signatures are not verified. Several lines to the right of a box are cross-signatures. A dashed box is an
-    issuer that is not on record, such as a root that no server sends. Of more than 24 leaves, those that end last are
-    drawn with what issued them; the other certificates are counted below the chart. Returns the axes. Raises
+    another if its subject equals the other's issuer and the key identifiers agree, as far as both are recorded
+    (RFC 5280, 4.2.1.1); signatures are not verified. Several lines to the right of a box are cross-signatures. A dashed
+    box is an issuer that is not on record, such as a root that no server sends. Of more than 24 leaves, those that end
+    last are drawn with what issued them; the other certificates are counted below the chart. Returns the axes. Raises
     `UsageError` for another frame.
 
     >>> import toolkit

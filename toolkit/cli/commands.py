@@ -162,7 +162,7 @@ def watch(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         return _estimate(arguments)
     from toolkit.collection import WatchedRound  # noqa: PLC0415  other commands do not need the collector
-    from toolkit.collection.interrupt import RoundInterrupt  # noqa: PLC0415  likewise
+    from toolkit.collection.interrupt import RoundInterrupt  # noqa: PLC0415  other commands do not need the collector
 
     looks = answered = 0
     targets = _targets(arguments)

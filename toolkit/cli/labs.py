@@ -50,7 +50,7 @@ def lab(arguments: argparse.Namespace) -> int:
     Its year begins now, so that what is collected from it can be checked today. The museum shows servers of 2015.
     """
     from toolkit.lab import Lab, scenario  # noqa: PLC0415  other commands do not need it
-    from toolkit.lab.clock import write_clock  # noqa: PLC0415  likewise
+    from toolkit.lab.clock import write_clock  # noqa: PLC0415  other commands do not need it
 
     asked = scenario(arguments.scenario)
     if asked.name != "museum":

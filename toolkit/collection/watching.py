@@ -199,7 +199,7 @@ class _Schedule:
         return self._begins_at
 
     def wait(self) -> None:
-        """Wait until the next round begins; no longer where the clock was set back by more than an interval."""
+        """Wait until the next round begins; stop waiting if the clock was set back by more than an interval."""
         while (left := self._begins_at - self._clock()) > timedelta(0):
             if left > 2 * self._interval:
                 self._due = self._clock()
@@ -214,10 +214,10 @@ def _interval(every: str | timedelta) -> timedelta:
     else:
         read = _LENGTH.fullmatch(every.strip()) if isinstance(every, str) else None
         if read is None:
-            raise UsageError(f"every={every!r:.60} (--every) is not a length of time: write 30min, 1h or 1d.")
+            raise UsageError(f"every={every!r:.60} is not a length of time: write 30min, 1h or 1d.")
         length = timedelta(**{_UNITS[read[2]]: float(read[1])})
     if not _SHORTEST <= length <= _LONGEST:
-        raise UsageError(f"every={every!r:.60} (--every): must be between 1 second and 366 days.")
+        raise UsageError(f"every={every!r:.60}: must be between 1 second and 366 days.")
     return length
 
 

@@ -105,7 +105,7 @@ _FOLLOWING: Final[tuple[tuple[str, tuple[str, ...], Callable[[pd.DataFrame], pd.
     ("port", ("service",), _find_ports),
     ("date_basis", ("observed_at", "observed_from", "observed_until"), _find_date_basis),
 )
-"""Column, the columns of which one must be there, and what makes it of them, in this order."""
+"""Derived column, its source columns (at least one is needed), and the function that computes it, in this order."""
 
 
 def _service(scheme: object, host: object, port: object) -> str | None:

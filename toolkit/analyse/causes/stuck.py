@@ -39,7 +39,7 @@ _PLAUSIBLE: Final = 3.0
 """A plateau may begin where the log-likelihood is at most this much below its maximum."""
 
 _SEARCHED: Final = 5.0
-"""By so much the log-likelihood of the best of all places exceeds that of a given one by chance (5 %; Andrews 1993)."""
+"""Critical value: by chance, the log-likelihood ratio exceeds it in 5 % of cases (Andrews 1993)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ from toolkit.columns import dtypes, empty, require_columns, returns
 from toolkit.errors import UsageError
 from toolkit.instants import days
 from toolkit.sampling import MIN_SHARE, check_share, looks_needed, looks_needed_in_all
-from toolkit.tables import Tables
+from toolkit.tables import Tables, require_tables
 from toolkit.text import type_name
 
 _SIGHTING: Final = {
@@ -73,11 +73,12 @@ def find_rotations(
 
     - `basis="looks"`: the certificates of a slot are ordered by `not_before`, `first_seen_at` and hash; B is the next
       certificate that was seen. `basis="names"` needs no looks: certificates are grouped by host name and key type
-      across ports and ordered by `not_before`; every column about seeing is null.
+      across ports and ordered by `not_before`; columns that depend on observations are null.
     - `min_share`: the smallest share of a service's backends that the confidence bounds consider. `1` states that one
       backend answers; the bounds are then exactly the gap between two sightings.
     - `sticky=True` counts rounds instead of looks, for load balancers with source affinity. Where rounds agree more
-      often than independent looks would, `is_sticky_suspected` is true, and the confidence bounds hold only so.
+      often than independent looks would, `is_sticky_suspected` is true, and the confidence bounds hold only
+      with `sticky=True`.
 
     **Certain bounds** follow from the instants of looks, all by one clock. An overlap is certain only where two
     backends must have served different certificates: one address showed A, before and after, while another showed B; or
@@ -92,10 +93,10 @@ def find_rotations(
     a separate period before and after one, with separate bounds. If the looks are too few to distinguish a roll-back
     from a roll-out, there is no row for it.
 
-    In no rotation are certificates whose row is missing or whose key type is not known: they may be one of two that are
+    Certificates whose row is missing or whose key type is not known are left out: they may be one of two that are
     in service side by side. Slots that have only undated looks are paired by `not_before`, with the bounds of their
-    looks. A validity that ends before it begins is used unchanged. From sightings only what needs no single looks is
-    known: the certain bounds, and with `min_share=1` all bounds; no roll-back is found.
+    looks. A validity that ends before it begins is used unchanged. Sightings give only the certain bounds, and with
+    `min_share=1` all bounds; roll-backs are not found in them.
 
     Raises `UsageError` for a `min_share` outside [1e-9, 1], an unknown `basis`, sightings with `basis="names"`, and
     anything that is neither tables nor sightings.
@@ -164,8 +165,9 @@ def _numbers(rotations: pd.DataFrame) -> pd.Series:
 def _all_columns(given: Tables | pd.DataFrame, basis: str, min_share: float) -> pd.DataFrame:
     """The rotations with the columns `ROTATIONS` and `DETAILS`; `basis` as in the column of that name."""
     if isinstance(given, Tables) == (basis == "sightings"):
-        wanted = "the frame of find_sightings" if basis == "sightings" else "Tables"
-        raise UsageError(f"These are rotations by {basis}: give {wanted}, not {type_name(given)}.")
+        if basis != "sightings":
+            require_tables(given, f"A rotation by {basis}")
+        raise UsageError(f"These are rotations by sightings: give the frame of find_sightings, not {type_name(given)}.")
     if not isinstance(given, Tables):
         parts = [_pair_sightings(given, min_share)]
     else:

@@ -47,7 +47,7 @@ def judge_expiry(shown: pd.DataFrame) -> pd.DataFrame:
     """A row per certificate in use (`find_in_use`), with columns of `check`.
 
     `overdue`: not renewed, although the slot's earlier certificates were renewed sooner before their end. That is so
-    once it is late by more than the lead times of the slot differ from each other, and by more than a day.
+    once it is overdue by more than the usual variation of the slot's lead times, and by more than a day.
     """
     is_unread = (shown["state"] == "unknown").astype(bool)
     is_unreadable = is_unread & shown["has_der"]

@@ -255,11 +255,11 @@ def count_topics(parts: tuple[Part, ...]) -> int:
     return sum(counted[part] for part in parts)
 
 
-def chosen_parts(parts: Sequence[Part]) -> tuple[Part, ...]:
+def chosen_parts(parts: Part | Sequence[Part]) -> tuple[Part, ...]:
     """The parts in the order in which they are asked, always with `suites`; `UsageError` for an unknown part."""
-    if isinstance(parts, str) or not isinstance(parts, Iterable):
-        raise UsageError(f"parts={parts!r:.60}: give a list of some of {', '.join(map(repr, PARTS))}.")
-    asked = list(parts)
+    if not isinstance(parts, Iterable):
+        raise UsageError(f"parts={parts!r:.60}: give one or a list of {', '.join(map(repr, PARTS))}.")
+    asked = [parts] if isinstance(parts, str) else list(parts)
     for part in asked:
         if part not in PARTS:
             raise UsageError(not_known("part ", part, PARTS))

@@ -40,7 +40,7 @@ _CONTROLS: Final = 4
 
 @returns(SURVEY_ESTIMATES)
 def estimate_survey(
-    targets: Targets, *, parts: Sequence[Part] = PARTS, budget: int = 500, rate: float | None = 20.0
+    targets: Targets, *, parts: Part | Sequence[Part] = PARTS, budget: int = 500, rate: float | None = 20.0
 ) -> pd.DataFrame:
     """The number of connections that `survey` would make, one row per service; nothing is asked, no name is resolved.
 

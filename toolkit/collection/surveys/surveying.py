@@ -34,7 +34,7 @@ _OFFER: Final = Offer("survey", None, date(2026, 11, 24), (), (), (), (), (), ()
 def survey(
     targets: Targets,
     *,
-    parts: Sequence[Part] = PARTS,
+    parts: Part | Sequence[Part] = PARTS,
     concurrency: int = 2,
     rate: float | None = 20.0,
     budget: int = 500,
