@@ -193,7 +193,7 @@ def parse_target(text: str, *, connect_to: str | None = None) -> Target:
     scheme = scheme.lower()
     if scheme and scheme not in PORTS:
         raise UsageError(not_known(f"{text!r}: scheme ", scheme, PORTS))
-    if text.strip().startswith("mx:"):
+    if text.strip().removeprefix("mx:") not in ("", text.strip()):
         raise UsageError(f"{text!r} is a mail domain: give it to observe or collect, which look up its servers.")
     host, port = _split_port(rest.rstrip("/"), text)
     if not scheme:
