@@ -23,8 +23,8 @@ from toolkit.wire.answer import FAULTS
 from toolkit.wire.dialogues import DIALOGUES
 
 SCHEMES = sorted(DIALOGUES)
-FORMATS = (None, *sorted(set(readers.FORMATS) - {"csv"}))
-"""Null: the format is recognised. `csv` is a folder."""
+FORMATS = (None, *sorted(set(readers.FORMATS) - {"csv", "reports"}))
+"""Null: the format is recognised. `csv` and `reports` are folders."""
 KINDS = {"text": str, "texts": tuple, "instant": datetime, "integer": int, "boolean": bool, "bytes": bytes}
 
 

@@ -41,6 +41,14 @@ def test_an_empty_folder_asked_for_as_pem(tmp_path: Path) -> None:
         toolkit.read(tmp_path, format="pem")
 
 
+@pytest.mark.parametrize(("name", "said"), [("notes", r"notes \(text of an unknown form\)"), (None, "it is empty")])
+def test_a_folder_without_reports_asked_for_as_reports(tmp_path: Path, name: str | None, said: str) -> None:
+    if name:
+        (tmp_path / name).write_text("hello")
+    with pytest.raises(ReadError, match=rf"holds no file that can be read: {said}\. Name the folder"):
+        toolkit.read(tmp_path, format="reports")
+
+
 def test_an_unknown_format_lists_the_known(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"format='!' is not known\. Known: store, csv, pem"):
         toolkit.read(tmp_path, format="!")

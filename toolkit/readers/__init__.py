@@ -25,7 +25,7 @@ def read_reports(path: Path, *, password: str | None = None) -> Tables:
 
     Zeek's logs are read together, also those in its folders. A file that cannot be read, and what has no known format,
     is named by a `ReadWarning`, and so are the other folders in it, which are not read. Raises the `ReadError` of the
-    first file where none can be read.
+    first file, or one that names what was skipped, where none can be read.
     """
     parts, unreadable, skipped = [], [], []
     logs = find_logs(path)
@@ -43,7 +43,8 @@ def read_reports(path: Path, *, password: str | None = None) -> Tables:
     if any(_find_format_of_file(log) == "zeek" for log in logs[:_MOST_NAMED]):
         parts.append(read_zeek(path))
     if not parts:
-        raise unreadable[0]
+        none = f"{path} holds no file that can be read: {listed(skipped) or 'it is empty'}. Name the folder that does."
+        raise unreadable[0] if unreadable else ReadError(none)
     for reason in unreadable:
         warnings.warn(f"left out: {reason}", ReadWarning, stacklevel=3)
     if skipped:
