@@ -24,7 +24,7 @@ RECORDED = FOLDER.parent / "data" / "google-mail"
 own_data = ("01-", "10-", "11-", "13-", "14-", "15-", "16-", "17-", "18-")
 on_source = [path for path in PATHS if not path.name.startswith(own_data)]
 """Lessons 01, 13, 14, 15 and 18 make their own data, 10 reads a log, 11 reports of scanners, 16 and 17 other data that
-ship. Lesson 06 also repeats a lab run `SEEDS` times, on any source."""
+ship. Lesson 06 also simulates `SERVICES` services, on any source."""
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
@@ -60,7 +60,7 @@ def lab_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("path", on_source, ids=lambda path: path.stem)
 def test_it_runs_on_a_store_and_says_lab_where_lab_is_shown(path: Path, lab_store: Path) -> None:
-    said, titles = run(path, SOURCE=str(lab_store), SEEDS=2)
+    said, titles = run(path, SOURCE=str(lab_store), SERVICES=2)
     assert any(re.search(r"\blab\b", words) for words in [*said, *titles])
     assert any(title.endswith(("lab data", "simulated data")) for title in titles)
     assert all(re.search(r"(lab|simulated|recorded) data$", title) for title in titles if "·" in title)
@@ -77,7 +77,7 @@ def failed_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("path", on_source, ids=lambda path: path.stem)
 def test_it_runs_on_a_store_in_which_every_observation_failed(path: Path, failed_store: Path) -> None:
-    said, titles = run(path, SOURCE=str(failed_store), SEEDS=2)
+    said, titles = run(path, SOURCE=str(failed_store), SERVICES=2)
     assert said
     assert titles
 

@@ -51,6 +51,9 @@ _LONGEST: Final = 4096
 _DOT: Final = "  ·  "
 """Separates the title from the kind of data."""
 
+_GLUE: Final = "\u00a0"
+"""A space at which no line is broken."""
+
 _LEGEND_SIZE = 8.5
 
 Days = NDArray[np.float64]
@@ -114,13 +117,10 @@ def set_title(ax: Axes, title: str, *, points_above: float = 0) -> None:
     if inches > _room(ax):
         width = max(int(_room(ax) / inches * len(title)), 24)
         words, dot, source = title.rpartition(_DOT)
-        lines = textwrap.wrap(words or source, width, break_long_words=False, break_on_hyphens=False)
-        # The kind of data is never wrapped.
-        if dot and len(lines[-1]) + len(dot + source) <= width:
-            lines[-1] += dot + source
-        elif dot:
-            lines.append((dot + source).strip())
-        title = "\n".join(lines)
+        # The kind of data stays beside the last word.
+        glued = words + (dot + source).replace(" ", _GLUE) if dot else title
+        lines = textwrap.wrap(glued, width, break_long_words=False, break_on_hyphens=False)
+        title = "\n".join(lines).replace(_GLUE, " ")
     ax.set_title(title, loc="left", fontsize=11, color=INK, fontweight="bold", pad=7 + points_above)
 
 
