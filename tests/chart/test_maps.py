@@ -70,8 +70,8 @@ def test_a_gain_is_filled_a_loss_is_framed_and_both_have_the_colour_of_the_judge
     cells = [name for name in ids(ax) if name.startswith("cell-")]
     assert sorted(cells) == ["cell-gained, allowed", "cell-gained, prohibited", "cell-lost, prohibited"]
     assert "+ 2" in [words.get_text() for words in ax.texts]
-    assert "1 cells were also lost at other services" in notes(ax)
-    assert "1 other changes are not drawn" in notes(ax)
+    assert "1 cell also lost at other services" in notes(ax)
+    assert "not drawn: 1 other change" in notes(ax)
 
 
 def test_each_service_counts_once_in_a_month_with_its_last_look() -> None:

@@ -126,7 +126,7 @@ def test_several_services_are_set_side_by_side_with_their_versions() -> None:
     assert rows(axes) == [SERVICE, "smtp://other.example:25"]
     assert columns(axes) == ["AES\n256/256", "AES\n128/128"]
     assert "✓ 1.1–1.2" in words(axes)
-    assert any("1 more ciphers accepted by none" in said for said in words(axes))
+    assert any("1 more cipher accepted by none" in said for said in words(axes))
 
 
 def test_a_view_of_one_service_is_not_given_several() -> None:
@@ -176,7 +176,7 @@ def test_suites_of_the_table_support_with_rank_and_what_no_version_accepted_coun
         "TLS_OF_MY_OWN  bits not known",
     ]
     assert {"✓ #1", "✓ #2"} <= set(words(axes))
-    assert any("1 more suites accepted in no version" in said for said in words(axes))
+    assert any("1 more suite accepted in no version" in said for said in words(axes))
 
 
 def test_of_a_table_of_several_rounds_the_latest_is_drawn() -> None:
@@ -210,7 +210,7 @@ def test_of_many_visits_those_without_a_change_are_left_out() -> None:
     ]  # fmt: skip
     axes = plot_support(frame(*visits), view="time")
     assert columns(axes) == ["2026-01-01", "2026-01-21"]
-    assert "28 visits that found the same as the one before are left out" in " ".join(words(axes))
+    assert "left out: 28 visits that found the same as the one before" in " ".join(words(axes))
 
 
 def test_groups_by_service_post_quantum_first_and_refused_ones_counted() -> None:

@@ -6,6 +6,7 @@ from typing import Final
 import pandas as pd
 from matplotlib.axes import Axes
 
+from toolkit import text
 from toolkit.chart import canvas
 from toolkit.chart.judgement import JUDGEMENTS, WORST_FIRST, Judge
 from toolkit.chart.matrix import BLANK, Cell, draw_matrix
@@ -69,9 +70,10 @@ def plot_changes(frame: pd.DataFrame, *, policy: Policy = "ietf", ax: Axes | Non
     )  # fmt: skip
     notes = [f"colour: {canvas.label(rules.name)}, by the rules of the day on which it was accepted",
              "numbers: services"]  # fmt: skip
-    notes += [f"{is_second.sum()} cells were also lost at other services"] if is_second.any() else []
+    also_lost = text.counted(int(is_second.sum()), "cell")
+    notes += [f"{also_lost} also lost at other services"] if is_second.any() else []
     rest = len(frame) - len(drawn)
-    notes += [f"{rest:,} other changes are not drawn"] if rest else []
+    notes += [f"not drawn: {text.counted(rest, 'other change')}"] if rest else []
     services = drawn["service"].nunique()
     where = canvas.label(drawn["service"].iloc[0]) if services == 1 else f"{services:,} services"
     return draw_matrix(

@@ -5,6 +5,7 @@ from typing import Final, Literal
 import pandas as pd
 from matplotlib.axes import Axes
 
+from toolkit import text
 from toolkit.arguments import require_choice
 from toolkit.chart import canvas
 from toolkit.chart.answers import (
@@ -171,7 +172,7 @@ def _plot_services(frame: pd.DataFrame, rules: Judge, ax: Axes | None) -> Axes:
     if not ciphers:
         return canvas.say_nothing(ax, "What each service accepted", say_none_accepted(frame, CIPHER, "cipher"))
     rest = everywhere - len(ciphers)
-    notes = [f"{rest} more ciphers accepted by none (refused or untested)"] if rest else []
+    notes = [f"{text.counted(rest, 'more cipher')} accepted by none (refused or untested)"] if rest else []
     return draw_matrix(
         ax, cells.assign(state=cell_states(cells)), rows=services,
         columns=[name.replace("  ", "\n") for name in ciphers], styles=STATES, what=("service", "cipher"),
@@ -259,8 +260,8 @@ def _plot_time(frame: pd.DataFrame, rules: Judge, ax: Axes | None) -> Axes:
     days = [say_day(*bounds, both="{}\nto {}") for bounds in visits[INSTANTS].itertuples(index=False)]
     rest = len(everywhere) - len(ciphers)
     notes = [*note_colours(cells, rules), "numbers: the versions in which it was accepted"]
-    notes += [f"{rest} more ciphers never accepted (refused or untested)"] if rest else []
-    notes += [f"{same} visits that found the same as the one before are left out"] if same else []
+    notes += [f"{text.counted(rest, 'more cipher')} never accepted (refused or untested)"] if rest else []
+    notes += [f"left out: {text.counted(same, 'visit')} that found the same as the one before"] if same else []
     return draw_matrix(
         ax, cells.assign(state=cell_states(cells)), rows=ciphers["label"].to_list(), columns=days, styles=STATES,
         what=("cipher", "visit"), notes=notes, corner=canvas.BITS,
@@ -298,7 +299,7 @@ def _plot_suites(frame: pd.DataFrame, rules: Judge, ax: Axes | None) -> Axes:
     notes = note_colours(cells, rules)
     notes += ["#: server's order"] if cells["rank"].notna().any() else []
     notes += ["! chosen, but the server's first flight was not sound for it"] if unsound.any() else []
-    notes += [f"{rest} more suites accepted in no version"] if rest else []
+    notes += [f"{text.counted(rest, 'more suite')} accepted in no version"] if rest else []
     notes += [f"round: {canvas.label(name)}" for name in asked["round"].dropna().unique()[:1]]
     service = canvas.label(frame["service"].iloc[0])
     if named.empty:
