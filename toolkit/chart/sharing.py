@@ -58,7 +58,7 @@ def plot_sharing(
     is_fleet = count > _MOST_NUMBERED
     labels = [f"{canvas.label(held.index[place])}  {number}" for number, place in enumerate(order, 1)]
     side = count * (_FLEET_CELL_INCHES if is_fleet else _CELL_INCHES)
-    width = side + 0.085 * max(len(name) for name in labels) + 0.8
+    width = side + (0.065 if is_fleet else 0.085) * max(len(name) for name in labels) + 0.8
     axes = canvas.open_axes(ax, inches=side, width=max(width, canvas.WIDTH))
     _draw_squares(axes, common, alike, has_numbers=not is_fleet)
     axes.set_xlim(0, count)
