@@ -76,9 +76,20 @@ def test_the_state_of_each_certificate_is_drawn(expiry: pd.DataFrame) -> None:
     assert expired["row"] == 0, "what ended first comes first"
 
 
+def test_certificates_in_use_have_a_lane_each_and_no_other_is_drawn_through_them(expiry: pd.DataFrame) -> None:
+    drawn = pd.DataFrame(rows(explore_expiry(expiry)))
+    fronts = drawn[drawn["kind"] == "front"].set_index(["label", "lane"])
+    behind = drawn[drawn["kind"] == "behind"].set_index(["label", "lane"])
+    assert fronts.index.is_unique
+    assert len(behind)
+    assert not behind.index.isin(fronts.index).any()
+
+
 def test_support_has_a_cell_for_each_service_and_cipher_that_one_accepts() -> None:
     support = toolkit.summarise_support(TABLES, now=NOW)
-    cells = rows(explore_support(support))
+    chart = explore_support(support)
+    assert "colour: ietf, by the rules of the answer's day" in chart.description
+    cells = rows(chart)
     assert len({(cell["label"], cell["cipher"]) for cell in cells}) == len(cells)
     printed = toolkit.chart.plot_support(support, view="services")
     labels = [tick.get_text() for tick in printed.get_yticklabels()]

@@ -166,6 +166,7 @@ def explore_support(frame: pd.DataFrame, *, policy: Policy = "ietf") -> Interact
     if cells.empty:
         return _nothing(title, "No cipher was accepted, or nothing was asked.")
     alt = load_altair()
+    notes = note_colours(cells, rules)
     cells = cells.assign(state=cell_states(cells))
     rows = list(_cell_rows(cells, unique(services), unique(ciphers)))
     present = [name for name in ANSWERS if (cells["state"] == name).any()]
@@ -182,7 +183,6 @@ def explore_support(frame: pd.DataFrame, *, policy: Policy = "ietf") -> Interact
         ),
         cell.mark_text(size=11).encode(text="sign:N", color=alt.Color("ink:N", scale=None, legend=None)),
     ]
-    notes = note_colours(cells, rules) if cells["state"].str.contains(",").any() else []
     return assemble(layers, rows, title=title, noun="service", row_pixels=22, notes=notes, is_zoomable=False)
 
 
