@@ -89,8 +89,8 @@ def plot_support(
     >>> from datetime import UTC, datetime
     >>> tables = toolkit.load_example("lab-sample").within(services="smtp://legacy.lab.test:25")
     >>> ax = toolkit.chart.plot_support(toolkit.summarise_support(tables, now=datetime(2026, 1, 24, tzinfo=UTC)))
-    >>> ax.get_title(loc="left").splitlines()[0]
-    'What smtp://legacy.lab.test:25 accepts, 2026-01-21'
+    >>> ax.get_title(loc="left").replace("\\n", " ")
+    'What smtp://legacy.lab.test:25 accepts, 2026-01-21  ·  lab data'
     """
     rules = Judge(policy)
     if view is not None:
