@@ -111,9 +111,7 @@ def titled(words: str, frame: pd.DataFrame) -> str:
 
 def set_title(ax: Axes, title: str, *, points_above: float = 0) -> None:
     """The title, left-aligned, in as many lines as it needs; `points_above` keeps room between it and the axes."""
-    inches = (
-        text_to_path.get_text_width_height_descent(title, FontProperties(size=11, weight="bold"), ismath=False)[0] / 72
-    )
+    inches = _inches(title, FontProperties(size=11, weight="bold"))
     if inches > _room(ax):
         width = max(int(_room(ax) / inches * len(title)), 24)
         words, dot, source = title.rpartition(_DOT)
@@ -161,8 +159,7 @@ def set_notes(ax: Axes, notes: Sequence[str], *, points_below: float = 0) -> Non
 def _add_legend(ax: Axes, handles: Sequence[Artist], *, is_above: bool) -> int:
     """Add a legend outside of the axes, aligned with their left edge; returns its number of lines."""
     font = FontProperties(size=_LEGEND_SIZE)
-    labels = [str(handle.get_label()) for handle in handles]
-    widths = [0.5 + text_to_path.get_text_width_height_descent(label, font, ismath=False)[0] / 72 for label in labels]
+    widths = [0.5 + 1.05 * _inches(str(handle.get_label()), font) for handle in handles]
     columns = max((n for n in range(1, len(handles) + 1) if _width_of(widths, n) <= _room(ax)), default=1)
     lines = -(-len(handles) // columns)
     labelled = _points_of_labels(ax, "labeltop") if is_above else -_points_of_labels(ax, "labelbottom")
@@ -182,6 +179,11 @@ def _add_legend(ax: Axes, handles: Sequence[Artist], *, is_above: bool) -> int:
     )
     legend.set_gid("legend")
     return lines
+
+
+def _inches(words: str, font: FontProperties) -> float:
+    """The width of words in the font; in a picture of few pixels they are a few per cent wider."""
+    return float(text_to_path.get_text_width_height_descent(words, font, ismath=False)[0]) / 72
 
 
 def _points_of_labels(ax: Axes, side: str) -> float:
