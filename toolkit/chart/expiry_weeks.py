@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.collections import PatchCollection
 from matplotlib.patches import Patch, Rectangle
 
 from toolkit import text
@@ -57,6 +58,8 @@ def plot_expiry_weeks(frame: pd.DataFrame, *, now: Instant, ax: Axes | None = No
         notes.append(f"{text.counted(later, 'service')} without a certificate that expires within {WEEKS} weeks")
     names = [_ALL, *(str(soonest.index[place]) for place in kept)]
     axes = canvas.open_axes(ax, inches=len(names) * _ROW_INCHES)
+    cells = [_cell(row, week) for row in range(len(names)) for week in range(-1, WEEKS)]
+    axes.add_collection(PatchCollection(cells, facecolor=PAPER, linewidth=0, zorder=1))
     _draw_row(axes, 0, near.groupby("week")["leaf_sha256"].nunique())
     for row, name in enumerate(names[1:], 1):
         _draw_row(axes, row, near[near["name"] == name].groupby("week")["leaf_sha256"].nunique())
@@ -79,15 +82,17 @@ def plot_expiry_weeks(frame: pd.DataFrame, *, now: Instant, ax: Axes | None = No
     return axes
 
 
+def _cell(row: int, week: int) -> Rectangle:
+    return Rectangle((week + 0.03, row + 0.05), 0.94, 0.9)
+
+
 def _draw_row(ax: Axes, row: int, counts: "pd.Series[int]") -> None:
     """The cells of one row: an opacity by the share of the row's highest count, and the count."""
-    for week in range(-1, WEEKS):
-        ax.add_patch(Rectangle((week + 0.03, row + 0.05), 0.94, 0.9, facecolor=PAPER, linewidth=0, zorder=1))
     for at, number in zip(counts.index.astype(int), counts, strict=True):
         share = _FAINTEST + (_DARKEST - _FAINTEST) * number / max(int(counts.max()), 3)
         colour = BAD if at < 0 else BLUE
-        cell = Rectangle((at + 0.03, row + 0.05), 0.94, 0.9, facecolor=colour, alpha=share, linewidth=0, zorder=2)
-        cell.set_gid("expired" if at < 0 else "week")
+        cell = _cell(row, at)
+        cell.set(facecolor=colour, alpha=share, linewidth=0, zorder=2, gid="expired" if at < 0 else "week")
         ax.add_patch(cell)
         ink = "#FFFFFF" if share > 0.55 else INK
         ax.text(at + 0.5, row + 0.5, f"{number:,}", ha="center", va="center", fontsize=7, color=ink, zorder=3)
