@@ -94,5 +94,5 @@ def _draw_row(ax: Axes, row: int, counts: "pd.Series[int]") -> None:
         cell = _cell(row, at)
         cell.set(facecolor=colour, alpha=share, linewidth=0, zorder=2, gid="expired" if at < 0 else "week")
         ax.add_patch(cell)
-        ink = "#FFFFFF" if share > 0.55 else INK
+        ink = "#FFFFFF" if share > 0.75 else INK
         ax.text(at + 0.5, row + 0.5, f"{number:,}", ha="center", va="center", fontsize=7, color=ink, zorder=3)
