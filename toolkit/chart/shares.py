@@ -39,8 +39,8 @@ def plot_shares(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     >>> import toolkit
     >>> tables = toolkit.load_example("lab-sample").within(services="smtps://submit.lab.test:465")
     >>> ax = toolkit.chart.plot_shares(toolkit.estimate_shares(tables, window="7D"))
-    >>> ax.get_title(loc="left").splitlines()[0]
-    'Share of looks that showed each certificate, smtps://submit.lab.test:465'
+    >>> ax.get_title(loc="left")
+    'Share of looks that showed each certificate, smtps://submit.lab.test:465  ·  lab data'
     """
     canvas.check_frame(frame, "window_from_at", "share_min", what="what `estimate_shares` returns")
     if frame.empty:
