@@ -124,4 +124,4 @@ def test_lessons_run_in_jupyterlab_and_the_panel_works(jupyterlab: str, page: Pa
     photograph(panel, "panel-interrupted")
     panel.get_by_role("button", name="Stop the servers").click()
     panel.get_by_role("button", name="Observe again").click()
-    expect(panel).to_contain_text("This lab is not running", timeout=PATIENCE_MS)
+    expect(panel).to_contain_text("The servers of this panel are stopped", timeout=PATIENCE_MS)

@@ -182,8 +182,9 @@ def _add_legend(ax: Axes, handles: Sequence[Artist], *, is_above: bool) -> int:
 
 
 def _inches(words: str, font: FontProperties) -> float:
-    """The width of words in the font; in a picture of few pixels they are a few per cent wider."""
-    return float(text_to_path.get_text_width_height_descent(words, font, ismath=False)[0]) / 72
+    """The width of the longest line in the font; in a picture of few pixels it is a few per cent wider."""
+    lines = words.split("\n")
+    return max(float(text_to_path.get_text_width_height_descent(line, font, ismath=False)[0]) for line in lines) / 72
 
 
 def _points_of_labels(ax: Axes, side: str) -> float:
