@@ -56,6 +56,7 @@ public class Jsse {
     private static void serve(SSLSocket socket) {
         try (socket) {
             socket.setSoTimeout(5000);
+            socket.setTcpNoDelay(true);
             socket.startHandshake();
         } catch (IOException error) {
             // The client ends each handshake: that is what it is here for.

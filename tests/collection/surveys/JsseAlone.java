@@ -38,6 +38,7 @@ public class JsseAlone {
                 }
                 try (SSLSocket socket = (SSLSocket) factory.createSocket(
                         InetAddress.getByName("127.0.0.1"), Integer.parseInt(arguments[0]))) {
+                    socket.setTcpNoDelay(true);  // else each handshake waits for a delayed acknowledgement
                     socket.setSoTimeout(10000);
                     socket.setEnabledProtocols(new String[] {version});
                     socket.setEnabledCipherSuites(new String[] {suite});
