@@ -21,7 +21,9 @@ def with_algorithm(key: str, signature: str) -> bytes:
         ("2.16.840.1.101.3.4.3.20", "SLH-DSA-SHA2-128s"),
         ("2.16.840.1.101.3.4.3.26", "SLH-DSA-SHAKE-128s"),
         ("2.16.840.1.101.3.4.3.31", "SLH-DSA-SHAKE-256f"),
+        ("1.3.6.1.5.5.7.6.37", f"MLDSA44-RSA2048-PSS-SHA256 ({DRAFT})"),
         ("1.3.6.1.5.5.7.6.45", f"MLDSA65-ECDSA-P256-SHA512 ({DRAFT})"),
+        ("1.3.6.1.5.5.7.6.54", f"MLDSA87-ECDSA-P521-SHA512 ({DRAFT})"),
     ],
 )
 def test_keys_and_signatures_are_named(dotted: str, name: str) -> None:

@@ -32,8 +32,12 @@ _MOST_NAMED: Final = 25
 _MOST: Final = {"days": 36_525, "months": 1_200}
 """The longest lifetime that a rule may name: a hundred years."""
 
-SCTS: Final = re.compile(r"(\d{1,2})(?: from (\d{1,4}) days)?")
-"""A number of SCTs, and from which validity on it is required; without one, for every certificate."""
+SCTS: Final = re.compile(r"(\d{1,2})(?: (from|above) (\d{1,4}) days)?")
+"""A number of SCTs, and the validity that requires it; without one, for every certificate.
+
+`from`: of at least so many days, both ends included. `above`: of more, where a program subtracts the first instant from
+the last.
+"""
 
 _OID: Final = re.compile(r"[0-2](?:\.[0-9]{1,40}){1,30}")
 
@@ -73,7 +77,7 @@ def _complain(subject: str, test: str, part: str) -> str | None:
             return None
         return f"{part!r} is not written like 398 days or 39 months, or is longer than a hundred years"
     if (subject, test) == ("scts", "at_least"):
-        return None if SCTS.fullmatch(part) else f"{part!r} is not written like 2, or 3 from 180 days"
+        return None if SCTS.fullmatch(part) else f"{part!r} is not written like 2, 3 from 181 days, or 3 above 180 days"
     if subject == "purposes":
         return None if _OID.fullmatch(part) or part.isalnum() else f"{part!r} is not a purpose, like serverAuth"
     if test in ("at_least", "octets_at_most", "operators_at_least"):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tests.analyse.made import at, certificate, look, now, tables
-from toolkit import Tables
+from toolkit import Tables, load_example
 from toolkit.analyse.expiry.forecast import RENEWALS, forecast_renewals
 from toolkit.analyse.expiry.leads import NOT_OBSERVED
 from toolkit.analyse.expiry.limits import cap_on
@@ -290,6 +290,15 @@ def test_the_profile_tlsserver_of_lets_encrypt_was_shortened_first() -> None:
     assert before["cap_days"].tolist() == [45] * len(before), "the first renewal is on 2026-05-31"
     too_long = issued_by_lets_encrypt("2026-06-01", subject="")
     assert too_long["cap_days"].iloc[0] == 200, "after 2026-05-13 the profile does not give 90 days"
+
+
+def test_no_interval_goes_back_before_that_of_the_renewal_before() -> None:
+    """At akamai's the certificate of 2025 was still in service, so that its first renewal comes later than usual."""
+    kept = load_example("web-series").within(services="https://akamai.com:443")
+    rows = forecast_renewals(kept, now="2026-07-01T00:00Z")
+    assert len(rows) > 1
+    for name in (column.name for column in RENEWALS if column.name.endswith(("_80_at", "_95_at"))):
+        assert rows[name].dropna().is_monotonic_increasing, name
 
 
 def test_odd_lifetimes_stay_bounded() -> None:

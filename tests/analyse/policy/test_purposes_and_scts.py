@@ -97,6 +97,14 @@ def test_longer_certificates_need_three_scts(policy: str, days: int, scts: int, 
     assert verdict(issued("2025-01-01", days=days, scts=scts), policy, "scts") == expected
 
 
+@pytest.mark.parametrize(("policy", "expected"), [("chrome", "meets"), ("apple", "falls short")])
+def test_apple_counts_the_last_second_of_180_days_and_chrome_does_not(policy: str, expected: str) -> None:
+    tables = issued("2025-01-01", days=180, scts=2)
+    leaf = tables.certificates
+    exact = leaf.assign(not_after=leaf["not_before"] + pd.Timedelta(days=180))
+    assert verdict(Tables.from_frames(tables.observations, exact), policy, "scts") == expected
+
+
 @pytest.mark.parametrize("policy", ["chrome", "apple"])
 @pytest.mark.parametrize(
     ("logs", "expected"),
@@ -164,5 +172,5 @@ def test_a_value_that_is_not_a_number_of_scts_is_refused(tmp_path: Path) -> None
             "authority": "x", "url": "https://x", "date_basis": "x"}  # fmt: skip
     path = tmp_path / "rules.csv"
     pd.DataFrame([row]).to_csv(path, index=False)
-    with pytest.raises(ReadError, match="'many' is not written like 2, or 3 from 180 days"):
+    with pytest.raises(ReadError, match="'many' is not written like 2, 3 from 181 days, or 3 above 180 days"):
         load_policy(path)

@@ -183,7 +183,10 @@ def test_firefox_requires_scts_from_a_day_on_whenever_the_leaf_was_issued() -> N
     assert standing("mozilla", GLOBALSIGN_R3, "2025-02-03", issued="2024-12-01", sct=None) == (True, None)
     assert standing("mozilla", GLOBALSIGN_R3, "2025-02-04", issued="2024-12-01", sct=None) == (None, None)
     assert standing("mozilla", GLOBALSIGN_R3, "2025-02-04", issued="2024-12-01") == (True, None)
-    assert day("2025-02-04") in Anchors([], trust_stores()["mozilla"]).edges(known(GLOBALSIGN_R3))
+    anchors, root = Anchors([], trust_stores()["mozilla"]), known(GLOBALSIGN_R3)
+    assert day("2025-02-04") in anchors.edges(root, root)
+    with_sct = replace(root, scts=(Timestamp(KNOWN_LOG, day("2024-12-01")),))
+    assert day("2025-02-04") not in anchors.edges(root, with_sct), "nothing changes for it on that day"
 
 
 @pytest.mark.parametrize(("kind", "digest"), [("Ed25519", None), ("EC", hashes.SHA224())], ids=["Ed25519", "SHA-224"])

@@ -171,7 +171,7 @@ def _renewals(start: dict[Hashable, Any], today: pd.Timestamp, horizon: pd.Times
         rows.append(
             {
                 **named,
-                **bounds.around(planned, step=len(rows) + 1),
+                **bounds.around(planned, step=len(rows) + 1, before=rows[-1] if rows else {}),
                 "renewal": len(rows) + 1,
                 "renews_at": issued,
                 "expected_at": wanted.floor("s"),
@@ -227,8 +227,8 @@ class _Bounds:
         middle = _after(self._begins, age)
         return planned if pd.isna(middle) else max(min(middle, ends), planned)
 
-    def around(self, planned: pd.Timestamp, *, step: int) -> dict[str, object]:
-        """The ends of the intervals of the renewal number `step`."""
+    def around(self, planned: pd.Timestamp, *, step: int, before: dict[str, Any]) -> dict[str, object]:
+        """The ends of the intervals of the renewal number `step`; none is earlier than that of the renewal `before`."""
         if self._spread is None:
             return {}
         age = self._age(planned)
@@ -236,7 +236,8 @@ class _Bounds:
             ages = self._spread.next_ages(self._spread.shares, planned=age)
         else:
             ages = self._spread.later_ages(planned=age, step=step)
-        return {name: _after(self._begins, age) for name, age in zip(_ENDS, ages, strict=True)}
+        ends = {name: _after(self._begins, age) for name, age in zip(_ENDS, ages, strict=True)}
+        return {name: max(end, before.get(name, end)) if pd.notna(end) else end for name, end in ends.items()}
 
     def _age(self, at: pd.Timestamp) -> float:
         return max(float((at - self._begins) / DAY), SECOND / DAY)

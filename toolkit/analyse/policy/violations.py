@@ -174,8 +174,15 @@ def _breaks_scts(rule: Rule, certificate: Certificate) -> bool | None:
             return False
         return None if None in operators else True
     parts = [match for part in rule.value if (match := SCTS.fullmatch(part))]
-    least = max(int(part[1]) for part in parts if math.ceil(_days(certificate)) >= int(part[2] or 0))
+    least = max(int(part[1]) for part in parts if _is_so_long(certificate, part[2], int(part[3] or 0)))
     return len(_logs(certificate)) < least
+
+
+def _is_so_long(certificate: Certificate, word: str | None, days: int) -> bool:
+    """Whether the certificate has the validity that a number of SCTs goes with (`SCTS`)."""
+    if word == "above":
+        return bool(certificate["not_after"] - certificate["not_before"] > days * DAY)
+    return math.ceil(_days(certificate)) >= days
 
 
 def _operators(certificate: Certificate) -> set[str | None]:

@@ -58,16 +58,17 @@ class Anchors:
         is_root_exempt = self.store is not None and not self.store.checks_root_expiry
         return path[:-1] if is_root_exempt and has_root and len(path) > 1 else path
 
-    def edges(self, root: Certificate) -> set[datetime]:
-        """The instants at which the standing of a root may change."""
+    def edges(self, root: Certificate, leaf: Certificate) -> set[datetime]:
+        """The instants at which the standing of a root may change for that leaf."""
         if self.store is None:
             return set()
         found = {self.store.since, self.store.until}
         for period in self.store.periods.get(root.sha256, ()):
             found |= {edge for edge in (period.since_after, period.since, period.until, period.until_before) if edge}
         found |= {since for since in self.store.accepts.values() if since}
-        if self.store.requires_scts_since is not None and not self.store.is_sct_required_by_issue:
-            found.add(self.store.requires_scts_since)
+        since = self.store.requires_scts_since
+        if since is not None and not self.store.is_sct_required_by_issue and not leaf.scts:
+            found.add(since)
         return found | {announced.since for announced in self._announced(root)}
 
     def edges_of_distrust(self, certificate: Certificate) -> set[datetime]:

@@ -85,9 +85,9 @@ class Chains:
         paths = [certificate for candidate in candidates for certificate in candidate.path]
         edges = {certificate.not_before for certificate in paths} | rule_dates()
         edges |= {_second_after(certificate.not_after) for certificate in paths}
-        with_root = [candidate.path[-1] for candidate in candidates if candidate.has_root]
+        with_root = [(candidate.path[-1], candidate.path[0]) for candidate in candidates if candidate.has_root]
         edges |= {edge for certificate in paths for edge in self._anchors.edges_of_distrust(certificate)}
-        return tuple(sorted(edges.union(*(self._anchors.edges(root) for root in with_root))))
+        return tuple(sorted(edges.union(*(self._anchors.edges(root, leaf) for root, leaf in with_root))))
 
     def _fixed(self, reason: str, broken: str | None = None, sha256: str | None = None) -> SearchedChain:
         """A chain whose outcome does not depend on the instant."""
