@@ -113,13 +113,14 @@ def test_a_connection_that_failed_is_a_row(tmp_path: Path) -> None:
 DOVECOT = f"{STAMP}dovecot: imap-login: Disconnected: user=<>, rip=198.51.100.7, lip=192.0.2.2, TLS handshaking"
 EXIM = "2026-11-28 04:26:36 TLS error on connection from c.b.test (me) [198.51.100.7]:5 I=[192.0.2.2]:25"
 POSTFIX = f"{STAMP}postfix/smtpd[1]: SSL_accept error from"
+UNSAID = "; the line does not say whether an alert was sent"
 SENDMAIL = f"{STAMP}sm-mta[1]: STARTTLS=server, error: accept failed=0, reason"
 
 
 @pytest.mark.parametrize(
     ("line", "outcome", "reason"),
     [
-        (f"{POSTFIX} c.b.test[198.51.100.7]: -1", "closed", "SSL_accept: -1"),
+        (f"{POSTFIX} c.b.test[198.51.100.7]: -1", "closed", f"SSL_accept: -1{UNSAID}"),
         (f"{POSTFIX} unknown[unknown]: Connection timed out", "timeout", "SSL_accept: Connection timed out"),
         (f"{SENDMAIL}=no shared cipher, SSL_error=1, relay=c.b.test", "refused", "accept: no shared cipher"),
         (f"{EXIM} (SSL_accept): unsupported protocol", "refused", "SSL_accept: unsupported protocol"),
@@ -138,6 +139,12 @@ def test_a_client_whose_handshake_failed_is_a_row_without_the_client(
     assert looks["host"].fillna("").tolist() == ["" if line.startswith(EXIM) else "mx"]
     assert "198.51.100.7" not in looks.to_csv()
     assert "c.b.test" not in looks.to_csv()
+
+
+def test_a_handshake_that_exim_began_and_that_failed_is_a_look_at_the_other_server(tmp_path: Path) -> None:
+    line = "2026-11-29 10:00:08 TLS error on connection to mx.a.test [192.0.2.1] (SSL_connect): sslv3 alert failure"
+    (row,) = read(tmp_path, line).to_dict("records")
+    assert (row["host"], row["address"], row["outcome"]) == ("mx.a.test", "192.0.2.1", "refused")
 
 
 def test_what_is_no_failed_handshake_is_no_row(tmp_path: Path) -> None:

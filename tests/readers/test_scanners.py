@@ -151,6 +151,9 @@ def test_a_list_that_is_complete_by_its_own_word_refuses_the_rest(scanners: Path
     said = versions_of(toolkit.read(report), "tls://127.0.0.1:4433")
     others = dict.fromkeys(("SSL 3.0", "TLS 1.0", "TLS 1.1"), "refused")
     assert said == {"TLS 1.2": "accepted", **others, "SSL 2.0": "untested", "TLS 1.3": "untested"}
+    (tmp_path / "hole.xml").write_bytes(report.read_bytes().replace(b'key="TLSv1.2"', b'key="TLSv1.3"', 1))
+    said = versions_of(toolkit.read(tmp_path / "hole.xml"), "tls://127.0.0.1:4433")
+    assert said["TLS 1.2"] == "untested", "its hello may have lacked the signature scheme"
     (tmp_path / "old.xml").write_bytes(report.read_bytes().replace(b'version="7.80"', b'version="7.12"'))
     said = versions_of(toolkit.read(tmp_path / "old.xml"), "tls://127.0.0.1:4433")
     assert {version for version, state in said.items() if state == "untested"} == {*said} - {"TLS 1.2"}
@@ -238,3 +241,9 @@ def test_a_folder_of_reports_is_read_file_by_file(scanners: Path, tmp_path: Path
     for name in ("observations", "certificates", "support"):
         assert len(getattr(tables, name)) == len(getattr(single, name)) > 0
     assert set(tables.observations["source"]) == set(single.observations["source"])
+
+
+def test_results_of_testssl_that_are_not_a_list_are_none(tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text('{"Invocation": "testssl.sh", "version": "3.2", "scanResult": true}')
+    with pytest.raises(ReadError):
+        toolkit.read(tmp_path / "report.json")

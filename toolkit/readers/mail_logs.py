@@ -76,6 +76,11 @@ _FAILURES: Final = tuple(
         ("Sendmail", "STARTTLS=server, error: ", rf"error: (?P<call>accept) failed=-?\d+, reason={_ERROR}, SSL_error="),
         ("Exim", "TLS error on connection from ", rf" \((?P<call>SSL_accept|gnutls_handshake)\): {_ERROR}"),
         (
+            "Exim",
+            "TLS error on connection to ",
+            rf"(?P<way>to) {_HOST} {_ADDRESS}.* \((?P<call>SSL_connect|gnutls_handshake)\): {_ERROR}",
+        ),
+        (
             "Dovecot",
             "TLS handshaking",
             rf"{_DOVECOT_LOGIN}, (?P<call>TLS handshaking)(?:: {_ERROR})?(?:, session=|\Z)",
@@ -97,6 +102,9 @@ _REFUSED: Final = {
 }
 """Whether the server is the other one → words by which a library says that the server refused the hello."""
 
+_UNSAID: Final = ("-1", "0")
+"""What Postfix writes where its library says more in another line."""
+
 _ANY_PORT: Final = 25
 """The port of a `Server` whose port is not known; the row has none."""
 
@@ -104,7 +112,7 @@ _MARKS: Final = (b"TLS", b"SSL", b" mta ")
 _LONGEST: Final = 1 << 16
 _ALMOST: Final = re.compile(
     r"TLS connection established (?:to|from) |STARTTLS=\w+, relay=\S+, version=|(?:mta|smtp) tls ciphers="
-    r"|SSL_(?:connect|accept) error |, TLS handshaking"
+    r"|SSL_(?:connect|accept) error |, TLS handshaking|STARTTLS=client, error: |reason=io-error: handshake failed"
 )
 
 
@@ -267,6 +275,8 @@ def _describe_failure(found: Found) -> dict[str, object]:
     ended = next((outcome for mark, outcome in _ENDS if mark in words), "closed")
     is_refused = any(mark in words for mark in _REFUSED[found.is_other])
     reason = ": ".join(filter(None, (found.match["call"], words)))
+    if words in _UNSAID:
+        reason += "; the line does not say whether an alert was sent"
     return {"outcome": "refused" if is_refused else ended, "reason": reason}
 
 

@@ -24,10 +24,14 @@ _ASKED: Final = ("SSL 3.0", "TLS 1.0", "TLS 1.1", "TLS 1.2")
 _LISTS_ALL: Final = (7, 30)
 """The release from which it lists each of them that is accepted; before, it missed TLS 1.2 (nmap's changelog)."""
 
-_NOT_LISTED: Final = "nmap asks for this version, lists all that are accepted, and not this one"
+_NOT_LISTED: Final = (
+    "nmap asks for this version, lists those that answer its hello, and not this one; a connection that was dropped "
+    "would look the same"
+)
 _SILENT: Final = (
     "nmap does not ask for SSL 2.0, nor before 7.92 for TLS 1.3, which it misses at some servers "
-    "(https://github.com/nmap/nmap/issues/3147); before 7.30 it missed TLS 1.2"
+    "(https://github.com/nmap/nmap/issues/3147); before 7.30 it missed TLS 1.2. Between versions that it lists, and "
+    "below TLS 1.3, its hello may have lacked the signature scheme (RSASSA-PSS, Ed25519), or a connection was dropped"
 )
 _CUT: Final = "the file is cut short"
 
@@ -46,8 +50,9 @@ def read_nmap(path: Path) -> Tables:
 
     The list of `ssl-enum-ciphers` is complete by its own word: it asks for SSL 3.0 to TLS 1.2, each by itself, and
     prints nothing before it has asked for all. Of a port with a list, those that are not in it are `refused` (since
-    nmap 7.30); a connection that failed meanwhile would look the same. SSL 2.0 and TLS 1.3 are `untested` where they
-    are not listed, and so is everything where no version is. Raises `ReadError` for a file that declares entities.
+    nmap 7.30); a connection that failed meanwhile would look the same. `untested` are, where they are not listed,
+    SSL 2.0 and TLS 1.3, a version between others, TLS 1.2 where TLS 1.3 is (nmap's hello has neither RSASSA-PSS nor
+    Ed25519), and everything where no version is. Raises `ReadError` for a file that declares entities.
     """
     scan = Scan(path, "nmap")
     records = XmlRecords(path, {"host"}, units={"port"})
@@ -110,9 +115,16 @@ def _read_port(scan: Scan, port: Element, server: Server, times: Times) -> None:
     for version in versions:
         _read_version(scan, version, server, times)
     listed = {str(protocol_of(one.get("key"))) for one in versions}
-    refused = [one for one in _ASKED if one not in listed] if listed and _lists_all(scan.tool) else []
+    refused = _refused(listed) if listed and _lists_all(scan.tool) else []
     scan.answer_versions(server, times, refused, "refused", _NOT_LISTED)
     scan.answer_rest(server, times, {*listed, *refused}, _SILENT)
+
+
+def _refused(listed: set[str]) -> list[str]:
+    """The versions that nmap asked for and did not list, without those that its hello may not have reached."""
+    lowest = min(listed)  # their names are in the order of the versions
+    doubtful = {one for one in _ASKED if lowest < one < max(listed)} | ({"TLS 1.2"} if "TLS 1.3" in listed else set())
+    return [one for one in _ASKED if one not in listed and one not in doubtful]
 
 
 def _lists_all(tool: str) -> bool:

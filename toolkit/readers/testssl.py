@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from toolkit.readers.opening import line_of, parse_json, read_plain, read_value
+from toolkit.readers.opening import as_objects, line_of, parse_json, read_plain, read_value
 from toolkit.readers.scans import UNDATED, Scan, Server, State, Times, ders_of, make_server, outcome_of
 from toolkit.readers.spelling import instant_of, instant_of_seconds, protocol_of, serial_of_hex, suite_of
 from toolkit.tables import Tables
@@ -88,9 +88,8 @@ def _of_json(document: str, scan: Scan) -> tuple[list[_Finding], Times]:
     took = _seconds(report.get("scanTime"))
     times = Times(begins=begins, ends=None if begins is None or took is None else begins + timedelta(seconds=took))
     found: list[_Finding] = []
-    for result in report.get("scanResult") or []:
-        if isinstance(result, dict):
-            found += _pretty(result, report)
+    for result in as_objects(report.get("scanResult")):
+        found += _pretty(result, report)
     return found, times
 
 
