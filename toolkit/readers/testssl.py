@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -122,7 +122,7 @@ def _flat(one: object) -> _Finding | None:
     return _row(one, host or address or _UNRESOLVED, address, str(one.get("port", "")), None)
 
 
-def _pretty(result: dict[str, Any], report: dict[str, Any]) -> Iterator[_Finding]:
+def _pretty(result: Mapping[str, Any], report: Mapping[str, Any]) -> Iterator[_Finding]:
     place = _place(result, report)
     for value in result.values():
         for one in value if isinstance(value, list) else []:
@@ -132,7 +132,7 @@ def _pretty(result: dict[str, Any], report: dict[str, Any]) -> Iterator[_Finding
         yield _row(result, *place)
 
 
-def _place(result: dict[str, Any], report: dict[str, Any]) -> tuple[str, str, str, str | None]:
+def _place(result: Mapping[str, Any], report: Mapping[str, Any]) -> tuple[str, str, str, str | None]:
     host = result.get("targetHost") or report.get("target host") or result.get("ip") or ""
     service = str(result.get("service", "")).lower()
     starttls = next((name for name in ("smtp", "imap", "pop3", "ftp", "ldap", "lmtp") if service == name), None)
@@ -140,7 +140,7 @@ def _place(result: dict[str, Any], report: dict[str, Any]) -> tuple[str, str, st
     return str(host), str(result.get("ip") or ""), str(port), starttls
 
 
-def _row(one: dict[str, Any], host: str, address: str, port: str, starttls: str | None) -> _Finding:
+def _row(one: Mapping[str, Any], host: str, address: str, port: str, starttls: str | None) -> _Finding:
     return _Finding((host, address, port, starttls), str(one.get("id")), str(one.get("finding")))
 
 
