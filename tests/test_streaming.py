@@ -16,7 +16,7 @@ from toolkit.cli.codes import FINE, UNREADABLE
 from toolkit.errors import ReadError
 from toolkit.readers import scans
 from toolkit.readers.batches import Recipient, handing_over
-from toolkit.readers.opening import open_plain
+from toolkit.readers.opening import open_text
 from toolkit.schema import KEYS, TABLES
 from toolkit.tables import named_certificates
 
@@ -132,7 +132,7 @@ def test_a_file_that_ends_in_an_error_keeps_what_was_read(
     plain, path, store = mail_log(tmp_path), tmp_path / "mail.log.gz", tmp_path / "store"
     lines = plain.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(map(gzip.compress, lines)))
-    monkeypatch.setitem(open_plain.__kwdefaults__, "most", len(b"".join(lines[:8])))
+    monkeypatch.setitem(open_text.__kwdefaults__, "most", len(b"".join(lines[:8])))
     with pytest.raises(ReadError, match=r"Split it\. 6 looks that were read before are kept in .*not doubled"):
         toolkit.read_into(path, store, progress=False)
     assert len(toolkit.Store(store).load().observations) == 6

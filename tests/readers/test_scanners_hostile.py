@@ -177,6 +177,29 @@ def test_a_format_is_known_by_its_content(name: str, pack: Callable[[bytes], byt
     assert len(again.observations) == len(tables.observations)
 
 
+@pytest.mark.parametrize("name", GOOD)
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_changes_nothing(name: str, encoding: str, tmp_path: Path) -> None:
+    content = GOOD[name].replace(' encoding="utf-8"', "")
+    if name in ("tlsx", "zgrab2", "crtsh"):
+        content = json.dumps(json.loads(content), indent=1)
+    marked, plain = (read(tmp_path / "given", content.encode(kind)) for kind in (encoding, "utf-8"))
+    assert len(plain.observations) + len(plain.support) + len(plain.certificates)
+    assert marked.observations["outcome"].tolist() == plain.observations["outcome"].tolist()
+    assert marked.support["state"].tolist() == plain.support["state"].tolist()
+    assert marked.certificates["cert_sha256"].tolist() == plain.certificates["cert_sha256"].tolist()
+
+
+def test_utf_16_is_read_in_parts_of_any_size(tmp_path: Path) -> None:
+    content = ("a\u20ac\U0001f511\n" * 9).encode("utf-16") + b"\n"
+    (tmp_path / "given").write_bytes(content)
+    for size in range(1, 12):
+        with opening.open_text(tmp_path / "given") as file:
+            parts = list(iter(lambda: file.read(size) or b"", b""))  # noqa: B023  used up in this round
+        assert b"".join(parts) == content.decode("utf-16", "replace").encode()
+        assert max(map(len, parts)) <= size
+
+
 def test_what_a_tool_did_not_test_is_untested(tmp_path: Path) -> None:
     states = {
         name: dict(zip(tables.support["protocol"], tables.support["state"], strict=True))
@@ -236,7 +259,8 @@ def test_external_entities_are_not_fetched(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["nmap", "sslyze", "tlsx"])
 def test_a_bomb_of_gzip_is_refused(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opening, "LARGEST_WHOLE", 1 << 20)
-    monkeypatch.setattr(opening.open_plain, "__kwdefaults__", {"most": 1 << 20})
+    for opened in (opening.open_plain, opening.open_text):
+        monkeypatch.setattr(opened, "__kwdefaults__", {"most": 1 << 20})
     content = gzip.compress(GOOD[name].encode() + b"\n" + b" " * (1 << 22))
     with pytest.raises(ReadError, match="holds more than 1,048,576 bytes, decompressed"):
         read(tmp_path / "given", content)

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from toolkit import pem
 from toolkit.files import open_regular
-from toolkit.readers.opening import LONGEST_LINE, open_plain
+from toolkit.readers.opening import LONGEST_LINE, open_text
 from toolkit.readers.registry import READERS, SYSLOG, find_format, readers
 
 HEAD: Final = 1 << 16
@@ -227,9 +227,9 @@ def telling_head(path: Path) -> bytes:
     head = plain_head(read_head(path))
     if len(head) < HEAD or b"\n" in head or find_format(head):
         return head
-    with open_plain(path) as raw, io.BufferedReader(raw) as file:
+    with open_text(path) as raw, io.BufferedReader(raw) as file:
         line = file.readline(4 * LONGEST_LINE)
-        return (line.endswith(b"\n") and pem.as_utf8(file.read(HEAD))) or head
+        return (line.endswith(b"\n") and file.read(HEAD)) or head
 
 
 def plain_head(head: bytes) -> bytes:

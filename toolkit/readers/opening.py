@@ -1,5 +1,6 @@
 """Files of other tools, opened safely: decompressed within limits, by line, or as JSON."""
 
+import codecs
 import gzip
 import io
 import json
@@ -10,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, cast
 
-from toolkit import pem, text
+from toolkit import text
 from toolkit.errors import ReadError, ReadWarning
 from toolkit.files import open_regular
 from toolkit.readers.batches import find_recipient
@@ -50,7 +51,7 @@ class Bounded(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         """Read into the buffer, as `io.RawIOBase`."""
         try:
-            data = self._file.read1(len(buffer))  # what there is, so that damage ends it only where it is
+            data = self._some(len(buffer))
         except _DAMAGED as error:
             self.damage = f"the compressed data is damaged or cut short ({text.plain(error)})"
             return 0
@@ -64,6 +65,10 @@ class Bounded(io.RawIOBase):
         buffer[: len(data)] = data
         return len(data)
 
+    def _some(self, size: int) -> bytes:
+        """What there is, up to `size` bytes, so that damage ends it only where it is."""
+        return self._file.read1(size)
+
     def close(self) -> None:
         """Close the file below too."""
         self._file.close()
@@ -71,9 +76,40 @@ class Bounded(io.RawIOBase):
         super().close()
 
 
+class BoundedText(Bounded):
+    """The same of text: in UTF-8 without a byte order mark, as `toolkit.pem.as_utf8` gives what fits in memory."""
+
+    def __init__(self, path: Path, most: int) -> None:
+        super().__init__(path, most)
+        try:
+            head = self._file.read(len(codecs.BOM_UTF8))
+        except _DAMAGED:  # which is noticed again where it is read
+            head = b""
+        self._file.seek(len(head) if head == codecs.BOM_UTF8 else 0)
+        is_utf16 = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        self._decoder = codecs.getincrementaldecoder("utf-16")("replace") if is_utf16 else None
+        self._decoded = b""
+
+    def _some(self, size: int) -> bytes:
+        if self._decoder is None:
+            return super()._some(size)
+        while not self._decoded:
+            data = super()._some(size)
+            self._decoded = self._decoder.decode(data, not data).encode()
+            if not data:
+                break
+        given, self._decoded = self._decoded[:size], self._decoded[size:]
+        return given
+
+
 def open_plain(path: Path, *, most: int = LARGEST_STREAM) -> Bounded:
     """The file, decompressed where it is compressed by gzip. Raises `ReadError` and `OSError` like `open_regular`."""
     return Bounded(path, most)
+
+
+def open_text(path: Path, *, most: int = LARGEST_STREAM) -> BoundedText:
+    """The same of text: UTF-16 with a byte order mark becomes UTF-8, and a mark is left out."""
+    return BoundedText(path, most)
 
 
 def read_plain(path: Path) -> tuple[str, str | None]:
@@ -82,25 +118,24 @@ def read_plain(path: Path) -> tuple[str, str | None]:
     Bytes that are not UTF-8 become U+FFFD, which a `ReadWarning` says.
     Raises `ReadError` for more than `LARGEST_WHOLE` bytes.
     """
-    with open_plain(path, most=LARGEST_WHOLE) as file:
-        data = file.readall() or b""
+    with open_text(path, most=LARGEST_WHOLE) as file:
+        plain = file.readall() or b""
         damage = file.damage
-    plain = pem.as_utf8(data)
     try:
-        return plain.decode("utf-8-sig"), damage
+        return plain.decode(), damage
     except UnicodeDecodeError as error:
         line = plain.count(b"\n", 0, error.start) + 1
         said = f"{path}, line {line}: bytes that are not UTF-8 are read as U+FFFD, also in names."
         warnings.warn(said, ReadWarning, stacklevel=2)
-    return plain.decode("utf-8-sig", "replace"), damage
+    return plain.decode("utf-8", "replace"), damage
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, bytes | None]]:
-    """Number and bytes of each line; None for one of more than `LONGEST_LINE` bytes, which is skipped.
+    """Number and bytes of each line, in UTF-8; None for one of more than `LONGEST_LINE` bytes, which is skipped.
 
     Where the compression is damaged, a `ReadWarning` says so after the last line that could be had.
     """
-    with open_plain(path) as raw, io.BufferedReader(raw, 1 << 20) as file:
+    with open_text(path) as raw, io.BufferedReader(raw, 1 << 20) as file:
         number = 0
         while line := file.readline(LONGEST_LINE):
             number += 1
@@ -116,7 +151,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes | None]]:
 
 def read_marked_lines(path: Path, marks: tuple[bytes, ...]) -> Iterator[tuple[int, bytes | None]]:
     """Number and bytes of each line with one of the marks in it; else as `read_lines`, and several times as fast."""
-    with open_plain(path) as file:
+    with open_text(path) as file:
         number, rest, is_skipping = 1, b"", False
         while chunk := file.read(1 << 20):
             if is_skipping:
