@@ -270,9 +270,11 @@ def test_a_host_that_begins_with_a_hyphen_is_a_mistyped_option(text: str) -> Non
 
 
 def test_one_service_by_two_ways_is_refused() -> None:
-    direct = parse_target("smtp://mx.test:25")
+    direct = parse_target("smtp://mx.test:25", connect_to="127.0.0.1:25")
     relayed = replace(direct, connect_to=("127.0.0.1", 2525))
     with pytest.raises(UsageError, match=r"are one service by two ways.*in a call of its own"):
         expand_targets([direct, relayed])
     unnamed = replace(relayed, server_name=None)
     assert expand_targets([direct, direct, unnamed]) == [direct, unnamed], "another name is another question"
+    elsewhere = replace(direct, connect_to=("127.0.0.2", 2525))
+    assert expand_targets([direct, elsewhere]) == [direct, elsewhere], "rows say the address"

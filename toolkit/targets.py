@@ -255,10 +255,11 @@ def expand_targets(targets: Targets) -> list[Target | MailDomain]:
 
 
 def _require_one_way(targets: Iterable[Target]) -> None:
-    """`UsageError` where a service is to be asked by two ways under one name: rows do not say the way."""
-    ways: dict[tuple[str, str | None], Target] = {}
+    """`UsageError` where a service is to be asked by two ways at one address: rows do not say the port."""
+    ways: dict[tuple[str, str | None, str | None], Target] = {}
     for target in targets:
-        other = ways.setdefault((target.service, target.server_name), target)
+        address = target.connect_to[0] if target.connect_to else None
+        other = ways.setdefault((target.service, target.server_name, address), target)
         if other != target:
             raise UsageError(
                 f"{other!r} and {target!r} are one service by two ways, and observations do not say which: observe "

@@ -34,6 +34,13 @@ def edited(baseline: Path, **changes: object) -> Path:
     return baseline
 
 
+def test_an_entry_gets_its_date_by_hand_as_the_command_line_takes_it(checks: pd.DataFrame, baseline: Path) -> None:
+    accepted = checking.accept(checks, edited(baseline, until="2999-01-01"), now=NOW)
+    assert accepted["accepted_until_at"].max() == pd.Timestamp("2999-01-01", tz="UTC")
+    with pytest.raises(ReadError, match=r"entry \w+: until='soon' is not an instant.* Correct that entry"):
+        checking.accept(checks, edited(baseline, until="soon"), now=NOW)
+
+
 def test_what_is_accepted_is_counted_apart_and_comes_last(checks: pd.DataFrame, baseline: Path) -> None:
     before = checking.count(checks)
     accepted = checking.accept(checks, baseline, now=NOW)
@@ -99,7 +106,7 @@ def test_an_entry_that_does_not_say_what_it_is_about_stays(checks: pd.DataFrame,
 @pytest.mark.parametrize("held", [
     "", "[]", "{}", "null", '{"accepted": [1]}', '{"accepted": [{"finding_id": "a"}]}', '{"accepted": 1}',
     '{"accepted": [{"finding_id": "a", "until": "soon", "severity": "low"}]}',
-    '{"accepted": [{"finding_id": "a", "until": "2026-03-01", "severity": "low"}]}',
+    '{"accepted": [{"finding_id": "a", "until": "2026-03", "severity": "low"}]}',
     '{"accepted": [{"finding_id": "a", "until": 5, "severity": "low"}]}',
     '{"accepted": [{"finding_id": "a", "until": "2026-03-01T00:00Z", "severity": "mild"}]}',
     '{"accepted": [{"finding_id": "a", "until": "2026-03-01T00:00Z", "severity": []}]}', "[" * 100_000, "\xff",

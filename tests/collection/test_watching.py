@@ -240,7 +240,7 @@ def test_the_command_prints_a_line_for_each_round_and_the_line_that_resumes(
     watching = toolkit.watch
 
     def interrupted(*given: Any, **asked: Any) -> Any:
-        return watching(*given, **asked, wait=lambda _: signal.raise_signal(signal.SIGTERM))
+        return watching(*given, **asked | {"wait": lambda _: signal.raise_signal(signal.SIGTERM)})
 
     monkeypatch.setattr(toolkit, "watch", interrupted)
     assert main(command) == INTERRUPTED

@@ -178,19 +178,29 @@ def _read(baseline: str | Path) -> dict[str, dict[str, Any]]:
     advice = "Write it with `tls-toolkit check --write-baseline`."
     try:
         entries = json.loads(read_regular(file, most=_MOST_BYTES))["accepted"]
-        read = {str(entry["finding_id"]): _as_entry(entry) for entry in entries}
+        read = {str(entry["finding_id"]): _as_entry(file, entry) for entry in entries}
         wrong = [entry["severity"] for entry in read.values() if entry["severity"] not in _RANKS]
     except OSError as error:
         raise ReadError(f"The baseline {file} cannot be read: {error.strerror}. {advice}") from error
+    except ReadError:
+        raise
     except json.JSONDecodeError as error:
         raise ReadError(f"{file} is not a baseline: line {error.lineno} is not JSON ({error.msg}). {advice}") from error
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise ReadError(f"{file} is not a baseline: {error!r:.200}. {advice}") from error
+        wanted = "an object with the list `accepted`, whose entries have `finding_id`, `until` and `severity`"
+        raise ReadError(f"{file} is not a baseline, which is {wanted}. {advice}") from error
     if wrong:
         raise ReadError(text.not_known(f"{file}: severity ", wrong[0], SEVERITIES))
     return read
 
 
-def _as_entry(entry: dict[str, Any]) -> dict[str, Any]:
+def _as_entry(file: Path, entry: dict[str, Any]) -> dict[str, Any]:
     about = {name: str(entry[name]) for name in _ABOUT if entry.get(name) is not None}
-    return entry | about | {"until": zoned(entry["until"], "until")}
+    until = entry["until"]
+    if isinstance(until, str) and len(until) == len("2026-01-31"):
+        until += "T00:00Z"  # a day is its midnight, as on the command line
+    try:
+        until = zoned(until, "until")
+    except UsageError as error:
+        raise ReadError(f"{file}, entry {text.plain(entry['finding_id'])}: {error} Correct that entry.") from error
+    return entry | about | {"until": until}

@@ -124,7 +124,7 @@ def _print(run: CheckRun, arguments: argparse.Namespace) -> None:
     elif arguments.format == "json":
         names = ("source", "since", "until", "policy", "roots", "intermediates", "thresholds", "history", "baseline")
         asked = {name: getattr(arguments, name) for name in names}
-        asked["policy"] = arguments.policy or [DEFAULT_POLICY]
+        asked |= {"policy": arguments.policy or [DEFAULT_POLICY], "roots": arguments.roots or DEFAULT_ROOTS}
         as_of = arguments.as_of or (now if is_held_alone(run.tables) else "observed")
         window = {
             "newest": scope.newest, "observed_since": scope.since, "surveyed_since": scope.surveyed_since,

@@ -140,6 +140,8 @@ def watch(
         require_whole("rounds", rounds)
     check_clock(clock)
     _check_names(collecting)
+    if health is not None and not Path(health).parent.is_dir():
+        raise _not_written(Path(health), "its folder does not exist")
     schedule = _Schedule(_interval(every), jitter, clock, wait)
     store = as_store(store)
     made: list[WatchedRound] = []
@@ -247,9 +249,11 @@ def _write_health(file: Path, done: WatchedRound) -> None:
     try:
         replace_text(file, json.dumps(values) + "\n")
     except OSError as error:
-        raise OutputError(
-            f"The health file {file} cannot be written: {error.strerror}. Name a file in a folder that can be written."
-        ) from error
+        raise _not_written(file, str(error.strerror)) from error
+
+
+def _not_written(file: Path, why: str) -> OutputError:
+    return OutputError(f"The health file {file} cannot be written: {why}. Name a file in a folder that can be written.")
 
 
 def _interrupted(interrupt: KeyboardInterrupt, store: Store, count: int, looks: int) -> RoundInterrupt:

@@ -113,7 +113,7 @@ def test_a_bad_call_is_refused(settings: dict[str, object]) -> None:
         toolkit.survey("https://mail.example", **settings)  # type: ignore[arg-type]  # that is the test
 
 
-@pytest.mark.parametrize("settings", [{"budget": 0}, {"rate": 0}, {"parts": ("cakes",)}, {"parts": "suites"}])
+@pytest.mark.parametrize("settings", [{"budget": 0}, {"rate": 0}, {"parts": ("cakes",)}, {"parts": 5}])
 def test_a_bad_estimate_is_refused(settings: dict[str, object]) -> None:
     with pytest.raises(UsageError):
         toolkit.estimate_survey("https://mail.example", **settings)  # type: ignore[arg-type]  # that is the test
