@@ -192,6 +192,33 @@ def test_every_connection_is_a_row(tmp_path: Path) -> None:
     assert sorted(looks["sample"]) == list(range(10))
 
 
+def test_lines_of_other_logs_are_counted_and_left_out(tmp_path: Path) -> None:
+    at = f"1784818803.5\t{SERVER}\t443"
+    path = tsv(tmp_path / "ssl.log", f"{at}\tTLSv12\ta.test\tT\t-\t-", "#separator \\x09", "#path\tconn")
+    columns = "#fields\tts\tid.resp_h\tid.resp_p\tproto\n#types\ttime\taddr\tport\tenum\n"
+    with path.open("a") as log:
+        log.write(f"{columns}{at}\ttcp\n-\t{SERVER}\t53\tudp\n{HEADER}{at}\tTLSv12\tb.test\tT\t-\t-\n")
+    with pytest.warns(ReadWarning, match=r"left out: 2 lines of other logs than ssl.log and x509.log\."):
+        assert toolkit.read(path).observations["host"].tolist() == ["a.test", "b.test"]
+
+
+@pytest.mark.parametrize(("path", "count"), [("ssl", 1), ("ssl_red", 1), ("sensor-ssl", 1), ("http", 0), ("sslvpn", 0)])
+def test_json_names_the_log_of_a_line(path: str, count: int, tmp_path: Path) -> None:
+    other = {"_path": path, "ts": 1784818804.5, "id.resp_h": "192.0.2.80", "id.resp_p": 80, "version": "1.1"}
+    file = json_lines(tmp_path / "ssl.log", CONNECTION, other)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert len(toolkit.read(file).observations) == 1 + count
+    assert ["1 line of other logs" in str(one.message) for one in caught] == [True] * (1 - count)
+
+
+def test_a_line_of_json_without_the_name_of_its_log_is_known_by_its_keys(tmp_path: Path) -> None:
+    conn = {name: CONNECTION[name] for name in ("ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p")}
+    file = json_lines(tmp_path / "ssl.log", CONNECTION, conn | {"proto": "tcp"})
+    with pytest.warns(ReadWarning, match=r"line 2: it describes neither a connection of TLS nor a certificate"):
+        assert len(toolkit.read(file).observations) == 1
+
+
 def test_escapes_and_repeated_headers(tmp_path: Path) -> None:
     line = f"1784818803.5\t{SERVER}\t443\tTLSv12\tb\\xc3\\xbccher.test\tT\t-\t{LEAF}"
     tables = toolkit.read(tsv(tmp_path / "ssl.log", line, *HEADER.splitlines(), line, "#close\tx"))

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from toolkit import schema
+from toolkit import schema, text
 from toolkit.epoch import microseconds
 from toolkit.errors import ReadError, ReadWarning
 from toolkit.readers.opening import parse_json, read_lines
@@ -26,6 +26,14 @@ from toolkit.tables import Tables
 
 NAMES: Final = re.compile(r"(?:.*[-_.])?(ssl|x509)\b.*\.log")
 """Names of the files of a folder that are read: `ssl.log`, `x509.00:00:00-01:00:00.log.gz`, `sensor-ssl.log`, …"""
+
+_LOGS: Final = frozenset(("ssl", "x509"))
+"""One of these is a word of what lines of these logs call their log, in `#path` or `_path`: `ssl`, `x509_red`, …"""
+
+_OF_TLS: Final = frozenset(
+    ("established", "cert_chain_fps", "cert_chain_fuids", "curve", "last_alert", "resumed", "ssl_history")
+)
+"""Keys that only `ssl.log` has: one of them is in a line about TLS that does not name its log."""
 
 _ESCAPED: Final = re.compile(r"\\(?:x([0-9a-fA-F]{2})|\\)")
 _SHA256: Final = 64
@@ -51,7 +59,8 @@ def read_zeek(path: Path) -> Tables:
 
     `ssl.log` names certificates by file (Zeek before 4.1) or fingerprint; `x509.log`, in the same folder, describes
     them. Without it, what `ssl.log` prints itself is in the `printed_` columns. The clients' addresses, names and
-    certificates are not kept. A line that cannot be read, or has no instant, is left out with its number.
+    certificates are not kept. Lines of other logs (`conn`, `http`) are counted and left out. A line that cannot be
+    read, or has no instant, is left out with its number.
     """
     files = find_logs(path) if path.is_dir() else [path]
     if not files:
@@ -112,6 +121,8 @@ class Logs:
                     scan.leave_out("it has no instant (ts)", line=number)
                 elif (shown := self._read_record(scan, record, number)) is not None:
                     scan.look_again(shown, microseconds(at))
+        if columns.others:
+            scan.leave_out(f"{text.counted(columns.others, 'line')} of other logs than ssl.log and x509.log")
         return scan.tables()
 
     def rest(self) -> Tables:
@@ -122,12 +133,12 @@ class Logs:
 
     def _read_record(self, scan: Scan, record: _Record, number: int) -> Shown | None:
         """Take what a record says. For a connection, return what its look shows."""
-        if "id.resp_h" in record:
+        if "id.resp_h" in record and ("_path" in record or not _OF_TLS.isdisjoint(record)):
             return self._read_connection(scan, record, number)
         if "certificate.issuer" in record or "certificate.serial" in record:
             self._read_certificate(scan, record)
         else:
-            scan.leave_out("it describes neither a connection nor a certificate", line=number)
+            scan.leave_out("it describes neither a connection of TLS nor a certificate", line=number)
         return None
 
     def _read_certificate(self, scan: Scan, record: _Record) -> None:
@@ -229,7 +240,8 @@ def _chain(record: _Record, name: str) -> list[str]:
 
 
 def _record_of(line: bytes | None, columns: "Columns", scan: Scan, number: int) -> _Record | None:
-    """The content of a line, in TSV with the header of its part, or in JSON; None where it is not a record."""
+    """What a line of these logs says, in TSV with the header of its part, or in JSON; None for other lines."""
+    record: _Record | None = None
     if line is None:
         scan.leave_out("it is too long", line=number)
     elif line.startswith(b"#"):
@@ -240,13 +252,15 @@ def _record_of(line: bytes | None, columns: "Columns", scan: Scan, number: int) 
         except ValueError:
             scan.leave_out("it is not a JSON object, or is cut short", line=number)
         else:
-            return {name: one for name, one in _flat(value).items() if one not in (None, "", [])}
+            record = {name: one for name, one in _flat(value).items() if one not in (None, "", [])}
     elif line.strip():
         record = columns.split(line)
-        if record is not None:
-            return record
-        scan.leave_out("its cells are not those of the header (#fields, #types)", line=number)
-    return None
+        if record is None:
+            scan.leave_out("its cells are not those of the header (#fields, #types)", line=number)
+    if record and _LOGS.isdisjoint(re.split(r"[-_.]", str(record.get("_path", "ssl")))):
+        columns.others += 1
+        return None
+    return record
 
 
 def _flat(record: Mapping[str, object]) -> dict[str, object]:
@@ -262,6 +276,10 @@ class Columns:
 
     def __init__(self) -> None:
         self.names: list[str] = []
+        self.others = 0
+        """Lines of other logs so far."""
+        self._path: dict[str, str] = {}
+        """The log of this part as `_path`, as JSON names it; empty where the header does not say."""
         self._between, self._within = "\t", ","
         self._absent = {"#unset_field": "-", "#empty_field": "(empty)"}
         self._types: list[str] = []
@@ -273,11 +291,14 @@ class Columns:
         header = line.decode("utf-8", "replace").rstrip("\r\n")
         if header.startswith("#separator "):
             self._between = _unescaped(header.partition(" ")[2]) or "\t"
+            self._path = {}
             return
         name, *cells = header.split(self._between)
         if name == "#fields":
             self.names = cells
             self._is_usual = self._between == "\t" and tuple(cells[:4]) == _CLIENT
+        elif name == "#path" and cells:
+            self._path = {"_path": cells[0]}
         elif name == "#types":
             self._types = cells
         elif name == "#set_separator" and cells and cells[0]:
@@ -303,7 +324,7 @@ class Columns:
         cells = line.decode("utf-8", "replace").rstrip("\r\n").split(self._between)
         if len(cells) != len(self.names) or len(self._types) != len(cells):
             return None
-        record: dict[str, object] = {}
+        record: dict[str, object] = {**self._path}
         absent = self._absent.values()
         for name, kind, cell in zip(self.names, self._types, cells, strict=True):
             if cell in absent:
