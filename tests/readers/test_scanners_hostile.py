@@ -310,6 +310,40 @@ def test_zgrab2_names_the_service_that_it_asked(
     assert look["server_name"] == look["host"]
 
 
+@pytest.mark.parametrize(
+    ("module", "result", "services"),
+    [
+        ("ssh", {}, []),
+        ("http", {}, []),
+        ("smtp", {"banner": "220 a.test"}, []),
+        ("smtp", {"starttls": "220 ready"}, ["smtp://a.test:25"]),
+        ("tls", {}, ["https://a.test:443"]),
+        ("http", {"response": {"request": {"url": {"scheme": "http", "host": "a.test"}}}}, []),
+        ("http", {"response": {"request": {"url": {"scheme": "https", "host": "a.test"}}}}, ["https://a.test:443"]),
+    ],
+)
+def test_a_failure_of_zgrab2_is_a_row_where_it_asked_for_tls(
+    module: str, result: dict[str, object], services: list[str], tmp_path: Path
+) -> None:
+    data = {module: {"status": "io-timeout", "protocol": module, "result": result}}
+    found = read(tmp_path / "given", json.dumps({"ip": "192.0.2.1", "domain": "a.test", "data": data})).observations
+    assert found["service"].tolist() == services
+    assert set(found["outcome"]) <= {"timeout"}
+
+
+def test_each_https_request_of_zgrab2_is_a_row_with_its_own_port(tmp_path: Path) -> None:
+    def response(scheme: str, host: str, number: int | None) -> dict[str, object]:
+        log = {"handshake_log": {"client_hello": number, "server_hello": {"version": {"value": 771}}}}
+        return {"request": {"url": {"scheme": scheme, "host": host}, **({"tls_log": log} if number else {})}}
+
+    chain = [response("http", "a.test", None), response("https", "a.test", 1), response("https", "a.test", 1)]
+    result = {"redirect_response_chain": chain, "response": response("https", "www.b.test", 2)}
+    data = {"http": {"status": "success", "protocol": "http", "port": 8443, "result": result}}
+    found = read(tmp_path / "given", json.dumps({"ip": "192.0.2.1", "domain": "a.test", "data": data})).observations
+    assert found["service"].tolist() == ["https://a.test:443", "https://www.b.test:443"]
+    assert found["address"].fillna("").tolist() == ["192.0.2.1", ""]
+
+
 def test_bytes_that_are_not_utf_8_are_said(tmp_path: Path) -> None:
     (tmp_path / "given").write_bytes(SSLYZE.encode().replace(b"a.test", b"a\xff\xfe.test"))
     with pytest.warns(ReadWarning, match="line 1: bytes that are not UTF-8 are read as"):

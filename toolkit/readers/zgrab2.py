@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from toolkit.readers.scans import Scan, Times, der_of, make_server
 from toolkit.readers.spelling import group_of, instant_of, protocol_of, suite_of
 from toolkit.tables import Tables
 
-# Module → port that it asks where no other is given, and the protocol that it upgrades: empty for TLS from the start.
+# Module → port of its TLS where no other is given, and the protocol that it upgrades: empty for TLS from the start.
 _MODULES: Final = {
     "tls": (443, ""), "http": (443, ""), "smtp": (25, "smtp"), "imap": (143, "imap"), "pop3": (110, "pop3"),
     "ftp": (21, "ftp"), "postgres": (5432, "postgres"), "mysql": (3306, "mysql"), "mssql": (1433, ""),
@@ -26,15 +27,21 @@ _FAILURES: Final = {
     "unknown-error": ("unreachable", None), "connection-reset": ("reset", None),
 }  # fmt: skip
 
+_UPGRADES: Final = frozenset(("tls", "starttls", "auth_tls", "auth_ssl"))
+"""Keys of a result that asked for TLS on a connection without it."""
+
 _HOST_AND_PORT: Final = re.compile(r"(\[[\da-fA-F:.]{2,45}\]|[^:\[\]/]{1,255})(?::(\d{1,5}))?")
 
 _Facts = Mapping[str, Any]
+_Handshake = tuple[str | None, int | None, _Facts]
+"""Host and port where a request named them, and what zgrab2 logged of the handshake."""
 
 
 def read_zgrab2(path: Path) -> Tables:
-    """The tables of a file of JSON lines; a result of a module that attempted no TLS handshake has no row.
+    """The tables of a file of JSON lines; a result that shows no attempt at a TLS handshake has no row.
 
-    A line that cannot be read is left out with its number.
+    Each request by https has a row, those that were redirected too. A failure has one where the module is `tls`, or
+    its result shows that it asked for TLS. A line that cannot be read is left out with its number.
     """
     scan = Scan(path, "zgrab2")
     without = 0
@@ -43,18 +50,23 @@ def read_zgrab2(path: Path) -> Tables:
         if not isinstance(data, dict):
             scan.leave_out("an object without results", line=number)
             continue
-        for module, result in data.items():
+        for name, result in data.items():
             if isinstance(result, dict):
-                without += not _read_result(scan, record, str(module), result, number)
+                module = str(result.get("protocol") or name)
+                handshakes = _handshakes(module, result)
+                without += not handshakes
+                for handshake in handshakes:
+                    _read_handshake(scan, record, module, result, handshake, number=number)
     if without:
         scan.leave_out(f"{text.counted(without, 'result')} without a TLS handshake")
     return scan.tables()
 
 
-def _read_result(scan: Scan, record: _Facts, module: str, result: _Facts, number: int) -> bool:
-    """Whether it is about TLS."""
-    port, starttls = _MODULES.get(str(result.get("protocol") or module), (None, ""))
-    name, named_port = _requested(result)
+def _read_handshake(
+    scan: Scan, record: _Facts, module: str, result: _Facts, handshake: _Handshake, *, number: int
+) -> None:
+    port, starttls = _MODULES.get(module, (None, ""))
+    name, named_port, log = handshake
     is_redirected = name not in (None, record.get("domain"), record.get("ip"))
     domain = name if is_redirected else record.get("domain")
     server = make_server(
@@ -66,18 +78,15 @@ def _read_result(scan: Scan, record: _Facts, module: str, result: _Facts, number
     )
     if server is None:
         scan.leave_out("a result without host or port", line=number)
-        return True
+        return
     times = Times(at=instant_of(result.get("timestamp")))
-    log = next(_logs(result.get("result")), None)
     status = str(result.get("status"))
-    if log is None or not as_object(log.get("server_hello")):
-        if status == "success" and log is None:
-            return False
+    hello = as_object(log.get("server_hello"))
+    if not hello:
         outcome, stage = _FAILURES.get(status, ("unreachable", None))
         reason = f"{status}: {result.get('error')}" if result.get("error") else status
         scan.look(server, times, outcome=outcome, stage=stage, reason=reason)
-        return True
-    hello = as_object(log["server_hello"])
+        return
     version = as_object(as_object(hello.get("supported_versions")).get("selected_version")) or as_object(
         hello.get("version")
     )
@@ -95,17 +104,38 @@ def _read_result(scan: Scan, record: _Facts, module: str, result: _Facts, number
         has_ocsp_staple=hello.get("ocsp_stapling") if isinstance(hello.get("ocsp_stapling"), bool) else None,
         reason=None if status == "success" else f"{status}: {result.get('error')}",
     )  # fmt: skip
-    return True
 
 
-def _requested(result: _Facts) -> tuple[str | None, int | None]:
-    """Host and port of the request whose handshake the result of `http` holds, after redirections."""
-    response = as_object(as_object(result.get("result")).get("response"))
-    url = as_object(as_object(response.get("request")).get("url"))
+def _handshakes(module: str, result: _Facts) -> list[_Handshake]:
+    """Those that a result shows to have been attempted; one that several requests share is one."""
+    has_failed = result.get("status") != "success"
+    found = as_object(result.get("result"))
+    responses = [*as_list(found.get("redirect_response_chain")), found.get("response")]
+    requests = [as_object(as_object(one).get("request")) for one in responses]
+    last = requests[-1]
+    handshakes = [
+        (*_requested(request), log)
+        for request in requests
+        if (log := next(_logs(request), {}))
+        or (request is last and has_failed and _url(request).get("scheme") == "https")
+    ]
+    if handshakes:
+        return [one for one, _ in groupby(handshakes)]
+    log = next(_logs(found), {})
+    return [(None, None, log)] if log or (has_failed and (module == "tls" or not _UPGRADES.isdisjoint(found))) else []
+
+
+def _url(request: _Facts) -> _Facts:
+    return as_object(request.get("url"))
+
+
+def _requested(request: _Facts) -> tuple[str | None, int | None]:
+    """Host and port that a request of `http` asked by https."""
+    url = _url(request)
     if url.get("scheme") != "https" or not isinstance(url.get("host"), str):
         return None, None
     match = _HOST_AND_PORT.fullmatch(url["host"])
-    return (match[1].strip("[]"), int(match[2]) if match[2] else None) if match else (None, None)
+    return (match[1].strip("[]"), int(match[2] or 443)) if match else (None, None)
 
 
 def _logs(value: object) -> Iterator[_Facts]:
