@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 
 from toolkit import text
 from toolkit.analyse import find_sightings, summarise_expiry
-from toolkit.arguments import require_whole
+from toolkit.arguments import require_type, require_whole
 from toolkit.chart import describe_chart, plot_expiry, plot_sightings, say, tabulate
 from toolkit.collection import observe
 from toolkit.columns import Column, returns
@@ -106,6 +106,7 @@ class LabPanel:
 
         Raises `LabUsageError` for a negative step, and after `close`.
         """
+        require_type("LabPanel.advance", step, timedelta, such_as="timedelta(days=1)")
         self._require_servers()
         self.lab.clock.advance(step)
         return self.observe()

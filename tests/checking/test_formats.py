@@ -75,7 +75,7 @@ def check_sarif(written: str, checks: pd.DataFrame) -> None:
     assert len(run["results"]) == len(listed)
     for row, result in zip(listed, run["results"], strict=True):
         assert rules[result["ruleIndex"]]["id"] == result["ruleId"] == row.kind
-        assert result["message"]["text"] == row.message
+        assert result["message"]["text"].startswith(f"{row.message}. {row.advice or 'Observe again'}")
         assert (result["kind"], result["level"] == "none") == (
             ("review", True) if row.state == "unknown" else ("fail", False)
         )

@@ -44,6 +44,8 @@ def check(arguments: argparse.Namespace) -> int:
         from toolkit.cli.webhook import host_of, post  # noqa: PLC0415  the other commands do not need urllib
 
         host_of(arguments.webhook)
+    if arguments.serve and arguments.format:
+        raise UsageError("--serve gives Prometheus its own format: leave out --format and --json.")
     arguments.format = arguments.format or "text"
     is_by_rules = bool(arguments.policy or arguments.roots)
     rules = load_rules(arguments)

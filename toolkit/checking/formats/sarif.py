@@ -38,7 +38,6 @@ def _rule(kind: str, row: CheckRow) -> dict[str, Any]:
         "id": kind,
         "shortDescription": {"text": row.required or row.title},
         "fullDescription": {"text": row.authority or SEVERITIES.get(row.severity, row.title)},
-        "help": {"text": row.advice or "Observe again: what is there does not decide."},
     }
     if row.severity:
         rule["defaultConfiguration"] = {"level": _LEVELS[row.severity]}
@@ -53,7 +52,7 @@ def _result(row: CheckRow, place: int) -> dict[str, Any]:
         "ruleIndex": place,
         "kind": "review" if is_unknown else "fail",
         "level": "none" if is_unknown else _LEVELS[row.severity],
-        "message": {"text": row.message},
+        "message": {"text": f"{row.message}. {row.advice or 'Observe again: what is there does not decide.'}"},
         "locations": [
             {
                 "physicalLocation": {"artifactLocation": {"uri": quote(row.service, safe=":/[]")}},
