@@ -33,6 +33,15 @@ def test_the_folder_of_a_log_is_read_by_its_data_tiles(ct: Path) -> None:
     assert toolkit.read(tree).certificates["cert_sha256"].tolist() == tile.certificates["cert_sha256"].tolist()
 
 
+def test_what_is_next_to_the_tiles_of_a_log_is_named(ct: Path, tmp_path: Path) -> None:
+    (tmp_path / "tile").symlink_to((ct / "navigli2025h2" / "tile").resolve())
+    (tmp_path / "checkpoint").touch()
+    (tmp_path / "issuer").mkdir()
+    (tmp_path / "nmap.xml").write_text("<?xml version='1.0'?><nmaprun>")
+    with pytest.warns(ReadWarning, match=r"kept: issuer \(a folder\), nmap\.xml \(an nmap XML report\)\.$"):
+        assert len(toolkit.read(tmp_path).certificates)
+
+
 def test_a_tile_gives_precertificates(ct: Path) -> None:
     tables = toolkit.read(ct / "navigli2025h2" / "tile" / "data" / "003.p" / "10")
     assert tables.certificates["is_precertificate"].tolist() == [True] * 10

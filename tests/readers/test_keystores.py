@@ -199,8 +199,11 @@ def test_the_folders_of_certbot_are_read(tmp_path: Path) -> None:
         (tmp_path / "live" / name).mkdir(parents=True)
         (tmp_path / "live" / name / "fullchain.pem").write_text(PEM)
         (tmp_path / "live" / name / "privkey.pem").write_text(SECRET)
-    (tmp_path / "live" / "README").write_text("x")
-    with pytest.warns(ReadWarning, match=r"skipped, and not kept: privkey\.pem"):
+    (tmp_path / "live" / "b.test" / "old.zip").write_bytes(b"PK\3\4")
+    with (
+        pytest.warns(ReadWarning, match=r"skipped, and not kept: privkey\.pem"),
+        pytest.warns(ReadWarning, match=r"skipped, and not kept: b\.test/old\.zip \("),
+    ):
         assert list(toolkit.read(tmp_path / "live").certificates["der"]) == [DER]
 
 

@@ -172,8 +172,9 @@ def test_a_folder_of_certbot_is_read_and_its_key_is_skipped_and_named_once(tmp_p
     with pytest.warns(ReadWarning) as warned:
         tables = toolkit.read(live)
     assert tables.certificates["der"].tolist() == [FIRST, SECOND]
-    assert [str(one.message) for one in warned] == [f"{live}: skipped, and not kept: privkey.pem (a private key)."]
-    assert [one.filename for one in warned] == [__file__]
+    skipped = ("privkey.pem (a private key)", "README (text of an unknown form)")
+    assert [str(one.message) for one in warned] == [f"{live}: skipped, and not kept: {one}." for one in skipped]
+    assert {one.filename for one in warned} == {__file__}
 
 
 def test_a_key_in_the_file_of_the_certificate_is_skipped_and_named(tmp_path: Path) -> None:
@@ -259,8 +260,10 @@ def test_markers_alone_cost_what_they_are_long(line: str) -> None:
 def test_a_folder_gives_each_certificate_once_and_only_certificates(tmp_path: Path) -> None:
     (tmp_path / "a.pem").write_text(BOTH)
     (tmp_path / "b.CRT").write_text(as_pem(SECOND))
-    (tmp_path / "notes.txt").write_text("not looked at")
-    tables = toolkit.read(tmp_path)
+    (tmp_path / "more").mkdir()
+    (tmp_path / "notes").write_bytes(FIRST)
+    with pytest.warns(ReadWarning, match=r"kept: more \(a folder\), notes \(.*certificate.*\)\.$"):
+        tables = toolkit.read(tmp_path)
     assert tables.certificates["der"].tolist() == [FIRST, SECOND]
     assert tables.observations.empty
     assert tables.support.empty

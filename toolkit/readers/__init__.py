@@ -13,7 +13,7 @@ from toolkit.readers import forms
 from toolkit.readers.ct import is_tree
 from toolkit.readers.exports import EXPORTS, PARQUET_FILES
 from toolkit.readers.folders import CSV_FILES, read_folder
-from toolkit.readers.pem import PEM_SUFFIXES, list_files, listed, read_pem
+from toolkit.readers.pem import MOST_NAMED, PEM_SUFFIXES, list_files, listed, read_pem
 from toolkit.readers.received import list_messages
 from toolkit.readers.registry import READERS, Reader, find_format, readers
 from toolkit.readers.zeek import find_logs, read_zeek
@@ -24,31 +24,32 @@ def read_reports(path: Path, *, password: str | None = None) -> Tables:
     """The tables of the files of a folder, each by its own format; `password` is that of PKCS#12 files.
 
     Zeek's logs are read together, also those in its folders. A file that cannot be read, and what has no known format,
-    is named by a `ReadWarning`, and so are the other folders in it, which are not read. Raises the `ReadError` of the
+    is named by a `ReadWarning`, and so are the other folders in it, and what is next to logs in a folder in it, which
+    are not read. Raises the `ReadError` of the
     first file, or one that names what was skipped, where none can be read.
     """
     parts, unreadable, skipped = [], [], []
-    logs = find_logs(path)
-    for entry in sorted(set(path.iterdir()).difference(log.parent for log in logs)):
+    logs = _find_zeek(path)
+    for entry in sorted([*_others(path, logs), *(log for log in logs if log.parent == path)]):
         try:
-            if not entry.is_file():
-                skipped.append(f"{text.plain(entry.name)} (a folder)" if entry.is_dir() else text.plain(entry.name))
+            if entry.parent != path or not entry.is_file():
+                skipped.append(_named(path, entry))
             elif (found := _find_format_of_file(entry)) or entry.suffix.lower() in PEM_SUFFIXES:
                 if found != "zeek" or entry not in logs:
                     parts.append(read(entry, password=password))
             else:
-                skipped.append(f"{text.plain(entry.name)} ({forms.recognise(forms.read_head(entry)).words})")
+                skipped.append(_named(path, entry))
         except (ReadError, OSError) as error:
             unreadable.append(error if isinstance(error, ReadError) else _not_readable(entry, error))
-    if any(_find_format_of_file(log) == "zeek" for log in logs[:_MOST_NAMED]):
+    if logs:
         parts.append(read_zeek(path))
     if not parts:
         none = f"{path} holds no file that can be read: {listed(skipped) or 'it is empty'}. Name the folder that does."
         raise unreadable[0] if unreadable else ReadError(none)
     for reason in unreadable:
-        warnings.warn(f"left out: {reason}", ReadWarning, stacklevel=3)
+        warnings.warn(f"left out: {reason}", ReadWarning, stacklevel=4)
     if skipped:
-        warnings.warn(f"{path}: skipped, and not kept: {listed(skipped)}.", ReadWarning, stacklevel=3)
+        warnings.warn(f"{path}: skipped, and not kept: {listed(skipped)}.", ReadWarning, stacklevel=4)
     return Tables.concat(parts)
 
 
@@ -89,7 +90,8 @@ def read(
 
     Raises `ReadError` where the path does not exist, has an unknown form, is truncated or damaged, or is not a regular
     file: the message names file and line, what the file seems to be, and what to do. What is skipped, such as a private
-    key, is named by a `ReadWarning`. Raises `UsageError` for an unknown format.
+    key, or a file of another format in a folder, is named by a `ReadWarning`. Raises `UsageError` for an unknown
+    format.
 
     >>> from toolkit.shipped import example_folder
     >>> len(read(example_folder("web-series")).certificates)
@@ -103,10 +105,54 @@ def read(
     try:
         found = format or find_format_of(where)
         if found in ("pem", "reports"):
-            return (read_pem if found == "pem" else read_reports)(where, password=password)
-        return known[found](where)
+            tables = (read_pem if found == "pem" else read_reports)(where, password=password)
+        else:
+            tables = known[found](where)
+        if format is None and found in _FILES_OF and where.is_dir():
+            _name_others(where, _FILES_OF[found](where))
     except OSError as error:
         raise _not_readable(where, error) from error
+    return tables
+
+
+def _name_others(path: Path, files: list[Path]) -> None:
+    """Say by a `ReadWarning` what a folder has beside its files that were read."""
+    if others := _others(path, files):
+        named = [_named(path, entry) for entry in others[:MOST_NAMED]]
+        skipped = listed([*named, *map(str, others[MOST_NAMED:])])
+        warnings.warn(f"{path}: skipped, and not kept: {skipped}.", ReadWarning, stacklevel=4)
+
+
+def _others(path: Path, files: list[Path]) -> list[Path]:
+    """What is in the folder, and in the folders in it that have some of the files, beside those files."""
+    folders = {path, *(file.parent for file in files)}
+    return sorted({entry for folder in folders for entry in folder.iterdir()}.difference(files, folders))
+
+
+def _named(path: Path, entry: Path) -> str:
+    """The name of an entry below `path`, and what it seems to be."""
+    name = text.plain(entry.relative_to(path))
+    if not entry.is_file():
+        return f"{name} (a folder)" if entry.is_dir() else name
+    try:
+        return f"{name} ({forms.recognise(forms.read_head(entry)).words})"
+    except OSError as error:
+        return f"{name} ({error.strerror})"
+
+
+def _find_zeek(path: Path) -> list[Path]:
+    """The logs of a folder, as `find_logs`; empty where they are not Zeek's."""
+    logs = find_logs(path)
+    return logs if any(_find_format_of_file(log) == "zeek" for log in logs[:_MOST_NAMED]) else []
+
+
+_FILES_OF: Final[dict[str, Callable[[Path], list[Path]]]] = {
+    "zeek": find_logs,
+    "pem": list_files,
+    "ct-tile": lambda folder: [folder / "tile", folder / "checkpoint"],
+    "mail": lambda folder: [folder / "cur", folder / "new", folder / "tmp"],
+}
+"""Format of a folder → what of it is read, or is known to have nothing to read."""
 
 
 def _not_readable(path: Path, error: OSError) -> ReadError:
@@ -154,14 +200,13 @@ def find_format_of(path: Path) -> str:
     if is_tree(path):
         return "ct-tile"
     entries = sorted(path.iterdir())
-    logs = find_logs(path)
-    is_zeek = any(_find_format_of_file(log) == "zeek" for log in logs[:_MOST_NAMED])
+    logs = _find_zeek(path)
     has_certificates = any(entry.suffix.lower() in PEM_SUFFIXES for entry in entries)
-    if any(map(_is_report, set(entries).difference(logs if is_zeek else []))) or (is_zeek and has_certificates):
+    if any(map(_is_report, set(entries).difference(logs))) or (logs and has_certificates):
         return "reports"
     if has_certificates:
         return "pem"
-    if is_zeek:
+    if logs:
         return "zeek"
     if list_messages(path):
         return "mail"

@@ -26,7 +26,7 @@ PEM_SUFFIXES: Final = (".cer", ".crt", ".pem", ".cert", ".der", ".p7b", ".p7c", 
 LARGEST: Final = 1 << 26
 """Bytes of a file of certificates that is read: about 30,000 certificates."""
 
-_MOST_NAMED: Final = 10
+MOST_NAMED: Final = 10
 _MOST_FILES: Final = 100_000
 
 _BEGINNING: Final = 64
@@ -143,8 +143,8 @@ def _named(file: Path, found: Kept) -> str:
 
 def listed(named: list[str]) -> str:
     """The first names, and how many more there are."""
-    more = len(named) - _MOST_NAMED
-    return ", ".join(named[:_MOST_NAMED]) + (f" and {text.counted(more, 'more file')}" if more > 0 else "")
+    more = len(named) - MOST_NAMED
+    return ", ".join(named[:MOST_NAMED]) + (f" and {text.counted(more, 'more file')}" if more > 0 else "")
 
 
 def _not_kept(words: str) -> str:
