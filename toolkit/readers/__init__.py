@@ -24,9 +24,8 @@ def read_reports(path: Path, *, password: str | None = None) -> Tables:
     """The tables of the files of a folder, each by its own format; `password` is that of PKCS#12 files.
 
     Zeek's logs are read together, also those in its folders. A file that cannot be read, and what has no known format,
-    is named by a `ReadWarning`, and so are the other folders in it, and what is next to logs in a folder in it, which
-    are not read. Raises the `ReadError` of the
-    first file, or one that names what was skipped, where none can be read.
+    is named by a `ReadWarning`. So are the other folders in it, and what is next to logs in a folder in it; these are not
+    read. Raises the `ReadError` of the first file, or one that names what was skipped, where none can be read.
     """
     parts, unreadable, skipped = [], [], []
     logs = _find_zeek(path)
@@ -116,7 +115,7 @@ def read(
 
 
 def _name_others(path: Path, files: list[Path]) -> None:
-    """Say by a `ReadWarning` what a folder has beside its files that were read."""
+    """Say by a `ReadWarning` what a folder has besides its files that were read."""
     if others := _others(path, files):
         named = [_named(path, entry) for entry in others[:MOST_NAMED]]
         skipped = listed([*named, *map(str, others[MOST_NAMED:])])
@@ -124,7 +123,7 @@ def _name_others(path: Path, files: list[Path]) -> None:
 
 
 def _others(path: Path, files: list[Path]) -> list[Path]:
-    """What is in the folder, and in the folders in it that have some of the files, beside those files."""
+    """What is in the folder, and in the folders in it that have some of the files, besides those files."""
     folders = {path, *(file.parent for file in files)}
     return sorted({entry for folder in folders for entry in folder.iterdir()}.difference(files, folders))
 
