@@ -24,8 +24,8 @@ def read_reports(path: Path, *, password: str | None = None) -> Tables:
     """The tables of the files of a folder, each by its own format; `password` is that of PKCS#12 files.
 
     Zeek's logs are read together, also those in its folders. A file that cannot be read, and what has no known format,
-    is named by a `ReadWarning`. So are the other folders in it, and what is next to logs in a folder in it; these are not
-    read. Raises the `ReadError` of the first file, or one that names what was skipped, where none can be read.
+    is named by a `ReadWarning`. So are the other folders in it, and what is next to logs in a folder in it; these are
+    not read. Raises the `ReadError` of the first file, or one that names what was skipped, where none can be read.
     """
     parts, unreadable, skipped = [], [], []
     logs = _find_zeek(path)
