@@ -112,7 +112,7 @@ def test_the_package_carries_code_and_reference_data_only(tmp_path: Path) -> Non
 
 
 class Installed(NamedTuple):
-    """A virtual environment with the wheel, and a folder beside it."""
+    """A virtual environment with the wheel, and the folder that holds it."""
 
     folder: Path
     scripts: Path

@@ -232,7 +232,7 @@ def expand_targets(targets: Targets) -> list[Target | MailDomain]:
 
     Raises `UsageError` as `parse_target` does, with the place of the wrong target (`target 3`, or the label of the row
     in a Series or frame), for an empty iterable, for `mx:` without a domain name, and for one service by two ways
-    (`connect_to`), whose observations could not be told apart.
+    (`connect_to`), whose observations could not be distinguished.
 
     >>> import pandas as pd
     >>> inventory = pd.DataFrame({"host": ["mx.example.org", "2001:db8::1"], "port": [25, 465], "owner": ["a", "b"]})

@@ -71,6 +71,7 @@ def check_sarif(written: str, checks: pd.DataFrame) -> None:
     assert run["properties"]["counts"] == checking.count(checks)
     rules = run["tool"]["driver"]["rules"]
     assert len({rule["id"] for rule in rules}) == len(rules)
+    assert all(rule["help"]["text"] for rule in rules), "code scanning shows it, and asks for it"
     listed = [row for row in judged(checks).rows() if row.state != "fine"]
     assert len(run["results"]) == len(listed)
     for row, result in zip(listed, run["results"], strict=True):

@@ -200,17 +200,17 @@ def test_utf_16_is_read_in_parts_of_any_size(tmp_path: Path) -> None:
         assert max(map(len, parts)) <= size
 
 
-@pytest.mark.parametrize("beside", [None, "tlsx.json"])
-def test_what_is_next_to_the_logs_of_a_folder_is_named(beside: str | None, tmp_path: Path) -> None:
+@pytest.mark.parametrize("other", [None, "tlsx.json"])
+def test_what_is_next_to_the_logs_of_a_folder_is_named(other: str | None, tmp_path: Path) -> None:
     (tmp_path / "ssl").mkdir()
     (tmp_path / "more").mkdir()
     (tmp_path / "ssl" / "ssl.log").write_text(ZEEK)
     (tmp_path / "ssl" / "nmap.xml").write_text(NMAP)
-    if beside:
-        (tmp_path / beside).write_text(TLSX)
+    if other:
+        (tmp_path / other).write_text(TLSX)
     with pytest.warns(ReadWarning, match=r"kept: more \(a folder\), ssl/nmap\.xml \(an nmap XML report\)\.$"):
         tables = toolkit.read(tmp_path)
-    assert len(tables.observations) == len(read(tmp_path / "given", ZEEK).observations) + bool(beside) > 0
+    assert len(tables.observations) == len(read(tmp_path / "given", ZEEK).observations) + bool(other) > 0
 
 
 def test_what_a_tool_did_not_test_is_untested(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def set_title(ax: Axes, title: str, *, points_above: float = 0) -> None:
     if inches > _room(ax):
         width = max(int(_room(ax) / inches * len(title)), 24)
         words, dot, source = title.rpartition(_DOT)
-        # The kind of data stays beside the last word.
+        # The kind of data stays next to the last word.
         glued = words + (dot + source).replace(" ", _GLUE) if dot else title
         lines = textwrap.wrap(glued, width, break_long_words=False, break_on_hyphens=False)
         title = "\n".join(lines).replace(_GLUE, " ")

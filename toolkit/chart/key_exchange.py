@@ -74,7 +74,7 @@ def plot_key_exchange(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     breaks = _find_breaks((begin + end) / 2)
     present = [kind for kind in KINDS if kind in counts]
     for place, kind in enumerate(present):
-        # Beside each other, so that kinds with equal shares can be distinguished.
+        # Next to each other, so that kinds with equal shares can be distinguished.
         middle = begin + (end - begin) * (0.5 + 0.1 * (place - (len(present) - 1) / 2))
         _draw_kind(axes, counts, kind, (begin, middle, end), breaks)
     axes.set_ylim(-0.03, 1.03)

@@ -30,7 +30,7 @@ _HATCHES: Final = ("", "//")
 """Of the values with the first use of the shades, and with the second."""
 
 _PREFIX: Final = "TLS_"
-"""Of the names of suites, so that two of them fit beside each other."""
+"""Of the names of suites, so that two of them fit next to each other."""
 
 _INCHES: Final = 3.2
 _WORDS: Final = {

@@ -220,7 +220,7 @@ def recognise_der(data: bytes | memoryview) -> Form | None:
 
 
 def telling_head(path: Path) -> bytes:
-    """The beginning of a file in UTF-8, decompressed; of its second line where the first is long and tells nothing.
+    """The beginning of a file in UTF-8, decompressed; of its second line where a long first one shows no format.
 
     Raises `ReadError` and `OSError` like `open_regular`.
     """

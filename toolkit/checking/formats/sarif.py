@@ -38,6 +38,7 @@ def _rule(kind: str, row: CheckRow) -> dict[str, Any]:
         "id": kind,
         "shortDescription": {"text": row.required or row.title},
         "fullDescription": {"text": row.authority or SEVERITIES.get(row.severity, row.title)},
+        "help": {"text": f"{row.required or row.title}. The message of each result says what to do."},
     }
     if row.severity:
         rule["defaultConfiguration"] = {"level": _LEVELS[row.severity]}
