@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -257,10 +258,16 @@ def _record_of(line: bytes | None, columns: "Columns", scan: Scan, number: int) 
         record = columns.split(line)
         if record is None:
             scan.leave_out("its cells are not those of the header (#fields, #types)", line=number)
-    if record and _LOGS.isdisjoint(re.split(r"[-_.]", str(record.get("_path", "ssl")))):
+    if record and "_path" in record and not _is_of_these_logs(str(record["_path"])):
         columns.others += 1
         return None
     return record
+
+
+@lru_cache(maxsize=64)
+def _is_of_these_logs(path: str) -> bool:
+    """Whether what a line calls its log has the name of one of these logs as a word."""
+    return not _LOGS.isdisjoint(re.split(r"[-_.]", path))
 
 
 def _flat(record: Mapping[str, object]) -> dict[str, object]:
