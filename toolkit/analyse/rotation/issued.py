@@ -1,6 +1,5 @@
 """Issued certificates: leaf certificates that exist, observed or not, each once; which of them a slot never showed."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +25,7 @@ class IssuedLeaves:
     issuances: pd.Series
 
 
-def find_issued(certificates: pd.DataFrame, leaves: Iterable[str]) -> IssuedLeaves:
+def find_issued(certificates: pd.DataFrame, leaves: pd.Series) -> IssuedLeaves:
     """The certificates, observed or not, each issuance once; `leaves` are the hashes that observations show as leaf.
 
     CA certificates are left out unless an observation shows them as a leaf. The key type is null where the source does
@@ -35,7 +34,7 @@ def find_issued(certificates: pd.DataFrame, leaves: Iterable[str]) -> IssuedLeav
     rows = certificates.drop(columns="der")
     # As objects: a search among strings of Arrow converts each value of the set on its own.
     sha256 = rows["cert_sha256"].astype(object)
-    shown = sha256.isin(list(leaves))
+    shown = sha256.isin(list(leaves.dropna().unique()))
     is_leaf = ~rows["is_ca"].fillna(value=False).astype(bool) | shown
     rows = rows[is_leaf & rows[["not_before", "not_after"]].notna().all(axis=1)]
     rows = rows[sha256[rows.index].isin(find_issuances(rows))]

@@ -76,7 +76,7 @@ def find_lineages(tables: Tables) -> pd.DataFrame:
 def lineages_of(seen: pd.DataFrame, certificates: pd.DataFrame) -> pd.DataFrame:
     """The lineages of the certificates, from all sightings (`find_sightings`)."""
     issued = (
-        find_issued(certificates, seen["leaf_sha256"].unique())
+        find_issued(certificates, seen["leaf_sha256"])
         .certificates.dropna(subset="key_type", ignore_index=True)
         .assign(name_key=lambda rows: name_key(rows).array)
     )

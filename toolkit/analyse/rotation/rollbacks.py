@@ -8,7 +8,7 @@ Method: Fisher's exact test (hypergeometric distribution) of B's share before an
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
@@ -17,7 +17,6 @@ import pandas as pd
 import scipy  # loads scipy.stats, which takes most of a second, when it is first used
 
 from toolkit.analyse.arrays import Bools, Ints, first_and_last
-from toolkit.analyse.rotation.stickiness import compare_rounds
 from toolkit.analyse.rotation.succession import Alternation, Succession, link_periods
 from toolkit.sampling import MISS, looks_needed
 
@@ -66,23 +65,20 @@ class Periods:
     splits: dict[tuple[int, int], bool]
 
 
-def divide_at_rollbacks(found: Succession, min_share: float, *, sticky: bool) -> tuple[Succession, pd.DataFrame]:
-    """The succession of periods, and its rounds compared (`compare_rounds`).
+def divide_at_rollbacks(found: Succession, rounds: pd.DataFrame, min_share: float, *, sticky: bool) -> Succession:
+    """The succession of periods; `found` itself where there is no roll-back. `rounds` is by `compare_rounds`.
 
     Roll-backs are decided by single looks in pairs of which some round showed both certificates. Otherwise, with
     `sticky`, and where stickiness is suspected, only the first look of each round counts: looks of a round that always
     agree may all have reached one backend.
     """
-    rounds, both = compare_rounds(found), found.alternation
+    both = found.alternation
     is_suspected = rounds["is_sticky_suspected"].fillna(value=False).to_numpy(bool)
     by_round = is_suspected | ~rounds["has_mixed_rounds"].to_numpy(bool) | sticky
     counts = (found.looks.round_first[both.position] == both.position) | ~by_round[both.pair]
     independent = Alternation(both.position[counts], both.pair[counts], both.is_new[counts])
     periods = number_periods(found, independent, min_share)
-    if not periods.splits:
-        return found, rounds
-    divided = _split_certificates(found, periods)
-    return divided, compare_rounds(divided)
+    return _split_certificates(found, periods) if periods.splits else found
 
 
 def find_split(pair: Pair, min_share: float) -> Split | None:
@@ -242,24 +238,20 @@ def _split_certificates(found: Succession, periods: Periods) -> Succession:
     while sequence[-1] in follower:
         sequence.append(follower[sequence[-1]])
     order, leaf = np.array(sequence), found.leaf[certificate]
-    divided = link_periods(
-        found.looks, order, shown=shown, slot=slot, leaf=leaf, ordinal=ordinal, first=first, last=last
-    )
-    is_unclear = _is_unclear_rollback(divided, certificate, periods)
-    return replace(divided, is_ambiguous=divided.is_ambiguous | is_unclear)
+    is_unclear = _is_unclear_rollback(certificate[order].tolist(), (ordinal[order] > 0).tolist(), periods)
+    return link_periods(
+        found.looks, order, is_unclear,
+        shown=shown, slot=slot, leaf=leaf, ordinal=ordinal, first=first, last=last,
+    )  # fmt: skip
 
 
-def _is_unclear_rollback(divided: Succession, certificate: Ints, periods: Periods) -> Bools:
-    """Whether a pair is at an ambiguous roll-back: it is the pair that was split, or the step back, or leads to it."""
+def _is_unclear_rollback(certificates: list[int], is_again: list[bool], periods: Periods) -> Bools:
+    """Whether two neighbours are at an ambiguous roll-back: they were split, or step back, or lead to that step."""
     unclear = {pair for pair, is_ambiguous in periods.splits.items() if is_ambiguous}
     unclear |= {(b, a) for a, b in unclear}
     involved = {one for pair in unclear for one in pair}
-    old, new = certificate[divided.old].tolist(), certificate[divided.new].tolist()
-    is_again = (divided.ordinal[divided.new] > 0).tolist()
-    is_unclear = [
-        (a, b) in unclear or (again and b in involved) for a, b, again in zip(old, new, is_again, strict=True)
-    ]
-    return np.array(is_unclear, bool)
+    neighbours = zip(pairwise(certificates), is_again[1:], strict=True)
+    return np.array([pair in unclear or (again and pair[1] in involved) for pair, again in neighbours], bool)
 
 
 def _in_order_of_service(

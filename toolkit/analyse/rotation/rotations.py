@@ -11,7 +11,7 @@ import pandas as pd
 
 from toolkit.analyse.rotation.bounds import bound_pairs
 from toolkit.analyse.rotation.by_names import pair_by_names
-from toolkit.analyse.rotation.issued import IssuedLeaves, find_issued, find_unseen
+from toolkit.analyse.rotation.issued import find_issued, find_unseen
 from toolkit.analyse.rotation.overlaps import certain_overlaps
 from toolkit.analyse.rotation.pairs import (
     ALL,
@@ -24,7 +24,7 @@ from toolkit.analyse.rotation.pairs import (
     pairs_of,
 )
 from toolkit.analyse.rotation.rollbacks import divide_at_rollbacks
-from toolkit.analyse.rotation.stickiness import suspect_stickiness
+from toolkit.analyse.rotation.stickiness import compare_rounds, suspect_stickiness
 from toolkit.analyse.rotation.succession import order_certificates
 from toolkit.analyse.rotation.undated import pair_undated
 from toolkit.analyse.slots import FACTS, SLOT, describe_certificates, find_slot_looks
@@ -49,7 +49,7 @@ _KEY: Final = [
 
 @returns(ROTATIONS)
 def find_rotations(
-    given: Tables | pd.DataFrame,
+    tables: Tables | pd.DataFrame,
     *,
     basis: Literal["looks", "names"] = "looks",
     min_share: float = MIN_SHARE,
@@ -68,7 +68,7 @@ def find_rotations(
       2025-11-19  2025-11-22              3.0      2025-12-10 23:59
       2026-01-21  2026-01-24              3.0      2026-02-11 23:59
 
-    `given` is `Tables`, or the frame of `find_sightings` or `Store.sightings`. `describe_rotations` adds the columns
+    `tables` is `Tables`, or the frame of `find_sightings` or `Store.sightings`. `describe_rotations` adds the columns
     that are needed less often.
 
     - `basis="looks"`: the certificates of a slot are ordered by `not_before`, `first_seen_at` and hash; B is the next
@@ -106,11 +106,11 @@ def find_rotations(
     require_boolean("sticky", sticky)
     if basis == "names":
         found_by = "names"
-    elif isinstance(given, Tables):
+    elif isinstance(tables, Tables):
         found_by = "rounds" if sticky else "looks"
     else:
         found_by = "sightings"
-    return _all_columns(given, found_by, min_share, with_unseen=False)[list(dtypes(ROTATIONS))]
+    return _all_columns(tables, found_by, min_share, with_unseen=False)[list(dtypes(ROTATIONS))]
 
 
 @returns((*ROTATIONS, *DETAILS))
@@ -163,26 +163,28 @@ def _numbers(rotations: pd.DataFrame) -> pd.Series:
 
 
 def _all_columns(
-    given: Tables | pd.DataFrame, basis: str, min_share: float, *, with_unseen: bool = True
+    tables: Tables | pd.DataFrame, basis: str, min_share: float, *, with_unseen: bool = True
 ) -> pd.DataFrame:
     """The rotations with the columns `ROTATIONS` and `DETAILS`; `basis` as in the column of that name.
 
     Without `with_unseen` the column `unseen_sha256` may be null, which saves a fifth of the time where rows are few.
     """
-    if isinstance(given, Tables) == (basis == "sightings"):
+    if isinstance(tables, Tables) == (basis == "sightings"):
         if basis != "sightings":
-            require_tables(given, f"A rotation by {basis}")
-        raise UsageError(f"These are rotations by sightings: give the frame of find_sightings, not {type_name(given)}.")
-    if not isinstance(given, Tables):
-        parts = [_pair_sightings(given, min_share)]
+            require_tables(tables, f"A rotation by {basis}")
+        raise UsageError(
+            f"These are rotations by sightings: give the frame of find_sightings, not {type_name(tables)}."
+        )
+    if not isinstance(tables, Tables):
+        parts = [_pair_sightings(tables, min_share)]
     elif basis == "names":
-        parts = [pair_by_names(given, _issued(given))]
+        parts = [pair_by_names(tables, find_issued(tables.certificates, tables.observations["leaf_sha256"]))]
     else:
-        parts = _pair_looks(given, min_share, sticky=basis == "rounds")
+        parts = _pair_looks(tables, min_share, sticky=basis == "rounds")
         if with_unseen:
-            issued = _issued(given)
+            issued = find_issued(tables.certificates, tables.observations["leaf_sha256"])
             for pairs in parts:
-                pairs.known["unseen_sha256"] = find_unseen(given, issued, pairs)
+                pairs.known["unseen_sha256"] = find_unseen(tables, issued, pairs)
     if not any(len(pairs.new) for pairs in parts):
         return empty((*ROTATIONS, *DETAILS))
     found = pd.concat([describe_pairs(pairs) for pairs in parts]).sort_values(SLOT, kind="stable", ignore_index=True)
@@ -201,15 +203,14 @@ def _all_columns(
     return found
 
 
-def _issued(tables: Tables) -> IssuedLeaves:
-    return find_issued(tables.certificates, tables.observations["leaf_sha256"].dropna().unique())
-
-
 def _pair_looks(tables: Tables, min_share: float, *, sticky: bool) -> list[Pairs]:
     """The pairs of slots with dated looks, and of those without."""
     looks = find_slot_looks(tables)
     certificates = order_certificates(looks)
-    found, rounds = divide_at_rollbacks(certificates, min_share, sticky=sticky)
+    rounds = compare_rounds(certificates)
+    found = divide_at_rollbacks(certificates, rounds, min_share, sticky=sticky)
+    if found is not certificates:
+        rounds = compare_rounds(found)
     is_sticky_suspected = suspect_stickiness(found, rounds)
     periods = describe_certificates(
         looks,

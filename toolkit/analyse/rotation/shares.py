@@ -9,6 +9,7 @@ from toolkit.analyse.arrays import Ints, as_instants, concatenated_ranges
 from toolkit.analyse.intervals import share_interval
 from toolkit.analyse.rotation.bounds import share_below
 from toolkit.analyse.rotation.rollbacks import divide_at_rollbacks
+from toolkit.analyse.rotation.stickiness import compare_rounds
 from toolkit.analyse.rotation.succession import Succession, order_certificates
 from toolkit.analyse.slots import SLOT, SlotLooks, find_slot_looks, joined_sources
 from toolkit.arguments import require_boolean, require_choice
@@ -80,7 +81,8 @@ def estimate_shares(
     require_boolean("sticky", sticky)
     if by == "rotation":
         looks = find_slot_looks(tables)
-        found, _ = divide_at_rollbacks(order_certificates(looks), MIN_SHARE, sticky=sticky)
+        certificates = order_certificates(looks)
+        found = divide_at_rollbacks(certificates, compare_rounds(certificates), MIN_SHARE, sticky=sticky)
         counted = _count_rotations(found, length, sticky=sticky)
     else:
         looks = find_slot_looks(tables)

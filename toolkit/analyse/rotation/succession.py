@@ -64,22 +64,29 @@ def order_certificates(looks: SlotLooks) -> Succession:
     by_hash[np.argsort(looks.leaves.to_numpy(object), kind="stable")] = np.arange(len(looks.leaves))
     order = np.lexsort((by_hash[leaf], looks.at[first], begins[leaf], slot))
     ordinal = np.zeros(len(slot), np.int64)
-    return link_periods(looks, order, shown=shown, slot=slot, leaf=leaf, ordinal=ordinal, first=first, last=last)
+    is_unclear = np.zeros(max(len(order) - 1, 0), bool)
+    return link_periods(
+        looks, order, is_unclear,
+        shown=shown, slot=slot, leaf=leaf, ordinal=ordinal, first=first, last=last,
+    )  # fmt: skip
 
 
 def link_periods(
-    looks: SlotLooks, order: Ints, *, shown: Ints, slot: Ints, leaf: Ints, ordinal: Ints, first: Ints, last: Ints
-) -> Succession:
-    """The succession of the periods in this order; the other arrays are those of `Succession`.
+    looks: SlotLooks, order: Ints, is_unclear: Bools,
+    *, shown: Ints, slot: Ints, leaf: Ints, ordinal: Ints, first: Ints, last: Ints,
+) -> Succession:  # fmt: skip
+    """The succession of the periods in this order; the arrays after `is_unclear` are those of `Succession`.
 
     There are no pairs in slots whose key type is unknown: there may be several. A pair is ambiguous if the first
-    periods of two certificates follow each other, and the successor was seen first.
+    periods of two certificates follow each other, and the successor was seen first; and where `is_unclear`, which has
+    an entry for each two neighbours in the order.
     """
     is_pair = (slot[order[1:]] == slot[order[:-1]]) & looks.is_type_known[slot[order[1:]]]
     old, new = order[:-1][is_pair], order[1:][is_pair]
     is_reversed = (looks.at[first[new]] < looks.at[first[old]]) & (ordinal[new] == 0) & (ordinal[old] == 0)
+    is_ambiguous = is_reversed | is_unclear[is_pair]
     position, pair = concatenated_ranges(first[new], last[old] + 1)
     is_new = shown[position] == new[pair]
     either = is_new | (shown[position] == old[pair])
     alternation = Alternation(position[either], pair[either], is_new[either])
-    return Succession(looks, shown, slot, leaf, ordinal, first, last, order, old, new, is_reversed, alternation)
+    return Succession(looks, shown, slot, leaf, ordinal, first, last, order, old, new, is_ambiguous, alternation)
