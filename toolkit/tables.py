@@ -1,5 +1,6 @@
 """`Tables`: the four frames that the toolkit produces, keeps and analyses."""
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
@@ -10,7 +11,7 @@ import pandas as pd
 
 from toolkit import schema, text
 from toolkit.columns import returns
-from toolkit.errors import UsageError
+from toolkit.errors import ReadWarning, UsageError
 from toolkit.exporting import DESCRIBED, NOT_HELD, UNFINISHED, as_pem, named_certificates
 from toolkit.exporting.files import write_excel, write_json, write_sqlite
 from toolkit.exporting.folders import write_csv, write_parquet
@@ -85,10 +86,11 @@ class Tables:
     ) -> Self:
         """Tables from any frames: columns ordered, dtypes set, missing columns null, repeats dropped.
 
-        The first of repeated rows is kept; of repeated certificates, the first that has its DER. A missing column is
-        made where it follows from others: `service` from `host` with `port` or `scheme`, `host` and `port` from
-        `service`, `date_basis` from the instants, `sample` by counting. A column that the table does not have is left
-        out, and a `toolkit.errors.ReadWarning` names it.
+        The first of repeated rows is kept; of repeated certificates, the first that has its DER. Where an answer that
+        is dropped from `support` contradicts the one that is kept, a `toolkit.errors.ReadWarning` says so. A missing
+        column is made where it follows from others: `service` from `host` with `port` or `scheme`, `host` and `port`
+        from `service`, `date_basis` from the instants, `sample` by counting. A column that the table does not have is
+        left out, and a `toolkit.errors.ReadWarning` names it.
 
         Raises `SchemaError` for missing columns that are never null (all of them at once), a misspelt column, a value
         that does not fit, a null where none may be, or bounds that end before they begin.
@@ -377,7 +379,13 @@ def _without_repeats(table: schema.TableName, frame: pd.DataFrame) -> pd.DataFra
         # Prefer rows with the DER, which hold more than a description; keep the order.
         has_der = frame["cert_sha256"].isin(frame.loc[frame["der"].notna(), "cert_sha256"])
         frame = frame[frame["der"].notna() | ~has_der]
-    return frame.drop_duplicates(list(schema.KEYS[table]), ignore_index=True)
+    kept = frame.drop_duplicates(list(schema.KEYS[table]), ignore_index=True)
+    if table == "support" and len(kept) < len(frame):
+        contradicting = len(frame.drop_duplicates([*schema.KEYS[table], "state"])) - len(kept)
+        if contradicting:
+            said = f"{text.counted(contradicting, 'answer')} left out that an earlier one of its round contradicts."
+            warnings.warn(f"support: {said} Give each survey a round of its own to keep them.", ReadWarning, 4)
+    return kept
 
 
 if not TYPE_CHECKING:  # a type checker would take any name for one of the module

@@ -82,7 +82,7 @@ def _read_service(scan: Scan, host: _Facts, service: _Facts, number: int) -> boo
     if server is None:
         scan.leave_out("a service without address or port", line=number)
         return True
-    times = Times(at=instant_of(service.get("observed_at") or service.get("scan_time")))
+    times = scan.begin(server, Times(at=instant_of(service.get("observed_at") or service.get("scan_time"))))
     served = as_object(shown.get("certificates"))
     leaf = _leaf(scan, service, shown, served)
     above = as_objects(served.get("chain")) or as_objects(shown.get("presented_chain"))

@@ -31,6 +31,8 @@ class Times:
     ends: datetime | None = None
     words: str | None = None
     """How the date is known, in place of what follows from the instants."""
+    number: int = 1
+    """Of several scans of one server in one round: which of them."""
 
     def cells(self) -> dict[str, object]:
         """The four columns that date a row."""
@@ -77,18 +79,16 @@ class Looks:
         self._shown = array("q")
         self._at = array("q")
         self._times: dict[int, Times] = {}
-        """Position of a look without an instant → what is known of it."""
+        """Position of a look without an instant, or of a second scan → what is known of it."""
 
     def __len__(self) -> int:
         return len(self._shown)
 
     def add(self, shown: Shown, times: Times) -> None:
         """Add a look."""
-        if times.at is not None:
-            self.add_at(shown, microseconds(times.at))
-        else:
+        if times.at is None or times.number > 1:
             self._times[len(self._shown)] = times
-            self.add_at(shown, _NULL)
+        self.add_at(shown, _NULL if times.at is None else microseconds(times.at))
 
     def add_at(self, shown: Shown, at: int) -> None:
         """Add a look at an instant, in microseconds since 1970."""
@@ -99,8 +99,9 @@ class Looks:
         self._at.append(at)
 
     def take_frame(self, round_of: Callable[[Times], str], round_of_file: str) -> pd.DataFrame:
-        """The rows of `observations`, which are forgotten here. `round_of` names the round of looks without an instant.
+        """The rows of `observations`, which are forgotten here.
 
+        `round_of` names the round of looks by what is known of their times, where that is not an instant alone.
         `sample` goes on counting from frame to frame.
         """
         frame = self._frame(round_of, round_of_file)

@@ -103,6 +103,7 @@ def _read_port(scan: Scan, port: Element, server: Server, times: Times) -> None:
     if shown is None and not versions:
         return
     leaf = None if shown is None else _read_certificate(scan, shown)
+    times = scan.begin(server, times)
     scan.look(
         server,
         times,

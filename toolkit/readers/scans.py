@@ -6,8 +6,9 @@ import hashlib
 import ipaddress
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Final, Literal
@@ -121,6 +122,8 @@ class Scan:
         self._looks = Looks()
         self._certificates: dict[str, dict[str, object]] = {}
         self._support: list[dict[str, object]] = []
+        self._scans: Counter[int] = Counter()
+        """Hash of a round, a service and an address → how many scans there were; a file can have millions of keys."""
         self._left_out: dict[str, None] = {}
         self._unnamed = 0
         self._is_damaged = False
@@ -190,6 +193,15 @@ class Scan:
             self._looks.add(shown, at)
         if len(self._looks) >= self._most:
             self._hand_over()
+
+    def begin(self, server: Server, times: Times) -> Times:
+        """The times of a scan of the server that begins here, for its looks and answers.
+
+        A second scan of the server in one round has a round of its own: its answers are no repeats of the first.
+        """
+        key = hash((self._round_at(times), server.service, server.address))
+        self._scans[key] += 1
+        return replace(times, number=self._scans[key])
 
     def answer(self, server: Server, times: Times, state: State, **facts: object) -> None:
         """Take the answer to a question: `facts` are columns of `support`."""
@@ -290,9 +302,8 @@ class Scan:
     def _round_at(self, times: Times) -> str:
         """Runs of one tool at one time are one round, also from several files; undated ones are named by content."""
         instant = times.begins or times.ends
-        if instant is None:
-            return self.round_of_file
-        return f"{self.tool}, {instant.isoformat()}"
+        named = self.round_of_file if instant is None else f"{self.tool}, {instant.isoformat()}"
+        return named if times.number == 1 else f"{named}, scan {times.number}"
 
     @cached_property
     def round_of_file(self) -> str:

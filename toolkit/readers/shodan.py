@@ -33,7 +33,8 @@ def read_shodan(path: Path) -> Tables:
             if server is None:
                 scan.leave_out("a banner without address or port", line=number)
             elif shown:
-                _read_banner(scan, shown, server, Times(at=instant_of(banner.get("timestamp"), zone="Z")))
+                times = Times(at=instant_of(banner.get("timestamp"), zone="Z"))
+                _read_banner(scan, shown, server, scan.begin(server, times))
             else:
                 without += 1
     if without:

@@ -85,6 +85,7 @@ def _read_endpoint(
         )
         for one in map(as_object, as_list(details.get("certChains")))
     ]
+    times = scan.begin(server, times)
     unnamed = Server(server.scheme, server.host, server.port, server.address)
     for is_unnamed, chain in chains or [(False, ())]:
         scan.look(

@@ -6,7 +6,7 @@ from typing import Final
 from xml.etree.ElementTree import Element
 
 from toolkit.readers.markup import XmlRecords
-from toolkit.readers.scans import UNDATED, Scan, Server, ders_of, make_server, outcome_of
+from toolkit.readers.scans import UNDATED, Scan, Server, Times, ders_of, make_server, outcome_of
 from toolkit.readers.spelling import group_of, instant_of, protocol_of, serial_of_hex, suite_of
 from toolkit.tables import Tables
 
@@ -34,7 +34,7 @@ def read_sslscan(path: Path) -> Tables:
         if server is None:
             scan.leave_out("a test without host or port")
         else:
-            _read_test(scan, record, server)
+            _read_test(scan, record, server, scan.begin(server, UNDATED))
     scan.leave_out_rest(records.problem)
     return scan.tables()
 
@@ -48,7 +48,7 @@ def _read_error(scan: Scan, said: str) -> None:
         scan.look(server, UNDATED, outcome=outcome_of(said), stage="connect", reason=said.strip())
 
 
-def _read_test(scan: Scan, test: Element, server: Server) -> None:
+def _read_test(scan: Scan, test: Element, server: Server, times: Times) -> None:
     ciphers = test.findall("cipher")
     accepted = [one for one in ciphers if one.get("status") in ("accepted", "preferred")]
     first = next((one for one in accepted if one.get("status") == "preferred"), None)
@@ -57,15 +57,15 @@ def _read_test(scan: Scan, test: Element, server: Server) -> None:
         name, code = (None, None) if first is None else suite_of(first.get("cipher"), _code(first))
         protocol = None if first is None else protocol_of(first.get("sslversion"))
         scan.look(
-            server, UNDATED, stage="certificate" if leaf else "hello", leaf_sha256=leaf, protocol=protocol,
+            server, times, stage="certificate" if leaf else "hello", leaf_sha256=leaf, protocol=protocol,
             suite=name, suite_code=code, **facts,
         )  # fmt: skip
-    _read_versions(scan, test, accepted, server)
+    _read_versions(scan, test, accepted, server, times)
     for cipher in ciphers:
         name, code = suite_of(cipher.get("cipher"), _code(cipher))
         state = _STATES.get(cipher.get("status", ""), "untested")
         scan.answer(
-            server, UNDATED, state, protocol=protocol_of(cipher.get("sslversion")), suite=name, suite_code=code,  # type: ignore[arg-type]
+            server, times, state, protocol=protocol_of(cipher.get("sslversion")), suite=name, suite_code=code,  # type: ignore[arg-type]
             reason=cipher.get("status"),
         )  # fmt: skip
     for group in test.findall("group"):
@@ -73,10 +73,10 @@ def _read_test(scan: Scan, test: Element, server: Server) -> None:
         if found is None:
             scan.leave_out(f"the group {group.get('name')!r} is not known")
         else:
-            scan.answer(server, UNDATED, "accepted", protocol=protocol_of(group.get("sslversion")), group=found)
+            scan.answer(server, times, "accepted", protocol=protocol_of(group.get("sslversion")), group=found)
 
 
-def _read_versions(scan: Scan, test: Element, accepted: list[Element], server: Server) -> None:
+def _read_versions(scan: Scan, test: Element, accepted: list[Element], server: Server, times: Times) -> None:
     listed = {protocol_of(one.get("sslversion")) for one in accepted} - {None}
     said = {
         protocol_of(f"{one.get('type')}v{one.get('version')}"): one.get("enabled") for one in test.findall("protocol")
@@ -87,17 +87,17 @@ def _read_versions(scan: Scan, test: Element, accepted: list[Element], server: S
         is_enabled = enabled == "1"
         silent = is_enabled and bool(accepted) and protocol not in listed
         reason = f"sslscan: enabled={enabled}" + ("; it lists no suite of this version" if silent else "")
-        scan.answer(server, UNDATED, "accepted" if is_enabled else "refused", protocol=protocol, reason=reason)
+        scan.answer(server, times, "accepted" if is_enabled else "refused", protocol=protocol, reason=reason)
         if silent:
             for name, code in dict.fromkeys(suite_of(one.get("cipher"), _code(one)) for one in accepted):
                 scan.answer(
-                    server, UNDATED, "untested", protocol=protocol, suite=name, suite_code=code, reason=_NO_SUITES
+                    server, times, "untested", protocol=protocol, suite=name, suite_code=code, reason=_NO_SUITES
                 )
     if not said:
         for protocol in sorted(str(one) for one in listed):
-            scan.answer(server, UNDATED, "accepted", protocol=protocol, reason="sslscan lists suites of this version")
+            scan.answer(server, times, "accepted", protocol=protocol, reason="sslscan lists suites of this version")
     known = {one for one in (*said, *(listed if not said else ())) if one is not None}
-    scan.answer_rest(server, UNDATED, known, _NO_LIST if not said else "sslscan does not list this version")
+    scan.answer_rest(server, times, known, _NO_LIST if not said else "sslscan does not list this version")
 
 
 def _read_certificate(scan: Scan, test: Element) -> tuple[str | None, dict[str, object]]:

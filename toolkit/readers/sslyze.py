@@ -91,6 +91,7 @@ def _read_server(scan: Scan, result: _Facts, times: Times) -> None:
         said = str(trace or "SSLyze could not connect").strip().splitlines()[-1]
         scan.look(server, times, outcome=outcome_of(said), stage="connect", reason=said)
         return
+    times = scan.begin(server, times)
     _look(scan, server, times, info, commands)
     for command, outcome in commands.items():
         if command.endswith(_SUITES):

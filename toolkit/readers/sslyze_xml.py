@@ -6,7 +6,7 @@ from typing import Final
 from xml.etree.ElementTree import Element
 
 from toolkit.readers.markup import XmlRecords
-from toolkit.readers.scans import UNDATED, Scan, Server, State, ders_of, make_server, outcome_of
+from toolkit.readers.scans import UNDATED, Scan, Server, State, Times, ders_of, make_server, outcome_of
 from toolkit.readers.spelling import attribute_of, group_of, instant_of, protocol_of, serial_of, suite_of
 from toolkit.schema import PROTOCOLS
 from toolkit.tables import Tables
@@ -43,7 +43,7 @@ def read_sslyze_xml(path: Path) -> Tables:
         if server is None:
             scan.leave_out("a target without host or port")
         else:
-            _read_target(scan, record, server)
+            _read_target(scan, record, server, scan.begin(server, UNDATED))
     scan.leave_out_rest(records.problem)
     return scan.tables()
 
@@ -63,7 +63,7 @@ def _name_asked(target: Element) -> str | None:
     return None if chain is None else chain.get("suppliedServerNameIndication")
 
 
-def _read_target(scan: Scan, target: Element, server: Server) -> None:
+def _read_target(scan: Scan, target: Element, server: Server, times: Times) -> None:
     chain = tuple(
         name
         for one in target.findall("certinfo/receivedCertificateChain/certificate")
@@ -73,9 +73,9 @@ def _read_target(scan: Scan, target: Element, server: Server) -> None:
     for tag, protocol in zip(_VERSIONS, PROTOCOLS, strict=True):
         listed = target.find(tag)
         if listed is None:
-            scan.answer(server, UNDATED, "untested", protocol=protocol, reason="SSLyze was not asked to test it")
+            scan.answer(server, times, "untested", protocol=protocol, reason="SSLyze was not asked to test it")
             continue
-        _answer_version(scan, server, protocol, listed)
+        _answer_version(scan, server, times, protocol, listed)
         preferred = listed.find("preferredCipherSuite/cipherSuite")
         if preferred is not None:
             name, code = suite_of(preferred.get("name"))
@@ -84,25 +84,25 @@ def _read_target(scan: Scan, target: Element, server: Server) -> None:
     said = None if failed is None else failed.get("exception")
     if chain or chosen or said:
         scan.look(
-            server, UNDATED, stage="certificate" if chain else "hello", leaf_sha256=chain[0] if chain else None,
+            server, times, stage="certificate" if chain else "hello", leaf_sha256=chain[0] if chain else None,
             chain_sha256=chain or None, reason=f"certinfo: {said}" if said else None, **chosen,
         )  # fmt: skip
 
 
-def _answer_version(scan: Scan, server: Server, protocol: str, listed: Element) -> None:
+def _answer_version(scan: Scan, server: Server, times: Times, protocol: str, listed: Element) -> None:
     accepted = listed.findall("acceptedCipherSuites/cipherSuite")
     rejected = listed.findall("rejectedCipherSuites/cipherSuite")
     states = [_state_of_rejected(one) for one in rejected]
     is_refused = "refused" in states or (not states and listed.get("isProtocolSupported") == "False")
     state: State = "accepted" if accepted else "refused" if is_refused else "untested"
     reason = listed.get("exception") or (None if state != "untested" else "SSLyze got no answer about it")
-    scan.answer(server, UNDATED, state, protocol=protocol, reason=reason)
+    scan.answer(server, times, state, protocol=protocol, reason=reason)
     groups = [("accepted", accepted), ("untested", listed.findall("errors/cipherSuite"))]
     answers: list[tuple[str, Element]] = [(state, one) for state, group in groups for one in group]
     for answered, one in [*answers, *zip(states, rejected, strict=True)]:
         name, code = suite_of(one.get("name"))
         scan.answer(
-            server, UNDATED, answered, protocol=protocol, suite=name, suite_code=code,  # type: ignore[arg-type]
+            server, times, answered, protocol=protocol, suite=name, suite_code=code,  # type: ignore[arg-type]
             reason=one.get("connectionStatus"),
         )  # fmt: skip
 

@@ -25,6 +25,9 @@ _SHA256: Final = re.compile(r"SHA256 ([0-9A-Fa-f]{64})")
 _SHA1: Final = re.compile(r"SHA1 ([0-9A-Fa-f]{40})(?: / ([0-9A-Fa-f]+))?")
 _VALIDITY: Final = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d) --> (\d{4}-\d\d-\d\d \d\d:\d\d)")
 _SAN: Final = re.compile(r"(?:subjectAltName \(SAN\) : *)?(.*)\Z")
+_ONCE: Final = {"service", "scanproblem", *_VERSIONS}
+"""Findings that a scan of a server has once, in lower case."""
+
 _GROUPS: Final = {"FS_ECDHE_curves", "FS_KEMs", "PFS_ECDHE_curves", "FS_curves", "pfs_ecdhe_curves", "ecdhe_curves"}
 
 # What is whole in damaged JSON: a finding, or the facts about a server that precede its findings.
@@ -68,8 +71,9 @@ def read_testssl(path: Path) -> Tables:
         server = make_server(host, port, address=address, server_name=host, starttls=starttls)
         if server is None:
             scan.leave_out(f"findings about {host}:{port}, which is not a server")
-        else:
-            _read_server(scan, server, times, findings)
+            continue
+        for one in _scans(findings):
+            _read_server(scan, server, scan.begin(server, times), one)
     if not places:
         scan.leave_out("it names no server: testssl.sh ended before it had resolved the target")
     return scan.tables()
@@ -146,10 +150,9 @@ def _row(one: Mapping[str, Any], host: str, address: str, port: str, starttls: s
 
 def _of_csv(document: str, scan: Scan) -> Iterator[_Finding]:
     reader = csv.reader(io.StringIO(document, newline=None), strict=True)
-    number = 0
     try:
-        for number, cells in enumerate(reader, 1):
-            if number == 1 or not cells:
+        for cells in reader:
+            if not cells or cells[0] == "id":  # the names of the columns, of each file that was joined
                 continue
             if len(cells) < 5:
                 scan.leave_out("a row with too few cells", line=reader.line_num)
@@ -158,6 +161,18 @@ def _of_csv(document: str, scan: Scan) -> Iterator[_Finding]:
             yield _Finding((host or address or _UNRESOLVED, address, cells[2], None), cells[0], cells[4])
     except csv.Error as error:
         scan.leave_out(f"the CSV is cut short or damaged ({error})", line=reader.line_num)
+
+
+def _scans(findings: list[_Finding]) -> Iterator[list[_Finding]]:
+    """The findings of each scan of a server: the next one begins with `service`, or with a version asked again."""
+    begins, seen = 0, set[str]()
+    for at, name in enumerate(one.id.lower() for one in findings):
+        if name in seen or (name == "service" and seen):
+            yield findings[begins:at]
+            begins, seen = at, set()
+        if name in _ONCE:
+            seen.add(name)
+    yield findings[begins:]
 
 
 def _read_server(scan: Scan, server: Server, times: Times, findings: list[_Finding]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from toolkit.readers.json_lines import read_objects
-from toolkit.readers.scans import UNDATED, Scan, Server, ders_of, make_server
+from toolkit.readers.scans import UNDATED, Scan, Server, Times, ders_of, make_server
 from toolkit.readers.spelling import instant_of, protocol_of, serial_of_hex, suite_of
 from toolkit.tables import Tables
 
@@ -31,11 +31,11 @@ def read_tls_scan(path: Path) -> Tables:
         if server is None:
             scan.leave_out("an object without host or port", line=number)
         else:
-            _read_record(scan, record, server)
+            _read_record(scan, record, server, scan.begin(server, UNDATED))
     return scan.tables()
 
 
-def _read_record(scan: Scan, record: _Facts, server: Server) -> None:
+def _read_record(scan: Scan, record: _Facts, server: Server, times: Times) -> None:
     shown = record.get("certificateChain")
     chain = [_read_certificate(scan, one) for one in shown if isinstance(one, dict)] if isinstance(shown, list) else []
     known = tuple(one for one in chain if one is not None)
@@ -43,7 +43,7 @@ def _read_record(scan: Scan, record: _Facts, server: Server) -> None:
     name, code = suite_of(words[0]) if words else (None, None)
     stapled = record.get("ocspStapled")
     scan.look(
-        server, UNDATED, stage="certificate" if known else "hello", protocol=protocol_of(record.get("tlsVersion")),
+        server, times, stage="certificate" if known else "hello", protocol=protocol_of(record.get("tlsVersion")),
         suite=name, suite_code=code, leaf_sha256=known[0] if known else None, chain_sha256=known or None,
         has_ocsp_staple=stapled if isinstance(stapled, bool) else None,
     )  # fmt: skip
@@ -51,15 +51,15 @@ def _read_record(scan: Scan, record: _Facts, server: Server) -> None:
     if isinstance(versions, list):
         accepted = [protocol for one in versions if (protocol := protocol_of(one))]
         for protocol in accepted:
-            scan.answer(server, UNDATED, "accepted", protocol=protocol)
-        scan.answer_rest(server, UNDATED, accepted, _NOT_LISTED)
+            scan.answer(server, times, "accepted", protocol=protocol)
+        scan.answer_rest(server, times, accepted, _NOT_LISTED)
     suites = record.get("cipherSuite")
     if isinstance(suites, dict):
         for key, state in (("supported", "accepted"), ("notSupported", "refused")):
             listed = suites.get(key)
             for spelling in dict.fromkeys(map(str, listed)) if isinstance(listed, list) else ():
                 found, number = suite_of(spelling)
-                scan.answer(server, UNDATED, state, suite=found, suite_code=number, reason=f"tls-scan: {key}")  # type: ignore[arg-type]
+                scan.answer(server, times, state, suite=found, suite_code=number, reason=f"tls-scan: {key}")  # type: ignore[arg-type]
 
 
 def _read_certificate(scan: Scan, shown: _Facts) -> str | None:

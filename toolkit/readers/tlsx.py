@@ -28,13 +28,14 @@ def read_tlsx(path: Path) -> Tables:
             scan.leave_out("an object without host or port", line=number)
             repeats.remember(None)
         else:
-            shown = _read_record(scan, record, server)
-            repeats.remember(None if "version_enum" in record or "cipher_enum" in record else shown)
+            times = Times(at=instant_of(record.get("timestamp")))
+            is_survey = "version_enum" in record or "cipher_enum" in record
+            shown = _read_record(scan, record, server, scan.begin(server, times) if is_survey else times)
+            repeats.remember(None if is_survey else shown)
     return scan.tables()
 
 
-def _read_record(scan: Scan, record: _Facts, server: Server) -> Shown:
-    times = Times(at=instant_of(record.get("timestamp")))
+def _read_record(scan: Scan, record: _Facts, server: Server, times: Times) -> Shown:
     if record.get("probe_status") is False or record.get("error"):
         said = str(record.get("error") or "probe_status: false")
         return scan.look(server, times, outcome=outcome_of(said), reason=said)
