@@ -1,24 +1,25 @@
 """Trust stores with their history: which roots a program trusted, from when until when, and with which limits.
 
-The tables of `stores/` are made by `data/make_trust_stores.py`. Two are written by hand: `announced.csv` holds what a
-program has announced, `behaviour.csv` what its clients do differently from others, both with the page that says so. A
-store is only known for the time of its record.
+The tables of `stores/` are made by `data/make_trust_stores.py`. Three are written by hand: `announced.csv` holds what a
+program has announced, `exempt_keys.csv` the keys of the CAs to which that does not apply, `behaviour.csv` what its
+clients do differently from others, all with the page that says so. A store is only known for the time of its record.
 """
 
 import base64
 import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, UTC, datetime, timedelta
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final, Literal, cast, get_args
 
 import certifi
 
 from toolkit import pem
+from toolkit.errors import UsageError
 from toolkit.reference.rows import FOLDER, Row, read_rows
 
 CERTIFICATE_COLUMNS: Final = ("cert_sha256", "subject", "not_before", "not_after", "der")
@@ -27,23 +28,31 @@ HISTORY_COLUMNS: Final = (
 )  # fmt: skip
 RECORD_COLUMNS: Final = ("store", "title", "since", "until", "source", "url", "licence")
 ANNOUNCED_COLUMNS: Final = (
-    "store", "cert_sha256", "key_from", "key_until", "effect", "since", "condition", "words", "authority", "url",
+    "store", "cert_sha256", "key_from", "key_until", "effect", "since", "condition", "exempt", "unclear", "words",
+    "authority", "url",
 )  # fmt: skip
+EXEMPT_COLUMNS: Final = ("exempt", "key_sha256", "name", "authority", "url")
 BEHAVIOUR_COLUMNS: Final = ("store", "behaviour", "value", "since", "words", "authority", "url")
 
 State = Literal["trusted", "distrusted"]
+Effect = Literal["removed", "distrusted", "limited"]
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """The last instant that a leaf may bear: of its `not_before`, or of its earliest SCT (`sct`)."""
+    """The last instant that a leaf may bear, or the first: of its `not_before`, or of its earliest SCT (`sct`)."""
 
     of: Literal["not_before", "sct"]
-    until: datetime
+    instant: datetime
+    is_last: bool = True
+
+    def allows(self, stamp: datetime) -> bool:
+        """Whether a leaf may bear this instant."""
+        return stamp <= self.instant if self.is_last else stamp >= self.instant
 
     def __str__(self) -> str:
         words = "notBefore" if self.of == "not_before" else "earliest SCT"
-        return f"{words} at the latest {self.until:%Y-%m-%d}"
+        return f"{words} at the {'latest' if self.is_last else 'earliest'} {self.instant:%Y-%m-%d}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +78,24 @@ class Period:
 class Announcement:
     """What a program has announced for one root (`cert_sha256`), or for roots whose key was created in a time.
 
-    From `since` on, the `effect` is `removed`, or `limited` by `limit`. `key_from` and `key_until` bound the creation
-    of the key, both inclusive. `key_years`: a root is removed when its key is so old, from `since` on at the earliest.
+    From `since` on, the `effect` is `removed`, `distrusted` (the root stays in the store), or `limited` by `limit`.
+    `key_from` and `key_until` bound the creation of the key, both inclusive. `key_years`: a root is removed when its
+    key is so old, from `since` on at the earliest. It does not apply below a CA with one of the keys `exempt`; whether
+    it applies below one with a key of `unclear` is not known (both: SHA-256 of the subjectPublicKeyInfo).
     """
 
     cert_sha256: str | None
     key_from: datetime | None
     key_until: datetime | None
-    effect: Literal["removed", "limited"]
+    effect: Effect
     since: datetime
     limit: Limit | None
     words: str
     authority: str
     url: str
     key_years: int | None = None
+    exempt: frozenset[str] = frozenset()
+    unclear: frozenset[str] = frozenset()
 
     def concerns(self, cert_sha256: str, key_created: datetime) -> bool:
         """Whether the announcement is about that root, whose key was created by then."""
@@ -92,12 +105,16 @@ class Announcement:
         return after and (self.key_until is None or key_created <= self.key_until)
 
     def of_key(self, key_created: datetime) -> "Announcement":
-        """The announcement for a root whose key was created by then: with the day on which it takes effect."""
+        """The announcement for a root whose key was created by then: with the day on which it takes effect.
+
+        A day after the year 9999 becomes the last instant of that year.
+        """
         if self.key_years is None:
             return self
         is_leap_day = (key_created.month, key_created.day) == (2, 29)
         counted_from = key_created + timedelta(days=1) if is_leap_day else key_created
-        aged = counted_from.replace(year=counted_from.year + self.key_years)
+        aged_in = counted_from.year + self.key_years
+        aged = counted_from.replace(year=aged_in) if aged_in <= MAXYEAR else datetime.max.replace(tzinfo=UTC)
         return replace(self, since=max(self.since, aged))
 
 
@@ -127,12 +144,16 @@ class TrustStore:
     def announced_for(self, cert_sha256: str, key_created: datetime) -> list[Announcement]:
         """What is announced for that root, whose key was created by then, each with the day on which it takes effect.
 
+        Raises `UsageError` where `key_created` has no zone.
+
         >>> from datetime import UTC, datetime
         >>> isrg_root_x1 = "96bcec06264976f37460779acf28c5a7cfe8a3c0aae11a8ffcee05c0bddf08c6"
         >>> rules = trust_stores()["chrome"].announced_for(isrg_root_x1, datetime(2015, 6, 4, tzinfo=UTC))
         >>> [(rule.effect, f"{rule.since:%Y-%m-%d}") for rule in rules]
         [('removed', '2030-06-04')]
         """
+        if key_created.tzinfo is None:
+            raise UsageError(f"key_created={key_created.isoformat()} has no zone: give a datetime with a zone.")
         return [rule.of_key(key_created) for rule in self.announced if rule.concerns(cert_sha256, key_created)]
 
 
@@ -248,21 +269,41 @@ def _period(row: Row) -> Period:
 
 def _announcement(row: Row) -> Announcement:
     effect = row.text("effect")
-    if effect not in ("removed", "limited"):
-        raise row.error("effect", "is neither removed nor limited")
+    if effect not in get_args(Effect):
+        raise row.error("effect", "must be removed, distrusted or limited")
     years = _key_years(row)
     return Announcement(
         cert_sha256=row.optional_text("cert_sha256"),
         key_from=_optional_instant(row, "key_from"),
         key_until=_optional_instant(row, "key_until"),
-        effect="removed" if effect == "removed" else "limited",
+        effect=cast(Effect, effect),
         since=_instant(row, "since"),
         limit=None if years else _limit(row),
         words=row.text("words"),
         authority=row.text("authority"),
         url=row.text("url"),
         key_years=years,
+        exempt=_keys(row, "exempt"),
+        unclear=_keys(row, "unclear"),
     )
+
+
+def _keys(row: Row, column: str) -> frozenset[str]:
+    """The keys of the set that the cell names."""
+    if (name := row.optional_text(column)) is None:
+        return frozenset()
+    if name not in _exempt_keys():
+        raise row.error(column, "is not a set of exempt_keys.csv")
+    return _exempt_keys()[name]
+
+
+@cache
+def _exempt_keys() -> Mapping[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+    for row in read_rows(FOLDER / "stores" / "exempt_keys.csv", EXEMPT_COLUMNS):
+        name = row.text("exempt")
+        found[name] = found.get(name, frozenset()) | {row.text("key_sha256")}
+    return MappingProxyType(found)
 
 
 def _key_years(row: Row) -> int | None:
@@ -279,10 +320,11 @@ def _limit(row: Row) -> Limit | None:
     text = row.optional_text("condition")
     if text is None:
         return None
-    of, _, until = text.partition(" <= ")
-    if of not in ("not_before", "sct") or not until:
+    of, _, rest = text.partition(" ")
+    operator, _, instant = rest.partition(" ")
+    if of not in ("not_before", "sct") or operator not in ("<=", ">=") or not instant:
         raise row.error("condition", "is not written like not_before <= 2024-11-30T23:59:59Z")
-    return Limit("not_before" if of == "not_before" else "sct", _parsed(row, "condition", until))
+    return Limit("not_before" if of == "not_before" else "sct", _parsed(row, "condition", instant), operator == "<=")
 
 
 def _instant(row: Row, column: str) -> datetime:

@@ -1,6 +1,7 @@
 """Trust stores: what each decided about a root and a leaf on a day, and the documented dates of known removals."""
 
 import datetime as dt
+import hashlib
 from dataclasses import replace
 from importlib.resources import files
 
@@ -60,11 +61,15 @@ def standing(
     issued: str = "2020-01-01",
     sct: str | None = "2020-01-01",
     log: str = KNOWN_LOG,
+    below: tuple[Certificate, ...] = (),
 ) -> tuple:
-    """Whether the store trusts the root on that day for a leaf of those dates, and the cause where it does not."""
+    """Whether the store trusts the root on that day for a leaf of those dates, and the cause where it does not.
+
+    `below` are the intermediates of the path.
+    """
     anchors = find_anchors(store, toolkit.load_example("lab-sample").certificates)
     leaf = replace(known(sha256), not_before=day(issued), scts=(Timestamp(log, day(sct)),) if sct else ())
-    found = anchors.standing(known(sha256), leaf, day(instant))
+    found = anchors.standing((leaf, *below, known(sha256)), day(instant))
     return found.is_trusted, found.cause
 
 
@@ -157,7 +162,7 @@ def test_a_limit_by_scts_is_not_passed_over_without_an_sct_of_a_known_log() -> N
         ((Timestamp("unknown", day("2024-11-12")), Timestamp(KNOWN_LOG, day("2024-11-10"))), True),
     ]:
         leaf = replace(root, not_before=day("2024-11-10"), scts=scts)
-        assert anchors.standing(root, leaf, day("2025-06-01")).is_trusted is is_trusted, scts
+        assert anchors.standing((leaf, root), day("2025-06-01")).is_trusted is is_trusted, scts
 
 
 def test_an_announced_limit_by_scts_leaves_a_leaf_without_them_unknown() -> None:
@@ -166,7 +171,7 @@ def test_an_announced_limit_by_scts_leaves_a_leaf_without_them_unknown() -> None
     announced = Announcement(root.sha256, None, None, "limited", day("2026-12-01"), limit, "made", "made", "")
     store = replace(trust_stores()["chrome"], announced=(announced,))
     leaf = replace(root, not_before=day("2026-11-01"), scts=())
-    found = Anchors([root], store).standing(root, leaf, day("2027-01-01"))
+    found = Anchors([root], store).standing((leaf, root), day("2027-01-01"))
     assert (found.is_trusted, "holds none" in str(found.reason)) == (None, True)
 
 
@@ -214,17 +219,87 @@ def test_younger_keys_are_removed_fifteen_years_after_their_creation(store: str)
 
 
 def test_symantecs_roots_are_limited_and_then_removed_in_mozillas_store() -> None:
-    # Bug 1618404 (NSS 3.53), removed in NSS 3.60.
-    assert standing("mozilla", GEOTRUST, "2020-05-01", issued="2020-02-01") == (True, None)
-    assert standing("mozilla", GEOTRUST, "2020-06-01", issued="2020-02-01") == (False, "distrust_after")
-    assert standing("mozilla", GEOTRUST, "2020-06-01", issued="2019-12-31") == (True, None)
-    assert standing("mozilla", GEOTRUST, "2020-12-02", issued="2019-12-31") == (False, "removal")
+    # Bug 1618404 (NSS 3.53), removed in NSS 3.60. Only the CAs that Firefox exempts were trusted so late.
+    exempt = (google_g2(),)
+    assert standing("mozilla", GEOTRUST, "2020-05-01", issued="2020-02-01", below=exempt) == (True, None)
+    assert standing("mozilla", GEOTRUST, "2020-06-01", issued="2020-02-01", below=exempt) == (False, "distrust_after")
+    assert standing("mozilla", GEOTRUST, "2020-06-01", issued="2019-12-31", below=exempt) == (True, None)
+    assert standing("mozilla", GEOTRUST, "2020-06-01", issued="2019-12-31") == (False, "distrust"), "Firefox 64"
+    assert standing("mozilla", GEOTRUST, "2020-12-02", issued="2019-12-31", below=exempt) == (False, "removal")
+
+
+def google_g2() -> Certificate:
+    """Google Internet Authority G2, issued by GeoTrust Global CA."""
+    ders = toolkit.load_example("cross-signatures").certificates.set_index("cert_sha256")["der"]
+    read = read_certificate(next(der for sha256, der in ders.items() if sha256.startswith("c3f697a9")))
+    assert isinstance(read, Certificate)
+    return read
+
+
+def test_firefox_distrusted_symantec_in_two_steps_except_below_some_sub_cas() -> None:
+    for at, issued, found in [
+        ("2018-05-08", "2016-05-31", (True, None)),
+        ("2018-05-09", "2016-05-31", (False, "distrust_after")),  # Firefox 60
+        ("2018-05-09", "2016-06-01", (True, None)),
+        ("2018-12-10", "2016-06-01", (True, None)),
+        ("2018-12-11", "2016-06-01", (False, "distrust")),  # Firefox 64
+    ]:
+        assert standing("mozilla", GEOTRUST, at, issued=issued) == found, (at, issued)
+        assert standing("mozilla", GEOTRUST, at, issued=issued, below=(google_g2(),)) == (True, None)
+        assert standing("certifi", GEOTRUST, at, issued=issued) == (True, None), "a list without a verifier"
+
+
+def test_apple_distrusted_symantec_by_the_leafs_date_and_then_wholly() -> None:
+    for at, issued, found in [
+        ("2018-07-31", "2016-05-31", (True, None)),
+        ("2018-08-01", "2016-05-31", (False, "distrust_after")),
+        ("2018-08-01", "2017-12-02", (False, "distrust_after")),
+        ("2018-08-01", "2017-12-01", (True, None)),
+        ("2020-02-25", "2017-12-01", (False, "distrust")),
+    ]:
+        assert standing("apple", GEOTRUST, at, issued=issued, sct=issued) == found, (at, issued)
+        unclear = standing("apple", GEOTRUST, at, issued=issued, sct=issued, below=(google_g2(),))
+        assert unclear == ((True, None) if found[0] else (None, None)), "Apple's list of exceptions was not read"
+    assert standing("apple", GEOTRUST, "2018-08-01", issued="2017-12-01", sct=None) == (None, None), "must be published"
+
+
+def test_apple_limits_startcom() -> None:
+    assert standing("apple", STARTCOM, "2018-01-01", issued="2016-11-30") == (True, None)
+    assert standing("apple", STARTCOM, "2018-01-01", issued="2016-12-01") == (False, "distrust_after")
+
+
+@pytest.mark.parametrize("store", ["java", "oracle-java"])
+def test_java_exempts_two_sub_cas_of_apple_for_a_time(store: str) -> None:
+    """The cases of OpenJDK's own test, X509TrustManagerImpl/Symantec/Distrust.java, with another CA for Apple's."""
+    of_java, root, exempt = trust_stores()[store], known(GEOTRUST), google_g2()
+    key = hashlib.sha256(exempt.key).hexdigest()
+    rules = (replace(rule, exempt=frozenset({key} if rule.exempt else ())) for rule in of_java.announced)
+    anchors = Anchors([root], replace(of_java, announced=tuple(rules)))
+    for issued, below, is_trusted in [
+        ("2019-04-16", (), True),
+        ("2019-04-17", (), False),
+        ("2019-12-31", (exempt,), True),
+        ("2020-01-01", (exempt,), False),
+    ]:
+        leaf = replace(root, not_before=day(issued))
+        assert anchors.standing((leaf, *below, root), day("2020-02-01")).is_trusted is is_trusted, (issued, below)
+
+
+@pytest.mark.parametrize("created", ["9985-01-01", "9999-12-31"])
+def test_a_key_that_grows_too_old_after_the_year_9999_is_not_an_error(created: str) -> None:
+    (rule,) = trust_stores()["chrome"].announced_for("00" * 32, day(created))
+    assert rule.since.year == 9999
+
+
+def test_a_key_needs_an_instant_with_a_zone() -> None:
+    with pytest.raises(UsageError, match="no zone"):
+        trust_stores()["chrome"].announced_for("00" * 32, dt.datetime(2015, 6, 4))  # noqa: DTZ001
 
 
 def test_what_is_announced_counts_from_its_day() -> None:
     anchors = find_anchors("chrome", toolkit.load_example("lab-sample").certificates)
     root = known(GLOBALSIGN_R3)  # its key is of 2009-03-18
-    before, after = (anchors.standing(root, root, day(text)) for text in ("2027-04-14", "2027-04-15"))
+    before, after = (anchors.standing((root, root), day(text)) for text in ("2027-04-14", "2027-04-15"))
     assert (before.is_trusted, before.assumption) == (
         True,
         "chrome has not changed since its record ended on 2026-11-29",
@@ -244,9 +319,12 @@ def test_a_symantec_era_chain_across_stores() -> None:
     )
     assert set(replayed["store"]) == {"mozilla", "certifi", "apple"}
     inside = replayed[replayed["leaf_validity"] == "valid"].set_index("store")
-    assert inside.loc["mozilla", "verdict"] == inside.loc["certifi", "verdict"] == "trusted"
-    assert list(inside.loc[["apple"], "verdict"]) == ["unknown", "trusted"]
-    assert "the record of apple begins on 2017-12-26" in inside.loc[["apple"], "reason"].iloc[0]
+    assert inside.loc["certifi", "verdict"] == "trusted"
+    assert list(inside.loc["mozilla", "verdict"]) == ["trusted", "untrusted"]
+    assert list(inside.loc["apple", "verdict"]) == ["unknown", "trusted", "untrusted"]
+    assert "the record of apple begins on 2017-12-26" in inside.loc["apple", "reason"].iloc[0]
+    ends = inside[inside["cause"] == "distrust_after"]["verdict_from_at"]
+    assert dict(ends) == {"mozilla": day("2018-05-09"), "apple": day("2018-08-01")}, "Firefox 60, Apple's page"
     outside = replayed[replayed["leaf_validity"] != "valid"]
     assert set(outside["cause"]) == {"expiry", "not_yet_valid"}, "never a question for the store"
 

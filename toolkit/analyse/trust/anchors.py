@@ -1,5 +1,6 @@
 """Anchors: the roots at which a path may end, given as certificates or as a trust store with its history."""
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,6 +34,7 @@ class Standing:
 
 
 _TRUSTED: Final = Standing(True)
+_EFFECTS: Final[dict[str, Cause]] = {"removed": "removal", "distrusted": "distrust"}
 _NO_SCTS: Final = "the leaf holds none (those of the handshake or of an OCSP response are not recorded)"
 
 
@@ -82,11 +84,12 @@ class Anchors:
         accepts = self.store.accepts if self.store else {}
         return frozenset(name for name, since in accepts.items() if since is None or instant >= since)
 
-    def standing(self, root: Certificate, leaf: Certificate, instant: datetime) -> Standing:
-        """Whether the store trusted the root for that leaf at that instant."""
+    def standing(self, path: tuple[Certificate, ...], instant: datetime) -> Standing:
+        """Whether the store trusted the root of the path, its last certificate, for the leaf at that instant."""
         if self.store is None:
             return _TRUSTED
-        found, since = self._of_root(self.store, root, leaf, instant), self.store.requires_scts_since
+        leaf, since = path[0], self.store.requires_scts_since
+        found = self._of_root(self.store, path, instant)
         by_issue = self.store.is_sct_required_by_issue
         if not found.is_trusted or leaf.scts or since is None or (leaf.not_before if by_issue else instant) < since:
             return found
@@ -94,16 +97,16 @@ class Anchors:
         words = f"{self.store.name} requires SCTs {of} {_day(since)}, and {_NO_SCTS}"
         return Standing(None, None, words, found.assumption)
 
-    def _of_root(self, store: TrustStore, root: Certificate, leaf: Certificate, instant: datetime) -> Standing:
+    def _of_root(self, store: TrustStore, path: tuple[Certificate, ...], instant: datetime) -> Standing:
         if instant < store.since:
-            known = self._as_announced(leaf, instant, self._announced(root))
+            known = self._as_announced(path, instant, self._announced(path[-1]))
             return known or Standing(None, None, f"the record of {store.name} begins on {_day(store.since)}")
         if instant < store.until:
-            return self._recorded(root, leaf, instant)
-        later = [announced for announced in self._announced(root) if announced.since >= store.until]
-        if (found := self._as_announced(leaf, instant, later)) is not None:
+            return self._recorded(path, instant)
+        later = [announced for announced in self._announced(path[-1]) if announced.since >= store.until]
+        if (found := self._as_announced(path, instant, later)) is not None:
             return found
-        last = self._recorded(root, leaf, instant)
+        last = self._recorded(path, instant)
         assumption = f"{store.name} has not changed since its record ended on {_day(store.until)}"
         return Standing(last.is_trusted, last.cause, last.reason, assumption)
 
@@ -124,8 +127,9 @@ class Anchors:
                 return f"{self.store.name} lists it as distrusted since {_day(period.since)}{_by(period.source)}"
         return None
 
-    def _recorded(self, root: Certificate, leaf: Certificate, instant: datetime) -> Standing:
+    def _recorded(self, path: tuple[Certificate, ...], instant: datetime) -> Standing:
         assert self.store is not None
+        root, leaf = path[-1], path[0]
         periods = self.store.periods.get(root.sha256, ())
         if words := self._distrust(root, instant):
             return Standing(False, "distrust", words)
@@ -133,8 +137,10 @@ class Anchors:
             if not _holds(period, instant):
                 continue
             if period.limit is not None:
-                return _limited(self.store.name, period.limit, leaf, period.source)
-            return self._as_announced(leaf, instant, self._unrecorded(root, period)) or _TRUSTED
+                found = _limited(self.store.name, period.limit, leaf, period.source)
+                if not found.is_trusted:
+                    return found
+            return self._as_announced(path, instant, self._unrecorded(root, period)) or _TRUSTED
         for period in periods:
             if period.until and period.until_before and period.until <= instant < period.until_before:
                 return Standing(
@@ -158,34 +164,44 @@ class Anchors:
         return self.store.announced_for(root.sha256, self._created.get(root.key, root.not_before))
 
     def _unrecorded(self, root: Certificate, period: Period) -> list[Announcement]:
-        """What was announced for this root, and a period of trust without a limit does not contradict.
+        """What was announced for this root, and a period of trust does not contradict.
 
         Most lists of roots show no limit by the leaf's date, nor a rule that clients have built in. A root that was
         added after the announcement is trusted again. The record itself shows whether keys were removed for their age.
         """
         assert self.store is not None
+        added = period.since
+        for earlier in reversed(self.store.periods[root.sha256]):
+            if earlier.state == "trusted" and earlier.until == earlier.until_before == added:
+                added = earlier.since
         begins = self.store.since
         return [
             announced
             for announced in self._announced(root)
-            if announced.cert_sha256 is not None and period.since <= max(announced.since, begins)
+            if announced.cert_sha256 is not None and added <= max(announced.since, begins)
         ]
 
-    def _as_announced(self, leaf: Certificate, instant: datetime, among: list[Announcement]) -> Standing | None:
+    def _as_announced(
+        self, path: tuple[Certificate, ...], instant: datetime, among: list[Announcement]
+    ) -> Standing | None:
         """The first announcement in effect that rules out trust, or leaves it unknown; None: nothing does."""
-        assert self.store is not None
+        name = self.store.name if self.store else ""
+        keys = {hashlib.sha256(certificate.key).hexdigest() for certificate in path[1:-1]}
         for announced in among:
-            if instant < announced.since:
+            if instant < announced.since or keys & announced.exempt:
                 continue
             if announced.limit is not None:
-                if not (found := _limited(self.store.name, announced.limit, leaf, announced.authority)).is_trusted:
-                    return found
-                continue
-            words = (
-                f"{self.store.name} announced for {_day(announced.since)}: {announced.words}{_by(announced.authority)}"
-            )
-            cause: Cause = "removal" if announced.cert_sha256 else "key_age"
-            return Standing(False, cause, words, f"{self.store.name} does on that day what it announced")
+                found = _limited(name, announced.limit, path[0], announced.authority)
+            else:
+                effect = _EFFECTS[announced.effect]
+                words = f"{name} announced for {_day(announced.since)}: {announced.words}{_by(announced.authority)}"
+                cause = effect if announced.cert_sha256 else "key_age"
+                found = Standing(False, cause, words, f"{name} does on that day what it announced")
+            if found.is_trusted is False and keys & announced.unclear:
+                words = f"{name} exempts some CAs from this, and whether one of the path is among them is not known"
+                found = Standing(None, None, f"{found.reason}; {words}")
+            if not found.is_trusted:
+                return found
         return None
 
 
@@ -230,11 +246,11 @@ def _limited(store: str, limit: Limit, leaf: Certificate, source: str) -> Standi
         if not leaf.scts:
             return Standing(None, None, f"{store} trusts its root by the earliest SCT, and {_NO_SCTS}")
         name, stamp = "earliest SCT", min(sct.at for sct in leaf.scts)
-        is_known = any(sct.at <= limit.until for sct in leaf.scts if sct.log in log_operators())
-        if stamp <= limit.until and not is_known:
-            words = f"no SCT of a known log is from {_day(limit.until)} or earlier, and others are"
+        is_known = any(limit.allows(sct.at) for sct in leaf.scts if sct.log in log_operators())
+        if limit.allows(stamp) and not is_known:
+            words = f"no SCT of a known log is from {_day(limit.instant)} or earlier, and others are"
             return Standing(None, None, f"{store} trusts its root by the earliest SCT: {words}")
-    if stamp <= limit.until:
+    if limit.allows(stamp):
         return _TRUSTED
     words = f"{store} trusts it for leaves with {limit}, and the leaf's {name} is {_day(stamp)}{_by(source)}"
     return Standing(False, "distrust_after", words)

@@ -125,7 +125,7 @@ def _dated(candidate: Candidate, instant: datetime, anchors: Anchors) -> DatedCa
     weak = find_weak_keys(path[:-1] if has_root and anchors.store else path, instant, accepted=accepted)
     of_leaf = tuple(problem for problem in dated if problem.kind == "validity" and problem.position == 0)
     validity = _leaf_validity(path[0], instant)
-    standing = anchors.standing(path[-1], path[0], instant) if has_root and validity == "valid" else None
+    standing = anchors.standing(path, instant) if has_root and validity == "valid" else None
     distrusted = anchors.find_distrusted(path[:-1] if has_root else path, instant)
     return DatedCandidate(candidate, (*dated, *distrusted, *candidate.usage, *weak), of_leaf, standing, validity)
 

@@ -110,15 +110,16 @@ def verify_chains(
     (since 2011), `apple`, `microsoft`, `android`, `java` and `oracle-java` (since 2017 or 2018), `chrome` (version 36,
     with what Chrome announced). A store decides by the leaf's date where it says so: Chrome by the earliest SCT, the
     others by `not_before`. The lists of Apple, Microsoft and Java do not show this, so it is known for what they have
-    announced about Entrust, Camerfirma and Symantec only (`toolkit/reference/stores/announced.csv`). Chrome and Apple
-    require SCTs of leaves issued since 2018-05-01 and 2018-10-16, and Firefox of every leaf since 2025-02-04 (on
-    desktops): without one in the leaf the verdict is `unknown`, because those of the handshake are not recorded. Keys
-    and hashes that web clients refuse (`toolkit/reference/policies/clients.csv`) are refused for every store and for
-    roots that are given; Java and OpenSSL (`certifi`) accept EdDSA and SHA-224
-    (`toolkit/reference/stores/behaviour.csv`). Before the record of a store, and between two looks at it, the verdict
-    is `unknown`; after the record the store is taken as unchanged except for what it announced, and `assumption` says
-    so. A root that has expired is not trusted, except by Android, which does not check this (Let's Encrypt,
-    2020-12-21). A path ends only at a self-issued root whose authorityKeyIdentifier does not name another certificate.
+    announced about Entrust, Camerfirma, Symantec and StartCom only (`toolkit/reference/stores/announced.csv`). Such a
+    rule does not count below a CA that the program exempts (`exempt_keys.csv`). Chrome and Apple require SCTs of leaves
+    issued since 2018-05-01 and 2018-10-16, and Firefox of every leaf since 2025-02-04 (on desktops): without one in the
+    leaf the verdict is `unknown`, because those of the handshake are not recorded. Keys and hashes that web clients
+    refuse (`toolkit/reference/policies/clients.csv`) are refused for every store and for roots that are given; Java and
+    OpenSSL (`certifi`) accept EdDSA and SHA-224 (`toolkit/reference/stores/behaviour.csv`). Before the record of a
+    store, and between two looks at it, the verdict is `unknown`; after the record the store is taken as unchanged
+    except for what it announced, and `assumption` says so. A root that has expired is not trusted, except by Android,
+    which does not check this (Let's Encrypt, 2020-12-21). A path ends only at a self-issued root whose
+    authorityKeyIdentifier does not name another certificate.
     `intermediates="held"` also uses the other CA certificates of the tables, like a client that fetches or caches
     intermediates, and can judge a leaf whose chain was not recorded. A check that fails only with such a certificate,
     for example because it has expired, leaves the verdict `unknown`: the CA may have renewed it with the same key, and
