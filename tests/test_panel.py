@@ -57,6 +57,16 @@ def test_a_button_turns_the_clock_and_everything_follows(panel: LabPanel) -> Non
     assert len(panel.tables.observations) == looks + 2
 
 
+def test_after_the_end_of_its_schedule_the_panel_says_that_nothing_changes() -> None:
+    with LabPanel(scenario("slow-rollout", backends=2), seed=7, samples=1) as panel:
+        panel.lab.clock.advance(panel.lab.ends_at - panel.lab.clock())
+        assert "schedule has ended" not in panel._repr_mimebundle_()["text/html"]
+        served = panel.served()
+        panel.lab.clock.advance(timedelta(days=30))
+        assert "schedule has ended" in panel._repr_mimebundle_()["text/html"]
+        assert panel.served().equals(served)
+
+
 def test_an_interrupted_run_keeps_what_was_seen(panel: LabPanel, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
 

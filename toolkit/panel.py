@@ -53,6 +53,8 @@ _HEADINGS: Final = {
 
 _MOST_ROWS: Final = 40
 
+_AFTER_SCHEDULE: Final = "<b>The schedule has ended:</b> the servers keep their last certificates, which then expire."
+
 
 class LabPanel:
     """A running lab, what was observed of it, and a panel of widgets that shows both.
@@ -62,7 +64,8 @@ class LabPanel:
     without a notebook does the same. The extra `notebooks` brings the widgets, `lab` the servers.
 
     `scenario`, `seed`: those of `toolkit.lab.Lab`, whose servers run until `close`, or until this process ends.
-    `samples`: looks at each address in one round. `now` in the charts is the lab's time.
+    `samples`: looks at each address in one round. `now` in the charts is the lab's time. After the end of the schedule
+    the clock can still be turned, but no certificate changes; the panel says so.
 
     Attributes: `lab`, the `Lab`; `tables`, all observations so far as `Tables`; `is_running`, until `close`.
 
@@ -220,6 +223,8 @@ class _Widgets:
             begin=f"{panel.lab.begins_at:%Y-%m-%d}",
             end=f"{panel.lab.ends_at:%Y-%m-%d}",
         ).html
+        if panel.lab.clock() > panel.lab.ends_at:
+            self._clock.value += f"<br>{_AFTER_SCHEDULE}"
         table = tabulate(panel.served(), columns=_HEADINGS, rows=_MOST_ROWS)
         self._served.value = f"<b>What each backend serves</b>{table.html}"
         self._charts.value = "".join(_as_image(axes) for axes in panel.charts()) if looks else "Nothing observed yet."

@@ -143,7 +143,8 @@ def test_each_service_is_counted_once_in_each_check() -> None:
 def test_findings_come_first_and_the_most_severe_of_them() -> None:
     given = tables(
         [
-            look("bb", "2026-01-31", **OLD), look(None, "2026-01-31", service="smtp://b:25", host="b", stage="connect"),
+            look("bb", "2026-01-31", **OLD),
+            *(look(None, f"2026-01-{day}", service="smtp://b:25", host="b", stage="connect") for day in (29, 30, 31)),
             look("cc", "2026-01-31", service="smtp://c:25", host="c", **NEW),
         ],
         [certificate("bb", "2025-12-01", "2026-02-25"), certificate("cc", "2025-12-01", "2026-01-20")],
@@ -176,10 +177,22 @@ def down(*shown: list[str | None], **facts: object) -> list[dict[Any, Any]]:
 def test_a_host_that_has_been_down_is_a_finding_with_since_when() -> None:
     row, never = down(["aa", "aa", None, None, None], [None], stage="connect")
     assert (row["verdict"], row["severity"], row["first_at"]) == ("unreachable", "critical", now("2026-01-29"))
-    assert "no answer since 2026-01-29 00:00, 3 × timeout; the last answer was on 2026-01-28 00:00" in row["found"]
-    assert (never["verdict"], "it never answered" in never["found"]) == ("unreachable", True)
-    (row,) = down(["aa", None, None, None], outcome="refused", stage="hello")
-    assert row["verdict"] == "failing"
+    assert row["found"] == (
+        "no answer since 2026-01-29 00:00 in 3 visits, 3 × timeout; the last answer was on 2026-01-28 00:00"
+    )
+    assert (never["verdict"], never["severity"]) == ("unreachable", "medium"), "a single visit supports it"
+    assert never["found"] == (
+        "no answer since 2026-01-31 00:00 in 1 visit, 1 × timeout; it never answered; critical from 3 visits on"
+    )
+    rows = down(["aa", None, None, None], [None, None], [None] * 3, outcome="refused", stage="hello")
+    assert [row["verdict"] for row in rows] == ["failing"] * 3
+    assert [row["severity"] for row in rows] == ["critical", "medium", "critical"]
+
+
+def test_many_looks_of_one_visit_are_one_reason_to_call_a_service_down() -> None:
+    of_a_round = [look(None, "2026-01-31", stage="connect", round="r1", sample=sample) for sample in range(9)]
+    (row,) = checked(tables(of_a_round, [VALID])).query("check == 'reachability'").to_dict("records")
+    assert (row["verdict"], row["severity"], row["evidence_count"]) == ("unreachable", "medium", 9)
 
 
 def test_one_miss_is_not_a_finding_nor_what_was_not_asked() -> None:

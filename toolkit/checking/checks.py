@@ -54,9 +54,9 @@ def check(
     reason: observed before the window, first observed after `now`, undated, no answer.
 
     - `reachability`: a row per service. `unreachable` (no connection) or `failing` (no handshake): the last 3 visits
-      had no answer, or no visit in the window had one. `partly_reachable`: some addresses no longer answer. Else
-      `reachable`. `dated_ahead`: rows dated after `clock`, the present, except those of a lab; without `clock` they
-      are not looked for, because `now` may be a past day
+      had no answer, or no visit in the window had one, which is not critical before the third. `partly_reachable`: some
+      addresses no longer answer. Else `reachable`. `dated_ahead`: rows dated after `clock`, the present, except those
+      of a lab; without `clock` they are not looked for, because `now` may be a past day
     - `expiry`: a row per certificate in use (`summarise_expiry`); replaced and withdrawn ones have none. `unreadable`:
       its dates cannot be read. A certificate that expired and was not observed afterwards is `unknown`. An intermediate
       or a root that expires before the leaf has a row of its own once it has passed a threshold; its time left is

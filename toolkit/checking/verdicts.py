@@ -42,7 +42,7 @@ OWN_CHECKS: Final = ("reachability", "expiry", "rotation", "trust")
 SEVERITIES: Final = {
     "critical": "clients cannot use the service now",
     "high": "it breaks within days, or it breaks a rule that binds (must)",
-    "medium": "it breaks unless something is done, or a part of the service does not answer or is not as it should be",
+    "medium": "it breaks unless something is done, or the service, or a part of it, does not answer or is not in order",
     "low": "it breaks a recommendation (should), or contradicts a published statement",
 }
 """The closed vocabulary of `severity`, the worst first."""

@@ -15,12 +15,14 @@ from toolkit.columns import dtypes
 from toolkit.tables import Tables
 
 DOWN_VISITS: Final = 3
-"""A service or an address that did not answer in this many consecutive visits is a finding."""
+"""An address without an answer in this many consecutive visits is a finding, a service a critical one."""
 
 _DTYPES: Final = {
     name: dtypes(CHECKS)[name]
-    for name in ("service", "host", "verdict", "found", "reason", "source", "evidence_count", "first_at", "last_at")
-} | {"about": "string"}
+    for name in (
+        "service", "host", "verdict", "severity", "found", "reason", "source", "evidence_count", "first_at", "last_at",
+    )
+} | {"about": "string"}  # fmt: skip
 _CUT_SHORT: Final = "too_large"
 """The outcome of an answer that was cut off at a limit of this program: the service answered, with unknown content."""
 
@@ -34,7 +36,8 @@ def judge_reachability(scope: InService) -> pd.DataFrame:
     is.
 
     - `unreachable` or `failing`: none of the last `DOWN_VISITS` visits was answered, or no visit in the window was.
-      `unreachable`: no connection was made. `failing`: connections were made, and no handshake succeeded
+      `unreachable`: no connection was made. `failing`: connections were made, and no handshake succeeded. `medium`
+      until `DOWN_VISITS` visits support it: a single visit may have met a restart, or a fault of this machine's network
     - `partly_reachable`: an address that answered before did not in its last `DOWN_VISITS` visits, and others did
     - `unknown`: the last visits have only answers that were cut off at a limit of this program (`too_large`)
 
@@ -134,8 +137,13 @@ def _of_service(name: str, looks: pd.DataFrame, scope: InService) -> dict[Hashab
         last_ok = looks.loc[looks["is_heard"], "at"].max()
         before = "it never answered" if pd.isna(last_ok) else f"the last answer was on {last_ok:%Y-%m-%d %H:%M}"
         is_connected = (failed["stage"].notna() & ~failed["stage"].isin(_BEFORE_CONNECTED)).any()
-        found = f"no answer since {failed['at'].min():%Y-%m-%d %H:%M}, {_outcomes(failed)}; {before}"
-        return row | {"verdict": "failing" if is_connected else "unreachable", "found": found,
+        visits = failed["visit"].nunique()
+        since = f"no answer since {failed['at'].min():%Y-%m-%d %H:%M} in {text.counted(visits, 'visit')}"
+        is_few = visits < DOWN_VISITS
+        later = f"; critical from {DOWN_VISITS} visits on" if is_few else ""
+        return row | {"verdict": "failing" if is_connected else "unreachable",
+                      "severity": "medium" if is_few else "critical",
+                      "found": f"{since}, {_outcomes(failed)}; {before}{later}",
                       "evidence_count": len(failed), "first_at": failed["at"].min(),
                       "reason": _last_reason(failed)}  # fmt: skip
     unread = _since_last(looks, "is_ok")
@@ -185,6 +193,7 @@ def _aged(frame: pd.DataFrame, scope: InService) -> pd.DataFrame:
     """The rows, unknown where the service was not observed recently: whether it answers today is not known."""
     is_old = (scope.now - frame["last_at"]) > pd.Timedelta(days=OBSERVED_DAYS)
     frame.loc[is_old, "verdict"] = "unknown"
+    frame.loc[is_old, "severity"] = pd.NA
     frame.loc[is_old, "reason"] = f"not observed in the {OBSERVED_DAYS} days before {scope.now:%Y-%m-%d}"
     return frame
 
