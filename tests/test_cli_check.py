@@ -268,7 +268,7 @@ def test_wrong_use_is_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[
     for words, said in (
         (["--policy", "everything"], "policy or file of rules 'everything' is not known"),
         (["--policy", str(unknown_rule)], "is not a test of host"),
-        (["--roots", "nothing.pem"], "root bundle or PEM file 'nothing.pem' is not known"),
+        (["--roots", "nothing.pem"], "roots: the file nothing.pem does not exist"),
         (["--roots", str(broken)], "certificate 1 (line 1): the certificate's base64 is damaged"),
     ):
         assert main(["check", GOOGLE, *words]) == 2

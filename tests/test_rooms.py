@@ -51,7 +51,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "asking": {"analyse", "store"},
     "chart": {"analyse", "reference"},
     "checking": {"analyse", "certificates", "reference"},
-    "settling": {"analyse", "collection"},
+    "disputes": {"analyse", "collection"},
     "comparing": {"analyse", "reference"},
     "lab": {"reference"},
     "panel": {"analyse", "chart", "collection", "lab"},

@@ -104,6 +104,10 @@ CALLS: dict[str, tuple[Call, str]] = {
     "no policy": (lambda t, s: toolkit.judge(t, None), r"policy: give the name .*, not None\."),
     "no tables to ask": (lambda t, s: toolkit.find_sightings(None), r"takes Tables, not None:"),
     "no tables to join": (lambda t, s: toolkit.Tables.concat(None), r"in a list"),
+    "a path to find rotations in": (
+        lambda t, s: toolkit.find_rotations("a.csv"),
+        r"read it first: toolkit.read\('a.csv'\)",
+    ),
     "text for rotations": (lambda t, s: toolkit.describe_rotations("x", t), r"what find_rotations returns, not str"),
     "another frame for rotations": (
         lambda t, s: toolkit.describe_rotations(t.certificates, t),

@@ -6,7 +6,7 @@ neither scipy nor matplotlib. Type checkers see the imports below.
 
 from typing import TYPE_CHECKING, Final
 
-from toolkit.lazy import importer
+from toolkit.lazy import importer, renamed
 
 if TYPE_CHECKING:
     from toolkit import (
@@ -56,11 +56,11 @@ if TYPE_CHECKING:
     from toolkit.checking import check
     from toolkit.collection import Limits, collect, estimate_round, estimate_survey, observe, survey, watch
     from toolkit.comparing import compare_verifiers
+    from toolkit.disputes import survey_disputed
     from toolkit.dissection import decrypt_answer, derive_keys, dissect
     from toolkit.exporting import flat
     from toolkit.panel import LabPanel
     from toolkit.reading import load_example, read
-    from toolkit.settling import settle
     from toolkit.store import Store
     from toolkit.streaming import read_into
     from toolkit.tables import Tables
@@ -105,6 +105,7 @@ _HOMES: Final = {
         "watch",
     ),
     "toolkit.comparing": ("compare_verifiers",),
+    "toolkit.disputes": ("survey_disputed",),
     "toolkit.dissection": ("decrypt_answer", "derive_keys", "dissect"),
     "toolkit.exporting": ("flat",),
     "toolkit.panel": ("LabPanel",),
@@ -113,7 +114,6 @@ _HOMES: Final = {
         "read",
     ),
     "toolkit.target_files": ("read_targets",),
-    "toolkit.settling": ("settle",),
     "toolkit.store": ("Store",),
     "toolkit.streaming": ("read_into",),
     "toolkit.tables": ("Tables",),
@@ -144,7 +144,10 @@ MODULES: Final = (
     "text",
     "wire",
 )
-"""The public packages and modules. `from toolkit import *` leaves them out: users have variables `store` and `text`."""
+"""The public packages and modules.
+
+`from toolkit import *` gives `chart` and `lab` alone: users have variables with the other names, such as `store`.
+"""
 
 __all__ = [
     "LabPanel",
@@ -153,6 +156,7 @@ __all__ = [
     "Tables",
     "Target",
     "ask",
+    "chart",
     "check",
     "collect",
     "compare_tools",
@@ -175,6 +179,7 @@ __all__ = [
     "flat",
     "forecast_renewals",
     "judge",
+    "lab",
     "lint_certificates",
     "load_example",
     "observe",
@@ -184,19 +189,19 @@ __all__ = [
     "read_targets",
     "rehearse",
     "replay_trust",
-    "settle",
     "summarise_expiry",
     "summarise_findings",
     "summarise_negotiated",
     "summarise_support",
     "survey",
+    "survey_disputed",
     "verify_chains",
     "watch",
 ]
 
 
 if not TYPE_CHECKING:  # a type checker would take any name for one of the toolkit
-    __getattr__ = importer(__name__, _HOMES, MODULES)
+    __getattr__ = renamed(__name__, {"settle": "toolkit.disputes.survey_disputed"}, importer(__name__, _HOMES, MODULES))
 
 
 def __dir__() -> list[str]:

@@ -6,11 +6,12 @@ Also the replacement of a small file that other processes read.
 import errno
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from toolkit.errors import ReadError
+from toolkit.text import not_known, plain
 
 _KINDS: Final[tuple[tuple[Callable[[int], bool], str], ...]] = (
     (stat.S_ISFIFO, "a named pipe"),
@@ -18,6 +19,22 @@ _KINDS: Final[tuple[tuple[Callable[[int], bool], str], ...]] = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
+
+
+def not_found(name: str, what: str, given: str | Path, known: Iterable[str]) -> str:
+    """The message for what is neither a known name nor a file; `name` is the parameter, `what` as in `not_known`.
+
+    >>> not_found("roots", "root bundle or file ", "./mine.pem", ["certifi"])
+    'roots: the file ./mine.pem does not exist: check the spelling, and its folder.'
+    >>> not_found("roots", "root bundle or file ", "certify", ["certifi"])
+    "root bundle or file 'certify' is not known. Did you mean 'certifi'? Known: certifi."
+    """
+    path = Path(given)
+    if path.is_dir():
+        return f"{name}: {plain(given)} is a folder: name a file in it."
+    if isinstance(given, Path) or path.name != given or path.suffix:
+        return f"{name}: the file {plain(given)} does not exist: check the spelling, and its folder."
+    return not_known(what, given, known)
 
 
 def open_regular(path: Path) -> BinaryIO:

@@ -49,7 +49,7 @@ def public_names(module: ModuleType) -> list[str]:
 
 def own_pages() -> dict[str, Any]:
     """The functions and classes that have a page of their own, by the name under which they are called."""
-    found = {name: getattr(toolkit, name) for name in sorted(toolkit.__all__)}
+    found = {name: getattr(toolkit, name) for name in sorted({*toolkit.__all__} - {*toolkit.MODULES})}
     return found | {f"chart.{name}": getattr(toolkit.chart, name) for name in public_names(toolkit.chart)}
 
 

@@ -19,7 +19,7 @@ import toolkit
 from tests.acceptance.pages import Page, assert_it_loads_nothing
 from tests.conftest import ROOT
 from toolkit.errors import ReadError, ToolkitError, UsageError
-from toolkit.lab import Plan, scenario, simulate
+from toolkit.lab import SamplingPlan, scenario, simulate
 from toolkit.report import execute_notebook
 from toolkit.report.demo import DEMO_OFFERS, DEMO_SAMPLES, DEMO_STEP, describe, describe_recorded, run_demo
 from toolkit.report.pages import load_exporter, render_page
@@ -117,7 +117,7 @@ def test_every_service_is_surveyed_four_times_in_the_year(demo: tuple[Path, str]
 def test_the_readme_shows_what_the_demo_says(demo: tuple[Path, str], tmp_path: Path) -> None:
     """Of the lab year by the same rounds without handshakes: `tests/lab/test_observed.py` compares the two."""
     schedule = scenario("year").schedule(SEED)
-    plan = Plan.every(DEMO_STEP, schedule.begins_at, schedule.ends_at, samples=DEMO_SAMPLES)
+    plan = SamplingPlan.every(DEMO_STEP, schedule.begins_at, schedule.ends_at, samples=DEMO_SAMPLES)
     store = toolkit.Store(tmp_path / "year")
     store.append(simulate(schedule, SEED, replace(plan, offers=DEMO_OFFERS)))
     printed = [line.replace("Saw (simulated)", "Saw (lab)") for line in describe(store)]

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from tests.analyse.drawn import described
-from toolkit.lab import Plan, scenario, simulate, tell_truth
+from toolkit.lab import SamplingPlan, scenario, simulate, tell_truth
 
 PAIR = ["service", "server_name", "key_type", "predecessor_sha256", "successor_sha256"]
 SEEDS = range(90_000, 90_020)
@@ -19,8 +19,8 @@ def found_and_true(seed: int) -> pd.DataFrame:
     """Truth and finding side by side: a year, looked at twice a day with three looks per offer."""
     schedule = scenario("year").schedule(seed)
     offers = ("rsa", "ecdsa")
-    plan = Plan.every(timedelta(hours=12), schedule.begins_at, schedule.ends_at, samples=3)
-    looks = simulate(schedule, seed, Plan(plan.rounds, samples=3, offers=offers, spacing=timedelta(seconds=2)))
+    plan = SamplingPlan.every(timedelta(hours=12), schedule.begins_at, schedule.ends_at, samples=3)
+    looks = simulate(schedule, seed, SamplingPlan(plan.rounds, samples=3, offers=offers, spacing=timedelta(seconds=2)))
     truth = tell_truth(schedule, seed).rotations
     return truth.merge(described(looks), how="outer", on=PAIR, suffixes=("_truth", ""), indicator="found")
 

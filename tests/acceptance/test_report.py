@@ -340,7 +340,7 @@ def test_a_full_disk_and_a_kernel_that_dies_are_said(
 def test_wrong_use_is_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for words, said in (
         (["--policy", "everything"], "policy or file of rules 'everything' is not known"),
-        (["--roots", "nothing.pem"], "root bundle or PEM file 'nothing.pem' is not known"),
+        (["--roots", "nothing.pem"], "roots: the file nothing.pem does not exist"),
         (["--output", str(tmp_path / "nowhere" / "report.html")], "is not a folder"),
         (["--output", str(tmp_path)], "is a folder: name a file in it"),
         (["--output", str(tmp_path / "report.docx")], "Name a file that ends in .html or .pdf"),

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from toolkit.analyse import find_rotations
-from toolkit.lab import Plan, scenario, simulate, tell_truth
+from toolkit.lab import SamplingPlan, scenario, simulate, tell_truth
 
 ROW = ["service", "server_name", "key_type", "predecessor_sha256", "successor_sha256", "is_rollback"]
 SCENARIOS = (
@@ -22,7 +22,7 @@ SEED = 91_000
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_rotations_are_those_of_the_truth(name):
     schedule = scenario(name, services=10).schedule(SEED)
-    plan = Plan.every(timedelta(hours=6), schedule.begins_at, schedule.ends_at, samples=6)
+    plan = SamplingPlan.every(timedelta(hours=6), schedule.begins_at, schedule.ends_at, samples=6)
     offers = ("rsa", "ecdsa") if name == "dual-keys" else ("any",)
     looks = simulate(schedule, SEED, replace(plan, offers=offers, spacing=timedelta(seconds=2), look_loss=0.1))
     found = find_rotations(looks, sticky=name == "sticky")

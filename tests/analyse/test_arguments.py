@@ -21,7 +21,8 @@ REQUIRED: dict[str, Any] = {
 def functions_of_tables() -> Iterator[str]:
     for name in sorted(toolkit.__all__):
         value = getattr(toolkit, name)
-        if inspect.isfunction(value) and next(iter(inspect.signature(value).parameters), "") == "tables":
+        parameters = [*inspect.signature(value).parameters.values()] if inspect.isfunction(value) else []
+        if parameters and parameters[0].name == "tables" and parameters[0].annotation is Tables:
             yield name
 
 

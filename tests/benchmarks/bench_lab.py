@@ -14,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from toolkit.collection import Limits, observe
-from toolkit.lab import Lab, Plan, draw_looks, scenario, simulate, tell_truth
+from toolkit.lab import Lab, SamplingPlan, draw_looks, scenario, simulate, tell_truth
 
 LOOKS = 1_000
 RUNS = 50
@@ -58,7 +58,7 @@ def simulated() -> None:
         spent, looks = [0.0, 0.0, 0.0], 0
         for seed in range(RUNS):
             drawn = asked.schedule(seed)
-            plan = Plan.every(timedelta(hours=6), drawn.begins_at, drawn.ends_at, samples=3)
+            plan = SamplingPlan.every(timedelta(hours=6), drawn.begins_at, drawn.ends_at, samples=3)
             times = [time.perf_counter()]
             tell_truth(drawn, seed)
             times.append(time.perf_counter())

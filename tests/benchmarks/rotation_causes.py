@@ -16,7 +16,7 @@ import pandas as pd
 from toolkit import Tables
 from toolkit.analyse import explain_leaves
 from toolkit.analyse.causes.explain import CAUSES
-from toolkit.lab import Plan, Truth, scenario, simulate, tell_truth
+from toolkit.lab import SamplingPlan, Truth, scenario, simulate, tell_truth
 
 RUNS, AT_ONCE = 100, 20
 """Runs of each scenario, and how many of them are services of one simulation."""
@@ -263,7 +263,7 @@ def labelled(name: str, changes: dict[str, Any], seed: int) -> list[tuple[str, s
     changes = watched | changes
     gap, samples, sticky, _ = (changes.pop(key) for key in watched)
     schedule = scenario(name, **changes).schedule(seed)
-    plan = Plan.every(gap, schedule.begins_at, schedule.ends_at, samples=samples)
+    plan = SamplingPlan.every(gap, schedule.begins_at, schedule.ends_at, samples=samples)
     offers = ("rsa", "ecdsa") if name == "dual-keys" else ("any",)
     plan = replace(plan, offers=offers, spacing=timedelta(seconds=2), look_loss=0.1, round_loss=0.05)
     looks = simulate(schedule, seed, plan)

@@ -11,7 +11,7 @@ from toolkit.analyse import replay_trust
 from toolkit.chart import plot_trust, split_pages
 from toolkit.chart.palette import NEUTRAL
 from toolkit.chart.trust import VERDICTS
-from toolkit.lab import Lab, Plan, simulate
+from toolkit.lab import Lab, SamplingPlan, simulate
 
 
 def judged(leaf: str, verdict: str, begin: str | None, end: str | None, **facts: object) -> dict:
@@ -83,7 +83,7 @@ def test_verdicts_differ_in_more_than_colour() -> None:
 def test_before_a_leaf_begins_and_after_it_ends_nothing_is_untrusted() -> None:
     """On a frame of `replay_trust`."""
     lab = Lab("steady", seed=1)
-    seen = simulate("steady", 1, Plan((lab.begins_at,)))
+    seen = simulate("steady", 1, SamplingPlan((lab.begins_at,)))
     leaf = seen.certificates[~seen.certificates["is_ca"]].iloc[0]
     around = [
         leaf[name].to_pydatetime() + side * timedelta(days=30) for name, side in (("not_before", -1), ("not_after", 1))

@@ -19,7 +19,7 @@ from tests.conftest import not_on_windows
 from tests.lab.client import CONTEXT, context, look
 from tests.lab.schedules import BEGIN, backend, day, issue, schedule
 from toolkit.errors import LabError, UsageError
-from toolkit.lab import Backend, Lab, Plan, Schedule, Service, Switch, draw_looks, scenario
+from toolkit.lab import Backend, Lab, SamplingPlan, Schedule, Service, Switch, draw_looks, scenario
 from toolkit.lab.authority import issue_all
 from toolkit.lab.balancer import CLOSED, DEFERRED, RESET
 from toolkit.lab.schedule import SCHEMES
@@ -69,7 +69,7 @@ def test_the_log_agrees_with_the_truth(walked: tuple[Lab, pd.DataFrame]) -> None
 
 def test_served_looks_equal_simulated_ones(walked: tuple[Lab, pd.DataFrame]) -> None:
     lab, shown = walked
-    plan = Plan.every(timedelta(days=9), lab.begins_at, lab.ends_at)
+    plan = SamplingPlan.every(timedelta(days=9), lab.begins_at, lab.ends_at)
     hashes = [issued.sha256 for issued in issue_all(lab.schedule, SEED)]
     for looks in draw_looks(lab.schedule, SEED, plan):
         served = shown[shown["service"] == lab.schedule.services[looks.service].service]
@@ -169,7 +169,7 @@ def test_refusals_and_silence_are_logged_as_such() -> None:
 
 def test_drops_and_deferrals_come_when_they_were_drawn() -> None:
     made = schedule(backend((0, 0)), backend((0, 0)), drop_rate=0.3, defer_rate=0.2)
-    (looks,) = draw_looks(made, 4, Plan((BEGIN,), samples=60))
+    (looks,) = draw_looks(made, 4, SamplingPlan((BEGIN,), samples=60))
     with Lab(made, 4) as lab:
         for ending in looks.ending:
             with socket.create_connection(_where(lab.targets[0]), timeout=20) as connection:

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from toolkit.collection import Limits, observe
-from toolkit.lab import Lab, Plan, Scenario, scenario, simulate
+from toolkit.lab import Lab, SamplingPlan, Scenario, scenario, simulate
 from toolkit.tables import Tables
 
 DAY = timedelta(days=1)
@@ -61,7 +61,7 @@ CASES = [*((asked, 5) for asked in SAMPLE.values()), *((asked, 1_001) for asked 
 IDS = [*SAMPLE, *(f"{name}, held out" for name in HELD_OUT)]
 
 
-def watched(asked: Scenario, seed: int, plan: Plan) -> Tables:
+def watched(asked: Scenario, seed: int, plan: SamplingPlan) -> Tables:
     """The plan, carried out."""
     parts = []
     with Lab(asked, seed) as lab:
@@ -85,7 +85,7 @@ def test_served_equals_simulated(asked: Scenario, seed: int) -> None:
     drawn = asked.schedule(seed)
     gap = (drawn.ends_at - drawn.begins_at) / 4
     rounds = tuple((drawn.begins_at + n * gap).replace(microsecond=0) for n in range(5))
-    plan = Plan(rounds, samples=2, offers=("any", "rsa", "ecdsa"))
+    plan = SamplingPlan(rounds, samples=2, offers=("any", "rsa", "ecdsa"))
     served, simulated = watched(asked, seed, plan), simulate(asked, seed, plan)
     order = ["observed_at", "service", "address", "sample", "offer", "server_name"]
     pd.testing.assert_frame_equal(

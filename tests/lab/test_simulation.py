@@ -9,15 +9,26 @@ import pytest
 from tests.lab.schedules import BEGIN, backend, day, issue, schedule
 from toolkit import schema
 from toolkit.errors import LabError
-from toolkit.lab import NAMES, Backend, Plan, Schedule, Service, Switch, draw_looks, scenario, simulate, tell_truth
+from toolkit.lab import (
+    NAMES,
+    Backend,
+    SamplingPlan,
+    Schedule,
+    Service,
+    Switch,
+    draw_looks,
+    scenario,
+    simulate,
+    tell_truth,
+)
 from toolkit.lab.authority import issue_all
 from toolkit.lab.balancer import REFUSED, SERVED
 
 
-def plan_of(name: str, **options: object) -> Plan:
+def plan_of(name: str, **options: object) -> SamplingPlan:
     drawn = scenario(name).schedule(0)
-    rounds = Plan.every(timedelta(days=3, hours=1), drawn.begins_at, drawn.ends_at).rounds
-    return Plan(rounds, **options)  # type: ignore[arg-type]
+    rounds = SamplingPlan.every(timedelta(days=3, hours=1), drawn.begins_at, drawn.ends_at).rounds
+    return SamplingPlan(rounds, **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -60,14 +71,14 @@ def test_the_same_seed_gives_the_same_tables() -> None:
 
 
 def test_a_plan_of_every_gap_holds_both_ends() -> None:
-    plan = Plan.every(timedelta(days=10), BEGIN, day(60), samples=4)
+    plan = SamplingPlan.every(timedelta(days=10), BEGIN, day(60), samples=4)
     assert (plan.rounds[0], plan.rounds[-1], len(plan.rounds), plan.samples) == (BEGIN, day(60), 7, 4)
 
 
 def test_jitter_spacing_and_order() -> None:
     made = schedule(backend((0, 0)))
-    plan = Plan(
-        Plan.every(timedelta(hours=6), BEGIN, day(60)).rounds,
+    plan = SamplingPlan(
+        SamplingPlan.every(timedelta(hours=6), BEGIN, day(60)).rounds,
         samples=4,
         spacing=timedelta(seconds=2),
         jitter=timedelta(minutes=36),
@@ -83,9 +94,9 @@ def test_jitter_spacing_and_order() -> None:
 
 def test_lost_looks_and_rounds_are_absent_and_cost_no_connection() -> None:
     made = schedule(*[backend((0, 0)) for _ in range(5)])
-    rounds = Plan.every(timedelta(hours=1), BEGIN, day(60)).rounds
-    (whole,) = draw_looks(made, 0, Plan(rounds, samples=3))
-    (thin,) = draw_looks(made, 0, Plan(rounds, samples=3, look_loss=0.1, round_loss=0.05))
+    rounds = SamplingPlan.every(timedelta(hours=1), BEGIN, day(60)).rounds
+    (whole,) = draw_looks(made, 0, SamplingPlan(rounds, samples=3))
+    (thin,) = draw_looks(made, 0, SamplingPlan(rounds, samples=3, look_loss=0.1, round_loss=0.05))
     kept = len(np.unique(thin.round)) / len(rounds)
     assert kept == pytest.approx(0.95, abs=0.03)
     assert len(thin.at) / len(whole.at) == pytest.approx(0.9 * 0.95, abs=0.03)
@@ -95,7 +106,7 @@ def test_lost_looks_and_rounds_are_absent_and_cost_no_connection() -> None:
 
 def test_trouble_becomes_outcomes() -> None:
     made = schedule(backend((0, 0)), drop_rate=0.3, defer_rate=0.2)
-    found = simulate(made, 1, Plan.every(timedelta(hours=1), BEGIN, day(60))).observations
+    found = simulate(made, 1, SamplingPlan.every(timedelta(hours=1), BEGIN, day(60))).observations
     shares = found["outcome"].value_counts(normalize=True)
     assert shares["deferred"] == pytest.approx(0.2, abs=0.04)
     assert shares["reset"] + shares["closed"] == pytest.approx(0.3, abs=0.04)
@@ -107,15 +118,15 @@ def test_trouble_becomes_outcomes() -> None:
 def test_the_offer_decides_between_key_types(offer: str, number: int) -> None:
     both = Backend((Switch(BEGIN, "RSA", 0), Switch(BEGIN, "EC", 1)))
     made = Schedule("by hand", BEGIN, day(9), (issue(0), issue(1, "EC")), (Service("smtp", "mx.lab.test", (both,)),))
-    found = simulate(made, 0, Plan((BEGIN,), offers=(offer,))).observations
+    found = simulate(made, 0, SamplingPlan((BEGIN,), offers=(offer,))).observations
     assert found["leaf_sha256"].tolist() == [issue_all(made, 0)[number].sha256]
     assert found["offer"].tolist() == [f"{offer}-2026"]
 
 
 def test_a_plan_without_looks_or_without_a_zone_is_refused() -> None:
     with pytest.raises(LabError, match=r"offer 'all' is not known\..* Known: any"):
-        Plan((BEGIN,), offers=("all",))
+        SamplingPlan((BEGIN,), offers=("all",))
     with pytest.raises(LabError, match="at least one round"):
-        Plan(())
+        SamplingPlan(())
     with pytest.raises(LabError, match="need a time zone"):
-        Plan((BEGIN.replace(tzinfo=None),))
+        SamplingPlan((BEGIN.replace(tzinfo=None),))

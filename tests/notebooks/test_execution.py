@@ -16,7 +16,7 @@ import pytest
 import toolkit
 from tests.notebooks.pages import FOLDER, PATHS, execute, is_check, run
 from toolkit.chart import check_answer
-from toolkit.lab import Lab, Plan, simulate
+from toolkit.lab import Lab, SamplingPlan, simulate
 from toolkit.tables import NOT_HELD
 
 RECORDED = FOLDER.parent / "data" / "google-mail"
@@ -137,7 +137,7 @@ def test_lessons_count_the_overlaps_that_are_certain(name: str, tmp_path: Path) 
     """Five observations an hour during a roll-out of a day prove overlaps; the web series proves none."""
     store = toolkit.Store(tmp_path / "observed")
     begins = Lab("steady", seed=4).begins_at
-    plan = Plan.every(timedelta(hours=1), begins, begins + timedelta(days=60), samples=5)
+    plan = SamplingPlan.every(timedelta(hours=1), begins, begins + timedelta(days=60), samples=5)
     store.append(simulate("steady", 4, plan))
 
     def certain(**parameters: object) -> int:

@@ -141,7 +141,7 @@ def test_roots_come_from_a_regular_file(tmp_path: Path) -> None:
         load_roots(tmp_path / "pipe")
     with pytest.raises(ReadError, match="is a device"):
         load_roots("/dev/zero")
-    with pytest.raises(UsageError, match="root bundle or PEM file"):
+    with pytest.raises(UsageError, match="is a folder: name a file in it"):
         load_roots(tmp_path)
 
 

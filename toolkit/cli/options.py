@@ -95,13 +95,7 @@ def _add_cert_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_collect_options(parser: argparse.ArgumentParser) -> None:
     _add_look_options(parser)
-    _add_clock(parser)
     _add_keeping_options(parser)
-
-
-def _add_observe_options(parser: argparse.ArgumentParser) -> None:
-    _add_look_options(parser)
-    _add_clock(parser)
 
 
 def _add_clock(parser: argparse.ArgumentParser) -> None:
@@ -112,7 +106,6 @@ def _add_clock(parser: argparse.ArgumentParser) -> None:
 
 def _add_watch_options(parser: argparse.ArgumentParser) -> None:
     _add_look_options(parser)
-    _add_clock(parser)
     parser.add_argument("--every", required=True, metavar="LENGTH",
                         help="from the beginning of one round to the beginning of the next, such as 30min, 1h or 1d",
                         )  # fmt: skip
@@ -276,6 +269,7 @@ def _add_look_options(parser: argparse.ArgumentParser) -> None:
                         help="estimate the observations and the time of a round, and make none")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     add_limits(parser)
+    _add_clock(parser)
 
 
 def _add_survey_options(parser: argparse.ArgumentParser) -> None:
@@ -386,7 +380,7 @@ def _instant(words: str) -> datetime:
 
 _COMMANDS: Final[dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]]] = {
     "cert": ("print the certificate that a server presents, as PEM", _add_cert_options),
-    "observe": ("observe each target once, and print the observations", _add_observe_options),
+    "observe": ("observe each target once, and print the observations", _add_look_options),
     "collect": ("observe each target once, and keep the observations in a store", _add_collect_options),
     "watch": ("collect again and again: a round every hour or day, until interrupted", _add_watch_options),
     "survey": ("find out what a server accepts: versions, cipher suites, groups, schemes", _add_survey_options),

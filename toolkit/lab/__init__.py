@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from toolkit.lab.running import Lab
     from toolkit.lab.scenarios import NAMES, Scenario, scenario
     from toolkit.lab.schedule import CHAINS, Backend, Cause, Issue, Schedule, Service, Switch
-    from toolkit.lab.simulation import DrawnLooks, Plan, draw_looks, simulate
+    from toolkit.lab.simulation import DrawnLooks, SamplingPlan, draw_looks, simulate
     from toolkit.lab.truth import Truth, tell_truth
 
 __all__ = [
@@ -28,8 +28,8 @@ __all__ = [
     "DrawnLooks",
     "Issue",
     "Lab",
-    "Plan",
     "Relay",
+    "SamplingPlan",
     "Scenario",
     "Schedule",
     "Service",
@@ -47,7 +47,7 @@ _HOMES: Final = {
     "toolkit.lab.running": ("Lab",),
     "toolkit.lab.scenarios": ("NAMES", "Scenario", "scenario"),
     "toolkit.lab.schedule": ("CHAINS", "Backend", "Cause", "Issue", "Schedule", "Service", "Switch"),
-    "toolkit.lab.simulation": ("DrawnLooks", "Plan", "draw_looks", "simulate"),
+    "toolkit.lab.simulation": ("DrawnLooks", "SamplingPlan", "draw_looks", "simulate"),
     "toolkit.lab.truth": ("Truth", "tell_truth"),
 }
 """Module → its public names. They are imported when first used: the process of the servers needs few of them."""
@@ -55,7 +55,11 @@ _HOMES: Final = {
 if not TYPE_CHECKING:  # a type checker would take any name for one of the lab
     __getattr__ = renamed(
         __name__,
-        {"Machine": "toolkit.lab.schedule.Backend", "Looks": "toolkit.lab.simulation.DrawnLooks"},
+        {
+            "Machine": "toolkit.lab.schedule.Backend",
+            "Looks": "toolkit.lab.simulation.DrawnLooks",
+            "Plan": "toolkit.lab.simulation.SamplingPlan",
+        },
         importer(__name__, _HOMES),
     )
 

@@ -36,18 +36,18 @@ _ROUND_LOST, _LOOK_LOST, _ROUND_MOVED = range(AT_OBSERVER, AT_OBSERVER + 3)
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SamplingPlan:
     """When and how often to observe.
 
-    `rounds` are the instants of the rounds (see `Plan.every`), each shifted by a uniform ±`jitter`. In each round,
-    every address of every service is observed `samples` times with each of the `offers` (`toolkit.reference.offers`)
-    and server names, `spacing` apart. `look_loss` and `round_loss` are the shares of observations and rounds that the
-    observer loses: they leave no row. Raises `LabUsageError` for a plan without observations, an unknown offer, and an
-    instant without a time zone.
+    `rounds` are the instants of the rounds (see `SamplingPlan.every`), each shifted by a uniform ±`jitter`. In each
+    round, every address of every service is observed `samples` times with each of the `offers`
+    (`toolkit.reference.offers`) and server names, `spacing` apart. `look_loss` and `round_loss` are the shares of
+    observations and rounds that the observer loses: they leave no row. Raises `LabUsageError` for a plan without
+    observations, an unknown offer, and an instant without a time zone.
 
     >>> from datetime import UTC, datetime
-    >>> from toolkit.lab import Plan
-    >>> plan = Plan((datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)), samples=3)
+    >>> from toolkit.lab import SamplingPlan
+    >>> plan = SamplingPlan((datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)), samples=3)
     >>> len(plan.rounds), plan.offers
     (2, ('any',))
     """
@@ -69,13 +69,13 @@ class Plan:
             raise LabUsageError("The rounds of a plan need a time zone, such as datetime(…, tzinfo=timezone.utc).")
 
     @classmethod
-    def every(cls, gap: timedelta, begins_at: datetime, ends_at: datetime, samples: int = 1) -> "Plan":
+    def every(cls, gap: timedelta, begins_at: datetime, ends_at: datetime, samples: int = 1) -> "SamplingPlan":
         """A round every `gap` from `begins_at` to `ends_at`, both included.
 
         >>> from datetime import UTC, datetime, timedelta
-        >>> from toolkit.lab import Plan
+        >>> from toolkit.lab import SamplingPlan
         >>> begins_at = datetime(2026, 1, 1, tzinfo=UTC)
-        >>> len(Plan.every(timedelta(hours=6), begins_at, begins_at + timedelta(days=1)).rounds)
+        >>> len(SamplingPlan.every(timedelta(hours=6), begins_at, begins_at + timedelta(days=1)).rounds)
         5
         """
         return cls(tuple(begins_at + n * gap for n in range((ends_at - begins_at) // gap + 1)), samples)
@@ -90,9 +90,10 @@ class DrawnLooks:
     schedule; -1: no certificate), `ending` (int8: 0 served, 1 refused, 2 reset, 3 closed, 4 deferred).
 
     >>> from datetime import timedelta
-    >>> from toolkit.lab import Plan, draw_looks, scenario
+    >>> from toolkit.lab import SamplingPlan, draw_looks, scenario
     >>> schedule = scenario("slow-rollout", services=1).schedule(seed=7)
-    >>> plan = Plan.every(timedelta(days=1), schedule.begins_at, schedule.begins_at + timedelta(days=2), samples=2)
+    >>> begins_at, ends_at = schedule.begins_at, schedule.begins_at + timedelta(days=2)
+    >>> plan = SamplingPlan.every(timedelta(days=1), begins_at, ends_at, samples=2)
     >>> looks = draw_looks(schedule, 7, plan)[0]
     >>> looks.round.tolist(), looks.issue.tolist()
     ([0, 0, 1, 1, 2, 2], [0, 0, 0, 0, 0, 0])
@@ -110,21 +111,22 @@ class DrawnLooks:
     ending: NDArray[np.int8]
 
 
-def draw_looks(schedule: Schedule, seed: int, plan: Plan) -> list[DrawnLooks]:
+def draw_looks(schedule: Schedule, seed: int, plan: SamplingPlan) -> list[DrawnLooks]:
     """The observations of the plan at every service and address, with the backends that a `Lab` of that seed picks.
 
     A round goes through the samples, for each through the offers, for each through the server names, as a collector
     does.
 
     >>> from datetime import timedelta
-    >>> from toolkit.lab import Plan, draw_looks, scenario
+    >>> from toolkit.lab import SamplingPlan, draw_looks, scenario
     >>> schedule = scenario("slow-rollout", services=1).schedule(seed=7)
-    >>> plan = Plan.every(timedelta(days=1), schedule.begins_at, schedule.begins_at + timedelta(days=2), samples=2)
+    >>> begins_at, ends_at = schedule.begins_at, schedule.begins_at + timedelta(days=2)
+    >>> plan = SamplingPlan.every(timedelta(days=1), begins_at, ends_at, samples=2)
     >>> [len(looks.at) for looks in draw_looks(schedule, 7, plan)]
     [6]
     """
     require_type("draw_looks", schedule, Schedule)
-    require_type("draw_looks", plan, Plan)
+    require_type("draw_looks", plan, SamplingPlan)
     return [
         _looks_at(schedule, seed, plan, number, address)
         for number, service in enumerate(schedule.services)
@@ -132,7 +134,7 @@ def draw_looks(schedule: Schedule, seed: int, plan: Plan) -> list[DrawnLooks]:
     ]
 
 
-def simulate(scenario: str | Scenario | Schedule, seed: int, plan: Plan) -> Tables:
+def simulate(scenario: str | Scenario | Schedule, seed: int, plan: SamplingPlan) -> Tables:
     """Tables as `collect` would have written them, with `source="simulated"` and without servers or sockets.
 
     Certificates are the bytes that a `Lab` of the same scenario and seed serves. Only the certificate is simulated:
@@ -140,9 +142,10 @@ def simulate(scenario: str | Scenario | Schedule, seed: int, plan: Plan) -> Tabl
     key types a backend serves the one whose signature schemes the offer lists first, as OpenSSL does.
 
     >>> from datetime import timedelta
-    >>> from toolkit.lab import Plan, scenario, simulate
+    >>> from toolkit.lab import SamplingPlan, scenario, simulate
     >>> rollout = scenario("slow-rollout", services=1, backends=4)
-    >>> plan = Plan.every(timedelta(days=1), rollout.begins_at, rollout.begins_at + timedelta(days=30), samples=2)
+    >>> begins_at, ends_at = rollout.begins_at, rollout.begins_at + timedelta(days=30)
+    >>> plan = SamplingPlan.every(timedelta(days=1), begins_at, ends_at, samples=2)
     >>> simulate(rollout, 7, plan)
     Tables
       observations  62 rows of 1 service, 0 failed; 2026-01-01 to 2026-01-31; simulated data
@@ -177,7 +180,7 @@ def as_schedule(scenario: str | Scenario | Schedule, seed: int) -> Schedule:
     return named.schedule(seed)
 
 
-def _looks_at(schedule: Schedule, seed: int, plan: Plan, number: int, address: str) -> DrawnLooks:
+def _looks_at(schedule: Schedule, seed: int, plan: SamplingPlan, number: int, address: str) -> DrawnLooks:
     service = schedule.services[number]
     names = len(service.asked)
     per_round = len(plan.offers) * plan.samples * names
@@ -235,7 +238,7 @@ _OUTCOMES: Final = {
 }
 
 
-def _observed(schedule: Schedule, seed: int, plan: Plan, drawn: DrawnLooks) -> pd.DataFrame:
+def _observed(schedule: Schedule, seed: int, plan: SamplingPlan, drawn: DrawnLooks) -> pd.DataFrame:
     service = schedule.services[drawn.service]
     issued = issue_all(schedule, seed)
     leaves = np.array([certificate.sha256 for certificate in issued] + [None], dtype=object)

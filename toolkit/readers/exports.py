@@ -61,7 +61,7 @@ def read_json(path: Path) -> Tables:
     except (ValueError, RecursionError) as error:
         raise ReadError(f"{path} is not JSON, or is cut short: {text.plain(error)}. {_AGAIN}") from error
     if not isinstance(written, dict) or not all(isinstance(written.get(table, []), list) for table in schema.TABLES):
-        raise ReadError(f"{path} is no export of Tables.to_json: each table is a list of objects. {_AGAIN}")
+        raise ReadError(f"{path} is not an export of Tables.to_json: each table is a list of objects. {_AGAIN}")
     _check_version(path, written.get(MARK))
     frames = {}
     for table in schema.TABLES:

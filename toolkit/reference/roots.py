@@ -20,10 +20,10 @@ from cryptography.exceptions import UnsupportedAlgorithm
 
 from toolkit import pem
 from toolkit.errors import ReadError, ReadWarning, UsageError
-from toolkit.files import read_regular
+from toolkit.files import not_found, read_regular
 from toolkit.reference.rows import FOLDER, read_rows
 from toolkit.reference.stores import CERTIFICATE_COLUMNS, stored_roots, trust_stores
-from toolkit.text import not_known, type_name
+from toolkit.text import type_name
 
 BUNDLE_COLUMNS: Final = ("bundle", "date", "cert_sha256", "source")
 
@@ -82,7 +82,7 @@ def load_roots(roots: Roots) -> tuple[bytes, ...]:
         return _last_trusted(str(roots))
     path = Path(roots)
     if not path.exists() or path.is_dir():
-        raise UsageError(not_known("root bundle or PEM file ", str(roots), root_sources()))
+        raise UsageError(not_found("roots", "root bundle or PEM file ", roots, root_sources()))
     try:
         return split_pem(read_regular(path, most=LARGEST), str(path))
     except OSError as error:

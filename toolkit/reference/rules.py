@@ -14,9 +14,10 @@ from types import MappingProxyType
 from typing import Final
 
 from toolkit.errors import ReadError, UsageError
+from toolkit.files import not_found
 from toolkit.reference.rows import FOLDER, Row, read_rows
 from toolkit.reference.values import find_mistake
-from toolkit.text import did_you_mean, not_known, plain, type_name
+from toolkit.text import did_you_mean, type_name
 
 TESTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
@@ -164,9 +165,7 @@ def _load(policy: object) -> tuple[Rule, ...]:
         return policies()[str(policy)]
     if Path(policy).is_file():
         return read_rules(Path(policy))
-    if isinstance(policy, Path) or Path(policy).name != policy or Path(policy).suffix:
-        raise UsageError(f"policy: the file {plain(policy)} does not exist: check the spelling, and its folder.")
-    raise UsageError(not_known("policy or file of rules ", str(policy), known))
+    raise UsageError(not_found("policy", "policy or file of rules ", policy, known))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import pytest
 from tests.analyse.drawn import certificates, looks, tables
 from toolkit import Tables
 from toolkit.analyse import find_rotations
-from toolkit.lab import Plan, scenario, simulate, tell_truth
+from toolkit.lab import SamplingPlan, scenario, simulate, tell_truth
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -120,7 +120,7 @@ def test_independent_looks_are_suspected_in_less_than_five_of_a_hundred_services
 )
 def test_fleets_without_affinity_are_not_suspected(name, gap, samples, changes):
     drawn = scenario(name, services=20, key_types=("EC",), **changes).schedule(4)
-    seen = simulate(drawn, 4, Plan.every(gap * HOUR, drawn.begins_at, drawn.ends_at, samples=samples))
+    seen = simulate(drawn, 4, SamplingPlan.every(gap * HOUR, drawn.begins_at, drawn.ends_at, samples=samples))
     found = find_rotations(seen)
     assert found["is_sticky_suspected"].notna().all()
     assert found.groupby("service")["is_sticky_suspected"].any().mean() <= 0.05
@@ -130,7 +130,7 @@ def test_fleets_without_affinity_are_not_suspected(name, gap, samples, changes):
 def test_wrong_bounds_from_looks_that_stuck_are_suspected(affinity, addresses):
     drawn = scenario("sticky", services=20 // addresses, affinity=affinity, roll_out=8 * DAY, addresses=addresses)
     drawn = drawn.schedule(9)
-    seen = simulate(drawn, 9, Plan.every(6 * HOUR, drawn.begins_at, drawn.ends_at, samples=6))
+    seen = simulate(drawn, 9, SamplingPlan.every(6 * HOUR, drawn.begins_at, drawn.ends_at, samples=6))
     found = find_rotations(seen)
     key = ["service", "predecessor_sha256", "successor_sha256"]
     both = found.merge(tell_truth(drawn, 9).rotations, on=key)

@@ -101,7 +101,7 @@ def test_a_tool_has_its_last_answer_and_untested_is_none() -> None:
         compare_tools(Tables.from_frames())
 
 
-def test_disputed_questions_are_settled_by_our_own_handshakes() -> None:
+def test_disputed_questions_are_decided_by_our_own_handshakes() -> None:
     with Lab("steady", seed=3) as lab:
         target = lab.targets[0]
         tables = answers(
@@ -110,21 +110,21 @@ def test_disputed_questions_are_settled_by_our_own_handshakes() -> None:
             {"service": target.service, "tool": "x", "protocol": "TLS 1.3"},
             {"service": target.service, "tool": "y", "protocol": "TLS 1.3"},
         )
-        settled = toolkit.settle(tables, targets=lab.targets, rate=None, progress=False)
+        found = toolkit.survey_disputed(tables, targets=lab.targets, rate=None, progress=False)
         direct = toolkit.survey(target, parts=["suites"], rate=None, progress=False).support
     same = direct[(direct["protocol"] == "TLS 1.2") & direct[list(QUESTION[2:])].isna().all(axis=1)]
-    assert settled.support["state"].tolist() == same["state"].tolist()
-    assert set(settled.support["protocol"]) == {"TLS 1.2"}
+    assert found.support["state"].tolist() == same["state"].tolist()
+    assert set(found.support["protocol"]) == {"TLS 1.2"}
     assert "untested" not in set(same["state"])
-    judged = compare_tools(Tables.concat([tables, settled]))
+    judged = compare_tools(Tables.concat([tables, found]))
     assert judged["tool"].str.startswith("tls-toolkit").any()
 
 
 def test_where_nothing_is_disputed_nothing_is_asked() -> None:
     tables = answers({"service": "tls://a.test:443", "tool": "x"}, {"service": "tls://a.test:443", "tool": "y"})
-    assert toolkit.settle(tables).observations.empty
+    assert toolkit.survey_disputed(tables).observations.empty
     disputed = answers(
         {"service": "tls://a.test:443", "tool": "x"}, {"service": "tls://a.test:443", "tool": "y", "state": "refused"}
     )
     with pytest.raises(UsageError, match="None of the targets has a disputed question"):
-        toolkit.settle(disputed, targets="tls://b.test:443")
+        toolkit.survey_disputed(disputed, targets="tls://b.test:443")

@@ -106,10 +106,10 @@ def find_rotations(
     require_boolean("sticky", sticky)
     if basis == "names":
         found_by = "names"
-    elif isinstance(tables, Tables):
-        found_by = "rounds" if sticky else "looks"
-    else:
+    elif isinstance(tables, pd.DataFrame):
         found_by = "sightings"
+    else:
+        found_by = "rounds" if sticky else "looks"
     return _all_columns(tables, found_by, min_share, with_unseen=False)[list(dtypes(ROTATIONS))]
 
 

@@ -1,4 +1,4 @@
-"""Disputed questions, asked again with our own handshake."""
+"""Disputed questions: what tools disagree on, asked again with our own handshakes."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,7 +20,7 @@ _PARTS: Final[dict[str, Part]] = {
 """Column of a question → the part of a survey that asks it, besides suites."""
 
 
-def settle(
+def survey_disputed(
     tables: Tables, *, aliases: Mapping[str, str] | None = None, targets: Targets | None = None, **options: Any
 ) -> Tables:
     """Ask the questions on which tools disagree again, by a survey of the services concerned.
@@ -29,7 +29,7 @@ def settle(
     name and port, such as `parse_target("tls://a.test:443", connect_to="127.0.0.1:4433")`; only those with a disputed
     question are asked. `options`: those of `survey`, such as `limits`, `rate` and `progress`.
 
-    Returns what the survey found; its `support` holds the disputed questions alone. A question that it cannot settle is
+    Returns what the survey found; its `support` holds the disputed questions alone. A question that it cannot answer is
     `untested`, with the reason. Without a disputed question nothing is asked, and the tables are empty. The answer is
     that of today: where tools looked at different times, both may have been right. Raises `UsageError` as
     `compare_tools` and `survey` do.
@@ -37,11 +37,11 @@ def settle(
     >>> import toolkit
     >>> disputed = toolkit.load_example("tools-sample")
     >>> there = toolkit.parse_target("tls://museum.lab.example:4435", connect_to="127.0.0.1:1")
-    >>> settled = toolkit.settle(disputed, targets=there, progress=False)
-    >>> settled.support[["protocol", "state"]].values.tolist()
+    >>> answers = toolkit.survey_disputed(disputed, targets=there, progress=False)
+    >>> answers.support[["protocol", "state"]].values.tolist()
     [['TLS 1.2', 'untested']]
     """
-    require_tables(tables, "settle")
+    require_tables(tables, "survey_disputed")
     compared = compare_tools(tables, aliases=aliases)
     disputed = compared.loc[compared["agreement"] == "disputed", list(QUESTION)].drop_duplicates()
     services = set(disputed["service"])
