@@ -6,10 +6,12 @@ import shutil
 import subprocess
 import sys
 from datetime import datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import nbformat
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
@@ -26,6 +28,7 @@ from toolkit.lab import Lab
 from toolkit.report import summary, write_report
 from toolkit.report.comparison import find_differences
 from toolkit.report.layout import template
+from toolkit.report.parts import draw_strips
 from toolkit.report.printing import BROWSERS, find_browser, print_page
 from toolkit.tables import as_pem
 
@@ -90,7 +93,7 @@ def test_recorded_mail_becomes_one_page(tmp_path: Path, monkeypatch: pytest.Monk
     page = report(GOOGLE, tmp_path / "report.html", "--policy", "google-help", "--now", "2026-01-01")
     titles = [words.strip() for words in page.words if words.strip() in SECTIONS]
     assert list(dict.fromkeys(titles)) == SECTIONS
-    assert sum(tag == "img" for tag, _ in page.tags) == 6
+    assert sum(tag == "figure" for tag, _ in page.tags) == 6
     assert "65 looks at 12 services, 4 without a service" in page.text
     assert "they say nothing about real servers" not in page.text
     assert "TLS 1.2 is the highest version 2013-04-05 contradicted" in page.text
@@ -241,16 +244,43 @@ def test_the_summary_counts_findings_and_the_certificates_that_were_judged() -> 
     said = summary.summarise(checks, grouped, given, expiry, now).words
     assert said.startswith("0 critical; 0 high; 2 medium; 0 low; ")
     assert "2 findings of 1 kind, at 2 services." in said
-    assert "1 certificate in service on 2026-02-01, by the last looks: 0 expired, 1 expiring within 30 days." in said
+    counts = "0 expired, 0 not yet valid, 1 expiring, 0 replacing, 0 valid"
+    assert f"1 certificate in service on 2026-02-01, by the last looks: {counts}." in said
     assert grouped["findings"].tolist() == [2]
+
+
+def test_a_tall_chart_is_cut_between_its_rows() -> None:
+    ends = pd.date_range("2026-03-01", periods=60, freq="D", tz="UTC", unit="us")
+    hosts = [f"mx{n}.example" for n in range(len(ends))]
+    rows = pd.DataFrame({
+        "service": [f"smtp://{host}:25" for host in hosts], "host": hosts, "server_name": hosts, "key_type": "RSA",
+        "leaf_sha256": hosts, "not_before": ends - pd.Timedelta(days=90), "not_after": ends, "state": "valid",
+        "days_left": (ends - pd.Timestamp("2026-02-01T00:00Z")) / pd.Timedelta(days=1), "renew_by_at": pd.NaT,
+    })  # fmt: skip
+    strips = [plt.imread(BytesIO(strip)) for strip in draw_strips(toolkit.chart.plot_expiry(rows))]
+    assert len(strips) > 3
+    assert {strip.shape[1] for strip in strips} == {strips[0].shape[1]}
+    assert max(np.ptp(strip[0, :, :3], axis=1).max() for strip in strips[1:]) < 0.1, "a bar was cut"
+    assert np.ptp(strips[1][..., :3], axis=2).max() > 0.1, "bars have a colour"
+    assert len(draw_strips(toolkit.chart.plot_expiry(rows[:9]))) == 1
+    plt.close("all")
+
+
+def test_a_certificate_of_several_slots_counts_once_as_its_worst_state() -> None:
+    in_use = pd.DataFrame({"leaf_sha256": ["aa", "aa", "bb", "cc"], "state": ["valid", "replacing", "valid", "valid"]})
+    said = summary.describe_states(in_use, now=pd.Timestamp("2026-02-01T00:00Z")).words
+    assert said.startswith("3 certificates in service on 2026-02-01")
+    assert said.endswith("0 expiring, 1 replacing, 2 valid.")
 
 
 def test_chains_that_fail_alike_are_one_row() -> None:
     reasons = ["leaf: it expired on 2026-09-05T23:07:08Z", "leaf: it expired on 2026-09-06T01:00:00Z", None]
-    trust = pd.DataFrame({"verdict": ["untrusted", "untrusted", "trusted"], "reason": reasons, "evidence_count": 1})
+    reasons += [f"leaf: it does not name mx{n}.example; root: it is not trusted" for n in range(3)]
+    trust = pd.DataFrame({"verdict": "untrusted", "reason": reasons, "evidence_count": 1})
     rows = summary.group_trust(trust.astype({"reason": "string"}))
-    assert rows["reason"].fillna("-").tolist() == ["leaf: it expired on …", "-"]
-    assert rows["chains"].tolist() == [2, 1]
+    alike = ["leaf: it does not name …; root: it is not trusted", "leaf: it expired on …", "-"]
+    assert rows["reason"].fillna("-").tolist() == alike
+    assert rows["chains"].tolist() == [3, 2, 1]
 
 
 def test_a_comparison_says_what_changed_and_a_later_day_is_refused() -> None:

@@ -3,7 +3,7 @@
 import re
 import textwrap
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Final
@@ -291,6 +291,29 @@ def keep_rows(ranks: Sequence[object], what: str, *, most: int = MOST_ROWS) -> t
     left_out = len(ranks) - most
     notes = [f"and {text.counted(left_out, what)} more, left out"] if left_out > 0 else []
     return sorted(order[:most]), notes
+
+
+def share_rows(alike: Sequence[Hashable], what: str, *, most: int = MOST_ROWS) -> tuple[list[list[int]], list[str]]:
+    """The positions of what each of the first `most` rows shows, and the note about what is left out.
+
+    Of more than `most`, those that are `alike` share a row, at the place of the first. `what` names one, in the
+    singular.
+    """
+    rows: dict[Hashable, list[int]] = {}
+    for place, key in enumerate(alike):
+        rows.setdefault(key if len(alike) > most else place, []).append(place)
+    groups = list(rows.values())
+    left_out = sum(map(len, groups[most:]))
+    notes = [f"and {text.counted(left_out, what)} more, left out"] if left_out else []
+    return groups[:most], notes
+
+
+def label_shared(labels: Sequence[str]) -> str:
+    """The label of a row that several share: the first of their harmless labels, cut to one line, and their number."""
+    if len(labels) == 1:
+        return labels[0]
+    first = labels[0].replace("\n", " ").replace(r"\$", "$")
+    return f"{label(first, width=32)} and {len(labels) - 1:,} more"
 
 
 def mark_day(ax: Axes, at: float) -> Line2D:

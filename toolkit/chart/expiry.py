@@ -239,7 +239,7 @@ def _draw_in_front(ax: Axes, rows: pd.DataFrame, window: tuple[float, float]) ->
     # After the tick, where the slot renews after the end.
     behind = ends_shown.where(~(due > ends_shown) | (due > window[1]), due)
     for end, y, left in zip(behind, fronts["y"], fronts["days_left"].astype(float), strict=True):
-        words = f"{_number(left)} left" if left >= 0 else f"{_number(-left)} ago"
+        words = f"{_number(left)} left" if left > 0 else f"{_number(abs(left))} ago"
         ax.annotate(
             words, (end, y), xytext=(7, 0), textcoords="offset points", va="center", fontsize=7.5, color=INK, zorder=6,
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.8},

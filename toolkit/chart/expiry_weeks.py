@@ -28,7 +28,8 @@ def plot_expiry_weeks(frame: pd.DataFrame, *, now: Instant, ax: Axes | None = No
     `frame` is what `summarise_expiry` returns, for the same `now`. The first row counts all services, also those that
     are not drawn; a leaf that several services show counts once in it. The column before the first week, in another
     colour, counts what has expired and is still in use. A darker cell counts more. Services whose certificate expires
-    first come first; those beyond 40, and those of which none expires within 26 weeks, are counted below the chart.
+    first come first; those of which none expires within 26 weeks are counted below the chart. Of more than 40 services,
+    those whose certificates expire in the same weeks share a row, and the services of rows beyond 40 are counted below.
     Returns the axes. Raises `UsageError` for another frame, and for a `now` without a zone.
 
     >>> import toolkit
@@ -52,17 +53,19 @@ def plot_expiry_weeks(frame: pd.DataFrame, *, now: Instant, ax: Axes | None = No
     near = named[named["week"] < WEEKS]
     if near.empty:
         return canvas.say_nothing(ax, title, f"No certificate in use expires within {WEEKS} weeks.")
-    soonest = near.groupby("name")["end"].min().sort_values(kind="stable")
-    kept, notes = canvas.keep_rows(range(len(soonest)), "service")
-    if later := named["name"].nunique() - len(soonest):
+    services = near.groupby("name").agg(end=("end", "min"), weeks=("week", lambda weeks: tuple(sorted(set(weeks)))))
+    services = services.sort_values("end", kind="stable")
+    groups, notes = canvas.share_rows(list(services["weeks"]), "service")
+    kept = [list(services.index[group]) for group in groups]
+    if later := named["name"].nunique() - near["name"].nunique():
         notes.append(f"{text.counted(later, 'service')} without a certificate that expires within {WEEKS} weeks")
-    names = [_ALL, *(str(soonest.index[place]) for place in kept)]
+    names = [_ALL, *(canvas.label_shared([canvas.label(name) for name in row]) for row in kept)]
     axes = canvas.open_axes(ax, inches=len(names) * _ROW_INCHES)
     cells = [_cell(row, week) for row in range(len(names)) for week in range(-1, WEEKS)]
     axes.add_collection(PatchCollection(cells, facecolor=PAPER, linewidth=0, zorder=1))
     _draw_row(axes, 0, near.groupby("week")["leaf_sha256"].nunique())
-    for row, name in enumerate(names[1:], 1):
-        _draw_row(axes, row, near[near["name"] == name].groupby("week")["leaf_sha256"].nunique())
+    for row, shown in enumerate(kept, 1):
+        _draw_row(axes, row, near[near["name"].isin(shown)].groupby("week")["leaf_sha256"].nunique())
     axes.axhline(1, color=INK, linewidth=0.8)
     axes.set_xlim(-1, WEEKS)
     first = pd.Timestamp(zoned(now, "now"))
@@ -70,8 +73,7 @@ def plot_expiry_weeks(frame: pd.DataFrame, *, now: Instant, ax: Axes | None = No
     begins = [first + pd.Timedelta(weeks=week) for week in weeks[1:]]
     labels = ["expired", *(f"{canvas.short_day(day)}\n{day:%Y}" for day in begins)]
     axes.set_xticks([week + 0.5 if week < 0 else week for week in weeks], labels=labels)
-    canvas.set_rows(axes, [row + 0.5 for row in range(len(names))], [canvas.label(name) for name in names],
-                    extent=(0, len(names)))  # fmt: skip
+    canvas.set_rows(axes, [row + 0.5 for row in range(len(names))], names, extent=(0, len(names)))
     for spine in axes.spines.values():
         spine.set_visible(False)
     handles = [Patch(facecolor=BLUE, alpha=0.6, label="certificates that expire in the week")]

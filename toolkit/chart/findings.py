@@ -31,8 +31,8 @@ def plot_findings(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     with `check` renamed to `policy`, where `gained` counts as `falls short`. The columns are the services or
     the rules, whichever are fewer; those with the most cells of the worst verdicts come first. A filled cell falls
     short of a rule that binds (must) or advises (should), or is contradicted. A blank cell has no evidence to judge.
-    Rows beyond 40 are left out, and their number is given below the chart. Returns the axes.
-    Raises `UsageError` for another frame.
+    Of more than 40 services, those with equal cells share a row; rows that do not fit are left out, and what they show
+    is counted below the chart. Returns the axes. Raises `UsageError` for another frame.
 
     >>> import toolkit
     >>> tables = toolkit.load_example("lab-sample").within(since="2026-01-15T00:00:00Z")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -46,16 +46,17 @@ def draw_matrix(
     """The axes with `rows` × `columns`; `cells` has `row`, `column` (positions), `state` and `words`.
 
     Rows and columns that do not fit a page are left out from the end, and their number is given below the chart; `what`
-    is the noun for a row and for a column, in the singular. Row and column labels must be harmless (`canvas.label`).
+    is the noun for a row and for a column, in the singular. Of services, those with equal cells share a row where not
+    every row fits. Row and column labels must be harmless (`canvas.label`).
     `notes` are written below the legend, `corner` above the row labels; `blank` is how a cell without a
     row looks.
     """
-    notes = list(notes)
-    for axis, listed, most in (("row", rows, canvas.MOST_ROWS), ("column", columns, _MOST_COLUMNS)):
-        kept, more = canvas.keep_rows(range(len(listed)), what[axis == "column"], most=most)
-        cells = cells[cells[axis].isin(kept)]
-        notes += more
-    rows, columns = rows[: canvas.MOST_ROWS], columns[:_MOST_COLUMNS]
+    kept, left_out = canvas.keep_rows(range(len(columns)), what[1], most=_MOST_COLUMNS)
+    cells, columns = cells[cells["column"].isin(kept)], columns[:_MOST_COLUMNS]
+    groups, more = canvas.share_rows(_contents(cells, len(rows)) if what[0] == "service" else range(len(rows)), what[0])
+    cells = cells.assign(row=cells["row"].map({group[0]: place for place, group in enumerate(groups)}))
+    cells, rows = cells.dropna(subset=["row"]), [canvas.label_shared([rows[n] for n in group]) for group in groups]
+    notes = [*notes, *more, *left_out]
     is_tall = len(rows) > _FEW_ROWS
     longest = _longest(rows)
     width_of_labels = 0.075 * longest
@@ -86,6 +87,14 @@ def draw_matrix(
     canvas.set_footing(axes, handles, notes)
     canvas.set_title(axes, title, points_above=3)
     return axes
+
+
+def _contents(cells: pd.DataFrame, count: int) -> list[tuple[Any, ...]]:
+    """What each of `count` rows shows, to compare rows."""
+    shown: list[list[Any]] = [[] for _ in range(count)]
+    for row, *content in cells[["row", "column", "state", "words"]].sort_values("column").itertuples(index=False):
+        shown[row].append(tuple(content))
+    return [tuple(row) for row in shown]
 
 
 def _longest(labels: Sequence[str]) -> int:

@@ -77,9 +77,9 @@ def _draw_caps(ax: Axes, caps: list[Cap], years: list[int]) -> list[Line2D]:
         at = column + (cap.since.day - 1) / monthrange(cap.since.year, cap.since.month)[1]
         # Only at the top of the cell, so that it does not cross the number in the middle.
         ax.plot([at, at], [row + 0.03, row + 0.27], color=INK, linewidth=1.2, linestyle=":", zorder=5, gid="cap")
-        # On the side on which the cell has more room.
-        side = 1 if at - column < 0.4 else -1
-        ax.annotate(f"{cap.days} d", (at, row + 0.05), xytext=(3 * side, 0), textcoords="offset points", va="top",
-                    ha="left" if side == 1 else "right", fontsize=7, color=INK, zorder=5)  # fmt: skip
+        # On the side on which the cell has more room; half of a cell is just wide enough.
+        side = 1 if at - column < 0.5 else -1
+        ax.annotate(f"{cap.days} d", (at, row + 0.05), xytext=(2 * side, 0), textcoords="offset points", va="top",
+                    ha="left" if side == 1 else "right", fontsize=6.5, color=INK, zorder=5)  # fmt: skip
         handles = [Line2D([], [], color=INK, linewidth=1.2, linestyle=":", label="a cap on validity takes effect")]
     return handles

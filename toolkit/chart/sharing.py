@@ -56,15 +56,16 @@ def plot_sharing(
     common, alike = common[np.ix_(order, order)], alike[np.ix_(order, order)]
     count = len(held)
     is_fleet = count > _MOST_NUMBERED
-    labels = [f"{canvas.label(held.index[place])}  {number}" for number, place in enumerate(order, 1)]
-    side = count * (_FLEET_CELL_INCHES if is_fleet else _CELL_INCHES)
-    width = side + (0.065 if is_fleet else 0.085) * max(len(name) for name in labels) + 0.8
-    axes = canvas.open_axes(ax, inches=side, width=max(width, canvas.WIDTH))
+    names = [canvas.label(held.index[place], width=32 if is_fleet else canvas.LABEL) for place in order]
+    labels = [f"{name}  {number}" for number, name in enumerate(names, 1)]
+    room = canvas.WIDTH - 0.8 - (0.065 if is_fleet else 0.085) * max(map(len, labels))
+    side = min(count * (_FLEET_CELL_INCHES if is_fleet else _CELL_INCHES), room)
+    axes = canvas.open_axes(ax, inches=side)
     _draw_squares(axes, common, alike, has_numbers=not is_fleet)
     axes.set_xlim(0, count)
     axes.set_xticks([n + 0.5 for n in range(count)], labels=[str(number) for number in range(1, count + 1)])
     axes.tick_params(axis="x", length=0, top=False, labeltop=True, bottom=False, labelbottom=False,
-                     labelsize=7 if is_fleet else 9)  # fmt: skip
+                     labelsize=6.5 if is_fleet else 9)  # fmt: skip
     canvas.set_rows(axes, [n + 0.5 for n in range(count)], labels, extent=(0, count))
     axes.set_aspect("equal", anchor="W")
     for spine in axes.spines.values():

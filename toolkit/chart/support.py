@@ -81,7 +81,8 @@ def plot_support(
     - `suites`: suite × version, strongest first; the number is the server's rank. Suites that are accepted in no
       version are counted below the chart, not drawn.
 
-    Cells without a row in the frame are blank. Rows beyond 40 are left out, and their number is given below the chart.
+    Cells without a row in the frame are blank. Of more than 40 services, those with equal cells share a row; rows that
+    do not fit are left out, and what they show is counted below the chart.
     Returns the axes. Raises `UsageError` where a view for one service is given several, for an unknown view or policy,
     and where the frame is not the one that the view draws.
 

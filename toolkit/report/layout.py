@@ -30,6 +30,7 @@ _SCREEN: Final = """\
   .jp-OutputArea-output { overflow-x: auto; }
   .celltag_hide-input .jp-Cell-inputWrapper { display: none; }
   .jp-RenderedHTMLCommon figure { margin: 0; }
+  .jp-RenderedHTMLCommon .strips img { display: block; }
   @media screen { figure.on-screen > img { display: none; } }
   .jp-RenderedHTMLCommon :is(.trace, figcaption) { color: #595959; font-size: 0.85em; margin: 0.3em 0 1.2em; }
   .jp-RenderedHTMLCommon :is(.trace, figcaption) code { background: none; padding: 0; overflow-wrap: anywhere; }
@@ -65,6 +66,8 @@ _PRINT: Final = """\
     main .jp-RenderedHTMLCommon p { orphans: 3; widows: 3; }
     main img { max-width: 100%; max-height: 120mm; }
     main figure img { max-height: 190mm; object-fit: contain; object-position: left; }
+    main figure.strips { break-inside: auto; }
+    main figure.strips img { max-height: none; }
     main figure .interactive { display: none; }
     main :is(table + p, p + pre, .trace, figcaption) { break-before: avoid; }
     thead { display: table-header-group; }

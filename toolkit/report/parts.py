@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Final, cast
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import imread, imsave
+from numpy.typing import NDArray
 
 from toolkit import schema, text
 from toolkit.chart import InteractiveChart, describe_chart, tabulate
@@ -23,6 +26,8 @@ MOST_IN_APPENDIX: Final = 150
 """Rows of a table in the appendix. The files next to a report (`--tables`) have every row."""
 
 _DPI: Final = 150
+_FIRST_INCHES, _STRIP_INCHES = 2.5, 1.0
+"""Least height of the first and the last strip of a chart, and of those between them."""
 _NOUNS: Final = {"outcome": "observation", "cert_sha256": "certificate", "rank": "answer of surveys"}
 """A column that one of the stored tables has alone → what its rows are."""
 
@@ -85,18 +90,16 @@ class Parts:
         """
         words, origin = describe_chart(axes), trace(used, call=call, unknown=unknown)
         figure = cast(Figure, axes.get_figure(root=True))
-        picture = BytesIO()
-        # Without the version of matplotlib in it, the same data give the same page.
-        figure.savefig(picture, format="png", dpi=_DPI, bbox_inches="tight", metadata={"Software": None})
+        strips = draw_strips(axes)
         plt.close(figure)
-        source = base64.b64encode(picture.getvalue()).decode("ascii")
         explored = explore().as_part() if self._is_interactive and explore else ""
-        kind = ' class="on-screen"' if explored else ""
-        html = (
-            f'<figure{kind}><img src="data:image/png;base64,{source}" alt="{text.for_html(words, limit=2000)}" '
-            f'style="width: {figure.get_size_inches()[0]:.2f}in">{explored}<figcaption>{origin.html}</figcaption>'
-            "</figure>"
+        kinds = ["on-screen"] * bool(explored) + ["strips"] * (len(strips) > 1)
+        images = "".join(
+            f'<img src="data:image/png;base64,{base64.b64encode(strip).decode("ascii")}" alt="{said}" '
+            f'style="width: {figure.get_size_inches()[0]:.2f}in">'
+            for strip, said in zip(strips, [text.for_html(words, limit=2000), *[""] * len(strips[1:])], strict=True)
         )
+        html = f'<figure class="{" ".join(kinds)}">{images}{explored}<figcaption>{origin.html}</figcaption></figure>'
         return Shown(html, f"{words}\n{origin.words}")
 
     def appendix(self) -> Shown | None:
@@ -106,6 +109,35 @@ class Parts:
         html = "".join(f"<h3>{text.for_html(title)}</h3>{table.html}" for title, table in self._long)
         words = "\n\n".join(f"{title}\n{table.words}" for title, table in self._long)
         return Shown(f'<h2 id="Appendix">Appendix: long tables</h2>{html}', words)
+
+
+def draw_strips(axes: Axes) -> list[bytes]:
+    """The chart as PNG, from top to bottom: one picture, or of a tall chart several, cut between its rows.
+
+    So the chart may continue on the next page, as a table does. A row ends as far below its label as it begins above.
+    """
+    figure = cast(Figure, axes.get_figure(root=True))
+    figure.draw_without_rendering()  # places the axes
+    box = figure.get_tightbbox().padded(0.1)
+    picture = BytesIO()
+    figure.savefig(picture, format="png", dpi=_DPI, bbox_inches=box)
+    picture.seek(0)
+    pixels = imread(picture)
+    (bottom, edge), edges = axes.get_ylim(), [0.0]
+    for label in axes.get_yticks() if edge < bottom else ():
+        edge = 2 * label - edge
+        below = box.y1 - axes.transData.transform((0, edge))[1] / figure.dpi
+        if below - edges[-1] >= (_STRIP_INCHES if edges[1:] else _FIRST_INCHES) and box.height - below >= _FIRST_INCHES:
+            edges.append(float(below))
+    cuts = [round(inches * _DPI) for inches in edges]
+    return [_as_png(pixels[top:end]) for top, end in zip(cuts, [*cuts[1:], len(pixels)], strict=True)]
+
+
+def _as_png(pixels: NDArray[np.float32]) -> bytes:
+    picture = BytesIO()
+    # Without the version of matplotlib in it, the same data give the same page.
+    imsave(picture, pixels, format="png", dpi=_DPI, metadata={"Software": None})  # type: ignore[dict-item]
+    return picture.getvalue()
 
 
 def trace(used: pd.DataFrame, *, call: str, unknown: "pd.Series[bool] | None" = None) -> Shown:

@@ -1,7 +1,7 @@
 """The first page of a report: what is wrong, what is known, and what to do first, for readers who do not know TLS."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import pandas as pd
@@ -14,9 +14,11 @@ from toolkit.checking.verdicts import OWN_CHECKS
 from toolkit.schema import INSTANTS, PROTOCOLS
 from toolkit.tables import Tables
 
-_SOON: Final = timedelta(days=30)
+_WORST_FIRST: Final = ("expired", "not_yet_valid", "expiring", "replacing", "valid")
 _MOST_LINES: Final = 6
-_INSTANT: Final = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?Z?"
+_OWN: Final = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?Z?|(?<=does not name )[^\s;]+"
+"""What differs between reasons of one kind: instants, and the host that a leaf does not name."""
+
 _CLASSES: Final = {"critical": "serious", "high": "serious", "medium": "minor", "low": "minor"}
 
 
@@ -60,12 +62,23 @@ def find_judged_certificates(checks: pd.DataFrame, expiry: pd.DataFrame) -> pd.D
     return expiry[expiry["state"].isin(IN_USE) & expiry["leaf_sha256"].isin(judged)]
 
 
+def describe_states(in_use: pd.DataFrame, *, now: datetime) -> Shown:
+    """How many certificates in service are in each state; one that several slots show counts once, as the worst."""
+    order = {state: place for place, state in enumerate(_WORST_FIRST)}
+    worst = in_use["state"].map(order).astype(int).groupby(in_use["leaf_sha256"]).min().value_counts()
+    counts = ", ".join(f"{worst.get(place, 0):,} {state.replace('_', ' ')}" for state, place in order.items())
+    return say(
+        "{n:# certificate} in service on {now:%Y-%m-%d}, by the last looks: {counts}.",
+        n=int(worst.sum()), now=now, counts=counts,
+    )  # fmt: skip
+
+
 def group_trust(trust: pd.DataFrame) -> pd.DataFrame:
     """The rows of `check` about trust by verdict and reason, with the number of `chains` and `looks`.
 
-    Instants in a reason are left out, so that chains that fail alike are one row.
+    Instants and hosts in a reason are left out, so that chains that fail alike are one row.
     """
-    alike = trust.assign(reason=trust["reason"].str.replace(_INSTANT, "…", regex=True))
+    alike = trust.assign(reason=trust["reason"].str.replace(_OWN, "…", regex=True))
     grouped = alike.groupby(["verdict", "reason"], dropna=False).agg(
         chains=("verdict", "size"), looks=("evidence_count", "sum")
     )
@@ -126,17 +139,9 @@ def _sentences(
               counted=describe_counted(_about_services(checks)))  # fmt: skip
     if not any(_count_services(checks)[kind] for kind in ("findings", "fine")):
         yield say("What is in service on {now:%Y-%m-%d} is not known: Scope says which looks count.", now=now)
-    in_use = find_judged_certificates(checks, expiry)
-    expired = in_use[in_use["not_after"] <= now]
-    soon = in_use[(in_use["not_after"] > now) & (in_use["not_after"] <= now + _SOON)]
-    yield say(
-        "{n:# certificate} in service on {now:%Y-%m-%d}, by the last looks: {expired} expired, {soon} expiring within "
-        "30 days. "
-        "{lapsed:# certificate} lapsed: expired, and not observed afterwards.",
-        n=in_use["leaf_sha256"].nunique(), now=now, expired=expired["leaf_sha256"].nunique(),
-        soon=soon["leaf_sha256"].nunique(),
-        lapsed=expiry.loc[expiry["state"] == "lapsed", "leaf_sha256"].nunique(),
-    )  # fmt: skip
+    yield describe_states(find_judged_certificates(checks, expiry), now=now)
+    if lapsed := expiry.loc[expiry["state"] == "lapsed", "leaf_sha256"].nunique():
+        yield say("{lapsed:# certificate} lapsed: expired, and not observed afterwards.", lapsed=lapsed)
     accepted = support[support["state"] == "accepted"]
     versions = [*accepted["protocol"].dropna(), *looks["protocol"].dropna()]
     if versions:
