@@ -469,7 +469,7 @@ def test_a_root_that_cannot_be_read_is_named_in_one_line_and_the_others_count(
     assert said.out == without.out
     (line,) = said.err.splitlines()
     assert re.fullmatch(
-        r"tls-toolkit: .*roots\.pem: 1 of 2 roots cannot be read and are skipped: certificate 2 .*", line
+        r"tls-toolkit: .*roots\.pem: 1 of 2 certificates cannot be read and are skipped: certificate 2 .*", line
     )
 
 
@@ -533,6 +533,24 @@ def test_intermediates_are_not_judged_as_leaves(tmp_path: Path, capsys: pytest.C
     assert (trust["verdict"], trust["evidence_count"], trust["first_at"]) == ("trusted", 0, None)
     assert main(["check", str(tmp_path / "middle.pem"), *given]) == 3
     assert "no certificate in it is a leaf" in capsys.readouterr().err
+
+
+def test_intermediates_may_be_given_in_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = mint_ca("root")
+    middle = mint_ca("middle", root)
+    for name, data in (("root", root.der), ("middle", middle.der), ("leaf", mint_leaf(middle).der)):
+        (tmp_path / f"{name}.pem").write_text(as_pem(data))
+    (tmp_path / "empty.pem").write_text("nothing")
+    root_file, leaf_file = str(tmp_path / "root.pem"), str(tmp_path / "leaf.pem")
+    given = ["check", leaf_file, "--policy", "clients", "--roots", root_file, "--now", f"{TODAY:%Y-%m-%d}"]
+    for words, verdict in (([], "unknown"), (["--intermediates", str(tmp_path / "middle.pem")], "trusted")):
+        _, said = asked([*given, *words], capsys)
+        (trust,) = (row for row in said["checks"] if row["check"] == "trust")
+        assert trust["verdict"] == verdict
+    assert main([*given, "--intermediates", "hold"]) == 2
+    assert "intermediates='hold' is not known. Did you mean 'held'?" in capsys.readouterr().err
+    assert main([*given, "--intermediates", str(tmp_path / "empty.pem")]) == 4
+    assert "empty.pem holds no certificate" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("now_", "thresholds", "code"), [

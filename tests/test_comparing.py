@@ -78,12 +78,14 @@ def test_an_unknown_root_is_untrusted_to_them_and_unknown_to_us() -> None:
     assert frame["is_agreed"].all()
 
 
-def test_held_intermediates_are_given_to_both() -> None:
+def test_held_intermediates_are_given_to_both(tmp_path: Path) -> None:
     unrecorded = served([LEAF.der], is_recorded=False, held=[MIDDLE.der])
     assert said(compared(unrecorded, intermediates="held")) == ["trusted", "trusted", "trusted"]
     without = served([LEAF.der], held=[MIDDLE.der])
     assert said(compared(without, intermediates="held")) == ["trusted", "trusted", "trusted"]
     assert said(compared(without)) == ["untrusted", "untrusted", "untrusted"]
+    (tmp_path / "middle.pem").write_text(as_pem(MIDDLE.der))
+    assert said(compared(served([LEAF.der]), intermediates=tmp_path / "middle.pem")) == ["trusted"] * 3
 
 
 @pytest.mark.parametrize(

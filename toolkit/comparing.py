@@ -5,6 +5,7 @@ verifier cannot judge a case its verdict is null, with the reason. `openssl` is 
 its own, a time limit, and a bounded number of bytes; `cryptography` bounds its own search.
 """
 
+import hashlib
 import re
 import shutil
 import subprocess
@@ -25,10 +26,10 @@ from cryptography.x509.verification import PolicyBuilder, Store, VerificationErr
 from toolkit.analyse.host_names import compared_host
 from toolkit.analyse.trust.certificates import Certificate, Unreadable, read_certificate, read_root
 from toolkit.analyse.trust.paths import readable
-from toolkit.analyse.trust.verify import TRUST, Intermediates, name_asked, verify_chains
+from toolkit.analyse.trust.verify import TRUST, name_asked, verify_chains
 from toolkit.columns import Column, dtypes, returns
 from toolkit.instants import Instant
-from toolkit.reference.roots import Roots, load_roots
+from toolkit.reference.roots import Intermediates, Roots, load_intermediates, load_roots
 from toolkit.tables import Tables, as_pem, require_tables
 
 _OURS: Final = (
@@ -84,7 +85,8 @@ def compare_verifiers(
     One row for each row of `verify_chains` with the same parameters. The others are `openssl verify` (the program on
     PATH, with `-attime`, `-purpose sslserver`, the name or the address, without partial chains and the system's store)
     and `cryptography.x509.verification`. Both judge as TLS clients at `verdict_from_at`, with the same roots and
-    certificates; with `intermediates="held"` both get the other CA certificates of the tables too.
+    certificates; with `intermediates="held"` both get the other CA certificates of the tables too, with a file those of
+    the file as well.
 
     They differ by design. `openssl verify` accepts every hash (security level 0), accepts the common name where there
     is no dNSName, and treats a certificate as expired at `notAfter` itself. `cryptography` applies today's rules of the
@@ -113,7 +115,7 @@ def compare_verifiers(
     require_tables(tables, "compare_verifiers")
     anchors = load_roots(roots)
     judged = verify_chains(tables, roots=anchors, as_of=as_of, intermediates=intermediates)
-    certificates = _HeldCertificates(tables.certificates, uses_held=intermediates == "held")
+    certificates = _HeldCertificates(tables.certificates, intermediates)
     with TemporaryDirectory(prefix="tls-toolkit-") as folder:
         verifiers = (_OpenSSL(Path(folder), anchors, certificates), _Cryptography(anchors, certificates))
         known: dict[_ChainCase | str, list[_Answer]] = {}
@@ -149,11 +151,15 @@ class _ChainCase:
 class _HeldCertificates:
     """The certificates of the tables by SHA-256, each parsed once, and the CA certificates that both verifiers get."""
 
-    def __init__(self, certificates: pd.DataFrame, *, uses_held: bool) -> None:
+    def __init__(self, certificates: pd.DataFrame, intermediates: Intermediates) -> None:
         certificates = certificates[certificates["der"].notna()]
         self.ders: dict[str, bytes] = dict(zip(certificates["cert_sha256"], certificates["der"], strict=True))
         may_issue = certificates["is_ca"].fillna(True).astype(bool)
-        self.issuers: tuple[str, ...] = tuple(certificates.loc[may_issue, "cert_sha256"]) if uses_held else ()
+        self.issuers: tuple[str, ...] = ()
+        if intermediates != "served":
+            given = {hashlib.sha256(der).hexdigest(): der for der in load_intermediates(intermediates)}
+            self.issuers = tuple(dict.fromkeys([*certificates.loc[may_issue, "cert_sha256"], *given]))
+            self.ders |= given
         self._certificates: dict[str, Certificate | Unreadable] = {}
 
     def others(self, case: _ChainCase) -> list[str]:

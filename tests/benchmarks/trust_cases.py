@@ -24,7 +24,8 @@ def main(path: Path) -> int:
     warnings.simplefilter("ignore")
     counts: Counter[tuple[str, str, str]] = Counter()
     differences = []
-    for name, is_right, verdict, _ in limbo.judged(path):
+    of_servers, of_clients = limbo.read_cases(path)
+    for name, is_right, verdict, _ in limbo.judged(of_servers):
         expected = "success" if is_right else "failure"
         counts["x509-limbo", expected, verdict] += 1
         if verdict != ("trusted" if is_right else "untrusted"):
@@ -41,6 +42,10 @@ def main(path: Path) -> int:
             differences.append(("PKITS", str(name), expected, verdict, test_pkits.DIFFERS.get(str(name), UNKNOWN)))
     for (suite, expected, verdict), count in sorted(counts.items()):
         print(f"{suite:<12}{expected:<10}{verdict:<12}{count:>5}")
+    print(
+        f"\nx509-limbo has {len(of_clients)} cases more, which verify the certificate of a client and are not judged:"
+    )
+    print("\n".join(of_clients))
     dangerous = [(name, reason) for _, name, _, verdict, reason in differences if verdict in ("trusted", "valid")]
     unexplained = [name for name, reason in dangerous if reason not in limbo.DANGEROUS_REASONS]
     print(f"\ntrusted or valid, expected failure: {len(dangerous)}; without a documented reason: {len(unexplained)}\n")

@@ -92,7 +92,9 @@ def test_a_root_that_cannot_be_read_is_skipped_and_named(
         load_roots(path)
     path.write_bytes(_pem(second) + damaged)
     message = message.replace("certificate 1", "certificate 2").replace("line 1", r"line \d+")
-    with pytest.warns(ReadWarning, match=rf"mine\.pem: 1 of 2 roots cannot be read and are skipped: .*{message}"):
+    with pytest.warns(
+        ReadWarning, match=rf"mine\.pem: 1 of 2 certificates cannot be read and are skipped: .*{message}"
+    ):
         assert load_roots(path) == (second,)
 
 
@@ -100,7 +102,7 @@ def test_a_root_that_cannot_be_read_is_skipped_and_named(
 def test_a_file_without_a_root_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "mine.pem"
     path.write_bytes(content)
-    with pytest.raises(ReadError, match="holds no certificate: a root bundle is PEM"):
+    with pytest.raises(ReadError, match="holds no certificate: the file must be PEM"):
         load_roots(path)
 
 

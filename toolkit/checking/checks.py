@@ -5,7 +5,6 @@ import pandas as pd
 from toolkit.analyse import verify_chains
 from toolkit.analyse.expiry.summary import Thresholds, summarise_expiry
 from toolkit.analyse.policy.findings import judge_by_rules
-from toolkit.analyse.trust.verify import Intermediates
 from toolkit.checking.advice import ADVICE, identify
 from toolkit.checking.in_service import InService, find_in_service, name_services, with_looks
 from toolkit.checking.judgements.endings import judge_issuers
@@ -24,7 +23,7 @@ from toolkit.checking.judgements.unobserved import judge_unobserved
 from toolkit.checking.verdicts import CHECKS, FINE, OWN_CHECKS, SEVERITIES, SEVERITY_OF
 from toolkit.columns import dtypes, empty, returns
 from toolkit.instants import Instant, zoned
-from toolkit.reference.roots import Roots, load_roots
+from toolkit.reference.roots import Intermediates, Roots, load_roots
 from toolkit.reference.rules import STATEMENT, Policy, load_policy
 from toolkit.reference.stores import trust_stores
 from toolkit.tables import Tables, is_held_alone, require_tables
@@ -128,7 +127,9 @@ def judge_in_service(
     is_usual = thresholds == "lifetime"
     expiry = scope.expiry if is_usual else summarise_expiry(tables, now=scope.now, thresholds=thresholds)
     if is_held_alone(tables):
-        judged = judge_unobserved(tables, expiry, now=scope.now, as_of=as_of, roots=of_store, rules=list(rules))
+        judged = judge_unobserved(
+            tables, expiry, now=scope.now, as_of=as_of, roots=of_store, rules=list(rules), intermediates=intermediates
+        )
         return _in_order(_conformed(judged))
     shown = find_in_use(expiry, scope)
     chains = scope.tables if as_of == "observed" else _observed_until(scope.tables, scope.now)

@@ -183,9 +183,9 @@ def _add_check_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--thresholds", choices=("lifetime", "days"), default="lifetime",
                         help="when a certificate is expiring: with a third, a sixth, a twelfth of its lifetime left, "
                         "or with 30, 14, 7 days left (default: lifetime)")  # fmt: skip
-    parser.add_argument("--intermediates", choices=("served", "held"), default="served",
-                        help="with held, a chain may be completed with the other CA certificates of the source, as "
-                        "clients that fetch or cache intermediates do (default: served)")  # fmt: skip
+    parser.add_argument("--intermediates", metavar="NAME", default="served",
+                        help="served (default); held: the other CA certificates of the source may complete a chain, as "
+                        "for clients that fetch or cache them; or a PEM file, which adds its own")  # fmt: skip
     output = parser.add_argument_group("output")
     formats = output.add_mutually_exclusive_group()
     formats.add_argument("--format", choices=CHECK_FORMATS, metavar="NAME",

@@ -23,7 +23,7 @@ from toolkit.errors import ReadError, ReadWarning, UsageError
 from toolkit.files import not_found, read_regular
 from toolkit.reference.rows import FOLDER, read_rows
 from toolkit.reference.stores import CERTIFICATE_COLUMNS, stored_roots, trust_stores
-from toolkit.text import type_name
+from toolkit.text import not_known, type_name
 
 BUNDLE_COLUMNS: Final = ("bundle", "date", "cert_sha256", "source")
 
@@ -59,6 +59,9 @@ def bundles() -> Mapping[str, tuple[bytes, ...]]:
 Roots = str | Path | Iterable[bytes]
 """What a public function takes as `roots`: a bundle's or store's name, a file, or certificates in DER."""
 
+Intermediates = str | Path
+"""What a public function takes as `intermediates`: `served`, `held`, or a file with CA certificates in PEM or DER."""
+
 
 def load_roots(roots: Roots) -> tuple[bytes, ...]:
     """The roots of a bundle, in DER: `certifi` (today's), one of `bundles()`, or a file in PEM or DER.
@@ -83,6 +86,29 @@ def load_roots(roots: Roots) -> tuple[bytes, ...]:
     path = Path(roots)
     if not path.exists() or path.is_dir():
         raise UsageError(not_found("roots", "root bundle or PEM file ", roots, root_sources()))
+    return _read_pem(path)
+
+
+def load_intermediates(intermediates: Intermediates) -> tuple[bytes, ...]:
+    """The CA certificates of a file in PEM or DER, in DER; none for `served` and `held`, which name no file.
+
+    What cannot be read is skipped, as by `load_roots`. Raises `UsageError` where there is no such file, `ReadError`
+    where it holds no certificate that can be read.
+
+    >>> load_intermediates("held")
+    ()
+    """
+    if intermediates in ("served", "held"):
+        return ()
+    if not isinstance(intermediates, str | Path):
+        raise UsageError(not_known("intermediates=", intermediates, ("served", "held")))
+    path = Path(intermediates)
+    if not path.exists() or path.is_dir():
+        raise UsageError(not_found("intermediates", "intermediates=", intermediates, ("served", "held")))
+    return _read_pem(path)
+
+
+def _read_pem(path: Path) -> tuple[bytes, ...]:
     try:
         return split_pem(read_regular(path, most=LARGEST), str(path))
     except OSError as error:
@@ -134,12 +160,12 @@ def split_pem(data: bytes, name: str) -> tuple[bytes, ...]:
         else:
             found[block.content] = None
     if not found and not skipped:
-        raise ReadError(f"{name} holds no certificate: a root bundle is PEM, or one certificate in DER.")
+        raise ReadError(f"{name} holds no certificate: the file must be PEM, or one certificate in DER.")
     listed = "; ".join([*skipped[:_MOST_NAMED], *(["…"] if len(skipped) > _MOST_NAMED else [])])
     if not found:
         raise ReadError(f"{name} holds no certificate that can be read: {listed}.")
     if skipped:
-        counts = f"{len(skipped)} of {len(skipped) + len(found)} roots"
+        counts = f"{len(skipped)} of {len(skipped) + len(found)} certificates"
         warnings.warn(f"{name}: {counts} cannot be read and are skipped: {listed}.", ReadWarning, stacklevel=3)
     return tuple(found)
 
@@ -153,7 +179,7 @@ def _certificates(data: bytes) -> Iterator[pem.Block]:
 
 
 def _problem(block: pem.Block) -> str:
-    """Why a certificate cannot serve as a root; empty where it can, as far as its bytes are concerned."""
+    """Why a certificate cannot be used; empty where it can, as far as its bytes are concerned."""
     der = block.content
     if _limits_trust(block.settings):
         return "it has trust settings of OpenSSL, which are not evaluated"

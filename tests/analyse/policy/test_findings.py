@@ -154,7 +154,8 @@ def test_an_undated_row_is_judged_only_where_its_bounds_tell_the_edition() -> No
         ("2010-01-01", "2015-01-31", "unknown", "no such rule before 2015-02-01"),
         (None, "2015-01-31", "unknown", "no such rule before 2015-02-01"),
         (None, "2016-01-01", "unknown", "its day is not known well enough"),
-        ("2016-01-01", None, "unknown", "its day is not known well enough"),
+        ("2016-01-01", None, "falls short", None),  # the rule has no end
+        ("2015-01-31", None, "unknown", "its day is not known well enough"),
         (None, None, "unknown", "its day is not known well enough"),
     ],
 )

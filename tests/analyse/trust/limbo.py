@@ -24,7 +24,7 @@ SUFFIXES = "public suffixes are not part of the verdict"
 SEARCH = "no path is found within the limits of the search: unknown, because a client may hold what is missing"
 UNREADABLE = "`cryptography` does not read such a certificate: unknown"
 ROOT_UNREADABLE = "`cryptography` does not read such a root: an error that names it"
-NOT_A_ROOT = "the chain ends at no root that is given: unknown, because a client may have others"
+NOT_A_ROOT = "the chain leads to a root that is not among those given: unknown, because a client may have others"
 KINDS_OF_NAMES = "name constraints of a kind that is not compared here: unknown"
 
 DIFFERS: Final[dict[str, str]] = {
@@ -86,11 +86,17 @@ DANGEROUS_REASONS: Final = frozenset({REVOCATION, PROFILE, COMMON_NAME, DEPTH, S
 """Why a chain may be `trusted` where the case expects a failure: what the docstring of `verify_chains` leaves out."""
 
 
-def judged(path: Path) -> Iterator[tuple[str, bool, str, str]]:
-    """Each case of a server: its name, whether a success is expected, the verdict (or `error`), and the reason."""
-    for case in json.loads(gzip.decompress(path.read_bytes()))["testcases"]:
-        if case["validation_kind"] == "SERVER":
-            yield case["id"], case["expected_result"] == "SUCCESS", *_judge(case)
+def read_cases(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """The cases of a server, and the names of those of a client, which are not judged: `verify_chains` is one."""
+    cases = json.loads(gzip.decompress(path.read_bytes()))["testcases"]
+    of_servers = [case for case in cases if case["validation_kind"] == "SERVER"]
+    return of_servers, [case["id"] for case in cases if case["validation_kind"] != "SERVER"]
+
+
+def judged(cases: list[dict[str, Any]]) -> Iterator[tuple[str, bool, str, str]]:
+    """Each case: its name, whether a success is expected, the verdict (or `error`), and the reason."""
+    for case in cases:
+        yield case["id"], case["expected_result"] == "SUCCESS", *_judge(case)
 
 
 def _judge(case: dict[str, Any]) -> tuple[str, str]:

@@ -4,14 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.analyse.trust.limbo import DANGEROUS_REASONS, DIFFERS, judged
+from tests.analyse.trust.limbo import DANGEROUS_REASONS, DIFFERS, judged, read_cases
 
 pytestmark = pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
 
 
 def test_each_difference_has_its_reason(shared: Path) -> None:
-    cases = list(judged(shared / "recorded/others/limbo/limbo.json.gz"))
-    assert len(cases) == 184
+    of_servers, of_clients = read_cases(shared / "recorded/others/limbo/limbo.json.gz")
+    cases = list(judged(of_servers))
+    assert (len(cases), len(of_clients)) == (184, 10)
     wrong = {name for name, is_right, verdict, _ in cases if verdict != ("trusted" if is_right else "untrusted")}
     assert sorted(wrong) == sorted(DIFFERS)
     dangerous = {name for name, is_right, verdict, _ in cases if verdict == "trusted" and not is_right}

@@ -168,11 +168,11 @@ def _days_of(rule: Rule, ruled: RuledRows, day: pd.Timestamp | None) -> _Days:
 
 def _within(rule: Rule, days: _Days) -> Bools:
     """Whether the day of each row is known to lie within the edition."""
-    within: Bools = (days.earliest != NULL) & (days.latest != NULL)
+    within: Bools = np.ones(len(days.earliest), dtype=bool)
     if rule.since is not None:
-        within &= days.earliest >= microseconds(rule.since)
+        within &= days.earliest >= microseconds(rule.since)  # NULL is before every instant
     if rule.until is not None:
-        within &= days.latest < microseconds(rule.until)
+        within &= (days.latest != NULL) & (days.latest < microseconds(rule.until))
     return within
 
 

@@ -103,6 +103,8 @@ def describe_certificate(rule: Rule, certificate: Certificate) -> str:
         return str(certificate["serial"])
     if rule.subject == "purposes":
         return ", ".join(certificate["extended_key_usage"] or ()) or "no extendedKeyUsage"
+    if rule.subject == "scts" and certificate["scts"] is None and _is_unread(certificate):
+        return "SCTs that cannot be read, if there are any"
     if rule.test == "operators_at_least":
         return ", ".join(sorted(name or "an unknown log" for name in _operators(certificate))) or "0 SCTs"
     if rule.subject == "scts":

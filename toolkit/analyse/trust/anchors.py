@@ -35,7 +35,9 @@ class Standing:
 
 _TRUSTED: Final = Standing(True)
 _EFFECTS: Final[dict[str, Cause]] = {"removed": "removal", "distrusted": "distrust"}
-_NO_SCTS: Final = "the leaf holds none (those of the handshake or of an OCSP response are not recorded)"
+_NO_SCTS: Final = (
+    "the leaf holds none that can be read (those of the handshake or of an OCSP response are not recorded)"
+)
 
 
 class Anchors:

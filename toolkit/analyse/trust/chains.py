@@ -1,5 +1,7 @@
 """Chains: the certificates served with one leaf, searched once; their signatures are verified once for all looks."""
 
+import hashlib
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Final
@@ -23,13 +25,23 @@ _LATEST: Final = datetime.max.replace(tzinfo=UTC)
 class Chains:
     """The certificates of the tables and the roots, each parsed once; `judge` judges each distinct chain once.
 
-    `uses_held`: the CA certificates of the tables may complete a path. The server may have sent a renewed one instead,
-    so that a check that fails only with such a certificate leaves the chain unknown. `is_all_held`: nothing was
-    observed, and the certificates are judged as if they were served together.
+    `uses_held`: the CA certificates of the tables, and those `given` in DER, may complete a path. The server may have
+    sent a renewed one instead, so that a check that fails only with such a certificate leaves the chain unknown.
+    `is_all_held`: nothing was observed, and the certificates are judged as if they were served together.
     """
 
-    def __init__(self, certificates: pd.DataFrame, anchors: Anchors, *, uses_held: bool, is_all_held: bool) -> None:
+    def __init__(
+        self,
+        certificates: pd.DataFrame,
+        anchors: Anchors,
+        *,
+        given: Iterable[bytes],
+        uses_held: bool,
+        is_all_held: bool,
+    ) -> None:
         self._ders: dict[str, bytes] = dict(zip(certificates["cert_sha256"], certificates["der"], strict=True))
+        added = {hashlib.sha256(der).hexdigest(): der for der in given}
+        self._ders |= added
         self._certificates: dict[str, Certificate | Unreadable] = {}
         self._signatures = Signatures()
         self._anchors = anchors
@@ -37,7 +49,7 @@ class Chains:
         self._uses_held = uses_held
         self._is_all_held = is_all_held
         may_issue = certificates.loc[certificates["is_ca"].fillna(True).astype(bool), "cert_sha256"]
-        self._held = Index(readable(self._certificate(sha256) for sha256 in may_issue))
+        self._held = Index(readable(self._certificate(sha256) for sha256 in {*may_issue, *added}))
         self._searched: dict[tuple[str, tuple[str, ...] | None], SearchedChain] = {}
         self._judged: dict[tuple[str, tuple[str, ...] | None, str | None], JudgedChain] = {}
 

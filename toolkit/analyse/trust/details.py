@@ -7,10 +7,10 @@ import pandas as pd
 
 from toolkit.analyse.trust.chains import Chains
 from toolkit.analyse.trust.outcomes import Outcome
-from toolkit.analyse.trust.verify import TRUST, Intermediates, as_frame, chains_of, name_asked
+from toolkit.analyse.trust.verify import TRUST, as_frame, chains_of, name_asked
 from toolkit.columns import Column, dtypes, require_columns, returns
 from toolkit.errors import UsageError
-from toolkit.reference.roots import Roots
+from toolkit.reference.roots import Intermediates, Roots
 from toolkit.tables import Tables, require_tables
 
 DETAILS: Final = (

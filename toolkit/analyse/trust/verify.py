@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -16,17 +16,14 @@ from toolkit.analyse.slots import joined_sources
 from toolkit.analyse.trust.anchors import find_anchors
 from toolkit.analyse.trust.chains import Chains
 from toolkit.analyse.trust.outcomes import JudgedChain, Outcome
-from toolkit.arguments import require_choice
 from toolkit.columns import DTYPES, Column, dtypes, returns
 from toolkit.epoch import from_microseconds
 from toolkit.errors import UsageError
 from toolkit.instants import Instant, zoned
-from toolkit.reference.roots import Roots
+from toolkit.reference.roots import Intermediates, Roots, load_intermediates
 from toolkit.reference.stores import trust_stores
 from toolkit.tables import Tables, is_held_alone, require_tables
 from toolkit.text import not_known
-
-Intermediates = Literal["served", "held"]
 
 _NAMES: Final = ["service", "host", "server_name"]
 _UNCHECKED: Final = "not checked, or wrong only with an intermediate that was not recorded as served"
@@ -121,7 +118,8 @@ def verify_chains(
     which does not check this (Let's Encrypt, 2020-12-21). A path ends only at a self-issued root whose
     authorityKeyIdentifier does not name another certificate.
     `intermediates="held"` also uses the other CA certificates of the tables, like a client that fetches or caches
-    intermediates, and can judge a leaf whose chain was not recorded. A check that fails only with such a certificate,
+    intermediates, and can judge a leaf whose chain was not recorded; a file in PEM or DER adds its CA certificates to
+    those of the tables. A check that fails only with such a certificate,
     for example because it has expired, leaves the verdict `unknown`: the CA may have renewed it with the same key, and
     the server may have sent the renewed one. The verdict is also `unknown` where the chain was not recorded, the root
     is not among `roots`, a certificate cannot be read, the look is not dated, or the search reached its limits. Without
@@ -257,11 +255,11 @@ class _ChainLooks:
 
 def chains_of(tables: Tables, roots: Roots, intermediates: Intermediates) -> Chains:
     """The certificates of the tables, to be judged with these roots."""
-    require_choice("intermediates", intermediates, get_args(Intermediates))
+    given = load_intermediates(intermediates)
     is_all_held = is_held_alone(tables)
-    uses_held = intermediates == "held" or is_all_held
+    uses_held = intermediates != "served" or is_all_held
     anchors = find_anchors(roots, tables.certificates)
-    return Chains(tables.certificates, anchors, uses_held=uses_held, is_all_held=is_all_held)
+    return Chains(tables.certificates, anchors, given=given, uses_held=uses_held, is_all_held=is_all_held)
 
 
 def _instants(as_of: Instant | Iterable[Instant]) -> list[datetime]:

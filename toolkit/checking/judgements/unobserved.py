@@ -8,7 +8,7 @@ from toolkit.checking.judgements.expiry import judge_expiry, with_bytes_known
 from toolkit.checking.judgements.policies import summarise_rules
 from toolkit.checking.judgements.trust import trust_rows
 from toolkit.instants import Instant
-from toolkit.reference.roots import Roots
+from toolkit.reference.roots import Intermediates, Roots
 from toolkit.reference.rules import STATEMENT, Rule
 from toolkit.tables import Tables
 
@@ -21,6 +21,7 @@ def judge_unobserved(
     as_of: Instant,
     roots: Roots,
     rules: list[Rule],
+    intermediates: Intermediates,
 ) -> list[pd.DataFrame]:
     """Frames with columns of `check`: a row per leaf for its end (`expiry`) and its trust, and rows of the rules.
 
@@ -31,7 +32,7 @@ def judge_unobserved(
     expiry = expiry.assign(state=expiry["state"].replace("lapsed", "expired"), is_shown_last=True)
     expiry["usual_lead_spread_days"] = pd.Series(pd.NA, expiry.index, dtype="Float64")  # no slot was observed
     ruled = [rule for rule in rules if rule.level != STATEMENT]
-    trust = trust_rows(verify_chains(tables, roots=roots, as_of=day))
+    trust = trust_rows(verify_chains(tables, roots=roots, as_of=day, intermediates=intermediates))
     return [
         judge_expiry(with_bytes_known(expiry, tables.certificates)),
         trust.drop(columns=["first_at", "last_at"]).assign(evidence_count=0),
