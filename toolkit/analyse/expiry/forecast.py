@@ -208,16 +208,16 @@ def spread_of(start: dict[Hashable, Any], today: pd.Timestamp) -> Spread | None:
 
 
 class _Bounds:
-    """When the renewals of one slot are expected, given that its certificate was not replaced yet."""
+    """When the renewals of one slot are expected, given that its certificate has not been replaced yet."""
 
     def __init__(self, start: dict[Hashable, Any], today: pd.Timestamp) -> None:
         self._begins = start["not_before"]
         self._spread = spread_of(start, today)
 
     def expect(self, planned: pd.Timestamp, ends: pd.Timestamp) -> pd.Timestamp:
-        """When the first renewal is expected: as planned, or later if a tenth would have come already.
+        """The planned date, or later if at least 10 % of past renewals would have come by then.
 
-        Few spacings do not show how much later, so that the plan stands.
+        Few spacings do not show how much later, so the planned date is kept.
         """
         if self._spread is None or self._spread.count < FEW:
             return planned

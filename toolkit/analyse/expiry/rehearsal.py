@@ -188,7 +188,7 @@ def _courses(plans: tuple[str, ...], usual: Course) -> list[tuple[Course, str]]:
 
 
 def _kept(courses: list[tuple[Course, str]], expired: Floats) -> list[int]:
-    """The positions of the courses that get rows: a change of the job or the CA only for the worst plan of today."""
+    """The indices of the courses that get rows: a change of the job or the CA only for the worst of today's plans."""
     present = [n for n, (_, change) in enumerate(courses) if change == "none"]
     worst = max(present, key=lambda n: ((expired[n] > _SECOND_DAYS).mean(), expired[n].mean()))
     of_plan = courses[worst][0].plan
@@ -196,7 +196,7 @@ def _kept(courses: list[tuple[Course, str]], expired: Floats) -> list[int]:
 
 
 def _best(changes: list[str], is_expired: Bools) -> list[bool | None]:
-    """Whether each course [course, run] has the lowest probability; None: none is better than the worst of today's."""
+    """Whether each course [course, run] has the lowest probability; all None if none is better than today's worst."""
     chances = is_expired.mean(axis=1)
     worst = max((n for n, change in enumerate(changes) if change == "none"), key=lambda n: chances[n])
     lowest = int(chances.argmin())
@@ -206,7 +206,7 @@ def _best(changes: list[str], is_expired: Bools) -> list[bool | None]:
 
 
 def _is_above(one: Bools, other: Bools) -> bool:
-    """Whether the first is more probable, by more than chance explains; both are of the same runs."""
+    """Whether the first is significantly more probable (paired runs)."""
     differences = one.astype(int) - other
     return bool(differences.mean() > _CERTAIN * differences.std(ddof=1) / np.sqrt(len(differences)))
 

@@ -15,13 +15,13 @@ _DEVIATION: Final = 0.6745
 """Median absolute deviation of a normal distribution, in standard deviations."""
 
 FEW: Final = 8
-"""Fewer ratios do not show the shape of their distribution."""
+"""With fewer ratios, the shape of their distribution is not known."""
 
 _WHOLE_LIFE: Final = 1.5
 """The lifetime of a certificate in planned spacings where a third of it is left, as with ACME clients."""
 
 _FARTHEST: Final = 12.0
-"""Largest logarithm of a ratio that is looked for: 160,000 times the planned spacing."""
+"""Largest log ratio in the search for a quantile: 160,000 times the planned spacing."""
 
 _HALVINGS: Final = 45
 
@@ -51,15 +51,15 @@ def planned_days(lifetime: Floats, *, lead: Floats, spacing: Floats, usual: Floa
 
 
 def late_ratios(ratios: Floats, blur: Floats, share: float, *, has_exceptions: bool) -> Floats:
-    """Per slot the logarithm of (spacing / planned spacing) that only that share of the spacings exceeds.
+    """The (1 - `share`) quantile of log(spacing / planned spacing), per slot.
 
-    `ratios` has a row per slot with the logarithms of the past, NaN where there are no more; `blur` [row] is the least
-    deviation that the looks allow to be seen. Spacings are taken to be independent and to vary as before. With fewer
-    than eight, the distribution is Student's t around their median; with more it is that of the past itself, whatever
-    its shape, each value spread by Student's t with a width by Silverman's rule. `has_exceptions`: the next
-    renewal may also be outside of the routine, such as a re-issue, at any age up to `_WHOLE_LIFE`. Its chance is
-    0.5 / (number + 1), Jeffreys' rule for what did not happen yet. `tests/benchmarks/bench_forecast.py` measures the
-    coverage.
+    `ratios` has a row per slot with the log ratios of its past renewals, padded with NaN; `blur` [row] is the smallest
+    standard deviation that the looks can resolve. Spacings are assumed to be independent and to vary as before. With
+    fewer than eight, their distribution is Student's t around the median. With eight or more, it is a kernel estimate
+    from the past values, with Student's t as the kernel and a width by Silverman's rule. `has_exceptions`: the next
+    renewal may also be outside of the routine, such as a re-issue, at any age up to `_WHOLE_LIFE`. Its probability is
+    0.5 / (number + 1), the estimate with Jeffreys' prior for an event not yet seen.
+    `tests/benchmarks/bench_forecast.py` measures the coverage.
 
     >>> steady = np.array([[-0.01, 0.0, 0.0, 0.01]])
     >>> late_ratios(steady, np.array([0.005]), 0.1, has_exceptions=False).round(3).tolist()
@@ -70,7 +70,7 @@ def late_ratios(ratios: Floats, blur: Floats, share: float, *, has_exceptions: b
 
 
 def _quantiles(kernels: tuple[Floats, ...], survivals: Floats) -> Floats:
-    """The logarithms that the next one exceeds with those probabilities [row, probability]."""
+    """Quantiles of the next renewal's log ratio at the given survival probabilities [row, probability]."""
     low, high = np.full(survivals.shape, -_FARTHEST), np.full(survivals.shape, _FARTHEST)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
@@ -83,8 +83,8 @@ def _quantiles(kernels: tuple[Floats, ...], survivals: Floats) -> Floats:
 def _kernels(ratios: Floats, blur: Floats, *, has_exceptions: bool = True) -> tuple[Floats, ...]:
     """The arguments of `_survival`, per row.
 
-    The centres of the kernels (NaN where there are no more), their width, the number of ratios, and the chance of a
-    renewal outside of the routine.
+    The centres of the kernels (padded with NaN), their width, the number of ratios, and the probability of a renewal
+    outside of the routine.
     """
     count = (~np.isnan(ratios)).sum(axis=1)
     centre = np.nanmedian(ratios, axis=1)
@@ -98,7 +98,7 @@ def _kernels(ratios: Floats, blur: Floats, *, has_exceptions: bool = True) -> tu
 
 
 def _survival(at: Floats, centres: Floats, width: Floats, count: Floats, outside: Floats) -> Floats:
-    """The probability of a logarithm above `at` [row, place]."""
+    """The probability of a log ratio above `at` [row, place]."""
     away = (centres[:, None, :] - at[:, :, None]) / width[:, None, None]
     chances = special.stdtr((count - 1)[:, None, None], away)
     by_routine: Floats = np.where(np.isnan(chances), 0.0, chances).sum(axis=2) / count[:, None]
@@ -108,9 +108,10 @@ def _survival(at: Floats, centres: Floats, width: Floats, count: Floats, outside
 
 
 class Spread:
-    """How the spacings of a slot vary around the planned one; its certificate was in service at `age` [d].
+    """How the spacings of a slot vary around the planned one, given that its certificate was in service at `age` [d].
 
-    The first renewal has not come at `age`. Later ones vary less for their distance, because spacings even out.
+    The first renewal comes after `age`. Later ones vary less in relation to their distance, because deviations average
+    out.
 
     >>> spread = Spread((-0.05, 0.0, 0.0, 0.05), blur=0.01, age=0.0)
     >>> spread.next_ages((0.1, 0.9), planned=60).round().tolist()
@@ -146,10 +147,10 @@ class Spread:
         return ages
 
     def draw(self, rng: np.random.Generator, runs: int, *, planned: float) -> Iterator[Floats]:
-        """Endlessly: logarithms of (spacing / planned spacing) as they were in the past, one per run and renewal.
+        """Yield log ratios drawn from the past, one per run, for each renewal, without end.
 
-        `planned` is the planned age of the first renewal [d]. It has not come at `age`; if all renewals of the past
-        would have, nothing is known of it.
+        `planned` is the planned age of the first renewal [d]. The first draw is from the ratios that put it after
+        `age`; if there are none, from all.
         """
         past = self._past
         late = past[past > np.log(self._age / planned)] if self._age > 0 else past

@@ -158,7 +158,7 @@ def _is_unread(certificate: Certificate) -> bool:
 
 
 def _breaks_purposes(rule: Rule, certificate: Certificate) -> bool | None:
-    """Without extendedKeyUsage a client allows every purpose (RFC 5280, section 4.2.1.12), but none is named."""
+    """Without extendedKeyUsage a client allows every purpose (RFC 5280, section 4.2.1.12), which breaks the rule."""
     purposes = certificate["extended_key_usage"]
     if purposes is None:
         return None if _is_unread(certificate) else True
@@ -166,7 +166,7 @@ def _breaks_purposes(rule: Rule, certificate: Certificate) -> bool | None:
 
 
 def _breaks_scts(rule: Rule, certificate: Certificate) -> bool | None:
-    """The SCTs inside the certificate; without any, they may come in the handshake or with OCSP: not known."""
+    """The SCTs in the certificate. Without any the result is None: the handshake or OCSP may have delivered them."""
     if not certificate["scts"]:
         return None
     if rule.test == "operators_at_least":
@@ -181,19 +181,19 @@ def _breaks_scts(rule: Rule, certificate: Certificate) -> bool | None:
 
 
 def _is_so_long(certificate: Certificate, word: str | None, days: int) -> bool:
-    """Whether the certificate has the validity that a number of SCTs goes with (`SCTS`)."""
+    """Whether the certificate is in the validity range for which this SCT count is required (`SCTS`)."""
     if word == "above":
         return bool(certificate["not_after"] - certificate["not_before"] > days * DAY)
     return math.ceil(_days(certificate)) >= days
 
 
 def _operators(certificate: Certificate) -> set[str | None]:
-    """Who operates the logs of the SCTs inside the certificate; None stands for logs that are not known."""
+    """The operators of the logs of the SCTs in the certificate; None stands for unknown logs."""
     return {log_operators().get(log) for log in _logs(certificate)}
 
 
 def _logs(certificate: Certificate) -> set[str]:
-    """The distinct logs of the SCTs inside the certificate: a second SCT of one log does not count."""
+    """The distinct logs of the SCTs in the certificate: a second SCT of one log does not count."""
     return {str(sct).split(" ")[0] for sct in certificate["scts"] or ()}
 
 
