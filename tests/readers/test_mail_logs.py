@@ -1,6 +1,7 @@
 """What mail servers log about TLS, against the reading made without this program, and what must not be kept."""
 
 import csv
+import gzip
 from collections import Counter
 from pathlib import Path
 
@@ -145,6 +146,95 @@ def test_a_handshake_that_exim_began_and_that_failed_is_a_look_at_the_other_serv
     line = "2026-11-29 10:00:08 TLS error on connection to mx.a.test [192.0.2.1] (SSL_connect): sslv3 alert failure"
     (row,) = read(tmp_path, line).to_dict("records")
     assert (row["host"], row["address"], row["outcome"]) == ("mx.a.test", "192.0.2.1", "refused")
+
+
+PROBLEM = "warning: TLS library problem: error:0A00010B:SSL routines"
+ACCEPT = "postfix/smtpd[1]: SSL_accept error from c.b.test[198.51.100.7]: -1"
+ALERT = f"postfix/smtp[1]: {PROBLEM}:f:sslv3 alert handshake failure:s.c:5:SSL alert number 40:"
+CONNECT = "postfix/smtp[1]: SSL_connect error to mx.a.test[192.0.2.1]:25: -1"
+STARTTLS = "sm-mta[1]: STARTTLS=client, error: connect failed=-1"
+REPEATED = "sm-mta[1]: STARTTLS=client: 9:error:1:SSL routines:f:tlsv1 alert protocol version:s.c:1:"
+RULESET = "sm-mta[1]: ruleset=tls_server, arg1=SOFTWARE, relay=mx.a.test, reject=403 4.7.0 TLS handshake failed."
+SESSION = "smtpd[1]: bd40145891331d02"
+MTA = f"{SESSION} mta connecting address=smtp://192.0.2.1:25 host=mx.a.test"
+
+
+@pytest.mark.parametrize(
+    ("lines", "outcome", "reason", "host"),
+    [
+        (
+            f"{ACCEPT}\npostfix/smtpd[1]: {PROBLEM}::version too low:../ssl/s.c:1780:",
+            "refused", "SSL_accept: error:0A00010B:SSL routines::version too low", "mx",
+        ),
+        (
+            f"{CONNECT}\npostfix/smtp[2]: {PROBLEM}::other\n{ALERT}",
+            "refused", "SSL_connect: error:0A00010B:SSL routines:f:sslv3 alert handshake failure:SSL alert number 40",
+            "mx.a.test",
+        ),
+        (
+            f"{CONNECT}\npostfix/smtp[1]: {PROBLEM}:f:wrong version number:../ssl/s.c:331:",
+            "not_tls", "SSL_connect: error:0A00010B:SSL routines:f:wrong version number", "mx.a.test",
+        ),
+        (
+            f"{STARTTLS}, reason=tlsv1 alert protocol version, SSL_error=1, errno=0\n{REPEATED}\n{RULESET}",
+            "refused", "connect: tlsv1 alert protocol version", "mx.a.test",
+        ),
+        (f"{STARTTLS}, SSL_error=5, errno=104, retry=-1", "reset", "connect: SSL_error=5, errno=104", None),
+        (
+            f"{MTA}\n{SESSION} mta error reason=IO Error: handshake failed: error:14:SSL routines::alert x",
+            "refused", "handshake failed: error:14:SSL routines::alert x", "mx.a.test",
+        ),
+        (
+            f"{MTA}\nsmtpd[1]: smtp-out: Error on session bd40145891331d02: opportunistic TLS failed, downgrading",
+            "closed", f"opportunistic TLS failed{UNSAID}", "mx.a.test",
+        ),
+        (
+            f'{SESSION} smtp disconnected reason="io-error: handshake failed: error:14:SSL routines::no shared cipher"',
+            "refused", "handshake failed: error:14:SSL routines::no shared cipher", "mx",
+        ),
+    ],
+)  # fmt: skip
+def test_what_other_lines_say_of_a_failed_handshake_is_in_its_row(
+    tmp_path: Path, lines: str, outcome: str, reason: str, host: str | None
+) -> None:
+    (row,) = read(tmp_path, *(STAMP + line for line in lines.split("\n"))).to_dict("records")
+    assert (row["outcome"], row["reason"], None if pd.isna(row["host"]) else row["host"]) == (outcome, reason, host)
+
+
+def test_a_reason_is_that_of_the_failure_directly_before_it(tmp_path: Path) -> None:
+    failed = f"{POSTFIX} c.b.test[198.51.100.7]: -1"
+    good = f"{STAMP}postfix/smtpd[1]: Anonymous TLS connection established from c.b.test[198.51.100.7]: {PEER}"
+    problem = f"{STAMP}postfix/smtpd[1]: {PROBLEM}::no shared cipher:s.c:1:"
+    between = ["x"] * 1000
+    looks = read(tmp_path, failed, good, problem, failed, *between, problem, failed, failed, problem, problem)
+    assert looks["outcome"].tolist() == ["closed", "ok", "closed", "closed", "refused"]
+
+
+def test_repeated_lines_of_several_clients_and_times_are_rows_by_their_time(tmp_path: Path) -> None:
+    line = "postfix/smtpd[{}]: Anonymous TLS connection established from c{}.test[198.51.100.7]: " + PEER
+    stamps = [
+        "2026-11-28T04:27:58.000001+00:00",
+        "2026-11-28T05:27:58.5+01:00",
+        "Nov 28 04:27:58",
+        "2026-11-28T04:27:59Z",
+    ]
+    looks = read(tmp_path, *(f"{stamp} mx " + line.format(n, n) for n, stamp in enumerate(stamps)))
+    assert [at.isoformat()[17:-6] for at in looks["observed_at"].dropna()] == ["58.000001", "58.500000", "59"]
+    assert looks["host"].tolist() == ["mx"] * 4
+    assert looks["date_basis"][2].startswith("undated: Nov 28")
+
+
+def test_lines_may_end_with_a_carriage_return(tmp_path: Path) -> None:
+    line = f"{STAMP}postfix/smtp[1]: Trusted TLS connection established to mx.a.test[192.0.2.1]:25: {PEER}"
+    for name, packed in (("mail.log", lambda data: data), ("mail.log.gz", gzip.compress)):
+        (tmp_path / name).write_bytes(packed(f"{STAMP}x\r{line}\r{line}\r".encode()))
+        assert toolkit.read(tmp_path / name).observations["host"].tolist() == ["mx.a.test"] * 2
+
+
+def test_bytes_that_are_not_utf_8_are_said(tmp_path: Path) -> None:
+    (tmp_path / "mail.log").write_bytes(f"{POSTFIX} c.b.test[198.51.100.7]: gescheitert: ".encode() + b"ung\xfcltig\n")
+    with pytest.warns(ReadWarning, match=r"line 1: bytes that are not UTF-8 are read as U\+FFFD"):
+        assert toolkit.read(tmp_path / "mail.log").observations["reason"].item().endswith("ung\ufffdltig")
 
 
 def test_what_is_no_failed_handshake_is_no_row(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from toolkit import pem
 from toolkit.files import open_regular
-from toolkit.readers.opening import LONGEST_LINE, open_text
+from toolkit.readers.opening import LONGEST_LINE, has_returns, open_text
 from toolkit.readers.registry import READERS, SYSLOG, find_format, readers
 
 HEAD: Final = 1 << 16
@@ -233,13 +233,14 @@ def telling_head(path: Path) -> bytes:
 
 
 def plain_head(head: bytes) -> bytes:
-    """The beginning of a file in UTF-8, decompressed where it is compressed by gzip; as it is where that is damaged."""
+    """The beginning of a file as `open_text` gives it; as it is where its compression is damaged."""
     if head.startswith(b"\x1f\x8b"):
         try:
             head = zlib.decompressobj(31).decompress(head, HEAD)
         except zlib.error:
             return head
-    return pem.as_utf8(head)
+    head = pem.as_utf8(head)
+    return head.replace(b"\r", b"\n") if has_returns(head) else head
 
 
 def _recognise_gzip(head: bytes) -> Form:

@@ -1,8 +1,9 @@
 """What mail servers log about TLS: Postfix, Exim, Sendmail, Dovecot and OpenSMTPD.
 
 For an outgoing connection the row is a look at the other server. For an incoming one the row is a look at the logging
-server itself, by a client that is not kept; port and service are null then. A handshake that failed is a row as well.
-People's addresses, subjects and message ids are not kept.
+server itself, by a client that is not kept; port and service are null then. A handshake that failed is a row as well,
+with the reason or the server that the next line of the same process names (Postfix, Sendmail). People's addresses,
+subjects and message ids are not kept.
 """
 
 import re
@@ -11,7 +12,19 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from toolkit.epoch import microseconds
 from toolkit.errors import ReadError
+from toolkit.readers.mail_failures import (
+    ADDRESS,
+    DOVECOT_LOGIN,
+    FAILURES,
+    HOST,
+    LOGIN,
+    MORE,
+    OWN_STAMP,
+    describe_failure,
+    waits_for_more,
+)
 from toolkit.readers.mail_suites import BITS, describe_handshake
 from toolkit.readers.opening import read_marked_lines
 from toolkit.readers.scans import Scan, Shown, Times, make_server
@@ -28,29 +41,23 @@ _TRADITIONAL: Final = re.compile(r"(?:<\d+>)?([A-Z][a-z]{2} [ \d]\d [\d:]{8}) ")
 _STAMP: Final = re.compile(f"(?:{_ISO.pattern}|{_TRADITIONAL.pattern})")
 _WRITER: Final = re.compile(r"\s*([\w.-]{1,255}) [\w./-]+(?:\[\d+\])?: ")
 
-_HOST: Final = r"(?P<host>[\w.-]{1,255})"
-_ADDRESS: Final = r"\[(?:IPv6:)?(?P<address>[\da-fA-F.:]{2,45})\]"
-
 _POSTFIX: Final = re.compile(
-    rf"(?P<said>\w+) TLS connection established (?P<way>to|from) {_HOST}{_ADDRESS}(?::(?P<port>\d{{1,5}}))?: "
+    rf"(?P<said>\w+) TLS connection established (?P<way>to|from) {HOST}{ADDRESS}(?::(?P<port>\d{{1,5}}))?: "
     rf"(?P<version>\S+) with cipher (?P<suite>\S+) \({BITS} bits\)(?: key-exchange (?P<group>[\w-]+))?"
 )
 _SENDMAIL: Final = re.compile(
-    rf"STARTTLS=(?P<way>client|server), relay=(?:{_HOST})?(?:[^,\[]*?{_ADDRESS})?[^,]*, version=(?P<version>[^,]+), "
+    rf"STARTTLS=(?P<way>client|server), relay=(?:{HOST})?(?:[^,\[]*?{ADDRESS})?[^,]*, version=(?P<version>[^,]+), "
     rf"verify=(?P<said>[^,]+), cipher=(?P<suite>[^,]+), bits={BITS}"
 )
 _EXIM: Final = re.compile(
-    rf" (?P<way><=|=>|==|\*\*) \S+ .*?\bH=(?:{_HOST} )?(?:\([^)]*\) )?{_ADDRESS}(?::(?P<port>\d{{1,5}}))?.*? "
+    rf" (?P<way><=|=>|==|\*\*) \S+ .*?\bH=(?:{HOST} )?(?:\([^)]*\) )?{ADDRESS}(?::(?P<port>\d{{1,5}}))?.*? "
     rf"X=(?P<version>[\w.]+):(?P<suite>[\w-]+):{BITS}(?: CV=(?P<said>\w+))?"
 )
-_OWN_STAMP: Final = r"[A-Z][a-z]{2} [ \d]\d [\d:]{8} "
-_LOGIN: Final = r"(?P<login>imap|pop3|managesieve|submission)-login: "
-DOVECOT_FILE: Final = _OWN_STAMP + _LOGIN
+DOVECOT_FILE: Final = OWN_STAMP + LOGIN
 """What begins a line of the file that Dovecot writes itself (`log_path`): no machine and no program."""
 
-_DOVECOT_LOGIN: Final = rf"(?:dovecot(?:\[\d+\])?: |\A{_OWN_STAMP}){_LOGIN}.*\blip=(?P<address>[\da-fA-F.:]{{2,45}})\b"
 _DOVECOT: Final = re.compile(
-    rf"{_DOVECOT_LOGIN}.*\b(?P<version>(?:TLS|SSL)v[\d.]+) with cipher (?P<suite>\S+) \({BITS} bits\)"
+    rf"{DOVECOT_LOGIN}.*\b(?P<version>(?:TLS|SSL)v[\d.]+) with cipher (?P<suite>\S+) \({BITS} bits\)"
 )
 _OPENSMTPD: Final = re.compile(
     r"\bsmtpd\[\d+\]: (?P<session>[0-9a-f]{16}) (?P<way>mta|smtp) tls ciphers="
@@ -60,50 +67,6 @@ _OPENSMTPD_MTA: Final = re.compile(
     r"\bsmtpd\[\d+\]: (?P<session>[0-9a-f]{16}) mta (?:connecting address=\S+://(?P<address>\[[\da-fA-F:.]+\]|[\d.]+):"
     r'(?P<port>\d{1,5}) host=(?P<host>[\w.-]+)|cert-check result="\w+" fingerprint="SHA256:(?P<leaf>[0-9a-f]{64})")'
 )
-
-_ERROR: Final = r"(?P<error>[^@<>\[\]]{1,200})"
-"""What a library says; no address, and none of people."""
-
-_FAILURES: Final = tuple(
-    (tool, mark, re.compile(pattern))
-    for tool, mark, pattern in (
-        (
-            "Postfix",
-            "SSL_connect error",
-            rf"(?P<call>SSL_connect) error (?P<way>to) {_HOST}{_ADDRESS}:(?P<port>\d{{1,5}}): {_ERROR}",
-        ),
-        ("Postfix", "SSL_accept error", rf"(?P<call>SSL_accept) error from \S{{1,300}}: {_ERROR}"),
-        ("Sendmail", "STARTTLS=server, error: ", rf"error: (?P<call>accept) failed=-?\d+, reason={_ERROR}, SSL_error="),
-        ("Exim", "TLS error on connection from ", rf" \((?P<call>SSL_accept|gnutls_handshake)\): {_ERROR}"),
-        (
-            "Exim",
-            "TLS error on connection to ",
-            rf"(?P<way>to) {_HOST} {_ADDRESS}.* \((?P<call>SSL_connect|gnutls_handshake)\): {_ERROR}",
-        ),
-        (
-            "Dovecot",
-            "TLS handshaking",
-            rf"{_DOVECOT_LOGIN}, (?P<call>TLS handshaking)(?:: {_ERROR})?(?:, session=|\Z)",
-        ),
-    )
-)
-"""A handshake that failed: the program, words that each of its lines has, and its pattern."""
-
-_ENDS: Final = (("timed out", "timeout"), ("reset", "reset"))
-_REFUSED: Final = {
-    True: ("alert",),
-    False: (
-        "no shared cipher",
-        "No supported cipher",
-        "unsupported protocol",
-        "version too low",
-        "inappropriate fallback",
-    ),
-}
-"""Whether the server is the other one → words by which a library says that the server refused the hello."""
-
-_UNSAID: Final = ("-1", "0")
-"""What Postfix writes where its library says more in another line."""
 
 _ANY_PORT: Final = 25
 """The port of a `Server` whose port is not known; the row has none."""
@@ -125,11 +88,22 @@ _WORDINGS: Final = (
 )
 """The program, a word that each of its lines has, and its pattern."""
 
-_TO_OTHERS: Final = ("to", "client", "mta", "=>", "==", "**", "->")
+_TO_OTHERS: Final = ("to", "client", "mta", "smtp-out", "=>", "==", "**", "->")
 """How programs say that they made the connection."""
 
-_TRADITIONAL_SIZE: Final = 16
-_MOST_SHOWN: Final = 50_000
+_SYSLOG: Final = re.compile(
+    rb"((\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{6}))?(Z|[+-]\d\d:?\d\d)? |[A-Z][a-z]{2} [ \d]\d [\d:]{8} )"
+    rb"([\w.-]+ [\w./-]+)\[\d+\]: "
+)
+_BEFORE_CLIENT: Final = (b"TLS connection established", b"SSL_accept error")
+"""What Postfix writes before ` from ` and a client, which is not kept."""
+
+_REPEATS: Final = b" STARTTLS=client: "
+"""What begins a line in which Sendmail writes the reason again, before the one that names the server."""
+
+_MOST_KNOWN: Final = 50_000
+_FARTHEST: Final = 1000
+"""Lines of the log between one that does not say everything and that of the same process which says more."""
 
 
 class Found(NamedTuple):
@@ -163,102 +137,180 @@ def read_mail_log(path: Path) -> Tables:
     return tables
 
 
+class _Unsaid(NamedTuple):
+    """A line about a failed handshake, of which the next line of the process may say more."""
+
+    found: Found
+    line: str
+
+
+class _Held(NamedTuple):
+    """One that was read: what its line says, the line as the key of `_Log._known`, when, and its number."""
+
+    unsaid: _Unsaid
+    key: bytes
+    times: int | Times
+    number: int
+
+
 class _Log:
-    """Reads lines, and keeps OpenSMTPD's connections until the line about their certificate."""
+    """Reads lines, and keeps what is not known until a later line says more."""
 
     def __init__(self, scan: Scan) -> None:
         self.scan = scan
         self._servers: dict[str, re.Match[str]] = {}
         self._waiting: dict[str, tuple[Found, Times, dict[str, object]]] = {}
-        self._shown: dict[bytes, Shown] = {}
-        """Lines without their time and process → what their look shows."""
+        """Connections of OpenSMTPD, until the line about their certificate."""
+        self._held: dict[bytes, _Held] = {}
+        """Program and process → its failed handshake; the earlier ones first."""
+        self._known: dict[bytes, Shown | _Unsaid] = {}
+        """Lines without their time, process and client → what they say."""
+        self._alike: dict[object, Shown] = {}
+        """What looks show → the same, once."""
 
     def take(self, line: bytes, number: int) -> None:
         """Take a line with a word about TLS."""
-        end = line.find(b" ") + 1 if line[4:5] == b"-" else _TRADITIONAL_SIZE
-        begin = line.find(b"[", end)
-        key = line[end:begin] + line[line.find(b"]", begin) :]
-        if (shown := self._shown.get(key)) is not None:
-            self.scan.look_again(shown, _times_of(line[:end].decode("ascii", "replace")))
+        head = _SYSLOG.match(line)
+        if head is None:
+            if isinstance(said := self._read(line, number, may_wait=False), Shown):
+                self.scan.look_again(said, _times_in(line.decode("utf-8", "replace")))
             return
-        text = line.decode("utf-8", "replace").rstrip()
-        stamp = _STAMP.match(text)
-        shown = self._read(text, _times_of(stamp[0]) if stamp else Times(), number)
-        if shown is not None and stamp and stamp.end() == end < begin:
-            if len(self._shown) >= _MOST_SHOWN:
-                self._shown.clear()
-            self._shown[key] = shown
+        before, found, after = line[head.end() :].partition(b" from ")
+        if found and before.endswith(_BEFORE_CLIENT):
+            after = after[after.find(b" ") :]
+        key, process = head[5] + before + found + after, line[head.end(1) : head.end()]
+        if self._held and process in self._held and self._release(process, line, key, number):
+            return
+        said = self._known.get(key) or self._remember(key, self._read(line, number, may_wait=True))
+        if isinstance(said, Shown):
+            self.scan.look_again(said, _times_at(head))
+        elif said is not None:
+            self._hold(process, _Held(said, key, _times_at(head), number))
 
-    def _read(self, line: str, times: Times, number: int) -> Shown | None:
-        """What the look of the line shows; None where there is none yet, or none that another line could repeat."""
+    def _remember(self, key: bytes, said: Shown | _Unsaid | None) -> Shown | _Unsaid | None:
+        if said is not None:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[key] = said
+        return said
+
+    def _read(self, raw: bytes, number: int, *, may_wait: bool) -> Shown | _Unsaid | None:
+        """What the line says; None where that is nothing, or nothing that another line could repeat."""
+        line = self.scan.decode(raw, number).rstrip()
         if (" mta " in line) and (match := _OPENSMTPD_MTA.search(line)):
             self._read_mta(match)
-        elif found := _find(line, _FAILURES):
-            return self._look_by(found, line, times, _describe_failure(found))
+        elif found := _find(line, FAILURES):
+            unsaid = _Unsaid(found, line)
+            return unsaid if may_wait and waits_for_more(found.tool, found.match) else self._fail(unsaid)
         elif found := _find(line, _WORDINGS):
-            return self._read_found(found, line, times)
+            return self._read_found(found, line)
         elif _ALMOST.search(line):
             self.scan.leave_out("its words about TLS are not those of a mail server that is known", line=number)
         return None
 
+    def _hold(self, process: bytes, held: _Held) -> None:
+        """Keep a failed handshake until its process says more; those that wait too long are taken as they are."""
+        while self._held and held.number - next(iter(self._held.values())).number > _FARTHEST:
+            self._take_first()
+        self._held[process] = held
+
+    def _take_first(self) -> None:
+        held = self._held.pop(next(iter(self._held)))
+        self._take(self._fail(held.unsaid), held.times)
+
+    def _release(self, process: bytes, line: bytes, key: bytes, number: int) -> bool:
+        """Take the failed handshake of the process with what its next line says; whether that is all the line says."""
+        if _REPEATS in line:
+            return True
+        held = self._held.pop(process)
+        both = held.key + b"\n" + key
+        said = self._known.get(both)
+        more = None if said else MORE.search(self.scan.decode(line, number))
+        if number - held.number > _FARTHEST or not (said or more):
+            self._take(self._fail(held.unsaid), held.times)
+        else:
+            said = said or self._remember(both, self._fail(held.unsaid, more))
+            self._take(said if isinstance(said, Shown) else None, held.times)
+        return bool(said or more)
+
+    def _fail(self, unsaid: _Unsaid, more: re.Match[str] | None = None) -> Shown | None:
+        """What a look shows that failed; `more` has the reason or the server that its own line does not name."""
+        found, line = unsaid
+        facts = describe_failure(found.match, is_other=found.is_other, said=more["error"] if more else None)
+        named = more if more and more["host"] else found.match
+        is_by_session = found.tool == "OpenSMTPD"
+        return self._show_by(found, self._servers.get(named["session"]) if is_by_session else named, line, facts)
+
     def flush(self) -> None:
-        """Take the connections whose certificate no line names."""
+        """Take the looks of which no line says more."""
+        self._flush_waiting()
+        while self._held:
+            self._take_first()
+
+    def _flush_waiting(self) -> None:
         for found, times, facts in self._waiting.values():
-            self._look_at(found, self._servers.get(found.match["session"]), times, facts)
+            self._take(self._show(found, self._servers.get(found.match["session"]), facts), times)
         self._waiting.clear()
+
+    def _take(self, shown: Shown | None, times: int | Times) -> None:
+        if shown is not None:
+            self.scan.look_again(shown, times)
 
     def _read_mta(self, match: re.Match[str]) -> None:
         session = match["session"]
         if match["host"]:
             if len(self._servers) >= _MOST_OPEN:
-                self.flush()
+                self._flush_waiting()
                 self._servers.clear()
             self._servers[session] = match
         elif session in self._waiting:
             found, times, facts = self._waiting.pop(session)
             leaf = self.scan.describe({"cert_sha256": match["leaf"]})
-            self._look_at(
-                found, self._servers.get(session), times, facts | {"leaf_sha256": leaf, "stage": "certificate"}
-            )
+            facts |= {"leaf_sha256": leaf, "stage": "certificate"}
+            self._take(self._show(found, self._servers.get(session), facts), times)
 
-    def _read_found(self, found: Found, line: str, times: Times) -> Shown | None:
+    def _read_found(self, found: Found, line: str) -> Shown | None:
         match = found.match
         cells = match.groupdict()
         facts = describe_handshake(
             match["version"], match["suite"], match["bits"], group=cells.get("group"), said=cells.get("said")
         )
         if found.is_other and found.tool == "OpenSMTPD":
-            self._waiting[match["session"]] = found, times, facts
+            self._waiting[match["session"]] = found, _times_in(line), facts
             return None
-        return self._look_by(found, line, times, facts)
+        return self._show_by(found, match, line, facts)
 
-    def _look_by(self, found: Found, line: str, times: Times, facts: dict[str, object]) -> Shown | None:
-        """Take a look at the server that the line names, or at the one that wrote it."""
+    def _show_by(self, found: Found, named: re.Match[str] | None, line: str, facts: dict[str, object]) -> Shown | None:
+        """What a look shows at the server that was named, or at the one that wrote the line."""
         if login := found.match.groupdict().get("login"):
             facts["reason"] = "; ".join(filter(None, (f"log-in by {login}", str(facts["reason"] or ""))))
         if not found.is_other:
-            return self._look_at(found, None, times, facts | {"host": _own_name(line, found)})
-        return self._look_at(found, found.match, times, facts)
+            return self._show(found, None, facts | {"host": _own_name(line, found)})
+        return self._show(found, named, facts)
 
-    def _look_at(
-        self, found: Found, named: re.Match[str] | None, times: Times, facts: dict[str, object]
-    ) -> Shown | None:
+    def _show(self, found: Found, named: re.Match[str] | None, facts: dict[str, object]) -> Shown | None:
         cells = named.groupdict() if named else {}
         address, port = cells.get("address"), cells.get("port")
         host = (cells.get("host") or "").strip("[]") or address
         if host == "unknown":
             host = address
         own = found.match.groupdict().get("address") if found.tool == "Dovecot" else None
-        server = make_server(
-            host or "unknown", port or _ANY_PORT, address=address or own, starttls="" if port == "465" else "smtp"
-        )
-        if server is None:
-            self.scan.leave_out("a server whose port cannot be one")
-            return None
-        unknown = {} if port else {"service": None, "port": None}
-        if not host:
-            unknown["host"] = None
-        return self.scan.look(server, times, **{**unknown, "tool": found.tool, **facts})
+        alike = found.tool, host, address or own, port, *facts.items()
+        if (shown := self._alike.get(alike)) is None:
+            server = make_server(
+                host or "unknown", port or _ANY_PORT, address=address or own, starttls="" if port == "465" else "smtp"
+            )
+            if server is None:
+                self.scan.leave_out("a server whose port cannot be one")
+                return None
+            unknown = {} if port else {"service": None, "port": None}
+            if not host:
+                unknown["host"] = None
+            shown = self.scan.showing(server, **{**unknown, "tool": found.tool, **facts})
+            if len(self._alike) >= _MOST_KNOWN:
+                self._alike.clear()
+            self._alike[alike] = shown
+        return shown
 
 
 def _find(line: str, wordings: tuple[tuple[str, str, re.Pattern[str]], ...]) -> Found | None:
@@ -267,17 +319,6 @@ def _find(line: str, wordings: tuple[tuple[str, str, re.Pattern[str]], ...]) -> 
         if mark in line and (match := pattern.search(line)):
             return Found(tool, match, match.groupdict().get("way") in _TO_OTHERS)
     return None
-
-
-def _describe_failure(found: Found) -> dict[str, object]:
-    """Columns of `observations` about a handshake that failed."""
-    words = found.match["error"] or ""
-    ended = next((outcome for mark, outcome in _ENDS if mark in words), "closed")
-    is_refused = any(mark in words for mark in _REFUSED[found.is_other])
-    reason = ": ".join(filter(None, (found.match["call"], words)))
-    if words in _UNSAID:
-        reason += "; the line does not say whether an alert was sent"
-    return {"outcome": "refused" if is_refused else ended, "reason": reason}
 
 
 def _own_name(line: str, found: Found) -> str | None:
@@ -292,6 +333,25 @@ def _instant(stamp: str) -> datetime | None:
         return datetime.fromisoformat(stamp).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def _times_at(head: re.Match[bytes]) -> int | Times:
+    """When a line with that head was written: in microseconds since 1970 where it has them and a zone."""
+    stamp, second, fraction, zone = head.group(1, 2, 3, 4)
+    at = _second(second, zone) if fraction and zone else None
+    return _times_of(stamp.decode("ascii")) if at is None else at + int(fraction)
+
+
+@lru_cache(maxsize=4096)
+def _second(second: bytes, zone: bytes) -> int | None:
+    at = _instant((second + zone).decode("ascii"))
+    return None if at is None else microseconds(at)
+
+
+def _times_in(line: str) -> Times:
+    """When the line was written."""
+    stamp = _STAMP.match(line)
+    return _times_of(stamp[0]) if stamp else Times()
 
 
 @lru_cache(maxsize=4096)

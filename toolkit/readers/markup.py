@@ -8,7 +8,7 @@ from xml.parsers import expat
 
 from toolkit import text
 from toolkit.errors import ReadError
-from toolkit.readers.opening import open_plain
+from toolkit.readers.opening import open_text
 
 _CHUNK: Final = 1 << 16
 _DEEPEST: Final = 100
@@ -35,13 +35,13 @@ class XmlRecords:
         """Whether the record that was given last is not whole."""
 
     def __iter__(self) -> Iterator[Element]:
-        parser = expat.ParserCreate()
-        parser.buffer_text = True
-        parser.StartElementHandler = self._start
-        parser.EndElementHandler = self._end
-        parser.CharacterDataHandler = self._text
-        parser.EntityDeclHandler = self._refuse
-        with open_plain(self._path) as file:
+        with open_text(self._path) as file:
+            parser = expat.ParserCreate("utf-8" if file.is_utf16 else None)
+            parser.buffer_text = True
+            parser.StartElementHandler = self._start
+            parser.EndElementHandler = self._end
+            parser.CharacterDataHandler = self._text
+            parser.EntityDeclHandler = self._refuse
             try:
                 while chunk := file.read(_CHUNK):
                     parser.Parse(chunk, False)

@@ -25,6 +25,7 @@ LARGEST_STREAM: Final = 1 << 36
 LONGEST_LINE: Final = 1 << 25
 """Bytes of one line."""
 
+_HEAD: Final = 1 << 16
 _GZIP: Final = b"\x1f\x8b"
 _DAMAGED: Final = (EOFError, zlib.error, gzip.BadGzipFile)
 _LONGEST_INTEGER: Final = 4000
@@ -77,22 +78,28 @@ class Bounded(io.RawIOBase):
 
 
 class BoundedText(Bounded):
-    """The same of text: in UTF-8 without a byte order mark, as `toolkit.pem.as_utf8` gives what fits in memory."""
+    """The same of text: in UTF-8 without a byte order mark, as `toolkit.pem.as_utf8` gives what fits in memory.
+
+    Where all lines end with a carriage return alone, they end with a line feed here.
+    """
 
     def __init__(self, path: Path, most: int) -> None:
         super().__init__(path, most)
         try:
-            head = self._file.read(len(codecs.BOM_UTF8))
+            head = self._file.read1(_HEAD)
         except _DAMAGED:  # which is noticed again where it is read
             head = b""
-        self._file.seek(len(head) if head == codecs.BOM_UTF8 else 0)
-        is_utf16 = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        self._decoder = codecs.getincrementaldecoder("utf-16")("replace") if is_utf16 else None
+        self._file.seek(len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0)
+        self.is_utf16 = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        """Whether the file is in UTF-16, whatever it says itself."""
+        self._has_returns = not self.is_utf16 and has_returns(head)
+        self._decoder = codecs.getincrementaldecoder("utf-16")("replace") if self.is_utf16 else None
         self._decoded = b""
 
     def _some(self, size: int) -> bytes:
         if self._decoder is None:
-            return super()._some(size)
+            data = super()._some(size)
+            return data.replace(b"\r", b"\n") if self._has_returns else data
         while not self._decoded:
             data = super()._some(size)
             self._decoded = self._decoder.decode(data, not data).encode()
@@ -100,6 +107,11 @@ class BoundedText(Bounded):
                 break
         given, self._decoded = self._decoded[:size], self._decoded[size:]
         return given
+
+
+def has_returns(head: bytes) -> bool:
+    """Whether the lines of a text that begins so end with a carriage return alone."""
+    return b"\r" in head and b"\n" not in head
 
 
 def open_plain(path: Path, *, most: int = LARGEST_STREAM) -> Bounded:
@@ -176,16 +188,16 @@ def read_marked_lines(path: Path, marks: tuple[bytes, ...]) -> Iterator[tuple[in
             warnings.warn(f"{path}: after line {number}: {file.damage}.", ReadWarning, stacklevel=2)
 
 
-def _marked(data: bytes, end: int, marks: tuple[bytes, ...]) -> Iterator[tuple[int, int]]:
+def _marked(data: bytes, end: int, marks: tuple[bytes, ...]) -> list[tuple[int, int]]:
     """Where the lines with a mark begin and end."""
-    places = [data.find(mark, 0, end) for mark in marks]
-    while (first := min((place for place in places if place >= 0), default=-1)) >= 0:
-        stop = data.find(b"\n", first)
-        yield data.rfind(b"\n", 0, first) + 1, stop
-        places = [
-            place if place < 0 or place > stop else data.find(mark, stop, end)
-            for place, mark in zip(places, marks, strict=True)
-        ]
+    lines: dict[int, int] = {}
+    for mark in marks:
+        place = data.find(mark, 0, end)
+        while place >= 0:
+            stop = data.find(b"\n", place)
+            lines[data.rfind(b"\n", 0, place) + 1] = stop
+            place = data.find(mark, stop, end)
+    return sorted(lines.items())
 
 
 def parse_json(document: str | bytes) -> Any:

@@ -126,7 +126,7 @@ class Scan:
         """Hash of a round, a service and an address → how many scans there were; a file can have millions of keys."""
         self._left_out: dict[str, None] = {}
         self._unnamed = 0
-        self._is_damaged = False
+        self._is_damaged = self._is_other_encoding = False
 
     def add_certificate(self, der: bytes) -> str:
         """Take a certificate; its identifier."""
@@ -256,6 +256,17 @@ class Scan:
         answered = set(known)
         rest = (protocol for protocol in PROTOCOLS if protocol not in answered)
         self.answer_versions(server, times, rest, "untested", reason)
+
+    def decode(self, line: bytes, number: int) -> str:
+        """The text of a line. Bytes that are not UTF-8 become U+FFFD, which a `ReadWarning` says once."""
+        try:
+            return line.decode()
+        except UnicodeDecodeError:
+            if not self._is_other_encoding:
+                self._is_other_encoding = True
+                said = f"{self._path}, line {number}: bytes that are not UTF-8 are read as U+FFFD, also in names."
+                warnings.warn(said, ReadWarning, stacklevel=5)
+        return line.decode("utf-8", "replace")
 
     def leave_out(self, reason: str, *, line: int | None = None, is_damage: bool = False) -> None:
         """Note something of the file that is in no row; with its line, or `is_damage`, where the file is damaged."""

@@ -1,0 +1,97 @@
+"""TLS handshakes that failed, as mail servers log them: wordings, outcomes, and the lines that say more about them."""
+
+import re
+from typing import Final
+
+HOST: Final = r"(?P<host>[\w.-]{1,255})"
+ADDRESS: Final = r"\[(?:IPv6:)?(?P<address>[\da-fA-F.:]{2,45})\]"
+OWN_STAMP: Final = r"[A-Z][a-z]{2} [ \d]\d [\d:]{8} "
+LOGIN: Final = r"(?P<login>imap|pop3|managesieve|submission)-login: "
+DOVECOT_LOGIN: Final = rf"(?:dovecot(?:\[\d+\])?: |\A{OWN_STAMP}){LOGIN}.*\blip=(?P<address>[\da-fA-F.:]{{2,45}})\b"
+
+_ERROR: Final = r"(?P<error>[^@<>\[\]]{1,200})"
+"""What a library says; no address, and none of people."""
+
+_SESSION: Final = r"(?P<session>[0-9a-f]{16})"
+
+_SENDMAIL: Final = (
+    r"STARTTLS=(?P<way>client|server), error: (?P<call>connect|accept) failed=-?\d+, "
+    rf"(?:reason={_ERROR}, )?(?P<code>SSL_error=\d+(?:, errno=\d+)?)"
+)
+_OPENSMTPD: Final = (
+    rf"\bsmtpd\[\d+\]: {_SESSION} (?P<way>mta|smtp) (?:error|disconnected) reason=\"?(?:(?:IO Error|io-error): )?"
+    r"(?P<error>(?:handshake failed|TLS required but not supported|error:\w+:SSL)[^@<>\[\]\"]{0,200})"
+)
+FAILURES: Final = tuple(
+    (tool, mark, re.compile(pattern))
+    for tool, mark, pattern in (
+        (
+            "Postfix",
+            "SSL_connect error",
+            rf"(?P<call>SSL_connect) error (?P<way>to) {HOST}{ADDRESS}:(?P<port>\d{{1,5}}): {_ERROR}",
+        ),
+        ("Postfix", "SSL_accept error", rf"(?P<call>SSL_accept) error from \S{{1,300}}: {_ERROR}"),
+        ("Sendmail", ", error: ", _SENDMAIL),
+        ("Exim", "TLS error on connection from ", rf" \((?P<call>SSL_accept|gnutls_handshake)\): {_ERROR}"),
+        (
+            "Exim",
+            "TLS error on connection to ",
+            rf"(?P<way>to) {HOST} {ADDRESS}.* \((?P<call>SSL_connect|gnutls_handshake)\): {_ERROR}",
+        ),
+        (
+            "Dovecot",
+            "TLS handshaking",
+            rf"{DOVECOT_LOGIN}, (?P<call>TLS handshaking)(?:: {_ERROR})?(?:, session=|\Z)",
+        ),
+        ("OpenSMTPD", " reason=", _OPENSMTPD),
+        (
+            "OpenSMTPD",
+            "opportunistic TLS failed",
+            rf"(?P<way>smtp-out): Error on session {_SESSION}: (?P<error>opportunistic TLS failed)",
+        ),
+    )
+)
+"""The program, words that each of its lines has, and its pattern."""
+
+MORE: Final = re.compile(rf"TLS library problem: {_ERROR}|ruleset=tls_server, arg1=SOFTWARE, relay={HOST}")
+"""What the same process writes next: the reason (Postfix), or the server (Sendmail)."""
+
+_UNSAID: Final = ("-1", "0", "opportunistic TLS failed")
+"""What stands in place of a reason."""
+
+_ENDS: Final = (
+    ("timed out", "timeout"), ("errno=110", "timeout"), ("reset", "reset"), ("errno=104", "reset"),
+    ("errno=54", "reset"),
+)  # fmt: skip
+_OUTCOMES: Final = {
+    True: (
+        ("alert", "refused"), ("not supported by remote", "no_starttls"), ("wrong version number", "not_tls"),
+        ("unknown protocol", "not_tls"), ("packet length too long", "not_tls"), ("http request", "not_tls"),
+        ("nexpected TLS packet", "not_tls"), *_ENDS,
+    ),
+    False: (
+        ("no shared cipher", "refused"), ("No supported cipher", "refused"), ("unsupported protocol", "refused"),
+        ("unknown protocol", "refused"), ("version too low", "refused"), ("inappropriate fallback", "refused"),
+        ("no suitable key share", "refused"), ("no suitable signature algorithm", "refused"), *_ENDS,
+    ),
+}  # fmt: skip
+"""Whether the server is the other one → words by which a library says how the look at the server ended; else, the
+connection was closed. An alert of the client does not say that the server refused."""
+
+_SOURCE_LINE: Final = re.compile(r":[^: ]*\.c:\d+(?=:|\Z)")
+
+
+def waits_for_more(tool: str, match: re.Match[str]) -> bool:
+    """Whether another line of the process says what this one does not."""
+    return (tool == "Postfix" and match["error"] in _UNSAID) or (tool == "Sendmail" and match["way"] == "client")
+
+
+def describe_failure(match: re.Match[str], *, is_other: bool, said: str | None = None) -> dict[str, object]:
+    """Columns of `observations` about a handshake that failed; `said` is the reason that another line gives."""
+    cells = match.groupdict()
+    words = _SOURCE_LINE.sub("", said or cells["error"] or cells.get("code") or "").rstrip(":")
+    outcome = next((outcome for mark, outcome in _OUTCOMES[is_other] if mark in words), "closed")
+    reason = ": ".join(filter(None, (cells.get("call"), words)))
+    if words in _UNSAID:
+        reason += "; the line does not say whether an alert was sent"
+    return {"outcome": outcome, "reason": reason or None}
