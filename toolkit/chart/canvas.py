@@ -36,6 +36,9 @@ MOST_ROWS: Final = 40
 _FIRST_DAY, _LAST_DAY = -719_161.0, 2_932_895.0
 """Days since 1970: matplotlib draws dates from year 1 to year 9999, and needs a day of margin at both ends."""
 
+_SHORTEST: Final = 5 / (24 * 60)
+"""Days that a date axis spans at least, because its labels end in minutes; less becomes a day."""
+
 _SIZES: Final = ((9, 30), (8, 46))
 """Font sizes of row labels [pt], each with the most characters that it is used for; longer labels get 7 pt."""
 
@@ -239,7 +242,7 @@ def set_dates(ax: Axes, first: float, last: float, *, is_tall: bool = False) -> 
     It ends where matplotlib's calendar ends, at the years 1 and 9999.
     """
     first, last = (min(max(end, _FIRST_DAY + 0.5), _LAST_DAY - 0.5) for end in (first, last))
-    if last - first < 1 / 24:
+    if last - first < _SHORTEST:
         first, last = first - 0.5, last + 0.5
     ax.set_xlim(first, last)
     ax.xaxis_date()

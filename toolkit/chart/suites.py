@@ -57,10 +57,9 @@ def plot_suites(
     answers, more = _placed(answers.assign(judged=_judged(answers, rules)), known, by)
     rows = answers.drop_duplicates("row").sort_values("row")
     axes = canvas.open_axes(ax, inches=len(rows) * _ROW_INCHES)
-    first, last = _window(answers)
-    canvas.set_dates(axes, first, last)
+    canvas.set_dates(axes, *_window(answers))
     canvas.shade_rows(axes, len(rows))
-    _draw_dated(axes, answers, span=last - first)
+    _draw_dated(axes, answers, span=float(np.ptp(axes.get_xlim())))
     undated = _draw_undated(axes, answers)
     canvas.set_rows(axes, rows["row"].to_list(), rows["label"].to_list(), extent=(-0.5, len(rows) - 0.5), corner=BITS)
     shapes = [(marker, name) for name, marker in MARKERS.items() if (answers["protocol"] == name).any()]
@@ -131,7 +130,7 @@ def _window(answers: pd.DataFrame) -> tuple[float, float]:
     if np.isnan(instants).all():
         return 0.0, 1.0
     low, high = float(np.nanmin(instants)), float(np.nanmax(instants))
-    margin = max((high - low) * 0.02, 0.5)
+    margin = (high - low) * 0.02
     return low - margin, high + margin
 
 

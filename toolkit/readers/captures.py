@@ -48,8 +48,8 @@ def read_capture(path: Path) -> Tables:
     TLS is recognised by its hello, on any port, at once or after an upgrade (STARTTLS). Of TLS 1.3 the certificate is
     encrypted, and of a resumed session none is sent: the leaf is null, and `reason` says so. `is_key_proven` rests on
     the signature in the handshake (TLS 1.2 and older, ephemeral key exchange). A handshake that the capture does not
-    hold to its end is `closed`, with the reason. DTLS and QUIC are not read: a warning counts packets of DTLS, and
-    says where no connection shows a hello. What follows damage is left out.
+    hold to its end is `closed`, with the reason. DTLS and QUIC are not read: a warning counts unencrypted handshake
+    packets of DTLS, and says where no connection shows a hello. What follows damage is left out.
     """
     scan = Scan(path, "packet capture")
     connections = _Connections(scan)
@@ -62,7 +62,7 @@ def read_capture(path: Path) -> Tables:
             datagrams += 1
     connections.finish()
     if datagrams:
-        scan.leave_out(f"{text.counted(datagrams, 'packet')} of DTLS, which is not TLS over TCP")
+        scan.leave_out(f"{text.counted(datagrams, 'unencrypted handshake packet')} of DTLS, which is not TLS over TCP")
     if not scan.has_looks:
         scan.leave_out("no TCP connection shows a hello of TLS")
     return scan.tables()
