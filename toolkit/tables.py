@@ -205,7 +205,8 @@ class Tables:
         empty cell, text made harmless for spreadsheets by `text.for_spreadsheet`), and each certificate as
         `certificates/<cert_sha256>.pem` (RFC 7468, with its subject and dates above). Certificates without DER, which
         a source only described, are rows of `certificates.csv`; those that observations name and the tables do not hold
-        are listed in `certificates-not-held.txt`. Empty text becomes null.
+        are listed in `certificates-not-held.txt`. Empty text becomes null. Certificates are read back in the order of
+        `cert_sha256`, those without DER last.
 
         These files of an earlier export are replaced, its certificates included; other files in the folder stay. Until
         everything is written, the folder is as it was: an error such as a full disk (`OutputError`) changes nothing.

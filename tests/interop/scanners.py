@@ -17,6 +17,12 @@ def scan_with_sslscan(program: str, report: Path, port: int, *options: str) -> t
     return toolkit.read(report)
 
 
+def scan_with_sslyze(program: str, report: Path, port: int) -> toolkit.Tables:
+    versions = ("--sslv3", "--tlsv1", "--tlsv1_1", "--tlsv1_2", "--tlsv1_3")
+    _run(program, f"--json_out={report}", "--certinfo", *versions, f"127.0.0.1:{port}")
+    return toolkit.read(report)
+
+
 def accepted_suites(tables: toolkit.Tables) -> set[tuple[str, str]]:
     rows = tables.support[(tables.support["state"] == "accepted") & tables.support["suite"].notna()]
     return set(zip(rows["protocol"], rows["suite"], strict=True))

@@ -45,6 +45,14 @@ def test_both_records_of_one_serial_number_are_one_row(tmp_path: Path) -> None:
     assert "some.body" not in tables.certificates.to_csv()
 
 
+@pytest.mark.parametrize("indent", [None, 1])
+def test_of_a_list_that_is_cut_short_what_is_whole_is_read(indent: int | None, tmp_path: Path) -> None:
+    path, entries = tmp_path / "given", [ENTRY | {"id": number, "serial_number": f"ab0{number}"} for number in range(3)]
+    path.write_text(json.dumps(entries, indent=indent)[:-20])
+    with pytest.warns(ReadWarning, match="the list is cut short or damaged after the last object that is whole"):
+        assert toolkit.read(path).certificates["serial"].tolist() == ["ab00", "ab01"]
+
+
 def test_names_on_records_of_their_own_belong_to_one_certificate(tmp_path: Path) -> None:
     path = tmp_path / "given"
     path.write_text(json.dumps([ENTRY | {"name_value": name} for name in ("b.test", "a.test")]))

@@ -55,6 +55,10 @@ def test_what_follows_a_cut_is_left_out(ct: Path, tmp_path: Path) -> None:
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.warns(ReadWarning, match="the tile ends in entry"):
         assert 3 < len(toolkit.read(path).certificates) < 8
+    entries = (ct / "get-entries-four.json").read_text()
+    path.write_text(entries[: entries.rindex("extra_data")])
+    with pytest.warns(ReadWarning, match="after the last object that is whole"):
+        assert len(toolkit.read(path).certificates) == 10
     path.write_bytes(whole[:700])
     with pytest.raises(ReadError, match=r"nothing in it can be read .the tile ends in entry 1: it is cut short"):
         toolkit.read(path)

@@ -213,6 +213,15 @@ def test_what_is_next_to_the_logs_of_a_folder_is_named(other: str | None, tmp_pa
     assert len(tables.observations) == len(read(tmp_path / "given", ZEEK).observations) + bool(other) > 0
 
 
+def test_of_a_traceback_by_sslyze_the_error_is_kept(tmp_path: Path) -> None:
+    trace = json.dumps('Traceback:\n  File "/x/y.py"\nOpenSSLError: wrong curve\n\n')
+    failed = read(tmp_path / "given", SSLYZE.replace('"BUG"', f'"BUG", "error_trace": {trace}'))
+    assert failed.support["reason"].tolist() == ["sslyze: ERROR: BUG: OpenSSLError: wrong curve"]
+    for last, said in ((trace, "OpenSSLError: wrong curve"), ('" "', "SSLyze could not connect")):
+        silent = SSLYZE.replace('"connectivity_result"', f'"connectivity_error_trace": {last}, "connectivity_result"')
+        assert read(tmp_path / "given", silent).observations["reason"].tolist() == [said]
+
+
 def test_what_a_tool_did_not_test_is_untested(tmp_path: Path) -> None:
     states = {
         name: dict(zip(tables.support["protocol"], tables.support["state"], strict=True))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from toolkit.epoch import microseconds
-from toolkit.readers.opening import parse_json, read_lines, read_plain, read_value
+from toolkit.readers.opening import parse_json, read_lines, read_plain, read_value, read_values
 from toolkit.readers.scans import Scan, Shown
 from toolkit.readers.spelling import instant_of
 
@@ -15,6 +15,9 @@ _BEGINS: Final = re.compile(r"^\s*(?:\{|\[(?=\s*[\[{\]]))", re.MULTILINE)
 """Where an object or a list of them begins; `[INF]` is text."""
 
 _BEGUN: Final = re.compile(rb"\s*(?:\{|\[\s*(?:[\[{]|\Z))")
+_LIST: Final = re.compile(r'\s*(?:\{\s*"entries"\s*:\s*)?\[')
+"""Where a list begins, as such or in the answer of a Certificate Transparency log."""
+
 _MOST_SHOWN: Final = 50_000
 _NOT_AN_OBJECT: Final = "it is not a JSON object, or is cut short"
 
@@ -55,7 +58,7 @@ def read_objects(path: Path, scan: Scan, repeats: Repeats | None = None) -> Iter
     """Line and value of each object; a line that is not an object is recorded as left out, with its number.
 
     Of a file that begins with an object over several lines, after lines of text or without, all may go over several
-    lines; such a file is read as a whole.
+    lines; such a file is read as a whole. Of a list that is cut short or damaged, the objects before that are read.
     """
     is_text = True
     for number, line in read_lines(path):
@@ -70,7 +73,7 @@ def read_objects(path: Path, scan: Scan, repeats: Repeats | None = None) -> Iter
             if is_text and _is_begun(line):
                 yield from _objects_of(path, scan)
                 return
-            scan.leave_out(_NOT_AN_OBJECT, line=number)
+            yield from _whole_of(line.decode("utf-8", "replace"), 0, scan, _NOT_AN_OBJECT, line=number)
             continue
         is_text = False
         for one in value if isinstance(value, list) else [value]:
@@ -93,9 +96,19 @@ def _objects_of(path: Path, scan: Scan) -> Iterator[tuple[int, dict[str, Any]]]:
         line, counted = line + document.count("\n", counted, start), start
         found = read_value(document, start)
         if found is None:
-            scan.leave_out(damage or _NOT_AN_OBJECT, line=line)
+            yield from _whole_of(document, start, scan, damage or _NOT_AN_OBJECT, line=line)
             return
         value, at = found
         for one in value if isinstance(value, list) else [value]:
             if isinstance(one, dict):
                 yield line, one
+
+
+def _whole_of(document: str, start: int, scan: Scan, words: str, *, line: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a list that is damaged, as far as they are whole; `words`: what is wrong where none is."""
+    match = _LIST.match(document, start)
+    for _, value in read_values(document, match.end()) if match else ():
+        if isinstance(value, dict):
+            words = "the list is cut short or damaged after the last object that is whole"
+            yield line, value
+    scan.leave_out(words, line=line)

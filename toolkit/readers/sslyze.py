@@ -88,7 +88,7 @@ def _read_server(scan: Scan, result: _Facts, times: Times) -> None:
     commands = _commands(result)
     trace = result.get("connectivity_error_trace") or as_object(result.get("failure")).get("error_message")
     if trace is not None or result.get("scan_status") == "ERROR_NO_CONNECTIVITY":
-        said = str(trace or "SSLyze could not connect").strip().splitlines()[-1]
+        said = _last_line(trace) or "SSLyze could not connect"
         scan.look(server, times, outcome=outcome_of(said), stage="connect", reason=said)
         return
     times = scan.begin(server, times)
@@ -118,8 +118,13 @@ def _commands(result: _Facts) -> dict[str, _Facts]:
 
 def _reason(value: object) -> str:
     facts = as_object(value)
-    trace = str(facts.get("error_trace") or facts.get("exception_trace") or "").strip()
-    return " ".join(filter(None, [str(facts.get("error_reason") or facts.get("reason") or ""), trace[-200:]]))
+    reason = str(facts.get("error_reason") or facts.get("reason") or "")
+    return ": ".join(filter(None, [reason, _last_line(facts.get("error_trace") or facts.get("exception_trace"))]))
+
+
+def _last_line(trace: object) -> str:
+    """What a Python traceback ends in: the error and its message."""
+    return "".join(str(trace or "").rstrip().splitlines()[-1:]).strip()[-200:]
 
 
 def _look(scan: Scan, server: Server, times: Times, info: _Facts, commands: Mapping[str, _Facts]) -> None:

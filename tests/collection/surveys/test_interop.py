@@ -306,6 +306,7 @@ def test_jsse_suite_for_suite_as_its_own_client_gets_them(folder: Path, tmp_path
         (closed,) = common.free_ports(1)
         nmap = scanners.scan_with_nmap(need("nmap"), tmp_path / "nmap.xml", "127.0.0.1", port, closed)
         sslscan = scanners.scan_with_sslscan(need("sslscan"), tmp_path / "sslscan.xml", port, *_SUITES_ALONE)
+        sslyze = scanners.scan_with_sslyze(need("sslyze"), tmp_path / "sslyze.json", port)
     truth: Pairs = set()
     for line in printed.splitlines():
         version, name = line.split()
@@ -322,8 +323,10 @@ def test_jsse_suite_for_suite_as_its_own_client_gets_them(folder: Path, tmp_path
     assert accepted(tables, is_sound=True) == truth - unsound
     _can_take_apart(tables)
     _looks_of_nmap(nmap, port, closed, folder)
+    assert set(sslyze.observations["leaf_sha256"]) == _leaves(folder)  # both: it asks for each key type
     compared = compare_tools(
-        Tables.concat([tables, nmap, sslscan]), aliases={tables.support["service"][0]: f"tls://127.0.0.1:{port}"}
+        Tables.concat([tables, nmap, sslscan, sslyze]),
+        aliases={tables.support["service"][0]: f"tls://127.0.0.1:{port}"},
     )
     _side_by_side(compared, {(protocol, suites()[code].name) for protocol, code in truth})
 
@@ -331,28 +334,38 @@ def test_jsse_suite_for_suite_as_its_own_client_gets_them(folder: Path, tmp_path
 def _looks_of_nmap(nmap: Tables, port: int, closed: int, folder: Path) -> None:
     looks = nmap.observations.set_index("port")
     assert looks["outcome"].to_dict() == {port: "ok", closed: "port_closed"}
-    leaves = {parse_certificate(read_certificates(folder / f"{kind}.crt")[0])["cert_sha256"] for kind in ("rsa", "ec")}
-    assert looks.loc[port, "leaf_sha256"] in leaves
+    assert looks.loc[port, "leaf_sha256"] in _leaves(folder)
     assert nmap.certificates.set_index("cert_sha256").loc[looks.loc[port, "leaf_sha256"], "der"] is not None
     assert looks["tool"].str.match(r"nmap \d+\.\d+").all()
 
 
+def _leaves(folder: Path) -> set[object]:
+    return {parse_certificate(read_certificates(folder / f"{kind}.crt")[0])["cert_sha256"] for kind in ("rsa", "ec")}
+
+
 def _side_by_side(compared: pd.DataFrame, truth: set[tuple[str, str]]) -> None:
-    """The survey and nmap name every suite; sslscan all but those of SSL 3.0, which it sees and could not ask for."""
+    """The survey and nmap name every suite; sslscan and SSLyze all but those of SSL 3.0.
+
+    sslscan sees that version and could not ask for its suites. SSLyze gives it up, because the server picks a curve
+    that was not offered.
+    """
     assert "disputed" not in set(compared["agreement"])
     of = {tool.partition(" ")[0]: rows for tool, rows in compared.groupby("tool")}
-    assert sorted(of) == ["nmap", "sslscan", "tls-toolkit"]
+    assert sorted(of) == ["nmap", "sslscan", "sslyze", "tls-toolkit"]
     for tool, rows in of.items():
         named = rows[rows["suite"].notna() & (rows["state"] == "accepted")]
-        could_know = truth if tool != "sslscan" else {pair for pair in truth if pair[0] != "SSL 3.0"}
+        knows_old = tool not in ("sslscan", "sslyze")
+        could_know = {pair for pair in truth if knows_old or pair[0] != "SSL 3.0"}
         assert set(zip(named["protocol"], named["suite"], strict=True)) == could_know
         versions = rows[rows[list(QUESTION[2:])].isna().all(axis=1)].set_index("protocol")
-        assert set(versions.index[versions["state"] == "accepted"]) == set(PROTOCOLS[1:])
+        seen = PROTOCOLS[1 + (tool == "sslyze") :]
+        assert set(versions.index[versions["state"] == "accepted"]) == set(seen)
         assert versions["is_backed"].dropna().to_dict() == {
-            protocol: tool != "sslscan" or protocol != "SSL 3.0" for protocol in PROTOCOLS[1:]
+            protocol: knows_old or protocol != "SSL 3.0" for protocol in seen
         }
-    untold = of["sslscan"].query("protocol == 'SSL 3.0' and suite.notna()")
-    assert set(untold["state"]) == {"untested"}
+        untold = rows[(rows["protocol"] == "SSL 3.0") & rows["suite"].notna()]
+        assert knows_old or set(untold["state"]) == {"untested"}
+    assert of["sslyze"]["reason"].str.endswith("wrong curve").sum() == 1
 
 
 def _can_take_apart(tables: Tables) -> None:
