@@ -1,5 +1,6 @@
 """Interactive charts in a real browser, on the page of a report: hover, zoom, filter, and names that are markup."""
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -52,6 +53,13 @@ def test_a_reader_hovers_zooms_and_filters_and_nothing_else_is_run(report: Path)
         expect(bars.first).to_be_visible()
         everything = bars.count()
         expect(page.locator("figure > img")).to_be_hidden()
+
+        page.set_viewport_size({"width": 900, "height": 300})
+        chart, dates = page.locator(".vega-embed"), page.locator('.vega-embed [aria-label^="X-axis"]')
+        chart.evaluate("chart => { chart.scrollTop = 200 }")
+        expect(dates).to_have_attribute("style", re.compile("translateY"))
+        top = "element => element.getBoundingClientRect().top"
+        assert dates.evaluate(top) == pytest.approx(chart.evaluate(top), abs=2)
 
         page.get_by_role("searchbox").fill("ONERROR")
         page.wait_for_function(

@@ -71,7 +71,7 @@ def test_the_state_of_each_certificate_is_drawn(expiry: pd.DataFrame) -> None:
     in_use = expiry[expiry["state"].isin(["valid", "expiring", "expired", "replacing", "not_yet_valid"])]
     fronts = rows(chart, kind="front")
     assert {row["fingerprint"] for row in fronts} == set(in_use["leaf_sha256"])
-    (expired,) = rows(chart, state="expired, still shown")
+    (expired,) = rows(chart, state="expired (still shown)")
     assert expired["label"] == "smtp://legacy.lab.test:25"
     assert expired["row"] == 0, "what ended first comes first"
 

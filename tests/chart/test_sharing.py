@@ -8,6 +8,7 @@ import pytest
 
 from tests.chart.frames import HOSTILE, drawn, typed, words
 from toolkit.chart import plot_sharing
+from toolkit.errors import UsageError
 
 
 def frame(shown: dict[str, str], kind: str = "certificate") -> pd.DataFrame:
@@ -52,7 +53,9 @@ def test_squares_grow_with_likeness_and_numbers_count() -> None:
 
 def test_keys_are_another_matrix() -> None:
     both = pd.concat([frame({"one": "a", "two": "a"}), frame({"three": "k", "four": "k"}, kind="key")])
-    assert set(rows(plot_sharing(both, kind="key"))) == {"three", "four"}
+    assert set(rows(plot_sharing(both, shared="key"))) == {"three", "four"}
+    with pytest.raises(UsageError, match="Known: certificate, key"):
+        plot_sharing(both, shared="keys")  # type: ignore[arg-type]
 
 
 def test_a_hundred_services_drop_the_numbers_and_keep_their_labels_apart() -> None:

@@ -13,7 +13,7 @@ from toolkit import text
 from toolkit.chart import canvas
 from toolkit.chart.palette import BLUE, FAINT, GREEN, INK, ORANGE, PAPER
 
-_ROW_INCHES: Final = 0.42
+_ROW_INCHES: Final = 0.36
 _MOST_LEAVES: Final = 24
 _LABEL: Final = 30
 _MOST_DEPTH: Final = 8

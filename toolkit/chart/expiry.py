@@ -20,10 +20,10 @@ from toolkit.chart.slots import label_slots
 STATES: Final = {
     "valid": Style("valid", FINE, "o", ""),
     "expiring": Style("expiring", CAUTION, "^", "//"),
-    "expired": Style("expired, still shown", BAD, "X", "xx"),
-    "replacing": Style("successor is rolling out", SKY, "D", "\\\\"),
+    "expired": Style("expired (still shown)", BAD, "X", "xx"),
+    "replacing": Style("replacing (successor rolling out)", SKY, "D", "\\\\"),
     "not_yet_valid": Style("not valid yet", NEUTRAL, "s", "//"),
-    "lapsed": Style("expired, not observed since", NEUTRAL, "P", ".."),
+    "lapsed": Style("lapsed (expired, not seen since)", NEUTRAL, "P", ".."),
     "withdrawn": Style("withdrawn", NEUTRAL, "v", "--"),
     "replaced": Style("replaced", FAINT, "|", ""),
 }

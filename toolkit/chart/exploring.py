@@ -171,7 +171,7 @@ def explore_support(frame: pd.DataFrame, *, policy: Policy = "ietf") -> Interact
     rows = list(_cell_rows(cells, unique(services), unique(ciphers)))
     present = [name for name in ANSWERS if (cells["state"] == name).any()]
     words, looks = [ANSWERS[name].words for name in present], [ANSWERS[name] for name in present]
-    x = alt.X("cipher:N", sort=unique(ciphers), axis=alt.Axis(title=None, orient="top", labelAngle=-45))
+    x = alt.X("cipher:N", sort=unique(ciphers), axis=alt.Axis(title=None, orient="top", labelAngle=-45, zindex=1))
     fill = alt.Scale(domain=words, range=[look.fill for look in looks])
     edge = alt.Scale(domain=words, range=[look.edge or "#FFFFFF" for look in looks])
     legend = alt.Legend(title=None, orient="top", columns=3)
@@ -265,7 +265,7 @@ def _time(first: float, last: float) -> Any:
     """Makes the encoding of a field on the time axis (UTC); the first one sets the axis, from day `first` to `last`."""
     alt = load_altair()
     domains = iter([[as_ms(first), as_ms(last)]])
-    axis = alt.Axis(title=None, grid=True, tickCount=8, orient="top")
+    axis = alt.Axis(title=None, grid=True, tickCount=8, orient="top", zindex=1)
 
     def encode(field: str) -> Any:
         domain = next(domains, alt.Undefined)

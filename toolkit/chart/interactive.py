@@ -82,6 +82,7 @@ _STYLE: Final = """
 .interactive { font: 13px sans-serif; }
 .interactive .vega-bind { padding: 6px; }
 .interactive .vega-embed { display: block; max-height: 80vh; overflow: auto; }
+.interactive [aria-label^="X-axis"] text { paint-order: stroke; stroke: white; stroke-width: 6px; }
 #vg-tooltip-element table tr td.value { max-width: none !important; max-height: none !important; }
 """
 
@@ -92,6 +93,14 @@ document.addEventListener("DOMContentLoaded", () => {
     const bind = element.appendChild(document.createElement("div"));
     const chart = element.appendChild(document.createElement("div"));
     vegaEmbed(chart, specification, {ast: true, actions: false, renderer: "svg", bind: bind});
+    // The axis above the rows stays in sight when they are scrolled.
+    chart.addEventListener("scroll", () => {
+      for (const axis of chart.querySelectorAll('[aria-label^="X-axis"]')) {
+        axis.style.transform = "";
+        const hidden = chart.getBoundingClientRect().top - axis.getBoundingClientRect().top;
+        axis.style.transform = `translateY(${Math.max(hidden, 0) / axis.getScreenCTM().d}px)`;
+      }
+    });
   }
 });
 """

@@ -11,6 +11,7 @@ from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
 from toolkit import text
+from toolkit.arguments import require_choice
 from toolkit.chart import canvas
 from toolkit.chart.palette import BLUE, FAINT, GRID
 
@@ -26,27 +27,28 @@ Matrix = NDArray[np.float64]
 
 
 def plot_sharing(
-    frame: pd.DataFrame, *, kind: Literal["certificate", "key"] = "certificate", ax: Axes | None = None
+    frame: pd.DataFrame, *, shared: Literal["certificate", "key"] = "certificate", ax: Axes | None = None
 ) -> Axes:
     """Draw a matrix of services by services: how many certificates (or keys) both have shown.
 
-    `frame` is what `find_sharing` returns. The area of a square is the Jaccard similarity of the shared certificates
-    that the two services showed; with up to 16 services a number counts those that both showed. The diagonal counts
-    the shared certificates of the service itself. Services are ordered by similarity (average linkage), so that
-    groups are visible; the columns are in the order of the rows. Of more than 40 services those of the largest groups
-    are drawn; a group has an average similarity of at least a half.
+    `frame` is what `find_sharing` returns; `shared` chooses its rows by the column of that name. The area of a square
+    is the Jaccard similarity of the shared certificates that the two services showed; with up to 16 services a number
+    counts those that both showed. The diagonal counts the shared certificates of the service itself. Services are
+    ordered by similarity (average linkage), so that groups are visible; the columns are in the order of the rows. Of
+    more than 40 services those of the largest groups are drawn; a group has an average similarity of at least a half.
 
-    Returns the axes. Raises `UsageError` for another frame.
+    Returns the axes. Raises `UsageError` for another frame, or another `shared`.
 
     >>> import toolkit
     >>> ax = toolkit.chart.plot_sharing(toolkit.find_sharing(toolkit.load_example("lab-sample")))
     >>> ax.get_title(loc="left")
     'Shared certificates  ·  lab data'
     """
+    require_choice("shared", shared, ("certificate", "key"))
     canvas.check_frame(frame, "shared", "shared_sha256", what="what `find_sharing` returns")
-    shown = frame[frame["shared"] == kind]
+    shown = frame[frame["shared"] == shared]
     if shown.empty:
-        return canvas.say_nothing(ax, f"Shared {kind}s", f"No {kind} was shown by two services.")
+        return canvas.say_nothing(ax, f"Shared {shared}s", f"No {shared} was shown by two services.")
     total = shown["service"].nunique()
     held = _held(shown)
     if total > canvas.MOST_ROWS:
@@ -74,8 +76,8 @@ def plot_sharing(
         Patch(facecolor=BLUE, alpha=0.9, label="shared by both; a full square: everything"),
         Patch(facecolor=FAINT, alpha=0.35, label="what the service itself shares"),
     ]
-    canvas.set_heading(axes, canvas.titled(f"Shared {kind}s", shown), handles)
-    notes = [] if is_fleet else [f"numbers: shared {kind}s"]
+    canvas.set_heading(axes, canvas.titled(f"Shared {shared}s", shown), handles)
+    notes = [] if is_fleet else [f"numbers: shared {shared}s"]
     notes += [f"and {text.counted(total - count, 'service')} more, left out"] if total > count else []
     canvas.set_notes(axes, notes)
     return axes

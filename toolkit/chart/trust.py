@@ -45,7 +45,7 @@ _OUTSIDE: Final = ("not_yet_valid", "expired")
 _MARGIN: Final = 0.1
 """Share of the time in which some leaf is valid that is drawn before and after it."""
 
-_ROW_INCHES: Final = 0.3
+_ROW_INCHES, _FLEET_ROW_INCHES, _FEW_ROWS = 0.3, 0.2, 24
 _DIGITS: Final = 8
 """Digits shown of a leaf's SHA-256."""
 
@@ -81,10 +81,11 @@ def plot_trust(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     if undated := len(frame) - frame[["verdict_from_at", "verdict_until_at"]].notna().all(axis=1).sum():
         notes.append(f"not drawn: {text.counted(int(undated), 'verdict')} on undated observations")
     count = int(dated["row"].max()) + 1
-    axes = canvas.open_axes(ax, inches=count * _ROW_INCHES)
+    is_tall = count > _FEW_ROWS
+    axes = canvas.open_axes(ax, inches=count * (_FLEET_ROW_INCHES if is_tall else _ROW_INCHES))
     first, last = float(dated["begin"].min()), float(dated["end"].max())
     margin = max((last - first) * 0.02, 1.0)
-    canvas.set_dates(axes, first - margin, last + margin)
+    canvas.set_dates(axes, first - margin, last + margin, is_tall=is_tall)
     canvas.shade_rows(axes, count)
     handles = _draw_verdicts(axes, dated)
     heads = dated.drop_duplicates("row").sort_values("row")
