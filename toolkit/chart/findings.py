@@ -22,17 +22,19 @@ VERDICTS: Final = {
 
 _WIDEST: Final = 48
 """Most characters of a column's label, which is turned."""
+_FEW_RULES: Final = 12
+"""Rules that have room as columns; their names are shorter than those of services."""
 
 
 def plot_findings(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """The axes with a matrix of services and rules: the worst verdict, and the number of rows of evidence for it.
 
     `frame` is what `judge` or `summarise_findings` returns, of one policy or several; or the rows of rules of `check`
-    with `check` renamed to `policy`, where `gained` counts as `falls short`. The columns are the services or
-    the rules, whichever are fewer; those with the most cells of the worst verdicts come first. A filled cell falls
-    short of a rule that binds (must) or advises (should), or is contradicted. A blank cell has no evidence to judge.
-    Of more than 40 services, those with equal cells share a row; rows that do not fit are left out, and what they show
-    is counted below the chart. Returns the axes. Raises `UsageError` for another frame.
+    with `check` renamed to `policy`, where `gained` counts as `falls short`. The columns are the rules; with more than
+    12 rules, the services or the rules, whichever are fewer. Those with the most cells of the worst verdicts come
+    first. A filled cell falls short of a rule that binds (must) or advises (should), or is contradicted. A blank cell
+    has no evidence to judge. Of more than 40 services, those with equal cells share a row; rows that do not fit are
+    left out, and what they show is counted below the chart. Returns the axes. Raises `UsageError` for another frame.
 
     >>> import toolkit
     >>> tables = toolkit.load_example("lab-sample").within(since="2026-01-15T00:00:00Z")
@@ -58,7 +60,8 @@ def plot_findings(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     cells = cells.sort_values("worst").drop_duplicates(["service", "rule"])
     cells["state"] = [worst_first[number] for number in cells["worst"]]
     cells["words"] = [f"{int(rows):,}" if rows else "" for rows in cells["rows"]]
-    down, across = ("rule", "service") if cells["rule"].nunique() >= cells["service"].nunique() else ("service", "rule")
+    rules, services = cells["rule"].nunique(), cells["service"].nunique()
+    down, across = ("rule", "service") if rules > max(services, _FEW_RULES) else ("service", "rule")
     places = {axis: {name: n for n, name in enumerate(_worst_first(cells, axis))} for axis in (down, across)}
     cells["row"], cells["column"] = cells[down].map(places[down]), cells[across].map(places[across])
     policies = ", ".join(canvas.label(policy) for policy in sorted(frame["policy"].dropna().unique()))

@@ -58,7 +58,7 @@ def plot_issuers(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     most = max(leaves for leaves, _ in bars) / total
     axes.set_xlim(0, most * 1.5)
     ticks = [share for share in (0, 0.25, 0.5, 0.75, 1.0) if share <= most * 1.2] or [0]
-    axes.set_xticks(ticks, labels=[f"{share:.0%}" for share in ticks])
+    axes.set_xticks(ticks, labels=[f"{share * 100:.0f} %" for share in ticks])
     canvas.set_rows(axes, range(len(bars)), labels, extent=(-0.6, len(bars) - 0.4))
     canvas.set_title(axes, canvas.titled(f"Issuers of {text.counted(total, 'certificate')}", frame))
     return axes
