@@ -9,7 +9,7 @@ import csv
 import sys
 from pathlib import Path
 
-COLUMNS = ("log_id", "operator", "description", "source")
+COLUMNS = ("log_id", "operator", "description", "kind", "source")
 
 
 def make_rows(history: Path) -> list[dict[str, str]]:
@@ -26,6 +26,7 @@ def make_rows(history: Path) -> list[dict[str, str]]:
             "log_id": row["log_id"],
             "operator": row["operator"],
             "description": row["description"],
+            "kind": row["kind"],
             "source": f"Google's list of logs, version 3, as of {row['last_list_at'][:10]}",
         }
         for row in last.values()

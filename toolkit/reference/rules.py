@@ -35,7 +35,7 @@ TESTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "lifetime": frozenset({"at_most"}),
         "names": frozenset({"present", "match", "match_san", "shared"}),
         "purposes": frozenset({"only", "includes"}),
-        "scts": frozenset({"at_least", "operators_at_least"}),
+        "scts": frozenset({"at_least", "operators_at_least", "rfc6962_at_least"}),
         "revocation": frozenset({"named_above"}),
         "serial": frozenset({"positive", "octets_at_most"}),
         "validity": frozenset({"ordered", "encoded"}),

@@ -25,6 +25,7 @@ _OF_ONE: Final = frozenset(
         "at_most",
         "octets_at_most",
         "operators_at_least",
+        "rfc6962_at_least",
         "named_above",
     }
 )
@@ -80,7 +81,7 @@ def _complain(subject: str, test: str, part: str) -> str | None:
         return None if SCTS.fullmatch(part) else f"{part!r} is not written like 2, 3 from 181 days, or 3 above 180 days"
     if subject == "purposes":
         return None if _OID.fullmatch(part) or part.isalnum() else f"{part!r} is not a purpose, like serverAuth"
-    if test in ("at_least", "octets_at_most", "operators_at_least"):
+    if test in ("at_least", "octets_at_most", "operators_at_least", "rfc6962_at_least"):
         return None if _is_number(part, most=100_000) else f"{part!r} is not a number in its range"
     if test in ("issued_by", "rooted_in"):
         return None if "=" in part else f"{part!r} is not an attribute of a name, like CN=Example CA"

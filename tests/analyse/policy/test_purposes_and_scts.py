@@ -15,6 +15,8 @@ LEAF = "a" * 64
 CLOUDFLARE = "zPsPaoVxCWX+lZtTzumyfCLphVwNl422qX5UwP5MDbA="
 GOOGLE = "TnWjJ1yaEMM4W2zU3z9S6x3w4I4bjWnAsfpksWKaOd8="
 GOOGLE_TOO = "6D7Q2j71BjUy51covIlryQPTy9ERa+zraeF3fW0GvW4="
+TUSCOLO = "750EQi4gtDIQJ1TfUtJRRgJ/hEwH/YZeySLub86fe7w="
+TUSCOLO_TOO = "cX6V88I4im2x44RJPTHhWqliCHYtQgDgBQzQZ7WmYeI="
 
 
 def issued(
@@ -117,6 +119,21 @@ def test_two_operators_are_needed_and_an_unknown_log_may_be_another_one(
     policy: str, logs: tuple[str, ...], expected: str
 ) -> None:
     assert verdict(issued("2025-01-01", logs=logs), policy, "sct-operators") == expected
+
+
+@pytest.mark.parametrize(
+    ("logs", "expected"),
+    [
+        ((GOOGLE, TUSCOLO), "meets"), ((TUSCOLO, TUSCOLO_TOO), "falls short"), ((TUSCOLO, "log0"), "unknown"),
+        ((), "unknown"),
+    ],
+)  # fmt: skip
+def test_apple_requires_an_sct_of_a_log_that_is_not_static(logs: tuple[str, ...], expected: str) -> None:
+    tables = issued("2026-02-01", logs=logs, scts=0)
+    assert verdict(tables, "apple", "sct-rfc6962") == expected
+    if logs:
+        found = judge(tables, "apple").set_index("rule").loc["sct-rfc6962", "found"]
+        assert ("static" in found, "an unknown log" in found) == (True, "log0" in logs)
 
 
 def test_the_evidence_names_the_operators() -> None:

@@ -115,6 +115,31 @@ def test_entrust_is_distrusted_where_only_an_announcement_says_so(
     assert standing(store, ENTRUST_G2, "2024-11-01", issued=later) == (True, None), "not yet in effect"
 
 
+@pytest.mark.parametrize(
+    ("store", "issued", "distrusted"),
+    [
+        ("mozilla", "2024-12-01", "2024-12-01"), ("mozilla", "2024-11-30", None),
+        ("apple", "2024-11-16", "2024-11-16"), ("apple", "2024-11-15", None),
+        ("java", "2024-11-12", "2024-11-12"), ("java", "2024-11-11", None),
+        ("microsoft", "2025-04-17", "2025-04-17"), ("microsoft", "2025-04-16", None),
+    ],
+)  # fmt: skip
+def test_an_entrust_era_chain_across_stores(
+    monkeypatch: pytest.MonkeyPatch, store: str, issued: str, distrusted: str | None
+) -> None:
+    """Made certificates: the root stands for Entrust G2, whose chains of those days are not recorded."""
+    root = mint_ca("Root", begins=day("2020-01-01"), ends=day("2030-01-01"))
+    leaf = mint_leaf(root, begins=day(issued), ends=day("2025-12-01"))
+    of_store, sha256 = trust_stores()[store], read_certificate(root.der).sha256
+    rules = tuple(replace(rule, cert_sha256=sha256) for rule in of_store.announced if rule.cert_sha256 == ENTRUST_G2)
+    made = replace(of_store, periods={sha256: of_store.periods[ENTRUST_G2]}, announced=rules, requires_scts_since=None)
+    replayed = replay(monkeypatch, made, [leaf], root, since="2024-01-01T00:00Z", until="2025-11-30T00:00Z")
+    valid = replayed[replayed["leaf_validity"] == "valid"]
+    assert set(valid["verdict"]) == ({"untrusted"} if distrusted else {"trusted"})
+    assert list(valid["cause"].dropna().unique()) == (["distrust_after"] if distrusted else [])
+    assert valid["verdict_from_at"].min() == day(issued)
+
+
 @pytest.mark.parametrize("store", ["java", "oracle-java"])
 def test_java_limits_the_roots_of_symantec(store: str) -> None:
     assert standing(store, GEOTRUST, "2019-08-01", issued="2019-06-01") == (False, "distrust_after")
@@ -390,13 +415,19 @@ def made_store(root: Minted, *, limit: Limit | None = None, announced: tuple[Ann
     return TrustStore("made", "made", day("2026-02-01"), day("2026-03-01"), {sha256: (period,)}, announced, "", "")
 
 
-def replay(monkeypatch: pytest.MonkeyPatch, store: TrustStore, chain: list[Minted], root: Minted) -> pd.DataFrame:
+def replay(
+    monkeypatch: pytest.MonkeyPatch,
+    store: TrustStore,
+    chain: list[Minted],
+    root: Minted,
+    *,
+    since: str = "2026-01-01T00:00Z",
+    until: str = "2026-03-20T00:00Z",
+) -> pd.DataFrame:
     read = read_certificate(root.der)
     assert isinstance(read, Certificate)
     monkeypatch.setattr("toolkit.analyse.trust.verify.find_anchors", lambda *_: Anchors([read], store))
-    return toolkit.replay_trust(
-        served([minted.der for minted in chain]), roots=[root.der], since="2026-01-01T00:00Z", until="2026-03-20T00:00Z"
-    )
+    return toolkit.replay_trust(served([minted.der for minted in chain]), roots=[root.der], since=since, until=until)
 
 
 def test_a_replay_shows_each_change_with_its_cause_and_what_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from toolkit.analyse.host_names import common_names, names_host
 from toolkit.certificates import is_encoded_as_required, show_validity
 from toolkit.instants import DAY, SECOND
 from toolkit.reference import Suite
-from toolkit.reference.ct_logs import log_operators
+from toolkit.reference.ct_logs import log_kinds, log_operators
 from toolkit.reference.rules import Rule
 from toolkit.reference.values import SCTS
 
@@ -107,6 +107,8 @@ def describe_certificate(rule: Rule, certificate: Certificate) -> str:
         return "SCTs that cannot be read, if there are any"
     if rule.test == "operators_at_least":
         return ", ".join(sorted(name or "an unknown log" for name in _operators(certificate))) or "0 SCTs"
+    if rule.test == "rfc6962_at_least":
+        return ", ".join(sorted(log_kinds().get(log, "an unknown log") for log in _logs(certificate))) or "0 SCTs"
     if rule.subject == "scts":
         return f"{len(certificate['scts'] or ())} SCTs, {_days(certificate):.10g} days"
     if rule.test == "encoded":
@@ -170,14 +172,21 @@ def _breaks_scts(rule: Rule, certificate: Certificate) -> bool | None:
     if not certificate["scts"]:
         return None
     if rule.test == "operators_at_least":
-        operators = _operators(certificate)
-        known = operators - {None}
-        if len(known) >= int(rule.value[0]):
-            return False
-        return None if None in operators else True
+        return _are_too_few([*_operators(certificate)], int(rule.value[0]))
+    if rule.test == "rfc6962_at_least":
+        kinds = [log_kinds().get(log) for log in _logs(certificate)]
+        return _are_too_few([kind for kind in kinds if kind != "static"], int(rule.value[0]))
     parts = [match for part in rule.value if (match := SCTS.fullmatch(part))]
     least = max(int(part[1]) for part in parts if _is_so_long(certificate, part[2], int(part[3] or 0)))
     return len(_logs(certificate)) < least
+
+
+def _are_too_few(found: list[str | None], least: int) -> bool | None:
+    """Whether fewer than `least` are found; None stands for one that may count or not."""
+    known = len(found) - found.count(None)
+    if known >= least:
+        return False
+    return None if None in found else True
 
 
 def _is_so_long(certificate: Certificate, word: str | None, days: int) -> bool:
