@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -230,6 +231,12 @@ def test_every_room_is_known() -> None:
 def test_the_length_of_a_day_is_written_once() -> None:
     named = {ids(path) for path in sources() if re.search(r"\b86_?400", path.read_text(encoding="utf-8"))}
     assert named == {"instants.py"}
+
+
+def test_each_class_has_a_name_of_its_own() -> None:
+    written = "\n".join(path.read_text(encoding="utf-8") for path in sources())
+    names = Counter(re.findall(r"^class _*(\w+)", written, re.MULTILINE))
+    assert not {name for name, count in names.items() if count > 1}
 
 
 def test_no_room_is_a_drawer() -> None:

@@ -118,20 +118,21 @@ def compare_verifiers(
     certificates = _HeldCertificates(tables.certificates, intermediates)
     with TemporaryDirectory(prefix="tls-toolkit-") as folder:
         verifiers = (_OpenSSL(Path(folder), anchors, certificates), _Cryptography(anchors, certificates))
-        known: dict[_ChainCase | str, list[_Answer]] = {}
+        known: dict[_ChainCase | str, list[_ChainVerdict]] = {}
         rows = []
         for row in judged.to_dict("records"):
             case = _case_of(row, certificates, intermediates)
             if case not in known:
                 known[case] = [
-                    _Answer(None, case) if isinstance(case, str) else verifier.judge(case) for verifier in verifiers
+                    _ChainVerdict(None, case) if isinstance(case, str) else verifier.judge(case)
+                    for verifier in verifiers
                 ]
             rows.append(_columns(row["verdict"], *known[case]))
     others = pd.DataFrame(rows, index=judged.index, columns=[name for name in dtypes(COMPARED) if name not in judged])
     return judged.join(others)[list(dtypes(COMPARED))].astype(dtypes(COMPARED))
 
 
-class _Answer(NamedTuple):
+class _ChainVerdict(NamedTuple):
     """The verdict of a verifier, None where it could not judge, and its reason."""
 
     verdict: Literal["trusted", "untrusted"] | None
@@ -199,7 +200,7 @@ def _case_of(row: Mapping[Hashable, Any], held: _HeldCertificates, intermediates
     return case
 
 
-def _columns(verdict: str, openssl: _Answer, cryptography: _Answer) -> dict[str, object]:
+def _columns(verdict: str, openssl: _ChainVerdict, cryptography: _ChainVerdict) -> dict[str, object]:
     """The columns of two answers to a case with our verdict."""
     verdicts = [answer.verdict for answer in (openssl, cryptography) if answer.verdict is not None]
     return {
@@ -220,10 +221,10 @@ class _OpenSSL:
         self._held = held
         self._roots = self._write("roots", roots)
 
-    def judge(self, case: _ChainCase) -> _Answer:
+    def judge(self, case: _ChainCase) -> _ChainVerdict:
         """Its verdict, and each problem that it prints."""
         if self._program is None:
-            return _Answer(None, "there is no program openssl on PATH")
+            return _ChainVerdict(None, "there is no program openssl on PATH")
         leaf, *others = (self._held.ders[sha256] for sha256 in [case.chain[0], *self._held.others(case)])
         command = [
             self._program, "verify", "-attime", str(int(case.instant.timestamp())), "-purpose", "sslserver",
@@ -237,16 +238,16 @@ class _OpenSSL:
                 timeout=SECONDS, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
-            return _Answer(None, f"openssl verify took longer than {SECONDS} s")
+            return _ChainVerdict(None, f"openssl verify took longer than {SECONDS} s")
         except (OSError, ValueError) as error:  # a name that is longer than an argument, or holds NUL
-            return _Answer(None, f"openssl cannot judge: {error}")
+            return _ChainVerdict(None, f"openssl cannot judge: {error}")
         wrong = [f"depth {depth}: {words}" for depth, words in _ERROR.findall(done.stderr)]
         if wrong:
-            return _Answer("untrusted", "; ".join(wrong))
+            return _ChainVerdict("untrusted", "; ".join(wrong))
         if done.returncode == 0:
-            return _Answer("trusted", None)
+            return _ChainVerdict("trusted", None)
         message, _, _ = done.stderr.replace(f"{self._folder}/", "").strip().partition("\n")
-        return _Answer(None, f"openssl verify ended with status {done.returncode}: {message}")
+        return _ChainVerdict(None, f"openssl verify ended with status {done.returncode}: {message}")
 
     def _write(self, name: str, ders: Iterable[bytes]) -> str:
         path = self._folder / name
@@ -261,12 +262,12 @@ class _Cryptography:
         self._store = Store([root.parsed for root in readable(read_root(der) for der in roots)])
         self._held = held
 
-    def judge(self, case: _ChainCase) -> _Answer:
+    def judge(self, case: _ChainCase) -> _ChainVerdict:
         """Its verdict, with its message."""
         served = [self._held.certificate(sha256) for sha256 in case.chain]
         for number, certificate in enumerate(served, start=1):
             if isinstance(certificate, Unreadable):
-                return _Answer(None, f"served certificate {number}: it cannot be read ({certificate.reason})")
+                return _ChainVerdict(None, f"served certificate {number}: it cannot be read ({certificate.reason})")
         others = [self._held.certificate(sha256) for sha256 in self._held.others(case)]
         leaf, *untrusted = (certificate.parsed for certificate in readable([served[0], *others]))
         with warnings.catch_warnings():
@@ -276,7 +277,7 @@ class _Cryptography:
                 verifier = PolicyBuilder().store(self._store).time(case.instant).build_server_verifier(subject)
                 verifier.verify(leaf, untrusted)
             except VerificationError as error:
-                return _Answer("untrusted", str(error))
+                return _ChainVerdict("untrusted", str(error))
             except ValueError as error:
-                return _Answer(None, f"cryptography cannot judge: {error}")
-        return _Answer("trusted", None)
+                return _ChainVerdict(None, f"cryptography cannot judge: {error}")
+        return _ChainVerdict("trusted", None)

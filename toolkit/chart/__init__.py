@@ -9,7 +9,7 @@ alternative of a chart, `style_axes` gives a chart of your own the same style.
 
 from typing import TYPE_CHECKING
 
-from toolkit.chart.captions import say, tabulate
+from toolkit.chart.captions import Shown, say, tabulate
 from toolkit.chart.certificate_tree import plot_certificate_tree
 from toolkit.chart.changes import plot_changes
 from toolkit.chart.dark import darken
@@ -39,6 +39,7 @@ from toolkit.lazy import importer
 
 __all__ = [
     "InteractiveChart",
+    "Shown",
     "check_answer",
     "darken",
     "describe_chart",

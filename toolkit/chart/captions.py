@@ -33,7 +33,15 @@ _UNTYPESET: Final = "tex2jax_ignore mathjax_ignore"
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A text with two forms: HTML in a notebook, plain text elsewhere."""
+    """A sentence or a table with two forms: HTML in a notebook (`html`), plain text elsewhere (`words`).
+
+    >>> import toolkit
+    >>> shown = toolkit.chart.say("{n:# look}.", n=3)
+    >>> shown
+    3 looks.
+    >>> shown.html
+    '<p class="tex2jax_ignore mathjax_ignore">3 looks.</p>'
+    """
 
     html: str
     words: str

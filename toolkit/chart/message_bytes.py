@@ -74,28 +74,28 @@ def plot_bytes(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
 
 @dataclass(frozen=True, slots=True)
-class _Field:
+class _DrawnField:
     kind: str
     name: str
     offset: int
     data: bytes
 
 
-def _fields(frame: pd.DataFrame) -> list[_Field]:
+def _fields(frame: pd.DataFrame) -> list[_DrawnField]:
     """A field for each run of rows that are its parts."""
     made = []
     rows = zip(frame["name"], frame["offset"], frame["value"], strict=True)
     for (kind, name), parts in groupby(rows, key=lambda row: (_kind(row[0]), _part(row[0]))):
         _, offsets, values = zip(*parts, strict=True)
-        made.append(_Field(kind, name, offsets[0], bytes.fromhex("".join(values))))
+        made.append(_DrawnField(kind, name, offsets[0], bytes.fromhex("".join(values))))
     return made
 
 
-def _row_count(field: _Field) -> int:
+def _row_count(field: _DrawnField) -> int:
     return min(-(-len(field.data) // _IN_ROW), _MOST_WHOLE)
 
 
-def _draw(axes: Axes, row: int, field: _Field) -> None:
+def _draw(axes: Axes, row: int, field: _DrawnField) -> None:
     """The rows of one field, and how many of its bytes are not drawn."""
     _, colour, hatch = _KINDS[field.kind]
     data, rows = field.data, _row_count(field)

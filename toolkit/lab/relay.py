@@ -101,7 +101,7 @@ class Relay:
         if target.source != "lab" or target.connect_to is None or not target.connect_to[0].startswith("127."):
             raise LabUsageError(f"{target.service} is not a service of a lab: choose one of Lab.targets.")
         self._behind, self._there, self._attack = target, target.connect_to, _ATTACKS[attack]
-        self._server: _Server | None = None
+        self._server: _RelayServer | None = None
 
     @property
     def target(self) -> Target:
@@ -111,7 +111,7 @@ class Relay:
     def __enter__(self) -> Self:
         if self._server is not None:
             raise LabError("This relay is already running; create another one: Relay(target, attack).")
-        self._server = _Server(self._there, self._attack)
+        self._server = _RelayServer(self._there, self._attack)
         threading.Thread(target=self._server.serve_forever, args=(_POLL_S,), daemon=True).start()
         return self
 
@@ -122,24 +122,24 @@ class Relay:
         server.shutdown()
         server.server_close()
 
-    def _running(self) -> "_Server":
+    def _running(self) -> "_RelayServer":
         if self._server is None:
             raise LabError("This relay is not running; use it as a context manager: with Relay(…) as relay: …")
         return self._server
 
 
-class _Server(ThreadingTCPServer):
+class _RelayServer(ThreadingTCPServer):
     daemon_threads = True
 
     def __init__(self, behind: tuple[str, int], attack: _Attack) -> None:
-        super().__init__((LOOPBACK, 0), _Connection)
+        super().__init__((LOOPBACK, 0), _RelayedConnection)
         self.behind, self.attack = behind, attack
 
 
-class _Connection(BaseRequestHandler):
+class _RelayedConnection(BaseRequestHandler):
     """One connection: a thread for each direction, until both sides have ended it."""
 
-    server: _Server
+    server: _RelayServer
     request: socket.socket
 
     def handle(self) -> None:

@@ -57,12 +57,12 @@ class TlsliteNg:
 
     def secure(self, connection: socket.socket, note: Note) -> Stream:
         """Do the handshake as the server."""
-        secured = _Connection(connection, self._suites, note)
+        secured = _LabConnection(connection, self._suites, note)
         secured.handshakeServer(certChain=self._chain, privateKey=self._key, settings=self._settings)
         return secured
 
 
-class _Connection(TLSConnection):  # type: ignore[misc]
+class _LabConnection(TLSConnection):  # type: ignore[misc]
     """A connection that restricts and orders the suites by version, and reports the selected certificate.
 
     tlslite-ng orders suites in one way for every version, and has no other place where this could be done.

@@ -92,7 +92,7 @@ Truth.__doc__ = "\n\n".join(
 
 
 @dataclass(frozen=True, slots=True)
-class _Period:
+class _ServingPeriod:
     """A backend serves an issue of a slot from `begins` to `ends` (None: without an end).
 
     `certificate` is the first issue of the same certificate: others differ in their chain.
@@ -166,9 +166,11 @@ def tell_truth(schedule: Schedule, seed: int = 0) -> Truth:
     )
 
 
-def _slots(schedule: Schedule, service: Service, server_name: str, certificates: list[int]) -> dict[str, list[_Period]]:
+def _slots(
+    schedule: Schedule, service: Service, server_name: str, certificates: list[int]
+) -> dict[str, list[_ServingPeriod]]:
     """Key type → the periods of a service's backends, clipped to the schedule's begin, backend by backend."""
-    slots: dict[str, list[_Period]] = {}
+    slots: dict[str, list[_ServingPeriod]] = {}
     for place, backend in enumerate(service.backends):
         switches = backend.switches_for(server_name)
         for key_type in sorted({switch.key_type for switch in switches}):
@@ -177,12 +179,12 @@ def _slots(schedule: Schedule, service: Service, server_name: str, certificates:
             for switch, end in zip(own, [*ends, None], strict=True):
                 if switch.issue is not None and (end is None or end > schedule.begins_at):
                     begins = max(switch.at, schedule.begins_at)
-                    period = _Period(place, switch.issue, certificates[switch.issue], begins, end)
+                    period = _ServingPeriod(place, switch.issue, certificates[switch.issue], begins, end)
                     slots.setdefault(key_type, []).append(period)
     return slots
 
 
-def _rotations(periods: list[_Period], hashes: list[str]) -> Iterator[dict[str, object]]:
+def _rotations(periods: list[_ServingPeriod], hashes: list[str]) -> Iterator[dict[str, object]]:
     """The changes of a slot, from the spells in which a certificate was served by any backend, in order."""
     backends = len({period.backend for period in periods})
     spells = sorted(_spells(periods), key=lambda spell: (spell[1], spell[0]))
@@ -202,7 +204,7 @@ def _rotations(periods: list[_Period], hashes: list[str]) -> Iterator[dict[str, 
         served.add(new)
 
 
-def _spells(periods: list[_Period]) -> Iterator[tuple[int, datetime, datetime | None]]:
+def _spells(periods: list[_ServingPeriod]) -> Iterator[tuple[int, datetime, datetime | None]]:
     """(issue, from, until) for each uninterrupted time in which at least one backend serves the issue."""
     for issue in sorted({period.certificate for period in periods}):
         begins: datetime | None = None
@@ -219,7 +221,7 @@ def _spells(periods: list[_Period]) -> Iterator[tuple[int, datetime, datetime | 
 
 
 def _midpoint(
-    periods: list[_Period], issue: int, started: datetime, ended: datetime | None, backends: int
+    periods: list[_ServingPeriod], issue: int, started: datetime, ended: datetime | None, backends: int
 ) -> datetime | None:
     """First instant of a spell at which half of the backends or more serve the issue."""
     own = [s for s in periods if s.certificate == issue and s.begins >= started and (ended is None or s.begins < ended)]

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from toolkit.epoch import microseconds
 from toolkit.readers.opening import parse_json, read_lines, read_plain, read_value, read_values
-from toolkit.readers.scans import Scan, Shown
+from toolkit.readers.scans import Scan, ShownFacts
 from toolkit.readers.spelling import instant_of
 
 _BEGINS: Final = re.compile(r"^\s*(?:\{|\[(?=\s*[\[{\]]))", re.MULTILINE)
@@ -31,7 +31,7 @@ class Repeats:
     def __init__(self, scan: Scan, key: str) -> None:
         self._scan = scan
         self._begins = re.compile(rf'\{{"{key}": ?"([^"\\]{{10,40}})",'.encode())
-        self._shown: dict[bytes, Shown] = {}
+        self._shown: dict[bytes, ShownFacts] = {}
         """Digest of the rest of a line, which may be long, → what its look shows."""
         self._rest = b""
 
@@ -46,7 +46,7 @@ class Repeats:
         self._scan.look_again(shown, microseconds(at))
         return True
 
-    def remember(self, shown: Shown | None) -> None:
+    def remember(self, shown: ShownFacts | None) -> None:
         """`shown`: what the line that was read last shows; None where it says more than that."""
         if shown is not None and self._rest:
             if len(self._shown) >= _MOST_SHOWN:

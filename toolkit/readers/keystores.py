@@ -58,7 +58,7 @@ def read_jks(data: bytes, where: str) -> tuple[list[bytes], bool]:
     Its certificates are not encrypted, so no password is needed; its digest, which needs one, is not checked. A secret
     key (JCEKS) is a Java object, which ends what is read. Raises `ReadError` where the file is cut short.
     """
-    reader = _Reader(data)
+    reader = _KeystoreBytes(data)
     try:
         version, count = reader.number("I", skip=4), reader.number("I")
         if version not in (1, 2) or count > _MOST_ENTRIES:
@@ -81,7 +81,7 @@ def read_jks(data: bytes, where: str) -> tuple[list[bytes], bool]:
     return found, True
 
 
-class _Reader:
+class _KeystoreBytes:
     """Numbers and strings from bytes, big-endian."""
 
     def __init__(self, data: bytes) -> None:

@@ -53,7 +53,7 @@ class Times:
 UNDATED: Final = Times()
 
 
-class Shown:
+class ShownFacts:
     """What a look shows, as columns of `observations`; later looks of the file may show the same."""
 
     __slots__ = ("batch", "place", "row")
@@ -84,13 +84,13 @@ class Looks:
     def __len__(self) -> int:
         return len(self._shown)
 
-    def add(self, shown: Shown, times: Times) -> None:
+    def add(self, shown: ShownFacts, times: Times) -> None:
         """Add a look."""
         if times.at is None or times.number > 1:
             self._times[len(self._shown)] = times
         self.add_at(shown, _NULL if times.at is None else microseconds(times.at))
 
-    def add_at(self, shown: Shown, at: int) -> None:
+    def add_at(self, shown: ShownFacts, at: int) -> None:
         """Add a look at an instant, in microseconds since 1970."""
         if shown.batch != self._batch:
             shown.batch, shown.place = self._batch, len(self._rows)

@@ -27,7 +27,7 @@ from toolkit.readers.mail_failures import (
 )
 from toolkit.readers.mail_suites import BITS, describe_handshake
 from toolkit.readers.opening import read_marked_lines
-from toolkit.readers.scans import Scan, Shown, Times, make_server
+from toolkit.readers.scans import Scan, ShownFacts, Times, make_server
 from toolkit.tables import Tables
 
 _MOST_OPEN: Final = 10_000
@@ -163,16 +163,16 @@ class _Log:
         """Connections of OpenSMTPD, until the line about their certificate."""
         self._held: dict[bytes, _Held] = {}
         """Program and process → its failed handshake; the earlier ones first."""
-        self._known: dict[bytes, Shown | _Unsaid] = {}
+        self._known: dict[bytes, ShownFacts | _Unsaid] = {}
         """Lines without their time, process and client → what they say."""
-        self._alike: dict[object, Shown] = {}
+        self._alike: dict[object, ShownFacts] = {}
         """What looks show → the same, once."""
 
     def take(self, line: bytes, number: int) -> None:
         """Take a line with a word about TLS."""
         head = _SYSLOG.match(line)
         if head is None:
-            if isinstance(said := self._read(line, number, may_wait=False), Shown):
+            if isinstance(said := self._read(line, number, may_wait=False), ShownFacts):
                 self.scan.look_again(said, _times_in(line.decode("utf-8", "replace")))
             return
         before, found, after = line[head.end() :].partition(b" from ")
@@ -182,19 +182,19 @@ class _Log:
         if self._held and process in self._held and self._release(process, line, key, number):
             return
         said = self._known.get(key) or self._remember(key, self._read(line, number, may_wait=True))
-        if isinstance(said, Shown):
+        if isinstance(said, ShownFacts):
             self.scan.look_again(said, _times_at(head))
         elif said is not None:
             self._hold(process, _Held(said, key, _times_at(head), number))
 
-    def _remember(self, key: bytes, said: Shown | _Unsaid | None) -> Shown | _Unsaid | None:
+    def _remember(self, key: bytes, said: ShownFacts | _Unsaid | None) -> ShownFacts | _Unsaid | None:
         if said is not None:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
             self._known[key] = said
         return said
 
-    def _read(self, raw: bytes, number: int, *, may_wait: bool) -> Shown | _Unsaid | None:
+    def _read(self, raw: bytes, number: int, *, may_wait: bool) -> ShownFacts | _Unsaid | None:
         """What the line says; None where that is nothing, or nothing that another line could repeat."""
         line = self.scan.decode(raw, number).rstrip()
         if (" mta " in line) and (match := _OPENSMTPD_MTA.search(line)):
@@ -230,10 +230,10 @@ class _Log:
             self._take(self._fail(held.unsaid), held.times)
         else:
             said = said or self._remember(both, self._fail(held.unsaid, more))
-            self._take(said if isinstance(said, Shown) else None, held.times)
+            self._take(said if isinstance(said, ShownFacts) else None, held.times)
         return bool(said or more)
 
-    def _fail(self, unsaid: _Unsaid, more: re.Match[str] | None = None) -> Shown | None:
+    def _fail(self, unsaid: _Unsaid, more: re.Match[str] | None = None) -> ShownFacts | None:
         """What a look shows that failed; `more` has the reason or the server that its own line does not name."""
         found, line = unsaid
         facts = describe_failure(found.match, is_other=found.is_other, said=more["error"] if more else None)
@@ -252,7 +252,7 @@ class _Log:
             self._take(self._show(found, self._servers.get(found.match["session"]), facts), times)
         self._waiting.clear()
 
-    def _take(self, shown: Shown | None, times: int | Times) -> None:
+    def _take(self, shown: ShownFacts | None, times: int | Times) -> None:
         if shown is not None:
             self.scan.look_again(shown, times)
 
@@ -269,7 +269,7 @@ class _Log:
             facts |= {"leaf_sha256": leaf, "stage": "certificate"}
             self._take(self._show(found, self._servers.get(session), facts), times)
 
-    def _read_found(self, found: Found, line: str) -> Shown | None:
+    def _read_found(self, found: Found, line: str) -> ShownFacts | None:
         match = found.match
         cells = match.groupdict()
         facts = describe_handshake(
@@ -280,7 +280,9 @@ class _Log:
             return None
         return self._show_by(found, match, line, facts)
 
-    def _show_by(self, found: Found, named: re.Match[str] | None, line: str, facts: dict[str, object]) -> Shown | None:
+    def _show_by(
+        self, found: Found, named: re.Match[str] | None, line: str, facts: dict[str, object]
+    ) -> ShownFacts | None:
         """What a look shows at the server that was named, or at the one that wrote the line."""
         if login := found.match.groupdict().get("login"):
             facts["reason"] = "; ".join(filter(None, (f"log-in by {login}", str(facts["reason"] or ""))))
@@ -288,7 +290,7 @@ class _Log:
             return self._show(found, None, facts | {"host": _own_name(line, found)})
         return self._show(found, named, facts)
 
-    def _show(self, found: Found, named: re.Match[str] | None, facts: dict[str, object]) -> Shown | None:
+    def _show(self, found: Found, named: re.Match[str] | None, facts: dict[str, object]) -> ShownFacts | None:
         cells = named.groupdict() if named else {}
         address, port = cells.get("address"), cells.get("port")
         host = (cells.get("host") or "").strip("[]") or address

@@ -18,14 +18,14 @@ from toolkit.certificates import describe_certificate, parse_certificate
 from toolkit.errors import ReadError, ReadWarning
 from toolkit.files import open_regular
 from toolkit.readers.batches import find_recipient
-from toolkit.readers.looks import UNDATED, Looks, Shown, Times
+from toolkit.readers.looks import UNDATED, Looks, ShownFacts, Times
 from toolkit.readers.spelling import group_of, suite_of
 from toolkit.schema import PROTOCOLS
 from toolkit.tables import Tables
 from toolkit.targets import SCHEMES_OF_PORTS, UPGRADES, Target
 
 __all__ = [
-    "UNDATED", "Scan", "Server", "Shown", "State", "Times", "der_of", "ders_of", "make_server", "outcome_of",
+    "UNDATED", "Scan", "Server", "ShownFacts", "State", "Times", "der_of", "ders_of", "make_server", "outcome_of",
 ]  # fmt: skip
 
 State = Literal["accepted", "refused", "untested"]
@@ -159,7 +159,7 @@ class Scan:
                 self._hand_over()
         return identifier
 
-    def look(self, server: Server, times: Times, *, outcome: object = "ok", **facts: object) -> Shown:
+    def look(self, server: Server, times: Times, *, outcome: object = "ok", **facts: object) -> ShownFacts:
         """Take a look: `facts` are columns of `observations`, before what the server and the times say.
 
         Returns what it shows, for `look_again`.
@@ -168,7 +168,7 @@ class Scan:
         self.look_again(shown, times)
         return shown
 
-    def showing(self, server: Server, *, outcome: object = "ok", **facts: object) -> Shown:
+    def showing(self, server: Server, *, outcome: object = "ok", **facts: object) -> ShownFacts:
         """What a look shows, which `look_again` takes for each look that shows the same."""
         row: dict[str, object] = {
             "source": self._source,
@@ -183,9 +183,9 @@ class Scan:
         for name, value in facts.items():
             row[name] = value if value is None else _storable(value)
         self.has_looks = self.has_rows = True
-        return Shown(row)
+        return ShownFacts(row)
 
-    def look_again(self, shown: Shown, at: int | Times) -> None:
+    def look_again(self, shown: ShownFacts, at: int | Times) -> None:
         """Take a look that shows what an earlier one did; `at` in microseconds since 1970, or what is known of it."""
         if isinstance(at, int):
             self._looks.add_at(shown, at)

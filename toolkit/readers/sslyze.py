@@ -38,12 +38,12 @@ def read_sslyze(path: Path) -> Tables:
     return scan.tables()
 
 
-class _Result:
+class _ServerResult:
     def __init__(self, result: _Facts, version: str | None, times: Times) -> None:
         self.result, self.version, self.times = result, version, times
 
 
-def _results(document: str, damage: str | None, scan: Scan, path: Path) -> Iterator[_Result]:
+def _results(document: str, damage: str | None, scan: Scan, path: Path) -> Iterator[_ServerResult]:
     try:
         report = parse_json(document)
         results, failed = report[_RESULTS], report.get("server_connectivity_errors") or []
@@ -55,7 +55,7 @@ def _results(document: str, damage: str | None, scan: Scan, path: Path) -> Itera
         last = whole[-1][0] if whole else start
         reason = damage or "the JSON is cut short or damaged after the last server that is whole"
         scan.leave_out(reason, line=line_of(document, last))
-        yield from (_Result(value, None, Times()) for _, value in whole if isinstance(value, dict))
+        yield from (_ServerResult(value, None, Times()) for _, value in whole if isinstance(value, dict))
         return
     version = report.get("sslyze_version")
     # SSLyze writes UTC, without saying so before version 6.
@@ -66,10 +66,10 @@ def _results(document: str, damage: str | None, scan: Scan, path: Path) -> Itera
     known = version if isinstance(version, str) else None
     for result in results if isinstance(results, list) else []:
         if isinstance(result, dict):
-            yield _Result(result, known, times)
+            yield _ServerResult(result, known, times)
     for failure in failed if isinstance(failed, list) else []:
         if isinstance(failure, dict):
-            yield _Result({"server_info": failure, "failure": failure}, known, times)
+            yield _ServerResult({"server_info": failure, "failure": failure}, known, times)
 
 
 def _read_server(scan: Scan, result: _Facts, times: Times) -> None:

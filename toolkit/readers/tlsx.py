@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.readers.json_lines import Repeats, read_objects
-from toolkit.readers.scans import Scan, Server, Shown, Times, ders_of, make_server, outcome_of
+from toolkit.readers.scans import Scan, Server, ShownFacts, Times, ders_of, make_server, outcome_of
 from toolkit.readers.spelling import group_of, instant_of, name_of_rfc4514, protocol_of, serial_of_hex, suite_of
 from toolkit.tables import Tables
 
@@ -35,7 +35,7 @@ def read_tlsx(path: Path) -> Tables:
     return scan.tables()
 
 
-def _read_record(scan: Scan, record: _Facts, server: Server, times: Times) -> Shown:
+def _read_record(scan: Scan, record: _Facts, server: Server, times: Times) -> ShownFacts:
     if record.get("probe_status") is False or record.get("error"):
         said = str(record.get("error") or "probe_status: false")
         return scan.look(server, times, outcome=outcome_of(said), reason=said)

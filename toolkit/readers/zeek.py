@@ -13,7 +13,7 @@ from toolkit import schema, text
 from toolkit.epoch import microseconds
 from toolkit.errors import ReadError, ReadWarning
 from toolkit.readers.opening import parse_json, read_lines
-from toolkit.readers.scans import Scan, Server, Shown, make_server
+from toolkit.readers.scans import Scan, Server, ShownFacts, make_server
 from toolkit.readers.spelling import (
     HOST_NAME,
     group_of,
@@ -104,7 +104,7 @@ class Logs:
         """The tables of one log."""
         scan = Scan(path, "Zeek")
         columns = Columns()
-        shown_by: dict[bytes, Shown] = {}
+        shown_by: dict[bytes, ShownFacts] = {}
         for number, line in read_lines(path):
             found = columns.split_off_client(line) if line else None
             shown = shown_by.get(found[1]) if found else None
@@ -132,7 +132,7 @@ class Logs:
         rows = [row for identifier, row in self.waiting.items() if identifier not in of_clients]
         return Tables.from_frames(certificates=schema.frame("certificates", rows))
 
-    def _read_record(self, scan: Scan, record: _Record, number: int) -> Shown | None:
+    def _read_record(self, scan: Scan, record: _Record, number: int) -> ShownFacts | None:
         """Take what a record says. For a connection, return what its look shows."""
         if "id.resp_h" in record and ("_path" in record or not _OF_TLS.isdisjoint(record)):
             return self._read_connection(scan, record, number)
@@ -174,7 +174,7 @@ class Logs:
         else:
             scan.keep(described)
 
-    def _read_connection(self, scan: Scan, record: _Record, number: int) -> Shown | None:
+    def _read_connection(self, scan: Scan, record: _Record, number: int) -> ShownFacts | None:
         printed = _text(record.get("version"))
         if printed and printed.startswith("DTLS"):
             scan.leave_out("connections of DTLS, which is not TLS over TCP")

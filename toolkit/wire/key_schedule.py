@@ -131,7 +131,7 @@ def _protection(suite: int, value: dict[str, bytes | None]) -> Protection:
 
 def _decrypt(answer: bytes, keys: Protection) -> tuple[bytes, bytes | None]:
     """The records decrypted, and the messages of the flight, None where its Finished is missing."""
-    records, done, plain, flight = Records(), 0, [], _Flight()
+    records, done, plain, flight = Records(), 0, [], _DecryptedFlight()
     records.feed(answer)
     try:
         while (found := records.next()) is not None:
@@ -150,7 +150,7 @@ def _decrypt(answer: bytes, keys: Protection) -> tuple[bytes, bytes | None]:
     return b"".join((*plain, answer[done:])), bytes(flight.messages) if flight.is_finished else None
 
 
-class _Flight:
+class _DecryptedFlight:
     """The server's messages up to its Finished."""
 
     def __init__(self) -> None:

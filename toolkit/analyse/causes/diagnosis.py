@@ -29,7 +29,7 @@ class Diagnosis:
 
 
 @dataclass(frozen=True, slots=True)
-class _Certificate:
+class _LeafFacts:
     key_type: str | None
     names: frozenset[str]
     key: str | None
@@ -37,7 +37,7 @@ class _Certificate:
     ends: int
 
 
-_UNKNOWN: Final = _Certificate(None, frozenset(), None, NULL, NULL)
+_UNKNOWN: Final = _LeafFacts(None, frozenset(), None, NULL, NULL)
 
 
 class Context:
@@ -53,7 +53,7 @@ class Context:
         self.is_one_backend, self.by_round, self.long = is_one_backend, by_round, long
         begins, ends = instants(certificates["not_before"]), instants(certificates["not_after"])
         self._certificates = {
-            sha: _Certificate(_or_none(key_type), _names(names, subject), _or_none(key), int(begin), int(end))
+            sha: _LeafFacts(_or_none(key_type), _names(names, subject), _or_none(key), int(begin), int(end))
             for sha, key_type, names, subject, key, begin, end in zip(
                 certificates["cert_sha256"], certificates["key_type"], certificates["names"], certificates["subject"],
                 certificates["spki_sha256"], begins, ends, strict=True,
@@ -68,7 +68,7 @@ class Context:
         self._rows = rotations
         self.stays: dict[tuple[str, str, str], list[Stay]] = {}
 
-    def certificate(self, sha256: str) -> _Certificate:
+    def certificate(self, sha256: str) -> _LeafFacts:
         """The facts about a certificate; all unknown if it has no row."""
         return self._certificates.get(sha256, _UNKNOWN)
 

@@ -156,7 +156,7 @@ def _renewals(start: dict[Hashable, Any], today: pd.Timestamp, horizon: pd.Times
     is_known = not pd.isna(start["usual_lead_basis"])
     begins, ends = start["not_before"], start["not_after"] + SECOND
     lifetime = valid = ends - begins
-    bounds, caps = _Bounds(start, today), caps_of(start)
+    bounds, caps = _RenewalDates(start, today), caps_of(start)
     rows: list[dict[str, object]] = []
     while len(rows) < MOST_RENEWALS:
         is_cut = valid < lifetime
@@ -207,7 +207,7 @@ def spread_of(start: dict[Hashable, Any], today: pd.Timestamp) -> Spread | None:
     return Spread(start["routine_ratios"], blur=float(start["routine_blur"]), age=age)
 
 
-class _Bounds:
+class _RenewalDates:
     """When the renewals of one slot are expected, given that its certificate has not been replaced yet."""
 
     def __init__(self, start: dict[Hashable, Any], today: pd.Timestamp) -> None:

@@ -126,7 +126,7 @@ class _Days(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Judged:
+class _Verdicts:
     """Verdicts of a rule: `positions` in `rows`, and arrays of the same length. `is_dated`: by its own edition."""
 
     rule: Rule
@@ -139,7 +139,7 @@ class _Judged:
     is_dated: bool
 
 
-def _judge_rules(subjects: Subjects, rules: list[Rule], day: pd.Timestamp | None) -> Iterator[_Judged]:
+def _judge_rules(subjects: Subjects, rules: list[Rule], day: pd.Timestamp | None) -> Iterator[_Verdicts]:
     """The verdicts of the rules of a policy, edition by edition, and of the rows that no edition covers."""
     by_name: dict[str, list[Rule]] = {}
     for rule in rules:
@@ -176,7 +176,7 @@ def _within(rule: Rule, days: _Days) -> Bools:
     return within
 
 
-def _in_force(rule: Rule, ruled: RuledRows, days: _Days) -> _Judged:
+def _in_force(rule: Rule, ruled: RuledRows, days: _Days) -> _Verdicts:
     """The verdicts on the rows whose day lies within the edition."""
     state = ruled.rows.state[ruled.positions]
     is_accepted = state == "accepted"
@@ -192,7 +192,7 @@ def _in_force(rule: Rule, ruled: RuledRows, days: _Days) -> _Judged:
     return _chosen(chosen, ruled, days, rule=rule, verdict=verdict, reason=reason, is_dated=True)
 
 
-def _outside(editions: list[Rule], ruled: RuledRows, days: _Days, policy_until: datetime | None) -> _Judged:
+def _outside(editions: list[Rule], ruled: RuledRows, days: _Days, policy_until: datetime | None) -> _Verdicts:
     """Accepted before the first edition, after the end of the policy, or on a day that is not known well enough."""
     earliest, latest = days
     is_judged = np.zeros(len(earliest), dtype=bool)
@@ -219,16 +219,16 @@ def _outside(editions: list[Rule], ruled: RuledRows, days: _Days, policy_until: 
 
 def _chosen(
     chosen: Ints, ruled: RuledRows, days: _Days, *, rule: Rule, verdict: Texts, reason: Texts, is_dated: bool
-) -> _Judged:
+) -> _Verdicts:
     """The verdicts on the chosen rows, on those that the rule applies to."""
     of_chosen = _Days(days.earliest[chosen], days.latest[chosen])
-    return _Judged(
+    return _Verdicts(
         rule, ruled.rows, ruled.positions[chosen], of_chosen, ruled.found[chosen], verdict[chosen], reason[chosen],
         is_dated,
     )  # fmt: skip
 
 
-def _as_frame(judged: list[_Judged]) -> pd.DataFrame:
+def _as_frame(judged: list[_Verdicts]) -> pd.DataFrame:
     """The verdicts as a frame, in the given order. The rows of each subject are taken at once."""
     judged = [part for part in judged if len(part.positions)]
     by_rows: dict[int, list[int]] = {}
@@ -241,7 +241,7 @@ def _as_frame(judged: list[_Judged]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True).iloc[np.argsort(numbers, kind="stable")]
 
 
-def _frame_of(judged: list[_Judged]) -> pd.DataFrame:
+def _frame_of(judged: list[_Verdicts]) -> pd.DataFrame:
     """The verdicts on the rows of one subject."""
     rows = judged[0].rows.frame.take(np.concatenate([part.positions for part in judged])).reset_index(drop=True)
     lengths = [len(part.positions) for part in judged]

@@ -21,7 +21,7 @@ _LABELS: Final = ("finding_id", "check", "kind", "verdict", "severity", "service
 def write(judged: Judged) -> str:
     """The metrics as text."""
     registry = CollectorRegistry()
-    registry.register(_Rows(judged))
+    registry.register(_StateCollector(judged))
     return bytes(generate_latest(registry)).decode()
 
 
@@ -57,7 +57,7 @@ def metrics(judged: Judged) -> Iterator[Metric]:
         )
 
 
-class _Rows(Collector):
+class _StateCollector(Collector):
     def __init__(self, judged: Judged) -> None:
         self._judged = judged
 
