@@ -37,6 +37,8 @@ __all__ = [
 class Tables:
     """Four frames with the columns of `toolkit.schema` (data dictionary: `data/README.md`).
 
+    Raises `UsageError` for what is not a DataFrame, and for a frame that lacks columns: `Tables.from_frames` adds them.
+
     >>> import toolkit
     >>> toolkit.load_example("web-series")
     Tables
@@ -52,8 +54,10 @@ class Tables:
     rounds: pd.DataFrame
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            _require_frame(getattr(self, field.name), "Tables", field.name)
+        for name in schema.TABLES:
+            frame = getattr(self, name)
+            _require_frame(frame, "Tables", name)
+            _require_columns(frame, name)
 
     def __repr__(self) -> str:
         return text.listing("Tables", self._describe())
@@ -300,6 +304,15 @@ def _require_frame(given: object, call: str, name: str) -> None:
     if not isinstance(given, pd.DataFrame):
         kind = text.type_name(given)
         raise UsageError(f"{call}: {name} must be a DataFrame, not {kind}. toolkit.read(path) reads files.")
+
+
+def _require_columns(given: pd.DataFrame, name: schema.TableName) -> None:
+    held = set(given.columns)
+    if missing := [column.name for column in schema.TABLES[name] if column.name not in held]:
+        raise UsageError(
+            f"Tables: {name} lacks {text.enumerated(missing)}. Make the tables by Tables.from_frames({name}=…), which "
+            "adds what is missing."
+        )
 
 
 def is_held_alone(tables: Tables) -> bool:

@@ -10,7 +10,7 @@ import difflib
 import html
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
 LIMIT = 300
@@ -59,6 +59,17 @@ def counted(number: int, word: str) -> str:
 
 def lasting(length: timedelta) -> str:
     """A length of time in whole days, hours, minutes or seconds: the largest that it has at least one of.
+def enumerated(names: Sequence[object], *, most: int = 10) -> str:
+    """The names in one line, made harmless; of more than `most`, how many are left out.
+
+    >>> import toolkit
+    >>> toolkit.text.enumerated(["a", "b", "c"], most=2)
+    'a, b and 1 more'
+    """
+    shown = ", ".join(plain(name, limit=40) for name in names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
+
+
 
     >>> lasting(timedelta(hours=16, minutes=11)), lasting(timedelta(days=255))
     ('16 hours', '255 days')

@@ -2,6 +2,7 @@
 
 import pickle
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -97,7 +98,7 @@ def test_an_empty_append_writes_nothing(tmp_path: Path) -> None:
 
 def test_a_frame_that_is_not_of_the_schema_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     tables = tables_of_hour(0)
-    wrong = Tables(tables.observations.drop(columns="outcome"), tables.certificates, tables.support, tables.rounds)
+    wrong = replace(tables, observations=tables.observations.assign(outcome="fine"))
     with pytest.raises(SchemaError):
         Store(tmp_path / "s").append(wrong)
     assert not (tmp_path / "s").exists()

@@ -11,12 +11,10 @@ from toolkit.arguments import require_type
 from toolkit.errors import ReadWarning, SchemaError, UsageError
 from toolkit.schema.described import KEYS, TableName, columns_of
 from toolkit.targets import Target, compose_target, parse_target
-from toolkit.text import did_you_mean, plain
+from toolkit.text import did_you_mean, enumerated
 
 _MISSPELT: Final = 0.8
 """From this similarity to a column of the table on, an unknown column is taken for a misspelt one."""
-
-_MOST_NAMED: Final = 10
 
 
 def complete(table: TableName, given: pd.DataFrame) -> pd.DataFrame:
@@ -64,11 +62,9 @@ def _report_extra(table: TableName, extra: Sequence[Hashable], known: list[str])
     for name in extra:
         if hint := did_you_mean(str(name), known, similarity=_MISSPELT):
             raise SchemaError(f"{table} has no column {name!r:.60}.{hint} toolkit.schema.dictionary() lists them.")
-    shown = ", ".join(plain(name, limit=40) for name in extra[:_MOST_NAMED])
-    more = f" and {len(extra) - _MOST_NAMED} more" if len(extra) > _MOST_NAMED else ""
     warnings.warn(
-        f"{table} has no column {shown}{more}: left out. Keep such columns in a frame of their own, and merge it by "
-        "`service` or `host`.",
+        f"{table} has no column {enumerated(extra)}: left out. Keep such columns in a frame of their own, and merge it "
+        "by `service` or `host`.",
         ReadWarning,
         stacklevel=4,
     )
