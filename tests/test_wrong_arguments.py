@@ -1,11 +1,16 @@
 """The wrong thing, passed to a public function: a `UsageError` that names the fix, and suggests what was meant."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from inspect import get_annotations, signature
 from pathlib import Path
+from typing import ForwardRef
 
 import pytest
 
 import toolkit
+from toolkit.collection.rounds import CollectOptions
+from toolkit.collection.surveys.surveying import SurveyOptions
 from toolkit.errors import LabError, OutputError, SchemaError, UsageError
 
 
@@ -26,6 +31,18 @@ Call = Callable[[toolkit.Tables, toolkit.Store], object]
 CALLS: dict[str, tuple[Call, str]] = {
     "a path for a frame": (lambda t, s: toolkit.Tables.from_frames("x.csv"), r"observations must be a DataFrame"),
     "paths for tables": (lambda t, s: toolkit.Tables.concat(["x"]), r"read it first: toolkit\.read\('x'\)"),
+    "frames in the wrong place": (
+        lambda t, s: toolkit.Tables(t.support, t.support, t.support, t.support),
+        r"observations lacks sample, .* and \d+ more\. Make the tables by Tables\.from_frames\(observations=",
+    ),
+    "a frame without a column": (
+        lambda t, s: replace(t, certificates=t.certificates.drop(columns="subject")),
+        "certificates lacks subject",
+    ),
+    "an option of the survey of disputes": (
+        lambda t, s: toolkit.survey_disputed(t, bugdet=3),
+        "survey_disputed: parameter 'bugdet' is not known. Did you mean 'budget'",
+    ),
     "tables that are not listed": (lambda t, s: toolkit.Tables.concat(t), r"in a list"),
     "a frame to append": (lambda t, s: s.append(t.observations), r"Tables\.from_frames\(observations="),
     "a path to append": (lambda t, s: s.append("x"), r"read it first"),
@@ -261,3 +278,15 @@ def test_an_export_that_cannot_be_written_is_an_output_error(tables: toolkit.Tab
             tables.to_csv(path)
     with pytest.raises(OutputError, match="cannot be written"):
         tables.to_json(tmp_path / "file" / "x.json")
+
+
+@pytest.mark.parametrize(
+    ("options", "call", "of_caller"),
+    [(CollectOptions, toolkit.collect, toolkit.watch), (SurveyOptions, toolkit.survey, toolkit.survey_disputed)],
+)
+def test_options_that_are_passed_on_are_those_of_the_function(
+    options: type, call: Callable[..., object], of_caller: Callable[..., object]
+) -> None:
+    own = {*signature(of_caller).parameters, "parts", "client"}
+    theirs = {name: given.annotation for name, given in signature(call).parameters.items() if name not in own}
+    assert get_annotations(options) == theirs | {"client": ForwardRef("Client | None", module=call.__module__)}

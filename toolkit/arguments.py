@@ -1,6 +1,6 @@
 """Arguments that a function cannot use: one error for each kind of mistake, which names the parameter and the fix."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from numbers import Integral
 
 import numpy as np
@@ -18,6 +18,19 @@ def require_choice(name: str, given: object, known: Collection[str]) -> None:
     """
     if not isinstance(given, str) or given not in known:
         raise UsageError(not_known(f"{name}=", given, known))
+
+
+def require_parameters(call: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Raises `UsageError` unless each name given by keyword is a parameter of the function `call`.
+
+    >>> require_parameters("watch", ["sampels"], ["samples", "offers"])
+    Traceback (most recent call last):
+    toolkit.errors.UsageError: watch: parameter 'sampels' is not known. Did you mean 'samples'? Known: offers, samples.
+    """
+    known = sorted(known)
+    for name in given:
+        if name not in known:
+            raise UsageError(not_known(f"{call}: parameter ", name, known))
 
 
 def require_boolean(name: str, given: object) -> None:

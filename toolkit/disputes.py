@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from inspect import get_annotations
+from typing import Final, Unpack
 
 from toolkit import schema
 from toolkit.analyse.support.tools import QUESTION, compare_tools
+from toolkit.arguments import require_parameters
 from toolkit.collection import survey
 from toolkit.collection.surveys.address import Part
+from toolkit.collection.surveys.surveying import SurveyOptions
 from toolkit.errors import UsageError
 from toolkit.tables import Tables, require_tables
 from toolkit.targets import Targets, expand_targets
@@ -21,7 +24,11 @@ _PARTS: Final[dict[str, Part]] = {
 
 
 def survey_disputed(
-    tables: Tables, *, aliases: Mapping[str, str] | None = None, targets: Targets | None = None, **options: Any
+    tables: Tables,
+    *,
+    aliases: Mapping[str, str] | None = None,
+    targets: Targets | None = None,
+    **options: Unpack[SurveyOptions],
 ) -> Tables:
     """Ask the questions on which tools disagree again, by a survey of the services concerned.
 
@@ -42,6 +49,8 @@ def survey_disputed(
     [['TLS 1.2', 'untested']]
     """
     require_tables(tables, "survey_disputed")
+    known = {"aliases", "targets", *get_annotations(SurveyOptions)}
+    require_parameters("survey_disputed", options, known)
     compared = compare_tools(tables, aliases=aliases)
     disputed = compared.loc[compared["agreement"] == "disputed", list(QUESTION)].drop_duplicates()
     services = set(disputed["service"])

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypedDict
 
 import pandas as pd
 
@@ -31,6 +31,23 @@ if TYPE_CHECKING:
 
 _SHARD_LOOKS: Final = 5_000
 """Most looks of a shard of a cluster, unless one address has more."""
+
+
+class CollectOptions(TypedDict, total=False):
+    """The options of `collect` that `watch` passes on."""
+
+    offers: str | Sequence[str | Offer]
+    samples: int
+    addresses: int | None
+    limits: Limits
+    vantage: str | None
+    resolver: Resolver | None
+    keep_bytes: bool
+    ehlo: str | None
+    settle: bool
+    min_share: float
+    back_off: bool
+    client: "Client | None"
 
 
 def observe(

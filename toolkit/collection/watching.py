@@ -10,26 +10,26 @@ import os
 import random
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from inspect import signature
+from inspect import get_annotations, signature
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Any, Final
+from typing import Final, Unpack
 
 import pandas as pd
 from filelock import FileLock, Timeout
 
 from toolkit import text
-from toolkit.arguments import require_whole
+from toolkit.arguments import require_parameters, require_whole
 from toolkit.collection.interrupt import RoundInterrupt
 from toolkit.collection.planning import check_clock
 from toolkit.collection.recorder import now
 from toolkit.collection.resuming import how_to_resume
-from toolkit.collection.rounds import collect
+from toolkit.collection.rounds import CollectOptions, collect
 from toolkit.columns import Column, dtypes, returns
 from toolkit.errors import OutputError, UsageError
 from toolkit.files import replace_text
@@ -98,7 +98,7 @@ def watch(
     clock: Callable[[], datetime] = now,
     wait: Callable[[float], object] = time.sleep,
     progress: bool = False,
-    **collecting: Any,
+    **collecting: Unpack[CollectOptions],
 ) -> pd.DataFrame:
     """Collect a round at once, then one per interval, until it is interrupted; a row for each round.
 
@@ -139,10 +139,11 @@ def watch(
     if rounds is not None:
         require_whole("rounds", rounds)
     check_clock(clock)
-    _check_names(collecting)
+    known = {*signature(watch).parameters, *get_annotations(CollectOptions)} - {"collecting"}
+    require_parameters("watch", collecting, known)
     if health is not None and not Path(health).parent.is_dir():
         raise _not_written(Path(health), "its folder does not exist")
-    schedule = _Schedule(_interval(every), jitter, clock, wait)
+    schedule = _RoundSchedule(_interval(every), jitter, clock, wait)
     store = as_store(store)
     made: list[WatchedRound] = []
     count = looks = 0
@@ -168,15 +169,7 @@ def watch(
     return pd.DataFrame(map(asdict, made), columns=list(dtypes(WATCHED))).astype(dtypes(WATCHED))
 
 
-def _check_names(collecting: Iterable[str]) -> None:
-    """`UsageError` for a parameter that neither `watch` nor `collect` has."""
-    known = {*signature(watch).parameters, *signature(collect).parameters} - {"collecting"}
-    for name in collecting:
-        if name not in known:
-            raise UsageError(text.not_known("watch: parameter ", name, sorted(known)))
-
-
-class _Schedule:
+class _RoundSchedule:
     """When rounds begin: at regular intervals from the first, each later by a random part of `jitter`."""
 
     def __init__(

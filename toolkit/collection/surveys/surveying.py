@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from os import PathLike
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, TypedDict, cast
 
 from toolkit import schema
 from toolkit.collection.interrupt import interrupts, warns_of_interrupt
@@ -29,6 +29,26 @@ if TYPE_CHECKING:
 
 _OFFER: Final = Offer("survey", None, date(2026, 11, 24), (), (), (), (), (), (), "each hello of a survey differs")
 """The placeholder for the offers of a survey in the plan; rows of looks that could not be made have its name."""
+
+
+class SurveyOptions(TypedDict, total=False):
+    """The options of `survey` that `survey_disputed` passes on."""
+
+    concurrency: int
+    rate: float | None
+    budget: int
+    splits: int
+    pause_seconds: float
+    addresses: int | None
+    limits: Limits
+    vantage: str | None
+    clock: Callable[[], datetime]
+    resolver: Resolver | None
+    progress: bool
+    keep_bytes: bool
+    ehlo: str | None
+    store: Store | str | PathLike[str] | None
+    client: "Client | None"
 
 
 def survey(
