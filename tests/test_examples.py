@@ -1,8 +1,11 @@
 """Every public callable shows in its docstring what a call looks like; pytest runs these examples as doctests."""
 
+import builtins
 import inspect
 import re
 from collections.abc import Iterator
+from doctest import DocTestParser
+from symtable import symtable
 from types import ModuleType
 
 import pytest
@@ -56,6 +59,27 @@ def has_example(name: str) -> bool:
     return "\n>>> " in (inspect.getdoc(PUBLIC[name]) or "") or used is not None
 
 
+def undefined_names(docstring: str) -> set[str]:
+    """The names that the examples use before they import or assign them: they fail when pasted into a new session."""
+    defined, undefined = set(dir(builtins)), set()
+    for example in DocTestParser().get_examples(docstring):
+        used = symtable(example.source, "example", "exec")
+        scopes = [used]
+        for scope in scopes:
+            scopes += scope.get_children()
+        defined |= {name.get_name() for name in used.get_symbols() if name.is_assigned() or name.is_imported()}
+        undefined |= {name.get_name() for scope in scopes for name in scope.get_symbols() if name.is_global()} - defined
+        undefined |= {name.get_name() for name in used.get_symbols() if name.is_referenced()} - defined
+    return undefined
+
+
+def test_names_that_an_example_does_not_define_are_found() -> None:
+    example = ">>> from a import b\n>>> b(c)\n>>> def d(e):\n...     return e + f\n>>> [g for g in d]"
+    assert undefined_names(example) == {"c", "f"}
+
+
 @pytest.mark.parametrize("name", PUBLIC)
-def test_has_an_example(name: str) -> None:
+def test_has_an_example_that_can_be_pasted(name: str) -> None:
     assert has_example(name), f"Add an example to the docstring of {name}."
+    undefined = undefined_names(inspect.getdoc(PUBLIC[name]) or "")
+    assert not undefined, f"Import {', '.join(sorted(undefined))} in the example of {name}."

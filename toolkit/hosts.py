@@ -29,6 +29,7 @@ def canonical_host(host: str, *, given: str | None = None) -> tuple[str, bool]:
     a host name: an empty or overlong label, other characters, a last label that is a number, as in `127.1`, which an
     operating system reads as an address. `given` is the text that holds the host, which messages show.
 
+    >>> from toolkit.targets import canonical_host
     >>> canonical_host("faß.de."), canonical_host("2001:DB8::1")
     (('xn--fa-hia.de', False), ('2001:db8::1', True))
     """

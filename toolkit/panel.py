@@ -69,6 +69,7 @@ class LabPanel:
 
     Attributes: `lab`, the `Lab`; `tables`, all observations so far as `Tables`; `is_running`, until `close`.
 
+    >>> from toolkit import LabPanel
     >>> from datetime import timedelta
     >>> from toolkit.lab import scenario
     >>> panel = LabPanel(scenario("slow-rollout", backends=2), seed=7, samples=1)

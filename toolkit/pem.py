@@ -139,6 +139,7 @@ def first_element(der: bytes | memoryview) -> int:
 def as_pem(der: bytes) -> str:
     """The bytes in the textual encoding of RFC 7468, section 5: 64 characters a line, as OpenSSL prints it.
 
+    >>> from toolkit.exporting import as_pem
     >>> print(as_pem(b"DER of a certificate"), end="")
     -----BEGIN CERTIFICATE-----
     REVSIG9mIGEgY2VydGlmaWNhdGU=

@@ -34,6 +34,7 @@ def presets() -> dict[str, tuple[str, ...]]:
     start of a line or after a space is a comment. Raises `UsageError`, with file and line, for a target before the
     first name, a repeated name, a name of a preset of the package, and a preset without targets.
 
+    >>> from toolkit.targets import presets
     >>> "google-mail" in presets()
     True
     """

@@ -73,6 +73,7 @@ def load_example(name: str) -> Tables:
     The first four were recorded on real servers, the others in a lab (`source` is `lab`). The project's
     `data/README.md` names the sources. Raises `UsageError` for another name.
 
+    >>> from toolkit import load_example
     >>> load_example("google-mail").observations["source"].nunique() > 30
     True
     >>> set(load_example("lab-sample").observations["source"])

@@ -323,6 +323,7 @@ def is_held_alone(tables: Tables) -> bool:
 def require_tables(given: object, name: str) -> None:
     """Raises `UsageError` where the argument of the function `name` is not `Tables`.
 
+    >>> from toolkit.tables import require_tables
     >>> require_tables("looks.csv", "find_sightings")
     Traceback (most recent call last):
     toolkit.errors.UsageError: find_sightings takes Tables, not the path 'looks.csv': read it first: \
@@ -344,6 +345,8 @@ toolkit.read('looks.csv').
 def describe_services(services: "pd.Series[str]") -> str:
     """The number of distinct services, and of the rows whose source does not name the service.
 
+    >>> import pandas as pd
+    >>> from toolkit.tables import describe_services
     >>> describe_services(pd.Series(["smtp://mx.example:25", "smtp://mx.example:25", None], dtype="string"))
     '1 service, 1 without a service'
     """
@@ -354,6 +357,8 @@ def describe_services(services: "pd.Series[str]") -> str:
 def describe_source(frame: pd.DataFrame) -> str:
     """The kinds of source of the rows, joined by ` + `: `lab`, `simulated`, `live`, `recorded`; empty where unknown.
 
+    >>> import pandas as pd
+    >>> from toolkit.tables import describe_source
     >>> describe_source(pd.DataFrame({"source": ["lab", "live", "lab"]}))
     'lab + live'
     """

@@ -65,6 +65,7 @@ def read_targets(source: str | Path | BinaryIO, *, column: str | None = None, st
     makes a `UsageError` of all of them. Raises `UsageError` too where no line is a target and where there is no such
     column, and `ReadError` for a file that cannot be read or has more than 64 MiB.
 
+    >>> from toolkit import read_targets
     >>> from io import BytesIO
     >>> inventory = read_targets(BytesIO(b"host,port,owner\\nmx.example.org,25,mail team\\nwww.example.org,443,web"))
     >>> inventory[["line", "service", "owner"]].values.tolist()

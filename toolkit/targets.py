@@ -148,6 +148,7 @@ class Target:
 class MailDomain:
     """The mail servers of a domain, written `mx:example.org`; they are looked up when a round starts.
 
+    >>> from toolkit.targets import MailDomain
     >>> domain = MailDomain("example.org")
     >>> str(domain), domain.service
     ('mx:example.org', 'smtp://example.org:25')
@@ -174,6 +175,7 @@ def parse_target(text: str, *, connect_to: str | None = None) -> Target:
     The host is in the form of `canonical_host`. Raises `UsageError` for an unknown scheme, for a port that does not
     name a scheme, and for a host that is neither an address nor a host name.
 
+    >>> from toolkit import parse_target
     >>> parse_target("smtp.gmail.com.:587").service
     'smtp://smtp.gmail.com:587'
 
@@ -234,6 +236,7 @@ def expand_targets(targets: Targets) -> list[Target | MailDomain]:
     in a Series or frame), for an empty iterable, for `mx:` without a domain name, and for one service by two ways
     (`connect_to`), whose observations could not be distinguished.
 
+    >>> from toolkit.targets import expand_targets
     >>> import pandas as pd
     >>> inventory = pd.DataFrame({"host": ["mx.example.org", "2001:db8::1"], "port": [25, 465], "owner": ["a", "b"]})
     >>> [target.service for target in expand_targets(inventory)]
@@ -304,6 +307,7 @@ def _as_series(frame: "pd.DataFrame") -> "pd.Series":
 def compose_target(scheme: object, host: object, port: object) -> object:
     """The target as text, of parts that may be None; a host that is not text is returned as it is, to be refused.
 
+    >>> from toolkit.targets import compose_target
     >>> compose_target("smtp", "mx.example.org", 25.0), compose_target(None, "2001:db8::1", 443)
     ('smtp://mx.example.org:25', '[2001:db8::1]:443')
     """
@@ -333,6 +337,7 @@ def service_names(services: str | Target | Iterable[str | Target] | None) -> set
 
     Raises `UsageError` for anything but text, a `Target`, or several of them.
 
+    >>> from toolkit.targets import parse_target, service_names
     >>> service_names(parse_target("https://a.test"))
     {'https://a.test:443'}
     """

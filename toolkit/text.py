@@ -42,6 +42,7 @@ _ESCAPE = re.compile(r"\\(?:(\\)|([nrt])|x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f
 def type_name(value: object) -> str:
     """What a value is, for a message about a wrong argument: the name of its type, and `None` for None.
 
+    >>> from toolkit.text import type_name
     >>> type_name(None), type_name("a"), type_name([])
     ('None', 'str', 'list')
     """
@@ -51,14 +52,13 @@ def type_name(value: object) -> str:
 def counted(number: int, word: str) -> str:
     """The number and the word, in the plural where it is due.
 
+    >>> from toolkit.text import counted
     >>> counted(1, "host"), counted(1200, "look")
     ('1 host', '1,200 looks')
     """
     return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
-def lasting(length: timedelta) -> str:
-    """A length of time in whole days, hours, minutes or seconds: the largest that it has at least one of.
 def enumerated(names: Sequence[object], *, most: int = 10) -> str:
     """The names in one line, made harmless; of more than `most`, how many are left out.
 
@@ -70,7 +70,11 @@ def enumerated(names: Sequence[object], *, most: int = 10) -> str:
     return f"{shown} and {len(names) - most} more" if len(names) > most else shown
 
 
+def lasting(length: timedelta) -> str:
+    """A length of time in whole days, hours, minutes or seconds: the largest that it has at least one of.
 
+    >>> from datetime import timedelta
+    >>> from toolkit.text import lasting
     >>> lasting(timedelta(hours=16, minutes=11)), lasting(timedelta(days=255))
     ('16 hours', '255 days')
     """
@@ -87,6 +91,7 @@ def did_you_mean(word: str, known: Iterable[str], *, similarity: float = 0.6) ->
     any whole name, all names with that part are listed. Letter case does not count. At most the first 80 characters of
     `word` are compared. `similarity` is the least ratio that `difflib` must find, from 0 to 1.
 
+    >>> from toolkit.text import did_you_mean
     >>> did_you_mean("ieft", ["ietf", "nist"])
     " Did you mean 'ietf'?"
     >>> did_you_mean("moder", ["mozilla-modern", "mozilla-old"])
@@ -115,6 +120,7 @@ def did_you_mean(word: str, known: Iterable[str], *, similarity: float = 0.6) ->
 def not_known(what: str, given: object, known: Iterable[str]) -> str:
     """The message for a name that is none of the known ones. `what` ends with `=` or a blank.
 
+    >>> from toolkit.text import not_known
     >>> not_known("offer ", "anny", ["any", "rsa"])
     "offer 'anny' is not known. Did you mean 'any'? Known: any, rsa."
     """
@@ -125,6 +131,7 @@ def not_known(what: str, given: object, known: Iterable[str]) -> str:
 def storable(text: str) -> str:
     """Text that UTF-8 can encode: lone surrogates become U+FFFD; everything else is unchanged.
 
+    >>> from toolkit.text import storable
     >>> storable("a\\ud800b") == "a\\ufffdb"
     True
     """
@@ -140,6 +147,7 @@ def plain(value: object, *, limit: int = LIMIT) -> str:
 
     At most `limit` characters, the rest is replaced by an ellipsis; a null value is the empty string.
 
+    >>> from toolkit.text import plain
     >>> plain("a\x1b[2Jb\u202ec")
     'a\\x1b[2Jb\\u202ec'
     """
@@ -151,6 +159,7 @@ def plain(value: object, *, limit: int = LIMIT) -> str:
 def for_terminal(value: object, *, limit: int = LIMIT) -> str:
     r"""The value as one line that moves no cursor and starts no escape sequence.
 
+    >>> from toolkit.text import for_terminal
     >>> print(for_terminal("red: \x1b[31m"))
     red: \x1b[31m
     """
@@ -160,6 +169,7 @@ def for_terminal(value: object, *, limit: int = LIMIT) -> str:
 def for_html(value: object, *, limit: int = LIMIT) -> str:
     """The value as HTML text, safe between tags and inside a quoted attribute.
 
+    >>> from toolkit.text import for_html
     >>> for_html('<b onclick="x">')
     '&lt;b onclick=&quot;x&quot;&gt;'
     """
@@ -169,6 +179,7 @@ def for_html(value: object, *, limit: int = LIMIT) -> str:
 def listing(title: str, entries: Mapping[str, str]) -> str:
     """The title and, indented below it, one line per entry: what the `repr` of a collection of data shows.
 
+    >>> from toolkit.text import listing
     >>> print(listing("Store('kept')", {"observations": "3 rows", "rounds": "0 rows"}))
     Store('kept')
       observations  3 rows
@@ -182,6 +193,7 @@ def listing(title: str, entries: Mapping[str, str]) -> str:
 def html_listing(title: str, entries: Mapping[str, str]) -> str:
     """The same as an HTML table, for notebooks.
 
+    >>> from toolkit.text import html_listing
     >>> html_listing("Store", {"rows": "<5"})[-54:]
     '</caption><tr><th>rows</th><td>&lt;5</td></tr></table>'
     """
@@ -192,6 +204,7 @@ def html_listing(title: str, entries: Mapping[str, str]) -> str:
 def for_matplotlib(value: object, *, limit: int = LIMIT) -> str:
     r"""The value as a label that never becomes a formula (`$`) and draws only visible characters.
 
+    >>> from toolkit.text import for_matplotlib
     >>> for_matplotlib("$x$")
     '\\$x\\$'
     """
@@ -205,6 +218,7 @@ def for_spreadsheet(text: str) -> str:
     separates cells, its first character is written as `\u003d`. A backslash is doubled, and what cannot be seen is
     written as `\n`, `\x1b`, `\u202e`.
 
+    >>> from toolkit.text import for_spreadsheet
     >>> for_spreadsheet("=HYPERLINK(1)"), for_spreadsheet("554 go;=1+1")
     ("'=HYPERLINK(1)", '554 go;\\u003d1+1')
     """
@@ -217,6 +231,7 @@ def for_separators(cell: str) -> str:
 
     JSON that goes through it still means the same.
 
+    >>> from toolkit.text import for_separators
     >>> print(for_separators('["a","=1"]'))
     ["a","\u003d1"]
     """
@@ -226,6 +241,7 @@ def for_separators(cell: str) -> str:
 def from_spreadsheet(cell: str) -> str:
     """The text that `for_spreadsheet` was given.
 
+    >>> from toolkit.text import for_spreadsheet, from_spreadsheet
     >>> from_spreadsheet(for_spreadsheet("=HYPERLINK(1)"))
     '=HYPERLINK(1)'
     """

@@ -27,6 +27,7 @@ def describe_certificate(facts: Mapping[str, object], *, sha1: str | None = None
     issuer and serial are one certificate; two by facts are one where all facts are equal.
     Raises `SchemaError` for an unknown column and for facts without a value.
 
+    >>> from toolkit.certificates import describe_certificate
     >>> described = describe_certificate({"issuer": "CN=Example CA", "serial": "5", "subject": "CN=a.example"})
     >>> described["cert_sha256"].partition(".")[2], described["der"] is None
     ('serial', True)

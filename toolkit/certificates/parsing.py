@@ -33,6 +33,7 @@ def parse_certificate(der: bytes) -> dict[str, object]:
     Subject and issuer follow RFC 4514; attributes without a short name there keep their OID, with the value as text.
     `is_ca` is false where there is no basicConstraints. Raises `UsageError` for anything but bytes.
 
+    >>> from toolkit.certificates import parse_certificate
     >>> parse_certificate(b"hello")["parse_error"]
     'certificate: cut short'
 

@@ -62,6 +62,7 @@ def say(sentence: str, **values: object) -> Shown:
     the word, in the plural where the number is not 1. Raises `UsageError` where a value is missing or does not fit its
     format.
 
+    >>> from toolkit.chart import say
     >>> print(say("{host} has {days:.1f} days left.", host="mx.example", days=3.14159))
     mx.example has 3.1 days left.
     >>> print(say("{n:# look} at {m:# service}.", n=1200, m=1))
@@ -97,6 +98,8 @@ def tabulate(
     Raises `UsageError` for a column that the frame does not have,
     and where `frame` is not a DataFrame.
 
+    >>> import pandas as pd
+    >>> from toolkit.chart import tabulate
     >>> print(tabulate(pd.DataFrame({"host": ["mx.example"], "days_left": [3.14159]})))
           host days_left
     mx.example      3.14

@@ -32,6 +32,7 @@ def accept(checks: pd.DataFrame, baseline: str | Path, *, now: Instant) -> pd.Da
 
     Raises `ReadError` for a file that is not a baseline, and `UsageError` for an instant without a zone.
 
+    >>> from pathlib import Path
     >>> import tempfile
     >>> import toolkit
     >>> from toolkit.lab import Lab
@@ -79,6 +80,8 @@ def write_baseline(
     Raises `UsageError` where `until` is not after `now`, `ReadError` where `earlier` is not a baseline, and
     `OutputError` where the file cannot be written. `accept` has an example.
 
+    >>> from pathlib import Path
+    >>> import json
     >>> import tempfile
     >>> import toolkit
     >>> from toolkit.lab import Lab
@@ -125,6 +128,7 @@ def find_gone(checks: pd.DataFrame, baseline: str | Path) -> list[str]:
 
     Entries about what `check` did not judge, such as a service that was not observed, are not among them.
 
+    >>> from pathlib import Path
     >>> import tempfile
     >>> import toolkit
     >>> from toolkit.lab import Lab

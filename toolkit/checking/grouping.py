@@ -94,6 +94,7 @@ def group_findings(checks: pd.DataFrame) -> pd.DataFrame:
 def list_services(names: "pd.Series[str]") -> str:
     """The number of services and the names of the first five, in one text; null is left out.
 
+    >>> from toolkit.checking import list_services
     >>> import pandas as pd
     >>> list_services(pd.Series(["https://www:443", "smtp://mx:25", "https://www:443"]))
     '2 services: https://www:443, smtp://mx:25'

@@ -177,6 +177,8 @@ def date_present(tables: Tables, *, clock: Instant) -> datetime:
 def name_services(rows: pd.DataFrame) -> pd.Series:
     """A name for the service of each row (string, never null): the service, else the host, else `service not said`.
 
+    >>> import pandas as pd
+    >>> from toolkit.checking import name_services
     >>> rows = pd.DataFrame({"service": ["https://mx:443", None, None], "host": ["mx", "www", None]})
     >>> list(name_services(rows))
     ['https://mx:443', 'www', 'service not said']

@@ -152,6 +152,8 @@ def describe_counted(rows: pd.DataFrame) -> str:
     `rows` are those of `check`, or another frame with the columns `service` and `host`. Raises `UsageError` for a frame
     without them.
 
+    >>> import pandas as pd
+    >>> from toolkit.checking import describe_counted
     >>> rows = pd.DataFrame({"service": ["https://mx:443", None, None], "host": ["mx", "www", "www"]})
     >>> describe_counted(rows)
     ' Counted as 2 services: 1 service, and 1 host of rows without a service.'

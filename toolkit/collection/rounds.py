@@ -87,6 +87,7 @@ def observe(
     round early and returns what was seen, with an `InterruptWarning`; `rounds.end_reason` is then `interrupted`.
     Raises `UsageError` for targets, offers or numbers that make no sense; never for what a server or network does.
 
+    >>> from toolkit import observe
     >>> looks = observe("https://127.0.0.1:1", progress=False).observations
     >>> looks[["service", "outcome", "stage", "reason"]].values.tolist()
     [['https://127.0.0.1:1', 'port_closed', 'connect', 'Connection refused']]

@@ -62,7 +62,8 @@ WATCHED: Final = (
 class WatchedRound:
     """One round of a watch, with the columns of `watch` as attributes. As text it is one line.
 
-    >>> from datetime import UTC
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from toolkit.collection import WatchedRound
     >>> at = datetime(2026, 1, 1, 12, tzinfo=UTC)
     >>> print(WatchedRound("20260101T120000Z-00c0ffee", at, at, 8, 1, 2, at + timedelta(hours=1)))
     2026-01-01 12:00:00 UTC: 8 looks, 1 failed, 2 rounds missed before; next 2026-01-01 13:00:00 UTC
@@ -123,7 +124,7 @@ def watch(
     health file cannot be written.
 
     >>> import toolkit
-    >>> from datetime import UTC
+    >>> from datetime import UTC, datetime, timedelta
     >>> from tempfile import TemporaryDirectory
     >>> time = [datetime(2026, 1, 1, tzinfo=UTC)]
     >>> def wait(seconds):

@@ -73,6 +73,8 @@ def write_parquet(tables: "Tables", folder: str | Path) -> None:
 def named_certificates(looks: pd.DataFrame) -> set[str]:
     """The SHA-256 of every certificate that the looks name, as leaf or in a chain.
 
+    >>> import pandas as pd
+    >>> from toolkit.exporting import named_certificates
     >>> looks = pd.DataFrame({"leaf_sha256": ["aa", None], "chain_sha256": [("aa", "bb"), None]})
     >>> sorted(named_certificates(looks))
     ['aa', 'bb']

@@ -152,6 +152,7 @@ def scenario(name: str, **changes: Any) -> Scenario:
 
     Raises `LabUsageError` for an unknown name or parameter.
 
+    >>> from toolkit.lab import scenario
     >>> scenario("slow-rollout", backends=20).roll_out.days
     14
     """

@@ -92,6 +92,7 @@ def read(
     key, or a file of another format in a folder, is named by a `ReadWarning`. Raises `UsageError` for an unknown
     format.
 
+    >>> from toolkit.readers import read
     >>> from toolkit.shipped import example_folder
     >>> len(read(example_folder("web-series")).certificates)
     170
@@ -161,6 +162,7 @@ def _not_readable(path: Path, error: OSError) -> ReadError:
 def require_path(path: object) -> None:
     """Raises `UsageError` where `path` is empty, or neither text nor a `Path`.
 
+    >>> from toolkit.readers import require_path
     >>> require_path("scan.xml")
     >>> require_path(["a.xml", "b.xml"])  # doctest: +ELLIPSIS
     Traceback (most recent call last):
@@ -179,6 +181,7 @@ def require_path(path: object) -> None:
 def find_format_of(path: Path) -> str:
     """The format of a file or folder, by its content. Raises `ReadError` and `OSError` like `read`.
 
+    >>> from toolkit.readers import find_format_of
     >>> from toolkit.shipped import example_folder
     >>> find_format_of(example_folder("google-mail"))
     'csv'

@@ -52,6 +52,7 @@ class Reader(NamedTuple):
     `recognises` is given up to `toolkit.readers.forms.HEAD` bytes from the beginning of a file, decompressed. `read`
     takes the path and gives `Tables`; it raises `toolkit.errors.ReadError` for what it cannot read.
 
+    >>> from toolkit.readers import readers
     >>> reader = readers()["nmap"]
     >>> reader.words, reader.recognises(b"<?xml version='1.0'?><nmaprun scanner='nmap'>")
     ('an nmap XML report', True)

@@ -41,6 +41,7 @@ class Group:
 def groups() -> Mapping[int, Group]:
     """Every group by its code, in order of code. GREASE is not a group.
 
+    >>> from toolkit.reference import groups
     >>> groups()[4588].name, groups()[4588].is_post_quantum
     ('X25519MLKEM768', True)
     """

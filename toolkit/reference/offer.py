@@ -51,6 +51,7 @@ class Offer:
 def offers() -> Mapping[str, Offer]:
     """Every offer by its name and by its alias.
 
+    >>> from toolkit.reference import offers
     >>> offers()["any"] is offers()["any-2026"]
     True
     """

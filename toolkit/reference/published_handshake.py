@@ -18,6 +18,7 @@ def published_handshake() -> Mapping[str, bytes]:
     `sent` and `answer` are the records, from the ClientHello to the Finished of the server. The names of secrets and
     keys are those of `toolkit.derive_keys`, which computes the same values.
 
+    >>> from toolkit.reference import published_handshake
     >>> published_handshake()["client_private_key"].hex()[:16]
     '49af42ba7f799485'
     """

@@ -39,6 +39,7 @@ class SignatureScheme:
 def signature_schemes() -> Mapping[int, SignatureScheme]:
     """Every signature scheme by its code, in order of code.
 
+    >>> from toolkit.reference import signature_schemes
     >>> signature_schemes()[0x0804].name, signature_schemes()[0x0804].padding
     ('rsa_pss_rsae_sha256', 'PSS')
     """

@@ -63,6 +63,7 @@ class Suite:
 def suites() -> Mapping[int, Suite]:
     """Every suite by its code, in order of code. Signalling values (SCSV) and GREASE are not suites.
 
+    >>> from toolkit.reference import suites
     >>> suites()[0x000A].name, suites()[0x000A].key_bits, suites()[0x000A].strength_bits
     ('TLS_RSA_WITH_3DES_EDE_CBC_SHA', 168, 112)
     """
@@ -99,6 +100,7 @@ def find_suite(name: str) -> Suite | None:
     Older spellings: `SSL_…` for `TLS_…` (JSSE, SSL 3.0) and OpenSSL's `EDH-` for `DHE-`. SSL 2.0 shares names with
     SSL 3.0 in OpenSSL (`RC4-MD5`); the suite of SSL 3.0 and TLS is meant then.
 
+    >>> from toolkit.reference import find_suite
     >>> find_suite("EDH-RSA-DES-CBC3-SHA") is find_suite("TLS_DHE_RSA_WITH_3DES_EDE_CBC_SHA")
     True
     """
@@ -118,6 +120,7 @@ def askable(protocol: str) -> tuple[int, ...]:
     SSL 3.0, export under TLS 1.1), so every other suite is asked at every version. `TLS_NULL_WITH_NULL_NULL` is the
     state before the handshake and never asked.
 
+    >>> from toolkit.reference import askable
     >>> 0x1301 in askable("TLS 1.3"), 0x1301 in askable("TLS 1.2"), 0xC013 in askable("SSL 3.0")
     (True, False, True)
     """

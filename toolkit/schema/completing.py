@@ -26,6 +26,8 @@ def complete(table: TableName, given: pd.DataFrame) -> pd.DataFrame:
     Columns of other names are left out with a `ReadWarning` that names them all. Raises `SchemaError` for one that is
     probably misspelt, and one error for all columns that are missing and never null.
 
+    >>> import pandas as pd
+    >>> from toolkit.schema import complete
     >>> look = {"observed_at": pd.Timestamp("2026-01-01", tz="UTC"), "round": "1", "source": "mine", "outcome": "ok"}
     >>> made = complete("observations", pd.DataFrame([look | {"host": "a.test", "port": 443}]))
     >>> made.loc[0, "service"], made.loc[0, "date_basis"]

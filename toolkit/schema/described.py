@@ -254,6 +254,7 @@ KEYS: Final[dict[TableName, tuple[str, ...]]] = {
 def dictionary() -> str:
     """The data dictionary as Markdown: every table, column, dtype, unit, meaning, and what null means.
 
+    >>> from toolkit.schema import dictionary
     >>> "| `leaf_sha256` |" in dictionary()
     True
     """

@@ -37,6 +37,7 @@ _EXTENSIONS: Final = {
 def arrow_schema(table: TableName) -> pa.Schema:
     """The Arrow schema of a table, as it is stored.
 
+    >>> from toolkit.schema import arrow_schema
     >>> arrow_schema("observations").field("observed_at").type
     TimestampType(timestamp[us, tz=UTC])
     """
@@ -46,6 +47,7 @@ def arrow_schema(table: TableName) -> pa.Schema:
 def empty(table: TableName) -> pd.DataFrame:
     """A frame of the table without rows, every column with its dtype.
 
+    >>> from toolkit.schema import empty
     >>> len(empty("rounds")), str(empty("rounds")["looks"].dtype)
     (0, 'Int64')
     """
@@ -57,6 +59,7 @@ def frame(table: TableName, rows: list[dict[str, object]]) -> pd.DataFrame:
 
     Raises `UsageError` for an unknown table, and for what is not a list of rows.
 
+    >>> from toolkit.schema import frame
     >>> made = frame("certificates", [{"cert_sha256": "00" * 32, "subject": "CN=a.test"}])
     >>> made.loc[0, "subject"], made.loc[0, "not_after"]
     ('CN=a.test', NaT)
@@ -80,6 +83,8 @@ def conform(table: TableName, given: pd.DataFrame) -> pd.DataFrame:
 
     Raises `SchemaError` where a column is unknown or a value does not fit its dtype, `UsageError` for an unknown table.
 
+    >>> import pandas as pd
+    >>> from toolkit.schema import conform
     >>> given = pd.DataFrame({"cert_sha256": ["00" * 32], "key_bits": [2048.0]})
     >>> conform("certificates", given)["key_bits"].dtype, conform("certificates", given)["issuer"].isna().all()
     (Int64Dtype(), np.True_)
@@ -98,6 +103,8 @@ def conform(table: TableName, given: pd.DataFrame) -> pd.DataFrame:
 def check(table: TableName, given: pd.DataFrame) -> None:
     """Raise `SchemaError` unless the frame has the table's columns, dtypes, nulls, vocabularies and ordered bounds.
 
+    >>> import pandas as pd
+    >>> from toolkit.schema import check, empty
     >>> check("certificates", empty("certificates"))
     >>> check("certificates", pd.DataFrame({"subject": ["CN=a.test"]}))  # doctest: +ELLIPSIS
     Traceback (most recent call last):

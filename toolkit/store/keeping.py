@@ -50,6 +50,7 @@ class Store:
     control character, one of `[ ] ^ | \\`, or `%` before two hexadecimal digits. Raises `StoreError` where the path
     holds something else, a damaged table, or a table of a newer schema, and where it cannot be read.
 
+    >>> from toolkit import Store, Tables, schema
     >>> import tempfile
     >>> certificates = schema.frame("certificates", [{"cert_sha256": "00", "der": b"?"}])
     >>> with tempfile.TemporaryDirectory() as folder:

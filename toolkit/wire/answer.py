@@ -52,6 +52,7 @@ class Answer:
     `suites`: SSL 2.0 only: the cipher kinds that the server lists (24 bit codes); the client would choose.
     `faults`: keys of `FAULTS`, in order of occurrence.
 
+    >>> from toolkit.wire import Answer
     >>> Answer(), Answer(outcome="ok").is_sound  # doctest: +ELLIPSIS
     (Answer(outcome=None, stage='hello', ...), True)
     """
@@ -82,6 +83,7 @@ class Answer:
     def note(self, words: str) -> None:
         """Append to the reason.
 
+        >>> from toolkit.wire import Answer
         >>> answer = Answer(reason="one record was empty")
         >>> answer.note("the alert came late")
         >>> answer.reason
@@ -92,6 +94,7 @@ class Answer:
     def add_fault(self, fault: str, detail: str = "") -> None:
         """Add a fault, once.
 
+        >>> from toolkit.wire import Answer
         >>> answer = Answer()
         >>> answer.add_fault("suite_not_offered", " (0x0005)")
         >>> answer.faults, answer.reason

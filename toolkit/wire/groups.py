@@ -102,6 +102,7 @@ class SharePool:
     Nothing secret is ever sent with the keys of a look, so reuse gives nothing away. The random and the session id of
     every hello are new. A server can see that two hellos hold the same share.
 
+    >>> from toolkit.wire import SharePool
     >>> import os
     >>> pool = SharePool(uses=2)
     >>> first, again, new = (pool([29], os.urandom) for _ in range(3))

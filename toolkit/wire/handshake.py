@@ -67,6 +67,7 @@ class Handshake:
       flight can be read again.
     - `shares`: makes the key shares; a `SharePool` hands out the same ones to several handshakes.
 
+    >>> from toolkit.wire import Handshake
     >>> from toolkit.reference import offers
     >>> handshake = Handshake(offers()["any"], server_name="mx.example.org")
     >>> hello = handshake.start()

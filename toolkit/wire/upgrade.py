@@ -22,6 +22,7 @@ _NAME = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}\Z")
 def check_client_name(name: str) -> None:
     """Raises `UsageError` for a name that EHLO cannot give.
 
+    >>> from toolkit.wire import check_client_name
     >>> check_client_name("client.example")
     >>> check_client_name("two words")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
@@ -49,6 +50,7 @@ class Upgrade:
 
     Raises `UsageError` for another scheme and for a name that does not fit into a command.
 
+    >>> from toolkit.wire import Upgrade
     >>> upgrade = Upgrade("smtp", host="mx.example.org", client_name="client.example")
     >>> upgrade.start(), upgrade.receive(b"220 mx ESMTP\\r\\n")
     (b'', b'EHLO client.example\\r\\n')
@@ -114,6 +116,7 @@ class Upgrade:
     def receive_eof(self) -> None:
         """The server closed the stream.
 
+        >>> from toolkit.wire import Upgrade
         >>> upgrade = Upgrade("imap", host="mx.example.org", client_name="client.example")
         >>> upgrade.receive_eof()
         >>> upgrade.outcome, upgrade.reason
@@ -124,6 +127,7 @@ class Upgrade:
     def receive_reset(self) -> None:
         """The connection was reset.
 
+        >>> from toolkit.wire import Upgrade
         >>> upgrade = Upgrade("imap", host="mx.example.org", client_name="client.example")
         >>> upgrade.receive_reset()
         >>> upgrade.outcome
@@ -134,6 +138,7 @@ class Upgrade:
     def abandon(self, outcome: str, reason: str) -> None:
         """The caller gives up, mostly with `timeout`; does nothing once the dialogue has ended.
 
+        >>> from toolkit.wire import Upgrade
         >>> upgrade = Upgrade("imap", host="mx.example.org", client_name="client.example")
         >>> upgrade.abandon("timeout", "no greeting within 10 s")
         >>> upgrade.outcome, upgrade.reason
