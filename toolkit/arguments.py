@@ -23,9 +23,9 @@ def require_choice(name: str, given: object, known: Collection[str]) -> None:
 def require_parameters(call: str, given: Iterable[str], known: Iterable[str]) -> None:
     """Raises `UsageError` unless each name given by keyword is a parameter of the function `call`.
 
-    >>> require_parameters("watch", ["sampels"], ["samples", "offers"])
+    >>> require_parameters("watch", ["sample"], ["samples", "offers"])
     Traceback (most recent call last):
-    toolkit.errors.UsageError: watch: parameter 'sampels' is not known. Did you mean 'samples'? Known: offers, samples.
+    toolkit.errors.UsageError: watch: parameter 'sample' is not known. Did you mean 'samples'? Known: offers, samples.
     """
     known = sorted(known)
     for name in given:
