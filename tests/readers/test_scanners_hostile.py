@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from typing import NoReturn
 
 import pandas as pd
 import pytest
@@ -484,6 +485,19 @@ def test_another_package_adds_a_format(added: Callable[[object], None], tmp_path
     (tmp_path / "given").write_text("MINE 1\n")
     assert toolkit.read(tmp_path / "given").observations["source"].tolist() == ["mine"]
     assert len(toolkit.read(tmp_path / "given", format="myscanner").observations) == 1
+
+
+@pytest.mark.parametrize("is_recognised", [True, False])
+def test_an_error_of_another_package_is_not_ours(
+    added: Callable[[object], None], tmp_path: Path, *, is_recognised: bool
+) -> None:
+    def fail(_: object) -> NoReturn:
+        raise KeyError("rows")
+
+    added(registry.Reader("a report of mine", (lambda _: True) if is_recognised else fail, fail))
+    (tmp_path / "given").write_text("MINE 1\n")
+    with pytest.raises(ReadError, match="The format 'myscanner', which another package adds, ended in KeyError"):
+        toolkit.read(tmp_path / "given")
 
 
 @pytest.mark.parametrize("loaded", [ImportError("no module named mine"), "not a reader"])

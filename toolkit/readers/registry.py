@@ -14,10 +14,10 @@ from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from toolkit import text
-from toolkit.errors import ReadWarning
+from toolkit.errors import ReadError, ReadWarning, ToolkitError
 from toolkit.readers.captures import read_capture
 from toolkit.readers.censys import read_censys
 from toolkit.readers.crtsh import read_crtsh
@@ -42,6 +42,9 @@ from toolkit.readers.zeek import read_zeek
 from toolkit.readers.zgrab2 import read_zgrab2
 from toolkit.tables import Tables
 
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
 GROUP: Final = "tls_toolkit.readers"
 """The group of entry points by which other packages add formats."""
 
@@ -50,7 +53,8 @@ class Reader(NamedTuple):
     """A format: what it is called with its article, how its beginning is recognised, and what reads a file of it.
 
     `recognises` is given up to `toolkit.readers.forms.HEAD` bytes from the beginning of a file, decompressed. `read`
-    takes the path and gives `Tables`; it raises `toolkit.errors.ReadError` for what it cannot read.
+    takes the path and gives `Tables`; it raises `toolkit.errors.ReadError` for what it cannot read. Any other error in
+    a format of another package becomes a `ReadError` that names the format.
 
     >>> from toolkit.readers import readers
     >>> reader = readers()["nmap"]
@@ -210,11 +214,29 @@ def readers() -> Mapping[str, Reader]:
             warnings.warn(f"the format {point.name!r} cannot be loaded: {text.plain(error)}", ReadWarning, stacklevel=2)
             continue
         if isinstance(reader, Reader):
-            found.setdefault(point.name, reader)
+            guarded = Reader(reader.words, _guarded(point.name, reader.recognises), _guarded(point.name, reader.read))
+            found.setdefault(point.name, guarded)
         else:
             what = type(reader).__name__
             warnings.warn(f"the format {point.name!r} is not a Reader but {what}", ReadWarning, stacklevel=2)
     return MappingProxyType(found)
+
+
+def _guarded(name: str, call: Callable[[Given], Made]) -> Callable[[Given], Made]:
+    """The same function of a format of another package; its unexpected errors become a `ReadError` that names it."""
+
+    def guarded(given: Given) -> Made:
+        try:
+            return call(given)
+        except (ToolkitError, OSError):
+            raise
+        except Exception as error:
+            said = f"{type(error).__name__}: {text.plain(error)}"
+            raise ReadError(
+                f"The format {name!r}, which another package adds, ended in {said}. Report it to its authors."
+            ) from error
+
+    return guarded
 
 
 def find_format(head: bytes) -> str | None:
