@@ -39,7 +39,7 @@ def darken(ax: Axes) -> Axes:
         return ax
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
-            # Ticks are made anew when the chart is drawn, from these.
+            # Ticks are made again when the chart is drawn, from these.
             now = axis.get_tick_params()
             axis.set_tick_params(**{name: _counterpart(now[name]) for name in _OF_TICKS if name in now})
     for artist in _parts(figure.findobj()):

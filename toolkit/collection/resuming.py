@@ -17,7 +17,7 @@ def looks_to_resume(store: Store, name: str) -> set[LookKey]:
     """The keys of the looks that the store has of this round; `UsageError` where it has no such round."""
     made = looks_made(store, name)
     if not made and not store.has_round(name):
-        raise UsageError(f"resume={name!r}: {store.path} has no such round. Leave it out to begin anew.")
+        raise UsageError(f"resume={name!r}: {store.path} has no such round. Leave it out to begin a new round.")
     return made
 
 

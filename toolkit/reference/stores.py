@@ -40,14 +40,14 @@ Effect = Literal["removed", "distrusted", "limited"]
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """The last instant that a leaf may bear, or the first: of its `not_before`, or of its earliest SCT (`sct`)."""
+    """The last instant that a leaf may have, or the first: of its `not_before`, or of its earliest SCT (`sct`)."""
 
     of: Literal["not_before", "sct"]
     instant: datetime
     is_last: bool = True
 
     def allows(self, stamp: datetime) -> bool:
-        """Whether a leaf may bear this instant."""
+        """Whether a leaf may have this instant."""
         return stamp <= self.instant if self.is_last else stamp >= self.instant
 
     def __str__(self) -> str:

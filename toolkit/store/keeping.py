@@ -37,7 +37,7 @@ class Store:
     """The four tables as Delta Lake tables, in one folder or at a URL such as `s3://bucket/looks`.
 
     Many processes may append at the same time, and each table may be read meanwhile. A folder that does not exist
-    is made with the first append. The tables `observations`, `certificates`, `support` and `rounds` lie below it;
+    is made with the first append. The tables `observations`, `certificates`, `support` and `rounds` are inside it;
     Dask, Spark, DuckDB and Polars read them as they are.
 
     `storage_options`: credentials and region for a URL, as `deltalake` takes them; without them it reads the

@@ -74,7 +74,7 @@ def explain_leaves(
     affinity may have sent each round to one backend. Then only one look of each round counts, and a certificate that
     comes back or stays is `unclear`, because repeat hits on one of several backends look the same; unless no address
     changed more than once, as if it were one backend. Two statements by the caller resolve that: `sticky=True` counts
-    rounds throughout (the first look of each at an address), which is right if a load balancer chooses anew for each
+    rounds throughout (the first look of each at an address), which is right if a load balancer chooses again for each
     round; `min_share=1` states that one backend answers. Affinity that lasts longer than the time between rounds cannot
     be corrected.
 

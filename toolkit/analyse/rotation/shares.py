@@ -55,7 +55,7 @@ def estimate_shares(
     1970-01-01 UTC and include their start, not their end. A window without looks has no row.
 
     - `by="slot"`: all looks at a slot.
-    - `by="address"`: each address apart.
+    - `by="address"`: each address separately.
     - `by="rotation"`: the roll-out curve of each rotation. Windows from the last look before the successor was first
       seen to the first look after the predecessor was last seen; each has a row for both certificates.
 

@@ -93,7 +93,7 @@ class Chains:
         )  # fmt: skip
 
     def _edges(self, candidates: list[Candidate]) -> tuple[datetime, ...]:
-        """The instants at which a certificate begins or ends, a rule takes effect or a store decides anew."""
+        """The instants at which a certificate begins or ends, a rule takes effect or a store changes its decision."""
         paths = [certificate for candidate in candidates for certificate in candidate.path]
         edges = {certificate.not_before for certificate in paths} | rule_dates()
         edges |= {_second_after(certificate.not_after) for certificate in paths}
