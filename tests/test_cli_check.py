@@ -563,6 +563,13 @@ def test_certificates_alone_are_findings_when_they_end_soon_or_have_ended(
     assert "store info" not in capsys.readouterr().err
 
 
+def test_advice_on_a_file_does_not_speak_of_backends(live: str, capsys: pytest.CaptureFixture[str]) -> None:
+    _, said = asked(["check", f"{live}/0.pem", "--policy", "clients", "--now", "2027-02-01"], capsys)
+    advice = {row["verdict"]: row["advice"] for row in said["checks"] if row["advice"]}
+    assert advice["expired"] == "Renew the certificate, and replace it wherever it is still used."
+    assert not [words for words in advice.values() if "backend" in words or "server" in words.lower()]
+
+
 def test_of_many_certificates_alone_the_first_to_end_are_shown(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

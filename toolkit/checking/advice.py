@@ -29,6 +29,16 @@ ADVICE: Final = {
 }
 """Verdict of a finding → what to do."""
 
+ADVICE_ON_FILES: Final = ADVICE | {
+    "expired": "Renew the certificate, and replace it wherever it is still used.",
+    "expiring": "Renew the certificate, and replace it wherever it is used, before it ends.",
+    "not_yet_valid": "Do not use the certificate before it begins, or issue it again with the right dates.",
+    "untrusted": "Renew the certificate if it has expired. If not, add what its chain lacks, or have it issued by a CA "
+    "that clients trust.",
+    "falls short": "Have the certificate issued again so that the rule is met.",
+}
+"""The same where no service was seen to present the certificate, such as for a PEM file."""
+
 _SAME: Final = {"trust_lost": "untrusted", "gained": "falls short"}
 """Verdicts that differ from another only by what was before: the finding stays the same one."""
 

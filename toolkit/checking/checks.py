@@ -1,11 +1,13 @@
 """Check: reachability, expiry, trust and policies of what is in service, in one frame."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from toolkit.analyse import verify_chains
 from toolkit.analyse.expiry.summary import Thresholds, summarise_expiry
 from toolkit.analyse.policy.findings import judge_by_rules
-from toolkit.checking.advice import ADVICE, identify
+from toolkit.checking.advice import ADVICE, ADVICE_ON_FILES, identify
 from toolkit.checking.in_service import InService, find_in_service, name_services, with_looks
 from toolkit.checking.judgements.endings import judge_issuers
 from toolkit.checking.judgements.expiry import find_in_use, judge_expiry
@@ -130,7 +132,7 @@ def judge_in_service(
         judged = judge_unobserved(
             tables, expiry, now=scope.now, as_of=as_of, roots=of_store, rules=list(rules), intermediates=intermediates
         )
-        return _in_order(_conformed(judged))
+        return _in_order(_conformed(judged), ADVICE_ON_FILES)
     shown = find_in_use(expiry, scope)
     chains = scope.tables if as_of == "observed" else _observed_until(scope.tables, scope.now)
     trust = verify_chains(chains, roots=of_store, as_of=as_of, intermediates=intermediates)
@@ -159,7 +161,7 @@ def judge_in_service(
         of_all = scope.known if scope.since else tables
         frames.append(judge_statements(scope, judge_by_rules(of_all, statements, as_of=as_of)))
     known = _conformed(frames)
-    return _in_order(_conformed([known, _unknown(scope, known, [*OWN_CHECKS, *policies])]))
+    return _in_order(_conformed([known, _unknown(scope, known, [*OWN_CHECKS, *policies])]), ADVICE)
 
 
 def _conformed(frames: list[pd.DataFrame]) -> pd.DataFrame:
@@ -169,8 +171,8 @@ def _conformed(frames: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(held, ignore_index=True) if held else empty(CHECKS).assign(about=pd.Series(dtype="string"))
 
 
-def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows with `is_finding` and `severity`, the most severe findings first."""
+def _in_order(frame: pd.DataFrame, advice: Mapping[str, str]) -> pd.DataFrame:
+    """The rows with `is_finding`, `severity` and `advice` (by verdict), the most severe findings first."""
     severity = frame["severity"].fillna(frame["verdict"].map(SEVERITY_OF).astype("string"))
     severity = severity.mask(frame["verdict"].isin(["falls short", "gained"]) & (frame["level"] == "should"), "low")
     is_finding = pd.Series(pd.NA, frame.index, dtype="boolean")
@@ -178,7 +180,7 @@ def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
     is_finding[frame["verdict"].isin(FINE)] = False
     is_wrong = is_finding.fillna(value=False)
     frame["finding_id"] = identify(frame[is_wrong]).reindex(frame.index)
-    frame["advice"] = frame["verdict"].map(ADVICE).where(is_wrong)
+    frame["advice"] = frame["verdict"].map(advice).where(is_wrong)
     rank = severity.map({word: rank for rank, word in enumerate(SEVERITIES)})
     ordered = frame.assign(is_finding=is_finding, severity=severity, rank=rank).sort_values("rank", kind="stable")
     return ordered[list(dtypes(CHECKS))].reset_index(drop=True).astype(dtypes(CHECKS))
