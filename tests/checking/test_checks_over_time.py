@@ -128,7 +128,8 @@ def test_rows_dated_after_the_clock_are_a_finding() -> None:
 
 
 def test_every_finding_has_an_identifier_and_advice_and_nothing_else_has() -> None:
-    looks = [look("aa", "2026-01-31", **OLD), look(None, "2026-01-31", service="smtp://b:25", host="b")]
+    down = [look(None, f"2026-01-{day}", service="smtp://b:25", host="b") for day in (29, 30, 31)]
+    looks = [look("aa", "2026-01-31", **OLD), *down]
     found = checked(tables(looks, [VALID]))
     is_finding = found["is_finding"].fillna(value=False)
     assert is_finding.any()
@@ -172,7 +173,8 @@ def test_an_identifier_stays_when_the_certificate_is_renewed() -> None:
 
 def test_recommendations_never_come_before_what_is_broken() -> None:
     """The lines are ordered by severity across checks, whatever the order of the policies."""
-    looks = [look("aa", "2026-01-31", **OLD), look(None, "2026-01-31", service="smtp://b:25", host="b")]
+    down = [look(None, f"2026-01-{day}", service="smtp://b:25", host="b") for day in (29, 30, 31)]
+    looks = [look("aa", "2026-01-31", **OLD), *down]
     found = checked(tables(looks, [certificate("aa", "2026-01-01", "2026-02-12")]), policy=["nist", "ietf"])
     lines = [line for line in checking.describe(found) if line.partition(":")[0] in checking.SEVERITIES]
     order = [list(checking.SEVERITIES).index(line.partition(":")[0]) for line in lines]
