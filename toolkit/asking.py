@@ -46,8 +46,7 @@ _OF_SERVICES: Final = (
 
 _COLUMNS: Final[dict[Analysis, tuple[str, ...]]] = {
     analyse.find_rotations: (
-        *schema.OBSERVATION_KEY, "host", "leaf_sha256", "chain_sha256", "observed_at", "observed_from",
-        "observed_until", "source",
+        *schema.OBSERVATION_KEY, "host", "leaf_sha256", "observed_at", "observed_from", "observed_until", "source",
     )
 }  # fmt: skip
 """Columns of observations that an analysis uses, where these are few; of the others, reading all takes longer."""

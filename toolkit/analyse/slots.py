@@ -16,6 +16,9 @@ from toolkit.tables import Tables
 SLOT: Final = ["service", "host", "server_name", "key_type"]
 """The columns that identify a slot. `host` is part of `service`; it separates slots whose source names no port."""
 
+_NEEDED: Final = [*SLOT[:-1], "leaf_sha256", "observed_at", "round", "address", "offer", "sample", "source"]
+"""Columns of `observations` that are read; text may be categories."""
+
 FACTS: Final = ["subject", "issuer", "names", "spki_sha256", "not_before", "not_after", "sct_at"]
 """Columns of `certificates` that the certificates of slots are described by."""
 
@@ -72,7 +75,9 @@ def find_slot_looks(tables: Tables) -> SlotLooks:
     A leaf whose row is missing in `certificates`, or did not parse, has a null key type, so it has its own slot.
     """
     rows = np.flatnonzero(tables.observations["leaf_sha256"].notna().to_numpy())
-    seen = tables.observations.iloc[rows]
+    seen = tables.observations[_NEEDED]
+    if len(rows) < len(seen):
+        seen = seen.iloc[rows]
     leaf, leaves = _numbered(seen["leaf_sha256"])
     certificates = tables.certificates.set_index("cert_sha256")[["key_type", *FACTS]].reindex(leaves)
     key_type, key_type_names = _numbered(certificates["key_type"])
@@ -80,6 +85,7 @@ def find_slot_looks(tables: Tables) -> SlotLooks:
     at, rounds, address = instants(seen["observed_at"]), _numbered(seen["round"])[0], _numbered(seen["address"])[0]
     dated = at != NULL
     order = np.flatnonzero(dated)
+    order = order[np.lexsort((at[order], slot[order]))]
     if not _is_sorted(slot[order], at[order]):
         offer = _numbered(seen["offer"])[0][order]
         sample = seen["sample"].to_numpy(np.int64, na_value=-1)[order]
@@ -148,7 +154,7 @@ def all_sources(sources: pd.Series) -> str:
 
 def joined_sources(keys: pd.DataFrame, source: pd.Series) -> pd.Series:
     """For each distinct row of `keys`: its sources, sorted, joined by `, `; indexed by the keys."""
-    named = keys.assign(source=source.to_numpy()).drop_duplicates().sort_values("source")
+    named = keys.assign(source=source.array).drop_duplicates().astype({"source": object}).sort_values("source")
     grouped = named.groupby(list(keys.columns), sort=False)["source"]
     first, count = grouped.first(), grouped.size()
     several = count.index[count > 1]
@@ -201,6 +207,8 @@ def _is_in_slot(slot: Ints, here: Ints, there: Ints) -> Bools:
 def _numbered(values: pd.Series) -> tuple[Ints, pd.Index]:
     """The number of each value, and the values; null has the last number."""
     numbers, names = pd.factorize(values)
+    if isinstance(names, pd.CategoricalIndex):
+        names = names.astype("string")
     if (numbers < 0).any():
         numbers = np.where(numbers < 0, len(names), numbers)
         names = names.append(pd.Index([pd.NA], dtype=names.dtype))

@@ -7,7 +7,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from toolkit import schema
 from toolkit.store.delta import KeptTable
 from toolkit.store.limits import EVERYTHING
 from toolkit.store.rows import as_frame
@@ -22,15 +21,11 @@ def load_table(
 ) -> pd.DataFrame:
     """The rows that `where` selects, without repeats. `files` selects files by their statistics, as `read` does.
 
-    `columns`: those that are read, of observations, with the key and what orders the rows; the others are null.
+    `columns`: those that the frame has, of observations, with the key and what orders the rows; text is categories.
     """
     if table.name == "certificates":
         return with_parsed_columns(as_frame(table.name, read_certificates(table, where=where)))
-    rows = table.read(columns, where=where, files=files)
-    for field in schema.arrow_schema(table.name):
-        if field.name not in rows.column_names:
-            rows = rows.append_column(field, pa.nulls(len(rows), field.type))
-    return as_frame(table.name, rows)[[column.name for column in schema.TABLES[table.name]]]
+    return as_frame(table.name, table.read(columns, where=where, files=files), as_categories=columns is not None)
 
 
 def read_certificates(

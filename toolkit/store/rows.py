@@ -42,15 +42,18 @@ _INSTANTS: Final[dict[schema.TableName, str]] = {
 }
 
 
-def as_frame(name: schema.TableName, kept: pa.Table) -> pd.DataFrame:
-    """The rows as a frame, with the columns that were read: in the order of their instants, of repeats the first."""
+def as_frame(name: schema.TableName, kept: pa.Table, *, as_categories: bool = False) -> pd.DataFrame:
+    """The rows as a frame, with the columns that were read: in the order of their instants, of repeats the first.
+
+    `as_categories`: text stays encoded, as categories (unordered) in any order; an analysis counts them faster.
+    """
     kept = unified(kept)
     order = order_rows(name, kept, rank_rows(kept, schema.KEYS[name]))
     if not _is_sorted(order) or len(order) < len(kept):
         kept = kept.take(pa.array(order))
     lists = [column for column, values in zip(kept.column_names, kept.columns, strict=True) if _is_list(values.type)]
     whole = {
-        column: values.cast(pa.large_string()) if pa.types.is_dictionary(values.type) else values
+        column: values if as_categories or not pa.types.is_dictionary(values.type) else values.cast(pa.large_string())
         for column, values in zip(kept.column_names, kept.columns, strict=True)
         if column not in lists
     }

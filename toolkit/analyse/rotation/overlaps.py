@@ -39,22 +39,23 @@ def certain_overlaps(found: Succession) -> Ints:
     lo = np.minimum(found.first[old], found.first[new])[pairs]
     hi = np.maximum(found.last[old], found.last[new])[pairs] + 1
     position, owner = concatenated_ranges(lo, hi)
-    in_slot = looks.slot[position] == found.slot[old[pairs]][owner]
-    position, owner = position[in_slot], owner[in_slot]
+    order = np.lexsort((looks.address[position], owner))
+    position, owner = position[order], owner[order]
     what = np.full(len(position), _OTHER)
     what[found.shown[position] == old[pairs][owner]] = _OLD
     what[found.shown[position] == new[pairs][owner]] = _NEW
-    order = np.lexsort((position, looks.address[position], owner))
+    address = looks.address[position]
+    is_other_place = (owner[1:] != owner[:-1]) | (address[1:] != address[:-1])
     shown = pd.DataFrame(
         {
             "pair": pairs[owner],
-            "address": looks.address[position],
+            "place": np.cumsum(np.r_[0, is_other_place]),
             "round": looks.round[position],
             "at": looks.at[position],
             "what": what,
-        }
-    ).iloc[order]
-    shown["place"] = shown.groupby(["pair", "address"], sort=False).ngroup()
+        },
+        copy=False,
+    )
     served = pd.concat([_between_equal_looks(shown), _at_several_backends(shown, begins, ends)], ignore_index=True)
     # Most time lies before the successor's first sighting or after the predecessor's last: one of the two is missing.
     served = served[_meets(served, begins, ends)]
@@ -83,10 +84,11 @@ def _meets(spans: pd.DataFrame, begins: Ints, ends: Ints) -> Bools:
 
 def _between_equal_looks(shown: pd.DataFrame) -> pd.DataFrame:
     """The times between successive looks at one address that showed the same: `pair`, `what`, `begin`, `end`."""
-    after = shown.shift(-1)
-    is_same = (shown["place"] == after["place"]) & (shown["what"] == after["what"]) & (shown["what"] != _OTHER)
-    spans = shown.loc[is_same, ["pair", "what", "at"]].rename(columns={"at": "begin"})
-    return spans.assign(end=after.loc[is_same, "at"].astype("int64"))
+    place, what, at = (shown[name].to_numpy() for name in ("place", "what", "at"))
+    same = np.flatnonzero((place[1:] == place[:-1]) & (what[1:] == what[:-1]) & (what[1:] != _OTHER))
+    return pd.DataFrame(
+        {"pair": shown["pair"].to_numpy()[same], "what": what[same], "begin": at[same], "end": at[same + 1]}
+    )
 
 
 def _at_several_backends(shown: pd.DataFrame, begins: Ints, ends: Ints) -> pd.DataFrame:
@@ -109,14 +111,7 @@ def _has_several_backends(either: pd.DataFrame, begins: Ints, ends: Ints) -> tup
     If one backend is switched at k instants that are independent of the rounds, the number of switches within a round
     is binomial with the share of the time that rounds take.
     """
-    places, number = np.unique(either["place"], return_inverse=True)
-    rounds = either.assign(place=number).groupby(["place", "round", "pair"], sort=False)
-    spans = rounds["at"].agg(begin="min", end="max").reset_index()
-    spans = spans[_meets(spans, begins, ends)]
-    of_place = spans.groupby("place")
-    whole = (of_place["end"].max() - of_place["begin"].min()).reindex(range(len(places)), fill_value=0).to_numpy(float)
-    taken = (of_place["end"].sum() - of_place["begin"].sum()).reindex(range(len(places)), fill_value=0).to_numpy(float)
-    share = np.clip(np.divide(taken, whole, out=np.ones(len(places)), where=whole > 0), 0, 1)
+    number, places = pd.factorize(either["place"].to_numpy())
     is_switch = np.diff(either["what"].to_numpy()) != 0
     is_switch &= np.diff(number) == 0
     switches = np.bincount(number[1:][is_switch], minlength=len(places))
@@ -124,6 +119,14 @@ def _has_several_backends(either: pd.DataFrame, begins: Ints, ends: Ints) -> tup
     is_within = is_switch & (np.diff(either["round"].to_numpy()) == 0)
     caught = either.assign(place=number).iloc[1:][is_within].drop_duplicates(["place", "round"])["place"]
     within = np.bincount(caught, minlength=len(places))
+    # Few places have switches within two rounds, and only of these does the share matter.
+    rounds = either.assign(place=number)[within[number] >= 2].groupby(["place", "round", "pair"], sort=False)
+    spans = rounds["at"].agg(begin="min", end="max").reset_index()
+    spans = spans[_meets(spans, begins, ends)]
+    of_place = spans.groupby("place")
+    whole = (of_place["end"].max() - of_place["begin"].min()).reindex(range(len(places)), fill_value=0).to_numpy(float)
+    taken = (of_place["end"].sum() - of_place["begin"].sum()).reindex(range(len(places)), fill_value=0).to_numpy(float)
+    share = np.clip(np.divide(taken, whole, out=np.ones(len(places)), where=whole > 0), 0, 1)
     chance = special.bdtrc(within - 1, switches, share)
     return places, at_once | ((within >= 2) & (chance < STRICT))
 

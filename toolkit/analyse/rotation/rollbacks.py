@@ -141,16 +141,19 @@ def _significant_falls(new: Bools, level: float) -> list[int]:
 
 
 def _steepest_fall(new: Bools, level: float) -> int | None:
-    best, found = level, None
     count = np.concatenate([[0], np.cumsum(new)])
-    for window in _WINDOWS:
+    tried = [np.zeros((4, 0), np.int64)]
+    # Of equal chances the first counts: that of the longest window.
+    for window in reversed(_WINDOWS):
         fits = np.arange(window, len(new) - window + 1)
         before, after = count[fits] - count[fits - window], count[fits + window] - count[fits]
         steep = before - after >= (before - after).max(initial=1)
-        chance = scipy.stats.hypergeom.sf(before[steep] - 1, 2 * window, before[steep] + after[steep], window)
-        if len(chance) and chance.min() <= best:
-            best, found = float(chance.min()), int(fits[steep][np.argmin(chance)])
-    return found
+        tried.append(np.stack([fits, np.full(len(fits), window), before, before + after])[:, steep])
+    # One call for all windows: a call takes longer than what it computes.
+    moments, windows, before, both = np.concatenate(tried, axis=1)
+    chance = scipy.stats.hypergeom.sf(before - 1, 2 * windows, both, windows)
+    best = int(np.argmin(chance)) if len(chance) else None
+    return None if best is None or chance[best] > level else int(moments[best])
 
 
 def _longest_run(values: Bools, lo: int, hi: int, *, wanted: bool) -> int:
