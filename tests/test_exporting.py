@@ -117,6 +117,15 @@ def test_what_is_exported_reads_back_the_same(made: Tables, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("name", WRITERS)
+def test_an_empty_subject_is_not_null(name: str, tmp_path: Path) -> None:
+    file, write = WRITERS[name]
+    described = {"cert_sha256": ["ab" * 32, "cd" * 32, "ef" * 32], "subject": ["", "\\", None]}
+    made = Tables.from_frames(certificates=pd.DataFrame(described))
+    write(made, tmp_path / file)
+    assert_equal(toolkit.read(tmp_path / file), made)
+
+
+@pytest.mark.parametrize("name", WRITERS)
 def test_the_examples_read_back_the_same_and_are_recognised(name: str, tmp_path: Path) -> None:
     file, write = WRITERS[name]
     made = toolkit.load_example("google-mail")

@@ -21,6 +21,11 @@ def file_of(text: str | bytes) -> io.BytesIO:
 TWO = ["smtp://a.test:25", "https://b.test:443"]
 
 
+def test_two_columns_of_one_name_are_refused() -> None:
+    with pytest.raises(UsageError, match="2 columns are called 'host'"):
+        read_targets(file_of("host,host\na.test,b.test\n"))
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -32,6 +37,7 @@ TWO = ["smtp://a.test:25", "https://b.test:443"]
         "host\tscheme\na.test\tsmtp\nb.test\thttps\n",
         'host|port|note\n"a.test"|25|"one|two"\nb.test|443\n',
         "owner,url\nx,smtp://a.test:25\ny,https://b.test/\n",
+        "sep=;\ntarget;port\na.test;25\nb.test;443\n",
         "host\na.test:25\nb.test:443\n",
         "host,port\na.test,25\nb.test,443\n".encode("utf-16"),
     ],

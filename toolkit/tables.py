@@ -209,8 +209,8 @@ class Tables:
         empty cell, text made harmless for spreadsheets by `text.for_spreadsheet`), and each certificate as
         `certificates/<cert_sha256>.pem` (RFC 7468, with its subject and dates above). Certificates without DER, which
         a source only described, are rows of `certificates.csv`; those that observations name and the tables do not hold
-        are listed in `certificates-not-held.txt`. Empty text becomes null. Certificates are read back in the order of
-        `cert_sha256`, those without DER last.
+        are listed in `certificates-not-held.txt`. Empty text is a cell with one backslash. Certificates are read back
+        in the order of `cert_sha256`, those without DER last.
 
         These files of an earlier export are replaced, its certificates included; other files in the folder stay. Until
         everything is written, the folder is as it was: an error such as a full disk (`OutputError`) changes nothing.
@@ -284,10 +284,9 @@ class Tables:
     def to_excel(self, path: str | Path) -> None:
         """Write the tables as one Excel workbook, a sheet for each; `toolkit.read(path)` reads it back.
 
-        Numbers are numbers; everything else is text as in `to_csv`, so that nothing is executed. Empty text becomes
-        null. A file of that name is replaced when the new one is whole. Needs the extra `excel`. Raises `UsageError`
-        without it, for a folder, and for what Excel cannot hold: more than 1,048,575 rows in a table, a value of more
-        than 32,767 characters.
+        Numbers are numbers; everything else is text as in `to_csv`, so that nothing is executed. A file of that name is
+        replaced when the new one is whole. Needs the extra `excel`. Raises `UsageError` without it, for a folder, and
+        for what Excel cannot hold: more than 1,048,575 rows in a table, a value of more than 32,767 characters.
 
         >>> import toolkit
         >>> from pathlib import Path

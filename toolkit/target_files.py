@@ -1,6 +1,7 @@
 """Files of targets: lists and inventories of what to observe, as text or CSV. One bad line does not refuse the rest."""
 
 import csv
+import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +31,9 @@ _WHOLE: Final = ("target", "service", "url", "host")
 _PARTS: Final = ("scheme", "port")
 _RESERVED: Final = {*dtypes(LISTED), *_PARTS}
 _SEPARATORS: Final = ",;\t|"
+_SEPARATOR_LINE: Final = re.compile(r"\s*sep=.\s*", re.IGNORECASE)
+"""What spreadsheets write above the names of the columns."""
+
 _MOST_BYTES: Final = 1 << 26
 _LONGEST_LINE: Final = 1 << 14
 _MOST_NAMED: Final = 20
@@ -56,7 +60,7 @@ def read_targets(source: str | Path | BinaryIO, *, column: str | None = None, st
     """The targets that a file lists, as a frame that `observe`, `survey` and `collect` take: one row per service.
 
     `source`: a path, or a file opened in binary mode. Text has a target per line. CSV (separated by `,`, `;`, `|` or
-    tabs) begins with the names of its columns: `target`, `service`, `url` or `host`, the last also with `scheme` and
+    tabs) begins with the names of its columns: `target`, `service`, `url` or `host`, also with `scheme` and
     `port`; `column` names another one. Its further columns (owner, environment) follow those below, as text. Lines
     that begin with `#` are comments, in text also what follows ` #`. A preset gives a row per service. Of a service
     that is listed several times, the first line counts.
@@ -126,7 +130,7 @@ def _find_items(name: str, lines: list[bytes], column: str | None, problems: lis
     for number, line in enumerate(lines, 1):
         try:
             words = _decode(line)
-            if words.lstrip().startswith("#") or not words.strip():
+            if words.lstrip().startswith("#") or not words.strip() or (is_first and _SEPARATOR_LINE.fullmatch(words)):
                 continue
             if is_first:
                 is_first = False
@@ -162,13 +166,21 @@ def _find_table(name: str, number: int, words: str, column: str | None) -> _Tabl
     columns = [cell.casefold() if cell.casefold() in known else cell for cell in cells]
     if column is None:
         usual = next((one for one in _WHOLE if one in columns), None)
-        return None if usual is None else _Table(separator, columns, usual)
+        return None if usual is None else _table(name, number, separator, columns, usual)
     named = next((one for one in columns if one.casefold() == column.strip().casefold()), None)
     if named is None:
         shown = ", ".join(plain(one, limit=40) for one in columns[:_MOST_NAMED])
         hint = did_you_mean(column, columns)
         raise UsageError(f"{name}, line {number}: there is no column {column!r}.{hint} It has: {shown}.")
-    return _Table(separator, columns, named)
+    return _table(name, number, separator, columns, named)
+
+
+def _table(name: str, number: int, separator: str, columns: list[str], column: str) -> _Table:
+    if columns.count(column) > 1:
+        raise UsageError(
+            f"{name}, line {number}: {columns.count(column)} columns are called {column!r}. Rename others."
+        )
+    return _Table(separator, columns, column)
 
 
 def _split(number: int, words: str, table: _Table) -> _Line:
@@ -179,7 +191,8 @@ def _split(number: int, words: str, table: _Table) -> _Line:
     item = row.get(table.column)
     if item is None:
         raise _BadLineError(f"has no {table.column}.")
-    if table.column != "target" and "://" not in item and not item.startswith("mx:"):
+    has_parts = bool(row.get("scheme") or row.get("port")) and ":" not in item
+    if (table.column != "target" or has_parts) and "://" not in item and not item.startswith("mx:"):
         item = str(compose_target(row.get("scheme"), item, row.get("port")))
     more = {column: row.get(column) for column in table.columns if column not in {*_RESERVED, table.column, ""}}
     return _Line(number, item, more)

@@ -36,6 +36,7 @@ TEXTS = {
     '<?xml version="1.0"?><feed/>': "an XML file of an unknown tool",
     "#separator \\x09\n#path\tconn\n": "a Zeek log",
     json.dumps([{"issuer_ca_id": 27, "name_value": "x"}]): "certificates that crt.sh lists, in JSON",
+    '{"@timestamp": "2026", "event.module": "zeek", "tls.version": "1.3"}': "a Zeek log in the Elastic Common Schema",
     "[]": "a JSON file of an unknown tool",
     f"{SYSLOG}sshd[2]: x": "a syslog file",
     "version: STSv1\nmode: enforce\n": "an MTA-STS policy (RFC 8461)",
@@ -67,7 +68,12 @@ def test_a_file_of_another_tool_is_named(content: str | bytes, words: str, tmp_p
     assert message.startswith(f"seems to be {words}, which is not read yet. What is read: a store, a folder that ")
     assert "openssl x509" not in message
     assert message.endswith(
-        ("Tables.from_frames; toolkit.schema.dictionary() lists their columns.", "given.pem", "own.")
+        (
+            "Tables.from_frames; toolkit.schema.dictionary() lists their columns.",
+            "given.pem",
+            "own.",
+            "Zeek wrote them.",
+        )
     )
 
 

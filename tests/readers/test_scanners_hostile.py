@@ -365,6 +365,9 @@ def test_each_https_request_of_zgrab2_is_a_row_with_its_own_port(tmp_path: Path)
     found = read(tmp_path / "given", json.dumps({"ip": "192.0.2.1", "domain": "a.test", "data": data})).observations
     assert found["service"].tolist() == ["https://a.test:443", "https://www.b.test:443"]
     assert found["address"].fillna("").tolist() == ["192.0.2.1", ""]
+    data["http"] |= {"status": "application-error", "error": "too many redirects"}
+    found = read(tmp_path / "given", json.dumps({"ip": "192.0.2.1", "domain": "a.test", "data": data})).observations
+    assert found["reason"].fillna("").tolist() == ["", "application-error: too many redirects"]
 
 
 def test_bytes_that_are_not_utf_8_are_said(tmp_path: Path) -> None:

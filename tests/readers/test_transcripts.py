@@ -105,6 +105,20 @@ def test_a_failure_is_a_row(printed: str, outcome: str, tmp_path: Path) -> None:
     assert looks(tmp_path / "given", given)["outcome"].tolist() == [outcome]
 
 
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("<<< TLS 1.2, Alert [length 0002], fatal handshake_failure", "alert handshake_failure"),
+        ("SSL3 alert read:fatal:protocol version", "alert protocol version"),
+    ],
+)
+def test_an_alert_that_is_traced_is_a_refusal(line: str, reason: str, tmp_path: Path) -> None:
+    """The options `-msg` and `-state`."""
+    text = f"CONNECTED(00000003)\n{line}\n---\nno peer certificate available\n---\nNew, (NONE), Cipher is (NONE)\n"
+    (row,) = looks(tmp_path / "given", text).to_dict("records")
+    assert (row["outcome"], row["reason"]) == ("refused", reason)
+
+
 def test_a_refused_connection_of_either(tmp_path: Path) -> None:
     assert looks(tmp_path / "a", "connect:errno=111\n")["outcome"].tolist() == ["port_closed"]
     given = "Processed 0 CA certificate(s).\nResolving '192.0.2.1:4'...\nConnecting to '192.0.2.1:4'...\n"

@@ -10,6 +10,9 @@ from toolkit import schema, text
 from toolkit.columns import Kind
 from toolkit.errors import UsageError
 
+EMPTY: Final = "\\"
+"""Empty text as a cell, since an empty cell is null: one backslash, which is doubled everywhere else."""
+
 
 def as_cells(table: schema.TableName, frame: pd.DataFrame) -> pd.DataFrame:
     """The frame as text cells, the way `Tables.to_csv` writes them (null: empty)."""
@@ -91,7 +94,7 @@ def _write_bytes(value: object) -> str:
 
 WRITERS: Final[dict[Kind, Callable[[object], str]]] = {
     "instant": _write_instant,
-    "text": lambda value: text.for_spreadsheet(str(value)),
+    "text": lambda value: text.for_spreadsheet(str(value)) or EMPTY,
     "texts": _write_texts,
     "integer": str,
     "number": lambda value: str(float(str(value))),

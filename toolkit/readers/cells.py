@@ -7,6 +7,7 @@ from typing import Final
 
 from toolkit import text
 from toolkit.columns import Kind
+from toolkit.exporting.cells import EMPTY
 
 
 def _instant(cell: str) -> datetime:
@@ -32,7 +33,7 @@ def _texts(cell: str) -> tuple[str, ...]:
 
 PARSERS: Final[dict[Kind, Callable[[str], object]]] = {
     "instant": _instant,
-    "text": lambda cell: text.storable(text.from_spreadsheet(cell)),
+    "text": lambda cell: "" if cell == EMPTY else text.storable(text.from_spreadsheet(cell)),
     "texts": _texts,
     "integer": int,
     "number": float,

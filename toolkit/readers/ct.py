@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from toolkit import text
+from toolkit.errors import ReadError
 from toolkit.readers.json_lines import read_objects
 from toolkit.readers.opening import LARGEST_WHOLE, open_plain
 from toolkit.readers.scans import Scan
@@ -49,9 +50,11 @@ def read_tile(path: Path) -> Tables:
     can.
     """
     scan = Scan(path, "a Certificate Transparency log")
-    for tile in sorted(path.glob(f"{_DATA}/**/*")) if path.is_dir() else [path]:
-        if tile.is_file():
-            _read_tile(scan, tile, "the tile" if tile == path else text.plain(tile.relative_to(path)))
+    tiles = sorted(filter(Path.is_file, path.glob(f"{_DATA}/**/*"))) if path.is_dir() else [path]
+    if not tiles:
+        raise ReadError(f"{path / _DATA} holds no tile: get the data tiles of the log.")
+    for tile in tiles:
+        _read_tile(scan, tile, "the tile" if tile == path else text.plain(tile.relative_to(path)))
     return scan.tables()
 
 

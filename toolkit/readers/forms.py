@@ -122,6 +122,10 @@ FORMS: Final[tuple[Form, ...]] = (
     _json("a Zeek log in JSON", "id.orig_h"),
     _json("a Zeek log in the Elastic Common Schema", "zeek", "session_id",
           advice="Name ssl.log and x509.log as Zeek wrote them."),
+    _json("a Zeek log in the Elastic Common Schema", "@timestamp",
+          advice="Name ssl.log and x509.log as Zeek wrote them.")._replace(
+        pattern=re.compile(rb'\A\s*[\[{](?=.*"@timestamp"\s*:)(?=.*"zeek[".])', re.DOTALL)
+    ),
     _json("a Suricata log in JSON", "event_type", "src_ip"),
     _text("a Zeek log", r"#separator \\x"),
     # Certificate Transparency, policies, reports.

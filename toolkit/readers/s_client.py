@@ -39,6 +39,8 @@ _FACTS: Final = tuple(
         r"issuer=(?P<issuer>.+)",
         r"   v:NotBefore: (?P<not_before>.+); NotAfter: (?P<not_after>.+)",
         r".*SSL alert number (?P<alert>\d{1,3})",
+        r"<<< [^,]{1,20},? Alert \[length \w+\], fatal (?P<alert>\w{1,60})",
+        r"SSL3 alert read:fatal:(?P<alert>[\w ]{1,60})",
         r"(?:[\dA-Fa-f]{1,20}:)?(?P<error>error:.*|(?:connect|read|write):errno=\d+)",
         r"(?P<error>.*(?:connect error|[Cc]onnection refused).*)",
         r"(?P<error>didn't find starttls in server response.*|Call to SSL_CONF_cmd.*|.*lookup failure.*)",

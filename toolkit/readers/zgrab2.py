@@ -56,14 +56,15 @@ def read_zgrab2(path: Path) -> Tables:
                 handshakes = _handshakes(module, result)
                 without += not handshakes
                 for handshake in handshakes:
-                    _read_handshake(scan, record, module, result, handshake, number=number)
+                    is_last = handshake is handshakes[-1]
+                    _read_handshake(scan, record, module, result, handshake, is_last=is_last, number=number)
     if without:
         scan.leave_out(f"{text.counted(without, 'result')} without a TLS handshake")
     return scan.tables()
 
 
 def _read_handshake(
-    scan: Scan, record: _Facts, module: str, result: _Facts, handshake: _Handshake, *, number: int
+    scan: Scan, record: _Facts, module: str, result: _Facts, handshake: _Handshake, *, is_last: bool, number: int
 ) -> None:
     port, starttls = _MODULES.get(module, (None, ""))
     name, named_port, log = handshake
@@ -102,7 +103,7 @@ def _read_handshake(
         suite=suite, suite_code=code, group=_group(log, hello),
         leaf_sha256=chain[0] if chain else None, chain_sha256=chain or None,
         has_ocsp_staple=hello.get("ocsp_stapling") if isinstance(hello.get("ocsp_stapling"), bool) else None,
-        reason=None if status == "success" else f"{status}: {result.get('error')}",
+        reason=None if status == "success" or not is_last else f"{status}: {result.get('error')}",
     )  # fmt: skip
 
 
