@@ -71,7 +71,7 @@ def write_parquet(tables: "Tables", folder: str | Path) -> None:
 
 
 def named_certificates(looks: pd.DataFrame) -> set[str]:
-    """The SHA-256 of every certificate that the looks name, as leaf or (where they have that column) in a chain.
+    """The SHA-256 of every certificate that the looks name, as leaf or in a chain.
 
     >>> import pandas as pd
     >>> from toolkit.exporting import named_certificates
@@ -79,7 +79,7 @@ def named_certificates(looks: pd.DataFrame) -> set[str]:
     >>> sorted(named_certificates(looks))
     ['aa', 'bb']
     """
-    chains = looks.get("chain_sha256", pd.Series(dtype=object)).dropna().drop_duplicates().explode().dropna()
+    chains = looks["chain_sha256"].dropna().drop_duplicates().explode().dropna()
     return {*looks["leaf_sha256"].dropna().unique(), *chains}
 
 

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from toolkit import schema
 from toolkit.store.delta import KeptTable
 from toolkit.store.limits import EVERYTHING
 from toolkit.store.rows import as_frame
@@ -21,11 +22,15 @@ def load_table(
 ) -> pd.DataFrame:
     """The rows that `where` selects, without repeats. `files` selects files by their statistics, as `read` does.
 
-    `columns`: those that the frame has, of observations, with the key and what orders the rows; text is categories.
+    `columns`: those that are read, of observations, with the key and what orders the rows. Their text is categories,
+    and the other columns are null categories, which take a byte a row.
     """
     if table.name == "certificates":
         return with_parsed_columns(as_frame(table.name, read_certificates(table, where=where)))
-    return as_frame(table.name, table.read(columns, where=where, files=files), as_categories=columns is not None)
+    frame = as_frame(table.name, table.read(columns, where=where, files=files), as_categories=columns is not None)
+    every = [column.name for column in schema.TABLES[table.name]]
+    null = pd.Series(pd.NA, frame.index, "category")
+    return frame.assign(**{name: null for name in every if name not in frame})[every]
 
 
 def read_certificates(

@@ -56,7 +56,7 @@ def count_shown(store: Store) -> pd.DataFrame:
 def load_group(store: Store, group: ServiceGroup, looks: Sequence[str] | None = None) -> Tables:
     """The rows of the services, as `Store.load` returns them, with their rounds and the certificates of the group.
 
-    `looks`: the columns that observations have, their text as categories. `None`: all, as `Store.load` returns them.
+    `looks`: the columns of observations that are read, their text as categories; the others are null. `None`: all.
     """
     read: dict[schema.TableName, Sequence[str] | None] = {"observations": looks, "support": None}
     frames = {name: load_table(store._tables[name], *_limits(name, group), columns) for name, columns in read.items()}
