@@ -100,7 +100,16 @@ def test_collect_keeps_failed_looks_and_store_info_counts_them(
     assert end["looks"] == 1
     assert end["looks_ok"] == 0
     assert main(["store", "info", store]) == 0
-    assert "2 port_closed" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "2 port_closed" in shown
+    assert max(map(len, shown.splitlines())) <= 120
+    assert main(["survey", CLOSED, "--dry-run"]) == 0
+    shown = capsys.readouterr().out
+    assert "connections" in shown
+    assert max(map(len, shown.splitlines())) <= 120
+    (tmp_path / "README.md").touch()
+    assert main(["lessons", str(tmp_path / "README.md")]) == 2
+    assert "is a file: name a folder" in capsys.readouterr().err
     assert main(["store", "info", store, "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
     assert row["service"] == "tls://127.0.0.1:1"

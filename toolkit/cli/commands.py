@@ -39,6 +39,10 @@ _LOOK_COLUMNS: Final = (
     "service", "address", "offer", "outcome", "protocol", "suite", "group", "is_key_proven", "leaf", "reason",
 )  # fmt: skip
 
+_HELD_COLUMNS: Final = (
+    "service", "known_from_at", "known_until_at", "looks", "failures", "certificates", "longest_gap_days", "questions",
+)  # fmt: skip
+
 _MOST_SERVICES: Final = 200
 """Services of a round that are printed one by one; of more, the outcomes are printed."""
 
@@ -233,7 +237,10 @@ def survey(arguments: argparse.Namespace) -> int:
     }
     if arguments.dry_run:
         estimate = toolkit.estimate_survey(targets, **asked)
-        (print_json if arguments.json else print_frame)(estimate)
+        if arguments.json:
+            print_json(estimate)
+        else:
+            print_frame(estimate, narrow=True)
         return FINE
     with open_cluster(arguments.cluster, arguments.workers) as client:
         tables = toolkit.survey(
@@ -258,11 +265,14 @@ def survey(arguments: argparse.Namespace) -> int:
 
 def store_info(arguments: argparse.Namespace) -> int:
     """`tls-toolkit store info`: what a store holds."""
-    overview = toolkit.Store(arguments.store).load().overview()
+    tables = toolkit.Store(arguments.store).load()
+    overview = tables.overview()
     if arguments.json:
         print_json(overview)
     else:
-        print_frame(overview)
+        print(tables, end="\n\n")
+        dates = {name: overview[name].dt.date for name in ("known_from_at", "known_until_at")}
+        print_frame(overview.assign(**dates)[list(_HELD_COLUMNS)], narrow=True)
     return FINE
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import shutil
 import textwrap
 from collections.abc import Hashable, Mapping
@@ -128,13 +129,36 @@ def print_endings_as_json(endings: pd.DataFrame, judged: dict[str, object]) -> N
     print(json.dumps({**shown, "certificates": json_rows(endings)}, indent=2))
 
 
-def print_frame(frame: pd.DataFrame) -> None:
-    """Print the frame as a table of neutralised text, one line per row; numbers and instants are rounded."""
+def print_frame(frame: pd.DataFrame, *, narrow: bool = False) -> None:
+    """Print the frame as a table of neutralised text, one line per row; numbers and instants are rounded.
+
+    `narrow`: break a heading that is wider than its column before a `_`.
+    """
     shown = frame.astype(object).map(_for_reading)
-    widths = {name: max([len(name), *shown[name].str.len()]) for name in shown.columns}
-    print("  ".join(name.ljust(widths[name]) for name in shown.columns).rstrip())
-    for row in shown.itertuples(index=False):
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths.values(), strict=True)).rstrip())
+    widths = {name: max([0, *shown[name].str.len()]) for name in shown.columns}
+    headings = [_broken(name, width) if narrow else [name] for name, width in widths.items()]
+    height = max(map(len, headings), default=1)
+    above = zip(*([""] * (height - len(lines)) + lines for lines in headings), strict=True)
+    rows = [*above, *shown.itertuples(index=False)]
+    full = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, full, strict=True)).rstrip())
+
+
+def _broken(heading: str, width: int) -> list[str]:
+    """The lines of a heading, broken before `_` where a line would be longer than `width`.
+
+    >>> _broken("known_from_at", 10)
+    ['known_from', '_at']
+    """
+    parts = re.findall(r"_?[^_]+", heading)
+    lines = parts[:1]
+    for part in parts[1:]:
+        if len(lines[-1] + part) <= max(width, *map(len, parts)):
+            lines[-1] += part
+        else:
+            lines.append(part)
+    return lines
 
 
 def _for_reading(value: object) -> str:
