@@ -43,6 +43,13 @@ CALLS: dict[str, tuple[Call, str]] = {
         lambda t, s: toolkit.survey_disputed(t, bugdet=3),
         "survey_disputed: parameter 'bugdet' is not known. Did you mean 'budget'",
     ),
+    "a word for an instant": (lambda t, s: toolkit.judge(t, "ietf", as_of="observd"), "Did you mean 'observed'"),
+    "a number as an alias": (
+        lambda t, s: toolkit.compare_tools(toolkit.load_example("tools-sample"), aliases={"a": 3}),
+        "both as text",
+    ),
+    "no plan": (lambda t, s: toolkit.lab.simulate("steady", 4, None), "simulate takes SamplingPlan"),
+    "a plan of numbers": (lambda t, s: toolkit.lab.SamplingPlan.every(3, None, None), r"timedelta\(days=1\), not int"),
     "tables that are not listed": (lambda t, s: toolkit.Tables.concat(t), r"in a list"),
     "a frame to append": (lambda t, s: s.append(t.observations), r"Tables\.from_frames\(observations="),
     "a path to append": (lambda t, s: s.append("x"), r"read it first"),

@@ -21,8 +21,9 @@ from scipy.sparse.csgraph import connected_components
 from toolkit import analyse, schema
 from toolkit.analyse.rotation.lineages import lineages_of
 from toolkit.analyse.sharing import sharing_of
-from toolkit.errors import StoreError, UsageError
+from toolkit.errors import UsageError
 from toolkit.store import Store, as_store
+from toolkit.store.keeping import require_kept
 from toolkit.store.services import (
     ServiceGroup,
     certificate_names,
@@ -120,8 +121,7 @@ def ask(
     """
     store = as_store(store)
     _require_splittable(analysis, options)
-    if not store.exists():
-        raise StoreError(f"{store.path} holds no store yet. Check the path, or append to it first.")
+    require_kept(store)
     # Wrong options are an error here, before anything is read; and this is the result for a store without services.
     nothing = analysis(Tables.from_frames(), **options)
     if analysis in _OF_SIGHTINGS:

@@ -6,6 +6,7 @@ from typing import Any, Final, TypeAlias, overload
 import pandas as pd
 
 from toolkit.errors import UsageError
+from toolkit.text import did_you_mean
 
 Instant: TypeAlias = datetime | pd.Timestamp | str
 """What `now`, `as_of`, `since` and `until` take: a datetime or Timestamp with a zone, or ISO 8601 text with an offset.
@@ -51,7 +52,8 @@ def zoned(instant: Instant, name: str) -> pd.Timestamp:
     try:
         read = read_iso(instant) if isinstance(instant, str) else instant
     except ValueError as error:
-        raise UsageError(f"{shown} is not an instant: {_ADVICE}.") from error
+        hint = did_you_mean(str(instant), ["observed"] if name == "as_of" else [])
+        raise UsageError(f"{shown} is not an instant: {_ADVICE}.{hint}") from error
     if not isinstance(read, datetime) or pd.isna(read):
         raise UsageError(f"{shown} is not an instant: {_ADVICE}.")
     if read.tzinfo is None:

@@ -112,7 +112,7 @@ def test_the_path_may_be_text_and_the_name_of_a_pem_file_is_free(tmp_path: Path)
 
 @pytest.mark.parametrize("path", ["", " "])
 def test_an_empty_source_is_not_the_current_folder(path: str) -> None:
-    with pytest.raises(UsageError, match="SOURCE is empty: name a store"):
+    with pytest.raises(UsageError, match="The path is empty: name a store"):
         toolkit.read(path)
 
 

@@ -44,6 +44,11 @@ def test_an_empty_or_absent_folder_becomes_a_store(tmp_path: Path) -> None:
         assert len(store.load().observations) == 3
 
 
+def test_a_url_whose_scheme_is_unknown_is_named() -> None:
+    with pytest.raises(StoreError, match=r"s4:// is not known\. Write a folder, or s3://"):
+        Store("s4://bucket/looks").load()
+
+
 def test_another_delta_table_is_not_taken_for_ours(tmp_path: Path) -> None:
     write_deltalake(tmp_path / "observations", pa.table({"x": [1]}))
     with pytest.raises(StoreError, match="not one of tls-toolkit's"):

@@ -42,7 +42,7 @@ def flat(frame: pd.DataFrame) -> pd.DataFrame:
     datetime64[us]
     """
     if not isinstance(frame, pd.DataFrame):
-        raise UsageError(f"flat takes a DataFrame, not {text.type_name(frame)}: a frame of Tables, or a result.")
+        raise UsageError(f"flat takes a DataFrame, not {text.type_name(frame)}: give tables.observations, or a result.")
     if any(name is not None for name in frame.index.names):
         frame = frame.reset_index()
     columns = [_flat_column(frame.iloc[:, place]) for place in range(frame.shape[1])]

@@ -78,6 +78,11 @@ class SamplingPlan:
         >>> len(SamplingPlan.every(timedelta(hours=6), begins_at, begins_at + timedelta(days=1)).rounds)
         5
         """
+        require_type("SamplingPlan.every", gap, timedelta, such_as="timedelta(days=1)")
+        for instant in (begins_at, ends_at):
+            require_type("SamplingPlan.every", instant, datetime, such_as="datetime(2026, 1, 1, tzinfo=UTC)")
+        if gap <= timedelta(0):
+            raise LabUsageError(f"gap={gap}: must be longer than 0.")
         return cls(tuple(begins_at + n * gap for n in range((ends_at - begins_at) // gap + 1)), samples)
 
 
@@ -153,6 +158,7 @@ def simulate(scenario: str | Scenario | Schedule, seed: int, plan: SamplingPlan)
       support       0 rows
       rounds        0 rows
     """
+    require_type("simulate", plan, SamplingPlan)
     schedule = as_schedule(scenario, seed)
     issued = issue_all(schedule, seed)
     looks = draw_looks(schedule, seed, plan)

@@ -175,7 +175,7 @@ def require_path(path: object) -> None:
             advice = " A store is loaded: store.load()."
         raise UsageError(f"toolkit.read takes one path (str or Path), not {text.type_name(path)}.{advice}")
     if not str(path).strip():
-        raise UsageError("SOURCE is empty: name a store, a file or a folder; the current folder is '.'.")
+        raise UsageError("The path is empty: name a store, a file or a folder; the current folder is '.'.")
 
 
 def find_format_of(path: Path) -> str:

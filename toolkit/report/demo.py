@@ -82,11 +82,13 @@ def watch_lab_year(store: Store, *, seed: int) -> None:
     """
     with Lab("year", seed=seed) as lab:
         instants = list(_instants(lab.begins_at, lab.ends_at))
-        for instant in tqdm(instants, desc="Observing a lab year", unit="round"):
+        for instant in tqdm(instants, desc="Observing a lab year", unit="round", disable=None):
             lab.clock.turn(instant)
             collect(lab.targets, store, offers=DEMO_OFFERS, samples=DEMO_SAMPLES, clock=lab.clock, progress=False)
     with Lab("year", seed=seed) as lab:
-        for instant in tqdm(instants[::-DEMO_ROUNDS_PER_SURVEY][::-1], desc="Surveying it", unit="survey"):
+        for instant in tqdm(
+            instants[::-DEMO_ROUNDS_PER_SURVEY][::-1], desc="Surveying it", unit="survey", disable=None
+        ):
             lab.clock.turn(instant)
             found = survey(
                 lab.targets,

@@ -38,7 +38,7 @@ def execute_notebooks(notebooks: Iterable[Path], output: Path, *, parameters: di
     output = output.resolve()
     with chdir(listed[0].parent), ThreadPoolExecutor(NOTEBOOKS_AT_ONCE) as pool:
         made = pool.map(lambda notebook: execute_notebook(notebook, output, parameters=parameters), listed)
-        return list(tqdm(made, total=len(listed), desc="Executing notebooks", unit="notebook"))
+        return list(tqdm(made, total=len(listed), desc="Executing notebooks", unit="notebook", disable=None))
 
 
 def execute_notebook(notebook: Path, output: Path, *, parameters: dict[str, object]) -> Path:

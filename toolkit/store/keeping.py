@@ -29,6 +29,9 @@ from toolkit.targets import Target, service_names
 if TYPE_CHECKING:
     from dask.dataframe import DataFrame
 
+_SCHEMES: Final = ("s3", "s3a", "az", "azure", "abfs", "abfss", "adl", "gs", "gcs")
+"""Of URLs at which a store can be made; the Delta library may open others."""
+
 _MOST_REMEMBERED: Final = 500_000
 """Certificates that are remembered, so that they are not appended again; loading drops what is appended twice."""
 
@@ -193,7 +196,7 @@ class Store:
           support       0 rows
           rounds        0 rows
         """
-        self._require()
+        require_kept(self)
         begins, ends = zoned_limits(since, until)
         named = service_names(services)
         if begins is None and ends is None and named is None:
@@ -265,7 +268,7 @@ class Store:
         https://www.lab.test:443       EC    2025-09-02    40
         … and 32 more rows
         """
-        self._require()
+        require_kept(self)
         certificates = as_frame("certificates", read_certificates(self._tables["certificates"], FACTS))
         return count_sightings(self._tables["observations"].read(NEEDED), certificates)
 
@@ -290,7 +293,7 @@ class Store:
         {'closed': 6, 'deferred': 9, 'ok': 1503, 'reset': 2}
         """
         require_choice("table", table, schema.TABLES)
-        self._require()
+        require_kept(self)
         return as_dask(self._tables[table])
 
     def compact(self, *, exclusive: bool = False) -> None:
@@ -319,7 +322,7 @@ class Store:
         [2, 2, 2] [1, 1, 1]
         """
         require_boolean("exclusive", exclusive)
-        self._require()
+        require_kept(self)
         for table in self._tables.values():
             if table.exists():
                 table.compact(exclusive=exclusive)
@@ -339,7 +342,7 @@ class Store:
         certificates   23     1             –
              support 1304     1    2025-06-10
         """
-        self._require()
+        require_kept(self)
         rows = [table.info() for table in self._tables.values() if table.exists()]
         return pd.DataFrame(rows, columns=list(dtypes(INFO))).astype(dtypes(INFO))
 
@@ -359,9 +362,15 @@ class Store:
             self._tables[name].append(frame)
             self._appended[name] += len(frame)
 
-    def _require(self) -> None:
-        if not self.exists():
-            raise StoreError(f"{self.path} holds no store yet. Check the path, or append to it first.")
+
+def require_kept(store: Store) -> None:
+    """Raises `StoreError` where nothing was appended to the store yet, or its URL has an unknown scheme."""
+    if store.exists():
+        return
+    scheme, is_url, _ = store.path.partition("://")
+    if is_url and scheme not in _SCHEMES:
+        raise StoreError(f"{store.path}: {scheme}:// is not known. Write a folder, or s3://, az:// or gs://.")
+    raise StoreError(f"{store.path} holds no store yet. Check the path, or append to it first.")
 
 
 def as_store(store: Store | str | os.PathLike[str]) -> Store:

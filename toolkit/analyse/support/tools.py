@@ -66,8 +66,10 @@ def compare_tools(tables: Tables, *, aliases: Mapping[str, str] | None = None) -
     answers = tables.support
     if answers.empty:
         raise UsageError("compare_tools needs answers of surveys, and these tables have none: read a scanner's report.")
-    if aliases is not None and not isinstance(aliases, Mapping):
-        raise UsageError(f"aliases={aliases!r:.60}: give a dict of other names and services.")
+    if aliases is not None and not (
+        isinstance(aliases, Mapping) and all(isinstance(one, str) for one in aliases.values())
+    ):
+        raise UsageError(f"aliases={aliases!r:.60}: give a dict of other names and services, both as text.")
     answers = answers.assign(
         service=answers["service"].replace(dict(aliases or {})),
         answered_at=answers["observed_at"].fillna(answers["observed_until"]),
