@@ -40,8 +40,8 @@ CALLS: dict[str, tuple[Call, str]] = {
         "certificates lacks subject",
     ),
     "an option of the survey of disputes": (
-        lambda t, s: toolkit.survey_disputed(t, bugdet=3),
-        "survey_disputed: parameter 'bugdet' is not known. Did you mean 'budget'",
+        lambda t, s: toolkit.settle(t, bugdet=3),
+        "settle: parameter 'bugdet' is not known. Did you mean 'budget'",
     ),
     "a word for an instant": (lambda t, s: toolkit.judge(t, "ietf", as_of="observd"), "Did you mean 'observed'"),
     "a number as an alias": (
@@ -289,7 +289,7 @@ def test_an_export_that_cannot_be_written_is_an_output_error(tables: toolkit.Tab
 
 @pytest.mark.parametrize(
     ("options", "call", "of_caller"),
-    [(CollectOptions, toolkit.collect, toolkit.watch), (SurveyOptions, toolkit.survey, toolkit.survey_disputed)],
+    [(CollectOptions, toolkit.collect, toolkit.watch), (SurveyOptions, toolkit.survey, toolkit.settle)],
 )
 def test_options_that_are_passed_on_are_those_of_the_function(
     options: type, call: Callable[..., object], of_caller: Callable[..., object]

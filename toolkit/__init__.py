@@ -6,7 +6,7 @@ neither scipy nor matplotlib. Type checkers see the imports below.
 
 from typing import TYPE_CHECKING, Final
 
-from toolkit.lazy import importer, renamed
+from toolkit.lazy import importer
 
 if TYPE_CHECKING:
     from toolkit import (
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from toolkit.checking import check
     from toolkit.collection import Limits, collect, estimate_round, estimate_survey, observe, survey, watch
     from toolkit.comparing import compare_verifiers
-    from toolkit.disputes import survey_disputed
+    from toolkit.disputes import settle
     from toolkit.dissection import decrypt_answer, derive_keys, dissect
     from toolkit.exporting import flat
     from toolkit.panel import LabPanel
@@ -105,7 +105,7 @@ _HOMES: Final = {
         "watch",
     ),
     "toolkit.comparing": ("compare_verifiers",),
-    "toolkit.disputes": ("survey_disputed",),
+    "toolkit.disputes": ("settle",),
     "toolkit.dissection": ("decrypt_answer", "derive_keys", "dissect"),
     "toolkit.exporting": ("flat",),
     "toolkit.panel": ("LabPanel",),
@@ -189,19 +189,19 @@ __all__ = [
     "read_targets",
     "rehearse",
     "replay_trust",
+    "settle",
     "summarise_expiry",
     "summarise_findings",
     "summarise_negotiated",
     "summarise_support",
     "survey",
-    "survey_disputed",
     "verify_chains",
     "watch",
 ]
 
 
 if not TYPE_CHECKING:  # a type checker would take any name for one of the toolkit
-    __getattr__ = renamed(__name__, {"settle": "toolkit.disputes.survey_disputed"}, importer(__name__, _HOMES, MODULES))
+    __getattr__ = importer(__name__, _HOMES, MODULES)
 
 
 def __dir__() -> list[str]:

@@ -23,7 +23,7 @@ _PARTS: Final[dict[str, Part]] = {
 """Column of a question → the part of a survey that asks it, besides suites."""
 
 
-def survey_disputed(
+def settle(
     tables: Tables,
     *,
     aliases: Mapping[str, str] | None = None,
@@ -44,13 +44,13 @@ def survey_disputed(
     >>> import toolkit
     >>> disputed = toolkit.load_example("tools-sample")
     >>> there = toolkit.parse_target("tls://museum.lab.example:4435", connect_to="127.0.0.1:1")
-    >>> answers = toolkit.survey_disputed(disputed, targets=there, progress=False)
+    >>> answers = toolkit.settle(disputed, targets=there, progress=False)
     >>> answers.support[["protocol", "state"]].values.tolist()
     [['TLS 1.2', 'untested']]
     """
-    require_tables(tables, "survey_disputed")
+    require_tables(tables, "settle")
     known = {"aliases", "targets", *get_annotations(SurveyOptions)}
-    require_parameters("survey_disputed", options, known)
+    require_parameters("settle", options, known)
     compared = compare_tools(tables, aliases=aliases)
     disputed = compared.loc[compared["agreement"] == "disputed", list(QUESTION)].drop_duplicates()
     services = set(disputed["service"])

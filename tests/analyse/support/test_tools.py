@@ -110,7 +110,7 @@ def test_disputed_questions_are_decided_by_our_own_handshakes() -> None:
             {"service": target.service, "tool": "x", "protocol": "TLS 1.3"},
             {"service": target.service, "tool": "y", "protocol": "TLS 1.3"},
         )
-        found = toolkit.survey_disputed(tables, targets=lab.targets, rate=None, progress=False)
+        found = toolkit.settle(tables, targets=lab.targets, rate=None, progress=False)
         direct = toolkit.survey(target, parts=["suites"], rate=None, progress=False).support
     same = direct[(direct["protocol"] == "TLS 1.2") & direct[list(QUESTION[2:])].isna().all(axis=1)]
     assert found.support["state"].tolist() == same["state"].tolist()
@@ -122,9 +122,9 @@ def test_disputed_questions_are_decided_by_our_own_handshakes() -> None:
 
 def test_where_nothing_is_disputed_nothing_is_asked() -> None:
     tables = answers({"service": "tls://a.test:443", "tool": "x"}, {"service": "tls://a.test:443", "tool": "y"})
-    assert toolkit.survey_disputed(tables).observations.empty
+    assert toolkit.settle(tables).observations.empty
     disputed = answers(
         {"service": "tls://a.test:443", "tool": "x"}, {"service": "tls://a.test:443", "tool": "y", "state": "refused"}
     )
     with pytest.raises(UsageError, match="None of the targets has a disputed question"):
-        toolkit.survey_disputed(disputed, targets="tls://b.test:443")
+        toolkit.settle(disputed, targets="tls://b.test:443")

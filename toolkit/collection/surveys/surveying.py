@@ -32,7 +32,7 @@ _OFFER: Final = Offer("survey", None, date(2026, 11, 24), (), (), (), (), (), ()
 
 
 class SurveyOptions(TypedDict, total=False):
-    """The options of `survey` that `survey_disputed` passes on."""
+    """The options of `survey` that `settle` passes on."""
 
     concurrency: int
     rate: float | None
