@@ -17,6 +17,7 @@ GOOGLE = "TnWjJ1yaEMM4W2zU3z9S6x3w4I4bjWnAsfpksWKaOd8="
 GOOGLE_TOO = "6D7Q2j71BjUy51covIlryQPTy9ERa+zraeF3fW0GvW4="
 TUSCOLO = "750EQi4gtDIQJ1TfUtJRRgJ/hEwH/YZeySLub86fe7w="
 TUSCOLO_TOO = "cX6V88I4im2x44RJPTHhWqliCHYtQgDgBQzQZ7WmYeI="
+KNOWN = (CLOUDFLARE, GOOGLE, TUSCOLO)
 
 
 def issued(
@@ -27,12 +28,15 @@ def issued(
     scts: int = 2,
     logs: tuple[str, ...] = (),
 ) -> Tables:
-    """A leaf of those days, seen on its first one; without purposes it has no extendedKeyUsage."""
+    """A leaf of those days, seen on its first one; without purposes it has no extendedKeyUsage.
+
+    `scts` is the number of SCTs by known logs, unless `logs` names the logs.
+    """
     begins = pd.Timestamp(on, tz="UTC")
     leaf = {
         "cert_sha256": LEAF, "der": b"0", "not_before": begins, "extended_key_usage": purposes,
         "not_after": begins + pd.Timedelta(days=days) - pd.Timedelta(seconds=1),
-        "scts": tuple(f"{log} {on}T00:00:00Z" for log in logs or [f"log{n}" for n in range(scts)]) or None,
+        "scts": tuple(f"{log} {on}T00:00:00Z" for log in logs or KNOWN[:scts]) or None,
     }  # fmt: skip
     look = {
         "observed_at": begins, "date_basis": "observed", "round": "r", "sample": 0, "source": "lab", "offer": "any",
@@ -83,8 +87,36 @@ def test_who_still_has_client_auth_is_found_before() -> None:
 
 @pytest.mark.parametrize("policy", ["chrome", "apple"])
 def test_two_scts_of_one_log_count_once(policy: str) -> None:
-    assert verdict(issued("2025-01-01", days=190, logs=["one", "one", "other"]), policy, "scts") == "falls short"
-    assert verdict(issued("2025-01-01", days=190, logs=["one", "third", "other"]), policy, "scts") == "meets"
+    twice = issued("2025-01-01", days=190, logs=(GOOGLE, GOOGLE, CLOUDFLARE))
+    assert verdict(twice, policy, "scts") == "falls short"
+    assert verdict(issued("2025-01-01", days=190, scts=3), policy, "scts") == "meets"
+
+
+@pytest.mark.parametrize("policy", ["chrome", "apple", "firefox"])
+@pytest.mark.parametrize(
+    ("logs", "expected"),
+    [
+        (("log0", "log1"), "unknown"), ((GOOGLE, "log0"), "unknown"), (("log0",), "falls short"),
+        ((GOOGLE, CLOUDFLARE, "log0"), "meets"),
+    ],
+)  # fmt: skip
+def test_an_sct_by_an_unknown_log_may_count_or_not(policy: str, logs: tuple[str, ...], expected: str) -> None:
+    found = judge(issued("2025-03-01", logs=logs), policy).set_index("rule").loc["scts"]
+    unknown = sum(log.startswith("log") for log in logs)
+    assert found["verdict"] == expected
+    assert found["found"] == f"{len(logs)} SCTs ({unknown} of unknown logs), 90 days"
+
+
+@pytest.mark.parametrize("policy", ["chrome", "apple", "firefox"])
+@pytest.mark.parametrize("rule", ["scts", "sct-operators"])
+@pytest.mark.parametrize(("at", "expected"), [("2025-03-01", "meets"), ("2029-03-01", "falls short")])
+def test_an_sct_dated_after_its_leaf_was_shown_does_not_count(policy: str, rule: str, at: str, expected: str) -> None:
+    tables = issued("2025-03-01")
+    stamps = (f"{GOOGLE} 2025-03-01T00:00:00Z", f"{CLOUDFLARE} {at}T00:00:00Z")
+    tables = Tables.from_frames(tables.observations, tables.certificates.assign(scts=[stamps]))
+    found = judge(tables, policy).set_index("rule").loc[rule]
+    assert found["verdict"] == expected
+    assert ("1 dated after the leaf was shown" in found["found"]) == (expected == "falls short")
 
 
 @pytest.mark.parametrize(

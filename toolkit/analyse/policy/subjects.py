@@ -134,7 +134,9 @@ class Subjects:
 
     @cached_property
     def _by_sha256(self) -> dict[str, dict[Hashable, Any]]:
-        return {str(record["cert_sha256"]): record for record in self._certificates.to_dict("records")}
+        shown_by = self.shown.groupby("leaf_sha256")["observed_until"].min()
+        certificates = self._certificates.assign(shown_by=self._certificates["cert_sha256"].map(shown_by))
+        return {str(record["cert_sha256"]): record for record in certificates.to_dict("records")}
 
     def _with_facts(self, rows: EvidenceRows, *, is_named: bool) -> NumberedRows:
         """The rows by certificate, and where `is_named` also by the name that was asked for."""

@@ -5,7 +5,7 @@ A rule that does not apply gives no verdict: a minimum size of RSA keys does not
 
 import math
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from datetime import MAXYEAR
 from typing import Any
 
@@ -13,6 +13,7 @@ import pandas as pd
 
 from toolkit.analyse.host_names import common_names, names_host
 from toolkit.certificates import is_encoded_as_required, show_validity
+from toolkit.certificates.timestamps import parse_timestamp
 from toolkit.instants import DAY, SECOND
 from toolkit.reference import Suite
 from toolkit.reference.ct_logs import log_kinds, log_operators
@@ -20,7 +21,10 @@ from toolkit.reference.rules import Rule
 from toolkit.reference.values import SCTS
 
 Certificate = Mapping[Hashable, Any]
-"""A row of `certificates`, with `asked` for the name that was asked for."""
+"""A row of `certificates`, with `asked` for the name that was asked for, and `shown_by` for its first sighting.
+
+It existed at `shown_by`, the earliest upper bound of the observations that show it (null: nothing bounds it).
+"""
 
 _HASH = re.compile(r"(MD2|MD4|MD5|SHA-?\d+)", re.I)
 
@@ -105,12 +109,8 @@ def describe_certificate(rule: Rule, certificate: Certificate) -> str:
         return ", ".join(certificate["extended_key_usage"] or ()) or "no extendedKeyUsage"
     if rule.subject == "scts" and certificate["scts"] is None and _is_unread(certificate):
         return "SCTs that cannot be read, if there are any"
-    if rule.test == "operators_at_least":
-        return ", ".join(sorted(name or "an unknown log" for name in _operators(certificate))) or "0 SCTs"
-    if rule.test == "rfc6962_at_least":
-        return ", ".join(sorted(log_kinds().get(log, "an unknown log") for log in _logs(certificate))) or "0 SCTs"
     if rule.subject == "scts":
-        return f"{len(certificate['scts'] or ())} SCTs, {_days(certificate):.10g} days"
+        return _describe_scts(rule, certificate)
     if rule.test == "encoded":
         return show_validity(certificate["der"] or b"")
     if rule.subject == "validity":
@@ -118,6 +118,19 @@ def describe_certificate(rule: Rule, certificate: Certificate) -> str:
     names = certificate["names"] or ()
     listed = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
     return listed or f"no subjectAltName; {certificate['subject']}"
+
+
+def _describe_scts(rule: Rule, certificate: Certificate) -> str:
+    logs, scts = _logs(certificate), certificate["scts"] or ()
+    later = sum(not _is_before_sighting(sct, certificate) for sct in scts)
+    if rule.test == "operators_at_least":
+        words = ", ".join(sorted(name or "an unknown log" for name in _operators(certificate))) or "0 SCTs"
+    elif rule.test == "rfc6962_at_least":
+        words = ", ".join(sorted(log_kinds().get(log, "an unknown log") for log in logs)) or "0 SCTs"
+    else:
+        unknown = len(logs - log_operators().keys())
+        words = f"{len(scts)} SCTs{f' ({unknown} of unknown logs)' if unknown else ''}, {_days(certificate):.10g} days"
+    return f"{words}; {later} dated after the leaf was shown" if later else words
 
 
 def _days(certificate: Certificate) -> float:
@@ -168,25 +181,33 @@ def _breaks_purposes(rule: Rule, certificate: Certificate) -> bool | None:
 
 
 def _breaks_scts(rule: Rule, certificate: Certificate) -> bool | None:
-    """The SCTs in the certificate. Without any the result is None: the handshake or OCSP may have delivered them."""
+    """The SCTs in the certificate. Without any the result is None: the handshake or OCSP may have delivered them.
+
+    Programs count an SCT only of a log that they know. Whether they know a log that is not in `ct_logs.csv` is unknown.
+    """
     if not certificate["scts"]:
         return None
+    logs = _logs(certificate)
     if rule.test == "operators_at_least":
-        return _are_too_few([*_operators(certificate)], int(rule.value[0]))
+        return _are_too_few([log_operators().get(log) for log in logs], int(rule.value[0]))
     if rule.test == "rfc6962_at_least":
-        kinds = [log_kinds().get(log) for log in _logs(certificate)]
-        return _are_too_few([kind for kind in kinds if kind != "static"], int(rule.value[0]))
+        return _are_too_few(_known(log for log in logs if log_kinds().get(log) != "static"), int(rule.value[0]))
     parts = [match for part in rule.value if (match := SCTS.fullmatch(part))]
     least = max(int(part[1]) for part in parts if _is_so_long(certificate, part[2], int(part[3] or 0)))
-    return len(_logs(certificate)) < least
+    return _are_too_few(_known(logs), least)
+
+
+def _known(logs: Iterable[str]) -> list[str | None]:
+    """The logs, with None for each unknown one."""
+    return [log if log in log_operators() else None for log in logs]
 
 
 def _are_too_few(found: list[str | None], least: int) -> bool | None:
-    """Whether fewer than `least` are found; None stands for one that may count or not."""
-    known = len(found) - found.count(None)
+    """Whether fewer than `least` distinct ones are found; None stands for one that may count or not."""
+    known, unknown = len({*found} - {None}), found.count(None)
     if known >= least:
         return False
-    return None if None in found else True
+    return None if known + unknown >= least else True
 
 
 def _is_so_long(certificate: Certificate, word: str | None, days: int) -> bool:
@@ -202,8 +223,16 @@ def _operators(certificate: Certificate) -> set[str | None]:
 
 
 def _logs(certificate: Certificate) -> set[str]:
-    """The distinct logs of the SCTs in the certificate: a second SCT of one log does not count."""
-    return {str(sct).split(" ")[0] for sct in certificate["scts"] or ()}
+    """The distinct logs of the SCTs in the certificate that count: a second SCT of one log does not.
+
+    Nor does an SCT that is dated after the certificate with it was shown: its date is wrong, and clients refuse it.
+    """
+    return {parse_timestamp(sct).log for sct in certificate["scts"] or () if _is_before_sighting(sct, certificate)}
+
+
+def _is_before_sighting(sct: str, certificate: Certificate) -> bool:
+    shown_by = certificate["shown_by"]
+    return _is_null(shown_by) or parse_timestamp(sct).at <= shown_by
 
 
 def _breaks_serial(rule: Rule, serial: object) -> bool | None:
