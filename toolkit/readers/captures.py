@@ -17,7 +17,7 @@ from toolkit.readers.spelling import HOST_NAME
 from toolkit.reference import groups, signature_schemes, suites
 from toolkit.reference.codes import name_of_code
 from toolkit.tables import Tables
-from toolkit.wire.overheard import Overheard, is_client_hello, is_old_client_hello, is_server_hello
+from toolkit.wire.overheard import Overheard, is_begun_hello, is_client_hello, is_old_client_hello, is_server_hello
 
 _MOST_CONNECTIONS: Final = 200_000
 """Connections that are followed at a time; beyond, those that began first end where they are."""
@@ -43,7 +43,9 @@ _UPGRADES: Final = (
 
 
 def read_capture(path: Path) -> Tables:
-    """The tables of a capture: a row per TCP connection with a hello, at the instant of the client's.
+    """The tables of a capture: a row per TCP connection with a hello, at the instant of the client's first byte of it.
+
+    Instants in nanoseconds are cut to microseconds.
 
     TLS is recognised by its hello, on any port, at once or after an upgrade (STARTTLS). Of TLS 1.3 the certificate is
     encrypted, and of a resumed session none is sent: the leaf is null, and `reason` says so. `is_key_proven` rests on
@@ -71,11 +73,13 @@ def read_capture(path: Path) -> Tables:
 class _CapturedConnection:
     """A connection that may be one of TLS; `client` is the key of what the client sends."""
 
-    __slots__ = ("at", "client", "directions", "has_start", "overheard")
+    __slots__ = ("at", "begun", "client", "directions", "has_start", "overheard")
 
     def __init__(self, client: bytes, at: int, *, has_start: bool) -> None:
         self.client, self.at, self.has_start = client, at, has_start
         self.directions = {client: Direction(), reversed_key(client): Direction()}
+        self.begun: dict[bytes, tuple[bytes, int]] = {}
+        """Key → bytes that may begin a hello, which are held until more are there, and the instant of the first."""
         self.overheard = Overheard()
 
 
@@ -136,11 +140,27 @@ class _Connections:
 
     def _feed(self, connection: _CapturedConnection, key: bytes, piece: bytes, at: int) -> None:
         overheard = connection.overheard
-        if not overheard.has_hello:
-            if is_client_hello(piece) or is_old_client_hello(piece):
-                connection.client, connection.at = key, at
-            elif is_server_hello(piece):
-                connection.client, connection.at = reversed_key(key), at
+        if not overheard.has_hello or key in connection.begun:
+            held, first_at = connection.begun.pop(key, (b"", at))
+            whole = held + piece
+            if is_begun_hello(whole):
+                connection.begun[key] = whole, first_at
+                return
+            if is_client_hello(whole) or is_old_client_hello(whole):
+                if not overheard.has_hello or key == connection.client:
+                    connection.client, connection.at = key, first_at
+            elif is_server_hello(whole):
+                if not overheard.has_hello:
+                    connection.client, connection.at = reversed_key(key), first_at
+            elif held:
+                self._hear(connection, key, held)
+                self._feed(connection, key, piece, at)
+                return
+            piece = whole
+        self._hear(connection, key, piece)
+
+    def _hear(self, connection: _CapturedConnection, key: bytes, piece: bytes) -> None:
+        overheard = connection.overheard
         if key == connection.client:
             overheard.from_client(piece)
         else:

@@ -15,7 +15,7 @@ PCAP: Final = {b"\xa1\xb2\xc3\xd4": (">", 1), b"\xd4\xc3\xb2\xa1": ("<", 1), b"\
 PCAPNG: Final = b"\n\r\r\n"
 
 Packet = tuple[int, int, bytes]
-"""Microseconds since 1970, the link type, the bytes that were captured."""
+"""Microseconds since 1970 (nanoseconds are cut off, not rounded), the link type, the bytes that were captured."""
 
 _CHUNK: Final = 1 << 22
 _LONGEST: Final = 1 << 24

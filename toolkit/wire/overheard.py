@@ -36,6 +36,9 @@ _LONGEST_CLEAR: Final = 1 << 20
 
 _KEPT_CLEAR: Final = 1 << 10
 
+_OLD_HEADER: Final = 11
+"""Bytes of a CLIENT-HELLO of SSL 2.0 before the suites: its record, version and three sizes."""
+
 
 class Overheard:
     """One connection. `is_done`: nothing more can be learned, and further pieces are ignored."""
@@ -279,10 +282,25 @@ def is_server_hello(piece: bytes) -> bool:
 
 def is_old_client_hello(piece: bytes) -> bool:
     """Whether a piece is a CLIENT-HELLO of SSL 2.0, in one record, whose sizes add up."""
-    if len(piece) < 11 or piece[0] < 0x80 or piece[2] != CLIENT_HELLO or piece[3] not in (0, 3):
-        return False
+    return len(piece) >= _OLD_HEADER and len(piece) == _size_of_old_hello(piece)
+
+
+def is_begun_hello(piece: bytes) -> bool:
+    """Whether a piece may be the first bytes of a hello, of which too few are there to recognise it."""
+    if piece[0] < 0x80:
+        return len(piece) <= 5 and b"\x16\x03".startswith(piece[:2])
+    if len(piece) >= _OLD_HEADER:
+        return len(piece) < _size_of_old_hello(piece)
+    return piece[2:3] in (b"", b"\1") and piece[3:4] in (b"", b"\0", b"\3")
+
+
+def _size_of_old_hello(piece: bytes) -> int:
+    """Bytes of the CLIENT-HELLO of SSL 2.0 that a piece begins with, at most 32,769; 0 where it begins with none."""
+    if piece[0] < 0x80 or piece[2] != CLIENT_HELLO or piece[3] not in (0, 3):
+        return 0
+    size = (piece[0] & 0x7F) << 8 | piece[1]
     sizes = sum(int.from_bytes(piece[at : at + 2]) for at in (5, 7, 9))
-    return (piece[0] & 0x7F) << 8 | piece[1] == 9 + sizes == len(piece) - 2
+    return 2 + size if size == 9 + sizes else 0
 
 
 def _offer(
