@@ -336,6 +336,33 @@ def test_what_is_announced_counts_from_its_day() -> None:
     assert standing("chrome", GTS_R2, "2026-11-28") == (True, None)
 
 
+@pytest.mark.parametrize(
+    ("root", "at", "expected"),
+    [
+        ("86a1ecba", "2026-10-19", (True, None)),  # emSign ECC Root CA - G3
+        ("86a1ecba", "2026-10-20", (False, "removal")),
+        ("125609aa", "2026-11-29", (False, "removal")),  # emSign Root CA - C1
+        ("552f7bdc", "2026-10-23", (True, None)),  # DigiCert Trusted Root G4
+        ("552f7bdc", "2026-11-29", (None, None)),
+        ("8fe4fb0a", "2026-11-29", (True, None)),  # QuoVadis Root CA 2 G3
+    ],
+)
+def test_mozilla_changed_after_its_record(root: str, at: str, expected: tuple[bool | None, str | None]) -> None:
+    """Release notes of NSS 3.131.1; webpki-roots 1.0.12, which Firefox ESR 153.8.0 of 2026-11-17 contradicts."""
+    (sha256,) = (held for held in trust_stores()["mozilla"].periods if held.startswith(root))
+    assert standing("mozilla", sha256, at) == expected
+
+
+def test_chrome_distrusted_symantec_before_it_had_a_store() -> None:
+    assert standing("chrome", GEOTRUST, "2018-04-16", issued="2016-05-31") == (None, None)
+    assert standing("chrome", GEOTRUST, "2018-04-17", issued="2016-05-31") == (False, "distrust_after")
+    assert standing("chrome", GEOTRUST, "2018-04-17", issued="2016-06-01") == (None, None), "the platform's roots"
+    assert standing("chrome", GEOTRUST, "2018-10-16", issued="2017-06-01") == (False, "distrust")
+    rules = [rule for rule in trust_stores()["chrome"].announced if rule.cert_sha256 == GEOTRUST]
+    of_firefox = next(rule for rule in trust_stores()["mozilla"].announced if rule.cert_sha256 == GEOTRUST)
+    assert {len(of_firefox.exempt - rule.exempt) for rule in rules} == {1}, "Chrome's list lacks a CA of Apple"
+
+
 def test_a_symantec_era_chain_across_stores() -> None:
     chain = split_pem((VECTORS / "cryptography.io.chain.pem").read_bytes(), "chain")
     tables = served(chain, host="www.cryptography.io", when=day("2015-01-01"))

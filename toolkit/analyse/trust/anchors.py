@@ -194,6 +194,9 @@ class Anchors:
                 continue
             if announced.limit is not None:
                 found = _limited(name, announced.limit, path[0], announced.authority)
+            elif announced.effect == "unknown":
+                words = f"whether {name} trusts it since {_day(announced.since)} is not known: {announced.words}"
+                found = Standing(None, None, f"{words}{_by(announced.authority)}")
             else:
                 effect = _EFFECTS[announced.effect]
                 words = f"{name} announced for {_day(announced.since)}: {announced.words}{_by(announced.authority)}"
