@@ -67,6 +67,10 @@ $ jupyter nbconvert --to slides --execute --template slides --TemplateExporter.e
 The second and the third command put the files into `slides/package`. On a machine without a network, copy this folder
 from another one. Without `--template`, nbconvert writes a page that loads reveal.js, RequireJS, jQuery and MathJax from
 the network whenever it is shown.
+
+The charts put their text alternative (`toolkit.chart.describe_chart`) into the metadata of the output. This template
+and the pages of `tls-toolkit demo` show it to a screen reader, and so does `jupyter nbconvert --template classic`.
+JupyterLab 4 and the other templates of nbconvert 7 leave it out.
 """
 
 

@@ -5,12 +5,18 @@ import re
 import shutil
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pytest
+from bs4 import BeautifulSoup
+from IPython.core.formatters import DisplayFormatter
+from matplotlib.figure import Figure
 from nbconvert.exporters import SlidesExporter
-from nbformat.v4 import new_code_cell, new_output
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from notebooks.make_slides import slide_types
 from tests.notebooks.pages import FOLDER, PATHS
+from toolkit.chart import describe_chart, style_axes
+from toolkit.report.pages import load_exporter
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
@@ -25,14 +31,18 @@ def test_its_cells_say_where_slides_begin(path: Path) -> None:
     assert said.count("skip") == 2 + sum("check" in cell["metadata"].get("tags", []) for cell in cells)
 
 
-def test_slides_load_nothing_and_show_no_solution(tmp_path: Path) -> None:
+@pytest.fixture
+def slides(tmp_path: Path) -> SlidesExporter:
     """With a reveal.js of two lines in place of the real one, which is not part of the project."""
     shutil.copytree(FOLDER / "slides", tmp_path / "slides", ignore=shutil.ignore_patterns("package"))
     (tmp_path / "slides" / "package" / "dist").mkdir(parents=True)
     (tmp_path / "slides" / "package" / "dist" / "reveal.js").write_text("var Reveal = {};")
     (tmp_path / "slides" / "package" / "dist" / "reveal.css").write_text(".reveal {}")
-    exporter = SlidesExporter(template_name="slides", extra_template_basedirs=[str(tmp_path)])
-    page, _ = exporter.from_filename(str(FOLDER / "02-rotation-overlaps.ipynb"))
+    return SlidesExporter(template_name="slides", extra_template_basedirs=[str(tmp_path)])
+
+
+def test_slides_load_nothing_and_show_no_solution(slides: SlidesExporter) -> None:
+    page, _ = slides.from_filename(str(FOLDER / "02-rotation-overlaps.ipynb"))
     assert "var Reveal = {};" in page
     assert re.findall(r"""(?:src|import|<link[^>]*href)\s*=?\s*["'](?:https?:)?//[^"']+""", page) == []
     assert re.findall(r"@import[^;]*//|url\([\"']?(?:https?:)?//", page) == []
@@ -42,9 +52,18 @@ def test_slides_load_nothing_and_show_no_solution(tmp_path: Path) -> None:
     assert len(re.findall(r"<section>\s*<section>", page)) == headings > 3
 
 
-def test_a_picture_is_named_by_the_call_that_drew_it() -> None:
-    cell = new_code_cell("x = 1\nplot_bytes(a < b);\nx", outputs=[new_output("display_data", {"image/png": "aGk="})])
-    exporter = SlidesExporter(template_name="slides", extra_template_basedirs=[str(FOLDER)])
-    template = exporter.environment.get_template(str(exporter.template_file))
-    picture = template.blocks["data_png"](template.new_context({"cell": cell, "output": cell.outputs[0]}))
-    assert 'alt="Chart: plot_bytes(a &lt; b). The text below it reads it."' in "".join(picture)
+def test_a_picture_has_the_description_of_its_charts(slides: SlidesExporter) -> None:
+    """As IPython shows a figure: matplotlib gives the picture, the charts its metadata."""
+    figure, (left, right, _) = plt.subplots(1, 3)
+    style_axes(left, title='<b> & "quoted"')
+    style_axes(right, title="Right")
+    formatter = DisplayFormatter()
+    formatter.formatters["image/png"].for_type(Figure, lambda _: "aGk=")
+    data, metadata = formatter.format(figure)
+    assert data["image/png"] == "aGk="
+    outputs = [new_output("display_data", data, metadata=said) for said in (metadata, {})]
+    for exporter in (slides, load_exporter(has_code=True)):
+        page, _ = exporter.from_notebook_node(new_notebook(cells=[new_code_cell(outputs=outputs)]))
+        said = [picture["alt"] for picture in BeautifulSoup(page, "html.parser").select("img")]
+        assert said == [f"{describe_chart(left)} {describe_chart(right)}", ""]
+        assert str(said[0]).startswith('Chart: <b> & "quoted". ')

@@ -22,6 +22,7 @@ from matplotlib.transforms import offset_copy
 from numpy.typing import NDArray
 
 from toolkit import text
+from toolkit.chart.describing import describe_output
 from toolkit.chart.palette import FAINT, GRID, INK, PAPER
 from toolkit.errors import UsageError
 from toolkit.instants import DAY_IN_MICROS, Instant, zoned
@@ -88,6 +89,8 @@ def open_axes(ax: Axes | None, *, inches: float, width: float = WIDTH) -> Axes:
     if ax is None:
         height = inches + 1.3
         _, ax = plt.subplots(figsize=(width, max(height, 2.0)), dpi=110, layout="constrained")
+    if figure := ax.get_figure(root=True):
+        describe_output(figure)
     ax.tick_params(colors=INK, labelsize=9, length=3)
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)

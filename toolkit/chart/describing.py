@@ -1,9 +1,11 @@
 """The text alternative of a chart, for readers who do not see it."""
 
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from matplotlib.axes import Axes
 from matplotlib.dates import DateLocator, num2date
+from matplotlib.figure import Figure
 
 from toolkit import text
 from toolkit.errors import UsageError
@@ -15,8 +17,8 @@ _MOST_NAMED: Final = 8
 def describe_chart(ax: Axes) -> str:
     r"""The text alternative of a chart: its title, rows, dates, legend and notes, in one line of visible characters.
 
-    `ax` is what a function `plot_…` returned. Put the text into the `alt` of an image. Raises `UsageError` for anything
-    but matplotlib's `Axes`.
+    `ax` is what a function `plot_…` returned. Put the text into the `alt` of an image. In a notebook it is already in
+    the metadata of the output (`image/png`, `alt`). Raises `UsageError` for anything but matplotlib's `Axes`.
 
     >>> import toolkit
     >>> tables = toolkit.load_example("lab-sample").within(services="smtp://relay.lab.test:587")
@@ -41,6 +43,17 @@ def describe_chart(ax: Axes) -> str:
         parts.append(f"Legend: {', '.join(dict.fromkeys(words))}")
     parts += [_plain(note.get_text()) for note in ax.texts if note.get_gid() == "notes"]
     return text.plain(". ".join(parts) + ".", limit=2000)
+
+
+def describe_output(figure: Figure) -> None:
+    """Have IPython put the text alternatives of the charts in `figure` into the metadata of the picture it shows."""
+    # IPython asks an object that it shows for this method. The picture itself is matplotlib's.
+    figure._repr_mimebundle_ = partial(_metadata, figure)  # type: ignore[attr-defined]
+
+
+def _metadata(figure: Figure, **_options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    titled = [ax for ax in figure.axes if ax.get_title(loc="left")]
+    return {}, {"image/png": {"alt": " ".join(map(describe_chart, titled))}}
 
 
 def _plain(words: str) -> str:

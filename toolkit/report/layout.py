@@ -15,6 +15,9 @@ style-src 'unsafe-inline'; {{ resources.get('script_policy', '') }}" />
 {%- block jupyter_widgets -%}{%- endblock -%}
 {%- block html_head_js_mathjax -%}{%- endblock -%}
 {%- block html_head_js_mermaidjs -%}{%- endblock -%}
+{%- block data_png scoped -%}
+{{ super() | replace("<img ", '<img alt="' ~ (output | get_metadata("alt", "image/png") or "") | escape_html ~ '" ') }}
+{%- endblock -%}
 {%- block html_head_css -%}
 <style>
 """
