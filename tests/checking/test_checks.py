@@ -197,9 +197,53 @@ def test_many_looks_of_one_visit_are_one_reason_to_call_a_service_down() -> None
 
 def test_one_miss_is_not_a_finding_nor_what_was_not_asked() -> None:
     missed = down(["aa", None, None], ["aa", None, "aa"])
-    assert [row["verdict"] for row in missed] == ["reachable", "reachable"]
+    assert [row["verdict"] for row in missed] == ["unknown", "reachable"]
+    assert [row["found"] for row in missed] == [
+        "1 of 3 visits answered; the last 2 visits failed", "2 of 3 visits answered",
+    ]  # fmt: skip
+    assert missed[0]["reason"] == "the last 2 visits failed; a finding from 3 visits on"
     unasked = down(["aa", None, None, None], [None], outcome="skipped")
     assert [row["verdict"] for row in unasked] == ["reachable", "unknown"]
+
+
+def test_a_service_that_often_fails_is_a_finding_though_it_answered_last() -> None:
+    rows = down(
+        [None, "aa", "aa"] * 3, [*["aa"] * 16, None, None, "aa", None], ["aa"] * 9 + [None] * 3,
+        ["aa"] * 9 + [None] * 2, [*["aa"] * 8, None, None, None, *["aa"] * 20], [None, None, *["aa"] * 4],
+        stage="connect",
+    )  # fmt: skip
+    assert [(row["verdict"], row["severity"]) for row in rows] == [
+        ("intermittent", "medium"), ("intermittent", "low"), ("unreachable", "critical"), ("unknown", None),
+        ("reachable", None), ("reachable", None),
+    ]  # fmt: skip
+    assert rows[0]["found"] == "6 of 9 visits answered"
+    assert rows[1]["found"] == "17 of 20 visits answered; the last visit failed"
+    assert rows[4]["found"] == "28 of 31 visits answered"
+    assert "See when the visits fail" in rows[0]["advice"]
+
+
+def test_an_offer_that_a_service_never_answers_does_not_make_it_intermittent() -> None:
+    looks = [
+        look(None if offer == "rsa" else "aa", f"2026-01-{day}", round=f"{offer} {day}", offer=offer,
+             **({"outcome": "refused", "stage": "hello"} if offer == "rsa" else NEW))
+        for day in range(20, 31) for offer in ("any", "rsa")
+    ]  # fmt: skip
+    assert of(checked(tables(looks, [VALID])), "reachability") == [("reachable", "-")]
+
+
+def test_one_outage_keeps_its_identifier_whatever_its_symptom() -> None:
+    tail = [{"stage": "connect"}] * 3
+    symptoms = [tail, [*tail, {"outcome": "reset", "stage": "hello"}], [*tail, None]]
+    shown = []
+    for symptom in symptoms:
+        looks = [
+            look("aa" if facts is None else None, f"2026-01-{20 + day}", **(facts or {}))
+            for day, facts in enumerate([None, *symptom])
+        ]
+        (row,) = checked(tables(looks, [VALID])).query("check == 'reachability'").to_dict("records")
+        shown.append((row["verdict"], row["finding_id"]))
+    assert [verdict for verdict, _ in shown] == ["unreachable", "failing", "intermittent"]
+    assert len({identifier for _, identifier in shown}) == 1
 
 
 def test_an_address_that_no_longer_answers_is_a_finding_of_its_own() -> None:

@@ -11,6 +11,8 @@ ADVICE: Final = {
     "it was switched off.",
     "failing": "Run `tls-toolkit observe` and read the reason: the server accepts connections, but ends the handshake.",
     "partly_reachable": "Repair the addresses that no longer answer, or remove them from DNS.",
+    "intermittent": "See when the visits fail (load, time of day, one address or backend), and whether a limit of "
+    "connections or a firewall drops those of this machine.",
     "dated_ahead": "Set the clock of the machine that observes (NTP), and observe again: rows dated after the present "
     "are not judged.",
     "expired": "Renew the certificate now, and reload it on every backend.",
@@ -39,8 +41,10 @@ ADVICE_ON_FILES: Final = ADVICE | {
 }
 """The same where no service was seen to present the certificate, such as for a PEM file."""
 
-_SAME: Final = {"trust_lost": "untrusted", "gained": "falls short"}
-"""Verdicts that differ from another only by what was before: the finding stays the same one."""
+_SAME: Final = {
+    "trust_lost": "untrusted", "gained": "falls short", "failing": "unreachable", "intermittent": "unreachable",
+}  # fmt: skip
+"""Verdicts that differ from another only by what was before, or by how a service fails: the finding is the same one."""
 
 _PARTS: Final = ("check", "rule", "verdict", "service", "host", "server_name", "number", "about")
 

@@ -56,7 +56,9 @@ def check(
 
     - `reachability`: a row per service. `unreachable` (no connection) or `failing` (no handshake): the last 3 visits
       had no answer, or no visit in the window had one, which is not critical before the third. `partly_reachable`: some
-      addresses no longer answer. Else `reachable`. `dated_ahead`: rows dated after `clock`, the present, except those
+      addresses no longer answer. `intermittent`: it answered in one of the last 3 visits, and a tenth of the visits in
+      the window, and at least 3, had no answer. Fewer failed: `unknown` where the last visit is among them, else
+      `reachable`. `dated_ahead`: rows dated after `clock`, the present, except those
       of a lab; without `clock` they are not looked for, because `now` may be a past day
     - `expiry`: a row per certificate in use (`summarise_expiry`); replaced and withdrawn ones have none. `unreadable`:
       its dates cannot be read. A certificate that expired and was not observed afterwards is `unknown`. An intermediate

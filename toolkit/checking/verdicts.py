@@ -43,7 +43,7 @@ SEVERITIES: Final = {
     "critical": "clients cannot use the service now",
     "high": "it breaks within days, or it breaks a rule that binds (must)",
     "medium": "it breaks unless something is done, or the service, or a part of it, does not answer or is not in order",
-    "low": "it breaks a recommendation (should), or contradicts a published statement",
+    "low": "it breaks a recommendation (should), contradicts a published statement, or some visits had no answer",
 }
 """The closed vocabulary of `severity`, the worst first."""
 
@@ -52,7 +52,7 @@ SEVERITY_OF: Final = {
     "unreadable": "critical", "untrusted": "critical", "partly_reachable": "medium", "expiring": "medium",
     "key_not_proven": "critical", "trust_lost": "critical", "falls short": "high", "gained": "high",
     "dated_ahead": "medium", "overdue": "medium", "rolled_back": "medium", "incomplete": "medium",
-    "contradicted": "low",
+    "contradicted": "low", "intermittent": "low",
 }  # fmt: skip
 """Verdict → its severity, unless a row has one of its own. These verdicts are findings."""
 

@@ -17,6 +17,12 @@ from toolkit.tables import Tables
 DOWN_VISITS: Final = 3
 """An address without an answer in this many consecutive visits is a finding, a service a critical one."""
 
+INTERMITTENT_SHARE: Final = 0.1
+"""The share of visits in the window without an answer from which a service that answers again is a finding (`low`)."""
+
+OFTEN_SHARE: Final = 0.25
+"""The same share, from which that finding is `medium`."""
+
 _DTYPES: Final = {
     name: dtypes(CHECKS)[name]
     for name in (
@@ -39,17 +45,20 @@ def judge_reachability(scope: InService) -> pd.DataFrame:
       `unreachable`: no connection was made. `failing`: connections were made, and no handshake succeeded. `medium`
       until `DOWN_VISITS` visits support it: a single visit may have met a restart, or a fault of this machine's network
     - `partly_reachable`: an address that answered before did not in its last `DOWN_VISITS` visits, and others did
-    - `unknown`: the last visits have only answers that were cut off at a limit of this program (`too_large`)
+    - `intermittent`: `DOWN_VISITS` visits in the window or more, and `INTERMITTENT_SHARE` of them, were not answered,
+      and it answered in one of the last `DOWN_VISITS`. `low`, and `medium` from `OFTEN_SHARE` on
+    - `unknown`: the last visits failed, and are too few for a finding; or they have only answers that were cut off at a
+      limit of this program (`too_large`)
 
     Observations that were not made (block list, budget, an offer that this program cannot make) and refusals within a
     survey do not count.
     """
     looks = _visits(scope)
     near = looks if scope.since is None else looks[looks["at"] >= scope.since]
-    failing = _find_failing(looks, near)
-    rows: list[dict[Hashable, Any]] = _reachable(near[~near["name"].isin(failing)]).to_dict("records")
-    of_failing = looks[looks["name"].isin(failing)]
-    rows += [_of_service(str(name), group, scope) for name, group in of_failing.groupby("name", sort=False)]
+    of_failing = looks[looks["name"].isin(_find_failing(looks, near))]
+    failing = [_failing(str(name), group, scope) for name, group in of_failing.groupby("name", sort=False)]
+    rows: list[dict[Hashable, Any]] = [row for row in failing if row is not None]
+    rows += _answering(near[~near["name"].isin({row["name"] for row in rows})]).to_dict("records")
     observed = set(near["name"])
     support = scope.tables.support
     answered = support.loc[support["state"] != "untested", "service"].unique()
@@ -112,21 +121,57 @@ def _find_failing(looks: pd.DataFrame, near: pd.DataFrame) -> set[str]:
     return failing
 
 
-def _reachable(near: pd.DataFrame) -> pd.DataFrame:
-    """A row for each service, with the number of its addresses that answered."""
+def _answering(near: pd.DataFrame) -> pd.DataFrame:
+    """A row for each service that answers, or did, with how many of its addresses and of its visits were answered."""
     near = near.assign(answering=near["address"].where(near["is_ok"]))
     found = near.groupby("name", sort=False).agg(
         service=("service", "first"), host=("host", "first"), evidence_count=("at", "size"), first_at=("at", "min"),
         last_at=("at", "max"), asked=("address", "nunique"), answering=("answering", "nunique"),
-    )  # fmt: skip
-    words = found["answering"].astype("string") + " of " + found["asked"].astype("string") + " addresses answered"
+    ).join(_count_visits(near))  # fmt: skip
+    failed = found["visits"] - found["answered"]
+    is_often = failed / found["visits"] >= OFTEN_SHARE
+    is_intermittent = (failed >= DOWN_VISITS) & (failed / found["visits"] >= INTERMITTENT_SHARE)
+    is_unsure = (found["last_failed"] > 0) & ~is_intermittent
+    last = [f"the last {text.counted(n, 'visit') if n > 1 else 'visit'} failed" for n in found["last_failed"]]
+    last_failed = pd.Series(last, found.index, dtype="string").where(found["last_failed"] > 0)
     sources = joined_sources(near[["name"]], near["source"])
     return found.assign(
-        verdict="reachable", found=words.where(found["asked"] > 1, "answered"), source=sources.reindex(found.index)
+        verdict=pd.Series("reachable", found.index).mask(is_intermittent, "intermittent").mask(is_unsure, "unknown"),
+        severity=pd.Series("low", found.index).mask(is_often, "medium").where(is_intermittent),
+        found=[_answered(row) for row in found.assign(last=last_failed).to_dict("records")],
+        reason=(last_failed + f"; a finding from {DOWN_VISITS} visits on").where(is_unsure),
+        source=sources.reindex(found.index),
     ).reset_index()
 
 
-def _of_service(name: str, looks: pd.DataFrame, scope: InService) -> dict[Hashable, Any]:
+def _count_visits(near: pd.DataFrame) -> pd.DataFrame:
+    """Of each service: the `visits` in the window, how many were `answered`, and how many failed last in a row.
+
+    A visit counts if it asked with an offer and a server name that the service ever answered in the window.
+    """
+    is_asked = near.groupby(["name", "offer", "server_name"], dropna=False, sort=False)["is_heard"].transform("any")
+    is_answered = near[is_asked].groupby(["name", "visit"], sort=False)["is_heard"].any().astype("int8")
+    is_before = is_answered[::-1].groupby("name").cummax()
+    return pd.DataFrame(
+        {
+            "visits": is_answered.groupby("name").size(),
+            "answered": is_answered.groupby("name").sum(),
+            "last_failed": (is_before == 0).groupby("name").sum(),
+        }
+    )
+
+
+def _answered(row: dict[Hashable, Any]) -> str:
+    words = []
+    if row["asked"] > 1:
+        words.append(f"{row['answering']} of {row['asked']} addresses answered")
+    if row["answered"] < row["visits"]:
+        words.append(f"{row['answered']:,} of {text.counted(row['visits'], 'visit')} answered")
+    return "; ".join([*words, *([] if pd.isna(row["last"]) else [row["last"]])]) or "answered"
+
+
+def _failing(name: str, looks: pd.DataFrame, scope: InService) -> dict[Hashable, Any] | None:
+    """The row of a service that does not answer, or not at every address, or with unknown content; None for others."""
     near = looks if scope.since is None else looks[looks["at"] >= scope.since]
     last = looks.iloc[-1]
     row: dict[Hashable, Any] = {"name": name, "service": last["service"], "host": last["host"],
@@ -153,14 +198,11 @@ def _of_service(name: str, looks: pd.DataFrame, scope: InService) -> dict[Hashab
         return row | {"verdict": "unknown", "found": _outcomes(unread), "evidence_count": len(unread),
                       "first_at": unread["at"].min(), "reason": why}  # fmt: skip
     silent = _silent_addresses(looks, near)
-    asked = near["address"].dropna().nunique()
-    if silent:
-        words = [f"{address} has not answered since {since:%Y-%m-%d %H:%M}" for address, since in silent]
-        about = ", ".join(sorted(address for address, _ in silent))
-        return row | {"verdict": "partly_reachable", "found": "; ".join(words), "about": about}
-    answering = near.loc[near["is_ok"], "address"].dropna().nunique()
-    found = f"{answering} of {asked} addresses answered" if asked > 1 else "answered"
-    return row | {"verdict": "reachable", "found": found}
+    if not silent:
+        return None
+    words = [f"{address} has not answered since {since:%Y-%m-%d %H:%M}" for address, since in silent]
+    about = ", ".join(sorted(address for address, _ in silent))
+    return row | {"verdict": "partly_reachable", "found": "; ".join(words), "about": about}
 
 
 def _is_down(failed: pd.DataFrame, is_answered: pd.Series) -> bool:
