@@ -428,7 +428,7 @@ def test_since_that_is_not_before_until_is_wrong_use(until: str, capsys: pytest.
 
 def test_a_policy_that_is_given_twice_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", GOOGLE, "--policy", "nist", "--policy", "ietf", "--policy", "nist"]) == 2
-    assert "--policy nist is given more than once: give each policy once." in capsys.readouterr().err
+    assert "policy: nist is given more than once: give each policy once." in capsys.readouterr().err
 
 
 def test_as_of_a_chain_was_seen_when_it_was_looked_at(chain: tuple[Minted, Minted]) -> None:

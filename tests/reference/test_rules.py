@@ -197,6 +197,13 @@ def test_a_policy_is_a_name_a_path_or_rules(tmp_path: Path) -> None:
         load_policy([])
 
 
+def test_a_policy_that_is_given_twice_is_refused(tmp_path: Path) -> None:
+    path = _written(tmp_path, ROW)
+    for again in (["ietf", "nist", "ietf"], [path, str(path)]):
+        with pytest.raises(UsageError, match="is given more than once: give each policy once"):
+            load_policy(again)  # type: ignore[arg-type]
+
+
 def test_several_policies_are_joined_without_repeats(tmp_path: Path) -> None:
     path = _written(tmp_path, ROW)
     joined = load_policy(["ietf", path, *policies()["ietf"]])

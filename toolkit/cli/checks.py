@@ -215,9 +215,6 @@ def load_rules(arguments: argparse.Namespace) -> tuple[Roots, Sequence[Rule]]:
             f"--since {arguments.since.isoformat()} is not before --until {arguments.until.isoformat()}, so nothing "
             "can lie between them: swap them, or leave one out."
         )
-    policies = arguments.policy if isinstance(arguments.policy, list) else []
-    if again := [policy for place, policy in enumerate(policies) if policy in policies[:place]]:
-        raise UsageError(f"--policy {again[0]} is given more than once: give each policy once.")
     named = arguments.roots or DEFAULT_ROOTS
     try:
         return named if named in trust_stores() else load_roots(named), load_policy(arguments.policy or DEFAULT_POLICY)

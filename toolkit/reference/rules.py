@@ -17,7 +17,7 @@ from toolkit.errors import ReadError, UsageError
 from toolkit.files import not_found
 from toolkit.reference.rows import FOLDER, Row, read_rows
 from toolkit.reference.values import find_mistake
-from toolkit.text import did_you_mean, type_name
+from toolkit.text import did_you_mean, plain, type_name
 
 TESTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
@@ -137,13 +137,16 @@ def _read(path: Path | Traversable, *, is_ours: bool) -> tuple[Rule, ...]:
 def load_policy(policy: Policy) -> tuple[Rule, ...]:
     """The rules of a policy: by its name, by the path of a file (`read_rules`), as rules, or several of these.
 
-    Repeated rules are dropped. Raises `UsageError` for a name that is neither a policy nor a file, for a value that is
-    not a policy, and where there are no rules; `ReadError` as `read_rules`.
+    Repeated rules are dropped. Raises `UsageError` for a name that is neither a policy nor a file, for a name that is
+    given twice, for a value that is not a policy, and where there are no rules; `ReadError` as `read_rules`.
 
     >>> len(load_policy(["ietf", "nist"])) == len(load_policy("ietf")) + len(load_policy("nist"))
     True
     """
-    parts = policy if isinstance(policy, Iterable) and not isinstance(policy, str) else (policy,)
+    parts = list(policy) if isinstance(policy, Iterable) and not isinstance(policy, str) else [policy]
+    names = [str(part) for part in parts if isinstance(part, str | Path)]
+    if again := [name for place, name in enumerate(names) if name in names[:place]]:
+        raise UsageError(f"policy: {plain(again[0])} is given more than once: give each policy once.")
     rules: dict[Rule, None] = {}
     for part in parts:
         rules.update(dict.fromkeys(_load(part)))
