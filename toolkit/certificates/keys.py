@@ -1,7 +1,17 @@
 """Keys and signature algorithms, from their object identifiers and parameters."""
 
 from toolkit.certificates.der import BITS, INTEGER, OID, SEQUENCE, BrokenError, Der, read_oid
-from toolkit.reference.algorithms import CURVES, DSA, EC, HASHES, KEY_TYPES, RSA, RSA_PSS, SIGNATURE_ALGORITHMS
+from toolkit.reference.algorithms import (
+    CURVES,
+    DSA,
+    EC,
+    HASHES,
+    KEY_OCTETS,
+    KEY_TYPES,
+    RSA,
+    RSA_PSS,
+    SIGNATURE_ALGORITHMS,
+)
 
 
 def read_key(spki: Der, row: dict[str, object]) -> None:
@@ -35,6 +45,11 @@ def read_key(spki: Der, row: dict[str, object]) -> None:
             raise BrokenError(f"unknown curve {curve}")
         row["key_curve"], row["key_bits"] = CURVES[curve]
         _check_point(_public_key(spki), (CURVES[curve][1] + 7) // 8)
+    elif oid in KEY_OCTETS:
+        if algorithm.at < algorithm.end:
+            raise BrokenError(f"{row['key_type']} has parameters, which it must not have")
+        if (octets := len(_public_key(spki))) != KEY_OCTETS[oid]:
+            raise BrokenError(f"{octets:,} octets are not a key of {row['key_type']}, which has {KEY_OCTETS[oid]:,}")
 
 
 def _public_key(spki: Der) -> bytes:

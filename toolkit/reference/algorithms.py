@@ -4,7 +4,30 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-_COMPOSITE: Final = "draft-ietf-lamps-pq-composite-sigs-19"
+_COMPOSITES: Final = (
+    "MLDSA44-RSA2048-PSS-SHA256", "MLDSA44-RSA2048-PKCS15-SHA256", "MLDSA44-Ed25519-SHA512",
+    "MLDSA44-ECDSA-P256-SHA256", "MLDSA65-RSA3072-PSS-SHA512", "MLDSA65-RSA3072-PKCS15-SHA512",
+    "MLDSA65-RSA4096-PSS-SHA512", "MLDSA65-RSA4096-PKCS15-SHA512", "MLDSA65-ECDSA-P256-SHA512",
+    "MLDSA65-ECDSA-P384-SHA512", "MLDSA65-ECDSA-brainpoolP256r1-SHA512", "MLDSA65-Ed25519-SHA512",
+    "MLDSA87-ECDSA-P384-SHA512", "MLDSA87-ECDSA-brainpoolP384r1-SHA512", "MLDSA87-Ed448-SHAKE256",
+    "MLDSA87-RSA3072-PSS-SHA512", "MLDSA87-RSA4096-PSS-SHA512", "MLDSA87-ECDSA-P521-SHA512",
+)  # fmt: skip
+_COMPOSITES_02: Final = (
+    *_COMPOSITES[:4], "MLDSA44-ECDSA-brainpoolP256r1-SHA256", *_COMPOSITES[4:6], _COMPOSITES[8], *_COMPOSITES[10:14],
+    "MLDSA87-Ed448-SHA512",
+)  # fmt: skip
+_HASHED_03: Final = (*_COMPOSITES[:8], *_COMPOSITES[9:14], "MLDSA87-Ed448-SHA512")
+_PURE_03: Final = {
+    21: _COMPOSITES[0], 22: _COMPOSITES[1], 23: "MLDSA44-Ed25519", 24: _COMPOSITES[3], 26: _COMPOSITES[4],
+    27: _COMPOSITES[5], 28: _COMPOSITES[9], 29: _COMPOSITES[10], 30: "MLDSA65-Ed25519", 31: _COMPOSITES[12],
+    32: _COMPOSITES[13], 33: "MLDSA87-Ed448", 34: _COMPOSITES[6], 35: _COMPOSITES[7],
+}  # fmt: skip
+
+
+def _composites(arc: str, names: Mapping[int, str], draft: str) -> dict[str, tuple[str, None]]:
+    """Composites of ML-DSA and a traditional algorithm in an arc of identifiers, named with their draft."""
+    return {f"{arc}.{last}": (f"{name} ({draft})", None) for last, name in names.items()}
+
 
 RSA, RSA_PSS, EC, DSA = "1.2.840.113549.1.1.1", "1.2.840.113549.1.1.10", "1.2.840.10045.2.1", "1.2.840.10040.4.1"
 
@@ -35,6 +58,9 @@ KEY_TYPES: Final[Mapping[str, tuple[str, int | None]]] = MappingProxyType({
     "2.16.840.1.101.3.4.3.29": ("SLH-DSA-SHAKE-192f", None),
     "2.16.840.1.101.3.4.3.30": ("SLH-DSA-SHAKE-256s", None),
     "2.16.840.1.101.3.4.3.31": ("SLH-DSA-SHAKE-256f", None),
+    "2.16.840.1.101.3.4.3.32": ("HashML-DSA-44-with-SHA512", None),
+    "2.16.840.1.101.3.4.3.33": ("HashML-DSA-65-with-SHA512", None),
+    "2.16.840.1.101.3.4.3.34": ("HashML-DSA-87-with-SHA512", None),
     "2.16.840.1.101.3.4.3.35": ("HashSLH-DSA-SHA2-128s-with-SHA256", None),
     "2.16.840.1.101.3.4.3.36": ("HashSLH-DSA-SHA2-128f-with-SHA256", None),
     "2.16.840.1.101.3.4.3.37": ("HashSLH-DSA-SHA2-192s-with-SHA512", None),
@@ -47,30 +73,28 @@ KEY_TYPES: Final[Mapping[str, tuple[str, int | None]]] = MappingProxyType({
     "2.16.840.1.101.3.4.3.44": ("HashSLH-DSA-SHAKE-192f-with-SHAKE256", None),
     "2.16.840.1.101.3.4.3.45": ("HashSLH-DSA-SHAKE-256s-with-SHAKE256", None),
     "2.16.840.1.101.3.4.3.46": ("HashSLH-DSA-SHAKE-256f-with-SHAKE256", None),
-    # Composite keys of ML-DSA and a traditional algorithm, of a draft whose number is in the name.
-    "1.3.6.1.5.5.7.6.37": (f"MLDSA44-RSA2048-PSS-SHA256 ({_COMPOSITE})", None),
-    "1.3.6.1.5.5.7.6.38": (f"MLDSA44-RSA2048-PKCS15-SHA256 ({_COMPOSITE})", None),
-    "1.3.6.1.5.5.7.6.39": (f"MLDSA44-Ed25519-SHA512 ({_COMPOSITE})", None),
-    "1.3.6.1.5.5.7.6.40": (f"MLDSA44-ECDSA-P256-SHA256 ({_COMPOSITE})", None),
-    "1.3.6.1.5.5.7.6.41": (f"MLDSA65-RSA3072-PSS-SHA512 ({_COMPOSITE})", None),
-    "1.3.6.1.5.5.7.6.42": (f"MLDSA65-RSA3072-PKCS15-SHA512 ({_COMPOSITE})", None),
-    "1.3.6.1.5.5.7.6.43": (f"MLDSA65-RSA4096-PSS-SHA512 ({_COMPOSITE})", None),
-    "1.3.6.1.5.5.7.6.44": (f"MLDSA65-RSA4096-PKCS15-SHA512 ({_COMPOSITE})", None),
-    "1.3.6.1.5.5.7.6.45": (f"MLDSA65-ECDSA-P256-SHA512 ({_COMPOSITE})", None),
-    "1.3.6.1.5.5.7.6.46": (f"MLDSA65-ECDSA-P384-SHA512 ({_COMPOSITE})", None),
-    "1.3.6.1.5.5.7.6.47": (f"MLDSA65-ECDSA-brainpoolP256r1-SHA512 ({_COMPOSITE})", None),
-    "1.3.6.1.5.5.7.6.48": (f"MLDSA65-Ed25519-SHA512 ({_COMPOSITE})", None),
-    "1.3.6.1.5.5.7.6.49": (f"MLDSA87-ECDSA-P384-SHA512 ({_COMPOSITE})", None),
-    "1.3.6.1.5.5.7.6.50": (f"MLDSA87-ECDSA-brainpoolP384r1-SHA512 ({_COMPOSITE})", None),
-    "1.3.6.1.5.5.7.6.51": (f"MLDSA87-Ed448-SHAKE256 ({_COMPOSITE})", None),
-    "1.3.6.1.5.5.7.6.52": (f"MLDSA87-RSA3072-PSS-SHA512 ({_COMPOSITE})", None),
-    "1.3.6.1.5.5.7.6.53": (f"MLDSA87-RSA4096-PSS-SHA512 ({_COMPOSITE})", None),
-    "1.3.6.1.5.5.7.6.54": (f"MLDSA87-ECDSA-P521-SHA512 ({_COMPOSITE})", None),
+    # Composites have had an arc of PKIX since -19 at the latest, and Entrust's arcs for prototypes before. Of the last
+    # two, the draft is one that implementations with these identifiers cite.
+    **_composites("1.3.6.1.5.5.7.6", dict(enumerate(_COMPOSITES, 37)), "draft-ietf-lamps-pq-composite-sigs-19"),
+    **_composites("2.16.840.1.114027.80.8.1", dict(enumerate(_COMPOSITES_02, 1)), "draft-ietf-lamps-pq-composite-sigs-02"),
+    **_composites("2.16.840.1.114027.80.8.1", _PURE_03, "draft-ietf-lamps-pq-composite-sigs-03"),
+    **_composites("2.16.840.1.114027.80.8.1", {n: f"Hash{name}" for n, name in enumerate(_HASHED_03, 40)}, "draft-ietf-lamps-pq-composite-sigs-03"),
+    **_composites("2.16.840.1.114027.80.9.1", dict(enumerate(_COMPOSITES)), "draft-ietf-lamps-pq-composite-sigs-06"),
+    **_composites("2.16.840.1.114027.80.9.1", dict(enumerate(_COMPOSITES, 20)), "draft-ietf-lamps-pq-composite-sigs-13"),
     "1.2.643.2.2.19": ("GOST-2001", 512),
     "1.2.643.7.1.1.1.1": ("GOST-256", 512),
     "1.2.643.7.1.1.1.2": ("GOST-512", 1024),
 })  # fmt: skip
 """Key algorithm → its name and, where the algorithm fixes it, its size in bits."""
+
+_SIGS: Final = "2.16.840.1.101.3.4.3"  # of NIST
+
+KEY_OCTETS: Final[Mapping[str, int]] = MappingProxyType({
+    "1.3.101.110": 32, "1.3.101.111": 56, "1.3.101.112": 32, "1.3.101.113": 57,
+    **{f"{_SIGS}.{n}": octets for n, octets in zip((17, 18, 19, 32, 33, 34), (1312, 1952, 2592) * 2, strict=True)},
+    **{f"{_SIGS}.{n}": (32, 48, 64)[(n - first) % 6 // 2] for first in (20, 35) for n in range(first, first + 12)},
+})  # fmt: skip
+"""Key algorithm without parameters → octets of its public key (RFC 8410, FIPS 204 and 205, table 2 of each)."""
 
 # SEC 2, RFC 5639 (Brainpool), GB/T 32918 (SM2): named as in the IANA TLS groups, with the bits of the field.
 CURVES: Final[Mapping[str, tuple[str, int]]] = MappingProxyType({
