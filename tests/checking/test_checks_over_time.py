@@ -140,6 +140,15 @@ def test_every_finding_has_an_identifier_and_advice_and_nothing_else_has() -> No
     assert set(ADVICE) == set(SEVERITY_OF)
 
 
+def test_a_rule_about_the_certificate_is_met_by_another_certificate() -> None:
+    looks = tables([look("aa", "2026-01-31", **OLD)], [certificate("aa", "2025-06-01", "2027-06-01")])
+    advice = checked(looks, policy=["ietf", "baseline"]).query("verdict == 'falls short'").groupby("check")["advice"]
+    assert advice.unique().map(list).to_dict() == {
+        "baseline": ["Have the certificate issued again so that the rule is met, and install it on every backend."],
+        "ietf": [ADVICE["falls short"]],
+    }
+
+
 def test_an_identifier_depends_on_the_thing_and_not_on_when_or_how_often() -> None:
     def ids(looks: list[dict[str, object]], today: Any = TODAY) -> set[str]:
         frame = checked(tables(looks, [certificate("aa", "2026-01-01", "2026-02-12"), NEWER]), now=today)

@@ -6,6 +6,8 @@ from typing import Final
 
 import pandas as pd
 
+REISSUE: Final = "Have the certificate issued again so that the rule is met"
+
 ADVICE: Final = {
     "unreachable": "See whether the service runs and whether a firewall blocks this machine. Remove the target if "
     "it was switched off.",
@@ -37,7 +39,7 @@ ADVICE_ON_FILES: Final = ADVICE | {
     "not_yet_valid": "Do not use the certificate before it begins, or issue it again with the right dates.",
     "untrusted": "Renew the certificate if it has expired. If not, add what its chain lacks, or have it issued by a CA "
     "that clients trust.",
-    "falls short": "Have the certificate issued again so that the rule is met.",
+    "falls short": f"{REISSUE}.",
 }
 """The same where no service was seen to present the certificate, such as for a PEM file."""
 

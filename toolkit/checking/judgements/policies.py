@@ -37,11 +37,11 @@ def judge_rules(scope: InService, findings: pd.DataFrame) -> pd.DataFrame:
 
 
 def summarise_rules(findings: pd.DataFrame) -> pd.DataFrame:
-    """The verdicts of rules, a row per rule, service, verdict and thing found, with columns of `check`."""
+    """The verdicts of rules, a row per rule, service, verdict and thing found, with `subject` and columns of `check`."""
     judged = summarise_findings(findings, by="found").rename(columns={"policy": "check"})
     subjects = findings.drop_duplicates(["policy", "rule"]).set_index(["policy", "rule"])["subject"]
     subject = subjects.reindex(pd.MultiIndex.from_frame(judged[["check", "rule"]])).set_axis(judged.index)
-    return judged.assign(about=judged["found"].mask(subject.isin(_OF_ONE_CERTIFICATE)))
+    return judged.assign(subject=subject, about=judged["found"].mask(subject.isin(_OF_ONE_CERTIFICATE)))
 
 
 def _find_gained(scope: InService) -> dict[int, pd.Timestamp]:
