@@ -18,6 +18,9 @@ WHEN: Final = dt.datetime(2024, 6, 1, tzinfo=dt.UTC)
 
 REVOCATION = "revocation is not part of the verdict"
 PROFILE = "the profile of issuance is not part of the verdict: `baseline` and `lint_certificates` judge it"
+CRITICALITY = (
+    "whether nameConstraints and policyConstraints are critical is not part of the verdict, and not judged elsewhere"
+)
 COMMON_NAME = "a common name that the subjectAltName does not repeat: the profile of issuance, not part of the verdict"
 DEPTH = "a limit on the length of the chain is not part of the verdict"
 SUFFIXES = "public suffixes are not part of the verdict"
@@ -34,9 +37,8 @@ DIFFERS: Final[dict[str, str]] = {
     **dict.fromkeys(("pathlen::max-chain-depth-0-exhausted", "pathlen::max-chain-depth-1-exhausted"), DEPTH),
     **dict.fromkeys(
         ("rfc5280::aki::leaf-missing-aki", "rfc5280::aki::intermediate-missing-aki",
-         "rfc5280::nc::permitted-dns-match-noncritical", "rfc5280::nc::invalid-dnsname-leading-period",
-         "rfc5280::nc::not-allowed-in-ee-noncritical", "rfc5280::nc::not-allowed-in-ee-critical",
-         "rfc5280::nc::nc-permits-invalid-dns-san", "rfc5280::pc::ica-noncritical-pc",
+         "rfc5280::nc::invalid-dnsname-leading-period", "rfc5280::nc::not-allowed-in-ee-noncritical",
+         "rfc5280::nc::not-allowed-in-ee-critical", "rfc5280::nc::nc-permits-invalid-dns-san",
          "rfc5280::san::noncritical-with-empty-subject", "rfc5280::san::underscore-dns", "rfc5280::serial::too-long",
          "rfc5280::serial::zero", "rfc5280::ski::root-missing-ski", "rfc5280::ski::intermediate-missing-ski",
          "rfc5280::root-non-critical-basic-constraints", "rfc5280::leaf-ku-keycertsign",
@@ -44,6 +46,7 @@ DIFFERS: Final[dict[str, str]] = {
          "webpki::eku::ee-without-eku", "webpki::eku::root-has-eku", "webpki::san::san-critical-with-nonempty-subject",
          "webpki::forbidden-rsa-not-divisible-by-8-in-root", "webpki::forbidden-rsa-key-not-divisible-by-8-in-leaf",
          "webpki::ee-basicconstraints-ca"), PROFILE),
+    **dict.fromkeys(("rfc5280::nc::permitted-dns-match-noncritical", "rfc5280::pc::ica-noncritical-pc"), CRITICALITY),
     **dict.fromkeys(
         (f"webpki::cn::{case}" for case in (
             "ipv4-hex-mismatch", "ipv4-leading-zeros-mismatch", "ipv6-uppercase-mismatch", "ipv6-uncompressed-mismatch",
@@ -82,7 +85,7 @@ DIFFERS: Final[dict[str, str]] = {
 }  # fmt: skip
 """Case → why the verdict is not the expected one."""
 
-DANGEROUS_REASONS: Final = frozenset({REVOCATION, PROFILE, COMMON_NAME, DEPTH, SUFFIXES})
+DANGEROUS_REASONS: Final = frozenset({REVOCATION, PROFILE, CRITICALITY, COMMON_NAME, DEPTH, SUFFIXES})
 """Why a chain may be `trusted` where the case expects a failure: what the docstring of `verify_chains` leaves out."""
 
 

@@ -129,7 +129,8 @@ def verify_chains(
     `firefox` judges it), limits on lifetimes, a limit on the length of the chain, public suffixes, and the profile that
     a CA has to follow when it issues (RFC 5280, section 4; Baseline Requirements, section 7.1): key identifiers, serial
     numbers, criticality, the syntax of names, a common name that the subjectAltName does not repeat, keyUsage and EKU
-    beyond what serving needs. `judge` with `baseline` and `lint_certificates` judge lifetimes and the profile.
+    beyond what serving needs. `judge` with `baseline` and `lint_certificates` judge lifetimes and the profile, except
+    whether nameConstraints and policyConstraints are critical.
 
     Tables without observations, such as a folder of certificates, have a row for each leaf. The name asked for is then
     its common name or its first name, and the other CA certificates of the tables are used, as if they were served with
