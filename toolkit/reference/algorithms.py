@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+_DRAFT: Final = "draft-ietf-lamps-pq-composite-sigs"
+
 _COMPOSITES: Final = (
     "MLDSA44-RSA2048-PSS-SHA256", "MLDSA44-RSA2048-PKCS15-SHA256", "MLDSA44-Ed25519-SHA512",
     "MLDSA44-ECDSA-P256-SHA256", "MLDSA65-RSA3072-PSS-SHA512", "MLDSA65-RSA3072-PKCS15-SHA512",
@@ -26,7 +28,7 @@ _PURE_03: Final = {
 
 def _composites(arc: str, names: Mapping[int, str], draft: str) -> dict[str, tuple[str, None]]:
     """Composites of ML-DSA and a traditional algorithm in an arc of identifiers, named with their draft."""
-    return {f"{arc}.{last}": (f"{name} ({draft})", None) for last, name in names.items()}
+    return {f"{arc}.{last}": (f"{name} ({_DRAFT}-{draft})", None) for last, name in names.items()}
 
 
 RSA, RSA_PSS, EC, DSA = "1.2.840.113549.1.1.1", "1.2.840.113549.1.1.10", "1.2.840.10045.2.1", "1.2.840.10040.4.1"
@@ -75,12 +77,12 @@ KEY_TYPES: Final[Mapping[str, tuple[str, int | None]]] = MappingProxyType({
     "2.16.840.1.101.3.4.3.46": ("HashSLH-DSA-SHAKE-256f-with-SHAKE256", None),
     # Composites have had an arc of PKIX since -19 at the latest, and Entrust's arcs for prototypes before. Of the last
     # two, the draft is one that implementations with these identifiers cite.
-    **_composites("1.3.6.1.5.5.7.6", dict(enumerate(_COMPOSITES, 37)), "draft-ietf-lamps-pq-composite-sigs-19"),
-    **_composites("2.16.840.1.114027.80.8.1", dict(enumerate(_COMPOSITES_02, 1)), "draft-ietf-lamps-pq-composite-sigs-02"),
-    **_composites("2.16.840.1.114027.80.8.1", _PURE_03, "draft-ietf-lamps-pq-composite-sigs-03"),
-    **_composites("2.16.840.1.114027.80.8.1", {n: f"Hash{name}" for n, name in enumerate(_HASHED_03, 40)}, "draft-ietf-lamps-pq-composite-sigs-03"),
-    **_composites("2.16.840.1.114027.80.9.1", dict(enumerate(_COMPOSITES)), "draft-ietf-lamps-pq-composite-sigs-06"),
-    **_composites("2.16.840.1.114027.80.9.1", dict(enumerate(_COMPOSITES, 20)), "draft-ietf-lamps-pq-composite-sigs-13"),
+    **_composites("1.3.6.1.5.5.7.6", dict(enumerate(_COMPOSITES, 37)), "19"),
+    **_composites("2.16.840.1.114027.80.8.1", dict(enumerate(_COMPOSITES_02, 1)), "02"),
+    **_composites("2.16.840.1.114027.80.8.1", _PURE_03, "03"),
+    **_composites("2.16.840.1.114027.80.8.1", {n: f"Hash{name}" for n, name in enumerate(_HASHED_03, 40)}, "03"),
+    **_composites("2.16.840.1.114027.80.9.1", dict(enumerate(_COMPOSITES)), "06"),
+    **_composites("2.16.840.1.114027.80.9.1", dict(enumerate(_COMPOSITES, 20)), "13"),
     "1.2.643.2.2.19": ("GOST-2001", 512),
     "1.2.643.7.1.1.1.1": ("GOST-256", 512),
     "1.2.643.7.1.1.1.2": ("GOST-512", 1024),

@@ -37,7 +37,7 @@ def judge_rules(scope: InService, findings: pd.DataFrame) -> pd.DataFrame:
 
 
 def summarise_rules(findings: pd.DataFrame) -> pd.DataFrame:
-    """The verdicts of rules, a row per rule, service, verdict and thing found, with `subject` and columns of `check`."""
+    """The verdicts of rules, a row per rule, service, verdict and thing found: columns of `check`, and `subject`."""
     judged = summarise_findings(findings, by="found").rename(columns={"policy": "check"})
     subjects = findings.drop_duplicates(["policy", "rule"]).set_index(["policy", "rule"])["subject"]
     subject = subjects.reindex(pd.MultiIndex.from_frame(judged[["check", "rule"]])).set_axis(judged.index)
