@@ -237,6 +237,91 @@ def test_bytes_that_are_not_utf_8_are_said(tmp_path: Path) -> None:
         assert toolkit.read(tmp_path / "mail.log").observations["reason"].item().endswith("ung\ufffdltig")
 
 
+TRUSTED = f"Trusted TLS connection established to victim.test[192.0.2.66]:25: {PEER}"
+WEAK = "X=TLS1.0:RSA_ARCFOUR_SHA1:128 CV=divorce"
+DELIVERED = f"H=victim.test [192.0.2.66]:25 {WEAK}"
+EXIM_AT = "2026-11-28 04:26:36 1xXA1D-00051R-Q8"
+CLIENT = "H=(c.b.test) [198.51.100.7]:5"
+VICTIM = "STARTTLS=client, relay=victim.test, version=TLSv1, verify=OK, cipher=RC4-MD5, bits=128/128"
+NEW = "version=TLSv1.3, verify=NO, cipher=TLS_AES_256_GCM_SHA384, bits=256/256"
+LOG_IN = f"{STAMP}dovecot: imap-login: Disconnected (auth failed): user=<"
+OF_US = ">, method=PLAIN, rip=198.51.100.7, lip=192.0.2.2, session=<x>"
+OF_THEM = "divorce>, lip=192.0.2.66, TLS"
+
+FORGED = [
+    *(
+        f"{STAMP}{program} {text}"
+        for program in (
+            "postfix/cleanup[1]: 4ABC: warning: header Subject:", "postfix/cleanup[1]:", "spamd[1]:", "postfix/pickup:",
+            "postfix/smtp[1]: 4ABC: to=<x@y.test>, status=bounced (host y.test[192.0.2.9] said: 550", "sm-mta[1]: 6AS:",
+            "sm-mta[1]: 6AS: <--", "smtpd[1]: bd40145891331d02 smtp failed-command command=", "dovecot: lmtp(x):",
+            "exim[1]: 1xXA1D-00051R-Q8", "postfix/smtp[1]: Divorce-papers",
+        )
+        for text in (
+            TRUSTED, f"Divorce-papers {TRUSTED}", "SSL_connect error to victim.test[192.0.2.66]:25: divorce papers",
+            "SSL_accept error from victim.test[192.0.2.66]: divorce papers", f"x {VICTIM}", f"Subject: {VICTIM}",
+            "imap-login: Login: user=<x>, rip=192.0.2.9, lip=192.0.2.66, TLSv1 with cipher RC4-MD5 (128/128 bits)",
+            "smtpd[1]: bd40145891331d02 smtp tls ciphers=TLSv1:RC4-MD5:128", f"{EXIM_AT} => x {DELIVERED}",
+            "imap-login: x: user=<x>, lip=192.0.2.66, TLS handshaking: divorce papers",
+        )
+        if not (program.startswith("sm-mta") and text == VICTIM)
+    ),
+    f"{STAMP}postfix/smtpd[1]: {VICTIM}",
+    f"{STAMP}sm-mta[1]: {VICTIM.replace('client', 'server')} [192.0.2.66], {NEW}",
+    f'{EXIM_AT} <= bob@b.test {CLIENT} P=esmtp S=335 id=1@b.test T="re: {WEAK}"',
+    f'{EXIM_AT} <= bob@b.test {CLIENT} P=esmtp S=335 T="\\" {WEAK} \\"x"',
+    f'{EXIM_AT} <= bob@b.test {CLIENT} P=esmtp S=335 id="x {WEAK} x"@b.test',
+    f'{EXIM_AT} <= "x {DELIVERED} x"@b.test {CLIENT} P=esmtp S=335',
+    f"{EXIM_AT} <= bob@b.test H=(x {WEAK} x) [198.51.100.7]:5 P=esmtp S=335",
+    f'{EXIM_AT} => "x {DELIVERED} x"@a.test R=o T=smtp H=mx.a.test [192.0.2.1]:25 C="250 OK"',
+    f'{EXIM_AT} => a@a.test F=<"x {DELIVERED} x"@b.test> R=o T=smtp H=mx.a.test [192.0.2.1]:25 C="250 {WEAK}"',
+    f'{EXIM_AT} => a@a.test R=o T=smtp H=mx.a.test [192.0.2.1]:25 C="250 OK" {WEAK}',
+    f"{EXIM_AT} == a@a.test R=o T=smtp defer (-44) H=mx.a.test [192.0.2.1]: SMTP error: 450 {DELIVERED}",
+    f"{EXIM_AT} ** a@a.test R=o T=smtp H=mx.a.test [192.0.2.1]: SMTP error: 550 {DELIVERED}",
+    f'{EXIM_AT} {CLIENT} rejected HELO "TLS error on connection to victim.test [192.0.2.66] (SSL_connect): divorce"',
+    f'{EXIM_AT} {CLIENT} rejected HELO "TLS error on connection from x [192.0.2.66] (SSL_accept): divorce"',
+    f"{LOG_IN}{OF_THEM}, TLSv1 with cipher RC4-MD5 (128/128 bits){OF_US}",
+    f"{LOG_IN}{OF_THEM}, TLSv1 with cipher RC4-MD5 (128/128 bits), session=<y{OF_US}",
+    f"{LOG_IN}{OF_THEM} handshaking: divorce papers, session=<y{OF_US}",
+]  # fmt: skip
+"""What a stranger can have a mail server write: subjects, replies, names of hosts and users, with words about TLS."""
+
+
+@pytest.mark.filterwarnings("ignore::toolkit.errors.ReadWarning")
+def test_what_strangers_have_a_server_write_is_neither_a_row_nor_in_one(tmp_path: Path) -> None:
+    good = f"{STAMP}postfix/smtp[7]: Verified TLS connection established to mx.a.test[192.0.2.1]:25: {PEER}"
+    failed = f"{STAMP}postfix/smtpd[1]: SSL_accept error from c.b.test[198.51.100.7]: -1"
+    quoted = f"{STAMP}postfix/smtpd[1]: NOQUEUE: reject: helo=<warning: TLS library problem: divorce papers>"
+    tables = read(tmp_path, good, failed, quoted, *FORGED)
+    assert tables["host"].tolist() == ["mx.a.test", "mx"], tables[["host", "tool", "protocol", "reason"]].to_string()
+    assert not any(word in tables.to_csv().lower() for word in ("victim", "divorce", "192.0.2.66"))
+
+
+FROM = "Anonymous TLS connection established from"
+MX = "H=a.test [192.0.2.1]:25*"
+X = "X=TLS1.2:RSA_AES_256_CBC_SHA1:256 CV=no"
+
+
+@pytest.mark.parametrize(
+    ("line", "tool", "host"),
+    [
+        (f"<22>1 2026-11-28T04:27:58Z mx postfix/a/smtpd 9 - - {FROM} c[::1]: {PEER}", "Postfix", "mx"),
+        (f"Nov 28 04:17:42 mx mail.info postfix/tlsproxy[1]: {FROM} [::1]:5: {PEER}", "Postfix", "mx"),
+        (f"{STAMP}postfix/smtpd[1]: {FROM} c[192.0.2.9] to mx.b.test: {PEER}", "Postfix", "mx"),
+        (f"posttls-finger: Untrusted TLS connection established to a.test[::1]:25: {PEER}", "Postfix", "a.test"),
+        (f'{EXIM_AT} => "b o b"@a.test <x@a.test> F=<"b b"@b.test> R=o T=smtp S=9 {MX} {X}', "Exim", "a.test"),
+        (f"{EXIM_AT} ** a@a.test R=o T=smtp {MX} {X}: SMTP error from remote mail server: 550 no", "Exim", "a.test"),
+        (f"Nov 28 04:17:42 mx exim4[1]: {EXIM_AT} => a@a.test R=o T=smtp {MX} {X}", "Exim", "a.test"),
+        (f"{STAMP}exim[1]: {EXIM_AT[20:]} <= a@a.test {CLIENT} I=[192.0.2.1]:25 P=esmtps L. {X} S=9", "Exim", "mx"),
+    ],
+)  # fmt: skip
+def test_a_line_is_read_behind_what_syslog_and_the_server_write_before_it(
+    tmp_path: Path, line: str, tool: str, host: str
+) -> None:
+    (row,) = read(tmp_path, line).to_dict("records")
+    assert (row["tool"], row["host"], row["outcome"]) == (tool, host, "ok")
+
+
 def test_what_is_no_failed_handshake_is_no_row(tmp_path: Path) -> None:
     good = f"{STAMP}postfix/smtp[1]: Trusted TLS connection established to mx.a.test[192.0.2.1]:25: {PEER}"
     after = "2026-11-28 04:26:36 TLS error on connection from [198.51.100.7] (recv): The TLS connection was terminated."

@@ -1,4 +1,8 @@
-"""TLS handshakes that failed, as mail servers log them: wordings, outcomes, and the lines that say more about them."""
+"""TLS handshakes that failed, as mail servers log them: wordings, outcomes, and the lines that say more about them.
+
+Every pattern is one of a whole message, from the first character after the name of the program: what a stranger can put
+into a line (a subject, a reply, a user name) comes later, and cannot begin one.
+"""
 
 import re
 from typing import Final
@@ -7,7 +11,14 @@ HOST: Final = r"(?P<host>[\w.-]{1,255})"
 ADDRESS: Final = r"\[(?:IPv6:)?(?P<address>[\da-fA-F.:]{2,45})\]"
 OWN_STAMP: Final = r"[A-Z][a-z]{2} [ \d]\d [\d:]{8} "
 LOGIN: Final = r"(?P<login>imap|pop3|managesieve|submission)-login: "
-DOVECOT_LOGIN: Final = rf"(?:dovecot(?:\[\d+\])?: |\A{OWN_STAMP}){LOGIN}.*\blip=(?P<address>[\da-fA-F.:]{{2,45}})\b"
+DOVECOT_LOGIN: Final = rf"{LOGIN}(?>.*, lip=)(?P<address>[\da-fA-F.:]{{2,45}})\b"
+"""Up to the last `lip=`: the name of the user, which may hold another one, comes before it."""
+
+EXIM_STAMP: Final = r"(?:\d{4}-\d\d-\d\d [\d:.]+ (?:[+-]\d{4} )?)?(?:\[\d+\] )?"
+"""What Exim writes before a message where syslog has written a time of its own, and its process."""
+
+EXIM_ID: Final = r"\w{6}-\w{6,11}-\w{2,4} "
+_EXIM: Final = rf"{EXIM_STAMP}(?:{EXIM_ID})?TLS error on connection"
 
 _ERROR: Final = r"(?P<error>[^@<>\[\]]{1,200})"
 """What a library says; no address, and none of people."""
@@ -19,7 +30,7 @@ _SENDMAIL: Final = (
     rf"(?:reason={_ERROR}, )?(?P<code>SSL_error=\d+(?:, errno=\d+)?)"
 )
 _OPENSMTPD: Final = (
-    rf"\bsmtpd\[\d+\]: {_SESSION} (?P<way>mta|smtp) (?:error|disconnected) reason=\"?(?:(?:IO Error|io-error): )?"
+    rf"{_SESSION} (?P<way>mta|smtp) (?:error|disconnected) reason=\"?(?:(?:IO Error|io-error): )?"
     r"(?P<error>(?:handshake failed|TLS required but not supported|error:\w+:SSL)[^@<>\[\]\"]{0,200})"
 )
 FAILURES: Final = tuple(
@@ -32,11 +43,15 @@ FAILURES: Final = tuple(
         ),
         ("Postfix", "SSL_accept error", rf"(?P<call>SSL_accept) error from \S{{1,300}}: {_ERROR}"),
         ("Sendmail", ", error: ", _SENDMAIL),
-        ("Exim", "TLS error on connection from ", rf" \((?P<call>SSL_accept|gnutls_handshake)\): {_ERROR}"),
+        (
+            "Exim",
+            "TLS error on connection from ",
+            rf"{_EXIM} from .* \((?P<call>SSL_accept|gnutls_handshake)\): {_ERROR}",
+        ),
         (
             "Exim",
             "TLS error on connection to ",
-            rf"(?P<way>to) {HOST} {ADDRESS}.* \((?P<call>SSL_connect|gnutls_handshake)\): {_ERROR}",
+            rf"{_EXIM} (?P<way>to) {HOST} {ADDRESS}.* \((?P<call>SSL_connect|gnutls_handshake)\): {_ERROR}",
         ),
         (
             "Dovecot",
@@ -53,7 +68,9 @@ FAILURES: Final = tuple(
 )
 """The program, words that each of its lines has, and its pattern."""
 
-MORE: Final = re.compile(rf"TLS library problem: {_ERROR}|ruleset=tls_server, arg1=SOFTWARE, relay={HOST}")
+MORE: Final = re.compile(
+    rf"warning: TLS library problem: {_ERROR}|(?:\w{{1,20}}: )?ruleset=tls_server, arg1=SOFTWARE, relay={HOST}"
+)
 """What the same process writes next: the reason (Postfix), or the server (Sendmail)."""
 
 _UNSAID: Final = ("-1", "0", "opportunistic TLS failed")

@@ -4,6 +4,9 @@ For an outgoing connection the row is a look at the other server. For an incomin
 server itself, by a client that is not kept; port and service are null then. A handshake that failed is a row as well,
 with the reason or the server that the next line of the same process names (Postfix, Sendmail). People's addresses,
 subjects and message ids are not kept.
+
+Strangers choose much of a log: subjects, replies, user names. A line counts where the program that wrote it is one that
+makes TLS connections, and where the words are those that follow its name.
 """
 
 import re
@@ -17,6 +20,8 @@ from toolkit.errors import ReadError
 from toolkit.readers.mail_failures import (
     ADDRESS,
     DOVECOT_LOGIN,
+    EXIM_ID,
+    EXIM_STAMP,
     FAILURES,
     HOST,
     LOGIN,
@@ -39,20 +44,38 @@ _ZONES: Final = (timedelta(hours=-14), timedelta(hours=12))
 _ISO: Final = re.compile(r"(?:<\d+>\d? ?)?(\d{4}-\d\d-\d\d[T ][\d:.]{8,15}) ?(Z|[+-]\d\d:?\d\d)?\s")
 _TRADITIONAL: Final = re.compile(r"(?:<\d+>)?([A-Z][a-z]{2} [ \d]\d [\d:]{8}) ")
 _STAMP: Final = re.compile(f"(?:{_ISO.pattern}|{_TRADITIONAL.pattern})")
-_WRITER: Final = re.compile(r"\s*([\w.-]{1,255}) [\w./-]+(?:\[\d+\])?: ")
+_HEAD: Final = re.compile(
+    rf"(?P<stamp>{_STAMP.pattern})?"
+    rf"(?:(?:(?P<machine>[\w.-]{{1,255}}+) )?(?:<?\w+\.\w+>? )?(?!\w+-login: )(?P<program>[\w./-]++)"
+    r"(?:(?:\[\d+\])?:| \d+ - -) (?:\[ID \d+ \w+\.\w+\] )?|[A-Z_]+\t)?"
+)
+"""What a service of syslog writes before a message (RFC 3164, RFC 5424; BusyBox and Solaris add the facility)."""
+
+_PROGRAM: Final = re.compile(
+    r"(?P<Postfix>(?:[\w.-]+/)+(?:smtpd?|lmtp|tlsproxy)|posttls-finger)|(?P<OpenSMTPD>smtpd)|(?P<Dovecot>dovecot)"
+    r"|(?P<Exim>exim[\w.-]*)|(?P<Sendmail>(?:sendmail|sm-)[\w-]*)"
+)
+"""The programs that make TLS connections, by their names in syslog."""
 
 _POSTFIX: Final = re.compile(
-    rf"(?P<said>\w+) TLS connection established (?P<way>to|from) {HOST}{ADDRESS}(?::(?P<port>\d{{1,5}}))?: "
-    rf"(?P<version>\S+) with cipher (?P<suite>\S+) \({BITS} bits\)(?: key-exchange (?P<group>[\w-]+))?"
+    rf"(?P<said>Anonymous|Untrusted|Trusted|Verified) TLS connection established (?P<way>to|from) (?:{HOST})?{ADDRESS}"
+    rf"(?::(?P<port>\d{{1,5}}))?(?: to [\w.-]+)?: (?P<version>[\w.]+) with cipher (?P<suite>[\w-]+) \({BITS} bits\)"
+    r"(?: key-exchange (?P<group>[\w-]+))?"
 )
 _SENDMAIL: Final = re.compile(
-    rf"STARTTLS=(?P<way>client|server), relay=(?:{HOST})?(?:[^,\[]*?{ADDRESS})?[^,]*, version=(?P<version>[^,]+), "
-    rf"verify=(?P<said>[^,]+), cipher=(?P<suite>[^,]+), bits={BITS}"
+    rf"STARTTLS=(?P<way>client|server), relay=(?:{HOST})?(?:[^,\[]*?{ADDRESS})?[^,]*, version=(?P<version>[\w./]+), "
+    rf"verify=(?P<said>\w+), cipher=(?P<suite>[\w-]+), bits={BITS}\Z"
 )
+_WORD: Final = r'(?:[^\s"]++|"(?:[^"\\]++|\\.)*+")'
+"""A part of one of Exim's words: blanks are in one only between quotes."""
+
 _EXIM: Final = re.compile(
-    rf" (?P<way><=|=>|==|\*\*) \S+ .*?\bH=(?:{HOST} )?(?:\([^)]*\) )?{ADDRESS}(?::(?P<port>\d{{1,5}}))?.*? "
-    rf"X=(?P<version>[\w.]+):(?P<suite>[\w-]+):{BITS}(?: CV=(?P<said>\w+))?"
+    rf"{EXIM_STAMP}{EXIM_ID}(?P<way><=|=>|==|\*\*) {_WORD}++(?: [(<]{_WORD}*+)*+(?: (?!H=)[A-Z]{_WORD}*+)*+"
+    rf" H=(?:{HOST} )?(?:\([^()\s\"]*\) )?{ADDRESS}(?::(?P<port>\d{{1,5}}))?\*?(?: (?![STCX]=)[A-Z]{_WORD}*+)*+"
+    rf" X=(?P<version>[\w.]+):(?P<suite>[\w-]+):{BITS}(?: CV=(?P<said>\w+))?"
 )
+"""Exim's fields in their order: the address, its router and transport, `H=`, `X=`; replies and subjects come later."""
+
 DOVECOT_FILE: Final = OWN_STAMP + LOGIN
 """What begins a line of the file that Dovecot writes itself (`log_path`): no machine and no program."""
 
@@ -60,11 +83,11 @@ _DOVECOT: Final = re.compile(
     rf"{DOVECOT_LOGIN}.*\b(?P<version>(?:TLS|SSL)v[\d.]+) with cipher (?P<suite>\S+) \({BITS} bits\)"
 )
 _OPENSMTPD: Final = re.compile(
-    r"\bsmtpd\[\d+\]: (?P<session>[0-9a-f]{16}) (?P<way>mta|smtp) tls ciphers="
+    r"(?P<session>[0-9a-f]{16}) (?P<way>mta|smtp) tls ciphers="
     rf"(?P<version>[\w.]+):(?P<suite>[\w-]+):{BITS}"
 )
 _OPENSMTPD_MTA: Final = re.compile(
-    r"\bsmtpd\[\d+\]: (?P<session>[0-9a-f]{16}) mta (?:connecting address=\S+://(?P<address>\[[\da-fA-F:.]+\]|[\d.]+):"
+    r"(?P<session>[0-9a-f]{16}) mta (?:connecting address=\S+://(?P<address>\[[\da-fA-F:.]+\]|[\d.]+):"
     r'(?P<port>\d{1,5}) host=(?P<host>[\w.-]+)|cert-check result="\w+" fingerprint="SHA256:(?P<leaf>[0-9a-f]{64})")'
 )
 
@@ -76,6 +99,7 @@ _LONGEST: Final = 1 << 16
 _ALMOST: Final = re.compile(
     r"TLS connection established (?:to|from) |STARTTLS=\w+, relay=\S+, version=|(?:mta|smtp) tls ciphers="
     r"|SSL_(?:connect|accept) error |, TLS handshaking|STARTTLS=client, error: |reason=io-error: handshake failed"
+    r"| P=\w*smtps\w* .*X="
 )
 
 
@@ -98,8 +122,8 @@ _SYSLOG: Final = re.compile(
 _BEFORE_CLIENT: Final = (b"TLS connection established", b"SSL_accept error")
 """What Postfix writes before ` from ` and a client, which is not kept."""
 
-_REPEATS: Final = b" STARTTLS=client: "
-"""What begins a line in which Sendmail writes the reason again, before the one that names the server."""
+_REPEATS: Final = b"STARTTLS=client: "
+"""What begins a message in which Sendmail writes the reason again, before the one that names the server."""
 
 _MOST_KNOWN: Final = 50_000
 _FARTHEST: Final = 1000
@@ -107,11 +131,16 @@ _FARTHEST: Final = 1000
 
 
 class Found(NamedTuple):
-    """A TLS line: the program, what its pattern found, and whether the server named is the other one."""
+    """A TLS line: the program, what its pattern found, and the name of the machine that wrote it, as syslog has it."""
 
     tool: str
     match: re.Match[str]
-    is_other: bool
+    machine: str | None
+
+    @property
+    def is_other(self) -> bool:
+        """Whether the server named is the other one."""
+        return self.match.groupdict().get("way") in _TO_OTHERS
 
 
 def read_mail_log(path: Path) -> Tables:
@@ -137,17 +166,12 @@ def read_mail_log(path: Path) -> Tables:
     return tables
 
 
-class _Unsaid(NamedTuple):
-    """A line about a failed handshake, of which the next line of the process may say more."""
+class _Held(NamedTuple):
+    """A failed handshake, of which the next line of the process may say more: its line as found, the line as the key of
+    `_Log._known`, when, and its number.
+    """
 
     found: Found
-    line: str
-
-
-class _Held(NamedTuple):
-    """One that was read: what its line says, the line as the key of `_Log._known`, when, and its number."""
-
-    unsaid: _Unsaid
     key: bytes
     times: int | Times
     number: int
@@ -163,7 +187,7 @@ class _Log:
         """Connections of OpenSMTPD, until the line about their certificate."""
         self._held: dict[bytes, _Held] = {}
         """Program and process → its failed handshake; the earlier ones first."""
-        self._known: dict[bytes, ShownFacts | _Unsaid] = {}
+        self._known: dict[bytes, ShownFacts | Found] = {}
         """Lines without their time, process and client → what they say."""
         self._alike: dict[object, ShownFacts] = {}
         """What looks show → the same, once."""
@@ -179,7 +203,7 @@ class _Log:
         if found and before.endswith(_BEFORE_CLIENT):
             after = after[after.find(b" ") :]
         key, process = head[5] + before + found + after, line[head.end(1) : head.end()]
-        if self._held and process in self._held and self._release(process, line, key, number):
+        if self._held and process in self._held and self._release(process, line[head.end() :], key, number):
             return
         said = self._known.get(key) or self._remember(key, self._read(line, number, may_wait=True))
         if isinstance(said, ShownFacts):
@@ -187,22 +211,23 @@ class _Log:
         elif said is not None:
             self._hold(process, _Held(said, key, _times_at(head), number))
 
-    def _remember(self, key: bytes, said: ShownFacts | _Unsaid | None) -> ShownFacts | _Unsaid | None:
+    def _remember(self, key: bytes, said: ShownFacts | Found | None) -> ShownFacts | Found | None:
         if said is not None:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
             self._known[key] = said
         return said
 
-    def _read(self, raw: bytes, number: int, *, may_wait: bool) -> ShownFacts | _Unsaid | None:
+    def _read(self, raw: bytes, number: int, *, may_wait: bool) -> ShownFacts | Found | None:
         """What the line says; None where that is nothing, or nothing that another line could repeat."""
         line = self.scan.decode(raw, number).rstrip()
-        if (" mta " in line) and (match := _OPENSMTPD_MTA.search(line)):
+        head = _HEAD.match(line)
+        start = head.end() if head else 0
+        if " mta " in line and (match := _OPENSMTPD_MTA.match(line, start)) and _may_write("OpenSMTPD", head):
             self._read_mta(match)
-        elif found := _find(line, FAILURES):
-            unsaid = _Unsaid(found, line)
-            return unsaid if may_wait and waits_for_more(found.tool, found.match) else self._fail(unsaid)
-        elif found := _find(line, _WORDINGS):
+        elif found := _find(line, head, FAILURES):
+            return found if may_wait and waits_for_more(found.tool, found.match) else self._fail(found)
+        elif found := _find(line, head, _WORDINGS):
             return self._read_found(found, line)
         elif _ALMOST.search(line):
             self.scan.leave_out("its words about TLS are not those of a mail server that is known", line=number)
@@ -216,30 +241,29 @@ class _Log:
 
     def _take_first(self) -> None:
         held = self._held.pop(next(iter(self._held)))
-        self._take(self._fail(held.unsaid), held.times)
+        self._take(self._fail(held.found), held.times)
 
-    def _release(self, process: bytes, line: bytes, key: bytes, number: int) -> bool:
-        """Take the failed handshake of the process with what its next line says; whether that is all the line says."""
-        if _REPEATS in line:
+    def _release(self, process: bytes, message: bytes, key: bytes, number: int) -> bool:
+        """Take the failed handshake of the process with its next message; whether that is all the message says."""
+        if message.startswith(_REPEATS):
             return True
         held = self._held.pop(process)
         both = held.key + b"\n" + key
         said = self._known.get(both)
-        more = None if said else MORE.search(self.scan.decode(line, number))
+        more = None if said else MORE.match(self.scan.decode(message, number))
         if number - held.number > _FARTHEST or not (said or more):
-            self._take(self._fail(held.unsaid), held.times)
+            self._take(self._fail(held.found), held.times)
         else:
-            said = said or self._remember(both, self._fail(held.unsaid, more))
+            said = said or self._remember(both, self._fail(held.found, more))
             self._take(said if isinstance(said, ShownFacts) else None, held.times)
         return bool(said or more)
 
-    def _fail(self, unsaid: _Unsaid, more: re.Match[str] | None = None) -> ShownFacts | None:
+    def _fail(self, found: Found, more: re.Match[str] | None = None) -> ShownFacts | None:
         """What a look shows that failed; `more` has the reason or the server that its own line does not name."""
-        found, line = unsaid
         facts = describe_failure(found.match, is_other=found.is_other, said=more["error"] if more else None)
         named = more if more and more["host"] else found.match
         is_by_session = found.tool == "OpenSMTPD"
-        return self._show_by(found, self._servers.get(named["session"]) if is_by_session else named, line, facts)
+        return self._show_by(found, self._servers.get(named["session"]) if is_by_session else named, facts)
 
     def flush(self) -> None:
         """Take the looks of which no line says more."""
@@ -278,16 +302,14 @@ class _Log:
         if found.is_other and found.tool == "OpenSMTPD":
             self._waiting[match["session"]] = found, _times_in(line), facts
             return None
-        return self._show_by(found, match, line, facts)
+        return self._show_by(found, match, facts)
 
-    def _show_by(
-        self, found: Found, named: re.Match[str] | None, line: str, facts: dict[str, object]
-    ) -> ShownFacts | None:
+    def _show_by(self, found: Found, named: re.Match[str] | None, facts: dict[str, object]) -> ShownFacts | None:
         """What a look shows at the server that was named, or at the one that wrote the line."""
         if login := found.match.groupdict().get("login"):
             facts["reason"] = "; ".join(filter(None, (f"log-in by {login}", str(facts["reason"] or ""))))
         if not found.is_other:
-            return self._show(found, None, facts | {"host": _own_name(line, found)})
+            return self._show(found, None, facts | {"host": found.machine})
         return self._show(found, named, facts)
 
     def _show(self, found: Found, named: re.Match[str] | None, facts: dict[str, object]) -> ShownFacts | None:
@@ -315,19 +337,22 @@ class _Log:
         return shown
 
 
-def _find(line: str, wordings: tuple[tuple[str, str, re.Pattern[str]], ...]) -> Found | None:
-    """What the line says about TLS; None where it says nothing that is understood."""
+def _find(
+    line: str, head: re.Match[str] | None, wordings: tuple[tuple[str, str, re.Pattern[str]], ...]
+) -> Found | None:
+    """What the line says about TLS after what syslog wrote; None where it says nothing that is understood."""
     for tool, mark, pattern in wordings:
-        if mark in line and (match := pattern.search(line)):
-            return Found(tool, match, match.groupdict().get("way") in _TO_OTHERS)
+        if mark in line and _may_write(tool, head) and (match := pattern.match(line, head.end() if head else 0)):
+            machine = head["machine"] if head and head["stamp"] else None
+            return Found(tool, match, machine.lower() if machine else None)
     return None
 
 
-def _own_name(line: str, found: Found) -> str | None:
-    """The name of the machine that wrote the line, as syslog has it."""
-    stamp = _ISO.match(line) or _TRADITIONAL.match(line)
-    writer = _WRITER.match(line, stamp.end()) if stamp and found.tool != "Exim" else None
-    return writer[1].lower() if writer else None
+def _may_write(tool: str, head: re.Match[str] | None) -> bool:
+    """Whether the tool may have written a line that begins so: its program is named, or none is."""
+    program = head["program"] if head else None
+    written = _PROGRAM.fullmatch(program) if program else None
+    return not program or (written is not None and written.lastgroup == tool)
 
 
 def _instant(stamp: str) -> datetime | None:

@@ -113,12 +113,12 @@ _ZEEK: Final = any_of(
     with_pattern(r"\A(?:#[^\n]*\n)*#path[^\w\n]{1,8}(?:ssl|x509)[\r\n]"),
 )
 
-SYSLOG: Final = r"(?:<\d+>\S* ?)?(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}|\d{4}-\d\d-\d\dT\S+) \S+ "
-"""What begins a line of syslog, up to the name of the program."""
+SYSLOG: Final = r"(?:<\d+>\S* ?)?(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}|\d{4}-\d\d-\d\dT\S+) \S+ (?:<?\w+\.\w+>? )?"
+"""What begins a line of syslog, up to the name of the program; BusyBox writes the facility before it."""
 
 _MAIL_LOG: Final = any_of(
     with_pattern(
-        rf"(?m:^{SYSLOG}(?:postfix[\w/-]*\[|dovecot(?:\[\d+\])?: |(?:sendmail|sm-mta|sm-msp)[\w-]*\[|smtpd\[))"
+        rf"(?m:^{SYSLOG}(?:(?:postfix[\w/-]*|(?:sendmail|sm-mta|sm-msp)[\w-]*|exim\d?|smtpd)\[|dovecot(?:\[\d+\])?: ))"
     ),
     with_pattern(
         r"(?m:^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (?:[+-]\d{4} )?(?:\[\d+\] )?"
