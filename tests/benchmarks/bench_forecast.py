@@ -4,7 +4,7 @@ From three days a year, with only what was observed by then, the forecast of eac
 of renewals until the next of these days is compared with the leaves that were seen later. The same days are given to
 two naive forecasts: the last interval again, and two thirds of the lifetime (a third left, as ACME clients do). What
 fitting would give on a host that it does not know is in the column `mixed`: the three forecasts mixed with the weights
-that are best on all other hosts (a host is left out together with others of its operator).
+that are best on all other hosts. Slots that are renewed together are one routine and count once.
 
 Three days a year leave few renewals of one host to compare: a single re-issue decides which forecast is best. So the
 web series is forecast from the first of each month as well, where each renewal counts once, with the mean over the
@@ -12,8 +12,9 @@ days before it. Then slots whose routine is simulated, so that the truth is know
 """
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -43,8 +44,8 @@ WEIGHTS = [
 ]
 """Weights of the three forecasts that are tried for `mixed`."""
 
-OPERATORS = {"storage.googleapis.com": "google.com"}
-"""Host → the host of the same operator with which it is left out."""
+MOST_TOGETHER = 0.5
+"""Two slots are renewed together where more than this share of the leaves of each began within a day of the other's."""
 
 
 @dataclass(frozen=True)
@@ -80,13 +81,20 @@ def main() -> int:
 
 
 def judge(title: str, tables: Tables, *, months: Iterable[int] = THRICE) -> list[str]:
-    """The table of one series, forecast from the first of these months. With every month each renewal counts once."""
+    """The table of one series, forecast from the first of these months. With every month each renewal counts once.
+
+    Of slots that are renewed together, only the first is in the table.
+    """
     looks = tables.observations
     last = looks["observed_at"].fillna(looks["observed_until"])
     days = [day for day in _days(last.min(), last.max(), months) if last.min() < day < last.max()]
     ends = [*days[1:], last.max()]
+    repeated = renewed_together(leaves_of(tables))
     cases = [case for day, end in zip(days, ends, strict=True) for case in forecast_on(tables, day, end)]
+    cases = [case for case in cases if case.host not in repeated]
     print(f"\n{title}: {len(days)} days, {days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}")
+    for host, first in repeated.items():
+        print(f"{host}: renewed together with {first}, not counted")
     return _print(cases, is_once=months is MONTHLY)
 
 
@@ -116,7 +124,7 @@ def forecast_on(tables: Tables, day: pd.Timestamp, end: pd.Timestamp) -> list[Ca
         start = before[before["leaf_sha256"] == rows["leaf_sha256"].iloc[0]].iloc[0]
         new = mine[(mine["seen_by"] > day) & (mine["not_before"] > start["not_before"] + DAY)]
         is_dated = bool(mine["first_seen_at"].notna().all())
-        at = new["first_seen_at"] if is_dated else new["not_before"]
+        at = new["first_seen_at" if is_dated else "not_before"]
         came = at.min()
         if not is_dated and len(new) and came > start["not_after"] + SECOND:
             came = pd.NaT  # certificates between the two were not seen
@@ -130,7 +138,7 @@ def forecast_on(tables: Tables, day: pd.Timestamp, end: pd.Timestamp) -> list[Ca
         )
         cases.append(
             Case(
-                host=str(rows["host"].iloc[0]) + (f" {slot[3]}" if len(set(leaves["key_type"])) > 1 else ""),
+                host=_label(slot),
                 basis=str(first["usual_lead_basis"]),
                 expected=tuple((when - day) / DAY for when in expected),
                 came=(came - day) / DAY if not pd.isna(came) else np.nan,
@@ -163,6 +171,30 @@ def leaves_of(tables: Tables) -> pd.DataFrame:
         first_seen_at=("observed_at", "min"), seen_by=("seen_by", "min"),
     )  # fmt: skip
     return found.reset_index()
+
+
+def renewed_together(leaves: pd.DataFrame) -> dict[str, str]:
+    """Slots that repeat the renewals of another one → the first of these. Their forecasts are not independent."""
+    starts = {
+        _label(slot): _start(mine).sort_values().to_numpy("datetime64[s]")
+        for slot, mine in leaves.groupby(SLOT, dropna=False, sort=True)
+    }
+    found: dict[str, str] = {}
+    for host, other in combinations(sorted(starts), 2):
+        is_near = np.abs(starts[host][:, None] - starts[other][None, :]) <= DAY.to_timedelta64()
+        if host not in found and min(is_near.any(axis=1).mean(), is_near.any(axis=0).mean()) > MOST_TOGETHER:
+            found.setdefault(other, host)
+    return found
+
+
+def _start(leaves: pd.DataFrame) -> pd.Series:
+    """When each leaf of a slot began, as the series shows it: its first sight if every leaf has one, else its issue."""
+    return leaves["first_seen_at" if leaves["first_seen_at"].notna().all() else "not_before"]
+
+
+def _label(slot: Hashable) -> str:
+    parts = dict(zip(SLOT, slot, strict=True))  # type: ignore[call-overload]  # the key of a group
+    return f"{parts['host']} {parts['key_type']}"
 
 
 def _is_slot(frame: pd.DataFrame, slot: object) -> pd.Series:
@@ -218,8 +250,7 @@ def _by_renewal(values: Floats, cases: list[Case]) -> Floats:
 
 
 def _operator(case: Case) -> str:
-    host = case.host.split(" ")[0]
-    return OPERATORS.get(host, host)
+    return case.host.split(" ")[0]
 
 
 def _best_weights(cases: list[Case], operator: str) -> tuple[float, float, float]:
