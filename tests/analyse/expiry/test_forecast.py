@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from tests.analyse.made import at, certificate, look, now, tables
+from tests.benchmarks.bench_forecast import known_on
 from toolkit import Tables, load_example
 from toolkit.analyse.expiry.forecast import RENEWALS, forecast_renewals
 from toolkit.analyse.expiry.leads import NOT_OBSERVED
@@ -299,6 +300,19 @@ def test_no_interval_goes_back_before_that_of_the_renewal_before() -> None:
     assert len(rows) > 1
     for name in (column.name for column in RENEWALS if column.name.endswith(("_80_at", "_95_at"))):
         assert rows[name].dropna().is_monotonic_increasing, name
+
+
+def test_a_successor_that_exists_unseen_is_in_the_interval_unless_dated_looks_rule_it_out() -> None:
+    """cloudflare.com's certificate of 2025-01-28 was first seen on 2025-03-04, later than any before it."""
+    web = load_example("web-series").within(services="https://cloudflare.com:443")
+    day, issued = now("2025-03-01"), now("2025-01-28T23:34:55")
+    undated = forecast_renewals(known_on(web, day), now=day, years=1).iloc[0]
+    assert undated["earliest_95_at"] < issued < undated["latest_95_at"]
+    assert undated["earliest_80_at"] < issued
+    lab = load_example("lab-sample").within(services="https://www.lab.test:443")
+    last = lab.observations["observed_at"].max()
+    dated = forecast_renewals(lab, now=last, years=1).iloc[0]
+    assert dated["earliest_95_at"] >= last.floor("s")
 
 
 def test_odd_lifetimes_stay_bounded() -> None:

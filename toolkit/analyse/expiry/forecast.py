@@ -105,7 +105,8 @@ def forecast_renewals(tables: Tables, *, now: Instant, years: int = 3) -> pd.Dat
 
     They also assume that the present certificate was still in service when a successor would have been seen. With dated
     looks that is the last of them. Undated looks are taken to go on after the last one for as long as the longest time
-    between two new certificates so far, and to show a successor as soon after its issue as the slowest one so far.
+    between two new certificates so far, and to show a successor as soon after its issue as the slowest one so far. Each
+    of these is wrong with a chance of 1 / (times so far + 1), and the intervals begin earlier accordingly.
 
     `now` is ISO 8601 text, a datetime or a Timestamp, with a zone. Raises `UsageError` where `tables` is not `Tables`,
     `now` is not an instant with a zone, `years` is not a whole number from 1 to 30, or the forecast would go beyond the
@@ -204,7 +205,7 @@ def spread_of(start: dict[Hashable, Any], today: pd.Timestamp) -> Spread | None:
         return None
     in_service = min(start["watched_until"], today) - start["longest_delay"]
     age = 0.0 if pd.isna(in_service) else (in_service - start["not_before"]) / DAY
-    return Spread(start["routine_ratios"], blur=float(start["routine_blur"]), age=age)
+    return Spread(start["routine_ratios"], blur=float(start["routine_blur"]), age=age, doubt=start["watch_doubt"])
 
 
 class _RenewalDates:

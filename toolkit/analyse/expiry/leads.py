@@ -45,7 +45,7 @@ USUAL_LEAD: Final = (
 """The columns that `with_usual_leads` adds for readers; `ROUTINE` are those for the forecast."""
 
 ROUTINE: Final = ("routine_lifetime_days", "is_led_by_end", "routine_plans", "routine_ratios", "routine_blur")
-"""The columns of a slot's routine for the forecast and the rehearsal, as are `watched_until` and `longest_delay`.
+"""The columns of a slot's routine for the forecast and the rehearsal, as are those of `_with_watch`.
 
 Median lifetime of the predecessors [d]; whether the leads vary less than the spacings; the plans that the renewals do
 not distinguish, as a tuple of `PLANS`; the logarithms of (spacing / spacing that `planned_days` gives), as a tuple; the
@@ -185,20 +185,23 @@ def _with_spread(routine: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_watch(frame: pd.DataFrame, renewals: pd.DataFrame, slots: pd.Series) -> pd.DataFrame:
-    """The rows with `watched_until` and `longest_delay`: a successor issued so long before would have been seen.
+    """The rows with `watched_until`, `longest_delay`, `watch_doubt`: a successor issued so long before has been seen.
 
     With dated looks, the last of them and no delay. Without, the slot is taken to be looked at until its last look and
     the longest time from one new certificate to the next, and a successor to be seen as soon after its issue as the
-    slowest one so far. Null with fewer than two renewals, which give no such time.
+    slowest one so far. Null with fewer than two renewals, which give no such time. `watch_doubt` is the probability
+    that either is wrong: one of n + 1 exchangeable times is longer than the n others with probability 1 / (n + 1).
     """
     seen = renewals.sort_values(["slot", "seen_by"], kind="stable")
     of_slot = seen.assign(delay=seen["seen_by"] - seen["not_before"], pause=seen.groupby("slot")["seen_by"].diff())
-    longest = of_slot.groupby("slot")[["delay", "pause"]].max().reindex(slots).set_axis(frame.index)
+    times = of_slot.groupby("slot")[["delay", "pause"]]
+    longest, count = (found.reindex(slots).set_axis(frame.index) for found in (times.max(), times.count()))
     last = frame["last_seen_by"].groupby(slots).transform("max")
     is_dated = frame["last_look_at"].notna()
     return frame.assign(
         watched_until=frame["last_look_at"].fillna(last + longest["pause"]),
         longest_delay=longest["delay"].mask(is_dated, pd.Timedelta(0)),
+        watch_doubt=(1 / (count + 1)).sum(axis=1).clip(upper=1).mask(is_dated, 0.0),
     )
 
 

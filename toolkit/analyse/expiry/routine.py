@@ -110,19 +110,26 @@ def _survival(at: Floats, centres: Floats, width: Floats, count: Floats, outside
 class Spread:
     """How the spacings of a slot vary around the planned one, given that its certificate was in service at `age` [d].
 
-    The first renewal comes after `age`. Later ones vary less in relation to their distance, because deviations average
-    out.
+    The first renewal comes after `age`, unless an earlier one was missed: `doubt` is the probability that the looks so
+    far do not show a successor that was issued before `age`. Later renewals vary less in relation to their distance,
+    because deviations average out.
 
     >>> spread = Spread((-0.05, 0.0, 0.0, 0.05), blur=0.01, age=0.0)
     >>> spread.next_ages((0.1, 0.9), planned=60).round().tolist()
     [53.0, 66.0]
     >>> spread.later_ages(planned=240, step=4).round().tolist()
     [223.0, 254.0, 129.0, 277.0]
+    >>> for doubt in (0.0, 0.2, 1.0):
+    ...     late = Spread((-0.05, 0.0, 0.0, 0.05), blur=0.01, age=62.0, doubt=doubt)
+    ...     print(late.next_ages((0.1, 0.9), planned=60).round().tolist())
+    [62.0, 74.0]
+    [57.0, 70.0]
+    [53.0, 66.0]
     """
 
-    def __init__(self, ratios: Sequence[float], *, blur: float, age: float) -> None:
+    def __init__(self, ratios: Sequence[float], *, blur: float, age: float, doubt: float = 0.0) -> None:
         self.count = len(ratios)
-        self._past, self._age = np.array(ratios), age
+        self._past, self._age, self._doubt = np.array(ratios), age, doubt
         self._kernels = _kernels(self._past[None, :], np.array([blur]))
         shares = [(1 + side * coverage) / 2 for coverage in COVERAGES for side in (-1, 1)]
         self.shares: Final = tuple(shares)
@@ -159,7 +166,11 @@ class Spread:
             yield rng.choice(past, runs)
 
     def _found(self, shares: Sequence[float], *, waiting: float) -> Floats:
-        found: Floats = _quantiles(self._kernels, waiting * (1 - np.array([shares])))[0]
+        """Log ratios by which those shares of the renewals have come, where `waiting` of all come after `age`."""
+        missed = self._doubt * (1 - waiting)
+        come = np.array([shares]) * (waiting + missed)
+        early = come / self._doubt if self._doubt else np.inf
+        found: Floats = _quantiles(self._kernels, 1 - np.minimum(early, come + (1 - waiting - missed)))[0]
         return found
 
 
