@@ -3,12 +3,15 @@
 import html
 import json
 import re
+from collections.abc import Callable
 
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
+from cryptography import x509
 from hypothesis import given, strategies as st
 
+import toolkit
 from toolkit import text
 
 ANY = st.text(max_size=400)
@@ -25,6 +28,20 @@ def test_what_is_shown_is_one_line_of_visible_characters(value: str) -> None:
         assert not set("\n\r\x1b\x85\u2028\u2029\u202a\u202b\u202d\u202e\u2066\u2067\u2068\u200b\0") & set(shown)
         assert len(shown.splitlines()) <= 1
         shown.encode("utf-8")
+
+
+@pytest.mark.parametrize(("changed", "words"), [
+    (lambda der: der[:-1], "its DER is wrong: cut short"),
+    (lambda der: der + b"x", "its DER is wrong: bytes after its end"),
+    (lambda der: b"\x31" + der[1:], "its DER is wrong: a wrong tag"),
+    (lambda der: der.replace(b"Z\x17", b"Y\x17"),
+     "its DER is wrong: an invalid value in tbs_cert.validity.not_before.UtcTime"),
+])  # fmt: skip
+def test_mistakes_of_der_are_said_in_words(changed: Callable[[bytes], bytes], words: str) -> None:
+    with pytest.raises(ValueError, match="ParseError") as caught:
+        x509.load_der_x509_certificate(changed(toolkit.load_example("google-mail").certificates["der"].iloc[0]))
+    assert text.parse_problem(caught.value) == words
+    assert text.parse_problem(ValueError("Invalid key")) == "Invalid key"
 
 
 @given(ANY, st.integers(1, 50))

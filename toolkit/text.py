@@ -36,6 +36,11 @@ _FORMULA_AFTER_SEPARATOR = re.compile(
     r"(?<=[,;|\u060c\u061b\u3001\uff0c\uff1b])([\s\"']*)([=+\-@\uff1d\uff0b\uff0d\uff20])"
 )
 
+# What cryptography says of bytes that are not the DER it expects: the kind of mistake, and the fields on the way to it.
+_PARSE_ERROR = re.compile(r"ParseError \{ kind: (\w+)")
+_FIELD = re.compile(r'"\w+::(\w+)"')
+_MISTAKES = {"ShortData": "cut short", "ExtraData": "bytes after its end", "UnexpectedTag": "a wrong tag"}
+
 _ESCAPE = re.compile(r"\\(?:(\\)|([nrt])|x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8}))")
 
 
@@ -126,6 +131,26 @@ def not_known(what: str, given: object, known: Iterable[str]) -> str:
     """
     names = list(known)
     return f"{what}{given!r:.60} is not known.{did_you_mean(str(given), names)} Known: {', '.join(names)}."
+
+
+def parse_problem(error: Exception) -> str:
+    """What an error of cryptography's parsers says, with the mistakes of DER in words.
+
+    >>> from cryptography import x509
+    >>> from toolkit.text import parse_problem
+    >>> try:
+    ...     x509.load_der_x509_certificate(bytes.fromhex("30033000"))
+    ... except ValueError as error:
+    ...     print(parse_problem(error))
+    its DER is wrong: cut short
+    """
+    said = str(error)
+    found = _PARSE_ERROR.search(said)
+    if found is None:
+        return said or type(error).__name__
+    mistake = _MISTAKES.get(found[1]) or "an " + re.sub(r"(?<=[a-z])(?=[A-Z])", " ", found[1]).lower()
+    fields = ".".join(_FIELD.findall(said))
+    return f"its DER is wrong: {mistake}" + (f" in {fields}" if fields else "")
 
 
 def storable(text: str) -> str:

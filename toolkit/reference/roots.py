@@ -23,7 +23,7 @@ from toolkit.errors import ReadError, ReadWarning, UsageError
 from toolkit.files import not_found, read_regular
 from toolkit.reference.rows import FOLDER, read_rows
 from toolkit.reference.stores import CERTIFICATE_COLUMNS, stored_roots, trust_stores
-from toolkit.text import not_known, type_name
+from toolkit.text import not_known, parse_problem, type_name
 
 BUNDLE_COLUMNS: Final = ("bundle", "date", "cert_sha256", "source")
 
@@ -192,7 +192,7 @@ def _problem(block: pem.Block) -> str:
             for name in _READ_OF_A_ROOT:
                 getattr(certificate, name)
     except _REFUSALS as error:
-        return f"it cannot be read ({error})"
+        return f"it cannot be read ({parse_problem(error)})"
     return ""
 
 

@@ -22,6 +22,7 @@ from toolkit.certificates import parse_certificate
 from toolkit.certificates.der import BITS, OID, SEQUENCE, BrokenError, Der
 from toolkit.certificates.timestamps import Timestamp, parse_timestamp
 from toolkit.reference.algorithms import EC
+from toolkit.text import parse_problem
 
 Name = tuple[frozenset[tuple[str, str]], ...]
 """A distinguished name in a comparable form: case and runs of spaces are ignored (RFC 5280, section 7.1)."""
@@ -133,7 +134,7 @@ def read_certificate(der: bytes) -> Certificate | Unreadable:
             warnings.simplefilter("ignore")  # odd serial numbers and country codes are acceptable
             return _read(x509.load_der_x509_certificate(der), sha256, parse_certificate(der))
     except _REFUSALS as error:
-        return Unreadable(sha256, str(error) or type(error).__name__)
+        return Unreadable(sha256, parse_problem(error))
 
 
 @lru_cache(maxsize=1024)
