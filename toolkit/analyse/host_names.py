@@ -17,6 +17,7 @@ from toolkit.errors import UsageError
 from toolkit.targets import canonical_host
 
 _LABEL: Final = re.compile(r"[a-z0-9-]+\Z")
+_BETWEEN: Final = re.compile(r"(?<!\\),\s*")
 _COMMON_NAME: Final = re.compile(r"(?:^|,)CN=((?:[^,\\]|\\.)*)")
 
 
@@ -68,3 +69,12 @@ def common_names(subject: str) -> list[str]:
     ['mx.example.org']
     """
     return [match.replace("\\", "") for match in _COMMON_NAME.findall(subject)]
+
+
+def name_parts(name: object) -> frozenset[str]:
+    """The attributes of a distinguished name, without their order and spacing.
+
+    >>> sorted(name_parts("CN=R10,O=Let's Encrypt,C=US"))
+    ['C=US', 'CN=R10', "O=Let's Encrypt"]
+    """
+    return frozenset(part.strip() for part in _BETWEEN.split(str(name)))

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
 from toolkit.errors import ReadError, UsageError
 from toolkit.files import not_found
@@ -34,7 +34,7 @@ TESTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "signature_algorithm": frozenset({"among"}),
         "lifetime": frozenset({"at_most"}),
         "names": frozenset({"present", "match", "match_san", "shared"}),
-        "purposes": frozenset({"only", "includes"}),
+        "purposes": frozenset({"only", "includes", "allows"}),
         "scts": frozenset({"at_least", "operators_at_least", "rfc6962_at_least"}),
         "revocation": frozenset({"named_above"}),
         "serial": frozenset({"positive", "octets_at_most"}),
@@ -96,6 +96,10 @@ class Rule:
     authority: str
     url: str
     date_basis: str
+
+    def conditions(self, kind: Literal["issuer", "scheme"]) -> frozenset[str]:
+        """The issuers (`O=Example CA`) or the schemes of services to which the rule is limited; empty: it is not."""
+        return frozenset(part.removeprefix(f"{kind} ") for part in self.value if part.startswith(f"{kind} "))
 
 
 Policy = str | Path | Iterable["Rule | str | Path"]

@@ -40,6 +40,9 @@ SCTS: Final = re.compile(r"(\d{1,2})(?: (from|above) (\d{1,4}) days)?")
 the last.
 """
 
+CONDITION: Final = re.compile(r"issuer [A-Za-z.]+=.+|scheme [a-z][a-z0-9-]*")
+"""A part of the value of a rule about purposes: the issuer or the scheme to which the rule is limited."""
+
 _OID: Final = re.compile(r"[0-2](?:\.[0-9]{1,40}){1,30}")
 
 
@@ -80,7 +83,9 @@ def _complain(subject: str, test: str, part: str) -> str | None:
     if (subject, test) == ("scts", "at_least"):
         return None if SCTS.fullmatch(part) else f"{part!r} is not written like 2, 3 from 181 days, or 3 above 180 days"
     if subject == "purposes":
-        return None if _OID.fullmatch(part) or part.isalnum() else f"{part!r} is not a purpose, like serverAuth"
+        is_right = _OID.fullmatch(part) or part.isalnum() or CONDITION.fullmatch(part)
+        wanted = "a purpose, like serverAuth, or a condition, like issuer O=Example CA or scheme smtp"
+        return None if is_right else f"{part!r} is not {wanted}"
     if test in ("at_least", "octets_at_most", "operators_at_least", "rfc6962_at_least"):
         return None if _is_number(part, most=100_000) else f"{part!r} is not a number in its range"
     if test in ("issued_by", "rooted_in"):

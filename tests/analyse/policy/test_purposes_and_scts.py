@@ -85,6 +85,47 @@ def test_who_still_has_client_auth_is_found_before() -> None:
     assert verdict(tables, "chrome", "client-auth", as_of="2026-03-01T00:00Z") == "falls short"
 
 
+def federated(scheme: str, *, issuer: str | None = None, purposes: tuple[str, ...] | None = None) -> dict[str, str]:
+    """The verdicts of `federation` in July 2026 on a leaf by that issuer at a service of that scheme."""
+    tables = issued("2026-07-01", purposes=purposes)
+    looks = tables.observations.assign(service=f"{scheme}://mx.example.test:1")
+    leaf = tables.certificates.assign(issuer=pd.Series([issuer], dtype="string"))
+    findings = judge(Tables.from_frames(looks, leaf), "federation", as_of="2026-07-01T00:00Z")
+    return dict(zip(findings["rule"], findings["verdict"], strict=True))
+
+
+@pytest.mark.parametrize("scheme", ["smtp", "xmpp-server", "sip", "sips"])
+@pytest.mark.parametrize(
+    ("purposes", "has", "ends"),
+    [
+        (("serverAuth",), "falls short", "meets"), (("serverAuth", "clientAuth"), "meets", "falls short"),
+        (("serverAuth", "anyExtendedKeyUsage"), "meets", "falls short"), (None, "meets", "falls short"),
+    ],
+)  # fmt: skip
+def test_federated_servers_need_client_auth_and_lose_it(
+    scheme: str, purposes: tuple[str, ...] | None, has: str, ends: str
+) -> None:
+    assert federated(scheme, purposes=purposes) == {"client-auth": has, "client-auth-ends": ends}
+
+
+@pytest.mark.parametrize(
+    ("issuer", "rule"),
+    [
+        ("CN=R10,O=Let's Encrypt,C=US", "lets-encrypt"), ("CN=G,O=DigiCert\\, Inc.,C=US", "digicert"),
+        ("CN=G,O=DigiCert Inc,C=US", "digicert"), ("CN=WR1,O=Google Trust Services,C=US", "google"),
+    ],
+)  # fmt: skip
+def test_the_end_at_a_ca_is_that_of_the_issuer(issuer: str, rule: str) -> None:
+    found = federated("smtp", issuer=issuer, purposes=("serverAuth", "clientAuth"))
+    assert found == {
+        "client-auth": "meets", "client-auth-ends": "falls short", f"client-auth-ends-{rule}": "falls short",
+    }  # fmt: skip
+
+
+def test_a_web_server_is_not_federated() -> None:
+    assert federated("https", issuer="O=Let's Encrypt", purposes=("serverAuth",)) == {}
+
+
 @pytest.mark.parametrize("policy", ["chrome", "apple"])
 def test_two_scts_of_one_log_count_once(policy: str) -> None:
     twice = issued("2025-01-01", days=190, logs=(GOOGLE, GOOGLE, CLOUDFLARE))

@@ -65,9 +65,10 @@ def judge(tables: Tables, policy: Policy, *, as_of: Instant = "observed") -> pd.
     list of these. The names (`toolkit.reference.rules.policies()`): `ietf` (RFC 6176, 7465, 7568, 8996, BCP 195 with
     RFC 10015), `mozilla-modern`, `mozilla-intermediate`, `mozilla-old` (editions 4.0 to 6.0), `nist` (SP 800-52r2,
     800-131A), `baseline` (certificates: RFC 5280, CA/Browser Forum with SC-081v3 and SC-097), `revocation` (short-lived
-    certificates), `clients`, `chrome`, `apple` and `firefox` (purposes, SCTs), `lets-encrypt` and
-    `lets-encrypt-tlsserver` (lifetimes by the profile of its certificates), `gmail` (what a sender may use), and
-    `google-help`, the published statements of Google's help page (`toolkit.analyse.policy.statements`).
+    certificates), `clients`, `chrome`, `apple` and `firefox` (purposes, SCTs), `federation` (clientAuth, which servers
+    of mail, XMPP and SIP may need, and when CAs end it), `lets-encrypt` and `lets-encrypt-tlsserver` (lifetimes by the
+    profile of its certificates), `gmail` (what a sender may use), and `google-help`, the published statements of
+    Google's help page (`toolkit.analyse.policy.statements`).
 
     `as_of` chooses the rules, not the evidence. With `"observed"` each row is judged by the rules of its own day, so a
     scan of 2015 is not judged by the rules of 2026. With an instant every row is judged by the rules of that day. Rules

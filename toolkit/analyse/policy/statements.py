@@ -14,6 +14,7 @@ from typing import Final
 import pandas as pd
 
 from toolkit import text
+from toolkit.analyse.host_names import name_parts
 from toolkit.analyse.policy.evidence import find_versions
 from toolkit.analyse.sightings import find_sightings
 from toolkit.analyse.support.summary import suite_of
@@ -25,7 +26,6 @@ from toolkit.tables import Tables
 
 _GOOGLE: Final = re.compile(r"(?:^|\.)(?:(?:google|gmail|googlemail)\.com|smtp\.goog)\.?$")
 _MOST_ISSUERS: Final = 10
-_SPLIT = re.compile(r"(?<!\\),\s*")
 
 _UNKNOWN: Final[Mapping[str, str]] = MappingProxyType(
     {"bundled": "verify_chains with that bundle answers it", "uses": "Gmail's own clients are not observed"}
@@ -85,16 +85,16 @@ def _issuers(about: pd.DataFrame, tables: Tables) -> pd.DataFrame:
 
 def _issued_by(statement: Rule, about: pd.DataFrame, tables: Tables) -> pd.DataFrame:
     rows = _issuers(about, tables)
-    return _marked(rows, [statement.value[0] in _parts(issuer) for issuer in rows["issuer"]], rows["issuer"])
+    return _marked(rows, [statement.value[0] in name_parts(issuer) for issuer in rows["issuer"]], rows["issuer"])
 
 
 def _rooted_in(statement: Rule, about: pd.DataFrame, tables: Tables) -> pd.DataFrame:
     """Follow the issuers by name to a root of a recorded bundle. Rows that reach none are left out."""
     rows = _issuers(about, tables)
-    above = {_parts(subject): _parts(issuer) for subject, issuer in
+    above = {name_parts(subject): name_parts(issuer) for subject, issuer in
              tables.certificates[["subject", "issuer"]].dropna().itertuples(index=False)}  # fmt: skip
-    roots = {_parts(name): name for name in root_names()}
-    tops = {issuer: _top(_parts(issuer), above, frozenset(roots)) for issuer in rows["issuer"].unique()}
+    roots = {name_parts(name): name for name in root_names()}
+    tops = {issuer: _top(name_parts(issuer), above, frozenset(roots)) for issuer in rows["issuer"].unique()}
     rows = rows[rows["issuer"].map(lambda issuer: tops[issuer] is not None).astype(bool)]
     reached = [tops[issuer] or frozenset() for issuer in rows["issuer"]]
     return _marked(rows, [statement.value[0] in top for top in reached], [roots[top] for top in reached])
@@ -217,8 +217,3 @@ def _findings(statement: Rule, compared: pd.DataFrame, as_of: pd.Timestamp | Non
     verdict = compared["is_support"].map({True: "confirmed", False: "contradicted"})
     judged_at = compared["observed_at"] if as_of is None else as_of
     return compared[columns].assign(**common, verdict=verdict, judged_at=judged_at)
-
-
-def _parts(name: object) -> frozenset[str]:
-    """The attributes of a distinguished name, without their order and spacing."""
-    return frozenset(part.strip() for part in _SPLIT.split(str(name)))

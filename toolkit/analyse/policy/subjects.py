@@ -78,7 +78,10 @@ class Subjects:
         broken = np.array([verdict is not None and verdict[0] is True for verdict in verdicts], dtype=bool)
         unknown = np.array([verdict is not None and verdict[0] is None for verdict in verdicts], dtype=bool)
         words = np.array([verdict[1] if verdict else None for verdict in verdicts], dtype=object)
-        positions = np.flatnonzero(applies[numbered.codes])
+        is_ruled = applies[numbered.codes]
+        if schemes := rule.conditions("scheme"):
+            is_ruled &= numbered.rows.frame["service"].str.partition("://")[0].isin(schemes).to_numpy()
+        positions = np.flatnonzero(is_ruled)
         codes = numbered.codes[positions]
         return RuledRows(numbered.rows, positions, broken[codes], unknown[codes], words[codes])
 

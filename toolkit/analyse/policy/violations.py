@@ -11,14 +11,14 @@ from typing import Any
 
 import pandas as pd
 
-from toolkit.analyse.host_names import common_names, names_host
+from toolkit.analyse.host_names import common_names, name_parts, names_host
 from toolkit.certificates import is_encoded_as_required, show_validity
 from toolkit.certificates.timestamps import parse_timestamp
 from toolkit.instants import DAY, SECOND
 from toolkit.reference import Suite
 from toolkit.reference.ct_logs import log_kinds, log_operators
 from toolkit.reference.rules import Rule
-from toolkit.reference.values import SCTS
+from toolkit.reference.values import CONDITION, SCTS
 
 Certificate = Mapping[Hashable, Any]
 """A row of `certificates`, with `asked` for the name that was asked for, and `shown_by` for its first sighting.
@@ -52,7 +52,8 @@ def applies_to_certificate(rule: Rule, certificate: Certificate) -> bool:
         return _is_null(key_type) or key_type in _sizes(rule)
     if rule.subject == "key_curve":
         return _is_null(key_type) or key_type == "EC"
-    return True
+    issuers = rule.conditions("issuer")
+    return not issuers or bool(issuers & name_parts(certificate["issuer"]))
 
 
 def breaks_certificate(rule: Rule, certificate: Certificate) -> bool | None:
@@ -106,7 +107,8 @@ def describe_certificate(rule: Rule, certificate: Certificate) -> str:
     if rule.subject == "serial":
         return str(certificate["serial"])
     if rule.subject == "purposes":
-        return ", ".join(certificate["extended_key_usage"] or ()) or "no extendedKeyUsage"
+        words = ", ".join(certificate["extended_key_usage"] or ()) or "no extendedKeyUsage"
+        return f"{words}; issued by {certificate['issuer']}" if rule.conditions("issuer") else words
     if rule.subject == "scts" and certificate["scts"] is None and _is_unread(certificate):
         return "SCTs that cannot be read, if there are any"
     if rule.subject == "scts":
@@ -173,11 +175,16 @@ def _is_unread(certificate: Certificate) -> bool:
 
 
 def _breaks_purposes(rule: Rule, certificate: Certificate) -> bool | None:
-    """Without extendedKeyUsage a client allows every purpose (RFC 5280, section 4.2.1.12), which breaks the rule."""
+    """No extendedKeyUsage allows every purpose (RFC 5280, section 4.2.1.12): it breaks `only` and `includes`."""
     purposes = certificate["extended_key_usage"]
+    if purposes is None and _is_unread(certificate):
+        return None
+    if rule.test == "allows" and (purposes is None or "anyExtendedKeyUsage" in purposes):
+        return False
     if purposes is None:
-        return None if _is_unread(certificate) else True
-    return set(purposes) != set(rule.value) if rule.test == "only" else not set(rule.value) <= set(purposes)
+        return True
+    wanted = {part for part in rule.value if not CONDITION.fullmatch(part)}
+    return set(purposes) != wanted if rule.test == "only" else not wanted <= set(purposes)
 
 
 def _breaks_scts(rule: Rule, certificate: Certificate) -> bool | None:
