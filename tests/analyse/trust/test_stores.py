@@ -420,6 +420,19 @@ def test_android_alone_trusts_dst_root_x3_after_its_end(
     assert row["valid_until_at"] == pd.Timestamp(ends[store])
 
 
+def test_of_paths_of_one_length_the_order_of_the_certificates_decides() -> None:
+    """Not the order of a set, which differs from process to process."""
+    crossed = toolkit.load_example("cross-signatures")
+    looks = crossed.within(services="https://www.howsmyssl.com:443").observations
+    ordered = crossed.certificates.sort_values("cert_sha256")
+    roots = []
+    for certificates in (ordered, ordered.iloc[::-1]):
+        tables = toolkit.Tables.from_frames(looks, certificates)
+        judged = toolkit.verify_chains(tables, roots="mozilla", as_of="2021-09-01T00:00Z", intermediates="held")
+        roots.append(judged["path_sha256"].iloc[0][-1])
+    assert sorted(root[:8] for root in roots) == ["06872603", "96bcec06"], "DST Root CA X3 and ISRG Root X1"
+
+
 def test_only_the_end_of_the_root_may_go_unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
     expired = {"begins": day("2025-01-01"), "ends": day("2026-01-15")}
     for root, middle_dates, verdict in (

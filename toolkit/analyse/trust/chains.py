@@ -49,7 +49,7 @@ class Chains:
         self._uses_held = uses_held
         self._is_all_held = is_all_held
         may_issue = certificates.loc[certificates["is_ca"].fillna(True).astype(bool), "cert_sha256"]
-        self._held = Index(readable(self._certificate(sha256) for sha256 in {*may_issue, *added}))
+        self._held = Index(readable(self._certificate(sha256) for sha256 in dict.fromkeys([*may_issue, *added])))
         self._searched: dict[tuple[str, tuple[str, ...] | None], SearchedChain] = {}
         self._judged: dict[tuple[str, tuple[str, ...] | None, str | None], JudgedChain] = {}
 
