@@ -17,7 +17,7 @@ from toolkit.lab import Lab, SamplingPlan, simulate
 def judged(leaf: str, verdict: str, begin: str | None, end: str | None, **facts: object) -> dict:
     row = {"service": "smtp://mx.example:25", "host": "mx.example", "server_name": "mx.example", "leaf_sha256": leaf,
            "store": None, "verdict": verdict, "verdict_from_at": at(begin), "verdict_until_at": at(end),
-           "leaf_validity": None, "source": "lab"}  # fmt: skip
+           "leaf_validity": None, "assumption": None, "source": "lab"}  # fmt: skip
     return row | facts
 
 
@@ -42,6 +42,21 @@ def test_periods_are_bars_and_instants_are_markers() -> None:
     assert len(drawn(axes, "bar-untrusted")) == 1
     assert points(axes, "mark-unknown") == 1
     assert {"trusted", "untrusted", "unknown"} <= set(words(axes))
+
+
+def test_trust_after_the_end_of_a_record_is_not_drawn_as_recorded() -> None:
+    said = {"assumption": "mozilla has not changed since its record ended on 2015-04-04"}
+    axes = plot_trust(
+        frame(
+            judged("a", "trusted", "2015-01-01", "2015-04-04T23:59:59"),
+            judged("a", "trusted", "2015-04-05", "2015-05-01", **said),
+            judged("a", "untrusted", "2015-05-01", "2015-06-01", **said),
+        )
+    )
+    (recorded,), (assumed,) = drawn(axes, "bar-trusted"), drawn(axes, "bar-assumed")
+    assert recorded.get_facecolor() != assumed.get_facecolor()
+    assert (bool(recorded.get_hatch()), bool(assumed.get_hatch())) == (False, True)
+    assert {"trusted", "trusted, if the store has not changed", "untrusted"} <= set(words(axes))
 
 
 def test_adjacent_periods_that_are_drawn_alike_are_one_bar() -> None:
@@ -89,7 +104,7 @@ def test_before_a_leaf_begins_and_after_it_ends_nothing_is_untrusted() -> None:
         leaf[name].to_pydatetime() + side * timedelta(days=30) for name, side in (("not_before", -1), ("not_after", 1))
     ]
     axes = plot_trust(replay_trust(seen, roots=lab.roots, since=around[0], until=around[1]))
-    assert [len(drawn(axes, f"bar-{name}")) for name in VERDICTS] == [0, 1, 1, 1, 0]
+    assert [len(drawn(axes, f"bar-{name}")) for name in VERDICTS] == [0, 1, 0, 1, 1, 0]
     assert {VERDICTS[name].colour for name in ("expired", "not_yet_valid")} == {NEUTRAL}
 
 

@@ -16,13 +16,17 @@ from toolkit.instants import DAY_IN_SECONDS
 VERDICTS: Final = {
     "untrusted": Style("untrusted", BAD, "X", "xxx"),
     "trusted": Style("trusted", FINE, "o", ""),
+    "assumed": Style("trusted, if the store has not changed", FINE, "p", "----"),
     "expired": Style("leaf expired", NEUTRAL, "4", "\\\\\\"),
     "not_yet_valid": Style("leaf not valid yet", NEUTRAL, "3", "///"),
     "unknown": Style("unknown", GRID, "D", ""),
 }
-"""How each verdict is drawn. Outside of the validity of the leaf, its `leaf_validity` takes the verdict's place."""
+"""How each verdict is drawn. Outside of the validity of the leaf, its `leaf_validity` takes the verdict's place.
 
-_RANKS: Final = {"untrusted": 0, "trusted": 1}
+`assumed` is `trusted` with an assumption: after the end of the record of a store.
+"""
+
+_RANKS: Final = {"untrusted": 0, "trusted": 1, "assumed": 1}
 """Rows with these verdicts come first."""
 _NOW_DAYS: Final = 1.0
 """A chain with a verdict within this many days of the last instant of the frame is drawn before the others."""
@@ -37,7 +41,7 @@ _KEYS: Final = ["service", "host", "server_name", "leaf_sha256"]
 _ROW: Final = [*_KEYS, "store"]
 """The columns that name a row."""
 
-COLUMNS: Final = (*_ROW, "verdict_from_at", "verdict_until_at", "verdict", "leaf_validity")
+COLUMNS: Final = (*_ROW, "verdict_from_at", "verdict_until_at", "verdict", "leaf_validity", "assumption")
 """Columns that are drawn."""
 
 _OUTSIDE: Final = ("not_yet_valid", "expired")
@@ -54,7 +58,8 @@ def plot_trust(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """The axes with a row per service, server name, leaf and store, and its verdicts over time.
 
     Colour, hatch and marker show the verdict. `frame` is what `replay_trust` or `verify_chains` returns; the rows of a
-    chain in several stores are next to each other. A period is a bar, a single instant a marker. Outside of the
+    chain in several stores are next to each other. A period is a bar, a single instant a marker; trust that supposes a
+    store unchanged since its record ended (`assumption`) is hatched. Outside of the
     validity of the leaf a thin bar says "not valid yet" or "expired" instead of a verdict; time in which no leaf is
     valid is cut off. Leaves that were judged within their validity on the last day of the frame come first, then those
     whose last verdict is newest; among them those untrusted at last before the trusted ones, then by the first verdict.
@@ -124,10 +129,12 @@ def place_chains(frame: pd.DataFrame, *, rows: int) -> "pd.Series[int]":
 def _dated(frame: pd.DataFrame) -> pd.DataFrame:
     """The verdicts whose instants are known, with `begin` and `end` in days, and what is drawn as `verdict`."""
     dated = frame.reset_index(drop=True).dropna(subset=["verdict_from_at", "verdict_until_at"])
+    is_assumed = (dated["verdict"] == "trusted") & dated["assumption"].notna()
+    verdict = dated["verdict"].mask(is_assumed, "assumed")
     return dated.assign(
         begin=canvas.days(dated["verdict_from_at"]),
         end=canvas.days(dated["verdict_until_at"]),
-        verdict=dated["verdict"].mask(dated["leaf_validity"].isin(_OUTSIDE), dated["leaf_validity"]),
+        verdict=verdict.mask(dated["leaf_validity"].isin(_OUTSIDE), dated["leaf_validity"]),
     )
 
 
@@ -146,32 +153,29 @@ def _draw_verdicts(axes: Axes, dated: pd.DataFrame) -> list[Artist]:
         mine = dated[dated["verdict"] == verdict]
         if mine.empty:
             continue
-        is_outside = style.colour == NEUTRAL
-        edge = NEUTRAL if is_outside or verdict == "unknown" else "white"
-        look: dict[str, Any] = {
-            "facecolor": "white" if is_outside else style.colour, "edgecolor": edge, "hatch": style.hatch,
-            "linewidth": 0.6,
-        }  # fmt: skip
+        is_outside, is_trust = style.colour == NEUTRAL, verdict in ("trusted", "assumed")
+        fill = "white" if is_outside or verdict == "assumed" else style.colour
+        edge = NEUTRAL if is_outside or verdict == "unknown" else FINE if verdict == "assumed" else "white"
+        look: dict[str, Any] = {"facecolor": fill, "edgecolor": edge, "hatch": style.hatch, "linewidth": 0.6}
         bars = mine[mine["end"] > mine["begin"]]
         drawn = axes.barh(
             bars["row"], bars["end"] - bars["begin"], left=bars["begin"],
-            height=0.6 if verdict == "trusted" else 0.12 if is_outside else 0.3,
-            zorder=2 if verdict == "trusted" else 2.5, **look,
+            height=0.6 if is_trust else 0.12 if is_outside else 0.3, zorder=2 if is_trust else 2.5, **look,
         )  # fmt: skip
         for bar in drawn:
             bar.set_gid(f"bar-{verdict}")
         points = mine[mine["end"] <= mine["begin"]]
-        marks = axes.scatter(points["begin"], points["row"], marker=style.marker, s=36, color=style.colour, zorder=3)
-        outline = style.colour
-        if verdict == "unknown":
-            outline = NEUTRAL
+        outline = NEUTRAL if verdict == "unknown" else style.colour
+        mark_fill = "white" if verdict == "assumed" else style.colour
+        marks = axes.scatter(points["begin"], points["row"], marker=style.marker, s=36, color=mark_fill, zorder=3)
+        if mark_fill != outline:
             marks.set_edgecolor(outline)
         marks.set_gid(f"mark-{verdict}")
         if not bars.empty:
             handles.append(Patch(label=style.words, **look))
         if not points.empty:
             words = style.words if bars.empty else f"{style.words} (one instant)"
-            mark = Line2D([], [], marker=style.marker, color=style.colour, markeredgecolor=outline, linestyle="")
+            mark = Line2D([], [], marker=style.marker, color=mark_fill, markeredgecolor=outline, linestyle="")
             mark.set_label(words)
             handles.append(mark)
     return handles
