@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 import toolkit
 from tests.certificates import der
 from toolkit import schema
-from toolkit.errors import ReadError, ReadWarning, UsageError
+from toolkit.errors import ReadError, ReadWarning, SchemaError, UsageError
 from toolkit.readers import forms, opening, registry
 from toolkit.tables import Tables, as_pem
 
@@ -490,16 +490,20 @@ def test_another_package_adds_a_format(added: Callable[[object], None], tmp_path
     assert len(toolkit.read(tmp_path / "given", format="myscanner").observations) == 1
 
 
-@pytest.mark.parametrize("is_recognised", [True, False])
+@pytest.mark.parametrize(
+    ("error", "is_recognised"), [(KeyError("rows"), True), (KeyError("rows"), False), (SchemaError("no round"), True)]
+)
 def test_an_error_of_another_package_is_not_ours(
-    added: Callable[[object], None], tmp_path: Path, *, is_recognised: bool
+    added: Callable[[object], None], tmp_path: Path, error: Exception, *, is_recognised: bool
 ) -> None:
     def fail(_: object) -> NoReturn:
-        raise KeyError("rows")
+        raise error
 
     added(registry.Reader("a report of mine", (lambda _: True) if is_recognised else fail, fail))
     (tmp_path / "given").write_text("MINE 1\n")
-    with pytest.raises(ReadError, match="The format 'myscanner', which another package adds, ended in KeyError"):
+    start = rf"^{tmp_path / 'given'}: the" if is_recognised else "^The"
+    ended = f"{start} format 'myscanner', which another package adds, ended in {type(error).__name__}"
+    with pytest.raises(ReadError, match=ended):
         toolkit.read(tmp_path / "given")
 
 

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple, TypeVar
 
 from toolkit import text
-from toolkit.errors import ReadError, ReadWarning, ToolkitError
+from toolkit.errors import ReadError, ReadWarning
 from toolkit.readers.captures import read_capture
 from toolkit.readers.censys import read_censys
 from toolkit.readers.crtsh import read_crtsh
@@ -223,17 +223,18 @@ def readers() -> Mapping[str, Reader]:
 
 
 def _guarded(name: str, call: Callable[[Given], Made]) -> Callable[[Given], Made]:
-    """The same function of a format of another package; its unexpected errors become a `ReadError` that names it."""
+    """The same function of a format of another package; its other errors become a `ReadError` that names it."""
 
     def guarded(given: Given) -> Made:
         try:
             return call(given)
-        except (ToolkitError, OSError):
+        except (ReadError, OSError):
             raise
         except Exception as error:
             said = f"{type(error).__name__}: {text.plain(error)}"
+            where = f"{given}: the" if isinstance(given, Path) else "The"
             raise ReadError(
-                f"The format {name!r}, which another package adds, ended in {said}. Report it to its authors."
+                f"{where} format {name!r}, which another package adds, ended in {said}. Report it to its authors."
             ) from error
 
     return guarded
