@@ -34,7 +34,7 @@ TEXTS = {
     '<?xml version="1.0"?>\n<NessusClientData_v2>': "a Nessus report",
     "\n<!DOCTYPE html>\n<html><body>": "a web page (HTML)",
     '<?xml version="1.0"?><feed/>': "an XML file of an unknown tool",
-    "#separator \\x09\n#path\tconn\n": "a Zeek log",
+    "#separator \\x09\n#path\tconn\n": "a Zeek log whose header (#path) names neither ssl nor x509, or is cut off",
     json.dumps([{"issuer_ca_id": 27, "name_value": "x"}]): "certificates that crt.sh lists, in JSON",
     '{"@timestamp": "2026", "event.module": "zeek", "tls.version": "1.3"}': "a Zeek log in the Elastic Common Schema",
     "[]": "a JSON file of an unknown tool",
@@ -73,6 +73,7 @@ def test_a_file_of_another_tool_is_named(content: str | bytes, words: str, tmp_p
             "given.pem",
             "own.",
             "Zeek wrote them.",
+            "with its whole header.",
         )
     )
 
@@ -165,10 +166,18 @@ def test_what_is_not_known_is_said_to_be_unknown(content: bytes, message: str, t
     assert refusal(path).startswith(message)
 
 
+def test_a_log_of_zeek_without_its_header_says_which_are_read(tmp_path: Path) -> None:
+    (tmp_path / "ssl.log.gz").write_bytes(gzip.compress(b"#separator \\x09\n#fields\tts\n"))
+    with pytest.raises(
+        ReadError, match=r"or is cut off, compressed by gzip, which .* Of Zeek's logs, ssl\.log and x509"
+    ):
+        toolkit.read(tmp_path / "ssl.log.gz")
+
+
 def test_a_folder_says_what_its_files_seem_to_be(tmp_path: Path) -> None:
     (tmp_path / "conn.log").write_text("#separator \\x09\n#path\tconn\n")
     (tmp_path / "notes").write_text("x")
-    with pytest.raises(ReadError, match=r"nor a PEM file: conn\.log seems to be a Zeek log, which"):
+    with pytest.raises(ReadError, match=r"nor a PEM file: conn\.log seems to be a Zeek log whose header"):
         toolkit.read(tmp_path)
 
 

@@ -38,6 +38,7 @@ _KEY: Final = "Name the file of the certificate, such as cert.pem or fullchain.p
 _REQUEST: Final = "Name the certificate that the CA issued for it."
 _SECRET: Final = "Name a secret with certificates, such as one of the type kubernetes.io/tls."
 _NAME_IT: Final = "Name this file, without a format."
+_ZEEK: Final = "Of Zeek's logs, ssl.log and x509.log are read: name one, with its whole header."
 _RESAVE: Final = "Get the file again, or name another."
 
 
@@ -119,7 +120,7 @@ FORMS: Final[tuple[Form, ...]] = (
     _xml("an XML file of an unknown tool", r"<\?xml|<[a-z][\w:.-]*[\s/>]", is_report=False),
     _json("an SSLyze JSON report", "accepted_targets"),
     # Passive observation.
-    _json("a Zeek log in JSON", "id.orig_h"),
+    _json("a Zeek log in JSON other than ssl.log and x509.log", "id.orig_h", advice=_ZEEK),
     _json("a Zeek log in the Elastic Common Schema", "zeek", "session_id",
           advice="Name ssl.log and x509.log as Zeek wrote them."),
     _json("a Zeek log in the Elastic Common Schema", "@timestamp",
@@ -127,7 +128,7 @@ FORMS: Final[tuple[Form, ...]] = (
         pattern=re.compile(rb'\A\s*[\[{](?=.*"@timestamp"\s*:)(?=.*"zeek[".])', re.DOTALL)
     ),
     _json("a Suricata log in JSON", "event_type", "src_ip"),
-    _text("a Zeek log", r"#separator \\x"),
+    _text("a Zeek log whose header (#path) names neither ssl nor x509, or is cut off", r"#separator \\x", _ZEEK),
     # Certificate Transparency, policies, reports.
     _json("certificates that crt.sh lists, in JSON", "issuer_ca_id"),
     _json("a list of Certificate Transparency logs", "operators", "logs"),
