@@ -11,13 +11,31 @@ import pytest
 import toolkit
 from tests.certificates import der
 from tests.conftest import ROOT, not_on_windows
-from toolkit.errors import ReadError, StoreError, UsageError
+from toolkit.errors import ReadError, ReadWarning, StoreError, UsageError
 from toolkit.tables import as_pem
 
 
 def test_nothing_there(tmp_path: Path) -> None:
     with pytest.raises(ReadError, match=r"nowhere does not exist: check the spelling"):
         toolkit.read(tmp_path / "nowhere")
+
+
+LATIN_1 = {
+    "Zeek": "#separator \\x09\n#path\tssl\n#fields\tts\tid.resp_h\tid.resp_p\tserver_name\n"
+    "#types\ttime\taddr\tport\tstring\n1784818803.5\t192.0.2.1\t443\tm\xfcller.test\n",
+    "Received": "From: x\nReceived: by a.test (M\xfcller)\n\t(using TLSv1.2 with cipher AES128-SHA (128/128 bits));\n"
+    "\tThu, 14 Dec 2023 05:56:22 -0800\n\n",
+    "s_client": "CONNECTED(00000003)\nsubject=CN = M\xfcller\nNew, (NONE), Cipher is (NONE)\n",
+    "crt.sh": "issuer_ca_id,issuer_name,not_after,name_value\n1,CN=M\xfcller,2024-07-03T03:41:42,a.test\n",
+}
+
+
+@pytest.mark.parametrize("given", LATIN_1.values(), ids=LATIN_1)
+def test_bytes_that_are_not_utf_8_are_said(given: str, tmp_path: Path) -> None:
+    (tmp_path / "given").write_bytes(given.encode("latin-1"))
+    with pytest.warns(ReadWarning, match=r"given, line \d: bytes that are not UTF-8 are read as U\+FFFD"):
+        tables = toolkit.read(tmp_path / "given")
+    assert len(tables.observations) + len(tables.certificates)
 
 
 def test_a_misspelt_example_is_suggested() -> None:

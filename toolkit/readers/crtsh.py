@@ -58,7 +58,7 @@ def _records_of(path: Path, scan: Scan) -> Iterator[tuple[int, _Record]]:
     if first.lstrip()[:1] in (b"[", b"{"):
         yield from read_objects(path, scan)
         return
-    texts = ((line or b"").decode("utf-8", "replace") for _, line in read_lines(path))
+    texts = (scan.decode(line or b"", number) for number, line in read_lines(path))
     rows = csv.DictReader((line for text in texts for line in _LINE.findall(text)), strict=True)
     try:
         for row in rows:

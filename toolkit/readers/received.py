@@ -51,7 +51,7 @@ def read_received(path: Path) -> Tables:
     """
     scan = Scan(path, "a mail server")
     for file in list_messages(path) if path.is_dir() else [path]:
-        for number, header in _headers_of(file):
+        for number, header in _headers_of(file, scan):
             _read_header(scan, header, number)
     tables = scan.tables()
     if not scan.has_looks:
@@ -67,7 +67,7 @@ def list_messages(folder: Path) -> list[Path]:
     return sorted(file for part in parts for file in part.iterdir() if file.is_file() and not file.is_symlink())
 
 
-def _headers_of(path: Path) -> Iterator[tuple[int, str]]:
+def _headers_of(path: Path, scan: Scan) -> Iterator[tuple[int, str]]:
     """Line and text of each Received header, unfolded; the bodies of messages are passed over."""
     is_header, held, began = True, b"", 0
     for number, line in read_lines(path):
@@ -75,7 +75,7 @@ def _headers_of(path: Path) -> Iterator[tuple[int, str]]:
             held += line[: max(_LONGEST - len(held), 0)]
             continue
         if held:
-            yield began, " ".join(held.decode("utf-8", "replace").split())
+            yield began, " ".join(scan.decode(held, began).split())
             held = b""
         if line is None:
             continue
@@ -86,7 +86,7 @@ def _headers_of(path: Path) -> Iterator[tuple[int, str]]:
         elif is_header and line[:9].lower() == b"received:":
             held, began = line[9:_LONGEST], number
     if held:
-        yield began, " ".join(held.decode("utf-8", "replace").split())
+        yield began, " ".join(scan.decode(held, began).split())
 
 
 def _read_header(scan: Scan, header: str, number: int) -> None:

@@ -61,7 +61,7 @@ def text_lines(path: Path, scan: Scan) -> Iterator[tuple[int, str | bytes]]:
                 yield number, line
             is_pem = _ENDS not in line
         else:
-            yield number, line[:_LONGEST].decode("utf-8", "replace").rstrip()
+            yield number, scan.decode(line[:_LONGEST], number).rstrip()
 
 
 def outcome_of_error(words: str, known: Iterable[tuple[str, str]]) -> str | None:

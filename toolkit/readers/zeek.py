@@ -255,7 +255,7 @@ def _record_of(line: bytes | None, columns: "Columns", scan: Scan, number: int) 
         else:
             record = {name: one for name, one in _flat(value).items() if one not in (None, "", [])}
     elif line.strip():
-        record = columns.split(line)
+        record = columns.split(scan.decode(line, number))
         if record is None:
             scan.leave_out("its cells are not those of the header (#fields, #types)", line=number)
     if record and "_path" in record and not _is_of_these_logs(str(record["_path"])):
@@ -326,9 +326,9 @@ class Columns:
             return None
         return int(digits), cells[4]
 
-    def split(self, line: bytes) -> _Record | None:
+    def split(self, line: str) -> _Record | None:
         """The record of a line; None where its cells are not those of the header."""
-        cells = line.decode("utf-8", "replace").rstrip("\r\n").split(self._between)
+        cells = line.rstrip("\r\n").split(self._between)
         if len(cells) != len(self.names) or len(self._types) != len(cells):
             return None
         record: dict[str, object] = {**self._path}
