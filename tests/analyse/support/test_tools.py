@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from pandas.testing import assert_frame_equal
 
 import toolkit
 from tests.conftest import ROOT
@@ -99,6 +100,42 @@ def test_a_tool_has_its_last_answer_and_untested_is_none() -> None:
     assert joined["reason"].tolist()[1] == "the report of this tool does not mention it"
     with pytest.raises(UsageError, match="these tables have none"):
         compare_tools(Tables.from_frames())
+
+
+def test_answers_of_which_none_is_known_to_be_the_last_are_kept(shared: Path) -> None:
+    """Flat JSON of testssl.sh says neither version nor instant: its two versions are one tool, and contradict."""
+    names = (
+        "testssl/lab-2.9.5-museum.json",
+        "testssl/lab-3.2.3-museum.json",
+        "sslscan/lab-2.1.5-museum.lab.example.xml",
+    )
+    read = [toolkit.read(shared / "recorded" / "others" / "scanners" / name) for name in names]
+    aliases = {service: "tls://museum.lab.example:4435" for one in read for service in one.support["service"]}
+    compared = compare_tools(Tables.concat(read), aliases=aliases)
+    assert_frame_equal(compare_tools(Tables.concat(read[::-1]), aliases=aliases), compared)
+    rows = compared[compared["suite"].isna() & (compared["protocol"] == "TLS 1.2")]
+    assert rows[["tool", "state", "agreement"]].values.tolist() == [
+        ["sslscan 2.1.5", "refused", "disputed"],
+        ["testssl.sh", "accepted", "disputed"],
+        ["testssl.sh", "refused", "disputed"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("instants", "states"),
+    [
+        ((1, 2), ["refused"]), ((2, 1), ["accepted"]), ((1, 1), ["accepted", "refused"]),
+        ((None, 1), ["accepted", "refused"]), ((1, None), ["accepted", "refused"]),
+    ],
+)  # fmt: skip
+def test_only_a_known_order_lets_an_answer_replace_another(instants: tuple[int | None, ...], states: list[str]) -> None:
+    service = {"service": "tls://a.test:443", "tool": "x"}
+    dated = [{"observed_at": at(month)} if month else {} for month in instants]
+    rows = [{**service, **dated[0]}, {**service, **dated[1], "state": "refused"}]
+    for order in (rows, rows[::-1]):
+        compared = compare_tools(answers(*order))
+        assert compared["state"].tolist() == states
+        assert compared["agreement"].tolist() == (["single"] if len(states) == 1 else ["disputed"] * 2)
 
 
 def test_disputed_questions_are_decided_by_our_own_handshakes() -> None:

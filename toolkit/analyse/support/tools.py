@@ -29,7 +29,7 @@ COMPARED_TOOLS: Final = (
     Column(
         "agreement",
         "text",
-        "of the tools that answered: `agreed` (at least two, the same), `disputed` (`accepted` and `refused`), "
+        "of the answers: `agreed` (of at least two tools, the same), `disputed` (`accepted` and `refused`), "
         "`single` (one tool) or `unanswered`",
     ),
     Column("answered_at", "instant", "when the answer was given, or the latest bound of that", "not known"),
@@ -42,9 +42,11 @@ COMPARED_TOOLS: Final = (
 def compare_tools(tables: Tables, *, aliases: Mapping[str, str] | None = None) -> pd.DataFrame:
     """What each tool said about each question: one row per service, question and tool.
 
-    A tool's last answer counts; `untested` counts only where the tool never answered. A tool has a row for each
-    question that any tool was asked about the service, so that silence is visible: it is `untested`, with the reason
-    that the tool does not mention it. Rows are sorted by question; versions come before their suites.
+    A tool's last answer counts; `untested` counts only where the tool never answered. Answers without an instant may be
+    the last, as may several of one instant: where they contradict each other, the tool has a row for each of the two,
+    and disputes the question with itself. A tool has a row for each question that any tool was asked about the service,
+    so that silence is visible: it is `untested`, with the reason that the tool does not mention it. Rows are sorted by
+    question; versions come before their suites. `toolkit.settle` asks the disputed questions again.
 
     `aliases`: other names of a service (`{"tls://192.0.2.1:443": "tls://a.example:443"}`), because some tools name the
     address. Two tools that looked at different times may both be right: see `answered_at`.
@@ -75,10 +77,19 @@ def compare_tools(tables: Tables, *, aliases: Mapping[str, str] | None = None) -
         answered_at=answers["observed_at"].fillna(answers["observed_until"]),
         is_answered=answers["state"] != "untested",
     )
-    last = answers.sort_values(["is_answered", "answered_at"], kind="stable", na_position="first")
-    last = last.drop_duplicates([*QUESTION, "tool"], keep="last")
-    said = _with_silence(last)
+    said = _with_silence(_last(answers))
     return _judged(said).reindex(columns=list(dtypes(COMPARED_TOOLS))).astype(dtypes(COMPARED_TOOLS))
+
+
+def _last(answers: pd.DataFrame) -> pd.DataFrame:
+    """The answers that may be the last of a tool to a question, one of each state, whatever the order of the rows."""
+    asked = [*QUESTION, "tool"]
+    answers = answers.sort_values(["is_answered", "answered_at", "reason"], kind="stable", na_position="first")
+    most = answers.groupby(asked, dropna=False)["is_answered"].transform("any")
+    counted = answers[answers["is_answered"] == most]
+    latest = counted.groupby(asked, dropna=False)["answered_at"].transform("max")
+    is_last = counted["answered_at"].isna() | (counted["answered_at"] == latest)
+    return counted[is_last].drop_duplicates([*asked, "state"], keep="last")
 
 
 def _with_silence(said: pd.DataFrame) -> pd.DataFrame:
@@ -108,4 +119,4 @@ def _judged(said: pd.DataFrame) -> pd.DataFrame:
     has_suite = said[of_tool].merge(named, on=of_tool, how="left")["has_suite"].to_numpy() == True  # noqa: E712
     is_backed = pd.Series(has_suite, said.index).astype("boolean").where(is_version & is_accepted)
     judged = said.assign(agreement=agreement, is_backed=is_backed)
-    return judged.sort_values([*QUESTION, "tool"], kind="stable", na_position="first", ignore_index=True)
+    return judged.sort_values([*QUESTION, "tool", "state"], kind="stable", na_position="first", ignore_index=True)
