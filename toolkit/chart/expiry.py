@@ -90,8 +90,9 @@ def plot_expiry(
     canvas.set_dates(axes, first, last, is_tall=crowded)
     canvas.shade_rows(axes, lanes)
     _draw_behind(axes, rows, (first, last))
-    _draw_in_front(axes, rows, (first, last))
-    handles = _handles(rows) + _draw_coming(axes, coming, (first, last))
+    _draw_in_front(axes, rows, (first, last), words=7.0 if crowded else 7.5)
+    # In narrow rows the forecast is smaller and further up, clear of the days left.
+    handles = _handles(rows) + _draw_coming(axes, coming, (first, last), *((0.42, 9) if crowded else (0.36, 18)))
     handles.append(canvas.mark_day(axes, now))
     fronts = rows[rows["is_front"]].sort_values("y")
     headed = {place: words for place, words in headings.items() if words}
@@ -220,7 +221,8 @@ def _draw_behind(ax: Axes, rows: pd.DataFrame, window: tuple[float, float]) -> N
         marks.set_gid(f"end-{state}")
 
 
-def _draw_in_front(ax: Axes, rows: pd.DataFrame, window: tuple[float, float]) -> None:
+def _draw_in_front(ax: Axes, rows: pd.DataFrame, window: tuple[float, float], *, words: float) -> None:
+    """The bars with their marks and days left; `words` is the size of the latter."""
     fronts = rows[rows["is_front"]]
     for state, group in fronts.groupby("state"):
         style = STATES[str(state)]
@@ -239,10 +241,10 @@ def _draw_in_front(ax: Axes, rows: pd.DataFrame, window: tuple[float, float]) ->
     # After the tick, where the slot renews after the end.
     behind = ends_shown.where(~(due > ends_shown) | (due > window[1]), due)
     for end, y, left in zip(behind, fronts["y"], fronts["days_left"].astype(float), strict=True):
-        words = f"{_number(left)} left" if left > 0 else f"{_number(abs(left))} ago"
+        said = f"{_number(left)} left" if left > 0 else f"{_number(abs(left))} ago"
         ax.annotate(
-            words, (end, y), xytext=(7, 0), textcoords="offset points", va="center", fontsize=7.5, color=INK, zorder=6,
-            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.8},
+            said, (end, y), xytext=(7, 0), textcoords="offset points", va="center", fontsize=words, color=INK, zorder=6,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.5},
         )  # fmt: skip
     inside = (due >= window[0]) & (due <= window[1])
     if inside.any():
@@ -250,17 +252,21 @@ def _draw_in_front(ax: Axes, rows: pd.DataFrame, window: tuple[float, float]) ->
         ticks.set_gid("renew-by")
 
 
-def _draw_coming(ax: Axes, coming: pd.DataFrame, window: tuple[float, float]) -> list[Patch | Line2D]:
+def _draw_coming(
+    ax: Axes, coming: pd.DataFrame, window: tuple[float, float], above: float, size: float
+) -> list[Patch | Line2D]:
     if coming.empty:
         return []
-    height = coming["y"] - 0.36
+    height = coming["y"] - above
     lines = ax.hlines(
-        height, coming["begin"].clip(*window), coming["end"].clip(*window), colors=INK, linestyles=":", linewidth=1.3
-    )
+        height, coming["begin"].clip(*window), coming["end"].clip(*window), colors=INK, linestyles=":", linewidth=1.3,
+        zorder=6.5,
+    )  # fmt: skip
     lines.set_gid("coming")
     marks = ax.scatter(
-        coming["begin"].clip(*window), height, marker="o", s=18, facecolor="white", edgecolor=INK, linewidth=1, zorder=4
-    )
+        coming["begin"].clip(*window), height, marker="o", s=size, facecolor="white", edgecolor=INK, linewidth=0.9,
+        zorder=7,
+    )  # fmt: skip
     marks.set_gid("coming-begin")
     return [
         Line2D(
