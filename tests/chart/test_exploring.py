@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import vl_convert
 
 import toolkit
 from tests.chart.frames import HOSTILE, at
@@ -111,6 +112,15 @@ def test_text_from_servers_stays_text(rotations: pd.DataFrame, expiry: pd.DataFr
 
 def test_labels_of_different_slots_differ() -> None:
     assert unique(["a", "b", "a\nfor c", r"\$a", "a"]) == ["a", "b", "a for c", "$a", "a (2)"]
+
+
+@pytest.mark.parametrize(("wanted", "shown"), [("(", "no service matches"), ("WWW", "https://www.lab.test:443")])
+def test_a_filter_that_matches_nothing_says_so(rotations: pd.DataFrame, wanted: str, shown: str) -> None:
+    specification = explore_rotations(rotations).chart.to_dict()
+    next(param for param in specification["params"] if param["name"] == "wanted")["value"] = wanted
+    drawn = vl_convert.vegalite_to_svg(specification)
+    labels = {label for label in re.findall(r">([^<>]+)</text>", drawn) if "//" in label or "no " in label}
+    assert labels == {shown}
 
 
 def test_what_is_unknown_is_a_dash(rotations: pd.DataFrame) -> None:

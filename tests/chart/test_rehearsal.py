@@ -63,7 +63,12 @@ def test_the_best_courses_of_the_worst_year_stand_at_the_row_with_what_they_leav
             course("smtp://c:25", plan="ari", change="plan", is_best=None, probability=0.5),
         )
     )
-    assert best(ax) == ["2028: ARI or second CA, 31 %", "2027: no change is better", "2027: lead or 2 others, 2 %", ""]
+    assert best(ax) == [
+        "2028: ARI or second CA, 31 %",
+        "2027: none of the changes lowers it",
+        "2027: lead or 2 others, 2 %",
+        "",
+    ]
 
 
 def test_the_worst_slots_come_first_and_those_not_rehearsed_last() -> None:

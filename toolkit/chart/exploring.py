@@ -11,7 +11,16 @@ from toolkit.analyse.slots import SLOT
 from toolkit.chart import canvas
 from toolkit.chart.answers import STATES as ANSWERS, cell_states, note_colours, say_day, say_days, with_judgements
 from toolkit.chart.expiry import COLUMNS, STATES, place_rows
-from toolkit.chart.interactive import DAY_MS, InteractiveChart, as_ms, as_words, assemble, load_altair, unique
+from toolkit.chart.interactive import (
+    DAY_MS,
+    InteractiveChart,
+    as_ms,
+    as_words,
+    assemble,
+    load_altair,
+    rows_axis,
+    unique,
+)
 from toolkit.chart.judgement import Judge
 from toolkit.chart.lifelines import LIFE, OF_PAIRS, find_window, lives_of_pairs, place_lives, served_both
 from toolkit.chart.palette import FAINT, INK, LIVES, PURPLE, RED
@@ -67,7 +76,7 @@ def explore_rotations(frame: pd.DataFrame, *, now: datetime | str | None = None)
     lives = place_lives(lives_of_pairs(frame))
     heads = lives.groupby("row").first()
     labels = dict(zip(heads.index, unique(label_slots(heads)), strict=True))
-    x, y, life = _time(*find_window(lives, now)), _services(), _kind("life")
+    x, y, life = _time(*find_window(lives, now)), rows_axis(), _kind("life")
     lane = alt.YOffset("lane:O", scale=alt.Scale(paddingInner=0.3, paddingOuter=0.2))
     colour = alt.Color("turn:N", scale=alt.Scale(domain=[0, 1], range=list(LIVES)), legend=None)
     in_lane = {"y": y, "yOffset": lane, "color": colour, "tooltip": _tooltips(_OF_LIFE)}
@@ -119,7 +128,7 @@ def explore_expiry(frame: pd.DataFrame) -> InteractiveChart:
     rows, _, notes = place_rows(dated, None, most=_MOST_ROWS)
     now = float((rows["end"] - rows["days_left"].astype(float)).iloc[0])
     first, last = max(rows["begin"].min(), now - 800), min(rows["end"].max(), now + 1200)
-    x, y = _time(first, last + (last - first) * 0.02), _services()
+    x, y = _time(first, last + (last - first) * 0.02), rows_axis()
     present = [name for name in STATES if (rows["state"] == name).any()]
     words = [STATES[name].words for name in present]
     in_use = [STATES[name].words for name in present if (rows.loc[rows["is_front"], "state"] == name).any()]
@@ -175,7 +184,7 @@ def explore_support(frame: pd.DataFrame, *, policy: Policy = "ietf") -> Interact
     fill = alt.Scale(domain=words, range=[look.fill for look in looks])
     edge = alt.Scale(domain=words, range=[look.edge or "#FFFFFF" for look in looks])
     legend = alt.Legend(title=None, orient="top", columns=3)
-    cell = alt.Chart().encode(x=x, y=_services(), tooltip=_tooltips(_OF_CELL))
+    cell = alt.Chart().encode(x=x, y=rows_axis(), tooltip=_tooltips(_OF_CELL))
     layers = [
         cell.mark_rect(strokeWidth=2).encode(
             fill=alt.Fill("answer:N", scale=fill, legend=legend),
@@ -272,12 +281,6 @@ def _time(first: float, last: float) -> Any:
         return alt.X(f"{field}:T", scale=alt.Scale(type="utc", domain=domain), axis=axis)
 
     return encode
-
-
-def _services() -> Any:
-    alt = load_altair()
-    order = alt.EncodingSortField(field="row", op="min", order="ascending")
-    return alt.Y("label:N", sort=order, axis=alt.Axis(title=None, ticks=False, domain=False))
 
 
 def _tooltips(fields: Sequence[str]) -> list[Any]:

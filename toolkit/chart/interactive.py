@@ -154,26 +154,49 @@ def assemble(
     wanted = alt.param(
         name="wanted", value="", bind=alt.binding(input="search", placeholder=f"part of a {noun}", name=f"Show {noun} ")
     )
+    names = list(dict.fromkeys(str(row["label"]) for row in listed))
+    # A row of its own, with data that are not filtered as the layers are: only there where nothing else is.
+    unmatched = (
+        alt.Chart(alt.Data(values=[{"label": f"no {noun} matches", "row": 0, "names": "\n".join(names)}]))
+        .transform_filter("indexof(lower(datum.names), lower(wanted)) < 0")
+        .mark_point(opacity=0)
+        .encode(y=rows_axis())
+    )
     chart = (
         alt.layer(
-            *layers, data=alt.Data(values=listed), width=_WIDTH, height=alt.Step(row_pixels, **{"for": "position"})
+            *layers,
+            unmatched,
+            data=alt.Data(values=listed),
+            width=_WIDTH,
+            height=alt.Step(row_pixels, **{"for": "position"}),
         )
         .add_params(wanted)
         .transform_filter("indexof(lower(datum.label), lower(wanted)) >= 0")
-        .properties(title=alt.TitleParams(title, anchor="start", subtitle=list(notes), color=INK))
+        # Without `resize`, longer labels than those before the filter changed would be cut off.
+        .properties(
+            title=alt.TitleParams(title, anchor="start", subtitle=list(notes), color=INK),
+            autosize=alt.AutoSizeParams(type="pad", resize=True),
+        )
         .resolve_scale(color="independent", shape="independent")
         .configure(background="#FFFFFF", font="sans-serif")
         .configure_axis(labelColor=INK, gridColor=GRID, domainColor=FAINT, tickColor=FAINT, labelLimit=_LABEL_PIXELS)
+        .configure_legend(labelLimit=_LABEL_PIXELS)
         .configure_view(stroke=None)
     )
     if is_zoomable:
         # The wheel alone scrolls the page.
         zoom = alt.selection_interval(bind="scales", encodings=["x"], name="zoom", zoom="wheel![event.ctrlKey]")
         chart = chart.add_params(zoom)
-    names = list(dict.fromkeys(str(row["label"]) for row in listed))
     more = f" and {len(names) - 8:,} more" if len(names) > 8 else ""
     described = f"Interactive chart: {title}. Rows: {', '.join(names[:8])}{more}. {' '.join(notes)}".strip()
     return InteractiveChart(chart, title, described)
+
+
+def rows_axis() -> Any:
+    """The encoding of `label` as rows, in the order of `row`."""
+    alt = load_altair()
+    order = alt.EncodingSortField(field="row", op="min", order="ascending")
+    return alt.Y("label:N", sort=order, axis=alt.Axis(title=None, ticks=False, domain=False))
 
 
 def as_ms(days: object) -> float | None:

@@ -114,7 +114,7 @@ def _advice(rows: pd.DataFrame) -> str:
     worst = chances.index[chances == chances.max()].max()
     best = rows[rows["is_best"].fillna(value=False) & (rows["year"] == worst)]
     if best.empty:
-        return f"{worst}: no change is better"
+        return f"{worst}: none of the changes lowers it"
     named = best["change"].where(best["change"].isin(list(_COURSES)), best["plan"])
     names = [_COURSES.get(name, name) for name in named]
     if len(names) > _MOST_NAMED:
