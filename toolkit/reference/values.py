@@ -65,6 +65,8 @@ def find_mistake(subject: str, test: str, value: tuple[str, ...]) -> str | None:
     names = [part.partition("=")[0] for part in value] if test == "at_least" else value
     if len(set(names)) < len(names):
         return "cannot be used: it repeats a part"
+    if subject == "purposes" and all(CONDITION.fullmatch(part) for part in value):
+        return "cannot be used: it names no purpose, like serverAuth"
     complaints = (_complain(subject, test, part) for part in value)
     return next((f"cannot be used: {complaint}" for complaint in complaints if complaint), None)
 

@@ -255,12 +255,22 @@ def test_an_undated_look_came_after_the_scts_in_its_leaf(signed: str, expected: 
     assert verdict(undated, "firefox", "sct-operators") == expected
 
 
-def test_a_value_that_is_not_a_number_of_scts_is_refused(tmp_path: Path) -> None:
-    rule = next(rule for rule in load_policy("apple") if rule.rule == "scts")
-    row = {name: getattr(rule, name) for name in ("policy", "edition", "rule", "level", "subject", "test")}
-    row |= {"value": "many", "since": "2026-01-01", "until": "", "dated_by": "issued", "required": "x",
+@pytest.mark.parametrize(
+    ("policy", "rule", "value", "complaint"),
+    [
+        ("apple", "scts", "many", "'many' is not written like 2, 3 from 181 days, or 3 above 180 days"),
+        ("federation", "client-auth", "scheme smtp", "it names no purpose, like serverAuth"),
+        ("federation", "client-auth", "clientAuth; issuer Example CA", "'issuer Example CA' is not a purpose, like .*"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_refused(
+    policy: str, rule: str, value: str, complaint: str, tmp_path: Path
+) -> None:
+    known = next(known for known in load_policy(policy) if known.rule == rule)
+    row = {name: getattr(known, name) for name in ("policy", "edition", "rule", "level", "subject", "test")}
+    row |= {"value": value, "since": "2026-01-01", "until": "", "dated_by": "issued", "required": "x",
             "authority": "x", "url": "https://x", "date_basis": "x"}  # fmt: skip
     path = tmp_path / "rules.csv"
     pd.DataFrame([row]).to_csv(path, index=False)
-    with pytest.raises(ReadError, match="'many' is not written like 2, 3 from 181 days, or 3 above 180 days"):
+    with pytest.raises(ReadError, match=complaint):
         load_policy(path)
