@@ -63,7 +63,7 @@ _POSTFIX: Final = re.compile(
     r"(?: key-exchange (?P<group>[\w-]+))?"
 )
 _SENDMAIL: Final = re.compile(
-    rf"STARTTLS=(?P<way>client|server), relay=(?:{HOST})?(?:[^,\[]*?{ADDRESS})?[^,]*, version=(?P<version>[\w./]+), "
+    rf"STARTTLS=(?P<way>client|server), relay=(?:{HOST})?+(?:[^,\[]*?{ADDRESS})?[^,]*, version=(?P<version>[\w./]+), "
     rf"verify=(?P<said>\w+), cipher=(?P<suite>[\w-]+), bits={BITS}\Z"
 )
 _WORD: Final = r'(?:[^\s"]++|"(?:[^"\\]++|\\.)*+")'
@@ -99,7 +99,7 @@ _LONGEST: Final = 1 << 16
 _ALMOST: Final = re.compile(
     r"TLS connection established (?:to|from) |STARTTLS=\w+, relay=\S+, version=|(?:mta|smtp) tls ciphers="
     r"|SSL_(?:connect|accept) error |, TLS handshaking|STARTTLS=client, error: |reason=io-error: handshake failed"
-    r"| P=\w*smtps\w* .*X="
+    r"| P=\w*smtps\w* (?:L\S* )?X="
 )
 
 
