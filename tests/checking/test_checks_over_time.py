@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pandas as pd
+import pytest
 from cryptography import x509
 
 from tests.analyse.made import certificate, look, now, tables
@@ -93,6 +94,24 @@ def test_what_a_survey_refused_before_is_gained() -> None:
     assert row["reason"] == "refused by the survey of 2026-01-05 00:00"
     (always,) = checked(surveyed(accepted, again)).query("rule == 'ssl3'").to_dict("records")
     assert (always["verdict"], always["finding_id"]) == ("falls short", row["finding_id"])
+
+
+@pytest.mark.parametrize(("as_of", "group", "verdict", "severity", "advice"), [
+    ("2026-01-31", "X25519MLKEM768", "gained", "low", "Keep it: "),
+    ("2026-01-31", "secp521r1", "gained", "high", "Undo the change"),
+    ("2026-04-06", "X25519MLKEM768", "meets", None, None),
+    ("2026-04-06", "X25519Kyber768Draft00", "gained", "high", "Undo the change"),
+])  # fmt: skip
+def test_a_rule_older_than_post_quantum_groups_is_no_reason_to_remove_them(
+    as_of: str, group: str, verdict: str, severity: str | None, advice: str | None
+) -> None:
+    asked = {"protocol": "TLS 1.3", "group": group}
+    given = surveyed(answers("2026-01-05", "1", "refused", **asked), answers("2026-01-28", "2", "accepted", **asked))
+    found = checked(given, policy="mozilla-intermediate", as_of=now(as_of))
+    (row,) = found[found["rule"] == "curves"].to_dict("records")
+    assert (row["verdict"], row["severity"]) == (verdict, severity)
+    assert (row["advice"] or "").startswith(advice or "")
+    assert advice is None or any(f"What to do: {advice}" in line for line in checking.describe(found))
 
 
 def test_a_renewal_that_does_not_come_is_overdue() -> None:

@@ -33,6 +33,12 @@ ADVICE: Final = {
 }
 """Verdict of a finding → what to do."""
 
+KEEP_POST_QUANTUM: Final = (
+    "Keep it: the rule is older than post-quantum key exchange, which protects what is recorded today from quantum "
+    "computers of tomorrow. Judge by an edition or a policy that lists X25519MLKEM768."
+)
+"""What to do about a post-quantum group that a rule does not allow because none was known when it was written."""
+
 ADVICE_ON_FILES: Final = ADVICE | {
     "expired": "Renew the certificate, and replace it wherever it is still used.",
     "expiring": "Renew the certificate, and replace it wherever it is used, before it ends.",

@@ -58,8 +58,8 @@ def check(
       had no answer, or no visit in the window had one, which is not critical before the third. `partly_reachable`: some
       addresses no longer answer. `intermittent`: it answered in one of the last 3 visits, and a tenth of the visits in
       the window, and at least 3, had no answer. Fewer failed: `unknown` where the last visit is among them, else
-      `reachable`. `dated_ahead`: rows dated after `clock`, the present, except those
-      of a lab; without `clock` they are not looked for, because `now` may be a past day
+      `reachable`. `dated_ahead`: rows dated after `clock`, the present, except those of a lab; without `clock` they are
+      not looked for, because `now` may be a past day
     - `expiry`: a row per certificate in use (`summarise_expiry`); replaced and withdrawn ones have none. `unreadable`:
       its dates cannot be read. A certificate that expired and was not observed afterwards is `unknown`. An intermediate
       or a root that expires before the leaf has a row of its own once it has passed a threshold; its time left is
@@ -75,9 +75,10 @@ def check(
       ended. `key_not_proven`: a row per leaf that was shown with a wrong handshake signature
     - each policy: a row per rule, service, verdict and thing found (`judge`; `policy` as there, several in a list), by
       the rules of the day of each row, or of `as_of`. `gained` in place of `falls short`: an earlier survey refused
-      what the last one accepted. Published statements are about all services and about time, so
-      they are compared with all rows known at `now`: a row per statement, for the last run of consecutive observations
-      with one verdict; `unknown` where that run ended before the window. With `history`, a row per statement and run
+      what the last one accepted. A post-quantum group that breaks a rule which lists no such group is `low`.
+      Published statements are about all services and about time, so they are compared with all rows known at `now`: a
+      row per statement, for the last run of consecutive observations with one verdict; `unknown` where that run ended
+      before the window. With `history`, a row per statement and run
 
     Tables without observations, such as a folder of certificates, have rows for each leaf: its end, its trust, and the
     rules about certificates, all of `now` (trust and rules of `as_of`, where it is given).
@@ -156,7 +157,7 @@ def judge_in_service(
         judge_rotation(scope, shown),
         trust_rows(trust),
         key_proof_rows(scope.tables.observations),
-        judge_rules(scope, judge_by_rules(scope.tables, ruled, as_of=as_of)),
+        judge_rules(scope, judge_by_rules(scope.tables, ruled, as_of=as_of), ruled),
         find_outdated_surveys(scope, policies),
     ]
     if statements:
@@ -174,7 +175,7 @@ def _conformed(frames: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _in_order(frame: pd.DataFrame, advice: Mapping[str, str]) -> pd.DataFrame:
-    """The rows with `is_finding`, `severity` and `advice` (by verdict), the most severe findings first.
+    """The rows with `is_finding`, `severity` and `advice` (by verdict, unless a row has its own), the worst first.
 
     Where an observed certificate falls short of a rule, a change of the server's configuration does not help.
     """
@@ -187,7 +188,7 @@ def _in_order(frame: pd.DataFrame, advice: Mapping[str, str]) -> pd.DataFrame:
     frame["finding_id"] = identify(frame[is_wrong]).reindex(frame.index)
     is_of_leaf = (frame["verdict"] == "falls short") & frame["subject"].isin(OF_CERTIFICATES) & (advice is ADVICE)
     words = frame["verdict"].map(advice).mask(is_of_leaf, f"{REISSUE}, and install it on every backend.")
-    frame["advice"] = words.where(is_wrong)
+    frame["advice"] = frame["advice"].fillna(words.where(is_wrong).astype("string"))
     rank = severity.map({word: rank for rank, word in enumerate(SEVERITIES)})
     ordered = frame.assign(is_finding=is_finding, severity=severity, rank=rank).sort_values("rank", kind="stable")
     return ordered[list(dtypes(CHECKS))].reset_index(drop=True).astype(dtypes(CHECKS))

@@ -43,7 +43,8 @@ SEVERITIES: Final = {
     "critical": "clients cannot use the service now",
     "high": "it breaks within days, or it breaks a rule that binds (must)",
     "medium": "it breaks unless something is done, or the service, or a part of it, does not answer or is not in order",
-    "low": "it breaks a recommendation (should), contradicts a published statement, or some visits had no answer",
+    "low": "it breaks a recommendation (should) or a rule older than post-quantum groups, contradicts a published "
+    "statement, or some visits had no answer",
 }
 """The closed vocabulary of `severity`, the worst first."""
 

@@ -92,9 +92,9 @@ def _describe_severity(rows: pd.DataFrame) -> Iterator[str]:
     for _, group in rows.groupby(["check", "rule"], sort=False, dropna=False):
         name = group["check"].iloc[0]
         yield f"  {name}, {_named_rule(group)}" if group["rule"].notna().all() else f"  {name}"
-        for verdict, of_verdict in group.groupby("verdict", sort=False):
+        for (verdict, advice), of_verdict in group.groupby(["verdict", "advice"], sort=False):
             yield from (f"  {line}" for line in _describe_findings(str(verdict).replace("_", " "), of_verdict))
-            yield f"      What to do: {of_verdict['advice'].iloc[0]}"
+            yield f"      What to do: {advice}"
 
 
 def _describe_accepted(rows: pd.DataFrame) -> Iterator[str]:

@@ -1,11 +1,15 @@
 """Rules and published statements, as rows of a check."""
 
+from collections.abc import Iterable
 from typing import Final
 
 import pandas as pd
 
 from toolkit.analyse import summarise_findings
+from toolkit.checking.advice import KEEP_POST_QUANTUM
 from toolkit.checking.in_service import InService
+from toolkit.reference import groups
+from toolkit.reference.rules import Rule
 from toolkit.tables import Tables
 
 _OF_ONE_CERTIFICATE: Final = frozenset({"lifetime", "names", "revocation", "scts", "serial", "validity"})
@@ -14,10 +18,11 @@ _OF_ONE_CERTIFICATE: Final = frozenset({"lifetime", "names", "revocation", "scts
 _QUESTION: Final = ["service", "protocol", "suite", "group", "signature_scheme", "key_type"]
 
 
-def judge_rules(scope: InService, findings: pd.DataFrame) -> pd.DataFrame:
-    """The verdicts of rules (`judge`), a row per rule, service, verdict and thing found.
+def judge_rules(scope: InService, findings: pd.DataFrame, given: Iterable[Rule]) -> pd.DataFrame:
+    """The verdicts of rules (`judge`), a row per rule, service, verdict and thing found. `given` are the rules.
 
-    `gained` in place of `falls short`: an earlier survey refused what the last one accepted.
+    `gained` in place of `falls short`: an earlier survey refused what the last one accepted. `low`, with the advice to
+    keep it: a post-quantum group that a rule does not allow because it lists no such group.
     """
     rules = _with_rows_of(scope.tables, findings)
     refused = scope.tables.support.index[scope.tables.support["state"] == "refused"]
@@ -30,10 +35,25 @@ def judge_rules(scope: InService, findings: pd.DataFrame) -> pd.DataFrame:
     at = judged[["service", "rule", "found"]].merge(gained, how="left")["refused_at"]
     is_gained = (judged["verdict"] == "falls short") & at.notna()
     reason = at.map(lambda instant: f"refused by the survey of {instant:%Y-%m-%d %H:%M}", na_action="ignore")
+    is_newer = (judged["verdict"] == "falls short") & _is_newer_than_rule(judged, given)
+    empty = pd.Series(pd.NA, judged.index, dtype="string")
     return judged.assign(
         verdict=judged["verdict"].mask(is_gained, "gained"),
+        severity=empty.mask(is_newer, "low"),
         reason=judged["reason"].mask(is_gained, reason.astype("string")),
+        advice=empty.mask(is_newer, KEEP_POST_QUANTUM),
     )
+
+
+def _is_newer_than_rule(judged: pd.DataFrame, given: Iterable[Rule]) -> "pd.Series[bool]":
+    """Whether what was found is a post-quantum group, and none of those that the rule allows is one."""
+    newer = {group.name for group in groups().values() if group.is_post_quantum}
+    old = {(rule.policy, rule.rule, rule.required) for rule in given
+           if rule.subject == "group" and newer.isdisjoint(rule.value)}  # fmt: skip
+    names = judged[["check", "rule", "required"]].itertuples(index=False, name=None)
+    is_old = pd.Series([name in old for name in names], judged.index, dtype="bool")
+    is_newer: pd.Series[bool] = judged["found"].isin(newer) & is_old
+    return is_newer
 
 
 def summarise_rules(findings: pd.DataFrame) -> pd.DataFrame:
