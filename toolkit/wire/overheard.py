@@ -122,7 +122,7 @@ class Overheard:
 
     def _begin_server(self, piece: bytes) -> bool:
         """Whether TLS begins with this piece of the server's."""
-        if self._is_old_hello and ssl2.is_record(piece[0]):
+        if self._is_old_hello and (self._pending or ssl2.is_record(piece[0])):
             self._pending += piece
             parsed = ssl2.parse_answer(self._pending)
             if parsed is not None:
