@@ -25,6 +25,7 @@ from tests.wire.recorded import read_conversation
 SUITES = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256")
 CURVES = ("x25519", "secp256r1", "X25519MLKEM768")
 SERVICES = 2_000
+"""Servers of a file in which they repeat, as in a log of traffic; in a scan, each line shows another one."""
 FIELDS = (
     "ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "version", "cipher", "curve", "server_name",
     "resumed", "last_alert", "next_protocol", "established", "ssl_history", "cert_chain_fps", "client_cert_chain_fps",
@@ -36,14 +37,14 @@ TYPES = (
 )  # fmt: skip
 
 
-def zeek(rows: int) -> Iterator[str]:
-    """Lines of an ssl.log as Zeek 6 writes it."""
+def zeek(rows: int, services: int = SERVICES) -> Iterator[str]:
+    """Lines of an ssl.log as Zeek 6 writes it; with as many services as rows, each line shows another one."""
     chance = random.Random(1)
     yield "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tssl\n"
     yield "#fields\t" + "\t".join(FIELDS) + "\n"
     yield "#types\t" + "\t".join(TYPES) + "\n"
     for number in range(rows):
-        service = chance.randrange(SERVICES)
+        service = number if services == rows else chance.randrange(services)
         leaf = f"{service:064x}"
         yield (
             f"{1_784_818_803 + number / 50:.6f}\tC{number:017d}\t198.51.100.{number % 250}\t{1024 + number % 60000}\t"
@@ -52,11 +53,11 @@ def zeek(rows: int) -> Iterator[str]:
         )
 
 
-def tlsx(rows: int) -> Iterator[str]:
-    """JSON lines of tlsx."""
+def tlsx(rows: int, services: int = SERVICES) -> Iterator[str]:
+    """JSON lines of tlsx; services as in `zeek`."""
     chance = random.Random(1)
     for number in range(rows):
-        service = chance.randrange(SERVICES)
+        service = number if services == rows else chance.randrange(services)
         at = pd.Timestamp(1_784_818_803 + number // 50, unit="s", tz="UTC").isoformat()
         yield json.dumps(
             {
@@ -138,11 +139,15 @@ def main() -> None:
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        files = {"ssl.log": zeek(rows), "tlsx.jsonl": tlsx(rows // 4), "mail.log": mail_log(2 * rows)}
+        files = {
+            "ssl.log": zeek(rows), "new.log": zeek(rows, rows), "tlsx.jsonl": tlsx(rows // 4),
+            "new.jsonl": tlsx(rows // 4, rows // 4), "mail.log": mail_log(2 * rows),
+        }  # fmt: skip
         for file, lines in files.items():
             with (folder / file).open("w") as opened:
                 opened.writelines(lines)
         measure("Zeek ssl.log, TSV", rows, "rows", lambda: toolkit.read(folder / "ssl.log"))
+        measure("  another server in each row", rows, "rows", lambda: toolkit.read(folder / "new.log"))
         if importlib.util.find_spec("zat"):
             from zat.log_to_dataframe import LogToDataFrame  # noqa: PLC0415
 
@@ -150,6 +155,7 @@ def main() -> None:
             measure("  zat.LogToDataFrame", rows, "rows", lambda: LogToDataFrame().create_dataframe(log))
         measure("  pandas.read_csv", rows, "rows", lambda: pd.read_csv(folder / "ssl.log", sep="\t", comment="#"))
         measure("tlsx, JSON lines", rows // 4, "records", lambda: toolkit.read(folder / "tlsx.jsonl"))
+        measure("  another server in each record", rows // 4, "records", lambda: toolkit.read(folder / "new.jsonl"))
         measure("  pandas.read_json", rows // 4, "records", lambda: pd.read_json(folder / "tlsx.jsonl", lines=True))
         measure("Postfix log", 2 * rows, "lines", lambda: toolkit.read(folder / "mail.log"))
         shared = Path(__file__).parents[3] / "shared"

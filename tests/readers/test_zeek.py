@@ -3,6 +3,7 @@
 import gzip
 import json
 import warnings
+from ipaddress import ip_address
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 import toolkit
 from toolkit import schema
 from toolkit.errors import ReadError, ReadWarning
+from toolkit.readers.scans import make_server
 
 CLIENT, SERVER = "198.51.100.77", "192.0.2.1"
 LEAF, ABOVE, PERSON = "a" * 64, "b" * 64, "c" * 64
@@ -33,6 +35,20 @@ HEADER = (
     "#fields\tts\tid.resp_h\tid.resp_p\tversion\tserver_name\testablished\tlast_alert\tcert_chain_fps\n"
     "#types\ttime\taddr\tport\tstring\tstring\tbool\tstring\tvector[string]\n"
 )
+
+
+def test_an_address_is_one_that_the_library_reads() -> None:
+    for said in (
+        "192.0.2.1", "255.255.255.255", "256.0.2.1", "01.0.2.1", "192.0.2", "192.0.2.1.1", "192.0.2.1\n", "1.2.3.٤",
+        "[2001:DB8::1]", "",
+    ):  # fmt: skip
+        try:
+            wanted = str(ip_address(said.strip("[]")))
+        except ValueError:
+            wanted = None
+        server = make_server("a.test", 443, address=said)
+        assert server is not None
+        assert server.address == wanted
 
 
 def json_lines(path: Path, *records: object) -> Path:

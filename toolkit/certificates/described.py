@@ -13,7 +13,8 @@ from toolkit.text import type_name
 
 _BETWEEN_DIGITS: Final = re.compile(r"[:\s]")
 _HEX: Final = re.compile(r"[0-9a-f]+")
-_COLUMNS: Final = tuple(column.name for column in schema.TABLES["certificates"])
+_NOTHING: Final[dict[str, object]] = dict.fromkeys(column.name for column in schema.TABLES["certificates"])
+_DESCRIBING: Final = _NOTHING.keys() - {"der"}
 _SHA256: Final = 64
 _SHA1: Final = 40
 
@@ -34,16 +35,14 @@ def describe_certificate(facts: Mapping[str, object], *, sha1: str | None = None
     """
     if not isinstance(facts, Mapping):
         raise UsageError(f"describe_certificate takes a dict of columns of `certificates`, not {type_name(facts)}.")
-    row: dict[str, object] = dict.fromkeys(_COLUMNS)
     said = {name: value for name, value in facts.items() if value is not None}
-    strange = sorted(said.keys() - row.keys() | said.keys() & {"der"})
-    if strange:
+    if strange := sorted(said.keys() - _DESCRIBING):
         raise SchemaError(
             f"{strange[0]!r} does not describe a certificate; toolkit.schema.dictionary() lists the columns."
         )
     if not said and sha1 is None:
         raise SchemaError("nothing is said about the certificate: give at least one fact.")
-    return row | said | {"cert_sha256": _identify(said, sha1)}
+    return _NOTHING | said | {"cert_sha256": _identify(said, sha1)}
 
 
 def _identify(said: Mapping[str, object], sha1: str | None) -> str:

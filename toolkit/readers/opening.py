@@ -203,7 +203,10 @@ def _marked(data: bytes, end: int, marks: tuple[bytes, ...]) -> list[tuple[int, 
 def parse_json(document: str | bytes) -> Any:
     """The value of a JSON document. Raises `ValueError` where it is not one, or is nested too deeply."""
     try:
-        return json.loads(document, parse_int=_integer)
+        plain = (
+            document if isinstance(document, str) else document.decode(json.detect_encoding(document), "surrogatepass")
+        )
+        return _DECODER.decode(plain)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
 
@@ -211,7 +214,7 @@ def parse_json(document: str | bytes) -> Any:
 def read_value(document: str, start: int) -> tuple[Any, int] | None:
     """The JSON value that begins there and where it ends; None where it is none, or is cut short."""
     try:
-        return json.JSONDecoder(parse_int=_integer).raw_decode(document, start)
+        return _DECODER.raw_decode(document, start)
     except (ValueError, RecursionError):
         return None
 
@@ -261,3 +264,7 @@ _SEPARATORS: Final = re.compile(r"[\s,]*")
 def _integer(digits: str) -> int | str:
     """The number; as text where it has more digits than Python converts."""
     return int(digits) if len(digits) <= _LONGEST_INTEGER else digits
+
+
+_DECODER: Final = json.JSONDecoder(parse_int=_integer)
+"""Made once: `json.loads` with `parse_int` makes one for each document."""

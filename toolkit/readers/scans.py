@@ -4,6 +4,7 @@ import base64
 import binascii
 import hashlib
 import ipaddress
+import re
 import sys
 import warnings
 from collections import Counter
@@ -17,12 +18,13 @@ from toolkit import pem, schema, text
 from toolkit.certificates import describe_certificate, parse_certificate
 from toolkit.errors import ReadError, ReadWarning
 from toolkit.files import open_regular
+from toolkit.hosts import bracketed
 from toolkit.readers.batches import find_recipient
 from toolkit.readers.looks import UNDATED, Looks, ShownFacts, Times
 from toolkit.readers.spelling import group_of, suite_of
 from toolkit.schema import PROTOCOLS
 from toolkit.tables import Tables
-from toolkit.targets import SCHEMES_OF_PORTS, UPGRADES, Target
+from toolkit.targets import SCHEMES_OF_PORTS, UPGRADES
 
 __all__ = [
     "UNDATED", "Scan", "Server", "ShownFacts", "State", "Times", "der_of", "ders_of", "make_server", "outcome_of",
@@ -36,6 +38,8 @@ BATCH: Final = 50_000
 _MOST_NAMED: Final = 5
 _DIGESTED: Final = 1 << 20
 _HIGHEST_PORT: Final = 65535
+_OCTET: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_IPV4: Final = re.compile(rf"(?:{_OCTET}\.){{3}}{_OCTET}")
 
 _FAILED: Final = (
     ("port_closed", ("refused", "rejected", "conn-refused", "reset")),
@@ -57,7 +61,7 @@ class Server:
     @property
     def service(self) -> str:
         """`scheme://host:port`."""
-        return Target(self.scheme, self.host, self.port).service
+        return f"{self.scheme}://{bracketed(self.host)}:{self.port}"
 
 
 def make_server(
@@ -375,6 +379,8 @@ def _address(address: object) -> str | None:
 
 @lru_cache(maxsize=1 << 14)
 def _read_address(address: str) -> str | None:
+    if _IPV4.fullmatch(address):
+        return address
     try:
         return str(ipaddress.ip_address(address.strip("[] ")))
     except ValueError:
@@ -385,5 +391,5 @@ def _storable(value: object) -> object:
     if isinstance(value, str):
         return value if value.isascii() else text.storable(value)
     if isinstance(value, tuple):
-        return tuple(text.storable(str(one)) for one in value)
+        return tuple([one if type(one) is str and one.isascii() else text.storable(str(one)) for one in value])
     return value

@@ -206,13 +206,13 @@ class Logs:
 
     def _name(self, scan: Scan, named: str) -> str | None:
         """The identifier of a certificate that a server showed; of one without a description its fingerprint."""
-        identifier = self.identifiers.get(named)
+        identifier, row = self.identifiers.get(named), None
         if identifier is None and len(named) == _SHA256 and (row := scan.description({"cert_sha256": named})):
             identifier = named if named == row["cert_sha256"] else str(row["cert_sha256"])  # one text for both
             self.identifiers[named] = identifier
         if identifier is not None and identifier not in self.of_servers:
             self.of_servers.add(identifier)
-            if described := self.waiting.pop(identifier, None):
+            if described := self.waiting.pop(identifier, row):
                 scan.keep(described)
             else:
                 scan.describe({"cert_sha256": named})
