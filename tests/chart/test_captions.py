@@ -1,5 +1,6 @@
 """Sentences and tables: null is written as unknown, hashes are cut, and hostile text is harmless."""
 
+import re
 from typing import Any
 
 import pandas as pd
@@ -93,6 +94,8 @@ def test_names_may_be_broken_and_numbers_and_entities_may_not() -> None:
         '<span style="white-space: nowrap">X25519MLKEM768</span>'
         in tabulate(pd.DataFrame({"a": ["X25519MLKEM768"]})).html
     )
+    html_of_names = tabulate(pd.DataFrame({"a": ["mozilla-intermediate", "ML-KEM-768"]})).html
+    assert re.findall(r"nowrap\">([^<]+)", html_of_names) == ["a", "mozilla-", "intermediate", "ML-KEM-768"]
     assert '<span style="white-space: nowrap">2026-05-01</span> 10:30' in html
     assert "a.&lt;b" in html
 

@@ -109,6 +109,23 @@ def test_a_forecast_is_dotted_above_its_certificate() -> None:
     assert segments(plot_expiry(held, forecast=forecast.iloc[:0]), "coming") == []
 
 
+@pytest.mark.parametrize("rows", [3, 30])
+def test_a_forecast_is_clear_of_the_days_left(rows: int) -> None:
+    held = frame(*(row(f"{n}", ("2026-05-01", "2026-05-25"), "expired", service=f"smtp://{n}:25") for n in range(rows)))
+    slots = held[["service", "host", "server_name", "key_type", "leaf_sha256"]]
+    expected = {"renews_at": at("2026-05-26"), "not_after": at("2026-06-20"), "renewal": 1}
+    axes = plot_expiry(held, forecast=typed(slots.assign(**expected)))
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    figure.draw_without_rendering()
+    (marks,) = drawn(axes, "coming-begin")
+    radius = (marks.get_sizes()[0] ** 0.5 + marks.get_linewidths()[0]) / 2 * figure.dpi / 72
+    said = [note.get_window_extent() for note in axes.texts if note.get_text().endswith(" ago")]
+    assert len(said) == rows
+    for _, y in axes.transData.transform(marks.get_offsets()):
+        assert not [box for box in said if box.y0 < y + radius and box.y1 > y - radius]
+
+
 def test_a_year_9999_does_not_stretch_the_axis() -> None:
     axes = plot_expiry(
         frame(

@@ -124,3 +124,12 @@ def test_turned_labels_keep_clear_of_the_legend_and_are_not_cut_where_there_is_r
 def test_what_a_check_calls_gained_is_drawn_as_what_falls_short() -> None:
     axes = plot_findings(frame(finding("smtp://a:25", "rc4", "gained", level="must")))
     assert len(drawn(axes, "cell-falls short")) == 1
+
+
+def test_a_single_column_is_not_as_wide_as_the_page() -> None:
+    axes = plot_findings(frame(finding("smtp://a:25", "rc4", "meets")))
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    figure.draw_without_rendering()
+    (left, _), (right, _) = axes.transData.transform([(0, 0), (1, 0)])
+    assert 1 < (right - left) / figure.dpi < 2.5

@@ -27,6 +27,9 @@ _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d( \d\d:\d\d)?\Z")
 _SHORT: Final = re.compile(rf"[0-9a-f]{{{_HASH}}}…\Z|[A-Za-z0-9-]{{1,20}}\Z")
 """A cut hash, or a name such as `X25519MLKEM768` or `mozilla-intermediate`."""
 
+_UNBROKEN: Final = 12
+"""Characters of a name up to which its hyphens are no place for a break."""
+
 _UNTYPESET: Final = "tex2jax_ignore mathjax_ignore"
 """The HTML classes that MathJax (versions 2 and 3) ignores, so that dollar signs stay as they are."""
 
@@ -156,10 +159,11 @@ def _known(columns: Sequence[str] | Mapping[str, str], frame: pd.DataFrame) -> l
 def _as_html(words: str) -> str:
     """Text as HTML that may wrap within names and URLs but not within a date, a hash or a short name.
 
-    So a wide table fits, and stays legible.
+    Of these, a longer name may be broken after a hyphen. So a wide table fits, and stays legible.
     """
     if _SHORT.match(words):
-        return f'<span style="white-space: nowrap">{words}</span>'
+        parts = re.split(r"(?<=-)", words) if len(words) > _UNBROKEN else [words]
+        return "<wbr>".join(f'<span style="white-space: nowrap">{part}</span>' for part in parts)
     if _DATE.match(words):
         return f'<span style="white-space: nowrap">{text.for_html(words[:10])}</span>{text.for_html(words[10:])}'
     return _BREAK.sub(r"\1<wbr>", text.for_html(words))

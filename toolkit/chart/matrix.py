@@ -26,6 +26,9 @@ class Cell:
     edge: str | None = None
 
 
+_WIDEST_INCHES: Final = 1.8
+"""Width of a column at most."""
+
 BLANK: Final = Cell("nothing on record", "#FFFFFF", "", edge=GRID)
 """A cell without a row in the frame: it was not asked, or not recorded."""
 
@@ -72,7 +75,8 @@ def draw_matrix(
     for row, column, state, words in cells[["row", "column", "state", "words"]].itertuples(index=False):
         shown = str(words) if len(str(words)) * 0.075 < width_of_column - 0.15 else ""
         _draw_cell(axes, (column, row), state, styles[state], shown, size=size)
-    axes.set_xlim(0, len(columns))
+    # A single column would be as wide as the page.
+    axes.set_xlim(0, len(columns) * max(1.0, width_of_column / _WIDEST_INCHES))
     axes.set_xticks([column + 0.5 for column in range(len(columns))], labels=list(columns), fontsize=8.5)
     # Turned labels below would run through the legend.
     axes.tick_params(axis="x", length=0, labeltop=True, labelbottom=False)
