@@ -6,6 +6,7 @@ from inspect import get_annotations, signature
 from pathlib import Path
 from typing import ForwardRef
 
+import pandas as pd
 import pytest
 
 import toolkit
@@ -33,11 +34,19 @@ CALLS: dict[str, tuple[Call, str]] = {
     "paths for tables": (lambda t, s: toolkit.Tables.concat(["x"]), r"read it first: toolkit\.read\('x'\)"),
     "frames in the wrong place": (
         lambda t, s: toolkit.Tables(t.support, t.support, t.support, t.support),
-        r"observations lacks sample, .* and \d+ more\. Make the tables by Tables\.from_frames\(observations=",
+        r"observations lacks sample, source, outcome, which are never null: add them",
     ),
     "a frame without a column": (
         lambda t, s: replace(t, certificates=t.certificates.drop(columns="subject")),
-        "certificates lacks subject",
+        r"certificates lacks subject: Tables\.from_frames\(certificates=…\) adds what is missing",
+    ),
+    "instants as text": (
+        lambda t, s: replace(t, observations=t.observations.assign(observed_at="2026-01-01")),
+        r"observations\.observed_at must be datetime64\[us, UTC\], not str: Tables\.from_frames",
+    ),
+    "a column twice": (
+        lambda t, s: replace(t, support=pd.concat([t.support, t.support[["state"]]], axis=1)),
+        "support has more than one column state: keep one",
     ),
     "an option of the survey of disputes": (
         lambda t, s: toolkit.settle(t, bugdet=3),

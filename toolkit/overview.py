@@ -4,7 +4,7 @@ from typing import Final
 
 import pandas as pd
 
-from toolkit import schema
+from toolkit import schema, text
 from toolkit.columns import Column, dtypes
 from toolkit.instants import days
 
@@ -64,3 +64,33 @@ def summarise_services(looks: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFra
 def _named_or_counted(sources: pd.Series) -> str:
     named = sorted(sources.unique())
     return ", ".join(named) if len(named) <= 3 else f"{len(named)} sources"
+
+
+def describe_services(services: "pd.Series[str]") -> str:
+    """The number of distinct services, and of the rows whose source does not name the service.
+
+    >>> import pandas as pd
+    >>> from toolkit.overview import describe_services
+    >>> describe_services(pd.Series(["smtp://mx.example:25", "smtp://mx.example:25", None], dtype="string"))
+    '1 service, 1 without a service'
+    """
+    words, unnamed = text.counted(services.nunique(), "service"), int(services.isna().sum())
+    return f"{words}, {unnamed:,} without a service" if unnamed else words
+
+
+def describe_source(frame: pd.DataFrame) -> str:
+    """The kinds of source of the rows, joined by ` + `: `lab`, `simulated`, `live`, `recorded`; empty where unknown.
+
+    >>> import pandas as pd
+    >>> from toolkit.overview import describe_source
+    >>> describe_source(pd.DataFrame({"source": ["lab", "live", "lab"]}))
+    'lab + live'
+    """
+    if "source" not in frame:
+        return ""
+    known = {"lab", "simulated", "live"}
+    named = {str(source) for source in frame["source"].dropna()}
+    # Frames join several sources by commas; a recorded source is a citation, which may contain commas.
+    parts = {part for source in named for part in source.split(", ")}
+    kinds = sorted(parts & known) + (["recorded"] if parts - known else [])
+    return " + ".join(kinds)

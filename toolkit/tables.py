@@ -17,7 +17,7 @@ from toolkit.exporting.files import write_excel, write_json, write_sqlite
 from toolkit.exporting.folders import write_csv, write_parquet
 from toolkit.instants import zoned_limits
 from toolkit.lazy import renamed
-from toolkit.overview import OVERVIEW, summarise_services
+from toolkit.overview import OVERVIEW, describe_services, describe_source, summarise_services
 from toolkit.targets import Target, service_names
 
 __all__ = [
@@ -37,7 +37,8 @@ __all__ = [
 class Tables:
     """Four frames with the columns of `toolkit.schema` (data dictionary: `data/README.md`).
 
-    Raises `UsageError` for what is not a DataFrame, and for a frame that lacks columns: `Tables.from_frames` adds them.
+    Raises `UsageError` for what is not a DataFrame, and for a frame that lacks a column, has it twice, or has it with a
+    dtype that does not fit: `Tables.from_frames` adds and converts columns.
 
     >>> import toolkit
     >>> toolkit.load_example("web-series")
@@ -57,7 +58,7 @@ class Tables:
         for name in schema.TABLES:
             frame = getattr(self, name)
             _require_frame(frame, "Tables", name)
-            _require_columns(frame, name)
+            schema.require_columns(name, frame)
 
     def __repr__(self) -> str:
         return text.listing("Tables", self._describe())
@@ -305,15 +306,6 @@ def _require_frame(given: object, call: str, name: str) -> None:
         raise UsageError(f"{call}: {name} must be a DataFrame, not {kind}. toolkit.read(path) reads files.")
 
 
-def _require_columns(given: pd.DataFrame, name: schema.TableName) -> None:
-    held = set(given.columns)
-    if missing := [column.name for column in schema.TABLES[name] if column.name not in held]:
-        raise UsageError(
-            f"Tables: {name} lacks {text.enumerated(missing)}. Make the tables by Tables.from_frames({name}=…), which "
-            "adds what is missing."
-        )
-
-
 def is_held_alone(tables: Tables) -> bool:
     """Whether the tables have certificates, and neither an observation nor an answer of a survey."""
     return tables.observations.empty and tables.support.empty and not tables.certificates.empty
@@ -339,36 +331,6 @@ toolkit.read('looks.csv').
     else:
         kind, advice = text.type_name(given), "toolkit.read, toolkit.observe and Store.load return them"
     raise UsageError(f"{name} takes Tables, not {kind}: {advice}.")
-
-
-def describe_services(services: "pd.Series[str]") -> str:
-    """The number of distinct services, and of the rows whose source does not name the service.
-
-    >>> import pandas as pd
-    >>> from toolkit.tables import describe_services
-    >>> describe_services(pd.Series(["smtp://mx.example:25", "smtp://mx.example:25", None], dtype="string"))
-    '1 service, 1 without a service'
-    """
-    words, unnamed = text.counted(services.nunique(), "service"), int(services.isna().sum())
-    return f"{words}, {unnamed:,} without a service" if unnamed else words
-
-
-def describe_source(frame: pd.DataFrame) -> str:
-    """The kinds of source of the rows, joined by ` + `: `lab`, `simulated`, `live`, `recorded`; empty where unknown.
-
-    >>> import pandas as pd
-    >>> from toolkit.tables import describe_source
-    >>> describe_source(pd.DataFrame({"source": ["lab", "live", "lab"]}))
-    'lab + live'
-    """
-    if "source" not in frame:
-        return ""
-    known = {"lab", "simulated", "live"}
-    named = {str(source) for source in frame["source"].dropna()}
-    # Frames join several sources by commas; a recorded source is a citation, which may contain commas.
-    parts = {part for source in named for part in source.split(", ")}
-    kinds = sorted(parts & known) + (["recorded"] if parts - known else [])
-    return " + ".join(kinds)
 
 
 def _require_known(named: set[str], tables: Tables) -> None:

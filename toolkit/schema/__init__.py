@@ -24,7 +24,7 @@ from toolkit.schema.described import (
     TableName,
     dictionary,
 )
-from toolkit.schema.frames import arrow_schema, check, conform, empty, frame
+from toolkit.schema.frames import arrow_schema, check, conform, empty, frame, require_columns
 
 __all__ = [
     "DATE_BASES",
@@ -46,6 +46,7 @@ __all__ = [
     "dictionary",
     "empty",
     "frame",
+    "require_columns",
 ]
 
 if not TYPE_CHECKING:  # a type checker would take any name for one of the module

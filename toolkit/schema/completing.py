@@ -52,7 +52,8 @@ def complete(table: TableName, given: pd.DataFrame) -> pd.DataFrame:
     missing = [name for name, column in known.items() if not column.null and name not in frame]
     if missing:
         raise SchemaError(
-            f"{table} lacks {', '.join(missing)}, which are never null: add a column for each, such as "
+            f"{table} lacks {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} never null: add "
+            f"{'it' if len(missing) == 1 else 'a column for each'}, such as "
             f"frame.assign({missing[0]}=…). toolkit.schema.dictionary() says what they mean."
         )
     return frame[[name for name in frame.columns if name in known]]
