@@ -6,6 +6,8 @@ from typing import Final
 
 import pandas as pd
 
+from toolkit.reference.rules import OF_CERTIFICATES
+
 REISSUE: Final = "Have the certificate issued again so that the rule is met"
 
 ADVICE: Final = {
@@ -48,6 +50,12 @@ ADVICE_ON_FILES: Final = ADVICE | {
     "falls short": f"{REISSUE}.",
 }
 """The same where no service was seen to present the certificate, such as for a PEM file."""
+
+ADVICE_ON_LEAVES: Final = dict.fromkeys(OF_CERTIFICATES, f"{REISSUE}, and install it on every backend.") | {
+    "purposes": f"{REISSUE}. Where the server presents it to others as a client, use a certificate of a private CA "
+    "there, or let the others accept serverAuth alone.",
+}
+"""Subject of a rule about certificates → what to do where an observed certificate falls short of it."""
 
 _SAME: Final = {
     "trust_lost": "untrusted", "gained": "falls short", "failing": "unreachable", "intermittent": "unreachable",

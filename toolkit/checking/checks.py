@@ -7,7 +7,7 @@ import pandas as pd
 from toolkit.analyse import verify_chains
 from toolkit.analyse.expiry.summary import Thresholds, summarise_expiry
 from toolkit.analyse.policy.findings import judge_by_rules
-from toolkit.checking.advice import ADVICE, ADVICE_ON_FILES, REISSUE, identify
+from toolkit.checking.advice import ADVICE, ADVICE_ON_FILES, ADVICE_ON_LEAVES, identify
 from toolkit.checking.in_service import InService, find_in_service, name_services, with_looks
 from toolkit.checking.judgements.endings import judge_issuers
 from toolkit.checking.judgements.expiry import find_in_use, judge_expiry
@@ -26,7 +26,7 @@ from toolkit.checking.verdicts import CHECKS, FINE, OWN_CHECKS, SEVERITIES, SEVE
 from toolkit.columns import dtypes, empty, returns
 from toolkit.instants import Instant, zoned
 from toolkit.reference.roots import Intermediates, Roots, load_roots
-from toolkit.reference.rules import OF_CERTIFICATES, STATEMENT, Policy, load_policy
+from toolkit.reference.rules import STATEMENT, Policy, load_policy
 from toolkit.reference.stores import trust_stores
 from toolkit.tables import Tables, is_held_alone, require_tables
 
@@ -186,9 +186,10 @@ def _in_order(frame: pd.DataFrame, advice: Mapping[str, str]) -> pd.DataFrame:
     is_finding[frame["verdict"].isin(FINE)] = False
     is_wrong = is_finding.fillna(value=False)
     frame["finding_id"] = identify(frame[is_wrong]).reindex(frame.index)
-    is_of_leaf = (frame["verdict"] == "falls short") & frame["subject"].isin(OF_CERTIFICATES) & (advice is ADVICE)
-    words = frame["verdict"].map(advice).mask(is_of_leaf, f"{REISSUE}, and install it on every backend.")
-    frame["advice"] = frame["advice"].fillna(words.where(is_wrong).astype("string"))
+    is_of_leaf = (frame["verdict"] == "falls short") & (advice is ADVICE)
+    on_leaves = frame["subject"].where(is_of_leaf).map(ADVICE_ON_LEAVES)
+    words = on_leaves.fillna(frame["verdict"].map(advice)).where(is_wrong)
+    frame["advice"] = frame["advice"].fillna(words.astype("string"))
     rank = severity.map({word: rank for rank, word in enumerate(SEVERITIES)})
     ordered = frame.assign(is_finding=is_finding, severity=severity, rank=rank).sort_values("rank", kind="stable")
     return ordered[list(dtypes(CHECKS))].reset_index(drop=True).astype(dtypes(CHECKS))
