@@ -108,8 +108,9 @@ def test_collect_keeps_failed_looks_and_store_info_counts_them(
     assert "connections" in shown
     assert max(map(len, shown.splitlines())) <= 120
     (tmp_path / "README.md").touch()
-    assert main(["lessons", str(tmp_path / "README.md")]) == 2
-    assert "is a file: name a folder" in capsys.readouterr().err
+    for place in ("README.md", "README.md/below"):
+        assert main(["lessons", str(tmp_path / place)]) == 2
+        assert "README.md is a file: name a folder" in capsys.readouterr().err
     assert main(["store", "info", store, "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
     assert row["service"] == "tls://127.0.0.1:1"

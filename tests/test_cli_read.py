@@ -1,6 +1,7 @@
 """`tls-toolkit read`: what a file of another tool holds, and what was understood of it."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,11 +24,32 @@ def test_it_says_the_format_the_tool_and_the_services(tmp_path: Path, capsys: py
     assert [row["service"] for row in services] == ["https://192.0.2.1:443", "tls://192.0.2.1:444"]
 
 
-def test_what_was_left_out_is_said_with_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("example", ["google-mail", "web-series", "tools-sample"])
+def test_the_services_of_an_example_fit_120_columns(example: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["read", example]) == FINE
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 120
+    unnamed = [line.split() for line in lines if line.startswith("(without a service)")]
+    expected = [["(without", "a", "service)", "2008-03-01", "2026-09-23", "4", "0", "0"]]
+    assert unnamed == (expected if example == "google-mail" else [])
+
+
+def test_what_was_left_out_is_said_with_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "lines"
     path.write_text(f"{TLSX}\n{TLSX[:40]}\n")
     assert cli.main(["read", str(path)]) == FINE
-    assert "line 2: it is not a JSON object" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "line 2: it is not a JSON object" in said
+    assert said.count("\n") == 1
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "60")
+    assert cli.main(["read", str(path)]) == FINE
+    wrapped = capsys.readouterr().err
+    assert wrapped.split() == said.split()
+    assert max(len(line) for line in wrapped.splitlines() if str(path) not in line) <= 60
+    assert wrapped.count("\n") > 1
 
 
 def test_a_store_certificates_and_what_is_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -146,7 +146,12 @@ def test_a_lab_runs_and_says_what_to_try(tmp_path: Path, capsys: pytest.CaptureF
     store, roots = str(tmp_path / "store"), str(tmp_path / "roots.pem")
     assert main(["collect", tried[0], "--connect-to", tried[1], "--store", store]) == 0
     assert main(["check", store, "--roots", roots, "--policy", "baseline"]) == 0, "nothing is wrong with a lab of today"
+    capsys.readouterr()
     assert main(["observe", tried[0], "--connect-to", tried[1]]) == 0
+    heading, row = capsys.readouterr().out.splitlines()
+    (example,) = re.findall(r"tls-toolkit observe smtp.*\n(.*)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert heading.split() == example.split(), "the example of the README"
+    assert max(len(heading), len(row)) <= 120
     assert toolkit.observe(toolkit.parse_target(tried[0], connect_to=tried[1])).observations["source"].eq("lab").all()
     lab.stdin.write("\n30\nnan\n")
     lab.stdin.flush()

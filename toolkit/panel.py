@@ -78,8 +78,6 @@ class LabPanel:
     >>> panel.run(2, step=timedelta(days=30))
     >>> panel.served()["leaf_sha256"].nunique(), len(panel.tables.observations)
     (2, 4)
-    >>> [axes.get_title(loc="left") for axes in panel.charts()]
-    ['Certificates seen  ·  lab data', 'What expires when  ·  lab data']
     >>> panel.close()
     """
 
@@ -98,6 +96,12 @@ class LabPanel:
 
         They are added to `tables`, and the charts are drawn again. An interrupt keeps what was seen.
         Raises `LabUsageError` after `close`.
+
+        >>> from toolkit import LabPanel
+        >>> from toolkit.lab import scenario
+        >>> with LabPanel(scenario("slow-rollout", backends=1), samples=1) as panel:
+        ...     panel.observe().observations[["service", "outcome"]].values.tolist()
+        [['smtp://mx.lab.test:25', 'ok']]
         """
         self._require_servers()
         seen = observe(self.lab.targets, samples=self.samples, clock=self.lab.clock, progress=False)
@@ -109,6 +113,14 @@ class LabPanel:
         """Turn the lab's clock forward by `step`, then `observe`.
 
         Raises `LabUsageError` for a negative step, and after `close`.
+
+        >>> from datetime import timedelta
+        >>> from toolkit import LabPanel
+        >>> from toolkit.lab import scenario
+        >>> with LabPanel(scenario("slow-rollout", backends=1), samples=1) as panel:
+        ...     first, second = panel.observe(), panel.advance(timedelta(hours=6))
+        >>> (second.observations["observed_at"] - first.observations["observed_at"]).dt.round("min").tolist()
+        [Timedelta('0 days 06:00:00')]
         """
         require_type("LabPanel.advance", step, timedelta, such_as="timedelta(days=1)")
         self._require_servers()
@@ -116,7 +128,15 @@ class LabPanel:
         return self.observe()
 
     def run(self, rounds: int, *, step: timedelta = timedelta(days=1)) -> None:
-        """`advance` as many times as `rounds`. An interrupt ends it early; what was seen until then is kept."""
+        """`advance` as many times as `rounds`. An interrupt ends it early; what was seen until then is kept.
+
+        >>> from toolkit import LabPanel
+        >>> from toolkit.lab import scenario
+        >>> with LabPanel(scenario("slow-rollout", backends=1), samples=1) as panel:
+        ...     panel.run(3)
+        ...     len(panel.tables.observations)
+        3
+        """
         require_whole("rounds", rounds)
         for _ in range(rounds):
             ends = self.advance(step).rounds["end_reason"]
@@ -125,7 +145,14 @@ class LabPanel:
 
     @returns(SERVED)
     def served(self) -> pd.DataFrame:
-        """What each backend serves at the lab's time, by the lab's schedule."""
+        """What each backend serves at the lab's time, by the lab's schedule.
+
+        >>> from toolkit import LabPanel
+        >>> from toolkit.lab import scenario
+        >>> with LabPanel(scenario("slow-rollout", backends=1), samples=1) as panel:
+        ...     panel.served()[["service", "backend", "key_type"]].values.tolist()
+        [['smtp://mx.lab.test:25', 0, 'RSA']]
+        """
         truth, now = self.lab.truth, self.lab.clock()
         serving = truth.serving
         is_now = (serving["served_from_at"] <= now) & ~(serving["served_until_at"] <= now).fillna(value=False)
@@ -134,7 +161,15 @@ class LabPanel:
         return present.assign(not_after=present["leaf_sha256"].map(ends))[[column.name for column in SERVED]]
 
     def charts(self) -> list[Axes]:
-        """The charts of the panel: the certificates seen, and what expires when, at the lab's time."""
+        """The charts of the panel: the certificates seen, and what expires when, at the lab's time.
+
+        >>> from toolkit import LabPanel
+        >>> from toolkit.lab import scenario
+        >>> with LabPanel(scenario("slow-rollout", backends=1), samples=1) as panel:
+        ...     seen = panel.observe()
+        ...     [axes.get_title(loc="left") for axes in panel.charts()]
+        ['Certificates seen  ·  lab data', 'What expires when  ·  lab data']
+        """
         now = self.lab.clock()
         return [
             plot_sightings(find_sightings(self.tables), now=now),
@@ -142,7 +177,15 @@ class LabPanel:
         ]
 
     def close(self) -> None:
-        """Stop the servers. What was observed stays in `tables`."""
+        """Stop the servers. What was observed stays in `tables`.
+
+        >>> from toolkit import LabPanel
+        >>> panel = LabPanel()
+        >>> panel.close()
+        >>> panel.observe()
+        Traceback (most recent call last):
+        toolkit.errors.LabUsageError: The servers of this panel are stopped: make another, such as panel = LabPanel().
+        """
         self._open.close()
         self.is_running = False
         self._follow()

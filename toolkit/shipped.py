@@ -44,10 +44,11 @@ def copy_lessons(folder: Path) -> list[Path]:
     The notebooks are returned.
 
     Raises `UsageError` where one of the two exists already, so that your files are never replaced, and where `folder`
-    is a file.
+    or a folder above it is a file.
     """
-    if folder.is_file():
-        raise UsageError(f"{folder} is a file: name a folder for the lessons; it is made if it does not exist.")
+    for place in (folder, *folder.parents):
+        if place.exists() and not place.is_dir():
+            raise UsageError(f"{place} is a file: name a folder for the lessons; it is made if it does not exist.")
     for part in ("notebooks", "data"):
         if (folder / part).exists():
             raise UsageError(f"{folder / part} exists already: name another folder, or remove it.")

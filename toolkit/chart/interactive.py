@@ -53,6 +53,12 @@ class InteractiveChart:
 
         The scripts of Vega are part of the page, and its policy forbids others. They use no `eval`. Raises `UsageError`
         where the extra `interactive` is not installed.
+
+        >>> import toolkit
+        >>> expiry = toolkit.summarise_expiry(toolkit.load_example("web-series"), now="2026-03-18T00:00Z")
+        >>> page = toolkit.chart.explore_expiry(expiry).to_html()
+        >>> page.startswith("<!DOCTYPE html>"), "default-src 'none'" in page
+        (True, True)
         """
         scripts = vega_scripts()
         policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; {scripts.policy}"
@@ -63,7 +69,14 @@ class InteractiveChart:
         )
 
     def as_part(self) -> str:
-        """The chart as a part of a page that has `vega_scripts` in its head, with its text alternative."""
+        """The chart as a part of a page that has `vega_scripts` in its head, with its text alternative.
+
+        >>> import toolkit
+        >>> expiry = toolkit.summarise_expiry(toolkit.load_example("web-series"), now="2026-03-18T00:00Z")
+        >>> part = toolkit.chart.explore_expiry(expiry).as_part()
+        >>> part.startswith('<div class="interactive" role="figure"'), part.endswith("</script>")
+        (True, True)
+        """
         # Without "<", no text in the data can end the element, which holds data and is not run.
         specification = json.dumps(self.chart.to_dict()).replace("<", "\\u003c")
         return (

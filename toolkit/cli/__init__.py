@@ -15,8 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from toolkit import text
 from toolkit.cli.codes import FAILED, INTERRUPTED, NOT_READ, UNREADABLE, UNWRITABLE, USAGE
+from toolkit.cli.messages import print_message
 from toolkit.errors import (
     InterruptWarning,
     OutputError,
@@ -65,24 +65,24 @@ def run() -> None:
 
 
 @contextmanager
-def _warnings_as_lines() -> Iterator[None]:
-    """Print a warning of this package as one line on standard error, in the form of the other messages."""
+def _warnings_as_messages() -> Iterator[None]:
+    """Print a warning of this package on standard error, in the form of the other messages."""
     with warnings.catch_warnings():
         for ours in (InterruptWarning, ReadWarning, FutureWarning):
             warnings.filterwarnings("default", category=ours)
         show = warnings.showwarning
 
-        def print_line(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        def print_ours(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
             if issubclass(category, (InterruptWarning, ReadWarning, FutureWarning)):
                 _report(str(message))
             else:
                 show(message, category, *place, **more)
 
-        warnings.showwarning = print_line
+        warnings.showwarning = print_ours
         yield
 
 
-@_warnings_as_lines()
+@_warnings_as_messages()
 def main(argv: Sequence[str] | None = None) -> int:
     """Carry out one command line and return its exit code; errors are reported on standard error."""
     try:
@@ -129,7 +129,7 @@ def _describe_bug(error: BaseException) -> str:
 
 def _report(words: str) -> None:
     with suppress(OSError):  # where standard error cannot be written either, only the exit code is left
-        print(f"tls-toolkit: {text.for_terminal(words, limit=1000)}", file=sys.stderr, flush=True)
+        print_message(words)
 
 
 def _open_standard_streams() -> None:

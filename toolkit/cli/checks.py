@@ -12,6 +12,7 @@ import pandas as pd
 import toolkit
 from toolkit import text
 from toolkit.cli.codes import FINDINGS, FINE, NOTHING_REACHED
+from toolkit.cli.messages import print_message
 from toolkit.cli.options import DEFAULT_POLICY, DEFAULT_ROOTS
 from toolkit.cli.printing import print_checks, print_checks_as_json, print_endings, print_endings_as_json
 from toolkit.cli.reading import read_password
@@ -64,7 +65,7 @@ def check(arguments: argparse.Namespace) -> int:
         post(arguments.webhook, run.checks, now=run.now, source=arguments.source)
     scope = run.scope
     if scope.is_outdated and scope.newest is not None:
-        print_note(f"{arguments.source}: the newest observation is of {scope.newest:%Y-%m-%d %H:%M} UTC, "
+        print_message(f"{arguments.source}: the newest observation is of {scope.newest:%Y-%m-%d %H:%M} UTC, "
              f"{text.lasting(scope.now - scope.newest)} before {run.now:%Y-%m-%d}, and says little about that "
              "day. Run `tls-toolkit collect`, or give the day to judge with --now.")  # fmt: skip
     if counts["findings"]:
@@ -72,7 +73,7 @@ def check(arguments: argparse.Namespace) -> int:
     why = _find_why_nothing_is_judged(tables, scope, counts, is_limited=bool(arguments.since or arguments.until))
     if why is None:
         return FINE
-    print_note(f"{arguments.source}: {why}")
+    print_message(f"{arguments.source}: {why}")
     return NOTHING_REACHED
 
 
@@ -106,7 +107,7 @@ def _judge(tables: Tables, rules: tuple[Roots, Sequence[Rule]], arguments: argpa
         checks = toolkit.checking.accept(checks, arguments.baseline, now=now)
         gone = toolkit.checking.find_gone(checks, arguments.baseline)
         if gone:
-            print_note(f"{arguments.baseline}: {text.counted(len(gone), 'accepted finding')} no longer found; "
+            print_message(f"{arguments.baseline}: {text.counted(len(gone), 'accepted finding')} no longer found; "
                        f"--write-baseline writes it without them. The first: {gone[0]}")  # fmt: skip
     if arguments.write_baseline:
         file = arguments.write_baseline
@@ -194,15 +195,10 @@ def find_present(tables: Tables) -> datetime:
     clock = datetime.now(UTC)
     present = toolkit.checking.date_present(tables, clock=clock)
     if present > clock:
-        print_note(f"days are counted from {present:%Y-%m-%d %H:%M} UTC, the newest row, which is dated "
+        print_message(f"days are counted from {present:%Y-%m-%d %H:%M} UTC, the newest row, which is dated "
              f"{text.lasting(present - clock)} after this machine's clock: set one of the two clocks "
              "(NTP).")  # fmt: skip
     return present
-
-
-def print_note(words: str) -> None:
-    """Print a line on standard error, in the form of the other messages."""
-    print(f"tls-toolkit: {text.for_terminal(words, limit=1000)}", file=sys.stderr)
 
 
 def load_rules(arguments: argparse.Namespace) -> tuple[Roots, Sequence[Rule]]:

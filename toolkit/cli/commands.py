@@ -14,14 +14,16 @@ import pandas as pd
 
 import toolkit
 from toolkit import reference, text
-from toolkit.cli.checks import check, find_present, load_rules, print_note
+from toolkit.cli.checks import check, find_present, load_rules
 from toolkit.cli.codes import FAILED, FINE, INTERRUPTED, NOTHING_REACHED
 from toolkit.cli.labs import find_clock, lab, wait_for_lab
+from toolkit.cli.messages import print_message
 from toolkit.cli.options import DEFAULT_ROOTS
 from toolkit.cli.printing import (
     as_json_line,
     print_frame,
     print_json,
+    print_services,
     print_survey,
 )
 from toolkit.cli.reading import keep_understood, print_understood, read_password
@@ -35,13 +37,7 @@ from toolkit.targets import MailDomain, Target, expand_targets
 
 __all__ = ["check", "lab"]  # the other commands are defined here
 
-_LOOK_COLUMNS: Final = (
-    "service", "address", "offer", "outcome", "protocol", "suite", "group", "is_key_proven", "leaf", "reason",
-)  # fmt: skip
-
-_HELD_COLUMNS: Final = (
-    "service", "known_from_at", "known_until_at", "looks", "failures", "certificates", "longest_gap_days", "questions",
-)  # fmt: skip
+_LOOK_COLUMNS: Final = ("service", "address", "offer", "outcome", "protocol", "suite", "group", "leaf", "note")
 
 _MOST_SERVICES: Final = 200
 """Services of a round that are printed one by one; of more, the outcomes are printed."""
@@ -93,7 +89,9 @@ def observe(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(looks.drop(columns=["sent_bytes", "answer_bytes"]))
     else:
-        print_frame(looks.assign(leaf=looks["leaf_sha256"].str[:12])[list(_LOOK_COLUMNS)])
+        unproven = looks["is_key_proven"].eq(False).map({True: "key not proven"})
+        shown = looks.assign(leaf=looks["leaf_sha256"].str[:8], note=looks["reason"].fillna(unproven))
+        print_frame(shown[list(_LOOK_COLUMNS)])
     return _reached(tables)
 
 
@@ -151,7 +149,7 @@ def collect(arguments: argparse.Namespace) -> int:
         looked = text.counted(int(end["looks"]), "look")
         print(f"{looked}, {end['looks_ok']} answered; kept in {arguments.store}, round {end['round']}.")
     if end["end_reason"] != "finished":
-        print_note(f"{end['end_reason']}. To make the rest, collect again with --resume {end['round']}.")
+        print_message(f"{end['end_reason']}. To make the rest, collect again with --resume {end['round']}.")
         return FAILED
     if end["looks_ok"] == 0:
         print("tls-toolkit: nothing could be reached; each failed look is kept, with its reason:", file=sys.stderr)
@@ -192,7 +190,7 @@ def watch(arguments: argparse.Namespace) -> int:
                 **settings,
             )
     except RoundInterrupt as interrupt:
-        print_note(f"{interrupt} Go on with:")
+        print_message(f"{interrupt} Go on with:")
         print(f"  {_line_to_resume(arguments.words, interrupt.round)}", file=sys.stderr)
         return INTERRUPTED
     return FINE if answered or not looks else NOTHING_REACHED
@@ -271,8 +269,7 @@ def store_info(arguments: argparse.Namespace) -> int:
         print_json(overview)
     else:
         print(tables, end="\n\n")
-        dates = {name: overview[name].dt.date for name in ("known_from_at", "known_until_at")}
-        print_frame(overview.assign(**dates)[list(_HELD_COLUMNS)], narrow=True)
+        print_services(overview)
     return FINE
 
 

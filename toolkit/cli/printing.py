@@ -3,8 +3,6 @@
 import argparse
 import json
 import re
-import shutil
-import textwrap
 from collections.abc import Hashable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -14,12 +12,17 @@ import pandas as pd
 
 import toolkit
 from toolkit import reference, text
+from toolkit.cli.messages import wrapped
 from toolkit.cli.options import DEFAULT_ROOTS
 from toolkit.columns import Column, dtypes, returns
 from toolkit.tables import Tables, is_held_alone
 
 if TYPE_CHECKING:
     from toolkit.checking import InService  # imports scipy
+
+_SERVICE_COLUMNS: Final = (
+    "service", "known_from_at", "known_until_at", "looks", "failures", "certificates", "longest_gap_days", "questions",
+)  # fmt: skip
 
 MOST_ENDINGS: Final = 20
 """Most rows that are printed."""
@@ -94,11 +97,8 @@ def print_checks(
         *where,
         *toolkit.checking.describe(checks),
     ]
-    width = shutil.get_terminal_size((100, 24)).columns
     for line in lines:
-        indent = " " * (len(line) - len(line.lstrip()) + 4)
-        print(textwrap.fill(text.for_terminal(line, limit=4000), width, subsequent_indent=indent,
-                            drop_whitespace=True, break_long_words=False, break_on_hyphens=False))  # fmt: skip
+        print(wrapped(line, limit=4000))
 
 
 def print_checks_as_json(checks: pd.DataFrame, judged: dict[str, object]) -> None:
@@ -129,10 +129,17 @@ def print_endings_as_json(endings: pd.DataFrame, judged: dict[str, object]) -> N
     print(json.dumps({**shown, "certificates": json_rows(endings)}, indent=2))
 
 
+def print_services(overview: pd.DataFrame) -> None:
+    """Print the frame of `Tables.overview` with dates instead of instants; its row without a service says so."""
+    dates = {name: overview[name].dt.date for name in ("known_from_at", "known_until_at")}
+    named = overview["service"].fillna("(without a service)")
+    print_frame(overview.assign(service=named, **dates)[list(_SERVICE_COLUMNS)], narrow=True)
+
+
 def print_frame(frame: pd.DataFrame, *, narrow: bool = False) -> None:
     """Print the frame as a table of neutralised text, one line per row; numbers and instants are rounded.
 
-    `narrow`: break a heading that is wider than its column before a `_`.
+    `narrow`: a heading that is wider than its column takes two lines.
     """
     shown = frame.astype(object).map(_for_reading)
     widths = {name: max([0, *shown[name].str.len()]) for name in shown.columns}
@@ -146,19 +153,15 @@ def print_frame(frame: pd.DataFrame, *, narrow: bool = False) -> None:
 
 
 def _broken(heading: str, width: int) -> list[str]:
-    """The lines of a heading, broken before `_` where a line would be longer than `width`.
+    """The lines of a heading: broken before the `_` nearest to its middle where it is longer than `width`.
 
-    >>> _broken("known_from_at", 10)
-    ['known_from', '_at']
+    >>> _broken("longest_gap_days", 4), _broken("known_from_at", 13)
+    (['longest', '_gap_days'], ['known_from_at'])
     """
-    parts = re.findall(r"_?[^_]+", heading)
-    lines = parts[:1]
-    for part in parts[1:]:
-        if len(lines[-1] + part) <= max(width, *map(len, parts)):
-            lines[-1] += part
-        else:
-            lines.append(part)
-    return lines
+    if len(heading) <= width:
+        return [heading]
+    halves = ([heading[: cut.start()], heading[cut.start() :]] for cut in re.finditer(r"(?<=.)_", heading))
+    return min(halves, key=lambda lines: max(map(len, lines)), default=[heading])
 
 
 def _for_reading(value: object) -> str:

@@ -6,14 +6,13 @@ from typing import Final
 
 import toolkit
 from toolkit import text
-from toolkit.cli.printing import as_json_line, print_frame, print_json
+from toolkit.cli.printing import as_json_line, print_json, print_services
 from toolkit.files import read_regular
 from toolkit.readers import EXPORTS, find_format_of
 from toolkit.readers.registry import readers
 from toolkit.reading import is_store
 from toolkit.tables import Tables
 
-_COLUMNS: Final = ("service", "known_from_at", "known_until_at", "looks", "failures", "certificates", "questions")
 _OURS: Final = {"csv": "a folder that Tables.to_csv wrote", "pem": "certificates", "reports": "a folder of files"}
 _LONGEST_PASSWORD: Final = 1 << 16
 
@@ -42,7 +41,7 @@ def print_understood(source: str, named: str | None, password: str | None, *, as
     print(tables)
     if len(overview):
         print()
-        print_frame(overview[list(_COLUMNS)])
+        print_services(overview)
 
 
 def keep_understood(source: str, named: str | None, password: str | None, store: str, *, as_json: bool) -> None:

@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 from toolkit.checking.formats.judged import Judged
 from toolkit.checking.formats.openmetrics import metrics
 from toolkit.cli.codes import FINE
+from toolkit.cli.messages import print_message
 from toolkit.errors import OutputError, ToolkitError, UsageError
 from toolkit.instants import zoned
 
@@ -54,9 +55,7 @@ class Judging(Collector):
             self._judgement, self._is_right = self._judge(), True
         except ToolkitError as error:
             self._is_right = False
-            from toolkit.cli.checks import print_note  # noqa: PLC0415  imports this module
-
-            print_note(f"{self._source} could not be judged again: {error}")
+            print_message(f"{self._source} could not be judged again: {error}")
 
 
 def serve(place: str, judgement: "CheckRun", judge: Callable[[], "CheckRun"], source: str) -> int:

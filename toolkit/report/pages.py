@@ -33,6 +33,11 @@ def execute_notebooks(notebooks: Iterable[Path], output: Path, *, parameters: di
 
     HTML and PNG files are written to `output`. The current folder of the process is the notebooks' folder meanwhile:
     kernels start in it, and the notebooks name their data relative to it.
+
+    >>> from pathlib import Path
+    >>> from toolkit.report import execute_notebooks
+    >>> lessons = sorted(Path("lessons/notebooks").glob("0*.ipynb"))  # what `tls-toolkit lessons` copied
+    >>> pages = execute_notebooks(lessons, Path("pages"), parameters={})  # doctest: +SKIP
     """
     listed = [notebook.resolve() for notebook in notebooks]
     output = output.resolve()
@@ -46,6 +51,18 @@ def execute_notebook(notebook: Path, output: Path, *, parameters: dict[str, obje
 
     Raises `ToolkitError`, naming the notebook and the error, where a cell fails; and where nbconvert's templates are
     not found.
+
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import nbformat
+    >>> from toolkit.report import execute_notebook
+    >>> cells = [nbformat.v4.new_code_cell("DAYS = 1", metadata={"tags": ["parameters"]})]
+    >>> kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    >>> with TemporaryDirectory() as folder:
+    ...     lesson = Path(folder, "lesson.ipynb")
+    ...     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), lesson)
+    ...     execute_notebook(lesson, Path(folder), parameters={"DAYS": 2}).name
+    'lesson.html'
     """
     exporter = load_exporter(has_code=True)
     executed = output / notebook.name

@@ -66,6 +66,13 @@ def write_report(
     before the notebook is executed if that is known then; the error of `toolkit.read`, `load_policy` or `load_roots`
     where these cannot read what they are given; and `ToolkitError` where the notebook fails, the browser does not
     print, or nbconvert's templates are not found.
+
+    >>> from toolkit.report import write_report
+    >>> terms = {"now": "2026-09-24T00:00Z", "policy": "ietf", "roots": "certifi"}
+    >>> write_report("google-mail", "report.html", **terms)  # doctest: +SKIP
+    >>> write_report("google-mail", "report.docx", **terms)
+    Traceback (most recent call last):
+    toolkit.errors.UsageError: report.docx: a report is HTML or PDF. Name a file that ends in .html or .pdf.
     """
     readers.require_path(source)
     source, output = str(source), Path(output)

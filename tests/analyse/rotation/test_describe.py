@@ -73,7 +73,7 @@ def test_what_the_tables_do_not_hold_is_an_error():
     found = find_rotations(tables("AABB"))
     with pytest.raises(UsageError, match="1 of 1 rotations are not among those of the tables"):
         describe_rotations(found, tables("AAAA"))
-    with pytest.raises(UsageError, match="rotation by looks takes Tables, not a DataFrame"):
+    with pytest.raises(UsageError, match=r"find_rotations\(basis='looks'\) takes Tables, not a DataFrame"):
         describe_rotations(found, find_sightings(tables("AABB")))
     with pytest.raises(UsageError, match="takes what find_rotations returns"):
         describe_rotations(found[["service"]], tables("AABB"))

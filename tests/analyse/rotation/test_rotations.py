@@ -243,7 +243,7 @@ def test_wrong_questions():
         find_rotations(tables("AB"), min_share=0)
     with pytest.raises(UsageError, match="looks"):
         find_rotations(tables("AB"), basis="hearsay")  # type: ignore[arg-type]  # what a user may type
-    with pytest.raises(UsageError, match="rotation by names takes Tables, not a DataFrame"):
+    with pytest.raises(UsageError, match=r"find_rotations\(basis='names'\) takes Tables, not a DataFrame"):
         find_rotations(find_sightings(tables("AB")), basis="names")
 
 

@@ -171,7 +171,7 @@ def _all_columns(
     """
     if isinstance(tables, Tables) == (basis == "sightings"):
         if basis != "sightings":
-            require_tables(tables, f"A rotation by {basis}")
+            require_tables(tables, f"find_rotations(basis='{'names' if basis == 'names' else 'looks'}')")
         raise UsageError(
             f"These are rotations by sightings: give the frame of find_sightings, not {type_name(tables)}."
         )
