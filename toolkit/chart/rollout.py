@@ -81,7 +81,8 @@ def plot_rollout(
     brackets = [bracket for bracket in _BRACKETS if bracket[1] in row]
     top = -_STEP * len(brackets) - 0.35
     axes = canvas.open_axes(ax, inches=(count - top) * _ROW_INCHES)
-    canvas.set_dates(axes, first, last)
+    edge = (last - first) * 0.01  # half a mark
+    canvas.set_dates(axes, first - edge, last + edge)
     canvas.shade_rows(axes, count)
     handles = _draw_looks(axes, looks, str(row["predecessor_sha256"]))
     for number, (name, low, high) in enumerate(brackets):
