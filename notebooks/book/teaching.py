@@ -44,6 +44,14 @@ wrong one gets a hint. The solution is the expression `expected=…` in that cel
 dots. Answers that depend on the data are computed from it. If you set `SOURCE` to observations of your own, the
 exercises that read it have other answers, and the cells check those.
 
+`jupyter nbconvert --to html` does not fold these cells. Leave them out of the pages that participants get; what the
+cells print stays:
+
+```text
+$ jupyter nbconvert --to html --TagRemovePreprocessor.enabled=True \\
+    --TagRemovePreprocessor.remove_input_tags=check 17-*.ipynb
+```
+
 Good questions after an exercise: What would have to be observed for another answer? Which of the numbers is a bound,
 and which was observed? What is not known?
 
