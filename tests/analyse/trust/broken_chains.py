@@ -451,7 +451,7 @@ def oddities() -> Iterator[Case]:
     yield case("garbage for an intermediate", "unknown", LEAF, garbage, place="served certificate 2")
     negative = mint_leaf(MIDDLE, subject="Negative")
     serial = negative.certificate.serial_number.to_bytes(20, "big")
-    changed = replace_bytes(negative, serial, bytes([serial[0] | 0x80]) + serial[1:], MIDDLE.key)
+    changed = replace_bytes(negative, serial, b"\x80" + serial[1:], MIDDLE.key)
     yield case("negative serial number", "trusted", changed, MIDDLE)
     same = mint("Stub", ROOT, basic=x509.BasicConstraints(True, None))
     yield case("a CA as the leaf", "untrusted", same, place="leaf", is_name_match=False)

@@ -101,7 +101,7 @@ def mint(
         .subject_name(subject)
         .issuer_name(issuer_name or (issuer.certificate.subject if issuer else subject))
         .public_key(own.public_key())
-        .serial_number(x509.random_serial_number())
+        .serial_number(x509.random_serial_number() | 1 << 158)  # 20 octets
         .not_valid_before(begins)
         .not_valid_after(ends)
     )
