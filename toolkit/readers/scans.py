@@ -120,9 +120,9 @@ class Scan:
         self._recipient = find_recipient()
         self._most = BATCH if self._recipient else sys.maxsize
         self.has_looks = False
-        """Whether a look was taken."""
+        """Whether a look was added."""
         self.has_rows = False
-        """Whether anything was taken."""
+        """Whether anything was added."""
         self._looks = Looks()
         self._certificates: dict[str, dict[str, object]] = {}
         self._support: list[dict[str, object]] = []
@@ -133,11 +133,11 @@ class Scan:
         self._is_damaged = self._is_other_encoding = False
 
     def add_certificate(self, der: bytes) -> str:
-        """Take a certificate; its identifier."""
+        """Add a certificate; return its identifier."""
         return self.keep(parse_certificate(der))
 
     def describe(self, facts: Mapping[str, object], *, sha1: str | None = None) -> str | None:
-        """Take what the tool says about a certificate; its identifier, None where it says nothing."""
+        """Add what the tool says about a certificate; return its identifier, None where it says nothing."""
         described = self.description(facts, sha1=sha1)
         return None if described is None else self.keep(described)
 
@@ -150,7 +150,7 @@ class Scan:
         return describe_certificate({**said, "tool": self.tool}, sha1=sha1)
 
     def keep(self, certificate: dict[str, object]) -> str:
-        """Take a row of `certificates`; its identifier.
+        """Add a row of `certificates`; return its identifier.
 
         Of repeats in a batch, the first with its DER is kept, else the first that says more than the identifier.
         """
@@ -164,7 +164,7 @@ class Scan:
         return identifier
 
     def look(self, server: Server, times: Times, *, outcome: object = "ok", **facts: object) -> ShownFacts:
-        """Take a look: `facts` are columns of `observations`, before what the server and the times say.
+        """Add a look: `facts` are columns of `observations`, before what the server and the times say.
 
         Returns what it shows, for `look_again`.
         """
@@ -173,7 +173,7 @@ class Scan:
         return shown
 
     def showing(self, server: Server, *, outcome: object = "ok", **facts: object) -> ShownFacts:
-        """What a look shows, which `look_again` takes for each look that shows the same."""
+        """What a look shows, for `look_again`, which adds each look that shows the same."""
         row: dict[str, object] = {
             "source": self._source,
             "tool": self.tool,
@@ -190,7 +190,7 @@ class Scan:
         return ShownFacts(row)
 
     def look_again(self, shown: ShownFacts, at: int | Times) -> None:
-        """Take a look that shows what an earlier one did; `at` in microseconds since 1970, or what is known of it."""
+        """Add a look that shows what an earlier one did; `at` in microseconds since 1970, or what is known of it."""
         if isinstance(at, int):
             self._looks.add_at(shown, at)
         else:
@@ -201,14 +201,14 @@ class Scan:
     def begin(self, server: Server, times: Times) -> Times:
         """The times of a scan of the server that begins here, for its looks and answers.
 
-        A second scan of the server in one round has a round of its own: its answers are no repeats of the first.
+        A second scan of the server in one round has a round of its own: its answers do not repeat the first scan's.
         """
         key = hash((self._round_at(times), server.service, server.address))
         self._scans[key] += 1
         return replace(times, number=self._scans[key])
 
     def answer(self, server: Server, times: Times, state: State, **facts: object) -> None:
-        """Take the answer to a question: `facts` are columns of `support`."""
+        """Add the answer to a question: `facts` are columns of `support`."""
         self._support.append(
             {
                 **times.cells(),
@@ -287,7 +287,7 @@ class Scan:
             self.leave_out(f"{words}; what is whole before it was read", line=line)
 
     def tables(self) -> Tables:
-        """What was taken and not handed over. What was left out is named by one `ReadWarning`.
+        """What was added and not handed over. What was left out is named by one `ReadWarning`.
 
         Raises `ReadError` where the file is damaged and nothing was taken.
         """
@@ -305,7 +305,7 @@ class Scan:
             self._recipient.take(self._rest())
 
     def _rest(self) -> Tables:
-        """What was taken since the last batch, which is forgotten here."""
+        """What was added since the last batch, which is dropped here."""
         certificates, self._certificates = list(self._certificates.values()), {}
         support, self._support = self._support, []
         return Tables.from_frames(
@@ -327,7 +327,7 @@ class Scan:
 
     @cached_property
     def _digest(self) -> str:
-        """Of the beginning of the file and its size, or of the names in the folder: two files may have one name."""
+        """Digest of the file's beginning and size, or of the folder's file names: two files may share a name."""
         if self._path.is_dir():
             names = "\n".join(sorted(str(file.relative_to(self._path)) for file in self._path.glob("*/*")))
             return hashlib.sha256(names.encode("utf-8", "surrogateescape")).hexdigest()[:8]

@@ -65,7 +65,7 @@ def compare_rounds(found: Succession) -> pd.DataFrame:
 
 
 def _chance_of_falls(counts: pd.DataFrame, pairs: int) -> Floats:
-    """For each pair the probability of as many rounds with only B that are followed by a round with only A.
+    """For each pair the probability of at least as many rounds with only B that are followed by a round with only A.
 
     With independent looks, m in each round, and a share of B that does not fall, each has a probability below 4^-m.
     """
