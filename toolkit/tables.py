@@ -58,7 +58,7 @@ class Tables:
         for name in schema.TABLES:
             frame = getattr(self, name)
             _require_frame(frame, "Tables", name)
-            schema.require_columns(name, frame)
+            schema.check_columns(name, frame)
 
     def __repr__(self) -> str:
         return text.listing("Tables", self._describe())

@@ -24,7 +24,7 @@ from toolkit.schema.described import (
     TableName,
     dictionary,
 )
-from toolkit.schema.frames import arrow_schema, check, conform, empty, frame, require_columns
+from toolkit.schema.frames import arrow_schema, check, check_columns, conform, empty, frame
 
 __all__ = [
     "DATE_BASES",
@@ -41,12 +41,12 @@ __all__ = [
     "TableName",
     "arrow_schema",
     "check",
+    "check_columns",
     "complete",
     "conform",
     "dictionary",
     "empty",
     "frame",
-    "require_columns",
 ]
 
 if not TYPE_CHECKING:  # a type checker would take any name for one of the module

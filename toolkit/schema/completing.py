@@ -10,6 +10,7 @@ import pandas as pd
 from toolkit.arguments import require_type
 from toolkit.errors import ReadWarning, SchemaError, UsageError
 from toolkit.schema.described import KEYS, TableName, columns_of
+from toolkit.schema.frames import never_null
 from toolkit.targets import Target, compose_target, parse_target
 from toolkit.text import did_you_mean, enumerated
 
@@ -51,11 +52,7 @@ def complete(table: TableName, given: pd.DataFrame) -> pd.DataFrame:
         frame["sample"] = frame.astype(object).groupby(key, dropna=False).cumcount() if key else range(len(frame))
     missing = [name for name, column in known.items() if not column.null and name not in frame]
     if missing:
-        raise SchemaError(
-            f"{table} lacks {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} never null: add "
-            f"{'it' if len(missing) == 1 else 'a column for each'}, such as "
-            f"frame.assign({missing[0]}=…). toolkit.schema.dictionary() says what they mean."
-        )
+        raise SchemaError(f"{never_null(table, missing)} toolkit.schema.dictionary() describes each column.")
     return frame[[name for name in frame.columns if name in known]]
 
 

@@ -148,15 +148,15 @@ def check(table: TableName, given: pd.DataFrame) -> None:
             )
 
 
-def require_columns(table: TableName, given: pd.DataFrame) -> None:
+def check_columns(table: TableName, given: pd.DataFrame) -> None:
     """Raise `UsageError` unless the frame has each column of the table once, with a dtype that fits its kind.
 
     Quicker than `check`, because no value is read; categories fit every kind.
 
     >>> import toolkit
-    >>> from toolkit.schema import require_columns
+    >>> from toolkit.schema import check_columns
     >>> looks = toolkit.load_example("google-mail").observations
-    >>> require_columns("observations", looks.drop(columns="outcome"))
+    >>> check_columns("observations", looks.drop(columns="outcome"))
     Traceback (most recent call last):
     toolkit.errors.UsageError: observations lacks outcome, which is never null: add it, such as \
 observations.assign(outcome=…).
@@ -165,11 +165,7 @@ observations.assign(outcome=…).
     columns = columns_of(table)
     if missing := [column for column in columns if column.name not in held]:
         if never := [column.name for column in missing if not column.null]:
-            are, them = ("is", "it") if len(never) == 1 else ("are", "them")
-            raise UsageError(
-                f"{table} lacks {enumerated(never)}, which {are} never null: add {them}, such as "
-                f"{table}.assign({never[0]}=…)."
-            )
+            raise UsageError(never_null(table, never))
         names = enumerated([column.name for column in missing])
         raise UsageError(f"{table} lacks {names}: Tables.from_frames({table}=…) adds what is missing.")
     if len(held) < len(given.columns):
@@ -184,6 +180,13 @@ observations.assign(outcome=…).
             raise UsageError(
                 f"{table}.{column.name} must be {column.dtype}, not {dtype}: Tables.from_frames({table}=…) converts it."
             )
+
+
+def never_null(table: TableName, missing: list[str]) -> str:
+    """The message for missing columns that are never null, which nothing can stand for."""
+    are, them = ("is", "it") if len(missing) == 1 else ("are", "them")
+    such_as = f"{table}.assign({missing[0]}=…)"
+    return f"{table} lacks {', '.join(missing)}, which {are} never null: add {them}, such as {such_as}."
 
 
 def _refuse_unknown(table: TableName, names: Iterable[Hashable]) -> None:
