@@ -7,7 +7,7 @@ Mozilla's list; all others from a file of the user.
 
 import base64
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -63,6 +63,9 @@ Intermediates = str | Path
 """What a public function takes as `intermediates`: `served`, `held`, or a file with CA certificates in PEM or DER."""
 
 
+_SERVED_OR_HELD: Final = ("served", "held")
+
+
 def load_roots(roots: Roots) -> tuple[bytes, ...]:
     """The roots of a bundle, in DER: `certifi` (today's), one of `bundles()`, or a file in PEM or DER.
 
@@ -83,10 +86,7 @@ def load_roots(roots: Roots) -> tuple[bytes, ...]:
         return bundles()[str(roots)]
     if roots in trust_stores():
         return _last_trusted(str(roots))
-    path = Path(roots)
-    if not path.exists() or path.is_dir():
-        raise UsageError(not_found("roots", "root bundle or PEM file ", roots, root_sources()))
-    return _read_pem(path)
+    return _read_named(roots, "roots", "root bundle or PEM file ", root_sources)
 
 
 def load_intermediates(intermediates: Intermediates) -> tuple[bytes, ...]:
@@ -98,17 +98,18 @@ def load_intermediates(intermediates: Intermediates) -> tuple[bytes, ...]:
     >>> load_intermediates("held")
     ()
     """
-    if intermediates in ("served", "held"):
+    if intermediates in _SERVED_OR_HELD:
         return ()
     if not isinstance(intermediates, str | Path):
-        raise UsageError(not_known("intermediates=", intermediates, ("served", "held")))
-    path = Path(intermediates)
+        raise UsageError(not_known("intermediates=", intermediates, _SERVED_OR_HELD))
+    return _read_named(intermediates, "intermediates", "intermediates=", lambda: _SERVED_OR_HELD)
+
+
+def _read_named(given: str | Path, name: str, what: str, known: Callable[[], Iterable[str]]) -> tuple[bytes, ...]:
+    """The certificates of the file that the parameter `name` gives; `what` and `known` as in `not_found`."""
+    path = Path(given)
     if not path.exists() or path.is_dir():
-        raise UsageError(not_found("intermediates", "intermediates=", intermediates, ("served", "held")))
-    return _read_pem(path)
-
-
-def _read_pem(path: Path) -> tuple[bytes, ...]:
+        raise UsageError(not_found(name, what, given, known()))
     try:
         return split_pem(read_regular(path, most=LARGEST), str(path))
     except OSError as error:
