@@ -86,7 +86,7 @@ def find_slot_looks(tables: Tables) -> SlotLooks:
     dated = at != NULL
     order = np.flatnonzero(dated)
     order = order[np.lexsort((at[order], slot[order]))]
-    if not _is_sorted(slot[order], at[order]):
+    if _has_ties(slot[order], at[order]):
         offer = _numbered(seen["offer"])[0][order]
         sample = seen["sample"].to_numpy(np.int64, na_value=-1)[order]
         round_rank = _sort_rank(seen["round"])[order]
@@ -242,7 +242,6 @@ def _slot_numbers(seen: pd.DataFrame, key_type: Ints, key_types: pd.Index) -> tu
     return code, pd.DataFrame(slots)
 
 
-def _is_sorted(slot: Ints, at: Ints) -> bool:
-    """Whether looks are in strict order of slot and instant, so that there are no ties to order."""
-    same, later = slot[1:] == slot[:-1], slot[1:] > slot[:-1]
-    return bool((later | (same & (at[1:] > at[:-1]))).all())
+def _has_ties(slot: Ints, at: Ints) -> bool:
+    """Whether looks, in the order of slot and instant, agree in both, so that their order depends on more."""
+    return bool(((slot[1:] == slot[:-1]) & (at[1:] == at[:-1])).any())
