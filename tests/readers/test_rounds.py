@@ -1,4 +1,4 @@
-"""Two scans of one server in one file are two rounds: what the second one found is no repeat of the first."""
+"""Two scans of one server in one file are two rounds: what the second one found does not repeat the first."""
 
 import json
 from pathlib import Path

@@ -289,7 +289,7 @@ class Scan:
     def tables(self) -> Tables:
         """What was added and not handed over. What was left out is named by one `ReadWarning`.
 
-        Raises `ReadError` where the file is damaged and nothing was taken.
+        Raises `ReadError` where the file is damaged and nothing was added.
         """
         if self._left_out:
             words = "; ".join(self._left_out) + (f"; and {self._unnamed:,} more" if self._unnamed else "")

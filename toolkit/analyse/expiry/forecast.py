@@ -216,8 +216,7 @@ class _RenewalDates:
         self._spread = spread_of(start, today)
 
     def expect(self, planned: pd.Timestamp, ends: pd.Timestamp) -> pd.Timestamp:
-        """The planned date, or later if at least 10 % of past renewals would have come by the
-        certificate's present age.
+        """The planned date; later if at least 10 % of past renewals would have come by the certificate's present age.
 
         Few spacings do not show how much later, so the planned date is kept.
         """
