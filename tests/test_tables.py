@@ -80,6 +80,21 @@ def test_what_follows_from_other_columns_is_filled() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"host": "a.test", "port": 99999}, r"^row 7: 'a\.test:99999': '99999' is not a port"),
+        ({"host": "a.test", "port": 0, "scheme": "smtp"}, r"^row 7: 'smtp://a\.test:0': '0' is not a port"),
+        ({"host": "a.test", "scheme": "htps"}, r"^row 7: .* Did you mean 'https'\?"),
+        ({"host": "a b.test", "port": 443}, "^row 7: .* is not a host name"),
+        ({"service": "tls://a.test:1", "port": -1}, r"^observations\.port may be 1 to 65535, not -1\.$"),
+    ],
+)
+def test_what_cannot_be_a_service_is_refused_with_its_row(row: dict[str, object], message: str) -> None:
+    with pytest.raises(SchemaError, match=message):
+        Tables.from_frames(pd.DataFrame([LOOK | row], index=[7]))
+
+
 @pytest.mark.parametrize("table", ["observations", "support"])
 def test_bounds_that_end_before_they_begin_are_refused(table: str) -> None:
     row: dict[str, object] = {"date_basis": "between", "round": "r", "sample": 0, "source": "test", "outcome": "ok"}

@@ -12,6 +12,7 @@ from toolkit.cli import main
 from toolkit.errors import ReadError, ReadWarning, UsageError
 from toolkit.presets import VARIABLE, presets
 from toolkit.target_files import read_targets
+from toolkit.targets import parse_target
 
 
 def file_of(text: str | bytes) -> io.BytesIO:
@@ -44,6 +45,34 @@ def test_two_columns_of_one_name_are_refused() -> None:
 )
 def test_text_and_csv_name_the_same_targets(text: str | bytes) -> None:
     assert read_targets(file_of(text), strict=True)["service"].tolist() == TWO
+
+
+@pytest.mark.parametrize(
+    "text", ["a.test\nsmtp://b.test\n[::1] # ours\nc.test:993\nd.test:4433\nmx:e.test\n", "host\na.test\n"]
+)
+def test_a_scheme_is_that_of_hosts_alone(text: str) -> None:
+    wanted = ["https://a.test:443", "smtp://b.test:25", "https://[::1]:443", "imaps://c.test:993",
+              "https://d.test:4433", "mx:e.test"]  # fmt: skip
+    listed = read_targets(file_of(text), scheme="https", strict=True)["target"].tolist()
+    assert listed == wanted[: len(listed)]
+    with pytest.raises(UsageError, match=r"'a\.test': name a port .*, or one scheme for all \(--scheme, read_targets"):
+        read_targets(file_of(text), strict=True)
+
+
+def test_a_scheme_that_is_not_known_is_said_once() -> None:
+    with pytest.raises(UsageError, match=r"^read_targets: scheme='htps' is not known\. Did you mean 'https'"):
+        read_targets(file_of("a.test"), scheme="htps")
+    with pytest.raises(UsageError, match=r"^parse_target: scheme='' is not known"):
+        parse_target("a.test", scheme="")
+
+
+def test_the_command_line_takes_host_names_with_a_scheme(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "hosts").write_text("127.0.0.1\n127.0.0.2\n")
+    assert main(["collect", "--scheme", "imaps", "--targets", str(tmp_path / "hosts"), "127.0.0.3", "--dry-run",
+                 "--store", str(tmp_path / "store")]) == 0  # fmt: skip
+    assert "3" in capsys.readouterr().out
+    assert main(["observe", "--targets", str(tmp_path / "hosts"), "--dry-run"]) == 2
+    assert "or one scheme for all (--scheme" in capsys.readouterr().err
 
 
 def test_a_column_is_named_and_the_others_follow_as_text() -> None:

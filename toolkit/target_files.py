@@ -14,7 +14,7 @@ from toolkit.columns import Column, dtypes, returns
 from toolkit.errors import ReadError, ReadWarning, UsageError
 from toolkit.files import read_regular
 from toolkit.presets import without_comment
-from toolkit.targets import Target, compose_target, expand_targets
+from toolkit.targets import Target, compose_target, expand_targets, require_scheme
 from toolkit.text import did_you_mean, plain, type_name
 
 LISTED: Final = (
@@ -56,7 +56,9 @@ class _Table(NamedTuple):
 
 
 @returns(LISTED)
-def read_targets(source: str | Path | BinaryIO, *, column: str | None = None, strict: bool = False) -> pd.DataFrame:
+def read_targets(
+    source: str | Path | BinaryIO, *, column: str | None = None, scheme: str | None = None, strict: bool = False
+) -> pd.DataFrame:
     """The targets that a file lists, as a frame that `observe`, `survey` and `collect` take: one row per service.
 
     `source`: a path, or a file opened in binary mode. Text has a target per line. CSV (separated by `,`, `;`, `|` or
@@ -64,6 +66,8 @@ def read_targets(source: str | Path | BinaryIO, *, column: str | None = None, st
     `port`; `column` names another one. Its further columns (owner, environment) follow those below, as text. Lines
     that begin with `#` are comments, in text also what follows ` #`. A preset gives a row per service. Of a service
     that is listed several times, the first line counts.
+
+    `scheme`, such as `https`, is that of lines which name none, and no port that implies one: a list of host names.
 
     A line that is not a target is left out, and a `toolkit.errors.ReadWarning` says why, with its number; `strict`
     makes a `UsageError` of all of them. Raises `UsageError` too where no line is a target and where there is no such
@@ -84,12 +88,14 @@ def read_targets(source: str | Path | BinaryIO, *, column: str | None = None, st
     [['tls://127.0.0.1:1', 'port_closed', 'nobody']]
     """
     require_boolean("strict", strict)
+    if scheme is not None:
+        require_scheme("read_targets", scheme)
     name, lines = _read_lines(source)
     rows: dict[str, dict[str, object]] = {}
     problems: list[str] = []
     for found in _find_items(name, lines, column, problems):
         try:
-            for one in expand_targets(found.item):
+            for one in expand_targets(found.item, scheme=scheme):
                 service, host = (one.service, one.host) if isinstance(one, Target) else (None, one.name)
                 row: dict[str, object] = {"line": found.number, "target": str(one), "service": service, "host": host}
                 rows.setdefault(str(one), row | found.more)

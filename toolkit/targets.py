@@ -30,6 +30,7 @@ __all__ = [
     "expand_targets",
     "parse_target",
     "presets",
+    "require_scheme",
     "service_names",
 ]
 
@@ -93,6 +94,18 @@ LAB_DOMAIN: Final = ".lab.test"
 """The parent domain of all hosts of the lab; no other host can have such a name (RFC 6761 reserves `.test`)."""
 
 
+def require_scheme(call: str, scheme: object) -> None:
+    """Raises `UsageError` for a scheme that is not one of `PORTS`, as an argument of `call`.
+
+    >>> from toolkit.targets import require_scheme
+    >>> require_scheme("read_targets", "htps")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    toolkit.errors.UsageError: read_targets: scheme='htps' is not known. Did you mean 'https'? ...
+    """
+    if not isinstance(scheme, str) or scheme not in PORTS:
+        raise UsageError(not_known(f"{call}: scheme=", scheme, PORTS))
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Target:
     """One service to observe.
@@ -115,8 +128,7 @@ class Target:
     source: str = "live"
 
     def __post_init__(self) -> None:
-        if self.scheme not in PORTS:
-            raise UsageError(not_known("Target: scheme=", self.scheme, PORTS))
+        require_scheme("Target", self.scheme)
         if not isinstance(self.host, str) or not self.host:
             raise UsageError(f"Target(host={self.host!r:.60}): give a host name or an address as text.")
         if not isinstance(self.port, int) or not 0 < self.port < 65536:
@@ -169,11 +181,12 @@ Targets: TypeAlias = Union[str, Target, MailDomain, Iterable[str | Target | Mail
 """What `expand_targets` takes: one target, any iterable of targets (a Series as well), or a frame."""
 
 
-def parse_target(text: str, *, connect_to: str | None = None) -> Target:
+def parse_target(text: str, *, connect_to: str | None = None, scheme: str | None = None) -> Target:
     """The target that `text` names: `smtp://host:25`, `https://host`, `host:993`, `[::1]:443`.
 
-    The host is in the form of `canonical_host`. Raises `UsageError` for an unknown scheme, for a port that does not
-    name a scheme, and for a host that is neither an address nor a host name.
+    `scheme`: that of a text which names none, and no port that implies one. Without it such a text is refused: a host
+    alone may be a mail or a web server. The host is in the form of `canonical_host`. Raises `UsageError` for an unknown
+    scheme, and for a host that is neither an address nor a host name.
 
     >>> from toolkit import parse_target
     >>> parse_target("smtp.gmail.com.:587").service
@@ -184,34 +197,25 @@ def parse_target(text: str, *, connect_to: str | None = None) -> Target:
     Target('https://[::1]:8443')
     >>> toolkit.parse_target("mx.lab.test:25", connect_to="127.0.0.1:2525")
     Target('smtp://mx.lab.test:25', connect_to=('127.0.0.1', 2525), source='lab')
+    >>> toolkit.parse_target("www.example.org", scheme="https")
+    Target('https://www.example.org:443')
     """
     if not isinstance(text, str):
         raise UsageError(f"parse_target takes text such as smtp://smtp.gmail.com:587, not {type_name(text)}.")
-    scheme, separator, rest = text.strip().partition("://")
+    if scheme is not None:
+        require_scheme("parse_target", scheme)
+    written, separator, rest = text.strip().partition("://")
     if "@" in rest:  # the text is not shown, because it may hold a password
         raise UsageError("A target has no user name or password: write scheme://host:port.")
     if not separator:
-        scheme, rest = "", text.strip()
-    scheme = scheme.lower()
-    if scheme and scheme not in PORTS:
-        raise UsageError(not_known(f"{text!r}: scheme ", scheme, PORTS))
+        written, rest = "", text.strip()
+    written = written.lower()
+    if written and written not in PORTS:
+        raise UsageError(not_known(f"{text!r}: scheme ", written, PORTS))
     if text.strip().removeprefix("mx:") not in ("", text.strip()):
         raise UsageError(f"{text!r} is a mail domain: give it to observe or collect, which look up its servers.")
     host, port = _split_port(rest.rstrip("/"), text)
-    if not scheme:
-        if port is None:
-            if rest in PORTS:
-                raise UsageError(f"{text!r} is a scheme: write it with a host, such as {rest}://mx.example.org.")
-            known = presets()
-            if rest in known:
-                raise UsageError(f"{text!r} is a preset; name one of its services: {', '.join(known[rest])}.")
-            hint = did_you_mean(rest, known)
-            if not rest or rest.endswith(":") or "/" in rest:
-                raise UsageError(f"{text!r} is not a target: write host:port or scheme://host.{hint}")
-            raise UsageError(f"{text!r}: name a port or a scheme, such as {rest}:25 or smtp://{rest}.{hint}")
-        if port not in SCHEMES_OF_PORTS:
-            raise UsageError(f"{text!r}: port {port} does not imply a protocol; write smtp://{rest}, tls://{rest}, ….")
-        scheme = SCHEMES_OF_PORTS[port]
+    scheme = written or _implied_scheme(text, rest, port, scheme)
     host, is_address = _named_host(host, text)
     source = "lab" if host.endswith(LAB_DOMAIN) else "live"
     target = Target(scheme, host, PORTS[scheme] if port is None else port, None if is_address else host, None, source)
@@ -225,12 +229,34 @@ def parse_target(text: str, *, connect_to: str | None = None) -> Target:
     return replace(target, connect_to=(_named_host(other_host, connect_to)[0], other_port))
 
 
-def expand_targets(targets: Targets) -> list[Target | MailDomain]:
+def _implied_scheme(text: str, rest: str, port: int | None, otherwise: str | None) -> str:
+    """The scheme of a target that names none: by its port, else `otherwise`."""
+    if port is None:
+        if rest in PORTS:
+            raise UsageError(f"{text!r} is a scheme: write it with a host, such as {rest}://mx.example.org.")
+        known = presets()
+        if rest in known:
+            raise UsageError(f"{text!r} is a preset; name one of its services: {', '.join(known[rest])}.")
+        hint = did_you_mean(rest, known)
+        if not rest or rest.endswith(":") or "/" in rest:
+            raise UsageError(f"{text!r} is not a target: write host:port or scheme://host.{hint}")
+        if otherwise is None:
+            raise UsageError(
+                f"{text!r}: name a port or a scheme, such as {rest}:25 or smtp://{rest}, or one scheme for all "
+                f"(--scheme, read_targets(scheme=…)).{hint}"
+            )
+    implied = otherwise if port is None else SCHEMES_OF_PORTS.get(port, otherwise)
+    if implied is None:
+        raise UsageError(f"{text!r}: port {port} does not imply a protocol; write smtp://{rest}, tls://{rest}, ….")
+    return implied
+
+
+def expand_targets(targets: Targets, *, scheme: str | None = None) -> list[Target | MailDomain]:
     """Every target named, with presets replaced by their services, without repeats, in order; `mx:` stays a domain.
 
     `targets`: one target, or any iterable of targets, which is read once: a list, a generator, a file of lines, a
     Series. Or a frame: with a column `target`, with a column `host` and one of `scheme` and `port`, or both, or with a
-    column `service`, as the frames that this package returns have it.
+    column `service`, as the frames that this package returns have it. `scheme`: as for `parse_target`.
 
     Raises `UsageError` as `parse_target` does, with the place of the wrong target (`target 3`, or the label of the row
     in a Series or frame), for an empty iterable, for `mx:` without a domain name, and for one service by two ways
@@ -248,7 +274,7 @@ def expand_targets(targets: Targets) -> list[Target | MailDomain]:
     expanded: dict[Target | MailDomain, None] = {}
     for place, item in _listed(targets):
         try:
-            expanded.update(dict.fromkeys(_expand(item)))
+            expanded.update(dict.fromkeys(_expand(item, scheme)))
         except UsageError as error:
             raise UsageError(f"{place}{error}") from error
     if not expanded:
@@ -322,14 +348,14 @@ def compose_target(scheme: object, host: object, port: object) -> object:
     return f"{prefix}{name}" + ("" if port is None else f":{port}")
 
 
-def _expand(item: object) -> list[Target | MailDomain]:
+def _expand(item: object, scheme: str | None) -> list[Target | MailDomain]:
     if isinstance(item, Target | MailDomain):
         return [item]
     if not isinstance(item, str):
         raise UsageError(f"A target is a service URL, host:port, mx:domain or preset, not {type_name(item)}.")
     text = item.strip()
     named = [text] if ":" in text else presets().get(text, (text,))
-    return [_parse_mail_domain(one) if one.startswith("mx:") else parse_target(one) for one in named]
+    return [_parse_mail_domain(one) if one.startswith("mx:") else parse_target(one, scheme=scheme) for one in named]
 
 
 def service_names(services: str | Target | Iterable[str | Target] | None) -> set[str] | None:

@@ -32,6 +32,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(ROOT / "data" / "google-mail", tmp_path / "data" / "google-mail")
     (tmp_path / "blocked.txt").write_text("192.0.2.0/24\n")
     (tmp_path / "hosts.txt").write_text(f"# comment\n{CLOSED}\nhttps://127.0.0.1:1\n")
+    (tmp_path / "names.txt").write_text("127.0.0.1:1\n")
     inventory = "host,port,scheme,owner\n127.0.0.1,1,tls,mail team\n127.0.0.2,1,tls,web team\n"
     (tmp_path / "inventory.csv").write_text(inventory)
     return tmp_path

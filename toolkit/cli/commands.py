@@ -45,7 +45,7 @@ _MOST_SERVICES: Final = 200
 
 def cert(arguments: argparse.Namespace) -> int:
     """`tls-toolkit cert`: the certificate that a server presents, as PEM."""
-    target = toolkit.parse_target(arguments.target, connect_to=arguments.connect_to)
+    target = toolkit.parse_target(arguments.target, connect_to=arguments.connect_to, scheme=arguments.scheme)
     tables = toolkit.observe(
         target,
         offers=(arguments.offer,),
@@ -111,13 +111,15 @@ def _targets(arguments: argparse.Namespace) -> list[Target | MailDomain]:
         raise UsageError("--column and --strict say how to read a file of targets: name it with --targets FILE.")
     if arguments.file is not None:
         source = sys.stdin.buffer if arguments.file == "-" else arguments.file
-        listed = toolkit.read_targets(source, column=arguments.column, strict=arguments.strict)
+        listed = toolkit.read_targets(source, column=arguments.column, scheme=arguments.scheme, strict=arguments.strict)
         named.extend(listed["target"])
     if not named:
         raise UsageError("No target given: name one, such as smtp://smtp.gmail.com:587, or a file with --targets FILE.")
     if arguments.connect_to:
-        return [toolkit.parse_target(target, connect_to=arguments.connect_to) for target in named]
-    return expand_targets(named)
+        return [
+            toolkit.parse_target(target, connect_to=arguments.connect_to, scheme=arguments.scheme) for target in named
+        ]
+    return expand_targets(named, scheme=arguments.scheme)
 
 
 def _estimate(arguments: argparse.Namespace) -> int:

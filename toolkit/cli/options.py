@@ -298,8 +298,9 @@ def _add_survey_options(parser: argparse.ArgumentParser) -> None:
 def _add_lists_of_targets(parser: argparse.ArgumentParser) -> None:
     _add_targets(parser, "targets", nargs="*")
     parser.add_argument("--targets", dest="file", metavar="FILE",
-                        help="a file of targets, one a line, or CSV whose first line names its columns (target, or "
-                        "host with scheme or port); - is the standard input")  # fmt: skip
+                        help="a file of targets, one a line (with --scheme, hosts alone too), or CSV whose first "
+                        "line names its columns (target, or host with scheme or port); - is the standard input",
+                        )  # fmt: skip
     parser.add_argument("--column", metavar="NAME", help="the column of that file that names the targets")
     parser.add_argument("--strict", action="store_true",
                         help="do nothing where a line of that file is not a target (default: such a line is reported "
@@ -311,6 +312,8 @@ def _add_targets(parser: argparse.ArgumentParser, name: str, *, nargs: str | Non
     parser.add_argument(name, nargs=nargs, choices=Suggested((*known, *(f"{scheme}://" for scheme in PORTS))),
                         metavar="TARGET", help="service URL, host:port, mx:domain or preset ("
                         f"{', '.join(known).replace('%', '%%')})")  # fmt: skip
+    parser.add_argument("--scheme", choices=Suggested(PORTS), metavar="NAME",
+                        help="that of targets which name none: a host alone (default: refused)")  # fmt: skip
     parser.add_argument("--connect-to", metavar="HOST:PORT", help="connect to this instead of the target's own host")
 
 

@@ -25,7 +25,8 @@ def complete(table: TableName, given: pd.DataFrame) -> pd.DataFrame:
     `service`; `date_basis` from the instants; `sample` by counting the rows of one key. What does not follow is null.
 
     Columns of other names are left out with a `ReadWarning` that names them all. Raises `SchemaError` for one that is
-    probably misspelt, and one error for all columns that are missing and never null.
+    probably misspelt, one error for all columns that are missing and never null, and one for the first row whose
+    `scheme`, `host` and `port` cannot be a service.
 
     >>> import pandas as pd
     >>> from toolkit.schema import complete
@@ -72,7 +73,7 @@ def _report_extra(table: TableName, extra: Sequence[Hashable], known: list[str])
 
 def _find_services(frame: pd.DataFrame) -> pd.Series:
     parts = frame.reindex(columns=["scheme", "host", "port"]).astype(object)
-    rows = parts.where(parts.notna(), None).itertuples(index=False, name=None)
+    rows = parts.where(parts.notna(), None).itertuples(name=None)
     return pd.Series([_service(*row) for row in rows], frame.index, dtype="string")
 
 
@@ -104,16 +105,27 @@ _FOLLOWING: Final[tuple[tuple[str, tuple[str, ...], Callable[[pd.DataFrame], pd.
 """Derived column, its source columns (at least one is needed), and the function that computes it, in this order."""
 
 
-def _service(scheme: object, host: object, port: object) -> str | None:
+def _service(label: Hashable, scheme: object, host: object, port: object) -> str | None:
+    """The service of a row; None where it names no host, or neither a scheme nor a port that implies one."""
     composed = compose_target(scheme, host, port)
-    target = _target(composed) if isinstance(composed, str) else None
-    return None if target is None else target.service
+    if not isinstance(composed, str):
+        return None
+    try:
+        return _parse(composed).service
+    except UsageError as error:
+        if scheme is None and _target(f"tls://{composed}"):
+            return None
+        raise SchemaError(f"row {label!r:.60}: {error}") from error
+
+
+def _target(text: str) -> Target | None:
+    """The target; None where the text does not name one."""
+    try:
+        return _parse(text)
+    except UsageError:
+        return None
 
 
 @lru_cache(maxsize=4096)
-def _target(text: str) -> Target | None:
-    """The target; None where the text does not name one, such as a port that does not imply a protocol."""
-    try:
-        return parse_target(text)
-    except UsageError:
-        return None
+def _parse(text: str) -> Target:
+    return parse_target(text)

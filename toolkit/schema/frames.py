@@ -112,7 +112,7 @@ def conform(table: TableName, given: pd.DataFrame) -> pd.DataFrame:
 
 
 def check(table: TableName, given: pd.DataFrame) -> None:
-    """Raise `SchemaError` unless the frame has the table's columns, dtypes, nulls, vocabularies and ordered bounds.
+    """Raise `SchemaError` unless columns, dtypes, nulls, vocabularies, ports and bounds are the table's.
 
     >>> import pandas as pd
     >>> from toolkit.schema import check, empty
@@ -138,6 +138,8 @@ def check(table: TableName, given: pd.DataFrame) -> None:
         strange = set(given[name].dropna().unique()) - set(allowed) if name in given else set()
         if strange:
             raise SchemaError(f"{table}.{name} may be {', '.join(allowed)}, not {min(strange)!r}.")
+    if "port" in given and (strange := set(given["port"].dropna().unique()) - set(range(1, 1 << 16))):
+        raise SchemaError(f"{table}.port may be 1 to 65535, not {min(strange)}.")
     if "observed_from" in given:
         is_turned = (given["observed_from"] > given["observed_until"]).fillna(False)
         if is_turned.any():
