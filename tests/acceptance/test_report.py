@@ -309,6 +309,19 @@ def test_a_finding_about_a_service_that_was_not_observed_since_has_not_ended() -
     assert set(changes.loc[changes["services"].str.contains("legacy"), "change"]) == {"finding not judged again"}
 
 
+def test_a_finding_of_a_survey_has_not_appeared_where_there_was_no_survey_before() -> None:
+    legacy, since = "smtp://legacy.lab.test:25", datetime.fromisoformat("2026-01-20T00:00:00+00:00")
+    kept = toolkit.load_example("lab-sample").within(services=legacy)
+    asked = kept.support[kept.support["observed_at"] > since]
+    kept = toolkit.Tables.from_frames(kept.observations, kept.certificates, asked)
+    rules = {"roots": "certifi", "policy": "ietf"}
+    checks = toolkit.check(kept, now="2026-01-24T00:00:00Z", **rules)
+    changes = find_differences(kept, checks, since=since, **rules)
+    assert changes[["change", "what"]].to_numpy().tolist() == [
+        ["finding not judged before", "low: falls short (ietf, forward-secrecy)"]
+    ]
+
+
 def test_nothing_to_read_is_said_and_nothing_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "empty").mkdir()
     for source, said in (("empty", "holds neither"), ("nowhere", "does not exist")):

@@ -9,9 +9,10 @@ from cryptography import x509
 
 from tests.analyse.made import certificate, look, now, tables
 from tests.analyse.trust.minted import mint_leaf, served
-from tests.checking.test_checks import NEW, OLD, ROOT, TODAY, VALID, answers, checked, of, surveyed
-from toolkit import Tables, checking
+from tests.checking.test_checks import NEW, OLD, ROOT, TODAY, VALID, answers, checked, of, reasons, surveyed
+from toolkit import Tables, checking, schema
 from toolkit.checking.advice import ADVICE
+from toolkit.checking.baseline import are_judged
 from toolkit.checking.verdicts import SEVERITY_OF
 
 NEWER = certificate("bb", "2026-01-15", "2026-06-15")
@@ -144,6 +145,30 @@ def test_rows_dated_after_the_clock_are_a_finding() -> None:
     assert found["found"].iloc[0] == "2 rows dated after 2026-02-01 00:00, the present"
     assert found["evidence_count"].iloc[0] == 2
     assert of(checked(given), "reachability") == [("reachable", "-")], "now may be a past day"
+
+
+def test_what_a_survey_found_is_not_judged_again_once_the_survey_is_too_old() -> None:
+    """Each row is about the same rule of the same service, which later observations alone seem to meet."""
+    held = tables([look("aa", "2025-11-01", **NEW), look("aa", "2026-01-31", **NEW)], [VALID])
+    old = surveyed(answers("2025-10-01", "s1", "accepted"), given=held)
+    before, after = checked(old, now=now("2025-11-02")), checked(old)
+    again = checked(surveyed(answers("2026-01-15", "s2", "refused"), given=held))
+    broken = before[before["verdict"] == "falls short"]
+    assert set(broken["rule"]) == {"ssl3"}
+    assert "last surveyed before 2025-10-23" in reasons(after, "ietf")
+    assert not are_judged(broken, after).any()
+    assert are_judged(broken, again).all()
+
+
+def test_rows_of_a_lab_may_be_dated_after_the_clock() -> None:
+    given = tables([look("aa", "2027-01-31", round="r", source="lab", **NEW)], [VALID])
+    support = pd.concat([answers("2027-01-31", name, "accepted") for name in ("r", "s")])
+    row = {"round": "s", "phase": "end", "written_at": now("2027-01-31"), "services": ()}
+    for source in ("lab", "live"):
+        rounds = schema.frame("rounds", [row | {"source": source}])
+        found = checked(Tables.from_frames(given.observations, given.certificates, support, rounds), clock=TODAY)
+        ahead = found[found["verdict"] == "dated_ahead"]
+        assert ahead["evidence_count"].tolist() == ([] if source == "lab" else [1])
 
 
 def test_every_finding_has_an_identifier_and_advice_and_nothing_else_has() -> None:

@@ -148,13 +148,19 @@ def find_gone(checks: pd.DataFrame, baseline: str | Path) -> list[str]:
 
 
 def are_judged(earlier: pd.DataFrame, checks: pd.DataFrame) -> "pd.Series[bool]":
-    """Whether `checks` judges what each earlier row is about: the same check of the same service, by the same rule."""
-    judged = checks[checks["is_finding"].notna()]
-    return pd.Series(_subjects(earlier).isin(_subjects(judged)), earlier.index)
+    """Whether `checks` judges what each earlier row is about: the same check of the same service, by the same rule.
+
+    Where the check is also unknown for the service as a whole, as where its last survey is too old, it does not.
+    """
+    is_unknown = checks["is_finding"].isna()
+    whole = checks[is_unknown & checks[["rule", "leaf_sha256"]].isna().all(axis=1)]
+    by_rule, by_service = ["check", "rule", "name"], ["check", "name"]
+    is_judged = _subjects(earlier, by_rule).isin(_subjects(checks[~is_unknown], by_rule))
+    return pd.Series(is_judged & ~_subjects(earlier, by_service).isin(_subjects(whole, by_service)), earlier.index)
 
 
-def _subjects(rows: pd.DataFrame) -> pd.MultiIndex:
-    return pd.MultiIndex.from_frame(rows[["check", "rule"]].assign(name=name_services(rows)).fillna(""))
+def _subjects(rows: pd.DataFrame, by: list[str]) -> pd.MultiIndex:
+    return pd.MultiIndex.from_frame(rows.assign(name=name_services(rows))[by].fillna(""))
 
 
 def _missing(entries: dict[str, dict[str, Any]], checks: pd.DataFrame) -> list[tuple[dict[str, Any], bool]]:

@@ -292,9 +292,9 @@ def _describe_findings(verdict: str, group: pd.DataFrame) -> Iterator[str]:
 
 
 def _evidence(row: dict[Hashable, Any]) -> Any:
-    """Which rows a finding rests on, or, of a check without a policy, how many observations."""
+    """Which rows a finding rests on, or, of a check without a policy, how many."""
     return (
-        text.counted(row["evidence_count"], "observation")
+        text.counted(row["evidence_count"], "row")
         if pd.isna(row["evidence"]) and row["evidence_count"]
         else row["evidence"]
     )

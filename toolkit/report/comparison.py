@@ -20,14 +20,20 @@ def find_differences(tables: Tables, checks: pd.DataFrame, *, since: datetime, *
     Findings are compared by their `finding_id`: the earlier ones are those of `check` at `since`, with the same rules,
     on what had been observed then. `checks` are the present ones. An earlier finding has ended where the same check of
     the same service (of a policy: by the same rule) judges something now; else it is `finding not judged again`, as
-    where the service was not observed since. Services are compared by their first and last observation. Rotations are
-    those whose successor was first observed after `since`.
+    where the service was not observed since. In the same way, a finding about a service that was known then is
+    `finding not judged before`, as where no survey was recent enough, or none was made. Services are compared by their
+    first and last observation. Rotations are those whose successor was first observed after `since`.
     """
     earlier = tables.within(until=since)
-    before, after = _findings(checking.check(earlier, now=since, **rules)), _findings(checks)
+    checks_before = checking.check(earlier, now=since, **rules)
+    before, after = _findings(checks_before), _findings(checks)
+    is_new = ~after["name"].isin(checking.name_services(checks_before))
+    is_asked = after["service"].isin(earlier.support["service"]) | ~after["evidence"].str.startswith("support")
+    is_comparable = is_new | (are_judged(after, checks_before) & is_asked.fillna(value=True))
     is_judged = are_judged(before, checks)
     rows = [
-        *_moved("finding appeared", after, before),
+        *_moved("finding appeared", after[is_comparable], before),
+        *_moved("finding not judged before", after[~is_comparable], before),
         *_moved("finding ended", before[is_judged], after),
         *_moved("finding not judged again", before[~is_judged], after),
         *_services(earlier, tables),

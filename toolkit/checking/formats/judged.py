@@ -49,7 +49,7 @@ class CheckRow:
 
     @property
     def message(self) -> str:
-        """Where, what was found, why, and how many observations support it."""
+        """Where, what was found, why, and how many rows support it."""
         parts = [self.found, f"required: {self.required}" if self.required else "", self.reason, self._support]
         return f"{self.service}: {'; '.join(filter(None, parts))}"
 
@@ -58,7 +58,7 @@ class CheckRow:
         if not self.rows:
             return ""
         instants = [f"{at:%Y-%m-%d}" for at in (self.first_at, self.last_at) if at is not None]
-        return f"{text.counted(self.rows, 'observation')} {' to '.join(dict.fromkeys(instants))}".rstrip()
+        return f"{text.counted(self.rows, 'row')} {' to '.join(dict.fromkeys(instants))}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)

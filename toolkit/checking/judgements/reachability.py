@@ -8,7 +8,7 @@ import pandas as pd
 from toolkit import text
 from toolkit.analyse.rounds import OBSERVED_DAYS, days_of_visits
 from toolkit.analyse.slots import joined_sources
-from toolkit.analyse.support.summary import hosts_of
+from toolkit.analyse.support.summary import surveyed
 from toolkit.checking.in_service import NOT_ASKED, InService, name_services
 from toolkit.checking.verdicts import CHECKS
 from toolkit.columns import dtypes
@@ -77,8 +77,7 @@ def find_dated_ahead(tables: Tables, present: pd.Timestamp) -> pd.DataFrame:
 
     Those of a lab are left out: its clock is turned on purpose.
     """
-    looks, answers = tables.observations, tables.support
-    rows = pd.concat([looks, answers.assign(host=hosts_of(answers["service"]))], ignore_index=True)
+    rows = pd.concat([tables.observations, surveyed(tables)], ignore_index=True)
     began = rows["observed_at"].fillna(rows["observed_from"])
     is_ahead = (began > present).fillna(value=False) & ~rows["source"].isin(["lab", "simulated"])
     rows = rows.assign(at=began, name=name_services(rows))[is_ahead]
