@@ -96,8 +96,13 @@ def test_names_may_be_broken_and_numbers_and_entities_may_not() -> None:
     )
     html_of_names = tabulate(pd.DataFrame({"a": ["mozilla-intermediate", "ML-KEM-768"]})).html
     assert re.findall(r"nowrap\">([^<]+)", html_of_names) == ["a", "mozilla-", "intermediate", "ML-KEM-768"]
-    assert '<span style="white-space: nowrap">2026-05-01</span> 10:30' in html
+    assert '<span style="white-space: nowrap">2026-05-01 10:30</span>' in html
     assert "a.&lt;b" in html
+
+
+def test_a_long_text_claims_no_more_width_than_another() -> None:
+    html = tabulate(pd.DataFrame({"found": ["word " * 40], "advice": ["word " * 12]}), width=200).html
+    assert re.findall(r"<td>(<div style=\"max-width: 32em\">)?word", html) == ['<div style="max-width: 32em">', ""]
 
 
 def test_a_sentence_without_its_values_is_an_error() -> None:

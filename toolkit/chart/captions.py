@@ -22,13 +22,14 @@ _HASH: Final = 12
 _BREAK: Final = re.compile(r"(_(?=\w)|[./:,](?=[A-Za-z]))")
 """Characters after which a long word may be broken; none of them is part of an HTML entity."""
 
-_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d( \d\d:\d\d)?\Z")
-
-_SHORT: Final = re.compile(rf"[0-9a-f]{{{_HASH}}}…\Z|[A-Za-z0-9-]{{1,20}}\Z")
-"""A cut hash, or a name such as `X25519MLKEM768` or `mozilla-intermediate`."""
+_SHORT: Final = re.compile(rf"\d{{4}}-\d\d-\d\d( \d\d:\d\d)?\Z|[0-9a-f]{{{_HASH}}}…\Z|[A-Za-z0-9-]{{1,20}}\Z")
+"""A date, a cut hash, or a name such as `X25519MLKEM768` or `mozilla-intermediate`."""
 
 _UNBROKEN: Final = 12
 """Characters of a name up to which its hyphens are no place for a break."""
+
+_LONG: Final = 64
+"""Characters of a text from which on it claims no more width, so that the texts next to it keep theirs."""
 
 _UNTYPESET: Final = "tex2jax_ignore mathjax_ignore"
 """The HTML classes that MathJax (versions 2 and 3) ignores, so that dollar signs stay as they are."""
@@ -162,11 +163,10 @@ def _as_html(words: str) -> str:
     Of these, a longer name may be broken after a hyphen. So a wide table fits, and stays legible.
     """
     if _SHORT.match(words):
-        parts = re.split(r"(?<=-)", words) if len(words) > _UNBROKEN else [words]
+        parts = re.split(r"(?<=-)(?=\D)", words) if len(words) > _UNBROKEN else [words]
         return "<wbr>".join(f'<span style="white-space: nowrap">{part}</span>' for part in parts)
-    if _DATE.match(words):
-        return f'<span style="white-space: nowrap">{text.for_html(words[:10])}</span>{text.for_html(words[10:])}'
-    return _BREAK.sub(r"\1<wbr>", text.for_html(words))
+    html = _BREAK.sub(r"\1<wbr>", text.for_html(words))
+    return f'<div style="max-width: {_LONG // 2}em">{html}</div>' if len(words) > _LONG else html
 
 
 class _Words(Formatter):

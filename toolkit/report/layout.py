@@ -54,7 +54,8 @@ _PRINT: Final = """\
     html, body.jp-Notebook { padding: 0; height: auto; overflow: visible; }
     main { max-width: none; }
     body, main .jp-RenderedHTMLCommon { font-size: 9pt; line-height: 1.35; }
-    main .jp-RenderedHTMLCommon table { table-layout: auto; width: auto; max-width: 100%; font-size: 7pt; }
+    main .jp-RenderedHTMLCommon table { table-layout: auto; width: auto; max-width: 100%; font-size: 7pt;
+      font-stretch: condensed; }
     main .jp-RenderedHTMLCommon.jp-RenderedHTMLCommon :is(td, th) { padding: 1.5pt 3pt; }
     main .jp-Cell, main :is(.jp-Cell-inputWrapper, .jp-Cell-outputWrapper, .jp-InputArea, .jp-InputArea-editor,
       .jp-OutputArea, .jp-OutputArea-child, .jp-OutputArea-output) {
@@ -65,7 +66,10 @@ _PRINT: Final = """\
     main :is(.jp-RenderedHTMLCommon, .highlight) pre {
       font: 7.5pt monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
     main :is(h1, h2, h3, .jp-MarkdownCell, .jp-mod-noOutputs) { break-after: avoid; }
+    main :is(h1, h2, h3) { margin: 3mm 0 2mm; }
     main :is(tr, img, figure) { break-inside: avoid; }
+    main tbody tr:first-child:nth-last-child(n+4) { break-after: avoid; }
+    main tbody tr:last-child:nth-child(n+4) { break-before: avoid; }
     main .jp-RenderedHTMLCommon p { orphans: 3; widows: 3; }
     main img { max-width: 100%; max-height: 120mm; }
     main figure img { max-height: 190mm; object-fit: contain; object-position: left; }

@@ -20,7 +20,7 @@ from toolkit.chart.captions import Shown
 from toolkit.report.formats import write_table
 
 MOST_ROWS: Final = 15
-"""Rows of a table in a section; a longer table is in the appendix as well."""
+"""Rows of a table in a section; one of more than twice as many is in the appendix, and a shorter one shown whole."""
 
 MOST_IN_APPENDIX: Final = 150
 """Rows of a table in the appendix. The files next to a report (`--tables`) have every row."""
@@ -66,7 +66,9 @@ class Parts:
         if self._folder:
             write_table(self._folder, title, frame, columns=columns)
         origin = trace(used, call=call, unknown=unknown)
-        if len(frame) > rows:
+        if len(frame) <= 2 * rows:
+            rows = len(frame)
+        else:
             whole = tabulate(frame, columns=columns, rows=MOST_IN_APPENDIX, width=width)
             self._long.append((title, _joined(whole, origin)))
             held = "all" if len(frame) <= MOST_IN_APPENDIX else f"the first {MOST_IN_APPENDIX:,}"
