@@ -123,11 +123,13 @@ SENDMAIL = f"{STAMP}sm-mta[1]: STARTTLS=server, error: accept failed=0, reason"
     [
         (f"{POSTFIX} c.b.test[198.51.100.7]: -1", "closed", f"SSL_accept: -1{UNSAID}"),
         (f"{POSTFIX} unknown[unknown]: Connection timed out", "timeout", "SSL_accept: Connection timed out"),
+        (f"{SENDMAIL}=tlsv1 alert protocol version, SSL_error=1", "ok", "accept: tlsv1 alert protocol version"),
+        (f"{SENDMAIL}=sslv3 alert handshake failure, SSL_error=1", "closed", "accept: sslv3 alert handshake failure"),
         (f"{SENDMAIL}=no shared cipher, SSL_error=1, relay=c.b.test", "refused", "accept: no shared cipher"),
         (f"{EXIM} (SSL_accept): unsupported protocol", "refused", "SSL_accept: unsupported protocol"),
         (f"{EXIM} (gnutls_handshake): timed out", "timeout", "gnutls_handshake: timed out"),
         (f"{DOVECOT}, session=<x>", "closed", "log-in by imap; TLS handshaking"),
-        (f"{DOVECOT}: SSL_accept() failed: error:0A000418:SSL routines::tlsv1 alert unknown ca, session=<x>", "closed",
+        (f"{DOVECOT}: SSL_accept() failed: error:0A000418:SSL routines::tlsv1 alert unknown ca, session=<x>", "ok",
          "log-in by imap; TLS handshaking: SSL_accept() failed: error:0A000418:SSL routines::tlsv1 alert unknown ca"),
     ],
 )  # fmt: skip
@@ -179,6 +181,7 @@ MTA = f"{SESSION} mta connecting address=smtp://192.0.2.1:25 host=mx.a.test"
             f"{STARTTLS}, reason=tlsv1 alert protocol version, SSL_error=1, errno=0\n{REPEATED}\n{RULESET}",
             "refused", "connect: tlsv1 alert protocol version", "mx.a.test",
         ),
+        (f"{RULESET}\n{STARTTLS}, SSL_error=5, errno=104", "reset", "connect: SSL_error=5, errno=104", "mx.a.test"),
         (f"{STARTTLS}, SSL_error=5, errno=104, retry=-1", "reset", "connect: SSL_error=5, errno=104", None),
         (
             f"{MTA}\n{SESSION} mta error reason=IO Error: handshake failed: error:14:SSL routines::alert x",
@@ -199,6 +202,17 @@ def test_what_other_lines_say_of_a_failed_handshake_is_in_its_row(
 ) -> None:
     (row,) = read(tmp_path, *(STAMP + line for line in lines.split("\n"))).to_dict("records")
     assert (row["outcome"], row["reason"], None if pd.isna(row["host"]) else row["host"]) == (outcome, reason, host)
+
+
+def test_sendmail_may_name_each_server_before_or_after_it_failed(tmp_path: Path) -> None:
+    """Lines of one second, in both orders; a server that was named in another second is not that of the failure."""
+    after = [f"{STARTTLS}, SSL_error=5", RULESET, f"{STARTTLS}, SSL_error=5", RULESET.replace("mx.", "mx2.")]
+    looks = read(tmp_path, *(STAMP + line for line in after))
+    assert looks["host"].tolist() == ["mx.a.test", "mx2.a.test"]
+    looks = read(tmp_path, *(STAMP + line for line in (after[1], after[0], after[3], after[2])))
+    assert looks["host"].tolist() == ["mx.a.test", "mx2.a.test"]
+    looks = read(tmp_path, STAMP + after[1], STAMP.replace(":58", ":59") + after[0])
+    assert looks["host"].isna().all()
 
 
 def test_a_reason_is_that_of_the_failure_directly_before_it(tmp_path: Path) -> None:
@@ -298,6 +312,7 @@ def test_what_strangers_have_a_server_write_is_neither_a_row_nor_in_one(tmp_path
 
 
 FROM = "Anonymous TLS connection established from"
+TO = f"Trusted TLS connection established to a.test[192.0.2.1]:25: {PEER}"
 MX = "H=a.test [192.0.2.1]:25*"
 X = "X=TLS1.2:RSA_AES_256_CBC_SHA1:256 CV=no"
 
@@ -312,6 +327,10 @@ X = "X=TLS1.2:RSA_AES_256_CBC_SHA1:256 CV=no"
         (f'{EXIM_AT} => "b o b"@a.test <x@a.test> F=<"b b"@b.test> R=o T=smtp S=9 {MX} {X}', "Exim", "a.test"),
         (f"{EXIM_AT} ** a@a.test R=o T=smtp {MX} {X}: SMTP error from remote mail server: 550 no", "Exim", "a.test"),
         (f"Nov 28 04:17:42 mx exim4[1]: {EXIM_AT} => a@a.test R=o T=smtp {MX} {X}", "Exim", "a.test"),
+        (f"mail-1  | {EXIM_AT} => a@a.test R=o T=smtp {MX} {X}", "Exim", "a.test"),
+        (f"mail  | 2026-11-28T04:27:58.295161234Z {STAMP[33:]}postfix/smtp[1]: {TO}", "Postfix", "a.test"),
+        (f"2026-11-28T04:27:58.295161234Z Nov 28 04:27:58 mx postfix/smtp[1]: {TO}", "Postfix", "a.test"),
+        (f"Sat 2026-11-28 04:27:58 UTC mx postfix/smtp[1]: {TO}", "Postfix", "a.test"),
         (f"{STAMP}exim[1]: {EXIM_AT[20:]} <= a@a.test {CLIENT} I=[192.0.2.1]:25 P=esmtps L. {X} S=9", "Exim", "mx"),
     ],
 )  # fmt: skip
@@ -332,6 +351,41 @@ def test_a_line_that_almost_matches_is_named(tmp_path: Path) -> None:
     good = f"{STAMP}postfix/smtp[1]: Trusted TLS connection established to mx.a.test[192.0.2.1]:25: "
     with pytest.warns(ReadWarning, match="left out: line 2: its words about TLS"):
         assert len(read(tmp_path, good + PEER, good + "TLSv1.2 with cipher (12")) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"{EXIM_AT} => a@a.test R=o T=smtp {MX} {X}",
+        f"{EXIM_AT} <= a@a.test {CLIENT} I=[192.0.2.1]:25 P=esmtps L. {X} S=9",
+        f"{EXIM} (SSL_accept): unsupported protocol",
+        f"{STAMP}dovecot: imap-login: Login: user=<x>, rip=192.0.2.9, lip=192.0.2.66, TLS, {PEER}",
+        f"{STAMP}dovecot: imap-login: Disconnected: user=<>, rip=192.0.2.9, lip=192.0.2.66, TLS handshaking",
+        f"{STAMP}postfix/smtp[1]: {TO}",
+        f"{STAMP}sm-mta[1]: {VICTIM}",
+        f"{STAMP}sm-mta[1]: STARTTLS=client, error: connect failed=0, SSL_error=5",
+    ],
+)
+def test_a_line_behind_words_that_are_not_known_is_named(tmp_path: Path, line: str) -> None:
+    with pytest.warns(ReadWarning, match="left out: line 2: its words about TLS"):
+        assert len(read(tmp_path, f"{STAMP}postfix/smtp[1]: {TO}", f"stack/mail@1 :: {line}")) == 1
+
+
+@pytest.mark.parametrize(
+    ("stamp", "at", "until"),
+    [
+        ("Sat 2026-11-28 04:27:58 UTC", "2026-11-28T04:27:58Z", None),
+        ("Sat 2026-11-28 04:27:58 CET", None, "2026-11-28T16:27:58Z"),
+        ("2026-11-28T04:27:58.295161234Z", "2026-11-28T04:27:58.295161Z", None),
+        ("mail-1 | 2026-11-28T04:27:58.295161234Z Nov 28 05:27:58", "2026-11-28T04:27:58.295161Z", None),
+    ],
+)
+def test_times_of_the_journal_and_of_containers_are_read(
+    tmp_path: Path, stamp: str, at: str | None, until: str | None
+) -> None:
+    looks = read(tmp_path, f"{stamp} mx postfix/smtp[1]: {TO}")
+    assert looks["observed_at"].tolist() == [pd.Timestamp(at)]
+    assert looks["observed_until"].tolist() == [pd.Timestamp(until)]
 
 
 def test_a_log_without_tls_says_how_to_have_it(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import warnings
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 
 import toolkit
 from toolkit import Tables, schema
+from toolkit.errors import ReadError, ReadWarning
 
 
 @pytest.fixture
@@ -55,6 +57,31 @@ def test_reports_of_one_day_stay_apart(reports: Path) -> None:
     parts = [toolkit.read(file) for file in sorted(reports.glob("*.json"))]
     together = Tables.concat(parts)
     assert len(together.observations) == sum(len(part.observations) for part in parts)
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_of_a_report_that_is_cut_short_the_whole_policies_are_read(
+    reports: Path, tmp_path: Path, indent: int | None
+) -> None:
+    report = json.loads((reports / "rfc8460.json").read_text())
+    report["policies"] *= 2
+    report["policies"][1] = report["policies"][1] | {"summary": {"total-successful-session-count": 7, "x": "]},{"}}
+    document, path = json.dumps(report, indent=indent), tmp_path / "cut.json"
+    policies = document.index('"policies"')
+    path.write_text(document[: policies + (len(document) - policies) * 3 // 4])
+    with pytest.warns(ReadWarning, match="cut short or damaged after the last member that is whole"):
+        looks = toolkit.read(path).observations
+    assert len(looks) == 4
+    assert looks["observed_until"].notna().all()
+    for end in range(policies, len(document) - 1, 41):
+        path.write_text(document[:end])
+        with warnings.catch_warnings(record=True, action="always") as said:
+            try:
+                counted = len(toolkit.read(path).observations)
+            except ReadError:
+                counted = 0
+        assert counted in {0, 4, 8}
+        assert said or not counted
 
 
 def test_what_is_missing_stays_unknown(reports: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from toolkit.epoch import microseconds
-from toolkit.readers.opening import parse_json, read_lines, read_plain, read_value, read_values
+from toolkit.readers.opening import as_object, parse_json, read_lines, read_members, read_plain, read_value, read_values
 from toolkit.readers.scans import Scan, ShownFacts
 from toolkit.readers.spelling import instant_of
 
@@ -54,11 +54,14 @@ class Repeats:
             self._shown[self._rest] = shown
 
 
-def read_objects(path: Path, scan: Scan, repeats: Repeats | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_objects(
+    path: Path, scan: Scan, repeats: Repeats | None = None, *, depth: int = 0
+) -> Iterator[tuple[int, dict[str, Any]]]:
     """Line and value of each object; a line that is not an object is recorded as left out, with its number.
 
     Of a file that begins with an object over several lines, after lines of text or without, all may go over several
-    lines; such a file is read as a whole. Of a list that is cut short or damaged, the objects before that are read.
+    lines; such a file is read as a whole. Of a list that is cut short or damaged, the objects before that are read; of
+    an object, where there is a `depth`, its members as by `read_members`.
     """
     is_text = True
     for number, line in read_lines(path):
@@ -71,9 +74,9 @@ def read_objects(path: Path, scan: Scan, repeats: Repeats | None = None) -> Iter
             value = parse_json(line)
         except ValueError:
             if is_text and _is_begun(line):
-                yield from _objects_of(path, scan)
+                yield from _objects_of(path, scan, depth)
                 return
-            yield from _whole_of(line.decode("utf-8", "replace"), 0, scan, _NOT_AN_OBJECT, line=number)
+            yield from _whole_of(line.decode("utf-8", "replace"), 0, scan, _NOT_AN_OBJECT, line=number, depth=depth)
             continue
         is_text = False
         for one in value if isinstance(value, list) else [value]:
@@ -88,7 +91,7 @@ def _is_begun(line: bytes) -> bool:
     return _BEGUN.match(line) is not None and line.rstrip().endswith((b"{", b"[", b","))
 
 
-def _objects_of(path: Path, scan: Scan) -> Iterator[tuple[int, dict[str, Any]]]:
+def _objects_of(path: Path, scan: Scan, depth: int) -> Iterator[tuple[int, dict[str, Any]]]:
     document, damage = read_plain(path)
     at, line, counted = 0, 1, 0
     while match := _BEGINS.search(document, at):
@@ -96,7 +99,7 @@ def _objects_of(path: Path, scan: Scan) -> Iterator[tuple[int, dict[str, Any]]]:
         line, counted = line + document.count("\n", counted, start), start
         found = read_value(document, start)
         if found is None:
-            yield from _whole_of(document, start, scan, damage or _NOT_AN_OBJECT, line=line)
+            yield from _whole_of(document, start, scan, damage or _NOT_AN_OBJECT, line=line, depth=depth)
             return
         value, at = found
         for one in value if isinstance(value, list) else [value]:
@@ -104,11 +107,19 @@ def _objects_of(path: Path, scan: Scan) -> Iterator[tuple[int, dict[str, Any]]]:
                 yield line, one
 
 
-def _whole_of(document: str, start: int, scan: Scan, words: str, *, line: int) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The objects of a list that is damaged, as far as they are whole; `words`: what is wrong where none is."""
+def _whole_of(
+    document: str, start: int, scan: Scan, words: str, *, line: int, depth: int
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a list that is damaged, or the members of an object, as far as they are whole.
+
+    `words`: what is wrong where none is.
+    """
     match = _LIST.match(document, start)
     for _, value in read_values(document, match.end()) if match else ():
         if isinstance(value, dict):
             words = "the list is cut short or damaged after the last object that is whole"
             yield line, value
+    if depth and (members := as_object(read_members(document, start, depth=depth))):
+        words = "the object is cut short or damaged after the last member that is whole"
+        yield line, dict(members)
     scan.leave_out(words, line=line)

@@ -71,7 +71,7 @@ FAILURES: Final = tuple(
 MORE: Final = re.compile(
     rf"warning: TLS library problem: {_ERROR}|(?:\w{{1,20}}: )?ruleset=tls_server, arg1=SOFTWARE, relay={HOST}"
 )
-"""What the same process writes next: the reason (Postfix), or the server (Sendmail)."""
+"""What the same process writes next: the reason (Postfix), or the server (Sendmail; also before, in one second)."""
 
 _UNSAID: Final = ("-1", "0", "opportunistic TLS failed")
 """What stands in place of a reason."""
@@ -95,6 +95,13 @@ _OUTCOMES: Final = {
 """Whether the server is the other one → words by which a library says how the look at the server ended; else, the
 connection was closed. An alert of the client does not say that the server refused."""
 
+_READ_BY_CLIENT: Final = (
+    ("certificate", re.compile(r"alert.*(?:certificate|unknown ca|ca is unknown)", re.IGNORECASE)),
+    ("hello", re.compile(r"alert (?:protocol version|illegal param|decrypt|insufficient security|unsupported ext)")),
+)
+"""How far a client came whose alert answers what the server sent. Other alerts may stand in place of a hello, as Java
+and OpenSSL send them where they have nothing to offer."""
+
 _SOURCE_LINE: Final = re.compile(r":[^: ]*\.c:\d+(?=:|\Z)")
 
 
@@ -107,8 +114,9 @@ def describe_failure(match: re.Match[str], *, is_other: bool, said: str | None =
     """Columns of `observations` about a handshake that failed; `said` is the reason that another line gives."""
     cells = match.groupdict()
     words = _SOURCE_LINE.sub("", said or cells["error"] or cells.get("code") or "").rstrip(":")
-    outcome = next((outcome for mark, outcome in _OUTCOMES[is_other] if mark in words), "closed")
+    stage = None if is_other else next((stage for stage, alert in _READ_BY_CLIENT if alert.search(words)), None)
+    outcome = next((outcome for mark, outcome in _OUTCOMES[is_other] if mark in words), "ok" if stage else "closed")
     reason = ": ".join(filter(None, (cells.get("call"), words)))
     if words in _UNSAID:
         reason += "; the line does not say whether an alert was sent"
-    return {"outcome": outcome, "reason": reason or None}
+    return {"outcome": outcome, "stage": stage, "reason": reason or None}

@@ -10,12 +10,9 @@ makes TLS connections, and where the words are those that follow its name.
 """
 
 import re
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from toolkit.epoch import microseconds
 from toolkit.errors import ReadError
 from toolkit.readers.mail_failures import (
     ADDRESS,
@@ -30,6 +27,7 @@ from toolkit.readers.mail_failures import (
     describe_failure,
     waits_for_more,
 )
+from toolkit.readers.mail_stamps import CONTAINER, STAMP, TRADITIONAL, times_at, times_in
 from toolkit.readers.mail_suites import BITS, describe_handshake
 from toolkit.readers.opening import read_marked_lines
 from toolkit.readers.scans import Scan, ShownFacts, Times, make_server
@@ -38,18 +36,15 @@ from toolkit.tables import Tables
 _MOST_OPEN: Final = 10_000
 """Connections of OpenSMTPD that are waited for at a time."""
 
-_ZONES: Final = (timedelta(hours=-14), timedelta(hours=12))
-"""From a local time to the first and the last instant that it can mean (UTC+14 to UTC-12)."""
-
-_ISO: Final = re.compile(r"(?:<\d+>\d? ?)?(\d{4}-\d\d-\d\d[T ][\d:.]{8,15}) ?(Z|[+-]\d\d:?\d\d)?\s")
-_TRADITIONAL: Final = re.compile(r"(?:<\d+>)?([A-Z][a-z]{2} [ \d]\d [\d:]{8}) ")
-_STAMP: Final = re.compile(f"(?:{_ISO.pattern}|{_TRADITIONAL.pattern})")
 _HEAD: Final = re.compile(
-    rf"(?P<stamp>{_STAMP.pattern})?"
+    rf"(?P<stamp>{STAMP.pattern})?(?:{TRADITIONAL.pattern})?"
     rf"(?:(?:(?P<machine>[\w.-]{{1,255}}+) )?(?:<?\w+\.\w+>? )?(?!\w+-login: )(?P<program>[\w./-]++)"
     r"(?:(?:\[\d+\])?:| \d+ - -) (?:\[ID \d+ \w+\.\w+\] )?|[A-Z_]+\t)?"
 )
-"""What a service of syslog writes before a message (RFC 3164, RFC 5424; BusyBox and Solaris add the facility)."""
+"""What a service of syslog writes before a message (RFC 3164, RFC 5424; BusyBox and Solaris add the facility, and what
+keeps the output of containers adds a time of its own)."""
+
+_CONTAINER: Final = re.compile(CONTAINER.encode())
 
 _PROGRAM: Final = re.compile(
     r"(?P<Postfix>(?:[\w.-]+/)+(?:smtpd?|lmtp|tlsproxy)|posttls-finger)|(?P<OpenSMTPD>smtpd)|(?P<Dovecot>dovecot)"
@@ -99,9 +94,10 @@ _LONGEST: Final = 1 << 16
 _ALMOST: Final = re.compile(
     r"TLS connection established (?:to|from) |STARTTLS=\w+, relay=\S+, version=|(?:mta|smtp) tls ciphers="
     r"|SSL_(?:connect|accept) error |, TLS handshaking|STARTTLS=client, error: |reason=io-error: handshake failed"
-    r"| P=\w*smtps\w* (?:L\S* )?X="
+    r"| P=\w*smtps\w* (?:L\S* )?X=| H=.{1,200} X=(?:TLS|SSL)[\w.]*:[\w-]+:\d"
+    r"|-login: .{1,400}(?:TLS|SSL)v[\d.]+ with cipher |TLS error on .{1,400}\((?:SSL_\w+|gnutls_handshake)\): "
 )
-
+"""Words about TLS wherever they stand in a line; what is between them is bounded, as the time to look for them."""
 
 _WORDINGS: Final = (
     ("Postfix", "TLS connection established", _POSTFIX),
@@ -121,6 +117,9 @@ _SYSLOG: Final = re.compile(
 )
 _BEFORE_CLIENT: Final = (b"TLS connection established", b"SSL_accept error")
 """What Postfix writes before ` from ` and a client, which is not kept."""
+
+_NAMES: Final = b"ruleset=tls_server, arg1=SOFTWARE, "
+"""What Sendmail writes before the name of a server with which the handshake failed."""
 
 _REPEATS: Final = b"STARTTLS=client: "
 """What begins a message in which Sendmail writes the reason again, before the one that names the server."""
@@ -187,6 +186,8 @@ class _Log:
         """Connections of OpenSMTPD, until the line about their certificate."""
         self._held: dict[bytes, _Held] = {}
         """Program and process → its failed handshake; the earlier ones first."""
+        self._named: dict[bytes, re.Match[str]] = {}
+        """Program, process and second → the server that Sendmail names before it says that the handshake failed."""
         self._known: dict[bytes, ShownFacts | Found] = {}
         """Lines without their time, process and client → what they say."""
         self._alike: dict[object, ShownFacts] = {}
@@ -195,9 +196,12 @@ class _Log:
     def take(self, line: bytes, number: int) -> None:
         """Take a line with a word about TLS."""
         head = _SYSLOG.match(line)
+        if head is None and (container := _CONTAINER.match(line)):
+            line = line[container.end() :]
+            head = _SYSLOG.match(line)
         if head is None:
             if isinstance(said := self._read(line, number, may_wait=False), ShownFacts):
-                self.scan.look_again(said, _times_in(line.decode("utf-8", "replace")))
+                self.scan.look_again(said, times_in(line.decode("utf-8", "replace")))
             return
         before, found, after = line[head.end() :].partition(b" from ")
         if found and before.endswith(_BEFORE_CLIENT):
@@ -207,9 +211,15 @@ class _Log:
             return
         said = self._known.get(key) or self._remember(key, self._read(line, number, may_wait=True))
         if isinstance(said, ShownFacts):
-            self.scan.look_again(said, _times_at(head))
+            self.scan.look_again(said, times_at(head))
+        elif said is not None and (named := self._named.pop((head[2] or head[1]) + process, None)):
+            self._take(self._fail(said, named), times_at(head))
         elif said is not None:
-            self._hold(process, _Held(said, key, _times_at(head), number))
+            self._hold(process, _Held(said, key, times_at(head), number))
+        elif _NAMES in line and (named := MORE.match(self.scan.decode(line[head.end() :], number))):
+            if len(self._named) >= _MOST_OPEN:
+                self._named.clear()
+            self._named[(head[2] or head[1]) + process] = named
 
     def _remember(self, key: bytes, said: ShownFacts | Found | None) -> ShownFacts | Found | None:
         if said is not None:
@@ -300,7 +310,7 @@ class _Log:
             match["version"], match["suite"], match["bits"], group=cells.get("group"), said=cells.get("said")
         )
         if found.is_other and found.tool == "OpenSMTPD":
-            self._waiting[match["session"]] = found, _times_in(line), facts
+            self._waiting[match["session"]] = found, times_in(line), facts
             return None
         return self._show_by(found, match, facts)
 
@@ -353,44 +363,3 @@ def _may_write(tool: str, head: re.Match[str] | None) -> bool:
     program = head["program"] if head else None
     written = _PROGRAM.fullmatch(program) if program else None
     return not program or (written is not None and written.lastgroup == tool)
-
-
-def _instant(stamp: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(stamp).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _times_at(head: re.Match[bytes]) -> int | Times:
-    """When a line with that head was written: in microseconds since 1970 where it has them and a zone."""
-    stamp, second, fraction, zone = head.group(1, 2, 3, 4)
-    at = _second(second, zone) if fraction and zone else None
-    return _times_of(stamp.decode("ascii")) if at is None else at + int(fraction)
-
-
-@lru_cache(maxsize=4096)
-def _second(second: bytes, zone: bytes) -> int | None:
-    at = _instant((second + zone).decode("ascii"))
-    return None if at is None else microseconds(at)
-
-
-def _times_in(line: str) -> Times:
-    """When the line was written."""
-    stamp = _STAMP.match(line)
-    return _times_of(stamp[0]) if stamp else Times()
-
-
-@lru_cache(maxsize=4096)
-def _times_of(stamp: str) -> Times:
-    """When the line with that stamp was written."""
-    if match := _ISO.match(stamp):
-        local = _instant(match[1] + (match[2] or "Z"))
-        if local is not None and match[2]:
-            return Times(local)
-        if local is not None:
-            begins, ends = (local + zone for zone in _ZONES)
-            return Times(begins=begins, ends=ends, words="between: a local time, whose zone is not in the log")
-    if match := _TRADITIONAL.match(stamp):
-        return Times(words=f"undated: {match[1]}, without a year and a zone")
-    return Times()

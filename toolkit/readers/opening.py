@@ -219,6 +219,32 @@ def read_value(document: str, start: int) -> tuple[Any, int] | None:
         return None
 
 
+def read_members(document: str, start: int, *, depth: int) -> Any:
+    """The JSON value that begins there and is cut short, with the members that are whole; None where there are none.
+
+    A member that is nested more deeply than `depth` is part of the one around it, which is left out unless it is whole.
+
+    >>> read_members('{"a": 1, "b": [{"c": 2}, {"c": 3, "d"', 0, depth=2)
+    {'a': 1, 'b': [{'c': 2}]}
+    """
+    document = document[start:].lstrip()
+    closing: list[str] = []
+    end = open_there = 0
+    for token in _TOKENS.finditer(document):
+        mark = token[0]
+        if mark in _CLOSING:
+            closing.append(_CLOSING[mark])
+            continue
+        if closing and mark == closing[-1]:
+            closing.pop()
+        elif mark in {"]", "}", '"'}:  # the wrong bracket, or text without an end
+            break
+        if len(mark) == 1 and len(closing) <= depth:
+            end, open_there = token.start() + (mark != ","), len(closing)
+    found = read_value(document[:end] + "".join(reversed(closing[:open_there])), 0)
+    return found and found[0]
+
+
 def read_values(document: str, start: int = 0) -> Iterator[tuple[int, Any]]:
     """Position and value of each JSON value from `start` on, between blanks or commas, as far as they are whole."""
     at = start
@@ -259,6 +285,8 @@ def line_of(document: str, at: int) -> int:
 
 
 _SEPARATORS: Final = re.compile(r"[\s,]*")
+_TOKENS: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"|[\[\]{},"]', re.DOTALL)
+_CLOSING: Final = {"[": "]", "{": "}"}
 
 
 def _integer(digits: str) -> int | str:

@@ -25,6 +25,7 @@ from toolkit.readers.cryptolyzer import read_cryptolyzer
 from toolkit.readers.ct import is_tile, read_entries, read_tile
 from toolkit.readers.gnutls_cli import read_gnutls_cli
 from toolkit.readers.mail_logs import DOVECOT_FILE, read_mail_log
+from toolkit.readers.mail_stamps import CONTAINER
 from toolkit.readers.nmap import read_nmap
 from toolkit.readers.packets import PCAP, PCAPNG
 from toolkit.readers.received import read_received
@@ -113,18 +114,25 @@ _ZEEK: Final = any_of(
     with_pattern(r"\A(?:#[^\n]*\n)*#path[^\w\n]{1,8}(?:ssl|x509)[\r\n]"),
 )
 
-SYSLOG: Final = r"(?:<\d+>\S* ?)?(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}|\d{4}-\d\d-\d\dT\S+) \S+ (?:<?\w+\.\w+>? )?"
+_BEGINS: Final = rf"(?m:^(?:{CONTAINER})?(?:\d{{4}}-\d\d-\d\dT[\d:.]+Z )?"
+"""The beginning of a line: what keeps the output of containers writes the service and a time before it."""
+
+SYSLOG: Final = (
+    r"(?:<\d+>\S* ?)?(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}|\d{4}-\d\d-\d\dT\S+|[A-Z][a-z]{2} \d{4}-\d\d-\d\d [\d:.]+ \S+)"
+    r" \S+ (?:<?\w+\.\w+>? )?"
+)
 """What begins a line of syslog, up to the name of the program; BusyBox writes the facility before it."""
 
 _MAIL_LOG: Final = any_of(
     with_pattern(
-        rf"(?m:^{SYSLOG}(?:(?:postfix[\w/-]*|(?:sendmail|sm-mta|sm-msp)[\w-]*|exim\d?|smtpd)\[|dovecot(?:\[\d+\])?: ))"
+        rf"{_BEGINS}{SYSLOG}"
+        r"(?:(?:postfix[\w/-]*|(?:sendmail|sm-mta|sm-msp)[\w-]*|exim\d?|smtpd)\[|dovecot(?:\[\d+\])?: ))"
     ),
     with_pattern(
-        r"(?m:^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (?:[+-]\d{4} )?(?:\[\d+\] )?"
+        rf"{_BEGINS}\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d (?:[+-]\d{{4}} )?(?:\[\d+\] )?"
         r"(?:exim |Start queue run|TLS error on |\w{6}-\w{6,11}-\w{2,4} ))"
     ),
-    with_pattern(rf"(?m:^{DOVECOT_FILE})"),
+    with_pattern(rf"{_BEGINS}{DOVECOT_FILE})"),
     with_pattern(r"(?m:^[^\n]{0,200}\w TLS connection established (?:to|from) [\w.-]+\[)"),
 )
 

@@ -13,6 +13,8 @@ from toolkit.readers.spelling import instant_of
 from toolkit.tables import Tables
 
 _SMTP: Final = 25
+_POLICIES: Final = 2
+"""How deeply the policies are nested: of a report that is cut short, those that are whole are read."""
 
 _HANDSHAKEN: Final = ("certificate-host-mismatch", "certificate-expired", "certificate-not-trusted")
 _BEFORE: Final = (
@@ -31,7 +33,7 @@ def read_tls_report(path: Path) -> Tables:
     that succeeded the report names the domain and no server: `host` is the domain, and the service null.
     """
     scan = Scan(path, "an SMTP TLS report")
-    for number, report in read_objects(path, scan):
+    for number, report in read_objects(path, scan, depth=_POLICIES):
         policies = report.get("policies")
         if not isinstance(policies, list):
             scan.leave_out("it has no policies", line=number)
