@@ -118,6 +118,11 @@ def test_a_bad_line_is_named_and_the_rest_is_read() -> None:
         read_targets(file_of(text), strict=True)
 
 
+def test_one_bad_line_is_one() -> None:
+    with pytest.raises(UsageError, match=r"^the file: 1 line is not a target, so nothing is done\. line 1: 'x'"):
+        read_targets(file_of("x\n"), strict=True)
+
+
 def test_a_bad_row_of_csv_spoils_no_other() -> None:
     text = 'host,port,note\na.test,25,"open\n,25,no host\na.test,25,x,y\nb.test,443,fine\n'
     with pytest.warns(ReadWarning) as warned:

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 import toolkit
 from toolkit import cli
 from toolkit.cli.codes import FINE, UNREADABLE
-from toolkit.errors import ReadError, ReadWarning
+from toolkit.errors import ReadError, ReadWarning, UsageError
 from toolkit.readers import archives
 
 KEY = ec.generate_private_key(ec.SECP256R1())
@@ -107,6 +107,8 @@ def test_a_pkcs12_file_needs_its_password(tmp_path: Path, capsys: pytest.Capture
     path.write_bytes(
         pkcs12.serialize_key_and_certificates(b"a", KEY, CERTIFICATE, None, BestAvailableEncryption(b"geheim"))
     )
+    with pytest.raises(UsageError, match=r"^read: password must be text, not bytes\.$"):
+        toolkit.read(path, password=b"x")  # type: ignore[arg-type]  # that is the point
     with pytest.raises(ReadError, match=r"needs a password .*--password-file FILE"):
         toolkit.read(path)
     with pytest.raises(ReadError, match="the one given is wrong"):

@@ -68,3 +68,20 @@ def test_a_header_without_a_time_is_named_and_a_message_without_tls_refused(tmp_
     path.write_text("Received: by a.test; Thu, 14 Dec 2023 05:56:22 -0800\n\nx\n")
     with pytest.raises(ReadError, match="no Received header that names TLS"):
         toolkit.read(path)
+
+
+@pytest.mark.parametrize(
+    ("by", "host"),
+    [("[192.0.2.1]", "192.0.2.1"), ("[IPv6:2001:db8::1]", "2001:db8::1"), ("a.test.", "a.test"), ("A.test;", "a.test")],
+)
+def test_a_server_may_be_an_address_literal(tmp_path: Path, by: str, host: str) -> None:
+    (tmp_path / "mail").write_text(MESSAGE.replace("by a.test with", f"by {by} with"))
+    (look,) = toolkit.read(tmp_path / "mail").observations.to_dict("records")
+    assert (look["host"], look["protocol"]) == (host, "TLS 1.0")
+
+
+@pytest.mark.filterwarnings("ignore::toolkit.errors.ReadWarning")
+@pytest.mark.parametrize("by", ["alice@c.test", "alice+x.test", "[alice]", "<a.test>", "[192.0.2.1"])
+def test_what_cannot_be_a_server_is_not_kept(tmp_path: Path, by: str) -> None:
+    (tmp_path / "mail").write_text(MESSAGE + MESSAGE.replace("by a.test with", f"by {by} with"))
+    assert toolkit.read(tmp_path / "mail").observations["host"].tolist() == ["a.test"]

@@ -59,6 +59,20 @@ def test_reports_of_one_day_stay_apart(reports: Path) -> None:
     assert len(together.observations) == sum(len(part.observations) for part in parts)
 
 
+def test_addresses_and_invisible_characters_in_a_reporters_words_are_not_kept(reports: Path, tmp_path: Path) -> None:
+    report = json.loads((reports / "rfc8460.json").read_text())
+    words = "550-5.7.1 <alice@example.org> from 198.51.100.62, [2001:db8::62] or 2001:db8::63: code 404\x1b[2J"
+    report["policies"][0]["failure-details"] = [
+        {"result-type": "validation-failure\x1b[31m", "failed-session-count": -5, "failure-reason-code": words}
+    ]
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    kept = toolkit.read(tmp_path / "report.json").observations["reason"].iloc[1]
+    assert kept == (
+        "validation-failure\\x1b[31m: an unknown number of sessions; policy sts; "
+        "550-5.7.1 … from …, … or … code 404\\x1b[2J"
+    )
+
+
 @pytest.mark.parametrize("indent", [None, 2])
 def test_of_a_report_that_is_cut_short_the_whole_policies_are_read(
     reports: Path, tmp_path: Path, indent: int | None

@@ -126,6 +126,46 @@ def test_the_logs_of_a_folder_are_joined_by_file(zeek: Path) -> None:
         schema.check(table, getattr(tables, table))
 
 
+def test_files_are_the_certificates_in_them_whichever_connection_they_are_of(tmp_path: Path) -> None:
+    """Each connection has files of its own: what its line shows is that of other lines with the same certificates."""
+    names = (
+        "ts uid id.orig_h id.orig_p id.resp_h id.resp_p version established cert_chain_fuids client_cert_chain_fuids"
+    )
+    kinds = "time string addr port addr port string bool vector[string] vector[string]"
+    rows = [
+        {
+            "ts": f"178481880{number}.500000", "uid": f"C{number}", "id.orig_h": CLIENT, "id.orig_p": 4000 + number,
+            "id.resp_h": SERVER, "id.resp_p": 443, "version": "TLSv12", "established": True,
+            "cert_chain_fuids": [[f"Fa{number}", f"Fb{number}"], [f"Fa{number}"], [f"Fx{number}"], []][number % 4],
+            "client_cert_chain_fuids": [f"Fc{number}"] if number == 5 else [],
+        }
+        for number in range(8)
+    ]  # fmt: skip
+    held = [CERTIFICATE | {"id": f"F{kind}{number}", "certificate.serial": serial, "fingerprint": None}
+            for number in range(8) for kind, serial in (("a", "0A"), ("b", "0B"), ("c", "0C"))]  # fmt: skip
+    cells = [[",".join(one) or "(empty)" if isinstance(one, list) else "T" if one is True else str(one)
+              for one in row.values()] for row in rows]  # fmt: skip
+    logs = {
+        "tsv": ["#separator \\x09", "#path\tssl", "\t".join(["#fields", *names.split()]),
+                "\t".join(["#types", *kinds.split()]), *map("\t".join, cells)],
+        "json": [json.dumps(row, separators=(",", ":")).replace(f'"{row["ts"]}"', str(row["ts"])) for row in rows],
+        "slow": [json.dumps({"uid": "C"} | row | {"ts": float(str(row["ts"]))}) for row in rows],
+    }  # fmt: skip
+    frames = {}
+    for name, lines in logs.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "ssl.log").write_text("\n".join(lines))
+        json_lines(tmp_path / name / "x509.log", *held)
+        tables = toolkit.read(tmp_path / name)
+        assert sorted(tables.certificates["serial"]) == ["a", "b"], name
+        frames[name] = tables.observations.drop(columns=["round"])
+    looks = frames["slow"]
+    assert looks["chain_sha256"].map(len, na_action="ignore").fillna(0).tolist() == [2, 1, 0, 0] * 2
+    assert looks["leaf_sha256"].nunique() == 1
+    for name in ("tsv", "json"):
+        pd.testing.assert_frame_equal(frames[name], looks)
+
+
 def test_a_log_without_the_certificates_prints_what_it_says(zeek: Path) -> None:
     (look,) = toolkit.read(zeek / "v2.2-ssl.log").observations.to_dict("records")
     assert pd.isna(look["leaf_sha256"])

@@ -100,6 +100,8 @@ def read(
     known = FORMATS | {name: reader.read for name, reader in readers().items() if name not in FORMATS}
     if format is not None and format not in known:
         raise UsageError(text.not_known("format=", format, ("store", *known)))
+    if password is not None and not isinstance(password, str):
+        raise UsageError(f"read: password must be text, not {text.type_name(password)}.")
     require_path(path)
     where = Path(path)
     try:

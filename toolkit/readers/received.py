@@ -24,7 +24,12 @@ _ANY_PORT: Final = 25
 """The port of a `Server`, which needs one; the row has none, because the header does not say it."""
 
 _COMMENT: Final = re.compile(r"\([^()]*\)")
-_BY: Final = re.compile(r"(?:^| )by ([\w-]{1,63}(?:\.[\w-]{1,63})*)", re.IGNORECASE)
+_BY: Final = re.compile(
+    r"(?:^| )by (?:\[(?:IPv6:)?(?P<address>[\da-f.:]{2,45})\]|(?P<host>[\w-]{1,63}(?:\.[\w-]{1,63})*)\.?)(?=[ ;]|\Z)",
+    re.IGNORECASE,
+)
+"""The server, by its name or as an address literal (RFC 5321, section 4.1.3)."""
+
 
 _NAMED: Final = r"\(version=(?P<version>[\w./]+),? cipher=(?P<suite>[\w-]+)"
 
@@ -96,7 +101,7 @@ def _read_header(scan: Scan, header: str, number: int) -> None:
     tool, match = found
     by = _BY.search(_COMMENT.sub("", header))
     at = _instant(header.rpartition(";")[2])
-    server = make_server(by[1], _ANY_PORT, starttls="smtp") if by else None
+    server = make_server(by["host"] or by["address"], _ANY_PORT, starttls="smtp") if by else None
     if server is None or at is None:
         scan.leave_out("a Received header that does not name its server and its time", line=number)
         return

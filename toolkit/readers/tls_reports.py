@@ -3,6 +3,7 @@
 Contacts and identifiers of reports, and the addresses of senders, are not kept.
 """
 
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,10 +12,17 @@ from toolkit.readers.opening import as_object, as_objects
 from toolkit.readers.scans import Scan, Server, Times, make_server
 from toolkit.readers.spelling import instant_of
 from toolkit.tables import Tables
+from toolkit.text import plain
 
 _SMTP: Final = 25
 _POLICIES: Final = 2
 """How deeply the policies are nested: of a report that is cut short, those that are whole are read."""
+
+_LONGEST: Final = 200
+"""Characters of a reporter's own words that are kept."""
+
+_ADDRESSES: Final = re.compile(r"\S*@\S*|\[?(?:[\da-fA-F]*:){2,}[\da-fA-F:.]*\]?|(?:\d{1,3}\.){3}\d{1,3}")
+"""Of people and of hosts, as the reason of a failure may hold them."""
 
 _HANDSHAKEN: Final = ("certificate-host-mismatch", "certificate-expired", "certificate-not-trusted")
 _BEFORE: Final = (
@@ -50,7 +58,7 @@ def read_tls_report(path: Path) -> Tables:
 def _read_policy(scan: Scan, reported: Any, times: Times, vantage: str | None) -> None:
     policy, summary = as_object(reported.get("policy")), as_object(reported.get("summary"))
     domain = policy.get("policy-domain")
-    kind = f"policy {policy.get('policy-type')}"
+    kind = f"policy {plain(policy.get('policy-type'), limit=_LONGEST)}"
     succeeded = summary.get("total-successful-session-count")
     of_domain = make_server(domain, _SMTP, starttls="smtp")
     if isinstance(succeeded, int) and succeeded > 0:
@@ -59,10 +67,10 @@ def _read_policy(scan: Scan, reported: Any, times: Times, vantage: str | None) -
     for detail in details:
         named = detail.get("receiving-mx-hostname")
         server = make_server(named, _SMTP, address=detail.get("receiving-ip"), starttls="smtp")
-        result = str(detail.get("result-type"))
+        result = plain(detail.get("result-type"), limit=_LONGEST)
         said = [f"{result}: {_sessions(detail.get('failed-session-count'))}", kind]
         if code := detail.get("failure-reason-code"):
-            said.append(str(code))
+            said.append(_ADDRESSES.sub("…", plain(code, limit=_LONGEST)))
         facts = {"outcome": _outcome(result), "stage": "certificate" if result in _HANDSHAKEN else None}
         _look(scan, server or of_domain, times, vantage, is_server=server is not None, reason="; ".join(said), **facts)
     failed = summary.get("total-failure-session-count")
@@ -89,6 +97,6 @@ def _outcome(result: str) -> str:
 
 
 def _sessions(count: object) -> str:
-    if not isinstance(count, int) or isinstance(count, bool):
+    if not isinstance(count, int) or isinstance(count, bool) or count < 0:
         return "an unknown number of sessions"
     return f"{count:,} session{'' if count == 1 else 's'}"

@@ -23,6 +23,7 @@ from toolkit.readers.spelling import (
     serial_of_hex,
     suite_of,
 )
+from toolkit.readers.zeek_lines import Columns, ConnectionLine, Record
 from toolkit.tables import Tables
 
 NAMES: Final = re.compile(r"(?:.*[-_.])?(ssl|x509)\b.*\.log")
@@ -36,23 +37,15 @@ _OF_TLS: Final = frozenset(
 )
 """Keys that only `ssl.log` has: one of them is in a line about TLS that does not name its log."""
 
-_ESCAPED: Final = re.compile(r"\\(?:x([0-9a-fA-F]{2})|\\)")
 _SHA256: Final = 64
 _KEY_TYPES: Final = {"rsa": "RSA", "ecdsa": "EC", "dsa": "DSA"}
 
 _MOST_SHOWN: Final = 50_000
 """Connections without their client that are remembered; of these, only the instant of a line is read."""
 
-_CLIENT: Final = ("ts", "uid", "id.orig_h", "id.orig_p")
-_JSON_CLIENT: Final = re.compile(
-    rb'\{"ts":(\d{1,11})\.(\d{1,6}),"uid":"\w{1,40}","id\.orig_h":"[\da-fA-F.:]{1,45}","id\.orig_p":\d{1,5},'
-)
-_MOST_DIGITS: Final = 17
+_FILE: Final = re.compile(r"F\w*")
 _LEAST_MILLISECONDS: Final = 10**11
 """Of 1973 in milliseconds; in seconds, of the year 5138."""
-
-_Record = Mapping[str, object]
-"""One line; what Zeek calls unset or empty is not in it."""
 
 
 def read_zeek(path: Path) -> Tables:
@@ -104,18 +97,19 @@ class Logs:
         """The tables of one log."""
         scan = Scan(path, "Zeek")
         columns = Columns()
-        shown_by: dict[bytes, ShownFacts] = {}
+        shown_by: dict[bytes | tuple[object, ...], ShownFacts] = {}
         for number, line in read_lines(path):
             found = columns.split_off_client(line) if line else None
-            shown = shown_by.get(found[1]) if found else None
+            key = self._key(scan, found) if found else b""
+            shown = shown_by.get(key) if found else None
             if found and shown is None and (record := _record_of(line, columns, scan, number)):
                 shown = self._read_record(scan, record, number)
                 if len(shown_by) >= _MOST_SHOWN:
                     shown_by.clear()
                 if shown is not None:
-                    shown_by[found[1]] = shown
+                    shown_by[key] = shown
             if found and shown is not None:
-                scan.look_again(shown, found[0])
+                scan.look_again(shown, found.at)
             elif not found and (record := _record_of(line, columns, scan, number)):
                 at = _instant(record.get("ts"))
                 if at is None:
@@ -132,7 +126,15 @@ class Logs:
         rows = [row for identifier, row in self.waiting.items() if identifier not in of_clients]
         return Tables.from_frames(certificates=schema.frame("certificates", rows))
 
-    def _read_record(self, scan: Scan, record: _Record, number: int) -> ShownFacts | None:
+    def _key(self, scan: Scan, line: ConnectionLine) -> bytes | tuple[object, ...]:
+        """What lines have in common that show the same: of files, the certificates that are in them."""
+        if line.of_client:
+            self.of_clients.update(_FILE.findall(line.of_client.decode("ascii", "replace")))
+        if not line.of_server:
+            return line.rest
+        return line.rest, *(self._name(scan, file) for file in _FILE.findall(line.of_server.decode("ascii", "replace")))
+
+    def _read_record(self, scan: Scan, record: Record, number: int) -> ShownFacts | None:
         """Take what a record says. For a connection, return what its look shows."""
         if "id.resp_h" in record and ("_path" in record or not _OF_TLS.isdisjoint(record)):
             return self._read_connection(scan, record, number)
@@ -142,7 +144,7 @@ class Logs:
             scan.leave_out("it describes neither a connection of TLS nor a certificate", line=number)
         return None
 
-    def _read_certificate(self, scan: Scan, record: _Record) -> None:
+    def _read_certificate(self, scan: Scan, record: Record) -> None:
         if record.get("client_cert") is True and record.get("host_cert") is not True:
             return
         fingerprint, file = _text(record.get("fingerprint")), _text(record.get("id"))
@@ -174,7 +176,7 @@ class Logs:
         else:
             scan.keep(described)
 
-    def _read_connection(self, scan: Scan, record: _Record, number: int) -> ShownFacts | None:
+    def _read_connection(self, scan: Scan, record: Record, number: int) -> ShownFacts | None:
         printed = _text(record.get("version"))
         if printed and printed.startswith("DTLS"):
             scan.leave_out("connections of DTLS, which is not TLS over TCP")
@@ -219,14 +221,14 @@ class Logs:
         return identifier
 
 
-def _server_of(record: _Record) -> Server | None:
+def _server_of(record: Record) -> Server | None:
     """The server: by the name that the client asked for, where it can be one, else by its address."""
     address, name = _text(record.get("id.resp_h")), _text(record.get("server_name"))
     host = name if name and HOST_NAME.fullmatch(name) else address
     return make_server(host, record.get("id.resp_p"), address=address, server_name=name)
 
 
-def _printed(record: _Record) -> dict[str, object]:
+def _printed(record: Record) -> dict[str, object]:
     """What `ssl.log` itself prints of the leaf."""
     return {
         "printed_subject": _text(record.get("subject")),
@@ -236,13 +238,13 @@ def _printed(record: _Record) -> dict[str, object]:
     }
 
 
-def _chain(record: _Record, name: str) -> list[str]:
+def _chain(record: Record, name: str) -> list[str]:
     return _texts(record.get(f"{name}_fps")) or _texts(record.get(f"{name}_fuids"))
 
 
-def _record_of(line: bytes | None, columns: "Columns", scan: Scan, number: int) -> _Record | None:
+def _record_of(line: bytes | None, columns: Columns, scan: Scan, number: int) -> Record | None:
     """What a line of these logs says, in TSV with the header of its part, or in JSON; None for other lines."""
-    record: _Record | None = None
+    record: Record | None = None
     if line is None:
         scan.leave_out("it is too long", line=number)
     elif line.startswith(b"#"):
@@ -276,84 +278,6 @@ def _flat(record: Mapping[str, object]) -> dict[str, object]:
     for name, value in record.items():
         flat |= {f"{name}.{inner}": one for inner, one in value.items()} if isinstance(value, dict) else {name: value}
     return flat
-
-
-class Columns:
-    """What the header of a TSV log says about its cells."""
-
-    def __init__(self) -> None:
-        self.names: list[str] = []
-        self.others = 0
-        """Lines of other logs so far."""
-        self._path: dict[str, str] = {}
-        """The log of this part as `_path`, as JSON names it; empty where the header does not say."""
-        self._between, self._within = "\t", ","
-        self._absent = {"#unset_field": "-", "#empty_field": "(empty)"}
-        self._types: list[str] = []
-        self._is_usual = False
-        """Whether the instant and the client are in the first four cells, as in Zeek's own scripts."""
-
-    def read(self, line: bytes) -> None:
-        """Take a line of the header; other comments are passed over."""
-        header = line.decode("utf-8", "replace").rstrip("\r\n")
-        if header.startswith("#separator "):
-            self._between = _unescaped(header.partition(" ")[2]) or "\t"
-            self._path = {}
-            return
-        name, *cells = header.split(self._between)
-        if name == "#fields":
-            self.names = cells
-            self._is_usual = self._between == "\t" and tuple(cells[:4]) == _CLIENT
-        elif name == "#path" and cells:
-            self._path = {"_path": cells[0]}
-        elif name == "#types":
-            self._types = cells
-        elif name == "#set_separator" and cells and cells[0]:
-            self._within = cells[0]
-        elif name in self._absent and cells:
-            self._absent[name] = cells[0]
-
-    def split_off_client(self, line: bytes) -> tuple[int, bytes] | None:
-        """The instant of a connection in microseconds since 1970, and what follows its client; None for other lines."""
-        if line[:1] == b"{":
-            match = _JSON_CLIENT.match(line)
-            return (int(match[1] + match[2].ljust(6, b"0")), line[match.end() :]) if match else None
-        if not self._is_usual:
-            return None
-        cells = line.split(b"\t", 4)
-        digits = cells[0].replace(b".", b"", 1)
-        if len(cells) < 5 or cells[0][-7:-6] != b"." or not digits.isdigit() or len(digits) > _MOST_DIGITS:
-            return None
-        return int(digits), cells[4]
-
-    def split(self, line: str) -> _Record | None:
-        """The record of a line; None where its cells are not those of the header."""
-        cells = line.rstrip("\r\n").split(self._between)
-        if len(cells) != len(self.names) or len(self._types) != len(cells):
-            return None
-        record: dict[str, object] = {**self._path}
-        absent = self._absent.values()
-        for name, kind, cell in zip(self.names, self._types, cells, strict=True):
-            if cell in absent:
-                continue
-            if kind == "bool":
-                record[name] = cell == "T"
-            elif kind.startswith(("vector", "set")):
-                record[name] = [_unescaped(one) for one in cell.split(self._within)]
-            else:
-                record[name] = _unescaped(cell)
-        return record
-
-
-def _unescaped(cell: str) -> str:
-    r"""Zeek's `\x2c` is a byte of UTF-8, and `\\` a backslash."""
-    if "\\" not in cell:
-        return cell
-    raw = _ESCAPED.sub(lambda match: chr(int(match[1], 16)) if match[1] else "\\", cell)
-    try:
-        return raw.encode("latin-1").decode("utf-8")
-    except (UnicodeEncodeError, UnicodeDecodeError):
-        return raw
 
 
 def _instant(value: object) -> datetime | None:
