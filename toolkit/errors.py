@@ -30,7 +30,7 @@ class StoreWriteError(StoreError, OutputError):
 
 
 class ClusterError(ToolkitError):
-    """A cluster cannot be reached, has no workers, or could not look up the names of a round."""
+    """A cluster cannot be reached, lacks workers with this version, or could not look up the names of a round."""
 
 
 class LabError(ToolkitError):

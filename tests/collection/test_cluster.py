@@ -12,17 +12,18 @@ from typing import Any
 import pandas as pd
 import pytest
 
+import toolkit
 from tests.collection.servers import Loopback
 from tests.collection.test_rounds import Pausing, Reader, Writer, busy
 from tests.conftest import not_on_windows
 from toolkit.collection import Limits, collect, recorder
-from toolkit.collection.clusters import collecting
+from toolkit.collection.clusters import clients, collecting
 from toolkit.collection.clusters.runner import ShardLink
 from toolkit.collection.clusters.shards import count_looks, make_shards
 from toolkit.collection.places import Place
 from toolkit.collection.planning import RoundPlan, make_plan
 from toolkit.collection.settling import Settling
-from toolkit.errors import StoreError, UsageError
+from toolkit.errors import ClusterError, StoreError, UsageError
 from toolkit.schema import OBSERVATION_KEY
 from toolkit.store import Store
 from toolkit.targets import Target, parse_target
@@ -75,6 +76,37 @@ def assert_each_look_is_kept_once(store: Store, count: int) -> None:
     looks = store.load().observations
     assert len(looks) == count
     assert not looks.duplicated(["service", "address", "sample"]).any()
+
+
+def test_a_worker_of_another_version_is_named_before_a_round(
+    store: Store, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.wait_for_workers(1)
+    monkeypatch.setattr(toolkit, "__version__", "0.0.1")
+    with pytest.raises(ClusterError, match=r"worker at tcp://\S+ has version 0\.2.*Install version 0\.0\.1"):
+        collect("tls://127.0.0.1:1", store, client=client, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [(b"", r"there was no answer in 0\.5 s"), (b"HTTP/1.0 400 Bad Request", "another program answers")],
+)
+def test_what_is_not_a_scheduler_is_named_in_time(
+    answer: bytes, why: str, loopback: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(clients, "_CONNECT_SECONDS", 0.5)
+
+    async def tell(reader: Reader, writer: Writer) -> None:
+        writer.write(answer)
+        await reader.read(-1)
+
+    address = f"tcp://127.0.0.1:{loopback.serve(tell)}"
+    with (
+        pytest.raises(ClusterError, match=f"No scheduler answers at {address}: {why}"),
+        clients.open_cluster(address, None),
+    ):
+        pass
 
 
 @not_on_windows("SIGKILL")

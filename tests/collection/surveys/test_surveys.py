@@ -225,5 +225,5 @@ def test_a_cluster_finds_what_one_process_finds(
 
 
 def test_a_survey_on_a_cluster_needs_a_store() -> None:
-    with pytest.raises(UsageError, match="needs store="):
+    with pytest.raises(UsageError, match="needs a store"):
         toolkit.survey("tls://127.0.0.1:1", client=object(), progress=False)  # type: ignore[arg-type]

@@ -1,10 +1,12 @@
 """Clients of Dask clusters for the command line: of a scheduler that runs, or of a cluster on this machine."""
 
+import asyncio
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+import toolkit
 from toolkit import text
 from toolkit.errors import ClusterError, UsageError
 from toolkit.extras import require_extras
@@ -18,13 +20,16 @@ RETRIES: Final = 2
 _SILENT_SECONDS: Final = 60
 """After this time without an answer, the scheduler gives up a worker, and another one makes its shard."""
 
-WORKER_SECONDS: Final = 120
+_WORKER_SECONDS: Final = 120
 """How long to wait for the workers of a cluster that has none."""
+
+_CONNECT_SECONDS: Final = 10
+"""How long to wait for the answer of a scheduler."""
 
 _OF_LOCAL_CLUSTER: Final = {
     "distributed.scheduler.allowed-failures": RETRIES,
     "distributed.scheduler.worker-ttl": f"{_SILENT_SECONDS}s",
-    "distributed.scheduler.no-workers-timeout": f"{WORKER_SECONDS}s",
+    "distributed.scheduler.no-workers-timeout": f"{_WORKER_SECONDS}s",
     "distributed.deploy.lost-worker-timeout": "1h",
     "distributed.worker.preload": [__name__],
     "distributed.worker.profile.enabled": False,
@@ -51,22 +56,15 @@ def open_cluster(address: str | None, workers: int | None) -> "Iterator[Client |
         return
     if address is not None and workers is not None:
         raise UsageError("--cluster and --workers: give one of them.")
+    if workers is not None and workers < 1:
+        raise UsageError(f"--workers {workers}: must be at least 1.")
     with require_extras("A cluster", "cluster"):
         import dask  # noqa: PLC0415  an extra, and slow to import
         import distributed  # noqa: PLC0415
-    if workers is None:
-        try:
-            client = distributed.Client(address, timeout=10)
-        except (OSError, ValueError) as error:
-            raise ClusterError(
-                f"No scheduler answers at {address}: {text.plain(str(error))}. Start one with `dask scheduler`, and "
-                "give its address, such as tcp://10.0.0.1:8786."
-            ) from error
-        with client:
+    if address is not None:
+        with _connect(address) as client:
             yield client
         return
-    if workers < 1:
-        raise UsageError(f"--workers {workers}: must be at least 1.")
     with (
         dask.config.set(_OF_LOCAL_CLUSTER),
         distributed.LocalCluster(
@@ -79,3 +77,50 @@ def open_cluster(address: str | None, workers: int | None) -> "Iterator[Client |
         distributed.Client(cluster) as client,
     ):
         yield client
+
+
+def _connect(address: str) -> "Client":
+    from distributed import Client  # noqa: PLC0415  an extra
+
+    try:
+        asyncio.run(_greet(address))
+        return Client(address, timeout=_CONNECT_SECONDS)
+    except (OSError, ValueError, MemoryError) as error:
+        why = text.plain(str(error)) or f"there was no answer in {_CONNECT_SECONDS} s"
+        if isinstance(error, MemoryError):  # the first bytes of another protocol, read as the length of a message
+            why = "another program answers"
+        raise ClusterError(
+            f"No scheduler answers at {address}: {why}. Start one with `dask scheduler`, and give its address, such as "
+            "tcp://10.0.0.1:8786."
+        ) from error
+
+
+async def _greet(address: str) -> None:
+    """Exchange greetings with a scheduler in a limited time: a `Client` waits for them for as long as it takes."""
+    from distributed.comm.core import connect  # noqa: PLC0415  an extra
+
+    async with asyncio.timeout(_CONNECT_SECONDS):
+        await (await connect(address, timeout=_CONNECT_SECONDS)).close()
+
+
+def require_workers(client: "Client") -> None:
+    """Wait until there are workers. Raises `ClusterError` where none comes, and where one cannot make a shard."""
+    try:
+        client.wait_for_workers(1, timeout=_WORKER_SECONDS)
+    except TimeoutError as error:
+        raise ClusterError(
+            f"The cluster has had no worker for {_WORKER_SECONDS} s: start some with `dask worker SCHEDULER`."
+        ) from error
+    here = _find_version()
+    for worker, found in client.run(_find_version, on_error="return").items():
+        # Sent a task that it cannot import, a worker ends and gives no reason. `OSError`: it has ended by now.
+        if found != here and not isinstance(found, OSError):
+            what = f"has version {found}" if isinstance(found, str) else f"cannot import the toolkit ({found})"
+            raise ClusterError(
+                text.plain(f"The worker at {worker} {what}. Install version {here} with the extra `cluster` there.")
+            )
+
+
+def _find_version() -> str:
+    """The version of the toolkit; runs on each worker."""
+    return toolkit.__version__

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from toolkit import text
-from toolkit.collection.clusters.clients import RETRIES, WORKER_SECONDS
+from toolkit.collection.clusters.clients import RETRIES, require_workers
 from toolkit.collection.clusters.shards import count_looks, make_shards
 from toolkit.collection.names import NotResolvedError, find_addresses, find_each, find_mail_servers
 from toolkit.collection.places import expand_mail_domains, find_places, group_by_host, skipped_place
@@ -55,12 +55,7 @@ class ClusterRunner(RoundRunner):
         self.results: list[int | None] = []
 
     def __enter__(self) -> Self:
-        try:
-            self._client.wait_for_workers(1, timeout=WORKER_SECONDS)
-        except TimeoutError as error:
-            raise ClusterError(
-                f"The cluster has had no worker for {WORKER_SECONDS} s: start some with `dask worker SCHEDULER`."
-            ) from error
+        require_workers(self._client)
         self._client.subscribe_topic(self._link.topic, lambda event: self._queue.put(LooksKept(event[1])))
         return self
 
@@ -119,7 +114,7 @@ class ClusterRunner(RoundRunner):
             elif report.status == "finished":
                 found |= report.result()
             else:
-                raise ClusterError(f"Names could not be looked up on the cluster: {_explain(report)}.")
+                raise ClusterError(f"Names could not be looked up on the cluster: {_explain(report).rstrip('.')}.")
         return found
 
     def _make(self, shards: Sequence[RoundPlan]) -> Iterator[Report | None]:

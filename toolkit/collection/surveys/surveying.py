@@ -141,7 +141,7 @@ def survey(
         kept.prepare()
     if client is not None:
         if kept is None:
-            raise UsageError("A survey on a cluster needs store=…: the workers keep what they find out in it.")
+            raise UsageError("A survey on a cluster needs a store: the workers keep what they find out in it.")
         kept.require_no_options()
         from toolkit.collection.clusters.surveying import ClusterSurveyRecorder, SurveyTerms  # noqa: PLC0415  as needed
 
