@@ -31,8 +31,9 @@ NOTEBOOKS_AT_ONCE: Final = 2
 def execute_notebooks(notebooks: Iterable[Path], output: Path, *, parameters: dict[str, object]) -> list[Path]:
     """Execute the lessons of a folder; the HTML files, in the same order.
 
-    HTML and PNG files are written to `output`. The current folder of the process is the notebooks' folder meanwhile:
-    kernels start in it, and the notebooks name their data relative to it.
+    Each lesson gets those of the `parameters` that it has. HTML and PNG files are written to `output`. The current
+    folder of the process is the notebooks' folder meanwhile: kernels start in it, and the notebooks name their data
+    relative to it.
 
     >>> from pathlib import Path
     >>> from toolkit.report import execute_notebooks
@@ -42,8 +43,14 @@ def execute_notebooks(notebooks: Iterable[Path], output: Path, *, parameters: di
     listed = [notebook.resolve() for notebook in notebooks]
     output = output.resolve()
     with chdir(listed[0].parent), ThreadPoolExecutor(NOTEBOOKS_AT_ONCE) as pool:
-        made = pool.map(lambda notebook: execute_notebook(notebook, output, parameters=parameters), listed)
+        made = pool.map(lambda path: execute_notebook(path, output, parameters=_own(path, parameters)), listed)
         return list(tqdm(made, total=len(listed), desc="Executing notebooks", unit="notebook", disable=None))
+
+
+def _own(notebook: Path, parameters: dict[str, object]) -> dict[str, object]:
+    """Those of the parameters that the cell of parameters of this notebook sets."""
+    known = papermill.inspect_notebook(str(notebook))
+    return {name: value for name, value in parameters.items() if name in known}
 
 
 def execute_notebook(notebook: Path, output: Path, *, parameters: dict[str, object]) -> Path:
