@@ -258,7 +258,7 @@ class _Widgets:
         """Show the lab's time, what is served, and the charts."""
         panel = self._panel
         looks = len(panel.tables.observations)
-        self._clock.value = say(
+        clock = say(
             "<b>Lab time {now} UTC</b> · {n:# look} · servers {state} · scenario {scenario}, {begin} to {end}",
             now=f"{panel.lab.clock():%Y-%m-%d %H:%M}",
             n=looks,
@@ -267,11 +267,13 @@ class _Widgets:
             begin=f"{panel.lab.begins_at:%Y-%m-%d}",
             end=f"{panel.lab.ends_at:%Y-%m-%d}",
         ).html
-        if panel.lab.clock() > panel.lab.ends_at:
-            self._clock.value += f"<br>{_AFTER_SCHEDULE}"
+        after = f"<br>{_AFTER_SCHEDULE}" if panel.lab.clock() > panel.lab.ends_at else ""
         table = tabulate(panel.served(), columns=_HEADINGS, rows=_MOST_ROWS)
+        charts = "".join(_as_image(axes) for axes in panel.charts()) if looks else "Nothing observed yet."
+        # Drawing takes longest: what is shown together changes together.
+        self._clock.value = f"{clock}{after}"
         self._served.value = f"<b>What each backend serves</b>{table.html}"
-        self._charts.value = "".join(_as_image(axes) for axes in panel.charts()) if looks else "Nothing observed yet."
+        self._charts.value = charts
 
     def as_html(self) -> str:
         """What the widgets show now, without the buttons."""

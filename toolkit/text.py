@@ -58,10 +58,11 @@ def counted(number: int, word: str) -> str:
     """The number and the word, in the plural where it is due.
 
     >>> from toolkit.text import counted
-    >>> counted(1, "host"), counted(1200, "look")
-    ('1 host', '1,200 looks')
+    >>> counted(1, "host"), counted(1200, "look"), counted(2, "address")
+    ('1 host', '1,200 looks', '2 addresses')
     """
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
+    ending = "es" if word.endswith("s") else "s"
+    return f"{number:,} {word}{'' if number == 1 else ending}"
 
 
 def enumerated(names: Sequence[object], *, most: int = 10) -> str:

@@ -74,6 +74,7 @@ def page() -> Iterator[Page]:
         )
         page = browser.new_page(viewport={"width": 1300, "height": 1000})
         page.set_default_timeout(PATIENCE_MS)
+        expect.set_options(timeout=PATIENCE_MS)
         yield page
         browser.close()
 
@@ -87,7 +88,7 @@ def run_all(page: Page, address: str, notebook: str) -> Locator:
     page.get_by_text("Run All Cells", exact=True).click()
     # Each code cell gets a number when it has run: before it has [ ], meanwhile [*]. A folded cell shows no prompt.
     prompts = lesson.locator(".jp-CodeCell:not(:has(.jp-InputPlaceholder)) .jp-InputPrompt")
-    expect(prompts.filter(has_text=re.compile(r"\[\d+\]"))).to_have_count(prompts.count(), timeout=PATIENCE_MS)
+    expect(prompts.filter(has_text=re.compile(r"\[\d+\]"))).to_have_count(prompts.count())
     expect(lesson.locator(".jp-OutputArea-output[data-mime-type*=error]")).to_have_count(0)
     return lesson
 
@@ -107,9 +108,9 @@ def test_lessons_run_in_jupyterlab_and_the_panel_works(jupyterlab: str, page: Pa
     lesson.locator(".jp-CodeCell", has_text="LabPanel(").locator(".jp-InputPrompt").click()
     page.keyboard.press("Control+Enter")
     panel = lesson.locator(".jp-OutputArea-output .widget-vbox")
-    expect(panel).to_contain_text("Lab time 2026-01-01 00:00 UTC", timeout=PATIENCE_MS)
+    expect(panel).to_contain_text("Lab time 2026-01-01 00:00 UTC")
     panel.get_by_role("button", name="Turn the clock").click()
-    expect(panel).to_contain_text("Lab time 2026-01-02 00:00 UTC · 6 looks", timeout=PATIENCE_MS)
+    expect(panel).to_contain_text("Lab time 2026-01-02 00:00 UTC · 6 looks")
     chart = panel.get_by_alt_text("Certificates seen").first
     expect(panel.get_by_alt_text("What expires when")).to_be_visible()
     before = chart.get_attribute("src")
@@ -117,11 +118,11 @@ def test_lessons_run_in_jupyterlab_and_the_panel_works(jupyterlab: str, page: Pa
 
     panel.get_by_label("Step").select_option("30 days")
     panel.get_by_role("button", name="Run the rounds").click()
-    expect(panel).not_to_contain_text("Lab time 2026-01-02", timeout=PATIENCE_MS)
+    expect(panel).not_to_contain_text("Lab time 2026-01-02")
     lesson.get_by_title("Interrupt the kernel").click()
-    expect(panel).to_contain_text("Interrupted: what", timeout=PATIENCE_MS)
+    expect(panel).to_contain_text("Interrupted: what")
     assert chart.get_attribute("src") != before
     photograph(panel, "panel-interrupted")
     panel.get_by_role("button", name="Stop the servers").click()
     panel.get_by_role("button", name="Observe again").click()
-    expect(panel).to_contain_text("The servers of this panel are stopped", timeout=PATIENCE_MS)
+    expect(panel).to_contain_text("The servers of this panel are stopped")

@@ -43,6 +43,13 @@ def test_every_look_near_the_rotation_is_a_mark_on_its_address() -> None:
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["192.0.2.1", "192.0.2.2"]
 
 
+def test_many_addresses_are_in_the_order_of_their_numbers_and_some_are_left_out() -> None:
+    many = pd.concat([SEEN.assign(address=f"192.0.2.{number}") for number in range(30)])
+    axes = plot_rollout(many, rotation=rotation())
+    assert [tick.get_text() for tick in axes.get_yticklabels()][8:11] == ["192.0.2.8", "192.0.2.9", "192.0.2.10"]
+    assert "and 10 addresses more, left out" in words(axes)
+
+
 def test_brackets_are_solid_between_two_ends_dotted_towards_an_unknown_end_and_absent_without_any() -> None:
     axes = plot_rollout(SEEN, rotation=rotation())
     (start,) = drawn(axes, "bracket-start")

@@ -92,7 +92,10 @@ def test_undated_verdicts_are_counted_and_not_placed() -> None:
 
 def test_verdicts_differ_in_more_than_colour() -> None:
     assert len({style.marker for style in VERDICTS.values()}) == len(VERDICTS)
-    assert len({(style.colour, style.hatch) for style in VERDICTS.values()}) == len(VERDICTS)
+    axes = plot_trust(frame(*(judged("a", verdict, "2015-01-01", "2015-02-01") for verdict in VERDICTS)))
+    bars = [bar for verdict in VERDICTS for bar in drawn(axes, f"bar-{verdict}")]
+    looks = {(bar.get_facecolor(), bar.get_height(), bar.get_hatch() or "") for bar in bars}
+    assert len(looks) == len(bars) > 2
 
 
 def test_before_a_leaf_begins_and_after_it_ends_nothing_is_untrusted() -> None:

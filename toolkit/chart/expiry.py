@@ -296,4 +296,8 @@ def _handles(rows: pd.DataFrame) -> list[Patch | Line2D]:
 
 
 def _number(days: float) -> str:
-    return f"{days:,.0f} d" if days >= 1.95 else f"{days:.1f} d" if days >= 0.95 else f"{days * 24:.1f} h"
+    if days >= 1.95:
+        return f"{days:,.0f} d"
+    if days >= 0.95:
+        return f"{days:.1f} d"
+    return f"{days * 24:.1f} h" if days * 24 >= 0.95 else "under 1 h"

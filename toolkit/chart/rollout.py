@@ -97,9 +97,16 @@ def plot_rollout(
 
 
 def _named(looks: pd.DataFrame) -> pd.Series:
+    """The row of each look; 192.0.2.9 comes before 192.0.2.10."""
     keys = [name for name in ("address", "backend") if name in looks]
-    ordered = looks.sort_values(keys)
+    ordered = looks.sort_values(keys, key=_by_number, kind="stable")
     return ordered.groupby(keys, dropna=False, sort=False).ngroup().reindex(looks.index)
+
+
+def _by_number(column: pd.Series) -> pd.Series:
+    if column.name != "address":
+        return column
+    return column.str.replace(r"\d+", lambda digits: digits[0].zfill(3), regex=True)
 
 
 def _label(look: dict[Any, Any]) -> str:

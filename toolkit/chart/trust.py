@@ -14,11 +14,11 @@ from toolkit.chart.palette import BAD, FINE, GRID, NEUTRAL, Style
 from toolkit.instants import DAY_IN_SECONDS
 
 VERDICTS: Final = {
-    "untrusted": Style("untrusted", BAD, "X", "xxx"),
+    "untrusted": Style("untrusted", BAD, "X", ""),
     "trusted": Style("trusted", FINE, "o", ""),
     "assumed": Style("trusted, if the store has not changed", FINE, "p", "----"),
-    "expired": Style("leaf expired", NEUTRAL, "4", "\\\\\\"),
-    "not_yet_valid": Style("leaf not valid yet", NEUTRAL, "3", "///"),
+    "expired": Style("leaf expired", NEUTRAL, "4", ""),
+    "not_yet_valid": Style("leaf not valid yet", NEUTRAL, "3", ""),
     "unknown": Style("unknown", GRID, "D", ""),
 }
 """How each verdict is drawn. Outside of the validity of the leaf, its `leaf_validity` takes the verdict's place.
@@ -57,16 +57,16 @@ _DIGITS: Final = 8
 def plot_trust(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """The axes with a row per service, server name, leaf and store, and its verdicts over time.
 
-    Colour, hatch and marker show the verdict. `frame` is what `replay_trust` or `verify_chains` returns; the rows of a
+    Colour, height and marker show the verdict. `frame` is what `replay_trust` or `verify_chains` returns; the rows of a
     chain in several stores are next to each other. A period is a bar, a single instant a marker; trust that supposes a
-    store unchanged since its record ended (`assumption`) is hatched. Outside of the
-    validity of the leaf a thin bar says "not valid yet" or "expired" instead of a verdict; time in which no leaf is
-    valid is cut off. Leaves that were judged within their validity on the last day of the frame come first, then those
-    whose last verdict is newest; among them those untrusted at last before the trusted ones, then by the first verdict.
-    Leaves that are unknown, or were judged outside of their validity only, come last. Verdicts on undated looks, chains
-    beyond 40 rows, and chains of the last kind beyond ten are left out and counted below the chart; where all are of
-    that kind, up to 40 rows are drawn. Row labels have the first 8 digits of the leaf's SHA-256, and the store. Returns
-    the axes. Raises `UsageError` for another frame.
+    store unchanged since its record ended (`assumption`) is hatched. Outside of the validity of the leaf, a thin bar is
+    drawn instead of a verdict, hollow before it and full after it; time in which no leaf is valid is cut off. Leaves
+    that were judged within their validity on the last day of the frame come first, then those whose last verdict is
+    newest; among them those untrusted at last before the trusted ones, then by the first verdict. Leaves that are
+    unknown, or were judged outside of their validity only, come last. Verdicts on undated looks, chains beyond 40 rows,
+    and chains of the last kind beyond ten are left out and counted below the chart; where all are of that kind, up to
+    40 rows are drawn. Row labels have the first 8 digits of the leaf's SHA-256, and the store. Returns the axes. Raises
+    `UsageError` for another frame.
 
     >>> import toolkit
     >>> from toolkit.lab import Lab
@@ -154,7 +154,7 @@ def _draw_verdicts(axes: Axes, dated: pd.DataFrame) -> list[Artist]:
         if mine.empty:
             continue
         is_outside, is_trust = style.colour == NEUTRAL, verdict in ("trusted", "assumed")
-        fill = "white" if is_outside or verdict == "assumed" else style.colour
+        fill = "white" if verdict in ("assumed", "not_yet_valid") else style.colour
         edge = NEUTRAL if is_outside or verdict == "unknown" else FINE if verdict == "assumed" else "white"
         look: dict[str, Any] = {"facecolor": fill, "edgecolor": edge, "hatch": style.hatch, "linewidth": 0.6}
         bars = mine[mine["end"] > mine["begin"]]

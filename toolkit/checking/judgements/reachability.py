@@ -18,10 +18,13 @@ DOWN_VISITS: Final = 3
 """An address without an answer in this many consecutive visits is a finding, a service a critical one."""
 
 INTERMITTENT_SHARE: Final = 0.1
-"""The share of visits in the window without an answer from which a service that answers again is a finding (`low`)."""
+"""The share of visits in the window without an answer from which a service that answers again is a finding (`low`).
+
+A choice: if failures are independent, a client that tries twice fails in 1 of 100 attempts.
+"""
 
 OFTEN_SHARE: Final = 0.25
-"""The same share, from which that finding is `medium`."""
+"""The same share, from which that finding is `medium`: such a client fails in 1 of 16 attempts."""
 
 _DTYPES: Final = {
     name: dtypes(CHECKS)[name]
