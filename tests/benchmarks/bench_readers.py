@@ -53,6 +53,22 @@ def zeek(rows: int, services: int = SERVICES) -> Iterator[str]:
         )
 
 
+def zeek_json(rows: int) -> Iterator[str]:
+    """The same in JSON as Zeek before 4.1 writes it: each connection names certificates by files of its own."""
+    chance = random.Random(1)
+    for number in range(rows):
+        service = chance.randrange(SERVICES)
+        record = {
+            "ts": 1_784_818_803.5 + number / 50, "uid": f"C{number:017d}", "id.orig_h": f"198.51.100.{number % 250}",
+            "id.orig_p": 1024 + number % 60000, "id.resp_h": f"192.0.2.{service % 250}", "id.resp_p": 443,
+            "version": "TLSv12", "cipher": SUITES[2], "curve": CURVES[service % 3],
+            "server_name": f"www{service}.test", "resumed": False, "established": True,
+            "cert_chain_fuids": [f"F{number:017d}", f"Fca{number:015d}"], "client_cert_chain_fuids": [],
+            "subject": f"CN=www{service}.test", "issuer": "CN=R3,O=Let's Encrypt,C=US", "validation_status": "ok",
+        }  # fmt: skip
+        yield json.dumps(record, separators=(",", ":")) + "\n"
+
+
 def tlsx(rows: int, services: int = SERVICES) -> Iterator[str]:
     """JSON lines of tlsx; services as in `zeek`."""
     chance = random.Random(1)
@@ -140,7 +156,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = {
-            "ssl.log": zeek(rows), "new.log": zeek(rows, rows), "tlsx.jsonl": tlsx(rows // 4),
+            "ssl.log": zeek(rows), "new.log": zeek(rows, rows), "json.log": zeek_json(rows // 2),
+            "tlsx.jsonl": tlsx(rows // 4),
             "new.jsonl": tlsx(rows // 4, rows // 4), "mail.log": mail_log(2 * rows),
         }  # fmt: skip
         for file, lines in files.items():
@@ -148,6 +165,7 @@ def main() -> None:
                 opened.writelines(lines)
         measure("Zeek ssl.log, TSV", rows, "rows", lambda: toolkit.read(folder / "ssl.log"))
         measure("  another server in each row", rows, "rows", lambda: toolkit.read(folder / "new.log"))
+        measure("Zeek ssl.log, JSON, by files", rows // 2, "records", lambda: toolkit.read(folder / "json.log"))
         if importlib.util.find_spec("zat"):
             from zat.log_to_dataframe import LogToDataFrame  # noqa: PLC0415
 

@@ -8,10 +8,10 @@ _CLIENT: Final = ("ts", "uid", "id.orig_h", "id.orig_p")
 _JSON_CLIENT: Final = re.compile(
     rb'\{"ts":(\d{1,11})\.(\d{1,6}),"uid":"\w{1,40}","id\.orig_h":"[\da-fA-F.:]{1,45}","id\.orig_p":\d{1,5},'
 )
-_JSON_FILES: Final = re.compile(rb'"(client_)?cert_chain_fuids":\[("F[\w",]*)\],?')
 _FILES: Final = ("cert_chain_fuids", "client_cert_chain_fuids")
 """Columns of the files by which Zeek before 4.1 names certificates: every connection has files of its own."""
 
+_FILES_CELL: Final = re.compile(rb'F\w*(?:"?,"?F\w*)*')
 _MOST_DIGITS: Final = 17
 _ESCAPED: Final = re.compile(r"\\(?:x([0-9a-fA-F]{2})|\\)")
 
@@ -75,11 +75,10 @@ class Columns:
             match = _JSON_CLIENT.match(line)
             if match is None:
                 return None
-            rest = line[match.end() :]
-            files = {found[1] or b"": found[2] for found in _JSON_FILES.finditer(rest)}
-            rest = _JSON_FILES.sub(b"", rest) if files else rest
             at = int(match[1] + match[2].ljust(6, b"0"))
-            return ConnectionLine(at, rest, files.get(b"", b""), files.get(b"client_", b""))
+            of_client, rest = _take_list(line[match.end() :], b'"client_cert_chain_fuids":["')
+            of_server, rest = _take_list(rest, b'"cert_chain_fuids":["')
+            return ConnectionLine(at, rest, of_server, of_client)
         if not self._is_usual:
             return None
         cells = line.split(b"\t", 4)
@@ -91,15 +90,8 @@ class Columns:
     def _split_off_files(self, rest: bytes) -> tuple[bytes, bytes, bytes]:
         """What follows the client without the cells that name files, then these cells."""
         cells = rest.split(b"\t")
-        of_server, of_client = (self._take_files(cells, place) for place in self._files)
+        of_server, of_client = (_take_cell(cells, place) for place in self._files)
         return (b"\t".join(cells) if of_server or of_client else rest), of_server, of_client
-
-    def _take_files(self, cells: list[bytes], place: int | None) -> bytes:
-        """Empty the cell that names files, and return what was in it; nothing where it names none."""
-        if place is None or len(cells) <= place or cells[place][:1] != b"F":
-            return b""
-        files, cells[place] = cells[place], b""
-        return files
 
     def split(self, line: str) -> Record | None:
         """The record of a line; None where its cells are not those of the header."""
@@ -118,6 +110,21 @@ class Columns:
             else:
                 record[name] = _unescaped(cell)
         return record
+
+
+def _take_cell(cells: list[bytes], place: int | None) -> bytes:
+    """Empty the cell that names files, and return what was in it; nothing where it names none."""
+    if place is None or len(cells) <= place or not _FILES_CELL.fullmatch(cells[place].rstrip()):
+        return b""
+    files, cells[place] = cells[place], b""
+    return files
+
+
+def _take_list(line: bytes, begin: bytes) -> tuple[bytes, bytes]:
+    """The files in the list of JSON that begins so, and the line without them; nothing where it names none."""
+    before, _, after = line.partition(begin)
+    files, found, rest = after.partition(b'"]')
+    return (files, before + rest) if found and _FILES_CELL.fullmatch(files) else (b"", line)
 
 
 def _unescaped(cell: str) -> str:
