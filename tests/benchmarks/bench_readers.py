@@ -15,6 +15,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -107,6 +108,37 @@ def mail_log(rows: int) -> Iterator[str]:
             )
 
 
+def exim_log(rows: int) -> Iterator[str]:
+    """Lines of Exim's own log, of which one in four is a delivery with TLS."""
+    chance = random.Random(1)
+    for number in range(rows):
+        at = f"2026-11-{1 + number * 27 // rows:02d} 10:{number // 60 % 60:02d}:{number % 60:02d}"
+        stamp = f"{at} 1x{number % 9973:04d}-00{number % 971:04d}-Q8 "
+        service = chance.randrange(SERVICES)
+        if number % 4:
+            yield f"{stamp}Completed\n"
+        else:
+            yield (
+                f"{stamp}=> user{number}@mx{service}.test R=dnslookup T=remote_smtp H=mx{service}.test "
+                f"[192.0.2.{service % 250}] X=TLS1.3:ECDHE_X25519__RSA_PSS_RSAE_SHA256__AES_256_GCM:256 CV=yes\n"
+            )
+
+
+def dovecot_log(rows: int) -> Iterator[str]:
+    """Lines of Dovecot, of which one in four is a log-in with TLS."""
+    for number in range(rows):
+        day, minute, second = 1 + number * 27 // rows, number // 60 % 60, number % 60
+        stamp = f"2026-11-{day:02d}T10:{minute:02d}:{second:02d}.{number % 1_000_000:06d}+00:00 mx dovecot: "
+        if number % 4:
+            yield f"{stamp}imap(user{number})<{number}><a{number}>: Disconnected: Logged out in=1 out=2\n"
+        else:
+            yield (
+                f"{stamp}imap-login: Login: user=<user{number}>, method=PLAIN, rip=198.51.100.{number % 250}, "
+                f"lip=192.0.2.2, mpid={number}, TLS, session=<a{number}>, TLSv1.3 with cipher "
+                "TLS_AES_256_GCM_SHA384 (256/256 bits)\n"
+            )
+
+
 def capture(path: Path, flight: list[tuple[bool, bytes]], megabytes: int) -> None:
     """A capture of connections that repeat a real handshake, each followed by 60 packets of data."""
     header = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101)
@@ -159,6 +191,7 @@ def main() -> None:
             "ssl.log": zeek(rows), "new.log": zeek(rows, rows), "json.log": zeek_json(rows // 2),
             "tlsx.jsonl": tlsx(rows // 4),
             "new.jsonl": tlsx(rows // 4, rows // 4), "mail.log": mail_log(2 * rows),
+            "exim.log": exim_log(2 * rows), "dovecot.log": dovecot_log(2 * rows),
         }  # fmt: skip
         for file, lines in files.items():
             with (folder / file).open("w") as opened:
@@ -175,7 +208,8 @@ def main() -> None:
         measure("tlsx, JSON lines", rows // 4, "records", lambda: toolkit.read(folder / "tlsx.jsonl"))
         measure("  another server in each record", rows // 4, "records", lambda: toolkit.read(folder / "new.jsonl"))
         measure("  pandas.read_json", rows // 4, "records", lambda: pd.read_json(folder / "tlsx.jsonl", lines=True))
-        measure("Postfix log", 2 * rows, "lines", lambda: toolkit.read(folder / "mail.log"))
+        for words, file in (("Postfix log", "mail.log"), ("Exim log", "exim.log"), ("Dovecot log", "dovecot.log")):
+            measure(words, 2 * rows, "lines", partial(toolkit.read, folder / file))
         shared = Path(__file__).parents[3] / "shared"
         if shared.exists():
             size = max(rows // 2000, 10)

@@ -113,7 +113,7 @@ _TO_OTHERS: Final = ("to", "client", "mta", "smtp-out", "=>", "==", "**", "->")
 
 _SYSLOG: Final = re.compile(
     rb"((\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{6}))?(Z|[+-]\d\d:?\d\d)? |[A-Z][a-z]{2} [ \d]\d [\d:]{8} )"
-    rb"([\w.-]+ [\w./-]+)\[\d+\]: "
+    rb"(?:([\w.-]+ [\w./-]+)\[\d+\]: )?"
 )
 _BEFORE_CLIENT: Final = (b"TLS connection established", b"SSL_accept error")
 """What Postfix writes before ` from ` and a client, which is not kept."""
@@ -191,7 +191,7 @@ class _Log:
         self._known: dict[bytes, ShownFacts | Found] = {}
         """Lines without their time, process and client → what they say."""
         self._alike: dict[object, ShownFacts] = {}
-        """What looks show → the same, once."""
+        """What looks show, or the words by which a line says it → the same, once."""
 
     def take(self, line: bytes, number: int) -> None:
         """Take a line with a word about TLS."""
@@ -199,9 +199,9 @@ class _Log:
         if head is None and (container := _CONTAINER.match(line)):
             line = line[container.end() :]
             head = _SYSLOG.match(line)
-        if head is None:
+        if head is None or head[5] is None:
             if isinstance(said := self._read(line, number, may_wait=False), ShownFacts):
-                self.scan.look_again(said, times_in(line.decode("utf-8", "replace")))
+                self.scan.look_again(said, times_at(head) if head else times_in(line.decode("utf-8", "replace")))
             return
         before, found, after = line[head.end() :].partition(b" from ")
         if found and before.endswith(_BEFORE_CLIENT):
@@ -305,6 +305,9 @@ class _Log:
 
     def _read_found(self, found: Found, line: str) -> ShownFacts | None:
         match = found.match
+        alike = found.tool, found.machine, match.groups()
+        if shown := self._alike.get(alike):
+            return shown
         cells = match.groupdict()
         facts = describe_handshake(
             match["version"], match["suite"], match["bits"], group=cells.get("group"), said=cells.get("said")
@@ -312,7 +315,14 @@ class _Log:
         if found.is_other and found.tool == "OpenSMTPD":
             self._waiting[match["session"]] = found, times_in(line), facts
             return None
-        return self._show_by(found, match, facts)
+        return self._remember_alike(alike, self._show_by(found, match, facts))
+
+    def _remember_alike(self, alike: object, shown: ShownFacts | None) -> ShownFacts | None:
+        if shown is not None:
+            if len(self._alike) >= _MOST_KNOWN:
+                self._alike.clear()
+            self._alike[alike] = shown
+        return shown
 
     def _show_by(self, found: Found, named: re.Match[str] | None, facts: dict[str, object]) -> ShownFacts | None:
         """What a look shows at the server that was named, or at the one that wrote the line."""
@@ -341,10 +351,7 @@ class _Log:
             if not host:
                 unknown["host"] = None
             shown = self.scan.showing(server, **{**unknown, "tool": found.tool, **facts})
-            if len(self._alike) >= _MOST_KNOWN:
-                self._alike.clear()
-            self._alike[alike] = shown
-        return shown
+        return self._remember_alike(alike, shown)
 
 
 def _find(
