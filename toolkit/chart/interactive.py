@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import pandas as pd
 
 from toolkit import text
-from toolkit.chart.palette import FAINT, GRID, INK
+from toolkit.chart.palette import FAINT, INK
 from toolkit.extras import require_extras
 from toolkit.instants import DAY_IN_SECONDS
 
@@ -192,7 +192,15 @@ def assemble(
         )
         .resolve_scale(color="independent", shape="independent")
         .configure(background="#FFFFFF", font="sans-serif")
-        .configure_axis(labelColor=INK, gridColor=GRID, domainColor=FAINT, tickColor=FAINT, labelLimit=_LABEL_PIXELS)
+        # The axis is in front of the marks, and its grid must not cut them.
+        .configure_axis(
+            labelColor=INK,
+            gridColor=INK,
+            gridOpacity=0.12,
+            domainColor=FAINT,
+            tickColor=FAINT,
+            labelLimit=_LABEL_PIXELS,
+        )
         .configure_legend(labelLimit=_LABEL_PIXELS)
         .configure_view(stroke=None)
     )
