@@ -2,7 +2,9 @@
 
 import base64
 import json
+import shutil
 import struct
+import subprocess
 import warnings
 import zipfile
 from datetime import UTC, datetime
@@ -155,6 +157,21 @@ def test_a_java_keystore_needs_no_password(tmp_path: Path) -> None:
     path.write_bytes(jks(TRUSTED[:20] + b"\xff\xff\xff\xff"))
     with pytest.raises(ReadError, match="the keystore is cut short"):
         toolkit.read(path)
+
+
+@pytest.mark.skipif(shutil.which("keytool") is None, reason="keytool is not installed")
+def test_keystores_that_keytool_made_are_read(tmp_path: Path) -> None:
+    """A private key with its certificate, and a trusted certificate."""
+    path = tmp_path / "server.jks"
+    (tmp_path / "a.pem").write_text(PEM)
+    options = ["-keystore", str(path), "-storetype", "JKS", "-storepass", "changeit", "-noprompt"]
+    for words in (["-genkeypair", "-keyalg", "EC", "-dname", "CN=jks.test", "-keypass", "changeit"],
+                  ["-importcert", "-alias", "ca", "-file", str(tmp_path / "a.pem")]):  # fmt: skip
+        subprocess.run(["keytool", *words, *options], check=True, capture_output=True)
+    with pytest.warns(ReadWarning, match=r"of server\.jks the private key was not kept"):
+        certificates = toolkit.read(path).certificates
+    assert len(certificates) == 2
+    assert certificates.loc[certificates["der"] != DER, "subject"].tolist() == ["CN=jks.test"]
 
 
 def test_an_archive_is_read_without_being_unpacked(tmp_path: Path) -> None:

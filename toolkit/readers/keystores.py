@@ -52,8 +52,8 @@ def read_pkcs12(data: bytes, where: str, password: str | None) -> tuple[list[byt
     raise ReadError(f"{where}: the PKCS#12 file needs a password ({text.plain(reason)}): {advice}.") from reason
 
 
-def read_jks(data: bytes, where: str) -> tuple[list[bytes], bool]:
-    """The DER of each certificate of a JKS or JCEKS keystore, and whether everything in it was read.
+def read_jks(data: bytes, where: str) -> tuple[list[bytes], list[str]]:
+    """The DER of each certificate of a JKS or JCEKS keystore, and in words what in it was not kept.
 
     Its certificates are not encrypted, so no password is needed; its digest, which needs one, is not checked. A secret
     key (JCEKS) is a Java object, which ends what is read. Raises `ReadError` where the file is cut short.
@@ -64,13 +64,16 @@ def read_jks(data: bytes, where: str) -> tuple[list[bytes], bool]:
         if version not in (1, 2) or count > _MOST_ENTRIES:
             raise ReadError(f"{where}: the keystore has version {version} and {count:,} entries, which is not read.")
         found: list[bytes] = []
+        others: dict[str, None] = {}
         for _ in range(count):
             kind = reader.number("I")
             if kind not in (_PRIVATE_KEY, _TRUSTED_CERTIFICATE):
-                return found, False
+                others["a secret key and what follows it"] = None
+                break
             reader.skip(reader.number("H"))  # the alias
             reader.skip(8)  # when it was added
             if kind == _PRIVATE_KEY:
+                others["a private key"] = None
                 reader.skip(reader.number("I"))
             for _ in range(reader.number("I") if kind == _PRIVATE_KEY else 1):
                 if version == 2:
@@ -78,7 +81,7 @@ def read_jks(data: bytes, where: str) -> tuple[list[bytes], bool]:
                 found.append(reader.take(reader.number("I")))
     except (struct.error, EOFError) as error:
         raise ReadError(f"{where}: the keystore is cut short. Get the file again.") from error
-    return found, True
+    return found, list(others)
 
 
 class _KeystoreBytes:

@@ -183,8 +183,8 @@ def _content(data: bytes, path: Path, password: str | None) -> Kept:
     elif pem.has_block(plain):
         kept = _from_blocks(plain, path)
     elif data.startswith(JKS):
-        ders, is_whole = read_jks(data, str(path))
-        kept = Kept(ders, [] if is_whole else [forms.DATA._replace(words="a secret key and what follows it")])
+        ders, others = read_jks(data, str(path))
+        kept = Kept(ders, [forms.DATA._replace(words=words) for words in others])
     else:
         kept = _from_der(_without_base64(plain), path, password)
     return kept if kept.ders or kept.others else Kept([], [forms.recognise(data[: forms.HEAD])])
