@@ -531,6 +531,7 @@ def test_intermediates_are_not_judged_as_leaves(tmp_path: Path, capsys: pytest.C
     assert code == 0
     (trust,) = (row for row in said["checks"] if row["check"] == "trust")
     assert (trust["verdict"], trust["evidence_count"], trust["first_at"]) == ("trusted", 0, None)
+    assert trust["found"] == f"leaf {trust['leaf_sha256'][:12]}, path of 3 certificates"
     assert main(["check", str(tmp_path / "middle.pem"), *given]) == 3
     assert "no certificate in it is a leaf" in capsys.readouterr().err
 
@@ -547,6 +548,8 @@ def test_intermediates_may_be_given_in_a_file(tmp_path: Path, capsys: pytest.Cap
         _, said = asked([*given, *words], capsys)
         (trust,) = (row for row in said["checks"] if row["check"] == "trust")
         assert trust["verdict"] == verdict
+        assert (", path of 3 certificates" in trust["found"]) == (verdict == "trusted")
+        assert "no chain" not in trust["found"]
     assert main([*given, "--intermediates", "hold"]) == 2
     assert "intermediates='hold' is not known. Did you mean 'held'?" in capsys.readouterr().err
     assert main([*given, "--intermediates", str(tmp_path / "empty.pem")]) == 4

@@ -38,6 +38,7 @@ def cells(ax: Axes) -> list[str]:
     ("chances", "state", "shown"),
     [
         ([0.0], "seldom", "0 %"), ([0.004], "seldom", "<1 %"), ([0.01], "sometimes", "1 %"),
+        ([0.006], "seldom", "<1 %"), ([0.094], "sometimes", "9 %"), ([0.095], "often", "10 %"),
         ([0.1], "often", "10 %"), ([0.999], "often", ">99 %"), ([1.0], "often", "100 %"),
         ([0.2, 0.6], "often", "20 to 60 %"), ([0.0, 1.0, 0.2], "open", "0 to 100 %"), ([None], "unknown", "?"),
     ],

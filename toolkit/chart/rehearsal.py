@@ -13,7 +13,9 @@ from toolkit.chart.matrix import Cell, draw_matrix
 from toolkit.chart.palette import BAD, CAUTION, FAINT, FINE, GRID, INK
 from toolkit.chart.slots import in_natural_order, label_slots
 
-_SELDOM, _OFTEN = 0.01, 0.1
+_SELDOM: Final = 0.01
+_OFTEN: Final = 10
+"""From this rounded percentage on."""
 
 STATES: Final = {
     "often": Cell("10 % or more", BAD, "", "#FFFFFF"),
@@ -88,7 +90,9 @@ def _state(low: float, high: float) -> str:
     """The key of a cell in `STATES`."""
     if math.isnan(high):
         return "unknown"
-    least, most = ("seldom" if p < _SELDOM else "sometimes" if p < _OFTEN else "often" for p in (low, high))
+    least, most = (
+        "seldom" if p < _SELDOM else "sometimes" if round(100 * p) < _OFTEN else "often" for p in (low, high)
+    )
     return most if least == most else "open"
 
 
@@ -100,10 +104,10 @@ def _range(low: float, high: float) -> str:
 
 
 def _percent(probability: float) -> str:
-    """In per cent; what is not 0 or 1 is not rounded to it."""
-    if 0 < probability < 0.005:
+    """In per cent; what is not 0 or 1 is not rounded to it, and what is below 1 % not to 1 %."""
+    if 0 < probability < _SELDOM:
         return "<1 %"
-    return ">99 %" if 0.995 < probability < 1 else f"{100 * probability:.0f} %"
+    return ">99 %" if 0.995 < probability < 1 else f"{round(100 * probability)} %"
 
 
 def _advice(rows: pd.DataFrame) -> str:

@@ -238,7 +238,7 @@ def _counted_things(rows: pd.DataFrame) -> str:
     thing = _THINGS.get(rows["check"].iloc[0])
     if thing is None or rows["leaf_sha256"].isna().any():
         return services
-    if rows["found"].str.endswith(NO_CHAIN).all():
+    if (rows["found"].str.endswith(NO_CHAIN) | (rows["evidence_count"] == 0)).all():  # nothing was served
         thing = "certificate"
     count = rows["leaf_sha256"].nunique() if thing == "certificate" else len(rows)
     return f"{text.counted(count, thing)} of {services}"
