@@ -315,6 +315,37 @@ def test_a_successor_that_exists_unseen_is_in_the_interval_unless_dated_looks_ru
     assert dated["earliest_95_at"] >= last.floor("s")
 
 
+def test_an_interval_ends_with_the_certificate_that_is_replaced() -> None:
+    """docs.python.org went from 90 to 398 days: by its short past alone, it might renew in 2033."""
+    web = load_example("web-series").within(services="https://docs.python.org:443")
+    first, *_ = forecast_renewals(web, now="2025-05-01T00:00Z", years=1).to_dict("records")
+    ends = web.certificates.set_index("cert_sha256")["not_after"][first["leaf_sha256"]] + timedelta(seconds=1)
+    assert (first["latest_80_at"], first["latest_95_at"]) == (ends, ends)
+    rows = forecast_renewals(replaced_after(20, 60, 85), now=now("2025-06-20"), years=1)
+    limits = at("2025-06-15") + timedelta(days=90) * np.arange(1, len(rows) + 1)
+    assert rows["latest_95_at"].iloc[0] == limits[0]
+    assert (rows["latest_95_at"] <= limits).all()
+
+
+@pytest.mark.parametrize(
+    ("ages", "last_look", "today", "is_overdue"),
+    [
+        ((20, 60, 95), "2025-06-25", "2025-06-26", False),  # it was replaced five days after its end
+        ((60, 60, 61), "2025-09-26", "2025-09-26", True),
+        ((20, 60, 85), "2025-09-14", "2025-09-15", False),  # it has expired
+        ((20, 60, 85), "2025-09-12T20:00:00", "2025-09-12T20:00:00", False),  # it is not expected to renew in 4 hours
+    ],
+)
+def test_an_interval_goes_on_where_the_slot_may_let_its_certificate_expire(
+    ages: tuple[float, ...], last_look: str, today: str, *, is_overdue: bool
+) -> None:
+    given = replaced_after(*ages, last_look=last_look)
+    first = forecast_renewals(given, now=now(today), years=1).iloc[0]
+    ends = at("2025-01-01") + timedelta(days=sum(ages) + 90)
+    assert first["latest_95_at"] > ends
+    assert first["is_overdue"] == is_overdue
+
+
 def test_odd_lifetimes_stay_bounded() -> None:
     assert len(forecast_renewals(alone("2026-01-01", 1 / 1440), now=now("2026-01-01"), years=30)) == 10_000
     endless = tables([look("a", "2026-01-01")], [certificate("a", "2026-01-01", "9999-12-31T23:59:59")])

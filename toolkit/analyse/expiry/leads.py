@@ -44,12 +44,14 @@ USUAL_LEAD: Final = (
 )
 """The columns that `with_usual_leads` adds for readers; `ROUTINE` are those for the forecast."""
 
-ROUTINE: Final = ("routine_lifetime_days", "is_led_by_end", "routine_plans", "routine_ratios", "routine_blur")
+ROUTINE: Final = (
+    "routine_lifetime_days", "shortest_lead_days", "is_led_by_end", "routine_plans", "routine_ratios", "routine_blur",
+)  # fmt: skip
 """The columns of a slot's routine for the forecast and the rehearsal, as are those of `_with_watch`.
 
-Median lifetime of the predecessors [d]; whether the leads vary less than the spacings; the plans that the renewals do
-not distinguish, as a tuple of `PLANS`; the logarithms of (spacing / spacing that `planned_days` gives), as a tuple; the
-least deviation of these that the looks allow to be seen.
+Median lifetime of the predecessors [d]; the shortest lead [d]; whether the leads vary less than the spacings; the plans
+that the renewals do not distinguish, as a tuple of `PLANS`; the logarithms of (spacing / spacing that `planned_days`
+gives), as a tuple; the least deviation of these that the looks allow to be seen.
 """
 
 PLANS: Final = ("spacing", "lead", "share")
@@ -140,6 +142,7 @@ def _routines(facts: pd.DataFrame) -> pd.DataFrame:
             "usual_lead_rotations": of_slot.size(),
             "usual_lead_basis": of_slot["basis"].first(),
             "routine_lifetime_days": middle["lifetime"],
+            "shortest_lead_days": of_slot["lead"].min(),
             "is_led_by_end": is_led_by_end,
             "routine_plans": _plans(facts),
         }
