@@ -30,15 +30,14 @@ def main(path: Path) -> int:
         counts["x509-limbo", expected, verdict] += 1
         if verdict != ("trusted" if is_right else "untrusted"):
             differences.append(("x509-limbo", name, expected, verdict, limbo.DIFFERS.get(name, UNKNOWN)))
-    for name, is_valid in test_pkits.judge_paths().items():
-        if not test_pkits.is_judged(str(name)):
+    left_out: Counter[tuple[str, str]] = Counter()
+    for name, verdict in test_pkits.judge_paths().items():
+        expected = test_pkits.expected(str(name))
+        if (reason := test_pkits.why_left_out(str(name))) is not None:
+            left_out[reason, expected] += 1
             continue
-        expected, verdict = (
-            "success" if str(name).startswith("Valid") else "failure",
-            "valid" if is_valid else "invalid",
-        )
         counts["PKITS", expected, verdict] += 1
-        if is_valid != str(name).startswith("Valid"):
+        if verdict != expected:
             differences.append(("PKITS", str(name), expected, verdict, test_pkits.DIFFERS.get(str(name), UNKNOWN)))
     for (suite, expected, verdict), count in sorted(counts.items()):
         print(f"{suite:<12}{expected:<10}{verdict:<12}{count:>5}")
@@ -46,6 +45,9 @@ def main(path: Path) -> int:
         f"\nx509-limbo has {len(of_clients)} cases more, which verify the certificate of a client and are not judged:"
     )
     print("\n".join(of_clients))
+    print(f"\nPKITS has {sum(left_out.values())} cases more, which are about what is no part of the verdict:")
+    for (reason, expected), count in sorted(left_out.items()):
+        print(f"{reason:<12}{expected:<22}{count:>5}")
     dangerous = [(name, reason) for _, name, _, verdict, reason in differences if verdict in ("trusted", "valid")]
     unexplained = [name for name, reason in dangerous if reason not in limbo.DANGEROUS_REASONS]
     print(f"\ntrusted or valid, expected failure: {len(dangerous)}; without a documented reason: {len(unexplained)}\n")
