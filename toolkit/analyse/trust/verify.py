@@ -116,7 +116,8 @@ def verify_chains(
     store, and between two looks at it, the verdict is `unknown`; after the record the store is taken as unchanged
     except for what it announced, and `assumption` says so. A root that has expired is not trusted, except by Android,
     which does not check this (Let's Encrypt, 2020-12-21). A path ends only at a self-issued root whose
-    authorityKeyIdentifier does not name another certificate.
+    authorityKeyIdentifier does not name another certificate. A change of `mozilla` counts from its commit in NSS; users
+    get it with a later release.
     `intermediates="held"` also uses the other CA certificates of the tables, like a client that fetches or caches
     intermediates, and can judge a leaf whose chain was not recorded; a file in PEM or DER adds its CA certificates to
     those of the tables. A check that fails only with such a certificate,
