@@ -10,7 +10,7 @@ import pyarrow.dataset as ds
 from toolkit import schema
 from toolkit.store.delta import KeptTable
 from toolkit.store.limits import EVERYTHING
-from toolkit.store.rows import as_frame
+from toolkit.store.rows import as_encoded_frame, as_frame
 from toolkit.store.versions import with_parsed_columns
 
 
@@ -22,12 +22,15 @@ def load_table(
 ) -> pd.DataFrame:
     """The rows that `where` selects, without repeats. `files` selects files by their statistics, as `read` does.
 
-    `columns`: those that are read, of observations, with the key and what orders the rows. Their text is categories,
-    and the other columns are null categories, which take a byte a row.
+    `columns`: those that are read, of observations, with the key and what orders repeats. The rows are then in any
+    order, their text is categories, and the other columns are null categories, which take a byte a row.
     """
     if table.name == "certificates":
         return with_parsed_columns(as_frame(table.name, read_certificates(table, where=where)))
-    frame = as_frame(table.name, table.read(columns, where=where, files=files), as_categories=columns is not None)
+    read = table.read(columns, where=where, files=files)
+    if columns is None:
+        return as_frame(table.name, read)
+    frame = as_encoded_frame(table.name, read)
     every = [column.name for column in schema.TABLES[table.name]]
     null = pd.Series(pd.NA, frame.index, "category")
     return frame.assign(**{name: null for name in every if name not in frame})[every]

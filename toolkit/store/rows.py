@@ -42,18 +42,25 @@ _INSTANTS: Final[dict[schema.TableName, str]] = {
 }
 
 
-def as_frame(name: schema.TableName, kept: pa.Table, *, as_categories: bool = False) -> pd.DataFrame:
-    """The rows as a frame, with the columns that were read: in the order of their instants, of repeats the first.
+def as_encoded_frame(name: schema.TableName, kept: pa.Table) -> pd.DataFrame:
+    """The rows of `as_frame` in any order, for an analysis: text stays encoded, as categories in any order.
 
-    `as_categories`: text stays encoded, as categories (unordered) in any order; an analysis counts them faster.
+    The table must have no columns of lists.
     """
+    kept = without_repeats(name, unified(kept))
+    frame: pd.DataFrame = kept.to_pandas(types_mapper=_PANDAS.get, split_blocks=True)
+    return frame
+
+
+def as_frame(name: schema.TableName, kept: pa.Table) -> pd.DataFrame:
+    """The rows as a frame, with the columns that were read: in the order of their instants, of repeats the first."""
     kept = unified(kept)
     order = order_rows(name, kept, rank_rows(kept, schema.KEYS[name]))
     if not _is_sorted(order) or len(order) < len(kept):
         kept = kept.take(pa.array(order))
     lists = [column for column, values in zip(kept.column_names, kept.columns, strict=True) if _is_list(values.type)]
     whole = {
-        column: values if as_categories or not pa.types.is_dictionary(values.type) else values.cast(pa.large_string())
+        column: values.cast(pa.large_string()) if pa.types.is_dictionary(values.type) else values
         for column, values in zip(kept.column_names, kept.columns, strict=True)
         if column not in lists
     }

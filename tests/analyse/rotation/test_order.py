@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from tests.analyse.drawn import certificates, services
+from tests.analyse.drawn import certificates, looks, services
 from toolkit import Tables
 from toolkit.analyse import estimate_shares, explain_leaves, find_lineages, find_rotations, find_sharing
 
@@ -43,3 +43,16 @@ def test_order_and_repeats(ask, shown, random):
     random.shuffle(rows)
     again = Tables.from_frames(known.observations.iloc[rows], known.certificates.iloc[::-1])
     pd.testing.assert_frame_equal(ask(again), ask(known))
+
+
+def test_looks_at_one_instant_are_in_the_order_of_their_addresses() -> None:
+    """Not of their rows: at one instant the first address shows A and the second B, and one backend answers."""
+    observed = looks("AB" * 4, per_round=2)
+    at = observed.groupby("round")["observed_at"].transform("min")
+    addresses = pd.array(["127.0.0.1", "127.0.0.2"] * 4, "string")
+    observed = observed.assign(observed_at=at, sample=pd.array([0] * 8, "Int64"), address=addresses)
+    known = Tables.from_frames(observed, certificates("AB"))
+    again = Tables.from_frames(observed.iloc[::-1], certificates("AB"))
+    rotations = find_rotations(known, min_share=1)
+    assert rotations["is_rollback"].tolist() == [False, *[True] * 6]
+    pd.testing.assert_frame_equal(find_rotations(again, min_share=1), rotations)

@@ -146,7 +146,7 @@ def overlap_bound(edges: Edges, min_share: float) -> Ints:
 
 def midpoint_bounds(at: Ints, predecessor: Bools, successor: Bools, lo: Ints, hi: Ints) -> tuple[Ints, Ints]:
     """Between which looks the successor's share first reached one half; `NULL` where looks do not bound it."""
-    first, last = _midpoint_gaps(at, predecessor, successor, lo, hi)
+    first, last = _midpoint_gaps(at, predecessor, successor, lo, hi, since=lo, until=hi)
     return _instants_of_gaps(at, first, last, lo, hi)
 
 
@@ -156,26 +156,33 @@ def _midpoint_near_rollout(edges: Edges, shown: Ints, old: Ints, new: Ints) -> t
     Gaps further away are rejected anyway: the shortest window rejects a gap that is at least eight looks before the
     successor's first sighting or after the predecessor's last. The longest window of a nearer gap must still fit.
     """
-    reach = min(MIDPOINT_WINDOWS) + max(MIDPOINT_WINDOWS)
-    lo = np.maximum(edges.lo, edges.before - reach)
-    hi = np.maximum(np.minimum(edges.hi, edges.after + reach), lo)
+    near, reach = min(MIDPOINT_WINDOWS) - 1, min(MIDPOINT_WINDOWS) + max(MIDPOINT_WINDOWS)
+    lo, hi = edges.lo, np.maximum(edges.hi, edges.lo)
+    before, after = np.minimum(edges.before, hi), np.maximum(edges.after, lo)
+    since, until = np.maximum(lo, before - near), np.minimum(hi, after + near)
+    lo, hi = np.maximum(lo, before - reach), np.minimum(hi, after + reach)
+    hi = np.maximum(hi, lo)
     positions, owner = concatenated_ranges(lo, hi)
     ends = np.cumsum(hi - lo)
-    at, lo, hi = edges.at[positions], ends - (hi - lo), ends
-    first, last = _midpoint_gaps(at, shown[positions] == old[owner], shown[positions] == new[owner], lo, hi)
+    moved = ends - hi
+    at, lo, hi, since, until = edges.at[positions], lo + moved, ends, since + moved, until + moved
+    shown = shown[positions]
+    first, last = _midpoint_gaps(at, shown == old[owner], shown == new[owner], lo, hi, since=since, until=until)
     return *_instants_of_gaps(at, first, last, lo, hi), first < 0
 
 
-def _midpoint_gaps(at: Ints, predecessor: Bools, successor: Bools, lo: Ints, hi: Ints) -> tuple[Ints, Ints]:
+def _midpoint_gaps(
+    at: Ints, predecessor: Bools, successor: Bools, lo: Ints, hi: Ints, *, since: Ints, until: Ints
+) -> tuple[Ints, Ints]:
     """The first and the last gap in which the successor's share may first have reached one half; −1: all are rejected.
 
-    The gap before a look has the look's number: `lo` is the gap before the first look, `hi` the one after the last.
-    `predecessor` and `successor` say what each look showed. A gap between two looks is rejected if too few of the
-    looks just after it show the successor, or too few of those just before it show the predecessor
-    (`MIDPOINT_WINDOWS`). The interval spans all gaps that are not rejected: to stop at the first rejection would
-    cover 3.5 % instead of 95 %. Looks at the same instant have no gap between them.
+    Gaps from `since` to `until` are tried. The gap before a look has the look's number: `lo` is the gap before the
+    first look, `hi` the one after the last. `predecessor` and `successor` say what each look showed. A gap between two
+    looks is rejected if too few of the looks just after it show the successor, or too few of those just before it show
+    the predecessor (`MIDPOINT_WINDOWS`). The interval spans all gaps that are not rejected: to stop at the first
+    rejection would cover 3.5 % instead of 95 %. Looks at the same instant have no gap between them.
     """
-    gaps, owner = concatenated_ranges(lo, hi + 1)
+    gaps, owner = concatenated_ranges(since, until + 1)
     open_before, open_after = gaps == lo[owner], gaps == hi[owner]
     inside = ~(open_before | open_after)
     kept = ~inside

@@ -7,6 +7,8 @@ where the looks rule out that reading.
 Method: intervals between equal looks at one address; and a binomial test of how many rounds showed both certificates.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from scipy import special
@@ -15,7 +17,23 @@ from toolkit.analyse.arrays import Bools, Ints, concatenated_ranges
 from toolkit.analyse.rotation.succession import Succession
 from toolkit.sampling import STRICT
 
-_OLD, _NEW, _OTHER = 0, 1, 2
+_OLD, _NEW = 0, 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Runs:
+    """Runs of equal looks: successive looks of a slot at one address that showed one certificate in one period.
+
+    Per look: `at` and `round`. The looks of one slot at one address (a *place*) follow each other in time order.
+    Per run, in the same order: `place`, `shown` (its period), and its looks from `first` to `last`.
+    """
+
+    at: Ints
+    round: Ints
+    place: Ints
+    shown: Ints
+    first: Ints
+    last: Ints
 
 
 def certain_overlaps(found: Succession) -> Ints:
@@ -36,31 +54,57 @@ def certain_overlaps(found: Succession) -> Ints:
     pairs = np.flatnonzero(ends > begins)
     if not len(pairs):
         return overlaps
-    lo = np.minimum(found.first[old], found.first[new])[pairs]
-    hi = np.maximum(found.last[old], found.last[new])[pairs] + 1
-    position, owner = concatenated_ranges(lo, hi)
-    order = np.lexsort((looks.address[position], owner))
-    position, owner = position[order], owner[order]
-    what = np.full(len(position), _OTHER)
-    what[found.shown[position] == old[pairs][owner]] = _OLD
-    what[found.shown[position] == new[pairs][owner]] = _NEW
-    address = looks.address[position]
-    is_other_place = (owner[1:] != owner[:-1]) | (address[1:] != address[:-1])
-    shown = pd.DataFrame(
-        {
-            "pair": pairs[owner],
-            "place": np.cumsum(np.r_[0, is_other_place]),
-            "round": looks.round[position],
-            "at": looks.at[position],
-            "what": what,
-        },
-        copy=False,
-    )
-    served = pd.concat([_between_equal_looks(shown), _at_several_backends(shown, begins, ends)], ignore_index=True)
+    runs = _find_runs(found, found.slot[old[pairs]])
+    shown = _runs_of_pairs(runs, found, pairs)
+    of_runs = shown[["pair", "what", "begin", "end"]]
+    served = pd.concat([of_runs, _at_several_backends(shown, runs, begins, ends)], ignore_index=True)
     # Most time lies before the successor's first sighting or after the predecessor's last: one of the two is missing.
     served = served[_meets(served, begins, ends)]
     np.add.at(overlaps, *_time_of_both(served))
     return overlaps
+
+
+def _find_runs(found: Succession, slots: Ints) -> Runs:
+    """The runs at the addresses of these slots."""
+    looks = found.looks
+    is_wanted = np.zeros(len(looks.slots), bool)
+    is_wanted[slots] = True
+    position = np.flatnonzero(is_wanted[looks.slot])
+    place = looks.slot[position] * (int(looks.address.max()) + 1) + looks.address[position]
+    order = np.argsort(place, kind="stable")
+    position, place = position[order], place[order]
+    shown = found.shown[position]
+    first = np.flatnonzero(np.r_[True, (place[1:] != place[:-1]) | (shown[1:] != shown[:-1])])
+    last = np.r_[first[1:], len(position)] - 1
+    return Runs(looks.at[position], looks.round[position], place[first], shown[first], first, last)
+
+
+def _runs_of_pairs(runs: Runs, found: Succession, pairs: Ints) -> pd.DataFrame:
+    """The runs of both certificates of each pair, in the order of pairs, places and time.
+
+    Columns `pair`, `place` (numbers of the pair's places), `what`, `begin` and `end` (instants), `first` and `last`.
+    """
+    order = np.argsort(runs.shown, kind="stable")
+    period = np.concatenate([found.old[pairs], found.new[pairs]])
+    in_order = runs.shown[order]
+    among, owner = concatenated_ranges(np.searchsorted(in_order, period), np.searchsorted(in_order, period, "right"))
+    run, pair, is_new = order[among], np.tile(pairs, 2)[owner], owner >= len(pairs)
+    order = np.lexsort((run, pair))
+    run, pair, what = run[order], pair[order], np.where(is_new[order], _NEW, _OLD)
+    place, first, last = runs.place[run], runs.first[run], runs.last[run]
+    is_other_place = (pair[1:] != pair[:-1]) | (place[1:] != place[:-1])
+    return pd.DataFrame(
+        {
+            "pair": pair,
+            "place": np.cumsum(np.r_[0, is_other_place]),
+            "what": what,
+            "begin": runs.at[first],
+            "end": runs.at[last],
+            "first": first,
+            "last": last,
+        },
+        copy=False,
+    )
 
 
 def both_shown(old_first: Ints, old_last: Ints, new_first: Ints, new_last: Ints) -> tuple[Ints, Ints]:
@@ -82,53 +126,46 @@ def _meets(spans: pd.DataFrame, begins: Ints, ends: Ints) -> Bools:
     return is_met
 
 
-def _between_equal_looks(shown: pd.DataFrame) -> pd.DataFrame:
-    """The times between successive looks at one address that showed the same: `pair`, `what`, `begin`, `end`."""
-    place, what, at = (shown[name].to_numpy() for name in ("place", "what", "at"))
-    same = np.flatnonzero((place[1:] == place[:-1]) & (what[1:] == what[:-1]) & (what[1:] != _OTHER))
-    return pd.DataFrame(
-        {"pair": shown["pair"].to_numpy()[same], "what": what[same], "begin": at[same], "end": at[same + 1]}
-    )
-
-
-def _at_several_backends(shown: pd.DataFrame, begins: Ints, ends: Ints) -> pd.DataFrame:
+def _at_several_backends(shown: pd.DataFrame, runs: Runs, begins: Ints, ends: Ints) -> pd.DataFrame:
     """The times in which looks alternate at addresses with several backends, one row for each certificate."""
-    either = shown[shown["what"] != _OTHER]
-    places, is_several = _has_several_backends(either, begins, ends)
-    either = either[is_several[np.searchsorted(places, either["place"])]]
+    either = shown[_has_several_backends(shown, runs, begins, ends)[shown["place"]]]
     if either.empty:
         return pd.DataFrame({name: pd.Series(dtype="int64") for name in ("pair", "what", "begin", "end")})
-    seen = either.groupby(["place", "what"])["at"].agg(["min", "max"]).unstack("what")
-    begin, end = both_shown(*(seen[side, what].to_numpy(np.int64) for what in (_OLD, _NEW) for side in ("min", "max")))
+    seen = either.groupby(["place", "what"]).agg({"begin": "min", "end": "max"}).unstack("what")
+    begin, end = both_shown(*(seen[of, what].to_numpy(np.int64) for what in (_OLD, _NEW) for of in ("begin", "end")))
     pair = either.drop_duplicates("place").set_index("place")["pair"].reindex(seen.index).to_numpy()
     spans = pd.DataFrame({"pair": pair, "begin": begin, "end": end})
     return pd.concat([spans[end > begin].assign(what=what) for what in (_OLD, _NEW)])
 
 
-def _has_several_backends(either: pd.DataFrame, begins: Ints, ends: Ints) -> tuple[Ints, Bools]:
-    """The numbers of the places, sorted, and whether one backend is ruled out at each.
+def _has_several_backends(shown: pd.DataFrame, runs: Runs, begins: Ints, ends: Ints) -> Bools:
+    """Whether one backend is ruled out at each place of `shown`.
 
     If one backend is switched at k instants that are independent of the rounds, the number of switches within a round
     is binomial with the share of the time that rounds take.
     """
-    number, places = pd.factorize(either["place"].to_numpy())
-    is_switch = np.diff(either["what"].to_numpy()) != 0
-    is_switch &= np.diff(number) == 0
-    switches = np.bincount(number[1:][is_switch], minlength=len(places))
-    at_once = np.isin(range(len(places)), number[1:][is_switch & (np.diff(either["at"].to_numpy()) == 0)])
-    is_within = is_switch & (np.diff(either["round"].to_numpy()) == 0)
-    caught = either.assign(place=number).iloc[1:][is_within].drop_duplicates(["place", "round"])["place"]
-    within = np.bincount(caught, minlength=len(places))
+    place, what, begin, end, first, last = (
+        shown[name].to_numpy() for name in ("place", "what", "begin", "end", "first", "last")
+    )
+    count = int(place[-1]) + 1
+    switch = np.flatnonzero((np.diff(place) == 0) & (np.diff(what) != 0))
+    switches = np.bincount(place[switch], minlength=count)
+    at_once = np.isin(range(count), place[switch[begin[switch + 1] == end[switch]]])
+    switch = switch[runs.round[first[switch + 1]] == runs.round[last[switch]]]
+    caught = pd.DataFrame({"place": place[switch], "round": runs.round[last[switch]]}).drop_duplicates()
+    within = np.bincount(caught["place"], minlength=count)
     # Few places have switches within two rounds, and only of these does the share matter.
-    rounds = either.assign(place=number)[within[number] >= 2].groupby(["place", "round", "pair"], sort=False)
-    spans = rounds["at"].agg(begin="min", end="max").reset_index()
+    few = shown[within[place] >= 2]
+    look, owner = concatenated_ranges(few["first"].to_numpy(), few["last"].to_numpy() + 1)
+    looks = few[["place", "pair"]].iloc[owner].assign(round=runs.round[look], at=runs.at[look])
+    spans = looks.groupby(["place", "round", "pair"], sort=False)["at"].agg(begin="min", end="max").reset_index()
     spans = spans[_meets(spans, begins, ends)]
     of_place = spans.groupby("place")
-    whole = (of_place["end"].max() - of_place["begin"].min()).reindex(range(len(places)), fill_value=0).to_numpy(float)
-    taken = (of_place["end"].sum() - of_place["begin"].sum()).reindex(range(len(places)), fill_value=0).to_numpy(float)
-    share = np.clip(np.divide(taken, whole, out=np.ones(len(places)), where=whole > 0), 0, 1)
+    whole = (of_place["end"].max() - of_place["begin"].min()).reindex(range(count), fill_value=0).to_numpy(float)
+    taken = (of_place["end"].sum() - of_place["begin"].sum()).reindex(range(count), fill_value=0).to_numpy(float)
+    share = np.clip(np.divide(taken, whole, out=np.ones(count), where=whole > 0), 0, 1)
     chance = special.bdtrc(within - 1, switches, share)
-    return places, at_once | ((within >= 2) & (chance < STRICT))
+    return np.asarray(at_once | ((within >= 2) & (chance < STRICT)), bool)
 
 
 def _time_of_both(served: pd.DataFrame) -> tuple[Ints, Ints]:

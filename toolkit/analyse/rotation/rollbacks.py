@@ -151,9 +151,11 @@ def _steepest_fall(new: Bools, level: float) -> int | None:
         tried.append(np.stack([fits, np.full(len(fits), window), before, before + after])[:, steep])
     # One call for all windows: a call takes longer than what it computes.
     moments, windows, before, both = np.concatenate(tried, axis=1)
+    if not len(moments):
+        return None
     chance = scipy.stats.hypergeom.sf(before - 1, 2 * windows, both, windows)
-    best = int(np.argmin(chance)) if len(chance) else None
-    return None if best is None or chance[best] > level else int(moments[best])
+    best = int(np.argmin(chance))
+    return None if chance[best] > level else int(moments[best])
 
 
 def _longest_run(values: Bools, lo: int, hi: int, *, wanted: bool) -> int:
