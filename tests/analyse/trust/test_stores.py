@@ -35,6 +35,7 @@ GEOTRUST = "ff856a2d251dcd88d36656f450126798cfabaade40799c722de4d2b5db36a73a"
 CNNIC = "e28393773da845a679f2080cc7fb44a3b7a1c3792cb7eb7729fdcb6a8d99aea7"
 GLOBALSIGN_R3 = "cbb522d7b7f127ad6a0113865bdf1cd4102e7d0759af635a7cf4720dc963c53b"
 STARTCOM = "c766a9bef2d4071c863a31aa4920e813b2d198608cb7b7cfe21143b836df09ea"
+GTS_R1 = "d947432abde7b7fa90fc2e6b59101b1280e0e1c7e4e40fa3c6887fff57a7f4cf"
 GTS_R2 = "8d25cd97229dbf70356bda4eb3cc734031e24cf00fafcfd32dc76eb5841c7ea8"
 
 VECTORS = files("cryptography_vectors") / "x509"
@@ -321,6 +322,28 @@ def test_a_key_needs_an_instant_with_a_zone() -> None:
         trust_stores()["chrome"].announced_for("00" * 32, dt.datetime(2015, 6, 4))  # noqa: DTZ001
 
 
+def test_after_the_record_a_root_is_refused_only_where_that_was_announced() -> None:
+    # OpenJDK added GTS Root R1 after its record ended (JDK-8307134, 2023).
+    assert standing("java", GTS_R1, "2021-06-01") == (False, "not_included")
+    assert standing("java", GTS_R1, "2025-06-01") == (None, None)
+    assert standing("java", DST_X3, "2025-06-01") == (None, None), "removed in the record"
+    assert standing("mozilla", GTS_R2, "2027-01-01") == (False, "removal"), "announced, and removed in the record"
+    anchors = find_anchors("java", toolkit.load_example("lab-sample").certificates)
+    root = known(GTS_R1)
+    reason = str(anchors.standing((root, root), day("2025-06-01")).reason)
+    assert "it is not in java at any time of its record" in reason
+    assert "whether it was added after the record ended on 2022-01-24 is not known" in reason
+
+
+def test_after_the_record_a_distrusted_root_is_unknown_until_announced_otherwise() -> None:
+    root = known(GLOBALSIGN_R3)
+    held = Period("distrusted", None, day("2020-01-01"), None, None, None, "made", "")
+    store = replace(trust_stores()["java"], announced=(), periods={root.sha256: (held,)})
+    anchors = Anchors([root], store)
+    assert anchors.standing((root, root), day("2022-01-23")).cause == "distrust"
+    assert anchors.standing((root, root), day("2022-01-24")).is_trusted is None
+
+
 def test_what_is_announced_counts_from_its_day() -> None:
     anchors = find_anchors("chrome", toolkit.load_example("lab-sample").certificates)
     root = known(GLOBALSIGN_R3)  # its key is of 2009-03-18
@@ -490,7 +513,7 @@ def test_a_replay_shows_each_change_with_its_cause_and_what_is_not_known(monkeyp
         ("02-10", "trusted", None, False),
         ("02-20", "unknown", None, False),  # removed on a day that is not recorded
         ("02-25", "untrusted", "removal", False),
-        ("03-01", "untrusted", "removal", True),  # the record has ended
+        ("03-01", "unknown", None, False),  # the record has ended: stores take removed roots back
     ]
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from typing import Final, Literal
@@ -109,8 +109,9 @@ class Anchors:
         if (found := self._as_announced(path, instant, later)) is not None:
             return found
         last = self._recorded(path, instant)
-        assumption = f"{store.name} has not changed since its record ended on {_day(store.until)}"
-        return Standing(last.is_trusted, last.cause, last.reason, assumption)
+        if last.is_trusted is None or last.assumption is not None:
+            return last
+        return replace(last, assumption=f"{store.name} has not changed since its record ended on {_day(store.until)}")
 
     def find_distrusted(self, path: tuple[Certificate, ...], instant: datetime) -> list[Problem]:
         """The certificates below the root that the store lists as distrusted, such as forged ones."""
@@ -134,7 +135,7 @@ class Anchors:
         root, leaf = path[-1], path[0]
         periods = self.store.periods.get(root.sha256, ())
         if words := self._distrust(root, instant):
-            return Standing(False, "distrust", words)
+            return self._refused(path, instant, "distrust", words)
         for period in periods:
             if not _holds(period, instant):
                 continue
@@ -157,9 +158,20 @@ class Anchors:
             words = (
                 f"it was removed from {self.store.name} by {_day(ended.until_before or ended.since)}{_by(ended.then)}"
             )
-            return Standing(False, "removal", words)
+            return self._refused(path, instant, "removal", words)
         later = f"until {_day(periods[0].since)}" if periods else "at any time of its record"
-        return Standing(False, "not_included", f"it is not in {self.store.name} {later}")
+        return self._refused(path, instant, "not_included", f"it is not in {self.store.name} {later}")
+
+    def _refused(self, path: tuple[Certificate, ...], instant: datetime, cause: Cause, words: str) -> Standing:
+        """A root that the record shows as not trusted. After the record only an announcement refuses it.
+
+        Stores add roots, and take removed and distrusted ones back.
+        """
+        assert self.store is not None
+        if instant < self.store.until:
+            return Standing(False, cause, words)
+        since = f"whether it was added after the record ended on {_day(self.store.until)} is not known"
+        return self._as_announced(path, instant, self._announced(path[-1])) or Standing(None, None, f"{words}; {since}")
 
     def _announced(self, root: Certificate) -> list[Announcement]:
         assert self.store is not None
