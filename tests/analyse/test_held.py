@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from cryptography import x509
 
 import toolkit
 from tests.analyse.made import certificate, tables
 from tests.analyse.trust.minted import TODAY, mint_ca, mint_leaf
 from toolkit import Tables
 from toolkit.certificates import parse_certificate
+from toolkit.pem import as_pem
 
 NOW = "2026-03-01T00:00Z"
 
@@ -85,6 +87,20 @@ def test_a_folder_is_judged_as_a_whole(shared: Path) -> None:
     states = checks[checks["check"] == "expiry"].set_index("leaf_sha256")["verdict"]
     assert states[of_2022] == "valid"
     assert (states == "expired").sum() == 14
+
+
+@pytest.mark.parametrize("names", [("*.a.test",), ("*.a.test", "a.test"), ("*.test",)])
+def test_a_wildcard_certificate_serves_the_names_below_it(names: tuple[str, ...], tmp_path: Path) -> None:
+    ca = mint_ca("ca")
+    leaf = mint_leaf(ca, names=[x509.DNSName(name) for name in names], subject=names[0])
+    (tmp_path / "leaf.pem").write_text(as_pem(leaf.der) + as_pem(ca.der), encoding="ascii")
+    held = toolkit.read(tmp_path / "leaf.pem")
+    (row,) = toolkit.verify_chains(held, roots=[ca.der], as_of=TODAY).to_dict("records")
+    is_right = names != ("*.test",)  # nothing matches a wildcard of a whole top level
+    assert (row["host"], row["verdict"]) == (names[0], "trusted" if is_right else "untrusted")
+    checks = toolkit.check(held, now=TODAY, roots=[ca.der], policy="clients")
+    san = checks[(checks["rule"] == "san") & (checks["verdict"] == "falls short")]
+    assert len(san) == (not is_right)
 
 
 def test_observed_tables_are_judged_by_their_observations() -> None:

@@ -62,6 +62,15 @@ def compared_host(host: str) -> tuple[str | None, bool]:
     return name.partition("%")[0], is_address
 
 
+def host_of(name: str) -> str:
+    """The host to ask for where the name of a certificate is known and no host: itself, or one below a wildcard.
+
+    >>> host_of("mx.example.org"), host_of("*.example.org")
+    ('mx.example.org', 'any.example.org')
+    """
+    return f"any{name[1:]}" if name.startswith("*.") else name
+
+
 def common_names(subject: str) -> list[str]:
     """The common names of a subject in the notation of RFC 4514.
 

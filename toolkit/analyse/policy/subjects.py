@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from toolkit.analyse.arrays import Bools, Ints, Texts, instants
+from toolkit.analyse.host_names import host_of
 from toolkit.analyse.policy.evidence import find_certificates, find_shown, find_versions
 from toolkit.analyse.policy.violations import (
     applies_to_certificate,
@@ -149,7 +150,7 @@ class Subjects:
             return replace(numbered, facts=[self._by_sha256[sha256] for sha256 in numbered.facts])
         asked = rows.frame["server_name"].fillna(rows.frame["host"]).fillna("")
         numbered = _number(rows, _as_objects(list(zip(leaves, asked, strict=True))))
-        facts = [self._by_sha256[sha256] | {"asked": name or None} for sha256, name in numbered.facts]
+        facts = [self._by_sha256[sha256] | {"asked": host_of(name) or None} for sha256, name in numbered.facts]
         return replace(numbered, facts=facts)
 
 

@@ -12,6 +12,7 @@ from pandas.api.types import pandas_dtype
 from toolkit.analyse.arrays import NULL, Ints, instants
 from toolkit.analyse.dating import find_bounds
 from toolkit.analyse.held import with_held
+from toolkit.analyse.host_names import host_of
 from toolkit.analyse.slots import joined_sources
 from toolkit.analyse.trust.anchors import find_anchors
 from toolkit.analyse.trust.chains import Chains
@@ -96,11 +97,11 @@ def verify_chains(
     """Each served chain, verified as a TLS client would at each instant asked for, check by check.
 
     One row per service, server name, chain and period in which no check changes. `describe_chains` adds the columns
-    that are needed less often. With `as_of="observed"` each look is
-    judged at its own instant, and looks of a chain share a row while every check comes out the same; an undated look is
-    judged where the bounds of its instant (such as the latest SCT in its leaf) lie in one such period. With one or
-    several instants there is one row per chain and instant. An instant is ISO 8601 text, a datetime or a Timestamp,
-    with a zone. The name asked for is `server_name`, else `host`.
+    that are needed less often. With `as_of="observed"` each look is judged at its own instant, and looks of a chain
+    share a row while every check comes out the same; an undated look is judged where the bounds of its instant (such as
+    the latest SCT in its leaf) lie in one such period. With one or several instants there is one row per chain and
+    instant. An instant is ISO 8601 text, a datetime or a Timestamp, with a zone. The name asked for is `server_name`,
+    else `host`.
 
     `roots` is the name of a trust store, which is judged with its history, or the name of a bundle, a PEM file, or
     certificates in DER (`toolkit.reference.load_roots`, `Lab.roots`). The stores are `mozilla` (since 2000), `certifi`
@@ -113,18 +114,20 @@ def verify_chains(
     leaf the verdict is `unknown`, because those of the handshake are not recorded. Keys and hashes that web clients
     refuse (`toolkit/reference/policies/clients.csv`) are refused for every store and for roots that are given; Java and
     OpenSSL (`certifi`) accept EdDSA and SHA-224 (`toolkit/reference/stores/behaviour.csv`). Before the record of a
-    store, and between two looks at it, the verdict is `unknown`; after the record the store is taken as unchanged
-    except for what it announced, and `assumption` says so. A root that has expired is not trusted, except by Android,
-    which does not check this (Let's Encrypt, 2020-12-21). A path ends only at a self-issued root whose
-    authorityKeyIdentifier does not name another certificate. A change of `mozilla` counts from its commit in NSS; users
-    get it with a later release.
+    store, and between two looks at it, the verdict is `unknown`. After the record it is `unknown` where the store did
+    not trust the root at the end of it, because stores add roots and take others back. A root that the store trusted is
+    taken to be trusted still, under the same limits and what was announced, and `assumption` says so. A root that has
+    expired is not trusted, except by Android, which does not check this (Let's Encrypt, 2020-12-21). A path ends only
+    at a self-issued root whose authorityKeyIdentifier does not name another certificate. A change of `mozilla` counts
+    from its commit in NSS; users get it with a later release.
+
     `intermediates="held"` also uses the other CA certificates of the tables, like a client that fetches or caches
     intermediates, and can judge a leaf whose chain was not recorded; a file in PEM or DER adds its CA certificates to
-    those of the tables. A check that fails only with such a certificate,
-    for example because it has expired, leaves the verdict `unknown`: the CA may have renewed it with the same key, and
-    the server may have sent the renewed one. The verdict is also `unknown` where the chain was not recorded, the root
-    is not among `roots`, a certificate cannot be read, the look is not dated, or the search reached its limits. Without
-    a path the checks cover the certificates up to the one whose issuer was not found.
+    those of the tables. A check that fails only with such a certificate, for example because it has expired, leaves the
+    verdict `unknown`: the CA may have renewed it with the same key, and the server may have sent the renewed one. The
+    verdict is also `unknown` where the chain was not recorded, the root is not among `roots`, a certificate cannot be
+    read, the look is not dated, or the search reached its limits. Without a path the checks cover the certificates up
+    to the one whose issuer was not found.
 
     Not part of the verdict are revocation, certificate policies, the number of SCTs (`judge` with `chrome`, `apple` or
     `firefox` judges it), limits on lifetimes, a limit on the length of the chain, public suffixes, and the profile that
@@ -134,8 +137,8 @@ def verify_chains(
     whether nameConstraints and policyConstraints are critical.
 
     Tables without observations, such as a folder of certificates, have a row for each leaf. The name asked for is then
-    its common name or its first name, and the other CA certificates of the tables are used, as if they were served with
-    it. Give `as_of`: nothing dates such a row.
+    its common name or its first name, for a wildcard a name below it; and the other CA certificates of the tables are
+    used, as if they were served with it. Give `as_of`: nothing dates such a row.
 
     Raises `UsageError` where `tables` is not `Tables`, an instant has no zone, there are no instants or no roots, or a
     root is not a certificate in DER.
@@ -235,8 +238,8 @@ def _sources(roots: Roots | None, stores: str | Iterable[str] | None) -> list[Ro
 
 
 def name_asked(look: Mapping[Hashable, Any]) -> str | None:
-    """The name that a client compares: `server_name`, else `host`; None: neither is known."""
-    return next((look[name] for name in ("server_name", "host") if isinstance(look[name], str)), None)
+    """The name that a client compares: `server_name`, else `host`, or one below a wildcard; None: neither is known."""
+    return next((host_of(look[name]) for name in ("server_name", "host") if isinstance(look[name], str)), None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
