@@ -12,6 +12,7 @@ from tests.analyse.made import certificate, tables
 from tests.analyse.trust.minted import TODAY, mint_ca, mint_leaf
 from toolkit import Tables
 from toolkit.certificates import parse_certificate
+from toolkit.checking import describe
 from toolkit.pem import as_pem
 
 NOW = "2026-03-01T00:00Z"
@@ -101,6 +102,22 @@ def test_a_wildcard_certificate_serves_the_names_below_it(names: tuple[str, ...]
     checks = toolkit.check(held, now=TODAY, roots=[ca.der], policy="clients")
     san = checks[(checks["rule"] == "san") & (checks["verdict"] == "falls short")]
     assert len(san) == (not is_right)
+
+
+def test_a_check_says_that_a_verdict_goes_beyond_the_record_of_the_store() -> None:
+    given = toolkit.load_example("web-series")
+    certificates = given.certificates
+    is_shown = certificates["cert_sha256"].str.startswith("9c858064")  # docs.python.org, to GlobalSign Root CA - R3
+    is_above = certificates["subject"].isin(certificates.loc[is_shown, "issuer"])
+    held = tables([], certificates[is_shown | is_above].to_dict("records"))
+    for roots, assumed in (("java", "it is assumed that java has not changed since its record ended on 2022-01-24"),
+                           ("mozilla", None)):  # fmt: skip
+        checks = toolkit.check(held, now="2026-04-01T00:00Z", roots=roots, policy="clients")
+        (row,) = checks[checks["check"] == "trust"].to_dict("records")
+        assert row["verdict"] == "trusted"
+        assert (row["reason"] == assumed) if assumed else pd.isna(row["reason"])
+        (line,) = (line for line in describe(checks) if line.startswith("  trusted"))
+        assert line == "  trusted, 1 certificate of 1 service" + (f": {assumed}" if assumed else "")
 
 
 def test_observed_tables_are_judged_by_their_observations() -> None:

@@ -71,8 +71,9 @@ def check(
     - `trust`: a row per chain and outcome (`verify_chains` with `roots`: the name of a trust store such as `certifi` or
       `mozilla`, which is judged with its history, the name of a bundle, a PEM file, or certificates in DER; and with
       `intermediates`). By default each observation is judged at its own instant, with `as_of` at that.
-      `trust_lost` in place of `untrusted`: the name was trusted when it was observed earlier, and the leaf has not
-      ended. `key_not_proven`: a row per leaf that was shown with a wrong handshake signature
+      `reason` says where a verdict assumes something beyond the record of the store. `trust_lost` in place of
+      `untrusted`: the name was trusted when it was observed earlier, and the leaf has not ended. `key_not_proven`: a
+      row per leaf that was shown with a wrong handshake signature
     - each policy: a row per rule, service, verdict and thing found (`judge`; `policy` as there, several in a list), by
       the rules of the day of each row, or of `as_of`. `gained` in place of `falls short`: an earlier survey refused
       what the last one accepted. A post-quantum group that breaks a rule which lists no such group is `low`.
@@ -142,8 +143,9 @@ def judge_in_service(
     if as_of == "observed":
         trust = with_lost_trust(trust, scope, roots=of_store)
     issuers = judge_issuers(
-        shown, trust, chains, roots=anchors, of_store=of_store, now=scope.now, thresholds=thresholds
-    )
+        shown, trust, chains, roots=anchors, of_store=of_store, now=scope.now, thresholds=thresholds,
+        intermediates=intermediates,
+    )  # fmt: skip
     if as_of != "observed":
         trust = with_instants_of_looks(keep_in_use(trust, expiry), chains.observations)
     statements = [rule for rule in rules if rule.level == STATEMENT]

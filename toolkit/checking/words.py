@@ -246,11 +246,12 @@ def _counted_things(rows: pd.DataFrame) -> str:
 
 def _describe_verdicts(rows: pd.DataFrame) -> Iterator[str]:
     for verdict, group in rows[rows["is_finding"].eq(False).fillna(False)].groupby("verdict", sort=False):
-        yield (
-            f"  {verdict}: {_listed(group['found'])}"
-            if group["rule"].notna().all()
-            else f"  {verdict}, {_counted_things(group)}"
-        )
+        if group["rule"].notna().all():
+            yield f"  {verdict}: {_listed(group['found'])}"
+            continue
+        for reason, of_reason in group.groupby("reason", sort=False, dropna=False):
+            why = "" if pd.isna(reason) else f": {reason!s}"
+            yield f"  {verdict}, {_counted_things(of_reason)}{why}"
     reasons = list(rows[rows["is_finding"].isna()].groupby("reason", sort=False, dropna=False))
     for reason, group in reasons[:MOST_REASONS]:
         yield f"  unknown, {_counted_things(group)}: {reason}"

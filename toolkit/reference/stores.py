@@ -34,6 +34,8 @@ ANNOUNCED_COLUMNS: Final = (
 EXEMPT_COLUMNS: Final = ("exempt", "key_sha256", "name", "authority", "url")
 BEHAVIOUR_COLUMNS: Final = ("store", "behaviour", "value", "since", "words", "authority", "url")
 
+_BEHAVIOURS: Final = "checks_root_expiry, lists_limited_as_distrusted, requires_scts, accepts"
+
 State = Literal["trusted", "distrusted"]
 Effect = Literal["removed", "distrusted", "limited", "unknown"]
 
@@ -126,7 +128,8 @@ class TrustStore:
     `checks_root_expiry`: clients with this store reject a path whose root has expired. `accepts` are the key types and
     hashes that web clients refuse and clients with this store accept, each with the date since when (None: always).
     `requires_scts_since`: a leaf is trusted with SCTs only if it was issued on that day or later; where
-    `is_sct_required_by_issue` is false, every leaf is from that day on.
+    `is_sct_required_by_issue` is false, every leaf is from that day on. `lists_limited_as_distrusted`: the state
+    `distrusted` may also mean that only leaves issued later are refused.
     """
 
     name: str
@@ -141,6 +144,7 @@ class TrustStore:
     accepts: Mapping[str, datetime | None] = field(default_factory=dict)
     requires_scts_since: datetime | None = None
     is_sct_required_by_issue: bool = True
+    lists_limited_as_distrusted: bool = False
 
     def announced_for(self, cert_sha256: str, key_created: datetime) -> list[Announcement]:
         """What is announced for that root, whose key was created by then, each with the day on which it takes effect.
@@ -241,13 +245,15 @@ def _with_behaviour(store: TrustStore, row: Row) -> TrustStore:
     behaviour = row.text("behaviour")
     if behaviour == "checks_root_expiry":
         return replace(store, checks_root_expiry=row.boolean("value"))
+    if behaviour == "lists_limited_as_distrusted":
+        return replace(store, lists_limited_as_distrusted=row.boolean("value"))
     if behaviour == "requires_scts":
         if row.text("value") not in ("issued", "observed"):
             raise row.error("value", "is neither issued nor observed")
         is_at_issue = row.text("value") == "issued"
         return replace(store, requires_scts_since=_instant(row, "since"), is_sct_required_by_issue=is_at_issue)
     if behaviour != "accepts":
-        raise row.error("behaviour", "must be checks_root_expiry, requires_scts or accepts")
+        raise row.error("behaviour", f"is not one of {_BEHAVIOURS}")
     since = _optional_instant(row, "since")
     return replace(store, accepts=MappingProxyType({**store.accepts, **dict.fromkeys(row.texts("value"), since)}))
 

@@ -162,8 +162,9 @@ def test_an_announcement_names_a_root_that_the_store_trusted(store: str) -> None
     periods = trust_stores()[store].periods
     for announced in trust_stores()[store].announced:
         if announced.cert_sha256 is not None:
+            first = periods[announced.cert_sha256][0]
             states = [period.state for period in periods[announced.cert_sha256] if period.since <= announced.since]
-            assert "trusted" in states, announced
+            assert "trusted" in states or first.since == trust_stores()[store].since, announced
 
 
 def test_chrome_goes_by_the_earliest_sct() -> None:
@@ -327,7 +328,8 @@ def test_after_the_record_a_root_is_refused_only_where_that_was_announced() -> N
     assert standing("java", GTS_R1, "2021-06-01") == (False, "not_included")
     assert standing("java", GTS_R1, "2025-06-01") == (None, None)
     assert standing("java", DST_X3, "2025-06-01") == (None, None), "removed in the record"
-    assert standing("mozilla", GTS_R2, "2027-01-01") == (False, "removal"), "announced, and removed in the record"
+    assert standing("mozilla", GTS_R2, "2027-01-01") == (None, None), "removed in the record"
+    assert standing("mozilla", GTS_R2, "2031-12-01") == (False, "key_age"), "announced"
     anchors = find_anchors("java", toolkit.load_example("lab-sample").certificates)
     root = known(GTS_R1)
     reason = str(anchors.standing((root, root), day("2025-06-01")).reason)
@@ -342,6 +344,29 @@ def test_after_the_record_a_distrusted_root_is_unknown_until_announced_otherwise
     anchors = Anchors([root], store)
     assert anchors.standing((root, root), day("2022-01-23")).cause == "distrust"
     assert anchors.standing((root, root), day("2022-01-24")).is_trusted is None
+
+
+@pytest.mark.parametrize(
+    ("issued", "at", "expected"),
+    [("2016-06-08", "2018-01-15", (None, None)), ("2017-09-26", "2018-01-15", (None, None)),
+     ("2017-09-27", "2017-10-15", (False, "distrust_after")), ("2017-09-27", "2018-01-15", (False, "distrust_after")),
+     ("2018-01-01", "2018-01-15", (False, "distrust"))],
+)  # fmt: skip
+def test_microsoft_lists_roots_as_distrusted_whose_older_leaves_it_may_trust(
+    issued: str, at: str, expected: tuple[bool | None, str | None]
+) -> None:
+    # Microsoft set a NotBefore date of 2017-09-26 for StartCom; older leaves were to be trusted until they expired.
+    assert standing("microsoft", STARTCOM, at, issued=issued) == expected
+
+
+def test_a_path_through_a_certificate_that_is_listed_so_is_unknown_as_well() -> None:
+    root, middle = known(GLOBALSIGN_R3), known(STARTCOM)
+    microsoft = trust_stores()["microsoft"]
+    for issued, is_trusted, count in (("2016-06-08", None, 0), ("2018-01-01", True, 1)):
+        leaf = replace(root, not_before=day(issued))
+        anchors, path = Anchors([root], microsoft), (leaf, middle, root)
+        assert anchors.standing(path, day("2018-01-15")).is_trusted is is_trusted
+        assert len(anchors.find_distrusted(path[:-1], day("2018-01-15"))) == count
 
 
 def test_what_is_announced_counts_from_its_day() -> None:

@@ -92,6 +92,9 @@ class Anchors:
             return _TRUSTED
         leaf, since = path[0], self.store.requires_scts_since
         found = self._of_root(self.store, path, instant)
+        if found.is_trusted:
+            listed = (self._listed_as_distrusted(below, leaf, instant) for below in path[:-1])
+            found = next((other for other in listed if other and other.is_trusted is None), found)
         by_issue = self.store.is_sct_required_by_issue
         if not found.is_trusted or leaf.scts or since is None or (leaf.not_before if by_issue else instant) < since:
             return found
@@ -115,27 +118,33 @@ class Anchors:
 
     def find_distrusted(self, path: tuple[Certificate, ...], instant: datetime) -> list[Problem]:
         """The certificates below the root that the store lists as distrusted, such as forged ones."""
-        if self.store is None:
-            return []
         return [
-            Problem("root", position, words, "distrust")
+            Problem("root", position, found.reason or "", "distrust")
             for position, certificate in enumerate(path)
-            if (words := self._distrust(certificate, instant))
+            if (found := self._listed_as_distrusted(certificate, path[0], instant)) and found.is_trusted is False
         ]
 
-    def _distrust(self, certificate: Certificate, instant: datetime) -> str | None:
-        assert self.store is not None
+    def _listed_as_distrusted(self, certificate: Certificate, leaf: Certificate, instant: datetime) -> Standing | None:
+        """What follows for the leaf from the list of distrusted certificates; None: it does not have this one.
+
+        A list that also has roots which are limited by the leaf's date says nothing about leaves that are older.
+        """
+        if self.store is None:
+            return None
         for period in self.store.periods.get(certificate.sha256, ()):
             if period.state == "distrusted" and _holds(period, instant):
-                return f"{self.store.name} lists it as distrusted since {_day(period.since)}{_by(period.source)}"
+                words = f"{self.store.name} lists it as distrusted since {_day(period.since)}{_by(period.source)}"
+                if not self.store.lists_limited_as_distrusted or leaf.not_before >= period.since:
+                    return Standing(False, "distrust", words)
+                return Standing(None, None, f"{words}, which may mean leaves issued later only")
         return None
 
     def _recorded(self, path: tuple[Certificate, ...], instant: datetime) -> Standing:
         assert self.store is not None
         root, leaf = path[-1], path[0]
         periods = self.store.periods.get(root.sha256, ())
-        if words := self._distrust(root, instant):
-            return self._refused(path, instant, "distrust", words)
+        if listed := self._listed_as_distrusted(root, leaf, instant):
+            return self._refused(path, instant, listed)
         for period in periods:
             if not _holds(period, instant):
                 continue
@@ -158,20 +167,23 @@ class Anchors:
             words = (
                 f"it was removed from {self.store.name} by {_day(ended.until_before or ended.since)}{_by(ended.then)}"
             )
-            return self._refused(path, instant, "removal", words)
+            return self._refused(path, instant, Standing(False, "removal", words))
         later = f"until {_day(periods[0].since)}" if periods else "at any time of its record"
-        return self._refused(path, instant, "not_included", f"it is not in {self.store.name} {later}")
+        return self._refused(path, instant, Standing(False, "not_included", f"it is not in {self.store.name} {later}"))
 
-    def _refused(self, path: tuple[Certificate, ...], instant: datetime, cause: Cause, words: str) -> Standing:
-        """A root that the record shows as not trusted. After the record only an announcement refuses it.
+    def _refused(self, path: tuple[Certificate, ...], instant: datetime, recorded: Standing) -> Standing:
+        """For a root that the record does not show as trusted. After the record only an announcement refuses it.
 
         Stores add roots, and take removed and distrusted ones back.
         """
         assert self.store is not None
-        if instant < self.store.until:
-            return Standing(False, cause, words)
-        since = f"whether it was added after the record ended on {_day(self.store.until)} is not known"
-        return self._as_announced(path, instant, self._announced(path[-1])) or Standing(None, None, f"{words}; {since}")
+        is_over = instant >= self.store.until
+        if recorded.is_trusted is False and not is_over:
+            return recorded
+        if announced := self._as_announced(path, instant, self._announced(path[-1])):
+            return announced
+        since = f"; whether it was added after the record ended on {_day(self.store.until)} is not known"
+        return Standing(None, None, f"{recorded.reason}{since if is_over else ''}")
 
     def _announced(self, root: Certificate) -> list[Announcement]:
         assert self.store is not None

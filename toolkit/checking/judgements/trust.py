@@ -75,6 +75,12 @@ def _joined_words(words: pd.Series) -> str:
     return ", ".join(sorted(words.dropna().unique()))
 
 
+def _with_assumptions(trust: pd.DataFrame) -> pd.Series:
+    """The reasons, with what a verdict supposes beyond the record of its store."""
+    words = "it is assumed that " + trust["assumption"]
+    return (trust["reason"] + "; " + words).fillna(trust["reason"]).fillna(words)
+
+
 def trust_rows(trust: pd.DataFrame) -> pd.DataFrame:
     """The verdicts of `verify_chains`, with the columns of `check` as far as they have a value."""
     of_root = trust["broken_certificate"] == "root"
@@ -82,7 +88,8 @@ def trust_rows(trust: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "check": "trust",
-            **{name: trust[name] for name in [*SERVED, "verdict", "reason", "source"]},
+            **{name: trust[name] for name in [*SERVED, "verdict", "source"]},
+            "reason": _with_assumptions(trust),
             "found": "leaf " + trust["leaf_sha256"].str[:12] + ", " + pd.Series(served, trust.index, dtype="string"),
             "about": trust["cause"] + ", " + trust["broken_certificate"].mask(of_root, trust["broken_sha256"]),
             "evidence_count": trust["looks"],
