@@ -2,6 +2,7 @@
 
 import inspect
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,6 +14,7 @@ from tests.analyse.trust.minted import ENDS, Minted, mint_ca, mint_leaf, replace
 from toolkit import Tables, checking, schema
 from toolkit.checking.judgements.endings import judge_issuers
 from toolkit.errors import UsageError
+from toolkit.pem import as_pem
 
 ROOT = mint_ca("root")
 TODAY = now("2026-02-01")
@@ -318,8 +320,24 @@ def test_the_end_of_a_root_counts_only_where_the_store_checks_it(store: str, row
     at, roots = pd.Timestamp(TODAY), (root.der,)
     shown = toolkit.summarise_expiry(given, now=at)
     trust = toolkit.verify_chains(given, roots=roots).assign(store=store)
-    judged = judge_issuers(shown, trust, given, roots=roots, of_store=roots, now=at, thresholds="lifetime")
+    judged = judge_issuers(
+        shown, trust, given, roots=roots, of_store=roots, now=at, thresholds="lifetime", intermediates="served"
+    )
     assert len(judged) == rows
+
+
+def test_an_issuer_that_was_not_served_may_be_a_renewed_one(tmp_path: Path) -> None:
+    short = mint_ca("middle", ROOT, ends=TODAY + timedelta(days=5))
+    long = mint_ca("middle", ROOT)
+    given = served([mint_leaf(short).der])
+    file = tmp_path / "short.pem"
+    file.write_text(as_pem(short.der), encoding="ascii")
+    found = checked(given, intermediates=file)
+    assert of(found, "expiry") == [("valid", "-"), ("unknown", "-")]
+    assert reasons(found, "expiry") == ["its issuer was not recorded as served, and a renewed one may be served"]
+    file.write_text(as_pem(short.der) + as_pem(long.der), encoding="ascii")
+    assert of(checked(given, intermediates=file), "expiry") == [("valid", "-")], "another path lasts longer"
+    assert of(checked(given), "expiry") == [("valid", "-")], "no path, and no issuer was served"
 
 
 def test_a_root_that_ends_first_and_an_issuer_without_its_root_are_found_too() -> None:

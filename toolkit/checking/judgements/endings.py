@@ -11,7 +11,7 @@ from toolkit.analyse.expiry.summary import find_thresholds
 from toolkit.certificates import parse_certificate
 from toolkit.checking.in_service import SERVED
 from toolkit.instants import DAY, SECOND
-from toolkit.reference.roots import Roots
+from toolkit.reference.roots import Intermediates, Roots, load_intermediates
 from toolkit.reference.stores import trust_stores
 from toolkit.tables import Tables
 
@@ -31,16 +31,18 @@ def judge_issuers(
     of_store: Roots,
     now: pd.Timestamp,
     thresholds: Literal["lifetime", "days"],
+    intermediates: Intermediates,
 ) -> pd.DataFrame:
     """A row, with columns of `check`, for each leaf whose issuers expire before it and have passed a threshold.
 
     `shown` are rows of `summarise_expiry`, `trust` those of `verify_chains` with `of_store`, a trust store or the
-    `roots`. The issuers are the other certificates of the leaf's path to a root; without a path, the served
-    certificates, linked by the names of issuer and subject. The time left is compared with the lifetime of the leaf,
-    which has to be renewed under another issuer by then. A leaf that has another path which lasts longer has no row.
-    The end of a root does not count for a store whose clients do not check it.
+    `roots`, and the same `intermediates`. The issuers are the other certificates of the leaf's path to a root; without
+    a path, the served certificates, linked by the names of issuer and subject. The time left is compared with the
+    lifetime of the leaf, which has to be renewed under another issuer by then. A leaf that has another path which lasts
+    longer has no row. The end of a root does not count for a store whose clients do not check it. An intermediate that
+    was not recorded as served is `unknown`: the server may send a renewed one.
     """
-    facts = _facts(tables, trust, roots)
+    facts = _facts(tables, trust, (*roots, *load_intermediates(intermediates)))
     above = trust.drop_duplicates(SERVED, keep="last")[[*SERVED, "store", "chain_sha256", "path_sha256"]]
     rows = shown[shown["state"].isin(["valid", "expiring", "replacing"])].merge(above, on=SERVED)
     first = [_first_to_end(row, facts) for row in rows.to_dict("records")]
@@ -55,7 +57,7 @@ def judge_issuers(
     share = left / (rows["not_after"] + SECOND - rows["not_before"])
     rows = rows.assign(above_threshold=find_thresholds(share, rows["above_left"], thresholds))
     rows = rows[rows["above_threshold"].notna()]
-    rows = _without_other_paths(rows, tables, of_store)
+    rows = _without_other_paths(rows, tables, of_store, intermediates)
     is_over = rows["above_left"] <= 0
     was_shown = (rows["ends"] + SECOND <= rows["last_seen_at"]).fillna(False)
     verdict = pd.Series("expiring", rows.index, dtype="string")
@@ -63,6 +65,9 @@ def judge_issuers(
     verdict[is_over & was_shown] = "expired"
     reason = pd.Series(pd.NA, rows.index, dtype="string")
     reason[verdict == "unknown"] = "its issuer expired, and it was not observed afterwards"
+    is_unseen = pd.Series([_is_unseen(row) for row in rows.to_dict("records")], rows.index, dtype="bool")
+    verdict[is_unseen] = "unknown"
+    reason[is_unseen] = "its issuer was not recorded as served, and a renewed one may be served"
     return pd.DataFrame(
         {
             "check": "expiry",
@@ -92,12 +97,18 @@ def end_in_words(not_after: pd.Timestamp, days_left: float) -> str:
     return f"{not_after:%Y-%m-%d %H:%M}, {left}"
 
 
-def _facts(tables: Tables, trust: pd.DataFrame, roots: tuple[bytes, ...]) -> dict[str, _Facts]:
-    """The facts about the certificates of the tables, and about the roots where paths end in one that is not there."""
+def _is_unseen(row: dict[Any, Any]) -> bool:
+    """Whether the issuer that expires first is an intermediate that was not recorded as served."""
+    path, chain, sha256 = row["path_sha256"], row["chain_sha256"] or (), row["issuer_sha256"]
+    return path is not None and sha256 != path[-1] and sha256 not in chain
+
+
+def _facts(tables: Tables, trust: pd.DataFrame, given: tuple[bytes, ...]) -> dict[str, _Facts]:
+    """The facts about the certificates of the tables, and about those given where a path has one that is not there."""
     facts = tables.certificates[_FACTS]
     known = set(facts["cert_sha256"])
-    if any(path is not None and path[-1] not in known for path in trust["path_sha256"]):
-        parsed = [parse_certificate(der) for der in roots]
+    if any(path is not None and not known.issuperset(path) for path in trust["path_sha256"]):
+        parsed = [parse_certificate(der) for der in given]
         facts = pd.concat([facts, schema.frame("certificates", parsed)[_FACTS]])
     return {str(row["cert_sha256"]): dict(row) for row in facts.to_dict("records")}
 
@@ -134,16 +145,17 @@ def _climb(leaf: str, chain: tuple[str, ...], facts: dict[str, _Facts]) -> list[
     return climbed
 
 
-def _without_other_paths(rows: pd.DataFrame, tables: Tables, roots: Roots) -> pd.DataFrame:
+def _without_other_paths(
+    rows: pd.DataFrame, tables: Tables, roots: Roots, intermediates: Intermediates
+) -> pd.DataFrame:
     """The rows whose chain is no longer trusted one second after the issuer's end."""
     with_path = rows[rows["path_sha256"].notna()]
     if with_path.empty:
         return rows
     looks = tables.observations[tables.observations["leaf_sha256"].isin(with_path["leaf_sha256"])]
     instants = list((with_path["ends"] + SECOND).drop_duplicates())
-    later = verify_chains(
-        Tables(looks, tables.certificates, tables.support, tables.rounds), roots=roots, as_of=instants
-    )
+    observed = Tables(looks, tables.certificates, tables.support, tables.rounds)
+    later = verify_chains(observed, roots=roots, as_of=instants, intermediates=intermediates)
     lasting = later.loc[later["verdict"] == "trusted", [*SERVED, "verdict_from_at"]].drop_duplicates()
     keyed = rows.assign(verdict_from_at=rows["ends"] + SECOND)
     joined = keyed.merge(lasting.assign(lasts=True), how="left", on=[*SERVED, "verdict_from_at"])
