@@ -89,6 +89,8 @@ class Columns:
 
     def _split_off_files(self, rest: bytes) -> tuple[bytes, bytes, bytes]:
         """What follows the client without the cells that name files, then these cells."""
+        if self._files == [None, None]:
+            return rest, b"", b""
         cells = rest.split(b"\t")
         of_server, of_client = (_take_cell(cells, place) for place in self._files)
         return (b"\t".join(cells) if of_server or of_client else rest), of_server, of_client
