@@ -28,6 +28,7 @@ from toolkit.lab import Lab
 from toolkit.report import summary, write_report
 from toolkit.report.comparison import find_differences
 from toolkit.report.layout import template
+from toolkit.report.pages import read_day
 from toolkit.report.parts import draw_strips
 from toolkit.report.printing import BROWSERS, find_browser, print_page
 from toolkit.tables import as_pem
@@ -94,7 +95,7 @@ def test_recorded_mail_becomes_one_page(tmp_path: Path, monkeypatch: pytest.Monk
     titles = [words.strip() for words in page.words if words.strip() in SECTIONS]
     assert list(dict.fromkeys(titles)) == SECTIONS
     assert sum(tag == "figure" for tag, _ in page.tags) == 6
-    assert "65 looks at 12 services, 4 without a service" in page.text
+    assert "64 looks at 12 services, 3 without a service" in page.text
     assert "they say nothing about real servers" not in page.text
     assert "TLS 1.2 is the highest version 2013-04-05 contradicted" in page.text
     services = re.search(r"smtp://smtp.gmail.com:587 (\S+) \S+ (\S+) \S+ TLS 1.3", page.text)
@@ -102,6 +103,7 @@ def test_recorded_mail_becomes_one_page(tmp_path: Path, monkeypatch: pytest.Monk
     assert services.groups() == ("2025-10-01", "2025-10-04")
     assert "tabulate(" not in page.text, "code is hidden"
     assert "TLS report: google-mail" in page.text
+    assert read_day(tmp_path / "report.html") == "2026-01-01T00:00:00+00:00"
     assert not (tmp_path / "ran").exists(), "a file of the current folder was executed"
     made = run_calls(page)
     assert sum(isinstance(one, Axes) for one in made) == 6
@@ -114,8 +116,13 @@ def test_recorded_mail_becomes_one_page(tmp_path: Path, monkeypatch: pytest.Monk
 @pytest.mark.timeout(180)
 def test_a_lab_store_says_lab_and_is_trusted_with_its_roots(lab: tuple[Path, Path]) -> None:
     store, roots = lab
-    said, titles = run(NOTEBOOK, SOURCE=str(store), ROOTS=str(roots), NOW="2026-04-10T00:00:00+00:00", POLICY="ietf")
+    tables = toolkit.read(store)
+    now, last = "2026-02-20T00:00:00+00:00", tables.observations["observed_at"].max()
+    before = toolkit.checking.find_known(tables, now=now).observations["observed_at"].max()
+    said, titles = run(NOTEBOOK, SOURCE=str(store), ROOTS=str(roots), NOW=now, POLICY="ietf")
     text = " ".join(said)
+    assert f"to {before:%Y-%m-%d}" in text
+    assert f"{last:%Y-%m-%d}" not in text, "nothing that was seen after the day of the report is in it"
     assert titles == [], "each chart is a picture in the page, and its figure is closed"
     assert "(lab data)" in text
     assert "they say nothing about real servers" in text
@@ -152,7 +159,7 @@ def test_a_store_of_failures_is_reported_as_such(tmp_path: Path) -> None:
     store = toolkit.Store(tmp_path / "failed")
     target = toolkit.parse_target("smtp://nobody.test:25", connect_to="127.0.0.1:1")
     toolkit.collect(target, store, progress=False)
-    said, _ = run(NOTEBOOK, SOURCE=str(tmp_path / "failed"))
+    said, _ = run(NOTEBOOK, SOURCE=str(tmp_path / "failed"), NOW="2100-01-01T00:00:00+00:00")
     text = " ".join(said)
     assert "1 of 1 look failed; 1 of 1 service never answered." in text
     assert "port_closed" in text
@@ -273,6 +280,15 @@ def test_a_certificate_of_several_slots_counts_once_as_its_worst_state() -> None
     assert said.endswith("0 expiring, 1 replacing, 2 valid.")
 
 
+def test_certificates_of_one_end_are_listed_by_service() -> None:
+    """Enough rows that an unstable sort would change their order."""
+    services = [f"smtp://mx.s{n:02}.test:25" for n in range(80)]
+    ends = pd.Timestamp("2026-02-01T00:00Z")
+    in_use = pd.DataFrame({"service": services, "state": "expiring", "not_after": ends})
+    in_use = pd.concat([in_use, in_use.tail(1).assign(service="first", not_after=ends - pd.Timedelta(days=1))])
+    assert summary.find_ending(in_use)["service"].tolist() == ["first", *services]
+
+
 def test_chains_that_fail_alike_are_one_row() -> None:
     reasons = ["leaf: it expired on 2026-09-05T23:07:08Z", "leaf: it expired on 2026-09-06T01:00:00Z", None]
     reasons += [f"leaf: it does not name mx{n}.example; root: it is not trusted" for n in range(3)]
@@ -287,15 +303,41 @@ def test_a_comparison_says_what_changed_and_a_later_day_is_refused() -> None:
     kept = toolkit.load_example("lab-sample").within(services=["smtp://legacy.lab.test:25", "https://www.lab.test:443"])
     since, rules = datetime.fromisoformat("2025-08-01T00:00:00+00:00"), {"roots": "certifi", "policy": "ietf"}
     checks = toolkit.check(kept, now="2026-01-24T00:00:00Z", **rules)
-    changes = find_differences(kept, checks, since=since, **rules)
+    changes = find_differences(kept, checks, since=since, now="2026-01-24T00:00:00Z", **rules)
     lost = changes[changes["change"] == "protocol lost"]
     assert list(lost["what"]) == ["SSL 3.0, TLS 1.0, TLS 1.1"]
     assert list(lost["services"]) == ["smtp://legacy.lab.test:25"]
     assert "critical: expired (expiry)" in set(changes.loc[changes["change"] == "finding appeared", "what"])
     same = toolkit.check(kept.within(until=since), now=since, **rules)
-    assert not find_differences(kept, same, since=since, **rules)["change"].str.startswith("finding").any()
+    assert not find_differences(kept, same, since=since, now=since, **rules)["change"].str.startswith("finding").any()
     with pytest.raises(UsageError, match="is not before now"):
         write_report(GOOGLE, "r.html", now="2026-01-01T00:00:00Z", since_report="2026-01-01T00:00:00Z", **rules)
+
+
+def test_a_comparison_ends_at_the_day_of_the_report() -> None:
+    """On 2026-01-06 www.lab.test showed its next certificate."""
+    kept = toolkit.load_example("lab-sample").within(services="https://www.lab.test:443")
+    rules = {"roots": "certifi", "policy": "ietf"}
+    since, found = "2025-12-20T00:00:00Z", {}
+    for now in ("2026-01-03T00:00:00Z", "2026-01-24T00:00:00Z"):
+        changes = find_differences(kept, toolkit.check(kept, now=now, **rules), since=since, now=now, **rules)
+        found[now] = "certificate rotated" in set(changes["change"])
+    assert list(found.values()) == [False, True]
+
+
+def test_an_earlier_report_says_its_day(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page, words = tmp_path / "old.html", ["report", str(GOOGLE), "--now", "2026-01-01", "--since-report"]
+    page.write_text('<title>t</title><meta content="2026-02-01T00:00:00+00:00" name="tls-toolkit-report-day"/>')
+    assert main([*words, str(page)]) == 2
+    assert "since_report=2026-02-01T00:00:00+00:00 is not before now" in capsys.readouterr().err
+    page.write_bytes(b" " * 100_000 + page.read_bytes())
+    assert main([*words, str(page)]) == 2
+    assert "does not say its day" in capsys.readouterr().err
+    page.write_text('<meta name="tls-toolkit-report-day" content="2026-99-01"/>')
+    assert main([*words, str(page)]) == 2
+    assert "since_report='2026-99-01' is not an instant" in capsys.readouterr().err
+    assert main([*words, str(tmp_path / "missing.html")]) == 2
+    assert "cannot be read: No such file" in capsys.readouterr().err
 
 
 def test_a_finding_about_a_service_that_was_not_observed_since_has_not_ended() -> None:
@@ -305,7 +347,7 @@ def test_a_finding_about_a_service_that_was_not_observed_since_has_not_ended() -
     since, rules = datetime.fromisoformat("2025-08-01T00:00:00+00:00"), {"roots": "certifi", "policy": "ietf"}
     later = toolkit.Tables.concat([kept.within(until=since), kept.within(since=since, services=submit)])
     checks = toolkit.check(later, now="2026-01-24T00:00:00Z", **rules)
-    changes = find_differences(later, checks, since=since, **rules)
+    changes = find_differences(later, checks, since=since, now="2026-01-24T00:00:00Z", **rules)
     assert set(changes.loc[changes["services"].str.contains("legacy"), "change"]) == {"finding not judged again"}
 
 
@@ -316,7 +358,7 @@ def test_a_finding_of_a_survey_has_not_appeared_where_there_was_no_survey_before
     kept = toolkit.Tables.from_frames(kept.observations, kept.certificates, asked)
     rules = {"roots": "certifi", "policy": "ietf"}
     checks = toolkit.check(kept, now="2026-01-24T00:00:00Z", **rules)
-    changes = find_differences(kept, checks, since=since, **rules)
+    changes = find_differences(kept, checks, since=since, now="2026-01-24T00:00:00Z", **rules)
     assert changes[["change", "what"]].to_numpy().tolist() == [
         ["finding not judged before", "low: falls short (ietf, forward-secrecy)"]
     ]

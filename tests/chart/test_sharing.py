@@ -43,6 +43,14 @@ def test_alike_services_are_neighbours() -> None:
     assert [tick.get_text().split()[1] for tick in axes.get_yticklabels()] == numbers == ["1", "2", "3", "4"]
 
 
+def test_services_that_share_the_same_are_in_the_order_of_their_names() -> None:
+    names = [f"s{n:02}" for n in range(30)]
+    assert rows(plot_sharing(frame({name: "ab" if name < "s15" else "xy" for name in reversed(names)}))) in (
+        names,
+        names[15:] + names[:15],
+    )
+
+
 def test_squares_grow_with_likeness_and_numbers_count() -> None:
     axes = plot_sharing(frame({"one": "abcd", "two": "abcd"}))
     assert squares(axes) == [0.94, 0.94]

@@ -438,6 +438,32 @@ def test_what_was_left_out_is_said() -> None:
     assert "1 superseded, 1 earlier, 1 dated after now, 1 undated (observations)" in said
 
 
+def test_nothing_after_now_is_judged_with_or_without_history() -> None:
+    given = toolkit.load_example("lab-sample").within(
+        services=["https://www.lab.test:443", "smtp://legacy.lab.test:25"]
+    )
+    known = checking.find_known(given, now="2025-08-15T00:00:00Z")
+    assert 0 < len(known.certificates) < len(given.certificates)
+    for history in (False, True):
+        of_all, of_known = (
+            checking.check(rows, now="2025-08-15T00:00:00Z", roots="certifi", policy="ietf", history=history)
+            for rows in (given, known)
+        )
+        pd.testing.assert_frame_equal(of_all, of_known)
+    scope = checking.find_in_service(given, now="2025-08-15T00:00:00Z", history=True)
+    later = len(given.observations) - len(known.observations)
+    assert f"until now (history). Left out: {later} dated after now (observations)" in checking.describe_in_service(
+        scope
+    )
+
+
+def test_certificates_that_were_only_held_stay_known() -> None:
+    held = tables([], [VALID])
+    assert checking.find_known(held, now=TODAY).certificates.equals(held.certificates)
+    shown = tables([look("aa", "2026-03-01", **NEW)], [VALID, VALID | {"cert_sha256": "bb"}])
+    assert list(checking.find_known(shown, now=TODAY).certificates["cert_sha256"]) == ["bb"]
+
+
 def test_observations_without_an_answer_are_judged_and_not_left_out() -> None:
     looks = [look(None, f"2026-01-{day}", round=str(day)) for day in (20, 21)]
     looks += [look(None, "2026-01-22", outcome="skipped"), look("aa", "2026-01-30", **NEW)]

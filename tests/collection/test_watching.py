@@ -247,3 +247,6 @@ def test_the_command_prints_a_line_for_each_round_and_the_line_that_resumes(
     complaints = capsys.readouterr().err
     assert "Interrupted: 1 look in 1 round kept" in complaints
     assert f"  tls-toolkit watch {CLOSED} --every 1h --store '{tmp_path / 'my store'}'\n" in complaints
+    for words in (["--rounds", "5"], ["--rounds=5"]):
+        assert main([*command, *words]) == INTERRUPTED
+        assert capsys.readouterr().err.endswith("my store' --rounds 4\n"), "one of five was made"

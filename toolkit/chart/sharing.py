@@ -34,8 +34,9 @@ def plot_sharing(
     `frame` is what `find_sharing` returns; `shared` chooses its rows by the column of that name. The area of a square
     is the Jaccard similarity of the shared certificates that the two services showed; with up to 16 services a number
     counts those that both showed. The diagonal counts the shared certificates of the service itself. Services are
-    ordered by similarity (average linkage), so that groups are visible; the columns are in the order of the rows. Of
-    more than 40 services those of the largest groups are drawn; a group has an average similarity of at least a half.
+    ordered by similarity (average linkage), so that groups are visible, and by name where they are alike; the columns
+    are in the order of the rows. Of more than 40 services those of the largest groups are drawn; a group has an average
+    similarity of at least a half.
 
     Returns the axes. Raises `UsageError` for another frame, or another `shared`.
 
@@ -54,7 +55,7 @@ def plot_sharing(
     if total > canvas.MOST_ROWS:
         held = held.iloc[_largest_groups(held)]
     common, alike = _compare(held)
-    order = scipy.cluster.hierarchy.leaves_list(_tree(alike)) if len(held) > 1 else [0]
+    order = _order(held, alike)
     common, alike = common[np.ix_(order, order)], alike[np.ix_(order, order)]
     count = len(held)
     is_fleet = count > _MOST_NUMBERED
@@ -98,6 +99,18 @@ def _largest_groups(held: pd.DataFrame) -> list[int]:
     sizes = np.bincount(groups)
     kept, _ = canvas.keep_rows([(-sizes[group], group) for group in groups], "service")
     return kept
+
+
+def _order(held: pd.DataFrame, alike: Matrix) -> list[int]:
+    """The positions of the services by similarity; those that share exactly the same, by name."""
+    if len(held) == 1:
+        return [0]
+    leaves = scipy.cluster.hierarchy.leaves_list(_tree(alike)).tolist()
+    profiles = [row.tobytes() for row in held.to_numpy(dtype=np.int8)]
+    first: dict[bytes, int] = {}
+    for place, leaf in enumerate(leaves):
+        first.setdefault(profiles[leaf], place)
+    return sorted(leaves, key=lambda leaf: (first[profiles[leaf]], leaf))
 
 
 def _compare(held: pd.DataFrame) -> tuple[Matrix, Matrix]:

@@ -13,6 +13,7 @@ from toolkit.checking.in_service import (
     InService,
     date_present,
     find_in_service,
+    find_known,
     name_services,
 )
 from toolkit.checking.judgements.trust import NO_CHAIN
@@ -53,6 +54,7 @@ __all__ = [
     "describe_span",
     "find_gone",
     "find_in_service",
+    "find_known",
     "group_findings",
     "list_services",
     "name_services",

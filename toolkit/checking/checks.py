@@ -49,7 +49,7 @@ def check(
     In service is what was observed last (`toolkit.checking.find_in_service`): the last visit of each service that got
     an answer (a visit is what one round observed of a service within a day), and its last survey. They count if they
     are at most `OBSERVED_DAYS` and `SURVEYED_DAYS` older than the newest row that was known at `now`. A problem that no
-    longer exists is not a finding. With `history`, all rows are judged.
+    longer exists is not a finding. With `history`, all rows until `now` are judged.
 
     Each check has at least one row per service. Where it cannot judge a service, the verdict is `unknown`, with the
     reason: observed before the window, first observed after `now`, undated, no answer.
@@ -163,8 +163,7 @@ def judge_in_service(
         find_outdated_surveys(scope, policies),
     ]
     if statements:
-        of_all = scope.known if scope.since else tables
-        frames.append(judge_statements(scope, judge_by_rules(of_all, statements, as_of=as_of)))
+        frames.append(judge_statements(scope, judge_by_rules(scope.known, statements, as_of=as_of)))
     known = _conformed(frames)
     return _in_order(_conformed([known, _unknown(scope, known, [*OWN_CHECKS, *policies])]), ADVICE)
 

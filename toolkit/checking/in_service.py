@@ -20,7 +20,7 @@ from toolkit.arguments import require_boolean
 from toolkit.columns import require_columns
 from toolkit.instants import FIRST, Instant, zoned
 from toolkit.reference import offers
-from toolkit.tables import Tables, require_tables
+from toolkit.tables import Tables, named_certificates, require_tables
 
 SURVEYED_DAYS: Final = 100
 """As `OBSERVED_DAYS`, for answers of surveys: a quarter, because surveys are made less often."""
@@ -40,7 +40,8 @@ class InService:
     """What `check` judges.
 
     - `tables`: the rows that are judged. The leaf of an observation is null where another certificate has replaced it
-    - `known`: all rows that were known at `now`, of any age. The index of both is the position in the tables given
+    - `known`: all rows that were known at `now`, of any age (`find_known`). The index of both is the position in the
+      tables given
     - `since`, `surveyed_since`: where the windows of observations and of surveys begin (None: everything is judged)
     - `newest`: the instant of the newest row of `known` (None: no row is dated)
     - `expiry`: `summarise_expiry` of the tables given
@@ -87,7 +88,7 @@ class InService:
 
 
 def find_in_service(tables: Tables, *, now: Instant, history: bool = False) -> InService:
-    """Find the rows that show what is in service at `now`; with `history`, all rows.
+    """Find the rows that show what is in service at `now`; with `history`, all rows that were known at `now`.
 
     A *visit* is what one round observed of a service within a day. Observations count where they are answers in the
     last visit, which is found separately for each service, server name, offer, vantage and source. For an address that
@@ -119,7 +120,7 @@ def find_in_service(tables: Tables, *, now: Instant, history: bool = False) -> I
     instants = [rows.loc[~rows["is_later"], "at"].max() for rows in (looks, answers)]
     newest = max((instant for instant in instants if not pd.isna(instant)), default=None)
     since = surveyed_since = None
-    is_judged, is_judged_answer = np.ones(len(looks), bool), np.ones(len(answers), bool)
+    is_judged, is_judged_answer = ~looks["is_later"].to_numpy(), ~answers["is_later"].to_numpy()
     if not history:
         since, surveyed_since = (_days_before(newest or today, days) for days in (OBSERVED_DAYS, SURVEYED_DAYS))
         is_judged = _is_last_answer(looks, since)
@@ -130,10 +131,7 @@ def find_in_service(tables: Tables, *, now: Instant, history: bool = False) -> I
             replace(numbered, support=numbered.support[is_judged_answer]),
             observations if history else _without_replaced(observations, expiry),
         ),
-        known=with_looks(
-            replace(numbered, support=numbered.support[~answers["is_later"]]),
-            numbered.observations[~looks["is_later"]],
-        ),
+        known=find_known(numbered, now=today),
         now=today,
         newest=newest,
         since=since,
@@ -145,6 +143,27 @@ def find_in_service(tables: Tables, *, now: Instant, history: bool = False) -> I
             "answers": _left_out(answers, is_judged_answer, surveyed_since),
         },
     )
+
+
+def find_known(tables: Tables, *, now: Instant) -> Tables:
+    """The rows that were known at `now`: not dated after it, or undated; without certificates only later looks show.
+
+    A row known by bounds is dated by their end. Raises `UsageError` where `now` has no zone.
+
+    >>> import toolkit
+    >>> tables = toolkit.load_example("lab-sample")
+    >>> known = toolkit.checking.find_known(tables, now="2025-12-31T00:00Z")
+    >>> f"{tables.observations['observed_at'].max():%Y-%m-%d}, {known.observations['observed_at'].max():%Y-%m-%d}"
+    '2026-01-24, 2025-12-31'
+    """
+    require_tables(tables, "find_known")
+    today = zoned(now, "now")
+    looks, answers = (rows[~_dated(rows, today)["is_later"]] for rows in (tables.observations, tables.support))
+    if len(looks) == len(tables.observations):
+        return replace(tables, support=answers)
+    gone = named_certificates(tables.observations) - named_certificates(looks)
+    held = tables.certificates[~tables.certificates["cert_sha256"].isin(gone)]
+    return replace(tables, observations=looks, support=answers, certificates=held)
 
 
 def with_looks(tables: Tables, looks: pd.DataFrame) -> Tables:

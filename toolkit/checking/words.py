@@ -123,13 +123,16 @@ def describe_in_service(scope: InService) -> str:
     In service: the last observations since 2025-12-20, and the last surveys since 2025-10-16
     """
     require_type("describe_in_service", scope, InService)
-    if scope.since is None or scope.surveyed_since is None:
-        return "Judged: all rows (history)."
+    is_history = scope.since is None or scope.surveyed_since is None
     words = (
-        f"In service: the last observations since {scope.since:%Y-%m-%d}, and the last surveys since "
-        f"{scope.surveyed_since:%Y-%m-%d}."
+        "Judged: all rows until now (history)."
+        if is_history
+        else (
+            f"In service: the last observations since {scope.since:%Y-%m-%d}, and the last surveys since "
+            f"{scope.surveyed_since:%Y-%m-%d}."
+        )
     )
-    if scope.newest is not None and scope.now - scope.newest > DAY:
+    if not is_history and scope.newest is not None and scope.now - scope.newest > DAY:
         words += f" The newest row is of {scope.newest:%Y-%m-%d}, {text.lasting(scope.now - scope.newest)} earlier."
     reasons = {
         "superseded": "superseded",
@@ -143,7 +146,9 @@ def describe_in_service(scope: InService) -> str:
         for table, counts in scope.left_out.items()
         if any(counts.values())
     ]
-    return words + (f" Left out: {'; '.join(left)}; --history judges them too." if left else "")
+    has_later = any(counts["later"] for counts in scope.left_out.values())
+    more = "" if is_history else "; --history judges them too" + ", but for those dated after now" * has_later
+    return words + (f" Left out: {'; '.join(left)}{more}." if left else "")
 
 
 def describe_counted(rows: pd.DataFrame) -> str:

@@ -168,12 +168,13 @@ def watch(arguments: argparse.Namespace) -> int:
     from toolkit.collection import WatchedRound  # noqa: PLC0415  other commands do not need the collector
     from toolkit.collection.interrupt import RoundInterrupt  # noqa: PLC0415  other commands do not need the collector
 
-    looks = answered = 0
+    looks = answered = made = 0
     targets = _targets(arguments)
     clock = find_clock(arguments.clock, targets)
 
     def show(done: WatchedRound) -> None:
-        nonlocal looks, answered
+        nonlocal looks, answered, made
+        made += 1
         looks, answered = looks + done.observed, answered + done.observed - done.failed
         print(as_json_line(asdict(done)) if arguments.json else done, flush=True)
 
@@ -193,7 +194,8 @@ def watch(arguments: argparse.Namespace) -> int:
             )
     except RoundInterrupt as interrupt:
         print_message(f"{interrupt} Go on with:")
-        print(f"  {_line_to_resume(arguments.words, interrupt.round)}", file=sys.stderr)
+        rounds = None if arguments.rounds is None else arguments.rounds - made
+        print(f"  {_line_to_resume(arguments.words, interrupt.round, rounds)}", file=sys.stderr)
         return INTERRUPTED
     return FINE if answered or not looks else NOTHING_REACHED
 
@@ -215,16 +217,17 @@ def _collecting(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
         }
 
 
-def _line_to_resume(words: Sequence[str], round_: str | None) -> str:
-    """The command line again, with the round to resume in place of an earlier one."""
-    kept = list(words)
-    while "--resume" in kept:
-        place = kept.index("--resume")
-        del kept[place : place + 2]
-    kept = [word for word in kept if not word.startswith("--resume=")]
-    return text.for_terminal(
-        shlex.join(["tls-toolkit", *kept, *(["--resume", round_] if round_ else [])]), limit=10_000
-    )
+def _line_to_resume(words: Sequence[str], round_: str | None, rounds: int | None) -> str:
+    """The command line again, with the round to resume and the rounds that are left in place of earlier ones."""
+    kept, given = list(words), {"--resume": round_, "--rounds": rounds}
+    for option in given:
+        while option in kept:
+            place = kept.index(option)
+            del kept[place : place + 2]
+        kept = [word for word in kept if not word.startswith(f"{option}=")]
+    for option, value in given.items():
+        kept += [] if value is None else [option, str(value)]
+    return text.for_terminal(shlex.join(["tls-toolkit", *kept]), limit=10_000)
 
 
 def survey(arguments: argparse.Namespace) -> int:

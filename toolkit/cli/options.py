@@ -212,9 +212,9 @@ def _add_report_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--title", help="heading of the page (default: the source's name)")
     parser.add_argument("--paper", choices=("a4", "letter"), default="a4",
                         help="size of paper of the PDF, and of the page where it is printed (default: a4)")  # fmt: skip
-    parser.add_argument("--since-report", type=_instant, metavar="DATE",
-                        help="say what changed since that earlier day; a date without a zone means midnight UTC "
-                        "(default: no comparison)")  # fmt: skip
+    parser.add_argument("--since-report", type=_instant_or_page, metavar="DATE",
+                        help="say what changed since that earlier day, or since the day of an earlier report (its HTML "
+                        "file); a date without a zone means midnight UTC (default: no comparison)")  # fmt: skip
     parser.add_argument("--interactive", action="store_true",
                         help="charts of rotations, expiry and ciphers that can be hovered, zoomed and filtered; the "
                         "page is 1 MB larger, and still needs no network")  # fmt: skip
@@ -342,7 +342,7 @@ def _add_judging_options(parser: argparse.ArgumentParser, *, many_policies: bool
                         help="the day from which days are counted; a date without a zone means midnight UTC "
                         f"(default: the present{', or the day of --as-of' if many_policies else ''})")  # fmt: skip
     parser.add_argument("--history", action="store_true",
-                        help="judge every observation of the source (default: what is in service now, by the last "
+                        help="judge every observation until now (default: what is in service now, by the last "
                         "observations and the last survey of each service)")  # fmt: skip
     for option, holds in (("--since", "at or after"), ("--until", "before")):
         parser.add_argument(option, type=_instant, metavar="DATE",
@@ -379,6 +379,11 @@ def _instant(words: str) -> datetime:
             f"{words!r} is not a date: write 2016-02-11 or 2016-02-11T09:30+01:00"
         ) from None
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+def _instant_or_page(words: str) -> datetime | Path:
+    """A date or an instant as `_instant` reads it, or the HTML file of a report."""
+    return Path(words) if words.lower().endswith((".html", ".htm")) else _instant(words)
 
 
 _COMMANDS: Final[dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]]] = {

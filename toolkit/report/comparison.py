@@ -1,6 +1,5 @@
 """What changed since an earlier day: findings, services, certificates, and what the servers accept."""
 
-from datetime import datetime
 from typing import Any, Final
 
 import pandas as pd
@@ -8,24 +7,28 @@ import pandas as pd
 from toolkit import checking
 from toolkit.analyse import find_changes, find_rotations
 from toolkit.checking.baseline import are_judged
+from toolkit.instants import Instant, zoned
 from toolkit.tables import Tables
 
 _WHAT: Final = ["severity", "check", "rule", "verdict"]
 """Columns by which findings are grouped into one row."""
 
 
-def find_differences(tables: Tables, checks: pd.DataFrame, *, since: datetime, **rules: Any) -> pd.DataFrame:
-    """What changed after `since`, one row each: `change`, `what`, `services`, `service_count`.
+def find_differences(
+    tables: Tables, checks: pd.DataFrame, *, since: Instant, now: Instant, **rules: Any
+) -> pd.DataFrame:
+    """What changed after `since` and until `now`, one row each: `change`, `what`, `services`, `service_count`.
 
     Findings are compared by their `finding_id`: the earlier ones are those of `check` at `since`, with the same rules,
-    on what had been observed then. `checks` are the present ones. An earlier finding has ended where the same check of
+    on what had been observed then. `checks` are those at `now`. An earlier finding has ended where the same check of
     the same service (of a policy: by the same rule) judges something now; else it is `finding not judged again`, as
     where the service was not observed since. In the same way, a finding about a service that was known then is
     `finding not judged before`, as where no survey was recent enough, or none was made. Services are compared by their
     first and last observation. Rotations are those whose successor was first observed after `since`.
     """
-    earlier = tables.within(until=since)
-    checks_before = checking.check(earlier, now=since, **rules)
+    begins = zoned(since, "since")
+    earlier, tables = (checking.find_known(tables, now=day) for day in (begins, now))
+    checks_before = checking.check(earlier, now=begins, **rules)
     before, after = _findings(checks_before), _findings(checks)
     is_new = ~after["name"].isin(checking.name_services(checks_before))
     is_asked = after["service"].isin(earlier.support["service"]) | ~after["evidence"].str.startswith("support")
@@ -39,11 +42,11 @@ def find_differences(tables: Tables, checks: pd.DataFrame, *, since: datetime, *
         *_services(earlier, tables),
     ]
     rotations = find_rotations(tables)
-    recent = rotations[rotations["start_max_at"] >= since]
+    recent = rotations[rotations["start_max_at"] > begins]
     if len(recent):
         rows.append(_row("certificate rotated", "successor observed", checking.name_services(recent)))
     if len(earlier.support):
-        changes = find_changes(earlier, tables.within(since=since))
+        changes = find_changes(earlier, tables.within(since=begins))
         names = checking.name_services(changes)
         items = changes.groupby([names, "question", "change"], sort=False)["item"].agg(_listed)
         for (question, change, what), of in items.reset_index().groupby(["question", "change", "item"], sort=False):

@@ -5,11 +5,15 @@ from typing import Final
 PAPERS: Final = {"a4": "A4", "letter": "letter"}
 """Size of paper → its name in CSS. Both are printed with the same margins."""
 
+DAY_NAME: Final = "tls-toolkit-report-day"
+"""The name of the metadata in which the page of a report holds its `now`."""
+
 _HEAD: Final = """\
 {%- extends "lab/index.html.j2" -%}
 {%- block html_head_js -%}
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; \
 style-src 'unsafe-inline'; {{ resources.get('script_policy', '') }}" />
+{% if resources.get('day') %}<meta name="DAY_NAME" content="{{ resources['day'] }}" />{% endif %}
 {{- resources.get('scripts', '') -}}
 {%- endblock -%}
 {%- block jupyter_widgets -%}{%- endblock -%}
@@ -87,6 +91,7 @@ _PRINT: Final = """\
 def template(paper: str = "a4") -> str:
     """The template of nbconvert for pages on that paper: no scripts, and a policy that forbids to load or run any.
 
-    The resource `scripts` is put into the head, and `script_policy`, a directive, allows it.
+    The resource `scripts` is put into the head, and `script_policy`, a directive, allows it. The resource `day` becomes
+    the metadata `DAY_NAME`.
     """
-    return _HEAD + _SCREEN + _PRINT.replace("PAPER", PAPERS[paper])
+    return _HEAD.replace("DAY_NAME", DAY_NAME) + _SCREEN + _PRINT.replace("PAPER", PAPERS[paper])

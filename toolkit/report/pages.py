@@ -18,11 +18,14 @@ from traitlets.config import Config
 
 from toolkit import text
 from toolkit.chart.interactive import Scripts
-from toolkit.errors import ToolkitError
-from toolkit.report.layout import template
+from toolkit.errors import ToolkitError, UsageError
+from toolkit.report.layout import DAY_NAME, template
 
 _SHOWN: Final = ["text/html", "image/svg+xml", "image/png", "image/jpeg", "text/markdown", "text/plain"]
 """The forms of an output that a page without scripts shows, the first one that there is."""
+
+_MOST_BYTES_OF_HEAD: Final = 100_000
+"""How much of a page is read to find the day of a report, which stands before the styles."""
 
 NOTEBOOKS_AT_ONCE: Final = 2
 """Notebooks executed at the same time, one kernel each."""
@@ -149,17 +152,39 @@ def render_page(
     exporter: nbconvert.HTMLExporter,
     *,
     title: str,
+    day: str | None = None,
     scripts: Scripts = Scripts("", ""),  # noqa: B008  it cannot be changed
 ) -> str:
     """The executed notebook as one HTML page that loads nothing and runs `scripts` alone, whatever its outputs are.
 
-    Widgets need a running kernel: their state is left out, and what they show as text or HTML stays.
+    Widgets need a running kernel: their state is left out, and what they show as text or HTML stays. `day`: the instant
+    of a report, which `read_day` reads back.
     """
     document.metadata["title"] = text.plain(title)
     document.metadata.pop("widgets", None)
-    resources = {"scripts": scripts.html, "script_policy": scripts.policy}
+    resources = {"scripts": scripts.html, "script_policy": scripts.policy, "day": day}
     page, _ = exporter.from_notebook_node(document, resources)
     return str(page)
+
+
+def read_day(page: Path) -> str:
+    """The instant of a report, from the metadata of its page. Raises `UsageError` where it cannot be read."""
+    try:
+        with page.open("rb") as file:
+            head = file.read(_MOST_BYTES_OF_HEAD)
+    except OSError as error:
+        raise UsageError(
+            f"{page} cannot be read: {error.strerror}. Name an earlier report, or give its day."
+        ) from error
+    day = re.search(
+        rf'<meta (?=[^>]{{0,80}}name="{DAY_NAME}")[^>]{{0,80}}content="([0-9T:.+-]{{1,40}})"'.encode(), head
+    )
+    if day is None:
+        raise UsageError(
+            f"{page} does not say its day, as the HTML of a report of this version does. Give the day itself, such as "
+            "2026-01-31."
+        )
+    return day[1].decode("ascii")
 
 
 def _pictures(document: nbformat.NotebookNode) -> Iterable[bytes]:

@@ -62,6 +62,11 @@ def find_judged_certificates(checks: pd.DataFrame, expiry: pd.DataFrame) -> pd.D
     return expiry[expiry["state"].isin(IN_USE) & expiry["leaf_sha256"].isin(judged)]
 
 
+def find_ending(in_use: pd.DataFrame) -> pd.DataFrame:
+    """Those that are not `valid`, the first to end first; of one end in the given order."""
+    return in_use[in_use["state"] != "valid"].sort_values("not_after", kind="stable")
+
+
 def describe_states(in_use: pd.DataFrame, *, now: datetime) -> Shown:
     """How many certificates in service are in each state; one that several slots show counts once, as the worst."""
     order = {state: place for place, state in enumerate(_WORST_FIRST)}

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+import pandas as pd
 from papermill.exceptions import PapermillExecutionError
 
 from toolkit import errors, readers
@@ -18,7 +19,7 @@ from toolkit.instants import zoned, zoned_limits
 from toolkit.reference.roots import root_sources
 from toolkit.reference.rules import policies
 from toolkit.report.layout import PAPERS
-from toolkit.report.pages import explain_failure, load_exporter, render_page, run_notebook
+from toolkit.report.pages import explain_failure, load_exporter, read_day, render_page, run_notebook
 from toolkit.report.printing import find_browser, print_page
 from toolkit.shipped import find_source, notebook_folder
 
@@ -37,7 +38,7 @@ def write_report(
     until: datetime | str | None = None,
     history: bool = False,
     title: str | None = None,
-    since_report: datetime | str | None = None,
+    since_report: datetime | str | Path | None = None,
     tables: str | Path | None = None,
     paper: str = "a4",
     interactive: bool = False,
@@ -52,9 +53,10 @@ def write_report(
     a PDF where its name ends in `.pdf`, which Chromium, Chrome or Edge prints.
     `now`: the day from which days are counted. `policy`: a policy's name, or a file of rules. `roots`: a root bundle's
     name, or a file of certificates. `since` (inclusive) and `until` (exclusive) choose the observations, as in
-    `toolkit.read`. `history=True` judges every observation; by default only what is in service at `now` is judged.
-    `title`: the heading; by default the source's name. `since_report`: an earlier day; a section says what changed
-    since. `tables`: a folder into which every table is written as CSV (all columns, all rows), Markdown and LaTeX.
+    `toolkit.read`. `history=True` judges every observation until `now`; by default only what is in service then.
+    `title`: the heading; by default the source's name. `since_report`: an earlier day, or the HTML file of an earlier
+    report, whose day it is; a section says what changed since, by the rules of this report.
+    `tables`: a folder into which every table is written as CSV (all columns, all rows), Markdown and LaTeX.
     `paper`: `a4` or `letter`, for the PDF and for printing the page. `interactive=True`: the charts of rotations,
     expiry and ciphers can be hovered, zoomed and filtered on a screen; the page is 1 MB larger, and needs no network. A
     PDF has the pictures.
@@ -87,14 +89,15 @@ def write_report(
     is_interactive = interactive and browser is None
     scripts = vega_scripts() if is_interactive else Scripts("", "")
     begins, ends = zoned_limits(since, until)
-    earlier = None if since_report is None else zoned(since_report, "since_report")
+    day = zoned(now, "now").isoformat()
+    earlier = None if since_report is None else _day_of(since_report)
     if earlier and earlier >= zoned(now, "now"):
         raise UsageError(f"since_report={earlier.isoformat()} is not before now: name an earlier day.")
     shown = title or f"TLS report: {Path(source).name or source}"
     parameters: dict[str, object] = {
         "SOURCE": _absolute(find_source(source), known=()),
         "SOURCE_NAME": source,
-        "NOW": zoned(now, "now").isoformat(),
+        "NOW": day,
         "POLICY": _absolute(str(policy), known=policies()),
         "ROOTS": _absolute(str(roots), known=root_sources()),
         "SINCE": begins and begins.isoformat(),
@@ -113,8 +116,17 @@ def write_report(
             document = run_notebook(notebook, parameters=parameters, progress=progress)
         except PapermillExecutionError as error:
             raise _error_of(error, notebook) from error
-    page = render_page(document, exporter, title=shown, scripts=scripts)
+    page = render_page(document, exporter, title=shown, day=day, scripts=scripts)
     _write(output, print_page(page, browser=browser) if browser else page.encode())
+
+
+def _day_of(since_report: datetime | str | Path) -> pd.Timestamp:
+    """The earlier day; of a report (a path, or text that ends in `.html` or `.htm`) the day that its page says."""
+    if isinstance(since_report, Path) or (
+        isinstance(since_report, str) and since_report.lower().endswith((".html", ".htm"))
+    ):
+        since_report = read_day(Path(since_report))
+    return zoned(since_report, "since_report")
 
 
 def _error_of(error: PapermillExecutionError, notebook: Path) -> ToolkitError:

@@ -103,7 +103,7 @@ def find_outdated_surveys(scope: InService, names: list[str]) -> pd.DataFrame:
 
 def judge_statements(scope: InService, findings: pd.DataFrame) -> pd.DataFrame:
     """The verdicts on published statements, a row per run of one verdict; without history, the last of each."""
-    held = _with_rows_of(scope.known, findings) if scope.since is not None else findings
+    held = _with_rows_of(scope.known, findings)
     runs = summarise_findings(held.assign(service=None, host=None), by="run")
     runs = runs.rename(columns={"policy": "check"})
     if scope.surveyed_since is None:
