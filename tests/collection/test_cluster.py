@@ -281,6 +281,16 @@ def test_the_budget_is_spent_once() -> None:
     assert sum(map(count_looks, shards)) == 13
 
 
+def test_shards_that_run_at_a_time_share_the_rates_of_hosts_and_providers() -> None:
+    asked = [place(f"192.0.2.{n}", "tls://a.test") for n in range(12)]
+    limits = Limits(address_rate=1.0, provider_rate=6.0)
+    for threads, rate in ((1, 6.0), (3, 2.0), (100, 0.5)):
+        shards = make_shards(make("tls://a.test", limits=limits), asked, threads=threads, most=100)
+        assert {
+            (shard.limits.address_rate, shard.limits.host_rate, shard.limits.provider_rate) for shard in shards
+        } == {(1.0, None, rate)}
+
+
 def test_a_shard_without_looks_is_not_made() -> None:
     target: Target = parse_target("tls://a.test")
     known = {(target.service, "192.0.2.1", "a.test", "any-2026", 0)}

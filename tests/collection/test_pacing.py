@@ -15,7 +15,7 @@ import pytest
 import toolkit
 from tests.collection.servers import Loopback, Reader, Writer, closed_port
 from toolkit.collection import Limits, collect, observe, runner
-from toolkit.collection.pacing import Pacing
+from toolkit.collection.pacing import Key, Pacing
 from toolkit.collection.resting import find_resting
 from toolkit.errors import UsageError
 from toolkit.store import Store
@@ -144,6 +144,39 @@ def test_a_round_can_end_while_a_connection_waits_for_its_rate(loopback: Loopbac
     assert looks == 1
 
 
+def test_a_rate_that_allows_the_next_connection_while_a_round_is_aborted_begins_none(
+    brief: Limits, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A look ends slowly after the round was cancelled; meanwhile the rate's interval is over."""
+    looks, allowed, allow = [], asyncio.Event(), Pacing._allow
+
+    async def look(*args: object, **settings: object) -> None:
+        looks.append(1)
+        running.cancel()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await allowed.wait()
+
+    def allow_and_say(pacing: Pacing, key: Key) -> None:
+        try:
+            allow(pacing, key)
+        finally:
+            allowed.set()
+
+    monkeypatch.setattr(runner, "look", look)
+    monkeypatch.setattr(Pacing, "_allow", allow_and_say)
+    plan = toolkit.collection.rounds.make_plan(
+        "tls://127.0.0.1:1", "any", samples=3, addresses=None, limits=replace(brief, address_rate=50),
+        clock=lambda: datetime.now(UTC), resolver=None, keep_bytes=False, ehlo=None,
+    )  # fmt: skip
+    with runner.Runner(plan) as running:
+        running.start_looking()
+        list(running.reports())
+    assert len(looks) == 1
+    assert not caplog.records, "asyncio reports a callback that failed"
+
+
 def test_a_list_is_read_from_a_file(tmp_path: Path) -> None:
     listed = tmp_path / "list.txt"
     listed.write_text("# ours\n192.0.2.0/24\n\nFaß.de  # by name\n2001:db8::/32\n198.51.100.7\n", encoding="utf-8")
@@ -203,6 +236,18 @@ def test_an_estimate_names_what_limits_a_round() -> None:
         "records"
     )
     assert (row["seconds_min"], row["limited_by"]) == (70, "127.0.0.1")
+
+
+def test_an_estimate_leaves_out_what_the_lists_skip() -> None:
+    targets = [f"tls://127.0.1.{number}:1" for number in range(200)]
+    for lists, left, seconds in (
+        ({"blocked": ["127.0.1.0/24"]}, 0, 0.0),
+        ({"allowed": ["127.0.1.7"]}, 1, 0.1),
+        ({"allowed": ["127.0.1.0/25"], "blocked": ["127.0.1.1"]}, 127, 126 / 5),
+    ):
+        (row,) = toolkit.estimate_round(targets, limits=Limits(provider_rate=5, **lists)).to_dict("records")
+        assert (row["service_count"], row["hosts"], row["looks"]) == (200, left, left)
+        assert row["seconds_min"] == pytest.approx(seconds)
 
 
 class Rounds:

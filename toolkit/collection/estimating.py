@@ -19,7 +19,7 @@ from toolkit.targets import MailDomain, Target, Targets
 ROUND_ESTIMATES: Final = (
     Column("service_count", "integer", "services; each `mx:` counts as one, since no name is resolved"),
     Column("hosts", "integer", "host names and addresses to connect to"),
-    Column("looks", "integer", "looks, with one address for each host; at most `max_looks` of them are made"),
+    Column("looks", "integer", "looks that connect, with one address for each host; at most `max_looks` are made"),
     Column("seconds_min", "number", "least time of the round, with the limits on connections and rates", unit="s"),
     Column("limited_by", "text", "what sets that time: `concurrency`, or the host or provider that takes longest"),
 )
@@ -41,6 +41,7 @@ def estimate_round(
     """What `observe` or `collect` would make at least, in one row; nothing is asked, no name is resolved.
 
     `targets`, `offers`, `samples`, `limits`: as in `observe`, but a round larger than `max_planned` is estimated too.
+    All but `service_count` leave out what the block and allow lists skip, as far as that is known without an address.
     `round_trip_ms`: the time for a packet to a server and back. Raises `UsageError` as `observe` does.
 
     >>> import toolkit
@@ -54,13 +55,14 @@ def estimate_round(
         targets, offers, samples=samples, addresses=None, limits=replace(limits, max_planned=None), clock=now,
         resolver=None, keep_bytes=False, ehlo=None,
     )  # fmt: skip
+    asked = [target for target in plan.targets if isinstance(target, MailDomain) or _may_ask(target, limits)]
     each = len(plan.offers) * samples
-    looks = len(plan.targets) * each
+    looks = len(asked) * each
     made = min(looks, limits.max_looks or looks)
     seconds_each = _ROUND_TRIPS * round_trip_ms / 1000
     times = {"concurrency": made * seconds_each / limits.concurrency}
     if made == looks:
-        hosts, providers = _looks_of(plan.targets, each)
+        hosts, providers = _looks_of(asked, each)
         for host, count in hosts.items():
             rates = [rate for rate in (limits.address_rate, limits.host_rate) if rate is not None]
             times[host] = max([count * seconds_each / limits.per_host, *((count - 1) / rate for rate in rates)])
@@ -69,7 +71,7 @@ def estimate_round(
     limited_by = max(times, key=times.__getitem__)
     row = {
         "service_count": len(plan.targets),
-        "hosts": len({target.name if isinstance(target, MailDomain) else _host(target) for target in plan.targets}),
+        "hosts": len({target.name if isinstance(target, MailDomain) else _host(target) for target in asked}),
         "looks": looks,
         "seconds_min": times[limited_by],
         "limited_by": limited_by,
@@ -87,6 +89,10 @@ def _looks_of(targets: Sequence[Target | MailDomain], each: int) -> tuple[Counte
             address = target.host if target.server_name is None else None
             providers.update(dict.fromkeys(find_providers(target, address), each))
     return hosts, providers
+
+
+def _may_ask(target: Target, limits: Limits) -> bool:
+    return limits.why_skipped(target.host) is None
 
 
 def _host(target: Target) -> str:

@@ -39,7 +39,8 @@ class Limits:
       address must be among them.
     - `address_rate`, `host_rate`, `provider_rate`: connections that begin in a second to one address, to one host name,
       and to one provider: the addresses of one IPv4 /24 or IPv6 /48, and the host names below one name of three labels
-      or more, such as `mail.protection.outlook.com`. None: no limit. On a cluster the last two hold for each worker.
+      or more, such as `mail.protection.outlook.com`. None: no limit. On a cluster the last two are
+      divided by the threads of its workers, so that they hold while no worker joins.
     - `rate_jitter`: by up to this share, at random, a connection begins later than the rates allow.
     - `max_planned`: looks that a round may plan, with one address for each host; a larger round is a `UsageError`, so
       that a mistyped number does not become a flood. None: no limit.

@@ -106,7 +106,12 @@ class Runner:
         """Abort the looks that are running and make no more; `reports()` then ends."""
         # When everything is done the loop is closed, and there is nothing to cancel.
         with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._task.cancel)
+            self._loop.call_soon_threadsafe(self._abort)
+
+    def _abort(self) -> None:
+        # First the pacing: a turn that a rate allows later would be a task of a group that has ended.
+        self._pacing.close()
+        self._task.cancel()
 
     def _run_loop(self) -> None:
         try:

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import scipy  # loads scipy.sparse, which workers do not need, when it is first used
 
+from toolkit.collection.limits import Limits
 from toolkit.collection.places import Place, counted_host
 from toolkit.collection.planning import LookKey, RoundPlan
 from toolkit.targets import Target
@@ -22,7 +23,8 @@ def make_shards(plan: RoundPlan, places: Sequence[Place], *, threads: int, most:
     Among units of one size, services that are neighbours in the alphabet are in one shard, so that few files of the
     store can hold looks of it. All looks at one address are in one shard, so that `per_host` holds. A round that
     settles has all looks at a service in one shard as well, because they depend on each other. The round's `max_looks`
-    is spent on the first shards.
+    is spent on the first shards. As many shards as there are threads run at a time, and share the rates of hosts and
+    providers, which may have addresses in several of them.
     """
     units = _units(plan, [part for place in places for part in _by_counted_host(place)])
     sized = [(sum(plan.count(place) for place in unit), unit) for unit in units]
@@ -36,7 +38,16 @@ def make_shards(plan: RoundPlan, places: Sequence[Place], *, threads: int, most:
             sizes.append(0)
         filled[-1] += unit
         sizes[-1] += size
-    return _without_known([replace(plan, targets=(), places=shard) for shard in filled])
+    limits = _share_rates(plan.limits, min(threads, len(filled)))
+    return _without_known([replace(plan, targets=(), places=shard, limits=limits) for shard in filled])
+
+
+def _share_rates(limits: Limits, shards: int) -> Limits:
+    """The limits of each of the shards that run at a time."""
+    host, provider = limits.host_rate, limits.provider_rate
+    return replace(
+        limits, host_rate=host and host / shards, provider_rate=provider and provider / shards
+    )  # fmt: skip
 
 
 def count_looks(plan: RoundPlan, *, asked: bool = False) -> int:
