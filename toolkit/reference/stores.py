@@ -37,7 +37,7 @@ BEHAVIOUR_COLUMNS: Final = ("store", "behaviour", "value", "since", "words", "au
 _BEHAVIOURS: Final = "checks_root_expiry, lists_limited_as_distrusted, requires_scts, accepts"
 
 State = Literal["trusted", "distrusted"]
-Effect = Literal["removed", "distrusted", "limited", "unknown"]
+Effect = Literal["added", "removed", "distrusted", "limited", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +80,8 @@ class Period:
 class Announcement:
     """What a program has announced for one root (`cert_sha256`), or for roots whose key was created in a time.
 
-    From `since` on, the `effect` is `removed`, `distrusted` (the root stays in the store), `limited` by `limit`, or
-    `unknown`: sources that follow the store differ, or give no day.
+    From `since` on, the `effect` is `added` (after the record), `removed`, `distrusted` (the root stays in the store),
+    `limited` by `limit`, or `unknown`: sources that follow the store differ, or give no day.
     `key_from` and `key_until` bound the creation of the key, both inclusive. `key_years`: a root is removed when its
     key is so old, from `since` on at the earliest. It does not apply below a CA with one of the keys `exempt`; whether
     it applies below one with a key of `unclear` is not known (both: SHA-256 of the subjectPublicKeyInfo).
@@ -277,7 +277,7 @@ def _period(row: Row) -> Period:
 def _announcement(row: Row) -> Announcement:
     effect = row.text("effect")
     if effect not in get_args(Effect):
-        raise row.error("effect", "must be removed, distrusted, limited or unknown")
+        raise row.error("effect", "must be added, removed, distrusted, limited or unknown")
     years = _key_years(row)
     return Announcement(
         cert_sha256=row.optional_text("cert_sha256"),

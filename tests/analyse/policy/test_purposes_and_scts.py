@@ -113,6 +113,7 @@ def test_federated_servers_need_client_auth_and_lose_it(
     [
         ("CN=R10,O=Let's Encrypt,C=US", "lets-encrypt"), ("CN=G,O=DigiCert\\, Inc.,C=US", "digicert"),
         ("CN=G,O=DigiCert Inc,C=US", "digicert"), ("CN=WR1,O=Google Trust Services,C=US", "google"),
+        ("CN=C,O=Asseco Data Systems S.A.,C=PL", "certum"), ("CN=C,O=Unizeto Technologies S.A.,C=PL", "certum"),
     ],
 )  # fmt: skip
 def test_the_end_at_a_ca_is_that_of_the_issuer(issuer: str, rule: str) -> None:
@@ -207,6 +208,22 @@ def test_apple_requires_an_sct_of_a_log_that_is_not_static(logs: tuple[str, ...]
     if logs:
         found = judge(tables, "apple").set_index("rule").loc["sct-rfc6962", "found"]
         assert ("static" in found, "an unknown log" in found) == (True, "log0" in logs)
+
+
+@pytest.mark.parametrize(
+    ("seen", "logs", "expected"),
+    [
+        ("2025-03-03", (TUSCOLO, TUSCOLO_TOO), "unknown"), ("2025-03-04", (TUSCOLO, TUSCOLO_TOO), "falls short"),
+        ("2026-04-15", (TUSCOLO, TUSCOLO_TOO), "falls short"), ("2026-04-15", (GOOGLE, TUSCOLO), "meets"),
+    ],
+)  # fmt: skip
+def test_chrome_required_such_an_sct_for_a_time(seen: str, logs: tuple[str, ...], expected: str) -> None:
+    assert verdict(issued(seen, logs=logs), "chrome", "sct-rfc6962") == expected
+
+
+def test_chrome_requires_such_an_sct_no_longer() -> None:
+    findings = judge(issued("2026-04-16", logs=(TUSCOLO, TUSCOLO_TOO)), "chrome")
+    assert "sct-rfc6962" not in set(findings.loc[findings["verdict"] != "unknown", "rule"])
 
 
 def test_the_evidence_names_the_operators() -> None:

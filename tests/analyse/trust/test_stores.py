@@ -36,6 +36,8 @@ CNNIC = "e28393773da845a679f2080cc7fb44a3b7a1c3792cb7eb7729fdcb6a8d99aea7"
 GLOBALSIGN_R3 = "cbb522d7b7f127ad6a0113865bdf1cd4102e7d0759af635a7cf4720dc963c53b"
 STARTCOM = "c766a9bef2d4071c863a31aa4920e813b2d198608cb7b7cfe21143b836df09ea"
 GTS_R1 = "d947432abde7b7fa90fc2e6b59101b1280e0e1c7e4e40fa3c6887fff57a7f4cf"
+GLOBALSIGN_R46 = "4fa3126d8d3a11d1c4855a4f807cbad6cf919d3a5a88b03bea2c6372d93c40c9"
+ISRG_X2 = "69729b8e15a86efc177a57afb7171dfc64add28c2fca8cf1507e34453ccb1470"
 GTS_R2 = "8d25cd97229dbf70356bda4eb3cc734031e24cf00fafcfd32dc76eb5841c7ea8"
 
 VECTORS = files("cryptography_vectors") / "x509"
@@ -161,7 +163,10 @@ def test_firefox_limited_roots_of_which_certdata_did_not_show_it() -> None:
 def test_an_announcement_names_a_root_that_the_store_trusted(store: str) -> None:
     periods = trust_stores()[store].periods
     for announced in trust_stores()[store].announced:
-        if announced.cert_sha256 is not None:
+        if announced.effect == "added":
+            assert announced.since >= trust_stores()[store].until, "within the record, the record itself shows it"
+            assert announced.cert_sha256 not in periods
+        elif announced.cert_sha256 is not None:
             first = periods[announced.cert_sha256][0]
             states = [period.state for period in periods[announced.cert_sha256] if period.since <= announced.since]
             assert "trusted" in states or first.since == trust_stores()[store].since, announced
@@ -324,17 +329,43 @@ def test_a_key_needs_an_instant_with_a_zone() -> None:
 
 
 def test_after_the_record_a_root_is_refused_only_where_that_was_announced() -> None:
-    # OpenJDK added GTS Root R1 after its record ended (JDK-8307134, 2023).
-    assert standing("java", GTS_R1, "2021-06-01") == (False, "not_included")
-    assert standing("java", GTS_R1, "2025-06-01") == (None, None)
+    assert standing("java", ISRG_X2, "2021-06-01") == (False, "not_included")
+    assert standing("java", ISRG_X2, "2025-06-01") == (None, None)
     assert standing("java", DST_X3, "2025-06-01") == (None, None), "removed in the record"
     assert standing("mozilla", GTS_R2, "2027-01-01") == (None, None), "removed in the record"
     assert standing("mozilla", GTS_R2, "2031-12-01") == (False, "key_age"), "announced"
     anchors = find_anchors("java", toolkit.load_example("lab-sample").certificates)
-    root = known(GTS_R1)
+    root = known(ISRG_X2)
     reason = str(anchors.standing((root, root), day("2025-06-01")).reason)
     assert "it is not in java at any time of its record" in reason
     assert "whether it was added after the record ended on 2022-01-24 is not known" in reason
+
+
+@pytest.mark.parametrize(
+    ("store", "root", "before", "since"),
+    [
+        ("java", GTS_R1, "2023-05-02", "2023-05-03"),  # JDK-8307134
+        ("java", GLOBALSIGN_R46, "2024-07-15", "2024-07-16"),  # JDK-8316138, JDK 22.0.2
+        ("oracle-java", GLOBALSIGN_R46, "2024-07-15", "2024-07-16"),
+    ],
+)
+def test_java_added_roots_after_its_record(store: str, root: str, before: str, since: str) -> None:
+    assert standing(store, root, "2019-06-01") == (False, "not_included")
+    assert standing(store, root, before) == (None, None), "the record is over, and nothing is announced by then"
+    assert standing(store, root, since) == (True, None)
+    anchors = find_anchors(store, toolkit.load_example("lab-sample").certificates)
+    assumption = str(anchors.standing((known(root), known(root)), day(since)).assumption)
+    assert assumption.startswith(f"{store} has not changed since it added the root on {since} (JDK-83")
+
+
+def test_a_limit_counts_for_a_root_that_was_added_after_the_record() -> None:
+    root, of_java = known(GTS_R1), trust_stores()["java"]
+    limit = Limit("not_before", day("2027-01-01"))
+    later = Announcement(root.sha256, None, None, "limited", day("2027-01-02"), limit, "made", "made", "")
+    anchors = Anchors([root], replace(of_java, announced=(*of_java.announced, later)))
+    for issued, expected in (("2026-12-31", True), ("2027-01-02", False)):
+        path = (replace(root, not_before=day(issued)), root)
+        assert anchors.standing(path, day("2027-02-01")).is_trusted is expected
 
 
 def test_after_the_record_a_distrusted_root_is_unknown_until_announced_otherwise() -> None:
@@ -405,6 +436,9 @@ def test_chrome_distrusted_symantec_before_it_had_a_store() -> None:
     assert standing("chrome", GEOTRUST, "2018-04-16", issued="2016-05-31") == (None, None)
     assert standing("chrome", GEOTRUST, "2018-04-17", issued="2016-05-31") == (False, "distrust_after")
     assert standing("chrome", GEOTRUST, "2018-04-17", issued="2016-06-01") == (None, None), "the platform's roots"
+    assert standing("chrome", GEOTRUST, "2018-03-05", issued="2017-12-02") == (None, None), "before Chrome 65"
+    assert standing("chrome", GEOTRUST, "2018-03-06", issued="2017-12-01") == (None, None)
+    assert standing("chrome", GEOTRUST, "2018-03-06", issued="2017-12-02") == (False, "distrust_after")
     assert standing("chrome", GEOTRUST, "2018-10-16", issued="2017-06-01") == (False, "distrust")
     rules = [rule for rule in trust_stores()["chrome"].announced if rule.cert_sha256 == GEOTRUST]
     of_firefox = next(rule for rule in trust_stores()["mozilla"].announced if rule.cert_sha256 == GEOTRUST)

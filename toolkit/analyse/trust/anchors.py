@@ -172,7 +172,7 @@ class Anchors:
         return self._refused(path, instant, Standing(False, "not_included", f"it is not in {self.store.name} {later}"))
 
     def _refused(self, path: tuple[Certificate, ...], instant: datetime, recorded: Standing) -> Standing:
-        """For a root that the record does not show as trusted. After the record only an announcement refuses it.
+        """For a root that the record does not show as trusted. After the record only an announcement decides about it.
 
         Stores add roots, and take removed and distrusted ones back.
         """
@@ -182,6 +182,10 @@ class Anchors:
             return recorded
         if announced := self._as_announced(path, instant, self._announced(path[-1])):
             return announced
+        added = [rule for rule in self._announced(path[-1]) if rule.effect == "added" and rule.since <= instant]
+        if is_over and added:
+            words = f"since it added the root on {_day(added[-1].since)}{_by(added[-1].authority)}"
+            return Standing(True, assumption=f"{self.store.name} has not changed {words}")
         since = f"; whether it was added after the record ended on {_day(self.store.until)} is not known"
         return Standing(None, None, f"{recorded.reason}{since if is_over else ''}")
 
@@ -214,7 +218,7 @@ class Anchors:
         name = self.store.name if self.store else ""
         keys = {hashlib.sha256(certificate.key).hexdigest() for certificate in path[1:-1]}
         for announced in among:
-            if instant < announced.since or keys & announced.exempt:
+            if announced.effect == "added" or instant < announced.since or keys & announced.exempt:
                 continue
             if announced.limit is not None:
                 found = _limited(name, announced.limit, path[0], announced.authority)

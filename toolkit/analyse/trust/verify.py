@@ -115,11 +115,11 @@ def verify_chains(
     refuse (`toolkit/reference/policies/clients.csv`) are refused for every store and for roots that are given; Java and
     OpenSSL (`certifi`) accept EdDSA and SHA-224 (`toolkit/reference/stores/behaviour.csv`). Before the record of a
     store, and between two looks at it, the verdict is `unknown`. After the record it is `unknown` where the store did
-    not trust the root at the end of it, because stores add roots and take others back. A root that the store trusted is
-    taken to be trusted still, under the same limits and what was announced, and `assumption` says so. A root that has
-    expired is not trusted, except by Android, which does not check this (Let's Encrypt, 2020-12-21). A path ends only
-    at a self-issued root whose authorityKeyIdentifier does not name another certificate. A change of `mozilla` counts
-    from its commit in NSS; users get it with a later release.
+    not trust the root at the end of it, because stores add roots and take others back. A root that the store trusted,
+    or that it is known to have added since, is taken to be trusted still, under the same limits and what was announced,
+    and `assumption` says so. A root that has expired is not trusted, except by Android, which does not check this
+    (Let's Encrypt, 2020-12-21). A path ends only at a self-issued root whose authorityKeyIdentifier does not name
+    another certificate. A change of `mozilla` counts from its commit in NSS; users get it with a later release.
 
     `intermediates="held"` also uses the other CA certificates of the tables, like a client that fetches or caches
     intermediates, and can judge a leaf whose chain was not recorded; a file in PEM or DER adds its CA certificates to
