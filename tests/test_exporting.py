@@ -72,6 +72,8 @@ def rows(table: schema.TableName) -> st.SearchStrategy[list[dict[str, object]]]:
     def value(column: Column) -> st.SearchStrategy[object]:
         if column.name in CLOSED:
             made: st.SearchStrategy[object] = st.sampled_from(CLOSED[column.name])
+        elif column.name == "port":
+            made = st.integers(1, 65_535)
         else:
             made = VALUES[column.kind]
         return made

@@ -41,6 +41,7 @@ CLOSED = {
     "stage": st.sampled_from(schema.STAGES),
     "state": st.sampled_from(schema.STATES),
     "protocol": st.sampled_from(schema.PROTOCOLS),
+    "port": st.integers(1, 65_535),
 }
 
 
