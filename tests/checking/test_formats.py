@@ -95,6 +95,8 @@ def check_junit(written: str, checks: pd.DataFrame) -> None:
     assert sum(suite.skipped for suite in report) == counts["accepted"] + counts["unknown"]
     failures = [(case.classname, result.text) for suite in report for case in suite for result in case.result
                 if type(result).__name__ == "Failure"]  # fmt: skip
+    outputs = [case.system_out or "" for suite in report for case in suite if not case.result]
+    assert sorted(outputs) == sorted(row.reason for row in judged(checks).rows() if row.state == "fine")
     open_rows = [row for row in judged(checks).rows() if row.state == "finding"]
     assert sorted(failures) == sorted((row.service, f"{row.message}. {row.advice}") for row in open_rows)
 

@@ -187,8 +187,9 @@ def replay_trust(
     zone.
 
     `stores` are the names of trust stores (`verify_chains`), each judged with its history: a row then has the store,
-    and `cause` says why a period of trust ends. Give either `roots` or `stores`. "Which of these chains lose trust in
-    Chrome on 2027-04-15" is one call:
+    and `cause` says why a period of trust ends. A change of `mozilla` counts from its commit in NSS; users get it with
+    a later release. Give either `roots` or `stores`. "Which of these chains lose trust in Chrome on 2027-04-15" is one
+    call:
     `replay_trust(tables, stores="chrome", since="2027-04-14T00:00Z", until="2027-04-16T00:00Z")`.
 
     Raises `UsageError` as `verify_chains`, where `until` is before `since`, for an unknown store, and where both or

@@ -6,7 +6,10 @@ from toolkit.checking.formats.judged import CheckRow, Judged
 
 
 def write(judged: Judged) -> str:
-    """A finding is a failure; accepted and unknown rows are skipped, with the reason; the others have passed."""
+    """A finding is a failure; accepted and unknown rows are skipped, with the reason; the others have passed.
+
+    The reason of a row that has passed, such as what its verdict assumes, is the output of its test case.
+    """
     report = JUnitXml("tls-toolkit check")
     suites: dict[str, TestSuite] = {}
     for row in judged.rows():
@@ -28,4 +31,6 @@ def _case(row: CheckRow) -> TestCase:
         case.result = [Skipped(f"accepted until {row.accepted_until_at:%Y-%m-%d}: {row.message}", row.finding_id)]
     elif row.state == "unknown":
         case.result = [Skipped(f"unknown: {row.reason}")]
+    elif row.reason:
+        case.system_out = row.reason
     return case
