@@ -111,7 +111,7 @@ def test_a_case_that_cannot_be_judged_is_null_with_the_reason(tables: Tables, re
 def test_an_undated_look_cannot_be_judged() -> None:
     frame = compared(served(CHAIN, when=None), as_of="observed")
     assert said(frame) == ["unknown", None, None]
-    assert frame["openssl_reason"].tolist() == ["the look is not dated precisely enough"]
+    assert frame["openssl_reason"].tolist() == ["it is not dated precisely enough; as_of= chooses an instant"]
 
 
 @pytest.mark.parametrize(

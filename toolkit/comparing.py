@@ -25,6 +25,7 @@ from cryptography.x509.verification import PolicyBuilder, Store, VerificationErr
 
 from toolkit.analyse.host_names import compared_host
 from toolkit.analyse.trust.certificates import Certificate, Unreadable, read_certificate, read_root
+from toolkit.analyse.trust.outcomes import NOT_DATED
 from toolkit.analyse.trust.paths import readable
 from toolkit.analyse.trust.verify import TRUST, name_asked, verify_chains
 from toolkit.columns import Column, dtypes, returns
@@ -180,7 +181,7 @@ def _case_of(row: Mapping[Hashable, Any], held: _HeldCertificates, intermediates
     if chain is None and intermediates == "served":
         return "the chain was not recorded as served"
     if pd.isna(row["verdict_from_at"]):
-        return "the look is not dated precisely enough"
+        return NOT_DATED
     if not asked:
         return "no name was asked for"
     name, is_address = compared_host(asked)

@@ -425,6 +425,8 @@ def test_a_collectors_clock_a_little_ahead_is_believed(hours: int, is_believed: 
     given = tables([look("aa", when.replace(tzinfo=None).isoformat(), **NEW)], [VALID])
     present = checking.date_present(given, clock=TODAY)
     assert present == (when if is_believed else TODAY)
+    made = replace(given, observations=given.observations.assign(source="lab"))
+    assert checking.date_present(made, clock=TODAY) == TODAY, "the clock of a lab is turned on purpose"
     assert ("unknown", "-") not in of(checked(given, now=present), "expiry") or not is_believed
 
 

@@ -5,6 +5,7 @@ import errno
 import os
 import subprocess
 import tracemalloc
+import warnings
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -323,3 +324,15 @@ def test_a_name_that_looks_like_pem_in_base64_does_not_make_the_file_a_manifest(
         odd = der.certificate(subject=der.name(letters + b"-----BEGIN CERTIFICATE-----"))
         (tmp_path / "x.pem").write_text(as_pem(odd))
         assert read_certificates(tmp_path / "x.pem") == [odd]
+
+
+def test_a_folder_names_how_many_certificates_no_observation_shows(tmp_path: Path) -> None:
+    tables = toolkit.load_example("lab-sample")
+    tables.to_json(tmp_path / "looks.json")
+    (tmp_path / "seen.pem").write_text(as_pem(tables.certificates["der"].iloc[0]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        toolkit.read(tmp_path)
+    (tmp_path / "unseen.pem").write_text(as_pem(FIRST))
+    with pytest.warns(ReadWarning, match="1 certificate of its files, without an observation. To judge certificates"):
+        toolkit.read(tmp_path)

@@ -15,12 +15,15 @@ from toolkit.analyse import summarise_expiry
 from toolkit.analyse.arrays import Bools
 from toolkit.analyse.expiry.summary import OUT_OF_USE
 from toolkit.analyse.rounds import LONGEST_VISIT, OBSERVED_DAYS, is_last_visit
-from toolkit.analyse.support.summary import hosts_of
+from toolkit.analyse.support.summary import hosts_of, surveyed
 from toolkit.arguments import require_boolean
 from toolkit.columns import require_columns
 from toolkit.instants import FIRST, Instant, zoned
 from toolkit.reference import offers
 from toolkit.tables import Tables, named_certificates, require_tables
+
+MADE: Final = ("lab", "simulated")
+"""Sources whose rows were made: their clock is turned on purpose."""
 
 SURVEYED_DAYS: Final = 100
 """As `OBSERVED_DAYS`, for answers of surveys: a quarter, because surveys are made less often."""
@@ -179,16 +182,16 @@ def date_present(tables: Tables, *, clock: Instant) -> datetime:
     """The instant from which days are counted: `clock`, or the newest row where that is up to a day after `clock`.
 
     A row can be dated after `clock`, because the clock of the machine that recorded it was ahead of this one. Rows that
-    are dated more than a day after `clock` are ignored.
+    are dated more than a day after `clock`, and those of a lab, are ignored.
 
     >>> import toolkit
-    >>> from datetime import UTC, datetime
-    >>> tables = toolkit.load_example("lab-sample")
-    >>> str(toolkit.checking.date_present(tables, clock=datetime(2026, 1, 23, 23, tzinfo=UTC)))
-    '2026-01-24 00:00:00+00:00'
+    >>> tables = toolkit.load_example("google-mail")
+    >>> str(toolkit.checking.date_present(tables, clock="2024-12-22T12:00Z"))
+    '2024-12-22 19:56:53+00:00'
     """
     present = zoned(clock, "clock")
-    instants = pd.concat([tables.observations["observed_at"], tables.support["observed_at"]])
+    rows = pd.concat([tables.observations, tables.support.assign(source=surveyed(tables)["source"].array)])
+    instants = rows.loc[~rows["source"].isin(MADE), "observed_at"]
     ahead = instants[(instants > present) & (instants - present <= LONGEST_VISIT)].max()
     return present if pd.isna(ahead) else ahead
 

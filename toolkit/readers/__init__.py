@@ -7,6 +7,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+import pandas as pd
+
 from toolkit import text
 from toolkit.errors import ReadError, ReadWarning, UsageError
 from toolkit.readers import forms
@@ -17,7 +19,7 @@ from toolkit.readers.pem import MOST_NAMED, PEM_SUFFIXES, list_files, listed, re
 from toolkit.readers.received import list_messages
 from toolkit.readers.registry import READERS, Reader, find_format, readers
 from toolkit.readers.zeek import find_logs, read_zeek
-from toolkit.tables import UNFINISHED, Tables
+from toolkit.tables import UNFINISHED, Tables, is_held_alone, named_certificates
 
 
 def read_reports(path: Path, *, password: str | None = None) -> Tables:
@@ -49,7 +51,18 @@ def read_reports(path: Path, *, password: str | None = None) -> Tables:
         warnings.warn(f"left out: {reason}", ReadWarning, stacklevel=4)
     if skipped:
         warnings.warn(f"{path}: skipped, and not kept: {listed(skipped)}.", ReadWarning, stacklevel=4)
-    return Tables.concat(parts)
+    tables = Tables.concat(parts)
+    if not is_held_alone(tables) and (count := _count_unseen(parts, tables)):
+        words = f"{text.counted(count, 'certificate')} of its files, without an observation"
+        warnings.warn(f"{path}: {words}. To judge certificates, read them alone.", ReadWarning, stacklevel=4)
+    return tables
+
+
+def _count_unseen(parts: list[Tables], tables: Tables) -> int:
+    """The certificates in files of certificates, CAs aside, that no observation of the folder shows."""
+    held = pd.concat([part.certificates for part in parts if is_held_alone(part)] or [tables.certificates[:0]])
+    unseen = set(held.loc[~held["is_ca"].fillna(value=False), "cert_sha256"])
+    return len(unseen - named_certificates(tables.observations))
 
 
 FORMATS: Final[dict[str, Callable[[Path], Tables]]] = {

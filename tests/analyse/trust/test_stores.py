@@ -32,6 +32,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::cryptography.utils.Cryptography
 DST_X3 = "0687260331a72403d909f105e69bcf0d32e1bd2493ffc6d9206d11bcd6770739"
 ENTRUST_G2 = "43df5774b03e7fef5fe40d931a7bedf1bb2e6b42738c4e6d3841103d3aa7f339"
 GEOTRUST = "ff856a2d251dcd88d36656f450126798cfabaade40799c722de4d2b5db36a73a"
+VERISIGN_G5 = "9acfab7e43c8d880d06b262a94deeee4b4659989c3d0caf19baf6405e41ab7df"
 CNNIC = "e28393773da845a679f2080cc7fb44a3b7a1c3792cb7eb7729fdcb6a8d99aea7"
 GLOBALSIGN_R3 = "cbb522d7b7f127ad6a0113865bdf1cd4102e7d0759af635a7cf4720dc963c53b"
 STARTCOM = "c766a9bef2d4071c863a31aa4920e813b2d198608cb7b7cfe21143b836df09ea"
@@ -293,6 +294,8 @@ def test_apple_distrusted_symantec_by_the_leafs_date_and_then_wholly() -> None:
         unclear = standing("apple", GEOTRUST, at, issued=issued, sct=issued, below=(google_g2(),))
         assert unclear == ((True, None) if found[0] else (None, None)), "Apple's list of exceptions was not read"
     assert standing("apple", GEOTRUST, "2018-08-01", issued="2017-12-01", sct=None) == (None, None), "must be published"
+    for at, found in [("2018-07-31", (True, None)), ("2018-08-01", (None, None)), ("2021-03-01", (None, None))]:
+        assert standing("apple", VERISIGN_G5, at, issued="2016-06-08") == found, "is it on Apple's list?"
 
 
 def test_apple_limits_startcom() -> None:

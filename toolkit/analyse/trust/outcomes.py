@@ -27,6 +27,9 @@ LeafValidity = Literal["not_yet_valid", "valid", "expired"]
 
 _CAUSES_OF_STORES: Final = frozenset(get_args(Cause))
 
+NOT_DATED: Final = "it is not dated precisely enough; as_of= chooses an instant"
+"""Why a chain has no verdict at the instants at which it was observed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -189,7 +192,7 @@ class JudgedChain:
             path_sha256=known.path_sha256,
             valid_from_at=known.valid_from_at,
             valid_until_at=known.valid_until_at,
-            reason="the look is not dated precisely enough",
+            reason=NOT_DATED,
         )
 
     def _outcome(self, dated: DatedCandidate, of_name: Problem | None) -> Outcome:

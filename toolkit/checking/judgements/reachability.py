@@ -9,7 +9,7 @@ from toolkit import text
 from toolkit.analyse.rounds import OBSERVED_DAYS, days_of_visits
 from toolkit.analyse.slots import joined_sources
 from toolkit.analyse.support.summary import surveyed
-from toolkit.checking.in_service import NOT_ASKED, InService, name_services
+from toolkit.checking.in_service import MADE, NOT_ASKED, InService, name_services
 from toolkit.checking.verdicts import CHECKS
 from toolkit.columns import dtypes
 from toolkit.tables import Tables
@@ -82,7 +82,7 @@ def find_dated_ahead(tables: Tables, present: pd.Timestamp) -> pd.DataFrame:
     """
     rows = pd.concat([tables.observations, surveyed(tables)], ignore_index=True)
     began = rows["observed_at"].fillna(rows["observed_from"])
-    is_ahead = (began > present).fillna(value=False) & ~rows["source"].isin(["lab", "simulated"])
+    is_ahead = (began > present).fillna(value=False) & ~rows["source"].isin(MADE)
     rows = rows.assign(at=began, name=name_services(rows))[is_ahead]
     found = rows.groupby("name", sort=False, as_index=False).agg(
         service=("service", "first"), host=("host", "first"), evidence_count=("at", "size"),
