@@ -89,6 +89,7 @@ def test_slots_and_addresses_have_rows_of_their_own() -> None:
     axes = plot_shares(frame(*(row | {"address": "192.0.2.2"} for row in ROLLOUT), *other))
     labels = [tick.get_text() for tick in axes.get_yticklabels()]
     assert labels == ["smtp://mx.example:25\n192.0.2.2", "smtp://mx.example:25\n192.0.2.1"]
+    assert "each row: from 0 to 100 %" in words(axes)
 
 
 def test_a_certificate_of_two_rotations_is_drawn_once() -> None:

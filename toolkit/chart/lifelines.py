@@ -365,7 +365,7 @@ def _finish(
     )
     handles: list[Line2D | Patch] = [Line2D([], [], color=INK, linewidth=1.1, label="valid")]
     if rows["first_seen_at"].notna().any():
-        handles.append(Line2D([], [], color=INK, linewidth=5, solid_capstyle="butt", label="seen"))
+        handles.append(Line2D([], [], color=INK, linewidth=5, solid_capstyle="butt", label="seen, first to last look"))
     if rows["is_open_start"].any() or rows["is_open_end"].any():
         arrow = Line2D(
             [], [], linestyle="", marker=">", markerfacecolor="white", color=INK, label="open: no look before or after"

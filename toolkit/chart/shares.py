@@ -71,7 +71,7 @@ def plot_shares(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         canvas.set_rows(axes, middles, list(rows["label"]), extent=(-_GAP / 2, count * pitch - _GAP / 2))
     words = "Share of looks that showed each certificate" + (f", {curves['label'].iloc[0]}" if count == 1 else "")
     canvas.set_heading(axes, canvas.titled(words, frame), _handles(curves))
-    canvas.set_notes(axes, more)
+    canvas.set_notes(axes, [*([] if count == 1 else ["each row: from 0 to 100 %"]), *more])
     return axes
 
 
