@@ -1,6 +1,7 @@
 """`toolkit.checking`: what is in service, each service in one state of each check, and the most severe first."""
 
 import inspect
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
