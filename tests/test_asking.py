@@ -117,9 +117,24 @@ def test_certificates_that_only_other_services_showed_count(
         assert_frame_equal(toolkit.ask(entangled, analysis, now=TODAY), analysis(entangled.load(), now=TODAY))
     expected = toolkit.summarise_expiry(entangled.load(), now=TODAY)
     of_a = expected[expected["service"] == "smtp://a.test:25"]
-    alone = toolkit.summarise_expiry(load_group(entangled, ServiceGroup(frozenset({"smtp://a.test:25"}))), now=TODAY)
+    group = ServiceGroup(frozenset({"smtp://a.test:25"}))
+    alone = toolkit.summarise_expiry(load_group(entangled, group, {}), now=TODAY)
     assert of_a["successor_state"].tolist() == ["issued"]
     assert alone["successor_state"].isna().all(), "the example would not need services in groups"
+
+
+@pytest.mark.parametrize("first", ["a description", "the certificate"])
+def test_of_a_certificate_that_repeats_the_row_with_its_der_counts(tmp_path: Path, first: str) -> None:
+    known = [certificate(name, not_before=BEGIN + pd.Timedelta(days=n)) for n, name in enumerate("ab")]
+    described = [row | {"der": None, "not_before": BEGIN - pd.Timedelta(days=9), "key_type": "EC"} for row in known[1:]]
+    store = toolkit.Store(tmp_path / "store")
+    for rows in (described, known) if first == "a description" else (known, described):
+        toolkit.Store(store.path).append(Tables.from_frames(certificates=schema.frame("certificates", rows)))
+    looks = [look(BEGIN + pd.Timedelta(days=n), name, sample=n) for n, name in ((1, "a"), (2, "b"))]
+    store.append(Tables.from_frames(schema.frame("observations", looks)))
+    rotations = toolkit.ask(store, toolkit.find_rotations)
+    assert rotations["successor_not_before"].tolist() == [known[1]["not_before"]]
+    assert_frame_equal(rotations, toolkit.find_rotations(store.load()))
 
 
 @pytest.mark.parametrize("analysis", asking._ACROSS, ids=lambda analysis: analysis.__name__)

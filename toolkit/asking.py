@@ -25,10 +25,11 @@ from toolkit.errors import UsageError
 from toolkit.store import Store, as_store
 from toolkit.store.keeping import require_kept
 from toolkit.store.services import (
+    Columns,
     ServiceGroup,
     certificate_names,
     count_group,
-    count_shown,
+    count_rows,
     load_certificates,
     load_group,
 )
@@ -45,12 +46,15 @@ _OF_SERVICES: Final = (
 )  # fmt: skip
 """Analyses of the observations of a service and the certificates that they name."""
 
-_COLUMNS: Final[dict[Analysis, tuple[str, ...]]] = {
-    analyse.find_rotations: (
-        *schema.OBSERVATION_KEY, "host", "leaf_sha256", "observed_at", "observed_from", "observed_until", "source",
-    )
+_COLUMNS: Final[dict[Analysis, Columns]] = {
+    analyse.find_rotations: {
+        "observations": (
+            *schema.OBSERVATION_KEY, "host", "leaf_sha256", "observed_at", "observed_from", "observed_until", "source",
+        ),
+        "certificates": ("cert_sha256", "key_type", "not_before", "not_after"),
+    }
 }  # fmt: skip
-"""Columns of observations that an analysis uses, where these are few; of the others, reading all takes longer."""
+"""Columns that an analysis uses, where these are few; of the others, reading all takes longer."""
 
 _OF_SUCCESSORS: Final = (
     analyse.summarise_expiry,
@@ -153,7 +157,7 @@ def _analyse_group(group: ServiceGroup, *, path: str, analysis: Analysis, option
 def _analyse(store: Store, group: ServiceGroup, analysis: Analysis, options: dict[str, Any]) -> pd.DataFrame:
     if analysis is analyse.find_sightings:
         return count_group(store, group)
-    return analysis(load_group(store, group, _COLUMNS.get(analysis)), **options)
+    return analysis(load_group(store, group, _COLUMNS.get(analysis, {})), **options)
 
 
 def _require_splittable(analysis: object, options: dict[str, Any]) -> None:
@@ -176,7 +180,8 @@ def _require_splittable(analysis: object, options: dict[str, Any]) -> None:
 
 def _groups(store: Store, analysis: Analysis, least: int) -> list[ServiceGroup]:
     """The services in at least `least` groups, if there are so many that do not belong together."""
-    shown = count_shown(store)
+    by_leaf = ["leaf_sha256"] if analysis in _OF_SUCCESSORS else []
+    shown = count_rows(store, ["service", *by_leaf])
     # Sorted, so that a group is a range of names, as the rows of a compacted file are.
     services, distinct = pd.factorize(shown["service"], sort=True, use_na_sentinel=False)
     names = [None if pd.isna(name) else str(name) for name in distinct]

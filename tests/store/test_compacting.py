@@ -156,6 +156,19 @@ def test_of_a_compacted_file_only_the_row_groups_of_a_service_are_read(
     assert nothing.to_table().num_rows == 0
 
 
+def test_row_groups_outside_the_range_of_many_services_are_not_read(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Arrow itself does not compare statistics with hundreds of values."""
+    monkeypatch.setattr(compacting, "_GROUP_ROWS", 5)
+    store.compact()
+    table = KeptTable("observations", f"{store.path}/observations", None)
+    services = {SERVICES[2], *(f"imaps://c.test:{port}" for port in range(1000, 1500))}
+    dataset = delta._without_row_groups(table.dataset(table.open()), is_in("service", services))
+    (fragment,) = dataset.get_fragments()
+    assert (len(fragment.row_groups), fragment.metadata.num_row_groups) == (1, 3)
+
+
 def test_a_file_with_many_rows_is_not_joined(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compacting, "_ENOUGH_ROWS", 7)
     store.compact()

@@ -10,7 +10,7 @@ import pyarrow.dataset as ds
 from toolkit import schema
 from toolkit.store.delta import KeptTable
 from toolkit.store.limits import EVERYTHING
-from toolkit.store.rows import as_encoded_frame, as_frame
+from toolkit.store.rows import as_encoded_frame, as_frame, has_repeats, tell_rows, unified
 from toolkit.store.versions import with_parsed_columns
 
 
@@ -22,11 +22,17 @@ def load_table(
 ) -> pd.DataFrame:
     """The rows that `where` selects, without repeats. `files` selects files by their statistics, as `read` does.
 
-    `columns`: those that are read, of observations, with the key and what orders repeats. The rows are then in any
-    order, their text is categories, and the other columns are null categories, which take a byte a row.
+    `columns`: those that are read; the others are null. Of observations these include the key and what orders repeats;
+    the rows are then in any order, their text is categories, and the null columns are categories, which take a byte a
+    row. Of certificates they include the key, and none that is newer than version 1 of the schema.
     """
     if table.name == "certificates":
-        return with_parsed_columns(as_frame(table.name, read_certificates(table, where=where)))
+        certificates = as_frame(table.name, read_certificates(table, columns, where))
+        if columns is None:
+            return with_parsed_columns(certificates)
+        completed = schema.empty(table.name).reindex(certificates.index)
+        completed[list(columns)] = certificates
+        return completed
     read = table.read(columns, where=where, files=files)
     if columns is None:
         return as_frame(table.name, read)
@@ -39,6 +45,13 @@ def load_table(
 def read_certificates(
     table: KeptTable, columns: Sequence[str] | None = None, where: ds.Expression = EVERYTHING
 ) -> pa.Table:
-    """Rows with their DER first: the first of repeats is kept, and a description holds less than the DER."""
+    """Rows with their DER first: the first of repeats is kept, and a description holds less than the DER.
+
+    Without repeats the DER, which is most of a row, is read only where `columns` (None: all) name it.
+    """
+    if columns is not None and "der" not in columns:
+        kept = unified(table.read(columns, where=where))
+        if not has_repeats(tell_rows(kept, schema.KEYS[table.name])):
+            return kept
     has_der = pc.field("der").is_valid()
     return pa.concat_tables([table.read(columns, where=where & has_der), table.read(columns, where=where & ~has_der)])

@@ -1,6 +1,6 @@
 """The services of a store in groups: how much each service has, and the tables of one group."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -15,6 +15,9 @@ from toolkit.store.loading import load_table, read_certificates
 from toolkit.store.rows import as_frame, unified
 from toolkit.store.sightings import FACTS, NEEDED, count_sightings
 from toolkit.tables import Tables, named_certificates
+
+Columns = Mapping[schema.TableName, Sequence[str]]
+"""Columns of some tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,34 +42,33 @@ def certificate_names(store: Store) -> pd.DataFrame:
     return held
 
 
-def count_shown(store: Store) -> pd.DataFrame:
-    """One row per service and leaf certificate: `service`, `leaf_sha256` (string, nullable) and `rows` (int64).
+def count_rows(store: Store, columns: Sequence[str]) -> pd.DataFrame:
+    """Looks by `columns`, text of observations (string, nullable): a row for equal ones, with their number `rows`.
 
-    Answers of surveys count as rows without a leaf.
+    Answers of surveys count as looks of which only the service is known.
     """
-    looks = store._tables["observations"].read(["service", "leaf_sha256"])
+    looks = store._tables["observations"].read(columns)
     answers = store._tables["support"].read(["service"])
-    answers = answers.append_column("leaf_sha256", pa.nulls(len(answers), looks.schema.field("leaf_sha256").type))
-    rows = unified(pa.concat_tables([looks, answers]))
-    counted = rows.group_by(["service", "leaf_sha256"]).aggregate([([], "count_all")])
+    rows = unified(pa.concat_tables([looks, answers], promote_options="default"))
+    counted = rows.group_by(list(columns)).aggregate([([], "count_all")])
     texts = {name: counted[name].cast(pa.string()).to_pandas().astype("string") for name in rows.column_names}
     return pd.DataFrame(texts | {"rows": counted["count_all"].to_pandas()})
 
 
-def load_group(store: Store, group: ServiceGroup, looks: Sequence[str] | None = None) -> Tables:
+def load_group(store: Store, group: ServiceGroup, columns: Columns) -> Tables:
     """The rows of the services, as `Store.load` returns them, with their rounds and the certificates of the group.
 
-    `looks`: the columns of observations that are read, their text as categories; the others are null. `None`: all.
+    `columns`: those of observations and of certificates that `load_table` reads; without an entry, all.
     """
-    read: dict[schema.TableName, Sequence[str] | None] = {"observations": looks, "support": None}
-    frames = {name: load_table(store._tables[name], *_limits(name, group), columns) for name, columns in read.items()}
+    read: tuple[schema.TableName, ...] = ("observations", "support")
+    frames = {name: load_table(store._tables[name], *_limits(name, group), columns.get(name)) for name in read}
     rounds = {name for frame in frames.values() for name in frame["round"].unique()}
     wanted = is_in("cert_sha256", named_certificates(frames["observations"]) | group.certificates)
     if group.has_issuers:
         wanted |= pc.field("is_ca").is_null() | pc.field("is_ca")
     return Tables(
         observations=frames["observations"],
-        certificates=load_table(store._tables["certificates"], wanted),
+        certificates=load_table(store._tables["certificates"], wanted, columns=columns.get("certificates")),
         support=frames["support"],
         rounds=load_table(store._tables["rounds"], is_in("round", rounds)),
     )
