@@ -50,8 +50,8 @@ def read_certificates(
     Without repeats the DER, which is most of a row, is read only where `columns` (None: all) name it.
     """
     if columns is not None and "der" not in columns:
-        kept = unified(table.read(columns, where=where))
-        if not has_repeats(tell_rows(kept, schema.KEYS[table.name])):
+        kept = table.read(columns, where=where)
+        if not has_repeats(tell_rows(unified(kept.select(schema.KEYS[table.name])), schema.KEYS[table.name])):
             return kept
     has_der = pc.field("der").is_valid()
     return pa.concat_tables([table.read(columns, where=where & has_der), table.read(columns, where=where & ~has_der)])
