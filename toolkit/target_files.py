@@ -218,7 +218,7 @@ def _report(name: str, problems: list[str], *, strict: bool, is_empty: bool) -> 
     if strict or is_empty:
         shown = " ".join(problems[:5]) + (f" … and {len(problems) - 5:,} more lines." if len(problems) > 5 else "")
         count = "1 line is not a target" if len(problems) == 1 else f"{len(problems)} lines are not targets"
-        what = count if problems else "there is no target in it"
+        what = count if problems else "it lists no target"
         raise UsageError(f"{name}: {what}, so nothing is done. {shown}".rstrip())
     for problem in problems[:_MOST_NAMED]:
         warnings.warn(f"{name}, {problem} The line is left out.", ReadWarning, stacklevel=3)

@@ -1,4 +1,4 @@
-"""The book's lines for Spark on a store, beside `load()`: `python -m tests.benchmarks.bench_spark`.
+"""The book's lines for Spark on a store, compared with `load()`: `python -m tests.benchmarks.bench_spark`.
 
 The store has files of the first schema version, repeats, and files that a compaction has replaced. Ends with exit code
 1 unless the lines give the observations of `load()`. Needs Java, and `pyspark`, which is not among the requirements:

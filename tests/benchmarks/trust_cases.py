@@ -45,7 +45,7 @@ def main(path: Path) -> int:
         f"\nx509-limbo has {len(of_clients)} cases more, which verify the certificate of a client and are not judged:"
     )
     print("\n".join(of_clients))
-    print(f"\nPKITS has {sum(left_out.values())} cases more, which are about what is no part of the verdict:")
+    print(f"\nPKITS has {sum(left_out.values())} more cases, about what the verdict does not cover:")
     for (reason, expected), count in sorted(left_out.items()):
         print(f"{reason:<12}{expected:<22}{count:>5}")
     dangerous = [(name, reason) for _, name, _, verdict, reason in differences if verdict in ("trusted", "valid")]

@@ -46,7 +46,7 @@ DIFFERS = {
 def judge_paths() -> "pd.Series[str]":
     """`valid`, `invalid` or `unknown`, by the name of the end certificate.
 
-    The verdict itself is unknown for most: the suite names no host, and nobody served its intermediates. So a path is
+    The verdict itself is unknown for most: the suite names no host, and no server sent its intermediates. So a path is
     valid where it passes every other check, and invalid where one fails (`cause`). Without a path it is unknown.
     """
     certificates = {
