@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 
 from toolkit.chart import canvas
 from toolkit.chart.palette import BLUE, INK, ORANGE
+from toolkit.chart.slots import natural
 from toolkit.errors import UsageError
 
 _ROW_INCHES: Final = 0.55
@@ -106,7 +107,7 @@ def _named(looks: pd.DataFrame) -> pd.Series:
 def _by_number(column: pd.Series) -> pd.Series:
     if column.name != "address":
         return column
-    return column.str.replace(r"\d+", lambda digits: digits[0].zfill(3), regex=True)
+    return column.map({name: place for place, name in enumerate(sorted(column.dropna().unique(), key=natural))})
 
 
 def _label(look: dict[Any, Any]) -> str:

@@ -12,7 +12,7 @@ from toolkit.readers.opening import as_object, as_objects
 from toolkit.readers.scans import Scan, Server, Times, make_server
 from toolkit.readers.spelling import instant_of
 from toolkit.tables import Tables
-from toolkit.text import plain
+from toolkit.text import counted, plain
 
 _SMTP: Final = 25
 _POLICIES: Final = 2
@@ -99,4 +99,4 @@ def _outcome(result: str) -> str:
 def _sessions(count: object) -> str:
     if not isinstance(count, int) or isinstance(count, bool) or count < 0:
         return "an unknown number of sessions"
-    return f"{count:,} session{'' if count == 1 else 's'}"
+    return counted(count, "session")

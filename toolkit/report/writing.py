@@ -89,15 +89,15 @@ def write_report(
     is_interactive = interactive and browser is None
     scripts = vega_scripts() if is_interactive else Scripts("", "")
     begins, ends = zoned_limits(since, until)
-    day = zoned(now, "now").isoformat()
+    today = zoned(now, "now")
     earlier = None if since_report is None else _day_of(since_report)
-    if earlier and earlier >= zoned(now, "now"):
+    if earlier and earlier >= today:
         raise UsageError(f"since_report={earlier.isoformat()} is not before now: name an earlier day.")
     shown = title or f"TLS report: {Path(source).name or source}"
     parameters: dict[str, object] = {
         "SOURCE": _absolute(find_source(source), known=()),
         "SOURCE_NAME": source,
-        "NOW": day,
+        "NOW": today.isoformat(),
         "POLICY": _absolute(str(policy), known=policies()),
         "ROOTS": _absolute(str(roots), known=root_sources()),
         "SINCE": begins and begins.isoformat(),
@@ -116,7 +116,7 @@ def write_report(
             document = run_notebook(notebook, parameters=parameters, progress=progress)
         except PapermillExecutionError as error:
             raise _error_of(error, notebook) from error
-    page = render_page(document, exporter, title=shown, day=day, scripts=scripts)
+    page = render_page(document, exporter, title=shown, day=today.isoformat(), scripts=scripts)
     _write(output, print_page(page, browser=browser) if browser else page.encode())
 
 

@@ -110,22 +110,24 @@ def _service(label: Hashable, scheme: object, host: object, port: object) -> str
     composed = compose_target(scheme, host, port)
     if not isinstance(composed, str):
         return None
-    try:
-        return _parse(composed).service
-    except UsageError as error:
-        if scheme is None and _target(f"tls://{composed}"):
-            return None
-        raise SchemaError(f"row {label!r:.60}: {error}") from error
+    parsed = _parse(composed)
+    if isinstance(parsed, Target):
+        return parsed.service
+    if scheme is None and _target(f"tls://{composed}"):
+        return None
+    raise SchemaError(f"row {label!r:.60}: {parsed}") from parsed
 
 
 def _target(text: str) -> Target | None:
     """The target; None where the text does not name one."""
-    try:
-        return _parse(text)
-    except UsageError:
-        return None
+    parsed = _parse(text)
+    return parsed if isinstance(parsed, Target) else None
 
 
 @lru_cache(maxsize=4096)
-def _parse(text: str) -> Target:
-    return parse_target(text)
+def _parse(text: str) -> Target | UsageError:
+    """The target, or why the text does not name one."""
+    try:
+        return parse_target(text)
+    except UsageError as error:
+        return error

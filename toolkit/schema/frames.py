@@ -138,8 +138,8 @@ def check(table: TableName, given: pd.DataFrame) -> None:
         strange = set(given[name].dropna().unique()) - set(allowed) if name in given else set()
         if strange:
             raise SchemaError(f"{table}.{name} may be {', '.join(allowed)}, not {min(strange)!r}.")
-    if "port" in given and (strange := set(given["port"].dropna().unique()) - set(range(1, 1 << 16))):
-        raise SchemaError(f"{table}.port may be 1 to 65535, not {min(strange)}.")
+    if "port" in given and len(strange_ports := given["port"].dropna().loc[lambda ports: ~ports.between(1, 65535)]):
+        raise SchemaError(f"{table}.port may be 1 to 65535, not {strange_ports.min()}.")
     if "observed_from" in given:
         is_turned = (given["observed_from"] > given["observed_until"]).fillna(False)
         if is_turned.any():

@@ -45,9 +45,7 @@ def make_shards(plan: RoundPlan, places: Sequence[Place], *, threads: int, most:
 def _share_rates(limits: Limits, shards: int) -> Limits:
     """The limits of each of the shards that run at a time."""
     host, provider = limits.host_rate, limits.provider_rate
-    return replace(
-        limits, host_rate=host and host / shards, provider_rate=provider and provider / shards
-    )  # fmt: skip
+    return replace(limits, host_rate=host and host / shards, provider_rate=provider and provider / shards)
 
 
 def count_looks(plan: RoundPlan, *, asked: bool = False) -> int:
