@@ -10,7 +10,7 @@ from pandas.testing import assert_frame_equal
 import toolkit
 from tests.store.tables import BEGIN, certificate, look
 from toolkit import analyse, asking, schema
-from toolkit.errors import StoreError, UsageError
+from toolkit.errors import ClusterError, StoreError, UsageError
 from toolkit.lab import Lab
 from toolkit.store.services import ServiceGroup, load_group
 from toolkit.tables import Tables
@@ -168,3 +168,12 @@ def test_the_workers_of_a_cluster_give_the_same_answer(stored: toolkit.Store, lo
     expected = toolkit.find_rotations(loaded)
     assert_frame_equal(toolkit.ask(stored, toolkit.find_rotations, client=client), expected)
     assert len(stored.to_dask("observations")) == len(loaded.observations)
+
+
+def test_a_worker_of_another_version_is_named_before_anything_is_asked(
+    stored: toolkit.Store, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.wait_for_workers(1)
+    monkeypatch.setattr(toolkit, "__version__", "0.0.1")
+    with pytest.raises(ClusterError, match=r"worker at tcp://\S+ has version 0\.2.*Install version 0\.0\.1"):
+        toolkit.ask(stored, toolkit.find_sightings, client=client)

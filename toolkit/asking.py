@@ -34,6 +34,7 @@ from toolkit.store.services import (
     load_group,
 )
 from toolkit.tables import Tables
+from toolkit.workers import require_workers
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -112,7 +113,8 @@ def ask(
     services that show one default certificate need as much memory as the plain call.
 
     Raises `UsageError` for an analysis that cannot be split by service (it says what to do), and with a client for a
-    store opened with `storage_options`; `StoreError` as `Store.load`; and what the analysis raises.
+    store opened with `storage_options`; `StoreError` as `Store.load`; `ClusterError` where the cluster has no
+    workers, or one without this version of the toolkit; and what the analysis raises.
 
     >>> import toolkit
     >>> from tempfile import TemporaryDirectory
@@ -142,6 +144,7 @@ def ask(
 
 def _ask_workers(client: "Client", store: Store, analysis: Analysis, options: dict[str, Any]) -> list[pd.DataFrame]:
     store.require_no_options()
+    require_workers(client)
     threads = sum(client.nthreads().values())
     groups = _groups(store, analysis, threads * _GROUPS_PER_THREAD)
     futures = client.map(_analyse_group, groups, path=store.path, analysis=analysis, options=options, pure=False)

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-import toolkit
 from toolkit import text
 from toolkit.errors import ClusterError, UsageError
 from toolkit.extras import require_extras
+from toolkit.workers import WORKER_SECONDS
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -20,16 +20,13 @@ RETRIES: Final = 2
 _SILENT_SECONDS: Final = 60
 """After this time without an answer, the scheduler gives up a worker, and another one makes its shard."""
 
-_WORKER_SECONDS: Final = 120
-"""How long to wait for the workers of a cluster that has none."""
-
 _CONNECT_SECONDS: Final = 10
 """How long to wait for the answer of a scheduler."""
 
 _OF_LOCAL_CLUSTER: Final = {
     "distributed.scheduler.allowed-failures": RETRIES,
     "distributed.scheduler.worker-ttl": f"{_SILENT_SECONDS}s",
-    "distributed.scheduler.no-workers-timeout": f"{_WORKER_SECONDS}s",
+    "distributed.scheduler.no-workers-timeout": f"{WORKER_SECONDS}s",
     "distributed.deploy.lost-worker-timeout": "1h",
     "distributed.worker.preload": [__name__],
     "distributed.worker.profile.enabled": False,
@@ -101,26 +98,3 @@ async def _greet(address: str) -> None:
 
     async with asyncio.timeout(_CONNECT_SECONDS):
         await (await connect(address, timeout=_CONNECT_SECONDS)).close()
-
-
-def require_workers(client: "Client") -> None:
-    """Wait until there are workers. Raises `ClusterError` where none comes, and where one cannot make a shard."""
-    try:
-        client.wait_for_workers(1, timeout=_WORKER_SECONDS)
-    except TimeoutError as error:
-        raise ClusterError(
-            f"The cluster has had no worker for {_WORKER_SECONDS} s: start some with `dask worker SCHEDULER`."
-        ) from error
-    here = _find_version()
-    for worker, found in client.run(_find_version, on_error="return").items():
-        # Sent a task that it cannot import, a worker ends and gives no reason. `OSError`: it has ended by now.
-        if found != here and not isinstance(found, OSError):
-            what = f"has version {found}" if isinstance(found, str) else f"cannot import the toolkit ({found})"
-            raise ClusterError(
-                text.plain(f"The worker at {worker} {what}. Install version {here} with the extra `cluster` there.")
-            )
-
-
-def _find_version() -> str:
-    """The version of the toolkit; runs on each worker."""
-    return toolkit.__version__

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from toolkit import text
-from toolkit.collection.clusters.clients import RETRIES, require_workers
+from toolkit.collection.clusters.clients import RETRIES
 from toolkit.collection.clusters.shards import count_looks, make_shards
 from toolkit.collection.names import NotResolvedError, find_addresses, find_each, find_mail_servers
 from toolkit.collection.places import expand_mail_domains, find_places, group_by_host, skipped_place
@@ -27,6 +27,7 @@ from toolkit.collection.planning import RoundPlan
 from toolkit.collection.reports import LooksAdded, LooksKept, PartFailed, Report, RoundRunner, TargetsKnown
 from toolkit.errors import ClusterError, ToolkitError
 from toolkit.targets import MailDomain
+from toolkit.workers import require_workers
 
 if TYPE_CHECKING:
     from distributed import Client, Future

@@ -1,0 +1,39 @@
+"""Workers of a Dask cluster: there must be some, and each must have this version of the toolkit."""
+
+from typing import TYPE_CHECKING, Final
+
+import toolkit
+from toolkit import text
+from toolkit.errors import ClusterError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+WORKER_SECONDS: Final = 120
+"""How long to wait for the workers of a cluster that has none."""
+
+
+def require_workers(client: "Client") -> None:
+    """Wait until there are workers.
+
+    Raises `ClusterError` where none comes, and where one does not have this version of the toolkit.
+    """
+    try:
+        client.wait_for_workers(1, timeout=WORKER_SECONDS)
+    except TimeoutError as error:
+        raise ClusterError(
+            f"The cluster has had no worker for {WORKER_SECONDS} s: start some with `dask worker SCHEDULER`."
+        ) from error
+    here = _find_version()
+    for worker, found in client.run(_find_version, on_error="return").items():
+        # Sent a task that it cannot import, a worker ends and gives no reason. `OSError`: it has ended by now.
+        if found != here and not isinstance(found, OSError):
+            what = f"has version {found}" if isinstance(found, str) else f"cannot import the toolkit ({found})"
+            raise ClusterError(
+                text.plain(f"The worker at {worker} {what}. Install version {here} with the extra `cluster` there.")
+            )
+
+
+def _find_version() -> str:
+    """The version of the toolkit; runs on each worker."""
+    return toolkit.__version__
