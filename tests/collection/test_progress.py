@@ -2,6 +2,9 @@
 
 import asyncio
 import ssl
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -9,12 +12,26 @@ import pytest
 import toolkit
 from tests.collection.surveys.model import Model
 from tests.collection.surveys.serving import serving
+from tests.conftest import ROOT, not_on_windows
 from toolkit.collection.progress import Bar
 from toolkit.collection.surveys.address import AddressSurvey
 from toolkit.collection.surveys.prober import Effort, Prober
 from toolkit.reference import Offer
 from toolkit.targets import parse_target
 from toolkit.wire import Answer
+
+KILLED = """
+import multiprocessing, os, signal
+def draw():
+    from toolkit.collection.progress import Bar
+    Bar(desc="Looking", unit="look", total=1, disable=True).close()
+    os.kill(os.getpid(), signal.SIGKILL)
+if __name__ == "__main__":
+    drawing = multiprocessing.get_context("spawn").Process(target=draw)
+    drawing.start()
+    drawing.join()
+    raise SystemExit(drawing.exitcode != -signal.SIGKILL)
+"""
 
 
 @pytest.fixture
@@ -41,6 +58,15 @@ def test_a_bar_begins_with_a_total_and_may_change_it(capsys: pytest.CaptureFixtu
         bar.refresh()
         assert (bar.n, bar.total, drawn.max) == (2, 8, 8)
     assert "2/8" in capsys.readouterr().err
+
+
+@not_on_windows("SIGKILL")
+def test_a_bar_leaves_nothing_behind_in_a_process_that_is_killed(tmp_path: Path) -> None:
+    """A semaphore of tqdm's lock for processes, of which Python warns when the process that started this one ends."""
+    program = tmp_path / "program.py"
+    program.write_text(KILLED)
+    ended = subprocess.run([sys.executable, program], capture_output=True, check=True, cwd=ROOT)
+    assert ended.stderr == b""
 
 
 def test_a_survey_counts_topics_from_none_to_all(shown: list[tuple[int, int]]) -> None:

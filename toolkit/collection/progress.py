@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Never
 
 from tqdm.auto import tqdm
+from tqdm.std import TqdmDefaultWriteLock  # type: ignore[attr-defined]  # not in the stubs
 
 if TYPE_CHECKING:
     _Tqdm = tqdm[Never]
@@ -11,7 +12,13 @@ else:
 
 
 class Bar(_Tqdm):
-    """A bar whose total may change; tqdm's own notebook bar keeps its first total."""
+    """A bar whose total may change; tqdm's own notebook bar keeps its first total.
+
+    Its lock is that of tqdm for threads. tqdm's own bars also lock out other processes, by a semaphore that a killed
+    worker of a cluster would leave behind, with a warning when Python ends.
+    """
+
+    _lock = TqdmDefaultWriteLock.th_lock
 
     def __init__(self, *, desc: str, unit: str, total: int, disable: bool) -> None:
         # miniters=0: redraw at most ten times a second, however far one step goes.
