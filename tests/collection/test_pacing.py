@@ -64,7 +64,7 @@ def begin_all(limits: Limits, wanted: list[tuple[Target, str]]) -> dict[str, lis
     return begun
 
 
-EXACT = Limits(rate_jitter=1e-9)
+EXACT = Limits(rate_jitter=0)
 A, B, C = (parse_target(f"smtp://{name}") for name in ("a.mx.example.org", "b.mx.example.org", "www.example.net"))
 
 

@@ -3,10 +3,7 @@
 import argparse
 from collections.abc import Collection
 from dataclasses import fields
-from math import inf
-from typing import TYPE_CHECKING, Final
-
-from toolkit.errors import UsageError
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from toolkit.collection import Limits
@@ -64,15 +61,20 @@ def add_limits(parser: argparse.ArgumentParser, *, without: Collection[str] = ()
 
 
 def read_limits(arguments: argparse.Namespace) -> "Limits":
-    """The limits that the arguments set. Raises `UsageError` for a number that is not positive and finite."""
-    from toolkit.collection import Limits  # noqa: PLC0415  imports pandas
+    """The limits that the arguments set. Raises `UsageError`, which names the option, for one that makes no sense."""
+    from toolkit.collection.limits import LISTS, Limits, check_limit, read_list  # noqa: PLC0415  imports pandas
 
-    for option, field in (("--timeout", "timeout"), *((option, field) for field, (option, _) in _LIMITS.items())):
+    given: dict[str, Any] = {}
+    if arguments.timeout is not None:
+        check_limit(f"--timeout {arguments.timeout:g}", "timeout", arguments.timeout)
+        given |= dict.fromkeys(_TIME_LIMITS, arguments.timeout)
+    for field, (option, _) in _LIMITS.items():
         value = getattr(arguments, field, None)
-        if isinstance(value, int | float) and not 0 < value < inf:
-            raise UsageError(f"{option} {value:g}: must be greater than 0, and finite.")
-    given = dict.fromkeys(_TIME_LIMITS, arguments.timeout) | {
-        field: getattr(arguments, field) for field in _LIMITS if getattr(arguments, field, None) is not None
-    }
-    given = {field: tuple(value) if isinstance(value, list) else value for field, value in given.items()}
-    return Limits(**{field: value for field, value in given.items() if value is not None})
+        if value is None:
+            continue
+        if field in LISTS:
+            value = read_list(option, value)
+        else:
+            check_limit(f"{option} {value:g}", field, value)
+        given[field] = value
+    return Limits(**given)

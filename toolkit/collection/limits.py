@@ -17,6 +17,7 @@ from toolkit.targets import canonical_host
 LISTS: Final = ("blocked", "allowed")
 """The fields of `Limits` that are lists of host names and networks."""
 
+_MAY_BE_ZERO: Final = frozenset({"rate_jitter"})
 _MOST_BYTES: Final = 1 << 26
 
 
@@ -52,8 +53,9 @@ class Limits:
     five minutes). The default of `upgrade_seconds` includes those. It costs nothing where a host is down, because
     `connect_seconds` ends such a look.
 
-    Raises `UsageError` for a limit that is not positive and finite, and for a blocked entry that is neither a network
-    nor a host name. Names are compared in the form in which DNS has them: `Faß.de.` blocks `xn--fa-hia.de`.
+    Raises `UsageError` for a limit that is not positive and finite (`rate_jitter` may be 0), and for an entry that is
+    neither a network nor a host name. Names are compared in the form in which DNS has them: `Faß.de.` blocks
+    `xn--fa-hia.de`.
 
     >>> import toolkit
     >>> limits = toolkit.Limits(connect_seconds=2, blocked=("127.0.0.0/8",))
@@ -84,14 +86,9 @@ class Limits:
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name in LISTS:
-                object.__setattr__(self, field.name, HostList(_listed(field.name, value)))
-                continue
-            if value is None and "None" in str(field.type):
-                continue
-            if not isinstance(value, int | float):
-                raise UsageError(f"Limits({field.name}={value!r:.60}): must be a number.")
-            if not 0 < value < inf:
-                raise UsageError(f"Limits({field.name}={value}): must be greater than 0, and finite.")
+                object.__setattr__(self, field.name, read_list(f"Limits({field.name}=…)", value))
+            elif value is not None or "None" not in str(field.type):
+                check_limit(f"Limits({field.name}={value!r:.60})", field.name, value)
 
     def blocks(self, name: str) -> bool:
         """Whether the host name or address must not be asked.
@@ -140,6 +137,17 @@ def check_not_negative(**numbers: Any) -> None:
             raise UsageError(f"{name}={number}: must not be negative.")
 
 
+def check_limit(given: str, field: str, value: object) -> None:
+    """`UsageError` for a value that a field of `Limits` cannot have; `given`: the value as the user gave it."""
+    if not isinstance(value, int | float):
+        raise UsageError(f"{given}: must be a number.")
+    if field in _MAY_BE_ZERO:
+        if not 0 <= value < inf:
+            raise UsageError(f"{given}: must not be negative, and must be finite.")
+    elif not 0 < value < inf:
+        raise UsageError(f"{given}: must be greater than 0, and finite.")
+
+
 class HostList(tuple[str, ...]):
     """Host names and networks; a search takes the same time however many there are.
 
@@ -180,20 +188,29 @@ class HostList(tuple[str, ...]):
         return found
 
 
-def _listed(name: str, entries: object) -> Iterator[str]:
-    """The entries with files replaced by their lines; `UsageError` for what is neither a network nor a host name."""
+def read_list(given: str, entries: object) -> HostList:
+    """The entries with files replaced by their lines; `given`: what the user gave them for.
+
+    Raises `UsageError` for what is neither a network nor a host name.
+    """
+    if isinstance(entries, HostList):
+        return entries
     if isinstance(entries, str) or not isinstance(entries, Iterable):
-        raise UsageError(f"Limits({name}={entries!r:.60}): give a tuple of names and networks, ('a.test',).")
+        raise UsageError(f"{given}: give a tuple of names and networks, ('a.test',), instead of {entries!r:.60}.")
+    return HostList(_listed(given, entries))
+
+
+def _listed(given: str, entries: Iterable[str]) -> Iterator[str]:
     for entry in entries:
         if not str(entry).startswith("@"):
-            _check_entry(f"Limits({name}=…)", entry)
+            _check_entry(given, entry)
             yield entry
             continue
         try:
             lines = read_regular(Path(entry[1:]), most=_MOST_BYTES).decode().splitlines()
         except (OSError, UnicodeDecodeError) as error:
             why = getattr(error, "strerror", None) or error
-            raise UsageError(f"Limits({name}=…): {entry[1:]} cannot be read ({why}). Name a text file.") from error
+            raise UsageError(f"{given}: {entry[1:]} cannot be read ({why}). Name a text file.") from error
         for number, line in enumerate(lines, 1):
             if word := without_comment(line):
                 _check_entry(f"{entry[1:]}, line {number}", word)
