@@ -66,7 +66,7 @@ case_ 06-intermediate-ends-first 'intermediate 1, .* 5.0 days left' 'exit code 1
 case_ 07-smtp-name-and-patience '127.0.0.1 .* ok .*second name' not '127.0.0.1 .*(timeout|rejected)'
 case_ 09-dates-usual 'meets: .*20500101000000Z' 'meets: .*99991231235959Z' not 'falls short'
 case_ 10-store-path "cannot open paths with '\['" "cannot open paths with '%20'" "cannot open paths with '..'" \
-  '1 looks, 1 answered; kept in .*plain 100%' not 'backup' 'Panic'
+  '1 look, 1 ok; kept in .*plain 100%' not 'backup' 'Panic'
 case_ 11-pem-files 'live: 1 ' 'der: 1 ' 'bom.pem: 1 ' 'trusted.pem: 1 '
 case_ 14-collector-clock-ahead 'after this machine.s clock' '^expiry: 1 service: 1 with findings'
 case_ 15-starttls-unlisted 'pop3://.* ok .*did not list STLS' 'imap://.* ok '

@@ -14,9 +14,11 @@ import pandas as pd
 import pytest
 
 import toolkit
+from tests.collection.servers import Loopback, Reader, Writer
 from tests.conftest import ROOT
-from toolkit.cli import main
+from toolkit.cli import commands, main
 from toolkit.cli.options import read_command
+from toolkit.errors import UsageError
 from toolkit.lab import Lab
 
 CLOSED = "tls://127.0.0.1:1"
@@ -72,6 +74,21 @@ def test_observe_prints_every_look(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(lines) == 3
     assert all("port_closed" in line for line in lines[1:])
     assert "nothing could be reached" in said.err
+
+
+def test_servers_that_answer_with_an_alert_were_reached(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def refuse(reader: Reader, writer: Writer) -> None:
+        await reader.read(1)
+        writer.write(bytes.fromhex("15 0303 0002 02 28"))  # a fatal alert, handshake_failure
+
+    with Loopback() as loopback:
+        refusing = f"tls://127.0.0.1:{loopback.serve(refuse)}"
+        assert main(["collect", refusing, CLOSED, "--store", str(tmp_path / "store")]) == 3
+        assert "1 of 2 looks reached a server, and no handshake succeeded; each failed" in capsys.readouterr().err
+        assert main(["observe", refusing]) == 3
+        assert "1 of 1 look reached a server, and no handshake succeeded; the table" in capsys.readouterr().err
+    assert main(["observe", refusing, "--block", "127.0.0.1"]) == 3
+    assert "tls-toolkit: nothing was asked; the table shows why." in capsys.readouterr().err
 
 
 def test_observe_prints_rows_in_the_order_asked(capsys: pytest.CaptureFixture[str]) -> None:
@@ -162,6 +179,15 @@ def test_incomplete_command_lines_exit_2(words: list[str], capsys: pytest.Captur
     assert "usage:" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("on", [["--workers", "2"], ["--cluster", "tcp://127.0.0.1:1"]])
+def test_a_survey_on_a_cluster_without_a_store_is_refused_before_the_cluster_is_opened(
+    on: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(commands, "open_cluster")
+    assert main(["survey", CLOSED, *on]) == 2
+    assert "tls-toolkit: --cluster and --workers need --store" in capsys.readouterr().err
+
+
 def test_a_store_that_is_none_is_an_error_with_a_next_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["store", "info", str(tmp_path / "nothing")]) == 4
     assert str(tmp_path / "nothing") in capsys.readouterr().err
@@ -207,6 +233,19 @@ def test_every_limit_is_an_option() -> None:
         assert read_limits(option, said) == replace(toolkit.Limits(), **{field.name: limit})
 
 
+def test_only_a_jitter_may_be_none_at_all() -> None:
+    assert read_limits("--rate-jitter", "0").rate_jitter == 0
+    for words, said in (
+        (["--rate-jitter=-0.1"], "--rate-jitter -0.1: must not be negative"),
+        (["--rate-jitter=nan"], "--rate-jitter nan: must not be negative, and must be finite"),
+        (["--address-rate=0"], "--address-rate 0: must be greater than 0"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            read_limits(*words)
+    with pytest.raises(UsageError, match=r"Limits\(rate_jitter=-1\): must not be negative"):
+        toolkit.Limits(rate_jitter=-1)
+
+
 def test_a_timeout_sets_every_limit_in_seconds_but_those_that_are_set() -> None:
     limits = read_limits("--timeout", "2.5", "--connect-seconds", "1", "--block", "a.test", "--block", "10.0.0.0/8")
     seconds = {field.name: getattr(limits, field.name) for field in fields(limits) if field.name.endswith("_seconds")}
@@ -227,6 +266,10 @@ def test_a_name_and_a_limit_that_make_no_sense_are_refused(
     ):
         assert main([*command, CLOSED, option, value]) == 2
         assert re.match(rf"tls-toolkit: {option} \w+: must be greater than 0, and finite", capsys.readouterr().err)
+    for option in ("--block", "--allow"):
+        for value, why in (("a/b", "'a/b' is neither a network nor"), ("@missing", "missing cannot be read")):
+            assert main([*command, CLOSED, option, value]) == 2
+            assert f"tls-toolkit: {option}: {why}" in capsys.readouterr().err
     assert main([*command, CLOSED, "--ehlo", "two words"]) == 2
     assert "'two words' cannot be given by EHLO" in capsys.readouterr().err
 

@@ -176,8 +176,9 @@ def test_the_command_settles_where_it_is_asked_to(tmp_path: Path) -> None:
 
 def test_what_makes_no_sense(tmp_path: Path) -> None:
     store = Store(tmp_path / "s")
-    with pytest.raises(UsageError, match="min_share=0"):
-        collect("https://127.0.0.1:1", store, settle=True, min_share=0, progress=False)
+    for settle in (True, False):
+        with pytest.raises(UsageError, match="min_share=0"):
+            collect("https://127.0.0.1:1", store, settle=settle, min_share=0, progress=False)
 
 
 def test_a_target_of_a_domain_is_remembered_too(loopback: Loopback, tmp_path: Path, brief: Limits) -> None:

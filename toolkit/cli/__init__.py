@@ -1,7 +1,8 @@
 """The command line: a thin layer over the public functions.
 
-Exit codes: 0 fine, 1 findings, 2 usage, 3 nothing could be reached, 4 a file could not be read, 70 the command failed,
-74 the output could not be written, 130 interrupted, 141 the reader of the output ended first.
+Exit codes: 0 fine, 1 findings, 2 usage, 3 nothing could be reached or no handshake succeeded, 4 a file could not
+be read, 70 the command failed, 74 the output could not be written, 130 interrupted, 141 the reader of the output ended
+first.
 """
 
 import errno

@@ -28,6 +28,7 @@ from toolkit.cli.printing import (
 )
 from toolkit.cli.reading import keep_understood, print_understood, read_password
 from toolkit.collection.clusters.clients import open_cluster
+from toolkit.collection.resting import NOT_ASKED, NOT_REACHED
 from toolkit.errors import UsageError
 from toolkit.extras import require_extras
 from toolkit.shipped import copy_lessons
@@ -149,12 +150,13 @@ def collect(arguments: argparse.Namespace) -> int:
         by = ["service", "outcome"] if len(end["services"]) <= _MOST_SERVICES else ["outcome"]
         print_frame(outcomes.groupby(by, dropna=False)["looks"].sum().reset_index())
         looked = text.counted(int(end["looks"]), "look")
-        print(f"{looked}, {end['looks_ok']} answered; kept in {arguments.store}, round {end['round']}.")
+        print(f"{looked}, {end['looks_ok']} ok; kept in {arguments.store}, round {end['round']}.")
     if end["end_reason"] != "finished":
         print_message(f"{end['end_reason']}. To make the rest, collect again with --resume {end['round']}.")
         return FAILED
     if end["looks_ok"] == 0:
-        print("tls-toolkit: nothing could be reached; each failed look is kept, with its reason:", file=sys.stderr)
+        reached = _what_was_reached(outcomes.groupby("outcome")["looks"].sum())
+        print_message(f"{reached}; each failed look is kept, with its reason:")
         for reason, count in outcomes.groupby("reason")["looks"].sum().nlargest(3).items():
             print(f"  {count} × {text.for_terminal(reason)}", file=sys.stderr)
         return NOTHING_REACHED
@@ -245,6 +247,9 @@ def survey(arguments: argparse.Namespace) -> int:
         else:
             print_frame(estimate, narrow=True)
         return FINE
+    if arguments.store is None and (arguments.cluster, arguments.workers) != (None, None):
+        raise UsageError("--cluster and --workers need --store: the workers keep what they find out there.")
+    clock = find_clock(arguments.clock, targets)
     with open_cluster(arguments.cluster, arguments.workers) as client:
         tables = toolkit.survey(
             targets,
@@ -254,7 +259,7 @@ def survey(arguments: argparse.Namespace) -> int:
             addresses=arguments.addresses,
             limits=arguments.limits,
             ehlo=arguments.ehlo,
-            clock=find_clock(arguments.clock, targets),
+            clock=clock,
             progress=sys.stderr.isatty(),
             store=arguments.store,
             client=client,
@@ -357,5 +362,15 @@ def completion(arguments: argparse.Namespace) -> int:
 def _reached(tables: Tables) -> int:
     if (tables.observations["outcome"] == "ok").any():
         return FINE
-    print("tls-toolkit: nothing could be reached; the table shows why.", file=sys.stderr)
+    reached = _what_was_reached(tables.observations["outcome"].value_counts())
+    print_message(f"{reached}; the table shows why.")
     return NOTHING_REACHED
+
+
+def _what_was_reached(looks: pd.Series) -> str:
+    """What came of a round without a look that is `ok`; `looks`: their number by outcome."""
+    asked = looks[~looks.index.isin(NOT_ASKED)]
+    reached = asked[~asked.index.isin(NOT_REACHED)].sum()
+    if reached:
+        return f"{reached:,} of {text.counted(int(looks.sum()), 'look')} reached a server, and no handshake succeeded"
+    return "nothing could be reached" if asked.sum() else "nothing was asked"

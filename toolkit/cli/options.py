@@ -66,8 +66,8 @@ def make_parser(*, only: str | None = None) -> argparse.ArgumentParser:
         description="Observe TLS servers over time: keep what they show, judge it, and make reports of it.",
         epilog="A TARGET is a service URL (smtp://host:587, https://host), host:port, mx:domain, or a preset "
         "such as google-mail (`observe --help` lists them). Exit codes: 0 fine, 1 findings, 2 usage, 3 nothing could "
-        "be reached, 4 a file could not be read, 70 the command failed, 74 the output could not be written, "
-        "130 interrupted, 141 the reader of the output ended first (as `head` does).",
+        "be reached or no handshake succeeded, 4 a file could not be read, 70 the command failed, 74 the output could "
+        "not be written, 130 interrupted, 141 the reader of the output ended first (as `head` does).",
     )
     parser.add_argument("--version", action="version", version=f"tls-toolkit {toolkit.__version__}")
     # Not required: a misspelt option before it is reported first, with a suggestion.

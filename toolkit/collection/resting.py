@@ -15,7 +15,9 @@ from toolkit.store.counting import latest_outcomes
 NOT_REACHED: Final = frozenset({"not_resolved", "unreachable", "port_closed", "timeout"})
 """Outcomes of looks that did not reach the service. A round with any other outcome reached it."""
 
-_NOT_ASKED: Final = frozenset({"skipped", "cannot_offer"})
+NOT_ASKED: Final = frozenset({"skipped", "cannot_offer"})
+"""Outcomes of looks that did not ask the service."""
+
 _EVERY: Final = ((40, 16), (20, 8), (10, 4), (5, 2))
 """Rounds that did not reach the service, and one round of how many asks it then."""
 
@@ -25,7 +27,7 @@ def find_resting(store: Store) -> dict[str, str]:
     if not store.exists():
         return {}
     outcomes = latest_outcomes(store, _EVERY[0][0])
-    is_asked = ~outcomes["outcome"].isin(_NOT_ASKED)
+    is_asked = ~outcomes["outcome"].isin(NOT_ASKED)
     is_reached = is_asked & ~outcomes["outcome"].isin(NOT_REACHED)
     rounds = outcomes.assign(is_asked=is_asked, is_reached=is_reached)
     rounds = rounds.groupby(["service", "number"], as_index=False)[["is_asked", "is_reached"]].any()

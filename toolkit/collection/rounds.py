@@ -172,6 +172,7 @@ def collect(
     """
     require_boolean("settle", settle)
     require_boolean("back_off", back_off)
+    check_share(min_share)
     store = as_store(store)
     plan = make_plan(
         targets,
@@ -224,7 +225,6 @@ def _interrupted(recorder: RoundRecorder, name: str, store: Store, resume: str |
 
 
 def _make_settling(name: str, min_share: float, store: Store, plan: RoundPlan) -> Settling:
-    check_share(min_share)
     settling = Settling(name, min_share)
     # The mail servers of a domain are not known yet: then the store is read for all services.
     services = [target.service for target in plan.targets if isinstance(target, Target)]
