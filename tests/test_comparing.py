@@ -21,7 +21,7 @@ from tests.conftest import ROOT as ROOT_FOLDER, need, not_on_windows
 from toolkit import Tables, comparing
 from toolkit.columns import dtypes
 from toolkit.comparing import COMPARED, compare_verifiers
-from toolkit.errors import UsageError
+from toolkit.errors import ReadWarning, UsageError
 from toolkit.reference.roots import bundles, load_roots
 from toolkit.tables import as_pem
 
@@ -86,6 +86,10 @@ def test_held_intermediates_are_given_to_both(tmp_path: Path) -> None:
     assert said(compared(without)) == ["untrusted", "untrusted", "untrusted"]
     (tmp_path / "middle.pem").write_text(as_pem(MIDDLE.der))
     assert said(compared(served([LEAF.der]), intermediates=tmp_path / "middle.pem")) == ["trusted"] * 3
+    (tmp_path / "damaged.pem").write_text(as_pem(MIDDLE.der) + as_pem(b"junk"))
+    with pytest.warns(ReadWarning) as warned:
+        compared(served([LEAF.der]), intermediates=tmp_path / "damaged.pem")
+    assert len(warned) == 1, "the file is read once"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ verifier cannot judge a case its verdict is null, with the reason. `openssl` is 
 its own, a time limit, and a bounded number of bytes; `cryptography` bounds its own search.
 """
 
-import hashlib
 import re
 import shutil
 import subprocess
@@ -23,14 +22,15 @@ from cryptography import x509
 from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from toolkit.analyse.host_names import compared_host
-from toolkit.analyse.trust.certificates import Certificate, Unreadable, read_certificate, read_root
+from toolkit.analyse.host_names import compared_host, host_of
+from toolkit.analyse.trust.certificates import Unreadable, read_root
+from toolkit.analyse.trust.chains import Chains
 from toolkit.analyse.trust.outcomes import NOT_DATED
 from toolkit.analyse.trust.paths import readable
-from toolkit.analyse.trust.verify import TRUST, name_asked, verify_chains
+from toolkit.analyse.trust.verify import TRUST, chains_of, judge_looks, name_asked
 from toolkit.columns import Column, dtypes, returns
 from toolkit.instants import Instant
-from toolkit.reference.roots import Intermediates, Roots, load_intermediates, load_roots
+from toolkit.reference.roots import Intermediates, Roots, load_roots
 from toolkit.tables import Tables, as_pem, require_tables
 
 _OURS: Final = (
@@ -115,14 +115,15 @@ def compare_verifiers(
     """
     require_tables(tables, "compare_verifiers")
     anchors = load_roots(roots)
-    judged = verify_chains(tables, roots=anchors, as_of=as_of, intermediates=intermediates)
-    certificates = _HeldCertificates(tables.certificates, intermediates)
+    chains = chains_of(tables, anchors, intermediates)
+    judged = judge_looks(tables, chains, as_of)
+    certificates = _HeldCertificates(chains, None if intermediates == "served" else chains.issuers)
     with TemporaryDirectory(prefix="tls-toolkit-") as folder:
         verifiers = (_OpenSSL(Path(folder), anchors, certificates), _Cryptography(anchors, certificates))
         known: dict[_ChainCase | str, list[_ChainVerdict]] = {}
         rows = []
         for row in judged.to_dict("records"):
-            case = _case_of(row, certificates, intermediates)
+            case = _case_of(row, certificates)
             if case not in known:
                 known[case] = [
                     _ChainVerdict(None, case) if isinstance(case, str) else verifier.judge(case)
@@ -150,41 +151,33 @@ class _ChainCase:
     instant: datetime
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class _HeldCertificates:
-    """The certificates of the tables by SHA-256, each parsed once, and the CA certificates that both verifiers get."""
+    """The certificates that `verify_chains` judged; `issuers` complete each chain (None: what was served is all)."""
 
-    def __init__(self, certificates: pd.DataFrame, intermediates: Intermediates) -> None:
-        certificates = certificates[certificates["der"].notna()]
-        self.ders: dict[str, bytes] = dict(zip(certificates["cert_sha256"], certificates["der"], strict=True))
-        may_issue = certificates["is_ca"].fillna(True).astype(bool)
-        self.issuers: tuple[str, ...] = ()
-        if intermediates != "served":
-            given = {hashlib.sha256(der).hexdigest(): der for der in load_intermediates(intermediates)}
-            self.issuers = tuple(dict.fromkeys([*certificates.loc[may_issue, "cert_sha256"], *given]))
-            self.ders |= given
-        self._certificates: dict[str, Certificate | Unreadable] = {}
+    chains: Chains
+    issuers: tuple[str, ...] | None
+
+    @property
+    def ders(self) -> Mapping[str, bytes]:
+        """The known certificates by SHA-256."""
+        return self.chains.ders
 
     def others(self, case: _ChainCase) -> list[str]:
         """The certificates other than the leaf: those that were served, then those of the tables."""
-        return list(dict.fromkeys([*case.chain[1:], *(sha for sha in self.issuers if sha != case.chain[0])]))
-
-    def certificate(self, sha256: str) -> Certificate | Unreadable:
-        """The certificate as `cryptography` parses it."""
-        if sha256 not in self._certificates:
-            self._certificates[sha256] = read_certificate(self.ders[sha256])
-        return self._certificates[sha256]
+        return list(dict.fromkeys([*case.chain[1:], *(sha for sha in self.issuers or () if sha != case.chain[0])]))
 
 
-def _case_of(row: Mapping[Hashable, Any], held: _HeldCertificates, intermediates: Intermediates) -> _ChainCase | str:
+def _case_of(row: Mapping[Hashable, Any], held: _HeldCertificates) -> _ChainCase | str:
     """The case of a row of `verify_chains`, or why there is none."""
     chain, asked = row["chain_sha256"], name_asked(row)
-    if chain is None and intermediates == "served":
+    if chain is None and held.issuers is None:
         return "the chain was not recorded as served"
     if pd.isna(row["verdict_from_at"]):
         return NOT_DATED
     if not asked:
         return "no name was asked for"
-    name, is_address = compared_host(asked)
+    name, is_address = compared_host(host_of(asked))
     if name is None:
         return "the name asked for is not a host name"
     # Whole seconds, as in `verify_chains`.
@@ -265,11 +258,11 @@ class _Cryptography:
 
     def judge(self, case: _ChainCase) -> _ChainVerdict:
         """Its verdict, with its message."""
-        served = [self._held.certificate(sha256) for sha256 in case.chain]
+        served = [self._held.chains.certificate(sha256) for sha256 in case.chain]
         for number, certificate in enumerate(served, start=1):
             if isinstance(certificate, Unreadable):
                 return _ChainVerdict(None, f"served certificate {number}: it cannot be read ({certificate.reason})")
-        others = [self._held.certificate(sha256) for sha256 in self._held.others(case)]
+        others = [self._held.chains.certificate(sha256) for sha256 in self._held.others(case)]
         leaf, *untrusted = (certificate.parsed for certificate in readable([served[0], *others]))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CryptographyDeprecationWarning)

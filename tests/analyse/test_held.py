@@ -1,6 +1,7 @@
 """Certificates that no observation shows can be judged."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -11,9 +12,12 @@ import toolkit
 from tests.analyse.made import certificate, tables
 from tests.analyse.trust.minted import TODAY, mint_ca, mint_leaf
 from toolkit import Tables
+from toolkit.analyse.trust.anchors import Anchors
+from toolkit.analyse.trust.certificates import Certificate, read_certificate
 from toolkit.certificates import parse_certificate
-from toolkit.checking import describe
+from toolkit.checking import describe, render
 from toolkit.pem import as_pem
+from toolkit.reference.stores import Period, trust_stores
 
 NOW = "2026-03-01T00:00Z"
 
@@ -90,15 +94,17 @@ def test_a_folder_is_judged_as_a_whole(shared: Path) -> None:
     assert (states == "expired").sum() == 14
 
 
-@pytest.mark.parametrize("names", [("*.a.test",), ("*.a.test", "a.test"), ("*.test",)])
+@pytest.mark.parametrize("names", [("*.a.test",), ("*.a.test", "a.test"), ("*.test",), ("*.*.a.test",)])
 def test_a_wildcard_certificate_serves_the_names_below_it(names: tuple[str, ...], tmp_path: Path) -> None:
     ca = mint_ca("ca")
     leaf = mint_leaf(ca, names=[x509.DNSName(name) for name in names], subject=names[0])
     (tmp_path / "leaf.pem").write_text(as_pem(leaf.der) + as_pem(ca.der), encoding="ascii")
     held = toolkit.read(tmp_path / "leaf.pem")
     (row,) = toolkit.verify_chains(held, roots=[ca.der], as_of=TODAY).to_dict("records")
-    is_right = names != ("*.test",)  # nothing matches a wildcard of a whole top level
+    is_right = names[0] == "*.a.test"  # nothing matches a wildcard of a whole top level, or two asterisks
     assert (row["host"], row["verdict"]) == (names[0], "trusted" if is_right else "untrusted")
+    reason = f"leaf: it does not name a host that matches {names[0]}"
+    assert pd.isna(row["reason"]) if is_right else row["reason"] == reason
     checks = toolkit.check(held, now=TODAY, roots=[ca.der], policy="clients")
     san = checks[(checks["rule"] == "san") & (checks["verdict"] == "falls short")]
     assert len(san) == (not is_right)
@@ -118,6 +124,23 @@ def test_a_check_says_that_a_verdict_goes_beyond_the_record_of_the_store() -> No
         assert (row["reason"] == assumed) if assumed else pd.isna(row["reason"])
         (line,) = (line for line in describe(checks) if line.startswith("  trusted"))
         assert line == "  trusted, 1 certificate of 1 service" + (f": {assumed}" if assumed else "")
+
+
+def test_a_check_says_that_a_removed_root_may_have_been_added_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = mint_ca("Root")
+    read = read_certificate(root.der)
+    assert isinstance(read, Certificate)
+    began, ended = datetime(2020, 1, 1, tzinfo=UTC), datetime(2021, 10, 24, tzinfo=UTC)
+    removed = Period("trusted", None, began, ended, ended, None, "made", "made")
+    store = replace(trust_stores()["java"], announced=(), periods={read.sha256: (removed,)})
+    monkeypatch.setattr("toolkit.analyse.trust.verify.find_anchors", lambda *_: Anchors([read], store))
+    held = tables([], [parse_certificate(mint_leaf(root).der)])
+    checks = toolkit.check(held, now=TODAY, roots="java", policy="clients")
+    (row,) = checks[checks["check"] == "trust"].to_dict("records")
+    assumed = "it is assumed that java has not added the root again since its record ended on 2022-01-24"
+    assert (row["verdict"], row["reason"].endswith(f"; {assumed}")) == ("untrusted", True)
+    assert assumed in " ".join(" ".join(describe(checks)).split())
+    assert assumed in render(checks, "junit", now=TODAY, source="held")
 
 
 def test_observed_tables_are_judged_by_their_observations() -> None:

@@ -44,7 +44,7 @@ def test_periods_are_bars_and_instants_are_markers() -> None:
     assert {"trusted", "untrusted", "unknown"} <= set(words(axes))
 
 
-def test_trust_after_the_end_of_a_record_is_not_drawn_as_recorded() -> None:
+def test_a_verdict_after_the_end_of_a_record_is_not_drawn_as_recorded() -> None:
     said = {"assumption": "mozilla has not changed since its record ended on 2015-04-04"}
     axes = plot_trust(
         frame(
@@ -53,10 +53,11 @@ def test_trust_after_the_end_of_a_record_is_not_drawn_as_recorded() -> None:
             judged("a", "untrusted", "2015-05-01", "2015-06-01", **said),
         )
     )
-    (recorded,), (assumed,) = drawn(axes, "bar-trusted"), drawn(axes, "bar-assumed")
+    (recorded,), (assumed,) = drawn(axes, "bar-trusted"), drawn(axes, "bar-trusted_assumed")
+    (refused,) = drawn(axes, "bar-untrusted_assumed")
     assert recorded.get_facecolor() != assumed.get_facecolor()
-    assert (bool(recorded.get_hatch()), bool(assumed.get_hatch())) == (False, True)
-    assert {"trusted", "trusted, if the store has not changed", "untrusted"} <= set(words(axes))
+    assert [bool(bar.get_hatch()) for bar in (recorded, assumed, refused)] == [False, True, True]
+    assert {"trusted", "trusted, by an assumption", "untrusted, by an assumption"} <= set(words(axes))
 
 
 def test_adjacent_periods_that_are_drawn_alike_are_one_bar() -> None:
@@ -107,7 +108,7 @@ def test_before_a_leaf_begins_and_after_it_ends_nothing_is_untrusted() -> None:
         leaf[name].to_pydatetime() + side * timedelta(days=30) for name, side in (("not_before", -1), ("not_after", 1))
     ]
     axes = plot_trust(replay_trust(seen, roots=lab.roots, since=around[0], until=around[1]))
-    assert [len(drawn(axes, f"bar-{name}")) for name in VERDICTS] == [0, 1, 0, 1, 1, 0]
+    assert [len(drawn(axes, f"bar-{name}")) for name in VERDICTS] == [0, 0, 1, 0, 1, 1, 0]
     assert {VERDICTS[name].colour for name in ("expired", "not_yet_valid")} == {NEUTRAL}
 
 

@@ -15,18 +15,21 @@ from toolkit.instants import DAY_IN_SECONDS
 
 VERDICTS: Final = {
     "untrusted": Style("untrusted", BAD, "X", ""),
+    "untrusted_assumed": Style("untrusted, by an assumption", BAD, "*", "////"),
     "trusted": Style("trusted", FINE, "o", ""),
-    "assumed": Style("trusted, if the store has not changed", FINE, "p", "----"),
+    "trusted_assumed": Style("trusted, by an assumption", FINE, "p", "----"),
     "expired": Style("leaf expired", NEUTRAL, "4", ""),
     "not_yet_valid": Style("leaf not valid yet", NEUTRAL, "3", ""),
     "unknown": Style("unknown", GRID, "D", ""),
 }
 """How each verdict is drawn. Outside of the validity of the leaf, its `leaf_validity` takes the verdict's place.
 
-`assumed` is `trusted` with an assumption: after the end of the record of a store.
+With an `assumption`, as after the end of the record of a store, `_assumed` is added to `trusted` and `untrusted`.
 """
 
-_RANKS: Final = {"untrusted": 0, "trusted": 1, "assumed": 1}
+_ASSUMED: Final = "_assumed"
+
+_RANKS: Final = {"untrusted": 0, "untrusted_assumed": 0, "trusted": 1, "trusted_assumed": 1}
 """Rows with these verdicts come first."""
 _NOW_DAYS: Final = 1.0
 """A chain with a verdict within this many days of the last instant of the frame is drawn before the others."""
@@ -58,15 +61,15 @@ def plot_trust(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """The axes with a row per service, server name, leaf and store, and its verdicts over time.
 
     Colour, height and marker show the verdict. `frame` is what `replay_trust` or `verify_chains` returns; the rows of a
-    chain in several stores are next to each other. A period is a bar, a single instant a marker; trust that supposes a
-    store unchanged since its record ended (`assumption`) is hatched. Outside of the validity of the leaf, a thin bar is
-    drawn instead of a verdict, hollow before it and full after it; time in which no leaf is valid is cut off. Leaves
-    that were judged within their validity on the last day of the frame come first, then those whose last verdict is
-    newest; among them those untrusted at last before the trusted ones, then by the first verdict. Leaves that are
-    unknown, or were judged outside of their validity only, come last. Verdicts on undated looks, chains beyond 40 rows,
-    and chains of the last kind beyond ten are left out and counted below the chart; where all are of that kind, up to
-    40 rows are drawn. Row labels have the first 8 digits of the leaf's SHA-256, and the store. Returns the axes. Raises
-    `UsageError` for another frame.
+    chain in several stores are next to each other. A period is a bar, a single instant a marker; a verdict that rests
+    on an `assumption`, such as that a store has not changed since its record ended, is hatched. Outside of the validity
+    of the leaf, a thin bar is drawn instead of a verdict, hollow before it and full after it; time in which no leaf is
+    valid is cut off. Leaves that were judged within their validity on the last day of the frame come first, then those
+    whose last verdict is newest; among them those untrusted at last before the trusted ones, then by the first verdict.
+    Leaves that are unknown, or were judged outside of their validity only, come last. Verdicts on undated looks, chains
+    beyond 40 rows, and chains of the last kind beyond ten are left out and counted below the chart; where all are of
+    that kind, up to 40 rows are drawn. Row labels have the first 8 digits of the leaf's SHA-256, and the store. Returns
+    the axes. Raises `UsageError` for another frame.
 
     >>> import toolkit
     >>> from toolkit.lab import Lab
@@ -129,8 +132,8 @@ def place_chains(frame: pd.DataFrame, *, rows: int) -> "pd.Series[int]":
 def _dated(frame: pd.DataFrame) -> pd.DataFrame:
     """The verdicts whose instants are known, with `begin` and `end` in days, and what is drawn as `verdict`."""
     dated = frame.reset_index(drop=True).dropna(subset=["verdict_from_at", "verdict_until_at"])
-    is_assumed = (dated["verdict"] == "trusted") & dated["assumption"].notna()
-    verdict = dated["verdict"].mask(is_assumed, "assumed")
+    is_assumed = (dated["verdict"] + _ASSUMED).isin(list(VERDICTS)) & dated["assumption"].notna()
+    verdict = dated["verdict"].mask(is_assumed, dated["verdict"] + _ASSUMED)
     return dated.assign(
         begin=canvas.days(dated["verdict_from_at"]),
         end=canvas.days(dated["verdict_until_at"]),
@@ -153,9 +156,9 @@ def _draw_verdicts(axes: Axes, dated: pd.DataFrame) -> list[Artist]:
         mine = dated[dated["verdict"] == verdict]
         if mine.empty:
             continue
-        is_outside, is_trust = style.colour == NEUTRAL, verdict in ("trusted", "assumed")
-        fill = "white" if verdict in ("assumed", "not_yet_valid") else style.colour
-        edge = NEUTRAL if is_outside or verdict == "unknown" else FINE if verdict == "assumed" else "white"
+        is_outside, is_trust, is_assumed = style.colour == NEUTRAL, style.colour == FINE, bool(style.hatch)
+        fill = "white" if is_assumed or verdict == "not_yet_valid" else style.colour
+        edge = NEUTRAL if is_outside or verdict == "unknown" else style.colour if is_assumed else "white"
         look: dict[str, Any] = {"facecolor": fill, "edgecolor": edge, "hatch": style.hatch, "linewidth": 0.6}
         bars = mine[mine["end"] > mine["begin"]]
         drawn = axes.barh(
@@ -166,7 +169,7 @@ def _draw_verdicts(axes: Axes, dated: pd.DataFrame) -> list[Artist]:
             bar.set_gid(f"bar-{verdict}")
         points = mine[mine["end"] <= mine["begin"]]
         outline = NEUTRAL if verdict == "unknown" else style.colour
-        mark_fill = "white" if verdict == "assumed" else style.colour
+        mark_fill = "white" if is_assumed else style.colour
         marks = axes.scatter(points["begin"], points["row"], marker=style.marker, s=36, color=mark_fill, zorder=3)
         if mark_fill != outline:
             marks.set_edgecolor(outline)

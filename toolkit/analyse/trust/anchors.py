@@ -35,6 +35,8 @@ class Standing:
 
 _TRUSTED: Final = Standing(True)
 _EFFECTS: Final[dict[str, Cause]] = {"removed": "removal", "distrusted": "distrust"}
+_ENDS: Final = frozenset(_EFFECTS.values())
+"""The causes by which the trust in a root has ended, whatever the leaf."""
 _NO_SCTS: Final = (
     "the leaf holds none that can be read (those of the handshake or of an OCSP response are not recorded)"
 )
@@ -106,12 +108,12 @@ class Anchors:
         if instant < store.since:
             known = self._as_announced(path, instant, self._announced(path[-1]))
             return known or Standing(None, None, f"the record of {store.name} begins on {_day(store.since)}")
-        if instant < store.until:
-            return self._recorded(path, instant)
+        last = self._recorded(path, instant)
+        if instant < store.until or last.cause in _ENDS:
+            return last
         later = [announced for announced in self._announced(path[-1]) if announced.since >= store.until]
         if (found := self._as_announced(path, instant, later)) is not None:
             return found
-        last = self._recorded(path, instant)
         if last.is_trusted is None or last.assumption is not None:
             return last
         return replace(last, assumption=f"{store.name} has not changed since its record ended on {_day(store.until)}")
@@ -172,22 +174,26 @@ class Anchors:
         return self._refused(path, instant, Standing(False, "not_included", f"it is not in {self.store.name} {later}"))
 
     def _refused(self, path: tuple[Certificate, ...], instant: datetime, recorded: Standing) -> Standing:
-        """For a root that the record does not show as trusted. After the record only an announcement decides about it.
+        """For a root that the record does not show as trusted.
 
-        Stores add roots, and take removed and distrusted ones back.
+        After the record, a root that it never held may have been added; one that the store removed or distrusted is
+        taken to be refused until an announcement adds it.
         """
         assert self.store is not None
         is_over = instant >= self.store.until
         if recorded.is_trusted is False and not is_over:
             return recorded
+        added = [rule for rule in self._announced(path[-1]) if rule.effect == "added" and rule.since <= instant]
+        if recorded.cause in _ENDS and not added:
+            words = f"has not added the root again since its record ended on {_day(self.store.until)}"
+            return replace(recorded, assumption=f"{self.store.name} {words}")
         if announced := self._as_announced(path, instant, self._announced(path[-1])):
             return announced
-        added = [rule for rule in self._announced(path[-1]) if rule.effect == "added" and rule.since <= instant]
         if is_over and added:
             words = f"since it added the root on {_day(added[-1].since)}{_by(added[-1].authority)}"
             return Standing(True, assumption=f"{self.store.name} has not changed {words}")
         since = f"; whether it was added after the record ended on {_day(self.store.until)} is not known"
-        return Standing(None, None, f"{recorded.reason}{since if is_over else ''}")
+        return Standing(None, None, f"{recorded.reason}{since if recorded.cause == 'not_included' else ''}")
 
     def _announced(self, root: Certificate) -> list[Announcement]:
         assert self.store is not None

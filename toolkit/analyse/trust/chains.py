@@ -25,6 +25,7 @@ _LATEST: Final = datetime.max.replace(tzinfo=UTC)
 class Chains:
     """The certificates of the tables and the roots, each parsed once; `judge` judges each distinct chain once.
 
+    `ders` are the known certificates by SHA-256, `issuers` the SHA-256 of those that may have issued others.
     `uses_held`: the CA certificates of the tables, and those `given` in DER, may complete a path. The server may have
     sent a renewed one instead, so that a check that fails only with such a certificate leaves the chain unknown.
     `is_all_held`: nothing was observed, and the certificates are judged as if they were served together.
@@ -39,17 +40,18 @@ class Chains:
         uses_held: bool,
         is_all_held: bool,
     ) -> None:
-        self._ders: dict[str, bytes] = dict(zip(certificates["cert_sha256"], certificates["der"], strict=True))
+        certificates = certificates[certificates["der"].notna()]
         added = {hashlib.sha256(der).hexdigest(): der for der in given}
-        self._ders |= added
+        self.ders = dict(zip(certificates["cert_sha256"], certificates["der"], strict=True)) | added
+        may_issue = certificates.loc[certificates["is_ca"].fillna(True).astype(bool), "cert_sha256"]
+        self.issuers = tuple(dict.fromkeys([*may_issue, *added]))
         self._certificates: dict[str, Certificate | Unreadable] = {}
         self._signatures = Signatures()
         self._anchors = anchors
         self._roots = Index(anchors.certificates)
         self._uses_held = uses_held
         self._is_all_held = is_all_held
-        may_issue = certificates.loc[certificates["is_ca"].fillna(True).astype(bool), "cert_sha256"]
-        self._held = Index(readable(self._certificate(sha256) for sha256 in dict.fromkeys([*may_issue, *added])))
+        self._held = Index(readable(self.certificate(sha256) for sha256 in self.issuers))
         self._searched: dict[tuple[str, tuple[str, ...] | None], SearchedChain] = {}
         self._judged: dict[tuple[str, tuple[str, ...] | None, str | None], JudgedChain] = {}
 
@@ -62,6 +64,14 @@ class Chains:
             self._judged[key] = JudgedChain(self._searched[leaf, chain], host, self._anchors)
         return self._judged[key]
 
+    def certificate(self, sha256: str) -> Certificate | Unreadable:
+        """The certificate, or why it cannot be read."""
+        if sha256 not in self._certificates:
+            der = self.ders.get(sha256)
+            known = Unreadable(sha256, "its bytes are not in the tables") if not der else read_certificate(der)
+            self._certificates[sha256] = known
+        return self._certificates[sha256]
+
     def _search(self, leaf_sha256: str, chain: tuple[str, ...] | None) -> SearchedChain:
         if chain is None and not self._uses_held:
             return self._fixed("the chain was not recorded as served")
@@ -70,10 +80,10 @@ class Chains:
             return self._fixed(
                 f"the chain has {len(served_sha256)} certificates, more than the {MOST_SERVED} that are judged"
             )
-        leaf = self._certificate(leaf_sha256)
+        leaf = self.certificate(leaf_sha256)
         if isinstance(leaf, Unreadable):
             return self._fixed(f"leaf: it cannot be read ({leaf.reason})", "leaf", leaf_sha256)
-        served = [self._certificate(sha256) for sha256 in served_sha256]
+        served = [self.certificate(sha256) for sha256 in served_sha256]
         order = self._is_in_order(served) if chain else None
         offered = Index(readable(served[1:]))
         search = find_paths(leaf, self._roots, offered, self._signatures)
@@ -149,13 +159,6 @@ class Chains:
             flaw, is_certain = (name, sha256, ends[0].reason if ends else "it was not searched"), is_forged
         cause = "forged" if is_certain else "no_path"
         return Candidate(path, False, tuple(usage), unjudged, None, None, flaw, cause, is_certain)
-
-    def _certificate(self, sha256: str) -> Certificate | Unreadable:
-        if sha256 not in self._certificates:
-            der = self._ders.get(sha256)
-            known = Unreadable(sha256, "its bytes are not in the tables") if not der else read_certificate(der)
-            self._certificates[sha256] = known
-        return self._certificates[sha256]
 
     def _is_in_order(self, served: list[Certificate | Unreadable]) -> bool | None:
         """RFC 8446, section 4.4.2, and RFC 5246, section 7.4.2: each certificate certifies the previous one."""

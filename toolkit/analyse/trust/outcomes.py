@@ -201,8 +201,9 @@ class JudgedChain:
         problems = list(dated.problems)
         if of_name is not None:
             problems.append(of_name)
+        of_root = Problem("root", len(path) - 1, standing.reason or "", standing.cause or "")
         if standing.is_trusted is False:
-            problems.append(Problem("root", len(path) - 1, standing.reason or "", standing.cause or ""))
+            problems.append(of_root)
         has_leaf_problem = bool(of_name or dated.of_leaf)
         is_undecided = dated.standing is not None and standing.is_trusted is None
         unjudged = standing.reason if is_undecided else candidate.unjudged
@@ -239,11 +240,13 @@ class JudgedChain:
         cause = None if deciding is None else deciding.cause or deciding.kind
         if is_flawed and (candidate.is_flaw_certain or not has_leaf_problem):
             cause = candidate.flaw_cause
+        # What fails whatever the store decides supposes nothing about it.
+        rests_on_store = verdict != "untrusted" or (deciding is of_root and not is_flawed)
         return Outcome(
             verdict,
             store=self._anchors.store.name if self._anchors.store else None,
             cause=cause,
-            assumption=standing.assumption,
+            assumption=standing.assumption if rests_on_store else None,
             is_path_found=has_root and not is_flawed,
             is_within_validity=right["validity"],
             is_name_match=None if self._host is None else right["name"],

@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import cache
 from typing import Final, Literal, get_args
 
+from toolkit.analyse.host_names import host_of
 from toolkit.analyse.trust.certificates import Certificate
 from toolkit.analyse.trust.names import find_forbidden_name, match_host
 from toolkit.reference.rules import Rule, policies
@@ -139,11 +140,12 @@ def _weak_keys(certificate: Certificate, instant: datetime) -> list[str]:
 
 
 def find_name_problem(leaf: Certificate, host: str, instant: datetime) -> Problem | None:
-    """Why the leaf does not name the host at that instant; None where it does."""
-    where = match_host(leaf, host)
+    """Why the leaf does not name the host at that instant, or for a wildcard a host below it; None where it does."""
+    where = match_host(leaf, host_of(host))
     if where == "cn" and instant >= common_name_ends():
         return Problem("name", 0, f"it names {host} in its common name only, which no longer counts")
-    return None if where else Problem("name", 0, f"it does not name {host}")
+    wanted = f"a host that matches {host}" if host.startswith("*.") else host
+    return None if where else Problem("name", 0, f"it does not name {wanted}")
 
 
 @cache

@@ -12,7 +12,6 @@ from pandas.api.types import pandas_dtype
 from toolkit.analyse.arrays import NULL, Ints, instants
 from toolkit.analyse.dating import find_bounds
 from toolkit.analyse.held import with_held
-from toolkit.analyse.host_names import host_of
 from toolkit.analyse.slots import joined_sources
 from toolkit.analyse.trust.anchors import find_anchors
 from toolkit.analyse.trust.chains import Chains
@@ -114,12 +113,13 @@ def verify_chains(
     leaf the verdict is `unknown`, because those of the handshake are not recorded. Keys and hashes that web clients
     refuse (`toolkit/reference/policies/clients.csv`) are refused for every store and for roots that are given; Java and
     OpenSSL (`certifi`) accept EdDSA and SHA-224 (`toolkit/reference/stores/behaviour.csv`). Before the record of a
-    store, and between two looks at it, the verdict is `unknown`. After the record it is `unknown` where the store did
-    not trust the root at the end of it, because stores add roots and take others back. A root that the store trusted,
-    or that it is known to have added since, is taken to be trusted still, under the same limits and what was announced,
-    and `assumption` says so. A root that has expired is not trusted, except by Android, which does not check this
-    (Let's Encrypt, 2020-12-21). A path ends only at a self-issued root whose authorityKeyIdentifier does not name
-    another certificate. A change of `mozilla` counts from its commit in NSS; users get it with a later release.
+    store, and between two looks at it, the verdict is `unknown`. After the record it is `unknown` where the store never
+    held the root, because stores add roots. A root that the store trusted at the end of its record, or that it is known
+    to have added since, is taken to be trusted still, under the same limits and what was announced; one that it removed
+    or distrusted before the end is taken to be refused still; `assumption` says so. A root that has expired is not
+    trusted, except by Android, which does not check this (Let's Encrypt, 2020-12-21). A path ends only at a self-issued
+    root whose authorityKeyIdentifier does not name another certificate. A change of `mozilla` counts from its commit in
+    NSS; users get it with a later release.
 
     `intermediates="held"` also uses the other CA certificates of the tables, like a client that fetches or caches
     intermediates, and can judge a leaf whose chain was not recorded; a file in PEM or DER adds its CA certificates to
@@ -155,7 +155,11 @@ def verify_chains(
     … and 3 more rows
     """
     require_tables(tables, "verify_chains")
-    chains = chains_of(tables, roots, intermediates)
+    return judge_looks(tables, chains_of(tables, roots, intermediates), as_of)
+
+
+def judge_looks(tables: Tables, chains: Chains, as_of: Instant | Iterable[Instant]) -> pd.DataFrame:
+    """What `verify_chains` returns, with the chains of the tables as `chains_of` returns them."""
     asked = None if isinstance(as_of, str) and as_of == "observed" else _instants(as_of)
     rows: list[dict[str, Any]] = []
     for group in _groups(tables):
@@ -239,8 +243,8 @@ def _sources(roots: Roots | None, stores: str | Iterable[str] | None) -> list[Ro
 
 
 def name_asked(look: Mapping[Hashable, Any]) -> str | None:
-    """The name that a client compares: `server_name`, else `host`, or one below a wildcard; None: neither is known."""
-    return next((host_of(look[name]) for name in ("server_name", "host") if isinstance(look[name], str)), None)
+    """The name that a client compares, or a wildcard for a name below it: `server_name`, else `host`; None: neither."""
+    return next((look[name] for name in ("server_name", "host") if isinstance(look[name], str)), None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
