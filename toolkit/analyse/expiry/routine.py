@@ -154,13 +154,13 @@ class Spread:
         return ages
 
     def draw(self, rng: np.random.Generator, runs: int, *, planned: float) -> Iterator[Floats]:
-        """Yield log ratios drawn from the past, one per run, for each renewal, without end.
+        """Yield past deviations (spacing / planned spacing - 1), one drawn per run, for each renewal, without end.
 
-        `planned` is the planned age of the first renewal [d]. The first draw is from the ratios that put it after
+        `planned` is the planned age of the first renewal [d]. The first draw is from the deviations that put it after
         `age`; if there are none, from all.
         """
-        past = self._past
-        late = past[past > np.log(self._age / planned)] if self._age > 0 else past
+        past: Floats = np.expm1(self._past)
+        late = past[self._past > np.log(self._age / planned)] if self._age > 0 else past
         yield rng.choice(late if len(late) else past, runs)
         while True:
             yield rng.choice(past, runs)

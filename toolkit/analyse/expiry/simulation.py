@@ -68,38 +68,59 @@ def simulate(start: Start, courses: list[Course], *, years: Floats, runs: int, r
 
     `years` are the instants at which the years begin, the first 0, and the end of the last.
     """
-    shape = (len(courses), runs)
+    running = np.arange(len(courses))
     job = np.array([[course.job_days] for course in courses])
     outage = np.array([[course.outage_days] for course in courses])
     phase: Floats = rng.random(runs) * job
     periods = int(np.ceil(years[-1] / _YEAR))
-    outages = (np.arange(periods)[:, None] + rng.random((periods, runs))) * _YEAR
-    expired = np.zeros((*shape, len(years) - 1))
-    begins: Floats = np.full(shape, start.begins)
-    ends: Floats = np.full(shape, start.ends)
-    for ratio in start.spread.draw(rng, runs, planned=start.planned(start.ends - start.begins)):
+    starts = (np.arange(periods)[:, None] + rng.random((periods, runs))) * _YEAR
+    outages = [(began, began.min(), began.max()) for began in starts]
+    expired = np.zeros((len(courses), runs, len(years) - 1))
+    begins: Floats = np.full((len(courses), runs), start.begins)
+    ends: Floats = np.full((len(courses), runs), start.ends)
+    for deviation in start.spread.draw(rng, runs, planned=start.planned(start.ends - start.begins)):
         window = rng.uniform(-_HALF_WINDOW, _HALF_WINDOW, runs)
-        ages = [_ages(start, courses[n].plan, ends[n] - begins[n], ratio, window) for n in range(len(courses))]
-        renewed = _next_run(np.maximum(begins + np.maximum(np.stack(ages), _LEAST_AGE), 0), phase, job)
-        for began in outages:
-            is_out = (began <= renewed) & (renewed < began + outage)
-            if is_out.any():
-                renewed = np.where(is_out, _next_run(began + outage, phase, job), renewed)
+        due = [
+            _ages(start, courses[n].plan, ends[row] - begins[row], deviation, window) for row, n in enumerate(running)
+        ]
+        renewed = _next_run(np.maximum(begins + np.maximum(np.stack(due), _LEAST_AGE), 0), phase, job)
+        renewed = _after_outages(renewed, outages, outage, phase, job)
         installed = renewed + _INSTALLATION
-        late = (installed > ends) & (ends < years[-1])
-        from_, until = ends[late][:, None], installed[late][:, None]
-        expired[late] += np.maximum(np.minimum(until, years[1:]) - np.maximum(from_, years[:-1]), 0)
-        if renewed.min() >= years[-1]:
+        row, run = np.nonzero((installed > ends) & (ends < years[-1]))
+        from_, until = ends[row, run][:, None], installed[row, run][:, None]
+        expired[running[row], run] += np.maximum(np.minimum(until, years[1:]) - np.maximum(from_, years[:-1]), 0)
+        is_running = renewed.min(axis=1) < years[-1]
+        if not is_running.any():
             break
-        begins, ends = renewed, renewed + start.lifetimes(renewed)
+        running, job, outage, phase = running[is_running], job[is_running], outage[is_running], phase[is_running]
+        begins = renewed[is_running]
+        ends = begins + start.lifetimes(begins)
     return expired
 
 
-def _ages(start: Start, plan: str, lifetimes: Floats, ratio: Floats, window: Floats) -> Floats:
+def _after_outages(
+    renewed: Floats, outages: list[tuple[Floats, float, float]], outage: Floats, phase: Floats, job: Floats
+) -> Floats:
+    """The renewals, those in an outage at the first run of the job after it.
+
+    `outages` are the outages in their order: their starts [run], the earliest and the latest of these.
+    """
+    first, last, longest = renewed.min(), renewed.max(), outage.max()
+    for began, earliest, latest in outages:
+        if latest + longest <= first or last < earliest:
+            continue
+        is_out = (began <= renewed) & (renewed < began + outage)
+        if is_out.any():
+            renewed = np.where(is_out, _next_run(began + outage, phase, job), renewed)
+            last = renewed.max()
+    return renewed
+
+
+def _ages(start: Start, plan: str, lifetimes: Floats, deviation: Floats, window: Floats) -> Floats:
     """The ages at which certificates of these lifetimes become due by the plan."""
     lead, spacing, lived = (float(start.routine[name]) for name in ("lead", "spacing", "usual"))
     usual = start.planned(lived)
-    away: Floats = usual * np.expm1(ratio)
+    away: Floats = usual * deviation
     if plan == "spacing":
         return spacing + away
     if plan == "lead":
