@@ -8,13 +8,15 @@ that are best on all other hosts. Slots that are renewed together are one routin
 
 Three days a year leave few renewals of one host to compare: a single re-issue decides which forecast is best. So the
 web series is forecast from the first of each month as well, where each renewal counts once, with the mean over the
-days before it. Then slots whose routine is simulated, so that the truth is known. Exits with 1 if a limit is missed.
+days before it. Then slots whose routine is simulated, so that the truth is known; and the time that `rehearse` takes.
+Exits with 1 if a limit is missed.
 """
 
 import sys
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, replace
 from itertools import combinations
+from time import process_time
 
 import numpy as np
 import pandas as pd
@@ -75,6 +77,7 @@ def main() -> int:
         *judge("lab sample (lab; first sight of the next leaf)", lab),
         *simulated(),
     ]
+    time_rehearsals(web)
     for limit in missed:
         print("MISSED", limit)
     return len(missed)
@@ -297,6 +300,15 @@ def simulated() -> list[str]:
                 ]
         print(line)
     return missed
+
+
+def time_rehearsals(tables: Tables) -> None:
+    """Print the time of the processor that `rehearse` takes with its defaults, and with its largest parameters."""
+    print()
+    for years, runs in ((4, 1_000), (10, 100_000)):
+        began = process_time()
+        toolkit.rehearse(tables, now="2026-04-01T00:00Z", years=years, runs=runs)
+        print(f"rehearse, web series, years={years}, runs={runs:,}: {process_time() - began:.1f} s of the processor")
 
 
 RUNS = 1_000
