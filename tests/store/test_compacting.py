@@ -148,11 +148,11 @@ def test_of_a_compacted_file_only_the_row_groups_of_a_service_are_read(
     store.compact()
     assert store.load(services=SERVICES[0]).observations.equals(loaded.observations)
     table = KeptTable("observations", f"{store.path}/observations", None)
-    dataset = delta._without_row_groups(table.dataset(table.open()), is_in("service", {SERVICES[0]}))
+    dataset = delta._without_row_groups(table.dataset(table.open()), is_in("service", {SERVICES[0]}).wanted)
     (fragment,) = dataset.get_fragments()
     assert len(fragment.row_groups) == pytest.approx(len(loaded.observations) / 2, abs=1)
     assert fragment.metadata.num_row_groups == 6
-    nothing = delta._without_row_groups(table.dataset(table.open()), is_in("service", {"https://z.test:443"}))
+    nothing = delta._without_row_groups(table.dataset(table.open()), is_in("service", {"https://z.test:443"}).wanted)
     assert nothing.to_table().num_rows == 0
 
 
@@ -164,7 +164,7 @@ def test_row_groups_outside_the_range_of_many_services_are_not_read(
     store.compact()
     table = KeptTable("observations", f"{store.path}/observations", None)
     services = {SERVICES[2], *(f"imaps://c.test:{port}" for port in range(1000, 1500))}
-    dataset = delta._without_row_groups(table.dataset(table.open()), is_in("service", services))
+    dataset = delta._without_row_groups(table.dataset(table.open()), is_in("service", services).wanted)
     (fragment,) = dataset.get_fragments()
     assert (len(fragment.row_groups), fragment.metadata.num_row_groups) == (1, 3)
 

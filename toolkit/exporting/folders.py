@@ -80,7 +80,7 @@ def named_certificates(looks: pd.DataFrame) -> set[str]:
     ['aa', 'bb']
     """
     chains = looks["chain_sha256"].dropna().drop_duplicates().explode().dropna()
-    return {*looks["leaf_sha256"].dropna().unique(), *chains}
+    return {*looks["leaf_sha256"].dropna().unique().tolist(), *chains}
 
 
 def _as_pem_with_facts(row: Mapping[Hashable, object]) -> str:

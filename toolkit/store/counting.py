@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from toolkit import schema
 from toolkit.store.keeping import Store
-from toolkit.store.limits import between, is_in, quoted
+from toolkit.store.limits import Selection, is_in
 from toolkit.store.rows import unified, without_repeats
 
 
@@ -33,9 +33,7 @@ class LookCounts:
 def count_round(store: Store, round_: str) -> LookCounts:
     """The looks that the store has of the round, repeats counted once."""
     columns = [*schema.OBSERVATION_KEY, "observed_at", "outcome", "connect_ms"]
-    kept = store._tables["observations"].read(
-        columns, where=pc.field("round") == round_, files=f"round = {quoted(round_)}"
-    )
+    kept = store._tables["observations"].read(columns, is_in("round", {round_}))
     looks = without_repeats("observations", unified(kept))
     return LookCounts(
         looks=len(looks),
@@ -48,9 +46,7 @@ def count_outcomes(store: Store, round_: str) -> pd.DataFrame:
     """The looks of the round by service, outcome and reason (string, nullable), with their number `looks` (int64)."""
     texts = ["service", "outcome", "reason"]
     kept = store._tables["observations"].read(
-        [*dict.fromkeys([*schema.OBSERVATION_KEY, "observed_at", *texts])],
-        where=pc.field("round") == round_,
-        files=f"round = {quoted(round_)}",
+        [*dict.fromkeys([*schema.OBSERVATION_KEY, "observed_at", *texts])], is_in("round", {round_})
     )
     looks = without_repeats("observations", unified(kept)).select(texts)
     counted = looks.group_by(texts).aggregate([([], "count_all")])
@@ -63,11 +59,10 @@ def latest_outcomes(store: Store, rounds: int) -> pd.DataFrame:
 
     `number` orders the rounds by when they began.
     """
-    begun = store._tables["rounds"].read(["round", "written_at"], where=pc.field("phase") == "start").to_pandas()
+    begun = store._tables["rounds"].read(["round", "written_at"], Selection(pc.field("phase") == "start")).to_pandas()
     latest = begun.sort_values("written_at")["round"].astype("string").drop_duplicates().tail(rounds)
     texts = ["service", "round", "outcome"]
-    files = f"round >= {quoted(min(latest))} AND round <= {quoted(max(latest))}" if len(latest) else None
-    kept = unified(store._tables["observations"].read(texts, where=is_in("round", set(latest)), files=files))
+    kept = unified(store._tables["observations"].read(texts, is_in("round", set(latest))))
     distinct = kept.group_by(texts).aggregate([])
     frame = pd.DataFrame({name: distinct[name].cast(pa.string()).to_pandas().astype("string") for name in texts})
     return frame.assign(number=frame["round"].map({name: number for number, name in enumerate(latest)}))
@@ -78,8 +73,6 @@ def surveyed_places(store: Store, round_: str, services: Collection[str]) -> set
     named = set(services)
     if not named:
         return set()
-    where = (pc.field("round") == round_) & is_in("service", named)
-    files = f"round = {quoted(round_)} AND {between(named)}"
-    kept = store._tables["support"].read(["service", "address"], where=where, files=files)
+    kept = store._tables["support"].read(["service", "address"], is_in("round", {round_}) & is_in("service", named))
     rows = kept.to_pandas().drop_duplicates().astype(object)
     return set(rows.where(rows.notna(), None).itertuples(index=False, name=None))

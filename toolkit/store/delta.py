@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +14,7 @@ from typing import Any, Final
 import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 
@@ -20,6 +22,7 @@ from toolkit import schema, text
 from toolkit.errors import StoreError, StoreWriteError
 from toolkit.store.compacting import join_files
 from toolkit.store.failures import failure
+from toolkit.store.limits import EVERYTHING, Selection, Wanted
 
 VERSION_PROPERTY: Final = "tlsToolkit.schema"
 """Table property that holds `schema.VERSION`; committed together with the table, so that no table lacks it."""
@@ -132,24 +135,21 @@ class KeptTable:
             )
         self._commits += 1
 
-    def read(
-        self, columns: Sequence[str] | None = None, *, where: ds.Expression | None = None, files: str | None = None
-    ) -> pa.Table:
-        """The rows for which `where` holds, text dictionary-encoded, from the files that `files` does not rule out.
+    def read(self, columns: Sequence[str] | None = None, selected: Selection = EVERYTHING) -> pa.Table:
+        """The selected rows, text dictionary-encoded. Files and row groups that the selection rules out are not read.
 
         No rows where the table does not exist; a column that was added to the schema later is null.
-        `files` is a predicate in SQL that is evaluated on each file's statistics: what it rules out is not opened.
         """
         names = list(columns) if columns is not None else [column.name for column in schema.TABLES[self.name]]
         if not self.exists():
             return _as_read(schema.arrow_schema(self.name), names, texts_of(self.name)).empty_table()
         while True:
             table = self.open()
-            dataset = self.dataset(table, names, files=files)
+            dataset = self.dataset(table, names, files=selected.files)
             try:
-                if where is not None:
-                    dataset = _without_row_groups(dataset, where)
-                return dataset.to_table(columns=names, filter=where)
+                if selected.wanted:
+                    dataset = _without_row_groups(dataset, selected.wanted)
+                return dataset.to_table(columns=names, filter=selected.rows)
             except (OSError, pa.ArrowException) as error:
                 if self.open().version() != table.version():
                     # Another process has compacted the table and deleted the replaced files: read the new version.
@@ -166,7 +166,8 @@ class KeptTable:
     ) -> ds.FileSystemDataset:
         """The files of an opened version; the text columns among `names` (None: all) are dictionary-encoded.
 
-        A column that was added to the schema later is null. `files` as in `read`.
+        A column that was added to the schema later is null. `files`: a predicate in SQL on the statistics of files,
+        which are left out where it does not hold.
         """
         texts = texts_of(self.name)
         with self._naming("read"):
@@ -337,22 +338,34 @@ def _as_read(kept: pa.Schema, names: Iterable[str], texts: set[str]) -> pa.Schem
     return pa.schema([pa.field(name, encoded) if name in texts else kept.field(name) for name in names])
 
 
-def _without_row_groups(dataset: ds.FileSystemDataset, where: ds.Expression) -> ds.FileSystemDataset:
-    """The data set without the row groups that the statistics in the files rule out.
+def _without_row_groups(dataset: ds.FileSystemDataset, wanted: Sequence[Wanted]) -> ds.FileSystemDataset:
+    """The data set without the row groups whose statistics show that they have none of the texts.
 
     Arrow leaves these out itself, but not by the statistics of a column that is read dictionary-encoded.
     """
-    kept = [
-        pa.field(field.name, pa.string()) if pa.types.is_dictionary(field.type) else field for field in dataset.schema
-    ]
-    plain = ds.ParquetFileFormat()
-    fragments = []
-    for file in dataset.get_fragments():
-        groups = plain.make_fragment(file.path, dataset.filesystem).subset(filter=where, schema=pa.schema(kept))
-        numbers = [group.id for group in groups.row_groups]
-        if numbers:
-            fragments.append(dataset.format.make_fragment(file.path, dataset.filesystem, row_groups=numbers))
-    return ds.FileSystemDataset(fragments, dataset.schema, dataset.format, dataset.filesystem)
+    # The metadata of a file is parsed once, here: a part of a file keeps it.
+    with ThreadPoolExecutor(2) as pool:
+        parts = list(pool.map(lambda file: _with_row_groups(file, wanted), dataset.get_fragments()))
+    kept = [part for part in parts if part is not None]
+    return ds.FileSystemDataset(kept, dataset.schema, dataset.format, dataset.filesystem)
+
+
+def _with_row_groups(file: ds.ParquetFileFragment, wanted: Iterable[Wanted]) -> ds.ParquetFileFragment | None:
+    """The part of the file that may have rows with the texts; None where there is no such part."""
+    metadata = file.metadata
+    places = {metadata.schema.column(number).path: number for number in range(metadata.num_columns)}
+    groups = {number: metadata.row_group(number) for number in range(metadata.num_row_groups)}
+    for each in wanted:
+        place = places[each.column]
+        groups = {number: group for number, group in groups.items() if _may_have(each, group.column(place))}
+    return file.subset(row_group_ids=list(groups)) if groups else None
+
+
+def _may_have(wanted: Wanted, column: pq.ColumnChunkMetaData) -> bool:
+    known = column.statistics
+    if known is None or not known.has_min_max or known.logical_type.type != "STRING":
+        return True
+    return wanted.may_be_within(known.min, known.max)
 
 
 def _first_line(error: Exception) -> str:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
-import pyarrow.compute as pc
 
 from toolkit import schema, text
 from toolkit.arguments import require_boolean, require_choice
@@ -16,7 +15,7 @@ from toolkit.errors import StoreError, UsageError
 from toolkit.instants import zoned_limits
 from toolkit.store.delta import KeptTable
 from toolkit.store.describing import INFO, describe_store
-from toolkit.store.limits import between, is_in, limits, quoted
+from toolkit.store.limits import is_in, limits
 from toolkit.store.loading import load_table, read_certificates
 from toolkit.store.opening import check_place
 from toolkit.store.partitions import as_dask, require_no_options
@@ -201,8 +200,8 @@ class Store:
         named = service_names(services)
         if begins is None and ends is None and named is None:
             return Tables(**{name: load_table(self._tables[name]) for name in schema.TABLES})
-        observations = load_table(self._tables["observations"], *limits("observations", begins, ends, named))
-        support = load_table(self._tables["support"], *limits("support", begins, ends, named))
+        observations = load_table(self._tables["observations"], limits("observations", begins, ends, named))
+        support = load_table(self._tables["support"], limits("support", begins, ends, named))
         rounds = pd.concat([observations["round"], support["round"]]).unique()
         return Tables(
             observations=observations,
@@ -228,12 +227,10 @@ class Store:
         """
         _require_round(round_)
         named = service_names(services)
-        where, files = pc.field("round") == round_, f"round = {quoted(round_)}"
+        selected = is_in("round", {round_})
         if named is not None:
-            where &= is_in("service", named)
-        if named:
-            files += f" AND {between(named)}"
-        kept = self._tables["observations"].read(schema.OBSERVATION_KEY, where=where, files=files)
+            selected &= is_in("service", named)
+        kept = self._tables["observations"].read(schema.OBSERVATION_KEY, selected)
         keys: pd.DataFrame = kept.to_pandas()
         return keys.astype({name: "Int64" if name == "sample" else "string" for name in schema.OBSERVATION_KEY})
 
@@ -248,7 +245,7 @@ class Store:
         True False
         """
         _require_round(round_)
-        return len(self._tables["rounds"].read(["round"], where=pc.field("round") == round_)) > 0
+        return len(self._tables["rounds"].read(["round"], is_in("round", {round_}))) > 0
 
     def sightings(self) -> pd.DataFrame:
         """When each slot showed each certificate, counted without loading the observations into pandas.

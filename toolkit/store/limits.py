@@ -1,5 +1,7 @@
-"""Limits of what is loaded: filters of rows, and predicates that rule out whole files by their statistics."""
+"""What is read of a table: a filter of its rows, and what rules out files and row groups without such rows."""
 
+from bisect import bisect_left
+from dataclasses import dataclass
 from typing import Final
 
 import pandas as pd
@@ -9,14 +11,45 @@ import pyarrow.dataset as ds
 
 from toolkit import schema
 
-EVERYTHING: Final = ds.scalar(True)
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A text column, and the texts that are looked for in it, ascending; there is at least one."""
+
+    column: str
+    texts: tuple[str, ...]
+
+    def may_be_within(self, least: str, greatest: str) -> bool:
+        """Whether one of the texts is neither less than `least` nor greater than `greatest`."""
+        place = bisect_left(self.texts, least)
+        return place < len(self.texts) and self.texts[place] <= greatest
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Rows of a table.
+
+    `rows`: a filter of rows. `files`: a predicate in SQL on the statistics of files (None: every file). `wanted`: each
+    row has a text of each of these.
+    """
+
+    rows: ds.Expression
+    files: str | None = None
+    wanted: tuple[Wanted, ...] = ()
+
+    def __and__(self, other: "Selection") -> "Selection":
+        files = " AND ".join(each for each in (self.files, other.files) if each)
+        return Selection(self.rows & other.rows, files or None, self.wanted + other.wanted)
+
+
+EVERYTHING: Final = Selection(ds.scalar(True))
 
 
 def limits(
     table: schema.TableName, since: pd.Timestamp | None, until: pd.Timestamp | None, services: set[str] | None
-) -> tuple[ds.Expression, str | None]:
-    """The limits as a filter of rows, and as a predicate in SQL on the statistics of files; None: every file."""
-    rows, files = EVERYTHING, []
+) -> Selection:
+    """The rows from `since` until `until` and of the services."""
+    selected = EVERYTHING
     # The log has no statistics on the bounds of answers, so files of answers are not ruled out by their bounds.
     has_statistics = table == "observations"
     for instant, bound, holds in ((since, "observed_until", ">="), (until, "observed_from", "<")):
@@ -24,30 +57,21 @@ def limits(
             continue
         edge = ds.scalar(pa.scalar(instant.to_pydatetime(), pa.timestamp("us", "UTC")))
         known = pc.coalesce(pc.field("observed_at"), pc.field(bound))
-        rows &= known.is_null() | (known >= edge if holds == ">=" else known < edge)
+        rows = known.is_null() | (known >= edge if holds == ">=" else known < edge)
         literal = quoted(instant.isoformat())
         undated = f"({bound} IS NULL OR {bound} {holds} {literal})" if has_statistics else "TRUE"
-        files.append(f"(observed_at {holds} {literal} OR (observed_at IS NULL AND {undated}))")
-    if services is not None:
-        rows &= is_in("service", services)
-        if services:
-            files.append(between(services))
-    return rows, " AND ".join(files) or None
+        selected &= Selection(rows, f"(observed_at {holds} {literal} OR (observed_at IS NULL AND {undated}))")
+    return selected if services is None else selected & is_in("service", services)
 
 
-def is_in(column: str, values: set[str]) -> ds.Expression:
-    """A filter of the rows whose column has one of the values."""
-    ascending = pa.array(sorted(values), pa.string())
-    is_one = pc.field(column).isin(ascending)
+def is_in(column: str, values: set[str]) -> Selection:
+    """The rows whose column, which must have statistics, has one of the values."""
+    texts = tuple(sorted(values))
+    rows = pc.field(column).isin(pa.array(texts, pa.string()))
     if not values:
-        return is_one
-    # Arrow compares the statistics of row groups with a few values, but not with hundreds: with the range, it does.
-    return (pc.field(column) >= ascending[0]) & (pc.field(column) <= ascending[-1]) & is_one
-
-
-def between(services: set[str]) -> str:
-    """A predicate in SQL on the statistics of files that may have rows of the services; there must be a service."""
-    return f"service >= {quoted(min(services))} AND service <= {quoted(max(services))}"
+        return Selection(rows)
+    files = f"{column} >= {quoted(texts[0])} AND {column} <= {quoted(texts[-1])}"
+    return Selection(rows, files, (Wanted(column, texts),))
 
 
 def quoted(literal: str) -> str:

@@ -9,6 +9,7 @@ from toolkit import schema
 from toolkit.errors import StoreError
 from toolkit.store.delta import KeptTable
 from toolkit.store.failures import explain
+from toolkit.store.limits import Selection
 
 KeptTables = Mapping[schema.TableName, KeptTable]
 
@@ -48,4 +49,4 @@ def _check_folder(path: str) -> None:
 
 def _names_certificates(observations: KeptTable) -> bool:
     """Whether a kept observation names a leaf certificate; certificates are committed first, so they must exist."""
-    return len(observations.read(["leaf_sha256"], where=pc.field("leaf_sha256").is_valid())) > 0
+    return len(observations.read(["leaf_sha256"], Selection(pc.field("leaf_sha256").is_valid()))) > 0

@@ -22,6 +22,7 @@ from toolkit import schema, text
 from toolkit.errors import StoreError, UsageError
 from toolkit.extras import require_extras
 from toolkit.store.delta import KeptTable, texts_of
+from toolkit.store.loading import with_der_first
 from toolkit.store.rows import as_frame, has_repeats, order_rows, rank_rows, tell_rows, unified
 from toolkit.store.versions import with_parsed_columns
 
@@ -77,12 +78,6 @@ def require_no_options(table: KeptTable) -> None:
         )
 
 
-def certificates_with_der_first(kept: pa.Table) -> pa.Table:
-    """The rows with their DER first: the first of repeats is kept, and a description holds less than the DER."""
-    has_der = kept["der"].is_valid()
-    return pa.concat_tables([kept.filter(has_der), kept.filter(pc.invert(has_der))])
-
-
 def _load_part(
     part: FilePart, name: schema.TableName, uri: str, kept: pa.Schema, columns: Sequence[str] | None = None
 ) -> pd.DataFrame:
@@ -104,7 +99,7 @@ def _load_part(
     if part.kept is not None:
         rows = rows.filter(pa.array(np.unpackbits(part.kept, count=len(rows)).astype(bool)))
     if name == "certificates":
-        return with_parsed_columns(as_frame(name, certificates_with_der_first(rows)))[chosen]
+        return with_parsed_columns(as_frame(name, with_der_first(rows)))[chosen]
     return as_frame(name, rows)[chosen]
 
 

@@ -78,10 +78,13 @@ def unified(kept: pa.Table) -> pa.Table:
 
 
 def _unified(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    if pa.types.is_dictionary(column.type) and any(chunk.dictionary.null_count for chunk in column.chunks):
-        # A column that is null throughout a file comes with null in its dictionary, which Arrow does not unify.
-        chunks = [chunk.cast(pa.string()).dictionary_encode() for chunk in column.chunks]
-        column = pa.chunked_array(chunks, column.type)
+    if not pa.types.is_dictionary(column.type):
+        return column
+    dictionaries = [chunk.dictionary for chunk in column.chunks]
+    # The dictionaries of few rows of a file are those of all its rows. And a column that is null throughout a file
+    # comes with null in its dictionary, which Arrow does not unify.
+    if sum(map(len, dictionaries)) > len(column) or any(values.null_count for values in dictionaries):
+        return column.cast(pa.string()).dictionary_encode()
     return column.unify_dictionaries()
 
 

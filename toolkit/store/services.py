@@ -6,11 +6,10 @@ from dataclasses import dataclass
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
 from toolkit import schema
 from toolkit.store.keeping import Store
-from toolkit.store.limits import is_in, limits
+from toolkit.store.limits import Selection, is_in
 from toolkit.store.loading import load_table, read_certificates
 from toolkit.store.rows import as_frame, unified
 from toolkit.store.sightings import FACTS, NEEDED, count_sightings
@@ -61,11 +60,11 @@ def load_group(store: Store, group: ServiceGroup, columns: Columns) -> Tables:
     `columns`: those of observations and of certificates that `load_table` reads; without an entry, all.
     """
     read: tuple[schema.TableName, ...] = ("observations", "support")
-    frames = {name: load_table(store._tables[name], *_limits(name, group), columns.get(name)) for name in read}
+    frames = {name: load_table(store._tables[name], _selection(group), columns.get(name)) for name in read}
     rounds = {name for frame in frames.values() for name in frame["round"].unique()}
     wanted = is_in("cert_sha256", named_certificates(frames["observations"]) | group.certificates)
     if group.has_issuers:
-        wanted |= pc.field("is_ca").is_null() | pc.field("is_ca")
+        wanted = Selection(wanted.rows | pc.field("is_ca").is_null() | pc.field("is_ca"))
     return Tables(
         observations=frames["observations"],
         certificates=load_table(store._tables["certificates"], wanted, columns=columns.get("certificates")),
@@ -76,8 +75,7 @@ def load_group(store: Store, group: ServiceGroup, columns: Columns) -> Tables:
 
 def count_group(store: Store, group: ServiceGroup) -> pd.DataFrame:
     """The sightings of the services, as `Store.sightings` returns them."""
-    where, files = _limits("observations", group)
-    looks = store._tables["observations"].read(NEEDED, where=where, files=files)
+    looks = store._tables["observations"].read(NEEDED, _selection(group))
     leaves = set(pc.unique(unified(looks)["leaf_sha256"]).drop_null().to_pylist())
     certificates = read_certificates(store._tables["certificates"], FACTS, is_in("cert_sha256", leaves))
     return count_sightings(looks, as_frame("certificates", certificates))
@@ -88,8 +86,6 @@ def load_certificates(store: Store) -> pd.DataFrame:
     return load_table(store._tables["certificates"])
 
 
-def _limits(name: schema.TableName, group: ServiceGroup) -> tuple[ds.Expression, str | None]:
-    rows, files = limits(name, None, None, {service for service in group.services if service is not None})
-    if None not in group.services:
-        return rows, files
-    return rows | pc.field("service").is_null(), None
+def _selection(group: ServiceGroup) -> Selection:
+    named = is_in("service", {service for service in group.services if service is not None})
+    return Selection(named.rows | pc.field("service").is_null()) if None in group.services else named

@@ -9,14 +9,15 @@ Method: Fisher's exact test (hypergeometric distribution) of B's share before an
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import Final
 
 import numpy as np
 import pandas as pd
-import scipy  # loads scipy.stats, which takes most of a second, when it is first used
+from scipy import special
 
-from toolkit.analyse.arrays import Bools, Ints, first_and_last
+from toolkit.analyse.arrays import Bools, Floats, Ints, first_and_last
 from toolkit.analyse.rotation.succession import Alternation, Succession, link_periods
 from toolkit.sampling import MISS, looks_needed
 
@@ -117,8 +118,7 @@ def _split_runs(pair: Pair, *, is_ambiguous: bool) -> Split:
 
 
 def _split_falls(pair: Pair) -> Split | None:
-    level = _SIGNIFICANCE / (len(pair.new) * len(_WINDOWS))
-    falls = _significant_falls(pair.new, level)
+    falls = _significant_falls(pair.new, _SIGNIFICANCE / (len(pair.new) * len(_WINDOWS)))
     if not falls:
         return None
     limits = [0, *falls, len(pair.new)]
@@ -142,20 +142,27 @@ def _significant_falls(new: Bools, level: float) -> list[int]:
 
 def _steepest_fall(new: Bools, level: float) -> int | None:
     count = np.concatenate([[0], np.cumsum(new)])
-    tried = [np.zeros((4, 0), np.int64)]
-    # Of equal chances the first counts: that of the longest window.
-    for window in reversed(_WINDOWS):
+    moment, least = None, level
+    for window in _WINDOWS:
         fits = np.arange(window, len(new) - window + 1)
         before, after = count[fits] - count[fits - window], count[fits + window] - count[fits]
         steep = before - after >= (before - after).max(initial=1)
-        tried.append(np.stack([fits, np.full(len(fits), window), before, before + after])[:, steep])
-    # One call for all windows: a call takes longer than what it computes.
-    moments, windows, before, both = np.concatenate(tried, axis=1)
-    if not len(moments):
-        return None
-    chance = scipy.stats.hypergeom.sf(before - 1, 2 * windows, both, windows)
-    best = int(np.argmin(chance))
-    return None if chance[best] > level else int(moments[best])
+        chance = _chances_of_fall(window)[before[steep], after[steep]]
+        # Of equal chances, that of the longest window counts.
+        if len(chance) and chance.min() <= least:
+            moment, least = int(fits[steep][np.argmin(chance)]), chance.min()
+    return moment
+
+
+@cache
+def _chances_of_fall(window: int) -> Floats:
+    """The probability that of all looks that show B at least so many are before: by the numbers before and after."""
+    of_one = special.comb(window, np.arange(window + 1))
+    ways: Floats = np.outer(of_one, of_one)
+    for before in reversed(range(window)):
+        ways[before, 1:] += ways[before + 1, :-1]
+    ways /= special.comb(2 * window, np.add.outer(np.arange(window + 1), np.arange(window + 1)))
+    return ways
 
 
 def _longest_run(values: Bools, lo: int, hi: int, *, wanted: bool) -> int:
@@ -204,20 +211,18 @@ def number_periods(found: Succession, both: Alternation, min_share: float) -> Pe
 
 
 def _suspects(both: Alternation, lo: Ints, hi: Ints, *, one_backend: bool) -> list[int]:
-    """The pairs that may hold a roll-back, found for all pairs at once, so that few are tested one by one."""
+    """The pairs that may have a roll-back, found for all pairs at once, so that few are divided one by one."""
     is_new, owner, count = both.is_new, both.pair, len(lo)
     falls = np.bincount(owner[1:][is_new[:-1] & ~is_new[1:] & (owner[1:] == owner[:-1])], minlength=count)
     suspected = (falls > 0) & one_backend | (falls == 1)
     shown = np.concatenate([[0], np.cumsum(is_new)])
-    # Half of the normal quantile: a much weaker condition than the exact test that follows.
-    needed = -scipy.special.ndtri(_SIGNIFICANCE / np.maximum(hi - lo, 1) / len(_WINDOWS)) / 2 if count else np.zeros(0)
+    level = _SIGNIFICANCE / (np.maximum(hi - lo, 1) * len(_WINDOWS))
     moments = np.arange(len(is_new))
     for window in _WINDOWS:
         fits = moments[(moments - window >= lo[owner]) & (moments + window <= hi[owner])] if len(owner) else moments
         before, after = shown[fits] - shown[fits - window], shown[fits + window] - shown[fits]
-        share = (before + after) / (2 * window)
-        steep = before - after > needed[owner[fits]] * np.sqrt(2 * window * share * (1 - share))
-        suspected[owner[fits][steep]] = True
+        is_fall = _chances_of_fall(window)[before, after] <= level[owner[fits]]
+        suspected[owner[fits][is_fall]] = True
     return [int(number) for number in np.flatnonzero(suspected)]
 
 
