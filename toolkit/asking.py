@@ -86,7 +86,7 @@ _ACROSS: Final[dict[object, str]] = {
 }
 """Analyses that cannot be split by service, and why."""
 
-_ROWS: Final = 2_000_000
+_ROWS: Final = 4_000_000
 """Rows of a group, unless services that belong together have more."""
 
 _GROUPS_PER_THREAD: Final = 4

@@ -185,10 +185,13 @@ def _order_by_time(slot: Ints, at: Ints) -> Ints:
 def _first_and_last_of_rounds(slot: Ints, rounds: Ints) -> tuple[Ints, Ints]:
     """For each look the positions of the first and the last look of its slot and round."""
     numbers = slot * (int(rounds.max(initial=0)) + 1) + rounds
-    # Rounds follow each other, so the numbers are nearly in order.
-    order = np.argsort(numbers, kind="stable")
+    order = np.arange(len(numbers))
+    # Rounds follow each other, so the numbers are in order, or nearly so.
+    if (numbers[1:] < numbers[:-1]).any():
+        order = np.argsort(numbers, kind="stable")
+        numbers = numbers[order]
     begins = np.ones(len(order) + 1, bool)
-    begins[1:-1] = np.diff(numbers[order]) != 0
+    begins[1:-1] = numbers[1:] != numbers[:-1]
     edges = np.flatnonzero(begins)
     first, last = np.empty_like(order), np.empty_like(order)
     first[order] = np.repeat(order[edges[:-1]], np.diff(edges))

@@ -31,10 +31,9 @@ def load_table(
         completed = schema.empty(table.name).reindex(certificates.index)
         completed[list(columns)] = certificates
         return completed
-    read = table.read(columns, selected)
     if columns is None:
-        return as_frame(table.name, read)
-    frame = as_encoded_frame(table.name, read)
+        return as_frame(table.name, table.read(None, selected))
+    frame = as_encoded_frame(table.name, table.read(columns, selected))
     every = [column.name for column in schema.TABLES[table.name]]
     null = pd.Series(pd.NA, frame.index, "category")
     return frame.assign(**{name: null for name in every if name not in frame})[every]

@@ -48,7 +48,8 @@ def as_encoded_frame(name: schema.TableName, kept: pa.Table) -> pd.DataFrame:
     The table must have no columns of lists.
     """
     kept = without_repeats(name, unified(kept))
-    frame: pd.DataFrame = kept.to_pandas(types_mapper=_PANDAS.get, split_blocks=True)
+    # Each column is freed once it is converted.
+    frame: pd.DataFrame = kept.to_pandas(types_mapper=_PANDAS.get, split_blocks=True, self_destruct=True)
     return frame
 
 
@@ -60,7 +61,7 @@ def as_frame(name: schema.TableName, kept: pa.Table) -> pd.DataFrame:
         kept = kept.take(pa.array(order))
     lists = [column for column, values in zip(kept.column_names, kept.columns, strict=True) if _is_list(values.type)]
     whole = {
-        column: values.cast(pa.large_string()) if pa.types.is_dictionary(values.type) else values
+        column: values.cast(pa.large_string()) if _is_text(values.type) else values
         for column, values in zip(kept.column_names, kept.columns, strict=True)
         if column not in lists
     }
@@ -118,7 +119,9 @@ def integers(column: pa.ChunkedArray, *, null: int) -> Integers:
 
 
 def codes(column: pa.ChunkedArray) -> tuple[Integers, pa.Array]:
-    """The codes of a dictionary column, -1 for null, and their values. The dictionary must be unified."""
+    """The codes of a text column, -1 for null, and their values. A dictionary must be unified."""
+    if pa.types.is_string(column.type):
+        column = column.dictionary_encode()
     if column.num_chunks == 0:
         return np.zeros(0, dtype=np.int32), pa.array([], pa.string())
     return integers(pa.chunked_array([chunk.indices for chunk in column.chunks]), null=-1), column.chunk(0).dictionary
@@ -149,7 +152,7 @@ def order_rows(name: schema.TableName, kept: pa.Table, ranks: Integers) -> npt.N
 
 
 def _rank(column: pa.ChunkedArray) -> tuple[Integers, int]:
-    if not pa.types.is_dictionary(column.type):
+    if not _is_text(column.type):
         ranks, distinct = pd.factorize(integers(column, null=_LEAST), sort=True)
         return ranks, max(len(distinct), 1)
     places, values = codes(column)
@@ -159,7 +162,7 @@ def _rank(column: pa.ChunkedArray) -> tuple[Integers, int]:
 
 
 def _tell(column: pa.ChunkedArray) -> tuple[Integers, int]:
-    if not pa.types.is_dictionary(column.type):
+    if not _is_text(column.type):
         numbers, distinct = pd.factorize(integers(column, null=_LEAST))
         return numbers, max(len(distinct), 1)
     numbers, values = codes(column)
@@ -186,6 +189,10 @@ def _tuples(column: pa.ChunkedArray) -> pd.Series:
     for place, value in enumerate(column.take(pa.array(first[:-1])).to_pylist()):
         tuples[place] = tuple(value)
     return pd.Series(tuples[places], dtype=object)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_dictionary(kind))
 
 
 def _is_list(kind: pa.DataType) -> bool:

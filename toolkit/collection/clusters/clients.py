@@ -29,15 +29,14 @@ _OF_LOCAL_CLUSTER: Final = {
     "distributed.scheduler.no-workers-timeout": f"{WORKER_SECONDS}s",
     "distributed.deploy.lost-worker-timeout": "1h",
     "distributed.worker.preload": [__name__],
-    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 1 << 30,
-    "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 1 << 25,
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
     "distributed.worker.profile.enabled": False,
 }
 """Settings of a cluster of this machine: a shard whose worker ended three times fails, and so does one that no worker
 can make. A worker is given up an hour after it ended: by default that is 15 s, and a restart may take longer.
-Each worker calls `dask_setup`, and is not profiled, which costs as much as all else that an idle worker does. It
-keeps freed memory for its next arrays: by default it gives each one back, and `find_rotations` takes 1.4 times as long.
-"""
+Each worker calls `dask_setup`, and is not profiled, which costs as much as all else that an idle worker does. Its
+allocator keeps its own threshold, too: by that of Dask each freed array is given back to the system, and
+`find_rotations` takes 1.4 times as long."""
 
 
 def dask_setup(worker: object) -> None:
