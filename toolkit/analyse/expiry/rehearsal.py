@@ -100,7 +100,7 @@ def rehearse(
     95 %). A slot always gets the same random numbers.
 
     The time grows with `runs` and with the number of renewals. The seven slots of `web-series` from 2026-04-01 on take
-    0.6 s with the defaults, and 41 s with `years=10, runs=100_000` (one core, both measured by
+    less than 1 s with the defaults, and about 40 s with `years=10, runs=100_000` (one core; measured by
     `python -m tests.benchmarks.bench_forecast`).
 
     `now` is ISO 8601 text, a datetime or a Timestamp, with a zone. `years` is a whole number from 1 to 10, `job_days`
