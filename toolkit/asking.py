@@ -9,7 +9,6 @@ few: these are counted group by group, and the comparison is made in this proces
 """
 
 from collections.abc import Callable, Hashable
-from itertools import pairwise
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +18,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from toolkit import analyse, schema
+from toolkit.analyse.arrays import Ints
 from toolkit.analyse.rotation.lineages import lineages_of
 from toolkit.analyse.sharing import sharing_of
 from toolkit.errors import UsageError
@@ -187,40 +187,34 @@ def _groups(store: Store, analysis: Analysis, least: int) -> list[ServiceGroup]:
     shown = count_rows(store, ["service", *by_leaf])
     # Sorted, so that a group is a range of names, as the rows of a compacted file are.
     services, distinct = pd.factorize(shown["service"], sort=True, use_na_sentinel=False)
-    names = [None if pd.isna(name) else str(name) for name in distinct]
-    unit, members = np.arange(len(names)), pd.DataFrame({"unit": [], "cert_sha256": []})
+    names = distinct.to_numpy(object)
+    names[distinct.isna()] = None
+    unit, members = np.arange(len(names)), pd.DataFrame({"unit": np.zeros(0, int), "cert_sha256": ""})
     if analysis in _OF_SUCCESSORS:
         unit, members = _units_by_names(store, services, shown["leaf_sha256"], len(names))
-    rows = np.bincount(unit[services], weights=shown["rows"], minlength=int(unit.max(initial=-1)) + 1)
-    most = min(_ROWS, max(1, int(rows.sum()) // least))
-    groups: list[ServiceGroup] = []
-    in_order = np.argsort(unit, kind="stable")
-    begins = np.searchsorted(unit[in_order], np.arange(len(rows) + 1))
-    of_unit = [in_order[begin:end].tolist() for begin, end in pairwise(begins.tolist())]
-    named = members.groupby("unit")["cert_sha256"].agg(list).to_dict()
-    for several in _filled(rows, most):
-        held = [names[service] for number in several for service in of_unit[number]]
-        certificates = [sha256 for number in several for sha256 in named.get(number, ())]
-        groups.append(ServiceGroup(frozenset(held), frozenset(certificates), has_issuers=analysis in _OF_CHAINS))
-    return groups
+    rows = np.bincount(unit[services], weights=shown["rows"], minlength=int(unit.max(initial=-1)) + 1).astype(np.int64)
+    number = _filled(rows, min(_ROWS, max(1, int(rows.sum()) // least)))
+    certificates = members.groupby(number[members["unit"]])["cert_sha256"].agg(frozenset)
+    return [
+        ServiceGroup(frozenset(held), certificates.get(group, frozenset()), has_issuers=analysis in _OF_CHAINS)
+        for group in range(int(number.max(initial=-1)) + 1)
+        for held in [names[number[unit] == group]]
+    ]
 
 
-def _filled(rows: np.ndarray[Any, Any], most: int) -> list[list[int]]:
-    """The units, numbered as in `rows`, in lists of at most `most` rows, or of one unit."""
-    lists: list[list[int]] = []
-    size = 0
-    for number, of_unit in enumerate(rows.tolist()):
-        if not lists or size + of_unit > most:
-            lists.append([])
-            size = 0
-        lists[-1].append(number)
-        size += int(of_unit)
-    return lists
+def _filled(rows: Ints, most: int) -> Ints:
+    """The number of the group of each unit. A group has at most `most` rows, or one unit."""
+    numbers = np.zeros(len(rows), np.int64)
+    group = size = 0
+    for unit, of_unit in enumerate(rows.tolist()):
+        if size and size + of_unit > most:
+            group, size = group + 1, 0
+        numbers[unit] = group
+        size += of_unit
+    return numbers
 
 
-def _units_by_names(
-    store: Store, services: np.ndarray[Any, Any], leaves: pd.Series, count: int
-) -> tuple[np.ndarray[Any, Any], pd.DataFrame]:
+def _units_by_names(store: Store, services: Ints, leaves: pd.Series, count: int) -> tuple[Ints, pd.DataFrame]:
     """The unit of each of `count` services, and the certificates of each unit (`unit`, `cert_sha256`).
 
     Services are in one unit where they show certificates with the same set of names, directly or through others.

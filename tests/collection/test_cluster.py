@@ -137,12 +137,16 @@ def test_the_shard_of_a_worker_that_hangs_is_made_again(loopback: Loopback, stor
         dask_scheduler.workers[address].last_seen = 0
         await dask_scheduler.check_worker_ttl()
 
+    hanging: list[int] = []
+
     async def hang_once(reader: Reader, writer: Writer) -> None:
-        if loopback.connections == 40:
+        if loopback.connections >= 40 and not hanging:
             peer = writer.get_extra_info("peername")
-            victim = next(made.pid for made in psutil.net_connections("tcp4") if made.laddr == peer)
-            os.kill(victim, signal.SIGSTOP)
-            threading.Thread(target=client.run_on_scheduler, args=[give_up, addresses[victim]]).start()
+            # Whoever has closed the connection meanwhile is not found: then the next one hangs.
+            hanging.extend(made.pid for made in psutil.net_connections("tcp4") if made.laddr == peer and made.pid)
+            for victim in hanging:
+                os.kill(victim, signal.SIGSTOP)
+                threading.Thread(target=client.run_on_scheduler, args=[give_up, addresses[victim]]).start()
         await busy(reader, writer)
 
     port = loopback.serve(hang_once, "0.0.0.0")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -49,9 +50,20 @@ def count_rows(store: Store, columns: Sequence[str]) -> pd.DataFrame:
     looks = store._tables["observations"].read(columns)
     answers = store._tables["support"].read(["service"])
     rows = unified(pa.concat_tables([looks, answers], promote_options="default"))
-    counted = rows.group_by(list(columns)).aggregate([([], "count_all")])
+    counted = _count_values(rows) if len(columns) == 1 else rows.group_by(list(columns)).aggregate([([], "count_all")])
     texts = {name: counted[name].cast(pa.string()).to_pandas().astype("string") for name in rows.column_names}
     return pd.DataFrame(texts | {"rows": counted["count_all"].to_pandas()})
+
+
+def _count_values(rows: pa.Table) -> pa.Table:
+    """The distinct values of the only column, and their number `count_all`, in a fraction of the time of grouping."""
+    (name,), (column,) = rows.column_names, rows.columns
+    values = column.chunk(0).dictionary if column.num_chunks else pa.array([], pa.string())
+    counts = np.zeros(len(values) + 1, np.int64)
+    for chunk in column.chunks:
+        counts += np.bincount(chunk.indices.fill_null(len(values)), minlength=len(counts))
+    shown = np.flatnonzero(counts)
+    return pa.table({name: values.take(pa.array(shown, mask=shown == len(values))), "count_all": counts[shown]})
 
 
 def load_group(store: Store, group: ServiceGroup, columns: Columns) -> Tables:
