@@ -3,11 +3,11 @@
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
 import pytest
@@ -17,15 +17,17 @@ from tests.collection.servers import Loopback
 from tests.collection.test_rounds import Pausing, Reader, Writer, busy
 from tests.conftest import not_on_windows
 from toolkit.collection import Limits, collect, recorder
-from toolkit.collection.clusters import clients, collecting
+from toolkit.collection.clusters import clients, collecting, runner
 from toolkit.collection.clusters.runner import ShardLink
 from toolkit.collection.clusters.shards import count_looks, make_shards
 from toolkit.collection.places import Place
 from toolkit.collection.planning import RoundPlan, make_plan
+from toolkit.collection.reports import PartFailed, Report, RoundRunner, TargetsKnown
 from toolkit.collection.settling import Settling
 from toolkit.errors import ClusterError, StoreError, UsageError
 from toolkit.schema import OBSERVATION_KEY
 from toolkit.store import Store
+from toolkit.tables import Tables
 from toolkit.targets import Target, parse_target
 
 CHANGING = ["observed_at", "round", "connect_ms", "written_at"]
@@ -128,7 +130,6 @@ def test_the_shard_of_a_killed_worker_is_made_again(loopback: Loopback, store: S
 
 @not_on_windows("signal that a process sends to itself or another")
 def test_the_shard_of_a_worker_that_hangs_is_made_again(loopback: Loopback, store: Store, client: Any) -> None:
-    psutil = pytest.importorskip("psutil", reason="psutil comes with distributed")
     client.wait_for_workers(2)  # another test may have ended one
     addresses = {pid: address for address, pid in client.run(os.getpid).items()}
 
@@ -141,9 +142,7 @@ def test_the_shard_of_a_worker_that_hangs_is_made_again(loopback: Loopback, stor
 
     async def hang_once(reader: Reader, writer: Writer) -> None:
         if loopback.connections >= 40 and not hanging:
-            peer = writer.get_extra_info("peername")
-            # Whoever has closed the connection meanwhile is not found: then the next one hangs.
-            hanging.extend(made.pid for made in psutil.net_connections("tcp4") if made.laddr == peer and made.pid)
+            hanging.extend(peers_of(writer))
             for victim in hanging:
                 os.kill(victim, signal.SIGSTOP)
                 threading.Thread(target=client.run_on_scheduler, args=[give_up, addresses[victim]]).start()
@@ -208,6 +207,70 @@ def test_an_interrupt_ends_the_shards(loopback: Loopback, store: Store, client: 
     assert list(kept.rounds["looks"].dropna()) == [len(kept.observations)]
 
 
+@not_on_windows("signal that a process sends to itself or another")
+def test_an_interrupt_does_not_wait_for_a_worker_that_hangs(
+    loopback: Loopback, store: Store, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    psutil = pytest.importorskip("psutil", reason="psutil comes with distributed")
+    client.wait_for_workers(2)
+    monkeypatch.setattr(runner, "_STOP_SECONDS", 0)
+    hanging: list[Any] = []
+
+    async def hang_once(reader: Reader, writer: Writer) -> None:
+        if not hanging:
+            hanging.extend(map(psutil.Process, peers_of(writer)))
+            for victim in hanging:
+                victim.suspend()
+                os.kill(os.getpid(), signal.SIGINT)
+        await busy(reader, writer)
+
+    port = loopback.serve(hang_once, "0.0.0.0")
+    with pytest.raises(KeyboardInterrupt, match=r"looks? kept"):
+        collect([f"smtp://127.0.1.{n}:{port}" for n in range(1, 31)], store, client=client, progress=False)
+    assert hanging[0].status() == psutil.STATUS_STOPPED, "the scheduler has not given it up"
+    assert list(store.load().rounds["end_reason"].dropna()) == ["interrupted"]
+    hanging[0].resume()
+
+
+def peers_of(writer: Writer) -> list[int]:
+    """The process that has opened the connection; none where it has closed it meanwhile."""
+    psutil = pytest.importorskip("psutil", reason="psutil comes with distributed")
+    peer = writer.get_extra_info("peername")
+    return [made.pid for made in psutil.net_connections("tcp4") if made.laddr == peer and made.pid]
+
+
+class Failing(RoundRunner):
+    """A round whose parts fail, for one reason after the other."""
+
+    def __init__(self, *reasons: str) -> None:
+        self._reasons = reasons
+
+    def __enter__(self) -> Self:
+        return self
+
+    def start_looking(self) -> None:
+        pass
+
+    def reports(self) -> Iterator[Report | None]:
+        yield TargetsKnown([], ())
+        for number, reason in enumerate(self._reasons):
+            yield PartFailed(f"part {number}", reason)
+
+
+def test_parts_that_failed_for_one_reason_are_counted() -> None:
+    for reasons, said in (
+        ("aaa", "failed: part 0; and 2 more parts of the round: a"),
+        (
+            "abccdd",
+            "failed: part 0: a; part 1: b; part 2; and 1 more part of the round: c; and 2 more parts of the round",
+        ),
+        ("", "finished"),
+    ):
+        made = recorder.RoundRecorder("r", make("tls://a.test"), None, Failing(*reasons), lambda _: None)
+        made.run(progress=False)
+        assert made.row["end_reason"] == said
+
+
 class Counting(ShardLink):
     """A link of a shard that is made in this process."""
 
@@ -226,6 +289,21 @@ def test_what_the_store_has_is_not_made_again(loopback: Loopback, store: Store) 
     assert looks["sample"].tolist() == [0, 1, 2, 3, 4]
     assert looks["outcome"].tolist() == ["deferred"] * 4 + ["skipped"], "the budget is that of the shard, not of a try"
     assert loopback.connections == 4
+
+
+def test_a_shard_that_cannot_be_kept_says_why_and_nothing_of_the_round(
+    loopback: Loopback, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = parse_target(f"smtp://127.0.1.1:{loopback.serve(busy, '0.0.0.0')}")
+    round_ = collect(target, store, progress=False)["round"]
+
+    def full(store: Store, tables: Tables) -> None:
+        raise StoreError("The disk is full.")
+
+    monkeypatch.setattr(Store, "append", full)
+    shard = replace(make(target, samples=2), places=[Place((target,), "127.0.1.1")])
+    with pytest.raises(StoreError, match=r"^The disk is full\.$"):
+        collecting.collect_shard(shard, Counting("topic"), path=store.path, round_=round_, vantage=None)
 
 
 def test_a_worker_with_another_folder_at_the_path_is_an_error(store: Store) -> None:

@@ -158,7 +158,7 @@ def collect(arguments: argparse.Namespace) -> int:
         reached = _what_was_reached(outcomes.groupby("outcome")["looks"].sum())
         print_message(f"{reached}; each failed look is kept, with its reason:")
         for reason, count in outcomes.groupby("reason")["looks"].sum().nlargest(3).items():
-            print(f"  {count} × {text.for_terminal(reason)}", file=sys.stderr)
+            print(f"  {count:,} × {text.for_terminal(reason)}", file=sys.stderr)
         return NOTHING_REACHED
     return FINE
 

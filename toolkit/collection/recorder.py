@@ -36,7 +36,7 @@ Requests = Callable[[Callable[[], None]], AbstractContextManager[threading.Event
 """A context in which a request to end soon calls a function and sets the event that the context gives."""
 
 _REASONS: Final = 3
-"""Failed parts of a round whose reasons the end row has."""
+"""Reasons of failed parts of a round that the end row has."""
 
 
 def now() -> datetime:
@@ -74,22 +74,15 @@ class RoundRecorder:
         self._rows = Rows(round_=name, vantage=vantage)
         self._kept_at = monotonic()
         self._described: dict[str, object] | None = None
-        self._failures: list[str] = []
+        self._failures: dict[str, list[str]] = {}
         self._targets = self._unresolved = len(plan.targets)
         self._foreseen = self._looks = self._looks_ok = self._connections = 0
 
     def run(self, *, progress: bool) -> None:
         """Make the round. What was seen is kept however it ends, with an end row if there is a start row.
 
-        Raises `KeyboardInterrupt` at the end of an interrupted round, and `StoreError` where keeping failed, with
-        the number of looks that are not kept.
+        Raises `KeyboardInterrupt` at the end of an interrupted round, and `StoreError` where keeping failed.
         """
-        try:
-            self._run(progress=progress)
-        except StoreError as error:
-            raise type(error)(f"{error} {self._what_is_kept()}") from error
-
-    def _run(self, *, progress: bool) -> None:
         end_reason = "interrupted"
         try:
             with (
@@ -107,11 +100,14 @@ class RoundRecorder:
 
     def _describe_failures(self) -> str:
         """The parts of the round that were not made, with the reasons of some; empty where all were."""
-        if not self._failures:
-            return ""
-        shown = "; ".join(self._failures[:_REASONS])
-        more = len(self._failures) - _REASONS
-        return f"failed: {shown}" + (f"; and {more} more parts of the round" if more > 0 else "")
+        shown: list[str] = []
+        left = 0
+        for reason, parts in self._failures.items():
+            if len(shown) == _REASONS:
+                left += len(parts)
+            else:
+                shown.append(f"{parts[0]}{_and_more(len(parts) - 1)}: {reason}")
+        return f"failed: {'; '.join(shown)}{_and_more(left)}" if shown else ""
 
     def _draw(self, bar: Bar) -> None:
         bar.show(*self._progress())
@@ -158,7 +154,7 @@ class RoundRecorder:
                 self._looks += report.looks
                 self._draw(bar)
             elif isinstance(report, PartFailed):
-                self._failures.append(report.reason)
+                self._failures.setdefault(report.reason, []).append(report.part)
             elif report is None:
                 bar.refresh()
             else:
@@ -190,17 +186,16 @@ class RoundRecorder:
             self._described = None
             raise
 
-    def _what_is_kept(self) -> str:
+    def what_is_kept(self) -> str:
         """A sentence on what a failure of the store has cost."""
         if self._described is None:
             return "The round was not begun, nothing was observed."
         unkept = len(self._rows)
         if not unkept:
-            return (
-                f"All looks of round {self._name} are kept ({self._looks}); {how_to_resume(self._name)} continues it."
-            )
+            looks = text.counted(self._looks, "look")
+            return f"{looks} of round {self._name} are kept; {how_to_resume(self._name)} continues it."
         return (
-            f"Of the {text.counted(self._looks, 'look')} of round {self._name}, {unkept} were made but are not kept; "
+            f"Of the {text.counted(self._looks, 'look')} of round {self._name}, {unkept:,} were made but are not kept; "
             f"{how_to_resume(self._name)} makes them again."
         )
 
@@ -215,6 +210,10 @@ class RoundRecorder:
         self._keep(self._rows.tables([self.row] if phase else None))
         self._rows.clear()
         self._kept_at = monotonic()
+
+
+def _and_more(parts: int) -> str:
+    return f"; and {text.counted(parts, 'more part')} of the round" if parts else ""
 
 
 def _count_and_digest(entries: Collection[str]) -> dict[str, object]:

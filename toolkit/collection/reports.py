@@ -39,6 +39,7 @@ class LooksKept:
 class PartFailed:
     """A part of the round was not made, for the reason."""
 
+    part: str
     reason: str
 
 

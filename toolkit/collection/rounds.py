@@ -20,6 +20,7 @@ from toolkit.collection.resting import find_resting
 from toolkit.collection.resuming import how_to_resume, looks_to_resume
 from toolkit.collection.runner import Runner
 from toolkit.collection.settling import Settling
+from toolkit.errors import StoreError
 from toolkit.reference import Offer
 from toolkit.sampling import check_share
 from toolkit.store import Store, as_store
@@ -200,6 +201,8 @@ def collect(
         recorder.run(progress=progress)
     except KeyboardInterrupt:
         raise _interrupted(recorder, name, store, resume) from None
+    except StoreError as error:
+        raise type(error)(f"{error} {recorder.what_is_kept()}") from error
     return schema.frame("rounds", [recorder.row]).iloc[0]
 
 

@@ -18,7 +18,7 @@ RETRIES: Final = 2
 """A shard is made at most three times."""
 
 _SILENT_SECONDS: Final = 60
-"""After this time without an answer, the scheduler gives up a worker, and another one makes its shard."""
+"""After this time without an answer, or twice as long, the scheduler gives up a worker; another one makes its shard."""
 
 _CONNECT_SECONDS: Final = 10
 """How long to wait for the answer of a scheduler."""

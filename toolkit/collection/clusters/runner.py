@@ -14,7 +14,9 @@ from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from queue import Empty, SimpleQueue
+from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
@@ -31,6 +33,9 @@ from toolkit.workers import require_workers
 
 if TYPE_CHECKING:
     from distributed import Client, Future
+
+_STOP_SECONDS: Final = 20
+"""How long to wait for the shards of a round that is to end: one of a worker that hangs does not."""
 
 _NAMES: Final = 500
 """Names that one task looks up."""
@@ -70,7 +75,7 @@ class ClusterRunner(RoundRunner):
         """Nothing to do: the reports continue when the next one is read."""
 
     def cancel(self) -> None:
-        """End the shards that are running, within about a second, and make no more."""
+        """End the shards that are running, within about a second, and make no more. One that hangs is left alone."""
         self._is_cancelled.set()
 
     def reports(self) -> Iterator[Report | None]:
@@ -126,20 +131,28 @@ class ClusterRunner(RoundRunner):
             self._client.submit(self._work, shard, self._link, key=name, retries=RETRIES)
             for name, shard in zip(names, shards, strict=True)
         ]
+        end = inf
         for report in self._follow(futures):
             if self._is_cancelled.is_set():
+                end = min(end, monotonic() + _STOP_SECONDS)
+                if monotonic() >= end:
+                    return
                 self._stop_shards()
             if report is None or isinstance(report, LooksKept):
                 yield report
             elif report.status == "finished":
                 self.results.append(report.result())
             else:
-                yield PartFailed(f"{described[str(report.key)]}: {_explain(report)}")
+                yield PartFailed(described[str(report.key)], _explain(report))
 
     def _stop_shards(self) -> None:
-        """Ask every worker there is to stop; one that is started later is asked when this is called again."""
-        if self._client.status == "running":
-            self._client.run(_stop, self._link.topic, wait=False, on_error="ignore")
+        """Ask every worker there is to stop; one that is started later is asked when this is called again.
+
+        The request is sent from the client's own thread: a worker that hangs would hold this one up.
+        """
+        loop = self._client.loop
+        if loop is not None and self._client.status == "running":
+            loop.add_callback(self._client.run, _stop, self._link.topic, on_error="ignore")
 
     def _follow(self, futures: "Sequence[Future[Any]]") -> "Iterator[Future[Any] | LooksKept | None]":
         """Each future when it is done, what workers keep meanwhile, and None after each second without either."""
