@@ -152,7 +152,8 @@ def collect(arguments: argparse.Namespace) -> int:
         looked = text.counted(int(end["looks"]), "look")
         print(f"{looked}, {end['looks_ok']} ok; kept in {arguments.store}, round {end['round']}.")
     if end["end_reason"] != "finished":
-        print_message(f"{end['end_reason']}. To make the rest, collect again with --resume {end['round']}.")
+        why = str(end["end_reason"]).rstrip(".")
+        print_message(f"{why}. To make the rest, collect again with --resume {end['round']}.")
         return FAILED
     if end["looks_ok"] == 0:
         reached = _what_was_reached(outcomes.groupby("outcome")["looks"].sum())
