@@ -237,13 +237,12 @@ def _implied_scheme(text: str, rest: str, port: int | None, otherwise: str | Non
         known = presets()
         if rest in known:
             raise UsageError(f"{text!r} is a preset; name one of its services: {', '.join(known[rest])}.")
-        hint = did_you_mean(rest, known)
         if not rest or rest.endswith(":") or "/" in rest:
-            raise UsageError(f"{text!r} is not a target: write host:port or scheme://host.{hint}")
+            raise UsageError(f"{text!r} is not a target: write host:port or scheme://host.{did_you_mean(rest, known)}")
         if otherwise is None:
             raise UsageError(
                 f"{text!r}: name a port or a scheme, such as {rest}:25 or smtp://{rest}, or one scheme for all "
-                f"(--scheme, read_targets(scheme=…)).{hint}"
+                f"(--scheme, read_targets(scheme=…)).{did_you_mean(rest, known)}"
             )
     implied = otherwise if port is None else SCHEMES_OF_PORTS.get(port, otherwise)
     if implied is None:
