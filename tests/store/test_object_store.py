@@ -251,6 +251,15 @@ def test_a_missing_credential_of_azure_says_which(capfd: pytest.CaptureFixture[s
     assert "AZURE_STORAGE_ACCOUNT_KEY for az://" in refused("az://looks/none", capfd)
 
 
+def test_a_missing_credential_of_s3_says_which(
+    refusing: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Without a key, the S3 client asks the machine's metadata service for one: here it is on loopback, and refuses."""
+    given = {name: value for name, value in of_aws(refusing).items() if "KEY" not in name}
+    use(monkeypatch, given | {"AWS_METADATA_ENDPOINT": f"http://127.0.0.1:{refusing}"})
+    assert "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for s3://" in refused("s3://looks/none", capfd)
+
+
 def test_credentials_of_google_are_taken_from_the_environment(
     refusing: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

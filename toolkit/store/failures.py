@@ -32,7 +32,10 @@ _BY_WORDS: Final = (
         "The endpoint is plain HTTP: allow that with AWS_ALLOW_HTTP=true or AZURE_ALLOW_HTTP=true.",
     ),
     (
-        r"no credentials|credential provider|token request|169\.254\.|Account must be specified",
+        (
+            r"no credentials|credential provider|token request|169\.254\.|/latest/(?:api/token|meta-data)"
+            r"|Account must be specified"
+        ),
         (
             "No credentials for that URL were found. Give them as storage_options or in the environment: "
             "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for s3://, AZURE_STORAGE_ACCOUNT_NAME and "
