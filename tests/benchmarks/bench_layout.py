@@ -25,7 +25,7 @@ from deltalake.transaction import AddAction
 from tests.benchmarks import bench_large
 from toolkit import schema
 from toolkit.store import Store
-from toolkit.store.limits import limits
+from toolkit.store.selecting import limits
 
 SERVICES, ROUNDS, FILES, GROUPS, TIMES = 2_000, 1_000, 50, 10, 5
 GRID = 7

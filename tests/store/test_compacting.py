@@ -17,10 +17,10 @@ from deltalake.exceptions import CommitFailedError
 from tests.store.tables import BEGIN, SERVICES, look, make_store, tables_of_hour
 from toolkit import schema
 from toolkit.errors import StoreError
-from toolkit.store import Store, compacting, delta
+from toolkit.store import Store, compacting, delta, selecting
 from toolkit.store.compacting import join_files
 from toolkit.store.delta import KeptTable
-from toolkit.store.limits import is_in
+from toolkit.store.selecting import is_in
 from toolkit.tables import Tables
 
 SORT_BY = ("service", "observed_at")
@@ -148,12 +148,12 @@ def test_of_a_compacted_file_only_the_row_groups_of_a_service_are_read(
     store.compact()
     assert store.load(services=SERVICES[0]).observations.equals(loaded.observations)
     table = KeptTable("observations", f"{store.path}/observations", None)
-    dataset = delta._without_row_groups(table.dataset(table.open()), is_in("service", {SERVICES[0]}).wanted)
-    (fragment,) = dataset.get_fragments()
-    assert len(fragment.row_groups) == pytest.approx(len(loaded.observations) / 2, abs=1)
-    assert fragment.metadata.num_row_groups == 6
-    nothing = delta._without_row_groups(table.dataset(table.open()), is_in("service", {"https://z.test:443"}).wanted)
-    assert nothing.to_table().num_rows == 0
+    (file,) = table.dataset(table.open()).get_fragments()
+    part = selecting._part(file, is_in("service", {SERVICES[0]}))
+    assert part is not None
+    assert len(part.row_groups) == pytest.approx(len(loaded.observations) / 2, abs=1)
+    assert part.metadata.num_row_groups == 6
+    assert selecting._part(file, is_in("service", {"https://z.test:443"})) is None
 
 
 def test_row_groups_outside_the_range_of_many_services_are_not_read(
@@ -164,9 +164,32 @@ def test_row_groups_outside_the_range_of_many_services_are_not_read(
     store.compact()
     table = KeptTable("observations", f"{store.path}/observations", None)
     services = {SERVICES[2], *(f"imaps://c.test:{port}" for port in range(1000, 1500))}
-    dataset = delta._without_row_groups(table.dataset(table.open()), is_in("service", services).wanted)
-    (fragment,) = dataset.get_fragments()
-    assert (len(fragment.row_groups), fragment.metadata.num_row_groups) == (1, 3)
+    (file,) = table.dataset(table.open()).get_fragments()
+    part = selecting._part(file, is_in("service", services))
+    assert part is not None
+    assert (len(part.row_groups), part.metadata.num_row_groups) == (1, 3)
+
+
+def test_a_column_without_values_in_the_row_groups_is_not_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compacting, "_GROUP_ROWS", 2)
+    looks = store.load().observations
+    marked = looks[looks["service"] == SERVICES[0]].assign(round="marked", vantage="here")
+    store.append(Tables.from_frames(observations=marked))
+    store.compact()
+    table = KeptTable("observations", f"{store.path}/observations", None)
+    (file,) = table.dataset(table.open()).get_fragments()
+    columns = ["service", "vantage", "tool", "chain_sha256"]
+    for service, read in (
+        (SERVICES[0], {"service", "vantage", "chain_sha256"}),
+        (SERVICES[2], {"service", "chain_sha256"}),
+    ):
+        part = selecting._part(file, is_in("service", {service}))
+        assert part is not None
+        assert selecting._filled([part], columns) == read
+        kept = table.read(columns, is_in("service", {service}))
+        assert kept.column_names == columns
+        assert kept["vantage"].null_count == sum(looks["service"] == service)
+        assert kept["tool"].null_count == len(kept)
 
 
 def test_a_file_with_many_rows_is_not_joined(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 
 from toolkit import schema
 from toolkit.store.keeping import Store
-from toolkit.store.limits import Selection, is_in
 from toolkit.store.rows import unified, without_repeats
+from toolkit.store.selecting import Selection, is_in
 
 
 @dataclass(frozen=True, slots=True)

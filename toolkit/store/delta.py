@@ -6,7 +6,6 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +13,6 @@ from typing import Any, Final
 import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
-import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
@@ -23,7 +21,7 @@ from toolkit import schema, text
 from toolkit.errors import StoreError, StoreWriteError
 from toolkit.store.compacting import join_files
 from toolkit.store.failures import failure
-from toolkit.store.limits import EVERYTHING, Selection, Wanted
+from toolkit.store.selecting import EVERYTHING, Selection, read_selected
 
 VERSION_PROPERTY: Final = "tlsToolkit.schema"
 """Table property that holds `schema.VERSION`; committed together with the table, so that no table lacks it."""
@@ -148,9 +146,7 @@ class KeptTable:
             table = self.open()
             dataset = self.dataset(table, names, files=selected.files)
             try:
-                if selected.wanted:
-                    dataset = _without_row_groups(dataset, selected.wanted)
-                return dataset.to_table(columns=names, filter=selected.rows)
+                return read_selected(dataset, names, selected)
             except (OSError, pa.ArrowException) as error:
                 if self.open().version() != table.version():
                     # Another process has compacted the table and deleted the replaced files: read the new version.
@@ -339,36 +335,6 @@ def texts_of(name: schema.TableName) -> set[str]:
 def _as_read(kept: pa.Schema, names: Iterable[str], texts: set[str]) -> pa.Schema:
     encoded = pa.dictionary(pa.int32(), pa.string())
     return pa.schema([pa.field(name, encoded) if name in texts else kept.field(name) for name in names])
-
-
-def _without_row_groups(dataset: ds.FileSystemDataset, wanted: Sequence[Wanted]) -> ds.FileSystemDataset:
-    """The data set without the row groups whose statistics show that they have none of the texts.
-
-    Arrow leaves these out itself, but not by the statistics of a column that is read dictionary-encoded.
-    """
-    # The metadata of a file is parsed once, here: a part of a file keeps it.
-    with ThreadPoolExecutor(2) as pool:
-        parts = list(pool.map(lambda file: _with_row_groups(file, wanted), dataset.get_fragments()))
-    kept = [part for part in parts if part is not None]
-    return ds.FileSystemDataset(kept, dataset.schema, dataset.format, dataset.filesystem)
-
-
-def _with_row_groups(file: ds.ParquetFileFragment, wanted: Iterable[Wanted]) -> ds.ParquetFileFragment | None:
-    """The part of the file that may have rows with the texts; None where there is no such part."""
-    metadata = file.metadata
-    places = {metadata.schema.column(number).path: number for number in range(metadata.num_columns)}
-    groups = {number: metadata.row_group(number) for number in range(metadata.num_row_groups)}
-    for each in wanted:
-        place = places[each.column]
-        groups = {number: group for number, group in groups.items() if _may_have(each, group.column(place))}
-    return file.subset(row_group_ids=list(groups)) if groups else None
-
-
-def _may_have(wanted: Wanted, column: pq.ColumnChunkMetaData) -> bool:
-    known = column.statistics
-    if known is None or not known.has_min_max or known.logical_type.type != "STRING":
-        return True
-    return wanted.may_be_within(known.min, known.max)
 
 
 def _first_line(error: Exception) -> str:

@@ -15,12 +15,12 @@ from toolkit.errors import StoreError, UsageError
 from toolkit.instants import zoned_limits
 from toolkit.store.delta import KeptTable
 from toolkit.store.describing import INFO, describe_store
-from toolkit.store.limits import is_in, limits
 from toolkit.store.loading import load_table, read_certificates
 from toolkit.store.opening import check_place
 from toolkit.store.partitions import as_dask, require_no_options
 from toolkit.store.places import locate
 from toolkit.store.rows import as_frame
+from toolkit.store.selecting import is_in, limits
 from toolkit.store.sightings import FACTS, NEEDED, count_sightings
 from toolkit.tables import Tables, named_certificates, require_tables
 from toolkit.targets import Target, service_names

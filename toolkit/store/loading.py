@@ -8,8 +8,8 @@ import pyarrow.compute as pc
 
 from toolkit import schema
 from toolkit.store.delta import KeptTable
-from toolkit.store.limits import EVERYTHING, Selection
 from toolkit.store.rows import as_encoded_frame, as_frame, has_repeats, tell_rows, unified
+from toolkit.store.selecting import EVERYTHING, Selection
 from toolkit.store.versions import with_parsed_columns
 
 

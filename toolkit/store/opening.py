@@ -9,7 +9,7 @@ from toolkit import schema
 from toolkit.errors import StoreError
 from toolkit.store.delta import KeptTable
 from toolkit.store.failures import explain
-from toolkit.store.limits import Selection
+from toolkit.store.selecting import Selection
 
 KeptTables = Mapping[schema.TableName, KeptTable]
 

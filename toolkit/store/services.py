@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 
 from toolkit import schema
 from toolkit.store.keeping import Store
-from toolkit.store.limits import Selection, is_in
 from toolkit.store.loading import load_table, read_certificates
 from toolkit.store.rows import as_frame, unified
+from toolkit.store.selecting import Selection, is_in
 from toolkit.store.sightings import FACTS, NEEDED, count_sightings
 from toolkit.tables import Tables, named_certificates
 
@@ -52,6 +52,9 @@ def count_rows(store: Store, columns: Sequence[str]) -> pd.DataFrame:
     rows = unified(pa.concat_tables([looks, answers], promote_options="default"))
     counted = _count_values(rows) if len(columns) == 1 else rows.group_by(list(columns)).aggregate([([], "count_all")])
     texts = {name: counted[name].cast(pa.string()).to_pandas().astype("string") for name in rows.column_names}
+    del looks, answers, rows
+    # The workers of a cluster on this machine can use what a column of the whole store took.
+    pa.default_memory_pool().release_unused()
     return pd.DataFrame(texts | {"rows": counted["count_all"].to_pandas()})
 
 
