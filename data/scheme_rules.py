@@ -11,7 +11,7 @@ _OWN_HASH = {"ed25519": ("Ed25519", _BOTH), "ed448": ("Ed448", _BOTH), "iso_ibs1
              "iso_ibs2": ("IBS", _NEW), "iso_chinese_ibs": ("IBS", _NEW)}  # fmt: skip
 # Before TLS 1.3 a scheme is a pair of hash and signature and binds no curve (RFC 8446 section 4.2.3).
 _PATTERNS = (
-    (re.compile(r"rsa_pkcs1_(\w+)_legacy\Z"), "RSA", "PKCS1", _NEW),  # draft-davidben-tls13-pkcs1: client certificates
+    (re.compile(r"rsa_pkcs1_(\w+)_legacy\Z"), "RSA", "PKCS1", _NEW),  # RFC 9963: client certificates
     (re.compile(r"rsa_pkcs1_(\w+)\Z"), "RSA", "PKCS1", _OLD),
     (re.compile(r"rsa_pss_(?:rsae|pss)_(\w+)\Z"), "RSA", "PSS", _BOTH),
     (re.compile(r"ecdsa_secp\d+r1_(\w+)\Z"), "EC", None, _BOTH),

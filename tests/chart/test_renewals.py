@@ -13,7 +13,7 @@ def renewal(when: str, **facts: object) -> dict:
     row = {
         "service": "smtp://mx.example:25", "host": "mx.example", "server_name": "mx.example", "key_type": "RSA",
         "renews_at": at(when), "not_after": at(when) + pd.Timedelta(days=90), "cap_days": pd.NA,
-        "is_capped": False, "is_overdue": False, "routine_ends_at": pd.NaT, "source": "lab",
+        "is_capped": False, "is_overdue": False, "usual_lead_basis": "seen", "routine_ends_at": pd.NaT, "source": "lab",
     }  # fmt: skip
     return row | facts
 
@@ -37,6 +37,15 @@ def test_each_renewal_has_a_mark_of_its_kind_and_years_are_counted() -> None:
     assert "renewals: 1 in 2026, 2 in 2027" in words(axes)
     (cap,) = drawn(axes, "cap")
     assert cap.get_xdata()[0] == pytest.approx(at("2027-03-15").timestamp() / 86400)
+
+
+def test_a_lead_that_is_assumed_is_not_drawn_as_a_routine() -> None:
+    assumed = {"usual_lead_basis": "assumed", "routine_ends_at": at("2027-05-01")}
+    rows = frame(renewal("2027-02-01", **assumed), renewal("2027-05-01", is_capped=True, **assumed))
+    axes = plot_renewals(rows, view="slots")
+    assert [points(axes, kind) for kind in ("usual", "assumed", "capped")] == [0, 1, 1]
+    assert not drawn(axes, "ends")
+    assert not cells(plot_renewals(rows), "ends")
 
 
 def test_a_slot_without_a_forecast_is_left_out() -> None:

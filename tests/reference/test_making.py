@@ -97,11 +97,15 @@ def test_a_name_that_no_rule_knows_stops_the_script(
 def test_no_row_cites_a_draft_that_has_become_an_rfc(tmp_path: Path) -> None:
     find_outdated = runpy.run_path(str(DATA / "published_drafts.py"))["find_outdated"]
     assert find_outdated(REFERENCE) == []
-    (tmp_path / "groups.csv").write_text("code,source\n0x11EC,IANA: draft-kwiatkowski-tls-ecdhe-mlkem-03\n")
+    (tmp_path / "groups.csv").write_text(
+        "code,source\n0x11EC,IANA: draft-kwiatkowski-tls-ecdhe-mlkem-03\n0x0904,draft-ietf-tls-mldsa-00\n"
+        "0xABCD,draft-new-tls-group-01\n"
+    )
     (tmp_path / "algorithms.py").write_text('OID = "ML-DSA-44 (draft-ietf-lamps-dilithium-certificates-13)"\n')
     assert find_outdated(tmp_path) == [
         ("algorithms.py", 1, "draft-ietf-lamps-dilithium-certificates-13", "RFC 9881"),
         ("groups.csv", 2, "draft-kwiatkowski-tls-ecdhe-mlkem-03", "RFC 10024"),
+        ("groups.csv", 4, "draft-new-tls-group-01", None),
     ]
 
 

@@ -22,10 +22,11 @@ _ROW_INCHES, _FLEET_ROW_INCHES, _FEW_ROWS = 0.32, 0.2, 24
 _MOST_MARKS, _MOST_TOUCHING = 70, 3
 """Most marks next to each other in a row; up to this many touching marks are drawn one by one."""
 
-_COLUMNS: Final = (*SLOT, "renews_at", "cap_days", "is_capped", "is_overdue", "routine_ends_at")
+_COLUMNS: Final = (*SLOT, "renews_at", "cap_days", "is_capped", "is_overdue", "usual_lead_basis", "routine_ends_at")
 
 RENEWALS: Final = {
     "usual": Style("by the usual routine", FINE, "o", ""),
+    "assumed": Style("by an assumed lead, a third of the lifetime", FINE, "o", ""),
     "capped": Style("shortened by a cap", CAUTION, "^", ""),
     "overdue": Style("overdue", BAD, "X", ""),
 }
@@ -53,8 +54,9 @@ def plot_renewals(
       month (UTC); below it, how many of them a cap shortens, how many are overdue, and for how many slots the usual
       routine ends there (`routine_ends_at`). The total of each year is on the right.
     - `slots`: a row per slot and a mark per renewal, soonest first. Shape and colour show whether the renewal follows
-      the usual routine, is shortened by a cap, or is overdue; a star marks the end of the usual routine. Marks that
-      would overlap are one bar with their number. Slots beyond 40, the latest, are left out and counted below.
+      the usual routine or an assumed one, is shortened by a cap, or is overdue; a star marks the end of the usual
+      routine. Marks that would overlap are one bar with their number. Slots beyond 40, the latest, are left out and
+      counted below.
 
     Slots without a forecast are not drawn. Returns the axes. Raises `UsageError` for another view or frame.
 
@@ -74,6 +76,8 @@ def plot_renewals(
         return canvas.say_nothing(ax, "Forecast renewals", "No slot has a forecast.")
     rows["at"] = canvas.days(rows["renews_at"])
     rows["slot"] = rows.groupby(SLOT, sort=False, dropna=False).ngroup()
+    rows["is_assumed"] = rows["usual_lead_basis"].eq("assumed").fillna(value=False)
+    rows["routine_ends_at"] = rows["routine_ends_at"].mask(rows["is_assumed"])
     return _plot_slots(rows, ax) if view == "slots" else _plot_calendar(rows, ax)
 
 
@@ -196,7 +200,9 @@ def plot_lifetimes(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
 def _draw_marks(ax: Axes, rows: pd.DataFrame, *, gap: float) -> list[Line2D]:
     """A mark per renewal; renewals of a slot and kind that are less than `gap` days apart are one bar."""
-    kinds = np.where(rows["is_overdue"].fillna(value=False), "overdue", np.where(rows["is_capped"], "capped", "usual"))
+    kinds = np.where(rows["is_assumed"], "assumed", "usual")
+    kinds = np.where(rows["is_capped"].fillna(value=False), "capped", kinds)
+    kinds = np.where(rows["is_overdue"].fillna(value=False), "overdue", kinds)
     handles = []
     for kind, style in RENEWALS.items():
         mine = rows[kinds == kind]
@@ -213,12 +219,16 @@ def _draw_marks(ax: Axes, rows: pd.DataFrame, *, gap: float) -> list[Line2D]:
                 bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
             )  # fmt: skip
         mine = mine[~is_dense]
+        face, edge, width = ("white", style.colour, 1.2) if kind == "assumed" else (style.colour, "white", 0.4)
         marks = ax.scatter(
-            mine["at"], mine["y"], marker=style.marker, s=34, color=style.colour, edgecolor="white", linewidth=0.4,
-            zorder=3,
-        )  # fmt: skip
+            mine["at"], mine["y"], marker=style.marker, s=34, color=face, edgecolor=edge, linewidth=width, zorder=3
+        )
         marks.set_gid(kind)
-        handles.append(Line2D([], [], linestyle="", marker=style.marker, color=style.colour, label=style.words))
+        handles.append(
+            Line2D(
+                [], [], linestyle="", marker=style.marker, color=style.colour, markerfacecolor=face, label=style.words
+            )
+        )
     ends = rows.dropna(subset=["routine_ends_at"]).drop_duplicates("slot")
     if len(ends):
         stars = ax.scatter(
