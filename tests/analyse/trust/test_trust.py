@@ -239,6 +239,21 @@ def test_an_intermediate_that_was_not_seen_served_makes_nothing_untrusted() -> N
         assert row["verdict"] == "untrusted", "the leaf is wrong with any intermediates"
 
 
+def test_of_a_file_the_certificates_with_the_leaf_count_as_served_and_a_given_one_does_not(tmp_path: Path) -> None:
+    ended = mint_ca("Middle", ROOT, ends=TODAY - dt.timedelta(seconds=1))
+    alone, together = (
+        Tables.from_frames(certificates=served(ders).certificates) for ders in ([LEAF.der], [LEAF.der, ended.der])
+    )
+    given = tmp_path / "middle.der"
+    given.write_bytes(ended.der)
+    asked = {"roots": [ROOT.der], "as_of": TODAY}
+    for tables, intermediates, verdict in (
+        (alone, given, "unknown"), (together, given, "untrusted"), (together, "served", "untrusted")
+    ):  # fmt: skip
+        row = verify_chains(tables, intermediates=intermediates, **asked).iloc[0]
+        assert (row["verdict"], row["broken_sha256"]) == (verdict, ended.sha256)
+
+
 def test_the_leaves_of_2015_under_a_renewed_intermediate_are_unknown() -> None:
     """The tables hold the edition of 2013 alone, which ended on 2015-04-04; a client of 2016 had another one."""
     given = read(ROOT_FOLDER / "data/google-mail")

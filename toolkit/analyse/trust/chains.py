@@ -28,7 +28,7 @@ class Chains:
     `ders` are the known certificates by SHA-256, `issuers` the SHA-256 of those that may have issued others.
     `uses_held`: the CA certificates of the tables, and those `given` in DER, may complete a path. The server may have
     sent a renewed one instead, so that a check that fails only with such a certificate leaves the chain unknown.
-    `is_all_held`: nothing was observed, and the certificates are judged as if they were served together.
+    `is_all_held`: nothing was observed, and the certificates of the tables are judged as if they were served together.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Chains:
         self._anchors = anchors
         self._roots = Index(anchors.certificates)
         self._uses_held = uses_held
-        self._is_all_held = is_all_held
+        self._as_served = frozenset(certificates["cert_sha256"]) if is_all_held else frozenset()
         self._held = Index(readable(self.certificate(sha256) for sha256 in self.issuers))
         self._searched: dict[tuple[str, tuple[str, ...] | None], SearchedChain] = {}
         self._judged: dict[tuple[str, tuple[str, ...] | None, str | None], JudgedChain] = {}
@@ -123,8 +123,8 @@ class Chains:
     ) -> Candidate:
         usage, unjudged = find_usage_problems(path, has_root=True)
         absent = [certificate for certificate in path[1:-1] if certificate.sha256 not in (served or ())]
-        is_doubtful = self._uses_held and not self._is_all_held
-        unseen = frozenset(path.index(certificate) for certificate in absent if is_doubtful)
+        doubtful = [one for one in absent if self._uses_held and one.sha256 not in self._as_served]
+        unseen = frozenset(path.index(certificate) for certificate in doubtful)
         if served is None:
             return Candidate(path, True, tuple(usage), unjudged, None, None, None, None, True, unseen)
         on_path = {certificate.sha256 for certificate in path}
