@@ -38,7 +38,12 @@ RENEWALS: Final = (
     Column("key_type", "text", "of the slot", "the certificate did not parse"),
     Column("leaf_sha256", "text", "the certificate from which the forecast starts"),
     Column("renewal", "integer", "number of the renewal; 1 is the next"),
-    Column("renews_at", "instant", "day of issue of the new certificate, not before `now`"),
+    Column(
+        "renews_at",
+        "instant",
+        "day of issue of the new certificate, not before `now`; for an overdue slot the first day that is left, which "
+        "may be earlier than its intervals",
+    ),
     Column("expected_at", "instant", "`renews_at` by the usual routine, also where that is before `now`"),
     *(
         Column(name, "instant", f"{name.split('_')[0]} end of the {name[-5:-3]} % prediction interval", _NO_END)
