@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import settings
@@ -58,6 +59,11 @@ def client() -> Iterator[Any]:
     pytest.importorskip("distributed")
     with open_cluster(None, 2) as client:
         yield client
+
+
+def unused_client() -> Any:
+    """What passes for a client of a Dask cluster, for a call that is refused before it uses it."""
+    return Mock(spec=pytest.importorskip("distributed").Client)
 
 
 def pytest_configure() -> None:

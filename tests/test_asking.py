@@ -8,6 +8,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 import toolkit
+from tests.conftest import unused_client
 from tests.store.tables import BEGIN, certificate, look
 from toolkit import analyse, asking, schema
 from toolkit.errors import ClusterError, StoreError, UsageError
@@ -154,7 +155,7 @@ def test_wrong_arguments_are_refused_before_anything_is_read(stored: toolkit.Sto
         toolkit.ask(tmp_path / "none", toolkit.find_sightings)
     secret = toolkit.Store(stored.path, storage_options={"AWS_SECRET_ACCESS_KEY": "not-to-be-seen"})
     with pytest.raises(UsageError, match="storage_options") as caught:
-        toolkit.ask(secret, toolkit.find_sightings, client=object())  # type: ignore[arg-type]
+        toolkit.ask(secret, toolkit.find_sightings, client=unused_client())
     assert "not-to-be-seen" not in str(caught.value)
 
 

@@ -227,6 +227,22 @@ CALLS: dict[str, tuple[Call, str]] = {
         lambda t, s: toolkit.watch("tls://127.0.0.1:1", s, every="1h", sample=2),
         r"watch: parameter 'sample' is not known\. Did you mean 'samples'",
     ),
+    "the address of a cluster to ask": (
+        lambda t, s: toolkit.ask(s, toolkit.find_rotations, client="tcp://127.0.0.1:1"),
+        r"client='tcp://127.0.0.1:1': give a distributed\.Client",
+    ),
+    "the address of a cluster to collect": (
+        lambda t, s: toolkit.collect("tls://127.0.0.1:1", s, client="tcp://127.0.0.1:1", progress=False),
+        r"client='tcp://127.0.0.1:1': give a distributed\.Client",
+    ),
+    "the address of a cluster to survey": (
+        lambda t, s: toolkit.survey("tls://127.0.0.1:1", store=s, client="tcp://127.0.0.1:1", progress=False),
+        r"client='tcp://127.0.0.1:1': give a distributed\.Client",
+    ),
+    "something else than a client to watch": (
+        lambda t, s: toolkit.watch("tls://127.0.0.1:1", s, every="1h", client=5),
+        r"client=5: give a distributed\.Client",
+    ),
     "text as settle": (
         lambda t, s: toolkit.collect("tls://127.0.0.1:1", s, settle="yes"),
         "settle='yes': must be True or False",

@@ -34,7 +34,7 @@ from toolkit.store.services import (
     load_group,
 )
 from toolkit.tables import Tables
-from toolkit.workers import require_workers
+from toolkit.workers import require_client, require_workers
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -112,9 +112,9 @@ def ask(
     Services that show certificates for the same names are in one group where the analysis looks for successors, so many
     services that show one default certificate need as much memory as the plain call.
 
-    Raises `UsageError` for an analysis that cannot be split by service (it says what to do), and with a client for a
-    store opened with `storage_options`; `StoreError` as `Store.load`; `ClusterError` where the cluster has no
-    workers, or one without this version of the toolkit; and what the analysis raises.
+    Raises `UsageError` for an analysis that cannot be split by service (it says what to do), for what is not a client,
+    and with a client for a store opened with `storage_options`; `StoreError` as `Store.load`; `ClusterError` where the
+    cluster has no workers, or one without this version of the toolkit; and what the analysis raises.
 
     >>> import toolkit
     >>> from tempfile import TemporaryDirectory
@@ -125,6 +125,7 @@ def ask(
     >>> rotations.equals(toolkit.find_rotations(tables, min_share=0.1))
     True
     """
+    require_client(client)
     store = as_store(store)
     _require_splittable(analysis, options)
     require_kept(store)

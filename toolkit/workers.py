@@ -1,16 +1,33 @@
-"""Workers of a Dask cluster: there must be some, and each must have this version of the toolkit."""
+"""A client of a Dask cluster and its workers: there must be some, and each must have this version of the toolkit."""
 
+import sys
 from typing import TYPE_CHECKING, Final
 
 import toolkit
 from toolkit import text
-from toolkit.errors import ClusterError
+from toolkit.errors import ClusterError, UsageError
 
 if TYPE_CHECKING:
     from distributed import Client
 
 WORKER_SECONDS: Final = 120
 """How long to wait for the workers of a cluster that has none."""
+
+
+def require_client(given: object) -> None:
+    """Raises `UsageError` unless the argument `client` is None or a `distributed.Client`.
+
+    >>> require_client("tcp://10.0.0.1:8786")
+    Traceback (most recent call last):
+    toolkit.errors.UsageError: client='tcp://10.0.0.1:8786': give a distributed.Client, such as \
+distributed.Client('tcp://10.0.0.1:8786').
+    """
+    # Where the module was not imported, nothing is a client.
+    module = sys.modules.get("distributed")
+    if given is not None and (module is None or not isinstance(given, module.Client)):
+        raise UsageError(
+            f"client={given!r:.60}: give a distributed.Client, such as distributed.Client('tcp://10.0.0.1:8786')."
+        )
 
 
 def require_workers(client: "Client") -> None:

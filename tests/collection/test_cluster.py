@@ -15,7 +15,7 @@ import pytest
 import toolkit
 from tests.collection.servers import Loopback
 from tests.collection.test_rounds import Pausing, Reader, Writer, busy
-from tests.conftest import not_on_windows
+from tests.conftest import not_on_windows, unused_client
 from toolkit.collection import Limits, collect, recorder
 from toolkit.collection.clusters import clients, collecting, runner
 from toolkit.collection.clusters.runner import ShardLink
@@ -314,7 +314,7 @@ def test_a_worker_with_another_folder_at_the_path_is_an_error(store: Store) -> N
 def test_a_store_with_options_is_refused_before_anything_is_asked(store: Store) -> None:
     secret = Store(store.path, storage_options={"AWS_SECRET_ACCESS_KEY": "not-to-be-seen"})
     with pytest.raises(UsageError, match="storage_options"):
-        collect("tls://127.0.0.1:1", secret, client=object(), progress=False)  # type: ignore[arg-type]
+        collect("tls://127.0.0.1:1", secret, client=unused_client(), progress=False)
     assert not secret.exists()
 
 

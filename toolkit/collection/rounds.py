@@ -26,6 +26,7 @@ from toolkit.sampling import check_share
 from toolkit.store import Store, as_store
 from toolkit.tables import Tables
 from toolkit.targets import Target, Targets
+from toolkit.workers import require_client
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -173,6 +174,7 @@ def collect(
     """
     require_boolean("settle", settle)
     require_boolean("back_off", back_off)
+    require_client(client)
     check_share(min_share)
     store = as_store(store)
     plan = make_plan(

@@ -11,6 +11,7 @@ import pytest
 
 import toolkit
 from tests.collection.surveys.serving import accidents, serving
+from tests.conftest import unused_client
 from toolkit import schema
 from toolkit.cli import main
 from toolkit.cli.codes import NOTHING_REACHED
@@ -226,4 +227,4 @@ def test_a_cluster_finds_what_one_process_finds(
 
 def test_a_survey_on_a_cluster_needs_a_store() -> None:
     with pytest.raises(UsageError, match="needs a store"):
-        toolkit.survey("tls://127.0.0.1:1", client=object(), progress=False)  # type: ignore[arg-type]
+        toolkit.survey("tls://127.0.0.1:1", client=unused_client(), progress=False)

@@ -23,6 +23,7 @@ from toolkit.reference import Offer
 from toolkit.store import Store, as_store
 from toolkit.tables import Tables, named_certificates
 from toolkit.targets import Targets
+from toolkit.workers import require_client
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -122,6 +123,7 @@ def survey(
     (['port_closed'], ['untested'])
     """
     asked = chosen_parts(parts)
+    require_client(client)
     check_positive(concurrency=concurrency, budget=budget, rate=rate)
     check_not_negative(splits=splits, pause_seconds=pause_seconds)
     plan = make_plan(
