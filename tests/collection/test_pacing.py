@@ -280,7 +280,8 @@ def test_a_service_that_is_not_reached_is_asked_in_fewer_rounds_until_it_is(stor
         asked += [] if rests else [number]
         rounds.add(down="skipped" if rests else "timeout", up="ok", refusing="refused")
     assert asked == [0, 1, 2, 3, 4, 6, 8, 12]
-    assert set(find_resting(store)) == {"tls://down.test:443"}
+    said = "asked in one of 4 rounds: of the last 14, 8 could not reach it and 6 did not ask"
+    assert find_resting(store) == {"tls://down.test:443": said}
     rounds.add(down="ok", up="ok")
     assert find_resting(store) == {}
 
@@ -293,7 +294,7 @@ def test_a_service_that_rests_is_a_row_that_says_so(store: Store) -> None:
     looks = store.load().observations
     last = looks[looks["round"] == end["round"]].set_index("service")
     assert last.loc[down, ["outcome", "stage"]].tolist() == ["skipped", "resolve"]
-    assert last.loc[down, "reason"] == "asked in one of 2 rounds, because the last 5 rounds did not reach it"
+    assert last.loc[down, "reason"] == "asked in one of 2 rounds: of the last 5, 5 could not reach it and 0 did not ask"
     assert last.loc[other, "outcome"] == "port_closed"
     assert json.loads(end["settings"])["resting"] == 1
     assert collect(down, store, back_off=True, progress=False)["connections"] == 0

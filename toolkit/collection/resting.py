@@ -39,7 +39,9 @@ def find_resting(store: Store) -> dict[str, str]:
         asked_at = numbers.loc[numbers["is_asked"], "number"].max()
         rests = len(numbers) if pd.isna(asked_at) else int((numbers["number"] > asked_at).sum())
         if rests + 1 < every:
+            asked = int(numbers["is_asked"].sum())
             resting[str(service)] = (
-                f"asked in one of {every} rounds, because the last {len(numbers)} rounds did not reach it"
+                f"asked in one of {every} rounds: of the last {len(numbers)}, {asked} could not reach it and "
+                f"{len(numbers) - asked} did not ask"
             )
     return resting
