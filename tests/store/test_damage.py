@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
@@ -54,6 +55,15 @@ def test_a_damaged_file_is_named(folder: Path, damage: Callable[[Path], object])
             ask()
         assert "backup" in str(caught.value)
         assert "\x1b" not in str(caught.value)
+
+
+def test_a_whole_file_with_an_encoding_that_is_not_read_is_not_called_damaged(folder: Path) -> None:
+    path = _parquet(folder)
+    encodings = {"service": "DELTA_LENGTH_BYTE_ARRAY"}
+    pq.write_table(pq.read_table(path), path, use_dictionary=False, column_encoding=encodings)
+    with pytest.raises(StoreError, match=f"{path.name}.*version 1 of Parquet") as caught:
+        Store(folder).load()
+    assert "backup" not in str(caught.value)
 
 
 def _remove_log(folder: Path) -> None:

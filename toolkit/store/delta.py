@@ -153,9 +153,11 @@ class KeptTable:
                     continue
                 if not self._is_local:
                     raise failure(error, self.uri, "read") from error
+                advice = f"Restore it from a backup, or move {self.uri} away and read the rest."
+                if "Not yet implemented" in str(error):
+                    advice = "Another program wrote it: write it again with version 1 of Parquet's encodings."
                 raise StoreError(
-                    f"{self._damaged(dataset) or self.uri} cannot be read ({_first_line(error)}). "
-                    f"Restore it from a backup, or move {self.uri} away and read the rest."
+                    f"{self._damaged(dataset) or self.uri} cannot be read ({_first_line(error)}). {advice}"
                 ) from error
 
     def dataset(
