@@ -217,6 +217,22 @@ def test_nothing_printed_moves_the_cursor(tmp_path: Path, capsys: pytest.Capture
     assert r"\x1b[2J\u202e\n" in shown
 
 
+def test_of_many_services_the_first_are_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    row = {"round": "r", "sample": 0, "source": "lab", "outcome": "ok", "date_basis": "undated"}
+    looks = [row | {"service": f"tls://h{number:04}.test:1", "host": f"h{number:04}.test"} for number in range(1_300)]
+    store = toolkit.Store(tmp_path / "store")
+    store.append(toolkit.Tables.from_frames(observations=pd.DataFrame(looks)))
+    command = ["store", "info", str(tmp_path / "store")]
+    assert main(command) == 0
+    shown = capsys.readouterr().out
+    assert [line.split()[0] for line in shown.splitlines() if line.startswith("tls://")] == [
+        f"tls://h{number:04}.test:1" for number in range(200)
+    ]
+    assert shown.endswith("… and 1,100 more; --json lists all.\n")
+    assert main([*command, "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == 1_300
+
+
 def read_limits(*words: str) -> toolkit.Limits:
     command = read_command(["observe", CLOSED, *words])
     assert isinstance(command, partial)

@@ -20,6 +20,7 @@ from toolkit.cli.labs import find_clock, lab, wait_for_lab
 from toolkit.cli.messages import print_message
 from toolkit.cli.options import DEFAULT_ROOTS
 from toolkit.cli.printing import (
+    MOST_ROWS,
     as_json_line,
     print_frame,
     print_json,
@@ -39,9 +40,6 @@ from toolkit.targets import MailDomain, Target, expand_targets
 __all__ = ["check", "lab"]  # the other commands are defined here
 
 _LOOK_COLUMNS: Final = ("service", "address", "offer", "outcome", "protocol", "suite", "group", "leaf", "note")
-
-_MOST_SERVICES: Final = 200
-"""Services of a round that are printed one by one; of more, the outcomes are printed."""
 
 
 def cert(arguments: argparse.Namespace) -> int:
@@ -147,7 +145,7 @@ def collect(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(pd.DataFrame([end]))
     else:
-        by = ["service", "outcome"] if len(end["services"]) <= _MOST_SERVICES else ["outcome"]
+        by = ["service", "outcome"] if len(end["services"]) <= MOST_ROWS else ["outcome"]
         print_frame(outcomes.groupby(by, dropna=False)["looks"].sum().reset_index())
         looked = text.counted(int(end["looks"]), "look")
         print(f"{looked}, {end['looks_ok']} ok; kept in {arguments.store}, round {end['round']}.")

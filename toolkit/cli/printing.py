@@ -25,7 +25,10 @@ _SERVICE_COLUMNS: Final = (
 )  # fmt: skip
 
 MOST_ENDINGS: Final = 20
-"""Most rows that are printed."""
+"""Certificates that are printed one by one, at most."""
+
+MOST_ROWS: Final = 200
+"""Rows of services that are printed, at most."""
 
 SUPPORT_LINES: Final = (
     Column("protocol", "text", "the version; empty in the rows of its answers"),
@@ -130,10 +133,16 @@ def print_endings_as_json(endings: pd.DataFrame, judged: dict[str, object]) -> N
 
 
 def print_services(overview: pd.DataFrame) -> None:
-    """Print the frame of `Tables.overview` with dates instead of instants; its row without a service says so."""
-    dates = {name: overview[name].dt.date for name in ("known_from_at", "known_until_at")}
-    named = overview["service"].fillna("(without a service)")
-    print_frame(overview.assign(service=named, **dates)[list(_SERVICE_COLUMNS)], narrow=True)
+    """Print the frame of `Tables.overview` with dates instead of instants; its row without a service says so.
+
+    Of more than `MOST_ROWS`, the first are printed, and how many more there are.
+    """
+    shown = overview.head(MOST_ROWS)
+    dates = {name: shown[name].dt.date for name in ("known_from_at", "known_until_at")}
+    named = shown["service"].fillna("(without a service)")
+    print_frame(shown.assign(service=named, **dates)[list(_SERVICE_COLUMNS)], narrow=True)
+    if len(overview) > MOST_ROWS:
+        print(f"… and {len(overview) - MOST_ROWS:,} more; --json lists all.")
 
 
 def print_frame(frame: pd.DataFrame, *, narrow: bool = False) -> None:
