@@ -188,6 +188,19 @@ def test_a_survey_on_a_cluster_without_a_store_is_refused_before_the_cluster_is_
     assert "tls-toolkit: --cluster and --workers need --store" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [("nonsense", "missing port number"), ("http://127.0.0.1:1", "unknown address scheme"), ("h:x", "invalid literal")],
+)
+def test_what_is_not_the_address_of_a_scheduler_is_wrong_use(
+    address: str, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("distributed")
+    assert main(["collect", CLOSED, "--store", str(tmp_path / "store"), "--cluster", address]) == 2
+    assert f"tls-toolkit: --cluster '{address}': {why}" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "store").exists()
+
+
 def test_a_store_that_is_none_is_an_error_with_a_next_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["store", "info", str(tmp_path / "nothing")]) == 4
     assert str(tmp_path / "nothing") in capsys.readouterr().err
@@ -283,11 +296,15 @@ def test_a_name_and_a_limit_that_make_no_sense_are_refused(
         assert main([*command, CLOSED, option, value]) == 2
         assert re.match(rf"tls-toolkit: {option} \w+: must be greater than 0, and finite", capsys.readouterr().err)
     for option in ("--block", "--allow"):
-        for value, why in (("a/b", "'a/b' is neither a network nor"), ("@missing", "missing cannot be read")):
+        for value, why in (
+            ("a/b", "'a/b' is neither a network nor"),
+            ("@missing", "missing cannot be read"),
+            ("@", "'@' names no"),
+        ):
             assert main([*command, CLOSED, option, value]) == 2
             assert f"tls-toolkit: {option}: {why}" in capsys.readouterr().err
     assert main([*command, CLOSED, "--ehlo", "two words"]) == 2
-    assert "'two words' cannot be given by EHLO" in capsys.readouterr().err
+    assert "tls-toolkit: --ehlo 'two words' cannot be given by EHLO" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -61,9 +61,15 @@ def add_limits(parser: argparse.ArgumentParser, *, without: Collection[str] = ()
 
 
 def read_limits(arguments: argparse.Namespace) -> "Limits":
-    """The limits that the arguments set. Raises `UsageError`, which names the option, for one that makes no sense."""
-    from toolkit.collection.limits import LISTS, Limits, check_limit, read_list  # noqa: PLC0415  imports pandas
+    """The limits that the arguments set.
 
+    Raises `UsageError`, which names the option, for one that makes no sense, and for such a name behind `--ehlo`.
+    """
+    from toolkit.collection.limits import LISTS, Limits, check_limit, read_list  # noqa: PLC0415  imports pandas
+    from toolkit.wire import check_client_name  # noqa: PLC0415  imports cryptography
+
+    if arguments.ehlo is not None:
+        check_client_name(arguments.ehlo, "--ehlo ")
     given: dict[str, Any] = {}
     if arguments.timeout is not None:
         check_limit(f"--timeout {arguments.timeout:g}", "timeout", arguments.timeout)

@@ -206,6 +206,8 @@ def _listed(given: str, entries: Iterable[str]) -> Iterator[str]:
             _check_entry(given, entry)
             yield entry
             continue
+        if entry == "@":
+            raise UsageError(f"{given}: '@' names no file: write its path behind it, such as @hosts.txt.")
         try:
             lines = read_regular(Path(entry[1:]), most=_MOST_BYTES).decode().splitlines()
         except (OSError, UnicodeDecodeError) as error:

@@ -19,8 +19,8 @@ LIMIT: Final = 1 << 16
 _NAME = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}\Z")
 
 
-def check_client_name(name: str) -> None:
-    """Raises `UsageError` for a name that EHLO cannot give.
+def check_client_name(name: str, given: str = "ehlo=") -> None:
+    """Raises `UsageError` for a name that EHLO cannot give; `given`: what the user gave it for.
 
     >>> from toolkit.wire import check_client_name
     >>> check_client_name("client.example")
@@ -30,7 +30,7 @@ def check_client_name(name: str) -> None:
     """
     if not isinstance(name, str) or not _NAME.match(name):
         raise UsageError(
-            f"ehlo={name!r:.300} cannot be given by EHLO: write a host name or an address literal such as [::1]."
+            f"{given}{name!r:.300} cannot be given by EHLO: write a host name or an address literal such as [::1]."
         )
 
 

@@ -49,7 +49,7 @@ def dask_setup(worker: object) -> None:
 def open_cluster(address: str | None, workers: int | None) -> "Iterator[Client | None]":
     """A client of the scheduler at that address, or of a new cluster of `workers` processes here; else None.
 
-    Raises `ClusterError` where the scheduler cannot be reached.
+    Raises `UsageError` for what is not an address with a port, `ClusterError` where the scheduler cannot be reached.
     """
     if address is None and workers is None:
         yield None
@@ -62,6 +62,7 @@ def open_cluster(address: str | None, workers: int | None) -> "Iterator[Client |
         import dask  # noqa: PLC0415  an extra, and slow to import
         import distributed  # noqa: PLC0415
     if address is not None:
+        _require_address(address)
         with _connect(address) as client:
             yield client
         return
@@ -77,6 +78,21 @@ def open_cluster(address: str | None, workers: int | None) -> "Iterator[Client |
         distributed.Client(cluster) as client,
     ):
         yield client
+
+
+def _require_address(address: str) -> None:
+    from distributed.comm.addressing import parse_address, parse_host_port  # noqa: PLC0415  an extra
+    from distributed.comm.registry import get_backend  # noqa: PLC0415  an extra
+
+    try:
+        scheme, place = parse_address(address)
+        get_backend(scheme)
+        parse_host_port(place)
+    except ValueError as error:
+        raise UsageError(
+            f"--cluster {address!r:.60}: {text.plain(str(error))}. Give a scheduler's address, such as "
+            "tcp://10.0.0.1:8786."
+        ) from error
 
 
 def _connect(address: str) -> "Client":
