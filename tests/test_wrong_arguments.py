@@ -284,6 +284,15 @@ def test_targets_limit_like_their_names(tables: toolkit.Tables, store: toolkit.S
     assert toolkit.Store(tmp_path / "by-path").has_round(str(ended["round"]))
 
 
+def test_a_service_without_rows_is_refused_in_tables_and_has_none_in_a_store(
+    tables: toolkit.Tables, store: toolkit.Store
+) -> None:
+    with pytest.raises(UsageError, match=r"Did you mean 'https://akamai\.com:443'"):
+        tables.within(services="https://akamia.com:443")
+    loaded = store.load(services="https://akamia.com:443")
+    assert [len(loaded.observations), len(loaded.support), len(loaded.certificates), len(loaded.rounds)] == [0, 0, 0, 0]
+
+
 def test_a_misspelt_scenario_or_parameter_gets_a_suggestion() -> None:
     for call in (lambda: toolkit.lab.Lab("yaer"), lambda: toolkit.lab.scenario("yaer", backends=2)):
         with pytest.raises(LabError, match="Did you mean 'year'"):

@@ -154,7 +154,8 @@ class Tables:
         The same rows as `Store.load` with these limits: a look or an answer without an instant is kept unless its
         `observed_from` and `observed_until` put it outside. With any limit, `certificates` holds those that the looks
         name (leaf or chain), and `rounds` those that the rows belong to; without, all. Raises `UsageError` for an
-        instant without a zone, a `since` after `until`, and a service without a row in the tables.
+        instant without a zone, a `since` after `until`, and a service without a row in the tables, where `Store.load`
+        returns no rows.
 
         >>> import toolkit
         >>> tables = toolkit.load_example("lab-sample")

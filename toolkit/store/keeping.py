@@ -180,8 +180,10 @@ class Store:
         Rows are in the order of their instants, the first of repeats is kept (of certificates one with its DER), dtypes
         are the schema's. Of certificates that an earlier version kept, the columns that it did not have are parsed from
         their DER.
-        `services` are full names, `smtp://smtp.gmail.com:587`. Raises `UsageError` for an instant without a zone,
-        `StoreError` for a store that does not exist or is damaged.
+        `services` are full names, `smtp://smtp.gmail.com:587`. One without a row in the store, such as a mistyped name,
+        adds no rows and raises no error, because a round also loads services that were not observed yet;
+        `Tables.within` refuses it. Raises `UsageError` for an instant without a zone, `StoreError` for a store that
+        does not exist or is damaged.
 
         >>> import toolkit
         >>> from tempfile import TemporaryDirectory
