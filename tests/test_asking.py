@@ -82,6 +82,17 @@ def test_the_answer_is_that_of_the_plain_call(
     assert_frame_equal(toolkit.ask(stored, analysis, **options), expected)
 
 
+@pytest.mark.parametrize("case", ANALYSES, ids=named)
+def test_a_store_of_certificates_alone_is_judged_as_by_the_plain_call(
+    loaded: Tables, case: tuple[Any, dict[str, Any]], tmp_path: Path
+) -> None:
+    analysis, options = case
+    held = Tables.from_frames(certificates=loaded.certificates)
+    store = toolkit.Store(tmp_path / "store")
+    store.append(held)
+    assert_frame_equal(toolkit.ask(store, analysis, **options), analysis(store.load(), **options))
+
+
 def test_every_analysis_that_can_be_split_is_compared() -> None:
     split = (*asking._OF_SERVICES, *asking._OF_SUCCESSORS, *asking._OF_CHAINS, *asking._OF_SIGHTINGS)
     assert {analysis for analysis, _ in ANALYSES} == set(split)

@@ -129,7 +129,7 @@ def ask(
     store = as_store(store)
     _require_splittable(analysis, options)
     require_kept(store)
-    # Wrong options are an error here, before anything is read; and this is the result for a store without services.
+    # Wrong options are an error here, before anything is read; and this is the result without rows.
     nothing = analysis(Tables.from_frames(), **options)
     if analysis in _OF_SIGHTINGS:
         return _OF_SIGHTINGS[analysis](store, ask(store, analyse.find_sightings, client=client))
@@ -137,6 +137,9 @@ def ask(
         results = [_analyse(store, group, analysis, options) for group in _groups(store, analysis, 1)]
     else:
         results = _ask_workers(client, store, analysis, options)
+    if not results:
+        # Without services there are at most certificates, which some analyses judge by themselves.
+        return analysis(store.load(), **options)
     results = [result for result in results if len(result)]
     if not results:
         return nothing

@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
@@ -190,6 +191,19 @@ def test_a_column_without_values_in_the_row_groups_is_not_read(store: Store, mon
         assert kept.column_names == columns
         assert kept["vantage"].null_count == sum(looks["service"] == service)
         assert kept["tool"].null_count == len(kept)
+
+
+def test_statistics_that_are_not_utf8_and_a_column_that_a_file_lacks(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"service": [SERVICES[0], "\u00e9"], "port": [1, 2]}), path, write_page_index=False)
+    whole = path.read_bytes()
+    assert whole.count(b"\xc3\xa9") > 1
+    path.write_bytes(whole.replace(b"\xc3\xa9", b"\xff\xa9"))
+    (file,) = ds.dataset(path).get_fragments()
+    assert selecting._part(file, is_in("service", {SERVICES[2]})) is not None, "nothing is known of this row group"
+    pq.write_table(pa.table({"port": [1, 2]}), path)
+    (file,) = ds.dataset(path).get_fragments()
+    assert selecting._part(file, is_in("service", {SERVICES[2]})) is None
 
 
 def test_a_file_with_many_rows_is_not_joined(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

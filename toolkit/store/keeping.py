@@ -177,9 +177,9 @@ class Store:
         `observed_from` and `observed_until` exclude it. With any limit, `certificates` holds those that the loaded
         observations name (leaf or chain), and `rounds` those that the loaded rows belong to; without, all.
 
-        Rows are in the order of their instants, the first of repeats is kept (of certificates one with its DER), dtypes
-        are the schema's. Of certificates that an earlier version kept, the columns that it did not have are parsed from
-        their DER.
+        Rows are in the order of their instants, the first of repeats within the limits is kept (of certificates one
+        with its DER), dtypes are the schema's. Of certificates that an earlier version kept, the columns that it did
+        not have are parsed from their DER.
         `services` are full names, `smtp://smtp.gmail.com:587`. One without a row in the store, such as a mistyped name,
         adds no rows and raises no error, because a round also loads services that were not observed yet;
         `Tables.within` refuses it. Raises `UsageError` for an instant without a zone, `StoreError` for a store that

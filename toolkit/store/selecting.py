@@ -97,7 +97,7 @@ def read_selected(dataset: ds.FileSystemDataset, columns: Sequence[str], selecte
 
 
 def _part(file: ds.ParquetFileFragment, selected: Selection) -> ds.ParquetFileFragment | None:
-    """The row groups of the file that may have the texts; None where there are none.
+    """The row groups of the file that may have the texts; None where there are none, or a column is null throughout.
 
     Arrow leaves out the others itself, but not by the statistics of a column that is read dictionary-encoded.
     """
@@ -105,8 +105,8 @@ def _part(file: ds.ParquetFileFragment, selected: Selection) -> ds.ParquetFileFr
     places = _places(metadata)
     groups = {number: metadata.row_group(number) for number in range(metadata.num_row_groups)}
     for each in selected.wanted:
-        place = places[each.column]
-        groups = {number: group for number, group in groups.items() if _may_have(each, group.column(place))}
+        place = places.get(each.column)
+        groups = {n: group for n, group in groups.items() if place is not None and _may_have(each, group.column(place))}
     return file.subset(row_group_ids=list(groups)) if groups else None
 
 
@@ -114,7 +114,10 @@ def _may_have(wanted: Wanted, column: pq.ColumnChunkMetaData) -> bool:
     known = column.statistics
     if known is None or not known.has_min_max or known.logical_type.type != "STRING":
         return True
-    return wanted.may_be_within(known.min, known.max)
+    try:
+        return wanted.may_be_within(known.min, known.max)
+    except UnicodeDecodeError:  # another program cut the texts within a character
+        return True
 
 
 def _filled(parts: Sequence[ds.ParquetFileFragment], columns: Sequence[str]) -> set[str]:
