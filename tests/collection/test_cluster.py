@@ -128,6 +128,25 @@ def test_the_shard_of_a_killed_worker_is_made_again(loopback: Loopback, store: S
     assert victim not in client.run(os.getpid).values()
 
 
+def test_a_scheduler_with_tls_is_reached_with_the_settings_of_dask() -> None:
+    dask, distributed = pytest.importorskip("dask"), pytest.importorskip("distributed")
+    made = distributed.Security.temporary()
+    settings = {"ca-file": made.tls_ca_file}
+    for role in ("scheduler", "worker", "client"):
+        settings |= {f"{role}.{part}": getattr(made, f"tls_{role}_{part}") for part in ("cert", "key")}
+    with (
+        dask.config.set({f"distributed.comm.tls.{name}": value for name, value in settings.items()}),
+        distributed.LocalCluster(
+            n_workers=0, host="tls://127.0.0.1", dashboard_address="127.0.0.1:0", security=distributed.Security()
+        ) as cluster,
+        clients.open_cluster(cluster.scheduler_address, None) as client,
+    ):
+        assert client is not None
+        assert client.scheduler_info()["address"] == cluster.scheduler_address
+    with pytest.raises(UsageError, match=r"distributed\.comm\.tls"), clients.open_cluster("tls://127.0.0.1:1", None):
+        pass
+
+
 @not_on_windows("signal that a process sends to itself or another")
 def test_the_shard_of_a_worker_that_hangs_is_made_again(loopback: Loopback, store: Store, client: Any) -> None:
     client.wait_for_workers(2)  # another test may have ended one

@@ -101,6 +101,11 @@ def _connect(address: str) -> "Client":
     try:
         asyncio.run(_greet(address))
         return Client(address, timeout=_CONNECT_SECONDS)
+    except TypeError as error:
+        raise UsageError(
+            f"--cluster {address!r:.60}: {text.plain(str(error))} The settings of Dask for TLS are under "
+            "distributed.comm.tls: https://distributed.dask.org/en/stable/tls.html"
+        ) from error
     except (OSError, ValueError, MemoryError) as error:
         why = text.plain(str(error)) or f"there was no answer in {_CONNECT_SECONDS} s"
         if isinstance(error, MemoryError):  # the first bytes of another protocol, read as the length of a message
@@ -113,7 +118,9 @@ def _connect(address: str) -> "Client":
 
 async def _greet(address: str) -> None:
     """Exchange greetings with a scheduler in a limited time: a `Client` waits for them for as long as it takes."""
+    from distributed import Security  # noqa: PLC0415  an extra
     from distributed.comm.core import connect  # noqa: PLC0415  an extra
 
     async with asyncio.timeout(_CONNECT_SECONDS):
-        await (await connect(address, timeout=_CONNECT_SECONDS)).close()
+        encryption = Security().get_connection_args("client")
+        await (await connect(address, timeout=_CONNECT_SECONDS, **encryption)).close()
