@@ -21,11 +21,11 @@ RFCS = {
     "draft-ietf-lamps-dilithium-certificates": "RFC 9881",
     "draft-ietf-lamps-x509-slhdsa": "RFC 9909",
     "draft-davidben-tls13-pkcs1": "RFC 9963",  # by way of draft-ietf-tls-tls13-pkcs1; April 2026
-    "draft-irtf-cfrg-aegis-aead": "RFC 10032",  # September 2026
 }
 """Name of a draft, without its number, and the RFC that it became."""
 
 KEPT = {
+    "draft-irtf-cfrg-aegis-aead": "version 08 has the suites; RFC 10032 has the algorithm alone",
     "draft-agl-tls-chacha20poly1305": "RFC 7905 has other code points",
     "draft-ietf-tls-chacha20-poly1305": "the code points of version 00; RFC 7905 has others",
     "draft-chudov-cryptopro-cptls": "expired; RFC 9189 has other suites",
@@ -38,7 +38,7 @@ KEPT = {
     "draft-ietf-lamps-pq-composite-sigs": "a draft, version 19 in September 2026",
     "draft-davidben-tls-merkle-tree-certs": "a draft, now of a working group",
 }
-"""Name of a draft that rows cite rightly, and why."""
+"""Name of a draft that rows cite rightly, and why: an RFC that came of it would have to define what the row holds."""
 
 _DRAFT = re.compile(r"\b(?:draft|RFC)-[a-z][a-z0-9-]+[a-z0-9]")
 """IANA writes `RFC-ietf-…` for a draft that waits for its number."""
