@@ -25,7 +25,7 @@ RFCS = {
 """Name of a draft, without its number, and the RFC that it became."""
 
 KEPT = {
-    "draft-irtf-cfrg-aegis-aead": "version 08 has the suites; RFC 10032 has the algorithm alone",
+    "draft-irtf-cfrg-aegis-aead": "version 08 has the suites; RFC 10032, by its abstract, the algorithm alone",
     "draft-agl-tls-chacha20poly1305": "RFC 7905 has other code points",
     "draft-ietf-tls-chacha20-poly1305": "the code points of version 00; RFC 7905 has others",
     "draft-chudov-cryptopro-cptls": "expired; RFC 9189 has other suites",
