@@ -63,5 +63,5 @@ def test_a_signal_keeps_what_was_seen_and_says_how_to_resume(
 
     server.left = 2
     assert main([*command, "--resume", name]) == NOTHING_REACHED  # 421 is not an answer in TLS
-    assert "2 looks, 0 answered" in capsys.readouterr().out
+    assert "2 looks, 0 ok" in capsys.readouterr().out
     assert sorted(store.load().observations["sample"]) == [0, 1, 2, 3, 4]
