@@ -7,15 +7,13 @@ mistyped command are answered at once. `cli/commands.py`, which carries the comm
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import toolkit
-from toolkit import text
 from toolkit.cli.limits import SURVEYS_OWN, add_limits, read_limits
-from toolkit.cli.parsing import Parser, Suggested
+from toolkit.cli.parsing import Parser, Suggested, read_instant, read_instant_or_page, read_parts, read_port
 from toolkit.shipped import example_folder, find_source
 from toolkit.targets import PORTS, presets
 
@@ -177,7 +175,7 @@ def _add_store_options(parser: argparse.ArgumentParser) -> None:
 def _add_check_options(parser: argparse.ArgumentParser) -> None:
     _add_judging_options(parser, many_policies=True)
     _add_password(parser)
-    parser.add_argument("--as-of", type=_instant, metavar="DATE",
+    parser.add_argument("--as-of", type=read_instant, metavar="DATE",
                         help="judge everything by the rules of that day, and chains at that instant; a date without "
                         "a zone means midnight UTC (default: each row by its own day)")  # fmt: skip
     parser.add_argument("--thresholds", choices=("lifetime", "days"), default="lifetime",
@@ -201,7 +199,7 @@ def _add_check_options(parser: argparse.ArgumentParser) -> None:
     known.add_argument("--write-baseline", type=Path, metavar="FILE",
                        help="write the present findings into this file, and accept them; entries of --baseline, or of "
                        "the file where it exists, that this run does not judge are kept until their date")  # fmt: skip
-    known.add_argument("--accept-until", type=_instant, metavar="DATE", help="until when --write-baseline accepts")
+    known.add_argument("--accept-until", type=read_instant, metavar="DATE", help="until when --write-baseline accepts")
 
 
 def _add_report_options(parser: argparse.ArgumentParser) -> None:
@@ -212,7 +210,7 @@ def _add_report_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--title", help="heading of the page (default: the source's name)")
     parser.add_argument("--paper", choices=("a4", "letter"), default="a4",
                         help="size of paper of the PDF, and of the page where it is printed (default: a4)")  # fmt: skip
-    parser.add_argument("--since-report", type=_instant_or_page, metavar="DATE",
+    parser.add_argument("--since-report", type=read_instant_or_page, metavar="DATE",
                         help="say what changed since that earlier day, or since the day of an earlier report (its HTML "
                         "file); a date without a zone means midnight UTC (default: no comparison)")  # fmt: skip
     parser.add_argument("--interactive", action="store_true",
@@ -228,7 +226,7 @@ def _add_lab_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scenario", default="year", choices=Suggested(NAMES), metavar="NAME",
                         help=f"what happens in the lab: {', '.join(NAMES)} (default: year)")  # fmt: skip
     parser.add_argument("--seed", type=int, default=2026, metavar="N", help="seed of the scenario (default: 2026)")
-    parser.add_argument("--port", type=_port, default=41025, metavar="N",
+    parser.add_argument("--port", type=read_port, default=41025, metavar="N",
                         help="port of the first address, from 1 to 64999; the next ones have the next numbers, and a "
                         "free port where that is in use (default: 41025)")  # fmt: skip
     parser.add_argument("--roots", type=Path, metavar="FILE",
@@ -274,7 +272,7 @@ def _add_look_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_survey_options(parser: argparse.ArgumentParser) -> None:
     _add_lists_of_targets(parser)
-    parser.add_argument("--parts", type=_parts, default="suites,groups,signature_schemes", metavar="LIST",
+    parser.add_argument("--parts", type=read_parts, default="suites,groups,signature_schemes", metavar="LIST",
                         help="what to ask about besides versions (default: all of suites,groups,signature_schemes)",
                         )  # fmt: skip
     parser.add_argument("--per-host", "--concurrency", dest="concurrency", type=int, default=2, metavar="N",
@@ -338,52 +336,16 @@ def _add_judging_options(parser: argparse.ArgumentParser, *, many_policies: bool
     parser.add_argument("--roots", choices=roots, metavar="BUNDLE",
                         help=f"{', '.join(roots)}, or a PEM file (default: {DEFAULT_ROOTS}); a trust store, such as "
                         "mozilla, is judged with its history")  # fmt: skip
-    parser.add_argument("--now", type=_instant, metavar="DATE",
+    parser.add_argument("--now", type=read_instant, metavar="DATE",
                         help="the day from which days are counted; a date without a zone means midnight UTC "
                         f"(default: the present{', or the day of --as-of' if many_policies else ''})")  # fmt: skip
     parser.add_argument("--history", action="store_true",
                         help="judge every observation until now (default: what is in service now, by the last "
                         "observations and the last survey of each service)")  # fmt: skip
     for option, holds in (("--since", "at or after"), ("--until", "before")):
-        parser.add_argument(option, type=_instant, metavar="DATE",
+        parser.add_argument(option, type=read_instant, metavar="DATE",
                             help=f"judge observations made {holds} that instant, and undated ones; a date without a "
                             "zone means midnight UTC (default: all)")  # fmt: skip
-
-
-def _port(words: str) -> int:
-    """The port of the lab's first address; the next ones need room above it."""
-    if not words.isdecimal() or not 1 <= int(words[:6]) < 65000:
-        raise argparse.ArgumentTypeError(f"{words!r:.20} is not a port from 1 to 64999")
-    return int(words)
-
-
-def _parts(words: str) -> tuple[str, ...]:
-    """The parts of a survey, in a list with commas."""
-    from toolkit.collection.surveys.address import PARTS  # noqa: PLC0415  imports pandas
-
-    parts = tuple(part.strip() for part in words.split(","))
-    for part in parts:
-        if part not in PARTS:
-            raise argparse.ArgumentTypeError(text.not_known("part ", part, PARTS))
-    return parts
-
-
-def _instant(words: str) -> datetime:
-    """A date or an instant in ISO 8601; without a zone it is UTC, a date alone is its midnight."""
-    from toolkit.instants import read_iso  # noqa: PLC0415  imports pandas
-
-    try:
-        instant = read_iso(words)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{words!r} is not a date: write 2016-02-11 or 2016-02-11T09:30+01:00"
-        ) from None
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
-
-
-def _instant_or_page(words: str) -> datetime | Path:
-    """A date or an instant as `_instant` reads it, or the HTML file of a report."""
-    return Path(words) if words.lower().endswith((".html", ".htm")) else _instant(words)
 
 
 _COMMANDS: Final[dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]]] = {

@@ -1,8 +1,10 @@
-"""The parser of a command line, which suggests what a mistyped word may mean."""
+"""The parser of a command line, which suggests what a mistyped word may mean, and readers of the values of options."""
 
 import argparse
 import sys
 import textwrap
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit import text
@@ -58,3 +60,39 @@ class Suggested(tuple[str, ...]):
 
     def __contains__(self, word: object) -> bool:
         return True
+
+
+def read_port(words: str) -> int:
+    """The port of the lab's first address; the next ones need room above it."""
+    if not words.isdecimal() or not 1 <= int(words[:6]) < 65000:
+        raise argparse.ArgumentTypeError(f"{words!r:.20} is not a port from 1 to 64999")
+    return int(words)
+
+
+def read_parts(words: str) -> tuple[str, ...]:
+    """The parts of a survey, in a list with commas."""
+    from toolkit.collection.surveys.address import PARTS  # noqa: PLC0415  imports pandas
+
+    parts = tuple(part.strip() for part in words.split(","))
+    for part in parts:
+        if part not in PARTS:
+            raise argparse.ArgumentTypeError(text.not_known("part ", part, PARTS))
+    return parts
+
+
+def read_instant(words: str) -> datetime:
+    """A date or an instant in ISO 8601; without a zone it is UTC, a date alone is its midnight."""
+    from toolkit.instants import read_iso  # noqa: PLC0415  imports pandas
+
+    try:
+        instant = read_iso(words)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{words!r} is not a date: write 2016-02-11 or 2016-02-11T09:30+01:00"
+        ) from None
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+def read_instant_or_page(words: str) -> datetime | Path:
+    """A date or an instant as `read_instant` reads it, or the HTML file of a report."""
+    return Path(words) if words.lower().endswith((".html", ".htm")) else read_instant(words)
