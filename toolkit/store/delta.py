@@ -20,7 +20,7 @@ from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 from toolkit import schema, text
 from toolkit.errors import StoreError, StoreWriteError
 from toolkit.store.compacting import join_files
-from toolkit.store.failures import failure
+from toolkit.store.failures import failure, first_line, unreadable
 from toolkit.store.selecting import EVERYTHING, Selection, read_selected
 
 VERSION_PROPERTY: Final = "tlsToolkit.schema"
@@ -154,11 +154,7 @@ class KeptTable:
                 if not self._is_local:
                     raise failure(error, self.uri, "read") from error
                 advice = f"Restore it from a backup, or move {self.uri} away and read the rest."
-                if "Not yet implemented" in str(error):
-                    advice = "Another program wrote it: write it again with version 1 of Parquet's encodings."
-                raise StoreError(
-                    f"{self._damaged(dataset) or self.uri} cannot be read ({_first_line(error)}). {advice}"
-                ) from error
+                raise unreadable(error, self._damaged(dataset) or self.uri, advice) from error
 
     def dataset(
         self, table: DeltaTable, names: Sequence[str] | None = None, *, files: str | None = None
@@ -297,7 +293,7 @@ class KeptTable:
             yield
         except CommitFailedError as error:
             raise StoreWriteError(
-                f"{self.uri} could not be {done}: other writers committed first each time ({_first_line(error)}). "
+                f"{self.uri} could not be {done}: other writers committed first each time ({first_line(error)}). "
                 "Do it again, with fewer writers at a time."
             ) from error
         except (DeltaError, OSError, pa.ArrowException) as error:
@@ -337,7 +333,3 @@ def texts_of(name: schema.TableName) -> set[str]:
 def _as_read(kept: pa.Schema, names: Iterable[str], texts: set[str]) -> pa.Schema:
     encoded = pa.dictionary(pa.int32(), pa.string())
     return pa.schema([pa.field(name, encoded) if name in texts else kept.field(name) for name in names])
-
-
-def _first_line(error: Exception) -> str:
-    return text.plain(str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)

@@ -103,3 +103,15 @@ def explain(error: BaseException, uri: str, *, otherwise: str = _DAMAGED) -> str
             else otherwise
         )
     return f"({text.plain(shown)}). {step}"
+
+
+def unreadable(error: Exception, file: str, advice: str) -> StoreError:
+    """The error for a file that cannot be read; `advice` unless it is whole, and its encoding is what is not read."""
+    if "Not yet implemented" in str(error):
+        advice = "Another program wrote it: write it again with version 1 of Parquet's encodings."
+    return StoreError(f"{file} cannot be read ({first_line(error)}). {advice}")
+
+
+def first_line(error: Exception) -> str:
+    """The first line of the error's message, harmless in a terminal; without a message its type."""
+    return text.plain(str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)

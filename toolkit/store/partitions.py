@@ -18,10 +18,11 @@ import pyarrow.dataset as ds
 from deltalake.fs import DeltaStorageHandler
 from pyarrow.fs import PyFileSystem
 
-from toolkit import schema, text
-from toolkit.errors import StoreError, UsageError
+from toolkit import schema
+from toolkit.errors import UsageError
 from toolkit.extras import require_extras
 from toolkit.store.delta import KeptTable, texts_of
+from toolkit.store.failures import unreadable
 from toolkit.store.loading import with_der_first
 from toolkit.store.rows import as_frame, has_repeats, order_rows, rank_rows, tell_rows, unified
 from toolkit.store.versions import with_parsed_columns
@@ -92,10 +93,8 @@ def _load_part(
     try:
         rows = ds.FileSystemDataset([file], kept, format_, filesystem).to_table(columns=needed)
     except (OSError, pa.ArrowException) as error:
-        raise StoreError(
-            f"{uri}/{part.path} cannot be read ({text.plain(str(error).partition(chr(10))[0])}). If the store was "
-            "compacted since, call to_dask again; otherwise restore the file from a backup."
-        ) from error
+        advice = "If the store was compacted since, call to_dask again; otherwise restore the file from a backup."
+        raise unreadable(error, f"{uri}/{part.path}", advice) from error
     if part.kept is not None:
         rows = rows.filter(pa.array(np.unpackbits(part.kept, count=len(rows)).astype(bool)))
     if name == "certificates":

@@ -61,7 +61,7 @@ def limits(
         edge = ds.scalar(pa.scalar(instant.to_pydatetime(), pa.timestamp("us", "UTC")))
         known = pc.coalesce(pc.field("observed_at"), pc.field(bound))
         rows = known.is_null() | (known >= edge if holds == ">=" else known < edge)
-        literal = quoted(instant.isoformat())
+        literal = _quoted(instant.isoformat())
         undated = f"({bound} IS NULL OR {bound} {holds} {literal})" if has_statistics else "TRUE"
         selected &= Selection(rows, f"(observed_at {holds} {literal} OR (observed_at IS NULL AND {undated}))")
     return selected if services is None else selected & is_in("service", services)
@@ -73,11 +73,11 @@ def is_in(column: str, values: set[str]) -> Selection:
     rows = pc.field(column).isin(pa.array(texts, pa.string()))
     if not values:
         return Selection(rows)
-    files = f"{column} >= {quoted(texts[0])} AND {column} <= {quoted(texts[-1])}"
+    files = f"{column} >= {_quoted(texts[0])} AND {column} <= {_quoted(texts[-1])}"
     return Selection(rows, files, (Wanted(column, texts),))
 
 
-def quoted(literal: str) -> str:
+def _quoted(literal: str) -> str:
     """The text as a literal of SQL."""
     return "'" + literal.replace("'", "''") + "'"
 
@@ -138,5 +138,5 @@ def _has_values(column: pq.ColumnChunkMetaData) -> bool:
 
 
 def _places(metadata: pq.FileMetaData) -> dict[str, int]:
-    """The number of each column; lists are left out."""
+    """The number of each column by its path, which is its name but for the values of lists."""
     return {metadata.schema.column(number).path: number for number in range(metadata.num_columns)}
