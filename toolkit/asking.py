@@ -199,10 +199,11 @@ def _groups(store: Store, analysis: Analysis, least: int) -> list[ServiceGroup]:
     rows = np.bincount(unit[services], weights=shown["rows"], minlength=int(unit.max(initial=-1)) + 1).astype(np.int64)
     number = _filled(rows, min(_ROWS, max(1, int(rows.sum()) // least)))
     certificates = members.groupby(number[members["unit"]])["cert_sha256"].agg(frozenset)
+    held = pd.Series(names, dtype=object).groupby(number[unit]).agg(frozenset)
+    has_issuers = analysis in _OF_CHAINS
     return [
-        ServiceGroup(frozenset(held), certificates.get(group, frozenset()), has_issuers=analysis in _OF_CHAINS)
-        for group in range(int(number.max(initial=-1)) + 1)
-        for held in [names[number[unit] == group]]
+        ServiceGroup(services, certificates.get(group, frozenset()), has_issuers=has_issuers)
+        for group, services in held.items()
     ]
 
 

@@ -200,9 +200,12 @@ def plot_lifetimes(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
 def _draw_marks(ax: Axes, rows: pd.DataFrame, *, gap: float) -> list[Line2D]:
     """A mark per renewal; renewals of a slot and kind that are less than `gap` days apart are one bar."""
-    kinds = np.where(rows["is_assumed"], "assumed", "usual")
-    kinds = np.where(rows["is_capped"].fillna(value=False), "capped", kinds)
-    kinds = np.where(rows["is_overdue"].fillna(value=False), "overdue", kinds)
+    is_kind = {
+        "overdue": rows["is_overdue"].fillna(value=False),
+        "capped": rows["is_capped"].fillna(value=False),
+        "assumed": rows["is_assumed"],
+    }
+    kinds = np.select([mine.to_numpy(bool) for mine in is_kind.values()], list(is_kind), "usual")
     handles = []
     for kind, style in RENEWALS.items():
         mine = rows[kinds == kind]
