@@ -43,3 +43,18 @@ def concatenated_ranges(lo: Ints, hi: Ints) -> tuple[Ints, Ints]:
     owner = np.repeat(np.arange(len(lo)), lengths)
     begins = np.cumsum(lengths) - lengths
     return np.arange(lengths.sum()) - begins[owner] + lo[owner], owner
+
+
+def edges_of_runs(*columns: Ints) -> Ints:
+    """The position at which each run of rows that agree in all columns begins, and the number of rows."""
+    begins = np.zeros(len(columns[0]) + 1, bool)
+    begins[[0, -1]] = True
+    for column in columns:
+        begins[1:-1] |= column[1:] != column[:-1]
+    return np.flatnonzero(begins)
+
+
+def run_around(edges: Ints, positions: Ints) -> tuple[Ints, Ints]:
+    """For each position where its run begins, and where the next one does."""
+    after = np.searchsorted(edges, positions, "right")
+    return edges[after - 1], edges[after]

@@ -5,12 +5,22 @@ observations that returned a leaf certificate of that key type, with any offer, 
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from toolkit.analyse.arrays import NULL, Bools, Ints, as_instants, first_and_last, instants
+from toolkit.analyse.arrays import (
+    NULL,
+    Bools,
+    Ints,
+    as_instants,
+    edges_of_runs,
+    first_and_last,
+    instants,
+    run_around,
+)
 from toolkit.tables import Tables
 
 SLOT: Final = ["service", "host", "server_name", "key_type"]
@@ -18,6 +28,8 @@ SLOT: Final = ["service", "host", "server_name", "key_type"]
 
 _NEEDED: Final = [*SLOT[:-1], "leaf_sha256", "observed_at", "round", "address", "offer", "sample", "source"]
 """Columns of `observations` that are read; text may be categories."""
+
+_Numbers = NDArray[np.integer[Any]]
 
 FACTS: Final = ["subject", "issuer", "names", "spki_sha256", "not_before", "not_after", "sct_at"]
 """Columns of `certificates` that the certificates of slots are described by."""
@@ -36,8 +48,8 @@ class SlotLooks:
 
     Per dated look, arrays of equal length: `slot` and `leaf` (positions in `slots` and `leaves`), `at` (int64
     [µs since 1970]), `round` and `address` (equal numbers: equal values), `row` (position in `observations`),
-    `source`, `round_first` and `round_last` (positions of the first and last look of its slot and round),
-    `instant_first` and `instant_end` (positions of the first look of its slot at the same instant, and after the last).
+    `source`, `round_first` and `round_last` (positions of the first and last look of its slot and round).
+    `instant_edges`: the positions of the first look at each instant of a slot, and the number of looks.
 
     Per undated look: `undated_row`, `undated_slot`, `undated_leaf`, `undated_source`.
     """
@@ -57,12 +69,15 @@ class SlotLooks:
     source: pd.Series
     round_first: Ints
     round_last: Ints
-    instant_first: Ints
-    instant_end: Ints
+    instant_edges: Ints
     undated_row: Ints
     undated_slot: Ints
     undated_leaf: Ints
     undated_source: pd.Series
+
+    def at_same_instant(self, positions: Ints) -> tuple[Ints, Ints]:
+        """For each look where those of its slot at the same instant begin, and the position after the last of them."""
+        return run_around(self.instant_edges, positions)
 
 
 def find_slot_looks(tables: Tables) -> SlotLooks:
@@ -78,16 +93,18 @@ def find_slot_looks(tables: Tables) -> SlotLooks:
     certificates = tables.certificates.set_index("cert_sha256")[["key_type", *FACTS]].reindex(leaves)
     key_type, key_type_names = _numbered(certificates["key_type"])
     slot, slots = _slot_numbers(seen, key_type[leaf], key_type_names)
-    at, rounds, address = instants(seen["observed_at"]), _numbered(seen["round"])[0], _numbered(seen["address"])[0]
+    at, rounds, address = instants(seen["observed_at"]), _sort_rank(seen["round"]), _sort_rank(seen["address"])
     dated = at != NULL
     order = np.flatnonzero(dated)
     order = order[_order_by_time(slot[order], at[order])]
-    if _has_ties(slot[order], at[order]):
-        ranks = {name: _sort_rank(seen[name])[order] for name in ("offer", "address", "round")}
+    slot_of_look, at = slot[order], at[order]
+    instant_edges = edges_of_runs(slot_of_look, at)
+    if len(instant_edges) <= len(order):
         sample = seen["sample"].to_numpy(np.int64, na_value=-1)[order]
-        order = order[np.lexsort((ranks["offer"], ranks["address"], sample, ranks["round"], at[order], slot[order]))]
-    slot_of_look, at, rounds, undated = slot[order], at[order], rounds[order], np.flatnonzero(~dated)
-    instant_first, instant_end = _same_instant(slot_of_look, at)
+        offer = _sort_rank(seen["offer"])[order]
+        # The instants are in order, and stay so.
+        order = order[np.lexsort((offer, address[order], sample, rounds[order], at, slot_of_look))]
+    rounds, undated = rounds[order], np.flatnonzero(~dated)
     slot_first, slot_last = first_and_last(slot_of_look, len(slots))
     round_first, round_last = _first_and_last_of_rounds(slot_of_look, rounds)
     return SlotLooks(
@@ -98,7 +115,7 @@ def find_slot_looks(tables: Tables) -> SlotLooks:
         leaves=leaves,
         facts=certificates[FACTS].assign(names=certificates["names"].where(certificates["names"].notna(), None)),
         slot=slot_of_look,
-        leaf=leaf[order],
+        leaf=leaf[order].astype(np.int64),
         at=at,
         round=rounds,
         address=address[order],
@@ -106,11 +123,10 @@ def find_slot_looks(tables: Tables) -> SlotLooks:
         source=seen["source"].iloc[order],
         round_first=round_first,
         round_last=round_last,
-        instant_first=instant_first,
-        instant_end=instant_end,
+        instant_edges=instant_edges,
         undated_row=rows[undated],
         undated_slot=slot[undated],
-        undated_leaf=leaf[undated],
+        undated_leaf=leaf[undated].astype(np.int64),
         undated_source=seen["source"].iloc[undated],
     )
 
@@ -127,8 +143,8 @@ def describe_certificates(
     sources = joined_sources(pd.DataFrame({"row": row}), source)
     is_dated = first >= 0
     earlier, later = np.full(len(slot), -1), np.full(len(slot), -1)
-    earlier[is_dated] = looks.instant_first[first[is_dated]] - 1
-    later[is_dated] = looks.instant_end[last[is_dated]]
+    earlier[is_dated] = looks.at_same_instant(first[is_dated])[0] - 1
+    later[is_dated] = looks.at_same_instant(last[is_dated])[1]
     earlier[earlier < looks.slot_first[slot]] = -1
     later[later > looks.slot_last[slot]] = -1
     return pd.DataFrame(
@@ -185,30 +201,17 @@ def _order_by_time(slot: Ints, at: Ints) -> Ints:
 def _first_and_last_of_rounds(slot: Ints, rounds: Ints) -> tuple[Ints, Ints]:
     """For each look the positions of the first and the last look of its slot and round."""
     numbers = slot * (int(rounds.max(initial=0)) + 1) + rounds
-    order = np.arange(len(numbers))
-    # Rounds follow each other, so the numbers are in order, or nearly so.
-    if (numbers[1:] < numbers[:-1]).any():
-        order = np.argsort(numbers, kind="stable")
-        numbers = numbers[order]
-    begins = np.ones(len(order) + 1, bool)
-    begins[1:-1] = numbers[1:] != numbers[:-1]
-    edges = np.flatnonzero(begins)
-    first, last = np.empty_like(order), np.empty_like(order)
-    first[order] = np.repeat(order[edges[:-1]], np.diff(edges))
-    last[order] = np.repeat(order[edges[1:] - 1], np.diff(edges))
-    return first, last
+    if (numbers[1:] >= numbers[:-1]).all():
+        # Rounds follow each other, and their names are in this order, too.
+        edges = edges_of_runs(numbers)
+        lengths = np.diff(edges)
+        return np.repeat(edges[:-1], lengths), np.repeat(edges[1:] - 1, lengths)
+    number, distinct = pd.factorize(numbers)
+    first, last = first_and_last(number, len(distinct))
+    return first[number], last[number]
 
 
-def _same_instant(slot: Ints, at: Ints) -> tuple[Ints, Ints]:
-    """For each look the position of the first look of its slot at the same instant, and the position after the last."""
-    begins = np.ones(len(at) + 1, bool)
-    begins[1:-1] = (at[1:] != at[:-1]) | (slot[1:] != slot[:-1])
-    edges = np.flatnonzero(begins)
-    lengths = np.diff(edges)
-    return np.repeat(edges[:-1], lengths), np.repeat(edges[1:], lengths)
-
-
-def _numbered(values: pd.Series) -> tuple[Ints, pd.Index]:
+def _numbered(values: pd.Series) -> tuple[_Numbers, pd.Index]:
     """A number for each value, and the values that numbers have; null has the last number. Not every number occurs."""
     if isinstance(values.dtype, pd.CategoricalDtype):
         numbers, names = values.cat.codes.to_numpy(), values.cat.categories.astype("string")
@@ -217,7 +220,7 @@ def _numbered(values: pd.Series) -> tuple[Ints, pd.Index]:
     if (numbers < 0).any():
         numbers = np.where(numbers < 0, len(names), numbers)
         names = names.append(pd.Index([pd.NA], dtype=names.dtype))
-    return numbers.astype(np.int64), names
+    return numbers, names
 
 
 def _sort_rank(values: pd.Series) -> Ints:
@@ -228,7 +231,7 @@ def _sort_rank(values: pd.Series) -> Ints:
     return rank[numbers]
 
 
-def _slot_numbers(seen: pd.DataFrame, key_type: Ints, key_types: pd.Index) -> tuple[Ints, pd.DataFrame]:
+def _slot_numbers(seen: pd.DataFrame, key_type: _Numbers, key_types: pd.Index) -> tuple[Ints, pd.DataFrame]:
     """The number of each look's slot, and the slots: a frame of the columns `SLOT`."""
     columns = {name: _numbered(seen[name]) for name in SLOT[:-1]} | {"key_type": (key_type, key_types)}
     code, bound = np.zeros(len(seen), np.int64), 1
@@ -236,15 +239,14 @@ def _slot_numbers(seen: pd.DataFrame, key_type: Ints, key_types: pd.Index) -> tu
         if bound * len(values) > np.iinfo(np.int64).max:
             code, distinct = pd.factorize(code)
             bound = len(distinct)
-        code, bound = code * len(values) + numbers, bound * len(values)
+        if len(values) > 1:
+            code *= len(values)
+            code += numbers
+            bound *= len(values)
     slot, distinct = pd.factorize(code)
-    first, _ = first_and_last(slot, len(distinct))
+    where = np.empty(len(distinct), np.int64)
+    where[slot] = np.arange(len(slot))
     slots = {
-        name: pd.Series(values.take(numbers[first]), dtype="string") for name, (numbers, values) in columns.items()
+        name: pd.Series(values.take(numbers[where]), dtype="string") for name, (numbers, values) in columns.items()
     }
     return slot, pd.DataFrame(slots)
-
-
-def _has_ties(slot: Ints, at: Ints) -> bool:
-    """Whether looks, in the order of slot and instant, agree in both, so that their order depends on more."""
-    return bool(((slot[1:] == slot[:-1]) & (at[1:] == at[:-1])).any())

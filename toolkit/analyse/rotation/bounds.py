@@ -15,6 +15,7 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from toolkit.analyse.arrays import NULL, Bools, Floats, Ints, as_instants, concatenated_ranges
 from toolkit.analyse.rotation.succession import Succession
@@ -74,8 +75,8 @@ def bound_pairs(found: Succession, min_share: float, *, sticky: bool) -> dict[st
         at=looks.at[counted],
         lo=np.searchsorted(counted, lo),
         hi=np.searchsorted(counted, hi),
-        before=np.searchsorted(counted, looks.instant_first[first]),
-        after=np.searchsorted(counted, looks.instant_end[found.last[old]]),
+        before=np.searchsorted(counted, looks.at_same_instant(first)[0]),
+        after=np.searchsorted(counted, looks.at_same_instant(found.last[old])[1]),
     )
     bounds = confidence_bounds(edges, found.shown[counted], old, new, min_share)
     return {
@@ -187,8 +188,7 @@ def _midpoint_gaps(
     inside = ~(open_before | open_after)
     kept = ~inside
     kept[inside] = at[gaps[inside]] > at[gaps[inside] - 1]
-    shown_new = np.concatenate([[0], np.cumsum(successor)])
-    shown_old = np.concatenate([[0], np.cumsum(predecessor)])
+    shown_new, shown_old = _counted(successor), _counted(predecessor)
     for window, most in MIDPOINT_WINDOWS.items():
         gaps, owner = gaps[kept], owner[kept]
         end = np.minimum(gaps + window, hi[owner])
@@ -201,6 +201,13 @@ def _midpoint_gaps(
     first[owner[::-1]] = gaps[::-1]
     last[owner] = gaps
     return first, last
+
+
+def _counted(shown: Bools) -> NDArray[np.int32]:
+    """How many of the looks before each gap are true."""
+    counts = np.zeros(len(shown) + 1, np.int32)
+    np.cumsum(shown, out=counts[1:])
+    return counts
 
 
 def _instants_of_gaps(at: Ints, first: Ints, last: Ints, lo: Ints, hi: Ints) -> tuple[Ints, Ints]:

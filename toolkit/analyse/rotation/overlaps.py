@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from toolkit.analyse.arrays import Bools, Ints, concatenated_ranges
+from toolkit.analyse.arrays import Bools, Ints, concatenated_ranges, edges_of_runs
 from toolkit.analyse.rotation.succession import Succession
 from toolkit.sampling import STRICT
 
@@ -74,8 +74,8 @@ def _find_runs(found: Succession, slots: Ints) -> Runs:
     order = np.argsort(place, kind="stable")
     position, place = position[order], place[order]
     shown = found.shown[position]
-    first = np.flatnonzero(np.r_[True, (place[1:] != place[:-1]) | (shown[1:] != shown[:-1])])
-    last = np.r_[first[1:], len(position)] - 1
+    edges = edges_of_runs(place, shown)
+    first, last = edges[:-1], edges[1:] - 1
     return Runs(looks.at[position], looks.round[position], place[first], shown[first], first, last)
 
 

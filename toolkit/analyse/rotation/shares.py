@@ -5,7 +5,7 @@ from typing import Final, Literal
 import numpy as np
 import pandas as pd
 
-from toolkit.analyse.arrays import Ints, as_instants, concatenated_ranges
+from toolkit.analyse.arrays import Ints, as_instants, concatenated_ranges, edges_of_runs, run_around
 from toolkit.analyse.intervals import share_interval
 from toolkit.analyse.rotation.bounds import share_below
 from toolkit.analyse.rotation.rollbacks import divide_at_rollbacks
@@ -167,15 +167,13 @@ def _count_rotations(found: Succession, length: int, *, sticky: bool) -> pd.Data
 def _windows_of_rotations(found: Succession, window: Ints) -> tuple[Ints, Ints]:
     """For each rotation the looks of whole windows, from the look before B's first to the look after A's last."""
     looks, first, last = found.looks, found.first[found.new], found.last[found.old]
-    begins = np.ones(len(window) + 1, bool)
-    begins[1:-1] = (window[1:] != window[:-1]) | (looks.slot[1:] != looks.slot[:-1])
-    edges = np.flatnonzero(begins)
+    edges = edges_of_runs(window, looks.slot)
     low, high = np.minimum(first, last), np.maximum(first, last)
     slot = found.slot[found.old]
     low = np.where((low > 0) & (looks.slot[np.maximum(low - 1, 0)] == slot), low - 1, low)
     end = np.minimum(high + 1, len(window) - 1)
     high = np.where(looks.slot[end] == slot, end, high)
-    return edges[np.searchsorted(edges, low, "right") - 1], edges[np.searchsorted(edges, high, "right")]
+    return run_around(edges, low)[0], run_around(edges, high)[1]
 
 
 def _addresses(tables: Tables, looks: SlotLooks, *, by_address: bool) -> pd.Series:
