@@ -83,7 +83,7 @@ def measure(store: Store) -> list[str]:
     service = f"smtp://{bench_large.host(SERVICES // 3)}:25"
     cells = []
     for since, until, services in ((None, None, {service}), (*week, None)):
-        _, files = limits("observations", since, until, services)
+        files = limits("observations", since, until, services).files
         opened = len(list(table.dataset(table.open(), files=files).get_fragments()))
         took = []
         for _ in range(TIMES):
