@@ -3,11 +3,14 @@
 The fastest comparison is the standard library's `ssl` in 16 threads with one shared context, which fetches the leaf
 certificate and parses nothing. Ours reads the whole flight, verifies the handshake signature, parses the certificates
 and makes rows. Client and server share this machine's cores. Every look is at another address of 127.0.0.0/8, as when
-many hosts are observed; medians and ratios of alternating runs are printed. Last, services behind a delaying proxy.
+many hosts are observed; medians and ratios of alternating runs are printed. SSLyze (`--certinfo`) is asked about fewer
+addresses, where it is installed. Last, services behind a delaying proxy.
 
     python tests/benchmarks/bench_collect.py [LOOKS]
 """
 
+import os
+import shutil
 import socket
 import ssl
 import statistics
@@ -16,7 +19,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from time import perf_counter, process_time
+from time import perf_counter
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -28,6 +31,9 @@ from toolkit.targets import parse_target  # noqa: E402
 
 ROUNDS = 5
 THREADS = 16
+SSLYZE_LOOKS = 20
+PROGRAMS = f"{os.environ.get('PATH', os.defpath)}:{ROOT}/build/programs"
+"""Where SSLyze is looked for: CI installs it there."""
 OURS = Limits(concurrency=50)
 
 FAR = 2_000
@@ -61,11 +67,18 @@ def with_ours(hosts: list[str], port: int, offer: str, limits: Limits = OURS) ->
     return int((tables.observations["outcome"] == "ok").sum())
 
 
+def with_sslyze(program: str, hosts: list[str], port: int) -> int:
+    servers = [f"{host}:{port}" for host in hosts]
+    words = [program, "--certinfo", "--mozilla_config", "disable", *servers]
+    printed = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    return printed.count("Certificate Chain #1")
+
+
 def measured(work: Callable[[], int], looks: int) -> tuple[float, float]:
-    """Looks per second, and milliseconds of this process's own time for each."""
-    began, used = perf_counter(), process_time()
+    """Looks per second, and milliseconds of the processor for each, in this process and those that it ran."""
+    began, used = perf_counter(), sum(os.times()[:4])
     assert work() == looks, "not every look was answered"
-    return looks / (perf_counter() - began), (process_time() - used) * 1000 / looks
+    return looks / (perf_counter() - began), (sum(os.times()[:4]) - used) * 1000 / looks
 
 
 def serve(folder: Path, kind: str) -> tuple[list[str], int]:
@@ -109,19 +122,21 @@ def observe_far(port: int) -> bool:
 
 
 def compare(kind: str, hosts: list[str], port: int) -> None:
-    ways: dict[str, Callable[[], int]] = {
-        f"stdlib ssl, {THREADS} threads, one context": lambda: with_ssl(hosts, port),
-        f"observe, offer {'rsa' if kind == 'rsa' else 'ecdsa'}": lambda: with_ours(
-            hosts, port, "rsa" if kind == "rsa" else "ecdsa"
-        ),
-        "observe, offer tls12": lambda: with_ours(hosts, port, "tls12"),
+    own_offer = "rsa" if kind == "rsa" else "ecdsa"
+    ways: dict[str, tuple[Callable[[], int], int]] = {
+        f"stdlib ssl, {THREADS} threads, one context": (lambda: with_ssl(hosts, port), len(hosts)),
+        f"observe, offer {own_offer}": (lambda: with_ours(hosts, port, own_offer), len(hosts)),
+        "observe, offer tls12": (lambda: with_ours(hosts, port, "tls12"), len(hosts)),
     }
+    if program := shutil.which("sslyze", path=PROGRAMS):
+        few = hosts[:SSLYZE_LOOKS]
+        ways["sslyze --certinfo"] = lambda: with_sslyze(program, few, port), len(few)
     results: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
-    for work in ways.values():
-        measured(work, len(hosts))
+    for work, looks in ways.values():
+        measured(work, looks)
     for _ in range(ROUNDS):
-        for name, work in ways.items():
-            results[name].append(measured(work, len(hosts)))
+        for name, (work, looks) in ways.items():
+            results[name].append(measured(work, looks))
     baseline = statistics.median(rate for rate, _ in results[next(iter(ways))])
     print(f"\n{kind.upper()} certificate")
     for name, runs in results.items():
