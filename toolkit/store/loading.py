@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from toolkit import schema
 from toolkit.store.delta import KeptTable
-from toolkit.store.rows import as_encoded_frame, as_frame, has_repeats, tell_rows, unified
+from toolkit.store.rows import as_encoded_frame, as_frame, has_repeats, number_rows, unified
 from toolkit.store.selecting import EVERYTHING, Selection
 from toolkit.store.versions import with_parsed_columns
 
@@ -49,7 +49,7 @@ def read_certificates(
     if columns is None or "der" in columns:
         return with_der_first(table.read(columns, selected))
     kept = table.read(columns, selected)
-    if not has_repeats(tell_rows(unified(kept.select(schema.KEYS[table.name])), schema.KEYS[table.name])):
+    if not has_repeats(number_rows(unified(kept.select(schema.KEYS[table.name])), schema.KEYS[table.name])):
         return kept
     return with_der_first(table.read([*columns, "der"], selected)).select(columns)
 

@@ -24,7 +24,7 @@ from toolkit.extras import require_extras
 from toolkit.store.delta import KeptTable, texts_of
 from toolkit.store.failures import unreadable
 from toolkit.store.loading import with_der_first
-from toolkit.store.rows import as_frame, has_repeats, order_rows, rank_rows, tell_rows, unified
+from toolkit.store.rows import as_frame, has_repeats, number_rows, order_rows, rank_rows, unified
 from toolkit.store.versions import with_parsed_columns
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _first_of_keys(
         for file in files
     ]
     rows = unified(pa.concat_tables(read))
-    if not has_repeats(tell_rows(rows, schema.KEYS[name])):
+    if not has_repeats(number_rows(rows, schema.KEYS[name])):
         return {}
     place = np.arange(len(rows))
     if name == "certificates":

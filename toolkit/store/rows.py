@@ -91,7 +91,7 @@ def _unified(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def without_repeats(name: schema.TableName, kept: pa.Table) -> pa.Table:
     """The same rows as `as_frame` keeps, in any order. Dictionaries must be unified."""
-    if not has_repeats(tell_rows(kept, schema.KEYS[name])):
+    if not has_repeats(number_rows(kept, schema.KEYS[name])):
         return kept
     return kept.take(pa.array(order_rows(name, kept, rank_rows(kept, schema.KEYS[name]))))
 
@@ -104,9 +104,9 @@ def rank_rows(kept: pa.Table, columns: Iterable[str]) -> Integers:
     return _combine((_rank(kept[column]) for column in columns), len(kept))
 
 
-def tell_rows(kept: pa.Table, columns: Iterable[str]) -> Integers:
+def number_rows(kept: pa.Table, columns: Iterable[str]) -> Integers:
     """For each row a number; equal where the values in `columns` are, otherwise of no meaning. Cheaper than ranks."""
-    return _combine((_tell(kept[column]) for column in columns), len(kept))
+    return _combine((_number(kept[column]) for column in columns), len(kept))
 
 
 def integers(column: pa.ChunkedArray, *, null: int) -> Integers:
@@ -161,7 +161,7 @@ def _rank(column: pa.ChunkedArray) -> tuple[Integers, int]:
     return rank_of[places + 1], len(values) + 1
 
 
-def _tell(column: pa.ChunkedArray) -> tuple[Integers, int]:
+def _number(column: pa.ChunkedArray) -> tuple[Integers, int]:
     if not _is_text(column.type):
         numbers, distinct = pd.factorize(integers(column, null=_LEAST))
         return numbers, max(len(distinct), 1)

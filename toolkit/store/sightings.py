@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toolkit import schema
-from toolkit.store.rows import Integers, codes, integers, tell_rows, unified, without_repeats
+from toolkit.store.rows import Integers, codes, integers, number_rows, unified, without_repeats
 
 _SLOT: Final = ("service", "host", "server_name")
 """With the key type of the leaf, the columns that identify a slot."""
@@ -51,14 +51,14 @@ def _count(looks: pa.Table, certificates: pd.DataFrame) -> pd.DataFrame:
     if looks["leaf_sha256"].null_count:
         looks = looks.filter(pc.is_valid(looks["leaf_sha256"]))
     # First one number for each look identifies its sighting; then the slots are found among the few sightings.
-    sighting, _ = pd.factorize(tell_rows(looks, (*_SLOT, "leaf_sha256")))
+    sighting, _ = pd.factorize(number_rows(looks, (*_SLOT, "leaf_sha256")))
     where = np.zeros(int(sighting.max(initial=-1)) + 1, dtype=np.int64)
     where[sighting] = np.arange(len(sighting))
     shown = looks.select([*_SLOT, "leaf_sha256"]).take(pa.array(where))
     leaf, leaves = codes(shown["leaf_sha256"])
     facts = certificates.set_index("cert_sha256").reindex(pd.Index(leaves.to_pandas(), dtype="string"))
     key_type, _ = pd.factorize(facts["key_type"])
-    slot_of, _ = pd.factorize(tell_rows(shown, _SLOT) * (len(key_type) + 1) + (key_type + 1)[leaf])
+    slot_of, _ = pd.factorize(number_rows(shown, _SLOT) * (len(key_type) + 1) + (key_type + 1)[leaf])
     # Sightings are numbered in the order of their slots.
     in_slot = np.argsort(slot_of, kind="stable")
     number = np.empty_like(in_slot)
