@@ -9,6 +9,7 @@ import pytest
 
 import toolkit
 from toolkit.cli import main
+from toolkit.cli.codes import FINE, USAGE
 from toolkit.errors import ReadError, ReadWarning, UsageError
 from toolkit.presets import VARIABLE, presets
 from toolkit.target_files import read_targets
@@ -17,6 +18,22 @@ from toolkit.targets import parse_target
 
 def file_of(text: str | bytes) -> io.BytesIO:
     return io.BytesIO(text if isinstance(text, bytes) else text.encode())
+
+
+def test_a_list_is_read_once_and_no_further_than_a_round_may_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, reads = tmp_path / "hosts.txt", []
+    file.write_text("\n".join([*(f"a{number}.test" for number in range(9)), "not a target"]))
+    monkeypatch.setattr("toolkit.targets.presets", lambda: reads.append(1) or {})
+    command = ["collect", "--targets", str(file), "--scheme", "https", "--store", str(tmp_path / "store")]
+    assert main([*command, "--max-planned", "8"]) == USAGE
+    said = capsys.readouterr().err
+    assert "more than 8 looks" in said
+    assert "not a target" not in said
+    assert reads == [1]
+    assert main([*command, "--max-planned", "8", "--dry-run"]) == FINE
+    assert "not a target" in capsys.readouterr().err
 
 
 TWO = ["smtp://a.test:25", "https://b.test:443"]

@@ -58,6 +58,8 @@ def canonical_host(host: str, *, given: str | None = None) -> tuple[str, bool]:
 
 def address_of(host: str) -> str | None:
     """The address in its usual form (RFC 5952), a zone as it is given (`%25` as in a URL: RFC 6874); None: a name."""
+    if ":" not in host and not host[:1].isdecimal():  # a name, as most hosts are: trying to read it takes longer
+        return None
     address, percent, zone = host.replace("%25", "%", 1).partition("%")
     if percent and not _ZONE.match(zone):
         return None

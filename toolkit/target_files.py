@@ -14,7 +14,7 @@ from toolkit.columns import Column, dtypes, returns
 from toolkit.errors import ReadError, ReadWarning, UsageError
 from toolkit.files import read_regular
 from toolkit.presets import without_comment
-from toolkit.targets import Target, compose_target, expand_targets, require_scheme
+from toolkit.targets import MailDomain, Target, compose_target, make_expander, require_scheme
 from toolkit.text import did_you_mean, plain, type_name
 
 LISTED: Final = (
@@ -39,7 +39,9 @@ _LONGEST_LINE: Final = 1 << 14
 _MOST_NAMED: Final = 20
 
 
-class _Line(NamedTuple):
+class Line(NamedTuple):
+    """A line of the file that names a target."""
+
     number: int
     item: str
     """The target as it is written."""
@@ -87,24 +89,39 @@ def read_targets(
     >>> looks.merge(owners, on="service", how="left")[["service", "outcome", "owner"]].values.tolist()
     [['tls://127.0.0.1:1', 'port_closed', 'nobody']]
     """
+    rows: dict[str, dict[str, object]] = {}
+    for found, one in find_targets(source, column=column, scheme=scheme, strict=strict):
+        service, host = (one.service, one.host) if isinstance(one, Target) else (None, one.name)
+        row: dict[str, object] = {"line": found.number, "target": str(one), "service": service, "host": host}
+        rows.setdefault(str(one), row | found.more)
+    more = list(dict.fromkeys(key for row in rows.values() for key in row if key not in _RESERVED))
+    frame = pd.DataFrame(list(rows.values()), columns=[*dtypes(LISTED), *more], dtype=object)
+    return frame.astype(dtypes(LISTED) | dict.fromkeys(more, "string"))
+
+
+def find_targets(
+    source: str | Path | BinaryIO, *, column: str | None, scheme: str | None, strict: bool
+) -> Iterator[tuple[Line, Target | MailDomain]]:
+    """Each target of the file with its line, one after the other; `read_targets` says the rest.
+
+    What is wrong with lines is said at the end: by a caller that stops before, it is not.
+    """
     require_boolean("strict", strict)
     if scheme is not None:
         require_scheme("read_targets", scheme)
     name, lines = _read_lines(source)
-    rows: dict[str, dict[str, object]] = {}
     problems: list[str] = []
+    is_empty, expand = True, make_expander(scheme)
     for found in _find_items(name, lines, column, problems):
         try:
-            for one in expand_targets(found.item, scheme=scheme):
-                service, host = (one.service, one.host) if isinstance(one, Target) else (None, one.name)
-                row: dict[str, object] = {"line": found.number, "target": str(one), "service": service, "host": host}
-                rows.setdefault(str(one), row | found.more)
+            targets = expand(found.item)
         except UsageError as error:
             problems.append(f"line {found.number}: {error}")
-    _report(name, problems, strict=strict, is_empty=not rows)
-    more = list(dict.fromkeys(key for row in rows.values() for key in row if key not in _RESERVED))
-    frame = pd.DataFrame(list(rows.values()), columns=[*dtypes(LISTED), *more], dtype=object)
-    return frame.astype(dtypes(LISTED) | dict.fromkeys(more, "string"))
+            continue
+        for target in targets:
+            is_empty = False
+            yield found, target
+    _report(name, problems, strict=strict, is_empty=is_empty)
 
 
 def _read_lines(source: str | Path | BinaryIO) -> tuple[str, list[bytes]]:
@@ -129,7 +146,7 @@ def _read_lines(source: str | Path | BinaryIO) -> tuple[str, list[bytes]]:
     return name, data.removeprefix(b"\xef\xbb\xbf").splitlines()
 
 
-def _find_items(name: str, lines: list[bytes], column: str | None, problems: list[str]) -> Iterator[_Line]:
+def _find_items(name: str, lines: list[bytes], column: str | None, problems: list[str]) -> Iterator[Line]:
     """Each line's target as it is written; lines that cannot be split are added to `problems`."""
     table: _Table | None = None
     is_first = True
@@ -146,7 +163,7 @@ def _find_items(name: str, lines: list[bytes], column: str | None, problems: lis
             if table is not None:
                 yield _split(number, words, table)
             elif word := without_comment(words):
-                yield _Line(number, word, {})
+                yield Line(number, word, {})
         except _BadLineError as error:
             problems.append(f"line {number} {error}")
 
@@ -189,7 +206,7 @@ def _table(name: str, number: int, separator: str, columns: list[str], column: s
     return _Table(separator, columns, column)
 
 
-def _split(number: int, words: str, table: _Table) -> _Line:
+def _split(number: int, words: str, table: _Table) -> Line:
     cells = [cell.strip() for cell in _cells(words, table.separator)]
     if len(cells) > len(table.columns):
         raise _BadLineError(f"has {len(cells)} cells, and the first line names {len(table.columns)} columns.")
@@ -201,7 +218,7 @@ def _split(number: int, words: str, table: _Table) -> _Line:
     if (table.column != "target" or has_parts) and "://" not in item and not item.startswith("mx:"):
         item = str(compose_target(row.get("scheme"), item, row.get("port")))
     more = {column: row.get(column) for column in table.columns if column not in {*_RESERVED, table.column, ""}}
-    return _Line(number, item, more)
+    return Line(number, item, more)
 
 
 def _cells(words: str, separator: str) -> list[str]:
@@ -221,7 +238,7 @@ def _report(name: str, problems: list[str], *, strict: bool, is_empty: bool) -> 
         what = count if problems else "it lists no target"
         raise UsageError(f"{name}: {what}, so nothing is done. {shown}".rstrip())
     for problem in problems[:_MOST_NAMED]:
-        warnings.warn(f"{name}, {problem} The line is left out.", ReadWarning, stacklevel=3)
+        warnings.warn(f"{name}, {problem} The line is left out.", ReadWarning, stacklevel=4)
     if len(problems) > _MOST_NAMED:
         more = len(problems) - _MOST_NAMED
-        warnings.warn(f"{name}: {more:,} more lines are left out.", ReadWarning, stacklevel=3)
+        warnings.warn(f"{name}: {more:,} more lines are left out.", ReadWarning, stacklevel=4)

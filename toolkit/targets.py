@@ -4,8 +4,9 @@ A *service* is `scheme://host:port`. Like `schema/`, every package may import th
 `collection` observes them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
+from functools import cache, partial
 from typing import TYPE_CHECKING, Final, TypeAlias, Union
 
 from toolkit.errors import UsageError
@@ -28,6 +29,7 @@ __all__ = [
     "canonical_host",
     "compose_target",
     "expand_targets",
+    "make_expander",
     "parse_target",
     "presets",
     "require_scheme",
@@ -204,6 +206,22 @@ def parse_target(text: str, *, connect_to: str | None = None, scheme: str | None
         raise UsageError(f"parse_target takes text such as smtp://smtp.gmail.com:587, not {type_name(text)}.")
     if scheme is not None:
         require_scheme("parse_target", scheme)
+    target = _parse(text, scheme, presets)
+    if connect_to is None:
+        return target
+    if not isinstance(connect_to, str):
+        raise UsageError(f"connect_to is text, host:port, not {type_name(connect_to)}.")
+    other_host, other_port = _split_port(connect_to, connect_to)
+    if other_port is None:
+        raise UsageError(f"connect_to={connect_to!r}: write host:port.")
+    return replace(target, connect_to=(_named_host(other_host, connect_to)[0], other_port))
+
+
+_Presets = Callable[[], Mapping[str, tuple[str, ...]]]
+
+
+def _parse(text: str, scheme: str | None, known: _Presets) -> Target:
+    """The target that `text` names; `known` gives the presets where they are needed, since they are in a file."""
     written, separator, rest = text.strip().partition("://")
     if "@" in rest:  # the text is not shown, because it may hold a password
         raise UsageError("A target has no user name or password: write scheme://host:port.")
@@ -215,21 +233,13 @@ def parse_target(text: str, *, connect_to: str | None = None, scheme: str | None
     if text.strip().removeprefix("mx:") not in ("", text.strip()):
         raise UsageError(f"{text!r} is a mail domain: give it to observe or collect, which look up its servers.")
     host, port = _split_port(rest.rstrip("/"), text)
-    scheme = written or _implied_scheme(text, rest, port, scheme)
+    scheme = written or _implied_scheme(text, rest, port, scheme, known)
     host, is_address = _named_host(host, text)
     source = "lab" if host.endswith(LAB_DOMAIN) else "live"
-    target = Target(scheme, host, PORTS[scheme] if port is None else port, None if is_address else host, None, source)
-    if connect_to is None:
-        return target
-    if not isinstance(connect_to, str):
-        raise UsageError(f"connect_to is text, host:port, not {type_name(connect_to)}.")
-    other_host, other_port = _split_port(connect_to, connect_to)
-    if other_port is None:
-        raise UsageError(f"connect_to={connect_to!r}: write host:port.")
-    return replace(target, connect_to=(_named_host(other_host, connect_to)[0], other_port))
+    return Target(scheme, host, PORTS[scheme] if port is None else port, None if is_address else host, None, source)
 
 
-def _implied_scheme(text: str, rest: str, port: int | None, otherwise: str | None) -> str:
+def _implied_scheme(text: str, rest: str, port: int | None, otherwise: str | None, presets: _Presets) -> str:
     """The scheme of a target that names none: by its port, else `otherwise`."""
     if port is None:
         if rest in PORTS:
@@ -250,12 +260,28 @@ def _implied_scheme(text: str, rest: str, port: int | None, otherwise: str | Non
     return implied
 
 
-def expand_targets(targets: Targets, *, scheme: str | None = None) -> list[Target | MailDomain]:
+def make_expander(scheme: str | None = None) -> Callable[[object], list[Target | MailDomain]]:
+    """The function that `expand_targets` applies to each target; it reads the presets once, when the first needs them.
+
+    `scheme`: as for `parse_target`. The function raises `UsageError` as `parse_target` does.
+
+    >>> from toolkit.targets import make_expander
+    >>> expand = make_expander("https")
+    >>> expand("www.example.org"), expand("mx:example.org")
+    ([Target('https://www.example.org:443')], [MailDomain(name='example.org')])
+    """
+    return partial(_expand, scheme=scheme, known=cache(presets))
+
+
+def expand_targets(
+    targets: Targets, *, scheme: str | None = None, most: int | None = None
+) -> list[Target | MailDomain]:
     """Every target named, with presets replaced by their services, without repeats, in order; `mx:` stays a domain.
 
     `targets`: one target, or any iterable of targets, which is read once: a list, a generator, a file of lines, a
     Series. Or a frame: with a column `target`, with a column `host` and one of `scheme` and `port`, or both, or with a
-    column `service`, as the frames that this package returns have it. `scheme`: as for `parse_target`.
+    column `service`, as the frames that this package returns have it. `scheme`: as for `parse_target`. `most`: where
+    there are more targets than so many, the rest is not read, for a caller that refuses them. None: all are read.
 
     Raises `UsageError` as `parse_target` does, with the place of the wrong target (`target 3`, or the label of the row
     in a Series or frame), for an empty iterable, for `mx:` without a domain name, and for one service by two ways
@@ -271,11 +297,14 @@ def expand_targets(targets: Targets, *, scheme: str | None = None) -> list[Targe
     toolkit.errors.UsageError: target 2: 'htps://b.test': scheme 'htps' is not known. Did you mean 'https'? ...
     """
     expanded: dict[Target | MailDomain, None] = {}
+    expand = make_expander(scheme)
     for place, item in _listed(targets):
         try:
-            expanded.update(dict.fromkeys(_expand(item, scheme)))
+            expanded.update(dict.fromkeys(expand(item)))
         except UsageError as error:
             raise UsageError(f"{place}{error}") from error
+        if most is not None and len(expanded) > most:
+            break
     if not expanded:
         raise UsageError("No target given: name at least one, such as smtp://smtp.gmail.com:587 or google-mail.")
     _require_one_way(target for target in expanded if isinstance(target, Target))
@@ -347,14 +376,14 @@ def compose_target(scheme: object, host: object, port: object) -> object:
     return f"{prefix}{name}" + ("" if port is None else f":{port}")
 
 
-def _expand(item: object, scheme: str | None) -> list[Target | MailDomain]:
+def _expand(item: object, scheme: str | None, known: _Presets) -> list[Target | MailDomain]:
     if isinstance(item, Target | MailDomain):
         return [item]
     if not isinstance(item, str):
         raise UsageError(f"A target is a service URL, host:port, mx:domain or preset, not {type_name(item)}.")
     text = item.strip()
-    named = [text] if ":" in text else presets().get(text, (text,))
-    return [_parse_mail_domain(one) if one.startswith("mx:") else parse_target(one, scheme=scheme) for one in named]
+    named = [text] if ":" in text else known().get(text, (text,))
+    return [_parse_mail_domain(one) if one.startswith("mx:") else _parse(one, scheme, known) for one in named]
 
 
 def service_names(services: str | Target | Iterable[str | Target] | None) -> set[str] | None:

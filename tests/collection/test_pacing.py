@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 
 import pandas as pd
@@ -221,8 +221,10 @@ def test_a_name_is_not_looked_up_where_only_names_are_allowed() -> None:
 
 
 def test_a_round_that_is_larger_than_allowed_is_refused_before_anything_is_asked() -> None:
-    with pytest.raises(UsageError, match=r"would make 1,200 looks.*max_planned is 1,000.*--max-planned 1200"):
-        observe(["tls://127.0.0.1:1", "tls://127.0.0.2:1"], samples=600, limits=Limits(max_planned=1_000))
+    endless = (f"tls://a{number}.test" for number in count())
+    with pytest.raises(UsageError, match=r"would make more than 1,000 looks.*--max-planned N"):
+        observe(endless, samples=600, limits=Limits(max_planned=1_000))
+    assert next(endless) == "tls://a2.test"
     assert toolkit.estimate_round("tls://127.0.0.1:1", samples=10**7)["looks"].tolist() == [10**7]
 
 

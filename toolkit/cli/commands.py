@@ -4,10 +4,12 @@ import argparse
 import shlex
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from importlib.util import find_spec
+from itertools import chain
 from typing import Any, Final
 
 import pandas as pd
@@ -35,6 +37,7 @@ from toolkit.extras import require_extras
 from toolkit.shipped import copy_lessons
 from toolkit.store.counting import count_outcomes
 from toolkit.tables import Tables, as_pem
+from toolkit.target_files import find_targets
 from toolkit.targets import MailDomain, Target, expand_targets
 
 __all__ = ["check", "lab"]  # the other commands are defined here
@@ -104,21 +107,24 @@ def _in_order(tables: Tables, offers: Sequence[str]) -> pd.DataFrame:
 
 
 def _targets(arguments: argparse.Namespace) -> list[Target | MailDomain]:
-    """The targets of the command line and of `--targets`, with `--connect-to` all of them at that address."""
-    named: list[str] = list(arguments.targets)
+    """The targets of the command line and of `--targets`, with `--connect-to` all of them at that address.
+
+    Of more targets than `max_planned` the rest is not read: a round is then refused.
+    """
+    named: Iterable[str | Target | MailDomain] = arguments.targets
     if arguments.file is None and (arguments.column is not None or arguments.strict):
         raise UsageError("--column and --strict say how to read a file of targets: name it with --targets FILE.")
     if arguments.file is not None:
         source = sys.stdin.buffer if arguments.file == "-" else arguments.file
-        listed = toolkit.read_targets(source, column=arguments.column, scheme=arguments.scheme, strict=arguments.strict)
-        named.extend(listed["target"])
-    if not named:
+        listed = find_targets(source, column=arguments.column, scheme=arguments.scheme, strict=arguments.strict)
+        named = chain(named, (target for _, target in listed))
+    elif not named:
         raise UsageError("No target given: name one, such as smtp://smtp.gmail.com:587, or a file with --targets FILE.")
     if arguments.connect_to:
-        return [
-            toolkit.parse_target(target, connect_to=arguments.connect_to, scheme=arguments.scheme) for target in named
-        ]
-    return expand_targets(named, scheme=arguments.scheme)
+        parse = partial(toolkit.parse_target, connect_to=arguments.connect_to, scheme=arguments.scheme)
+        named = map(parse, map(str, named))
+    most = None if arguments.dry_run else arguments.limits.max_planned
+    return expand_targets(named, scheme=arguments.scheme, most=most)
 
 
 def _estimate(arguments: argparse.Namespace) -> int:

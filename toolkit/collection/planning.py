@@ -90,13 +90,13 @@ def make_plan(
     named = {offer.name: offer for offer in map(_offer, [offers] if isinstance(offers, str) else offers)}
     if not named:
         raise UsageError("No offer given: name at least one, such as offers=('any',).")
-    expanded = expand_targets(targets)
-    looks = len(expanded) * len(named) * samples
-    if limits.max_planned is not None and looks > limits.max_planned:
+    most = None if limits.max_planned is None else int(limits.max_planned // (len(named) * samples))
+    expanded = expand_targets(targets, most=most)
+    if most is not None and len(expanded) > most:
         raise UsageError(
-            f"This round would make {looks:,} looks, with one address for each host, and max_planned is "
-            f"{limits.max_planned:,}. Ask for less, or raise the limit: Limits(max_planned={looks}), "
-            f"--max-planned {looks}."
+            f"This round would make more than {limits.max_planned:,} looks, with one address for each host, and that "
+            "is max_planned. Ask for less, or raise the limit: Limits(max_planned=…), --max-planned N. How many it "
+            "would make: estimate_round, --dry-run."
         )
     return RoundPlan(
         expanded,
