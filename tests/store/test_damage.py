@@ -4,10 +4,12 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
+import toolkit
 from tests.store.tables import tables_of_hour
 from toolkit import schema
 from toolkit.errors import StoreError
@@ -55,6 +57,26 @@ def test_a_damaged_file_is_named(folder: Path, damage: Callable[[Path], object])
             ask()
         assert "backup" in str(caught.value)
         assert "\x1b" not in str(caught.value)
+
+
+@pytest.mark.parametrize("column", ["service", "chain_sha256"])
+def test_a_file_with_text_that_is_not_utf8_is_named(folder: Path, column: str) -> None:
+    """Arrow reads such text, and raises an error of its own where the text is used."""
+    path = _parquet(folder)
+    rows = pq.read_table(path)
+    place, kind = rows.column_names.index(column), rows.schema.field(column).type
+    texts = pa.array([b"\xff\xfe"] * len(rows)).view(pa.string())
+    bad = pa.ListArray.from_arrays(range(len(rows) + 1), texts) if pa.types.is_list(kind) else texts
+    pq.write_table(rows.set_column(place, column, bad), path)
+    store = Store(folder)
+    calls: list[Callable[[], object]] = [
+        store.load,
+        lambda: store.to_dask("observations").compute(scheduler="synchronous"),
+        lambda: toolkit.ask(store, toolkit.verify_chains, as_of="2026-01-01T00:00Z", roots="certifi"),
+    ]
+    for call in calls:
+        with pytest.raises(StoreError, match=f"{path.name} cannot be read \\({column}: .*UTF8"):
+            call()
 
 
 def test_a_whole_file_with_an_encoding_that_is_not_read_is_not_called_damaged(folder: Path) -> None:

@@ -19,7 +19,7 @@ from tests.store.tables import BEGIN, certificate, look, tables_of_hour
 from toolkit import schema
 from toolkit.errors import StoreError, UsageError
 from toolkit.store import Store, partitions
-from toolkit.store.delta import VERSION_PROPERTY
+from toolkit.store.delta import VERSION_PROPERTY, KeptTable
 from toolkit.tables import Tables
 
 
@@ -85,9 +85,9 @@ def test_only_files_that_can_share_a_key_are_read_for_their_keys(
     groups = []
     original = partitions._first_of_keys
 
-    def count(name: schema.TableName, files: list, dataset: object) -> dict:
-        groups.append((name, len(files)))
-        return original(name, files, dataset)
+    def count(table: KeptTable, files: list, dataset: object) -> dict:
+        groups.append((table.name, len(files)))
+        return original(table, files, dataset)
 
     monkeypatch.setattr(partitions, "_first_of_keys", count)
     store.to_dask("observations")

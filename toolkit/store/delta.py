@@ -21,6 +21,7 @@ from toolkit import schema, text
 from toolkit.errors import StoreError, StoreWriteError
 from toolkit.store.compacting import join_files
 from toolkit.store.failures import failure, first_line, unreadable
+from toolkit.store.rows import checked
 from toolkit.store.selecting import EVERYTHING, Selection, read_selected
 
 VERSION_PROPERTY: Final = "tlsToolkit.schema"
@@ -146,7 +147,7 @@ class KeptTable:
             table = self.open()
             dataset = self.dataset(table, names, files=selected.files)
             try:
-                return read_selected(dataset, names, selected)
+                return checked(read_selected(dataset, names, selected))
             except (OSError, pa.ArrowException) as error:
                 if self.open().version() != table.version():
                     # Another process has compacted the table and deleted the replaced files: read the new version.
@@ -281,7 +282,7 @@ class KeptTable:
         """The first file of the data set that cannot be read; None where each can."""
         for fragment in dataset.get_fragments():
             try:
-                fragment.to_table()
+                checked(fragment.to_table())
             except (OSError, pa.ArrowException):
                 return f"{self.uri}/{fragment.path}"
         return None

@@ -24,7 +24,7 @@ from toolkit.extras import require_extras
 from toolkit.store.delta import KeptTable, texts_of
 from toolkit.store.failures import unreadable
 from toolkit.store.loading import with_der_first
-from toolkit.store.rows import as_frame, has_repeats, number_rows, order_rows, rank_rows, unified
+from toolkit.store.rows import as_frame, checked, has_repeats, number_rows, order_rows, rank_rows, unified
 from toolkit.store.versions import with_parsed_columns
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def as_dask(table: KeptTable) -> "DataFrame":
             return frame
         opened = table.open()
         dataset = table.dataset(opened)
-        parts = _mark_repeats(table.name, dataset, pa.table(opened.get_add_actions(flatten=True)).to_pylist())
+        parts = _mark_repeats(table, dataset, pa.table(opened.get_add_actions(flatten=True)).to_pylist())
         if parts:
             frame = dd.from_map(_load_part, parts, args=[table.name, table.uri, dataset.schema], meta=meta)
         return frame
@@ -90,11 +90,7 @@ def _load_part(
     format_ = ds.ParquetFileFormat(read_options=ds.ParquetReadOptions(dictionary_columns=texts_of(name)))
     filesystem = PyFileSystem(DeltaStorageHandler(uri))
     file = format_.make_fragment(part.path, filesystem=filesystem)
-    try:
-        rows = ds.FileSystemDataset([file], kept, format_, filesystem).to_table(columns=needed)
-    except (OSError, pa.ArrowException) as error:
-        advice = "If the store was compacted since, call to_dask again; otherwise restore the file from a backup."
-        raise unreadable(error, f"{uri}/{part.path}", advice) from error
+    rows = _read(ds.FileSystemDataset([file], kept, format_, filesystem), needed, uri)
     if part.kept is not None:
         rows = rows.filter(pa.array(np.unpackbits(part.kept, count=len(rows)).astype(bool)))
     if name == "certificates":
@@ -102,14 +98,23 @@ def _load_part(
     return as_frame(name, rows)[chosen]
 
 
+def _read(one: ds.FileSystemDataset, columns: Sequence[str] | dict[str, pc.Expression], uri: str) -> pa.Table:
+    """The columns of a data set of one file of the table at `uri`; `StoreError` where the file cannot be read."""
+    try:
+        return checked(one.to_table(columns=columns))
+    except (OSError, pa.ArrowException) as error:
+        advice = "If the store was compacted since, call to_dask again; otherwise restore the file from a backup."
+        raise unreadable(error, f"{uri}/{one.files[0]}", advice) from error
+
+
 def _mark_repeats(
-    name: schema.TableName, dataset: ds.FileSystemDataset, statistics: Sequence[dict[str, Any]]
+    table: KeptTable, dataset: ds.FileSystemDataset, statistics: Sequence[dict[str, Any]]
 ) -> list[FilePart]:
     """The files in their order, each with the rows that `Store.load` keeps of it."""
     files = {file.path: file for file in dataset.get_fragments()}
     kept: dict[str, _Bits | None] = dict.fromkeys(files)
-    for group in _sharing_keys(list(files), _ranges(name, statistics)):
-        kept |= _first_of_keys(name, [files[path] for path in group], dataset)
+    for group in _sharing_keys(list(files), _ranges(table.name, statistics)):
+        kept |= _first_of_keys(table, [files[path] for path in group], dataset)
     return [FilePart(path, bits) for path, bits in kept.items()]
 
 
@@ -120,14 +125,15 @@ def _ordering(name: schema.TableName) -> list[str]:
 
 
 def _first_of_keys(
-    name: schema.TableName, files: Sequence[ds.ParquetFileFragment], dataset: ds.FileSystemDataset
+    table: KeptTable, files: Sequence[ds.ParquetFileFragment], dataset: ds.FileSystemDataset
 ) -> dict[str, _Bits | None]:
     """For each file the rows that are the first of their key among the rows of all these files."""
+    name = table.name
     columns = {column: pc.field(column) for column in _ordering(name)}
     if name == "certificates":
         columns["has_der"] = pc.field("der").is_valid()
     read = [
-        ds.FileSystemDataset([file], dataset.schema, dataset.format, dataset.filesystem).to_table(columns=columns)
+        _read(ds.FileSystemDataset([file], dataset.schema, dataset.format, dataset.filesystem), columns, table.uri)
         for file in files
     ]
     rows = unified(pa.concat_tables(read))

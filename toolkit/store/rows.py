@@ -71,6 +71,18 @@ def as_frame(name: schema.TableName, kept: pa.Table) -> pd.DataFrame:
     return frame.reindex(columns=kept.column_names)
 
 
+def checked(kept: pa.Table) -> pa.Table:
+    """The same rows; raises `ArrowInvalid` where text is not UTF-8, which Arrow does not check when it reads a file."""
+    for name, column in zip(kept.column_names, kept.columns, strict=True):
+        if _is_text(column.type) or _is_list(column.type):
+            try:
+                for chunk in column.chunks:
+                    (chunk.dictionary if pa.types.is_dictionary(column.type) else chunk).validate(full=True)
+            except pa.ArrowInvalid as error:
+                raise pa.ArrowInvalid(f"{name}: {error}") from error
+    return kept
+
+
 def unified(kept: pa.Table) -> pa.Table:
     """The same rows, each text column with one dictionary."""
     # Arrow unifies one column after the other; outside of Python's lock, so several threads do it at a time.
