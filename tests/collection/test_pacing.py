@@ -258,7 +258,8 @@ class Rounds:
     def __init__(self, store: Store) -> None:
         self.store, self.count = store, 0
 
-    def add(self, **outcomes: str) -> None:
+    def add(self, reason: str | None = None, **outcomes: str) -> None:
+        """A round with these outcomes by host; `reason`: why looks were skipped."""
         self.count += 1
         at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=self.count)
         name = f"{at:%Y%m%dT%H%M%SZ}-{self.count:08x}"
@@ -266,6 +267,7 @@ class Rounds:
             {
                 "observed_at": at, "date_basis": "observed", "round": name, "service": f"tls://{host}.test:443",
                 "sample": 0, "source": "lab", "outcome": outcome, "offer": "any-2026",
+                "reason": reason if outcome == "skipped" else None,
             }
             for host, outcome in outcomes.items()
         ]  # fmt: skip
@@ -278,14 +280,26 @@ def test_a_service_that_is_not_reached_is_asked_in_fewer_rounds_until_it_is(stor
     rounds = Rounds(store)
     asked = []
     for number in range(14):
-        rests = "tls://down.test:443" in find_resting(store)
-        asked += [] if rests else [number]
-        rounds.add(down="skipped" if rests else "timeout", up="ok", refusing="refused")
+        why = find_resting(store).get("tls://down.test:443")
+        asked += [number] if why is None else []
+        rounds.add(why, down="timeout" if why is None else "skipped", up="ok", refusing="refused")
     assert asked == [0, 1, 2, 3, 4, 6, 8, 12]
-    said = "asked in one of 4 rounds: of the last 14, 8 could not reach it and 6 did not ask"
+    said = "asked in one of 4 rounds: of the last 14, 8 asked it in vain and 6 did not ask"
     assert find_resting(store) == {"tls://down.test:443": said}
     rounds.add(down="ok", up="ok")
     assert find_resting(store) == {}
+
+
+def test_a_round_that_a_block_list_skipped_says_nothing_about_the_service(store: Store) -> None:
+    rounds, blocked = Rounds(store), "down.test is on the block list"
+    for _ in range(4):
+        rounds.add(down="port_closed")
+        rounds.add(blocked, down="skipped")
+    assert find_resting(store) == {}
+    rounds.add(down="port_closed")
+    rounds.add(blocked, down="skipped")
+    said = "asked in one of 2 rounds: of the last 5, 5 asked it in vain and 0 did not ask"
+    assert find_resting(store) == {"tls://down.test:443": said}
 
 
 def test_a_service_that_rests_is_a_row_that_says_so(store: Store) -> None:
@@ -296,7 +310,7 @@ def test_a_service_that_rests_is_a_row_that_says_so(store: Store) -> None:
     looks = store.load().observations
     last = looks[looks["round"] == end["round"]].set_index("service")
     assert last.loc[down, ["outcome", "stage"]].tolist() == ["skipped", "resolve"]
-    assert last.loc[down, "reason"] == "asked in one of 2 rounds: of the last 5, 5 could not reach it and 0 did not ask"
+    assert last.loc[down, "reason"] == "asked in one of 2 rounds: of the last 5, 5 asked it in vain and 0 did not ask"
     assert last.loc[other, "outcome"] == "port_closed"
     assert json.loads(end["settings"])["resting"] == 1
     assert collect(down, store, back_off=True, progress=False)["connections"] == 0

@@ -43,8 +43,8 @@ def count_round(store: Store, round_: str) -> LookCounts:
 
 
 def count_outcomes(store: Store, round_: str) -> pd.DataFrame:
-    """The looks of the round by service, outcome and reason (string, nullable), with their number `looks` (int64)."""
-    texts = ["service", "outcome", "reason"]
+    """The looks of the round by service, outcome, stage and reason (string, nullable); their number `looks` (int64)."""
+    texts = ["service", "outcome", "stage", "reason"]
     kept = store._tables["observations"].read(
         [*dict.fromkeys([*schema.OBSERVATION_KEY, "observed_at", *texts])], is_in("round", {round_})
     )
@@ -54,15 +54,15 @@ def count_outcomes(store: Store, round_: str) -> pd.DataFrame:
     return frame.assign(looks=counted["count_all"].to_pandas()).sort_values(texts, ignore_index=True)
 
 
-def latest_outcomes(store: Store, rounds: int) -> pd.DataFrame:
+def latest_outcomes(store: Store, rounds: int, selected: Selection) -> pd.DataFrame:
     """Which outcomes each service had in the latest rounds: `service`, `round`, `outcome` (string), `number` (int64).
 
-    `number` orders the rounds by when they began.
+    `number` orders the rounds by when they began. `selected`: the looks that count.
     """
     begun = store._tables["rounds"].read(["round", "written_at"], Selection(pc.field("phase") == "start")).to_pandas()
     latest = begun.sort_values("written_at")["round"].astype("string").drop_duplicates().tail(rounds)
     texts = ["service", "round", "outcome"]
-    kept = unified(store._tables["observations"].read(texts, is_in("round", set(latest))))
+    kept = unified(store._tables["observations"].read(texts, is_in("round", set(latest)) & selected))
     distinct = kept.group_by(texts).aggregate([])
     frame = pd.DataFrame({name: distinct[name].cast(pa.string()).to_pandas().astype("string") for name in texts})
     return frame.assign(number=frame["round"].map({name: number for number, name in enumerate(latest)}))
