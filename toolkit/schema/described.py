@@ -204,7 +204,13 @@ _ROUNDS = (
     Column("looks_planned", "integer", "looks to make at the addresses known so far", "names not yet resolved"),
     Column("looks", "integer", "looks made", "start row"),
     Column("looks_ok", "integer", "looks that ended `ok`", "start row"),
-    Column("connections", "integer", "connections opened", "start row"),
+    Column(
+        "connections",
+        "integer",
+        "connections opened; on a cluster a lower bound: those of a worker that ended before it kept their looks are "
+        "not counted",
+        "start row",
+    ),
     Column(
         "connections_bound",
         "integer",
