@@ -87,6 +87,9 @@ def test_servers_that_answer_with_an_alert_were_reached(tmp_path: Path, capsys: 
         assert "1 of 2 looks reached a server, and no handshake succeeded; each failed" in capsys.readouterr().err
         assert main(["observe", refusing]) == 3
         assert "1 of 1 look reached a server, and no handshake succeeded; the table" in capsys.readouterr().err
+        late = f"smtp://127.0.0.1:{loopback.serve(lambda reader, writer: reader.read(-1))}"
+        assert main(["observe", late, CLOSED, "--upgrade-seconds", "0.1"]) == 3
+        assert "1 of 2 looks reached a server, and no handshake succeeded" in capsys.readouterr().err
     assert main(["observe", refusing, "--block", "127.0.0.1"]) == 3
     assert "tls-toolkit: nothing was asked; the table shows why." in capsys.readouterr().err
 

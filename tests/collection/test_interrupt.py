@@ -63,5 +63,7 @@ def test_a_signal_keeps_what_was_seen_and_says_how_to_resume(
 
     server.left = 2
     assert main([*command, "--resume", name]) == NOTHING_REACHED  # 421 is not an answer in TLS
-    assert "2 looks, 0 ok" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "5 looks, 0 ok; kept" in said
+    assert "This run made 2 of them, 0 ok." in said
     assert sorted(store.load().observations["sample"]) == [0, 1, 2, 3, 4]

@@ -148,20 +148,22 @@ def collect(arguments: argparse.Namespace) -> int:
     with _collecting(arguments) as settings:
         end = toolkit.collect(targets, store, clock=clock, progress=sys.stderr.isatty(), **settings)
     outcomes = count_outcomes(store, end["round"])
+    looks_ok = outcomes.loc[outcomes["outcome"] == "ok", "looks"].sum()
     if arguments.json:
         print_json(pd.DataFrame([end]))
     else:
         by = ["service", "outcome"] if len(end["services"]) <= MOST_ROWS else ["outcome"]
         print_frame(outcomes.groupby(by, dropna=False)["looks"].sum().reset_index())
-        looked = text.counted(int(end["looks"]), "look")
-        print(f"{looked}, {end['looks_ok']} ok; kept in {arguments.store}, round {end['round']}.")
+        looked = text.counted(int(outcomes["looks"].sum()), "look")
+        print(f"{looked}, {looks_ok:,} ok; kept in {arguments.store}, round {end['round']}.")
+        if arguments.resume is not None:
+            print(f"This run made {end['looks']:,} of them, {end['looks_ok']:,} ok.")
     if end["end_reason"] != "finished":
         why = str(end["end_reason"]).rstrip(".")
         print_message(f"{why}. To make the rest, collect again with --resume {end['round']}.")
         return FAILED
-    if end["looks_ok"] == 0:
-        reached = _what_was_reached(outcomes.groupby("outcome")["looks"].sum())
-        print_message(f"{reached}; each failed look is kept, with its reason:")
+    if looks_ok == 0:
+        print_message(f"{_what_was_reached(outcomes)}; each failed look is kept, with its reason:")
         for reason, count in outcomes.groupby("reason")["looks"].sum().nlargest(3).items():
             print(f"  {count:,} × {text.for_terminal(reason)}", file=sys.stderr)
         return NOTHING_REACHED
@@ -367,15 +369,17 @@ def completion(arguments: argparse.Namespace) -> int:
 def _reached(tables: Tables) -> int:
     if (tables.observations["outcome"] == "ok").any():
         return FINE
-    reached = _what_was_reached(tables.observations["outcome"].value_counts())
+    reached = _what_was_reached(tables.observations.assign(looks=1))
     print_message(f"{reached}; the table shows why.")
     return NOTHING_REACHED
 
 
-def _what_was_reached(looks: pd.Series) -> str:
-    """What came of a round without a look that is `ok`; `looks`: their number by outcome."""
-    asked = looks[~looks.index.isin(NOT_ASKED)]
-    reached = asked[~asked.index.isin(NOT_REACHED)].sum()
-    if reached:
-        return f"{reached:,} of {text.counted(int(looks.sum()), 'look')} reached a server, and no handshake succeeded"
-    return "nothing could be reached" if asked.sum() else "nothing was asked"
+def _what_was_reached(counted: pd.DataFrame) -> str:
+    """What came of a round without a look that is `ok`: the number of its `looks` by `outcome` and `stage`."""
+    asked = counted[~counted["outcome"].isin(NOT_ASKED)]
+    # A server that accepts the connection and then is too slow was reached.
+    is_reached = ~asked["outcome"].isin(NOT_REACHED) | ~asked["stage"].isin(("resolve", "connect"))
+    if is_reached.any():
+        looks = text.counted(int(counted["looks"].sum()), "look")
+        return f"{asked.loc[is_reached, 'looks'].sum():,} of {looks} reached a server, and no handshake succeeded"
+    return "nothing could be reached" if len(asked) else "nothing was asked"
