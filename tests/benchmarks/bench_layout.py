@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
-from deltalake.transaction import AddAction
+from deltalake.transaction import AddAction, RemoveAction
 
 from tests.benchmarks import bench_large
 from toolkit import schema
@@ -56,7 +56,7 @@ def keep(store: Store, files: list[pa.Table]) -> DeltaTable:
     store.prepare()
     folder = Path(store.path, "observations")
     plain = schema.arrow_schema("observations")
-    actions = []
+    actions: list[AddAction | RemoveAction] = []
     for rows in files:
         path = folder / f"part-{uuid4()}.zstd.parquet"
         pq.write_table(rows.cast(plain), path, compression="zstd", row_group_size=len(rows) // GROUPS + 1)
@@ -68,6 +68,7 @@ def keep(store: Store, files: list[pa.Table]) -> DeltaTable:
         actions.append(AddAction(path.name, path.stat().st_size, {}, 0, True, json.dumps(statistics_)))
     table = DeltaTable(str(folder))
     table.create_write_transaction(actions, "append", table.schema())
+    table.update_incremental()
     return table
 
 
