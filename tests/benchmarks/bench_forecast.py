@@ -13,10 +13,11 @@ Exits with 1 if a limit is missed.
 """
 
 import sys
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import combinations
 from time import process_time
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -195,16 +196,16 @@ def _start(leaves: pd.DataFrame) -> pd.Series:
     return leaves["first_seen_at" if leaves["first_seen_at"].notna().all() else "not_before"]
 
 
-def _label(slot: Hashable) -> str:
-    parts = dict(zip(SLOT, slot, strict=True))  # type: ignore[call-overload]  # the key of a group
+def _label(slot: tuple[Any, ...]) -> str:
+    parts = dict(zip(SLOT, slot, strict=True))
     return f"{parts['host']} {parts['key_type']}"
 
 
-def _is_slot(frame: pd.DataFrame, slot: object) -> pd.Series:
-    parts = zip(SLOT, slot, strict=True)  # type: ignore[call-overload]  # the key of a group
-    return pd.concat([frame[name].eq(part) | (frame[name].isna() & pd.isna(part)) for name, part in parts], axis=1).all(
-        axis=1
-    )
+def _is_slot(frame: pd.DataFrame, slot: tuple[Any, ...]) -> pd.Series:
+    parts = zip(SLOT, slot, strict=True)
+    columns = [frame[name].eq(part) | (frame[name].isna() & pd.isna(part)) for name, part in parts]
+    same: pd.DataFrame = pd.concat(columns, axis=1)
+    return same.all(axis=1)
 
 
 def _print(cases: list[Case], *, is_once: bool) -> list[str]:
@@ -222,7 +223,7 @@ def _print(cases: list[Case], *, is_once: bool) -> list[str]:
         is_host = host in {case.host for case in cases}
         compared = [case for case in scored if case.basis != "assumed"] if is_host else scored
         mixed = [float(np.dot(case.expected, weights[_operator(case)])) for case in compared]
-        error = np.array(
+        error: Floats = np.array(
             [
                 [abs(when - case.came) for when in (*case.expected, other)]
                 for case, other in zip(compared, mixed, strict=True)
@@ -231,7 +232,7 @@ def _print(cases: list[Case], *, is_once: bool) -> list[str]:
         error = _by_renewal(error, compared) if is_once else error
         mean = error.mean(axis=0) if len(error) else np.full(4, np.nan)
         bounded = [case for case in compared if case.held[0] is not None]
-        held = np.array([case.held for case in bounded], dtype=float).reshape(-1, 2)
+        held: Floats = np.array([case.held for case in bounded], dtype=float).reshape(-1, 2)
         held = _by_renewal(held, bounded) if is_once else held
         shares = "".join(f"{held[:, n].sum():6.{int(is_once)}f}/{len(held):<3}" for n in (0, 1))
         print(

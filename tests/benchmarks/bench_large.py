@@ -26,7 +26,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
-from deltalake.transaction import AddAction
+from deltalake.transaction import AddAction, RemoveAction
 
 from tests.conftest import ROOT
 from toolkit import ask, find_rotations, schema
@@ -74,7 +74,7 @@ class Simulation:
             {
                 "cert_sha256": self.leaves,
                 "key_type": "RSA",
-                "subject": [f"CN={host(number // YEARS)}" for number in numbers],
+                "subject": [f"CN={host(int(number) // YEARS)}" for number in numbers],
                 "not_before": pd.DatetimeIndex(begin, tz="UTC"),
                 "not_after": pd.DatetimeIndex(begin + np.timedelta64(401, "D"), tz="UTC"),
                 "der": [str(number).encode() for number in numbers],
@@ -131,7 +131,7 @@ def fill(store: Store, looks: int) -> None:
     store.compact()
     folder = Path(store.path, "observations")
     each = compacting._ENOUGH_ROWS // SERVICES
-    actions = []
+    actions: list[AddAction | RemoveAction] = []
     for first in range(0, simulation.rounds, each):
         rows = simulation.looks(first, min(first + each, simulation.rounds))
         path = folder / f"part-{first:06}.zstd.parquet"

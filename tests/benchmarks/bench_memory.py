@@ -83,7 +83,7 @@ def measure(name: str, first: list[str], part: list[str], call: str, gigabytes: 
             packed = gzip.compress(data)
             for _ in range(max(1, int(gigabytes * 1e9 / len(data)))):
                 file.write(packed)
-        command = [sys.executable, "-c", _PEAK.format(looks=call), path, name, Path(folder, "store")]
+        command: list[str | Path] = [sys.executable, "-c", _PEAK.format(looks=call), path, name, Path(folder, "store")]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
     peak, looks = map(int, done.stdout.split())
     return peak, max(looks, 1)

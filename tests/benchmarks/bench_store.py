@@ -53,8 +53,8 @@ def fill(store: Store, looks: int) -> None:
     store.append(Tables.from_frames(certificates=facts))
     random = np.random.default_rng(1)
     for begin in range(0, looks, BATCH):
-        numbers = np.arange(begin, min(begin + BATCH, looks))
-        store.append(Tables.from_frames(observations=batch(numbers, looks, leaves, random)))
+        some = np.arange(begin, min(begin + BATCH, looks))
+        store.append(Tables.from_frames(observations=batch(some, looks, leaves, random)))
 
 
 def batch(number: np.ndarray, looks: int, leaves: np.ndarray, random: np.random.Generator) -> pd.DataFrame:
@@ -65,7 +65,7 @@ def batch(number: np.ndarray, looks: int, leaves: np.ndarray, random: np.random.
     leaf = leaves[service * CERTIFICATES + np.minimum((done + is_early * 0.05).astype(int), CERTIFICATES - 1)]
     passed = pd.to_timedelta(number * (SPAN / looks / timedelta(microseconds=1)), unit="us").as_unit("us")
     host = joined("mx", service, ".example.org")
-    same = {
+    same: dict[str, str | int] = {
         "date_basis": "observed", "source": "simulated", "offer": "any-2026", "outcome": "ok", "stage": "finished",
         "protocol": "TLS 1.3", "suite": "TLS_AES_128_GCM_SHA256", "suite_code": 0x1301, "sample": 0, "port": 25,
     }  # fmt: skip
@@ -91,11 +91,11 @@ def ask(path: str, question: str) -> dict[str, float]:
     """Answer the question in this process, and say what it took."""
     store = Store(path)
     services = [f"smtp://mx{number}.example.org:25" for number in range(0, SERVICES, 100)]
-    middle = {"since": BEGIN + SPAN / 2, "until": BEGIN + SPAN / 2 + SPAN / 100}
+    middle = BEGIN + SPAN / 2
     answers: tuple[Callable[[], pd.DataFrame], ...] = (
         store.sightings,
         lambda: find_rotations(store.sightings()),
-        lambda: store.load(**middle).observations,
+        lambda: store.load(since=middle, until=middle + SPAN / 100).observations,
         lambda: store.load(services=services).observations,
         lambda: store.load().observations,
     )

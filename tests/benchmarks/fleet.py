@@ -173,4 +173,5 @@ def _switches(plan: Plan, runs: int, rng: np.random.Generator) -> Floats:
 
 
 def _micro(hours: Floats | float) -> NDArray[np.int64]:
-    return np.rint(np.asarray(hours) * HOUR).astype(np.int64)
+    micro: NDArray[np.int64] = np.rint(np.asarray(hours) * HOUR).astype(np.int64)
+    return micro

@@ -259,7 +259,7 @@ def _found(name: str, several: tuple[dict[str, Any], ...], seed: int, runs: int)
 
 def labelled(name: str, changes: dict[str, Any], seed: int) -> list[tuple[str, str]]:
     """(truth, found) of every window with several leaves, or with a leaf in several chains."""
-    watched = {"gap": 6 * HOUR, "samples": 6, "sticky": False, "undecided": False}
+    watched: dict[str, Any] = {"gap": 6 * HOUR, "samples": 6, "sticky": False, "undecided": False}
     changes = watched | changes
     gap, samples, sticky, _ = (changes.pop(key) for key in watched)
     schedule = scenario(name, **changes).schedule(seed)
@@ -270,7 +270,8 @@ def labelled(name: str, changes: dict[str, Any], seed: int) -> list[tuple[str, s
     found = explain_leaves(looks, sticky=sticky)
     truth = tell_truth(schedule, seed)
     judge = _Judge(truth)
-    pairs = []
+    pairs: list[tuple[str, str]] = []
+    row: Any
     for row in found.itertuples():
         right = judge.right(row)
         pairs.append((row.cause if row.cause in right else right[0], row.cause))
@@ -291,6 +292,8 @@ class _Judge:
 
     def __init__(self, truth: Truth) -> None:
         self._types = truth.certificates.set_index("cert_sha256")["key_type"].to_dict()
+        cause: Any
+        span: Any
         self._causes: dict[str, list[Any]] = {}
         for cause in truth.causes.astype(object).where(truth.causes.notna(), None).itertuples():
             self._causes.setdefault(cause.service, []).append(cause)

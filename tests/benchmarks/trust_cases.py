@@ -31,14 +31,15 @@ def main(path: Path) -> int:
         if verdict != ("trusted" if is_right else "untrusted"):
             differences.append(("x509-limbo", name, expected, verdict, limbo.DIFFERS.get(name, UNKNOWN)))
     left_out: Counter[tuple[str, str]] = Counter()
-    for name, verdict in test_pkits.judge_paths().items():
-        expected = test_pkits.expected(str(name))
-        if (reason := test_pkits.why_left_out(str(name))) is not None:
+    for path_name, verdict in test_pkits.judge_paths().items():
+        name = str(path_name)
+        expected = test_pkits.expected(name)
+        if (reason := test_pkits.why_left_out(name)) is not None:
             left_out[reason, expected] += 1
             continue
         counts["PKITS", expected, verdict] += 1
         if verdict != expected:
-            differences.append(("PKITS", str(name), expected, verdict, test_pkits.DIFFERS.get(str(name), UNKNOWN)))
+            differences.append(("PKITS", name, expected, verdict, test_pkits.DIFFERS.get(name, UNKNOWN)))
     for (suite, expected, verdict), count in sorted(counts.items()):
         print(f"{suite:<12}{expected:<10}{verdict:<12}{count:>5}")
     print(

@@ -15,7 +15,8 @@ import dns.rrset
 
 from toolkit.collection.names import Resolver
 
-Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
+Reader = asyncio.StreamReader
+Writer = asyncio.StreamWriter
 Handler = Callable[[Reader, Writer], Awaitable[None]]
 
 
