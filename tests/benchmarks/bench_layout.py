@@ -104,7 +104,8 @@ def main() -> None:
             table = keep(store, files)
             _print_line(name, store)
             if name == "by time":
-                table.optimize.z_order(["service", "observed_at"], target_size=store_bytes(store) // FILES)
+                # delta-rs ends a file long before it has this size: with half of it, there are 197 files.
+                table.optimize.z_order(["service", "observed_at"], target_size=2 * store_bytes(store) // FILES)
                 _print_line("Z-order", store)
 
 
