@@ -308,6 +308,8 @@ def test_a_name_and_a_limit_that_make_no_sense_are_refused(
             assert f"tls-toolkit: {option}: {why}" in capsys.readouterr().err
     assert main([*command, CLOSED, "--ehlo", "two words"]) == 2
     assert "tls-toolkit: --ehlo 'two words' cannot be given by EHLO" in capsys.readouterr().err
+    assert main([*command, CLOSED, "--contact", "two\nlines"]) == 2
+    assert "tls-toolkit: --contact 'two\\nlines': write one line" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -2,20 +2,25 @@
 
 import asyncio
 import errno
+import json
 import os
 import socket
 import struct
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 
 import pandas as pd
 import pytest
 
+import toolkit
 from tests.collection.servers import Handler, Loopback, closed_port
 from toolkit import schema
 from toolkit.collection import Limits, observe, runner
 from toolkit.errors import UsageError
 from toolkit.reference import offers
+from toolkit.tables import Tables
 
 Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
 
@@ -287,6 +292,25 @@ def test_the_name_behind_ehlo(loopback: Loopback, brief: Limits, ehlo: str, outc
     look = see(f"smtp://127.0.0.1:{loopback.serve(refuses_literals)}", brief, ehlo=ehlo)
     assert (look["outcome"], look["reason"]) == (outcome, reason)
     assert loopback.connections == 1
+
+
+@pytest.mark.parametrize("call", [observe, partial(toolkit.survey, parts="suites", rate=None, pause_seconds=0.001)])
+def test_a_contact_is_said_and_kept_with_the_round(
+    loopback: Loopback, brief: Limits, call: Callable[..., Tables]
+) -> None:
+    said: list[bytes] = []
+
+    async def listens(reader: Reader, writer: Writer) -> None:
+        writer.write(b"* OK [CAPABILITY IMAP4rev1 ID STARTTLS] ready\r\n")
+        while line := await reader.readline():
+            said.append(line)
+            writer.write(line.split()[0] + b" NO\r\n")
+
+    where = f"imap://127.0.0.1:{loopback.serve(listens)}"
+    tables = call(where, limits=brief, contact="https://scan.test", progress=False)
+    assert b'i1 ID ("name" "tls-toolkit" "support-url" "https://scan.test")\r\n' in said
+    settings = [json.loads(each) for each in tables.rounds["settings"]]
+    assert [(each["contact"], each["ehlo"]) for each in settings] == [("https://scan.test", None)] * 2
 
 
 def test_a_name_that_cannot_stand_behind_ehlo_is_refused_before_anything_is_asked() -> None:

@@ -249,6 +249,37 @@ def test_a_name_that_is_refused_is_followed_by_the_second(said: Said, outcome: s
     assert (made.outcome, made.reason) == (outcome, reason)
 
 
+@pytest.mark.parametrize(
+    ("answer", "outcome", "sent"),
+    [
+        (b'* ID ("name" {3}\r\nabc)\r\ni1 OK thanks\r\n', "ok", [b"a2 STARTTLS\r\n", b""]),
+        (b"i1 BAD what?\r\n", "ok", [b"a2 STARTTLS\r\n", b""]),
+        (b"* BYE [UNAVAILABLE] not now\r\n", "deferred", [b"a3 LOGOUT\r\n", b""]),
+    ],
+)
+def test_imap_says_the_contact_where_the_server_lists_id(answer: bytes, outcome: str, sent: Said) -> None:
+    made = Upgrade("imap", host="mx.test", client_name="c.test", contact='"we" <https://scan.test/\\>')
+    made.start()
+    made.receive(b"* OK ready\r\n")
+    said = made.receive(b"* CAPABILITY IMAP4rev1 ID STARTTLS\r\na1 OK done\r\n")
+    assert said == b'i1 ID ("name" "tls-toolkit" "support-url" "\\"we\\" <https://scan.test/\\\\>")\r\n'
+    assert [made.receive(answer), made.receive(b"a2 OK go\r\n")] == sent
+    assert made.outcome == outcome
+
+
+def test_imap_says_no_contact_where_the_server_does_not_list_id() -> None:
+    made = Upgrade("imap", host="mx.test", client_name="c.test", contact="https://scan.test")
+    made.start()
+    made.receive(b"* OK ready\r\n")
+    assert made.receive(b"* CAPABILITY IMAP4rev1 STARTTLS\r\na1 OK done\r\n") == b"a2 STARTTLS\r\n"
+
+
+@pytest.mark.parametrize("contact", ["", " a", "a\r\na9 LOGOUT", "ä", "a" * 201, 5])
+def test_a_contact_is_one_line_of_printable_ascii(contact: object) -> None:
+    with pytest.raises(UsageError, match="one line of at most 200 printable ASCII"):
+        Upgrade("imap", host="mx.test", client_name="c.test", contact=contact)  # type: ignore[arg-type]  # that is the point
+
+
 def test_a_refusal_stands_where_the_server_then_hangs_up() -> None:
     made = Upgrade("smtp", host="mx.lab.test", client_name="[192.0.2.1]", second_name="other.test")
     made.start()

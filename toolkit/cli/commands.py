@@ -54,6 +54,7 @@ def cert(arguments: argparse.Namespace) -> int:
         addresses=1,
         limits=arguments.limits,
         ehlo=arguments.ehlo,
+        contact=arguments.contact,
         progress=False,
     )
     (look,) = tables.observations.to_dict("records")
@@ -84,6 +85,7 @@ def observe(arguments: argparse.Namespace) -> int:
         addresses=arguments.addresses,
         limits=arguments.limits,
         ehlo=arguments.ehlo,
+        contact=arguments.contact,
         clock=find_clock(arguments.clock, targets),
         progress=sys.stderr.isatty(),
     )
@@ -219,6 +221,7 @@ def _collecting(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
             "addresses": arguments.addresses,
             "limits": arguments.limits,
             "ehlo": arguments.ehlo,
+            "contact": arguments.contact,
             "resume": arguments.resume,
             "settle": arguments.settle,
             "back_off": arguments.back_off,
@@ -266,6 +269,7 @@ def survey(arguments: argparse.Namespace) -> int:
             addresses=arguments.addresses,
             limits=arguments.limits,
             ehlo=arguments.ehlo,
+            contact=arguments.contact,
             clock=clock,
             progress=sys.stderr.isatty(),
             store=arguments.store,

@@ -1,4 +1,4 @@
-"""The options for `Limits`: one for each limit, `--ehlo`, and `--timeout` for all that are in seconds."""
+"""The options for `Limits`: one for each limit, `--ehlo`, `--contact`, and `--timeout` for all that are in seconds."""
 
 import argparse
 from collections.abc import Collection
@@ -36,13 +36,16 @@ _TIME_LIMITS: Final = tuple(field for field in _LIMITS if field.endswith("_secon
 
 
 def add_limits(parser: argparse.ArgumentParser, *, without: Collection[str] = ()) -> None:
-    """`--ehlo`, and an option for each limit."""
+    """`--ehlo`, `--contact`, and an option for each limit."""
     from toolkit.collection.limits import LISTS, Limits  # noqa: PLC0415  imports pandas
 
     group = parser.add_argument_group("limits")
     group.add_argument("--ehlo", metavar="NAME",
                        help="host name or address literal to send in EHLO and LHLO (default: this machine's address, "
                        "or mail.example.com where a server refuses that)")  # fmt: skip
+    group.add_argument("--contact", metavar="TEXT",
+                       help="how to reach you, such as a URL: kept with the round, and said by IMAP's ID where the "
+                       "server lists it (default: nothing)")  # fmt: skip
     group.add_argument("--timeout", type=float, metavar="SECONDS",
                        help="set every limit in seconds that is not set on its own")  # fmt: skip
     defaults = {field.name: field.default for field in fields(Limits)}
@@ -63,13 +66,15 @@ def add_limits(parser: argparse.ArgumentParser, *, without: Collection[str] = ()
 def read_limits(arguments: argparse.Namespace) -> "Limits":
     """The limits that the arguments set.
 
-    Raises `UsageError`, which names the option, for one that makes no sense, and for such a name behind `--ehlo`.
+    Raises `UsageError`, which names the option, for one that makes no sense, also behind `--ehlo` and `--contact`.
     """
     from toolkit.collection.limits import LISTS, Limits, check_limit, read_list  # noqa: PLC0415  imports pandas
-    from toolkit.wire import check_client_name  # noqa: PLC0415  imports cryptography
+    from toolkit.wire import check_client_name, check_contact  # noqa: PLC0415  imports cryptography
 
     if arguments.ehlo is not None:
         check_client_name(arguments.ehlo, "--ehlo ")
+    if arguments.contact is not None:
+        check_contact(arguments.contact, "--contact ")
     given: dict[str, Any] = {}
     if arguments.timeout is not None:
         check_limit(f"--timeout {arguments.timeout:g}", "timeout", arguments.timeout)

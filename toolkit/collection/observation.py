@@ -68,11 +68,18 @@ class Look:
 
 
 async def look(
-    request: LookRequest, *, limits: Limits, clock: Callable[[], datetime], keep_bytes: bool, ehlo: str | None
+    request: LookRequest,
+    *,
+    limits: Limits,
+    clock: Callable[[], datetime],
+    keep_bytes: bool,
+    ehlo: str | None,
+    contact: str | None,
 ) -> Look:
     """Make the look. Nothing that a server or a network does raises an error.
 
     `ehlo`: the name that EHLO and LHLO give. None: our address, then a fixed name where a server refuses it.
+    `contact`: what IMAP's ID says where the server lists it. None: nothing.
     """
     target, loop = request.target, asyncio.get_running_loop()
     observed_at = clock()
@@ -82,7 +89,9 @@ async def look(
         return Look(request, observed_at, handshake.answer)
     port = target.connect_to[1] if target.connect_to else target.port
     ends_at = loop.time() + limits.total_seconds
-    dialogue = _Dialogue(target, handshake, hello, limits=limits, ends_at=ends_at, keep_bytes=keep_bytes, ehlo=ehlo)
+    dialogue = _Dialogue(
+        target, handshake, hello, limits=limits, ends_at=ends_at, keep_bytes=keep_bytes, ehlo=ehlo, contact=contact
+    )
     started = perf_counter()
     try:
         async with asyncio.timeout(min(limits.connect_seconds, limits.total_seconds)) as waiting:
@@ -124,6 +133,7 @@ class _Dialogue(asyncio.Protocol):
         ends_at: float,
         keep_bytes: bool,
         ehlo: str | None,
+        contact: str | None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[None] = self._loop.create_future()
@@ -133,7 +143,7 @@ class _Dialogue(asyncio.Protocol):
         self._handshake, self._hello = handshake, hello
         self._upgrade: Upgrade | None = None
         self._speaker: Upgrade | Handshake = handshake
-        self._keep_bytes, self._ehlo = keep_bytes, ehlo
+        self._keep_bytes, self._ehlo, self._contact = keep_bytes, ehlo, contact
         self._hello_at = 0.0
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -156,6 +166,7 @@ class _Dialogue(asyncio.Protocol):
             host=self._target.host,
             client_name=self._ehlo or _address_literal(own[0] if own else "127.0.0.1"),
             second_name=None if self._ehlo else _SECOND_NAME,
+            contact=self._contact,
             limit=self._limits.upgrade_bytes,
         )
         self._start_timer(self._limits.upgrade_seconds, "the dialogue before TLS")

@@ -14,7 +14,7 @@ from toolkit.errors import UsageError
 from toolkit.reference import Offer, offers as known_offers
 from toolkit.targets import MailDomain, Target, Targets, expand_targets
 from toolkit.text import not_known
-from toolkit.wire import check_client_name
+from toolkit.wire import check_client_name, check_contact
 
 LookKey = tuple[str, str | None, str | None, str, int]
 """service, address, server name, offer, sample: unique among the looks of one round."""
@@ -40,6 +40,7 @@ class RoundPlan:
     resolver: Resolver | None = None
     keep_bytes: bool = False
     ehlo: str | None = None
+    contact: str | None = None
     known: Collection[LookKey] = ()
     most_looks: int | None = None
     settling: Settling | None = None
@@ -73,6 +74,7 @@ def make_plan(
     resolver: Resolver | None,
     keep_bytes: bool,
     ehlo: str | None,
+    contact: str | None = None,
     known: Collection[LookKey] = (),
 ) -> RoundPlan:
     """The plan of a round; `UsageError` for an argument that makes no sense."""
@@ -87,6 +89,8 @@ def make_plan(
     require_boolean("keep_bytes", keep_bytes)
     if ehlo is not None:
         check_client_name(ehlo)
+    if contact is not None:
+        check_contact(contact)
     named = {offer.name: offer for offer in map(_offer, [offers] if isinstance(offers, str) else offers)}
     if not named:
         raise UsageError("No offer given: name at least one, such as offers=('any',).")
@@ -108,6 +112,7 @@ def make_plan(
         resolver=resolver,
         keep_bytes=keep_bytes,
         ehlo=ehlo,
+        contact=contact,
         known=known,
         most_looks=limits.max_looks,
     )

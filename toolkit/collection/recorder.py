@@ -125,6 +125,8 @@ class RoundRecorder:
             "settle": plan.settling is not None,
             "min_share": None if plan.settling is None else plan.settling.min_share,
             "addresses": plan.addresses,
+            "ehlo": plan.ehlo,
+            "contact": plan.contact,
             "resting": len(plan.resting),
             "limits": asdict(plan.limits) | {name: _count_and_digest(getattr(plan.limits, name)) for name in LISTS},
         }

@@ -46,6 +46,7 @@ class CollectOptions(TypedDict, total=False):
     resolver: Resolver | None
     keep_bytes: bool
     ehlo: str | None
+    contact: str | None
     settle: bool
     min_share: float
     back_off: bool
@@ -65,6 +66,7 @@ def observe(
     progress: bool = True,
     keep_bytes: bool = False,
     ehlo: str | None = None,
+    contact: str | None = None,
 ) -> Tables:
     """Observe the targets now: `observations` has one row for each look, failed ones included.
 
@@ -84,6 +86,9 @@ def observe(
     - `keep_bytes`: keep the bytes sent and received from the ClientHello on.
     - `ehlo`: the host name or address literal that SMTP's EHLO and LMTP's LHLO give. None: this machine's address,
       then `mail.example.com` where a server refuses the address; neither discloses a name of yours.
+    - `contact`: how an operator can reach you, such as an e-mail address or a URL: one line of at most 200 printable
+      ASCII characters. It is kept in `rounds.settings`, and IMAP's ID says it where the server lists ID. No other
+      dialogue before TLS has a place for it; SMTP has the name of `ehlo`. None: nothing is said.
 
     `rounds` has one row for the start of the round and one for its end. Ctrl-C (in a notebook: interrupt) ends the
     round early and returns what was seen, with an `InterruptWarning`; `rounds.end_reason` is then `interrupted`.
@@ -104,6 +109,7 @@ def observe(
         resolver=resolver,
         keep_bytes=keep_bytes,
         ehlo=ehlo,
+        contact=contact,
     )
     kept: list[Tables] = []
     recorder = RoundRecorder(new_round_name(clock), plan, vantage, Runner(plan), kept.append)
@@ -127,6 +133,7 @@ def collect(
     progress: bool = True,
     keep_bytes: bool = False,
     ehlo: str | None = None,
+    contact: str | None = None,
     resume: str | None = None,
     settle: bool = False,
     min_share: float = 0.05,
@@ -187,6 +194,7 @@ def collect(
         resolver=resolver,
         keep_bytes=keep_bytes,
         ehlo=ehlo,
+        contact=contact,
         known=set() if resume is None else looks_to_resume(store, resume),
     )
     name = resume or new_round_name(clock)

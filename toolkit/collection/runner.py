@@ -243,7 +243,14 @@ class Runner:
 
     async def _look(self, request: LookRequest) -> Look:
         plan = self._plan
-        return await look(request, limits=plan.limits, clock=plan.clock, keep_bytes=plan.keep_bytes, ehlo=plan.ehlo)
+        return await look(
+            request,
+            limits=plan.limits,
+            clock=plan.clock,
+            keep_bytes=plan.keep_bytes,
+            ehlo=plan.ehlo,
+            contact=plan.contact,
+        )
 
     def _extend(self, made: Look, settling: Settling, host: "_HostQueue") -> None:
         """After the last planned sample, queue another one where it may settle a roll-out."""

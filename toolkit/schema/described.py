@@ -199,7 +199,12 @@ _ROUNDS = (
     Column("source", "text", "`live`, `lab`, `simulated`, or where the record was published"),
     Column("vantage", "text", "place from which the observation was made", "not known"),
     Column("services", "texts", "services to observe"),
-    Column("settings", "text", "offers, samples, limits (count and digest of the lists), as JSON", "not recorded"),
+    Column(
+        "settings",
+        "text",
+        "offers, samples, limits (count and digest of the lists), `ehlo`, `contact`, as JSON",
+        "not recorded",
+    ),
     Column("versions", "text", "of this package, Python and cryptography, as JSON", "not recorded"),
     Column("looks_planned", "integer", "looks to make at the addresses known so far", "names not yet resolved"),
     Column("looks", "integer", "looks made", "start row"),

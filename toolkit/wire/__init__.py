@@ -9,6 +9,6 @@ Rule 4: facts are kept even if the server broke a rule; the broken rule is a fau
 from toolkit.wire.answer import FAULTS, Answer
 from toolkit.wire.groups import SharePool
 from toolkit.wire.handshake import Handshake
-from toolkit.wire.upgrade import Upgrade, check_client_name
+from toolkit.wire.upgrade import Upgrade, check_client_name, check_contact
 
-__all__ = ["FAULTS", "Answer", "Handshake", "SharePool", "Upgrade", "check_client_name"]
+__all__ = ["FAULTS", "Answer", "Handshake", "SharePool", "Upgrade", "check_client_name", "check_contact"]

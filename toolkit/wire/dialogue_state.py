@@ -14,6 +14,7 @@ class DialogueState:
 
     `names`: the names that EHLO and LHLO give, in the order in which they are tried.
     `host`: the name of the host, which XMPP sends.
+    `contact`: how to reach those who observe, which IMAP sends. None: it is not said.
     `last_words`: sent with the outcome `ok`, where the server does not answer the request before TLS (MySQL).
     `remark`: begins the reason, however the dialogue ends, also with `ok`. None: no remark.
     `refusal`: the ending if the server does not reply any more, because it has refused and was asked once more. None:
@@ -22,6 +23,7 @@ class DialogueState:
 
     names: tuple[str, ...]
     host: str = ""
+    contact: str | None = None
     last_words: bytes = b""
     remark: str | None = None
     refusal: Ending | None = None

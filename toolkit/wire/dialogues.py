@@ -93,15 +93,29 @@ def imap(state: DialogueState) -> Dialogue:
     if answer[0] == b"BYE":
         return state.refusal or _temporary_or_not(lines[-1])
     lists = (_CAPABILITIES.search(line.upper()) for line in (greeting, *lines))
-    is_listed = any(b"STARTTLS" in found[1].split() for found in lists if found)
+    listed = {capability for found in lists if found for capability in found[1].split()}
+    is_listed = b"STARTTLS" in listed
     if not is_listed:
         state.remark = "CAPABILITY did not list STARTTLS"
         if answer[0] != b"OK":
             state.remark += f" ({shown(lines[-1])})"
+    if state.contact is not None and b"ID" in listed:
+        line = yield _introduction(state.contact)
+        # Whatever the server answers, the upgrade goes on, unless it ends the session.
+        while (status := line.upper().split()[:2])[:1] != [b"I1"]:
+            if status == [b"*", b"BYE"]:
+                return state.refusal or _temporary_or_not(line)
+            line = yield b""
     answer, lines = yield from _tagged(b"a2", b"STARTTLS")
     if answer[0] == b"OK":
         return GO_AHEAD
     return state.refusal or _refused(_temporary_or_not(lines[-1]), is_listed=is_listed or answer[0] == b"BYE")
+
+
+def _introduction(contact: str) -> bytes:
+    """RFC 2971, section 3.1: who asks, and how to reach them."""
+    quoted = re.sub(r'(["\\])', r"\\\1", contact)
+    return f'i1 ID ("name" "tls-toolkit" "support-url" "{quoted}")\r\n'.encode("ascii")
 
 
 def _tagged(tag: bytes, command: bytes) -> Generator[bytes, bytes, tuple[list[bytes], list[bytes]]]:

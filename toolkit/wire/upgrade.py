@@ -17,6 +17,7 @@ LIMIT: Final = 1 << 16
 """Bytes accepted from a server, unless the caller says otherwise."""
 
 _NAME = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}\Z")
+_CONTACT = re.compile(r"[!-~](?:[ -~]{0,198}[!-~])?\Z")
 
 
 def check_client_name(name: str, given: str = "ehlo=") -> None:
@@ -34,6 +35,23 @@ def check_client_name(name: str, given: str = "ehlo=") -> None:
         )
 
 
+def check_contact(contact: str, given: str = "contact=") -> None:
+    """Raises `UsageError` for a contact that does not fit into a command; `given`: what the user gave it for.
+
+    >>> from toolkit.wire import check_contact
+    >>> check_contact("mailto:scans@example.org")
+    >>> check_contact("two\\nlines")
+    Traceback (most recent call last):
+    toolkit.errors.UsageError: contact='two\\nlines': write one line of at most 200 printable ASCII characters, such \
+as an e-mail address or a URL.
+    """
+    if not isinstance(contact, str) or not _CONTACT.match(contact):
+        raise UsageError(
+            f"{given}{contact!r:.300}: write one line of at most 200 printable ASCII characters, such as an e-mail "
+            "address or a URL."
+        )
+
+
 class Upgrade:
     """A cleartext dialogue that asks a server to begin TLS.
 
@@ -46,9 +64,11 @@ class Upgrade:
     - `host`: the name of the host, which XMPP sends.
     - `client_name`: the name that EHLO and LHLO give: a host name or an address literal (RFC 5321, 4.1.1.1).
     - `second_name`: given in the same session where the first name is refused; None: none.
+    - `contact`: how to reach those who observe, said by IMAP's ID where the server lists it (RFC 2971); no other
+      dialogue has a place for it. None: it is not said.
     - `limit`: bytes accepted before the outcome is `too_large`.
 
-    Raises `UsageError` for another scheme and for a name that does not fit into a command.
+    Raises `UsageError` for another scheme, and for a name or a contact that does not fit into a command.
 
     >>> from toolkit.wire import Upgrade
     >>> upgrade = Upgrade("smtp", host="mx.example.org", client_name="client.example")
@@ -61,16 +81,25 @@ class Upgrade:
     """
 
     def __init__(
-        self, scheme: str, *, host: str, client_name: str, second_name: str | None = None, limit: int = LIMIT
+        self,
+        scheme: str,
+        *,
+        host: str,
+        client_name: str,
+        second_name: str | None = None,
+        contact: str | None = None,
+        limit: int = LIMIT,
     ) -> None:
         if scheme not in DIALOGUES:
             raise UsageError(not_known("scheme with an upgrade to TLS ", scheme, DIALOGUES))
         names = (client_name,) if second_name is None else (client_name, second_name)
         for name in names:
             check_client_name(name)
+        if contact is not None:
+            check_contact(contact)
         dialogue, self._unit, self._quit = DIALOGUES[scheme]
         self.host = host
-        self._state = DialogueState(names, host)
+        self._state = DialogueState(names, host, contact)
         self._dialogue = dialogue(self._state)
         self._buffer = bytearray()
         self._limit, self._accepted = limit, 0

@@ -48,6 +48,7 @@ class SurveyOptions(TypedDict, total=False):
     progress: bool
     keep_bytes: bool
     ehlo: str | None
+    contact: str | None
     store: Store | str | PathLike[str] | None
     client: "Client | None"
 
@@ -69,6 +70,7 @@ def survey(
     progress: bool = True,
     keep_bytes: bool = False,
     ehlo: str | None = None,
+    contact: str | None = None,
     store: Store | str | PathLike[str] | None = None,
     client: "Client | None" = None,
 ) -> Tables:
@@ -78,7 +80,8 @@ def survey(
     rest. So a topic (such as the suites of TLS 1.2) takes one handshake for each accepted item, and one more.
     `estimate_survey` says beforehand what that costs.
 
-    - `targets`, `addresses`, `vantage`, `clock`, `resolver`, `progress`, `keep_bytes`, `ehlo`: as in `observe`.
+    - `targets`, `addresses`, `vantage`, `clock`, `resolver`, `progress`, `keep_bytes`, `ehlo`, `contact`: as in
+      `observe`.
     - `parts`: what is asked besides the versions: `suites` (always), `groups`, `signature_schemes` (from which the key
       types of the server's certificates follow).
     - `concurrency`: connections at a time to one address.
@@ -136,6 +139,7 @@ def survey(
         resolver=resolver,
         keep_bytes=keep_bytes,
         ehlo=ehlo,
+        contact=contact,
     )
     effort, pace, name = Effort(budget, splits), Pace(concurrency, rate, pause_seconds), new_round_name(clock)
     kept = None if store is None else as_store(store)
