@@ -122,6 +122,8 @@ def test_a_text_that_is_not_a_target_is_refused(text: str, message: str | None) 
         ("192.0.2.1.", "192.0.2.1"),
         ("１９２.0.2.1", "192.0.2.1"),
         ("2001:0DB8::1", "2001:db8::1"),
+        ("::FFFF:192.0.2.1", "192.0.2.1"),
+        ("::ffff:c000:201", "192.0.2.1"),
     ],
 )
 def test_a_host_is_in_the_form_that_dns_is_asked_for(host: str, asked: str) -> None:

@@ -57,16 +57,20 @@ def canonical_host(host: str, *, given: str | None = None) -> tuple[str, bool]:
 
 
 def address_of(host: str) -> str | None:
-    """The address in its usual form (RFC 5952), a zone as it is given (`%25` as in a URL: RFC 6874); None: a name."""
+    """The address in its usual form (RFC 5952), a zone as it is given (`%25` as in a URL: RFC 6874); None: a name.
+
+    An IPv4-mapped address (RFC 4291, 2.5.5.2) is the IPv4 address that a connection to it reaches.
+    """
     if ":" not in host and not host[:1].isdecimal():  # a name, as most hosts are: trying to read it takes longer
         return None
     address, percent, zone = host.replace("%25", "%", 1).partition("%")
     if percent and not _ZONE.match(zone):
         return None
     try:
-        return str(ipaddress.ip_address(address + percent + zone))
+        found = ipaddress.ip_address(address + percent + zone)
     except ValueError:
         return None
+    return str(getattr(found, "ipv4_mapped", None) or found)
 
 
 def _a_label(label: str) -> str:

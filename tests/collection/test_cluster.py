@@ -276,6 +276,26 @@ class Failing(RoundRunner):
             yield PartFailed(f"part {number}", reason)
 
 
+class Remade:
+    """A future whose result was lost, and that has it again when it is looked at a second time."""
+
+    def __init__(self) -> None:
+        self._statuses = iter(["lost", "finished"])
+
+    @property
+    def status(self) -> str:
+        return next(self._statuses)
+
+    def add_done_callback(self, call: Callable[[Any], object]) -> None:
+        call(self)
+
+
+def test_a_shard_whose_worker_ended_with_the_result_is_waited_for() -> None:
+    cluster = runner.ClusterRunner(make("tls://a.test"), unused_client(), "r", work=collecting.collect_shard, most=1)
+    future: Any = Remade()
+    assert list(cluster._follow([future])) == [None, future]
+
+
 def test_parts_that_failed_for_one_reason_are_counted() -> None:
     for reasons, said in (
         ("aaa", "failed: part 0; and 2 more parts of the round: a"),

@@ -39,6 +39,8 @@ def resolver(loopback: Loopback) -> Resolver:
                 "50 .",
             ],
             ("-dash.test", "A"): ["127.0.0.8"],
+            ("mapped.test", "A"): ["127.0.0.9"],
+            ("mapped.test", "AAAA"): ["::ffff:127.0.0.9"],
             ("implicit.test", "A"): ["127.0.0.1"],
             ("failing.test", "MX"): "SERVFAIL",
         }
@@ -58,6 +60,10 @@ def test_every_address_is_found(resolver: Resolver) -> None:
     found = addresses("two.test", resolver)
     assert found[0] == "::1"
     assert set(found[1:]) == {"127.0.0.1", "127.0.0.2"}
+
+
+def test_an_ipv4_mapped_address_is_the_ipv4_address(resolver: Resolver) -> None:
+    assert addresses("mapped.test", resolver) == ["127.0.0.9"]
 
 
 def test_one_kind_of_address_is_enough(resolver: Resolver) -> None:

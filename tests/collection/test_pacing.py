@@ -213,6 +213,18 @@ def test_what_is_not_on_the_allow_list_is_a_row(loopback: Loopback, brief: Limit
     assert loopback.connections == 1
 
 
+@pytest.mark.parametrize("entry", ["127.0.0.0/8", "::ffff:127.0.0.0/104", "::ffff:0:0/96"])
+@pytest.mark.parametrize("address", ["127.0.0.1", "::ffff:127.0.0.1", "::ffff:7f00:1", "0.0.0.0"])
+def test_an_address_is_blocked_in_each_form(entry: str, address: str) -> None:
+    assert Limits(blocked=(entry,)).blocks(address)
+    assert not Limits(blocked=("::/8",)).blocks(address), "it is an IPv4 address"
+    assert not Limits(blocked=("192.0.2.0/24",)).blocks(address)
+
+
+def test_the_unspecified_address_is_that_of_this_machine() -> None:
+    assert Limits(blocked=("::1/128",)).blocks("::")
+
+
 def test_a_name_is_not_looked_up_where_only_names_are_allowed() -> None:
     assert Limits(allowed=("a.test",)).why_skipped("b.test") == "b.test is not on the allow list"
     assert Limits(allowed=("a.test", "192.0.2.1")).why_skipped("b.test") is None

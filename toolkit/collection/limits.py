@@ -17,6 +17,9 @@ from toolkit.targets import canonical_host
 LISTS: Final = ("blocked", "allowed")
 """The fields of `Limits` that are lists of host names and networks."""
 
+_MAPPED: Final = ipaddress.IPv6Network("::ffff:0:0/96")
+"""IPv4 addresses in IPv6 (RFC 4291, 2.5.5.2); a host's address is never in this form (`toolkit.hosts.address_of`)."""
+
 _MAY_BE_ZERO: Final = frozenset({"rate_jitter"})
 _MOST_BYTES: Final = 1 << 26
 
@@ -158,10 +161,12 @@ class HostList(tuple[str, ...]):
         """Whether the host name or address is among the names, or in one of the networks."""
         if not self:
             return False
-        try:
-            address = ipaddress.ip_address(name)
-        except ValueError:
-            return canonical_host(name)[0] in self._names
+        host, is_address = canonical_host(name)
+        if not is_address:
+            return host in self._names
+        address = ipaddress.ip_address(host)
+        if address.is_unspecified:  # to which the system connects as to itself
+            address = ipaddress.ip_address("127.0.0.1" if address.version == 4 else "::1")
         number, width = int(address), address.max_prefixlen
         return str(address) in self._names or any(
             number >> (width - bits) in numbers
@@ -183,6 +188,8 @@ class HostList(tuple[str, ...]):
         """IP version and prefix length → the prefixes as integers."""
         found: dict[tuple[int, int], set[int]] = {}
         for network in (ipaddress.ip_network(entry) for entry in self if "/" in entry):
+            if isinstance(network, ipaddress.IPv6Network) and network.subnet_of(_MAPPED):
+                network = ipaddress.ip_network((int(network.network_address) & 0xFFFFFFFF, network.prefixlen - 96))
             shift = network.max_prefixlen - network.prefixlen
             found.setdefault((network.version, network.prefixlen), set()).add(int(network.network_address) >> shift)
         return found

@@ -5,7 +5,6 @@ resolves mail servers. A name that cannot be resolved raises `NotResolvedError`,
 """
 
 import asyncio
-import ipaddress
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -19,6 +18,7 @@ import dns.rdatatype
 import dns.resolver
 
 from toolkit.errors import ToolkitError, UsageError
+from toolkit.hosts import address_of
 from toolkit.targets import PORTS, MailDomain, Target, canonical_host, parse_target
 
 Resolver = dns.asyncresolver.Resolver
@@ -38,14 +38,12 @@ async def find_addresses(host: str, *, seconds: float, resolver: Resolver | None
 
     An address is returned as it is. Raises `NotResolvedError`.
     """
-    try:
-        return [str(ipaddress.ip_address(host))]
-    except ValueError:
-        pass
+    if (address := address_of(host)) is not None:
+        return [address]
     # glibc does not look up a name that begins with a hyphen, but DNS may have it.
     by_system = resolver is None and not host.startswith("-")
     found = await (_ask_system(host, seconds) if by_system else _ask_dns(host, seconds, resolver))
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(address_of(address) or address for address in found))
 
 
 async def find_mail_servers(

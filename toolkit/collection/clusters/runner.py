@@ -158,15 +158,24 @@ class ClusterRunner(RoundRunner):
         """Each future when it is done, what workers keep meanwhile, and None after each second without either."""
         for future in futures:
             future.add_done_callback(self._queue.put)
-        left = len(futures)
+        left, lost = len(futures), []
         while left:
             try:
                 report = self._queue.get(timeout=1)
             except Empty:
                 yield None
+                for future in lost:
+                    self._queue.put(future)
+                lost = []
                 continue
-            left -= not isinstance(report, LooksKept)
-            yield report
+            if isinstance(report, LooksKept):
+                yield report
+            elif report.status == "lost":
+                # Its worker ended with the result, so the scheduler has it made again; no callback says when it is.
+                lost.append(report)
+            else:
+                left -= 1
+                yield report
 
 
 @dataclass(frozen=True, slots=True)
