@@ -223,6 +223,8 @@ def test_an_address_is_blocked_in_each_form(entry: str, address: str) -> None:
 
 def test_the_unspecified_address_is_that_of_this_machine() -> None:
     assert Limits(blocked=("::1/128",)).blocks("::")
+    assert Limits(blocked=("0.0.0.0",)).blocks("0.0.0.0")
+    assert not Limits(blocked=("0.0.0.0",)).blocks("127.0.0.1")
 
 
 def test_a_name_is_not_looked_up_where_only_names_are_allowed() -> None:

@@ -20,6 +20,9 @@ LISTS: Final = ("blocked", "allowed")
 _MAPPED: Final = ipaddress.IPv6Network("::ffff:0:0/96")
 """IPv4 addresses in IPv6 (RFC 4291, 2.5.5.2); a host's address is never in this form (`toolkit.hosts.address_of`)."""
 
+_SAME: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""The unspecified addresses, to which a system connects as to itself."""
+
 _MAY_BE_ZERO: Final = frozenset({"rate_jitter"})
 _MOST_BYTES: Final = 1 << 26
 
@@ -162,13 +165,13 @@ class HostList(tuple[str, ...]):
         if not self:
             return False
         host, is_address = canonical_host(name)
-        if not is_address:
-            return host in self._names
+        hosts = {host, _SAME.get(host, host)}
+        return not hosts.isdisjoint(self._names) or (is_address and any(map(self._is_in_network, hosts)))
+
+    def _is_in_network(self, host: str) -> bool:
         address = ipaddress.ip_address(host)
-        if address.is_unspecified:  # to which the system connects as to itself
-            address = ipaddress.ip_address("127.0.0.1" if address.version == 4 else "::1")
         number, width = int(address), address.max_prefixlen
-        return str(address) in self._names or any(
+        return any(
             number >> (width - bits) in numbers
             for (version, bits), numbers in self._networks.items()
             if version == address.version
@@ -187,12 +190,18 @@ class HostList(tuple[str, ...]):
     def _networks(self) -> dict[tuple[int, int], set[int]]:
         """IP version and prefix length → the prefixes as integers."""
         found: dict[tuple[int, int], set[int]] = {}
-        for network in (ipaddress.ip_network(entry) for entry in self if "/" in entry):
-            if isinstance(network, ipaddress.IPv6Network) and network.subnet_of(_MAPPED):
-                network = ipaddress.ip_network((int(network.network_address) & 0xFFFFFFFF, network.prefixlen - 96))
+        for network in (_network(entry) for entry in self if "/" in entry):
             shift = network.max_prefixlen - network.prefixlen
             found.setdefault((network.version, network.prefixlen), set()).add(int(network.network_address) >> shift)
         return found
+
+
+def _network(entry: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    """The network; IPv4 addresses in IPv6 are IPv4 addresses."""
+    network = ipaddress.ip_network(entry)
+    if isinstance(network, ipaddress.IPv6Network) and network.subnet_of(_MAPPED):
+        return ipaddress.IPv4Network((int(network.network_address) & 0xFFFFFFFF, network.prefixlen - 96))
+    return network
 
 
 def read_list(given: str, entries: object) -> HostList:

@@ -158,7 +158,8 @@ class ClusterRunner(RoundRunner):
         """Each future when it is done, what workers keep meanwhile, and None after each second without either."""
         for future in futures:
             future.add_done_callback(self._queue.put)
-        left, lost = len(futures), []
+        left = len(futures)
+        lost: list[Future[Any]] = []
         while left:
             try:
                 report = self._queue.get(timeout=1)
