@@ -29,6 +29,10 @@ class StoreWriteError(StoreError, OutputError):
     """A store cannot be written: missing permission or space, or the object store does not answer. It is unchanged."""
 
 
+class StoreFullError(StoreWriteError):
+    """A store cannot be written because its disk, or this user's share of it, is full."""
+
+
 class ClusterError(ToolkitError):
     """A cluster cannot be reached, lacks workers with this version, or could not look up the names of a round."""
 

@@ -24,7 +24,7 @@ from toolkit.collection.places import Place
 from toolkit.collection.planning import RoundPlan, make_plan
 from toolkit.collection.reports import PartFailed, Report, RoundRunner, TargetsKnown
 from toolkit.collection.settling import Settling
-from toolkit.errors import ClusterError, StoreError, UsageError
+from toolkit.errors import ClusterError, StoreError, StoreFullError, UsageError
 from toolkit.schema import OBSERVATION_KEY
 from toolkit.store import Store
 from toolkit.tables import Tables
@@ -194,6 +194,24 @@ def test_a_shard_that_fails_three_times_is_in_the_end_row(
     attempts.with_name("mended").touch()
     end = collect(url, store, client=client, clock=clock, resume=end["round"], progress=False)
     assert (end["end_reason"], end["looks"]) == ("finished", 1)
+
+
+def test_a_shard_for_which_the_disk_is_full_is_not_made_again(
+    loopback: Loopback, store: Store, client: Any, tmp_path: Path
+) -> None:
+    ours, attempts = os.getpid(), tmp_path / "attempts"
+
+    def clock() -> datetime:
+        if os.getpid() != ours:
+            with attempts.open("a") as file:
+                file.write("x")
+            raise StoreFullError("no space is left")
+        return datetime.now(UTC)
+
+    url = f"smtp://127.0.1.1:{loopback.serve(busy, '0.0.0.0')}"
+    end = collect(url, store, client=client, clock=clock, progress=False)
+    assert end["end_reason"] == "failed: 1 look at 127.0.1.1: no space is left"
+    assert attempts.read_text() == "x"
 
 
 @not_on_windows("signal that a process sends to itself or another")

@@ -157,8 +157,8 @@ def collect(
     - `client`: a `distributed.Client`. The looks are made on its workers, which keep them in the store themselves, so
       they need its location and credentials in their own environment. All looks at one address are made by one worker
       at a time; `concurrency` is for each thread of a worker. Looks whose worker ends are made again, unless they are
-      kept. A part of the round that fails three times is described in `end_reason`; `resume` makes it again. None: this
-      process makes the looks.
+      kept. A part of the round that fails three times, or once for a full disk, is described in `end_reason`; `resume`
+      makes it again. None: this process makes the looks.
 
     The start row is kept before the first look, so a store that cannot be written is an error before anything is
     observed. Looks are kept in batches as they are made: a process that is killed loses at most the last batch (2,000

@@ -5,7 +5,7 @@ import re
 from typing import Final
 
 from toolkit import text
-from toolkit.errors import StoreError, StoreWriteError
+from toolkit.errors import StoreError, StoreFullError, StoreWriteError
 
 _RIGHTS: Final = "Give this user the right to read and write there, or name another folder."
 _SPACE: Final = "The rows kept before are not affected. Free some space and try again."
@@ -77,10 +77,12 @@ _WRITING: Final = frozenset({"written", "created", "widened", "compacted"})
 def failure(error: BaseException, uri: str, done: str) -> StoreError:
     """The error for a table at `uri` that could not be `done` (opened, read, written, created, widened, compacted).
 
-    A `StoreWriteError` where it was to be written and is not damaged.
+    A `StoreWriteError` where it was to be written and is not damaged, a `StoreFullError` where there is no space.
     """
     explained = explain(error, uri, otherwise=_NO_PLACE if done == "created" else _DAMAGED)
-    kind = StoreWriteError if done in _WRITING and not explained.endswith(_DAMAGED) else StoreError
+    kind: type[StoreError] = StoreError
+    if done in _WRITING and not explained.endswith(_DAMAGED):
+        kind = StoreFullError if explained.endswith(_SPACE) else StoreWriteError
     return kind(f"{uri} could not be {done} {explained}")
 
 

@@ -27,7 +27,7 @@ from toolkit.collection.names import NotResolvedError, find_addresses, find_each
 from toolkit.collection.places import expand_mail_domains, find_places, group_by_host, skipped_place
 from toolkit.collection.planning import RoundPlan
 from toolkit.collection.reports import LooksAdded, LooksKept, PartFailed, Report, RoundRunner, TargetsKnown
-from toolkit.errors import ClusterError, ToolkitError
+from toolkit.errors import ClusterError, StoreFullError, ToolkitError
 from toolkit.targets import MailDomain
 from toolkit.workers import require_workers
 
@@ -128,7 +128,7 @@ class ClusterRunner(RoundRunner):
         names = [f"{self._link.topic}, shard {number}" for number in range(1, len(shards) + 1)]
         described = dict(zip(names, map(_describe, shards), strict=True))
         futures = [
-            self._client.submit(self._work, shard, self._link, key=name, retries=RETRIES)
+            self._client.submit(_make_shard, self._work, shard, self._link, key=name, retries=RETRIES)
             for name, shard in zip(names, shards, strict=True)
         ]
         end = inf
@@ -140,10 +140,12 @@ class ClusterRunner(RoundRunner):
                 self._stop_shards()
             if report is None or isinstance(report, LooksKept):
                 yield report
-            elif report.status == "finished":
-                self.results.append(report.result())
-            else:
+            elif report.status != "finished":
                 yield PartFailed(described[str(report.key)], _explain(report))
+            elif isinstance(result := report.result(), StoreFullError):
+                yield PartFailed(described[str(report.key)], text.plain(str(result)))
+            else:
+                self.results.append(result)
 
     def _stop_shards(self) -> None:
         """Ask every worker there is to stop; one that is started later is asked when this is called again.
@@ -216,6 +218,14 @@ _STOPS: Final[defaultdict[str, threading.Event]] = defaultdict(threading.Event)
 async def _stop(topic: str) -> None:
     """Let the shards of a round end soon, also those that begin later; runs on each worker."""
     _STOPS[topic].set()
+
+
+def _make_shard(work: Work, shard: RoundPlan, link: ShardLink) -> int | StoreFullError | None:
+    """What `work` returns; runs on a worker. That the disk is full is returned, because another try would not help."""
+    try:
+        return work(shard, link)
+    except StoreFullError as error:
+        return error
 
 
 def _look_up(names: Sequence[Name], find: Callable[[Name], Awaitable[Found]]) -> dict[Name, Found | NotResolvedError]:

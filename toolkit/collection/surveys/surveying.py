@@ -96,7 +96,7 @@ def survey(
     - `client`: a `distributed.Client`. Its workers survey a part of the addresses each and keep what they find out in
       the store, which must be given and which they open with the credentials of their own environment. What is
       returned is then read from the store. An address is surveyed by one worker; if that ends, by another. A part that
-      fails three times is described in `end_reason`. None: this process makes the handshakes.
+      fails three times, or once for a full disk, is described in `end_reason`. None: this process makes the handshakes.
 
     `support` has one row per address and question: one for each version, and one for each version and suite, group,
     signature scheme and key type. A target that could not be asked (blocked, or a name without an address) has these
