@@ -1,4 +1,4 @@
-"""JupyterLab in a real browser: lessons run with Run All, the panel's buttons work, an interrupt keeps what was seen.
+"""JupyterLab in a real browser: a lesson runs with Run All, the panel's buttons work, an interrupt keeps what was seen.
 
 Playwright drives Debian's Chromium. Screenshots are written to `build/jupyterlab`.
 """
@@ -19,7 +19,7 @@ from tests.conftest import ROOT, need
 from toolkit.shipped import copy_lessons
 
 PICTURES = ROOT / "build" / "jupyterlab"
-FIRST, WITH_PANEL = "00-start-here.ipynb", "13-replace-without-an-outage.ipynb"
+WITH_PANEL = "13-replace-without-an-outage.ipynb"
 
 SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True},
@@ -98,12 +98,11 @@ def photograph(shown: Page | Locator, name: str) -> None:
     shown.screenshot(path=PICTURES / f"{name}.png")
 
 
-def test_lessons_run_in_jupyterlab_and_the_panel_works(jupyterlab: str, page: Page) -> None:
-    lesson = run_all(page, jupyterlab, FIRST)
-    assert lesson.locator(".jp-RenderedImage img").count() == 3
-    photograph(page, "lesson-00")
-
+def test_a_lesson_runs_in_jupyterlab_and_the_panel_works(jupyterlab: str, page: Page) -> None:
     lesson = run_all(page, jupyterlab, WITH_PANEL)
+    assert lesson.locator(".jp-RenderedImage img").count() == 3
+    photograph(page, "lesson")
+
     # The lesson has stopped the servers at its end. Running the panel's cell again starts others.
     lesson.locator(".jp-CodeCell", has_text="LabPanel(").locator(".jp-InputPrompt").click()
     page.keyboard.press("Control+Enter")
