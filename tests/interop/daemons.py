@@ -35,6 +35,13 @@ def state_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def own_state(folder: Path, name: str) -> Path:
+    """A folder for one server. In a shared one, the file that says which process to stop would be another server's."""
+    state = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=folder))
+    state.chmod(0o755)
+    return state
+
+
 def free_ports(count: int) -> list[int]:
     """Ports on which no server listens, all different."""
     taken = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
@@ -90,7 +97,7 @@ def make_certificates(folder: Path) -> None:
 def guarded(start: list[str], stop: list[str], log: Path) -> Iterator[None]:
     """A program that goes into the background with `start` once it listens, until `stop`."""
     with subprocess.Popen(
-        ["sh", "-c", 'cat >/dev/null; exec "$@" >/dev/null 2>&1', "sh", *stop],
+        ["sh", "-c", 'cat >/dev/null; exec "$@" >>"$0" 2>&1', log, *stop],
         stdin=subprocess.PIPE,
         start_new_session=True,
     ) as guard:
@@ -102,7 +109,7 @@ def guarded(start: list[str], stop: list[str], log: Path) -> Iterator[None]:
             yield
         finally:
             guard.stdin.close()
-            guard.wait(SECONDS)
+            assert guard.wait(SECONDS) == 0, log.read_text()
 
 
 @contextmanager
@@ -132,10 +139,8 @@ def running(command: list[str], port: int, log: Path) -> Iterator[None]:
 @contextmanager
 def nginx(folder: Path, settings: str = "") -> Iterator[dict[str, int]]:
     """Scheme → port; `settings` of the server come after those here."""
-    program, state = need("nginx"), folder / "nginx"
+    program, state = need("nginx"), own_state(folder, "nginx")
     (port,) = free_ports(1)
-    shutil.rmtree(state, ignore_errors=True)
-    state.mkdir()
     places = "".join(
         f"{kind}_temp_path {state}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
@@ -149,17 +154,15 @@ def nginx(folder: Path, settings: str = "") -> Iterator[dict[str, int]]:
         f"server {{ listen 127.0.0.1:{port} ssl; {settings} }} }}"
     )
     command = [program, "-e", f"{state}/error.log", "-c", str(configuration)]
-    with guarded(command, [*command, "-s", "stop"], folder / "nginx.log"):
+    with guarded(command, [*command, "-s", "stop"], state / "started.log"):
         yield {"https": port}
 
 
 @contextmanager
 def dovecot(folder: Path, settings: str = "") -> Iterator[dict[str, int]]:
     """Scheme → port; `settings` override those here."""
-    program, state = need("dovecot"), folder / "dovecot"
+    program, state = need("dovecot"), own_state(folder, "dovecot")
     ports = dict(zip(("imap", "imaps", "pop3", "pop3s"), free_ports(4), strict=True))
-    shutil.rmtree(state, ignore_errors=True)
-    state.mkdir(mode=0o755)
 
     def service(protocol: str) -> str:
         return (
@@ -178,20 +181,19 @@ def dovecot(folder: Path, settings: str = "") -> Iterator[dict[str, int]]:
         f"{service('imap')}{service('pop3')}{settings}"
     )
     command = [program, "-c", f"{state}/dovecot.conf"]
-    with guarded(command, [*command, "stop"], folder / "dovecot.log"):
+    with guarded(command, [*command, "stop"], state / "started.log"):
         yield ports
 
 
 @contextmanager
 def postfix(folder: Path, settings: str = "") -> Iterator[dict[str, int]]:
     """Scheme → port; `settings` come after those here. Postfix's master drops to its own users: start it as root."""
-    program, state = need("postfix"), folder / "postfix"
+    program, state = need("postfix"), own_state(folder, "postfix")
     if os.geteuid() != 0:
         unable = pytest.fail if os.environ.get("TLS_TOOLKIT_CI") else pytest.skip
         unable("Postfix starts only as root")
     smtp, smtps = free_ports(2)
-    (state / "etc").mkdir(parents=True)
-    for part in ("spool", "data"):
+    for part in ("etc", "spool", "data"):
         (state / part).mkdir()
     shutil.chown(state / "data", "postfix")
     (state / "etc" / "main.cf").write_text(
@@ -212,7 +214,7 @@ def postfix(folder: Path, settings: str = "") -> Iterator[dict[str, int]]:
         "proxymap unix - - n - - proxymap\npostlog unix-dgram n - n - 1 postlogd\n"
     )
     command = [program, "-c", f"{state}/etc"]
-    with guarded([*command, "start"], [*command, "stop"], folder / "postfix.log"):
+    with guarded([*command, "start"], [*command, "stop"], state / "started.log"):
         yield {"smtp": smtp, "smtps": smtps}
 
 
