@@ -5,7 +5,8 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -50,15 +51,35 @@ def _need() -> object:
     return need
 
 
-@pytest.fixture(scope="session")
-def client() -> Iterator[Any]:
-    """A client of a Dask cluster of two processes here, which costs seconds to start, and as much again while idle.
+_CLUSTER = ExitStack()
+"""Ends the cluster of `client`, if one runs."""
 
-    A test may have ended a worker, and another one takes its place after a while: `wait_for_workers(2)`.
+
+@cache
+def _start_cluster() -> Any:
+    _CLUSTER.callback(_start_cluster.cache_clear)
+    return _CLUSTER.enter_context(open_cluster(None, 2))
+
+
+@pytest.fixture
+def client() -> Any:
+    """A client of a Dask cluster of two processes here. It costs seconds to start, and as much again while idle.
+
+    So it ends with the last of the tests in a row that use it. A test may have ended a worker, and another one takes
+    its place after a while: `wait_for_workers(2)`.
     """
     pytest.importorskip("distributed")
-    with open_cluster(None, 2) as client:
-        yield client
+    return _start_cluster()
+
+
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    """End the cluster where the next test does not use it."""
+    if not _uses_cluster(nextitem):
+        _CLUSTER.close()
+
+
+def _uses_cluster(item: pytest.Item | None) -> bool:
+    return "client" in getattr(item, "fixturenames", ())
 
 
 def unused_client() -> Any:
@@ -76,8 +97,8 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave the tests of a cluster until the end, so that it is started once and is never idle."""
-    items.sort(key=lambda item: "client" in getattr(item, "fixturenames", ()))
+    """Leave the tests of a cluster until the end, so that it is started once."""
+    items.sort(key=_uses_cluster)
 
 
 def pytest_collection_finish() -> None:
