@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 
 PACKAGE = ROOT / "toolkit"
 OPEN = {
-    "schema", "columns", "errors", "extras", "text", "files", "hosts", "pem", "tables", "targets", "epoch",
+    "schema", "columns", "errors", "extras", "text", "files", "hosts", "pem", "tables", "targets", "schemes", "epoch",
     "instants", "sampling", "arguments", "lazy",
 }  # fmt: skip
 """Open to every room."""
@@ -31,6 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tables": {"overview", "schema", "text", "errors", "exporting"},
     "exporting": {"schema", "text", "errors"},
     "overview": {"schema", "columns", "instants"},
+    "schemes": {"errors"},
     "targets": {"errors", "presets"},
     "presets": {"errors"},
     "target_files": {"presets"},

@@ -8,11 +8,9 @@ import pandas as pd
 import pytest
 
 from toolkit.errors import UsageError
+from toolkit.schemes import PORTS, SCHEMES_OF_PORTS, UPGRADES
 from toolkit.targets import (
-    PORTS,
     PRESETS,
-    SCHEMES_OF_PORTS,
-    UPGRADES,
     MailDomain,
     Target,
     Targets,

@@ -14,7 +14,8 @@ from toolkit.columns import Column, dtypes, returns
 from toolkit.errors import ReadError, ReadWarning, UsageError
 from toolkit.files import read_regular
 from toolkit.presets import without_comment
-from toolkit.targets import MailDomain, Target, compose_target, make_expander, require_scheme
+from toolkit.schemes import require_scheme
+from toolkit.targets import MailDomain, Target, compose_target, make_expander
 from toolkit.text import did_you_mean, plain, type_name
 
 LISTED: Final = (

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, Union
 from toolkit.errors import UsageError
 from toolkit.hosts import address_of, bracketed, canonical_host
 from toolkit.presets import PRESETS, presets
+from toolkit.schemes import PORTS, SCHEMES_OF_PORTS, require_scheme
 from toolkit.text import did_you_mean, for_html, for_terminal, not_known, type_name
 
 if TYPE_CHECKING:
@@ -19,10 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LAB_DOMAIN",
-    "PORTS",
     "PRESETS",
-    "SCHEMES_OF_PORTS",
-    "UPGRADES",
     "MailDomain",
     "Target",
     "Targets",
@@ -32,80 +30,11 @@ __all__ = [
     "make_expander",
     "parse_target",
     "presets",
-    "require_scheme",
     "service_names",
 ]
 
-PORTS: Final = {
-    "smtp": 25,
-    "smtps": 465,
-    "imap": 143,
-    "imaps": 993,
-    "pop3": 110,
-    "pop3s": 995,
-    "https": 443,
-    "tls": 443,
-    "lmtp": 24,
-    "sieve": 4190,
-    "ftp": 21,
-    "ldap": 389,
-    "postgres": 5432,
-    "nntp": 119,
-    "irc": 6667,
-    "xmpp": 5222,
-    "xmpp-server": 5269,
-    "mysql": 3306,
-    "rdp": 3389,
-}
-"""Scheme → its registered port (IANA Service Name and Transport Protocol Port Number Registry; `tls` is bare TLS)."""
-
-UPGRADES: Final = frozenset({
-    "smtp", "imap", "pop3", "lmtp", "sieve", "ftp", "ldap", "postgres", "nntp", "irc", "xmpp", "xmpp-server", "mysql",
-    "rdp",
-})  # fmt: skip
-"""Schemes that begin in clear text and upgrade: RFC 3207 (SMTP, LMTP), RFC 9051 (IMAP), RFC 2595 (POP3), RFC 5804
-(ManageSieve), RFC 4217 (FTP), RFC 4511 (LDAP), RFC 4642 (NNTP), RFC 6120 (XMPP, of clients and of servers), IRCv3's
-`tls`, MS-RDPBCGR (RDP), and the requests of PostgreSQL and of MySQL and MariaDB."""
-
-SCHEMES_OF_PORTS: Final = {
-    25: "smtp",
-    587: "smtp",
-    2525: "smtp",
-    465: "smtps",
-    143: "imap",
-    993: "imaps",
-    110: "pop3",
-    995: "pop3s",
-    443: "https",
-    8443: "https",
-    24: "lmtp",
-    4190: "sieve",
-    21: "ftp",
-    389: "ldap",
-    5432: "postgres",
-    119: "nntp",
-    6667: "irc",
-    5222: "xmpp",
-    5269: "xmpp-server",
-    3306: "mysql",
-    3389: "rdp",
-}
-"""The scheme meant by `host:port` alone. RFC 8314 for 465, 587, 993 and 995."""
-
 LAB_DOMAIN: Final = ".lab.test"
 """The parent domain of all hosts of the lab; no other host can have such a name (RFC 6761 reserves `.test`)."""
-
-
-def require_scheme(call: str, scheme: object) -> None:
-    """Raises `UsageError` for a scheme that is not one of `PORTS`, as an argument of `call`.
-
-    >>> from toolkit.targets import require_scheme
-    >>> require_scheme("read_targets", "htps")  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-    toolkit.errors.UsageError: read_targets: scheme='htps' is not known. Did you mean 'https'? ...
-    """
-    if not isinstance(scheme, str) or scheme not in PORTS:
-        raise UsageError(not_known(f"{call}: scheme=", scheme, PORTS))
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -15,8 +15,8 @@ from tests.collection.zoo.animals import Animal
 from tests.conftest import ROOT
 from toolkit import schema
 from toolkit.collection import Limits, observe, survey
+from toolkit.schemes import UPGRADES
 from toolkit.tables import Tables
-from toolkit.targets import UPGRADES
 
 WAITING = [animal for animal in ANIMALS if animal.ending.startswith("timeout")]
 """Those that no observation ends before its time."""

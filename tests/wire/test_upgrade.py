@@ -5,7 +5,7 @@ from hypothesis import given, strategies as st
 
 from toolkit.errors import UsageError
 from toolkit.schema import OUTCOMES
-from toolkit.targets import PORTS, UPGRADES
+from toolkit.schemes import PORTS, UPGRADES
 from toolkit.wire import Upgrade
 from toolkit.wire.dialogues import DIALOGUES
 

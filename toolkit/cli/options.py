@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Final
 import toolkit
 from toolkit.cli.limits import SURVEYS_OWN, add_limits, read_limits
 from toolkit.cli.parsing import Parser, Suggested, read_instant, read_instant_or_page, read_parts, read_port
+from toolkit.schemes import PORTS
 from toolkit.shipped import example_folder, find_source
-from toolkit.targets import PORTS, presets
+from toolkit.targets import presets
 
 if TYPE_CHECKING:
     _Commands = argparse._SubParsersAction[argparse.ArgumentParser]

@@ -19,7 +19,8 @@ import dns.resolver
 
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.hosts import address_of
-from toolkit.targets import PORTS, MailDomain, Target, canonical_host, parse_target
+from toolkit.schemes import PORTS
+from toolkit.targets import MailDomain, Target, canonical_host, parse_target
 
 Resolver = dns.asyncresolver.Resolver
 

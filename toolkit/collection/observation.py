@@ -14,7 +14,8 @@ from typing import Final, cast
 from toolkit.collection import last_resort
 from toolkit.collection.limits import Limits
 from toolkit.reference import Offer
-from toolkit.targets import UPGRADES, Target
+from toolkit.schemes import UPGRADES
+from toolkit.targets import Target
 from toolkit.wire import Answer, Handshake, SharePool, Upgrade
 
 # POSIX errno.h: errors of a connection that could not be made, or that broke.

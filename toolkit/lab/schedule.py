@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from toolkit.errors import LabUsageError
-from toolkit.targets import PORTS
+from toolkit.schemes import PORTS
 from toolkit.text import not_known
 
 LOOPBACK: Final = "127.0.0.1"

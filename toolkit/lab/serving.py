@@ -32,7 +32,7 @@ from toolkit.lab.balancer import CLOSED, DEFERRED, RESET, SERVED, Numbers, balan
 from toolkit.lab.dialogues import converse, greet
 from toolkit.lab.engines import Implementation, failures, set_up
 from toolkit.lab.schedule import Backend, Schedule, Service
-from toolkit.targets import UPGRADES
+from toolkit.schemes import UPGRADES
 
 _CLIENT_TIMEOUT_S: Final = 10
 """Seconds after which a silent client is disconnected."""

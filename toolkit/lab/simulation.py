@@ -28,8 +28,8 @@ from toolkit.lab.balancer import (
 from toolkit.lab.scenarios import Scenario, scenario as scenario_named
 from toolkit.lab.schedule import Schedule, Switch
 from toolkit.reference import Offer, offers as known_offers, signature_schemes, suites
+from toolkit.schemes import UPGRADES
 from toolkit.tables import Tables
-from toolkit.targets import UPGRADES
 from toolkit.text import not_known, type_name
 
 _ROUND_LOST, _LOOK_LOST, _ROUND_MOVED = range(AT_OBSERVER, AT_OBSERVER + 3)

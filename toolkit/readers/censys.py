@@ -15,8 +15,8 @@ from toolkit.readers.json_lines import read_objects
 from toolkit.readers.opening import as_list, as_object, as_objects
 from toolkit.readers.scans import Scan, Server, Times, make_server
 from toolkit.readers.spelling import instant_of, name_from_the_root, protocol_of, serial_of, serial_of_hex, suite_of
+from toolkit.schemes import UPGRADES
 from toolkit.tables import Tables
-from toolkit.targets import UPGRADES
 
 _Facts = Mapping[str, Any]
 

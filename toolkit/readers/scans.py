@@ -23,8 +23,8 @@ from toolkit.readers.batches import find_recipient
 from toolkit.readers.looks import UNDATED, Looks, ShownFacts, Times
 from toolkit.readers.spelling import group_of, suite_of
 from toolkit.schema import PROTOCOLS
+from toolkit.schemes import SCHEMES_OF_PORTS, UPGRADES
 from toolkit.tables import Tables
-from toolkit.targets import SCHEMES_OF_PORTS, UPGRADES
 
 __all__ = [
     "UNDATED", "Scan", "Server", "ShownFacts", "State", "Times", "der_of", "ders_of", "make_server", "outcome_of",

@@ -60,7 +60,7 @@ class Upgrade:
     Otherwise it says why there is no TLS: `deferred`, `rejected`, `no_starttls`, `injected`, `not_tls` (the server does
     not speak the protocol), `too_large`, `closed`, `reset`; the last bytes to send are then QUIT or similar.
 
-    - `scheme`: one of `targets.UPGRADES`.
+    - `scheme`: one of `schemes.UPGRADES`.
     - `host`: the name of the host, which XMPP sends.
     - `client_name`: the name that EHLO and LHLO give: a host name or an address literal (RFC 5321, 4.1.1.1).
     - `second_name`: given in the same session where the first name is refused; None: none.
