@@ -1,5 +1,6 @@
 """Files of targets: what is right in them is read, what is wrong is named by its line. Presets of the user's file."""
 
+import importlib
 import io
 import json
 import warnings
@@ -23,6 +24,7 @@ def file_of(text: str | bytes) -> io.BytesIO:
 def test_a_list_is_read_once_and_no_further_than_a_round_may_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    importlib.import_module("toolkit.cli.options")  # has `presets` of its own, for `--help`
     file, reads = tmp_path / "hosts.txt", []
     file.write_text("\n".join([*(f"a{number}.test" for number in range(9)), "not a target"]))
     monkeypatch.setattr("toolkit.targets.presets", lambda: reads.append(1) or {})
@@ -34,6 +36,11 @@ def test_a_list_is_read_once_and_no_further_than_a_round_may_be(
     assert reads == [1]
     assert main([*command, "--max-planned", "8", "--dry-run"]) == FINE
     assert "not a target" in capsys.readouterr().err
+
+
+def test_a_survey_of_too_many_targets_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["survey", "tls://127.0.0.1:1", "tls://127.0.0.1:2", "--max-planned", "1"]) == USAGE
+    assert "more than 1 looks" in capsys.readouterr().err
 
 
 TWO = ["smtp://a.test:25", "https://b.test:443"]

@@ -15,14 +15,12 @@ import pandas as pd
 import pytest
 
 import toolkit
-from tests.collection.servers import Handler, Loopback, closed_port
+from tests.collection.servers import Handler, Loopback, Reader, Writer, closed_port
 from toolkit import schema
 from toolkit.collection import Limits, observe, runner
 from toolkit.errors import UsageError
 from toolkit.reference import offers
 from toolkit.tables import Tables
-
-Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
 
 
 def see(url: str, limits: Limits, **more: object) -> pd.Series:

@@ -1,6 +1,5 @@
 """A round is kept as it goes: interrupted, failing, killed or continued, what was seen stays."""
 
-import asyncio
 import json
 import os
 import signal
@@ -13,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.collection.servers import Loopback
+from tests.collection.servers import Loopback, Reader, Writer
 from tests.conftest import ROOT, not_on_windows
 from toolkit import load_example
 from toolkit.certificates import parse_certificate
@@ -26,8 +25,6 @@ from toolkit.store import Store
 from toolkit.tables import Tables
 from toolkit.targets import parse_target
 from toolkit.wire import Answer
-
-Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
 
 
 async def busy(reader: Reader, writer: Writer) -> None:

@@ -29,7 +29,7 @@ _LIMITS: Final = {
 }
 """Field of `Limits` → its option and what that sets."""
 
-SURVEYS_OWN: Final = {"per_host", "max_looks", "address_rate", "max_planned"}
+SURVEYS_OWN: Final = {"per_host", "max_looks", "address_rate"}
 """Fields that do not apply to a survey, which has its own `--per-host` and `--rate`, and `--budget`."""
 
 _TIME_LIMITS: Final = tuple(field for field in _LIMITS if field.endswith("_seconds"))
