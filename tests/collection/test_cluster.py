@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import toolkit
-from tests.collection.servers import Loopback
+from tests.collection.servers import Loopback, closed_port
 from tests.collection.test_rounds import Pausing, Reader, Writer, busy
 from tests.conftest import not_on_windows, unused_client
 from toolkit.collection import Limits, collect, recorder
@@ -108,6 +108,13 @@ def test_what_is_not_a_scheduler_is_named_in_time(
         pytest.raises(ClusterError, match=f"No scheduler answers at {address}: {why}"),
         clients.open_cluster(address, None),
     ):
+        pass
+
+
+def test_a_refused_connection_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(clients, "_CONNECT_SECONDS", 0.5)
+    with pytest.raises(ClusterError, match="refused"), clients.open_cluster(f"tcp://127.0.0.1:{closed_port()}", None):
         pass
 
 

@@ -109,7 +109,9 @@ def _connect(address: str) -> "Client":
             "distributed.comm.tls: https://distributed.dask.org/en/stable/tls.html"
         ) from error
     except (OSError, ValueError, MemoryError) as error:
-        why = text.plain(str(error)) or f"there was no answer in {_CONNECT_SECONDS} s"
+        cause = _first_cause(error)
+        no_answer = f"there was no answer in {_CONNECT_SECONDS} s"
+        why = getattr(cause, "strerror", None) or text.plain(str(cause)) or no_answer
         if isinstance(error, MemoryError):  # the first bytes of another protocol, read as the length of a message
             why = "another program answers"
         raise ClusterError(
@@ -118,11 +120,18 @@ def _connect(address: str) -> "Client":
         ) from error
 
 
+def _first_cause(error: BaseException) -> BaseException:
+    """What was raised first: Dask says only that the time is up, and tries again until then."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
 async def _greet(address: str) -> None:
     """Exchange greetings with a scheduler in a limited time: a `Client` waits for them for as long as it takes."""
     from distributed import Security  # noqa: PLC0415  an extra
     from distributed.comm.core import connect  # noqa: PLC0415  an extra
 
-    async with asyncio.timeout(_CONNECT_SECONDS):
+    async with asyncio.timeout(_CONNECT_SECONDS + 1):  # Dask's own limit names the cause
         encryption = Security().get_connection_args("client")
         await (await connect(address, timeout=_CONNECT_SECONDS, **encryption)).close()
