@@ -93,7 +93,7 @@ def find_slot_looks(tables: Tables) -> SlotLooks:
     certificates = tables.certificates.set_index("cert_sha256")[["key_type", *FACTS]].reindex(leaves)
     key_type, key_type_names = _numbered(certificates["key_type"])
     slot, slots = _slot_numbers(seen, key_type[leaf], key_type_names)
-    at, rounds, address = instants(seen["observed_at"]), _sort_rank(seen["round"]), _sort_rank(seen["address"])
+    at, rounds, address = instants(seen["observed_at"]), _sort_rank(seen["round"]), _numbered(seen["address"])[0]
     dated = at != NULL
     order = np.flatnonzero(dated)
     order = order[_order_by_time(slot[order], at[order])]
@@ -101,9 +101,9 @@ def find_slot_looks(tables: Tables) -> SlotLooks:
     instant_edges = edges_of_runs(slot_of_look, at)
     if len(instant_edges) <= len(order):
         sample = seen["sample"].to_numpy(np.int64, na_value=-1)[order]
-        offer = _sort_rank(seen["offer"])[order]
+        by_offer, by_address = (_sort_rank(seen[name])[order] for name in ("offer", "address"))
         # The instants are in order, and stay so.
-        order = order[np.lexsort((offer, address[order], sample, rounds[order], at, slot_of_look))]
+        order = order[np.lexsort((by_offer, by_address, sample, rounds[order], at, slot_of_look))]
     rounds, undated = rounds[order], np.flatnonzero(~dated)
     slot_first, slot_last = first_and_last(slot_of_look, len(slots))
     round_first, round_last = _first_and_last_of_rounds(slot_of_look, rounds)
@@ -118,7 +118,7 @@ def find_slot_looks(tables: Tables) -> SlotLooks:
         leaf=leaf[order].astype(np.int64),
         at=at,
         round=rounds,
-        address=address[order],
+        address=address[order].astype(np.int64),
         row=rows[order],
         source=seen["source"].iloc[order],
         round_first=round_first,
