@@ -10,6 +10,7 @@ FORMER = {
     "toolkit.tables.as_instant": "toolkit.instants.zoned",
     "toolkit.tables.as_cells": "toolkit.exporting.cells.as_cells",
     "toolkit.checking.MOST_STRETCHES": "toolkit.checking.MOST_RUNS",
+    "toolkit.targets.UPGRADES": "toolkit.schemes.UPGRADES",
     "toolkit.lab.Machine": "toolkit.lab.Backend",
     "toolkit.lab.Looks": "toolkit.lab.DrawnLooks",
     "toolkit.report.run_demo": "toolkit.report.demo.run_demo",

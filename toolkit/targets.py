@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, Union
 
 from toolkit.errors import UsageError
 from toolkit.hosts import address_of, bracketed, canonical_host
+from toolkit.lazy import renamed
 from toolkit.presets import PRESETS, presets
 from toolkit.schemes import PORTS, SCHEMES_OF_PORTS, require_scheme
 from toolkit.text import did_you_mean, for_html, for_terminal, not_known, type_name
@@ -364,3 +365,7 @@ def _split_port(text: str, whole: str) -> tuple[str, int | None]:
     if not (port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) < 65536):
         raise UsageError(f"{whole!r}: {port!r} is not a port (1 to 65535).")
     return host, int(port)
+
+
+if not TYPE_CHECKING:  # a type checker would take any name for one of the module
+    __getattr__ = renamed(__name__, {"UPGRADES": "toolkit.schemes.UPGRADES"})
