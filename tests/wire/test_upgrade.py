@@ -1,5 +1,7 @@
 """Clear-text dialogues: each a table of what the server says and what comes of it, whole and byte by byte."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given, strategies as st
 
@@ -275,9 +277,9 @@ def test_imap_says_no_contact_where_the_server_does_not_list_id() -> None:
 
 
 @pytest.mark.parametrize("contact", ["", " a", "a\r\na9 LOGOUT", "ä", "a" * 201, 5])
-def test_a_contact_is_one_line_of_printable_ascii(contact: object) -> None:
+def test_a_contact_is_one_line_of_printable_ascii(contact: Any) -> None:
     with pytest.raises(UsageError, match="one line of at most 200 printable ASCII"):
-        Upgrade("imap", host="mx.test", client_name="c.test", contact=contact)  # type: ignore[arg-type]  # that is the point
+        Upgrade("imap", host="mx.test", client_name="c.test", contact=contact)
 
 
 def test_a_refusal_stands_where_the_server_then_hangs_up() -> None:

@@ -77,7 +77,7 @@ _WRITING: Final = frozenset({"written", "created", "widened", "compacted"})
 def failure(error: BaseException, uri: str, done: str) -> StoreError:
     """The error for a table at `uri` that could not be `done` (opened, read, written, created, widened, compacted).
 
-    A `StoreWriteError` where it was to be written and is not damaged, a `StoreFullError` where there is no space.
+    Writing to an undamaged table gives a `StoreWriteError`, or a `StoreFullError` if no space is left.
     """
     explained = explain(error, uri, otherwise=_NO_PLACE if done == "created" else _DAMAGED)
     kind: type[StoreError] = StoreError
