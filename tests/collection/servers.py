@@ -26,8 +26,8 @@ class Loopback:
     def __init__(self) -> None:
         self.connections = 0
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._handlers: set[asyncio.Task[None]] = set()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._servers: list[asyncio.Server] = []
         self._transports: list[asyncio.DatagramTransport] = []
 
@@ -44,19 +44,19 @@ class Loopback:
     def serve(self, handler: Handler, host: str = "127.0.0.1") -> int:
         """Serve on a free port, which is returned."""
 
-        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            self.connections += 1
-            task = asyncio.current_task()
-            assert task is not None
-            self._handlers.add(task)
+        async def attend(reader: Reader, writer: Writer) -> None:
             # A client that gives up closes or resets, whatever the handler was doing, and the end cancels.
             with contextlib.suppress(ConnectionError, asyncio.CancelledError, asyncio.IncompleteReadError):
                 await handler(reader, writer)
-            self._handlers.discard(task)
-            writer.transport.abort()
+
+        def accept(reader: Reader, writer: Writer) -> None:
+            self.connections += 1
+            task = self._loop.create_task(attend(reader, writer))
+            self._handlers.add(task)
+            task.add_done_callback(lambda _: writer.transport.abort())  # called as well if it never began
 
         async def start() -> int:
-            server = await asyncio.start_server(handle, host, 0)
+            server = await asyncio.start_server(accept, host, 0)
             self._servers.append(server)
             port: int = server.sockets[0].getsockname()[1]
             return port
@@ -105,14 +105,15 @@ class Loopback:
         return resolver
 
     async def _leave(self) -> None:
+        this = asyncio.current_task()
+        while tasks := asyncio.all_tasks() - {this}:  # a server must not be closed while it accepts a connection
+            for handler in tasks & self._handlers:
+                handler.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         for server in self._servers:
             server.close()
         for transport in self._transports:
             transport.close()
-        handlers = list(self._handlers)
-        for task in handlers:
-            task.cancel()
-        await asyncio.gather(*handlers, return_exceptions=True)
         for server in self._servers:
             await server.wait_closed()
 

@@ -130,8 +130,18 @@ def _first_cause(error: BaseException) -> BaseException:
 async def _greet(address: str) -> None:
     """Exchange greetings with a scheduler in a limited time: a `Client` waits for them for as long as it takes."""
     from distributed import Security  # noqa: PLC0415  an extra
+    from distributed.comm.addressing import parse_address  # noqa: PLC0415  an extra
     from distributed.comm.core import connect  # noqa: PLC0415  an extra
+    from distributed.comm.registry import get_backend  # noqa: PLC0415  an extra
 
-    async with asyncio.timeout(_CONNECT_SECONDS + 1):  # Dask's own limit names the cause
-        encryption = Security().get_connection_args("client")
-        await (await connect(address, timeout=_CONNECT_SECONDS, **encryption)).close()
+    encryption = Security().get_connection_args("client")
+    try:
+        async with asyncio.timeout(_CONNECT_SECONDS + 1):  # Dask's own limit names the cause
+            await (await connect(address, timeout=_CONNECT_SECONDS, **encryption)).close()
+    except OSError:
+        # Dask tries again until its time is up, which may cut off the last try: one more names the cause.
+        scheme, place = parse_address(address)
+        async with asyncio.timeout(1):
+            connection = await get_backend(scheme).get_connector().connect(place, **encryption)
+        connection.abort()
+        raise
