@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pandas as pd
 import pytest
@@ -417,32 +417,58 @@ def test_a_report_cut_anywhere_is_read_in_part_or_refused(name: str, tmp_path: P
         assert len(tables.observations) <= len(full.observations)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
-@given(st.sampled_from(sorted(GOOD)), st.data())
-def test_a_report_with_other_values_raises_nothing_else(tmp_path: Path, name: str, data: st.DataObject) -> None:
-    """Values are replaced by those of other kinds, and bytes by others."""
-    content = GOOD[name]
-    if content.startswith(("{", "[")) and data.draw(st.booleans()):
-        value = data.draw(
-            st.sampled_from(["[]", "{}", "null", "-1", "1e999", '"\\u0000\\ud800"', "true", "99999999999999999999"])
-        )
-        parts = content.split(": ")
-        at = data.draw(st.integers(1, len(parts) - 1))
-        rest = parts[at]
-        end = rest.find(", ") if ", " in rest else len(rest)
-        if rest[:1] not in "[{":
-            closing = rest[:end][len(rest[:end].rstrip("]}")) :]
-            parts[at] = value + closing + rest[end:]
-        content = ": ".join(parts)
-    damaged = bytearray(content.encode())
-    for at, byte in data.draw(st.lists(st.tuples(st.integers(0, len(damaged) - 1), st.integers(0, 255)), max_size=4)):
-        damaged[at] = byte
+LONE_SURROGATE = '"\\u0000\\ud800"'
+OF_OTHER_KINDS = ["[]", "{}", "null", "-1", "1e999", "true", "99999999999999999999"]
+IN_JSON = sorted(name for name, content in GOOD.items() if content.startswith(("{", "[")))
+
+
+def members_of(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Each list and object in a JSON value with each of its positions or keys."""
+    if isinstance(value, dict | list):
+        for key in value if isinstance(value, dict) else range(len(value)):
+            yield value, key
+            yield from members_of(value[key])
+
+
+def with_another_value(content: str, other: str) -> Iterator[str]:
+    """JSON with one value after another, also a list or an object, replaced."""
+    document = json.loads(content)
+    for around, key in list(members_of(document)):
+        held, around[key] = around[key], "ANOTHER"
+        yield json.dumps(document).replace('"ANOTHER"', other)
+        around[key] = held
+
+
+def read_or_refuse(path: Path, name: str, content: str | bytes) -> None:
     try:
-        tables = read(tmp_path / "given", bytes(damaged), format=name)
+        tables = read(path, content, format=name)
     except ReadError:
         return
     for table in schema.TABLES:
         schema.check(table, getattr(tables, table))
+
+
+@pytest.mark.parametrize("name", IN_JSON)
+def test_text_that_utf8_cannot_encode_raises_nothing_else(name: str, tmp_path: Path) -> None:
+    for content in with_another_value(GOOD[name], LONE_SURROGATE):
+        read_or_refuse(tmp_path / "given", name, content)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(st.sampled_from(IN_JSON), st.sampled_from(OF_OTHER_KINDS), st.data())
+def test_a_value_of_another_kind_raises_nothing_else(
+    tmp_path: Path, name: str, other: str, data: st.DataObject
+) -> None:
+    read_or_refuse(tmp_path / "given", name, data.draw(st.sampled_from([*with_another_value(GOOD[name], other)])))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(st.sampled_from(sorted(GOOD)), st.data())
+def test_a_report_with_other_bytes_raises_nothing_else(tmp_path: Path, name: str, data: st.DataObject) -> None:
+    damaged = bytearray(GOOD[name].encode())
+    for at, byte in data.draw(st.lists(st.tuples(st.integers(0, len(damaged) - 1), st.integers(0, 255)), max_size=4)):
+        damaged[at] = byte
+    read_or_refuse(tmp_path / "given", name, bytes(damaged))
 
 
 def test_hostile_text_is_harmless_where_it_is_shown(tmp_path: Path) -> None:

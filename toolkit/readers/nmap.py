@@ -57,7 +57,7 @@ def read_nmap(path: Path) -> Tables:
     scan = Scan(path, "nmap")
     records = XmlRecords(path, {"host"}, units={"port"})
     for host in records:
-        scan.tool = f"nmap {records.root['version']}" if records.root.get("version") else "nmap"
+        scan.name_version(records.root.get("version"))
         _read_host(scan, host, records.root)
     scan.leave_out_rest(records.problem)
     return scan.tables()

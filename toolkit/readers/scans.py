@@ -113,9 +113,10 @@ class Scan:
     Within `toolkit.readers.batches.handing_over`, full batches of rows go to the recipient; `tables` gives the rest.
     """
 
-    def __init__(self, path: Path, tool: str) -> None:
+    def __init__(self, path: Path, program: str) -> None:
         self._path = path
-        self.tool = text.storable(tool)
+        self._program = program
+        self.tool = program
         self._source = text.storable(path.name)
         self._recipient = find_recipient()
         self._most = BATCH if self._recipient else sys.maxsize
@@ -131,6 +132,10 @@ class Scan:
         self._left_out: dict[str, None] = {}
         self._unnamed = 0
         self._is_damaged = self._is_other_encoding = False
+
+    def name_version(self, version: object) -> None:
+        """Give the rows that follow the version of the program, if the file says it."""
+        self.tool = text.storable(f"{self._program} {version}") if version else self._program
 
     def add_certificate(self, der: bytes) -> str:
         """Add a certificate; return its identifier."""

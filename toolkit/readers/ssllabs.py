@@ -40,8 +40,7 @@ def read_ssllabs(path: Path) -> Tables:
     document, damage = read_plain(path)
     scan = Scan(path, "SSL Labs")
     for host in _hosts(document, damage, scan, path):
-        engine = host.get("engineVersion")
-        scan.tool = f"SSL Labs {engine}" if engine else "SSL Labs"
+        scan.name_version(host.get("engineVersion"))
         times = Times(begins=_instant(host.get("startTime")), ends=_instant(host.get("testTime")))
         certificates = {str(one.get("id")): one for one in map(as_object, as_list(host.get("certs")))}
         for endpoint in map(as_object, as_list(host.get("endpoints"))):

@@ -26,7 +26,7 @@ def read_sslscan(path: Path) -> Tables:
     scan = Scan(path, "sslscan")
     records = XmlRecords(path, {"ssltest", "error"})
     for record in records:
-        scan.tool = f"sslscan {records.root['version']}" if records.root.get("version") else "sslscan"
+        scan.name_version(records.root.get("version"))
         if record.tag == "error":
             _read_error(scan, record.text or "")
             continue

@@ -33,7 +33,7 @@ def read_sslyze(path: Path) -> Tables:
     document, damage = read_plain(path)
     scan = Scan(path, "sslyze")
     for server in _results(document, damage, scan, path):
-        scan.tool = f"sslyze {server.version}" if server.version else "sslyze"
+        scan.name_version(server.version)
         _read_server(scan, server.result, server.times)
     return scan.tables()
 

@@ -30,8 +30,7 @@ def read_sslyze_xml(path: Path) -> Tables:
     scan = Scan(path, "sslyze")
     records = XmlRecords(path, {"target", "invalidTarget"})
     for record in records:
-        version = records.root.get("SSLyzeVersion")
-        scan.tool = f"sslyze {version.rpartition(' v')[2]}" if version else "sslyze"
+        scan.name_version(records.root.get("SSLyzeVersion", "").rpartition(" v")[2])
         if record.tag == "invalidTarget":
             _read_failure(scan, record)
             continue

@@ -86,8 +86,7 @@ def _of_json(document: str, scan: Scan) -> tuple[list[_Finding], Times]:
         return _salvage(document, scan), UNDATED
     if isinstance(report, list):
         return [row for one in report if (row := _flat(one)) is not None], UNDATED
-    version = str(report.get("version", "")).split("from")[0].strip()
-    scan.tool = f"testssl.sh {version}".strip()
+    scan.name_version(str(report.get("version", "")).split("from")[0].strip())
     begins = instant_of_seconds(report.get("startTime"))
     took = _seconds(report.get("scanTime"))
     times = Times(begins=begins, ends=None if begins is None or took is None else begins + timedelta(seconds=took))
