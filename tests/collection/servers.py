@@ -45,12 +45,12 @@ class Loopback:
         """Serve on a free port, which is returned."""
 
         async def attend(reader: Reader, writer: Writer) -> None:
+            self.connections += 1  # and no other one before the handler reads it
             # A client that gives up closes or resets, whatever the handler was doing, and the end cancels.
             with contextlib.suppress(ConnectionError, asyncio.CancelledError, asyncio.IncompleteReadError):
                 await handler(reader, writer)
 
         def accept(reader: Reader, writer: Writer) -> None:
-            self.connections += 1
             task = self._loop.create_task(attend(reader, writer))
             self._handlers.add(task)
             task.add_done_callback(lambda _: writer.transport.abort())  # called as well if it never began
