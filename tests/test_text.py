@@ -46,13 +46,23 @@ def test_mistakes_of_der_are_said_in_words(changed: Callable[[bytes], bytes], wo
 
 @given(ANY, st.integers(1, 50))
 def test_what_is_shown_is_bounded(value: str, limit: int) -> None:
-    assert len(text.plain(value, limit=limit)) <= 10 * limit + 1
-    if len(value) > limit:
-        assert text.plain(value, limit=limit).endswith("…")
+    shown, whole = text.plain(value, limit=limit), text.plain(value, limit=10 * len(value))
+    if len(whole) <= limit:
+        assert shown == whole
+    else:
+        assert shown.endswith("…")
+        assert limit - 10 < len(shown) - 1 <= limit, "an escape has at most ten characters"
+        assert whole.startswith(shown[:-1])
+
+
+def test_what_is_shown_ends_with_a_whole_escape() -> None:
+    assert [text.plain("a\u202e\u202eb", limit=limit) for limit in (6, 7, 12, 13, 14)] == [
+        "a…", r"a\u202e…", r"a\u202e…", r"a\u202e\u202e…", r"a\u202e\u202eb"
+    ]  # fmt: skip
 
 
 def test_an_endless_value_costs_what_is_shown_of_it() -> None:
-    assert len(text.plain("\x1b" * 10_000_000)) == text.LIMIT + 1
+    assert text.plain("\x1b" * 10_000_000) == r"\x1b" * (text.LIMIT // 4) + "…"
 
 
 @pytest.mark.parametrize("null", [None, pd.NA, pd.NaT, float("nan")])

@@ -171,15 +171,23 @@ def storable(text: str) -> str:
 def plain(value: object, *, limit: int = LIMIT) -> str:
     r"""One line of visible characters: an invisible one is written as `\n`, `\x1b`, `\u202e`.
 
-    At most `limit` characters, the rest is replaced by an ellipsis; a null value is the empty string.
+    At most `limit` characters, escapes included, which stay whole; the rest is replaced by an ellipsis. A null value is
+    the empty string.
 
     >>> from toolkit.text import plain
-    >>> plain("a\x1b[2Jb\u202ec")
-    'a\\x1b[2Jb\\u202ec'
+    >>> plain("a\x1b[2Jb\u202ec"), plain("a\u202eb", limit=4)
+    ('a\\x1b[2Jb\\u202ec', 'a…')
     """
-    text = _text(value)
-    shown = _shown(text[: limit + 1])
-    return shown if len(text) <= limit and len(shown) <= limit * 10 else shown[:limit] + "…"
+    text = _text(value)[: limit + 1]
+    if text.isascii() and text.isprintable():
+        return text if len(text) <= limit else text[:limit] + "…"
+    shown = ""
+    for character in text:
+        visible = _visible(character)
+        if len(shown) + len(visible) > limit:
+            return shown + "…"
+        shown += visible
+    return shown
 
 
 def for_terminal(value: object, *, limit: int = LIMIT) -> str:

@@ -298,8 +298,7 @@ class Scan:
         """
         if self._left_out:
             words = "; ".join(self._left_out) + (f"; and {self._unnamed:,} more" if self._unnamed else "")
-            # Once more, so that the escapes of what is not visible count as well.
-            words = text.plain(text.plain(words, limit=1000), limit=1000)
+            words = text.plain(words, limit=1000)
             if self._is_damaged and not self.has_rows:
                 raise ReadError(f"{self._path}: nothing in it can be read ({words}). Get the file again.")
             warnings.warn(f"{self._path}: left out: {words}.", ReadWarning, stacklevel=5)
