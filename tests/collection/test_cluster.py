@@ -391,8 +391,8 @@ def place(address: str, *services: str, **more: Any) -> Place:
 
 
 def shards_of(places: list[Place], most: int = 2, **settings: Any) -> list[RoundPlan]:
-    settle: Callable[[RoundPlan], RoundPlan] = settings.pop("settle", lambda plan: plan)
-    return make_shards(settle(make("tls://a.test", **settings)), places, threads=1, most=most)
+    change: Callable[[RoundPlan], RoundPlan] = settings.pop("change", lambda plan: plan)
+    return make_shards(change(make("tls://a.test", **settings)), places, threads=1, most=most)
 
 
 def test_hosts_that_share_an_address_are_in_one_shard() -> None:
@@ -415,7 +415,7 @@ def test_a_tunnel_is_counted_by_host() -> None:
 def test_a_round_that_settles_has_a_service_in_one_shard() -> None:
     both = [place("192.0.2.1", "tls://a.test"), place("192.0.2.2", "tls://a.test"), place("192.0.2.3", "tls://b.test")]
     assert sorted(map(len, places_of(shards_of(both, most=1)))) == [1, 1, 1]
-    settling = shards_of(both, most=1, settle=lambda plan: replace(plan, settling=Settling("r", 0.05)))
+    settling = shards_of(both, most=1, change=lambda plan: replace(plan, settling=Settling("r", 0.05)))
     assert sorted(map(len, places_of(settling))) == [1, 2]
 
 
@@ -440,6 +440,5 @@ def test_shards_that_run_at_a_time_share_the_rates_of_hosts_and_providers() -> N
 def test_a_shard_without_looks_is_not_made() -> None:
     target: Target = parse_target("tls://a.test")
     known = {(target.service, "192.0.2.1", "a.test", "any-2026", 0)}
-    assert places_of(
-        shards_of([place("192.0.2.1", "tls://a.test"), place("192.0.2.2", "tls://a.test")], known=known)
-    ) == [["192.0.2.2"]]
+    both = [place("192.0.2.1", "tls://a.test"), place("192.0.2.2", "tls://a.test")]
+    assert places_of(shards_of(both, change=lambda plan: replace(plan, known=known))) == [["192.0.2.2"]]

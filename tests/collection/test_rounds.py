@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -128,6 +129,20 @@ def test_only_a_round_that_is_there_can_be_continued(store: Store) -> None:
         collect("https://127.0.0.1:1", store, resume="nothing", progress=False)
 
 
+def test_only_targets_of_the_round_continue_it(store: Store, brief: Limits) -> None:
+    closed = [f"tls://127.0.0.1:{port}" for port in range(1, 6)]
+    name = collect(closed[:2], store, limits=brief, progress=False)["round"]
+    said = (
+        f"resume={name!r}: that round did not have {', '.join(closed[2:])}. Leave them out, or observe them in a new "
+        "round, without resume (--resume)."
+    )
+    with pytest.raises(UsageError, match=f"^{re.escape(said)}$"):
+        collect(closed, store, limits=brief, resume=name, progress=False)
+    assert len(store.load().observations) == 2, "nothing was observed"
+    for asked in (closed[:1], closed[:2]):  # the first leaves its own rows in `rounds`
+        assert collect(asked, store, samples=2, limits=brief, resume=name, progress=False)["looks"] == 1
+
+
 def test_batches_are_kept_as_the_round_goes(
     loopback: Loopback, brief: Limits, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -200,9 +215,9 @@ def test_no_look_is_made_before_the_start_row_is_kept(
 
 def test_a_round_that_has_only_its_start_row_can_be_continued(loopback: Loopback, store: Store, brief: Limits) -> None:
     ended = observe("https://127.0.0.1:1", limits=brief, progress=False).rounds
-    start = ended[ended["phase"] == "start"].assign(round="r")
-    store.append(Tables.from_frames(rounds=start))
     url = f"smtp://127.0.0.1:{loopback.serve(busy)}"
+    start = ended[ended["phase"] == "start"].assign(round="r", services=[(url,)])
+    store.append(Tables.from_frames(rounds=start))
     assert collect(url, store, samples=2, limits=brief, resume="r", progress=False)["looks"] == 2
     kept = store.load()
     assert set(kept.observations["round"]) == {"r"}

@@ -121,7 +121,9 @@ def _add_watch_options(parser: argparse.ArgumentParser) -> None:
 def _add_keeping_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--store", required=True, metavar="STORE", help="folder or URL (s3://…) of the store")
     parser.add_argument(
-        "--resume", metavar="ROUND", help="make the observations that an interrupted round did not make"
+        "--resume",
+        metavar="ROUND",
+        help="make the observations that an interrupted round of these targets, or of more, did not make",
     )
     parser.add_argument("--back-off", action="store_true",
                         help="ask a service that the last 5 rounds did not reach in every 2nd round, later in every "

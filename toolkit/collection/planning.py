@@ -75,7 +75,6 @@ def make_plan(
     keep_bytes: bool,
     ehlo: str | None,
     contact: str | None = None,
-    known: Collection[LookKey] = (),
 ) -> RoundPlan:
     """The plan of a round; `UsageError` for an argument that makes no sense."""
     if not isinstance(offers, Iterable):
@@ -113,7 +112,6 @@ def make_plan(
         keep_bytes=keep_bytes,
         ehlo=ehlo,
         contact=contact,
-        known=known,
         most_looks=limits.max_looks,
     )
 

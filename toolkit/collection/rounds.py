@@ -146,7 +146,8 @@ def collect(
     `observe`, and:
 
     - `resume`: the identifier of a round in the store that did not finish. Looks that it has already are not made
-      again. Its new end row counts the looks made since.
+      again. Its new end row counts the looks made since. The targets must be those of the round, or some of them; of
+      `mx:`, the servers that it has now are observed.
     - `settle`: where the store or this round shows that a certificate is being replaced, make looks beyond `samples`
       until this round shows the old certificate, or bounds its share below `min_share` with 95 % confidence. That takes
       72 looks at 0.05, and more in each later attempt (`toolkit.collection.settling`). A slot that is settled gets no
@@ -166,10 +167,10 @@ def collect(
     says `interrupted`, and `KeyboardInterrupt` is raised again, with the number of looks kept and how to resume.
 
     The row has the columns of `rounds` (data dictionary: `data/README.md`). Raises `UsageError` as `observe` does, for
-    an unknown round and for something that is not a store, and with a client for a store opened with
-    `storage_options`; `StoreError` where the store cannot be written. If that happens during a round, what was kept
-    before stays, and the message says how many looks are not kept. Raises `ClusterError` where the cluster has no
-    workers or cannot look up names.
+    an unknown round, targets that it did not have and something that is not a store, and with a client for a store
+    opened with `storage_options`; `StoreError` where the store cannot be written. If that happens during a round, what
+    was kept before stays, and the message says how many looks are not kept. Raises `ClusterError` where the cluster has
+    no workers or cannot look up names.
 
     >>> import toolkit
     >>> from tempfile import TemporaryDirectory
@@ -195,8 +196,9 @@ def collect(
         keep_bytes=keep_bytes,
         ehlo=ehlo,
         contact=contact,
-        known=set() if resume is None else looks_to_resume(store, resume),
     )
+    if resume is not None:
+        plan = replace(plan, known=looks_to_resume(store, resume, plan.targets))
     name = resume or new_round_name(clock)
     if back_off:
         plan = replace(plan, resting=find_resting(store))

@@ -30,6 +30,12 @@ class LookCounts:
         }
 
 
+def services_of_round(store: Store, round_: str) -> set[str]:
+    """The services that the rows of the round name; none where the store has no such round."""
+    kept = store._tables["rounds"].read(["services"], is_in("round", {round_}))
+    return set(pc.list_flatten(kept["services"]).to_pylist())
+
+
 def count_round(store: Store, round_: str) -> LookCounts:
     """The looks that the store has of the round, repeats counted once."""
     columns = [*schema.OBSERVATION_KEY, "observed_at", "outcome", "connect_ms"]
