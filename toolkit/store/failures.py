@@ -73,38 +73,37 @@ _NO_PLACE: Final = "No folder can be made there: name another one."
 
 _WRITING: Final = frozenset({"written", "created", "widened", "compacted"})
 
+_KINDS: Final[dict[str, type[StoreError]]] = {_SPACE: StoreFullError, _DAMAGED: StoreError}
+"""Next step → the kind of a failure to write, unless it is a `StoreWriteError`."""
+
 
 def failure(error: BaseException, uri: str, done: str) -> StoreError:
     """The error for a table at `uri` that could not be `done` (opened, read, written, created, widened, compacted).
 
     Writing to an undamaged table gives a `StoreWriteError`, or a `StoreFullError` if no space is left.
     """
-    explained = explain(error, uri, otherwise=_NO_PLACE if done == "created" else _DAMAGED)
-    kind: type[StoreError] = StoreError
-    if done in _WRITING and not explained.endswith(_DAMAGED):
-        kind = StoreFullError if explained.endswith(_SPACE) else StoreWriteError
-    return kind(f"{uri} could not be {done} {explained}")
+    cause, step = _explain(error, uri, otherwise=_NO_PLACE if done == "created" else _DAMAGED)
+    kind = _KINDS.get(step, StoreWriteError) if done in _WRITING else StoreError
+    return kind(f"{uri} could not be {done} {cause} {step}")
 
 
-def explain(error: BaseException, uri: str, *, otherwise: str = _DAMAGED) -> str:
-    """The cause in brackets, and what to do next about the table at `uri`; `otherwise` where no step is known."""
+def explain(error: BaseException, uri: str) -> str:
+    """The cause in brackets, and what to do next about the table at `uri`."""
+    return " ".join(_explain(error, uri, otherwise=_DAMAGED))
+
+
+def _explain(error: BaseException, uri: str, *, otherwise: str) -> tuple[str, str]:
+    """The cause in brackets, and the next step: `otherwise` where none is known for a folder."""
     said = _XML.sub(r"\1", _COLOUR.sub("", str(error)))
     lines = [line.strip(" \t↳") for line in said.splitlines() if line.strip(" \t↳")] or [type(error).__name__]
     shown = lines[0] if len(lines) == 1 else f"{lines[0]}: {lines[-1]}"
     found = _NUMBER.search(said)
-    number = int(found[1] or found[2]) if found else getattr(error, "errno", None)
+    number = int(found[1] or found[2]) if found else getattr(error, "errno", 0)
     step = None
     if "://" in uri:
+        otherwise = "Check the URL, its credentials (storage_options, or the environment) and the network."
         step = next((step for words, step in _BY_WORDS if re.search(words, said)), None)
-    if step is None and number is not None:
-        step = _BY_NUMBER.get(number)
-    if step is None:
-        step = (
-            "Check the URL, its credentials (storage_options, or the environment) and the network."
-            if "://" in uri
-            else otherwise
-        )
-    return f"({text.plain(shown)}). {step}"
+    return f"({text.plain(shown)}).", step or _BY_NUMBER.get(number, otherwise)
 
 
 def unreadable(error: Exception, file: str, advice: str) -> StoreError:

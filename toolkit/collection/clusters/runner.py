@@ -214,6 +214,9 @@ class ShardLink:
 _STOPS: Final[defaultdict[str, threading.Event]] = defaultdict(threading.Event)
 """On a worker, for the topic of each round: set when the round is to stop."""
 
+_FULL: Final[dict[str, StoreFullError]] = {}
+"""On a worker, for the topic of each round: that its store has no space left."""
+
 
 async def _stop(topic: str) -> None:
     """Let the shards of a round end soon, also those that begin later; runs on each worker."""
@@ -221,11 +224,16 @@ async def _stop(topic: str) -> None:
 
 
 def _make_shard(work: Work, shard: RoundPlan, link: ShardLink) -> int | StoreFullError | None:
-    """What `work` returns; runs on a worker. That the disk is full is returned, because another try would not help."""
-    try:
-        return work(shard, link)
-    except StoreFullError as error:
-        return error
+    """What `work` returns; runs on a worker.
+
+    That the disk is full is returned, because another try would not help. Shards that begin here later are not made.
+    """
+    if link.topic not in _FULL:
+        try:
+            return work(shard, link)
+        except StoreFullError as error:
+            _FULL[link.topic] = StoreFullError(str(error))  # without what the traceback holds
+    return _FULL[link.topic]
 
 
 def _look_up(names: Sequence[Name], find: Callable[[Name], Awaitable[Found]]) -> dict[Name, Found | NotResolvedError]:
