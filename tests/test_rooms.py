@@ -70,14 +70,11 @@ WINGS: dict[str, set[str]] = {
     "analyse/support": set(),
     "checking/formats": set(),
     "checking/judgements": set(),
-    "collection/clusters": {"collection/surveys"},
+    "collection/clusters": set(),
     "collection/surveys": {"collection/clusters"},
     "wire/anatomy": set(),
 }
-"""Wing of a room → the other wings that it may import. The files of `analyse` outside of wings import none.
-
-A survey starts itself on a cluster, whose workers run surveys: these two wings know each other.
-"""
+"""Wing of a room → the other wings that it may import. The files of `analyse` outside of wings import none."""
 
 SMALL = [*WINGS, "checking", "report"]
 """Folders that stay small."""

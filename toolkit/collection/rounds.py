@@ -11,6 +11,8 @@ import pandas as pd
 
 from toolkit import schema, text
 from toolkit.arguments import require_boolean
+from toolkit.collection.clusters.collecting import ClusterRecorder, collect_shard
+from toolkit.collection.clusters.runner import ClusterRunner
 from toolkit.collection.interrupt import RoundInterrupt, warns_of_interrupt
 from toolkit.collection.limits import POLITE, Limits
 from toolkit.collection.names import Resolver
@@ -220,9 +222,6 @@ def collect(
 
 def _on_cluster(client: "Client", store: Store, name: str, plan: RoundPlan, vantage: str | None) -> RoundRecorder:
     """The recorder of a round that the workers of a cluster make."""
-    from toolkit.collection.clusters.collecting import ClusterRecorder, collect_shard  # noqa: PLC0415  as above
-    from toolkit.collection.clusters.runner import ClusterRunner  # noqa: PLC0415  needed with a cluster alone
-
     store.require_no_options()
     work = partial(collect_shard, path=store.path, round_=name, vantage=vantage)
     return ClusterRecorder(name, plan, vantage, ClusterRunner(plan, client, name, work=work, most=_SHARD_LOOKS), store)

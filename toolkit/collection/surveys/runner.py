@@ -1,7 +1,7 @@
 """Runs surveys: each address has its own survey, a number of connections at a time, and a pace."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Final
 
@@ -33,6 +33,19 @@ class Pace:
     pause_seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class SurveyTerms:
+    """How each address of a survey is asked."""
+
+    parts: tuple[Part, ...]
+    effort: Effort
+    pace: Pace
+
+    def settings(self) -> dict[str, object]:
+        """The terms, as `rounds.settings` keeps them."""
+        return {"parts": self.parts} | asdict(self.effort) | asdict(self.pace)
+
+
 @dataclass(slots=True)
 class Surveyed:
     """One service at one address, and its survey.
@@ -49,10 +62,10 @@ class Surveyed:
 class SurveyRunner(Runner):
     """Runs surveys in a thread; `reports()` gives the handshakes, `surveyed` has the surveys so far."""
 
-    def __init__(self, plan: RoundPlan, *, parts: tuple[Part, ...], effort: Effort, pace: Pace) -> None:
+    def __init__(self, plan: RoundPlan, terms: SurveyTerms) -> None:
         super().__init__(plan)
         self.surveyed: list[Surveyed] = []
-        self.parts, self.effort, self.pace = parts, effort, pace
+        self.terms = terms
         self._paced: dict[str, _PacedHost] = {}
         self._everywhere = asyncio.Semaphore(plan.limits.concurrency)
         self._unreported: list[LooksAdded | Look] = []
@@ -78,13 +91,13 @@ class SurveyRunner(Runner):
         await super()._take(place)
         if place.outcome is not None:
             for target in place.targets:
-                survey = AddressSurvey(Prober(_ask_nobody, self.effort), self.parts)
+                survey = AddressSurvey(Prober(_ask_nobody, self.terms.effort), self.terms.parts)
                 survey.skip(f"{place.outcome}: {place.reason}")
                 self.surveyed.append(Surveyed(target, place.address, survey, self._plan.clock()))
 
     async def _ask(self, place: Place) -> None:
         for target in place.targets:
-            host = self._paced.setdefault(counted_host(target, place.address), _PacedHost(self.pace))
+            host = self._paced.setdefault(counted_host(target, place.address), _PacedHost(self.terms.pace))
             self._group.create_task(self._survey(target, place.address, host))
 
     async def _survey(self, target: Target, address: str, host: "_PacedHost") -> None:
@@ -103,8 +116,8 @@ class SurveyRunner(Runner):
             self._report_soon(made)
             return made.answer
 
-        prober = Prober(ask, self.effort, turn=lambda: host, idle=lambda: host.idle)
-        surveyed = Surveyed(target, address, AddressSurvey(prober, self.parts))
+        prober = Prober(ask, self.terms.effort, turn=lambda: host, idle=lambda: host.idle)
+        surveyed = Surveyed(target, address, AddressSurvey(prober, self.terms.parts))
         self.surveyed.append(surveyed)
         await surveyed.survey.run()
         surveyed.ended_at = plan.clock()

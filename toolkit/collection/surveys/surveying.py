@@ -1,12 +1,16 @@
-"""`survey`: what each server accepts, proven handshake by handshake."""
+"""`survey`: what each server accepts, proven handshake by handshake, here or on the workers of a cluster."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from contextlib import suppress
+from dataclasses import replace
 from datetime import date, datetime
+from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Final, TypedDict, cast
 
 from toolkit import schema
+from toolkit.collection.clusters.collecting import ClusterRecorder, open_store, services_of
+from toolkit.collection.clusters.runner import ClusterRunner, ShardLink
 from toolkit.collection.interrupt import interrupts, warns_of_interrupt
 from toolkit.collection.limits import POLITE, Limits, check_not_negative, check_positive
 from toolkit.collection.names import Resolver
@@ -17,10 +21,11 @@ from toolkit.collection.reports import TargetsKnown
 from toolkit.collection.surveys.address import PARTS, Part, chosen_parts, count_topics
 from toolkit.collection.surveys.prober import Effort
 from toolkit.collection.surveys.rows import support_rows
-from toolkit.collection.surveys.runner import Pace, SurveyRunner
+from toolkit.collection.surveys.runner import Pace, SurveyRunner, SurveyTerms
 from toolkit.errors import UsageError
 from toolkit.reference import Offer
 from toolkit.store import Store, as_store
+from toolkit.store.counting import surveyed_places
 from toolkit.tables import Tables, named_certificates
 from toolkit.targets import Targets
 from toolkit.workers import require_client
@@ -30,6 +35,9 @@ if TYPE_CHECKING:
 
 _OFFER: Final = Offer("survey", None, date(2026, 11, 24), (), (), (), (), (), (), "each hello of a survey differs")
 """The placeholder for the offers of a survey in the plan; rows of looks that could not be made have its name."""
+
+_SHARD_SURVEYS: Final = 64
+"""Most surveys of a shard, unless one address has more: what a worker that ends loses is surveyed again."""
 
 
 class SurveyOptions(TypedDict, total=False):
@@ -141,7 +149,8 @@ def survey(
         ehlo=ehlo,
         contact=contact,
     )
-    effort, pace, name = Effort(budget, splits), Pace(concurrency, rate, pause_seconds), new_round_name(clock)
+    terms = SurveyTerms(asked, Effort(budget, splits), Pace(concurrency, rate, pause_seconds))
+    name = new_round_name(clock)
     kept = None if store is None else as_store(store)
     if kept is not None:
         kept.prepare()
@@ -149,16 +158,11 @@ def survey(
         if kept is None:
             raise UsageError("A survey on a cluster needs a store: the workers keep what they find out in it.")
         kept.require_no_options()
-        from toolkit.collection.clusters.surveying import ClusterSurveyRecorder, SurveyTerms  # noqa: PLC0415  as needed
-
-        on_cluster = ClusterSurveyRecorder(
-            name, plan, vantage, client=client, store=kept, terms=SurveyTerms(asked, effort, pace)
-        )
+        on_cluster = ClusterSurveyRecorder(name, plan, vantage, client=client, store=kept, terms=terms)
         with warns_of_interrupt(lambda: on_cluster.row):
             on_cluster.run(progress=progress)
         return _of_round(kept, on_cluster.row)
-    runner = SurveyRunner(plan, parts=asked, effort=effort, pace=pace)
-    recorder = SurveyRecorder(name, plan, vantage, runner)
+    recorder = SurveyRecorder(name, plan, vantage, SurveyRunner(plan, terms))
     # An interrupt returns what was found out, because the caller has no other way to get it.
     with warns_of_interrupt(lambda: recorder.row):
         recorder.run(progress=progress)
@@ -199,15 +203,14 @@ class SurveyRecorder(RoundRecorder):
         """Topics answered and topics in all. A target that is not asked yet counts as one address."""
         surveyed = list(self._surveys.surveyed)
         unknown = max(self._targets - len({each.target for each in surveyed}), 0)
-        topics = sum(each.survey.topics for each in surveyed) + unknown * count_topics(self._surveys.parts)
+        topics = sum(each.survey.topics for each in surveyed) + unknown * count_topics(self._surveys.terms.parts)
         return sum(each.survey.answered_topics for each in surveyed), topics
 
     def _draw(self, bar: Bar) -> None:
         bar.show(*self._progress(), connections=self._connections)
 
     def _settings(self) -> dict[str, object]:
-        surveys = self._surveys
-        return super()._settings() | {"parts": surveys.parts} | asdict(surveys.effort) | asdict(surveys.pace)
+        return super()._settings() | self._surveys.terms.settings()
 
     def _looks_planned(self, known: TargetsKnown) -> int | None:
         """None: the number of handshakes depends on the answers."""
@@ -228,3 +231,53 @@ class SurveyRecorder(RoundRecorder):
                 rows += support_rows(each, round_=self._name, observed_at=each.ended_at or self._plan.clock())
             # The rows have distinct keys, so `from_frames` need not look for repeats.
             self.found = Tables(support=schema.frame("support", rows), **self._rows.frames(self._phases))
+
+
+def _survey_shard(
+    shard: RoundPlan, link: ShardLink, *, terms: SurveyTerms, path: str, round_: str, vantage: str | None
+) -> int | None:
+    """Make the surveys of a shard that the store does not have, and keep them; the fewest connections they allow.
+
+    Runs on a worker. None where an earlier worker has kept some of them. Raises `StoreError` as `open_store`.
+    """
+    store = open_store(path, round_)
+    done = surveyed_places(store, round_, services_of(shard))
+    places = []
+    for place in shard.places or ():
+        left = tuple(target for target in place.targets if (target.service, place.address or None) not in done)
+        if left:
+            places.append(replace(place, targets=left))
+    runner = SurveyRunner(replace(shard, places=places), terms)
+    recorder = SurveyRecorder(round_, shard, vantage, runner, requests=link.stopping)
+    with suppress(KeyboardInterrupt):
+        recorder.run(progress=False)
+    # The answers are committed last: a shard that has some has all its handshakes too.
+    store.append(replace(recorder.found, rounds=schema.empty("rounds")))
+    link.count_kept(len(runner.surveyed))
+    return None if done else sum(each.survey.fewest_connections for each in runner.surveyed)
+
+
+class ClusterSurveyRecorder(ClusterRecorder):
+    """Records the round of a survey on a cluster. Its progress counts the addresses surveyed."""
+
+    _title, _unit = "Surveying", "address"
+
+    def __init__(
+        self, name: str, plan: RoundPlan, vantage: str | None, *, client: "Client", store: Store, terms: SurveyTerms
+    ) -> None:
+        work = partial(_survey_shard, terms=terms, path=store.path, round_=name, vantage=vantage)
+        self._cluster = ClusterRunner(plan, client, name, work=work, most=_SHARD_SURVEYS)
+        super().__init__(name, plan, vantage, self._cluster, store)
+        self._terms = terms
+
+    def _settings(self) -> dict[str, object]:
+        return super()._settings() | self._terms.settings()
+
+    def _looks_planned(self, known: TargetsKnown) -> int | None:
+        """None: the number of handshakes depends on the answers."""
+        return None
+
+    def _counts(self) -> dict[str, object]:
+        known = [result for result in self._cluster.results if result is not None]
+        bound = sum(known) if len(known) == len(self._cluster.results) else None
+        return super()._counts() | {"connections_bound": bound}
