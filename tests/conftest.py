@@ -4,8 +4,10 @@ import gc
 import os
 import shutil
 import signal
+import subprocess
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,26 @@ def need(program: str) -> str:
             pytest.fail(f"{program} is not installed, and .ci/run must install it")
         pytest.skip(f"{program} is not installed")
     return found
+
+
+_GUARD = "import os, sys; sys.stdin.read(); os.kill(int(sys.argv[1]), 9)"
+
+
+@contextmanager
+def ending_with_tests(process: "subprocess.Popen[Any]") -> Iterator[None]:
+    """Kill the process at the end of the context, and also when the test process is killed.
+
+    A guard kills it when its own standard input ends, which the test process holds open.
+    """
+    command, nowhere = [sys.executable, "-ISc", _GUARD, str(process.pid)], subprocess.DEVNULL
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=nowhere, stderr=nowhere, start_new_session=True
+    ) as guard:
+        try:
+            yield
+        finally:
+            process.kill()
+            guard.kill()
 
 
 def not_on_windows(missing: str) -> pytest.MarkDecorator:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import need
+from tests.conftest import ending_with_tests, need
 
 NAME = "mail.interop.test"
 SECONDS = 60
@@ -227,19 +227,19 @@ def s_server(folder: Path, *options: str) -> Iterator[dict[str, int]]:
         f"{folder}/rsa.key", "-cert_chain", f"{folder}/intermediate.crt", "-dcert", f"{folder}/ec.crt", "-dkey",
         f"{folder}/ec.key", "-dcert_chain", f"{folder}/intermediate.crt", *options,
     ]  # fmt: skip
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as server:
-        try:
-            assert server.stdout is not None
-            lines = []
-            # It says so when it listens.
-            for line in server.stdout:
-                lines.append(line)
-                if line.startswith("ACCEPT"):
-                    break
-            else:
-                pytest.fail("openssl s_server did not start: " + "".join(lines))
-            yield {"https": port}
-        finally:
-            server.kill()
+    with (
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as server,
+        ending_with_tests(server),
+    ):
+        assert server.stdout is not None
+        lines = []
+        # It says so when it listens.
+        for line in server.stdout:
+            lines.append(line)
+            if line.startswith("ACCEPT"):
+                break
+        else:
+            pytest.fail("openssl s_server did not start: " + "".join(lines))
+        yield {"https": port}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, not_on_windows
+from tests.conftest import ROOT, ending_with_tests, not_on_windows
 from tests.store.tables import tables_of_hour
 from toolkit.cli import main
 from toolkit.errors import OutputError, StoreError, StoreFullError, StoreWriteError
@@ -136,9 +136,12 @@ def refusing() -> Iterator[dict[str, str]]:
 
     It is a process of its own, because the library holds Python's lock while it waits.
     """
-    with subprocess.Popen(
-        [sys.executable, "-c", _REFUSING], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as server:
+    with (
+        subprocess.Popen(
+            [sys.executable, "-c", _REFUSING], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        ) as server,
+        ending_with_tests(server),
+    ):
         assert server.stdout is not None
         port = server.stdout.readline().strip()
         yield {
@@ -149,7 +152,6 @@ def refusing() -> Iterator[dict[str, str]]:
             "AWS_ALLOW_HTTP": "true",
             "max_retries": "0",
         }
-        server.kill()
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ from pyarrow.fs import FileSelector, PyFileSystem
 import toolkit
 from tests.collection.servers import Loopback
 from tests.collection.test_rounds import busy
-from tests.conftest import need
+from tests.conftest import ending_with_tests, need
 from tests.store.tables import tables_of_hour
 from toolkit.collection.clusters.collecting import collect_shard
 from toolkit.errors import StoreError, UsageError
@@ -60,9 +60,12 @@ server.serve_forever()
 @contextmanager
 def started(*command: str, ready: str, **environment: str) -> Iterator[str]:
     """Start a server; the line in which it says `ready`."""
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ | environment
-    ) as server:
+    with (
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ | environment
+        ) as server,
+        ending_with_tests(server),
+    ):
         assert server.stdout is not None
         reader: threading.Thread | None = None
         try:

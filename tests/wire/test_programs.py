@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.conftest import need
+from tests.conftest import ending_with_tests, need
 from tests.wire.crafted import (
     DONE,
     Server13,
@@ -34,12 +34,11 @@ ANY = offers()["any"]
 
 @contextlib.contextmanager
 def running(*command: str) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    try:
+    with (
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process,
+        ending_with_tests(process),
+    ):
         yield process
-    finally:
-        process.kill()
-        process.communicate(timeout=10)
 
 
 def announced(process: subprocess.Popen[bytes], pattern: bytes) -> bytes:

@@ -5,7 +5,6 @@ with as much switched on as they have.
 import contextlib
 import os
 import re
-import signal
 import socket
 import subprocess
 import threading
@@ -16,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.collection.surveys.serving import answering
-from tests.conftest import need
-from tests.interop.daemons import SECONDS, free_ports, run
+from tests.conftest import ending_with_tests, need
+from tests.interop.daemons import free_ports, run
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # it imports asyncore
@@ -53,25 +52,15 @@ def make_more(folder: Path) -> None:
 
 @contextlib.contextmanager
 def running(*command: str, environment: dict[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
-    """The process in a group of its own, which ends with the context."""
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        env=os.environ | (environment or {}),
-        start_new_session=True,
-    )
-    try:
+    """The process, which ends with the context."""
+    with (
+        subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            errors="replace", env=os.environ | (environment or {}),
+        ) as process,
+        ending_with_tests(process),
+    ):  # fmt: skip
         yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait(SECONDS)
-        assert process.stdout is not None
-        process.stdout.close()
 
 
 def read_until(process: subprocess.Popen[str], pattern: str) -> tuple[str, list[str]]:
