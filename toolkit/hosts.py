@@ -9,10 +9,11 @@ import idna
 
 from toolkit.errors import UsageError
 
-_LABEL = re.compile(r"[a-z0-9_-]{1,63}\Z")
-"""A label of a name in DNS (RFC 2181): also with underscores, and hyphens at either end, which RFC 1123 forbids."""
+_NAME = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\Z")
+"""A name in DNS (RFC 2181): also with underscores, and hyphens at either end of a label, which RFC 1123 forbids."""
 
-_NUMBER = re.compile(r"([0-9]+|0x[0-9a-f]*)\Z")
+_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\Z")
+"""A name whose last label is a number."""
 
 _ZONE = re.compile(r"[A-Za-z0-9._~-]+\Z")
 
@@ -48,10 +49,9 @@ def canonical_host(host: str, *, given: str | None = None) -> tuple[str, bool]:
     name = name.removesuffix(".")
     if (address := address_of(name)) is not None:  # written with a trailing dot, or in fullwidth digits
         return address, True
-    labels = name.split(".")
-    if len(name) > 253 or not all(_LABEL.match(label) for label in labels):
+    if len(name) > 253 or not _NAME.match(name):
         raise UsageError(f"{shown} is not a host name.")
-    if _NUMBER.match(labels[-1]):
+    if _NUMBER.match(name):
         raise UsageError(f"{shown} is not a host name: it ends in a number, and is not an address written in full.")
     return name, False
 

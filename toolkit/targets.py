@@ -211,7 +211,8 @@ def expand_targets(
     `targets`: one target, or any iterable of targets, which is read once: a list, a generator, a file of lines, a
     Series. Or a frame: with a column `target`, with a column `host` and one of `scheme` and `port`, or both, or with a
     column `service`, as the frames that this package returns have it. `scheme`: as for `parse_target`. `most`: where
-    there are more targets than so many, the rest is not read, for a caller that refuses them. None: all are read.
+    there are more targets than so many, the rest is not read, nor are those read compared with each other, for a caller
+    that refuses them. None: all are read.
 
     Raises `UsageError` as `parse_target` does, with the place of the wrong target (`target 3`, or the label of the row
     in a Series or frame), for an empty iterable, for `mx:` without a domain name, and for one service by two ways
@@ -234,7 +235,7 @@ def expand_targets(
         except UsageError as error:
             raise UsageError(f"{place}{error}") from error
         if most is not None and len(expanded) > most:
-            break
+            return list(expanded)
     if not expanded:
         raise UsageError("No target given: name at least one, such as smtp://smtp.gmail.com:587 or google-mail.")
     _require_one_way(target for target in expanded if isinstance(target, Target))
