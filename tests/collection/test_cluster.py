@@ -122,11 +122,10 @@ def test_a_refused_connection_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 @not_on_windows("SIGKILL")
 def test_the_shard_of_a_killed_worker_is_made_again(loopback: Loopback, store: Store, client: Any) -> None:
     victim = next(iter(client.run(os.getpid).values()))
-    alive = [victim]
 
     async def kill_once(reader: Reader, writer: Writer) -> None:
-        if loopback.connections >= 40 and alive:  # several may be accepted before the first is attended to
-            os.kill(alive.pop(), signal.SIGKILL)
+        if loopback.connections == 40:
+            os.kill(victim, signal.SIGKILL)
         await busy(reader, writer)
 
     port = loopback.serve(kill_once, "0.0.0.0")
