@@ -4,9 +4,10 @@ A *service* is `scheme://host:port`. Like `schema/`, every package may import th
 `collection` observes them.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cache, partial
+from sys import intern
 from typing import TYPE_CHECKING, Final, TypeAlias, Union
 
 from toolkit.errors import UsageError
@@ -157,7 +158,7 @@ def _parse(text: str, scheme: str | None, known: _Presets) -> Target:
         raise UsageError("A target has no user name or password: write scheme://host:port.")
     if not separator:
         written, rest = "", text.strip()
-    written = written.lower()
+    written = intern(written.lower())  # one object for the many targets of a round
     if written and written not in PORTS:
         raise UsageError(not_known(f"{text!r}: scheme ", written, PORTS))
     if text.strip().removeprefix("mx:") not in ("", text.strip()):
@@ -238,12 +239,16 @@ def expand_targets(
             return list(expanded)
     if not expanded:
         raise UsageError("No target given: name at least one, such as smtp://smtp.gmail.com:587 or google-mail.")
-    _require_one_way(target for target in expanded if isinstance(target, Target))
-    return list(expanded)
+    listed = list(expanded)
+    del expanded  # a round may have many targets, and more memory than for them is not needed
+    _require_one_way([target for target in listed if isinstance(target, Target)])
+    return listed
 
 
-def _require_one_way(targets: Iterable[Target]) -> None:
+def _require_one_way(targets: Sequence[Target]) -> None:
     """`UsageError` where a service is to be asked by two ways at one address: rows do not say the port."""
+    if len({target.source for target in targets}) < 2 and not any(target.connect_to for target in targets):
+        return
     ways: dict[tuple[str, str | None, str | None], Target] = {}
     for target in targets:
         address = target.connect_to[0] if target.connect_to else None
@@ -349,6 +354,10 @@ def _named_host(host: str, given: str) -> tuple[str, bool]:
     return canonical_host(host, given=given)
 
 
+_number = cache(int)
+"""The number of a port: one object for equal ports, since a round has many targets."""
+
+
 def _split_port(text: str, whole: str) -> tuple[str, int | None]:
     if text.startswith("["):
         host, closed, port = text[1:].partition("]")
@@ -365,7 +374,7 @@ def _split_port(text: str, whole: str) -> tuple[str, int | None]:
         return host, None
     if not (port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) < 65536):
         raise UsageError(f"{whole!r}: {port!r} is not a port (1 to 65535).")
-    return host, int(port)
+    return host, _number(port)
 
 
 if not TYPE_CHECKING:  # a type checker would take any name for one of the module

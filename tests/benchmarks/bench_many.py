@@ -25,7 +25,7 @@ from toolkit.store import Store
 
 SERVICES = (1_000, 10_000, 100_000)
 MOST_MEGABYTES = 600
-MOST_BYTES_EACH = 2_000
+MOST_BYTES_EACH = 1_000
 LEAST_APART = 50_000
 LIMITS = Limits(concurrency=100)
 

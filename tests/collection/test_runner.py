@@ -12,6 +12,7 @@ from tests.collection.servers import Loopback, closed_port
 from tests.conftest import ROOT, not_on_windows
 from toolkit import schema
 from toolkit.collection import Limits, observe, runner
+from toolkit.collection.places import group_by_host
 from toolkit.errors import UsageError
 from toolkit.targets import Target, canonical_host, parse_target
 
@@ -101,6 +102,17 @@ def test_targets_are_taken_no_faster_than_looks_are_made(brief: Limits, monkeypa
     assert looks["service"].nunique() == 600
     assert set(looks["outcome"]) == {"port_closed"}
     assert 20 <= most <= 20 + 5 + runner.RESOLVED_AT_A_TIME
+
+
+def test_targets_of_one_host_are_together_at_the_place_of_the_first() -> None:
+    via = parse_target("https://other.test", connect_to="a.test:8443")
+    listed = [*map(parse_target, ("https://a.test", "https://b.test", "smtp://a.test", "https://c.test")), via]
+    grouped = [(host, list(map(str, together))) for host, together in group_by_host(listed)]
+    assert grouped == [
+        ("a.test", ["https://a.test:443", "smtp://a.test:25", "https://other.test:443"]),
+        ("b.test", ["https://b.test:443"]),
+        ("c.test", ["https://c.test:443"]),
+    ]
 
 
 def test_what_the_budget_does_not_reach_is_a_row(loopback: Loopback, brief: Limits) -> None:

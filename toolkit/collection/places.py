@@ -59,12 +59,29 @@ def _servers(listed: Target | MailDomain, found: Mapping[MailDomain, MailServers
     return {parse_target(listed.service): str(servers)} if isinstance(servers, NotResolvedError) else servers
 
 
-def group_by_host(targets: Sequence[Target]) -> dict[str, tuple[Target, ...]]:
-    """The targets of each host whose addresses are connected to."""
-    hosts: dict[str, list[Target]] = {}
+def group_by_host(targets: Sequence[Target]) -> Iterator[tuple[str, tuple[Target, ...]]]:
+    """Each host whose addresses are connected to, with its targets; only hosts with several take memory meanwhile."""
+    seen: set[str] = set()
+    several: dict[str, list[Target]] = {}
+    for host in map(_dialled, targets):
+        if host in seen:
+            several[host] = []
+        seen.add(host)
+    del seen
     for target in targets:
-        hosts.setdefault(target.connect_to[0] if target.connect_to else target.host, []).append(target)
-    return {host: tuple(several) for host, several in hosts.items()}
+        if (together := several.get(_dialled(target))) is not None:
+            together.append(target)
+    for target in targets:
+        host = _dialled(target)
+        if host not in several:
+            yield host, (target,)
+        elif several[host]:
+            yield host, tuple(several[host])
+            several[host] = []
+
+
+def _dialled(target: Target) -> str:
+    return target.connect_to[0] if target.connect_to else target.host
 
 
 def find_places(

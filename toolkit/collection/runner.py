@@ -136,7 +136,7 @@ class Runner:
             targets, places, services = expand_mail_domains(plan.targets, await self._find_mail_servers(), plan.resting)
         self._queue.put(TargetsKnown(targets, services))
         await self._may_look.wait()
-        hosts = iter(group_by_host(targets).items())
+        hosts = group_by_host(targets)
         try:
             async with asyncio.TaskGroup() as self._group:
                 for place in places:

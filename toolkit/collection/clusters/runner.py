@@ -88,7 +88,7 @@ class ClusterRunner(RoundRunner):
             return
         targets, places, services = expand_mail_domains(plan.targets, servers, plan.resting)
         yield TargetsKnown(targets, services)
-        hosts = group_by_host(targets)
+        hosts = dict(group_by_host(targets))
         skipped = {host: skipped_place(host, together, plan.limits) for host, together in hosts.items()}
         asked = [host for host, place in skipped.items() if place is None]
         found = yield from self._look_up(asked, partial(find_addresses, seconds=seconds, resolver=resolver))
