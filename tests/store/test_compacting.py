@@ -171,7 +171,7 @@ def test_row_groups_outside_the_range_of_many_services_are_not_read(
     assert (len(part.row_groups), part.metadata.num_row_groups) == (1, 3)
 
 
-def test_a_column_without_values_in_the_row_groups_is_not_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_column_of_equal_values_in_the_row_groups_is_not_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compacting, "_GROUP_ROWS", 2)
     looks = store.load().observations
     marked = looks[looks["service"] == SERVICES[0]].assign(round="marked", vantage="here")
@@ -179,18 +179,21 @@ def test_a_column_without_values_in_the_row_groups_is_not_read(store: Store, mon
     store.compact()
     table = KeptTable("observations", f"{store.path}/observations", None)
     (file,) = table.dataset(table.open()).get_fragments()
-    columns = ["service", "vantage", "tool", "chain_sha256"]
-    for service, read in (
-        (SERVICES[0], {"service", "vantage", "chain_sha256"}),
-        (SERVICES[2], {"service", "chain_sha256"}),
+    columns = ["service", "vantage", "tool", "chain_sha256", "sample", "source"]
+    everywhere = {"tool": None, "sample": 0, "source": "lab"}
+    for service, same in (
+        (SERVICES[0], everywhere),
+        (SERVICES[2], everywhere | {"service": SERVICES[2], "vantage": None}),
     ):
         part = selecting._part(file, is_in("service", {service}))
         assert part is not None
-        assert selecting._filled([part], columns) == read
+        assert selecting._same([part], columns) == same
         kept = table.read(columns, is_in("service", {service}))
         assert kept.column_names == columns
         assert kept["vantage"].null_count == sum(looks["service"] == service)
         assert kept["tool"].null_count == len(kept)
+        assert set(kept["sample"].to_pylist()) == {0}
+        assert set(kept["source"].to_pylist()) == {"lab"}
 
 
 def test_statistics_that_are_not_utf8_and_a_column_that_a_file_lacks(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """What is read of a table: a filter of its rows, and what rules out files, row groups and columns without such rows."""
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Sequence, Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -44,6 +44,9 @@ class Selection:
         files = " AND ".join(each for each in (self.files, other.files) if each)
         return Selection(self.rows & other.rows, files or None, self.wanted + other.wanted)
 
+
+_UNKNOWN: Final = frozenset({None, ""})
+"""Stands for the values of a column that are not known: there may be several."""
 
 EVERYTHING: Final = Selection(ds.scalar(True))
 
@@ -89,11 +92,11 @@ def read_selected(dataset: ds.FileSystemDataset, columns: Sequence[str], selecte
     # The metadata of a file is parsed once, here: a part of a file keeps it.
     with ThreadPoolExecutor(2) as pool:
         parts = [part for part in pool.map(lambda file: _part(file, selected), dataset.get_fragments()) if part]
-    filled = _filled(parts, columns)
+    same = _same(parts, columns)
     kept = ds.FileSystemDataset(parts, dataset.schema, dataset.format, dataset.filesystem)
-    rows = kept.to_table(columns=[name for name in columns if name in filled], filter=selected.rows)
-    null = {name: pa.nulls(len(rows), dataset.schema.field(name).type) for name in columns if name not in filled}
-    return pa.table({name: null[name] if name in null else rows[name] for name in columns})
+    rows = kept.to_table(columns=[name for name in columns if name not in same], filter=selected.rows)
+    repeated = {name: _repeated(same[name], dataset.schema.field(name).type, len(rows)) for name in same}
+    return pa.table({name: repeated[name] if name in repeated else rows[name] for name in columns})
 
 
 def _part(file: ds.ParquetFileFragment, selected: Selection) -> ds.ParquetFileFragment | None:
@@ -120,21 +123,47 @@ def _may_have(wanted: Wanted, column: pq.ColumnChunkMetaData) -> bool:
         return True
 
 
-def _filled(parts: Sequence[ds.ParquetFileFragment], columns: Sequence[str]) -> set[str]:
-    """The columns that may have values in the parts of files: a column of nulls takes as long to read as any other."""
-    unknown = set(columns)
+def _same(parts: Sequence[ds.ParquetFileFragment], columns: Sequence[str]) -> dict[str, object]:
+    """The columns that have one value in all rows of the parts of files, or null, and that value.
+
+    They are not read: a column of equal values takes nearly as long to read as any other.
+    """
+    found: dict[str, set[object]] = {name: set() for name in columns}
     for part in parts:
         places = _places(part.metadata)
         for group in part.row_groups:
             chunks = part.metadata.row_group(group.id)
-            # The values of a list are in another column, where an empty list is a null, too.
-            unknown -= {name for name in unknown if name not in places or _has_values(chunks.column(places[name]))}
-    return set(columns) - unknown
+            for name, values in list(found.items()):
+                # The values of a list are in another column, where an empty list is a null, too.
+                values.update(_ends(chunks.column(places[name])) if name in places else _UNKNOWN)
+                if len(values) > 1:
+                    del found[name]
+    return {name: next(iter(values), None) for name, values in found.items()}
 
 
-def _has_values(column: pq.ColumnChunkMetaData) -> bool:
+def _ends(column: pq.ColumnChunkMetaData) -> AbstractSet[object]:
+    """The least and the greatest value of a column of texts or integers, or null; several where they are not known."""
     known = column.statistics
-    return known is None or not known.has_null_count or known.null_count < column.num_values
+    if known is None or not known.has_null_count:
+        return _UNKNOWN
+    if known.null_count == column.num_values:
+        return {None}
+    if known.null_count or not known.has_min_max or known.logical_type.type not in {"STRING", "INT", "NONE"}:
+        return _UNKNOWN
+    try:
+        ends = {known.min, known.max}
+    except UnicodeDecodeError:  # as above
+        return _UNKNOWN
+    return ends if all(isinstance(end, str | int) for end in ends) else _UNKNOWN
+
+
+def _repeated(value: object, kind: pa.DataType, rows: int) -> pa.Array:
+    """A column of so many equal values."""
+    if value is None:
+        return pa.nulls(rows, kind)
+    if pa.types.is_dictionary(kind):
+        return pa.DictionaryArray.from_arrays(_repeated(0, kind.index_type, rows), pa.array([value], kind.value_type))
+    return pa.repeat(pa.scalar(value, kind), rows)
 
 
 def _places(metadata: pq.FileMetaData) -> dict[str, int]:
