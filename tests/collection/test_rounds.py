@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -122,25 +121,6 @@ def test_an_interrupted_round_continues_where_it_stopped(loopback: Loopback, sto
     assert (end["round"], end["looks"]) == (name, 2)
     assert sorted(kept.rounds["end_reason"].dropna()) == ["finished", "interrupted"]
     assert list(kept.rounds["phase"]).count("start") == 1
-
-
-def test_only_a_round_that_is_there_can_be_continued(store: Store) -> None:
-    with pytest.raises(UsageError, match="no such round"):
-        collect("https://127.0.0.1:1", store, resume="nothing", progress=False)
-
-
-def test_only_targets_of_the_round_continue_it(store: Store, brief: Limits) -> None:
-    closed = [f"tls://127.0.0.1:{port}" for port in range(1, 6)]
-    name = collect(closed[:2], store, limits=brief, progress=False)["round"]
-    said = (
-        f"resume={name!r}: that round did not have {', '.join(closed[2:])}. Leave them out, or observe them in a new "
-        "round, without resume (--resume)."
-    )
-    with pytest.raises(UsageError, match=f"^{re.escape(said)}$"):
-        collect(closed, store, limits=brief, resume=name, progress=False)
-    assert len(store.load().observations) == 2, "nothing was observed"
-    for asked in (closed[:1], closed[:2]):  # the first leaves its own rows in `rounds`
-        assert collect(asked, store, samples=2, limits=brief, resume=name, progress=False)["looks"] == 1
 
 
 def test_batches_are_kept_as_the_round_goes(

@@ -123,7 +123,7 @@ def _add_keeping_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume",
         metavar="ROUND",
-        help="make the observations that an interrupted round of these targets, or of more, did not make",
+        help="make the observations that this interrupted round did not make; with its targets, or some of them",
     )
     parser.add_argument("--back-off", action="store_true",
                         help="ask a service that the last 5 rounds did not reach in every 2nd round, later in every "

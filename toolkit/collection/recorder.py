@@ -25,6 +25,7 @@ from toolkit.collection.resuming import how_to_resume
 from toolkit.collection.rows import Rows
 from toolkit.errors import StoreError
 from toolkit.tables import Tables
+from toolkit.targets import MailDomain
 
 _BATCH_LOOKS: Final = 2_000
 _BATCH_SECONDS: Final = 10.0
@@ -120,6 +121,7 @@ class RoundRecorder:
         """The arguments of the round, as `rounds.settings` keeps them."""
         plan = self._plan
         return {
+            "mail_domains": sorted({each.name for each in plan.targets if isinstance(each, MailDomain)}),
             "offers": [offer.name for offer in plan.offers],
             "samples": plan.samples,
             "settle": plan.settling is not None,

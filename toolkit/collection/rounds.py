@@ -169,10 +169,10 @@ def collect(
     says `interrupted`, and `KeyboardInterrupt` is raised again, with the number of looks kept and how to resume.
 
     The row has the columns of `rounds` (data dictionary: `data/README.md`). Raises `UsageError` as `observe` does, for
-    an unknown round, targets that it did not have and something that is not a store, and with a client for a store
-    opened with `storage_options`; `StoreError` where the store cannot be written. If that happens during a round, what
-    was kept before stays, and the message says how many looks are not kept. Raises `ClusterError` where the cluster has
-    no workers or cannot look up names.
+    an unknown round, that of a survey, targets that it did not have and something that is not a store, and with a
+    client for a store opened with `storage_options`; `StoreError` where the store cannot be written. If that happens
+    during a round, what was kept before stays, and the message says how many looks are not kept. Raises `ClusterError`
+    where the cluster has no workers or cannot look up names.
 
     >>> import toolkit
     >>> from tempfile import TemporaryDirectory

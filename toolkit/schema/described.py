@@ -202,7 +202,8 @@ _ROUNDS = (
     Column(
         "settings",
         "text",
-        "offers, samples, limits (count and digest of the lists), `ehlo`, `contact`, as JSON",
+        "`mail_domains` (of `mx:` targets), offers, samples, limits (count and digest of the lists), `ehlo`, "
+        "`contact`, as JSON",
         "not recorded",
     ),
     Column("versions", "text", "of this package, Python and cryptography, as JSON", "not recorded"),

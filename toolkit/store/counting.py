@@ -1,5 +1,6 @@
 """What a store has of one round: looks counted, and places surveyed, without loading them."""
 
+import json
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -30,10 +31,22 @@ class LookCounts:
         }
 
 
-def services_of_round(store: Store, round_: str) -> set[str]:
-    """The services that the rows of the round name; none where the store has no such round."""
-    kept = store._tables["rounds"].read(["services"], is_in("round", {round_}))
-    return set(pc.list_flatten(kept["services"]).to_pylist())
+def begun_with(store: Store, round_: str) -> tuple[set[str], list[dict[str, object]]]:
+    """The services that the rows of the round name, and the settings that these rows have, each once.
+
+    Neither where the store has no such round. Settings that are not recorded, or not JSON, are empty.
+    """
+    kept = store._tables["rounds"].read(["services", "settings"], is_in("round", {round_}))
+    settings = kept["settings"].cast("string").unique().to_pylist()
+    return set(pc.list_flatten(kept["services"]).to_pylist()), [_read_settings(each) for each in settings]
+
+
+def _read_settings(kept: str | None) -> dict[str, object]:
+    try:
+        settings = json.loads(kept or "{}")
+    except ValueError:
+        return {}
+    return settings if isinstance(settings, dict) else {}
 
 
 def count_round(store: Store, round_: str) -> LookCounts:
