@@ -99,7 +99,7 @@ def test_an_interrupt_keeps_what_was_seen_and_comes_through(
 @not_on_windows("signal that a process sends to itself or another")
 def test_an_interrupted_observe_returns_what_was_seen(loopback: Loopback, one_by_one: Limits) -> None:
     url = f"smtp://127.0.0.1:{loopback.serve(Pausing(2, interrupt))}"
-    with pytest.warns(InterruptWarning, match=r"rests on 2 looks; the others were not made\."):
+    with pytest.warns(InterruptWarning, match=r"^Interrupted after 2 looks; the others were not made\.$"):
         tables = observe(url, samples=9, limits=one_by_one, progress=False)
     assert list(tables.observations["sample"]) == [0, 1]
     assert tables.rounds["end_reason"].iloc[1] == "interrupted"

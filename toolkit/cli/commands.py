@@ -57,6 +57,8 @@ def cert(arguments: argparse.Namespace) -> int:
         contact=arguments.contact,
         progress=False,
     )
+    if _is_interrupted(tables):
+        return INTERRUPTED
     (look,) = tables.observations.to_dict("records")
     chain = look["chain_sha256"]
     if not chain:
@@ -89,6 +91,8 @@ def observe(arguments: argparse.Namespace) -> int:
         clock=find_clock(arguments.clock, targets),
         progress=sys.stderr.isatty(),
     )
+    if tables.rounds.empty:  # a warning has said that it was interrupted before it began
+        return INTERRUPTED
     looks = _in_order(tables, offers)
     if arguments.json:
         print_json(looks.drop(columns=["sent_bytes", "answer_bytes"]))
@@ -275,6 +279,8 @@ def survey(arguments: argparse.Namespace) -> int:
             store=arguments.store,
             client=client,
         )
+    if tables.rounds.empty:  # as in `observe`
+        return INTERRUPTED
     if arguments.json:
         print_json(tables.support)
     else:
@@ -370,7 +376,14 @@ def completion(arguments: argparse.Namespace) -> int:
     return FINE
 
 
+def _is_interrupted(tables: Tables) -> bool:
+    """Whether the round of the tables ended early, or was not begun; a warning has said so."""
+    return tables.rounds.empty or bool(tables.rounds["end_reason"].eq("interrupted").any())
+
+
 def _reached(tables: Tables) -> int:
+    if _is_interrupted(tables):
+        return INTERRUPTED
     if (tables.observations["outcome"] == "ok").any():
         return FINE
     reached = _what_was_reached(tables.observations.assign(looks=1))

@@ -31,8 +31,10 @@ def warns_of_interrupt(end_row: Callable[[], Mapping[str, object]]) -> Iterator[
     try:
         yield
     except KeyboardInterrupt:
-        looks = text.counted(int(str(end_row().get("looks", 0))), "look")
-        words = f"Interrupted: what is returned rests on {looks}; the others were not made."
+        row = end_row()
+        words = "Interrupted before the round began: nothing was observed."
+        if row:
+            words = f"Interrupted after {text.counted(int(str(row['looks'])), 'look')}; the others were not made."
         warnings.warn(words, InterruptWarning, stacklevel=4)
 
 

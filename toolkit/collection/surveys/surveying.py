@@ -224,7 +224,8 @@ class SurveyRecorder(RoundRecorder):
         """Keep nothing before the end: the results rest on all handshakes together."""
         if phase is None or self._described is None:
             return
-        self._phases.append(self._described | {"written_at": self._plan.clock()} | phase)
+        self.row = self._described | {"written_at": self._plan.clock()} | phase
+        self._phases.append(self.row)
         if phase["phase"] == "end":
             rows = []
             for each in self._surveys.surveyed:
