@@ -119,8 +119,25 @@ def test_an_interrupted_round_continues_where_it_stopped(loopback: Loopback, sto
     assert sorted(kept.observations["sample"]) == [0, 1, 2, 3, 4]
     assert set(kept.observations["round"]) == {name}
     assert (end["round"], end["looks"]) == (name, 2)
-    assert sorted(kept.rounds["end_reason"].dropna()) == ["finished", "interrupted"]
-    assert list(kept.rounds["phase"]).count("start") == 1
+    assert list(kept.rounds["phase"]) == ["start", "end"] * 2
+    assert list(kept.rounds["end_reason"].dropna()) == ["interrupted", "finished"]
+
+
+@not_on_windows("signal that a process sends to itself or another")
+def test_each_run_of_a_round_keeps_its_end_row(loopback: Loopback, store: Store, one_by_one: Limits) -> None:
+    server = Pausing(2, interrupt)
+    url = f"smtp://127.0.0.1:{loopback.serve(server)}"
+    name = None
+    for answers in (2, 3):
+        server.left = answers
+        with pytest.raises(KeyboardInterrupt):
+            collect(url, store, samples=9, limits=one_by_one, resume=name, progress=False)
+        kept = store.load()
+        name = kept.rounds["round"].iloc[0]
+    ends = kept.rounds[kept.rounds["phase"] == "end"]
+    assert list(ends["end_reason"]) == ["interrupted"] * 2
+    assert list(ends["looks"]) == [2, 3]
+    assert len(kept.observations) == 5
 
 
 def test_batches_are_kept_as_the_round_goes(
@@ -201,7 +218,7 @@ def test_a_round_that_has_only_its_start_row_can_be_continued(loopback: Loopback
     assert collect(url, store, samples=2, limits=brief, resume="r", progress=False)["looks"] == 2
     kept = store.load()
     assert set(kept.observations["round"]) == {"r"}
-    assert sorted(kept.rounds["phase"]) == ["end", "start"]
+    assert sorted(kept.rounds["phase"]) == ["end", "start", "start"]
 
 
 def test_a_path_stands_for_its_store(loopback: Loopback, brief: Limits, tmp_path: Path) -> None:

@@ -194,7 +194,11 @@ _SUPPORT = (
 
 _ROUNDS = (
     Column("round", "text", "identifier of the round"),
-    Column("phase", "text", "`start` or `end`; an interrupted and resumed round has two `end` rows, a killed one none"),
+    Column(
+        "phase",
+        "text",
+        "`start` or `end`; each run of a round that is resumed has both, a run that was killed has no `end`",
+    ),
     Column("written_at", "instant", "when the row was written"),
     Column("source", "text", "`live`, `lab`, `simulated`, or where the record was published"),
     Column("vantage", "text", "place from which the observation was made", "not known"),
@@ -258,7 +262,7 @@ KEYS: Final[dict[TableName, tuple[str, ...]]] = {
     "observations": OBSERVATION_KEY,
     "certificates": ("cert_sha256",),
     "support": SUPPORT_KEY,
-    "rounds": ("round", "phase", "end_reason"),
+    "rounds": ("round", "phase", "written_at", "looks", "end_reason"),
 }
 """Rows of a table with equal keys are repeats; the first one is kept."""
 

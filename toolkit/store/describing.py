@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from toolkit import text
+from toolkit import schema, text
 from toolkit.columns import Column
 from toolkit.errors import StoreError
 from toolkit.store.opening import KeptTables
@@ -28,7 +28,7 @@ INFO: Final = (
 _FEW_FILES: Final = 200
 """Of rounds, to be read by `repr`: a store that was never compacted has two files per round."""
 
-_ROUND_FACTS: Final = ("round", "phase", "looks", "looks_ok", "end_reason")
+_ROUND_FACTS: Final = (*schema.KEYS["rounds"], "looks_ok")
 """Columns of `rounds` that are read."""
 
 
@@ -57,7 +57,7 @@ def _describe_table(row: Mapping[str, Any]) -> str:
 
 def _describe_rounds(rounds: pd.DataFrame) -> str:
     """How many rounds there are, how many did not finish, and how many of their looks failed."""
-    rounds = rounds.drop_duplicates(["round", "phase", "end_reason"])
+    rounds = rounds.drop_duplicates(list(schema.KEYS["rounds"]))
     ends = rounds[rounds["phase"] == "end"]
     made, answered = int(ends["looks"].sum()), int(ends["looks_ok"].sum())
     count = rounds["round"].nunique()
