@@ -3,8 +3,11 @@
 import os
 import re
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -117,6 +120,31 @@ def test_a_refused_connection_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clients, "_CONNECT_SECONDS", 0.5)
     with pytest.raises(ClusterError, match="refused"), clients.open_cluster(f"tcp://127.0.0.1:{closed_port()}", None):
         pass
+
+
+@not_on_windows("mask of signals")
+def test_an_interrupt_while_a_cluster_starts_closes_it_and_does_not_reach_its_workers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    distributed = pytest.importorskip("distributed")
+    ended: list[str] = []
+    masks: list[str] = []
+
+    @contextmanager
+    def begin(*_: object, **__: object) -> Iterator[None]:
+        os.kill(os.getpid(), signal.SIGINT)
+        code = "import signal; print(signal.pthread_sigmask(signal.SIG_BLOCK, ()))"
+        masks.append(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+        yield
+        os.kill(os.getpid(), signal.SIGINT)  # another one while it closes
+        ended.append("closed")
+
+    monkeypatch.setattr(distributed, "LocalCluster", begin)
+    monkeypatch.setattr(distributed, "Client", begin)
+    with pytest.raises(KeyboardInterrupt), clients.open_cluster(None, 2):
+        ended.append("not interrupted")
+    assert ended == ["closed", "closed"]
+    assert all("SIGINT" in mask and "SIGTERM" in mask for mask in masks)
 
 
 @not_on_windows("SIGKILL")

@@ -2,8 +2,10 @@
 
 import asyncio
 import signal
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Final
 
 from toolkit import text
@@ -41,10 +43,35 @@ takes 1.4 times as long. Arrow uses this allocator, too: its own gives memory ba
 long."""
 
 
+_INTERRUPTS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
 def dask_setup(worker: object) -> None:
     """Leave interrupts to the process that started this worker: a terminal sends Ctrl-C to all of them."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _INTERRUPTS:
         signal.signal(number, signal.SIG_IGN)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Handle an interrupt at the end: Dask cannot close a cluster that is half started.
+
+    The threads and processes that begin within the context never see one: a worker may get it before `dask_setup`.
+    """
+    seen: list[int] = []
+    handlers = {number: signal.signal(number, lambda number, _: seen.append(number)) for number in _INTERRUPTS}
+    if sys.platform != "win32":
+        resource_tracker.ensure_running()  # its start, by the first worker, would unblock the signals
+        signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTS)
+    try:
+        yield
+    finally:
+        if sys.platform != "win32":
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _INTERRUPTS)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    if seen:
+        signal.raise_signal(seen[0])
 
 
 @contextmanager
@@ -68,18 +95,25 @@ def open_cluster(address: str | None, workers: int | None) -> "Iterator[Client |
         with _connect(address) as client:
             yield client
         return
-    with (
-        dask.config.set(_OF_LOCAL_CLUSTER),
-        distributed.LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",
-            silence_logs="CRITICAL",
-        ) as cluster,
-        distributed.Client(cluster) as client,
-    ):
-        yield client
+    with dask.config.set(_OF_LOCAL_CLUSTER):
+        stack = ExitStack()
+        try:
+            with _interrupts_held():
+                cluster = stack.enter_context(
+                    distributed.LocalCluster(
+                        n_workers=workers,
+                        threads_per_worker=1,
+                        host="127.0.0.1",
+                        dashboard_address="127.0.0.1:0",
+                        silence_logs="CRITICAL",
+                    )
+                )
+                client = stack.enter_context(distributed.Client(cluster))
+            yield client
+        finally:
+            # All is over: another Ctrl-C would only replace what the first one said.
+            with suppress(KeyboardInterrupt), _interrupts_held():
+                stack.close()
 
 
 def _require_address(address: str) -> None:
