@@ -181,6 +181,7 @@ def _implied_scheme(text: str, rest: str, port: int | None, otherwise: str | Non
         if not rest or rest.endswith(":") or "/" in rest:
             raise UsageError(f"{text!r} is not a target: write host:port or scheme://host.{did_you_mean(rest, known)}")
         if otherwise is None:
+            _named_host(rest, text)  # where it is not a host name, neither a port nor a scheme helps
             raise UsageError(
                 f"{text!r}: name a port or a scheme, such as {rest}:25 or smtp://{rest}, or one scheme for all "
                 f"(--scheme, read_targets(scheme=…)).{did_you_mean(rest, known)}"

@@ -298,7 +298,7 @@ def test_a_service_that_is_not_reached_is_asked_in_fewer_rounds_until_it_is(stor
         asked += [number] if why is None else []
         rounds.add(why, down="timeout" if why is None else "skipped", up="ok", refusing="refused")
     assert asked == [0, 1, 2, 3, 4, 6, 8, 12]
-    said = "asked in one of 4 rounds: of the last 14, 8 asked it in vain and 6 did not ask"
+    said = "asked in one of 4 rounds: it was not reached in the last 14, of which 8 asked it"
     assert find_resting(store) == {"tls://down.test:443": said}
     rounds.add(down="ok", up="ok")
     assert find_resting(store) == {}
@@ -312,7 +312,7 @@ def test_a_round_that_a_block_list_skipped_says_nothing_about_the_service(store:
     assert find_resting(store) == {}
     rounds.add(down="port_closed")
     rounds.add(blocked, down="skipped")
-    said = "asked in one of 2 rounds: of the last 5, 5 asked it in vain and 0 did not ask"
+    said = "asked in one of 2 rounds: it was not reached in the last 5, of which 5 asked it"
     assert find_resting(store) == {"tls://down.test:443": said}
 
 
@@ -324,7 +324,7 @@ def test_a_service_that_rests_is_a_row_that_says_so(store: Store) -> None:
     looks = store.load().observations
     last = looks[looks["round"] == end["round"]].set_index("service")
     assert last.loc[down, ["outcome", "stage"]].tolist() == ["skipped", "resolve"]
-    assert last.loc[down, "reason"] == "asked in one of 2 rounds: of the last 5, 5 asked it in vain and 0 did not ask"
+    assert last.loc[down, "reason"] == "asked in one of 2 rounds: it was not reached in the last 5, of which 5 asked it"
     assert last.loc[other, "outcome"] == "port_closed"
     assert json.loads(end["settings"])["resting"] == 1
     assert collect(down, store, back_off=True, progress=False)["connections"] == 0

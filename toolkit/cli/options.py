@@ -127,7 +127,7 @@ def _add_keeping_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--back-off", action="store_true",
                         help="ask a service that the last 5 rounds did not reach in every 2nd round, later in every "
-                        "4th, 8th and 16th; in the others it is a row that says so")  # fmt: skip
+                        "4th, 8th and 16th; in the others its row says that it was skipped")  # fmt: skip
     parser.add_argument("--settle", action="store_true",
                         help="while a certificate is being replaced, go on until the old one is seen, or bounded below "
                         "5 %% of the backends")  # fmt: skip

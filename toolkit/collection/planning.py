@@ -97,7 +97,7 @@ def make_plan(
     expanded = expand_targets(targets, most=most)
     if most is not None and len(expanded) > most:
         raise UsageError(
-            f"This round would make more than {limits.max_planned:,} looks, with one address for each host, and that "
+            f"This round would make more than {limits.max_planned:,} looks, with one address for each host: the limit "
             "is max_planned. Ask for less, or raise the limit: Limits(max_planned=…), --max-planned N. How many it "
             "would make: estimate_round, --dry-run."
         )

@@ -50,7 +50,6 @@ def find_resting(store: Store) -> dict[str, str]:
         if rested + 1 < every:
             asked = int(numbers["is_asked"].sum())
             resting[str(service)] = (
-                f"{_RESTS}{every} rounds: of the last {len(numbers)}, {asked} asked it in vain and "
-                f"{len(numbers) - asked} did not ask"
+                f"{_RESTS}{every} rounds: it was not reached in the last {len(numbers)}, of which {asked} asked it"
             )
     return resting
