@@ -13,7 +13,7 @@ from tests.wire.peers import context
 
 
 @contextlib.contextmanager
-def answering(serve: Callable[[socket.socket], None]) -> Iterator[int]:
+def answering(serve: Callable[[socket.socket], None], host: str = "127.0.0.1") -> Iterator[int]:
     """The port of a server that hands each connection to `serve`, in a thread of its own."""
 
     def accept(listening: socket.socket) -> None:
@@ -21,7 +21,7 @@ def answering(serve: Callable[[socket.socket], None]) -> Iterator[int]:
             while True:
                 threading.Thread(target=serve, args=(listening.accept()[0],), daemon=True).start()
 
-    with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
+    with socket.create_server((host, 0), backlog=128) as listening:
         thread = threading.Thread(target=accept, args=(listening,), daemon=True)
         thread.start()
         yield int(listening.getsockname()[1])

@@ -1,6 +1,9 @@
 """The public call and the command, over loopback: what the tables say; a bad call is refused before any look."""
 
 import json
+import os
+import signal
+import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,13 +13,14 @@ import pandas as pd
 import pytest
 
 import toolkit
-from tests.collection.surveys.serving import accidents, serving
-from tests.conftest import unused_client
+from tests.collection.surveys.serving import accidents, answering, serving
+from tests.conftest import not_on_windows, unused_client
 from toolkit import schema
 from toolkit.cli import main
 from toolkit.cli.codes import NOTHING_REACHED
+from toolkit.collection.clusters.runner import ClusterRunner
 from toolkit.collection.surveys.offers import asked_groups
-from toolkit.errors import UsageError
+from toolkit.errors import InterruptWarning, UsageError
 from toolkit.targets import Target, parse_target
 
 SETTINGS = {"rate": None, "pause_seconds": 0, "progress": False}
@@ -228,3 +232,40 @@ def test_a_cluster_finds_what_one_process_finds(
 def test_a_survey_on_a_cluster_needs_a_store() -> None:
     with pytest.raises(UsageError, match="needs a store"):
         toolkit.survey("tls://127.0.0.1:1", client=unused_client(), progress=False)
+
+
+@not_on_windows("signal that a process sends to itself or another")
+@pytest.mark.parametrize("at", ["connection", "lookup"])
+def test_an_interrupted_survey_on_a_cluster_has_rows_of_each_service(
+    at: str, tmp_path: Path, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once = iter([signal.SIGINT])
+
+    def hold(connection: socket.socket) -> None:
+        with connection:
+            os.kill(os.getpid(), next(once, 0))
+            while connection.recv(1 << 16):
+                pass  # until the other side ends
+
+    def interrupt_lookup(cluster: ClusterRunner, names: Any, find: Any) -> Any:
+        if names:  # the hosts; there are no domains
+            os.kill(os.getpid(), next(once))
+        yield None
+        return {}
+
+    if at == "lookup":
+        monkeypatch.setattr(ClusterRunner, "_look_up", interrupt_lookup)
+    store = toolkit.Store(tmp_path / "store")
+    limits = toolkit.Limits(blocked=("127.0.1.1",))
+    with answering(hold, "0.0.0.0") as port:
+        services = [f"tls://127.0.1.{n}:{port}" for n in range(1, 7)]
+        with pytest.warns(InterruptWarning, match=r"^Interrupted after \d+ looks?; "):
+            found = toolkit.survey(services, parts="suites", limits=limits, store=store, client=client, **SETTINGS)
+    assert found.rounds["end_reason"].iloc[-1] == "interrupted"
+    assert sorted(found.support["service"].unique()) == services
+    assert set(found.support["state"]) == {"untested"}
+    assert len(found.support.groupby(["service", "address"], dropna=False)) == len(services)
+    assert len(store.load().support) == len(found.support)
+    reasons = found.support.groupby("service")["reason"].agg(set)
+    assert any(reason.startswith("skipped: ") for reason in reasons[services[0]])
+    assert "the survey ended before it was asked" in reasons[services[-1]]

@@ -24,7 +24,7 @@ from toolkit import text
 from toolkit.collection.clusters.clients import RETRIES
 from toolkit.collection.clusters.shards import count_looks, make_shards
 from toolkit.collection.names import NotResolvedError, find_addresses, find_each, find_mail_servers
-from toolkit.collection.places import expand_mail_domains, find_places, group_by_host, skipped_place
+from toolkit.collection.places import Place, expand_mail_domains, find_places, group_by_host, skipped_place
 from toolkit.collection.planning import RoundPlan
 from toolkit.collection.reports import LooksAdded, LooksKept, PartFailed, Report, RoundRunner, TargetsKnown
 from toolkit.errors import ClusterError, StoreFullError, ToolkitError
@@ -49,7 +49,8 @@ Work = Callable[[RoundPlan, "ShardLink"], int | None]
 class ClusterRunner(RoundRunner):
     """Makes a plan on the workers of a cluster. `most`: looks of a shard; `work` makes one.
 
-    `results`: what each shard that was made returned.
+    `results`: what each shard that was made returned. `places`: what the round is to ask, without an address until the
+    names are looked up, and what it is not to ask.
     """
 
     def __init__(self, plan: RoundPlan, client: "Client", name: str, *, work: Work, most: int) -> None:
@@ -59,6 +60,7 @@ class ClusterRunner(RoundRunner):
         self._queue: SimpleQueue[Future[Any] | LooksKept] = SimpleQueue()
         self._is_cancelled = threading.Event()
         self.results: list[int | None] = []
+        self.places: list[Place] = []
 
     def __enter__(self) -> Self:
         require_workers(self._client)
@@ -90,6 +92,7 @@ class ClusterRunner(RoundRunner):
         yield TargetsKnown(targets, services)
         hosts = dict(group_by_host(targets))
         skipped = {host: skipped_place(host, together, plan.limits) for host, together in hosts.items()}
+        self.places = [*places, *(skipped[host] or Place(together, "") for host, together in hosts.items())]
         asked = [host for host, place in skipped.items() if place is None]
         found = yield from self._look_up(asked, partial(find_addresses, seconds=seconds, resolver=resolver))
         if self._is_cancelled.is_set():
@@ -100,6 +103,7 @@ class ClusterRunner(RoundRunner):
                 places += find_places(host, together, found[host], limits=plan.limits, most=plan.addresses)
             else:
                 places.append(place)
+        self.places = places
         threads = sum(self._client.nthreads().values())
         shards = make_shards(plan, places, threads=max(1, threads), most=self._most)
         yield LooksAdded(sum(map(count_looks, shards)), len(targets))

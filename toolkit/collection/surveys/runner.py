@@ -11,6 +11,7 @@ from toolkit.collection.planning import RoundPlan
 from toolkit.collection.reports import LooksAdded
 from toolkit.collection.runner import Runner
 from toolkit.collection.surveys.address import AddressSurvey, Part
+from toolkit.collection.surveys.elimination import NOT_REACHED
 from toolkit.collection.surveys.prober import Effort, Prober
 from toolkit.reference import Offer
 from toolkit.targets import Target
@@ -91,9 +92,7 @@ class SurveyRunner(Runner):
         await super()._take(place)
         if place.outcome is not None:
             for target in place.targets:
-                survey = AddressSurvey(Prober(_ask_nobody, self.terms.effort), self.terms.parts)
-                survey.skip(f"{place.outcome}: {place.reason}")
-                self.surveyed.append(Surveyed(target, place.address, survey, self._plan.clock()))
+                self.surveyed.append(skip_survey(target, place, self.terms, self._plan.clock()))
 
     async def _ask(self, place: Place) -> None:
         for target in place.targets:
@@ -121,6 +120,13 @@ class SurveyRunner(Runner):
         self.surveyed.append(surveyed)
         await surveyed.survey.run()
         surveyed.ended_at = plan.clock()
+
+
+def skip_survey(target: Target, place: Place, terms: SurveyTerms, ended_at: datetime) -> Surveyed:
+    """The survey of a target that is not asked at the place: because of its `outcome`, or because the round ended."""
+    survey = AddressSurvey(Prober(_ask_nobody, terms.effort), terms.parts)
+    survey.skip(f"{place.outcome}: {place.reason}" if place.outcome else str(NOT_REACHED.reason))
+    return Surveyed(target, place.address, survey, ended_at)
 
 
 async def _ask_nobody(_: Offer) -> Answer:

@@ -21,7 +21,7 @@ from toolkit.collection.reports import TargetsKnown
 from toolkit.collection.surveys.address import PARTS, Part, chosen_parts, count_topics
 from toolkit.collection.surveys.prober import Effort
 from toolkit.collection.surveys.rows import support_rows
-from toolkit.collection.surveys.runner import Pace, SurveyRunner, SurveyTerms
+from toolkit.collection.surveys.runner import Pace, SurveyRunner, SurveyTerms, skip_survey
 from toolkit.errors import UsageError
 from toolkit.reference import Offer
 from toolkit.store import Store, as_store
@@ -270,6 +270,25 @@ class ClusterSurveyRecorder(ClusterRecorder):
         self._cluster = ClusterRunner(plan, client, name, work=work, most=_SHARD_SURVEYS)
         super().__init__(name, plan, vantage, self._cluster, store)
         self._terms = terms
+
+    def _finish(self, end_reason: str) -> None:
+        super()._finish(end_reason)
+        if self._described is not None and end_reason == "interrupted":
+            # After the end row, which a second interrupt would otherwise prevent.
+            self._keep_untested()
+
+    def _keep_untested(self) -> None:
+        """Keep the rows of the surveys that no worker has kept: everything is `untested`."""
+        asked = [(target, place) for place in self._cluster.places for target in place.targets]
+        done = surveyed_places(self._store, self._name, {target.service for target, _ in asked})
+        left = [(target, place) for target, place in asked if (target.service, place.address or None) not in done]
+        for begin in range(0, len(left), _SHARD_SURVEYS):
+            rows: list[dict[str, object]] = []
+            for target, place in left[begin : begin + _SHARD_SURVEYS]:
+                ended_at = self._plan.clock()
+                skipped = skip_survey(target, place, self._terms, ended_at)
+                rows += support_rows(skipped, round_=self._name, observed_at=ended_at)
+            self._store.append(replace(Tables.from_frames(), support=schema.frame("support", rows)))
 
     def _settings(self) -> dict[str, object]:
         return super()._settings() | self._terms.settings()
