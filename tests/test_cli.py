@@ -249,6 +249,37 @@ def test_of_many_services_the_first_are_printed(tmp_path: Path, capsys: pytest.C
     assert len(json.loads(capsys.readouterr().out)) == 1_300
 
 
+def test_store_info_lists_rounds_to_resume(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = toolkit.Store(tmp_path / "store")
+    finished = toolkit.collect(CLOSED, store, progress=False)["round"]
+    start, end = (store.load().rounds.query("phase == @phase") for phase in ("start", "end"))
+    assert main(["store", "info", store.path]) == 0
+    assert "unfinished" not in capsys.readouterr().out
+
+    def append(rows: pd.DataFrame, name: str, at: int, **facts: object) -> None:
+        written_at = rows["written_at"] + pd.Timedelta(days=at)
+        store.append(toolkit.Tables.from_frames(rounds=rows.assign(round=name, written_at=written_at, **facts)))
+
+    append(start, "survey", 1, settings='{"parts": ["suites"]}')
+    for number in range(12):
+        append(start, f"killed-{number:02}", 2 + number)
+    append(start, "stopped", 20)
+    append(end, "stopped", 21, end_reason="interrupted")
+    append(start, "resumed", 22)
+    append(end, "resumed", 23, end_reason="interrupted")
+    append(end, "resumed", 24)
+    assert "16 rounds, 14 unfinished" in repr(store)
+    assert main(["store", "info", store.path]) == 0
+    above, heading, *rounds, more, how = capsys.readouterr().out.partition("13 unf")[2].splitlines()
+    assert (above, heading.split()) == ("inished rounds:", ["round", "began_at", "services", "end"])
+    assert [line.split()[0] for line in rounds] == [f"killed-{number:02}" for number in range(3, 12)] + ["stopped"]
+    assert all(line.endswith("  1         no end row: killed, or still running") for line in rounds[:-1])
+    assert rounds[-1].endswith("  1         interrupted")
+    assert more == "… and 3 older."
+    assert "collect its targets again with --resume NAME" in how
+    assert finished not in "".join(rounds)
+
+
 def read_limits(*words: str) -> toolkit.Limits:
     command = read_command(["observe", CLOSED, *words])
     assert isinstance(command, partial)

@@ -28,6 +28,7 @@ from toolkit.cli.printing import (
     print_json,
     print_services,
     print_survey,
+    print_unfinished,
 )
 from toolkit.cli.reading import keep_understood, print_understood, read_password
 from toolkit.collection.clusters.clients import open_cluster
@@ -297,6 +298,7 @@ def store_info(arguments: argparse.Namespace) -> int:
     else:
         print(tables, end="\n\n")
         print_services(overview)
+        print_unfinished(tables.rounds)
     return FINE
 
 

@@ -15,6 +15,8 @@ from toolkit import reference, text
 from toolkit.cli.messages import wrapped
 from toolkit.cli.options import DEFAULT_ROOTS
 from toolkit.columns import Column, dtypes, returns
+from toolkit.store.counting import read_settings
+from toolkit.store.describing import find_unfinished
 from toolkit.tables import Tables, is_held_alone
 
 if TYPE_CHECKING:
@@ -26,6 +28,9 @@ _SERVICE_COLUMNS: Final = (
 
 MOST_ENDINGS: Final = 20
 """Certificates that are printed one by one, at most."""
+
+MOST_ROUNDS: Final = 10
+"""Unfinished rounds that are printed, at most."""
 
 MOST_ROWS: Final = 200
 """Rows of services that are printed, at most."""
@@ -143,6 +148,28 @@ def print_services(overview: pd.DataFrame) -> None:
     print_frame(shown.assign(service=named, **dates)[list(_SERVICE_COLUMNS)], narrow=True)
     if len(overview) > MOST_ROWS:
         print(f"… and {len(overview) - MOST_ROWS:,} more; --json lists all.")
+
+
+def print_unfinished(rounds: pd.DataFrame) -> None:
+    """Print the rounds that can be resumed, if any, and how: the newest `MOST_ROUNDS`, and how many older there are.
+
+    Rounds of surveys are left out, because they cannot be resumed.
+    """
+    first = rounds.sort_values("written_at", kind="stable").drop_duplicates("round").set_index("round", drop=False)
+    reasons = find_unfinished(rounds)
+    begun = first[first.index.isin(reasons.index)]
+    begun = begun[["parts" not in read_settings(each) for each in begun["settings"]]]
+    if begun.empty:
+        return
+    shown = begun.tail(MOST_ROUNDS)
+    ended = reasons.reindex(shown.index).fillna("no end row: killed, or still running")
+    print(f"\n{text.counted(len(begun), 'unfinished round')}:")
+    print_frame(pd.DataFrame({
+        "round": shown["round"], "began_at": shown["written_at"], "services": shown["services"].map(len), "end": ended,
+    }))  # fmt: skip
+    if len(begun) > MOST_ROUNDS:
+        print(f"… and {len(begun) - MOST_ROUNDS:,} older.")
+    print("To make the rest of a round that is not running, collect its targets again with --resume NAME.")
 
 
 def print_frame(frame: pd.DataFrame, *, narrow: bool = False) -> None:

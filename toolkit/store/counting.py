@@ -38,12 +38,13 @@ def begun_with(store: Store, round_: str) -> tuple[set[str], list[dict[str, obje
     """
     kept = store._tables["rounds"].read(["services", "settings"], is_in("round", {round_}))
     settings = kept["settings"].cast("string").unique().to_pylist()
-    return set(pc.list_flatten(kept["services"]).to_pylist()), [_read_settings(each) for each in settings]
+    return set(pc.list_flatten(kept["services"]).to_pylist()), [read_settings(each) for each in settings]
 
 
-def _read_settings(kept: str | None) -> dict[str, object]:
+def read_settings(kept: object) -> dict[str, object]:
+    """What a row of `rounds` has as its settings; empty where they are not recorded, or not JSON."""
     try:
-        settings = json.loads(kept or "{}")
+        settings = json.loads(kept if isinstance(kept, str) else "{}")
     except ValueError:
         return {}
     return settings if isinstance(settings, dict) else {}

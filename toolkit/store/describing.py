@@ -57,9 +57,16 @@ def _describe_table(row: Mapping[str, Any]) -> str:
 
 def _describe_rounds(rounds: pd.DataFrame) -> str:
     """How many rounds there are, how many did not finish, and how many of their looks failed."""
+    unfinished = len(find_unfinished(rounds))
     rounds = rounds.drop_duplicates(list(schema.KEYS["rounds"]))
     ends = rounds[rounds["phase"] == "end"]
     made, answered = int(ends["looks"].sum()), int(ends["looks_ok"].sum())
     count = rounds["round"].nunique()
-    unfinished = count - ends.loc[ends["end_reason"] == "finished", "round"].nunique()
     return f"{text.counted(count, 'round')}, {unfinished:,} unfinished; {made - answered:,} of {made:,} looks failed"
+
+
+def find_unfinished(rounds: pd.DataFrame) -> pd.Series:
+    """Round → its last `end_reason` where that is not `finished`; null where the round has no end row."""
+    order = rounds.assign(is_end=rounds["phase"] == "end").sort_values(["is_end", "written_at"], kind="stable")
+    last = order.drop_duplicates("round", keep="last").set_index("round")["end_reason"]
+    return last[~last.isin(["finished"])]
