@@ -193,7 +193,16 @@ def test_a_survey_on_a_cluster_without_a_store_is_refused_before_the_cluster_is_
 
 @pytest.mark.parametrize(
     ("address", "why"),
-    [("nonsense", "missing port number"), ("http://127.0.0.1:1", "unknown address scheme"), ("h:x", "invalid literal")],
+    [
+        ("nonsense", "the host or the port is missing. Give a scheduler's address"),
+        ("tcp://:8786", "the host or the port is missing"),
+        ("http://127.0.0.1:1", "an address is tcp://host:port or tls://host:port"),
+        ("inproc://127.0.0.1:1", "an address is tcp://host:port or tls://host:port"),
+        ("h:x", "'x' is not a port"),
+        ("tcp://127.0.0.1:99999", "'99999' is not a port (1 to 65535)"),
+        ("tcp://127.0.0.1:-1", "'-1' is not a port"),
+        ("tcp://10.0.0.1:8786/x", "'8786/x' is not a port"),
+    ],
 )
 def test_what_is_not_the_address_of_a_scheduler_is_wrong_use(
     address: str, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

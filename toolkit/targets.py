@@ -142,7 +142,7 @@ def parse_target(text: str, *, connect_to: str | None = None, scheme: str | None
         return target
     if not isinstance(connect_to, str):
         raise UsageError(f"connect_to is text, host:port, not {type_name(connect_to)}.")
-    other_host, other_port = _split_port(connect_to, connect_to)
+    other_host, other_port = split_port(connect_to, connect_to)
     if other_port is None:
         raise UsageError(f"connect_to={connect_to!r}: write host:port.")
     return replace(target, connect_to=(_named_host(other_host, connect_to)[0], other_port))
@@ -163,7 +163,7 @@ def _parse(text: str, scheme: str | None, known: _Presets) -> Target:
         raise UsageError(not_known(f"{text!r}: scheme ", written, PORTS))
     if text.strip().removeprefix("mx:") not in ("", text.strip()):
         raise UsageError(f"{text!r} is a mail domain: give it to observe or collect, which look up its servers.")
-    host, port = _split_port(rest.rstrip("/"), text)
+    host, port = split_port(rest.rstrip("/"), text)
     scheme = written or _implied_scheme(text, rest, port, scheme, known)
     host, is_address = _named_host(host, text)
     source = "lab" if host.endswith(LAB_DOMAIN) else "live"
@@ -359,7 +359,8 @@ _number = cache(int)
 """The number of a port: one object for equal ports, since a round has many targets."""
 
 
-def _split_port(text: str, whole: str) -> tuple[str, int | None]:
+def split_port(text: str, whole: str) -> tuple[str, int | None]:
+    """The host, and the port where there is one; an error shows `whole`."""
     if text.startswith("["):
         host, closed, port = text[1:].partition("]")
         if not closed or (port and not port.startswith(":")):

@@ -95,15 +95,22 @@ def test_a_worker_of_another_version_is_named_before_a_round(
 
 @pytest.mark.parametrize(
     ("answer", "why"),
-    [(b"", r"there was no answer in 0\.5 s"), (b"HTTP/1.0 400 Bad Request", "another program answers")],
+    [
+        (b"", r"there was no answer in 0\.5 s"),
+        (b"HTTP/1.0 400 Bad Request", "another program answers"),
+        (None, r"another program answers, or it closed the connection\."),
+    ],
 )
 def test_what_is_not_a_scheduler_is_named_in_time(
-    answer: bytes, why: str, loopback: Loopback, monkeypatch: pytest.MonkeyPatch
+    answer: bytes | None, why: str, loopback: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("distributed")
     monkeypatch.setattr(clients, "_CONNECT_SECONDS", 0.5)
 
     async def tell(reader: Reader, writer: Writer) -> None:
+        if answer is None:
+            await reader.read(1)
+            return
         writer.write(answer)
         await reader.read(-1)
 
@@ -119,6 +126,12 @@ def test_a_refused_connection_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed")
     monkeypatch.setattr(clients, "_CONNECT_SECONDS", 0.5)
     with pytest.raises(ClusterError, match="refused"), clients.open_cluster(f"tcp://127.0.0.1:{closed_port()}", None):
+        pass
+
+
+def test_the_address_of_a_worker_is_named(client: Any) -> None:
+    worker = next(iter(client.scheduler_info()["workers"]))
+    with pytest.raises(UsageError, match=f"'{worker}': a worker of Dask answers"), clients.open_cluster(worker, None):
         pass
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from toolkit import text
 from toolkit.errors import ClusterError, UsageError
 from toolkit.extras import require_extras
+from toolkit.targets import split_port
 from toolkit.workers import WORKER_SECONDS
 
 if TYPE_CHECKING:
@@ -24,6 +25,11 @@ _SILENT_SECONDS: Final = 60
 
 _CONNECT_SECONDS: Final = 10
 """How long to wait for the answer of a scheduler."""
+
+_SCHEMES: Final = ("tcp", "tls", "ws", "wss")
+"""Protocols of Dask whose addresses have a host and a port."""
+
+_EXAMPLE: Final = "Give a scheduler's address, such as tcp://10.0.0.1:8786."
 
 _OF_LOCAL_CLUSTER: Final = {
     "distributed.scheduler.allowed-failures": RETRIES,
@@ -117,37 +123,45 @@ def open_cluster(address: str | None, workers: int | None) -> "Iterator[Client |
 
 
 def _require_address(address: str) -> None:
-    from distributed.comm.addressing import parse_address, parse_host_port  # noqa: PLC0415  an extra
-    from distributed.comm.registry import get_backend  # noqa: PLC0415  an extra
+    from distributed import Security  # noqa: PLC0415  an extra
 
+    shown = f"{address:.60}"
+    scheme, separator, place = address.rpartition("://")
     try:
-        scheme, place = parse_address(address)
-        get_backend(scheme)
-        parse_host_port(place)
-    except ValueError as error:
+        if separator and scheme not in _SCHEMES:
+            raise UsageError(f"{shown!r}: an address is tcp://host:port or tls://host:port.")
+        if not all(split_port(place, shown)):
+            raise UsageError(f"{shown!r}: the host or the port is missing.")
+    except UsageError as error:
+        raise UsageError(f"--cluster {error} {_EXAMPLE}") from error
+    if scheme in {"tls", "wss"} and Security().get_connection_args("client")["ssl_context"] is None:
         raise UsageError(
-            f"--cluster {address!r:.60}: {text.plain(str(error))}. Give a scheduler's address, such as "
-            "tcp://10.0.0.1:8786."
-        ) from error
+            f"--cluster {shown!r}: TLS needs the settings of Dask under distributed.comm.tls: "
+            "https://distributed.dask.org/en/stable/tls.html"
+        )
 
 
 def _connect(address: str) -> "Client":
     from distributed import Client  # noqa: PLC0415  an extra
+    from distributed.comm.core import CommClosedError  # noqa: PLC0415  an extra
+    from tornado.iostream import StreamClosedError  # noqa: PLC0415  comes with the extra
 
     try:
         asyncio.run(_greet(address))
         return Client(address, timeout=_CONNECT_SECONDS)
-    except TypeError as error:
+    except TypeError as error:  # the other side's: it does not know what a scheduler is asked
         raise UsageError(
-            f"--cluster {address!r:.60}: {text.plain(str(error))} The settings of Dask for TLS are under "
-            "distributed.comm.tls: https://distributed.dask.org/en/stable/tls.html"
+            f"--cluster {address!r:.60}: a worker of Dask answers there, or a scheduler of another version. {_EXAMPLE}"
         ) from error
     except (OSError, ValueError, MemoryError) as error:
         cause = _first_cause(error)
-        no_answer = f"there was no answer in {_CONNECT_SECONDS} s"
-        why = getattr(cause, "strerror", None) or text.plain(str(cause)) or no_answer
+        why = getattr(cause, "strerror", None) or text.plain(str(cause))
         if isinstance(error, MemoryError):  # the first bytes of another protocol, read as the length of a message
             why = "another program answers"
+        elif isinstance(cause, (CommClosedError, StreamClosedError)):
+            why = "another program answers, or it closed the connection"
+        elif not why:
+            why = f"there was no answer in {_CONNECT_SECONDS} s"
         raise ClusterError(
             f"No scheduler answers at {address}: {why}. Start one with `dask scheduler`, and give its address, such as "
             "tcp://10.0.0.1:8786."
