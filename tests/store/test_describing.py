@@ -1,4 +1,4 @@
-"""The `repr` of a store."""
+"""What a store says of itself, and of the settings of its rounds."""
 
 import re
 from pathlib import Path
@@ -8,6 +8,7 @@ import pytest
 import toolkit
 from tests.store.tables import tables_of_hour
 from toolkit.store import Store
+from toolkit.store.counting import read_settings
 
 
 def test_a_store_says_what_it_holds_from_logs_and_rounds(tmp_path: Path) -> None:
@@ -42,3 +43,8 @@ def test_a_damaged_store_is_shown_as_such(tmp_path: Path) -> None:
         entry.write_text("{")
     assert "cannot be read" in repr(store)
     assert "<b>" not in store._repr_html_()
+
+
+@pytest.mark.parametrize("kept", [None, "", "[]", "no JSON", "[" * 200_000, "9" * 10_000])
+def test_settings_that_are_not_an_object_are_empty(kept: object) -> None:
+    assert read_settings(kept) == {}

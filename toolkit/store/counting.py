@@ -45,7 +45,7 @@ def read_settings(kept: object) -> dict[str, object]:
     """What a row of `rounds` has as its settings; empty where they are not recorded, or not JSON."""
     try:
         settings = json.loads(kept if isinstance(kept, str) else "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return settings if isinstance(settings, dict) else {}
 
