@@ -141,6 +141,7 @@ def _estimate(arguments: argparse.Namespace) -> int:
         offers=tuple(arguments.offer or ("any",)),
         samples=arguments.samples,
         limits=arguments.limits,
+        **({"store": arguments.store, "resume": arguments.resume} if "resume" in arguments else {}),
     )
     (print_json if arguments.json else print_frame)(estimate)
     return FINE
