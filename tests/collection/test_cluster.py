@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Self
 
 import pandas as pd
@@ -361,6 +362,17 @@ def test_a_shard_whose_worker_ended_with_the_result_is_waited_for() -> None:
     cluster = runner.ClusterRunner(make("tls://a.test"), unused_client(), "r", work=collecting.collect_shard, most=1)
     future: Any = Remade()
     assert list(cluster._follow([future])) == [None, future]
+
+
+def test_after_the_scheduler_is_lost_more_looks_may_be_kept() -> None:
+    def submit(*_: object, key: str, **__: object) -> Any:
+        return SimpleNamespace(key=key, status="cancelled", add_done_callback=lambda call: call(submit(key=key)))
+
+    client: Any = SimpleNamespace(submit=submit)
+    cluster = runner.ClusterRunner(make("tls://a.test"), client, "r", work=collecting.collect_shard, most=1)
+    place = Place((parse_target("tls://127.0.0.1"),), "127.0.0.1")
+    why = "the connection to the cluster was lost, and what its workers were making may still be kept"
+    assert list(cluster._make([replace(cluster._plan, places=[place])])) == [PartFailed("1 look at 127.0.0.1", why)]
 
 
 def test_parts_that_failed_for_one_reason_are_counted() -> None:

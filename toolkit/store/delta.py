@@ -314,8 +314,10 @@ def _kept_version(table: DeltaTable) -> str | None:
 def _require_space(folder: Path, size: int) -> None:
     """Raises `OSError` where the disk is full: the library would panic in the middle of a file."""
     space = shutil.disk_usage(folder)
-    if space.total and space.free < size + _SPARE_BYTES:  # some network file systems report no size
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    needed = size + _SPARE_BYTES
+    if space.total and space.free < needed:  # some network file systems report no size
+        why = f"{os.strerror(errno.ENOSPC)}: {needed:,} bytes may be needed, and {space.free:,} are free"
+        raise OSError(errno.ENOSPC, why)
 
 
 def _drop_location(commit: Path) -> None:

@@ -8,7 +8,7 @@ from toolkit import text
 from toolkit.errors import StoreError, StoreFullError, StoreWriteError
 
 _RIGHTS: Final = "Give this user the right to read and write there, or name another folder."
-_SPACE: Final = "The rows kept before are not affected. Free some space and try again."
+_SPACE: Final = "The rows kept before are not affected. Free some space."
 
 _BY_NUMBER: Final = {
     errno.EACCES: _RIGHTS,

@@ -145,7 +145,8 @@ class ClusterRunner(RoundRunner):
             if report is None or isinstance(report, LooksKept):
                 yield report
             elif report.status != "finished":
-                yield PartFailed(described[str(report.key)], _explain(report))
+                still = "" if report.status == "error" else ", and what its workers were making may still be kept"
+                yield PartFailed(described[str(report.key)], f"{_explain(report)}{still}")
             elif isinstance(result := report.result(), StoreFullError):
                 yield PartFailed(described[str(report.key)], text.plain(str(result)))
             else:
