@@ -6,7 +6,6 @@ from math import ceil
 from typing import Final
 
 import numpy as np
-import scipy  # loads scipy.sparse, which workers do not need, when it is first used
 
 from toolkit.collection.limits import Limits
 from toolkit.collection.places import Place, counted_host
@@ -90,6 +89,9 @@ def _by_counted_host(place: Place) -> Iterator[Place]:
 
 def _units(plan: RoundPlan, places: Sequence[Place]) -> list[list[Place]]:
     """The places in groups that must be in one shard."""
+    from scipy.sparse import coo_array  # noqa: PLC0415  neither workers nor one process need it
+    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415  as above
+
     numbers: dict[tuple[str, str], int] = {}
     edges: list[tuple[int, int]] = []
     for number, place in enumerate(places):
@@ -102,8 +104,8 @@ def _units(plan: RoundPlan, places: Sequence[Place]) -> list[list[Place]]:
         return []
     rows, columns = np.array(edges).T
     nodes = len(places) + len(numbers)
-    graph = scipy.sparse.coo_array((np.ones(len(edges), bool), (rows, len(places) + columns)), (nodes, nodes))
-    _, labels = scipy.sparse.csgraph.connected_components(graph, directed=False)
+    graph = coo_array((np.ones(len(edges), bool), (rows, len(places) + columns)), (nodes, nodes))
+    _, labels = connected_components(graph, directed=False)
     units: dict[int, list[Place]] = {}
     for label, place in zip(labels.tolist(), places, strict=False):
         units.setdefault(label, []).append(place)
