@@ -26,8 +26,8 @@ class Loopback:
     def __init__(self) -> None:
         self.connections = 0
         self._loop = asyncio.new_event_loop()
-        self._handlers: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._handlers: set[asyncio.Task[None]] = set()
         self._servers: list[asyncio.Server] = []
         self._transports: list[asyncio.DatagramTransport] = []
 
@@ -53,6 +53,7 @@ class Loopback:
         def accept(reader: Reader, writer: Writer) -> None:
             task = self._loop.create_task(attend(reader, writer))
             self._handlers.add(task)
+            task.add_done_callback(self._handlers.discard)
             task.add_done_callback(lambda _: writer.transport.abort())  # called as well if it never began
 
         async def start() -> int:

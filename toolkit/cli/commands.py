@@ -30,9 +30,9 @@ from toolkit.cli.printing import (
     print_survey,
     print_unfinished,
 )
+from toolkit.cli.reached import find_exit_code, is_interrupted, what_was_reached
 from toolkit.cli.reading import keep_understood, print_understood, read_password
 from toolkit.collection.clusters.clients import open_cluster
-from toolkit.collection.resting import NOT_ASKED, NOT_REACHED
 from toolkit.errors import UsageError
 from toolkit.extras import require_extras
 from toolkit.shipped import copy_lessons
@@ -58,7 +58,7 @@ def cert(arguments: argparse.Namespace) -> int:
         contact=arguments.contact,
         progress=False,
     )
-    if _is_interrupted(tables):
+    if is_interrupted(tables):
         return INTERRUPTED
     (look,) = tables.observations.to_dict("records")
     chain = look["chain_sha256"]
@@ -101,7 +101,7 @@ def observe(arguments: argparse.Namespace) -> int:
         unproven = looks["is_key_proven"].eq(False).map({True: "key not proven"})
         shown = looks.assign(leaf=looks["leaf_sha256"].str[:8], note=looks["reason"].fillna(unproven))
         print_frame(shown[list(_LOOK_COLUMNS)])
-    return _reached(tables)
+    return find_exit_code(tables)
 
 
 def _in_order(tables: Tables, offers: Sequence[str]) -> pd.DataFrame:
@@ -171,7 +171,7 @@ def collect(arguments: argparse.Namespace) -> int:
         print_message(f"{why}. To make the rest, collect again with --resume {end['round']}.")
         return FAILED
     if looks_ok == 0:
-        print_message(f"{_what_was_reached(outcomes)}; each failed look is kept, with its reason:")
+        print_message(f"{what_was_reached(outcomes)}; each failed look is kept, with its reason:")
         for reason, count in outcomes.groupby("reason")["looks"].sum().nlargest(3).items():
             print(f"  {count:,} × {text.for_terminal(reason)}", file=sys.stderr)
         return NOTHING_REACHED
@@ -287,7 +287,7 @@ def survey(arguments: argparse.Namespace) -> int:
         print_json(tables.support)
     else:
         print_survey(tables)
-    return _reached(tables)
+    return find_exit_code(tables)
 
 
 def store_info(arguments: argparse.Namespace) -> int:
@@ -377,29 +377,3 @@ def completion(arguments: argparse.Namespace) -> int:
 
     print(make_script(arguments.shell))
     return FINE
-
-
-def _is_interrupted(tables: Tables) -> bool:
-    """Whether the round of the tables ended early, or was not begun; a warning has said so."""
-    return tables.rounds.empty or bool(tables.rounds["end_reason"].eq("interrupted").any())
-
-
-def _reached(tables: Tables) -> int:
-    if _is_interrupted(tables):
-        return INTERRUPTED
-    if (tables.observations["outcome"] == "ok").any():
-        return FINE
-    reached = _what_was_reached(tables.observations.assign(looks=1))
-    print_message(f"{reached}; the table shows why.")
-    return NOTHING_REACHED
-
-
-def _what_was_reached(counted: pd.DataFrame) -> str:
-    """What came of a round without a look that is `ok`: the number of its `looks` by `outcome` and `stage`."""
-    asked = counted[~counted["outcome"].isin(NOT_ASKED)]
-    # A server that accepts the connection and then is too slow was reached.
-    is_reached = ~asked["outcome"].isin(NOT_REACHED) | ~asked["stage"].isin(("resolve", "connect"))
-    if is_reached.any():
-        looks = text.counted(int(counted["looks"].sum()), "look")
-        return f"{asked.loc[is_reached, 'looks'].sum():,} of {looks} reached a server, and no handshake succeeded"
-    return "nothing could be reached" if len(asked) else "nothing was asked"

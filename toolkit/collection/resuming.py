@@ -34,15 +34,13 @@ def looks_to_resume(store: Store, name: str, targets: Iterable[Target | MailDoma
             "survey again, or leave resume (--resume) out to begin a new round."
         )
     domains = _mail_domains(settings)
-    others = [
-        target
-        for target in targets
-        if (
-            target.service not in services
-            if isinstance(target, Target)
-            else domains is not None and target.name not in domains
-        )
-    ]
+
+    def is_of_round(target: Target | MailDomain) -> bool:
+        if isinstance(target, Target):
+            return target.service in services
+        return domains is None or target.name in domains
+
+    others = [target for target in targets if not is_of_round(target)]
     if others:
         raise UsageError(
             f"resume={name!r}: that round did not have {text.enumerated(others, most=3)}. Leave them out, or observe "

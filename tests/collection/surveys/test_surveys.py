@@ -248,7 +248,7 @@ def test_an_interrupted_survey_on_a_cluster_has_rows_of_each_service(
                 pass  # until the other side ends
 
     def interrupt_lookup(cluster: ClusterRunner, names: Any, find: Any) -> Any:
-        if names:  # the hosts; there are no domains
+        if names:  # no target is a mail domain, so only the hosts are looked up
             os.kill(os.getpid(), next(once))
         yield None
         return {}

@@ -1,6 +1,6 @@
 """`survey`: what each server accepts, proven handshake by handshake, here or on the workers of a cluster."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime
@@ -14,6 +14,7 @@ from toolkit.collection.clusters.runner import ClusterRunner, ShardLink
 from toolkit.collection.interrupt import interrupts, warns_of_interrupt
 from toolkit.collection.limits import POLITE, Limits, check_not_negative, check_positive
 from toolkit.collection.names import Resolver
+from toolkit.collection.places import Place
 from toolkit.collection.planning import RoundPlan, make_plan
 from toolkit.collection.progress import Bar
 from toolkit.collection.recorder import Requests, RoundRecorder, new_round_name, now
@@ -243,12 +244,8 @@ def _survey_shard(
     """
     store = open_store(path, round_)
     done = surveyed_places(store, round_, services_of(shard))
-    places = []
-    for place in shard.places or ():
-        left = tuple(target for target in place.targets if (target.service, place.address or None) not in done)
-        if left:
-            places.append(replace(place, targets=left))
-    runner = SurveyRunner(replace(shard, places=places), terms)
+    left = replace(shard, places=_not_surveyed(shard.places or (), done))
+    runner = SurveyRunner(left, terms)
     recorder = SurveyRecorder(round_, shard, vantage, runner, requests=link.stopping)
     with suppress(KeyboardInterrupt):
         recorder.run(progress=False)
@@ -256,6 +253,16 @@ def _survey_shard(
     store.append(replace(recorder.found, rounds=schema.empty("rounds")))
     link.count_kept(len(runner.surveyed))
     return None if done else sum(each.survey.fewest_connections for each in runner.surveyed)
+
+
+def _not_surveyed(places: Iterable[Place], done: Collection[tuple[str, str | None]]) -> list[Place]:
+    """The places with the targets whose service and address are not among those that are `done`."""
+    left = []
+    for place in places:
+        targets = tuple(target for target in place.targets if (target.service, place.address or None) not in done)
+        if targets:
+            left.append(replace(place, targets=targets))
+    return left
 
 
 class ClusterSurveyRecorder(ClusterRecorder):
@@ -279,9 +286,9 @@ class ClusterSurveyRecorder(ClusterRecorder):
 
     def _keep_untested(self) -> None:
         """Keep the rows of the surveys that no worker has kept: everything is `untested`."""
-        asked = [(target, place) for place in self._cluster.places for target in place.targets]
-        done = surveyed_places(self._store, self._name, {target.service for target, _ in asked})
-        left = [(target, place) for target, place in asked if (target.service, place.address or None) not in done]
+        places = self._cluster.places
+        done = surveyed_places(self._store, self._name, {each.service for place in places for each in place.targets})
+        left = [(target, place) for place in _not_surveyed(places, done) for target in place.targets]
         for begin in range(0, len(left), _SHARD_SURVEYS):
             rows: list[dict[str, object]] = []
             for target, place in left[begin : begin + _SHARD_SURVEYS]:
